@@ -1,0 +1,76 @@
+//! Sends the simulated traffic as it becomes due.
+
+use std::time::Duration;
+
+use millstream::log::Doorbell;
+use millstream::record::Timestamp;
+
+use crate::Failure;
+use crate::board::Shared;
+use crate::events::{Click, UserId, View};
+use crate::sender::Sender;
+use crate::topology::{CLICKS, VIEWS};
+use crate::traffic::{Event, Traffic};
+
+/// What is due is sent so often.
+const SEND_INTERVAL: Duration = Duration::from_millis(20);
+
+/// An event that is too late is sent so often.
+const STRAGGLER_INTERVAL: Duration = Duration::from_millis(700);
+
+/// Sends until `is_over`, and then waits until everything has arrived.
+pub fn drive(
+    shared: &Shared,
+    mut sender: Sender,
+    mut traffic: Traffic,
+    began_ms: i64,
+    is_over: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let alarm = Doorbell::new();
+    let mut next_straggler = STRAGGLER_INTERVAL;
+    while !is_over() {
+        let passed = shared.pace.passed();
+        let mut events = traffic.until(i64::try_from(passed.as_millis())?);
+        if passed >= next_straggler {
+            next_straggler = passed + STRAGGLER_INTERVAL;
+            events.extend(straggler(shared, &mut traffic));
+        }
+        note(shared, &events);
+        for event in events {
+            send(&mut sender, &event, began_ms)?;
+        }
+        sender.poll()?;
+        alarm.wait(SEND_INTERVAL);
+    }
+    sender.flush()
+}
+
+/// An event that is certainly too late: of a visitor and on a page that have numbers in windows already, so the
+/// tasks that count them know what time it is.
+fn straggler(shared: &Shared, traffic: &mut Traffic) -> Option<Event> {
+    let results = shared.results();
+    let mut users: Vec<UserId> = results.numbers.visits.keys().map(|(_, user)| *user).collect();
+    let mut pages: Vec<String> = results.numbers.page_windows.keys().map(|(_, page)| page.clone()).collect();
+    drop(results);
+    users.sort_unstable();
+    users.dedup();
+    pages.sort_unstable();
+    pages.dedup();
+    traffic.straggler(&users, &pages)
+}
+
+/// What must come of the events is known before they are sent: no result can be ahead of it.
+fn note(shared: &Shared, events: &[Event]) {
+    if let Some(reference) = &mut shared.board().reference {
+        events.iter().for_each(|event| reference.note(event));
+    }
+}
+
+fn send(sender: &mut Sender, event: &Event, began_ms: i64) -> Result<(), Failure> {
+    let timestamp = Timestamp(began_ms + event.at_ms);
+    let page = event.page.to_owned();
+    match event.clicked {
+        None => sender.send(&VIEWS, &event.user, &View { page }, timestamp),
+        Some(element) => sender.send(&CLICKS, &event.user, &Click { page, element: element.to_owned() }, timestamp),
+    }
+}

@@ -1,0 +1,85 @@
+//! Plain lines, for pipes, files and terminals that can do nothing else: one each second, and the news.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use millstream::log::Doorbell;
+
+use crate::board::{Shared, Stage, clock};
+use crate::summary::task_lines;
+use crate::view::{View, thousands};
+
+/// How often a line is written.
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether there is something to write.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Writes lines until the run has ended or nobody reads them any more. Then the run is asked to end.
+pub fn show(shared: &Shared, place: &str, has_ended: &dyn Fn() -> bool) -> io::Result<()> {
+    let written = write(shared, place, has_ended, &mut io::stdout().lock());
+    shared.stop();
+    written
+}
+
+fn write(shared: &Shared, place: &str, has_ended: &dyn Fn() -> bool, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "pulse: simulated visitors, counted {place}")?;
+    out.flush()?;
+    let bell = Doorbell::new();
+    let (mut news_told, mut next_line, mut recoveries) = (0, LINE_INTERVAL, 0);
+    while !has_ended() {
+        bell.wait(LOOK_INTERVAL);
+        let view = View::now(shared, 2);
+        for news in view.news.iter().skip(news_told) {
+            writeln!(out, "{news}")?;
+        }
+        news_told = view.news.len();
+        let recovered = view.outages.iter().filter(|outage| outage.lasted.is_some()).count();
+        if recovered > std::mem::replace(&mut recoveries, recovered) {
+            for line in task_lines(&view.tasks) {
+                writeln!(out, "      {line}")?;
+            }
+        }
+        if view.passed >= next_line && view.stage == Stage::Live {
+            writeln!(out, "{}", line(&view))?;
+            next_line = view.passed + LINE_INTERVAL;
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// One line: state, traffic, active users, top pages, and whether the numbers are right.
+fn line(view: &View) -> String {
+    // The last window is not over yet, so the pages of the one before are shown.
+    let mut pages: Vec<(&str, i64)> =
+        view.pages.iter().map(|page| (page.path.as_str(), page.series.first().copied().unwrap_or(0))).collect();
+    pages.sort_by(|(left_path, left), (right_path, right)| right.cmp(left).then(left_path.cmp(right_path)));
+    let pages: Vec<String> = pages.iter().take(3).map(|(path, count)| format!("{path} ({count})")).collect();
+    let restoring = view.tasks.iter().filter(|task| task.phase != "running").count();
+    let instance = match (view.instance.as_str(), restoring) {
+        ("REBALANCING", 1..) => format!("REBALANCING ({restoring} tasks to go)"),
+        (state, _) => state.to_owned(),
+    };
+    format!(
+        "{} {instance}: {:.0} events/s, {} active users, top pages {}, {}",
+        clock(view.passed),
+        view.events_per_second,
+        thousands(view.active as u64),
+        pages.join(", "),
+        check(view)
+    )
+}
+
+/// Whether the numbers are right so far.
+pub fn check(view: &View) -> String {
+    let checked = match view.windows_checked {
+        0 => "no window is over yet".to_owned(),
+        checked => format!("{} windows checked, all right", thousands(checked)),
+    };
+    match (view.wrong.first(), view.behind) {
+        (Some(wrong), _) => format!("{} numbers WRONG: {wrong}", view.wrong.len()),
+        (None, 0) => checked,
+        (None, behind) => format!("{checked}; {} still to come", thousands(behind as u64)),
+    }
+}

@@ -1,0 +1,147 @@
+//! Where it runs: on a log inside this process, or on Kafka.
+//!
+//! Only this file differs between the two.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream::log::{Admin, Doorbell, Embedded, Log, LogErrorKind, NewTopic};
+use millstream::runtime::{App, AppError, Guarantee, Running, Settings};
+use millstream::topology::Topology;
+
+use crate::results::output_topics;
+use crate::topology::{CLICKS, COUNTRY_TOTALS, PAGE_TOTALS, USERS, VIEWS};
+use crate::{Failure, answer};
+
+/// Every topic has so many partitions, and every sub-topology so many tasks.
+pub const PARTITIONS: u32 = 4;
+
+/// Worker threads.
+const WORKERS: usize = 2;
+
+/// How often input positions, state and output are committed as one. Readers see nothing before that.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A log, and what the application is to be called on it.
+pub struct Place {
+    log: AnyLog,
+    application_id: String,
+    /// The group notices so late that an instance was killed. A transaction it left open ends a little sooner.
+    session_timeout: Duration,
+    guarantee: Guarantee,
+}
+
+enum AnyLog {
+    Embedded(Embedded),
+    #[cfg(all(feature = "kafka", feature = "rocksdb"))]
+    Kafka(millstream::kafka::Kafka),
+}
+
+impl Place {
+    /// A log inside this process, stored in the run's folder.
+    pub fn embedded(folder: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            log: AnyLog::Embedded(Embedded::open(folder.join("log"))?),
+            application_id: "pulse".to_owned(),
+            session_timeout: Duration::from_secs(3),
+            guarantee: Guarantee::ExactlyOnce,
+        })
+    }
+
+    /// A Kafka cluster.
+    #[cfg(all(feature = "kafka", feature = "rocksdb"))]
+    pub fn kafka(servers: &str, application_id: &str) -> Self {
+        Self {
+            log: AnyLog::Kafka(millstream::kafka::Kafka::at(servers)),
+            application_id: application_id.to_owned(),
+            // The shortest that brokers allow unless told otherwise (`group.min.session.timeout.ms`).
+            session_timeout: Duration::from_secs(6),
+            guarantee: Guarantee::ExactlyOnce,
+        }
+    }
+
+    /// With another guarantee than exactly-once.
+    #[must_use]
+    pub fn guarantee(self, guarantee: Guarantee) -> Self {
+        Self { guarantee, ..self }
+    }
+
+    /// The log.
+    pub fn log(&self) -> &dyn Log {
+        match &self.log {
+            AnyLog::Embedded(log) => log,
+            #[cfg(all(feature = "kafka", feature = "rocksdb"))]
+            AnyLog::Kafka(log) => log,
+        }
+    }
+
+    /// Where that is and with what guarantee, for people.
+    pub fn describe(&self) -> String {
+        let guarantee = match self.guarantee {
+            Guarantee::ExactlyOnce => "exactly-once",
+            Guarantee::AtLeastOnce => "at-least-once",
+        };
+        let log = self.log().describe();
+        match self.log {
+            AnyLog::Embedded(_) => format!("{guarantee} on the {log}"),
+            #[cfg(all(feature = "kafka", feature = "rocksdb"))]
+            AnyLog::Kafka(_) => format!("{guarantee} on {log}"),
+        }
+    }
+
+    /// A client that looks up and creates topics.
+    pub fn admin(&self) -> Result<Arc<dyn Admin>, Failure> {
+        Ok(self.log().admin(Doorbell::new())?)
+    }
+
+    /// Creates the topics that do not exist yet.
+    pub fn create_topics(&self, admin: &dyn Admin) -> Result<(), Failure> {
+        let inputs = [VIEWS.name(), CLICKS.name(), USERS.name()].map(str::to_owned);
+        let names: Vec<String> = inputs.into_iter().chain(output_topics()).collect();
+        let existing = answer(|| admin.topics(Some(names.clone())))?;
+        if let Some(other) = existing.iter().find(|topic| topic.partitions != PARTITIONS) {
+            let (name, partitions) = (&other.name, other.partitions);
+            return Err(format!(
+                "topic {name} has {partitions} partitions instead of {PARTITIONS}: delete it, and pulse creates it"
+            )
+            .into());
+        }
+        let is_table = |name: &str| [USERS.name(), PAGE_TOTALS.name(), COUNTRY_TOTALS.name()].contains(&name);
+        let missing: Vec<NewTopic> = names
+            .into_iter()
+            .filter(|name| existing.iter().all(|topic| topic.name != *name))
+            .map(|name| {
+                let policy = if is_table(&name) { "compact" } else { "delete" };
+                let configs = vec![("cleanup.policy".to_owned(), policy.to_owned())];
+                NewTopic { name, partitions: PARTITIONS, replication: None, configs }
+            })
+            .collect();
+        for created in answer(|| admin.create_topics(missing.clone()))? {
+            match created {
+                Err(error) if error.kind != LogErrorKind::TopicExists => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts an instance of the application.
+    pub fn start(&self, topology: &Topology, folder: &Path) -> Result<Running, AppError> {
+        let settings = Settings {
+            workers: WORKERS,
+            guarantee: self.guarantee,
+            commit_interval: COMMIT_INTERVAL,
+            session_timeout: self.session_timeout,
+            transaction_timeout: self.session_timeout.saturating_sub(Duration::from_secs(1)),
+            state_dir: folder.join("state"),
+            ..Settings::default()
+        };
+        let app = App::new(&self.application_id, topology.clone()).settings(settings);
+        match &self.log {
+            AnyLog::Embedded(log) => app.start(log.clone()),
+            #[cfg(all(feature = "kafka", feature = "rocksdb"))]
+            AnyLog::Kafka(log) => app.state_in(millstream::rocksdb::RocksDb::default()).start(log.clone()),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Reads the output topics, as any other program could: committed records only, through the log port.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use millstream::log::{Admin, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, RecordRef};
+use millstream::record::{Offset, TopicPartition};
+use millstream::topic::Topic;
+use millstream::wire::Field;
+
+use crate::Failure;
+use crate::answer;
+use crate::events::{UserId, Visit};
+use crate::reference::Numbers;
+use crate::topology::{COUNTRY_TOTALS, PAGE_TOTALS, PAGE_WINDOWS, VISITS};
+
+/// How many records are taken at a time.
+const BATCH_RECORDS: usize = 2_000;
+
+/// Asked again after so long, if the log does not ring.
+const LOOK_AFTER: Duration = Duration::from_millis(100);
+
+/// The names of the output topics.
+pub fn output_topics() -> [String; 4] {
+    [VISITS.name(), PAGE_WINDOWS.name(), PAGE_TOTALS.name(), COUNTRY_TOTALS.name()].map(str::to_owned)
+}
+
+/// What has come out so far.
+#[derive(Default)]
+pub struct Results {
+    /// The last number of everything.
+    pub numbers: Numbers,
+    /// The last visit of everybody.
+    pub visitors: HashMap<UserId, Visit>,
+    positions: BTreeMap<TopicPartition, Offset>,
+}
+
+impl Results {
+    /// Whether everything up to these offsets is in.
+    pub fn reaches(&self, ends: &[(TopicPartition, Offset)]) -> bool {
+        ends.iter().all(|(partition, end)| self.positions.get(partition).is_some_and(|position| position >= end))
+    }
+
+    fn take(&mut self, topic: &str, record: &RecordRef<'_>) -> Result<(), Failure> {
+        if topic == PAGE_WINDOWS.name() {
+            let (key, counts) = decode(&PAGE_WINDOWS, record)?;
+            self.numbers.page_windows.insert((key.window.start.0, key.key), counts);
+        } else if topic == VISITS.name() {
+            let (key, visit) = decode(&VISITS, record)?;
+            self.numbers.visits.insert((key.window.start.0, key.key), visit.actions);
+            self.visitors.insert(key.key, visit);
+        } else if topic == PAGE_TOTALS.name() {
+            let (page, counts) = decode(&PAGE_TOTALS, record)?;
+            self.numbers.pages.insert(page, counts);
+        } else if topic == COUNTRY_TOTALS.name() {
+            let (country, count) = decode(&COUNTRY_TOTALS, record)?;
+            self.numbers.countries.insert(country, count);
+        }
+        Ok(())
+    }
+}
+
+fn decode<K: Field, V: Field>(topic: &Topic<K, V>, record: &RecordRef<'_>) -> Result<(K, V), Failure> {
+    let wrong = |part: &str, error| format!("the {part} at offset {} of {}: {error}", record.offset, topic.name());
+    let key = K::read(record.key).map_err(|error| wrong("key", error))?;
+    let value = V::read(record.value).map_err(|error| wrong("value", error))?;
+    Ok((key, value))
+}
+
+/// Reads the output topics into a [`Results`] that others look at.
+pub struct Reader {
+    consumer: Box<dyn Consumer>,
+    doorbell: Doorbell,
+}
+
+impl Reader {
+    /// Begins at the first record that is kept.
+    pub fn new(log: &dyn Log, admin: &dyn Admin, partitions: u32) -> Result<Self, Failure> {
+        let doorbell = Doorbell::new();
+        let options = ConsumerOptions {
+            client_id: "pulse-results".to_owned(),
+            isolation: Isolation::ReadCommitted,
+            ..ConsumerOptions::default()
+        };
+        let mut consumer = log.consumer(options, doorbell.clone())?;
+        let partitions = partitions_of(&output_topics(), partitions);
+        for (partition, start) in partitions.iter().zip(answer(|| admin.start_offsets(partitions.clone()))?) {
+            consumer.add(partition, start);
+        }
+        Ok(Self { consumer, doorbell })
+    }
+
+    /// Reads until `is_over`.
+    pub fn run(mut self, results: &Mutex<Results>, is_over: &dyn Fn() -> bool) -> Result<(), Failure> {
+        let mut events = Vec::new();
+        while !is_over() {
+            self.consumer.fetch(BATCH_RECORDS, &mut events);
+            if events.is_empty() {
+                self.doorbell.wait(LOOK_AFTER);
+                continue;
+            }
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            for event in events.drain(..) {
+                match event {
+                    FetchEvent::Records { partition, batch } => {
+                        for record in batch.iter() {
+                            results.take(&partition.topic, &record)?;
+                        }
+                        results.positions.insert(partition, batch.next_offset());
+                    }
+                    FetchEvent::End { partition, position } => {
+                        results.positions.insert(partition, position);
+                    }
+                    FetchEvent::OutOfRange { partition, position } => {
+                        return Err(format!("{partition} has no offset {position} any more").into());
+                    }
+                    FetchEvent::Error { error, .. } if error.is_transient() => {}
+                    FetchEvent::Error { error, .. } => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All partitions of these topics.
+pub fn partitions_of(topics: &[String], partitions: u32) -> Vec<TopicPartition> {
+    let numbers = 0..i32::try_from(partitions).unwrap_or(i32::MAX);
+    topics.iter().flat_map(|topic| numbers.clone().map(|number| TopicPartition::new(topic.as_str(), number))).collect()
+}

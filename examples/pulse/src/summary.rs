@@ -1,0 +1,97 @@
+//! What is said at the end of a run.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::board::{Shared, TaskRow};
+use crate::view::thousands;
+
+/// How many wrong numbers are named.
+const MISMATCHES_MAX: usize = 10;
+
+/// What a run has come to.
+pub struct Summary {
+    /// The text, several lines.
+    pub text: String,
+    /// Whether every number was right.
+    pub right: bool,
+}
+
+impl Summary {
+    /// The summary of a run that has ended. `place` says where it ran.
+    pub fn of(shared: &Shared, place: &str) -> Self {
+        let board = shared.board();
+        let mut text = format!("pulse: {:.1} s, counted {place}\n", shared.pace.passed().as_secs_f64());
+        let sent = board.reference.as_ref().map(|reference| reference.sent).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "sent: {} events ({} views, {} clicks), {} of them out of order, {} too late for their windows",
+            thousands(sent.total()),
+            thousands(sent.views),
+            thousands(sent.clicks),
+            thousands(sent.out_of_order),
+            thousands(sent.too_late)
+        );
+        for outage in &board.outages {
+            let _ = match outage.lasted {
+                Some(lasted) => writeln!(
+                    text,
+                    "killed: at {:.1} s; every task was running again {:.1} s later; {}",
+                    outage.at.as_secs_f64(),
+                    lasted.as_secs_f64(),
+                    outage.recovery()
+                ),
+                None => writeln!(text, "killed: at {:.1} s; it did not recover", outage.at.as_secs_f64()),
+            };
+        }
+        let since = if board.outages.is_empty() { "" } else { ", counted since the instance was started again" };
+        let _ = writeln!(text, "tasks: {}{since}", board.tasks.len());
+        for line in task_lines(&board.tasks) {
+            let _ = writeln!(text, "  {line}");
+        }
+        let right = board.verdict.as_ref().is_some_and(|verdict| verdict.mismatches.is_empty());
+        let _ = match &board.verdict {
+            None => writeln!(text, "numbers right: not known, the run broke off"),
+            Some(verdict) if verdict.mismatches.is_empty() => writeln!(
+                text,
+                "numbers right: yes ({} windows checked, {} totals)",
+                thousands(board.windows_checked()),
+                thousands(board.tally.totals)
+            ),
+            Some(verdict) => {
+                let mismatches = &verdict.mismatches;
+                let _ = writeln!(text, "numbers right: NO ({} are wrong)", thousands(mismatches.len() as u64));
+                for mismatch in mismatches.iter().take(MISMATCHES_MAX) {
+                    let _ = writeln!(text, "  {mismatch}");
+                }
+                match mismatches.len().saturating_sub(MISMATCHES_MAX) {
+                    0 => Ok(()),
+                    more => writeln!(text, "  and {more} more"),
+                }
+            }
+        };
+        Self { text, right }
+    }
+
+    /// Says where the run's folder is.
+    pub fn kept(&mut self, folder: &Path) {
+        let _ = writeln!(self.text, "kept: {}", folder.display());
+    }
+}
+
+/// The tasks as a table.
+pub fn task_lines(tasks: &[TaskRow]) -> Vec<String> {
+    let mut lines = vec!["task  worker  phase      processed  restored    lag".to_owned()];
+    lines.extend(tasks.iter().map(|task| {
+        format!(
+            "{:<4}  {:>6}  {:<9}  {:>9}  {:>8}  {:>5}",
+            task.id.to_string(),
+            task.worker,
+            task.phase,
+            thousands(task.processed),
+            thousands(task.restored),
+            task.lag.map_or_else(|| "-".to_owned(), thousands)
+        )
+    }));
+    lines
+}

@@ -1,0 +1,177 @@
+//! Counts words.
+//!
+//! `word-count FILE...` (or text on standard input) counts on an embedded log in this process and prints
+//! `word<TAB>count` lines. `word-count --bootstrap-servers HOST:PORT` counts a Kafka topic as lines arrive,
+//! until Ctrl-C; start it several times with the same `--application-id` and the processes share the work.
+
+mod topology;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use clap::Parser;
+use millstream::log::{Doorbell, Log, OutgoingRecord, ProducerOptions};
+use millstream::prelude::*;
+use millstream::record::Partition;
+
+use topology::{Counts, Lines, word_count};
+
+/// Counts words: from files or standard input, or from a Kafka topic as lines arrive.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Text files to count; standard input if there are none
+    #[arg(conflicts_with = "bootstrap_servers")]
+    files: Vec<PathBuf>,
+
+    /// Count on this Kafka cluster instead (needs `--features kafka,rocksdb`)
+    #[arg(long, value_name = "HOST:PORT")]
+    bootstrap_servers: Option<String>,
+
+    /// The topic with lines
+    #[arg(long, default_value = "lines", requires = "bootstrap_servers")]
+    input: String,
+
+    /// The topic for counts
+    #[arg(long, default_value = "word-counts", requires = "bootstrap_servers")]
+    output: String,
+
+    /// Names the application: its group, its internal topics, its state folder
+    #[arg(long, default_value = "word-count", requires = "bootstrap_servers")]
+    application_id: String,
+
+    /// Where state is kept; each process on one machine needs a folder of its own
+    #[arg(long, default_value = "state", requires = "bootstrap_servers")]
+    state_dir: PathBuf,
+
+    /// Worker threads
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+
+    /// How often work is committed
+    #[arg(long, value_name = "MS", default_value_t = 1_000, requires = "bootstrap_servers")]
+    commit_interval_ms: u64,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.bootstrap_servers {
+        Some(servers) => on_kafka(servers, &arguments),
+        None => on_files(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Other(error)) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
+        Err(Failure::Other(error)) => {
+            eprintln!("word-count: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+enum Failure {
+    Usage(String),
+    Other(Box<dyn std::error::Error>),
+}
+
+impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Whoever read our output has enough of it (`word-count FILE | head`).
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Counts everything there is and prints the result.
+fn on_files(arguments: &Arguments) -> Result<(), Failure> {
+    const LINES: Lines = Topic::new("lines");
+    const COUNTS: Counts = Topic::new("word-counts");
+
+    let log = Embedded::in_memory();
+    log.create_topic(LINES.name(), 1)?;
+    if arguments.files.is_empty() {
+        write_lines(&log, LINES.name(), io::stdin().lock())?;
+    }
+    for path in &arguments.files {
+        let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        write_lines(&log, LINES.name(), BufReader::new(file))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    App::new("word-count", word_count(LINES, COUNTS)?).workers(arguments.threads).run_until_idle(log.clone())?;
+
+    // Every update of a count is a record; the last one of each word is the result.
+    let counts: BTreeMap<Bytes, i64> =
+        log.read(&COUNTS)?.into_iter().map(|record| (record.key, record.value)).collect();
+    let mut out = BufWriter::new(io::stdout().lock());
+    for (word, count) in &counts {
+        out.write_all(word)?;
+        writeln!(out, "\t{count}")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes each line of a text as one record.
+fn write_lines(log: &Embedded, topic: &str, mut text: impl BufRead) -> Result<(), Box<dyn std::error::Error>> {
+    let mut producer = log.producer(ProducerOptions::default(), Doorbell::new())?;
+    let topic = producer.topic(topic);
+    let headers = Headers::new();
+    let mut line = Vec::new();
+    while text.read_until(b'\n', &mut line)? > 0 {
+        let record = OutgoingRecord { key: None, value: Some(&line), timestamp: Timestamp(0), headers: &headers };
+        producer.send(topic, Partition(0), record)?;
+        line.clear();
+    }
+    while producer.flush()?.is_pending() {}
+    Ok(())
+}
+
+/// Counts as lines arrive, until Ctrl-C or SIGTERM.
+#[cfg(all(feature = "kafka", feature = "rocksdb"))]
+fn on_kafka(servers: &str, arguments: &Arguments) -> Result<(), Failure> {
+    let topology = word_count(Topic::named(&arguments.input)?, Topic::named(&arguments.output)?)?;
+    let running = App::new(&arguments.application_id, topology)
+        .workers(arguments.threads)
+        .commit_interval(std::time::Duration::from_millis(arguments.commit_interval_ms))
+        .state_dir(&arguments.state_dir)
+        .state_in(RocksDb::default())
+        .on_state_change(|from, to| eprintln!("{from} -> {to}"))
+        .start(Kafka::at(servers))?;
+    running.stop_on_signals()?;
+    let handle = running.handle();
+    let outcome = running.wait();
+    for (task, metrics) in handle.tasks() {
+        eprintln!(
+            "task {task}: {} records, {} restored, {} dropped, {} commits",
+            metrics.processed,
+            metrics.restored,
+            metrics.dropped_total(),
+            metrics.commits
+        );
+    }
+    Ok(outcome?)
+}
+
+#[cfg(not(all(feature = "kafka", feature = "rocksdb")))]
+fn on_kafka(_servers: &str, _arguments: &Arguments) -> Result<(), Failure> {
+    Err(Failure::Usage(
+        "word-count: built without Kafka; run it with\n  \
+         cargo run -p word-count --features kafka,rocksdb -- --bootstrap-servers HOST:PORT"
+            .to_owned(),
+    ))
+}

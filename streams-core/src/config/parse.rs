@@ -1,0 +1,150 @@
+//! The text of a setting to the type it has, and back.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+/// Kafka's durations are signed 64-bit milliseconds.
+const DURATION_MAX: Duration = Duration::from_millis(i64::MAX.cast_unsigned());
+
+const MIB: usize = 1024 * 1024;
+
+/// Plain milliseconds, or a number with a unit: `500`, `30s`, `1m 30s`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let parsed = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok().map(Duration::from_millis)
+    } else {
+        humantime::parse_duration(text).ok()
+    };
+    match parsed {
+        Some(duration) if duration > DURATION_MAX => Err(format!("`{text}` is longer than Kafka can count")),
+        Some(duration) => Ok(duration),
+        None => Err(format!(
+            "`{text}` is not a duration; write milliseconds, such as `500`, or a number with its unit, such as `30s`"
+        )),
+    }
+}
+
+/// As [`duration`], and not zero.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be at least 1 ms".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// Plain bytes, or a number with a unit: `10485760`, `10MiB`, `10MB`.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let text = text.trim();
+    ByteSize::from_str(text).ok().and_then(|size| usize::try_from(size.as_u64()).ok()).ok_or_else(|| {
+        format!("`{text}` is not a size; write bytes, such as `10485760`, or a number with its unit, such as `10MiB`")
+    })
+}
+
+/// A whole number in a range.
+pub(super) fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N>) -> Result<N, String> {
+    let text = text.trim();
+    text.parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| format!("`{text}` is not a whole number from {} to {}", range.start(), range.end()))
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let text = text.trim();
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
+        let words: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        format!("`{text}` is not one of {}", words.join(", "))
+    })
+}
+
+/// The word of a value.
+pub(super) fn word_of<T: Copy + PartialEq>(value: T, words: &[(&str, T)]) -> String {
+    words.iter().find(|(_, other)| *other == value).map_or("", |(word, _)| word).to_owned()
+}
+
+/// Text that may not be empty.
+pub(super) fn text(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// A duration as [`duration`] reads it.
+pub(super) fn show_duration(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+/// A size as [`size`] reads it.
+pub(super) fn show_size(size: usize) -> String {
+    if size > 0 && size.is_multiple_of(MIB) { format!("{}MiB", size / MIB) } else { size.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_milliseconds_or_have_a_unit() {
+        let millis = Duration::from_millis;
+        for (text, expected) in [
+            ("0", Some(Duration::ZERO)),
+            ("30000", Some(millis(30_000))),
+            (" 100 ", Some(millis(100))),
+            ("30s", Some(millis(30_000))),
+            ("1m 30s", Some(millis(90_000))),
+            ("250ms", Some(millis(250))),
+            ("9223372036854775807", Some(DURATION_MAX)),
+            ("9223372036854775808", None),
+            ("99999999999999999999", None),
+            ("-1", None),
+            ("", None),
+            ("30 parsecs", None),
+            ("1.5", None),
+        ] {
+            assert_eq!(duration(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_bytes_or_have_a_unit() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("10485760", Some(10 * MIB)),
+            ("10MiB", Some(10 * MIB)),
+            ("10 MiB", Some(10 * MIB)),
+            ("10MB", Some(10_000_000)),
+            ("1.5KiB", Some(1536)),
+            ("-1", None),
+            ("", None),
+            ("10 bananas", None),
+        ] {
+            assert_eq!(size(text).ok(), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_can_be_read(millis in 0..=i64::MAX.cast_unsigned(), bytes: usize) {
+            let shown = Duration::from_millis(millis);
+            prop_assert_eq!(duration(&show_duration(shown)), Ok(shown));
+            prop_assert_eq!(size(&show_size(bytes)), Ok(bytes));
+            prop_assert_eq!(size(&show_size(bytes / MIB * MIB)), Ok(bytes / MIB * MIB));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(anything: String) {
+            let _ = duration(&anything);
+            let _ = size(&anything);
+            let _ = number::<u16>(&anything, 1..=9);
+        }
+    }
+}

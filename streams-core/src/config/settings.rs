@@ -1,0 +1,218 @@
+//! The table of settings: each name with how its text is read and shown. Everything that goes by
+//! settings (files, the environment, printing, suggestions) goes by this table.
+
+use std::path::PathBuf;
+
+use super::parse::{duration, number, positive_duration, show_duration, show_size, size, text, word, word_of};
+use super::{ApplicationId, Guarantee, OffsetReset, OnUndecodable, StreamsConfig};
+
+/// One setting.
+pub(super) struct Setting {
+    /// Kafka Streams' name for it.
+    pub(super) name: &'static str,
+    /// Reads its text.
+    pub(super) apply: fn(&mut StreamsConfig, &str) -> Result<(), String>,
+    /// Its text; empty if it has no value.
+    pub(super) show: fn(&StreamsConfig) -> String,
+}
+
+/// The setting of that name.
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+const GUARANTEES: &[(&str, Guarantee)] =
+    &[("at_least_once", Guarantee::AtLeastOnce), ("exactly_once_v2", Guarantee::ExactlyOnce)];
+
+const RESETS: &[(&str, OffsetReset)] =
+    &[("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("none", OffsetReset::None)];
+
+const UNDECODABLE: &[(&str, OnUndecodable)] = &[("fail", OnUndecodable::Fail), ("skip", OnUndecodable::Skip)];
+
+/// In the order in which they are printed.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "application.id",
+        apply: |config, value| {
+            config.application_id = ApplicationId::new(value.trim()).map_err(|error| error.to_string())?;
+            Ok(())
+        },
+        show: |config| config.application_id.to_string(),
+    },
+    Setting {
+        name: "client.id",
+        apply: |config, value| {
+            config.client_id = Some(text(value)?);
+            Ok(())
+        },
+        show: |config| config.client_id.clone().unwrap_or_default(),
+    },
+    Setting {
+        name: "bootstrap.servers",
+        apply: |config, value| {
+            config.bootstrap_servers = Some(text(value)?);
+            Ok(())
+        },
+        show: |config| config.bootstrap_servers.clone().unwrap_or_default(),
+    },
+    Setting {
+        name: "num.stream.threads",
+        apply: |config, value| {
+            config.num_stream_threads = number(value, 1..=THREADS_MAX)?;
+            Ok(())
+        },
+        show: |config| config.num_stream_threads.to_string(),
+    },
+    Setting {
+        name: "processing.guarantee",
+        apply: |config, value| {
+            config.processing_guarantee = guarantee(value)?;
+            Ok(())
+        },
+        show: |config| word_of(config.processing_guarantee, GUARANTEES),
+    },
+    Setting {
+        name: "commit.interval.ms",
+        apply: |config, value| {
+            config.commit_interval = Some(positive_duration(value)?);
+            Ok(())
+        },
+        show: |config| show_duration(config.commit_interval()),
+    },
+    Setting {
+        name: "statestore.cache.max.bytes",
+        apply: |config, value| {
+            config.statestore_cache_max_bytes = size(value)?;
+            Ok(())
+        },
+        show: |config| show_size(config.statestore_cache_max_bytes),
+    },
+    Setting {
+        name: "statestore.uncommitted.max.bytes",
+        apply: |config, value| {
+            config.statestore_uncommitted_max_bytes = size(value)?;
+            Ok(())
+        },
+        show: |config| show_size(config.statestore_uncommitted_max_bytes),
+    },
+    Setting {
+        name: "state.dir",
+        apply: |config, value| {
+            config.state_dir = PathBuf::from(text(value)?);
+            Ok(())
+        },
+        show: |config| config.state_dir.display().to_string(),
+    },
+    Setting {
+        name: "max.task.idle.ms",
+        apply: |config, value| {
+            config.max_task_idle = if value.trim() == "-1" { None } else { Some(duration(value)?) };
+            Ok(())
+        },
+        show: |config| config.max_task_idle.map_or_else(|| "-1".to_owned(), show_duration),
+    },
+    Setting {
+        name: "buffered.records.per.partition",
+        apply: |config, value| {
+            config.buffered_records_per_partition = number(value, 1..=RECORDS_MAX)?;
+            Ok(())
+        },
+        show: |config| config.buffered_records_per_partition.to_string(),
+    },
+    Setting {
+        name: "poll.ms",
+        apply: |config, value| {
+            config.poll = duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.poll),
+    },
+    Setting {
+        name: "replication.factor",
+        apply: |config, value| {
+            config.replication_factor =
+                if value.trim() == "-1" { None } else { Some(number(value, 1..=REPLICAS_MAX)?) };
+            Ok(())
+        },
+        show: |config| config.replication_factor.map_or_else(|| "-1".to_owned(), |factor| factor.to_string()),
+    },
+    Setting {
+        name: "auto.offset.reset",
+        apply: |config, value| {
+            config.auto_offset_reset = Some(word(value, RESETS)?);
+            Ok(())
+        },
+        show: |config| config.auto_offset_reset.map_or_else(String::new, |reset| word_of(reset, RESETS)),
+    },
+    Setting {
+        name: "deserialization.exception.handler",
+        apply: |config, value| {
+            config.on_undecodable = on_undecodable(value)?;
+            Ok(())
+        },
+        show: |config| word_of(config.on_undecodable, UNDECODABLE),
+    },
+    Setting {
+        name: "session.timeout.ms",
+        apply: |config, value| {
+            config.session_timeout = positive_duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.session_timeout),
+    },
+    Setting {
+        name: "max.poll.interval.ms",
+        apply: |config, value| {
+            config.max_poll_interval = positive_duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.max_poll_interval),
+    },
+    Setting {
+        name: "transaction.timeout.ms",
+        apply: |config, value| {
+            config.transaction_timeout = positive_duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.transaction_timeout),
+    },
+    Setting {
+        name: "task.timeout.ms",
+        apply: |config, value| {
+            config.task_timeout = duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.task_timeout),
+    },
+];
+
+/// More threads than this in one process are a typing error.
+const THREADS_MAX: usize = 1024;
+
+/// Kafka counts records in signed 32 bits.
+const RECORDS_MAX: usize = i32::MAX as usize;
+
+/// Kafka counts replicas in signed 16 bits.
+const REPLICAS_MAX: u16 = i16::MAX.cast_unsigned();
+
+fn guarantee(value: &str) -> Result<Guarantee, String> {
+    match value.trim() {
+        "exactly_once" | "exactly_once_beta" => {
+            Err("that name is gone since Kafka Streams 4.0; write `exactly_once_v2`".to_owned())
+        }
+        value => word(value, GUARANTEES),
+    }
+}
+
+/// Java names a class here; of the two it comes with, it is clear what they mean.
+fn on_undecodable(value: &str) -> Result<OnUndecodable, String> {
+    let value = value.trim();
+    let class = value.rsplit('.').next().unwrap_or(value);
+    let answer = match class {
+        "LogAndFailExceptionHandler" => "write `fail` instead of Java's class",
+        "LogAndContinueExceptionHandler" => "write `skip` instead of Java's class",
+        _ if value.contains('.') => "classes of Java's cannot be used; write `fail` or `skip`",
+        _ => return word(value, UNDECODABLE),
+    };
+    Err(answer.to_owned())
+}

@@ -1,0 +1,702 @@
+//! Settings as data: what is said, and what comes of it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::clients::owned_names;
+use super::environment::{bare_names, in_capitals};
+use super::settings::SETTINGS;
+use super::*;
+
+fn read(entries: &[(&str, &str)]) -> Result<StreamsConfig, ConfigErrors> {
+    let id = Layers::new().set("application.id", "app");
+    entries.iter().fold(id, |layers, (key, value)| layers.set(*key, *value)).read()
+}
+
+/// The one problem there is.
+fn problem(key: &str, value: &str) -> String {
+    let errors = read(&[(key, value)]).unwrap_err();
+    let [error] = errors.problems() else { panic!("{errors}") };
+    assert_eq!(error.subject, key);
+    error.problem.clone()
+}
+
+#[test]
+fn every_setting_reads_what_java_users_write_and_shows_it() {
+    // Setting, text, and how it is shown.
+    let rows = [
+        ("application.id", "word-count", "word-count"),
+        ("client.id", "blue", "blue"),
+        ("bootstrap.servers", "a:9092,b:9092", "a:9092,b:9092"),
+        ("num.stream.threads", "4", "4"),
+        ("processing.guarantee", "exactly_once_v2", "exactly_once_v2"),
+        ("processing.guarantee", "at_least_once", "at_least_once"),
+        ("commit.interval.ms", "500", "500ms"),
+        ("commit.interval.ms", "1m 30s", "1m 30s"),
+        ("statestore.cache.max.bytes", "10485760", "10MiB"),
+        ("statestore.cache.max.bytes", "0", "0"),
+        ("statestore.uncommitted.max.bytes", "1GiB", "1024MiB"),
+        ("state.dir", "/var/lib/app", "/var/lib/app"),
+        ("max.task.idle.ms", "-1", "-1"),
+        ("max.task.idle.ms", "200", "200ms"),
+        ("buffered.records.per.partition", "10", "10"),
+        ("poll.ms", "0", "0s"),
+        ("replication.factor", "-1", "-1"),
+        ("replication.factor", " 3 ", "3"),
+        ("auto.offset.reset", "latest", "latest"),
+        ("auto.offset.reset", "none", "none"),
+        ("auto.offset.reset", "earliest", "earliest"),
+        ("deserialization.exception.handler", "skip", "skip"),
+        ("deserialization.exception.handler", "fail", "fail"),
+        ("session.timeout.ms", "10000", "10s"),
+        ("max.poll.interval.ms", "60000", "1m"),
+        ("transaction.timeout.ms", "5s", "5s"),
+        ("task.timeout.ms", "0", "0s"),
+    ];
+    for (key, text, shown) in rows {
+        let config = read(&[(key, text)]).unwrap();
+        let line = format!("{key} = {shown} (code)");
+        assert!(config.to_string().lines().any(|printed| printed == line), "{line} is not in\n{config}");
+        // What is printed can be read again.
+        assert_eq!(read(&[(key, shown)]).unwrap(), config);
+    }
+    let covered: BTreeSet<&str> = rows.iter().map(|(key, ..)| *key).collect();
+    let all: BTreeSet<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
+    assert_eq!(covered, all, "each setting needs a row");
+}
+
+#[test]
+fn settings_arrive_in_their_fields() {
+    let config = read(&[
+        ("client.id", "blue"),
+        ("bootstrap.servers", "a:9092"),
+        ("num.stream.threads", "4"),
+        ("processing.guarantee", "exactly_once_v2"),
+        ("commit.interval.ms", "1"),
+        ("statestore.cache.max.bytes", "2"),
+        ("statestore.uncommitted.max.bytes", "3"),
+        ("state.dir", "d"),
+        ("max.task.idle.ms", "-1"),
+        ("buffered.records.per.partition", "5"),
+        ("poll.ms", "6"),
+        ("replication.factor", "7"),
+        ("auto.offset.reset", "latest"),
+        ("deserialization.exception.handler", "skip"),
+        ("session.timeout.ms", "8"),
+        ("max.poll.interval.ms", "9"),
+        ("transaction.timeout.ms", "10"),
+        ("task.timeout.ms", "11"),
+        ("topic.min.insync.replicas", "2"),
+        ("consumer.fetch.min.bytes", "12"),
+    ])
+    .unwrap();
+    let mut expected = StreamsConfig {
+        client_id: Some("blue".to_owned()),
+        bootstrap_servers: Some("a:9092".to_owned()),
+        num_stream_threads: 4,
+        processing_guarantee: Guarantee::ExactlyOnce,
+        commit_interval: Some(Duration::from_millis(1)),
+        statestore_cache_max_bytes: 2,
+        statestore_uncommitted_max_bytes: 3,
+        state_dir: PathBuf::from("d"),
+        max_task_idle: None,
+        buffered_records_per_partition: 5,
+        poll: Duration::from_millis(6),
+        replication_factor: Some(7),
+        auto_offset_reset: Some(OffsetReset::Latest),
+        on_undecodable: OnUndecodable::Skip,
+        session_timeout: Duration::from_millis(8),
+        max_poll_interval: Duration::from_millis(9),
+        transaction_timeout: Duration::from_millis(10),
+        task_timeout: Duration::from_millis(11),
+        origins: config.origins.clone(),
+        ..StreamsConfig::new("app").unwrap()
+    };
+    expected.topics.set("min.insync.replicas", "2").unwrap();
+    expected.clients.set(ClientScope::Consumer, "fetch.min.bytes", "12").unwrap();
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn the_commit_interval_follows_the_guarantee_unless_it_is_set() {
+    for (entries, expected) in [
+        (&[][..], 30_000),
+        (&[("processing.guarantee", "exactly_once_v2")], 100),
+        (&[("processing.guarantee", "exactly_once_v2"), ("commit.interval.ms", "30000")], 30_000),
+    ] {
+        assert_eq!(read(entries).unwrap().commit_interval(), Duration::from_millis(expected), "{entries:?}");
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused_with_a_sentence() {
+    for (key, value, expected) in [
+        ("application.id", "../x", "a name may hold only letters, digits, `.`, `_` and `-`; byte 2 is none of them"),
+        ("application.id", "", "a name cannot be empty"),
+        ("num.stream.threads", "0", "`0` is not a whole number from 1 to 1024"),
+        ("num.stream.threads", "two", "`two` is not a whole number from 1 to 1024"),
+        ("processing.guarantee", "exactly-once", "`exactly-once` is not one of `at_least_once`, `exactly_once_v2`"),
+        ("processing.guarantee", "exactly_once", "that name is gone since Kafka Streams 4.0; write `exactly_once_v2`"),
+        (
+            "commit.interval.ms",
+            "soon",
+            "`soon` is not a duration; write milliseconds, such as `500`, or a number with its unit, such as `30s`",
+        ),
+        ("commit.interval.ms", "0", "it must be at least 1 ms"),
+        (
+            "statestore.cache.max.bytes",
+            "-1",
+            "`-1` is not a size; write bytes, such as `10485760`, or a number with its unit, such as `10MiB`",
+        ),
+        ("state.dir", " ", "it is empty"),
+        ("replication.factor", "0", "`0` is not a whole number from 1 to 32767"),
+        ("replication.factor", "40000", "`40000` is not a whole number from 1 to 32767"),
+        ("auto.offset.reset", "by_duration", "`by_duration` is not one of `earliest`, `latest`, `none`"),
+        ("deserialization.exception.handler", "dlq", "`dlq` is not one of `fail`, `skip`"),
+        (
+            "deserialization.exception.handler",
+            "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler",
+            "write `skip` instead of Java's class",
+        ),
+        (
+            "deserialization.exception.handler",
+            "org.apache.kafka.streams.errors.LogAndFailExceptionHandler",
+            "write `fail` instead of Java's class",
+        ),
+        (
+            "deserialization.exception.handler",
+            "com.example.Mine",
+            "classes of Java's cannot be used; write `fail` or `skip`",
+        ),
+    ] {
+        assert_eq!(problem(key, value), expected, "{key} = {value}");
+    }
+}
+
+#[test]
+fn typos_are_answered_with_the_name_that_was_meant() {
+    for (typo, meant) in [
+        ("commit.intervall.ms", "commit.interval.ms"),
+        ("commit.interval", "commit.interval.ms"),
+        ("num.stream.thread", "num.stream.threads"),
+        ("num_stream_threads", "num.stream.threads"),
+        ("aplication.id", "application.id"),
+        ("procesing.guarantee", "processing.guarantee"),
+        ("statestore.cache.max.byte", "statestore.cache.max.bytes"),
+        ("stat.dir", "state.dir"),
+        ("bootstrap.server", "bootstrap.servers"),
+        ("replication.facotr", "replication.factor"),
+        ("sassl.password", "sasl.password"),
+        ("consumers.fetch.min.bytes", "consumer.fetch.min.bytes"),
+    ] {
+        assert_eq!(problem(typo, "1"), format!("there is no such setting; did you mean `{meant}`?"));
+    }
+    for (typo, meant) in [
+        ("consumer.fetch.min.byte", "consumer.fetch.min.bytes"),
+        ("restore.consumer.fetch.min.bites", "restore.consumer.fetch.min.bytes"),
+        ("producer.lingr.ms", "producer.linger.ms"),
+        ("sasl.pasword", "sasl.password"),
+        ("ssl.ca.locatoin", "ssl.ca.location"),
+        ("topic.retention.mss", "topic.retention.ms"),
+        ("topic.min.insync.replica", "topic.min.insync.replicas"),
+    ] {
+        assert_eq!(problem(typo, "1"), format!("did you mean `{meant}`?"));
+    }
+    for nothing_like_it in ["x", "completely.different", "my.own.namespace.key"] {
+        assert_eq!(
+            problem(nothing_like_it, "1"),
+            "there is no such setting; settings of Kafka clients begin with `consumer.`, `producer.` or `admin.`"
+        );
+    }
+}
+
+#[test]
+fn names_that_only_newer_clients_and_brokers_know_are_handed_on() {
+    let config = read(&[("consumer.brand.new.setting", "1"), ("topic.brand.new.setting", "2")]).unwrap();
+    assert_eq!(config.clients.of(ClientScope::MainConsumer)["brand.new.setting"], "1");
+    assert_eq!(config.topics.iter().collect::<Vec<_>>(), [("brand.new.setting", "2")]);
+}
+
+#[test]
+fn what_the_engine_owns_is_refused_for_every_client() {
+    let prefixes = ["consumer.", "main.consumer.", "restore.consumer.", "producer.", "admin."];
+    let mut refused = 0;
+    for name in owned_names() {
+        for prefix in prefixes {
+            let answer = problem(&format!("{prefix}{name}"), "1");
+            assert!(!answer.contains("no such setting") && answer.len() > 15, "{prefix}{name}: {answer}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 100, "{refused}");
+    for (key, part) in [
+        ("consumer.enable.auto.commit", "committed together with the state"),
+        ("consumer.auto.offset.reset", "write `auto.offset.reset` without a prefix"),
+        ("main.consumer.isolation.level", "follows from `processing.guarantee`"),
+        ("producer.enable.idempotence", "always on"),
+        ("producer.transactional.id", "fences a zombie"),
+        ("consumer.group.id", "it is `application.id`"),
+        ("producer.acks", "every replica in sync"),
+        ("producer.partitioner", "murmur2"),
+        ("restore.consumer.enable.partition.eof", "caught up"),
+        ("enable.auto.commit", "committed together with the state"),
+        ("group.id", "it is `application.id`"),
+    ] {
+        let answer = problem(key, "1");
+        assert!(answer.contains(part), "{key}: {answer}");
+    }
+}
+
+#[test]
+fn what_only_java_has_is_refused_with_advice() {
+    for (key, part) in [
+        ("sasl.jaas.config", "`sasl.username` and `sasl.password`"),
+        ("ssl.truststore.location", "`ssl.ca.location`"),
+        ("ssl.truststore.password", "`ssl.ca.location`"),
+        ("ssl.keystore.type", "`ssl.certificate.location` and `ssl.key.location`"),
+        ("consumer.ssl.truststore.location", "`ssl.ca.location`"),
+        ("default.key.serde", "types choose the format"),
+        ("default.value.serde", "types choose the format"),
+        ("rocksdb.config.setter", "chosen in code"),
+        ("default.timestamp.extractor", "chosen in code"),
+        ("production.exception.handler", "no such handler yet"),
+        ("default.deserialization.exception.handler", "write `deserialization.exception.handler`"),
+        ("consumer.max.poll.records", "`buffered.records.per.partition`"),
+        ("partition.assignment.strategy", "range assignments"),
+        ("upgrade.from", "no older version"),
+        ("built.in.metrics.version", "no older version"),
+        ("num.standby.replicas", "no standby tasks yet"),
+        ("cache.max.bytes.buffering", "`statestore.cache.max.bytes`"),
+        ("rack.aware.assignment.non_overlap_cost", "range"),
+        ("topology.optimization", "not there yet"),
+        ("state.cleanup.delay.ms", "by age"),
+        ("consumer.fetch.max.wait.ms", "`fetch.wait.max.ms`"),
+        ("producer.buffer.memory", "`queue.buffering.max.kbytes`"),
+        ("producer.key.serializer", "types choose the format"),
+        ("request.timeout.ms", "write `producer.` before it"),
+        ("reconnect.backoff.ms", "`consumer.reconnect.backoff.ms`"),
+        ("fetch.min.bytes", "write `consumer.` before it"),
+        ("consumer.linger.ms", "write `producer.` before it"),
+        ("producer.fetch.min.bytes", "write `consumer.` before it"),
+        ("global.consumer.fetch.min.bytes", "write `consumer.`"),
+        ("client.tag.zone", "standby"),
+    ] {
+        let answer = problem(key, "1");
+        assert!(answer.contains(part), "{key}: {answer}");
+    }
+    let answer = problem("ssl.keystore.location", "/etc/kafka/client.JKS");
+    assert!(answer.contains("only PKCS#12"), "{answer}");
+    assert!(read(&[("ssl.keystore.location", "/etc/kafka/client.p12")]).is_ok());
+}
+
+/// A Java user's whole configuration can be pasted: every name is either taken, or answered with more
+/// than "there is no such setting".
+#[test]
+fn every_name_that_java_knows_is_taken_or_answered() {
+    for (prefix, names) in [
+        ("", JAVA_STREAMS),
+        ("consumer.", JAVA_CONSUMER),
+        ("main.consumer.", JAVA_CONSUMER),
+        ("producer.", JAVA_PRODUCER),
+        ("admin.", JAVA_ADMIN),
+    ] {
+        for name in names.split_whitespace() {
+            let key = format!("{prefix}{name}");
+            let mut config = StreamsConfig::new("app").unwrap();
+            let taken = if prefix.is_empty() {
+                SETTINGS.iter().any(|setting| setting.name == name) || layers::is_security(name)
+            } else {
+                let scope = ClientScope::PREFIXED.into_iter().find(|scope| scope.prefix() == prefix).unwrap();
+                scope.names().any(|known| known == name) && config.clients.set(scope, name, "1").is_ok()
+            };
+            if !taken {
+                let errors = read(&[(&key, "1")]).expect_err(&key);
+                assert!(!errors.to_string().contains("no such setting;"), "{errors}");
+                assert!(!errors.to_string().contains("did you mean"), "{errors}");
+            }
+        }
+    }
+}
+
+#[test]
+fn later_layers_win_in_whatever_order_they_are_added() {
+    let folder = tempfile::tempdir().unwrap();
+    let low = folder.path().join("low.properties");
+    let high = folder.path().join("high.toml");
+    std::fs::write(&low, "num.stream.threads=3\npoll.ms: 3\ntask.timeout.ms 3\nstate.dir = low\n").unwrap();
+    std::fs::write(&high, "num.stream.threads = 4\n[poll]\nms = 4\n[task.timeout]\nms = \"4s\"\n").unwrap();
+    let config = Layers::new()
+        .argument("num.stream.threads=6")
+        .environment_of([("KSTREAM_NUM_STREAM_THREADS", "5"), ("KSTREAM_POLL_MS", "5")])
+        .file(&low)
+        .file(&high)
+        .set("application.id", "app")
+        .set("num.stream.threads", 2)
+        .set("session.timeout.ms", 2)
+        .read()
+        .unwrap();
+    // What each layer is the highest to say, and where that is printed to come from.
+    for (line, from) in [
+        ("num.stream.threads = 6", "command line".to_owned()),
+        ("poll.ms = 5ms", "KSTREAM_POLL_MS".to_owned()),
+        ("task.timeout.ms = 4s", format!("{}:5", high.display())),
+        ("state.dir = low", format!("{}:4", low.display())),
+        ("session.timeout.ms = 2ms", "code".to_owned()),
+        ("max.poll.interval.ms = 5m", "default".to_owned()),
+        ("application.id = app", "code".to_owned()),
+    ] {
+        let line = format!("{line} ({from})");
+        assert!(config.to_string().lines().any(|printed| printed == line), "{line} is not in\n{config}");
+    }
+}
+
+#[test]
+fn the_programs_own_struct_is_the_lowest_layer() {
+    let built = StreamsConfig { num_stream_threads: 2, ..StreamsConfig::new("app").unwrap() };
+    let config = Layers::over(built.clone()).read().unwrap();
+    assert_eq!(config, built);
+    assert!(config.to_string().contains("num.stream.threads = 2 (code)"));
+    let mut config = Layers::over(built)
+        .environment_of([("KSTREAM_NUM_STREAM_THREADS", "3"), ("KSTREAM_APPLICATION_ID", "other")])
+        .read()
+        .unwrap();
+    assert_eq!((config.application_id.as_str(), config.num_stream_threads), ("other", 3));
+    // The program has the last word, and its origin is told.
+    config.num_stream_threads = 9;
+    assert!(config.to_string().contains("num.stream.threads = 9 (code)"), "{config}");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let errors = Layers::new()
+        .set("num.stream.threads", 0)
+        .environment_of([("KSTREAM_POLL_MS", "soon"), ("KSTREAM_POL_MS", "1"), ("PATH", "/bin"), ("KSTREAMS", "x")])
+        .argument("nonsense")
+        .read()
+        .unwrap_err();
+    let subjects: Vec<&str> = errors.problems().iter().map(|error| error.subject.as_str()).collect();
+    assert_eq!(subjects, ["KSTREAM_POL_MS", "an argument", "application.id", "num.stream.threads", "poll.ms"]);
+    let text = errors.to_string();
+    assert!(text.contains("\n- poll.ms (KSTREAM_POLL_MS): `soon` is not a duration"), "{text}");
+    assert!(text.contains("did you mean `KSTREAM_POLL_MS`?"), "{text}");
+}
+
+#[test]
+fn the_environment_is_looked_up_among_known_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, " s3cret\r\n").unwrap();
+    let secret = secret.display().to_string();
+    let config = Layers::new()
+        .environment_of([
+            ("KSTREAM_APPLICATION_ID", "app"),
+            ("KSTREAM_BOOTSTRAP_SERVERS", "a:1"),
+            ("KSTREAM_CONSUMER__FETCH_MIN_BYTES", "1"),
+            ("KSTREAM_MAIN_CONSUMER__FETCH_MIN_BYTES", "2"),
+            ("KSTREAM_PRODUCER__BRAND_NEW", "3"),
+            ("KSTREAM_TOPIC__MIN_INSYNC_REPLICAS", "4"),
+            ("KSTREAM_SECURITY_PROTOCOL", "sasl_ssl"),
+            ("KSTREAM_ENABLE_SSL_CERTIFICATE_VERIFICATION", "false"),
+            ("KSTREAM_SASL_OAUTHBEARER_ASSERTION_FILE", "/not/read/by/us"),
+            ("KSTREAM_SASL_PASSWORD_FILE", secret.as_str()),
+            ("kstream_poll_ms", "not ours"),
+        ])
+        .read()
+        .unwrap();
+    assert_eq!(config.bootstrap_servers.as_deref(), Some("a:1"));
+    assert_eq!(config.topics.iter().collect::<Vec<_>>(), [("min.insync.replicas", "4")]);
+    let main = config.clients.of(ClientScope::MainConsumer);
+    assert_eq!(
+        main.into_iter().collect::<Vec<_>>(),
+        [
+            ("enable.ssl.certificate.verification", "false"),
+            ("fetch.min.bytes", "2"),
+            ("sasl.oauthbearer.assertion.file", "/not/read/by/us"),
+            ("sasl.password", " s3cret"),
+            ("security.protocol", "sasl_ssl"),
+        ]
+    );
+    assert_eq!(config.clients.of(ClientScope::RestoreConsumer)["fetch.min.bytes"], "1");
+    assert_eq!(config.clients.of(ClientScope::Producer)["brand.new"], "3");
+    assert!(!config.clients.of(ClientScope::Admin).contains_key("fetch.min.bytes"));
+}
+
+#[test]
+fn wrong_variables_are_answered() {
+    for (name, value, part) in [
+        ("KSTREAM_SASL_JAAS_CONFIG", "x", "`sasl.username`"),
+        ("KSTREAM_RACK_AWARE_ASSIGNMENT_NON_OVERLAP_COST", "1", "range"),
+        ("KSTREAM_CONSUMER__GROUP_ID", "x", "it is `application.id`"),
+        ("KSTREAM_GROUP_ID", "x", "it is `application.id`"),
+        ("KSTREAM_CONSUMER__MAX_POLL_RECORDS", "1", "`buffered.records.per.partition`"),
+        ("KSTREAM_GLOBAL_CONSUMER__FETCH_MIN_BYTES", "1", "write `consumer.`"),
+        ("KSTREAM_NUM_STREAM_THREAD", "1", "did you mean `KSTREAM_NUM_STREAM_THREADS`?"),
+        ("KSTREAM_CONSUMER_FETCH_MIN_BYTES", "1", "two underscores"),
+        ("KSTREAM_CONSUMER__", "1", "no such setting"),
+        ("KSTREAM_", "1", "no such setting"),
+        ("KSTREAM_SASL_PASSWORD_FILE", "/does/not/exist", "/does/not/exist cannot be read"),
+        ("KSTREAM_NONSENSE_FILE", "/dev/null", "no such setting"),
+    ] {
+        let errors = Layers::new().set("application.id", "app").environment_of([(name, value)]).read().unwrap_err();
+        assert!(errors.to_string().contains(part), "{name}: {errors}");
+        assert!(errors.to_string().contains(name), "{name}: {errors}");
+    }
+}
+
+#[test]
+fn no_two_names_share_a_variable() {
+    let names: BTreeSet<&str> = bare_names().collect();
+    let variables: BTreeSet<String> = names.iter().map(|name| in_capitals(name)).collect();
+    assert_eq!(names.len(), variables.len());
+}
+
+fn read_file(name: &str, text: &[u8]) -> Result<StreamsConfig, ConfigErrors> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    Layers::new().set("application.id", "app").file(&path).read()
+}
+
+#[test]
+fn properties_are_read_as_java_reads_them() {
+    let text = "# comment\n! comment\n\nnum.stream.threads = 3\nclient.id: a\\\n  b\nstate.dir\tx\\u00e9y é\n\
+                consumer.client.rack=a=b:c\nsasl.password=tab\\tand\\\\slash \n";
+    let config = read_file("app.properties", text.as_bytes()).unwrap();
+    assert_eq!(config.num_stream_threads, 3);
+    assert_eq!(config.client_id.as_deref(), Some("ab"));
+    assert_eq!(config.state_dir, PathBuf::from("xéy é"));
+    assert_eq!(config.clients.of(ClientScope::Consumer)["client.rack"], "a=b:c");
+    assert_eq!(config.clients.of(ClientScope::Consumer)["sasl.password"], "tab\tand\\slash ");
+}
+
+#[test]
+fn toml_tables_make_dotted_names() {
+    let text = br#"
+        bootstrap.servers = ["a:9092", "b:9092"]
+        "commit.interval.ms" = 1_000
+        statestore = { cache.max.bytes = "1MiB", uncommitted.max.bytes = 0x10 }
+        [consumer]
+        check.crcs = true
+        [sasl]
+        password = 'p"w'
+    "#;
+    let config = read_file("app.toml", text).unwrap();
+    assert_eq!(config.bootstrap_servers.as_deref(), Some("a:9092,b:9092"));
+    assert_eq!(config.commit_interval(), Duration::from_secs(1));
+    assert_eq!(config.statestore_cache_max_bytes, 1024 * 1024);
+    assert_eq!(config.statestore_uncommitted_max_bytes, 16);
+    assert_eq!(config.clients.of(ClientScope::Consumer)["check.crcs"], "true");
+    assert_eq!(config.clients.of(ClientScope::Admin)["sasl.password"], "p\"w");
+}
+
+#[test]
+fn files_that_cannot_be_used_are_errors_with_a_line() {
+    for (name, text, expected) in [
+        ("app.yaml", &b"a: b"[..], "app.yaml): its name should end in `.properties` or `.toml`"),
+        ("app.properties", b"poll.ms=1\npoll.ms=2", "poll.ms (app.properties:2): it is set before, in line 1"),
+        ("app.properties", b"\n\npoll.mss=1", "poll.mss (app.properties:3): there is no such setting"),
+        ("app.properties", b"client.id=\\u00zz", "the file (app.properties:1): Malformed"),
+        ("app.properties", b"client.id=\xff", "the file (app.properties): it cannot be read"),
+        ("app.toml", b"poll.ms = 1\n\"poll.ms\" = 2", "poll.ms (app.toml:2): it is set before, in line 1"),
+        ("app.toml", b"poll.ms = 1\npoll.ms = 2", "the file (app.toml:2): duplicate key"),
+        ("app.toml", b"poll.ms = 1\nstate.dir = 2020-01-01", "the file (app.toml:2): `state.dir` is a datetime"),
+        ("app.toml", b"poll.ms = [[1]]", "the file (app.toml:1): `poll.ms` is a list of no plain values"),
+        ("app.toml", b"poll.ms = 1.5", "poll.ms (app.toml:1): `1.5` is not a duration"),
+    ] {
+        let errors = read_file(name, text).unwrap_err().to_string();
+        // The folder's name differs from run to run.
+        let told = errors.split('\n').nth(1).unwrap_or_default();
+        let (subject, rest) = told.split_once(" (").unwrap();
+        let short = format!("{subject} ({}", &rest[rest.find(name).unwrap()..]);
+        assert!(short.contains(expected), "{short}");
+    }
+    let errors = Layers::new().set("application.id", "app").file("/does/not/exist.toml").read().unwrap_err();
+    assert!(errors.to_string().contains("the file (/does/not/exist.toml): it cannot be read"), "{errors}");
+}
+
+/// Whatever way a secret is put in, no way out shows it.
+#[test]
+fn secrets_are_never_shown() {
+    const CANARY: &str = "canary-7f3a";
+    let mut keys: Vec<String> = names::SECRETS.iter().map(|name| (*name).to_owned()).collect();
+    keys.extend(
+        ["sasl.brand.new", "consumer.brand.new", "producer.sasl.password", "topic.brand.new"].map(str::to_owned),
+    );
+    for key in keys {
+        let layers = Layers::new().set("application.id", "app").set(&key, CANARY);
+        assert!(!format!("{layers:?}").contains(CANARY), "{key}");
+        let config = layers.read().unwrap();
+        for shown in [config.to_string(), format!("{config:?}"), format!("{config:#?}")] {
+            assert!(shown.contains(&key), "{key} is shown");
+            assert!(!shown.contains(CANARY), "{key} is shown with its value");
+        }
+    }
+    for (name, text) in [
+        ("app.toml", "sasl.password = \"canary-7f3a"),
+        ("app.toml", "sasl.password = canary-7f3a"),
+        ("app.toml", "[sasl]\npassword = \"a\" canary-7f3a"),
+        ("app.toml", "sasl.password = [[\"canary-7f3a\"]]"),
+        ("app.toml", "sasl.pasword = \"canary-7f3a\""),
+        ("app.properties", "sasl.password = canary-7f3a\\u00zz"),
+        ("app.properties", "sasl.jaas.config = canary-7f3a"),
+        ("app.properties", "sasl.password = canary-7f3a\nsasl.password = canary-7f3a"),
+    ] {
+        let errors = read_file(name, text.as_bytes()).unwrap_err();
+        assert!(!errors.to_string().contains(CANARY), "{errors}");
+        assert!(!format!("{errors:?}").contains(CANARY), "{errors:?}");
+    }
+    let errors = Layers::new().argument(CANARY).argument("sasl.pasword=canary-7f3a").read().unwrap_err();
+    assert!(!errors.to_string().contains(CANARY), "{errors}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(key in "[a-zA-Z._=]{0,30}", value: String, index in 0..SETTINGS.len()) {
+        let _ = read(&[(&key, &value), (SETTINGS[index].name, &value)]);
+        let _ = Layers::new().environment_of([(format!("KSTREAM_{key}"), value.clone())]).argument(&value).read();
+    }
+
+    #[test]
+    fn no_file_makes_it_panic(text: String, lines in "([a-z.]{0,9}[=: \\\\\"\\[\\]{}]{0,3}[a-z0-9u\\\\]{0,6}\n?){0,6}") {
+        for text in [text, lines] {
+            let _ = file::toml(&text);
+            let _ = file::properties(&text);
+        }
+    }
+}
+
+/// `StreamsConfig.configDef().names()` of kafka-streams 4.3.1, printed by a small Java program.
+const JAVA_STREAMS: &str = "
+    acceptable.recovery.lag allow.os.group.write.access application.id application.server bootstrap.servers
+    buffered.records.per.partition built.in.metrics.version cache.max.bytes.buffering client.id
+    commit.interval.ms config.providers connections.max.idle.ms default.client.supplier
+    default.deserialization.exception.handler default.dsl.store default.key.serde
+    default.list.key.serde.inner default.list.key.serde.type default.list.value.serde.inner
+    default.list.value.serde.type default.production.exception.handler default.timestamp.extractor
+    default.value.serde deserialization.exception.handler dsl.store.format dsl.store.suppliers.class
+    enable.metrics.push ensure.explicit.internal.resource.naming errors.dead.letter.queue.topic.name
+    group.protocol log.summary.interval.ms max.task.idle.ms max.warmup.replicas metadata.max.age.ms
+    metadata.recovery.rebootstrap.trigger.ms metadata.recovery.strategy metric.reporters metrics.num.samples
+    metrics.recording.level metrics.sample.window.ms num.standby.replicas num.stream.threads poll.ms
+    probing.rebalance.interval.ms processing.exception.handler processing.exception.handler.global.enabled
+    processing.guarantee processor.wrapper.class production.exception.handler
+    rack.aware.assignment.non_overlap_cost rack.aware.assignment.strategy rack.aware.assignment.tags
+    rack.aware.assignment.traffic_cost receive.buffer.bytes reconnect.backoff.max.ms reconnect.backoff.ms
+    repartition.purge.interval.ms replication.factor request.timeout.ms retry.backoff.ms
+    rocksdb.config.setter security.protocol send.buffer.bytes state.cleanup.delay.ms
+    state.cleanup.dir.max.age.ms state.dir statestore.cache.max.bytes task.assignor.class task.timeout.ms
+    topology.optimization upgrade.from window.size.ms windowed.inner.class.serde
+    windowstore.changelog.additional.retention.ms
+";
+
+/// `ConsumerConfig.configNames()` of kafka-clients 4.3.1.
+const JAVA_CONSUMER: &str = "
+    allow.auto.create.topics auto.commit.interval.ms auto.offset.reset bootstrap.servers check.crcs
+    client.dns.lookup client.id client.rack config.providers connections.max.idle.ms default.api.timeout.ms
+    enable.auto.commit enable.metrics.push exclude.internal.topics fetch.max.bytes fetch.max.wait.ms
+    fetch.min.bytes group.id group.instance.id group.protocol group.remote.assignor heartbeat.interval.ms
+    interceptor.classes internal.throw.on.fetch.stable.offset.unsupported isolation.level key.deserializer
+    max.partition.fetch.bytes max.poll.interval.ms max.poll.records metadata.max.age.ms
+    metadata.recovery.rebootstrap.trigger.ms metadata.recovery.strategy metric.reporters metrics.num.samples
+    metrics.recording.level metrics.sample.window.ms partition.assignment.strategy receive.buffer.bytes
+    reconnect.backoff.max.ms reconnect.backoff.ms request.timeout.ms retry.backoff.max.ms retry.backoff.ms
+    sasl.client.callback.handler.class sasl.jaas.config sasl.kerberos.kinit.cmd
+    sasl.kerberos.min.time.before.relogin sasl.kerberos.service.name sasl.kerberos.ticket.renew.jitter
+    sasl.kerberos.ticket.renew.window.factor sasl.login.callback.handler.class sasl.login.class
+    sasl.login.connect.timeout.ms sasl.login.read.timeout.ms sasl.login.refresh.buffer.seconds
+    sasl.login.refresh.min.period.seconds sasl.login.refresh.window.factor sasl.login.refresh.window.jitter
+    sasl.login.retry.backoff.max.ms sasl.login.retry.backoff.ms sasl.mechanism
+    sasl.oauthbearer.assertion.algorithm sasl.oauthbearer.assertion.claim.aud
+    sasl.oauthbearer.assertion.claim.exp.seconds sasl.oauthbearer.assertion.claim.iss
+    sasl.oauthbearer.assertion.claim.jti.include sasl.oauthbearer.assertion.claim.nbf.seconds
+    sasl.oauthbearer.assertion.claim.sub sasl.oauthbearer.assertion.file
+    sasl.oauthbearer.assertion.private.key.file sasl.oauthbearer.assertion.private.key.passphrase
+    sasl.oauthbearer.assertion.template.file sasl.oauthbearer.client.credentials.client.id
+    sasl.oauthbearer.client.credentials.client.secret sasl.oauthbearer.clock.skew.seconds
+    sasl.oauthbearer.expected.audience sasl.oauthbearer.expected.issuer sasl.oauthbearer.header.urlencode
+    sasl.oauthbearer.jwks.endpoint.refresh.ms sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms
+    sasl.oauthbearer.jwks.endpoint.retry.backoff.ms sasl.oauthbearer.jwks.endpoint.url
+    sasl.oauthbearer.jwt.retriever.class sasl.oauthbearer.jwt.validator.class sasl.oauthbearer.scope
+    sasl.oauthbearer.scope.claim.name sasl.oauthbearer.sub.claim.name sasl.oauthbearer.token.endpoint.url
+    security.protocol security.providers send.buffer.bytes session.timeout.ms share.acknowledgement.mode
+    share.acquire.mode socket.connection.setup.timeout.max.ms socket.connection.setup.timeout.ms
+    ssl.cipher.suites ssl.enabled.protocols ssl.endpoint.identification.algorithm ssl.engine.factory.class
+    ssl.key.password ssl.keymanager.algorithm ssl.keystore.certificate.chain ssl.keystore.key
+    ssl.keystore.location ssl.keystore.password ssl.keystore.type ssl.protocol ssl.provider
+    ssl.secure.random.implementation ssl.trustmanager.algorithm ssl.truststore.certificates
+    ssl.truststore.location ssl.truststore.password ssl.truststore.type value.deserializer
+";
+
+/// `ProducerConfig.configNames()` of kafka-clients 4.3.1.
+const JAVA_PRODUCER: &str = "
+    acks batch.size bootstrap.servers buffer.memory client.dns.lookup client.id compression.gzip.level
+    compression.lz4.level compression.type compression.zstd.level config.providers connections.max.idle.ms
+    delivery.timeout.ms enable.idempotence enable.metrics.push interceptor.classes key.serializer linger.ms
+    max.block.ms max.in.flight.requests.per.connection max.request.size metadata.max.age.ms
+    metadata.max.idle.ms metadata.recovery.rebootstrap.trigger.ms metadata.recovery.strategy
+    metric.reporters metrics.num.samples metrics.recording.level metrics.sample.window.ms
+    partitioner.adaptive.partitioning.enable partitioner.availability.timeout.ms partitioner.class
+    partitioner.ignore.keys receive.buffer.bytes reconnect.backoff.max.ms reconnect.backoff.ms
+    request.timeout.ms retries retry.backoff.max.ms retry.backoff.ms sasl.client.callback.handler.class
+    sasl.jaas.config sasl.kerberos.kinit.cmd sasl.kerberos.min.time.before.relogin
+    sasl.kerberos.service.name sasl.kerberos.ticket.renew.jitter sasl.kerberos.ticket.renew.window.factor
+    sasl.login.callback.handler.class sasl.login.class sasl.login.connect.timeout.ms
+    sasl.login.read.timeout.ms sasl.login.refresh.buffer.seconds sasl.login.refresh.min.period.seconds
+    sasl.login.refresh.window.factor sasl.login.refresh.window.jitter sasl.login.retry.backoff.max.ms
+    sasl.login.retry.backoff.ms sasl.mechanism sasl.oauthbearer.assertion.algorithm
+    sasl.oauthbearer.assertion.claim.aud sasl.oauthbearer.assertion.claim.exp.seconds
+    sasl.oauthbearer.assertion.claim.iss sasl.oauthbearer.assertion.claim.jti.include
+    sasl.oauthbearer.assertion.claim.nbf.seconds sasl.oauthbearer.assertion.claim.sub
+    sasl.oauthbearer.assertion.file sasl.oauthbearer.assertion.private.key.file
+    sasl.oauthbearer.assertion.private.key.passphrase sasl.oauthbearer.assertion.template.file
+    sasl.oauthbearer.client.credentials.client.id sasl.oauthbearer.client.credentials.client.secret
+    sasl.oauthbearer.clock.skew.seconds sasl.oauthbearer.expected.audience sasl.oauthbearer.expected.issuer
+    sasl.oauthbearer.header.urlencode sasl.oauthbearer.jwks.endpoint.refresh.ms
+    sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms sasl.oauthbearer.jwks.endpoint.retry.backoff.ms
+    sasl.oauthbearer.jwks.endpoint.url sasl.oauthbearer.jwt.retriever.class
+    sasl.oauthbearer.jwt.validator.class sasl.oauthbearer.scope sasl.oauthbearer.scope.claim.name
+    sasl.oauthbearer.sub.claim.name sasl.oauthbearer.token.endpoint.url security.protocol security.providers
+    send.buffer.bytes socket.connection.setup.timeout.max.ms socket.connection.setup.timeout.ms
+    ssl.cipher.suites ssl.enabled.protocols ssl.endpoint.identification.algorithm ssl.engine.factory.class
+    ssl.key.password ssl.keymanager.algorithm ssl.keystore.certificate.chain ssl.keystore.key
+    ssl.keystore.location ssl.keystore.password ssl.keystore.type ssl.protocol ssl.provider
+    ssl.secure.random.implementation ssl.trustmanager.algorithm ssl.truststore.certificates
+    ssl.truststore.location ssl.truststore.password ssl.truststore.type transaction.timeout.ms
+    transaction.two.phase.commit.enable transactional.id value.serializer
+";
+
+/// `AdminClientConfig.configNames()` of kafka-clients 4.3.1.
+const JAVA_ADMIN: &str = "
+    bootstrap.controllers bootstrap.servers client.dns.lookup client.id config.providers
+    connections.max.idle.ms default.api.timeout.ms enable.metrics.push metadata.max.age.ms
+    metadata.recovery.rebootstrap.trigger.ms metadata.recovery.strategy metric.reporters metrics.num.samples
+    metrics.recording.level metrics.sample.window.ms receive.buffer.bytes reconnect.backoff.max.ms
+    reconnect.backoff.ms request.timeout.ms retries retry.backoff.max.ms retry.backoff.ms
+    sasl.client.callback.handler.class sasl.jaas.config sasl.kerberos.kinit.cmd
+    sasl.kerberos.min.time.before.relogin sasl.kerberos.service.name sasl.kerberos.ticket.renew.jitter
+    sasl.kerberos.ticket.renew.window.factor sasl.login.callback.handler.class sasl.login.class
+    sasl.login.connect.timeout.ms sasl.login.read.timeout.ms sasl.login.refresh.buffer.seconds
+    sasl.login.refresh.min.period.seconds sasl.login.refresh.window.factor sasl.login.refresh.window.jitter
+    sasl.login.retry.backoff.max.ms sasl.login.retry.backoff.ms sasl.mechanism
+    sasl.oauthbearer.assertion.algorithm sasl.oauthbearer.assertion.claim.aud
+    sasl.oauthbearer.assertion.claim.exp.seconds sasl.oauthbearer.assertion.claim.iss
+    sasl.oauthbearer.assertion.claim.jti.include sasl.oauthbearer.assertion.claim.nbf.seconds
+    sasl.oauthbearer.assertion.claim.sub sasl.oauthbearer.assertion.file
+    sasl.oauthbearer.assertion.private.key.file sasl.oauthbearer.assertion.private.key.passphrase
+    sasl.oauthbearer.assertion.template.file sasl.oauthbearer.client.credentials.client.id
+    sasl.oauthbearer.client.credentials.client.secret sasl.oauthbearer.clock.skew.seconds
+    sasl.oauthbearer.expected.audience sasl.oauthbearer.expected.issuer sasl.oauthbearer.header.urlencode
+    sasl.oauthbearer.jwks.endpoint.refresh.ms sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms
+    sasl.oauthbearer.jwks.endpoint.retry.backoff.ms sasl.oauthbearer.jwks.endpoint.url
+    sasl.oauthbearer.jwt.retriever.class sasl.oauthbearer.jwt.validator.class sasl.oauthbearer.scope
+    sasl.oauthbearer.scope.claim.name sasl.oauthbearer.sub.claim.name sasl.oauthbearer.token.endpoint.url
+    security.protocol security.providers send.buffer.bytes socket.connection.setup.timeout.max.ms
+    socket.connection.setup.timeout.ms ssl.cipher.suites ssl.enabled.protocols
+    ssl.endpoint.identification.algorithm ssl.engine.factory.class ssl.key.password ssl.keymanager.algorithm
+    ssl.keystore.certificate.chain ssl.keystore.key ssl.keystore.location ssl.keystore.password
+    ssl.keystore.type ssl.protocol ssl.provider ssl.secure.random.implementation ssl.trustmanager.algorithm
+    ssl.truststore.certificates ssl.truststore.location ssl.truststore.password ssl.truststore.type
+";

@@ -1,0 +1,202 @@
+//! `StreamsBuilder`: where a topology begins and ends.
+
+use std::cell::RefCell;
+use std::panic::Location;
+
+use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
+use crate::operators::stores::ProcessorStore;
+use crate::operators::{source, table_source};
+use crate::topic::Topic;
+use crate::topology::expand::expand;
+use crate::topology::plan::{Call, Options, Plan, StepId, StoreOption, Types};
+use crate::topology::{CallSite, Topology, TopologyError};
+use crate::wire::{Field, Nullable, NullableKey};
+
+/// Builds a topology: hands out streams and tables, and turns what was done with them into a [`Topology`].
+///
+/// ```
+/// use streams_core::dsl::StreamsBuilder;
+/// use streams_core::testing::TestDriver;
+/// use streams_core::topic::Topic;
+///
+/// const LINES: Topic<(), String> = Topic::new("lines");
+/// const COUNTS: Topic<String, i64> = Topic::new("word-counts");
+///
+/// let builder = StreamsBuilder::new();
+/// builder
+///     .stream(LINES)
+///     .flat_map_values(|line| line.split_whitespace().map(str::to_lowercase).collect())
+///     .group_by(|_, word| word.clone())
+///     .count()
+///     .to_stream()
+///     .to(COUNTS);
+/// let topology = builder.build()?;
+///
+/// let mut driver = TestDriver::new(topology);
+/// driver.pipe(&LINES, (), "to be or not to be");
+/// assert_eq!(driver.read(&COUNTS).last(), Some(&("be".to_owned(), 2)));
+/// # Ok::<(), streams_core::topology::TopologyError>(())
+/// ```
+///
+/// Streams and tables borrow the builder, so they cannot be used after `build()`:
+///
+/// ```compile_fail,E0505
+/// # use streams_core::dsl::StreamsBuilder;
+/// # use streams_core::topic::Topic;
+/// # const LINES: Topic<(), String> = Topic::new("lines");
+/// let builder = StreamsBuilder::new();
+/// let lines = builder.stream(LINES);
+/// let topology = builder.build();
+/// lines.to(LINES);
+/// ```
+#[derive(Default)]
+pub struct StreamsBuilder {
+    plan: RefCell<Plan>,
+}
+
+impl StreamsBuilder {
+    /// An empty builder.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A stream of the records of a topic, or of several topics of the same types (an array or a `Vec`).
+    ///
+    /// Two streams of the same topics share one source. A topic cannot be read by one source together with
+    /// another topic and by a second source alone: `build()` says so.
+    #[track_caller]
+    pub fn stream<K, V>(&self, topics: impl Topics<K, V>) -> KStream<'_, K, V>
+    where
+        K: Field,
+        V: Field,
+    {
+        let topics = topics.into_topics().iter().map(|topic| topic.name().to_owned()).collect();
+        let call = Call::Source { topics, types: Types::of::<K, V>(), recipe: source::recipe::<K, V>() };
+        KStream::new(self, self.add(call))
+    }
+
+    /// A table of a topic's latest value for each key. A null value deletes the row; records with a null key
+    /// are dropped, and counted.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::state::KeyValueStore;
+    /// # use streams_core::topic::Topic;
+    /// const USERS: Topic<u64, String> = Topic::new("users");
+    /// const NAMES: KeyValueStore<u64, String> = KeyValueStore::new("names");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.table(USERS).stored_as(NAMES);
+    /// assert!(builder.build()?.describe().contains("Processor: KTABLE-SOURCE-0000000001 (stores: [names])"));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn table<K, V>(&self, topic: Topic<K, V>) -> KTable<'_, K::Inner, V::Inner>
+    where
+        K: NullableKey,
+        V: Nullable,
+    {
+        let call = Call::Table {
+            topic: topic.name().to_owned(),
+            source: source::recipe::<Option<K::Inner>, Option<V::Inner>>(),
+            table: Box::new(|store| table_source::recipe::<Option<K::Inner>, Option<V::Inner>>(store, true)),
+            view: table::stored::<K::Inner, V::Inner>,
+        };
+        KTable::new(self, self.add(call))
+    }
+
+    /// A table that every instance has whole, to be joined by any key; see [`GlobalKTable`].
+    #[track_caller]
+    pub fn global_table<K, V>(&self, topic: Topic<K, V>) -> GlobalKTable<'_, K::Inner, V::Inner>
+    where
+        K: NullableKey,
+        V: Nullable,
+    {
+        GlobalKTable::new(self, self.add(Call::GlobalTable { topic: topic.name().to_owned() }))
+    }
+
+    /// Says how a store of processors is kept, where that is not as usual: with a changelog, and without
+    /// settings of its own. Stores need not be announced; `.process(STORE, ..)` makes them.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::state::KeyValueStore;
+    /// const SEEN: KeyValueStore<u64, bool> = KeyValueStore::new("seen");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.store(SEEN).changelog_config("segment.bytes", "1048576");
+    /// ```
+    #[track_caller]
+    pub fn store(&self, store: impl ProcessorStore) -> ProcessorStoreOptions<'_> {
+        ProcessorStoreOptions { builder: self, step: self.add(Call::Store { store: store.spec() }) }
+    }
+
+    /// The topology of everything that was asked for.
+    ///
+    /// # Errors
+    /// When it makes no sense: [`TopologyError`] says what is wrong, and where it was written.
+    pub fn build(self) -> Result<Topology, TopologyError> {
+        expand(self.plan.into_inner())
+    }
+
+    #[track_caller]
+    pub(super) fn add(&self, call: Call) -> StepId {
+        self.plan.borrow_mut().add(call, Location::caller())
+    }
+
+    pub(super) fn name(&self, step: StepId, name: String, at: CallSite) {
+        self.plan.borrow_mut().name(step, name, at);
+    }
+
+    pub(super) fn stored_as(&self, step: StepId, store: StoreOption) {
+        self.plan.borrow_mut().store(step, store);
+    }
+
+    pub(super) fn options<R>(&self, step: StepId, change: impl FnOnce(&mut Options) -> R) -> R {
+        change(self.plan.borrow_mut().options(step))
+    }
+
+    /// Looks at a call that was made before.
+    pub(super) fn call<R>(&self, step: StepId, look: impl FnOnce(&mut Call) -> R) -> R {
+        look(&mut self.plan.borrow_mut().steps[step.0].call)
+    }
+
+    /// Notes an error if an operation takes something of another builder.
+    #[track_caller]
+    pub(super) fn expect_same(&self, other: &Self) {
+        if !std::ptr::eq(self, other) {
+            self.plan.borrow_mut().complain(TopologyError::TwoBuilders { at: Location::caller() });
+        }
+    }
+}
+
+impl std::fmt::Debug for StreamsBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StreamsBuilder({} calls)", self.plan.borrow().steps.len())
+    }
+}
+
+/// One topic, or several of the same types.
+pub trait Topics<K, V> {
+    /// The topics.
+    fn into_topics(self) -> Vec<Topic<K, V>>;
+}
+
+impl<K, V> Topics<K, V> for Topic<K, V> {
+    fn into_topics(self) -> Vec<Self> {
+        vec![self]
+    }
+}
+
+impl<K, V, const N: usize> Topics<K, V> for [Topic<K, V>; N] {
+    fn into_topics(self) -> Vec<Topic<K, V>> {
+        self.into()
+    }
+}
+
+impl<K, V> Topics<K, V> for Vec<Topic<K, V>> {
+    fn into_topics(self) -> Self {
+        self
+    }
+}

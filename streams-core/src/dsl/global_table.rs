@@ -1,0 +1,54 @@
+//! Tables that every instance has whole.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use super::StreamsBuilder;
+use crate::state::StoreFor;
+use crate::topology::plan::{StepId, StoreOption};
+
+/// A table that every instance has whole, so that streams can be joined with it by any key, whatever their
+/// partitions; made by [`StreamsBuilder::global_table`].
+///
+/// It is read to its end before the application runs, and from then on beside it: there is no order in time
+/// between a stream's records and a global table's changes.
+pub struct GlobalKTable<'t, K, V> {
+    pub(super) builder: &'t StreamsBuilder,
+    pub(super) step: StepId,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for GlobalKTable<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for GlobalKTable<'_, K, V> {}
+
+impl<K, V> std::fmt::Debug for GlobalKTable<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GlobalKTable({})", self.step.0)
+    }
+}
+
+impl<'t, K, V> GlobalKTable<'t, K, V> {
+    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
+        Self { builder, step, types: PhantomData }
+    }
+
+    /// Names the table's nodes.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.builder.name(self.step, name.into(), Location::caller());
+        self
+    }
+
+    /// Names the table's store, for queries.
+    #[track_caller]
+    pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
+        let (name, windowed) = (store.store_name().to_owned(), store.holds_windows());
+        self.builder.stored_as(self.step, StoreOption { name, windowed, at: Location::caller() });
+        self
+    }
+}

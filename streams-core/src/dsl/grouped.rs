@@ -1,0 +1,187 @@
+//! Records by key, and what aggregates them.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use super::table::{self, KTable};
+use super::{StreamsBuilder, TimeWindowedKStream};
+use crate::operators::stream_aggregate;
+use crate::topology::plan::{AggregateKind, AggregateRecipe, Call, StepId};
+use crate::windows::IntoTimeWindows;
+use crate::wire::{Nullable, NullableKey, Value};
+
+/// A stream's records `V` by their key `K`; made by [`KStream::group_by_key`](super::KStream::group_by_key)
+/// and [`KStream::group_by`](super::KStream::group_by).
+///
+/// Records with a null key or a null value are dropped, and counted. An aggregate's time is the largest
+/// timestamp of the records in it.
+#[must_use = "a group does nothing until it is counted, reduced or aggregated"]
+pub struct KGroupedStream<'t, K, V> {
+    pub(super) builder: &'t StreamsBuilder,
+    pub(super) step: StepId,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for KGroupedStream<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for KGroupedStream<'_, K, V> {}
+
+impl<K, V> std::fmt::Debug for KGroupedStream<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KGroupedStream({})", self.step.0)
+    }
+}
+
+impl<'t, K, V> KGroupedStream<'t, K, V> {
+    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
+        Self { builder, step, types: PhantomData }
+    }
+
+    /// Names the group: the node that gives records their key, if there is one, and the topic
+    /// `<application>-<name>-repartition`, if one is needed. Several aggregations of the group then share
+    /// that topic.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.builder.name(self.step, name.into(), Location::caller());
+        self
+    }
+
+    /// How many records each key has.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const VIEWS: Topic<String, String> = Topic::new("views");
+    /// # const COUNTS: Topic<String, i64> = Topic::new("counts");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(VIEWS).group_by_key().count().to_stream().to(COUNTS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&VIEWS, "ada", "/home");
+    /// driver.pipe(&VIEWS, "ada", "/cart");
+    /// assert_eq!(driver.read(&COUNTS), [("ada".to_owned(), 1), ("ada".to_owned(), 2)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn count(self) -> KTable<'t, K::Inner, i64>
+    where
+        K: NullableKey,
+        V: Nullable,
+    {
+        self.update(AggregateKind::Count, |_, _, count: Option<i64>| Some(count.unwrap_or(0) + 1))
+    }
+
+    /// Each key's records made one: `reducer` gets the result so far and the next value. A key's first
+    /// value is its first result.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const BIDS: Topic<u64, i64> = Topic::new("bids");
+    /// # const HIGHEST: Topic<u64, i64> = Topic::new("highest-bids");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(BIDS).group_by_key().reduce(i64::max).to_stream().to(HIGHEST);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn reduce(
+        self,
+        reducer: impl Fn(V::Inner, V::Inner) -> V::Inner + Send + Sync + 'static,
+    ) -> KTable<'t, K::Inner, V::Inner>
+    where
+        K: NullableKey,
+        V: Nullable,
+    {
+        self.update(AggregateKind::Reduce, move |_, value, result| match result {
+            Some(result) => Some(reducer(result, value)),
+            None => Some(value),
+        })
+    }
+
+    /// An aggregate per key: begun with `init`, changed by each value.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const WORDS: Topic<u64, String> = Topic::new("words");
+    /// # const TEXTS: Topic<u64, String> = Topic::new("texts");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(WORDS)
+    ///     .group_by_key()
+    ///     .aggregate(String::new, |text, word| text.push_str(&word))
+    ///     .to_stream()
+    ///     .to(TEXTS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&WORDS, 7_u64, "up");
+    /// driver.pipe(&WORDS, 7_u64, "on");
+    /// assert_eq!(driver.read(&TEXTS), [(7, "up".to_owned()), (7, "upon".to_owned())]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn aggregate<A>(
+        self,
+        init: impl Fn() -> A + Send + Sync + 'static,
+        apply: impl Fn(&mut A, V::Inner) + Send + Sync + 'static,
+    ) -> KTable<'t, K::Inner, A>
+    where
+        K: NullableKey,
+        V: Nullable,
+        A: Value,
+    {
+        self.update(AggregateKind::Aggregate, move |_, value, aggregate| {
+            let mut aggregate = aggregate.unwrap_or_else(&init);
+            apply(&mut aggregate, value);
+            Some(aggregate)
+        })
+    }
+
+    /// The general form of [`KGroupedStream::aggregate`]: sees the key, and deletes the row by returning
+    /// `None`, after which the key's next record begins anew.
+    #[track_caller]
+    pub fn aggregate_with<A>(
+        self,
+        update: impl Fn(&K::Inner, V::Inner, Option<A>) -> Option<A> + Send + Sync + 'static,
+    ) -> KTable<'t, K::Inner, A>
+    where
+        K: NullableKey,
+        V: Nullable,
+        A: Value,
+    {
+        self.update(AggregateKind::Aggregate, update)
+    }
+
+    /// The records by key and window of time.
+    ///
+    /// The windows must say how long they wait for late records: `Tumbling::of(..)` alone does not compile,
+    /// `.grace(..)` or `.no_grace()` completes it.
+    #[track_caller]
+    pub fn windowed_by(self, windows: impl IntoTimeWindows) -> TimeWindowedKStream<'t, K, V> {
+        TimeWindowedKStream::new(self, windows.into_time_windows())
+    }
+
+    #[track_caller]
+    fn update<A>(
+        self,
+        kind: AggregateKind,
+        update: impl Fn(&K::Inner, V::Inner, Option<A>) -> Option<A> + Send + Sync + 'static,
+    ) -> KTable<'t, K::Inner, A>
+    where
+        K: NullableKey,
+        V: Nullable,
+        A: Value,
+    {
+        let recipe: AggregateRecipe = Box::new(move |store, _| stream_aggregate::recipe::<K, V, A>(store, update));
+        let view = table::stored::<K::Inner, A>;
+        let call = Call::Aggregate { group: self.step, windows: None, kind, recipe, view };
+        KTable::new(self.builder, self.builder.add(call))
+    }
+}

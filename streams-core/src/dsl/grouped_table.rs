@@ -1,0 +1,129 @@
+//! Rows by group, and what aggregates them.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use super::StreamsBuilder;
+use super::table::{self, KTable};
+use crate::operators::table_aggregate;
+use crate::topology::plan::{AggregateKind, AggregateRecipe, Call, StepId};
+use crate::wire::{Key, Value};
+
+/// A table's rows `V` by the group `K` they belong to; made by [`KTable::group_by`].
+#[must_use = "a group does nothing until it is counted, reduced or aggregated"]
+pub struct KGroupedTable<'t, K, V> {
+    builder: &'t StreamsBuilder,
+    step: StepId,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for KGroupedTable<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for KGroupedTable<'_, K, V> {}
+
+impl<K, V> std::fmt::Debug for KGroupedTable<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KGroupedTable({})", self.step.0)
+    }
+}
+
+impl<'t, K, V> KGroupedTable<'t, K, V> {
+    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
+        Self { builder, step, types: PhantomData }
+    }
+
+    /// Names the group: its node, and its topic `<application>-<name>-repartition`, which several
+    /// aggregations of the group then share.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.builder.name(self.step, name.into(), Location::caller());
+        self
+    }
+
+    /// How many rows each group has.
+    #[track_caller]
+    pub fn count(self) -> KTable<'t, K, i64>
+    where
+        K: Key,
+        V: Value,
+    {
+        let add = |_: &K, _: V, count: Option<i64>| Some(count.unwrap_or(0) + 1);
+        let subtract = |_: &K, _: V, count: i64| Some(count - 1);
+        self.add(AggregateKind::Count, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
+    }
+
+    /// Each group's rows made one: `add` puts a row to it, `subtract` takes one out. Both get the result so
+    /// far first. A group's first row is its first result.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const BALANCES: Topic<u64, i64> = Topic::new("balances");
+    /// # const TOTALS: Topic<u64, i64> = Topic::new("totals");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table(BALANCES)
+    ///     .group_by(|account, cents| (account / 1_000, cents))
+    ///     .reduce(|total, cents| total + cents, |total, cents| total - cents)
+    ///     .to_stream()
+    ///     .to(TOTALS);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn reduce(
+        self,
+        add: impl Fn(V, V) -> V + Send + Sync + 'static,
+        subtract: impl Fn(V, V) -> V + Send + Sync + 'static,
+    ) -> KTable<'t, K, V>
+    where
+        K: Key,
+        V: Value,
+    {
+        let add = move |_: &K, row: V, result: Option<V>| match result {
+            Some(result) => Some(add(result, row)),
+            None => Some(row),
+        };
+        let subtract = move |_: &K, row: V, result: V| Some(subtract(result, row));
+        self.add(AggregateKind::Reduce, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
+    }
+
+    /// An aggregate per group: begun with `init`, changed by `add` and `subtract`.
+    #[track_caller]
+    pub fn aggregate<A>(
+        self,
+        init: impl Fn() -> A + Send + Sync + 'static,
+        add: impl Fn(&mut A, V) + Send + Sync + 'static,
+        subtract: impl Fn(&mut A, V) + Send + Sync + 'static,
+    ) -> KTable<'t, K, A>
+    where
+        K: Key,
+        V: Value,
+        A: Value,
+    {
+        let add = move |_: &K, row: V, aggregate: Option<A>| {
+            let mut aggregate = aggregate.unwrap_or_else(&init);
+            add(&mut aggregate, row);
+            Some(aggregate)
+        };
+        let subtract = move |_: &K, row: V, mut aggregate: A| {
+            subtract(&mut aggregate, row);
+            Some(aggregate)
+        };
+        self.add(AggregateKind::Aggregate, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
+    }
+
+    #[track_caller]
+    fn add<A>(self, kind: AggregateKind, recipe: AggregateRecipe) -> KTable<'t, K, A>
+    where
+        K: Key,
+        A: Value,
+    {
+        let call = Call::TableAggregate { group: self.step, kind, recipe, view: table::stored::<K, A> };
+        KTable::new(self.builder, self.builder.add(call))
+    }
+}

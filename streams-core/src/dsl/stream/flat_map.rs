@@ -1,0 +1,62 @@
+//! `flat_map`, `flat_map_values` and `flat_map_values_with_key`.
+
+use super::KStream;
+use crate::dsl::Data;
+use crate::operators::{flat_map, flat_map_values};
+use crate::topology::names::prefix;
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Any number of records for each record.
+    ///
+    /// The keys may have changed, so whatever depends on them next sends the records through a repartition
+    /// topic first; where only values change, use [`KStream::flat_map_values`].
+    #[track_caller]
+    pub fn flat_map<K2, V2>(self, mapper: impl Fn(K, V) -> Vec<(K2, V2)> + Send + Sync + 'static) -> KStream<'t, K2, V2>
+    where
+        K: Data,
+        V: Data,
+        K2: Data,
+        V2: Data,
+    {
+        self.operator(prefix::FLAT_MAP, true, flat_map::recipe(mapper))
+    }
+
+    /// Any number of values for each record, all with its key.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const LINES: Topic<(), String> = Topic::new("lines");
+    /// # const WORDS: Topic<(), String> = Topic::new("words");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(LINES)
+    ///     .flat_map_values(|line| line.split_whitespace().map(str::to_lowercase).collect())
+    ///     .to(WORDS);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn flat_map_values<V2>(self, mapper: impl Fn(V) -> Vec<V2> + Send + Sync + 'static) -> KStream<'t, K, V2>
+    where
+        K: Data,
+        V: Data,
+        V2: Data,
+    {
+        self.flat_map_values_with_key(move |_, value| mapper(value))
+    }
+
+    /// Any number of values for each record, in view of its key.
+    #[track_caller]
+    pub fn flat_map_values_with_key<V2>(
+        self,
+        mapper: impl Fn(&K, V) -> Vec<V2> + Send + Sync + 'static,
+    ) -> KStream<'t, K, V2>
+    where
+        K: Data,
+        V: Data,
+        V2: Data,
+    {
+        self.operator(prefix::FLAT_MAP_VALUES, false, flat_map_values::recipe(mapper))
+    }
+}

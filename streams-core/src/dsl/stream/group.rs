@@ -1,0 +1,47 @@
+//! `group_by_key` and `group_by`.
+
+use super::KStream;
+use crate::dsl::{Data, KGroupedStream, through};
+use crate::operators::select_key;
+use crate::topology::plan::Call;
+use crate::wire::{Nullable, NullableKey};
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// The records by their key, to be aggregated.
+    ///
+    /// If the key may have changed since the records were last read from a topic, they go through a
+    /// repartition topic first, so that all of a key's records meet in one task.
+    #[track_caller]
+    pub fn group_by_key(self) -> KGroupedStream<'t, K, V>
+    where
+        K: NullableKey,
+        V: Nullable,
+    {
+        let call = Call::Group { input: self.step, select: None, through: through::<K, V>() };
+        KGroupedStream::new(self.builder, self.builder.add(call))
+    }
+
+    /// The records by another key, to be aggregated. They go through a repartition topic.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const LINES: Topic<(), String> = Topic::new("lines");
+    /// # const LENGTHS: Topic<u64, i64> = Topic::new("lines-per-length");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(LINES).group_by(|_, line| line.len() as u64).count().to_stream().to(LENGTHS);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn group_by<K2>(self, mapper: impl Fn(&K, &V) -> K2 + Send + Sync + 'static) -> KGroupedStream<'t, K2, V>
+    where
+        K: Data,
+        K2: NullableKey,
+        V: Nullable,
+    {
+        let select = Some(select_key::recipe(mapper));
+        let call = Call::Group { input: self.step, select, through: through::<K2, V>() };
+        KGroupedStream::new(self.builder, self.builder.add(call))
+    }
+}

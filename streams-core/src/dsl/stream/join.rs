@@ -1,0 +1,92 @@
+//! Joins of a stream with a table: `join` and `left_join`.
+
+use super::KStream;
+use crate::dsl::{Data, KTable, through};
+use crate::operators::{TableViewRecipe, stream_table_join};
+use crate::topology::plan::Call;
+use crate::wire::{Nullable, NullableKey, Value};
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Each record with the table's row of its key; records without a row are left out.
+    ///
+    /// Only the stream's records cause results: each sees the row as it is when the record is processed.
+    /// Records with a null key or value are dropped, and counted. If the stream's key may have changed, its
+    /// records go through a repartition topic first; stream and table then need the same number of
+    /// partitions, which is checked at the start.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const CLICKS: Topic<u64, String> = Topic::new("clicks");
+    /// # const COUNTRIES: Topic<u64, String> = Topic::new("countries");
+    /// # const LOCATED: Topic<u64, String> = Topic::new("located-clicks");
+    /// let builder = StreamsBuilder::new();
+    /// let countries = builder.table(COUNTRIES);
+    /// builder.stream(CLICKS).join(countries, |page, country| format!("{page} from {country}")).to(LOCATED);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&CLICKS, 1_u64, "/home");
+    /// driver.pipe(&COUNTRIES, 1_u64, "Peru");
+    /// driver.pipe(&CLICKS, 1_u64, "/cart");
+    /// assert_eq!(driver.read(&LOCATED), [(1, "/cart from Peru".to_owned())]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn join<T, R>(
+        self,
+        table: KTable<'t, K::Inner, T>,
+        joiner: impl Fn(V::Inner, T) -> R + Send + Sync + 'static,
+    ) -> KStream<'t, K, R>
+    where
+        K: NullableKey,
+        V: Nullable,
+        T: Value,
+        R: Data,
+    {
+        self.join_table(table, false, move |value, row| row.map(|row| joiner(value, row)))
+    }
+
+    /// Each record with the table's row of its key, or with `None` if there is none or the key is null.
+    #[track_caller]
+    pub fn left_join<T, R>(
+        self,
+        table: KTable<'t, K::Inner, T>,
+        joiner: impl Fn(V::Inner, Option<T>) -> R + Send + Sync + 'static,
+    ) -> KStream<'t, K, R>
+    where
+        K: NullableKey,
+        V: Nullable,
+        T: Value,
+        R: Data,
+    {
+        self.join_table(table, true, move |value, row| Some(joiner(value, row)))
+    }
+
+    #[track_caller]
+    fn join_table<T, R>(
+        self,
+        table: KTable<'t, K::Inner, T>,
+        left: bool,
+        joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
+    ) -> KStream<'t, K, R>
+    where
+        K: NullableKey,
+        V: Nullable,
+        T: Value,
+        R: Data,
+    {
+        self.builder.expect_same(table.builder);
+        let call = Call::TableJoin {
+            input: self.step,
+            table: table.step,
+            left,
+            through: through::<K, V>(),
+            recipe: Box::new(move |view| {
+                let view = view.downcast_ref::<TableViewRecipe<K::Inner, T>>()?.clone();
+                Some(stream_table_join::recipe::<K, V, T, R>(view, left, joiner))
+            }),
+        };
+        KStream::new(self.builder, self.builder.add(call))
+    }
+}

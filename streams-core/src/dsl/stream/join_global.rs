@@ -1,0 +1,92 @@
+//! Joins of a stream with a global table: `join_global` and `left_join_global`.
+
+use super::KStream;
+use crate::dsl::{Data, GlobalKTable};
+use crate::operators::global_join;
+use crate::topology::plan::Call;
+use crate::wire::{Key, Nullable, NullableKey, Value};
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Each record with a global table's row of a key that is computed from it; records without a row are
+    /// left out.
+    ///
+    /// The stream need not be partitioned by that key, because every instance has the whole table. Records
+    /// with a null value are dropped, and counted; so are those for which `key` says `None`.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// # const PRICES: Topic<String, i64> = Topic::new("prices");
+    /// # const PRICED: Topic<u64, i64> = Topic::new("priced-orders");
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.global_table(PRICES);
+    /// builder.stream(ORDERS).join_global(prices, |_, article| article.clone(), |_, cents| cents).to(PRICED);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn join_global<GK, T, R, M>(
+        self,
+        table: GlobalKTable<'t, GK, T>,
+        key: impl Fn(&K, &V::Inner) -> M + Send + Sync + 'static,
+        joiner: impl Fn(V::Inner, T) -> R + Send + Sync + 'static,
+    ) -> KStream<'t, K, R>
+    where
+        K: Data,
+        V: Nullable,
+        M: NullableKey<Inner = GK>,
+        GK: Key,
+        T: Value,
+        R: Data,
+    {
+        self.join_global_table(table, key, false, move |value, row| row.map(|row| joiner(value, row)))
+    }
+
+    /// Each record with a global table's row of a key that is computed from it, or with `None` if there is
+    /// no row or no key.
+    #[track_caller]
+    pub fn left_join_global<GK, T, R, M>(
+        self,
+        table: GlobalKTable<'t, GK, T>,
+        key: impl Fn(&K, &V::Inner) -> M + Send + Sync + 'static,
+        joiner: impl Fn(V::Inner, Option<T>) -> R + Send + Sync + 'static,
+    ) -> KStream<'t, K, R>
+    where
+        K: Data,
+        V: Nullable,
+        M: NullableKey<Inner = GK>,
+        GK: Key,
+        T: Value,
+        R: Data,
+    {
+        self.join_global_table(table, key, true, move |value, row| Some(joiner(value, row)))
+    }
+
+    #[track_caller]
+    fn join_global_table<GK, T, R, M>(
+        self,
+        table: GlobalKTable<'t, GK, T>,
+        key: impl Fn(&K, &V::Inner) -> M + Send + Sync + 'static,
+        left: bool,
+        joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
+    ) -> KStream<'t, K, R>
+    where
+        K: Data,
+        V: Nullable,
+        M: NullableKey<Inner = GK>,
+        GK: Key,
+        T: Value,
+        R: Data,
+    {
+        self.builder.expect_same(table.builder);
+        let mapper = move |record_key: &K, value: &V::Inner| key(record_key, value).into_option();
+        let call = Call::GlobalJoin {
+            input: self.step,
+            table: table.step,
+            left,
+            recipe: Box::new(move |store| global_join::recipe::<K, V, GK, T, R>(store, mapper, left, joiner)),
+        };
+        KStream::new(self.builder, self.builder.add(call))
+    }
+}

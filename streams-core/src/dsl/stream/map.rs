@@ -1,0 +1,68 @@
+//! `map`, `map_values` and `map_values_with_key`.
+
+use super::KStream;
+use crate::dsl::Data;
+use crate::operators::{map, map_values};
+use crate::topology::names::prefix;
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Another key and value for each record.
+    ///
+    /// The key may have changed, so whatever depends on it next (grouping, joins, `to_table`) sends the
+    /// records through a repartition topic first; where only the value changes, use
+    /// [`KStream::map_values`].
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const USERS: Topic<u64, String> = Topic::new("users");
+    /// # const NAMES: Topic<String, u64> = Topic::new("names");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(USERS).map(|id, name| (name, id)).to(NAMES);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn map<K2, V2>(self, mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static) -> KStream<'t, K2, V2>
+    where
+        K: Data,
+        V: Data,
+        K2: Data,
+        V2: Data,
+    {
+        self.operator(prefix::MAP, true, map::recipe(mapper))
+    }
+
+    /// Another value for each record; the key stays.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const LINES: Topic<(), String> = Topic::new("lines");
+    /// # const LENGTHS: Topic<(), u64> = Topic::new("lengths");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(LINES).map_values(|line| line.len() as u64).to(LENGTHS);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn map_values<V2>(self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KStream<'t, K, V2>
+    where
+        K: Data,
+        V: Data,
+        V2: Data,
+    {
+        self.map_values_with_key(move |_, value| mapper(value))
+    }
+
+    /// Another value for each record, in view of its key.
+    #[track_caller]
+    pub fn map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KStream<'t, K, V2>
+    where
+        K: Data,
+        V: Data,
+        V2: Data,
+    {
+        self.operator(prefix::MAP_VALUES, false, map_values::recipe(mapper))
+    }
+}

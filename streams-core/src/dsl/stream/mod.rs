@@ -1,0 +1,102 @@
+//! Streams of records: one operation per file.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use super::StreamsBuilder;
+use crate::operators::Recipe;
+use crate::topology::plan::{Call, StepId};
+
+mod filter;
+mod flat_map;
+mod for_each;
+mod group;
+mod join;
+mod join_global;
+mod map;
+mod merge;
+mod peek;
+mod process;
+mod repartition;
+mod select_key;
+mod split;
+mod to;
+mod to_table;
+
+pub use repartition::Repartitioned;
+pub use split::Split;
+
+/// A stream of records with keys `K` and values `V`.
+///
+/// A stream is a `Copy` handle: using it twice forks it. Each operation is described where it is defined;
+/// [`KStream::named`] names the node of the operation it follows.
+#[must_use = "a stream does nothing until it is sent, stored or acted on"]
+pub struct KStream<'t, K, V> {
+    pub(super) builder: &'t StreamsBuilder,
+    pub(super) step: StepId,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for KStream<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for KStream<'_, K, V> {}
+
+impl<K, V> std::fmt::Debug for KStream<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KStream({})", self.step.0)
+    }
+}
+
+impl<'t, K, V> KStream<'t, K, V> {
+    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
+        Self { builder, step, types: PhantomData }
+    }
+
+    /// Names the node that this stream comes from, instead of a generated name such as
+    /// `KSTREAM-MAP-0000000003`. The name of a repartition names its topic, too; the name of a branch is
+    /// appended to the name of its split.
+    ///
+    /// Naming one node never changes the generated name of another.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const LINES: Topic<(), String> = Topic::new("lines");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(LINES).filter(|_, line| !line.is_empty()).named("not-empty").to(LINES);
+    /// assert!(builder.build()?.describe().contains("Processor: not-empty (stores: [])"));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.builder.name(self.step, name.into(), Location::caller());
+        self
+    }
+
+    /// Adds an operator with this stream as its only input.
+    #[track_caller]
+    fn operator<K2, V2>(self, prefix: &'static str, changes_key: bool, recipe: Recipe) -> KStream<'t, K2, V2> {
+        let call = Call::Operator { input: self.step, prefix, changes_key, recipe };
+        KStream::new(self.builder, self.builder.add(call))
+    }
+}
+
+/// The end of a stream: a sink or an action. All it can get is a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Output<'t> {
+    builder: &'t StreamsBuilder,
+    step: StepId,
+}
+
+impl Output<'_> {
+    /// Names the node, instead of a generated name such as `KSTREAM-SINK-0000000003`.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.builder.name(self.step, name.into(), Location::caller());
+        self
+    }
+}

@@ -1,0 +1,118 @@
+//! The Processor API: `process`, `process_with` and `process_values`.
+
+use super::KStream;
+use crate::dsl::Data;
+use crate::operators::process::{self, Forward, ForwardValues, Processor};
+use crate::operators::stores::{Refs, StoreTuple};
+use crate::topology::names::prefix;
+use crate::topology::plan::Call;
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Your own code for each record: it gets its stores, the record's key and value, and what it can send
+    /// with. For what the other operations cannot say.
+    ///
+    /// Stores are constants: `()` for none, one, or a tuple. Processors that name the same store share it,
+    /// and then run in the same task. The key may change, so whatever depends on it next sends the records
+    /// through a repartition topic first; [`KStream::process_values`] keeps it.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::state::KeyValueStore;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const PAYMENTS: Topic<u64, i64> = Topic::new("payments");
+    /// # const ACCEPTED: Topic<u64, i64> = Topic::new("accepted-payments");
+    /// const SEEN: KeyValueStore<u64, bool> = KeyValueStore::new("seen");
+    /// const TOTALS: KeyValueStore<u64, i64> = KeyValueStore::new("totals");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(PAYMENTS)
+    ///     .process((SEEN, TOTALS), |(mut seen, mut totals), id, cents, out| {
+    ///         if seen.get(id).is_none() {
+    ///             seen.put(id, true);
+    ///             let total = totals.get(id).unwrap_or(0) + cents;
+    ///             totals.put(id, total);
+    ///             out.send(*id, total);
+    ///         }
+    ///     })
+    ///     .to(ACCEPTED);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&PAYMENTS, 1_u64, 500);
+    /// driver.pipe(&PAYMENTS, 1_u64, 500);
+    /// assert_eq!(driver.read(&ACCEPTED), [(1, 500)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn process<S, K2, V2>(
+        self,
+        stores: S,
+        code: impl Fn(Refs<'_, S>, &K, V, &mut Forward<'_, K2, V2>) + Send + Sync + 'static,
+    ) -> KStream<'t, K2, V2>
+    where
+        S: StoreTuple,
+        K: Data,
+        V: Data,
+        K2: Data,
+        V2: Data,
+    {
+        let call = Call::Process {
+            input: self.step,
+            prefix: prefix::PROCESSOR,
+            changes_key: true,
+            stores: stores.specs(),
+            recipe: Box::new(move |ids| process::recipe::<S, K, V, K2, V2, _>(&stores, ids, code)),
+        };
+        KStream::new(self.builder, self.builder.add(call))
+    }
+
+    /// A [`Processor`] for the records: your own type, which can be called as time passes, too. `make` makes
+    /// one for each task.
+    #[track_caller]
+    pub fn process_with<P, K2, V2>(
+        self,
+        stores: P::Stores,
+        make: impl Fn() -> P + Send + Sync + 'static,
+    ) -> KStream<'t, K2, V2>
+    where
+        P: Processor<K, V, K2, V2>,
+        K: Data,
+        V: Data,
+        K2: Data,
+        V2: Data,
+    {
+        let call = Call::Process {
+            input: self.step,
+            prefix: prefix::PROCESSOR,
+            changes_key: true,
+            stores: stores.specs(),
+            recipe: Box::new(move |ids| process::processor_recipe::<P, K, V, K2, V2>(ids, make)),
+        };
+        KStream::new(self.builder, self.builder.add(call))
+    }
+
+    /// As [`KStream::process`], but what is sent keeps the record's key, so nothing needs to be
+    /// repartitioned afterwards.
+    #[track_caller]
+    pub fn process_values<S, V2>(
+        self,
+        stores: S,
+        code: impl Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, '_, V2>) + Send + Sync + 'static,
+    ) -> KStream<'t, K, V2>
+    where
+        S: StoreTuple,
+        K: Data,
+        V: Data,
+        V2: Data,
+    {
+        let call = Call::Process {
+            input: self.step,
+            prefix: prefix::PROCESS_VALUES,
+            changes_key: false,
+            stores: stores.specs(),
+            recipe: Box::new(move |ids| process::values_recipe::<S, K, V, V2, _>(&stores, ids, code)),
+        };
+        KStream::new(self.builder, self.builder.add(call))
+    }
+}

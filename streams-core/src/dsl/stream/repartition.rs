@@ -1,0 +1,85 @@
+//! `repartition`.
+
+use std::ops::Deref;
+use std::panic::Location;
+
+use super::KStream;
+use crate::dsl::through;
+use crate::topology::plan::Call;
+use crate::wire::{Field, NullableKey};
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Sends the records through a topic of the application's own, partitioned by their present key.
+    ///
+    /// Grouping, joins and `to_table` do that by themselves where the key may have changed; asking for it
+    /// is for choosing the number of partitions, and with it the number of tasks downstream. Records
+    /// without a key are dropped here, unless a left join further down keeps them (KIP-962).
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const EVENTS: Topic<u64, String> = Topic::new("events");
+    /// # const SPREAD: Topic<u64, String> = Topic::new("spread");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(EVENTS).repartition().partitions(12).named("wide").to(SPREAD);
+    /// assert!(builder.build()?.describe().contains("(topic: wide-repartition)"));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn repartition(self) -> Repartitioned<'t, K, V>
+    where
+        K: NullableKey,
+        V: Field,
+    {
+        let call = Call::Repartition { input: self.step, through: through::<K, V>() };
+        Repartitioned(KStream::new(self.builder, self.builder.add(call)))
+    }
+}
+
+/// A stream behind a repartition: a [`KStream`] (it dereferences to one) whose topic can get a number of
+/// partitions.
+#[must_use = "a stream does nothing until it is sent, stored or acted on"]
+pub struct Repartitioned<'t, K, V>(KStream<'t, K, V>);
+
+impl<'t, K, V> Repartitioned<'t, K, V> {
+    /// How many partitions the topic has; without it, as many as the widest topic upstream.
+    pub fn partitions(self, partitions: u32) -> Self {
+        self.0.builder.options(self.0.step, |options| options.partitions = Some(partitions));
+        self
+    }
+
+    /// Names the repartition: its topic is `<application>-<name>-repartition`.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.0.builder.name(self.0.step, name.into(), Location::caller());
+        self
+    }
+}
+
+impl<'t, K, V> Deref for Repartitioned<'t, K, V> {
+    type Target = KStream<'t, K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<'t, K, V> From<Repartitioned<'t, K, V>> for KStream<'t, K, V> {
+    fn from(repartitioned: Repartitioned<'t, K, V>) -> Self {
+        repartitioned.0
+    }
+}
+
+impl<K, V> Clone for Repartitioned<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Repartitioned<'_, K, V> {}
+
+impl<K, V> std::fmt::Debug for Repartitioned<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,31 @@
+//! `select_key`.
+
+use super::KStream;
+use crate::dsl::Data;
+use crate::operators::select_key;
+use crate::topology::names::prefix;
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Another key for each record; the value stays. Whatever depends on the key next sends the records
+    /// through a repartition topic first.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const LINES: Topic<(), String> = Topic::new("lines");
+    /// # const BY_LENGTH: Topic<u64, String> = Topic::new("lines-by-length");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(LINES).select_key(|_, line| line.len() as u64).to(BY_LENGTH);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn select_key<K2>(self, mapper: impl Fn(&K, &V) -> K2 + Send + Sync + 'static) -> KStream<'t, K2, V>
+    where
+        K: Data,
+        V: Data,
+        K2: Data,
+    {
+        self.operator(prefix::KEY_SELECT, true, select_key::recipe(mapper))
+    }
+}

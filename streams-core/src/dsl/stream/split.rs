@@ -1,0 +1,120 @@
+//! `split`: one stream into several, each record to the first branch that wants it.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::KStream;
+use crate::dsl::{Data, StreamsBuilder};
+use crate::operators::{Recipe, branch, merge};
+use crate::topology::plan::{AnyPredicates, Call, StepId};
+
+type Predicates<K, V> = Vec<branch::Predicate<K, V>>;
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Splits the stream: each record goes to the first branch whose predicate holds for it. A record that
+    /// no branch wants goes to the default branch, or nowhere if there is none.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const ORDERS: Topic<u64, i64> = Topic::new("orders");
+    /// # const SMALL: Topic<u64, i64> = Topic::new("small-orders");
+    /// # const LARGE: Topic<u64, i64> = Topic::new("large-orders");
+    /// # const HUGE: Topic<u64, i64> = Topic::new("huge-orders");
+    /// let builder = StreamsBuilder::new();
+    /// let by_size = builder.stream(ORDERS).split().named("size-");
+    /// by_size.branch(|_, cents| *cents < 1_000).named("small").to(SMALL);
+    /// by_size.branch(|_, cents| *cents < 100_000).named("large").to(LARGE);
+    /// by_size.default_branch().to(HUGE);
+    ///
+    /// let text = builder.build()?.describe();
+    /// assert!(text.contains("--> size-0, size-large, size-small"));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn split(self) -> Split<'t, K, V>
+    where
+        K: Data,
+        V: Data,
+    {
+        let predicates: AnyPredicates = Box::<Predicates<K, V>>::default();
+        let call = Call::Split { input: self.step, predicates, recipe: recipe::<K, V> };
+        Split { input: self, step: self.builder.add(call) }
+    }
+}
+
+fn recipe<K: Data, V: Data>(predicates: &AnyPredicates) -> Option<Recipe> {
+    predicates.downcast_ref::<Predicates<K, V>>().map(|predicates| branch::recipe(predicates.clone()))
+}
+
+/// A stream that is being split; made by [`KStream::split`].
+#[must_use = "a split does nothing until its branches are used"]
+pub struct Split<'t, K, V> {
+    input: KStream<'t, K, V>,
+    step: StepId,
+}
+
+impl<K, V> Clone for Split<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Split<'_, K, V> {}
+
+impl<K, V> std::fmt::Debug for Split<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Split({})", self.step.0)
+    }
+}
+
+impl<'t, K, V> Split<'t, K, V> {
+    /// Names the split. Each branch is called by this name and its number (from 1; the default branch has
+    /// 0), or by this name and its own.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.builder().name(self.step, name.into(), Location::caller());
+        self
+    }
+
+    /// The records that this predicate holds for and none of the branches before.
+    #[track_caller]
+    pub fn branch(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<'t, K, V>
+    where
+        K: Data,
+        V: Data,
+    {
+        self.builder().call(self.step, |split| {
+            if let Call::Split { predicates, .. } = split
+                && let Some(predicates) = predicates.downcast_mut::<Predicates<K, V>>()
+            {
+                predicates.push(Arc::new(predicate));
+            }
+        });
+        self.add(false)
+    }
+
+    /// The records that no branch wants. It comes last.
+    #[track_caller]
+    pub fn default_branch(self) -> KStream<'t, K, V>
+    where
+        K: Data,
+        V: Data,
+    {
+        self.add(true)
+    }
+
+    #[track_caller]
+    fn add(self, default: bool) -> KStream<'t, K, V>
+    where
+        K: Data,
+        V: Data,
+    {
+        let call = Call::Branch { split: self.step, default, recipe: merge::recipe::<K, V>() };
+        KStream::new(self.builder(), self.builder().add(call))
+    }
+
+    const fn builder(self) -> &'t StreamsBuilder {
+        self.input.builder
+    }
+}

@@ -1,0 +1,40 @@
+//! `to`.
+
+use super::{KStream, Output};
+use crate::dsl::Data;
+use crate::operators::sink;
+use crate::topic::{Topic, TopicRef};
+use crate::topology::plan::Call;
+use crate::wire::{Field, SendAs};
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Sends the records to a topic, which must exist. Timestamps and headers go along. The partition is
+    /// Kafka's: murmur2 of the key; records without a key are spread.
+    ///
+    /// The topic's types may have room for nulls that the stream has not, and the other way round: `None`
+    /// is sent as a tombstone.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const LINES: Topic<(), String> = Topic::new("lines");
+    /// # const COPIES: Topic<(), String> = Topic::new("copies");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(LINES).to(COPIES).named("copy");
+    /// assert!(builder.build()?.describe().contains("Sink: copy (topic: copies)"));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn to<TK, TV>(self, topic: Topic<TK, TV>) -> Output<'t>
+    where
+        K: SendAs<TK> + Data,
+        V: SendAs<TV> + Data,
+        TK: Field,
+        TV: Field,
+    {
+        let name = topic.name().to_owned();
+        let recipe = sink::recipe::<K, V, TK, TV>(TopicRef::External(topic.name().into()));
+        let call = Call::Sink { input: self.step, topic: name, recipe };
+        Output { builder: self.builder, step: self.builder.add(call) }
+    }
+}

@@ -1,0 +1,73 @@
+//! `filter` and `filter_not` of a table.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{KTable, stored};
+use crate::operators::{TableViewRecipe, table_filter};
+use crate::topology::plan::{AnyView, Call, TableOperatorKind};
+use crate::wire::{Key, Value};
+
+impl<'t, K, V> KTable<'t, K, V> {
+    /// The rows that the predicate holds for. A row that no longer does is deleted from the result.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const BALANCES: Topic<u64, i64> = Topic::new("balances");
+    /// # const OVERDRAWN: Topic<u64, Option<i64>> = Topic::new("overdrawn");
+    /// let builder = StreamsBuilder::new();
+    /// builder.table(BALANCES).filter(|_, cents| *cents < 0).to_stream().to(OVERDRAWN);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&BALANCES, 1_u64, -5);
+    /// driver.pipe(&BALANCES, 1_u64, 5);
+    /// assert_eq!(driver.read(&OVERDRAWN), [(1, Some(-5)), (1, None)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
+    where
+        K: Key,
+        V: Value,
+    {
+        self.filtered(true, predicate)
+    }
+
+    /// The rows that the predicate does not hold for.
+    #[track_caller]
+    pub fn filter_not(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
+    where
+        K: Key,
+        V: Value,
+    {
+        self.filtered(false, predicate)
+    }
+
+    #[track_caller]
+    fn filtered(self, keep: bool, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
+    where
+        K: Key,
+        V: Value,
+    {
+        let predicate = Arc::new(predicate);
+        let for_view = Arc::clone(&predicate);
+        let call = Call::TableOperator {
+            input: self.step,
+            kind: TableOperatorKind::Filter,
+            recipe: Box::new(move |store| {
+                table_filter::recipe(keep, move |key: &K, value: &V| predicate(key, value), store)
+            }),
+            stored: stored::<K, V>,
+            computed: Box::new(move |parent| {
+                let parent = parent.downcast_ref::<TableViewRecipe<K, V>>()?.clone();
+                let predicate = Arc::clone(&for_view);
+                let view: AnyView =
+                    Rc::new(table_filter::view(parent, keep, move |key: &K, value: &V| predicate(key, value)));
+                Some(view)
+            }),
+        };
+        Self::new(self.builder, self.builder.add(call))
+    }
+}

@@ -1,0 +1,50 @@
+//! `group_by` of a table.
+
+use super::KTable;
+use crate::dsl::KGroupedTable;
+use crate::operators::{change_sink, change_source, table_select};
+use crate::topology::plan::{Call, ChangeRepartition};
+use crate::wire::{Key, Value};
+
+impl<'t, K, V> KTable<'t, K, V> {
+    /// The rows by another key, to be aggregated. A row that changes is taken out of its group's aggregate
+    /// and added anew, so aggregates say how to subtract as well as how to add.
+    ///
+    /// The groups always go through a repartition topic, and the table is kept, because what a row was must
+    /// be known.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const USERS: Topic<u64, String> = Topic::new("countries-of-users");
+    /// # const COUNTS: Topic<String, i64> = Topic::new("users-per-country");
+    /// let builder = StreamsBuilder::new();
+    /// builder.table(USERS).group_by(|id, country| (country, *id)).count().to_stream().to(COUNTS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&USERS, 1_u64, "Peru");
+    /// driver.pipe(&USERS, 1_u64, "Chad");
+    /// let counts = [("Peru", 1), ("Peru", 0), ("Chad", 1)];
+    /// assert_eq!(driver.read(&COUNTS), counts.map(|(country, count)| (country.to_owned(), count)));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn group_by<K2, V2>(
+        self,
+        mapper: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static,
+    ) -> KGroupedTable<'t, K2, V2>
+    where
+        K: Key,
+        V: Value,
+        K2: Key,
+        V2: Value,
+    {
+        let call = Call::TableGroup {
+            input: self.step,
+            select: table_select::recipe(mapper),
+            through: ChangeRepartition { sink: change_sink::recipe::<K2, V2>, source: change_source::recipe::<K2, V2> },
+        };
+        KGroupedTable::new(self.builder, self.builder.add(call))
+    }
+}

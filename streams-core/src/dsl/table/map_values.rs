@@ -1,0 +1,61 @@
+//! `map_values` and `map_values_with_key` of a table.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{KTable, stored};
+use crate::operators::{TableViewRecipe, table_map_values};
+use crate::topology::plan::{AnyView, Call, TableOperatorKind};
+use crate::wire::{Key, Value};
+
+impl<'t, K, V> KTable<'t, K, V> {
+    /// Another value for each row. Deleted rows stay deleted; the mapper is not called for them.
+    ///
+    /// The result is not kept unless it is [stored](KTable::stored_as): a join computes what it looks up.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # const USERS: Topic<u64, String> = Topic::new("users");
+    /// # const LENGTHS: Topic<u64, u64> = Topic::new("name-lengths");
+    /// let builder = StreamsBuilder::new();
+    /// builder.table(USERS).map_values(|name| name.len() as u64).to_stream().to(LENGTHS);
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn map_values<V2>(self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KTable<'t, K, V2>
+    where
+        K: Key,
+        V: Value,
+        V2: Value,
+    {
+        self.map_values_with_key(move |_, value| mapper(value))
+    }
+
+    /// Another value for each row, in view of its key.
+    #[track_caller]
+    pub fn map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KTable<'t, K, V2>
+    where
+        K: Key,
+        V: Value,
+        V2: Value,
+    {
+        let mapper = Arc::new(mapper);
+        let for_view = Arc::clone(&mapper);
+        let call = Call::TableOperator {
+            input: self.step,
+            kind: TableOperatorKind::MapValues,
+            recipe: Box::new(move |store| table_map_values::recipe(move |key: &K, value: V| mapper(key, value), store)),
+            stored: stored::<K, V2>,
+            computed: Box::new(move |parent| {
+                let parent = parent.downcast_ref::<TableViewRecipe<K, V>>()?.clone();
+                let mapper = Arc::clone(&for_view);
+                let view: AnyView =
+                    Rc::new(table_map_values::view(parent, move |key: &K, value: V| mapper(key, value)));
+                Some(view)
+            }),
+        };
+        KTable::new(self.builder, self.builder.add(call))
+    }
+}

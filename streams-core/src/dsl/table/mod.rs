@@ -1,0 +1,137 @@
+//! Tables of rows: one operation per file.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::StreamsBuilder;
+use crate::operators::{StoreId, table_store, window_aggregate};
+use crate::state::StoreFor;
+use crate::topology::StoreKind;
+use crate::topology::plan::{AnyView, StepId, StoreOption};
+use crate::windows::Windowed;
+use crate::wire::{Key, Value};
+
+mod filter;
+mod group;
+mod map_values;
+mod to_stream;
+
+/// A table: for each key `K` the latest row `V`, kept up to date.
+///
+/// A table is a `Copy` handle. What follows it says how it is kept: [`KTable::stored_as`] names its store,
+/// which can then be queried, and whose changelog is `<application>-<store>-changelog`. Tables that nobody
+/// asks for rows are not kept at all.
+pub struct KTable<'t, K, V> {
+    pub(super) builder: &'t StreamsBuilder,
+    pub(super) step: StepId,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for KTable<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for KTable<'_, K, V> {}
+
+impl<K, V> std::fmt::Debug for KTable<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KTable({})", self.step.0)
+    }
+}
+
+impl<'t, K, V> KTable<'t, K, V> {
+    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
+        Self { builder, step, types: PhantomData }
+    }
+
+    /// Names the node that this table comes from, instead of a generated name such as
+    /// `KTABLE-FILTER-0000000003`. The store has a name of its own: [`KTable::stored_as`].
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.builder.name(self.step, name.into(), Location::caller());
+        self
+    }
+
+    /// Keeps the table in this store, under this name: for queries, and for a changelog that keeps its name
+    /// when the program changes.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::state::KeyValueStore;
+    /// # use streams_core::topic::Topic;
+    /// # const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const PER_USER: KeyValueStore<String, i64> = KeyValueStore::new("views-per-user");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(VIEWS).group_by_key().count().stored_as(PER_USER);
+    /// assert!(builder.build()?.describe().contains("(stores: [views-per-user])"));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
+        let (name, windowed) = (store.store_name().to_owned(), store.holds_windows());
+        self.builder.stored_as(self.step, StoreOption { name, windowed, at: Location::caller() });
+        self
+    }
+
+    /// Writes and forwards every update at once, where otherwise updates of one key between two commits
+    /// become one.
+    pub fn not_cached(self) -> Self {
+        self.builder.options(self.step, |options| options.not_cached = true);
+        self
+    }
+
+    /// Keeps no changelog: the rows are lost with the machine.
+    pub fn not_logged(self) -> Self {
+        self.builder.options(self.step, |options| options.changelog.off = true);
+        self
+    }
+
+    /// A topic setting for the changelog, such as `("segment.bytes", "1048576")`.
+    pub fn changelog_config(self, setting: impl Into<String>, value: impl Into<String>) -> Self {
+        let config = (setting.into(), value.into());
+        self.builder.options(self.step, |options| options.changelog.configs.push(config));
+        self
+    }
+}
+
+impl<K, V> KTable<'_, Windowed<K>, V> {
+    /// How long a window's row is kept, counted from the window's start by stream time: at least the
+    /// window's size and grace, which is also what it is without this. For tables right behind a windowed
+    /// aggregation.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::topic::Topic;
+    /// # use streams_core::windows::Tumbling;
+    /// # const VIEWS: Topic<String, String> = Topic::new("views");
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
+    /// builder.stream(VIEWS).group_by_key().windowed_by(minutes).count().retention(Duration::from_secs(86_400));
+    /// # builder.build()?;
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    pub fn retention(self, retention: Duration) -> Self {
+        self.builder.options(self.step, |options| options.retention = Some(retention));
+        self
+    }
+}
+
+/// The rows of a table that is kept in a key-value store.
+pub(super) fn stored<K: Key, V: Value>(store: StoreId, _kind: StoreKind) -> AnyView {
+    Rc::new(table_store::view::<K, V>(store))
+}
+
+/// The rows of a table that is kept in a window store.
+pub(super) fn stored_windows<K: Key, V: Value>(store: StoreId, kind: StoreKind) -> AnyView {
+    let retention = match kind {
+        StoreKind::Window { retention, .. } => retention,
+        StoreKind::KeyValue | StoreKind::PlainKeyValue => Duration::ZERO,
+    };
+    Rc::new(window_aggregate::view::<K, V>(store, retention))
+}

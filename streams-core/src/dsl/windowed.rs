@@ -1,0 +1,154 @@
+//! Records by key and window, and what aggregates them.
+
+use std::time::Duration;
+
+use super::KGroupedStream;
+use super::table::{self, KTable};
+use crate::operators::window_aggregate;
+use crate::topology::StoreKind;
+use crate::topology::plan::{AggregateKind, AggregateRecipe, Call};
+use crate::windows::{TimeWindows, Windowed};
+use crate::wire::{Nullable, NullableKey, Value};
+
+/// A stream's records by key and window of time; made by [`KGroupedStream::windowed_by`].
+///
+/// Records with a null key are dropped, and counted; so is each window of a record that is later than its
+/// grace. Null values take part, as in Kafka Streams: `count` counts them, and other aggregations of a
+/// stream of `Option<V>` get the `Option`.
+#[must_use = "windows do nothing until they are counted, reduced or aggregated"]
+pub struct TimeWindowedKStream<'t, K, V> {
+    group: KGroupedStream<'t, K, V>,
+    windows: TimeWindows,
+}
+
+impl<K, V> Clone for TimeWindowedKStream<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for TimeWindowedKStream<'_, K, V> {}
+
+impl<K, V> std::fmt::Debug for TimeWindowedKStream<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TimeWindowedKStream({:?}, {:?})", self.group, self.windows)
+    }
+}
+
+impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
+    pub(super) const fn new(group: KGroupedStream<'t, K, V>, windows: TimeWindows) -> Self {
+        Self { group, windows }
+    }
+
+    /// How many records each key has in each window.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::record::Timestamp;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # use streams_core::windows::{Tumbling, Windowed};
+    /// # const VIEWS: Topic<String, String> = Topic::new("views");
+    /// # const PER_MINUTE: Topic<Windowed<String>, i64> = Topic::new("views-per-minute");
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(10));
+    /// builder.stream(VIEWS).group_by_key().windowed_by(minutes).count().to_stream().to(PER_MINUTE);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for second in [0, 59, 60, 49] {
+    ///     driver.pipe_at(&VIEWS, "ada", "/home", Timestamp(second * 1_000));
+    /// }
+    /// // The last one is late, but no later than ten seconds.
+    /// let counts = driver.read(&PER_MINUTE).into_iter();
+    /// let counts: Vec<_> = counts.map(|(key, count)| (key.window.start.0 / 60_000, count)).collect();
+    /// assert_eq!(counts, [(0, 1), (0, 2), (1, 1), (0, 3)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn count(self) -> KTable<'t, Windowed<K::Inner>, i64>
+    where
+        K: NullableKey,
+        V: Nullable,
+    {
+        self.update(AggregateKind::Count, |_, _, count: Option<i64>| Some(count.unwrap_or(0) + 1))
+    }
+
+    /// Each key's records in each window made one: `reducer` gets the result so far and the next value.
+    #[track_caller]
+    pub fn reduce(self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<'t, Windowed<K::Inner>, V::Inner>
+    where
+        K: NullableKey,
+        V: Nullable,
+    {
+        self.update(AggregateKind::Reduce, move |_, value, result: Option<V::Inner>| match result {
+            None => value,
+            Some(result) => match (V::from_option(Some(result)), V::from_option(value)) {
+                (Some(result), Some(value)) => reducer(result, value).into_option(),
+                (result, _) => result.and_then(Nullable::into_option),
+            },
+        })
+    }
+
+    /// An aggregate per key and window: begun with `init`, changed by each value.
+    #[track_caller]
+    pub fn aggregate<A>(
+        self,
+        init: impl Fn() -> A + Send + Sync + 'static,
+        apply: impl Fn(&mut A, V) + Send + Sync + 'static,
+    ) -> KTable<'t, Windowed<K::Inner>, A>
+    where
+        K: NullableKey,
+        V: Nullable,
+        A: Value,
+    {
+        self.aggregate_with(move |_, value, aggregate| {
+            let mut aggregate = aggregate.unwrap_or_else(&init);
+            apply(&mut aggregate, value);
+            Some(aggregate)
+        })
+    }
+
+    /// The general form of [`TimeWindowedKStream::aggregate`]: sees the key, and deletes the row by
+    /// returning `None`, after which the window's next record begins anew.
+    #[track_caller]
+    pub fn aggregate_with<A>(
+        self,
+        update: impl Fn(&K::Inner, V, Option<A>) -> Option<A> + Send + Sync + 'static,
+    ) -> KTable<'t, Windowed<K::Inner>, A>
+    where
+        K: NullableKey,
+        V: Nullable,
+        A: Value,
+    {
+        self.update(AggregateKind::Aggregate, move |key, value, aggregate| match V::from_option(value) {
+            Some(value) => update(key, value, aggregate),
+            // A stream of values without room for null has none.
+            None => aggregate,
+        })
+    }
+
+    #[track_caller]
+    fn update<A>(
+        self,
+        kind: AggregateKind,
+        update: impl Fn(&K::Inner, Option<V::Inner>, Option<A>) -> Option<A> + Send + Sync + 'static,
+    ) -> KTable<'t, Windowed<K::Inner>, A>
+    where
+        K: NullableKey,
+        V: Nullable,
+        A: Value,
+    {
+        let Self { group, windows } = self;
+        let recipe: AggregateRecipe = Box::new(move |store, kind| {
+            let retention = match kind {
+                StoreKind::Window { retention, .. } => retention,
+                StoreKind::KeyValue | StoreKind::PlainKeyValue => Duration::ZERO,
+            };
+            window_aggregate::recipe::<K, V, A>(store, windows, retention, update)
+        });
+        let view = table::stored_windows::<K::Inner, A>;
+        let call = Call::Aggregate { group: group.step, windows: Some(windows), kind, recipe, view };
+        KTable::new(group.builder, group.builder.add(call))
+    }
+}

@@ -1,0 +1,43 @@
+//! The one thing a waiting thread waits on.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Rung by whoever has news, waited on by whoever wants them. A ring is never lost: ringing before
+/// waiting makes the wait return at once.
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_core::log::Doorbell;
+///
+/// let bell = Doorbell::new();
+/// bell.ring();
+/// assert!(bell.wait(Duration::from_secs(60)));     // at once
+/// assert!(!bell.wait(Duration::from_millis(1)));   // nobody rang again
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Doorbell(Arc<(Mutex<bool>, Condvar)>);
+
+impl Doorbell {
+    /// A doorbell nobody has rung yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Wakes the waiter, now or at its next wait.
+    pub fn ring(&self) {
+        let (rung, wake) = &*self.0;
+        *rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        wake.notify_all();
+    }
+
+    /// Waits until somebody rings, at most `timeout`; whether somebody did.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let (rung, wake) = &*self.0;
+        let rung = rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut rung, _) =
+            wake.wait_timeout_while(rung, timeout, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *rung)
+    }
+}

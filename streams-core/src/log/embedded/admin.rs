@@ -1,0 +1,97 @@
+//! Topics and positions of the embedded log.
+
+use std::sync::Arc;
+
+use super::shared::{CommittedAnswer, Shared, State};
+use crate::log::model::{Model, Partition, Refusal, Topic};
+use crate::log::{Admin, Doorbell, Isolation, LogError, NewTopic, Reply, TopicInfo};
+use crate::record::{Offset, TopicPartition};
+
+pub(super) struct EmbeddedAdmin {
+    pub(super) shared: Arc<Shared>,
+    pub(super) doorbell: Doorbell,
+}
+
+impl Admin for EmbeddedAdmin {
+    fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {
+        Reply::ready(self.shared.run(|State { model, .. }, _| match names {
+            None => model.topics.by_name().map(info).collect(),
+            Some(names) => names.iter().filter_map(|name| model.topics.named(name)).map(info).collect(),
+        }))
+    }
+
+    fn topic_configs(&self, name: &str) -> Reply<Result<Vec<(String, String)>, LogError>> {
+        Reply::ready(self.shared.ask(|model, _| match model.topics.named(name) {
+            Some(topic) => Ok(topic.config.all()),
+            None => Err(Refusal::UnknownTopic(name.into())),
+        }))
+    }
+
+    fn create_topics(&self, topics: Vec<NewTopic>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
+        Reply::ready(self.shared.run(|State { model, .. }, now| {
+            let create = |topic: NewTopic| {
+                model.create_topic(now, &topic.name, topic.partitions, &topic.configs)?;
+                Ok(())
+            };
+            topics.into_iter().map(create).collect()
+        }))
+    }
+
+    fn delete_topics(&self, names: Vec<String>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
+        Reply::ready(self.shared.run(|State { model, .. }, now| {
+            let delete = |name: &String| Ok(model.delete_topic(now, name)?);
+            names.iter().map(delete).collect()
+        }))
+    }
+
+    fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>> {
+        Reply::ready(self.shared.ask(|model, _| offsets(model, &partitions, Partition::start)))
+    }
+
+    fn end_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+        isolation: Isolation,
+    ) -> Reply<Result<Vec<Offset>, LogError>> {
+        let end = match isolation {
+            Isolation::ReadUncommitted => Partition::high_watermark,
+            Isolation::ReadCommitted => Partition::stable,
+        };
+        Reply::ready(self.shared.ask(|model, _| offsets(model, &partitions, end)))
+    }
+
+    fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>> {
+        Reply::ready(self.shared.ask(|model, _| {
+            for (partition, offset) in &before {
+                let at = model.topics.resolve(partition)?;
+                model.delete_records(at, *offset)?;
+            }
+            Ok::<_, Refusal>(())
+        }))
+    }
+
+    fn committed(&self, group: &str, partitions: Vec<TopicPartition>) -> Reply<CommittedAnswer> {
+        let asked = self.shared.run(|state, _| state.committed(&group.into(), partitions, &self.doorbell));
+        asked.unwrap_or_else(|error| Reply::ready(Err(error)))
+    }
+}
+
+fn info(topic: &Topic) -> TopicInfo {
+    TopicInfo {
+        name: topic.name.to_string(),
+        partitions: u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX),
+        id: topic.id.clone(),
+    }
+}
+
+fn offsets(
+    model: &Model,
+    partitions: &[TopicPartition],
+    of: impl Fn(&Partition) -> i64,
+) -> Result<Vec<Offset>, Refusal> {
+    let offset = |name: &TopicPartition| {
+        let at = model.topics.resolve(name)?;
+        Ok(model.partition(at).map_or(Offset(0), |partition| Offset(of(partition))))
+    };
+    partitions.iter().map(offset).collect()
+}

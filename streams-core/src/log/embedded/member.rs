@@ -1,0 +1,188 @@
+//! Membership in a group of the embedded log, and commits on a member's behalf.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::shared::{CommittedAnswer, Shared};
+use crate::log::model::{GroupMember, MemberNews, Refusal};
+use crate::log::{
+    CommitOutcome, Committer, Doorbell, GroupMetadata, LogError, Member, MemberEvent, MemberOptions, OffsetToCommit,
+    Reply, tasks_of,
+};
+use crate::record::TopicPartition;
+
+pub(super) struct EmbeddedMember {
+    shared: Arc<Shared>,
+    doorbell: Doorbell,
+    group: Arc<str>,
+    options: MemberOptions,
+    standing: Standing,
+}
+
+/// ```text
+///   Outside --poll joins--> Waiting --assigned--> Owner --gives up--> Waiting
+///      ^                       \___removed___________/
+///      \-------------------------------/        any --leave--> Left
+/// ```
+enum Standing {
+    /// Not a member (yet, or any more): the next poll joins.
+    Outside,
+    /// A member without tasks.
+    Waiting { id: String },
+    /// A member with tasks, perhaps asked to give them up.
+    Owner { id: String },
+    /// Gone for good, by its own will or because the group does not take it.
+    Left,
+}
+
+impl EmbeddedMember {
+    pub(super) fn new(shared: Arc<Shared>, options: MemberOptions, doorbell: Doorbell) -> Self {
+        // The first poll joins; whoever waits on the doorbell is to poll.
+        doorbell.ring();
+        let group = options.group.as_str().into();
+        Self { shared, doorbell, group, options, standing: Standing::Outside }
+    }
+
+    fn join(&mut self) -> Result<String, LogError> {
+        let wish = GroupMember {
+            client_id: self.options.client_id.clone(),
+            topics: self.options.plan.topics(),
+            session_timeout: self.options.session_timeout,
+            rebalance_timeout: self.options.rebalance_timeout,
+        };
+        self.shared.run(|state, now| {
+            let id = state.model.join(now, &self.group, wish)?;
+            state.wake_member(&self.group, &id, &self.doorbell);
+            Ok(id)
+        })?
+    }
+
+    fn heartbeat(&mut self, id: &str) -> Option<MemberEvent> {
+        let news = self.shared.run(|state, now| {
+            let news = state.model.heartbeat(now, &self.group, id);
+            if news == MemberNews::Unknown {
+                state.forget_member(&self.group, id);
+            }
+            news
+        });
+        match news {
+            Err(error) => {
+                self.standing = Standing::Left;
+                Some(MemberEvent::Failed(error))
+            }
+            Ok(news) => self.tell(id, news),
+        }
+    }
+
+    fn tell(&mut self, id: &str, news: MemberNews) -> Option<MemberEvent> {
+        match news {
+            MemberNews::Nothing => None,
+            MemberNews::Assigned { held, metadata } => {
+                self.standing = Standing::Owner { id: id.to_owned() };
+                Some(MemberEvent::Assigned { tasks: tasks_of(&self.options.plan, &held), metadata })
+            }
+            MemberNews::Revoked { metadata, deadline } => Some(MemberEvent::Revoked { metadata, deadline }),
+            MemberNews::Unknown => {
+                let lost = matches!(self.standing, Standing::Owner { .. });
+                self.standing = Standing::Outside;
+                // The next poll joins again.
+                self.doorbell.ring();
+                lost.then_some(MemberEvent::Lost)
+            }
+        }
+    }
+
+    fn id(&self) -> Option<&str> {
+        match &self.standing {
+            Standing::Waiting { id } | Standing::Owner { id } => Some(id),
+            Standing::Outside | Standing::Left => None,
+        }
+    }
+}
+
+impl Member for EmbeddedMember {
+    fn poll(&mut self) -> Option<MemberEvent> {
+        match &self.standing {
+            Standing::Left => return None,
+            Standing::Outside => match self.join() {
+                Ok(id) => self.standing = Standing::Waiting { id },
+                Err(error) => {
+                    self.standing = Standing::Left;
+                    return Some(MemberEvent::Failed(error));
+                }
+            },
+            Standing::Waiting { .. } | Standing::Owner { .. } => {}
+        }
+        let id = self.id()?.to_owned();
+        self.heartbeat(&id)
+    }
+
+    fn acknowledge_revoked(&mut self) {
+        let Standing::Owner { id } = &self.standing else { return };
+        let id = id.clone();
+        // A log that has failed says so at the next poll.
+        let _ = self.shared.run(|state, now| state.model.acknowledge_revoked(now, &self.group, &id));
+        self.standing = Standing::Waiting { id };
+    }
+
+    fn committer(&self) -> Arc<dyn Committer> {
+        Arc::new(EmbeddedCommitter {
+            shared: Arc::clone(&self.shared),
+            group: Arc::clone(&self.group),
+            doorbell: self.doorbell.clone(),
+        })
+    }
+
+    fn leave(&mut self) -> Poll<()> {
+        if let Some(id) = self.id() {
+            // There is nothing to leave if the log has failed.
+            let _ = self.shared.run(|state, now| {
+                state.model.leave(now, &self.group, id);
+                state.forget_member(&self.group, id);
+            });
+        }
+        self.standing = Standing::Left;
+        Poll::Ready(())
+    }
+}
+
+impl Drop for EmbeddedMember {
+    /// The group is not told: to it, this is a crash.
+    fn drop(&mut self) {
+        if let Some(id) = self.id() {
+            let _ = self.shared.run(|state, _| state.forget_member(&self.group, id));
+        }
+    }
+}
+
+struct EmbeddedCommitter {
+    shared: Arc<Shared>,
+    group: Arc<str>,
+    doorbell: Doorbell,
+}
+
+impl Committer for EmbeddedCommitter {
+    fn commit(&self, metadata: &GroupMetadata, offsets: Vec<OffsetToCommit>) -> Reply<CommitOutcome> {
+        let committed = match self.shared.run(|state, _| state.model.commit(metadata, &offsets)) {
+            Ok(committed) => committed,
+            Err(error) => return Reply::ready(CommitOutcome::Fatal(error)),
+        };
+        match (committed, &self.shared.disk) {
+            (Ok(()), None) => Reply::ready(CommitOutcome::Done),
+            (Ok(()), Some(disk)) => {
+                let (answer, reply) = Reply::later();
+                disk.syncer.answer(&self.doorbell, answer);
+                reply
+            }
+            (Err(refusal @ (Refusal::IllegalGeneration { .. } | Refusal::UnknownMember { .. })), _) => {
+                Reply::ready(CommitOutcome::Fenced(refusal.into()))
+            }
+            (Err(refusal), _) => Reply::ready(CommitOutcome::Fatal(refusal.into())),
+        }
+    }
+
+    fn committed(&self, partitions: Vec<TopicPartition>) -> Reply<CommittedAnswer> {
+        let asked = self.shared.run(|state, _| state.committed(&self.group, partitions, &self.doorbell));
+        asked.unwrap_or_else(|error| Reply::ready(Err(error)))
+    }
+}

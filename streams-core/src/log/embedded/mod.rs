@@ -1,0 +1,149 @@
+//! The embedded log: a log inside your program, with no broker.
+//!
+//! It drives the [model](super::model) behind one lock. Every handle of one [`Embedded`] sees the same
+//! log, so several applications in a process can share one and rebalance among themselves.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::model::{Model, Now};
+use super::{
+    Admin, Consumer, ConsumerOptions, Doorbell, Log, LogError, Member, MemberOptions, Producer, ProducerOptions,
+};
+use crate::clock::{SharedClock, SystemClock};
+
+mod admin;
+mod consumer;
+mod folder;
+mod member;
+mod producer;
+mod shared;
+mod storage;
+mod stored;
+mod syncer;
+mod typed;
+
+use admin::EmbeddedAdmin;
+use consumer::EmbeddedConsumer;
+use folder::Folder;
+use member::EmbeddedMember;
+use producer::EmbeddedProducer;
+use shared::{Disk, Shared};
+use storage::Storage;
+use syncer::Syncer;
+
+/// A log inside your program. Cheap to clone: clones are handles of the same log.
+#[derive(Clone)]
+pub struct Embedded {
+    shared: Arc<Shared>,
+}
+
+impl Embedded {
+    /// A log in memory, which is gone when its last handle is.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::with_clock(SystemClock::shared())
+    }
+
+    /// A log in memory whose time is that of `clock`.
+    #[must_use]
+    pub fn with_clock(clock: SharedClock) -> Self {
+        let shared = Shared::new("embedded log in memory".to_owned(), clock, Model::new(random()), None);
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A log in a folder, which is created if it is missing. What was acknowledged survives the end of
+    /// the process, however it ends; what was committed survives a power cut. Transactions that a dead
+    /// process left open are aborted; groups have no members, but keep their positions.
+    ///
+    /// Several applications in one process share a clone of one `Embedded`. No other process can open the
+    /// folder until the last clone, and everything that was made from it, is dropped.
+    ///
+    /// Records stay until their topic's `retention.ms` or `retention.bytes` says otherwise, or until they
+    /// are compacted; by default, for ever.
+    ///
+    /// # Errors
+    /// [`LogErrorKind::InUse`](super::LogErrorKind::InUse) when the folder is open already,
+    /// [`LogErrorKind::Corrupt`](super::LogErrorKind::Corrupt) when its files are damaged,
+    /// [`LogErrorKind::Invalid`](super::LogErrorKind::Invalid) when a later version wrote them.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, LogError> {
+        Self::open_with_clock(path, SystemClock::shared())
+    }
+
+    /// Like [`Embedded::open`], with the time of `clock`.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`].
+    pub fn open_with_clock(path: impl AsRef<Path>, clock: SharedClock) -> Result<Self, LogError> {
+        let folder = Folder::lock(path.as_ref())?;
+        let place = format!("embedded log in {}", folder.path.display());
+        let storage = Arc::new(Storage::open(folder)?);
+        let now = Now { wall: clock.now(), monotonic: clock.monotonic() };
+        let mut model = storage.restore(now, random())?;
+        model.set_session(random());
+        model.abort_orphans(now);
+        let disk = Disk { syncer: Syncer::start(Arc::clone(&storage))?, storage };
+        let shared = Shared::new(place, clock, model, Some(disk));
+        // Writes that the orphans' transactions are aborted.
+        shared.run(|_, _| ())?;
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Creates a topic with Kafka's default settings.
+    ///
+    /// ```
+    /// let log = streams_core::log::Embedded::in_memory();
+    /// log.create_topic("clicks", 4)?;
+    /// let error = log.create_topic("clicks", 4).unwrap_err();
+    /// assert_eq!(error.to_string(), "topic `clicks` exists already");
+    /// # Ok::<_, streams_core::log::LogError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the topic exists already or its name is not valid.
+    pub fn create_topic(&self, name: &str, partitions: u32) -> Result<(), LogError> {
+        self.shared.ask(|model, now| model.create_topic(now, name, partitions, &[])).map(drop)
+    }
+
+    fn new_consumer(&self, options: &ConsumerOptions, doorbell: Doorbell) -> Result<EmbeddedConsumer, LogError> {
+        EmbeddedConsumer::new(Arc::clone(&self.shared), options, doorbell)
+    }
+}
+
+impl Log for Embedded {
+    fn describe(&self) -> String {
+        self.shared.place.clone()
+    }
+
+    fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
+        Ok(Box::new(self.new_consumer(&options, doorbell)?))
+    }
+
+    fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
+        Ok(Box::new(EmbeddedProducer::new(Arc::clone(&self.shared), options, doorbell)))
+    }
+
+    fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
+        Ok(Box::new(EmbeddedMember::new(Arc::clone(&self.shared), options, doorbell)))
+    }
+
+    fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
+        Ok(Arc::new(EmbeddedAdmin { shared: Arc::clone(&self.shared), doorbell }))
+    }
+
+    fn creates_output_topics(&self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Embedded({})", self.shared.place)
+    }
+}
+
+/// A number that differs from process to process; the standard library seeds its hash maps so.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}

@@ -1,0 +1,279 @@
+//! What of a durable log is on disk: keys and values in fjall, an embedded key-value store.
+//!
+//! | keyspace | key | value |
+//! | --- | --- | --- |
+//! | `records` | topic number, partition, base offset | the batch's bytes |
+//! | `index` | the same | what the model must know of it without reading it |
+//! | `meta` | a word and what it is about | topics, bounds, positions, generations, producers |
+//!
+//! All changes of one step are one atomic batch, handed to the operating system before the step is
+//! acknowledged: `kill -9` loses nothing. [`Storage::sync`] makes it survive a power cut as well.
+
+use std::sync::Arc;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+
+use super::folder::Folder;
+use super::stored::{self, MetaKey, StoredBounds, StoredOffset, StoredProducer};
+use crate::log::model::{BatchSource, Change, Model, Now, PartitionId, Payload, ProducerTag};
+use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch};
+use crate::record::{Offset, TopicPartition};
+
+/// Written into every log; another number is another format.
+const FORMAT: u32 = 1;
+
+/// Memory of the store: batches on their way to disk, and blocks read from there.
+const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Journals beyond this are written out, so that opening takes seconds at most.
+const JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
+
+pub(super) struct Storage {
+    records: Keyspace,
+    index: Keyspace,
+    meta: Keyspace,
+    database: Database,
+    // Last, so that the folder is given back when the store is closed.
+    folder: Folder,
+}
+
+impl Storage {
+    /// Opens the store in a folder, creating it if there is none.
+    pub(super) fn open(folder: Folder) -> Result<Self, LogError> {
+        let opened = Database::builder(folder.data())
+            .cache_size(CACHE_BYTES)
+            .max_journaling_size(JOURNAL_BYTES)
+            .open()
+            .and_then(|database| {
+                let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+                // Batches are large, written once and deleted in bulk: they need not be moved about.
+                let separated = || options().with_kv_separation(Some(KvSeparationOptions::default()));
+                let records = database.keyspace("records", separated)?;
+                let index = database.keyspace("index", options)?;
+                let meta = database.keyspace("meta", options)?;
+                Ok((database, records, index, meta))
+            });
+        match opened {
+            Ok((database, records, index, meta)) => Ok(Self { records, index, meta, database, folder }),
+            Err(error) => {
+                let message = format!(
+                    "the embedded log in {} cannot be opened: {}; if its files are damaged, restore them from a \
+                     backup or use another folder",
+                    folder.path.display(),
+                    reason(&error)
+                );
+                Err(LogError::new(open_error_kind(&error), message))
+            }
+        }
+    }
+
+    /// Puts everything that is stored into an empty model; `identity` is for a log that has none yet.
+    pub(super) fn restore(&self, now: Now, identity: u64) -> Result<Model, LogError> {
+        let identity = self.identity(identity)?;
+        let mut model = Model::new(identity);
+        self.restore_meta(now, &mut model)?;
+        for stored in self.index.iter() {
+            let (key, value) = stored.into_inner().map_err(|error| self.failed("read", &error))?;
+            let entry = stored::read_entry(&key, &value);
+            let (at, entry) = entry.ok_or_else(|| self.damaged("an index entry"))?;
+            if !model.restore_entry(at, entry) {
+                return Err(self.damaged("an index entry of an unknown topic"));
+            }
+        }
+        model.track_residents();
+        Ok(model)
+    }
+
+    /// This log's own number, from its first opening on.
+    fn identity(&self, fresh: u64) -> Result<u64, LogError> {
+        let get = |key: MetaKey| self.meta.get(key.to_bytes()).map_err(|error| self.failed("read", &error));
+        match get(MetaKey::Format)? {
+            None => {
+                let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+                batch.insert(&self.meta, MetaKey::Format.to_bytes(), stored::to_json(&FORMAT));
+                batch.insert(&self.meta, MetaKey::Identity.to_bytes(), stored::to_json(&fresh));
+                batch.commit().map_err(|error| self.failed("write", &error))?;
+                Ok(fresh)
+            }
+            Some(format) if stored::from_json::<u32>(&format) == Some(FORMAT) => {
+                let identity = get(MetaKey::Identity)?;
+                identity.and_then(|identity| stored::from_json(&identity)).ok_or_else(|| self.damaged("its identity"))
+            }
+            Some(format) => {
+                let message = format!(
+                    "the embedded log in {} has format {}, this program reads format {FORMAT}: use the program that \
+                     wrote it, or another folder",
+                    self.folder.path.display(),
+                    String::from_utf8_lossy(&format)
+                );
+                Err(LogError::new(LogErrorKind::Invalid, message))
+            }
+        }
+    }
+
+    fn restore_meta(&self, now: Now, model: &mut Model) -> Result<(), LogError> {
+        for stored in self.meta.iter() {
+            let (key, value) = stored.into_inner().map_err(|error| self.failed("read", &error))?;
+            let key = MetaKey::from_bytes(&key).ok_or_else(|| self.damaged("a key"))?;
+            restore_one(now, model, &key, &value).ok_or_else(|| self.damaged(&format!("{key:?}")))?;
+        }
+        Ok(())
+    }
+
+    /// Writes changes, all or none, and hands them to the operating system.
+    pub(super) fn write(&self, model: &Model, changes: &[Change]) -> Result<(), LogError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
+        for change in changes {
+            match change {
+                Change::Entry { at, base, payload } => {
+                    let Some(entry) = model.partition(*at).and_then(|partition| partition.entry(*base)) else {
+                        continue;
+                    };
+                    let key = stored::entry_key(*at, *base);
+                    if let (true, Payload::Resident(records)) = (*payload, &entry.payload) {
+                        batch.insert(&self.records, key, records.to_bytes());
+                    }
+                    batch.insert(&self.index, key, stored::entry_value(entry));
+                }
+                Change::EntryRemoved { at, base } => {
+                    let key = stored::entry_key(*at, *base);
+                    batch.remove(&self.records, key);
+                    batch.remove(&self.index, key);
+                }
+                Change::TopicDeleted { number, partitions } => self.remove_topic(&mut batch, *number, *partitions)?,
+                change => self.write_meta(&mut batch, model, change),
+            }
+        }
+        batch.commit().map_err(|error| self.failed("write", &error))
+    }
+
+    fn write_meta(&self, batch: &mut fjall::OwnedWriteBatch, model: &Model, change: &Change) {
+        let (key, value) = match change {
+            Change::Topic(number) => {
+                let next = stored::to_json(&model.topics.next_number());
+                batch.insert(&self.meta, MetaKey::NextTopic.to_bytes(), next);
+                (MetaKey::Topic(*number), model.stored_topic(*number).map(|topic| stored::topic_value(&topic)))
+            }
+            Change::Bounds(at) => (MetaKey::Bounds(*at), model.partition(*at).map(stored::bounds_value)),
+            Change::Offset { group, partition } => {
+                let offset = model.committed_offset(group, partition);
+                let key = MetaKey::Offset { group: group.to_string(), partition: partition.clone() };
+                (key, offset.map(stored::offset_value))
+            }
+            Change::Generation(group) => {
+                (MetaKey::Generation(group.to_string()), Some(stored::to_json(&model.generation(group))))
+            }
+            Change::ProducerIds => (MetaKey::NextProducer, Some(stored::to_json(&model.next_producer()))),
+            Change::TransactionalId(id) => {
+                (MetaKey::TransactionalId(id.to_string()), model.transactional_id(id).map(stored::producer_value))
+            }
+            // Written where the records are.
+            Change::Entry { .. } | Change::EntryRemoved { .. } | Change::TopicDeleted { .. } => return,
+        };
+        match value {
+            Some(value) => batch.insert(&self.meta, key.to_bytes(), value),
+            None => batch.remove(&self.meta, key.to_bytes()),
+        }
+    }
+
+    fn remove_topic(&self, batch: &mut fjall::OwnedWriteBatch, number: u32, partitions: u32) -> Result<(), LogError> {
+        for stored in self.index.prefix(number.to_be_bytes()) {
+            let key = stored.key().map_err(|error| self.failed("read", &error))?;
+            batch.remove(&self.records, key.clone());
+            batch.remove(&self.index, key);
+        }
+        for partition in 0..partitions {
+            let at = PartitionId { topic: number, partition };
+            batch.remove(&self.meta, MetaKey::Bounds(at).to_bytes());
+        }
+        batch.remove(&self.meta, MetaKey::Topic(number).to_bytes());
+        Ok(())
+    }
+
+    /// Makes everything written so far survive a power cut.
+    pub(super) fn sync(&self) -> Result<(), LogError> {
+        self.database.persist(PersistMode::SyncData).map_err(|error| self.failed("sync", &error))
+    }
+
+    /// The records stored under an entry's base offset; `None` if they are gone.
+    pub(super) fn read(&self, at: PartitionId, base: i64) -> Result<Option<RecordBatch>, LogError> {
+        let Some(bytes) = self.records.get(stored::entry_key(at, base)).map_err(|error| self.failed("read", &error))?
+        else {
+            return Ok(None);
+        };
+        let batch = RecordBatch::from_bytes(&bytes).ok_or_else(|| self.damaged("a batch of records"))?;
+        Ok(Some(batch))
+    }
+
+    fn failed(&self, what: &str, error: &fjall::Error) -> LogError {
+        let message = format!(
+            "the embedded log cannot {what} in {}: {}; check the disk and start again",
+            self.folder.path.display(),
+            reason(error)
+        );
+        LogError::new(LogErrorKind::Other, message)
+    }
+
+    fn damaged(&self, what: &str) -> LogError {
+        let message = format!(
+            "the embedded log in {} is damaged: {what} cannot be read; restore it from a backup or use another folder",
+            self.folder.path.display()
+        );
+        LogError::new(LogErrorKind::Corrupt, message)
+    }
+}
+
+impl BatchSource for Storage {
+    fn load(&self, at: PartitionId, base: i64) -> Option<RecordBatch> {
+        match self.read(at, base) {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::warn!(%error, "records cannot be compacted");
+                None
+            }
+        }
+    }
+}
+
+/// Puts one stored value into the model; `None` if it is damaged.
+fn restore_one(now: Now, model: &mut Model, key: &MetaKey, value: &[u8]) -> Option<()> {
+    match key {
+        MetaKey::Format | MetaKey::Identity => {}
+        MetaKey::NextTopic => model.restore_next_topic(stored::from_json(value)?),
+        MetaKey::Topic(number) => model.restore_topic(&stored::read_topic(*number, value)?).ok()?,
+        MetaKey::Bounds(at) => {
+            let StoredBounds { start, end, clean_to } = stored::from_json(value)?;
+            model.restore_bounds(*at, start, end, clean_to);
+        }
+        MetaKey::Offset { group, partition } => {
+            let StoredOffset { offset, metadata } = stored::from_json(value)?;
+            let partition = TopicPartition::clone(partition);
+            let committed = CommittedOffset { offset: Offset(offset), metadata };
+            model.restore_offset(Arc::from(group.as_str()), partition, committed);
+        }
+        MetaKey::Generation(group) => model.restore_generation(group.as_str().into(), stored::from_json(value)?),
+        MetaKey::NextProducer => model.restore_next_producer(stored::from_json(value)?),
+        MetaKey::TransactionalId(id) => {
+            let StoredProducer { producer, epoch } = stored::from_json(value)?;
+            model.restore_transactional_id(id.as_str().into(), ProducerTag { producer, epoch }, now.wall.0);
+        }
+    }
+    Some(())
+}
+
+/// The store's own words, or the operating system's.
+fn reason(error: &fjall::Error) -> String {
+    match error {
+        fjall::Error::Io(error) => error.to_string(),
+        fjall::Error::Poisoned => "an earlier write failed".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+fn open_error_kind(error: &fjall::Error) -> LogErrorKind {
+    match error {
+        fjall::Error::Locked => LogErrorKind::InUse,
+        fjall::Error::Io(_) => LogErrorKind::Other,
+        _ => LogErrorKind::Corrupt,
+    }
+}

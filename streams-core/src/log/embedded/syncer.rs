@@ -1,0 +1,140 @@
+//! Syncs a durable log to disk without making anybody wait for the disk inside a call.
+//!
+//! Whoever commits asks for a sync and is rung when it is done. One thread does the syncing, so commits
+//! that come at the same time share one.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use super::storage::Storage;
+use crate::log::{CommitOutcome, Doorbell, LogError, LogErrorKind};
+
+pub(super) struct Syncer {
+    desk: Arc<Desk>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What was asked for; done when everything written before it was asked for is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticket(u64);
+
+#[derive(Default)]
+struct Desk {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    asked: u64,
+    synced: u64,
+    waiting: Vec<Waiting>,
+    failure: Option<LogError>,
+    stop: bool,
+}
+
+struct Waiting {
+    ticket: u64,
+    doorbell: Doorbell,
+    /// Who waits for an answer instead of asking again.
+    answer: Option<oneshot::Sender<CommitOutcome>>,
+}
+
+impl Syncer {
+    pub(super) fn start(storage: Arc<Storage>) -> Result<Self, LogError> {
+        let desk = Arc::new(Desk::default());
+        let theirs = Arc::clone(&desk);
+        let thread = std::thread::Builder::new().name("embedded-log-sync".to_owned());
+        let thread = thread.spawn(move || theirs.serve(&storage)).map_err(|error| {
+            LogError::new(LogErrorKind::Other, format!("the embedded log cannot start its sync thread: {error}"))
+        })?;
+        Ok(Self { desk, thread: Some(thread) })
+    }
+
+    /// Asks for everything written so far to be synced; rings the doorbell when it is.
+    pub(super) fn ask(&self, doorbell: &Doorbell) -> Ticket {
+        Ticket(self.desk.ask(doorbell, None))
+    }
+
+    /// Whether what was asked for is done.
+    pub(super) fn poll(&self, ticket: Ticket) -> Poll<Result<(), LogError>> {
+        let state = self.desk.lock();
+        match &state.failure {
+            Some(failure) => Poll::Ready(Err(failure.clone())),
+            None if state.synced >= ticket.0 => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Answers when everything written so far is synced, and rings the doorbell then.
+    pub(super) fn answer(&self, doorbell: &Doorbell, answer: oneshot::Sender<CommitOutcome>) {
+        self.desk.ask(doorbell, Some(answer));
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.desk.lock().stop = true;
+        self.desk.wake.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // It panics only if the store does; there is nobody left to be told.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, doorbell: &Doorbell, answer: Option<oneshot::Sender<CommitOutcome>>) -> u64 {
+        let mut state = self.lock();
+        state.asked += 1;
+        let ticket = state.asked;
+        state.waiting.push(Waiting { ticket, doorbell: doorbell.clone(), answer });
+        drop(state);
+        self.wake.notify_all();
+        ticket
+    }
+
+    /// The thread's life: sync whenever somebody asks, once more at the end.
+    fn serve(&self, storage: &Storage) {
+        loop {
+            let idle = |state: &mut State| state.asked == state.synced && !state.stop;
+            let state = self.wake.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+            let (asked, stop) = (state.asked, state.stop);
+            drop(state);
+            let synced = storage.sync();
+            self.tell(asked, synced);
+            if stop {
+                return;
+            }
+        }
+    }
+
+    fn tell(&self, asked: u64, synced: Result<(), LogError>) {
+        let mut state = self.lock();
+        state.synced = asked;
+        if let Err(error) = &synced {
+            // After a failed sync nobody knows what is on disk: there is no going on.
+            state.failure.get_or_insert_with(|| error.clone());
+        }
+        let (told, waiting) =
+            std::mem::take(&mut state.waiting).into_iter().partition(|waiting| waiting.ticket <= asked);
+        state.waiting = waiting;
+        let outcome = state.failure.clone().map_or(CommitOutcome::Done, CommitOutcome::Fatal);
+        drop(state);
+        let told: Vec<Waiting> = told;
+        for waiting in told {
+            if let Some(answer) = waiting.answer {
+                // Whoever asked may have gone since.
+                let _ = answer.send(outcome.clone());
+            }
+            waiting.doorbell.ring();
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Sending and reading typed records directly, for the first minutes and for tests.
+//!
+//! Unlike the port, [`Embedded::send`] creates a missing topic.
+
+use std::collections::BTreeMap;
+
+use super::Embedded;
+use crate::log::model::{Now, PartitionId, ProducerTag, Refusal, Writer, advance_sequence};
+use crate::log::{
+    BatchBuilder, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef,
+};
+use crate::record::{Headers, Offset, Record, Timestamp, TopicPartition};
+use crate::topic::Topic;
+use crate::wire::murmur2::partition_of;
+use crate::wire::{DecodeError, EncodeError, Field};
+
+/// How many records [`Embedded::read`] takes at a time.
+const READ_RECORDS: usize = 10_000;
+
+/// The producer behind [`Embedded::send`].
+#[derive(Default)]
+pub(super) struct Sender {
+    tag: Option<ProducerTag>,
+    sequences: BTreeMap<PartitionId, i32>,
+    /// Records without a key go to the partitions in turn.
+    turn: u32,
+}
+
+impl Embedded {
+    /// Writes one record, at the clock's time now. The key chooses the partition, as in Kafka; records
+    /// without a key go to the partitions in turn. A missing topic is created, with one partition.
+    /// Returns where the record is.
+    ///
+    /// ```
+    /// use streams_core::log::Embedded;
+    /// use streams_core::topic::Topic;
+    ///
+    /// const WORDS: Topic<String, i64> = Topic::new("words");
+    /// let log = Embedded::in_memory();
+    /// log.send(&WORDS, "to", 1)?;
+    /// log.send(&WORDS, "be", 2)?;
+    /// let values: Vec<i64> = log.read(&WORDS)?.into_iter().map(|record| record.value).collect();
+    /// assert_eq!(values, [1, 2]);
+    /// # Ok::<_, streams_core::log::LogError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When key or value cannot be encoded, or the topic does not take the record.
+    pub fn send<K: Field, V: Field>(
+        &self,
+        topic: &Topic<K, V>,
+        key: impl Into<K>,
+        value: impl Into<V>,
+    ) -> Result<(TopicPartition, Offset), LogError> {
+        self.write(topic, &key.into(), &value.into(), None)
+    }
+
+    /// Like [`Embedded::send`], at a time of your choice.
+    ///
+    /// # Errors
+    /// As [`Embedded::send`].
+    pub fn send_at<K: Field, V: Field>(
+        &self,
+        topic: &Topic<K, V>,
+        key: impl Into<K>,
+        value: impl Into<V>,
+        timestamp: Timestamp,
+    ) -> Result<(TopicPartition, Offset), LogError> {
+        self.write(topic, &key.into(), &value.into(), Some(timestamp))
+    }
+
+    /// All committed records of a topic: partition by partition, in order of their offsets.
+    ///
+    /// # Errors
+    /// When the topic does not exist or a record is not of the topic's types.
+    pub fn read<K: Field, V: Field>(&self, topic: &Topic<K, V>) -> Result<Vec<Record<K, V>>, LogError> {
+        let mut records = Vec::new();
+        let partitions = self.shared.ask(|model, _| {
+            let topic = model.topics.named(topic.name()).ok_or_else(|| Refusal::UnknownTopic(topic.name().into()))?;
+            let starts =
+                (0..).zip(&topic.partitions).map(|(number, log)| (topic.partition_name(number), Offset(log.start())));
+            Ok::<_, Refusal>(starts.collect::<Vec<_>>())
+        })?;
+        let options = ConsumerOptions { isolation: Isolation::ReadCommitted, ..ConsumerOptions::default() };
+        let mut consumer = self.new_consumer(&options, Doorbell::new())?;
+        for (partition, start) in partitions {
+            consumer.add(&partition, start);
+            read_to_end(&mut consumer, &mut records)?;
+            consumer.remove(&partition);
+        }
+        Ok(records)
+    }
+
+    fn write<K: Field, V: Field>(
+        &self,
+        topic: &Topic<K, V>,
+        key: &K,
+        value: &V,
+        timestamp: Option<Timestamp>,
+    ) -> Result<(TopicPartition, Offset), LogError> {
+        let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
+        let encoded = |written: Result<bool, EncodeError>| {
+            written.map_err(|error| {
+                LogError::new(LogErrorKind::Invalid, format!("a record for topic `{}`: {error}", topic.name()))
+            })
+        };
+        let key = encoded(key.write(&mut key_bytes))?.then_some(key_bytes.as_slice());
+        let value = encoded(value.write(&mut value_bytes))?.then_some(value_bytes.as_slice());
+        let sent = self.shared.run(|state, now| {
+            let timestamp = timestamp.unwrap_or(now.wall);
+            let mut builder = BatchBuilder::default();
+            builder.push(Offset(0), timestamp, key, value, &Headers::new());
+            let number = match state.model.topics.named(topic.name()) {
+                Some(topic) => topic.number,
+                None => state.model.create_topic(now, topic.name(), 1, &[])?,
+            };
+            let partitions = state.model.topics.numbered(number).map_or(1, |topic| topic.partitions.len());
+            let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
+            let partition = match key {
+                Some(key) => u32::try_from(partition_of(K::partition_bytes(key), partitions).0).unwrap_or(0),
+                None => state.sender.next_turn() % partitions.max(1),
+            };
+            let at = PartitionId { topic: number, partition };
+            let offset = state.sender.send(&mut state.model, now, at, builder)?;
+            Ok::<_, Refusal>((state.model.name_of(at), Offset(offset)))
+        })?;
+        Ok(sent?)
+    }
+}
+
+impl Sender {
+    fn next_turn(&mut self) -> u32 {
+        let turn = self.turn;
+        self.turn = turn.wrapping_add(1);
+        turn
+    }
+
+    fn send(
+        &mut self,
+        model: &mut crate::log::model::Model,
+        now: Now,
+        at: PartitionId,
+        record: BatchBuilder,
+    ) -> Result<i64, Refusal> {
+        let tag = *self.tag.get_or_insert_with(|| model.new_producer());
+        let sequence = self.sequences.entry(at).or_default();
+        let writer = Writer { tag, transactional_id: None, sequence: *sequence };
+        let offset = model.produce(now, at, &writer, record.finish(Offset(1)))?;
+        *sequence = advance_sequence(*sequence, 1);
+        Ok(offset)
+    }
+}
+
+/// Reads the consumer's one partition to its end.
+fn read_to_end<K: Field, V: Field>(
+    consumer: &mut impl Consumer,
+    records: &mut Vec<Record<K, V>>,
+) -> Result<(), LogError> {
+    let mut events = Vec::new();
+    loop {
+        consumer.fetch(READ_RECORDS, &mut events);
+        for event in events.drain(..) {
+            match event {
+                FetchEvent::Records { partition, batch } => {
+                    for record in batch.iter() {
+                        records.push(decode(&partition, &record)?);
+                    }
+                }
+                FetchEvent::End { .. } => return Ok(()),
+                FetchEvent::Error { error, .. } => return Err(error),
+                FetchEvent::OutOfRange { partition, position } => {
+                    let message =
+                        format!("{partition} lost its records before {position} while it was read: read again");
+                    return Err(LogError::new(LogErrorKind::Unavailable, message));
+                }
+            }
+        }
+    }
+}
+
+fn decode<K: Field, V: Field>(partition: &TopicPartition, record: &RecordRef<'_>) -> Result<Record<K, V>, LogError> {
+    let error = |part: &'static str| {
+        move |error: DecodeError| {
+            let message = format!("the {part} at offset {} of {partition} cannot be read: {error}", record.offset);
+            LogError::new(LogErrorKind::Corrupt, message)
+        }
+    };
+    Ok(Record {
+        key: K::read(record.key).map_err(error("key"))?,
+        value: V::read(record.value).map_err(error("value"))?,
+        timestamp: record.timestamp,
+        headers: record.headers(),
+    })
+}

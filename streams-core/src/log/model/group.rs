@@ -1,0 +1,282 @@
+//! Groups: members, generations and rebalances, as Kafka's classic protocol has them.
+//!
+//! A rebalance is eager: every member gives up what it holds, then all get their share of the next
+//! generation.
+//!
+//! ```text
+//!   join --> Joined --all members are--> Owner --somebody joins or goes--> Revoking --gives up--> Joined
+//!                                                                             \--takes too long--> removed
+//! ```
+//!
+//! Until the next generation begins, the old one may still commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::offsets::Offsets;
+use super::{Change, Model, Notice, Now, Refusal, range};
+use crate::log::{CommittedOffset, GroupMetadata, OffsetToCommit};
+use crate::record::TopicPartition;
+
+/// How a member wants to be treated.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupMember {
+    /// The beginning of its member id, which decides the order in which partitions are given out.
+    pub(crate) client_id: String,
+    /// The topics it subscribes to.
+    pub(crate) topics: BTreeSet<Arc<str>>,
+    /// Not heard of for so long, it is taken for dead.
+    pub(crate) session_timeout: Duration,
+    /// So long it may take to give up its partitions.
+    pub(crate) rebalance_timeout: Duration,
+}
+
+/// What a member is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MemberNews {
+    Nothing,
+    /// It holds exactly these partitions.
+    Assigned {
+        held: Vec<TopicPartition>,
+        metadata: GroupMetadata,
+    },
+    /// It must give up its partitions within so long.
+    Revoked {
+        metadata: GroupMetadata,
+        deadline: Duration,
+    },
+    /// It is no member: it must join again, and what it held belongs to others.
+    Unknown,
+}
+
+/// A group: its members now, and the positions it remembers.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    generation: i32,
+    members: BTreeMap<String, Member>,
+    pub(super) offsets: Offsets,
+}
+
+#[derive(Debug)]
+struct Member {
+    wish: GroupMember,
+    heard: Duration,
+    standing: Standing,
+}
+
+#[derive(Debug)]
+enum Standing {
+    /// Holds nothing and waits for the next generation.
+    Joined,
+    /// Holds its share of the current generation, and knows it or not yet.
+    Owner { held: Vec<TopicPartition>, told: bool },
+    /// Must give up what it holds, and knows it or not yet.
+    Revoking { deadline: Duration, told: bool },
+}
+
+impl Model {
+    /// Adds a member to the group, which is rebalanced. Returns the member's id.
+    pub(crate) fn join(&mut self, now: Now, group: &Arc<str>, wish: GroupMember) -> Result<String, Refusal> {
+        let refuse = |reason| Err(Refusal::MemberSetting { group: Arc::clone(group), reason });
+        if group.is_empty() {
+            return refuse("a group needs a name");
+        }
+        if wish.session_timeout.is_zero() || wish.rebalance_timeout.is_zero() {
+            return refuse("session timeout and rebalance timeout must be more than 0");
+        }
+        self.joined_count += 1;
+        let suffix = uuid::Uuid::from_u64_pair(self.session, self.joined_count);
+        let id = format!("{}-{suffix}", wish.client_id);
+        self.due_at(now.monotonic.saturating_add(wish.session_timeout));
+        let member = Member { wish, heard: now.monotonic, standing: Standing::Joined };
+        self.groups.entry(Arc::clone(group)).or_default().members.insert(id.clone(), member);
+        self.rebalance(now, group);
+        Ok(id)
+    }
+
+    /// A sign of life from a member, which is told its news.
+    pub(crate) fn heartbeat(&mut self, now: Now, group: &Arc<str>, member_id: &str) -> MemberNews {
+        let Some(state) = self.groups.get_mut(group) else { return MemberNews::Unknown };
+        let metadata = state.metadata(group, member_id);
+        let Some(member) = state.members.get_mut(member_id) else { return MemberNews::Unknown };
+        member.heard = now.monotonic;
+        match &mut member.standing {
+            Standing::Owner { held, told } if !*told => {
+                *told = true;
+                MemberNews::Assigned { held: held.clone(), metadata }
+            }
+            Standing::Revoking { deadline, told } if !*told => {
+                *told = true;
+                MemberNews::Revoked { metadata, deadline: deadline.saturating_sub(now.monotonic) }
+            }
+            _ => MemberNews::Nothing,
+        }
+    }
+
+    /// The member has given up its partitions.
+    pub(crate) fn acknowledge_revoked(&mut self, now: Now, group: &Arc<str>, member_id: &str) {
+        let Some(member) = self.groups.get_mut(group).and_then(|state| state.members.get_mut(member_id)) else {
+            return;
+        };
+        member.heard = now.monotonic;
+        if let Standing::Revoking { .. } = member.standing {
+            member.standing = Standing::Joined;
+            self.complete_rebalance(group);
+        }
+    }
+
+    /// The member goes; the others share out what it held.
+    pub(crate) fn leave(&mut self, now: Now, group: &Arc<str>, member_id: &str) {
+        let Some(state) = self.groups.get_mut(group) else { return };
+        if state.members.remove(member_id).is_some() {
+            self.rebalance(now, group);
+        }
+    }
+
+    /// Commits positions outside of transactions, fenced by the generation.
+    pub(crate) fn commit(&mut self, metadata: &GroupMetadata, offsets: &[OffsetToCommit]) -> Result<(), Refusal> {
+        self.check_member(metadata)?;
+        let group: Arc<str> = metadata.group.as_str().into();
+        self.check_offsets(&group, offsets)?;
+        if let Some(state) = self.groups.get_mut(&group) {
+            for offset in offsets {
+                state.offsets.commit(offset);
+                let partition = offset.partition.clone();
+                self.changes.push(Change::Offset { group: Arc::clone(&group), partition });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the group has committed; `None` while an open transaction may still change it.
+    pub(crate) fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Option<Vec<Option<CommittedOffset>>> {
+        let Some(state) = self.groups.get(group) else { return Some(vec![None; partitions.len()]) };
+        if partitions.iter().any(|partition| state.offsets.is_pending(partition)) {
+            return None;
+        }
+        Some(partitions.iter().map(|partition| state.offsets.committed(partition).cloned()).collect())
+    }
+
+    /// What is committed for one partition, to be stored.
+    pub(crate) fn committed_offset(&self, group: &str, partition: &TopicPartition) -> Option<&CommittedOffset> {
+        self.groups.get(group)?.offsets.committed(partition)
+    }
+
+    /// The group's generation, to be stored.
+    pub(crate) fn generation(&self, group: &str) -> i32 {
+        self.groups.get(group).map_or(0, |state| state.generation)
+    }
+
+    /// Puts back a generation read from storage: the group is empty, but its next generation is a later one.
+    pub(crate) fn restore_generation(&mut self, group: Arc<str>, generation: i32) {
+        self.groups.entry(group).or_default().generation = generation;
+    }
+
+    /// Puts back a position read from storage.
+    pub(crate) fn restore_offset(&mut self, group: Arc<str>, partition: TopicPartition, offset: CommittedOffset) {
+        self.groups.entry(group).or_default().offsets.restore(partition, offset);
+    }
+
+    /// Refuses metadata that is not of a member in the current generation.
+    pub(super) fn check_member(&self, metadata: &GroupMetadata) -> Result<(), Refusal> {
+        let GroupMetadata { group, generation, member_id } = metadata;
+        if *generation < 0 || member_id.is_empty() {
+            return Err(Refusal::NeverAMember(group.as_str().into()));
+        }
+        let unknown = || Refusal::UnknownMember { group: group.as_str().into(), member: member_id.clone() };
+        let state = self.groups.get(group.as_str()).ok_or_else(unknown)?;
+        if !state.members.contains_key(member_id) {
+            return Err(unknown());
+        }
+        if *generation != state.generation {
+            let (given, current) = (*generation, state.generation);
+            return Err(Refusal::IllegalGeneration { group: group.as_str().into(), given, current });
+        }
+        Ok(())
+    }
+
+    /// A topic came or went: groups whose members subscribe to it share out partitions anew.
+    pub(super) fn rebalance_subscribers(&mut self, now: Now, topic: &Arc<str>) {
+        let subscribes = |group: &Group| group.members.values().any(|member| member.wish.topics.contains(topic));
+        let groups: Vec<_> =
+            self.groups.iter().filter(|(_, group)| subscribes(group)).map(|(name, _)| Arc::clone(name)).collect();
+        for group in groups {
+            self.rebalance(now, &group);
+        }
+    }
+
+    pub(super) fn tick_groups(&mut self, now: Now) {
+        let mut shrunk = Vec::new();
+        let mut deadlines = Vec::new();
+        for (name, group) in &mut self.groups {
+            let before = group.members.len();
+            group.members.retain(|_, member| member.deadline() > now.monotonic);
+            deadlines.extend(group.members.values().map(Member::deadline));
+            if group.members.len() < before {
+                shrunk.push(Arc::clone(name));
+            }
+        }
+        for deadline in deadlines {
+            self.due_at(deadline);
+        }
+        for group in shrunk {
+            self.rebalance(now, &group);
+        }
+    }
+
+    /// Begins a rebalance: who holds something must give it up.
+    fn rebalance(&mut self, now: Now, group: &Arc<str>) {
+        let Some(state) = self.groups.get_mut(group) else { return };
+        // As in Kafka, the slowest member sets the pace.
+        let timeout = state.members.values().map(|member| member.wish.rebalance_timeout).max().unwrap_or_default();
+        let deadline = now.monotonic.saturating_add(timeout);
+        for member in state.members.values_mut() {
+            match member.standing {
+                Standing::Owner { told: true, .. } => {
+                    member.standing = Standing::Revoking { deadline, told: false };
+                }
+                // It never knew what it was given, so it has nothing to give up.
+                Standing::Owner { told: false, .. } => member.standing = Standing::Joined,
+                Standing::Joined | Standing::Revoking { .. } => {}
+            }
+        }
+        self.due_at(deadline);
+        self.notices.push(Notice::Members(Arc::clone(group)));
+        self.complete_rebalance(group);
+    }
+
+    /// Begins the next generation if every member is ready for it.
+    fn complete_rebalance(&mut self, group: &Arc<str>) {
+        let Some(state) = self.groups.get_mut(group) else { return };
+        if !state.members.values().all(|member| matches!(member.standing, Standing::Joined)) {
+            return;
+        }
+        state.generation = state.generation.checked_add(1).unwrap_or(1);
+        let wishes: Vec<_> = state.members.values().map(|member| &member.wish.topics).collect();
+        let partitions_of = |name: &str| self.topics.named(name).map_or(0, |topic| topic.partitions.len());
+        let shares = range::assign(&wishes, partitions_of);
+        for (member, held) in state.members.values_mut().zip(shares) {
+            member.standing = Standing::Owner { held, told: false };
+        }
+        self.changes.push(Change::Generation(Arc::clone(group)));
+        self.notices.push(Notice::Members(Arc::clone(group)));
+    }
+}
+
+impl Group {
+    fn metadata(&self, group: &str, member_id: &str) -> GroupMetadata {
+        GroupMetadata { group: group.to_owned(), generation: self.generation, member_id: member_id.to_owned() }
+    }
+}
+
+impl Member {
+    /// When it is taken for dead unless something happens.
+    fn deadline(&self) -> Duration {
+        let session = self.heard.saturating_add(self.wish.session_timeout);
+        match self.standing {
+            Standing::Revoking { deadline, .. } => session.min(deadline),
+            _ => session,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A log as a state machine: topics, transactions and groups without a clock, a thread or a disk.
+//!
+//! The [`Model`] behaves as Kafka 4.3 does with one replica per partition. Whoever drives it passes the
+//! time in, decides when replication and transaction markers arrive, stores what the model says has
+//! changed ([`Change`]) and wakes those it says have news ([`Notice`]). The embedded log drives it at
+//! once and writes to disk; a simulation drives it late, twice or not at all.
+//!
+//! Left to the driver: buffers of producers, positions of consumers, doorbells, and turning
+//! partitions into tasks.
+//!
+//! Nothing here depends on the order of a hash map, so the same calls always give the same log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::record::{Timestamp, TopicPartition};
+
+mod compaction;
+mod group;
+mod maintenance;
+mod merge;
+mod offsets;
+mod partition;
+mod produce;
+mod range;
+mod refusal;
+mod restore;
+mod rewrite;
+mod sequence;
+#[cfg(test)]
+mod tests;
+mod topic;
+mod topic_config;
+mod transaction;
+
+pub(crate) use group::{GroupMember, MemberNews};
+pub(crate) use partition::{Entry, Fate, Partition, Payload, Piece, ReadEnd, ReadLimits};
+pub(crate) use produce::Writer;
+pub(crate) use refusal::Refusal;
+pub(crate) use restore::StoredTopic;
+pub(crate) use rewrite::BatchSource;
+pub(crate) use sequence::advance as advance_sequence;
+pub(crate) use topic::{PartitionId, Topic};
+pub(crate) use transaction::{InitProducer, ProducerTag};
+
+use group::Group;
+use restore::Residents;
+use topic::Topics;
+use transaction::Coordinator;
+
+/// What time it is, as the driver's clock says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// Wall-clock time: retention, compaction.
+    pub(crate) wall: Timestamp,
+    /// Monotonic time: sessions, rebalances, transactions.
+    pub(crate) monotonic: Duration,
+}
+
+/// What must be stored to find the log again after a restart. Each says what to look up in the model;
+/// what it names may be gone again, which another change then says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// A topic was created.
+    Topic(u32),
+    /// A topic was deleted, with so many partitions.
+    TopicDeleted { number: u32, partitions: u32 },
+    /// The partition's start moved, or its end moved without an entry that would tell.
+    Bounds(PartitionId),
+    /// An entry is new (`payload`: its records too) or has changed.
+    Entry { at: PartitionId, base: i64, payload: bool },
+    /// An entry is gone.
+    EntryRemoved { at: PartitionId, base: i64 },
+    /// A group's position for a partition was committed or forgotten.
+    Offset { group: Arc<str>, partition: TopicPartition },
+    /// A group has a new generation.
+    Generation(Arc<str>),
+    /// The next producer id is another one.
+    ProducerIds,
+    /// A transactional id belongs to another producer or epoch, or was forgotten.
+    TransactionalId(Arc<str>),
+}
+
+/// Who has reason to ask again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// Readers at the end of the partition.
+    Readable(PartitionId),
+    /// Readers of a topic that was deleted.
+    TopicGone(u32),
+    /// The members of the group.
+    Members(Arc<str>),
+    /// Those who wait for the group's positions to become stable.
+    Offsets(Arc<str>),
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub(crate) struct Model {
+    /// Tells this log from others: a part of topic and member ids.
+    identity: u64,
+    /// Tells this run of the log from earlier ones: a part of member ids.
+    session: u64,
+    pub(crate) topics: Topics,
+    coordinator: Coordinator,
+    groups: BTreeMap<Arc<str>, Group>,
+    joined_count: u64,
+    /// No session, rebalance or transaction runs out before this.
+    due: Option<Duration>,
+    /// Where the last round of housekeeping ran out of budget.
+    maintained: Option<PartitionId>,
+    /// How many bytes were written since then.
+    written_bytes: usize,
+    residents: Residents,
+    changes: Vec<Change>,
+    notices: Vec<Notice>,
+}
+
+impl Model {
+    /// An empty log. `identity` should differ between logs: topics' ids are made from it.
+    pub(crate) fn new(identity: u64) -> Self {
+        Self {
+            identity,
+            session: identity,
+            topics: Topics::default(),
+            coordinator: Coordinator::default(),
+            groups: BTreeMap::new(),
+            joined_count: 0,
+            due: None,
+            maintained: None,
+            written_bytes: 0,
+            residents: Residents::default(),
+            changes: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Lets time pass: dead members are removed, overdue rebalances completed, overdue transactions
+    /// aborted. To be called before anything else happens at `now`; cheap when nothing is due.
+    pub(crate) fn tick(&mut self, now: Now) {
+        if self.due.is_none_or(|due| now.monotonic < due) {
+            return;
+        }
+        self.due = None;
+        self.tick_groups(now);
+        self.tick_transactions(now);
+    }
+
+    /// What is to be stored since the last call, in order.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Who is to be woken since the last call.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn due_at(&mut self, deadline: Duration) {
+        self.due = Some(self.due.map_or(deadline, |due| due.min(deadline)));
+    }
+
+    /// Creates a topic.
+    pub(crate) fn create_topic(
+        &mut self,
+        now: Now,
+        name: &str,
+        partitions: u32,
+        settings: &[(String, String)],
+    ) -> Result<u32, Refusal> {
+        let topic = self.topics.create(name, partitions, settings, self.identity)?;
+        let (number, name) = (topic.number, Arc::clone(&topic.name));
+        self.changes.push(Change::Topic(number));
+        self.rebalance_subscribers(now, &name);
+        Ok(number)
+    }
+
+    /// Deletes a topic, its records and what groups have committed for it.
+    pub(crate) fn delete_topic(&mut self, now: Now, name: &str) -> Result<(), Refusal> {
+        let topic = self.topics.remove(name)?;
+        let partitions = u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX);
+        self.changes.push(Change::TopicDeleted { number: topic.number, partitions });
+        for (group, state) in &mut self.groups {
+            for partition in state.offsets.forget_topic(&topic.name) {
+                self.changes.push(Change::Offset { group: Arc::clone(group), partition });
+            }
+            self.notices.push(Notice::Offsets(Arc::clone(group)));
+        }
+        self.notices.push(Notice::TopicGone(topic.number));
+        self.rebalance_subscribers(now, &topic.name);
+        Ok(())
+    }
+}

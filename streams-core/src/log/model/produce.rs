@@ -1,0 +1,136 @@
+//! Writing and deleting records.
+
+use std::sync::Arc;
+
+use super::partition::Partition;
+use super::sequence::{Origin, Verdict};
+use super::topic::Topic;
+use super::{Change, Model, Notice, Now, PartitionId, ProducerTag, Refusal};
+use crate::log::RecordBatch;
+use crate::record::{Offset, TopicPartition};
+
+/// Who writes a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Writer<'a> {
+    pub(crate) tag: ProducerTag,
+    /// Set if the batch belongs to a transaction of this id.
+    pub(crate) transactional_id: Option<&'a Arc<str>>,
+    /// The number of the batch's first record among all of this producer's for the partition.
+    pub(crate) sequence: i32,
+}
+
+impl Model {
+    /// Writes a batch, whose offsets count from 0, and returns the offset of its first record: for a
+    /// batch that was written before, the one it got then. A transaction begins with its first batch.
+    pub(crate) fn produce(
+        &mut self,
+        now: Now,
+        at: PartitionId,
+        writer: &Writer<'_>,
+        batch: RecordBatch,
+    ) -> Result<i64, Refusal> {
+        let topic = self.topics.numbered(at.topic).ok_or(Refusal::TopicGone)?;
+        check_records(topic, at, &batch, now)?;
+        let origin = Origin {
+            producer: writer.tag.producer,
+            epoch: writer.tag.epoch,
+            sequence: writer.sequence,
+            transactional: writer.transactional_id.is_some(),
+        };
+        let partition = self.topics.partition(at).ok_or(Refusal::TopicGone)?;
+        match partition.check(&origin, batch.len()) {
+            Verdict::Write => {}
+            Verdict::Duplicate(offset) => return Ok(offset),
+            Verdict::Gap => return Err(Refusal::OutOfOrder(self.name_of(at))),
+            Verdict::Fenced => {
+                let name = writer.transactional_id.map_or_else(|| "".into(), Arc::clone);
+                return Err(Refusal::ProducerFenced(name));
+            }
+        }
+        if let Some(id) = writer.transactional_id {
+            self.add_to_transaction(now, id, writer.tag, at)?;
+        }
+        let partition = self.topics.partition_mut(at).ok_or(Refusal::TopicGone)?;
+        let bytes = batch.size();
+        let base = partition.append(batch, Some(&origin), now.wall.0);
+        partition.replicate_to(partition.end());
+        self.written_bytes += bytes;
+        self.residents.add(at, base, bytes);
+        self.changes.push(Change::Entry { at, base, payload: true });
+        self.notices.push(Notice::Readable(at));
+        Ok(base)
+    }
+
+    /// Deletes the records before an offset; a negative one means all that are replicated.
+    pub(crate) fn delete_records(&mut self, at: PartitionId, before: Offset) -> Result<(), Refusal> {
+        let name = self.name_of(at);
+        let partition = self.topics.partition_mut(at).ok_or(Refusal::TopicGone)?;
+        let end = partition.high_watermark();
+        let before = if before.0 < 0 { end } else { before.0 };
+        if before > end {
+            return Err(Refusal::OffsetOutOfRange { partition: name, offset: before, end });
+        }
+        self.delete_before(at, before);
+        Ok(())
+    }
+
+    /// Moves a partition's start up.
+    pub(super) fn delete_before(&mut self, at: PartitionId, offset: i64) {
+        let Some(partition) = self.topics.partition_mut(at) else { return };
+        if offset <= partition.start() {
+            return;
+        }
+        let removed = partition.delete_before(offset);
+        self.changes.extend(removed.into_iter().map(|base| Change::EntryRemoved { at, base }));
+        self.changes.push(Change::Bounds(at));
+        // Readers before the new start learn that they are out of range.
+        self.notices.push(Notice::Readable(at));
+    }
+
+    /// Writes the marker that ends a producer's transaction in a partition.
+    pub(super) fn end_in_partition(&mut self, now: Now, at: PartitionId, tag: ProducerTag, commit: bool) {
+        let Some(partition) = self.topics.partition_mut(at) else { return };
+        let decided = partition.end_transaction(tag.producer, tag.epoch, commit, now.wall.0);
+        partition.replicate_to(partition.end());
+        if decided.is_empty() {
+            self.changes.push(Change::Bounds(at));
+        }
+        self.changes.extend(decided.into_iter().map(|base| Change::Entry { at, base, payload: false }));
+        self.notices.push(Notice::Readable(at));
+    }
+
+    /// The partition of that number, if its topic still exists.
+    pub(crate) fn partition(&self, at: PartitionId) -> Option<&Partition> {
+        self.topics.partition(at)
+    }
+
+    /// The partition's name, for messages.
+    pub(crate) fn name_of(&self, at: PartitionId) -> TopicPartition {
+        match self.topics.numbered(at.topic) {
+            Some(topic) => topic.partition_name(at.partition),
+            None => TopicPartition::new("?", i32::try_from(at.partition).unwrap_or(i32::MAX)),
+        }
+    }
+}
+
+fn check_records(topic: &Topic, at: PartitionId, batch: &RecordBatch, now: Now) -> Result<(), Refusal> {
+    let name = || topic.partition_name(at.partition);
+    let config = &topic.config;
+    if batch.size() > config.max_message_bytes
+        && let Some(record) = batch.iter().find(|record| record.size() > config.max_message_bytes)
+    {
+        let (size, max) = (record.size(), config.max_message_bytes);
+        return Err(Refusal::TooLarge { partition: name(), size, max });
+    }
+    if config.compact && batch.iter().any(|record| record.key.is_none()) {
+        return Err(Refusal::KeyMissing(name()));
+    }
+    let earliest = now.wall.0.saturating_sub(config.timestamp_before_max_ms);
+    let latest = now.wall.0.saturating_add(config.timestamp_after_max_ms);
+    if config.timestamp_after_max_ms < i64::MAX && batch.max_timestamp().0 > latest
+        || config.timestamp_before_max_ms < i64::MAX && batch.iter().any(|record| record.timestamp.0 < earliest)
+    {
+        return Err(Refusal::TimestampOutOfRange(name()));
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Why the model said no: Kafka's error codes, as far as a log without a network has them.
+
+use std::sync::Arc;
+
+use crate::log::{LogError, LogErrorKind};
+use crate::record::TopicPartition;
+
+/// A request that was not carried out. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("topic `{0}` does not exist; create it first")]
+    UnknownTopic(Arc<str>),
+    #[error("the topic was deleted")]
+    TopicGone,
+    #[error("partition {0} does not exist: the topic has {1} partitions")]
+    UnknownPartition(TopicPartition, usize),
+    #[error("topic `{0}` exists already")]
+    TopicExists(Arc<str>),
+    #[error("`{0}` cannot be a topic's name: {1}")]
+    TopicName(String, String),
+    #[error("topic `{topic}`: {reason}")]
+    TopicSetting { topic: String, reason: String },
+    #[error("a record for {partition} has {size} bytes, the topic takes at most {max} (`max.message.bytes`)")]
+    TooLarge { partition: TopicPartition, size: usize, max: usize },
+    #[error("a record for {0} has no key, but the topic is compacted (`cleanup.policy`): give every record a key")]
+    KeyMissing(TopicPartition),
+    #[error("a record for {0} has a timestamp further from now than the topic allows (`message.timestamp.*.max.ms`)")]
+    TimestampOutOfRange(TopicPartition),
+    #[error("offset {offset} of {partition} is behind its end, {end}")]
+    OffsetOutOfRange { partition: TopicPartition, offset: i64, end: i64 },
+    #[error(
+        "producer `{0}` was fenced: a newer producer has the same transactional id, or its transaction was open for \
+         longer than the transaction timeout"
+    )]
+    ProducerFenced(Arc<str>),
+    #[error("a producer's records for {0} did not arrive in the order they were sent in")]
+    OutOfOrder(TopicPartition),
+    #[error("transactional id `{id}`: {reason}")]
+    TransactionState { id: Arc<str>, reason: &'static str },
+    #[error("transactional id `{0}`: the transaction before is still being ended; try again")]
+    TransactionEnding(Arc<str>),
+    #[error("group `{group}`: generation {given} is over, the group is at {current}: its tasks belong to others now")]
+    IllegalGeneration { group: Arc<str>, given: i32, current: i32 },
+    #[error("group `{group}`: `{member}` is not, or no longer, a member")]
+    UnknownMember { group: Arc<str>, member: String },
+    #[error("group `{0}`: this metadata was never a member's: commit with the metadata a member was given")]
+    NeverAMember(Arc<str>),
+    #[error("group `{group}`: the metadata beside the offset of {partition} has {size} bytes, at most 4096 are kept")]
+    MetadataTooLarge { group: Arc<str>, partition: TopicPartition, size: usize },
+    #[error("group `{group}`: {reason}")]
+    MemberSetting { group: Arc<str>, reason: &'static str },
+}
+
+impl Refusal {
+    pub(crate) const fn kind(&self) -> LogErrorKind {
+        match self {
+            Self::UnknownTopic(_) | Self::TopicGone | Self::UnknownPartition(..) => LogErrorKind::UnknownTopic,
+            Self::TopicExists(_) => LogErrorKind::TopicExists,
+            Self::TooLarge { .. } => LogErrorKind::TooLarge,
+            Self::ProducerFenced(_) | Self::IllegalGeneration { .. } | Self::UnknownMember { .. } => {
+                LogErrorKind::Fenced
+            }
+            Self::TopicName(..)
+            | Self::TopicSetting { .. }
+            | Self::KeyMissing(_)
+            | Self::TimestampOutOfRange(_)
+            | Self::OffsetOutOfRange { .. }
+            | Self::TransactionState { .. }
+            | Self::NeverAMember(_)
+            | Self::MetadataTooLarge { .. }
+            | Self::MemberSetting { .. } => LogErrorKind::Invalid,
+            Self::TransactionEnding(_) => LogErrorKind::Unavailable,
+            Self::OutOfOrder(_) => LogErrorKind::Other,
+        }
+    }
+}
+
+impl From<Refusal> for LogError {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.kind(), refusal.to_string())
+    }
+}

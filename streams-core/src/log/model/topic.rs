@@ -1,0 +1,138 @@
+//! Topics: names, numbers, settings and partitions.
+//!
+//! A topic's number is never used twice, so that whoever holds one notices that the topic was deleted,
+//! also when another of the same name was created since.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::partition::Partition;
+use super::refusal::Refusal;
+use super::topic_config::TopicConfig;
+use crate::record::TopicPartition;
+use crate::topic::{NAME_LENGTH_MAX, check_name};
+
+/// One partition of one incarnation of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PartitionId {
+    /// The topic's number.
+    pub(crate) topic: u32,
+    /// The partition's.
+    pub(crate) partition: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Topic {
+    pub(crate) number: u32,
+    pub(crate) name: Arc<str>,
+    /// Another one for each incarnation, in each log.
+    pub(crate) id: String,
+    pub(crate) config: TopicConfig,
+    pub(crate) partitions: Vec<Partition>,
+}
+
+/// All topics of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Topics {
+    numbers: BTreeMap<Arc<str>, u32>,
+    topics: BTreeMap<u32, Topic>,
+    next_number: u32,
+}
+
+impl Topic {
+    pub(crate) fn partition_name(&self, partition: u32) -> TopicPartition {
+        TopicPartition::new(Arc::clone(&self.name), i32::try_from(partition).unwrap_or(i32::MAX))
+    }
+}
+
+impl Topics {
+    /// Creates a topic; `identity` tells this log from others.
+    pub(super) fn create(
+        &mut self,
+        name: &str,
+        partitions: u32,
+        settings: &[(String, String)],
+        identity: u64,
+    ) -> Result<&Topic, Refusal> {
+        check_name(name.as_bytes(), NAME_LENGTH_MAX)
+            .map_err(|error| Refusal::TopicName(name.to_owned(), error.to_string()))?;
+        let refuse = |reason: String| Refusal::TopicSetting { topic: name.to_owned(), reason };
+        if partitions == 0 || i32::try_from(partitions).is_err() {
+            return Err(refuse(format!("{partitions} is no number of partitions: take at least 1")));
+        }
+        let config = TopicConfig::parse(settings).map_err(refuse)?;
+        if let Some((existing, _)) = self.numbers.get_key_value(name) {
+            return Err(Refusal::TopicExists(Arc::clone(existing)));
+        }
+        let number = self.next_number;
+        let id = uuid::Uuid::from_u64_pair(identity, u64::from(number)).to_string();
+        let partitions = (0..partitions).map(|_| Partition::default()).collect();
+        Ok(self.put(Topic { number, name: name.into(), id, config, partitions }))
+    }
+
+    /// Adds a topic that has a number already.
+    pub(super) fn put(&mut self, topic: Topic) -> &Topic {
+        self.next_number = self.next_number.max(topic.number + 1);
+        self.numbers.insert(Arc::clone(&topic.name), topic.number);
+        self.topics.entry(topic.number).or_insert(topic)
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Result<Topic, Refusal> {
+        self.numbers
+            .remove(name)
+            .and_then(|number| self.topics.remove(&number))
+            .ok_or_else(|| Refusal::UnknownTopic(name.into()))
+    }
+
+    /// Numbers below this have been given to topics before.
+    pub(super) fn reserve_numbers(&mut self, next: u32) {
+        self.next_number = self.next_number.max(next);
+    }
+
+    /// The number the next topic gets.
+    pub(crate) const fn next_number(&self) -> u32 {
+        self.next_number
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<&Topic> {
+        self.numbered(*self.numbers.get(name)?)
+    }
+
+    pub(crate) fn numbered(&self, number: u32) -> Option<&Topic> {
+        self.topics.get(&number)
+    }
+
+    /// All topics, by name.
+    pub(crate) fn by_name(&self) -> impl Iterator<Item = &Topic> {
+        self.numbers.values().filter_map(|number| self.topics.get(number))
+    }
+
+    /// The partition of that name.
+    pub(crate) fn resolve(&self, name: &TopicPartition) -> Result<PartitionId, Refusal> {
+        let topic = self.named(&name.topic).ok_or_else(|| Refusal::UnknownTopic(Arc::clone(&name.topic)))?;
+        match u32::try_from(name.partition.0) {
+            Ok(partition) if (partition as usize) < topic.partitions.len() => {
+                Ok(PartitionId { topic: topic.number, partition })
+            }
+            _ => Err(Refusal::UnknownPartition(name.clone(), topic.partitions.len())),
+        }
+    }
+
+    pub(crate) fn partition(&self, at: PartitionId) -> Option<&Partition> {
+        self.topics.get(&at.topic)?.partitions.get(at.partition as usize)
+    }
+
+    pub(super) fn partition_mut(&mut self, at: PartitionId) -> Option<&mut Partition> {
+        self.topics.get_mut(&at.topic)?.partitions.get_mut(at.partition as usize)
+    }
+
+    /// Every partition, with its topic's settings.
+    pub(super) fn partitions_mut(&mut self) -> impl Iterator<Item = (PartitionId, &TopicConfig, &mut Partition)> {
+        self.topics.values_mut().flat_map(|topic| {
+            let (number, config) = (topic.number, &topic.config);
+            (0..)
+                .zip(&mut topic.partitions)
+                .map(move |(partition, state)| (PartitionId { topic: number, partition }, config, state))
+        })
+    }
+}

@@ -1,0 +1,362 @@
+//! Transactions: who may write under a transactional id, what its open transaction touches, and the
+//! markers that end it.
+//!
+//! ```text
+//!   Idle --first batch or offsets--> Ongoing --end--> Ending --all markers delivered--> Idle
+//!                                        \--timeout, or a new producer--> Ending (abort, fenced)
+//! ```
+//!
+//! Ending a transaction is decided in one step and carried out in many: each partition and group it
+//! touched gets a [`Marker`], delivered by the driver when it likes.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::offsets::METADATA_BYTES_MAX;
+use super::{Change, Model, Notice, Now, PartitionId, Refusal};
+use crate::log::{GroupMetadata, OffsetToCommit};
+
+/// Kafka's `transaction.max.timeout.ms`.
+const TIMEOUT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Kafka's `transactional.id.expiration.ms`: a transactional id that was not used for so long is forgotten.
+const UNUSED_MAX_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// The largest epoch a producer is given; one more is left to fence it with.
+const EPOCH_MAX: i16 = i16::MAX - 1;
+
+/// A producer's id, and its epoch: a newer epoch fences older ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProducerTag {
+    pub(crate) producer: i64,
+    pub(crate) epoch: i16,
+}
+
+/// Whether a producer could be registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InitProducer {
+    Ready(ProducerTag),
+    /// An earlier transaction of the same id is being ended: ask again when its markers are delivered.
+    Ending,
+}
+
+/// How far the end of a transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Done,
+    /// Decided, but not all markers are delivered.
+    Ending,
+}
+
+/// Tells one partition or group that a transaction has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Marker {
+    id: Arc<str>,
+    tag: ProducerTag,
+    commit: bool,
+    target: Target,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Target {
+    Partition(PartitionId),
+    Group(Arc<str>),
+}
+
+/// All transactional ids.
+#[derive(Debug, Default)]
+pub(super) struct Coordinator {
+    next_producer: i64,
+    ids: BTreeMap<Arc<str>, Transactional>,
+    markers: VecDeque<Marker>,
+}
+
+#[derive(Debug)]
+struct Transactional {
+    tag: ProducerTag,
+    timeout: Duration,
+    state: State,
+    used_ms: i64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// No transaction; how the last one ended, if there was one since the producer was registered.
+    Idle {
+        last: Option<bool>,
+    },
+    Ongoing {
+        deadline: Duration,
+        targets: BTreeSet<Target>,
+    },
+    Ending {
+        commit: bool,
+        targets: BTreeSet<Target>,
+    },
+}
+
+impl Model {
+    /// An id for a producer that writes outside of transactions.
+    pub(crate) fn new_producer(&mut self) -> ProducerTag {
+        let producer = self.coordinator.next_producer;
+        self.coordinator.next_producer += 1;
+        self.changes.push(Change::ProducerIds);
+        ProducerTag { producer, epoch: 0 }
+    }
+
+    /// Registers a producer under a transactional id: earlier producers of it are fenced, and their open
+    /// transaction is aborted.
+    pub(crate) fn init_producer(
+        &mut self,
+        now: Now,
+        id: &Arc<str>,
+        timeout: Duration,
+    ) -> Result<InitProducer, Refusal> {
+        if timeout.is_zero() || timeout > TIMEOUT_MAX {
+            let reason = "the transaction timeout must be more than 0 and at most 15 minutes";
+            return Err(Refusal::TransactionState { id: Arc::clone(id), reason });
+        }
+        let tag = match self.coordinator.ids.get(id) {
+            Some(Transactional { state: State::Ending { .. }, .. }) => return Ok(InitProducer::Ending),
+            Some(Transactional { state: State::Ongoing { .. }, .. }) => {
+                self.fence_and_abort(id);
+                return Ok(InitProducer::Ending);
+            }
+            Some(Transactional { tag, .. }) if tag.epoch < EPOCH_MAX => {
+                ProducerTag { producer: tag.producer, epoch: tag.epoch + 1 }
+            }
+            _ => self.new_producer(),
+        };
+        let state = State::Idle { last: None };
+        self.coordinator.ids.insert(Arc::clone(id), Transactional { tag, timeout, state, used_ms: now.wall.0 });
+        self.changes.push(Change::TransactionalId(Arc::clone(id)));
+        Ok(InitProducer::Ready(tag))
+    }
+
+    /// Makes a partition part of the producer's transaction, which begins if there is none.
+    pub(super) fn add_to_transaction(
+        &mut self,
+        now: Now,
+        id: &Arc<str>,
+        tag: ProducerTag,
+        at: PartitionId,
+    ) -> Result<(), Refusal> {
+        self.touch(now, id, tag, Target::Partition(at))
+    }
+
+    /// Adds a group's positions to the producer's transaction (KIP-447): refused unless the metadata is
+    /// of a member in the group's current generation.
+    pub(crate) fn send_offsets(
+        &mut self,
+        now: Now,
+        id: &Arc<str>,
+        tag: ProducerTag,
+        metadata: &GroupMetadata,
+        offsets: &[OffsetToCommit],
+    ) -> Result<(), Refusal> {
+        self.check_member(metadata)?;
+        let group: Arc<str> = metadata.group.as_str().into();
+        self.check_offsets(&group, offsets)?;
+        self.touch(now, id, tag, Target::Group(Arc::clone(&group)))?;
+        if let Some(state) = self.groups.get_mut(&group) {
+            state.offsets.commit_later(tag.producer, offsets);
+        }
+        Ok(())
+    }
+
+    /// Ends the producer's transaction. Asking again, because the answer was lost, is answered again.
+    pub(crate) fn end_transaction(
+        &mut self,
+        now: Now,
+        id: &Arc<str>,
+        tag: ProducerTag,
+        commit: bool,
+    ) -> Result<Ended, Refusal> {
+        let transactional = self.coordinator.owned(id, tag)?;
+        transactional.used_ms = now.wall.0;
+        match &transactional.state {
+            State::Idle { last } if *last == Some(commit) => Ok(Ended::Done),
+            State::Ending { commit: decided, .. } if *decided == commit => Ok(Ended::Ending),
+            State::Idle { .. } | State::Ending { .. } => {
+                let reason = "there is no open transaction that could end so";
+                Err(Refusal::TransactionState { id: Arc::clone(id), reason })
+            }
+            State::Ongoing { .. } => {
+                self.coordinator.decide(id, commit);
+                Ok(Ended::Ending)
+            }
+        }
+    }
+
+    /// A marker to deliver: the one that waits longest.
+    pub(crate) fn next_marker(&mut self) -> Option<Marker> {
+        self.coordinator.markers.pop_front()
+    }
+
+    /// Delivers a marker. Delivering it twice does no harm to anybody's data, but takes another offset.
+    pub(crate) fn deliver(&mut self, now: Now, marker: Marker) {
+        let Marker { id, tag, commit, target } = marker;
+        match &target {
+            Target::Partition(at) => self.end_in_partition(now, *at, tag, commit),
+            Target::Group(group) => self.end_in_group(group, tag.producer, commit),
+        }
+        let Some(transactional) = self.coordinator.ids.get_mut(&id) else { return };
+        if let State::Ending { targets, .. } = &mut transactional.state {
+            targets.remove(&target);
+            if targets.is_empty() {
+                transactional.state = State::Idle { last: Some(commit) };
+            }
+        }
+    }
+
+    /// Delivers all markers, in order.
+    pub(crate) fn deliver_markers(&mut self, now: Now) {
+        while let Some(marker) = self.next_marker() {
+            self.deliver(now, marker);
+        }
+    }
+
+    pub(super) fn tick_transactions(&mut self, now: Now) {
+        let mut overdue = Vec::new();
+        let mut deadlines = Vec::new();
+        for (id, transactional) in &self.coordinator.ids {
+            if let State::Ongoing { deadline, .. } = transactional.state {
+                if deadline <= now.monotonic {
+                    overdue.push(Arc::clone(id));
+                } else {
+                    deadlines.push(deadline);
+                }
+            }
+        }
+        for id in overdue {
+            self.fence_and_abort(&id);
+        }
+        for deadline in deadlines {
+            self.due_at(deadline);
+        }
+    }
+
+    /// Forgets transactional ids that nobody has used for long.
+    pub(super) fn expire_transactional_ids(&mut self, now: Now) {
+        let before_ms = now.wall.0.saturating_sub(UNUSED_MAX_MS);
+        let unused = |transactional: &Transactional| {
+            transactional.used_ms < before_ms && matches!(transactional.state, State::Idle { .. })
+        };
+        let changes = &mut self.changes;
+        self.coordinator.ids.retain(|id, transactional| {
+            let keep = !unused(transactional);
+            if !keep {
+                changes.push(Change::TransactionalId(Arc::clone(id)));
+            }
+            keep
+        });
+    }
+
+    /// The next producer's id, to be stored.
+    pub(crate) const fn next_producer(&self) -> i64 {
+        self.coordinator.next_producer
+    }
+
+    /// Who may write under a transactional id, to be stored.
+    pub(crate) fn transactional_id(&self, id: &str) -> Option<ProducerTag> {
+        self.coordinator.ids.get(id).map(|transactional| transactional.tag)
+    }
+
+    /// Puts back what was stored.
+    pub(crate) fn restore_next_producer(&mut self, next: i64) {
+        self.coordinator.next_producer = next;
+    }
+
+    /// Puts back what was stored. Its transaction, if one was open, is aborted by
+    /// [`Model::abort_orphans`].
+    pub(crate) fn restore_transactional_id(&mut self, id: Arc<str>, tag: ProducerTag, used_ms: i64) {
+        let state = State::Idle { last: None };
+        self.coordinator.ids.insert(id, Transactional { tag, timeout: TIMEOUT_MAX, state, used_ms });
+    }
+
+    /// Aborts, in every partition, the transactions that are open there: their producers died with the
+    /// process that wrote what was just put back.
+    pub(crate) fn abort_orphans(&mut self, now: Now) {
+        let open: Vec<(PartitionId, i64)> = self
+            .topics
+            .partitions_mut()
+            .flat_map(|(at, _, partition)| {
+                partition.open_producers().map(move |producer| (at, producer)).collect::<Vec<_>>()
+            })
+            .collect();
+        for (at, producer) in open {
+            // Producers of a dead process are never heard of again under the same epoch.
+            self.end_in_partition(now, at, ProducerTag { producer, epoch: 0 }, false);
+        }
+    }
+
+    fn touch(&mut self, now: Now, id: &Arc<str>, tag: ProducerTag, target: Target) -> Result<(), Refusal> {
+        let transactional = self.coordinator.owned(id, tag)?;
+        match &mut transactional.state {
+            State::Ending { .. } => return Err(Refusal::TransactionEnding(Arc::clone(id))),
+            State::Ongoing { targets, .. } => {
+                targets.insert(target);
+            }
+            State::Idle { .. } => {
+                let deadline = now.monotonic.saturating_add(transactional.timeout);
+                transactional.state = State::Ongoing { deadline, targets: BTreeSet::from([target]) };
+                self.due_at(deadline);
+            }
+        }
+        Ok(())
+    }
+
+    fn fence_and_abort(&mut self, id: &Arc<str>) {
+        if let Some(transactional) = self.coordinator.ids.get_mut(id) {
+            transactional.tag.epoch = transactional.tag.epoch.saturating_add(1);
+            self.changes.push(Change::TransactionalId(Arc::clone(id)));
+            self.coordinator.decide(id, false);
+        }
+    }
+
+    fn end_in_group(&mut self, group: &Arc<str>, producer: i64, commit: bool) {
+        let Some(state) = self.groups.get_mut(group) else { return };
+        for partition in state.offsets.end_transaction(producer, commit) {
+            self.changes.push(Change::Offset { group: Arc::clone(group), partition });
+        }
+        self.notices.push(Notice::Offsets(Arc::clone(group)));
+    }
+
+    pub(super) fn check_offsets(&self, group: &Arc<str>, offsets: &[OffsetToCommit]) -> Result<(), Refusal> {
+        for offset in offsets {
+            self.topics.resolve(&offset.partition)?;
+            let size = offset.metadata.len();
+            if size > METADATA_BYTES_MAX {
+                let (group, partition) = (Arc::clone(group), offset.partition.clone());
+                return Err(Refusal::MetadataTooLarge { group, partition, size });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Coordinator {
+    /// The transactional id, if it belongs to this producer.
+    fn owned(&mut self, id: &Arc<str>, tag: ProducerTag) -> Result<&mut Transactional, Refusal> {
+        self.ids
+            .get_mut(id)
+            .filter(|transactional| transactional.tag == tag)
+            .ok_or_else(|| Refusal::ProducerFenced(Arc::clone(id)))
+    }
+
+    /// Decides how the open transaction ends and queues its markers.
+    fn decide(&mut self, id: &Arc<str>, commit: bool) {
+        let Some(transactional) = self.ids.get_mut(id) else { return };
+        let State::Ongoing { targets, .. } = &mut transactional.state else { return };
+        let targets = std::mem::take(targets);
+        let tag = transactional.tag;
+        self.markers.extend(targets.iter().map(|target| Marker {
+            id: Arc::clone(id),
+            tag,
+            commit,
+            target: target.clone(),
+        }));
+        transactional.state = State::Ending { commit, targets };
+    }
+}

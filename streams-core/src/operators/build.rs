@@ -1,0 +1,400 @@
+//! Building a task: from recipes to linked operators.
+//!
+//! A topology's nodes are plain data plus one [`Recipe`] each. To build a task, the runtime walks its
+//! nodes from sinks to sources and lets each recipe make its node from what [`NodeBuilder`] offers: its
+//! children (downcast here, once, to their types), its stores, the topics it sends to. What the runtime
+//! has to drive later (sources, caches, punctuators, stream times) is collected in [`TaskParts`].
+
+use std::any::{Any, type_name};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Context, Destination, Link, Next, OperatorError, Outputs};
+use crate::log::RecordRef;
+use crate::record::{TaskId, Timestamp};
+use crate::state::{GlobalStore, StoreAccess};
+use crate::topic::TopicRef;
+
+/// A node's number in its topology.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+/// A store's number in its topology.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreId(pub u32);
+
+/// How to build a node for one task. Called once per task, on the worker that runs the task.
+#[derive(Clone)]
+pub struct Recipe(Arc<MakeNode>);
+
+type MakeNode = dyn Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync;
+
+impl Recipe {
+    /// A recipe that does this.
+    pub fn new(build: impl Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(build))
+    }
+
+    /// Builds the node.
+    ///
+    /// # Errors
+    /// When the topology is not what the recipe expects, or the task lacks something.
+    pub fn build(&self, builder: &mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> {
+        (self.0)(builder)
+    }
+}
+
+impl std::fmt::Debug for Recipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recipe")
+    }
+}
+
+/// A node that was built for one task.
+pub enum BuiltNode {
+    /// A node with typed parents: a `Link<K, V>`, made by [`BuiltNode::link`].
+    Typed(Box<dyn Any>),
+    /// A node that reads a topic's records.
+    Source(Rc<RefCell<dyn SourceNode>>),
+}
+
+impl BuiltNode {
+    /// A node that takes records of these types.
+    pub fn link<K: 'static, V: 'static>(node: impl Next<K, V> + 'static) -> Self {
+        let link: Link<K, V> = Rc::new(RefCell::new(node));
+        Self::Typed(Box::new(link))
+    }
+
+    /// The same for a node that is shared already, for instance because it also has a cache to flush.
+    pub fn shared<K: 'static, V: 'static, N: Next<K, V> + 'static>(node: &Rc<RefCell<N>>) -> Self {
+        let link: Link<K, V> = Rc::clone(node) as Link<K, V>;
+        Self::Typed(Box::new(link))
+    }
+
+    /// A node that reads a topic.
+    pub fn source(node: impl SourceNode + 'static) -> Self {
+        Self::Source(Rc::new(RefCell::new(node)))
+    }
+}
+
+/// A node that turns a topic's bytes into typed records and hands them on.
+pub trait SourceNode {
+    /// Decodes one record and processes it to the end.
+    ///
+    /// # Errors
+    /// When the record cannot be read, or an operator fails.
+    fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError>;
+}
+
+/// A node that holds back updates: a typed cache.
+pub trait Flush {
+    /// Writes dirty entries to the store and the changelog and forwards them, oldest first.
+    ///
+    /// # Errors
+    /// As [`Next::process`].
+    fn flush(&mut self, context: &mut Context) -> Result<(), OperatorError>;
+
+    /// How many bytes the cache holds, roughly, dirty entries and clean ones. Clean ones make room by
+    /// themselves: more than the budget is held only where a flush helps.
+    fn cached_bytes(&self) -> usize;
+
+    /// Changes how many bytes the cache may hold, because the task's worker got or lost tasks. Clean entries
+    /// above it are dropped at once.
+    fn set_budget(&mut self, bytes: usize);
+}
+
+/// Something to be called as time passes.
+pub trait Punctuate {
+    /// Called when its time has come, with that time.
+    ///
+    /// # Errors
+    /// As [`Next::process`].
+    fn punctuate(&mut self, context: &mut Context, now: Timestamp) -> Result<(), OperatorError>;
+}
+
+/// Which time a punctuation follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PunctuationTime {
+    /// The task's stream time: advances with records only. Fires first as soon as stream time is known,
+    /// then at multiples of the interval; missed times are skipped.
+    Stream,
+    /// Wall-clock time. Fires first one interval after the task started running.
+    WallClock,
+}
+
+/// A scheduled punctuation.
+pub struct Punctuation {
+    /// Which time it follows.
+    pub time: PunctuationTime,
+    /// How often.
+    pub interval: Duration,
+    /// Whom to call.
+    pub target: Rc<RefCell<dyn Punctuate>>,
+}
+
+/// What the runtime drives in a built task.
+#[derive(Default)]
+pub struct TaskParts {
+    /// The sources, by the node's number.
+    pub sources: Vec<(NodeId, Rc<RefCell<dyn SourceNode>>)>,
+    /// The caches, in topological order: flushing an earlier one may fill a later one.
+    pub caches: Vec<Rc<RefCell<dyn Flush>>>,
+    /// The punctuations.
+    pub punctuations: Vec<Punctuation>,
+    /// The operators' own stream times by node name; kept across restarts.
+    pub stream_times: Vec<(Arc<str>, Rc<Cell<Timestamp>>)>,
+}
+
+/// What only the runtime can give: resolved topics and opened stores.
+pub trait TaskServices {
+    /// A topic to send to.
+    ///
+    /// # Errors
+    /// When the topic does not exist.
+    fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError>;
+
+    /// One of the task's stores.
+    ///
+    /// # Errors
+    /// When the task has no such store.
+    fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError>;
+
+    /// The store of a global table.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError>;
+
+    /// How many bytes a cache of this task may hold; 0 switches caching off.
+    fn cache_bytes(&self) -> usize;
+}
+
+/// Collects what is built for one task, node by node, from sinks to sources.
+pub struct TaskBuilder<'a> {
+    task: TaskId,
+    services: &'a mut dyn TaskServices,
+    built: HashMap<NodeId, Box<dyn Any>>,
+    shared: HashMap<StoreId, Box<dyn Any>>,
+    parts: TaskParts,
+}
+
+impl<'a> TaskBuilder<'a> {
+    /// Begins with nothing built.
+    pub fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
+        Self { task, services, built: HashMap::new(), shared: HashMap::new(), parts: TaskParts::default() }
+    }
+
+    /// Builds one node; its children must have been built before.
+    ///
+    /// # Errors
+    /// As [`Recipe::build`].
+    pub fn build(
+        &mut self,
+        node: NodeId,
+        name: &Arc<str>,
+        children: &[NodeId],
+        sends_old_values: bool,
+        recipe: &Recipe,
+    ) -> Result<(), BuildError> {
+        let caches_of_children = self.parts.caches.len();
+        let mut builder =
+            NodeBuilder { name: Arc::clone(name), children, sends_old_values, may_cache: true, task: self };
+        match recipe.build(&mut builder)? {
+            BuiltNode::Typed(link) => {
+                self.built.insert(node, link);
+            }
+            BuiltNode::Source(source) => self.parts.sources.push((node, source)),
+        }
+        // Children were built first; a node's own caches are flushed before its children's.
+        let own = self.parts.caches.split_off(caches_of_children);
+        self.parts.caches.splice(0..0, own);
+        Ok(())
+    }
+
+    /// A built node's input, for tests that feed it directly.
+    #[cfg(test)]
+    pub(crate) fn link<K: 'static, V: 'static>(&self, node: NodeId) -> Option<Link<K, V>> {
+        self.built.get(&node)?.downcast_ref::<Link<K, V>>().cloned()
+    }
+
+    /// What was built.
+    #[must_use]
+    pub fn finish(self) -> TaskParts {
+        self.parts
+    }
+}
+
+/// What a recipe builds its node from.
+pub struct NodeBuilder<'a> {
+    name: Arc<str>,
+    children: &'a [NodeId],
+    sends_old_values: bool,
+    may_cache: bool,
+    task: &'a mut dyn BuildTask,
+}
+
+/// [`TaskBuilder`] without its lifetime.
+trait BuildTask {
+    fn task(&self) -> TaskId;
+    fn services(&mut self) -> &mut dyn TaskServices;
+    fn built(&self, node: NodeId) -> Option<&dyn Any>;
+    fn shared(&mut self) -> &mut HashMap<StoreId, Box<dyn Any>>;
+    fn parts(&mut self) -> &mut TaskParts;
+}
+
+impl BuildTask for TaskBuilder<'_> {
+    fn task(&self) -> TaskId {
+        self.task
+    }
+
+    fn services(&mut self) -> &mut dyn TaskServices {
+        self.services
+    }
+
+    fn built(&self, node: NodeId) -> Option<&dyn Any> {
+        self.built.get(&node).map(|link| &**link)
+    }
+
+    fn shared(&mut self) -> &mut HashMap<StoreId, Box<dyn Any>> {
+        &mut self.shared
+    }
+
+    fn parts(&mut self) -> &mut TaskParts {
+        &mut self.parts
+    }
+}
+
+impl NodeBuilder<'_> {
+    /// The task being built.
+    #[must_use]
+    pub fn task(&self) -> TaskId {
+        self.task.task()
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether something downstream needs each change's old value.
+    #[must_use]
+    pub const fn sends_old_values(&self) -> bool {
+        self.sends_old_values
+    }
+
+    /// How many children the node has.
+    #[must_use]
+    pub const fn children(&self) -> usize {
+        self.children.len()
+    }
+
+    /// All children, which must take these types.
+    ///
+    /// # Errors
+    /// When a child takes other types: an error in the topology's construction.
+    pub fn outputs<K: 'static, V: 'static>(&self) -> Result<Outputs<K, V>, BuildError> {
+        (0..self.children.len()).map(|index| self.output(index)).collect::<Result<_, _>>().map(Outputs::new)
+    }
+
+    /// One child, which must take these types.
+    ///
+    /// # Errors
+    /// As [`NodeBuilder::outputs`], and when there is no such child.
+    pub fn output<K: 'static, V: 'static>(&self, index: usize) -> Result<Link<K, V>, BuildError> {
+        self.children
+            .get(index)
+            .and_then(|child| self.task.built(*child))
+            .and_then(|child| child.downcast_ref::<Link<K, V>>())
+            .cloned()
+            .ok_or_else(|| {
+                self.error(format!(
+                    "its child {index} does not take records of {} and {}",
+                    type_name::<K>(),
+                    type_name::<V>()
+                ))
+            })
+    }
+
+    /// A topic to send to.
+    ///
+    /// # Errors
+    /// When the topic does not exist.
+    pub fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
+        self.task.services().destination(topic)
+    }
+
+    /// The task's one object over a store, made by `make` at the first request and shared by all nodes
+    /// that ask for it.
+    ///
+    /// # Errors
+    /// When the task has no such store, or another node uses it as another type.
+    pub fn store<S: 'static>(
+        &mut self,
+        store: StoreId,
+        make: impl FnOnce(StoreAccess) -> S,
+    ) -> Result<Rc<RefCell<S>>, BuildError> {
+        if !self.task.shared().contains_key(&store) {
+            let access = self.task.services().store(store)?;
+            self.task.shared().insert(store, Box::new(Rc::new(RefCell::new(make(access)))));
+        }
+        self.task.shared().get(&store).and_then(|shared| shared.downcast_ref::<Rc<RefCell<S>>>()).cloned().ok_or_else(
+            || self.error(format!("one of its stores is used elsewhere as another type than {}", type_name::<S>())),
+        )
+    }
+
+    /// The store of a global table.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {
+        self.task.services().global_store(store)
+    }
+
+    /// How many bytes this node's cache may hold; 0 switches caching off.
+    #[must_use]
+    pub fn cache_bytes(&mut self) -> usize {
+        if self.may_cache { self.task.services().cache_bytes() } else { 0 }
+    }
+
+    /// Has the node do without a cache, whatever the task could spare.
+    pub fn without_cache(&mut self) {
+        self.may_cache = false;
+    }
+
+    /// A stream time of this node's own, kept across restarts; [`Timestamp::UNKNOWN`] at first.
+    pub fn stream_time(&mut self) -> Rc<Cell<Timestamp>> {
+        let time = Rc::new(Cell::new(Timestamp::UNKNOWN));
+        let name = Arc::clone(&self.name);
+        self.task.parts().stream_times.push((name, Rc::clone(&time)));
+        time
+    }
+
+    /// Has the node's cache flushed at commits.
+    pub fn flush_at_commit(&mut self, cache: Rc<RefCell<dyn Flush>>) {
+        self.task.parts().caches.push(cache);
+    }
+
+    /// Has something called as time passes.
+    pub fn punctuate(&mut self, punctuation: Punctuation) {
+        self.task.parts().punctuations.push(punctuation);
+    }
+
+    /// An error that names this node.
+    pub fn error(&self, reason: impl Into<String>) -> BuildError {
+        BuildError { node: self.name.to_string(), reason: reason.into() }
+    }
+}
+
+/// Why a task could not be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot build node {node}: {reason}")]
+pub struct BuildError {
+    /// The node.
+    pub node: String,
+    /// Why.
+    pub reason: String,
+}

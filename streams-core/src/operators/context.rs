@@ -1,0 +1,154 @@
+//! What an operator sees of its task while it handles a record.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::OperatorError;
+use crate::log::TopicHandle;
+use crate::record::{Headers, Offset, Partition, TaskId, Timestamp};
+
+/// Where records that leave the task go: the one-method sink that operators and changelogs write to
+/// and the runtime connects to a producer.
+pub trait Collector {
+    /// Takes a record. The bytes are copied before the call returns.
+    ///
+    /// # Errors
+    /// When the record will never be taken.
+    fn send(
+        &mut self,
+        destination: &Destination,
+        partition: Partition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), crate::log::LogError>;
+}
+
+/// A topic that records are sent to, resolved when the task is built.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// The topic's full name.
+    pub topic: Arc<str>,
+    /// The producer's handle for it.
+    pub handle: TopicHandle,
+    /// How many partitions it has.
+    pub partitions: u32,
+}
+
+/// Where the record being processed comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPosition {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Its partition.
+    pub partition: Partition,
+    /// Its offset.
+    pub offset: Offset,
+}
+
+/// Why a record was dropped on purpose; each is counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// Its key is null where a key is needed.
+    NullKey,
+    /// Its value is null where a value is needed.
+    NullValue,
+    /// Its window was closed already.
+    Late,
+    /// Its bytes cannot be read, and the application chose to skip such records.
+    Undecodable,
+    /// Its timestamp is negative, and the application chose to skip such records.
+    NegativeTimestamp,
+}
+
+impl DropReason {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::NullKey, Self::NullValue, Self::Late, Self::Undecodable, Self::NegativeTimestamp];
+
+    /// The reason as a metrics label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::NullKey => "null-key",
+            Self::NullValue => "null-value",
+            Self::Late => "late",
+            Self::Undecodable => "undecodable",
+            Self::NegativeTimestamp => "negative-timestamp",
+        }
+    }
+}
+
+/// What an operator sees of its task.
+pub struct Context {
+    /// The task.
+    pub task: TaskId,
+    /// Where the record being processed comes from; `None` in punctuators and cache flushes.
+    pub position: Option<RecordPosition>,
+    /// The largest timestamp of the records the task has begun to process.
+    pub stream_time: Timestamp,
+    /// Wall-clock time, as of the last time the worker looked.
+    pub wall_clock: Timestamp,
+    /// Set by a processor that wants a commit soon.
+    pub commit_requested: bool,
+    collector: Rc<RefCell<dyn Collector>>,
+    dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Context {
+    /// A context for a task whose records leave through `collector`.
+    #[must_use]
+    pub fn new(task: TaskId, collector: Rc<RefCell<dyn Collector>>) -> Self {
+        Self {
+            task,
+            position: None,
+            stream_time: Timestamp::UNKNOWN,
+            wall_clock: Timestamp::UNKNOWN,
+            commit_requested: false,
+            collector,
+            dropped: [0; DropReason::ALL.len()],
+        }
+    }
+
+    /// Counts a record that is dropped on purpose, and says so in the log (rate-limited by the
+    /// subscriber; the counter is exact).
+    pub fn drop_record(&mut self, node: &str, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
+        if let Some(position) = &self.position {
+            tracing::debug!(
+                task = %self.task, node, reason = reason.label(),
+                topic = &*position.topic, partition = position.partition.0, offset = position.offset.0,
+                "record dropped"
+            );
+        }
+    }
+
+    /// How many records were dropped for that reason.
+    #[must_use]
+    pub const fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// Sends a record out of the task.
+    ///
+    /// # Errors
+    /// When the record will never be taken.
+    #[allow(clippy::too_many_arguments, reason = "these are the parts of a record")]
+    pub fn send(
+        &mut self,
+        node: &str,
+        destination: &Destination,
+        partition: Partition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), OperatorError> {
+        self.collector
+            .borrow_mut()
+            .send(destination, partition, key, value, timestamp, headers)
+            .map_err(|error| OperatorError::Send { node: node.to_owned(), error })
+    }
+}

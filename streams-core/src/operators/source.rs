@@ -1,0 +1,90 @@
+//! Sources: a topic's bytes become typed records.
+
+use super::{BuiltNode, Context, OperatorError, Outputs, Recipe, SourceNode};
+use crate::log::RecordRef;
+use crate::record::Record;
+use crate::wire::{DecodeError, Field};
+
+/// Hands on `Record<K, V>`. What cannot be decoded, or has a negative timestamp, is an error; whether it
+/// stops the application is not decided here.
+#[must_use]
+pub fn recipe<K: Field, V: Field>() -> Recipe {
+    Recipe::new(|builder| Ok(BuiltNode::source(Source { outputs: builder.outputs::<K, V>()? })))
+}
+
+struct Source<K, V> {
+    outputs: Outputs<K, V>,
+}
+
+impl<K: Field, V: Field> SourceNode for Source<K, V> {
+    #[inline]
+    fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError> {
+        let key = K::read(record.key).map_err(|error| undecodable("key", error, record.key))?;
+        let value = V::read(record.value).map_err(|error| undecodable("value", error, record.value))?;
+        let record = Record { key, value, timestamp: record.timestamp, headers: record.headers() };
+        check_timestamp(&record)?;
+        self.outputs.forward(context, record)
+    }
+}
+
+/// Java's default extractor fails on negative timestamps, after decoding.
+fn check_timestamp<K, V>(record: &Record<K, V>) -> Result<(), OperatorError> {
+    if record.timestamp.0 < 0 { Err(OperatorError::NegativeTimestamp(record.timestamp.0)) } else { Ok(()) }
+}
+
+/// How many bytes of an undecodable field are shown.
+const BYTES_SHOWN: usize = 32;
+
+#[cold]
+fn undecodable(part: &'static str, error: DecodeError, bytes: Option<&[u8]>) -> OperatorError {
+    use std::fmt::Write as _;
+
+    let mut shown = String::new();
+    for byte in bytes.unwrap_or_default().iter().take(BYTES_SHOWN) {
+        let _ = write!(shown, "{byte:02x}");
+    }
+    if bytes.is_none() {
+        shown.push_str("null");
+    }
+    OperatorError::Decode { part, error, bytes: shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::OperatorError;
+    use crate::operators::testing::{SourceChain, Word, at};
+    use crate::record::Timestamp;
+
+    #[test]
+    fn bytes_become_a_typed_record() {
+        let mut chain = SourceChain::<Option<Word>, Word>::new(&super::recipe::<Option<Word>, Word>());
+        chain.feed(Some(b"k"), Some(b"v"), Timestamp(5)).unwrap();
+        chain.feed(None, Some(b"w"), Timestamp(0)).unwrap();
+        assert_eq!(chain.received(), [at(5, Some("k".into()), "v".into()), at(0, None, "w".into())]);
+    }
+
+    #[test]
+    fn an_undecodable_field_is_named_with_its_first_bytes_in_hexadecimal() {
+        let long = [0xff; 40];
+        for (key, value, part, bytes) in [
+            (&b"k"[..], Some(&b"\xfe\x01"[..]), "value", "fe01".to_owned()),
+            (&b"k"[..], Some(&long[..]), "value", "ff".repeat(32)),
+            (&b"k"[..], None, "value", "null".to_owned()),
+            (&b"\xff"[..], Some(&b"\xff"[..]), "key", "ff".to_owned()),
+        ] {
+            let mut chain = SourceChain::<Word, Word>::new(&super::recipe::<Word, Word>());
+            let error = chain.feed(Some(key), value, Timestamp(5)).unwrap_err();
+            let OperatorError::Decode { part: found, bytes: shown, .. } = &error else { panic!("{error:?}") };
+            assert_eq!((*found, shown), (part, &bytes));
+            assert_eq!(chain.received(), []);
+        }
+    }
+
+    #[test]
+    fn a_negative_timestamp_is_an_error() {
+        let mut chain = SourceChain::<Word, Word>::new(&super::recipe::<Word, Word>());
+        let error = chain.feed(Some(b"k"), Some(b"v"), Timestamp(-1)).unwrap_err();
+        assert_eq!(error, OperatorError::NegativeTimestamp(-1));
+        assert_eq!(chain.received(), []);
+    }
+}

@@ -1,0 +1,269 @@
+//! How a program's own code gets at stores: constants in, borrowed handles out.
+//!
+//! `(SEEN, TOTALS)` names stores; while a record is processed, the code has a [`StoreRef`] to each. Reading
+//! and writing cannot fail there: the first failure is remembered, everything after it does nothing, and
+//! the record fails when the code returns.
+
+use std::any::TypeId;
+use std::cell::{Cell, RefCell};
+use std::ops::{ControlFlow, RangeBounds};
+use std::rc::Rc;
+
+use super::{BuildError, NodeBuilder, StoreId};
+use crate::record::Timestamp;
+use crate::state::KeyValueStore;
+use crate::state::key_value::KeyValue;
+use crate::state::rows::RowError;
+use crate::wire::Value;
+
+/// A store that a processor asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSpec {
+    /// Its name.
+    pub name: String,
+    /// Its Rust types; all users of a store must agree on them.
+    pub types: TypeId,
+    /// The same for people.
+    pub type_names: String,
+}
+
+/// A store constant that a processor can use.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a store that a processor can use",
+    label = "not a store for processors",
+    note = "declare one with `const NAME: KeyValueStore<Key, Value> = KeyValueStore::new(\"name\")`"
+)]
+pub trait ProcessorStore: Clone + Send + Sync + 'static {
+    /// The handle that the code gets.
+    type Ref<'a>;
+    /// The store in a task.
+    #[doc(hidden)]
+    type Open: 'static;
+
+    /// What the topology needs to know.
+    fn spec(&self) -> StoreSpec;
+
+    /// Opens the store for a task.
+    #[doc(hidden)]
+    fn open(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::Open, BuildError>;
+
+    /// Lends the store while a record is processed.
+    #[doc(hidden)]
+    fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> Self::Ref<'a>;
+}
+
+/// The stores a processor uses: none (`()`), one constant, or a tuple of up to six.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name stores that a processor can use",
+    label = "expected store constants",
+    note = "pass `()`, one `KeyValueStore` constant, or a tuple of up to six of them"
+)]
+pub trait StoreTuple: Clone + Send + Sync + 'static {
+    /// The handles that the code gets: for a tuple, a tuple of [`StoreRef`]s.
+    type Refs<'a>;
+    /// The stores in a task.
+    #[doc(hidden)]
+    type Open: 'static;
+
+    /// What the topology needs to know, in order.
+    fn specs(&self) -> Vec<StoreSpec>;
+
+    /// Opens the stores for a task; `stores` are those of [`StoreTuple::specs`], in order.
+    #[doc(hidden)]
+    fn open(builder: &mut NodeBuilder<'_>, stores: &[StoreId]) -> Result<Self::Open, BuildError>;
+
+    /// Lends the stores while a record is processed.
+    #[doc(hidden)]
+    fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> Self::Refs<'a>;
+}
+
+/// The handles for a processor's stores.
+pub type Refs<'a, S> = <S as StoreTuple>::Refs<'a>;
+
+/// One use of stores: for one record, or one punctuation.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct StoreUse {
+    timestamp: Timestamp,
+    failed: Cell<bool>,
+    failure: RefCell<Option<RowError>>,
+}
+
+impl StoreUse {
+    pub(super) const fn new(timestamp: Timestamp) -> Self {
+        Self { timestamp, failed: Cell::new(false), failure: RefCell::new(None) }
+    }
+
+    /// The first failure, if there was one.
+    pub(super) fn finish(self) -> Result<(), RowError> {
+        self.failure.into_inner().map_or(Ok(()), Err)
+    }
+
+    fn fail(&self, error: RowError) {
+        if !self.failed.replace(true) {
+            *self.failure.borrow_mut() = Some(error);
+        }
+    }
+}
+
+/// A key-value store, borrowed while a record is processed.
+///
+/// If the store fails, or a key or value has no representation in its format, the record fails when the code
+/// returns: the application stops with an error that names the node and the store. Until then, reading gives
+/// nothing and writing does nothing, and nothing the code sends is delivered.
+pub struct StoreRef<'a, K, V> {
+    store: &'a RefCell<KeyValue<K, V>>,
+    use_: &'a StoreUse,
+}
+
+/// How many pairs are read at a time.
+const PAGE: usize = 256;
+
+impl<K: Value, V: Value> StoreRef<'_, K, V> {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.attempt(|store| store.get(key)).flatten()
+    }
+
+    /// Sets the value of a key.
+    pub fn put(&mut self, key: &K, value: V) {
+        self.attempt(|store| store.put(key, Some(&value), self.use_.timestamp));
+    }
+
+    /// Deletes a key, if it is there.
+    pub fn delete(&mut self, key: &K) {
+        self.attempt(|store| store.put(key, None, self.use_.timestamp));
+    }
+
+    /// The pairs in a range of keys, in the order of the keys' encoded bytes, as in Kafka Streams. For numbers
+    /// that are not negative and for text, this is their own order.
+    #[must_use]
+    pub fn range(&self, keys: impl RangeBounds<K>) -> Vec<(K, V)> {
+        let mut pairs = Vec::new();
+        self.visit(keys, |key, value| {
+            pairs.push((key, value));
+            ControlFlow::Continue(())
+        });
+        pairs
+    }
+
+    /// All pairs, in the order of the keys' encoded bytes.
+    #[must_use]
+    pub fn all(&self) -> Vec<(K, V)> {
+        self.range(..)
+    }
+
+    /// Calls `each` with the pairs in a range of keys, in the order of the keys' encoded bytes, until it
+    /// breaks; for ranges that are too large for [`StoreRef::range`].
+    pub fn visit(&self, keys: impl RangeBounds<K>, mut each: impl FnMut(K, V) -> ControlFlow<()>) {
+        let bounds = self.attempt(|store| Ok((store.bound(keys.start_bound())?, store.bound(keys.end_bound())?)));
+        let Some((mut from, to)) = bounds else { return };
+        // Page by page, so that `each` may use other stores.
+        while let Some((pairs, next)) = self.attempt(|store| store.page(&from, &to, PAGE)) {
+            for (key, value) in pairs {
+                if each(key, value).is_break() {
+                    return;
+                }
+            }
+            match next {
+                Some(next) => from = next,
+                None => return,
+            }
+        }
+    }
+
+    /// How many keys there are. Walks through the whole store.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.attempt(|store| store.count()).unwrap_or(0)
+    }
+
+    fn attempt<R>(&self, action: impl FnOnce(&mut KeyValue<K, V>) -> Result<R, RowError>) -> Option<R> {
+        if self.use_.failed.get() {
+            return None;
+        }
+        match action(&mut self.store.borrow_mut()) {
+            Ok(result) => Some(result),
+            Err(error) => {
+                self.use_.fail(error);
+                None
+            }
+        }
+    }
+}
+
+impl<K: Value, V: Value> ProcessorStore for KeyValueStore<K, V> {
+    type Ref<'a> = StoreRef<'a, K, V>;
+    type Open = Rc<RefCell<KeyValue<K, V>>>;
+
+    fn spec(&self) -> StoreSpec {
+        StoreSpec {
+            name: self.name().to_owned(),
+            types: TypeId::of::<Self>(),
+            type_names: format!("{} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
+        }
+    }
+
+    fn open(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::Open, BuildError> {
+        builder.store(store, KeyValue::new)
+    }
+
+    fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> StoreRef<'a, K, V> {
+        StoreRef { store: open, use_ }
+    }
+}
+
+impl<K: Value, V: Value> StoreTuple for KeyValueStore<K, V> {
+    type Refs<'a> = StoreRef<'a, K, V>;
+    type Open = <Self as ProcessorStore>::Open;
+
+    fn specs(&self) -> Vec<StoreSpec> {
+        vec![self.spec()]
+    }
+
+    fn open(builder: &mut NodeBuilder<'_>, stores: &[StoreId]) -> Result<Self::Open, BuildError> {
+        <Self as ProcessorStore>::open(builder, *stores.first().ok_or_else(|| missing(builder))?)
+    }
+
+    fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> StoreRef<'a, K, V> {
+        <Self as ProcessorStore>::lend(open, use_)
+    }
+}
+
+fn missing(builder: &NodeBuilder<'_>) -> BuildError {
+    builder.error("it was not given as many stores as it asked for")
+}
+
+macro_rules! store_tuples {
+    ($(($($name:ident $position:tt),*))*) => {$(
+        impl<$($name: ProcessorStore),*> StoreTuple for ($($name,)*) {
+            type Refs<'a> = ($($name::Ref<'a>,)*);
+            type Open = ($($name::Open,)*);
+
+            fn specs(&self) -> Vec<StoreSpec> {
+                vec![$(self.$position.spec()),*]
+            }
+
+            #[allow(unused_variables, reason = "there may be no stores")]
+            fn open(builder: &mut NodeBuilder<'_>, stores: &[StoreId]) -> Result<Self::Open, BuildError> {
+                Ok(($($name::open(builder, *stores.get($position).ok_or_else(|| missing(builder))?)?,)*))
+            }
+
+            #[allow(clippy::unused_unit, unused_variables, reason = "there may be no stores")]
+            fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> Self::Refs<'a> {
+                ($($name::lend(&open.$position, use_),)*)
+            }
+        }
+    )*};
+}
+
+store_tuples! {
+    ()
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+}

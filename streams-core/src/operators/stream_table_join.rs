@@ -1,0 +1,149 @@
+//! Stream-table joins: every record meets the table's row of its key.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, TableView, TableViewRecipe};
+use crate::record::Record;
+use crate::wire::{Nullable, NullableKey, Value};
+
+/// Takes `Record<K, V>`, hands on `Record<K, R>` with the same key, timestamp and headers.
+///
+/// Only the stream triggers: a change of the table joins nothing by itself. A record with a null value is
+/// dropped and counted. Without `left`, a record with a null key is, too; with it, it meets `None` (KIP-962).
+/// Where the joiner returns `None`, as that of an inner join does where there is no row, nothing is handed on.
+pub fn recipe<K, V, T, R>(
+    table: TableViewRecipe<K::Inner, T>,
+    left: bool,
+    joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
+) -> Recipe
+where
+    K: NullableKey,
+    V: Nullable,
+    T: Value,
+    R: Clone + 'static,
+{
+    let joiner = Arc::new(joiner);
+    Recipe::new(move |builder| {
+        let join = Join::<K, V, T, R, _> {
+            node: Arc::clone(builder.name()),
+            table: table.make(builder)?,
+            left,
+            joiner: Arc::clone(&joiner),
+            outputs: builder.outputs()?,
+            value: PhantomData,
+        };
+        Ok(BuiltNode::link::<K, V>(join))
+    })
+}
+
+struct Join<K: NullableKey, V, T, R, F> {
+    node: Arc<str>,
+    table: Box<dyn TableView<K::Inner, T>>,
+    left: bool,
+    joiner: Arc<F>,
+    outputs: Outputs<K, R>,
+    value: PhantomData<fn(V)>,
+}
+
+impl<K, V, T, R, F> Next<K, V> for Join<K, V, T, R, F>
+where
+    K: NullableKey,
+    V: Nullable,
+    T: Value,
+    R: Clone,
+    F: Fn(V::Inner, Option<T>) -> Option<R>,
+{
+    fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        let Some(value) = value.into_option() else {
+            context.drop_record(&self.node, DropReason::NullValue);
+            return Ok(());
+        };
+        let row = match key.as_option() {
+            Some(key) => self.table.get(key)?.map(|(row, _)| row),
+            None if self.left => None,
+            None => {
+                context.drop_record(&self.node, DropReason::NullKey);
+                return Ok(());
+            }
+        };
+        let Some(value) = (self.joiner)(value, row) else { return Ok(()) };
+        self.outputs.forward(context, Record { key, value, timestamp, headers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::{Chain, Num, Setup, Word, at};
+    use crate::operators::{DropReason, StoreId, stream_aggregate, table_filter, table_map_values, table_store};
+    use crate::record::Change;
+
+    type Joined = Chain<Option<Word>, Option<Word>, Option<Word>, String>;
+
+    fn show(value: Word, row: Option<Num>) -> String {
+        format!("{}/{}", value.0, row.map_or_else(|| "-".to_owned(), |row| row.0.to_string()))
+    }
+
+    /// A table with a = 1, b = 2, joined by what `view` makes of it.
+    fn joined(left: bool, cache_bytes: usize, filtered_and_mapped: bool) -> Joined {
+        let fill = stream_aggregate::recipe::<Word, Num, Num>(StoreId(0), |_, value, _| Some(value));
+        let setup = Setup { cache_bytes, ..Setup::default() };
+        let mut table: Chain<Word, Num, Word, Change<Num>> = Chain::with(setup, &fill);
+        table.send(at(100, "a".into(), Num(1)));
+        table.send(at(100, "b".into(), Num(2)));
+        table.commit();
+        let mut view = table_store::view::<Word, Num>(StoreId(0));
+        if filtered_and_mapped {
+            view = table_filter::view(view, false, |key: &Word, _: &Num| key.0 == "b");
+            view = table_map_values::view(view, |_: &Word, value: Num| Num(value.0 * 10));
+        }
+        let joiner = move |value, row: Option<Num>| (left || row.is_some()).then(|| show(value, row));
+        table.retyped(&super::recipe::<Option<Word>, Option<Word>, Num, String>(view, left, joiner))
+    }
+
+    /// Timestamp, key and result.
+    type Seen = (i64, Option<&'static str>, String);
+
+    /// What comes out, and how many records were dropped for a null key and a null value.
+    fn run(mut joined: Joined) -> (Vec<Seen>, [u64; 2]) {
+        for (timestamp, key, value) in
+            [(1, Some("a"), Some("x")), (2, Some("z"), Some("y")), (3, Some("b"), Some("z")), (4, None, Some("n"))]
+        {
+            joined.send(at(timestamp, key.map(Word::from), value.map(Word::from)));
+        }
+        joined.send(at(5, Some("a".into()), None));
+        joined.send(at(6, None, None));
+        let keys = ["a", "b", "z"];
+        let received = joined.received().into_iter().map(|record| {
+            let key = record.key.map(|key| *keys.iter().find(|known| **known == key.0).unwrap());
+            (record.timestamp.0, key, record.value)
+        });
+        let dropped = [DropReason::NullKey, DropReason::NullValue].map(|reason| joined.context.dropped(reason));
+        (received.collect(), dropped)
+    }
+
+    #[test]
+    fn an_inner_join_needs_key_value_and_row() {
+        for cache_bytes in [0, 1 << 20] {
+            let (received, dropped) = run(joined(false, cache_bytes, false));
+            assert_eq!(received, [(1, Some("a"), "x/1".to_owned()), (3, Some("b"), "z/2".to_owned())]);
+            assert_eq!(dropped, [1, 2]);
+        }
+    }
+
+    #[test]
+    fn a_left_join_needs_a_value() {
+        let (received, dropped) = run(joined(true, 0, false));
+        let expected = [(1, Some("a"), "x/1"), (2, Some("z"), "y/-"), (3, Some("b"), "z/2"), (4, None, "n/-")];
+        assert_eq!(received, expected.map(|(time, key, value)| (time, key, value.to_owned())));
+        assert_eq!(dropped, [0, 2]);
+    }
+
+    #[test]
+    fn filtered_and_mapped_tables_are_computed_from_the_stored_one() {
+        let (received, _) = run(joined(true, 0, true));
+        let values: Vec<_> = received.into_iter().map(|(_, _, value)| value).collect();
+        assert_eq!(values, ["x/10", "y/-", "z/-", "n/-"]);
+    }
+}

@@ -1,0 +1,184 @@
+//! `filter` and `filter_not` of a table: rows that do not satisfy the predicate are not in the result.
+
+use std::sync::Arc;
+
+use super::table_store::Table;
+use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe};
+use crate::record::{Change, Record};
+use crate::state::rows::Row;
+use crate::wire::{Key, Value};
+
+/// Takes `Change<V>` by key, hands on the same with rows that fail the predicate as deletions.
+///
+/// Where old rows are known, nothing is forwarded if neither the old nor the new row is in the result.
+/// Where they are not, a row outside of the result is forwarded as a deletion each time it changes.
+pub fn recipe<K: Key, V: Value>(
+    keep: bool,
+    predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+    store: Option<StoreId>,
+) -> Recipe {
+    let filter = Filter { keep, predicate: Arc::new(predicate) };
+    Recipe::new(move |builder| {
+        let (filter, sends_old) = (filter.clone(), builder.sends_old_values());
+        Ok(match store {
+            Some(store) => {
+                let table = Table::new(builder, store)?;
+                BuiltNode::link::<K, Change<V>>(Stored { filter, sends_old, table })
+            }
+            None => {
+                let outputs = builder.outputs()?;
+                BuiltNode::link::<K, Change<V>>(Passing { filter, sends_old, outputs })
+            }
+        })
+    })
+}
+
+/// The rows of a filtered table without a store: its parent's, filtered when looked up.
+pub fn view<K: Key, V: Value>(
+    parent: TableViewRecipe<K, V>,
+    keep: bool,
+    predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
+) -> TableViewRecipe<K, V> {
+    let filter = Filter { keep, predicate: Arc::new(predicate) };
+    TableViewRecipe::new(move |builder| {
+        Ok(Box::new(FilteredView { parent: parent.make(builder)?, filter: filter.clone() }))
+    })
+}
+
+struct Filter<F> {
+    keep: bool,
+    predicate: Arc<F>,
+}
+
+impl<F> Clone for Filter<F> {
+    fn clone(&self) -> Self {
+        Self { keep: self.keep, predicate: Arc::clone(&self.predicate) }
+    }
+}
+
+impl<F> Filter<F> {
+    fn apply<K, V>(&self, key: &K, row: Option<V>) -> Option<V>
+    where
+        F: Fn(&K, &V) -> bool,
+    {
+        row.filter(|row| (self.predicate)(key, row) == self.keep)
+    }
+}
+
+struct Passing<K, V, F> {
+    filter: Filter<F>,
+    sends_old: bool,
+    outputs: Outputs<K, Change<V>>,
+}
+
+impl<K: Key, V: Value, F: Fn(&K, &V) -> bool> Next<K, Change<V>> for Passing<K, V, F> {
+    fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        let new = self.filter.apply(&key, value.new);
+        let old = if self.sends_old { self.filter.apply(&key, value.old) } else { None };
+        if self.sends_old && old.is_none() && new.is_none() {
+            return Ok(());
+        }
+        self.outputs.forward(context, Record { key, value: Change { old, new }, timestamp, headers })
+    }
+}
+
+struct Stored<K: Key, V: Value, F> {
+    filter: Filter<F>,
+    sends_old: bool,
+    table: Table<K, V>,
+}
+
+impl<K: Key, V: Value, F: Fn(&K, &V) -> bool> Next<K, Change<V>> for Stored<K, V, F> {
+    fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        let value = self.filter.apply(&key, value.new);
+        if self.sends_old && value.is_none() && self.table.get(&key)?.is_none() {
+            return Ok(());
+        }
+        self.table.set(context, Record { key, value, timestamp, headers })
+    }
+}
+
+struct FilteredView<K, V, F> {
+    parent: Box<dyn TableView<K, V>>,
+    filter: Filter<F>,
+}
+
+impl<K, V, F: Fn(&K, &V) -> bool> TableView<K, V> for FilteredView<K, V, F> {
+    fn get(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        let row = self.parent.get(key)?;
+        Ok(row.filter(|(value, _)| (self.filter.predicate)(key, value) == self.filter.keep))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::StoreId;
+    use crate::operators::testing::{Chain, Num, Setup, Word, at};
+    use crate::record::{Change, Record};
+
+    type Filtered = Chain<Word, Change<Num>, Word, Change<Num>>;
+
+    fn even(keep: bool, store: Option<u32>, old_values: bool, cache_bytes: usize) -> Filtered {
+        let recipe = super::recipe::<Word, Num>(keep, |_, value| value.0 % 2 == 0, store.map(StoreId));
+        Chain::with(Setup { old_values, cache_bytes, ..Setup::default() }, &recipe)
+    }
+
+    fn change(timestamp: i64, old: Option<i64>, new: Option<i64>) -> Record<Word, Change<Num>> {
+        at(timestamp, "a".into(), Change { old: old.map(Num), new: new.map(Num) })
+    }
+
+    /// 1, 2, 4, 5, 7, deleted.
+    fn timeline(old_values: bool) -> Vec<Record<Word, Change<Num>>> {
+        let rows = [None, Some(1), Some(2), Some(4), Some(5), Some(7), None];
+        (1..).zip(rows.windows(2)).map(|(time, row)| change(time, row[0].filter(|_| old_values), row[1])).collect()
+    }
+
+    #[test]
+    fn without_old_rows_each_row_outside_is_a_deletion_each_time() {
+        for store in [None, Some(0)] {
+            let mut filtered = even(true, store, false, 0);
+            timeline(false).into_iter().for_each(|record| filtered.send(record));
+            let expected = [None, Some(2), Some(4), None, None, None];
+            let expected: Vec<_> = (1..).zip(expected).map(|(time, new)| change(time, None, new)).collect();
+            assert_eq!(filtered.received(), expected, "store: {store:?}");
+        }
+    }
+
+    #[test]
+    fn with_old_rows_what_was_and_is_outside_is_not_forwarded() {
+        for (store, parent_sends_old) in [(None, true), (Some(0), true), (Some(0), false)] {
+            let mut filtered = even(true, store, true, 0);
+            timeline(parent_sends_old).into_iter().for_each(|record| filtered.send(record));
+            let expected = [change(2, None, Some(2)), change(3, Some(2), Some(4)), change(4, Some(4), None)];
+            assert_eq!(filtered.received(), expected, "store: {store:?}");
+        }
+    }
+
+    #[test]
+    fn filter_not_is_the_rest() {
+        let mut filtered = even(false, None, true, 0);
+        timeline(true).into_iter().for_each(|record| filtered.send(record));
+        let expected = [
+            change(1, None, Some(1)),
+            change(2, Some(1), None),
+            change(4, None, Some(5)),
+            change(5, Some(5), Some(7)),
+            change(6, Some(7), None),
+        ];
+        assert_eq!(filtered.received(), expected);
+    }
+
+    #[test]
+    fn with_a_cache_the_stored_result_is_forwarded_on_flush() {
+        let mut filtered = even(true, Some(0), true, 1 << 20);
+        timeline(true).into_iter().take(3).for_each(|record| filtered.send(record));
+        assert_eq!(filtered.received(), []);
+        filtered.flush();
+        assert_eq!(filtered.received(), [change(3, None, Some(4))]);
+        timeline(true).into_iter().skip(3).for_each(|record| filtered.send(record));
+        filtered.flush();
+        assert_eq!(filtered.received(), [change(4, Some(4), None)], "deleted by the first row outside");
+    }
+}

@@ -1,0 +1,80 @@
+//! `group_by` of a table: every row gets the key of its group.
+
+use std::sync::Arc;
+
+use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
+use crate::record::{Change, Record};
+use crate::wire::{Key, Value};
+
+/// Takes `Change<V>` by key, hands on `Change<V2>` by group.
+///
+/// When a row stays in its group, one change holds old and new (KIP-904). When it moves, its old group is
+/// told first what it loses, then its new group what it gains. Needs old rows.
+pub fn recipe<K, V, K2, V2>(mapper: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static) -> Recipe
+where
+    K: 'static,
+    V: 'static,
+    K2: Key,
+    V2: Value,
+{
+    let mapper = Arc::new(mapper);
+    Recipe::new(move |builder| {
+        let select = Select { mapper: Arc::clone(&mapper), outputs: builder.outputs::<K2, Change<V2>>()? };
+        Ok(BuiltNode::link::<K, Change<V>>(select))
+    })
+}
+
+struct Select<K2, V2, F> {
+    mapper: Arc<F>,
+    outputs: Outputs<K2, Change<V2>>,
+}
+
+impl<K, V, K2: Key, V2: Value, F: Fn(&K, V) -> (K2, V2)> Next<K, Change<V>> for Select<K2, V2, F> {
+    fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
+        let Record { key, value: change, timestamp, headers } = record;
+        let mut send = |key: K2, old: Option<V2>, new: Option<V2>| {
+            self.outputs
+                .forward(context, Record { key, value: Change { old, new }, timestamp, headers: headers.clone() })
+        };
+        let new = change.new.map(|value| (self.mapper)(&key, value));
+        let old = change.old.map(|value| (self.mapper)(&key, value));
+        match (old, new) {
+            (Some((old_key, old)), Some((new_key, new))) if old_key == new_key => send(new_key, Some(old), Some(new)),
+            (old, new) => {
+                if let Some((key, old)) = old {
+                    send(key, Some(old), None)?;
+                }
+                new.map_or(Ok(()), |(key, new)| send(key, None, Some(new)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::{Chain, Num, Word, at};
+    use crate::record::{Change, Record};
+
+    fn group(timestamp: i64, key: &str, old: Option<i64>, new: Option<i64>) -> Record<Word, Change<Num>> {
+        at(timestamp, key.into(), Change { old: old.map(Num), new: new.map(Num) })
+    }
+
+    #[test]
+    fn a_row_that_moves_leaves_its_old_group_before_it_joins_the_new_one() {
+        let even = |_: &i32, value: i64| (Word::from(if value % 2 == 0 { "even" } else { "odd" }), Num(value));
+        let mut chain = Chain::<i32, Change<i64>, Word, Change<Num>>::new(&super::recipe(even));
+        for (timestamp, old, new) in
+            [(1, None, Some(1)), (2, Some(1), Some(2)), (3, Some(2), Some(4)), (4, Some(4), None), (5, None, None)]
+        {
+            chain.send(at(timestamp, 7, Change { old, new }));
+        }
+        let expected = [
+            group(1, "odd", None, Some(1)),
+            group(2, "odd", Some(1), None),
+            group(2, "even", None, Some(2)),
+            group(3, "even", Some(2), Some(4)),
+            group(4, "even", Some(4), None),
+        ];
+        assert_eq!(chain.received(), expected);
+    }
+}

@@ -1,0 +1,169 @@
+//! The stores that tables are kept in, as nodes get at them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::cached::flush_at_commit;
+use super::{BuildError, Context, NodeBuilder, OperatorError, Outputs, StoreId, TableView, TableViewRecipe};
+use crate::record::{Change, Headers, Record, Timestamp};
+use crate::state::rows::{Cause, Row};
+use crate::state::table_store::TableStore;
+use crate::wire::{Key, Value};
+
+/// The rows of a table that is kept in a store, for nodes that look them up. All nodes of a task share one
+/// object over the store, so that what is cached and not yet written is seen.
+#[must_use]
+pub fn view<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
+    TableViewRecipe::new(move |builder| {
+        let rows = open(builder, store)?;
+        Ok(Box::new(StoreView { node: Arc::clone(builder.name()), rows }))
+    })
+}
+
+/// The task's one object over a table's store.
+pub(super) fn open<K: Key, V: Value>(
+    builder: &mut NodeBuilder<'_>,
+    store: StoreId,
+) -> Result<Rc<RefCell<TableStore<K, V>>>, BuildError> {
+    let cache_bytes = builder.cache_bytes();
+    builder.store(store, |access| TableStore::new(access, cache_bytes))
+}
+
+struct StoreView<K: Key, V: Value> {
+    node: Arc<str>,
+    rows: Rc<RefCell<TableStore<K, V>>>,
+}
+
+impl<K: Key, V: Value> TableView<K, V> for StoreView<K, V> {
+    fn get(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))
+    }
+}
+
+/// A node's own table: its rows, and who is told of changes. With caching, changes are forwarded when the
+/// cache is flushed.
+pub(super) struct Table<K: Key, V: Value> {
+    pub(super) node: Arc<str>,
+    rows: Rc<RefCell<TableStore<K, V>>>,
+    outputs: Outputs<K, Change<V>>,
+}
+
+impl<K: Key, V: Value> Table<K, V> {
+    /// The table that the node being built keeps in `store`.
+    pub(super) fn new(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self, BuildError> {
+        let rows = open(builder, store)?;
+        rows.borrow_mut().want_old_values(builder.sends_old_values());
+        let outputs = builder.outputs()?;
+        flush_at_commit(builder, &rows, &outputs);
+        Ok(Self { node: Arc::clone(builder.name()), rows, outputs })
+    }
+
+    /// Leaves the changelog alone: the table is restored from its source topic.
+    pub(super) fn without_changelog(self) -> Self {
+        self.rows.borrow_mut().log_changes(false);
+        self
+    }
+
+    /// Changes a row, because of a record with this timestamp and these headers, and forwards the change
+    /// now or later. `update` gets what is there; it returns what is to be there and the result's time.
+    #[inline]
+    pub(super) fn update(
+        &self,
+        context: &mut Context,
+        key: K,
+        timestamp: Timestamp,
+        headers: Headers,
+        update: impl FnOnce(&K, Option<Row<V>>) -> (Option<V>, Timestamp),
+    ) -> Result<(), OperatorError> {
+        let cause = Cause { timestamp, headers: &headers };
+        let changed = self.rows.borrow_mut().update(&key, cause, |row| update(&key, row));
+        match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
+            Some(changed) => {
+                let record = Record { key, value: changed.change, timestamp: changed.timestamp, headers };
+                self.outputs.forward(context, record)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Sets or deletes a row, whatever is there, and forwards the change now or later. The row's time is
+    /// the record's.
+    #[inline]
+    pub(super) fn set(&self, context: &mut Context, record: Record<K, Option<V>>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        let changed = self.rows.borrow_mut().set(&key, Cause { timestamp, headers: &headers }, value);
+        match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
+            Some(changed) => self.outputs.forward(context, Record { key, value: changed.change, timestamp, headers }),
+            None => Ok(()),
+        }
+    }
+
+    /// A row as of the last change.
+    pub(super) fn get(&self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::{Chain, Num, Setup, Word, at};
+    use crate::operators::{StoreId, stream_table_join, table_source, table_to_stream};
+
+    type Joined = Chain<Word, Num, Word, i64>;
+
+    #[test]
+    fn a_join_sees_the_tables_latest_rows_flushed_or_not() {
+        for cache_bytes in [0, 300, 1 << 20] {
+            let join = stream_table_join::recipe::<Word, Num, Num, i64>(
+                super::view(StoreId(0)),
+                true,
+                |value: Num, row: Option<Num>| Some(value.0 * 1_000 + row.map_or(0, |row| row.0)),
+            );
+            let fill = table_source::recipe::<Word, Option<Num>>(Some(StoreId(0)), true);
+            let setup = Setup { cache_bytes, ..Setup::default() };
+            let (mut joined, table) = Joined::with_neighbour::<Word, Option<Num>>(setup, &join, &fill);
+            let fill = |joined: &mut Joined, key: &str, row: Option<i64>| {
+                table.borrow_mut().process(&mut joined.context, at(1, key.into(), row.map(Num))).unwrap();
+            };
+            joined.send(at(1, "a".into(), Num(1)));
+            fill(&mut joined, "a", Some(5));
+            joined.send(at(1, "a".into(), Num(2)));
+            joined.commit();
+            joined.send(at(1, "a".into(), Num(3)));
+            fill(&mut joined, "a", Some(6));
+            fill(&mut joined, "b", Some(7));
+            joined.send(at(1, "b".into(), Num(4)));
+            joined.send(at(1, "a".into(), Num(5)));
+            fill(&mut joined, "a", None);
+            joined.send(at(1, "a".into(), Num(6)));
+            joined.commit();
+            joined.send(at(1, "a".into(), Num(7)));
+            let values: Vec<_> = joined.received().into_iter().map(|record| record.value).collect();
+            assert_eq!(values, [1_000, 2_005, 3_005, 4_007, 5_006, 6_000, 7_000], "cache: {cache_bytes}");
+        }
+    }
+
+    /// What is flushed may meet the table it comes from: `table.to_stream().join(table)`.
+    #[test]
+    fn a_table_can_be_looked_up_while_it_is_flushed() {
+        for cache_bytes in [0, 1 << 20] {
+            let join = stream_table_join::recipe::<Word, Option<Num>, Num, (i64, Option<i64>)>(
+                super::view(StoreId(0)),
+                true,
+                |value: Num, row: Option<Num>| Some((value.0, row.map(|row| row.0))),
+            );
+            let table = table_source::recipe::<Word, Option<Num>>(Some(StoreId(0)), true);
+            let to_stream = table_to_stream::recipe::<Word, Num>();
+            let setup = Setup { cache_bytes, ..Setup::default() };
+            let mut chain: Chain<Word, Option<Num>, Word, (i64, Option<i64>)> =
+                Chain::in_a_row(setup, &[&table, &to_stream, &join]);
+            for (key, row) in [("a", 1), ("b", 2)] {
+                chain.send(at(1, key.into(), Some(Num(row))));
+            }
+            chain.flush();
+            let received = chain.received();
+            assert_eq!(received, [at(1, "a".into(), (1, Some(1))), at(1, "b".into(), (2, Some(2)))]);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `to_stream`: a table's changes become a stream's records.
+
+use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
+use crate::record::{Change, Record};
+
+/// Takes `Change<V>` by key, hands on `Record<K, Option<V>>`: the new row, `None` for a deletion.
+#[must_use]
+pub fn recipe<K, V>() -> Recipe
+where
+    K: Clone + 'static,
+    V: Clone + 'static,
+{
+    Recipe::new(|builder| Ok(BuiltNode::link::<K, Change<V>>(ToStream { outputs: builder.outputs::<K, Option<V>>()? })))
+}
+
+struct ToStream<K, V> {
+    outputs: Outputs<K, Option<V>>,
+}
+
+impl<K: Clone, V: Clone> Next<K, Change<V>> for ToStream<K, V> {
+    #[inline]
+    fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        self.outputs.forward(context, Record { key, value: value.new, timestamp, headers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operators::testing::{Chain, at};
+    use crate::record::Change;
+
+    #[test]
+    fn the_new_row_or_a_null_is_forwarded() {
+        let mut chain = Chain::<i32, Change<i32>, i32, Option<i32>>::new(&super::recipe::<i32, i32>());
+        chain.send(at(1, 7, Change { old: Some(1), new: Some(2) }));
+        chain.send(at(2, 7, Change { old: Some(2), new: None }));
+        assert_eq!(chain.received(), [at(1, 7, Some(2)), at(2, 7, None)]);
+    }
+}

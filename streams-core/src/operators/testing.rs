@@ -1,0 +1,422 @@
+//! A harness for operators' tests: one node between a driver and recording children, over in-memory
+//! stores. Tests are timelines: records in, records out.
+
+use std::cell::RefCell;
+use std::ops::Bound;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use super::{
+    BuildError, BuiltNode, Collector, Context, Destination, Link, Next, NodeId, OperatorError, Recipe, SourceNode,
+    StoreId, TaskBuilder, TaskParts, TaskServices,
+};
+use crate::log::{BatchBuilder, LogError, TopicHandle};
+use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
+use crate::state::{
+    Changelog, GlobalStore, Memory, StateBackend, StoreAccess, StoreBatch, StoreError, StoreIndex, TaskState,
+};
+use crate::topic::TopicRef;
+use crate::wire::{DecodeError, EncodeError, Key, Value};
+
+/// A record without headers.
+pub(crate) fn at<K, V>(timestamp: i64, key: K, value: V) -> Record<K, V> {
+    Record::new(key, value, Timestamp(timestamp))
+}
+
+/// One header.
+pub(crate) fn headers(name: &str, value: &'static str) -> Headers {
+    let mut headers = Headers::new();
+    headers.push(name, value);
+    headers
+}
+
+/// The records' values.
+pub(crate) fn values<K, V: Clone>(records: &[Record<K, V>]) -> Vec<V> {
+    records.iter().map(|record| record.value.clone()).collect()
+}
+
+/// UTF-8 text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Word(pub(crate) String);
+
+impl From<&str> for Word {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl Value for Word {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        if self.0 == "unencodable" {
+            return Err(EncodeError::new::<Self>("it says so"));
+        }
+        out.extend_from_slice(self.0.as_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Self(text.to_owned())),
+            Err(error) => Err(DecodeError::new::<Self>(error.to_string())),
+        }
+    }
+}
+
+impl Key for Word {}
+
+/// A number in Java's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Num(pub(crate) i64);
+
+impl Value for Num {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(&self.0.to_be_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let bytes = bytes.try_into().map_err(|_| DecodeError::new::<Self>("not 8 bytes"))?;
+        Ok(Self(i64::from_be_bytes(bytes)))
+    }
+}
+
+impl Key for Num {}
+
+/// A record that left the task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: Partition,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) headers: Headers,
+}
+
+#[derive(Default)]
+struct Outbox(Vec<Sent>);
+
+impl Collector for Outbox {
+    fn send(
+        &mut self,
+        destination: &Destination,
+        partition: Partition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), LogError> {
+        let (key, value) = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
+        let topic = Arc::clone(&destination.topic);
+        self.0.push(Sent { topic, partition, key, value, timestamp, headers: headers.clone() });
+        Ok(())
+    }
+}
+
+/// A changelog record: key, value, timestamp.
+pub(crate) type Logged = (Vec<u8>, Option<Vec<u8>>, i64);
+
+#[derive(Default)]
+struct Recorder(Vec<Logged>);
+
+impl Changelog for Recorder {
+    fn append(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), StoreError> {
+        assert!(headers.is_empty(), "tables' changelogs carry no headers");
+        self.0.push((key.to_vec(), value.map(<[u8]>::to_vec), timestamp.0));
+        Ok(())
+    }
+}
+
+/// What a test's task has.
+pub(crate) struct Setup {
+    pub(crate) cache_bytes: usize,
+    pub(crate) old_values: bool,
+    pub(crate) partitions: u32,
+    /// Store number `n` has the `n`th name.
+    pub(crate) stores: Vec<&'static str>,
+    /// Every global store is this one.
+    pub(crate) global: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) children: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { cache_bytes: 0, old_values: false, partitions: 1, stores: vec!["store"], global: vec![], children: 1 }
+    }
+}
+
+/// The stores and changelogs of a test's task.
+pub(crate) struct World {
+    setup: Setup,
+    state: Rc<RefCell<TaskState>>,
+    changelogs: Vec<Rc<RefCell<Recorder>>>,
+    outbox: Rc<RefCell<Outbox>>,
+}
+
+impl World {
+    fn new(setup: Setup) -> Self {
+        let names: Vec<_> = setup.stores.iter().map(ToString::to_string).collect();
+        let store = Memory.open(Path::new("unused"), &names).unwrap();
+        let changelogs = names.iter().map(|_| Rc::default()).collect();
+        Self { setup, state: Rc::new(RefCell::new(TaskState::new(store))), changelogs, outbox: Rc::default() }
+    }
+
+    fn index(store: usize) -> StoreIndex {
+        StoreIndex(u16::try_from(store + 1).unwrap())
+    }
+}
+
+impl TaskServices for World {
+    fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
+        Ok(Destination { topic: topic.full_name("app"), handle: TopicHandle(0), partitions: self.setup.partitions })
+    }
+
+    fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {
+        let number = store.0 as usize;
+        let changelog = Rc::clone(&self.changelogs[number]) as Rc<RefCell<dyn Changelog>>;
+        let name = self.setup.stores[number].into();
+        Ok(StoreAccess::new(name, Self::index(number), Rc::clone(&self.state), Some(changelog)))
+    }
+
+    fn global_store(&mut self, _store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {
+        let mut store = Memory.open(Path::new("unused"), &["global".to_owned()]).unwrap();
+        let mut batch = StoreBatch::default();
+        for (key, value) in &self.setup.global {
+            batch.put(StoreIndex(1), key.as_slice(), value.as_slice());
+        }
+        store.write(batch).unwrap();
+        Ok(Arc::new(GlobalStore::new("global", StoreIndex(1), store)))
+    }
+
+    fn cache_bytes(&self) -> usize {
+        self.setup.cache_bytes
+    }
+}
+
+/// One node, its recording children, and the task around it.
+pub(crate) struct Chain<K, V, K2, V2> {
+    pub(crate) context: Context,
+    pub(crate) parts: TaskParts,
+    world: World,
+    input: Option<Link<K, V>>,
+    children: Vec<Received<K2, V2>>,
+}
+
+/// What a child got.
+type Received<K, V> = Arc<Mutex<Vec<Record<K, V>>>>;
+
+struct Child<K, V>(Received<K, V>);
+
+impl<K, V> Next<K, V> for Child<K, V> {
+    fn process(&mut self, _context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
+        self.0.lock().unwrap().push(record);
+        Ok(())
+    }
+}
+
+impl<K, V, K2, V2> Chain<K, V, K2, V2>
+where
+    K: 'static,
+    V: 'static,
+    K2: Send + 'static,
+    V2: Send + 'static,
+{
+    pub(crate) fn new(recipe: &Recipe) -> Self {
+        Self::with(Setup::default(), recipe)
+    }
+
+    pub(crate) fn with_children(recipe: &Recipe, children: usize) -> Self {
+        Self::with(Setup { children, ..Setup::default() }, recipe)
+    }
+
+    pub(crate) fn try_new(recipe: &Recipe, children: usize) -> Result<Self, BuildError> {
+        Self::build(Setup { children, ..Setup::default() }, recipe)
+    }
+
+    pub(crate) fn with(setup: Setup, recipe: &Recipe) -> Self {
+        Self::build(setup, recipe).unwrap()
+    }
+
+    fn build(setup: Setup, recipe: &Recipe) -> Result<Self, BuildError> {
+        Self::build_over(World::new(setup), recipe)
+    }
+
+    /// The same with a second node in the same task, which has no children.
+    pub(crate) fn with_neighbour<K3: 'static, V3: 'static>(
+        setup: Setup,
+        recipe: &Recipe,
+        neighbour: &Recipe,
+    ) -> (Self, Link<K3, V3>) {
+        let mut found = None;
+        let chain = Self::build_beside(World::new(setup), &[recipe], |builder| {
+            builder.build(NodeId(1_000), &"NEIGHBOUR".into(), &[], false, neighbour)?;
+            found = builder.link(NodeId(1_000));
+            Ok(())
+        });
+        (chain.unwrap(), found.unwrap())
+    }
+
+    fn build_over(world: World, recipe: &Recipe) -> Result<Self, BuildError> {
+        Self::build_beside(world, &[recipe], |_| Ok(()))
+    }
+
+    /// Several nodes in a row; the last one's children are recorded.
+    pub(crate) fn in_a_row(setup: Setup, recipes: &[&Recipe]) -> Self {
+        Self::build_beside(World::new(setup), recipes, |_| Ok(())).unwrap()
+    }
+
+    fn build_beside(
+        mut world: World,
+        recipes: &[&Recipe],
+        beside: impl FnOnce(&mut TaskBuilder<'_>) -> Result<(), BuildError>,
+    ) -> Result<Self, BuildError> {
+        let task = TaskId { subtopology: 0, partition: Partition(0) };
+        let old_values = world.setup.old_values;
+        let children: Vec<Received<K2, V2>> = (0..world.setup.children).map(|_| Arc::default()).collect();
+        let node = |number: usize| NodeId(u32::try_from(number).unwrap());
+        let ids: Vec<_> = (0..world.setup.children).map(|child| node(100 + child)).collect();
+        let mut builder = TaskBuilder::new(task, &mut world);
+        for (id, child) in ids.iter().zip(&children) {
+            let child = Arc::clone(child);
+            let recipe = Recipe::new(move |_| Ok(BuiltNode::link(Child(Arc::clone(&child)))));
+            builder.build(*id, &"CHILD".into(), &[], false, &recipe)?;
+        }
+        let mut below = ids;
+        for (number, recipe) in recipes.iter().enumerate().rev() {
+            builder.build(node(number), &"NODE".into(), &below, old_values, recipe)?;
+            below = vec![node(number)];
+        }
+        let input = builder.link(NodeId(0));
+        beside(&mut builder)?;
+        let parts = builder.finish();
+        let context = Context::new(task, Rc::clone(&world.outbox) as Rc<RefCell<dyn Collector>>);
+        Ok(Self { context, parts, world, input, children })
+    }
+
+    /// Another task over the same committed state, as after a restart.
+    pub(crate) fn restarted(self, recipe: &Recipe) -> Self {
+        self.retyped(recipe)
+    }
+
+    /// The same with a node that takes other types.
+    pub(crate) fn retyped<K3, V3, K4, V4>(self, recipe: &Recipe) -> Chain<K3, V3, K4, V4>
+    where
+        K3: 'static,
+        V3: 'static,
+        K4: Send + 'static,
+        V4: Send + 'static,
+    {
+        self.world.state.borrow_mut().discard();
+        Chain::build_over(self.world, recipe).unwrap()
+    }
+
+    pub(crate) fn send(&mut self, record: Record<K, V>) {
+        self.try_send(record).unwrap();
+    }
+
+    pub(crate) fn try_send(&mut self, record: Record<K, V>) -> Result<(), OperatorError> {
+        self.context.stream_time = self.context.stream_time.max(record.timestamp);
+        let input = self.input.as_ref().expect("a node that takes these types");
+        input.borrow_mut().process(&mut self.context, record)
+    }
+
+    /// What the only child got since the last call.
+    pub(crate) fn received(&mut self) -> Vec<Record<K2, V2>> {
+        self.received_by(0)
+    }
+
+    pub(crate) fn received_by(&mut self, child: usize) -> Vec<Record<K2, V2>> {
+        std::mem::take(&mut *self.children[child].lock().unwrap())
+    }
+
+    /// Flushes the caches, as a commit does.
+    pub(crate) fn flush(&mut self) {
+        for cache in &self.parts.caches {
+            cache.borrow_mut().flush(&mut self.context).unwrap();
+        }
+    }
+
+    pub(crate) fn cached_bytes(&self) -> usize {
+        self.parts.caches.iter().map(|cache| cache.borrow().cached_bytes()).sum()
+    }
+
+    /// Commits what was written to the stores.
+    pub(crate) fn commit(&mut self) {
+        self.flush();
+        let mut state = self.world.state.borrow_mut();
+        let batch = state.pending_batch();
+        state.write(batch).unwrap();
+    }
+
+    /// Every pair of a store, uncommitted ones included.
+    pub(crate) fn stored(&self, store: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut pairs = Vec::new();
+        let state = self.world.state.borrow();
+        let mut each = |key: &[u8], value: &[u8]| {
+            pairs.push((key.to_vec(), value.to_vec()));
+            true
+        };
+        state.scan(World::index(store), Bound::Unbounded, Bound::Unbounded, &mut each).unwrap();
+        pairs
+    }
+
+    /// What went to a store's changelog since the last call.
+    pub(crate) fn logged(&mut self, store: usize) -> Vec<Logged> {
+        std::mem::take(&mut self.world.changelogs[store].borrow_mut().0)
+    }
+
+    /// Everything that left the task so far.
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.world.outbox.borrow().0.clone()
+    }
+}
+
+/// A sink under test.
+pub(crate) struct SinkChain<K, V>(Chain<K, V, (), ()>);
+
+impl<K: 'static, V: 'static> SinkChain<K, V> {
+    pub(crate) fn new(recipe: &Recipe, partitions: u32) -> Self {
+        Self(Chain::with(Setup { partitions, children: 0, ..Setup::default() }, recipe))
+    }
+
+    pub(crate) fn send(&mut self, record: Record<K, V>) -> Result<(), OperatorError> {
+        self.0.try_send(record)
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.0.sent()
+    }
+}
+
+/// A source under test.
+pub(crate) struct SourceChain<K, V>(Chain<(), (), K, V>);
+
+impl<K: Send + 'static, V: Send + 'static> SourceChain<K, V> {
+    pub(crate) fn new(recipe: &Recipe) -> Self {
+        Self(Chain::new(recipe))
+    }
+
+    pub(crate) fn feed(
+        &mut self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+    ) -> Result<(), OperatorError> {
+        let mut batch = BatchBuilder::default();
+        batch.push(Offset(0), timestamp, key, value, &Headers::new());
+        let batch = batch.finish(Offset(1));
+        let source: &Rc<RefCell<dyn SourceNode>> = &self.0.parts.sources[0].1;
+        source.borrow_mut().process(&mut self.0.context, batch.get(0).unwrap())
+    }
+
+    pub(crate) fn received(&mut self) -> Vec<Record<K, V>> {
+        self.0.received()
+    }
+}

@@ -1,0 +1,403 @@
+//! `count`, `reduce` and `aggregate` of a grouped stream in tumbling or hopping windows: a row per key and
+//! window.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cached::flush_at_commit;
+use super::{
+    BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe,
+};
+use crate::record::{Change, Headers, Record, Timestamp};
+use crate::state::rows::{Cause, Row};
+use crate::state::window_store::{HashedKey, WindowRows};
+use crate::windows::{TimeWindows, Windowed};
+use crate::wire::{Key, Nullable, NullableKey, Value};
+
+/// Takes `Record<K, V>`, hands on `Change<A>` by key and window.
+///
+/// Records with a null key are dropped and counted; null values reach `update` (Java's rule for windows,
+/// though not its documentation's). A window takes a record as long as its end is behind the node's stream
+/// time less the grace; each window of a record that is closed is counted as dropped, the others are updated
+/// in ascending order. Stream time is the largest timestamp this node has seen with a key. Rows are kept
+/// until a window starts `retention` later.
+pub fn recipe<K, V, A>(
+    store: StoreId,
+    windows: TimeWindows,
+    retention: Duration,
+    update: impl Fn(&K::Inner, Option<V::Inner>, Option<A>) -> Option<A> + Send + Sync + 'static,
+) -> Recipe
+where
+    K: NullableKey,
+    V: Nullable,
+    A: Value,
+{
+    let update = Arc::new(update);
+    // Rows that can still change must be there.
+    let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX).max(windows.retention_min_ms());
+    Recipe::new(move |builder| {
+        let (cache_bytes, sends_old) = (builder.cache_bytes(), builder.sends_old_values());
+        let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, cache_bytes, retention_ms))?;
+        rows.borrow_mut().keep_for(retention_ms);
+        rows.borrow_mut().want_old_values(sends_old);
+        let outputs = builder.outputs()?;
+        flush_at_commit(builder, &rows, &outputs);
+        Ok(BuiltNode::link::<K, V>(WindowAggregate::<K, A, _> {
+            node: Arc::clone(builder.name()),
+            windows,
+            update: Arc::clone(&update),
+            rows,
+            stream_time: builder.stream_time(),
+            outputs,
+        }))
+    })
+}
+
+/// The rows of a windowed table, for nodes that look them up.
+#[must_use]
+pub fn view<K: Key, A: Value>(store: StoreId, retention: Duration) -> TableViewRecipe<Windowed<K>, A> {
+    let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+    TableViewRecipe::new(move |builder| {
+        let cache_bytes = builder.cache_bytes();
+        let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, cache_bytes, retention_ms))?;
+        Ok(Box::new(WindowView { node: Arc::clone(builder.name()), rows }))
+    })
+}
+
+struct WindowView<K: Key, A: Value> {
+    node: Arc<str>,
+    rows: Rc<RefCell<WindowRows<K, A>>>,
+}
+
+impl<K: Key, A: Value> TableView<Windowed<K>, A> for WindowView<K, A> {
+    fn get(&mut self, key: &Windowed<K>) -> Result<Option<Row<A>>, OperatorError> {
+        let mut rows = self.rows.borrow_mut();
+        let hashed = rows.hashed(&key.key);
+        rows.get(hashed, key.window).map_err(|error| OperatorError::rows(&self.node, error))
+    }
+}
+
+struct WindowAggregate<K: NullableKey, A: Value, F> {
+    node: Arc<str>,
+    windows: TimeWindows,
+    update: Arc<F>,
+    rows: Rc<RefCell<WindowRows<K::Inner, A>>>,
+    stream_time: Rc<Cell<Timestamp>>,
+    outputs: Outputs<Windowed<K::Inner>, Change<A>>,
+}
+
+impl<K, V, A, F> Next<K, V> for WindowAggregate<K, A, F>
+where
+    K: NullableKey,
+    V: Nullable,
+    A: Value,
+    F: Fn(&K::Inner, Option<V::Inner>, Option<A>) -> Option<A>,
+{
+    #[inline]
+    fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        let Some(key) = key.into_option() else {
+            context.drop_record(&self.node, DropReason::NullKey);
+            return Ok(());
+        };
+        let stream_time = self.stream_time.get().max(timestamp);
+        self.stream_time.set(stream_time);
+        let closed_until = stream_time.0.saturating_sub(self.windows.grace_ms);
+        let mut value = value.into_option();
+        let hashed = self.rows.borrow().hashed(&key);
+        let mut windows = self.windows.windows_for(timestamp).peekable();
+        while let Some(window) = windows.next() {
+            if window.end.0 <= closed_until {
+                context.drop_record(&self.node, DropReason::Late);
+                continue;
+            }
+            // Only a record in several windows is cloned.
+            let value = if windows.peek().is_some() { value.clone() } else { value.take() };
+            self.update(context, Windowed { key: hashed, window }, value, timestamp, &headers)?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
+    #[inline]
+    fn update<V>(
+        &self,
+        context: &mut Context,
+        Windowed { key: hashed, window }: Windowed<HashedKey<'_, K::Inner>>,
+        value: Option<V>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), OperatorError>
+    where
+        F: Fn(&K::Inner, Option<V>, Option<A>) -> Option<A>,
+    {
+        let key = hashed.key();
+        let changed = self.rows.borrow_mut().update(hashed, window, Cause { timestamp, headers }, |row| match row {
+            Some((aggregate, time)) => ((self.update)(key, value, Some(aggregate)), time.max(timestamp)),
+            None => ((self.update)(key, value, None), timestamp),
+        });
+        match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
+            Some(changed) => self.outputs.forward(
+                context,
+                Record {
+                    key: Windowed { key: key.clone(), window },
+                    value: changed.change,
+                    timestamp: changed.timestamp,
+                    headers: headers.clone(),
+                },
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::operators::testing::{Chain, Setup, Word, at};
+    use crate::operators::{DropReason, Recipe, StoreId, stream_table_join};
+    use crate::record::{Change, Headers, Record, Timestamp};
+    use crate::state::rows::Cause;
+    use crate::state::window_store::WindowRows;
+    use crate::state::{Memory, StateBackend, StoreAccess, StoreIndex, TaskState};
+    use crate::windows::{Hopping, TimeWindows, Tumbling, Window, Windowed};
+
+    type Windows = Chain<Option<Word>, Option<Word>, Windowed<Word>, Change<Word>>;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// Concatenates values, null as `~`; `X` deletes.
+    fn concatenated(windows: TimeWindows, retention: Duration) -> Recipe {
+        super::recipe::<Option<Word>, Option<Word>, Word>(StoreId(0), windows, retention, |_, value, all| {
+            let value = value.map_or_else(|| "~".to_owned(), |value| value.0);
+            (value != "X").then(|| Word(all.map_or_else(String::new, |all| all.0) + &value))
+        })
+    }
+
+    fn chain(windows: TimeWindows, cache_bytes: usize, old_values: bool) -> Windows {
+        let recipe = concatenated(windows, Duration::ZERO);
+        Chain::with(Setup { cache_bytes, old_values, ..Setup::default() }, &recipe)
+    }
+
+    fn input(timestamp: i64, value: &str) -> Record<Option<Word>, Option<Word>> {
+        at(timestamp, Some("k".into()), Some(value.into()))
+    }
+
+    /// Start and end of the window, the change's time, old and new.
+    type Seen = (i64, i64, i64, Option<String>, Option<String>);
+
+    fn seen(chain: &mut Windows) -> Vec<Seen> {
+        let received = chain.received().into_iter();
+        received
+            .map(|Record { key, value, timestamp, .. }| {
+                let text = |word: Option<Word>| word.map(|word| word.0);
+                (key.window.start.0, key.window.end.0, timestamp.0, text(value.old), text(value.new))
+            })
+            .collect()
+    }
+
+    fn row(start: i64, end: i64, timestamp: i64, new: &str) -> Seen {
+        (start, end, timestamp, None, Some(new.to_owned()))
+    }
+
+    #[test]
+    fn tumbling_windows_hold_their_start_and_not_their_end() {
+        for cache_bytes in [0, 1 << 20] {
+            let mut chain = chain(Tumbling::of(ms(10)).grace(ms(100)), cache_bytes, false);
+            for (timestamp, value) in [(0, "a"), (9, "b"), (10, "c"), (19, "d"), (5, "e")] {
+                chain.send(input(timestamp, value));
+            }
+            chain.flush();
+            let all = seen(&mut chain);
+            let last: Vec<_> = if cache_bytes == 0 {
+                assert_eq!(all.len(), 5);
+                all[3..].to_vec()
+            } else {
+                all.into_iter().rev().collect()
+            };
+            assert_eq!(last, [row(10, 20, 19, "cd"), row(0, 10, 9, "abe")], "times are the largest of the row's");
+        }
+    }
+
+    #[test]
+    fn a_window_closes_when_stream_time_is_its_end_plus_grace() {
+        for (stream_time, late) in [(10, 0), (14, 0), (15, 1), (16, 1)] {
+            let mut chain = chain(Tumbling::of(ms(10)).grace(ms(5)), 0, false);
+            chain.send(input(3, "a"));
+            chain.send(input(stream_time, "b"));
+            chain.received();
+            chain.send(input(9, "c"));
+            let expected = if late == 0 { vec![row(0, 10, 9, "ac")] } else { vec![] };
+            assert_eq!(seen(&mut chain), expected, "stream time {stream_time}");
+            assert_eq!(chain.context.dropped(DropReason::Late), late, "stream time {stream_time}");
+        }
+    }
+
+    #[test]
+    fn a_hopping_record_that_is_late_for_some_windows_still_updates_the_others() {
+        let mut chain = chain(Hopping::of(ms(10)).advance_by(ms(4)).grace(ms(2)), 0, false);
+        chain.send(input(9, "a"));
+        assert_eq!(seen(&mut chain), [row(0, 10, 9, "a"), row(4, 14, 9, "a"), row(8, 18, 9, "a")]);
+        chain.send(input(16, "b"));
+        assert_eq!(seen(&mut chain), [row(8, 18, 16, "ab"), row(12, 22, 16, "b"), row(16, 26, 16, "b")]);
+        chain.send(input(9, "c"));
+        assert_eq!(seen(&mut chain), [row(8, 18, 16, "abc")], "[0,10) and [4,14) are closed at 16 - 2");
+        assert_eq!(chain.context.dropped(DropReason::Late), 2, "counted per window");
+    }
+
+    #[test]
+    fn null_values_count_and_null_keys_do_not_even_move_stream_time() {
+        let mut chain = chain(Tumbling::of(ms(10)).no_grace(), 0, false);
+        chain.send(at(1, Some("k".into()), None));
+        chain.send(at(1_000, None, Some("lost".into())));
+        chain.send(input(2, "a"));
+        assert_eq!(seen(&mut chain), [row(0, 10, 1, "~"), row(0, 10, 2, "~a")]);
+        assert_eq!(chain.context.dropped(DropReason::NullKey), 1);
+        assert_eq!(chain.context.dropped(DropReason::Late), 0);
+    }
+
+    #[test]
+    fn a_deleted_row_forwards_a_tombstone_and_begins_anew() {
+        let mut chain = chain(Tumbling::of(ms(10)).no_grace(), 0, true);
+        for (timestamp, value) in [(5, "a"), (4, "X"), (3, "b")] {
+            chain.send(input(timestamp, value));
+        }
+        let text = |text: &str| Some(text.to_owned());
+        let expected = [(0, 10, 5, None, text("a")), (0, 10, 5, text("a"), None), (0, 10, 3, None, text("b"))];
+        assert_eq!(seen(&mut chain), expected);
+    }
+
+    #[test]
+    fn with_a_cache_each_window_is_written_logged_and_forwarded_once_per_flush() {
+        let mut chain = chain(Tumbling::of(ms(10)).grace(ms(50)), 1 << 20, true);
+        for (timestamp, value) in [(12, "a"), (5, "b"), (13, "c")] {
+            chain.send(input(timestamp, value));
+        }
+        chain.send(input(25, "d"));
+        chain.send(input(26, "X"));
+        chain.flush();
+        assert_eq!(seen(&mut chain), [row(10, 20, 13, "ac"), row(0, 10, 5, "b")], "the third came and went");
+        let key = |start: i64| [&b"k"[..], &start.to_be_bytes(), &[0; 4]].concat();
+        let logged = [(key(10), Some(b"ac".to_vec()), 13), (key(0), Some(b"b".to_vec()), 5)];
+        assert_eq!(chain.logged(0), logged, "Java's key, the plain value, the row's time");
+        let stored = |start: i64, time: i64, value: &[u8]| {
+            ([&(start ^ i64::MIN).to_be_bytes()[..], b"k"].concat(), [&time.to_be_bytes(), value].concat())
+        };
+        assert_eq!(chain.stored(0), [stored(0, 5, b"b"), stored(10, 13, b"ac")]);
+
+        chain.send(input(14, "e"));
+        chain.flush();
+        let expected = (10, 20, 14, Some("ac".to_owned()), Some("ace".to_owned()));
+        assert_eq!(seen(&mut chain), [expected]);
+    }
+
+    #[test]
+    fn rows_whose_time_is_over_are_deleted_but_not_from_the_changelog() {
+        for cache_bytes in [0, 1 << 20] {
+            let recipe = concatenated(Tumbling::of(ms(10)).no_grace(), ms(40));
+            let mut chain: Windows = Chain::with(Setup { cache_bytes, ..Setup::default() }, &recipe);
+            for (timestamp, starts) in
+                [(0, vec![0]), (10, vec![0, 10]), (39, vec![0, 10, 30]), (49, vec![10, 30, 40]), (95, vec![90])]
+            {
+                chain.send(input(timestamp, "v"));
+                chain.commit();
+                let stored = chain.stored(0);
+                let found: Vec<_> = stored
+                    .iter()
+                    .map(|(key, _)| crate::state::window_key::split(key).expect("a window's key").0.0)
+                    .collect();
+                assert_eq!(found, starts, "at {timestamp}");
+            }
+            assert!(chain.logged(0).iter().all(|(_, value, _)| value.is_some()), "no deletion is logged");
+        }
+    }
+
+    #[test]
+    fn rows_that_can_still_change_are_kept_whatever_the_retention() {
+        let recipe = concatenated(Tumbling::of(ms(10)).grace(ms(100)), ms(1));
+        let mut chain: Windows = Chain::with(Setup::default(), &recipe);
+        chain.send(input(5, "a"));
+        chain.send(input(109, "b"));
+        chain.received();
+        chain.send(input(6, "c"));
+        assert_eq!(seen(&mut chain), [row(0, 10, 6, "ac")]);
+    }
+
+    #[test]
+    fn the_nodes_own_stream_time_is_kept_for_it() {
+        let mut chain = chain(Tumbling::of(ms(10)).no_grace(), 0, false);
+        let (name, time) = (&chain.parts.stream_times[0].0, std::rc::Rc::clone(&chain.parts.stream_times[0].1));
+        assert_eq!((&**name, time.get()), ("NODE", Timestamp::UNKNOWN));
+        time.set(Timestamp(50));
+        chain.send(input(5, "late"));
+        assert_eq!((seen(&mut chain), chain.context.dropped(DropReason::Late)), (vec![], 1));
+        chain.send(input(60, "a"));
+        assert_eq!(time.get(), Timestamp(60));
+    }
+
+    #[test]
+    fn a_look_up_by_a_key_that_does_not_know_its_windows_end_leaves_the_rows_as_they_are() {
+        let windows = Tumbling::of(ms(10)).no_grace();
+        for cache_bytes in [0, 1 << 20] {
+            let join = stream_table_join::recipe::<Windowed<Word>, Word, Word, String>(
+                super::view(StoreId(0), ms(1)),
+                true,
+                |_, row| Some(row.map_or_else(|| "-".to_owned(), |row: Word| row.0)),
+            );
+            let setup = Setup { cache_bytes, ..Setup::default() };
+            let (mut joined, aggregate) = Chain::<Windowed<Word>, Word, Windowed<Word>, String>::with_neighbour::<
+                Option<Word>,
+                Option<Word>,
+            >(setup, &join, &concatenated(windows, Duration::ZERO));
+            let read = Windowed { key: "k".into(), window: Window { start: Timestamp(10), end: Timestamp(i64::MAX) } };
+            joined.send(at(1, read.clone(), "x".into()));
+            aggregate.borrow_mut().process(&mut joined.context, input(15, "a")).unwrap();
+            joined.send(at(1, read.clone(), "x".into()));
+            joined.commit();
+            joined.send(at(1, read, "x".into()));
+            let values: Vec<_> = joined.received().into_iter().map(|record| record.value).collect();
+            assert_eq!(values, ["-", "a", "a"], "cache: {cache_bytes}");
+        }
+        let mut rows = rows_of(1 << 20);
+        let read = Window { start: Timestamp(10), end: Timestamp(i64::MAX) };
+        let key = Word::from("k");
+        let hashed = rows.hashed(&key);
+        assert_eq!(rows.get(hashed, read).unwrap(), None);
+        let cause = Cause { timestamp: Timestamp(15), headers: &Headers::new() };
+        let window = Window { start: Timestamp(10), end: Timestamp(20) };
+        rows.update(hashed, window, cause, |_| (Some("a".into()), Timestamp(15))).unwrap();
+        let mut changes = Vec::new();
+        rows.flush(10, Some(&mut changes)).unwrap();
+        assert_eq!(changes[0].key.window, window);
+    }
+
+    /// Rows over an empty store.
+    fn rows_of(cache_bytes: usize) -> WindowRows<Word, Word> {
+        let store = Memory.open(std::path::Path::new("unused"), &["store".to_owned()]).unwrap();
+        let state = std::rc::Rc::new(std::cell::RefCell::new(TaskState::new(store)));
+        WindowRows::new(StoreAccess::new("store".into(), StoreIndex(1), state, None), cache_bytes, 100)
+    }
+
+    #[test]
+    fn windows_of_one_key_and_keys_of_one_window_are_kept_apart() {
+        let mut chain = chain(Tumbling::of(ms(10)).grace(ms(1_000)), 1 << 20, false);
+        for key in ["a", "b", "aa"] {
+            for timestamp in (0..500).step_by(10) {
+                chain.send(at(timestamp, Some(key.into()), Some(Word(format!("{key}{timestamp}")))));
+            }
+        }
+        chain.flush();
+        let received = chain.received();
+        assert_eq!(received.len(), 150);
+        for record in received {
+            let Windowed { key, window: Window { start, .. } } = record.key;
+            assert_eq!(record.value.new, Some(Word(format!("{}{start}", key.0, start = start.0))));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What nearly every program imports: `use millstream::prelude::*`.
+
+pub use crate::dsl::{
+    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TimeWindowedKStream,
+};
+pub use crate::log::Embedded;
+pub use crate::record::{Headers, Record, Timestamp};
+pub use crate::runtime::{App, AppError, AppState};
+pub use crate::state::{KeyValueStore, WindowStore};
+pub use crate::topic::Topic;
+pub use crate::topology::{Topology, TopologyError};
+pub use crate::windows::{Hopping, Tumbling, Windowed};
+pub use crate::wire::{Key, Value};

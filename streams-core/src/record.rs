@@ -1,0 +1,223 @@
+//! A record and the numbers that place it: topic partition, offset, timestamp, headers.
+//!
+//! Each number has a type of its own, so that an offset is never passed for a timestamp.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// Event or wall-clock time: milliseconds since the Unix epoch, as Kafka counts it.
+///
+/// ```
+/// use streams_core::record::Timestamp;
+/// assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00Z");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// "Not known yet": what Kafka Streams uses before the first record was seen.
+    pub const UNKNOWN: Self = Self(-1);
+
+    /// The same moment as a chrono time, if chrono's range holds it.
+    #[must_use]
+    pub fn to_datetime(self) -> Option<chrono::DateTime<chrono::Utc>> {
+        chrono::DateTime::from_timestamp_millis(self.0)
+    }
+}
+
+impl From<chrono::DateTime<chrono::Utc>> for Timestamp {
+    fn from(time: chrono::DateTime<chrono::Utc>) -> Self {
+        Self(time.timestamp_millis())
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_datetime() {
+            Some(time) => f.write_str(&time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
+            None => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+/// A record's position in its partition. The first record of a partition has offset 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Offset(pub i64);
+
+impl Offset {
+    /// The position right after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A partition's number within its topic, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Partition(pub i32);
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One partition of one topic; prints as `topic-3`, as Kafka's tools print it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic's name.
+    pub topic: Arc<str>,
+    /// The partition's number.
+    pub partition: Partition,
+}
+
+impl TopicPartition {
+    /// Partition `partition` of `topic`.
+    #[must_use]
+    pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
+        Self { topic: topic.into(), partition: Partition(partition) }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// One header of a record. A header's value may be null, as in Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The header's name; names may repeat.
+    pub name: String,
+    /// The header's value.
+    pub value: Option<Bytes>,
+}
+
+/// A record's headers, in order. Empty headers cost nothing to create, move or clone.
+///
+/// ```
+/// use streams_core::record::Headers;
+/// let mut headers = Headers::new();
+/// headers.push("trace", "abc");
+/// assert_eq!(headers.get("trace"), Some(&b"abc"[..]));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Headers(Option<Arc<Vec<Header>>>);
+
+impl Headers {
+    /// No headers.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Adds a header behind the others.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<Bytes>) {
+        self.push_header(Header { name: name.into(), value: Some(value.into()) });
+    }
+
+    /// Adds a header, possibly with a null value, behind the others.
+    pub fn push_header(&mut self, header: Header) {
+        Arc::make_mut(self.0.get_or_insert_default()).push(header);
+    }
+
+    /// The value of the last header of that name; `None` if there is none or its value is null.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().rev().find(|header| header.name == name)?.value.as_deref()
+    }
+
+    /// The headers in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Header> {
+        self.0.as_deref().map_or(&[][..], Vec::as_slice).iter()
+    }
+
+    /// How many headers there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |headers| headers.len())
+    }
+
+    /// Whether there are no headers.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'a> IntoIterator for &'a Headers {
+    type Item = &'a Header;
+    type IntoIter = std::slice::Iter<'a, Header>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromIterator<Header> for Headers {
+    fn from_iter<I: IntoIterator<Item = Header>>(headers: I) -> Self {
+        let headers: Vec<_> = headers.into_iter().collect();
+        Self((!headers.is_empty()).then(|| Arc::new(headers)))
+    }
+}
+
+/// A typed record on its way through a topology.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record<K, V> {
+    /// The key; decides the partition.
+    pub key: K,
+    /// The value.
+    pub value: V,
+    /// Event time.
+    pub timestamp: Timestamp,
+    /// Headers, handed on from the input record.
+    pub headers: Headers,
+}
+
+impl<K, V> Record<K, V> {
+    /// A record without headers.
+    #[must_use]
+    pub const fn new(key: K, value: V, timestamp: Timestamp) -> Self {
+        Self { key, value, timestamp, headers: Headers::new() }
+    }
+
+    /// The same record with another key and value.
+    #[must_use]
+    pub fn with<K2, V2>(self, key: K2, value: V2) -> Record<K2, V2> {
+        Record { key, value, timestamp: self.timestamp, headers: self.headers }
+    }
+}
+
+/// A table row's update: what the row was and what it is now; `None` is "no row".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change<V> {
+    /// The row before, if anything downstream asked for old values.
+    pub old: Option<V>,
+    /// The row now; `None` deletes it.
+    pub new: Option<V>,
+}
+
+/// One task: one partition of one sub-topology. Prints as `0_3`, as Kafka Streams prints it, which
+/// is also the name of the task's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    /// The sub-topology's number.
+    pub subtopology: u32,
+    /// The partition's number.
+    pub partition: Partition,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.subtopology, self.partition)
+    }
+}

@@ -1,0 +1,521 @@
+//! An application: a topology that runs.
+//!
+//! [`App`] is what is to run and how; [`Running`] is a handle to one that does. Threads only pump: one for
+//! the control, one per worker.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures::Stream;
+use futures::executor::block_on;
+use tokio::sync::watch;
+
+use std::collections::BTreeMap;
+
+use super::control::{Control, Parts, Status, Step};
+use super::lifecycle::AppState;
+use super::metrics::TaskMetrics;
+use super::settings::Guarantee;
+use super::worker::{Report, Turn, Worker, WorkerSeed, panic_message};
+use super::{AppError, Settings};
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::StreamsConfig;
+use crate::log::{Admin, Doorbell, Isolation, Log};
+use crate::record::TaskId;
+use crate::state::{Memory, StateBackend};
+use crate::topic::{NAME_LENGTH_MAX, check_name};
+use crate::topology::Topology;
+
+/// A commit interval for exactly-once that nobody chose: results are visible only after a commit.
+const EXACTLY_ONCE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often [`App::run_until_idle`] looks whether it is done.
+const IDLE_CHECK_INTERVAL: Duration = Duration::from_millis(25);
+
+type Listener = Box<dyn Fn(AppState, AppState) + Send>;
+
+/// A topology and how to run it.
+///
+/// The application's id names its group, its internal topics and its state folder: instances with the same
+/// id share the work.
+pub struct App {
+    id: String,
+    topology: Topology,
+    settings: Settings,
+    commit_interval_chosen: bool,
+    backend: Arc<dyn StateBackend>,
+    clock: SharedClock,
+    listeners: Vec<Listener>,
+}
+
+impl App {
+    /// An application with Kafka Streams' default settings, state in memory.
+    #[must_use]
+    pub fn new(id: impl Into<String>, topology: Topology) -> Self {
+        Self {
+            id: id.into(),
+            topology,
+            settings: Settings::default(),
+            commit_interval_chosen: false,
+            backend: Arc::new(Memory),
+            clock: SystemClock::shared(),
+            listeners: Vec::new(),
+        }
+    }
+
+    /// An application as its configuration says.
+    ///
+    /// ```
+    /// use streams_core::config::Layers;
+    /// use streams_core::dsl::StreamsBuilder;
+    /// use streams_core::runtime::App;
+    /// # use streams_core::topic::Topic;
+    /// # const IN: Topic<String, String> = Topic::new("in");
+    /// # const OUT: Topic<String, String> = Topic::new("out");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(IN).to(OUT);
+    /// let config = Layers::new().set("application.id", "shop").set("num.stream.threads", "2").read()?;
+    /// let app = App::configured(&config, builder.build()?);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn configured(config: &StreamsConfig, topology: Topology) -> Self {
+        Self::new(config.application_id.as_str(), topology).settings(config.into())
+    }
+
+    /// Replaces all settings.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self.commit_interval_chosen = true;
+        self
+    }
+
+    /// How many worker threads run its tasks (`num.stream.threads`).
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.workers = workers;
+        self
+    }
+
+    /// Commits input positions, state and output as one. Commits every 100 ms unless
+    /// [`App::commit_interval`] says otherwise.
+    #[must_use]
+    pub fn exactly_once(mut self) -> Self {
+        self.settings.guarantee = Guarantee::ExactlyOnce;
+        self
+    }
+
+    /// How often work is committed (`commit.interval.ms`).
+    #[must_use]
+    pub fn commit_interval(mut self, interval: Duration) -> Self {
+        self.settings.commit_interval = interval;
+        self.commit_interval_chosen = true;
+        self
+    }
+
+    /// How many bytes of updates may be held back between commits (`statestore.cache.max.bytes`); 0
+    /// forwards each update at once.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.settings.cache_bytes = bytes;
+        self
+    }
+
+    /// Where persistent state is kept (`state.dir`).
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.settings.state_dir = folder.into();
+        self
+    }
+
+    /// What state is kept in, for instance RocksDB. In memory, it is restored from changelogs at every start.
+    #[must_use]
+    pub fn state_in(mut self, backend: impl StateBackend) -> Self {
+        self.backend = Arc::new(backend);
+        self
+    }
+
+    /// The clock to go by.
+    #[must_use]
+    pub fn clock(mut self, clock: SharedClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Calls `listener` with the old and the new state at each change, on the application's own thread.
+    #[must_use]
+    pub fn on_state_change(mut self, listener: impl Fn(AppState, AppState) + Send + 'static) -> Self {
+        self.listeners.push(Box::new(listener));
+        self
+    }
+
+    /// What the application consists of.
+    #[must_use]
+    pub const fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    pub(crate) fn into_parts(mut self, log: Arc<dyn Log>) -> Result<(Parts, Vec<Listener>), AppError> {
+        check_name(self.id.as_bytes(), NAME_LENGTH_MAX)
+            .map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
+        if !self.commit_interval_chosen && self.settings.guarantee == Guarantee::ExactlyOnce {
+            self.settings.commit_interval = EXACTLY_ONCE_COMMIT_INTERVAL;
+        }
+        self.settings.check()?;
+        let parts = Parts {
+            application_id: self.id.into(),
+            topology: Arc::new(self.topology),
+            settings: Arc::new(self.settings),
+            log,
+            backend: self.backend,
+            clock: self.clock,
+        };
+        Ok((parts, self.listeners))
+    }
+
+    /// Starts the application on a log and returns at once.
+    ///
+    /// # Errors
+    /// When a setting makes no sense or the state folder cannot be used. What goes wrong later ends the
+    /// application: see [`Running::wait`].
+    pub fn start(self, log: impl Log) -> Result<Running, AppError> {
+        self.start_on(Arc::new(log))
+    }
+
+    fn start_on(self, log: Arc<dyn Log>) -> Result<Running, AppError> {
+        let (parts, listeners) = self.into_parts(log)?;
+        let status = Status::new();
+        let id = Arc::clone(&parts.application_id);
+        let control = Control::new(parts, Arc::clone(&status))?;
+        notify(&status, listeners);
+        let thread = {
+            let (name, status) = (format!("{id}-control"), Arc::clone(&status));
+            std::thread::Builder::new()
+                .name(name.clone())
+                .spawn(move || pump_control(control, &status, &id))
+                .map_err(|error| AppError::Panic { thread: name, message: error.to_string() })?
+        };
+        Ok(Running { handle: Handle(status), thread: Some(thread) })
+    }
+
+    /// Processes everything that is in the input topics, then stops: a batch job. Records that arrive
+    /// meanwhile are processed too, so somebody who keeps writing keeps it running.
+    ///
+    /// # Errors
+    /// As [`App::start`] and [`Running::wait`].
+    pub fn run_until_idle(mut self, log: impl Log) -> Result<(), AppError> {
+        // Idle is when all is committed; short intervals show that soon.
+        self.settings.commit_interval = self.settings.commit_interval.min(EXACTLY_ONCE_COMMIT_INTERVAL);
+        self.commit_interval_chosen = true;
+        let log: Arc<dyn Log> = Arc::new(log);
+        let doorbell = Doorbell::new();
+        let admin = log.admin(doorbell.clone()).map_err(|error| AppError::log("creating an admin client", error))?;
+        let running = self.start_on(log)?;
+        running.wait_until_running()?;
+        while !running.state().is_final() && !running.is_idle(&*admin) {
+            doorbell.wait(IDLE_CHECK_INTERVAL);
+        }
+        running.close()
+    }
+
+    /// Runs the application until Ctrl-C, SIGTERM or an error, and stops it in good order. A second
+    /// Ctrl-C ends the process at once; what was not committed is done again at the next start.
+    ///
+    /// # Errors
+    /// As [`App::start`] and [`Running::wait`].
+    pub fn run(self, log: impl Log) -> Result<(), AppError> {
+        let running = self.start(log)?;
+        running.stop_on_signals()?;
+        running.wait()
+    }
+}
+
+/// Calls the listeners on a thread of their own, so that a slow one holds nothing up.
+fn notify(status: &Arc<Status>, listeners: Vec<Listener>) {
+    if listeners.is_empty() {
+        return;
+    }
+    let mut states = status.state.subscribe();
+    let _ = std::thread::Builder::new().name("state-listeners".to_owned()).spawn(move || {
+        let mut from = AppState::Created;
+        loop {
+            let to = *states.borrow_and_update();
+            if to != from {
+                listeners.iter().for_each(|listener| listener(from, to));
+                from = to;
+            }
+            if to.is_final() || block_on(states.changed()).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn pump_control(mut control: Control, status: &Status, id: &str) {
+    let mut threads = Vec::new();
+    loop {
+        if status.killed.load(Ordering::Relaxed) {
+            control.die();
+            break;
+        }
+        let step = catch_unwind(AssertUnwindSafe(|| control.step()));
+        match step {
+            Ok(Step::Busy) => {}
+            Ok(Step::Idle(wait)) => {
+                status.doorbell.wait(wait);
+            }
+            Ok(Step::Spawn(seeds)) => threads.extend(seeds.into_iter().map(|seed| spawn_worker(seed, id))),
+            Ok(Step::Finished) => break,
+            Err(panic) => {
+                control.fail(AppError::Panic { thread: format!("{id}-control"), message: panic_message(&*panic) })
+            }
+        }
+    }
+    for thread in threads.into_iter().flatten() {
+        let _ = thread.join();
+    }
+}
+
+fn spawn_worker(seed: WorkerSeed, id: &str) -> Option<JoinHandle<()>> {
+    let name = format!("{id}-worker-{}", seed.number);
+    let (number, reports, doorbell) = (seed.number, seed.reports.clone(), seed.control_doorbell.clone());
+    let ended = move |error: Option<AppError>| {
+        if let Some(error) = error {
+            let _ = reports.send(Report::Failed { worker: number, error });
+            let _ = reports.send(Report::Stopped { worker: number });
+        }
+        doorbell.ring();
+    };
+    let not_spawned = ended.clone();
+    let thread_name = name.clone();
+    let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
+        let outcome = catch_unwind(AssertUnwindSafe(|| pump_worker(seed)));
+        ended(match outcome {
+            Ok(result) => result.err(),
+            Err(panic) => Some(AppError::Panic { thread: thread_name, message: panic_message(&*panic) }),
+        });
+    });
+    match spawned {
+        Ok(thread) => Some(thread),
+        Err(error) => {
+            not_spawned(Some(AppError::Panic { thread: name, message: error.to_string() }));
+            None
+        }
+    }
+}
+
+fn pump_worker(seed: WorkerSeed) -> Result<(), AppError> {
+    let mut worker = Worker::new(seed)?;
+    loop {
+        if worker.is_killed() {
+            return Ok(());
+        }
+        match worker.run_once() {
+            Turn::Busy => {}
+            Turn::Idle(wait) => worker.wait(wait),
+            Turn::Finished => return Ok(()),
+        }
+    }
+}
+
+/// A handle to a running application: cheap to clone, from any thread or task.
+#[derive(Clone)]
+pub struct Handle(Arc<Status>);
+
+impl Handle {
+    /// What the application is doing.
+    #[must_use]
+    pub fn state(&self) -> AppState {
+        *self.0.state.borrow()
+    }
+
+    /// The states from now on, the current one first. States that follow each other faster than they are
+    /// taken may be merged; the last one is always delivered, and ends the stream when it is final.
+    pub fn states(&self) -> impl Stream<Item = AppState> + Send + Unpin + use<> {
+        let mut receiver = self.0.state.subscribe();
+        let current = *receiver.borrow_and_update();
+        Box::pin(futures::stream::unfold((receiver, Some(current)), next_state))
+    }
+
+    /// Asks the application to stop; returns at once.
+    pub fn stop(&self) {
+        self.0.stop.store(true, Ordering::SeqCst);
+        self.0.doorbell.ring();
+    }
+
+    /// Stops processing records until [`Handle::resume`]; stays in the group and keeps its tasks.
+    pub fn pause(&self) {
+        self.0.paused.store(true, Ordering::SeqCst);
+    }
+
+    /// Goes on after [`Handle::pause`].
+    pub fn resume(&self) {
+        self.0.paused.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether it is paused.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.0.paused.load(Ordering::SeqCst)
+    }
+
+    /// Counters by task, at most about 100 ms old.
+    #[must_use]
+    pub fn tasks(&self) -> BTreeMap<TaskId, TaskMetrics> {
+        self.0.metrics.snapshot()
+    }
+
+    /// The tasks this instance has now, with the worker that runs each.
+    #[must_use]
+    pub fn assignment(&self) -> BTreeMap<TaskId, usize> {
+        self.0.owners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The error that ended the application, if one did.
+    #[must_use]
+    pub fn error(&self) -> Option<AppError> {
+        self.0.error()
+    }
+
+    /// Waits until the application is in one of the states that `wanted` names, or has ended.
+    pub async fn until(&self, wanted: impl Fn(AppState) -> bool + Send) -> AppState {
+        let mut receiver = self.0.state.subscribe();
+        receiver.wait_for(|state| wanted(*state) || state.is_final()).await.map_or(AppState::Error, |state| *state)
+    }
+
+    /// Waits until the application has ended.
+    ///
+    /// # Errors
+    /// What ended it, if it was not asked to stop.
+    pub async fn ended(&self) -> Result<(), AppError> {
+        self.until(AppState::is_final).await;
+        self.error().map_or(Ok(()), Err)
+    }
+}
+
+type StatesLeft = (watch::Receiver<AppState>, Option<AppState>);
+
+async fn next_state((mut receiver, first): StatesLeft) -> Option<(AppState, StatesLeft)> {
+    if let Some(state) = first {
+        return Some((state, (receiver, None)));
+    }
+    if receiver.borrow().is_final() && !receiver.has_changed().unwrap_or(false) {
+        return None;
+    }
+    receiver.changed().await.ok()?;
+    let state = *receiver.borrow_and_update();
+    Some((state, (receiver, None)))
+}
+
+/// A running application. Dropping it stops the application and waits for it.
+pub struct Running {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// A handle to watch and steer it from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Waits until the application has ended; blocks.
+    ///
+    /// # Errors
+    /// What ended it, if it was not asked to stop.
+    pub fn wait(mut self) -> Result<(), AppError> {
+        self.join();
+        self.handle.error().map_or(Ok(()), Err)
+    }
+
+    /// Stops the application in good order and waits for it; blocks.
+    ///
+    /// # Errors
+    /// As [`Running::wait`].
+    pub fn close(self) -> Result<(), AppError> {
+        self.handle.stop();
+        self.wait()
+    }
+
+    /// Ends the application at once, as a crash would: nothing is committed, the group hears nothing. For
+    /// demonstrations and tests; the state folder is free again when this returns.
+    pub fn kill(mut self) {
+        self.handle.0.killed.store(true, Ordering::SeqCst);
+        self.handle.0.doorbell.ring();
+        self.join();
+    }
+
+    /// Waits until all tasks are running; blocks.
+    ///
+    /// # Errors
+    /// What ended the application before it got there.
+    pub fn wait_until_running(&self) -> Result<(), AppError> {
+        match block_on(self.handle.until(|state| state == AppState::Running)) {
+            AppState::Running => Ok(()),
+            _ => self.handle.error().map_or(Ok(()), Err),
+        }
+    }
+
+    /// Stops the application at the first Ctrl-C or SIGTERM; the second ends the process at once.
+    ///
+    /// # Errors
+    /// When the process has other handlers for these signals already.
+    pub fn stop_on_signals(&self) -> Result<(), AppError> {
+        let handle = self.handle();
+        let asked = Mutex::new(false);
+        ctrlc::set_handler(move || {
+            if std::mem::replace(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner), true) {
+                std::process::exit(130);
+            }
+            handle.stop();
+        })
+        .map_err(|error| AppError::Setting { setting: "signal handlers".to_owned(), reason: error.to_string() })
+    }
+
+    /// Whether everything written so far is processed and committed. The counters are read first: a task
+    /// that had nothing uncommitted at its inputs' ends has written all it ever will, so the ends asked
+    /// for afterwards are final.
+    fn is_idle(&self, admin: &dyn Admin) -> bool {
+        let tasks = self.handle.tasks();
+        if tasks.len() < self.handle.assignment().len()
+            || tasks.values().any(|task| task.uncommitted > 0 || task.phase != "running")
+        {
+            return false;
+        }
+        let positions = tasks.values().flat_map(|task| &task.positions).collect::<Vec<_>>();
+        let partitions = positions.iter().map(|(partition, _)| (*partition).clone()).collect();
+        match admin.end_offsets(partitions, Isolation::ReadUncommitted).wait() {
+            Some(Ok(ends)) => positions.iter().zip(ends).all(|((_, position), end)| **position >= end),
+            _ => false,
+        }
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            let error = AppError::Panic { thread: "control".to_owned(), message: "see the log".to_owned() };
+            self.handle.0.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+}
+
+impl std::ops::Deref for Running {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.stop();
+        self.join();
+    }
+}

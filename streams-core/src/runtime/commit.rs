@@ -1,0 +1,203 @@
+//! Committing: at-least-once and exactly-once, readable side by side.
+//!
+//! Both begin at a record boundary and end with input positions and local state that belong together.
+//!
+//! | step | at-least-once (F7) | exactly-once (F2) |
+//! |---|---|---|
+//! | 1 | flush caches in topological order | the same |
+//! | 2 | wait until everything sent is acknowledged | the same |
+//! | 3 | write state, changelog offsets, stream times in one batch | positions into the transaction |
+//! | 4 | commit positions through the group | commit the transaction |
+//! | 5 | - | write state, changelog offsets, stream times in one batch |
+//!
+//! A crash before the last step leaves positions older than outputs (at-least-once: some work is done
+//! again) or nothing visible at all (exactly-once); the state on disk is at a committed point either way.
+//! Only this file commits.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::AppError;
+use super::collector::ProducerCollector;
+use super::settings::Guarantee;
+use super::task::Task;
+use crate::log::{CommitOutcome, Committer, GroupMetadata, LogError, OffsetToCommit, Reply};
+use crate::record::TaskId;
+
+/// One commit of all tasks of a worker, under way.
+pub(crate) struct Commit {
+    guarantee: Guarantee,
+    metadata: GroupMetadata,
+    offsets: Vec<OffsetToCommit>,
+    step: Step,
+    retry_at: Option<Duration>,
+}
+
+/// How long to wait before asking again for what the log could not decide.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+enum Step {
+    FlushCaches,
+    AwaitAcknowledgements,
+    SendOffsets,
+    CommitTransaction,
+    WriteState,
+    CommitPositions(Option<Reply<CommitOutcome>>),
+}
+
+/// How far a commit is.
+pub(crate) enum Progress {
+    /// Not decided; `blocks` says whether records may be processed meanwhile.
+    Pending {
+        /// Whether processing has to wait.
+        blocks: bool,
+    },
+    /// Committed.
+    Done,
+    /// The tasks belong to somebody else: drop them and what they did.
+    Lost(LogError),
+    /// What was done since the last commit must be dropped and done again, with another producer.
+    Undone(LogError),
+}
+
+impl Commit {
+    /// Begins a commit on behalf of the member that `metadata` proves.
+    pub(crate) const fn new(guarantee: Guarantee, metadata: GroupMetadata) -> Self {
+        Self { guarantee, metadata, offsets: Vec::new(), step: Step::FlushCaches, retry_at: None }
+    }
+
+    /// Goes on as far as possible.
+    pub(crate) fn advance(
+        &mut self,
+        tasks: &mut BTreeMap<TaskId, Task>,
+        collector: &RefCell<ProducerCollector>,
+        committer: &dyn Committer,
+        now: Duration,
+    ) -> Result<Progress, AppError> {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return Ok(self.pending());
+        }
+        self.retry_at = None;
+        loop {
+            match &mut self.step {
+                Step::FlushCaches => {
+                    for task in tasks.values_mut() {
+                        task.flush_caches()?;
+                    }
+                    self.offsets = tasks.values().flat_map(Task::offsets).collect();
+                    self.step = Step::AwaitAcknowledgements;
+                }
+                Step::AwaitAcknowledgements => {
+                    match acknowledged(&mut collector.borrow_mut()) {
+                        Poll::Pending => return Ok(Progress::Pending { blocks: true }),
+                        Poll::Ready(Err(error)) if may_be_repeated(&error) => return Ok(Progress::Undone(error)),
+                        Poll::Ready(Err(error)) => return Err(AppError::log("writing records", error)),
+                        Poll::Ready(Ok(())) => {}
+                    }
+                    self.step = match self.guarantee {
+                        Guarantee::AtLeastOnce => Step::WriteState,
+                        Guarantee::ExactlyOnce => Step::SendOffsets,
+                    };
+                }
+                Step::SendOffsets => {
+                    let mut collector = collector.borrow_mut();
+                    if let Err(error) = collector.ensure_transaction() {
+                        return Ok(Progress::Undone(error));
+                    }
+                    match collector.producer().send_offsets(&self.offsets, &self.metadata) {
+                        Poll::Pending => return Ok(Progress::Pending { blocks: true }),
+                        Poll::Ready(CommitOutcome::Done) => self.step = Step::CommitTransaction,
+                        Poll::Ready(outcome) => match in_transaction(outcome) {
+                            Some(decided) => return decided,
+                            None => return Ok(self.ask_again(now)),
+                        },
+                    }
+                }
+                Step::CommitTransaction => {
+                    let mut collector = collector.borrow_mut();
+                    match collector.producer().commit_transaction() {
+                        Poll::Pending => return Ok(Progress::Pending { blocks: true }),
+                        Poll::Ready(CommitOutcome::Done) => {
+                            collector.transaction_ended();
+                            self.step = Step::WriteState;
+                        }
+                        Poll::Ready(outcome) => match in_transaction(outcome) {
+                            Some(decided) => return decided,
+                            None => return Ok(self.ask_again(now)),
+                        },
+                    }
+                }
+                Step::WriteState => {
+                    for task in tasks.values_mut() {
+                        task.write_state(&collector.borrow())?;
+                        task.metrics.uncommitted = 0;
+                        task.context.commit_requested = false;
+                    }
+                    match self.guarantee {
+                        Guarantee::AtLeastOnce => self.step = Step::CommitPositions(None),
+                        Guarantee::ExactlyOnce => return Ok(self.done(tasks)),
+                    }
+                }
+                Step::CommitPositions(reply) => {
+                    let reply = reply.get_or_insert_with(|| committer.commit(&self.metadata, self.offsets.clone()));
+                    match reply.poll() {
+                        Poll::Pending => return Ok(Progress::Pending { blocks: false }),
+                        Poll::Ready(Some(CommitOutcome::Done)) => return Ok(self.done(tasks)),
+                        Poll::Ready(Some(CommitOutcome::Fenced(error))) => return Ok(Progress::Lost(error)),
+                        Poll::Ready(Some(CommitOutcome::Fatal(error) | CommitOutcome::AbortRequired(error))) => {
+                            return Err(AppError::log("committing input positions", error));
+                        }
+                        // Committing the same positions twice does no harm, so the unknown is asked again.
+                        Poll::Ready(Some(CommitOutcome::Retriable(_) | CommitOutcome::Unknown(_)) | None) => {
+                            self.step = Step::CommitPositions(None);
+                            return Ok(self.ask_again(now));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn ask_again(&mut self, now: Duration) -> Progress {
+        self.retry_at = Some(now + RETRY_AFTER);
+        self.pending()
+    }
+
+    /// Once state is written, what is left of an at-least-once commit does not concern new records.
+    const fn pending(&self) -> Progress {
+        Progress::Pending { blocks: !matches!(self.step, Step::CommitPositions(_)) }
+    }
+
+    fn done(&self, tasks: &mut BTreeMap<TaskId, Task>) -> Progress {
+        for task in tasks.values_mut() {
+            task.committed(&self.offsets);
+        }
+        Progress::Done
+    }
+}
+
+/// Ready when everything sent is acknowledged; an error when something was lost on the way.
+fn acknowledged(collector: &mut ProducerCollector) -> Poll<Result<(), LogError>> {
+    match collector.drain() {
+        Ok(true) => collector.producer().flush(),
+        Ok(false) => Poll::Pending,
+        Err(error) => Poll::Ready(Err(error)),
+    }
+}
+
+/// Whether doing the work again may succeed where this failed.
+fn may_be_repeated(error: &LogError) -> bool {
+    error.is_transient() || error.kind == crate::log::LogErrorKind::Fenced
+}
+
+/// What a transactional outcome other than `Done` means for the commit; `None`: ask again.
+fn in_transaction(outcome: CommitOutcome) -> Option<Result<Progress, AppError>> {
+    match outcome {
+        CommitOutcome::Done | CommitOutcome::Retriable(_) => None,
+        CommitOutcome::AbortRequired(error) | CommitOutcome::Unknown(error) => Some(Ok(Progress::Undone(error))),
+        CommitOutcome::Fenced(error) => Some(Ok(Progress::Lost(error))),
+        CommitOutcome::Fatal(error) => Some(Err(AppError::log("committing a transaction", error))),
+    }
+}

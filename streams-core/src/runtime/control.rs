@@ -1,0 +1,497 @@
+//! The control: one per instance. It prepares topics, is the group's member, hands tasks to the workers
+//! and brings everything to an end.
+//!
+//! Like a worker it is advanced by [`Control::step`] and never waits. It owns the state that users see.
+//!
+//! In a rebalance (classic protocol, KIP-447): the group revokes -> every worker commits and suspends ->
+//! the revocation is acknowledged -> the group assigns -> every worker gets its share, keeping open what
+//! it still has. A worker that does not finish by the deadline loses its tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::assignment::share_out;
+use super::directory::StateDirectory;
+use super::globals::GlobalTables;
+use super::lifecycle::AppState;
+use super::metrics::MetricsBoard;
+use super::plan::Plan;
+use super::preparation::Preparation;
+use super::settings::Guarantee;
+use super::worker::{Command, Report, Shared, WorkerSeed};
+use super::{AppError, Settings};
+use crate::clock::SharedClock;
+use crate::log::{Admin, Doorbell, Isolation, Log, Member, MemberEvent, MemberOptions};
+use crate::record::TaskId;
+use crate::state::StateBackend;
+use crate::topology::Topology;
+
+/// How long the control waits at most when nobody rings: the member must be polled.
+const WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// What an instance is made of.
+pub(crate) struct Parts {
+    pub(crate) application_id: Arc<str>,
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) backend: Arc<dyn StateBackend>,
+    pub(crate) clock: SharedClock,
+}
+
+/// What an instance and its handles share.
+pub(crate) struct Status {
+    pub(crate) state: watch::Sender<AppState>,
+    pub(crate) error: Mutex<Option<AppError>>,
+    pub(crate) metrics: MetricsBoard,
+    pub(crate) owners: Mutex<BTreeMap<TaskId, usize>>,
+    pub(crate) stop: AtomicBool,
+    /// Set to end everything at once, as a crash would.
+    pub(crate) killed: Arc<AtomicBool>,
+    pub(crate) paused: Arc<AtomicBool>,
+    pub(crate) doorbell: Doorbell,
+}
+
+impl Status {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: watch::Sender::new(AppState::Created),
+            error: Mutex::new(None),
+            metrics: MetricsBoard::default(),
+            owners: Mutex::default(),
+            stop: AtomicBool::new(false),
+            killed: Arc::default(),
+            paused: Arc::default(),
+            doorbell: Doorbell::new(),
+        })
+    }
+
+    pub(crate) fn error(&self) -> Option<AppError> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn become_state(&self, next: AppState) {
+        let from = *self.state.borrow();
+        if from.may_become(next) {
+            tracing::info!(%from, to = %next, "state");
+            self.state.send_replace(next);
+        }
+    }
+}
+
+/// What the caller of [`Control::step`] should do.
+pub(crate) enum Step {
+    /// Call again at once.
+    Busy,
+    /// Call again when the doorbell rings, or after this long.
+    Idle(Duration),
+    /// Make workers from these and run them; then call again.
+    Spawn(Vec<WorkerSeed>),
+    /// It is over; the final state and error are in the [`Status`].
+    Finished,
+}
+
+/// The control of one instance.
+pub(crate) struct Control {
+    parts: Parts,
+    directory: Arc<StateDirectory>,
+    admin: Arc<dyn Admin>,
+    status: Arc<Status>,
+    phase: Phase,
+}
+
+enum Phase {
+    Preparing(Box<Preparation>),
+    ReadingGlobals(Plan, Box<GlobalTables>),
+    Together(Box<Together>),
+    Finished,
+}
+
+/// The instance with its member and workers.
+struct Together {
+    member: Box<dyn Member>,
+    globals: GlobalTables,
+    workers: Vec<WorkerLink>,
+    reports: Receiver<Report>,
+    owners: BTreeMap<TaskId, usize>,
+    assigned: bool,
+    revoking: Option<Revoking>,
+    stopping: bool,
+    leaving: bool,
+}
+
+struct WorkerLink {
+    commands: Sender<Command>,
+    doorbell: Doorbell,
+    running: bool,
+    stopped: bool,
+}
+
+struct Revoking {
+    waiting_for: BTreeSet<usize>,
+    deadline: Duration,
+}
+
+impl Control {
+    /// Takes hold of the state folder and begins to look topics up.
+    pub(crate) fn new(parts: Parts, status: Arc<Status>) -> Result<Self, AppError> {
+        let directory = if parts.backend.is_persistent() {
+            StateDirectory::open(&parts.settings.state_dir, &parts.application_id)?
+        } else {
+            StateDirectory::in_memory()
+        };
+        let admin = parts
+            .log
+            .admin(status.doorbell.clone())
+            .map_err(|error| AppError::log("creating an admin client", error))?;
+        let preparation = Preparation::new(
+            Arc::clone(&parts.application_id),
+            Arc::clone(&parts.topology),
+            Arc::clone(&parts.settings),
+            Arc::clone(&admin),
+            parts.log.creates_output_topics(),
+        );
+        status.become_state(AppState::Rebalancing);
+        Ok(Self {
+            parts,
+            directory: Arc::new(directory),
+            admin,
+            status,
+            phase: Phase::Preparing(Box::new(preparation)),
+        })
+    }
+
+    /// Does a bounded piece of everything there is to do.
+    pub(crate) fn step(&mut self) -> Step {
+        match self.advance() {
+            Ok(step) => step,
+            Err(error) => {
+                self.fail(error);
+                Step::Busy
+            }
+        }
+    }
+
+    fn advance(&mut self) -> Result<Step, AppError> {
+        let now = self.parts.clock.monotonic();
+        match &mut self.phase {
+            Phase::Preparing(preparation) => {
+                if self.status.stop.load(Ordering::SeqCst) {
+                    return Ok(self.end());
+                }
+                match preparation.poll(now) {
+                    Poll::Pending => {
+                        let wait = preparation.retry_at().map_or(WAIT_MAX, |at| at.saturating_sub(now));
+                        Ok(Step::Idle(wait.min(WAIT_MAX).max(Duration::from_millis(1))))
+                    }
+                    Poll::Ready(plan) => {
+                        let plan = plan?;
+                        let globals = self.open_globals(&plan)?;
+                        self.phase = Phase::ReadingGlobals(plan, Box::new(globals));
+                        Ok(Step::Busy)
+                    }
+                }
+            }
+            Phase::ReadingGlobals(_, globals) => {
+                if self.status.stop.load(Ordering::SeqCst) {
+                    return Ok(self.end());
+                }
+                let busy = globals.step(now)?;
+                if !globals.is_complete() {
+                    return Ok(if busy { Step::Busy } else { Step::Idle(Duration::from_millis(1)) });
+                }
+                self.join()
+            }
+            Phase::Together(together) => {
+                let busy = together.step(now, &self.status, self.parts.settings.workers)?;
+                if together.is_over() {
+                    return Ok(self.end());
+                }
+                Ok(if busy { Step::Busy } else { Step::Idle(WAIT_MAX) })
+            }
+            Phase::Finished => Ok(Step::Finished),
+        }
+    }
+
+    fn open_globals(&self, plan: &Plan) -> Result<GlobalTables, AppError> {
+        let isolation = match self.parts.settings.guarantee {
+            Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
+            Guarantee::ExactlyOnce => Isolation::ReadCommitted,
+        };
+        let (log, backend) = (&*self.parts.log, &*self.parts.backend);
+        GlobalTables::open(
+            plan,
+            log,
+            Arc::clone(&self.admin),
+            backend,
+            &self.directory,
+            isolation,
+            self.status.doorbell.clone(),
+        )
+    }
+
+    /// Joins the group and makes the workers.
+    fn join(&mut self) -> Result<Step, AppError> {
+        let Phase::ReadingGlobals(plan, globals) = std::mem::replace(&mut self.phase, Phase::Finished) else {
+            return Ok(Step::Busy);
+        };
+        let settings = &self.parts.settings;
+        let options = MemberOptions {
+            group: self.parts.application_id.to_string(),
+            client_id: format!(
+                "{}-{}",
+                settings.client_id.as_deref().unwrap_or(&self.parts.application_id),
+                self.directory.process_id()
+            ),
+            plan: plan.group.clone(),
+            session_timeout: settings.session_timeout,
+            rebalance_timeout: settings.rebalance_timeout,
+        };
+        let member = self
+            .parts
+            .log
+            .member(options, self.status.doorbell.clone())
+            .map_err(|error| AppError::log("joining the group", error))?;
+        let shared = Arc::new(Shared {
+            settings: Arc::clone(settings),
+            plan,
+            log: Arc::clone(&self.parts.log),
+            backend: Arc::clone(&self.parts.backend),
+            directory: Arc::clone(&self.directory),
+            clock: Arc::clone(&self.parts.clock),
+            admin: Arc::clone(&self.admin),
+            committer: member.committer(),
+            globals: globals.stores(),
+            metrics: self.status.metrics.clone(),
+            paused: Arc::clone(&self.status.paused),
+            killed: Arc::clone(&self.status.killed),
+        });
+        let (report, reports) = channel();
+        let mut workers = Vec::new();
+        let mut seeds = Vec::new();
+        for number in 0..settings.workers.max(1) {
+            let (commands, receiver) = channel();
+            let doorbell = Doorbell::new();
+            workers.push(WorkerLink { commands, doorbell: doorbell.clone(), running: false, stopped: false });
+            seeds.push(WorkerSeed {
+                number,
+                shared: Arc::clone(&shared),
+                commands: receiver,
+                reports: report.clone(),
+                doorbell,
+                control_doorbell: self.status.doorbell.clone(),
+            });
+        }
+        self.phase = Phase::Together(Box::new(Together {
+            member,
+            globals: *globals,
+            workers,
+            reports,
+            owners: BTreeMap::new(),
+            assigned: false,
+            revoking: None,
+            stopping: false,
+            leaving: false,
+        }));
+        Ok(Step::Spawn(seeds))
+    }
+
+    /// Ends at once, leaving everything as a crash would.
+    pub(crate) fn die(&mut self) {
+        self.phase = Phase::Finished;
+        self.status.become_state(AppState::PendingError);
+        self.status.become_state(AppState::Error);
+    }
+
+    /// Remembers the first error and brings everything to an end.
+    pub(crate) fn fail(&mut self, error: AppError) {
+        tracing::error!(%error, "the application cannot go on");
+        self.status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.status.become_state(AppState::PendingError);
+        match &mut self.phase {
+            Phase::Together(together) => together.stop(),
+            Phase::Preparing(_) | Phase::ReadingGlobals(..) => {
+                self.end();
+            }
+            Phase::Finished => {}
+        }
+    }
+
+    fn end(&mut self) -> Step {
+        self.phase = Phase::Finished;
+        if self.status.error().is_some() {
+            self.status.become_state(AppState::PendingError);
+            self.status.become_state(AppState::Error);
+        } else {
+            self.status.become_state(AppState::PendingShutdown);
+            self.status.become_state(AppState::NotRunning);
+        }
+        Step::Finished
+    }
+}
+
+impl Together {
+    fn step(&mut self, now: Duration, status: &Status, workers: usize) -> Result<bool, AppError> {
+        let mut busy = self.globals.step(now)?;
+        if status.stop.load(Ordering::SeqCst) && !self.stopping {
+            status.become_state(AppState::PendingShutdown);
+            self.stop();
+        }
+        while let Ok(report) = self.reports.try_recv() {
+            busy = true;
+            self.take(report, status);
+        }
+        if self.workers.iter().all(|worker| worker.stopped) {
+            self.leaving |= self.member.leave().is_ready();
+            return Ok(busy);
+        }
+        if let Some(event) = self.member.poll() {
+            busy = true;
+            self.obey(event, now, status, workers)?;
+        }
+        self.end_revocation(now, status);
+        if self.assigned
+            && !self.stopping
+            && self.revoking.is_none()
+            && self.workers.iter().all(|worker| worker.running)
+        {
+            status.become_state(AppState::Running);
+        }
+        Ok(busy)
+    }
+
+    fn is_over(&self) -> bool {
+        self.leaving
+    }
+
+    /// Asks all workers to commit and close.
+    fn stop(&mut self) {
+        if !std::mem::replace(&mut self.stopping, true) {
+            self.tell_all(|_| Command::Stop);
+        }
+    }
+
+    fn tell_all(&mut self, command: impl Fn(usize) -> Command) {
+        for (number, worker) in self.workers.iter_mut().enumerate() {
+            worker.tell(command(number));
+        }
+    }
+
+    /// Carries out what the group decided.
+    fn obey(&mut self, event: MemberEvent, now: Duration, status: &Status, workers: usize) -> Result<(), AppError> {
+        match event {
+            MemberEvent::Assigned { tasks, metadata } => {
+                tracing::info!(tasks = tasks.len(), generation = metadata.generation, "tasks assigned");
+                let shares = share_out(&tasks, &self.owners, workers);
+                self.owners = shares
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(worker, tasks)| tasks.iter().map(move |task| (*task, worker)))
+                    .collect();
+                status.owners.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.owners);
+                self.assigned = true;
+                if self.stopping {
+                    return Ok(());
+                }
+                for (worker, tasks) in self.workers.iter_mut().zip(shares) {
+                    worker.running = false;
+                    worker.tell(Command::Assign { tasks, metadata: metadata.clone() });
+                }
+                Ok(())
+            }
+            MemberEvent::Revoked { metadata, deadline } => {
+                tracing::info!("tasks revoked");
+                status.become_state(AppState::Rebalancing);
+                self.revoking = Some(Revoking {
+                    waiting_for: (0..self.workers.len())
+                        .filter(|number| self.workers.get(*number).is_some_and(|worker| !worker.stopped))
+                        .collect(),
+                    // A little earlier than the group's own deadline: the acknowledgement must get there.
+                    deadline: now + deadline.mul_f32(0.9),
+                });
+                if !self.stopping {
+                    self.tell_all(|_| Command::Revoke { metadata: metadata.clone() });
+                }
+                Ok(())
+            }
+            MemberEvent::Lost => {
+                tracing::warn!("tasks lost: they belong to other members already");
+                status.become_state(AppState::Rebalancing);
+                self.revoking = None;
+                self.tell_all(|_| Command::Lose);
+                Ok(())
+            }
+            MemberEvent::Failed(error) if error.is_transient() => {
+                tracing::warn!(%error, "the group cannot be reached; trying again");
+                Ok(())
+            }
+            MemberEvent::Failed(error) => Err(AppError::log("being a member of the group", error)),
+        }
+    }
+
+    /// Acknowledges a revocation when every worker has committed, or is too late.
+    fn end_revocation(&mut self, now: Duration, _status: &Status) {
+        let Some(revoking) = &self.revoking else { return };
+        if revoking.waiting_for.is_empty() {
+            self.revoking = None;
+            self.member.acknowledge_revoked();
+        } else if now >= revoking.deadline {
+            tracing::warn!(workers = ?revoking.waiting_for, "tasks could not be committed before the rebalance's deadline; they are given up");
+            let late = revoking.waiting_for.clone();
+            self.revoking = None;
+            for number in late {
+                if let Some(worker) = self.workers.get_mut(number) {
+                    worker.tell(Command::Lose);
+                }
+            }
+            self.member.acknowledge_revoked();
+        }
+    }
+
+    fn take(&mut self, report: Report, status: &Status) {
+        match report {
+            Report::Running { worker } => {
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.running = true;
+                }
+            }
+            Report::Revoked { worker } => {
+                if let Some(revoking) = &mut self.revoking {
+                    revoking.waiting_for.remove(&worker);
+                }
+            }
+            // The member hears of it from the group itself, and then gets its tasks anew.
+            Report::Fenced { worker } => {
+                tracing::warn!(worker, "a commit was refused: the tasks belong to another member")
+            }
+            Report::Failed { worker, error } => {
+                tracing::error!(worker, %error, "the application stops because a worker failed");
+                status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                status.become_state(AppState::PendingError);
+                self.stop();
+            }
+            Report::Stopped { worker } => {
+                if let Some(revoking) = &mut self.revoking {
+                    revoking.waiting_for.remove(&worker);
+                }
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.stopped = true;
+                }
+            }
+        }
+    }
+}
+
+impl WorkerLink {
+    fn tell(&self, command: Command) {
+        // A worker whose thread is gone has reported why.
+        let _ = self.commands.send(command);
+        self.doorbell.ring();
+    }
+}

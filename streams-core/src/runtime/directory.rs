@@ -1,0 +1,185 @@
+//! The state folder: who may use it, which process this is, which task's folder is in use.
+//!
+//! `<state.dir>/<application id>/` holds a lock file, the process's id and a folder per task (`0_3`). The
+//! lock is the operating system's: it ends with its process, however that ends, so a stale lock cannot
+//! exist. Folders are private to the user (mode 0700).
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::AppError;
+use crate::record::TaskId;
+
+const LOCK_FILE: &str = ".lock";
+const PROCESS_FILE: &str = "process-id";
+
+/// One application's state on this machine, held by one process.
+pub(crate) struct StateDirectory {
+    root: Option<PathBuf>,
+    process_id: String,
+    in_use: Arc<Mutex<BTreeSet<TaskId>>>,
+    /// Held open: the lock lasts as long as the file.
+    _lock: Option<File>,
+}
+
+impl StateDirectory {
+    /// For state that does not survive the process: no folder, a new identity.
+    pub(crate) fn in_memory() -> Self {
+        Self { root: None, process_id: new_process_id(), in_use: Arc::default(), _lock: None }
+    }
+
+    /// Takes hold of the application's folder, creating it if need be.
+    pub(crate) fn open(state_dir: &Path, application_id: &str) -> Result<Self, AppError> {
+        let root = state_dir.join(application_id);
+        let failed = |error: std::io::Error| AppError::StateFolder { path: root.clone(), reason: error.to_string() };
+        create_private(&root).map_err(failed)?;
+        let mut lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(root.join(LOCK_FILE))
+            .map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = lock.read_to_string(&mut holder);
+                let holder = if holder.trim().is_empty() {
+                    "another process".to_owned()
+                } else {
+                    format!("process {}", holder.trim())
+                };
+                return Err(AppError::StateFolderInUse { path: root, holder });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        lock.set_len(0).map_err(failed)?;
+        lock.rewind().map_err(failed)?;
+        write!(lock, "{}", std::process::id()).map_err(failed)?;
+        let process_id = read_or_create_process_id(&root).map_err(failed)?;
+        Ok(Self { root: Some(root), process_id, in_use: Arc::default(), _lock: Some(lock) })
+    }
+
+    /// A name for this process that survives restarts as long as the folder does.
+    pub(crate) fn process_id(&self) -> &str {
+        &self.process_id
+    }
+
+    /// Takes hold of a task's folder; `None` while another worker of this process still has it.
+    pub(crate) fn claim(&self, task: TaskId) -> Result<Option<TaskFolder>, AppError> {
+        if !self.in_use.lock().unwrap_or_else(PoisonError::into_inner).insert(task) {
+            return Ok(None);
+        }
+        let claim = TaskFolder { task, path: self.task_path(task), in_use: Arc::clone(&self.in_use) };
+        if self.root.is_some() {
+            create_private(&claim.path)
+                .map_err(|error| AppError::StateFolder { path: claim.path.clone(), reason: error.to_string() })?;
+        }
+        Ok(Some(claim))
+    }
+
+    fn task_path(&self, task: TaskId) -> PathBuf {
+        self.root.as_ref().map_or_else(PathBuf::new, |root| root.join(task.to_string()))
+    }
+
+    /// The folder of the global tables.
+    pub(crate) fn global_path(&self) -> Result<PathBuf, AppError> {
+        let Some(root) = &self.root else { return Ok(PathBuf::new()) };
+        let path = root.join("global");
+        create_private(&path)
+            .map_err(|error| AppError::StateFolder { path: path.clone(), reason: error.to_string() })?;
+        Ok(path)
+    }
+}
+
+/// A task's folder, given back when dropped.
+pub(crate) struct TaskFolder {
+    task: TaskId,
+    path: PathBuf,
+    in_use: Arc<Mutex<BTreeSet<TaskId>>>,
+}
+
+impl TaskFolder {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for TaskFolder {
+    fn drop(&mut self) {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.task);
+    }
+}
+
+fn new_process_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+fn read_or_create_process_id(root: &Path) -> std::io::Result<String> {
+    let path = root.join(PROCESS_FILE);
+    if let Ok(text) = std::fs::read_to_string(&path)
+        && let Ok(id) = uuid::Uuid::parse_str(text.trim())
+    {
+        return Ok(id.to_string());
+    }
+    let id = new_process_id();
+    std::fs::write(&path, &id)?;
+    Ok(id)
+}
+
+/// Creates a folder that only this user can enter. A link in its place is refused: deleting or writing
+/// through it would reach somewhere else.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if path.is_symlink() {
+        return Err(std::io::Error::other("it is a symbolic link; state is kept in real folders only"));
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Partition;
+
+    #[test]
+    fn a_folder_has_one_holder_and_a_lasting_identity() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = StateDirectory::open(folder.path(), "app").expect("free");
+        let id = first.process_id().to_owned();
+        let refused =
+            StateDirectory::open(folder.path(), "app").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains(&format!("in use by process {}", std::process::id())), "{refused}");
+        drop(first);
+        assert_eq!(StateDirectory::open(folder.path(), "app").expect("free again").process_id(), id);
+    }
+
+    #[test]
+    fn a_task_folder_has_one_claim_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let directory = StateDirectory::open(folder.path(), "app").expect("free");
+        let task = TaskId { subtopology: 0, partition: Partition(3) };
+        let claim = directory.claim(task).expect("no error").expect("free");
+        assert!(claim.path().ends_with("app/0_3"));
+        assert!(directory.claim(task).expect("no error").is_none());
+        drop(claim);
+        assert!(directory.claim(task).expect("no error").is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::symlink("/", folder.path().join("app")).expect("a link");
+        let refused =
+            StateDirectory::open(folder.path(), "app").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains("symbolic link"), "{refused}");
+    }
+}

@@ -1,0 +1,171 @@
+//! Why an application cannot start or go on.
+
+use std::path::PathBuf;
+
+use crate::log::LogError;
+use crate::operators::{BuildError, OperatorError};
+use crate::record::{TaskId, TopicPartition};
+use crate::state::StoreError;
+use crate::topic::NameError;
+
+/// Why an application cannot start or go on. Each message names what it is about and the next step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// The application's id breaks a rule: it becomes part of topic and folder names.
+    #[error("the application id {id:?} cannot be used: {error}")]
+    ApplicationId {
+        /// The id.
+        id: String,
+        /// The rule it breaks.
+        error: NameError,
+    },
+    /// A setting's value does not make sense.
+    #[error("setting {setting}: {reason}")]
+    Setting {
+        /// Its name.
+        setting: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The state folder belongs to a process that is running.
+    #[error("the state folder {} is in use by {holder}; give each process on one machine a `state.dir` of its own", path.display())]
+    StateFolderInUse {
+        /// The folder.
+        path: PathBuf,
+        /// Who holds it, as far as is known.
+        holder: String,
+    },
+    /// The state folder cannot be used.
+    #[error("the state folder {} cannot be used: {reason}", path.display())]
+    StateFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Input or output topics do not exist.
+    #[error("these topics do not exist: {}; create them before the application starts", topics.join(", "))]
+    MissingTopics {
+        /// Their names.
+        topics: Vec<String>,
+    },
+    /// Topics whose records must meet by key have different numbers of partitions.
+    #[error(
+        "these topics are joined or merged by key and must have the same number of partitions: {topics}; \
+         recreate one of them, or add `.repartition()` to the stream that reads it"
+    )]
+    NotCopartitioned {
+        /// Names with their partition counts.
+        topics: String,
+    },
+    /// An internal topic exists with another number of partitions than the topology needs.
+    #[error(
+        "internal topic {topic} has {found} partitions but the application needs {needed}: its inputs have changed; \
+         reset the application (delete its internal topics and committed offsets) or restore the old partition count"
+    )]
+    InternalTopicPartitions {
+        /// The topic.
+        topic: String,
+        /// How many it has.
+        found: u32,
+        /// How many it should have.
+        needed: u32,
+    },
+    /// A changelog that should exist does not: creating it empty would lose state silently.
+    #[error(
+        "internal topic {topic} is gone although the application has run before (its group has committed offsets); \
+         restore the topic, or reset the application to start over"
+    )]
+    InternalTopicGone {
+        /// The topic.
+        topic: String,
+    },
+    /// A changelog is shorter than what was read from it before, or another topic of the same name.
+    #[error(
+        "changelog {partition} ends at {end} but the local state was written up to {stored}: the topic was truncated or \
+         created again; restore it, or delete the state folder {} to rebuild from what is left", folder.display()
+    )]
+    ChangelogLost {
+        /// The changelog's partition.
+        partition: TopicPartition,
+        /// Where it ends.
+        end: i64,
+        /// Where it should at least end.
+        stored: i64,
+        /// The task's folder.
+        folder: PathBuf,
+    },
+    /// An input position does not exist and no reset is configured.
+    #[error(
+        "the position {position} of input partition {partition} does not exist{detail}; set `auto.offset.reset` to \
+         `earliest` or `latest` to go on from there"
+    )]
+    InputOutOfRange {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position.
+        position: i64,
+        /// More about it.
+        detail: String,
+    },
+    /// A record cannot be processed.
+    #[error("task {task} failed at offset {offset} of {partition}: {error}")]
+    Record {
+        /// The task.
+        task: TaskId,
+        /// Where the record is.
+        partition: TopicPartition,
+        /// Its offset.
+        offset: i64,
+        /// What went wrong.
+        error: OperatorError,
+    },
+    /// A task failed outside a record: in a punctuator or while its cache was flushed.
+    #[error("task {task} failed: {error}")]
+    Operator {
+        /// The task.
+        task: TaskId,
+        /// What went wrong.
+        error: OperatorError,
+    },
+    /// A task's state failed.
+    #[error("task {task}: {error}")]
+    Store {
+        /// The task.
+        task: TaskId,
+        /// What is wrong.
+        error: StoreError,
+    },
+    /// A task could not be built.
+    #[error("task {task}: {error}")]
+    Build {
+        /// The task.
+        task: TaskId,
+        /// Why.
+        error: BuildError,
+    },
+    /// The log failed for good.
+    #[error("{doing}: {error}")]
+    Log {
+        /// What was being done.
+        doing: String,
+        /// What the log says.
+        error: LogError,
+    },
+    /// A thread of the application panicked.
+    #[error("thread {thread} panicked: {message}")]
+    Panic {
+        /// The thread's name.
+        thread: String,
+        /// The panic's message.
+        message: String,
+    },
+}
+
+impl AppError {
+    /// An error of the log while doing something.
+    pub(crate) fn log(doing: impl Into<String>, error: LogError) -> Self {
+        Self::Log { doing: doing.into(), error }
+    }
+}

@@ -1,0 +1,250 @@
+//! Global tables: every instance holds all partitions, kept up to date beside the tasks.
+//!
+//! The topic is the log: rows are its records' bytes, so nothing is written back. The application starts
+//! processing only when every global table has been read to the end it had at the start. Global tables are
+//! not synchronised in time with streams (Kafka Streams' rule).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::AppError;
+use super::directory::StateDirectory;
+use super::plan::Plan;
+use crate::log::{
+    Admin, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, LogError, LogErrorKind, RecordBatch, Reply,
+};
+use crate::operators::StoreId;
+use crate::record::{Offset, TopicPartition};
+use crate::state::changelog_layout::Layout;
+use crate::state::{GlobalStore, META, StateBackend, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
+use crate::wire::DecodeError;
+
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+const RECORDS_PER_ROUND: usize = 10_000;
+
+/// All global tables of an application.
+pub(crate) struct GlobalTables {
+    tables: Vec<Table>,
+    consumer: Box<dyn Consumer>,
+    admin: Arc<dyn Admin>,
+    bounds: Option<(Bounds, Bounds)>,
+    retry_at: Option<Duration>,
+    started: bool,
+    events: Vec<FetchEvent>,
+}
+
+type Bounds = Reply<Result<Vec<Offset>, LogError>>;
+
+struct Table {
+    store: Arc<GlobalStore>,
+    id: StoreId,
+    parts: Vec<Part>,
+}
+
+struct Part {
+    partition: TopicPartition,
+    position: Option<Offset>,
+    end: Offset,
+}
+
+impl GlobalTables {
+    /// Opens the tables' stores.
+    pub(crate) fn open(
+        plan: &Plan,
+        log: &dyn Log,
+        admin: Arc<dyn Admin>,
+        backend: &dyn StateBackend,
+        directory: &StateDirectory,
+        isolation: Isolation,
+        doorbell: Doorbell,
+    ) -> Result<Self, AppError> {
+        let options =
+            ConsumerOptions { client_id: format!("{}-global", plan.application_id), isolation, prefetch_bytes: None };
+        let consumer = log.consumer(options, doorbell).map_err(|error| AppError::log("creating a consumer", error))?;
+        let mut tables = Vec::new();
+        for (definition, number) in plan.topology.graph.stores.iter().zip(0_u32..) {
+            let id = StoreId(number);
+            let Some(topic) = plan.changelog(id).filter(|_| definition.global) else { continue };
+            let failed = |error: StoreError| AppError::StateFolder {
+                path: directory.global_path().unwrap_or_default(),
+                reason: error.to_string(),
+            };
+            let folder = directory.global_path()?.join(&*definition.name);
+            if backend.is_persistent() {
+                std::fs::create_dir_all(&folder)
+                    .map_err(|error| AppError::StateFolder { path: folder.clone(), reason: error.to_string() })?;
+            }
+            let store = backend.open(&folder, &[definition.name.to_string()]).map_err(failed)?;
+            let store = Arc::new(GlobalStore::new(definition.name.to_string(), StoreIndex(1), store));
+            let count = plan.partitions.get(&topic).copied().unwrap_or(0);
+            let mut parts = Vec::new();
+            for partition in 0..count {
+                let partition = TopicPartition::new(Arc::clone(&topic), i32::try_from(partition).unwrap_or(i32::MAX));
+                let position = store.get_in(META, &position_key(&partition)).map_err(failed)?;
+                let position =
+                    position.and_then(|bytes| bytes.try_into().ok()).map(|bytes| Offset(i64::from_be_bytes(bytes)));
+                parts.push(Part { partition, position, end: Offset(0) });
+            }
+            tables.push(Table { store, id, parts });
+        }
+        Ok(Self { tables, consumer, admin, bounds: None, retry_at: None, started: false, events: Vec::new() })
+    }
+
+    /// The stores by number, for the tasks that read them.
+    pub(crate) fn stores(&self) -> BTreeMap<StoreId, Arc<GlobalStore>> {
+        self.tables.iter().map(|table| (table.id, Arc::clone(&table.store))).collect()
+    }
+
+    /// Whether every table has been read to the end it had at the start.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.tables.is_empty()
+            || (self.started
+                && self
+                    .tables
+                    .iter()
+                    .flat_map(|table| &table.parts)
+                    .all(|part| part.position.is_some_and(|position| position >= part.end)))
+    }
+
+    /// Applies what has arrived; whether anything had.
+    pub(crate) fn step(&mut self, now: Duration) -> Result<bool, AppError> {
+        if self.tables.is_empty() {
+            return Ok(false);
+        }
+        if !self.started {
+            return self.start(now);
+        }
+        let mut events = std::mem::take(&mut self.events);
+        self.consumer.fetch(RECORDS_PER_ROUND, &mut events);
+        let any = !events.is_empty();
+        let mut outcome = Ok(());
+        for event in events.drain(..) {
+            if outcome.is_ok() {
+                outcome = self.apply(event);
+            }
+        }
+        self.events = events;
+        outcome.map(|()| any)
+    }
+
+    /// Asks where the topics begin and end, and starts reading.
+    fn start(&mut self, now: Duration) -> Result<bool, AppError> {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return Ok(false);
+        }
+        let partitions =
+            || self.tables.iter().flat_map(|table| &table.parts).map(|part| part.partition.clone()).collect::<Vec<_>>();
+        let (mut starts, mut ends) = self.bounds.take().unwrap_or_else(|| {
+            (self.admin.start_offsets(partitions()), self.admin.end_offsets(partitions(), Isolation::ReadUncommitted))
+        });
+        match (starts.poll(), ends.poll()) {
+            (Poll::Ready(Some(Ok(starts))), Poll::Ready(Some(Ok(ends)))) => {
+                let parts = self.tables.iter_mut().flat_map(|table| &mut table.parts);
+                for (part, (start, end)) in parts.zip(starts.into_iter().zip(ends)) {
+                    part.end = end;
+                    let from = part.position.filter(|position| *position >= start && *position <= end).unwrap_or(start);
+                    part.position = Some(from);
+                    self.consumer.add(&part.partition, from);
+                }
+                self.started = true;
+                Ok(true)
+            }
+            (Poll::Ready(start), Poll::Ready(end)) => {
+                let error = start.and_then(Result::err).or_else(|| end.and_then(Result::err));
+                match error {
+                    Some(error) if !error.is_transient() => {
+                        Err(AppError::log("asking where global tables begin and end", error))
+                    }
+                    _ => {
+                        self.retry_at = Some(now + RETRY_AFTER);
+                        Ok(false)
+                    }
+                }
+            }
+            (Poll::Ready(answer), Poll::Pending) => {
+                self.bounds = Some((answer.map_or_else(no_answer, Reply::ready), ends));
+                Ok(false)
+            }
+            (Poll::Pending, Poll::Ready(answer)) => {
+                self.bounds = Some((starts, answer.map_or_else(no_answer, Reply::ready)));
+                Ok(false)
+            }
+            (Poll::Pending, Poll::Pending) => {
+                self.bounds = Some((starts, ends));
+                Ok(false)
+            }
+        }
+    }
+
+    fn apply(&mut self, event: FetchEvent) -> Result<(), AppError> {
+        match event {
+            FetchEvent::Records { partition, batch } => {
+                let Some((store, part)) = find(&mut self.tables, &partition) else { return Ok(()) };
+                let changes = changes_of(store, &partition, &batch).map_err(|error| undecodable(&partition, &error))?;
+                store.write(changes).map_err(|error| {
+                    AppError::log(format!("writing global table {}", store.name()), store_as_log(&error))
+                })?;
+                part.position = Some(batch.next_offset());
+                Ok(())
+            }
+            FetchEvent::End { partition, position } => {
+                if let Some((_, part)) = find(&mut self.tables, &partition) {
+                    part.position = part.position.max(Some(position));
+                }
+                Ok(())
+            }
+            FetchEvent::OutOfRange { partition, position } => Err(AppError::InputOutOfRange {
+                partition,
+                position: position.0,
+                detail: " (a global table's topic); restart to read it anew".to_owned(),
+            }),
+            FetchEvent::Error { error, .. } if error.is_transient() => Ok(()),
+            FetchEvent::Error { error, .. } => Err(AppError::log("reading a global table", error)),
+        }
+    }
+}
+
+fn position_key(partition: &TopicPartition) -> Vec<u8> {
+    format!("position/{partition}").into_bytes()
+}
+
+fn find<'a>(tables: &'a mut [Table], partition: &TopicPartition) -> Option<(&'a GlobalStore, &'a mut Part)> {
+    tables.iter_mut().find_map(|table| {
+        let part = table.parts.iter_mut().find(|part| part.partition == *partition)?;
+        Some((&*table.store, part))
+    })
+}
+
+/// The rows of a batch and the position behind it, to be written as one.
+fn changes_of(store: &GlobalStore, partition: &TopicPartition, batch: &RecordBatch) -> Result<StoreBatch, DecodeError> {
+    let mut changes = StoreBatch::default();
+    for record in batch.iter() {
+        // A record without a key is no row of a table.
+        let Some(key) = record.key else { continue };
+        match Layout::Timestamped.to_store(key, record.value, record.timestamp) {
+            Some((key, Some(value))) => changes.put(store.index(), key, value),
+            Some((key, None)) => changes.delete(store.index(), key),
+            None => return Err(DecodeError::new::<GlobalStore>(format!("the record at offset {}", record.offset))),
+        }
+    }
+    changes.put(META, position_key(partition), batch.next_offset().0.to_be_bytes());
+    Ok(changes)
+}
+
+fn undecodable(partition: &TopicPartition, error: &DecodeError) -> AppError {
+    AppError::log(
+        format!("reading global table topic {partition}"),
+        LogError::new(LogErrorKind::Corrupt, error.to_string()),
+    )
+}
+
+fn store_as_log(error: &StoreError) -> LogError {
+    let kind = if error.kind == StoreErrorKind::Corrupt { LogErrorKind::Corrupt } else { LogErrorKind::Other };
+    LogError::new(kind, error.to_string())
+}
+
+fn no_answer() -> Bounds {
+    Reply::ready(Err(LogError::new(LogErrorKind::Unavailable, "the log gave no answer")))
+}

@@ -1,0 +1,74 @@
+//! What an application is doing, as its users see it.
+
+/// What an application is doing. The names are Kafka Streams'.
+///
+/// ```text
+///              +---------+
+///              | Created |
+///              +----+----+
+///                   | start
+///                   v
+///   +---------> Rebalancing ----------------+
+///   |  tasks        | all tasks run         |
+///   |  move         v                       |
+///   +----------- Running -------------------+
+///                   | close                 | error
+///                   v                       v
+///            PendingShutdown           PendingError
+///                   |                       |
+///                   v                       v
+///              NotRunning                 Error
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AppState {
+    /// Not started yet.
+    Created,
+    /// Topics are looked up, tasks are assigned, state is restored.
+    Rebalancing,
+    /// Every task of this instance processes records.
+    Running,
+    /// It was asked to stop and commits what was done.
+    PendingShutdown,
+    /// It has stopped as asked.
+    NotRunning,
+    /// Something failed; what can be committed is committed.
+    PendingError,
+    /// It has stopped because something failed.
+    Error,
+}
+
+impl AppState {
+    /// Whether the application has ended.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::NotRunning | Self::Error)
+    }
+
+    /// Whether this state may follow `self`.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use AppState::{Created, Error, NotRunning, PendingError, PendingShutdown, Rebalancing, Running};
+        matches!(
+            (self, next),
+            (Created, Rebalancing | PendingShutdown | PendingError)
+                | (Rebalancing, Running | PendingShutdown | PendingError)
+                | (Running, Rebalancing | PendingShutdown | PendingError)
+                | (PendingShutdown, NotRunning | PendingError)
+                | (PendingError, Error)
+        )
+    }
+}
+
+impl std::fmt::Display for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Created => "CREATED",
+            Self::Rebalancing => "REBALANCING",
+            Self::Running => "RUNNING",
+            Self::PendingShutdown => "PENDING_SHUTDOWN",
+            Self::NotRunning => "NOT_RUNNING",
+            Self::PendingError => "PENDING_ERROR",
+            Self::Error => "ERROR",
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! How it runs.
+//!
+//! `app.rs` starts and stops; `control.rs` prepares topics, is the group's member and hands out tasks;
+//! `worker.rs` is the only loop: fetch, process, punctuate, commit; `task/` is one sub-topology times one
+//! partition; `commit.rs` is the only place that commits. Everything is advanced in bounded steps that
+//! never wait, so a test or a simulation can run several instances in one thread.
+
+mod app;
+mod assignment;
+mod collector;
+mod commit;
+mod control;
+mod directory;
+mod error;
+mod globals;
+mod internal_topics;
+mod lifecycle;
+mod metrics;
+mod offset_metadata;
+mod plan;
+mod preparation;
+mod settings;
+mod task;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use app::{App, Handle, Running};
+pub use error::AppError;
+pub use lifecycle::AppState;
+pub use metrics::TaskMetrics;
+pub use settings::{Guarantee, OffsetReset, OnUndecodable, Settings};
+
+pub(crate) use control::{Control, Status, Step};
+pub(crate) use plan::external_topics;
+pub(crate) use worker::{Turn, Worker};

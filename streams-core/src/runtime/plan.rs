@@ -1,0 +1,208 @@
+//! A topology in a particular application on a particular log: full topic names and partition counts.
+//!
+//! Pure computation over what the log says its topics look like; see `preparation.rs` for asking and
+//! creating.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::AppError;
+use super::internal_topics::internal_topic;
+use crate::log::{GroupPlan, NewTopic, PlannedSubtopology};
+use crate::operators::StoreId;
+use crate::record::TaskId;
+use crate::topic::TopicRef;
+use crate::topology::{InternalTopicKind, NodeKind, Topology};
+
+/// Full names, partition counts and tasks.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) application_id: Arc<str>,
+    pub(crate) topology: Arc<Topology>,
+    /// Partition counts of every topic the application reads or writes, by full name.
+    pub(crate) partitions: BTreeMap<Arc<str>, u32>,
+    /// What the group's members share out.
+    pub(crate) group: GroupPlan,
+}
+
+/// The topics of the user's that a topology reads and writes, by full name.
+pub(crate) struct ExternalTopics {
+    pub(crate) sources: BTreeSet<Arc<str>>,
+    pub(crate) sinks: BTreeSet<Arc<str>>,
+}
+
+/// The topics of the user's that `topology` reads and writes.
+pub(crate) fn external_topics(topology: &Topology) -> ExternalTopics {
+    let mut topics = ExternalTopics { sources: BTreeSet::new(), sinks: BTreeSet::new() };
+    for node in &topology.graph.nodes {
+        match &node.kind {
+            NodeKind::Source { topics: read } => {
+                topics.sources.extend(read.iter().filter_map(|topic| match topic {
+                    TopicRef::External(name) => Some(Arc::clone(name)),
+                    TopicRef::Internal(_) => None,
+                }));
+            }
+            NodeKind::Sink { topic: TopicRef::External(name) } => {
+                topics.sinks.insert(Arc::clone(name));
+            }
+            NodeKind::Sink { .. } | NodeKind::Processor => {}
+        }
+    }
+    topics
+}
+
+impl Plan {
+    /// Works out partition counts from the counts of the user's topics.
+    pub(crate) fn new(
+        application_id: Arc<str>,
+        topology: Arc<Topology>,
+        external: &BTreeMap<Arc<str>, u32>,
+    ) -> Result<Self, AppError> {
+        let mut counts = Counts { application_id: &application_id, topology: &topology, known: external.clone() };
+        counts.repartition_topics();
+        counts.check_copartitioned()?;
+        counts.changelogs();
+        let partitions = counts.known;
+        let subtopologies = topology
+            .subtopologies
+            .iter()
+            .filter(|sub| !sub.global)
+            .map(|sub| PlannedSubtopology {
+                id: sub.id,
+                topics: sub
+                    .sources
+                    .iter()
+                    .map(|topic| topic.full_name(&application_id))
+                    .map(|name| {
+                        let count = partitions.get(&name).copied().unwrap_or(0);
+                        (name, count)
+                    })
+                    .collect(),
+            })
+            .collect();
+        Ok(Self { application_id, topology, partitions, group: GroupPlan { subtopologies } })
+    }
+
+    /// The topics the application creates for itself.
+    pub(crate) fn internal_topics(&self, replication: Option<u16>, extra: &[(String, String)]) -> Vec<NewTopic> {
+        self.topology.internal_topics.iter().map(|topic| internal_topic(self, topic, replication, extra)).collect()
+    }
+
+    /// Whether a topic of that full name carries records to the task of their new key.
+    pub(crate) fn is_repartition_topic(&self, name: &str) -> bool {
+        self.topology.internal_topics.iter().any(|topic| {
+            matches!(topic.kind, InternalTopicKind::Repartition { .. })
+                && *TopicRef::Internal(Arc::clone(&topic.name)).full_name(&self.application_id) == *name
+        })
+    }
+
+    /// The full name of a store's changelog.
+    pub(crate) fn changelog(&self, store: StoreId) -> Option<Arc<str>> {
+        let definition = self.topology.graph.store(store)?;
+        definition.changelog.as_ref().map(|topic| topic.full_name(&self.application_id))
+    }
+
+    /// The input topics of a task: those of its sub-topology that have its partition.
+    pub(crate) fn inputs(&self, task: TaskId) -> Vec<Arc<str>> {
+        self.group
+            .subtopologies
+            .iter()
+            .filter(|sub| sub.id == task.subtopology)
+            .flat_map(|sub| &sub.topics)
+            .filter(|(_, count)| i64::from(task.partition.0) < i64::from(**count))
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
+    }
+}
+
+struct Counts<'a> {
+    application_id: &'a str,
+    topology: &'a Topology,
+    known: BTreeMap<Arc<str>, u32>,
+}
+
+impl Counts<'_> {
+    fn count(&self, topic: &TopicRef) -> Option<u32> {
+        self.known.get(&topic.full_name(self.application_id)).copied()
+    }
+
+    /// A repartition topic has as many partitions as the user said, else as the widest topic upstream,
+    /// which may itself be one: repeated until nothing changes. Co-partitioned ones follow their group.
+    fn repartition_topics(&mut self) {
+        loop {
+            let before = self.known.clone();
+            for topic in &self.topology.internal_topics {
+                let InternalTopicKind::Repartition { partitions } = topic.kind else { continue };
+                let reference = TopicRef::Internal(Arc::clone(&topic.name));
+                let upstream = self
+                    .topology
+                    .subtopologies
+                    .iter()
+                    .filter(|sub| sub.sinks.contains(&reference))
+                    .flat_map(|sub| &sub.sources)
+                    .filter_map(|source| self.count(source))
+                    .max();
+                if let Some(count) = partitions.or(upstream) {
+                    let known = self.known.entry(reference.full_name(self.application_id)).or_insert(count);
+                    *known = (*known).max(count);
+                }
+            }
+            for group in &self.topology.copartitioned {
+                let given =
+                    group.iter().filter(|topic| self.is_given(topic)).filter_map(|topic| self.count(topic)).max();
+                let Some(count) = given.or_else(|| group.iter().filter_map(|topic| self.count(topic)).max()) else {
+                    continue;
+                };
+                let ours = group.iter().filter(|topic| !self.is_given(topic)).collect::<Vec<_>>();
+                for topic in ours {
+                    self.known.insert(topic.full_name(self.application_id), count);
+                }
+            }
+            if self.known == before {
+                return;
+            }
+        }
+    }
+
+    /// Whether a topic's partition count is not ours to choose.
+    fn is_given(&self, topic: &TopicRef) -> bool {
+        match topic {
+            TopicRef::External(_) => true,
+            TopicRef::Internal(name) => self.topology.internal_topics.iter().any(|internal| {
+                internal.name == *name
+                    && matches!(internal.kind, InternalTopicKind::Repartition { partitions: Some(_) })
+            }),
+        }
+    }
+
+    fn check_copartitioned(&self) -> Result<(), AppError> {
+        for group in &self.topology.copartitioned {
+            let counts: Vec<_> = group.iter().filter_map(|topic| Some((topic, self.count(topic)?))).collect();
+            let mut different = counts.iter().map(|(_, count)| count).collect::<BTreeSet<_>>();
+            if different.len() > 1 {
+                different.clear();
+                let topics = counts
+                    .iter()
+                    .map(|(topic, count)| format!("{} ({count})", topic.full_name(self.application_id)))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                return Err(AppError::NotCopartitioned { topics });
+            }
+        }
+        Ok(())
+    }
+
+    /// A changelog has a partition per task of its store's sub-topology.
+    fn changelogs(&mut self) {
+        for sub in self.topology.subtopologies.iter().filter(|sub| !sub.global) {
+            let tasks = sub.sources.iter().filter_map(|topic| self.count(topic)).max().unwrap_or(0);
+            for store in &sub.stores {
+                if let Some(definition) = self.topology.graph.store(*store)
+                    && let Some(changelog @ TopicRef::Internal(_)) = &definition.changelog
+                {
+                    self.known.insert(changelog.full_name(self.application_id), tasks);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! One task: one partition of one sub-topology, running.
+//!
+//! A task owns its operators, its state and its input buffer; it lives on one worker and never leaves it.
+//! It processes records when told to; reading, committing and restoring are the worker's business.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::directory::TaskFolder;
+use super::metrics::TaskMetrics;
+use super::offset_metadata::OffsetMetadata;
+use super::settings::OnUndecodable;
+use super::{AppError, collector::ProducerCollector};
+use crate::log::OffsetToCommit;
+use crate::operators::{Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts};
+use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
+use crate::state::changelog_layout::Layout;
+use crate::state::{META, StoreIndex, TaskState};
+
+mod buffer;
+mod opening;
+mod punctuate;
+
+pub(crate) use buffer::Input;
+pub(crate) use opening::{Advance, Opening, Ready};
+
+use buffer::next_input;
+use punctuate::Punctuations;
+
+/// How many records are processed between two looks at the producer's back-pressure.
+const RECORDS_PER_LOOK: usize = 64;
+
+/// A running (or suspended) task.
+pub(crate) struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) state: Rc<RefCell<TaskState>>,
+    pub(crate) stores: Vec<TaskStore>,
+    pub(crate) metrics: TaskMetrics,
+    pub(crate) context: Context,
+    parts: TaskParts,
+    punctuations: Punctuations,
+    /// Held as long as the task lives; declared after `state`, so that the store closes first.
+    _folder: TaskFolder,
+}
+
+/// One store of a task.
+pub(crate) struct TaskStore {
+    pub(crate) name: Arc<str>,
+    pub(crate) index: StoreIndex,
+    pub(crate) layout: Layout,
+    pub(crate) changelog: Option<ChangelogPartition>,
+}
+
+/// A store's changelog and how far the local state has it.
+pub(crate) struct ChangelogPartition {
+    pub(crate) partition: TopicPartition,
+    pub(crate) destination: Destination,
+    /// Where the changelog goes on after the changes that the committed state holds.
+    pub(crate) offset: Option<Offset>,
+}
+
+impl Task {
+    /// A task that is ready to run.
+    pub(crate) fn new(
+        ready: Ready,
+        parts: TaskParts,
+        context: Context,
+        inputs: Vec<Input>,
+        metrics: TaskMetrics,
+    ) -> Self {
+        let Ready { id, folder, state, stores, .. } = ready;
+        let mut task = Self {
+            id,
+            inputs,
+            state,
+            stores,
+            metrics,
+            punctuations: Punctuations::new(Vec::new(), Timestamp::UNKNOWN),
+            context,
+            parts,
+            _folder: folder,
+        };
+        task.punctuations = Punctuations::new(std::mem::take(&mut task.parts.punctuations), task.context.wall_clock);
+        task.metrics.phase = "running";
+        task
+    }
+
+    /// Processes up to `records_max` records in order of their timestamps; how many it were.
+    pub(crate) fn process(
+        &mut self,
+        records_max: usize,
+        now: Duration,
+        idle: Option<Duration>,
+        on_undecodable: OnUndecodable,
+        collector: &RefCell<ProducerCollector>,
+    ) -> Result<usize, AppError> {
+        let mut processed = 0;
+        while processed < records_max {
+            if processed % RECORDS_PER_LOOK == 0 && collector.borrow().is_backed_up() {
+                break;
+            }
+            let Some(index) = next_input(&mut self.inputs, now, idle) else { break };
+            self.process_head(index, on_undecodable)?;
+            processed += 1;
+            if !self.punctuations.is_empty() {
+                let stream_time = self.context.stream_time;
+                self.punctuate(PunctuationTime::Stream, stream_time)?;
+            }
+        }
+        self.metrics.processed += processed as u64;
+        self.metrics.uncommitted += processed as u64;
+        Ok(processed)
+    }
+
+    fn process_head(&mut self, index: usize, on_undecodable: OnUndecodable) -> Result<(), AppError> {
+        let Some(input) = self.inputs.get_mut(index) else { return Ok(()) };
+        let Some(record) = input.head() else { return Ok(()) };
+        let context = &mut self.context;
+        context.stream_time = context.stream_time.max(record.timestamp);
+        match &mut context.position {
+            Some(position) if Arc::ptr_eq(&position.topic, &input.partition.topic) => position.offset = record.offset,
+            position => {
+                *position = Some(RecordPosition {
+                    topic: Arc::clone(&input.partition.topic),
+                    partition: input.partition.partition,
+                    offset: record.offset,
+                });
+            }
+        }
+        let outcome = if record.timestamp.0 < 0 {
+            Err(OperatorError::NegativeTimestamp(record.timestamp.0))
+        } else {
+            input.source.borrow_mut().process(context, record)
+        };
+        match outcome {
+            Ok(()) => {}
+            Err(error) => {
+                let reason = match error {
+                    OperatorError::Decode { .. } => DropReason::Undecodable,
+                    OperatorError::NegativeTimestamp(_) => DropReason::NegativeTimestamp,
+                    _ => return Err(record_error(self.id, input, record.offset, error)),
+                };
+                if on_undecodable == OnUndecodable::Fail {
+                    return Err(record_error(self.id, input, record.offset, error));
+                }
+                tracing::warn!(task = %self.id, partition = %input.partition, offset = record.offset.0, %error, "record skipped");
+                context.drop_record("source", reason);
+            }
+        }
+        input.advance();
+        Ok(())
+    }
+
+    /// The error of a panic in the application's code, naming the record that was being processed.
+    pub(crate) fn panicked(&self, message: String) -> AppError {
+        let error = OperatorError::Panic(message);
+        match &self.context.position {
+            Some(position) => AppError::Record {
+                task: self.id,
+                partition: TopicPartition { topic: Arc::clone(&position.topic), partition: position.partition },
+                offset: position.offset.0,
+                error,
+            },
+            None => AppError::Operator { task: self.id, error },
+        }
+    }
+
+    /// Fires the punctuators of one kind that are due; whether any fired.
+    pub(crate) fn punctuate(&mut self, time: PunctuationTime, now: Timestamp) -> Result<bool, AppError> {
+        if self.punctuations.is_empty() {
+            return Ok(false);
+        }
+        let position = self.context.position.take();
+        let fired = self
+            .punctuations
+            .fire(time, now, &mut self.context)
+            .map_err(|error| AppError::Operator { task: self.id, error });
+        self.context.position = position;
+        fired
+    }
+
+    /// When the next wall-clock punctuator is due.
+    pub(crate) fn next_wall_clock_punctuation(&self) -> Option<Timestamp> {
+        self.punctuations.next_wall_clock()
+    }
+
+    /// Writes what the caches hold back to stores and changelogs and forwards it, in topological order.
+    pub(crate) fn flush_caches(&mut self) -> Result<(), AppError> {
+        let position = self.context.position.take();
+        let flushed = self
+            .parts
+            .caches
+            .iter()
+            .try_for_each(|cache| cache.borrow_mut().flush(&mut self.context))
+            .map_err(|error| AppError::Operator { task: self.id, error });
+        self.context.position = position;
+        flushed
+    }
+
+    /// How many caches there are.
+    pub(crate) fn caches(&self) -> usize {
+        self.parts.caches.len()
+    }
+
+    /// Changes how many bytes each cache may hold.
+    pub(crate) fn set_cache_budget(&mut self, bytes: usize) {
+        for cache in &self.parts.caches {
+            cache.borrow_mut().set_budget(bytes);
+        }
+    }
+
+    /// How many bytes the caches hold, roughly.
+    pub(crate) fn cached_bytes(&self) -> usize {
+        self.parts.caches.iter().map(|cache| cache.borrow().cached_bytes()).sum()
+    }
+
+    /// Whether anything happened since the last commit.
+    pub(crate) fn needs_commit(&self) -> bool {
+        self.context.commit_requested || self.metrics.uncommitted > 0 || self.state.borrow().uncommitted_bytes() > 0
+    }
+
+    /// The input positions to commit, stream times beside them.
+    pub(crate) fn offsets(&self) -> Vec<OffsetToCommit> {
+        let times = self.parts.stream_times.iter().map(|(name, time)| (name.to_string(), time.get())).collect();
+        let mut metadata = OffsetMetadata { partition_time: Timestamp::UNKNOWN, times };
+        self.inputs
+            .iter()
+            .map(|input| {
+                metadata.partition_time = input.partition_time;
+                OffsetToCommit {
+                    partition: input.partition.clone(),
+                    offset: input.position,
+                    metadata: metadata.encode(),
+                }
+            })
+            .collect()
+    }
+
+    /// Writes uncommitted state, changelog offsets and stream times in one batch. Everything sent must
+    /// have been acknowledged before.
+    pub(crate) fn write_state(&mut self, collector: &ProducerCollector) -> Result<(), AppError> {
+        let mut state = self.state.borrow_mut();
+        let mut batch = state.pending_batch();
+        for store in &mut self.stores {
+            let Some(changelog) = &mut store.changelog else { continue };
+            if let Some(offset) = collector.acknowledged(&changelog.destination, changelog.partition.partition)
+                && changelog.offset.is_none_or(|known| known < offset)
+            {
+                changelog.offset = Some(offset);
+                batch.put(META, opening::changelog_key(&store.name), offset.0.to_be_bytes());
+            }
+        }
+        for (name, time) in &self.parts.stream_times {
+            batch.put(META, opening::time_key(name), time.get().0.to_be_bytes());
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        state.write(batch).map_err(|error| AppError::Store { task: self.id, error })
+    }
+
+    /// The positions were committed.
+    pub(crate) fn committed(&mut self, offsets: &[OffsetToCommit]) {
+        for input in &mut self.inputs {
+            if let Some(offset) = offsets.iter().find(|offset| offset.partition == input.partition) {
+                input.committed = offset.offset;
+            }
+        }
+        self.metrics.commits += 1;
+    }
+
+    /// Counts of the moment, for the board.
+    pub(crate) fn metrics(&mut self) -> TaskMetrics {
+        let context = &self.context;
+        self.metrics.set_dropped(|reason| context.dropped(reason));
+        self.metrics.buffered = self.inputs.iter().map(|input| input.buffered() as u64).sum();
+        for input in &self.inputs {
+            self.metrics.positions.insert(input.partition.clone(), input.position);
+        }
+        self.metrics.clone()
+    }
+}
+
+fn record_error(task: TaskId, input: &Input, offset: Offset, error: OperatorError) -> AppError {
+    AppError::Record { task, partition: input.partition.clone(), offset: offset.0, error }
+}

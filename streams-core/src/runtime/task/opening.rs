@@ -1,0 +1,478 @@
+//! A task on its way to running: its folder, its state, its positions, and the tail of its changelogs.
+//!
+//! ```text
+//! Claim ----> AskCommitted ----> AskBounds ----> Restoring ----> Ready
+//! (folder,    (the group's       (where inputs   (changelogs up
+//!  store)      positions)         and changelogs  to their end)
+//!                                 begin and end)
+//! ```
+//!
+//! The order matters (rules F10, S7): the changelogs' ends are asked for only after the group's positions
+//! were answered, so that everything the previous owner committed lies before them. They are read
+//! uncommitted: markers may still be on their way. Restoring is done when the *position* has reached the
+//! end, not when a last record was seen.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::{ChangelogPartition, TaskStore};
+use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
+use crate::operators::Destination;
+use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
+use crate::runtime::directory::TaskFolder;
+use crate::runtime::offset_metadata::OffsetMetadata;
+use crate::runtime::settings::OffsetReset;
+use crate::runtime::worker::Shared;
+use crate::runtime::{AppError, TaskMetrics};
+use crate::state::changelog_layout::Layout;
+use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, TaskState};
+use crate::topology::StoreKind;
+
+/// Version of the layout of a task's state; a newer one is refused.
+const FORMAT: u32 = 1;
+
+/// How long to wait before asking a log again that could not answer.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+pub(super) fn changelog_key(store: &str) -> Vec<u8> {
+    format!("changelog/{store}").into_bytes()
+}
+
+pub(super) fn time_key(node: &str) -> Vec<u8> {
+    format!("time/{node}").into_bytes()
+}
+
+/// A task on its way to running.
+pub(crate) struct Opening {
+    pub(crate) id: TaskId,
+    pub(crate) metrics: TaskMetrics,
+    step: Step,
+    retry_at: Option<Duration>,
+    trouble_since: Option<Duration>,
+}
+
+/// A task whose state is complete and whose positions are known.
+pub(crate) struct Ready {
+    pub(crate) id: TaskId,
+    pub(crate) folder: TaskFolder,
+    pub(crate) state: Rc<RefCell<TaskState>>,
+    pub(crate) stores: Vec<TaskStore>,
+    /// Each input with the position to read from and what is known of its time.
+    pub(crate) inputs: Vec<(TopicPartition, Offset, Timestamp)>,
+    /// The operators' stream times: the larger of what the state and the committed metadata say.
+    pub(crate) times: Vec<(String, Timestamp)>,
+}
+
+/// What the worker should do about an opening task.
+pub(crate) enum Advance {
+    /// Ask again later.
+    Waiting,
+    /// Read these changelogs from these positions and hand what comes to [`Opening::restore`].
+    Restore(Vec<(TopicPartition, Offset)>),
+    /// Build it and run it.
+    Ready(Box<Ready>),
+}
+
+struct Opened {
+    folder: TaskFolder,
+    store: Box<dyn Store>,
+    stores: Vec<TaskStore>,
+    inputs: Vec<TopicPartition>,
+}
+
+enum Step {
+    Claim,
+    AskCommitted(Opened, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
+    AskBounds(Opened, Vec<Option<CommittedOffset>>, Option<(Bounds, Bounds)>),
+    Restoring(Opened, Vec<(TopicPartition, Offset, Timestamp)>, Vec<(String, Timestamp)>, Vec<Restoring>),
+    Done,
+}
+
+type Bounds = Reply<Result<Vec<Offset>, LogError>>;
+
+/// One changelog partition being read.
+struct Restoring {
+    store: usize,
+    position: Offset,
+    end: Offset,
+}
+
+impl Opening {
+    pub(crate) fn new(id: TaskId, mut metrics: TaskMetrics) -> Self {
+        metrics.phase = "opening";
+        Self { id, metrics, step: Step::Claim, retry_at: None, trouble_since: None }
+    }
+
+    /// Goes one step further, if it can.
+    pub(crate) fn advance(
+        &mut self,
+        shared: &Shared,
+        destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
+        now: Duration,
+    ) -> Result<Advance, AppError> {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return Ok(Advance::Waiting);
+        }
+        self.retry_at = None;
+        match std::mem::replace(&mut self.step, Step::Done) {
+            Step::Claim => {
+                let Some(folder) = shared.directory.claim(self.id)? else {
+                    self.step = Step::Claim;
+                    return Ok(Advance::Waiting);
+                };
+                let opened = self.open(shared, folder, destination)?;
+                self.step = Step::AskCommitted(opened, None);
+                Ok(Advance::Waiting)
+            }
+            Step::AskCommitted(opened, reply) => {
+                let mut reply = reply.unwrap_or_else(|| shared.committer.committed(opened.inputs.clone()));
+                match reply.poll() {
+                    Poll::Pending => self.step = Step::AskCommitted(opened, Some(reply)),
+                    Poll::Ready(Some(Ok(committed))) => self.step = Step::AskBounds(opened, committed, None),
+                    Poll::Ready(other) => {
+                        self.retry(shared, now, "reading the group's positions", other.and_then(Result::err))?;
+                        self.step = Step::AskCommitted(opened, None);
+                    }
+                }
+                Ok(Advance::Waiting)
+            }
+            Step::AskBounds(opened, committed, replies) => {
+                let (mut starts, mut ends) = replies.unwrap_or_else(|| {
+                    let partitions = opened.bounded_partitions();
+                    (
+                        shared.admin.start_offsets(partitions.clone()),
+                        shared.admin.end_offsets(partitions, Isolation::ReadUncommitted),
+                    )
+                });
+                let (start, end) = match (starts.poll(), ends.poll()) {
+                    (Poll::Ready(Some(Ok(start))), Poll::Ready(Some(Ok(end)))) => (start, end),
+                    (Poll::Ready(start), Poll::Ready(end)) => {
+                        let error = start.and_then(Result::err).or_else(|| end.and_then(Result::err));
+                        self.retry(shared, now, "asking where topics begin and end", error)?;
+                        self.step = Step::AskBounds(opened, committed, None);
+                        return Ok(Advance::Waiting);
+                    }
+                    (Poll::Ready(answer), Poll::Pending) => {
+                        let replies = Some((answer.map_or_else(lost_reply, Reply::ready), ends));
+                        self.step = Step::AskBounds(opened, committed, replies);
+                        return Ok(Advance::Waiting);
+                    }
+                    (Poll::Pending, Poll::Ready(answer)) => {
+                        let replies = Some((starts, answer.map_or_else(lost_reply, Reply::ready)));
+                        self.step = Step::AskBounds(opened, committed, replies);
+                        return Ok(Advance::Waiting);
+                    }
+                    (Poll::Pending, Poll::Pending) => {
+                        self.step = Step::AskBounds(opened, committed, Some((starts, ends)));
+                        return Ok(Advance::Waiting);
+                    }
+                };
+                self.begin_restoring(shared, opened, &committed, &start, &end)
+            }
+            Step::Restoring(opened, inputs, times, restoring) => {
+                self.metrics.restore_remaining =
+                    restoring.iter().map(|part| u64::try_from(part.end.0 - part.position.0).unwrap_or(0)).sum();
+                if restoring.iter().any(|part| part.position < part.end) {
+                    self.step = Step::Restoring(opened, inputs, times, restoring);
+                    return Ok(Advance::Waiting);
+                }
+                self.metrics.restore_remaining = 0;
+                let Opened { folder, store, stores, .. } = opened;
+                let state = Rc::new(RefCell::new(TaskState::new(store)));
+                Ok(Advance::Ready(Box::new(Ready { id: self.id, folder, state, stores, inputs, times })))
+            }
+            Step::Done => Ok(Advance::Waiting),
+        }
+    }
+
+    /// Opens the task's store and checks what is in it.
+    fn open(
+        &self,
+        shared: &Shared,
+        folder: TaskFolder,
+        destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
+    ) -> Result<Opened, AppError> {
+        let failed = |error| AppError::Store { task: self.id, error };
+        let topology = &shared.plan.topology;
+        let ids = topology
+            .subtopologies
+            .iter()
+            .filter(|sub| sub.id == self.id.subtopology)
+            .flat_map(|sub| sub.stores.iter().copied())
+            .collect::<Vec<_>>();
+        let mut stores = Vec::new();
+        for (id, number) in ids.iter().zip(1_u16..) {
+            let Some(definition) = topology.graph.store(*id) else { continue };
+            let changelog = shared.plan.changelog(*id).and_then(|topic| {
+                let partition = TopicPartition { topic: Arc::clone(&topic), partition: self.id.partition };
+                Some(ChangelogPartition { partition, destination: destination(&topic)?, offset: None })
+            });
+            stores.push(TaskStore {
+                name: Arc::clone(&definition.name),
+                index: StoreIndex(number),
+                layout: layout(definition.kind),
+                changelog,
+            });
+        }
+        let names = stores.iter().map(|store| store.name.to_string()).collect::<Vec<_>>();
+        let mut store = shared.backend.open(folder.path(), &names).map_err(failed)?;
+        check_format(&mut *store).map_err(failed)?;
+        for part in &mut stores {
+            if let Some(changelog) = &mut part.changelog {
+                changelog.offset = read_i64(&*store, &changelog_key(&part.name)).map_err(failed)?.map(Offset);
+            }
+        }
+        let inputs = shared
+            .plan
+            .inputs(self.id)
+            .into_iter()
+            .map(|topic| TopicPartition { topic, partition: self.id.partition })
+            .collect();
+        Ok(Opened { folder, store, stores, inputs })
+    }
+
+    fn begin_restoring(
+        &mut self,
+        shared: &Shared,
+        mut opened: Opened,
+        committed: &[Option<CommittedOffset>],
+        starts: &[Offset],
+        ends: &[Offset],
+    ) -> Result<Advance, AppError> {
+        let bounds = |index: usize| {
+            (starts.get(index).copied().unwrap_or_default(), ends.get(index).copied().unwrap_or_default())
+        };
+        let mut times = self.stored_times(shared, &*opened.store)?;
+        let mut inputs = Vec::new();
+        for (index, partition) in opened.inputs.iter().enumerate() {
+            let (start, end) = bounds(index);
+            let committed = committed.get(index).and_then(Option::as_ref);
+            let (position, time) = match committed {
+                Some(committed) => {
+                    let metadata = OffsetMetadata::decode(&committed.metadata);
+                    let metadata = metadata
+                        .unwrap_or(OffsetMetadata { partition_time: Timestamp::UNKNOWN, times: Default::default() });
+                    for (name, time) in &mut times {
+                        *time = (*time).max(metadata.times.get(name).copied().unwrap_or(Timestamp::UNKNOWN));
+                    }
+                    (committed.offset, metadata.partition_time)
+                }
+                None => (first_position(shared.settings.offset_reset, partition, start, end)?, Timestamp::UNKNOWN),
+            };
+            inputs.push((partition.clone(), position, time));
+        }
+        let mut restoring = Vec::new();
+        let mut assignments = Vec::new();
+        let changelogs_from = opened.inputs.len();
+        let mut index = changelogs_from;
+        for number in 0..opened.stores.len() {
+            let Some((partition, stored)) = opened.changelog(number) else { continue };
+            let (start, end) = bounds(index);
+            index += 1;
+            if let Some(stored) = stored
+                && stored > end
+            {
+                return Err(AppError::ChangelogLost {
+                    partition,
+                    end: end.0,
+                    stored: stored.0,
+                    folder: opened.folder.path().to_owned(),
+                });
+            }
+            let position = match stored {
+                Some(stored) if stored >= start => stored,
+                Some(stored) => {
+                    tracing::warn!(task = %self.id, changelog = %partition, stored = stored.0, start = start.0,
+                        "the changelog no longer holds what follows the local state; rebuilding the store from what is left");
+                    opened.clear(number).map_err(|error| AppError::Store { task: self.id, error })?;
+                    start
+                }
+                None => start,
+            };
+            restoring.push(Restoring { store: number, position, end });
+            if position < end {
+                assignments.push((partition, position));
+            }
+        }
+        self.metrics.phase = "restoring";
+        self.step = Step::Restoring(opened, inputs, times, restoring);
+        Ok(Advance::Restore(assignments))
+    }
+
+    /// Applies changelog records. Data and the offset behind it are one batch, so a crash in between
+    /// loses nothing and repeats nothing.
+    pub(crate) fn restore(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), AppError> {
+        let Step::Restoring(opened, _, _, restoring) = &mut self.step else { return Ok(()) };
+        let Some(part) = restoring.iter_mut().find(|part| opened.is_changelog(part.store, partition)) else {
+            return Ok(());
+        };
+        let Some(store) = opened.stores.get_mut(part.store) else { return Ok(()) };
+        let mut changes = StoreBatch::default();
+        for record in batch.iter() {
+            let Some(key) = record.key else { continue };
+            match store.layout.to_store(key, record.value, record.timestamp) {
+                Some((key, Some(value))) => changes.put(store.index, key, value),
+                Some((key, None)) => changes.delete(store.index, key),
+                None => {
+                    let reason = format!("changelog {partition} holds a malformed record at offset {}", record.offset);
+                    return Err(AppError::Store {
+                        task: self.id,
+                        error: StoreError::new(StoreErrorKind::Decode, reason),
+                    });
+                }
+            }
+        }
+        let position = batch.next_offset();
+        changes.put(META, changelog_key(&store.name), position.0.to_be_bytes());
+        opened.store.write(changes).map_err(|error| AppError::Store { task: self.id, error })?;
+        if let Some(changelog) = &mut store.changelog {
+            changelog.offset = Some(position);
+        }
+        part.position = position;
+        self.metrics.restored += batch.len() as u64;
+        Ok(())
+    }
+
+    /// The changelog was read to its end.
+    pub(crate) fn restored_to(&mut self, partition: &TopicPartition, position: Offset) {
+        if let Step::Restoring(opened, _, _, restoring) = &mut self.step
+            && let Some(part) = restoring.iter_mut().find(|part| opened.is_changelog(part.store, partition))
+        {
+            part.position = part.position.max(position);
+        }
+    }
+
+    /// The changelog partitions being read.
+    pub(crate) fn changelogs(&self) -> Vec<TopicPartition> {
+        match &self.step {
+            Step::Restoring(opened, ..) => (0..opened.stores.len())
+                .filter_map(|store| opened.changelog(store))
+                .map(|(partition, _)| partition)
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn stored_times(&self, shared: &Shared, store: &dyn Store) -> Result<Vec<(String, Timestamp)>, AppError> {
+        let topology = &shared.plan.topology;
+        let nodes =
+            topology.subtopologies.iter().filter(|sub| sub.id == self.id.subtopology).flat_map(|sub| &sub.nodes);
+        nodes
+            .filter_map(|node| topology.graph.node(*node))
+            .map(|node| {
+                let time =
+                    read_i64(store, &time_key(&node.name)).map_err(|error| AppError::Store { task: self.id, error })?;
+                Ok((node.name.to_string(), time.map_or(Timestamp::UNKNOWN, Timestamp)))
+            })
+            .collect()
+    }
+
+    fn retry(&mut self, shared: &Shared, now: Duration, doing: &str, error: Option<LogError>) -> Result<(), AppError> {
+        let error = error.unwrap_or_else(|| LogError::new(LogErrorKind::Unavailable, "the log gave no answer"));
+        let since = *self.trouble_since.get_or_insert(now);
+        if !error.is_transient() || now.saturating_sub(since) > shared.settings.task_timeout {
+            return Err(AppError::log(format!("task {}: {doing}", self.id), error));
+        }
+        tracing::debug!(task = %self.id, doing, %error, "trying again");
+        self.retry_at = Some(now + RETRY_AFTER);
+        Ok(())
+    }
+}
+
+impl Opened {
+    /// Inputs, then changelogs in the order of the stores.
+    fn bounded_partitions(&self) -> Vec<TopicPartition> {
+        let changelogs = self.stores.iter().filter_map(|store| store.changelog.as_ref());
+        self.inputs.iter().cloned().chain(changelogs.map(|changelog| changelog.partition.clone())).collect()
+    }
+
+    fn changelog(&self, store: usize) -> Option<(TopicPartition, Option<Offset>)> {
+        let changelog = self.stores.get(store)?.changelog.as_ref()?;
+        Some((changelog.partition.clone(), changelog.offset))
+    }
+
+    fn is_changelog(&self, store: usize, partition: &TopicPartition) -> bool {
+        self.stores
+            .get(store)
+            .and_then(|store| store.changelog.as_ref())
+            .is_some_and(|changelog| changelog.partition == *partition)
+    }
+
+    /// Empties a store and forgets its offset, in one step (rule F9).
+    fn clear(&mut self, number: usize) -> Result<(), StoreError> {
+        let Some(store) = self.stores.get_mut(number) else { return Ok(()) };
+        let mut batch = StoreBatch::default();
+        let keys = self
+            .store
+            .range(store.index, std::ops::Bound::Unbounded, std::ops::Bound::Unbounded)
+            .map(|pair| pair.map(|(key, _)| key))
+            .collect::<Result<Vec<_>, _>>()?;
+        for key in keys {
+            batch.delete(store.index, key);
+        }
+        batch.delete(META, changelog_key(&store.name));
+        if let Some(changelog) = &mut store.changelog {
+            changelog.offset = None;
+        }
+        self.store.write(batch)
+    }
+}
+
+fn lost_reply() -> Bounds {
+    Reply::ready(Err(LogError::new(LogErrorKind::Unavailable, "the log gave no answer")))
+}
+
+fn layout(kind: StoreKind) -> Layout {
+    match kind {
+        StoreKind::KeyValue => Layout::Timestamped,
+        StoreKind::PlainKeyValue => Layout::Plain,
+        StoreKind::Window { .. } => Layout::Window,
+    }
+}
+
+fn first_position(
+    reset: OffsetReset,
+    partition: &TopicPartition,
+    start: Offset,
+    end: Offset,
+) -> Result<Offset, AppError> {
+    match reset {
+        OffsetReset::Earliest => Ok(start),
+        OffsetReset::Latest => Ok(end),
+        OffsetReset::None => Err(AppError::InputOutOfRange {
+            partition: partition.clone(),
+            position: 0,
+            detail: ": the group has committed none".to_owned(),
+        }),
+    }
+}
+
+fn read_i64(store: &dyn Store, key: &[u8]) -> Result<Option<i64>, StoreError> {
+    Ok(store.get(META, key)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes))
+}
+
+/// Refuses state of a newer layout; marks a new store as ours.
+fn check_format(store: &mut dyn Store) -> Result<(), StoreError> {
+    const KEY: &[u8] = b"format";
+    match store.get(META, KEY)?.map(<[u8; 4]>::try_from) {
+        None => {
+            let mut batch = StoreBatch::default();
+            batch.put(META, KEY, FORMAT.to_be_bytes());
+            store.write(batch)
+        }
+        Some(Ok(bytes)) if u32::from_be_bytes(bytes) == FORMAT => Ok(()),
+        Some(found) => {
+            let found = found.map_or_else(
+                |_| "an unknown format".to_owned(),
+                |bytes| format!("format {}", u32::from_be_bytes(bytes)),
+            );
+            let reason = format!(
+                "the state was written in {found}, this version reads format {FORMAT}; upgrade the application, or delete the state folder to rebuild it from its changelogs"
+            );
+            Err(StoreError::new(StoreErrorKind::Format, reason))
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The runtime as a whole, on a hand-made topology: words are re-keyed through a repartition topic and
+//! counted in a logged store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{App, AppError, AppState};
+use crate::log::Embedded;
+use crate::operators::{NodeId, Recipe, StoreId, map, repartition_filter, sink, source, stream_aggregate};
+use crate::record::{Change, Record, Timestamp};
+use crate::state::KeyValueStore;
+use crate::testing::TestDriver;
+use crate::topic::{Topic, TopicRef};
+use crate::topology::{
+    Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, StoreKind, Subtopology, Topology,
+};
+
+const LINES: Topic<(), String> = Topic::new("lines");
+const COUNTS: Topic<String, i64> = Topic::new("counts");
+const STORE: KeyValueStore<String, i64> = KeyValueStore::new("count-store");
+
+/// lines -> map -> filter -> words-repartition | words-repartition -> count -> to-stream -> counts
+fn word_count() -> Topology {
+    let repartition = TopicRef::Internal("words-repartition".into());
+    let external = |name: &str| TopicRef::External(name.into());
+    let node = |name: &str, kind: NodeKind, parents: &[u32], children: &[u32], recipe: Recipe| Node {
+        name: name.into(),
+        kind,
+        parents: parents.iter().copied().map(NodeId).collect(),
+        children: children.iter().copied().map(NodeId).collect(),
+        stores: Vec::new(),
+        sends_old_values: false,
+        recipe,
+    };
+    let mut nodes = vec![
+        node("lines", NodeKind::Source { topics: vec![external("lines")] }, &[], &[1], source::recipe::<(), String>()),
+        node(
+            "map",
+            NodeKind::Processor,
+            &[0],
+            &[2],
+            map::recipe(|(), line: String| {
+                assert!(line != "panic", "the user's code gave up");
+                (line.clone(), line)
+            }),
+        ),
+        node("filter", NodeKind::Processor, &[1], &[3], repartition_filter::recipe::<String, String>(false)),
+        node(
+            "words-sink",
+            NodeKind::Sink { topic: repartition.clone() },
+            &[2],
+            &[],
+            sink::recipe::<String, String, String, String>(repartition.clone()),
+        ),
+        node(
+            "words-source",
+            NodeKind::Source { topics: vec![repartition.clone()] },
+            &[],
+            &[5],
+            source::recipe::<String, String>(),
+        ),
+        node(
+            "count",
+            NodeKind::Processor,
+            &[4],
+            &[6],
+            stream_aggregate::recipe::<String, String, i64>(StoreId(0), |_, _, count| Some(count.unwrap_or(0) + 1)),
+        ),
+        node(
+            "to-stream",
+            NodeKind::Processor,
+            &[5],
+            &[7],
+            map::recipe(|word: String, change: Change<i64>| (word, change.new)),
+        ),
+        node(
+            "counts",
+            NodeKind::Sink { topic: external("counts") },
+            &[6],
+            &[],
+            sink::recipe::<String, Option<i64>, String, i64>(external("counts")),
+        ),
+    ];
+    nodes[5].stores = vec![StoreId(0)];
+    let changelog = TopicRef::Internal("count-store-changelog".into());
+    let subtopology =
+        |id, nodes: std::ops::Range<u32>, source: TopicRef, sink: TopicRef, stores: Vec<StoreId>| Subtopology {
+            id,
+            nodes: nodes.map(NodeId).collect(),
+            sources: [source].into(),
+            sinks: [sink].into(),
+            stores,
+            global: false,
+        };
+    Topology {
+        graph: Graph {
+            nodes,
+            stores: vec![StoreDefinition {
+                name: "count-store".into(),
+                kind: StoreKind::KeyValue,
+                changelog: Some(changelog),
+                global: false,
+                topic_configs: Vec::new(),
+            }],
+        },
+        subtopologies: vec![
+            subtopology(0, 0..4, external("lines"), repartition.clone(), Vec::new()),
+            subtopology(1, 4..8, repartition, external("counts"), vec![StoreId(0)]),
+        ],
+        copartitioned: Vec::new(),
+        internal_topics: vec![
+            InternalTopic {
+                name: "words-repartition".into(),
+                kind: InternalTopicKind::Repartition { partitions: None },
+            },
+            InternalTopic {
+                name: "count-store-changelog".into(),
+                kind: InternalTopicKind::Changelog { store: StoreId(0) },
+            },
+        ],
+    }
+}
+
+fn last(counts: Vec<(String, i64)>) -> Vec<String> {
+    let counts = counts.into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    counts.into_iter().map(|(word, count)| format!("{word} {count}")).collect()
+}
+
+#[test]
+fn every_update_comes_out_and_is_in_the_store() {
+    let mut driver = TestDriver::configure(word_count()).partitions(3).start();
+    for word in ["to", "be", "or", "not", "to", "be"] {
+        driver.pipe(&LINES, (), word);
+    }
+    let mut counts = driver.read(&COUNTS);
+    counts.sort();
+    let counts = counts.iter().map(|(word, count)| format!("{word} {count}")).collect::<Vec<_>>();
+    assert_eq!(counts, ["be 1", "be 2", "not 1", "or 1", "to 1", "to 2"]);
+    assert_eq!(driver.get(&STORE, &"to".to_owned()), Some(2));
+    assert_eq!(driver.get(&STORE, &"never".to_owned()), None);
+    assert_eq!(driver.tasks().values().map(|task| task.processed).sum::<u64>(), 12);
+}
+
+#[test]
+fn a_cache_merges_updates_until_the_commit() {
+    let mut driver = TestDriver::configure(word_count()).caching(1 << 20).start();
+    for word in ["to", "be", "to"] {
+        driver.pipe(&LINES, (), word);
+    }
+    assert_eq!(driver.read(&COUNTS), []);
+    driver.commit();
+    let mut counts = driver.read(&COUNTS);
+    counts.sort();
+    assert_eq!(counts, [("be".to_owned(), 1), ("to".to_owned(), 2)]);
+}
+
+#[test]
+fn a_killed_application_goes_on_with_its_state_restored() {
+    for exactly_once in [false, true] {
+        let setup = TestDriver::configure(word_count()).partitions(2);
+        let setup =
+            setup.with(
+                move |app| if exactly_once { app.exactly_once().commit_interval(Duration::from_secs(5)) } else { app },
+            );
+        let mut driver = setup.start();
+        for word in ["to", "be", "to"] {
+            driver.pipe(&LINES, (), word);
+        }
+        driver.kill();
+        driver.restart();
+        assert_eq!(driver.get(&STORE, &"to".to_owned()), Some(2), "exactly once: {exactly_once}");
+        driver.pipe(&LINES, (), "to");
+        assert_eq!(last(driver.read(&COUNTS)), ["be 1", "to 3"], "exactly once: {exactly_once}");
+        assert_eq!(driver.tasks().values().map(|task| task.restored).sum::<u64>(), 3);
+    }
+}
+
+#[test]
+fn exactly_once_shows_nothing_of_what_was_not_committed() {
+    let setup = TestDriver::configure(word_count()).caching(0);
+    let mut driver = setup.with(|app| app.exactly_once().commit_interval(Duration::from_secs(5))).start();
+    driver.pipe(&LINES, (), "to");
+    assert_eq!(driver.read(&COUNTS), []);
+    driver.kill();
+    driver.restart();
+    driver.commit();
+    assert_eq!(driver.read(&COUNTS), [("to".to_owned(), 1)], "once, not twice");
+}
+
+#[test]
+fn a_panic_in_the_users_code_ends_the_application_and_names_the_record() {
+    let mut driver = TestDriver::new(word_count());
+    driver.pipe(&LINES, (), "fine");
+    let error = driver.error_after(&LINES, &Record::new((), "panic".to_owned(), Timestamp(0))).expect("an error");
+    assert_eq!(
+        error.to_string(),
+        "task 0_0 failed at offset 1 of lines-0: the application's code panicked: the user's code gave up"
+    );
+}
+
+#[test]
+fn threads_do_the_same_as_the_driver() {
+    let log = Embedded::in_memory();
+    log.create_topic("lines", 4).expect("a topic");
+    for number in 0..10_000 {
+        log.send(&LINES, (), format!("word-{}", number % 100)).expect("sent");
+    }
+    App::new("threads", word_count()).workers(2).run_until_idle(log.clone()).expect("no error");
+    let counts =
+        last(log.read(&COUNTS).expect("readable").into_iter().map(|record| (record.key, record.value)).collect());
+    assert_eq!(counts.len(), 100);
+    assert!(counts.iter().all(|count| count.ends_with(" 100")), "{counts:?}");
+}
+
+#[test]
+fn a_missing_input_topic_is_named() {
+    let running = App::new("missing", word_count()).start(Embedded::in_memory()).expect("started");
+    assert_eq!(running.wait(), Err(AppError::MissingTopics { topics: vec!["lines".to_owned()] }));
+}
+
+#[test]
+fn an_application_goes_through_its_states() {
+    let log = Embedded::in_memory();
+    log.create_topic("lines", 1).expect("a topic");
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let listener = Arc::clone(&seen);
+    let app = App::new("states", word_count())
+        .on_state_change(move |from, to| listener.lock().expect("lock").push(format!("{from} -> {to}")));
+    let running = app.start(log).expect("started");
+    running.wait_until_running().expect("running");
+    let handle = running.handle();
+    let states = futures::executor::block_on(async {
+        let states = handle.states();
+        handle.stop();
+        futures::StreamExt::collect::<Vec<_>>(states).await
+    });
+    assert_eq!((states.first(), states.last()), (Some(&AppState::Running), Some(&AppState::NotRunning)));
+    running.wait().expect("no error");
+    assert!(seen.lock().expect("lock").first().is_some_and(|first| first.starts_with("CREATED -> ")));
+}
+
+#[test]
+fn an_application_id_that_is_a_path_is_refused() {
+    for id in ["../up", "a/b", "", ".."] {
+        assert!(
+            matches!(App::new(id, word_count()).start(Embedded::in_memory()), Err(AppError::ApplicationId { .. })),
+            "{id:?}"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! When to commit, and what waits for a commit to be done.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Finish, PURGE_INTERVAL, Report, Worker, panic_message};
+use crate::runtime::AppError;
+use crate::runtime::commit::{Commit, Progress};
+use crate::runtime::task::Task;
+
+impl Worker {
+    pub(super) fn begin_commit_if_due(&mut self, now: Duration) {
+        if self.commit.is_some() || self.failed {
+            return;
+        }
+        let settings = &self.seed.shared.settings;
+        let uncommitted: usize = self.tasks.values().map(|task| task.state.borrow().uncommitted_bytes()).sum();
+        let due = now.saturating_sub(self.last_commit) >= settings.commit_interval
+            || self.tasks.values().any(|task| task.context.commit_requested)
+            || uncommitted > settings.uncommitted_bytes / settings.workers.max(1);
+        if due {
+            self.begin_commit(now);
+        }
+    }
+
+    /// Begins a commit if there is anything to commit.
+    pub(super) fn begin_commit(&mut self, now: Duration) {
+        self.last_commit = now;
+        let Some(metadata) = &self.metadata else { return };
+        if self.tasks.values().any(Task::needs_commit) {
+            self.commit = Some(Commit::new(self.seed.shared.settings.guarantee, metadata.clone()));
+        }
+    }
+
+    /// Goes on with a commit, and with what was waiting for it; whether processing has to wait.
+    pub(super) fn advance_commit(&mut self, now: Duration) -> Result<bool, AppError> {
+        if self.commit.is_none() && self.finish.is_some() {
+            self.begin_commit(now);
+        }
+        if let Some(commit) = &mut self.commit {
+            let committer = Arc::clone(&self.seed.shared.committer);
+            let progress =
+                catch_unwind(AssertUnwindSafe(|| commit.advance(&mut self.tasks, &self.collector, &*committer, now)))
+                    .unwrap_or_else(|panic| {
+                        Err(AppError::Panic {
+                            thread: format!("worker {}", self.seed.number),
+                            message: panic_message(&*panic),
+                        })
+                    });
+            match progress? {
+                Progress::Pending { blocks } => return Ok(blocks || self.finish.is_some()),
+                Progress::Done => {
+                    self.commit = None;
+                    self.last_commit = now;
+                    self.purge_repartition_topics(now);
+                }
+                Progress::Lost(error) => {
+                    tracing::warn!(worker = self.seed.number, %error, "the tasks belong to another member; dropping them");
+                    self.drop_tasks();
+                    self.report(Report::Fenced { worker: self.seed.number });
+                }
+                Progress::Undone(error) => self.undo(&error)?,
+            }
+            // A commit may have begun before the last records were processed.
+            if self.finish.is_some() && self.tasks.values().any(Task::needs_commit) {
+                return Ok(true);
+            }
+        }
+        self.finish(now);
+        Ok(false)
+    }
+
+    /// Everything is committed: suspends or closes the tasks as was asked.
+    pub(super) fn finish(&mut self, now: Duration) {
+        match self.finish.take() {
+            None => {}
+            Some(Finish::Revoke) => {
+                for (id, mut task) in std::mem::take(&mut self.tasks) {
+                    self.stop_reading(&mut task);
+                    task.metrics.phase = "suspended";
+                    self.suspended.insert(id, task);
+                }
+                self.publish(now, true);
+                self.report(Report::Revoked { worker: self.seed.number });
+            }
+            Some(Finish::Stop) => {
+                for mut task in std::mem::take(&mut self.tasks)
+                    .into_values()
+                    .chain(std::mem::take(&mut self.suspended).into_values())
+                {
+                    if let Err(error) = task.state.borrow_mut().committed().flush() {
+                        tracing::warn!(task = %task.id, %error, "state could not be synced to disk; it will be restored from its changelog");
+                    }
+                    let mut metrics = task.metrics();
+                    metrics.phase = "closed";
+                    self.seed.shared.metrics.publish(task.id, metrics);
+                }
+                self.openings.clear();
+                self.stopped = true;
+                self.report(Report::Stopped { worker: self.seed.number });
+            }
+        }
+    }
+
+    /// Deletes what was processed and committed from repartition topics, now and then.
+    pub(super) fn purge_repartition_topics(&mut self, now: Duration) {
+        if now.saturating_sub(self.last_purge) < PURGE_INTERVAL {
+            return;
+        }
+        self.last_purge = now;
+        let plan = &self.seed.shared.plan;
+        let done = self
+            .tasks
+            .values()
+            .flat_map(|task| &task.inputs)
+            .filter(|input| plan.is_repartition_topic(&input.partition.topic))
+            .map(|input| (input.partition.clone(), input.committed))
+            .collect::<Vec<_>>();
+        if !done.is_empty() {
+            self.purge = Some(self.admin.delete_records(done));
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The worker: the only loop.
+//!
+//! `tasks.rs` is which tasks it has, `opening.rs` how they come to run, `intake.rs` how records reach them,
+//! `committing.rs` when their work is committed.
+//!
+//! A worker owns its tasks, one consumer that reads where it is told, one producer and one consumer for
+//! restoring. [`Worker::run_once`] does a bounded piece of everything there is to do and never waits; a
+//! thread (or a test, or a simulation) calls it again and again. What the group decides reaches it as
+//! [`Command`]s from `control.rs`, which it answers with [`Report`]s.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+use super::collector::ProducerCollector;
+use super::commit::Commit;
+use super::directory::StateDirectory;
+use super::metrics::MetricsBoard;
+use super::plan::Plan;
+use super::settings::Guarantee;
+use super::task::{Opening, Task};
+use super::{AppError, Settings};
+use crate::clock::SharedClock;
+use crate::log::{
+    Admin, Committer, Consumer, ConsumerOptions, Doorbell, FetchEvent, GroupMetadata, Isolation, Log, LogError, Reply,
+};
+use crate::operators::{PunctuationTime, StoreId};
+use crate::record::{Offset, TaskId, TopicPartition};
+use crate::state::{GlobalStore, StateBackend};
+
+mod committing;
+mod intake;
+mod opening;
+mod tasks;
+
+use tasks::new_collector;
+
+/// How many records are fetched at once, and processed per task before looking around.
+const RECORDS_PER_ROUND: usize = 1_000;
+
+/// How long it waits for an answer that may not ring its doorbell.
+const WAIT_FOR_REPLY: Duration = Duration::from_millis(1);
+
+/// How often counters are published.
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often processed records of repartition topics are deleted (`repartition.purge.interval.ms`).
+const PURGE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What all workers of an application share.
+pub(crate) struct Shared {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) plan: Plan,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) backend: Arc<dyn StateBackend>,
+    pub(crate) directory: Arc<StateDirectory>,
+    pub(crate) clock: SharedClock,
+    pub(crate) admin: Arc<dyn Admin>,
+    pub(crate) committer: Arc<dyn Committer>,
+    pub(crate) globals: BTreeMap<StoreId, Arc<GlobalStore>>,
+    pub(crate) metrics: MetricsBoard,
+    pub(crate) paused: Arc<AtomicBool>,
+    pub(crate) killed: Arc<AtomicBool>,
+}
+
+impl Shared {
+    /// What the names of the clients begin with.
+    pub(crate) fn client_id(&self) -> &str {
+        self.settings.client_id.as_deref().unwrap_or(&self.plan.application_id)
+    }
+}
+
+/// What the group decides about a worker's tasks.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// These are all the worker's tasks from now on.
+    Assign { tasks: BTreeSet<TaskId>, metadata: GroupMetadata },
+    /// Commit and stop processing; answer [`Report::Revoked`].
+    Revoke { metadata: GroupMetadata },
+    /// The tasks are somebody else's: drop them without committing.
+    Lose,
+    /// Commit, close everything and answer [`Report::Stopped`].
+    Stop,
+}
+
+/// What a worker tells.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// All its tasks are running.
+    Running { worker: usize },
+    /// Its tasks are committed and suspended.
+    Revoked { worker: usize },
+    /// Some of its tasks were found to be somebody else's.
+    Fenced { worker: usize },
+    /// It cannot go on; it still answers commands.
+    Failed { worker: usize, error: AppError },
+    /// It has closed everything.
+    Stopped { worker: usize },
+}
+
+/// What is needed to make a worker on its own thread.
+pub(crate) struct WorkerSeed {
+    pub(crate) number: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) reports: Sender<Report>,
+    pub(crate) doorbell: Doorbell,
+    pub(crate) control_doorbell: Doorbell,
+}
+
+/// Whether a worker has something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It did something; call again at once.
+    Busy,
+    /// Call again when its doorbell rings, or after this long.
+    Idle(Duration),
+    /// It has closed everything; do not call again.
+    Finished,
+}
+
+/// Why a commit is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    Revoke,
+    Stop,
+}
+
+/// A worker; lives on its thread.
+pub(crate) struct Worker {
+    seed: WorkerSeed,
+    admin: Arc<dyn Admin>,
+    collector: Rc<RefCell<ProducerCollector>>,
+    producer_ready: bool,
+    consumer: Box<dyn Consumer>,
+    restore_consumer: Box<dyn Consumer>,
+    openings: BTreeMap<TaskId, Opening>,
+    tasks: BTreeMap<TaskId, Task>,
+    suspended: BTreeMap<TaskId, Task>,
+    routes: HashMap<TopicPartition, (TaskId, usize)>,
+    metadata: Option<GroupMetadata>,
+    commit: Option<Commit>,
+    finish: Option<Finish>,
+    stopped: bool,
+    failed: bool,
+    told_running: bool,
+    last_commit: Duration,
+    last_publish: Duration,
+    last_purge: Duration,
+    purge: Option<Reply<Result<(), LogError>>>,
+    resets: Vec<Reset>,
+    events: Vec<FetchEvent>,
+}
+
+/// An input whose position did not exist, and the question where it is to go on.
+type Reset = (TopicPartition, Offset, Reply<Result<Vec<Offset>, LogError>>);
+
+impl Worker {
+    /// Makes a worker with its clients.
+    pub(crate) fn new(seed: WorkerSeed) -> Result<Self, AppError> {
+        let shared = &seed.shared;
+        let isolation = match shared.settings.guarantee {
+            Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
+            Guarantee::ExactlyOnce => Isolation::ReadCommitted,
+        };
+        let consumer = |purpose: &str| {
+            let client_id = format!("{}-{}-{purpose}", shared.client_id(), seed.number);
+            shared
+                .log
+                .consumer(ConsumerOptions { client_id, isolation, prefetch_bytes: None }, seed.doorbell.clone())
+                .map_err(|error| AppError::log("creating a consumer", error))
+        };
+        let now = shared.clock.monotonic();
+        Ok(Self {
+            admin: shared
+                .log
+                .admin(seed.doorbell.clone())
+                .map_err(|error| AppError::log("creating an admin client", error))?,
+            collector: new_collector(&seed)?,
+            producer_ready: shared.settings.guarantee == Guarantee::AtLeastOnce,
+            consumer: consumer("consumer")?,
+            restore_consumer: consumer("restore")?,
+            openings: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            suspended: BTreeMap::new(),
+            routes: HashMap::new(),
+            metadata: None,
+            commit: None,
+            finish: None,
+            stopped: false,
+            failed: false,
+            told_running: false,
+            last_commit: now,
+            last_publish: now,
+            last_purge: now,
+            purge: None,
+            resets: Vec::new(),
+            events: Vec::new(),
+            seed,
+        })
+    }
+
+    /// Whether the thread that pumps the worker is to leave it as it is.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.seed.shared.killed.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the doorbell; only the thread that pumps the worker calls this.
+    pub(crate) fn wait(&self, timeout: Duration) {
+        self.seed.doorbell.wait(timeout);
+    }
+
+    /// Does a bounded piece of everything there is to do. An error of a task ends the worker's
+    /// processing and is reported; the worker goes on answering commands.
+    pub(crate) fn run_once(&mut self) -> Turn {
+        if self.stopped {
+            return Turn::Finished;
+        }
+        match self.turn() {
+            Ok(turn) => turn,
+            Err(error) => {
+                self.fail(error);
+                Turn::Busy
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Result<Turn, AppError> {
+        let now = self.seed.shared.clock.monotonic();
+        let mut busy = self.obey()?;
+        if self.stopped {
+            return Ok(Turn::Finished);
+        }
+        if !self.initialise_producer()? {
+            return Ok(Turn::Idle(WAIT_FOR_REPLY));
+        }
+        busy |= self.restore()?;
+        busy |= self.advance_openings(now)?;
+        self.reset_positions()?;
+        let blocked = self.advance_commit(now)?;
+        if !blocked {
+            busy |= self.fetch()?;
+            busy |= self.process(now)?;
+            self.begin_commit_if_due(now);
+            busy |= self.commit.is_some() && self.advance_commit(now)?;
+        }
+        self.publish(now, false);
+        self.tell_running();
+        Ok(self.next_turn(now, busy))
+    }
+
+    fn next_turn(&self, now: Duration, busy: bool) -> Turn {
+        if busy {
+            return Turn::Busy;
+        }
+        if self.commit.is_some() || !self.openings.is_empty() || self.collector.borrow().is_backed_up() {
+            return Turn::Idle(WAIT_FOR_REPLY);
+        }
+        let settings = &self.seed.shared.settings;
+        let mut wait = settings.poll;
+        if self.tasks.values().any(Task::needs_commit) {
+            wait = wait.min((self.last_commit + settings.commit_interval).saturating_sub(now));
+        }
+        if self.tasks.values().any(|task| task.inputs.len() > 1) {
+            wait = wait.min(settings.task_idle.unwrap_or(settings.poll).max(WAIT_FOR_REPLY));
+        }
+        let wall_clock = self.seed.shared.clock.now();
+        if let Some(next) = self.tasks.values().filter_map(Task::next_wall_clock_punctuation).min() {
+            wait = wait.min(Duration::from_millis(u64::try_from(next.0 - wall_clock.0).unwrap_or(0)));
+        }
+        Turn::Idle(wait.max(Duration::from_micros(100)))
+    }
+
+    fn report(&self, report: Report) {
+        // The control is gone only when the application is being torn down.
+        let _ = self.seed.reports.send(report);
+        self.seed.control_doorbell.ring();
+    }
+
+    fn tell_running(&mut self) {
+        if !self.told_running
+            && self.openings.is_empty()
+            && self.finish.is_none()
+            && !self.failed
+            && self.metadata.is_some()
+        {
+            self.told_running = true;
+            self.report(Report::Running { worker: self.seed.number });
+        }
+    }
+
+    /// Lets every task process some records and fires punctuators; whether anything happened.
+    fn process(&mut self, now: Duration) -> Result<bool, AppError> {
+        let shared = Arc::clone(&self.seed.shared);
+        if shared.paused.load(Ordering::Relaxed) || self.failed || self.finish.is_some() {
+            return Ok(false);
+        }
+        if !self.collector.borrow_mut().drain().map_err(|error| AppError::log("writing records", error))? {
+            return Ok(false);
+        }
+        let wall_clock = shared.clock.now();
+        let settings = &shared.settings;
+        let cache_bytes = settings.cache_bytes / settings.workers.max(1);
+        let mut any = false;
+        let mut cached = 0;
+        for task in self.tasks.values_mut() {
+            task.context.wall_clock = wall_clock;
+            let collector = &self.collector;
+            let piece = catch_unwind(AssertUnwindSafe(|| {
+                let processed =
+                    task.process(RECORDS_PER_ROUND, now, settings.task_idle, settings.on_undecodable, collector)?;
+                let punctuated = task.punctuate(PunctuationTime::WallClock, wall_clock)?;
+                Ok::<_, AppError>((processed > 0) | punctuated)
+            }));
+            any |= piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
+            for input in &mut task.inputs {
+                if input.paused && input.buffered() * 2 <= settings.buffered_records {
+                    input.paused = false;
+                    self.consumer.resume(&input.partition);
+                }
+            }
+            cached += task.cached_bytes();
+        }
+        if cache_bytes > 0 && cached > cache_bytes {
+            self.flush_caches()?;
+        }
+        Ok(any)
+    }
+
+    fn flush_caches(&mut self) -> Result<(), AppError> {
+        for task in self.tasks.values_mut() {
+            catch_unwind(AssertUnwindSafe(|| task.flush_caches()))
+                .unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
+        }
+        Ok(())
+    }
+
+    /// Publishes the tasks' counters if it is time.
+    fn publish(&mut self, now: Duration, at_once: bool) {
+        if !at_once && now.saturating_sub(self.last_publish) < PUBLISH_INTERVAL {
+            return;
+        }
+        self.last_publish = now;
+        for task in self.tasks.values_mut().chain(self.suspended.values_mut()) {
+            let metrics = task.metrics();
+            self.seed.shared.metrics.publish(task.id, metrics);
+        }
+        for opening in self.openings.values() {
+            self.seed.shared.metrics.publish(opening.id, opening.metrics.clone());
+        }
+    }
+
+    /// Asks for a commit as soon as possible; for tests that want results now.
+    pub(crate) fn commit_now(&mut self) {
+        if self.commit.is_none() && !self.failed {
+            let now = self.seed.shared.clock.monotonic();
+            self.begin_commit(now);
+        }
+    }
+
+    /// Whether nothing is under way: no commit, no task being opened, nothing waiting for the producer.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.commit.is_none()
+            && self.openings.is_empty()
+            && self.resets.is_empty()
+            && !self.collector.borrow().is_backed_up()
+    }
+
+    /// Publishes all counters now; for tests.
+    pub(crate) fn publish_now(&mut self) {
+        let now = self.seed.shared.clock.monotonic();
+        self.publish(now, true);
+    }
+
+    /// The running tasks; for tests that look into stores.
+    pub(crate) const fn tasks(&self) -> &BTreeMap<TaskId, Task> {
+        &self.tasks
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no message".to_owned())
+}

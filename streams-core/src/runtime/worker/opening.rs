@@ -1,0 +1,192 @@
+//! Tasks on their way to running: restoring their state and building their operators.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Finish, RECORDS_PER_ROUND, Shared, Worker};
+use crate::log::{FetchEvent, LogError, LogErrorKind};
+use crate::operators::{BuildError, Collector, Context, Destination, NodeId, StoreId, TaskBuilder, TaskServices};
+use crate::record::Timestamp;
+use crate::runtime::collector::{ProducerCollector, TopicChangelog};
+use crate::runtime::plan::Plan;
+use crate::runtime::task::{Advance, Input, Ready, Task};
+use crate::runtime::{AppError, TaskMetrics};
+use crate::state::{Changelog, GlobalStore, StoreAccess};
+use crate::topic::TopicRef;
+use crate::topology::NodeKind;
+
+impl Worker {
+    /// Applies changelog records to the tasks being opened; whether there were any.
+    pub(super) fn restore(&mut self) -> Result<bool, AppError> {
+        if self.openings.is_empty() {
+            return Ok(false);
+        }
+        let mut events = std::mem::take(&mut self.events);
+        self.restore_consumer.fetch(RECORDS_PER_ROUND * 10, &mut events);
+        let any = !events.is_empty();
+        let mut outcome = Ok(());
+        for event in events.drain(..) {
+            if outcome.is_ok() {
+                outcome = self.restore_event(event);
+            }
+        }
+        self.events = events;
+        outcome.map(|()| any)
+    }
+
+    pub(super) fn restore_event(&mut self, event: FetchEvent) -> Result<(), AppError> {
+        match event {
+            FetchEvent::Records { partition, batch } => {
+                self.openings.values_mut().try_for_each(|opening| opening.restore(&partition, &batch))
+            }
+            FetchEvent::End { partition, position } => {
+                self.openings.values_mut().for_each(|opening| opening.restored_to(&partition, position));
+                Ok(())
+            }
+            FetchEvent::OutOfRange { partition, position } => {
+                let kind = LogErrorKind::Other;
+                let message = format!(
+                    "changelog {partition} no longer holds offset {position}; restart the application to rebuild the store"
+                );
+                Err(AppError::log("restoring state", LogError::new(kind, message)))
+            }
+            FetchEvent::Error { error, .. } if error.is_transient() => Ok(()),
+            FetchEvent::Error { error, .. } => Err(AppError::log("restoring state", error)),
+        }
+    }
+
+    /// Brings tasks nearer to running; whether any got there.
+    pub(super) fn advance_openings(&mut self, now: Duration) -> Result<bool, AppError> {
+        let mut any = false;
+        for id in self.openings.keys().copied().collect::<Vec<_>>() {
+            let Some(opening) = self.openings.get_mut(&id) else { continue };
+            let (collector, plan) = (&self.collector, &self.seed.shared.plan);
+            let mut destination = |topic: &Arc<str>| resolve(plan, collector, topic);
+            match opening.advance(&self.seed.shared, &mut destination, now)? {
+                Advance::Waiting => {}
+                Advance::Restore(changelogs) => {
+                    any = true;
+                    for (changelog, from) in changelogs {
+                        self.restore_consumer.add(&changelog, from);
+                    }
+                }
+                Advance::Ready(ready) => {
+                    any = true;
+                    let metrics = opening.metrics.clone();
+                    self.openings.remove(&id);
+                    for store in &ready.stores {
+                        if let Some(changelog) = &store.changelog {
+                            self.restore_consumer.remove(&changelog.partition);
+                        }
+                    }
+                    tracing::info!(task = %id, restored = metrics.restored, "task runs");
+                    let task = self.build(*ready, metrics)?;
+                    if self.finish == Some(Finish::Revoke) {
+                        self.suspended.insert(id, task);
+                    } else {
+                        self.run(task);
+                    }
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Builds a task's operators and links them to its inputs.
+    pub(super) fn build(&mut self, ready: Ready, metrics: TaskMetrics) -> Result<Task, AppError> {
+        let id = ready.id;
+        let failed = |error| AppError::Build { task: id, error };
+        let shared = Arc::clone(&self.seed.shared);
+        let topology = &shared.plan.topology;
+        let Some(sub) = topology.subtopologies.iter().find(|sub| sub.id == id.subtopology) else {
+            return Err(failed(BuildError { node: "-".into(), reason: "there is no such sub-topology".into() }));
+        };
+        let mut services = Services { shared: &shared, collector: &self.collector, ready: &ready };
+        let mut builder = TaskBuilder::new(id, &mut services);
+        for number in sub.nodes.iter().rev() {
+            if let Some(node) = topology.graph.node(*number) {
+                builder
+                    .build(*number, &node.name, &node.children, node.sends_old_values, &node.recipe)
+                    .map_err(failed)?;
+            }
+        }
+        let parts = builder.finish();
+        for (name, time) in &parts.stream_times {
+            if let Some((_, kept)) = ready.times.iter().find(|(node, _)| **node == **name) {
+                time.set(*kept);
+            }
+        }
+        let source_of = |topic: &str| {
+            let reads = |node: &NodeId| match topology.graph.node(*node).map(|node| &node.kind) {
+                Some(NodeKind::Source { topics }) => {
+                    topics.iter().any(|source| *source.full_name(&shared.plan.application_id) == *topic)
+                }
+                _ => false,
+            };
+            parts.sources.iter().find(|(node, _)| reads(node)).map(|(_, source)| Rc::clone(source))
+        };
+        let inputs = ready
+            .inputs
+            .iter()
+            .filter_map(|(partition, position, time)| {
+                Some(Input::new(partition.clone(), source_of(&partition.topic)?, *position, *time))
+            })
+            .collect::<Vec<_>>();
+        let mut context = Context::new(id, Rc::clone(&self.collector) as Rc<RefCell<dyn Collector>>);
+        context.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(Timestamp::UNKNOWN);
+        context.wall_clock = shared.clock.now();
+        Ok(Task::new(ready, parts, context, inputs, metrics))
+    }
+}
+
+fn resolve(plan: &Plan, collector: &RefCell<ProducerCollector>, topic: &Arc<str>) -> Option<Destination> {
+    let partitions = *plan.partitions.get(topic)?;
+    let handle = collector.borrow_mut().producer().topic(topic);
+    Some(Destination { topic: Arc::clone(topic), handle, partitions })
+}
+
+/// What a task's recipes get from the runtime.
+struct Services<'a> {
+    shared: &'a Shared,
+    collector: &'a Rc<RefCell<ProducerCollector>>,
+    ready: &'a Ready,
+}
+
+impl TaskServices for Services<'_> {
+    fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
+        let name = topic.full_name(&self.shared.plan.application_id);
+        resolve(&self.shared.plan, self.collector, &name)
+            .ok_or_else(|| BuildError { node: "-".to_owned(), reason: format!("topic {name} does not exist") })
+    }
+
+    fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {
+        let missing = || BuildError { node: "-".to_owned(), reason: format!("the task has no store {}", store.0) };
+        let definition = self.shared.plan.topology.graph.store(store).ok_or_else(missing)?;
+        let part = self.ready.stores.iter().find(|part| part.name == definition.name).ok_or_else(missing)?;
+        let changelog = part.changelog.as_ref().map(|changelog| {
+            let changelog = TopicChangelog {
+                collector: Rc::clone(self.collector),
+                destination: changelog.destination.clone(),
+                partition: changelog.partition.partition,
+            };
+            Rc::new(RefCell::new(changelog)) as Rc<RefCell<dyn Changelog>>
+        });
+        Ok(StoreAccess::new(Arc::clone(&part.name), part.index, Rc::clone(&self.ready.state), changelog))
+    }
+
+    fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {
+        let found = self.shared.globals.get(&store).cloned();
+        found.ok_or_else(|| BuildError {
+            node: "-".to_owned(),
+            reason: format!("there is no global table with store {}", store.0),
+        })
+    }
+
+    fn cache_bytes(&self) -> usize {
+        let settings = &self.shared.settings;
+        let caches = self.shared.plan.topology.graph.stores.iter().filter(|store| !store.global).count();
+        settings.cache_bytes / settings.workers.max(1) / caches.max(1)
+    }
+}

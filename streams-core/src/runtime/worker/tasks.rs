@@ -1,0 +1,221 @@
+//! Which tasks the worker has: what the control commands, and what failures take away.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::mpsc::TryRecvError;
+use std::task::Poll;
+
+use super::{Command, Finish, Report, Worker, WorkerSeed};
+use crate::log::{CommitOutcome, GroupMetadata, LogError, ProducerOptions};
+use crate::record::TaskId;
+use crate::runtime::AppError;
+use crate::runtime::collector::ProducerCollector;
+use crate::runtime::settings::Guarantee;
+use crate::runtime::task::{Opening, Task};
+
+impl Worker {
+    /// Carries out commands; whether there were any.
+    pub(super) fn obey(&mut self) -> Result<bool, AppError> {
+        let mut any = false;
+        // While a revoke or stop is being carried out, later commands wait for its end.
+        while self.finish.is_none() {
+            let command = match self.seed.commands.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => Command::Stop,
+            };
+            any = true;
+            match command {
+                Command::Assign { tasks, metadata } => self.assign(&tasks, metadata),
+                Command::Revoke { metadata } => {
+                    self.metadata = Some(metadata);
+                    self.finish = Some(Finish::Revoke);
+                }
+                Command::Lose => self.drop_tasks(),
+                Command::Stop => self.finish = Some(Finish::Stop),
+            }
+        }
+        Ok(any)
+    }
+
+    /// Takes the tasks that are the worker's now, keeps open those it had, closes the others.
+    pub(super) fn assign(&mut self, tasks: &BTreeSet<TaskId>, metadata: GroupMetadata) {
+        self.metadata = Some(metadata);
+        self.told_running = false;
+        self.suspended.retain(|id, _| tasks.contains(id));
+        let given_up = self.tasks.keys().filter(|id| !tasks.contains(id)).copied().collect::<Vec<_>>();
+        for id in given_up {
+            self.close(id);
+        }
+        let cancelled = self.openings.keys().filter(|id| !tasks.contains(id)).copied().collect::<Vec<_>>();
+        for id in cancelled {
+            if let Some(opening) = self.openings.remove(&id) {
+                for changelog in opening.changelogs() {
+                    self.restore_consumer.remove(&changelog);
+                }
+            }
+        }
+        if self.failed {
+            return;
+        }
+        for id in tasks {
+            if let Some(task) = self.suspended.remove(id) {
+                self.run(task);
+            } else if !self.tasks.contains_key(id) && !self.openings.contains_key(id) {
+                let metrics = self.seed.shared.metrics.get(*id);
+                self.openings.insert(*id, Opening::new(*id, metrics));
+            }
+        }
+    }
+
+    /// Starts reading a task's inputs from their positions.
+    pub(super) fn run(&mut self, mut task: Task) {
+        for (index, input) in task.inputs.iter_mut().enumerate() {
+            input.clear();
+            self.routes.insert(input.partition.clone(), (task.id, index));
+            self.consumer.add(&input.partition, input.position);
+        }
+        task.metrics.phase = "running";
+        task.metrics.worker = self.seed.number;
+        self.tasks.insert(task.id, task);
+        self.share_caches();
+    }
+
+    /// Shares the worker's part of the cache out among its tasks' caches, so that clean rows alone never
+    /// hold more than it.
+    fn share_caches(&mut self) {
+        let caches: usize = self.tasks.values().map(Task::caches).sum();
+        let budget = self.seed.shared.settings.cache_bytes / self.seed.shared.settings.workers.max(1);
+        for task in self.tasks.values_mut() {
+            task.set_cache_budget(budget / caches.max(1));
+        }
+    }
+
+    /// Stops reading a task's inputs.
+    pub(super) fn stop_reading(&mut self, task: &mut Task) {
+        for input in &mut task.inputs {
+            self.consumer.remove(&input.partition);
+            self.routes.remove(&input.partition);
+            input.clear();
+        }
+    }
+
+    pub(super) fn close(&mut self, id: TaskId) {
+        if let Some(mut task) = self.tasks.remove(&id) {
+            self.stop_reading(&mut task);
+            let mut metrics = task.metrics();
+            metrics.phase = "closed";
+            metrics.uncommitted = 0;
+            self.seed.shared.metrics.publish(id, metrics);
+            self.share_caches();
+        }
+    }
+
+    /// Drops every task and what it did since its last commit.
+    pub(super) fn drop_tasks(&mut self) {
+        self.commit = None;
+        for id in self.tasks.keys().copied().collect::<Vec<_>>() {
+            self.close(id);
+        }
+        self.suspended.clear();
+        for opening in std::mem::take(&mut self.openings).into_values() {
+            for changelog in opening.changelogs() {
+                self.restore_consumer.remove(&changelog);
+            }
+        }
+        if let Err(error) = self.replace_producer() {
+            self.fail(error);
+        }
+    }
+
+    /// A producer whose transaction or outcome is in doubt is never used again; the next one with its
+    /// transactional id fences it.
+    pub(super) fn replace_producer(&mut self) -> Result<(), AppError> {
+        self.collector = new_collector(&self.seed)?;
+        self.producer_ready = self.seed.shared.settings.guarantee == Guarantee::AtLeastOnce;
+        Ok(())
+    }
+
+    /// Undoes what was done since the last commit: tasks are opened again from there.
+    pub(super) fn undo(&mut self, error: &LogError) -> Result<(), AppError> {
+        tracing::warn!(worker = self.seed.number, %error, "work since the last commit is undone and done again");
+        let ids = self.tasks.keys().chain(self.openings.keys()).copied().collect::<Vec<_>>();
+        self.drop_tasks();
+        self.told_running = false;
+        if self.failed {
+            return Ok(());
+        }
+        for id in ids {
+            let metrics = self.seed.shared.metrics.get(id);
+            self.openings.insert(id, Opening::new(id, metrics));
+        }
+        Ok(())
+    }
+
+    pub(super) fn fail(&mut self, error: AppError) {
+        if self.failed {
+            // Already reported; what follows from it is not news.
+            return;
+        }
+        tracing::error!(worker = self.seed.number, %error, "worker failed");
+        self.failed = true;
+        self.commit = None;
+        match &error {
+            // Work of the others is sound and can still be committed, unless a transaction holds both.
+            AppError::Record { task, .. } | AppError::Operator { task, .. } | AppError::Store { task, .. }
+                if self.seed.shared.settings.guarantee == Guarantee::AtLeastOnce =>
+            {
+                let task = *task;
+                self.close(task);
+                self.openings.remove(&task);
+            }
+            _ => {
+                for id in self.tasks.keys().copied().collect::<Vec<_>>() {
+                    self.close(id);
+                }
+                self.openings.clear();
+            }
+        }
+        if self.seed.shared.settings.guarantee == Guarantee::ExactlyOnce
+            && let Err(error) = self.replace_producer()
+        {
+            tracing::warn!(%error, "the failed transaction is left to its time-out");
+        }
+        self.report(Report::Failed { worker: self.seed.number, error });
+    }
+
+    /// Registers the transactional id; whether the producer can be used.
+    pub(super) fn initialise_producer(&mut self) -> Result<bool, AppError> {
+        if self.producer_ready {
+            return Ok(true);
+        }
+        match self.collector.borrow_mut().producer().init_transactions() {
+            Poll::Pending | Poll::Ready(CommitOutcome::Retriable(_) | CommitOutcome::Unknown(_)) => Ok(false),
+            Poll::Ready(CommitOutcome::Done) => {
+                self.producer_ready = true;
+                Ok(true)
+            }
+            Poll::Ready(
+                CommitOutcome::Fenced(error) | CommitOutcome::AbortRequired(error) | CommitOutcome::Fatal(error),
+            ) => Err(AppError::log("registering the transactional id", error)),
+        }
+    }
+}
+
+pub(super) fn new_collector(seed: &WorkerSeed) -> Result<Rc<RefCell<ProducerCollector>>, AppError> {
+    let shared = &seed.shared;
+    let transactional = shared.settings.guarantee == Guarantee::ExactlyOnce;
+    let options = ProducerOptions {
+        client_id: format!("{}-{}-producer", shared.client_id(), seed.number),
+        // The same id after a restart: the new producer fences its predecessor (rule F5).
+        transactional_id: transactional
+            .then(|| format!("{}-{}-{}", shared.plan.application_id, shared.directory.process_id(), seed.number)),
+        transaction_timeout_ms: u32::try_from(shared.settings.transaction_timeout.as_millis()).unwrap_or(u32::MAX),
+    };
+    let producer = shared
+        .log
+        .producer(options, seed.doorbell.clone())
+        .map_err(|error| AppError::log("creating a producer", error))?;
+    Ok(Rc::new(RefCell::new(ProducerCollector::new(producer, transactional))))
+}

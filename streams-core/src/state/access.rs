@@ -1,0 +1,91 @@
+//! One store of one task, as the typed views see it: reads through uncommitted writes, writes to them
+//! and to the changelog.
+
+use std::cell::RefCell;
+use std::ops::Bound;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Changelog, StoreError, StoreIndex, TaskState};
+use crate::record::{Headers, Timestamp};
+
+/// Read and write access to one store of a task.
+///
+/// Writing here does not write the changelog: the typed view does that, because the changelog's bytes
+/// differ from the store's (timestamps, window keys).
+#[derive(Clone)]
+pub struct StoreAccess {
+    name: Arc<str>,
+    index: StoreIndex,
+    state: Rc<RefCell<TaskState>>,
+    changelog: Option<Rc<RefCell<dyn Changelog>>>,
+}
+
+impl StoreAccess {
+    /// Access to store `index`, called `name`, of a task's state. Without a changelog, [`StoreAccess::log`]
+    /// does nothing.
+    #[must_use]
+    pub fn new(
+        name: Arc<str>,
+        index: StoreIndex,
+        state: Rc<RefCell<TaskState>>,
+        changelog: Option<Rc<RefCell<dyn Changelog>>>,
+    ) -> Self {
+        Self { name, index, state, changelog }
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The value of a key, uncommitted writes included.
+    ///
+    /// # Errors
+    /// As [`super::Store::get`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.state.borrow().get(self.index, key)
+    }
+
+    /// Sets or deletes a key; committed with the task.
+    pub fn put(&self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.state.borrow_mut().put(self.index, key, value);
+    }
+
+    /// Deletes every key below `floor`, whatever their number, at the cost of one; committed with the task.
+    pub fn delete_below(&self, floor: &[u8]) {
+        self.state.borrow_mut().delete_below(self.index, floor);
+    }
+
+    /// Appends a change to the changelog, if the store has one.
+    ///
+    /// # Errors
+    /// As [`Changelog::append`].
+    pub fn log(
+        &self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), StoreError> {
+        match &self.changelog {
+            Some(changelog) => changelog.borrow_mut().append(key, value, timestamp, headers),
+            None => Ok(()),
+        }
+    }
+
+    /// Calls `each` with the pairs between the bounds in ascending order, uncommitted writes included,
+    /// until it returns `false`. `each` must not write to the task's state.
+    ///
+    /// # Errors
+    /// As [`super::Store::range`].
+    pub fn scan(
+        &self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        self.state.borrow().scan(self.index, from, to, each)
+    }
+}

@@ -1,0 +1,56 @@
+//! A global table's store: written by one thread, read by every task of the process.
+
+use std::sync::{PoisonError, RwLock};
+
+use super::{Store, StoreBatch, StoreError, StoreIndex};
+
+/// The store of a global table.
+pub struct GlobalStore {
+    name: String,
+    index: StoreIndex,
+    store: RwLock<Box<dyn Store>>,
+}
+
+impl GlobalStore {
+    /// Store `index`, called `name`, of what `store` holds.
+    #[must_use]
+    pub fn new(name: impl Into<String>, index: StoreIndex, store: Box<dyn Store>) -> Self {
+        Self { name: name.into(), index, store: RwLock::new(store) }
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The store's number within what holds it.
+    #[must_use]
+    pub const fn index(&self) -> StoreIndex {
+        self.index
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.read().unwrap_or_else(PoisonError::into_inner).get(self.index, key)
+    }
+
+    /// The value of a key of any store beside this one, such as [`super::META`].
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_in(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.read().unwrap_or_else(PoisonError::into_inner).get(store, key)
+    }
+
+    /// Applies a batch.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn write(&self, batch: StoreBatch) -> Result<(), StoreError> {
+        self.store.write().unwrap_or_else(PoisonError::into_inner).write(batch)
+    }
+}

@@ -1,0 +1,139 @@
+//! A plain key-value store, typed: what the Processor API keeps.
+//!
+//! Keys and values lie in the store and in its changelog as they are encoded; every write goes to both at
+//! once, the changelog record's timestamp being that of the record that is processed.
+
+use std::marker::PhantomData;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::rows::RowError;
+use super::{StoreAccess, StoreError, StoreErrorKind};
+use crate::record::{Headers, Timestamp};
+use crate::wire::{DecodeError, Value};
+
+/// A store of `V` by `K`.
+pub struct KeyValue<K, V> {
+    access: StoreAccess,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    types: PhantomData<fn(K) -> V>,
+}
+
+/// Where a walk through a store goes on: encoded keys.
+pub type KeyBound = Bound<Vec<u8>>;
+
+impl<K: Value, V: Value> KeyValue<K, V> {
+    /// A store over `access`.
+    #[must_use]
+    pub const fn new(access: StoreAccess) -> Self {
+        Self { access, key: Vec::new(), value: Vec::new(), types: PhantomData }
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        self.access.name()
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the store fails or holds something else, or the key cannot be encoded.
+    pub fn get(&mut self, key: &K) -> Result<Option<V>, RowError> {
+        self.key.clear();
+        key.encode(&mut self.key)?;
+        let value = self.access.get(&self.key)?;
+        value.map(|bytes| V::decode(&bytes)).transpose().map_err(|error| self.unreadable("value", &error))
+    }
+
+    /// Sets the value of a key, or deletes the key.
+    ///
+    /// # Errors
+    /// When the store or its changelog fails, or key or value cannot be encoded.
+    pub fn put(&mut self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<(), RowError> {
+        self.key.clear();
+        key.encode(&mut self.key)?;
+        self.value.clear();
+        if let Some(value) = value {
+            value.encode(&mut self.value)?;
+        }
+        let value = value.map(|_| self.value.as_slice());
+        self.access.log(&self.key, value, timestamp, &Headers::new())?;
+        self.access.put(self.key.clone(), value.map(<[u8]>::to_vec));
+        Ok(())
+    }
+
+    /// A bound in the order of encoded keys.
+    ///
+    /// # Errors
+    /// When the key cannot be encoded.
+    pub fn bound(&self, bound: Bound<&K>) -> Result<KeyBound, RowError> {
+        let encoded = |key: &K| {
+            let mut bytes = Vec::new();
+            key.encode(&mut bytes).map(|()| bytes)
+        };
+        Ok(match bound {
+            Bound::Included(key) => Bound::Included(encoded(key)?),
+            Bound::Excluded(key) => Bound::Excluded(encoded(key)?),
+            Bound::Unbounded => Bound::Unbounded,
+        })
+    }
+
+    /// The first `rows_max` pairs between the bounds, in the order of encoded keys, and where the next ones
+    /// begin, if there may be more.
+    ///
+    /// # Errors
+    /// When the store fails or holds something else.
+    #[allow(clippy::type_complexity, reason = "the pairs, and the rest")]
+    pub fn page(
+        &self,
+        from: &KeyBound,
+        to: &KeyBound,
+        rows_max: usize,
+    ) -> Result<(Vec<(K, V)>, Option<KeyBound>), RowError> {
+        let (mut pairs, mut last, mut failure) = (Vec::new(), None, None);
+        let mut each = |key: &[u8], value: &[u8]| match self.decode(key, value) {
+            Ok(pair) => {
+                pairs.push(pair);
+                let full = pairs.len() >= rows_max;
+                last = full.then(|| Bound::Excluded(key.to_vec()));
+                !full
+            }
+            Err(error) => {
+                failure = Some(error);
+                false
+            }
+        };
+        self.access.scan(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice), &mut each)?;
+        failure.map_or(Ok((pairs, last)), Err)
+    }
+
+    /// How many keys there are: walks through the whole store.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn count(&self) -> Result<usize, RowError> {
+        let mut keys = 0;
+        self.access.scan(Bound::Unbounded, Bound::Unbounded, &mut |_, _| {
+            keys += 1;
+            true
+        })?;
+        Ok(keys)
+    }
+
+    fn decode(&self, key: &[u8], value: &[u8]) -> Result<(K, V), RowError> {
+        let key = K::decode(key).map_err(|error| self.unreadable("key", &error))?;
+        let value = V::decode(value).map_err(|error| self.unreadable("value", &error))?;
+        Ok((key, value))
+    }
+
+    fn unreadable(&self, part: &str, error: &DecodeError) -> RowError {
+        let message = format!(
+            "store {} holds a {part} that cannot be read: {error}; if the type or its format has changed, give the \
+             store a new name or reset the application",
+            self.name()
+        );
+        StoreError::new(StoreErrorKind::Decode, message).into()
+    }
+}

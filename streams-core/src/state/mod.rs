@@ -1,0 +1,34 @@
+//! What a task remembers.
+//!
+//! [`Store`] is the port: an ordered map of bytes with atomic batches, one per task, holding several
+//! named stores. Key-value, window and session stores are key encodings over it, so caching,
+//! change-logging and reading through uncommitted writes are each written once.
+//!
+//! This module knows bytes and keys; it knows nothing of tasks' lives, of topics' positions or of who
+//! calls it.
+
+mod access;
+mod changelog;
+pub mod changelog_layout;
+mod definition;
+mod global;
+pub mod key_value;
+mod memory;
+mod row_cache;
+pub mod rows;
+mod store;
+pub mod table_store;
+mod task_state;
+pub mod window_key;
+pub mod window_store;
+
+pub use access::StoreAccess;
+pub use changelog::Changelog;
+pub use definition::{KeyValueStore, StoreFor, WindowStore};
+pub use global::GlobalStore;
+pub use memory::Memory;
+pub use store::{
+    META, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,
+    bounds_cross,
+};
+pub use task_state::TaskState;

@@ -1,0 +1,373 @@
+//! A typed write-back cache: rows as values, not as bytes, and which of them are not written yet.
+//!
+//! Rows lie side by side in one vector; a hash table holds their places. Finding a row costs one hash and
+//! one comparison of keys. Rows that are not written yet (dirty) are remembered in the order in which they
+//! became so, and stay until they are flushed. Written (clean) rows make room when the cache is over its
+//! budget: a hand goes round and takes those that were not used since it came by last ("second chance"),
+//! a few steps per new row, so that no record pays for a search.
+//!
+//! What a row means and how it is read or written is its owner's business ([`super::rows`]).
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+
+use crate::record::{Headers, Timestamp};
+
+/// How far the hand goes for one new row.
+const STEPS_PER_INSERT: usize = 16;
+/// In [`Slot::dirty_number`]: the row is clean.
+const CLEAN: u64 = u64::MAX;
+
+/// Rows and their state.
+pub(super) struct RowCache<K, V> {
+    places: HashTable<u32>,
+    slots: Vec<Slot<K, V>>,
+    /// Places of dirty rows, in the order in which they became dirty; the first has number `first_dirty`.
+    dirty: VecDeque<u32>,
+    first_dirty: u64,
+    hand: usize,
+    bytes: usize,
+    budget: usize,
+}
+
+/// A row in the cache.
+pub(super) struct Slot<K, V> {
+    pub(super) key: K,
+    /// The row, or `None` for "there is none".
+    pub(super) row: Option<V>,
+    /// The row's timestamp; for a deleted row, the deleting record's.
+    pub(super) timestamp: Timestamp,
+    /// The headers of the last record that changed the row.
+    pub(super) headers: Headers,
+    /// What the store holds while this row is dirty.
+    pub(super) before: Before<V>,
+    hash: u64,
+    dirty_number: u64,
+    weight: usize,
+    used: bool,
+}
+
+/// What the store held when a row became dirty, and still holds until the row is flushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Before<V> {
+    /// Nobody has looked.
+    Unknown,
+    /// No row.
+    Absent,
+    /// A row, but nobody wants to know which.
+    Exists,
+    /// This row.
+    Row(V),
+}
+
+/// A row to put into the cache: what was found in the store.
+pub(super) struct Found<K, V> {
+    pub(super) key: K,
+    pub(super) row: Option<V>,
+    pub(super) timestamp: Timestamp,
+    /// How many bytes key and value have when encoded, roughly.
+    pub(super) weight: usize,
+}
+
+impl<K, V> Slot<K, V> {
+    pub(super) const fn is_dirty(&self) -> bool {
+        self.dirty_number != CLEAN
+    }
+}
+
+impl<K, V> RowCache<K, V> {
+    /// What a row costs beside its encoded bytes: its slot, its place, and what allocators add.
+    const ROW_BYTES: usize = size_of::<Slot<K, V>>() + 32;
+
+    pub(super) const fn new(budget: usize) -> Self {
+        Self {
+            places: HashTable::new(),
+            slots: Vec::new(),
+            dirty: VecDeque::new(),
+            first_dirty: 0,
+            hand: 0,
+            bytes: 0,
+            budget,
+        }
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Changes the budget; drops clean rows that are above it.
+    pub(super) fn set_budget(&mut self, bytes: usize) {
+        self.budget = bytes;
+        self.shrink();
+    }
+
+    /// The place of a row, which counts as used.
+    #[inline]
+    pub(super) fn find(&mut self, hash: u64, is: impl Fn(&K) -> bool) -> Option<usize> {
+        let slots = &self.slots;
+        let place = *self.places.find(hash, |place| is(&slots[*place as usize].key))? as usize;
+        self.slots[place].used = true;
+        Some(place)
+    }
+
+    /// The row at a place that [`RowCache::find`] or [`RowCache::insert`] gave, before anything else changed.
+    #[inline]
+    pub(super) fn slot(&mut self, place: usize) -> &mut Slot<K, V> {
+        &mut self.slots[place]
+    }
+
+    /// Adds a clean row that is not in the cache, making room for it, and returns its place.
+    pub(super) fn insert(&mut self, hash: u64, found: Found<K, V>) -> usize {
+        self.make_room(Self::ROW_BYTES + found.weight);
+        let place = self.slots.len();
+        let Found { key, row, timestamp, weight } = found;
+        self.bytes += Self::ROW_BYTES + weight;
+        self.slots.push(Slot {
+            key,
+            row,
+            timestamp,
+            headers: Headers::new(),
+            before: Before::Unknown,
+            hash,
+            dirty_number: CLEAN,
+            weight,
+            used: true,
+        });
+        let slots = &self.slots;
+        self.places.insert_unique(hash, small(place), |place| slots[*place as usize].hash);
+        place
+    }
+
+    /// Notes that the row at a place is not written yet. It keeps its turn if it was dirty already.
+    #[inline]
+    pub(super) fn mark_dirty(&mut self, place: usize) {
+        let slot = &mut self.slots[place];
+        if slot.dirty_number == CLEAN {
+            slot.dirty_number = self.first_dirty + self.dirty.len() as u64;
+            self.dirty.push_back(small(place));
+        }
+    }
+
+    /// Takes the row that has been dirty for longest, which is clean from now on.
+    pub(super) fn next_dirty(&mut self) -> Option<usize> {
+        let place = self.dirty.pop_front()? as usize;
+        self.first_dirty += 1;
+        self.slots[place].dirty_number = CLEAN;
+        Some(place)
+    }
+
+    /// How many rows are dirty.
+    pub(super) fn dirty(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// Notes how many bytes the row at a place has when encoded.
+    pub(super) fn set_weight(&mut self, place: usize, weight: usize) {
+        let slot = &mut self.slots[place];
+        self.bytes = self.bytes + weight - slot.weight;
+        slot.weight = weight;
+    }
+
+    /// Drops clean rows until the cache is within its budget or holds dirty rows only.
+    pub(super) fn shrink(&mut self) {
+        // Twice round: the first takes the marks of use away.
+        let mut steps = 2 * self.slots.len();
+        while self.bytes > self.budget && steps > 0 && self.dirty.len() < self.slots.len() {
+            self.step();
+            steps -= 1;
+        }
+    }
+
+    fn make_room(&mut self, incoming: usize) {
+        for _ in 0..STEPS_PER_INSERT {
+            if self.bytes + incoming <= self.budget || self.slots.is_empty() {
+                return;
+            }
+            self.step();
+        }
+    }
+
+    /// Moves the hand by one row, which is dropped if it is clean and was not used lately.
+    fn step(&mut self) {
+        if self.hand >= self.slots.len() {
+            self.hand = 0;
+        }
+        let slot = &mut self.slots[self.hand];
+        if slot.is_dirty() || slot.used {
+            slot.used = false;
+            self.hand += 1;
+        } else {
+            // The last row takes this place, and is looked at next.
+            self.remove(self.hand);
+        }
+    }
+
+    /// Drops a clean row; the last one moves to its place.
+    fn remove(&mut self, place: usize) {
+        let last = self.slots.len() - 1;
+        if let Ok(entry) = self.places.find_entry(self.slots[place].hash, |other| *other as usize == place) {
+            entry.remove();
+        }
+        let removed = self.slots.swap_remove(place);
+        self.bytes -= Self::ROW_BYTES + removed.weight;
+        if let Some(moved) = self.slots.get(place) {
+            if let Some(entry) = self.places.find_mut(moved.hash, |other| *other as usize == last) {
+                *entry = small(place);
+            }
+            if moved.is_dirty() {
+                let position = moved.dirty_number - self.first_dirty;
+                if let Some(entry) = usize::try_from(position).ok().and_then(|position| self.dirty.get_mut(position)) {
+                    *entry = small(place);
+                }
+            }
+        }
+    }
+}
+
+/// Places are kept in four bytes: so many rows never fit into memory.
+#[allow(clippy::cast_possible_truncation, reason = "four billion rows of a hundred bytes do not fit into memory")]
+const fn small(place: usize) -> u32 {
+    place as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A bad hash on purpose: rows collide.
+    fn hash(key: u32) -> u64 {
+        u64::from(key % 7) << 57 | u64::from(key % 3)
+    }
+
+    fn insert(cache: &mut RowCache<u32, u32>, key: u32) -> usize {
+        cache.insert(hash(key), Found { key, row: Some(key), timestamp: Timestamp(0), weight: 10 })
+    }
+
+    const ROW: usize = RowCache::<u32, u32>::ROW_BYTES + 10;
+
+    #[test]
+    fn clean_rows_that_were_not_used_make_room_and_dirty_ones_stay() {
+        let mut cache = RowCache::new(4 * ROW);
+        for key in 0..4 {
+            insert(&mut cache, key);
+        }
+        let place = cache.find(hash(1), |key| *key == 1).unwrap();
+        cache.mark_dirty(place);
+        for key in 4..40 {
+            insert(&mut cache, key);
+            assert!(cache.find(hash(1), |key| *key == 1).is_some(), "dirty rows stay");
+            assert!(cache.find(hash(key), |found| *found == key).is_some(), "the newest row is there");
+            assert!(cache.bytes() <= 4 * ROW);
+        }
+    }
+
+    #[test]
+    fn a_cache_full_of_dirty_rows_grows_until_it_is_flushed_and_shrunk() {
+        let mut cache = RowCache::new(4 * ROW);
+        for key in 0..10 {
+            let place = insert(&mut cache, key);
+            cache.mark_dirty(place);
+        }
+        assert_eq!(cache.bytes(), 10 * ROW);
+        let flushed: Vec<_> = std::iter::from_fn(|| cache.next_dirty().map(|place| cache.slot(place).key)).collect();
+        assert_eq!(flushed, (0..10).collect::<Vec<_>>());
+        cache.shrink();
+        assert_eq!(cache.bytes(), 4 * ROW);
+        cache.set_budget(3 * ROW - 1);
+        assert_eq!(cache.bytes(), 2 * ROW);
+        cache.set_budget(0);
+        assert_eq!(cache.bytes(), 0);
+        let place = insert(&mut cache, 1);
+        assert_eq!(cache.slot(place).key, 1, "a row can be worked on even so");
+    }
+
+    #[test]
+    fn a_row_keeps_its_turn_when_it_changes_again() {
+        let mut cache = RowCache::new(usize::MAX);
+        let places: Vec<_> = (0..3).map(|key| insert(&mut cache, key)).collect();
+        for place in [2, 0, 2, 1, 0] {
+            cache.mark_dirty(places[place]);
+        }
+        let flushed: Vec<_> = std::iter::from_fn(|| cache.next_dirty().map(|place| cache.slot(place).key)).collect();
+        assert_eq!(flushed, [2, 0, 1]);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Use(u32),
+        Dirty(u32),
+        Flush(usize),
+        Weigh(u32, usize),
+        Shrink,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0_u32..30).prop_map(Step::Use),
+            4 => (0_u32..30).prop_map(Step::Dirty),
+            2 => (0_usize..5).prop_map(Step::Flush),
+            1 => ((0_u32..30), (0_usize..300)).prop_map(|(key, weight)| Step::Weigh(key, weight)),
+            1 => Just(Step::Shrink),
+        ];
+        prop::collection::vec(step, 0..200)
+    }
+
+    proptest! {
+        /// The model: dirty rows in order, each with its latest value. Clean rows may or may not be there,
+        /// but what is there is right, and the bytes add up.
+        #[test]
+        fn no_dirty_row_is_lost_moved_out_of_turn_or_mixed_up(steps in steps()) {
+            let mut cache: RowCache<u32, u32> = RowCache::new(8 * ROW);
+            let mut dirty: Vec<(u32, u32)> = Vec::new();
+            let mut stored: BTreeMap<u32, u32> = BTreeMap::new();
+            let mut version = 0;
+            for step in steps {
+                version += 1;
+                match step {
+                    Step::Use(key) | Step::Dirty(key) => {
+                        let place = cache.find(hash(key), |found| *found == key).unwrap_or_else(|| {
+                            let row = stored.get(&key).copied();
+                            cache.insert(hash(key), Found { key, row, timestamp: Timestamp(0), weight: 10 })
+                        });
+                        let expected = dirty.iter().find(|(other, _)| *other == key).map(|(_, row)| *row);
+                        prop_assert_eq!(cache.slot(place).row, expected.or(stored.get(&key).copied()));
+                        if matches!(step, Step::Dirty(_)) {
+                            cache.slot(place).row = Some(version);
+                            cache.mark_dirty(place);
+                            match dirty.iter_mut().find(|(other, _)| *other == key) {
+                                Some((_, row)) => *row = version,
+                                None => dirty.push((key, version)),
+                            }
+                        }
+                    }
+                    Step::Flush(rows) => {
+                        for expected in dirty.drain(..rows.min(dirty.len())).collect::<Vec<_>>() {
+                            let place = cache.next_dirty().unwrap();
+                            let slot = cache.slot(place);
+                            prop_assert_eq!((slot.key, slot.row.unwrap()), expected);
+                            stored.insert(expected.0, expected.1);
+                        }
+                    }
+                    Step::Weigh(key, weight) => {
+                        if let Some(place) = cache.find(hash(key), |found| *found == key) {
+                            cache.set_weight(place, weight);
+                        }
+                    }
+                    Step::Shrink => {
+                        cache.shrink();
+                        prop_assert!(cache.bytes() <= 8 * ROW || cache.slots.len() == dirty.len());
+                    }
+                }
+                prop_assert_eq!(cache.dirty(), dirty.len());
+                prop_assert_eq!(cache.places.len(), cache.slots.len());
+                let bytes: usize = cache.slots.iter().map(|slot| slot.weight + RowCache::<u32, u32>::ROW_BYTES).sum();
+                prop_assert_eq!(cache.bytes(), bytes);
+            }
+        }
+    }
+}

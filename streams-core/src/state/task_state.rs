@@ -1,0 +1,329 @@
+//! A task's uncommitted writes over its committed store.
+//!
+//! Writes wait in an ordered overlay and become visible to reads at once. A commit turns the overlay
+//! into one batch; an abort drops it. So the store below never holds anything uncommitted
+//! (rule F1: no wipe is ever needed after a crash).
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::{Store, StoreBatch, StoreError, StoreIndex, bounds_cross};
+
+/// One task's committed store and the uncommitted writes above it.
+pub struct TaskState {
+    committed: Box<dyn Store>,
+    overlays: BTreeMap<StoreIndex, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    /// Per store: committed keys below this one are deleted.
+    floors: BTreeMap<StoreIndex, Vec<u8>>,
+    uncommitted_bytes: usize,
+}
+
+impl TaskState {
+    /// Starts with nothing uncommitted.
+    #[must_use]
+    pub const fn new(committed: Box<dyn Store>) -> Self {
+        Self { committed, overlays: BTreeMap::new(), floors: BTreeMap::new(), uncommitted_bytes: 0 }
+    }
+
+    /// The value of a key, uncommitted writes included.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.overlays.get(&store).and_then(|overlay| overlay.get(key)) {
+            Some(uncommitted) => Ok(uncommitted.clone()),
+            None if self.floors.get(&store).is_some_and(|floor| key < floor.as_slice()) => Ok(None),
+            None => self.committed.get(store, key),
+        }
+    }
+
+    /// Sets or deletes a key in the overlay.
+    pub fn put(&mut self, store: StoreIndex, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let key_bytes = key.len();
+        let value_bytes = value.as_ref().map_or(0, Vec::len);
+        match self.overlays.entry(store).or_default().insert(key, value) {
+            // Only the value is new; a key written a thousand times is one waiting write.
+            Some(replaced) => self.uncommitted_bytes -= replaced.map_or(0, |value| value.len()),
+            None => self.uncommitted_bytes += key_bytes + OVERLAY_ENTRY_BYTES,
+        }
+        self.uncommitted_bytes += value_bytes;
+    }
+
+    /// Deletes every key below `floor`, whatever their number, at the cost of one. Keys below it that are
+    /// put afterwards stay.
+    pub fn delete_below(&mut self, store: StoreIndex, floor: &[u8]) {
+        if let Some(overlay) = self.overlays.get_mut(&store) {
+            *overlay = overlay.split_off(floor);
+        }
+        let current = self.floors.entry(store).or_default();
+        if current.as_slice() < floor {
+            self.uncommitted_bytes += floor.len();
+            current.clear();
+            current.extend_from_slice(floor);
+        }
+    }
+
+    /// Calls `each` with the pairs between the bounds in ascending order, uncommitted writes included,
+    /// until it returns `false`.
+    ///
+    /// # Errors
+    /// As [`Store::range`].
+    pub fn scan(
+        &self,
+        store: StoreIndex,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        if bounds_cross(from, to) {
+            return Ok(());
+        }
+        let none = BTreeMap::new();
+        let overlay = self.overlays.get(&store).unwrap_or(&none);
+        let mut above = overlay.range::<[u8], _>((from, to)).peekable();
+        let floor = self.floors.get(&store).map_or(&[][..], Vec::as_slice);
+        let from = if begins_below(from, floor) { Bound::Included(floor) } else { from };
+        for pair in self.committed.range(store, from, to) {
+            let (key, value) = pair?;
+            while let Some((uncommitted, change)) = above.next_if(|(uncommitted, _)| uncommitted.as_slice() < &*key) {
+                if change.as_ref().is_some_and(|value| !each(uncommitted, value)) {
+                    return Ok(());
+                }
+            }
+            let go_on = match above.next_if(|(uncommitted, _)| uncommitted.as_slice() == &*key) {
+                Some((_, Some(newer))) => each(&key, newer),
+                Some((_, None)) => true,
+                None => each(&key, &value),
+            };
+            if !go_on {
+                return Ok(());
+            }
+        }
+        for (uncommitted, change) in above {
+            if change.as_ref().is_some_and(|value| !each(uncommitted, value)) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes wait for a commit, roughly.
+    #[must_use]
+    pub const fn uncommitted_bytes(&self) -> usize {
+        self.uncommitted_bytes
+    }
+
+    /// The uncommitted writes as one batch, to which the caller adds its notes before
+    /// [`TaskState::write`]. They stay visible until then.
+    #[must_use]
+    pub fn pending_batch(&self) -> StoreBatch {
+        let mut batch = StoreBatch::default();
+        for (store, floor) in &self.floors {
+            batch.delete_range(*store, [], floor.as_slice());
+        }
+        for (store, overlay) in &self.overlays {
+            for (key, value) in overlay {
+                match value {
+                    Some(value) => batch.put(*store, key.as_slice(), value.as_slice()),
+                    None => batch.delete(*store, key.as_slice()),
+                }
+            }
+        }
+        batch
+    }
+
+    /// Writes a batch that includes [`TaskState::pending_batch`] to the committed store.
+    ///
+    /// # Errors
+    /// As [`Store::write`]; the writes stay uncommitted then.
+    pub fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
+        self.committed.write(batch)?;
+        self.discard();
+        Ok(())
+    }
+
+    /// Drops the uncommitted writes.
+    pub fn discard(&mut self) {
+        self.overlays.clear();
+        self.floors.clear();
+        self.uncommitted_bytes = 0;
+    }
+
+    /// The committed store, for restoring and for the task's own notes.
+    pub fn committed(&mut self) -> &mut dyn Store {
+        &mut *self.committed
+    }
+}
+
+/// Whether keys below `floor` lie within a range that begins at `from`.
+fn begins_below(from: Bound<&[u8]>, floor: &[u8]) -> bool {
+    match from {
+        Bound::Included(from) | Bound::Excluded(from) => from < floor,
+        Bound::Unbounded => !floor.is_empty(),
+    }
+}
+
+/// What an overlay entry costs beside its bytes, roughly.
+const OVERLAY_ENTRY_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ops::Bound;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::{OVERLAY_ENTRY_BYTES, TaskState};
+    use crate::state::{META, Memory, StateBackend, StoreError, StoreIndex, bounds_cross};
+
+    const A: StoreIndex = StoreIndex(1);
+
+    fn empty() -> TaskState {
+        TaskState::new(Memory.open(Path::new(""), &["a".to_owned()]).expect("memory always opens"))
+    }
+
+    fn put(state: &mut TaskState, key: &str, value: Option<&str>) {
+        state.put(A, key.into(), value.map(Into::into));
+    }
+
+    type Pair = (Vec<u8>, Vec<u8>);
+
+    fn all(state: &TaskState) -> Result<Vec<Pair>, StoreError> {
+        let mut pairs = Vec::new();
+        state.scan(A, Bound::Unbounded, Bound::Unbounded, &mut |key, value| {
+            pairs.push((key.to_vec(), value.to_vec()));
+            true
+        })?;
+        Ok(pairs)
+    }
+
+    #[test]
+    fn discarded_writes_uncover_the_committed_ones() -> Result<(), StoreError> {
+        let mut state = empty();
+        put(&mut state, "k", Some("committed"));
+        let batch = state.pending_batch();
+        state.write(batch)?;
+        put(&mut state, "k", None);
+        put(&mut state, "l", Some("never committed"));
+        assert_eq!(all(&state)?, [(b"l".to_vec(), b"never committed".to_vec())]);
+        state.discard();
+        assert_eq!(all(&state)?, [(b"k".to_vec(), b"committed".to_vec())]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_batch_carries_the_callers_notes_along() -> Result<(), StoreError> {
+        let mut state = empty();
+        put(&mut state, "k", Some("v"));
+        let mut batch = state.pending_batch();
+        batch.put(META, "offset", "17");
+        state.write(batch)?;
+        assert_eq!(state.get(META, b"offset")?, Some(b"17".to_vec()));
+        assert_eq!(state.uncommitted_bytes(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_refused_batch_leaves_its_writes_uncommitted() {
+        let mut state = empty();
+        put(&mut state, "k", Some("v"));
+        let mut batch = state.pending_batch();
+        batch.put(StoreIndex(9), "no", "such store");
+        assert!(state.write(batch).is_err());
+        assert_eq!(state.get(A, b"k"), Ok(Some(b"v".to_vec())));
+        assert_eq!(state.committed().get(A, b"k"), Ok(None));
+        assert_ne!(state.uncommitted_bytes(), 0);
+    }
+
+    #[test]
+    fn a_key_written_again_and_again_waits_once() {
+        let mut state = empty();
+        for value in ["a long first value", "", "abc"] {
+            put(&mut state, "k", Some(value));
+        }
+        assert_eq!(state.uncommitted_bytes(), "k".len() + "abc".len() + OVERLAY_ENTRY_BYTES);
+        put(&mut state, "k", None);
+        assert_eq!(state.uncommitted_bytes(), "k".len() + OVERLAY_ENTRY_BYTES);
+    }
+
+    /// What is done to the state, and to the model beside it.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(Vec<u8>, Option<Vec<u8>>),
+        DeleteBelow(Vec<u8>),
+        Commit,
+        Abort,
+        Get(Vec<u8>),
+        Scan(Bound<Vec<u8>>, Bound<Vec<u8>>, usize),
+    }
+
+    fn keys() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop::sample::select(vec![0x00, 0x01, 0xff]), 0..3)
+    }
+
+    fn bounds() -> impl Strategy<Value = Bound<Vec<u8>>> {
+        prop_oneof![Just(Bound::Unbounded), keys().prop_map(Bound::Included), keys().prop_map(Bound::Excluded)]
+    }
+
+    fn steps() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (keys(), prop::option::of(prop::collection::vec(any::<u8>(), 0..3)))
+                .prop_map(|(key, value)| Step::Put(key, value)),
+            1 => keys().prop_map(Step::DeleteBelow),
+            1 => Just(Step::Commit),
+            1 => Just(Step::Abort),
+            2 => keys().prop_map(Step::Get),
+            3 => (bounds(), bounds(), 1_usize..12).prop_map(|(from, to, rows)| Step::Scan(from, to, rows)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn overlay_over_store_reads_as_one_ordered_map(steps in prop::collection::vec(steps(), 0..120)) {
+            let mut state = empty();
+            let mut committed: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+            let mut current = committed.clone();
+            for step in steps {
+                match step {
+                    Step::Put(key, value) => {
+                        state.put(A, key.clone(), value.clone());
+                        match value {
+                            Some(value) => current.insert(key, value),
+                            None => current.remove(&key),
+                        };
+                    }
+                    Step::DeleteBelow(floor) => {
+                        state.delete_below(A, &floor);
+                        current = current.split_off(&floor);
+                    }
+                    Step::Commit => {
+                        let batch = state.pending_batch();
+                        state.write(batch)?;
+                        committed.clone_from(&current);
+                    }
+                    Step::Abort => {
+                        state.discard();
+                        current.clone_from(&committed);
+                    }
+                    Step::Get(key) => prop_assert_eq!(state.get(A, &key)?, current.get(&key).cloned()),
+                    Step::Scan(from, to, rows) => {
+                        let from = from.as_ref().map(Vec::as_slice);
+                        let to = to.as_ref().map(Vec::as_slice);
+                        let mut met = Vec::new();
+                        state.scan(A, from, to, &mut |key, value| {
+                            met.push((key.to_vec(), value.to_vec()));
+                            met.len() < rows
+                        })?;
+                        let expected: Vec<_> = if bounds_cross(from, to) {
+                            Vec::new()
+                        } else {
+                            current.range::<[u8], _>((from, to)).map(|(k, v)| (k.clone(), v.clone())).take(rows).collect()
+                        };
+                        prop_assert_eq!(met, expected, "from {:?} to {:?}", from, to);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A windowed table's rows, typed: one per key and window.
+//!
+//! In the store a row's key begins with its window's start, so that windows whose time is over are deleted
+//! as one range. They are deleted as the newest window advances, some windows at a time, and without a word
+//! to the changelog: its own retention drops them there.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use hashbrown::DefaultHashBuilder;
+
+use super::rows::{Cause, ChangeOf, Changed, Row, RowError, RowLayout, RowQuery, Rows, hash_of};
+use super::{StoreAccess, window_key};
+use crate::record::Timestamp;
+use crate::windows::{Window, Windowed};
+use crate::wire::{EncodeError, Key, Value};
+
+/// A windowed table's rows.
+pub struct WindowRows<K: Key, V> {
+    rows: Rows<ByWindow<K>, V>,
+    retention_ms: i64,
+    /// The newest window's start that was written.
+    newest: i64,
+    /// Windows that start before this are deleted.
+    floor: i64,
+}
+
+/// A key whose hash is known, to be looked up in several windows.
+#[derive(Debug)]
+pub struct HashedKey<'a, K> {
+    key: &'a K,
+    hash: u64,
+}
+
+impl<K> Clone for HashedKey<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for HashedKey<'_, K> {}
+
+impl<'a, K> HashedKey<'a, K> {
+    /// The key.
+    #[must_use]
+    pub const fn key(self) -> &'a K {
+        self.key
+    }
+}
+
+/// Windows are deleted in at most about this many steps per retention: a store has to remember each
+/// deleted range for a while.
+const STEPS_PER_RETENTION: i64 = 16;
+
+impl<K: Key, V: Value> WindowRows<K, V> {
+    /// Rows over `access` that are kept until a window starts `retention_ms` later, with a cache of at most
+    /// about `cache_bytes`; 0 switches the cache off.
+    #[must_use]
+    pub fn new(access: StoreAccess, cache_bytes: usize, retention_ms: i64) -> Self {
+        Self { rows: Rows::new(access, cache_bytes), retention_ms, newest: i64::MIN, floor: i64::MIN }
+    }
+
+    /// Keeps rows at least until a window starts `retention_ms` later.
+    pub fn keep_for(&mut self, retention_ms: i64) {
+        self.retention_ms = self.retention_ms.max(retention_ms);
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        self.rows.name()
+    }
+
+    /// Whether changes wait for [`WindowRows::flush`].
+    #[must_use]
+    pub const fn is_cached(&self) -> bool {
+        self.rows.is_cached()
+    }
+
+    /// How many bytes the cache holds, roughly.
+    #[must_use]
+    pub fn cached_bytes(&self) -> usize {
+        self.rows.cached_bytes()
+    }
+
+    /// As [`Rows::set_cache_bytes`].
+    pub fn set_cache_bytes(&mut self, bytes: usize) {
+        self.rows.set_cache_bytes(bytes);
+    }
+
+    /// As [`Rows::want_old_values`].
+    pub const fn want_old_values(&mut self, wanted: bool) {
+        self.rows.want_old_values(wanted);
+    }
+
+    /// Hashes a key once for all its windows.
+    #[must_use]
+    pub fn hashed<'a>(&self, key: &'a K) -> HashedKey<'a, K> {
+        HashedKey { key, hash: hash_of(self.rows.hasher(), key) }
+    }
+
+    /// A row as of the last change, flushed or not. Only the window's start matters: a key that was read
+    /// from a topic does not know its window's end.
+    ///
+    /// # Errors
+    /// When the store fails, or holds something else.
+    pub fn get(&mut self, key: HashedKey<'_, K>, window: Window) -> Result<Option<Row<V>>, RowError> {
+        // Not kept in the cache: rows there are forwarded with their window, whose end must be right.
+        self.rows.peek(InWindow { key, window })
+    }
+
+    /// As [`Rows::update`], for a key's row in a window.
+    ///
+    /// # Errors
+    /// As [`Rows::update`].
+    #[inline]
+    pub fn update(
+        &mut self,
+        key: HashedKey<'_, K>,
+        window: Window,
+        cause: Cause<'_>,
+        update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
+    ) -> Result<Option<Changed<V>>, RowError> {
+        if window.start.0 > self.newest {
+            self.newest = window.start.0;
+            self.expire();
+        }
+        self.rows.update(InWindow { key, window }, cause, update)
+    }
+
+    /// As [`Rows::flush`].
+    ///
+    /// # Errors
+    /// As [`Rows::flush`].
+    pub fn flush(
+        &mut self,
+        rows_max: usize,
+        forward: Option<&mut Vec<ChangeOf<Windowed<K>, V>>>,
+    ) -> Result<bool, RowError> {
+        self.rows.flush(rows_max, forward)
+    }
+
+    /// Deletes the windows that start `retention_ms` or more before the newest.
+    fn expire(&mut self) {
+        let floor = self.newest.saturating_sub(self.retention_ms).saturating_add(1);
+        let step = (self.retention_ms / STEPS_PER_RETENTION).max(1);
+        if floor.saturating_sub(self.floor) >= step {
+            self.floor = floor;
+            let mut bytes = Vec::with_capacity(size_of::<i64>());
+            window_key::write_start(Timestamp(floor), &mut bytes);
+            self.rows.delete_below(bytes);
+        }
+    }
+}
+
+/// The layout of [`WindowRows`].
+struct ByWindow<K>(PhantomData<fn() -> K>);
+
+impl<K: Key> RowLayout for ByWindow<K> {
+    type Key = Windowed<K>;
+
+    fn store_key(key: &Windowed<K>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        window_key::write_start(key.window.start, out);
+        key.key.encode(out)
+    }
+
+    fn changelog_key(store_key: &[u8], out: &mut Vec<u8>) {
+        window_key::write_changelog(store_key, out);
+    }
+}
+
+struct InWindow<'a, K> {
+    key: HashedKey<'a, K>,
+    window: Window,
+}
+
+impl<K> Clone for InWindow<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for InWindow<'_, K> {}
+
+impl<K: Key> RowQuery<ByWindow<K>> for InWindow<'_, K> {
+    #[inline]
+    fn hash(&self, _hasher: &DefaultHashBuilder) -> u64 {
+        mix(self.key.hash, self.window.start.0)
+    }
+
+    #[inline]
+    fn is(&self, key: &Windowed<K>) -> bool {
+        key.window.start == self.window.start && key.key == *self.key.key
+    }
+
+    fn to_key(&self) -> Windowed<K> {
+        Windowed { key: self.key.key.clone(), window: self.window }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        window_key::write_start(self.window.start, out);
+        self.key.key.encode(out)
+    }
+}
+
+/// A hash for a key in a window: the upper and lower half of a product depend on all bits of both.
+#[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "bits are bits")]
+const fn mix(hash: u64, start: i64) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let product = ((hash ^ (start as u64).wrapping_mul(ODD)) as u128) * (ODD as u128);
+    (product as u64) ^ ((product >> 64) as u64)
+}

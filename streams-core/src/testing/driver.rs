@@ -1,0 +1,428 @@
+//! The test driver: the production worker on an in-memory log with a clock that stands still.
+//!
+//! A test pipes records in, reads what comes out and looks into stores, without threads, brokers or
+//! waiting. Nothing here processes records: the same control and worker that run in production are
+//! stepped until they have nothing left to do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::clock::{ManualClock, SharedClock};
+use crate::log::{
+    Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent, Isolation, Log, OutgoingRecord, Producer,
+    ProducerOptions,
+};
+use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp, TopicPartition};
+use crate::runtime::{App, AppError, AppState, Control, Status, Step, TaskMetrics, Turn, Worker, external_topics};
+use crate::state::changelog_layout::split_timestamped;
+use crate::state::{KeyValueStore, StateBackend, StoreIndex, TaskState, WindowStore, window_key};
+use crate::topic::Topic;
+use crate::topology::{StoreKind, Topology};
+use crate::wire::murmur2::partition_of;
+use crate::wire::{Field, Key, Value};
+
+/// How many rounds without an end mean that something turns in circles.
+const ROUNDS_MAX: usize = 100_000;
+
+const APPLICATION_ID: &str = "test";
+
+/// Runs a topology for a test.
+///
+/// By default each input topic has one partition, caching is off and every record is committed at once, so
+/// each update is seen as it happens; see [`TestDriver::configure`].
+///
+/// # Panics
+/// Its methods panic with the application's error when the application fails: that is what fails the test.
+pub struct TestDriver {
+    setup: Setup,
+    log: Embedded,
+    clock: ManualClock,
+    producer: Box<dyn Producer>,
+    turn: u32,
+    instance: Option<Instance>,
+    read_up_to: BTreeMap<TopicPartition, Offset>,
+}
+
+/// How a [`TestDriver`] is to run a topology.
+pub struct Setup {
+    topology: Topology,
+    partitions: u32,
+    start: Timestamp,
+    commit_each_record: bool,
+    app: Box<dyn Fn(App) -> App>,
+}
+
+struct Instance {
+    control: Control,
+    workers: Vec<Worker>,
+    status: Arc<Status>,
+}
+
+impl Setup {
+    /// How many partitions each of the user's topics has.
+    #[must_use]
+    pub fn partitions(mut self, partitions: u32) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// Where the clock stands at first.
+    #[must_use]
+    pub fn start_at(mut self, start: Timestamp) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Holds updates back in caches of so many bytes, and commits only when [`TestDriver::commit`] is called
+    /// or time passes.
+    #[must_use]
+    pub fn caching(mut self, bytes: usize) -> Self {
+        self.commit_each_record = false;
+        self.with(move |app| app.cache_bytes(bytes).commit_interval(Duration::from_secs(30)))
+    }
+
+    /// Changes anything else about the application: workers, guarantee, state.
+    #[must_use]
+    pub fn with(mut self, change: impl Fn(App) -> App + 'static) -> Self {
+        let before = self.app;
+        self.app = Box::new(move |app| change(before(app)));
+        self
+    }
+
+    /// Keeps state in another backend, which survives [`TestDriver::kill`] if it is persistent.
+    #[must_use]
+    pub fn state_in(self, backend: impl StateBackend + Clone) -> Self {
+        self.with(move |app| app.state_in(backend.clone()))
+    }
+
+    /// Starts the application.
+    #[must_use]
+    pub fn start(self) -> TestDriver {
+        let clock = ManualClock::at(self.start);
+        let log = Embedded::with_clock(Arc::new(clock.clone()));
+        let topics = external_topics(&self.topology);
+        for topic in topics.sources.union(&topics.sinks) {
+            succeed(log.create_topic(topic, self.partitions));
+        }
+        let producer = succeed(log.producer(ProducerOptions::default(), Doorbell::new()));
+        let mut driver =
+            TestDriver { setup: self, log, clock, producer, turn: 0, instance: None, read_up_to: BTreeMap::new() };
+        driver.restart();
+        driver
+    }
+}
+
+impl TestDriver {
+    /// Starts a topology with the defaults.
+    #[must_use]
+    pub fn new(topology: Topology) -> Self {
+        Self::configure(topology).start()
+    }
+
+    /// Says how to run a topology, before it is started.
+    #[must_use]
+    pub fn configure(topology: Topology) -> Setup {
+        Setup {
+            topology,
+            partitions: 1,
+            start: Timestamp(0),
+            commit_each_record: true,
+            app: Box::new(|app| app.cache_bytes(0).commit_interval(Duration::from_secs(30))),
+        }
+    }
+
+    /// Writes a record with the clock's time as its timestamp and lets the application process it.
+    pub fn pipe<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, key: impl Into<K>, value: impl Into<V>) {
+        let now = crate::clock::Clock::now(&self.clock);
+        self.pipe_at(topic, key, value, now);
+    }
+
+    /// Writes a record with that timestamp and lets the application process it.
+    pub fn pipe_at<K: Field, V: Field>(
+        &mut self,
+        topic: &Topic<K, V>,
+        key: impl Into<K>,
+        value: impl Into<V>,
+        timestamp: Timestamp,
+    ) {
+        self.pipe_record(topic, Record { key: key.into(), value: value.into(), timestamp, headers: Headers::new() });
+    }
+
+    /// Writes a record and lets the application process it.
+    pub fn pipe_record<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: Record<K, V>) {
+        self.write(topic, &record);
+        self.run();
+    }
+
+    /// Puts a record into its topic; without a key, into the partitions in turn.
+    fn write<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: &Record<K, V>) {
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        let key = succeed(record.key.write(&mut key)).then_some(key);
+        let value = succeed(record.value.write(&mut value)).then_some(value);
+        let partition = match &key {
+            Some(key) => partition_of(K::partition_bytes(key), self.setup.partitions),
+            None => {
+                self.turn = self.turn.wrapping_add(1);
+                Partition(i32::try_from(self.turn % self.setup.partitions).unwrap_or(0))
+            }
+        };
+        let outgoing = OutgoingRecord {
+            key: key.as_deref(),
+            value: value.as_deref(),
+            timestamp: record.timestamp,
+            headers: &record.headers,
+        };
+        let handle = self.producer.topic(topic.name());
+        succeed(self.producer.send(handle, partition, outgoing));
+        match self.producer.flush() {
+            Poll::Ready(flushed) => succeed(flushed),
+            Poll::Pending => fail("the embedded log did not take a record at once"),
+        }
+    }
+
+    /// Lets the application process what was written to the log by other means.
+    pub fn run(&mut self) {
+        self.settle();
+        if self.setup.commit_each_record {
+            self.commit();
+        }
+    }
+
+    /// Keys and values that came out since the last call, partition by partition.
+    pub fn read<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<(K, V)> {
+        self.read_records(topic).into_iter().map(|record| (record.key, record.value)).collect()
+    }
+
+    /// Records that came out since the last call, partition by partition.
+    pub fn read_records<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<Record<K, V>> {
+        let options = ConsumerOptions { isolation: Isolation::ReadCommitted, ..ConsumerOptions::default() };
+        let mut consumer = succeed(self.log.consumer(options, Doorbell::new()));
+        let mut records = Vec::new();
+        for number in 0..self.setup.partitions {
+            let partition = TopicPartition::new(topic.name(), i32::try_from(number).unwrap_or(0));
+            let position = self.read_up_to.entry(partition.clone()).or_default();
+            consumer.add(&partition, *position);
+            *position = read_to_end(&mut *consumer, &mut records);
+            consumer.remove(&partition);
+        }
+        records
+    }
+
+    /// Commits, which forwards what caches hold back.
+    pub fn commit(&mut self) {
+        // A commit's output may be another sub-topology's input, which then has something to commit.
+        for _ in 0..=self.setup.topology.subtopologies.len() {
+            if let Some(instance) = &mut self.instance {
+                instance.workers.iter_mut().for_each(Worker::commit_now);
+            }
+            self.settle();
+        }
+    }
+
+    /// Moves the clock, which fires wall-clock punctuators and commits that are due.
+    pub fn advance_wall_clock(&mut self, by: Duration) {
+        self.clock.advance(by);
+        self.run();
+    }
+
+    /// Ends the application as a crash would: nothing is committed, nobody says goodbye.
+    pub fn kill(&mut self) {
+        self.instance = None;
+    }
+
+    /// Starts the application again, after [`TestDriver::kill`] or in its place.
+    pub fn restart(&mut self) {
+        self.instance = None;
+        // The group must notice that the old member is gone.
+        self.clock.advance(Duration::from_secs(60));
+        let app = (self.setup.app)(App::new(APPLICATION_ID, self.setup.topology.clone()));
+        let clock: SharedClock = Arc::new(self.clock.clone());
+        let (parts, _) = succeed(app.clock(clock).into_parts(Arc::new(self.log.clone())));
+        let status = Status::new();
+        let control = succeed(Control::new(parts, Arc::clone(&status)));
+        self.instance = Some(Instance { control, workers: Vec::new(), status });
+        self.settle();
+    }
+
+    /// Stops the application in good order: it commits first.
+    pub fn stop(&mut self) {
+        if let Some(instance) = &self.instance {
+            instance.status.stop.store(true, Ordering::SeqCst);
+        }
+        self.settle();
+        self.instance = None;
+    }
+
+    /// The log, to look at internal topics or to write to it by other means.
+    #[must_use]
+    pub const fn log(&self) -> &Embedded {
+        &self.log
+    }
+
+    /// The error that ended the application, if one did. Asking for it is the way to test for failures:
+    /// the driver then does not panic.
+    pub fn error_after<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: &Record<K, V>) -> Option<AppError> {
+        self.write(topic, record);
+        self.step_until_settled();
+        self.instance.as_ref().and_then(|instance| instance.status.error())
+    }
+
+    /// Counters by task.
+    pub fn tasks(&mut self) -> BTreeMap<TaskId, TaskMetrics> {
+        let Some(instance) = &mut self.instance else { return BTreeMap::new() };
+        instance.workers.iter_mut().for_each(Worker::publish_now);
+        instance.status.metrics.snapshot()
+    }
+
+    /// The value of a key in a store.
+    #[must_use]
+    pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: &K) -> Option<V> {
+        let mut bytes = Vec::new();
+        succeed(key.encode(&mut bytes));
+        self.stores(store.name()).into_iter().find_map(|(kind, index, state)| {
+            let row = succeed(state.borrow().get(index, &bytes))?;
+            Some(succeed(V::decode(value_of(kind, &row))))
+        })
+    }
+
+    /// All keys and values of a store, task by task, in the order of the keys' bytes.
+    #[must_use]
+    pub fn rows<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>) -> Vec<(K, V)> {
+        self.scan(store.name())
+            .into_iter()
+            .map(|(kind, key, row)| (succeed(K::decode(&key)), succeed(V::decode(value_of(kind, &row)))))
+            .collect()
+    }
+
+    /// All windows of a store: key, start of the window, value; task by task, in order of time.
+    #[must_use]
+    pub fn windows<K: Key, V: Value>(&self, store: &WindowStore<K, V>) -> Vec<(K, Timestamp, V)> {
+        self.scan(store.name())
+            .into_iter()
+            .filter_map(|(kind, key, row)| {
+                let (start, key) = window_key::split(&key)?;
+                Some((succeed(K::decode(key)), start, succeed(V::decode(value_of(kind, &row)))))
+            })
+            .collect()
+    }
+
+    fn stores(&self, name: &str) -> Vec<(StoreKind, StoreIndex, std::rc::Rc<std::cell::RefCell<TaskState>>)> {
+        let definitions = &self.setup.topology.graph.stores;
+        let Some(kind) = definitions.iter().find(|store| *store.name == *name).map(|store| store.kind) else {
+            fail(&format!(
+                "there is no store {name}; there are {:?}",
+                definitions.iter().map(|store| &store.name).collect::<Vec<_>>()
+            ))
+        };
+        let tasks =
+            self.instance.iter().flat_map(|instance| &instance.workers).flat_map(|worker| worker.tasks().values());
+        tasks
+            .flat_map(|task| {
+                task.stores
+                    .iter()
+                    .filter(|store| *store.name == *name)
+                    .map(|store| (kind, store.index, std::rc::Rc::clone(&task.state)))
+            })
+            .collect()
+    }
+
+    fn scan(&self, name: &str) -> Vec<(StoreKind, Vec<u8>, Vec<u8>)> {
+        let mut rows = Vec::new();
+        for (kind, index, state) in self.stores(name) {
+            let unbounded = std::ops::Bound::Unbounded;
+            succeed(state.borrow().scan(index, unbounded, unbounded, &mut |key, row| {
+                rows.push((kind, key.to_vec(), row.to_vec()));
+                true
+            }));
+        }
+        rows
+    }
+
+    /// Steps the application until it has nothing left to do.
+    fn settle(&mut self) {
+        self.step_until_settled();
+        if let Some(error) = self.instance.as_ref().and_then(|instance| instance.status.error()) {
+            fail(&format!("the application failed: {error}"));
+        }
+    }
+
+    fn step_until_settled(&mut self) {
+        let Some(instance) = &mut self.instance else { fail("the application is not running; call restart() first") };
+        let mut quiet = 0;
+        for _ in 0..ROUNDS_MAX {
+            quiet = if instance.round() { 0 } else { quiet + 1 };
+            let state = *instance.status.state.borrow();
+            if quiet > 2 && (state == AppState::Running || state.is_final()) {
+                return;
+            }
+        }
+        fail("the application does not come to rest");
+    }
+}
+
+impl Instance {
+    /// Gives everybody one turn; whether anybody did something or waits for an answer.
+    fn round(&mut self) -> bool {
+        let mut busy = match self.control.step() {
+            Step::Busy => true,
+            Step::Spawn(seeds) => {
+                self.workers = seeds.into_iter().map(|seed| succeed(Worker::new(seed))).collect();
+                true
+            }
+            Step::Idle(_) => false,
+            Step::Finished => return false,
+        };
+        for worker in &mut self.workers {
+            busy |= worker.run_once() == Turn::Busy || !worker.is_settled();
+        }
+        busy
+    }
+}
+
+/// Decodes everything up to the end of the one partition that the consumer reads; where that end is.
+fn read_to_end<K: Field, V: Field>(consumer: &mut dyn Consumer, records: &mut Vec<Record<K, V>>) -> Offset {
+    let mut events = Vec::new();
+    loop {
+        consumer.fetch(1_000, &mut events);
+        if events.is_empty() {
+            fail("the embedded log did not answer at once");
+        }
+        for event in events.drain(..) {
+            match event {
+                FetchEvent::Records { batch, .. } => records.extend(batch.iter().map(|record| Record {
+                    key: succeed(K::read(record.key)),
+                    value: succeed(V::read(record.value)),
+                    timestamp: record.timestamp,
+                    headers: record.headers(),
+                })),
+                FetchEvent::End { position, .. } => return position,
+                FetchEvent::OutOfRange { partition, position } => {
+                    fail(&format!("{partition} has no offset {position}"))
+                }
+                FetchEvent::Error { error, .. } => fail(&error.to_string()),
+            }
+        }
+    }
+}
+
+fn value_of(kind: StoreKind, row: &[u8]) -> &[u8] {
+    match kind {
+        StoreKind::PlainKeyValue => row,
+        StoreKind::KeyValue | StoreKind::Window { .. } => split_timestamped(row).map_or(row, |(_, value)| value),
+    }
+}
+
+fn succeed<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+#[allow(clippy::panic, reason = "this is how a test fails")]
+fn fail(message: &str) -> ! {
+    panic!("{message}")
+}

@@ -1,0 +1,8 @@
+//! What tests are made of: the test driver for topologies, and the suites that every adapter of a port
+//! has to pass.
+
+mod driver;
+pub mod log_contract;
+pub mod store_contract;
+
+pub use driver::{Setup, TestDriver};

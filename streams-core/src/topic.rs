@@ -1,0 +1,177 @@
+//! `Topic<K, V>`: the typed constant that names a topic and says what is in it.
+//!
+//! A topic's types choose its wire format; everything downstream of a topic is inferred from them.
+//! The rules for names are here too, because topics, stores and application ids share them.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Names a topic and the types of its keys and values.
+///
+/// `()` as key means the records have no key; `Option<K>` and `Option<V>` allow nulls.
+///
+/// ```
+/// use streams_core::topic::Topic;
+///
+/// const LINES: Topic<(), String> = Topic::new("lines");
+/// const COUNTS: Topic<String, i64> = Topic::new("word-counts");
+/// assert_eq!(COUNTS.name(), "word-counts");
+/// ```
+pub struct Topic<K, V> {
+    name: Cow<'static, str>,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Topic<K, V> {
+    /// Names a topic. Meant for constants: a bad name is then a compile error.
+    ///
+    /// # Panics
+    /// When the name breaks a rule of [`NameError`]; in a constant the compiler reports it.
+    #[must_use]
+    #[expect(clippy::panic, reason = "in a constant the compiler says this")]
+    pub const fn new(name: &'static str) -> Self {
+        match check_name(name.as_bytes(), NAME_LENGTH_MAX) {
+            Ok(()) => {}
+            Err(NameError::Empty) => panic!("a topic needs a name"),
+            Err(NameError::Dots) => panic!("a topic cannot be named `.` or `..`"),
+            Err(NameError::TooLong { .. }) => panic!("a topic's name has at most 249 characters"),
+            Err(NameError::Character { .. }) => {
+                panic!("a topic's name may hold only letters, digits, `.`, `_` and `-`")
+            }
+        }
+        Self { name: Cow::Borrowed(name), types: PhantomData }
+    }
+
+    /// Names a topic at run time, for instance from a command line.
+    ///
+    /// # Errors
+    /// When the name breaks a rule of [`NameError`].
+    pub fn named(name: impl Into<String>) -> Result<Self, NameError> {
+        let name = name.into();
+        check_name(name.as_bytes(), NAME_LENGTH_MAX)?;
+        Ok(Self { name: Cow::Owned(name), types: PhantomData })
+    }
+
+    /// The topic's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<K, V> Clone for Topic<K, V> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), types: PhantomData }
+    }
+}
+
+impl<K, V> std::fmt::Debug for Topic<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Topic({:?})", self.name)
+    }
+}
+
+/// A topic as a topology names it, before the application's id is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TopicRef {
+    /// A topic of the user's, by its full name.
+    External(Arc<str>),
+    /// A topic of the topology's own (repartition, changelog): the application's id and a hyphen come
+    /// before this name.
+    Internal(Arc<str>),
+}
+
+impl TopicRef {
+    /// The topic's full name in an application.
+    #[must_use]
+    pub fn full_name(&self, application_id: &str) -> Arc<str> {
+        match self {
+            Self::External(name) => Arc::clone(name),
+            Self::Internal(name) => format!("{application_id}-{name}").into(),
+        }
+    }
+
+    /// The name without the application's id, as `describe()` prints it.
+    #[must_use]
+    pub fn short_name(&self) -> &str {
+        match self {
+            Self::External(name) | Self::Internal(name) => name,
+        }
+    }
+}
+
+/// Kafka's limit on the length of a topic's name.
+pub const NAME_LENGTH_MAX: usize = 249;
+
+/// Why a name cannot be used. Kafka's rule for topics, which store names and application ids share
+/// because they become part of topic names and folder names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The name is empty.
+    #[error("a name cannot be empty")]
+    Empty,
+    /// The name is `.` or `..`.
+    #[error("a name cannot be `.` or `..`")]
+    Dots,
+    /// The name has too many characters.
+    #[error("a name may have at most {max} characters, this one has {length}")]
+    TooLong {
+        /// Its length.
+        length: usize,
+        /// The longest that is allowed here.
+        max: usize,
+    },
+    /// The name holds a character that is not allowed.
+    #[error("a name may hold only letters, digits, `.`, `_` and `-`; byte {position} is none of them")]
+    Character {
+        /// Which byte, counted from 0.
+        position: usize,
+    },
+}
+
+/// Checks a name against Kafka's rule: `[A-Za-z0-9._-]{1,max}`, and neither `.` nor `..`.
+///
+/// # Errors
+/// Which part of the rule is broken.
+pub const fn check_name(name: &[u8], max: usize) -> Result<(), NameError> {
+    if name.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if matches!(name, b"." | b"..") {
+        return Err(NameError::Dots);
+    }
+    if name.len() > max {
+        return Err(NameError::TooLong { length: name.len(), max });
+    }
+    let mut rest = name;
+    while let [byte, tail @ ..] = rest {
+        if !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
+            return Err(NameError::Character { position: name.len() - rest.len() });
+        }
+        rest = tail;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_kafkas_rule() {
+        let long = "x".repeat(250);
+        for (name, expected) in [
+            ("word-counts", Ok(())),
+            ("A.b_c-9", Ok(())),
+            ("", Err(NameError::Empty)),
+            ("..", Err(NameError::Dots)),
+            ("a/b", Err(NameError::Character { position: 1 })),
+            ("../x", Err(NameError::Character { position: 2 })),
+            ("café", Err(NameError::Character { position: 3 })),
+            (long.as_str(), Err(NameError::TooLong { length: 250, max: 249 })),
+        ] {
+            assert_eq!(check_name(name.as_bytes(), NAME_LENGTH_MAX), expected, "{name:?}");
+        }
+    }
+}

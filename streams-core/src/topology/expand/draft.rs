@@ -1,0 +1,198 @@
+//! The draft: one entry per operation, before it becomes one or several nodes.
+//!
+//! Operations are written to the graph by priority, and an operation's priority is the number of the last
+//! time it was added under a parent. That order decides which sub-topology gets which number, so it is
+//! kept exactly as Java has it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::super::error::{CallSite, TopologyError};
+use super::super::names::RepartitionNames;
+use super::super::plan::{ChangeRepartition, Repartition, StepId, TableRecipe, Types};
+use crate::operators::{Recipe, StoreId};
+
+/// An operation's number in the draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct DraftId(pub(super) usize);
+
+/// What everything is under.
+pub(super) const ROOT: DraftId = DraftId(0);
+
+/// One operation.
+pub(super) struct Draft {
+    /// The name under which children know it: of a processor itself, of a repartition its source.
+    pub(super) name: String,
+    pub(super) kind: DraftKind,
+    pub(super) parents: Vec<DraftId>,
+    pub(super) children: Vec<DraftId>,
+    /// Whether it is a join that keeps null keys (KIP-962).
+    pub(super) keeps_null_keys: bool,
+    pub(super) at: CallSite,
+    priority: u32,
+}
+
+/// What an operation becomes.
+pub(super) enum DraftKind {
+    /// Nothing: the parent of all sources.
+    Root,
+    /// A source.
+    Source { topics: Vec<String>, types: Types, recipe: Recipe },
+    /// A source and the table behind it.
+    TableSource { source_name: String, topic: String, source: Recipe, table: StepId, recipe: TableRecipe },
+    /// The two nodes that stand for a global table.
+    GlobalTable { source_name: String, topic: String, store: StoreId },
+    /// A processor; the stores are its own first, then those of others that it reads.
+    Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<StepId>, not_cached: bool },
+    /// A processor whose store depends on what comes later.
+    LateTable { table: StepId, recipe: TableRecipe },
+    /// A filter, a topic's sink and its source.
+    Repartition { names: RepartitionNames, through: Repartition, partitions: Option<u32> },
+    /// A topic's sink and its source, for changes of a table.
+    TableRepartition { sink_name: String, topic: String, through: ChangeRepartition },
+    /// A sink.
+    Sink { topic: String, recipe: Recipe },
+}
+
+/// All operations.
+pub(super) struct Drafts {
+    pub(super) all: Vec<Draft>,
+    /// Sources that were merged into others, by name.
+    pub(super) merged_sources: HashMap<String, String>,
+    next_priority: u32,
+}
+
+impl Drafts {
+    pub(super) fn new(at: CallSite) -> Self {
+        let root = Draft {
+            name: "root".to_owned(),
+            kind: DraftKind::Root,
+            parents: Vec::new(),
+            children: Vec::new(),
+            keeps_null_keys: false,
+            at,
+            priority: 0,
+        };
+        Self { all: vec![root], merged_sources: HashMap::new(), next_priority: 0 }
+    }
+
+    /// Adds an operation under a parent.
+    pub(super) fn add(&mut self, parent: DraftId, name: String, kind: DraftKind, at: CallSite) -> DraftId {
+        let id = DraftId(self.all.len());
+        self.all.push(Draft {
+            name,
+            kind,
+            parents: Vec::new(),
+            children: Vec::new(),
+            keeps_null_keys: false,
+            at,
+            priority: 0,
+        });
+        self.connect(parent, id);
+        id
+    }
+
+    /// Puts an operation under one more parent, or again under the same, which moves it back in the order.
+    pub(super) fn connect(&mut self, parent: DraftId, child: DraftId) {
+        if !self.all[parent.0].children.contains(&child) {
+            self.all[parent.0].children.push(child);
+            self.all[child.0].parents.push(parent);
+        }
+        self.all[child.0].priority = self.next_priority;
+        self.next_priority += 1;
+    }
+
+    pub(super) fn get(&self, id: DraftId) -> &Draft {
+        &self.all[id.0]
+    }
+
+    /// Merges sources that read the same topics into the first of them.
+    pub(super) fn merge_sources(&mut self) -> Result<(), TopologyError> {
+        let mut readers: HashMap<String, DraftId> = HashMap::new();
+        for current in self.all[ROOT.0].children.clone() {
+            let DraftKind::Source { topics, .. } = &self.get(current).kind else { continue };
+            for topic in topics.clone() {
+                let main = *readers.entry(topic.clone()).or_insert(current);
+                if main != current {
+                    self.check_mergeable(&topic, main, current)?;
+                    self.merge_into(main, current);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_mergeable(&self, topic: &str, main: DraftId, other: DraftId) -> Result<(), TopologyError> {
+        let (first, second) = (self.get(main), self.get(other));
+        let (
+            DraftKind::Source { topics, types, .. },
+            DraftKind::Source { topics: other_topics, types: other_types, .. },
+        ) = (&first.kind, &second.kind)
+        else {
+            return Err(TopologyError::Internal(format!("{} and {} are not sources", first.name, second.name)));
+        };
+        let reason = if topics.iter().collect::<BTreeSet<_>>() != other_topics.iter().collect::<BTreeSet<_>>() {
+            format!(
+                "together with other topics ({} and {}); make one stream per topic and `.merge(..)` where you need both",
+                topics.join(", "),
+                other_topics.join(", ")
+            )
+        } else if types != other_types {
+            format!("as {} and as {}; use one constant for both", types.text, other_types.text)
+        } else {
+            return Ok(());
+        };
+        Err(TopologyError::TopicReadTwice { topic: topic.to_owned(), reason, first: first.at, second: second.at })
+    }
+
+    fn merge_into(&mut self, main: DraftId, other: DraftId) {
+        for child in std::mem::take(&mut self.all[other.0].children) {
+            for parent in &mut self.all[child.0].parents {
+                if *parent == other {
+                    *parent = main;
+                }
+            }
+            let mut seen = HashSet::new();
+            self.all[child.0].parents.retain(|parent| seen.insert(*parent));
+            if !self.all[main.0].children.contains(&child) {
+                self.all[main.0].children.push(child);
+            }
+        }
+        self.all[ROOT.0].children.retain(|child| *child != other);
+        self.all[other.0].parents.clear();
+        let names = (self.get(other).name.clone(), self.get(main).name.clone());
+        self.merged_sources.insert(names.0, names.1);
+    }
+
+    /// The operations whose records may reach a join that keeps null keys.
+    pub(super) fn before_joins_that_keep_null_keys(&self) -> HashSet<DraftId> {
+        let mut before = HashSet::new();
+        let mut pending: Vec<_> = (0..self.all.len()).map(DraftId).filter(|id| self.get(*id).keeps_null_keys).collect();
+        while let Some(id) = pending.pop() {
+            for parent in &self.get(id).parents {
+                if before.insert(*parent) {
+                    pending.push(*parent);
+                }
+            }
+        }
+        before
+    }
+
+    /// The order in which the operations are written to the graph: always the one with the smallest
+    /// priority among the children of those that were looked at, if all its parents are written.
+    pub(super) fn in_writing_order(&self) -> Vec<DraftId> {
+        let mut written = Vec::new();
+        let mut is_written = HashSet::from([ROOT]);
+        let mut pending: BTreeSet<(u32, DraftId)> = BTreeSet::new();
+        let offer = |pending: &mut BTreeSet<_>, id: DraftId| {
+            pending.extend(self.get(id).children.iter().map(|child| (self.get(*child).priority, *child)));
+        };
+        offer(&mut pending, ROOT);
+        while let Some((_, id)) = pending.pop_first() {
+            if self.get(id).parents.iter().all(|parent| is_written.contains(parent)) && is_written.insert(id) {
+                written.push(id);
+            }
+            offer(&mut pending, id);
+        }
+        written
+    }
+}

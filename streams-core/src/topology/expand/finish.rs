@@ -1,0 +1,147 @@
+//! From the draft to the topology.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::super::copartition;
+use super::super::error::TopologyError;
+use super::super::graph::{InternalTopic, InternalTopicKind, StoreDefinition, Topology};
+use super::super::plan::TableRecipe;
+use super::draft::{Draft, DraftId, DraftKind};
+use super::write::{NewNode, Writer};
+use super::{Expansion, TableState};
+use crate::operators::{NodeId, Recipe, StoreId};
+use crate::topic::TopicRef;
+
+impl Expansion {
+    /// Merges sources and writes the graph.
+    pub(super) fn finish(mut self) -> Result<Topology, TopologyError> {
+        self.drafts.merge_sources()?;
+        let order = self.drafts.in_writing_order();
+        let keep_null_keys = self.drafts.before_joins_that_keep_null_keys();
+        let mut writing = Writing { writer: Writer::default(), tables: self.tables, written: HashMap::new() };
+        let mut drafts: Vec<_> = self.drafts.all.into_iter().map(Some).collect();
+        for id in order {
+            if let Some(draft) = drafts.get_mut(id.0).and_then(Option::take) {
+                writing.write(id, draft, &keep_null_keys)?;
+            }
+        }
+        let Writing { mut writer, .. } = writing;
+        if writer.graph.nodes.is_empty() {
+            return Err(TopologyError::Empty);
+        }
+        writer.graph.stores = self.stores.definitions;
+
+        let copartitioned = self.copartitioned.iter().map(|sources| {
+            let name = |source: &String| self.drafts.merged_sources.get(source).unwrap_or(source).clone();
+            sources.iter().flat_map(|source| writer.topics_of(&name(source)).to_vec()).collect()
+        });
+        let copartitioned = copartition::groups(copartitioned.collect::<Vec<BTreeSet<TopicRef>>>());
+        copartition::check(&copartitioned, &writer.repartition_topics)?;
+
+        let subtopologies = writer.groups.subtopologies(&writer.graph);
+        let mut internal_topics = writer.repartition_topics;
+        internal_topics.extend(changelogs(&writer.graph.stores));
+        Ok(Topology { graph: writer.graph, subtopologies, copartitioned, internal_topics })
+    }
+}
+
+struct Writing {
+    writer: Writer,
+    tables: HashMap<super::StepId, TableState>,
+    /// The node that an operation's children are connected to.
+    written: HashMap<DraftId, NodeId>,
+}
+
+impl Writing {
+    fn write(&mut self, id: DraftId, draft: Draft, keep_null_keys: &HashSet<DraftId>) -> Result<(), TopologyError> {
+        let Draft { name, kind, parents, at, .. } = draft;
+        let parents: Vec<_> = parents.iter().filter_map(|parent| self.written.get(parent).copied()).collect();
+        let node = |recipe| NewNode { name: &name, parents: &parents, recipe, at };
+        let writer = &mut self.writer;
+        let last = match kind {
+            DraftKind::Root => return Ok(()),
+            DraftKind::Source { topics, recipe, .. } => writer.source(node(recipe), external(topics))?,
+            DraftKind::Sink { topic, recipe } => writer.sink(node(recipe), TopicRef::External(topic.into()))?,
+            DraftKind::Processor { recipe, stores, table, not_cached } => {
+                let processor = writer.processor(node(uncached(recipe, not_cached)), &stores)?;
+                if let Some(table) = table.and_then(|table| self.tables.get(&table)) {
+                    writer.graph.nodes[processor.0 as usize].sends_old_values = table.sends_old_values;
+                }
+                processor
+            }
+            DraftKind::LateTable { table, recipe } => self.late_table(node, table, recipe)?,
+            DraftKind::TableSource { source_name, topic, source, table, recipe } => {
+                let source = NewNode { name: &source_name, parents: &[], recipe: source, at };
+                let source = writer.source(source, external([topic]))?;
+                let parents = [source];
+                self.late_table(|recipe| NewNode { name: &name, parents: &parents, recipe, at }, table, recipe)?
+            }
+            DraftKind::GlobalTable { source_name, topic, store } => {
+                let source = NewNode { name: &source_name, parents: &[], recipe: no_task(), at };
+                let source = writer.source(source, external([topic]))?;
+                let node = NewNode { name: &name, parents: &[source], recipe: no_task(), at };
+                writer.processor(node, &[store])?
+            }
+            DraftKind::Repartition { names, through, partitions } => {
+                let topic = writer.repartition_topic(&names.topic, partitions, at)?;
+                let recipe = (through.filter)(!keep_null_keys.contains(&id));
+                let filter = writer.processor(NewNode { name: &names.filter, parents: &parents, recipe, at }, &[])?;
+                let sink = NewNode { name: &names.sink, parents: &[filter], recipe: (through.sink)(topic.clone()), at };
+                writer.sink(sink, topic.clone())?;
+                let source = NewNode { name: &names.source, parents: &[], recipe: (through.source)(), at };
+                writer.source(source, vec![topic])?
+            }
+            DraftKind::TableRepartition { sink_name, topic, through } => {
+                let topic = writer.repartition_topic(&topic, None, at)?;
+                let sink = NewNode { name: &sink_name, parents: &parents, recipe: (through.sink)(topic.clone()), at };
+                writer.sink(sink, topic.clone())?;
+                writer.source(NewNode { name: &name, parents: &[], recipe: (through.source)(), at }, vec![topic])?
+            }
+        };
+        self.written.insert(id, last);
+        Ok(())
+    }
+
+    fn late_table<'a>(
+        &mut self,
+        node: impl FnOnce(Recipe) -> NewNode<'a>,
+        table: super::StepId,
+        recipe: TableRecipe,
+    ) -> Result<NodeId, TopologyError> {
+        let table = self.tables.get(&table).ok_or_else(|| super::not_a("table", table))?;
+        let store = table.store();
+        let stores: &[StoreId] = store.as_slice();
+        let processor = self.writer.processor(node(uncached(recipe(store), table.not_cached)), stores)?;
+        self.writer.graph.nodes[processor.0 as usize].sends_old_values = table.sends_old_values;
+        Ok(processor)
+    }
+}
+
+fn external(topics: impl IntoIterator<Item = String>) -> Vec<TopicRef> {
+    topics.into_iter().map(|topic| TopicRef::External(topic.into())).collect()
+}
+
+/// The same recipe without a cache.
+fn uncached(recipe: Recipe, not_cached: bool) -> Recipe {
+    if !not_cached {
+        return recipe;
+    }
+    Recipe::new(move |builder| {
+        builder.without_cache();
+        recipe.build(builder)
+    })
+}
+
+/// For nodes that are no part of any task: the runtime fills a global table from its topic itself.
+fn no_task() -> Recipe {
+    Recipe::new(|builder| Err(builder.error("a global table has no tasks")))
+}
+
+fn changelogs(stores: &[StoreDefinition]) -> impl Iterator<Item = InternalTopic> {
+    (0..).map(StoreId).zip(stores).filter_map(|(store, definition)| match &definition.changelog {
+        Some(TopicRef::Internal(name)) => {
+            Some(InternalTopic { name: name.clone(), kind: InternalTopicKind::Changelog { store } })
+        }
+        Some(TopicRef::External(_)) | None => None,
+    })
+}

@@ -1,0 +1,211 @@
+//! Grouped streams and tables, and what aggregates them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::super::error::TopologyError;
+use super::super::graph::StoreKind;
+use super::super::names::{self, prefix};
+use super::super::plan::{AggregateKind, AggregateRecipe, ChangeRepartition, Repartition, StepId, StoredView};
+use super::draft::{DraftId, DraftKind};
+use super::stores::NewStore;
+use super::streams::stateless;
+use super::tables::{Rows, StoreState, TableState};
+use super::{At, Expansion};
+use crate::operators::Recipe;
+use crate::windows::TimeWindows;
+
+/// A group of records while the plan is read.
+#[derive(Clone)]
+pub(super) struct GroupState {
+    /// The name the user gave, which names the repartition topic.
+    given: Option<String>,
+    sources: BTreeSet<String>,
+    key_changed: bool,
+    node: DraftId,
+    through: Repartition,
+    /// Its repartition, which several aggregations share if it has a name.
+    repartition: Option<DraftId>,
+}
+
+/// A group of rows while the plan is read.
+#[derive(Clone)]
+pub(super) struct TableGroupState {
+    given: Option<String>,
+    node: DraftId,
+    through: ChangeRepartition,
+    repartition: Option<DraftId>,
+}
+
+impl Expansion {
+    pub(super) fn group(
+        &mut self,
+        at: &At<'_>,
+        input: StepId,
+        select: Option<Recipe>,
+        through: Repartition,
+    ) -> Result<(), TopologyError> {
+        let input = self.stream(input)?.clone();
+        let given = at.options.name()?.map(str::to_owned);
+        let (mut node, mut key_changed) = (input.node, input.key_changed);
+        if let Some(recipe) = select {
+            let name = self.names.node(given.as_deref(), prefix::KEY_SELECT);
+            node = self.drafts.add(node, name, stateless(recipe), at.site);
+            key_changed = true;
+        }
+        let group = GroupState { given, sources: input.sources, key_changed, node, through, repartition: None };
+        self.groups.insert(at.step, group);
+        Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &mut self,
+        at: &At<'_>,
+        group_step: StepId,
+        windows: Option<TimeWindows>,
+        kind: AggregateKind,
+        make: (AggregateRecipe, StoredView),
+    ) -> Result<(), TopologyError> {
+        let prefix = match kind {
+            AggregateKind::Reduce => prefix::REDUCE,
+            AggregateKind::Count | AggregateKind::Aggregate => prefix::AGGREGATE,
+        };
+        // Java burns a number too many here, and must go on doing so.
+        if kind == AggregateKind::Count && at.options.materialized() && at.options.store.is_none() {
+            self.names.burn();
+        }
+        let store = match windows {
+            None => self.new_store(at, prefix)?,
+            Some(windows) => self.new_window_store(at, prefix, windows)?,
+        };
+        let name = self.names.node(at.options.name()?, prefix);
+        let group = self.groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group", group_step))?;
+        let (parent, sources) = self.partitioned_for_aggregate(at, group_step, &group, &store.name);
+        self.add_aggregate(at, (parent, sources), name, &store, make)
+    }
+
+    /// The operation to aggregate behind, and its sources: the group's own if its key did not change, or
+    /// behind a repartition topic named after the group, or after the store.
+    fn partitioned_for_aggregate(
+        &mut self,
+        at: &At<'_>,
+        step: StepId,
+        group: &GroupState,
+        store: &str,
+    ) -> (DraftId, BTreeSet<String>) {
+        if !group.key_changed {
+            return (group.node, group.sources.clone());
+        }
+        let names = self.names.repartition(group.given.as_deref().unwrap_or(store));
+        let node = match group.repartition {
+            Some(node) if group.given.is_some() => {
+                self.drafts.connect(group.node, node);
+                node
+            }
+            _ => self.repartition_draft(at, group.node, names, group.through, None),
+        };
+        if let Some(group) = self.groups.get_mut(&step) {
+            group.repartition = Some(node);
+        }
+        (node, BTreeSet::from([self.drafts.get(node).name.clone()]))
+    }
+
+    fn add_aggregate(
+        &mut self,
+        at: &At<'_>,
+        (parent, sources): (DraftId, BTreeSet<String>),
+        name: String,
+        store: &NewStore,
+        (recipe, view): (AggregateRecipe, StoredView),
+    ) -> Result<(), TopologyError> {
+        let id = self.stores.add(store)?;
+        let kind = DraftKind::Processor {
+            recipe: recipe(id, store.kind),
+            stores: vec![id],
+            table: Some(at.step),
+            not_cached: at.options.not_cached,
+        };
+        let node = self.drafts.add(parent, name, kind, at.site);
+        let rows = Rows::Stored { store: StoreState::There(id), view };
+        self.tables.insert(at.step, TableState::new(at, sources, node, rows));
+        Ok(())
+    }
+
+    /// A windowed aggregate's store. Rows are kept as long as they can change, or as long as the user says.
+    fn new_window_store(&mut self, at: &At<'_>, prefix: &str, windows: TimeWindows) -> Result<NewStore, TopologyError> {
+        let node = || at.options.name().ok().flatten().unwrap_or(prefix.trim_end_matches('-')).to_owned();
+        windows.validate().map_err(|reason| TopologyError::Windows { node: node(), reason, at: at.site })?;
+        let millis = |millis: i64| Duration::from_millis(millis.unsigned_abs());
+        let (size, needed) = (millis(windows.size_ms), millis(windows.retention_min_ms()));
+        let retention = at.options.retention.unwrap_or(needed);
+        if retention < needed {
+            return Err(TopologyError::Retention { node: node(), retention, needed, at: at.site });
+        }
+        let (name, site) = match &at.options.store {
+            Some(store) if !store.windowed => {
+                return Err(TopologyError::StoreKind {
+                    node: node(),
+                    store: store.name.clone(),
+                    reason: "a windowed aggregation needs a `WindowStore`".to_owned(),
+                    at: store.at,
+                });
+            }
+            Some(store) => (store.name.clone(), store.at),
+            None => (self.names.store(prefix), at.site),
+        };
+        let kind = StoreKind::Window { size, retention };
+        Ok(NewStore { name, kind, changelog: at.options.changelog.clone(), global_topic: None, at: site })
+    }
+
+    pub(super) fn table_group(
+        &mut self,
+        at: &At<'_>,
+        input: StepId,
+        select: Recipe,
+        through: ChangeRepartition,
+    ) -> Result<(), TopologyError> {
+        let given = at.options.name()?.map(str::to_owned);
+        let name = self.names.node(given.as_deref(), prefix::TABLE_SELECT);
+        let parent = self.table_state(input)?.node;
+        let node = self.drafts.add(parent, name, stateless(select), at.site);
+        self.send_old_values(input, true)?;
+        self.table_groups.insert(at.step, TableGroupState { given, node, through, repartition: None });
+        Ok(())
+    }
+
+    pub(super) fn table_aggregate(
+        &mut self,
+        at: &At<'_>,
+        group_step: StepId,
+        kind: AggregateKind,
+        make: (AggregateRecipe, StoredView),
+    ) -> Result<(), TopologyError> {
+        let group =
+            self.table_groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group of rows", group_step))?;
+        let store = self.new_store(at, prefix::TABLE_AGGREGATE)?;
+        let given = at.options.name()?;
+        let sink_name = self.names.node_of(given, "-sink", prefix::SINK);
+        let source = self.names.node_of(given, "-source", prefix::SOURCE);
+        let name = match kind {
+            AggregateKind::Reduce => self.names.node(given, prefix::TABLE_REDUCE),
+            AggregateKind::Count | AggregateKind::Aggregate => self.names.node(given, prefix::TABLE_AGGREGATE),
+        };
+        let topic = names::table_repartition_topic(group.given.as_deref().unwrap_or(&store.name));
+        let parent = match group.repartition {
+            Some(node) if group.given.is_some() => {
+                self.drafts.connect(group.node, node);
+                node
+            }
+            _ => {
+                let through = group.through;
+                let kind = DraftKind::TableRepartition { sink_name, topic, through };
+                self.drafts.add(group.node, source, kind, at.site)
+            }
+        };
+        if let Some(group) = self.table_groups.get_mut(&group_step) {
+            group.repartition = Some(parent);
+        }
+        let sources = BTreeSet::from([self.drafts.get(parent).name.clone()]);
+        self.add_aggregate(at, (parent, sources), name, &store, make)
+    }
+}

@@ -1,0 +1,95 @@
+//! Joins: what looks up tables, and global tables themselves.
+
+use std::collections::BTreeSet;
+
+use super::super::error::TopologyError;
+use super::super::names::prefix;
+use super::super::plan::{JoinRecipe, Repartition, StepId};
+use super::draft::{DraftKind, ROOT};
+use super::streams::{StreamState, stateless};
+use super::{At, Expansion};
+use crate::operators::{Recipe, StoreId};
+use crate::topic::TopicRef;
+
+impl Expansion {
+    pub(super) fn global_table(&mut self, at: &At<'_>, topic: String) -> Result<(), TopologyError> {
+        let mut store = self.new_store(at, &format!("{topic}-"))?;
+        store.global_topic = Some(TopicRef::External(topic.as_str().into()));
+        let store = self.stores.add(&store)?;
+        let given = at.options.name()?;
+        let source_name = self.names.node_of(given, "-source", prefix::SOURCE);
+        let name = self.names.node(given, prefix::TABLE_SOURCE);
+        self.drafts.add(ROOT, name, DraftKind::GlobalTable { source_name, topic, store }, at.site);
+        self.globals.insert(at.step, store);
+        Ok(())
+    }
+
+    /// A stream with a table: the stream is repartitioned if its key changed, and the join shares the
+    /// table's store.
+    pub(super) fn table_join(
+        &mut self,
+        at: &At<'_>,
+        (input, table): (StepId, StepId),
+        left: bool,
+        through: Repartition,
+        recipe: JoinRecipe,
+    ) -> Result<(), TopologyError> {
+        let given = at.options.name()?;
+        let stream = self.partitioned_for_join(at, input, through)?;
+        let sources: BTreeSet<_> = stream.sources.union(&self.table_state(table)?.sources).cloned().collect();
+        self.copartitioned.push(sources.clone());
+        let name = self.names.node(given, if left { prefix::LEFT_JOIN } else { prefix::JOIN });
+        let rows = self.rows_of(table)?;
+        let recipe = recipe(&rows.view).ok_or_else(|| super::not_a("table of the join's types", table))?;
+        let (stores, not_cached) = (vec![rows.store], rows.not_cached);
+        let kind = DraftKind::Processor { recipe, stores, table: None, not_cached };
+        let node = self.drafts.add(stream.node, name.clone(), kind, at.site);
+        self.drafts.all[node.0].keeps_null_keys = left;
+        self.streams.insert(at.step, StreamState::new(name, sources, false, node));
+        Ok(())
+    }
+
+    /// The stream behind its repartition for joins, if it needs one. Several joins of one stream share it,
+    /// unless a name gives one a topic of its own; numbers are burned each time.
+    fn partitioned_for_join(
+        &mut self,
+        at: &At<'_>,
+        input: StepId,
+        through: Repartition,
+    ) -> Result<StreamState, TopologyError> {
+        let stream = self.stream(input)?.clone();
+        if !stream.key_changed {
+            return Ok(stream);
+        }
+        let base = at.options.name()?.unwrap_or(&stream.name);
+        let names = self.names.repartition(base);
+        let node = match stream.join_repartition {
+            Some(node) if base == stream.name => node,
+            _ => {
+                let node = self.repartition_draft(at, stream.node, names, through, None);
+                if let Some(stream) = self.streams.get_mut(&input) {
+                    stream.join_repartition = Some(node);
+                }
+                node
+            }
+        };
+        let name = self.drafts.get(node).name.clone();
+        Ok(StreamState::new(name.clone(), BTreeSet::from([name]), false, node))
+    }
+
+    pub(super) fn global_join(
+        &mut self,
+        at: &At<'_>,
+        (input, table): (StepId, StepId),
+        left: bool,
+        recipe: impl FnOnce(StoreId) -> Recipe,
+    ) -> Result<(), TopologyError> {
+        let store = *self.globals.get(&table).ok_or_else(|| super::not_a("global table", table))?;
+        let stream = self.stream(input)?.clone();
+        let name = self.names.node(at.options.name()?, prefix::LEFT_JOIN);
+        let node = self.drafts.add(stream.node, name.clone(), stateless(recipe(store)), at.site);
+        self.drafts.all[node.0].keeps_null_keys = left;
+        self.streams.insert(at.step, StreamState::new(name, stream.sources, stream.key_changed, node));
+        Ok(())
+    }
+}

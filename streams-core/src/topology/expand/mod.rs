@@ -1,0 +1,138 @@
+//! From the plan to the graph: the one pass that `build()` runs.
+//!
+//! The plan is read from top to bottom. Each call burns the numbers that Java's builder burns for it and
+//! becomes an operation of the [`draft`]; tables are materialised when something needs their rows; streams
+//! whose key changed are sent through a repartition topic before anything that depends on the key. Then
+//! sources of the same topics are merged, and the operations are [written](write) to the graph in Java's
+//! order, which numbers the sub-topologies.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::Location;
+
+use super::error::{CallSite, TopologyError};
+use super::graph::Topology;
+use super::names::Names;
+use super::plan::{Call, Options, Plan, Step, StepId};
+use crate::operators::StoreId;
+
+mod draft;
+mod finish;
+mod grouped;
+mod joins;
+mod processors;
+mod stores;
+mod streams;
+mod tables;
+mod write;
+
+use draft::Drafts;
+use grouped::{GroupState, TableGroupState};
+use processors::ProcessorStores;
+use stores::Stores;
+use streams::{SplitState, StreamState};
+use tables::TableState;
+
+/// Expands a plan.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub(crate) fn expand(plan: Plan) -> Result<Topology, TopologyError> {
+    if let Some(problem) = plan.problem {
+        return Err(problem);
+    }
+    let mut expansion = Expansion::new(ProcessorStores::of(&plan));
+    for (number, step) in plan.steps.into_iter().enumerate() {
+        expansion.step(StepId(number), step)?;
+    }
+    expansion.finish()
+}
+
+/// What is known of the plan so far.
+struct Expansion {
+    names: Names,
+    drafts: Drafts,
+    stores: Stores,
+    processor_stores: ProcessorStores,
+    streams: HashMap<StepId, StreamState>,
+    tables: HashMap<StepId, TableState>,
+    globals: HashMap<StepId, StoreId>,
+    groups: HashMap<StepId, GroupState>,
+    table_groups: HashMap<StepId, TableGroupState>,
+    splits: HashMap<StepId, SplitState>,
+    /// Sources whose records must meet, by their names.
+    copartitioned: Vec<BTreeSet<String>>,
+}
+
+/// The call that is being expanded.
+struct At<'a> {
+    step: StepId,
+    options: &'a Options,
+    site: CallSite,
+}
+
+impl Expansion {
+    #[track_caller]
+    fn new(processor_stores: ProcessorStores) -> Self {
+        Self {
+            names: Names::default(),
+            drafts: Drafts::new(Location::caller()),
+            stores: Stores::default(),
+            processor_stores,
+            streams: HashMap::new(),
+            tables: HashMap::new(),
+            globals: HashMap::new(),
+            groups: HashMap::new(),
+            table_groups: HashMap::new(),
+            splits: HashMap::new(),
+            copartitioned: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, step: StepId, Step { call, options, at }: Step) -> Result<(), TopologyError> {
+        let at = &At { step, options: &options, site: at };
+        match call {
+            Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
+            Call::Table { topic, source, table, view } => self.table(at, topic, source, table, view),
+            Call::GlobalTable { topic } => self.global_table(at, topic),
+            Call::Operator { input, prefix, changes_key, recipe } => {
+                self.operator(at, input, prefix, changes_key, recipe)
+            }
+            Call::Split { input, predicates, recipe } => self.split(at, input, &predicates, recipe),
+            Call::Branch { split, default, recipe } => self.branch(at, split, default, recipe),
+            Call::Merge { left, right, recipe } => self.merge(at, left, right, recipe),
+            Call::Repartition { input, through } => self.repartition(at, input, through),
+            Call::Sink { input, topic, recipe } => self.sink(at, input, topic, recipe),
+            Call::ToTable { input, through, table, view } => self.table_of_stream(at, input, through, table, view),
+            Call::Group { input, select, through } => self.group(at, input, select, through),
+            Call::Aggregate { group, windows, kind, recipe, view } => {
+                self.aggregate(at, group, windows, kind, (recipe, view))
+            }
+            Call::TableOperator { input, kind, recipe, stored, computed } => {
+                self.table_operator(at, input, kind, recipe, (stored, computed))
+            }
+            Call::ToStream { input, recipe } => self.stream_of_table(at, input, recipe),
+            Call::TableGroup { input, select, through } => self.table_group(at, input, select, through),
+            Call::TableAggregate { group, kind, recipe, view } => self.table_aggregate(at, group, kind, (recipe, view)),
+            Call::TableJoin { input, table, left, through, recipe } => {
+                self.table_join(at, (input, table), left, through, recipe)
+            }
+            Call::Process { input, prefix, changes_key, stores, recipe } => {
+                self.process(at, input, (prefix, changes_key), &stores, recipe)
+            }
+            Call::Store { .. } => Ok(()),
+            Call::GlobalJoin { input, table, left, recipe } => self.global_join(at, (input, table), left, recipe),
+        }
+    }
+
+    fn stream(&self, step: StepId) -> Result<&StreamState, TopologyError> {
+        self.streams.get(&step).ok_or_else(|| not_a("stream", step))
+    }
+
+    fn table_state(&mut self, step: StepId) -> Result<&mut TableState, TopologyError> {
+        self.tables.get_mut(&step).ok_or_else(|| not_a("table", step))
+    }
+}
+
+fn not_a(what: &str, step: StepId) -> TopologyError {
+    TopologyError::Internal(format!("call {} makes no {what}", step.0))
+}

@@ -1,0 +1,77 @@
+//! The stores that the topology has so far.
+
+use std::collections::HashMap;
+
+use super::super::error::{CallSite, TopologyError};
+use super::super::graph::{StoreDefinition, StoreKind};
+use super::super::names::changelog_topic;
+use super::super::plan::ChangelogOptions;
+use crate::operators::StoreId;
+use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
+
+/// Stores by number, and where they were asked for.
+#[derive(Default)]
+pub(super) struct Stores {
+    pub(super) definitions: Vec<StoreDefinition>,
+    places: Vec<CallSite>,
+    /// Numbers by name in lower case.
+    by_name: HashMap<String, usize>,
+}
+
+/// A store to be added.
+#[derive(Clone)]
+pub(super) struct NewStore {
+    pub(super) name: String,
+    pub(super) kind: StoreKind,
+    pub(super) changelog: ChangelogOptions,
+    /// The topic a global table reads, which is its changelog.
+    pub(super) global_topic: Option<TopicRef>,
+    pub(super) at: CallSite,
+}
+
+impl Stores {
+    /// Adds a store.
+    ///
+    /// # Errors
+    /// When another has its name.
+    pub(super) fn add(&mut self, new: &NewStore) -> Result<StoreId, TopologyError> {
+        let NewStore { name, kind, changelog, global_topic, at } = new;
+        if let Some(first) = self.by_name.insert(name.to_ascii_lowercase(), self.definitions.len()) {
+            return Err(self.collision(first, name, at));
+        }
+        let id = u32::try_from(self.definitions.len())
+            .map(StoreId)
+            .map_err(|_| TopologyError::Internal("more than 4 billion stores".to_owned()))?;
+        let own_changelog = || (!changelog.off).then(|| TopicRef::Internal(changelog_topic(name).into()));
+        let restored_from = global_topic.clone().or_else(own_changelog);
+        let longest = restored_from.as_ref().map_or(name.as_str(), TopicRef::short_name);
+        check_name(longest.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
+            name: longest.to_owned(),
+            error,
+            at,
+        })?;
+        self.definitions.push(StoreDefinition {
+            name: name.as_str().into(),
+            kind: *kind,
+            changelog: restored_from,
+            global: global_topic.is_some(),
+            topic_configs: changelog.configs.clone(),
+        });
+        self.places.push(at);
+        Ok(id)
+    }
+
+    /// How a store's keys are organised.
+    pub(super) fn kind(&self, store: StoreId) -> StoreKind {
+        self.definitions.get(store.0 as usize).map_or(StoreKind::KeyValue, |definition| definition.kind)
+    }
+
+    fn collision(&self, first: usize, name: &str, second: CallSite) -> TopologyError {
+        let (first_name, first) = (self.definitions[first].name.to_string(), self.places[first]);
+        if first_name == name {
+            TopologyError::DuplicateStore { name: first_name, first, second }
+        } else {
+            TopologyError::StoreCase { first_name, second_name: name.to_owned(), first, second }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Tables: where their rows are, and who needs old values.
+//!
+//! A table that reads a topic is kept in a store only if something needs its rows: a store the user named,
+//! a join, or a node downstream that needs old values. A filtered or mapped table is kept only if the user
+//! named a store; otherwise its rows are computed from its parent's. Aggregates are always kept.
+
+use std::collections::BTreeSet;
+
+use super::super::error::TopologyError;
+use super::super::graph::StoreKind;
+use super::super::names::prefix;
+use super::super::plan::{
+    AnyView, ComputedView, Repartition, StepId, StoreOption, StoredView, TableOperatorKind, TableRecipe,
+};
+use super::draft::{DraftId, DraftKind, ROOT};
+use super::stores::NewStore;
+use super::streams::{StreamState, stateless};
+use super::{At, Expansion};
+use crate::operators::{Recipe, StoreId};
+
+/// A table while the plan is read.
+pub(super) struct TableState {
+    /// The sources its records came in by since the last topic, by name.
+    pub(super) sources: BTreeSet<String>,
+    /// The operation it comes from.
+    pub(super) node: DraftId,
+    /// Where its rows are.
+    pub(super) rows: Rows,
+    /// Whether its node sends old values with its changes.
+    pub(super) sends_old_values: bool,
+    /// Whether old values were asked for and everything upstream was told.
+    pub(super) asked_for_old_values: bool,
+    /// Whether every update is written and sent at once.
+    pub(super) not_cached: bool,
+}
+
+/// A table's rows as another node finds them.
+pub(super) struct TableRows {
+    /// The store they are in, or are computed from.
+    pub(super) store: StoreId,
+    pub(super) view: AnyView,
+    /// Whether that store does without a cache, which all its users must agree on.
+    pub(super) not_cached: bool,
+}
+
+/// Where a table's rows are.
+pub(super) enum Rows {
+    /// In a store.
+    Stored { store: StoreState, view: StoredView },
+    /// Computed from this table's.
+    Computed { parent: StepId, view: ComputedView },
+}
+
+/// A table's store.
+pub(super) enum StoreState {
+    /// There already.
+    There(StoreId),
+    /// Added as soon as the rows are needed.
+    OnDemand(NewStore),
+}
+
+impl Expansion {
+    pub(super) fn table(
+        &mut self,
+        at: &At<'_>,
+        topic: String,
+        source: Recipe,
+        recipe: TableRecipe,
+        view: StoredView,
+    ) -> Result<(), TopologyError> {
+        let store = self.new_store(at, &format!("{topic}-"))?;
+        let given = at.options.name()?;
+        let source_name = self.names.node_of(given, "-source", prefix::SOURCE);
+        let name = self.names.node(given, prefix::TABLE_SOURCE);
+        let kind = DraftKind::TableSource { source_name: source_name.clone(), topic, source, table: at.step, recipe };
+        let node = self.drafts.add(ROOT, name, kind, at.site);
+        self.source_table(at, BTreeSet::from([source_name]), node, store, view)
+    }
+
+    pub(super) fn table_of_stream(
+        &mut self,
+        at: &At<'_>,
+        input: StepId,
+        through: Repartition,
+        recipe: TableRecipe,
+        view: StoredView,
+    ) -> Result<(), TopologyError> {
+        let input = self.stream(input)?.clone();
+        let name = self.names.node(at.options.name()?, prefix::TO_TABLE);
+        let store = self.new_store(at, prefix::TO_TABLE)?;
+        let (parent, sources) = if input.key_changed {
+            let names = self.names.repartition(&name);
+            let sources = BTreeSet::from([names.source.clone()]);
+            (self.repartition_draft(at, input.node, names, through, None), sources)
+        } else {
+            (input.node, input.sources)
+        };
+        let kind = DraftKind::LateTable { table: at.step, recipe };
+        let node = self.drafts.add(parent, name, kind, at.site);
+        self.source_table(at, sources, node, store, view)
+    }
+
+    /// `filter` and `map_values`: kept only if the user named a store.
+    pub(super) fn table_operator(
+        &mut self,
+        at: &At<'_>,
+        input: StepId,
+        kind: TableOperatorKind,
+        recipe: TableRecipe,
+        views: (StoredView, ComputedView),
+    ) -> Result<(), TopologyError> {
+        let prefix = match kind {
+            TableOperatorKind::Filter => prefix::TABLE_FILTER,
+            TableOperatorKind::MapValues => prefix::TABLE_MAP_VALUES,
+        };
+        let store = if at.options.materialized() { Some(self.new_store(at, prefix)?) } else { None };
+        let store = match store.filter(|_| at.options.store.is_some()) {
+            Some(store) => Some(self.stores.add(&store)?),
+            None => None,
+        };
+        let name = self.names.node(at.options.name()?, prefix);
+        // A filter that is told what rows were need not forward deletions of rows it never had.
+        let old_values = kind == TableOperatorKind::Filter && self.send_old_values(input, false)?;
+        let parent = self.table_state(input)?;
+        let (parent, sources) = (parent.node, parent.sources.clone());
+        let kind = DraftKind::Processor {
+            recipe: recipe(store),
+            stores: store.into_iter().collect(),
+            table: Some(at.step),
+            not_cached: at.options.not_cached,
+        };
+        let node = self.drafts.add(parent, name, kind, at.site);
+        let rows = match store {
+            Some(store) => Rows::Stored { store: StoreState::There(store), view: views.0 },
+            None => Rows::Computed { parent: input, view: views.1 },
+        };
+        let mut table = TableState::new(at, sources, node, rows);
+        table.sends_old_values = old_values;
+        self.tables.insert(at.step, table);
+        Ok(())
+    }
+
+    pub(super) fn stream_of_table(&mut self, at: &At<'_>, input: StepId, recipe: Recipe) -> Result<(), TopologyError> {
+        let name = self.names.node(at.options.name()?, prefix::TABLE_TO_STREAM);
+        let table = self.table_state(input)?;
+        let (parent, sources) = (table.node, table.sources.clone());
+        let node = self.drafts.add(parent, name.clone(), stateless(recipe), at.site);
+        self.streams.insert(at.step, StreamState::new(name, sources, false, node));
+        Ok(())
+    }
+
+    /// A table that takes its rows from records: kept as soon as somebody needs it.
+    fn source_table(
+        &mut self,
+        at: &At<'_>,
+        sources: BTreeSet<String>,
+        node: DraftId,
+        store: NewStore,
+        view: StoredView,
+    ) -> Result<(), TopologyError> {
+        let rows = Rows::Stored { store: StoreState::OnDemand(store), view };
+        self.tables.insert(at.step, TableState::new(at, sources, node, rows));
+        if at.options.store.is_some() {
+            self.materialize(at.step)?;
+        }
+        Ok(())
+    }
+
+    /// A call's key-value store: with the user's name, or with a generated one that burns a number.
+    pub(super) fn new_store(&mut self, at: &At<'_>, prefix: &str) -> Result<NewStore, TopologyError> {
+        no_retention(at)?;
+        let (name, site) = match &at.options.store {
+            Some(store) if store.windowed => return Err(not_windowed(at, store, prefix)),
+            Some(store) => (store.name.clone(), store.at),
+            None => (self.names.store(prefix), at.site),
+        };
+        let changelog = at.options.changelog.clone();
+        Ok(NewStore { name, kind: StoreKind::KeyValue, changelog, global_topic: None, at: site })
+    }
+
+    /// Has a table that reads records kept in its store.
+    pub(super) fn materialize(&mut self, step: StepId) -> Result<(), TopologyError> {
+        let Self { tables, stores, .. } = self;
+        let table = tables.get_mut(&step).ok_or_else(|| super::not_a("table", step))?;
+        if let Rows::Stored { store, .. } = &mut table.rows
+            && let StoreState::OnDemand(new) = store
+        {
+            *store = StoreState::There(stores.add(new)?);
+        }
+        Ok(())
+    }
+
+    /// A table's rows for another node, which must be connected to their store.
+    pub(super) fn rows_of(&mut self, step: StepId) -> Result<TableRows, TopologyError> {
+        self.materialize(step)?;
+        let table = self.table_state(step)?;
+        let not_cached = table.not_cached;
+        let parent = match &table.rows {
+            Rows::Stored { store: StoreState::There(store), view } => {
+                let (store, view) = (*store, *view);
+                let view = view(store, self.stores.kind(store));
+                return Ok(TableRows { store, view, not_cached });
+            }
+            Rows::Stored { .. } => return Err(super::not_a("kept table", step)),
+            Rows::Computed { parent, .. } => *parent,
+        };
+        let TableRows { store, view: parent, not_cached } = self.rows_of(parent)?;
+        let view = match &self.table_state(step)?.rows {
+            Rows::Computed { view, .. } => view(&parent),
+            Rows::Stored { .. } => None,
+        };
+        let view = view.ok_or_else(|| super::not_a("table of its parent's types", step))?;
+        Ok(TableRows { store, view, not_cached })
+    }
+
+    /// Has a table's node send old values. Without `force` only if they are at hand already. Returns
+    /// whether it will.
+    pub(super) fn send_old_values(&mut self, step: StepId, force: bool) -> Result<bool, TopologyError> {
+        if self.table_state(step)?.asked_for_old_values {
+            return Ok(true);
+        }
+        match self.table_state(step)?.rows {
+            Rows::Stored { store: StoreState::OnDemand(_), .. } if !force => return Ok(false),
+            Rows::Stored { .. } => {
+                self.materialize(step)?;
+                self.table_state(step)?.sends_old_values = true;
+            }
+            Rows::Computed { parent, .. } => {
+                let at_hand = self.send_old_values(parent, force)?;
+                let table = self.table_state(step)?;
+                table.sends_old_values |= at_hand;
+                if !table.sends_old_values {
+                    return Ok(false);
+                }
+            }
+        }
+        self.table_state(step)?.asked_for_old_values = true;
+        Ok(true)
+    }
+}
+
+impl TableState {
+    pub(super) fn new(at: &At<'_>, sources: BTreeSet<String>, node: DraftId, rows: Rows) -> Self {
+        let (sends_old_values, asked_for_old_values, not_cached) = (false, false, at.options.not_cached);
+        Self { sources, node, rows, sends_old_values, asked_for_old_values, not_cached }
+    }
+
+    /// Its own store, if it has one.
+    pub(super) fn store(&self) -> Option<StoreId> {
+        match self.rows {
+            Rows::Stored { store: StoreState::There(store), .. } => Some(store),
+            Rows::Stored { .. } | Rows::Computed { .. } => None,
+        }
+    }
+}
+
+fn not_windowed(at: &At<'_>, store: &StoreOption, prefix: &str) -> TopologyError {
+    TopologyError::StoreKind {
+        node: at.options.name().ok().flatten().unwrap_or(prefix.trim_end_matches('-')).to_owned(),
+        store: store.name.clone(),
+        reason: "a `WindowStore` holds what a windowed aggregation makes; use a `KeyValueStore` here".to_owned(),
+        at: store.at,
+    }
+}
+
+/// Only windows are kept for a time.
+pub(super) fn no_retention(at: &At<'_>) -> Result<(), TopologyError> {
+    if at.options.retention.is_none() {
+        return Ok(());
+    }
+    Err(TopologyError::Option {
+        option: ".retention(..)",
+        reason: "only windows are kept for a time; it belongs right behind a windowed aggregation".to_owned(),
+        at: at.site,
+    })
+}

@@ -1,0 +1,113 @@
+//! The graph while it is being written, node by node.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::error::{CallSite, TopologyError};
+use super::super::graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind};
+use super::super::groups::Groups;
+use crate::operators::{NodeId, Recipe, StoreId};
+use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
+
+/// The graph so far.
+#[derive(Default)]
+pub(super) struct Writer {
+    pub(super) graph: Graph,
+    pub(super) repartition_topics: Vec<InternalTopic>,
+    /// Which nodes belong together, because they are connected or share a store.
+    pub(super) groups: Groups,
+    places: HashMap<Arc<str>, CallSite>,
+    source_topics: HashMap<TopicRef, CallSite>,
+    store_users: HashMap<StoreId, NodeId>,
+}
+
+/// What is common to all nodes.
+pub(super) struct NewNode<'a> {
+    pub(super) name: &'a str,
+    pub(super) parents: &'a [NodeId],
+    pub(super) recipe: Recipe,
+    pub(super) at: CallSite,
+}
+
+impl Writer {
+    pub(super) fn source(&mut self, node: NewNode<'_>, topics: Vec<TopicRef>) -> Result<NodeId, TopologyError> {
+        for topic in &topics {
+            if let Some(first) = self.source_topics.insert(topic.clone(), node.at) {
+                return Err(TopologyError::TopicReadTwice {
+                    topic: topic.short_name().to_owned(),
+                    reason: "a topic has one source; read it once, and go on from that stream or table".to_owned(),
+                    first,
+                    second: node.at,
+                });
+            }
+        }
+        self.node(node, NodeKind::Source { topics })
+    }
+
+    pub(super) fn processor(&mut self, node: NewNode<'_>, stores: &[StoreId]) -> Result<NodeId, TopologyError> {
+        let id = self.node(node, NodeKind::Processor)?;
+        for store in stores {
+            let first_user = *self.store_users.entry(*store).or_insert(id);
+            self.groups.unite(first_user, id);
+            let stores = &mut self.graph.nodes[id.0 as usize].stores;
+            if !stores.contains(store) {
+                stores.push(*store);
+            }
+        }
+        Ok(id)
+    }
+
+    pub(super) fn sink(&mut self, node: NewNode<'_>, topic: TopicRef) -> Result<NodeId, TopologyError> {
+        self.node(node, NodeKind::Sink { topic })
+    }
+
+    pub(super) fn repartition_topic(
+        &mut self,
+        name: &str,
+        partitions: Option<u32>,
+        at: CallSite,
+    ) -> Result<TopicRef, TopologyError> {
+        check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
+            name: name.to_owned(),
+            error,
+            at,
+        })?;
+        let name: Arc<str> = name.into();
+        let kind = InternalTopicKind::Repartition { partitions };
+        self.repartition_topics.push(InternalTopic { name: Arc::clone(&name), kind });
+        Ok(TopicRef::Internal(name))
+    }
+
+    /// The topics a source reads, by the source's name.
+    pub(super) fn topics_of(&self, source: &str) -> &[TopicRef] {
+        self.graph.nodes.iter().find(|node| &*node.name == source).map_or(&[], |node| match &node.kind {
+            NodeKind::Source { topics } => topics,
+            NodeKind::Processor | NodeKind::Sink { .. } => &[],
+        })
+    }
+
+    fn node(&mut self, node: NewNode<'_>, kind: NodeKind) -> Result<NodeId, TopologyError> {
+        let NewNode { name, parents, recipe, at } = node;
+        check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
+            name: name.to_owned(),
+            error,
+            at,
+        })?;
+        let name: Arc<str> = name.into();
+        if let Some(first) = self.places.insert(Arc::clone(&name), at) {
+            return Err(TopologyError::DuplicateNode { name: name.to_string(), first, second: at });
+        }
+        let id = u32::try_from(self.graph.nodes.len())
+            .map(NodeId)
+            .map_err(|_| TopologyError::Internal("more than 4 billion nodes".to_owned()))?;
+        self.groups.add(id);
+        for parent in parents {
+            self.graph.nodes[parent.0 as usize].children.push(id);
+            self.groups.unite(*parent, id);
+        }
+        let parents = parents.to_vec();
+        let (children, stores) = (Vec::new(), Vec::new());
+        self.graph.nodes.push(Node { name, kind, parents, children, stores, sends_old_values: false, recipe });
+        Ok(id)
+    }
+}

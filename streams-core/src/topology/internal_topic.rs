@@ -1,0 +1,82 @@
+//! The settings of the topics an application creates for itself, which are Kafka Streams' own.
+//!
+//! Source: `kafka-streams` 4.3, the `InternalTopicConfig` classes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::graph::{Graph, InternalTopic, InternalTopicKind, StoreKind};
+
+/// Repartition topics are emptied up to what is committed; small segments make that take effect.
+const REPARTITION_SEGMENT_BYTES: &str = "52428800";
+
+impl InternalTopic {
+    /// How much longer than their store the changelogs of windows keep rows
+    /// (`windowstore.changelog.additional.retention.ms`).
+    pub const WINDOW_ADDITIONAL_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The topic's settings. What the user sets for all internal topics (`for_all`) overrides the library's,
+    /// and what the user sets for one store overrides both.
+    #[must_use]
+    pub fn settings(
+        &self,
+        graph: &Graph,
+        for_all: &[(String, String)],
+        window_additional_retention: Duration,
+    ) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::from([("message.timestamp.type".to_owned(), "CreateTime".to_owned())]);
+        let mut set = |key: &str, value: String| settings.insert(key.to_owned(), value);
+        let mut of_store: &[(String, String)] = &[];
+        match &self.kind {
+            InternalTopicKind::Repartition { .. } => {
+                set("cleanup.policy", "delete".to_owned());
+                set("retention.ms", "-1".to_owned());
+                set("segment.bytes", REPARTITION_SEGMENT_BYTES.to_owned());
+            }
+            InternalTopicKind::Changelog { store } => {
+                let store = graph.store(*store);
+                match store.map(|store| store.kind) {
+                    Some(StoreKind::Window { retention, .. }) => {
+                        let retention = retention.saturating_add(window_additional_retention);
+                        set("cleanup.policy", "compact,delete".to_owned());
+                        set("retention.ms", retention.as_millis().min(i64::MAX as u128).to_string());
+                    }
+                    Some(StoreKind::KeyValue | StoreKind::PlainKeyValue) | None => {
+                        set("cleanup.policy", "compact".to_owned());
+                    }
+                }
+                of_store = store.map_or(&[], |store| &store.topic_configs);
+            }
+        }
+        settings.extend(for_all.iter().chain(of_store).cloned());
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operators::StoreId;
+    use crate::topology::StoreDefinition;
+
+    #[test]
+    fn a_stores_own_settings_override_those_for_all_topics() {
+        let store = StoreDefinition {
+            name: "counts".into(),
+            kind: StoreKind::KeyValue,
+            changelog: None,
+            global: false,
+            topic_configs: vec![("segment.bytes".to_owned(), "1".to_owned())],
+        };
+        let graph = Graph { nodes: Vec::new(), stores: vec![store] };
+        let topic = InternalTopic { name: "counts".into(), kind: InternalTopicKind::Changelog { store: StoreId(0) } };
+        let for_all = [("segment.bytes", "2"), ("cleanup.policy", "delete")];
+        let for_all = for_all.map(|(setting, value)| (setting.to_owned(), value.to_owned()));
+        let settings = topic.settings(&graph, &for_all, Duration::ZERO);
+        let expected = [("cleanup.policy", "delete"), ("message.timestamp.type", "CreateTime"), ("segment.bytes", "1")];
+        assert!(
+            settings.iter().map(|(setting, value)| (setting.as_str(), value.as_str())).eq(expected),
+            "{settings:?}"
+        );
+    }
+}

@@ -1,0 +1,28 @@
+//! What the user's program means: a graph of plain data.
+//!
+//! The graph knows names, kinds and connections, which can be printed, compared and rewritten; each node
+//! carries one opaque [`Recipe`](crate::operators::Recipe) that builds it for a task. This module runs
+//! nothing: no clock, no input or output, no store.
+//!
+//! The user's calls arrive as a [`plan`]; [`expand`](expand::expand) turns it into the [`graph`], giving the
+//! [`names`] that Kafka Streams would give.
+
+mod copartition;
+mod describe;
+mod dot;
+mod error;
+pub(crate) mod expand;
+mod graph;
+mod groups;
+mod internal_topic;
+mod java_order;
+mod json;
+mod mermaid;
+pub(crate) mod names;
+mod picture;
+pub(crate) mod plan;
+
+pub use error::{CallSite, TopologyError};
+pub use graph::{
+    Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, StoreKind, Subtopology, Topology,
+};

@@ -1,0 +1,260 @@
+//! What the user wrote, call by call: the plan that `build()` expands into a graph.
+//!
+//! Options come behind the call they belong to (`.count().named("views")`), so nothing can be named while
+//! the program is being written. A plan is therefore a list of calls in the order in which they were made,
+//! each with what was said about it later; [`super::expand`] reads it from top to bottom as Java's builder
+//! would have been called. Everything typed is behind recipes here: the plan has no type parameters.
+
+use std::any::{Any, TypeId, type_name};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::error::{CallSite, TopologyError};
+use super::graph::StoreKind;
+use crate::operators::stores::StoreSpec;
+use crate::operators::{Recipe, StoreId};
+use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
+use crate::windows::TimeWindows;
+
+/// A call's number in its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StepId(pub(crate) usize);
+
+/// The calls in order.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    /// The first thing that was wrong while the plan was written.
+    pub(crate) problem: Option<TopologyError>,
+}
+
+/// One call.
+pub(crate) struct Step {
+    pub(crate) call: Call,
+    pub(crate) options: Options,
+    pub(crate) at: CallSite,
+}
+
+impl Plan {
+    /// Adds a call.
+    pub(crate) fn add(&mut self, call: Call, at: CallSite) -> StepId {
+        self.steps.push(Step { call, options: Options::default(), at });
+        StepId(self.steps.len() - 1)
+    }
+
+    /// What is said about a call.
+    pub(crate) fn options(&mut self, step: StepId) -> &mut Options {
+        &mut self.steps[step.0].options
+    }
+
+    /// Names what a call makes.
+    pub(crate) fn name(&mut self, step: StepId, name: String, at: CallSite) {
+        let options = self.options(step);
+        match &options.name {
+            Some((first, _)) => {
+                let first = first.clone();
+                self.complain(TopologyError::NamedTwice { first, second: name, at });
+            }
+            None => options.name = Some((name, at)),
+        }
+    }
+
+    /// Names the store of the table that a call makes.
+    pub(crate) fn store(&mut self, step: StepId, store: StoreOption) {
+        let options = self.options(step);
+        match &options.store {
+            Some(first) => {
+                let first = first.name.clone();
+                self.complain(TopologyError::StoredTwice { first, second: store.name, at: store.at });
+            }
+            None => options.store = Some(store),
+        }
+    }
+
+    /// Remembers the first problem.
+    pub(crate) fn complain(&mut self, problem: TopologyError) {
+        self.problem.get_or_insert(problem);
+    }
+}
+
+/// What is said about a call behind it.
+#[derive(Default)]
+pub(crate) struct Options {
+    name: Option<(String, CallSite)>,
+    pub(crate) store: Option<StoreOption>,
+    pub(crate) not_cached: bool,
+    pub(crate) changelog: ChangelogOptions,
+    pub(crate) retention: Option<Duration>,
+    pub(crate) partitions: Option<u32>,
+}
+
+impl Options {
+    /// The name that was given.
+    ///
+    /// # Errors
+    /// When it is not a name.
+    pub(crate) fn name(&self) -> Result<Option<&str>, TopologyError> {
+        let Some((name, at)) = &self.name else { return Ok(None) };
+        check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
+            name: name.clone(),
+            error,
+            at,
+        })?;
+        Ok(Some(name))
+    }
+
+    /// Whether anything was said that Java says in a `Materialized`.
+    pub(crate) fn materialized(&self) -> bool {
+        self.store.is_some()
+            || self.not_cached
+            || self.changelog != ChangelogOptions::default()
+            || self.retention.is_some()
+    }
+}
+
+/// What is said about a store's changelog.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct ChangelogOptions {
+    /// There is none.
+    pub(crate) off: bool,
+    /// Topic settings, in the order in which they were given.
+    pub(crate) configs: Vec<(String, String)>,
+}
+
+/// A store that the user named.
+pub(crate) struct StoreOption {
+    pub(crate) name: String,
+    /// Whether it holds windows.
+    pub(crate) windowed: bool,
+    pub(crate) at: CallSite,
+}
+
+/// The Rust types of a topic's or store's keys and values.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Types {
+    id: (TypeId, TypeId),
+    pub(crate) text: String,
+}
+
+impl Types {
+    /// These types.
+    pub(crate) fn of<K: 'static, V: 'static>() -> Self {
+        Self {
+            id: (TypeId::of::<K>(), TypeId::of::<V>()),
+            text: format!("`{}` and `{}`", type_name::<K>(), type_name::<V>()),
+        }
+    }
+}
+
+/// How to send records through a repartition topic.
+#[derive(Clone, Copy)]
+pub(crate) struct Repartition {
+    /// The node before the topic; `true` drops null keys.
+    pub(crate) filter: fn(bool) -> Recipe,
+    /// The node that writes the topic.
+    pub(crate) sink: fn(TopicRef) -> Recipe,
+    /// The node that reads it.
+    pub(crate) source: fn() -> Recipe,
+}
+
+/// How to send a table's changes through a repartition topic.
+#[derive(Clone, Copy)]
+pub(crate) struct ChangeRepartition {
+    /// The node that writes the topic.
+    pub(crate) sink: fn(TopicRef) -> Recipe,
+    /// The node that reads it.
+    pub(crate) source: fn() -> Recipe,
+}
+
+/// A table's view, whatever its types: a `TableViewRecipe<K, V>`.
+pub(crate) type AnyView = Rc<dyn Any>;
+/// A view of a table that is kept in a store.
+pub(crate) type StoredView = fn(StoreId, StoreKind) -> AnyView;
+/// A view that computes rows from another table's; `None` if that table has other types.
+pub(crate) type ComputedView = Box<dyn Fn(&AnyView) -> Option<AnyView>>;
+/// A recipe for a node that keeps its table in a store, if it is kept at all.
+pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
+/// A recipe for a node that keeps an aggregate in a store.
+pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId, StoreKind) -> Recipe>;
+/// A recipe for a node that looks up another table; `None` if that has other types.
+pub(crate) type JoinRecipe = Box<dyn FnOnce(&AnyView) -> Option<Recipe>>;
+
+/// What was called.
+pub(crate) enum Call {
+    /// `builder.stream(..)`
+    Source { topics: Vec<String>, types: Types, recipe: Recipe },
+    /// `builder.table(..)`
+    Table { topic: String, source: Recipe, table: TableRecipe, view: StoredView },
+    /// `builder.global_table(..)`
+    GlobalTable { topic: String },
+    /// An operator with one input that needs nothing else.
+    Operator { input: StepId, prefix: &'static str, changes_key: bool, recipe: Recipe },
+    /// `.split()`; the predicates are added by the branches.
+    Split { input: StepId, predicates: AnyPredicates, recipe: fn(&AnyPredicates) -> Option<Recipe> },
+    /// `.branch(..)` and `.default_branch()`
+    Branch { split: StepId, default: bool, recipe: Recipe },
+    /// `.merge(..)`
+    Merge { left: StepId, right: StepId, recipe: Recipe },
+    /// `.repartition()`
+    Repartition { input: StepId, through: Repartition },
+    /// `.to(..)`
+    Sink { input: StepId, topic: String, recipe: Recipe },
+    /// `.to_table()`
+    ToTable { input: StepId, through: Repartition, table: TableRecipe, view: StoredView },
+    /// `.group_by_key()`, and `.group_by(..)` with a recipe for the new key
+    Group { input: StepId, select: Option<Recipe>, through: Repartition },
+    /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of records
+    Aggregate {
+        group: StepId,
+        windows: Option<TimeWindows>,
+        kind: AggregateKind,
+        recipe: AggregateRecipe,
+        view: StoredView,
+    },
+    /// `.filter(..)` and `.map_values(..)` of a table
+    TableOperator {
+        input: StepId,
+        kind: TableOperatorKind,
+        recipe: TableRecipe,
+        stored: StoredView,
+        computed: ComputedView,
+    },
+    /// `.to_stream()`
+    ToStream { input: StepId, recipe: Recipe },
+    /// `.group_by(..)` of a table
+    TableGroup { input: StepId, select: Recipe, through: ChangeRepartition },
+    /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of rows
+    TableAggregate { group: StepId, kind: AggregateKind, recipe: AggregateRecipe, view: StoredView },
+    /// `.join(..)` and `.left_join(..)` of a stream and a table
+    TableJoin { input: StepId, table: StepId, left: bool, through: Repartition, recipe: JoinRecipe },
+    /// `.process(..)` and its kin
+    Process {
+        input: StepId,
+        prefix: &'static str,
+        changes_key: bool,
+        stores: Vec<StoreSpec>,
+        recipe: Box<dyn FnOnce(Vec<StoreId>) -> Recipe>,
+    },
+    /// `builder.store(..)`: says something about a store of processors.
+    Store { store: StoreSpec },
+    /// `.join_global(..)` and `.left_join_global(..)`
+    GlobalJoin { input: StepId, table: StepId, left: bool, recipe: Box<dyn FnOnce(StoreId) -> Recipe> },
+}
+
+/// What an aggregation is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AggregateKind {
+    Count,
+    Reduce,
+    Aggregate,
+}
+
+/// What an operator on a table is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TableOperatorKind {
+    Filter,
+    MapValues,
+}
+
+/// A split's predicates, whatever their types.
+pub(crate) type AnyPredicates = Box<dyn Any>;

@@ -1,0 +1,335 @@
+//! Windows of time: which stretches of event time a record belongs to, and keys that name one of them.
+//!
+//! A window must say how long it waits for late records before it can be used: [`Tumbling`] and
+//! [`Hopping`] become [`TimeWindows`] only through `.grace(..)` or `.no_grace()`.
+
+use std::time::Duration;
+
+use crate::record::Timestamp;
+use crate::wire::{DecodeError, EncodeError, Key, Value};
+
+/// A stretch of event time: from `start`, inclusive, to `end`, exclusive for tumbling and hopping windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window {
+    /// The first moment.
+    pub start: Timestamp,
+    /// The end.
+    pub end: Timestamp,
+}
+
+/// A key together with a window: the key of a windowed table.
+///
+/// In a topic it is written as Java writes it: the key's bytes followed by the window's start (eight bytes,
+/// big-endian). The end is not written, so a windowed key that was read from a topic has an endless
+/// window, as in Java when no window size is given. Records are partitioned by the inner key.
+///
+/// ```
+/// use streams_core::record::Timestamp;
+/// use streams_core::windows::{Window, Windowed};
+///
+/// let minute = Window { start: Timestamp(60_000), end: Timestamp(120_000) };
+/// let key = Windowed { key: "page", window: minute };
+/// assert_eq!(key.window.start, Timestamp(60_000));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Windowed<K> {
+    /// The key.
+    pub key: K,
+    /// The window.
+    pub window: Window,
+}
+
+/// How many bytes a window adds to a key.
+const START_BYTES: usize = size_of::<i64>();
+
+impl<K: Value> Value for Windowed<K> {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.key.encode(out)?;
+        out.extend_from_slice(&self.window.start.0.to_be_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let Some((key, start)) = bytes.split_last_chunk::<START_BYTES>() else {
+            return Err(DecodeError::new::<Self>(format!(
+                "a windowed key ends with its window's start, 8 bytes; there are only {} bytes",
+                bytes.len()
+            )));
+        };
+        let start = Timestamp(i64::from_be_bytes(*start));
+        Ok(Self { key: K::decode(key)?, window: Window { start, end: Timestamp(i64::MAX) } })
+    }
+
+    fn partition_bytes(encoded: &[u8]) -> &[u8] {
+        K::partition_bytes(encoded.split_last_chunk::<START_BYTES>().map_or(encoded, |(key, _)| key))
+    }
+}
+
+impl<K: Key> Key for Windowed<K> {}
+
+/// Tumbling windows: they follow each other without gap or overlap, aligned to the epoch.
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_core::windows::Tumbling;
+///
+/// let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(10));
+/// assert!(minutes.validate().is_ok());
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "windows are described for `windowed_by(..)`"]
+pub struct Tumbling {
+    size: Duration,
+}
+
+impl Tumbling {
+    /// Windows of that length. Whole milliseconds count.
+    pub const fn of(size: Duration) -> Self {
+        Self { size }
+    }
+
+    /// A record may be this late: a window still takes records until stream time is past its end by more.
+    #[must_use]
+    pub const fn grace(self, grace: Duration) -> TimeWindows {
+        TimeWindows::new(self.size, self.size, grace)
+    }
+
+    /// A window takes no records once stream time has reached its end.
+    #[must_use]
+    pub const fn no_grace(self) -> TimeWindows {
+        self.grace(Duration::ZERO)
+    }
+}
+
+/// Hopping windows: a window begins every `advance_by`, so that windows overlap and a record belongs to
+/// several of them.
+///
+/// ```
+/// use std::time::Duration;
+/// use streams_core::windows::Hopping;
+///
+/// let last_hour = Hopping::of(Duration::from_secs(3_600)).advance_by(Duration::from_secs(60)).no_grace();
+/// assert!(last_hour.validate().is_ok());
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "windows are described for `windowed_by(..)`"]
+pub struct Hopping {
+    size: Duration,
+}
+
+/// [`Hopping`] windows that know how often one begins.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "windows are described for `windowed_by(..)`"]
+pub struct HoppingEvery {
+    size: Duration,
+    advance: Duration,
+}
+
+impl Hopping {
+    /// Windows of that length. Whole milliseconds count.
+    pub const fn of(size: Duration) -> Self {
+        Self { size }
+    }
+
+    /// How often a window begins; at most the windows' length. Whole milliseconds count.
+    pub const fn advance_by(self, advance: Duration) -> HoppingEvery {
+        HoppingEvery { size: self.size, advance }
+    }
+}
+
+impl HoppingEvery {
+    /// A record may be this late: a window still takes records until stream time is past its end by more.
+    #[must_use]
+    pub const fn grace(self, grace: Duration) -> TimeWindows {
+        TimeWindows::new(self.size, self.advance, grace)
+    }
+
+    /// A window takes no records once stream time has reached its end.
+    #[must_use]
+    pub const fn no_grace(self) -> TimeWindows {
+        self.grace(Duration::ZERO)
+    }
+}
+
+/// Tumbling or hopping windows that say how long they wait for late records. Milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeWindows {
+    /// How long a window is.
+    pub size_ms: i64,
+    /// How often one begins.
+    pub advance_ms: i64,
+    /// How late a record may be.
+    pub grace_ms: i64,
+}
+
+/// Windows longer than this (about 73 million years) are a mistake, and would overflow sums of times.
+const LENGTH_MAX_MS: i64 = i64::MAX / 4;
+
+impl TimeWindows {
+    const fn new(size: Duration, advance: Duration, grace: Duration) -> Self {
+        Self { size_ms: millis(size), advance_ms: millis(advance), grace_ms: millis(grace) }
+    }
+
+    /// Whether such windows can be.
+    ///
+    /// # Errors
+    /// Says which number is wrong and what it may be.
+    pub fn validate(&self) -> Result<(), String> {
+        let Self { size_ms, advance_ms, grace_ms } = *self;
+        if size_ms < 1 {
+            return Err("a window must be at least one millisecond long".to_owned());
+        }
+        if advance_ms < 1 {
+            return Err("a hopping window must advance by at least one millisecond".to_owned());
+        }
+        if advance_ms > size_ms {
+            return Err(format!(
+                "a hopping window that advances by {advance_ms} ms but is only {size_ms} ms long would leave \
+                 gaps; advance by at most its length"
+            ));
+        }
+        if grace_ms < 0 {
+            return Err("a window's grace cannot be negative".to_owned());
+        }
+        if size_ms > LENGTH_MAX_MS || grace_ms > LENGTH_MAX_MS {
+            return Err(format!("a window of {size_ms} ms with a grace of {grace_ms} ms is longer than time itself"));
+        }
+        Ok(())
+    }
+
+    /// How long a window's rows must be kept at least, counted from its start: until no record can change
+    /// them any more. Milliseconds.
+    #[must_use]
+    pub const fn retention_min_ms(&self) -> i64 {
+        self.size_ms.saturating_add(self.grace_ms)
+    }
+
+    /// The windows that a moment belongs to, by ascending start. No window starts before 0.
+    pub fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window> + use<> {
+        let Self { size_ms, advance_ms, .. } = *self;
+        let advance_ms = advance_ms.max(1);
+        let earliest = timestamp.0.saturating_sub(size_ms).saturating_add(advance_ms).max(0);
+        let first = earliest / advance_ms * advance_ms;
+        std::iter::successors(Some(first), move |start| start.checked_add(advance_ms))
+            .take_while(move |start| *start <= timestamp.0)
+            .map(move |start| Window { start: Timestamp(start), end: Timestamp(start.saturating_add(size_ms)) })
+    }
+}
+
+/// What `windowed_by(..)` takes.
+#[diagnostic::on_unimplemented(
+    message = "this window does not say how long it waits for late records",
+    label = "how late may a record be?",
+    note = "choose `.grace(duration)` or `.no_grace()`"
+)]
+pub trait IntoTimeWindows {
+    /// The windows as plain numbers.
+    fn into_time_windows(self) -> TimeWindows;
+}
+
+impl IntoTimeWindows for TimeWindows {
+    fn into_time_windows(self) -> TimeWindows {
+        self
+    }
+}
+
+/// Whole milliseconds; what does not fit becomes the largest number, which [`TimeWindows::validate`] refuses.
+const fn millis(duration: Duration) -> i64 {
+    let millis = duration.as_millis();
+    if millis > i64::MAX as u128 {
+        i64::MAX
+    } else {
+        #[allow(clippy::cast_possible_truncation, reason = "checked above")]
+        {
+            millis as i64
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn starts(windows: TimeWindows, timestamp: i64) -> Vec<(i64, i64)> {
+        windows.windows_for(Timestamp(timestamp)).map(|window| (window.start.0, window.end.0)).collect()
+    }
+
+    #[test]
+    fn a_moment_belongs_to_the_windows_that_hold_it_and_none_starts_before_zero() {
+        let tumbling = Tumbling::of(ms(10)).no_grace();
+        let hopping = Hopping::of(ms(10)).advance_by(ms(4)).no_grace();
+        for (windows, timestamp, expected) in [
+            (tumbling, 0, vec![(0, 10)]),
+            (tumbling, 9, vec![(0, 10)]),
+            (tumbling, 10, vec![(10, 20)]),
+            (hopping, 0, vec![(0, 10)]),
+            (hopping, 3, vec![(0, 10)]),
+            (hopping, 4, vec![(0, 10), (4, 14)]),
+            (hopping, 9, vec![(0, 10), (4, 14), (8, 18)]),
+            (hopping, 10, vec![(4, 14), (8, 18)]),
+            (hopping, 12, vec![(4, 14), (8, 18), (12, 22)]),
+            (hopping, 14, vec![(8, 18), (12, 22)]),
+            (tumbling, -1, vec![]),
+        ] {
+            assert_eq!(starts(windows, timestamp), expected, "{windows:?} at {timestamp}");
+        }
+    }
+
+    #[test]
+    fn the_last_moment_of_time_has_a_window_and_ends_the_list() {
+        let last = i64::MAX / 10 * 10;
+        assert_eq!(starts(Tumbling::of(ms(10)).no_grace(), i64::MAX), [(last, i64::MAX)]);
+    }
+
+    #[test]
+    fn windows_that_cannot_be_are_refused() {
+        let long = Duration::MAX;
+        for (windows, expected) in [
+            (Tumbling::of(ms(1)).no_grace(), None),
+            (Hopping::of(ms(10)).advance_by(ms(10)).grace(ms(5)), None),
+            (
+                Tumbling::of(Duration::from_micros(999)).no_grace(),
+                Some("a window must be at least one millisecond long"),
+            ),
+            (Hopping::of(ms(10)).advance_by(ms(0)).no_grace(), Some("must advance by at least one")),
+            (Hopping::of(ms(10)).advance_by(ms(11)).no_grace(), Some("would leave gaps")),
+            (Tumbling::of(long).no_grace(), Some("longer than time")),
+            (Tumbling::of(ms(1)).grace(long), Some("longer than time")),
+        ] {
+            match (windows.validate(), expected) {
+                (Ok(()), None) => {}
+                (Err(error), Some(expected)) => assert!(error.contains(expected), "{error}"),
+                (found, expected) => panic!("{windows:?}: {found:?} instead of {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_windowed_key_is_written_as_java_does_and_partitioned_by_its_inner_key() {
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        struct Text(String);
+        impl Value for Text {
+            fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+                out.extend_from_slice(self.0.as_bytes());
+                Ok(())
+            }
+            fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+                Ok(Self(String::from_utf8_lossy(bytes).into_owned()))
+            }
+        }
+        let window = Window { start: Timestamp(0x0102), end: Timestamp(0x0202) };
+        let key = Windowed { key: Text("ab".into()), window };
+        let mut bytes = Vec::new();
+        key.encode(&mut bytes).unwrap();
+        assert_eq!(bytes, b"ab\0\0\0\0\0\0\x01\x02");
+        assert_eq!(Windowed::<Text>::partition_bytes(&bytes), b"ab");
+        let read = Windowed::<Text>::decode(&bytes).unwrap();
+        assert_eq!((read.key, read.window.start, read.window.end), (key.key, window.start, Timestamp(i64::MAX)));
+        assert!(Windowed::<Text>::decode(b"short").is_err());
+        assert_eq!(Windowed::<Text>::partition_bytes(b"short"), b"short", "never panics");
+    }
+}

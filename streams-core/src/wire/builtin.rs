@@ -1,0 +1,232 @@
+//! Types that have a wire format without a derive: numbers, booleans, strings, bytes and UUIDs, in
+//! the bytes that Java's serdes of the same name write (`Serdes.Long()`, `Serdes.String()`, ...), so
+//! that topics can be shared with Java.
+//!
+//! Numbers are big-endian. The unsigned ones and `i8` have no counterpart in Java: `u64` is laid out
+//! like a `Long`, so values above `i64::MAX` look negative there. Lists are in [`super::list`].
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{DecodeError, EncodeError, Key, Value};
+
+/// The bytes as an array of the length a `T` has.
+fn exactly<T, const N: usize>(bytes: &[u8]) -> Result<[u8; N], DecodeError> {
+    bytes.try_into().map_err(|_| {
+        DecodeError::new::<T>(format!(
+            "there are {} bytes, this type has {N}; the topic holds another type",
+            bytes.len()
+        ))
+    })
+}
+
+macro_rules! big_endian {
+    ($($number:ty: $fixed_size:expr),* $(,)?) => { $(
+        impl Value for $number {
+            const FIXED_SIZE: Option<NonZeroUsize> = $fixed_size;
+
+            fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+                out.extend_from_slice(&self.to_be_bytes());
+                Ok(())
+            }
+
+            fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+                exactly::<Self, { size_of::<Self>() }>(bytes).map(Self::from_be_bytes)
+            }
+        }
+
+        impl Key for $number {}
+    )* };
+}
+
+// Java has no serde for single bytes, so its lists know no fixed size for them.
+big_endian! {
+    i8: None, i16: NonZeroUsize::new(2), i32: NonZeroUsize::new(4), i64: NonZeroUsize::new(8),
+    u8: None, u16: NonZeroUsize::new(2), u32: NonZeroUsize::new(4), u64: NonZeroUsize::new(8),
+}
+
+/// Java's `Serdes.Float()`: the bits as they are, NaN included.
+impl Value for f32 {
+    const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(4);
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(&self.to_be_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        exactly::<Self, 4>(bytes).map(Self::from_be_bytes)
+    }
+}
+
+/// Java's `Serdes.Double()`: every NaN becomes the same NaN, as Java's `doubleToLongBits` makes it.
+impl Value for f64 {
+    const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(8);
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        const NAN: u64 = 0x7ff8_0000_0000_0000;
+        let bits = if self.is_nan() { NAN } else { self.to_bits() };
+        out.extend_from_slice(&bits.to_be_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        exactly::<Self, 8>(bytes).map(Self::from_be_bytes)
+    }
+}
+
+/// Java's `Serdes.Boolean()`: one byte, 1 or 0; anything else is an error, as in Java.
+impl Value for bool {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.push(u8::from(*self));
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match exactly::<Self, 1>(bytes)? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            [other] => Err(DecodeError::new::<Self>(format!("the byte is {other:#04x}, only 0x00 and 0x01 are meant"))),
+        }
+    }
+}
+
+impl Key for bool {}
+
+/// Java's `Serdes.String()`: UTF-8. Bytes that are not UTF-8 are an error; Java would replace them by
+/// U+FFFD without a word.
+impl Value for String {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(self.as_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        text::<Self>(bytes).map(str::to_owned)
+    }
+}
+
+impl Key for String {}
+
+/// As `String`, and cheap to clone.
+impl Value for Arc<str> {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(self.as_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        text::<Self>(bytes).map(Self::from)
+    }
+}
+
+impl Key for Arc<str> {}
+
+fn text<T>(bytes: &[u8]) -> Result<&str, DecodeError> {
+    std::str::from_utf8(bytes).map_err(|error| DecodeError::new::<T>(format!("not UTF-8: {error}")))
+}
+
+/// Java's `Serdes.ByteArray()`: the bytes themselves. For a list of numbers see [`super::List`].
+impl Value for Vec<u8> {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(self);
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(bytes.to_vec())
+    }
+}
+
+impl Key for Vec<u8> {}
+
+/// As `Vec<u8>`, and cheap to clone.
+impl Value for Bytes {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(self);
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self::copy_from_slice(bytes))
+    }
+}
+
+impl Key for Bytes {}
+
+/// Java's `Serdes.UUID()`: the text form, 36 characters. Upper case and lower case are both read.
+impl Value for Uuid {
+    const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(36);
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(self.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let text = exactly::<Self, 36>(bytes)?;
+        Self::try_parse_ascii(&text).map_err(|error| DecodeError::new::<Self>(error.to_string()))
+    }
+}
+
+impl Key for Uuid {}
+
+/// The format of what it points to; for values that are large and rarely changed.
+impl<V: Value> Value for Arc<V> {
+    const FIXED_SIZE: Option<NonZeroUsize> = V::FIXED_SIZE;
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        V::encode(self, out)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        V::decode(bytes).map(Self::new)
+    }
+
+    fn partition_bytes(encoded: &[u8]) -> &[u8] {
+        V::partition_bytes(encoded)
+    }
+}
+
+impl<K: Key> Key for Arc<K> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason<V: Value + std::fmt::Debug>(bytes: &[u8]) -> String {
+        V::decode(bytes).unwrap_err().reason
+    }
+
+    #[test]
+    fn wrong_bytes_are_refused_with_a_sentence() {
+        for (expected, actual) in [
+            ("there are 7 bytes, this type has 8; the topic holds another type", reason::<i64>(&[0; 7])),
+            ("there are 9 bytes, this type has 8; the topic holds another type", reason::<u64>(&[0; 9])),
+            ("there are 0 bytes, this type has 2; the topic holds another type", reason::<i16>(&[])),
+            ("there are 8 bytes, this type has 4; the topic holds another type", reason::<f32>(&[0; 8])),
+            ("there are 0 bytes, this type has 1; the topic holds another type", reason::<bool>(&[])),
+            ("the byte is 0x02, only 0x00 and 0x01 are meant", reason::<bool>(&[2])),
+            ("not UTF-8: invalid utf-8 sequence of 1 bytes from index 1", reason::<String>(b"a\xff")),
+            ("not UTF-8: incomplete utf-8 byte sequence from index 0", reason::<Arc<str>>(b"\xe2\x82")),
+            ("there are 16 bytes, this type has 36; the topic holds another type", reason::<Uuid>(&[0; 16])),
+        ] {
+            assert_eq!(actual, expected);
+        }
+    }
+
+    #[test]
+    fn a_uuid_is_read_only_with_its_hyphens_in_place() {
+        let lower = b"123e4567-e89b-12d3-a456-426614174000";
+        assert_eq!(Uuid::decode(lower).unwrap(), Uuid::from_u128(0x123e_4567_e89b_12d3_a456_4266_1417_4000));
+        assert_eq!(Uuid::decode(&lower.to_ascii_uppercase()).unwrap(), Uuid::decode(lower).unwrap());
+        for wrong in
+            [&b"123e4567e-89b-12d3-a456-426614174000"[..], b"123e4567-e89b-12d3-a456-42661417400g", &[0xff; 36]]
+        {
+            assert!(Uuid::decode(wrong).is_err(), "{}", wrong.escape_ascii());
+        }
+    }
+}

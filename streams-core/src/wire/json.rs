@@ -1,0 +1,99 @@
+//! JSON, by serde_json.
+
+use super::serde_value::SerdeValue;
+use super::{Codec, DecodeError, EncodeError, Value};
+
+/// The JSON format; `#[streams(json)]` on a type chooses it.
+///
+/// Arrays and objects may be nested 128 deep. JSON has no NaN and no infinity: serde_json writes them
+/// as `null`, which a field of type `f64` cannot be read back from.
+///
+/// ```
+/// use streams_core::wire::Codec;
+/// use streams_core::wire::json::Json;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Click {
+///     page: String,
+/// }
+///
+/// let mut bytes = Vec::new();
+/// Json::encode(&Click { page: "/home".to_owned() }, &mut bytes)?;
+/// assert_eq!(bytes, br#"{"page":"/home"}"#);
+/// # Ok::<(), streams_core::wire::EncodeError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Json;
+
+impl<T: SerdeValue> Codec<T> for Json {
+    fn encode(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let start = out.len();
+        serde_json::to_writer(&mut *out, value).map_err(|error| {
+            out.truncate(start);
+            EncodeError::new::<T>(format!("as JSON: {error}"))
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<T, DecodeError> {
+        serde_json::from_slice(bytes).map_err(|error| DecodeError::new::<T>(format!("as JSON: {error}")))
+    }
+}
+
+/// Any JSON there is, for topics whose values have no type of their own.
+impl Value for serde_json::Value {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        Json::encode(self, out)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Json::decode(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Order {
+        id: u64,
+        note: Option<String>,
+    }
+
+    #[test]
+    fn a_value_is_read_from_exactly_its_bytes() {
+        for (bytes, expected) in [
+            (r#"{"id":7,"note":"x"}"#, Ok(Order { id: 7, note: Some("x".to_owned()) })),
+            (r#" {"note":null,"new":[1],"id":7}"#, Ok(Order { id: 7, note: None })),
+            (r#"{"id":7} {"id":8}"#, Err("as JSON: trailing characters at line 1 column 10")),
+            (r#"{"id":7"#, Err("as JSON: EOF while parsing an object at line 1 column 7")),
+            (r#"{"id":-1}"#, Err("as JSON: invalid value: integer `-1`, expected u64 at line 1 column 8")),
+            ("", Err("as JSON: EOF while parsing a value at line 1 column 0")),
+        ] {
+            let read: Result<Order, _> = Json::decode(bytes.as_bytes());
+            assert_eq!(read.map_err(|error| error.reason), expected.map_err(str::to_owned), "{bytes}");
+        }
+    }
+
+    /// The limit must never be switched off: 100,000 brackets would overflow the stack and end the process.
+    #[test]
+    fn deep_nesting_is_an_error() {
+        for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+            let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+            let reason = serde_json::Value::decode(deep.as_bytes()).unwrap_err().reason;
+            assert!(reason.starts_with("as JSON: recursion limit exceeded"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_behind() {
+        let mut out = b"before".to_vec();
+        let error = Json::encode(&HashMap::from([(Some((1, 2)), 3)]), &mut out).unwrap_err();
+        assert_eq!(error.reason, "as JSON: key must be a string");
+        assert_eq!(out, b"before");
+    }
+}

@@ -1,0 +1,347 @@
+//! Lists, in the bytes of Java's `Serdes.ListSerde` (KIP-466).
+//!
+//! All integers are 32 bits, big-endian. Elements of a fixed size leave out their lengths:
+//!
+//! ```text
+//! 0x00 | number of nulls | index of each null | count | each element that is not null
+//! 0x01 | count | for each element: its length, or -1 for null | its bytes
+//! ```
+
+use std::cell::Cell;
+use std::hash::Hash;
+
+use super::{DecodeError, EncodeError, Field, Key, Nullable, Value};
+
+const CONSTANT_SIZE: u8 = 0;
+const VARIABLE_SIZE: u8 = 1;
+const NULL: i32 = -1;
+
+/// Lists inside lists are read this deep. Only a type that contains itself can be nested deeper, and
+/// then the bytes, not the program, would decide how much stack is used.
+const NESTING_MAX: u32 = 128;
+
+/// Memory is set aside for so many elements before any of them was read.
+const RESERVE_MAX: usize = 1024;
+
+/// A list that can be a record's value or key. A type of its own, because `Vec<u8>` is plain bytes.
+///
+/// ```
+/// use streams_core::wire::{List, Value};
+///
+/// let mut bytes = Vec::new();
+/// List(vec!["a".to_owned(), "bc".to_owned()]).encode(&mut bytes)?;
+/// assert_eq!(bytes, b"\x01\0\0\0\x02\0\0\0\x01a\0\0\0\x02bc");
+///
+/// // An `Option` as element makes room for Java's nulls.
+/// let list = List::<Option<i16>>::decode(b"\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\x07")?;
+/// assert_eq!(list.0, [None, Some(7)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct List<T>(pub Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> From<Vec<T>> for List<T> {
+    fn from(elements: Vec<T>) -> Self {
+        Self(elements)
+    }
+}
+
+impl<T> FromIterator<T> for List<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
+        Self(elements.into_iter().collect())
+    }
+}
+
+impl<T> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<T: Nullable + Hash + Eq> Key for List<T> {}
+
+impl<T: Nullable> Value for List<T> {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        match T::Inner::FIXED_SIZE {
+            Some(size) => encode_constant(&self.0, size.get(), out),
+            None => encode_variable(&self.0, out),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let _nesting = Nesting::enter().map_err(DecodeError::new::<Self>)?;
+        let mut reader = Reader(bytes);
+        match reader.byte().map_err(DecodeError::new::<Self>)? {
+            CONSTANT_SIZE => match T::Inner::FIXED_SIZE {
+                Some(size) => decode_constant(reader, size.get()),
+                None => Err(DecodeError::new::<Self>("its elements leave out their lengths, but have no fixed size")),
+            },
+            VARIABLE_SIZE => decode_variable(reader),
+            other => Err(DecodeError::new::<Self>(format!(
+                "it starts with {other:#04x}; a list starts with 0x00 (elements of constant size) or 0x01 (variable)"
+            ))),
+        }
+        .map(List)
+    }
+}
+
+/// Java counts in signed 32 bits.
+fn count<T>(number: usize) -> Result<i32, EncodeError> {
+    number
+        .try_into()
+        .map_err(|_| EncodeError::new::<List<T>>(format!("{number} is more than a list's format can count")))
+}
+
+fn encode_constant<T: Field>(elements: &[T], size: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    out.push(CONSTANT_SIZE);
+    let nulls_at = out.len();
+    out.extend_from_slice(&0_i32.to_be_bytes());
+    let count_at = out.len();
+    out.extend_from_slice(&count::<T>(elements.len())?.to_be_bytes());
+    let mut nulls: Vec<i32> = Vec::new();
+    for (index, element) in elements.iter().enumerate() {
+        let start = out.len();
+        if !element.write(out)? {
+            nulls.push(count::<T>(index)?);
+        } else if out.len() - start != size {
+            let written = out.len() - start;
+            return Err(EncodeError::new::<List<T>>(format!("element {index} took {written} bytes, not {size}")));
+        }
+    }
+    if !nulls.is_empty() {
+        let number = count::<T>(nulls.len())?.to_be_bytes();
+        out.splice(nulls_at..count_at, number.into_iter().chain(nulls.into_iter().flat_map(i32::to_be_bytes)));
+    }
+    Ok(())
+}
+
+fn encode_variable<T: Field>(elements: &[T], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    out.push(VARIABLE_SIZE);
+    out.extend_from_slice(&count::<T>(elements.len())?.to_be_bytes());
+    for element in elements {
+        let start = out.len();
+        out.extend_from_slice(&NULL.to_be_bytes());
+        if element.write(out)? {
+            let length = count::<T>(out.len() - start - 4)?;
+            out.splice(start..start + 4, length.to_be_bytes());
+        }
+    }
+    Ok(())
+}
+
+fn decode_constant<T: Field>(mut reader: Reader<'_>, size: usize) -> Result<Vec<T>, DecodeError> {
+    let nulls = reader.nulls().map_err(DecodeError::new::<List<T>>)?;
+    let length = reader.number().map_err(DecodeError::new::<List<T>>)?;
+    // What is left decides how many elements there are: the count is checked, never trusted.
+    let mut elements = reader.0.chunks_exact(size);
+    let present = elements.len() + nulls.len();
+    if !elements.remainder().is_empty() || usize::try_from(length) != Ok(present) {
+        let left = reader.0.len();
+        return Err(DecodeError::new::<List<T>>(format!(
+            "it says {length} elements of {size} bytes with {} nulls, and holds {left} bytes of them",
+            nulls.len()
+        )));
+    }
+    let mut nulls = nulls.iter().map(|index| i64::from(i32::from_be_bytes(*index))).peekable();
+    let mut list = Vec::with_capacity(present.min(RESERVE_MAX));
+    for index in 0..i64::from(length) {
+        let is_null = nulls.next_if_eq(&index).is_some();
+        let Some(element) = (if is_null { Some(None) } else { elements.next().map(Some) }) else { break };
+        list.push(T::read(element)?);
+    }
+    match nulls.next() {
+        Some(_) => Err(DecodeError::new::<List<T>>(format!("its nulls are not at ascending places below {length}"))),
+        None => Ok(list),
+    }
+}
+
+fn decode_variable<T: Field>(mut reader: Reader<'_>) -> Result<Vec<T>, DecodeError> {
+    // Every element has at least its length.
+    let length = reader.count(4).map_err(DecodeError::new::<List<T>>)?;
+    let mut list = Vec::with_capacity(length.min(RESERVE_MAX));
+    for _ in 0..length {
+        let element = reader.element().map_err(DecodeError::new::<List<T>>)?;
+        list.push(T::read(element)?);
+    }
+    match reader.0.len() {
+        0 => Ok(list),
+        left => Err(DecodeError::new::<List<T>>(format!("{left} bytes are left behind its {length} elements"))),
+    }
+}
+
+/// Reads from the front of a slice and says what is missing.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or_else(|| {
+            format!("it ends in the middle: {length} bytes are announced, {} are there", self.0.len())
+        })?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, String> {
+        let (byte, rest) = self.0.split_first().ok_or("it is empty; a list has at least 5 bytes")?;
+        self.0 = rest;
+        Ok(*byte)
+    }
+
+    fn number(&mut self) -> Result<i32, String> {
+        let (number, rest) = self.0.split_first_chunk().ok_or("it ends in the middle of a number")?;
+        self.0 = rest;
+        Ok(i32::from_be_bytes(*number))
+    }
+
+    /// A number of things that take at least `bytes_each`, so that no more are promised than can be there.
+    fn count(&mut self, bytes_each: usize) -> Result<usize, String> {
+        let number = self.number()?;
+        usize::try_from(number)
+            .ok()
+            .filter(|number| *number <= self.0.len() / bytes_each)
+            .ok_or_else(|| format!("it announces {number} entries, and {} bytes follow", self.0.len()))
+    }
+
+    /// The places of the nulls, each a big-endian number.
+    fn nulls(&mut self) -> Result<&'a [[u8; 4]], String> {
+        let number = self.count(4)?;
+        self.take(number * 4).map(|indexes| indexes.as_chunks().0)
+    }
+
+    /// An element's length and bytes; `None` is null.
+    fn element(&mut self) -> Result<Option<&'a [u8]>, String> {
+        match self.number()? {
+            NULL => Ok(None),
+            length => match usize::try_from(length) {
+                Ok(length) => self.take(length).map(Some),
+                Err(_) => Err(format!("an element's length is {length}")),
+            },
+        }
+    }
+}
+
+thread_local! {
+    static NESTING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How many lists around this one are being read on this thread.
+struct Nesting;
+
+impl Nesting {
+    fn enter() -> Result<Self, String> {
+        let depth = NESTING.get();
+        if depth == NESTING_MAX {
+            return Err(format!("lists are nested deeper than {NESTING_MAX}"));
+        }
+        NESTING.set(depth + 1);
+        Ok(Self)
+    }
+}
+
+impl Drop for Nesting {
+    fn drop(&mut self) {
+        NESTING.set(NESTING.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason<T: Nullable + std::fmt::Debug>(bytes: &[u8]) -> String {
+        List::<T>::decode(bytes).unwrap_err().reason
+    }
+
+    #[test]
+    fn what_the_bytes_announce_is_checked_before_it_is_believed() {
+        for (expected, actual) in [
+            ("it is empty; a list has at least 5 bytes", reason::<i16>(b"")),
+            (
+                "it starts with 0x02; a list starts with 0x00 (elements of constant size) or 0x01 (variable)",
+                reason::<i16>(b"\x02\0\0\0\0"),
+            ),
+            ("it ends in the middle of a number", reason::<String>(b"\x01\0\0\0")),
+            ("its elements leave out their lengths, but have no fixed size", reason::<String>(b"\0\0\0\0\0\0\0\0\0")),
+            ("it announces 2147483647 entries, and 0 bytes follow", reason::<String>(b"\x01\x7f\xff\xff\xff")),
+            ("it announces -1 entries, and 0 bytes follow", reason::<String>(b"\x01\xff\xff\xff\xff")),
+            (
+                "it ends in the middle: 9 bytes are announced, 1 are there",
+                reason::<String>(b"\x01\0\0\0\x01\0\0\0\x09a"),
+            ),
+            ("an element's length is -2", reason::<String>(b"\x01\0\0\0\x01\xff\xff\xff\xfe")),
+            ("1 bytes are left behind its 0 elements", reason::<String>(b"\x01\0\0\0\0a")),
+            (
+                "it says 2147483647 elements of 2 bytes with 0 nulls, and holds 2 bytes of them",
+                reason::<i16>(b"\0\0\0\0\0\x7f\xff\xff\xff\0\x01"),
+            ),
+            (
+                "it says 1 elements of 2 bytes with 0 nulls, and holds 3 bytes of them",
+                reason::<i16>(b"\0\0\0\0\0\0\0\0\x01\0\x01\x02"),
+            ),
+            (
+                "its nulls are not at ascending places below 1",
+                reason::<Option<i16>>(b"\0\0\0\0\x01\0\0\0\x05\0\0\0\x01"),
+            ),
+            (
+                "its nulls are not at ascending places below 2",
+                reason::<Option<i16>>(b"\0\0\0\0\x02\0\0\0\x01\0\0\0\0\0\0\0\x02"),
+            ),
+        ] {
+            assert_eq!(actual, expected);
+        }
+    }
+
+    #[test]
+    fn a_null_needs_room_in_the_element_type() {
+        let bytes = b"\x01\0\0\0\x01\xff\xff\xff\xff";
+        assert_eq!(List::<Option<String>>::decode(bytes).unwrap().0, [None]);
+        assert!(reason::<String>(bytes).starts_with("it is null"));
+    }
+
+    /// A list may say about itself that it holds elements of variable size, whatever their type.
+    #[test]
+    fn numbers_with_lengths_are_read_too() {
+        assert_eq!(List::<i16>::decode(b"\x01\0\0\0\x01\0\0\0\x02\0\x07").unwrap().0, [7]);
+    }
+
+    /// A type that contains itself lets the bytes choose the depth; 100,000 levels would overflow the stack.
+    #[test]
+    fn nesting_is_limited() {
+        #[derive(Debug, Clone, PartialEq)]
+        struct Tree(List<Tree>);
+
+        impl Value for Tree {
+            fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+                self.0.encode(out)
+            }
+
+            fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+                List::decode(bytes).map(Self)
+            }
+        }
+
+        fn nested(depth: usize) -> Vec<u8> {
+            let mut bytes = Vec::new();
+            for level in (0..depth).rev() {
+                let inner = i32::try_from(level * 9 + 5).unwrap();
+                bytes.extend_from_slice(b"\x01\0\0\0\x01");
+                bytes.extend_from_slice(&inner.to_be_bytes());
+            }
+            bytes.extend_from_slice(b"\x01\0\0\0\0");
+            bytes
+        }
+
+        assert!(Tree::decode(&nested(127)).is_ok());
+        assert_eq!(Tree::decode(&nested(100_000)).unwrap_err().reason, "lists are nested deeper than 128");
+        assert!(Tree::decode(&nested(127)).is_ok(), "the limit counts this list's depth, not all lists ever read");
+    }
+}

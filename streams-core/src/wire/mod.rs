@@ -1,0 +1,322 @@
+//! Bytes to values and back.
+//!
+//! [`Value`] is a type with a wire format; [`Key`] is a value that can also be hashed and compared, so
+//! that it can choose a partition and name a row. [`Field`] is what may stand in a record's key or
+//! value position: a value, an `Option` of one (`None` is Kafka's null), or `()` (always null).
+//! A [`Codec`] is a format that many types share, such as JSON.
+//!
+//! This module knows nothing of topics, stores or operators.
+
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+
+mod builtin;
+pub mod change;
+#[cfg(test)]
+mod golden;
+pub mod json;
+pub mod list;
+pub mod msgpack;
+pub mod murmur2;
+pub mod serde_value;
+
+pub use list::List;
+
+/// A type with a wire format. Derive it: `#[derive(Value)]` with `#[streams(json)]` or
+/// `#[streams(msgpack)]`. Numbers, strings, bytes and lists have Java's formats already.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored or sent: it has no wire format",
+    label = "no wire format",
+    note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
+)]
+pub trait Value: Clone + Send + Sync + 'static {
+    /// How many bytes every value takes, for the types whose Java serde has a fixed size: a [`List`]
+    /// of them leaves out the lengths of its elements.
+    const FIXED_SIZE: Option<NonZeroUsize> = None;
+
+    /// Appends the value's bytes to `out`.
+    ///
+    /// # Errors
+    /// When the value has no representation in its format, such as a JSON map with keys that are no
+    /// strings.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+    /// Reads a value from exactly these bytes.
+    ///
+    /// # Errors
+    /// When the bytes are not such a value. Never panics, whatever the bytes.
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
+
+    /// The part of an encoded key that chooses the partition: all of it, but for windowed keys, which
+    /// stay with their inner key.
+    #[must_use]
+    fn partition_bytes(encoded: &[u8]) -> &[u8] {
+        encoded
+    }
+}
+
+/// A value that can be a record's key: it can be hashed and compared. Derive it: `#[derive(Key)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be used as a record key",
+    label = "not a key",
+    note = "if the stream has no key yet, give it one first with `.select_key(..)` or `.group_by(..)`",
+    note = "a type of your own needs `#[derive(Key)]`"
+)]
+pub trait Key: Value + Hash + Eq {}
+
+/// What may stand in a record's key or value position: a [`Value`], an `Option` of one, or `()`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored or sent: it has no wire format",
+    label = "no wire format",
+    note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
+)]
+pub trait Field: Clone + Send + Sync + 'static {
+    /// Appends the field's bytes to `out` and returns whether there are any: `false` means null.
+    ///
+    /// # Errors
+    /// As [`Value::encode`].
+    fn write(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError>;
+
+    /// Reads the field; `None` is null.
+    ///
+    /// # Errors
+    /// As [`Value::decode`], and when the bytes are null but the type has no room for null.
+    fn read(bytes: Option<&[u8]>) -> Result<Self, DecodeError>;
+
+    /// As [`Value::partition_bytes`].
+    #[must_use]
+    fn partition_bytes(encoded: &[u8]) -> &[u8] {
+        encoded
+    }
+}
+
+impl<V: Value> Field for V {
+    fn write(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        self.encode(out).map(|()| true)
+    }
+
+    fn read(bytes: Option<&[u8]>) -> Result<Self, DecodeError> {
+        match bytes {
+            Some(bytes) => V::decode(bytes),
+            None => Err(DecodeError::null::<V>()),
+        }
+    }
+
+    fn partition_bytes(encoded: &[u8]) -> &[u8] {
+        V::partition_bytes(encoded)
+    }
+}
+
+impl<V: Value> Field for Option<V> {
+    fn write(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        match self {
+            Some(value) => value.encode(out).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn read(bytes: Option<&[u8]>) -> Result<Self, DecodeError> {
+        bytes.map(V::decode).transpose()
+    }
+
+    fn partition_bytes(encoded: &[u8]) -> &[u8] {
+        V::partition_bytes(encoded)
+    }
+}
+
+impl Field for () {
+    fn write(&self, _out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        Ok(false)
+    }
+
+    /// Whatever is there is not looked at: a topic whose keys do not matter can be read with `()`.
+    fn read(_bytes: Option<&[u8]>) -> Result<Self, DecodeError> {
+        Ok(())
+    }
+}
+
+/// A value position that may be null: a [`Value`] or an `Option` of one. Table and aggregation
+/// operators see its inner value.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored or sent: it has no wire format",
+    label = "no wire format",
+    note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
+)]
+pub trait Nullable: Field {
+    /// The value without the null.
+    type Inner: Value;
+
+    /// The value, or `None` for null.
+    fn into_option(self) -> Option<Self::Inner>;
+
+    /// The value, or `None` for null, borrowed.
+    fn as_option(&self) -> Option<&Self::Inner>;
+
+    /// The other way round; `None` where there is no room for null.
+    fn from_option(value: Option<Self::Inner>) -> Option<Self>;
+}
+
+impl<V: Value> Nullable for V {
+    type Inner = V;
+
+    fn from_option(value: Option<V>) -> Option<V> {
+        value
+    }
+
+    fn into_option(self) -> Option<V> {
+        Some(self)
+    }
+
+    fn as_option(&self) -> Option<&V> {
+        Some(self)
+    }
+}
+
+impl<V: Value> Nullable for Option<V> {
+    type Inner = V;
+
+    fn from_option(value: Option<V>) -> Option<Self> {
+        Some(value)
+    }
+
+    fn into_option(self) -> Option<V> {
+        self
+    }
+
+    fn as_option(&self) -> Option<&V> {
+        self.as_ref()
+    }
+}
+
+/// A key position that may be null: a [`Key`] or an `Option` of one. Grouping and joining drop, and
+/// count, records whose key is null.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be used as a record key",
+    label = "not a key",
+    note = "if the stream has no key yet, give it one first with `.select_key(..)` or `.group_by(..)`",
+    note = "a type of your own needs `#[derive(Key)]`"
+)]
+pub trait NullableKey: Field {
+    /// The key without the null.
+    type Inner: Key;
+
+    /// The key, or `None` for null.
+    fn into_option(self) -> Option<Self::Inner>;
+
+    /// The key, or `None` for null, borrowed.
+    fn as_option(&self) -> Option<&Self::Inner>;
+}
+
+impl<K: Key> NullableKey for K {
+    type Inner = K;
+
+    fn into_option(self) -> Option<K> {
+        Some(self)
+    }
+
+    fn as_option(&self) -> Option<&K> {
+        Some(self)
+    }
+}
+
+impl<K: Key> NullableKey for Option<K> {
+    type Inner = K;
+
+    fn into_option(self) -> Option<K> {
+        self
+    }
+
+    fn as_option(&self) -> Option<&K> {
+        self.as_ref()
+    }
+}
+
+/// Whether a value of this type can be sent to a topic of `T`: the same type, or with a null added
+/// or taken as a tombstone.
+#[diagnostic::on_unimplemented(
+    message = "a stream of `{Self}` cannot be sent to a topic of `{T}`",
+    label = "expected `{T}`, found `{Self}`",
+    note = "convert it first with `.map_values(..)` or `.map(..)`, or change the topic's type"
+)]
+pub trait SendAs<T: Field> {
+    /// Appends the bytes a topic of `T` holds; `false` means null.
+    ///
+    /// # Errors
+    /// As [`Value::encode`].
+    fn write_as(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError>;
+}
+
+impl<T: Field> SendAs<T> for T {
+    fn write_as(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        self.write(out)
+    }
+}
+
+impl<V: Value> SendAs<V> for Option<V> {
+    fn write_as(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        self.write(out)
+    }
+}
+
+impl<V: Value> SendAs<Option<V>> for V {
+    fn write_as(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+        self.write(out)
+    }
+}
+
+/// A format that many types share. The derives call it; implement it to bring a format of your own.
+pub trait Codec<T> {
+    /// Appends the value's bytes to `out`.
+    ///
+    /// # Errors
+    /// When the value has no representation in the format.
+    fn encode(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+    /// Reads a value from exactly these bytes.
+    ///
+    /// # Errors
+    /// When the bytes are not such a value.
+    fn decode(bytes: &[u8]) -> Result<T, DecodeError>;
+}
+
+/// Why a value could not be turned into bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot encode a value of type {type_name}: {reason}")]
+pub struct EncodeError {
+    /// The Rust type.
+    pub type_name: &'static str,
+    /// What the format says.
+    pub reason: String,
+}
+
+impl EncodeError {
+    /// An error about a value of type `T`.
+    pub fn new<T>(reason: impl Into<String>) -> Self {
+        Self { type_name: std::any::type_name::<T>(), reason: reason.into() }
+    }
+}
+
+/// Why bytes could not be read as a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a value of type {type_name}: {reason}")]
+pub struct DecodeError {
+    /// The Rust type.
+    pub type_name: &'static str,
+    /// What is wrong with the bytes.
+    pub reason: String,
+}
+
+impl DecodeError {
+    /// An error about bytes that should have been a `T`.
+    pub fn new<T>(reason: impl Into<String>) -> Self {
+        Self { type_name: std::any::type_name::<T>(), reason: reason.into() }
+    }
+
+    fn null<T>() -> Self {
+        Self::new::<T>(format!(
+            "it is null, and the topic's type has no room for null; \
+             use `Option<{}>` in the topic's type if nulls are meant",
+            std::any::type_name::<T>()
+        ))
+    }
+}

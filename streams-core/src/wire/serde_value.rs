@@ -1,0 +1,16 @@
+//! Types that serde can write and read, for the formats that go through serde.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A type with serde's `Serialize` and `Deserialize`, which JSON and MessagePack need. It is there
+/// for every such type; nobody implements it by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no serde derives, which its JSON or MessagePack format is made from",
+    label = "serde cannot write and read it",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+)]
+pub trait SerdeValue: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> SerdeValue for T {}

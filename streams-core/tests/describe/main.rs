@@ -1,0 +1,138 @@
+//! Names, sub-topologies, topics and `describe()`: compared with what Kafka Streams itself says about the
+//! same topologies.
+//!
+//! `golden.txt` and `topics.txt` are made by the Java program in `tests/java/describe`; run
+//! `cargo xtask oracle-describe` to make them anew.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod topologies;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use streams_core::dsl::StreamsBuilder;
+use streams_core::testing::TestDriver;
+use streams_core::topic::{Topic, TopicRef};
+use streams_core::topology::{InternalTopic, InternalTopicKind, Topology};
+
+/// The texts of a golden file by title, in order.
+fn golden(file: &'static str) -> Vec<(&'static str, &'static str)> {
+    file.split("=== ").skip(1).map(|part| part.split_once('\n').unwrap()).collect()
+}
+
+fn built() -> Vec<(&'static str, Topology)> {
+    let build = |(name, build): topologies::Named| {
+        let builder = StreamsBuilder::new();
+        build(&builder);
+        (name, builder.build().unwrap_or_else(|error| panic!("{name}: {error}")))
+    };
+    topologies::all().into_iter().map(build).collect()
+}
+
+/// Compares all texts and shows the first few that differ.
+fn compare(golden: &[(&str, &str)], ours: &[(&str, String)]) {
+    let names = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(
+        names(&mut ours.iter().map(|(name, _)| *name)),
+        names(&mut golden.iter().map(|(name, _)| *name)),
+        "both sides have the same topologies in the same order"
+    );
+    let differing: Vec<_> = golden.iter().zip(ours).filter(|((_, expected), (_, actual))| expected != actual).collect();
+    let shown: String = (differing.iter().take(3))
+        .map(|((name, expected), (_, actual))| format!("=== {name}\n--- Kafka Streams:\n{expected}--- ours:\n{actual}"))
+        .collect();
+    assert!(differing.is_empty(), "{} of {} texts differ; the first:\n{shown}", differing.len(), golden.len());
+}
+
+#[test]
+fn descriptions_are_kafka_streams_own_to_the_byte() {
+    let ours: Vec<_> = built().into_iter().map(|(name, topology)| (name, topology.describe())).collect();
+    assert!(ours.len() >= 130, "{} topologies", ours.len());
+    compare(&golden(include_str!("golden.txt")), &ours);
+}
+
+#[test]
+fn topics_and_their_settings_are_kafka_streams_own() {
+    let mut ours: Vec<_> = built().into_iter().map(|(name, topology)| (name, topics(&topology))).collect();
+    for Difference { topology, ours: our_line, java } in DIFFERENCES {
+        let (_, text) = ours.iter_mut().find(|(name, _)| name == topology).unwrap();
+        assert!(text.contains(our_line), "{topology}: no longer `{our_line}`, but\n{text}");
+        *text = text.replace(our_line, java);
+    }
+    compare(&golden(include_str!("topics.txt")), &ours);
+}
+
+/// Where we say something else on purpose; each is explained in DIFFERENCES.md.
+struct Difference {
+    topology: &'static str,
+    ours: &'static str,
+    java: &'static str,
+}
+
+const DIFFERENCES: &[Difference] = &[Difference {
+    topology: "two joins of a changed key",
+    ours: "copartitioned [app-KSTREAM-KEY-SELECT-0000000007-repartition, t, u]\n",
+    java: "copartitioned [app-KSTREAM-KEY-SELECT-0000000007-repartition, t]\n",
+}];
+
+/// What `tests/java/describe` prints about a topology's topics.
+fn topics(topology: &Topology) -> String {
+    let mut text = String::new();
+    for part in topology.subtopologies.iter().filter(|part| !part.global) {
+        writeln!(text, "sub-topology {}", part.id).unwrap();
+        writeln!(text, "  sources {}", names(&part.sources)).unwrap();
+        writeln!(text, "  sinks {}", names(&part.sinks)).unwrap();
+        let mut internal: Vec<_> = topology.internal_topics.iter().collect();
+        internal.sort_by_key(|topic| &topic.name);
+        for topic in &internal {
+            if let InternalTopicKind::Repartition { partitions } = topic.kind
+                && part.sources.contains(&TopicRef::Internal(topic.name.clone()))
+            {
+                let partitions = partitions.map(|partitions| format!(" partitions {partitions}")).unwrap_or_default();
+                writeln!(text, "  repartition {}{partitions}", settings(topology, topic)).unwrap();
+            }
+        }
+        for topic in &internal {
+            if matches!(topic.kind, InternalTopicKind::Changelog { store } if part.stores.contains(&store)) {
+                writeln!(text, "  changelog {}", settings(topology, topic)).unwrap();
+            }
+        }
+    }
+    let groups: BTreeSet<_> =
+        topology.copartitioned.iter().map(|group| format!("copartitioned {}\n", names(group))).collect();
+    text.extend(groups);
+    text
+}
+
+fn names(topics: &BTreeSet<TopicRef>) -> String {
+    let names: BTreeSet<_> = topics.iter().map(|topic| topic.full_name("app")).collect();
+    format!("[{}]", names.iter().map(|name| &**name).collect::<Vec<_>>().join(", "))
+}
+
+fn settings(topology: &Topology, topic: &InternalTopic) -> String {
+    let settings = topic.settings(&topology.graph, &[], InternalTopic::WINDOW_ADDITIONAL_RETENTION);
+    let settings: Vec<_> = settings.iter().map(|(setting, value)| format!("{setting}={value}")).collect();
+    format!("app-{} {{{}}}", topic.name, settings.join(", "))
+}
+
+#[test]
+fn every_topology_runs() {
+    for (name, topology) in built() {
+        let sources: BTreeSet<_> = topology
+            .subtopologies
+            .iter()
+            .flat_map(|part| &part.sources)
+            .filter_map(|topic| match topic {
+                TopicRef::External(name) => Some(name.to_string()),
+                TopicRef::Internal(_) => None,
+            })
+            .collect();
+        let mut driver = TestDriver::new(topology);
+        for topic in sources.iter().chain(&sources) {
+            let topic = Topic::<String, String>::named(topic.as_str()).unwrap();
+            driver.pipe(&topic, "key", format!("a value for {name}"));
+        }
+        driver.stop();
+    }
+}

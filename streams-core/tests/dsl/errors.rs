@@ -1,0 +1,327 @@
+//! Programs that make no sense, and what is said about them.
+
+use std::time::Duration;
+
+use streams_core::dsl::StreamsBuilder;
+use streams_core::state::{KeyValueStore, WindowStore};
+use streams_core::topic::Topic;
+use streams_core::windows::{Hopping, Tumbling, Windowed};
+
+use crate::{A, B, OUT};
+
+const T: Topic<String, String> = Topic::new("t");
+const ROWS: KeyValueStore<String, String> = KeyValueStore::new("rows");
+const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+
+/// What `build()` says. Places in this file are written as `HERE`.
+#[track_caller]
+fn check(write: impl FnOnce(&StreamsBuilder), expected: &str) {
+    let builder = StreamsBuilder::new();
+    write(&builder);
+    let error = builder.build().unwrap_err().to_string();
+    let mut parts = error.split(file!());
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        said.push_str("HERE");
+        said.push_str(part.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()));
+    }
+    // The colon of the sentence goes with those of the place.
+    let flat = |text: &str| text.replace("HERE:", "HERE");
+    assert_eq!(flat(&said), flat(expected));
+}
+
+#[test]
+fn nothing_is_no_topology() {
+    let expected =
+        "the topology is empty: begin with `builder.stream(..)`, `builder.table(..)` or `builder.global_table(..)`";
+    check(|_| {}, expected);
+    check(|b| _ = b.store(ROWS), expected);
+}
+
+#[test]
+fn a_source_needs_topics() {
+    check(
+        |b| {
+            b.stream(Vec::<Topic<String, String>>::new()).to(OUT);
+        },
+        "the stream at HERE reads no topic; name at least one",
+    );
+}
+
+#[test]
+fn names_follow_kafkas_rule() {
+    for (name, why) in [
+        ("", "a name cannot be empty"),
+        ("a/b", "a name may hold only letters, digits, `.`, `_` and `-`; byte 1 is none of them"),
+        ("..", "a name cannot be `.` or `..`"),
+    ] {
+        let expected = format!("`{name}` (HERE) is not a name: {why}");
+        check(|b| _ = b.stream(A).named(name).to(OUT), &expected);
+        check(|b| _ = b.stream(A).to(OUT).named(name), &expected);
+        check(|b| _ = b.stream(A).group_by_key().named(name).count(), &expected);
+        check(|b| _ = b.stream(A).repartition().named(name).to(OUT), &expected);
+        check(|b| _ = b.table(T).named(name), &expected);
+        check(|b| _ = b.global_table(T).named(name), &expected);
+        check(|b| _ = b.table(T).group_by(|k, v| (v, k.clone())).named(name).count(), &expected);
+        check(|b| _ = b.stream(A).split().named(name).branch(|_, _| true).to(OUT), &expected);
+        check(|b| _ = b.stream(A).split().branch(|_, _| true).named(name).to(OUT), &expected);
+        check(|b| _ = b.stream(A).process((), |(), k, v, out| out.send(k.clone(), v)).named(name).to(OUT), &expected);
+    }
+    let long = "x".repeat(249);
+    let expected =
+        format!("`{long}-source` (HERE) is not a name: a name may have at most 249 characters, this one has 256");
+    check(|b| _ = b.table(T).named(&long), &expected);
+
+    // Names that are made from others.
+    let long = "x".repeat(225);
+    let topic = || Topic::<String, String>::named(&long).unwrap();
+    let too_long = |name: String| {
+        format!("`{name}` (HERE) is not a name: a name may have at most 249 characters, this one has {}", name.len())
+    };
+    check(
+        |b| _ = b.table(topic()).group_by(|k, v| (v, k.clone())).count(),
+        &too_long(format!("{long}-STATE-STORE-0000000000-changelog")),
+    );
+    let long = "x".repeat(240);
+    check(
+        |b| _ = b.table(T).group_by(|k, v| (v, k.clone())).named(&long).count(),
+        &too_long(format!("{long}-repartition")),
+    );
+}
+
+#[test]
+fn a_thing_has_one_name_and_one_store() {
+    check(
+        |b| _ = b.stream(A).filter(|_, _| true).named("first").named("second").to(OUT),
+        "`.named(\"second\")` (HERE): this is named `first` already; keep one of the two",
+    );
+    check(
+        |b| _ = b.table(T).stored_as(ROWS).stored_as(KeyValueStore::new("others")),
+        "`.stored_as(others)` (HERE): this table is stored as `rows` already; keep one of the two",
+    );
+}
+
+#[test]
+fn two_nodes_cannot_have_one_name() {
+    check(
+        |b| {
+            b.stream(A).filter(|_, _| true).named("same").to(OUT);
+            b.stream(B).map_values(|value| value).named("same").to(OUT);
+        },
+        "two nodes are named `same`: one at HERE, one at HERE; give one of them another name",
+    );
+    check(
+        |b| {
+            b.stream(A).repartition().named("same").to(OUT);
+            b.stream(B).group_by(|_, value| value.clone()).named("same").count();
+        },
+        "two nodes are named `same-repartition-filter`: one at HERE, one at HERE; give one of them another name",
+    );
+    check(
+        |b| _ = b.stream(A).named("KSTREAM-SINK-0000000001").to(OUT),
+        "two nodes are named `KSTREAM-SINK-0000000001`: one at HERE, one at HERE; give one of them another name",
+    );
+}
+
+#[test]
+fn a_store_belongs_to_one_table() {
+    let expected = "two things are stored as `rows`: one at HERE, one at HERE; a table has a store of its own, which \
+                    neither another table nor a processor can use, so give one of them another store";
+    check(
+        |b| {
+            b.table(T).stored_as(ROWS);
+            b.stream(A).to_table().stored_as(ROWS);
+        },
+        expected,
+    );
+    check(
+        |b| {
+            b.global_table(T).stored_as(ROWS);
+            b.stream(A).group_by_key().reduce(|left, _| left).stored_as(ROWS);
+        },
+        expected,
+    );
+    check(
+        |b| {
+            b.table(T).stored_as(ROWS);
+            b.stream(A).process(ROWS, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+        },
+        expected,
+    );
+    check(
+        |b| {
+            b.table(T).stored_as(ROWS);
+            b.stream(A).to_table().stored_as(KeyValueStore::new("Rows"));
+        },
+        "the stores `rows` (HERE) and `Rows` (HERE) differ only in upper and lower case, which not every file system \
+         can tell apart; rename one of them",
+    );
+}
+
+#[test]
+fn a_processors_store_has_one_type() {
+    check(
+        |b| {
+            const OTHER: KeyValueStore<String, i64> = KeyValueStore::new("rows");
+            b.stream(A).process(ROWS, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+            b.stream(B).process(OTHER, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+        },
+        "the store `rows` holds alloc::string::String and alloc::string::String at HERE, but alloc::string::String and \
+         i64 at HERE; use one constant for both",
+    );
+}
+
+#[test]
+fn windows_need_window_stores_and_only_they() {
+    const WINDOWED: KeyValueStore<Windowed<String>, i64> = KeyValueStore::new("counts");
+    let minutes = || Tumbling::of(Duration::from_secs(60)).no_grace();
+    check(
+        |b| _ = b.stream(A).group_by_key().windowed_by(minutes()).count().stored_as(WINDOWED),
+        "`KSTREAM-AGGREGATE` (HERE) cannot be stored as `counts`: a windowed aggregation needs a `WindowStore`",
+    );
+    check(
+        |b| {
+            let counts = b.stream(A).group_by_key().windowed_by(minutes()).count();
+            counts.filter(|_, _| true).named("many").stored_as(WindowStore::new("counts"));
+        },
+        "`many` (HERE) cannot be stored as `counts`: a `WindowStore` holds what a windowed aggregation makes; use a \
+         `KeyValueStore` here",
+    );
+}
+
+#[test]
+fn windows_must_make_sense() {
+    let seconds = Duration::from_secs;
+    for (windows, why) in [
+        (Tumbling::of(Duration::ZERO).no_grace(), "a window must be at least one millisecond long"),
+        (
+            Hopping::of(seconds(1)).advance_by(seconds(2)).no_grace(),
+            "a hopping window that advances by 2000 ms but is only 1000 ms long would leave gaps; advance by at most \
+             its length",
+        ),
+        (
+            Hopping::of(seconds(1)).advance_by(Duration::ZERO).no_grace(),
+            "a hopping window must advance by at least one millisecond",
+        ),
+        (
+            Tumbling::of(Duration::MAX).no_grace(),
+            "a window of 9223372036854775807 ms with a grace of 0 ms is longer than time itself",
+        ),
+    ] {
+        check(
+            |b| _ = b.stream(A).group_by_key().windowed_by(windows).count().named("counting"),
+            &format!("the windows of `counting` (HERE) cannot be used: {why}"),
+        );
+    }
+}
+
+#[test]
+fn windows_are_kept_as_long_as_they_change() {
+    let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(30));
+    check(
+        |b| _ = b.stream(A).group_by_key().windowed_by(minutes).count().retention(Duration::from_secs(89)),
+        "`KSTREAM-AGGREGATE` (HERE) keeps its windows for 89s, but they change for 90s (size and grace); retain them \
+         at least that long",
+    );
+    check(
+        |b| {
+            let counts = b.stream(A).group_by_key().windowed_by(minutes).count();
+            counts.filter(|_, _| true).retention(Duration::from_secs(90));
+        },
+        "`.retention(..)` at HERE has no effect: only windows are kept for a time; it belongs right behind a windowed \
+         aggregation",
+    );
+}
+
+#[test]
+fn a_topic_has_one_source() {
+    check(
+        |b| {
+            b.stream([A, B]).to(OUT);
+            b.stream(A).to(OUT);
+        },
+        "topic `a` is read twice, at HERE and at HERE: together with other topics (a, b and a); make one stream per \
+         topic and `.merge(..)` where you need both",
+    );
+    check(
+        |b| {
+            b.stream(A).to(OUT);
+            b.stream(Topic::<String, i64>::new("a")).for_each(|_, _| {});
+        },
+        "topic `a` is read twice, at HERE and at HERE: as `alloc::string::String` and `alloc::string::String` and as \
+         `alloc::string::String` and `i64`; use one constant for both",
+    );
+    let expected = "topic `a` is read twice, at HERE and at HERE: a topic has one source; read it once, and go on from \
+                    that stream or table";
+    check(
+        |b| {
+            b.stream(A).to(OUT);
+            b.table(A);
+        },
+        expected,
+    );
+    check(
+        |b| {
+            b.global_table(A);
+            b.table(A);
+        },
+        expected,
+    );
+}
+
+#[test]
+fn partitions_that_must_fit_do() {
+    check(
+        |b| {
+            let table = b.stream(B).repartition().named("right").partitions(3).to_table();
+            b.stream(A).repartition().named("left").partitions(4).join(table, |left, _| left).to(OUT);
+        },
+        "records of `left-repartition` (4 partitions) and `right-repartition` (3 partitions) must meet in one task, so \
+         these topics need the same number of partitions",
+    );
+    check(
+        |b| _ = b.stream(A).repartition().named("none").partitions(0).to(OUT),
+        "`none` (HERE) asks for 0 partitions; a topic has at least one",
+    );
+}
+
+#[test]
+fn the_default_branch_is_the_last() {
+    for second_default in [false, true] {
+        check(
+            |b| {
+                let split = b.stream(A).split();
+                split.default_branch().to(OUT);
+                let late = if second_default { split.default_branch() } else { split.branch(|_, _| true) };
+                late.to(OUT);
+            },
+            "the branch at HERE comes after the default branch of `KSTREAM-BRANCH-0000000001`, so no record would \
+             reach it; put it before",
+        );
+    }
+}
+
+#[test]
+fn builders_are_not_mixed() {
+    let other = StreamsBuilder::new();
+    let expected = "the operation at HERE takes streams or tables of two builders; a topology has one";
+    let builder = StreamsBuilder::new();
+    builder.stream(A).merge(other.stream(B)).to(OUT);
+    assert!(builder.build().unwrap_err().to_string().ends_with(expected.split_once("HERE").unwrap().1));
+    let builder = StreamsBuilder::new();
+    builder.stream(A).join(other.table(T), |left, _| left).to(OUT);
+    assert!(builder.build().unwrap_err().to_string().ends_with(expected.split_once("HERE").unwrap().1));
+    let builder = StreamsBuilder::new();
+    builder.stream(A).join_global(other.global_table(T), |_, value| value.clone(), |left, _| left).to(OUT);
+    assert!(builder.build().unwrap_err().to_string().ends_with(expected.split_once("HERE").unwrap().1));
+}
+
+#[test]
+fn the_place_is_that_of_the_call() {
+    let builder = StreamsBuilder::new();
+    builder.stream(A).group_by_key().count().stored_as(COUNTS);
+    let line = line!() + 1;
+    builder.stream(B).group_by_key().count().stored_as(COUNTS);
+    let error = builder.build().unwrap_err().to_string();
+    assert!(error.contains(&format!("one at {}:{line}:", file!())), "{error}");
+}

@@ -1,0 +1,24 @@
+//! The DSL from the outside: what programs written with it do, and what is said about those that make no
+//! sense.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod errors;
+mod properties;
+mod results;
+mod tables;
+
+use streams_core::dsl::StreamsBuilder;
+use streams_core::topic::Topic;
+use streams_core::topology::Topology;
+
+const A: Topic<String, String> = Topic::new("a");
+const B: Topic<String, String> = Topic::new("b");
+const OUT: Topic<String, String> = Topic::new("out");
+
+/// The topology that `write` writes.
+fn topology(write: impl FnOnce(&StreamsBuilder)) -> Topology {
+    let builder = StreamsBuilder::new();
+    write(&builder);
+    builder.build().unwrap()
+}

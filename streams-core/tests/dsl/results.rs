@@ -1,0 +1,522 @@
+//! What programs do, record by record: that each method of the DSL reaches its operator as it says.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use streams_core::dsl::StreamsBuilder;
+use streams_core::operators::process::{Forward, Processor};
+use streams_core::operators::stores::Refs;
+use streams_core::record::{Record, Timestamp};
+use streams_core::state::{KeyValueStore, WindowStore};
+use streams_core::testing::TestDriver;
+use streams_core::topic::Topic;
+use streams_core::windows::{Hopping, Tumbling, Windowed};
+use streams_core::wire::{Key, Value};
+
+use crate::topology;
+
+const WORDS: Topic<String, String> = Topic::new("words");
+const MAYBE: Topic<Option<String>, Option<String>> = Topic::new("maybe");
+const NUMBERS: Topic<String, i64> = Topic::new("numbers");
+const TABLE: Topic<String, Option<String>> = Topic::new("table");
+const TEXTS: Topic<Option<String>, Option<String>> = Topic::new("texts");
+const COUNTS: Topic<Option<String>, Option<i64>> = Topic::new("counts");
+
+/// One input: topic `w`ords, `m`aybe, `n`umbers or `t`able; key; value; `-` is null.
+type Input<'a> = (char, &'a str, &'a str);
+
+/// Pipes inputs, the first at 0 ms and each a millisecond later.
+fn pipe(driver: &mut TestDriver, inputs: &[Input<'_>]) {
+    for (number, (topic, key, value)) in inputs.iter().enumerate() {
+        pipe_at(driver, (*topic, key, value), i64::try_from(number).unwrap());
+    }
+}
+
+fn pipe_at(driver: &mut TestDriver, (topic, key, value): Input<'_>, at: i64) {
+    let at = Timestamp(at);
+    let option = |text: &str| (text != "-").then(|| text.to_owned());
+    match topic {
+        'w' => driver.pipe_at(&WORDS, key, value, at),
+        'm' => driver.pipe_at(&MAYBE, option(key), option(value), at),
+        'n' => driver.pipe_at(&NUMBERS, key, value.parse::<i64>().unwrap(), at),
+        't' => driver.pipe_at(&TABLE, key, option(value), at),
+        other => panic!("no topic {other}"),
+    }
+}
+
+/// What comes out on a topic, as `key=value`; `-` is null.
+fn read<K: Key + std::fmt::Display, V: Value + std::fmt::Display>(
+    driver: &mut TestDriver,
+    topic: &Topic<Option<K>, Option<V>>,
+) -> String {
+    let show = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let records = driver.read(topic).into_iter();
+    let lines: Vec<_> = records
+        .map(|(key, value)| {
+            format!("{}={}", show(key.map(|key| key.to_string())), show(value.map(|value| value.to_string())))
+        })
+        .collect();
+    lines.join(" ")
+}
+
+#[track_caller]
+fn check_texts(write: impl FnOnce(&StreamsBuilder), inputs: &[Input<'_>], expected: &str) {
+    let mut driver = TestDriver::new(topology(write));
+    pipe(&mut driver, inputs);
+    assert_eq!(read(&mut driver, &TEXTS), expected);
+}
+
+#[track_caller]
+fn check_counts(write: impl FnOnce(&StreamsBuilder), inputs: &[Input<'_>], expected: &str) {
+    let mut driver = TestDriver::new(topology(write));
+    pipe(&mut driver, inputs);
+    assert_eq!(read(&mut driver, &COUNTS), expected);
+}
+
+#[test]
+fn stateless_operators_do_what_they_are_called() {
+    let inputs = [('w', "a", "one two"), ('w', "b", ""), ('w', "c", "three")];
+    check_texts(|b| _ = b.stream(WORDS).filter(|_, text| !text.is_empty()).to(TEXTS), &inputs, "a=one two c=three");
+    check_texts(|b| _ = b.stream(WORDS).filter_not(|key, _| key == "a").to(TEXTS), &inputs, "b= c=three");
+    check_texts(|b| _ = b.stream(WORDS).map(|key, text| (text, key)).to(TEXTS), &inputs, "one two=a =b three=c");
+    check_texts(|b| _ = b.stream(WORDS).map_values(|text| text + "!").to(TEXTS), &inputs, "a=one two! b=! c=three!");
+    check_texts(
+        |b| _ = b.stream(WORDS).map_values_with_key(|key, text| format!("{key}:{text}")).to(TEXTS),
+        &inputs,
+        "a=a:one two b=b: c=c:three",
+    );
+    check_texts(
+        |b| _ = b.stream(WORDS).flat_map_values(|text| text.split_whitespace().map(str::to_owned).collect()).to(TEXTS),
+        &inputs,
+        "a=one a=two c=three",
+    );
+    check_texts(
+        |b| {
+            b.stream(WORDS).flat_map_values_with_key(|key, text| vec![key.clone(), text]).to(TEXTS);
+        },
+        &inputs,
+        "a=a a=one two b=b b= c=c c=three",
+    );
+    check_texts(
+        |b| _ = b.stream(WORDS).flat_map(|key, text| vec![(text.clone(), key), ("x".to_owned(), text)]).to(TEXTS),
+        &inputs,
+        "one two=a x=one two =b x= three=c x=three",
+    );
+    check_texts(|b| _ = b.stream(WORDS).select_key(|_, text| text.clone()).to(TEXTS), &inputs[2..], "three=three");
+    check_texts(
+        |b| {
+            _ = b
+                .stream(WORDS)
+                .merge(b.stream(MAYBE).map(|_, text| ("m".to_owned(), text.unwrap_or_default())))
+                .to(TEXTS)
+        },
+        &[('w', "a", "x"), ('m', "-", "y"), ('w', "c", "z")],
+        "a=x m=y c=z",
+    );
+    check_texts(
+        |b| _ = b.stream(WORDS).repartition().partitions(3).map_values(|text| text + "?").to(TEXTS),
+        &inputs[..1],
+        "a=one two?",
+    );
+}
+
+#[test]
+fn peek_and_for_each_see_every_record() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (peeked, done) = (Arc::clone(&seen), Arc::clone(&seen));
+    let mut driver = TestDriver::new(topology(move |b| {
+        b.stream(WORDS)
+            .peek(move |key, text| peeked.lock().unwrap().push(format!("peek {key} {text}")))
+            .for_each(move |key, text| done.lock().unwrap().push(format!("each {key} {text}")));
+    }));
+    pipe(&mut driver, &[('w', "a", "x"), ('w', "b", "y")]);
+    assert_eq!(*seen.lock().unwrap(), ["peek a x", "each a x", "peek b y", "each b y"]);
+}
+
+#[test]
+fn a_record_goes_to_the_first_branch_that_wants_it() {
+    let tagged = |tag: &'static str| move |text: String| format!("{tag}:{text}");
+    let inputs = [('w', "k", "a"), ('w', "k", "ab"), ('w', "k", "b"), ('w', "k", "c")];
+    for (with_default, expected) in
+        [(true, "k=first:a k=first:ab k=second:b k=rest:c"), (false, "k=first:a k=first:ab k=second:b")]
+    {
+        check_texts(
+            |b| {
+                let split = b.stream(WORDS).split();
+                split.branch(|_, text| text.contains('a')).map_values(tagged("first")).to(TEXTS);
+                split.branch(|_, text| text.contains('b')).map_values(tagged("second")).to(TEXTS);
+                if with_default {
+                    split.default_branch().map_values(tagged("rest")).to(TEXTS);
+                }
+            },
+            &inputs,
+            expected,
+        );
+    }
+}
+
+#[test]
+fn groups_are_counted_reduced_and_aggregated() {
+    let inputs = [('m', "a", "x"), ('m', "b", "y"), ('m', "a", "-"), ('m', "-", "z"), ('m', "a", "w")];
+    check_counts(|b| _ = b.stream(MAYBE).group_by_key().count().to_stream().to(COUNTS), &inputs, "a=1 b=1 a=2");
+    check_texts(
+        |b| _ = b.stream(MAYBE).group_by_key().reduce(|so_far, next| so_far + &next).to_stream().to(TEXTS),
+        &inputs,
+        "a=x b=y a=xw",
+    );
+    check_texts(
+        |b| {
+            b.stream(MAYBE)
+                .group_by_key()
+                .aggregate(|| ">".to_owned(), |so_far, next| so_far.push_str(&next))
+                .to_stream()
+                .to(TEXTS);
+        },
+        &inputs,
+        "a=>x b=>y a=>xw",
+    );
+    check_texts(
+        |b| {
+            let toggled = b.stream(WORDS).group_by(|key, text| format!("{key}{text}"));
+            toggled
+                .aggregate_with(|key, text, so_far: Option<String>| so_far.is_none().then(|| format!("{key}/{text}")))
+                .to_stream()
+                .to(TEXTS);
+        },
+        &[('w', "k", "a"), ('w', "k", "b"), ('w', "k", "a"), ('w', "k", "a")],
+        "ka=ka/a kb=kb/b ka=- ka=ka/a",
+    );
+}
+
+#[test]
+fn windows_are_counted_reduced_and_aggregated_nulls_included() {
+    const WINDOWED_COUNTS: Topic<Windowed<String>, Option<i64>> = Topic::new("windowed-counts");
+    const WINDOWED_TEXTS: Topic<Windowed<String>, Option<String>> = Topic::new("windowed-texts");
+    let inputs = [(0, "a", "x"), (5, "a", "-"), (9, "b", "y"), (10, "a", "z"), (3, "a", "late"), (7, "-", "nobody")];
+    let tens = || Tumbling::of(Duration::from_millis(10)).no_grace();
+    let run = |write: &dyn Fn(&StreamsBuilder)| {
+        let mut driver = TestDriver::new(topology(write));
+        for (at, key, value) in inputs {
+            pipe_at(&mut driver, ('m', key, value), at);
+        }
+        driver
+    };
+
+    let mut driver =
+        run(&|b| _ = b.stream(MAYBE).group_by_key().windowed_by(tens()).count().to_stream().to(WINDOWED_COUNTS));
+    let counts: Vec<_> =
+        driver.read(&WINDOWED_COUNTS).into_iter().map(|(key, count)| (key.key, key.window.start.0, count)).collect();
+    let count = |key: &str, start, count| (key.to_owned(), start, Some(count));
+    assert_eq!(counts, [count("a", 0, 1), count("a", 0, 2), count("b", 0, 1), count("a", 10, 1)]);
+
+    let texts = |driver: &mut TestDriver| {
+        let records = driver.read(&WINDOWED_TEXTS).into_iter();
+        let lines =
+            records.map(|(key, text)| format!("{}@{}={}", key.key, key.window.start.0, text.unwrap_or("-".to_owned())));
+        lines.collect::<Vec<_>>().join(" ")
+    };
+    let mut driver = run(&|b| {
+        b.stream(MAYBE)
+            .group_by_key()
+            .windowed_by(tens())
+            .reduce(|so_far, next| Some(format!("{}+{}", so_far?, next.as_deref().unwrap_or("null"))))
+            .to_stream()
+            .to(WINDOWED_TEXTS);
+    });
+    assert_eq!(texts(&mut driver), "a@0=x a@0=x+null b@0=y a@10=z");
+    let mut driver = run(&|b| {
+        b.stream(MAYBE)
+            .group_by_key()
+            .windowed_by(tens())
+            .aggregate(String::new, |so_far, next| so_far.push_str(next.as_deref().unwrap_or("null")))
+            .to_stream()
+            .to(WINDOWED_TEXTS);
+    });
+    assert_eq!(texts(&mut driver), "a@0=x a@0=xnull b@0=y a@10=z");
+    let mut driver = run(&|b| {
+        b.stream(MAYBE)
+            .group_by_key()
+            .windowed_by(tens())
+            .aggregate_with(|key, next, _| next.map(|next| format!("{key}:{next}")))
+            .to_stream()
+            .to(WINDOWED_TEXTS);
+    });
+    assert_eq!(texts(&mut driver), "a@0=a:x a@0=- b@0=b:y a@10=a:z");
+}
+
+#[test]
+fn a_hopping_windows_rows_are_in_its_store() {
+    const STORE: WindowStore<String, i64> = WindowStore::new("per-window");
+    let windows = Hopping::of(Duration::from_millis(10)).advance_by(Duration::from_millis(5)).no_grace();
+    let mut driver = TestDriver::new(topology(|b| {
+        let counts = b.stream(WORDS).group_by_key().windowed_by(windows).count();
+        counts.stored_as(STORE).retention(Duration::from_millis(100)).not_cached().not_logged();
+    }));
+    pipe_at(&mut driver, ('w', "a", "x"), 7);
+    pipe_at(&mut driver, ('w', "a", "x"), 11);
+    let rows: Vec<_> = driver.windows(&STORE).into_iter().map(|(key, start, count)| (key, start.0, count)).collect();
+    let row = |start, count| ("a".to_owned(), start, count);
+    assert_eq!(rows, [row(0, 1), row(5, 2), row(10, 1)]);
+}
+
+#[test]
+fn a_table_is_its_topics_latest_values() {
+    const ROWS: KeyValueStore<String, String> = KeyValueStore::new("rows");
+    let inputs = [('t', "a", "x"), ('t', "b", "y"), ('t', "a", "z"), ('t', "b", "-")];
+    check_texts(|b| _ = b.table(TABLE).to_stream().to(TEXTS), &inputs, "a=x b=y a=z b=-");
+    let mut driver = TestDriver::new(topology(|b| _ = b.table(TABLE).stored_as(ROWS)));
+    pipe(&mut driver, &inputs);
+    assert_eq!(driver.rows(&ROWS), [("a".to_owned(), "z".to_owned())]);
+    let mut driver = TestDriver::new(topology(|b| _ = b.stream(MAYBE).to_table().stored_as(ROWS)));
+    pipe(&mut driver, &[('m', "a", "x"), ('m', "-", "y"), ('m', "a", "z")]);
+    assert_eq!(driver.get(&ROWS, &"a".to_owned()), Some("z".to_owned()));
+}
+
+#[test]
+fn a_tables_topic_may_hold_nulls_that_its_types_do_not() {
+    const STRICT: Topic<String, String> = Topic::new("table");
+    check_texts(|b| _ = b.table(STRICT).to_stream().to(TEXTS), &[('t', "a", "x"), ('t', "a", "-")], "a=x a=-");
+}
+
+#[test]
+fn tables_are_filtered_and_mapped() {
+    let inputs = [('t', "a", "x"), ('t', "b", "yy"), ('t', "b", "y"), ('t', "a", "-")];
+    // Not kept: a row that is filtered out is deleted each time, whether it was there or not.
+    check_texts(
+        |b| _ = b.table(TABLE).filter(|_, text| text.len() > 1).to_stream().to(TEXTS),
+        &inputs,
+        "a=- b=yy b=- a=-",
+    );
+    // A store of its own changes nothing about that; knowing what its parent's rows were does.
+    check_texts(
+        |b| {
+            let few = b.table(TABLE).filter(|_, text| text.len() > 1).stored_as(KeyValueStore::new("few"));
+            few.to_stream().to(TEXTS);
+        },
+        &inputs,
+        "a=- b=yy b=- a=-",
+    );
+    check_texts(
+        |b| {
+            _ = b
+                .table(TABLE)
+                .stored_as(KeyValueStore::new("all"))
+                .filter_not(|_, text| text.len() < 2)
+                .to_stream()
+                .to(TEXTS)
+        },
+        &inputs,
+        "b=yy b=-",
+    );
+    check_texts(
+        |b| _ = b.table(TABLE).map_values(|text| text + "!").to_stream().to(TEXTS),
+        &inputs,
+        "a=x! b=yy! b=y! a=-",
+    );
+    check_texts(
+        |b| _ = b.table(TABLE).map_values_with_key(|key, text| format!("{key}{text}")).to_stream().to(TEXTS),
+        &inputs,
+        "a=ax b=byy b=by a=-",
+    );
+}
+
+#[test]
+fn groups_of_rows_lose_what_they_no_longer_have() {
+    // Rows move from group to group: the value is the group.
+    let inputs = [('t', "1", "x"), ('t', "2", "x"), ('t', "3", "y"), ('t', "1", "y"), ('t', "2", "-")];
+    check_counts(
+        |b| _ = b.table(TABLE).group_by(|key, group| (group, key.clone())).count().to_stream().to(COUNTS),
+        &inputs,
+        "x=1 x=2 y=1 x=1 y=2 x=0",
+    );
+    check_counts(
+        |b| {
+            b.table(TABLE)
+                .group_by(|key, group| (group, key.parse::<i64>().unwrap_or(0)))
+                .reduce(|total, number| total + number, |total, number| total - number)
+                .to_stream()
+                .to(COUNTS);
+        },
+        &inputs,
+        "x=1 x=3 y=3 x=2 y=4 x=0",
+    );
+    check_texts(
+        |b| {
+            b.table(TABLE)
+                .group_by(|key, group| (group, key.clone()))
+                .aggregate(
+                    || ">".to_owned(),
+                    |members, member| members.push_str(&member),
+                    |members, member| *members = members.replace(&member, ""),
+                )
+                .to_stream()
+                .to(TEXTS);
+        },
+        &inputs,
+        "x=>1 x=>12 y=>3 x=>2 y=>31 x=>",
+    );
+}
+
+#[test]
+fn joins_look_rows_up() {
+    let inputs = [('w', "a", "1"), ('t', "a", "x"), ('w', "a", "2"), ('t', "a", "-"), ('w', "a", "3")];
+    check_texts(|b| _ = b.stream(WORDS).join(b.table(TABLE), |left, right| left + &right).to(TEXTS), &inputs, "a=2x");
+    check_texts(
+        |b| _ = b.stream(WORDS).left_join(b.table(TABLE), |left, right| format!("{left}{right:?}")).to(TEXTS),
+        &inputs,
+        "a=1None a=2Some(\"x\") a=3None",
+    );
+    // By the key that the records have then: they go through a topic first.
+    check_texts(
+        |b| {
+            let table = b.table(TABLE).filter(|_, text| text != "hidden").map_values(|text| text + "!");
+            b.stream(WORDS).select_key(|_, text| text.clone()).join(table, |left, right| left + &right).to(TEXTS);
+        },
+        &[('t', "k", "x"), ('t', "h", "hidden"), ('w', "a", "k"), ('w', "a", "h")],
+        "k=kx!",
+    );
+}
+
+#[test]
+fn left_joins_keep_records_without_a_key_through_a_repartition() {
+    let inputs = [('t', "k", "x"), ('m', "-", "k"), ('m', "-", "-")];
+    let keyed = |b: &StreamsBuilder, left: bool| {
+        let table = b.table(TABLE);
+        let stream = b.stream(MAYBE).select_key(|_, text| text.clone().filter(|_| false));
+        if left {
+            stream.left_join(table, |left, right| format!("{left}{}", right.is_some())).to(TEXTS);
+        } else {
+            stream.join(table, |left, right| left + &right).to(TEXTS);
+        }
+    };
+    check_texts(|b| keyed(b, true), &inputs, "-=kfalse");
+    check_texts(|b| keyed(b, false), &inputs, "");
+}
+
+#[test]
+fn a_repartition_drops_records_without_a_key_as_running_java_shows() {
+    check_texts(|b| _ = b.stream(MAYBE).repartition().to(TEXTS), &[('m', "-", "x"), ('m', "a", "y")], "a=y");
+    check_texts(
+        |b| {
+            let stream = b.stream(MAYBE).repartition().map_values(|text| text);
+            stream.left_join(b.table(TABLE), |left, _| left).to(TEXTS);
+        },
+        &[('m', "-", "x"), ('m', "a", "y")],
+        "-=x a=y",
+    );
+}
+
+#[test]
+fn global_tables_are_joined_by_any_key() {
+    let inputs = [('t', "x", "found"), ('w', "a", "x"), ('w', "b", "y")];
+    check_texts(
+        |b| {
+            let global = b.global_table(TABLE);
+            b.stream(WORDS).join_global(global, |_, text| text.clone(), |left, right| left + &right).to(TEXTS);
+        },
+        &inputs,
+        "a=xfound",
+    );
+    check_texts(
+        |b| {
+            let global = b.global_table(TABLE);
+            let key = |key: &String, text: &String| (key != "c").then(|| text.clone());
+            b.stream(WORDS).left_join_global(global, key, |left, right| format!("{left}{right:?}")).to(TEXTS);
+        },
+        &[inputs[0], inputs[1], inputs[2], ('w', "c", "x")],
+        "a=xSome(\"found\") b=yNone c=xNone",
+    );
+}
+
+/// Sends each key's total.
+struct Totals;
+
+impl Processor<String, i64, String, i64> for Totals {
+    type Stores = KeyValueStore<String, i64>;
+
+    fn process(
+        &mut self,
+        mut totals: Refs<'_, Self::Stores>,
+        record: Record<String, i64>,
+        out: &mut Forward<'_, String, i64>,
+    ) {
+        let total = totals.get(&record.key).unwrap_or(0) + record.value;
+        totals.put(&record.key, total);
+        out.send(record.key, total);
+    }
+}
+
+#[test]
+fn processors_use_their_stores() {
+    const TOTALS: KeyValueStore<String, i64> = KeyValueStore::new("totals");
+    let inputs = [('n', "a", "1"), ('n', "b", "2"), ('n', "a", "3")];
+    let expected = "a=1 b=2 a=4";
+    check_counts(|b| _ = b.stream(NUMBERS).process_with(TOTALS, || Totals).to(COUNTS), &inputs, expected);
+    check_counts(
+        |b| {
+            let totals = b.stream(NUMBERS).process(TOTALS, |mut totals, key, number, out| {
+                let total = totals.get(key).unwrap_or(0) + number;
+                totals.put(key, total);
+                out.send(key.clone(), total);
+            });
+            totals.to(COUNTS);
+        },
+        &inputs,
+        expected,
+    );
+    check_counts(
+        |b| {
+            let totals = b.stream(NUMBERS).process_values((TOTALS,), |(mut totals,), key, number, out| {
+                let total = totals.get(key).unwrap_or(0) + number;
+                totals.put(key, total);
+                out.send(total);
+            });
+            totals.to(COUNTS);
+        },
+        &inputs,
+        expected,
+    );
+}
+
+#[test]
+fn caches_hold_updates_back_unless_told_not_to() {
+    for (not_cached, expected) in [(false, "a=2"), (true, "a=1 a=2")] {
+        let built = topology(|b| {
+            let counts = b.stream(WORDS).group_by_key().count();
+            let counts = if not_cached { counts.not_cached() } else { counts };
+            counts.to_stream().to(COUNTS);
+            // A join opens the table's store before the table does.
+            b.stream(NUMBERS).join(counts, |left, right| left + right).for_each(|_, _| {});
+        });
+        let mut driver = TestDriver::configure(built).caching(1 << 20).start();
+        pipe(&mut driver, &[('w', "a", "x"), ('w', "a", "y")]);
+        driver.commit();
+        assert_eq!(read(&mut driver, &COUNTS), expected, "not cached: {not_cached}");
+    }
+}
+
+#[test]
+fn one_topic_read_twice_is_one_source() {
+    check_texts(
+        |b| {
+            b.stream(WORDS).map_values(|text| text + "1").to(TEXTS);
+            b.stream(WORDS).map_values(|text| text + "2").to(TEXTS);
+        },
+        &[('w', "a", "x")],
+        "a=x1 a=x2",
+    );
+}
+
+#[test]
+fn words_are_counted() {
+    let mut driver = TestDriver::new(topology(|b| {
+        b.stream(Topic::<(), String>::new("lines"))
+            .flat_map_values(|line| line.split_whitespace().map(str::to_lowercase).collect())
+            .group_by(|(), word| word.clone())
+            .count()
+            .to_stream()
+            .to(COUNTS);
+    }));
+    driver.pipe(&Topic::<(), String>::new("lines"), (), "to be or not to be");
+    assert_eq!(read(&mut driver, &COUNTS), "to=1 be=1 or=1 not=1 to=2 be=2");
+}

@@ -1,0 +1,261 @@
+//! Looking up and changing topics, on a thread of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use streams_core::log::{
+    Admin, CommittedOffset, Doorbell, Isolation, LogError, LogErrorKind, NewTopic, Reply, TopicInfo,
+};
+use streams_core::record::{Offset, TopicPartition};
+
+use crate::committer::committed_in_order;
+use crate::errors::Code;
+use crate::helper::Helper;
+use crate::native::{Client, Listener, PartitionEntry, PartitionList, Role, TopicDescription};
+use crate::settings::Kafka;
+
+/// A request that is not answered after this time has failed.
+const TIMEOUT_MS: i32 = 15_000;
+/// A topic that was created or deleted must show, or be gone, within this time.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
+const SETTLE_INTERVAL: Duration = Duration::from_millis(10);
+/// Open transactions are waited for so long.
+const STABLE_TIMEOUT: Duration = Duration::from_secs(60);
+const STABLE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Administration of Kafka.
+pub(crate) struct KafkaAdmin {
+    client: Arc<Client>,
+    helper: Helper,
+}
+
+/// What a request that failed has said.
+type Failure = (Code, String);
+
+impl KafkaAdmin {
+    pub(crate) fn new(kafka: &Kafka, doorbell: &Doorbell) -> Result<Self, LogError> {
+        let settings = kafka.admin_settings()?;
+        // Requests fail by themselves when no broker can be reached; there is nothing to tell in between.
+        let listener = Arc::new(Silent);
+        let quiet = Doorbell::new();
+        let client = Client::create(Role::Producer, &settings.entries, kafka.log_limit(), &quiet, listener)?;
+        Ok(Self { client: Arc::new(client), helper: Helper::start("kafka-admin", doorbell)? })
+    }
+
+    fn ask<T: Send + 'static>(&self, job: impl FnOnce(&Client) -> T + Send + 'static) -> Reply<T> {
+        let client = Arc::clone(&self.client);
+        self.helper.ask(move || {
+            // Serves what the client reports on its own account, so that it does not pile up.
+            client.poll();
+            job(&client)
+        })
+    }
+}
+
+struct Silent;
+
+impl Listener for Silent {
+    fn error(&self, _code: Code, _reason: &str) {}
+}
+
+impl Admin for KafkaAdmin {
+    fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {
+        self.ask(move |client| {
+            let what = "looking up topics";
+            let names = match names {
+                Some(names) => names,
+                None => client.topic_names(TIMEOUT_MS).map_err(|failure| error(what, failure))?,
+            };
+            let found = describe(client, &names).map_err(|failure| error(what, failure))?;
+            let info = |name: &String| match found.get(name) {
+                Some(Ok(topic)) => {
+                    Some(Ok(TopicInfo { name: name.clone(), partitions: topic.partitions, id: topic.id.clone() }))
+                }
+                Some(Err((code, reason))) if code.kind() != LogErrorKind::UnknownTopic => {
+                    Some(Err(error(&format!("topic `{name}`"), (*code, reason.clone()))))
+                }
+                _ => None,
+            };
+            names.iter().filter_map(info).collect()
+        })
+    }
+
+    fn topic_configs(&self, name: &str) -> Reply<Result<Vec<(String, String)>, LogError>> {
+        let name = name.to_owned();
+        self.ask(move |client| {
+            let what = format!("settings of topic `{name}`");
+            client.topic_configs(&name, TIMEOUT_MS).map_err(|failure| error(&what, failure))
+        })
+    }
+
+    fn create_topics(&self, topics: Vec<NewTopic>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
+        self.ask(move |client| {
+            if topics.is_empty() {
+                return Ok(Vec::new());
+            }
+            let results = client.create_topics(&topics, TIMEOUT_MS);
+            let results = by_name(results.map_err(|failure| error("creating topics", failure))?);
+            let created = topics.iter().filter(|topic| matches!(results.get(&topic.name), Some(None)));
+            let expected: Vec<_> = created.map(|topic| (topic.name.clone(), Some(topic.partitions))).collect();
+            settle(client, &expected);
+            Ok(topics.iter().map(|topic| one_result("creating topic", &topic.name, &results)).collect())
+        })
+    }
+
+    fn delete_topics(&self, names: Vec<String>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
+        self.ask(move |client| {
+            if names.is_empty() {
+                return Ok(Vec::new());
+            }
+            let results = client.delete_topics(&names, TIMEOUT_MS);
+            let results = by_name(results.map_err(|failure| error("deleting topics", failure))?);
+            let deleted = names.iter().filter(|name| matches!(results.get(*name), Some(None)));
+            let expected: Vec<_> = deleted.map(|name| (name.clone(), None)).collect();
+            settle(client, &expected);
+            Ok(names.iter().map(|name| one_result("deleting topic", name, &results)).collect())
+        })
+    }
+
+    fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>> {
+        self.ask(move |client| offsets(client, &partitions, false, Isolation::ReadUncommitted))
+    }
+
+    fn end_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+        isolation: Isolation,
+    ) -> Reply<Result<Vec<Offset>, LogError>> {
+        self.ask(move |client| offsets(client, &partitions, true, isolation))
+    }
+
+    fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>> {
+        self.ask(move |client| {
+            if before.is_empty() {
+                return Ok(());
+            }
+            let mut list = PartitionList::new();
+            for (partition, offset) in &before {
+                list.add(partition, offset.0)?;
+            }
+            let what = "deleting records";
+            let entries = client.delete_records(&list, TIMEOUT_MS).map_err(|failure| error(what, failure))?;
+            let failed = entries.iter().find_map(|entry| Some((&entry.partition, entry.error?)));
+            failed.map_or(Ok(()), |(partition, code)| Err(code.about(format!("{what} of {partition}"))))
+        })
+    }
+
+    fn committed(
+        &self,
+        group: &str,
+        partitions: Vec<TopicPartition>,
+    ) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
+        if partitions.is_empty() {
+            return Reply::ready(Ok(Vec::new()));
+        }
+        let (client, group) = (Arc::clone(&self.client), group.to_owned());
+        let what = format!("looking up positions of group `{group}`");
+        let started = Instant::now();
+        self.helper.ask_until(move || {
+            let found = PartitionList::of(&partitions).and_then(|list| {
+                let entries = client.group_offsets(&group, &list, TIMEOUT_MS).map_err(|failure| error(&what, failure));
+                committed_in_order(&partitions, &entries?, &what)
+            });
+            match found {
+                Err(error) if error.is_transient() && started.elapsed() < STABLE_TIMEOUT => {
+                    std::thread::sleep(STABLE_INTERVAL);
+                    None
+                }
+                decided => Some(decided),
+            }
+        })
+    }
+}
+
+fn error(what: &str, (code, reason): Failure) -> LogError {
+    if reason.is_empty() { code.about(what) } else { code.about(format!("{what}: {reason}")) }
+}
+
+fn by_name(results: Vec<(String, Option<Failure>)>) -> HashMap<String, Option<Failure>> {
+    results.into_iter().collect()
+}
+
+fn one_result(what: &str, name: &str, results: &HashMap<String, Option<Failure>>) -> Result<(), LogError> {
+    let what = format!("{what} `{name}`");
+    match results.get(name) {
+        Some(None) => Ok(()),
+        Some(Some(failure)) => Err(error(&what, failure.clone())),
+        None => Err(LogError::new(LogErrorKind::Other, format!("{what}: no answer"))),
+    }
+}
+
+type Descriptions = HashMap<String, Result<TopicDescription, Failure>>;
+
+fn describe(client: &Client, names: &[String]) -> Result<Descriptions, Failure> {
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(client.describe_topics(names, TIMEOUT_MS)?.into_iter().collect())
+}
+
+/// Waits until the brokers show what was just changed: they answer before all of them know. `None` is a
+/// topic that should be gone.
+fn settle(client: &Client, expected: &[(String, Option<u32>)]) {
+    let names: Vec<_> = expected.iter().map(|(name, _)| name.clone()).collect();
+    let started = Instant::now();
+    while started.elapsed() < SETTLE_TIMEOUT {
+        let found = describe(client, &names).unwrap_or_default();
+        let is_settled = expected.iter().all(|(name, partitions)| match (found.get(name), partitions) {
+            (Some(Ok(topic)), Some(partitions)) => topic.partitions == *partitions && topic.has_all_leaders,
+            (Some(Err((code, _))), None) => code.kind() == LogErrorKind::UnknownTopic,
+            (None, None) => true,
+            _ => false,
+        });
+        if is_settled {
+            return;
+        }
+        std::thread::sleep(SETTLE_INTERVAL);
+    }
+}
+
+fn offsets(
+    client: &Client,
+    partitions: &[TopicPartition],
+    is_end: bool,
+    isolation: Isolation,
+) -> Result<Vec<Offset>, LogError> {
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let what = if is_end { "looking up the end of" } else { "looking up the start of" };
+    let found = client.list_offsets(partitions, is_end, isolation, TIMEOUT_MS);
+    let found = found.map_err(|failure| no_offsets(client, partitions, what, failure))?;
+    let found: HashMap<_, _> = found.into_iter().map(|entry| (entry.partition.clone(), entry)).collect();
+    let offset = |partition: &TopicPartition| match found.get(partition) {
+        Some(PartitionEntry { error: Some(code), .. }) => Err(code.about(format!("{what} {partition}"))),
+        Some(PartitionEntry { offset: Some(offset), .. }) if *offset >= 0 => Ok(Offset(*offset)),
+        _ => Err(LogError::new(LogErrorKind::Other, format!("{what} {partition}: no answer"))),
+    };
+    partitions.iter().map(offset).collect()
+}
+
+/// Why there are no offsets. librdkafka does not tell topics that do not exist from leaders that are away.
+fn no_offsets(client: &Client, partitions: &[TopicPartition], what: &str, failure: Failure) -> LogError {
+    let subject = partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if failure.0 != Code::NO_ENTRY {
+        return error(&format!("{what} {subject}"), failure);
+    }
+    let mut names: Vec<_> = partitions.iter().map(|partition| partition.topic.to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let found = describe(client, &names).unwrap_or_default();
+    let is_missing = |partition: &&TopicPartition| match found.get(&*partition.topic) {
+        Some(Ok(topic)) => u32::try_from(partition.partition.0).is_ok_and(|number| number >= topic.partitions),
+        Some(Err((code, _))) => code.kind() == LogErrorKind::UnknownTopic,
+        None => false,
+    };
+    match partitions.iter().find(is_missing) {
+        Some(partition) => Code::UNKNOWN_TOPIC_OR_PARTITION.about(format!("{what} {partition}")),
+        None => LogError::new(LogErrorKind::Unavailable, format!("{what} {subject}: no leader; try again")),
+    }
+}

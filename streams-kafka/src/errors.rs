@@ -1,0 +1,169 @@
+//! What librdkafka's error codes mean to the engine: a kind for code that decides, a sentence for people.
+//!
+//! Decisions are made by code, never by text. Codes are plain numbers, because a broker may send one that
+//! the library does not know.
+
+use streams_core::log::{CommitOutcome, LogError, LogErrorKind};
+
+use crate::native;
+
+/// An error code: positive ones are Kafka's own, negative ones librdkafka's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Code(pub(crate) i32);
+
+impl Code {
+    pub(crate) const AUTO_OFFSET_RESET: Self = Self(-140);
+    pub(crate) const FENCED: Self = Self(-144);
+    pub(crate) const MAX_POLL_EXCEEDED: Self = Self(-147);
+    pub(crate) const FATAL: Self = Self(-150);
+    pub(crate) const PURGE_INFLIGHT: Self = Self(-151);
+    pub(crate) const PURGE_QUEUE: Self = Self(-152);
+    pub(crate) const NO_ENTRY: Self = Self(-156);
+    pub(crate) const NO_OFFSET: Self = Self(-168);
+    pub(crate) const AUTHENTICATION: Self = Self(-169);
+    pub(crate) const SSL: Self = Self(-181);
+    pub(crate) const QUEUE_FULL: Self = Self(-184);
+    pub(crate) const ALL_BROKERS_DOWN: Self = Self(-187);
+    pub(crate) const PARTITION_EOF: Self = Self(-191);
+    pub(crate) const RESOLVE: Self = Self(-193);
+    pub(crate) const TRANSPORT: Self = Self(-195);
+    pub(crate) const OFFSET_OUT_OF_RANGE: Self = Self(1);
+    pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
+    pub(crate) const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
+    pub(crate) const INVALID_PRODUCER_EPOCH: Self = Self(47);
+    pub(crate) const PRODUCER_FENCED: Self = Self(90);
+
+    /// What kind of trouble it is.
+    pub(crate) const fn kind(self) -> LogErrorKind {
+        match self.0 {
+            // Brokers, coordinators, leaders and replicas that are away or moving, and transactions in the way.
+            -197 | -195 | -193 | -187 | -180 | 5 | 6 | 8 | 9 | 13 | 14 | 15 | 16 | 19 | 20 | 27 | 41 | 51 | 56 | 72
+            | 74 | 75 | 78 | 83 | 88 | 89 => LogErrorKind::Unavailable,
+            -192 | -185 | -166 | 7 => LogErrorKind::Timeout,
+            -190 | -188 | 3 | 100 => LogErrorKind::UnknownTopic,
+            36 => LogErrorKind::TopicExists,
+            10 | 18 => LogErrorKind::TooLarge,
+            -144 | -142 | 22 | 25 | 47 | 82 | 90 | 110 | 113 => LogErrorKind::Fenced,
+            -181 | -169 | 29 | 30 | 31 | 33 | 34 | 53 | 54 | 58 | 65 => LogErrorKind::Denied,
+            -186 | -145 | 12 | 17 | 21 | 23 | 24 | 26 | 32 | 35 | 37 | 38 | 39 | 40 | 42 | 43 | 44 | 50 | 76 | 87 => {
+                LogErrorKind::Invalid
+            }
+            -199 | -198 | 2 => LogErrorKind::Corrupt,
+            _ => LogErrorKind::Other,
+        }
+    }
+
+    /// Whether another producer has taken over the transactional id, or the transaction ran out of time.
+    pub(crate) const fn is_producer_fenced(self) -> bool {
+        matches!(self, Self::FENCED | Self::INVALID_PRODUCER_EPOCH | Self::PRODUCER_FENCED)
+    }
+
+    /// An error of this code about `subject`; the message tells what to do next where that is known.
+    pub(crate) fn about(self, subject: impl std::fmt::Display) -> LogError {
+        let advice = match self.kind() {
+            LogErrorKind::UnknownTopic => "; create it, or check its name",
+            LogErrorKind::TooLarge => {
+                "; raise the topic's `max.message.bytes` and the setting `producer.message.max.bytes`, or send less"
+            }
+            LogErrorKind::Denied => "; check the credentials and the access rights (ACLs) of this client",
+            _ => "",
+        };
+        LogError::new(self.kind(), format!("{subject}: {self}{advice}"))
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match native::describe_code(*self) {
+            Some((name, description)) => write!(f, "{description} ({name})"),
+            None => write!(f, "error code {} of the broker", self.0),
+        }
+    }
+}
+
+/// How a call about a transaction failed, in librdkafka's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TransactionError {
+    pub(crate) code: Code,
+    pub(crate) is_fatal: bool,
+    pub(crate) is_retriable: bool,
+    pub(crate) requires_abort: bool,
+    pub(crate) reason: String,
+}
+
+impl TransactionError {
+    /// The outcome that says what to do next. What is neither retriable nor abortable nor understood leaves
+    /// the transaction's end unknown; the producer is then to be replaced, whose registration settles it.
+    pub(crate) fn outcome(&self, what: &str) -> CommitOutcome {
+        let error = LogError::new(self.code.kind(), format!("{what}: {} [{}]", self.reason, self.code));
+        let needs_other_setup = matches!(error.kind, LogErrorKind::Denied | LogErrorKind::Invalid);
+        match self {
+            _ if self.code.is_producer_fenced() => CommitOutcome::Fenced(error),
+            _ if self.is_retriable => CommitOutcome::Retriable(error),
+            _ if self.is_fatal && needs_other_setup => CommitOutcome::Fatal(error),
+            _ if self.requires_abort => CommitOutcome::AbortRequired(error),
+            _ => CommitOutcome::Unknown(error),
+        }
+    }
+}
+
+/// The outcome of a plain offset commit.
+pub(crate) fn commit_outcome(result: Result<(), Code>, what: &str) -> CommitOutcome {
+    let Err(code) = result else { return CommitOutcome::Done };
+    let error = code.about(what);
+    match error.kind {
+        LogErrorKind::Fenced => CommitOutcome::Fenced(error),
+        LogErrorKind::Unavailable | LogErrorKind::Timeout => CommitOutcome::Retriable(error),
+        _ => CommitOutcome::Fatal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(code: i32, flags: &str) -> CommitOutcome {
+        let error = TransactionError {
+            code: Code(code),
+            is_fatal: flags.contains('f'),
+            is_retriable: flags.contains('r'),
+            requires_abort: flags.contains('a'),
+            reason: "reason".into(),
+        };
+        error.outcome("commit")
+    }
+
+    #[test]
+    fn transaction_errors_say_what_may_be_done_next() {
+        for (code, flags, expected) in [
+            (-185, "r", "Retriable"),
+            (22, "a", "AbortRequired(LogError { kind: Fenced"),
+            (25, "a", "AbortRequired(LogError { kind: Fenced"),
+            (82, "a", "AbortRequired(LogError { kind: Fenced"),
+            (-144, "f", "Fenced"),
+            (90, "f", "Fenced"),
+            (12, "a", "AbortRequired"),
+            (-192, "a", "AbortRequired"),
+            (53, "f", "Fatal"),
+            (50, "f", "Fatal"),
+            (45, "f", "Unknown"),
+            (-172, "", "Unknown"),
+            (-173, "", "Unknown"),
+            (9999, "", "Unknown"),
+        ] {
+            let outcome = format!("{:?}", failed(code, flags));
+            assert!(outcome.starts_with(expected), "{code} {flags}: {outcome}");
+        }
+    }
+
+    #[test]
+    fn errors_name_their_subject_and_the_next_step() {
+        let error = Code::UNKNOWN_TOPIC_OR_PARTITION.about("topic `clicks`");
+        assert_eq!(error.kind, LogErrorKind::UnknownTopic);
+        assert_eq!(
+            error.message,
+            "topic `clicks`: Broker: Unknown topic or partition (UNKNOWN_TOPIC_OR_PART); create it, or check its name"
+        );
+        assert_eq!(Code(9999).about("x").message, "x: error code 9999 of the broker");
+    }
+}

@@ -1,0 +1,56 @@
+//! librdkafka's log lines, at most one warning every ten seconds per [`Kafka`](crate::Kafka).
+//!
+//! A broker that is away makes every client complain several times a second. Errors reach the engine as
+//! values; the log only has to say that something is going on. What is held back is there at debug level.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Lets one line through per interval and counts the others.
+#[derive(Debug, Default)]
+pub(crate) struct LogLimit(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Instant>,
+    held_back: u64,
+}
+
+impl LogLimit {
+    /// Logs a line of librdkafka's; `level` is syslog's, 4 is a warning.
+    pub(crate) fn log(&self, client: &str, level: i32, facility: &str, line: &str) {
+        if level <= 4
+            && let Some(held_back) = self.admit(Instant::now())
+        {
+            tracing::warn!(client, held_back, "{facility}: {line}");
+        } else {
+            tracing::debug!(client, level, "{facility}: {line}");
+        }
+    }
+
+    /// Whether a line may be logged now, and how many were not since the last one that was.
+    fn admit(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.is_some_and(|last| now.duration_since(last) < INTERVAL) {
+            state.held_back += 1;
+            return None;
+        }
+        state.last = Some(now);
+        Some(std::mem::take(&mut state.held_back))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_in_ten_seconds_gets_through_and_tells_how_many_did_not() {
+        let limit = LogLimit::default();
+        let start = Instant::now();
+        let admitted = [0, 1, 9_999, 10_000, 10_001, 25_000].map(|ms| limit.admit(start + Duration::from_millis(ms)));
+        assert_eq!(admitted, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
+}

@@ -1,0 +1,262 @@
+//! Membership of a group, apart from data: a client that joins, is told partitions and reads none.
+//!
+//! ```text
+//!            assigned                    revoked                  acknowledged
+//!   joining ----------> owning tasks ---------------> giving up ----------------> joining
+//!                            |                            |
+//!                            +----------- lost -----------+---------------------> joining
+//! ```
+//!
+//! The rebalance waits in librdkafka until the assignment is given back. That happens on the thread on
+//! which the commits run, behind them: librdkafka puts the generation *it* is in into a commit, so a commit
+//! that is under way must be decided before the next generation can begin.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use streams_core::log::{
+    Committer, Doorbell, GroupMetadata, GroupPlan, LogError, Member, MemberEvent, MemberOptions, Reply, tasks_of,
+};
+use streams_core::record::TopicPartition;
+
+use crate::committer::KafkaCommitter;
+use crate::consumer::broker_trouble;
+use crate::errors::Code;
+use crate::helper::Helper;
+use crate::native::{Client, Listener, PartitionList, Role};
+use crate::settings::{Kafka, heartbeat_interval};
+
+/// The same kind of failure is told once in this time.
+const FAILURE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The generation the member may commit in; `None` while it is none of the group's.
+#[derive(Debug, Default)]
+pub(crate) struct Generation(Mutex<Option<GroupMetadata>>);
+
+impl Generation {
+    pub(crate) fn get(&self) -> Option<GroupMetadata> {
+        self.lock().clone()
+    }
+
+    /// Whether commits of this generation are taken.
+    pub(crate) fn is(&self, metadata: &GroupMetadata) -> bool {
+        self.lock().as_ref() == Some(metadata)
+    }
+
+    fn set(&self, metadata: Option<GroupMetadata>) {
+        *self.lock() = metadata;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<GroupMetadata>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A member of a group on Kafka.
+pub(crate) struct KafkaMember {
+    client: Arc<Client>,
+    signals: Arc<Signals>,
+    generation: Arc<Generation>,
+    /// Commits, and giving assignments back, in order.
+    commits: Arc<Helper>,
+    committer: Arc<KafkaCommitter>,
+    group: String,
+    plan: GroupPlan,
+    rebalance_timeout: Duration,
+    heartbeat: Duration,
+    state: State,
+    events: VecDeque<MemberEvent>,
+    failures_told: Vec<(Code, Instant)>,
+}
+
+enum State {
+    Joining,
+    Owning,
+    GivingUp { since: Instant },
+    Leaving(Reply<()>),
+    Left,
+}
+
+impl KafkaMember {
+    pub(crate) fn new(kafka: &Kafka, options: MemberOptions, doorbell: &Doorbell) -> Result<Self, LogError> {
+        let settings = kafka.member_settings(&options)?;
+        let signals = Arc::new(Signals { kafka: settings.kafka().to_owned(), queue: Mutex::default() });
+        let listener = Arc::clone(&signals) as Arc<dyn Listener>;
+        let client = Client::create(Role::Consumer, &settings.entries, kafka.log_limit(), doorbell, listener)?;
+        let client = Arc::new(client);
+        let generation = Arc::<Generation>::default();
+        let commits = Arc::new(Helper::start("kafka-commits", doorbell)?);
+        let reads = Helper::start("kafka-positions", doorbell)?;
+        let committer = KafkaCommitter::new(&client, &generation, &commits, reads, &options.group);
+        let topics: Vec<_> = options.plan.topics().into_iter().map(|topic| TopicPartition::new(topic, -1)).collect();
+        client
+            .subscribe(&PartitionList::of(&topics)?)
+            .map_err(|code| code.about(format!("joining group `{}`", options.group)))?;
+        Ok(Self {
+            client,
+            signals,
+            generation,
+            commits,
+            committer: Arc::new(committer),
+            group: options.group,
+            plan: options.plan,
+            rebalance_timeout: options.rebalance_timeout,
+            heartbeat: heartbeat_interval(options.session_timeout),
+            state: State::Joining,
+            events: VecDeque::new(),
+            failures_told: Vec::new(),
+        })
+    }
+
+    fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Assigned(partitions) => self.on_assigned(&partitions),
+            Signal::Revoked if self.client.is_assignment_lost() => self.on_lost(),
+            Signal::Revoked => match self.generation.get() {
+                Some(metadata) => {
+                    self.state = State::GivingUp { since: Instant::now() };
+                    // The member hears of a rebalance with a heartbeat, when the broker counts already.
+                    let deadline = self.rebalance_timeout.saturating_sub(self.heartbeat);
+                    self.events.push_back(MemberEvent::Revoked { metadata, deadline });
+                }
+                None => self.give_back(),
+            },
+            Signal::Failed(code, error) => self.on_failure(code, error),
+        }
+    }
+
+    fn on_assigned(&mut self, partitions: &[TopicPartition]) {
+        let metadata = self.client.group_metadata().filter(|metadata| metadata.generation >= 0);
+        if let Err(code) = self.client.assign_nothing() {
+            self.on_failure(code, code.about(format!("group `{}`: taking the assignment", self.group)));
+        }
+        // Without a generation it is gone again already; what took it away is told next.
+        let Some(metadata) = metadata else { return };
+        self.generation.set(Some(metadata.clone()));
+        self.state = State::Owning;
+        self.events.push_back(MemberEvent::Assigned { tasks: tasks_of(&self.plan, partitions), metadata });
+    }
+
+    fn on_lost(&mut self) {
+        if self.generation.get().is_some() {
+            self.events.push_back(MemberEvent::Lost);
+        }
+        self.give_back();
+    }
+
+    /// Lets the rebalance go on, behind the commits that are under way.
+    fn give_back(&mut self) {
+        self.generation.set(None);
+        self.state = State::Joining;
+        let client = Arc::clone(&self.client);
+        self.commits.run(move || {
+            if let Err(code) = client.unassign() {
+                tracing::debug!(%code, "giving the assignment back");
+            }
+        });
+    }
+
+    fn on_failure(&mut self, code: Code, error: LogError) {
+        let now = Instant::now();
+        self.failures_told.retain(|(_, told)| now.duration_since(*told) < FAILURE_INTERVAL);
+        if !self.failures_told.iter().any(|(told, _)| *told == code) {
+            self.failures_told.push((code, now));
+            self.events.push_back(MemberEvent::Failed(error));
+        }
+    }
+
+    fn poll_client(&mut self) {
+        while let Some((code, reason)) = self.client.poll_member() {
+            // A member that was not polled for too long is told that it has lost its tasks.
+            if code != Code::MAX_POLL_EXCEEDED {
+                self.on_failure(code, code.about(format!("group `{}`: {reason}", self.group)));
+            }
+        }
+        while let Some(signal) = self.signals.take() {
+            self.on_signal(signal);
+        }
+        // The broker puts out who takes too long, and librdkafka tells nothing while it waits itself.
+        if let State::GivingUp { since } = self.state
+            && (since.elapsed() > self.rebalance_timeout || self.client.is_assignment_lost())
+        {
+            self.on_lost();
+        }
+    }
+}
+
+impl Member for KafkaMember {
+    fn poll(&mut self) -> Option<MemberEvent> {
+        if !matches!(self.state, State::Leaving(_) | State::Left) {
+            self.poll_client();
+        }
+        self.events.pop_front()
+    }
+
+    fn acknowledge_revoked(&mut self) {
+        if matches!(self.state, State::GivingUp { .. }) {
+            self.give_back();
+        }
+    }
+
+    fn committer(&self) -> Arc<dyn Committer> {
+        Arc::clone(&self.committer) as Arc<dyn Committer>
+    }
+
+    fn leave(&mut self) -> Poll<()> {
+        loop {
+            match &mut self.state {
+                State::Left => return Poll::Ready(()),
+                State::Leaving(reply) => match reply.poll() {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(_) => self.state = State::Left,
+                },
+                State::Joining | State::Owning | State::GivingUp { .. } => {
+                    self.generation.set(None);
+                    self.events.clear();
+                    let client = Arc::clone(&self.client);
+                    self.state = State::Leaving(self.commits.ask(move || {
+                        if let Err(code) = client.leave_group() {
+                            tracing::debug!(%code, "leaving the group");
+                        }
+                    }));
+                }
+            }
+        }
+    }
+}
+
+/// What the client has told since it was last asked.
+struct Signals {
+    kafka: String,
+    queue: Mutex<VecDeque<Signal>>,
+}
+
+enum Signal {
+    Assigned(Vec<TopicPartition>),
+    Revoked,
+    Failed(Code, LogError),
+}
+
+impl Signals {
+    fn push(&self, signal: Signal) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(signal);
+    }
+
+    fn take(&self) -> Option<Signal> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl Listener for Signals {
+    fn error(&self, code: Code, reason: &str) {
+        if let Some(error) = broker_trouble(code, reason, &self.kafka) {
+            self.push(Signal::Failed(code, error));
+        }
+    }
+
+    fn rebalanced(&self, is_assigned: bool, partitions: Vec<TopicPartition>) {
+        self.push(if is_assigned { Signal::Assigned(partitions) } else { Signal::Revoked });
+    }
+}

@@ -1,0 +1,367 @@
+//! librdkafka, behind calls that are safe to make: everything `unsafe` in this crate lies in this folder.
+//!
+//! It owns the clients' life, the callbacks and the conversion of C's data to Rust's and back. It decides
+//! nothing: what a code or an event means is for its callers. The safe API of the crate `rdkafka` is not
+//! used, because its consumer costs three times the processor time per record, its producer has no topic
+//! handles, its clients block when they are dropped, and its admin client collects log lines that nobody
+//! reads.
+
+#![expect(unsafe_code, reason = "the only place where C is called")]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka_sys as sys;
+use streams_core::log::{Doorbell, LogError, LogErrorKind};
+use streams_core::record::TopicPartition;
+
+use crate::errors::Code;
+use crate::logging::LogLimit;
+
+mod admin;
+mod batch;
+mod group;
+mod partitions;
+mod produce;
+mod transaction;
+
+pub(crate) use admin::TopicDescription;
+pub(crate) use batch::{Message, MessageBuffer};
+pub(crate) use partitions::{PartitionEntry, PartitionList};
+pub(crate) use produce::{ProduceError, TopicRef};
+
+/// What a client tells on its own account. Called during calls into the client, on the caller's thread.
+pub(crate) trait Listener: Send + Sync {
+    /// An error that is about no call and no record.
+    fn error(&self, code: Code, reason: &str);
+
+    /// A record was acknowledged at `offset`, or was not, for the reason in `failure`. `topic` is what
+    /// [`TopicRef::produce`] was told.
+    fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<Code>) {
+        let _ = (topic, partition, offset, failure);
+    }
+
+    /// The group gives these partitions to this member, or wants them back. The rebalance waits until
+    /// [`Client::assign_nothing`] or [`Client::unassign`] is called. Not called while the group is being left.
+    fn rebalanced(&self, is_assigned: bool, partitions: Vec<TopicPartition>) {
+        let _ = (is_assigned, partitions);
+    }
+}
+
+/// What a client is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Consumer,
+    Producer,
+}
+
+/// What the callbacks need. Lies still behind a box until the client is gone.
+struct Shared {
+    name: String,
+    log: Arc<LogLimit>,
+    doorbell: Doorbell,
+    listener: Arc<dyn Listener>,
+    /// Set when a member leaves its group: assignments are then given back without asking anybody.
+    is_leaving: AtomicBool,
+}
+
+/// A librdkafka client. Dropping it closes its connections on a thread of its own, because that waits for
+/// librdkafka's threads; a group is not left by dropping.
+pub(crate) struct Client(ManuallyDrop<Parts>);
+
+struct Parts {
+    rk: NonNull<sys::rd_kafka_t>,
+    /// Where events and fetched records arrive.
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    /// Pointed to by `rk` and `queue`, so it goes last.
+    shared: Box<Shared>,
+}
+
+// SAFETY: librdkafka's functions may be called from any thread at any time; `Shared` is Send and Sync.
+unsafe impl Send for Parts {}
+// SAFETY: as above.
+unsafe impl Sync for Parts {}
+
+impl Client {
+    /// Creates a client. `doorbell` rings when its queue becomes non-empty.
+    pub(crate) fn create(
+        role: Role,
+        settings: &[(String, String)],
+        log: &Arc<LogLimit>,
+        doorbell: &Doorbell,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Self, LogError> {
+        let name = settings.iter().find(|(key, _)| key == "client.id").map(|(_, value)| value.clone());
+        let shared = Box::new(Shared {
+            name: name.unwrap_or_default(),
+            log: Arc::clone(log),
+            doorbell: doorbell.clone(),
+            listener,
+            is_leaving: AtomicBool::new(false),
+        });
+        let conf = Conf::new(settings)?;
+        let shared_ptr = ptr::from_ref(&*shared).cast_mut().cast::<c_void>();
+        // SAFETY: the configuration is ours until `rd_kafka_new`; the callbacks have the types that are
+        // asked for; `shared` stays where it is, and lives, until the client is destroyed.
+        unsafe {
+            sys::rd_kafka_conf_set_opaque(conf.0, shared_ptr);
+            sys::rd_kafka_conf_set_log_cb(conf.0, Some(on_log));
+            sys::rd_kafka_conf_set_error_cb(conf.0, Some(on_error));
+            match role {
+                Role::Consumer => sys::rd_kafka_conf_set_rebalance_cb(conf.0, Some(on_rebalance)),
+                Role::Producer => sys::rd_kafka_conf_set_dr_msg_cb(conf.0, Some(on_delivery)),
+            }
+        }
+        let rk = conf.into_client(role)?;
+        // SAFETY: `rk` is a live client; a consumer of ours always has a group id, so it has a consumer queue.
+        let queue = unsafe {
+            match role {
+                Role::Consumer => {
+                    sys::rd_kafka_poll_set_consumer(rk.as_ptr());
+                    sys::rd_kafka_queue_get_consumer(rk.as_ptr())
+                }
+                Role::Producer => sys::rd_kafka_queue_get_main(rk.as_ptr()),
+            }
+        };
+        let Some(queue) = NonNull::new(queue) else {
+            // SAFETY: `rk` is live, and nobody else knows it.
+            unsafe { sys::rd_kafka_destroy(rk.as_ptr()) };
+            return Err(LogError::new(LogErrorKind::Other, "the client has no queue"));
+        };
+        // SAFETY: both pointers are live, and `on_event` gets the `Shared` that outlives the queue. The
+        // callback runs on librdkafka's threads under the queue's lock; it only rings, which calls nothing
+        // of librdkafka's and waits for nobody who could wait for that lock.
+        unsafe { sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_event), shared_ptr) };
+        shared.doorbell.ring();
+        Ok(Self(ManuallyDrop::new(Parts { rk, queue, shared })))
+    }
+
+    fn rk(&self) -> *mut sys::rd_kafka_t {
+        self.0.rk.as_ptr()
+    }
+
+    fn queue(&self) -> *mut sys::rd_kafka_queue_t {
+        self.0.queue.as_ptr()
+    }
+
+    /// Serves a producer's callbacks: deliveries and errors.
+    pub(crate) fn poll(&self) {
+        // SAFETY: a live client.
+        unsafe { sys::rd_kafka_poll(self.rk(), 0) };
+    }
+
+    /// The error after which the client is of no use any more, if there was one.
+    pub(crate) fn fatal_error(&self) -> Option<(Code, String)> {
+        let mut text = [0; 512];
+        // SAFETY: a live client and a buffer of the length that is told.
+        let code = unsafe { sys::rd_kafka_fatal_error(self.rk(), text.as_mut_ptr(), text.len()) } as i32;
+        (code != 0).then(|| (Code(code), buffer_text(&text)))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // SAFETY: the field is not touched again.
+        let parts = unsafe { ManuallyDrop::take(&mut self.0) };
+        // Without a thread the parts are dropped here, which takes longer and is right all the same.
+        let _ = std::thread::Builder::new().name("kafka-close".into()).spawn(move || drop(parts));
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({:?})", self.0.shared.name)
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        // SAFETY: both pointers are live and not used afterwards. The queue forgets its callback before
+        // `shared` goes, and `rd_kafka_destroy_flags` returns only when no thread of the client is left.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
+            sys::rd_kafka_destroy_flags(self.rk.as_ptr(), sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        }
+    }
+}
+
+/// A configuration that no client owns yet.
+struct Conf(*mut sys::rd_kafka_conf_t);
+
+impl Conf {
+    fn new(settings: &[(String, String)]) -> Result<Self, LogError> {
+        // SAFETY: no preconditions; the result is never null.
+        let conf = Self(unsafe { sys::rd_kafka_conf_new() });
+        for (key, value) in settings {
+            conf.set(key, value)?;
+        }
+        Ok(conf)
+    }
+
+    fn set(&self, key: &str, value: &str) -> Result<(), LogError> {
+        let (c_key, c_value) = (c_string(key)?, c_string(value)?);
+        let mut text = [0; 512];
+        // SAFETY: a live configuration, terminated strings, and a buffer of the length that is told.
+        let result =
+            unsafe { sys::rd_kafka_conf_set(self.0, c_key.as_ptr(), c_value.as_ptr(), text.as_mut_ptr(), text.len()) };
+        match result {
+            sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK => Ok(()),
+            sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_UNKNOWN => Err(crate::settings::unknown_setting(key, &self.keys())),
+            sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_INVALID => {
+                Err(crate::settings::invalid_setting(key, &buffer_text(&text)))
+            }
+        }
+    }
+
+    /// The names of all settings there are.
+    fn keys(&self) -> Vec<String> {
+        let mut count = 0;
+        // SAFETY: a live configuration; the array holds `count` terminated strings, names and values in
+        // turn, until it is freed below.
+        unsafe {
+            let array = sys::rd_kafka_conf_dump(self.0, &mut count);
+            let keys = (0..count).step_by(2).map(|index| text_of(*array.add(index))).collect();
+            sys::rd_kafka_conf_dump_free(array, count);
+            keys
+        }
+    }
+
+    fn into_client(self, role: Role) -> Result<NonNull<sys::rd_kafka_t>, LogError> {
+        let role = match role {
+            Role::Consumer => sys::rd_kafka_type_t::RD_KAFKA_CONSUMER,
+            Role::Producer => sys::rd_kafka_type_t::RD_KAFKA_PRODUCER,
+        };
+        let mut text = [0; 512];
+        // SAFETY: a live configuration and a buffer of the length that is told.
+        let rk = unsafe { sys::rd_kafka_new(role, self.0, text.as_mut_ptr(), text.len()) };
+        let rk = NonNull::new(rk).ok_or_else(|| {
+            LogError::new(LogErrorKind::Invalid, format!("the Kafka client was not created: {}", buffer_text(&text)))
+        })?;
+        // The client owns the configuration now.
+        std::mem::forget(self);
+        Ok(rk)
+    }
+}
+
+impl Drop for Conf {
+    fn drop(&mut self) {
+        // SAFETY: the configuration was not handed to a client.
+        unsafe { sys::rd_kafka_conf_destroy(self.0) };
+    }
+}
+
+unsafe extern "C" fn on_event(_: *mut sys::rd_kafka_t, shared: *mut c_void) {
+    // SAFETY: the pointer that was given to `rd_kafka_queue_cb_event_enable`.
+    let shared = unsafe { &*shared.cast::<Shared>() };
+    shared.doorbell.ring();
+}
+
+unsafe extern "C" fn on_log(rk: *const sys::rd_kafka_t, level: c_int, facility: *const c_char, line: *const c_char) {
+    if rk.is_null() {
+        return;
+    }
+    // SAFETY: the opaque pointer was set before the client was created; the strings are terminated and
+    // live during the call.
+    let (shared, facility, line) = unsafe {
+        let shared = sys::rd_kafka_opaque(rk).cast::<Shared>();
+        (&*shared, text_of(facility), text_of(line))
+    };
+    shared.log.log(&shared.name, level, &facility, &line);
+}
+
+unsafe extern "C" fn on_error(rk: *mut sys::rd_kafka_t, code: c_int, reason: *const c_char, shared: *mut c_void) {
+    // SAFETY: as in `on_log`.
+    let (shared, reason) = unsafe { (&*shared.cast::<Shared>(), text_of(reason)) };
+    if Code(code) != Code::FATAL {
+        return shared.listener.error(Code(code), &reason);
+    }
+    let mut text = [0; 512];
+    // SAFETY: the client that calls, and a buffer of the length that is told.
+    let code = unsafe { sys::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) } as i32;
+    shared.listener.error(Code(code), &buffer_text(&text));
+}
+
+unsafe extern "C" fn on_delivery(
+    _: *mut sys::rd_kafka_t,
+    message: *const sys::rd_kafka_message_t,
+    shared: *mut c_void,
+) {
+    // SAFETY: the opaque pointer as in `on_log`; the message lives during the call. Its error is read as a
+    // number, because the broker may send one that the enum does not have.
+    let (shared, message, code) =
+        unsafe { (&*shared.cast::<Shared>(), &raw const (*message), (&raw const (*message).err).cast::<i32>().read()) };
+    // SAFETY: as above.
+    let (topic, partition, offset) = unsafe { ((*message)._private.addr(), (*message).partition, (*message).offset) };
+    shared.listener.delivered(topic, partition, offset, (code != 0).then_some(Code(code)));
+}
+
+unsafe extern "C" fn on_rebalance(
+    rk: *mut sys::rd_kafka_t,
+    code: sys::rd_kafka_resp_err_t,
+    partitions: *mut sys::rd_kafka_topic_partition_list_t,
+    shared: *mut c_void,
+) {
+    // SAFETY: the opaque pointer as in `on_log`; the list lives during the call and is only read.
+    let (shared, entries) = unsafe { (&*shared.cast::<Shared>(), partitions::entries(partitions)) };
+    if shared.is_leaving.load(Ordering::SeqCst) {
+        // SAFETY: the client that calls; null is "no assignment".
+        unsafe { sys::rd_kafka_assign(rk, ptr::null()) };
+        return;
+    }
+    let is_assigned = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+    shared.listener.rebalanced(is_assigned, entries.into_iter().map(|entry| entry.partition).collect());
+}
+
+/// Name and description of a code that librdkafka knows.
+pub(crate) fn describe_code(code: Code) -> Option<(String, String)> {
+    let code = sys::rd_kafka_resp_err_t::try_from(code.0).ok()?;
+    // SAFETY: both functions take any value of the enum and return static strings.
+    unsafe { Some((text_of(sys::rd_kafka_err2name(code)), text_of(sys::rd_kafka_err2str(code)))) }
+}
+
+/// The version of librdkafka, such as `2.12.1`.
+pub(crate) fn version() -> String {
+    // SAFETY: no preconditions; a static string.
+    unsafe { text_of(sys::rd_kafka_version_str()) }
+}
+
+fn c_string(text: &str) -> Result<CString, LogError> {
+    CString::new(text).map_err(|_| LogError::new(LogErrorKind::Invalid, format!("{text:?} holds a zero byte")))
+}
+
+/// # Safety
+/// `text` is null or a terminated string that lives during the call.
+unsafe fn text_of(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// The text in a buffer that librdkafka has written a message to.
+fn buffer_text(buffer: &[c_char]) -> String {
+    let bytes: Vec<u8> = buffer.iter().take_while(|byte| **byte != 0).map(|byte| byte.to_ne_bytes()[0]).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Takes a `rd_kafka_error_t` apart and destroys it; `None` if it is null.
+///
+/// # Safety
+/// `error` is null or owned by the caller, who does not use it afterwards.
+unsafe fn take_error(error: *mut sys::rd_kafka_error_t) -> Option<(Code, String)> {
+    if error.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let code = Code(sys::rd_kafka_error_code(error) as i32);
+        let reason = text_of(sys::rd_kafka_error_string(error));
+        sys::rd_kafka_error_destroy(error);
+        Some((code, reason))
+    }
+}

@@ -1,0 +1,260 @@
+//! Transactions of one producer: librdkafka's blocking calls, run on a thread and asked for until decided.
+//!
+//! It also replaces the producer's client when a commit may leave a late request behind. librdkafka repeats
+//! a request to end a transaction when the connection breaks or a time-out passes, and does not tell; the
+//! first request may then arrive late and end the *next* transaction (KAFKA-17754; closed by KIP-890 for
+//! clients that speak it, which librdkafka does not). A new registration of the transactional id raises its
+//! epoch, and the late request is refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use streams_core::log::{CommitOutcome, Doorbell, GroupMetadata, LogError, LogErrorKind, OffsetToCommit, Reply};
+
+use crate::delivery::Deliveries;
+use crate::errors::{Code, TransactionError};
+use crate::helper::Helper;
+use crate::native::{Client, PartitionList};
+
+/// A call that is not decided after this time says so; it goes on when it is made again.
+const SLICE_MS: i32 = 2_000;
+/// A replaced client gets this long to register before the producer is given up.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Makes another client with the same settings.
+pub(crate) type NewClient = Arc<dyn Fn() -> Result<Arc<Client>, LogError> + Send + Sync>;
+
+/// The calls about transactions of one producer.
+pub(crate) struct Transactions {
+    id: String,
+    helper: Helper,
+    new_client: NewClient,
+    pending: Option<(Call, Reply<Answer>)>,
+    is_open: bool,
+    /// Set when a client was replaced and the new one could not be registered.
+    broken: Option<LogError>,
+    /// What the client's connections have gone through.
+    hazards: Arc<Hazards>,
+    hazards_at_begin: u64,
+    /// A commit that takes longer may have been repeated by librdkafka.
+    commit_suspicious_after: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Init,
+    SendOffsets,
+    Commit,
+    Abort,
+}
+
+struct Answer {
+    outcome: CommitOutcome,
+    /// The client to go on with, or why there is none, if the old one was replaced.
+    renewed: Option<Result<Arc<Client>, LogError>>,
+}
+
+/// Counts broken connections and requests without an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Hazards(AtomicU64);
+
+impl Hazards {
+    pub(crate) fn note(&self, code: Code) {
+        if code == Code::TRANSPORT || code == Code::ALL_BROKERS_DOWN || code.kind() == LogErrorKind::Timeout {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Transactions {
+    pub(crate) fn new(
+        id: &str,
+        timeout_ms: u32,
+        hazards: Arc<Hazards>,
+        new_client: NewClient,
+        doorbell: &Doorbell,
+    ) -> Result<Self, LogError> {
+        Ok(Self {
+            id: id.to_owned(),
+            helper: Helper::start("kafka-transactions", doorbell)?,
+            new_client,
+            pending: None,
+            is_open: false,
+            broken: None,
+            hazards_at_begin: hazards.count(),
+            hazards,
+            // librdkafka's requests of a transactional producer time out just before the transaction does.
+            commit_suspicious_after: Duration::from_millis(u64::from(timeout_ms) / 2),
+        })
+    }
+
+    /// Whether a call was made whose end is not told yet.
+    pub(crate) const fn is_asked(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    pub(crate) fn init(&mut self, client: &Arc<Client>) -> Poll<CommitOutcome> {
+        let (client, what) = (Arc::clone(client), self.subject("registration"));
+        self.run(Call::Init, move || outcome(client.init_transactions(SLICE_MS), &what)).map(|answer| answer.outcome)
+    }
+
+    pub(crate) fn begin(&mut self, client: &Client) -> Result<(), LogError> {
+        if let Some(error) = self.broken.clone() {
+            return Err(error);
+        }
+        if self.is_open {
+            return Err(LogError::new(LogErrorKind::Invalid, format!("{}: one is open", self.subject("beginning"))));
+        }
+        self.hazards_at_begin = self.hazards.count();
+        client.begin_transaction().map_err(|error| {
+            LogError::new(
+                error.code.kind(),
+                format!("{}: {} [{}]", self.subject("beginning"), error.reason, error.code),
+            )
+        })?;
+        self.is_open = true;
+        Ok(())
+    }
+
+    pub(crate) fn send_offsets(
+        &mut self,
+        client: &Arc<Client>,
+        offsets: &[OffsetToCommit],
+        group: &GroupMetadata,
+    ) -> Poll<CommitOutcome> {
+        let what = self.subject("adding positions to");
+        if self.pending.is_none() {
+            // The broker takes such a commit without any check, from anybody.
+            if group.generation < 0 || group.member_id.is_empty() {
+                let message = format!("{what}: the caller has never been a member of group `{}`", group.group);
+                return Poll::Ready(CommitOutcome::AbortRequired(LogError::new(LogErrorKind::Invalid, message)));
+            }
+            let list = match offset_list(offsets) {
+                Ok(list) => list,
+                Err(error) => return Poll::Ready(CommitOutcome::AbortRequired(error)),
+            };
+            let (client, group) = (Arc::clone(client), group.clone());
+            return self
+                .run(Call::SendOffsets, move || outcome(client.send_offsets(&list, &group), &what))
+                .map(|answer| answer.outcome);
+        }
+        self.run(Call::SendOffsets, || CommitOutcome::Done).map(|answer| answer.outcome)
+    }
+
+    /// The outcome, and the client to go on with if it is another one now.
+    pub(crate) fn commit(&mut self, client: &Arc<Client>) -> Poll<(CommitOutcome, Option<Arc<Client>>)> {
+        let (client, what) = (Arc::clone(client), self.subject("committing"));
+        let (hazards, hazards_before) = (Arc::clone(&self.hazards), self.hazards_at_begin);
+        let (new_client, suspicious_after) = (Arc::clone(&self.new_client), self.commit_suspicious_after);
+        let job = move || {
+            let started = Instant::now();
+            let outcome = outcome(client.commit_transaction(SLICE_MS), &what);
+            let is_tainted = hazards.count() != hazards_before || started.elapsed() > suspicious_after;
+            let renewed = (outcome == CommitOutcome::Done && is_tainted).then(|| {
+                tracing::info!("{what}: the connection has had trouble, the producer is renewed");
+                renew(&new_client)
+            });
+            Answer { outcome, renewed }
+        };
+        let Poll::Ready(answer) = self.run_job(Call::Commit, job) else { return Poll::Pending };
+        let client = match answer.renewed {
+            None => None,
+            Some(Ok(client)) => Some(client),
+            Some(Err(error)) => {
+                self.broken = Some(error);
+                None
+            }
+        };
+        Poll::Ready((answer.outcome, client))
+    }
+
+    pub(crate) fn abort(&mut self, client: &Arc<Client>, deliveries: &Arc<Deliveries>) -> Poll<CommitOutcome> {
+        if !self.is_open && self.pending.is_none() {
+            return Poll::Ready(CommitOutcome::Done);
+        }
+        let (client, deliveries, what) = (Arc::clone(client), Arc::clone(deliveries), self.subject("aborting"));
+        let job = move || {
+            deliveries.begin_abort();
+            let outcome = outcome(client.abort_transaction(SLICE_MS), &what);
+            if outcome == CommitOutcome::Done {
+                deliveries.end_abort();
+            }
+            outcome
+        };
+        self.run(Call::Abort, job).map(|answer| answer.outcome)
+    }
+
+    fn run(&mut self, call: Call, job: impl FnOnce() -> CommitOutcome + Send + 'static) -> Poll<Answer> {
+        self.run_job(call, move || Answer { outcome: job(), renewed: None })
+    }
+
+    /// Starts a call, or looks whether the one that was started is decided.
+    fn run_job(&mut self, call: Call, job: impl FnOnce() -> Answer + Send + 'static) -> Poll<Answer> {
+        let (started, mut reply) = self.pending.take().unwrap_or_else(|| (call, self.helper.ask(job)));
+        if started != call {
+            let message = format!("{}: {started:?} is not decided yet", self.subject(&format!("{call:?} for")));
+            self.pending = Some((started, reply));
+            let outcome = CommitOutcome::Unknown(LogError::new(LogErrorKind::Invalid, message));
+            return Poll::Ready(Answer { outcome, renewed: None });
+        }
+        let Poll::Ready(answer) = reply.poll() else {
+            self.pending = Some((started, reply));
+            return Poll::Pending;
+        };
+        let answer = answer.unwrap_or_else(|| {
+            let error = LogError::new(LogErrorKind::Other, format!("{}: no answer", self.subject("calling")));
+            Answer { outcome: CommitOutcome::Unknown(error), renewed: None }
+        });
+        let is_ended = matches!(call, Call::Commit | Call::Abort) && answer.outcome == CommitOutcome::Done;
+        self.is_open &= !is_ended;
+        Poll::Ready(answer)
+    }
+
+    fn subject(&self, doing: &str) -> String {
+        format!("{doing} the transaction of `{}`", self.id)
+    }
+}
+
+fn outcome(result: Result<(), TransactionError>, what: &str) -> CommitOutcome {
+    result.map_or_else(|error| error.outcome(what), |()| CommitOutcome::Done)
+}
+
+/// A registered client in place of one that may have left a request behind.
+fn renew(new_client: &NewClient) -> Result<Arc<Client>, LogError> {
+    let started = Instant::now();
+    let client = new_client()?;
+    loop {
+        match outcome(client.init_transactions(SLICE_MS), "registering a renewed producer") {
+            CommitOutcome::Done => return Ok(client),
+            CommitOutcome::Retriable(_) if started.elapsed() < RENEWAL_TIMEOUT => {}
+            CommitOutcome::Retriable(error)
+            | CommitOutcome::AbortRequired(error)
+            | CommitOutcome::Fenced(error)
+            | CommitOutcome::Unknown(error)
+            | CommitOutcome::Fatal(error) => return Err(error),
+        }
+    }
+}
+
+/// Offsets as librdkafka takes them.
+pub(crate) fn offset_list(offsets: &[OffsetToCommit]) -> Result<PartitionList, LogError> {
+    let mut list = PartitionList::new();
+    for OffsetToCommit { partition, offset, metadata } in offsets {
+        if metadata.len() > METADATA_BYTES_MAX {
+            let length = metadata.len();
+            let message = format!("{partition}: {length} bytes beside the position, {METADATA_BYTES_MAX} are allowed");
+            return Err(LogError::new(LogErrorKind::TooLarge, message));
+        }
+        list.add_with_metadata(partition, offset.0, metadata)?;
+    }
+    Ok(list)
+}
+
+/// The broker's default limit (`offset.metadata.max.bytes`).
+const METADATA_BYTES_MAX: usize = 4_096;

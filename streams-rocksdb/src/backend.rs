@@ -1,0 +1,244 @@
+//! The backend: what all databases of a process share, and how one of them is opened.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rocksdb::{Cache, ColumnFamilyDescriptor, DB, Options, WriteBufferManager};
+use streams_core::state::{StateBackend, Store, StoreError, StoreErrorKind};
+
+use crate::error::{open_error, path_error};
+use crate::folder::Folder;
+use crate::options::{database_options, family_options};
+use crate::store::RocksDbStore;
+
+/// The family of the task's own notes. No store can have this name: names hold no colon.
+pub(crate) const META_FAMILY: &str = ":meta";
+
+/// RocksDB insists on having it. A store may be called `default` and is then kept in it.
+const UNUSED_FAMILY: &str = "default";
+
+const CACHE_BYTES: usize = 128 << 20;
+const WRITE_BUFFER_BYTES: usize = 128 << 20;
+
+/// Keeps state in RocksDB. Clones share their memory; make one value per process.
+#[derive(Clone)]
+pub struct RocksDb {
+    cache: Cache,
+    cache_bytes: usize,
+    write_buffers: WriteBufferManager,
+    write_buffer_bytes: usize,
+}
+
+impl Default for RocksDb {
+    /// 128 MiB of block cache and 128 MiB of write buffers, shared by all tasks.
+    fn default() -> Self {
+        Self {
+            cache: Cache::new_lru_cache(CACHE_BYTES),
+            cache_bytes: CACHE_BYTES,
+            write_buffers: write_buffers(WRITE_BUFFER_BYTES),
+            write_buffer_bytes: WRITE_BUFFER_BYTES,
+        }
+    }
+}
+
+impl RocksDb {
+    /// Keeps at most about this many bytes of data, indexes and filters in memory, for all tasks together.
+    #[must_use]
+    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache = Cache::new_lru_cache(bytes);
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Keeps at most about this many bytes of writes in memory before they go to sorted files, for all tasks
+    /// together; at least 1 MiB.
+    #[must_use]
+    pub fn with_write_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.write_buffer_bytes = bytes.max(1 << 20);
+        self.write_buffers = write_buffers(self.write_buffer_bytes);
+        self
+    }
+
+    /// The size of the block cache in bytes.
+    #[must_use]
+    pub const fn cache_bytes(&self) -> usize {
+        self.cache_bytes
+    }
+
+    /// The size of the write buffers in bytes.
+    #[must_use]
+    pub const fn write_buffer_bytes(&self) -> usize {
+        self.write_buffer_bytes
+    }
+
+    /// How many bytes of the block cache and of the write buffers are in use now, for metrics.
+    #[must_use]
+    pub fn used_bytes(&self) -> (usize, usize) {
+        (self.cache.get_usage(), self.write_buffers.get_usage())
+    }
+
+    pub(crate) fn open_store(&self, folder: &Path, stores: &[String]) -> Result<RocksDbStore, StoreError> {
+        let named = family_names(folder, stores)?;
+        let folder = Folder::claim(folder)?;
+        let database = folder.database();
+
+        // All families in the files have to be opened, also those of stores that are not named now.
+        let present = if folder.has_database()? {
+            DB::list_cf(&Options::default(), &database).map_err(|error| open_error(folder.path(), &error))?
+        } else {
+            Vec::new()
+        };
+        let all: BTreeSet<&str> = named.iter().chain(&present).map(String::as_str).chain([UNUSED_FAMILY]).collect();
+        let families = all.into_iter().map(|name| {
+            let is_store = name != META_FAMILY && (name != UNUSED_FAMILY || named.iter().any(|store| store == name));
+            let options = family_options(&self.cache, self.write_buffer_bytes, is_store);
+            ColumnFamilyDescriptor::new(name, options)
+        });
+        let options = database_options(&self.write_buffers, self.write_buffer_bytes);
+        let db = DB::open_cf_descriptors(&options, &database, families)
+            .map_err(|error| open_error(folder.path(), &error))?;
+        tracing::debug!(folder = %folder.path().display(), stores = stores.len(), "opened state");
+        Ok(RocksDbStore::new(db, folder, named))
+    }
+}
+
+impl std::fmt::Debug for RocksDb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RocksDb")
+            .field("cache_bytes", &self.cache_bytes)
+            .field("write_buffer_bytes", &self.write_buffer_bytes)
+            .finish()
+    }
+}
+
+/// Never stalls a writer: the worker that would wait serves all its tasks.
+fn write_buffers(bytes: usize) -> WriteBufferManager {
+    WriteBufferManager::new_write_buffer_manager(bytes, false)
+}
+
+impl StateBackend for RocksDb {
+    fn name(&self) -> &'static str {
+        "rocksdb"
+    }
+
+    fn is_persistent(&self) -> bool {
+        true
+    }
+
+    fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(self.open_store(folder, stores)?))
+    }
+}
+
+/// The families by store number: `META` is 0.
+fn family_names(folder: &Path, stores: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut distinct = BTreeSet::from([META_FAMILY]);
+    for store in stores {
+        // A name with a zero byte cannot be handed to RocksDB; topology names never hold one.
+        if !distinct.insert(store) || store.contains('\0') {
+            let message = format!("two stores cannot both be called {store:?}: give one of them another name");
+            return Err(path_error(StoreErrorKind::Other, folder, &message));
+        }
+    }
+    Ok(std::iter::once(META_FAMILY.to_owned()).chain(stores.iter().cloned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use streams_core::state::{StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
+
+    use super::RocksDb;
+
+    fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
+        names.map(str::to_owned).to_vec()
+    }
+
+    /// `DB::open_cf` would open every family with RocksDB's defaults: no shared cache, no filters.
+    #[test]
+    fn every_family_uses_the_shared_cache_whoever_named_it() -> Result<(), StoreError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = RocksDb::default().with_cache_bytes(3 << 20);
+        drop(backend.open(folder.path(), &names(["a", "left over"]))?);
+        let store = backend.open_store(folder.path(), &names(["a", "b"]))?;
+        for family in ["default", ":meta", "a", "b", "left over"] {
+            let handle = store.db().cf_handle(family).expect("every family is open");
+            let capacity = store.db().property_int_value_cf(handle, "rocksdb.block-cache-capacity");
+            assert_eq!(capacity, Ok(Some(3 << 20)), "family {family}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn write_buffers_of_all_tasks_count_together_and_stay_bounded() -> Result<(), StoreError> {
+        let folders = [(); 3].map(|()| tempfile::tempdir().expect("a temporary folder"));
+        let backend = RocksDb::default().with_write_buffer_bytes(1 << 20);
+        let mut stores = Vec::new();
+        for folder in &folders {
+            stores.push(backend.open(folder.path(), &names(["a"]))?);
+        }
+        let mut put = |number: u32| {
+            let mut batch = StoreBatch::default();
+            batch.put(StoreIndex(1), number.to_be_bytes(), [7_u8; 1024]);
+            stores[number as usize % 3].write(batch)
+        };
+        for number in 0..300 {
+            put(number)?;
+        }
+        assert!(backend.used_bytes().1 > 300 << 10, "all three databases count: {:?}", backend.used_bytes());
+        for number in 300..24 << 10 {
+            put(number)?;
+        }
+        // 24 MiB were written. Filled buffers wait for the disk, but RocksDB makes writers wait when three of a
+        // family are full, here three of about 1 MiB in each of three databases.
+        assert!(backend.used_bytes().1 <= 12 << 20, "still in memory: {:?}", backend.used_bytes());
+        Ok(())
+    }
+
+    #[test]
+    fn two_stores_of_one_name_are_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for stores in [names(["a", "a"]), names([":meta"]), names(["a\0b"])] {
+            let error = RocksDb::default().open(folder.path(), &stores).err().expect("an error");
+            assert_eq!(error.kind, StoreErrorKind::Other, "{error}");
+        }
+    }
+
+    /// A real `ENOSPC`, with nothing to mount: the next write-ahead logs that RocksDB creates are links to
+    /// `/dev/full`.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_told_from_other_errors_and_loses_nothing() -> Result<(), StoreError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut store = RocksDb::default().open_store(folder.path(), &names(["a"]))?;
+        put(&mut store, "k", "before")?;
+
+        let entries = std::fs::read_dir(folder.path().join("db")).expect("the database's folder");
+        let numbers = entries.filter_map(|entry| entry.ok()?.path().file_stem()?.to_str()?.parse::<u64>().ok());
+        let next = numbers.max().expect("a write-ahead log");
+        let full: Vec<_> =
+            (next + 1..next + 20).map(|number| folder.path().join(format!("db/{number:06}.log"))).collect();
+        for log in &full {
+            std::os::unix::fs::symlink("/dev/full", log).expect("a link");
+        }
+        // Once the write buffer is put aside, a new log begins.
+        let _ = store.db().flush_cf(store.db().cf_handle("a").expect("the family is open"));
+        let error = put(&mut store, "k", "after").expect_err("the disk is full");
+        assert_eq!(error.kind, StoreErrorKind::Full, "{error}");
+        assert!(error.message.contains("free some space"), "{error}");
+        assert!(error.message.contains(&folder.path().display().to_string()), "{error}");
+        drop(store);
+
+        for log in &full {
+            std::fs::remove_file(log).ok();
+        }
+        let mut store = RocksDb::default().open(folder.path(), &names(["a"]))?;
+        assert_eq!(store.get(StoreIndex(1), b"k")?, Some(b"before".to_vec()));
+        put(&mut *store, "k", "after")
+    }
+
+    fn put(store: &mut dyn Store, key: &str, value: &str) -> Result<(), StoreError> {
+        let mut batch = StoreBatch::default();
+        batch.put(StoreIndex(1), key, value);
+        store.write(batch)
+    }
+}

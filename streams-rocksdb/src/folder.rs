@@ -1,0 +1,171 @@
+//! A task's folder: who holds it, who wrote it, and in which format.
+//!
+//! ```text
+//! <folder>/.lock     held by the process that has the folder open; its process id
+//! <folder>/format    `millstream-rocksdb 1`
+//! <folder>/db/       RocksDB's files
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use streams_core::state::{StoreError, StoreErrorKind};
+
+use crate::error::{advice, io_error, path_error};
+
+const LOCK: &str = ".lock";
+const FORMAT: &str = "format";
+const FORMAT_NEW: &str = "format.new";
+const DATABASE: &str = "db";
+
+const FORMAT_NAME: &str = "millstream-rocksdb";
+const FORMAT_VERSION: u32 = 1;
+
+/// A folder that this process holds until the value is dropped.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder for this process and makes sure that this version can read what is in it.
+    pub(crate) fn claim(path: &Path) -> Result<Self, StoreError> {
+        let io = |what: &'static str| move |error: io::Error| io_error(path, what, &error);
+        keep_private(path).map_err(io("cannot be made private"))?;
+        let lock = lock(path)?;
+        check_format(path)?;
+        let database = path.join(DATABASE);
+        match fs::symlink_metadata(&database) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => {
+                let message =
+                    format!("`{DATABASE}` is not a folder but a link or a file{}", advice(StoreErrorKind::Format));
+                return Err(path_error(StoreErrorKind::Format, path, &message));
+            }
+            Err(_) => fs::create_dir(&database).map_err(io("cannot be written to"))?,
+        }
+        keep_private(&database).map_err(io("cannot be made private"))?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// The folder itself, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where RocksDB's files are.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Whether there is a database to open. Data without RocksDB's entry point is damage: opening it would
+    /// silently begin anew.
+    pub(crate) fn has_database(&self) -> Result<bool, StoreError> {
+        let database = self.database();
+        if database.join("CURRENT").exists() {
+            return Ok(true);
+        }
+        let entries = fs::read_dir(&database).map_err(|error| io_error(&self.path, "cannot be read", &error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| io_error(&self.path, "cannot be read", &error))?;
+            let name = entry.file_name();
+            if Path::new(&name).extension().is_some_and(|extension| extension == "sst" || extension == "log") {
+                let message = format!("the file `{DATABASE}/CURRENT` is gone{}", advice(StoreErrorKind::Corrupt));
+                return Err(path_error(StoreErrorKind::Corrupt, &self.path, &message));
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The system releases the lock when its holder ends, however it ends.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let io = |error: io::Error| io_error(path, "cannot be locked", &error);
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(path.join(LOCK)).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.take(20).read_to_string(&mut holder);
+            let holder = holder.trim();
+            let message = if holder == std::process::id().to_string() {
+                "this process has it open already; two applications in one process need two state folders".to_owned()
+            } else {
+                // Between taking the lock and writing its id, a holder has no name.
+                let holder = if holder.is_empty() { "another process".to_owned() } else { format!("process {holder}") };
+                format!("{holder} has it open; stop that process, or choose another state folder")
+            };
+            return Err(path_error(StoreErrorKind::InUse, path, &message));
+        }
+        Err(TryLockError::Error(error)) => return Err(io(error)),
+    }
+    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(io)?;
+    Ok(file)
+}
+
+fn check_format(path: &Path) -> Result<(), StoreError> {
+    let refuse = |what: String| {
+        let message = format!("{what}{}", advice(StoreErrorKind::Format));
+        Err(path_error(StoreErrorKind::Format, path, &message))
+    };
+    match fs::read(path.join(FORMAT)) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let version = text.trim_end().strip_prefix(FORMAT_NAME).and_then(|rest| rest.trim().parse::<u32>().ok());
+            match version {
+                Some(FORMAT_VERSION) => Ok(()),
+                Some(other) => {
+                    refuse(format!("written in format {other}, and this version reads format {FORMAT_VERSION} only"))
+                }
+                None => refuse(format!("the file `{FORMAT}` does not begin with `{FORMAT_NAME}`")),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let io = |error: io::Error| io_error(path, "cannot be written to", &error);
+            if let Some(foreign) = foreign_entry(path).map_err(io)? {
+                return refuse(format!("it holds `{foreign}`, which was not written by {FORMAT_NAME}"));
+            }
+            write_format(path).map_err(io)
+        }
+        Err(error) => Err(io_error(path, "cannot be read", &error)),
+    }
+}
+
+/// Anything in the folder that is not from an interrupted first opening.
+fn foreign_entry(path: &Path) -> io::Result<Option<String>> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        if name != LOCK && name != FORMAT_NEW {
+            return Ok(Some(name.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The file is there whole or not at all.
+fn write_format(path: &Path) -> io::Result<()> {
+    let mut file = File::create(path.join(FORMAT_NEW))?;
+    writeln!(file, "{FORMAT_NAME} {FORMAT_VERSION}")?;
+    file.sync_all()?;
+    fs::rename(path.join(FORMAT_NEW), path.join(FORMAT))
+}
+
+/// State is what the application's users entrusted to it: nobody else on the machine reads it.
+#[cfg(unix)]
+fn keep_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o777 == 0o700 {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn keep_private(path: &Path) -> io::Result<()> {
+    fs::metadata(path).map(|_| ())
+}

@@ -1,0 +1,9 @@
+//! The log contract, and what the Kafka adapter promises beyond it, on a real broker.
+//!
+//! Run with `cargo test -p millstream-tests --test kafka_contract`; see `millstream_tests::kafka` for where
+//! the broker comes from.
+
+mod bench;
+mod contract;
+mod outages;
+mod reading;

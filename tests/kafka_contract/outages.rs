@@ -1,0 +1,183 @@
+//! Brokers that crash and come back, under clients that are in the middle of something.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_tests::kafka::OwnCluster;
+use streams_core::log::{
+    CommitOutcome, Doorbell, GroupPlan, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions,
+    OffsetToCommit, PlannedSubtopology, Producer, ProducerOptions,
+};
+use streams_core::record::{Offset, TopicPartition};
+use streams_kafka::Kafka;
+
+use crate::bench::{Reader, decide, send, topic, wait_for, writer};
+
+/// Ends the transaction whatever it takes, as the engine would; whether it was committed.
+fn end(producer: &mut dyn Producer, bell: &Doorbell) -> bool {
+    loop {
+        match decide("commit", bell, || producer.commit_transaction()) {
+            CommitOutcome::Done => return true,
+            CommitOutcome::Retriable(_) => {}
+            CommitOutcome::AbortRequired(_) => break,
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+    loop {
+        match decide("abort", bell, || producer.abort_transaction()) {
+            CommitOutcome::Done => return false,
+            CommitOutcome::Retriable(_) => {}
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+}
+
+fn transactional(kafka: &Kafka, bell: &Doorbell) -> Result<Box<dyn Producer>, LogError> {
+    let options = ProducerOptions {
+        client_id: "writer".into(),
+        transactional_id: Some("id".into()),
+        transaction_timeout_ms: 60_000,
+    };
+    let mut producer = kafka.producer(options, bell.clone())?;
+    wait_for("registration", bell, || {
+        let outcome = decide("init", bell, || producer.init_transactions());
+        (outcome == CommitOutcome::Done).then_some(())
+    });
+    Ok(producer)
+}
+
+fn member(kafka: &Kafka, bell: &Doorbell, topic: &str) -> Result<Box<dyn Member>, LogError> {
+    let topics = [(Arc::from(topic), 1)].into();
+    let options = MemberOptions {
+        group: format!("group-{topic}"),
+        client_id: "member".into(),
+        plan: GroupPlan { subtopologies: vec![PlannedSubtopology { id: 0, topics }] },
+        session_timeout: Duration::from_secs(6),
+        rebalance_timeout: Duration::from_secs(6),
+    };
+    kafka.member(options, bell.clone())
+}
+
+/// Records sent while the only broker is away arrive once each, in order, when it is back; the reader is told
+/// of the outage and goes on by itself.
+#[test]
+fn a_broker_that_comes_back_costs_no_record() -> Result<(), LogError> {
+    let cluster = OwnCluster::start("outage", 1);
+    let (kafka, bell) = (Kafka::at(cluster.bootstrap_servers()), Doorbell::new());
+    let partition = TopicPartition::new(topic(&kafka, 1)?, 0);
+    let mut producer = writer(&kafka, &bell)?;
+    let mut reader = Reader::new(&kafka, &partition, None)?;
+    let expected: Vec<String> = (0..3_000).map(|number| number.to_string()).collect();
+    for (index, value) in expected.iter().enumerate() {
+        if index == 1_000 {
+            reader.until("what was sent before", |reader| reader.values.len() > 500);
+            cluster.kill(1);
+        }
+        send(&mut *producer, &bell, &partition, value)?;
+        producer.poll()?;
+        assert!(producer.flush().is_pending() || index != 2_999, "nobody acknowledges");
+    }
+    reader.until("the outage to be told", |reader| !reader.errors.is_empty());
+    cluster.revive();
+    decide("flush", &bell, || producer.flush())?;
+    reader.until("all records", |reader| reader.values.len() >= expected.len());
+    reader.until("the end", |reader| reader.end.is_some());
+    assert!(reader.values == expected, "{} records, or not in order", reader.values.len());
+    assert!(reader.errors.iter().all(|error| error.kind == LogErrorKind::Unavailable), "{:?}", reader.errors);
+    Ok(())
+}
+
+/// Each transaction that is reported as committed is seen whole, each other one not at all, whatever the
+/// brokers go through.
+#[test]
+fn transactions_are_whole_or_nothing_when_brokers_crash() -> Result<(), LogError> {
+    let cluster = OwnCluster::start("crashes", 3);
+    let (kafka, bell) = (Kafka::at(cluster.bootstrap_servers()), Doorbell::new());
+    let partition = TopicPartition::new(topic(&kafka, 1)?, 0);
+    let mut producer = transactional(&kafka, &bell)?;
+    let mut committed = Vec::new();
+    for number in 0..24 {
+        producer.begin_transaction()?;
+        for part in 0..5 {
+            send(&mut *producer, &bell, &partition, &format!("{number}.{part}"))?;
+        }
+        // One of the three brokers after the other, in different moments of a transaction.
+        let broker = number / 8 + 1;
+        match number % 8 {
+            2 => cluster.kill(broker),
+            5 => cluster.revive(),
+            _ => {}
+        }
+        if end(&mut *producer, &bell) {
+            committed.extend((0..5).map(|part| format!("{number}.{part}")));
+        }
+    }
+    let mut reader = Reader::new(&kafka, &partition, None)?;
+    let last = committed.last().cloned();
+    reader.until("the last committed record", |reader| reader.values.last() == last.as_ref());
+    assert_eq!(reader.values, committed);
+    assert!(committed.len() >= 60, "most transactions were committed: {}", committed.len());
+    Ok(())
+}
+
+/// A member keeps its tasks over an outage that is shorter than its session, or gets them back; its
+/// positions are committed either way, in a generation of its own.
+#[test]
+fn a_member_outlives_its_coordinator() -> Result<(), LogError> {
+    let cluster = OwnCluster::start("members", 1);
+    let (kafka, bell) = (Kafka::at(cluster.bootstrap_servers()), Doorbell::new());
+    let topic = topic(&kafka, 1)?;
+    let mut member = member(&kafka, &bell, &topic)?;
+    let committer = member.committer();
+    let mut current = None;
+    let mut seen_failures = BTreeSet::new();
+    let mut commit = |member: &mut dyn Member, offset: i64| {
+        wait_for("a commit", &bell, || {
+            while let Some(event) = member.poll() {
+                match event {
+                    MemberEvent::Assigned { tasks, metadata } => {
+                        assert_eq!(tasks.len(), 1);
+                        current = Some(metadata);
+                    }
+                    MemberEvent::Revoked { .. } => {
+                        current = None;
+                        member.acknowledge_revoked();
+                    }
+                    MemberEvent::Lost => current = None,
+                    MemberEvent::Failed(error) => {
+                        seen_failures.insert(error.kind as u8);
+                    }
+                }
+            }
+            let position = OffsetToCommit {
+                partition: TopicPartition::new(topic.as_str(), 0),
+                offset: Offset(offset),
+                metadata: format!("at {offset}"),
+            };
+            let mut reply = committer.commit(current.as_ref()?, vec![position]);
+            match decide("an answer", &bell, || {
+                let _ = member.poll().map(|event| match event {
+                    MemberEvent::Lost => current = None,
+                    event => assert!(matches!(event, MemberEvent::Failed(_)), "{event:?}"),
+                });
+                reply.poll()
+            }) {
+                Some(CommitOutcome::Done) => Some(()),
+                Some(CommitOutcome::Retriable(_) | CommitOutcome::Fenced(_)) => None,
+                outcome => panic!("{outcome:?}"),
+            }
+        });
+    };
+    commit(&mut *member, 1);
+    cluster.kill(1);
+    cluster.revive();
+    commit(&mut *member, 2);
+    let asked = vec![TopicPartition::new(topic.as_str(), 0)];
+    let mut reply = member.committer().committed(asked);
+    let found = decide("positions", &bell, || reply.poll()).expect("an answer")?;
+    let found = found.into_iter().flatten().map(|found| (found.offset.0, found.metadata)).collect::<Vec<_>>();
+    assert_eq!(found, [(2, "at 2".to_owned())]);
+    decide("leaving", &bell, || member.leave());
+    Ok(())
+}

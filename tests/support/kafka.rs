@@ -1,0 +1,80 @@
+//! A real Kafka for the suites that need one.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The bootstrap servers of a running Kafka: those in the environment variable `MILLSTREAM_KAFKA`, or the
+/// broker that `cargo xtask kafka start` starts, which is shared by all suites and stays.
+///
+/// # Panics
+/// When there is none and none can be started; the message says why.
+#[must_use]
+pub fn bootstrap_servers() -> &'static str {
+    static SERVERS: OnceLock<String> = OnceLock::new();
+    SERVERS.get_or_init(|| std::env::var("MILLSTREAM_KAFKA").unwrap_or_else(|_| xtask(&["start"])))
+}
+
+/// A cluster of its own for a test that breaks it: it is named, fresh, and gone when this is dropped.
+#[derive(Debug)]
+pub struct OwnCluster {
+    name: String,
+    bootstrap_servers: String,
+}
+
+impl OwnCluster {
+    /// Starts a cluster of one or three brokers.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start(name: &str, brokers: usize) -> Self {
+        let name = format!("{name}-{}", std::process::id());
+        let bootstrap_servers = xtask(&["start", "--fresh", "--brokers", &brokers.to_string(), "--name", &name]);
+        Self { name, bootstrap_servers }
+    }
+
+    /// Where the brokers are; stays the same when they are killed and started again.
+    #[must_use]
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
+    }
+
+    /// Ends a broker (from 1) as a crash would.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn kill(&self, broker: usize) {
+        xtask(&["kill", &broker.to_string(), "--name", &self.name]);
+    }
+
+    /// Starts the brokers that were killed, with their data.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub fn revive(&self) {
+        xtask(&["start", "--name", &self.name]);
+    }
+}
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        let _ = run(&["stop", "--name", &self.name]);
+    }
+}
+
+/// Runs `cargo xtask kafka ..` and gives the bootstrap servers it has printed, if any.
+fn xtask(args: &[&str]) -> String {
+    run(args).unwrap_or_else(|error| panic!("cargo xtask kafka {}: {error}", args.join(" ")))
+}
+
+fn run(args: &[&str]) -> Result<String, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let command = Command::new(cargo).args(["xtask", "kafka"]).args(args).output();
+    let output = command.map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let servers = printed.lines().find_map(|line| line.strip_prefix("bootstrap.servers="));
+    Ok(servers.unwrap_or_default().to_owned())
+}

@@ -1,0 +1,13 @@
+//! A stream and a table are joined on one key.
+
+use millstream::prelude::*;
+
+const CLICKS: Topic<String, String> = Topic::new("clicks");
+const USERS: Topic<u64, String> = Topic::new("users");
+const OUT: Topic<String, String> = Topic::new("out");
+
+fn main() {
+    let builder = StreamsBuilder::new();
+    let users = builder.table(USERS);
+    builder.stream(CLICKS).join(users, |click, _user| click).to(OUT);
+}

@@ -1,0 +1,11 @@
+//! A table is kept in a store of its types.
+
+use millstream::prelude::*;
+
+const CLICKS: Topic<String, String> = Topic::new("clicks");
+const COUNTS: KeyValueStore<String, u32> = KeyValueStore::new("counts");
+
+fn main() {
+    let builder = StreamsBuilder::new();
+    builder.stream(CLICKS).group_by_key().count().stored_as(COUNTS);
+}

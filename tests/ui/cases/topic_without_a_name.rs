@@ -1,0 +1,10 @@
+//! A topic's name is checked when it is compiled.
+
+use millstream::prelude::*;
+
+const LINES: Topic<(), String> = Topic::new("");
+
+fn main() {
+    let builder = StreamsBuilder::new();
+    builder.stream(LINES).for_each(|_, _| {});
+}

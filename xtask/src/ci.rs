@@ -1,0 +1,190 @@
+//! `cargo xtask ci`: what has to hold before a change lands, in one command, the same everywhere.
+
+use std::time::{Duration, Instant};
+
+use crate::process::{Failure, run as run_program, succeeds};
+use crate::rocksdb::minutes;
+use crate::test::{Build, Tally, all_tests};
+use crate::{external, packages, setup, tidy};
+
+/// The program that a newcomer runs first, and how many crates it may make them compile.
+const QUICK_START: &str = "word-count";
+const QUICK_START_CRATES_MAX: usize = 120;
+
+/// `cargo xtask ci`. Every step runs, whatever became of the ones before.
+pub(crate) fn run() -> Result<(), Failure> {
+    setup::ensure(setup::FOR_TESTS)?;
+    let can_build_all_features = setup::ensure(setup::FOR_FEATURES);
+    let mut build = Build::begin()?;
+    let mut steps = Steps::default();
+
+    steps.run("format", || run_program(&mut build.cargo(&["fmt", "--all", "--check"])));
+    steps.run("tidy", tidy::run);
+    steps.run("no C in the quick start", no_c_in_the_quick_start);
+    steps.run("crates of the quick start", few_crates_in_the_quick_start);
+    dependencies(&mut steps, &build);
+    steps.run("clippy", || {
+        let lint = &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        run_program(&mut build.cargo(lint))
+    });
+    steps.run("docs", || {
+        let mut doc = build.cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
+        run_program(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    features(&mut steps, &build, &can_build_all_features);
+
+    let mut tally = Tally::default();
+    steps.run("test", || {
+        tally = all_tests(&mut build);
+        if tally.has_failures() { Err(Failure::failed("")) } else { Ok(()) }
+    });
+    steps.run("a crate outside the workspace", || external::counts_words_on_kafka(&mut build));
+    steps.print();
+    let tests = tally.close();
+    if steps.all_are_good() { tests } else { Err(Failure::failed("")) }
+}
+
+/// The facade with no feature and with each one alone.
+fn features(steps: &mut Steps, build: &Build, can_build_all: &Result<(), Failure>) {
+    let features = match packages::facade_features() {
+        Ok(features) => features,
+        Err(failure) => return steps.run("features", || Err(failure)),
+    };
+    for feature in std::iter::once(String::new()).chain(features) {
+        let name = if feature.is_empty() { "no feature".to_owned() } else { format!("feature {feature}") };
+        if let (true, Err(failure)) = (["ssl", "sasl"].contains(&&*feature), can_build_all) {
+            steps.skip(name, failure.message.lines().next().unwrap_or_default());
+            continue;
+        }
+        steps.run(name, || {
+            let check = ["check", "--locked", "-p", "millstream", "--no-default-features", "--features", &feature];
+            run_program(&mut build.cargo(&check))
+        });
+    }
+}
+
+/// Licences, sources and duplicates by `deny.toml`, where cargo-deny is installed: building it takes longer
+/// than most of what is checked here.
+fn dependencies(steps: &mut Steps, build: &Build) {
+    if !succeeds(&mut build.cargo(&["deny", "--version"])) {
+        steps.skip("cargo deny", "not installed; `cargo install --locked cargo-deny` brings it");
+        return;
+    }
+    steps.run("cargo deny", || run_program(&mut build.cargo(&["deny", "check", "bans", "licenses", "sources"])));
+    // Its database comes from the network, which may be closed.
+    if succeeds(&mut build.cargo(&["deny", "fetch", "db"])) {
+        let check = ["deny", "check", "--disable-fetch", "advisories"];
+        steps.run("advisories", || run_program(&mut build.cargo(&check)));
+    } else {
+        steps.skip("advisories", "their database cannot be fetched");
+    }
+}
+
+fn no_c_in_the_quick_start() -> Result<(), Failure> {
+    for package in [QUICK_START, "pulse", "streams-core"] {
+        let compilers = packages::c_compilers_of(package)?;
+        if !compilers.is_empty() {
+            let why = format!("see `cargo tree -p {package} -e normal,build -i {}`", compilers[0]);
+            return Err(Failure::failed(format!("{package} compiles C through {}; {why}", compilers.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn few_crates_in_the_quick_start() -> Result<(), Failure> {
+    let count = packages::crates_of(QUICK_START)?.len();
+    println!("{QUICK_START}: {count} crates of at most {QUICK_START_CRATES_MAX}");
+    if count <= QUICK_START_CRATES_MAX {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("{QUICK_START} needs {count} crates, more than {QUICK_START_CRATES_MAX}")))
+}
+
+/// What was done, and what came of it.
+#[derive(Default)]
+struct Steps {
+    done: Vec<Step>,
+}
+
+struct Step {
+    name: String,
+    outcome: Outcome,
+    time: Duration,
+}
+
+#[derive(PartialEq, Eq)]
+enum Outcome {
+    Good,
+    Failed,
+    Skipped(String),
+}
+
+impl Steps {
+    fn run(&mut self, name: impl Into<String>, step: impl FnOnce() -> Result<(), Failure>) {
+        let name = name.into();
+        println!("\n== {name}");
+        let started = Instant::now();
+        let outcome = match step() {
+            Ok(()) => Outcome::Good,
+            Err(failure) => {
+                println!("{}", failure.message);
+                Outcome::Failed
+            }
+        };
+        self.done.push(Step { name, outcome, time: started.elapsed() });
+    }
+
+    fn skip(&mut self, name: impl Into<String>, why: &str) {
+        self.done.push(Step { name: name.into(), outcome: Outcome::Skipped(why.to_owned()), time: Duration::ZERO });
+    }
+
+    fn all_are_good(&self) -> bool {
+        self.done.iter().all(|step| step.outcome != Outcome::Failed)
+    }
+
+    fn print(&self) {
+        println!();
+        for line in self.table() {
+            println!("{line}");
+        }
+    }
+
+    fn table(&self) -> Vec<String> {
+        let width = self.done.iter().map(|step| step.name.len()).max().unwrap_or(0);
+        let lines = self.done.iter().map(|step| {
+            let (outcome, time) = match &step.outcome {
+                Outcome::Good => ("ok".to_owned(), minutes(step.time)),
+                Outcome::Failed => ("FAILED".to_owned(), minutes(step.time)),
+                Outcome::Skipped(why) => ("skipped".to_owned(), why.clone()),
+            };
+            format!("{:width$}  {outcome:7}  {time}", step.name)
+        });
+        lines.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Steps;
+    use crate::process::Failure;
+
+    #[test]
+    fn one_failed_step_fails_the_whole_and_the_others_still_run() {
+        let mut steps = Steps::default();
+        steps.run("format", || Ok(()));
+        steps.skip("cargo deny", "not installed");
+        assert!(steps.all_are_good(), "what is skipped is told, and is no failure");
+        steps.run("clippy", || Err(Failure::failed("a warning")));
+        steps.run("docs", || Ok(()));
+        assert!(!steps.all_are_good());
+        assert_eq!(
+            steps.table(),
+            [
+                "format      ok       0 s",
+                "cargo deny  skipped  not installed",
+                "clippy      FAILED   0 s",
+                "docs        ok       0 s"
+            ]
+        );
+    }
+}

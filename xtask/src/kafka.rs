@@ -1,0 +1,589 @@
+//! `cargo xtask kafka`: a real Apache Kafka for tests, one command away.
+//!
+//! ```text
+//! cargo xtask kafka start [--brokers 1|3] [--fresh] [--name NAME]
+//! cargo xtask kafka stop | status [--name NAME]
+//! cargo xtask kafka kill N [--name NAME]
+//! cargo xtask kafka exec CLASS ARGS...
+//! ```
+//!
+//! * `start` prints one line, `bootstrap.servers=127.0.0.1:PORT[,..]`, once every broker answers. What runs
+//!   already stays (brokers that died or were killed are started again with their data); `--fresh` stops it
+//!   and begins with empty data.
+//! * `stop` kills the brokers and deletes their data.
+//! * `status` prints the same line as `start`, then `folder=..` (data and the brokers' output) and
+//!   `broker.N.pid=..`, and fails if not all brokers run.
+//! * `kill` ends broker N (from 1) as a crash would; its data stays.
+//! * `exec` runs a class of Kafka's own (`org.apache.kafka.tools.consumer.ConsoleConsumer`, ...) with the
+//!   terminal passed through; `{bootstrap}` in an argument stands for the running brokers.
+//!
+//! Kafka comes by its Maven coordinates (`tests/java/broker/pom.xml`), so a JDK (17 or later) and `mvn` are
+//! needed. The class path and one state file per NAME lie in `$XDG_CACHE_HOME/millstream/kafka` (or
+//! `~/.cache/..`). Brokers run in KRaft combined mode on free ports of 127.0.0.1 and outlive this command.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+type Result<T> = std::result::Result<T, String>;
+
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [--name NAME]
+       cargo xtask kafka stop | status [--name NAME]
+       cargo xtask kafka kill N [--name NAME]
+       cargo xtask kafka exec CLASS ARGS...";
+
+/// Runs the command line behind `cargo xtask kafka`.
+///
+/// # Errors
+/// What went wrong, for people.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    match Request::parse(args)? {
+        Request::Start { name, brokers, fresh } => {
+            let _lock = lock(&name)?;
+            let cluster = start(&name, brokers, fresh)?;
+            println!("{}", cluster.bootstrap_line());
+            Ok(())
+        }
+        Request::Stop { name } => {
+            let _lock = lock(&name)?;
+            Cluster::load(&name)?.map_or(Ok(()), |cluster| cluster.stop(&name))
+        }
+        Request::Status { name } => status(&name),
+        Request::Kill { name, broker } => {
+            let _lock = lock(&name)?;
+            let cluster = Cluster::load(&name)?.ok_or("no broker runs")?;
+            let broker = cluster.brokers.get(broker.wrapping_sub(1)).ok_or("there is no broker of that number")?;
+            broker.kill(&cluster.folder)
+        }
+        Request::Exec { class, args } => exec(&class, &args),
+    }
+}
+
+/// Where a broker named `name` answers, as `host:port`; starts one if none runs.
+///
+/// # Errors
+/// What went wrong, for people.
+pub(crate) fn servers(name: &str) -> Result<String> {
+    let _lock = lock(name)?;
+    let line = start(name, None, false)?.bootstrap_line();
+    Ok(line.split_once('=').map_or_else(|| line.clone(), |(_, servers)| servers.trim().to_owned()))
+}
+
+/// Ends the broker named `name`, if one runs.
+///
+/// # Errors
+/// What went wrong, for people.
+pub(crate) fn stop(name: &str) -> Result<()> {
+    let _lock = lock(name)?;
+    Cluster::load(name)?.map_or(Ok(()), |cluster| cluster.stop(name))
+}
+
+/// A command line, understood.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    Start { name: String, brokers: Option<usize>, fresh: bool },
+    Stop { name: String },
+    Status { name: String },
+    Kill { name: String, broker: usize },
+    Exec { class: String, args: Vec<String> },
+}
+
+impl Request {
+    fn parse(args: &[String]) -> Result<Self> {
+        let (command, rest) = args.split_first().ok_or(USAGE)?;
+        if command == "exec" {
+            let (class, args) = rest.split_first().ok_or(USAGE)?;
+            return Ok(Self::Exec { class: class.clone(), args: args.to_vec() });
+        }
+        let (mut name, mut brokers, mut fresh, mut number) = ("default".to_owned(), None, false, None);
+        let mut rest = rest.iter();
+        while let Some(arg) = rest.next() {
+            match (command.as_str(), arg.as_str()) {
+                (_, "--name") => name = checked_name(rest.next().ok_or(USAGE)?)?,
+                ("start", "--brokers") => {
+                    brokers = match rest.next().map(String::as_str) {
+                        Some("1") => Some(1),
+                        Some("3") => Some(3),
+                        _ => return Err(format!("--brokers takes 1 or 3\n{USAGE}")),
+                    };
+                }
+                ("start", "--fresh") => fresh = true,
+                ("kill", digits) if number.is_none() => {
+                    number = Some(digits.parse().map_err(|_| format!("{digits:?} is not a broker's number\n{USAGE}"))?);
+                }
+                (_, other) => return Err(format!("unknown argument {other:?}\n{USAGE}")),
+            }
+        }
+        match command.as_str() {
+            "start" => Ok(Self::Start { name, brokers, fresh }),
+            "stop" => Ok(Self::Stop { name }),
+            "status" => Ok(Self::Status { name }),
+            "kill" => Ok(Self::Kill { name, broker: number.ok_or(USAGE)? }),
+            other => Err(format!("unknown command {other:?}\n{USAGE}")),
+        }
+    }
+}
+
+fn checked_name(name: &str) -> Result<String> {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if plain { Ok(name.to_owned()) } else { Err(format!("{name:?}: a name holds letters, digits, `-` and `_`")) }
+}
+
+fn start(name: &str, brokers: Option<usize>, fresh: bool) -> Result<Cluster> {
+    let mut found = Cluster::load(name)?;
+    if fresh && let Some(cluster) = found.take() {
+        cluster.stop(name)?;
+    }
+    let class_path = class_path()?;
+    let found = found.filter(|cluster| cluster.folder.is_dir());
+    let is_new = found.is_none();
+    let mut cluster = match found {
+        Some(cluster) => match brokers {
+            Some(asked) if asked != cluster.brokers.len() => {
+                let running = cluster.brokers.len();
+                return Err(format!("a cluster of {running} is there already: `stop` it, or add --fresh or --name"));
+            }
+            _ => cluster,
+        },
+        None => Cluster::create(name, brokers.unwrap_or(1), &class_path)?,
+    };
+    cluster.spawn_missing(&class_path)?;
+    cluster.save(name)?;
+    match cluster.wait_until_answering() {
+        Ok(()) => Ok(cluster),
+        Err(error) => {
+            let output = cluster.last_output();
+            // Nothing worth keeping; the next try takes other ports.
+            if is_new {
+                cluster.stop(name)?;
+            }
+            Err(format!("{error}\n{output}"))
+        }
+    }
+}
+
+fn status(name: &str) -> Result<()> {
+    let cluster = Cluster::load(name)?.ok_or("no broker runs")?;
+    println!("{}", cluster.bootstrap_line());
+    println!("folder={}", cluster.folder.display());
+    let mut dead = Vec::new();
+    for (number, broker) in (1..).zip(&cluster.brokers) {
+        println!("broker.{number}.pid={}", broker.pid);
+        if !broker.is_alive(&cluster.folder) {
+            dead.push(number.to_string());
+        }
+    }
+    if dead.is_empty() { Ok(()) } else { Err(format!("not running: broker {}", dead.join(", "))) }
+}
+
+fn exec(class: &str, args: &[String]) -> Result<()> {
+    let bootstrap = |arg: &String| match Cluster::load("default")? {
+        _ if !arg.contains("{bootstrap}") => Ok(arg.clone()),
+        Some(cluster) => Ok(arg.replace("{bootstrap}", &cluster.bootstrap())),
+        None => Err("no broker runs: `cargo xtask kafka start`".to_owned()),
+    };
+    let args = args.iter().map(bootstrap).collect::<Result<Vec<_>>>()?;
+    let status = java(&class_path()?).arg("-Xmx512m").arg(class).args(args).status();
+    succeeded(class, status)
+}
+
+/// Brokers that belong together, as the state file tells it.
+#[derive(Debug, PartialEq, Eq)]
+struct Cluster {
+    folder: PathBuf,
+    brokers: Vec<Broker>,
+}
+
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+struct Broker {
+    port: u16,
+    controller_port: u16,
+    /// 0 before the first start.
+    pid: u32,
+}
+
+impl Cluster {
+    /// A new cluster with formatted, empty storage; nothing runs yet.
+    fn create(name: &str, brokers: usize, class_path: &str) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("millstream-kafka-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let ports = free_ports(brokers * 2)?;
+        let brokers = ports.chunks_exact(2).filter_map(|pair| match pair {
+            [port, controller_port] => Some(Broker { port: *port, controller_port: *controller_port, pid: 0 }),
+            _ => None,
+        });
+        let cluster = Self { folder, brokers: brokers.collect() };
+        cluster.format_storage(class_path)?;
+        Ok(cluster)
+    }
+
+    fn format_storage(&self, class_path: &str) -> Result<()> {
+        // Any valid id does: clusters on different ports never meet.
+        const CLUSTER_ID: &str = "bWlsbHN0cmVhbS10ZXN0cw";
+        let mut formatting = Vec::new();
+        for number in 1..=self.brokers.len() {
+            let file = self.properties_file(number);
+            fs::write(&file, self.properties(number)).map_err(|error| format!("{}: {error}", file.display()))?;
+            let child = java(class_path)
+                .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID])
+                .args(["--feature", "streams.version=1", "--feature", "transaction.version=2", "--config"])
+                .arg(&file)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .spawn();
+            formatting.push(child.map_err(|error| format!("java: {error}"))?);
+        }
+        formatting.into_iter().try_for_each(|mut child| succeeded("formatting the storage", child.wait()))
+    }
+
+    /// The broker's settings: Kafka's defaults, but for what makes tests quick and one machine enough. Records
+    /// are kept for ever unless a topic says otherwise, because tests use times of the past.
+    fn properties(&self, number: usize) -> String {
+        let broker = self.brokers.get(number.wrapping_sub(1)).copied().unwrap_or(Broker::NONE);
+        let replicas = self.brokers.len();
+        let in_sync = replicas.div_ceil(2);
+        let voters = (1..)
+            .zip(&self.brokers)
+            .map(|(number, broker)| format!("{number}@127.0.0.1:{}", broker.controller_port))
+            .collect::<Vec<_>>()
+            .join(",");
+        let mut text = format!(
+            "process.roles=broker,controller
+node.id={number}
+controller.quorum.voters={voters}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
+offsets.topic.num.partitions=5
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+transaction.state.log.num.partitions=5
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=500
+group.streams.initial.rebalance.delay.ms=0
+transaction.abort.timed.out.transaction.cleanup.interval.ms=500
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
+log.cleaner.backoff.ms=500
+log.cleaner.dedupe.buffer.size=16777216
+log.retention.ms=-1
+log.retention.check.interval.ms=1000
+log.segment.delete.delay.ms=1000
+",
+            port = broker.port,
+            controller_port = broker.controller_port,
+            data = self.folder.join(format!("data-{number}")).display(),
+        );
+        let _ = writeln!(text, "broker.rack=rack-{number}");
+        text
+    }
+
+    fn properties_file(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("broker-{number}.properties"))
+    }
+
+    fn output_file(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("broker-{number}.log"))
+    }
+
+    fn spawn_missing(&mut self, class_path: &str) -> Result<()> {
+        let heap = if self.brokers.len() == 1 { "-Xmx1g" } else { "-Xmx512m" };
+        for index in 0..self.brokers.len() {
+            let number = index + 1;
+            let (properties, output) = (self.properties_file(number), self.output_file(number));
+            let Some(broker) = self.brokers.get_mut(index).filter(|broker| !broker.is_alive(&self.folder)) else {
+                continue;
+            };
+            let log = File::options().create(true).append(true).open(&output);
+            let log = log.map_err(|error| format!("{}: {error}", output.display()))?;
+            let second = log.try_clone().map_err(|error| format!("{}: {error}", output.display()))?;
+            let mut command = java(class_path);
+            command.arg(heap).arg("kafka.Kafka").arg(properties);
+            command.stdin(Stdio::null()).stdout(log).stderr(second).current_dir(&self.folder);
+            // A group of its own: an interrupt typed at the test run does not reach the broker.
+            #[cfg(unix)]
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+            broker.pid = command.spawn().map_err(|error| format!("java: {error}"))?.id();
+        }
+        Ok(())
+    }
+
+    fn wait_until_answering(&self) -> Result<()> {
+        let started = Instant::now();
+        // A process that has just begun looks for a moment as if it were not the broker.
+        let mut seen_dead = 0;
+        loop {
+            if self.brokers.iter().all(|broker| brokers_known_at(broker.port) == Some(self.brokers.len())) {
+                return Ok(());
+            }
+            let dead = self.brokers.iter().find(|broker| !broker.is_alive(&self.folder));
+            seen_dead = if dead.is_some() { seen_dead + 1 } else { 0 };
+            if let Some(broker) = dead.filter(|_| seen_dead > 10) {
+                return Err(format!("the broker on port {} ended", broker.port));
+            }
+            if started.elapsed() > START_TIMEOUT {
+                return Err(format!("not all brokers answered within {} s", START_TIMEOUT.as_secs()));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn stop(&self, name: &str) -> Result<()> {
+        for broker in &self.brokers {
+            broker.kill(&self.folder)?;
+        }
+        for path in [&self.folder, &state_file(name)?] {
+            let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            match removed {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(format!("{}: {error}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of what each broker printed, for the message when one does not start.
+    fn last_output(&self) -> String {
+        let mut text = String::new();
+        for number in 1..=self.brokers.len() {
+            let output = fs::read_to_string(self.output_file(number)).unwrap_or_default();
+            let lines: Vec<_> = output.lines().collect();
+            for line in lines.get(lines.len().saturating_sub(15)..).unwrap_or_default() {
+                let _ = writeln!(text, "broker {number}: {line}");
+            }
+        }
+        text
+    }
+
+    fn bootstrap(&self) -> String {
+        self.brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.port)).collect::<Vec<_>>().join(",")
+    }
+
+    fn bootstrap_line(&self) -> String {
+        format!("bootstrap.servers={}", self.bootstrap())
+    }
+
+    fn load(name: &str) -> Result<Option<Self>> {
+        let file = state_file(name)?;
+        match fs::read_to_string(&file) {
+            Ok(text) => {
+                Self::from_text(&text).map(Some).ok_or_else(|| format!("{} is damaged: delete it", file.display()))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{}: {error}", file.display())),
+        }
+    }
+
+    fn save(&self, name: &str) -> Result<()> {
+        let file = state_file(name)?;
+        fs::write(&file, self.to_text()).map_err(|error| format!("{}: {error}", file.display()))
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("{}\nfolder={}\n", self.bootstrap_line(), self.folder.display());
+        for (number, broker) in (1..).zip(&self.brokers) {
+            let Broker { port, controller_port, pid } = broker;
+            let _ = write!(text, "broker.{number}.port={port}\nbroker.{number}.controller={controller_port}\n");
+            let _ = writeln!(text, "broker.{number}.pid={pid}");
+        }
+        text
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let values: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once('=')).collect();
+        let mut brokers = Vec::new();
+        while let Some(port) = values.get(format!("broker.{}.port", brokers.len() + 1).as_str()) {
+            let number = brokers.len() + 1;
+            let value = |key: &str| values.get(format!("broker.{number}.{key}").as_str());
+            let controller_port = value("controller")?.parse().ok()?;
+            brokers.push(Broker { port: port.parse().ok()?, controller_port, pid: value("pid")?.parse().ok()? });
+        }
+        (!brokers.is_empty()).then_some(Self { folder: values.get("folder")?.into(), brokers })
+    }
+}
+
+impl Broker {
+    const NONE: Self = Self { port: 0, controller_port: 0, pid: 0 };
+
+    /// Whether the process still runs and is this broker: its number may belong to somebody else by now.
+    fn is_alive(&self, folder: &Path) -> bool {
+        if self.pid == 0 {
+            return false;
+        }
+        let command_line = fs::read(format!("/proc/{}/cmdline", self.pid)).or_else(|_| {
+            let output = Command::new("ps").args(["-o", "command=", "-p", &self.pid.to_string()]).output();
+            output.map(|output| output.stdout)
+        });
+        command_line.is_ok_and(|line| String::from_utf8_lossy(&line).contains(&*folder.to_string_lossy()))
+    }
+
+    fn kill(&self, folder: &Path) -> Result<()> {
+        if !self.is_alive(folder) {
+            return Ok(());
+        }
+        succeeded("kill", Command::new("kill").args(["-9", &self.pid.to_string()]).status())?;
+        while self.is_alive(folder) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+/// How many brokers the one at `port` knows to be in service; `None` while it does not answer.
+fn brokers_known_at(port: u16) -> Option<usize> {
+    // A Metadata request, version 1: length, key, version, correlation id, no client id, no topics.
+    const REQUEST: &[u8] = &[0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0, 0, 0, 0];
+    let timeout = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), timeout).ok()?;
+    stream.set_read_timeout(Some(timeout)).ok()?;
+    stream.write_all(REQUEST).ok()?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).ok()?;
+    let (_, count) = head.split_last_chunk::<4>()?;
+    usize::try_from(i32::from_be_bytes(*count)).ok()
+}
+
+/// Different ports that nobody listens on, below those that the system gives to outgoing connections.
+/// Somebody may take one before the broker does; then the broker ends and says so.
+fn free_ports(count: usize) -> Result<Vec<u16>> {
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    let first = PORTS.start + u16::try_from(std::process::id() % u32::from(PORTS.end - PORTS.start)).unwrap_or(0);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let ports: Vec<_> = (first..PORTS.end).chain(PORTS.start..first).filter(is_free).take(count).collect();
+    if ports.len() == count { Ok(ports) } else { Err("no free ports".to_owned()) }
+}
+
+fn java(class_path: &str) -> Command {
+    let program = std::env::var_os("JAVA_HOME").map_or_else(|| "java".into(), |home| Path::new(&home).join("bin/java"));
+    let mut command = Command::new(program);
+    command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]);
+    command.args(["-Djava.awt.headless=true", "-cp", class_path]);
+    command
+}
+
+fn succeeded(what: &str, status: std::io::Result<ExitStatus>) -> Result<()> {
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{what}: {status}")),
+        Err(error) => Err(format!("{what}: {error}")),
+    }
+}
+
+/// The jars of Kafka, as Maven resolves them; remembered until the pom changes or a jar is gone.
+fn class_path() -> Result<String> {
+    let pom = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/java/broker/pom.xml");
+    let pom_text = fs::read_to_string(&pom).map_err(|error| format!("{}: {error}", pom.display()))?;
+    let folder = cache_folder()?;
+    let (file, key_file) = (folder.join("class-path"), folder.join("class-path.pom.xml"));
+    let cached = fs::read_to_string(&file).unwrap_or_default();
+    let is_current = fs::read_to_string(&key_file).is_ok_and(|text| text == pom_text);
+    if is_current && !cached.is_empty() && std::env::split_paths(&cached).all(|jar| jar.is_file()) {
+        return Ok(cached);
+    }
+    let mut option = OsString::from("-Dmdep.outputFile=");
+    option.push(&file);
+    let maven = Command::new("mvn")
+        .args(["-q", "-B", "dependency:build-classpath", "-f"])
+        .arg(&pom)
+        .arg(option)
+        .stdout(Stdio::null())
+        .status();
+    succeeded("mvn dependency:build-classpath", maven)?;
+    fs::write(&key_file, pom_text).map_err(|error| format!("{}: {error}", key_file.display()))?;
+    fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn cache_folder() -> Result<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".cache"))).ok_or("no home folder")?;
+    let folder = base.join("millstream").join("kafka");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(folder)
+}
+
+fn state_file(name: &str) -> Result<PathBuf> {
+    Ok(cache_folder()?.join(format!("{name}.properties")))
+}
+
+/// One command at a time per cluster: test binaries that start it together get the same one.
+fn lock(name: &str) -> Result<File> {
+    let path = cache_folder()?.join(format!("{name}.lock"));
+    let file = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    file.lock().map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(brokers: u16) -> Cluster {
+        let broker =
+            |number| Broker { port: 9000 + number, controller_port: 9100 + number, pid: 70 + u32::from(number) };
+        Cluster { folder: "/tmp/somewhere".into(), brokers: (1..=brokers).map(broker).collect() }
+    }
+
+    #[test]
+    fn command_lines_mean_what_the_usage_says() {
+        let parse = |line: &str| Request::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let name = || "default".to_owned();
+        for (line, expected) in [
+            ("start", Request::Start { name: name(), brokers: None, fresh: false }),
+            ("start --fresh --brokers 3", Request::Start { name: name(), brokers: Some(3), fresh: true }),
+            ("stop --name chaos", Request::Stop { name: "chaos".into() }),
+            ("status", Request::Status { name: name() }),
+            ("kill 2 --name chaos", Request::Kill { name: "chaos".into(), broker: 2 }),
+            ("exec a.B --fresh", Request::Exec { class: "a.B".into(), args: vec!["--fresh".into()] }),
+        ] {
+            assert_eq!(parse(line), Ok(expected), "{line}");
+        }
+        for line in ["", "halt", "start --brokers 2", "start 3", "kill", "kill one", "exec", "stop --name ../x"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_state_file_gives_back_what_was_saved() {
+        let text = cluster(3).to_text();
+        assert!(text.starts_with("bootstrap.servers=127.0.0.1:9001,127.0.0.1:9002,127.0.0.1:9003\n"), "{text}");
+        assert_eq!(Cluster::from_text(&text), Some(cluster(3)));
+        assert_eq!(Cluster::from_text("bootstrap.servers=127.0.0.1:9001\n"), None);
+    }
+
+    #[test]
+    fn internal_topics_have_as_many_replicas_as_there_are_brokers() {
+        for (brokers, replicas, in_sync) in [(1, "1", "1"), (3, "3", "2")] {
+            let text = cluster(brokers).properties(1);
+            let value = |key| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            assert_eq!(value("offsets.topic.replication.factor"), Some(replicas));
+            assert_eq!(value("transaction.state.log.replication.factor"), Some(replicas));
+            assert_eq!(value("transaction.state.log.min.isr"), Some(in_sync));
+            assert_eq!(value("controller.quorum.voters").map(|voters| voters.split(',').count()), Some(brokers.into()));
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_not_the_broker_is_not_alive_and_not_killed() {
+        let stranger = Broker { port: 1, controller_port: 2, pid: std::process::id() };
+        let folder = Path::new("/nobody/has/this/folder");
+        assert!(!stranger.is_alive(folder));
+        assert_eq!(stranger.kill(folder), Ok(()));
+    }
+}

@@ -1,0 +1,71 @@
+//! The project's own commands: everything that is more than one `cargo` call.
+
+mod bench;
+mod cache;
+mod ci;
+mod external;
+mod kafka;
+mod oracle;
+mod packages;
+mod process;
+mod rocksdb;
+mod setup;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use process::Failure;
+
+const HELP: &str = "\
+The project's own commands.
+
+usage: cargo xtask COMMAND
+
+  test     Sets up what the tests need, builds RocksDB once, and runs every test of the workspace.
+           Ends with `N passed, N failed`.
+  ci       What continuous integration runs: format, tidy, clippy, docs, licences, features, then `test`.
+  tidy     Checks the project's own rules: module arrows, file sizes, module heads, clocks, unsafe.
+  setup    Finds or installs what `test` needs, and stops there.
+  oracle-describe
+           Has Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
+  bench engine [ARGS]
+           CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
+  kafka    A real Apache Kafka for tests and for trying things out; `cargo xtask kafka` says more.
+
+What is built lies outside the checkout, so that fresh clones share it: in $MILLSTREAM_CACHE, or else in
+$XDG_CACHE_HOME/millstream, or else in ~/.cache/millstream. $CARGO_TARGET_DIR and $ROCKSDB_LIB_DIR (with
+$ROCKSDB_STATIC=1) are used if they are set.
+
+exit codes: 0 done, 1 something failed, 2 something is missing that this command may not install";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["kafka", rest @ ..] => {
+            let rest: Vec<String> = rest.iter().copied().map(str::to_owned).collect();
+            kafka::run(&rest).map_err(Failure::failed)
+        }
+        ["bench", "engine", rest @ ..] => bench::engine(rest),
+        ["test"] => test::run(),
+        ["ci"] => ci::run(),
+        ["tidy"] => tidy::run(),
+        ["oracle-describe"] => oracle::describe(),
+        ["setup"] => setup::run(),
+        [] | ["help" | "-h" | "--help", ..] | [_, "-h" | "--help"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => Err(Failure::failed(format!("unknown command `{}`\n\n{HELP}", args.join(" ")))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                eprintln!("{}", failure.message);
+            }
+            ExitCode::from(failure.exit_code)
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! `cargo xtask test`: every test of the workspace, and one line that sums them up.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::process::{Failure, cargo_program, command, run as run_program, shown, workspace};
+use crate::rocksdb::Library;
+use crate::{cache, kafka, packages, setup};
+
+/// `cargo xtask test`.
+pub(crate) fn run() -> Result<(), Failure> {
+    setup::ensure(setup::FOR_TESTS)?;
+    let mut build = Build::begin()?;
+    all_tests(&mut build).close()
+}
+
+/// What every `cargo` that we start is told.
+pub(crate) struct Build {
+    target: PathBuf,
+    pub(crate) rocksdb: Library,
+    broker: Option<Broker>,
+}
+
+impl Build {
+    /// Fetches the dependencies and begins to compile RocksDB.
+    pub(crate) fn begin() -> Result<Self, Failure> {
+        let target = cache::target_folder()?;
+        // At once, so that what runs side by side later does not wait for each other's downloads.
+        run_program(command(cargo_program()).args(["fetch", "--locked"]))?;
+        Ok(Self { target, rocksdb: Library::find_or_compile()?, broker: None })
+    }
+
+    /// A `cargo` that builds where everybody builds.
+    pub(crate) fn cargo(&self, args: &[&str]) -> Command {
+        let mut cargo = command(cargo_program());
+        cargo.args(args).env("CARGO_TARGET_DIR", &self.target);
+        self.rocksdb.announce_to(&mut cargo);
+        if let Some(broker) = &self.broker {
+            cargo.env(KAFKA, &broker.servers);
+        }
+        cargo
+    }
+
+    /// A Kafka for every suite that needs one: the user's, or a broker that lives as long as this value.
+    pub(crate) fn kafka(&mut self) -> Result<String, Failure> {
+        if let Some(servers) = std::env::var(KAFKA).ok().filter(|servers| !servers.is_empty()) {
+            return Ok(servers);
+        }
+        let broker = match self.broker.take() {
+            Some(broker) => broker,
+            None => Broker::start()?,
+        };
+        Ok(self.broker.insert(broker).servers.clone())
+    }
+}
+
+/// Where suites look for the address of a running Kafka.
+const KAFKA: &str = "MILLSTREAM_KAFKA";
+
+/// A broker of this checkout's own, so that two checkouts do not stop each other's. One that was left behind
+/// by an interrupted run is taken over.
+struct Broker {
+    name: String,
+    servers: String,
+}
+
+impl Broker {
+    fn start() -> Result<Self, Failure> {
+        let name = format!("test-{}", cache::fingerprint([&*workspace().to_string_lossy()]));
+        println!("Kafka: starting a broker for the tests");
+        let servers = kafka::servers(&name).map_err(Failure::failed)?;
+        Ok(Self { name, servers })
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Err(error) = kafka::stop(&self.name) {
+            eprintln!("Kafka: the broker of the tests cannot be stopped: {error}");
+        }
+    }
+}
+
+/// Runs what needs no C++ while RocksDB is compiled, then the rest. What keeps tests from running counts as
+/// a failure.
+pub(crate) fn all_tests(build: &mut Build) -> Tally {
+    let mut tally = Tally::default();
+    if let Err(failure) = run_all_tests(build, &mut tally) {
+        tally.add_failure(failure.message);
+    }
+    tally
+}
+
+fn run_all_tests(build: &mut Build, tally: &mut Tally) -> Result<(), Failure> {
+    let pure = packages::pure()?;
+    let rest: BTreeSet<String> = packages::all()?.difference(&pure).cloned().collect();
+    tests_of(build, &pure, tally)?;
+    build.rocksdb.wait()?;
+    if let Err(failure) = build.kafka() {
+        // The suites that need it will fail; the others need not.
+        tally.add_failure(format!("no Kafka: {}", failure.message));
+    }
+    tests_of(build, &rest, tally)
+}
+
+fn tests_of(build: &Build, packages: &BTreeSet<String>, tally: &mut Tally) -> Result<(), Failure> {
+    let mut cargo = build.cargo(&["test", "--locked", "--no-fail-fast"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    let shown = shown(&cargo);
+    let cannot = |error: std::io::Error| Failure::failed(format!("`{shown}`: {error}"));
+    println!("{shown}");
+    let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(cannot)?;
+    let failed_before = tally.failed;
+    for line in child.stdout.take().into_iter().flat_map(|output| BufReader::new(output).split(b'\n')) {
+        let line = line.map_err(cannot)?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        tally.read(&line);
+    }
+    let status = child.wait().map_err(cannot)?;
+    if !status.success() && tally.failed == failed_before {
+        // Something did not compile, or a test took its whole process down.
+        tally.add_failure(format!("`{shown}` ended with {status}"));
+    }
+    Ok(())
+}
+
+/// What came of the tests.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    /// Reads one line of a test binary's output.
+    fn read(&mut self, line: &str) {
+        if let Some(name) = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED")) {
+            self.failures.push(name.to_owned());
+        }
+        let result = line.strip_prefix("test result: ok. ").or_else(|| line.strip_prefix("test result: FAILED. "));
+        let Some(result) = result else { return };
+        let count = |what: &str| {
+            let counts = result.split("; ").filter_map(|part| part.split_once(' '));
+            counts.filter(|(_, name)| *name == what).find_map(|(count, _)| count.parse().ok()).unwrap_or(0)
+        };
+        self.passed += count("passed");
+        self.failed += count("failed");
+        self.skipped += count("ignored");
+    }
+
+    /// Counts something that kept tests from running.
+    fn add_failure(&mut self, what: String) {
+        self.failed += 1;
+        self.failures.push(what);
+    }
+
+    /// Prints the failures and the closing line. No tests at all are a failure, too.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        for failure in &self.failures {
+            println!("failed: {failure}");
+        }
+        println!("{self}");
+        let is_good = self.failed == 0 && self.passed > 0;
+        if is_good { Ok(()) } else { Err(Failure::failed("")) }
+    }
+
+    pub(crate) const fn has_failures(&self) -> bool {
+        self.failed > 0
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.skipped > 0 {
+            write!(f, ", {} skipped", self.skipped)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    fn tally(output: &str) -> Tally {
+        let mut tally = Tally::default();
+        output.lines().for_each(|line| tally.read(line));
+        tally
+    }
+
+    #[test]
+    fn results_of_all_binaries_and_doctests_are_summed() {
+        let tally = tally(
+            "running 2 tests\ntest a ... ok\ntest b::c ... FAILED\n\nfailures:\n    b::c\n\ntest result: FAILED. 1 passed; \
+             1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\n   Doc-tests x\ntest result: ok. 41 \
+             passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 9.97s\n",
+        );
+        assert_eq!(tally.to_string(), "42 passed, 1 failed, 3 skipped");
+        assert_eq!(tally.failures, ["b::c"]);
+        assert!(tally.close().is_err());
+    }
+
+    #[test]
+    fn what_only_looks_like_a_result_counts_nothing() {
+        let tally = tally("  test result: ok. 5 passed; 0 failed\ntest result: unknown. 5 passed; 1 failed\n");
+        assert_eq!(tally.to_string(), "0 passed, 0 failed");
+        assert!(tally.close().is_err(), "no test at all is no success");
+    }
+
+    #[test]
+    fn a_run_closes_well_until_something_fails() {
+        let mut tally =
+            tally("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0s");
+        assert_eq!(tally.to_string(), "3 passed, 0 failed");
+        assert!(tally.close().is_ok());
+        tally.add_failure("something does not compile".to_owned());
+        assert_eq!(tally.to_string(), "3 passed, 1 failed");
+        assert!(tally.close().is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! Which module of the engine may use which: arrows point one way, so that each module can be understood
+//! and tested without those above it.
+
+use super::source::{Source, line_of, words};
+
+const CRATE: &str = "streams-core/src/";
+
+/// A module and what it may use. Everybody may use themselves. A new module needs a line.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("record", &[]),
+    ("clock", &["record"]),
+    ("wire", &["record"]),
+    ("topic", &["record", "wire"]),
+    ("windows", &["record", "wire"]),
+    // Plain data with a parser; it starts nothing.
+    ("config", &["topic"]),
+    // An adapter's author has to learn this and no engine. `state` is not here, nor `log` below: what joins
+    // them is `runtime`.
+    ("log", &["clock", "record", "topic", "wire"]),
+    // A store knows bytes and keys, not tasks.
+    ("state", &["clock", "record", "topic", "wire", "windows"]),
+    // They see a record, a context and their stores; never a consumer, a producer or a thread.
+    ("operators", &["record", "topic", "wire", "windows", "state", "log"]),
+    // It is data: it runs nothing, and has no clock, no disk, no network.
+    ("topology", &["record", "topic", "wire", "windows", "state", "operators"]),
+    // It only builds.
+    ("dsl", &["record", "topic", "wire", "windows", "state", "operators", "topology"]),
+    // It only runs, and so does not know what was written to get its topology.
+    ("runtime", &["clock", "record", "topic", "wire", "windows", "config", "log", "state", "operators", "topology"]),
+    ("query", &["clock", "record", "topic", "wire", "windows", "config", "log", "state", "topology", "runtime"]),
+    (
+        "testing",
+        &[
+            "clock",
+            "record",
+            "topic",
+            "wire",
+            "windows",
+            "log",
+            "state",
+            "operators",
+            "topology",
+            "dsl",
+            "runtime",
+            "query",
+        ],
+    ),
+];
+
+/// Arrows that point the wrong way.
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
+    let is_product = |source: &&Source| source.path.starts_with(CRATE) && !source.is_test_module_of(sources);
+    let mut broken: Vec<String> = sources.iter().filter(is_product).flat_map(check_file).collect();
+    // A module that is not in the table says so once.
+    broken.dedup();
+    broken
+}
+
+fn check_file(source: &Source) -> Vec<String> {
+    let inside = source.path.strip_prefix(CRATE).unwrap_or_default();
+    let module = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+    if matches!(module, "lib" | "prelude") {
+        return Vec::new();
+    }
+    let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == module) else {
+        return vec![format!("{CRATE}{module}: this module is not in the table of xtask/src/tidy/arrows.rs")];
+    };
+    let forbidden = |(_, used): &(usize, &str)| {
+        *used != module && !allowed.contains(used) && ALLOWED.iter().any(|(name, _)| name == used)
+    };
+    let arrows = used_modules(&source.product, depth_of(inside)).into_iter().filter(forbidden);
+    arrows
+        .map(|(at, used)| {
+            let line = line_of(&source.product, at);
+            format!("{}:{line}: `{module}` may not use `{used}`: {}", source.path, why(module, allowed))
+        })
+        .collect()
+}
+
+fn why(module: &str, allowed: &[&str]) -> String {
+    if allowed.is_empty() {
+        format!("`{module}` stands at the bottom and uses no other module")
+    } else {
+        format!("it may use {}", allowed.join(", "))
+    }
+}
+
+/// How many `super::` lead from a file to the crate's root.
+fn depth_of(inside: &str) -> usize {
+    let parts = inside.split('/').count();
+    if inside.ends_with("/mod.rs") { parts - 1 } else { parts }
+}
+
+/// The modules at the crate's root that some code names, and where.
+fn used_modules(code: &str, depth: usize) -> Vec<(usize, &str)> {
+    let mut used = Vec::new();
+    for (at, word) in words(code) {
+        let root = match word {
+            "crate" => Some(at + "crate".len()),
+            "super" if !code[..at].trim_end().ends_with("super::") => end_of_supers(code, at, depth),
+            _ => None,
+        };
+        let Some(rest) = root.and_then(|root| code[root..].trim_start().strip_prefix("::")) else { continue };
+        used.extend(first_names(rest).into_iter().map(|name| (at, name)));
+    }
+    used
+}
+
+/// Where a chain of `super::` ends, if it leads to the crate's root.
+fn end_of_supers(code: &str, mut at: usize, depth: usize) -> Option<usize> {
+    for number in 1..=depth {
+        at += code[at..].strip_prefix("super").map(|_| "super".len())?;
+        if number < depth {
+            at += code[at..].strip_prefix("::").map(|_| "::".len())?;
+        }
+    }
+    Some(at)
+}
+
+/// `a::b` begins with a; `{a::b, c::{d, e}}` with a and c.
+fn first_names(path: &str) -> Vec<&str> {
+    let path = path.trim_start();
+    let Some(group) = path.strip_prefix('{') else {
+        return words(path).next().filter(|(at, _)| *at == 0).map(|(_, name)| name).into_iter().collect();
+    };
+    let mut names = Vec::new();
+    let (mut depth, mut start) = (0_usize, 0);
+    for (at, byte) in group.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' | b',' if depth == 0 => {
+                names.extend(words(&group[start..at]).next().map(|(_, name)| name));
+                start = at + 1;
+                if byte == b'}' {
+                    break;
+                }
+            }
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALLOWED, Source, check};
+
+    /// What is said about one planted file.
+    fn broken(path: &str, text: &str) -> Vec<String> {
+        check(&[Source::new(path, text.to_owned())])
+    }
+
+    #[test]
+    fn planted_arrows_are_caught_however_they_are_written() {
+        let table = [
+            ("streams-core/src/state/x.rs", "use crate::log::Log;", "1: `state` may not use `log`"),
+            ("streams-core/src/log/x.rs", "fn f() {\n    crate::state::META;\n}", "2: `log` may not use `state`"),
+            (
+                "streams-core/src/state/x.rs",
+                "use crate::{\n    record::R, log::{self, L},\n};",
+                "1: `state` may not use `log`",
+            ),
+            ("streams-core/src/wire/mod.rs", "pub use super::runtime::App;", "1: `wire` may not use `runtime`"),
+            ("streams-core/src/wire/json.rs", "use super::super::dsl;", "1: `wire` may not use `dsl`"),
+            (
+                "streams-core/src/topology/expand/x.rs",
+                "use super::super::super::clock::Clock;",
+                "1: `topology` may not use `clock`",
+            ),
+            ("streams-core/src/record.rs", "use super::topic;", "1: `record` may not use `topic`: `record` stands"),
+            ("streams-core/src/runtime/app.rs", "use crate::dsl::X;", "1: `runtime` may not use `dsl`"),
+        ];
+        for (path, text, expected) in table {
+            let broken = broken(path, text);
+            assert_eq!(broken.len(), 1, "{path}: {text}: {broken:?}");
+            assert!(broken[0].starts_with(&format!("{path}:{expected}")), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_module_that_nobody_placed_is_named_once() {
+        let files =
+            ["streams-core/src/newcomer/mod.rs", "streams-core/src/newcomer/x.rs", "streams-core/src/wire/x.rs"];
+        let files = files.map(|path| Source::new(path, String::new()));
+        assert_eq!(
+            check(&files),
+            ["streams-core/src/newcomer: this module is not in the table of xtask/src/tidy/arrows.rs"]
+        );
+    }
+
+    #[test]
+    fn arrows_that_point_the_right_way_are_left_alone() {
+        let table = [
+            ("streams-core/src/state/x.rs", "use crate::record::R; use crate::state::META; use super::store::S;"),
+            ("streams-core/src/state/x.rs", "// crate::log\n/// [`crate::log::Log`]\nconst A: &str = \"crate::log\";"),
+            ("streams-core/src/state/x.rs", "#[cfg(test)]\nmod tests {\n    use crate::log::X;\n}"),
+            ("streams-core/src/wire/json.rs", "use super::record_of; use super::dsl;"),
+            ("streams-core/src/lib.rs", "pub use crate::dsl::X;"),
+            ("streams-rocksdb/src/lib.rs", "use crate::log::X;"),
+            ("streams-core/src/operators/x.rs", "crate::store_contract!();"),
+        ];
+        for (path, text) in table {
+            assert_eq!(broken(path, text), Vec::<String>::new(), "{path}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_table_has_no_circle() {
+        for (place, (name, uses)) in ALLOWED.iter().enumerate() {
+            for used in *uses {
+                let below = ALLOWED[..place].iter().any(|(lower, _)| lower == used);
+                assert!(below, "`{name}` may use `{used}`, which must stand above it in the table");
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Rules about single files.
+
+use super::source::{Source, line_of, words};
+
+const LINES_MAX: usize = 1_000;
+
+/// What breaks a rule in one file.
+pub(super) fn check(source: &Source) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut say = |line: usize, what: &str| broken.push(format!("{}:{line}: {what}", source.path));
+
+    // A module opens by saying what it is, what it owns and what it leaves to others. Compile-fail cases are
+    // what a user would write.
+    let opens_well = source.text.starts_with("//!") || source.text.starts_with("#![doc = include_str!(");
+    if !source.path.contains("/ui/") && !opens_well {
+        say(1, "does not open with `//!` and what the module is");
+    }
+    let lines = source.text.lines().count();
+    if lines > LINES_MAX {
+        say(lines, &format!("{lines} lines are more than {LINES_MAX}: one idea per file"));
+    }
+    // Only the Kafka adapter talks to C, in one small module.
+    if !source.path.starts_with("streams-kafka/src/") {
+        for (at, _) in words(&source.code).filter(|(_, word)| *word == "unsafe") {
+            say(line_of(&source.code, at), "`unsafe` belongs into streams-kafka");
+        }
+    }
+    // With one clock, tests and simulation decide what time it is.
+    if source.path.starts_with("streams-core/src/") && source.path != "streams-core/src/clock.rs" {
+        for what in ["SystemTime::now", "Instant::now", "thread::sleep", "Utc::now", "Local::now"] {
+            for (at, _) in source.product.match_indices(what) {
+                say(line_of(&source.product, at), &format!("`{what}`: ask the `Clock`, or wait on a doorbell"));
+            }
+        }
+    }
+    // A test that is switched off tests nothing, and nobody switches it on again.
+    for (at, _) in source.code.match_indices("#[ignore") {
+        say(line_of(&source.code, at), "a test that is switched off: repair it or delete it");
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LINES_MAX, Source, check};
+
+    fn broken(path: &str, text: &str) -> Vec<String> {
+        check(&Source::new(path, text.to_owned()))
+    }
+
+    #[test]
+    fn planted_violations_are_caught() {
+        let long = format!("//! Long.\n{}", "\n".repeat(LINES_MAX));
+        let table = [
+            ("a/src/x.rs", "// Not a module's head.\n", "a/src/x.rs:1: does not open with"),
+            ("a/src/x.rs", long.as_str(), "a/src/x.rs:1001: 1001 lines are more than 1000"),
+            ("a/src/x.rs", "//! X.\nfn f() { unsafe { g() } }", "a/src/x.rs:2: `unsafe` belongs"),
+            (
+                "streams-core/src/x.rs",
+                "//! X.\n\nlet t = std::time::Instant::now();",
+                "streams-core/src/x.rs:3: `Instant::now`",
+            ),
+            ("streams-core/src/x.rs", "//! X.\nthread::sleep(d);", "streams-core/src/x.rs:2: `thread::sleep`"),
+            ("a/tests/x.rs", "//! X.\n#[test]\n#[ignore = \"slow\"]\nfn f() {}", "a/tests/x.rs:3: a test that is"),
+        ];
+        for (path, text, expected) in table {
+            let broken = broken(path, text);
+            assert_eq!(broken.len(), 1, "{expected}: {broken:?}");
+            assert!(broken[0].starts_with(expected), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_rules_allow_is_left_alone() {
+        let table = [
+            ("streams-kafka/src/native/mod.rs", "//! X.\nunsafe fn f() {}"),
+            ("a/src/lib.rs", "//! X.\n#![forbid(unsafe_code)]\n// unsafe\nconst A: &str = \"unsafe\";"),
+            ("streams-core/src/clock.rs", "//! X.\nInstant::now();"),
+            ("a/src/lib.rs", "#![doc = include_str!(\"../../README.md\")]"),
+            ("streams-core/src/x.rs", "//! X.\n#[cfg(test)]\nmod tests { fn f() { Instant::now(); } }"),
+            ("xtask/src/x.rs", "//! X.\nInstant::now();"),
+            ("tests/ui/missing_grace.rs", "fn main() {}"),
+        ];
+        for (path, text) in table {
+            assert_eq!(broken(path, text), Vec::<String>::new(), "{path}: {text}");
+        }
+    }
+}
