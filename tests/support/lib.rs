@@ -1,3 +1,17 @@
 //! What the suites share.
 
 pub mod kafka;
+pub mod program;
+pub mod records;
+
+use std::io::Write;
+use std::time::Duration;
+
+/// How long anything may take that takes seconds on a quiet machine: machines of all speeds run the suites.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Prints a figure past the test harness, which shows only what failing tests print.
+pub fn say(figure: &str) {
+    // Whoever no longer reads does not want to know.
+    let _ = writeln!(std::io::stdout().lock(), "{figure}");
+}

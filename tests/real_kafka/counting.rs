@@ -1,0 +1,98 @@
+//! Counting real text with several processes.
+
+use std::io::Write;
+use std::process::ChildStdin;
+use std::time::{Duration, Instant};
+
+use millstream_tests::kafka::bootstrap_servers;
+use millstream_tests::{PATIENCE, say};
+
+use crate::console;
+use crate::run::Run;
+
+/// How long the paced input takes.
+const PACED: Duration = Duration::from_secs(90);
+/// When the second test's third process comes, and when its first one goes, as parts of the input.
+const COMES: f64 = 0.25;
+const GOES: f64 = 0.5;
+
+#[test]
+fn three_processes_count_what_coreutils_count() {
+    let run = Run::new();
+    let counters = ["one", "two", "three"].map(|name| run.start_counter(name));
+    counters.iter().for_each(|counter| counter.until_running());
+
+    let began = Instant::now();
+    let mut producer = console::producer(bootstrap_servers(), &run.lines_name());
+    producer.input().write_all(&run.text.bytes).expect("the console producer reads");
+    producer.finish();
+    run.until_counted();
+    say(&format!("written and counted in {:.1} s", began.elapsed().as_secs_f64()));
+
+    counters.iter().for_each(|counter| counter.terminate());
+    let shares = counters.map(|counter| counter.finish());
+    run.check_counts();
+    run.check_shares(&shares);
+}
+
+#[test]
+fn processes_that_come_and_go_lose_and_repeat_nothing() {
+    let run = Run::new();
+    let (leaver, stayer) = (run.start_counter("leaver"), run.start_counter("stayer"));
+    [&leaver, &stayer].iter().for_each(|counter| counter.until_running());
+
+    let mut producer = console::producer(bootstrap_servers(), &run.lines_name());
+    let mut feed = Feed { run: &run, input: producer.input(), fed: 0, began: Instant::now() };
+    feed.until(COMES);
+    let comer = run.start_counter("comer");
+    say(&format!("a third process comes after {} of {} lines", run.lines_done(), run.text.lines()));
+    feed.until(GOES);
+    // However slow the machine is, the two have had their time together before one goes.
+    comer.until_running();
+    wait_until(|| run.lines_done() >= run.lines_in(run.bytes_until(GOES - 0.05)));
+    say(&format!("the first process goes after {} of {} lines", run.lines_done(), run.text.lines()));
+    leaver.terminate();
+    feed.until(1.0);
+    let began = feed.began;
+    drop(feed);
+    producer.finish();
+    run.until_counted();
+    say(&format!("written and counted in {:.1} s", began.elapsed().as_secs_f64()));
+
+    [&stayer, &comer].iter().for_each(|counter| counter.terminate());
+    let shares = [leaver, stayer, comer].map(|counter| counter.finish());
+    run.check_counts();
+    run.check_shares(&shares);
+}
+
+/// Text on its way into a console producer, at its own pace.
+struct Feed<'a> {
+    run: &'a Run,
+    input: ChildStdin,
+    fed: usize,
+    began: Instant,
+}
+
+impl Feed<'_> {
+    /// Feeds until that part of the text is fed.
+    fn until(&mut self, part: f64) {
+        let end = self.run.bytes_until(part);
+        while self.fed < end {
+            let due = self.run.bytes_until(self.began.elapsed().as_secs_f64() / PACED.as_secs_f64()).min(end);
+            if let Some(lines) = self.run.text.bytes.get(self.fed..due) {
+                self.input.write_all(lines).and_then(|()| self.input.flush()).expect("the console producer reads");
+                self.fed = due;
+            }
+            // This is the pace; nothing is waited for.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn wait_until(reached: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !reached() {
+        assert!(began.elapsed() < PATIENCE, "the processes do not keep up");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

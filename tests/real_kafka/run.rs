@@ -1,0 +1,144 @@
+//! What one test counts: its text, its topics, and how far the counting is.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use millstream_tests::kafka::bootstrap_servers;
+use millstream_tests::records::TopicOf;
+use millstream_tests::{PATIENCE, say};
+use streams_core::testing::log_contract::unique_prefix;
+use streams_kafka::Kafka;
+use tempfile::TempDir;
+
+use crate::console;
+use crate::counters::{Counter, Share};
+use crate::text::{Text, count};
+
+const PARTITIONS: u32 = 4;
+
+/// One application and its topics.
+pub(crate) struct Run {
+    pub(crate) text: Text,
+    kafka: Kafka,
+    /// Names of topics and the application begin with it.
+    id: String,
+    folder: TempDir,
+    /// Tests that use all of the machine take turns.
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Run {
+    pub(crate) fn new() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = Text::gather();
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = Self { text, kafka: Kafka::at(bootstrap_servers()), id: unique_prefix(), folder, _turn: turn };
+        for name in [run.lines_name(), run.counts_name()] {
+            let _ = TopicOf::create(&run.kafka, &name, PARTITIONS);
+        }
+        say(&format!(
+            "text: {} bytes, {} lines, {} words, {} different",
+            run.text.bytes.len(),
+            run.text.lines(),
+            run.text.words(),
+            run.text.counts.len()
+        ));
+        run
+    }
+
+    pub(crate) fn lines_name(&self) -> String {
+        format!("{}-lines", self.id)
+    }
+
+    fn counts_name(&self) -> String {
+        format!("{}-word-counts", self.id)
+    }
+
+    fn topic(&self, name: &str) -> TopicOf<'_> {
+        TopicOf::new(&self.kafka, name, PARTITIONS)
+    }
+
+    pub(crate) fn start_counter(&self, name: &str) -> Counter {
+        let (input, output) = (self.lines_name(), self.counts_name());
+        let servers = bootstrap_servers();
+        let arguments = ["--bootstrap-servers", servers, "--application-id", &self.id, "--input", &input];
+        Counter::start(name, &[arguments.as_slice(), &["--output", &output]].concat(), self.folder.path())
+    }
+
+    /// How many lines are committed as split into words.
+    pub(crate) fn lines_done(&self) -> i64 {
+        self.topic(&self.lines_name()).committed(&self.id).iter().sum()
+    }
+
+    /// Waits until all lines have arrived, and all of them and all their words are processed and committed.
+    pub(crate) fn until_counted(&self) {
+        let lines = self.topic(&self.lines_name());
+        let arrived = lines.ends();
+        assert_eq!(arrived.iter().sum::<i64>(), self.text.lines(), "the console producer lost lines: {arrived:?}");
+        let least = self.text.lines() / i64::from(PARTITIONS) / 2;
+        assert!(arrived.iter().all(|lines| *lines >= least), "the partitions have no fair shares: {arrived:?}");
+        self.until(&lines);
+        // Committed lines have their words in this topic; it grows no more.
+        let words = self.topic(&format!("{}-counts-repartition", self.id));
+        self.until(&words);
+        let words = words.ends();
+        assert_eq!(words.iter().sum::<i64>(), self.text.words(), "words were lost or repeated: {words:?}");
+        say(&format!("lines by partition: {arrived:?}, words by partition: {words:?}"));
+    }
+
+    fn until(&self, topic: &TopicOf<'_>) {
+        let (began, ends) = (Instant::now(), topic.ends());
+        loop {
+            let committed = topic.committed(&self.id);
+            if committed == ends {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{}: {committed:?} of {ends:?} are committed", topic.name());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Compares what Kafka's console consumer reads with coreutils' counts.
+    pub(crate) fn check_counts(&self) {
+        let counts = self.topic(&self.counts_name());
+        let records = counts.ends().iter().sum();
+        let found = console::last_counts(bootstrap_servers(), counts.name(), records);
+        let words = self.text.counts.keys().chain(found.keys().filter(|word| !self.text.counts.contains_key(*word)));
+        let wrong = words
+            .filter(|word| found.get(*word) != self.text.counts.get(*word))
+            .map(|word| format!("{word:?}: {:?} instead of {:?}", found.get(word), self.text.counts.get(word)))
+            .collect::<Vec<_>>();
+        say(&format!("counts: {records} records, {} words, {} wrong", found.len(), wrong.len()));
+        assert!(wrong.is_empty(), "{} counts are wrong: {:?}", wrong.len(), wrong.iter().take(10).collect::<Vec<_>>());
+    }
+
+    /// Each process did a real part of the work, and all of them together did it once.
+    pub(crate) fn check_shares(&self, shares: &[Share]) {
+        let (all_lines, all_words) = (self.text.lines(), self.text.words());
+        for Share { name, lines, words } in shares {
+            let percent = 100 * words / all_words;
+            say(&format!("{name}: split {lines} lines, counted {words} words ({percent} % of all)"));
+        }
+        let lines: i64 = shares.iter().map(|share| share.lines).sum();
+        let words: i64 = shares.iter().map(|share| share.words).sum();
+        assert_eq!((lines, words), (all_lines, all_words), "all stopped in good order: nothing is done twice");
+        for Share { name, words, .. } in shares {
+            assert!(words * 10 >= all_words, "{name} counted {words} of {all_words} words, which is no share");
+        }
+    }
+
+    /// How many bytes of the text are that part of it, up to the end of a line.
+    pub(crate) fn bytes_until(&self, part: f64) -> usize {
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let bytes = (self.text.bytes.len() as f64 * part.clamp(0.0, 1.0)) as usize;
+        let rest = self.text.bytes.get(bytes..).unwrap_or_default();
+        rest.iter().position(|byte| *byte == b'\n').map_or(self.text.bytes.len(), |end| bytes + end + 1)
+    }
+
+    /// How many lines are in the first bytes of the text.
+    pub(crate) fn lines_in(&self, bytes: usize) -> i64 {
+        let fed = self.text.bytes.get(..bytes).unwrap_or_default();
+        count(fed.iter().filter(|byte| **byte == b'\n').count())
+    }
+}

@@ -1,0 +1,158 @@
+//! A program that a suite runs, talks to and ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::PATIENCE;
+
+/// A running program, and the lines that it has printed. Killed when it is dropped.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    child: Child,
+    input: Option<ChildStdin>,
+    printed: Arc<Printed>,
+}
+
+#[derive(Debug, Default)]
+struct Printed {
+    lines: Mutex<Lines>,
+    news: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    lines: Vec<String>,
+    streams_ended: usize,
+}
+
+impl Printed {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn collect(self: &Arc<Self>, stream: impl Read + Send + 'static) {
+        let printed = Arc::clone(self);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n') {
+                let Ok(line) = line else { break };
+                printed.lock().lines.push(String::from_utf8_lossy(&line).into_owned());
+                printed.news.notify_all();
+            }
+            printed.lock().streams_ended += 1;
+            printed.news.notify_all();
+        });
+    }
+}
+
+impl Program {
+    /// Starts a program; `name` is for messages.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(name: &str, command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let printed = Arc::new(Printed::default());
+        printed.collect(child.stdout.take().expect("a pipe"));
+        printed.collect(child.stderr.take().expect("a pipe"));
+        Self { name: name.to_owned(), input: child.stdin.take(), child, printed }
+    }
+
+    /// Its standard input, once; it ends when that is dropped.
+    ///
+    /// # Panics
+    /// When it was taken before.
+    pub fn input(&mut self) -> ChildStdin {
+        self.input.take().expect("the input is taken once")
+    }
+
+    /// Everything that it has printed so far, on either stream, line by line.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.printed.lock().lines.clone()
+    }
+
+    /// Waits until `find` finds something in what it has printed.
+    ///
+    /// # Panics
+    /// When it does not come, or the program ends before.
+    pub fn until<T>(&self, what: &str, find: impl Fn(&[String]) -> Option<T>) -> T {
+        let began = Instant::now();
+        let mut printed = self.printed.lock();
+        loop {
+            if let Some(found) = find(&printed.lines) {
+                return found;
+            }
+            let text = || printed.lines.join("\n");
+            assert!(printed.streams_ended < 2, "{}: ended before {what}\n{}", self.name, text());
+            assert!(began.elapsed() < PATIENCE, "{}: waited for {what}, in vain\n{}", self.name, text());
+            let waited = self.printed.news.wait_timeout(printed, Duration::from_secs(1));
+            printed = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whether it has not ended.
+    ///
+    /// # Panics
+    /// When the system does not know.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a status").is_none()
+    }
+
+    /// Ends it as a crash would; nothing of it runs any more when this returns.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn kill(mut self) {
+        assert!(self.is_alive(), "{}: ended before it was killed\n{}", self.name, self.lines().join("\n"));
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("a status");
+    }
+
+    /// Asks it to end, with SIGTERM.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{}: not there to be ended", self.name);
+    }
+
+    /// Closes its input, if nobody took it, and waits for its end; what it has printed.
+    ///
+    /// # Panics
+    /// When it does not end, or does not succeed.
+    pub fn finish(mut self) -> Vec<String> {
+        self.input = None;
+        let status = self.wait();
+        let lines = self.lines();
+        assert!(status.success(), "{}: {status}\n{}", self.name, lines.join("\n"));
+        lines
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            let status = self.child.try_wait().expect("a status");
+            let printed = self.printed.lock();
+            if let (Some(status), 2) = (status, printed.streams_ended) {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "{}: does not end\n{}", self.name, printed.lines.join("\n"));
+            drop(self.printed.news.wait_timeout(printed, Duration::from_millis(50)));
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if self.is_alive() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

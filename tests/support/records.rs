@@ -1,0 +1,167 @@
+//! Topics, written and read through the log port: on Kafka and on the embedded log alike.
+
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use streams_core::log::{
+    Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, NewTopic, OutgoingRecord, Producer,
+    ProducerOptions, RecordRef, SendError, TopicHandle,
+};
+use streams_core::record::{Headers, Offset, Partition, Timestamp, TopicPartition};
+
+use crate::PATIENCE;
+
+/// A topic of a log.
+pub struct TopicOf<'a> {
+    log: &'a dyn Log,
+    name: String,
+    partitions: u32,
+}
+
+impl<'a> TopicOf<'a> {
+    /// A topic that exists.
+    #[must_use]
+    pub fn new(log: &'a dyn Log, name: &str, partitions: u32) -> Self {
+        Self { log, name: name.to_owned(), partitions }
+    }
+
+    /// A new topic.
+    ///
+    /// # Panics
+    /// When it cannot be created.
+    #[must_use]
+    pub fn create(log: &'a dyn Log, name: &str, partitions: u32) -> Self {
+        let new = NewTopic { name: name.to_owned(), partitions, replication: None, configs: Vec::new() };
+        let admin = log.admin(Doorbell::new()).expect("an admin client");
+        let answers = admin.create_topics(vec![new]).wait().expect("an answer").expect("topics");
+        answers.into_iter().for_each(|answer| answer.expect("a new topic"));
+        Self::new(log, name, partitions)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its partitions.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<TopicPartition> {
+        let numbers = 0..i32::try_from(self.partitions).unwrap_or(0);
+        numbers.map(|partition| TopicPartition::new(self.name.as_str(), partition)).collect()
+    }
+
+    /// How many offsets each partition has, those of deleted records included.
+    ///
+    /// # Panics
+    /// When the log does not tell.
+    #[must_use]
+    pub fn ends(&self) -> Vec<i64> {
+        let admin = self.log.admin(Doorbell::new()).expect("an admin client");
+        let ends = admin.end_offsets(self.partitions(), Isolation::ReadUncommitted).wait();
+        ends.expect("an answer").expect("ends").into_iter().map(|end| end.0).collect()
+    }
+
+    /// What a group has committed of each partition; 0 where it has not.
+    ///
+    /// # Panics
+    /// When the log does not tell.
+    #[must_use]
+    pub fn committed(&self, group: &str) -> Vec<i64> {
+        let admin = self.log.admin(Doorbell::new()).expect("an admin client");
+        let committed = admin.committed(group, self.partitions()).wait().expect("an answer").expect("positions");
+        committed.into_iter().map(|position| position.map_or(0, |position| position.offset.0)).collect()
+    }
+
+    /// Calls `each` with every record there is now, partition by partition.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn read(&self, isolation: Isolation, mut each: impl FnMut(&RecordRef<'_>)) {
+        let bell = Doorbell::new();
+        let options = ConsumerOptions { client_id: "reader".into(), isolation, prefetch_bytes: None };
+        let mut consumer = self.log.consumer(options, bell.clone()).expect("a consumer");
+        for (partition, end) in self.partitions().into_iter().zip(self.ends()) {
+            if end > 0 {
+                consumer.add(&partition, Offset(0));
+                read_partition(&mut *consumer, &bell, &mut each);
+                consumer.remove(&partition);
+            }
+        }
+    }
+}
+
+/// Reads the one partition that is being read to its end.
+fn read_partition(consumer: &mut dyn Consumer, bell: &Doorbell, each: &mut impl FnMut(&RecordRef<'_>)) {
+    let mut last_news = Instant::now();
+    let mut events = Vec::new();
+    loop {
+        consumer.fetch(10_000, &mut events);
+        for event in events.drain(..) {
+            last_news = Instant::now();
+            match event {
+                FetchEvent::Records { batch, .. } => batch.iter().for_each(|record| each(&record)),
+                FetchEvent::End { .. } => return,
+                FetchEvent::Error { error, .. } if error.is_transient() => {}
+                event => panic!("{event:?}"),
+            }
+        }
+        assert!(last_news.elapsed() < PATIENCE, "a partition does not end");
+        bell.wait(Duration::from_millis(1));
+    }
+}
+
+/// Writes records into one topic, whatever the log goes through.
+pub struct Writer {
+    producer: Box<dyn Producer>,
+    bell: Doorbell,
+    topic: TopicHandle,
+}
+
+impl Writer {
+    /// A writer into a topic.
+    ///
+    /// # Panics
+    /// When the log gives no producer.
+    #[must_use]
+    pub fn new(topic: &TopicOf<'_>) -> Self {
+        let bell = Doorbell::new();
+        let options = ProducerOptions { client_id: "writer".into(), ..ProducerOptions::default() };
+        let mut producer = topic.log.producer(options, bell.clone()).expect("a producer");
+        Self { topic: producer.topic(&topic.name), producer, bell }
+    }
+
+    /// Hands a record over; waits if there are too many under way.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn send(&mut self, partition: i32, key: &str, value: &[u8], timestamp: Timestamp) {
+        let headers = Headers::new();
+        let record = OutgoingRecord { key: Some(key.as_bytes()), value: Some(value), timestamp, headers: &headers };
+        let began = Instant::now();
+        loop {
+            match self.producer.send(self.topic, Partition(partition), record) {
+                Ok(()) => return,
+                Err(SendError::Full) => self.producer.poll().expect("nothing is lost"),
+                Err(SendError::Refused(error)) => panic!("{error}"),
+            }
+            assert!(began.elapsed() < PATIENCE, "no record is taken any more");
+            self.bell.wait(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until every record is acknowledged.
+    ///
+    /// # Panics
+    /// When one is lost.
+    pub fn flush(&mut self) {
+        let began = Instant::now();
+        loop {
+            match self.producer.flush() {
+                Poll::Ready(flushed) => return flushed.expect("nothing is lost"),
+                Poll::Pending => assert!(began.elapsed() < PATIENCE, "records are not acknowledged"),
+            }
+            self.bell.wait(Duration::from_millis(5));
+        }
+    }
+}
