@@ -45,5 +45,5 @@ pub use settings::Kafka;
 /// ```
 #[must_use]
 pub fn librdkafka_version() -> String {
-    native::version()
+    rdkafka::util::get_rdkafka_version().1
 }

@@ -144,9 +144,6 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
     let shown = show(arguments, &shared, &describe, &conductor);
     let outcome = conductor.join().unwrap_or_else(|panic| Err(background::message(&*panic).into()));
 
-    if !shared.pace.has_begun() {
-        return outcome.map(|()| true);
-    }
     let mut summary = Summary::of(&shared, &describe);
     if arguments.keep {
         summary.kept(folder.path());
@@ -155,7 +152,7 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
     if shown.is_err() || io::stdout().write_all(summary.text.as_bytes()).is_err() {
         let _ = io::stderr().write_all(summary.text.as_bytes());
     }
-    outcome.map(|()| summary.right)
+    outcome.map(|()| summary.is_good)
 }
 
 fn place(arguments: &Arguments, folder: &Folder) -> Result<Place, Failure> {

@@ -13,13 +13,16 @@ const MISMATCHES_MAX: usize = 10;
 pub struct Summary {
     /// The text, several lines.
     pub text: String,
-    /// Whether every number was right.
-    pub right: bool,
+    /// Whether no number was wrong.
+    pub is_good: bool,
 }
 
 impl Summary {
     /// The summary of a run that has ended. `place` says where it ran.
     pub fn of(shared: &Shared, place: &str) -> Self {
+        if !shared.pace.has_begun() {
+            return Self { text: "pulse: ended before the first visitor came\n".to_owned(), is_good: true };
+        }
         let board = shared.board();
         let mut text = format!("pulse: {:.1} s, counted {place}\n", shared.pace.passed().as_secs_f64());
         let sent = board.reference.as_ref().map(|reference| reference.sent).unwrap_or_default();
@@ -70,7 +73,7 @@ impl Summary {
                 }
             }
         };
-        Self { text, right }
+        Self { text, is_good: right }
     }
 
     /// Says where the run's folder is.

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 const ENTER: &str = "\x1b[?1049h";
 const LEAVE: &str = "\x1b[?1049l";
+/// What the screen shows once there are visitors, and not while the application starts.
+const VISITED: &str = "all right";
 const SHOW_CURSOR: &str = "\x1b[?25h";
 
 /// A terminal and the program in it.
@@ -88,7 +90,7 @@ impl Session {
 fn the_screen_shows_a_kill_and_gives_the_terminal_back() {
     let mut session = Session::start(&[], 120, 40);
     session.see(ENTER);
-    session.see("all right");
+    session.see(VISITED);
     assert!(session.is_raw(), "keys count without Enter");
     session.press("k");
     session.see("the instance is killed");
@@ -105,7 +107,7 @@ fn the_screen_shows_a_kill_and_gives_the_terminal_back() {
 fn every_key_that_means_enough_ends_it() {
     for (keys, name) in [("\x03", "Ctrl-C"), ("\x04", "Ctrl-D"), ("q", "q")] {
         let mut session = Session::start(&[], 80, 24);
-        session.see("events/s");
+        session.see(VISITED);
         session.press(keys);
         let screen = session.see(LEAVE);
         assert!(screen.contains(SHOW_CURSOR), "{name}");
@@ -116,11 +118,22 @@ fn every_key_that_means_enough_ends_it() {
 }
 
 #[test]
+fn it_can_be_ended_before_it_has_begun() {
+    let mut session = Session::start(&[], 80, 24);
+    session.see(ENTER);
+    session.press("q");
+    session.see(LEAVE);
+    session.see("pulse: ");
+    assert_eq!(session.child.wait().expect("a status").code(), Some(0));
+    assert!(!session.is_raw());
+}
+
+#[test]
 fn a_signal_gives_the_terminal_back() {
     use rustix::process::{Pid, Signal, kill_process};
 
     let mut session = Session::start(&[], 80, 24);
-    session.see("events/s");
+    session.see(VISITED);
     kill_process(Pid::from_child(&session.child), Signal::TERM).expect("pulse runs");
     session.see(LEAVE);
     session.see("numbers right: yes");

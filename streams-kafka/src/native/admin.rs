@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::ptr;
 
-use rdkafka_sys as sys;
+use rdkafka::bindings as sys;
 use streams_core::log::{Isolation, NewTopic};
 use sys::rd_kafka_admin_op_t as Op;
 

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use bytes::Bytes;
-use rdkafka_sys as sys;
+use rdkafka::bindings as sys;
 use streams_core::record::{Header, Headers, Timestamp};
 
 use super::{Client, text_of};

@@ -3,7 +3,7 @@
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use rdkafka_sys as sys;
+use rdkafka::bindings as sys;
 use streams_core::log::GroupMetadata;
 
 use super::{Client, PartitionList, c_string, take_error, text_of};

@@ -1,10 +1,11 @@
 //! librdkafka, behind calls that are safe to make: everything `unsafe` in this crate lies in this folder.
 //!
 //! It owns the clients' life, the callbacks and the conversion of C's data to Rust's and back. It decides
-//! nothing: what a code or an event means is for its callers. The safe API of the crate `rdkafka` is not
-//! used, because its consumer costs three times the processor time per record, its producer has no topic
-//! handles, its clients block when they are dropped, and its admin client collects log lines that nobody
-//! reads.
+//! nothing: what a code or an event means is for its callers. Of the crate `rdkafka` the bindings are used
+//! and the safe clients are not: its consumer costs three times the processor time per record, its producer
+//! has no topic handles, its clients block when they are dropped, its admin client collects log lines that
+//! nobody reads, and its configuration forgets the order of settings, which decides between a setting and
+//! its alias.
 
 #![expect(unsafe_code, reason = "the only place where C is called")]
 
@@ -14,7 +15,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdkafka_sys as sys;
+use rdkafka::bindings as sys;
 use streams_core::log::{Doorbell, LogError, LogErrorKind};
 use streams_core::record::TopicPartition;
 
@@ -321,12 +322,6 @@ pub(crate) fn describe_code(code: Code) -> Option<(String, String)> {
     let code = sys::rd_kafka_resp_err_t::try_from(code.0).ok()?;
     // SAFETY: both functions take any value of the enum and return static strings.
     unsafe { Some((text_of(sys::rd_kafka_err2name(code)), text_of(sys::rd_kafka_err2str(code)))) }
-}
-
-/// The version of librdkafka, such as `2.12.1`.
-pub(crate) fn version() -> String {
-    // SAFETY: no preconditions; a static string.
-    unsafe { text_of(sys::rd_kafka_version_str()) }
 }
 
 fn c_string(text: &str) -> Result<CString, LogError> {

@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use rdkafka_sys as sys;
+use rdkafka::bindings as sys;
 use streams_core::log::LogError;
 use streams_core::record::TopicPartition;
 

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use rdkafka_sys as sys;
+use rdkafka::bindings as sys;
 use streams_core::log::{LogError, LogErrorKind, OutgoingRecord};
 use streams_core::record::Headers;
 use sys::{rd_kafka_vtype_t as vtype, rd_kafka_vu_s__bindgen_ty_1 as Union};

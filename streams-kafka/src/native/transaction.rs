@@ -1,6 +1,6 @@
 //! The calls about transactions. All but `begin` wait, for as long as they are told.
 
-use rdkafka_sys as sys;
+use rdkafka::bindings as sys;
 use streams_core::log::GroupMetadata;
 
 use super::group::NativeGroupMetadata;
