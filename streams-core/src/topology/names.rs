@@ -4,24 +4,17 @@
 //! user gave still burns a number, so naming one operator never renames another. The prefixes and the
 //! order in which numbers are burned are Java's: state and repartition topics found by name depend on them.
 
-/// Prefixes of generated names.
+/// Prefixes of generated names that the planner gives; an operator that is one node and nothing else has its
+/// own, in `dsl`.
 pub(crate) mod prefix {
     pub(crate) const SOURCE: &str = "KSTREAM-SOURCE-";
     pub(crate) const SINK: &str = "KSTREAM-SINK-";
     pub(crate) const FILTER: &str = "KSTREAM-FILTER-";
-    pub(crate) const MAP: &str = "KSTREAM-MAP-";
-    pub(crate) const MAP_VALUES: &str = "KSTREAM-MAPVALUES-";
-    pub(crate) const FLAT_MAP: &str = "KSTREAM-FLATMAP-";
-    pub(crate) const FLAT_MAP_VALUES: &str = "KSTREAM-FLATMAPVALUES-";
     pub(crate) const KEY_SELECT: &str = "KSTREAM-KEY-SELECT-";
-    pub(crate) const PEEK: &str = "KSTREAM-PEEK-";
-    pub(crate) const FOR_EACH: &str = "KSTREAM-FOREACH-";
     pub(crate) const BRANCH: &str = "KSTREAM-BRANCH-";
     pub(crate) const MERGE: &str = "KSTREAM-MERGE-";
     pub(crate) const REPARTITION: &str = "KSTREAM-REPARTITION-";
     pub(crate) const TO_TABLE: &str = "KSTREAM-TOTABLE-";
-    pub(crate) const PROCESSOR: &str = "KSTREAM-PROCESSOR-";
-    pub(crate) const PROCESS_VALUES: &str = "KSTREAM-PROCESSVALUES-";
     pub(crate) const AGGREGATE: &str = "KSTREAM-AGGREGATE-";
     pub(crate) const REDUCE: &str = "KSTREAM-REDUCE-";
     pub(crate) const JOIN: &str = "KSTREAM-JOIN-";
@@ -128,8 +121,8 @@ mod tests {
     #[test]
     fn a_given_name_burns_a_number() {
         let mut names = Names::default();
-        assert_eq!(names.node(None, prefix::MAP), "KSTREAM-MAP-0000000000");
-        assert_eq!(names.node(Some("clean"), prefix::MAP), "clean");
+        assert_eq!(names.node(None, prefix::BRANCH), "KSTREAM-BRANCH-0000000000");
+        assert_eq!(names.node(Some("clean"), prefix::BRANCH), "clean");
         assert_eq!(names.node_of(Some("users"), "-source", prefix::SOURCE), "users-source");
         assert_eq!(names.store(prefix::AGGREGATE), "KSTREAM-AGGREGATE-STATE-STORE-0000000003");
     }
@@ -157,20 +150,20 @@ mod tests {
                 "by-country-repartition-source"
             )
         );
-        assert_eq!(names.node(None, prefix::MAP), "KSTREAM-MAP-0000000006");
+        assert_eq!(names.node(None, prefix::BRANCH), "KSTREAM-BRANCH-0000000006");
         assert_eq!(names.repartition("x-repartition").topic, "x-repartition");
     }
 
     #[test]
     fn generated_names_are_told_by_their_shape() {
         for (name, expected) in [
-            ("KSTREAM-MAP-0000000001", true),
+            ("KSTREAM-BRANCH-0000000001", true),
             ("KSTREAM-0000000001", true),
-            ("KSTREAM-MAP-000000001", false),
+            ("KSTREAM-BRANCH-000000001", false),
             ("KTABLE-MAP-0000000001", false),
-            ("KSTREAM-MAP-00000000x1", false),
+            ("KSTREAM-BRANCH-00000000x1", false),
             ("KSTREAM", false),
-            ("KSTREAM-MAP-0000000001-sink", false),
+            ("KSTREAM-BRANCH-0000000001-sink", false),
         ] {
             assert_eq!(is_generated(name), expected, "{name}");
         }

@@ -3,7 +3,6 @@
 use super::KStream;
 use crate::dsl::Data;
 use crate::operators::{flat_map, flat_map_values};
-use crate::topology::names::prefix;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Any number of records for each record.
@@ -18,7 +17,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K2: Data,
         V2: Data,
     {
-        self.operator(prefix::FLAT_MAP, true, flat_map::recipe(mapper))
+        self.operator("KSTREAM-FLATMAP-", true, flat_map::recipe(mapper))
     }
 
     /// Any number of values for each record, all with its key.
@@ -57,6 +56,6 @@ impl<'t, K, V> KStream<'t, K, V> {
         V: Data,
         V2: Data,
     {
-        self.operator(prefix::FLAT_MAP_VALUES, false, flat_map_values::recipe(mapper))
+        self.operator("KSTREAM-FLATMAPVALUES-", false, flat_map_values::recipe(mapper))
     }
 }

@@ -3,7 +3,6 @@
 use super::{KStream, Output};
 use crate::dsl::Data;
 use crate::operators::for_each;
-use crate::topology::names::prefix;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Does something with each record, and ends the stream. What the action does happens again when
@@ -14,7 +13,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data,
         V: Data,
     {
-        let end: Self = self.operator(prefix::FOR_EACH, false, for_each::recipe(action));
+        let end: Self = self.operator("KSTREAM-FOREACH-", false, for_each::recipe(action));
         Output { builder: end.builder, step: end.step }
     }
 }

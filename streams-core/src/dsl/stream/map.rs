@@ -3,7 +3,6 @@
 use super::KStream;
 use crate::dsl::Data;
 use crate::operators::{map, map_values};
-use crate::topology::names::prefix;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Another key and value for each record.
@@ -30,7 +29,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K2: Data,
         V2: Data,
     {
-        self.operator(prefix::MAP, true, map::recipe(mapper))
+        self.operator("KSTREAM-MAP-", true, map::recipe(mapper))
     }
 
     /// Another value for each record; the key stays.
@@ -63,6 +62,6 @@ impl<'t, K, V> KStream<'t, K, V> {
         V: Data,
         V2: Data,
     {
-        self.operator(prefix::MAP_VALUES, false, map_values::recipe(mapper))
+        self.operator("KSTREAM-MAPVALUES-", false, map_values::recipe(mapper))
     }
 }

@@ -3,7 +3,6 @@
 use super::KStream;
 use crate::dsl::Data;
 use crate::operators::peek;
-use crate::topology::names::prefix;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Looks at each record on its way. What the action does happens again when records are processed
@@ -14,6 +13,6 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data,
         V: Data,
     {
-        self.operator(prefix::PEEK, false, peek::recipe(action))
+        self.operator("KSTREAM-PEEK-", false, peek::recipe(action))
     }
 }

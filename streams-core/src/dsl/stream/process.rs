@@ -4,7 +4,6 @@ use super::KStream;
 use crate::dsl::Data;
 use crate::operators::process::{self, Forward, ForwardValues, Processor};
 use crate::operators::stores::{Refs, StoreTuple};
-use crate::topology::names::prefix;
 use crate::topology::plan::Call;
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -59,7 +58,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     {
         let call = Call::Process {
             input: self.step,
-            prefix: prefix::PROCESSOR,
+            prefix: "KSTREAM-PROCESSOR-",
             changes_key: true,
             stores: stores.specs(),
             recipe: Box::new(move |ids| process::recipe::<S, K, V, K2, V2, _>(&stores, ids, code)),
@@ -84,7 +83,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     {
         let call = Call::Process {
             input: self.step,
-            prefix: prefix::PROCESSOR,
+            prefix: "KSTREAM-PROCESSOR-",
             changes_key: true,
             stores: stores.specs(),
             recipe: Box::new(move |ids| process::processor_recipe::<P, K, V, K2, V2>(ids, make)),
@@ -108,7 +107,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     {
         let call = Call::Process {
             input: self.step,
-            prefix: prefix::PROCESS_VALUES,
+            prefix: "KSTREAM-PROCESSVALUES-",
             changes_key: false,
             stores: stores.specs(),
             recipe: Box::new(move |ids| process::values_recipe::<S, K, V, V2, _>(&stores, ids, code)),
