@@ -26,7 +26,7 @@ use crate::config::StreamsConfig;
 use crate::log::{Admin, Doorbell, Isolation, Log};
 use crate::record::TaskId;
 use crate::state::{Memory, StateBackend};
-use crate::topic::{NAME_LENGTH_MAX, check_name};
+use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
 use crate::topology::Topology;
 
 /// A commit interval for exactly-once that nobody chose: results are visible only after a commit.
@@ -162,6 +162,7 @@ impl App {
     pub(crate) fn into_parts(mut self, log: Arc<dyn Log>) -> Result<(Parts, Vec<Listener>), AppError> {
         check_name(self.id.as_bytes(), NAME_LENGTH_MAX)
             .map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
+        check_internal_names(&self.id, &self.topology)?;
         if !self.commit_interval_chosen && self.settings.guarantee == Guarantee::ExactlyOnce {
             self.settings.commit_interval = EXACTLY_ONCE_COMMIT_INTERVAL;
         }
@@ -231,6 +232,18 @@ impl App {
         let running = self.start(log)?;
         running.stop_on_signals()?;
         running.wait()
+    }
+}
+
+/// Kafka would refuse a name that is too long only when the topic is created, in the middle of the start.
+fn check_internal_names(application_id: &str, topology: &Topology) -> Result<(), AppError> {
+    let references = topology.internal_topics.iter().map(|topic| TopicRef::Internal(Arc::clone(&topic.name)));
+    match references.max_by_key(|reference| reference.short_name().len()) {
+        Some(longest) if longest.full_name(application_id).len() > NAME_LENGTH_MAX => {
+            let topic = longest.full_name(application_id).to_string();
+            Err(AppError::InternalTopicName { topic, name: longest.short_name().to_owned(), max: NAME_LENGTH_MAX })
+        }
+        _ => Ok(()),
     }
 }
 

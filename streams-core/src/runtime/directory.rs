@@ -48,10 +48,10 @@ impl StateDirectory {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = lock.read_to_string(&mut holder);
-                let holder = if holder.trim().is_empty() {
-                    "another process".to_owned()
-                } else {
-                    format!("process {}", holder.trim())
+                let holder = match holder.trim() {
+                    "" => "another process".to_owned(),
+                    id if id == std::process::id().to_string() => "another application in this process".to_owned(),
+                    id => format!("process {id}"),
                 };
                 return Err(AppError::StateFolderInUse { path: root, holder });
             }
@@ -156,7 +156,7 @@ mod tests {
         let id = first.process_id().to_owned();
         let refused =
             StateDirectory::open(folder.path(), "app").err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(refused.contains(&format!("in use by process {}", std::process::id())), "{refused}");
+        assert!(refused.contains("in use by another application in this process"), "{refused}");
         drop(first);
         assert_eq!(StateDirectory::open(folder.path(), "app").expect("free again").process_id(), id);
     }

@@ -20,6 +20,19 @@ pub enum AppError {
         /// The rule it breaks.
         error: NameError,
     },
+    /// An internal topic's name, which begins with the application's id, is longer than Kafka allows.
+    #[error(
+        "internal topic {topic} would have a name of {} characters, and Kafka allows {max}; shorten the \
+         `application.id`, or the name that the topology gives with `{name}`", topic.len()
+    )]
+    InternalTopicName {
+        /// The full name.
+        topic: String,
+        /// The part that the topology gives.
+        name: String,
+        /// The longest that is allowed.
+        max: usize,
+    },
     /// A setting's value does not make sense.
     #[error("setting {setting}: {reason}")]
     Setting {
@@ -29,7 +42,7 @@ pub enum AppError {
         reason: String,
     },
     /// The state folder belongs to a process that is running.
-    #[error("the state folder {} is in use by {holder}; give each process on one machine a `state.dir` of its own", path.display())]
+    #[error("the state folder {} is in use by {holder}; stop that, or give this one a `state.dir` of its own", path.display())]
     StateFolderInUse {
         /// The folder.
         path: PathBuf,
@@ -72,7 +85,8 @@ pub enum AppError {
         /// How many it should have.
         needed: u32,
     },
-    /// A changelog that should exist does not: creating it empty would lose state silently.
+    /// A changelog or repartition topic that should exist does not: creating it empty would lose state, or
+    /// records on their way, silently.
     #[error(
         "internal topic {topic} is gone although the application has run before (its group has committed offsets); \
          restore the topic, or reset the application to start over"
@@ -109,8 +123,19 @@ pub enum AppError {
         /// More about it.
         detail: String,
     },
+    /// A position in a topic of the application's own does not exist: records between its tasks are lost.
+    #[error(
+        "the position {position} of {partition} does not exist, and it is an internal topic: records on their way \
+         between the application's tasks were deleted; restore the topic, or reset the application to start over"
+    )]
+    InternalOutOfRange {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position.
+        position: i64,
+    },
     /// A record cannot be processed.
-    #[error("task {task} failed at offset {offset} of {partition}: {error}")]
+    #[error("task {task} failed at offset {offset} of {partition}: {error}{}", next_step(error))]
     Record {
         /// The task.
         task: TaskId,
@@ -167,5 +192,16 @@ impl AppError {
     /// An error of the log while doing something.
     pub(crate) fn log(doing: impl Into<String>, error: LogError) -> Self {
         Self::Log { doing: doing.into(), error }
+    }
+}
+
+/// What may be done about a record that cannot be processed.
+const fn next_step(error: &OperatorError) -> &'static str {
+    match error {
+        OperatorError::Decode { .. } | OperatorError::NegativeTimestamp(_) => {
+            "; mend what writes the topic, or set `deserialization.exception.handler` to `skip` to drop and count \
+             such records"
+        }
+        _ => "",
     }
 }

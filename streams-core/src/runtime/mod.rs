@@ -16,6 +16,7 @@ mod globals;
 mod internal_topics;
 mod lifecycle;
 mod metrics;
+mod notes;
 mod offset_metadata;
 mod plan;
 mod preparation;

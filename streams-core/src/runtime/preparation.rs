@@ -12,7 +12,8 @@ use super::plan::{ExternalTopics, Plan, external_topics};
 use super::{AppError, Settings};
 use crate::log::{Admin, CommittedOffset, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
 use crate::record::TopicPartition;
-use crate::topology::{InternalTopicKind, Topology};
+use crate::topic::TopicRef;
+use crate::topology::{InternalTopicKind, Subtopology, Topology};
 
 /// How long to wait before asking a log again that could not be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -32,6 +33,7 @@ pub(crate) struct Preparation {
     step: Step,
     retry_at: Option<Duration>,
     created: bool,
+    looked_again: bool,
     warned: bool,
 }
 
@@ -72,6 +74,7 @@ impl Preparation {
             step: Step::LookUpExternal(None),
             retry_at: None,
             created: false,
+            looked_again: false,
             warned: false,
         }
     }
@@ -165,8 +168,14 @@ impl Preparation {
                             });
                         }
                         Poll::Ready(Some(Ok(committed))) => {
-                            if let Some(gone) = gone_changelog(&plan, &missing, &partitions, &committed) {
-                                return Poll::Ready(Err(AppError::InternalTopicGone { topic: gone }));
+                            if let Some(gone) = gone_topic(&plan, &missing, &partitions, &committed) {
+                                if std::mem::replace(&mut self.looked_again, true) {
+                                    return Poll::Ready(Err(AppError::InternalTopicGone { topic: gone }));
+                                }
+                                // Perhaps another instance created it since we looked, and has committed already.
+                                self.step = Step::LookUpInternal(plan, None);
+                                self.retry_at = Some(now + RETRY_AFTER);
+                                return Poll::Pending;
                             }
                             self.step = Step::Create { plan, missing, reply: None };
                         }
@@ -273,11 +282,10 @@ impl Preparation {
         Ok(Step::CreateOutputs(topics, None))
     }
 
-    /// If a changelog is to be created, first asks whether the application has run before.
+    /// Before internal topics are created, asks whether the application has run before.
     fn before_creating(plan: Plan, missing: Vec<NewTopic>) -> Step {
-        // Stores of one sub-topology share their inputs; Kafka refuses a question that names one twice.
-        let partitions: BTreeSet<_> =
-            inputs_of_changelogs(&plan, &missing).into_iter().map(|(_, partition)| partition).collect();
+        // Topics of one sub-topology share its inputs; Kafka refuses a question that names one twice.
+        let partitions: BTreeSet<_> = inputs_of(&plan, &missing).into_iter().map(|(_, partition)| partition).collect();
         let partitions = Vec::from_iter(partitions);
         if partitions.is_empty() {
             return Step::Create { plan, missing, reply: None };
@@ -306,31 +314,34 @@ fn missing_topics(wanted: Vec<NewTopic>, found: &[TopicInfo]) -> Result<Vec<NewT
     Ok(missing)
 }
 
-/// For each missing changelog, the input partitions of its store's tasks.
-fn inputs_of_changelogs(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)> {
+/// For each missing topic, the input partitions of the tasks that write it: a position there means that it
+/// has been written. (The positions in a repartition topic itself go with the topic.)
+fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)> {
     let mut inputs = Vec::new();
     for topic in &plan.topology.internal_topics {
-        let InternalTopicKind::Changelog { store } = topic.kind else { continue };
-        let Some(name) = plan.changelog(store) else { continue };
+        let reference = TopicRef::Internal(Arc::clone(&topic.name));
+        let name = reference.full_name(&plan.application_id);
         if !missing.iter().any(|missing| *missing.name == *name) {
             continue;
         }
-        for sub in plan.topology.subtopologies.iter().filter(|sub| sub.stores.contains(&store)) {
-            for source in &sub.sources {
-                let source = source.full_name(&plan.application_id);
-                let count = plan.partitions.get(&source).copied().unwrap_or(0);
-                inputs.extend((0..count).map(|partition| {
-                    let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-                    (name.to_string(), TopicPartition::new(Arc::clone(&source), partition))
-                }));
-            }
+        let writes = |sub: &&Subtopology| match topic.kind {
+            InternalTopicKind::Changelog { store } => sub.stores.contains(&store),
+            InternalTopicKind::Repartition { .. } => sub.sinks.contains(&reference),
+        };
+        for source in plan.topology.subtopologies.iter().filter(writes).flat_map(|sub| &sub.sources) {
+            let source = source.full_name(&plan.application_id);
+            let count = plan.partitions.get(&source).copied().unwrap_or(0);
+            inputs.extend((0..count).map(|partition| {
+                let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+                (name.to_string(), TopicPartition::new(Arc::clone(&source), partition))
+            }));
         }
     }
     inputs
 }
 
-/// A changelog that is missing although its store's tasks have committed before.
-fn gone_changelog(
+/// An internal topic that is missing although the tasks that write it have committed before.
+fn gone_topic(
     plan: &Plan,
     missing: &[NewTopic],
     asked: &[TopicPartition],
@@ -342,10 +353,7 @@ fn gone_changelog(
         .filter(|(_, committed)| committed.is_some())
         .map(|(partition, _)| partition)
         .collect();
-    inputs_of_changelogs(plan, missing)
-        .into_iter()
-        .find(|(_, partition)| has_run.contains(partition))
-        .map(|(changelog, _)| changelog)
+    inputs_of(plan, missing).into_iter().find(|(_, partition)| has_run.contains(partition)).map(|(topic, _)| topic)
 }
 
 #[cfg(test)]

@@ -96,12 +96,19 @@ impl Input {
         self.batches.front()?.get(self.cursor)
     }
 
-    /// The next record was processed, or skipped on purpose.
+    /// The next record was processed.
     pub(crate) fn advance(&mut self) {
+        if let Some(timestamp) = self.head().map(|record| record.timestamp) {
+            self.partition_time = self.partition_time.max(timestamp);
+        }
+        self.skip();
+    }
+
+    /// The next record is skipped on purpose: what its timestamp says counts for nothing.
+    pub(crate) fn skip(&mut self) {
         let Some(batch) = self.batches.front() else { return };
         if let Some(record) = batch.get(self.cursor) {
             self.position = record.offset.next();
-            self.partition_time = self.partition_time.max(record.timestamp);
         }
         self.cursor += 1;
         self.buffered = self.buffered.saturating_sub(1);

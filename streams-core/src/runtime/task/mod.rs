@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::directory::TaskFolder;
 use super::metrics::TaskMetrics;
+use super::notes::{changelog_key, time_key};
 use super::offset_metadata::OffsetMetadata;
 use super::settings::OnUndecodable;
 use super::{AppError, collector::ProducerCollector};
@@ -119,7 +120,8 @@ impl Task {
         let Some(input) = self.inputs.get_mut(index) else { return Ok(()) };
         let Some(record) = input.head() else { return Ok(()) };
         let context = &mut self.context;
-        context.stream_time = context.stream_time.max(record.timestamp);
+        let time_before = context.stream_time;
+        context.stream_time = time_before.max(record.timestamp);
         match &mut context.position {
             Some(position) if Arc::ptr_eq(&position.topic, &input.partition.topic) => position.offset = record.offset,
             position => {
@@ -136,7 +138,7 @@ impl Task {
             input.source.borrow_mut().process(context, record)
         };
         match outcome {
-            Ok(()) => {}
+            Ok(()) => input.advance(),
             Err(error) => {
                 let reason = match error {
                     OperatorError::Decode { .. } => DropReason::Undecodable,
@@ -148,9 +150,10 @@ impl Task {
                 }
                 tracing::warn!(task = %self.id, partition = %input.partition, offset = record.offset.0, %error, "record skipped");
                 context.drop_record("source", reason);
+                context.stream_time = time_before;
+                input.skip();
             }
         }
-        input.advance();
         Ok(())
     }
 
@@ -250,11 +253,11 @@ impl Task {
                 && changelog.offset.is_none_or(|known| known < offset)
             {
                 changelog.offset = Some(offset);
-                batch.put(META, opening::changelog_key(&store.name), offset.0.to_be_bytes());
+                batch.put(META, changelog_key(&store.name), offset.0.to_be_bytes());
             }
         }
         for (name, time) in &self.parts.stream_times {
-            batch.put(META, opening::time_key(name), time.get().0.to_be_bytes());
+            batch.put(META, time_key(name), time.get().0.to_be_bytes());
         }
         if batch.is_empty() {
             return Ok(());

@@ -23,6 +23,7 @@ use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch
 use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::directory::TaskFolder;
+use crate::runtime::notes::{changelog_key, check_format, read_i64, time_key};
 use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::settings::OffsetReset;
 use crate::runtime::worker::Shared;
@@ -31,19 +32,8 @@ use crate::state::changelog_layout::Layout;
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, TaskState};
 use crate::topology::StoreKind;
 
-/// Version of the layout of a task's state; a newer one is refused.
-const FORMAT: u32 = 1;
-
 /// How long to wait before asking a log again that could not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-
-pub(super) fn changelog_key(store: &str) -> Vec<u8> {
-    format!("changelog/{store}").into_bytes()
-}
-
-pub(super) fn time_key(node: &str) -> Vec<u8> {
-    format!("time/{node}").into_bytes()
-}
 
 /// A task on its way to running.
 pub(crate) struct Opening {
@@ -219,10 +209,11 @@ impl Opening {
         }
         let names = stores.iter().map(|store| store.name.to_string()).collect::<Vec<_>>();
         let mut store = shared.backend.open(folder.path(), &names).map_err(failed)?;
-        check_format(&mut *store).map_err(failed)?;
+        check_format(&mut *store, folder.path()).map_err(failed)?;
         for part in &mut stores {
             if let Some(changelog) = &mut part.changelog {
-                changelog.offset = read_i64(&*store, &changelog_key(&part.name)).map_err(failed)?.map(Offset);
+                let offset = read_i64(&*store, &changelog_key(&part.name), folder.path()).map_err(failed)?;
+                changelog.offset = offset.map(Offset);
             }
         }
         let inputs = shared
@@ -245,7 +236,7 @@ impl Opening {
         let bounds = |index: usize| {
             (starts.get(index).copied().unwrap_or_default(), ends.get(index).copied().unwrap_or_default())
         };
-        let mut times = self.stored_times(shared, &*opened.store)?;
+        let mut times = self.stored_times(shared, &opened)?;
         let mut inputs = Vec::new();
         for (index, partition) in opened.inputs.iter().enumerate() {
             let (start, end) = bounds(index);
@@ -260,6 +251,8 @@ impl Opening {
                     }
                     (committed.offset, metadata.partition_time)
                 }
+                // The setting is about input; what is on its way between tasks is never skipped.
+                None if shared.plan.is_repartition_topic(&partition.topic) => (start, Timestamp::UNKNOWN),
                 None => (first_position(shared.settings.offset_reset, partition, start, end)?, Timestamp::UNKNOWN),
             };
             inputs.push((partition.clone(), position, time));
@@ -356,15 +349,15 @@ impl Opening {
         }
     }
 
-    fn stored_times(&self, shared: &Shared, store: &dyn Store) -> Result<Vec<(String, Timestamp)>, AppError> {
+    fn stored_times(&self, shared: &Shared, opened: &Opened) -> Result<Vec<(String, Timestamp)>, AppError> {
         let topology = &shared.plan.topology;
         let nodes =
             topology.subtopologies.iter().filter(|sub| sub.id == self.id.subtopology).flat_map(|sub| &sub.nodes);
         nodes
             .filter_map(|node| topology.graph.node(*node))
             .map(|node| {
-                let time =
-                    read_i64(store, &time_key(&node.name)).map_err(|error| AppError::Store { task: self.id, error })?;
+                let time = read_i64(&*opened.store, &time_key(&node.name), opened.folder.path())
+                    .map_err(|error| AppError::Store { task: self.id, error })?;
                 Ok((node.name.to_string(), time.map_or(Timestamp::UNKNOWN, Timestamp)))
             })
             .collect()
@@ -447,32 +440,5 @@ fn first_position(
             position: 0,
             detail: ": the group has committed none".to_owned(),
         }),
-    }
-}
-
-fn read_i64(store: &dyn Store, key: &[u8]) -> Result<Option<i64>, StoreError> {
-    Ok(store.get(META, key)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes))
-}
-
-/// Refuses state of a newer layout; marks a new store as ours.
-fn check_format(store: &mut dyn Store) -> Result<(), StoreError> {
-    const KEY: &[u8] = b"format";
-    match store.get(META, KEY)?.map(<[u8; 4]>::try_from) {
-        None => {
-            let mut batch = StoreBatch::default();
-            batch.put(META, KEY, FORMAT.to_be_bytes());
-            store.write(batch)
-        }
-        Some(Ok(bytes)) if u32::from_be_bytes(bytes) == FORMAT => Ok(()),
-        Some(found) => {
-            let found = found.map_or_else(
-                |_| "an unknown format".to_owned(),
-                |bytes| format!("format {}", u32::from_be_bytes(bytes)),
-            );
-            let reason = format!(
-                "the state was written in {found}, this version reads format {FORMAT}; upgrade the application, or delete the state folder to rebuild it from its changelogs"
-            );
-            Err(StoreError::new(StoreErrorKind::Format, reason))
-        }
     }
 }

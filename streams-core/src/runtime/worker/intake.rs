@@ -55,9 +55,12 @@ impl Worker {
     }
 
     /// A position that was committed does not exist any more: that is an error unless the application
-    /// said where to go on (rule F12: never a silent reset).
+    /// said where to go on (rule F12: never a silent reset). In an internal topic it always is.
     pub(super) fn out_of_range(&mut self, partition: &TopicPartition, position: Offset) -> Result<(), AppError> {
         let (partition, one) = (partition.clone(), vec![partition.clone()]);
+        if self.seed.shared.plan.is_repartition_topic(&partition.topic) {
+            return Err(AppError::InternalOutOfRange { partition, position: position.0 });
+        }
         let reply = match self.seed.shared.settings.out_of_range {
             OffsetReset::None => {
                 return Err(AppError::InputOutOfRange { partition, position: position.0, detail: String::new() });

@@ -1,0 +1,85 @@
+//! The application most tests run, and questions they ask of the log.
+
+use streams_core::dsl::StreamsBuilder;
+use streams_core::log::{Admin, Doorbell, Embedded, Log, NewTopic};
+use streams_core::record::{Offset, TopicPartition};
+use streams_core::runtime::{App, AppError};
+use streams_core::state::KeyValueStore;
+use streams_core::topic::Topic;
+use streams_core::topology::Topology;
+
+pub(crate) const LINES: Topic<String, String> = Topic::new("lines");
+pub(crate) const COUNTS: Topic<String, i64> = Topic::new("counts");
+pub(crate) const STORE: KeyValueStore<String, i64> = KeyValueStore::new("word-counts");
+
+/// Tasks `0_n` read `lines` and write `ID-by-word-repartition`; tasks `1_n` count what comes from there in
+/// `word-counts`, whose changelog is `ID-word-counts-changelog`.
+pub(crate) fn word_count() -> Topology {
+    topology(|builder| {
+        let words = builder.stream(LINES).group_by(|_, word| word.clone()).named("by-word");
+        words.count().stored_as(STORE).to_stream().to(COUNTS);
+    })
+}
+
+/// The topology that `write` writes.
+pub(crate) fn topology(write: impl FnOnce(&StreamsBuilder)) -> Topology {
+    let builder = StreamsBuilder::new();
+    write(&builder);
+    builder.build().unwrap()
+}
+
+/// A log with `lines` of that many partitions and these words in it.
+pub(crate) fn log_with_lines(partitions: u32, words: &[&str]) -> Embedded {
+    let log = Embedded::in_memory();
+    log.create_topic(LINES.name(), partitions).unwrap();
+    send_lines(&log, words);
+    log
+}
+
+pub(crate) fn send_lines(log: &Embedded, words: &[&str]) {
+    for word in words {
+        log.send(&LINES, *word, *word).unwrap();
+    }
+}
+
+/// The error that ends an application that has to process all there is; none if it does.
+pub(crate) fn error_of(app: App, log: &Embedded) -> Option<AppError> {
+    app.run_until_idle(log.clone()).err()
+}
+
+/// The same as text; an application without an error is a failure of the test.
+pub(crate) fn message_of(app: App, log: &Embedded) -> String {
+    error_of(app, log).unwrap_or_else(|| panic!("the application should have failed")).to_string()
+}
+
+pub(crate) fn admin(log: &Embedded) -> std::sync::Arc<dyn Admin> {
+    log.admin(Doorbell::new()).unwrap()
+}
+
+pub(crate) fn delete_topic(log: &Embedded, name: &str) {
+    let answers = admin(log).delete_topics(vec![name.to_owned()]).wait().unwrap().unwrap();
+    assert_eq!(answers, [Ok(())], "{name}");
+}
+
+pub(crate) fn create_topic_with(log: &Embedded, name: &str, partitions: u32, settings: &[(&str, &str)]) {
+    let configs = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let topic = NewTopic { name: name.to_owned(), partitions, replication: None, configs };
+    assert_eq!(admin(log).create_topics(vec![topic]).wait().unwrap().unwrap(), [Ok(())], "{name}");
+}
+
+/// The names of all topics.
+pub(crate) fn topics(log: &Embedded) -> Vec<String> {
+    admin(log).topics(None).wait().unwrap().unwrap().into_iter().map(|topic| topic.name).collect()
+}
+
+/// Where a group's work goes on in partition 0 of a topic.
+pub(crate) fn committed(log: &Embedded, group: &str, topic: &str) -> Option<i64> {
+    let partition = TopicPartition::new(topic, 0);
+    let committed = admin(log).committed(group, vec![partition]).wait().unwrap().unwrap();
+    committed.into_iter().next().flatten().map(|committed| committed.offset.0)
+}
+
+/// Deletes the records of partition 0 before an offset.
+pub(crate) fn delete_before(log: &Embedded, topic: &str, offset: i64) {
+    admin(log).delete_records(vec![(TopicPartition::new(topic, 0), Offset(offset))]).wait().unwrap().unwrap();
+}
