@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::log::LogError;
+use crate::log::{LogError, LogErrorKind};
 use crate::operators::{BuildError, OperatorError};
 use crate::record::{TaskId, TopicPartition};
 use crate::state::StoreError;
@@ -110,6 +110,21 @@ pub enum AppError {
         /// The task's folder.
         folder: PathBuf,
     },
+    /// A topic is not the one that the local state was made from.
+    #[error(
+        "topic {topic} was deleted and created again: the state in {} was made from the topic with id {noted}, now its \
+         id is {found}; restore the old topic, or delete that folder to go on with the new one", folder.display()
+    )]
+    TopicReplaced {
+        /// The topic.
+        topic: String,
+        /// The id it had.
+        noted: String,
+        /// The id it has.
+        found: String,
+        /// The task's folder.
+        folder: PathBuf,
+    },
     /// An input position does not exist and no reset is configured.
     #[error(
         "the position {position} of input partition {partition} does not exist{detail}; set `auto.offset.reset` to \
@@ -171,7 +186,7 @@ pub enum AppError {
         error: BuildError,
     },
     /// The log failed for good.
-    #[error("{doing}: {error}")]
+    #[error("{doing}: {error}{}", log_next_step(error))]
     Log {
         /// What was being done.
         doing: String,
@@ -201,6 +216,17 @@ const fn next_step(error: &OperatorError) -> &'static str {
         OperatorError::Decode { .. } | OperatorError::NegativeTimestamp(_) => {
             "; mend what writes the topic, or set `deserialization.exception.handler` to `skip` to drop and count \
              such records"
+        }
+        _ => "",
+    }
+}
+
+/// What may be done about an error of the log that its own message cannot know.
+const fn log_next_step(error: &LogError) -> &'static str {
+    match error.kind {
+        LogErrorKind::UnknownTopic => {
+            "; it was there when the application started, so somebody has deleted it: restore it with its records, or \
+             reset the application to start over"
         }
         _ => "",
     }

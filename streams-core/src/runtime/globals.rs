@@ -5,12 +5,14 @@
 //! not synchronised in time with streams (Kafka Streams' rule).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use super::AppError;
 use super::directory::StateDirectory;
+use super::notes::{Trouble, check_format, check_topics, to_i64};
 use super::plan::Plan;
 use crate::log::{
     Admin, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, LogError, LogErrorKind, RecordBatch, Reply,
@@ -40,6 +42,7 @@ type Bounds = Reply<Result<Vec<Offset>, LogError>>;
 struct Table {
     store: Arc<GlobalStore>,
     id: StoreId,
+    folder: PathBuf,
     parts: Vec<Part>,
 }
 
@@ -76,18 +79,26 @@ impl GlobalTables {
                 std::fs::create_dir_all(&folder)
                     .map_err(|error| AppError::StateFolder { path: folder.clone(), reason: error.to_string() })?;
             }
-            let store = backend.open(&folder, &[definition.name.to_string()]).map_err(failed)?;
+            let mut store = backend.open(&folder, &[definition.name.to_string()]).map_err(failed)?;
+            check_format(&mut *store, &folder).map_err(failed)?;
+            if backend.is_persistent() {
+                check_topics(&mut *store, [&topic], &plan.ids, &folder).map_err(|trouble| match trouble {
+                    Trouble::Store(error) => failed(error),
+                    Trouble::App(error) => error,
+                })?;
+            }
             let store = Arc::new(GlobalStore::new(definition.name.to_string(), StoreIndex(1), store));
             let count = plan.partitions.get(&topic).copied().unwrap_or(0);
             let mut parts = Vec::new();
             for partition in 0..count {
                 let partition = TopicPartition::new(Arc::clone(&topic), i32::try_from(partition).unwrap_or(i32::MAX));
-                let position = store.get_in(META, &position_key(&partition)).map_err(failed)?;
-                let position =
-                    position.and_then(|bytes| bytes.try_into().ok()).map(|bytes| Offset(i64::from_be_bytes(bytes)));
+                let key = position_key(&partition);
+                let position = store.get_in(META, &key).map_err(failed)?;
+                let position = position.map(|bytes| to_i64(&bytes, &key, &folder)).transpose().map_err(failed)?;
+                let position = position.map(Offset);
                 parts.push(Part { partition, position, end: Offset(0) });
             }
-            tables.push(Table { store, id, parts });
+            tables.push(Table { store, id, folder, parts });
         }
         Ok(Self { tables, consumer, admin, bounds: None, retry_at: None, started: false, events: Vec::new() })
     }
@@ -141,12 +152,12 @@ impl GlobalTables {
         });
         match (starts.poll(), ends.poll()) {
             (Poll::Ready(Some(Ok(starts))), Poll::Ready(Some(Ok(ends)))) => {
-                let parts = self.tables.iter_mut().flat_map(|table| &mut table.parts);
-                for (part, (start, end)) in parts.zip(starts.into_iter().zip(ends)) {
-                    part.end = end;
-                    let from = part.position.filter(|position| *position >= start && *position <= end).unwrap_or(start);
-                    part.position = Some(from);
-                    self.consumer.add(&part.partition, from);
+                let mut bounds = starts.into_iter().zip(ends);
+                for table in &mut self.tables {
+                    table.begin_at(&bounds.by_ref().take(table.parts.len()).collect::<Vec<_>>())?;
+                    for part in &table.parts {
+                        self.consumer.add(&part.partition, part.position.unwrap_or_default());
+                    }
                 }
                 self.started = true;
                 Ok(true)
@@ -203,6 +214,38 @@ impl GlobalTables {
             FetchEvent::Error { error, .. } if error.is_transient() => Ok(()),
             FetchEvent::Error { error, .. } => Err(AppError::log("reading a global table", error)),
         }
+    }
+}
+
+impl Table {
+    /// Decides where reading begins, now that the bounds of the table's partitions are known.
+    fn begin_at(&mut self, bounds: &[(Offset, Offset)]) -> Result<(), AppError> {
+        let mut has_gap = false;
+        for (part, (start, end)) in self.parts.iter_mut().zip(bounds) {
+            part.end = *end;
+            let stored = part.position.unwrap_or(*start);
+            if stored > *end {
+                let (partition, folder) = (part.partition.clone(), self.folder.clone());
+                return Err(AppError::ChangelogLost { partition, end: end.0, stored: stored.0, folder });
+            }
+            if stored < *start {
+                tracing::warn!(store = self.store.name(), partition = %part.partition, stored = stored.0, start = start.0,
+                    "the topic no longer holds what follows the local state; rebuilding the global table from what is left");
+                has_gap = true;
+            }
+            part.position = Some(stored);
+        }
+        if !has_gap {
+            return Ok(());
+        }
+        // Rows that were deleted in the gap would live for ever.
+        let notes = self.parts.iter().map(|part| position_key(&part.partition));
+        let cleared = self.store.clear(notes);
+        cleared.map_err(|error| AppError::StateFolder { path: self.folder.clone(), reason: error.to_string() })?;
+        for (part, (start, _)) in self.parts.iter_mut().zip(bounds) {
+            part.position = Some(*start);
+        }
+        Ok(())
     }
 }
 

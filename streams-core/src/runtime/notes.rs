@@ -1,10 +1,13 @@
-//! What is noted beside a task's stores: the layout's version, changelog offsets, stream times.
+//! What is noted beside a task's stores: the layout's version, changelog offsets, stream times, topics' ids.
 //!
 //! Notes are written in the same batches as the data they speak of. One that cannot be read is an error that
 //! names it: to go on without it would be to guess where the state stands.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::AppError;
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind};
 
 /// Version of the layout of a task's state; a newer one is refused.
@@ -18,6 +21,52 @@ pub(crate) fn changelog_key(store: &str) -> Vec<u8> {
 /// A node's stream time.
 pub(crate) fn time_key(node: &str) -> Vec<u8> {
     format!("time/{node}").into_bytes()
+}
+
+/// Which incarnation of a topic the state was made from.
+fn topic_id_key(topic: &str) -> Vec<u8> {
+    format!("topic-id/{topic}").into_bytes()
+}
+
+/// Compares the topics that state is made from with those it was made from, and notes those that are new to it.
+/// A topic that was deleted and created again begins at offset 0, so that positions kept elsewhere lie.
+pub(crate) fn check_topics<'a>(
+    store: &mut dyn Store,
+    topics: impl IntoIterator<Item = &'a Arc<str>>,
+    ids: &BTreeMap<Arc<str>, String>,
+    folder: &Path,
+) -> Result<(), Trouble> {
+    let mut batch = StoreBatch::default();
+    for topic in topics {
+        // A log that cannot tell is believed.
+        let Some(found) = ids.get(topic).filter(|id| !id.is_empty()) else { continue };
+        let key = topic_id_key(topic);
+        match store.get(META, &key)? {
+            Some(noted) if noted == found.as_bytes() => {}
+            Some(noted) => {
+                return Err(Trouble::App(AppError::TopicReplaced {
+                    topic: topic.to_string(),
+                    noted: String::from_utf8_lossy(&noted).into_owned(),
+                    found: found.clone(),
+                    folder: folder.to_owned(),
+                }));
+            }
+            None => batch.put(META, key, found.as_bytes()),
+        }
+    }
+    if batch.is_empty() { Ok(()) } else { Ok(store.write(batch)?) }
+}
+
+/// What a look at notes may end with: the caller knows whose store it is.
+pub(crate) enum Trouble {
+    Store(StoreError),
+    App(AppError),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// Reads a note that is a number.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::AppError;
 use super::internal_topics::internal_topic;
-use crate::log::{GroupPlan, NewTopic, PlannedSubtopology};
+use crate::log::{GroupPlan, NewTopic, PlannedSubtopology, TopicInfo};
 use crate::operators::StoreId;
 use crate::record::TaskId;
 use crate::topic::TopicRef;
@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) topology: Arc<Topology>,
     /// Partition counts of every topic the application reads or writes, by full name.
     pub(crate) partitions: BTreeMap<Arc<str>, u32>,
+    /// The log's ids of those topics, as far as it has any.
+    pub(crate) ids: BTreeMap<Arc<str>, String>,
     /// What the group's members share out.
     pub(crate) group: GroupPlan,
 }
@@ -80,7 +82,12 @@ impl Plan {
                     .collect(),
             })
             .collect();
-        Ok(Self { application_id, topology, partitions, group: GroupPlan { subtopologies } })
+        Ok(Self { application_id, topology, partitions, ids: BTreeMap::new(), group: GroupPlan { subtopologies } })
+    }
+
+    /// Notes which incarnations of its topics the plan is for.
+    pub(crate) fn note_ids(&mut self, found: &[TopicInfo]) {
+        self.ids.extend(found.iter().map(|topic| (Arc::from(topic.name.as_str()), topic.id.clone())));
     }
 
     /// The topics the application creates for itself.

@@ -127,7 +127,7 @@ impl Preparation {
                         }
                     }
                 }
-                Step::LookUpInternal(plan, reply) => {
+                Step::LookUpInternal(mut plan, reply) => {
                     let wanted = plan.internal_topics(self.settings.replication, &self.settings.topic_configs);
                     let mut reply = reply.unwrap_or_else(|| {
                         self.admin.topics(Some(wanted.iter().map(|topic| topic.name.clone()).collect()))
@@ -135,7 +135,10 @@ impl Preparation {
                     match reply.poll() {
                         Poll::Pending => return self.wait(Step::LookUpInternal(plan, Some(reply))),
                         Poll::Ready(Some(Ok(found))) => match missing_topics(wanted, &found) {
-                            Ok(missing) if missing.is_empty() => return Poll::Ready(Ok(plan)),
+                            Ok(missing) if missing.is_empty() => {
+                                plan.note_ids(&found);
+                                return Poll::Ready(Ok(plan));
+                            }
                             // What was created takes a moment to be known everywhere.
                             Ok(_) if std::mem::take(&mut self.created) => {
                                 self.step = Step::LookUpInternal(plan, None);
@@ -268,7 +271,8 @@ impl Preparation {
         }
         let outputs = missing(&self.external.sinks);
         if outputs.is_empty() {
-            let plan = Plan::new(Arc::clone(&self.application_id), Arc::clone(&self.topology), &counts)?;
+            let mut plan = Plan::new(Arc::clone(&self.application_id), Arc::clone(&self.topology), &counts)?;
+            plan.note_ids(found);
             return Ok(Step::LookUpInternal(plan, None));
         }
         if !self.creates_outputs {

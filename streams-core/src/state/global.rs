@@ -1,8 +1,9 @@
 //! A global table's store: written by one thread, read by every task of the process.
 
+use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::{Store, StoreBatch, StoreError, StoreIndex};
+use super::{META, Store, StoreBatch, StoreError, StoreIndex};
 
 /// The store of a global table.
 pub struct GlobalStore {
@@ -44,6 +45,20 @@ impl GlobalStore {
     /// As [`Store::get`].
     pub fn get_in(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.read().unwrap_or_else(PoisonError::into_inner).get(store, key)
+    }
+
+    /// Deletes every row, and these notes of [`super::META`], in one step.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn clear(&self, notes: impl IntoIterator<Item = Vec<u8>>) -> Result<(), StoreError> {
+        let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = StoreBatch::default();
+        for pair in store.range(self.index, Bound::Unbounded, Bound::Unbounded) {
+            batch.delete(self.index, pair?.0);
+        }
+        notes.into_iter().for_each(|note| batch.delete(META, note));
+        store.write(batch)
     }
 
     /// Applies a batch.

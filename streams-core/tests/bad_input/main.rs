@@ -1,8 +1,8 @@
 //! What a user sees who feeds an application something bad: every row of the table is a test that goes the way a
 //! user goes (configuration, DSL, `App` on an embedded log, test driver).
 //!
-//! One file per theme: `names.rs` (settings and names), `topics.rs` (topics that are missing, gone or of another
-//! shape), `positions.rs` (positions that do not exist), `records.rs` (records that cannot be read or used),
+//! One file per theme: `names.rs` (settings and names), `topics.rs` (topics that are missing or of another
+//! shape), `gone.rs` (topics that were deleted), `positions.rs` (positions that do not exist), `records.rs` (records that cannot be read or used),
 //! `state.rs` (folders and their content).
 //!
 //! What all have in common: the message names the topic, partition, offset, store or setting and the next step,
@@ -10,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod gone;
 mod kept;
 mod names;
 mod positions;

@@ -309,10 +309,15 @@ unsafe fn description(
         let description = TopicDescription {
             partitions: u32::try_from(count).unwrap_or(u32::MAX),
             has_all_leaders: (0..count).all(has_leader),
-            id: text_of(sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic))),
+            id: known_id(text_of(sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic)))),
         };
         (name, Ok(description))
     }
+}
+
+/// Brokers before 2.8 have no ids for topics, which librdkafka tells as zeros: no id, by the port's rule.
+fn known_id(id: String) -> String {
+    if id.bytes().all(|byte| byte == b'A') { String::new() } else { id }
 }
 
 /// # Safety

@@ -8,7 +8,7 @@ use crate::record::TopicPartition;
 /// A request that was not carried out. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("topic `{0}` does not exist; create it first")]
+    #[error("topic `{0}` does not exist")]
     UnknownTopic(Arc<str>),
     #[error("the topic was deleted")]
     TopicGone,

@@ -23,7 +23,7 @@ use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch
 use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::directory::TaskFolder;
-use crate::runtime::notes::{changelog_key, check_format, read_i64, time_key};
+use crate::runtime::notes::{Trouble, changelog_key, check_format, check_topics, read_i64, time_key};
 use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::settings::OffsetReset;
 use crate::runtime::worker::Shared;
@@ -216,12 +216,16 @@ impl Opening {
                 changelog.offset = offset.map(Offset);
             }
         }
-        let inputs = shared
-            .plan
-            .inputs(self.id)
-            .into_iter()
-            .map(|topic| TopicPartition { topic, partition: self.id.partition })
-            .collect();
+        let inputs = shared.plan.inputs(self.id);
+        if shared.backend.is_persistent() {
+            let changelogs = stores.iter().filter_map(|store| store.changelog.as_ref());
+            let topics = inputs.iter().chain(changelogs.map(|changelog| &changelog.partition.topic));
+            check_topics(&mut *store, topics, &shared.plan.ids, folder.path()).map_err(|trouble| match trouble {
+                Trouble::Store(error) => failed(error),
+                Trouble::App(error) => error,
+            })?;
+        }
+        let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();
         Ok(Opened { folder, store, stores, inputs })
     }
 
