@@ -27,10 +27,13 @@ use super::settings::Guarantee;
 use super::worker::{Command, Report, Shared, WorkerSeed};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
-use crate::log::{Admin, Doorbell, Isolation, Log, Member, MemberEvent, MemberOptions};
+use crate::log::{Admin, Doorbell, GroupMetadata, Isolation, Log, Member, MemberEvent, MemberOptions};
 use crate::record::TaskId;
 use crate::state::StateBackend;
 use crate::topology::Topology;
+
+/// A worker whose commit was refused gets its tasks again at once, and then not more often than this.
+const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// How long the control waits at most when nobody rings: the member must be polled.
 const WAIT_MAX: Duration = Duration::from_millis(50);
@@ -120,7 +123,8 @@ struct Together {
     workers: Vec<WorkerLink>,
     reports: Receiver<Report>,
     owners: BTreeMap<TaskId, usize>,
-    assigned: bool,
+    /// The generation in which the tasks are ours, from the assignment to the revocation.
+    assigned: Option<GroupMetadata>,
     revoking: Option<Revoking>,
     stopping: bool,
     leaving: bool,
@@ -131,6 +135,13 @@ struct WorkerLink {
     doorbell: Doorbell,
     running: bool,
     stopped: bool,
+    refused: Option<Refused>,
+}
+
+/// A worker has dropped its tasks because its commit was refused.
+struct Refused {
+    at: Duration,
+    has_tasks_again: bool,
 }
 
 struct Revoking {
@@ -278,7 +289,13 @@ impl Control {
         for number in 0..settings.workers.max(1) {
             let (commands, receiver) = channel();
             let doorbell = Doorbell::new();
-            workers.push(WorkerLink { commands, doorbell: doorbell.clone(), running: false, stopped: false });
+            workers.push(WorkerLink {
+                commands,
+                doorbell: doorbell.clone(),
+                running: false,
+                stopped: false,
+                refused: None,
+            });
             seeds.push(WorkerSeed {
                 number,
                 shared: Arc::clone(&shared),
@@ -294,7 +311,7 @@ impl Control {
             workers,
             reports,
             owners: BTreeMap::new(),
-            assigned: false,
+            assigned: None,
             revoking: None,
             stopping: false,
             leaving: false,
@@ -345,7 +362,7 @@ impl Together {
         }
         while let Ok(report) = self.reports.try_recv() {
             busy = true;
-            self.take(report, status);
+            self.take(report, now, status);
         }
         if self.workers.iter().all(|worker| worker.stopped) {
             self.leaving |= self.member.leave().is_ready();
@@ -355,8 +372,9 @@ impl Together {
             busy = true;
             self.obey(event, now, status, workers)?;
         }
-        self.end_revocation(now, status);
-        if self.assigned
+        self.end_revocation(now);
+        self.give_tasks_again(now);
+        if self.assigned.is_some()
             && !self.stopping
             && self.revoking.is_none()
             && self.workers.iter().all(|worker| worker.running)
@@ -395,18 +413,18 @@ impl Together {
                     .flat_map(|(worker, tasks)| tasks.iter().map(move |task| (*task, worker)))
                     .collect();
                 status.owners.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.owners);
-                self.assigned = true;
+                self.assigned = Some(metadata.clone());
                 if self.stopping {
                     return Ok(());
                 }
                 for (worker, tasks) in self.workers.iter_mut().zip(shares) {
-                    worker.running = false;
-                    worker.tell(Command::Assign { tasks, metadata: metadata.clone() });
+                    worker.assign(tasks, metadata.clone());
                 }
                 Ok(())
             }
             MemberEvent::Revoked { metadata, deadline } => {
                 tracing::info!("tasks revoked");
+                self.assigned = None;
                 status.become_state(AppState::Rebalancing);
                 self.revoking = Some(Revoking {
                     waiting_for: (0..self.workers.len())
@@ -424,6 +442,7 @@ impl Together {
                 tracing::warn!("tasks lost: they belong to other members already");
                 status.become_state(AppState::Rebalancing);
                 self.revoking = None;
+                self.assigned = None;
                 self.tell_all(|_| Command::Lose);
                 Ok(())
             }
@@ -436,7 +455,7 @@ impl Together {
     }
 
     /// Acknowledges a revocation when every worker has committed, or is too late.
-    fn end_revocation(&mut self, now: Duration, _status: &Status) {
+    fn end_revocation(&mut self, now: Duration) {
         let Some(revoking) = &self.revoking else { return };
         if revoking.waiting_for.is_empty() {
             self.revoking = None;
@@ -454,7 +473,20 @@ impl Together {
         }
     }
 
-    fn take(&mut self, report: Report, status: &Status) {
+    /// A refused commit has two causes. The group has moved on: then it says so, and assigns anew. Or the
+    /// transaction was open for too long: then nobody else says anything, and the tasks are still ours.
+    fn give_tasks_again(&mut self, now: Duration) {
+        let (Some(metadata), false) = (&self.assigned, self.stopping) else { return };
+        for (number, worker) in self.workers.iter_mut().enumerate() {
+            if worker.refused.as_ref().is_some_and(|refused| !refused.has_tasks_again && now >= refused.at) {
+                let owners = self.owners.iter().filter(|(_, owner)| **owner == number);
+                worker.assign(owners.map(|(task, _)| *task).collect(), metadata.clone());
+                worker.refused = Some(Refused { at: now, has_tasks_again: true });
+            }
+        }
+    }
+
+    fn take(&mut self, report: Report, now: Duration, status: &Status) {
         match report {
             Report::Running { worker } => {
                 if let Some(worker) = self.workers.get_mut(worker) {
@@ -466,9 +498,13 @@ impl Together {
                     revoking.waiting_for.remove(&worker);
                 }
             }
-            // The member hears of it from the group itself, and then gets its tasks anew.
             Report::Fenced { worker } => {
-                tracing::warn!(worker, "a commit was refused: the tasks belong to another member")
+                status.become_state(AppState::Rebalancing);
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.running = false;
+                    let at = worker.refused.take().map_or(now, |last| last.at + REFUSED_AGAIN_AFTER);
+                    worker.refused = Some(Refused { at, has_tasks_again: false });
+                }
             }
             Report::Failed { worker, error } => {
                 tracing::error!(worker, %error, "the application stops because a worker failed");
@@ -489,6 +525,11 @@ impl Together {
 }
 
 impl WorkerLink {
+    fn assign(&mut self, tasks: BTreeSet<TaskId>, metadata: GroupMetadata) {
+        self.running = false;
+        self.tell(Command::Assign { tasks, metadata });
+    }
+
     fn tell(&self, command: Command) {
         // A worker whose thread is gone has reported why.
         let _ = self.commands.send(command);

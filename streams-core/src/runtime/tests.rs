@@ -188,6 +188,21 @@ fn exactly_once_shows_nothing_of_what_was_not_committed() {
 }
 
 #[test]
+fn work_whose_transaction_timed_out_is_done_again() {
+    let setup = TestDriver::configure(word_count()).caching(0);
+    let mut driver = setup.with(|app| app.exactly_once().commit_interval(Duration::from_secs(5))).start();
+    driver.pipe(&LINES, (), "to");
+    driver.commit();
+    driver.pipe(&LINES, (), "to");
+    // The process stood still, longer than a transaction may be open and shorter than the group's patience.
+    driver.advance_wall_clock(Duration::from_secs(11));
+    driver.pipe(&LINES, (), "be");
+    driver.commit();
+    let counts = [("to", 1), ("to", 2), ("be", 1)].map(|(word, count)| (word.to_owned(), count));
+    assert_eq!(driver.read(&COUNTS), counts);
+}
+
+#[test]
 fn a_panic_in_the_users_code_ends_the_application_and_names_the_record() {
     let mut driver = TestDriver::new(word_count());
     driver.pipe(&LINES, (), "fine");

@@ -56,7 +56,7 @@ impl Worker {
                     self.purge_repartition_topics(now);
                 }
                 Progress::Lost(error) => {
-                    tracing::warn!(worker = self.seed.number, %error, "the tasks belong to another member; dropping them");
+                    tracing::warn!(worker = self.seed.number, %error, "a commit was refused; the tasks are dropped with what they did since their last commit");
                     self.drop_tasks();
                     self.report(Report::Fenced { worker: self.seed.number });
                 }

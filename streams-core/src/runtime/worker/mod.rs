@@ -96,7 +96,8 @@ pub(crate) enum Report {
     Running { worker: usize },
     /// Its tasks are committed and suspended.
     Revoked { worker: usize },
-    /// Some of its tasks were found to be somebody else's.
+    /// Its commit was refused, and it has dropped its tasks: they are somebody else's, or the transaction
+    /// was open for too long.
     Fenced { worker: usize },
     /// It cannot go on; it still answers commands.
     Failed { worker: usize, error: AppError },
