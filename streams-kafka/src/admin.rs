@@ -39,7 +39,9 @@ impl KafkaAdmin {
         // Requests fail by themselves when no broker can be reached; there is nothing to tell in between.
         let listener = Arc::new(Silent);
         let quiet = Doorbell::new();
-        let client = Client::create(Role::Producer, &settings.entries, kafka.log_limit(), &quiet, listener)?;
+        // A consumer that reads nothing: the answer that a group's coordinator has moved makes librdkafka look
+        // for its own group, and without one it looks through a null pointer (2.12.1, `rd_kafka_handle_OffsetFetch`).
+        let client = Client::create(Role::Consumer, &settings.entries, kafka.log_limit(), &quiet, listener)?;
         Ok(Self { client: Arc::new(client), helper: Helper::start("kafka-admin", doorbell)? })
     }
 

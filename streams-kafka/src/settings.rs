@@ -126,8 +126,7 @@ impl Kafka {
         };
         let prefetch = options.prefetch_bytes.unwrap_or(PREFETCH_BYTES_DEFAULT);
         let mut settings = self.common(&options.client_id, Scope::Consumer);
-        // librdkafka wants a group even where none is joined; nothing is ever committed under this name.
-        settings.owned("group.id", "millstream");
+        settings.owned("group.id", GROUP_OF_NOBODY);
         settings.reader();
         settings.owned("isolation.level", isolation);
         settings.owned("enable.partition.eof", "true");
@@ -183,7 +182,10 @@ impl Kafka {
 
     /// Settings of a client that looks up and changes topics.
     pub(crate) fn admin_settings(&self) -> Result<Settings, LogError> {
-        self.finish(self.common("millstream-admin", Scope::Admin), Scope::Admin)
+        let mut settings = self.common("millstream-admin", Scope::Admin);
+        settings.owned("group.id", GROUP_OF_NOBODY);
+        settings.reader();
+        self.finish(settings, Scope::Admin)
     }
 
     fn common(&self, client_id: &str, scope: Scope) -> Settings {
@@ -212,6 +214,8 @@ impl Kafka {
     }
 }
 
+/// librdkafka wants a group even where none is joined; nothing is ever committed under this name.
+const GROUP_OF_NOBODY: &str = "millstream";
 const PREFETCH_BYTES_DEFAULT: usize = 32 << 20;
 /// librdkafka wants a fetch to hold its largest message (`message.max.bytes`).
 const FETCH_BYTES_MIN: usize = 1_000_000;

@@ -181,3 +181,26 @@ fn a_member_outlives_its_coordinator() -> Result<(), LogError> {
     decide("leaving", &bell, || member.leave());
     Ok(())
 }
+
+/// An application that was started while its broker was away died of librdkafka when the broker came back:
+/// its question for positions was answered with "not the coordinator".
+#[test]
+fn who_asks_for_positions_before_the_coordinator_is_there_is_answered() -> Result<(), LogError> {
+    let cluster = OwnCluster::start("positions", 1);
+    let (kafka, bell) = (Kafka::at(cluster.bootstrap_servers()), Doorbell::new());
+    let partition = TopicPartition::new(topic(&kafka, 1)?, 0);
+    for _ in 0..2 {
+        cluster.kill(1);
+        // Asked at once, the broker does not yet know whom it coordinates.
+        let asked = (0..8).map(|number| {
+            let admin = kafka.admin(bell.clone())?;
+            Ok((admin.committed(&format!("group-{number}"), vec![partition.clone()]), admin))
+        });
+        let asked = asked.collect::<Result<Vec<_>, LogError>>()?;
+        cluster.revive();
+        for (reply, _admin) in asked {
+            assert_eq!(reply.wait().expect("an answer")?, [None]);
+        }
+    }
+    Ok(())
+}
