@@ -142,6 +142,7 @@ impl Admin for KafkaAdmin {
             }
             let what = "deleting records";
             let entries = client.delete_records(&list, TIMEOUT_MS).map_err(|failure| error(what, failure))?;
+            refresh_leaders(client, &entries);
             let failed = entries.iter().find_map(|entry| Some((&entry.partition, entry.error?)));
             failed.map_or(Ok(()), |(partition, code)| Err(code.about(format!("{what} of {partition}"))))
         })
@@ -230,8 +231,14 @@ fn offsets(
         return Ok(Vec::new());
     }
     let what = if is_end { "looking up the end of" } else { "looking up the start of" };
-    let found = client.list_offsets(partitions, is_end, isolation, TIMEOUT_MS);
-    let found = found.map_err(|failure| no_offsets(client, partitions, what, failure))?;
+    let ask = || {
+        let found = client.list_offsets(partitions, is_end, isolation, TIMEOUT_MS);
+        found.map_err(|failure| no_offsets(client, partitions, what, failure))
+    };
+    let mut found = ask()?;
+    if refresh_leaders(client, &found) {
+        found = ask()?;
+    }
     let found: HashMap<_, _> = found.into_iter().map(|entry| (entry.partition.clone(), entry)).collect();
     let offset = |partition: &TopicPartition| match found.get(partition) {
         Some(PartitionEntry { error: Some(code), .. }) => Err(code.about(format!("{what} {partition}"))),
@@ -239,6 +246,14 @@ fn offsets(
         _ => Err(LogError::new(LogErrorKind::Other, format!("{what} {partition}: no answer"))),
     };
     partitions.iter().map(offset).collect()
+}
+
+/// Looks up who leads if somebody was asked who does not any more; whether it did. librdkafka itself asks the
+/// same broker in the same leader's name again, for minutes.
+fn refresh_leaders(client: &Client, answers: &[PartitionEntry]) -> bool {
+    let is_stale = answers.iter().filter_map(|entry| entry.error).any(Code::is_about_an_old_leader);
+    // What is wrong with it shows when it is asked again.
+    is_stale && client.topic_names(TIMEOUT_MS).is_ok()
 }
 
 /// Why there are no offsets. librdkafka does not tell topics that do not exist from leaders that are away.

@@ -53,6 +53,11 @@ impl Code {
         }
     }
 
+    /// Whether the broker that was asked leads the partition no more, or in another epoch than was thought.
+    pub(crate) const fn is_about_an_old_leader(self) -> bool {
+        matches!(self.0, 5 | 6 | 74 | 75)
+    }
+
     /// Whether another producer has taken over the transactional id, or the transaction ran out of time.
     pub(crate) const fn is_producer_fenced(self) -> bool {
         matches!(self, Self::FENCED | Self::INVALID_PRODUCER_EPOCH | Self::PRODUCER_FENCED)

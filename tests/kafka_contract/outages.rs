@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use millstream_tests::kafka::OwnCluster;
 use streams_core::log::{
-    CommitOutcome, Doorbell, GroupPlan, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions,
+    CommitOutcome, Doorbell, GroupPlan, Isolation, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions,
     OffsetToCommit, PlannedSubtopology, Producer, ProducerOptions,
 };
 use streams_core::record::{Offset, TopicPartition};
@@ -202,5 +202,25 @@ fn who_asks_for_positions_before_the_coordinator_is_there_is_answered() -> Resul
             assert_eq!(reply.wait().expect("an answer")?, [None]);
         }
     }
+    Ok(())
+}
+
+/// A task that was opened again after its broker had crashed asked in the old leader's name, was refused, and
+/// asked so again for five minutes.
+#[test]
+fn who_asked_for_an_end_before_a_crash_is_answered_after_it() -> Result<(), LogError> {
+    let cluster = OwnCluster::start("ends", 1);
+    let (kafka, bell) = (Kafka::at(cluster.bootstrap_servers()), Doorbell::new());
+    let partition = TopicPartition::new(topic(&kafka, 1)?, 0);
+    let mut producer = writer(&kafka, &bell)?;
+    send(&mut *producer, &bell, &partition, "1")?;
+    decide("flush", &bell, || producer.flush())?;
+    let admin = kafka.admin(bell.clone())?;
+    let ask = || admin.end_offsets(vec![partition.clone()], Isolation::ReadUncommitted).wait().expect("an answer");
+    assert_eq!(ask()?, [Offset(1)]);
+    cluster.kill(1);
+    cluster.revive();
+    let ends = wait_for("the end", &bell, || ask().inspect_err(|error| assert!(error.is_transient(), "{error}")).ok());
+    assert_eq!(ends, [Offset(1)]);
     Ok(())
 }
