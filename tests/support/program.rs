@@ -11,7 +11,7 @@ use crate::PATIENCE;
 #[derive(Debug)]
 pub struct Program {
     name: String,
-    child: Child,
+    child: Mutex<Child>,
     input: Option<ChildStdin>,
     printed: Arc<Printed>,
 }
@@ -59,7 +59,7 @@ impl Program {
         let printed = Arc::new(Printed::default());
         printed.collect(child.stdout.take().expect("a pipe"));
         printed.collect(child.stderr.take().expect("a pipe"));
-        Self { name: name.to_owned(), input: child.stdin.take(), child, printed }
+        Self { name: name.to_owned(), input: child.stdin.take(), child: Mutex::new(child), printed }
     }
 
     /// Its standard input, once; it ends when that is dropped.
@@ -88,7 +88,9 @@ impl Program {
                 return found;
             }
             let text = || printed.lines.join("\n");
-            assert!(printed.streams_ended < 2, "{}: ended before {what}\n{}", self.name, text());
+            if printed.streams_ended == 2 {
+                panic!("{}: ended ({:?}) before {what}\n{}", self.name, self.child().wait(), text());
+            }
             assert!(began.elapsed() < PATIENCE, "{}: waited for {what}, in vain\n{}", self.name, text());
             let waited = self.printed.news.wait_timeout(printed, Duration::from_secs(1));
             printed = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -99,18 +101,19 @@ impl Program {
     ///
     /// # Panics
     /// When the system does not know.
-    pub fn is_alive(&mut self) -> bool {
-        self.child.try_wait().expect("a status").is_none()
+    pub fn is_alive(&self) -> bool {
+        self.child().try_wait().expect("a status").is_none()
     }
 
     /// Ends it as a crash would; nothing of it runs any more when this returns.
     ///
     /// # Panics
     /// When it has ended already.
-    pub fn kill(mut self) {
+    pub fn kill(self) {
         assert!(self.is_alive(), "{}: ended before it was killed\n{}", self.name, self.lines().join("\n"));
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("a status");
+        let mut child = self.child();
+        child.kill().expect("it runs");
+        let _ = child.wait().expect("a status");
     }
 
     /// Asks it to end, with SIGTERM.
@@ -118,7 +121,7 @@ impl Program {
     /// # Panics
     /// When it has ended already.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let sent = Command::new("kill").args(["-TERM", &self.child().id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "{}: not there to be ended", self.name);
     }
 
@@ -134,10 +137,14 @@ impl Program {
         lines
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self) -> ExitStatus {
         let began = Instant::now();
         loop {
-            let status = self.child.try_wait().expect("a status");
+            let status = self.child().try_wait().expect("a status");
             let printed = self.printed.lock();
             if let (Some(status), 2) = (status, printed.streams_ended) {
                 return status;
@@ -151,8 +158,8 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if self.is_alive() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            let _ = self.child().kill();
+            let _ = self.child().wait();
         }
     }
 }

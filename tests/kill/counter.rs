@@ -1,0 +1,141 @@
+//! A process of `kill-counter`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use millstream_tests::PATIENCE;
+use millstream_tests::program::Program;
+use millstream_tests::progress::{self, Partition};
+
+use crate::events::PARTITIONS;
+
+/// What is the same for all processes of one application.
+pub(crate) struct Application {
+    pub(crate) id: String,
+    /// `--kafka SERVERS` or `--embedded FOLDER`.
+    pub(crate) log: [String; 2],
+    pub(crate) exactly_once: bool,
+    pub(crate) cache_bytes: usize,
+    pub(crate) commit_interval: Duration,
+    /// State and progress are in it.
+    pub(crate) folder: PathBuf,
+}
+
+/// What a process begins with.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    /// Records in the changelogs.
+    pub(crate) changelog: i64,
+    /// Of these, read to restore the state.
+    pub(crate) restored: i64,
+    /// Where each partition is gone on with: what was committed.
+    pub(crate) positions: Vec<i64>,
+    /// The sum of all counts.
+    pub(crate) counted: i64,
+}
+
+/// A running process.
+pub(crate) struct Counter {
+    program: Program,
+    progress: PathBuf,
+}
+
+impl Application {
+    /// Starts the process of that number.
+    pub(crate) fn start(&self, number: usize) -> Counter {
+        let progress = self.folder.join(format!("progress-{number}"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kill-counter"));
+        command
+            .args(&self.log)
+            .args(["--id", &self.id, "--partitions", &PARTITIONS.to_string()])
+            .args(["--cache-bytes", &self.cache_bytes.to_string()])
+            .args(["--commit-interval-ms", &self.commit_interval.as_millis().to_string()])
+            .args(self.exactly_once.then_some("--exactly-once"))
+            .args([Path::new("--state-dir"), &self.folder.join("state")])
+            .args([Path::new("--progress"), &progress]);
+        Counter { program: Program::start(&format!("process {number}"), &mut command), progress }
+    }
+}
+
+impl Counter {
+    /// Waits until it begins to count.
+    pub(crate) fn beginning(&self) -> Beginning {
+        self.program.until("its beginning", |lines| lines.iter().find_map(|line| parse(line)))
+    }
+
+    /// Waits until it prints that.
+    pub(crate) fn until_said(&self, what: &str) {
+        self.program.until(what, |lines| lines.iter().any(|line| line.contains(what)).then_some(()));
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.program.is_alive()
+    }
+
+    /// Waits until it has begun so many records, counted from the beginning of the input, and some of them
+    /// itself.
+    pub(crate) fn until_processed(&self, beginning: &Beginning, records: i64) {
+        let mut last_news = (Instant::now(), 0);
+        loop {
+            let progress = self.progress();
+            let reached: i64 = positions(beginning, &progress).iter().sum();
+            if reached >= records && progress.iter().any(|partition| partition.next > 0) {
+                return;
+            }
+            if reached > last_news.1 {
+                last_news = (Instant::now(), reached);
+            }
+            let said = || self.program.lines().join("\n");
+            assert!(last_news.0.elapsed() < PATIENCE, "stuck at {reached} of {records} records\n{}", said());
+            assert!(self.program.is_alive(), "ended at {reached} of {records} records\n{}", said());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Ends it as a crash would; how far it was.
+    pub(crate) fn kill(self) -> Vec<Partition> {
+        self.program.kill();
+        progress::read(&self.progress, PARTITIONS as usize)
+    }
+
+    /// Ends it in good order; how far it was, and what it has printed.
+    pub(crate) fn finish(self) -> (Vec<Partition>, Vec<String>) {
+        let lines = self.program.finish();
+        (progress::read(&self.progress, PARTITIONS as usize), lines)
+    }
+
+    pub(crate) fn progress(&self) -> Vec<Partition> {
+        progress::read(&self.progress, PARTITIONS as usize)
+    }
+}
+
+/// Where a process is in each partition.
+pub(crate) fn positions(beginning: &Beginning, progress: &[Partition]) -> Vec<i64> {
+    let behind = |(start, told): (&i64, &Partition)| if told.next == 0 { *start } else { told.next };
+    beginning.positions.iter().zip(progress).map(behind).collect()
+}
+
+/// How many records a process has begun again itself, after it had lost its tasks or undone their work.
+pub(crate) fn repeated(progress: &[Partition]) -> i64 {
+    progress.iter().map(|partition| partition.repeated).sum()
+}
+
+/// Runs of a suite take turns: each uses all of the machine.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn parse(line: &str) -> Option<Beginning> {
+    let figures = line.strip_prefix("started ")?;
+    let figure = |name: &str| figures.split(' ').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    let number = |name: &str| figure(name)?.parse().ok();
+    Some(Beginning {
+        changelog: number("changelog")?,
+        restored: number("restored")?,
+        positions: figure("positions")?.split(',').map(str::parse).collect::<Result<_, _>>().ok()?,
+        counted: number("counted")?,
+    })
+}

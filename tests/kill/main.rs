@@ -1,0 +1,10 @@
+//! `kill -9`, again and again: of a process that counts a million events, and of the broker under it.
+//!
+//! Run with `cargo test -p millstream-tests --test kill`. `MILLSTREAM_SEED` chooses the moments of the kills;
+//! each test prints the seed it took.
+
+mod counter;
+mod events;
+mod kills;
+mod outage;
+mod restarts;

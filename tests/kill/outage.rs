@@ -1,0 +1,67 @@
+//! The broker is away: when the application starts, and for a minute in the middle.
+
+use std::time::{Duration, Instant};
+
+use millstream_tests::kafka::OwnCluster;
+use millstream_tests::records::{TopicOf, Writer};
+use millstream_tests::say;
+use streams_kafka::Kafka;
+
+use crate::counter::{Application, positions, repeated, turn};
+use crate::events::{Comparison, Events, PARTITIONS};
+
+const EVENTS: Events = Events { number: 300_000 };
+const OUTAGE: Duration = Duration::from_secs(61);
+
+#[test]
+fn an_application_waits_for_its_broker_and_outlives_its_outage() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a folder");
+    let cluster = OwnCluster::start("outage", 1);
+    let kafka = Kafka::at(cluster.bootstrap_servers());
+    let _ = TopicOf::create(&kafka, "counter-counts", PARTITIONS);
+    let events = TopicOf::create(&kafka, "counter-events", PARTITIONS);
+    let mut writer = Writer::new(&events);
+    EVENTS.write(&mut writer, 0..200_000);
+    writer.flush();
+
+    cluster.kill(1);
+    let application = Application {
+        id: "counter".to_owned(),
+        log: ["--kafka".to_owned(), cluster.bootstrap_servers().to_owned()],
+        exactly_once: false,
+        cache_bytes: 32 * 1024,
+        commit_interval: Duration::from_millis(500),
+        folder: folder.path().to_owned(),
+    };
+    let counter = application.start(1);
+    counter.until_said("the log cannot be reached; trying again until it can");
+    say("the broker is down: the application says so and waits");
+    assert!(counter.is_alive());
+    cluster.revive();
+    let beginning = counter.beginning();
+    assert_eq!(beginning.positions, [0, 0]);
+
+    counter.until_processed(&beginning, EVENTS.number / 20);
+    cluster.kill(1);
+    let began = Instant::now();
+    let at = positions(&beginning, &counter.progress()).iter().sum::<i64>();
+    // What is sent meanwhile waits in the writer.
+    EVENTS.write(&mut writer, 200_000..250_000);
+    // The outage itself; nothing is waited for here.
+    std::thread::sleep(OUTAGE);
+    assert!(counter.is_alive(), "it stays");
+    cluster.revive();
+    say(&format!("the broker was down for {:.0} s, after {at} records", began.elapsed().as_secs_f64()));
+    EVENTS.write(&mut writer, 250_000..EVENTS.number);
+    writer.flush();
+
+    counter.until_processed(&beginning, EVENTS.number);
+    let (progress, said) = counter.finish();
+    said.iter().filter(|line| line.contains("WARN") || line.contains("->")).for_each(|line| say(line));
+    let Comparison { lost, twice } = EVENTS.compare(&kafka, "counter-counts");
+    let repeated = repeated(&progress);
+    say(&format!("outage: {} events, lost {lost}, counted twice {twice}, done again {repeated}", EVENTS.number));
+    assert_eq!(lost, 0);
+    assert!(twice <= repeated, "counted twice, although it was not done again");
+}

@@ -1,0 +1,106 @@
+//! A process is killed ten times while it counts a million events.
+
+use std::time::{Duration, Instant};
+
+use millstream_tests::kafka::bootstrap_servers;
+use millstream_tests::records::{TopicOf, Writer};
+use millstream_tests::say;
+use streams_core::log::{Embedded, Log};
+use streams_core::testing::log_contract::unique_prefix;
+use streams_kafka::Kafka;
+
+use crate::counter::{Application, turn};
+use crate::events::{Comparison, Events, PARTITIONS};
+use crate::kills::kill_ten_times;
+
+const EVENTS: Events = Events { number: 1_000_000 };
+/// It is full every few thousand events: then what it holds is written, commit or not. So a process dies now
+/// with some of its uncommitted work in the changelog, now with none.
+const SMALL_CACHE: usize = 100 * 1024;
+
+fn prepare(log: &dyn Log, id: &str) {
+    let _ = TopicOf::create(log, &format!("{id}-counts"), PARTITIONS);
+    let events = TopicOf::create(log, &format!("{id}-events"), PARTITIONS);
+    let mut writer = Writer::new(&events);
+    EVENTS.write(&mut writer, 0..EVENTS.number);
+    writer.flush();
+}
+
+/// Kills, and holds the last counts against the events.
+fn kill_at_least_once(application: &Application, log: impl FnOnce() -> Box<dyn Log>) {
+    let began = Instant::now();
+    let books = kill_ten_times(application, &EVENTS);
+    let Comparison { lost, twice } = EVENTS.compare(&*log(), &format!("{}-counts", application.id));
+    say(&format!(
+        "{}: at-least-once, {} events: lost {lost}, counted twice {twice}, processed since the last commit over all \
+         kills {}; {:.0} s",
+        application.log[0].trim_start_matches('-'),
+        EVENTS.number,
+        books.uncommitted,
+        began.elapsed().as_secs_f64()
+    ));
+    assert_eq!(lost, 0);
+    assert!(twice <= books.uncommitted, "more is counted twice than was not committed");
+}
+
+#[test]
+fn at_least_once_on_the_embedded_log_loses_nothing() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("log");
+    prepare(&Embedded::open(&place).expect("a new log"), "counter");
+    let application = Application {
+        id: "counter".to_owned(),
+        log: ["--embedded".to_owned(), place.to_str().expect("a plain name").to_owned()],
+        exactly_once: false,
+        cache_bytes: SMALL_CACHE,
+        commit_interval: Duration::from_millis(250),
+        folder: folder.path().to_owned(),
+    };
+    kill_at_least_once(&application, || Box::new(Embedded::open(&place).expect("the log")));
+}
+
+#[test]
+fn at_least_once_on_kafka_loses_nothing() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a folder");
+    let id = unique_prefix();
+    let kafka = Kafka::at(bootstrap_servers());
+    prepare(&kafka, &id);
+    let application = Application {
+        id,
+        log: ["--kafka".to_owned(), bootstrap_servers().to_owned()],
+        exactly_once: false,
+        cache_bytes: SMALL_CACHE,
+        commit_interval: Duration::from_millis(250),
+        folder: folder.path().to_owned(),
+    };
+    kill_at_least_once(&application, || Box::new(kafka));
+}
+
+#[test]
+fn exactly_once_on_the_embedded_log_counts_each_event_once() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("log");
+    prepare(&Embedded::open(&place).expect("a new log"), "counter");
+    let application = Application {
+        id: "counter".to_owned(),
+        log: ["--embedded".to_owned(), place.to_str().expect("a plain name").to_owned()],
+        exactly_once: true,
+        // Every update goes on, so that every count comes out.
+        cache_bytes: 0,
+        commit_interval: Duration::from_millis(250),
+        folder: folder.path().to_owned(),
+    };
+    let began = Instant::now();
+    let books = kill_ten_times(&application, &EVENTS);
+    let counts = EVENTS.check_each_count(&Embedded::open(&place).expect("the log"), "counter-counts");
+    say(&format!(
+        "embedded: exactly-once, {} events: {counts} counts, each there once; processed since the last commit over all \
+         kills {}; {:.0} s",
+        EVENTS.number,
+        books.uncommitted,
+        began.elapsed().as_secs_f64()
+    ));
+}

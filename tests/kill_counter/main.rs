@@ -1,0 +1,145 @@
+//! Counts events by key until its input ends or it is killed; the suite `kill` does both.
+//!
+//! Before it begins, it prints one line: `started changelog=.. restored=.. positions=..,.. counted=..`, the
+//! records in its changelogs, how many of them it has read to restore its state, where it goes on in each
+//! partition, and the sum of the counts that it goes on from. How far it is then stands in the file of
+//! `--progress`.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::Parser;
+use millstream::kafka::Kafka;
+use millstream::log::{Embedded, Isolation, Log};
+use millstream::prelude::*;
+use millstream::rocksdb::RocksDb;
+use millstream::runtime::Settings;
+use millstream_tests::progress::Teller;
+use millstream_tests::records::TopicOf;
+
+const STORE: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+
+#[derive(Parser)]
+struct Arguments {
+    /// Count on this Kafka cluster
+    #[arg(long, conflicts_with = "embedded", required_unless_present = "embedded")]
+    kafka: Option<String>,
+    /// Count on the embedded log in this folder
+    #[arg(long)]
+    embedded: Option<PathBuf>,
+    /// Names the application and, with `-events` and `-counts` behind it, its topics
+    #[arg(long)]
+    id: String,
+    /// How many partitions the events have
+    #[arg(long)]
+    partitions: u32,
+    #[arg(long)]
+    state_dir: PathBuf,
+    #[arg(long)]
+    progress: PathBuf,
+    #[arg(long)]
+    exactly_once: bool,
+    #[arg(long)]
+    cache_bytes: usize,
+    #[arg(long)]
+    commit_interval_ms: u64,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let outcome = match (&arguments.kafka, &arguments.embedded) {
+        (Some(servers), _) => run(Kafka::at(servers), &arguments),
+        (None, Some(folder)) => Embedded::open(folder).map_err(Into::into).and_then(|log| run(log, &arguments)),
+        (None, None) => Err("one of --kafka and --embedded is needed".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kill-counter: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let settings = Settings {
+        commit_interval: Duration::from_millis(arguments.commit_interval_ms),
+        cache_bytes: arguments.cache_bytes,
+        state_dir: arguments.state_dir.clone(),
+        // The next process waits so long for the one that was killed.
+        session_timeout: Duration::from_secs(4),
+        transaction_timeout: Duration::from_secs(3),
+        ..Settings::default()
+    };
+    let app = App::new(&arguments.id, topology(arguments)?).settings(settings).state_in(RocksDb::default());
+    let app = if arguments.exactly_once { app.exactly_once() } else { app };
+    let running = app.on_state_change(|from, to| eprintln!("{from} -> {to}")).start(log.clone())?;
+    // Nothing is counted before it is told what counting begins with.
+    running.pause();
+    running.wait_until_running()?;
+    println!("{}", beginning(&running, &log, arguments));
+    running.resume();
+    let handle = running.handle();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        handle.stop();
+    });
+    Ok(running.wait()?)
+}
+
+fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
+    let events: Topic<String, i64> = Topic::named(format!("{}-events", arguments.id))?;
+    let counts: Topic<String, i64> = Topic::named(format!("{}-counts", arguments.id))?;
+    let teller = Mutex::new(Teller::create(&arguments.progress, arguments.partitions as usize)?);
+    let builder = StreamsBuilder::new();
+    builder
+        .stream(events)
+        .process_values((), move |(), _, event: i64, out| {
+            if let Some(position) = out.record().position() {
+                let mut teller = teller.lock().unwrap_or_else(PoisonError::into_inner);
+                teller.tell(position.partition.0, position.offset.0).expect("progress can be told");
+            }
+            out.send(event);
+        })
+        .group_by_key()
+        .count()
+        .stored_as(STORE)
+        .to_stream()
+        .to(counts);
+    Ok(builder.build()?)
+}
+
+/// What counting begins with; tasks do not process yet, but have restored their state.
+fn beginning(running: &millstream::runtime::Running, log: &dyn Log, arguments: &Arguments) -> String {
+    let partitions = arguments.partitions as usize;
+    // Counters are published now and then.
+    let tasks = loop {
+        let tasks = running.tasks();
+        if tasks.len() == partitions && tasks.values().all(|task| task.phase == "running") {
+            break tasks;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let restored: u64 = tasks.values().map(|task| task.restored).sum();
+    let positions = tasks.values().flat_map(|task| task.positions.values());
+    let positions = positions.map(|position| position.0.to_string()).collect::<Vec<_>>().join(",");
+    let isolation = if arguments.exactly_once { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
+    let mut changelog = 0_u64;
+    let mut counts = HashMap::<Vec<u8>, i64>::new();
+    let topic = TopicOf::new(log, &format!("{}-counts-changelog", arguments.id), arguments.partitions);
+    topic.read(isolation, |record| {
+        changelog += 1;
+        let count = record.value.and_then(|value| value.try_into().ok()).map_or(0, i64::from_be_bytes);
+        counts.insert(record.key.unwrap_or_default().to_vec(), count);
+    });
+    let counted: i64 = counts.values().sum();
+    format!("started changelog={changelog} restored={restored} positions={positions} counted={counted}")
+}
