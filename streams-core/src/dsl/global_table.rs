@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::panic::Location;
 
-use super::StreamsBuilder;
+use super::{StreamsBuilder, handle};
 use crate::state::StoreFor;
 use crate::topology::plan::{StepId, StoreOption};
 
@@ -18,25 +18,9 @@ pub struct GlobalKTable<'t, K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K, V> Clone for GlobalKTable<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for GlobalKTable<'_, K, V> {}
-
-impl<K, V> std::fmt::Debug for GlobalKTable<'_, K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "GlobalKTable({})", self.step.0)
-    }
-}
+handle::step!(GlobalKTable);
 
 impl<'t, K, V> GlobalKTable<'t, K, V> {
-    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
-        Self { builder, step, types: PhantomData }
-    }
-
     /// Names the table's nodes.
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {

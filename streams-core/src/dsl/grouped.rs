@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::table::{self, KTable};
-use super::{StreamsBuilder, TimeWindowedKStream};
+use super::{StreamsBuilder, TimeWindowedKStream, handle};
 use crate::operators::stream_aggregate;
 use crate::topology::plan::{AggregateKind, AggregateRecipe, Call, StepId};
 use crate::windows::IntoTimeWindows;
@@ -22,25 +22,9 @@ pub struct KGroupedStream<'t, K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K, V> Clone for KGroupedStream<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for KGroupedStream<'_, K, V> {}
-
-impl<K, V> std::fmt::Debug for KGroupedStream<'_, K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KGroupedStream({})", self.step.0)
-    }
-}
+handle::step!(KGroupedStream);
 
 impl<'t, K, V> KGroupedStream<'t, K, V> {
-    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
-        Self { builder, step, types: PhantomData }
-    }
-
     /// Names the group: the node that gives records their key, if there is one, and the topic
     /// `<application>-<name>-repartition`, if one is needed. Several aggregations of the group then share
     /// that topic.

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::panic::Location;
 
-use super::StreamsBuilder;
 use super::table::{self, KTable};
+use super::{StreamsBuilder, handle};
 use crate::operators::table_aggregate;
 use crate::topology::plan::{AggregateKind, AggregateRecipe, Call, StepId};
 use crate::wire::{Key, Value};
@@ -17,25 +17,9 @@ pub struct KGroupedTable<'t, K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K, V> Clone for KGroupedTable<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for KGroupedTable<'_, K, V> {}
-
-impl<K, V> std::fmt::Debug for KGroupedTable<'_, K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KGroupedTable({})", self.step.0)
-    }
-}
+handle::step!(KGroupedTable);
 
 impl<'t, K, V> KGroupedTable<'t, K, V> {
-    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
-        Self { builder, step, types: PhantomData }
-    }
-
     /// Names the group: its node, and its topic `<application>-<name>-repartition`, which several
     /// aggregations of the group then share.
     #[track_caller]

@@ -20,6 +20,7 @@ mod builder;
 mod global_table;
 mod grouped;
 mod grouped_table;
+mod handle;
 mod processor_store;
 mod stream;
 mod table;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::KGroupedStream;
 use super::table::{self, KTable};
+use super::{KGroupedStream, handle};
 use crate::operators::window_aggregate;
 use crate::topology::StoreKind;
 use crate::topology::plan::{AggregateKind, AggregateRecipe, Call};
@@ -21,13 +21,7 @@ pub struct TimeWindowedKStream<'t, K, V> {
     windows: TimeWindows,
 }
 
-impl<K, V> Clone for TimeWindowedKStream<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for TimeWindowedKStream<'_, K, V> {}
+handle::copy!(TimeWindowedKStream);
 
 impl<K, V> std::fmt::Debug for TimeWindowedKStream<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::panic::Location;
 
-use super::StreamsBuilder;
+use super::{StreamsBuilder, handle};
 use crate::operators::Recipe;
 use crate::topology::plan::{Call, StepId};
 
@@ -37,25 +37,9 @@ pub struct KStream<'t, K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K, V> Clone for KStream<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for KStream<'_, K, V> {}
-
-impl<K, V> std::fmt::Debug for KStream<'_, K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KStream({})", self.step.0)
-    }
-}
+handle::step!(KStream);
 
 impl<'t, K, V> KStream<'t, K, V> {
-    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
-        Self { builder, step, types: PhantomData }
-    }
-
     /// Names the node that this stream comes from, instead of a generated name such as
     /// `KSTREAM-MAP-0000000003`. The name of a repartition names its topic, too; the name of a branch is
     /// appended to the name of its split.

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::panic::Location;
 
 use super::KStream;
-use crate::dsl::through;
+use crate::dsl::{handle, through};
 use crate::topology::plan::Call;
 use crate::wire::{Field, NullableKey};
 
@@ -70,13 +70,7 @@ impl<'t, K, V> From<Repartitioned<'t, K, V>> for KStream<'t, K, V> {
     }
 }
 
-impl<K, V> Clone for Repartitioned<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for Repartitioned<'_, K, V> {}
+handle::copy!(Repartitioned);
 
 impl<K, V> std::fmt::Debug for Repartitioned<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::KStream;
-use crate::dsl::{Data, StreamsBuilder};
+use crate::dsl::{Data, StreamsBuilder, handle};
 use crate::operators::{Recipe, branch, merge};
 use crate::topology::plan::{AnyPredicates, Call, StepId};
 
@@ -54,13 +54,7 @@ pub struct Split<'t, K, V> {
     step: StepId,
 }
 
-impl<K, V> Clone for Split<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for Split<'_, K, V> {}
+handle::copy!(Split);
 
 impl<K, V> std::fmt::Debug for Split<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::StreamsBuilder;
+use super::{StreamsBuilder, handle};
 use crate::operators::{StoreId, table_store, window_aggregate};
 use crate::state::StoreFor;
 use crate::topology::StoreKind;
@@ -29,25 +29,9 @@ pub struct KTable<'t, K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K, V> Clone for KTable<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for KTable<'_, K, V> {}
-
-impl<K, V> std::fmt::Debug for KTable<'_, K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KTable({})", self.step.0)
-    }
-}
+handle::step!(KTable);
 
 impl<'t, K, V> KTable<'t, K, V> {
-    pub(super) const fn new(builder: &'t StreamsBuilder, step: StepId) -> Self {
-        Self { builder, step, types: PhantomData }
-    }
-
     /// Names the node that this table comes from, instead of a generated name such as
     /// `KTABLE-FILTER-0000000003`. The store has a name of its own: [`KTable::stored_as`].
     #[track_caller]
