@@ -27,6 +27,11 @@ pub(crate) fn run() -> Result<(), Failure> {
         let lint = &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
         run_program(&mut build.cargo(lint))
     });
+    steps.run("clippy, examples on Kafka", || {
+        let features = "word-count/kafka,word-count/rocksdb,pulse/kafka,pulse/rocksdb";
+        let examples = ["clippy", "--locked", "-p", "word-count", "-p", "pulse", "--all-targets"];
+        run_program(build.cargo(&examples).args(["--features", features, "--", "-D", "warnings"]))
+    });
     steps.run("docs", || {
         let mut doc = build.cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
         run_program(doc.env("RUSTDOCFLAGS", "-D warnings"))

@@ -64,31 +64,19 @@ fn main() -> ExitCode {
         .init();
     let arguments = Arguments::parse();
     let outcome = match &arguments.bootstrap_servers {
+        #[cfg(all(feature = "kafka", feature = "rocksdb"))]
         Some(servers) => on_kafka(servers, &arguments),
+        #[cfg(not(all(feature = "kafka", feature = "rocksdb")))]
+        Some(_) => return needs_another_build(),
         None => on_files(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Usage(message)) => {
-            eprintln!("{message}");
-            ExitCode::from(2)
-        }
-        Err(Failure::Other(error)) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
-        Err(Failure::Other(error)) => {
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
             eprintln!("word-count: {error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-enum Failure {
-    Usage(String),
-    Other(Box<dyn std::error::Error>),
-}
-
-impl<E: Into<Box<dyn std::error::Error>>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Other(error.into())
     }
 }
 
@@ -98,7 +86,7 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// Counts everything there is and prints the result.
-fn on_files(arguments: &Arguments) -> Result<(), Failure> {
+fn on_files(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     const LINES: Lines = Topic::new("lines");
     const COUNTS: Counts = Topic::new("word-counts");
 
@@ -143,7 +131,7 @@ fn write_lines(log: &Embedded, topic: &str, mut text: impl BufRead) -> Result<()
 
 /// Counts as lines arrive, until Ctrl-C or SIGTERM.
 #[cfg(all(feature = "kafka", feature = "rocksdb"))]
-fn on_kafka(servers: &str, arguments: &Arguments) -> Result<(), Failure> {
+fn on_kafka(servers: &str, arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let topology = word_count(Topic::named(&arguments.input)?, Topic::named(&arguments.output)?)?;
     let running = App::new(&arguments.application_id, topology)
         .workers(arguments.threads)
@@ -167,11 +155,13 @@ fn on_kafka(servers: &str, arguments: &Arguments) -> Result<(), Failure> {
     Ok(outcome?)
 }
 
+/// Says how to build it for Kafka.
 #[cfg(not(all(feature = "kafka", feature = "rocksdb")))]
-fn on_kafka(_servers: &str, _arguments: &Arguments) -> Result<(), Failure> {
-    Err(Failure::Usage(
+fn needs_another_build() -> ExitCode {
+    eprintln!(
         "word-count: built without Kafka; run it with\n  \
-         cargo run -p word-count --features kafka,rocksdb -- --bootstrap-servers HOST:PORT"
-            .to_owned(),
-    ))
+         cargo run -p word-count --features kafka,rocksdb -- {}",
+        std::env::args().skip(1).collect::<Vec<_>>().join(" ")
+    );
+    ExitCode::from(2)
 }

@@ -1,0 +1,51 @@
+//! The program as its users meet it: with files, in a pipe, misused.
+#![allow(clippy::expect_used, reason = "this is how tests fail")]
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+const TEXT: &str = "to be or\tnot to be\n\n  that is\u{b}the question";
+const COUNTS: &str = "be\t2\nis\t1\nnot\t1\nor\t1\nquestion\t1\nthat\t1\nthe\t1\nto\t2\n";
+
+/// Runs it with these arguments and this text on its standard input.
+fn word_count(arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_word-count"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("word-count starts");
+    // A program that needs no input may be gone already.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("an end")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn files_and_standard_input_count_the_same() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("text.txt");
+    std::fs::write(&file, TEXT).expect("writable");
+    let file = file.to_str().expect("a plain name");
+    for (arguments, input) in [(&[file] as &[&str], ""), (&[], TEXT), (&["--threads", "2", file], "")] {
+        let output = word_count(arguments, input);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), COUNTS, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let output = word_count(&["no/such/file.txt"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).starts_with("word-count: no/such/file.txt: "), "{}", stderr(&output));
+}
+
+#[cfg(not(all(feature = "kafka", feature = "rocksdb")))]
+#[test]
+fn kafka_needs_another_build_which_is_named() {
+    let output = word_count(&["--bootstrap-servers", "localhost:9092", "--input", "text"], "");
+    assert_eq!(output.status.code(), Some(2));
+    let command = "cargo run -p word-count --features kafka,rocksdb -- --bootstrap-servers localhost:9092 --input text";
+    assert!(stderr(&output).contains(command), "{}", stderr(&output));
+}
