@@ -113,7 +113,8 @@ impl StreamsBuilder {
         K: NullableKey,
         V: Nullable,
     {
-        GlobalKTable::new(self, self.add(Call::GlobalTable { topic: topic.name().to_owned() }))
+        let source = source::recipe::<Option<K::Inner>, Option<V::Inner>>();
+        GlobalKTable::new(self, self.add(Call::GlobalTable { topic: topic.name().to_owned(), source }))
     }
 
     /// Says how a store of processors is kept, where that is not as usual: with a changelog, and without

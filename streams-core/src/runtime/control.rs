@@ -23,11 +23,10 @@ use super::lifecycle::AppState;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::preparation::Preparation;
-use super::settings::Guarantee;
 use super::worker::{Command, Report, Shared, WorkerSeed};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
-use crate::log::{Admin, Doorbell, GroupMetadata, Isolation, Log, Member, MemberEvent, MemberOptions};
+use crate::log::{Admin, Doorbell, GroupMetadata, Log, Member, MemberEvent, MemberOptions};
 use crate::record::TaskId;
 use crate::state::StateBackend;
 use crate::topology::Topology;
@@ -231,20 +230,7 @@ impl Control {
     }
 
     fn open_globals(&self, plan: &Plan) -> Result<GlobalTables, AppError> {
-        let isolation = match self.parts.settings.guarantee {
-            Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
-            Guarantee::ExactlyOnce => Isolation::ReadCommitted,
-        };
-        let (log, backend) = (&*self.parts.log, &*self.parts.backend);
-        GlobalTables::open(
-            plan,
-            log,
-            Arc::clone(&self.admin),
-            backend,
-            &self.directory,
-            isolation,
-            self.status.doorbell.clone(),
-        )
+        GlobalTables::open(plan, &self.parts, Arc::clone(&self.admin), &self.directory, &self.status)
     }
 
     /// Joins the group and makes the workers.

@@ -11,17 +11,17 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::AppError;
+use super::control::{Parts, Status};
 use super::directory::StateDirectory;
+use super::global_rows::RowCheck;
 use super::notes::{Trouble, check_format, check_topics, to_i64};
 use super::plan::Plan;
-use crate::log::{
-    Admin, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, LogError, LogErrorKind, RecordBatch, Reply,
-};
+use super::settings::Guarantee;
+use crate::log::{Admin, Consumer, ConsumerOptions, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef, Reply};
 use crate::operators::StoreId;
 use crate::record::{Offset, TopicPartition};
 use crate::state::changelog_layout::Layout;
-use crate::state::{GlobalStore, META, StateBackend, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
-use crate::wire::DecodeError;
+use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
 
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
@@ -43,6 +43,7 @@ struct Table {
     store: Arc<GlobalStore>,
     id: StoreId,
     folder: PathBuf,
+    check: Option<RowCheck>,
     parts: Vec<Part>,
 }
 
@@ -56,16 +57,22 @@ impl GlobalTables {
     /// Opens the tables' stores.
     pub(crate) fn open(
         plan: &Plan,
-        log: &dyn Log,
+        parts: &Parts,
         admin: Arc<dyn Admin>,
-        backend: &dyn StateBackend,
         directory: &StateDirectory,
-        isolation: Isolation,
-        doorbell: Doorbell,
+        status: &Status,
     ) -> Result<Self, AppError> {
+        let (backend, settings) = (&*parts.backend, &parts.settings);
+        let isolation = match settings.guarantee {
+            Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
+            Guarantee::ExactlyOnce => Isolation::ReadCommitted,
+        };
         let options =
             ConsumerOptions { client_id: format!("{}-global", plan.application_id), isolation, prefetch_bytes: None };
-        let consumer = log.consumer(options, doorbell).map_err(|error| AppError::log("creating a consumer", error))?;
+        let consumer = parts
+            .log
+            .consumer(options, status.doorbell.clone())
+            .map_err(|error| AppError::log("creating a consumer", error))?;
         let mut tables = Vec::new();
         for (definition, number) in plan.topology.graph.stores.iter().zip(0_u32..) {
             let id = StoreId(number);
@@ -89,16 +96,17 @@ impl GlobalTables {
             }
             let store = Arc::new(GlobalStore::new(definition.name.to_string(), StoreIndex(1), store));
             let count = plan.partitions.get(&topic).copied().unwrap_or(0);
-            let mut parts = Vec::new();
+            let mut partitions = Vec::new();
             for partition in 0..count {
                 let partition = TopicPartition::new(Arc::clone(&topic), i32::try_from(partition).unwrap_or(i32::MAX));
                 let key = position_key(&partition);
                 let position = store.get_in(META, &key).map_err(failed)?;
                 let position = position.map(|bytes| to_i64(&bytes, &key, &folder)).transpose().map_err(failed)?;
                 let position = position.map(Offset);
-                parts.push(Part { partition, position, end: Offset(0) });
+                partitions.push(Part { partition, position, end: Offset(0) });
             }
-            tables.push(Table { store, id, folder, parts });
+            let check = RowCheck::new(plan, id, settings.on_undecodable, status.metrics.clone());
+            tables.push(Table { store, id, folder, check, parts: partitions });
         }
         Ok(Self { tables, consumer, admin, bounds: None, retry_at: None, started: false, events: Vec::new() })
     }
@@ -192,9 +200,10 @@ impl GlobalTables {
     fn apply(&mut self, event: FetchEvent) -> Result<(), AppError> {
         match event {
             FetchEvent::Records { partition, batch } => {
-                let Some((store, part)) = find(&mut self.tables, &partition) else { return Ok(()) };
-                let changes = changes_of(store, &partition, &batch).map_err(|error| undecodable(&partition, &error))?;
-                store.write(changes).map_err(|error| {
+                let Some((table, part)) = find(&mut self.tables, &partition) else { return Ok(()) };
+                let Some(check) = table.check else { return Ok(()) };
+                let (store, rows) = (table.store, check.rows(&partition, &batch)?);
+                store.write(changes_of(store, &partition, &rows, batch.next_offset())).map_err(|error| {
                     AppError::log(format!("writing global table {}", store.name()), store_as_log(&error))
                 })?;
                 part.position = Some(batch.next_offset());
@@ -253,34 +262,32 @@ fn position_key(partition: &TopicPartition) -> Vec<u8> {
     format!("position/{partition}").into_bytes()
 }
 
-fn find<'a>(tables: &'a mut [Table], partition: &TopicPartition) -> Option<(&'a GlobalStore, &'a mut Part)> {
+/// A table without its partitions.
+struct Found<'a> {
+    store: &'a GlobalStore,
+    check: Option<&'a RowCheck>,
+}
+
+fn find<'a>(tables: &'a mut [Table], partition: &TopicPartition) -> Option<(Found<'a>, &'a mut Part)> {
     tables.iter_mut().find_map(|table| {
         let part = table.parts.iter_mut().find(|part| part.partition == *partition)?;
-        Some((&*table.store, part))
+        Some((Found { store: &table.store, check: table.check.as_ref() }, part))
     })
 }
 
 /// The rows of a batch and the position behind it, to be written as one.
-fn changes_of(store: &GlobalStore, partition: &TopicPartition, batch: &RecordBatch) -> Result<StoreBatch, DecodeError> {
+fn changes_of(store: &GlobalStore, partition: &TopicPartition, rows: &[RecordRef<'_>], next: Offset) -> StoreBatch {
     let mut changes = StoreBatch::default();
-    for record in batch.iter() {
-        // A record without a key is no row of a table.
-        let Some(key) = record.key else { continue };
-        match Layout::Timestamped.to_store(key, record.value, record.timestamp) {
+    for row in rows {
+        match Layout::Timestamped.to_store(row.key.unwrap_or_default(), row.value, row.timestamp) {
             Some((key, Some(value))) => changes.put(store.index(), key, value),
             Some((key, None)) => changes.delete(store.index(), key),
-            None => return Err(DecodeError::new::<GlobalStore>(format!("the record at offset {}", record.offset))),
+            // This layout takes any bytes.
+            None => {}
         }
     }
-    changes.put(META, position_key(partition), batch.next_offset().0.to_be_bytes());
-    Ok(changes)
-}
-
-fn undecodable(partition: &TopicPartition, error: &DecodeError) -> AppError {
-    AppError::log(
-        format!("reading global table topic {partition}"),
-        LogError::new(LogErrorKind::Corrupt, error.to_string()),
-    )
+    changes.put(META, position_key(partition), next.0.to_be_bytes());
+    changes
 }
 
 fn store_as_log(error: &StoreError) -> LogError {

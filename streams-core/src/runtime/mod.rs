@@ -12,6 +12,7 @@ mod commit;
 mod control;
 mod directory;
 mod error;
+mod global_rows;
 mod globals;
 mod internal_topics;
 mod lifecycle;

@@ -186,7 +186,7 @@ pub(crate) enum Call {
     /// `builder.table(..)`
     Table { topic: String, source: Recipe, table: TableRecipe, view: StoredView },
     /// `builder.global_table(..)`
-    GlobalTable { topic: String },
+    GlobalTable { topic: String, source: Recipe },
     /// An operator with one input that needs nothing else.
     Operator { input: StepId, prefix: &'static str, changes_key: bool, recipe: Recipe },
     /// `.split()`; the predicates are added by the branches.

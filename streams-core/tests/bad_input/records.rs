@@ -307,3 +307,47 @@ fn a_panic_in_the_programs_code_stops_the_application_in_front_of_the_record() {
         check_nothing_beyond(&log, guarantee);
     }
 }
+
+/// Rows are kept as bytes: without a look at each, some task would trip over one when it looks it up, long after.
+#[test]
+fn an_undecodable_record_of_a_global_table_is_treated_like_any_other() {
+    const RAW_TABLE: Topic<Option<Vec<u8>>, Option<Vec<u8>>> = Topic::new("rows");
+    const ROWS: Topic<i64, i64> = Topic::new("rows");
+    let joined = || {
+        topology(|builder| {
+            let rows = builder.global_table(ROWS);
+            builder.stream(NUMBERS).join_global(rows, |key, _| *key, |left, right| left + right).to(OUT);
+        })
+    };
+    for guarantee in GUARANTEES {
+        for ((key, value), parts) in undecodable() {
+            // Nulls are no garbage in a table: they delete, or are dropped.
+            if key.is_none() || value.is_none() {
+                continue;
+            }
+            let log = Embedded::in_memory();
+            for (key, value) in [(number(1), number(10)), (key, value), (None, number(30)), (number(3), number(30))] {
+                log.send(&RAW_TABLE, key, value).unwrap();
+            }
+            log.send(&NUMBERS, 1, 1).unwrap();
+            log.send(&NUMBERS, 3, 3).unwrap();
+
+            let message = message_of(App::new("g", joined()).settings(settings(guarantee, OnUndecodable::Fail)), &log);
+            for part in ["offset 1 of rows-0", "`deserialization.exception.handler`"].iter().chain(&parts) {
+                assert!(message.contains(part), "{part}: {message}");
+            }
+            assert_eq!(committed(&log, "g", "numbers"), None, "nothing is joined with half a table");
+
+            let app = App::new("g", joined()).settings(settings(guarantee, OnUndecodable::Skip));
+            let running = app.start(log.clone()).unwrap();
+            running.wait_until_running().unwrap();
+            let dropped: Vec<_> = running.tasks().into_values().flat_map(|task| task.dropped).collect();
+            running.close().unwrap();
+            assert_eq!(dropped, [("null-key", 1), ("undecodable", 1)]);
+            let app = App::new("g", joined()).settings(settings(guarantee, OnUndecodable::Skip));
+            assert_eq!(error_of(app, &log), None);
+            let values: Vec<_> = log.read(&OUT).unwrap().into_iter().map(|record| record.value).collect();
+            assert_eq!(values, [11, 33]);
+        }
+    }
+}

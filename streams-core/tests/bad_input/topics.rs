@@ -2,6 +2,7 @@
 
 use streams_core::log::Embedded;
 use streams_core::runtime::{App, AppError};
+use streams_core::state::KeyValueStore;
 use streams_core::topic::Topic;
 
 use crate::world::{
@@ -128,5 +129,46 @@ fn an_output_topic_takes_records_only_of_its_size() {
         if exactly_once {
             assert_eq!(log.read(&LONG).unwrap().len(), 0, "the transaction was aborted as a whole");
         }
+    }
+}
+
+/// Without state there is nothing that would be in the wrong partition.
+#[test]
+fn more_input_partitions_are_read_where_nothing_depends_on_their_number() {
+    let copy = || App::new("copy", topology(|builder| _ = builder.stream(LINES).to(OUT)));
+    let log = log_with_lines(1, &["a", "b"]);
+    assert_eq!(error_of(copy(), &log), None);
+    delete_topic(&log, "lines");
+    log.create_topic("lines", 4).unwrap();
+    send_lines(&log, &["c", "d", "e", "f"]);
+    assert_eq!(error_of(copy(), &log), None);
+    let mut words: Vec<_> = log.read(&OUT).unwrap().into_iter().map(|record| record.value).collect();
+    words.sort();
+    assert_eq!(words, ["a", "b", "c", "d", "e", "f"]);
+}
+
+/// With a cache the row is written at the commit, when its record is long forgotten.
+#[test]
+fn a_row_that_is_too_large_for_its_changelog_is_not_committed() {
+    for (cache_bytes, place) in [(0, "task 0_0 failed at offset 2 of lines-0"), (1 << 20, "task 0_0 failed: ")] {
+        let log = log_with_lines(1, &["k"]);
+        let long = "x".repeat(600);
+        log.send(&LINES, "k", long.as_str()).unwrap();
+        log.send(&LINES, "k", long.as_str()).unwrap();
+        create_topic_with(
+            &log,
+            "app-rows-changelog",
+            1,
+            &[("max.message.bytes", "1000"), ("cleanup.policy", "compact")],
+        );
+        let joined = topology(|builder| {
+            let joined = builder.stream(LINES).group_by_key().reduce(|left, right| left + &right);
+            joined.stored_as(KeyValueStore::new("rows"));
+        });
+        let message = message_of(App::new("app", joined).cache_bytes(cache_bytes), &log);
+        for part in [place, "changelog app-rows-changelog", "1202 bytes", "1000", "max.message.bytes"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert_eq!(committed(&log, "app", "lines"), None);
     }
 }

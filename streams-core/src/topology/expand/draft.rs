@@ -40,7 +40,7 @@ pub(super) enum DraftKind {
     /// A source and the table behind it.
     TableSource { source_name: String, topic: String, source: Recipe, table: StepId, recipe: TableRecipe },
     /// The two nodes that stand for a global table.
-    GlobalTable { source_name: String, topic: String, store: StoreId },
+    GlobalTable { source_name: String, topic: String, source: Recipe, store: StoreId },
     /// A processor; the stores are its own first, then those of others that it reads.
     Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<StepId>, not_cached: bool },
     /// A processor whose store depends on what comes later.

@@ -76,8 +76,8 @@ impl Writing {
                 let parents = [source];
                 self.late_table(|recipe| NewNode { name: &name, parents: &parents, recipe, at }, table, recipe)?
             }
-            DraftKind::GlobalTable { source_name, topic, store } => {
-                let source = NewNode { name: &source_name, parents: &[], recipe: no_task(), at };
+            DraftKind::GlobalTable { source_name, topic, source, store } => {
+                let source = NewNode { name: &source_name, parents: &[], recipe: source, at };
                 let source = writer.source(source, external([topic]))?;
                 let node = NewNode { name: &name, parents: &[source], recipe: no_task(), at };
                 writer.processor(node, &[store])?
@@ -132,7 +132,7 @@ fn uncached(recipe: Recipe, not_cached: bool) -> Recipe {
     })
 }
 
-/// For nodes that are no part of any task: the runtime fills a global table from its topic itself.
+/// For nodes that are no part of any task: the runtime fills a global table with what its source can read.
 fn no_task() -> Recipe {
     Recipe::new(|builder| Err(builder.error("a global table has no tasks")))
 }

@@ -12,14 +12,14 @@ use crate::operators::{Recipe, StoreId};
 use crate::topic::TopicRef;
 
 impl Expansion {
-    pub(super) fn global_table(&mut self, at: &At<'_>, topic: String) -> Result<(), TopologyError> {
+    pub(super) fn global_table(&mut self, at: &At<'_>, topic: String, source: Recipe) -> Result<(), TopologyError> {
         let mut store = self.new_store(at, &format!("{topic}-"))?;
         store.global_topic = Some(TopicRef::External(topic.as_str().into()));
         let store = self.stores.add(&store)?;
         let given = at.options.name()?;
         let source_name = self.names.node_of(given, "-source", prefix::SOURCE);
         let name = self.names.node(given, prefix::TABLE_SOURCE);
-        self.drafts.add(ROOT, name, DraftKind::GlobalTable { source_name, topic, store }, at.site);
+        self.drafts.add(ROOT, name, DraftKind::GlobalTable { source_name, topic, source, store }, at.site);
         self.globals.insert(at.step, store);
         Ok(())
     }

@@ -93,7 +93,7 @@ impl Expansion {
         match call {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
             Call::Table { topic, source, table, view } => self.table(at, topic, source, table, view),
-            Call::GlobalTable { topic } => self.global_table(at, topic),
+            Call::GlobalTable { topic, source } => self.global_table(at, topic, source),
             Call::Operator { input, prefix, changes_key, recipe } => {
                 self.operator(at, input, prefix, changes_key, recipe)
             }
