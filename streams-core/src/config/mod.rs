@@ -77,6 +77,18 @@ pub enum OffsetReset {
     None,
 }
 
+/// Whether internal topics that are missing are created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CreateInternalTopics {
+    /// `first_run`: unless the application has run before. A topic that is missing then held state or records,
+    /// and creating it empty would lose them silently (KIP-698).
+    #[default]
+    FirstRun,
+    /// `always`: also then, for a topology to which a store or a repartition was added. Take it back once the
+    /// application has started.
+    Always,
+}
+
 /// What happens to a record that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUndecodable {
@@ -156,6 +168,8 @@ pub struct StreamsConfig {
     /// default, begins at the earliest record, and is an error when a position that was there is out of
     /// range: nothing is skipped unless somebody said so.
     pub auto_offset_reset: Option<OffsetReset>,
+    /// `internal.topics.create`: `first_run`, the default, or `always`.
+    pub create_internal_topics: CreateInternalTopics,
     /// `deserialization.exception.handler`: `fail`, the default, or `skip`. Java has class names here.
     pub on_undecodable: OnUndecodable,
     /// `session.timeout.ms`: a member that is not heard of for so long is taken for dead. Default 45
@@ -197,6 +211,7 @@ impl StreamsConfig {
             poll: Duration::from_millis(100),
             replication_factor: None,
             auto_offset_reset: None,
+            create_internal_topics: CreateInternalTopics::FirstRun,
             on_undecodable: OnUndecodable::Fail,
             session_timeout: Duration::from_secs(45),
             max_poll_interval: Duration::from_secs(300),

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::parse::{duration, number, positive_duration, show_duration, show_size, size, text, word, word_of};
-use super::{ApplicationId, Guarantee, OffsetReset, OnUndecodable, StreamsConfig};
+use super::{ApplicationId, CreateInternalTopics, Guarantee, OffsetReset, OnUndecodable, StreamsConfig};
 
 /// One setting.
 pub(super) struct Setting {
@@ -26,6 +26,9 @@ const GUARANTEES: &[(&str, Guarantee)] =
 
 const RESETS: &[(&str, OffsetReset)] =
     &[("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("none", OffsetReset::None)];
+
+const CREATE: &[(&str, CreateInternalTopics)] =
+    &[("first_run", CreateInternalTopics::FirstRun), ("always", CreateInternalTopics::Always)];
 
 const UNDECODABLE: &[(&str, OnUndecodable)] = &[("fail", OnUndecodable::Fail), ("skip", OnUndecodable::Skip)];
 
@@ -143,6 +146,14 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.auto_offset_reset.map_or_else(String::new, |reset| word_of(reset, RESETS)),
+    },
+    Setting {
+        name: "internal.topics.create",
+        apply: |config, value| {
+            config.create_internal_topics = word(value, CREATE)?;
+            Ok(())
+        },
+        show: |config| word_of(config.create_internal_topics, CREATE),
     },
     Setting {
         name: "deserialization.exception.handler",

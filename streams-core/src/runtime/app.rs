@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use super::control::{Control, Parts, Status, Step};
 use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
-use super::settings::Guarantee;
+use super::settings::{CreateInternalTopics, Guarantee};
 use super::worker::{Report, Turn, Worker, WorkerSeed, panic_message};
 use super::{AppError, Settings};
 use crate::clock::{SharedClock, SystemClock};
@@ -122,6 +122,17 @@ impl App {
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.settings.cache_bytes = bytes;
+        self
+    }
+
+    /// Creates internal topics that are missing although the application has run before
+    /// (`internal.topics.create = always`): for one start with a topology to which a store or a repartition
+    /// was added. Without it such a topic counts as lost, and is named in an error.
+    ///
+    /// A new store begins empty, and sees what comes from now on.
+    #[must_use]
+    pub fn create_new_internal_topics(mut self) -> Self {
+        self.settings.create_internal_topics = CreateInternalTopics::Always;
         self
     }
 

@@ -89,7 +89,8 @@ pub enum AppError {
     /// records on their way, silently.
     #[error(
         "internal topic {topic} is gone although the application has run before (its group has committed offsets); \
-         restore the topic, or reset the application to start over"
+         restore the topic, or reset the application to start over; if the topic is new in the topology, set \
+         `internal.topics.create` to `always` for one start"
     )]
     InternalTopicGone {
         /// The topic.

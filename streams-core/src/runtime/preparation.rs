@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::plan::{ExternalTopics, Plan, external_topics};
-use super::{AppError, Settings};
+use super::{AppError, CreateInternalTopics, Settings};
 use crate::log::{Admin, CommittedOffset, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
 use crate::record::TopicPartition;
 use crate::topic::TopicRef;
@@ -144,6 +144,11 @@ impl Preparation {
                                 self.step = Step::LookUpInternal(plan, None);
                                 self.retry_at = Some(now + RETRY_AFTER);
                                 return Poll::Pending;
+                            }
+                            Ok(missing) if self.settings.create_internal_topics == CreateInternalTopics::Always => {
+                                let names = missing.iter().map(|topic| &*topic.name).collect::<Vec<_>>();
+                                tracing::warn!(topics = ?names, "created because `internal.topics.create` is `always`");
+                                self.step = Step::Create { plan, missing, reply: None };
                             }
                             Ok(missing) => self.step = Self::before_creating(plan, missing),
                             Err(error) => return Poll::Ready(Err(error)),

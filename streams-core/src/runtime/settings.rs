@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::AppError;
 use crate::config::StreamsConfig;
-pub use crate::config::{Guarantee, OffsetReset, OnUndecodable};
+pub use crate::config::{CreateInternalTopics, Guarantee, OffsetReset, OnUndecodable};
 
 /// The runtime's settings. Names and defaults are Kafka Streams' unless said otherwise.
 #[derive(Debug, Clone)]
@@ -35,6 +35,9 @@ pub struct Settings {
     /// Where reading goes on when a committed position no longer exists. An error unless the application
     /// set `auto.offset.reset` itself: nothing is skipped silently.
     pub out_of_range: OffsetReset,
+    /// `internal.topics.create`: whether internal topics that are missing are created although the
+    /// application has run before.
+    pub create_internal_topics: CreateInternalTopics,
     /// `deserialization.exception.handler`.
     pub on_undecodable: OnUndecodable,
     /// `session.timeout.ms`.
@@ -102,6 +105,7 @@ impl Default for Settings {
             replication: None,
             offset_reset: OffsetReset::Earliest,
             out_of_range: OffsetReset::None,
+            create_internal_topics: CreateInternalTopics::FirstRun,
             on_undecodable: OnUndecodable::Fail,
             session_timeout: Duration::from_secs(45),
             rebalance_timeout: Duration::from_secs(300),
@@ -128,6 +132,7 @@ impl From<&StreamsConfig> for Settings {
             replication: config.replication_factor,
             offset_reset: config.auto_offset_reset.unwrap_or(OffsetReset::Earliest),
             out_of_range: config.auto_offset_reset.unwrap_or(OffsetReset::None),
+            create_internal_topics: config.create_internal_topics,
             on_undecodable: config.on_undecodable,
             session_timeout: config.session_timeout,
             rebalance_timeout: config.max_poll_interval,

@@ -111,6 +111,22 @@ fn an_internal_topic_that_was_deleted_between_runs_is_not_created_again() {
 }
 
 #[test]
+fn a_topology_may_get_a_new_store_when_the_application_says_so() {
+    let before = topology(|builder| {
+        builder.stream(LINES).map_values(|_| 0_i64).to(COUNTS);
+    });
+    let log = log_with_lines(2, &["to", "be"]);
+    assert_eq!(error_of(App::new("words", before), &log), None);
+    send_lines(&log, &["to", "to"]);
+    assert!(matches!(error_of(app(), &log), Some(AppError::InternalTopicGone { .. })));
+    assert_eq!(error_of(app().create_new_internal_topics(), &log), None);
+    send_lines(&log, &["to"]);
+    assert_eq!(error_of(app(), &log), None, "from then on it is there");
+    let last = log.read(&COUNTS).unwrap().into_iter().map(|record| (record.key, record.value)).next_back();
+    assert_eq!(last, Some(("to".to_owned(), 3)), "what was read before there was a store is not in it");
+}
+
+#[test]
 fn an_output_topic_takes_records_only_of_its_size() {
     const LONG: Topic<String, String> = Topic::new("long");
     for exactly_once in [false, true] {
