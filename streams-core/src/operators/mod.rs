@@ -31,6 +31,7 @@ pub mod map;
 pub mod map_values;
 pub mod merge;
 pub mod peek;
+pub mod print;
 pub mod process;
 pub mod repartition_filter;
 pub mod select_key;

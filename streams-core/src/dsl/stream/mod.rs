@@ -16,6 +16,7 @@ mod join_global;
 mod map;
 mod merge;
 mod peek;
+mod print;
 mod process;
 mod repartition;
 mod select_key;

@@ -1,0 +1,49 @@
+//! `print` and `print_to`.
+
+use std::fmt::Debug;
+use std::io::{Write, stdout};
+
+use super::{KStream, Output};
+use crate::dsl::Data;
+use crate::operators::print;
+
+impl<'t, K, V> KStream<'t, K, V> {
+    /// Writes each record to standard output, `[label]: key, value`, and ends the stream: to see what flows
+    /// while a topology is being written.
+    #[track_caller]
+    pub fn print(self, label: impl Into<String>) -> Output<'t>
+    where
+        K: Data + Debug,
+        V: Data + Debug,
+    {
+        self.print_to(label, stdout())
+    }
+
+    /// Writes each record to a place of the application's choice, such as a file.
+    ///
+    /// ```
+    /// # use std::fs::File;
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const VIEWS: Topic<String, i64> = Topic::new("views");
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("views.txt");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(VIEWS).print_to("views", File::create(&path)?);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&VIEWS, "ada", 3);
+    /// assert_eq!(std::fs::read_to_string(&path)?, "[views]: \"ada\", 3\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn print_to(self, label: impl Into<String>, out: impl Write + Send + 'static) -> Output<'t>
+    where
+        K: Data + Debug,
+        V: Data + Debug,
+    {
+        let end: Self = self.operator("KSTREAM-PRINTER-", false, print::recipe::<K, V>(label.into(), out));
+        Output { builder: end.builder, step: end.step }
+    }
+}

@@ -1,0 +1,87 @@
+//! `print`: writes every record down for people to read, and ends the stream.
+
+use std::fmt::Debug;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{BuiltNode, Context, Next, OperatorError, Recipe};
+use crate::record::Record;
+
+/// Writes a line per record to `out`: `[label]: key, value`. Takes `Record<K, V>`, hands on nothing.
+///
+/// All tasks write to the same place, whole lines at a time. When that is not there any more, it is said once
+/// in the log, and records are no longer written; processing goes on.
+pub fn recipe<K, V>(label: String, out: impl Write + Send + 'static) -> Recipe
+where
+    K: Debug + 'static,
+    V: Debug + 'static,
+{
+    let page = Arc::new(Mutex::new(Page { label, out: Some(Box::new(out)) }));
+    Recipe::new(move |_| Ok(BuiltNode::link::<K, V>(Print { page: Arc::clone(&page) })))
+}
+
+struct Page {
+    label: String,
+    out: Option<Box<dyn Write + Send>>,
+}
+
+struct Print {
+    page: Arc<Mutex<Page>>,
+}
+
+impl<K: Debug, V: Debug> Next<K, V> for Print {
+    fn process(&mut self, _context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
+        let mut page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
+        let Page { label, out: Some(out) } = &mut *page else { return Ok(()) };
+        let line = format!("[{label}]: {:?}, {:?}\n", record.key, record.value);
+        if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
+            tracing::warn!(%label, %error, "records can no longer be printed");
+            page.out = None;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind, Result, Write};
+    use std::sync::{Arc, Mutex};
+
+    use crate::operators::testing::{Chain, at};
+
+    /// Takes that many writes, then no more.
+    struct Paper(Arc<Mutex<(usize, String)>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+            let mut paper = self.0.lock().unwrap();
+            paper.0 = paper.0.checked_sub(1).ok_or(Error::from(ErrorKind::BrokenPipe))?;
+            paper.1.push_str(std::str::from_utf8(bytes).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_record_is_a_line_and_none_goes_on() {
+        let paper = Arc::new(Mutex::new((9, String::new())));
+        let recipe = super::recipe::<&str, i32>("views".to_owned(), Paper(Arc::clone(&paper)));
+        let mut chain = Chain::<&str, i32, i32, i32>::new(&recipe);
+        chain.send(at(1, "ada", 10));
+        chain.send(at(2, "bob", 20));
+        assert_eq!(paper.lock().unwrap().1, "[views]: \"ada\", 10\n[views]: \"bob\", 20\n");
+        assert_eq!(chain.received(), []);
+    }
+
+    #[test]
+    fn a_page_that_is_gone_stops_nothing() {
+        let paper = Arc::new(Mutex::new((1, String::new())));
+        let recipe = super::recipe::<i32, i32>("n".to_owned(), Paper(Arc::clone(&paper)));
+        let mut chain = Chain::<i32, i32, i32, i32>::new(&recipe);
+        (1..=3).for_each(|number| chain.send(at(number, 0, 0)));
+        assert_eq!(paper.lock().unwrap().1, "[n]: 0, 0\n");
+    }
+}
