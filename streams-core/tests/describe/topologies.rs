@@ -89,7 +89,8 @@ const STATELESS: &[Named] = &[
         b.stream(A).to(OUT);
     }),
     ("every operator", |b| {
-        b.stream(A)
+        let last = b
+            .stream(A)
             .filter(|_, _| true)
             .filter_not(|_, _| false)
             .map(swap)
@@ -99,8 +100,9 @@ const STATELESS: &[Named] = &[
             .flat_map_values(|value| vec![value])
             .flat_map_values_with_key(|_, value| vec![value])
             .select_key(|_, value| value.clone())
-            .peek(|_, _| {})
-            .for_each(|_, _| {});
+            .peek(|_, _| {});
+        last.print("a");
+        last.for_each(|_, _| {});
     }),
     ("every operator named", |b| {
         let last = b
@@ -122,6 +124,7 @@ const STATELESS: &[Named] = &[
             .named("n-select-key")
             .peek(|_, _| {})
             .named("n-peek");
+        last.print("a").named("n-print");
         last.for_each(|_, _| {}).named("n-for-each");
         last.to(OUT).named("n-to");
     }),

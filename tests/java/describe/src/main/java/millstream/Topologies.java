@@ -22,6 +22,7 @@ import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.Printed;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.TimeWindows;
@@ -77,7 +78,7 @@ final class Topologies {
         add("copy", b -> b.stream("a").to("out"));
         add("every operator", b -> {
             final KStream<String, String> a = b.stream("a");
-            a.filter((key, value) -> true)
+            final KStream<String, String> last = a.filter((key, value) -> true)
                 .filterNot((key, value) -> false)
                 .map((key, value) -> KeyValue.pair(value, key))
                 .mapValues(value -> value)
@@ -86,8 +87,9 @@ final class Topologies {
                 .flatMapValues(value -> List.of(value))
                 .flatMapValues((key, value) -> List.of(value))
                 .selectKey((key, value) -> value)
-                .peek((key, value) -> { })
-                .foreach((key, value) -> { });
+                .peek((key, value) -> { });
+            last.print(Printed.toSysOut());
+            last.foreach((key, value) -> { });
         });
         add("every operator named", b -> {
             final KStream<String, String> a = b.stream("a", Consumed.as("n-source"));
@@ -99,6 +101,7 @@ final class Topologies {
                 .flatMapValues(value -> List.of(value), Named.as("n-flat-map-values"))
                 .selectKey((key, value) -> value, Named.as("n-select-key"))
                 .peek((key, value) -> { }, Named.as("n-peek"));
+            last.print(Printed.<String, String>toSysOut().withName("n-print"));
             last.foreach((key, value) -> { }, Named.as("n-for-each"));
             last.to("out", Produced.as("n-to"));
         });
