@@ -490,6 +490,39 @@ fn records_that_left_memory_are_read_from_disk_and_compacted_there() {
     assert_eq!(end(&log, "compacted", ReadUncommitted), 1_000);
 }
 
+/// Housekeeping merged small batches between the moment a reader found them and the moment it read them
+/// from disk: it got the records of the later ones twice.
+#[test]
+fn batches_that_are_merged_while_they_are_read_are_read_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path());
+    create(&log, "small", 1, &[]);
+    let mut producer = log.producer(ProducerOptions::default(), Doorbell::new()).expect("a producer");
+    for number in 0..1_000 {
+        send(&mut *producer, "small", &number.to_string());
+        assert_eq!(producer.flush(), Poll::Ready(Ok(())));
+    }
+    drop((producer, log));
+
+    // Nothing is in memory any more, and merging is due with the first fetch.
+    let clock = ManualClock::at(Timestamp(1_000_000));
+    let log = Embedded::open_with_clock(folder.path(), Arc::new(clock.clone())).expect("a log");
+    let mut consumer = log.consumer(ConsumerOptions::default(), Doorbell::new()).expect("a consumer");
+    consumer.add(&TopicPartition::new("small", 0), Offset(0));
+    let (mut offsets, mut events, mut is_at_end) = (Vec::new(), Vec::new(), false);
+    while !is_at_end {
+        clock.advance(Duration::from_secs(2));
+        consumer.fetch(10_000, &mut events);
+        for event in events.drain(..) {
+            match event {
+                FetchEvent::Records { batch, .. } => offsets.extend(batch.iter().map(|record| record.offset.0)),
+                event => is_at_end = matches!(event, FetchEvent::End { .. }),
+            }
+        }
+    }
+    assert_eq!(offsets, (0..1_000).collect::<Vec<_>>());
+}
+
 /// Producers and consumers on threads of their own, all with clones of one handle.
 #[test]
 fn many_threads_share_one_log() {

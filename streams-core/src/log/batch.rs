@@ -134,19 +134,20 @@ impl RecordBatch {
         self
     }
 
+    /// The same batch without the records from `offset` on; cheap. Reading goes on at `offset` behind it.
+    #[must_use]
+    pub fn ending_before(mut self, offset: Offset) -> Self {
+        self.last = self.first + self.visible().partition_point(|entry| entry.offset + self.shift < offset.0);
+        self.next_offset = offset;
+        self
+    }
+
     /// The same batch, all its offsets moved up by `by`; cheap. A log uses it to give a batch that was
     /// built from offset 0 its place.
     #[must_use]
     pub fn shifted(mut self, by: i64) -> Self {
         self.shift += by;
         self.next_offset = Offset(self.next_offset.0 + by);
-        self
-    }
-
-    /// The same batch, after which reading goes on at `next_offset`; cheap.
-    #[must_use]
-    pub fn followed_by(mut self, next_offset: Offset) -> Self {
-        self.next_offset = next_offset;
         self
     }
 
@@ -365,7 +366,9 @@ mod tests {
             (with_a_hole().shifted(100), (vec![100, 101, 104, 105], 108)),
             (with_a_hole().shifted(100).starting_at(Offset(102)).take(1), (vec![104], 105)),
             (with_a_hole().skip(9), (vec![], 8)),
-            (with_a_hole().followed_by(Offset(12)), (vec![0, 1, 4, 5], 12)),
+            (with_a_hole().ending_before(Offset(12)), (vec![0, 1, 4, 5], 12)),
+            (with_a_hole().ending_before(Offset(3)), (vec![0, 1], 3)),
+            (with_a_hole().starting_at(Offset(4)).ending_before(Offset(2)), (vec![], 2)),
         ] {
             assert_eq!(offsets(&batch), expected);
         }

@@ -304,8 +304,9 @@ impl Entry {
 }
 
 impl Piece {
-    /// The records of this piece from `position` on, as a reader gets them.
+    /// The records of this piece from `position` on, as a reader gets them. What was stored under its base
+    /// offset may hold more by now: later batches that were merged into it, which are pieces of their own here.
     pub(crate) fn cut(&self, batch: RecordBatch, position: i64) -> RecordBatch {
-        batch.starting_at(Offset(position)).followed_by(Offset(self.next))
+        batch.starting_at(Offset(position)).ending_before(Offset(self.next))
     }
 }
