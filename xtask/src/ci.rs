@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::process::{Failure, run as run_program, succeeds};
+use crate::process::{Failure, run as run_program};
 use crate::rocksdb::minutes;
 use crate::test::{Build, Tally, all_tests};
-use crate::{external, packages, setup, tidy};
+use crate::{deny, external, packages, setup, tidy};
 
 /// The program that a newcomer runs first, and how many crates it may make them compile.
 const QUICK_START: &str = "word-count";
@@ -22,7 +22,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     steps.run("tidy", tidy::run);
     steps.run("no C in the quick start", no_c_in_the_quick_start);
     steps.run("crates of the quick start", few_crates_in_the_quick_start);
-    dependencies(&mut steps, &build);
+    dependencies(&mut steps);
     steps.run("clippy", || {
         let lint = &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
         run_program(&mut build.cargo(lint))
@@ -68,18 +68,18 @@ fn features(steps: &mut Steps, build: &Build, can_build_all: &Result<(), Failure
     }
 }
 
-/// Licences, sources and duplicates by `deny.toml`, where cargo-deny is installed: building it takes longer
-/// than most of what is checked here.
-fn dependencies(steps: &mut Steps, build: &Build) {
-    if !succeeds(&mut build.cargo(&["deny", "--version"])) {
-        steps.skip("cargo deny", "not installed; `cargo install --locked cargo-deny` brings it");
-        return;
-    }
-    steps.run("cargo deny", || run_program(&mut build.cargo(&["deny", "check", "bans", "licenses", "sources"])));
-    // Its database comes from the network, which may be closed.
-    if succeeds(&mut build.cargo(&["deny", "fetch", "db"])) {
-        let check = ["deny", "check", "--disable-fetch", "advisories"];
-        steps.run("advisories", || run_program(&mut build.cargo(&check)));
+/// What the project depends on, by `deny.toml`.
+fn dependencies(steps: &mut Steps) {
+    let program = match deny::find() {
+        Ok(program) => program,
+        Err(failure) if failure.exit_code == Failure::missing("").exit_code => {
+            return steps.skip("cargo deny", &failure.message);
+        }
+        Err(failure) => return steps.run("cargo deny", || Err(failure)),
+    };
+    steps.run("cargo deny", || deny::check(&program));
+    if deny::fetch_advisories(&program) {
+        steps.run("advisories", || deny::advisories(&program));
     } else {
         steps.skip("advisories", "their database cannot be fetched");
     }

@@ -3,6 +3,7 @@
 mod bench;
 mod cache;
 mod ci;
+mod deny;
 mod external;
 mod kafka;
 mod oracle;
