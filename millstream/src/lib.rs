@@ -3,14 +3,16 @@
 //! # Where things are
 //!
 //! [`prelude`] is what nearly every program imports. [`dsl`] is what topologies are written with, [`windows`]
-//! the windows, [`testing`] the test driver. [`wire`] is for codecs of your own, [`log`] and [`state`] are for
+//! the windows, [`testing`] the test driver, [`config`] the settings. [`wire`] is for codecs of your own, [`log`] and [`state`] are for
 //! adapters to other logs and stores.
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
 pub use streams_core::__private;
 #[doc(inline)]
-pub use streams_core::{clock, dsl, log, operators, record, runtime, state, testing, topic, topology, windows, wire};
+pub use streams_core::{
+    clock, config, dsl, log, operators, record, runtime, state, testing, topic, topology, windows, wire,
+};
 #[cfg(feature = "kafka")]
 #[doc(inline)]
 pub use streams_kafka as kafka;

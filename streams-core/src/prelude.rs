@@ -1,5 +1,6 @@
 //! What nearly every program imports: `use millstream::prelude::*`.
 
+pub use crate::config::{Layers, StreamsConfig};
 pub use crate::dsl::{
     GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TimeWindowedKStream,
 };
