@@ -4,6 +4,7 @@
 //! checked; the arrows between the engine's modules are data, in [`arrows`].
 
 mod arrows;
+mod facade;
 mod rules;
 mod source;
 
@@ -27,6 +28,7 @@ pub(crate) fn run() -> Result<(), Failure> {
 /// What breaks a rule, as `file:line: what`.
 fn check(sources: &[Source]) -> Vec<String> {
     let mut broken = arrows::check(sources);
+    broken.extend(facade::check(sources));
     for source in sources {
         broken.extend(rules::check(source));
     }
