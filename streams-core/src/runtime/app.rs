@@ -41,6 +41,22 @@ type Listener = Box<dyn Fn(AppState, AppState) + Send>;
 ///
 /// The application's id names its group, its internal topics and its state folder: instances with the same
 /// id share the work.
+///
+/// ```
+/// use streams_core::prelude::*;
+///
+/// const LINES: Topic<String, String> = Topic::new("lines");
+/// const SHOUTED: Topic<String, String> = Topic::new("shouted");
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(LINES).map_values(|line| line.to_uppercase()).to(SHOUTED);
+///
+/// let log = Embedded::in_memory();
+/// log.send(&LINES, "hamlet", "to be")?;
+/// App::new("shouter", builder.build()?).workers(2).run_until_idle(log.clone())?;
+/// assert_eq!(log.read(&SHOUTED)?[0].value, "TO BE");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct App {
     id: String,
     topology: Topology,
@@ -347,6 +363,33 @@ fn pump_worker(seed: WorkerSeed) -> Result<(), AppError> {
 }
 
 /// A handle to a running application: cheap to clone, from any thread or task.
+///
+/// ```
+/// use streams_core::prelude::*;
+/// use streams_core::runtime::Handle;
+/// # const IN: Topic<String, String> = Topic::new("in");
+/// # const OUT: Topic<String, String> = Topic::new("out");
+///
+/// /// For whoever asks how the service does.
+/// fn health(app: &Handle) -> String {
+///     let processed: u64 = app.tasks().values().map(|task| task.processed).sum();
+///     format!("{}, {processed} records", app.state())
+/// }
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream(IN).to(OUT);
+/// # let topology = builder.build()?;
+/// # let log = Embedded::in_memory();
+/// # log.create_topic("in", 1)?;
+///
+/// let running = App::new("copy", topology).start(log)?;
+/// let handle = running.handle();
+/// std::thread::spawn(move || {
+///     println!("{}", health(&handle));
+///     handle.stop();
+/// });
+/// running.wait()?; // until somebody stops it, or an error
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle(Arc<Status>);
 
@@ -436,6 +479,26 @@ async fn next_state((mut receiver, first): StatesLeft) -> Option<(AppState, Stat
 }
 
 /// A running application. Dropping it stops the application and waits for it.
+///
+/// It is its own [`Handle`]: all that a handle can do is here too.
+///
+/// ```
+/// use streams_core::prelude::*;
+/// use streams_core::runtime::AppState;
+/// # const IN: Topic<String, String> = Topic::new("in");
+/// # const OUT: Topic<String, String> = Topic::new("out");
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream(IN).to(OUT);
+/// # let topology = builder.build()?;
+/// # let log = Embedded::in_memory();
+/// # log.create_topic("in", 1)?;
+///
+/// let running = App::new("copy", topology).start(log)?;
+/// running.wait_until_running()?;
+/// assert_eq!(running.state(), AppState::Running);
+/// running.close()?; // commits what is done
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Running {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
