@@ -109,10 +109,7 @@ const STREAMS: &[(&[&str], &str)] = &[
         &["ensure.explicit.internal.resource.naming"],
         "names are not enforced yet; `describe()` shows which are generated",
     ),
-    (
-        &["repartition.purge.interval.ms"],
-        "repartition topics are not purged yet; give them a `retention.ms` if they grow",
-    ),
+    (&["repartition.purge.interval.ms"], "repartition topics are purged by the engine, every 30 s; leave it out"),
     (
         &["windowstore.changelog.additional.retention.ms"],
         "it is always one day; a store's own changelog settings can say more",
@@ -123,7 +120,7 @@ const STREAMS: &[(&[&str], &str)] = &[
         &["enable.transactional.statestores"],
         "it is always so: uncommitted changes stay in memory, so no crash can leave them in a store",
     ),
-    (&["default.interactive.query.isolation.level"], "a query says itself whether it reads committed data"),
+    (&["default.interactive.query.isolation.level"], "a running application cannot be queried yet; leave it out"),
     (&["topology.description.push.enabled"], "the topology is not sent to brokers; leave it out"),
 ];
 

@@ -28,7 +28,8 @@ impl<'t, K, V> GlobalKTable<'t, K, V> {
         self
     }
 
-    /// Names the table's store, for queries.
+    /// Names the table's store, for tests, which look into it with
+    /// [`TestDriver::get`](crate::testing::TestDriver::get). A running application's stores cannot be queried yet.
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
         let (name, windowed) = (store.store_name().to_owned(), store.holds_windows());

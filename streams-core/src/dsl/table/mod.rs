@@ -21,8 +21,8 @@ mod to_stream;
 /// A table: for each key `K` the latest row `V`, kept up to date.
 ///
 /// A table is a `Copy` handle. What follows it says how it is kept: [`KTable::stored_as`] names its store,
-/// which can then be queried, and whose changelog is `<application>-<store>-changelog`. Tables that nobody
-/// asks for rows are not kept at all.
+/// which a test can then look into, and whose changelog is `<application>-<store>-changelog`. Tables that
+/// nobody asks for rows are not kept at all.
 pub struct KTable<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
     pub(super) step: StepId,
@@ -40,8 +40,9 @@ impl<'t, K, V> KTable<'t, K, V> {
         self
     }
 
-    /// Keeps the table in this store, under this name: for queries, and for a changelog that keeps its name
-    /// when the program changes.
+    /// Keeps the table in this store, under this name: for a changelog that keeps its name when the program
+    /// changes, and for tests, which look into it with [`TestDriver::get`](crate::testing::TestDriver::get). A
+    /// running application's stores cannot be queried yet.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
