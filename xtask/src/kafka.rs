@@ -18,8 +18,8 @@
 //!   terminal passed through; `{bootstrap}` in an argument stands for the running brokers.
 //!
 //! Kafka comes by its Maven coordinates (`tests/java/broker/pom.xml`), so a JDK (17 or later) and `mvn` are
-//! needed. The class path and one state file per NAME lie in `$XDG_CACHE_HOME/millstream/kafka` (or
-//! `~/.cache/..`). Brokers run in KRaft combined mode on free ports of 127.0.0.1 and outlive this command.
+//! needed. The class path and one state file per NAME lie in `kafka` in the cache folder (`$MILLSTREAM_CACHE`
+//! or `~/.cache/millstream`). Brokers run in KRaft combined mode on free ports of 127.0.0.1 and outlive this command.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -511,9 +511,7 @@ fn class_path() -> Result<String> {
 }
 
 fn cache_folder() -> Result<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".cache"))).ok_or("no home folder")?;
-    let folder = base.join("millstream").join("kafka");
+    let folder = crate::cache::folder().map_err(|failure| failure.message)?.join("kafka");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(folder)
 }
@@ -538,6 +536,12 @@ mod tests {
         let broker =
             |number| Broker { port: 9000 + number, controller_port: 9100 + number, pid: 70 + u32::from(number) };
         Cluster { folder: "/tmp/somewhere".into(), brokers: (1..=brokers).map(broker).collect() }
+    }
+
+    #[test]
+    fn what_is_remembered_lies_in_the_cache_folder() {
+        let cache = crate::cache::folder().expect("a cache folder");
+        assert_eq!(state_file("chaos"), Ok(cache.join("kafka").join("chaos.properties")));
     }
 
     #[test]
