@@ -5,6 +5,8 @@
 //! [`prelude`] is what nearly every program imports. [`dsl`] is what topologies are written with, [`windows`]
 //! the windows, [`testing`] the test driver, [`config`] the settings. [`wire`] is for codecs of your own, [`log`] and [`state`] are for
 //! adapters to other logs and stores.
+//!
+//! In the examples on those pages, read `millstream` for `streams_core`.
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]

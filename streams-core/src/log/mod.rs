@@ -1,8 +1,8 @@
 //! Where records come from and go: the log port.
 //!
-//! A [`Log`] is topics of partitions of records, groups that share them out, and transactions. Three
-//! things stand behind this port: Apache Kafka (`streams-kafka`), the embedded log and the simulated
-//! one. The contract suite in `tests/` holds all of them to the same behaviour.
+//! A [`Log`] is topics of partitions of records, groups that share them out, and transactions. Two things
+//! stand behind this port: Apache Kafka (`streams-kafka`) and the [`Embedded`] log. One contract suite,
+//! [`crate::testing::log_contract`], holds both to the same behaviour.
 //!
 //! Rules of the port:
 //! * **No call blocks.** A call answers at once, or returns [`Poll::Pending`] or a [`Reply`] and is asked
