@@ -52,6 +52,7 @@ pub use clients::{ClientScope, ClientSettings};
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use layers::Layers;
 pub use topics::TopicSettings;
+pub(crate) use topics::topic_setting_meant;
 
 /// What happens when a failure leaves doubt about what was processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -26,9 +26,7 @@ impl TopicSettings {
     }
 
     pub(super) fn set_from(&mut self, name: String, value: String, origin: Origin) -> Result<(), String> {
-        if !TOPICS.contains(&name.as_str())
-            && let Some(known) = typo_of(&name, TOPICS.iter().copied())
-        {
+        if let Some(known) = topic_setting_meant(&name) {
             return Err(format!("did you mean `{PREFIX}{known}`?"));
         }
         self.0.insert(name, (value, origin));
@@ -53,4 +51,9 @@ impl fmt::Debug for TopicSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.shown().map(|(name, value, _)| (name, value.to_owned()))).finish()
     }
+}
+
+/// The setting of topics that was probably meant, if this name looks like a typo.
+pub(crate) fn topic_setting_meant(name: &str) -> Option<&'static str> {
+    if TOPICS.contains(&name) { None } else { typo_of(name, TOPICS.iter().copied()) }
 }

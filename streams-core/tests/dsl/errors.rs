@@ -7,7 +7,7 @@ use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, Tumbling, Windowed};
 
-use crate::{A, B, OUT};
+use crate::{A, B, OUT, topology};
 
 const T: Topic<String, String> = Topic::new("t");
 const ROWS: KeyValueStore<String, String> = KeyValueStore::new("rows");
@@ -324,4 +324,115 @@ fn the_place_is_that_of_the_call() {
     builder.stream(B).group_by_key().count().stored_as(COUNTS);
     let error = builder.build().unwrap_err().to_string();
     assert!(error.contains(&format!("one at {}:{line}:", file!())), "{error}");
+}
+
+#[test]
+fn a_changelog_is_described_only_where_there_is_one() {
+    let unkept = |option: &str, node: &str| {
+        format!(
+            "`{option}` at HERE has no effect: nothing needs the rows of `{node}`, so they are not kept; keep them \
+             with `.stored_as(..)`, or leave the option out"
+        )
+    };
+    let (off, config) = (".not_logged()", ".changelog_config(..)");
+    let ms = "segment.ms";
+    check(|b| _ = b.table(T).filter(|_, _| true).not_logged(), &unkept(off, "KTABLE-FILTER-0000000004"));
+    check(|b| _ = b.table(T).map_values(|v| v).named("m").changelog_config(ms, "1"), &unkept(config, "m"));
+    check(|b| _ = b.table(T).not_logged(), &unkept(off, "KTABLE-SOURCE-0000000002"));
+    let later = unkept(config, "rows");
+    check(|b| _ = b.stream(A).to_table().named("rows").changelog_config(ms, "1").to_stream().to(OUT), &later);
+    check(
+        |b| {
+            let table = b.table(T).filter(|_, _| true).named("first").not_logged();
+            table.filter(|_, _| true).named("second").not_logged();
+        },
+        &unkept(off, "first"),
+    );
+    // A join has the parent's rows kept, and not the filter's.
+    check(
+        |b| {
+            let table = b.table(T).filter(|_, _| true).named("some").not_logged();
+            b.stream(A).join(table, |left, _| left).to(OUT);
+        },
+        &unkept(off, "some"),
+    );
+}
+
+#[test]
+fn what_is_said_about_a_table_that_is_kept_for_others_counts() {
+    let built = topology(|b| {
+        let table = b.table(T).not_logged();
+        b.stream(A).join(table, |left, _| left).to(OUT);
+        b.table(B).filter(|_, _| true).stored_as(ROWS).changelog_config("segment.ms", "7");
+    });
+    let stores = built.graph.stores;
+    assert!(stores[0].changelog.is_none());
+    assert_eq!(stores[1].topic_configs, [("segment.ms".to_owned(), "7".to_owned())]);
+}
+
+#[test]
+fn a_changelogs_settings_are_those_of_topics() {
+    for (setting, meant) in [("segmnt.bytes", "segment.bytes"), ("cleanup.polcy", "cleanup.policy")] {
+        let expected = format!(
+            "`.changelog_config(..)` at HERE has no effect: the changelog of the store `counts` is a topic, and topics \
+             have no setting `{setting}`; did you mean `{meant}`?"
+        );
+        check(|b| _ = b.stream(A).group_by_key().count().stored_as(COUNTS).changelog_config(setting, "1"), &expected);
+        check(
+            |b| {
+                b.store(COUNTS).changelog_config("segment.ms", "1").changelog_config(setting, "1");
+                b.stream(A).process(COUNTS, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+            },
+            &expected,
+        );
+    }
+    // Of other unknown names the broker is the judge.
+    topology(|b| _ = b.stream(A).group_by_key().count().changelog_config("confluent.value.schema", "1"));
+
+    check(
+        |b| _ = b.stream(A).group_by_key().count().stored_as(COUNTS).changelog_config("segment.ms", "1").not_logged(),
+        "`.changelog_config(..)` at HERE has no effect: `segment.ms` is for the changelog of the store `counts`, which \
+         `.not_logged()` has none of; keep one of the two",
+    );
+}
+
+#[test]
+fn a_processors_store_is_described_once_and_used() {
+    fn copy(b: &StreamsBuilder) {
+        b.stream(A).process(ROWS, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+    }
+    check(
+        |b| {
+            copy(b);
+            b.store(COUNTS).not_logged();
+            b.store(KeyValueStore::<u8, u8>::new("later"));
+        },
+        "`builder.store(..)` at HERE has no effect: no processor uses the store `counts`; name it in `.process(..)`, \
+         or leave this out",
+    );
+    check(
+        |b| {
+            b.store(COUNTS).not_logged();
+            b.stream(A).group_by_key().count().stored_as(COUNTS);
+        },
+        "`builder.store(..)` at HERE has no effect: the store `counts` holds a table; say it behind the table's \
+         `.stored_as(..)`",
+    );
+    check(
+        |b| {
+            b.store(ROWS).not_logged();
+            copy(b);
+            b.store(ROWS);
+        },
+        "`builder.store(..)` at HERE has no effect: the store `rows` is described at HERE already; say everything \
+         there",
+    );
+    check(
+        |b| {
+            b.store(KeyValueStore::<String, i64>::new("rows")).not_logged();
+            copy(b);
+        },
+        "the store `rows` holds alloc::string::String and i64 at HERE, but alloc::string::String and \
+         alloc::string::String at HERE; use one constant for both",
+    );
 }

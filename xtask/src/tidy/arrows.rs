@@ -21,8 +21,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // They see a record, a context and their stores; never a consumer, a producer or a thread.
     ("operators", &["record", "topic", "wire", "windows", "state", "log"]),
-    // It is data: it runs nothing, and has no clock, no disk, no network.
-    ("topology", &["record", "topic", "wire", "windows", "state", "operators"]),
+    // It is data: it runs nothing, and has no clock, no disk, no network. `config` knows the names of topics'
+    // settings, which changelogs have, too.
+    ("topology", &["record", "topic", "wire", "windows", "config", "state", "operators"]),
     // It only builds.
     ("dsl", &["record", "topic", "wire", "windows", "state", "operators", "topology"]),
     // It only runs, and so does not know what was written to get its topology.

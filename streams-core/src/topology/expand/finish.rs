@@ -15,6 +15,8 @@ use crate::topic::TopicRef;
 impl Expansion {
     /// Merges sources and writes the graph.
     pub(super) fn finish(mut self) -> Result<Topology, TopologyError> {
+        self.check_kept()?;
+        let unused = self.processor_stores.unused(&self.stores);
         self.drafts.merge_sources()?;
         let order = self.drafts.in_writing_order();
         let keep_null_keys = self.drafts.before_joins_that_keep_null_keys();
@@ -29,6 +31,7 @@ impl Expansion {
         if writer.graph.nodes.is_empty() {
             return Err(TopologyError::Empty);
         }
+        unused?;
         writer.graph.stores = self.stores.definitions;
 
         let copartitioned = self.copartitioned.iter().map(|sources| {

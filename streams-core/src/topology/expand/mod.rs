@@ -19,6 +19,7 @@ mod draft;
 mod finish;
 mod grouped;
 mod joins;
+mod options;
 mod processors;
 mod stores;
 mod streams;
@@ -40,7 +41,7 @@ pub(crate) fn expand(plan: Plan) -> Result<Topology, TopologyError> {
     if let Some(problem) = plan.problem {
         return Err(problem);
     }
-    let mut expansion = Expansion::new(ProcessorStores::of(&plan));
+    let mut expansion = Expansion::new(ProcessorStores::of(&plan)?);
     for (number, step) in plan.steps.into_iter().enumerate() {
         expansion.step(StepId(number), step)?;
     }

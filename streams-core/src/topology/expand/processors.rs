@@ -6,7 +6,8 @@ use super::super::error::{CallSite, TopologyError};
 use super::super::graph::StoreKind;
 use super::super::plan::{Call, ChangelogOptions, Plan, StepId};
 use super::draft::DraftKind;
-use super::stores::NewStore;
+use super::options::no_effect;
+use super::stores::{NewStore, Stores};
 use super::streams::StreamState;
 use super::{At, Expansion};
 use crate::operators::stores::StoreSpec;
@@ -15,20 +16,49 @@ use crate::operators::{Recipe, StoreId};
 /// The stores of processors.
 #[derive(Default)]
 pub(super) struct ProcessorStores {
-    /// What the user said about them, by name.
-    settings: HashMap<String, ChangelogOptions>,
+    /// What the user said about them, in that order.
+    settings: Vec<Settings>,
     /// Those in use, by name.
     known: HashMap<String, (StoreId, StoreSpec, CallSite)>,
 }
 
+/// What `builder.store(..)` says about a store.
+struct Settings {
+    spec: StoreSpec,
+    changelog: ChangelogOptions,
+    at: CallSite,
+}
+
+const STORE: &str = "builder.store(..)";
+
 impl ProcessorStores {
     /// Reads what a plan says about stores, wherever it says it.
-    pub(super) fn of(plan: &Plan) -> Self {
-        let settings = plan.steps.iter().filter_map(|step| match &step.call {
-            Call::Store { store } => Some((store.name.clone(), step.options.changelog.clone())),
-            _ => None,
-        });
-        Self { settings: settings.collect(), known: HashMap::new() }
+    ///
+    /// # Errors
+    /// When it is said in two places, of which only one could have an effect.
+    pub(super) fn of(plan: &Plan) -> Result<Self, TopologyError> {
+        let mut settings: Vec<Settings> = Vec::new();
+        for step in &plan.steps {
+            let Call::Store { store: spec } = &step.call else { continue };
+            if let Some(Settings { at: first, .. }) = settings.iter().find(|said| said.spec.name == spec.name) {
+                let reason = format!("the store `{}` is described at {first} already; say everything there", spec.name);
+                return Err(no_effect(STORE, reason, step.at));
+            }
+            settings.push(Settings { spec: spec.clone(), changelog: step.options.changelog.clone(), at: step.at });
+        }
+        Ok(Self { settings, known: HashMap::new() })
+    }
+
+    /// Settings of stores that no processor has.
+    pub(super) fn unused(&self, stores: &Stores) -> Result<(), TopologyError> {
+        let unused = self.settings.iter().find(|said| !self.known.contains_key(&said.spec.name));
+        let Some(Settings { spec: StoreSpec { name, .. }, at, .. }) = unused else { return Ok(()) };
+        let reason = if stores.has(name) {
+            format!("the store `{name}` holds a table; say it behind the table's `.stored_as(..)`")
+        } else {
+            format!("no processor uses the store `{name}`; name it in `.process(..)`, or leave this out")
+        };
+        Err(no_effect(STORE, reason, at))
     }
 }
 
@@ -59,22 +89,36 @@ impl Expansion {
     fn processor_store(&mut self, spec: &StoreSpec, at: CallSite) -> Result<StoreId, TopologyError> {
         let stores = &mut self.processor_stores;
         if let Some((id, known, first)) = stores.known.get(&spec.name) {
-            if known.types == spec.types {
-                return Ok(*id);
-            }
-            return Err(TopologyError::StoreTypes {
-                name: spec.name.clone(),
-                first_types: known.type_names.clone(),
-                second_types: spec.type_names.clone(),
-                first,
-                second: at,
-            });
+            return same_types((known, first), (spec, at)).map(|()| *id);
         }
-        let changelog = stores.settings.get(&spec.name).cloned().unwrap_or_default();
+        let changelog = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
+            Some(said) => {
+                same_types((&said.spec, said.at), (spec, at))?;
+                said.changelog.clone()
+            }
+            None => ChangelogOptions::default(),
+        };
         let new =
             NewStore { name: spec.name.clone(), kind: StoreKind::PlainKeyValue, changelog, global_topic: None, at };
         let id = self.stores.add(&new)?;
         stores.known.insert(spec.name.clone(), (id, spec.clone(), at));
         Ok(id)
     }
+}
+
+/// One store has one pair of types, wherever it is named.
+fn same_types(
+    (first_spec, first): (&StoreSpec, CallSite),
+    (second_spec, second): (&StoreSpec, CallSite),
+) -> Result<(), TopologyError> {
+    if first_spec.types == second_spec.types {
+        return Ok(());
+    }
+    Err(TopologyError::StoreTypes {
+        name: first_spec.name.clone(),
+        first_types: first_spec.type_names.clone(),
+        second_types: second_spec.type_names.clone(),
+        first,
+        second,
+    })
 }

@@ -39,6 +39,7 @@ impl Stores {
         if let Some(first) = self.by_name.insert(name.to_ascii_lowercase(), self.definitions.len()) {
             return Err(self.collision(first, name, at));
         }
+        changelog.check(name, at)?;
         let id = u32::try_from(self.definitions.len())
             .map(StoreId)
             .map_err(|_| TopologyError::Internal("more than 4 billion stores".to_owned()))?;
@@ -59,6 +60,11 @@ impl Stores {
         });
         self.places.push(at);
         Ok(id)
+    }
+
+    /// Whether there is a store of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.definitions.iter().any(|definition| *definition.name == *name)
     }
 
     /// How a store's keys are organised.

@@ -13,6 +13,7 @@ use super::super::plan::{
     AnyView, ComputedView, Repartition, StepId, StoreOption, StoredView, TableOperatorKind, TableRecipe,
 };
 use super::draft::{DraftId, DraftKind, ROOT};
+use super::options::no_effect;
 use super::stores::NewStore;
 use super::streams::{StreamState, stateless};
 use super::{At, Expansion};
@@ -32,6 +33,8 @@ pub(super) struct TableState {
     pub(super) asked_for_old_values: bool,
     /// Whether every update is written and sent at once.
     pub(super) not_cached: bool,
+    /// What was said about its changelog, if anything was.
+    pub(super) changelog_option: Option<&'static str>,
 }
 
 /// A table's rows as another node finds them.
@@ -242,7 +245,8 @@ impl Expansion {
 impl TableState {
     pub(super) fn new(at: &At<'_>, sources: BTreeSet<String>, node: DraftId, rows: Rows) -> Self {
         let (sends_old_values, asked_for_old_values, not_cached) = (false, false, at.options.not_cached);
-        Self { sources, node, rows, sends_old_values, asked_for_old_values, not_cached }
+        let changelog_option = at.options.changelog.option();
+        Self { sources, node, rows, sends_old_values, asked_for_old_values, not_cached, changelog_option }
     }
 
     /// Its own store, if it has one.
@@ -268,9 +272,6 @@ pub(super) fn no_retention(at: &At<'_>) -> Result<(), TopologyError> {
     if at.options.retention.is_none() {
         return Ok(());
     }
-    Err(TopologyError::Option {
-        option: ".retention(..)",
-        reason: "only windows are kept for a time; it belongs right behind a windowed aggregation".to_owned(),
-        at: at.site,
-    })
+    let reason = "only windows are kept for a time; it belongs right behind a windowed aggregation";
+    Err(no_effect(".retention(..)", reason.to_owned(), at.site))
 }

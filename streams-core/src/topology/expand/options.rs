@@ -1,0 +1,66 @@
+//! Options that mean nothing where they were given: said rather than ignored.
+//!
+//! What is no error: `.not_cached()` behind a table that is not kept. Nothing is held back there, so it holds,
+//! and Java burns a number for it, on which the names of later nodes depend.
+
+use super::super::error::{CallSite, TopologyError};
+use super::super::plan::ChangelogOptions;
+use super::Expansion;
+use crate::config::topic_setting_meant;
+
+impl Expansion {
+    /// Changelogs were described of which there are none, because their tables are not kept.
+    pub(super) fn check_kept(&self) -> Result<(), TopologyError> {
+        // The first in the program, whatever the order of a map.
+        let unkept = self.tables.iter().filter(|(_, table)| table.store().is_none());
+        let said = unkept.filter_map(|(step, table)| Some((step, table, table.changelog_option?)));
+        let Some((_, table, option)) = said.min_by_key(|(step, ..)| **step) else { return Ok(()) };
+        let node = self.drafts.get(table.node);
+        Err(no_effect(
+            option,
+            format!(
+                "nothing needs the rows of `{}`, so they are not kept; keep them with `.stored_as(..)`, or leave the \
+                 option out",
+                node.name
+            ),
+            node.at,
+        ))
+    }
+}
+
+impl ChangelogOptions {
+    /// What was said, if anything was.
+    pub(super) const fn option(&self) -> Option<&'static str> {
+        match self {
+            Self { off: true, .. } => Some(NOT_LOGGED),
+            Self { configs, .. } if !configs.is_empty() => Some(CHANGELOG_CONFIG),
+            Self { .. } => None,
+        }
+    }
+
+    /// What is said about the changelog of a store must be possible.
+    pub(super) fn check(&self, store: &str, at: CallSite) -> Result<(), TopologyError> {
+        let Some((first, _)) = self.configs.first() else { return Ok(()) };
+        if self.off {
+            let reason = format!(
+                "`{first}` is for the changelog of the store `{store}`, which `.not_logged()` has none of; keep one of \
+                 the two"
+            );
+            return Err(no_effect(CHANGELOG_CONFIG, reason, at));
+        }
+        let typo = self.configs.iter().find_map(|(name, _)| Some((name, topic_setting_meant(name)?)));
+        let Some((name, meant)) = typo else { return Ok(()) };
+        let reason = format!(
+            "the changelog of the store `{store}` is a topic, and topics have no setting `{name}`; did you mean \
+             `{meant}`?"
+        );
+        Err(no_effect(CHANGELOG_CONFIG, reason, at))
+    }
+}
+
+const NOT_LOGGED: &str = ".not_logged()";
+const CHANGELOG_CONFIG: &str = ".changelog_config(..)";
+
+pub(super) const fn no_effect(option: &'static str, reason: String, at: CallSite) -> TopologyError {
+    TopologyError::Option { option, reason, at }
+}
