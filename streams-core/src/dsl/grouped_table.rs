@@ -28,7 +28,24 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
         self
     }
 
-    /// How many rows each group has.
+    /// How many rows each group has. A group that has lost its last row counts 0; to have it deleted, count
+    /// with [`KGroupedTable::aggregate_with`].
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const USERS: Topic<u64, String> = Topic::new("countries-of-users");
+    /// # const COUNTS: Topic<String, i64> = Topic::new("users-per-country");
+    /// let builder = StreamsBuilder::new();
+    /// builder.table(USERS).group_by(|id, country| (country, *id)).count().to_stream().to(COUNTS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&USERS, 1_u64, "Peru");
+    /// driver.pipe(&USERS, 2_u64, "Peru");
+    /// assert_eq!(driver.read(&COUNTS), [("Peru".to_owned(), 1), ("Peru".to_owned(), 2)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn count(self) -> KTable<'t, K, i64>
     where
@@ -77,6 +94,30 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     }
 
     /// An aggregate per group: begun with `init`, changed by `add` and `subtract`.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # use streams_core::wire::List;
+    /// # const USERS: Topic<u64, String> = Topic::new("countries-of-users");
+    /// # const MEMBERS: Topic<String, List<u64>> = Topic::new("users-by-country");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table(USERS)
+    ///     .group_by(|id, country| (country, *id))
+    ///     .aggregate(List::default, |ids, id| ids.0.push(id), |ids, id| ids.0.retain(|other| *other != id))
+    ///     .to_stream()
+    ///     .to(MEMBERS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for (id, country) in [(1_u64, "Peru"), (2, "Peru"), (1, "Chad")] {
+    ///     driver.pipe(&USERS, id, country);
+    /// }
+    /// let members = [("Peru", vec![1]), ("Peru", vec![1, 2]), ("Peru", vec![2]), ("Chad", vec![1])];
+    /// assert_eq!(driver.read(&MEMBERS), members.map(|(country, ids)| (country.to_owned(), List(ids))));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn aggregate<A>(
         self,
@@ -98,6 +139,50 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
             subtract(&mut aggregate, row);
             Some(aggregate)
         };
+        self.add(AggregateKind::Aggregate, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
+    }
+
+    /// The general form of [`KGroupedTable::aggregate`]: sees the group, and deletes its aggregate by
+    /// returning `None`, after which the group's next row begins anew.
+    ///
+    /// For a row that changes within its group, what it was is subtracted first, then what it is now is
+    /// added, and one result comes of both. Nothing is subtracted from a group without an aggregate.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const USERS: Topic<u64, String> = Topic::new("countries-of-users");
+    /// # const COUNTS: Topic<String, Option<i64>> = Topic::new("users-per-country");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table(USERS)
+    ///     .group_by(|id, country| (country, *id))
+    ///     .aggregate_with(
+    ///         |_, _, count| Some(count.unwrap_or(0) + 1),
+    ///         |_, _, count| (count > 1).then_some(count - 1),
+    ///     )
+    ///     .to_stream()
+    ///     .to(COUNTS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&USERS, 1_u64, "Peru");
+    /// driver.pipe(&USERS, 1_u64, "Chad");
+    /// let counts = [("Peru", Some(1)), ("Peru", None), ("Chad", Some(1))];
+    /// assert_eq!(driver.read(&COUNTS), counts.map(|(country, count)| (country.to_owned(), count)));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn aggregate_with<A>(
+        self,
+        add: impl Fn(&K, V, Option<A>) -> Option<A> + Send + Sync + 'static,
+        subtract: impl Fn(&K, V, A) -> Option<A> + Send + Sync + 'static,
+    ) -> KTable<'t, K, A>
+    where
+        K: Key,
+        V: Value,
+        A: Value,
+    {
         self.add(AggregateKind::Aggregate, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
     }
 

@@ -358,6 +358,33 @@ fn groups_of_rows_lose_what_they_no_longer_have() {
 }
 
 #[test]
+fn a_group_of_rows_knows_its_key_and_can_be_deleted() {
+    // Each aggregate is its own history; taking an `x` out deletes it.
+    let write = |b: &StreamsBuilder| {
+        b.table(TABLE)
+            .group_by(|_, row| (row[..1].to_owned(), row[1..].to_owned()))
+            .aggregate_with(
+                |group, row, history: Option<String>| Some(format!("{}+{group}{row}", history.unwrap_or_default())),
+                |group, row, history| (row != "x").then(|| format!("{history}-{group}{row}")),
+            )
+            .to_stream()
+            .to(TEXTS);
+    };
+    for (inputs, expected) in [
+        // Within a group the old row is taken out before the new one is added, and that is one change.
+        (&[('t', "a", "g1"), ('t', "a", "g2")][..], "g=+g1 g=+g1-g1+g2"),
+        (&[('t', "a", "g1"), ('t', "a", "h2")], "g=+g1 g=+g1-g1 h=+h2"),
+        // Deleted between the two, it begins anew.
+        (&[('t', "a", "gx"), ('t', "a", "g2")], "g=+gx g=+g2"),
+        (&[('t', "a", "gx"), ('t', "a", "-"), ('t', "b", "g3")], "g=+gx g=- g=+g3"),
+        // Nothing is taken out of what is not there: the second `x` was deleted with the first.
+        (&[('t', "a", "gx"), ('t', "b", "gx"), ('t', "a", "-"), ('t', "b", "-")], "g=+gx g=+gx+gx g=- g=-"),
+    ] {
+        check_texts(write, inputs, expected);
+    }
+}
+
+#[test]
 fn joins_look_rows_up() {
     let inputs = [('w', "a", "1"), ('t', "a", "x"), ('w', "a", "2"), ('t', "a", "-"), ('w', "a", "3")];
     check_texts(|b| _ = b.stream(WORDS).join(b.table(TABLE), |left, right| left + &right).to(TEXTS), &inputs, "a=2x");
