@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
 use super::settings::{CreateInternalTopics, Guarantee};
 use super::worker::{Report, Turn, Worker, WorkerSeed, panic_message};
-use super::{AppError, Settings};
+use super::{AppError, Settings, signals};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::StreamsConfig;
 use crate::log::{Admin, Doorbell, Isolation, Log};
@@ -548,20 +548,15 @@ impl Running {
         }
     }
 
-    /// Stops the application at the first Ctrl-C or SIGTERM; the second ends the process at once.
+    /// Stops the application at the first Ctrl-C or SIGTERM; the second ends the process at once. So does one
+    /// that comes when no such application runs: the handler stays in the process, for the next application.
+    ///
+    /// Handlers from elsewhere are replaced, unless they come from the crate `ctrlc`.
     ///
     /// # Errors
-    /// When the process has other handlers for these signals already.
+    /// When the process has a handler of `ctrlc`'s already. Call [`Handle::stop`] in that one instead.
     pub fn stop_on_signals(&self) -> Result<(), AppError> {
-        let handle = self.handle();
-        let asked = Mutex::new(false);
-        ctrlc::set_handler(move || {
-            if std::mem::replace(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner), true) {
-                std::process::exit(130);
-            }
-            handle.stop();
-        })
-        .map_err(|error| AppError::Setting { setting: "signal handlers".to_owned(), reason: error.to_string() })
+        signals::stop(&self.handle.0)
     }
 
     /// Whether everything written so far is processed and committed. The counters are read first: a task

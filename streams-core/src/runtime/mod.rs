@@ -22,6 +22,7 @@ mod offset_metadata;
 mod plan;
 mod preparation;
 mod settings;
+mod signals;
 mod task;
 #[cfg(test)]
 mod tests;
