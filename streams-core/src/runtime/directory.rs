@@ -2,10 +2,10 @@
 //!
 //! `<state.dir>/<application id>/` holds a lock file, the process's id and a folder per task (`0_3`). The
 //! lock is the operating system's: it ends with its process, however that ends, so a stale lock cannot
-//! exist. Folders are private to the user (mode 0700).
+//! exist. Folders and files are private to the user (modes 0700 and 0600), also those that were there before.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,13 +36,7 @@ impl StateDirectory {
         let root = state_dir.join(application_id);
         let failed = |error: std::io::Error| AppError::StateFolder { path: root.clone(), reason: error.to_string() };
         create_private(&root).map_err(failed)?;
-        let mut lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(root.join(LOCK_FILE))
-            .map_err(failed)?;
+        let mut lock = open_private(&root.join(LOCK_FILE)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -120,28 +114,65 @@ fn new_process_id() -> String {
 }
 
 fn read_or_create_process_id(root: &Path) -> std::io::Result<String> {
-    let path = root.join(PROCESS_FILE);
-    if let Ok(text) = std::fs::read_to_string(&path)
+    let mut file = open_private(&root.join(PROCESS_FILE))?;
+    let mut text = String::new();
+    // What is no text is no id either.
+    if file.read_to_string(&mut text).is_ok()
         && let Ok(id) = uuid::Uuid::parse_str(text.trim())
     {
         return Ok(id.to_string());
     }
     let id = new_process_id();
-    std::fs::write(&path, &id)?;
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{id}")?;
     Ok(id)
 }
 
-/// Creates a folder that only this user can enter. A link in its place is refused: deleting or writing
-/// through it would reach somewhere else.
+/// Creates a folder that only this user can enter; one that is there already is closed to others.
 fn create_private(path: &Path) -> std::io::Result<()> {
-    if path.is_symlink() {
-        return Err(std::io::Error::other("it is a symbolic link; state is kept in real folders only"));
-    }
-    let mut builder = std::fs::DirBuilder::new();
+    refuse_link(path)?;
+    let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path)?;
+    #[cfg(unix)]
+    keep_private(&File::open(path)?, 0o700)?;
+    Ok(())
+}
+
+/// Opens a file that only this user can read, creating it if need be.
+fn open_private(path: &Path) -> std::io::Result<File> {
+    refuse_link(path)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    keep_private(&file, 0o600)?;
+    Ok(file)
+}
+
+/// Deleting or writing through a link would reach somewhere else.
+fn refuse_link(path: &Path) -> std::io::Result<()> {
+    if path.is_symlink() {
+        let reason = format!("{} is a symbolic link; state is kept in real folders and files only", path.display());
+        return Err(std::io::Error::other(reason));
+    }
+    Ok(())
+}
+
+/// What was made by another version, or by hand, may be open to others.
+#[cfg(unix)]
+fn keep_private(file: &File, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if file.metadata()?.permissions().mode() & 0o777 == mode {
+        return Ok(());
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+        .map_err(|error| std::io::Error::new(error.kind(), format!("it cannot be closed to other users: {error}")))
 }
 
 #[cfg(test)]
@@ -181,5 +212,40 @@ mod tests {
         let refused =
             StateDirectory::open(folder.path(), "app").err().map(|error| error.to_string()).unwrap_or_default();
         assert!(refused.contains("symbolic link"), "{refused}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_this_user_can_read_state() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("app");
+        let private = [("", 0o700), (LOCK_FILE, 0o600), (PROCESS_FILE, 0o600), ("0_3", 0o700), ("global", 0o700)];
+        let mode = |name| root.join(name).metadata().expect("it is there").permissions().mode() & 0o777;
+        let mut ids = Vec::new();
+        for round in ["made", "tightened"] {
+            let directory = StateDirectory::open(folder.path(), "app").expect("free");
+            let _task = directory.claim(TaskId { subtopology: 0, partition: Partition(3) }).expect("no error");
+            directory.global_path().expect("a folder");
+            ids.push(directory.process_id().to_owned());
+            for (name, expected) in private {
+                assert_eq!(mode(name), expected, "{round}: {name:?}");
+                let wide = std::fs::Permissions::from_mode(expected | 0o055);
+                std::fs::set_permissions(root.join(name), wide).expect("ours");
+            }
+        }
+        assert_eq!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn a_damaged_identity_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for damage in [&b""[..], b"0123", b"\xff\xfe not text, and longer than any identity could ever be"] {
+            drop(StateDirectory::open(folder.path(), "app").expect("free"));
+            let file = folder.path().join("app").join(PROCESS_FILE);
+            std::fs::write(&file, damage).expect("writable");
+            let id = StateDirectory::open(folder.path(), "app").expect("free").process_id().to_owned();
+            assert_eq!(std::fs::read_to_string(&file).expect("text"), id);
+        }
     }
 }
