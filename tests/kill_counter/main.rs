@@ -17,7 +17,7 @@ use millstream::kafka::Kafka;
 use millstream::log::{Embedded, Isolation, Log};
 use millstream::prelude::*;
 use millstream::rocksdb::RocksDb;
-use millstream::runtime::Settings;
+use millstream::runtime::{Settings, TaskPhase};
 use millstream_tests::progress::Teller;
 use millstream_tests::records::TopicOf;
 
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let settings = Settings {
-        commit_interval: Duration::from_millis(arguments.commit_interval_ms),
+        commit_interval: Some(Duration::from_millis(arguments.commit_interval_ms)),
         cache_bytes: arguments.cache_bytes,
         state_dir: arguments.state_dir.clone(),
         // The next process waits so long for the one that was killed.
@@ -123,7 +123,7 @@ fn beginning(running: &millstream::runtime::Running, log: &dyn Log, arguments: &
     // Counters are published now and then.
     let tasks = loop {
         let tasks = running.tasks();
-        if tasks.len() == partitions && tasks.values().all(|task| task.phase == "running") {
+        if tasks.len() == partitions && tasks.values().all(|task| task.phase == TaskPhase::Running) {
             break tasks;
         }
         std::thread::sleep(Duration::from_millis(10));

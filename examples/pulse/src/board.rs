@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use millstream::log::Doorbell;
 use millstream::record::TaskId;
+use millstream::runtime::TaskPhase;
 
 use crate::pace::Pace;
 use crate::reference::{Reference, Tally};
@@ -37,14 +38,26 @@ pub struct TaskRow {
     pub id: TaskId,
     /// Which worker runs it, from 1.
     pub worker: usize,
-    /// What it is doing.
-    pub phase: &'static str,
+    /// What it is doing; `None` if its instance was killed.
+    pub phase: Option<TaskPhase>,
     /// Input records processed since this instance started.
     pub processed: u64,
     /// Changelog records read to get the state back.
     pub restored: u64,
     /// Input records that wait; `None` while it is not known.
     pub lag: Option<i64>,
+}
+
+impl TaskRow {
+    /// Whether it processes records.
+    pub fn is_running(&self) -> bool {
+        self.phase == Some(TaskPhase::Running)
+    }
+
+    /// What it is doing, in a word.
+    pub fn doing(&self) -> &'static str {
+        self.phase.map_or("killed", TaskPhase::as_str)
+    }
 }
 
 /// One kill.

@@ -11,7 +11,7 @@ use millstream::log::{Admin, Isolation};
 use millstream::record::Timestamp;
 
 use crate::background::Background;
-use crate::board::{Outage, Shared, Stage, Verdict};
+use crate::board::{Outage, Shared, Stage, TaskRow, Verdict};
 use crate::drive::drive;
 use crate::instance::{Instance, Look};
 use crate::place::{PARTITIONS, Place};
@@ -191,14 +191,14 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         board.measure(now);
         board.instance.clone_from(&look.state);
         match self.restart_at {
-            Some(_) => board.tasks.iter_mut().for_each(|task| (task.phase, task.lag) = ("killed", None)),
+            Some(_) => board.tasks.iter_mut().for_each(|task| (task.phase, task.lag) = (None, None)),
             None if look.tasks.is_empty() => {}
             None => board.tasks.clone_from(&look.tasks),
         }
         // The counters lag behind the state a little.
         if look.is_running
             && !look.tasks.is_empty()
-            && look.tasks.iter().all(|task| task.phase == "running")
+            && look.tasks.iter().all(TaskRow::is_running)
             && let Some(outage) = board.outages.last_mut()
             && outage.lasted.is_none()
         {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use millstream::log::{Admin, Isolation};
 use millstream::record::{Offset, TopicPartition};
-use millstream::runtime::{AppState, Running};
+use millstream::runtime::{AppState, Running, TaskPhase};
 use millstream::topology::Topology;
 
 use crate::Failure;
@@ -83,19 +83,19 @@ impl<'a> Instance<'a> {
         }
         let assigned = running.assignment().len();
         let mut tasks = running.tasks();
-        tasks.retain(|_, task| task.phase != "closed");
+        tasks.retain(|_, task| task.phase != TaskPhase::Closed);
         let mut is_idle = true;
         let mut rows = Vec::new();
         for (id, task) in tasks {
             let lag = match task.phase {
-                "running" => lag(admin, &task.positions)?,
+                TaskPhase::Running => lag(admin, &task.positions)?,
                 _ => None,
             };
             is_idle &= lag == Some(0) && task.uncommitted == 0;
             rows.push(TaskRow {
                 id,
                 worker: task.worker + 1,
-                phase: task.phase,
+                phase: Some(task.phase),
                 processed: task.processed,
                 restored: task.restored,
                 lag,

@@ -56,7 +56,7 @@ fn line(view: &View) -> String {
         view.pages.iter().map(|page| (page.path.as_str(), page.series.first().copied().unwrap_or(0))).collect();
     pages.sort_by(|(left_path, left), (right_path, right)| right.cmp(left).then(left_path.cmp(right_path)));
     let pages: Vec<String> = pages.iter().take(3).map(|(path, count)| format!("{path} ({count})")).collect();
-    let restoring = view.tasks.iter().filter(|task| task.phase != "running").count();
+    let restoring = view.tasks.iter().filter(|task| !task.is_running()).count();
     let instance = match (view.instance.as_str(), restoring) {
         ("REBALANCING", 1..) => format!("REBALANCING ({restoring} tasks to go)"),
         (state, _) => state.to_owned(),

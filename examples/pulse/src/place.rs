@@ -131,7 +131,7 @@ impl Place {
         let settings = Settings {
             workers: WORKERS,
             guarantee: self.guarantee,
-            commit_interval: COMMIT_INTERVAL,
+            commit_interval: Some(COMMIT_INTERVAL),
             session_timeout: self.session_timeout,
             transaction_timeout: self.session_timeout.saturating_sub(Duration::from_secs(1)),
             state_dir: folder.join("state"),

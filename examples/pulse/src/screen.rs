@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use millstream::log::Doorbell;
+use millstream::runtime::TaskPhase;
 
 use crate::board::{Shared, Stage, TaskRow, clock};
 use crate::lines::check;
@@ -257,12 +258,12 @@ fn tasks(view: &View, rows: usize) -> Vec<Line> {
 
 fn task(task: &TaskRow) -> Line {
     let style = match task.phase {
-        "running" => Style::Good,
-        "killed" => Style::Bad,
-        _ => Style::Busy,
+        Some(TaskPhase::Running) => Style::Good,
+        None => Style::Bad,
+        Some(_) => Style::Busy,
     };
     let lag = task.lag.map_or_else(|| "-".to_owned(), thousands);
     Line::of(Style::Plain, format!("{:<5}{:>6}  ", task.id.to_string(), task.worker))
-        .and(style, format!("{:<10}", task.phase))
+        .and(style, format!("{:<10}", task.doing()))
         .and(Style::Plain, format!("{:>10}{:>10}{lag:>7}", thousands(task.processed), thousands(task.restored)))
 }

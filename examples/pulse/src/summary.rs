@@ -90,7 +90,7 @@ pub fn task_lines(tasks: &[TaskRow]) -> Vec<String> {
             "{:<4}  {:>6}  {:<9}  {:>9}  {:>8}  {:>5}",
             task.id.to_string(),
             task.worker,
-            task.phase,
+            task.doing(),
             thousands(task.processed),
             thousands(task.restored),
             task.lag.map_or_else(|| "-".to_owned(), thousands)

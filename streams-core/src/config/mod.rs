@@ -65,6 +65,17 @@ pub enum Guarantee {
     ExactlyOnce,
 }
 
+impl Guarantee {
+    /// How often work is committed unless something else is set. Under exactly-once results are visible only
+    /// after a commit, so there it is short.
+    pub(crate) const fn commit_interval(self) -> Duration {
+        match self {
+            Self::AtLeastOnce => Duration::from_secs(30),
+            Self::ExactlyOnce => Duration::from_millis(100),
+        }
+    }
+}
+
 /// Where reading begins in an input partition that the group has no position for, or whose position no
 /// longer exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,6 +125,11 @@ impl ApplicationId {
         let id = id.into();
         check_name(id.as_bytes(), NAME_LENGTH_MAX)?;
         Ok(Self(id))
+    }
+
+    /// The name of none: for defaults that no application has yet.
+    pub(crate) const fn unnamed() -> Self {
+        Self(String::new())
     }
 
     /// The name as text.
@@ -197,8 +213,12 @@ impl StreamsConfig {
     /// # Errors
     /// When the id breaks the rule for names.
     pub fn new(application_id: impl Into<String>) -> Result<Self, NameError> {
-        Ok(Self {
-            application_id: ApplicationId::new(application_id)?,
+        ApplicationId::new(application_id).map(Self::defaults_for)
+    }
+
+    pub(crate) fn defaults_for(application_id: ApplicationId) -> Self {
+        Self {
+            application_id,
             client_id: None,
             bootstrap_servers: None,
             num_stream_threads: 1,
@@ -221,17 +241,14 @@ impl StreamsConfig {
             topics: TopicSettings::default(),
             clients: ClientSettings::default(),
             origins: Origins::default(),
-        })
+        }
     }
 
     /// How often work is committed. Under exactly-once results are visible only after a commit, so there
     /// the default is short.
     #[must_use]
     pub fn commit_interval(&self) -> Duration {
-        self.commit_interval.unwrap_or(match self.processing_guarantee {
-            Guarantee::AtLeastOnce => Duration::from_secs(30),
-            Guarantee::ExactlyOnce => Duration::from_millis(100),
-        })
+        self.commit_interval.unwrap_or_else(|| self.processing_guarantee.commit_interval())
     }
 
     /// Where a setting's value comes from.
@@ -240,12 +257,10 @@ impl StreamsConfig {
         match self.origins.0.get(setting.name) {
             Some((origin, then)) if *then == value => origin.clone(),
             // Not set by a layer, or changed by the program since.
-            _ => match Self::new("any") {
-                Ok(defaults) if setting.name != "application.id" && (setting.show)(&defaults) == value => {
-                    Origin::Default
-                }
-                _ => Origin::Code,
-            },
+            _ => {
+                let defaults = Self::defaults_for(ApplicationId::unnamed());
+                if (setting.show)(&defaults) == value { Origin::Default } else { Origin::Code }
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::control::{Control, Parts, Status, Step};
 use super::lifecycle::AppState;
-use super::metrics::TaskMetrics;
+use super::metrics::{TaskMetrics, TaskPhase};
 use super::settings::{CreateInternalTopics, Guarantee};
 use super::worker::{Report, Turn, Worker, WorkerSeed, panic_message};
 use super::{AppError, Settings, signals};
@@ -29,8 +29,8 @@ use crate::state::{Memory, StateBackend};
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
 use crate::topology::Topology;
 
-/// A commit interval for exactly-once that nobody chose: results are visible only after a commit.
-const EXACTLY_ONCE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
+/// How often [`App::run_until_idle`] commits at least: idle is when all is committed.
+const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often [`App::run_until_idle`] looks whether it is done.
 const IDLE_CHECK_INTERVAL: Duration = Duration::from_millis(25);
@@ -61,7 +61,6 @@ pub struct App {
     id: String,
     topology: Topology,
     settings: Settings,
-    commit_interval_chosen: bool,
     backend: Arc<dyn StateBackend>,
     clock: SharedClock,
     listeners: Vec<Listener>,
@@ -75,7 +74,6 @@ impl App {
             id: id.into(),
             topology,
             settings: Settings::default(),
-            commit_interval_chosen: false,
             backend: Arc::new(Memory),
             clock: SystemClock::shared(),
             listeners: Vec::new(),
@@ -106,7 +104,6 @@ impl App {
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
-        self.commit_interval_chosen = true;
         self
     }
 
@@ -128,8 +125,7 @@ impl App {
     /// How often work is committed (`commit.interval.ms`).
     #[must_use]
     pub fn commit_interval(mut self, interval: Duration) -> Self {
-        self.settings.commit_interval = interval;
-        self.commit_interval_chosen = true;
+        self.settings.commit_interval = Some(interval);
         self
     }
 
@@ -173,7 +169,8 @@ impl App {
         self
     }
 
-    /// Calls `listener` with the old and the new state at each change, on the application's own thread.
+    /// Calls `listener` with the old and the new state at each change, in order, on a thread of its own: a slow
+    /// listener holds nothing up but the end of [`Running::wait`], before which it hears of the last change.
     #[must_use]
     pub fn on_state_change(mut self, listener: impl Fn(AppState, AppState) + Send + 'static) -> Self {
         self.listeners.push(Box::new(listener));
@@ -186,13 +183,21 @@ impl App {
         &self.topology
     }
 
-    pub(crate) fn into_parts(mut self, log: Arc<dyn Log>) -> Result<(Parts, Vec<Listener>), AppError> {
+    /// For tests, where time passes in leaps: unless an interval was chosen, commits as seldom as the guarantee
+    /// allows.
+    pub(crate) fn seldom_committing(mut self) -> Self {
+        let interval = match self.settings.guarantee {
+            Guarantee::AtLeastOnce => Guarantee::AtLeastOnce.commit_interval(),
+            Guarantee::ExactlyOnce => self.settings.transaction_timeout / 2,
+        };
+        self.settings.commit_interval.get_or_insert(interval);
+        self
+    }
+
+    pub(crate) fn into_parts(self, log: Arc<dyn Log>) -> Result<(Parts, Vec<Listener>), AppError> {
         check_name(self.id.as_bytes(), NAME_LENGTH_MAX)
             .map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
         check_internal_names(&self.id, &self.topology)?;
-        if !self.commit_interval_chosen && self.settings.guarantee == Guarantee::ExactlyOnce {
-            self.settings.commit_interval = EXACTLY_ONCE_COMMIT_INTERVAL;
-        }
         self.settings.check()?;
         let parts = Parts {
             application_id: self.id.into(),
@@ -218,16 +223,14 @@ impl App {
         let (parts, listeners) = self.into_parts(log)?;
         let status = Status::new();
         let id = Arc::clone(&parts.application_id);
+        let listening = notify(&status, &id, listeners)?;
         let control = Control::new(parts, Arc::clone(&status))?;
-        notify(&status, listeners);
-        let thread = {
-            let (name, status) = (format!("{id}-control"), Arc::clone(&status));
-            std::thread::Builder::new()
-                .name(name.clone())
-                .spawn(move || pump_control(control, &status, &id))
-                .map_err(|error| AppError::Panic { thread: name, message: error.to_string() })?
+        let name = format!("{id}-control");
+        let control = {
+            let status = Arc::clone(&status);
+            spawn(name, move || pump_control(control, &status, &id))?
         };
-        Ok(Running { handle: Handle(status), thread: Some(thread) })
+        Ok(Running { handle: Handle(status), threads: listening.into_iter().chain([control]).collect() })
     }
 
     /// Processes everything that is in the input topics, then stops: a batch job. Records that arrive
@@ -236,9 +239,7 @@ impl App {
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].
     pub fn run_until_idle(mut self, log: impl Log) -> Result<(), AppError> {
-        // Idle is when all is committed; short intervals show that soon.
-        self.settings.commit_interval = self.settings.commit_interval.min(EXACTLY_ONCE_COMMIT_INTERVAL);
-        self.commit_interval_chosen = true;
+        self.settings.commit_interval = Some(self.settings.commit_interval().min(IDLE_COMMIT_INTERVAL));
         let log: Arc<dyn Log> = Arc::new(log);
         let doorbell = Doorbell::new();
         let admin = log.admin(doorbell.clone()).map_err(|error| AppError::log("creating an admin client", error))?;
@@ -275,24 +276,26 @@ fn check_internal_names(application_id: &str, topology: &Topology) -> Result<(),
 }
 
 /// Calls the listeners on a thread of their own, so that a slow one holds nothing up.
-fn notify(status: &Arc<Status>, listeners: Vec<Listener>) {
+fn notify(status: &Status, id: &str, listeners: Vec<Listener>) -> Result<Option<JoinHandle<()>>, AppError> {
     if listeners.is_empty() {
-        return;
+        return Ok(None);
     }
-    let mut states = status.state.subscribe();
-    let _ = std::thread::Builder::new().name("state-listeners".to_owned()).spawn(move || {
-        let mut from = AppState::Created;
-        loop {
-            let to = *states.borrow_and_update();
-            if to != from {
-                listeners.iter().for_each(|listener| listener(from, to));
-                from = to;
-            }
-            if to.is_final() || block_on(states.changed()).is_err() {
-                return;
+    let transitions = status.transitions();
+    let thread = spawn(format!("{id}-listeners"), move || {
+        for (from, to) in transitions {
+            for listener in &listeners {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(from, to))) {
+                    tracing::error!(%from, %to, panic = panic_message(&*panic), "a state listener panicked");
+                }
             }
         }
-    });
+    })?;
+    Ok(Some(thread))
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AppError> {
+    let thread = std::thread::Builder::new().name(name.clone()).spawn(run);
+    thread.map_err(|error| AppError::Thread { thread: name, reason: error.to_string() })
 }
 
 fn pump_control(mut control: Control, status: &Status, id: &str) {
@@ -332,7 +335,7 @@ fn spawn_worker(seed: WorkerSeed, id: &str) -> Option<JoinHandle<()>> {
     };
     let not_spawned = ended.clone();
     let thread_name = name.clone();
-    let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
+    let spawned = spawn(name, move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| pump_worker(seed)));
         ended(match outcome {
             Ok(result) => result.err(),
@@ -342,7 +345,7 @@ fn spawn_worker(seed: WorkerSeed, id: &str) -> Option<JoinHandle<()>> {
     match spawned {
         Ok(thread) => Some(thread),
         Err(error) => {
-            not_spawned(Some(AppError::Panic { thread: name, message: error.to_string() }));
+            not_spawned(Some(error));
             None
         }
     }
@@ -501,7 +504,7 @@ async fn next_state((mut receiver, first): StatesLeft) -> Option<(AppState, Stat
 /// ```
 pub struct Running {
     handle: Handle,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Running {
@@ -563,9 +566,13 @@ impl Running {
     /// that had nothing uncommitted at its inputs' ends has written all it ever will, so the ends asked
     /// for afterwards are final.
     fn is_idle(&self, admin: &dyn Admin) -> bool {
-        let tasks = self.handle.tasks();
-        if tasks.len() < self.handle.assignment().len()
-            || tasks.values().any(|task| task.uncommitted > 0 || task.phase != "running")
+        let mut tasks = self.handle.tasks();
+        let assigned = self.handle.assignment();
+        // What another instance has is its business.
+        tasks.retain(|task, _| assigned.contains_key(task));
+        if self.handle.state() != AppState::Running
+            || tasks.len() < assigned.len()
+            || tasks.values().any(|task| task.uncommitted > 0 || task.phase != TaskPhase::Running)
         {
             return false;
         }
@@ -578,11 +585,14 @@ impl Running {
     }
 
     fn join(&mut self) {
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            let error = AppError::Panic { thread: "control".to_owned(), message: "see the log".to_owned() };
-            self.handle.0.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        // A listener that ends the application cannot wait for itself.
+        let me = std::thread::current().id();
+        for thread in std::mem::take(&mut self.threads).into_iter().filter(|thread| thread.thread().id() != me) {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if thread.join().is_err() {
+                let error = AppError::Panic { thread: name, message: "see the log".to_owned() };
+                self.handle.0.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
         }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) struct Commit {
     offsets: Vec<OffsetToCommit>,
     step: Step,
     retry_at: Option<Duration>,
+    span: tracing::Span,
 }
 
 /// How long to wait before asking again for what the log could not decide.
@@ -64,8 +65,9 @@ pub(crate) enum Progress {
 
 impl Commit {
     /// Begins a commit on behalf of the member that `metadata` proves.
-    pub(crate) const fn new(guarantee: Guarantee, metadata: GroupMetadata) -> Self {
-        Self { guarantee, metadata, offsets: Vec::new(), step: Step::FlushCaches, retry_at: None }
+    pub(crate) fn new(guarantee: Guarantee, metadata: GroupMetadata) -> Self {
+        let span = tracing::debug_span!("commit", generation = metadata.generation);
+        Self { guarantee, metadata, offsets: Vec::new(), step: Step::FlushCaches, retry_at: None, span }
     }
 
     /// Goes on as far as possible.
@@ -80,6 +82,7 @@ impl Commit {
             return Ok(self.pending());
         }
         self.retry_at = None;
+        let _span = self.span.clone().entered();
         loop {
             match &mut self.step {
                 Step::FlushCaches => {

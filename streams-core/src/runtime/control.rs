@@ -47,9 +47,14 @@ pub(crate) struct Parts {
     pub(crate) clock: SharedClock,
 }
 
+/// The state before, and the state after.
+pub(crate) type Transition = (AppState, AppState);
+
 /// What an instance and its handles share.
 pub(crate) struct Status {
     pub(crate) state: watch::Sender<AppState>,
+    /// Where each change of the state is told, until the last.
+    transitions: Mutex<Option<Sender<Transition>>>,
     pub(crate) error: Mutex<Option<AppError>>,
     pub(crate) metrics: MetricsBoard,
     pub(crate) owners: Mutex<BTreeMap<TaskId, usize>>,
@@ -64,6 +69,7 @@ impl Status {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: watch::Sender::new(AppState::Created),
+            transitions: Mutex::default(),
             error: Mutex::new(None),
             metrics: MetricsBoard::default(),
             owners: Mutex::default(),
@@ -78,11 +84,26 @@ impl Status {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Every change of the state from now on; ends behind the last.
+    pub(crate) fn transitions(&self) -> Receiver<Transition> {
+        let (sender, receiver) = channel();
+        self.transitions.lock().unwrap_or_else(PoisonError::into_inner).replace(sender);
+        receiver
+    }
+
     fn become_state(&self, next: AppState) {
         let from = *self.state.borrow();
         if from.may_become(next) {
             tracing::info!(%from, to = %next, "state");
             self.state.send_replace(next);
+            let mut transitions = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(sender) = &*transitions {
+                // Nobody listens any more when the listening thread is gone.
+                let _ = sender.send((from, next));
+            }
+            if next.is_final() {
+                *transitions = None;
+            }
         }
     }
 }
@@ -106,6 +127,7 @@ pub(crate) struct Control {
     admin: Arc<dyn Admin>,
     status: Arc<Status>,
     phase: Phase,
+    span: tracing::Span,
 }
 
 enum Phase {
@@ -169,6 +191,7 @@ impl Control {
         );
         status.become_state(AppState::Rebalancing);
         Ok(Self {
+            span: tracing::info_span!("control", application = %parts.application_id),
             parts,
             directory: Arc::new(directory),
             admin,
@@ -179,6 +202,7 @@ impl Control {
 
     /// Does a bounded piece of everything there is to do.
     pub(crate) fn step(&mut self) -> Step {
+        let _span = self.span.clone().entered();
         match self.advance() {
             Ok(step) => step,
             Err(error) => {

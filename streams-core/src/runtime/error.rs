@@ -50,7 +50,9 @@ pub enum AppError {
         holder: String,
     },
     /// The state folder cannot be used.
-    #[error("the state folder {} cannot be used: {reason}", path.display())]
+    #[error(
+        "the state folder {} cannot be used: {reason}; mend that, or choose another folder with `state.dir`", path.display()
+    )]
     StateFolder {
         /// The folder.
         path: PathBuf,
@@ -193,6 +195,17 @@ pub enum AppError {
         doing: String,
         /// What the log says.
         error: LogError,
+    },
+    /// A thread of the application could not be started.
+    #[error(
+        "thread {thread} could not be started: {reason}; lower `num.stream.threads`, or raise what the system allows \
+         this process"
+    )]
+    Thread {
+        /// The thread's name.
+        thread: String,
+        /// What the system says.
+        reason: String,
     },
     /// A thread of the application panicked.
     #[error("thread {thread} panicked: {message}")]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::settings::OnUndecodable;
-use super::{AppError, TaskMetrics};
+use super::{AppError, TaskMetrics, TaskPhase};
 use crate::log::{LogError, RecordBatch, RecordRef};
 use crate::operators::{
     BuildError, Collector, Context, Destination, DropReason, NodeId, OperatorError, Recipe, RecordPosition, StoreId,
@@ -95,7 +95,7 @@ impl RowCheck {
         if DropReason::ALL.iter().all(|reason| context.dropped(*reason) == 0) {
             return;
         }
-        let mut metrics = TaskMetrics { phase: "running", ..self.metrics.get(task) };
+        let mut metrics = TaskMetrics { phase: TaskPhase::Running, ..self.metrics.get(task) };
         for reason in DropReason::ALL.into_iter().filter(|reason| context.dropped(*reason) > 0) {
             *metrics.dropped.entry(reason.label()).or_insert(0) += context.dropped(reason);
         }

@@ -8,13 +8,50 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::operators::DropReason;
 use crate::record::{Offset, TaskId, TopicPartition};
 
+/// What a task is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TaskPhase {
+    /// Its topics and positions are looked up.
+    #[default]
+    Opening,
+    /// Its state is read from changelogs.
+    Restoring,
+    /// It processes records.
+    Running,
+    /// It has committed, and waits for the group to say whether it stays.
+    Suspended,
+    /// It is not this instance's any more.
+    Closed,
+}
+
+impl TaskPhase {
+    /// Its name, in small letters.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Restoring => "restoring",
+            Self::Running => "running",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl std::fmt::Display for TaskPhase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// What one task has done since the application started on this process. Totals only grow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskMetrics {
     /// Which worker has the task, from 0.
     pub worker: usize,
-    /// What the task is doing: `opening`, `restoring`, `running`, `suspended`, `closed`.
-    pub phase: &'static str,
+    /// What the task is doing.
+    pub phase: TaskPhase,
     /// Input records processed.
     pub processed: u64,
     /// Input records processed and not yet committed.

@@ -1,7 +1,7 @@
 //! How it runs.
 //!
 //! `app.rs` starts and stops; `control.rs` prepares topics, is the group's member and hands out tasks;
-//! `worker.rs` is the only loop: fetch, process, punctuate, commit; `task/` is one sub-topology times one
+//! `worker/` is the only loop: fetch, process, punctuate, commit; `task/` is one sub-topology times one
 //! partition; `commit.rs` is the only place that commits. Everything is advanced in bounded steps that
 //! never wait, so a test or a simulation can run several instances in one thread.
 
@@ -31,7 +31,7 @@ mod worker;
 pub use app::{App, Handle, Running};
 pub use error::AppError;
 pub use lifecycle::AppState;
-pub use metrics::TaskMetrics;
+pub use metrics::{TaskMetrics, TaskPhase};
 pub use settings::{CreateInternalTopics, Guarantee, OffsetReset, OnUndecodable, Settings};
 
 pub(crate) use control::{Control, Status, Step};

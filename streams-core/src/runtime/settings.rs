@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::AppError;
-use crate::config::StreamsConfig;
+use crate::config::{ApplicationId, StreamsConfig};
 pub use crate::config::{CreateInternalTopics, Guarantee, OffsetReset, OnUndecodable};
 
 /// The runtime's settings. Names and defaults are Kafka Streams' unless said otherwise.
@@ -14,8 +14,8 @@ pub struct Settings {
     pub workers: usize,
     /// `processing.guarantee`.
     pub guarantee: Guarantee,
-    /// `commit.interval.ms`.
-    pub commit_interval: Duration,
+    /// `commit.interval.ms`; `None` is the guarantee's own, see [`Settings::commit_interval`].
+    pub commit_interval: Option<Duration>,
     /// `statestore.cache.max.bytes`, over all workers; 0 forwards every update at once.
     pub cache_bytes: usize,
     /// `statestore.uncommitted.max.bytes`, over all workers: more uncommitted state than that commits early.
@@ -58,6 +58,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// How often work is committed: unless set, every 30 seconds, and every 100 milliseconds under
+    /// exactly-once, where results are visible only after a commit.
+    #[must_use]
+    pub fn commit_interval(&self) -> Duration {
+        self.commit_interval.unwrap_or_else(|| self.guarantee.commit_interval())
+    }
+
     /// Checks what one setting demands of another.
     ///
     /// # Errors
@@ -69,7 +76,7 @@ impl Settings {
         if self.workers == 0 {
             return refuse("num.stream.threads", "at least one thread is needed");
         }
-        if self.commit_interval.is_zero() {
+        if self.commit_interval().is_zero() {
             return refuse("commit.interval.ms", "it must be at least 1 ms");
         }
         if self.buffered_records == 0 {
@@ -81,7 +88,7 @@ impl Settings {
                 "it must be below session.timeout.ms, so that a dead member's transaction ends first",
             );
         }
-        if self.guarantee == Guarantee::ExactlyOnce && self.commit_interval >= self.transaction_timeout {
+        if self.guarantee == Guarantee::ExactlyOnce && self.commit_interval() >= self.transaction_timeout {
             return refuse(
                 "commit.interval.ms",
                 "under exactly-once it must be below transaction.timeout.ms (10 s unless set), or every transaction times out",
@@ -92,29 +99,9 @@ impl Settings {
 }
 
 impl Default for Settings {
+    /// The defaults of [`StreamsConfig`].
     fn default() -> Self {
-        Self {
-            workers: 1,
-            guarantee: Guarantee::AtLeastOnce,
-            commit_interval: Duration::from_secs(30),
-            cache_bytes: 10 * 1024 * 1024,
-            uncommitted_bytes: 64 * 1024 * 1024,
-            state_dir: PathBuf::from("state"),
-            task_idle: Some(Duration::ZERO),
-            buffered_records: 1_000,
-            replication: None,
-            offset_reset: OffsetReset::Earliest,
-            out_of_range: OffsetReset::None,
-            create_internal_topics: CreateInternalTopics::FirstRun,
-            on_undecodable: OnUndecodable::Fail,
-            session_timeout: Duration::from_secs(45),
-            rebalance_timeout: Duration::from_secs(300),
-            transaction_timeout: Duration::from_secs(10),
-            task_timeout: Duration::from_secs(300),
-            poll: Duration::from_millis(100),
-            client_id: None,
-            topic_configs: Vec::new(),
-        }
+        Self::from(&StreamsConfig::defaults_for(ApplicationId::unnamed()))
     }
 }
 
@@ -123,7 +110,7 @@ impl From<&StreamsConfig> for Settings {
         Self {
             workers: config.num_stream_threads,
             guarantee: config.processing_guarantee,
-            commit_interval: config.commit_interval(),
+            commit_interval: config.commit_interval,
             cache_bytes: config.statestore_cache_max_bytes,
             uncommitted_bytes: config.statestore_uncommitted_max_bytes,
             state_dir: config.state_dir.clone(),

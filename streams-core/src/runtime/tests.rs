@@ -158,10 +158,7 @@ fn a_cache_merges_updates_until_the_commit() {
 fn a_killed_application_goes_on_with_its_state_restored() {
     for exactly_once in [false, true] {
         let setup = TestDriver::configure(word_count()).partitions(2);
-        let setup =
-            setup.with(
-                move |app| if exactly_once { app.exactly_once().commit_interval(Duration::from_secs(5)) } else { app },
-            );
+        let setup = setup.with(move |app| if exactly_once { app.exactly_once() } else { app });
         let mut driver = setup.start();
         for word in ["to", "be", "to"] {
             driver.pipe(&LINES, (), word);
@@ -178,7 +175,7 @@ fn a_killed_application_goes_on_with_its_state_restored() {
 #[test]
 fn exactly_once_shows_nothing_of_what_was_not_committed() {
     let setup = TestDriver::configure(word_count()).caching(0);
-    let mut driver = setup.with(|app| app.exactly_once().commit_interval(Duration::from_secs(5))).start();
+    let mut driver = setup.with(|app| app.exactly_once()).start();
     driver.pipe(&LINES, (), "to");
     assert_eq!(driver.read(&COUNTS), []);
     driver.kill();
@@ -190,7 +187,7 @@ fn exactly_once_shows_nothing_of_what_was_not_committed() {
 #[test]
 fn work_whose_transaction_timed_out_is_done_again() {
     let setup = TestDriver::configure(word_count()).caching(0);
-    let mut driver = setup.with(|app| app.exactly_once().commit_interval(Duration::from_secs(5))).start();
+    let mut driver = setup.with(|app| app.exactly_once()).start();
     driver.pipe(&LINES, (), "to");
     driver.commit();
     driver.pipe(&LINES, (), "to");
@@ -251,7 +248,147 @@ fn an_application_goes_through_its_states() {
     });
     assert_eq!((states.first(), states.last()), (Some(&AppState::Running), Some(&AppState::NotRunning)));
     running.wait().expect("no error");
-    assert!(seen.lock().expect("lock").first().is_some_and(|first| first.starts_with("CREATED -> ")));
+    let expected = [
+        "CREATED -> REBALANCING",
+        "REBALANCING -> RUNNING",
+        "RUNNING -> PENDING_SHUTDOWN",
+        "PENDING_SHUTDOWN -> NOT_RUNNING",
+    ];
+    assert_eq!(*seen.lock().expect("lock"), expected, "each, in order, and the last before the end");
+}
+
+#[test]
+fn a_listener_that_panics_takes_nobody_along() {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let listener = Arc::clone(&seen);
+    let app = App::new("panics", word_count())
+        .on_state_change(|_, _| panic!("this listener gave up"))
+        .on_state_change(move |_, to| listener.lock().expect("lock").push(to));
+    let error = app.start(Embedded::in_memory()).expect("started").wait();
+    assert!(matches!(error, Err(AppError::MissingTopics { .. })), "{error:?}");
+    let expected = [AppState::Rebalancing, AppState::PendingError, AppState::Error];
+    assert_eq!(*seen.lock().expect("lock"), expected);
+}
+
+#[test]
+fn exactly_once_commits_often_whatever_else_is_configured() {
+    let config = || crate::config::StreamsConfig::new("often").expect("a name");
+    let slow = crate::config::StreamsConfig { commit_interval: Some(Duration::from_secs(7)), ..config() };
+    let interval = |app: App| {
+        let (parts, _) = app.into_parts(Arc::new(Embedded::in_memory())).expect("settings that fit");
+        parts.settings.commit_interval()
+    };
+    let configured = |config: &crate::config::StreamsConfig| App::configured(config, word_count());
+    assert_eq!(interval(configured(&config())), Duration::from_secs(30));
+    assert_eq!(interval(configured(&config()).exactly_once()), Duration::from_millis(100));
+    assert_eq!(interval(configured(&slow).exactly_once()), Duration::from_secs(7));
+    let settings = super::Settings::default();
+    assert_eq!(interval(App::new("often", word_count()).settings(settings).exactly_once()), Duration::from_millis(100));
+}
+
+#[test]
+fn a_batch_job_ends_although_another_instance_took_some_of_its_tasks() {
+    let log = Embedded::in_memory();
+    log.create_topic("lines", 4).expect("a topic");
+    let instance = || App::new("batch", word_count()).commit_interval(Duration::from_millis(20));
+    let (ended, end) = std::sync::mpsc::channel();
+    let batch = {
+        let (app, log) = (instance(), log.clone());
+        std::thread::spawn(move || ended.send(app.run_until_idle(log)))
+    };
+    let mut sent = 0;
+    let mut send = || {
+        log.send(&LINES, (), format!("word-{}", sent % 10)).expect("sent");
+        sent += 1;
+    };
+    send();
+    let other = instance().start(log.clone()).expect("started");
+    // As long as there is something to do, the batch job does not end.
+    while other.state() != AppState::Running || other.assignment().is_empty() {
+        send();
+    }
+    end.recv_timeout(Duration::from_secs(120)).expect("the batch job ends").expect("no error");
+    batch.join().expect("no panic").expect("somebody waits");
+    instance().run_until_idle(log.clone()).expect("no error");
+    other.close().expect("no error");
+    let counts = log.read(&COUNTS).expect("readable").into_iter().map(|record| (record.key, record.value));
+    assert_eq!(counts.collect::<std::collections::BTreeMap<_, _>>().values().sum::<i64>(), sent);
+}
+
+#[test]
+fn a_paused_application_keeps_its_tasks_and_processes_nothing_until_it_is_resumed() {
+    let log = Embedded::in_memory();
+    log.create_topic("lines", 2).expect("a topic");
+    let running = App::new("paused", word_count())
+        .commit_interval(Duration::from_millis(20))
+        .cache_bytes(0)
+        .start(log.clone())
+        .expect("started");
+    running.wait_until_running().expect("running");
+    let until = |done: &dyn Fn() -> bool| {
+        let patience = std::time::Instant::now() + Duration::from_secs(120);
+        while !done() {
+            assert!(std::time::Instant::now() < patience, "{:?}", running.tasks());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let processed = || running.tasks().values().map(|task| task.processed).sum::<u64>();
+    let words = |from: u32, to: u32| {
+        (from..to).for_each(|number| log.send(&LINES, (), format!("word-{number}")).map(drop).expect("sent"));
+    };
+    words(0, 10);
+    until(&|| processed() == 20);
+
+    running.pause();
+    assert!(running.is_paused());
+    let assigned = running.assignment();
+    words(10, 20);
+    // They are fetched, so the workers have seen them, and wait.
+    until(&|| running.tasks().values().map(|task| task.buffered).sum::<u64>() == 10);
+    assert_eq!((processed(), running.state(), running.assignment()), (20, AppState::Running, assigned));
+
+    running.resume();
+    until(&|| processed() == 40);
+    running.close().expect("no error");
+    assert_eq!(log.read(&COUNTS).expect("readable").len(), 20);
+}
+
+#[test]
+fn events_say_in_which_task_and_worker_they_happened() {
+    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let writer = {
+        let said = Arc::clone(&said);
+        move || Said(Arc::clone(&said))
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+        .with_ansi(false)
+        .with_writer(writer)
+        .finish();
+    let topology = {
+        let builder = crate::dsl::StreamsBuilder::new();
+        builder.stream(LINES).for_each(|(), line| tracing::info!("saw {line}"));
+        builder.build().expect("a topology")
+    };
+    tracing::subscriber::with_default(subscriber, || {
+        TestDriver::new(topology).pipe(&LINES, (), "a line");
+    });
+    let said = String::from_utf8(said.lock().expect("lock").clone()).expect("text");
+    let line = said.lines().find(|line| line.contains("saw a line")).unwrap_or(&said);
+    assert!(line.contains("worker{application=test number=0}:task{task=0_0}"), "{line}");
+}
+
+struct Said(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("lock").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Setup {
     #[must_use]
     pub fn caching(mut self, bytes: usize) -> Self {
         self.commit_each_record = false;
-        self.with(move |app| app.cache_bytes(bytes).commit_interval(Duration::from_secs(30)))
+        self.with(move |app| app.cache_bytes(bytes))
     }
 
     /// Changes anything else about the application: workers, guarantee, state.
@@ -130,7 +130,7 @@ impl TestDriver {
             partitions: 1,
             start: Timestamp(0),
             commit_each_record: true,
-            app: Box::new(|app| app.cache_bytes(0).commit_interval(Duration::from_secs(30))),
+            app: Box::new(|app| app.cache_bytes(0)),
         }
     }
 
@@ -240,7 +240,7 @@ impl TestDriver {
         self.clock.advance(Duration::from_secs(60));
         let app = (self.setup.app)(App::new(APPLICATION_ID, self.setup.topology.clone()));
         let clock: SharedClock = Arc::new(self.clock.clone());
-        let (parts, _) = succeed(app.clock(clock).into_parts(Arc::new(self.log.clone())));
+        let (parts, _) = succeed(app.seldom_committing().clock(clock).into_parts(Arc::new(self.log.clone())));
         let status = Status::new();
         let control = succeed(Control::new(parts, Arc::clone(&status)));
         self.instance = Some(Instance { control, workers: Vec::new(), status });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::directory::TaskFolder;
-use super::metrics::TaskMetrics;
+use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
 use super::offset_metadata::OffsetMetadata;
 use super::settings::OnUndecodable;
@@ -43,6 +43,7 @@ pub(crate) struct Task {
     pub(crate) context: Context,
     parts: TaskParts,
     punctuations: Punctuations,
+    span: tracing::Span,
     /// Held as long as the task lives; declared after `state`, so that the store closes first.
     _folder: TaskFolder,
 }
@@ -82,10 +83,11 @@ impl Task {
             punctuations: Punctuations::new(Vec::new(), Timestamp::UNKNOWN),
             context,
             parts,
+            span: tracing::info_span!("task", task = %id),
             _folder: folder,
         };
         task.punctuations = Punctuations::new(std::mem::take(&mut task.parts.punctuations), task.context.wall_clock);
-        task.metrics.phase = "running";
+        task.metrics.phase = TaskPhase::Running;
         task
     }
 
@@ -98,6 +100,7 @@ impl Task {
         on_undecodable: OnUndecodable,
         collector: &RefCell<ProducerCollector>,
     ) -> Result<usize, AppError> {
+        let _span = self.span.clone().entered();
         let mut processed = 0;
         while processed < records_max {
             if processed % RECORDS_PER_LOOK == 0 && collector.borrow().is_backed_up() {
@@ -176,6 +179,7 @@ impl Task {
         if self.punctuations.is_empty() {
             return Ok(false);
         }
+        let _span = self.span.clone().entered();
         let position = self.context.position.take();
         let fired = self
             .punctuations
@@ -192,6 +196,7 @@ impl Task {
 
     /// Writes what the caches hold back to stores and changelogs and forwards it, in topological order.
     pub(crate) fn flush_caches(&mut self) -> Result<(), AppError> {
+        let _span = self.span.clone().entered();
         let position = self.context.position.take();
         let flushed = self
             .parts

@@ -27,7 +27,7 @@ use crate::runtime::notes::{Trouble, changelog_key, check_format, check_topics, 
 use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::settings::OffsetReset;
 use crate::runtime::worker::Shared;
-use crate::runtime::{AppError, TaskMetrics};
+use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::changelog_layout::Layout;
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, TaskState};
 use crate::topology::StoreKind;
@@ -39,6 +39,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 pub(crate) struct Opening {
     pub(crate) id: TaskId,
     pub(crate) metrics: TaskMetrics,
+    span: tracing::Span,
     step: Step,
     retry_at: Option<Duration>,
     trouble_since: Option<Duration>,
@@ -92,8 +93,9 @@ struct Restoring {
 
 impl Opening {
     pub(crate) fn new(id: TaskId, mut metrics: TaskMetrics) -> Self {
-        metrics.phase = "opening";
-        Self { id, metrics, step: Step::Claim, retry_at: None, trouble_since: None }
+        metrics.phase = TaskPhase::Opening;
+        let span = tracing::info_span!("task", task = %id);
+        Self { id, metrics, span, step: Step::Claim, retry_at: None, trouble_since: None }
     }
 
     /// Goes one step further, if it can.
@@ -107,6 +109,7 @@ impl Opening {
             return Ok(Advance::Waiting);
         }
         self.retry_at = None;
+        let _span = self.span.clone().entered();
         match std::mem::replace(&mut self.step, Step::Done) {
             Step::Claim => {
                 let Some(folder) = shared.directory.claim(self.id)? else {
@@ -294,7 +297,7 @@ impl Opening {
                 assignments.push((partition, position));
             }
         }
-        self.metrics.phase = "restoring";
+        self.metrics.phase = TaskPhase::Restoring;
         self.step = Step::Restoring(opened, inputs, times, restoring);
         Ok(Advance::Restore(assignments))
     }

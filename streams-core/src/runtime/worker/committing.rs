@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Finish, PURGE_INTERVAL, Report, Worker, panic_message};
-use crate::runtime::AppError;
 use crate::runtime::commit::{Commit, Progress};
 use crate::runtime::task::Task;
+use crate::runtime::{AppError, TaskPhase};
 
 impl Worker {
     pub(super) fn begin_commit_if_due(&mut self, now: Duration) {
@@ -16,7 +16,7 @@ impl Worker {
         }
         let settings = &self.seed.shared.settings;
         let uncommitted: usize = self.tasks.values().map(|task| task.state.borrow().uncommitted_bytes()).sum();
-        let due = now.saturating_sub(self.last_commit) >= settings.commit_interval
+        let due = now.saturating_sub(self.last_commit) >= settings.commit_interval()
             || self.tasks.values().any(|task| task.context.commit_requested)
             || uncommitted > settings.uncommitted_bytes / settings.workers.max(1);
         if due {
@@ -78,7 +78,7 @@ impl Worker {
             Some(Finish::Revoke) => {
                 for (id, mut task) in std::mem::take(&mut self.tasks) {
                     self.stop_reading(&mut task);
-                    task.metrics.phase = "suspended";
+                    task.metrics.phase = TaskPhase::Suspended;
                     self.suspended.insert(id, task);
                 }
                 self.publish(now, true);
@@ -92,11 +92,11 @@ impl Worker {
                     if let Err(error) = task.state.borrow_mut().committed().flush() {
                         tracing::warn!(task = %task.id, %error, "state could not be synced to disk; it will be restored from its changelog");
                     }
-                    let mut metrics = task.metrics();
-                    metrics.phase = "closed";
-                    self.seed.shared.metrics.publish(task.id, metrics);
+                    self.publish_closed(task.id, task.metrics());
                 }
-                self.openings.clear();
+                for opening in std::mem::take(&mut self.openings).into_values() {
+                    self.publish_closed(opening.id, opening.metrics);
+                }
                 self.stopped = true;
                 self.report(Report::Stopped { worker: self.seed.number });
             }

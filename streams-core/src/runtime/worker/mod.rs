@@ -47,6 +47,9 @@ const RECORDS_PER_ROUND: usize = 1_000;
 /// How long it waits for an answer that may not ring its doorbell.
 const WAIT_FOR_REPLY: Duration = Duration::from_millis(1);
 
+/// Shorter waits are not worth going to sleep for.
+const WAIT_MIN: Duration = Duration::from_micros(100);
+
 /// How often counters are published.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -157,6 +160,7 @@ pub(crate) struct Worker {
     purge: Option<Reply<Result<(), LogError>>>,
     resets: Vec<Reset>,
     events: Vec<FetchEvent>,
+    span: tracing::Span,
 }
 
 /// An input whose position did not exist, and the question where it is to go on.
@@ -203,6 +207,7 @@ impl Worker {
             purge: None,
             resets: Vec::new(),
             events: Vec::new(),
+            span: tracing::info_span!("worker", application = %shared.plan.application_id, number = seed.number),
             seed,
         })
     }
@@ -223,6 +228,7 @@ impl Worker {
         if self.stopped {
             return Turn::Finished;
         }
+        let _span = self.span.clone().entered();
         match self.turn() {
             Ok(turn) => turn,
             Err(error) => {
@@ -266,16 +272,21 @@ impl Worker {
         let settings = &self.seed.shared.settings;
         let mut wait = settings.poll;
         if self.tasks.values().any(Task::needs_commit) {
-            wait = wait.min((self.last_commit + settings.commit_interval).saturating_sub(now));
+            wait = wait.min((self.last_commit + settings.commit_interval()).saturating_sub(now));
         }
-        if self.tasks.values().any(|task| task.inputs.len() > 1) {
+        if self.seed.shared.paused.load(Ordering::Relaxed) {
+            // Neither records nor punctuators are looked at.
+            return Turn::Idle(wait.max(WAIT_MIN));
+        }
+        // A record may wait for another input's; an input that gets some rings the doorbell.
+        if self.tasks.values().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {
             wait = wait.min(settings.task_idle.unwrap_or(settings.poll).max(WAIT_FOR_REPLY));
         }
         let wall_clock = self.seed.shared.clock.now();
         if let Some(next) = self.tasks.values().filter_map(Task::next_wall_clock_punctuation).min() {
             wait = wait.min(Duration::from_millis(u64::try_from(next.0 - wall_clock.0).unwrap_or(0)));
         }
-        Turn::Idle(wait.max(Duration::from_micros(100)))
+        Turn::Idle(wait.max(WAIT_MIN))
     }
 
     fn report(&self, report: Report) {

@@ -9,10 +9,10 @@ use std::task::Poll;
 use super::{Command, Finish, Report, Worker, WorkerSeed};
 use crate::log::{CommitOutcome, GroupMetadata, LogError, ProducerOptions};
 use crate::record::TaskId;
-use crate::runtime::AppError;
 use crate::runtime::collector::ProducerCollector;
 use crate::runtime::settings::Guarantee;
 use crate::runtime::task::{Opening, Task};
+use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 
 impl Worker {
     /// Carries out commands; whether there were any.
@@ -43,18 +43,10 @@ impl Worker {
     pub(super) fn assign(&mut self, tasks: &BTreeSet<TaskId>, metadata: GroupMetadata) {
         self.metadata = Some(metadata);
         self.told_running = false;
-        self.suspended.retain(|id, _| tasks.contains(id));
-        let given_up = self.tasks.keys().filter(|id| !tasks.contains(id)).copied().collect::<Vec<_>>();
+        let known = self.tasks.keys().chain(self.suspended.keys()).chain(self.openings.keys());
+        let given_up = known.filter(|id| !tasks.contains(id)).copied().collect::<Vec<_>>();
         for id in given_up {
             self.close(id);
-        }
-        let cancelled = self.openings.keys().filter(|id| !tasks.contains(id)).copied().collect::<Vec<_>>();
-        for id in cancelled {
-            if let Some(opening) = self.openings.remove(&id) {
-                for changelog in opening.changelogs() {
-                    self.restore_consumer.remove(&changelog);
-                }
-            }
         }
         if self.failed {
             return;
@@ -76,7 +68,7 @@ impl Worker {
             self.routes.insert(input.partition.clone(), (task.id, index));
             self.consumer.add(&input.partition, input.position);
         }
-        task.metrics.phase = "running";
+        task.metrics.phase = TaskPhase::Running;
         task.metrics.worker = self.seed.number;
         self.tasks.insert(task.id, task);
         self.share_caches();
@@ -101,29 +93,40 @@ impl Worker {
         }
     }
 
+    /// Drops a task, whatever it is doing, with what it did since its last commit.
     pub(super) fn close(&mut self, id: TaskId) {
         if let Some(mut task) = self.tasks.remove(&id) {
             self.stop_reading(&mut task);
-            let mut metrics = task.metrics();
-            metrics.phase = "closed";
-            metrics.uncommitted = 0;
-            self.seed.shared.metrics.publish(id, metrics);
+            self.publish_closed(id, task.metrics());
             self.share_caches();
         }
+        if let Some(mut task) = self.suspended.remove(&id) {
+            self.publish_closed(id, task.metrics());
+        }
+        if let Some(opening) = self.openings.remove(&id) {
+            for changelog in opening.changelogs() {
+                self.restore_consumer.remove(&changelog);
+            }
+            self.publish_closed(id, opening.metrics);
+        }
+    }
+
+    fn close_all(&mut self) {
+        let known = self.tasks.keys().chain(self.suspended.keys()).chain(self.openings.keys());
+        for id in known.copied().collect::<Vec<_>>() {
+            self.close(id);
+        }
+    }
+
+    pub(super) fn publish_closed(&self, id: TaskId, metrics: TaskMetrics) {
+        let metrics = TaskMetrics { phase: TaskPhase::Closed, uncommitted: 0, ..metrics };
+        self.seed.shared.metrics.publish(id, metrics);
     }
 
     /// Drops every task and what it did since its last commit.
     pub(super) fn drop_tasks(&mut self) {
         self.commit = None;
-        for id in self.tasks.keys().copied().collect::<Vec<_>>() {
-            self.close(id);
-        }
-        self.suspended.clear();
-        for opening in std::mem::take(&mut self.openings).into_values() {
-            for changelog in opening.changelogs() {
-                self.restore_consumer.remove(&changelog);
-            }
-        }
+        self.close_all();
         if let Err(error) = self.replace_producer() {
             self.fail(error);
         }
@@ -166,16 +169,9 @@ impl Worker {
             AppError::Record { task, .. } | AppError::Operator { task, .. } | AppError::Store { task, .. }
                 if self.seed.shared.settings.guarantee == Guarantee::AtLeastOnce =>
             {
-                let task = *task;
-                self.close(task);
-                self.openings.remove(&task);
+                self.close(*task);
             }
-            _ => {
-                for id in self.tasks.keys().copied().collect::<Vec<_>>() {
-                    self.close(id);
-                }
-                self.openings.clear();
-            }
+            _ => self.close_all(),
         }
         if self.seed.shared.settings.guarantee == Guarantee::ExactlyOnce
             && let Err(error) = self.replace_producer()
