@@ -2,9 +2,10 @@
 //!
 //! # Where things are
 //!
-//! [`prelude`] is what nearly every program imports. [`dsl`] is what topologies are written with, [`windows`]
-//! the windows, [`testing`] the test driver, [`config`] the settings. [`wire`] is for codecs of your own, [`log`] and [`state`] are for
-//! adapters to other logs and stores.
+//! [`prelude`] is what nearly every program imports. [`dsl`] is what topologies are written with, [`windows`] the
+//! windows; [`dsl::processor`] is for code of your own between streams, with stores and with calls as time passes.
+//! [`testing`] is the test driver, [`config`] the settings. [`wire`] is for codecs of your own, [`log`] and [`state`]
+//! are for adapters to other logs and stores.
 //!
 //! In the examples on those pages, read `millstream` for `streams_core`.
 #![forbid(unsafe_code)]

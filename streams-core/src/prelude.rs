@@ -1,6 +1,7 @@
 //! What nearly every program imports: `use millstream::prelude::*`.
 
 pub use crate::config::{Layers, StreamsConfig};
+pub use crate::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 pub use crate::dsl::{
     GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TimeWindowedKStream,
 };

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::panic::Location;
 
+use super::processor::ProcessorStore;
 use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
-use crate::operators::stores::ProcessorStore;
 use crate::operators::{source, table_source};
 use crate::topic::Topic;
 use crate::topology::expand::expand;

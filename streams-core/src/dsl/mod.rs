@@ -21,6 +21,7 @@ mod global_table;
 mod grouped;
 mod grouped_table;
 mod handle;
+pub mod processor;
 mod processor_store;
 mod stream;
 mod table;

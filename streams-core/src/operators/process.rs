@@ -21,11 +21,15 @@ use crate::record::{Headers, Record, TaskId, Timestamp};
 ///
 /// ```
 /// use std::time::Duration;
-/// use streams_core::operators::process::{Forward, Processor, PunctuationId, Schedule};
-/// use streams_core::operators::{PunctuationTime, stores::Refs};
+/// use streams_core::dsl::StreamsBuilder;
+/// use streams_core::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 /// use streams_core::record::{Record, Timestamp};
 /// use streams_core::state::KeyValueStore;
+/// # use streams_core::testing::TestDriver;
+/// # use streams_core::topic::Topic;
 ///
+/// # const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
+/// # const REPORTS: Topic<String, i64> = Topic::new("reports");
 /// const TOTALS: KeyValueStore<String, i64> = KeyValueStore::new("totals");
 ///
 /// /// Adds amounts up, and tells all totals once a minute of the records' own time.
@@ -60,6 +64,18 @@ use crate::record::{Headers, Record, TaskId, Timestamp};
 ///         }
 ///     }
 /// }
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(AMOUNTS).process_with(TOTALS, || EveryMinute).to(REPORTS);
+///
+/// let mut driver = TestDriver::new(builder.build()?);
+/// for (second, account, amount) in [(1, "ada", 5), (30, "ada", 2), (59, "bob", 1), (60, "bob", 1)] {
+///     driver.pipe_at(&AMOUNTS, account, amount, Timestamp(second * 1_000));
+/// }
+/// // As soon as it is known what time it is, and then at every full minute.
+/// let reports = [("ada", 5), ("ada", 7), ("bob", 2)];
+/// assert_eq!(driver.read(&REPORTS), reports.map(|(account, total)| (account.to_owned(), total)));
+/// # Ok::<(), streams_core::topology::TopologyError>(())
 /// ```
 pub trait Processor<K, V, K2, V2>: 'static {
     /// The stores it uses: the type of the constants, such as `KeyValueStore<..>` or a tuple of them.

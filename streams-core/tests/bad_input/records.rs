@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use streams_core::dsl::StreamsBuilder;
+use streams_core::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 use streams_core::log::Embedded;
-use streams_core::operators::PunctuationTime;
-use streams_core::operators::process::{Forward, Processor, PunctuationId, Schedule};
-use streams_core::operators::stores::Refs;
 use streams_core::record::{Headers, Record, Timestamp};
 use streams_core::runtime::{App, Guarantee, OnUndecodable, Settings};
 use streams_core::state::KeyValueStore;

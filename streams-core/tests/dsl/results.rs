@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use streams_core::dsl::StreamsBuilder;
-use streams_core::operators::process::{Forward, Processor};
-use streams_core::operators::stores::Refs;
+use streams_core::dsl::processor::{Forward, Processor, Refs};
 use streams_core::record::{Record, Timestamp};
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::testing::TestDriver;

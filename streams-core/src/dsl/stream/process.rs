@@ -2,8 +2,8 @@
 
 use super::KStream;
 use crate::dsl::Data;
-use crate::operators::process::{self, Forward, ForwardValues, Processor};
-use crate::operators::stores::{Refs, StoreTuple};
+use crate::dsl::processor::{Forward, ForwardValues, Processor, Refs, StoreTuple};
+use crate::operators::process;
 use crate::topology::plan::Call;
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -66,8 +66,46 @@ impl<'t, K, V> KStream<'t, K, V> {
         KStream::new(self.builder, self.builder.add(call))
     }
 
-    /// A [`Processor`] for the records: your own type, which can be called as time passes, too. `make` makes
-    /// one for each task.
+    /// A [`Processor`] for the records: your own type, which can be called as time passes, too (its own
+    /// page shows that). `make` makes one for each task.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::dsl::processor::{Forward, Processor, Refs};
+    /// # use streams_core::record::Record;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const READINGS: Topic<u64, i64> = Topic::new("readings");
+    /// # const CHANGES: Topic<u64, i64> = Topic::new("changes");
+    /// /// Leaves out what is as it was just before. Fields are gone when the task moves; state that must not be
+    /// /// belongs in a store.
+    /// #[derive(Default)]
+    /// struct Changes {
+    ///     last: Option<(u64, i64)>,
+    /// }
+    ///
+    /// impl Processor<u64, i64, u64, i64> for Changes {
+    ///     type Stores = ();
+    ///
+    ///     fn process(&mut self, (): Refs<'_, ()>, record: Record<u64, i64>, out: &mut Forward<'_, u64, i64>) {
+    ///         let reading = Some((record.key, record.value));
+    ///         if self.last != reading {
+    ///             self.last = reading;
+    ///             out.send_record(record);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(READINGS).process_with((), Changes::default).to(CHANGES);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for value in [20, 20, 21] {
+    ///     driver.pipe(&READINGS, 1_u64, value);
+    /// }
+    /// assert_eq!(driver.read(&CHANGES), [(1, 20), (1, 21)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn process_with<P, K2, V2>(
         self,
@@ -93,6 +131,31 @@ impl<'t, K, V> KStream<'t, K, V> {
 
     /// As [`KStream::process`], but what is sent keeps the record's key, so nothing needs to be
     /// repartitioned afterwards.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::state::KeyValueStore;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const METERS: Topic<u64, i64> = Topic::new("meters");
+    /// # const USED: Topic<u64, i64> = Topic::new("used");
+    /// const LAST: KeyValueStore<u64, i64> = KeyValueStore::new("last-readings");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(METERS)
+    ///     .process_values(LAST, |mut last, meter, reading, out| {
+    ///         out.send(reading - last.get(meter).unwrap_or(0));
+    ///         last.put(meter, reading);
+    ///     })
+    ///     .to(USED);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&METERS, 7_u64, 100);
+    /// driver.pipe(&METERS, 7_u64, 130);
+    /// assert_eq!(driver.read(&USED), [(7, 100), (7, 30)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn process_values<S, V2>(
         self,
