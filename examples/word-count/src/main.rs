@@ -4,6 +4,7 @@
 //! `word<TAB>count` lines. `word-count --bootstrap-servers HOST:PORT` counts a Kafka topic as lines arrive,
 //! until Ctrl-C; start it several times with the same `--application-id` and the processes share the work.
 
+mod text;
 mod topology;
 
 use std::collections::BTreeMap;
@@ -14,11 +15,20 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 use clap::Parser;
-use millstream::log::{Doorbell, Log, OutgoingRecord, ProducerOptions};
+use millstream::log::{Doorbell, Log, LogError, NewTopic, OutgoingRecord, ProducerOptions};
 use millstream::prelude::*;
 use millstream::record::Partition;
+use millstream::runtime::Settings;
 
+use text::for_each_record;
 use topology::{Counts, Lines, word_count};
+
+/// How long a record becomes before its line is cut.
+const RECORD_BYTES: usize = 64 << 10;
+
+/// A word may be as long as it likes, and is a record in each topic that it goes through. This is the most that
+/// a topic of Kafka's can be set to.
+const WORD_OF_ANY_LENGTH: (&str, &str) = ("max.message.bytes", "2147483647");
 
 /// Counts words: from files or standard input, or from a Kafka topic as lines arrive.
 #[derive(Parser)]
@@ -91,16 +101,17 @@ fn on_files(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     const COUNTS: Counts = Topic::new("word-counts");
 
     let log = Embedded::in_memory();
-    log.create_topic(LINES.name(), 1)?;
+    create_topics(&log, &[LINES.name(), COUNTS.name()])?;
     if arguments.files.is_empty() {
-        write_lines(&log, LINES.name(), io::stdin().lock())?;
+        write_text(&log, LINES.name(), io::stdin().lock())?;
     }
     for path in &arguments.files {
         let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        write_lines(&log, LINES.name(), BufReader::new(file))
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        write_text(&log, LINES.name(), BufReader::new(file)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    App::new("word-count", word_count(LINES, COUNTS)?).workers(arguments.threads).run_until_idle(log.clone())?;
+    let settings =
+        Settings { workers: arguments.threads, topic_configs: vec![word_of_any_length()], ..Settings::default() };
+    App::new("word-count", word_count(LINES, COUNTS)?).settings(settings).run_until_idle(log.clone())?;
 
     // Every update of a count is a record; the last one of each word is the result.
     let counts: BTreeMap<Bytes, i64> =
@@ -114,17 +125,31 @@ fn on_files(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Writes each line of a text as one record.
-fn write_lines(log: &Embedded, topic: &str, mut text: impl BufRead) -> Result<(), Box<dyn std::error::Error>> {
+fn word_of_any_length() -> (String, String) {
+    let (name, value) = WORD_OF_ANY_LENGTH;
+    (name.to_owned(), value.to_owned())
+}
+
+fn create_topics(log: &Embedded, names: &[&str]) -> Result<(), LogError> {
+    let topic = |name: &&str| NewTopic {
+        name: (*name).to_owned(),
+        partitions: 1,
+        replication: None,
+        configs: vec![word_of_any_length()],
+    };
+    let created = log.admin(Doorbell::new())?.create_topics(names.iter().map(topic).collect()).wait();
+    created.transpose()?.into_iter().flatten().collect()
+}
+
+/// Writes a text, record by record.
+fn write_text(log: &Embedded, topic: &str, text: impl BufRead) -> Result<(), Box<dyn std::error::Error>> {
     let mut producer = log.producer(ProducerOptions::default(), Doorbell::new())?;
     let topic = producer.topic(topic);
     let headers = Headers::new();
-    let mut line = Vec::new();
-    while text.read_until(b'\n', &mut line)? > 0 {
-        let record = OutgoingRecord { key: None, value: Some(&line), timestamp: Timestamp(0), headers: &headers };
-        producer.send(topic, Partition(0), record)?;
-        line.clear();
-    }
+    for_each_record(text, RECORD_BYTES, |record| {
+        let record = OutgoingRecord { key: None, value: Some(record), timestamp: Timestamp(0), headers: &headers };
+        producer.send(topic, Partition(0), record).map_err(Box::<dyn std::error::Error>::from)
+    })?;
     while producer.flush()?.is_pending() {}
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(crate) fn words(line: Bytes) -> Vec<Bytes> {
 }
 
 /// White space in the C locale; unlike `u8::is_ascii_whitespace` it includes the vertical tab.
-fn is_space(byte: &u8) -> bool {
+pub(crate) fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
 }
 
