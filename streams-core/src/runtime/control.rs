@@ -28,7 +28,7 @@ use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::log::{Admin, Doorbell, GroupMetadata, Log, Member, MemberEvent, MemberOptions};
 use crate::record::TaskId;
-use crate::state::StateBackend;
+use crate::state::{GlobalStore, StateBackend};
 use crate::topology::Topology;
 
 /// A worker whose commit was refused gets its tasks again at once, and then not more often than this.
@@ -250,6 +250,14 @@ impl Control {
                 Ok(if busy { Step::Busy } else { Step::Idle(WAIT_MAX) })
             }
             Phase::Finished => Ok(Step::Finished),
+        }
+    }
+
+    /// The global tables' stores, once they are complete.
+    pub(crate) fn global_stores(&self) -> Vec<Arc<GlobalStore>> {
+        match &self.phase {
+            Phase::Together(together) => together.globals.stores().into_values().collect(),
+            Phase::Preparing(_) | Phase::ReadingGlobals(..) | Phase::Finished => Vec::new(),
         }
     }
 

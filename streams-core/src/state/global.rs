@@ -47,6 +47,21 @@ impl GlobalStore {
         self.store.read().unwrap_or_else(PoisonError::into_inner).get(store, key)
     }
 
+    /// Calls `each` with every key and value, in the order of the keys' bytes, until it returns false.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn scan(&self, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> {
+        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+        for pair in store.range(self.index, Bound::Unbounded, Bound::Unbounded) {
+            let (key, value) = pair?;
+            if !each(&key, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes every row, and these notes of [`super::META`], in one step.
     ///
     /// # Errors

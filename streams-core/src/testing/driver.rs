@@ -5,27 +5,27 @@
 //! stepped until they have nothing left to do.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::clock::{ManualClock, SharedClock};
-use crate::log::{
-    Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent, Isolation, Log, OutgoingRecord, Producer,
-    ProducerOptions,
-};
-use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp, TopicPartition};
+use crate::log::Embedded;
+use crate::record::{Headers, Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{App, AppError, AppState, Control, Status, Step, TaskMetrics, Turn, Worker, external_topics};
-use crate::state::changelog_layout::split_timestamped;
-use crate::state::{KeyValueStore, StateBackend, StoreIndex, TaskState, WindowStore, window_key};
+use crate::state::{KeyValueStore, StateBackend, WindowStore, window_key};
 use crate::topic::Topic;
-use crate::topology::{StoreKind, Topology};
-use crate::wire::murmur2::partition_of;
+use crate::topology::Topology;
 use crate::wire::{Field, Key, Value};
+
+use super::rows::{Rows, Share};
 
 /// How many rounds without an end mean that something turns in circles.
 const ROUNDS_MAX: usize = 100_000;
+
+/// After this long the group has noticed that a member is dead, whose tasks it then gives to the next.
+const DEAD_AFTER: Duration = Duration::from_secs(60);
 
 const APPLICATION_ID: &str = "test";
 
@@ -34,15 +34,37 @@ const APPLICATION_ID: &str = "test";
 /// By default each input topic has one partition, caching is off and every record is committed at once, so
 /// each update is seen as it happens; see [`TestDriver::configure`].
 ///
+/// ```
+/// use streams_core::prelude::*;
+/// use streams_core::testing::TestDriver;
+///
+/// const VIEWS: Topic<String, String> = Topic::new("views");
+/// const COUNTS: Topic<String, i64> = Topic::new("counts");
+/// const STORE: KeyValueStore<String, i64> = KeyValueStore::new("views-per-user");
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(VIEWS).group_by_key().count().stored_as(STORE).to_stream().to(COUNTS);
+///
+/// let mut driver = TestDriver::new(builder.build()?);
+/// driver.pipe(&VIEWS, "ada", "/cart");
+/// driver.pipe(&VIEWS, "ada", "/checkout");
+/// assert_eq!(driver.read(&COUNTS), [("ada".to_owned(), 1), ("ada".to_owned(), 2)]);
+///
+/// driver.kill(); // as a crash would
+/// driver.restart();
+/// assert_eq!(driver.get(&STORE, &"ada".to_owned()), Some(2));
+/// # Ok::<_, TopologyError>(())
+/// ```
+///
 /// # Panics
 /// Its methods panic with the application's error when the application fails: that is what fails the test.
 pub struct TestDriver {
     setup: Setup,
     log: Embedded,
     clock: ManualClock,
-    producer: Box<dyn Producer>,
-    turn: u32,
     instance: Option<Instance>,
+    /// The last instance died: the group still counts on it.
+    has_dead_member: bool,
     read_up_to: BTreeMap<TopicPartition, Offset>,
 }
 
@@ -69,7 +91,7 @@ impl Setup {
         self
     }
 
-    /// Where the clock stands at first.
+    /// Where the clock stands at first; 0 unless set.
     #[must_use]
     pub fn start_at(mut self, start: Timestamp) -> Self {
         self.start = start;
@@ -107,10 +129,9 @@ impl Setup {
         for topic in topics.sources.union(&topics.sinks) {
             succeed(log.create_topic(topic, self.partitions));
         }
-        let producer = succeed(log.producer(ProducerOptions::default(), Doorbell::new()));
-        let mut driver =
-            TestDriver { setup: self, log, clock, producer, turn: 0, instance: None, read_up_to: BTreeMap::new() };
-        driver.restart();
+        let read_up_to = BTreeMap::new();
+        let mut driver = TestDriver { setup: self, log, clock, instance: None, has_dead_member: false, read_up_to };
+        driver.begin();
         driver
     }
 }
@@ -151,36 +172,11 @@ impl TestDriver {
         self.pipe_record(topic, Record { key: key.into(), value: value.into(), timestamp, headers: Headers::new() });
     }
 
-    /// Writes a record and lets the application process it.
+    /// Writes a record and lets the application process it. Its key chooses the partition; records without a
+    /// key go to the partitions in turn.
     pub fn pipe_record<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: Record<K, V>) {
-        self.write(topic, &record);
+        succeed(self.log.send_record(topic, &record));
         self.run();
-    }
-
-    /// Puts a record into its topic; without a key, into the partitions in turn.
-    fn write<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: &Record<K, V>) {
-        let (mut key, mut value) = (Vec::new(), Vec::new());
-        let key = succeed(record.key.write(&mut key)).then_some(key);
-        let value = succeed(record.value.write(&mut value)).then_some(value);
-        let partition = match &key {
-            Some(key) => partition_of(K::partition_bytes(key), self.setup.partitions),
-            None => {
-                self.turn = self.turn.wrapping_add(1);
-                Partition(i32::try_from(self.turn % self.setup.partitions).unwrap_or(0))
-            }
-        };
-        let outgoing = OutgoingRecord {
-            key: key.as_deref(),
-            value: value.as_deref(),
-            timestamp: record.timestamp,
-            headers: &record.headers,
-        };
-        let handle = self.producer.topic(topic.name());
-        succeed(self.producer.send(handle, partition, outgoing));
-        match self.producer.flush() {
-            Poll::Ready(flushed) => succeed(flushed),
-            Poll::Pending => fail("the embedded log did not take a record at once"),
-        }
     }
 
     /// Lets the application process what was written to the log by other means.
@@ -198,17 +194,7 @@ impl TestDriver {
 
     /// Records that came out since the last call, partition by partition.
     pub fn read_records<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<Record<K, V>> {
-        let options = ConsumerOptions { isolation: Isolation::ReadCommitted, ..ConsumerOptions::default() };
-        let mut consumer = succeed(self.log.consumer(options, Doorbell::new()));
-        let mut records = Vec::new();
-        for number in 0..self.setup.partitions {
-            let partition = TopicPartition::new(topic.name(), i32::try_from(number).unwrap_or(0));
-            let position = self.read_up_to.entry(partition.clone()).or_default();
-            consumer.add(&partition, *position);
-            *position = read_to_end(&mut *consumer, &mut records);
-            consumer.remove(&partition);
-        }
-        records
+        succeed(self.log.read_on(topic, &mut self.read_up_to))
     }
 
     /// Commits, which forwards what caches hold back.
@@ -230,14 +216,23 @@ impl TestDriver {
 
     /// Ends the application as a crash would: nothing is committed, nobody says goodbye.
     pub fn kill(&mut self) {
-        self.instance = None;
+        self.has_dead_member |= self.instance.take().is_some();
     }
 
-    /// Starts the application again, after [`TestDriver::kill`] or in its place.
+    /// Starts the application again: after [`TestDriver::kill`] or in its place, or after
+    /// [`TestDriver::stop`].
+    ///
+    /// After a kill the clock moves on by a minute: until then the group waits for the dead instance to come
+    /// back. Nothing runs meanwhile, so what is due in that minute happens after the start.
     pub fn restart(&mut self) {
-        self.instance = None;
-        // The group must notice that the old member is gone.
-        self.clock.advance(Duration::from_secs(60));
+        self.kill();
+        if std::mem::take(&mut self.has_dead_member) {
+            self.clock.advance(DEAD_AFTER);
+        }
+        self.begin();
+    }
+
+    fn begin(&mut self) {
         let app = (self.setup.app)(App::new(APPLICATION_ID, self.setup.topology.clone()));
         let clock: SharedClock = Arc::new(self.clock.clone());
         let (parts, _) = succeed(app.seldom_committing().clock(clock).into_parts(Arc::new(self.log.clone())));
@@ -265,7 +260,7 @@ impl TestDriver {
     /// The error that ended the application, if one did. Asking for it is the way to test for failures:
     /// the driver then does not panic.
     pub fn error_after<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: &Record<K, V>) -> Option<AppError> {
-        self.write(topic, record);
+        succeed(self.log.send_record(topic, record));
         self.step_until_settled();
         self.instance.as_ref().and_then(|instance| instance.status.error())
     }
@@ -277,41 +272,36 @@ impl TestDriver {
         instance.status.metrics.snapshot()
     }
 
-    /// The value of a key in a store.
+    /// The value of a key in a store, also a global table's.
     #[must_use]
     pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: &K) -> Option<V> {
         let mut bytes = Vec::new();
         succeed(key.encode(&mut bytes));
-        self.stores(store.name()).into_iter().find_map(|(kind, index, state)| {
-            let row = succeed(state.borrow().get(index, &bytes))?;
-            Some(succeed(V::decode(value_of(kind, &row))))
-        })
+        let row = self.store(store.name()).get(&bytes);
+        succeed(row).map(|value| succeed(V::decode(&value)))
     }
 
-    /// All keys and values of a store, task by task, in the order of the keys' bytes.
+    /// All keys and values of a store, also a global table's; task by task, in the order of the keys' bytes.
     #[must_use]
     pub fn rows<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>) -> Vec<(K, V)> {
-        self.scan(store.name())
-            .into_iter()
-            .map(|(kind, key, row)| (succeed(K::decode(&key)), succeed(V::decode(value_of(kind, &row)))))
-            .collect()
+        let rows = succeed(self.store(store.name()).all()).into_iter();
+        rows.map(|(key, value)| (succeed(K::decode(&key)), succeed(V::decode(&value)))).collect()
     }
 
     /// All windows of a store: key, start of the window, value; task by task, in order of time.
     #[must_use]
     pub fn windows<K: Key, V: Value>(&self, store: &WindowStore<K, V>) -> Vec<(K, Timestamp, V)> {
-        self.scan(store.name())
-            .into_iter()
-            .filter_map(|(kind, key, row)| {
-                let (start, key) = window_key::split(&key)?;
-                Some((succeed(K::decode(key)), start, succeed(V::decode(value_of(kind, &row)))))
-            })
-            .collect()
+        let rows = succeed(self.store(store.name()).all()).into_iter();
+        rows.filter_map(|(key, value)| {
+            let (start, key) = window_key::split(&key)?;
+            Some((succeed(K::decode(key)), start, succeed(V::decode(&value))))
+        })
+        .collect()
     }
 
-    fn stores(&self, name: &str) -> Vec<(StoreKind, StoreIndex, std::rc::Rc<std::cell::RefCell<TaskState>>)> {
+    fn store(&self, name: &str) -> Rows {
         let definitions = &self.setup.topology.graph.stores;
-        let Some(kind) = definitions.iter().find(|store| *store.name == *name).map(|store| store.kind) else {
+        let Some(definition) = definitions.iter().find(|store| *store.name == *name) else {
             fail(&format!(
                 "there is no store {name}; there are {:?}",
                 definitions.iter().map(|store| &store.name).collect::<Vec<_>>()
@@ -319,26 +309,13 @@ impl TestDriver {
         };
         let tasks =
             self.instance.iter().flat_map(|instance| &instance.workers).flat_map(|worker| worker.tasks().values());
-        tasks
-            .flat_map(|task| {
-                task.stores
-                    .iter()
-                    .filter(|store| *store.name == *name)
-                    .map(|store| (kind, store.index, std::rc::Rc::clone(&task.state)))
-            })
-            .collect()
-    }
-
-    fn scan(&self, name: &str) -> Vec<(StoreKind, Vec<u8>, Vec<u8>)> {
-        let mut rows = Vec::new();
-        for (kind, index, state) in self.stores(name) {
-            let unbounded = std::ops::Bound::Unbounded;
-            succeed(state.borrow().scan(index, unbounded, unbounded, &mut |key, row| {
-                rows.push((kind, key.to_vec(), row.to_vec()));
-                true
-            }));
-        }
-        rows
+        let shares = tasks.flat_map(|task| {
+            let stores = task.stores.iter().filter(|store| *store.name == *name);
+            stores.map(|store| Share::Task(Rc::clone(&task.state), store.index))
+        });
+        let globals = self.instance.iter().flat_map(|instance| instance.control.global_stores());
+        let globals = globals.filter(|store| store.name() == name).map(Share::Global);
+        Rows { kind: definition.kind, shares: shares.chain(globals).collect() }
     }
 
     /// Steps the application until it has nothing left to do.
@@ -379,39 +356,6 @@ impl Instance {
             busy |= worker.run_once() == Turn::Busy || !worker.is_settled();
         }
         busy
-    }
-}
-
-/// Decodes everything up to the end of the one partition that the consumer reads; where that end is.
-fn read_to_end<K: Field, V: Field>(consumer: &mut dyn Consumer, records: &mut Vec<Record<K, V>>) -> Offset {
-    let mut events = Vec::new();
-    loop {
-        consumer.fetch(1_000, &mut events);
-        if events.is_empty() {
-            fail("the embedded log did not answer at once");
-        }
-        for event in events.drain(..) {
-            match event {
-                FetchEvent::Records { batch, .. } => records.extend(batch.iter().map(|record| Record {
-                    key: succeed(K::read(record.key)),
-                    value: succeed(V::read(record.value)),
-                    timestamp: record.timestamp,
-                    headers: record.headers(),
-                })),
-                FetchEvent::End { position, .. } => return position,
-                FetchEvent::OutOfRange { partition, position } => {
-                    fail(&format!("{partition} has no offset {position}"))
-                }
-                FetchEvent::Error { error, .. } => fail(&error.to_string()),
-            }
-        }
-    }
-}
-
-fn value_of(kind: StoreKind, row: &[u8]) -> &[u8] {
-    match kind {
-        StoreKind::PlainKeyValue => row,
-        StoreKind::KeyValue | StoreKind::Window { .. } => split_timestamped(row).map_or(row, |(_, value)| value),
     }
 }
 

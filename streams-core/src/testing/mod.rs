@@ -3,6 +3,7 @@
 
 mod driver;
 pub mod log_contract;
+mod rows;
 pub mod store_contract;
 
 pub use driver::{Setup, TestDriver};

@@ -52,7 +52,7 @@ impl Embedded {
         key: impl Into<K>,
         value: impl Into<V>,
     ) -> Result<(TopicPartition, Offset), LogError> {
-        self.write(topic, &key.into(), &value.into(), None)
+        self.write(topic, &key.into(), &value.into(), None, &Headers::new())
     }
 
     /// Like [`Embedded::send`], at a time of your choice.
@@ -66,7 +66,17 @@ impl Embedded {
         value: impl Into<V>,
         timestamp: Timestamp,
     ) -> Result<(TopicPartition, Offset), LogError> {
-        self.write(topic, &key.into(), &value.into(), Some(timestamp))
+        self.write(topic, &key.into(), &value.into(), Some(timestamp), &Headers::new())
+    }
+
+    /// Writes a record with its own time and headers, to a topic that has to be there.
+    pub(crate) fn send_record<K: Field, V: Field>(
+        &self,
+        topic: &Topic<K, V>,
+        record: &Record<K, V>,
+    ) -> Result<(TopicPartition, Offset), LogError> {
+        self.starts(topic.name())?;
+        self.write(topic, &record.key, &record.value, Some(record.timestamp), &record.headers)
     }
 
     /// All committed records of a topic: partition by partition, in order of their offsets.
@@ -74,21 +84,36 @@ impl Embedded {
     /// # Errors
     /// When the topic does not exist or a record is not of the topic's types.
     pub fn read<K: Field, V: Field>(&self, topic: &Topic<K, V>) -> Result<Vec<Record<K, V>>, LogError> {
+        self.read_on(topic, &mut BTreeMap::new())
+    }
+
+    /// As [`Embedded::read`], from these positions, which are moved to the end; partitions that have none are
+    /// read from their beginning.
+    pub(crate) fn read_on<K: Field, V: Field>(
+        &self,
+        topic: &Topic<K, V>,
+        positions: &mut BTreeMap<TopicPartition, Offset>,
+    ) -> Result<Vec<Record<K, V>>, LogError> {
         let mut records = Vec::new();
-        let partitions = self.shared.ask(|model, _| {
-            let topic = model.topics.named(topic.name()).ok_or_else(|| Refusal::UnknownTopic(topic.name().into()))?;
-            let starts =
-                (0..).zip(&topic.partitions).map(|(number, log)| (topic.partition_name(number), Offset(log.start())));
-            Ok::<_, Refusal>(starts.collect::<Vec<_>>())
-        })?;
         let options = ConsumerOptions { isolation: Isolation::ReadCommitted, ..ConsumerOptions::default() };
         let mut consumer = self.new_consumer(&options, Doorbell::new())?;
-        for (partition, start) in partitions {
-            consumer.add(&partition, start);
-            read_to_end(&mut consumer, &mut records)?;
+        for (partition, start) in self.starts(topic.name())? {
+            let position = positions.entry(partition.clone()).or_insert(start);
+            consumer.add(&partition, *position);
+            *position = read_to_end(&mut consumer, &mut records)?;
             consumer.remove(&partition);
         }
         Ok(records)
+    }
+
+    /// Where a topic's partitions begin.
+    fn starts(&self, topic: &str) -> Result<Vec<(TopicPartition, Offset)>, LogError> {
+        self.shared.ask(|model, _| {
+            let topic = model.topics.named(topic).ok_or_else(|| Refusal::UnknownTopic(topic.into()))?;
+            let starts =
+                (0..).zip(&topic.partitions).map(|(number, log)| (topic.partition_name(number), Offset(log.start())));
+            Ok::<_, Refusal>(starts.collect())
+        })
     }
 
     fn write<K: Field, V: Field>(
@@ -97,6 +122,7 @@ impl Embedded {
         key: &K,
         value: &V,
         timestamp: Option<Timestamp>,
+        headers: &Headers,
     ) -> Result<(TopicPartition, Offset), LogError> {
         let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
         let encoded = |written: Result<bool, EncodeError>| {
@@ -109,7 +135,7 @@ impl Embedded {
         let sent = self.shared.run(|state, now| {
             let timestamp = timestamp.unwrap_or(now.wall);
             let mut builder = BatchBuilder::default();
-            builder.push(Offset(0), timestamp, key, value, &Headers::new());
+            builder.push(Offset(0), timestamp, key, value, headers);
             let number = match state.model.topics.named(topic.name()) {
                 Some(topic) => topic.number,
                 None => state.model.create_topic(now, topic.name(), 1, &[])?,
@@ -151,11 +177,11 @@ impl Sender {
     }
 }
 
-/// Reads the consumer's one partition to its end.
+/// Reads the consumer's one partition to its end; where that is.
 fn read_to_end<K: Field, V: Field>(
     consumer: &mut impl Consumer,
     records: &mut Vec<Record<K, V>>,
-) -> Result<(), LogError> {
+) -> Result<Offset, LogError> {
     let mut events = Vec::new();
     loop {
         consumer.fetch(READ_RECORDS, &mut events);
@@ -166,7 +192,7 @@ fn read_to_end<K: Field, V: Field>(
                         records.push(decode(&partition, &record)?);
                     }
                 }
-                FetchEvent::End { .. } => return Ok(()),
+                FetchEvent::End { position, .. } => return Ok(position),
                 FetchEvent::Error { error, .. } => return Err(error),
                 FetchEvent::OutOfRange { partition, position } => {
                     let message =

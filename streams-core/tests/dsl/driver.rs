@@ -1,0 +1,91 @@
+//! The test driver itself: where its clock stands, and what it sees of stores and topics.
+
+use std::time::Duration;
+
+use streams_core::record::{Headers, Record, Timestamp};
+use streams_core::state::KeyValueStore;
+use streams_core::testing::TestDriver;
+use streams_core::topic::Topic;
+
+use crate::{A, B, OUT, topology};
+
+/// Copies `a` to `out`, so that its records' times can be seen.
+fn copy() -> streams_core::topology::Topology {
+    topology(|builder| _ = builder.stream(A).to(OUT))
+}
+
+/// The times of what has come out.
+fn times(driver: &mut TestDriver) -> Vec<i64> {
+    driver.read_records(&OUT).into_iter().map(|record| record.timestamp.0).collect()
+}
+
+#[test]
+fn the_clock_stands_where_it_was_set_and_moves_when_told() {
+    for (start, mut driver) in [
+        (0, TestDriver::new(copy())),
+        (1_700_000_000_000, TestDriver::configure(copy()).start_at(Timestamp(1_700_000_000_000)).start()),
+    ] {
+        driver.pipe(&A, "k", "first");
+        driver.pipe(&A, "k", "at the same time");
+        driver.advance_wall_clock(Duration::from_millis(5));
+        driver.pipe(&A, "k", "later");
+        assert_eq!(times(&mut driver), [start, start, start + 5]);
+    }
+}
+
+#[test]
+fn the_clock_moves_at_a_restart_only_if_a_member_died() {
+    let mut driver = TestDriver::new(copy());
+    driver.stop();
+    driver.restart();
+    driver.pipe(&A, "k", "after a stop");
+    driver.kill();
+    driver.restart();
+    driver.pipe(&A, "k", "after a kill");
+    driver.restart();
+    driver.pipe(&A, "k", "after a restart in its place");
+    driver.stop();
+    driver.restart();
+    driver.pipe(&A, "k", "after a stop");
+    assert_eq!(times(&mut driver), [0, 60_000, 120_000, 120_000]);
+}
+
+#[test]
+fn a_global_tables_rows_are_seen() {
+    const ROWS: KeyValueStore<String, String> = KeyValueStore::new("rows");
+    let global = topology(|builder| {
+        let table = builder.global_table(B).stored_as(ROWS);
+        builder.stream(A).join_global(table, |_, value| value.clone(), |_, row| row).to(OUT);
+    });
+    let mut driver = TestDriver::configure(global).partitions(2).start();
+    for (key, value) in [("x", "old"), ("y", "other"), ("x", "new")] {
+        driver.pipe(&B, key, value);
+    }
+    assert_eq!(driver.get(&ROWS, &"x".to_owned()), Some("new".to_owned()));
+    assert_eq!(driver.get(&ROWS, &"z".to_owned()), None);
+    assert_eq!(driver.rows(&ROWS), [("x", "new"), ("y", "other")].map(|(key, row)| (key.to_owned(), row.to_owned())));
+}
+
+#[test]
+fn records_without_a_key_go_to_the_partitions_in_turn_and_keep_their_headers() {
+    const KEYLESS: Topic<(), String> = Topic::new("keyless");
+    const PASSED: Topic<(), String> = Topic::new("passed");
+    let passes = topology(|builder| _ = builder.stream(KEYLESS).to(PASSED));
+    let mut driver = TestDriver::configure(passes).partitions(2).start();
+    for value in ["a", "b", "c"] {
+        let mut headers = Headers::new();
+        headers.push("was", value);
+        driver.pipe_record(&KEYLESS, Record { key: (), value: value.to_owned(), timestamp: Timestamp(7), headers });
+    }
+    let inputs = driver.log().read(&KEYLESS).unwrap();
+    let seen: Vec<_> = inputs.iter().map(|record| (record.value.as_str(), record.timestamp.0)).collect();
+    assert_eq!(seen, [("a", 7), ("c", 7), ("b", 7)], "partition by partition");
+    assert!(inputs.iter().all(|record| record.headers.len() == 1));
+}
+
+#[test]
+#[should_panic(expected = "typo")]
+fn a_topic_that_the_program_does_not_have_is_named() {
+    const TYPO: Topic<String, String> = Topic::new("typo");
+    TestDriver::new(copy()).pipe(&TYPO, "k", "v");
+}
