@@ -283,7 +283,7 @@ impl Preparation {
         if !self.creates_outputs {
             return Err(AppError::MissingTopics { topics: outputs });
         }
-        let partitions = counts.values().copied().max().unwrap_or(1);
+        let partitions = self.external.sources.iter().filter_map(|input| counts.get(input)).max().copied().unwrap_or(1);
         let topics = outputs
             .into_iter()
             .map(|name| NewTopic { name, partitions, replication: None, configs: Vec::new() })

@@ -131,3 +131,19 @@ impl From<&StreamsConfig> for Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Settings;
+    use crate::config::Layers;
+
+    #[test]
+    fn state_lies_in_the_working_folder_unless_set() {
+        let config = Layers::new().set("application.id", "shop").read().expect("a configuration");
+        for settings in [Settings::default(), Settings::from(&config)] {
+            assert_eq!(settings.state_dir, Path::new("state"));
+        }
+    }
+}

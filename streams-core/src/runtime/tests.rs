@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{App, AppError, AppState};
-use crate::log::Embedded;
+use crate::dsl::StreamsBuilder;
+use crate::log::{Doorbell, Embedded, Log as _};
 use crate::operators::{NodeId, Recipe, StoreId, map, repartition_filter, sink, source, stream_aggregate};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::KeyValueStore;
@@ -228,6 +229,40 @@ fn threads_do_the_same_as_the_driver() {
 fn a_missing_input_topic_is_named() {
     let running = App::new("missing", word_count()).start(Embedded::in_memory()).expect("started");
     assert_eq!(running.wait(), Err(AppError::MissingTopics { topics: vec!["lines".to_owned()] }));
+}
+
+#[test]
+fn state_is_in_memory_unless_the_application_says_otherwise() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = Embedded::in_memory();
+    log.send(&LINES, (), "to").expect("sent");
+    let app = || App::new("words", word_count()).state_dir(folder.path());
+    let files = || std::fs::read_dir(folder.path()).expect("the folder").count();
+    app().run_until_idle(log.clone()).expect("no error");
+    assert_eq!(files(), 0);
+    assert_eq!(last(log.read(&COUNTS).expect("readable").into_iter().map(|r| (r.key, r.value)).collect()), ["to 1"]);
+}
+
+#[test]
+fn missing_outputs_are_created_as_wide_as_the_widest_input() {
+    const NARROW: Topic<String, String> = Topic::new("narrow");
+    const WIDE: Topic<String, String> = Topic::new("wide");
+    const NEW: Topic<String, String> = Topic::new("new");
+    const THERE: Topic<String, String> = Topic::new("there");
+    let builder = StreamsBuilder::new();
+    builder.stream(NARROW).to(NEW);
+    builder.stream(WIDE).to(THERE);
+    let log = Embedded::in_memory();
+    // What other outputs have does not count.
+    for (topic, partitions) in [("narrow", 2), ("wide", 5), ("there", 7)] {
+        log.create_topic(topic, partitions).expect("a topic");
+    }
+    App::new("wide", builder.build().expect("a topology")).run_until_idle(log.clone()).expect("no error");
+    let admin = log.admin(Doorbell::new()).expect("an admin client");
+    let topics = admin.topics(None).wait().expect("an answer").expect("topics");
+    let mut widths = topics.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect::<Vec<_>>();
+    widths.sort_unstable();
+    assert_eq!(widths, [("narrow", 2), ("new", 5), ("there", 7), ("wide", 5)]);
 }
 
 #[test]

@@ -210,3 +210,53 @@ const fn mix(hash: u64, start: i64) -> u64 {
     let product = ((hash ^ (start as u64).wrapping_mul(ODD)) as u128) * (ODD as u128);
     (product as u64) ^ ((product >> 64) as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::ops::Bound;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::record::Headers;
+    use crate::state::{Changelog, Memory, StateBackend, StoreError, StoreIndex, TaskState};
+
+    /// The keys that reach the changelog.
+    #[derive(Default)]
+    struct Keys(Vec<Vec<u8>>);
+
+    impl Changelog for Keys {
+        fn append(&mut self, key: &[u8], _: Option<&[u8]>, _: Timestamp, _: &Headers) -> Result<(), StoreError> {
+            self.0.push(key.to_vec());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn rows_lie_in_the_store_by_time_then_key_and_in_the_changelog_as_javas_do() {
+        let store = Memory.open(std::path::Path::new("unused"), &["store".to_owned()]).unwrap();
+        let state = Rc::new(RefCell::new(TaskState::new(store)));
+        let changelog = Rc::new(RefCell::new(Keys::default()));
+        let access = StoreAccess::new("store".into(), StoreIndex(1), Rc::clone(&state), Some(changelog.clone() as _));
+        let mut rows = WindowRows::<String, i64>::new(access, 0, 1_000);
+        for (key, start) in [("b", 10), ("a", 20), ("a", 0), ("b", 0)] {
+            let (key, window) = (key.to_owned(), Window { start: Timestamp(start), end: Timestamp(start + 10) });
+            let cause = Cause { timestamp: window.start, headers: &Headers::new() };
+            rows.update(rows.hashed(&key), window, cause, |_| (Some(1), window.start)).unwrap();
+        }
+
+        let mut stored = Vec::new();
+        let mut see = |key: &[u8], _: &[u8]| {
+            let (start, key) = window_key::split(key).unwrap();
+            stored.push((start.0, String::from_utf8(key.to_vec()).unwrap()));
+            true
+        };
+        state.borrow().scan(StoreIndex(1), Bound::Unbounded, Bound::Unbounded, &mut see).unwrap();
+        assert_eq!(stored, [(0, "a"), (0, "b"), (10, "b"), (20, "a")].map(|(start, key)| (start, key.to_owned())));
+
+        // Key, start, sequence number.
+        let logged = [("b", 10), ("a", 20), ("a", 0), ("b", 0)]
+            .map(|(key, start)| [key.as_bytes(), &i64::to_be_bytes(start), &[0; 4]].concat());
+        assert_eq!(changelog.borrow().0, logged);
+    }
+}
