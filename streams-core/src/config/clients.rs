@@ -220,6 +220,7 @@ const OWNED: &[(&[&str], &str)] = &[
     (&["enable.gapless.guarantee"], "a record that cannot be written stops the application in any case"),
     (&["transactional.id"], "every worker has one of its own, which is what fences a zombie"),
     (&["group.id"], "it is `application.id`"),
+    (&["group.instance.id"], "there is no static membership yet: an instance that stops leaves the group at once"),
     (&["acks", "request.required.acks"], "a record counts as written when every replica in sync has it (`all`)"),
     (&["partitioner"], "the engine chooses partitions itself, as Java does: murmur2 of the key's bytes"),
     (&["enable.partition.eof"], "the engine needs it to know when it has caught up"),

@@ -243,6 +243,7 @@ fn what_the_engine_owns_is_refused_for_every_client() {
         ("producer.enable.idempotence", "always on"),
         ("producer.transactional.id", "fences a zombie"),
         ("consumer.group.id", "it is `application.id`"),
+        ("consumer.group.instance.id", "no static membership"),
         ("producer.acks", "every replica in sync"),
         ("producer.partitioner", "murmur2"),
         ("restore.consumer.enable.partition.eof", "caught up"),
