@@ -1,6 +1,6 @@
 //! cargo-deny, which holds dependencies against `deny.toml`: licences, sources, bans, known weaknesses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cache;
@@ -13,7 +13,7 @@ const VERSION: &str = "0.20.2";
 /// Building takes about three minutes on two cores.
 ///
 /// # Errors
-/// Where it is to come from.
+/// [`Failure::missing`]: where it is to come from, or that it cannot be had, for instance without a network.
 pub(crate) fn find() -> Result<PathBuf, Failure> {
     let folder = cache::folder()?.join("tools");
     let ours = folder.join("bin").join("cargo-deny");
@@ -23,11 +23,17 @@ pub(crate) fn find() -> Result<PathBuf, Failure> {
     if std::env::var_os("CI").is_none_or(|value| value.is_empty()) {
         return Err(Failure::missing("not installed; `cargo install --locked cargo-deny` brings it"));
     }
-    let mut install = command(cargo_program());
-    // Not into the folder of what is tested: none of it is shared.
-    install.env_remove("CARGO_TARGET_DIR").args(["install", "--locked", "--quiet", "--version", VERSION, "--root"]);
-    run(install.arg(folder).arg("cargo-deny"))?;
+    println!("\n== building cargo-deny {VERSION}, once for this machine");
+    install(command(cargo_program()), &folder)?;
     Ok(ours)
+}
+
+/// Dependencies that nobody could check are no reason to keep tests from running.
+fn install(mut cargo: Command, folder: &Path) -> Result<(), Failure> {
+    // Not into the folder of what is tested: none of it is shared.
+    cargo.env_remove("CARGO_TARGET_DIR").args(["install", "--locked", "--quiet", "--version", VERSION, "--root"]);
+    run(cargo.arg(folder).arg("cargo-deny"))
+        .map_err(|failure| Failure::missing(format!("it cannot be installed: {}", failure.message)))
 }
 
 /// Licences, sources and bans.
@@ -49,4 +55,18 @@ fn deny(program: &PathBuf) -> Command {
     let mut deny = command(program);
     deny.arg("check");
     deny
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Failure, command, install};
+
+    #[test]
+    fn what_cannot_be_installed_is_missing_and_has_not_failed() {
+        let failure = install(command("no-such-program-anywhere"), Path::new("/nowhere")).expect_err("no program");
+        assert_eq!(failure.exit_code, Failure::missing("").exit_code);
+        assert!(failure.message.starts_with("it cannot be installed: `no-such-program-"), "{}", failure.message);
+    }
 }
