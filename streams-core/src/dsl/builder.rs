@@ -65,6 +65,23 @@ impl StreamsBuilder {
     ///
     /// Two streams of the same topics share one source. A topic cannot be read by one source together with
     /// another topic and by a second source alone: `build()` says so.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const WEB: Topic<u64, String> = Topic::new("web-views");
+    /// # const MOBILE: Topic<u64, String> = Topic::new("mobile-views");
+    /// # const VIEWS: Topic<u64, String> = Topic::new("views");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream([WEB, MOBILE]).filter(|_, page| page != "/health").to(VIEWS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&WEB, 1_u64, "/home");
+    /// driver.pipe(&MOBILE, 2_u64, "/cart");
+    /// assert_eq!(driver.read(&VIEWS), [(1, "/home".to_owned()), (2, "/cart".to_owned())]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn stream<K, V>(&self, topics: impl Topics<K, V>) -> KStream<'_, K, V>
     where
@@ -107,6 +124,24 @@ impl StreamsBuilder {
     }
 
     /// A table that every instance has whole, to be joined by any key; see [`GlobalKTable`].
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const COUNTRIES: Topic<String, String> = Topic::new("countries");
+    /// # const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// # const SHIPPED: Topic<u64, String> = Topic::new("shipped-to");
+    /// let builder = StreamsBuilder::new();
+    /// let countries = builder.global_table(COUNTRIES);
+    /// builder.stream(ORDERS).join_global(countries, |_, code| code.clone(), |_, country| country).to(SHIPPED);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&COUNTRIES, "pe", "Peru");
+    /// driver.pipe(&ORDERS, 1_u64, "pe");
+    /// assert_eq!(driver.read(&SHIPPED), [(1, "Peru".to_owned())]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn global_table<K, V>(&self, topic: Topic<K, V>) -> GlobalKTable<'_, K::Inner, V::Inner>
     where

@@ -130,6 +130,29 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
 
     /// The general form of [`KGroupedStream::aggregate`]: sees the key, and deletes the row by returning
     /// `None`, after which the key's next record begins anew.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const STEPS: Topic<u64, String> = Topic::new("steps-of-orders");
+    /// # const OPEN: Topic<u64, Option<i64>> = Topic::new("open-orders");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(STEPS)
+    ///     .group_by_key()
+    ///     // The order is done, and forgotten, with its last step.
+    ///     .aggregate_with(|_, step, done: Option<i64>| (step != "delivered").then(|| done.unwrap_or(0) + 1))
+    ///     .to_stream()
+    ///     .to(OPEN);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for step in ["paid", "packed", "delivered"] {
+    ///     driver.pipe(&STEPS, 7_u64, step);
+    /// }
+    /// assert_eq!(driver.read(&OPEN), [(7, Some(1)), (7, Some(2)), (7, None)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn aggregate_with<A>(
         self,

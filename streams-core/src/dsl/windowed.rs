@@ -69,6 +69,28 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     }
 
     /// Each key's records in each window made one: `reducer` gets the result so far and the next value.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::record::Timestamp;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # use streams_core::windows::{Tumbling, Windowed};
+    /// # const SPEEDS: Topic<u64, i64> = Topic::new("speeds");
+    /// # const TOP_SPEEDS: Topic<Windowed<u64>, i64> = Topic::new("top-speeds");
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
+    /// builder.stream(SPEEDS).group_by_key().windowed_by(minutes).reduce(i64::max).to_stream().to(TOP_SPEEDS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for (second, speed) in [(0, 90), (30, 120), (60, 80)] {
+    ///     driver.pipe_at(&SPEEDS, 1_u64, speed, Timestamp(second * 1_000));
+    /// }
+    /// let tops = driver.read(&TOP_SPEEDS).into_iter().map(|(car, speed)| (car.window.start.0 / 60_000, speed));
+    /// assert_eq!(tops.collect::<Vec<_>>(), [(0, 90), (0, 120), (1, 80)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn reduce(self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<'t, Windowed<K::Inner>, V::Inner>
     where
@@ -85,6 +107,36 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     }
 
     /// An aggregate per key and window: begun with `init`, changed by each value.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::record::Timestamp;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # use streams_core::windows::{Tumbling, Windowed};
+    /// # use streams_core::wire::List;
+    /// # const CLICKS: Topic<u64, String> = Topic::new("clicks");
+    /// # const PATHS: Topic<Windowed<u64>, List<String>> = Topic::new("paths");
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
+    /// builder
+    ///     .stream(CLICKS)
+    ///     .group_by_key()
+    ///     .windowed_by(minutes)
+    ///     .aggregate(List::default, |pages, page| pages.0.push(page))
+    ///     .to_stream()
+    ///     .to(PATHS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for (second, page) in [(0, "/home"), (30, "/cart"), (60, "/home")] {
+    ///     driver.pipe_at(&CLICKS, 1_u64, page, Timestamp(second * 1_000));
+    /// }
+    /// let paths = driver.read(&PATHS).into_iter().map(|(user, List(pages))| (user.window.start.0, pages.join(" ")));
+    /// let expected = [(0, "/home"), (0, "/home /cart"), (60_000, "/home")];
+    /// assert_eq!(paths.collect::<Vec<_>>(), expected.map(|(start, pages)| (start, pages.to_owned())));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn aggregate<A>(
         self,
@@ -105,6 +157,35 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
 
     /// The general form of [`TimeWindowedKStream::aggregate`]: sees the key, and deletes the row by
     /// returning `None`, after which the window's next record begins anew.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::record::Timestamp;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # use streams_core::windows::{Tumbling, Windowed};
+    /// # const BEATS: Topic<u64, String> = Topic::new("beats");
+    /// # const FAILURES: Topic<Windowed<u64>, Option<i64>> = Topic::new("failures");
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
+    /// builder
+    ///     .stream(BEATS)
+    ///     .group_by_key()
+    ///     .windowed_by(minutes)
+    ///     // A minute that ends well is forgotten.
+    ///     .aggregate_with(|_, state, failures: Option<i64>| (state != "up").then(|| failures.unwrap_or(0) + 1))
+    ///     .to_stream()
+    ///     .to(FAILURES);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for (second, state) in [(0, "down"), (30, "up"), (60, "down")] {
+    ///     driver.pipe_at(&BEATS, 1_u64, state, Timestamp(second * 1_000));
+    /// }
+    /// let failures = driver.read(&FAILURES).into_iter().map(|(host, count)| (host.window.start.0, count));
+    /// assert_eq!(failures.collect::<Vec<_>>(), [(0, Some(1)), (0, None), (60_000, Some(1))]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn aggregate_with<A>(
         self,

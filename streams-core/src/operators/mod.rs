@@ -23,6 +23,7 @@ pub mod branch;
 pub mod change_sink;
 pub mod change_source;
 pub mod filter;
+pub mod filter_some;
 pub mod flat_map;
 pub mod flat_map_values;
 pub mod for_each;

@@ -77,6 +77,11 @@ fn stateless_operators_do_what_they_are_called() {
     let inputs = [('w', "a", "one two"), ('w', "b", ""), ('w', "c", "three")];
     check_texts(|b| _ = b.stream(WORDS).filter(|_, text| !text.is_empty()).to(TEXTS), &inputs, "a=one two c=three");
     check_texts(|b| _ = b.stream(WORDS).filter_not(|key, _| key == "a").to(TEXTS), &inputs, "b= c=three");
+    check_texts(
+        |b| _ = b.stream(MAYBE).filter_some().map_values(|text| text + "!").to(TEXTS),
+        &[('m', "a", "x"), ('m', "a", "-"), ('m', "-", "y")],
+        "a=x! -=y!",
+    );
     check_texts(|b| _ = b.stream(WORDS).map(|key, text| (text, key)).to(TEXTS), &inputs, "one two=a =b three=c");
     check_texts(|b| _ = b.stream(WORDS).map_values(|text| text + "!").to(TEXTS), &inputs, "a=one two! b=! c=three!");
     check_texts(
@@ -117,6 +122,13 @@ fn stateless_operators_do_what_they_are_called() {
         &inputs[..1],
         "a=one two?",
     );
+}
+
+#[test]
+fn filter_some_is_kafka_streams_filter() {
+    let ours = topology(|b| _ = b.stream(MAYBE).filter_some().map_values(|text| text).to(TEXTS));
+    let javas = topology(|b| _ = b.stream(MAYBE).filter(|_, text| text.is_some()).map_values(|text| text).to(TEXTS));
+    assert_eq!(ours.describe(), javas.describe());
 }
 
 #[test]

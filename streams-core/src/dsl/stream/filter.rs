@@ -1,8 +1,8 @@
-//! `filter` and `filter_not`.
+//! `filter`, `filter_not` and `filter_some`.
 
 use super::KStream;
 use crate::dsl::Data;
-use crate::operators::filter;
+use crate::operators::{filter, filter_some};
 use crate::topology::names::prefix;
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -35,5 +35,36 @@ impl<'t, K, V> KStream<'t, K, V> {
         V: Data,
     {
         self.operator(prefix::FILTER, false, filter::recipe(false, predicate))
+    }
+}
+
+impl<'t, K, V> KStream<'t, K, Option<V>> {
+    /// The records that have a value, which needs no `Option` any more. For what a table's
+    /// [`to_stream`](crate::dsl::KTable::to_stream) says, that leaves deletions out.
+    ///
+    /// To Kafka Streams it is `filter((key, value) -> value != null)`.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const MAYBE: Topic<u64, Option<String>> = Topic::new("maybe-names");
+    /// # const NAMES: Topic<u64, String> = Topic::new("names");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(MAYBE).filter_some().map_values(|name| name.to_uppercase()).to(NAMES);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&MAYBE, 1_u64, Some("ada".to_owned()));
+    /// driver.pipe(&MAYBE, 1_u64, None);
+    /// assert_eq!(driver.read(&NAMES), [(1, "ADA".to_owned())]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn filter_some(self) -> KStream<'t, K, V>
+    where
+        K: Data,
+        V: Data,
+    {
+        self.operator(prefix::FILTER, false, filter_some::recipe::<K, V>())
     }
 }

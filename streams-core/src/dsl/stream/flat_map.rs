@@ -9,6 +9,25 @@ impl<'t, K, V> KStream<'t, K, V> {
     ///
     /// The keys may have changed, so whatever depends on them next sends the records through a repartition
     /// topic first; where only values change, use [`KStream::flat_map_values`].
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # use streams_core::wire::List;
+    /// # const ORDERS: Topic<u64, List<String>> = Topic::new("orders");
+    /// # const SOLD: Topic<String, u64> = Topic::new("sold-articles");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream(ORDERS)
+    ///     .flat_map(|order, List(articles)| articles.into_iter().map(|article| (article, order)).collect())
+    ///     .to(SOLD);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&ORDERS, 7_u64, List(vec!["pen".to_owned(), "ink".to_owned()]));
+    /// assert_eq!(driver.read(&SOLD), [("pen".to_owned(), 7), ("ink".to_owned(), 7)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn flat_map<K2, V2>(self, mapper: impl Fn(K, V) -> Vec<(K2, V2)> + Send + Sync + 'static) -> KStream<'t, K2, V2>
     where

@@ -7,6 +7,22 @@ use crate::operators::for_each;
 impl<'t, K, V> KStream<'t, K, V> {
     /// Does something with each record, and ends the stream. What the action does happens again when
     /// records are processed again after a crash, also under exactly-once.
+    ///
+    /// ```
+    /// # use std::sync::mpsc;
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const ALARMS: Topic<String, String> = Topic::new("alarms");
+    /// let (alarms, heard) = mpsc::channel();
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(ALARMS).for_each(move |room, text| _ = alarms.send(format!("{room}: {text}")));
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&ALARMS, "kitchen", "smoke");
+    /// assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["kitchen: smoke"]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn for_each(self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> Output<'t>
     where

@@ -11,6 +11,24 @@ impl<'t, K, V> KStream<'t, K, V> {
     ///
     /// If the key may have changed since the records were last read from a topic, they go through a
     /// repartition topic first, so that all of a key's records meet in one task.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const SALES: Topic<String, i64> = Topic::new("sales");
+    /// # const TOTALS: Topic<String, i64> = Topic::new("totals");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(SALES).group_by_key().reduce(|total, cents| total + cents).to_stream().to(TOTALS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for (shop, cents) in [("north", 500), ("south", 200), ("north", 100)] {
+    ///     driver.pipe(&SALES, shop, cents);
+    /// }
+    /// let totals = [("north", 500), ("south", 200), ("north", 600)];
+    /// assert_eq!(driver.read(&TOTALS), totals.map(|(shop, cents)| (shop.to_owned(), cents)));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn group_by_key(self) -> KGroupedStream<'t, K, V>
     where

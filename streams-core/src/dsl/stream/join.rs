@@ -48,6 +48,28 @@ impl<'t, K, V> KStream<'t, K, V> {
     }
 
     /// Each record with the table's row of its key, or with `None` if there is none or the key is null.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const CLICKS: Topic<u64, String> = Topic::new("clicks");
+    /// # const NAMES: Topic<u64, String> = Topic::new("names");
+    /// # const SEEN: Topic<u64, String> = Topic::new("seen");
+    /// let builder = StreamsBuilder::new();
+    /// let names = builder.table(NAMES);
+    /// builder
+    ///     .stream(CLICKS)
+    ///     .left_join(names, |page, name| format!("{} at {page}", name.unwrap_or("a guest".to_owned())))
+    ///     .to(SEEN);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&CLICKS, 1_u64, "/home");
+    /// driver.pipe(&NAMES, 1_u64, "Ada");
+    /// driver.pipe(&CLICKS, 1_u64, "/cart");
+    /// assert_eq!(driver.read(&SEEN), [(1, "a guest at /home".to_owned()), (1, "Ada at /cart".to_owned())]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn left_join<T, R>(
         self,

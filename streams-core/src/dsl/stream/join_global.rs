@@ -45,6 +45,28 @@ impl<'t, K, V> KStream<'t, K, V> {
 
     /// Each record with a global table's row of a key that is computed from it, or with `None` if there is
     /// no row or no key.
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// # const PRICES: Topic<String, i64> = Topic::new("prices");
+    /// # const PRICED: Topic<u64, i64> = Topic::new("priced-orders");
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.global_table(PRICES);
+    /// builder
+    ///     .stream(ORDERS)
+    ///     .left_join_global(prices, |_, article| article.clone(), |_, cents| cents.unwrap_or(-1))
+    ///     .to(PRICED);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&PRICES, "pen", 120);
+    /// driver.pipe(&ORDERS, 1_u64, "pen");
+    /// driver.pipe(&ORDERS, 2_u64, "ink");
+    /// assert_eq!(driver.read(&PRICED), [(1, 120), (2, -1)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn left_join_global<GK, T, R, M>(
         self,

@@ -7,6 +7,25 @@ use crate::operators::peek;
 impl<'t, K, V> KStream<'t, K, V> {
     /// Looks at each record on its way. What the action does happens again when records are processed
     /// again after a crash, also under exactly-once.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicI64, Ordering};
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
+    /// # const BOOKED: Topic<String, i64> = Topic::new("booked-amounts");
+    /// static LARGEST: AtomicI64 = AtomicI64::new(0);
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(AMOUNTS).peek(|_, cents| _ = LARGEST.fetch_max(*cents, Ordering::Relaxed)).to(BOOKED);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&AMOUNTS, "ada", 500);
+    /// assert_eq!(driver.read(&BOOKED), [("ada".to_owned(), 500)]);
+    /// assert_eq!(LARGEST.load(Ordering::Relaxed), 500);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn peek(self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> Self
     where

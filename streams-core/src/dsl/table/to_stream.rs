@@ -8,14 +8,48 @@ use crate::topology::plan::Call;
 impl<'t, K, V> KTable<'t, K, V> {
     /// The table's changes as records: the new row, or `None` where a row was deleted.
     ///
+    /// So the stream's values are an `Option` even where the table never deletes a row, as with
+    /// [`count`](crate::dsl::KGroupedStream::count). [`KStream::to`] takes them as they are, and sends deletions as
+    /// tombstones. What looks at the rows themselves leaves deletions out first, with
+    /// [`filter_some`](KStream::filter_some):
+    ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
     /// # use streams_core::topic::Topic;
-    /// # const LINES: Topic<(), String> = Topic::new("lines");
-    /// # const COUNTS: Topic<String, i64> = Topic::new("counts");
+    /// # const VIEWS: Topic<String, String> = Topic::new("views");
+    /// # const POPULAR: Topic<String, i64> = Topic::new("popular-pages");
     /// let builder = StreamsBuilder::new();
-    /// builder.stream(LINES).group_by(|_, line| line.clone()).count().to_stream().to(COUNTS);
-    /// # builder.build()?;
+    /// let counts = builder.stream(VIEWS).group_by_key().count().to_stream();
+    /// counts.filter_some().filter(|_, count| *count > 1).to(POPULAR);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for page in ["/home", "/cart", "/home"] {
+    ///     driver.pipe(&VIEWS, page, "viewed");
+    /// }
+    /// assert_eq!(driver.read(&POPULAR), [("/home".to_owned(), 2)]);
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// ```
+    ///
+    /// Where a deletion is news, too, match on it:
+    ///
+    /// ```
+    /// # use streams_core::dsl::StreamsBuilder;
+    /// # use streams_core::testing::TestDriver;
+    /// # use streams_core::topic::Topic;
+    /// # const USERS: Topic<u64, Option<String>> = Topic::new("users");
+    /// # const NEWS: Topic<u64, String> = Topic::new("news");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table(USERS)
+    ///     .to_stream()
+    ///     .map_values(|name| name.map_or("left".to_owned(), |name| format!("is called {name}")))
+    ///     .to(NEWS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&USERS, 1_u64, Some("ada".to_owned()));
+    /// driver.pipe(&USERS, 1_u64, None);
+    /// assert_eq!(driver.read(&NEWS), [(1, "is called ada".to_owned()), (1, "left".to_owned())]);
     /// # Ok::<(), streams_core::topology::TopologyError>(())
     /// ```
     #[track_caller]
