@@ -26,7 +26,8 @@ usage: cargo xtask COMMAND
   test     Sets up what the tests need, builds RocksDB once, and runs every test of the workspace.
            Ends with `N passed, N failed`.
   ci       What continuous integration runs: format, tidy, clippy, docs, licences, features, then `test`.
-  tidy     Checks the project's own rules: module arrows, file sizes, module heads, clocks, unsafe.
+  tidy     Checks the project's own rules: module arrows, file sizes, module heads, clocks, unsafe,
+           and that every difference from Kafka Streams names a test that is there.
   setup    Finds or installs what `test` needs, and stops there.
   oracle-describe
            Has Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).

@@ -4,6 +4,7 @@
 //! checked; the arrows between the engine's modules are data, in [`arrows`].
 
 mod arrows;
+mod differences;
 mod facade;
 mod rules;
 mod source;
@@ -17,7 +18,7 @@ use source::Source;
 /// `cargo xtask tidy`.
 pub(crate) fn run() -> Result<(), Failure> {
     let sources = sources_below(&workspace())?;
-    let broken = check(&sources);
+    let broken = check(&sources, &differences_in(&workspace())?);
     if broken.is_empty() {
         println!("tidy: {} files keep the rules", sources.len());
         return Ok(());
@@ -26,13 +27,20 @@ pub(crate) fn run() -> Result<(), Failure> {
 }
 
 /// What breaks a rule, as `file:line: what`.
-fn check(sources: &[Source]) -> Vec<String> {
+fn check(sources: &[Source], differences: &str) -> Vec<String> {
     let mut broken = arrows::check(sources);
     broken.extend(facade::check(sources));
+    broken.extend(differences::check(differences, sources));
     for source in sources {
         broken.extend(rules::check(source));
     }
     broken
+}
+
+/// The page that lists the differences from Kafka Streams.
+fn differences_in(root: &Path) -> Result<String, Failure> {
+    let page = root.join(differences::PAGE);
+    fs::read_to_string(&page).map_err(|error| Failure::failed(format!("{}: {error}", page.display())))
 }
 
 /// Every Rust file of the project.
@@ -64,14 +72,15 @@ fn sources_below(root: &Path) -> Result<Vec<Source>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, sources_below};
+    use super::{check, differences_in, sources_below};
     use crate::process::workspace;
 
     #[test]
     fn the_workspace_keeps_its_rules() {
         let sources = sources_below(&workspace()).expect("the sources can be read");
         assert!(sources.len() > 50, "{} files cannot be all", sources.len());
-        let broken = check(&sources);
+        let differences = differences_in(&workspace()).expect("the page can be read");
+        let broken = check(&sources, &differences);
         assert!(broken.is_empty(), "\n{}", broken.join("\n"));
     }
 }
