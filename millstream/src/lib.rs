@@ -7,6 +7,9 @@
 //! [`testing`] is the test driver, [`config`] the settings. [`wire`] is for codecs of your own, [`log`] and [`state`]
 //! are for adapters to other logs and stores.
 //!
+//! [`macro@Value`] and [`macro@Key`] are also derives: they give a type of yours its wire format, for instance with
+//! `#[streams(json)]`, which needs `serde` with its feature `derive` beside this crate.
+//!
 //! In the examples on those pages, read `millstream` for `streams_core`.
 #![forbid(unsafe_code)]
 
