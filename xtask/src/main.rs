@@ -4,6 +4,7 @@ mod bench;
 mod cache;
 mod ci;
 mod deny;
+mod env;
 mod external;
 mod kafka;
 mod oracle;
@@ -29,6 +30,8 @@ usage: cargo xtask COMMAND
   tidy     Checks the project's own rules: module arrows, file sizes, module heads, clocks, unsafe,
            and that every difference from Kafka Streams names a test that is there.
   setup    Finds or installs what `test` needs, and stops there.
+  env      Prints what plain `cargo` has to be told, so that it does not compile RocksDB anew, which this does if
+           it has not been done: `eval \"$(cargo xtask env)\"`.
   oracle-describe
            Has Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
   bench engine [ARGS]
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["kafka", rest @ ..] => {
             let rest: Vec<String> = rest.iter().copied().map(str::to_owned).collect();
-            kafka::run(&rest).map_err(Failure::failed)
+            kafka::run(&rest)
         }
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["test"] => test::run(),
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["oracle-describe"] => oracle::describe(),
         ["setup"] => setup::run(),
+        ["env"] => env::print(),
         [] | ["help" | "-h" | "--help", ..] | [_, "-h" | "--help"] => {
             println!("{HELP}");
             Ok(())

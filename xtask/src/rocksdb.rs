@@ -4,6 +4,7 @@
 //! set of features. So its library is compiled into the cache folder, under a name that tells version,
 //! settings and compiler, and every `cargo` that we start is told where it is.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -33,19 +34,20 @@ impl Library {
         let compilation = if folder.join(LIBRARY).is_file() {
             None
         } else {
-            println!("RocksDB: compiling its C++ once for this machine, into {}", folder.display());
+            eprintln!("RocksDB: compiling its C++ once for this machine, into {}", folder.display());
             let folder = folder.clone();
             Some(thread::spawn(move || compile(&folder)))
         };
         Ok(Self { folder, is_ours: true, compilation })
     }
 
-    /// Tells a `cargo` where the library is. Only linking needs it to be there.
-    pub(crate) fn announce_to(&self, cargo: &mut std::process::Command) {
-        cargo.env("ROCKSDB_LIB_DIR", &self.folder);
+    /// What tells a `cargo` where the library is. Only linking needs it to be there.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let mut variables = vec![("ROCKSDB_LIB_DIR", self.folder.clone().into_os_string())];
         if self.is_ours {
-            cargo.env("ROCKSDB_STATIC", "1");
+            variables.push(("ROCKSDB_STATIC", "1".into()));
         }
+        variables
     }
 
     /// Waits until the library is there.
@@ -124,7 +126,7 @@ fn compile(folder: &Path) -> Result<(), Failure> {
         .and_then(|_| fs::rename(&partial, folder.join(LIBRARY)))
         .and_then(|()| fs::remove_dir_all(&build))
         .map_err(|error| failed("library", &error))?;
-    println!("RocksDB: compiled in {}", minutes(started.elapsed()));
+    eprintln!("RocksDB: compiled in {}", minutes(started.elapsed()));
     Ok(())
 }
 
@@ -136,7 +138,7 @@ fn report_while<T>(build: &Path, started: Instant, work: impl FnOnce() -> T) -> 
             while is_done.recv_timeout(PROGRESS_EVERY) == Err(RecvTimeoutError::Timeout) {
                 let objects =
                     files_below(build).iter().filter(|file| file.extension().is_some_and(|e| e == "o")).count();
-                println!("RocksDB: {objects} files compiled in {}", minutes(started.elapsed()));
+                eprintln!("RocksDB: {objects} files compiled in {}", minutes(started.elapsed()));
             }
         });
         let outcome = work();

@@ -15,41 +15,65 @@ pub(crate) struct Need {
     packages: [&'static str; 5],
 }
 
-/// What `cargo xtask test` needs.
-pub(crate) const FOR_TESTS: &[Need] = &[
-    Need {
-        what: "a C++ compiler",
-        is_there: || ["CXX", "c++", "g++", "clang++"].iter().any(|name| is_program(name)),
-        packages: ["build-essential", "gcc-c++", "base-devel", "build-base", "gcc"],
-    },
-    Need {
-        what: "make",
-        is_there: || is_program("make"),
-        packages: ["build-essential", "make", "base-devel", "build-base", "make"],
-    },
-    Need {
-        what: "pkg-config",
-        is_there: || is_program("pkg-config"),
-        packages: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf", "pkgconf"],
-    },
-    Need {
-        what: "libclang",
-        is_there: || libclang_folders().iter().any(|folder| has_libclang(folder)),
-        packages: ["libclang-dev", "clang-devel", "clang", "clang-dev", "llvm"],
-    },
-    Need {
-        what: "a JDK, 17 or later",
-        is_there: || java_major().is_some_and(|major| major >= 17),
-        packages: [
-            "openjdk-17-jdk-headless|openjdk-21-jdk-headless|default-jdk-headless",
-            "java-21-openjdk-devel|java-17-openjdk-devel|java-latest-openjdk-devel",
-            "jdk-openjdk",
-            "openjdk17|openjdk21",
-            "openjdk",
-        ],
-    },
-    Need { what: "Maven", is_there: || is_program("mvn"), packages: ["maven", "maven", "maven", "maven", "maven"] },
+const CPP: Need = Need {
+    what: "a C++ compiler",
+    is_there: || ["CXX", "c++", "g++", "clang++"].iter().any(|name| is_program(name)),
+    packages: ["build-essential", "gcc-c++", "base-devel", "build-base", "gcc"],
+};
+
+const MAKE: Need = Need {
+    what: "make",
+    is_there: || is_program("make"),
+    packages: ["build-essential", "make", "base-devel", "build-base", "make"],
+};
+
+const PKG_CONFIG: Need = Need {
+    what: "pkg-config",
+    is_there: || is_program("pkg-config"),
+    packages: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkgconf", "pkgconf"],
+};
+
+const LIBCLANG: Need = Need {
+    what: "libclang",
+    is_there: || libclang_folders().iter().any(|folder| has_libclang(folder)),
+    packages: ["libclang-dev", "clang-devel", "clang", "clang-dev", "llvm"],
+};
+
+const JDK: Need = Need {
+    what: "a JDK, 17 or later",
+    is_there: || java_major("javac").is_some_and(|major| major >= 17),
+    packages: JDK_PACKAGES,
+};
+
+/// Enough to run what is compiled. The same packages: who has none is glad of a whole one.
+const JAVA: Need = Need {
+    what: "Java, 17 or later",
+    is_there: || java_major("java").is_some_and(|major| major >= 17),
+    packages: JDK_PACKAGES,
+};
+
+const JDK_PACKAGES: [&str; 5] = [
+    "openjdk-17-jdk-headless|openjdk-21-jdk-headless|default-jdk-headless",
+    "java-21-openjdk-devel|java-17-openjdk-devel|java-latest-openjdk-devel",
+    "jdk-openjdk",
+    "openjdk17|openjdk21",
+    "openjdk",
 ];
+
+const MAVEN: Need =
+    Need { what: "Maven", is_there: || is_program("mvn"), packages: ["maven", "maven", "maven", "maven", "maven"] };
+
+/// What `cargo xtask test` needs.
+pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN];
+
+/// What the crates with RocksDB need.
+pub(crate) const FOR_ROCKSDB: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG];
+
+/// What a broker needs whose jars are here.
+pub(crate) const FOR_JAVA: &[Need] = &[JAVA];
+
+/// What a broker needs whose jars are not here yet.
+pub(crate) const FOR_KAFKA: &[Need] = &[JAVA, MAVEN];
 
 /// What the features `ssl` and `sasl` need besides.
 pub(crate) const FOR_FEATURES: &[Need] = &[
@@ -74,7 +98,8 @@ pub(crate) fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes sure that everything in `needs` is there.
+/// Makes sure that everything in `needs` is there. What it says goes to standard error, for the caller may have
+/// something to print that programs read.
 pub(crate) fn ensure(needs: &[Need]) -> Result<(), Failure> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !(need.is_there)()).collect();
     if missing.is_empty() {
@@ -87,10 +112,10 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<(), Failure> {
     let Some(prefix) = manager.privilege() else {
         return Err(Failure::missing(what_to_paste(manager, &missing)));
     };
-    println!("missing: {}; installing it with {}", names(&missing), manager.program());
+    eprintln!("missing: {}; installing it with {}", names(&missing), manager.program());
     if let Some(update) = manager.update() {
         // Yesterday's lists may still do; installing says whether they do.
-        let _ = run_program(&mut privileged(prefix, manager, update));
+        let _ = run_program(privileged(prefix, manager, update).stdout(Stdio::null()));
     }
     for need in &missing {
         if !(need.is_there)() {
@@ -207,17 +232,23 @@ fn has_library(name: &str) -> bool {
     succeeds(command("pkg-config").args(["--exists", name]))
 }
 
-/// The major version of the JDK in use; a runtime without a compiler does not count.
-fn java_major() -> Option<u32> {
-    let home = std::env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin").join("javac"));
-    let javac = home.filter(|javac| javac.is_file()).or_else(|| find_program("javac"))?;
-    let output = command(javac).arg("-version").output().ok()?;
+/// The `java` or `javac` in use; a runtime without a compiler has no `javac`.
+pub(crate) fn java_program(name: &str) -> Option<PathBuf> {
+    let home = std::env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin").join(name));
+    home.filter(|program| program.is_file()).or_else(|| find_program(name))
+}
+
+fn java_major(program: &str) -> Option<u32> {
+    let output = command(java_program(program)?).arg("-version").output().ok()?;
     major_of(&String::from_utf8_lossy(&output.stdout)).or_else(|| major_of(&String::from_utf8_lossy(&output.stderr)))
 }
 
-/// `javac 17.0.12` is 17; `javac 1.8.0_402` is 1, which is too old all the same.
+/// `javac 17.0.12` and `openjdk version "17.0.12" 2024-07-16` are 17; `javac 1.8.0_402` is 1, which is too old all
+/// the same.
 fn major_of(text: &str) -> Option<u32> {
-    let version = text.lines().find_map(|line| line.strip_prefix("javac "))?;
+    let version = text.lines().find_map(|line| {
+        line.strip_prefix("javac ").or_else(|| line.split_once(" version \"").map(|(_, version)| version))
+    })?;
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
@@ -267,7 +298,7 @@ fn is_libclang(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{FOR_FEATURES, FOR_TESTS, Manager, Need, is_libclang, major_of, what_to_paste};
+    use super::{FOR_FEATURES, FOR_KAFKA, FOR_TESTS, Manager, Need, is_libclang, major_of, what_to_paste};
 
     #[test]
     fn what_is_missing_is_one_line_to_paste() {
@@ -286,7 +317,7 @@ mod tests {
 
     #[test]
     fn every_need_has_packages_everywhere() {
-        for need in FOR_TESTS.iter().chain(FOR_FEATURES) {
+        for need in FOR_TESTS.iter().chain(FOR_FEATURES).chain(FOR_KAFKA) {
             assert!(need.packages.iter().all(|package| !package.is_empty()), "{}", need.what);
         }
     }
@@ -297,7 +328,9 @@ mod tests {
             ("javac 17.0.12\n", Some(17)),
             ("Picked up JAVA_TOOL_OPTIONS: -Xmx1g\njavac 21\n", Some(21)),
             ("javac 1.8.0_402\n", Some(1)),
-            ("openjdk version \"17\"", None),
+            ("openjdk version \"17.0.12\" 2024-07-16\nOpenJDK Runtime Environment\n", Some(17)),
+            ("Picked up JAVA_TOOL_OPTIONS: -Xmx1g\njava version \"25\" 2025-09-16 LTS\n", Some(25)),
+            ("Error: could not open `jvm.cfg'\n", None),
         ];
         for (text, expected) in table {
             assert_eq!(major_of(text), expected, "{text}");

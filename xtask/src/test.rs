@@ -37,7 +37,7 @@ impl Build {
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut cargo = command(cargo_program());
         cargo.args(args).env("CARGO_TARGET_DIR", &self.target);
-        self.rocksdb.announce_to(&mut cargo);
+        cargo.envs(self.rocksdb.variables());
         if let Some(broker) = &self.broker {
             cargo.env(KAFKA, &broker.servers);
         }

@@ -4,7 +4,7 @@
 //! cargo xtask kafka start [--brokers 1|3] [--fresh] [--name NAME]
 //! cargo xtask kafka stop | status [--name NAME]
 //! cargo xtask kafka kill N [--name NAME]
-//! cargo xtask kafka exec CLASS ARGS...
+//! cargo xtask kafka exec [--name NAME] CLASS ARGS...
 //! ```
 //!
 //! * `start` prints one line, `bootstrap.servers=127.0.0.1:PORT[,..]`, once every broker answers. What runs
@@ -17,9 +17,14 @@
 //! * `exec` runs a class of Kafka's own (`org.apache.kafka.tools.consumer.ConsoleConsumer`, ...) with the
 //!   terminal passed through; `{bootstrap}` in an argument stands for the running brokers.
 //!
-//! Kafka comes by its Maven coordinates (`tests/java/broker/pom.xml`), so a JDK (17 or later) and `mvn` are
-//! needed. The class path and one state file per NAME lie in `kafka` in the cache folder (`$MILLSTREAM_CACHE`
-//! or `~/.cache/millstream`). Brokers run in KRaft combined mode on free ports of 127.0.0.1 and outlive this command.
+//! NAME is `default` unless it is given. Clusters know nothing of each other.
+//!
+//! Kafka comes by its Maven coordinates (`tests/java/broker/pom.xml`), so Java (17 or later) is needed, and Maven
+//! the first time; `start` and `exec` see to that as `cargo xtask test` does. The class path and one state file
+//! per NAME lie in `kafka` in the cache folder (`$MILLSTREAM_CACHE` or `~/.cache/millstream`). Brokers run in
+//! KRaft combined mode on free ports of 127.0.0.1 and outlive this command.
+
+mod request;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,38 +36,44 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::process::{Failure, workspace};
+use crate::{cache, setup};
+use request::Request;
+
 type Result<T> = std::result::Result<T, String>;
 
 const START_TIMEOUT: Duration = Duration::from_secs(90);
-const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [--name NAME]
-       cargo xtask kafka stop | status [--name NAME]
-       cargo xtask kafka kill N [--name NAME]
-       cargo xtask kafka exec CLASS ARGS...";
 
 /// Runs the command line behind `cargo xtask kafka`.
 ///
 /// # Errors
 /// What went wrong, for people.
-pub(crate) fn run(args: &[String]) -> Result<()> {
-    match Request::parse(args)? {
+pub(crate) fn run(args: &[String]) -> std::result::Result<(), Failure> {
+    let request = Request::parse(args).map_err(Failure::failed)?;
+    if let Request::Start { .. } | Request::Exec { .. } = &request {
+        let has_class_path = cached_class_path().map_err(Failure::failed)?.is_some();
+        setup::ensure(if has_class_path { setup::FOR_JAVA } else { setup::FOR_KAFKA })?;
+    }
+    answer(request).map_err(Failure::failed)
+}
+
+fn answer(request: Request) -> Result<()> {
+    match request {
         Request::Start { name, brokers, fresh } => {
             let _lock = lock(&name)?;
             let cluster = start(&name, brokers, fresh)?;
             println!("{}", cluster.bootstrap_line());
             Ok(())
         }
-        Request::Stop { name } => {
-            let _lock = lock(&name)?;
-            Cluster::load(&name)?.map_or(Ok(()), |cluster| cluster.stop(&name))
-        }
+        Request::Stop { name } => stop(&name),
         Request::Status { name } => status(&name),
         Request::Kill { name, broker } => {
             let _lock = lock(&name)?;
-            let cluster = Cluster::load(&name)?.ok_or("no broker runs")?;
+            let cluster = Cluster::load(&name)?.ok_or_else(|| no_broker(&name))?;
             let broker = cluster.brokers.get(broker.wrapping_sub(1)).ok_or("there is no broker of that number")?;
             broker.kill(&cluster.folder)
         }
-        Request::Exec { class, args } => exec(&class, &args),
+        Request::Exec { name, class, args } => exec(&name, &class, &args),
     }
 }
 
@@ -83,57 +94,6 @@ pub(crate) fn servers(name: &str) -> Result<String> {
 pub(crate) fn stop(name: &str) -> Result<()> {
     let _lock = lock(name)?;
     Cluster::load(name)?.map_or(Ok(()), |cluster| cluster.stop(name))
-}
-
-/// A command line, understood.
-#[derive(Debug, PartialEq, Eq)]
-enum Request {
-    Start { name: String, brokers: Option<usize>, fresh: bool },
-    Stop { name: String },
-    Status { name: String },
-    Kill { name: String, broker: usize },
-    Exec { class: String, args: Vec<String> },
-}
-
-impl Request {
-    fn parse(args: &[String]) -> Result<Self> {
-        let (command, rest) = args.split_first().ok_or(USAGE)?;
-        if command == "exec" {
-            let (class, args) = rest.split_first().ok_or(USAGE)?;
-            return Ok(Self::Exec { class: class.clone(), args: args.to_vec() });
-        }
-        let (mut name, mut brokers, mut fresh, mut number) = ("default".to_owned(), None, false, None);
-        let mut rest = rest.iter();
-        while let Some(arg) = rest.next() {
-            match (command.as_str(), arg.as_str()) {
-                (_, "--name") => name = checked_name(rest.next().ok_or(USAGE)?)?,
-                ("start", "--brokers") => {
-                    brokers = match rest.next().map(String::as_str) {
-                        Some("1") => Some(1),
-                        Some("3") => Some(3),
-                        _ => return Err(format!("--brokers takes 1 or 3\n{USAGE}")),
-                    };
-                }
-                ("start", "--fresh") => fresh = true,
-                ("kill", digits) if number.is_none() => {
-                    number = Some(digits.parse().map_err(|_| format!("{digits:?} is not a broker's number\n{USAGE}"))?);
-                }
-                (_, other) => return Err(format!("unknown argument {other:?}\n{USAGE}")),
-            }
-        }
-        match command.as_str() {
-            "start" => Ok(Self::Start { name, brokers, fresh }),
-            "stop" => Ok(Self::Stop { name }),
-            "status" => Ok(Self::Status { name }),
-            "kill" => Ok(Self::Kill { name, broker: number.ok_or(USAGE)? }),
-            other => Err(format!("unknown command {other:?}\n{USAGE}")),
-        }
-    }
-}
-
-fn checked_name(name: &str) -> Result<String> {
-    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if plain { Ok(name.to_owned()) } else { Err(format!("{name:?}: a name holds letters, digits, `-` and `_`")) }
 }
 
 fn start(name: &str, brokers: Option<usize>, fresh: bool) -> Result<Cluster> {
@@ -170,7 +130,7 @@ fn start(name: &str, brokers: Option<usize>, fresh: bool) -> Result<Cluster> {
 }
 
 fn status(name: &str) -> Result<()> {
-    let cluster = Cluster::load(name)?.ok_or("no broker runs")?;
+    let cluster = Cluster::load(name)?.ok_or_else(|| no_broker(name))?;
     println!("{}", cluster.bootstrap_line());
     println!("folder={}", cluster.folder.display());
     let mut dead = Vec::new();
@@ -183,11 +143,16 @@ fn status(name: &str) -> Result<()> {
     if dead.is_empty() { Ok(()) } else { Err(format!("not running: broker {}", dead.join(", "))) }
 }
 
-fn exec(class: &str, args: &[String]) -> Result<()> {
-    let bootstrap = |arg: &String| match Cluster::load("default")? {
+fn no_broker(name: &str) -> String {
+    let option = if name == request::DEFAULT { String::new() } else { format!(" --name {name}") };
+    format!("no broker runs; `cargo xtask kafka start{option}` starts one")
+}
+
+fn exec(name: &str, class: &str, args: &[String]) -> Result<()> {
+    let bootstrap = |arg: &String| match Cluster::load(name)? {
         _ if !arg.contains("{bootstrap}") => Ok(arg.clone()),
         Some(cluster) => Ok(arg.replace("{bootstrap}", &cluster.bootstrap())),
-        None => Err("no broker runs: `cargo xtask kafka start`".to_owned()),
+        None => Err(no_broker(name)),
     };
     let args = args.iter().map(bootstrap).collect::<Result<Vec<_>>>()?;
     let status = java(&class_path()?).arg("-Xmx512m").arg(class).args(args).status();
@@ -471,8 +436,7 @@ fn free_ports(count: usize) -> Result<Vec<u16>> {
 }
 
 fn java(class_path: &str) -> Command {
-    let program = std::env::var_os("JAVA_HOME").map_or_else(|| "java".into(), |home| Path::new(&home).join("bin/java"));
-    let mut command = Command::new(program);
+    let mut command = Command::new(setup::java_program("java").unwrap_or_else(|| "java".into()));
     command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]);
     command.args(["-Djava.awt.headless=true", "-cp", class_path]);
     command
@@ -488,30 +452,43 @@ fn succeeded(what: &str, status: std::io::Result<ExitStatus>) -> Result<()> {
 
 /// The jars of Kafka, as Maven resolves them; remembered until the pom changes or a jar is gone.
 fn class_path() -> Result<String> {
-    let pom = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/java/broker/pom.xml");
-    let pom_text = fs::read_to_string(&pom).map_err(|error| format!("{}: {error}", pom.display()))?;
-    let folder = cache_folder()?;
-    let (file, key_file) = (folder.join("class-path"), folder.join("class-path.pom.xml"));
-    let cached = fs::read_to_string(&file).unwrap_or_default();
-    let is_current = fs::read_to_string(&key_file).is_ok_and(|text| text == pom_text);
-    if is_current && !cached.is_empty() && std::env::split_paths(&cached).all(|jar| jar.is_file()) {
+    if let Some(cached) = cached_class_path()? {
         return Ok(cached);
     }
+    let (file, key_file) = class_path_files()?;
     let mut option = OsString::from("-Dmdep.outputFile=");
     option.push(&file);
     let maven = Command::new("mvn")
         .args(["-q", "-B", "dependency:build-classpath", "-f"])
-        .arg(&pom)
+        .arg(pom())
         .arg(option)
         .stdout(Stdio::null())
         .status();
     succeeded("mvn dependency:build-classpath", maven)?;
-    fs::write(&key_file, pom_text).map_err(|error| format!("{}: {error}", key_file.display()))?;
+    fs::copy(pom(), &key_file).map_err(|error| format!("{}: {error}", key_file.display()))?;
     fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
+fn cached_class_path() -> Result<Option<String>> {
+    let pom_text = fs::read_to_string(pom()).map_err(|error| format!("{}: {error}", pom().display()))?;
+    let (file, key_file) = class_path_files()?;
+    let is_current = fs::read_to_string(&key_file).is_ok_and(|text| text == pom_text);
+    let cached = fs::read_to_string(&file).ok().filter(|jars| is_current && !jars.is_empty());
+    Ok(cached.filter(|jars| std::env::split_paths(jars).all(|jar| jar.is_file())))
+}
+
+fn pom() -> PathBuf {
+    workspace().join("tests/java/broker/pom.xml")
+}
+
+/// The class path, and the pom that it was made from.
+fn class_path_files() -> Result<(PathBuf, PathBuf)> {
+    let folder = cache_folder()?;
+    Ok((folder.join("class-path"), folder.join("class-path.pom.xml")))
+}
+
 fn cache_folder() -> Result<PathBuf> {
-    let folder = crate::cache::folder().map_err(|failure| failure.message)?.join("kafka");
+    let folder = cache::folder().map_err(|failure| failure.message)?.join("kafka");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(folder)
 }
@@ -542,25 +519,6 @@ mod tests {
     fn what_is_remembered_lies_in_the_cache_folder() {
         let cache = crate::cache::folder().expect("a cache folder");
         assert_eq!(state_file("chaos"), Ok(cache.join("kafka").join("chaos.properties")));
-    }
-
-    #[test]
-    fn command_lines_mean_what_the_usage_says() {
-        let parse = |line: &str| Request::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        let name = || "default".to_owned();
-        for (line, expected) in [
-            ("start", Request::Start { name: name(), brokers: None, fresh: false }),
-            ("start --fresh --brokers 3", Request::Start { name: name(), brokers: Some(3), fresh: true }),
-            ("stop --name chaos", Request::Stop { name: "chaos".into() }),
-            ("status", Request::Status { name: name() }),
-            ("kill 2 --name chaos", Request::Kill { name: "chaos".into(), broker: 2 }),
-            ("exec a.B --fresh", Request::Exec { class: "a.B".into(), args: vec!["--fresh".into()] }),
-        ] {
-            assert_eq!(parse(line), Ok(expected), "{line}");
-        }
-        for line in ["", "halt", "start --brokers 2", "start 3", "kill", "kill one", "exec", "stop --name ../x"] {
-            assert!(parse(line).is_err(), "{line}");
-        }
     }
 
     #[test]

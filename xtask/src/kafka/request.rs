@@ -1,0 +1,116 @@
+//! What `cargo xtask kafka` is asked for.
+
+use super::Result;
+
+/// The cluster that is meant when none is named.
+pub(super) const DEFAULT: &str = "default";
+
+const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [--name NAME]
+       cargo xtask kafka stop | status [--name NAME]
+       cargo xtask kafka kill N [--name NAME]
+       cargo xtask kafka exec [--name NAME] CLASS ARGS...";
+
+/// A command line, understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Start { name: String, brokers: Option<usize>, fresh: bool },
+    Stop { name: String },
+    Status { name: String },
+    Kill { name: String, broker: usize },
+    Exec { name: String, class: String, args: Vec<String> },
+}
+
+impl Request {
+    pub(super) fn parse(args: &[String]) -> Result<Self> {
+        let (command, rest) = args.split_first().ok_or(USAGE)?;
+        if command == "exec" {
+            return Self::parse_exec(rest);
+        }
+        let (mut name, mut brokers, mut fresh, mut number) = (DEFAULT.to_owned(), None, false, None);
+        let mut rest = rest.iter();
+        while let Some(arg) = rest.next() {
+            match (command.as_str(), arg.as_str()) {
+                (_, "--name") => name = checked_name(rest.next().ok_or(USAGE)?)?,
+                ("start", "--brokers") => {
+                    brokers = match rest.next().map(String::as_str) {
+                        Some("1") => Some(1),
+                        Some("3") => Some(3),
+                        _ => return Err(format!("--brokers takes 1 or 3\n{USAGE}")),
+                    };
+                }
+                ("start", "--fresh") => fresh = true,
+                ("kill", digits) if number.is_none() => {
+                    number = Some(digits.parse().map_err(|_| format!("{digits:?} is not a broker's number\n{USAGE}"))?);
+                }
+                (_, other) => return Err(format!("unknown argument {other:?}\n{USAGE}")),
+            }
+        }
+        match command.as_str() {
+            "start" => Ok(Self::Start { name, brokers, fresh }),
+            "stop" => Ok(Self::Stop { name }),
+            "status" => Ok(Self::Status { name }),
+            "kill" => Ok(Self::Kill { name, broker: number.ok_or(USAGE)? }),
+            other => Err(format!("unknown command {other:?}\n{USAGE}")),
+        }
+    }
+
+    /// Everything from the class on belongs to the class.
+    fn parse_exec(args: &[String]) -> Result<Self> {
+        let (name, rest) = match args {
+            [option, name, rest @ ..] if option == "--name" => (checked_name(name)?, rest),
+            rest => (DEFAULT.to_owned(), rest),
+        };
+        match rest {
+            [class, args @ ..] if !class.starts_with('-') => {
+                Ok(Self::Exec { name, class: class.clone(), args: args.to_vec() })
+            }
+            _ => Err(USAGE.to_owned()),
+        }
+    }
+}
+
+fn checked_name(name: &str) -> Result<String> {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if plain { Ok(name.to_owned()) } else { Err(format!("{name:?}: a name holds letters, digits, `-` and `_`")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+
+    #[test]
+    fn command_lines_mean_what_the_usage_says() {
+        let parse = |line: &str| Request::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let name = || "default".to_owned();
+        for (line, expected) in [
+            ("start", Request::Start { name: name(), brokers: None, fresh: false }),
+            ("start --fresh --brokers 3", Request::Start { name: name(), brokers: Some(3), fresh: true }),
+            ("stop --name chaos", Request::Stop { name: "chaos".into() }),
+            ("status", Request::Status { name: name() }),
+            ("kill 2 --name chaos", Request::Kill { name: "chaos".into(), broker: 2 }),
+            (
+                "exec a.B --name x",
+                Request::Exec { name: name(), class: "a.B".into(), args: vec!["--name".into(), "x".into()] },
+            ),
+            ("exec --name chaos a.B", Request::Exec { name: "chaos".into(), class: "a.B".into(), args: Vec::new() }),
+        ] {
+            assert_eq!(parse(line), Ok(expected), "{line}");
+        }
+        for line in [
+            "",
+            "halt",
+            "start --brokers 2",
+            "start 3",
+            "kill",
+            "kill one",
+            "exec",
+            "exec --name",
+            "exec --name x",
+            "exec --fresh a.B",
+            "exec --name ../x a.B",
+            "stop --name ../x",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}
