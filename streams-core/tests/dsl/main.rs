@@ -5,6 +5,7 @@
 
 mod driver;
 mod errors;
+mod history;
 mod properties;
 mod results;
 mod tables;

@@ -61,7 +61,8 @@ impl Embedded {
     /// folder until the last clone, and everything that was made from it, is dropped.
     ///
     /// Records stay until their topic's `retention.ms` or `retention.bytes` says otherwise, or until they
-    /// are compacted; by default, for ever.
+    /// are compacted; by default, for ever. What is so much older than the newest record of its partition is
+    /// out of retention, so that old times can be replayed into the log.
     ///
     /// # Errors
     /// [`LogErrorKind::InUse`](super::LogErrorKind::InUse) when the folder is open already,

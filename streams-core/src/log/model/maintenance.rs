@@ -4,7 +4,7 @@
 //! Nothing here runs by itself: the driver calls [`Model::maintain`] now and then, each time with a
 //! budget, so that no call takes long.
 
-use super::partition::Partition;
+use super::partition::{Entry, Partition};
 use super::rewrite::{BatchSource, Rewritten};
 use super::topic_config::TopicConfig;
 use super::{Change, Model, Now, PartitionId};
@@ -82,15 +82,28 @@ impl Model {
 
 impl Partition {
     /// Up to where records are older or more than the topic's settings allow.
+    ///
+    /// Unlike in Kafka, a record is as old as it is beside the partition's newest one, or beside now if that is
+    /// earlier. Records of last year are often replayed into this log; by the wall clock the changelog of their
+    /// windows would be deleted while it is written, and open windows would be gone after a restart.
     fn out_of_retention(&self, config: &TopicConfig, now_ms: i64) -> Option<i64> {
         if !config.delete {
             return None;
         }
         let (stable, mut bytes) = (self.stable(), self.bytes);
+        let is_past = |time_ms: i64, entry: &Entry| {
+            config.retention_ms.is_some_and(|retention| time_ms.saturating_sub(entry.max_timestamp) > retention)
+        };
+        // Only where it can make a difference: usually nothing is old by any clock.
+        let time_ms = match self.entries().next() {
+            Some(first) if is_past(now_ms, first) => {
+                self.entries().map(|entry| entry.max_timestamp).max().map_or(now_ms, |newest| newest.min(now_ms))
+            }
+            _ => now_ms,
+        };
         let mut offset = None;
         for entry in self.entries().take_while(|entry| entry.next <= stable) {
-            let expired =
-                config.retention_ms.is_some_and(|retention| now_ms.saturating_sub(entry.max_timestamp) > retention);
+            let expired = is_past(time_ms, entry);
             let rest = bytes - entry.bytes;
             let too_many = config.retention_bytes.is_some_and(|max| rest as u64 >= max);
             if !expired && !too_many {

@@ -10,6 +10,7 @@ use super::transaction::Ended;
 use super::*;
 
 mod membership;
+mod retention;
 
 use crate::log::{BatchBuilder, Isolation, RecordBatch};
 use crate::record::{Headers, Offset};
@@ -229,28 +230,6 @@ fn a_little_dirt_is_left_alone() {
 }
 
 #[test]
-fn retention_deletes_from_the_start_by_time_and_by_size() {
-    let mut bench = Bench::new();
-    let by_time = at(bench.topic("time", 1, &[("retention.ms", "1000")]));
-    let by_size = at(bench.topic("size", 1, &[("retention.bytes", "5000")]));
-    let forever = at(bench.topic("forever", 1, &[]));
-    let padding = "x".repeat(40_000);
-    for step in 0..4 {
-        for log in [by_time, by_size, forever] {
-            bench.write(log, &[(&step.to_string(), Some(padding.as_str()))]);
-        }
-        bench.now_ms += 400;
-    }
-    bench.maintain(usize::MAX);
-    let starts = [by_time, by_size, forever].map(|log| bench.model.partition(log).expect("a partition").start());
-    assert_eq!(starts, [2, 3, 0]);
-    bench.now_ms += 10_000;
-    bench.maintain(usize::MAX);
-    let partition = bench.model.partition(by_time).expect("a partition");
-    assert_eq!((partition.start(), partition.end()), (4, 4));
-}
-
-#[test]
 fn settings_of_a_topic_refuse_records() {
     let mut bench = Bench::new();
     let free = at(bench.topic("free", 1, &[]));
@@ -285,19 +264,6 @@ fn settings_of_a_topic_refuse_records() {
     ] {
         assert_eq!(write(log, ms, key, value), expected, "{log:?} {ms} {key:?} {}", value.len());
     }
-}
-
-#[test]
-fn retention_waits_for_open_transactions() {
-    let mut bench = Bench::new();
-    let log = at(bench.topic("t", 1, &[("retention.ms", "1000")]));
-    let id: Arc<str> = "id".into();
-    let tag = bench.transactional(&id);
-    bench.write(log, &[("a", Some("1"))]);
-    bench.write_as(tag, Some(&id), log, &[("b", Some("1"))]).expect("written");
-    bench.now_ms += 2_000;
-    bench.maintain(usize::MAX);
-    assert_eq!(bench.model.partition(log).expect("a partition").start(), 1);
 }
 
 #[test]
