@@ -16,9 +16,7 @@
 #[doc(hidden)]
 pub use streams_core::__private;
 #[doc(inline)]
-pub use streams_core::{
-    clock, config, dsl, log, operators, record, runtime, state, testing, topic, topology, windows, wire,
-};
+pub use streams_core::{clock, config, dsl, log, record, runtime, state, testing, topic, topology, windows, wire};
 #[cfg(feature = "kafka")]
 #[doc(inline)]
 pub use streams_kafka as kafka;

@@ -19,7 +19,7 @@ pub mod wire;
 pub mod log;
 pub mod state;
 
-pub mod operators;
+mod operators;
 pub mod topology;
 
 pub mod dsl;

@@ -6,13 +6,13 @@ use super::{BuiltNode, Context, Link, Next, OperatorError, Recipe};
 use crate::record::Record;
 
 /// Decides whether a record belongs to a branch.
-pub type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
+pub(crate) type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
 
 /// Child `i` gets the records that satisfy predicate `i` and none before it. With one more child than
 /// predicates, the last child gets what is left over; otherwise that is dropped (not counted: the
 /// program said so).
 #[must_use]
-pub fn recipe<K, V>(predicates: Vec<Predicate<K, V>>) -> Recipe
+pub(crate) fn recipe<K, V>(predicates: Vec<Predicate<K, V>>) -> Recipe
 where
     K: 'static,
     V: 'static,

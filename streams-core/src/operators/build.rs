@@ -28,13 +28,15 @@ pub struct StoreId(pub u32);
 
 /// How to build a node for one task. Called once per task, on the worker that runs the task.
 #[derive(Clone)]
-pub struct Recipe(Arc<MakeNode>);
+pub(crate) struct Recipe(Arc<MakeNode>);
 
 type MakeNode = dyn Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync;
 
 impl Recipe {
     /// A recipe that does this.
-    pub fn new(build: impl Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        build: impl Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(build))
     }
 
@@ -42,7 +44,7 @@ impl Recipe {
     ///
     /// # Errors
     /// When the topology is not what the recipe expects, or the task lacks something.
-    pub fn build(&self, builder: &mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> {
+    pub(crate) fn build(&self, builder: &mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> {
         (self.0)(builder)
     }
 }
@@ -54,7 +56,7 @@ impl std::fmt::Debug for Recipe {
 }
 
 /// A node that was built for one task.
-pub enum BuiltNode {
+pub(crate) enum BuiltNode {
     /// A node with typed parents: a `Link<K, V>`, made by [`BuiltNode::link`].
     Typed(Box<dyn Any>),
     /// A node that reads a topic's records.
@@ -63,25 +65,25 @@ pub enum BuiltNode {
 
 impl BuiltNode {
     /// A node that takes records of these types.
-    pub fn link<K: 'static, V: 'static>(node: impl Next<K, V> + 'static) -> Self {
+    pub(crate) fn link<K: 'static, V: 'static>(node: impl Next<K, V> + 'static) -> Self {
         let link: Link<K, V> = Rc::new(RefCell::new(node));
         Self::Typed(Box::new(link))
     }
 
     /// The same for a node that is shared already, for instance because it also has a cache to flush.
-    pub fn shared<K: 'static, V: 'static, N: Next<K, V> + 'static>(node: &Rc<RefCell<N>>) -> Self {
+    pub(crate) fn shared<K: 'static, V: 'static, N: Next<K, V> + 'static>(node: &Rc<RefCell<N>>) -> Self {
         let link: Link<K, V> = Rc::clone(node) as Link<K, V>;
         Self::Typed(Box::new(link))
     }
 
     /// A node that reads a topic.
-    pub fn source(node: impl SourceNode + 'static) -> Self {
+    pub(crate) fn source(node: impl SourceNode + 'static) -> Self {
         Self::Source(Rc::new(RefCell::new(node)))
     }
 }
 
 /// A node that turns a topic's bytes into typed records and hands them on.
-pub trait SourceNode {
+pub(crate) trait SourceNode {
     /// Decodes one record and processes it to the end.
     ///
     /// # Errors
@@ -137,7 +139,7 @@ pub struct Punctuation {
 
 /// What the runtime drives in a built task.
 #[derive(Default)]
-pub struct TaskParts {
+pub(crate) struct TaskParts {
     /// The sources, by the node's number.
     pub sources: Vec<(NodeId, Rc<RefCell<dyn SourceNode>>)>,
     /// The caches, in topological order: flushing an earlier one may fill a later one.
@@ -149,7 +151,7 @@ pub struct TaskParts {
 }
 
 /// What only the runtime can give: resolved topics and opened stores.
-pub trait TaskServices {
+pub(crate) trait TaskServices {
     /// A topic to send to.
     ///
     /// # Errors
@@ -173,7 +175,7 @@ pub trait TaskServices {
 }
 
 /// Collects what is built for one task, node by node, from sinks to sources.
-pub struct TaskBuilder<'a> {
+pub(crate) struct TaskBuilder<'a> {
     task: TaskId,
     services: &'a mut dyn TaskServices,
     built: HashMap<NodeId, Box<dyn Any>>,
@@ -183,7 +185,7 @@ pub struct TaskBuilder<'a> {
 
 impl<'a> TaskBuilder<'a> {
     /// Begins with nothing built.
-    pub fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
+    pub(crate) fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
         Self { task, services, built: HashMap::new(), shared: HashMap::new(), parts: TaskParts::default() }
     }
 
@@ -191,7 +193,7 @@ impl<'a> TaskBuilder<'a> {
     ///
     /// # Errors
     /// As [`Recipe::build`].
-    pub fn build(
+    pub(crate) fn build(
         &mut self,
         node: NodeId,
         name: &Arc<str>,
@@ -222,7 +224,7 @@ impl<'a> TaskBuilder<'a> {
 
     /// What was built.
     #[must_use]
-    pub fn finish(self) -> TaskParts {
+    pub(crate) fn finish(self) -> TaskParts {
         self.parts
     }
 }

@@ -7,7 +7,7 @@ use crate::wire::{Key, Value};
 
 /// Takes `Change<V>` by key and sends it to a repartition topic, in the format of [`crate::wire::change`].
 #[must_use]
-pub fn recipe<K: Key, V: Value>(topic: TopicRef) -> Recipe {
+pub(crate) fn recipe<K: Key, V: Value>(topic: TopicRef) -> Recipe {
     sink::recipe::<K, Change<V>, K, Change<V>>(topic)
 }
 

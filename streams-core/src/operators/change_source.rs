@@ -6,7 +6,7 @@ use crate::wire::{Key, Value};
 
 /// Hands on `Change<V>` by key, read from the format of [`crate::wire::change`].
 #[must_use]
-pub fn recipe<K: Key, V: Value>() -> Recipe {
+pub(crate) fn recipe<K: Key, V: Value>() -> Recipe {
     source::recipe::<K, Change<V>>()
 }
 

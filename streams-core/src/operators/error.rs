@@ -54,7 +54,7 @@ pub enum OperatorError {
 impl OperatorError {
     /// What a node says when its rows cannot be read or written.
     #[cold]
-    pub fn rows(node: &str, error: RowError) -> Self {
+    pub(crate) fn rows(node: &str, error: RowError) -> Self {
         let node = node.to_owned();
         match error {
             RowError::Store(error) => Self::Store { node, error },

@@ -6,7 +6,7 @@ use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
 /// Keeps the records for which `predicate` gives `keep`. Takes `Record<K, V>`, hands on the same.
-pub fn recipe<K, V>(keep: bool, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Recipe
+pub(crate) fn recipe<K, V>(keep: bool, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Recipe
 where
     K: Clone + 'static,
     V: Clone + 'static,

@@ -4,7 +4,7 @@ use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
 /// Takes `Record<K, Option<V>>`, hands on `Record<K, V>`.
-pub fn recipe<K, V>() -> Recipe
+pub(crate) fn recipe<K, V>() -> Recipe
 where
     K: Clone + 'static,
     V: Clone + 'static,

@@ -6,7 +6,7 @@ use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
 /// Takes `Record<K, V>`, hands on the mapper's pairs in order, with the record's timestamp and headers.
-pub fn recipe<K, V, K2, V2>(mapper: impl Fn(K, V) -> Vec<(K2, V2)> + Send + Sync + 'static) -> Recipe
+pub(crate) fn recipe<K, V, K2, V2>(mapper: impl Fn(K, V) -> Vec<(K2, V2)> + Send + Sync + 'static) -> Recipe
 where
     K: 'static,
     V: 'static,

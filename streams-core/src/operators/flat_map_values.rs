@@ -7,7 +7,7 @@ use crate::record::Record;
 
 /// Takes `Record<K, V>`, hands on the mapper's values in order, with the record's key, timestamp and
 /// headers.
-pub fn recipe<K, V, V2>(mapper: impl Fn(&K, V) -> Vec<V2> + Send + Sync + 'static) -> Recipe
+pub(crate) fn recipe<K, V, V2>(mapper: impl Fn(&K, V) -> Vec<V2> + Send + Sync + 'static) -> Recipe
 where
     K: Clone + 'static,
     V: 'static,

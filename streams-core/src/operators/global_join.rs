@@ -15,7 +15,7 @@ use crate::wire::{Key, Nullable, Value};
 /// unless the join is `left`: then it meets `None`. Where the joiner returns `None`, as that of an inner
 /// join does where there is no row, nothing is handed on.
 /// There is no order in time between the stream and the global table.
-pub fn recipe<K, V, GK, T, R>(
+pub(crate) fn recipe<K, V, GK, T, R>(
     store: StoreId,
     mapper: impl Fn(&K, &V::Inner) -> Option<GK> + Send + Sync + 'static,
     left: bool,

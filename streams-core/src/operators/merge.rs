@@ -5,7 +5,7 @@ use crate::record::Record;
 
 /// Takes `Record<K, V>` from any number of parents, hands on the same.
 #[must_use]
-pub fn recipe<K, V>() -> Recipe
+pub(crate) fn recipe<K, V>() -> Recipe
 where
     K: Clone + 'static,
     V: Clone + 'static,

@@ -19,50 +19,53 @@ mod context;
 mod error;
 mod table_view;
 
-pub mod branch;
-pub mod change_sink;
-pub mod change_source;
-pub mod filter;
-pub mod filter_some;
-pub mod flat_map;
-pub mod flat_map_values;
-pub mod for_each;
-pub mod global_join;
-pub mod map;
-pub mod map_values;
-pub mod merge;
-pub mod peek;
-pub mod print;
-pub mod process;
-pub mod repartition_filter;
-pub mod select_key;
-pub mod sink;
-pub mod source;
-pub mod stores;
-pub mod stream_aggregate;
-pub mod stream_table_join;
-pub mod table_aggregate;
-pub mod table_filter;
-pub mod table_map_values;
-pub mod table_select;
-pub mod table_source;
-pub mod table_store;
-pub mod table_to_stream;
-pub mod to_table;
-pub mod window_aggregate;
+pub(crate) mod branch;
+pub(crate) mod change_sink;
+pub(crate) mod change_source;
+pub(crate) mod filter;
+pub(crate) mod filter_some;
+pub(crate) mod flat_map;
+pub(crate) mod flat_map_values;
+pub(crate) mod for_each;
+pub(crate) mod global_join;
+pub(crate) mod map;
+pub(crate) mod map_values;
+pub(crate) mod merge;
+pub(crate) mod peek;
+pub(crate) mod print;
+pub(crate) mod process;
+pub(crate) mod repartition_filter;
+pub(crate) mod select_key;
+pub(crate) mod sink;
+pub(crate) mod source;
+pub(crate) mod stores;
+pub(crate) mod stream_aggregate;
+pub(crate) mod stream_table_join;
+pub(crate) mod table_aggregate;
+pub(crate) mod table_filter;
+pub(crate) mod table_map_values;
+pub(crate) mod table_select;
+pub(crate) mod table_source;
+pub(crate) mod table_store;
+pub(crate) mod table_to_stream;
+pub(crate) mod to_table;
+pub(crate) mod window_aggregate;
 
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use build::{
-    BuildError, BuiltNode, Flush, NodeBuilder, NodeId, Punctuate, Punctuation, PunctuationTime, Recipe, SourceNode,
-    StoreId, TaskBuilder, TaskParts, TaskServices,
-};
-pub use context::{Collector, Context, Destination, DropReason, RecordPosition};
+// What users see is passed on by `dsl::processor`, `topology` and `runtime`.
+pub use build::{BuildError, NodeId, PunctuationTime, StoreId};
+pub use context::{DropReason, RecordPosition};
 pub use error::OperatorError;
-pub use table_view::{TableView, TableViewRecipe};
+
+pub(crate) use build::{
+    BuiltNode, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts, TaskServices,
+};
+pub(crate) use context::{Collector, Context, Destination};
+pub(crate) use table_view::{TableView, TableViewRecipe};
 
 /// A built node's input: takes a record and does what the node does.
 pub trait Next<K, V> {
@@ -74,7 +77,7 @@ pub trait Next<K, V> {
 }
 
 /// A child as its parents hold it; children with several parents (merges) are shared.
-pub type Link<K, V> = Rc<RefCell<dyn Next<K, V>>>;
+pub(crate) type Link<K, V> = Rc<RefCell<dyn Next<K, V>>>;
 
 /// A node's children.
 pub struct Outputs<K, V>(Vec<Link<K, V>>);

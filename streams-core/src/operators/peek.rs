@@ -6,7 +6,7 @@ use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
 /// Calls `look` with every record. Takes `Record<K, V>`, hands on the same.
-pub fn recipe<K, V>(look: impl Fn(&K, &V) + Send + Sync + 'static) -> Recipe
+pub(crate) fn recipe<K, V>(look: impl Fn(&K, &V) + Send + Sync + 'static) -> Recipe
 where
     K: Clone + 'static,
     V: Clone + 'static,

@@ -11,7 +11,7 @@ use crate::record::Record;
 ///
 /// All tasks write to the same place, whole lines at a time. When that is not there any more, it is said once
 /// in the log, and records are no longer written; processing goes on.
-pub fn recipe<K, V>(label: String, out: impl Write + Send + 'static) -> Recipe
+pub(crate) fn recipe<K, V>(label: String, out: impl Write + Send + 'static) -> Recipe
 where
     K: Debug + 'static,
     V: Debug + 'static,

@@ -209,7 +209,7 @@ impl<'b, V> ForwardValues<'_, 'b, V> {
 
 /// A node that runs a closure for each `Record<K, V>`; what it sends is handed on as `Record<K2, V2>`.
 /// `ids` are the numbers of `stores`, in order.
-pub fn recipe<S, K, V, K2, V2, F>(stores: &S, ids: Vec<StoreId>, process: F) -> Recipe
+pub(crate) fn recipe<S, K, V, K2, V2, F>(stores: &S, ids: Vec<StoreId>, process: F) -> Recipe
 where
     S: StoreTuple,
     K: 'static,
@@ -224,7 +224,10 @@ where
 }
 
 /// A node that runs a [`Processor`]. `ids` are the numbers of its stores, in order.
-pub fn processor_recipe<P, K, V, K2, V2>(ids: Vec<StoreId>, make: impl Fn() -> P + Send + Sync + 'static) -> Recipe
+pub(crate) fn processor_recipe<P, K, V, K2, V2>(
+    ids: Vec<StoreId>,
+    make: impl Fn() -> P + Send + Sync + 'static,
+) -> Recipe
 where
     P: Processor<K, V, K2, V2>,
     K: 'static,
@@ -240,7 +243,7 @@ where
 
 /// A node that runs a closure for each `Record<K, V>`; what it sends is handed on under the same key.
 /// `ids` are the numbers of `stores`, in order.
-pub fn values_recipe<S, K, V, V2, F>(stores: &S, ids: Vec<StoreId>, process: F) -> Recipe
+pub(crate) fn values_recipe<S, K, V, V2, F>(stores: &S, ids: Vec<StoreId>, process: F) -> Recipe
 where
     S: StoreTuple,
     K: Clone + 'static,

@@ -10,7 +10,7 @@ use crate::wire::NullableKey;
 /// Takes `Record<K, V>`, hands on the same; with `drop_null_keys`, records whose key is null are dropped
 /// and counted (Java drops them too, but does not count them here).
 #[must_use]
-pub fn recipe<K, V>(drop_null_keys: bool) -> Recipe
+pub(crate) fn recipe<K, V>(drop_null_keys: bool) -> Recipe
 where
     K: NullableKey,
     V: Clone + 'static,

@@ -14,7 +14,7 @@ use crate::wire::{EncodeError, Field, SendAs};
 
 /// Takes `Record<K, V>` and sends it to a topic of `TK` and `TV`.
 #[must_use]
-pub fn recipe<K, V, TK, TV>(topic: TopicRef) -> Recipe
+pub(crate) fn recipe<K, V, TK, TV>(topic: TopicRef) -> Recipe
 where
     K: SendAs<TK> + 'static,
     V: SendAs<TV> + 'static,

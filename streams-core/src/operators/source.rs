@@ -8,7 +8,7 @@ use crate::wire::{DecodeError, Field};
 /// Hands on `Record<K, V>`. What cannot be decoded, or has a negative timestamp, is an error; whether it
 /// stops the application is not decided here.
 #[must_use]
-pub fn recipe<K: Field, V: Field>() -> Recipe {
+pub(crate) fn recipe<K: Field, V: Field>() -> Recipe {
     Recipe::new(|builder| Ok(BuiltNode::source(Source { outputs: builder.outputs::<K, V>()? })))
 }
 

@@ -12,7 +12,7 @@ use crate::wire::{Nullable, NullableKey, Value};
 /// Records with a null key or a null value are dropped and counted. `update` gets the row or `None`, and
 /// returns the new one or `None` to delete it, which forwards a tombstone; the next record of that key
 /// begins anew. A row's time is the largest timestamp of the records in it.
-pub fn recipe<K, V, A>(
+pub(crate) fn recipe<K, V, A>(
     store: StoreId,
     update: impl Fn(&K::Inner, V::Inner, Option<A>) -> Option<A> + Send + Sync + 'static,
 ) -> Recipe

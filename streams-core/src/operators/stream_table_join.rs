@@ -12,7 +12,7 @@ use crate::wire::{Nullable, NullableKey, Value};
 /// Only the stream triggers: a change of the table joins nothing by itself. A record with a null value is
 /// dropped and counted. Without `left`, a record with a null key is, too; with it, it meets `None` (KIP-962).
 /// Where the joiner returns `None`, as that of an inner join does where there is no row, nothing is handed on.
-pub fn recipe<K, V, T, R>(
+pub(crate) fn recipe<K, V, T, R>(
     table: TableViewRecipe<K::Inner, T>,
     left: bool,
     joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,

@@ -13,7 +13,7 @@ use crate::wire::{Key, Value};
 /// A change's old row is subtracted first, then its new row is added. Without an aggregate there is nothing
 /// to subtract from, so that is skipped; after a subtraction to `None`, adding begins anew. A row's time is
 /// the largest timestamp of the records that made it.
-pub fn recipe<K: Key, V: Value, A: Value>(
+pub(crate) fn recipe<K: Key, V: Value, A: Value>(
     store: StoreId,
     add: impl Fn(&K, V, Option<A>) -> Option<A> + Send + Sync + 'static,
     subtract: impl Fn(&K, V, A) -> Option<A> + Send + Sync + 'static,

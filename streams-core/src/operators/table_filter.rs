@@ -12,7 +12,7 @@ use crate::wire::{Key, Value};
 ///
 /// Where old rows are known, nothing is forwarded if neither the old nor the new row is in the result.
 /// Where they are not, a row outside of the result is forwarded as a deletion each time it changes.
-pub fn recipe<K: Key, V: Value>(
+pub(crate) fn recipe<K: Key, V: Value>(
     keep: bool,
     predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     store: Option<StoreId>,
@@ -34,7 +34,7 @@ pub fn recipe<K: Key, V: Value>(
 }
 
 /// The rows of a filtered table without a store: its parent's, filtered when looked up.
-pub fn view<K: Key, V: Value>(
+pub(crate) fn view<K: Key, V: Value>(
     parent: TableViewRecipe<K, V>,
     keep: bool,
     predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,

@@ -11,7 +11,7 @@ use crate::wire::{Key, Value};
 /// Takes `Change<V>` by key, hands on `Change<V2>`. A deletion stays one: the mapper is not called for it.
 ///
 /// `V2` needs a format only where the result is kept in a store; see [`stored`].
-pub fn recipe<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, store: Option<StoreId>) -> Recipe
+pub(crate) fn recipe<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, store: Option<StoreId>) -> Recipe
 where
     K: Key,
     V: Value,
@@ -24,7 +24,7 @@ where
 }
 
 /// [`recipe`] with a store.
-pub fn stored<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, store: StoreId) -> Recipe
+pub(crate) fn stored<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, store: StoreId) -> Recipe
 where
     K: Key,
     V: Value,
@@ -38,7 +38,7 @@ where
 }
 
 /// [`recipe`] without a store.
-pub fn passing<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> Recipe
+pub(crate) fn passing<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> Recipe
 where
     K: Clone + 'static,
     V: 'static,
@@ -52,7 +52,7 @@ where
 }
 
 /// The rows of a mapped table without a store: its parent's, mapped when looked up.
-pub fn view<K, V, V2>(
+pub(crate) fn view<K, V, V2>(
     parent: TableViewRecipe<K, V>,
     mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
 ) -> TableViewRecipe<K, V2>

@@ -10,7 +10,7 @@ use crate::wire::{Key, Value};
 ///
 /// When a row stays in its group, one change holds old and new (KIP-904). When it moves, its old group is
 /// told first what it loses, then its new group what it gains. Needs old rows.
-pub fn recipe<K, V, K2, V2>(mapper: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static) -> Recipe
+pub(crate) fn recipe<K, V, K2, V2>(mapper: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static) -> Recipe
 where
     K: 'static,
     V: 'static,

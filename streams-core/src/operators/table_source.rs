@@ -14,7 +14,7 @@ use crate::wire::{Nullable, NullableKey};
 /// record of a key wins, whatever its timestamp. Without a store, changes do not say what the row was.
 /// `changelog` is off for a table that is restored from its source topic.
 #[must_use]
-pub fn recipe<K: NullableKey, V: Nullable>(store: Option<StoreId>, changelog: bool) -> Recipe {
+pub(crate) fn recipe<K: NullableKey, V: Nullable>(store: Option<StoreId>, changelog: bool) -> Recipe {
     Recipe::new(move |builder| match store {
         Some(store) => {
             let table = Table::<K::Inner, V::Inner>::new(builder, store)?;

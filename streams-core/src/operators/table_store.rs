@@ -14,7 +14,7 @@ use crate::wire::{Key, Value};
 /// The rows of a table that is kept in a store, for nodes that look them up. All nodes of a task share one
 /// object over the store, so that what is cached and not yet written is seen.
 #[must_use]
-pub fn view<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
+pub(crate) fn view<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
     TableViewRecipe::new(move |builder| {
         let rows = open(builder, store)?;
         Ok(Box::new(StoreView { node: Arc::clone(builder.name()), rows }))

@@ -5,7 +5,7 @@ use crate::record::{Change, Record};
 
 /// Takes `Change<V>` by key, hands on `Record<K, Option<V>>`: the new row, `None` for a deletion.
 #[must_use]
-pub fn recipe<K, V>() -> Recipe
+pub(crate) fn recipe<K, V>() -> Recipe
 where
     K: Clone + 'static,
     V: Clone + 'static,

@@ -9,7 +9,7 @@ use super::{BuildError, NodeBuilder, OperatorError};
 use crate::record::Timestamp;
 
 /// A table's rows, by key.
-pub trait TableView<K, V> {
+pub(crate) trait TableView<K, V> {
     /// The row of a key with its timestamp.
     ///
     /// # Errors
@@ -18,13 +18,13 @@ pub trait TableView<K, V> {
 }
 
 /// How to make a view for one task.
-pub struct TableViewRecipe<K, V>(Arc<MakeView<K, V>>);
+pub(crate) struct TableViewRecipe<K, V>(Arc<MakeView<K, V>>);
 
 type MakeView<K, V> = dyn Fn(&mut NodeBuilder<'_>) -> Result<Box<dyn TableView<K, V>>, BuildError> + Send + Sync;
 
 impl<K, V> TableViewRecipe<K, V> {
     /// A recipe that does this.
-    pub fn new(
+    pub(crate) fn new(
         make: impl Fn(&mut NodeBuilder<'_>) -> Result<Box<dyn TableView<K, V>>, BuildError> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(make))
@@ -34,7 +34,7 @@ impl<K, V> TableViewRecipe<K, V> {
     ///
     /// # Errors
     /// As [`super::Recipe::build`].
-    pub fn make(&self, builder: &mut NodeBuilder<'_>) -> Result<Box<dyn TableView<K, V>>, BuildError> {
+    pub(crate) fn make(&self, builder: &mut NodeBuilder<'_>) -> Result<Box<dyn TableView<K, V>>, BuildError> {
         (self.0)(builder)
     }
 }

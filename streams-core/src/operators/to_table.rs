@@ -1,3 +1,3 @@
 //! `to_table`: a stream's records become rows, as a topic's do.
 
-pub use super::table_source::recipe;
+pub(crate) use super::table_source::recipe;

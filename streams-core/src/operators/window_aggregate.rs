@@ -23,7 +23,7 @@ use crate::wire::{Key, Nullable, NullableKey, Value};
 /// time less the grace; each window of a record that is closed is counted as dropped, the others are updated
 /// in ascending order. Stream time is the largest timestamp this node has seen with a key. Rows are kept
 /// until a window starts `retention` later.
-pub fn recipe<K, V, A>(
+pub(crate) fn recipe<K, V, A>(
     store: StoreId,
     windows: TimeWindows,
     retention: Duration,
@@ -57,7 +57,7 @@ where
 
 /// The rows of a windowed table, for nodes that look them up.
 #[must_use]
-pub fn view<K: Key, A: Value>(store: StoreId, retention: Duration) -> TableViewRecipe<Windowed<K>, A> {
+pub(crate) fn view<K: Key, A: Value>(store: StoreId, retention: Duration) -> TableViewRecipe<Windowed<K>, A> {
     let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
     TableViewRecipe::new(move |builder| {
         let cache_bytes = builder.cache_bytes();

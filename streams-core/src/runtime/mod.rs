@@ -28,6 +28,7 @@ mod task;
 mod tests;
 mod worker;
 
+pub use crate::operators::{BuildError, DropReason, OperatorError};
 pub use app::{App, Handle, Running};
 pub use error::AppError;
 pub use lifecycle::AppState;

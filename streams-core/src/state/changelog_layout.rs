@@ -9,7 +9,7 @@ use crate::record::Timestamp;
 
 /// How a store's bytes relate to its changelog's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// A table: the key as it is; the value behind its timestamp.
     Timestamped,
     /// A store of the Processor API: key and value as they are.
@@ -19,21 +19,13 @@ pub enum Layout {
 }
 
 /// A store's key, and its value or `None` for "delete".
-pub type StoreRow = (Vec<u8>, Option<Vec<u8>>);
+pub(crate) type StoreRow = (Vec<u8>, Option<Vec<u8>>);
 
 impl Layout {
     /// What a changelog record means for the store: the key, and the value or `None` for "delete".
     /// `None` if the record cannot be one of such a store's. Never panics, whatever the bytes.
-    ///
-    /// ```
-    /// use streams_core::record::Timestamp;
-    /// use streams_core::state::changelog_layout::Layout;
-    ///
-    /// let row = Layout::Timestamped.to_store(b"key", Some(b"value"), Timestamp(1));
-    /// assert_eq!(row, Some((b"key".to_vec(), Some(b"\0\0\0\0\0\0\0\x01value".to_vec()))));
-    /// ```
     #[must_use]
-    pub fn to_store(&self, key: &[u8], value: Option<&[u8]>, timestamp: Timestamp) -> Option<StoreRow> {
+    pub(crate) fn to_store(self, key: &[u8], value: Option<&[u8]>, timestamp: Timestamp) -> Option<StoreRow> {
         match self {
             Self::Timestamped => Some((key.to_vec(), value.map(|value| timestamped(timestamp, value)))),
             Self::Plain => Some((key.to_vec(), value.map(<[u8]>::to_vec))),
@@ -44,7 +36,7 @@ impl Layout {
 
 /// A table row's bytes in a store: the timestamp (eight bytes, big-endian), then the value.
 #[must_use]
-pub fn timestamped(timestamp: Timestamp, value: &[u8]) -> Vec<u8> {
+pub(crate) fn timestamped(timestamp: Timestamp, value: &[u8]) -> Vec<u8> {
     let mut row = Vec::with_capacity(size_of::<i64>() + value.len());
     row.extend_from_slice(&timestamp.0.to_be_bytes());
     row.extend_from_slice(value);
@@ -53,7 +45,7 @@ pub fn timestamped(timestamp: Timestamp, value: &[u8]) -> Vec<u8> {
 
 /// Takes a table row's bytes apart. `None` if they are too short.
 #[must_use]
-pub fn split_timestamped(row: &[u8]) -> Option<(Timestamp, &[u8])> {
+pub(crate) fn split_timestamped(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (timestamp, value) = row.split_first_chunk::<8>()?;
     Some((Timestamp(i64::from_be_bytes(*timestamp)), value))
 }

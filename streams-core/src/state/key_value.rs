@@ -21,7 +21,7 @@ pub struct KeyValue<K, V> {
 }
 
 /// Where a walk through a store goes on: encoded keys.
-pub type KeyBound = Bound<Vec<u8>>;
+pub(crate) type KeyBound = Bound<Vec<u8>>;
 
 impl<K: Value, V: Value> KeyValue<K, V> {
     /// A store over `access`.

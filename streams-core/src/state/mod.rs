@@ -9,26 +9,26 @@
 
 mod access;
 mod changelog;
-pub mod changelog_layout;
+pub(crate) mod changelog_layout;
 mod definition;
 mod global;
-pub mod key_value;
+pub(crate) mod key_value;
 mod memory;
 mod row_cache;
-pub mod rows;
+pub(crate) mod rows;
 mod store;
-pub mod table_store;
+pub(crate) mod table_store;
 mod task_state;
-pub mod window_key;
-pub mod window_store;
+pub(crate) mod window_key;
+pub(crate) mod window_store;
 
-pub use access::StoreAccess;
-pub use changelog::Changelog;
+pub(crate) use access::StoreAccess;
+pub(crate) use changelog::Changelog;
 pub use definition::{KeyValueStore, StoreFor, WindowStore};
-pub use global::GlobalStore;
+pub(crate) use global::GlobalStore;
 pub use memory::Memory;
 pub use store::{
     META, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,
     bounds_cross,
 };
-pub use task_state::TaskState;
+pub(crate) use task_state::TaskState;

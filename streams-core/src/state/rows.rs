@@ -21,7 +21,7 @@ use crate::record::{Change, Headers, Record, Timestamp};
 use crate::wire::{EncodeError, Value};
 
 /// How keys become bytes.
-pub trait RowLayout: 'static {
+pub(crate) trait RowLayout: 'static {
     /// A row's key.
     type Key: Clone + 'static;
 
@@ -36,7 +36,7 @@ pub trait RowLayout: 'static {
 }
 
 /// A way to say which row is meant, without making a key that is only compared.
-pub trait RowQuery<L: RowLayout>: Copy {
+pub(crate) trait RowQuery<L: RowLayout>: Copy {
     /// The key's hash.
     fn hash(&self, hasher: &DefaultHashBuilder) -> u64;
 
@@ -65,11 +65,11 @@ pub enum RowError {
 }
 
 /// A row: its value and its timestamp.
-pub type Row<V> = (V, Timestamp);
+pub(crate) type Row<V> = (V, Timestamp);
 
 /// A change that is to be forwarded now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed<V> {
+pub(crate) struct Changed<V> {
     /// What the row was, if old values are wanted, and what it is.
     pub change: Change<V>,
     /// The time of the change.
@@ -77,11 +77,11 @@ pub struct Changed<V> {
 }
 
 /// A change of a row as it is forwarded.
-pub type ChangeOf<K, V> = Record<K, Change<V>>;
+pub(crate) type ChangeOf<K, V> = Record<K, Change<V>>;
 
 /// What changes a row: the time and the headers of the record being processed.
 #[derive(Debug, Clone, Copy)]
-pub struct Cause<'a> {
+pub(crate) struct Cause<'a> {
     /// The record's timestamp: a deletion's time in the changelog.
     pub timestamp: Timestamp,
     /// The record's headers, forwarded when the cache is flushed.
@@ -89,7 +89,7 @@ pub struct Cause<'a> {
 }
 
 /// Rows of one store of one task.
-pub struct Rows<L: RowLayout, V> {
+pub(crate) struct Rows<L: RowLayout, V> {
     access: StoreAccess,
     cache: Option<RowCache<L::Key, V>>,
     hasher: DefaultHashBuilder,
@@ -107,7 +107,7 @@ pub struct Rows<L: RowLayout, V> {
 impl<L: RowLayout, V: Value> Rows<L, V> {
     /// Rows over `access`, with a cache of at most about `cache_bytes`; 0 switches the cache off.
     #[must_use]
-    pub fn new(access: StoreAccess, cache_bytes: usize) -> Self {
+    pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
         Self {
             access,
             cache: (cache_bytes > 0).then(|| RowCache::new(cache_bytes)),
@@ -124,37 +124,37 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
 
     /// The store's name.
     #[must_use]
-    pub const fn name(&self) -> &Arc<str> {
+    pub(crate) const fn name(&self) -> &Arc<str> {
         self.access.name()
     }
 
     /// Whether changes wait for [`Rows::flush`].
     #[must_use]
-    pub const fn is_cached(&self) -> bool {
+    pub(crate) const fn is_cached(&self) -> bool {
         self.cache.is_some()
     }
 
     /// How many bytes the cache holds, roughly.
     #[must_use]
-    pub fn cached_bytes(&self) -> usize {
+    pub(crate) fn cached_bytes(&self) -> usize {
         self.cache.as_ref().map_or(0, RowCache::bytes)
     }
 
     /// Changes how many bytes the cache may hold; without a cache, does nothing.
-    pub fn set_cache_bytes(&mut self, bytes: usize) {
+    pub(crate) fn set_cache_bytes(&mut self, bytes: usize) {
         if let Some(cache) = &mut self.cache {
             cache.set_budget(bytes);
         }
     }
 
     /// Whether changes tell what the row was. Off at first.
-    pub const fn want_old_values(&mut self, wanted: bool) {
+    pub(crate) const fn want_old_values(&mut self, wanted: bool) {
         self.wants_old = wanted;
     }
 
     /// Whether changes go to the changelog, if there is one. On at first; off for tables that are restored
     /// from their source topic.
-    pub const fn log_changes(&mut self, logged: bool) {
+    pub(crate) const fn log_changes(&mut self, logged: bool) {
         self.logged = logged;
     }
 
@@ -167,7 +167,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     ///
     /// # Errors
     /// When the store fails, or holds something else.
-    pub fn row(&mut self, query: impl RowQuery<L>) -> Result<Option<Row<V>>, RowError> {
+    pub(crate) fn row(&mut self, query: impl RowQuery<L>) -> Result<Option<Row<V>>, RowError> {
         if self.cache.is_none() {
             return Ok(self.load(query)?.0);
         }
@@ -181,7 +181,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     ///
     /// # Errors
     /// As [`Rows::row`].
-    pub fn peek(&mut self, query: impl RowQuery<L>) -> Result<Option<Row<V>>, RowError> {
+    pub(crate) fn peek(&mut self, query: impl RowQuery<L>) -> Result<Option<Row<V>>, RowError> {
         if let Some(cache) = &mut self.cache
             && let Some(place) = cache.find(query.hash(&self.hasher), |key| query.is(key))
         {
@@ -197,7 +197,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     /// # Errors
     /// When the store fails or holds something else, or a key or value cannot be encoded.
     #[inline]
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         query: impl RowQuery<L>,
         cause: Cause<'_>,
@@ -234,7 +234,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     /// # Errors
     /// As [`Rows::update`].
     #[inline]
-    pub fn set(
+    pub(crate) fn set(
         &mut self,
         query: impl RowQuery<L>,
         cause: Cause<'_>,
@@ -274,7 +274,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     /// # Errors
     /// When the store or the changelog fails, or a key or value cannot be encoded. The task cannot go on
     /// then.
-    pub fn flush(
+    pub(crate) fn flush(
         &mut self,
         rows_max: usize,
         mut forward: Option<&mut Vec<ChangeOf<L::Key, V>>>,

@@ -8,10 +8,10 @@ use super::rows::{Row, RowError, RowLayout, RowQuery, Rows, hash_of};
 use crate::wire::{EncodeError, Key, Value};
 
 /// A table's rows by key. In the store a key's bytes are the key's own, in the changelog too.
-pub type TableStore<K, V> = Rows<ByKey<K>, V>;
+pub(crate) type TableStore<K, V> = Rows<ByKey<K>, V>;
 
 /// The layout of [`TableStore`].
-pub struct ByKey<K>(PhantomData<fn() -> K>);
+pub(crate) struct ByKey<K>(PhantomData<fn() -> K>);
 
 impl<K: Key> RowLayout for ByKey<K> {
     type Key = K;
@@ -50,7 +50,7 @@ impl<K: Key, V: Value> TableStore<K, V> {
     ///
     /// # Errors
     /// When the store fails, or holds something else.
-    pub fn get(&mut self, key: &K) -> Result<Option<Row<V>>, RowError> {
+    pub(crate) fn get(&mut self, key: &K) -> Result<Option<Row<V>>, RowError> {
         self.row(key)
     }
 }

@@ -12,19 +12,19 @@ const SEQUENCE: usize = size_of::<u32>();
 const SIGN: i64 = i64::MIN;
 
 /// Appends the part of a store's key that comes before the key's own bytes.
-pub fn write_start(start: Timestamp, out: &mut Vec<u8>) {
+pub(crate) fn write_start(start: Timestamp, out: &mut Vec<u8>) {
     out.extend_from_slice(&(start.0 ^ SIGN).to_be_bytes());
 }
 
 /// Takes a store's key apart: the window's start and the key's own bytes. `None` if it is too short.
 #[must_use]
-pub fn split(local: &[u8]) -> Option<(Timestamp, &[u8])> {
+pub(crate) fn split(local: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (start, key) = local.split_first_chunk::<START>()?;
     Some((Timestamp(i64::from_be_bytes(*start) ^ SIGN), key))
 }
 
 /// Appends the changelog's form of a store's key. A key that is too short is written as it is.
-pub fn write_changelog(local: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_changelog(local: &[u8], out: &mut Vec<u8>) {
     match split(local) {
         Some((start, key)) => {
             out.extend_from_slice(key);
@@ -38,7 +38,7 @@ pub fn write_changelog(local: &[u8], out: &mut Vec<u8>) {
 /// The store's form of a changelog's key. `None` if it is too short, or belongs to a store that keeps
 /// duplicates.
 #[must_use]
-pub fn from_changelog(changelog: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn from_changelog(changelog: &[u8]) -> Option<Vec<u8>> {
     let (rest, sequence) = changelog.split_last_chunk::<SEQUENCE>()?;
     let (key, start) = rest.split_last_chunk::<START>()?;
     if *sequence != [0; SEQUENCE] {

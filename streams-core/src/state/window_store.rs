@@ -5,7 +5,6 @@
 //! to the changelog: its own retention drops them there.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
@@ -16,7 +15,7 @@ use crate::windows::{Window, Windowed};
 use crate::wire::{EncodeError, Key, Value};
 
 /// A windowed table's rows.
-pub struct WindowRows<K: Key, V> {
+pub(crate) struct WindowRows<K: Key, V> {
     rows: Rows<ByWindow<K>, V>,
     retention_ms: i64,
     /// The newest window's start that was written.
@@ -27,7 +26,7 @@ pub struct WindowRows<K: Key, V> {
 
 /// A key whose hash is known, to be looked up in several windows.
 #[derive(Debug)]
-pub struct HashedKey<'a, K> {
+pub(crate) struct HashedKey<'a, K> {
     key: &'a K,
     hash: u64,
 }
@@ -43,7 +42,7 @@ impl<K> Copy for HashedKey<'_, K> {}
 impl<'a, K> HashedKey<'a, K> {
     /// The key.
     #[must_use]
-    pub const fn key(self) -> &'a K {
+    pub(crate) const fn key(self) -> &'a K {
         self.key
     }
 }
@@ -56,46 +55,40 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     /// Rows over `access` that are kept until a window starts `retention_ms` later, with a cache of at most
     /// about `cache_bytes`; 0 switches the cache off.
     #[must_use]
-    pub fn new(access: StoreAccess, cache_bytes: usize, retention_ms: i64) -> Self {
+    pub(crate) fn new(access: StoreAccess, cache_bytes: usize, retention_ms: i64) -> Self {
         Self { rows: Rows::new(access, cache_bytes), retention_ms, newest: i64::MIN, floor: i64::MIN }
     }
 
     /// Keeps rows at least until a window starts `retention_ms` later.
-    pub fn keep_for(&mut self, retention_ms: i64) {
+    pub(crate) fn keep_for(&mut self, retention_ms: i64) {
         self.retention_ms = self.retention_ms.max(retention_ms);
-    }
-
-    /// The store's name.
-    #[must_use]
-    pub const fn name(&self) -> &Arc<str> {
-        self.rows.name()
     }
 
     /// Whether changes wait for [`WindowRows::flush`].
     #[must_use]
-    pub const fn is_cached(&self) -> bool {
+    pub(crate) const fn is_cached(&self) -> bool {
         self.rows.is_cached()
     }
 
     /// How many bytes the cache holds, roughly.
     #[must_use]
-    pub fn cached_bytes(&self) -> usize {
+    pub(crate) fn cached_bytes(&self) -> usize {
         self.rows.cached_bytes()
     }
 
     /// As [`Rows::set_cache_bytes`].
-    pub fn set_cache_bytes(&mut self, bytes: usize) {
+    pub(crate) fn set_cache_bytes(&mut self, bytes: usize) {
         self.rows.set_cache_bytes(bytes);
     }
 
     /// As [`Rows::want_old_values`].
-    pub const fn want_old_values(&mut self, wanted: bool) {
+    pub(crate) const fn want_old_values(&mut self, wanted: bool) {
         self.rows.want_old_values(wanted);
     }
 
     /// Hashes a key once for all its windows.
     #[must_use]
-    pub fn hashed<'a>(&self, key: &'a K) -> HashedKey<'a, K> {
+    pub(crate) fn hashed<'a>(&self, key: &'a K) -> HashedKey<'a, K> {
         HashedKey { key, hash: hash_of(self.rows.hasher(), key) }
     }
 
@@ -104,7 +97,7 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     ///
     /// # Errors
     /// When the store fails, or holds something else.
-    pub fn get(&mut self, key: HashedKey<'_, K>, window: Window) -> Result<Option<Row<V>>, RowError> {
+    pub(crate) fn get(&mut self, key: HashedKey<'_, K>, window: Window) -> Result<Option<Row<V>>, RowError> {
         // Not kept in the cache: rows there are forwarded with their window, whose end must be right.
         self.rows.peek(InWindow { key, window })
     }
@@ -114,7 +107,7 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     /// # Errors
     /// As [`Rows::update`].
     #[inline]
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         key: HashedKey<'_, K>,
         window: Window,
@@ -132,7 +125,7 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     ///
     /// # Errors
     /// As [`Rows::flush`].
-    pub fn flush(
+    pub(crate) fn flush(
         &mut self,
         rows_max: usize,
         forward: Option<&mut Vec<ChangeOf<Windowed<K>, V>>>,

@@ -48,7 +48,7 @@ pub struct Node {
     /// Whether its changes carry old values, because something downstream needs them.
     pub sends_old_values: bool,
     /// How to build it.
-    pub recipe: Recipe,
+    pub(crate) recipe: Recipe,
 }
 
 /// What a node is.

@@ -22,6 +22,7 @@ pub(crate) mod names;
 mod picture;
 pub(crate) mod plan;
 
+pub use crate::operators::{NodeId, StoreId};
 pub use error::{CallSite, TopologyError};
 pub use graph::{
     Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, StoreKind, Subtopology, Topology,

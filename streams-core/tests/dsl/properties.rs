@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use proptest::prelude::*;
 use streams_core::dsl::{GlobalKTable, KStream, KTable, StreamsBuilder};
-use streams_core::operators::StoreId;
 use streams_core::state::KeyValueStore;
 use streams_core::testing::TestDriver;
 use streams_core::topic::{Topic, TopicRef};
-use streams_core::topology::{InternalTopicKind, NodeKind, Topology};
+use streams_core::topology::{InternalTopicKind, NodeKind, StoreId, Topology};
 
 /// One call: which, on which earlier stream or table, with which other, and whether it gets a name.
 type Step = (u8, prop::sample::Index, prop::sample::Index, bool);
