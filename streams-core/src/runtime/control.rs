@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::assignment::share_out;
 use super::directory::StateDirectory;
 use super::globals::GlobalTables;
+use super::inputs::InputCheck;
 use super::lifecycle::AppState;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
@@ -140,6 +141,7 @@ enum Phase {
 /// The instance with its member and workers.
 struct Together {
     member: Box<dyn Member>,
+    inputs: InputCheck,
     globals: GlobalTables,
     workers: Vec<WorkerLink>,
     reports: Receiver<Report>,
@@ -287,6 +289,7 @@ impl Control {
             .log
             .member(options, self.status.doorbell.clone())
             .map_err(|error| AppError::log("joining the group", error))?;
+        let inputs = InputCheck::new(Arc::clone(&self.admin), &plan.group);
         let shared = Arc::new(Shared {
             settings: Arc::clone(settings),
             plan,
@@ -325,6 +328,7 @@ impl Control {
         }
         self.phase = Phase::Together(Box::new(Together {
             member,
+            inputs,
             globals: *globals,
             workers,
             reports,
@@ -390,6 +394,9 @@ impl Together {
             busy = true;
             self.obey(event, now, status, workers)?;
         }
+        if !self.stopping {
+            self.inputs.step(now)?;
+        }
         self.end_revocation(now);
         self.give_tasks_again(now);
         if self.assigned.is_some()
@@ -432,6 +439,7 @@ impl Together {
                     .collect();
                 status.owners.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.owners);
                 self.assigned = Some(metadata.clone());
+                self.inputs.begin(now);
                 if self.stopping {
                     return Ok(());
                 }

@@ -14,6 +14,7 @@ mod directory;
 mod error;
 mod global_rows;
 mod globals;
+mod inputs;
 mod internal_topics;
 mod lifecycle;
 mod metrics;

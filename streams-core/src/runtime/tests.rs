@@ -265,6 +265,19 @@ fn missing_outputs_are_created_as_wide_as_the_widest_input() {
     assert_eq!(widths, [("narrow", 2), ("new", 5), ("there", 7), ("wide", 5)]);
 }
 
+/// The group takes the topic's tasks away before their worker meets the missing topic.
+#[test]
+fn an_input_topic_that_is_deleted_is_noticed_though_its_tasks_are_gone_with_it() {
+    let mut driver = TestDriver::new(word_count());
+    driver.pipe(&LINES, (), "to");
+    let admin = driver.log().admin(Doorbell::new()).expect("an admin client");
+    let deleted = admin.delete_topics(vec!["lines".to_owned()]).wait().expect("an answer");
+    assert_eq!(deleted, Ok(vec![Ok(())]));
+    let any = Record::new("to".to_owned(), 1, Timestamp(0));
+    let error = driver.error_after(&COUNTS, &any).expect("an error").to_string();
+    assert!(error.contains("`lines`") && error.contains("somebody has deleted it"), "{error}");
+}
+
 #[test]
 fn an_application_goes_through_its_states() {
     let log = Embedded::in_memory();
