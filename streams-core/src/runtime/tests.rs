@@ -376,7 +376,8 @@ fn a_paused_application_keeps_its_tasks_and_processes_nothing_until_it_is_resume
     let until = |done: &dyn Fn() -> bool| {
         let nobody = crate::log::Doorbell::new();
         let patience = 120_000 / 5;
-        let waits = (0..patience).take_while(|_| !done()).map(|_| nobody.wait(Duration::from_millis(5))).count();
+        let waits =
+            (0..patience).take_while(|_| !done()).inspect(|_| _ = nobody.wait(Duration::from_millis(5))).count();
         assert!(waits < patience, "{:?}", running.tasks());
     };
     let processed = || running.tasks().values().map(|task| task.processed).sum::<u64>();
