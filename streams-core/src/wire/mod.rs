@@ -15,7 +15,7 @@ pub mod change;
 #[cfg(test)]
 mod golden;
 pub mod json;
-pub mod list;
+mod list;
 pub mod msgpack;
 pub mod murmur2;
 pub mod serde_value;

@@ -5,6 +5,7 @@
 
 mod driver;
 mod errors;
+mod groups;
 mod history;
 mod properties;
 mod results;
