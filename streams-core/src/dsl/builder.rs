@@ -153,7 +153,8 @@ impl StreamsBuilder {
     }
 
     /// Says how a store of processors is kept, where that is not as usual: with a changelog, and without
-    /// settings of its own. Stores need not be announced; `.process(STORE, ..)` makes them.
+    /// settings of its own. Stores need not be announced; `.process(STORE, ..)` makes them. What is said here of
+    /// a store that no processor uses, or a second time, is an error of `build()`.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

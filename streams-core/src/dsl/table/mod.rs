@@ -64,19 +64,21 @@ impl<'t, K, V> KTable<'t, K, V> {
     }
 
     /// Writes and forwards every update at once, where otherwise updates of one key between two commits
-    /// become one.
+    /// become one. A table that is not kept holds nothing back anyway.
     pub fn not_cached(self) -> Self {
         self.builder.options(self.step, |options| options.not_cached = true);
         self
     }
 
-    /// Keeps no changelog: the rows are lost with the machine.
+    /// Keeps no changelog: the rows are lost with the machine. For tables that are kept; otherwise `build()`
+    /// says that there is no changelog to leave out.
     pub fn not_logged(self) -> Self {
         self.builder.options(self.step, |options| options.changelog.off = true);
         self
     }
 
-    /// A topic setting for the changelog, such as `("segment.bytes", "1048576")`.
+    /// A topic setting for the changelog, such as `("segment.bytes", "1048576")`. For tables that are kept, and
+    /// logged; a name with a typo is an error of `build()`, of other unknown names the broker is the judge.
     pub fn changelog_config(self, setting: impl Into<String>, value: impl Into<String>) -> Self {
         let config = (setting.into(), value.into());
         self.builder.options(self.step, |options| options.changelog.configs.push(config));
