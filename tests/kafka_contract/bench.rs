@@ -76,8 +76,12 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(kafka: &Kafka, from: &TopicPartition, prefetch_bytes: Option<usize>) -> Result<Self, LogError> {
         let bell = Doorbell::new();
-        let options =
-            ConsumerOptions { client_id: "reader".into(), isolation: Isolation::ReadCommitted, prefetch_bytes };
+        let options = ConsumerOptions {
+            client_id: "reader".into(),
+            isolation: Isolation::ReadCommitted,
+            prefetch_bytes,
+            ..ConsumerOptions::default()
+        };
         let mut consumer = kafka.consumer(options, bell.clone())?;
         consumer.add(from, Offset(0));
         Ok(Self { consumer, bell, values: Vec::new(), end: None, errors: Vec::new() })

@@ -79,7 +79,7 @@ impl<'a> TopicOf<'a> {
     /// When it cannot be read.
     pub fn read(&self, isolation: Isolation, mut each: impl FnMut(&RecordRef<'_>)) {
         let bell = Doorbell::new();
-        let options = ConsumerOptions { client_id: "reader".into(), isolation, prefetch_bytes: None };
+        let options = ConsumerOptions { client_id: "reader".into(), isolation, ..ConsumerOptions::default() };
         let mut consumer = self.log.consumer(options, bell.clone()).expect("a consumer");
         for (partition, end) in self.partitions().into_iter().zip(self.ends()) {
             if end > 0 {

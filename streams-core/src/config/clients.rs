@@ -20,7 +20,7 @@ pub enum ClientScope {
     Consumer,
     /// `main.consumer.`: consumers that read input, and the group's member. Goes before `consumer.`.
     MainConsumer,
-    /// `restore.consumer.`: consumers that restore state. Goes before `consumer.`.
+    /// `restore.consumer.`: consumers that restore state or read global tables. Goes before `consumer.`.
     RestoreConsumer,
     /// `producer.`: producers.
     Producer,
@@ -145,7 +145,7 @@ fn may_be_shown(name: &str) -> bool {
 }
 
 fn check(scope: ClientScope, name: &str, value: &str) -> Result<(), String> {
-    if let Some(reason) = owned(name) {
+    if let Some(reason) = owned_client_setting(name) {
         return Err(reason.to_owned());
     }
     if let Some(advice) = refused::client_advice(name) {
@@ -198,8 +198,10 @@ pub(super) fn closest_prefixed(key: &str) -> Option<String> {
     closest(key, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
-/// Why a setting is the engine's own, if it is.
-pub(super) fn owned(name: &str) -> Option<&'static str> {
+/// Why a client's setting is the engine's own, if it is. For adapters, which refuse it in other people's code.
+#[doc(hidden)]
+#[must_use]
+pub fn owned_client_setting(name: &str) -> Option<&'static str> {
     OWNED.iter().find(|(names, _)| names.contains(&name)).map(|(_, reason)| *reason)
 }
 
@@ -214,7 +216,10 @@ const OWNED: &[(&[&str], &str)] = &[
         "positions are committed together with the state they belong to, never by the client on its own",
     ),
     (&["auto.commit.interval.ms"], "write `commit.interval.ms`"),
-    (&["auto.offset.reset"], "write `auto.offset.reset` without a prefix: it concerns input topics only"),
+    (
+        &["auto.offset.reset", "topic.auto.offset.reset"],
+        "write `auto.offset.reset` without a prefix: it concerns input topics only",
+    ),
     (&["isolation.level"], "it follows from `processing.guarantee`"),
     (&["enable.idempotence"], "it is always on: without it a retry could write twice or out of order"),
     (&["enable.gapless.guarantee"], "a record that cannot be written stops the application in any case"),
@@ -224,15 +229,23 @@ const OWNED: &[(&[&str], &str)] = &[
     (&["acks", "request.required.acks"], "a record counts as written when every replica in sync has it (`all`)"),
     (&["partitioner"], "the engine chooses partitions itself, as Java does: murmur2 of the key's bytes"),
     (&["enable.partition.eof"], "the engine needs it to know when it has caught up"),
+    (&["check.crcs"], "it is always on: what was damaged on its way must not become state"),
+    (&["log.queue"], "librdkafka's lines go to `tracing`"),
     (
         &["partition.assignment.strategy", "group.protocol", "group.protocol.type", "group.remote.assignor"],
         "the engine turns range assignments into tasks; another strategy would break co-partitioning",
     ),
-    (&["client.id"], "write `client.id` without a prefix; the clients' names are made from it"),
-    (&["bootstrap.servers", "metadata.broker.list"], "all clients use one cluster; write `bootstrap.servers`"),
-    (&["session.timeout.ms"], "write `session.timeout.ms` without a prefix"),
-    (&["max.poll.interval.ms"], "write `max.poll.interval.ms` without a prefix"),
-    (&["transaction.timeout.ms"], "write `transaction.timeout.ms` without a prefix"),
+    (
+        &["client.id"],
+        "write `client.id` without a prefix, in the application's settings; the clients' names are made from it",
+    ),
+    (
+        &["bootstrap.servers", "metadata.broker.list"],
+        "all clients use one cluster, the one that is given to `Kafka::at` or with `bootstrap.servers`",
+    ),
+    (&["session.timeout.ms"], "write `session.timeout.ms` without a prefix, in the application's settings"),
+    (&["max.poll.interval.ms"], "write `max.poll.interval.ms` without a prefix, in the application's settings"),
+    (&["transaction.timeout.ms"], "write `transaction.timeout.ms` without a prefix, in the application's settings"),
     (&["allow.auto.create.topics"], "a missing input topic is an error; internal topics are created at the start"),
     (
         &["delivery.report.only.error", "produce.offset.report"],

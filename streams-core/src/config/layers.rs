@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 
-use super::clients::{ClientScope, closest_prefixed, owned, with_prefix};
+use super::clients::{ClientScope, closest_prefixed, owned_client_setting, with_prefix};
 use super::error::{ConfigError, ConfigErrors, Origin};
 #[cfg(feature = "config-files")]
 use super::file;
@@ -205,7 +205,7 @@ pub(super) fn is_security(key: &str) -> bool {
 fn unknown(key: &str) -> String {
     let known = || SETTINGS.iter().map(|setting| setting.name);
     let security = || EVERY_CLIENT.iter().chain(SECRETS).copied().filter(|name| is_security(name));
-    if let Some(answer) = refused::advice(key).or_else(|| owned(key)) {
+    if let Some(answer) = refused::advice(key).or_else(|| owned_client_setting(key)) {
         return answer.to_owned();
     }
     if let Some(answer) = with_prefix(key) {

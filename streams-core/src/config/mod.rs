@@ -48,6 +48,8 @@ mod suggest;
 mod tests;
 mod topics;
 
+#[doc(hidden)]
+pub use clients::owned_client_setting;
 pub use clients::{ClientScope, ClientSettings};
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use layers::Layers;

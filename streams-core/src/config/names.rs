@@ -110,7 +110,6 @@ pub(super) const SECRETS: &[&str] = &[
 
 /// Settings of consumers.
 pub(super) const CONSUMERS: &[&str] = &[
-    "check.crcs",
     "coordinator.query.interval.ms",
     "fetch.error.backoff.ms",
     "fetch.max.bytes",
@@ -118,7 +117,6 @@ pub(super) const CONSUMERS: &[&str] = &[
     "fetch.min.bytes",
     "fetch.queue.backoff.ms",
     "fetch.wait.max.ms",
-    "group.instance.id",
     "heartbeat.interval.ms",
     "max.partition.fetch.bytes",
     "queued.max.messages.kbytes",

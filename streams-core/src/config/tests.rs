@@ -244,6 +244,7 @@ fn what_the_engine_owns_is_refused_for_every_client() {
         ("producer.transactional.id", "fences a zombie"),
         ("consumer.group.id", "it is `application.id`"),
         ("consumer.group.instance.id", "no static membership"),
+        ("consumer.check.crcs", "always on"),
         ("producer.acks", "every replica in sync"),
         ("producer.partitioner", "murmur2"),
         ("restore.consumer.enable.partition.eof", "caught up"),
@@ -484,7 +485,7 @@ fn toml_tables_make_dotted_names() {
         "commit.interval.ms" = 1_000
         statestore = { cache.max.bytes = "1MiB", uncommitted.max.bytes = 0x10 }
         [consumer]
-        check.crcs = true
+        enable.metrics.push = true
         [sasl]
         password = 'p"w'
     "#;
@@ -493,7 +494,7 @@ fn toml_tables_make_dotted_names() {
     assert_eq!(config.commit_interval(), Duration::from_secs(1));
     assert_eq!(config.statestore_cache_max_bytes, 1024 * 1024);
     assert_eq!(config.statestore_uncommitted_max_bytes, 16);
-    assert_eq!(config.clients.of(ClientScope::Consumer)["check.crcs"], "true");
+    assert_eq!(config.clients.of(ClientScope::Consumer)["enable.metrics.push"], "true");
     assert_eq!(config.clients.of(ClientScope::Admin)["sasl.password"], "p\"w");
 }
 

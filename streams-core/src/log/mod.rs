@@ -82,11 +82,23 @@ pub enum Isolation {
     ReadCommitted,
 }
 
+/// What a consumer reads for: a log may have settings of its own for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConsumerPurpose {
+    /// Input.
+    #[default]
+    Main,
+    /// State: changelogs, and the topics of global tables.
+    Restore,
+}
+
 /// How a consumer reads.
 #[derive(Debug, Clone, Default)]
 pub struct ConsumerOptions {
     /// Name of the client in the log's own metrics and messages.
     pub client_id: String,
+    /// What it reads for.
+    pub purpose: ConsumerPurpose,
     /// Which records it sees.
     pub isolation: Isolation,
     /// At most this many bytes are fetched ahead; `None` leaves it to the log.

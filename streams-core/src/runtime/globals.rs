@@ -17,7 +17,9 @@ use super::global_rows::RowCheck;
 use super::notes::{Trouble, check_format, check_topics, to_i64};
 use super::plan::Plan;
 use super::settings::Guarantee;
-use crate::log::{Admin, Consumer, ConsumerOptions, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef, Reply};
+use crate::log::{
+    Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef, Reply,
+};
 use crate::operators::StoreId;
 use crate::record::{Offset, TopicPartition};
 use crate::state::changelog_layout::Layout;
@@ -67,8 +69,8 @@ impl GlobalTables {
             Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
             Guarantee::ExactlyOnce => Isolation::ReadCommitted,
         };
-        let options =
-            ConsumerOptions { client_id: format!("{}-global", plan.application_id), isolation, prefetch_bytes: None };
+        let client_id = format!("{}-global", plan.application_id);
+        let options = ConsumerOptions { client_id, purpose: ConsumerPurpose::Restore, isolation, prefetch_bytes: None };
         let consumer = parts
             .log
             .consumer(options, status.doorbell.clone())

@@ -211,9 +211,11 @@ impl Conf {
             unsafe { sys::rd_kafka_conf_set(self.0, c_key.as_ptr(), c_value.as_ptr(), text.as_mut_ptr(), text.len()) };
         match result {
             sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK => Ok(()),
-            sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_UNKNOWN => Err(crate::settings::unknown_setting(key, &self.keys())),
+            sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_UNKNOWN => {
+                Err(crate::setting_errors::unknown_setting(key, &self.keys()))
+            }
             sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_INVALID => {
-                Err(crate::settings::invalid_setting(key, &buffer_text(&text)))
+                Err(crate::setting_errors::invalid_setting(key, &buffer_text(&text)))
             }
         }
     }

@@ -28,7 +28,8 @@ use super::task::{Opening, Task};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::log::{
-    Admin, Committer, Consumer, ConsumerOptions, Doorbell, FetchEvent, GroupMetadata, Isolation, Log, LogError, Reply,
+    Admin, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation, Log,
+    LogError, Reply,
 };
 use crate::operators::{PunctuationTime, StoreId};
 use crate::record::{Offset, TaskId, TopicPartition};
@@ -174,11 +175,12 @@ impl Worker {
             Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
             Guarantee::ExactlyOnce => Isolation::ReadCommitted,
         };
-        let consumer = |purpose: &str| {
-            let client_id = format!("{}-{}-{purpose}", shared.client_id(), seed.number);
+        let consumer = |purpose: ConsumerPurpose, name: &str| {
+            let client_id = format!("{}-{}-{name}", shared.client_id(), seed.number);
+            let options = ConsumerOptions { client_id, purpose, isolation, prefetch_bytes: None };
             shared
                 .log
-                .consumer(ConsumerOptions { client_id, isolation, prefetch_bytes: None }, seed.doorbell.clone())
+                .consumer(options, seed.doorbell.clone())
                 .map_err(|error| AppError::log("creating a consumer", error))
         };
         let now = shared.clock.monotonic();
@@ -189,8 +191,8 @@ impl Worker {
                 .map_err(|error| AppError::log("creating an admin client", error))?,
             collector: new_collector(&seed)?,
             producer_ready: shared.settings.guarantee == Guarantee::AtLeastOnce,
-            consumer: consumer("consumer")?,
-            restore_consumer: consumer("restore")?,
+            consumer: consumer(ConsumerPurpose::Main, "consumer")?,
+            restore_consumer: consumer(ConsumerPurpose::Restore, "restore")?,
             openings: BTreeMap::new(),
             tasks: BTreeMap::new(),
             suspended: BTreeMap::new(),

@@ -170,7 +170,7 @@ impl<'a> Bench<'a> {
     }
 
     pub(super) fn reader(&self, isolation: Isolation) -> Result<Reader<'_>, LogError> {
-        let options = ConsumerOptions { client_id: self.name("reader"), isolation, prefetch_bytes: None };
+        let options = ConsumerOptions { client_id: self.name("reader"), isolation, ..ConsumerOptions::default() };
         let consumer = self.under_test.log().consumer(options, self.bell.clone())?;
         Ok(Reader {
             bench: self,
