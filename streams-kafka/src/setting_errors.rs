@@ -36,15 +36,39 @@ pub(crate) fn unknown_setting(key: &str, known: &[String]) -> LogError {
     LogError::new(LogErrorKind::Invalid, format!("librdkafka has no setting `{key}`{hint}"))
 }
 
-/// The error for a setting with a bad value. librdkafka's text holds the value, which may be secret.
+/// The error for a setting with a bad value. librdkafka's text holds the value, which may be secret; what it says
+/// about its own build stands behind that.
 pub(crate) fn invalid_setting(key: &str, reason: &str) -> LogError {
-    let reason = if shown_value(key, "open") == "open" { reason } else { "its value is not valid" };
+    let about_build = reason.rsplit(": ").next().unwrap_or_default();
+    let reason = match LIBRARIES.iter().find(|(library, _)| about_build.starts_with(library)) {
+        Some((library, feature)) => format!("this program is built without {library}; build with feature `{feature}`"),
+        None if shown_value(key, "open") == "open" => reason.to_owned(),
+        None => "its value is not valid".to_owned(),
+    };
     LogError::new(LogErrorKind::Invalid, format!("the Kafka setting `{key}`: {reason}"))
 }
 
+/// The error for settings that do not go together.
+pub(crate) fn no_client(reason: &str) -> LogError {
+    let hint = match reason.split_once("No provider for SASL mechanism ") {
+        Some((_, mechanism)) if mechanism.starts_with("GSSAPI") => {
+            "; for Kerberos build with feature `sasl`, for anything else set `sasl.mechanism`"
+        }
+        Some(_) => "; build with feature `ssl`",
+        None => "",
+    };
+    LogError::new(LogErrorKind::Invalid, format!("the Kafka client was not created: {reason}{hint}"))
+}
+
+/// What librdkafka calls the libraries it may be built with, and the features that do it.
+const LIBRARIES: [(&str, &str); 3] = [("OpenSSL", "ssl"), ("cyrus-sasl", "sasl"), ("libzstd", "zstd")];
+
 #[cfg(test)]
 mod tests {
+    use streams_core::log::{Doorbell, Log as _};
+
     use super::*;
+    use crate::Kafka;
 
     #[test]
     fn a_typing_error_gets_the_setting_that_was_meant() {
@@ -64,5 +88,47 @@ mod tests {
     fn values_that_may_be_secret_are_not_repeated() {
         assert!(!invalid_setting("sasl.password", "bad value hush").message.contains("hush"));
         assert!(invalid_setting("linger.ms", "bad value 9").message.contains("bad value 9"));
+    }
+
+    /// TLS in a build without it was answered with "its value is not valid", so people looked for the mistake in
+    /// their certificates.
+    #[test]
+    fn what_this_build_lacks_is_named_with_its_feature() {
+        let property = "Configuration property \"ssl.key.pem\" not supported in this build: OpenSSL not available at \
+                        build time";
+        let value = "Unsupported value \"zstd\" for configuration property \"compression.codec\": libzstd not \
+                     available at build time";
+        for (key, reason, expected) in [
+            ("ssl.key.pem", property, "this program is built without OpenSSL; build with feature `ssl`"),
+            ("compression.codec", value, "this program is built without libzstd; build with feature `zstd`"),
+            ("ssl.key.pem", "Invalid value: hush", "its value is not valid"),
+        ] {
+            assert_eq!(invalid_setting(key, reason).message, format!("the Kafka setting `{key}`: {expected}"));
+        }
+    }
+
+    #[test]
+    fn librdkafka_words_what_it_lacks_as_expected() {
+        let lacks = |settings: &[(&str, &str)]| {
+            let kafka = settings.iter().fold(Kafka::at("h:1"), |kafka, (key, value)| kafka.set(*key, *value));
+            kafka.admin(Doorbell::new()).err().map_or(String::new(), |error| error.message)
+        };
+        let scram = [
+            ("security.protocol", "sasl_plaintext"),
+            ("sasl.mechanism", "SCRAM-SHA-256"),
+            ("sasl.username", "me"),
+            ("sasl.password", "hush"),
+        ];
+        let features = [
+            ("`ssl`", cfg!(feature = "ssl") || cfg!(feature = "sasl"), &[("ssl.ca.pem", "hush")][..]),
+            ("`ssl`", cfg!(feature = "ssl") || cfg!(feature = "sasl"), &[("security.protocol", "ssl")]),
+            ("`ssl`", cfg!(feature = "ssl") || cfg!(feature = "sasl"), &scram),
+            ("`sasl`", cfg!(feature = "sasl"), &[("security.protocol", "sasl_plaintext")]),
+        ];
+        for (feature, is_there, settings) in features {
+            let said = lacks(settings);
+            assert_eq!(said.contains(&format!("build with feature {feature}")), !is_there, "{settings:?}: {said}");
+            assert!(!said.contains("hush"), "{said}");
+        }
     }
 }

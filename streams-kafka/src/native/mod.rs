@@ -241,9 +241,7 @@ impl Conf {
         let mut text = [0; 512];
         // SAFETY: a live configuration and a buffer of the length that is told.
         let rk = unsafe { sys::rd_kafka_new(role, self.0, text.as_mut_ptr(), text.len()) };
-        let rk = NonNull::new(rk).ok_or_else(|| {
-            LogError::new(LogErrorKind::Invalid, format!("the Kafka client was not created: {}", buffer_text(&text)))
-        })?;
+        let rk = NonNull::new(rk).ok_or_else(|| crate::setting_errors::no_client(&buffer_text(&text)))?;
         // The client owns the configuration now.
         std::mem::forget(self);
         Ok(rk)
