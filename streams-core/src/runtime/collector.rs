@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::log::{LogError, OutgoingRecord, Producer, SendError};
+use crate::log::{LogError, LogErrorKind, OutgoingRecord, Producer, SendError};
 use crate::operators::{Collector, Destination};
 use crate::record::{Headers, Offset, Partition, Timestamp};
 use crate::state::{Changelog, StoreError, StoreErrorKind};
@@ -18,6 +18,7 @@ pub(crate) struct ProducerCollector {
     waiting: VecDeque<Waiting>,
     transactional: bool,
     in_transaction: bool,
+    trouble: Option<LogError>,
 }
 
 struct Waiting {
@@ -31,7 +32,7 @@ struct Waiting {
 
 impl ProducerCollector {
     pub(crate) fn new(producer: Box<dyn Producer>, transactional: bool) -> Self {
-        Self { producer, waiting: VecDeque::new(), transactional, in_transaction: false }
+        Self { producer, waiting: VecDeque::new(), transactional, in_transaction: false, trouble: None }
     }
 
     /// The producer itself, for commits.
@@ -58,8 +59,28 @@ impl ProducerCollector {
         Ok(())
     }
 
+    /// Why the last record was not taken, if doing the work again with another producer may succeed. An operator
+    /// knows only that it failed.
+    pub(crate) fn take_trouble(&mut self) -> Option<LogError> {
+        self.trouble.take()
+    }
+
     /// Hands over what waits; whether nothing waits any more.
     pub(crate) fn drain(&mut self) -> Result<bool, LogError> {
+        let drained = self.hand_over();
+        self.note(drained)
+    }
+
+    fn note<T>(&mut self, outcome: Result<T, LogError>) -> Result<T, LogError> {
+        if let Err(error) = &outcome
+            && may_be_repeated(error)
+        {
+            self.trouble = Some(error.clone());
+        }
+        outcome
+    }
+
+    fn hand_over(&mut self) -> Result<bool, LogError> {
         self.producer.poll()?;
         while let Some(record) = self.waiting.front() {
             let outgoing = OutgoingRecord {
@@ -95,13 +116,14 @@ impl Collector for ProducerCollector {
         timestamp: Timestamp,
         headers: &Headers,
     ) -> Result<(), LogError> {
-        self.ensure_transaction()?;
+        let begun = self.ensure_transaction();
+        self.note(begun)?;
         if self.waiting.is_empty() {
             let outgoing = OutgoingRecord { key, value, timestamp, headers };
             match self.producer.send(destination.handle, partition, outgoing) {
                 Ok(()) => return Ok(()),
                 Err(SendError::Full) => {}
-                Err(SendError::Refused(error)) => return Err(error),
+                Err(SendError::Refused(error)) => return self.note(Err(error)),
             }
         }
         self.waiting.push_back(Waiting {
@@ -114,6 +136,11 @@ impl Collector for ProducerCollector {
         });
         Ok(())
     }
+}
+
+/// Whether doing the work again, with another producer, may succeed where this failed.
+pub(crate) fn may_be_repeated(error: &LogError) -> bool {
+    error.is_transient() || error.kind == LogErrorKind::Fenced
 }
 
 /// One store's changelog partition.

@@ -6,9 +6,13 @@
 //! |---|---|---|
 //! | 1 | flush caches in topological order | the same |
 //! | 2 | wait until everything sent is acknowledged | the same |
-//! | 3 | write state, changelog offsets, stream times in one batch | positions into the transaction |
+//! | 3 | write state and stream times in one batch | positions into the transaction |
 //! | 4 | commit positions through the group | commit the transaction |
-//! | 5 | - | write state, changelog offsets, stream times in one batch |
+//! | 5 | note the changelog offsets | write state, changelog offsets, stream times in one batch |
+//!
+//! With at-least-once, the changelog offsets are noted only when the group has taken the positions: a member
+//! that was put out without knowing it has written behind its successor's records, which it must read if it
+//! gets the task again. Reading changes again that the state has already does no harm.
 //!
 //! A crash before the last step leaves positions older than outputs (at-least-once: some work is done
 //! again) or nothing visible at all (exactly-once); the state on disk is at a committed point either way.
@@ -20,7 +24,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::AppError;
-use super::collector::ProducerCollector;
+use super::collector::{ProducerCollector, may_be_repeated};
 use super::settings::Guarantee;
 use super::task::Task;
 use crate::log::{CommitOutcome, Committer, GroupMetadata, LogError, OffsetToCommit, Reply};
@@ -134,20 +138,19 @@ impl Commit {
                 }
                 Step::WriteState => {
                     for task in tasks.values_mut() {
-                        task.write_state(&collector.borrow())?;
-                        task.metrics.uncommitted = 0;
-                        task.context.commit_requested = false;
+                        task.write_state(&collector.borrow(), self.guarantee == Guarantee::ExactlyOnce)?;
+                        task.work_is_written();
                     }
                     match self.guarantee {
                         Guarantee::AtLeastOnce => self.step = Step::CommitPositions(None),
-                        Guarantee::ExactlyOnce => return Ok(self.done(tasks)),
+                        Guarantee::ExactlyOnce => return self.done(tasks),
                     }
                 }
                 Step::CommitPositions(reply) => {
                     let reply = reply.get_or_insert_with(|| committer.commit(&self.metadata, self.offsets.clone()));
                     match reply.poll() {
                         Poll::Pending => return Ok(Progress::Pending { blocks: false }),
-                        Poll::Ready(Some(CommitOutcome::Done)) => return Ok(self.done(tasks)),
+                        Poll::Ready(Some(CommitOutcome::Done)) => return self.done(tasks),
                         Poll::Ready(Some(CommitOutcome::Fenced(error))) => return Ok(Progress::Lost(error)),
                         Poll::Ready(Some(CommitOutcome::Fatal(error) | CommitOutcome::AbortRequired(error))) => {
                             return Err(AppError::log("committing input positions", error));
@@ -173,11 +176,11 @@ impl Commit {
         Progress::Pending { blocks: !matches!(self.step, Step::CommitPositions(_)) }
     }
 
-    fn done(&self, tasks: &mut BTreeMap<TaskId, Task>) -> Progress {
+    fn done(&self, tasks: &mut BTreeMap<TaskId, Task>) -> Result<Progress, AppError> {
         for task in tasks.values_mut() {
-            task.committed(&self.offsets);
+            task.committed(&self.offsets)?;
         }
-        Progress::Done
+        Ok(Progress::Done)
     }
 }
 
@@ -188,11 +191,6 @@ fn acknowledged(collector: &mut ProducerCollector) -> Poll<Result<(), LogError>>
         Ok(false) => Poll::Pending,
         Err(error) => Poll::Ready(Err(error)),
     }
-}
-
-/// Whether doing the work again may succeed where this failed.
-fn may_be_repeated(error: &LogError) -> bool {
-    error.is_transient() || error.kind == crate::log::LogErrorKind::Fenced
 }
 
 /// What a transactional outcome other than `Done` means for the commit; `None`: ask again.

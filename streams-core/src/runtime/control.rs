@@ -22,8 +22,9 @@ use super::globals::GlobalTables;
 use super::inputs::InputCheck;
 use super::lifecycle::AppState;
 use super::metrics::MetricsBoard;
-use super::plan::Plan;
+use super::plan::{Plan, external_topics};
 use super::preparation::Preparation;
+use super::reach::Reach;
 use super::worker::{Command, Report, Shared, WorkerSeed};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
@@ -142,6 +143,7 @@ enum Phase {
 struct Together {
     member: Box<dyn Member>,
     inputs: InputCheck,
+    reach: Reach,
     globals: GlobalTables,
     workers: Vec<WorkerLink>,
     reports: Receiver<Report>,
@@ -223,11 +225,16 @@ impl Control {
                 }
                 match preparation.poll(now) {
                     Poll::Pending => {
+                        self.status.become_state(match preparation.is_out_of_reach() {
+                            true => AppState::Disconnected,
+                            false => AppState::Rebalancing,
+                        });
                         let wait = preparation.retry_at().map_or(WAIT_MAX, |at| at.saturating_sub(now));
                         Ok(Step::Idle(wait.min(WAIT_MAX).max(Duration::from_millis(1))))
                     }
                     Poll::Ready(plan) => {
                         let plan = plan?;
+                        self.status.become_state(AppState::Rebalancing);
                         let globals = self.open_globals(&plan)?;
                         self.phase = Phase::ReadingGlobals(plan, Box::new(globals));
                         Ok(Step::Busy)
@@ -304,6 +311,8 @@ impl Control {
             paused: Arc::clone(&self.status.paused),
             killed: Arc::clone(&self.status.killed),
         });
+        let topics = external_topics(&shared.plan.topology).sources.into_iter().map(|topic| topic.to_string());
+        let reach = Reach::new(Arc::clone(&self.admin), topics);
         let (report, reports) = channel();
         let mut workers = Vec::new();
         let mut seeds = Vec::new();
@@ -329,6 +338,7 @@ impl Control {
         self.phase = Phase::Together(Box::new(Together {
             member,
             inputs,
+            reach,
             globals: *globals,
             workers,
             reports,
@@ -339,6 +349,17 @@ impl Control {
             leaving: false,
         }));
         Ok(Step::Spawn(seeds))
+    }
+
+    /// For how long the group waits for an instance that is silent.
+    pub(crate) fn session_timeout(&self) -> Duration {
+        self.parts.settings.session_timeout
+    }
+
+    /// Whether the group has said which tasks are this instance's, and has not taken it back.
+    #[cfg(test)]
+    pub(crate) fn is_assigned(&self) -> bool {
+        matches!(&self.phase, Phase::Together(together) if together.assigned.is_some())
     }
 
     /// Ends at once, leaving everything as a crash would.
@@ -397,16 +418,26 @@ impl Together {
         if !self.stopping {
             self.inputs.step(now)?;
         }
+        self.reach.step(now);
+        if self.reach.is_lost() {
+            status.become_state(AppState::Disconnected);
+        } else if *status.state.borrow() == AppState::Disconnected && !self.is_running() {
+            status.become_state(AppState::Rebalancing);
+        }
         self.end_revocation(now);
         self.give_tasks_again(now);
-        if self.assigned.is_some()
-            && !self.stopping
-            && self.revoking.is_none()
-            && self.workers.iter().all(|worker| worker.running)
-        {
+        if self.is_running() && !self.reach.is_lost() {
             status.become_state(AppState::Running);
         }
         Ok(busy)
+    }
+
+    /// Whether every task processes records.
+    fn is_running(&self) -> bool {
+        self.assigned.is_some()
+            && !self.stopping
+            && self.revoking.is_none()
+            && self.workers.iter().all(|worker| worker.running)
     }
 
     fn is_over(&self) -> bool {
@@ -473,7 +504,8 @@ impl Together {
                 Ok(())
             }
             MemberEvent::Failed(error) if error.is_transient() => {
-                tracing::warn!(%error, "the group cannot be reached; trying again");
+                tracing::debug!(%error, "the group cannot be reached; trying again");
+                self.reach.doubt(now);
                 Ok(())
             }
             MemberEvent::Failed(error) => Err(AppError::log("being a member of the group", error)),

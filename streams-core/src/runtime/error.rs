@@ -87,6 +87,19 @@ pub enum AppError {
         /// How many it should have.
         needed: u32,
     },
+    /// An internal topic is cleaned up in a way that loses what the application needs.
+    #[error(
+        "internal topic {topic} has cleanup.policy `{found}`, and the application needs `{wanted}`: records \
+         that are still needed would be deleted; set it back, or set `topic.cleanup.policy` if it is meant"
+    )]
+    InternalTopicPolicy {
+        /// The topic.
+        topic: String,
+        /// The policy it should have.
+        wanted: String,
+        /// The policy it has.
+        found: String,
+    },
     /// A changelog or repartition topic that should exist does not: creating it empty would lose state, or
     /// records on their way, silently.
     #[error(

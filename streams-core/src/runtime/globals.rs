@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::AppError;
+use super::bounds::Bounds;
 use super::control::{Parts, Status};
 use super::directory::StateDirectory;
 use super::global_rows::RowCheck;
@@ -18,7 +19,7 @@ use super::notes::{Trouble, check_format, check_topics, to_i64};
 use super::plan::Plan;
 use super::settings::Guarantee;
 use crate::log::{
-    Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef, Reply,
+    Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef,
 };
 use crate::operators::StoreId;
 use crate::record::{Offset, TopicPartition};
@@ -33,13 +34,12 @@ pub(crate) struct GlobalTables {
     tables: Vec<Table>,
     consumer: Box<dyn Consumer>,
     admin: Arc<dyn Admin>,
-    bounds: Option<(Bounds, Bounds)>,
+    bounds: Option<Bounds>,
     retry_at: Option<Duration>,
     started: bool,
+    failed: bool,
     events: Vec<FetchEvent>,
 }
-
-type Bounds = Reply<Result<Vec<Offset>, LogError>>;
 
 struct Table {
     store: Arc<GlobalStore>,
@@ -110,7 +110,16 @@ impl GlobalTables {
             let check = RowCheck::new(plan, id, settings.on_undecodable, status.metrics.clone());
             tables.push(Table { store, id, folder, check, parts: partitions });
         }
-        Ok(Self { tables, consumer, admin, bounds: None, retry_at: None, started: false, events: Vec::new() })
+        Ok(Self {
+            tables,
+            consumer,
+            admin,
+            bounds: None,
+            retry_at: None,
+            started: false,
+            failed: false,
+            events: Vec::new(),
+        })
     }
 
     /// The stores by number, for the tasks that read them.
@@ -131,12 +140,16 @@ impl GlobalTables {
 
     /// Applies what has arrived; whether anything had.
     pub(crate) fn step(&mut self, now: Duration) -> Result<bool, AppError> {
-        if self.tables.is_empty() {
+        // Behind an error nothing is kept: the position would be behind what was not.
+        if self.tables.is_empty() || self.failed {
             return Ok(false);
         }
-        if !self.started {
-            return self.start(now);
-        }
+        let outcome = if self.started { self.fetch() } else { self.start(now) };
+        self.failed = outcome.is_err();
+        outcome
+    }
+
+    fn fetch(&mut self) -> Result<bool, AppError> {
         let mut events = std::mem::take(&mut self.events);
         self.consumer.fetch(RECORDS_PER_ROUND, &mut events);
         let any = !events.is_empty();
@@ -155,14 +168,16 @@ impl GlobalTables {
         if self.retry_at.is_some_and(|at| now < at) {
             return Ok(false);
         }
-        let partitions =
-            || self.tables.iter().flat_map(|table| &table.parts).map(|part| part.partition.clone()).collect::<Vec<_>>();
-        let (mut starts, mut ends) = self.bounds.take().unwrap_or_else(|| {
-            (self.admin.start_offsets(partitions()), self.admin.end_offsets(partitions(), Isolation::ReadUncommitted))
+        let mut bounds = self.bounds.take().unwrap_or_else(|| {
+            let parts = self.tables.iter().flat_map(|table| &table.parts);
+            Bounds::ask(&*self.admin, parts.map(|part| part.partition.clone()).collect())
         });
-        match (starts.poll(), ends.poll()) {
-            (Poll::Ready(Some(Ok(starts))), Poll::Ready(Some(Ok(ends)))) => {
-                let mut bounds = starts.into_iter().zip(ends);
+        match bounds.poll() {
+            Poll::Pending => self.bounds = Some(bounds),
+            Poll::Ready(Err(error)) if error.is_transient() => self.retry_at = Some(now + RETRY_AFTER),
+            Poll::Ready(Err(error)) => return Err(AppError::log("asking where global tables begin and end", error)),
+            Poll::Ready(Ok(bounds)) => {
+                let mut bounds = bounds.into_iter();
                 for table in &mut self.tables {
                     table.begin_at(&bounds.by_ref().take(table.parts.len()).collect::<Vec<_>>())?;
                     for part in &table.parts {
@@ -170,33 +185,9 @@ impl GlobalTables {
                     }
                 }
                 self.started = true;
-                Ok(true)
-            }
-            (Poll::Ready(start), Poll::Ready(end)) => {
-                let error = start.and_then(Result::err).or_else(|| end.and_then(Result::err));
-                match error {
-                    Some(error) if !error.is_transient() => {
-                        Err(AppError::log("asking where global tables begin and end", error))
-                    }
-                    _ => {
-                        self.retry_at = Some(now + RETRY_AFTER);
-                        Ok(false)
-                    }
-                }
-            }
-            (Poll::Ready(answer), Poll::Pending) => {
-                self.bounds = Some((answer.map_or_else(no_answer, Reply::ready), ends));
-                Ok(false)
-            }
-            (Poll::Pending, Poll::Ready(answer)) => {
-                self.bounds = Some((starts, answer.map_or_else(no_answer, Reply::ready)));
-                Ok(false)
-            }
-            (Poll::Pending, Poll::Pending) => {
-                self.bounds = Some((starts, ends));
-                Ok(false)
             }
         }
+        Ok(self.started)
     }
 
     fn apply(&mut self, event: FetchEvent) -> Result<(), AppError> {
@@ -295,8 +286,4 @@ fn changes_of(store: &GlobalStore, partition: &TopicPartition, rows: &[RecordRef
 fn store_as_log(error: &StoreError) -> LogError {
     let kind = if error.kind == StoreErrorKind::Corrupt { LogErrorKind::Corrupt } else { LogErrorKind::Other };
     LogError::new(kind, error.to_string())
-}
-
-fn no_answer() -> Bounds {
-    Reply::ready(Err(LogError::new(LogErrorKind::Unavailable, "the log gave no answer")))
 }

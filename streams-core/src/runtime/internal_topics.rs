@@ -1,5 +1,7 @@
-//! Creating the topics an application needs for itself.
+//! The topics an application needs for itself: how they are created, and what of their settings must still hold
+//! at every start (rule F17).
 
+use super::AppError;
 use super::plan::Plan;
 use crate::log::NewTopic;
 use crate::topic::TopicRef;
@@ -16,4 +18,68 @@ pub(crate) fn internal_topic(
     let partitions = plan.partitions.get(&name).copied().unwrap_or(1);
     let settings = topic.settings(&plan.topology.graph, for_all, InternalTopic::WINDOW_ADDITIONAL_RETENTION);
     NewTopic { name: name.to_string(), partitions, replication, configs: settings.into_iter().collect() }
+}
+
+/// Compares a topic's settings with those it was to be created with. What would delete records that are needed
+/// is an error; what may is a warning.
+pub(crate) fn check_settings(wanted: &NewTopic, found: &[(String, String)]) -> Result<(), AppError> {
+    let in_wanted = |name: &str| wanted.configs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let in_found = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let topic = &wanted.name;
+    if let (Some(wanted), Some(found)) = (in_wanted("cleanup.policy"), in_found("cleanup.policy"))
+        && policies(found).any(|policy| !policies(wanted).any(|wanted| wanted == policy))
+    {
+        let (topic, wanted, found) = (topic.clone(), wanted.to_owned(), found.to_owned());
+        return Err(AppError::InternalTopicPolicy { topic, wanted, found });
+    }
+    if let (Some(wanted), Some(found)) = (in_wanted("retention.ms"), in_found("retention.ms"))
+        && milliseconds(found) < milliseconds(wanted)
+    {
+        tracing::warn!(
+            topic,
+            wanted,
+            found,
+            "an internal topic's `retention.ms` is shorter than the application needs: records may be deleted before \
+             they are used"
+        );
+    }
+    Ok(())
+}
+
+fn policies(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
+}
+
+/// -1 is for ever.
+fn milliseconds(text: &str) -> i64 {
+    text.parse().ok().filter(|milliseconds| *milliseconds >= 0).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_loses_what_is_needed_is_refused() {
+        for (wanted, found, refused) in [
+            ("compact", "compact", false),
+            ("compact", "compact,delete", true),
+            ("compact", "delete", true),
+            ("compact,delete", "delete, compact", false),
+            ("compact,delete", "compact", false),
+            ("delete", "delete", false),
+            ("delete", "compact", true),
+        ] {
+            let configs = |policy: &str| vec![("cleanup.policy".to_owned(), policy.to_owned())];
+            let topic =
+                NewTopic { name: "app-x".to_owned(), partitions: 1, replication: None, configs: configs(wanted) };
+            let checked = check_settings(&topic, &configs(found));
+            assert_eq!(checked.is_err(), refused, "{wanted} / {found}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_minus_one_is_none() {
+        assert!(milliseconds("-1") > milliseconds("86400000") && milliseconds("5") < milliseconds("50"));
+    }
 }

@@ -1,23 +1,25 @@
 //! What an application is doing, as its users see it.
 
-/// What an application is doing. The names are Kafka Streams'.
+/// What an application is doing. The names are Kafka Streams', but for `Disconnected`.
 ///
 /// ```text
 ///              +---------+
 ///              | Created |
 ///              +----+----+
 ///                   | start
-///                   v
-///   +---------> Rebalancing ----------------+
-///   |  tasks        | all tasks run         |
-///   |  move         v                       |
-///   +----------- Running -------------------+
-///                   | close                 | error
-///                   v                       v
-///            PendingShutdown           PendingError
-///                   |                       |
-///                   v                       v
-///              NotRunning                 Error
+///                   v                  no answer
+///   +---------> Rebalancing <--------------------+
+///   |  tasks        | all tasks run              v
+///   |  move         v                      Disconnected
+///   +----------- Running <-----------------------+
+///                   |
+///           close   |   error
+///            +------+------+
+///            v             v
+///     PendingShutdown  PendingError
+///            |             |
+///            v             v
+///       NotRunning       Error
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AppState {
@@ -27,6 +29,9 @@ pub enum AppState {
     Rebalancing,
     /// Every task of this instance processes records.
     Running,
+    /// The log cannot be reached, and is asked again until it can; nothing is lost meanwhile. Kafka Streams has
+    /// no such state.
+    Disconnected,
     /// It was asked to stop and commits what was done.
     PendingShutdown,
     /// It has stopped as asked.
@@ -47,12 +52,13 @@ impl AppState {
     /// Whether this state may follow `self`.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
-        use AppState::{Created, Error, NotRunning, PendingError, PendingShutdown, Rebalancing, Running};
+        use AppState::{Created, Disconnected, Error, NotRunning, PendingError, PendingShutdown, Rebalancing, Running};
         matches!(
             (self, next),
             (Created, Rebalancing | PendingShutdown | PendingError)
-                | (Rebalancing, Running | PendingShutdown | PendingError)
-                | (Running, Rebalancing | PendingShutdown | PendingError)
+                | (Rebalancing, Running | Disconnected | PendingShutdown | PendingError)
+                | (Running, Rebalancing | Disconnected | PendingShutdown | PendingError)
+                | (Disconnected, Rebalancing | Running | PendingShutdown | PendingError)
                 | (PendingShutdown, NotRunning | PendingError)
                 | (PendingError, Error)
         )
@@ -65,6 +71,7 @@ impl std::fmt::Display for AppState {
             Self::Created => "CREATED",
             Self::Rebalancing => "REBALANCING",
             Self::Running => "RUNNING",
+            Self::Disconnected => "DISCONNECTED",
             Self::PendingShutdown => "PENDING_SHUTDOWN",
             Self::NotRunning => "NOT_RUNNING",
             Self::PendingError => "PENDING_ERROR",

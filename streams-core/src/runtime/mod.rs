@@ -7,6 +7,7 @@
 
 mod app;
 mod assignment;
+mod bounds;
 mod collector;
 mod commit;
 mod control;
@@ -22,6 +23,7 @@ mod notes;
 mod offset_metadata;
 mod plan;
 mod preparation;
+mod reach;
 mod settings;
 mod signals;
 mod task;

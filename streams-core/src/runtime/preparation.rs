@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::internal_topics::check_settings;
 use super::plan::{ExternalTopics, Plan, external_topics};
 use super::{AppError, CreateInternalTopics, Settings};
 use crate::log::{Admin, CommittedOffset, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
@@ -20,6 +21,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 type Topics = Reply<Result<Vec<TopicInfo>, LogError>>;
 type Created = Reply<Result<Vec<Result<(), LogError>>, LogError>>;
+type TopicSettings = Reply<Result<Vec<(String, String)>, LogError>>;
 type Committed = Reply<Result<Vec<Option<CommittedOffset>>, LogError>>;
 
 /// Looks up, checks and creates topics, step by step.
@@ -34,7 +36,7 @@ pub(crate) struct Preparation {
     retry_at: Option<Duration>,
     created: bool,
     looked_again: bool,
-    warned: bool,
+    out_of_reach: bool,
 }
 
 enum Step {
@@ -52,7 +54,31 @@ enum Step {
         missing: Vec<NewTopic>,
         reply: Option<Created>,
     },
+    CheckSettings {
+        plan: Plan,
+        unchecked: Vec<NewTopic>,
+        reply: Option<TopicSettings>,
+    },
     Done,
+}
+
+/// What follows from a step.
+enum Next {
+    /// Take this step at once.
+    Step(Step),
+    /// The answer this step waits for is on its way.
+    Wait(Step),
+    /// Take this step a little later.
+    Later(Step),
+    /// Everything is there.
+    Ready(Plan),
+}
+
+/// What the log says to a question.
+enum Answer<T> {
+    OnItsWay,
+    AskAgain,
+    Here(T),
 }
 
 impl Preparation {
@@ -75,7 +101,7 @@ impl Preparation {
             retry_at: None,
             created: false,
             looked_again: false,
-            warned: false,
+            out_of_reach: false,
         }
     }
 
@@ -86,149 +112,20 @@ impl Preparation {
         }
         self.retry_at = None;
         loop {
-            match std::mem::replace(&mut self.step, Step::Done) {
-                Step::LookUpExternal(reply) => {
-                    let mut reply = reply.unwrap_or_else(|| {
-                        let names =
-                            self.external.sources.union(&self.external.sinks).map(ToString::to_string).collect();
-                        self.admin.topics(Some(names))
-                    });
-                    match reply.poll() {
-                        Poll::Pending => return self.wait(Step::LookUpExternal(Some(reply))),
-                        Poll::Ready(Some(Ok(found))) => match self.check_external(&found) {
-                            Ok(step) => self.step = step,
-                            Err(error) => return Poll::Ready(Err(error)),
-                        },
-                        Poll::Ready(other) => {
-                            return self.retry(
-                                now,
-                                Step::LookUpExternal(None),
-                                "looking up the topics",
-                                other.map(|result| result.err()),
-                            );
-                        }
-                    }
+            let step = std::mem::replace(&mut self.step, Step::Done);
+            match self.advance(step) {
+                Ok(Next::Step(step)) => self.step = step,
+                Ok(Next::Wait(step)) => {
+                    self.step = step;
+                    return Poll::Pending;
                 }
-                Step::CreateOutputs(topics, reply) => {
-                    let mut reply = reply.unwrap_or_else(|| self.admin.create_topics(topics.clone()));
-                    match reply.poll() {
-                        Poll::Pending => return self.wait(Step::CreateOutputs(topics, Some(reply))),
-                        Poll::Ready(Some(Ok(_))) => {
-                            self.creates_outputs = false;
-                            self.step = Step::LookUpExternal(None);
-                        }
-                        Poll::Ready(other) => {
-                            return self.retry(
-                                now,
-                                Step::LookUpExternal(None),
-                                "creating output topics",
-                                other.map(|result| result.err()),
-                            );
-                        }
-                    }
+                Ok(Next::Later(step)) => {
+                    self.step = step;
+                    self.retry_at = Some(now + RETRY_AFTER);
+                    return Poll::Pending;
                 }
-                Step::LookUpInternal(mut plan, reply) => {
-                    let wanted = plan.internal_topics(self.settings.replication, &self.settings.topic_configs);
-                    let mut reply = reply.unwrap_or_else(|| {
-                        self.admin.topics(Some(wanted.iter().map(|topic| topic.name.clone()).collect()))
-                    });
-                    match reply.poll() {
-                        Poll::Pending => return self.wait(Step::LookUpInternal(plan, Some(reply))),
-                        Poll::Ready(Some(Ok(found))) => match missing_topics(wanted, &found) {
-                            Ok(missing) if missing.is_empty() => {
-                                plan.note_ids(&found);
-                                return Poll::Ready(Ok(plan));
-                            }
-                            // What was created takes a moment to be known everywhere.
-                            Ok(_) if std::mem::take(&mut self.created) => {
-                                self.step = Step::LookUpInternal(plan, None);
-                                self.retry_at = Some(now + RETRY_AFTER);
-                                return Poll::Pending;
-                            }
-                            Ok(missing) if self.settings.create_internal_topics == CreateInternalTopics::Always => {
-                                let names = missing.iter().map(|topic| &*topic.name).collect::<Vec<_>>();
-                                tracing::warn!(topics = ?names, "created because `internal.topics.create` is `always`");
-                                self.step = Step::Create { plan, missing, reply: None };
-                            }
-                            Ok(missing) => self.step = Self::before_creating(plan, missing),
-                            Err(error) => return Poll::Ready(Err(error)),
-                        },
-                        Poll::Ready(other) => {
-                            return self.retry(
-                                now,
-                                Step::LookUpInternal(plan, None),
-                                "looking up internal topics",
-                                other.map(|result| result.err()),
-                            );
-                        }
-                    }
-                }
-                Step::AskWhetherRunBefore { plan, missing, partitions, reply } => {
-                    let mut reply =
-                        reply.unwrap_or_else(|| self.admin.committed(&self.application_id, partitions.clone()));
-                    match reply.poll() {
-                        Poll::Pending => {
-                            return self.wait(Step::AskWhetherRunBefore {
-                                plan,
-                                missing,
-                                partitions,
-                                reply: Some(reply),
-                            });
-                        }
-                        Poll::Ready(Some(Ok(committed))) => {
-                            if let Some(gone) = gone_topic(&plan, &missing, &partitions, &committed) {
-                                if std::mem::replace(&mut self.looked_again, true) {
-                                    return Poll::Ready(Err(AppError::InternalTopicGone { topic: gone }));
-                                }
-                                // Perhaps another instance created it since we looked, and has committed already.
-                                self.step = Step::LookUpInternal(plan, None);
-                                self.retry_at = Some(now + RETRY_AFTER);
-                                return Poll::Pending;
-                            }
-                            self.step = Step::Create { plan, missing, reply: None };
-                        }
-                        Poll::Ready(other) => {
-                            let step = Step::AskWhetherRunBefore { plan, missing, partitions, reply: None };
-                            return self.retry(
-                                now,
-                                step,
-                                "looking up the group's positions",
-                                other.map(|result| result.err()),
-                            );
-                        }
-                    }
-                }
-                Step::Create { plan, missing, reply } => {
-                    let mut reply = reply.unwrap_or_else(|| self.admin.create_topics(missing.clone()));
-                    match reply.poll() {
-                        Poll::Pending => return self.wait(Step::Create { plan, missing, reply: Some(reply) }),
-                        Poll::Ready(Some(Ok(answers))) => {
-                            for (topic, answer) in missing.iter().zip(answers) {
-                                match answer {
-                                    Ok(()) => {
-                                        tracing::info!(topic = %topic.name, partitions = topic.partitions, "internal topic created")
-                                    }
-                                    // Another instance was quicker; the next look checks what it made.
-                                    Err(error) if error.kind == LogErrorKind::TopicExists => {}
-                                    Err(error) if error.is_transient() => {}
-                                    Err(error) => {
-                                        return Poll::Ready(Err(AppError::log(
-                                            format!("creating internal topic {}", topic.name),
-                                            error,
-                                        )));
-                                    }
-                                }
-                            }
-                            self.created = true;
-                            self.step = Step::LookUpInternal(plan, None);
-                        }
-                        Poll::Ready(other) => {
-                            let step = Step::Create { plan, missing, reply: None };
-                            return self.retry(now, step, "creating internal topics", other.map(|result| result.err()));
-                        }
-                    }
-                }
-                Step::Done => return Poll::Pending,
+                Ok(Next::Ready(plan)) => return Poll::Ready(Ok(plan)),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -238,30 +135,162 @@ impl Preparation {
         self.retry_at
     }
 
-    fn wait<T>(&mut self, step: Step) -> Poll<T> {
-        self.step = step;
-        Poll::Pending
+    /// Whether the log gave no answer the last time it was asked.
+    pub(crate) const fn is_out_of_reach(&self) -> bool {
+        self.out_of_reach
     }
 
-    /// Goes back to `step` later if the error is transient.
-    fn retry<T>(
-        &mut self,
-        now: Duration,
-        step: Step,
-        doing: &str,
-        error: Option<Option<LogError>>,
-    ) -> Poll<Result<T, AppError>> {
-        let error =
-            error.flatten().unwrap_or_else(|| LogError::new(LogErrorKind::Unavailable, "the log gave no answer"));
-        if !error.is_transient() {
-            return Poll::Ready(Err(AppError::log(doing, error)));
+    fn advance(&mut self, step: Step) -> Result<Next, AppError> {
+        match step {
+            Step::LookUpExternal(reply) => self.look_up_external(reply),
+            Step::CreateOutputs(topics, reply) => self.create_outputs(topics, reply),
+            Step::LookUpInternal(plan, reply) => self.look_up_internal(plan, reply),
+            Step::AskWhetherRunBefore { plan, missing, partitions, reply } => {
+                self.ask_whether_run_before(plan, missing, partitions, reply)
+            }
+            Step::Create { plan, missing, reply } => self.create(plan, missing, reply),
+            Step::CheckSettings { plan, unchecked, reply } => self.check_settings(plan, unchecked, reply),
+            Step::Done => Ok(Next::Wait(Step::Done)),
         }
-        if !std::mem::replace(&mut self.warned, true) {
+    }
+
+    /// What the log has answered; an error if it never will.
+    fn answer<T>(&mut self, reply: &mut Reply<Result<T, LogError>>, doing: &str) -> Result<Answer<T>, AppError> {
+        let error = match reply.poll() {
+            Poll::Pending => return Ok(Answer::OnItsWay),
+            Poll::Ready(Some(Ok(answer))) => {
+                self.out_of_reach = false;
+                return Ok(Answer::Here(answer));
+            }
+            Poll::Ready(Some(Err(error))) => error,
+            Poll::Ready(None) => LogError::new(LogErrorKind::Unavailable, "the log gave no answer"),
+        };
+        if !error.is_transient() {
+            return Err(AppError::log(doing, error));
+        }
+        if !std::mem::replace(&mut self.out_of_reach, true) {
             tracing::warn!(doing, %error, "the log cannot be reached; trying again until it can");
         }
-        self.step = step;
-        self.retry_at = Some(now + RETRY_AFTER);
-        Poll::Pending
+        Ok(Answer::AskAgain)
+    }
+
+    fn look_up_external(&mut self, reply: Option<Topics>) -> Result<Next, AppError> {
+        let mut reply = reply.unwrap_or_else(|| {
+            let names = self.external.sources.union(&self.external.sinks).map(ToString::to_string).collect();
+            self.admin.topics(Some(names))
+        });
+        Ok(match self.answer(&mut reply, "looking up the topics")? {
+            Answer::OnItsWay => Next::Wait(Step::LookUpExternal(Some(reply))),
+            Answer::AskAgain => Next::Later(Step::LookUpExternal(None)),
+            Answer::Here(found) => Next::Step(self.check_external(&found)?),
+        })
+    }
+
+    fn create_outputs(&mut self, topics: Vec<NewTopic>, reply: Option<Created>) -> Result<Next, AppError> {
+        let mut reply = reply.unwrap_or_else(|| self.admin.create_topics(topics.clone()));
+        Ok(match self.answer(&mut reply, "creating output topics")? {
+            Answer::OnItsWay => Next::Wait(Step::CreateOutputs(topics, Some(reply))),
+            Answer::AskAgain => Next::Later(Step::LookUpExternal(None)),
+            Answer::Here(answers) => {
+                check_created("output topic", &topics, answers)?;
+                self.creates_outputs = false;
+                Next::Step(Step::LookUpExternal(None))
+            }
+        })
+    }
+
+    fn look_up_internal(&mut self, mut plan: Plan, reply: Option<Topics>) -> Result<Next, AppError> {
+        let wanted = plan.internal_topics(self.settings.replication, &self.settings.topic_configs);
+        let mut reply =
+            reply.unwrap_or_else(|| self.admin.topics(Some(wanted.iter().map(|topic| topic.name.clone()).collect())));
+        let found = match self.answer(&mut reply, "looking up internal topics")? {
+            Answer::OnItsWay => return Ok(Next::Wait(Step::LookUpInternal(plan, Some(reply)))),
+            Answer::AskAgain => return Ok(Next::Later(Step::LookUpInternal(plan, None))),
+            Answer::Here(found) => found,
+        };
+        let missing = missing_topics(&wanted, &found)?;
+        if missing.is_empty() {
+            plan.note_ids(&found);
+            return Ok(Next::Step(Step::CheckSettings { plan, unchecked: wanted, reply: None }));
+        }
+        if std::mem::take(&mut self.created) {
+            // What was created takes a moment to be known everywhere.
+            return Ok(Next::Later(Step::LookUpInternal(plan, None)));
+        }
+        if self.settings.create_internal_topics == CreateInternalTopics::Always {
+            let names = missing.iter().map(|topic| &*topic.name).collect::<Vec<_>>();
+            tracing::warn!(topics = ?names, "created because `internal.topics.create` is `always`");
+            return Ok(Next::Step(Step::Create { plan, missing, reply: None }));
+        }
+        Ok(Next::Step(Self::before_creating(plan, missing)))
+    }
+
+    fn ask_whether_run_before(
+        &mut self,
+        plan: Plan,
+        missing: Vec<NewTopic>,
+        partitions: Vec<TopicPartition>,
+        reply: Option<Committed>,
+    ) -> Result<Next, AppError> {
+        let mut reply = reply.unwrap_or_else(|| self.admin.committed(&self.application_id, partitions.clone()));
+        let committed = match self.answer(&mut reply, "looking up the group's positions")? {
+            Answer::OnItsWay => {
+                return Ok(Next::Wait(Step::AskWhetherRunBefore { plan, missing, partitions, reply: Some(reply) }));
+            }
+            Answer::AskAgain => {
+                return Ok(Next::Later(Step::AskWhetherRunBefore { plan, missing, partitions, reply: None }));
+            }
+            Answer::Here(committed) => committed,
+        };
+        match gone_topic(&plan, &missing, &partitions, &committed) {
+            None => Ok(Next::Step(Step::Create { plan, missing, reply: None })),
+            Some(topic) if std::mem::replace(&mut self.looked_again, true) => {
+                Err(AppError::InternalTopicGone { topic })
+            }
+            // Perhaps another instance created it since we looked, and has committed already.
+            Some(_) => Ok(Next::Later(Step::LookUpInternal(plan, None))),
+        }
+    }
+
+    fn create(&mut self, plan: Plan, missing: Vec<NewTopic>, reply: Option<Created>) -> Result<Next, AppError> {
+        let mut reply = reply.unwrap_or_else(|| self.admin.create_topics(missing.clone()));
+        Ok(match self.answer(&mut reply, "creating internal topics")? {
+            Answer::OnItsWay => Next::Wait(Step::Create { plan, missing, reply: Some(reply) }),
+            Answer::AskAgain => Next::Later(Step::Create { plan, missing, reply: None }),
+            Answer::Here(answers) => {
+                check_created("internal topic", &missing, answers)?;
+                self.created = true;
+                Next::Step(Step::LookUpInternal(plan, None))
+            }
+        })
+    }
+
+    /// One topic after the other, the last first: they are few.
+    fn check_settings(
+        &mut self,
+        plan: Plan,
+        mut unchecked: Vec<NewTopic>,
+        reply: Option<TopicSettings>,
+    ) -> Result<Next, AppError> {
+        let Some(topic) = unchecked.last() else { return Ok(Next::Ready(plan)) };
+        let mut reply = reply.unwrap_or_else(|| self.admin.topic_configs(&topic.name));
+        let answer = match self.answer(&mut reply, "looking up an internal topic's settings") {
+            Err(AppError::Log { error, .. }) => {
+                // Who may use a topic need not be allowed to see its settings.
+                tracing::warn!(topic = topic.name, %error, "settings cannot be looked up, so nobody checks them");
+                Answer::Here(Vec::new())
+            }
+            answer => answer?,
+        };
+        Ok(match answer {
+            Answer::OnItsWay => Next::Wait(Step::CheckSettings { plan, unchecked, reply: Some(reply) }),
+            Answer::AskAgain => Next::Later(Step::CheckSettings { plan, unchecked, reply: None }),
+            Answer::Here(found) => {
+                check_settings(topic, &found)?;
+                unchecked.pop();
+                Next::Step(Step::CheckSettings { plan, unchecked, reply: None })
+            }
+        })
     }
 
     fn check_external(&self, found: &[TopicInfo]) -> Result<Step, AppError> {
@@ -303,17 +332,30 @@ impl Preparation {
     }
 }
 
+/// Whether topics were created, or somebody else was quicker.
+fn check_created(what: &str, topics: &[NewTopic], answers: Vec<Result<(), LogError>>) -> Result<(), AppError> {
+    for (topic, answer) in topics.iter().zip(answers) {
+        match answer {
+            Ok(()) => tracing::info!(topic = topic.name, partitions = topic.partitions, "{what} created"),
+            // The next look checks what the other instance made.
+            Err(error) if error.kind == LogErrorKind::TopicExists || error.is_transient() => {}
+            Err(error) => return Err(AppError::log(format!("creating {what} {}", topic.name), error)),
+        }
+    }
+    Ok(())
+}
+
 /// The topics that do not exist yet; an error if one exists with another partition count.
-fn missing_topics(wanted: Vec<NewTopic>, found: &[TopicInfo]) -> Result<Vec<NewTopic>, AppError> {
+fn missing_topics(wanted: &[NewTopic], found: &[TopicInfo]) -> Result<Vec<NewTopic>, AppError> {
     let found: BTreeMap<&str, u32> = found.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
     let mut missing = Vec::new();
     for topic in wanted {
         match found.get(topic.name.as_str()) {
-            None => missing.push(topic),
+            None => missing.push(topic.clone()),
             Some(count) if *count == topic.partitions => {}
             Some(count) => {
                 return Err(AppError::InternalTopicPartitions {
-                    topic: topic.name,
+                    topic: topic.name.clone(),
                     found: *count,
                     needed: topic.partitions,
                 });

@@ -11,8 +11,8 @@ use streams_core::topology::Topology;
 
 use crate::kept::Kept;
 use crate::world::{
-    COUNTS, LINES, admin, delete_before, delete_topic, error_of, log_with_lines, message_of, send_lines, topics,
-    topology, word_count,
+    COUNTS, LINES, admin, create_topic_with, delete_before, delete_topic, error_of, log_with_lines, message_of,
+    send_lines, topics, topology, word_count,
 };
 
 /// Waits until `done`, as long as the slowest machine may take.
@@ -56,7 +56,8 @@ fn a_topic_that_is_deleted_while_the_application_runs_stops_it_and_is_named() {
 fn create_again(log: &Embedded, name: &str) -> (String, String) {
     let before = id_of(log, name);
     delete_topic(log, name);
-    log.create_topic(name, 1).unwrap();
+    let policy = if name.ends_with("-changelog") { "compact" } else { "delete" };
+    create_topic_with(log, name, 1, &[("cleanup.policy", policy)]);
     (before, id_of(log, name))
 }
 

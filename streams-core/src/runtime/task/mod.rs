@@ -18,7 +18,7 @@ use crate::log::OffsetToCommit;
 use crate::operators::{Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::changelog_layout::Layout;
-use crate::state::{META, StoreIndex, TaskState};
+use crate::state::{META, StoreBatch, StoreIndex, TaskState};
 
 mod buffer;
 mod opening;
@@ -43,6 +43,8 @@ pub(crate) struct Task {
     pub(crate) context: Context,
     parts: TaskParts,
     punctuations: Punctuations,
+    /// Whether a punctuator fired since the last commit: what it sent is to be committed.
+    punctuated: bool,
     span: tracing::Span,
     /// Held as long as the task lives; declared after `state`, so that the store closes first.
     _folder: TaskFolder,
@@ -60,8 +62,10 @@ pub(crate) struct TaskStore {
 pub(crate) struct ChangelogPartition {
     pub(crate) partition: TopicPartition,
     pub(crate) destination: Destination,
-    /// Where the changelog goes on after the changes that the committed state holds.
+    /// Where the changelog goes on after the changes that the committed state holds, as the state notes it.
     pub(crate) offset: Option<Offset>,
+    /// The same, of the state that is written and not yet committed.
+    pub(crate) written: Option<Offset>,
 }
 
 impl Task {
@@ -81,6 +85,7 @@ impl Task {
             stores,
             metrics,
             punctuations: Punctuations::new(Vec::new(), Timestamp::UNKNOWN),
+            punctuated: false,
             context,
             parts,
             span: tracing::info_span!("task", task = %id),
@@ -186,6 +191,7 @@ impl Task {
             .fire(time, now, &mut self.context)
             .map_err(|error| AppError::Operator { task: self.id, error });
         self.context.position = position;
+        self.punctuated |= fired.as_ref().is_ok_and(|fired| *fired);
         fired
     }
 
@@ -227,7 +233,10 @@ impl Task {
 
     /// Whether anything happened since the last commit.
     pub(crate) fn needs_commit(&self) -> bool {
-        self.context.commit_requested || self.metrics.uncommitted > 0 || self.state.borrow().uncommitted_bytes() > 0
+        self.context.commit_requested
+            || self.punctuated
+            || self.metrics.uncommitted > 0
+            || self.state.borrow().uncommitted_bytes() > 0
     }
 
     /// The input positions to commit, stream times beside them.
@@ -247,19 +256,16 @@ impl Task {
             .collect()
     }
 
-    /// Writes uncommitted state, changelog offsets and stream times in one batch. Everything sent must
-    /// have been acknowledged before.
-    pub(crate) fn write_state(&mut self, collector: &ProducerCollector) -> Result<(), AppError> {
+    /// Writes uncommitted state and stream times in one batch, with the changelog offsets if what they stand for
+    /// is committed. Everything sent must have been acknowledged before.
+    pub(crate) fn write_state(&mut self, collector: &ProducerCollector, is_committed: bool) -> Result<(), AppError> {
         let mut state = self.state.borrow_mut();
         let mut batch = state.pending_batch();
-        for store in &mut self.stores {
-            let Some(changelog) = &mut store.changelog else { continue };
-            if let Some(offset) = collector.acknowledged(&changelog.destination, changelog.partition.partition)
-                && changelog.offset.is_none_or(|known| known < offset)
-            {
-                changelog.offset = Some(offset);
-                batch.put(META, changelog_key(&store.name), offset.0.to_be_bytes());
-            }
+        for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
+            changelog.written = collector.acknowledged(&changelog.destination, changelog.partition.partition);
+        }
+        if is_committed {
+            note_changelogs(&mut self.stores, &mut batch);
         }
         for (name, time) in &self.parts.stream_times {
             batch.put(META, time_key(name), time.get().0.to_be_bytes());
@@ -270,14 +276,27 @@ impl Task {
         state.write(batch).map_err(|error| AppError::Store { task: self.id, error })
     }
 
+    /// What was done so far is written, and belongs to the commit under way.
+    pub(crate) fn work_is_written(&mut self) {
+        self.metrics.uncommitted = 0;
+        self.context.commit_requested = false;
+        self.punctuated = false;
+    }
+
     /// The positions were committed.
-    pub(crate) fn committed(&mut self, offsets: &[OffsetToCommit]) {
+    pub(crate) fn committed(&mut self, offsets: &[OffsetToCommit]) -> Result<(), AppError> {
         for input in &mut self.inputs {
             if let Some(offset) = offsets.iter().find(|offset| offset.partition == input.partition) {
                 input.committed = offset.offset;
             }
         }
         self.metrics.commits += 1;
+        let mut batch = StoreBatch::default();
+        note_changelogs(&mut self.stores, &mut batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.state.borrow_mut().committed().write(batch).map_err(|error| AppError::Store { task: self.id, error })
     }
 
     /// Counts of the moment, for the board.
@@ -289,6 +308,19 @@ impl Task {
             self.metrics.positions.insert(input.partition.clone(), input.position);
         }
         self.metrics.clone()
+    }
+}
+
+/// Notes how far the changelogs are that the state holds.
+fn note_changelogs(stores: &mut [TaskStore], batch: &mut StoreBatch) {
+    for store in stores {
+        let Some(changelog) = &mut store.changelog else { continue };
+        if changelog.offset < changelog.written
+            && let Some(written) = changelog.written
+        {
+            changelog.offset = Some(written);
+            batch.put(META, changelog_key(&store.name), written.0.to_be_bytes());
+        }
     }
 }
 

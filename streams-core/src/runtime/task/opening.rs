@@ -19,9 +19,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::{ChangelogPartition, TaskStore};
-use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
+use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
+use crate::runtime::bounds::Bounds;
 use crate::runtime::directory::TaskFolder;
 use crate::runtime::notes::{Trouble, changelog_key, check_format, check_topics, read_i64, time_key};
 use crate::runtime::offset_metadata::OffsetMetadata;
@@ -48,13 +49,14 @@ pub(crate) struct Opening {
 /// A task whose state is complete and whose positions are known.
 pub(crate) struct Ready {
     pub(crate) id: TaskId,
-    pub(crate) folder: TaskFolder,
     pub(crate) state: Rc<RefCell<TaskState>>,
     pub(crate) stores: Vec<TaskStore>,
     /// Each input with the position to read from and what is known of its time.
     pub(crate) inputs: Vec<(TopicPartition, Offset, Timestamp)>,
     /// The operators' stream times: the larger of what the state and the committed metadata say.
     pub(crate) times: Vec<(String, Timestamp)>,
+    /// Declared last, as in a task: the store closes first.
+    pub(crate) folder: TaskFolder,
 }
 
 /// What the worker should do about an opening task.
@@ -68,21 +70,20 @@ pub(crate) enum Advance {
 }
 
 struct Opened {
-    folder: TaskFolder,
     store: Box<dyn Store>,
     stores: Vec<TaskStore>,
     inputs: Vec<TopicPartition>,
+    /// Given back when dropped; declared last, so that the store is closed before another worker may open it.
+    folder: TaskFolder,
 }
 
 enum Step {
     Claim,
     AskCommitted(Opened, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
-    AskBounds(Opened, Vec<Option<CommittedOffset>>, Option<(Bounds, Bounds)>),
+    AskBounds(Opened, Vec<Option<CommittedOffset>>, Option<Bounds>),
     Restoring(Opened, Vec<(TopicPartition, Offset, Timestamp)>, Vec<(String, Timestamp)>, Vec<Restoring>),
     Done,
 }
-
-type Bounds = Reply<Result<Vec<Offset>, LogError>>;
 
 /// One changelog partition being read.
 struct Restoring {
@@ -124,7 +125,10 @@ impl Opening {
                 let mut reply = reply.unwrap_or_else(|| shared.committer.committed(opened.inputs.clone()));
                 match reply.poll() {
                     Poll::Pending => self.step = Step::AskCommitted(opened, Some(reply)),
-                    Poll::Ready(Some(Ok(committed))) => self.step = Step::AskBounds(opened, committed, None),
+                    Poll::Ready(Some(Ok(committed))) => {
+                        self.trouble_since = None;
+                        self.step = Step::AskBounds(opened, committed, None);
+                    }
                     Poll::Ready(other) => {
                         self.retry(shared, now, "reading the group's positions", other.and_then(Result::err))?;
                         self.step = Step::AskCommitted(opened, None);
@@ -132,38 +136,17 @@ impl Opening {
                 }
                 Ok(Advance::Waiting)
             }
-            Step::AskBounds(opened, committed, replies) => {
-                let (mut starts, mut ends) = replies.unwrap_or_else(|| {
-                    let partitions = opened.bounded_partitions();
-                    (
-                        shared.admin.start_offsets(partitions.clone()),
-                        shared.admin.end_offsets(partitions, Isolation::ReadUncommitted),
-                    )
-                });
-                let (start, end) = match (starts.poll(), ends.poll()) {
-                    (Poll::Ready(Some(Ok(start))), Poll::Ready(Some(Ok(end)))) => (start, end),
-                    (Poll::Ready(start), Poll::Ready(end)) => {
-                        let error = start.and_then(Result::err).or_else(|| end.and_then(Result::err));
-                        self.retry(shared, now, "asking where topics begin and end", error)?;
+            Step::AskBounds(opened, committed, bounds) => {
+                let mut bounds = bounds.unwrap_or_else(|| Bounds::ask(&*shared.admin, opened.bounded_partitions()));
+                match bounds.poll() {
+                    Poll::Pending => self.step = Step::AskBounds(opened, committed, Some(bounds)),
+                    Poll::Ready(Ok(bounds)) => return self.begin_restoring(shared, opened, &committed, &bounds),
+                    Poll::Ready(Err(error)) => {
+                        self.retry(shared, now, "asking where topics begin and end", Some(error))?;
                         self.step = Step::AskBounds(opened, committed, None);
-                        return Ok(Advance::Waiting);
                     }
-                    (Poll::Ready(answer), Poll::Pending) => {
-                        let replies = Some((answer.map_or_else(lost_reply, Reply::ready), ends));
-                        self.step = Step::AskBounds(opened, committed, replies);
-                        return Ok(Advance::Waiting);
-                    }
-                    (Poll::Pending, Poll::Ready(answer)) => {
-                        let replies = Some((starts, answer.map_or_else(lost_reply, Reply::ready)));
-                        self.step = Step::AskBounds(opened, committed, replies);
-                        return Ok(Advance::Waiting);
-                    }
-                    (Poll::Pending, Poll::Pending) => {
-                        self.step = Step::AskBounds(opened, committed, Some((starts, ends)));
-                        return Ok(Advance::Waiting);
-                    }
-                };
-                self.begin_restoring(shared, opened, &committed, &start, &end)
+                }
+                Ok(Advance::Waiting)
             }
             Step::Restoring(opened, inputs, times, restoring) => {
                 self.metrics.restore_remaining =
@@ -201,7 +184,7 @@ impl Opening {
             let Some(definition) = topology.graph.store(*id) else { continue };
             let changelog = shared.plan.changelog(*id).and_then(|topic| {
                 let partition = TopicPartition { topic: Arc::clone(&topic), partition: self.id.partition };
-                Some(ChangelogPartition { partition, destination: destination(&topic)?, offset: None })
+                Some(ChangelogPartition { partition, destination: destination(&topic)?, offset: None, written: None })
             });
             stores.push(TaskStore {
                 name: Arc::clone(&definition.name),
@@ -237,12 +220,9 @@ impl Opening {
         shared: &Shared,
         mut opened: Opened,
         committed: &[Option<CommittedOffset>],
-        starts: &[Offset],
-        ends: &[Offset],
+        bounds: &[(Offset, Offset)],
     ) -> Result<Advance, AppError> {
-        let bounds = |index: usize| {
-            (starts.get(index).copied().unwrap_or_default(), ends.get(index).copied().unwrap_or_default())
-        };
+        let bounds = |index: usize| bounds.get(index).copied().unwrap_or_default();
         let mut times = self.stored_times(shared, &opened)?;
         let mut inputs = Vec::new();
         for (index, partition) in opened.inputs.iter().enumerate() {
@@ -419,10 +399,6 @@ impl Opened {
         }
         self.store.write(batch)
     }
-}
-
-fn lost_reply() -> Bounds {
-    Reply::ready(Err(LogError::new(LogErrorKind::Unavailable, "the log gave no answer")))
 }
 
 fn layout(kind: StoreKind) -> Layout {

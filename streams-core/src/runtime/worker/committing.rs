@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Finish, PURGE_INTERVAL, Report, Worker, panic_message};
+use super::{Finish, PURGE_INTERVAL, Report, STOP_PATIENCE, Worker, panic_message};
+use crate::log::{LogError, LogErrorKind};
 use crate::runtime::commit::{Commit, Progress};
 use crate::runtime::task::Task;
 use crate::runtime::{AppError, TaskPhase};
@@ -37,6 +38,12 @@ impl Worker {
     pub(super) fn advance_commit(&mut self, now: Duration) -> Result<bool, AppError> {
         if self.commit.is_none() && self.finish.is_some() {
             self.begin_commit(now);
+        }
+        if self.commit.is_some() && self.stopping_since.is_some_and(|since| now.saturating_sub(since) > STOP_PATIENCE) {
+            // Nobody waits for ever for a log that is away. The error's own kind does not matter: it is the end.
+            self.commit = None;
+            let message = "it did not answer in time; what was not committed is done again at the next start";
+            return Err(AppError::log("committing before the end", LogError::new(LogErrorKind::Unavailable, message)));
         }
         if let Some(commit) = &mut self.commit {
             let committer = Arc::clone(&self.seed.shared.committer);
@@ -81,6 +88,7 @@ impl Worker {
                     task.metrics.phase = TaskPhase::Suspended;
                     self.suspended.insert(id, task);
                 }
+                self.revoked = true;
                 self.publish(now, true);
                 self.report(Report::Revoked { worker: self.seed.number });
             }

@@ -48,6 +48,9 @@ const RECORDS_PER_ROUND: usize = 1_000;
 /// How long it waits for an answer that may not ring its doorbell.
 const WAIT_FOR_REPLY: Duration = Duration::from_millis(1);
 
+/// How long a worker that is to stop tries to commit.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
 /// Shorter waits are not worth going to sleep for.
 const WAIT_MIN: Duration = Duration::from_micros(100);
 
@@ -152,6 +155,9 @@ pub(crate) struct Worker {
     metadata: Option<GroupMetadata>,
     commit: Option<Commit>,
     finish: Option<Finish>,
+    /// From the end of a revocation to the next assignment nothing may be processed: it could not be committed.
+    revoked: bool,
+    stopping_since: Option<Duration>,
     stopped: bool,
     failed: bool,
     told_running: bool,
@@ -200,6 +206,8 @@ impl Worker {
             metadata: None,
             commit: None,
             finish: None,
+            revoked: false,
+            stopping_since: None,
             stopped: false,
             failed: false,
             told_running: false,
@@ -234,9 +242,21 @@ impl Worker {
         match self.turn() {
             Ok(turn) => turn,
             Err(error) => {
-                self.fail(error);
+                if let Err(error) = self.recover(error) {
+                    self.fail(error);
+                }
                 Turn::Busy
             }
+        }
+    }
+
+    /// When records could not be sent although they might be another time, the work since the last commit is
+    /// undone and done again; anything else is an error.
+    fn recover(&mut self, error: AppError) -> Result<(), AppError> {
+        let trouble = self.collector.borrow_mut().take_trouble();
+        match trouble {
+            Some(trouble) if !self.failed => self.undo(&trouble),
+            _ => Err(error),
         }
     }
 
@@ -247,6 +267,9 @@ impl Worker {
             return Ok(Turn::Finished);
         }
         if !self.initialise_producer()? {
+            // There is nothing to commit.
+            self.finish(now);
+            self.publish(now, false);
             return Ok(Turn::Idle(WAIT_FOR_REPLY));
         }
         busy |= self.restore()?;

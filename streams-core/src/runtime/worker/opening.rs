@@ -83,7 +83,7 @@ impl Worker {
                     }
                     tracing::info!(task = %id, restored = metrics.restored, "task runs");
                     let task = self.build(*ready, metrics)?;
-                    if self.finish == Some(Finish::Revoke) {
+                    if self.revoked || self.finish == Some(Finish::Revoke) {
                         self.suspended.insert(id, task);
                     } else {
                         self.run(task);

@@ -18,8 +18,8 @@ impl Worker {
     /// Carries out commands; whether there were any.
     pub(super) fn obey(&mut self) -> Result<bool, AppError> {
         let mut any = false;
-        // While a revoke or stop is being carried out, later commands wait for its end.
-        while self.finish.is_none() {
+        // Nothing can be asked of a worker that stops.
+        while self.stopping_since.is_none() {
             let command = match self.seed.commands.try_recv() {
                 Ok(command) => command,
                 Err(TryRecvError::Empty) => break,
@@ -32,8 +32,17 @@ impl Worker {
                     self.metadata = Some(metadata);
                     self.finish = Some(Finish::Revoke);
                 }
-                Command::Lose => self.drop_tasks(),
-                Command::Stop => self.finish = Some(Finish::Stop),
+                Command::Lose => {
+                    self.drop_tasks();
+                    if self.finish == Some(Finish::Revoke) {
+                        self.finish = None;
+                        self.report(Report::Revoked { worker: self.seed.number });
+                    }
+                }
+                Command::Stop => {
+                    self.finish = Some(Finish::Stop);
+                    self.stopping_since = Some(self.seed.shared.clock.monotonic());
+                }
             }
         }
         Ok(any)
@@ -43,6 +52,12 @@ impl Worker {
     pub(super) fn assign(&mut self, tasks: &BTreeSet<TaskId>, metadata: GroupMetadata) {
         self.metadata = Some(metadata);
         self.told_running = false;
+        self.revoked = false;
+        let unfinished = |(id, task): (&TaskId, &Task)| !tasks.contains(id) && task.needs_commit();
+        if self.seed.shared.settings.guarantee == Guarantee::ExactlyOnce && self.tasks.iter().any(unfinished) {
+            // What it did is in the transaction; with the others' next commit it would be there, its positions not.
+            self.drop_tasks();
+        }
         let known = self.tasks.keys().chain(self.suspended.keys()).chain(self.openings.keys());
         let given_up = known.filter(|id| !tasks.contains(id)).copied().collect::<Vec<_>>();
         for id in given_up {
@@ -158,7 +173,11 @@ impl Worker {
 
     pub(super) fn fail(&mut self, error: AppError) {
         if self.failed {
-            // Already reported; what follows from it is not news.
+            // What failed first was told. A commit that fails too is not tried again: what it found may be found
+            // only once, a second try would then commit positions without what belongs to them.
+            tracing::warn!(worker = self.seed.number, %error, "failed again while ending; what was not committed is done again at the next start");
+            self.commit = None;
+            self.close_all();
             return;
         }
         tracing::error!(worker = self.seed.number, %error, "worker failed");
@@ -170,6 +189,10 @@ impl Worker {
                 if self.seed.shared.settings.guarantee == Guarantee::AtLeastOnce =>
             {
                 self.close(*task);
+                // Whose restoring was interrupted may lack what was read last.
+                for opening in self.openings.keys().copied().collect::<Vec<_>>() {
+                    self.close(opening);
+                }
             }
             _ => self.close_all(),
         }
@@ -181,10 +204,10 @@ impl Worker {
         self.report(Report::Failed { worker: self.seed.number, error });
     }
 
-    /// Registers the transactional id; whether the producer can be used.
+    /// Registers the transactional id; whether the producer can be used. Without it there are no tasks.
     pub(super) fn initialise_producer(&mut self) -> Result<bool, AppError> {
-        if self.producer_ready {
-            return Ok(true);
+        if self.producer_ready || self.failed {
+            return Ok(self.producer_ready);
         }
         match self.collector.borrow_mut().producer().init_transactions() {
             Poll::Pending | Poll::Ready(CommitOutcome::Retriable(_) | CommitOutcome::Unknown(_)) => Ok(false),

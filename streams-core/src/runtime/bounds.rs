@@ -1,0 +1,61 @@
+//! Asking where partitions begin and end: two questions to the log, whose answers come in any order.
+
+use std::task::Poll;
+
+use crate::log::{Admin, Isolation, LogError, LogErrorKind, Reply};
+use crate::record::{Offset, TopicPartition};
+
+type Offsets = Vec<Offset>;
+
+/// Where each partition begins and ends, once both questions are answered.
+pub(crate) struct Bounds {
+    starts: Answer,
+    ends: Answer,
+}
+
+enum Answer {
+    Awaited(Reply<Result<Offsets, LogError>>),
+    Here(Offsets),
+}
+
+impl Bounds {
+    /// Asks for the first offset and the one after the last record, whether committed or not.
+    pub(crate) fn ask(admin: &dyn Admin, partitions: Vec<TopicPartition>) -> Self {
+        Self {
+            starts: Answer::Awaited(admin.start_offsets(partitions.clone())),
+            ends: Answer::Awaited(admin.end_offsets(partitions, Isolation::ReadUncommitted)),
+        }
+    }
+
+    /// A pair for each partition, in the order of the question.
+    pub(crate) fn poll(&mut self) -> Poll<Result<Vec<(Offset, Offset)>, LogError>> {
+        let (starts, ends) = (self.starts.poll(), self.ends.poll());
+        match (starts, ends) {
+            (Err(error), _) | (_, Err(error)) => Poll::Ready(Err(error)),
+            (Ok(Some(starts)), Ok(Some(ends))) => {
+                Poll::Ready(Ok(starts.iter().copied().zip(ends.iter().copied()).collect()))
+            }
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl Answer {
+    /// The offsets, if they are here.
+    fn poll(&mut self) -> Result<Option<&Offsets>, LogError> {
+        if let Self::Awaited(reply) = self {
+            match reply.poll() {
+                Poll::Pending => return Ok(None),
+                Poll::Ready(Some(Ok(offsets))) => *self = Self::Here(offsets),
+                Poll::Ready(Some(Err(error))) => return Err(error),
+                Poll::Ready(None) => {
+                    return Err(LogError::new(LogErrorKind::Unavailable, "the log gave no answer"));
+                }
+            }
+        }
+        match self {
+            Self::Here(offsets) => Ok(Some(offsets)),
+            Self::Awaited(_) => Ok(None),
+        }
+    }
+}
