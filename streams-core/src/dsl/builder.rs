@@ -159,10 +159,24 @@ impl StreamsBuilder {
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
     /// # use streams_core::state::KeyValueStore;
+    /// # use streams_core::topic::Topic;
+    /// # const NAMES: Topic<u64, String> = Topic::new("names");
+    /// # const FIRST: Topic<u64, String> = Topic::new("first-names");
     /// const SEEN: KeyValueStore<u64, bool> = KeyValueStore::new("seen");
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.store(SEEN).changelog_config("segment.bytes", "1048576");
+    /// builder
+    ///     .stream(NAMES)
+    ///     .process_values(SEEN, |mut seen, id, name, out| {
+    ///         if seen.get(id).is_none() {
+    ///             seen.put(id, true);
+    ///             out.send(name);
+    ///         }
+    ///     })
+    ///     .to(FIRST);
+    /// assert!(builder.build()?.describe().contains("(stores: [seen])"));
+    /// # Ok::<(), streams_core::topology::TopologyError>(())
     /// ```
     #[track_caller]
     pub fn store(&self, store: impl ProcessorStore) -> ProcessorStoreOptions<'_> {
