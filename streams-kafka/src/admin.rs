@@ -55,11 +55,10 @@ impl KafkaAdmin {
     }
 }
 
+/// There is nothing to hear.
 struct Silent;
 
-impl Listener for Silent {
-    fn error(&self, _code: Code, _reason: &str) {}
-}
+impl Listener for Silent {}
 
 impl Admin for KafkaAdmin {
     fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {

@@ -15,7 +15,7 @@ use crate::delivery::Deliveries;
 use crate::errors::Code;
 use crate::native::{Client, Listener, ProduceError, Role, TopicRef};
 use crate::settings::Kafka;
-use crate::transaction::{Hazards, NewClient, Transactions};
+use crate::transaction::{NewClient, Transactions};
 
 /// A producer on Kafka.
 pub(crate) struct KafkaProducer {
@@ -42,9 +42,9 @@ struct Topic {
 impl KafkaProducer {
     pub(crate) fn new(kafka: &Kafka, options: &ProducerOptions, doorbell: &Doorbell) -> Result<Self, LogError> {
         let settings = kafka.producer_settings(options)?;
-        let (deliveries, hazards) = (Arc::<Deliveries>::default(), Arc::<Hazards>::default());
-        let listener: Arc<dyn Listener> =
-            Arc::new(Reports { deliveries: Arc::clone(&deliveries), hazards: Arc::clone(&hazards) });
+        let deliveries = Arc::<Deliveries>::default();
+        let listener: Arc<dyn Listener> = Arc::new(Reports(Arc::clone(&deliveries)));
+        let request_timeout = settings.request_timeout();
         let (log, bell) = (Arc::clone(kafka.log_limit()), doorbell.clone());
         let new_client: NewClient = Arc::new(move || {
             let listener = Arc::clone(&listener);
@@ -52,8 +52,10 @@ impl KafkaProducer {
         });
         let transactions = match &options.transactional_id {
             Some(id) => {
-                let timeout_ms = options.transaction_timeout_ms;
-                Some(Transactions::new(id, timeout_ms, hazards, Arc::clone(&new_client), doorbell)?)
+                let timeout = Duration::from_millis(u64::from(options.transaction_timeout_ms));
+                // librdkafka's requests of a transactional producer time out just before the transaction does.
+                let timeout = request_timeout.map_or(timeout, |shorter| shorter.min(timeout));
+                Some(Transactions::new(id, timeout, Arc::clone(&new_client), doorbell)?)
             }
             None => None,
         };
@@ -68,12 +70,15 @@ impl KafkaProducer {
         })
     }
 
-    /// Goes on with another client.
-    fn replace_client(&mut self, client: Arc<Client>) {
-        for topic in &mut self.topics {
-            topic.native = TopicRef::new(&client, &topic.name);
+    /// What became of a transaction; goes on with another client if there is one.
+    fn ended(&mut self, (outcome, renewed): (CommitOutcome, Option<Arc<Client>>)) -> CommitOutcome {
+        if let Some(client) = renewed {
+            for topic in &mut self.topics {
+                topic.native = TopicRef::new(&client, &topic.name);
+            }
+            self.client = client;
         }
-        self.client = client;
+        outcome
     }
 
     fn transactions(&mut self) -> Result<(&mut Transactions, &Arc<Client>), LogError> {
@@ -182,35 +187,110 @@ impl Producer for KafkaProducer {
             Ok((transactions, client)) => transactions.commit(client),
             Err(error) => return Poll::Ready(CommitOutcome::Fatal(error)),
         };
-        decided.map(|(outcome, renewed)| {
-            if let Some(client) = renewed {
-                self.replace_client(client);
-            }
-            outcome
-        })
+        decided.map(|ended| self.ended(ended))
     }
 
     fn abort_transaction(&mut self) -> Poll<CommitOutcome> {
         let deliveries = Arc::clone(&self.deliveries);
-        match self.transactions() {
+        let decided = match self.transactions() {
             Ok((transactions, client)) => transactions.abort(client, &deliveries),
-            Err(error) => Poll::Ready(CommitOutcome::Fatal(error)),
-        }
+            Err(error) => return Poll::Ready(CommitOutcome::Fatal(error)),
+        };
+        decided.map(|ended| self.ended(ended))
     }
 }
 
 /// Enters what the client tells into the producer's books.
-struct Reports {
-    deliveries: Arc<Deliveries>,
-    hazards: Arc<Hazards>,
-}
+struct Reports(Arc<Deliveries>);
 
 impl Listener for Reports {
-    fn error(&self, code: Code, _reason: &str) {
-        self.hazards.note(code);
+    fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<Code>) {
+        self.0.report(topic, partition, offset, failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientContext;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use streams_core::record::{Headers, Timestamp};
+
+    use super::*;
+
+    /// Asks until it is decided. CI may be slow.
+    fn wait<T>(bell: &Doorbell, mut ask: impl FnMut() -> Poll<T>) -> T {
+        for _ in 0..1_200 {
+            if let Poll::Ready(decided) = ask() {
+                return decided;
+            }
+            bell.wait(Duration::from_millis(100));
+        }
+        panic!("not decided")
     }
 
-    fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<Code>) {
-        self.deliveries.report(topic, partition, offset, failure);
+    fn transactional(cluster: &MockCluster<'_, impl ClientContext>, timeout_ms: u32, bell: &Doorbell) -> KafkaProducer {
+        cluster.create_topic("t", 1, 1).unwrap();
+        let options = ProducerOptions {
+            client_id: "p".into(),
+            transactional_id: Some("id".into()),
+            transaction_timeout_ms: timeout_ms,
+        };
+        let mut producer = KafkaProducer::new(&Kafka::at(cluster.bootstrap_servers()), &options, bell).unwrap();
+        assert_eq!(wait(bell, || producer.init_transactions()), CommitOutcome::Done);
+        producer
+    }
+
+    /// Begins a transaction and writes a record in it.
+    fn begin(producer: &mut KafkaProducer, bell: &Doorbell) {
+        producer.begin_transaction().unwrap();
+        let topic = producer.topic("t");
+        let record = OutgoingRecord { key: None, value: Some(b"v"), timestamp: Timestamp(1), headers: &Headers::new() };
+        producer.send(topic, Partition(0), record).unwrap();
+        wait(bell, || producer.flush()).unwrap();
+    }
+
+    /// A connection that breaks while the request to end a transaction is on its way was noticed late or never,
+    /// because it is no error to librdkafka; after an abort, nobody looked.
+    #[test]
+    fn a_connection_that_breaks_at_the_end_of_a_transaction_renews_the_producer() {
+        let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());
+        let mut producer = transactional(&cluster, 600_000, &bell);
+        for (commits, breaks) in [(true, false), (true, true), (true, false), (false, true), (false, false)] {
+            let before = Arc::clone(&producer.client);
+            begin(&mut producer, &bell);
+            if breaks {
+                cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT]);
+            }
+            let ended =
+                wait(&bell, || if commits { producer.commit_transaction() } else { producer.abort_transaction() });
+            assert_eq!(ended, CommitOutcome::Done, "commits: {commits}, breaks: {breaks}");
+            let is_renewed = !Arc::ptr_eq(&before, &producer.client);
+            assert_eq!(is_renewed, breaks, "commits: {commits}, breaks: {breaks}");
+        }
+    }
+
+    /// Time was taken per slice of the call, and no slice lasts as long as a request may.
+    #[test]
+    fn a_commit_that_takes_long_in_all_renews_the_producer() {
+        let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());
+        let mut producer = transactional(&cluster, 5_000, &bell);
+        let before = Arc::clone(&producer.client);
+        begin(&mut producer, &bell);
+        cluster.broker_round_trip_time(1, Duration::from_millis(4_500)).unwrap();
+        let mut slices = 0;
+        let ended = wait(&bell, || match producer.commit_transaction() {
+            Poll::Ready(CommitOutcome::Retriable(_)) => {
+                slices += 1;
+                if slices == 2 {
+                    cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+                }
+                bell.ring();
+                Poll::Pending
+            }
+            decided => decided,
+        });
+        assert_eq!(ended, CommitOutcome::Done);
+        assert!(slices > 1 && !Arc::ptr_eq(&before, &producer.client), "{slices}");
     }
 }

@@ -227,6 +227,12 @@ impl Settings {
         self.owned("auto.offset.reset", "error");
     }
 
+    /// How long a request may take, if the user has said so.
+    pub(crate) fn request_timeout(&self) -> Option<Duration> {
+        let (_, value) = self.entries.iter().rev().find(|(key, _)| key == "socket.timeout.ms")?;
+        value.trim().parse().ok().map(Duration::from_millis)
+    }
+
     /// Where the brokers are, for messages.
     pub(crate) fn kafka(&self) -> &str {
         &self.kafka

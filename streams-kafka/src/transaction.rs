@@ -1,20 +1,19 @@
 //! Transactions of one producer: librdkafka's blocking calls, run on a thread and asked for until decided.
 //!
-//! It also replaces the producer's client when a commit may leave a late request behind. librdkafka repeats
-//! a request to end a transaction when the connection breaks or a time-out passes, and does not tell; the
-//! first request may then arrive late and end the *next* transaction (KAFKA-17754; closed by KIP-890 for
-//! clients that speak it, which librdkafka does not). A new registration of the transactional id raises its
-//! epoch, and the late request is refused.
+//! It also replaces the producer's client when the end of a transaction, be it commit or abort, may leave a late
+//! request behind. librdkafka repeats a request to end a transaction when the connection breaks or a time-out
+//! passes, and does not tell; the first request may then arrive late and end the *next* transaction (KAFKA-17754;
+//! closed by KIP-890 for clients that speak it, which librdkafka does not). A new registration of the
+//! transactional id raises its epoch, and the late request is refused.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use streams_core::log::{CommitOutcome, Doorbell, GroupMetadata, LogError, LogErrorKind, OffsetToCommit, Reply};
 
 use crate::delivery::Deliveries;
-use crate::errors::{Code, TransactionError};
+use crate::errors::TransactionError;
 use crate::helper::Helper;
 use crate::native::{Client, PartitionList};
 
@@ -35,12 +34,34 @@ pub(crate) struct Transactions {
     is_open: bool,
     /// Set when a client was replaced and the new one could not be registered.
     broken: Option<LogError>,
-    /// What the client's connections have gone through.
-    hazards: Arc<Hazards>,
-    hazards_at_begin: u64,
-    /// A commit that takes longer may have been repeated by librdkafka.
-    commit_suspicious_after: Duration,
+    doubt: Doubt,
+    /// When the end of the open transaction was asked for first. librdkafka's calls are cut into slices, its
+    /// requests are not.
+    ending_since: Option<Instant>,
 }
+
+/// When a request to end a transaction may still be on its way although the transaction has ended: one that was
+/// repeated. That takes a connection that broke, or a time-out.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    /// How many connections had broken when the transaction began.
+    broken_at_begin: u64,
+    /// What takes longer may have been repeated.
+    suspicious_after: Duration,
+}
+
+impl Doubt {
+    /// What speaks against going on with the same client.
+    fn reason(self, broken_now: u64, took: Duration) -> Option<&'static str> {
+        if broken_now != self.broken_at_begin {
+            return Some("a connection broke during the transaction");
+        }
+        (took > self.suspicious_after).then_some("the end of the transaction took long")
+    }
+}
+
+/// What became of a transaction, and the client to go on with if it is another one now.
+pub(crate) type Ended = (CommitOutcome, Option<Arc<Client>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {
@@ -56,27 +77,11 @@ struct Answer {
     renewed: Option<Result<Arc<Client>, LogError>>,
 }
 
-/// Counts broken connections and requests without an answer.
-#[derive(Debug, Default)]
-pub(crate) struct Hazards(AtomicU64);
-
-impl Hazards {
-    pub(crate) fn note(&self, code: Code) {
-        if code == Code::TRANSPORT || code == Code::ALL_BROKERS_DOWN || code.kind() == LogErrorKind::Timeout {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 impl Transactions {
+    /// The calls for a producer whose requests get `request_timeout` to be answered.
     pub(crate) fn new(
         id: &str,
-        timeout_ms: u32,
-        hazards: Arc<Hazards>,
+        request_timeout: Duration,
         new_client: NewClient,
         doorbell: &Doorbell,
     ) -> Result<Self, LogError> {
@@ -87,10 +92,8 @@ impl Transactions {
             pending: None,
             is_open: false,
             broken: None,
-            hazards_at_begin: hazards.count(),
-            hazards,
-            // librdkafka's requests of a transactional producer time out just before the transaction does.
-            commit_suspicious_after: Duration::from_millis(u64::from(timeout_ms) / 2),
+            doubt: Doubt { broken_at_begin: 0, suspicious_after: request_timeout / 2 },
+            ending_since: None,
         })
     }
 
@@ -111,7 +114,8 @@ impl Transactions {
         if self.is_open {
             return Err(LogError::new(LogErrorKind::Invalid, format!("{}: one is open", self.subject("beginning"))));
         }
-        self.hazards_at_begin = self.hazards.count();
+        self.doubt.broken_at_begin = client.broken_connections();
+        self.ending_since = None;
         client.begin_transaction().map_err(|error| {
             LogError::new(
                 error.code.kind(),
@@ -147,22 +151,46 @@ impl Transactions {
         self.run(Call::SendOffsets, || CommitOutcome::Done).map(|answer| answer.outcome)
     }
 
-    /// The outcome, and the client to go on with if it is another one now.
-    pub(crate) fn commit(&mut self, client: &Arc<Client>) -> Poll<(CommitOutcome, Option<Arc<Client>>)> {
-        let (client, what) = (Arc::clone(client), self.subject("committing"));
-        let (hazards, hazards_before) = (Arc::clone(&self.hazards), self.hazards_at_begin);
-        let (new_client, suspicious_after) = (Arc::clone(&self.new_client), self.commit_suspicious_after);
+    pub(crate) fn commit(&mut self, client: &Arc<Client>) -> Poll<Ended> {
+        let what = self.subject("committing");
+        self.end(Call::Commit, client, move |client| outcome(client.commit_transaction(SLICE_MS), &what))
+    }
+
+    pub(crate) fn abort(&mut self, client: &Arc<Client>, deliveries: &Arc<Deliveries>) -> Poll<Ended> {
+        if !self.is_open && self.pending.is_none() {
+            return Poll::Ready((CommitOutcome::Done, None));
+        }
+        let (deliveries, what) = (Arc::clone(deliveries), self.subject("aborting"));
+        self.end(Call::Abort, client, move |client| {
+            deliveries.begin_abort();
+            let outcome = outcome(client.abort_transaction(SLICE_MS), &what);
+            if outcome == CommitOutcome::Done {
+                deliveries.end_abort();
+            }
+            outcome
+        })
+    }
+
+    /// Ends the transaction, and replaces the client if a request to do so may still be on its way.
+    fn end(
+        &mut self,
+        call: Call,
+        client: &Arc<Client>,
+        end: impl FnOnce(&Client) -> CommitOutcome + Send + 'static,
+    ) -> Poll<Ended> {
+        let (client, id) = (Arc::clone(client), self.id.clone());
+        let (new_client, doubt) = (Arc::clone(&self.new_client), self.doubt);
+        let since = *self.ending_since.get_or_insert_with(Instant::now);
         let job = move || {
-            let started = Instant::now();
-            let outcome = outcome(client.commit_transaction(SLICE_MS), &what);
-            let is_tainted = hazards.count() != hazards_before || started.elapsed() > suspicious_after;
-            let renewed = (outcome == CommitOutcome::Done && is_tainted).then(|| {
-                tracing::info!("{what}: the connection has had trouble, the producer is renewed");
+            let outcome = end(&client);
+            let reason = doubt.reason(client.broken_connections(), since.elapsed());
+            let renewed = reason.filter(|_| outcome == CommitOutcome::Done).map(|reason| {
+                tracing::info!(transactional_id = id, "{reason}: the producer is renewed");
                 renew(&new_client)
             });
             Answer { outcome, renewed }
         };
-        let Poll::Ready(answer) = self.run_job(Call::Commit, job) else { return Poll::Pending };
+        let Poll::Ready(answer) = self.run_job(call, job) else { return Poll::Pending };
         let client = match answer.renewed {
             None => None,
             Some(Ok(client)) => Some(client),
@@ -172,22 +200,6 @@ impl Transactions {
             }
         };
         Poll::Ready((answer.outcome, client))
-    }
-
-    pub(crate) fn abort(&mut self, client: &Arc<Client>, deliveries: &Arc<Deliveries>) -> Poll<CommitOutcome> {
-        if !self.is_open && self.pending.is_none() {
-            return Poll::Ready(CommitOutcome::Done);
-        }
-        let (client, deliveries, what) = (Arc::clone(client), Arc::clone(deliveries), self.subject("aborting"));
-        let job = move || {
-            deliveries.begin_abort();
-            let outcome = outcome(client.abort_transaction(SLICE_MS), &what);
-            if outcome == CommitOutcome::Done {
-                deliveries.end_abort();
-            }
-            outcome
-        };
-        self.run(Call::Abort, job).map(|answer| answer.outcome)
     }
 
     fn run(&mut self, call: Call, job: impl FnOnce() -> CommitOutcome + Send + 'static) -> Poll<Answer> {
@@ -258,3 +270,18 @@ pub(crate) fn offset_list(offsets: &[OffsetToCommit]) -> Result<PartitionList, L
 
 /// The broker's default limit (`offset.metadata.max.bytes`).
 const METADATA_BYTES_MAX: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time was taken per slice of a call, none of which lasts as long as a request may.
+    #[test]
+    fn doubt_is_a_connection_that_broke_or_a_long_time() {
+        let doubt = Doubt { broken_at_begin: 3, suspicious_after: Duration::from_secs(5) };
+        for (broken_now, seconds, is_doubtful) in [(3, 0, false), (3, 5, false), (3, 6, true), (4, 0, true)] {
+            let reason = doubt.reason(broken_now, Duration::from_secs(seconds));
+            assert_eq!(reason.is_some(), is_doubtful, "{broken_now} {seconds}: {reason:?}");
+        }
+    }
+}

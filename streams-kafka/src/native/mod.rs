@@ -24,6 +24,7 @@ use crate::logging::LogLimit;
 
 mod admin;
 mod batch;
+mod connections;
 mod group;
 mod partitions;
 mod produce;
@@ -37,7 +38,9 @@ pub(crate) use produce::{ProduceError, TopicRef};
 /// What a client tells on its own account. Called during calls into the client, on the caller's thread.
 pub(crate) trait Listener: Send + Sync {
     /// An error that is about no call and no record.
-    fn error(&self, code: Code, reason: &str);
+    fn error(&self, code: Code, reason: &str) {
+        let _ = (code, reason);
+    }
 
     /// A record was acknowledged at `offset`, or was not, for the reason in `failure`. `topic` is what
     /// [`TopicRef::produce`] was told.
@@ -67,6 +70,8 @@ struct Shared {
     listener: Arc<dyn Listener>,
     /// Set when a member leaves its group: assignments are then given back without asking anybody.
     is_leaving: AtomicBool,
+    /// How many connections have broken; for producers.
+    broken: connections::Broken,
 }
 
 /// A librdkafka client. Dropping it closes its connections on a thread of its own, because that waits for
@@ -102,6 +107,7 @@ impl Client {
             doorbell: doorbell.clone(),
             listener,
             is_leaving: AtomicBool::new(false),
+            broken: connections::Broken::default(),
         });
         let conf = Conf::new(settings)?;
         let shared_ptr = ptr::from_ref(&*shared).cast_mut().cast::<c_void>();
@@ -115,6 +121,9 @@ impl Client {
                 Role::Consumer => sys::rd_kafka_conf_set_rebalance_cb(conf.0, Some(on_rebalance)),
                 Role::Producer => sys::rd_kafka_conf_set_dr_msg_cb(conf.0, Some(on_delivery)),
             }
+        }
+        if role == Role::Producer {
+            connections::count(&conf, shared_ptr);
         }
         let rk = conf.into_client(role)?;
         // SAFETY: `rk` is a live client; a consumer of ours always has a group id, so it has a consumer queue.

@@ -1,0 +1,71 @@
+//! Counting the connections that break, at the moment when they do.
+//!
+//! librdkafka tells of errors late, in a queue, and of most broken connections not at all: a broker that closes
+//! one, or a request's time-out, is no error to it. It calls interceptors at each change, though, before it does
+//! anything about the requests that were on their way. So whoever has the answer to a repeated request finds
+//! that the connection it was sent on first has been counted.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rdkafka::bindings as sys;
+use sys::rd_kafka_resp_err_t as Answer;
+
+use super::{Client, Conf, Shared};
+
+/// How many connections of one client have broken.
+#[derive(Debug, Default)]
+pub(super) struct Broken(AtomicU64);
+
+const NAME: &CStr = c"millstream";
+
+thread_local! {
+    /// Whether the connection that this thread of librdkafka's looks after stands. Each has a thread of its own.
+    static STANDS: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Client {
+    /// How many of its connections have broken so far; attempts to connect do not count.
+    pub(crate) fn broken_connections(&self) -> u64 {
+        self.0.shared.broken.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Has a client that is made from `conf` count.
+pub(super) fn count(conf: &Conf, shared: *mut c_void) {
+    // SAFETY: a live configuration, a static name, and the `Shared` that outlives the client's threads. It
+    // fails only where the same was added before.
+    unsafe { sys::rd_kafka_conf_interceptor_add_on_new(conf.0, NAME.as_ptr(), Some(on_new), shared) };
+}
+
+unsafe extern "C" fn on_new(
+    rk: *mut sys::rd_kafka_t,
+    _: *const sys::rd_kafka_conf_t,
+    shared: *mut c_void,
+    _: *mut c_char,
+    _: usize,
+) -> Answer {
+    // SAFETY: the client that is being made, for which this is the one call that is allowed.
+    unsafe { sys::rd_kafka_interceptor_add_on_broker_state_change(rk, NAME.as_ptr(), Some(on_change), shared) }
+}
+
+/// Called on the connection's own thread, under its lock: it counts and does nothing else.
+unsafe extern "C" fn on_change(
+    _: *mut sys::rd_kafka_t,
+    _: i32,
+    _: *const c_char,
+    _: *const c_char,
+    _: c_int,
+    state: *const c_char,
+    shared: *mut c_void,
+) -> Answer {
+    // SAFETY: the pointer that was given to `count`, and a static string.
+    let (shared, state) = unsafe { (&*shared.cast::<Shared>(), CStr::from_ptr(state)) };
+    match state.to_bytes() {
+        b"UP" => STANDS.set(true),
+        b"DOWN" if STANDS.replace(false) => drop(shared.broken.0.fetch_add(1, Ordering::SeqCst)),
+        _ => {}
+    }
+    Answer::RD_KAFKA_RESP_ERR_NO_ERROR
+}
