@@ -166,7 +166,7 @@ fn settings_are_checked_when_the_first_client_is_created() {
     let refused = |kafka: Kafka| kafka.producer(ProducerOptions::default(), Doorbell::new()).err().expect("an error");
     for (kafka, expected) in [
         (nowhere().set("lingre.ms", "5"), "librdkafka has no setting `lingre.ms`; did you mean `linger.ms`?"),
-        (nowhere().set("producer.acks", "1"), "the Kafka setting `acks` cannot be set: "),
+        (nowhere().set("producer.acks", "1"), "the Kafka setting `producer.acks` cannot be set: "),
         (nowhere().set("linger.ms", "soon"), "the Kafka setting `linger.ms`: "),
     ] {
         let error = refused(kafka);
