@@ -53,8 +53,9 @@ impl Embedded {
         Self { shared: Arc::new(shared) }
     }
 
-    /// A log in a folder, which is created if it is missing. What was acknowledged survives the end of
-    /// the process, however it ends; what was committed survives a power cut. Transactions that a dead
+    /// A log in a folder, which is created if it is missing. What was written survives the end of the process,
+    /// however it ends; what was flushed ([`Producer::flush`]) or committed, and what was there when the log was
+    /// opened, survives a power cut as well. [`Embedded::send`] does not flush. Transactions that a dead
     /// process left open are aborted; groups have no members, but keep their positions.
     ///
     /// Several applications in one process share a clone of one `Embedded`. No other process can open the
@@ -84,10 +85,13 @@ impl Embedded {
         let mut model = storage.restore(now, random())?;
         model.set_session(random());
         model.abort_orphans(now);
-        let disk = Disk { syncer: Syncer::start(Arc::clone(&storage))?, storage };
+        let disk = Disk { syncer: Syncer::start(Arc::clone(&storage))?, storage: Arc::clone(&storage) };
         let shared = Shared::new(place, clock, model, Some(disk));
         // Writes that the orphans' transactions are aborted.
         shared.run(|_, _| ())?;
+        // A process that was killed leaves records that are not synced. Whoever reads them now may note that it did,
+        // and must find them again after a power cut.
+        storage.sync()?;
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -34,8 +34,10 @@ pub(super) struct EmbeddedProducer {
     filled: Vec<(usize, usize)>,
     /// How many records the buffers hold.
     buffered: usize,
-    /// A committed transaction on its way to disk.
+    /// A committed transaction, or what was flushed, on its way to disk.
     syncing: Option<Ticket>,
+    /// Whether records were written since a sync was asked for.
+    unsynced: bool,
     /// The first failed delivery that nobody was told of.
     failure: Option<LogError>,
 }
@@ -104,6 +106,7 @@ impl EmbeddedProducer {
             filled: Vec::new(),
             buffered: 0,
             syncing: None,
+            unsynced: false,
             failure: None,
         }
     }
@@ -179,6 +182,7 @@ impl EmbeddedProducer {
         }
         let base = written.map_err(LogError::from)?;
         buffer.sequence = advance_sequence(buffer.sequence, count);
+        self.unsynced = true;
         buffer.acknowledged = Some(Offset(base + i64::try_from(count).unwrap_or(i64::MAX)));
         if let Some(Transactional { phase: Phase::Open { touched, .. }, .. }) = &mut self.transactional {
             *touched = true;
@@ -360,6 +364,22 @@ impl Producer for EmbeddedProducer {
     }
 
     fn flush(&mut self) -> Poll<Result<(), LogError>> {
+        self.write_all();
+        let (Some(disk), None) = (&self.shared.disk, &self.transactional) else {
+            // In memory there is nothing to sync; a transaction's records count when it is committed, which syncs.
+            return Poll::Ready(self.poll());
+        };
+        if let Some(ticket) = self.syncing {
+            match disk.syncer.poll(ticket) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => self.syncing = None,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+        if std::mem::take(&mut self.unsynced) {
+            self.syncing = Some(disk.syncer.ask(&self.doorbell));
+            return Poll::Pending;
+        }
         Poll::Ready(self.poll())
     }
 

@@ -7,7 +7,8 @@
 //! | `meta` | a word and what it is about | topics, bounds, positions, generations, producers |
 //!
 //! All changes of one step are one atomic batch, handed to the operating system before the step is
-//! acknowledged: `kill -9` loses nothing. [`Storage::sync`] makes it survive a power cut as well.
+//! acknowledged: `kill -9` loses nothing. [`Storage::sync`] makes it survive a power cut as well; commits and
+//! flushes ask for it.
 
 use std::sync::Arc;
 
