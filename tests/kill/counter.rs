@@ -70,6 +70,12 @@ impl Counter {
         self.program.until(what, |lines| lines.iter().any(|line| line.contains(what)).then_some(()));
     }
 
+    /// How many warnings and errors it has printed.
+    pub(crate) fn warnings(&self) -> usize {
+        let lines = self.program.lines();
+        lines.iter().filter(|line| line.contains("WARN") || line.contains("ERROR")).count()
+    }
+
     pub(crate) fn is_alive(&self) -> bool {
         self.program.is_alive()
     }

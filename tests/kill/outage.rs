@@ -44,21 +44,29 @@ fn an_application_waits_for_its_broker_and_outlives_its_outage() {
 
     counter.until_processed(&beginning, EVENTS.number / 20);
     cluster.kill(1);
-    let began = Instant::now();
+    let (began, warned) = (Instant::now(), counter.warnings());
     let at = positions(&beginning, &counter.progress()).iter().sum::<i64>();
     // What is sent meanwhile waits in the writer.
     EVENTS.write(&mut writer, 200_000..250_000);
     // The outage itself; nothing is waited for here.
     std::thread::sleep(OUTAGE);
     assert!(counter.is_alive(), "it stays");
+    counter.until_said("RUNNING -> DISCONNECTED");
+    let warned = counter.warnings() - warned;
+    // librdkafka's one line in ten seconds, and ours of what becomes of it.
+    let most = began.elapsed().as_secs() as usize / 10 + 3;
+    assert!(warned <= most, "{warned} warnings in {:?}", began.elapsed());
     cluster.revive();
-    say(&format!("the broker was down for {:.0} s, after {at} records", began.elapsed().as_secs_f64()));
+    let down = began.elapsed().as_secs_f64();
+    say(&format!("the broker was down for {down:.0} s, after {at} records; {warned} warnings meanwhile"));
     EVENTS.write(&mut writer, 250_000..EVENTS.number);
     writer.flush();
 
     counter.until_processed(&beginning, EVENTS.number);
     let (progress, said) = counter.finish();
     said.iter().filter(|line| line.contains("WARN") || line.contains("->")).for_each(|line| say(line));
+    let last = |what: &str| said.iter().rposition(|line| line.contains(what));
+    assert!(last("DISCONNECTED -> ") < last("-> RUNNING"), "it is there again: {said:?}");
     let Comparison { lost, twice } = EVENTS.compare(&kafka, "counter-counts");
     let repeated = repeated(&progress);
     say(&format!("outage: {} events, lost {lost}, counted twice {twice}, done again {repeated}", EVENTS.number));
