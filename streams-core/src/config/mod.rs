@@ -199,7 +199,8 @@ pub struct StreamsConfig {
     /// `transaction.timeout.ms`: after so long the broker aborts a transaction nobody ended. Default 10
     /// seconds.
     pub transaction_timeout: Duration,
-    /// `task.timeout.ms`: how long transient trouble is waited out before it is an error. Default 5 minutes.
+    /// `task.timeout.ms`: how long a task that is being opened waits for a log that does not answer. Default 5
+    /// minutes.
     pub task_timeout: Duration,
     /// `topic.*`: settings for all internal topics.
     pub topics: TopicSettings,

@@ -30,7 +30,9 @@ pub(super) fn client_names() -> impl Iterator<Item = &'static str> {
 }
 
 const TYPES_CHOOSE: &str = "a topic's and a store's types choose the format: `Topic<String, i64>`, `#[derive(Value)]`";
-const IN_CODE: &str = "Java names a class here; this is chosen in code, when the topology is built";
+const IN_CODE: &str = "Java names a class here; what state is kept in is chosen in code, with `App::state_in`";
+const NO_CLASSES: &str = "there is nothing to put in its place yet; leave it out";
+const NO_EXTRACTOR: &str = "there are no timestamp extractors yet; a record's own timestamp counts";
 const NO_STANDBYS: &str = "there are no standby tasks yet; state is restored from its changelog when a task moves";
 const RANGE_ONLY: &str = "tasks are shared out by one rule, Kafka's range assignor over the widest source topic";
 const FAILURES_STOP: &str = "there is no such handler yet: the failure stops the application, and nothing is committed";
@@ -72,18 +74,9 @@ const STREAMS: &[(&[&str], &str)] = &[
         ],
         TYPES_CHOOSE,
     ),
-    (
-        &[
-            "default.timestamp.extractor",
-            "default.dsl.store",
-            "dsl.store.format",
-            "dsl.store.suppliers.class",
-            "default.client.supplier",
-            "processor.wrapper.class",
-            "rocksdb.config.setter",
-        ],
-        IN_CODE,
-    ),
+    (&["default.dsl.store", "dsl.store.format", "dsl.store.suppliers.class", "rocksdb.config.setter"], IN_CODE),
+    (&["default.client.supplier", "processor.wrapper.class"], NO_CLASSES),
+    (&["default.timestamp.extractor"], NO_EXTRACTOR),
     (
         &["num.standby.replicas", "acceptable.recovery.lag", "max.warmup.replicas", "probing.rebalance.interval.ms"],
         NO_STANDBYS,
@@ -175,14 +168,11 @@ const CLIENTS: &[(&[&str], &str)] = &[
     (&["fetch.max.wait.ms"], "librdkafka's name is `fetch.wait.max.ms`"),
     (&["receive.buffer.bytes"], "librdkafka's name is `socket.receive.buffer.bytes`"),
     (&["send.buffer.bytes"], "librdkafka's name is `socket.send.buffer.bytes`"),
-    (
-        &["default.api.timeout.ms"],
-        "librdkafka's name is `socket.timeout.ms`; `task.timeout.ms` bounds how long is retried",
-    ),
+    (&["default.api.timeout.ms"], "librdkafka's name is `socket.timeout.ms`; what it cuts short is tried again"),
     (&["socket.connection.setup.timeout.max.ms"], "librdkafka has one time-out, `socket.connection.setup.timeout.ms`"),
     (&["max.request.size"], "librdkafka's name is `message.max.bytes`"),
     (&["buffer.memory"], "librdkafka's name is `queue.buffering.max.kbytes`"),
-    (&["max.block.ms"], "sending never blocks; `task.timeout.ms` bounds how long is retried"),
+    (&["max.block.ms"], "sending never blocks; a worker whose producer is full processes nothing until it is not"),
     (
         &["compression.gzip.level", "compression.lz4.level", "compression.zstd.level"],
         "librdkafka's name for all of them is `compression.level`",

@@ -267,7 +267,7 @@ fn what_only_java_has_is_refused_with_advice() {
         ("default.key.serde", "types choose the format"),
         ("default.value.serde", "types choose the format"),
         ("rocksdb.config.setter", "chosen in code"),
-        ("default.timestamp.extractor", "chosen in code"),
+        ("default.timestamp.extractor", "a record's own timestamp counts"),
         ("production.exception.handler", "no such handler yet"),
         ("default.deserialization.exception.handler", "write `deserialization.exception.handler`"),
         ("consumer.max.poll.records", "`buffered.records.per.partition`"),

@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::AppError;
+use super::age;
 use super::bounds::Bounds;
 use super::control::{Parts, Status};
 use super::directory::StateDirectory;
@@ -18,6 +19,7 @@ use super::global_rows::RowCheck;
 use super::notes::{Trouble, check_format, check_topics, to_i64};
 use super::plan::Plan;
 use super::settings::Guarantee;
+use crate::clock::SharedClock;
 use crate::log::{
     Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef,
 };
@@ -29,11 +31,16 @@ use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, St
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
 
+/// How often it is noted that tables are up to date.
+const NOTE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// All global tables of an application.
 pub(crate) struct GlobalTables {
     tables: Vec<Table>,
     consumer: Box<dyn Consumer>,
     admin: Arc<dyn Admin>,
+    clock: SharedClock,
+    noted_at: Option<Duration>,
     bounds: Option<Bounds>,
     retry_at: Option<Duration>,
     started: bool,
@@ -107,6 +114,16 @@ impl GlobalTables {
                 let position = position.map(Offset);
                 partitions.push(Part { partition, position, end: Offset(0) });
             }
+            let noted = store.get_in(META, age::KEY).map_err(failed)?;
+            let kept = age::delete_retention(plan, id, &[]);
+            if age::is_too_old(noted, parts.clock.now(), kept, &folder).map_err(failed)? {
+                tracing::warn!(
+                    store = store.name(),
+                    "the global table's local state is so old that deletions may be gone from its topic; reading the topic anew"
+                );
+                store.clear(partitions.iter().map(|part| position_key(&part.partition))).map_err(failed)?;
+                partitions.iter_mut().for_each(|part| part.position = None);
+            }
             let check = RowCheck::new(plan, id, settings.on_undecodable, status.metrics.clone());
             tables.push(Table { store, id, folder, check, parts: partitions });
         }
@@ -114,6 +131,8 @@ impl GlobalTables {
             tables,
             consumer,
             admin,
+            clock: Arc::clone(&parts.clock),
+            noted_at: None,
             bounds: None,
             retry_at: None,
             started: false,
@@ -145,8 +164,24 @@ impl GlobalTables {
             return Ok(false);
         }
         let outcome = if self.started { self.fetch() } else { self.start(now) };
+        let outcome = outcome.and_then(|any| self.note_age(now).map(|()| any));
         self.failed = outcome.is_err();
         outcome
+    }
+
+    /// Notes now and then that the tables have followed their topics until now, also when nothing came.
+    fn note_age(&mut self, now: Duration) -> Result<(), AppError> {
+        let is_due = self.noted_at.is_none_or(|noted| now.saturating_sub(noted) >= NOTE_INTERVAL);
+        if !is_due || !self.is_complete() {
+            return Ok(());
+        }
+        self.noted_at = Some(now);
+        for table in &self.tables {
+            let mut batch = StoreBatch::default();
+            age::note(&mut batch, self.clock.now());
+            table.store.write(batch).map_err(|error| table.failed(&error))?;
+        }
+        Ok(())
     }
 
     fn fetch(&mut self) -> Result<bool, AppError> {
@@ -220,6 +255,10 @@ impl GlobalTables {
 }
 
 impl Table {
+    fn failed(&self, error: &StoreError) -> AppError {
+        AppError::StateFolder { path: self.folder.clone(), reason: error.to_string() }
+    }
+
     /// Decides where reading begins, now that the bounds of the table's partitions are known.
     fn begin_at(&mut self, bounds: &[(Offset, Offset)]) -> Result<(), AppError> {
         let mut has_gap = false;
@@ -243,7 +282,7 @@ impl Table {
         // Rows that were deleted in the gap would live for ever.
         let notes = self.parts.iter().map(|part| position_key(&part.partition));
         let cleared = self.store.clear(notes);
-        cleared.map_err(|error| AppError::StateFolder { path: self.folder.clone(), reason: error.to_string() })?;
+        cleared.map_err(|error| self.failed(&error))?;
         for (part, (start, _)) in self.parts.iter_mut().zip(bounds) {
             part.position = Some(*start);
         }

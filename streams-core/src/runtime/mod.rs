@@ -5,6 +5,7 @@
 //! partition; `commit.rs` is the only place that commits. Everything is advanced in bounded steps that
 //! never wait, so a test or a simulation can run several instances in one thread.
 
+mod age;
 mod app;
 mod assignment;
 mod bounds;

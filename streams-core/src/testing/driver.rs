@@ -285,7 +285,8 @@ impl TestDriver {
         instance.status.metrics.snapshot()
     }
 
-    /// The value of a key in a store, also a global table's.
+    /// The value of a key in a store, also a global table's. What a cache holds back is not in the store yet:
+    /// call [`TestDriver::commit`] first.
     #[must_use]
     pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: &K) -> Option<V> {
         let mut bytes = Vec::new();

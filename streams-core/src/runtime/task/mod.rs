@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::age;
 use super::directory::TaskFolder;
 use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
@@ -18,7 +19,7 @@ use crate::log::OffsetToCommit;
 use crate::operators::{Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::changelog_layout::Layout;
-use crate::state::{META, StoreBatch, StoreIndex, TaskState};
+use crate::state::{META, StoreBatch, StoreError, StoreIndex, TaskState};
 
 mod buffer;
 mod opening;
@@ -273,6 +274,7 @@ impl Task {
         if batch.is_empty() {
             return Ok(());
         }
+        age::note(&mut batch, self.context.wall_clock);
         state.write(batch).map_err(|error| AppError::Store { task: self.id, error })
     }
 
@@ -297,6 +299,15 @@ impl Task {
             return Ok(());
         }
         self.state.borrow_mut().committed().write(batch).map_err(|error| AppError::Store { task: self.id, error })
+    }
+
+    /// The task ends here; its state is complete up to now, and is synced to disk.
+    pub(crate) fn close(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let mut batch = StoreBatch::default();
+        age::note(&mut batch, now);
+        let mut state = self.state.borrow_mut();
+        state.committed().write(batch)?;
+        state.committed().flush()
     }
 
     /// Counts of the moment, for the board.

@@ -22,6 +22,7 @@ use super::{ChangelogPartition, TaskStore};
 use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
+use crate::runtime::age;
 use crate::runtime::bounds::Bounds;
 use crate::runtime::directory::TaskFolder;
 use crate::runtime::notes::{Trouble, changelog_key, check_format, check_topics, read_i64, time_key};
@@ -212,7 +213,27 @@ impl Opening {
             })?;
         }
         let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();
-        Ok(Opened { folder, store, stores, inputs })
+        let mut opened = Opened { store, stores, inputs, folder };
+        self.clear_old(shared, &mut opened).map_err(failed)?;
+        Ok(opened)
+    }
+
+    /// Empties stores that may have missed deletions.
+    fn clear_old(&self, shared: &Shared, opened: &mut Opened) -> Result<(), StoreError> {
+        let noted = opened.store.get(META, age::KEY)?;
+        let now = shared.clock.now();
+        for number in 0..opened.stores.len() {
+            let Some((changelog, Some(_))) = opened.changelog(number) else { continue };
+            let for_all = &shared.settings.topic_configs;
+            let kept =
+                shared.plan.store_of(&changelog.topic).map(|id| age::delete_retention(&shared.plan, id, for_all));
+            if age::is_too_old(noted.clone(), now, kept.unwrap_or_default(), opened.folder.path())? {
+                tracing::warn!(task = %self.id, %changelog,
+                    "the local state is so old that deletions may be gone from its changelog; rebuilding the store from it");
+                opened.clear(number)?;
+            }
+        }
+        Ok(())
     }
 
     fn begin_restoring(

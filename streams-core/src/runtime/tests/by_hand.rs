@@ -88,12 +88,20 @@ pub(super) struct Kept(Arc<Mutex<Folders>>);
 struct Folders {
     stores: std::collections::BTreeMap<String, Arc<Mutex<Box<dyn Store>>>>,
     refusing: Option<String>,
+    has_refused: bool,
 }
 
 impl Kept {
-    /// Lets the store in the folder of that name refuse everything from now on; with `None`, nothing.
-    pub(super) fn refuse(&self, folder: Option<&str>) {
-        self.0.lock().expect("lock").refusing = folder.map(str::to_owned);
+    /// Lets the store in the folder of that name refuse rows from now on; with `None`, nothing is refused.
+    pub(super) fn refuse_rows(&self, folder: Option<&str>) {
+        let mut folders = self.0.lock().expect("lock");
+        folders.refusing = folder.map(str::to_owned);
+        folders.has_refused = false;
+    }
+
+    /// Whether something was refused.
+    pub(super) fn has_refused(&self) -> bool {
+        self.0.lock().expect("lock").has_refused
     }
 
     /// What is in a store.
@@ -157,7 +165,10 @@ impl Store for KeptStore {
     }
 
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
-        if self.folders.0.lock().expect("lock").refusing.as_deref() == Some(&self.name) {
+        let mut folders = self.folders.0.lock().expect("lock");
+        // What is noted at the opening is no row.
+        if folders.refusing.as_deref() == Some(&self.name) && batch.len() > 4 {
+            folders.has_refused = true;
             return Err(StoreError::new(StoreErrorKind::Other, "the disk is full"));
         }
         self.store.lock().expect("lock").write(batch)

@@ -9,17 +9,19 @@ use super::by_hand::{Instance, Kept, log};
 use super::{COUNTS, LINES, STORE, word_count};
 use crate::dsl::StreamsBuilder;
 use crate::log::{
-    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, Embedded, GroupMetadata,
-    Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions, OffsetToCommit, Producer, ProducerOptions, Reply,
+    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent,
+    GroupMetadata, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions, OffsetToCommit, Producer,
+    ProducerOptions, Reply,
 };
 use crate::operators::PunctuationTime;
 use crate::operators::process::{Forward, Processor, PunctuationId, Schedule};
 use crate::operators::stores::Refs;
-use crate::record::{Record, TaskId, Timestamp, TopicPartition};
+use crate::record::{Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{App, AppError, AppState, Guarantee, Settings};
 use crate::state::{META, StoreIndex};
 use crate::testing::TestDriver;
 use crate::topic::Topic;
+use crate::wire::murmur2::partition_of;
 
 const ROWS: StoreIndex = StoreIndex(1);
 
@@ -168,22 +170,39 @@ fn behind_a_record_that_cannot_be_read_a_global_table_keeps_nothing() {
 /// What was fetched for the other task in the same round was dropped, what came later was not.
 #[test]
 fn when_a_task_cannot_be_restored_no_other_has_a_hole() {
-    let words = 30_000_usize;
-    let log = Embedded::in_memory();
-    log.create_topic("lines", 2).expect("a topic");
-    for number in 0..words {
-        log.send(&LINES, (), format!("word-{number}")).expect("sent");
+    for (refusing, small) in [("1_0", 0), ("1_1", 1)] {
+        let (log, clock) = log();
+        log.create_topic("lines", 2).expect("a topic");
+        // Both changelogs are in what is fetched first; the other one goes on after it.
+        let (mut words, mut few) = (0, 0);
+        for word in (0..60_000).map(|number| format!("word-{number}")) {
+            let is_small = partition_of(word.as_bytes(), 2).0 == small;
+            if !is_small || few < 50 {
+                few += usize::from(is_small);
+                words += 1;
+                log.send(&LINES, (), word).expect("sent");
+            }
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = Kept::default();
+        let app = || App::new("holes", word_count()).state_in(state.clone()).state_dir(folder.path());
+        App::new("holes", word_count()).run_until_idle(log.clone()).expect("no error");
+        state.refuse_rows(Some(refusing));
+        let mut instance = Instance::start(app(), Odd(log.clone()), &clock);
+        instance.step_until(|instance| state.has_refused() || instance.error().is_some());
+        // Its worker goes on for a while, before it is told that the application ends.
+        for _ in 0..200 {
+            instance.step_worker();
+        }
+        instance.step_until(|instance| instance.state().is_final());
+        let error = instance.error().expect("an error").to_string();
+        assert_eq!(error, format!("task {refusing}: the disk is full"));
+        drop(instance);
+        state.refuse_rows(None);
+        let mut again = Instance::start(app(), log, &clock);
+        again.step_until(|instance| instance.running_tasks() == 4);
+        assert_eq!(state.rows("1_0", ROWS) + state.rows("1_1", ROWS), words, "{refusing}");
     }
-    App::new("holes", word_count()).run_until_idle(log.clone()).expect("no error");
-    let folder = tempfile::tempdir().expect("a folder");
-    let state = Kept::default();
-    let app = || App::new("holes", word_count()).state_in(state.clone()).state_dir(folder.path());
-    state.refuse(Some("1_0"));
-    let error = end_of(app(), log.clone()).expect_err("the disk is full");
-    assert_eq!(error.to_string(), "task 1_0: the disk is full");
-    state.refuse(None);
-    app().run_until_idle(log).expect("no error");
-    assert_eq!(state.rows("1_0", ROWS) + state.rows("1_1", ROWS), words);
 }
 
 /// The log took everything but positions, and the end was waited for for ever.
@@ -192,7 +211,7 @@ fn who_is_to_stop_does_not_wait_for_ever_for_a_commit() {
     let (embedded, clock) = log();
     embedded.create_topic("lines", 1).expect("a topic");
     let app = App::new("away", word_count()).cache_bytes(0);
-    let mut instance = Instance::start(app, NoCommits(embedded.clone()), &clock);
+    let mut instance = Instance::start(app, Odd(embedded.clone()), &clock);
     instance.step_until(|instance| instance.state() == AppState::Running);
     embedded.send(&LINES, (), "to").expect("sent");
     instance.settle();
@@ -205,20 +224,22 @@ fn who_is_to_stop_does_not_wait_for_ever_for_a_commit() {
     assert!(error.starts_with("committing before the end: ") && error.contains("done again"), "{error}");
 }
 
-/// A log that cannot commit positions now.
-struct NoCommits(Embedded);
+/// A log that cannot commit positions now, and hands out what several partitions have at once, as Kafka does.
+struct Odd(Embedded);
+
+struct Greedy(Box<dyn Consumer>);
 
 struct MemberWithout(Box<dyn Member>);
 
 struct CommitterWithout(Arc<dyn Committer>);
 
-impl Log for NoCommits {
+impl Log for Odd {
     fn describe(&self) -> String {
         self.0.describe()
     }
 
     fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
-        self.0.consumer(options, doorbell)
+        Ok(Box::new(Greedy(self.0.consumer(options, doorbell)?)))
     }
 
     fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
@@ -235,6 +256,30 @@ impl Log for NoCommits {
 
     fn creates_output_topics(&self) -> bool {
         true
+    }
+}
+
+impl Consumer for Greedy {
+    fn add(&mut self, partition: &TopicPartition, from: Offset) {
+        self.0.add(partition, from);
+    }
+
+    fn remove(&mut self, partition: &TopicPartition) {
+        self.0.remove(partition);
+    }
+
+    fn pause(&mut self, partition: &TopicPartition) {
+        self.0.pause(partition);
+    }
+
+    fn resume(&mut self, partition: &TopicPartition) {
+        self.0.resume(partition);
+    }
+
+    fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
+        for _ in 0..2 {
+            self.0.fetch(records_max, events);
+        }
     }
 }
 
@@ -369,4 +414,33 @@ fn between_a_revocation_and_the_next_assignment_nothing_is_processed() {
     }
     let counts = super::last(log.read(&COUNTS).expect("readable").into_iter().map(|it| (it.key, it.value)).collect());
     assert_eq!(counts, ["to 1"]);
+}
+
+/// The offset was still there, the deletions before it were not: rows that were deleted came back.
+#[test]
+fn state_that_may_have_missed_deletions_is_built_anew() {
+    for (hours, restored) in [(11, 0), (13, 2)] {
+        let (log, clock) = log();
+        log.create_topic("lines", 1).expect("a topic");
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = Kept::default();
+        let app = || App::new("old", word_count()).cache_bytes(0).state_in(state.clone()).state_dir(folder.path());
+        let mut instance = Instance::start(app(), log.clone(), &clock);
+        instance.step_until(|instance| instance.running_tasks() == 2);
+        for word in ["to", "be"] {
+            log.send(&LINES, (), word).expect("sent");
+        }
+        instance.settle();
+        commit(&mut instance);
+        commit(&mut instance);
+        drop(instance);
+        clock.advance(Duration::from_secs(hours * 60 * 60));
+        let mut again = Instance::start(app(), log, &clock);
+        again.step_until(|instance| instance.running_tasks() == 2);
+        let worker = again.worker.as_mut().expect("a worker");
+        worker.publish_now();
+        let tasks = again.status.metrics.snapshot();
+        assert_eq!(tasks.values().map(|task| task.restored).sum::<u64>(), restored, "after {hours} hours");
+        assert_eq!(state.rows("1_0", ROWS), 2);
+    }
 }

@@ -93,11 +93,12 @@ impl Worker {
                 self.report(Report::Revoked { worker: self.seed.number });
             }
             Some(Finish::Stop) => {
+                let wall_clock = self.seed.shared.clock.now();
                 for mut task in std::mem::take(&mut self.tasks)
                     .into_values()
                     .chain(std::mem::take(&mut self.suspended).into_values())
                 {
-                    if let Err(error) = task.state.borrow_mut().committed().flush() {
+                    if let Err(error) = task.close(wall_clock) {
                         tracing::warn!(task = %task.id, %error, "state could not be synced to disk; it will be restored from its changelog");
                     }
                     self.publish_closed(task.id, task.metrics());
