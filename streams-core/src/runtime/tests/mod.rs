@@ -309,6 +309,25 @@ fn an_application_goes_through_its_states() {
 }
 
 #[test]
+fn a_handle_is_awaited_from_tokio() {
+    let log = Embedded::in_memory();
+    log.create_topic("lines", 1).expect("a topic");
+    let running = App::new("tokio", word_count()).start(log).expect("started");
+    let handle = running.handle();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let seen = runtime.spawn(async move {
+        let first = handle.until(|state| state == AppState::Running).await;
+        let states = handle.states();
+        handle.stop();
+        let ended = handle.ended().await;
+        (first, futures::StreamExt::collect::<Vec<_>>(states).await.last().copied(), ended)
+    });
+    let (first, last, ended) = runtime.block_on(seen).expect("no panic");
+    assert_eq!((first, last, ended), (AppState::Running, Some(AppState::NotRunning), Ok(())));
+    running.wait().expect("no error");
+}
+
+#[test]
 fn a_listener_that_panics_takes_nobody_along() {
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
     let listener = Arc::clone(&seen);
