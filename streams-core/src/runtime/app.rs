@@ -80,7 +80,8 @@ impl App {
         }
     }
 
-    /// An application as its configuration says.
+    /// An application as its configuration says. Where the brokers are and how their clients are set up, the log
+    /// reads from the same configuration (`Kafka::configured`).
     ///
     /// ```
     /// use streams_core::config::Layers;

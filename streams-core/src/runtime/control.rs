@@ -313,28 +313,7 @@ impl Control {
         });
         let topics = external_topics(&shared.plan.topology).sources.into_iter().map(|topic| topic.to_string());
         let reach = Reach::new(Arc::clone(&self.admin), topics);
-        let (report, reports) = channel();
-        let mut workers = Vec::new();
-        let mut seeds = Vec::new();
-        for number in 0..settings.workers.max(1) {
-            let (commands, receiver) = channel();
-            let doorbell = Doorbell::new();
-            workers.push(WorkerLink {
-                commands,
-                doorbell: doorbell.clone(),
-                running: false,
-                stopped: false,
-                refused: None,
-            });
-            seeds.push(WorkerSeed {
-                number,
-                shared: Arc::clone(&shared),
-                commands: receiver,
-                reports: report.clone(),
-                doorbell,
-                control_doorbell: self.status.doorbell.clone(),
-            });
-        }
+        let (workers, seeds, reports) = link_workers(&shared, &self.status.doorbell);
         self.phase = Phase::Together(Box::new(Together {
             member,
             inputs,
@@ -394,6 +373,26 @@ impl Control {
         }
         Step::Finished
     }
+}
+
+/// What is needed to make the workers, and what the control keeps of them.
+fn link_workers(shared: &Arc<Shared>, control: &Doorbell) -> (Vec<WorkerLink>, Vec<WorkerSeed>, Receiver<Report>) {
+    let (report, reports) = channel();
+    let link = |number| {
+        let (commands, receiver) = channel();
+        let doorbell = Doorbell::new();
+        let seed = WorkerSeed {
+            number,
+            shared: Arc::clone(shared),
+            commands: receiver,
+            reports: report.clone(),
+            doorbell: doorbell.clone(),
+            control_doorbell: control.clone(),
+        };
+        (WorkerLink { commands, doorbell, running: false, stopped: false, refused: None }, seed)
+    };
+    let (workers, seeds) = (0..shared.settings.workers.max(1)).map(link).unzip();
+    (workers, seeds, reports)
 }
 
 impl Together {

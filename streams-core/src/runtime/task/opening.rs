@@ -243,22 +243,14 @@ impl Opening {
         committed: &[Option<CommittedOffset>],
         bounds: &[(Offset, Offset)],
     ) -> Result<Advance, AppError> {
-        let bounds = |index: usize| bounds.get(index).copied().unwrap_or_default();
         let mut times = self.stored_times(shared, &opened)?;
         let mut inputs = Vec::new();
-        for (index, partition) in opened.inputs.iter().enumerate() {
-            let (start, end) = bounds(index);
-            let committed = committed.get(index).and_then(Option::as_ref);
+        let mut bounds = bounds.iter().copied();
+        let committed = committed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        for (partition, committed) in opened.inputs.iter().zip(committed) {
+            let (start, end) = bounds.next().unwrap_or_default();
             let (position, time) = match committed {
-                Some(committed) => {
-                    let metadata = OffsetMetadata::decode(&committed.metadata);
-                    let metadata = metadata
-                        .unwrap_or(OffsetMetadata { partition_time: Timestamp::UNKNOWN, times: Default::default() });
-                    for (name, time) in &mut times {
-                        *time = (*time).max(metadata.times.get(name).copied().unwrap_or(Timestamp::UNKNOWN));
-                    }
-                    (committed.offset, metadata.partition_time)
-                }
+                Some(committed) => (committed.offset, read_times(committed, &mut times)),
                 // The setting is about input; what is on its way between tasks is never skipped.
                 None if shared.plan.is_repartition_topic(&partition.topic) => (start, Timestamp::UNKNOWN),
                 None => (first_position(shared.settings.offset_reset, partition, start, end)?, Timestamp::UNKNOWN),
@@ -267,33 +259,11 @@ impl Opening {
         }
         let mut restoring = Vec::new();
         let mut assignments = Vec::new();
-        let changelogs_from = opened.inputs.len();
-        let mut index = changelogs_from;
-        for number in 0..opened.stores.len() {
-            let Some((partition, stored)) = opened.changelog(number) else { continue };
-            let (start, end) = bounds(index);
-            index += 1;
-            if let Some(stored) = stored
-                && stored > end
-            {
-                return Err(AppError::ChangelogLost {
-                    partition,
-                    end: end.0,
-                    stored: stored.0,
-                    folder: opened.folder.path().to_owned(),
-                });
-            }
-            let position = match stored {
-                Some(stored) if stored >= start => stored,
-                Some(stored) => {
-                    tracing::warn!(task = %self.id, changelog = %partition, stored = stored.0, start = start.0,
-                        "the changelog no longer holds what follows the local state; rebuilding the store from what is left");
-                    opened.clear(number).map_err(|error| AppError::Store { task: self.id, error })?;
-                    start
-                }
-                None => start,
-            };
-            restoring.push(Restoring { store: number, position, end });
+        for store in 0..opened.stores.len() {
+            let Some((partition, stored)) = opened.changelog(store) else { continue };
+            let (start, end) = bounds.next().unwrap_or_default();
+            let position = self.restore_from(&mut opened, store, &partition, stored, start, end)?;
+            restoring.push(Restoring { store, position, end });
             if position < end {
                 assignments.push((partition, position));
             }
@@ -301,6 +271,34 @@ impl Opening {
         self.metrics.phase = TaskPhase::Restoring;
         self.step = Step::Restoring(opened, inputs, times, restoring);
         Ok(Advance::Restore(assignments))
+    }
+
+    /// Where the reading of a store's changelog begins.
+    fn restore_from(
+        &self,
+        opened: &mut Opened,
+        store: usize,
+        changelog: &TopicPartition,
+        stored: Option<Offset>,
+        start: Offset,
+        end: Offset,
+    ) -> Result<Offset, AppError> {
+        match stored {
+            Some(stored) if stored > end => Err(AppError::ChangelogLost {
+                partition: changelog.clone(),
+                end: end.0,
+                stored: stored.0,
+                folder: opened.folder.path().to_owned(),
+            }),
+            Some(stored) if stored >= start => Ok(stored),
+            Some(stored) => {
+                tracing::warn!(task = %self.id, %changelog, stored = stored.0, start = start.0,
+                    "the changelog no longer holds what follows the local state; rebuilding the store from what is left");
+                opened.clear(store).map_err(|error| AppError::Store { task: self.id, error })?;
+                Ok(start)
+            }
+            None => Ok(start),
+        }
     }
 
     /// Applies changelog records. Data and the offset behind it are one batch, so a crash in between
@@ -428,6 +426,15 @@ fn layout(kind: StoreKind) -> Layout {
         StoreKind::PlainKeyValue => Layout::Plain,
         StoreKind::Window { .. } => Layout::Window,
     }
+}
+
+/// The partition's time when its position was committed; takes the operators' times over into `times`.
+fn read_times(committed: &CommittedOffset, times: &mut [(String, Timestamp)]) -> Timestamp {
+    let Some(metadata) = OffsetMetadata::decode(&committed.metadata) else { return Timestamp::UNKNOWN };
+    for (name, time) in times {
+        *time = (*time).max(metadata.times.get(name).copied().unwrap_or(Timestamp::UNKNOWN));
+    }
+    metadata.partition_time
 }
 
 fn first_position(
