@@ -271,13 +271,21 @@ fn missing_outputs_are_created_as_wide_as_the_widest_input() {
 /// The group takes the topic's tasks away before their worker meets the missing topic.
 #[test]
 fn an_input_topic_that_is_deleted_is_noticed_though_its_tasks_are_gone_with_it() {
-    let mut driver = TestDriver::new(word_count());
-    driver.pipe(&LINES, (), "to");
-    let admin = driver.log().admin(Doorbell::new()).expect("an admin client");
+    let (log, clock) = by_hand::log();
+    log.create_topic("lines", 1).expect("a topic");
+    let mut instance = by_hand::Instance::start(App::new("deleted", word_count()), log.clone(), &clock);
+    instance.step_until(|instance| instance.state() == AppState::Running);
+    let admin = log.admin(Doorbell::new()).expect("an admin client");
     let deleted = admin.delete_topics(vec!["lines".to_owned()]).wait().expect("an answer");
     assert_eq!(deleted, Ok(vec![Ok(())]));
-    let any = Record::new("to".to_owned(), 1, Timestamp(0));
-    let error = driver.error_after(&COUNTS, &any).expect("an error").to_string();
+    let mut seconds = 0;
+    while instance.error().is_none() {
+        instance.settle();
+        clock.advance(Duration::from_secs(1));
+        seconds += 1;
+        assert!(seconds < 60, "nobody notices: {:?}", instance.state());
+    }
+    let error = instance.error().expect("an error").to_string();
     assert!(error.contains("`lines`") && error.contains("somebody has deleted it"), "{error}");
 }
 
