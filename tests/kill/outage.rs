@@ -67,9 +67,18 @@ fn an_application_waits_for_its_broker_and_outlives_its_outage() {
     said.iter().filter(|line| line.contains("WARN") || line.contains("->")).for_each(|line| say(line));
     let last = |what: &str| said.iter().rposition(|line| line.contains(what));
     assert!(last("DISCONNECTED -> ") < last("-> RUNNING"), "it is there again: {said:?}");
+    // Ten attempts a second and client are enough; a client that forgot its back-off made 12,000.
+    let attempts = said.iter().filter_map(|line| repeated_errors(line)).max().unwrap_or(0);
+    assert!(attempts < 10_000, "{attempts} attempts to connect between two lines");
     let Comparison { lost, twice } = EVENTS.compare(&kafka, "counter-counts");
     let repeated = repeated(&progress);
     say(&format!("outage: {} events, lost {lost}, counted twice {twice}, done again {repeated}", EVENTS.number));
     assert_eq!(lost, 0);
     assert!(twice <= repeated, "counted twice, although it was not done again");
+}
+
+/// How many of its complaints librdkafka has left out.
+fn repeated_errors(line: &str) -> Option<u64> {
+    let (before, _) = line.split_once(" identical error(s) suppressed")?;
+    before.rsplit(' ').next()?.parse().ok()
 }

@@ -24,6 +24,19 @@ pub(crate) struct TopicDescription {
 }
 
 impl Client {
+    /// Waits until some broker answers.
+    fn reach(&self, timeout_ms: i32) -> Result<()> {
+        let mut metadata = ptr::null();
+        // SAFETY: a live client and a place for the answer; 0 and null are "no topic at all".
+        let code = unsafe { sys::rd_kafka_metadata(self.rk(), 0, ptr::null_mut(), &mut metadata, timeout_ms) };
+        if code as i32 != 0 {
+            return Err((Code(code as i32), "no broker answers".into()));
+        }
+        // SAFETY: the answer is ours until it is destroyed.
+        unsafe { sys::rd_kafka_metadata_destroy(metadata) };
+        Ok(())
+    }
+
     /// The names of all topics.
     pub(crate) fn topic_names(&self, timeout_ms: i32) -> Result<Vec<String>> {
         let mut metadata = ptr::null();
@@ -220,6 +233,10 @@ impl Client {
         timeout_ms: i32,
         send: impl FnOnce(*mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t) -> Result<()>,
     ) -> Result<Owned<sys::rd_kafka_event_t>> {
+        // A request to a broker that is away makes librdkafka connect to it thousands of times a second (2.12.1:
+        // `RD_KAFKA_OP_CONNECT` resets the back-off, and each failure sends another); a question to any broker
+        // does not.
+        self.reach(timeout_ms)?;
         // SAFETY: a live client.
         let options =
             Owned(unsafe { sys::rd_kafka_AdminOptions_new(self.rk(), op) }, sys::rd_kafka_AdminOptions_destroy);
