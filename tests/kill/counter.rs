@@ -67,7 +67,13 @@ impl Counter {
 
     /// Waits until it prints that.
     pub(crate) fn until_said(&self, what: &str) {
-        self.program.until(what, |lines| lines.iter().any(|line| line.contains(what)).then_some(()));
+        self.until_said_times(what, 1);
+    }
+
+    /// Waits until it has printed that so often.
+    pub(crate) fn until_said_times(&self, what: &str, times: usize) {
+        let said = |lines: &[String]| lines.iter().filter(|line| line.contains(what)).count();
+        self.program.until(what, |lines| (said(lines) >= times).then_some(()));
     }
 
     /// How many warnings and errors it has printed.
