@@ -2,8 +2,10 @@
 //! has to pass.
 
 mod driver;
+mod kept;
 pub mod log_contract;
 mod rows;
 pub mod store_contract;
 
 pub use driver::{Setup, TestDriver};
+pub use kept::KeptState;

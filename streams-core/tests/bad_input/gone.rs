@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use streams_core::log::Embedded;
 use streams_core::runtime::{App, Guarantee, Running, Settings};
 use streams_core::state::{KeyValueStore, META};
+use streams_core::testing::KeptState;
 use streams_core::topic::Topic;
 use streams_core::topology::Topology;
 
-use crate::kept::Kept;
 use crate::world::{
     COUNTS, LINES, admin, create_topic_with, delete_before, delete_topic, error_of, log_with_lines, message_of,
-    send_lines, topics, topology, word_count,
+    send_lines, spoil, topics, topology, word_count,
 };
 
 /// Waits until `done`, as long as the slowest machine may take.
@@ -71,7 +71,7 @@ fn a_topic_that_was_created_again_between_runs_is_refused_with_both_ids() {
     for (topic, task) in
         [("lines", "0_0"), ("words-by-word-repartition", "1_0"), ("words-word-counts-changelog", "1_0")]
     {
-        let (log, state, folder) = (log_with_lines(1, &["a", "b"]), Kept::default(), tempfile::tempdir().unwrap());
+        let (log, state, folder) = (log_with_lines(1, &["a", "b"]), KeptState::default(), tempfile::tempdir().unwrap());
         let app = || App::new("words", word_count()).state_in(state.clone()).state_dir(folder.path());
         assert_eq!(error_of(app(), &log), None);
         let (before, now) = create_again(&log, topic);
@@ -100,7 +100,7 @@ fn known_sites() -> Topology {
 }
 
 /// What comes out of a run that has to look up `a` and `b` once more.
-fn look_up(log: &Embedded, state: &Kept, folder: &Path) -> Result<Vec<String>, String> {
+fn look_up(log: &Embedded, state: &KeptState, folder: &Path) -> Result<Vec<String>, String> {
     let seen = log.read(&OUT).map_or(0, |records| records.len());
     send_lines(log, &["a", "b"]);
     let app = App::new("sites", known_sites()).state_in(state.clone()).state_dir(folder);
@@ -109,7 +109,7 @@ fn look_up(log: &Embedded, state: &Kept, folder: &Path) -> Result<Vec<String>, S
 }
 
 /// What is done to topic and state between two runs, and what the second run finds or says.
-type SpoilCase = (fn(&Embedded, &Kept), Result<&'static [&'static str], &'static [&'static str]>);
+type SpoilCase = (fn(&Embedded, &KeptState), Result<&'static [&'static str], &'static [&'static str]>);
 
 #[test]
 fn a_global_tables_state_follows_the_same_rules_as_any_other() {
@@ -117,23 +117,23 @@ fn a_global_tables_state_follows_the_same_rules_as_any_other() {
         (|_, _| {}, Ok(&["A", "B"])),
         (|log, _| _ = create_again(log, "sites"), Err(&["topic sites was deleted and created again", "global"])),
         (
-            |_, state| state.spoil("sites", META, b"position/sites-0", &9_i64.to_be_bytes()),
+            |_, state| spoil(state, "sites", META, b"position/sites-0", &9_i64.to_be_bytes()),
             Err(&["sites-0 ends at 2", "up to 9", "global", "delete the state folder"]),
         ),
         (
-            |_, state| state.spoil("sites", META, b"format", &2_u32.to_be_bytes()),
+            |_, state| spoil(state, "sites", META, b"format", &2_u32.to_be_bytes()),
             Err(&["format 2", "global", "upgrade"]),
         ),
         (
             |log, state| {
-                state.spoil("sites", META, b"position/sites-0", &0_i64.to_be_bytes());
+                spoil(state, "sites", META, b"position/sites-0", &0_i64.to_be_bytes());
                 delete_before(log, "sites", 1);
             },
             Ok(&["B"]),
         ),
     ];
     for (number, (spoil, expected)) in cases.into_iter().enumerate() {
-        let (log, state, folder) = (log_with_lines(1, &[]), Kept::default(), tempfile::tempdir().unwrap());
+        let (log, state, folder) = (log_with_lines(1, &[]), KeptState::default(), tempfile::tempdir().unwrap());
         for (site, name) in [("a", "A"), ("b", "B")] {
             log.send(&SITES, site, name).unwrap();
         }

@@ -11,7 +11,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod gone;
-mod kept;
 mod names;
 mod positions;
 mod records;

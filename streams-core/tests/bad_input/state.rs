@@ -8,16 +8,18 @@ use std::process::{Child, Command, Stdio};
 use streams_core::log::Embedded;
 use streams_core::runtime::{App, AppError, Running};
 use streams_core::state::{META, StoreIndex};
+use streams_core::testing::KeptState;
 
-use crate::kept::Kept;
-use crate::world::{COUNTS, committed, delete_before, error_of, log_with_lines, message_of, send_lines, word_count};
+use crate::world::{
+    COUNTS, committed, delete_before, error_of, log_with_lines, message_of, send_lines, spoil, word_count,
+};
 
 const CHANGELOG: &str = "words-word-counts-changelog";
 /// Where the task that counts keeps how far its store has the changelog.
 const OFFSET: &str = "changelog/word-counts";
 const ROWS: StoreIndex = StoreIndex(1);
 
-fn app(state: &Kept, folder: &Path) -> App {
+fn app(state: &KeptState, folder: &Path) -> App {
     App::new("words", word_count()).state_in(state.clone()).state_dir(folder)
 }
 
@@ -36,18 +38,18 @@ fn started(app: App, log: &Embedded) -> Running {
 fn a_state_folder_has_one_application_of_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let log = log_with_lines(1, &[]);
-    let first = started(app(&Kept::default(), folder.path()), &log);
-    let refused = app(&Kept::default(), folder.path()).start(log.clone()).err().unwrap().to_string();
+    let first = started(app(&KeptState::default(), folder.path()), &log);
+    let refused = app(&KeptState::default(), folder.path()).start(log.clone()).err().unwrap().to_string();
     let path = folder.path().join("words").display().to_string();
     for part in [&*path, "is in use by another application in this process", "`state.dir`"] {
         assert!(refused.contains(part), "{part}: {refused}");
     }
     assert_eq!(first.error(), None, "the first one goes on");
     first.close().unwrap();
-    started(app(&Kept::default(), folder.path()), &log).close().unwrap();
+    started(app(&KeptState::default(), folder.path()), &log).close().unwrap();
 
-    let other = App::new("others", word_count()).state_in(Kept::default()).state_dir(folder.path());
-    let (one, two) = (started(app(&Kept::default(), folder.path()), &log), started(other, &log));
+    let other = App::new("others", word_count()).state_in(KeptState::default()).state_dir(folder.path());
+    let (one, two) = (started(app(&KeptState::default(), folder.path()), &log), started(other, &log));
     one.close().unwrap();
     two.close().unwrap();
 }
@@ -59,7 +61,7 @@ const THIS_TEST: &str = "state::a_state_folder_is_refused_while_another_process_
 fn a_state_folder_is_refused_while_another_process_lives_and_free_when_it_was_killed() {
     // The test starts itself as the other process.
     if let Some(folder) = std::env::var_os(HOLD) {
-        let running = started(app(&Kept::default(), Path::new(&folder)), &log_with_lines(1, &[]));
+        let running = started(app(&KeptState::default(), Path::new(&folder)), &log_with_lines(1, &[]));
         println!("\nHOLDING");
         running.wait().unwrap();
         return;
@@ -67,7 +69,7 @@ fn a_state_folder_is_refused_while_another_process_lives_and_free_when_it_was_ki
     let folder = tempfile::tempdir().unwrap();
     let mut other = holder_of(folder.path());
     let log = log_with_lines(1, &["a"]);
-    let error = app(&Kept::default(), folder.path()).start(log.clone()).err();
+    let error = app(&KeptState::default(), folder.path()).start(log.clone()).err();
     let holder = format!("process {}", other.id());
     assert_eq!(error, Some(AppError::StateFolderInUse { path: folder.path().join("words"), holder: holder.clone() }));
     let message = error.unwrap().to_string();
@@ -76,7 +78,7 @@ fn a_state_folder_is_refused_while_another_process_lives_and_free_when_it_was_ki
     }
     other.kill().unwrap();
     other.wait().unwrap();
-    assert_eq!(error_of(app(&Kept::default(), folder.path()), &log), None, "a dead process holds nothing");
+    assert_eq!(error_of(app(&KeptState::default(), folder.path()), &log), None, "a dead process holds nothing");
 }
 
 /// Another process that runs the application in that folder.
@@ -100,19 +102,19 @@ fn links_and_files_in_the_place_of_folders_are_refused() {
         let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::create_dir_all(folder.path().join(place).parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), folder.path().join(place)).unwrap();
-        let message = message_of(app(&Kept::default(), folder.path()), &log_with_lines(1, &["a"]));
+        let message = message_of(app(&KeptState::default(), folder.path()), &log_with_lines(1, &["a"]));
         assert!(message.contains(part) && message.contains(place), "{message}");
         assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "something was written through the link");
     }
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("words"), "a file").unwrap();
-    let message = message_of(app(&Kept::default(), folder.path()), &log_with_lines(1, &["a"]));
+    let message = message_of(app(&KeptState::default(), folder.path()), &log_with_lines(1, &["a"]));
     assert!(message.contains(&folder.path().join("words").display().to_string()), "{message}");
 }
 
 /// An application that has counted `a b a`, and where it keeps that.
 struct Counted {
-    state: Kept,
+    state: KeptState,
     folder: tempfile::TempDir,
     log: Embedded,
 }
@@ -120,13 +122,13 @@ struct Counted {
 impl Counted {
     fn new() -> Self {
         let counted = Self {
-            state: Kept::default(),
+            state: KeptState::default(),
             folder: tempfile::tempdir().unwrap(),
             log: log_with_lines(1, &["a", "b", "a"]),
         };
         let app = counted.app().cache_bytes(0);
         assert_eq!(error_of(app, &counted.log), None);
-        assert_eq!(counted.state.note("1_0", OFFSET), Some(3_i64.to_be_bytes().to_vec()));
+        assert_eq!(counted.state.get("1_0", META, OFFSET.as_bytes()), Ok(Some(3_i64.to_be_bytes().to_vec())));
         counted
     }
 
@@ -159,7 +161,7 @@ impl Counted {
 #[test]
 fn a_changelog_that_ends_before_the_state_was_written_stops_the_application() {
     let counted = Counted::new();
-    counted.state.spoil("1_0", META, OFFSET.as_bytes(), &99_i64.to_be_bytes());
+    spoil(&counted.state, "1_0", META, OFFSET.as_bytes(), &99_i64.to_be_bytes());
     let message = counted.refused();
     let changelog = format!("{CHANGELOG}-0");
     for part in [&*changelog, "ends at 3", "up to 99", &counted.task_folder(), "restore it, or delete the state folder"]
@@ -172,17 +174,17 @@ fn a_changelog_that_ends_before_the_state_was_written_stops_the_application() {
 fn a_changelog_that_begins_behind_the_state_rebuilds_the_store_from_what_is_left() {
     let counted = Counted::new();
     // The state knows of the first change only, and the second is gone: `b` was never heard of.
-    counted.state.spoil("1_0", META, OFFSET.as_bytes(), &1_i64.to_be_bytes());
+    spoil(&counted.state, "1_0", META, OFFSET.as_bytes(), &1_i64.to_be_bytes());
     delete_before(&counted.log, CHANGELOG, 2);
     assert_eq!(counted.goes_on(), [("a".to_owned(), 3), ("b".to_owned(), 1)].into());
-    assert_eq!(counted.state.rows("1_0", ROWS), 1, "what the changelog does not hold is not in the store either");
+    assert_eq!(counted.state.rows("1_0", ROWS), Ok(1), "what the changelog does not hold is not in the store either");
 }
 
 #[test]
 fn state_of_a_newer_version_is_refused_with_both_versions_and_what_to_do() {
     for (written, found) in [(&2_u32.to_be_bytes()[..], "format 2"), (b"?", "an unknown format")] {
         let counted = Counted::new();
-        counted.state.spoil("1_0", META, b"format", written);
+        spoil(&counted.state, "1_0", META, b"format", written);
         let message = counted.refused();
         for part in ["task 1_0", found, "reads format 1", &counted.task_folder(), "upgrade", "delete"] {
             assert!(message.contains(part), "{part}: {message}");
@@ -194,7 +196,7 @@ fn state_of_a_newer_version_is_refused_with_both_versions_and_what_to_do() {
 fn damaged_notes_beside_the_stores_are_named() {
     for note in [OFFSET, "time/KSTREAM-AGGREGATE-0000000002"] {
         let counted = Counted::new();
-        counted.state.spoil("1_0", META, note.as_bytes(), b"???");
+        spoil(&counted.state, "1_0", META, note.as_bytes(), b"???");
         let message = counted.refused();
         for part in ["task 1_0", note, &counted.task_folder(), "3 bytes instead of 8", "delete the state folder"] {
             assert!(message.contains(part), "{part}: {message}");
@@ -206,7 +208,7 @@ fn damaged_notes_beside_the_stores_are_named() {
 fn a_damaged_row_stops_the_task_and_names_the_store() {
     for row in [&b"short"[..], b"12345678not a number"] {
         let counted = Counted::new();
-        counted.state.spoil("1_0", ROWS, b"a", row);
+        spoil(&counted.state, "1_0", ROWS, b"a", row);
         let message = counted.refused();
         for part in
             ["task 1_0", "words-by-word-repartition-0", "store word-counts", "cannot be read", "reset the application"]

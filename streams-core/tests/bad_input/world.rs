@@ -4,7 +4,8 @@ use streams_core::dsl::StreamsBuilder;
 use streams_core::log::{Admin, Doorbell, Embedded, Log, NewTopic};
 use streams_core::record::{Offset, TopicPartition};
 use streams_core::runtime::{App, AppError};
-use streams_core::state::KeyValueStore;
+use streams_core::state::{KeyValueStore, StoreBatch, StoreIndex};
+use streams_core::testing::KeptState;
 use streams_core::topic::Topic;
 use streams_core::topology::Topology;
 
@@ -65,6 +66,13 @@ pub(crate) fn create_topic_with(log: &Embedded, name: &str, partitions: u32, set
     let configs = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let topic = NewTopic { name: name.to_owned(), partitions, replication: None, configs };
     assert_eq!(admin(log).create_topics(vec![topic]).wait().unwrap().unwrap(), [Ok(())], "{name}");
+}
+
+/// Writes into the store of the task whose folder has that name, behind the application's back.
+pub(crate) fn spoil(state: &KeptState, folder: &str, store: StoreIndex, key: &[u8], value: &[u8]) {
+    let mut batch = StoreBatch::default();
+    batch.put(store, key, value);
+    state.write(folder, batch).unwrap();
 }
 
 /// The names of all topics.

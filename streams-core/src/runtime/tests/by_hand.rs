@@ -1,7 +1,6 @@
 //! Instances whose control and worker are stepped one by one, to bring about what threads do by chance.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::ManualClock;
@@ -10,7 +9,6 @@ use crate::record::Timestamp;
 use crate::runtime::control::{Control, Status, Step};
 use crate::runtime::worker::{Turn, Worker};
 use crate::runtime::{App, AppError, AppState};
-use crate::state::{Memory, StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StorePairs};
 
 /// One instance with one worker.
 pub(super) struct Instance {
@@ -77,104 +75,5 @@ impl Instance {
     /// How many tasks process records.
     pub(super) fn running_tasks(&self) -> usize {
         self.worker.as_ref().map_or(0, |worker| worker.tasks().len())
-    }
-}
-
-/// State that survives an instance without a disk, and can be made to refuse what is written.
-#[derive(Clone, Default)]
-pub(super) struct Kept(Arc<Mutex<Folders>>);
-
-#[derive(Default)]
-struct Folders {
-    stores: std::collections::BTreeMap<String, Arc<Mutex<Box<dyn Store>>>>,
-    refusing: Option<String>,
-    has_refused: bool,
-}
-
-impl Kept {
-    /// Lets the store in the folder of that name refuse rows from now on; with `None`, nothing is refused.
-    pub(super) fn refuse_rows(&self, folder: Option<&str>) {
-        let mut folders = self.0.lock().expect("lock");
-        folders.refusing = folder.map(str::to_owned);
-        folders.has_refused = false;
-    }
-
-    /// Whether something was refused.
-    pub(super) fn has_refused(&self) -> bool {
-        self.0.lock().expect("lock").has_refused
-    }
-
-    /// What is in a store.
-    pub(super) fn get(&self, folder: &str, store: StoreIndex, key: &[u8]) -> Option<Vec<u8>> {
-        let store_of = Arc::clone(self.0.lock().expect("lock").stores.get(folder).expect("a folder"));
-        let found = store_of.lock().expect("lock").get(store, key);
-        found.expect("readable")
-    }
-
-    /// How many rows a store has.
-    pub(super) fn rows(&self, folder: &str, store: StoreIndex) -> usize {
-        use std::ops::Bound::Unbounded;
-        let store_of = Arc::clone(self.0.lock().expect("lock").stores.get(folder).expect("a folder"));
-        let store_of = store_of.lock().expect("lock");
-        store_of.range(store, Unbounded, Unbounded).count()
-    }
-}
-
-impl StateBackend for Kept {
-    fn name(&self) -> &'static str {
-        "kept"
-    }
-
-    fn is_persistent(&self) -> bool {
-        true
-    }
-
-    fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut folders = self.0.lock().expect("lock");
-        let store = match folders.stores.get(&name) {
-            Some(store) => Arc::clone(store),
-            None => Arc::new(Mutex::new(Memory.open(folder, stores)?)),
-        };
-        folders.stores.insert(name.clone(), Arc::clone(&store));
-        Ok(Box::new(KeptStore { name, store, folders: self.clone() }))
-    }
-}
-
-struct KeptStore {
-    name: String,
-    store: Arc<Mutex<Box<dyn Store>>>,
-    folders: Kept,
-}
-
-type Bound<'a> = std::ops::Bound<&'a [u8]>;
-
-impl Store for KeptStore {
-    fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.lock().expect("lock").get(store, key)
-    }
-
-    fn range<'a>(&'a self, store: StoreIndex, from: Bound<'_>, to: Bound<'_>) -> StorePairs<'a> {
-        let pairs: Vec<_> = self.store.lock().expect("lock").range(store, from, to).collect();
-        Box::new(pairs.into_iter())
-    }
-
-    fn range_reverse<'a>(&'a self, store: StoreIndex, from: Bound<'_>, to: Bound<'_>) -> StorePairs<'a> {
-        let pairs: Vec<_> = self.store.lock().expect("lock").range_reverse(store, from, to).collect();
-        Box::new(pairs.into_iter())
-    }
-
-    fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
-        let mut folders = self.folders.0.lock().expect("lock");
-        // What is noted at the opening is no row.
-        if folders.refusing.as_deref() == Some(&self.name) && batch.len() > 4 {
-            folders.has_refused = true;
-            return Err(StoreError::new(StoreErrorKind::Other, "the disk is full"));
-        }
-        self.store.lock().expect("lock").write(batch)
-    }
-
-    fn flush(&mut self) -> Result<(), StoreError> {
-        self.store.lock().expect("lock").flush()
     }
 }

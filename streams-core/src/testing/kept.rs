@@ -1,0 +1,159 @@
+//! State that outlives an application without a disk, so that a test can look into it and spoil it between runs.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::state::{Memory, StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StorePairs};
+
+/// A persistent backend in memory: what was written in a folder is there when the folder is opened again.
+///
+/// ```
+/// use streams_core::dsl::StreamsBuilder;
+/// use streams_core::state::KeyValueStore;
+/// use streams_core::testing::{KeptState, TestDriver};
+/// # use streams_core::topic::Topic;
+/// # const VIEWS: Topic<String, String> = Topic::new("views");
+/// const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(VIEWS).group_by_key().count().stored_as(COUNTS);
+/// let folder = tempfile::tempdir()?;
+/// let (state, path) = (KeptState::default(), folder.path().to_owned());
+/// let setup = TestDriver::configure(builder.build()?).with(move |app| app.state_dir(&path));
+/// let mut driver = setup.state_in(state.clone()).start();
+/// driver.pipe(&VIEWS, "ada", "/cart");
+/// driver.kill();
+/// driver.restart();
+/// assert_eq!(driver.get(&COUNTS, &"ada".to_owned()), Some(1));
+/// assert_eq!(driver.tasks().values().map(|task| task.restored).sum::<u64>(), 0, "nothing is read again");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct KeptState(Arc<Mutex<Folders>>);
+
+#[derive(Default)]
+struct Folders {
+    stores: BTreeMap<String, SharedStore>,
+    refusing: Option<String>,
+    has_refused: bool,
+}
+
+type SharedStore = Arc<Mutex<Box<dyn Store>>>;
+
+/// Batches of rows are larger; what is noted beside a task's stores when it is opened is small.
+const NOTES_MAX: usize = 4;
+
+impl KeptState {
+    /// The value of a key in a store, [`META`](crate::state::META) included. A task's folder has the task's name,
+    /// for instance `0_1`.
+    ///
+    /// # Errors
+    /// When there is no such folder or store.
+    pub fn get(&self, folder: &str, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let shared = self.of(folder)?;
+        guard(&shared).get(store, key)
+    }
+
+    /// How many rows a store has.
+    ///
+    /// # Errors
+    /// As [`KeptState::get`].
+    pub fn rows(&self, folder: &str, store: StoreIndex) -> Result<usize, StoreError> {
+        let shared = self.of(folder)?;
+        let open = guard(&shared);
+        let rows = open.range(store, Bound::Unbounded, Bound::Unbounded);
+        rows.map(|row| row.map(|_| 1)).sum()
+    }
+
+    /// Writes into a folder's stores, behind the application's back.
+    ///
+    /// # Errors
+    /// As [`KeptState::get`].
+    pub fn write(&self, folder: &str, batch: StoreBatch) -> Result<(), StoreError> {
+        let shared = self.of(folder)?;
+        guard(&shared).write(batch)
+    }
+
+    /// Lets the stores of one folder refuse rows from now on, as a full disk does; with `None`, nothing is refused.
+    pub fn refuse_rows(&self, folder: Option<&str>) {
+        let mut folders = guard(&self.0);
+        folders.refusing = folder.map(str::to_owned);
+        folders.has_refused = false;
+    }
+
+    /// Whether rows were refused since [`KeptState::refuse_rows`].
+    #[must_use]
+    pub fn has_refused(&self) -> bool {
+        guard(&self.0).has_refused
+    }
+
+    fn of(&self, folder: &str) -> Result<SharedStore, StoreError> {
+        let folders = guard(&self.0);
+        folders.stores.get(folder).cloned().ok_or_else(|| {
+            let reason = format!("there is no folder {folder}; there are {:?}", folders.stores.keys());
+            StoreError::new(StoreErrorKind::Other, reason)
+        })
+    }
+}
+
+impl StateBackend for KeptState {
+    fn name(&self) -> &'static str {
+        "kept"
+    }
+
+    fn is_persistent(&self) -> bool {
+        true
+    }
+
+    fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut folders = guard(&self.0);
+        let store = match folders.stores.get(&name) {
+            Some(store) => Arc::clone(store),
+            None => Arc::new(Mutex::new(Memory.open(folder, stores)?)),
+        };
+        folders.stores.insert(name.clone(), Arc::clone(&store));
+        Ok(Box::new(KeptStore { name, store, folders: self.clone() }))
+    }
+}
+
+struct KeptStore {
+    name: String,
+    store: SharedStore,
+    folders: KeptState,
+}
+
+impl Store for KeptStore {
+    fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        guard(&self.store).get(store, key)
+    }
+
+    fn range<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
+        let pairs: Vec<_> = guard(&self.store).range(store, from, to).collect();
+        Box::new(pairs.into_iter())
+    }
+
+    fn range_reverse<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
+        let pairs: Vec<_> = guard(&self.store).range_reverse(store, from, to).collect();
+        Box::new(pairs.into_iter())
+    }
+
+    fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
+        let mut folders = guard(&self.folders.0);
+        if folders.refusing.as_deref() == Some(&self.name) && batch.len() > NOTES_MAX {
+            folders.has_refused = true;
+            return Err(StoreError::new(StoreErrorKind::Other, "the disk is full"));
+        }
+        guard(&self.store).write(batch)
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        guard(&self.store).flush()
+    }
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
