@@ -1,5 +1,6 @@
 //! A process is killed ten times while it counts a million events.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use millstream_tests::kafka::bootstrap_servers;
@@ -26,6 +27,20 @@ fn prepare(log: &dyn Log, id: &str) {
     writer.flush();
 }
 
+/// An application whose events are ready in an embedded log, and the log's place.
+fn on_embedded(folder: &Path) -> (PathBuf, Application) {
+    let place = folder.join("log");
+    prepare(&Embedded::open(&place).expect("a new log"), "counter");
+    let log = ["--embedded".to_owned(), place.to_str().expect("a plain name").to_owned()];
+    (place, application("counter".to_owned(), log, folder))
+}
+
+fn application(id: String, log: [String; 2], folder: &Path) -> Application {
+    let commit_interval = Duration::from_millis(250);
+    let folder = folder.to_owned();
+    Application { id, log, exactly_once: false, cache_bytes: SMALL_CACHE, commit_interval, folder }
+}
+
 /// Kills, and holds the last counts against the events.
 fn kill_at_least_once(application: &Application, log: impl FnOnce() -> Box<dyn Log>) {
     let began = Instant::now();
@@ -47,16 +62,7 @@ fn kill_at_least_once(application: &Application, log: impl FnOnce() -> Box<dyn L
 fn at_least_once_on_the_embedded_log_loses_nothing() {
     let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
-    let place = folder.path().join("log");
-    prepare(&Embedded::open(&place).expect("a new log"), "counter");
-    let application = Application {
-        id: "counter".to_owned(),
-        log: ["--embedded".to_owned(), place.to_str().expect("a plain name").to_owned()],
-        exactly_once: false,
-        cache_bytes: SMALL_CACHE,
-        commit_interval: Duration::from_millis(250),
-        folder: folder.path().to_owned(),
-    };
+    let (place, application) = on_embedded(folder.path());
     kill_at_least_once(&application, || Box::new(Embedded::open(&place).expect("the log")));
 }
 
@@ -67,14 +73,7 @@ fn at_least_once_on_kafka_loses_nothing() {
     let id = unique_prefix();
     let kafka = Kafka::at(bootstrap_servers());
     prepare(&kafka, &id);
-    let application = Application {
-        id,
-        log: ["--kafka".to_owned(), bootstrap_servers().to_owned()],
-        exactly_once: false,
-        cache_bytes: SMALL_CACHE,
-        commit_interval: Duration::from_millis(250),
-        folder: folder.path().to_owned(),
-    };
+    let application = application(id, ["--kafka".to_owned(), bootstrap_servers().to_owned()], folder.path());
     kill_at_least_once(&application, || Box::new(kafka));
 }
 
@@ -82,17 +81,9 @@ fn at_least_once_on_kafka_loses_nothing() {
 fn exactly_once_on_the_embedded_log_counts_each_event_once() {
     let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
-    let place = folder.path().join("log");
-    prepare(&Embedded::open(&place).expect("a new log"), "counter");
-    let application = Application {
-        id: "counter".to_owned(),
-        log: ["--embedded".to_owned(), place.to_str().expect("a plain name").to_owned()],
-        exactly_once: true,
-        // Every update goes on, so that every count comes out.
-        cache_bytes: 0,
-        commit_interval: Duration::from_millis(250),
-        folder: folder.path().to_owned(),
-    };
+    let (place, application) = on_embedded(folder.path());
+    // Every update goes on, so that every count comes out.
+    let application = Application { exactly_once: true, cache_bytes: 0, ..application };
     let began = Instant::now();
     let books = kill_ten_times(&application, &EVENTS);
     let counts = EVENTS.check_each_count(&Embedded::open(&place).expect("the log"), "counter-counts");

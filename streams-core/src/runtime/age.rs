@@ -10,10 +10,8 @@ use std::time::Duration;
 
 use super::notes::to_i64;
 use super::plan::Plan;
-use crate::operators::StoreId;
 use crate::record::Timestamp;
 use crate::state::{META, StoreBatch, StoreError};
-use crate::topology::InternalTopicKind;
 
 /// Where the time is noted.
 pub(super) const KEY: &[u8] = b"followed-until";
@@ -38,12 +36,10 @@ pub(super) fn is_too_old(
     Ok(Duration::from_millis(age) > delete_retention / 2)
 }
 
-/// For how long deletions stay in a store's changelog, as far as the application's own settings say.
-pub(super) fn delete_retention(plan: &Plan, store: StoreId, for_all: &[(String, String)]) -> Duration {
-    let changelog =
-        |kind: &InternalTopicKind| matches!(kind, InternalTopicKind::Changelog { store: of } if *of == store);
-    let topic = plan.topology.internal_topics.iter().find(|topic| changelog(&topic.kind));
-    let settings = topic.map(|topic| topic.settings(&plan.topology.graph, for_all, Duration::ZERO));
-    let set = settings.as_ref().and_then(|settings| settings.get("delete.retention.ms"));
-    set.and_then(|value| value.parse().ok()).map_or(DELETE_RETENTION, Duration::from_millis)
+/// For how long deletions stay in a changelog, as far as the application's own settings (`for_all` among them) say.
+pub(super) fn delete_retention(plan: &Plan, changelog: &str, for_all: &[(String, String)]) -> Duration {
+    let topics = plan.internal_topics(None, for_all);
+    let settings = topics.iter().find(|topic| topic.name == changelog).map(|topic| &topic.configs);
+    let set = settings.into_iter().flatten().find(|(name, _)| name == "delete.retention.ms");
+    set.and_then(|(_, value)| value.parse().ok()).map_or(DELETE_RETENTION, Duration::from_millis)
 }

@@ -115,7 +115,7 @@ impl GlobalTables {
                 partitions.push(Part { partition, position, end: Offset(0) });
             }
             let noted = store.get_in(META, age::KEY).map_err(failed)?;
-            let kept = age::delete_retention(plan, id, &[]);
+            let kept = age::delete_retention(plan, &topic, &[]);
             if age::is_too_old(noted, parts.clock.now(), kept, &folder).map_err(failed)? {
                 tracing::warn!(
                     store = store.name(),

@@ -109,12 +109,6 @@ impl Plan {
         definition.changelog.as_ref().map(|topic| topic.full_name(&self.application_id))
     }
 
-    /// The store whose changelog has that full name.
-    pub(crate) fn store_of(&self, changelog: &str) -> Option<StoreId> {
-        let stores = (0_u32..).map(StoreId).take(self.topology.graph.stores.len());
-        stores.into_iter().find(|store| self.changelog(*store).is_some_and(|topic| *topic == *changelog))
-    }
-
     /// The input topics of a task: those of its sub-topology that have its partition.
     pub(crate) fn inputs(&self, task: TaskId) -> Vec<Arc<str>> {
         self.group

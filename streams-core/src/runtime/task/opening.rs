@@ -157,7 +157,10 @@ impl Opening {
                     return Ok(Advance::Waiting);
                 }
                 self.metrics.restore_remaining = 0;
-                let Opened { folder, store, stores, .. } = opened;
+                let Opened { folder, mut store, stores, .. } = opened;
+                let mut batch = StoreBatch::default();
+                age::note(&mut batch, shared.clock.now());
+                store.write(batch).map_err(|error| AppError::Store { task: self.id, error })?;
                 let state = Rc::new(RefCell::new(TaskState::new(store)));
                 Ok(Advance::Ready(Box::new(Ready { id: self.id, folder, state, stores, inputs, times })))
             }
@@ -224,10 +227,8 @@ impl Opening {
         let now = shared.clock.now();
         for number in 0..opened.stores.len() {
             let Some((changelog, Some(_))) = opened.changelog(number) else { continue };
-            let for_all = &shared.settings.topic_configs;
-            let kept =
-                shared.plan.store_of(&changelog.topic).map(|id| age::delete_retention(&shared.plan, id, for_all));
-            if age::is_too_old(noted.clone(), now, kept.unwrap_or_default(), opened.folder.path())? {
+            let kept = age::delete_retention(&shared.plan, &changelog.topic, &shared.settings.topic_configs);
+            if age::is_too_old(noted.clone(), now, kept, opened.folder.path())? {
                 tracing::warn!(task = %self.id, %changelog,
                     "the local state is so old that deletions may be gone from its changelog; rebuilding the store from it");
                 opened.clear(number)?;

@@ -419,31 +419,39 @@ fn between_a_revocation_and_the_next_assignment_nothing_is_processed() {
     assert_eq!(counts, ["to 1"]);
 }
 
-/// The offset was still there, the deletions before it were not: rows that were deleted came back.
+/// The offset was still there, the deletions before it were not: rows that were deleted came back. State that was
+/// restored and never written to is as old as its restoring.
 #[test]
 fn state_that_may_have_missed_deletions_is_built_anew() {
     for (hours, restored) in [(11, 0), (13, 2)] {
-        let (log, clock) = log();
-        log.create_topic("lines", 1).expect("a topic");
-        let folder = tempfile::tempdir().expect("a folder");
-        let state = KeptState::default();
-        let app = || App::new("old", word_count()).cache_bytes(0).state_in(state.clone()).state_dir(folder.path());
-        let mut instance = Instance::start(app(), log.clone(), &clock);
-        instance.step_until(|instance| instance.running_tasks() == 2);
-        for word in ["to", "be"] {
-            log.send(&LINES, (), word).expect("sent");
+        for was_written in [true, false] {
+            let (log, clock) = log();
+            log.create_topic("lines", 1).expect("a topic");
+            let folder = tempfile::tempdir().expect("a folder");
+            let state = KeptState::default();
+            let app = || App::new("old", word_count()).cache_bytes(0);
+            let kept = || app().state_in(state.clone()).state_dir(folder.path());
+            let mut instance = Instance::start(if was_written { kept() } else { app() }, log.clone(), &clock);
+            instance.step_until(|instance| instance.running_tasks() == 2);
+            for word in ["to", "be"] {
+                log.send(&LINES, (), word).expect("sent");
+            }
+            instance.settle();
+            commit(&mut instance);
+            commit(&mut instance);
+            drop(instance);
+            if !was_written {
+                clock.advance(Duration::from_secs(60));
+                Instance::start(kept(), log.clone(), &clock).step_until(|instance| instance.running_tasks() == 2);
+            }
+            clock.advance(Duration::from_secs(hours * 60 * 60));
+            let mut again = Instance::start(kept(), log, &clock);
+            again.step_until(|instance| instance.running_tasks() == 2);
+            again.worker.as_mut().expect("a worker").publish_now();
+            let tasks = again.status.metrics.snapshot();
+            let read = tasks.values().map(|task| task.restored).sum::<u64>();
+            assert_eq!(read, restored, "after {hours} hours, written: {was_written}");
+            assert_eq!(state.rows("1_0", ROWS), Ok(2));
         }
-        instance.settle();
-        commit(&mut instance);
-        commit(&mut instance);
-        drop(instance);
-        clock.advance(Duration::from_secs(hours * 60 * 60));
-        let mut again = Instance::start(app(), log, &clock);
-        again.step_until(|instance| instance.running_tasks() == 2);
-        let worker = again.worker.as_mut().expect("a worker");
-        worker.publish_now();
-        let tasks = again.status.metrics.snapshot();
-        assert_eq!(tasks.values().map(|task| task.restored).sum::<u64>(), restored, "after {hours} hours");
-        assert_eq!(state.rows("1_0", ROWS), Ok(2));
     }
 }

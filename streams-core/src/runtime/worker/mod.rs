@@ -324,6 +324,7 @@ impl Worker {
         if !self.told_running
             && self.openings.is_empty()
             && self.finish.is_none()
+            && !self.revoked
             && !self.failed
             && self.metadata.is_some()
         {
