@@ -246,10 +246,13 @@ impl App {
         let admin = log.admin(doorbell.clone()).map_err(|error| AppError::log("creating an admin client", error))?;
         let running = self.start_on(log)?;
         running.wait_until_running()?;
-        while !running.state().is_final() && !running.is_idle(&*admin) {
-            doorbell.wait(IDLE_CHECK_INTERVAL);
-        }
-        running.close()
+        let idle = loop {
+            match running.is_idle(&*admin) {
+                Ok(false) if !running.state().is_final() => doorbell.wait(IDLE_CHECK_INTERVAL),
+                idle => break idle.map(drop),
+            };
+        };
+        running.close().and(idle)
     }
 
     /// Runs the application until Ctrl-C, SIGTERM or an error, and stops it in good order. A second
@@ -315,7 +318,7 @@ fn pump_control(mut control: Control, status: &Status, id: &str) {
             Ok(Step::Spawn(seeds)) => threads.extend(seeds.into_iter().map(|seed| spawn_worker(seed, id))),
             Ok(Step::Finished) => break,
             Err(panic) => {
-                control.fail(AppError::Panic { thread: format!("{id}-control"), message: panic_message(&*panic) })
+                control.break_off(AppError::Panic { thread: format!("{id}-control"), message: panic_message(&*panic) })
             }
         }
     }
@@ -566,7 +569,7 @@ impl Running {
     /// Whether everything written so far is processed and committed. The counters are read first: a task
     /// that had nothing uncommitted at its inputs' ends has written all it ever will, so the ends asked
     /// for afterwards are final.
-    fn is_idle(&self, admin: &dyn Admin) -> bool {
+    fn is_idle(&self, admin: &dyn Admin) -> Result<bool, AppError> {
         let mut tasks = self.handle.tasks();
         let assigned = self.handle.assignment();
         // What another instance has is its business.
@@ -575,13 +578,14 @@ impl Running {
             || tasks.len() < assigned.len()
             || tasks.values().any(|task| task.uncommitted > 0 || task.phase != TaskPhase::Running)
         {
-            return false;
+            return Ok(false);
         }
         let positions = tasks.values().flat_map(|task| &task.positions).collect::<Vec<_>>();
         let partitions = positions.iter().map(|(partition, _)| (*partition).clone()).collect();
         match admin.end_offsets(partitions, Isolation::ReadUncommitted).wait() {
-            Some(Ok(ends)) => positions.iter().zip(ends).all(|((_, position), end)| **position >= end),
-            _ => false,
+            Some(Ok(ends)) => Ok(positions.iter().zip(ends).all(|((_, position), end)| **position >= end)),
+            Some(Err(error)) if !error.is_transient() => Err(AppError::log("asking where the inputs end", error)),
+            _ => Ok(false),
         }
     }
 

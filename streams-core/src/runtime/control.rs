@@ -36,6 +36,10 @@ use crate::topology::Topology;
 /// A worker whose commit was refused gets its tasks again at once, and then not more often than this.
 const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a group that does not answer may keep an instance from ending: without a farewell it takes the
+/// instance for dead when its session times out.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long the control waits at most when nobody rings: the member must be polled.
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
@@ -152,6 +156,7 @@ struct Together {
     assigned: Option<GroupMetadata>,
     revoking: Option<Revoking>,
     stopping: bool,
+    leaving_since: Option<Duration>,
     leaving: bool,
 }
 
@@ -325,6 +330,7 @@ impl Control {
             assigned: None,
             revoking: None,
             stopping: false,
+            leaving_since: None,
             leaving: false,
         }));
         Ok(Step::Spawn(seeds))
@@ -355,10 +361,20 @@ impl Control {
         self.status.become_state(AppState::PendingError);
         match &mut self.phase {
             Phase::Together(together) => together.stop(),
-            Phase::Preparing(_) | Phase::ReadingGlobals(..) => {
+            // A phase that fails on its way to the next leaves `Finished` behind.
+            Phase::Preparing(_) | Phase::ReadingGlobals(..) | Phase::Finished => {
                 self.end();
             }
-            Phase::Finished => {}
+        }
+    }
+
+    /// As [`Control::fail`], when the control itself is broken: if it breaks again while it brings everything to an
+    /// end, it lets go of everything. Workers that hear nothing more from it commit and stop.
+    pub(crate) fn break_off(&mut self, error: AppError) {
+        let was_stopping = matches!(&self.phase, Phase::Together(together) if together.stopping);
+        self.fail(error);
+        if was_stopping {
+            self.end();
         }
     }
 
@@ -407,7 +423,8 @@ impl Together {
             self.take(report, now, status);
         }
         if self.workers.iter().all(|worker| worker.stopped) {
-            self.leaving |= self.member.leave().is_ready();
+            let since = *self.leaving_since.get_or_insert(now);
+            self.leaving |= self.member.leave().is_ready() || now.saturating_sub(since) > LEAVE_PATIENCE;
             return Ok(busy);
         }
         if let Some(event) = self.member.poll() {

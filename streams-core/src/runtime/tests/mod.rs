@@ -17,6 +17,8 @@ use crate::topology::{
 };
 
 mod by_hand;
+mod ends;
+mod failing_log;
 mod failures;
 
 const LINES: Topic<(), String> = Topic::new("lines");

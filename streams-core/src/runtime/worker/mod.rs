@@ -276,6 +276,9 @@ impl Worker {
         busy |= self.advance_openings(now)?;
         self.reset_positions()?;
         let blocked = self.advance_commit(now)?;
+        if self.stopped {
+            return Ok(Turn::Finished);
+        }
         if !blocked {
             busy |= self.fetch()?;
             busy |= self.process(now)?;

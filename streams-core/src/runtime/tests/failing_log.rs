@@ -1,0 +1,317 @@
+//! A log in which one call fails, or one answer, and everything else works: each run chooses another one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use crate::log::{
+    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent,
+    GroupMetadata, Isolation, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions, NewTopic,
+    OffsetToCommit, OutgoingRecord, Producer, ProducerOptions, Reply, SendError, TopicHandle, TopicInfo,
+};
+use crate::record::{Offset, Partition, TopicPartition};
+use crate::state::{Memory, StateBackend, Store, StoreError, StoreErrorKind};
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// With an error that trying again does not mend.
+    Refusal,
+    /// With a panic.
+    Panic,
+}
+
+/// Which call fails: of those with a name, counted from 1, whoever makes them.
+pub(super) struct Fault {
+    name: String,
+    at: usize,
+    failure: Failure,
+    calls: Mutex<BTreeMap<String, usize>>,
+    is_member: AtomicBool,
+    nobody_leaves: AtomicBool,
+}
+
+impl Fault {
+    pub(super) fn new(name: &str, at: usize, failure: Failure) -> Arc<Self> {
+        let (name, calls, no) = (name.to_owned(), Mutex::default(), || AtomicBool::new(false));
+        Arc::new(Self { name, at, failure, calls, is_member: no(), nobody_leaves: no() })
+    }
+
+    /// No call at all.
+    pub(super) fn none() -> Arc<Self> {
+        Self::new("none", 0, Failure::Refusal)
+    }
+
+    /// From now on the group does not answer those who leave.
+    pub(super) fn let_nobody_leave(&self) {
+        self.nobody_leaves.store(true, Ordering::SeqCst);
+    }
+
+    /// The names of all calls so far.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Whether there were enough calls, so that one has failed.
+    pub(super) fn is_hit(&self) -> bool {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.get(&self.name).is_some_and(|calls| *calls >= self.at)
+    }
+
+    /// Counts a call.
+    fn call(&self, what: &str) -> Result<(), LogError> {
+        let name = if self.is_member.load(Ordering::SeqCst) { format!("{what}, as a member") } else { what.to_owned() };
+        let is_it = {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = calls.entry(name.clone()).or_default();
+            *number += 1;
+            (&name, *number) == (&self.name, self.at)
+        };
+        let message = format!("{name}: it was to fail");
+        match self.failure {
+            _ if !is_it => Ok(()),
+            Failure::Refusal => Err(LogError::new(LogErrorKind::Invalid, message)),
+            Failure::Panic => panic!("{message}"),
+        }
+    }
+
+    /// Counts a question and answers it.
+    fn answer<T>(&self, what: &str, ask: impl FnOnce() -> Reply<Result<T, LogError>>) -> Reply<Result<T, LogError>> {
+        self.call(what).map_or_else(|error| Reply::ready(Err(error)), |()| ask())
+    }
+
+    /// Counts an outcome that is decided.
+    fn outcome(&self, what: &str, outcome: Poll<CommitOutcome>) -> Poll<CommitOutcome> {
+        match outcome.is_ready().then(|| self.call(what)) {
+            Some(Err(error)) => Poll::Ready(CommitOutcome::Fatal(error)),
+            _ => outcome,
+        }
+    }
+}
+
+/// The log.
+pub(super) struct FailingLog {
+    pub(super) log: Embedded,
+    pub(super) fault: Arc<Fault>,
+}
+
+/// State in memory whose opening is one of the calls.
+pub(super) struct FailingState(pub(super) Arc<Fault>);
+
+struct Failing<T> {
+    inner: T,
+    fault: Arc<Fault>,
+}
+
+impl FailingLog {
+    fn wrap<T>(&self, inner: T) -> Failing<T> {
+        Failing { inner, fault: Arc::clone(&self.fault) }
+    }
+}
+
+impl Log for FailingLog {
+    fn describe(&self) -> String {
+        self.log.describe()
+    }
+
+    fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
+        self.fault.call("creating a consumer")?;
+        Ok(Box::new(self.wrap(self.log.consumer(options, doorbell)?)))
+    }
+
+    fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
+        self.fault.call("creating a producer")?;
+        Ok(Box::new(self.wrap(self.log.producer(options, doorbell)?)))
+    }
+
+    fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
+        self.fault.call("creating a member")?;
+        self.fault.is_member.store(true, Ordering::SeqCst);
+        Ok(Box::new(self.wrap(self.log.member(options, doorbell)?)))
+    }
+
+    fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
+        self.fault.call("creating an admin client")?;
+        Ok(Arc::new(self.wrap(self.log.admin(doorbell)?)))
+    }
+
+    fn creates_output_topics(&self) -> bool {
+        true
+    }
+}
+
+impl Admin for Failing<Arc<dyn Admin>> {
+    fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {
+        self.fault.answer("looking up topics", || self.inner.topics(names))
+    }
+
+    fn topic_configs(&self, name: &str) -> Reply<Result<Vec<(String, String)>, LogError>> {
+        self.fault.answer("looking up a topic's settings", || self.inner.topic_configs(name))
+    }
+
+    fn create_topics(&self, topics: Vec<NewTopic>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
+        self.fault.answer("creating topics", || self.inner.create_topics(topics))
+    }
+
+    fn delete_topics(&self, names: Vec<String>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
+        self.fault.answer("deleting topics", || self.inner.delete_topics(names))
+    }
+
+    fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>> {
+        self.fault.answer("asking for first offsets", || self.inner.start_offsets(partitions))
+    }
+
+    fn end_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+        isolation: Isolation,
+    ) -> Reply<Result<Vec<Offset>, LogError>> {
+        self.fault.answer("asking for end offsets", || self.inner.end_offsets(partitions, isolation))
+    }
+
+    fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>> {
+        self.fault.answer("deleting records", || self.inner.delete_records(before))
+    }
+
+    fn committed(
+        &self,
+        group: &str,
+        partitions: Vec<TopicPartition>,
+    ) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
+        self.fault.answer("asking for a group's positions", || self.inner.committed(group, partitions))
+    }
+}
+
+impl Member for Failing<Box<dyn Member>> {
+    fn poll(&mut self) -> Option<MemberEvent> {
+        let event = self.inner.poll()?;
+        Some(self.fault.call("being a member").map_or_else(MemberEvent::Failed, |()| event))
+    }
+
+    fn acknowledge_revoked(&mut self) {
+        self.inner.acknowledge_revoked();
+    }
+
+    fn committer(&self) -> Arc<dyn Committer> {
+        Arc::new(Failing { inner: self.inner.committer(), fault: Arc::clone(&self.fault) })
+    }
+
+    fn leave(&mut self) -> Poll<()> {
+        if self.fault.nobody_leaves.load(Ordering::SeqCst) { Poll::Pending } else { self.inner.leave() }
+    }
+}
+
+impl Committer for Failing<Arc<dyn Committer>> {
+    fn commit(&self, metadata: &GroupMetadata, offsets: Vec<OffsetToCommit>) -> Reply<CommitOutcome> {
+        match self.fault.call("committing positions") {
+            Ok(()) => self.inner.commit(metadata, offsets),
+            Err(error) => Reply::ready(CommitOutcome::Fatal(error)),
+        }
+    }
+
+    fn committed(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
+        self.fault.answer("asking for positions", || self.inner.committed(partitions))
+    }
+}
+
+impl Consumer for Failing<Box<dyn Consumer>> {
+    fn add(&mut self, partition: &TopicPartition, from: Offset) {
+        self.inner.add(partition, from);
+    }
+
+    fn remove(&mut self, partition: &TopicPartition) {
+        self.inner.remove(partition);
+    }
+
+    fn pause(&mut self, partition: &TopicPartition) {
+        self.inner.pause(partition);
+    }
+
+    fn resume(&mut self, partition: &TopicPartition) {
+        self.inner.resume(partition);
+    }
+
+    fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
+        let before = events.len();
+        self.inner.fetch(records_max, events);
+        if events.len() > before
+            && let Err(error) = self.fault.call("reading")
+        {
+            events.truncate(before);
+            events.push(FetchEvent::Error { partition: None, error });
+        }
+    }
+}
+
+impl Producer for Failing<Box<dyn Producer>> {
+    fn topic(&mut self, name: &str) -> TopicHandle {
+        self.inner.topic(name)
+    }
+
+    fn send(&mut self, topic: TopicHandle, partition: Partition, record: OutgoingRecord<'_>) -> Result<(), SendError> {
+        self.fault.call("sending a record")?;
+        self.inner.send(topic, partition, record)
+    }
+
+    fn poll(&mut self) -> Result<(), LogError> {
+        self.inner.poll()
+    }
+
+    fn flush(&mut self) -> Poll<Result<(), LogError>> {
+        match self.inner.flush() {
+            Poll::Ready(Ok(())) => Poll::Ready(self.fault.call("flushing")),
+            other => other,
+        }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.inner.in_flight()
+    }
+
+    fn acknowledged(&self, topic: TopicHandle, partition: Partition) -> Option<Offset> {
+        self.inner.acknowledged(topic, partition)
+    }
+
+    fn init_transactions(&mut self) -> Poll<CommitOutcome> {
+        let outcome = self.inner.init_transactions();
+        self.fault.outcome("registering a transactional id", outcome)
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), LogError> {
+        self.fault.call("beginning a transaction")?;
+        self.inner.begin_transaction()
+    }
+
+    fn send_offsets(&mut self, offsets: &[OffsetToCommit], group: &GroupMetadata) -> Poll<CommitOutcome> {
+        let outcome = self.inner.send_offsets(offsets, group);
+        self.fault.outcome("sending positions", outcome)
+    }
+
+    fn commit_transaction(&mut self) -> Poll<CommitOutcome> {
+        let outcome = self.inner.commit_transaction();
+        self.fault.outcome("committing a transaction", outcome)
+    }
+
+    fn abort_transaction(&mut self) -> Poll<CommitOutcome> {
+        let outcome = self.inner.abort_transaction();
+        self.fault.outcome("aborting a transaction", outcome)
+    }
+}
+
+impl StateBackend for FailingState {
+    fn name(&self) -> &'static str {
+        Memory.name()
+    }
+
+    fn is_persistent(&self) -> bool {
+        false
+    }
+
+    fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
+        let fails = |error: LogError| StoreError::new(StoreErrorKind::Other, error.message);
+        self.0.call("opening a store").map_err(fails)?;
+        Memory.open(folder, stores)
+    }
+}
