@@ -11,7 +11,7 @@
 //! which the commits run, behind them: librdkafka puts the generation *it* is in into a commit, so a commit
 //! that is under way must be decided before the next generation can begin.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use streams_core::log::{
     Committer, Doorbell, GroupMetadata, GroupPlan, LogError, Member, MemberEvent, MemberOptions, Reply, tasks_of,
 };
-use streams_core::record::TopicPartition;
+use streams_core::record::{TaskId, TopicPartition};
 
 use crate::committer::KafkaCommitter;
 use crate::consumer::broker_trouble;
@@ -67,6 +67,8 @@ pub(crate) struct KafkaMember {
     rebalance_timeout: Duration,
     heartbeat: Duration,
     state: State,
+    /// What the last assignment gave it.
+    tasks: BTreeSet<TaskId>,
     events: VecDeque<MemberEvent>,
     failures_told: Vec<(Code, Instant)>,
 }
@@ -105,6 +107,7 @@ impl KafkaMember {
             rebalance_timeout: options.rebalance_timeout,
             heartbeat: heartbeat_interval(options.session_timeout),
             state: State::Joining,
+            tasks: BTreeSet::new(),
             events: VecDeque::new(),
             failures_told: Vec::new(),
         })
@@ -119,7 +122,7 @@ impl KafkaMember {
                     self.state = State::GivingUp { since: Instant::now() };
                     // The member hears of a rebalance with a heartbeat, when the broker counts already.
                     let deadline = self.rebalance_timeout.saturating_sub(self.heartbeat);
-                    self.events.push_back(MemberEvent::Revoked { metadata, deadline });
+                    self.events.push_back(MemberEvent::Revoked { tasks: self.tasks.clone(), metadata, deadline });
                 }
                 None => self.give_back(),
             },
@@ -136,7 +139,8 @@ impl KafkaMember {
         let Some(metadata) = metadata else { return };
         self.generation.set(Some(metadata.clone()));
         self.state = State::Owning;
-        self.events.push_back(MemberEvent::Assigned { tasks: tasks_of(&self.plan, partitions), metadata });
+        self.tasks = tasks_of(&self.plan, partitions);
+        self.events.push_back(MemberEvent::Assigned { tasks: self.tasks.clone(), metadata });
     }
 
     fn on_lost(&mut self) {

@@ -105,6 +105,20 @@ pub struct GroupMetadata {
     pub member_id: String,
 }
 
+impl GroupMetadata {
+    /// Whether nobody else can have owned the member's tasks between `earlier`, in which it gave them up, and now.
+    ///
+    /// In Kafka's classic protocol every change of owners begins a new generation, so it takes the same member in
+    /// the very next one. A member that comes back later, or under another name, has missed a generation in which
+    /// somebody else may have had its tasks, and committed.
+    #[must_use]
+    pub fn directly_follows(&self, earlier: &Self) -> bool {
+        self.group == earlier.group
+            && self.member_id == earlier.member_id
+            && earlier.generation.checked_add(1) == Some(self.generation)
+    }
+}
+
 /// What happens to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberEvent {
@@ -115,9 +129,12 @@ pub enum MemberEvent {
         /// To be carried by commits from now on.
         metadata: GroupMetadata,
     },
-    /// The member must give up all its tasks: commit what was done, then call
-    /// [`Member::acknowledge_revoked`]. Until then `metadata` (the old generation's) may still commit.
+    /// The member must give up these tasks: commit what was done, then call [`Member::acknowledge_revoked`].
+    /// Until then `metadata` (the old generation's) may still commit. In Kafka's classic protocol these are all
+    /// its tasks; most of them come back with the next [`MemberEvent::Assigned`].
     Revoked {
+        /// What it must give up.
+        tasks: BTreeSet<TaskId>,
         /// The generation that still may commit.
         metadata: GroupMetadata,
         /// How long there is; after that the tasks are lost.

@@ -19,7 +19,6 @@
 //! Only this file commits.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -27,8 +26,8 @@ use super::AppError;
 use super::collector::{ProducerCollector, may_be_repeated};
 use super::settings::Guarantee;
 use super::task::Task;
+use super::worker::Slots;
 use crate::log::{CommitOutcome, Committer, GroupMetadata, LogError, OffsetToCommit, Reply};
-use crate::record::TaskId;
 
 /// One commit of all tasks of a worker, under way.
 pub(crate) struct Commit {
@@ -77,7 +76,7 @@ impl Commit {
     /// Goes on as far as possible.
     pub(crate) fn advance(
         &mut self,
-        tasks: &mut BTreeMap<TaskId, Task>,
+        slots: &mut Slots,
         collector: &RefCell<ProducerCollector>,
         committer: &dyn Committer,
         now: Duration,
@@ -90,10 +89,10 @@ impl Commit {
         loop {
             match &mut self.step {
                 Step::FlushCaches => {
-                    for task in tasks.values_mut() {
+                    for task in slots.running_mut() {
                         task.flush_caches()?;
                     }
-                    self.offsets = tasks.values().flat_map(Task::offsets).collect();
+                    self.offsets = slots.running().flat_map(Task::offsets).collect();
                     self.step = Step::AwaitAcknowledgements;
                 }
                 Step::AwaitAcknowledgements => {
@@ -137,20 +136,20 @@ impl Commit {
                     }
                 }
                 Step::WriteState => {
-                    for task in tasks.values_mut() {
+                    for task in slots.running_mut() {
                         task.write_state(&collector.borrow(), self.guarantee == Guarantee::ExactlyOnce)?;
                         task.work_is_written();
                     }
                     match self.guarantee {
                         Guarantee::AtLeastOnce => self.step = Step::CommitPositions(None),
-                        Guarantee::ExactlyOnce => return self.done(tasks),
+                        Guarantee::ExactlyOnce => return self.done(slots),
                     }
                 }
                 Step::CommitPositions(reply) => {
                     let reply = reply.get_or_insert_with(|| committer.commit(&self.metadata, self.offsets.clone()));
                     match reply.poll() {
                         Poll::Pending => return Ok(Progress::Pending { blocks: false }),
-                        Poll::Ready(Some(CommitOutcome::Done)) => return self.done(tasks),
+                        Poll::Ready(Some(CommitOutcome::Done)) => return self.done(slots),
                         Poll::Ready(Some(CommitOutcome::Fenced(error))) => return Ok(Progress::Lost(error)),
                         Poll::Ready(Some(CommitOutcome::Fatal(error) | CommitOutcome::AbortRequired(error))) => {
                             return Err(AppError::log("committing input positions", error));
@@ -176,8 +175,8 @@ impl Commit {
         Progress::Pending { blocks: !matches!(self.step, Step::CommitPositions(_)) }
     }
 
-    fn done(&self, tasks: &mut BTreeMap<TaskId, Task>) -> Result<Progress, AppError> {
-        for task in tasks.values_mut() {
+    fn done(&self, slots: &mut Slots) -> Result<Progress, AppError> {
+        for task in slots.running_mut() {
             task.committed(&self.offsets)?;
         }
         Ok(Progress::Done)

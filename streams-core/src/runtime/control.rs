@@ -163,6 +163,8 @@ struct Together {
 struct WorkerLink {
     commands: Sender<Command>,
     doorbell: Doorbell,
+    /// The number of the last command that gave it tasks or took some away: an answer to another one is about the past.
+    epoch: u64,
     running: bool,
     stopped: bool,
     refused: Option<Refused>,
@@ -405,7 +407,7 @@ fn link_workers(shared: &Arc<Shared>, control: &Doorbell) -> (Vec<WorkerLink>, V
             doorbell: doorbell.clone(),
             control_doorbell: control.clone(),
         };
-        (WorkerLink { commands, doorbell, running: false, stopped: false, refused: None }, seed)
+        (WorkerLink { commands, doorbell, epoch: 0, running: false, stopped: false, refused: None }, seed)
     };
     let (workers, seeds) = (0..shared.settings.workers.max(1)).map(link).unzip();
     (workers, seeds, reports)
@@ -463,13 +465,7 @@ impl Together {
     /// Asks all workers to commit and close.
     fn stop(&mut self) {
         if !std::mem::replace(&mut self.stopping, true) {
-            self.tell_all(|_| Command::Stop);
-        }
-    }
-
-    fn tell_all(&mut self, command: impl Fn(usize) -> Command) {
-        for (number, worker) in self.workers.iter_mut().enumerate() {
-            worker.tell(command(number));
+            self.workers.iter().for_each(|worker| worker.tell(Command::Stop));
         }
     }
 
@@ -495,8 +491,8 @@ impl Together {
                 }
                 Ok(())
             }
-            MemberEvent::Revoked { metadata, deadline } => {
-                tracing::info!("tasks revoked");
+            MemberEvent::Revoked { tasks, metadata, deadline } => {
+                tracing::info!(tasks = tasks.len(), generation = metadata.generation, "tasks revoked");
                 self.assigned = None;
                 status.become_state(AppState::Rebalancing);
                 self.revoking = Some(Revoking {
@@ -507,7 +503,10 @@ impl Together {
                     deadline: now + deadline.mul_f32(0.9),
                 });
                 if !self.stopping {
-                    self.tell_all(|_| Command::Revoke { metadata: metadata.clone() });
+                    for (number, worker) in self.workers.iter_mut().enumerate() {
+                        let is_its_own = |task: &&TaskId| self.owners.get(task) == Some(&number);
+                        worker.revoke(tasks.iter().filter(is_its_own).copied().collect(), metadata.clone());
+                    }
                 }
                 Ok(())
             }
@@ -516,7 +515,7 @@ impl Together {
                 status.become_state(AppState::Rebalancing);
                 self.revoking = None;
                 self.assigned = None;
-                self.tell_all(|_| Command::Lose);
+                self.workers.iter_mut().for_each(WorkerLink::lose);
                 Ok(())
             }
             MemberEvent::Failed(error) if error.is_transient() => {
@@ -540,7 +539,7 @@ impl Together {
             self.revoking = None;
             for number in late {
                 if let Some(worker) = self.workers.get_mut(number) {
-                    worker.tell(Command::Lose);
+                    worker.lose();
                 }
             }
             self.member.acknowledge_revoked();
@@ -560,24 +559,37 @@ impl Together {
         }
     }
 
+    /// The worker that answers, if it is its last command that it answers.
+    fn answering(&mut self, worker: usize, epoch: u64) -> Option<&mut WorkerLink> {
+        self.workers.get_mut(worker).filter(|worker| worker.epoch == epoch)
+    }
+
     fn take(&mut self, report: Report, now: Duration, status: &Status) {
         match report {
-            Report::Running { worker } => {
-                if let Some(worker) = self.workers.get_mut(worker) {
+            Report::Running { worker, epoch } => {
+                if let Some(worker) = self.answering(worker, epoch) {
                     worker.running = true;
                 }
             }
-            Report::Revoked { worker } => {
-                if let Some(revoking) = &mut self.revoking {
+            Report::Opening { worker, epoch } => {
+                if let Some(worker) = self.answering(worker, epoch) {
+                    worker.running = false;
+                    status.become_state(AppState::Rebalancing);
+                }
+            }
+            Report::Revoked { worker, epoch } => {
+                if self.answering(worker, epoch).is_some()
+                    && let Some(revoking) = &mut self.revoking
+                {
                     revoking.waiting_for.remove(&worker);
                 }
             }
-            Report::Fenced { worker } => {
-                status.become_state(AppState::Rebalancing);
-                if let Some(worker) = self.workers.get_mut(worker) {
+            Report::Fenced { worker, epoch } => {
+                if let Some(worker) = self.answering(worker, epoch) {
                     worker.running = false;
                     let at = worker.refused.take().map_or(now, |last| last.at + REFUSED_AGAIN_AFTER);
                     worker.refused = Some(Refused { at, has_tasks_again: false });
+                    status.become_state(AppState::Rebalancing);
                 }
             }
             Report::Failed { worker, error } => {
@@ -600,8 +612,24 @@ impl Together {
 
 impl WorkerLink {
     fn assign(&mut self, tasks: BTreeSet<TaskId>, metadata: GroupMetadata) {
+        let epoch = self.next_epoch();
+        self.tell(Command::Assign { tasks, metadata, epoch });
+    }
+
+    fn revoke(&mut self, tasks: BTreeSet<TaskId>, metadata: GroupMetadata) {
+        let epoch = self.next_epoch();
+        self.tell(Command::Revoke { tasks, metadata, epoch });
+    }
+
+    fn lose(&mut self) {
+        self.next_epoch();
+        self.tell(Command::Lose);
+    }
+
+    fn next_epoch(&mut self) -> u64 {
         self.running = false;
-        self.tell(Command::Assign { tasks, metadata });
+        self.epoch += 1;
+        self.epoch
     }
 
     fn tell(&self, command: Command) {

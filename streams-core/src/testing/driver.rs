@@ -322,7 +322,7 @@ impl TestDriver {
             ))
         };
         let tasks =
-            self.instance.iter().flat_map(|instance| &instance.workers).flat_map(|worker| worker.tasks().values());
+            self.instance.iter().flat_map(|instance| &instance.workers).flat_map(|worker| worker.slots().running());
         let shares = tasks.flat_map(|task| {
             let stores = task.stores.iter().filter(|store| *store.name == *name);
             stores.map(|store| Share::Task(Rc::clone(&task.state), store.index))

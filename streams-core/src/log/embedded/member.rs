@@ -1,5 +1,6 @@
 //! Membership in a group of the embedded log, and commits on a member's behalf.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -9,7 +10,7 @@ use crate::log::{
     CommitOutcome, Committer, Doorbell, GroupMetadata, LogError, Member, MemberEvent, MemberOptions, OffsetToCommit,
     Reply, tasks_of,
 };
-use crate::record::TopicPartition;
+use crate::record::{TaskId, TopicPartition};
 
 pub(super) struct EmbeddedMember {
     shared: Arc<Shared>,
@@ -30,7 +31,7 @@ enum Standing {
     /// A member without tasks.
     Waiting { id: String },
     /// A member with tasks, perhaps asked to give them up.
-    Owner { id: String },
+    Owner { id: String, tasks: BTreeSet<TaskId> },
     /// Gone for good, by its own will or because the group does not take it.
     Left,
 }
@@ -78,10 +79,17 @@ impl EmbeddedMember {
         match news {
             MemberNews::Nothing => None,
             MemberNews::Assigned { held, metadata } => {
-                self.standing = Standing::Owner { id: id.to_owned() };
-                Some(MemberEvent::Assigned { tasks: tasks_of(&self.options.plan, &held), metadata })
+                let tasks = tasks_of(&self.options.plan, &held);
+                self.standing = Standing::Owner { id: id.to_owned(), tasks: tasks.clone() };
+                Some(MemberEvent::Assigned { tasks, metadata })
             }
-            MemberNews::Revoked { metadata, deadline } => Some(MemberEvent::Revoked { metadata, deadline }),
+            MemberNews::Revoked { metadata, deadline } => {
+                let tasks = match &self.standing {
+                    Standing::Owner { tasks, .. } => tasks.clone(),
+                    _ => BTreeSet::new(),
+                };
+                Some(MemberEvent::Revoked { tasks, metadata, deadline })
+            }
             MemberNews::Unknown => {
                 let lost = matches!(self.standing, Standing::Owner { .. });
                 self.standing = Standing::Outside;
@@ -94,7 +102,7 @@ impl EmbeddedMember {
 
     fn id(&self) -> Option<&str> {
         match &self.standing {
-            Standing::Waiting { id } | Standing::Owner { id } => Some(id),
+            Standing::Waiting { id } | Standing::Owner { id, .. } => Some(id),
             Standing::Outside | Standing::Left => None,
         }
     }
@@ -118,7 +126,7 @@ impl Member for EmbeddedMember {
     }
 
     fn acknowledge_revoked(&mut self) {
-        let Standing::Owner { id } = &self.standing else { return };
+        let Standing::Owner { id, .. } = &self.standing else { return };
         let id = id.clone();
         // A log that has failed says so at the next poll.
         let _ = self.shared.run(|state, now| state.model.acknowledge_revoked(now, &self.group, &id));

@@ -74,6 +74,6 @@ impl Instance {
 
     /// How many tasks process records.
     pub(super) fn running_tasks(&self) -> usize {
-        self.worker.as_ref().map_or(0, |worker| worker.tasks().len())
+        self.worker.as_ref().map_or(0, |worker| worker.slots().running().count())
     }
 }

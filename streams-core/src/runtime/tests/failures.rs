@@ -358,8 +358,9 @@ fn who_comes_back_reads_what_was_written_while_it_was_out() {
     drop(second);
     clock.advance(Duration::from_secs(60));
     first.step_until(|instance| instance.running_tasks() == 2 && instance.state() == AppState::Running);
-    let tasks = first.worker.as_ref().expect("a worker").tasks();
-    let task = tasks.get(&TaskId { subtopology: 1, partition: crate::record::Partition(0) }).expect("the task");
+    let mut tasks = first.worker.as_ref().expect("a worker").slots().running();
+    let wanted = TaskId { subtopology: 1, partition: crate::record::Partition(0) };
+    let task = tasks.find(|task| task.id == wanted).expect("the task");
     let be = task.state.borrow().get(ROWS, b"be").expect("readable");
     assert!(be.is_some(), "{} rows, none of `be`", STORE.name());
 }

@@ -4,11 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Finish, PURGE_INTERVAL, Report, STOP_PATIENCE, Worker, panic_message};
+use super::slots::Phase;
+use super::standing::Standing;
+use super::{PURGE_INTERVAL, Report, STOP_PATIENCE, Worker, panic_message};
 use crate::log::{LogError, LogErrorKind};
+use crate::runtime::AppError;
 use crate::runtime::commit::{Commit, Progress};
 use crate::runtime::task::Task;
-use crate::runtime::{AppError, TaskPhase};
 
 impl Worker {
     pub(super) fn begin_commit_if_due(&mut self, now: Duration) {
@@ -16,9 +18,9 @@ impl Worker {
             return;
         }
         let settings = &self.seed.shared.settings;
-        let uncommitted: usize = self.tasks.values().map(|task| task.state.borrow().uncommitted_bytes()).sum();
+        let uncommitted: usize = self.slots.running().map(|task| task.state.borrow().uncommitted_bytes()).sum();
         let due = now.saturating_sub(self.last_commit) >= settings.commit_interval()
-            || self.tasks.values().any(|task| task.context.commit_requested)
+            || self.slots.running().any(|task| task.context.commit_requested)
             || uncommitted > settings.uncommitted_bytes / settings.workers.max(1);
         if due {
             self.begin_commit(now);
@@ -28,18 +30,20 @@ impl Worker {
     /// Begins a commit if there is anything to commit.
     pub(super) fn begin_commit(&mut self, now: Duration) {
         self.last_commit = now;
-        let Some(metadata) = &self.metadata else { return };
-        if self.tasks.values().any(Task::needs_commit) {
+        let Some(metadata) = self.standing.metadata() else { return };
+        if self.slots.running().any(Task::needs_commit) {
             self.commit = Some(Commit::new(self.seed.shared.settings.guarantee, metadata.clone()));
         }
     }
 
     /// Goes on with a commit, and with what was waiting for it; whether processing has to wait.
     pub(super) fn advance_commit(&mut self, now: Duration) -> Result<bool, AppError> {
-        if self.commit.is_none() && self.finish.is_some() {
+        let ending = self.standing.is_ending();
+        if self.commit.is_none() && ending {
             self.begin_commit(now);
         }
-        if self.commit.is_some() && self.stopping_since.is_some_and(|since| now.saturating_sub(since) > STOP_PATIENCE) {
+        let stopping_since = self.standing.stopping_since();
+        if self.commit.is_some() && stopping_since.is_some_and(|since| now.saturating_sub(since) > STOP_PATIENCE) {
             // Nobody waits for ever for a log that is away. The error's own kind does not matter: it is the end.
             self.commit = None;
             let message = "it did not answer in time; what was not committed is done again at the next start";
@@ -48,7 +52,7 @@ impl Worker {
         if let Some(commit) = &mut self.commit {
             let committer = Arc::clone(&self.seed.shared.committer);
             let progress =
-                catch_unwind(AssertUnwindSafe(|| commit.advance(&mut self.tasks, &self.collector, &*committer, now)))
+                catch_unwind(AssertUnwindSafe(|| commit.advance(&mut self.slots, &self.collector, &*committer, now)))
                     .unwrap_or_else(|panic| {
                         Err(AppError::Panic {
                             thread: format!("worker {}", self.seed.number),
@@ -56,7 +60,7 @@ impl Worker {
                         })
                     });
             match progress? {
-                Progress::Pending { blocks } => return Ok(blocks || self.finish.is_some()),
+                Progress::Pending { blocks } => return Ok(blocks || ending),
                 Progress::Done => {
                     self.commit = None;
                     self.last_commit = now;
@@ -64,13 +68,12 @@ impl Worker {
                 }
                 Progress::Lost(error) => {
                     tracing::warn!(worker = self.seed.number, %error, "a commit was refused; the tasks are dropped with what they did since their last commit");
-                    self.drop_tasks();
-                    self.report(Report::Fenced { worker: self.seed.number });
+                    self.lose_tasks();
                 }
                 Progress::Undone(error) => self.undo(&error)?,
             }
             // A commit may have begun before the last records were processed.
-            if self.finish.is_some() && self.tasks.values().any(Task::needs_commit) {
+            if self.standing.is_ending() && self.slots.running().any(Task::needs_commit) {
                 return Ok(true);
             }
         }
@@ -78,37 +81,48 @@ impl Worker {
         Ok(false)
     }
 
+    /// The group has refused what the tasks did: they are somebody else's, or will be given again.
+    pub(super) fn lose_tasks(&mut self) {
+        let epoch = match &self.standing {
+            Standing::Assigned { epoch, .. } | Standing::Revoking { epoch, .. } => Some(*epoch),
+            _ => None,
+        };
+        self.drop_tasks();
+        if let Some(epoch) = epoch {
+            self.report(Report::Fenced { worker: self.seed.number, epoch });
+        }
+    }
+
     /// Everything is committed: suspends or closes the tasks as was asked.
     pub(super) fn finish(&mut self, now: Duration) {
-        match self.finish.take() {
-            None => {}
-            Some(Finish::Revoke) => {
-                for (id, mut task) in std::mem::take(&mut self.tasks) {
-                    self.stop_reading(&mut task);
-                    task.metrics.phase = TaskPhase::Suspended;
-                    self.suspended.insert(id, task);
+        match std::mem::replace(&mut self.standing, Standing::Without) {
+            Standing::Revoking { metadata, tasks, epoch } => {
+                for id in tasks {
+                    self.suspend(id, &metadata);
                 }
-                self.revoked = true;
+                self.standing = Standing::Assigned { metadata, epoch, told: true };
                 self.publish(now, true);
-                self.report(Report::Revoked { worker: self.seed.number });
+                self.report(Report::Revoked { worker: self.seed.number, epoch });
             }
-            Some(Finish::Stop) => {
-                let wall_clock = self.seed.shared.clock.now();
-                for mut task in std::mem::take(&mut self.tasks)
-                    .into_values()
-                    .chain(std::mem::take(&mut self.suspended).into_values())
-                {
-                    if let Err(error) = task.close(wall_clock) {
-                        tracing::warn!(task = %task.id, %error, "state could not be synced to disk; it will be restored from its changelog");
-                    }
-                    self.publish_closed(task.id, task.metrics());
-                }
-                for opening in std::mem::take(&mut self.openings).into_values() {
-                    self.publish_closed(opening.id, opening.metrics);
-                }
-                self.stopped = true;
+            Standing::Stopping { .. } => {
+                self.close_in_good_order();
+                self.standing = Standing::Stopped;
                 self.report(Report::Stopped { worker: self.seed.number });
             }
+            standing => self.standing = standing,
+        }
+    }
+
+    /// Closes what is committed; its state is complete.
+    fn close_in_good_order(&mut self) {
+        let wall_clock = self.seed.shared.clock.now();
+        for id in self.slots.ids() {
+            if let Some(Phase::Open(task)) = self.slots.get_mut(id).map(|slot| &mut slot.phase)
+                && let Err(error) = task.close(wall_clock)
+            {
+                tracing::warn!(task = %id, %error, "state could not be synced to disk; it will be restored from its changelog");
+            }
+            self.close(id);
         }
     }
 
@@ -120,8 +134,8 @@ impl Worker {
         self.last_purge = now;
         let plan = &self.seed.shared.plan;
         let done = self
-            .tasks
-            .values()
+            .slots
+            .running()
             .flat_map(|task| &task.inputs)
             .filter(|input| plan.is_repartition_topic(&input.partition.topic))
             .map(|input| (input.partition.clone(), input.committed))

@@ -1,14 +1,15 @@
 //! What was fetched, on its way into the tasks' buffers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::task::Poll;
 
+use super::slots::Slots;
 use super::{RECORDS_PER_ROUND, Worker};
 use crate::log::{FetchEvent, Isolation};
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::runtime::AppError;
 use crate::runtime::settings::OffsetReset;
-use crate::runtime::task::{Input, Task};
+use crate::runtime::task::Input;
 
 impl Worker {
     /// Moves what was fetched into the tasks' buffers; whether there was anything.
@@ -30,7 +31,7 @@ impl Worker {
         let limit = self.seed.shared.settings.buffered_records;
         match event {
             FetchEvent::Records { partition, batch } => {
-                if let Some(input) = input_of(&mut self.tasks, &self.routes, &partition) {
+                if let Some(input) = input_of(&mut self.slots, &self.routes, &partition) {
                     input.push(batch);
                     if input.buffered() > limit && !input.paused {
                         input.paused = true;
@@ -40,7 +41,7 @@ impl Worker {
                 Ok(())
             }
             FetchEvent::End { partition, position } => {
-                if let Some(input) = input_of(&mut self.tasks, &self.routes, &partition) {
+                if let Some(input) = input_of(&mut self.slots, &self.routes, &partition) {
                     input.reached_end(position);
                 }
                 Ok(())
@@ -81,7 +82,7 @@ impl Worker {
                     let target = offsets.first().copied().unwrap_or_default();
                     tracing::warn!(%partition, position = position.0, target = target.0,
                         "position does not exist; going on where `auto.offset.reset` says");
-                    if let Some(input) = input_of(&mut self.tasks, &self.routes, &partition) {
+                    if let Some(input) = input_of(&mut self.slots, &self.routes, &partition) {
                         input.clear();
                         input.position = target;
                         self.consumer.add(&partition, target);
@@ -98,10 +99,10 @@ impl Worker {
 }
 
 fn input_of<'a>(
-    tasks: &'a mut BTreeMap<TaskId, Task>,
+    slots: &'a mut Slots,
     routes: &HashMap<TopicPartition, (TaskId, usize)>,
     partition: &TopicPartition,
 ) -> Option<&'a mut Input> {
     let (task, index) = routes.get(partition)?;
-    tasks.get_mut(task)?.inputs.get_mut(*index)
+    slots.running_task(*task)?.inputs.get_mut(*index)
 }

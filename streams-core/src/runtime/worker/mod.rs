@@ -1,7 +1,8 @@
 //! The worker: the only loop.
 //!
-//! `tasks.rs` is which tasks it has, `opening.rs` how they come to run, `intake.rs` how records reach them,
-//! `committing.rs` when their work is committed.
+//! `slots.rs` holds its tasks, `standing.rs` is how it stands with the group; `tasks.rs` is which tasks it gets and
+//! gives up, `opening.rs` how they come to run, `intake.rs` how records reach them, `committing.rs` when their work
+//! is committed.
 //!
 //! A worker owns its tasks, one consumer that reads where it is told, one producer and one consumer for
 //! restoring. [`Worker::run_once`] does a bounded piece of everything there is to do and never waits; a
@@ -24,7 +25,7 @@ use super::directory::StateDirectory;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::settings::Guarantee;
-use super::task::{Opening, Task};
+use super::task::Task;
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::log::{
@@ -38,8 +39,13 @@ use crate::state::{GlobalStore, StateBackend};
 mod committing;
 mod intake;
 mod opening;
+mod slots;
+mod standing;
 mod tasks;
 
+pub(crate) use slots::Slots;
+
+use standing::Standing;
 use tasks::new_collector;
 
 /// How many records are fetched at once, and processed per task before looking around.
@@ -83,13 +89,14 @@ impl Shared {
     }
 }
 
-/// What the group decides about a worker's tasks.
+/// What the group decides about a worker's tasks. An answer names the command it is about by its epoch, so that
+/// one that comes late is not taken for that to a later command.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// These are all the worker's tasks from now on.
-    Assign { tasks: BTreeSet<TaskId>, metadata: GroupMetadata },
-    /// Commit and stop processing; answer [`Report::Revoked`].
-    Revoke { metadata: GroupMetadata },
+    /// These are all the worker's tasks from now on; answer [`Report::Running`] when all of them run.
+    Assign { tasks: BTreeSet<TaskId>, metadata: GroupMetadata, epoch: u64 },
+    /// Commit and suspend these tasks; answer [`Report::Revoked`].
+    Revoke { tasks: BTreeSet<TaskId>, metadata: GroupMetadata, epoch: u64 },
     /// The tasks are somebody else's: drop them without committing.
     Lose,
     /// Commit, close everything and answer [`Report::Stopped`].
@@ -100,12 +107,14 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) enum Report {
     /// All its tasks are running.
-    Running { worker: usize },
-    /// Its tasks are committed and suspended.
-    Revoked { worker: usize },
+    Running { worker: usize, epoch: u64 },
+    /// It opens its tasks again, to do again what was done since the last commit.
+    Opening { worker: usize, epoch: u64 },
+    /// What was taken away is committed and suspended.
+    Revoked { worker: usize, epoch: u64 },
     /// Its commit was refused, and it has dropped its tasks: they are somebody else's, or the transaction
     /// was open for too long.
-    Fenced { worker: usize },
+    Fenced { worker: usize, epoch: u64 },
     /// It cannot go on; it still answers commands.
     Failed { worker: usize, error: AppError },
     /// It has closed everything.
@@ -133,13 +142,6 @@ pub(crate) enum Turn {
     Finished,
 }
 
-/// Why a commit is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Finish {
-    Revoke,
-    Stop,
-}
-
 /// A worker; lives on its thread.
 pub(crate) struct Worker {
     seed: WorkerSeed,
@@ -148,19 +150,12 @@ pub(crate) struct Worker {
     producer_ready: bool,
     consumer: Box<dyn Consumer>,
     restore_consumer: Box<dyn Consumer>,
-    openings: BTreeMap<TaskId, Opening>,
-    tasks: BTreeMap<TaskId, Task>,
-    suspended: BTreeMap<TaskId, Task>,
+    slots: Slots,
     routes: HashMap<TopicPartition, (TaskId, usize)>,
-    metadata: Option<GroupMetadata>,
+    standing: Standing,
     commit: Option<Commit>,
-    finish: Option<Finish>,
-    /// From the end of a revocation to the next assignment nothing may be processed: it could not be committed.
-    revoked: bool,
-    stopping_since: Option<Duration>,
-    stopped: bool,
+    /// It cannot go on: it only answers commands and ends.
     failed: bool,
-    told_running: bool,
     last_commit: Duration,
     last_publish: Duration,
     last_purge: Duration,
@@ -199,18 +194,11 @@ impl Worker {
             producer_ready: shared.settings.guarantee == Guarantee::AtLeastOnce,
             consumer: consumer(ConsumerPurpose::Main, "consumer")?,
             restore_consumer: consumer(ConsumerPurpose::Restore, "restore")?,
-            openings: BTreeMap::new(),
-            tasks: BTreeMap::new(),
-            suspended: BTreeMap::new(),
+            slots: Slots::default(),
             routes: HashMap::new(),
-            metadata: None,
+            standing: Standing::Without,
             commit: None,
-            finish: None,
-            revoked: false,
-            stopping_since: None,
-            stopped: false,
             failed: false,
-            told_running: false,
             last_commit: now,
             last_publish: now,
             last_purge: now,
@@ -235,7 +223,7 @@ impl Worker {
     /// Does a bounded piece of everything there is to do. An error of a task ends the worker's
     /// processing and is reported; the worker goes on answering commands.
     pub(crate) fn run_once(&mut self) -> Turn {
-        if self.stopped {
+        if self.standing == Standing::Stopped {
             return Turn::Finished;
         }
         let _span = self.span.clone().entered();
@@ -263,7 +251,7 @@ impl Worker {
     fn turn(&mut self) -> Result<Turn, AppError> {
         let now = self.seed.shared.clock.monotonic();
         let mut busy = self.obey()?;
-        if self.stopped {
+        if self.standing == Standing::Stopped {
             return Ok(Turn::Finished);
         }
         if !self.initialise_producer()? {
@@ -276,7 +264,7 @@ impl Worker {
         busy |= self.advance_openings(now)?;
         self.reset_positions()?;
         let blocked = self.advance_commit(now)?;
-        if self.stopped {
+        if self.standing == Standing::Stopped {
             return Ok(Turn::Finished);
         }
         if !blocked {
@@ -286,7 +274,7 @@ impl Worker {
             busy |= self.commit.is_some() && self.advance_commit(now)?;
         }
         self.publish(now, false);
-        self.tell_running();
+        self.tell_running(now);
         Ok(self.next_turn(now, busy))
     }
 
@@ -294,12 +282,12 @@ impl Worker {
         if busy {
             return Turn::Busy;
         }
-        if self.commit.is_some() || !self.openings.is_empty() || self.collector.borrow().is_backed_up() {
+        if self.commit.is_some() || self.slots.has_openings() || self.collector.borrow().is_backed_up() {
             return Turn::Idle(WAIT_FOR_REPLY);
         }
         let settings = &self.seed.shared.settings;
         let mut wait = settings.poll;
-        if self.tasks.values().any(Task::needs_commit) {
+        if self.slots.running().any(Task::needs_commit) {
             wait = wait.min((self.last_commit + settings.commit_interval()).saturating_sub(now));
         }
         if self.seed.shared.paused.load(Ordering::Relaxed) {
@@ -307,11 +295,11 @@ impl Worker {
             return Turn::Idle(wait.max(WAIT_MIN));
         }
         // A record may wait for another input's; an input that gets some rings the doorbell.
-        if self.tasks.values().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {
+        if self.slots.running().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {
             wait = wait.min(settings.task_idle.unwrap_or(settings.poll).max(WAIT_FOR_REPLY));
         }
         let wall_clock = self.seed.shared.clock.now();
-        if let Some(next) = self.tasks.values().filter_map(Task::next_wall_clock_punctuation).min() {
+        if let Some(next) = self.slots.running().filter_map(Task::next_wall_clock_punctuation).min() {
             wait = wait.min(Duration::from_millis(u64::try_from(next.0 - wall_clock.0).unwrap_or(0)));
         }
         Turn::Idle(wait.max(WAIT_MIN))
@@ -323,23 +311,23 @@ impl Worker {
         self.seed.control_doorbell.ring();
     }
 
-    fn tell_running(&mut self) {
-        if !self.told_running
-            && self.openings.is_empty()
-            && self.finish.is_none()
-            && !self.revoked
-            && !self.failed
-            && self.metadata.is_some()
-        {
-            self.told_running = true;
-            self.report(Report::Running { worker: self.seed.number });
+    fn tell_running(&mut self, now: Duration) {
+        let Standing::Assigned { epoch, told: false, .. } = self.standing else { return };
+        if self.slots.has_openings() || self.failed {
+            return;
         }
+        // Who hears that it runs may look at once at what it does.
+        self.publish(now, true);
+        if let Standing::Assigned { told, .. } = &mut self.standing {
+            *told = true;
+        }
+        self.report(Report::Running { worker: self.seed.number, epoch });
     }
 
     /// Lets every task process some records and fires punctuators; whether anything happened.
     fn process(&mut self, now: Duration) -> Result<bool, AppError> {
         let shared = Arc::clone(&self.seed.shared);
-        if shared.paused.load(Ordering::Relaxed) || self.failed || self.finish.is_some() {
+        if shared.paused.load(Ordering::Relaxed) || self.failed || self.standing.is_ending() {
             return Ok(false);
         }
         if !self.collector.borrow_mut().drain().map_err(|error| AppError::log("writing records", error))? {
@@ -350,7 +338,7 @@ impl Worker {
         let cache_bytes = settings.cache_bytes / settings.workers.max(1);
         let mut any = false;
         let mut cached = 0;
-        for task in self.tasks.values_mut() {
+        for task in self.slots.running_mut() {
             task.context.wall_clock = wall_clock;
             let collector = &self.collector;
             let piece = catch_unwind(AssertUnwindSafe(|| {
@@ -375,7 +363,7 @@ impl Worker {
     }
 
     fn flush_caches(&mut self) -> Result<(), AppError> {
-        for task in self.tasks.values_mut() {
+        for task in self.slots.running_mut() {
             catch_unwind(AssertUnwindSafe(|| task.flush_caches()))
                 .unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
         }
@@ -388,12 +376,8 @@ impl Worker {
             return;
         }
         self.last_publish = now;
-        for task in self.tasks.values_mut().chain(self.suspended.values_mut()) {
-            let metrics = task.metrics();
-            self.seed.shared.metrics.publish(task.id, metrics);
-        }
-        for opening in self.openings.values() {
-            self.seed.shared.metrics.publish(opening.id, opening.metrics.clone());
+        for (id, metrics) in self.slots.metrics() {
+            self.seed.shared.metrics.publish(id, metrics);
         }
     }
 
@@ -408,7 +392,7 @@ impl Worker {
     /// Whether nothing is under way: no commit, no task being opened, nothing waiting for the producer.
     pub(crate) fn is_settled(&self) -> bool {
         self.commit.is_none()
-            && self.openings.is_empty()
+            && !self.slots.has_openings()
             && self.resets.is_empty()
             && !self.collector.borrow().is_backed_up()
     }
@@ -420,8 +404,8 @@ impl Worker {
     }
 
     /// The running tasks; for tests that look into stores.
-    pub(crate) const fn tasks(&self) -> &BTreeMap<TaskId, Task> {
-        &self.tasks
+    pub(crate) const fn slots(&self) -> &Slots {
+        &self.slots
     }
 }
 

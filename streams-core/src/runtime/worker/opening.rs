@@ -5,14 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Finish, RECORDS_PER_ROUND, Shared, Worker};
+use super::slots::Phase;
+use super::{RECORDS_PER_ROUND, Shared, Worker};
 use crate::log::{FetchEvent, LogError, LogErrorKind};
 use crate::operators::{BuildError, Collector, Context, Destination, NodeId, StoreId, TaskBuilder, TaskServices};
 use crate::record::Timestamp;
 use crate::runtime::collector::{ProducerCollector, TopicChangelog};
 use crate::runtime::plan::Plan;
 use crate::runtime::task::{Advance, Input, Ready, Task};
-use crate::runtime::{AppError, TaskMetrics};
+use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::{Changelog, GlobalStore, StoreAccess};
 use crate::topic::TopicRef;
 use crate::topology::NodeKind;
@@ -20,7 +21,7 @@ use crate::topology::NodeKind;
 impl Worker {
     /// Applies changelog records to the tasks being opened; whether there were any.
     pub(super) fn restore(&mut self) -> Result<bool, AppError> {
-        if self.openings.is_empty() {
+        if !self.slots.has_openings() {
             return Ok(false);
         }
         let mut events = std::mem::take(&mut self.events);
@@ -39,10 +40,10 @@ impl Worker {
     pub(super) fn restore_event(&mut self, event: FetchEvent) -> Result<(), AppError> {
         match event {
             FetchEvent::Records { partition, batch } => {
-                self.openings.values_mut().try_for_each(|opening| opening.restore(&partition, &batch))
+                self.slots.openings_mut().try_for_each(|opening| opening.restore(&partition, &batch))
             }
             FetchEvent::End { partition, position } => {
-                self.openings.values_mut().for_each(|opening| opening.restored_to(&partition, position));
+                self.slots.openings_mut().for_each(|opening| opening.restored_to(&partition, position));
                 Ok(())
             }
             FetchEvent::OutOfRange { partition, position } => {
@@ -60,8 +61,8 @@ impl Worker {
     /// Brings tasks nearer to running; whether any got there.
     pub(super) fn advance_openings(&mut self, now: Duration) -> Result<bool, AppError> {
         let mut any = false;
-        for id in self.openings.keys().copied().collect::<Vec<_>>() {
-            let Some(opening) = self.openings.get_mut(&id) else { continue };
+        for id in self.slots.ids() {
+            let Some(Phase::Opening(opening)) = self.slots.get_mut(id).map(|slot| &mut slot.phase) else { continue };
             let (collector, plan) = (&self.collector, &self.seed.shared.plan);
             let mut destination = |topic: &Arc<str>| resolve(plan, collector, topic);
             match opening.advance(&self.seed.shared, &mut destination, now)? {
@@ -75,19 +76,21 @@ impl Worker {
                 Advance::Ready(ready) => {
                     any = true;
                     let metrics = opening.metrics.clone();
-                    self.openings.remove(&id);
                     for store in &ready.stores {
                         if let Some(changelog) = &store.changelog {
                             self.restore_consumer.remove(&changelog.partition);
                         }
                     }
                     tracing::info!(task = %id, restored = metrics.restored, "task runs");
-                    let task = self.build(*ready, metrics)?;
-                    if self.revoked || self.finish == Some(Finish::Revoke) {
-                        self.suspended.insert(id, task);
-                    } else {
-                        self.run(task);
+                    let mut task = self.build(*ready, metrics)?;
+                    if let Some(slot) = self.slots.get_mut(id) {
+                        if slot.is_suspended() {
+                            task.metrics.phase = TaskPhase::Suspended;
+                        }
+                        slot.phase = Phase::Open(Box::new(task));
                     }
+                    self.begin_reading(id);
+                    self.share_caches();
                 }
             }
         }

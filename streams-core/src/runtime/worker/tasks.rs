@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::sync::mpsc::TryRecvError;
 use std::task::Poll;
 
-use super::{Command, Finish, Report, Worker, WorkerSeed};
+use super::slots::{Phase, Slot};
+use super::standing::Standing;
+use super::{Command, Report, Worker, WorkerSeed};
 use crate::log::{CommitOutcome, GroupMetadata, LogError, ProducerOptions};
 use crate::record::TaskId;
 use crate::runtime::collector::ProducerCollector;
@@ -19,7 +21,7 @@ impl Worker {
     pub(super) fn obey(&mut self) -> Result<bool, AppError> {
         let mut any = false;
         // Nothing can be asked of a worker that stops.
-        while self.stopping_since.is_none() {
+        while !matches!(self.standing, Standing::Stopping { .. } | Standing::Stopped) {
             let command = match self.seed.commands.try_recv() {
                 Ok(command) => command,
                 Err(TryRecvError::Empty) => break,
@@ -27,21 +29,17 @@ impl Worker {
             };
             any = true;
             match command {
-                Command::Assign { tasks, metadata } => self.assign(&tasks, metadata),
-                Command::Revoke { metadata } => {
-                    self.metadata = Some(metadata);
-                    self.finish = Some(Finish::Revoke);
+                Command::Assign { tasks, metadata, epoch } => self.assign(&tasks, metadata, epoch),
+                Command::Revoke { tasks, metadata, epoch } => {
+                    self.standing = Standing::Revoking { metadata, tasks, epoch };
                 }
                 Command::Lose => {
+                    self.standing = Standing::Without;
                     self.drop_tasks();
-                    if self.finish == Some(Finish::Revoke) {
-                        self.finish = None;
-                        self.report(Report::Revoked { worker: self.seed.number });
-                    }
                 }
                 Command::Stop => {
-                    self.finish = Some(Finish::Stop);
-                    self.stopping_since = Some(self.seed.shared.clock.monotonic());
+                    let metadata = self.standing.metadata().cloned();
+                    self.standing = Standing::Stopping { metadata, since: self.seed.shared.clock.monotonic() };
                 }
             }
         }
@@ -49,58 +47,71 @@ impl Worker {
     }
 
     /// Takes the tasks that are the worker's now, keeps open those it had, closes the others.
-    pub(super) fn assign(&mut self, tasks: &BTreeSet<TaskId>, metadata: GroupMetadata) {
-        self.metadata = Some(metadata);
-        self.told_running = false;
-        self.revoked = false;
-        let unfinished = |(id, task): (&TaskId, &Task)| !tasks.contains(id) && task.needs_commit();
-        if self.seed.shared.settings.guarantee == Guarantee::ExactlyOnce && self.tasks.iter().any(unfinished) {
+    fn assign(&mut self, tasks: &BTreeSet<TaskId>, metadata: GroupMetadata, epoch: u64) {
+        // Given anew in the middle of a revocation, it was too late: nothing of what it did may be committed.
+        let is_late = matches!(self.standing, Standing::Revoking { .. });
+        self.standing = Standing::Assigned { metadata: metadata.clone(), epoch, told: false };
+        let goes_on = |id: TaskId, slot: &Slot| tasks.contains(&id) && slot.may_go_on(&metadata);
+        let ends = |task: &Task| self.slots.get(task.id).is_none_or(|slot| !goes_on(task.id, slot));
+        let unfinished = |task: &Task| ends(task) && task.needs_commit();
+        if is_late || self.is_exactly_once() && self.slots.running().any(unfinished) {
             // What it did is in the transaction; with the others' next commit it would be there, its positions not.
             self.drop_tasks();
         }
-        let known = self.tasks.keys().chain(self.suspended.keys()).chain(self.openings.keys());
-        let given_up = known.filter(|id| !tasks.contains(id)).copied().collect::<Vec<_>>();
-        for id in given_up {
-            self.close(id);
+        for id in self.slots.ids() {
+            if self.slots.get(id).is_some_and(|slot| !goes_on(id, slot)) {
+                self.close(id);
+            }
         }
         if self.failed {
             return;
         }
         for id in tasks {
-            if let Some(task) = self.suspended.remove(id) {
-                self.run(task);
-            } else if !self.tasks.contains_key(id) && !self.openings.contains_key(id) {
-                let metrics = self.seed.shared.metrics.get(*id);
-                self.openings.insert(*id, Opening::new(*id, metrics));
+            match self.slots.get_mut(*id) {
+                Some(slot) => {
+                    let was_suspended = slot.is_suspended();
+                    slot.give(metadata.clone());
+                    if was_suspended {
+                        self.begin_reading(*id);
+                    }
+                }
+                None => self.open(*id, metadata.clone()),
             }
         }
+        self.share_caches();
     }
 
-    /// Starts reading a task's inputs from their positions.
-    pub(super) fn run(&mut self, mut task: Task) {
+    /// Begins to open a task.
+    fn open(&mut self, id: TaskId, given: GroupMetadata) {
+        let metrics = self.seed.shared.metrics.get(id);
+        self.slots.insert(id, Slot::opening(Opening::new(id, metrics), given));
+    }
+
+    /// Starts reading a task's inputs from their positions, if it is open and was not taken away.
+    pub(super) fn begin_reading(&mut self, id: TaskId) {
+        let worker = self.seed.number;
+        let Some(task) = self.slots.running_task(id) else { return };
         for (index, input) in task.inputs.iter_mut().enumerate() {
             input.clear();
-            self.routes.insert(input.partition.clone(), (task.id, index));
+            self.routes.insert(input.partition.clone(), (id, index));
             self.consumer.add(&input.partition, input.position);
         }
         task.metrics.phase = TaskPhase::Running;
-        task.metrics.worker = self.seed.number;
-        self.tasks.insert(task.id, task);
-        self.share_caches();
+        task.metrics.worker = worker;
     }
 
     /// Shares the worker's part of the cache out among its tasks' caches, so that clean rows alone never
     /// hold more than it.
-    fn share_caches(&mut self) {
-        let caches: usize = self.tasks.values().map(Task::caches).sum();
+    pub(super) fn share_caches(&mut self) {
+        let caches: usize = self.slots.running().map(Task::caches).sum();
         let budget = self.seed.shared.settings.cache_bytes / self.seed.shared.settings.workers.max(1);
-        for task in self.tasks.values_mut() {
+        for task in self.slots.running_mut() {
             task.set_cache_budget(budget / caches.max(1));
         }
     }
 
     /// Stops reading a task's inputs.
-    pub(super) fn stop_reading(&mut self, task: &mut Task) {
+    fn stop_reading(&mut self, task: &mut Task) {
         for input in &mut task.inputs {
             self.consumer.remove(&input.partition);
             self.routes.remove(&input.partition);
@@ -108,27 +119,37 @@ impl Worker {
         }
     }
 
+    /// A task was taken away, and what it did is committed: it waits to be given back, or closed.
+    pub(super) fn suspend(&mut self, id: TaskId, metadata: &GroupMetadata) {
+        let Some(mut slot) = self.slots.remove(id) else { return };
+        if let Phase::Open(task) = &mut slot.phase {
+            self.stop_reading(task);
+            task.metrics.phase = TaskPhase::Suspended;
+        }
+        slot.suspend(metadata.clone());
+        self.slots.insert(id, slot);
+    }
+
     /// Drops a task, whatever it is doing, with what it did since its last commit.
     pub(super) fn close(&mut self, id: TaskId) {
-        if let Some(mut task) = self.tasks.remove(&id) {
-            self.stop_reading(&mut task);
-            self.publish_closed(id, task.metrics());
-            self.share_caches();
-        }
-        if let Some(mut task) = self.suspended.remove(&id) {
-            self.publish_closed(id, task.metrics());
-        }
-        if let Some(opening) = self.openings.remove(&id) {
-            for changelog in opening.changelogs() {
-                self.restore_consumer.remove(&changelog);
+        let Some(slot) = self.slots.remove(id) else { return };
+        match slot.phase {
+            Phase::Open(mut task) => {
+                self.stop_reading(&mut task);
+                self.publish_closed(id, task.metrics());
+                self.share_caches();
             }
-            self.publish_closed(id, opening.metrics);
+            Phase::Opening(opening) => {
+                for changelog in opening.changelogs() {
+                    self.restore_consumer.remove(&changelog);
+                }
+                self.publish_closed(id, opening.metrics);
+            }
         }
     }
 
     fn close_all(&mut self) {
-        let known = self.tasks.keys().chain(self.suspended.keys()).chain(self.openings.keys());
-        for id in known.copied().collect::<Vec<_>>() {
+        for id in self.slots.ids() {
             self.close(id);
         }
     }
@@ -149,24 +170,29 @@ impl Worker {
 
     /// A producer whose transaction or outcome is in doubt is never used again; the next one with its
     /// transactional id fences it.
-    pub(super) fn replace_producer(&mut self) -> Result<(), AppError> {
+    fn replace_producer(&mut self) -> Result<(), AppError> {
         self.collector = new_collector(&self.seed)?;
-        self.producer_ready = self.seed.shared.settings.guarantee == Guarantee::AtLeastOnce;
+        self.producer_ready = !self.is_exactly_once();
         Ok(())
     }
 
-    /// Undoes what was done since the last commit: tasks are opened again from there.
+    /// Undoes what was done since the last commit: the tasks that are the worker's are opened again from there.
     pub(super) fn undo(&mut self, error: &LogError) -> Result<(), AppError> {
         tracing::warn!(worker = self.seed.number, %error, "work since the last commit is undone and done again");
-        let ids = self.tasks.keys().chain(self.openings.keys()).copied().collect::<Vec<_>>();
+        let held =
+            |id: &TaskId| self.slots.get(*id).filter(|slot| !slot.is_suspended()).map(|slot| slot.given().clone());
+        let ids = self.slots.ids().into_iter().filter_map(|id| Some((id, held(&id)?))).collect::<Vec<_>>();
         self.drop_tasks();
-        self.told_running = false;
         if self.failed {
             return Ok(());
         }
-        for id in ids {
-            let metrics = self.seed.shared.metrics.get(id);
-            self.openings.insert(id, Opening::new(id, metrics));
+        for (id, given) in ids {
+            self.open(id, given);
+        }
+        if let Standing::Assigned { epoch, told, .. } = &mut self.standing {
+            *told = false;
+            let epoch = *epoch;
+            self.report(Report::Opening { worker: self.seed.number, epoch });
         }
         Ok(())
     }
@@ -186,22 +212,27 @@ impl Worker {
         match &error {
             // Work of the others is sound and can still be committed, unless a transaction holds both.
             AppError::Record { task, .. } | AppError::Operator { task, .. } | AppError::Store { task, .. }
-                if self.seed.shared.settings.guarantee == Guarantee::AtLeastOnce =>
+                if !self.is_exactly_once() =>
             {
                 self.close(*task);
                 // Whose restoring was interrupted may lack what was read last.
-                for opening in self.openings.keys().copied().collect::<Vec<_>>() {
+                let openings = self.slots.openings_mut().map(|opening| opening.id).collect::<Vec<_>>();
+                for opening in openings {
                     self.close(opening);
                 }
             }
             _ => self.close_all(),
         }
-        if self.seed.shared.settings.guarantee == Guarantee::ExactlyOnce
+        if self.is_exactly_once()
             && let Err(error) = self.replace_producer()
         {
             tracing::warn!(%error, "the failed transaction is left to its time-out");
         }
         self.report(Report::Failed { worker: self.seed.number, error });
+    }
+
+    pub(super) fn is_exactly_once(&self) -> bool {
+        self.seed.shared.settings.guarantee == Guarantee::ExactlyOnce
     }
 
     /// Registers the transactional id; whether the producer can be used. Without it there are no tasks.
