@@ -32,8 +32,8 @@ impl<'t, K, V> GlobalKTable<'t, K, V> {
     /// [`TestDriver::get`](crate::testing::TestDriver::get). A running application's stores cannot be queried yet.
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
-        let (name, windowed) = (store.store_name().to_owned(), store.holds_windows());
-        self.builder.stored_as(self.step, StoreOption { name, windowed, at: Location::caller() });
+        let (name, constant) = (store.store_name().to_owned(), store.constant());
+        self.builder.stored_as(self.step, StoreOption { name, constant, at: Location::caller() });
         self
     }
 }

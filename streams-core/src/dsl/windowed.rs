@@ -1,11 +1,8 @@
 //! Records by key and window, and what aggregates them.
 
-use std::time::Duration;
-
 use super::table::{self, KTable};
 use super::{KGroupedStream, handle};
 use crate::operators::window_aggregate;
-use crate::topology::StoreKind;
 use crate::topology::plan::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
 use crate::wire::{Nullable, NullableKey, Value};
@@ -216,14 +213,10 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     {
         let Self { group, windows } = self;
         let recipe: AggregateRecipe = Box::new(move |store, kind| {
-            let retention = match kind {
-                StoreKind::Window { retention, .. } => retention,
-                StoreKind::KeyValue | StoreKind::PlainKeyValue => Duration::ZERO,
-            };
-            window_aggregate::recipe::<K, V, A>(store, windows, retention, update)
+            window_aggregate::recipe::<K, V, A>(store, windows, kind.retention().unwrap_or_default(), update)
         });
         let view = table::stored_windows::<K::Inner, A>;
-        let call = Call::Aggregate { group: group.step, windows: Some(windows), kind, recipe, view };
+        let call = Call::Aggregate { group: group.step, windows: Some(Box::new(windows)), kind, recipe, view };
         KTable::new(group.builder, group.builder.add(call))
     }
 }

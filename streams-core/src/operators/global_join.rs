@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, StoreId};
 use crate::record::Record;
-use crate::state::changelog_layout::split_timestamped;
+use crate::state::timestamped::split_timestamped;
 use crate::state::{GlobalStore, StoreError, StoreErrorKind};
 use crate::wire::{Key, Nullable, Value};
 
@@ -117,7 +117,7 @@ mod tests {
     use crate::operators::testing::{Chain, Num, Setup, Word, at};
     use crate::operators::{DropReason, StoreId};
     use crate::record::Timestamp;
-    use crate::state::changelog_layout::timestamped;
+    use crate::state::timestamped::timestamped;
 
     type Joined = Chain<Option<Word>, Option<Word>, Option<Word>, String>;
 

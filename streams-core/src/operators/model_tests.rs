@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::testing::{Chain, Logged, Num, Setup, Word, at};
 use super::{DropReason, StoreId, stream_aggregate, table_source, window_aggregate};
 use crate::record::{Change, Record, Timestamp};
-use crate::state::changelog_layout::Layout;
+use crate::state::kinds::{ChangelogRecord, StoreKind, Table, Windows};
 use crate::state::window_key;
 use crate::windows::{Hopping, Windowed};
 
@@ -46,10 +46,11 @@ fn row_bytes(time: i64, value: i64) -> Vec<u8> {
     [time.to_be_bytes(), value.to_be_bytes()].concat()
 }
 
-fn restored(layout: Layout, logged: Vec<Logged>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn restored(kind: &dyn StoreKind, logged: Vec<Logged>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut rows = BTreeMap::new();
     for (key, value, timestamp) in logged {
-        match layout.to_store(&key, value.as_deref(), Timestamp(timestamp)).expect("our own changelog") {
+        let record = ChangelogRecord { key: &key, value: value.as_deref(), timestamp: Timestamp(timestamp) };
+        match kind.to_store(record).expect("our own changelog") {
             (key, Some(row)) => rows.insert(key, row),
             (key, None) => rows.remove(&key),
         };
@@ -98,7 +99,7 @@ where
     follow(&mut seen, chain.received())?;
     prop_assert_eq!(seen.into_iter().map(|(key, row)| (key.0, row)).collect::<Rows<_>>(), rows.clone());
     prop_assert_eq!(chain.stored(0), bytes(&rows));
-    prop_assert_eq!(restored(Layout::Timestamped, chain.logged(0)), bytes(&rows));
+    prop_assert_eq!(restored(&Table, chain.logged(0)), bytes(&rows));
     Ok(())
 }
 
@@ -209,7 +210,7 @@ proptest! {
                 prop_assert_eq!(None, stored.get(key), "what is long over is not");
             }
         }
-        prop_assert_eq!(restored(Layout::Window, chain.logged(0)), all.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(restored(&Windows { size: Duration::ZERO, retention: Duration::ZERO }, chain.logged(0)), all.into_iter().collect::<Vec<_>>());
     }
 }
 

@@ -25,7 +25,7 @@ use crate::log::{
 };
 use crate::operators::StoreId;
 use crate::record::{Offset, TopicPartition};
-use crate::state::changelog_layout::Layout;
+use crate::state::kinds::{ChangelogRecord, StoreKind};
 use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
 
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -51,6 +51,7 @@ pub(crate) struct GlobalTables {
 struct Table {
     store: Arc<GlobalStore>,
     id: StoreId,
+    kind: Arc<dyn StoreKind>,
     folder: PathBuf,
     check: Option<RowCheck>,
     parts: Vec<Part>,
@@ -125,7 +126,8 @@ impl GlobalTables {
                 partitions.iter_mut().for_each(|part| part.position = None);
             }
             let check = RowCheck::new(plan, id, settings.on_undecodable, status.metrics.clone());
-            tables.push(Table { store, id, folder, check, parts: partitions });
+            let kind = Arc::clone(&definition.kind);
+            tables.push(Table { store, id, kind, folder, check, parts: partitions });
         }
         Ok(Self {
             tables,
@@ -230,8 +232,9 @@ impl GlobalTables {
             FetchEvent::Records { partition, batch } => {
                 let Some((table, part)) = find(&mut self.tables, &partition) else { return Ok(()) };
                 let Some(check) = table.check else { return Ok(()) };
-                let (store, rows) = (table.store, check.rows(&partition, &batch)?);
-                store.write(changes_of(store, &partition, &rows, batch.next_offset())).map_err(|error| {
+                let rows = check.rows(&partition, &batch)?;
+                let store = table.store;
+                store.write(changes_of(&table, &partition, &rows, batch.next_offset())).map_err(|error| {
                     AppError::log(format!("writing global table {}", store.name()), store_as_log(&error))
                 })?;
                 part.position = Some(batch.next_offset());
@@ -297,24 +300,26 @@ fn position_key(partition: &TopicPartition) -> Vec<u8> {
 /// A table without its partitions.
 struct Found<'a> {
     store: &'a GlobalStore,
+    kind: &'a dyn StoreKind,
     check: Option<&'a RowCheck>,
 }
 
 fn find<'a>(tables: &'a mut [Table], partition: &TopicPartition) -> Option<(Found<'a>, &'a mut Part)> {
     tables.iter_mut().find_map(|table| {
         let part = table.parts.iter_mut().find(|part| part.partition == *partition)?;
-        Some((Found { store: &table.store, check: table.check.as_ref() }, part))
+        Some((Found { store: &table.store, kind: &*table.kind, check: table.check.as_ref() }, part))
     })
 }
 
 /// The rows of a batch and the position behind it, to be written as one.
-fn changes_of(store: &GlobalStore, partition: &TopicPartition, rows: &[RecordRef<'_>], next: Offset) -> StoreBatch {
-    let mut changes = StoreBatch::default();
+fn changes_of(table: &Found<'_>, partition: &TopicPartition, rows: &[RecordRef<'_>], next: Offset) -> StoreBatch {
+    let (mut changes, index) = (StoreBatch::default(), table.store.index());
     for row in rows {
-        match Layout::Timestamped.to_store(row.key.unwrap_or_default(), row.value, row.timestamp) {
-            Some((key, Some(value))) => changes.put(store.index(), key, value),
-            Some((key, None)) => changes.delete(store.index(), key),
-            // This layout takes any bytes.
+        let (key, value, timestamp) = (row.key.unwrap_or_default(), row.value, row.timestamp);
+        match table.kind.to_store(ChangelogRecord { key, value, timestamp }) {
+            Some((key, Some(value))) => changes.put(index, key, value),
+            Some((key, None)) => changes.delete(index, key),
+            // A global table is a table, which takes any bytes.
             None => {}
         }
     }

@@ -9,23 +9,25 @@
 
 mod access;
 mod changelog;
-pub(crate) mod changelog_layout;
 mod definition;
 mod global;
 pub(crate) mod key_value;
+pub mod kinds;
 mod memory;
 mod row_cache;
 pub(crate) mod rows;
 mod store;
 pub(crate) mod table_store;
 mod task_state;
+pub(crate) mod timestamped;
 pub(crate) mod window_key;
 pub(crate) mod window_store;
 
 pub(crate) use access::StoreAccess;
 pub(crate) use changelog::Changelog;
-pub use definition::{KeyValueStore, StoreFor, WindowStore};
+pub use definition::StoreFor;
 pub(crate) use global::GlobalStore;
+pub use kinds::{KeyValueStore, StoreKind, WindowStore};
 pub use memory::Memory;
 pub use store::{
     META, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,

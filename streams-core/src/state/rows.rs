@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::changelog_layout::{split_timestamped, timestamped};
 use super::row_cache::{Before, Found, RowCache, Slot};
+use super::timestamped::{split_timestamped, timestamped};
 use super::{StoreAccess, StoreError, StoreErrorKind};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::wire::{EncodeError, Value};

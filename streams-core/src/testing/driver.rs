@@ -14,7 +14,7 @@ use crate::clock::{ManualClock, SharedClock};
 use crate::log::Embedded;
 use crate::record::{Headers, Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{App, AppError, AppState, Control, Status, Step, TaskMetrics, Turn, Worker, external_topics};
-use crate::state::{KeyValueStore, StateBackend, WindowStore, window_key};
+use crate::state::{KeyValueStore, StateBackend, WindowStore};
 use crate::topic::Topic;
 use crate::topology::Topology;
 use crate::wire::{Field, Key, Value};
@@ -298,19 +298,19 @@ impl TestDriver {
     /// All keys and values of a store, also a global table's; task by task, in the order of the keys' bytes.
     #[must_use]
     pub fn rows<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>) -> Vec<(K, V)> {
-        let rows = succeed(self.store(store.name()).all()).into_iter();
-        rows.map(|(key, value)| (succeed(K::decode(&key)), succeed(V::decode(&value)))).collect()
+        let rows = self.store(store.name());
+        succeed(rows.all(|row| (succeed(K::decode(row.key)), succeed(V::decode(row.value)))))
     }
 
     /// All windows of a store: key, start of the window, value; task by task, in order of time.
     #[must_use]
     pub fn windows<K: Key, V: Value>(&self, store: &WindowStore<K, V>) -> Vec<(K, Timestamp, V)> {
-        let rows = succeed(self.store(store.name()).all()).into_iter();
-        rows.filter_map(|(key, value)| {
-            let (start, key) = window_key::split(&key)?;
-            Some((succeed(K::decode(key)), start, succeed(V::decode(&value))))
-        })
-        .collect()
+        let rows = self.store(store.name());
+        let rows = succeed(rows.all(|row| {
+            let start = row.window?.start;
+            Some((succeed(K::decode(row.key)), start, succeed(V::decode(row.value))))
+        }));
+        rows.into_iter().flatten().collect()
     }
 
     fn store(&self, name: &str) -> Rows {
@@ -329,7 +329,7 @@ impl TestDriver {
         });
         let globals = self.instance.iter().flat_map(|instance| instance.control.global_stores());
         let globals = globals.filter(|store| store.name() == name).map(Share::Global);
-        Rows { kind: definition.kind, shares: shares.chain(globals).collect() }
+        Rows { kind: Arc::clone(&definition.kind), shares: shares.chain(globals).collect() }
     }
 
     /// Steps the application until it has nothing left to do.

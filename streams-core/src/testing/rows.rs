@@ -6,18 +6,14 @@ use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::state::changelog_layout::split_timestamped;
-use crate::state::{GlobalStore, StoreError, StoreIndex, TaskState};
-use crate::topology::StoreKind;
+use crate::state::kinds::StoredRow;
+use crate::state::{GlobalStore, StoreError, StoreErrorKind, StoreIndex, StoreKind, TaskState};
 
 /// The rows of one store.
 pub(super) struct Rows {
-    pub(super) kind: StoreKind,
+    pub(super) kind: Arc<dyn StoreKind>,
     pub(super) shares: Vec<Share>,
 }
-
-/// A key's and its value's bytes.
-type Pair = (Vec<u8>, Vec<u8>);
 
 /// Where some of a store's rows are.
 pub(super) enum Share {
@@ -32,22 +28,22 @@ impl Rows {
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         for share in &self.shares {
             let row = match share {
-                Share::Task(state, index) => state.borrow().get(*index, key)?.map(|row| self.value_of(&row).to_vec()),
-                Share::Global(store) => store.get(key)?.map(|row| self.value_of(&row).to_vec()),
+                Share::Task(state, index) => state.borrow().get(*index, key)?,
+                Share::Global(store) => store.get(key)?,
             };
-            if row.is_some() {
-                return Ok(row);
+            if let Some(row) = row {
+                return self.read(key, &row).map(|row| Some(row.value.to_vec()));
             }
         }
         Ok(None)
     }
 
-    /// The bytes of all keys and values.
-    pub(super) fn all(&self) -> Result<Vec<Pair>, StoreError> {
-        let mut rows = Vec::new();
+    /// What `look` makes of all rows.
+    pub(super) fn all<T>(&self, mut look: impl FnMut(StoredRow<'_>) -> T) -> Result<Vec<T>, StoreError> {
+        let (mut rows, mut outcome) = (Vec::new(), Ok(()));
         let mut take = |key: &[u8], row: &[u8]| {
-            rows.push((key.to_vec(), self.value_of(row).to_vec()));
-            true
+            outcome = self.read(key, row).map(|row| rows.push(look(row)));
+            outcome.is_ok()
         };
         for share in &self.shares {
             match share {
@@ -57,13 +53,11 @@ impl Rows {
                 Share::Global(store) => store.scan(&mut take)?,
             }
         }
-        Ok(rows)
+        outcome.map(|()| rows)
     }
 
-    fn value_of<'a>(&self, row: &'a [u8]) -> &'a [u8] {
-        match self.kind {
-            StoreKind::PlainKeyValue => row,
-            StoreKind::KeyValue | StoreKind::Window { .. } => split_timestamped(row).map_or(row, |(_, value)| value),
-        }
+    fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Result<StoredRow<'a>, StoreError> {
+        let malformed = || format!("{} {} is no row of {:?}", key.escape_ascii(), row.escape_ascii(), self.kind);
+        self.kind.read(key, row).ok_or_else(|| StoreError::new(StoreErrorKind::Decode, malformed()))
     }
 }

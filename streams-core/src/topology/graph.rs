@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::operators::{NodeId, Recipe, StoreId};
+use crate::state::StoreKind;
 use crate::topic::TopicRef;
 
 /// What the user's program means. Made by `StreamsBuilder::build`; immutable from then on, shared by
@@ -69,12 +69,12 @@ pub enum NodeKind {
 }
 
 /// A store as the topology knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StoreDefinition {
     /// Its name, unique in the topology.
     pub name: Arc<str>,
-    /// How its keys are organised, which decides its changelog's settings.
-    pub kind: StoreKind,
+    /// What its rows are.
+    pub kind: Arc<dyn StoreKind>,
     /// The topic that holds its changes, to restore it from: an internal `<store>-changelog`, or the
     /// source topic itself for global tables. `None`: the store is not logged.
     pub changelog: Option<TopicRef>,
@@ -82,22 +82,6 @@ pub struct StoreDefinition {
     pub global: bool,
     /// Topic settings for its changelog that the user asked for.
     pub topic_configs: Vec<(String, String)>,
-}
-
-/// How a store's keys are organised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreKind {
-    /// One row per key, with its timestamp.
-    KeyValue,
-    /// One row per key, without a timestamp (stores of the Processor API).
-    PlainKeyValue,
-    /// One row per key and window, with its timestamp.
-    Window {
-        /// The window's length.
-        size: Duration,
-        /// How long rows are kept, counted from the start of their window by stream time.
-        retention: Duration,
-    },
 }
 
 /// A topic the application creates for itself.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::graph::{Graph, InternalTopic, InternalTopicKind, StoreKind};
+use super::graph::{Graph, InternalTopic, InternalTopicKind};
 
 /// Repartition topics are emptied up to what is committed; small segments make that take effect.
 const REPARTITION_SEGMENT_BYTES: &str = "52428800";
@@ -34,18 +34,12 @@ impl InternalTopic {
                 set("segment.bytes", REPARTITION_SEGMENT_BYTES.to_owned());
             }
             InternalTopicKind::Changelog { store } => {
-                let store = graph.store(*store);
-                match store.map(|store| store.kind) {
-                    Some(StoreKind::Window { retention, .. }) => {
-                        let retention = retention.saturating_add(window_additional_retention);
-                        set("cleanup.policy", "compact,delete".to_owned());
-                        set("retention.ms", retention.as_millis().min(i64::MAX as u128).to_string());
+                if let Some(store) = graph.store(*store) {
+                    for (setting, value) in store.kind.changelog_settings(window_additional_retention) {
+                        set(setting, value);
                     }
-                    Some(StoreKind::KeyValue | StoreKind::PlainKeyValue) | None => {
-                        set("cleanup.policy", "compact".to_owned());
-                    }
+                    of_store = &store.topic_configs;
                 }
-                of_store = store.map_or(&[], |store| &store.topic_configs);
             }
         }
         settings.extend(for_all.iter().chain(of_store).cloned());
@@ -55,15 +49,18 @@ impl InternalTopic {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::operators::StoreId;
+    use crate::state::kinds::Table;
     use crate::topology::StoreDefinition;
 
     #[test]
     fn a_stores_own_settings_override_those_for_all_topics() {
         let store = StoreDefinition {
             name: "counts".into(),
-            kind: StoreKind::KeyValue,
+            kind: Arc::new(Table),
             changelog: None,
             global: false,
             topic_configs: vec![("segment.bytes".to_owned(), "1".to_owned())],

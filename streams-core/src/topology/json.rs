@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::graph::{InternalTopicKind, Node, NodeKind, StoreDefinition, StoreKind, Topology};
+use super::graph::{InternalTopicKind, Node, NodeKind, StoreDefinition, Topology};
 use crate::operators::{NodeId, StoreId};
 use crate::topic::TopicRef;
 
@@ -84,20 +84,14 @@ impl Topology {
 }
 
 fn store(store: &StoreDefinition) -> Value {
-    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut value = json!({
         "name": &*store.name,
-        "type": match store.kind {
-            StoreKind::KeyValue => "table",
-            StoreKind::PlainKeyValue => "key-value",
-            StoreKind::Window { .. } => "window",
-        },
+        "type": store.kind.name(),
         "changelog": store.changelog.as_ref().map(TopicRef::short_name),
         "global": store.global,
     });
-    if let StoreKind::Window { size, retention } = store.kind {
-        value["size_ms"] = millis(size).into();
-        value["retention_ms"] = millis(retention).into();
+    for (field, number) in store.kind.details() {
+        value[field] = number.into();
     }
     value
 }

@@ -24,6 +24,4 @@ pub(crate) mod plan;
 
 pub use crate::operators::{NodeId, StoreId};
 pub use error::{CallSite, TopologyError};
-pub use graph::{
-    Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, StoreKind, Subtopology, Topology,
-};
+pub use graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, Subtopology, Topology};

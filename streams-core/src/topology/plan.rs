@@ -10,11 +10,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::error::{CallSite, TopologyError};
-use super::graph::StoreKind;
 use crate::operators::stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
+use crate::state::StoreKind;
+use crate::state::kinds::Windowing;
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
-use crate::windows::TimeWindows;
 
 /// A call's number in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,8 +124,8 @@ pub(crate) struct ChangelogOptions {
 /// A store that the user named.
 pub(crate) struct StoreOption {
     pub(crate) name: String,
-    /// Whether it holds windows.
-    pub(crate) windowed: bool,
+    /// The type of the constant that names it, as in [`StoreKind::constant`].
+    pub(crate) constant: &'static str,
     pub(crate) at: CallSite,
 }
 
@@ -169,13 +169,13 @@ pub(crate) struct ChangeRepartition {
 /// A table's view, whatever its types: a `TableViewRecipe<K, V>`.
 pub(crate) type AnyView = Rc<dyn Any>;
 /// A view of a table that is kept in a store.
-pub(crate) type StoredView = fn(StoreId, StoreKind) -> AnyView;
+pub(crate) type StoredView = fn(StoreId, &dyn StoreKind) -> AnyView;
 /// A view that computes rows from another table's; `None` if that table has other types.
 pub(crate) type ComputedView = Box<dyn Fn(&AnyView) -> Option<AnyView>>;
 /// A recipe for a node that keeps its table in a store, if it is kept at all.
 pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
 /// A recipe for a node that keeps an aggregate in a store.
-pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId, StoreKind) -> Recipe>;
+pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId, &dyn StoreKind) -> Recipe>;
 /// A recipe for a node that looks up another table; `None` if that has other types.
 pub(crate) type JoinRecipe = Box<dyn FnOnce(&AnyView) -> Option<Recipe>>;
 
@@ -206,7 +206,7 @@ pub(crate) enum Call {
     /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of records
     Aggregate {
         group: StepId,
-        windows: Option<TimeWindows>,
+        windows: Option<Box<dyn Windowing>>,
         kind: AggregateKind,
         recipe: AggregateRecipe,
         view: StoredView,

@@ -177,15 +177,15 @@ fn windows_need_window_stores_and_only_they() {
     let minutes = || Tumbling::of(Duration::from_secs(60)).no_grace();
     check(
         |b| _ = b.stream(A).group_by_key().windowed_by(minutes()).count().stored_as(WINDOWED),
-        "`KSTREAM-AGGREGATE` (HERE) cannot be stored as `counts`: a windowed aggregation needs a `WindowStore`",
+        "`KSTREAM-AGGREGATE` (HERE) cannot be stored as `counts`: its rows need a `WindowStore`, and this constant \
+         is a `KeyValueStore`",
     );
     check(
         |b| {
             let counts = b.stream(A).group_by_key().windowed_by(minutes()).count();
             counts.filter(|_, _| true).named("many").stored_as(WindowStore::new("counts"));
         },
-        "`many` (HERE) cannot be stored as `counts`: a `WindowStore` holds what a windowed aggregation makes; use a \
-         `KeyValueStore` here",
+        "`many` (HERE) cannot be stored as `counts`: its rows need a `KeyValueStore`, and this constant is a `WindowStore`",
     );
 }
 

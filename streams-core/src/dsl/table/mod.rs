@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use super::{StreamsBuilder, handle};
 use crate::operators::{StoreId, table_store, window_aggregate};
-use crate::state::StoreFor;
-use crate::topology::StoreKind;
+use crate::state::{StoreFor, StoreKind};
 use crate::topology::plan::{AnyView, StepId, StoreOption};
 use crate::windows::Windowed;
 use crate::wire::{Key, Value};
@@ -58,8 +57,8 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// ```
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
-        let (name, windowed) = (store.store_name().to_owned(), store.holds_windows());
-        self.builder.stored_as(self.step, StoreOption { name, windowed, at: Location::caller() });
+        let (name, constant) = (store.store_name().to_owned(), store.constant());
+        self.builder.stored_as(self.step, StoreOption { name, constant, at: Location::caller() });
         self
     }
 
@@ -110,15 +109,11 @@ impl<K, V> KTable<'_, Windowed<K>, V> {
 }
 
 /// The rows of a table that is kept in a key-value store.
-pub(super) fn stored<K: Key, V: Value>(store: StoreId, _kind: StoreKind) -> AnyView {
+pub(super) fn stored<K: Key, V: Value>(store: StoreId, _kind: &dyn StoreKind) -> AnyView {
     Rc::new(table_store::view::<K, V>(store))
 }
 
 /// The rows of a table that is kept in a window store.
-pub(super) fn stored_windows<K: Key, V: Value>(store: StoreId, kind: StoreKind) -> AnyView {
-    let retention = match kind {
-        StoreKind::Window { retention, .. } => retention,
-        StoreKind::KeyValue | StoreKind::PlainKeyValue => Duration::ZERO,
-    };
-    Rc::new(window_aggregate::view::<K, V>(store, retention))
+pub(super) fn stored_windows<K: Key, V: Value>(store: StoreId, kind: &dyn StoreKind) -> AnyView {
+    Rc::new(window_aggregate::view::<K, V>(store, kind.retention().unwrap_or_default()))
 }

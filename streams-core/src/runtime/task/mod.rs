@@ -18,8 +18,7 @@ use super::{AppError, collector::ProducerCollector};
 use crate::log::OffsetToCommit;
 use crate::operators::{Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
-use crate::state::changelog_layout::Layout;
-use crate::state::{META, StoreBatch, StoreError, StoreIndex, TaskState};
+use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, TaskState};
 
 mod buffer;
 mod opening;
@@ -55,7 +54,7 @@ pub(crate) struct Task {
 pub(crate) struct TaskStore {
     pub(crate) name: Arc<str>,
     pub(crate) index: StoreIndex,
-    pub(crate) layout: Layout,
+    pub(crate) kind: Arc<dyn StoreKind>,
     pub(crate) changelog: Option<ChangelogPartition>,
 }
 

@@ -30,9 +30,8 @@ use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::settings::OffsetReset;
 use crate::runtime::worker::Shared;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
-use crate::state::changelog_layout::Layout;
+use crate::state::kinds::ChangelogRecord;
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, TaskState};
-use crate::topology::StoreKind;
 
 /// How long to wait before asking a log again that could not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -193,7 +192,7 @@ impl Opening {
             stores.push(TaskStore {
                 name: Arc::clone(&definition.name),
                 index: StoreIndex(number),
-                layout: layout(definition.kind),
+                kind: Arc::clone(&definition.kind),
                 changelog,
             });
         }
@@ -313,7 +312,8 @@ impl Opening {
         let mut changes = StoreBatch::default();
         for record in batch.iter() {
             let Some(key) = record.key else { continue };
-            match store.layout.to_store(key, record.value, record.timestamp) {
+            let logged = ChangelogRecord { key, value: record.value, timestamp: record.timestamp };
+            match store.kind.to_store(logged) {
                 Some((key, Some(value))) => changes.put(store.index, key, value),
                 Some((key, None)) => changes.delete(store.index, key),
                 None => {
@@ -418,14 +418,6 @@ impl Opened {
             changelog.offset = None;
         }
         self.store.write(batch)
-    }
-}
-
-fn layout(kind: StoreKind) -> Layout {
-    match kind {
-        StoreKind::KeyValue => Layout::Timestamped,
-        StoreKind::PlainKeyValue => Layout::Plain,
-        StoreKind::Window { .. } => Layout::Window,
     }
 }
 

@@ -10,10 +10,11 @@ use crate::log::{Doorbell, Embedded, Log as _};
 use crate::operators::{NodeId, Recipe, StoreId, map, repartition_filter, sink, source, stream_aggregate};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::KeyValueStore;
+use crate::state::kinds::Table;
 use crate::testing::TestDriver;
 use crate::topic::{Topic, TopicRef};
 use crate::topology::{
-    Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, StoreKind, Subtopology, Topology,
+    Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, Subtopology, Topology,
 };
 
 mod by_hand;
@@ -103,7 +104,7 @@ fn word_count() -> Topology {
             nodes,
             stores: vec![StoreDefinition {
                 name: "count-store".into(),
-                kind: StoreKind::KeyValue,
+                kind: Arc::new(Table),
                 changelog: Some(changelog),
                 global: false,
                 topic_configs: Vec::new(),

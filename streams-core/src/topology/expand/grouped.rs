@@ -1,10 +1,8 @@
 //! Grouped streams and tables, and what aggregates them.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::super::error::TopologyError;
-use super::super::graph::StoreKind;
 use super::super::names::{self, prefix};
 use super::super::plan::{AggregateKind, AggregateRecipe, ChangeRepartition, Repartition, StepId, StoredView};
 use super::draft::{DraftId, DraftKind};
@@ -13,7 +11,7 @@ use super::streams::stateless;
 use super::tables::{Rows, StoreState, TableState};
 use super::{At, Expansion};
 use crate::operators::Recipe;
-use crate::windows::TimeWindows;
+use crate::state::kinds::Windowing;
 
 /// A group of records while the plan is read.
 #[derive(Clone)]
@@ -62,7 +60,7 @@ impl Expansion {
         &mut self,
         at: &At<'_>,
         group_step: StepId,
-        windows: Option<TimeWindows>,
+        windows: Option<Box<dyn Windowing>>,
         kind: AggregateKind,
         make: (AggregateRecipe, StoredView),
     ) -> Result<(), TopologyError> {
@@ -76,7 +74,7 @@ impl Expansion {
         }
         let store = match windows {
             None => self.new_store(at, prefix)?,
-            Some(windows) => self.new_window_store(at, prefix, windows)?,
+            Some(windows) => self.new_window_store(at, prefix, &*windows)?,
         };
         let name = self.names.node(at.options.name()?, prefix);
         let group = self.groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group", group_step))?;
@@ -120,7 +118,7 @@ impl Expansion {
     ) -> Result<(), TopologyError> {
         let id = self.stores.add(store)?;
         let kind = DraftKind::Processor {
-            recipe: recipe(id, store.kind),
+            recipe: recipe(id, &*store.kind),
             stores: vec![id],
             table: Some(at.step),
             not_cached: at.options.not_cached,
@@ -132,29 +130,20 @@ impl Expansion {
     }
 
     /// A windowed aggregate's store. Rows are kept as long as they can change, or as long as the user says.
-    fn new_window_store(&mut self, at: &At<'_>, prefix: &str, windows: TimeWindows) -> Result<NewStore, TopologyError> {
-        let node = || at.options.name().ok().flatten().unwrap_or(prefix.trim_end_matches('-')).to_owned();
-        windows.validate().map_err(|reason| TopologyError::Windows { node: node(), reason, at: at.site })?;
-        let millis = |millis: i64| Duration::from_millis(millis.unsigned_abs());
-        let (size, needed) = (millis(windows.size_ms), millis(windows.retention_min_ms()));
+    fn new_window_store(
+        &mut self,
+        at: &At<'_>,
+        prefix: &str,
+        windows: &dyn Windowing,
+    ) -> Result<NewStore, TopologyError> {
+        let node = || at.node_or(prefix);
+        windows.check().map_err(|reason| TopologyError::Windows { node: node(), reason, at: at.site })?;
+        let needed = windows.changing_for();
         let retention = at.options.retention.unwrap_or(needed);
         if retention < needed {
             return Err(TopologyError::Retention { node: node(), retention, needed, at: at.site });
         }
-        let (name, site) = match &at.options.store {
-            Some(store) if !store.windowed => {
-                return Err(TopologyError::StoreKind {
-                    node: node(),
-                    store: store.name.clone(),
-                    reason: "a windowed aggregation needs a `WindowStore`".to_owned(),
-                    at: store.at,
-                });
-            }
-            Some(store) => (store.name.clone(), store.at),
-            None => (self.names.store(prefix), at.site),
-        };
-        let kind = StoreKind::Window { size, retention };
-        Ok(NewStore { name, kind, changelog: at.options.changelog.clone(), global_topic: None, at: site })
+        self.store_of_kind(at, prefix, windows.kind(retention))
     }
 
     pub(super) fn table_group(

@@ -71,6 +71,13 @@ struct At<'a> {
     site: CallSite,
 }
 
+impl At<'_> {
+    /// The name of what the call makes, for an error: the user's, or how a generated one begins.
+    fn node_or(&self, prefix: &str) -> String {
+        self.options.name().ok().flatten().unwrap_or(prefix.trim_end_matches('-')).to_owned()
+    }
+}
+
 impl Expansion {
     #[track_caller]
     fn new(processor_stores: ProcessorStores) -> Self {

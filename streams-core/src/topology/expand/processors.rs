@@ -1,9 +1,9 @@
 //! Processors and their stores.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::graph::StoreKind;
 use super::super::plan::{Call, ChangelogOptions, Plan, StepId};
 use super::draft::DraftKind;
 use super::options::no_effect;
@@ -12,6 +12,7 @@ use super::streams::StreamState;
 use super::{At, Expansion};
 use crate::operators::stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
+use crate::state::kinds::Plain;
 
 /// The stores of processors.
 #[derive(Default)]
@@ -98,8 +99,7 @@ impl Expansion {
             }
             None => ChangelogOptions::default(),
         };
-        let new =
-            NewStore { name: spec.name.clone(), kind: StoreKind::PlainKeyValue, changelog, global_topic: None, at };
+        let new = NewStore { name: spec.name.clone(), kind: Arc::new(Plain), changelog, global_topic: None, at };
         let id = self.stores.add(&new)?;
         stores.known.insert(spec.name.clone(), (id, spec.clone(), at));
         Ok(id)

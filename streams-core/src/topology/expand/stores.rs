@@ -1,12 +1,14 @@
 //! The stores that the topology has so far.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::graph::{StoreDefinition, StoreKind};
+use super::super::graph::StoreDefinition;
 use super::super::names::changelog_topic;
 use super::super::plan::ChangelogOptions;
 use crate::operators::StoreId;
+use crate::state::StoreKind;
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
 
 /// Stores by number, and where they were asked for.
@@ -22,7 +24,7 @@ pub(super) struct Stores {
 #[derive(Clone)]
 pub(super) struct NewStore {
     pub(super) name: String,
-    pub(super) kind: StoreKind,
+    pub(super) kind: Arc<dyn StoreKind>,
     pub(super) changelog: ChangelogOptions,
     /// The topic a global table reads, which is its changelog.
     pub(super) global_topic: Option<TopicRef>,
@@ -53,7 +55,7 @@ impl Stores {
         })?;
         self.definitions.push(StoreDefinition {
             name: name.as_str().into(),
-            kind: *kind,
+            kind: Arc::clone(kind),
             changelog: restored_from,
             global: global_topic.is_some(),
             topic_configs: changelog.configs.clone(),
@@ -67,9 +69,11 @@ impl Stores {
         self.definitions.iter().any(|definition| *definition.name == *name)
     }
 
-    /// How a store's keys are organised.
-    pub(super) fn kind(&self, store: StoreId) -> StoreKind {
-        self.definitions.get(store.0 as usize).map_or(StoreKind::KeyValue, |definition| definition.kind)
+    /// What a store's rows are.
+    pub(super) fn kind(&self, store: StoreId) -> Result<&dyn StoreKind, TopologyError> {
+        let definition = self.definitions.get(store.0 as usize);
+        let definition = definition.ok_or_else(|| TopologyError::Internal(format!("there is no store {}", store.0)))?;
+        Ok(&*definition.kind)
     }
 
     fn collision(&self, first: usize, name: &str, second: CallSite) -> TopologyError {

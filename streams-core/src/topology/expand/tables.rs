@@ -5,19 +5,19 @@
 //! named a store; otherwise its rows are computed from its parent's. Aggregates are always kept.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::super::error::TopologyError;
-use super::super::graph::StoreKind;
 use super::super::names::prefix;
-use super::super::plan::{
-    AnyView, ComputedView, Repartition, StepId, StoreOption, StoredView, TableOperatorKind, TableRecipe,
-};
+use super::super::plan::{AnyView, ComputedView, Repartition, StepId, StoredView, TableOperatorKind, TableRecipe};
 use super::draft::{DraftId, DraftKind, ROOT};
 use super::options::no_effect;
 use super::stores::NewStore;
 use super::streams::{StreamState, stateless};
 use super::{At, Expansion};
 use crate::operators::{Recipe, StoreId};
+use crate::state::StoreKind;
+use crate::state::kinds::Table;
 
 /// A table while the plan is read.
 pub(super) struct TableState {
@@ -172,13 +172,33 @@ impl Expansion {
     /// A call's key-value store: with the user's name, or with a generated one that burns a number.
     pub(super) fn new_store(&mut self, at: &At<'_>, prefix: &str) -> Result<NewStore, TopologyError> {
         no_retention(at)?;
+        self.store_of_kind(at, prefix, Arc::new(Table))
+    }
+
+    /// A call's store of a kind.
+    pub(super) fn store_of_kind(
+        &mut self,
+        at: &At<'_>,
+        prefix: &str,
+        kind: Arc<dyn StoreKind>,
+    ) -> Result<NewStore, TopologyError> {
         let (name, site) = match &at.options.store {
-            Some(store) if store.windowed => return Err(not_windowed(at, store, prefix)),
+            Some(store) if store.constant != kind.constant() => {
+                return Err(TopologyError::StoreKind {
+                    node: at.node_or(prefix),
+                    store: store.name.clone(),
+                    reason: format!(
+                        "its rows need a `{}`, and this constant is a `{}`",
+                        kind.constant(),
+                        store.constant
+                    ),
+                    at: store.at,
+                });
+            }
             Some(store) => (store.name.clone(), store.at),
             None => (self.names.store(prefix), at.site),
         };
-        let changelog = at.options.changelog.clone();
-        Ok(NewStore { name, kind: StoreKind::KeyValue, changelog, global_topic: None, at: site })
+        Ok(NewStore { name, kind, changelog: at.options.changelog.clone(), global_topic: None, at: site })
     }
 
     /// Has a table that reads records kept in its store.
@@ -201,7 +221,7 @@ impl Expansion {
         let parent = match &table.rows {
             Rows::Stored { store: StoreState::There(store), view } => {
                 let (store, view) = (*store, *view);
-                let view = view(store, self.stores.kind(store));
+                let view = view(store, self.stores.kind(store)?);
                 return Ok(TableRows { store, view, not_cached });
             }
             Rows::Stored { .. } => return Err(super::not_a("kept table", step)),
@@ -255,15 +275,6 @@ impl TableState {
             Rows::Stored { store: StoreState::There(store), .. } => Some(store),
             Rows::Stored { .. } | Rows::Computed { .. } => None,
         }
-    }
-}
-
-fn not_windowed(at: &At<'_>, store: &StoreOption, prefix: &str) -> TopologyError {
-    TopologyError::StoreKind {
-        node: at.options.name().ok().flatten().unwrap_or(prefix.trim_end_matches('-')).to_owned(),
-        store: store.name.clone(),
-        reason: "a `WindowStore` holds what a windowed aggregation makes; use a `KeyValueStore` here".to_owned(),
-        at: store.at,
     }
 }
 

@@ -1,0 +1,131 @@
+//! Windowed tables: one row per key and window of time.
+//!
+//! In the changelog a key is Java's: the key's bytes, the window's start, and a sequence number that is 0 for
+//! tables. In the store the start comes first, so that the oldest windows are a prefix of the whole: deleting
+//! them is one range.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
+use crate::record::Timestamp;
+use crate::state::definition::{StoreFor, store_constant};
+use crate::state::timestamped::{split_timestamped, timestamped};
+use crate::state::window_key;
+use crate::windows::{TimeWindows, Window, Windowed};
+
+store_constant! {
+    /// Names a store of windows and its types: a value per key and window.
+    ///
+    /// ```
+    /// use streams_core::state::WindowStore;
+    /// const VIEWS: WindowStore<String, i64> = WindowStore::new("views-per-minute");
+    /// assert_eq!(VIEWS.name(), "views-per-minute");
+    /// ```
+    WindowStore
+}
+
+impl<K, V> StoreFor<Windowed<K>, V> for WindowStore<K, V> {
+    fn store_name(&self) -> &str {
+        self.name()
+    }
+
+    fn constant(&self) -> &'static str {
+        "WindowStore"
+    }
+}
+
+/// One row per key and window, with its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// How long a window is.
+    pub size: Duration,
+    /// How long rows are kept, counted from the start of their window by stream time.
+    pub retention: Duration,
+}
+
+#[cfg(test)]
+impl Windows {
+    pub(super) const fn example() -> Self {
+        Self { size: Duration::from_secs(60), retention: Duration::from_secs(90) }
+    }
+}
+
+impl StoreKind for Windows {
+    fn name(&self) -> &'static str {
+        "window"
+    }
+
+    fn constant(&self) -> &'static str {
+        "WindowStore"
+    }
+
+    fn details(&self) -> Vec<(&'static str, u64)> {
+        vec![("size_ms", millis(self.size)), ("retention_ms", millis(self.retention))]
+    }
+
+    fn retention(&self) -> Option<Duration> {
+        Some(self.retention)
+    }
+
+    fn changelog_settings(&self, additional_retention: Duration) -> Vec<(&'static str, String)> {
+        compacted_for(self.retention.saturating_add(additional_retention))
+    }
+
+    fn to_store(&self, record: ChangelogRecord<'_>) -> Option<StoreRow> {
+        let key = window_key::from_changelog(record.key)?;
+        Some((key, record.value.map(|value| timestamped(record.timestamp, value))))
+    }
+
+    fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
+        window_key::split(key)?;
+        let mut logged = Vec::new();
+        window_key::write_changelog(key, &mut logged);
+        Some(logged)
+    }
+
+    fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {
+        let (start, key) = window_key::split(key)?;
+        let (timestamp, value) = split_timestamped(row)?;
+        let size = i64::try_from(self.size.as_millis()).unwrap_or(i64::MAX);
+        let window = Window { start, end: Timestamp(start.0.saturating_add(size)) };
+        Some(StoredRow { key, window: Some(window), timestamp: Some(timestamp), value })
+    }
+}
+
+impl Windowing for TimeWindows {
+    fn check(&self) -> Result<(), String> {
+        self.validate()
+    }
+
+    fn changing_for(&self) -> Duration {
+        Duration::from_millis(self.retention_min_ms().unsigned_abs())
+    }
+
+    fn kind(&self, retention: Duration) -> Arc<dyn StoreKind> {
+        Arc::new(Windows { size: Duration::from_millis(self.size_ms.unsigned_abs()), retention })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changelog_record_becomes_a_row_with_its_windows_start_in_front() {
+        let logged = [&b"k"[..], &7_i64.to_be_bytes(), &[0; 4]].concat();
+        let stored = [&[0x80, 0, 0, 0, 0, 0, 0, 7], &b"k"[..]].concat();
+        let row = b"\0\0\0\0\0\0\x02\x01v".to_vec();
+        for (key, value, expected) in [
+            (&*logged, Some(&b"v"[..]), Some((stored.clone(), Some(row.clone())))),
+            (&logged, None, Some((stored.clone(), None))),
+            (b"too short", Some(b"v"), None),
+        ] {
+            let record = ChangelogRecord { key, value, timestamp: Timestamp(0x0201) };
+            assert_eq!(Windows::example().to_store(record), expected, "{key:?} {value:?}");
+        }
+        let window = Some(Window { start: Timestamp(7), end: Timestamp(60_007) });
+        let read = StoredRow { key: b"k", window, timestamp: Some(Timestamp(0x0201)), value: b"v" };
+        assert_eq!(Windows::example().read(&stored, &row), Some(read));
+    }
+}
