@@ -46,6 +46,17 @@ pub enum OperatorError {
         /// What the log says.
         error: LogError,
     },
+    /// Under exactly-once, the record takes longer than a transaction may be open, so it can never be committed.
+    #[error(
+        "it took {took:?}, and a transaction may be open for {limit:?} only: do less for each record, or raise \
+         `transaction.timeout.ms` (and `session.timeout.ms`, which must be longer)"
+    )]
+    TooSlow {
+        /// How long it took.
+        took: std::time::Duration,
+        /// How long a transaction may be open.
+        limit: std::time::Duration,
+    },
     /// The user's code panicked.
     #[error("the application's code panicked: {0}")]
     Panic(String),

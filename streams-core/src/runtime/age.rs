@@ -16,6 +16,9 @@ use crate::state::{META, StoreBatch, StoreError};
 /// Where the time is noted.
 pub(super) const KEY: &[u8] = b"followed-until";
 
+/// How often it is noted that state is up to date.
+pub(super) const NOTE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// What brokers have unless a topic says otherwise.
 const DELETE_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -33,7 +36,12 @@ pub(super) fn is_too_old(
 ) -> Result<bool, StoreError> {
     let Some(noted) = noted.map(|bytes| to_i64(&bytes, KEY, folder)).transpose()? else { return Ok(false) };
     let age = u64::try_from(now.0.saturating_sub(noted)).unwrap_or(0);
-    Ok(Duration::from_millis(age) > delete_retention / 2)
+    Ok(is_too_long(Duration::from_millis(age), delete_retention))
+}
+
+/// Whether state that has not followed for that long may have missed deletions.
+pub(super) fn is_too_long(idle: Duration, delete_retention: Duration) -> bool {
+    idle > delete_retention / 2
 }
 
 /// For how long deletions stay in a changelog, as far as the application's own settings (`for_all` among them) say.

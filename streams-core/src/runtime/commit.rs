@@ -27,7 +27,7 @@ use super::collector::{ProducerCollector, may_be_repeated};
 use super::settings::Guarantee;
 use super::task::Task;
 use super::worker::Slots;
-use crate::log::{CommitOutcome, Committer, GroupMetadata, LogError, OffsetToCommit, Reply};
+use crate::log::{CommitOutcome, Committer, GroupMetadata, LogError, LogErrorKind, OffsetToCommit, Reply};
 
 /// One commit of all tasks of a worker, under way.
 pub(crate) struct Commit {
@@ -36,11 +36,17 @@ pub(crate) struct Commit {
     offsets: Vec<OffsetToCommit>,
     step: Step,
     retry_at: Option<Duration>,
+    /// Since when the log has not decided, until that was told.
+    undecided_since: Option<Duration>,
+    is_told: bool,
     span: tracing::Span,
 }
 
 /// How long to wait before asking again for what the log could not decide.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// A commit that the log has not decided for so long is worth a line in the application's log.
+const TELL_AFTER: Duration = Duration::from_secs(10);
 
 enum Step {
     FlushCaches,
@@ -70,7 +76,16 @@ impl Commit {
     /// Begins a commit on behalf of the member that `metadata` proves.
     pub(crate) fn new(guarantee: Guarantee, metadata: GroupMetadata) -> Self {
         let span = tracing::debug_span!("commit", generation = metadata.generation);
-        Self { guarantee, metadata, offsets: Vec::new(), step: Step::FlushCaches, retry_at: None, span }
+        Self {
+            guarantee,
+            metadata,
+            offsets: Vec::new(),
+            step: Step::FlushCaches,
+            retry_at: None,
+            undecided_since: None,
+            is_told: false,
+            span,
+        }
     }
 
     /// Goes on as far as possible.
@@ -116,8 +131,8 @@ impl Commit {
                         Poll::Pending => return Ok(Progress::Pending { blocks: true }),
                         Poll::Ready(CommitOutcome::Done) => self.step = Step::CommitTransaction,
                         Poll::Ready(outcome) => match in_transaction(outcome) {
-                            Some(decided) => return decided,
-                            None => return Ok(self.ask_again(now)),
+                            Ok(decided) => return decided,
+                            Err(error) => return Ok(self.ask_again(now, &error)),
                         },
                     }
                 }
@@ -130,8 +145,8 @@ impl Commit {
                             self.step = Step::WriteState;
                         }
                         Poll::Ready(outcome) => match in_transaction(outcome) {
-                            Some(decided) => return decided,
-                            None => return Ok(self.ask_again(now)),
+                            Ok(decided) => return decided,
+                            Err(error) => return Ok(self.ask_again(now, &error)),
                         },
                     }
                 }
@@ -155,9 +170,14 @@ impl Commit {
                             return Err(AppError::log("committing input positions", error));
                         }
                         // Committing the same positions twice does no harm, so the unknown is asked again.
-                        Poll::Ready(Some(CommitOutcome::Retriable(_) | CommitOutcome::Unknown(_)) | None) => {
+                        Poll::Ready(Some(CommitOutcome::Retriable(error) | CommitOutcome::Unknown(error))) => {
                             self.step = Step::CommitPositions(None);
-                            return Ok(self.ask_again(now));
+                            return Ok(self.ask_again(now, &error));
+                        }
+                        Poll::Ready(None) => {
+                            self.step = Step::CommitPositions(None);
+                            let error = LogError::new(LogErrorKind::Unavailable, "the log gave no answer");
+                            return Ok(self.ask_again(now, &error));
                         }
                     }
                 }
@@ -165,8 +185,12 @@ impl Commit {
         }
     }
 
-    fn ask_again(&mut self, now: Duration) -> Progress {
+    fn ask_again(&mut self, now: Duration, error: &LogError) -> Progress {
         self.retry_at = Some(now + RETRY_AFTER);
+        let since = *self.undecided_since.get_or_insert(now);
+        if now.saturating_sub(since) >= TELL_AFTER && !std::mem::replace(&mut self.is_told, true) {
+            tracing::warn!(%error, "the log does not take a commit; it is asked again until it does");
+        }
         self.pending()
     }
 
@@ -192,12 +216,16 @@ fn acknowledged(collector: &mut ProducerCollector) -> Poll<Result<(), LogError>>
     }
 }
 
-/// What a transactional outcome other than `Done` means for the commit; `None`: ask again.
-fn in_transaction(outcome: CommitOutcome) -> Option<Result<Progress, AppError>> {
+/// What a transactional outcome other than `Done` means for the commit.
+///
+/// # Errors
+/// Why the log has to be asked again.
+fn in_transaction(outcome: CommitOutcome) -> Result<Result<Progress, AppError>, LogError> {
     match outcome {
-        CommitOutcome::Done | CommitOutcome::Retriable(_) => None,
-        CommitOutcome::AbortRequired(error) | CommitOutcome::Unknown(error) => Some(Ok(Progress::Undone(error))),
-        CommitOutcome::Fenced(error) => Some(Ok(Progress::Lost(error))),
-        CommitOutcome::Fatal(error) => Some(Err(AppError::log("committing a transaction", error))),
+        CommitOutcome::Done => Err(LogError::new(LogErrorKind::Other, "it is done")),
+        CommitOutcome::Retriable(error) => Err(error),
+        CommitOutcome::AbortRequired(error) | CommitOutcome::Unknown(error) => Ok(Ok(Progress::Undone(error))),
+        CommitOutcome::Fenced(error) => Ok(Ok(Progress::Lost(error))),
+        CommitOutcome::Fatal(error) => Ok(Err(AppError::log("committing a transaction", error))),
     }
 }

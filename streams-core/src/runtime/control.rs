@@ -8,7 +8,7 @@
 //! it still has. A worker that does not finish by the deadline loses its tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -146,6 +146,8 @@ enum Phase {
 /// The instance with its member and workers.
 struct Together {
     member: Box<dyn Member>,
+    /// When the member was last polled, for the workers.
+    heard_ms: Arc<AtomicU64>,
     inputs: InputCheck,
     reach: Reach,
     globals: GlobalTables,
@@ -304,6 +306,7 @@ impl Control {
             .member(options, self.status.doorbell.clone())
             .map_err(|error| AppError::log("joining the group", error))?;
         let inputs = InputCheck::new(Arc::clone(&self.admin), &plan.group);
+        let heard_ms = Arc::new(AtomicU64::new(millis(self.parts.clock.monotonic())));
         let shared = Arc::new(Shared {
             settings: Arc::clone(settings),
             plan,
@@ -317,12 +320,14 @@ impl Control {
             metrics: self.status.metrics.clone(),
             paused: Arc::clone(&self.status.paused),
             killed: Arc::clone(&self.status.killed),
+            heard_ms: Arc::clone(&heard_ms),
         });
         let topics = external_topics(&shared.plan.topology).sources.into_iter().map(|topic| topic.to_string());
         let reach = Reach::new(Arc::clone(&self.admin), topics);
         let (workers, seeds, reports) = link_workers(&shared, &self.status.doorbell);
         self.phase = Phase::Together(Box::new(Together {
             member,
+            heard_ms,
             inputs,
             reach,
             globals: *globals,
@@ -393,6 +398,10 @@ impl Control {
     }
 }
 
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// What is needed to make the workers, and what the control keeps of them.
 fn link_workers(shared: &Arc<Shared>, control: &Doorbell) -> (Vec<WorkerLink>, Vec<WorkerSeed>, Receiver<Report>) {
     let (report, reports) = channel();
@@ -433,6 +442,8 @@ impl Together {
             busy = true;
             self.obey(event, now, status, workers)?;
         }
+        // Only now: what the poll has told is on its way to the workers.
+        self.heard_ms.store(millis(now), Ordering::SeqCst);
         if !self.stopping {
             self.inputs.step(now)?;
         }

@@ -4,11 +4,12 @@
 //! lock is the operating system's: it ends with its process, however that ends, so a stale lock cannot
 //! exist. Folders and files are private to the user (modes 0700 and 0600), also those that were there before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::AppError;
 use crate::record::TaskId;
@@ -20,15 +21,23 @@ const PROCESS_FILE: &str = "process-id";
 pub(crate) struct StateDirectory {
     root: Option<PathBuf>,
     process_id: String,
-    in_use: Arc<Mutex<BTreeSet<TaskId>>>,
+    tasks: Arc<Mutex<Tasks>>,
     /// Held open: the lock lasts as long as the file.
     _lock: Option<File>,
+}
+
+/// What this process knows of its tasks' folders.
+#[derive(Default)]
+struct Tasks {
+    in_use: BTreeSet<TaskId>,
+    /// Until when each task's state has followed its changelogs in this process, by monotonic time.
+    followed_until: BTreeMap<TaskId, Duration>,
 }
 
 impl StateDirectory {
     /// For state that does not survive the process: no folder, a new identity.
     pub(crate) fn in_memory() -> Self {
-        Self { root: None, process_id: new_process_id(), in_use: Arc::default(), _lock: None }
+        Self { root: None, process_id: new_process_id(), tasks: Arc::default(), _lock: None }
     }
 
     /// Takes hold of the application's folder, creating it if need be.
@@ -55,7 +64,7 @@ impl StateDirectory {
         lock.rewind().map_err(failed)?;
         write!(lock, "{}", std::process::id()).map_err(failed)?;
         let process_id = read_or_create_process_id(&root).map_err(failed)?;
-        Ok(Self { root: Some(root), process_id, in_use: Arc::default(), _lock: Some(lock) })
+        Ok(Self { root: Some(root), process_id, tasks: Arc::default(), _lock: Some(lock) })
     }
 
     /// A name for this process that survives restarts as long as the folder does.
@@ -65,10 +74,10 @@ impl StateDirectory {
 
     /// Takes hold of a task's folder; `None` while another worker of this process still has it.
     pub(crate) fn claim(&self, task: TaskId) -> Result<Option<TaskFolder>, AppError> {
-        if !self.in_use.lock().unwrap_or_else(PoisonError::into_inner).insert(task) {
+        if !self.tasks.lock().unwrap_or_else(PoisonError::into_inner).in_use.insert(task) {
             return Ok(None);
         }
-        let claim = TaskFolder { task, path: self.task_path(task), in_use: Arc::clone(&self.in_use) };
+        let claim = TaskFolder { task, path: self.task_path(task), tasks: Arc::clone(&self.tasks) };
         if self.root.is_some() {
             create_private(&claim.path)
                 .map_err(|error| AppError::StateFolder { path: claim.path.clone(), reason: error.to_string() })?;
@@ -94,18 +103,33 @@ impl StateDirectory {
 pub(crate) struct TaskFolder {
     task: TaskId,
     path: PathBuf,
-    in_use: Arc<Mutex<BTreeSet<TaskId>>>,
+    tasks: Arc<Mutex<Tasks>>,
 }
 
 impl TaskFolder {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// The task's state has followed its changelogs until `now`, by monotonic time.
+    pub(crate) fn followed_until(&self, now: Duration) {
+        self.lock().followed_until.insert(self.task, now);
+    }
+
+    /// For how long the task's state has not followed its changelogs, if this process has had it before. Unlike the
+    /// note beside the state, it does not depend on a clock that somebody sets.
+    pub(crate) fn idle_for(&self, now: Duration) -> Option<Duration> {
+        self.lock().followed_until.get(&self.task).map(|until| now.saturating_sub(*until))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for TaskFolder {
     fn drop(&mut self) {
-        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.task);
+        self.lock().in_use.remove(&self.task);
     }
 }
 

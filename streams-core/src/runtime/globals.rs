@@ -31,9 +31,6 @@ use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, St
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
 
-/// How often it is noted that tables are up to date.
-const NOTE_INTERVAL: Duration = Duration::from_secs(60);
-
 /// All global tables of an application.
 pub(crate) struct GlobalTables {
     tables: Vec<Table>,
@@ -173,7 +170,7 @@ impl GlobalTables {
 
     /// Notes now and then that the tables have followed their topics until now, also when nothing came.
     fn note_age(&mut self, now: Duration) -> Result<(), AppError> {
-        let is_due = self.noted_at.is_none_or(|noted| now.saturating_sub(noted) >= NOTE_INTERVAL);
+        let is_due = self.noted_at.is_none_or(|noted| now.saturating_sub(noted) >= age::NOTE_INTERVAL);
         if !is_due || !self.is_complete() {
             return Ok(());
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::log::{RecordBatch, RecordRef};
 use crate::operators::SourceNode;
 use crate::record::{Offset, Timestamp, TopicPartition};
+use crate::runtime::worker::LostPosition;
 
 /// One input partition of a task.
 pub(crate) struct Input {
@@ -21,6 +22,10 @@ pub(crate) struct Input {
     pub(crate) position: Offset,
     /// The position of the last commit.
     pub(crate) committed: Offset,
+    /// The text that was committed beside it.
+    pub(crate) committed_metadata: String,
+    /// The log does not have the position at which reading was to go on.
+    pub(crate) lost: Option<LostPosition>,
     /// The largest timestamp processed.
     pub(crate) partition_time: Timestamp,
     /// Whether the log was told to hold this partition back.
@@ -32,18 +37,26 @@ pub(crate) struct Input {
     empty_since: Option<Duration>,
 }
 
+/// Where the reading of an input begins.
+pub(crate) struct StartPosition {
+    pub(crate) partition: TopicPartition,
+    pub(crate) position: Offset,
+    /// What was committed beside the position; empty if nothing was.
+    pub(crate) committed_metadata: String,
+    /// The largest timestamp processed so far.
+    pub(crate) partition_time: Timestamp,
+}
+
 impl Input {
-    pub(crate) fn new(
-        partition: TopicPartition,
-        source: Rc<RefCell<dyn SourceNode>>,
-        position: Offset,
-        partition_time: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(source: Rc<RefCell<dyn SourceNode>>, start: StartPosition) -> Self {
+        let StartPosition { partition, position, committed_metadata, partition_time } = start;
         Self {
             partition,
             source,
             position,
             committed: position,
+            committed_metadata,
+            lost: None,
             partition_time,
             paused: false,
             batches: VecDeque::new(),
@@ -89,6 +102,7 @@ impl Input {
         self.caught_up = false;
         self.empty_since = None;
         self.paused = false;
+        self.lost = None;
     }
 
     /// The next record.
@@ -168,7 +182,13 @@ mod tests {
     }
 
     fn input(topic: &str) -> Input {
-        Input::new(TopicPartition::new(topic, 0), Rc::new(RefCell::new(Nowhere)), Offset(0), Timestamp::UNKNOWN)
+        let start = StartPosition {
+            partition: TopicPartition::new(topic, 0),
+            position: Offset(0),
+            committed_metadata: String::new(),
+            partition_time: Timestamp::UNKNOWN,
+        };
+        Input::new(Rc::new(RefCell::new(Nowhere)), start)
     }
 
     fn batch(first: i64, timestamps: &[i64], next: i64) -> RecordBatch {

@@ -24,7 +24,7 @@ mod buffer;
 mod opening;
 mod punctuate;
 
-pub(crate) use buffer::Input;
+pub(crate) use buffer::{Input, StartPosition};
 pub(crate) use opening::{Advance, Opening, Ready};
 
 use buffer::next_input;
@@ -47,7 +47,7 @@ pub(crate) struct Task {
     punctuated: bool,
     span: tracing::Span,
     /// Held as long as the task lives; declared after `state`, so that the store closes first.
-    _folder: TaskFolder,
+    folder: TaskFolder,
 }
 
 /// One store of a task.
@@ -89,14 +89,14 @@ impl Task {
             context,
             parts,
             span: tracing::info_span!("task", task = %id),
-            _folder: folder,
+            folder,
         };
         task.punctuations = Punctuations::new(std::mem::take(&mut task.parts.punctuations), task.context.wall_clock);
         task.metrics.phase = TaskPhase::Running;
         task
     }
 
-    /// Processes up to `records_max` records in order of their timestamps; how many it were.
+    /// Processes up to `records_max` records in order of their timestamps; says how many there were.
     pub(crate) fn process(
         &mut self,
         records_max: usize,
@@ -200,6 +200,11 @@ impl Task {
         self.punctuations.next_wall_clock()
     }
 
+    /// How often wall-clock punctuators are called, at the shortest.
+    pub(crate) fn wall_clock_interval(&self) -> Option<Duration> {
+        self.punctuations.wall_clock_interval()
+    }
+
     /// Writes what the caches hold back to stores and changelogs and forwards it, in topological order.
     pub(crate) fn flush_caches(&mut self) -> Result<(), AppError> {
         let _span = self.span.clone().entered();
@@ -289,6 +294,7 @@ impl Task {
         for input in &mut self.inputs {
             if let Some(offset) = offsets.iter().find(|offset| offset.partition == input.partition) {
                 input.committed = offset.offset;
+                input.committed_metadata.clone_from(&offset.metadata);
             }
         }
         self.metrics.commits += 1;
@@ -297,6 +303,17 @@ impl Task {
         if batch.is_empty() {
             return Ok(());
         }
+        self.state.borrow_mut().committed().write(batch).map_err(|error| AppError::Store { task: self.id, error })
+    }
+
+    /// Notes that the state has followed its changelogs until now.
+    pub(crate) fn note_age(&mut self, wall_clock: Timestamp, now: Duration) -> Result<(), AppError> {
+        self.folder.followed_until(now);
+        if !self.stores.iter().any(|store| store.changelog.is_some()) {
+            return Ok(());
+        }
+        let mut batch = StoreBatch::default();
+        age::note(&mut batch, wall_clock);
         self.state.borrow_mut().committed().write(batch).map_err(|error| AppError::Store { task: self.id, error })
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::{ChangelogPartition, TaskStore};
+use super::{ChangelogPartition, StartPosition, TaskStore};
 use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
@@ -51,8 +51,8 @@ pub(crate) struct Ready {
     pub(crate) id: TaskId,
     pub(crate) state: Rc<RefCell<TaskState>>,
     pub(crate) stores: Vec<TaskStore>,
-    /// Each input with the position to read from and what is known of its time.
-    pub(crate) inputs: Vec<(TopicPartition, Offset, Timestamp)>,
+    /// Where the reading of each input begins.
+    pub(crate) inputs: Vec<StartPosition>,
     /// The operators' stream times: the larger of what the state and the committed metadata say.
     pub(crate) times: Vec<(String, Timestamp)>,
     /// Declared last, as in a task: the store closes first.
@@ -81,7 +81,7 @@ enum Step {
     Claim,
     AskCommitted(Opened, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
     AskBounds(Opened, Vec<Option<CommittedOffset>>, Option<Bounds>),
-    Restoring(Opened, Vec<(TopicPartition, Offset, Timestamp)>, Vec<(String, Timestamp)>, Vec<Restoring>),
+    Restoring(Opened, Vec<StartPosition>, Vec<(String, Timestamp)>, Vec<Restoring>),
     Done,
 }
 
@@ -157,6 +157,7 @@ impl Opening {
                 }
                 self.metrics.restore_remaining = 0;
                 let Opened { folder, mut store, stores, .. } = opened;
+                folder.followed_until(now);
                 let mut batch = StoreBatch::default();
                 age::note(&mut batch, shared.clock.now());
                 store.write(batch).map_err(|error| AppError::Store { task: self.id, error })?;
@@ -223,11 +224,16 @@ impl Opening {
     /// Empties stores that may have missed deletions.
     fn clear_old(&self, shared: &Shared, opened: &mut Opened) -> Result<(), StoreError> {
         let noted = opened.store.get(META, age::KEY)?;
+        let idle = opened.folder.idle_for(shared.clock.monotonic());
         let now = shared.clock.now();
         for number in 0..opened.stores.len() {
             let Some((changelog, Some(_))) = opened.changelog(number) else { continue };
             let kept = age::delete_retention(&shared.plan, &changelog.topic, &shared.settings.topic_configs);
-            if age::is_too_old(noted.clone(), now, kept, opened.folder.path())? {
+            let is_too_old = match idle {
+                Some(idle) => age::is_too_long(idle, kept),
+                None => age::is_too_old(noted.clone(), now, kept, opened.folder.path())?,
+            };
+            if is_too_old {
                 tracing::warn!(task = %self.id, %changelog,
                     "the local state is so old that deletions may be gone from its changelog; rebuilding the store from it");
                 opened.clear(number)?;
@@ -249,13 +255,14 @@ impl Opening {
         let committed = committed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         for (partition, committed) in opened.inputs.iter().zip(committed) {
             let (start, end) = bounds.next().unwrap_or_default();
-            let (position, time) = match committed {
+            let (position, partition_time) = match committed {
                 Some(committed) => (committed.offset, read_times(committed, &mut times)),
                 // The setting is about input; what is on its way between tasks is never skipped.
                 None if shared.plan.is_repartition_topic(&partition.topic) => (start, Timestamp::UNKNOWN),
                 None => (first_position(shared.settings.offset_reset, partition, start, end)?, Timestamp::UNKNOWN),
             };
-            inputs.push((partition.clone(), position, time));
+            let committed_metadata = committed.map_or_else(String::new, |committed| committed.metadata.clone());
+            inputs.push(StartPosition { partition: partition.clone(), position, committed_metadata, partition_time });
         }
         let mut restoring = Vec::new();
         let mut assignments = Vec::new();

@@ -58,6 +58,14 @@ impl Punctuations {
     }
 }
 
+impl Punctuations {
+    /// The shortest interval of the wall-clock punctuators.
+    pub(crate) fn wall_clock_interval(&self) -> Option<Duration> {
+        let wall_clock = self.0.iter().filter(|(punctuation, _)| punctuation.time == PunctuationTime::WallClock);
+        wall_clock.map(|(punctuation, _)| punctuation.interval).min()
+    }
+}
+
 fn interval_ms(interval: Duration) -> i64 {
     i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1)
 }

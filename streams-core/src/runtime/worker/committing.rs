@@ -8,23 +8,48 @@ use super::slots::Phase;
 use super::standing::Standing;
 use super::{PURGE_INTERVAL, Report, STOP_PATIENCE, Worker, panic_message};
 use crate::log::{LogError, LogErrorKind};
-use crate::runtime::AppError;
 use crate::runtime::commit::{Commit, Progress};
 use crate::runtime::task::Task;
+use crate::runtime::{AppError, age};
 
 impl Worker {
     pub(super) fn begin_commit_if_due(&mut self, now: Duration) {
-        if self.commit.is_some() || self.failed {
+        if self.commit.is_some() || self.failed || self.is_proving() {
             return;
         }
         let settings = &self.seed.shared.settings;
-        let uncommitted: usize = self.slots.running().map(|task| task.state.borrow().uncommitted_bytes()).sum();
         let due = now.saturating_sub(self.last_commit) >= settings.commit_interval()
             || self.slots.running().any(|task| task.context.commit_requested)
-            || uncommitted > settings.uncommitted_bytes / settings.workers.max(1);
+            || self.is_over_budget();
         if due {
             self.begin_commit(now);
         }
+    }
+
+    /// Whether more state waits for a commit than `statestore.uncommitted.max.bytes` allows.
+    fn is_over_budget(&self) -> bool {
+        let settings = &self.seed.shared.settings;
+        let uncommitted: usize = self.slots.running().map(|task| task.state.borrow().uncommitted_bytes()).sum();
+        uncommitted > settings.uncommitted_bytes / settings.workers.max(1)
+    }
+
+    /// Positions cannot be committed; records may be processed meanwhile, but not without bound. Whether they may not.
+    fn is_held_up(&mut self) -> bool {
+        let is_over = self.is_over_budget();
+        if is_over && !self.is_held_up {
+            tracing::warn!(
+                worker = self.seed.number,
+                bytes = self.seed.shared.settings.uncommitted_bytes,
+                "positions cannot be committed, and `statestore.uncommitted.max.bytes` is reached: processing stops until they can"
+            );
+        }
+        self.is_held_up = is_over;
+        is_over
+    }
+
+    /// Whether it has tried to commit for so long that it gives up.
+    pub(super) fn is_out_of_patience(&self, now: Duration) -> bool {
+        self.standing.stopping_since().is_some_and(|since| now.saturating_sub(since) > STOP_PATIENCE)
     }
 
     /// Begins a commit if there is anything to commit.
@@ -39,11 +64,13 @@ impl Worker {
     /// Goes on with a commit, and with what was waiting for it; whether processing has to wait.
     pub(super) fn advance_commit(&mut self, now: Duration) -> Result<bool, AppError> {
         let ending = self.standing.is_ending();
+        if self.is_proving() && !self.is_out_of_patience(now) {
+            return Ok(ending);
+        }
         if self.commit.is_none() && ending {
             self.begin_commit(now);
         }
-        let stopping_since = self.standing.stopping_since();
-        if self.commit.is_some() && stopping_since.is_some_and(|since| now.saturating_sub(since) > STOP_PATIENCE) {
+        if self.commit.is_some() && self.is_out_of_patience(now) {
             // Nobody waits for ever for a log that is away. The error's own kind does not matter: it is the end.
             self.commit = None;
             let message = "it did not answer in time; what was not committed is done again at the next start";
@@ -60,7 +87,7 @@ impl Worker {
                         })
                     });
             match progress? {
-                Progress::Pending { blocks } => return Ok(blocks || ending),
+                Progress::Pending { blocks } => return Ok(blocks || ending || self.is_held_up()),
                 Progress::Done => {
                     self.commit = None;
                     self.last_commit = now;
@@ -124,6 +151,26 @@ impl Worker {
             }
             self.close(id);
         }
+    }
+
+    /// Notes now and then that the tasks' state has followed its changelogs until now, also where nothing came. One
+    /// task at a time: a note is a write to its store.
+    pub(super) fn note_ages(&mut self, now: Duration) -> Result<(), AppError> {
+        let (next, at) = self.next_note;
+        if now < at {
+            return Ok(());
+        }
+        let Some(id) = self.slots.running_from(next).first().copied() else { return Ok(()) };
+        let wall_clock = self.seed.shared.clock.now();
+        if let Some(task) = self.slots.running_task(id) {
+            task.note_age(wall_clock, now)?;
+        }
+        let behind = self.slots.running().map(|task| task.id).find(|other| *other > id);
+        self.next_note = match behind {
+            Some(behind) => (Some(behind), now),
+            None => (None, now + age::NOTE_INTERVAL),
+        };
+        Ok(())
     }
 
     /// Deletes what was processed and committed from repartition topics, now and then.

@@ -1,8 +1,8 @@
 //! The worker: the only loop.
 //!
 //! `slots.rs` holds its tasks, `standing.rs` is how it stands with the group; `tasks.rs` is which tasks it gets and
-//! gives up, `opening.rs` how they come to run, `intake.rs` how records reach them, `committing.rs` when their work
-//! is committed.
+//! gives up, `opening.rs` how they come to run, `intake.rs` how records reach them, `processing.rs` how they are worked
+//! off, `committing.rs` when that is committed.
 //!
 //! A worker owns its tasks, one consumer that reads where it is told, one producer and one consumer for
 //! restoring. [`Worker::run_once`] does a bounded piece of everything there is to do and never waits; a
@@ -12,13 +12,13 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
+use super::age;
 use super::collector::ProducerCollector;
 use super::commit::Commit;
 use super::directory::StateDirectory;
@@ -32,23 +32,28 @@ use crate::log::{
     Admin, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation, Log,
     LogError, Reply,
 };
-use crate::operators::{PunctuationTime, StoreId};
+use crate::operators::StoreId;
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::state::{GlobalStore, StateBackend};
 
 mod committing;
 mod intake;
+mod lost_positions;
 mod opening;
+mod pace;
+mod processing;
 mod slots;
 mod standing;
 mod tasks;
 
+pub(crate) use lost_positions::LostPosition;
 pub(crate) use slots::Slots;
 
+use pace::Pace;
 use standing::Standing;
 use tasks::new_collector;
 
-/// How many records are fetched at once, and processed per task before looking around.
+/// How many records are fetched at once, and processed per task in a round at most.
 const RECORDS_PER_ROUND: usize = 1_000;
 
 /// How long it waits for an answer that may not ring its doorbell.
@@ -80,6 +85,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: MetricsBoard,
     pub(crate) paused: Arc<AtomicBool>,
     pub(crate) killed: Arc<AtomicBool>,
+    /// When the member was last polled, by the clock's monotonic time in milliseconds.
+    pub(crate) heard_ms: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -154,19 +161,26 @@ pub(crate) struct Worker {
     routes: HashMap<TopicPartition, (TaskId, usize)>,
     standing: Standing,
     commit: Option<Commit>,
+    /// Nothing is processed, because positions cannot be committed.
+    is_held_up: bool,
+    pace: Pace,
+    /// Which task comes first in the next round.
+    next_task: Option<TaskId>,
+    /// A record that took longer than a transaction may be open.
+    slow_record: Option<(TopicPartition, Offset)>,
     /// It cannot go on: it only answers commands and ends.
     failed: bool,
     last_commit: Duration,
     last_publish: Duration,
     last_purge: Duration,
+    /// Which task's age is noted next, and when.
+    next_note: (Option<TaskId>, Duration),
     purge: Option<Reply<Result<(), LogError>>>,
-    resets: Vec<Reset>,
+    /// Whether an input may stand before a position that the log does not have.
+    has_lost_positions: bool,
     events: Vec<FetchEvent>,
     span: tracing::Span,
 }
-
-/// An input whose position did not exist, and the question where it is to go on.
-type Reset = (TopicPartition, Offset, Reply<Result<Vec<Offset>, LogError>>);
 
 impl Worker {
     /// Makes a worker with its clients.
@@ -198,12 +212,17 @@ impl Worker {
             routes: HashMap::new(),
             standing: Standing::Without,
             commit: None,
+            is_held_up: false,
+            pace: Pace::new(),
+            next_task: None,
+            slow_record: None,
             failed: false,
             last_commit: now,
             last_publish: now,
             last_purge: now,
+            next_note: (None, now + age::NOTE_INTERVAL),
             purge: None,
-            resets: Vec::new(),
+            has_lost_positions: false,
             events: Vec::new(),
             span: tracing::info_span!("worker", application = %shared.plan.application_id, number = seed.number),
             seed,
@@ -250,6 +269,8 @@ impl Worker {
 
     fn turn(&mut self) -> Result<Turn, AppError> {
         let now = self.seed.shared.clock.monotonic();
+        // Asked first: a member that was polled since has sent commands, which are obeyed now.
+        let is_heard = self.is_heard(now);
         let mut busy = self.obey()?;
         if self.standing == Standing::Stopped {
             return Ok(Turn::Finished);
@@ -260,9 +281,15 @@ impl Worker {
             self.publish(now, false);
             return Ok(Turn::Idle(WAIT_FOR_REPLY));
         }
+        if !is_heard && !self.failed && !self.is_out_of_patience(now) {
+            // Nothing is sent on behalf of a member that may be none any more.
+            self.publish(now, false);
+            return Ok(Turn::Idle(WAIT_FOR_REPLY));
+        }
         busy |= self.restore()?;
         busy |= self.advance_openings(now)?;
-        self.reset_positions()?;
+        self.note_ages(now)?;
+        self.settle_lost_positions(now)?;
         let blocked = self.advance_commit(now)?;
         if self.standing == Standing::Stopped {
             return Ok(Turn::Finished);
@@ -270,12 +297,21 @@ impl Worker {
         if !blocked {
             busy |= self.fetch()?;
             busy |= self.process(now)?;
+            let now = self.seed.shared.clock.monotonic();
             self.begin_commit_if_due(now);
             busy |= self.commit.is_some() && self.advance_commit(now)?;
         }
         self.publish(now, false);
         self.tell_running(now);
         Ok(self.next_turn(now, busy))
+    }
+
+    /// Whether the member was polled within its session. If it was not, the group may have given its tasks to others
+    /// long ago, and what a cache writes then would be the last word about a row in its changelog.
+    fn is_heard(&self, now: Duration) -> bool {
+        let shared = &self.seed.shared;
+        let heard = Duration::from_millis(shared.heard_ms.load(Ordering::SeqCst));
+        now.saturating_sub(heard) <= shared.settings.session_timeout
     }
 
     fn next_turn(&self, now: Duration, busy: bool) -> Turn {
@@ -324,52 +360,6 @@ impl Worker {
         self.report(Report::Running { worker: self.seed.number, epoch });
     }
 
-    /// Lets every task process some records and fires punctuators; whether anything happened.
-    fn process(&mut self, now: Duration) -> Result<bool, AppError> {
-        let shared = Arc::clone(&self.seed.shared);
-        if shared.paused.load(Ordering::Relaxed) || self.failed || self.standing.is_ending() {
-            return Ok(false);
-        }
-        if !self.collector.borrow_mut().drain().map_err(|error| AppError::log("writing records", error))? {
-            return Ok(false);
-        }
-        let wall_clock = shared.clock.now();
-        let settings = &shared.settings;
-        let cache_bytes = settings.cache_bytes / settings.workers.max(1);
-        let mut any = false;
-        let mut cached = 0;
-        for task in self.slots.running_mut() {
-            task.context.wall_clock = wall_clock;
-            let collector = &self.collector;
-            let piece = catch_unwind(AssertUnwindSafe(|| {
-                let processed =
-                    task.process(RECORDS_PER_ROUND, now, settings.task_idle, settings.on_undecodable, collector)?;
-                let punctuated = task.punctuate(PunctuationTime::WallClock, wall_clock)?;
-                Ok::<_, AppError>((processed > 0) | punctuated)
-            }));
-            any |= piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
-            for input in &mut task.inputs {
-                if input.paused && input.buffered() * 2 <= settings.buffered_records {
-                    input.paused = false;
-                    self.consumer.resume(&input.partition);
-                }
-            }
-            cached += task.cached_bytes();
-        }
-        if cache_bytes > 0 && cached > cache_bytes {
-            self.flush_caches()?;
-        }
-        Ok(any)
-    }
-
-    fn flush_caches(&mut self) -> Result<(), AppError> {
-        for task in self.slots.running_mut() {
-            catch_unwind(AssertUnwindSafe(|| task.flush_caches()))
-                .unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
-        }
-        Ok(())
-    }
-
     /// Publishes the tasks' counters if it is time.
     fn publish(&mut self, now: Duration, at_once: bool) {
         if !at_once && now.saturating_sub(self.last_publish) < PUBLISH_INTERVAL {
@@ -393,7 +383,7 @@ impl Worker {
     pub(crate) fn is_settled(&self) -> bool {
         self.commit.is_none()
             && !self.slots.has_openings()
-            && self.resets.is_empty()
+            && !self.has_lost_positions
             && !self.collector.borrow().is_backed_up()
     }
 

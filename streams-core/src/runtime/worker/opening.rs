@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::slots::Phase;
 use super::{RECORDS_PER_ROUND, Shared, Worker};
-use crate::log::{FetchEvent, LogError, LogErrorKind};
+use crate::log::FetchEvent;
 use crate::operators::{BuildError, Collector, Context, Destination, NodeId, StoreId, TaskBuilder, TaskServices};
 use crate::record::Timestamp;
 use crate::runtime::collector::{ProducerCollector, TopicChangelog};
 use crate::runtime::plan::Plan;
-use crate::runtime::task::{Advance, Input, Ready, Task};
+use crate::runtime::task::{Advance, Input, Opening, Ready, Task};
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::{Changelog, GlobalStore, StoreAccess};
 use crate::topic::TopicRef;
@@ -47,11 +47,14 @@ impl Worker {
                 Ok(())
             }
             FetchEvent::OutOfRange { partition, position } => {
-                let kind = LogErrorKind::Other;
-                let message = format!(
-                    "changelog {partition} no longer holds offset {position}; restart the application to rebuild the store"
-                );
-                Err(AppError::log("restoring state", LogError::new(kind, message)))
+                let is_meant = |opening: &&mut Opening| opening.changelogs().contains(&partition);
+                let opening = self.slots.openings_mut().find(is_meant).map(|opening| opening.id);
+                if let Some(id) = opening {
+                    tracing::warn!(task = %id, changelog = %partition, position = position.0,
+                        "the changelog's beginning was deleted before it could be read; opening the task again");
+                    self.reopen(id);
+                }
+                Ok(())
             }
             FetchEvent::Error { error, .. } if error.is_transient() => Ok(()),
             FetchEvent::Error { error, .. } => Err(AppError::log("restoring state", error)),
@@ -98,7 +101,7 @@ impl Worker {
     }
 
     /// Builds a task's operators and links them to its inputs.
-    pub(super) fn build(&mut self, ready: Ready, metrics: TaskMetrics) -> Result<Task, AppError> {
+    pub(super) fn build(&mut self, mut ready: Ready, metrics: TaskMetrics) -> Result<Task, AppError> {
         let id = ready.id;
         let failed = |error| AppError::Build { task: id, error };
         let shared = Arc::clone(&self.seed.shared);
@@ -130,13 +133,9 @@ impl Worker {
             };
             parts.sources.iter().find(|(node, _)| reads(node)).map(|(_, source)| Rc::clone(source))
         };
-        let inputs = ready
-            .inputs
-            .iter()
-            .filter_map(|(partition, position, time)| {
-                Some(Input::new(partition.clone(), source_of(&partition.topic)?, *position, *time))
-            })
-            .collect::<Vec<_>>();
+        let started = std::mem::take(&mut ready.inputs).into_iter();
+        let inputs =
+            started.filter_map(|start| Some(Input::new(source_of(&start.partition.topic)?, start))).collect::<Vec<_>>();
         let mut context = Context::new(id, Rc::clone(&self.collector) as Rc<RefCell<dyn Collector>>);
         context.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(Timestamp::UNKNOWN);
         context.wall_clock = shared.clock.now();

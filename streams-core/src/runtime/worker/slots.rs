@@ -6,6 +6,7 @@
 //! ([`GroupMetadata::directly_follows`]); otherwise somebody else has committed behind its back.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::log::GroupMetadata;
 use crate::record::TaskId;
@@ -106,6 +107,19 @@ impl Slots {
             Phase::Open(task) => Some(&mut **task),
             Phase::Opening(_) => None,
         })
+    }
+
+    /// The numbers of the tasks that process records, that one first and those before it last.
+    pub(super) fn running_from(&self, first: Option<TaskId>) -> Vec<TaskId> {
+        let mut ids: Vec<_> = self.running().map(|task| task.id).collect();
+        let before = first.map_or(0, |first| ids.partition_point(|id| *id < first));
+        ids.rotate_left(before);
+        ids
+    }
+
+    /// The slot behind that one.
+    pub(super) fn after(&self, id: TaskId) -> Option<TaskId> {
+        self.0.range((Bound::Excluded(id), Bound::Unbounded)).next().map(|(id, _)| *id)
     }
 
     /// The task of that number, if it processes records.

@@ -87,6 +87,17 @@ impl Worker {
         self.slots.insert(id, Slot::opening(Opening::new(id, metrics), given));
     }
 
+    /// Begins again to open a task.
+    pub(super) fn reopen(&mut self, id: TaskId) {
+        let Some(slot) = self.slots.get(id) else { return };
+        let (given, is_suspended) = (slot.given().clone(), slot.is_suspended());
+        self.close(id);
+        self.open(id, given.clone());
+        if is_suspended {
+            self.suspend(id, &given);
+        }
+    }
+
     /// Starts reading a task's inputs from their positions, if it is open and was not taken away.
     pub(super) fn begin_reading(&mut self, id: TaskId) {
         let worker = self.seed.number;

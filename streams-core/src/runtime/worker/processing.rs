@@ -1,0 +1,129 @@
+//! Processing: every task in turn works off some of its records, until the round's time is over.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::pace::round_time;
+use super::{RECORDS_PER_ROUND, Worker, panic_message};
+use crate::operators::{OperatorError, PunctuationTime};
+use crate::record::{Offset, TaskId, TopicPartition};
+use crate::runtime::AppError;
+use crate::runtime::task::Task;
+
+impl Worker {
+    /// Lets the tasks process some records and fires punctuators; whether anything happened. The next round goes
+    /// on with the task at which the time was over.
+    pub(super) fn process(&mut self, now: Duration) -> Result<bool, AppError> {
+        let paused = self.seed.shared.paused.load(Ordering::Relaxed);
+        if paused || self.failed || self.standing.is_ending() {
+            return Ok(false);
+        }
+        if !self.collector.borrow_mut().drain().map_err(|error| AppError::log("writing records", error))? {
+            return Ok(false);
+        }
+        let round = round_time(self.shortest_interval());
+        let mut any = false;
+        for id in self.slots.running_from(self.next_task) {
+            any |= self.process_task(id, now, round)?;
+            if self.is_over(now + round) {
+                self.next_task = self.slots.after(id);
+                break;
+            }
+        }
+        self.flush_full_caches()?;
+        Ok(any)
+    }
+
+    fn is_over(&self, end: Duration) -> bool {
+        self.seed.shared.clock.monotonic() >= end
+    }
+
+    /// How often something falls due, at the shortest.
+    fn shortest_interval(&self) -> Duration {
+        let settings = &self.seed.shared.settings;
+        let mut shortest = settings.commit_interval();
+        if self.is_exactly_once() {
+            shortest = shortest.min(settings.transaction_timeout);
+        }
+        self.slots.running().filter_map(Task::wall_clock_interval).fold(shortest, Duration::min)
+    }
+
+    /// One task works off records, and is called if it is time; whether anything happened.
+    fn process_task(&mut self, id: TaskId, began: Duration, round: Duration) -> Result<bool, AppError> {
+        let shared = Arc::clone(&self.seed.shared);
+        let settings = &shared.settings;
+        let mut processed = 0;
+        let mut looked = began;
+        loop {
+            let Some(task) = self.slots.running_task(id) else { return Ok(processed > 0) };
+            let records = self.pace.records().min(RECORDS_PER_ROUND - processed);
+            let wall_clock = shared.clock.now();
+            task.context.wall_clock = wall_clock;
+            let collector = &self.collector;
+            let piece = catch_unwind(AssertUnwindSafe(|| {
+                let done = task.process(records, looked, settings.task_idle, settings.on_undecodable, collector)?;
+                Ok::<_, AppError>((done, task.punctuate(PunctuationTime::WallClock, wall_clock)?))
+            }));
+            let (done, punctuated) = piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
+            for input in &mut task.inputs {
+                if input.paused && input.buffered() * 2 <= settings.buffered_records {
+                    input.paused = false;
+                    self.consumer.resume(&input.partition);
+                }
+            }
+            let now = shared.clock.monotonic();
+            let took = now.saturating_sub(looked);
+            self.pace.note(done, took, round);
+            self.check_slowness(id, done, took)?;
+            looked = now;
+            processed += done;
+            if done < records || processed >= RECORDS_PER_ROUND || now >= began + round {
+                return Ok(processed > 0 || punctuated);
+            }
+        }
+    }
+
+    /// A record that takes longer than a transaction may be open is done again and again, for ever. One that was
+    /// merely interrupted is quicker the next time.
+    fn check_slowness(&mut self, id: TaskId, records: usize, took: Duration) -> Result<(), AppError> {
+        let limit = self.seed.shared.settings.transaction_timeout;
+        if records != 1 || !self.is_exactly_once() || took <= limit {
+            return Ok(());
+        }
+        let Some(position) = self.slots.running_task(id).and_then(|task| task.context.position.clone()) else {
+            return Ok(());
+        };
+        let partition = TopicPartition { topic: position.topic, partition: position.partition };
+        let record: (TopicPartition, Offset) = (partition, position.offset);
+        if self.slow_record.as_ref() == Some(&record) {
+            let (partition, offset) = (record.0, record.1.0);
+            return Err(AppError::Record {
+                task: id,
+                partition,
+                offset,
+                error: OperatorError::TooSlow { took, limit },
+            });
+        }
+        tracing::warn!(task = %id, partition = %record.0, offset = record.1.0, ?took, ?limit,
+            "a record took longer than a transaction may be open (`transaction.timeout.ms`): it is done again");
+        self.slow_record = Some(record);
+        Ok(())
+    }
+
+    /// Makes room when the caches together hold more than the worker's share.
+    fn flush_full_caches(&mut self) -> Result<(), AppError> {
+        let settings = &self.seed.shared.settings;
+        let cache_bytes = settings.cache_bytes / settings.workers.max(1);
+        let cached: usize = self.slots.running().map(Task::cached_bytes).sum();
+        if cache_bytes == 0 || cached <= cache_bytes {
+            return Ok(());
+        }
+        for task in self.slots.running_mut() {
+            catch_unwind(AssertUnwindSafe(|| task.flush_caches()))
+                .unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
+        }
+        Ok(())
+    }
+}
