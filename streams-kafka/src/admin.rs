@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streams_core::log::{
-    Admin, CommittedOffset, Doorbell, Isolation, LogError, LogErrorKind, NewTopic, Reply, TopicInfo,
+    Admin, CommittedOffset, Doorbell, GroupMemberInfo, Isolation, LogError, LogErrorKind, NewTopic, Reply, TopicInfo,
 };
 use streams_core::record::{Offset, TopicPartition};
 
@@ -170,6 +170,18 @@ impl Admin for KafkaAdmin {
                 }
                 decided => Some(decided),
             }
+        })
+    }
+
+    fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
+        let group = group.to_owned();
+        self.ask(move |client| match client.group_members(&group, TIMEOUT_MS) {
+            Ok(mut members) => {
+                members.sort_by(|left, right| left.member_id.cmp(&right.member_id));
+                Ok(members)
+            }
+            Err((Code::GROUP_ID_NOT_FOUND, _)) => Ok(Vec::new()),
+            Err(failure) => Err(error(&format!("looking up the members of group `{group}`"), failure)),
         })
     }
 }

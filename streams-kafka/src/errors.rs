@@ -30,6 +30,7 @@ impl Code {
     pub(crate) const OFFSET_OUT_OF_RANGE: Self = Self(1);
     pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
     pub(crate) const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
+    pub(crate) const GROUP_ID_NOT_FOUND: Self = Self(69);
     pub(crate) const INVALID_PRODUCER_EPOCH: Self = Self(47);
     pub(crate) const PRODUCER_FENCED: Self = Self(90);
 

@@ -299,6 +299,17 @@ pub struct NewTopic {
     pub configs: Vec<(String, String)>,
 }
 
+/// A member of a group, as anybody may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMemberInfo {
+    /// The id the group gave it; begins with the client's name.
+    pub member_id: String,
+    /// The name the client gave itself ([`MemberOptions::client_id`]).
+    pub client_id: String,
+    /// Where it runs, for people; empty when the log cannot tell.
+    pub host: String,
+}
+
 /// Looks up and changes topics and positions.
 pub trait Admin: Send + Sync {
     /// Which of these topics exist, and how they look. `None` asks for all topics.
@@ -335,4 +346,8 @@ pub trait Admin: Send + Sync {
         group: &str,
         partitions: Vec<TopicPartition>,
     ) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>>;
+
+    /// Who is in a group now, also while it rebalances, in the order of their ids. A member that died is in it
+    /// until its session runs out; a group that does not exist has nobody.
+    fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>>;
 }

@@ -71,7 +71,7 @@ impl Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{CommittedOffset, Isolation, LogErrorKind, NewTopic};
+    use crate::log::{CommittedOffset, GroupMemberInfo, Isolation, LogErrorKind, NewTopic};
     use crate::record::{Offset, TopicPartition};
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -117,6 +117,10 @@ mod tests {
         }
 
         fn committed(&self, _: &str, _: Vec<TopicPartition>) -> Answer<Vec<Option<CommittedOffset>>> {
+            nothing()
+        }
+
+        fn group_members(&self, _: &str) -> Answer<Vec<GroupMemberInfo>> {
             nothing()
         }
     }

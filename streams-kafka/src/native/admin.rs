@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::ptr;
 
 use rdkafka::bindings as sys;
-use streams_core::log::{Isolation, NewTopic};
+use streams_core::log::{GroupMemberInfo, Isolation, NewTopic};
 use sys::rd_kafka_admin_op_t as Op;
 
 use super::{Client, PartitionEntry, PartitionList, partitions, take_error, text_of};
@@ -226,6 +226,32 @@ impl Client {
         }
     }
 
+    /// Who is in a group, in some order.
+    pub(crate) fn group_members(&self, group: &str, timeout_ms: i32) -> Result<Vec<GroupMemberInfo>> {
+        let group = c_string(group)?;
+        let event = self.ask(Op::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms, |options, queue| {
+            let mut pointers = [group.as_ptr()];
+            // SAFETY: everything is live and only read.
+            unsafe { sys::rd_kafka_DescribeConsumerGroups(self.rk(), pointers.as_mut_ptr(), 1, options, queue) };
+            Ok(())
+        })?;
+        let mut count = 0;
+        // SAFETY: the event answers DescribeConsumerGroups; array, error, members and texts live with it.
+        unsafe {
+            let array = sys::rd_kafka_DescribeConsumerGroups_result_groups(event.0, &mut count);
+            if count == 0 {
+                return Ok(Vec::new());
+            }
+            let error = sys::rd_kafka_ConsumerGroupDescription_error(*array);
+            let code = if error.is_null() { 0 } else { sys::rd_kafka_error_code(error) as i32 };
+            if code != 0 {
+                return Err((Code(code), text_of(sys::rd_kafka_error_string(error))));
+            }
+            let count = sys::rd_kafka_ConsumerGroupDescription_member_count(*array);
+            Ok((0..count).map(|index| member(sys::rd_kafka_ConsumerGroupDescription_member(*array, index))).collect())
+        }
+    }
+
     /// Sends a request and waits for the event that answers it.
     fn ask(
         &self,
@@ -353,6 +379,19 @@ unsafe fn configs(resource: *const sys::rd_kafka_ConfigResource_t) -> Result<Vec
             (text_of(sys::rd_kafka_ConfigEntry_name(entry)), text_of(sys::rd_kafka_ConfigEntry_value(entry)))
         };
         Ok((0..count).map(entry).collect())
+    }
+}
+
+/// # Safety
+/// A live description.
+unsafe fn member(member: *const sys::rd_kafka_MemberDescription_t) -> GroupMemberInfo {
+    // SAFETY: the caller's promise; the texts live with the description.
+    unsafe {
+        GroupMemberInfo {
+            member_id: text_of(sys::rd_kafka_MemberDescription_consumer_id(member)),
+            client_id: text_of(sys::rd_kafka_MemberDescription_client_id(member)),
+            host: text_of(sys::rd_kafka_MemberDescription_host(member)),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::shared::{CommittedAnswer, Shared, State};
 use crate::log::model::{Model, Partition, Refusal, Topic};
-use crate::log::{Admin, Doorbell, Isolation, LogError, NewTopic, Reply, TopicInfo};
+use crate::log::{Admin, Doorbell, GroupMemberInfo, Isolation, LogError, NewTopic, Reply, TopicInfo};
 use crate::record::{Offset, TopicPartition};
 
 pub(super) struct EmbeddedAdmin {
@@ -73,6 +73,17 @@ impl Admin for EmbeddedAdmin {
     fn committed(&self, group: &str, partitions: Vec<TopicPartition>) -> Reply<CommittedAnswer> {
         let asked = self.shared.run(|state, _| state.committed(&group.into(), partitions, &self.doorbell));
         asked.unwrap_or_else(|error| Reply::ready(Err(error)))
+    }
+
+    fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
+        Reply::ready(self.shared.run(|State { model, .. }, _| {
+            let member = |(member_id, client_id): (&str, &str)| GroupMemberInfo {
+                member_id: member_id.to_owned(),
+                client_id: client_id.to_owned(),
+                host: String::new(),
+            };
+            model.members_of(group).map(member).collect()
+        }))
     }
 }
 

@@ -158,6 +158,12 @@ impl Model {
         Some(partitions.iter().map(|partition| state.offsets.committed(partition).cloned()).collect())
     }
 
+    /// The ids of a group's members, each with its client's name, in order.
+    pub(crate) fn members_of<'a>(&'a self, group: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let members = self.groups.get(group).into_iter().flat_map(|state| &state.members);
+        members.map(|(id, member)| (id.as_str(), member.wish.client_id.as_str()))
+    }
+
     /// What is committed for one partition, to be stored.
     pub(crate) fn committed_offset(&self, group: &str, partition: &TopicPartition) -> Option<&CommittedOffset> {
         self.groups.get(group)?.offsets.committed(partition)

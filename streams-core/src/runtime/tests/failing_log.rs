@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use crate::log::{
     Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent,
-    GroupMetadata, Isolation, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions, NewTopic,
-    OffsetToCommit, OutgoingRecord, Producer, ProducerOptions, Reply, SendError, TopicHandle, TopicInfo,
+    GroupMemberInfo, GroupMetadata, Isolation, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions,
+    NewTopic, OffsetToCommit, OutgoingRecord, Producer, ProducerOptions, Reply, SendError, TopicHandle, TopicInfo,
 };
 use crate::record::{Offset, Partition, TopicPartition};
 use crate::state::{Memory, StateBackend, Store, StoreError, StoreErrorKind};
@@ -181,6 +181,10 @@ impl Admin for Failing<Arc<dyn Admin>> {
         partitions: Vec<TopicPartition>,
     ) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
         self.fault.answer("asking for a group's positions", || self.inner.committed(group, partitions))
+    }
+
+    fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
+        self.fault.answer("asking for a group's members", || self.inner.group_members(group))
     }
 }
 
