@@ -12,6 +12,7 @@ mod describe;
 mod dot;
 mod error;
 pub(crate) mod expand;
+mod fingerprint;
 mod graph;
 mod groups;
 mod internal_topic;
@@ -24,4 +25,5 @@ pub(crate) mod plan;
 
 pub use crate::operators::{NodeId, StoreId};
 pub use error::{CallSite, TopologyError};
+pub use fingerprint::Fingerprint;
 pub use graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, Subtopology, Topology};
