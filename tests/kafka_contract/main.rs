@@ -5,5 +5,6 @@
 
 mod bench;
 mod contract;
+mod fellows;
 mod outages;
 mod reading;

@@ -40,7 +40,8 @@ type Listener = Box<dyn Fn(AppState, AppState) + Send>;
 /// A topology and how to run it.
 ///
 /// The application's id names its group, its internal topics and its state folder: instances with the same
-/// id share the work.
+/// id share the work. They must have the same topology; one that starts with another, while others run, ends with
+/// [`AppError::OtherTopology`].
 ///
 /// ```
 /// use streams_core::prelude::*;

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::assignment::share_out;
 use super::directory::StateDirectory;
+use super::fellows::{Fellows, Identity};
 use super::globals::GlobalTables;
 use super::inputs::InputCheck;
 use super::lifecycle::AppState;
@@ -130,6 +131,7 @@ pub(crate) enum Step {
 pub(crate) struct Control {
     parts: Parts,
     directory: Arc<StateDirectory>,
+    identity: Arc<Identity>,
     admin: Arc<dyn Admin>,
     status: Arc<Status>,
     phase: Phase,
@@ -149,11 +151,14 @@ struct Together {
     /// When the member was last polled, for the workers.
     heard_ms: Arc<AtomicU64>,
     inputs: InputCheck,
+    fellows: Fellows,
     reach: Reach,
     globals: GlobalTables,
     workers: Vec<WorkerLink>,
     reports: Receiver<Report>,
     owners: BTreeMap<TaskId, usize>,
+    /// What the group has assigned, until it is clear that the fellows run the same program.
+    held_back: Option<(BTreeSet<TaskId>, GroupMetadata)>,
     /// The generation in which the tasks are ours, from the assignment to the revocation.
     assigned: Option<GroupMetadata>,
     revoking: Option<Revoking>,
@@ -195,8 +200,10 @@ impl Control {
             .log
             .admin(status.doorbell.clone())
             .map_err(|error| AppError::log("creating an admin client", error))?;
+        let identity = identify(&parts, &directory)?;
         let preparation = Preparation::new(
             Arc::clone(&parts.application_id),
+            Arc::clone(&identity),
             Arc::clone(&parts.topology),
             Arc::clone(&parts.settings),
             Arc::clone(&admin),
@@ -207,6 +214,7 @@ impl Control {
             span: tracing::info_span!("control", application = %parts.application_id),
             parts,
             directory: Arc::new(directory),
+            identity,
             admin,
             status,
             phase: Phase::Preparing(Box::new(preparation)),
@@ -291,11 +299,7 @@ impl Control {
         let settings = &self.parts.settings;
         let options = MemberOptions {
             group: self.parts.application_id.to_string(),
-            client_id: format!(
-                "{}-{}",
-                settings.client_id.as_deref().unwrap_or(&self.parts.application_id),
-                self.directory.process_id()
-            ),
+            client_id: self.identity.client_id(settings.client_id.as_deref().unwrap_or(&self.parts.application_id)),
             plan: plan.group.clone(),
             session_timeout: settings.session_timeout,
             rebalance_timeout: settings.rebalance_timeout,
@@ -307,6 +311,7 @@ impl Control {
             .map_err(|error| AppError::log("joining the group", error))?;
         let inputs = InputCheck::new(Arc::clone(&self.admin), &plan.group);
         let heard_ms = Arc::new(AtomicU64::new(millis(self.parts.clock.monotonic())));
+        let fellows = Fellows::new(Arc::clone(&self.admin), Arc::clone(&self.identity), Arc::clone(&self.directory));
         let shared = Arc::new(Shared {
             settings: Arc::clone(settings),
             plan,
@@ -329,11 +334,13 @@ impl Control {
             member,
             heard_ms,
             inputs,
+            fellows,
             reach,
             globals: *globals,
             workers,
             reports,
             owners: BTreeMap::new(),
+            held_back: None,
             assigned: None,
             revoking: None,
             stopping: false,
@@ -402,6 +409,17 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Who this program is in its group, and what has changed since the state on disk was last used.
+fn identify(parts: &Parts, directory: &StateDirectory) -> Result<Arc<Identity>, AppError> {
+    let noted = directory.noted_topology()?;
+    let id = &parts.application_id;
+    let identity = Identity::new(id, directory.process_id(), parts.topology.fingerprint(), noted);
+    if let Some(changes) = identity.changes() {
+        tracing::warn!(application = %id, changes, "the topology is not the one that the state on disk was made by");
+    }
+    Ok(Arc::new(identity))
+}
+
 /// What is needed to make the workers, and what the control keeps of them.
 fn link_workers(shared: &Arc<Shared>, control: &Doorbell) -> (Vec<WorkerLink>, Vec<WorkerSeed>, Receiver<Report>) {
     let (report, reports) = channel();
@@ -440,12 +458,14 @@ impl Together {
         }
         if let Some(event) = self.member.poll() {
             busy = true;
-            self.obey(event, now, status, workers)?;
+            self.obey(event, now, status)?;
         }
         // Only now: what the poll has told is on its way to the workers.
         self.heard_ms.store(millis(now), Ordering::SeqCst);
         if !self.stopping {
             self.inputs.step(now)?;
+            self.fellows.step(now)?;
+            busy |= self.hand_out(status, workers);
         }
         self.reach.step(now);
         if self.reach.is_lost() {
@@ -481,29 +501,19 @@ impl Together {
     }
 
     /// Carries out what the group decided.
-    fn obey(&mut self, event: MemberEvent, now: Duration, status: &Status, workers: usize) -> Result<(), AppError> {
+    fn obey(&mut self, event: MemberEvent, now: Duration, status: &Status) -> Result<(), AppError> {
         match event {
             MemberEvent::Assigned { tasks, metadata } => {
                 tracing::info!(tasks = tasks.len(), generation = metadata.generation, "tasks assigned");
-                let shares = share_out(&tasks, &self.owners, workers);
-                self.owners = shares
-                    .iter()
-                    .enumerate()
-                    .flat_map(|(worker, tasks)| tasks.iter().map(move |task| (*task, worker)))
-                    .collect();
-                status.owners.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.owners);
-                self.assigned = Some(metadata.clone());
                 self.inputs.begin(now);
-                if self.stopping {
-                    return Ok(());
-                }
-                for (worker, tasks) in self.workers.iter_mut().zip(shares) {
-                    worker.assign(tasks, metadata.clone());
-                }
+                self.fellows.begin(now, &metadata.member_id);
+                self.held_back = Some((tasks, metadata));
                 Ok(())
             }
             MemberEvent::Revoked { tasks, metadata, deadline } => {
                 tracing::info!(tasks = tasks.len(), generation = metadata.generation, "tasks revoked");
+                // What was never handed out is not there to be suspended.
+                let tasks = if self.held_back.take().is_some() { BTreeSet::new() } else { tasks };
                 self.assigned = None;
                 status.become_state(AppState::Rebalancing);
                 self.revoking = Some(Revoking {
@@ -525,6 +535,7 @@ impl Together {
                 tracing::warn!("tasks lost: they belong to other members already");
                 status.become_state(AppState::Rebalancing);
                 self.revoking = None;
+                self.held_back = None;
                 self.assigned = None;
                 self.workers.iter_mut().for_each(WorkerLink::lose);
                 Ok(())
@@ -536,6 +547,24 @@ impl Together {
             }
             MemberEvent::Failed(error) => Err(AppError::log("being a member of the group", error)),
         }
+    }
+
+    /// Gives the workers what the group has assigned, once it is clear that the fellows run the same program;
+    /// whether it did.
+    fn hand_out(&mut self, status: &Status, workers: usize) -> bool {
+        let Some((tasks, metadata)) = self.held_back.take_if(|_| self.fellows.is_settled()) else { return false };
+        let shares = share_out(&tasks, &self.owners, workers);
+        self.owners = shares
+            .iter()
+            .enumerate()
+            .flat_map(|(worker, tasks)| tasks.iter().map(move |task| (*task, worker)))
+            .collect();
+        status.owners.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.owners);
+        self.assigned = Some(metadata.clone());
+        for (worker, tasks) in self.workers.iter_mut().zip(shares) {
+            worker.assign(tasks, metadata.clone());
+        }
+        true
     }
 
     /// Acknowledges a revocation when every worker has committed, or is too late.

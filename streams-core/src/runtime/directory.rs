@@ -1,6 +1,7 @@
 //! The state folder: who may use it, which process this is, which task's folder is in use.
 //!
-//! `<state.dir>/<application id>/` holds a lock file, the process's id and a folder per task (`0_3`). The
+//! `<state.dir>/<application id>/` holds a lock file, the process's id, the fingerprint of the topology that made the
+//! state, and a folder per task (`0_3`). The
 //! lock is the operating system's: it ends with its process, however that ends, so a stale lock cannot
 //! exist. Folders and files are private to the user (modes 0700 and 0600), also those that were there before.
 
@@ -16,6 +17,7 @@ use crate::record::TaskId;
 
 const LOCK_FILE: &str = ".lock";
 const PROCESS_FILE: &str = "process-id";
+const TOPOLOGY_FILE: &str = "topology";
 
 /// One application's state on this machine, held by one process.
 pub(crate) struct StateDirectory {
@@ -83,6 +85,32 @@ impl StateDirectory {
                 .map_err(|error| AppError::StateFolder { path: claim.path.clone(), reason: error.to_string() })?;
         }
         Ok(Some(claim))
+    }
+
+    /// The text that was noted with [`StateDirectory::note_topology`], in this run or an earlier one.
+    pub(crate) fn noted_topology(&self) -> Result<Option<String>, AppError> {
+        let Some(root) = &self.root else { return Ok(None) };
+        let mut text = Vec::new();
+        open_private(&root.join(TOPOLOGY_FILE))
+            .and_then(|mut file| file.read_to_end(&mut text))
+            .map_err(|error| AppError::StateFolder { path: root.clone(), reason: error.to_string() })?;
+        // What is no text was not noted here.
+        Ok(String::from_utf8(text).ok().filter(|text| !text.is_empty()))
+    }
+
+    /// Notes which topology makes the state from now on.
+    pub(crate) fn note_topology(&self, text: &str) -> Result<(), AppError> {
+        let Some(root) = &self.root else { return Ok(()) };
+        if self.noted_topology()?.as_deref() == Some(text) {
+            return Ok(());
+        }
+        let write = |mut file: File| {
+            file.set_len(0)?;
+            file.write_all(text.as_bytes())
+        };
+        open_private(&root.join(TOPOLOGY_FILE))
+            .and_then(write)
+            .map_err(|error| AppError::StateFolder { path: root.clone(), reason: error.to_string() })
     }
 
     fn task_path(&self, task: TaskId) -> PathBuf {
@@ -226,6 +254,21 @@ mod tests {
         assert!(directory.claim(task).expect("no error").is_none());
         drop(claim);
         assert!(directory.claim(task).expect("no error").is_some());
+    }
+
+    #[test]
+    fn what_is_noted_is_there_the_next_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut noted = Vec::new();
+        for text in ["a longer text", "short", "short"] {
+            let directory = StateDirectory::open(folder.path(), "app").expect("free");
+            noted.push(directory.noted_topology().expect("readable"));
+            directory.note_topology(text).expect("writable");
+        }
+        assert_eq!(noted, [None, Some("a longer text".to_owned()), Some("short".to_owned())]);
+        let in_memory = StateDirectory::in_memory();
+        in_memory.note_topology("text").expect("nothing to do");
+        assert_eq!(in_memory.noted_topology(), Ok(None));
     }
 
     #[cfg(unix)]

@@ -59,6 +59,25 @@ pub enum AppError {
         /// What the system says.
         reason: String,
     },
+    /// The group has members that run a program with another topology.
+    #[error(
+        "application id {application_id} is in use by a program with another topology: member {member} has topology \
+         {theirs:016x}, this program has {ours:016x}{changes}; as one application they would go on with each other's \
+         state; give one of them another `application.id`, or, if this is a new version, stop all instances of the old \
+         one first (the group counts on an instance that was killed until its `session.timeout.ms` has passed)"
+    )]
+    OtherTopology {
+        /// The application's id, and the group's.
+        application_id: String,
+        /// The other program's member, and where it runs.
+        member: String,
+        /// The hash of its topology.
+        theirs: u64,
+        /// The hash of this program's.
+        ours: u64,
+        /// What is different, if that is known.
+        changes: String,
+    },
     /// Input or output topics do not exist.
     #[error("these topics do not exist: {}; create them before the application starts", topics.join(", "))]
     MissingTopics {

@@ -14,6 +14,7 @@ mod commit;
 mod control;
 mod directory;
 mod error;
+mod fellows;
 mod global_rows;
 mod globals;
 mod inputs;

@@ -1,4 +1,5 @@
-//! Before an application joins its group: its topics are looked up, checked and, if internal, created.
+//! Before an application joins its group: its members are looked at, its topics looked up, checked and, if internal,
+//! created.
 //!
 //! A state machine that is advanced by [`Preparation::poll`]; a log that cannot be reached is asked again
 //! until it can, however long that takes.
@@ -8,10 +9,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::fellows::Identity;
 use super::internal_topics::check_settings;
 use super::plan::{ExternalTopics, Plan, external_topics};
 use super::{AppError, CreateInternalTopics, Settings};
-use crate::log::{Admin, CommittedOffset, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
+use crate::log::{Admin, CommittedOffset, GroupMemberInfo, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
 use crate::record::TopicPartition;
 use crate::topic::TopicRef;
 use crate::topology::{InternalTopicKind, Subtopology, Topology};
@@ -19,6 +21,7 @@ use crate::topology::{InternalTopicKind, Subtopology, Topology};
 /// How long to wait before asking a log again that could not be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
+type Members = Reply<Result<Vec<GroupMemberInfo>, LogError>>;
 type Topics = Reply<Result<Vec<TopicInfo>, LogError>>;
 type Created = Reply<Result<Vec<Result<(), LogError>>, LogError>>;
 type TopicSettings = Reply<Result<Vec<(String, String)>, LogError>>;
@@ -27,6 +30,7 @@ type Committed = Reply<Result<Vec<Option<CommittedOffset>>, LogError>>;
 /// Looks up, checks and creates topics, step by step.
 pub(crate) struct Preparation {
     application_id: Arc<str>,
+    identity: Arc<Identity>,
     topology: Arc<Topology>,
     settings: Arc<Settings>,
     admin: Arc<dyn Admin>,
@@ -40,6 +44,7 @@ pub(crate) struct Preparation {
 }
 
 enum Step {
+    LookAtGroup(Option<Members>),
     LookUpExternal(Option<Topics>),
     CreateOutputs(Vec<NewTopic>, Option<Created>),
     LookUpInternal(Plan, Option<Topics>),
@@ -84,6 +89,7 @@ enum Answer<T> {
 impl Preparation {
     pub(crate) fn new(
         application_id: Arc<str>,
+        identity: Arc<Identity>,
         topology: Arc<Topology>,
         settings: Arc<Settings>,
         admin: Arc<dyn Admin>,
@@ -92,12 +98,13 @@ impl Preparation {
         let external = external_topics(&topology);
         Self {
             application_id,
+            identity,
             topology,
             settings,
             admin,
             creates_outputs,
             external,
-            step: Step::LookUpExternal(None),
+            step: Step::LookAtGroup(None),
             retry_at: None,
             created: false,
             looked_again: false,
@@ -142,6 +149,7 @@ impl Preparation {
 
     fn advance(&mut self, step: Step) -> Result<Next, AppError> {
         match step {
+            Step::LookAtGroup(reply) => self.look_at_group(reply),
             Step::LookUpExternal(reply) => self.look_up_external(reply),
             Step::CreateOutputs(topics, reply) => self.create_outputs(topics, reply),
             Step::LookUpInternal(plan, reply) => self.look_up_internal(plan, reply),
@@ -172,6 +180,24 @@ impl Preparation {
             tracing::warn!(doing, %error, "the log cannot be reached; trying again until it can");
         }
         Ok(Answer::AskAgain)
+    }
+
+    /// Before anything is created: a program that does not belong here leaves no trace.
+    fn look_at_group(&mut self, reply: Option<Members>) -> Result<Next, AppError> {
+        let mut reply = reply.unwrap_or_else(|| self.admin.group_members(&self.application_id));
+        let answer = match self.answer(&mut reply, "looking up the group's members") {
+            // Who may not look is told so when tasks are assigned.
+            Err(AppError::Log { .. }) => Answer::Here(Vec::new()),
+            answer => answer?,
+        };
+        Ok(match answer {
+            Answer::OnItsWay => Next::Wait(Step::LookAtGroup(Some(reply))),
+            Answer::AskAgain => Next::Later(Step::LookAtGroup(None)),
+            Answer::Here(members) => {
+                self.identity.may_join(&members)?;
+                Next::Step(Step::LookUpExternal(None))
+            }
+        })
     }
 
     fn look_up_external(&mut self, reply: Option<Topics>) -> Result<Next, AppError> {

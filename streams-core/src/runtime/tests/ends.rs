@@ -101,8 +101,13 @@ fn in_patience<T: Send + 'static>(what: &str, task: impl FnOnce() -> T + Send + 
 }
 
 /// What an application survives: these it asks again, or does without.
-const SURVIVED: [&str; 3] =
-    ["looking up topics, as a member", "looking up a topic's settings", "deleting records, as a member"];
+const SURVIVED: [&str; 5] = [
+    "asking for a group's members",
+    "asking for a group's members, as a member",
+    "looking up topics, as a member",
+    "looking up a topic's settings",
+    "deleting records, as a member",
+];
 
 /// What no application runs without.
 const NEEDED: [&str; 14] = [

@@ -21,6 +21,7 @@ mod by_hand;
 mod ends;
 mod failing_log;
 mod failures;
+mod fellows;
 
 const LINES: Topic<(), String> = Topic::new("lines");
 const COUNTS: Topic<String, i64> = Topic::new("counts");

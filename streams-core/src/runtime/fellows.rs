@@ -1,0 +1,235 @@
+//! Whether the other members of the group run the same program.
+//!
+//! Members share out tasks by number and find their state by name, so two programs under one application id would
+//! go on with each other's state. Each member's client name therefore ends in its topology's hash, behind the
+//! process id, which decides the order in which tasks are given out. A member looks the group up before it creates
+//! topics and joins, and again with each assignment, before its first record.
+//!
+//! Who stays: a member that has found itself among its like, for as long as it keeps its member id. Everybody else
+//! is a newcomer, and leaves when somebody with another topology is there. Of newcomers that meet, those with the
+//! smallest hash stay: they wait for the others to leave, and leave too if nobody does.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::AppError;
+use super::directory::StateDirectory;
+use crate::log::{Admin, GroupMemberInfo, LogError, Reply};
+use crate::topology::Fingerprint;
+
+/// What stands before the hash in a client's name. Its number is that of the fingerprint's rules: hashes of others
+/// cannot be compared.
+const MARK: &str = "t1.";
+
+/// Time between two looks at a group that is not as it should be.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// So long a newcomer waits for others to leave. They do so as soon as they have looked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A log may answer with what was true before the assignment: so often it may do without us.
+const MISSES_MAX: u32 = 5;
+
+/// This program as members of its group tell it from others.
+pub(crate) struct Identity {
+    group: Arc<str>,
+    process_id: String,
+    fingerprint: Fingerprint,
+    hash: u64,
+    /// The topology that the state in this process's folder was made by, as text.
+    noted: Option<String>,
+}
+
+impl Identity {
+    pub(crate) fn new(group: &Arc<str>, process_id: &str, fingerprint: Fingerprint, noted: Option<String>) -> Self {
+        let hash = fingerprint.hash();
+        Self { group: Arc::clone(group), process_id: process_id.to_owned(), fingerprint, hash, noted }
+    }
+
+    /// The member's name for itself, which begins with `name`.
+    pub(crate) fn client_id(&self, name: &str) -> String {
+        format!("{name}-{}-{MARK}{:016x}", self.process_id, self.hash)
+    }
+
+    /// The topology as text, to be kept beside the state it makes.
+    pub(crate) fn text(&self) -> &str {
+        self.fingerprint.text()
+    }
+
+    /// What is different in this topology from the one that made the state on disk.
+    pub(crate) fn changes(&self) -> Option<String> {
+        self.fingerprint.changes_since(self.noted.as_deref()?)
+    }
+
+    /// Before joining: an error if somebody in the group has another topology. This process's own predecessor may
+    /// still be listed, until its session runs out.
+    pub(super) fn may_join(&self, members: &[GroupMemberInfo]) -> Result<(), AppError> {
+        let predecessor = format!("-{}-{MARK}", self.process_id);
+        let mut others = self.others(members).filter(|(member, _)| !member.client_id.contains(&predecessor));
+        others.next().map_or(Ok(()), |(member, hash)| Err(self.error(member, hash)))
+    }
+
+    /// The members with another topology, each with its hash.
+    fn others<'a>(&self, members: &'a [GroupMemberInfo]) -> impl Iterator<Item = (&'a GroupMemberInfo, u64)> {
+        let of_other = |member: &'a GroupMemberInfo| hash_of(&member.client_id).map(|hash| (member, hash));
+        members.iter().filter_map(of_other).filter(|(_, hash)| *hash != self.hash)
+    }
+
+    fn error(&self, member: &GroupMemberInfo, theirs: u64) -> AppError {
+        let changes = self.noted.as_deref().filter(|noted| Fingerprint::hash_of(noted) == theirs);
+        let changes = changes.and_then(|noted| self.fingerprint.changes_since(noted));
+        AppError::OtherTopology {
+            application_id: self.group.to_string(),
+            member: match &*member.host {
+                "" => member.member_id.clone(),
+                host => format!("{} on {host}", member.member_id),
+            },
+            theirs,
+            ours: self.hash,
+            changes: changes.map_or_else(String::new, |changes| format!(" ({changes})")),
+        }
+    }
+}
+
+/// The hash of a client's topology, if its name ends in one.
+fn hash_of(client_id: &str) -> Option<u64> {
+    let (_, mark) = client_id.rsplit_once('-')?;
+    u64::from_str_radix(mark.strip_prefix(MARK)?, 16).ok()
+}
+
+/// Looks at the group with each assignment.
+pub(super) struct Fellows {
+    admin: Arc<dyn Admin>,
+    identity: Arc<Identity>,
+    directory: Arc<StateDirectory>,
+    /// This member's id in the current assignment.
+    member_id: String,
+    /// The id under which it has found itself among its like: no newcomer any more.
+    settled_as: Option<String>,
+    question: Question,
+    misses: u32,
+    /// Since when it has waited for others to leave.
+    waiting_since: Option<Duration>,
+    /// What was said once already.
+    told: Told,
+}
+
+#[derive(Default)]
+struct Told {
+    cannot_look: bool,
+    unmarked: bool,
+}
+
+enum Question {
+    None,
+    /// To be asked from then on.
+    Due(Duration),
+    Asked(Reply<Result<Vec<GroupMemberInfo>, LogError>>),
+}
+
+impl Fellows {
+    pub(super) fn new(admin: Arc<dyn Admin>, identity: Arc<Identity>, directory: Arc<StateDirectory>) -> Self {
+        Self {
+            admin,
+            identity,
+            directory,
+            member_id: String::new(),
+            settled_as: None,
+            question: Question::None,
+            misses: 0,
+            waiting_since: None,
+            told: Told::default(),
+        }
+    }
+
+    /// The group has assigned tasks to this member.
+    pub(super) fn begin(&mut self, now: Duration, member_id: &str) {
+        member_id.clone_into(&mut self.member_id);
+        self.question = Question::Due(now);
+        self.misses = 0;
+    }
+
+    /// Looks at the group, if it is time. An error if this member is to leave.
+    pub(super) fn step(&mut self, now: Duration) -> Result<(), AppError> {
+        if matches!(self.question, Question::Due(at) if now >= at) {
+            self.question = Question::Asked(self.admin.group_members(&self.identity.group));
+        }
+        let Question::Asked(reply) = &mut self.question else { return Ok(()) };
+        let Poll::Ready(answer) = reply.poll() else { return Ok(()) };
+        self.question = Question::None;
+        match answer {
+            Some(Ok(members)) => self.judge(&members, now),
+            Some(Err(error)) if !error.is_transient() => self.do_without(&error),
+            _ => {
+                self.question = Question::Due(now + LOOK_AGAIN_AFTER);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether records may be processed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled_as.as_deref() == Some(&*self.member_id)
+    }
+
+    fn judge(&mut self, members: &[GroupMemberInfo], now: Duration) -> Result<(), AppError> {
+        if members.iter().all(|member| member.member_id != self.member_id) && self.misses < MISSES_MAX {
+            self.misses += 1;
+            self.question = Question::Due(now + LOOK_AGAIN_AFTER);
+            return Ok(());
+        }
+        self.tell_of_unmarked(members);
+        let Some((member, hash)) = self.identity.others(members).min_by_key(|(_, hash)| *hash) else {
+            return self.settle();
+        };
+        if self.is_settled() {
+            let member = &member.member_id;
+            tracing::warn!(
+                member,
+                topology = format!("{hash:016x}"),
+                "a program with another topology has joined; it is to leave"
+            );
+            return Ok(());
+        }
+        let is_patient = now.saturating_sub(*self.waiting_since.get_or_insert(now)) < PATIENCE;
+        if hash < self.identity.hash || !is_patient {
+            return Err(self.identity.error(member, hash));
+        }
+        self.question = Question::Due(now + LOOK_AGAIN_AFTER);
+        Ok(())
+    }
+
+    /// From now on the state is this topology's.
+    fn settle(&mut self) -> Result<(), AppError> {
+        self.directory.note_topology(self.identity.text())?;
+        self.settled_as = Some(self.member_id.clone());
+        self.waiting_since = None;
+        Ok(())
+    }
+
+    /// Who may join a group need not be allowed to look at it.
+    fn do_without(&mut self, error: &LogError) -> Result<(), AppError> {
+        if !std::mem::replace(&mut self.told.cannot_look, true) {
+            tracing::warn!(
+                %error,
+                "the group's members cannot be looked up, so nobody would notice a program with another topology under \
+                 this application id; allow `Describe` on the group"
+            );
+        }
+        self.settle()
+    }
+
+    fn tell_of_unmarked(&mut self, members: &[GroupMemberInfo]) {
+        let Some(member) = members.iter().find(|member| hash_of(&member.client_id).is_none()) else { return };
+        if !std::mem::replace(&mut self.told.unmarked, true) {
+            let (group, member) = (&*self.identity.group, &member.member_id);
+            tracing::warn!(
+                group,
+                member,
+                "a member of the group does not say which topology it has: it runs another version of this library, or \
+                 another program"
+            );
+        }
+    }
+}
