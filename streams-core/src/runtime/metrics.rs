@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::operators::DropReason;
 use crate::record::{Offset, TaskId, TopicPartition};
 
 /// What a task is doing.
@@ -56,7 +55,7 @@ pub struct TaskMetrics {
     pub processed: u64,
     /// Input records processed and not yet committed.
     pub uncommitted: u64,
-    /// Records dropped on purpose, by reason (see [`DropReason::label`]).
+    /// Records dropped on purpose, by reason (see [`DropReason::label`](crate::operators::DropReason::label)).
     pub dropped: BTreeMap<&'static str, u64>,
     /// Changelog records read to restore state.
     pub restored: u64,
@@ -75,15 +74,6 @@ impl TaskMetrics {
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
         self.dropped.values().sum()
-    }
-
-    pub(crate) fn set_dropped(&mut self, count: impl Fn(DropReason) -> u64) {
-        for reason in DropReason::ALL {
-            let dropped = count(reason);
-            if dropped > 0 {
-                self.dropped.insert(reason.label(), dropped);
-            }
-        }
     }
 }
 

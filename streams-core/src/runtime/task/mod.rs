@@ -4,6 +4,7 @@
 //! It processes records when told to; reading, committing and restoring are the worker's business.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(crate) struct Task {
     pub(crate) state: Rc<RefCell<TaskState>>,
     pub(crate) stores: Vec<TaskStore>,
     pub(crate) metrics: TaskMetrics,
+    /// What was dropped before the task was opened; the context counts from 0.
+    dropped_before: BTreeMap<&'static str, u64>,
     pub(crate) context: Context,
     parts: TaskParts,
     punctuations: Punctuations,
@@ -83,6 +86,7 @@ impl Task {
             inputs,
             state,
             stores,
+            dropped_before: metrics.dropped.clone(),
             metrics,
             punctuations: Punctuations::new(Vec::new(), Timestamp::UNKNOWN),
             punctuated: false,
@@ -328,8 +332,13 @@ impl Task {
 
     /// Counts of the moment, for the board.
     pub(crate) fn metrics(&mut self) -> TaskMetrics {
-        let context = &self.context;
-        self.metrics.set_dropped(|reason| context.dropped(reason));
+        for reason in DropReason::ALL {
+            let dropped = self.context.dropped(reason);
+            if dropped > 0 {
+                let before = self.dropped_before.get(reason.label()).copied().unwrap_or(0);
+                self.metrics.dropped.insert(reason.label(), before + dropped);
+            }
+        }
         self.metrics.buffered = self.inputs.iter().map(|input| input.buffered() as u64).sum();
         for input in &self.inputs {
             self.metrics.positions.insert(input.partition.clone(), input.position);

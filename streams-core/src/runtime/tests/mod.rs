@@ -207,6 +207,30 @@ fn work_whose_transaction_timed_out_is_done_again() {
     assert_eq!(driver.read(&COUNTS), counts);
 }
 
+/// What was dropped was counted from 0 again.
+#[test]
+fn totals_go_on_when_a_task_is_opened_again() {
+    const WORDS: Topic<Option<String>, String> = Topic::new("words");
+    let builder = StreamsBuilder::new();
+    builder.stream(WORDS).group_by_key().count();
+    let setup = TestDriver::configure(builder.build().expect("a topology"));
+    let mut driver = setup.caching(0).with(|app| app.exactly_once()).start();
+    let totals = |driver: &mut TestDriver| {
+        let task = driver.tasks().into_values().next().expect("one task");
+        (task.processed, task.dropped)
+    };
+    driver.pipe(&WORDS, None, "to");
+    driver.pipe(&WORDS, "be".to_owned(), "be");
+    driver.commit();
+    assert_eq!(totals(&mut driver), (2, [("null-key", 1)].into()));
+    driver.pipe(&WORDS, None, "or");
+    driver.pipe(&WORDS, "be".to_owned(), "be");
+    // The transaction times out, so the task is opened again and both are processed again.
+    driver.advance_wall_clock(Duration::from_secs(11));
+    driver.commit();
+    assert_eq!(totals(&mut driver), (6, [("null-key", 3)].into()));
+}
+
 #[test]
 fn a_panic_in_the_users_code_ends_the_application_and_names_the_record() {
     let mut driver = TestDriver::new(word_count());
