@@ -56,7 +56,7 @@ impl Helper {
         let (sender, reply) = Reply::later();
         let mut waiting = Some(sender);
         let step = move || {
-            let Some(sender) = waiting.take_if(|sender| !sender.is_closed()) else { return true };
+            let Some(sender) = waiting.take_if(|sender| !sender.is_canceled()) else { return true };
             match look() {
                 Some(result) => {
                     drop(sender.send(result));

@@ -1,8 +1,13 @@
 //! An answer that may come later.
 
-use std::task::Poll;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use futures::channel::oneshot;
+
+use super::Doorbell;
 
 /// An answer that is there already or will come; ask with [`Reply::poll`].
 #[derive(Debug)]
@@ -36,22 +41,44 @@ impl<T> Reply<T> {
             State::Ready(answer) => Poll::Ready(Some(answer)),
             State::Taken => Poll::Ready(None),
             State::Waiting(mut receiver) => match receiver.try_recv() {
-                Ok(answer) => Poll::Ready(Some(answer)),
-                Err(oneshot::error::TryRecvError::Closed) => Poll::Ready(None),
-                Err(oneshot::error::TryRecvError::Empty) => {
+                Ok(Some(answer)) => Poll::Ready(Some(answer)),
+                Ok(None) => {
                     self.0 = State::Waiting(receiver);
                     Poll::Pending
                 }
+                Err(oneshot::Canceled) => Poll::Ready(None),
             },
         }
     }
 
-    /// Waits for the answer; for tools and tests, never on a worker. `None` as in [`Reply::poll`].
+    /// Waits for the answer, also inside an async executor, whose thread it then blocks; for tools and tests, never
+    /// on a worker. `None` as in [`Reply::poll`].
     pub fn wait(mut self) -> Option<T> {
         match std::mem::replace(&mut self.0, State::Taken) {
             State::Ready(answer) => Some(answer),
             State::Taken => None,
-            State::Waiting(receiver) => receiver.blocking_recv().ok(),
+            State::Waiting(receiver) => wait_for(receiver).ok(),
         }
+    }
+}
+
+/// Blocks until a future is ready. Executors' own functions for this panic inside an executor.
+fn wait_for<F: Future>(future: F) -> F::Output {
+    struct Ring(Doorbell);
+
+    impl Wake for Ring {
+        fn wake(self: Arc<Self>) {
+            self.0.ring();
+        }
+    }
+
+    let doorbell = Doorbell::new();
+    let waker = Waker::from(Arc::new(Ring(doorbell.clone())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        doorbell.wait(Duration::MAX);
     }
 }

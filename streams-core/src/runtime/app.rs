@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures::Stream;
-use futures::executor::block_on;
 use tokio::sync::watch;
 
 use std::collections::BTreeMap;
@@ -550,7 +549,7 @@ impl Running {
     /// # Errors
     /// What ended the application before it got there.
     pub fn wait_until_running(&self) -> Result<(), AppError> {
-        match block_on(self.handle.until(|state| state == AppState::Running)) {
+        match self.handle.0.wait_until(|state| state == AppState::Running) {
             AppState::Running => Ok(()),
             _ => self.handle.error().map_or(Ok(()), Err),
         }

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub(crate) type Transition = (AppState, AppState);
 /// What an instance and its handles share.
 pub(crate) struct Status {
     pub(crate) state: watch::Sender<AppState>,
+    /// For threads that wait for a state: what async code waits on does not work everywhere for them.
+    state_changed: (Mutex<()>, Condvar),
     /// Where each change of the state is told, until the last.
     transitions: Mutex<Option<Sender<Transition>>>,
     pub(crate) error: Mutex<Option<AppError>>,
@@ -76,6 +78,7 @@ impl Status {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: watch::Sender::new(AppState::Created),
+            state_changed: (Mutex::default(), Condvar::new()),
             transitions: Mutex::default(),
             error: Mutex::new(None),
             metrics: MetricsBoard::default(),
@@ -91,6 +94,19 @@ impl Status {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Blocks until the state is one that `wanted` names, or the last.
+    pub(crate) fn wait_until(&self, wanted: impl Fn(AppState) -> bool) -> AppState {
+        let (changing, changed) = &self.state_changed;
+        let mut guard = changing.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let state = *self.state.borrow();
+            if wanted(state) || state.is_final() {
+                return state;
+            }
+            guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// Every change of the state from now on; ends behind the last.
     pub(crate) fn transitions(&self) -> Receiver<Transition> {
         let (sender, receiver) = channel();
@@ -102,7 +118,11 @@ impl Status {
         let from = *self.state.borrow();
         if from.may_become(next) {
             tracing::info!(%from, to = %next, "state");
+            let (changing, changed) = &self.state_changed;
+            let guard = changing.lock().unwrap_or_else(PoisonError::into_inner);
             self.state.send_replace(next);
+            drop(guard);
+            changed.notify_all();
             let mut transitions = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(sender) = &*transitions {
                 // Nobody listens any more when the listening thread is gone.

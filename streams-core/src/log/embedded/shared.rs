@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use futures::channel::oneshot;
 
 use super::storage::Storage;
 use super::syncer::Syncer;
@@ -275,7 +275,7 @@ impl Waiting {
                     let _ = question.answer.send(Ok(committed));
                     bells.push(question.doorbell);
                 }
-                None if question.answer.is_closed() => {}
+                None if question.answer.is_canceled() => {}
                 None => unanswered.push(question),
             }
         }

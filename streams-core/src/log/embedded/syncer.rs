@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::thread::JoinHandle;
 
-use tokio::sync::oneshot;
+use futures::channel::oneshot;
 
 use super::storage::Storage;
 use crate::log::{CommitOutcome, Doorbell, LogError, LogErrorKind};

@@ -22,6 +22,7 @@ mod ends;
 mod failing_log;
 mod failures;
 mod fellows;
+mod waiting;
 
 const LINES: Topic<(), String> = Topic::new("lines");
 const COUNTS: Topic<String, i64> = Topic::new("counts");
