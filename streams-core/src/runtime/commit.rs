@@ -200,8 +200,9 @@ impl Commit {
     }
 
     fn done(&self, slots: &mut Slots) -> Result<Progress, AppError> {
+        let offsets = self.offsets.iter().map(|offset| (&offset.partition, offset)).collect();
         for task in slots.running_mut() {
-            task.committed(&self.offsets)?;
+            task.committed(&offsets)?;
         }
         Ok(Progress::Done)
     }

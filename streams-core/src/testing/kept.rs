@@ -36,6 +36,7 @@ pub struct KeptState(Arc<Mutex<Folders>>);
 #[derive(Default)]
 struct Folders {
     stores: BTreeMap<String, SharedStore>,
+    writes: BTreeMap<String, usize>,
     refusing: Option<String>,
     has_refused: bool,
 }
@@ -65,6 +66,12 @@ impl KeptState {
         let open = guard(&shared);
         let rows = open.range(store, Bound::Unbounded, Bound::Unbounded);
         rows.map(|row| row.map(|_| 1)).sum()
+    }
+
+    /// How many batches an application has written into a folder's stores.
+    #[must_use]
+    pub fn writes(&self, folder: &str) -> usize {
+        guard(&self.0).writes.get(folder).copied().unwrap_or(0)
     }
 
     /// Writes into a folder's stores, behind the application's back.
@@ -146,6 +153,7 @@ impl Store for KeptStore {
             folders.has_refused = true;
             return Err(StoreError::new(StoreErrorKind::Other, "the disk is full"));
         }
+        *folders.writes.entry(self.name.clone()).or_default() += 1;
         guard(&self.store).write(batch)
     }
 

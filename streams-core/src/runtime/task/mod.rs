@@ -4,7 +4,7 @@
 //! It processes records when told to; reading, committing and restoring are the worker's business.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -266,8 +266,11 @@ impl Task {
     }
 
     /// Writes uncommitted state and stream times in one batch, with the changelog offsets if what they stand for
-    /// is committed. Everything sent must have been acknowledged before.
+    /// is committed. Everything sent must have been acknowledged before. Where nothing happened, nothing is written.
     pub(crate) fn write_state(&mut self, collector: &ProducerCollector, is_committed: bool) -> Result<(), AppError> {
+        if !self.needs_commit() {
+            return Ok(());
+        }
         let mut state = self.state.borrow_mut();
         let mut batch = state.pending_batch();
         for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
@@ -294,9 +297,9 @@ impl Task {
     }
 
     /// The positions were committed.
-    pub(crate) fn committed(&mut self, offsets: &[OffsetToCommit]) -> Result<(), AppError> {
+    pub(crate) fn committed(&mut self, offsets: &HashMap<&TopicPartition, &OffsetToCommit>) -> Result<(), AppError> {
         for input in &mut self.inputs {
-            if let Some(offset) = offsets.iter().find(|offset| offset.partition == input.partition) {
+            if let Some(offset) = offsets.get(&input.partition) {
                 input.committed = offset.offset;
                 input.committed_metadata.clone_from(&offset.metadata);
             }

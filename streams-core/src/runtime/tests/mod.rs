@@ -18,6 +18,7 @@ use crate::topology::{
 };
 
 mod by_hand;
+mod commits;
 mod ends;
 mod failing_log;
 mod failures;
