@@ -40,6 +40,12 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Where rows are kept for a time: all rows whose keys sort below this are over once stream time, or the newest
+    /// window's start, has come to `time`. The changelog's own retention drops them there.
+    fn over_below(&self, _time: Timestamp) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The settings of the changelog's topic. Where rows are dropped with time, the topic keeps them for
     /// `additional_retention` longer than the store.
     fn changelog_settings(&self, additional_retention: Duration) -> Vec<(&'static str, String)>;
@@ -147,6 +153,16 @@ mod tests {
                     prop_assert_eq!(Some(read.value), value.as_deref(), "{:?}", kind);
                     prop_assert!(key.starts_with(read.key), "{:?}: the key's own bytes come first", kind);
                 }
+            }
+        }
+
+        #[test]
+        fn what_is_over_is_a_growing_part_of_the_beginning(times in (any::<i64>(), any::<i64>())) {
+            let (earlier, later) = (times.0.min(times.1), times.0.max(times.1));
+            for kind in all() {
+                let (earlier, later) = (kind.over_below(Timestamp(earlier)), kind.over_below(Timestamp(later)));
+                prop_assert_eq!(earlier.is_some(), kind.retention().is_some(), "{:?}", kind);
+                prop_assert!(earlier <= later, "{:?}", kind);
             }
         }
 

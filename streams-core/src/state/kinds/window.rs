@@ -68,6 +68,14 @@ impl StoreKind for Windows {
         Some(self.retention)
     }
 
+    /// Windows that start `retention` or more before the newest.
+    fn over_below(&self, time: Timestamp) -> Option<Vec<u8>> {
+        let retention = i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX);
+        let mut floor = Vec::with_capacity(size_of::<i64>());
+        window_key::write_start(Timestamp(time.0.saturating_sub(retention).saturating_add(1)), &mut floor);
+        Some(floor)
+    }
+
     fn changelog_settings(&self, additional_retention: Duration) -> Vec<(&'static str, String)> {
         compacted_for(self.retention.saturating_add(additional_retention))
     }
@@ -124,6 +132,9 @@ mod tests {
             let record = ChangelogRecord { key, value, timestamp: Timestamp(0x0201) };
             assert_eq!(Windows::example().to_store(record), expected, "{key:?} {value:?}");
         }
+        let kept = Windows::example().over_below(Timestamp(90_006));
+        let over = Windows::example().over_below(Timestamp(90_007));
+        assert!(kept <= Some(stored.clone()) && Some(&stored) < over.as_ref(), "90 s after its start it is over");
         let window = Some(Window { start: Timestamp(7), end: Timestamp(60_007) });
         let read = StoredRow { key: b"k", window, timestamp: Some(Timestamp(0x0201)), value: b"v" };
         assert_eq!(Windows::example().read(&stored, &row), Some(read));
