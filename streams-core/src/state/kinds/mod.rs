@@ -15,10 +15,12 @@ use crate::record::Timestamp;
 use crate::windows::Window;
 
 mod plain;
+mod session;
 mod table;
 mod window;
 
 pub use plain::Plain;
+pub use session::Sessions;
 pub use table::{KeyValueStore, Table};
 pub use window::{WindowStore, Windows};
 
@@ -126,7 +128,7 @@ mod tests {
 
     /// One store of each kind.
     fn all() -> Vec<Arc<dyn StoreKind>> {
-        vec![Arc::new(Plain), Arc::new(Table), Arc::new(Windows::example())]
+        vec![Arc::new(Plain), Arc::new(Sessions::example()), Arc::new(Table), Arc::new(Windows::example())]
     }
 
     #[test]

@@ -1,0 +1,178 @@
+//! Sessions: one row per key and session, a stretch of time that grows while records keep coming.
+//!
+//! In the changelog a key is Java's: the key's bytes, the session's end, its start. In the store the same bytes
+//! stand behind the span of time that the session's end falls into: spans follow each other without a gap, and
+//! two to four of them are alive at a time. So what is over is one range, the oldest spans; and the sessions of a
+//! key that a record could join, which end no earlier than the gap before it, are one short range in each span,
+//! where an order by end alone would have to look through the sessions of every other key.
+//!
+//! Spans are as long as Java's segments. They follow from the retention, so a store whose retention changes must
+//! be filled again from its changelog.
+//!
+//! A row is its value. Its time is the session's end, and not written a second time.
+
+use std::time::Duration;
+
+use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, compacted_for, millis};
+use crate::record::Timestamp;
+use crate::windows::Window;
+
+/// One row per key and session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sessions {
+    /// How long rows are kept, counted from the end of their session by stream time.
+    pub retention: Duration,
+}
+
+const TIME: usize = size_of::<i64>();
+/// Turns two's complement into bytes that sort as the numbers do.
+const SIGN: i64 = i64::MIN;
+const SPAN_MIN_MS: i64 = 60_000;
+
+impl Sessions {
+    #[cfg(test)]
+    pub(super) const fn example() -> Self {
+        Self { retention: Duration::from_secs(600) }
+    }
+
+    fn retention_ms(&self) -> i64 {
+        i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The beginning of the keys of sessions that end in the same span as one that ends then.
+    fn span(&self, end: i64) -> [u8; TIME] {
+        let span = (self.retention_ms() / 2).max(SPAN_MIN_MS);
+        (end.div_euclid(span) ^ SIGN).to_be_bytes()
+    }
+}
+
+/// Takes the changelog's key apart: the key's own bytes and the session.
+fn split(logged: &[u8]) -> Option<(&[u8], Window)> {
+    let (rest, start) = logged.split_last_chunk::<TIME>()?;
+    let (key, end) = rest.split_last_chunk::<TIME>()?;
+    let [start, end] = [start, end].map(|time| Timestamp(i64::from_be_bytes(*time)));
+    Some((key, Window { start, end }))
+}
+
+impl StoreKind for Sessions {
+    fn name(&self) -> &'static str {
+        "session"
+    }
+
+    fn constant(&self) -> &'static str {
+        "SessionStore"
+    }
+
+    fn details(&self) -> Vec<(&'static str, u64)> {
+        vec![("retention_ms", millis(self.retention))]
+    }
+
+    fn retention(&self) -> Option<Duration> {
+        Some(self.retention)
+    }
+
+    /// Whole spans; what has ended too early in the next one is still there.
+    fn over_below(&self, time: Timestamp) -> Option<Vec<u8>> {
+        Some(self.span(time.0.saturating_sub(self.retention_ms()).saturating_add(1)).to_vec())
+    }
+
+    fn changelog_settings(&self, additional_retention: Duration) -> Vec<(&'static str, String)> {
+        compacted_for(self.retention.saturating_add(additional_retention))
+    }
+
+    fn to_store(&self, record: ChangelogRecord<'_>) -> Option<StoreRow> {
+        let (_, session) = split(record.key)?;
+        let key = [&self.span(session.end.0)[..], record.key].concat();
+        Some((key, record.value.map(<[u8]>::to_vec)))
+    }
+
+    fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let (_, logged) = key.split_first_chunk::<TIME>()?;
+        split(logged).map(|_| logged.to_vec())
+    }
+
+    fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {
+        let (_, logged) = key.split_first_chunk::<TIME>()?;
+        let (key, session) = split(logged)?;
+        Some(StoredRow { key, window: Some(session), timestamp: Some(session.end), value: row })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes that Java's `SessionKeySchema.toBinary(key, start, end)` makes.
+    fn javas(key: &[u8], start: i64, end: i64) -> Vec<u8> {
+        [key, &end.to_be_bytes(), &start.to_be_bytes()].concat()
+    }
+
+    fn stored(key: &[u8], start: i64, end: i64) -> Vec<u8> {
+        let key = javas(key, start, end);
+        let record = ChangelogRecord { key: &key, value: Some(b"v"), timestamp: Timestamp(1) };
+        Sessions::example().to_store(record).expect("Java's own key").0
+    }
+
+    #[test]
+    fn a_changelog_record_is_javas_and_becomes_a_row_behind_the_span_of_its_end() {
+        // 0x0102 ms to 0x0927c0 ms = 600 s, which is in the third span of 300 s.
+        let logged = b"ab\0\0\0\0\0\x09\x27\xc0\0\0\0\0\0\0\x01\x02";
+        let expected = b"\x80\0\0\0\0\0\0\x02ab\0\0\0\0\0\x09\x27\xc0\0\0\0\0\0\0\x01\x02";
+        for value in [Some(&b"v"[..]), None] {
+            let record = ChangelogRecord { key: logged, value, timestamp: Timestamp(7) };
+            let row = value.map(<[u8]>::to_vec);
+            assert_eq!(Sessions::example().to_store(record), Some((expected.to_vec(), row)));
+        }
+        assert_eq!(Sessions::example().changelog_key(expected), Some(logged.to_vec()));
+        let session = Window { start: Timestamp(0x0102), end: Timestamp(600_000) };
+        let read =
+            StoredRow { key: b"ab", window: Some(session), timestamp: Some(Timestamp(600_000)), value: &b"v"[..] };
+        assert_eq!(Sessions::example().read(expected, b"v"), Some(read));
+    }
+
+    #[test]
+    fn keys_lie_by_span_then_key_then_end_then_start() {
+        let sorted = [
+            stored(b"z", -10, -5),
+            stored(b"a", 0, 0),
+            stored(b"a", 0, 299_999),
+            stored(b"a", 7, 299_999),
+            stored(b"b", 0, 1),
+            stored(b"a", 299_999, 300_000),
+            stored(b"a", 0, i64::MAX),
+        ];
+        assert!(sorted.is_sorted(), "{sorted:?}");
+    }
+
+    #[test]
+    fn what_is_over_is_a_range_of_whole_spans() {
+        let over = |time| Sessions::example().over_below(Timestamp(time)).expect("sessions end");
+        let session = stored(b"\xff\xff", 0, 299_999);
+        assert!(session >= over(899_998), "a session that ends in the same span may not be over");
+        assert!(session < over(899_999), "600 s after its end, with its span");
+        assert!(stored(b"", 300_000, 300_000) >= over(899_999));
+    }
+
+    #[test]
+    fn the_changelog_keeps_sessions_a_day_longer() {
+        let settings = Sessions::example().changelog_settings(Duration::from_secs(86_400));
+        assert_eq!(
+            settings,
+            [("cleanup.policy", "compact,delete"), ("retention.ms", "87000000")]
+                .map(|(setting, value)| (setting, value.to_owned()))
+        );
+    }
+
+    #[test]
+    fn malformed_keys_are_refused() {
+        for key in [&b""[..], &[0; 15]] {
+            let record = ChangelogRecord { key, value: None, timestamp: Timestamp(0) };
+            assert_eq!(Sessions::example().to_store(record), None);
+        }
+        for key in [&b""[..], &[0; 7], &[0; 23]] {
+            assert_eq!(Sessions::example().changelog_key(key), None);
+            assert_eq!(Sessions::example().read(key, b"v"), None);
+        }
+        assert!(Sessions::example().read(&[0; 24], b"").is_some(), "an empty key is a key");
+    }
+}
