@@ -1,5 +1,6 @@
 //! One task's stores in one database.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, WriteBatch};
@@ -67,6 +68,15 @@ impl RocksDbStore {
     }
 }
 
+const ALL: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Unbounded);
+
+/// Where in a batch stores are cleared for the last time: what comes before need not be written, and the range to
+/// be deleted ends with the last key that the database has.
+fn clears(changes: &[StoreChange]) -> BTreeMap<StoreIndex, usize> {
+    let clears = changes.iter().zip(0..).filter(|(change, _)| matches!(change, StoreChange::Clear(_)));
+    clears.map(|(change, place)| (change.store(), place)).collect()
+}
+
 /// The smallest key within the bound.
 fn lower_inclusive(from: Bound<&[u8]>) -> Vec<u8> {
     match from {
@@ -111,14 +121,24 @@ impl Store for RocksDbStore {
         if batch.is_empty() {
             return Ok(());
         }
+        let changes = batch.into_changes();
+        let clears = clears(&changes);
         let mut writes = WriteBatch::default();
-        for change in batch.into_changes() {
+        for (place, change) in changes.into_iter().enumerate() {
             let family = self.family(change.store())?;
+            if clears.get(&change.store()).is_some_and(|clear| place < *clear) {
+                continue;
+            }
             match change {
                 StoreChange::Put(_, key, value) => writes.put_cf(family, key, value),
                 StoreChange::Delete(_, key) => writes.delete_cf(family, key),
                 StoreChange::DeleteRange(_, from, to) if from < to => writes.delete_range_cf(family, from, to),
                 StoreChange::DeleteRange(..) => {}
+                StoreChange::Clear(store) => {
+                    if let Some(last) = self.pairs(store, ALL, Direction::Reverse).next() {
+                        writes.delete_range_cf(family, Vec::new(), successor(&last?.0));
+                    }
+                }
             }
         }
         self.db.write(writes).map_err(|error| use_error(self.folder.path(), "cannot be written to", &error))

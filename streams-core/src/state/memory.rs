@@ -111,6 +111,7 @@ impl Store for MemoryStore {
                     }
                 }
                 StoreChange::DeleteRange(..) => {}
+                StoreChange::Clear(store) => self.maps[usize::from(store.0)].clear(),
             }
         }
         Ok(())

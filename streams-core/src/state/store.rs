@@ -76,14 +76,19 @@ pub enum StoreChange {
     Delete(StoreIndex, Vec<u8>),
     /// Deletes every key from the first (inclusive) to the second (exclusive).
     DeleteRange(StoreIndex, Vec<u8>, Vec<u8>),
+    /// Deletes every key of the store, also those that earlier changes of the batch set.
+    Clear(StoreIndex),
 }
 
 impl StoreChange {
     /// The store it changes.
     #[must_use]
     pub const fn store(&self) -> StoreIndex {
-        let (Self::Put(store, ..) | Self::Delete(store, ..) | Self::DeleteRange(store, ..)) = self;
-        *store
+        match self {
+            Self::Put(store, ..) | Self::Delete(store, ..) | Self::DeleteRange(store, ..) | Self::Clear(store) => {
+                *store
+            }
+        }
     }
 }
 
@@ -101,6 +106,11 @@ impl StoreBatch {
     /// Deletes every key from `from` (inclusive) to `to` (exclusive).
     pub fn delete_range(&mut self, store: StoreIndex, from: impl Into<Vec<u8>>, to: impl Into<Vec<u8>>) {
         self.changes.push(StoreChange::DeleteRange(store, from.into(), to.into()));
+    }
+
+    /// Deletes every key of a store, whatever their number, at the cost of one change.
+    pub fn clear(&mut self, store: StoreIndex) {
+        self.changes.push(StoreChange::Clear(store));
     }
 
     /// How many changes there are.

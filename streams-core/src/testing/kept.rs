@@ -39,6 +39,7 @@ struct Folders {
     writes: BTreeMap<String, usize>,
     refusing: Option<String>,
     has_refused: bool,
+    largest_batch: usize,
 }
 
 type SharedStore = Arc<Mutex<Box<dyn Store>>>;
@@ -94,6 +95,12 @@ impl KeptState {
     #[must_use]
     pub fn has_refused(&self) -> bool {
         guard(&self.0).has_refused
+    }
+
+    /// How many changes the largest batch had that an application wrote.
+    #[must_use]
+    pub fn largest_batch(&self) -> usize {
+        guard(&self.0).largest_batch
     }
 
     fn of(&self, folder: &str) -> Result<SharedStore, StoreError> {
@@ -154,6 +161,7 @@ impl Store for KeptStore {
             return Err(StoreError::new(StoreErrorKind::Other, "the disk is full"));
         }
         *folders.writes.entry(self.name.clone()).or_default() += 1;
+        folders.largest_batch = folders.largest_batch.max(batch.len());
         guard(&self.store).write(batch)
     }
 
@@ -164,4 +172,24 @@ impl Store for KeptStore {
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeptState;
+
+    // Without the clauses about names and about opening a folder twice, which it takes no notice of.
+    crate::store_contract!(@clauses KeptState::default(), tempfile::tempdir().expect("a temporary folder");
+        a_value_is_read_back_until_it_is_deleted
+        bounds_include_and_exclude_what_they_say
+        of_several_changes_to_one_key_the_last_wins
+        a_range_deletion_takes_its_start_and_leaves_its_end
+        a_cleared_store_holds_what_was_put_afterwards
+        one_batch_changes_every_store_it_names
+        a_batch_that_is_refused_changes_nothing
+        stores_are_isolated
+        tasks_are_isolated
+        committed_values_can_be_read_from_several_threads
+        a_backend_is_persistent_as_it_says
+    );
 }

@@ -34,6 +34,7 @@ macro_rules! store_contract {
             a_range_can_be_left_half_read
             of_several_changes_to_one_key_the_last_wins
             a_range_deletion_takes_its_start_and_leaves_its_end
+            a_cleared_store_holds_what_was_put_afterwards
             one_batch_changes_every_store_it_names
             a_batch_that_is_refused_changes_nothing
             stores_are_isolated
@@ -229,6 +230,38 @@ pub fn a_range_deletion_takes_its_start_and_leaves_its_end(backend: &dyn StateBa
     Ok(())
 }
 
+/// Clause: clearing a store deletes every key, whatever its bytes, at its place among the batch's changes.
+pub fn a_cleared_store_holds_what_was_put_afterwards(backend: &dyn StateBackend, folder: &Path) -> Outcome {
+    let mut store = open(backend, folder, &["a", "b"])?;
+    let mut batch = StoreBatch::default();
+    batch.clear(A);
+    store.write(batch)?;
+    let long = vec![0xff; 64 << 10];
+    for key in [&b""[..], b"k", b"\xff", b"\xff\xff\xff", &long] {
+        put(&mut *store, A, key, b"v")?;
+        put(&mut *store, B, key, b"v")?;
+    }
+    let mut batch = StoreBatch::default();
+    batch.put(META, "offset", "17");
+    batch.put(A, "put, cleared", "v");
+    batch.put(A, [&long[..], b"further than any other"].concat(), "v");
+    batch.clear(A);
+    batch.put(A, "k", "put afterwards");
+    batch.delete(META, "offset");
+    store.write(batch)?;
+    assert_eq!(pairs(&*store, A, ALL)?, [pair(b"k", b"put afterwards")]);
+    assert_eq!(store.get(A, b"\xff")?, None);
+    assert_eq!(pairs(&*store, B, ALL)?.len(), 5, "the other store keeps its keys");
+    assert_eq!(store.get(META, b"offset")?, None);
+    drop(store);
+
+    if backend.is_persistent() {
+        let store = open(backend, folder, &["a", "b"])?;
+        assert_eq!(pairs(&*store, A, ALL)?, [pair(b"k", b"put afterwards")], "after reopening, too");
+    }
+    Ok(())
+}
+
 /// Clause: a batch changes several stores and the task's own notes together; an empty one changes nothing.
 pub fn one_batch_changes_every_store_it_names(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a", "b"])?;
@@ -413,11 +446,15 @@ pub fn agrees_with_an_ordered_map(backend: &dyn StateBackend, folder: &Path, cho
                 batch.delete_range(index, from.clone(), to.clone());
                 with_batch.entry(index).or_default().retain(|key, _| *key < from || *key >= to);
             }
-            11 | 12 => {
+            11 => {
+                batch.clear(index);
+                with_batch.remove(&index);
+            }
+            12 | 13 => {
                 store.write(std::mem::take(&mut batch))?;
                 committed.clone_from(&with_batch);
             }
-            13 if backend.is_persistent() => {
+            14 if backend.is_persistent() => {
                 drop(store);
                 store = open(backend, folder, &["a", "b"])?;
             }
@@ -458,11 +495,11 @@ struct Draw(u32);
 
 impl Draw {
     const fn operation(self) -> u8 {
-        self.0.to_le_bytes()[0] % 16
+        self.0.to_le_bytes()[0] % 17
     }
 
     const fn store(self) -> StoreIndex {
-        StoreIndex((self.0.to_le_bytes()[0] / 16 % 3) as u16)
+        StoreIndex((self.0.to_le_bytes()[0] / 17 % 3) as u16)
     }
 
     fn key(self) -> Vec<u8> {

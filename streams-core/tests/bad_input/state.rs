@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use streams_core::log::Embedded;
 use streams_core::runtime::{App, AppError, Running};
-use streams_core::state::{META, StoreIndex};
+use streams_core::state::{META, StoreBatch, StoreIndex};
 use streams_core::testing::KeptState;
 
 use crate::world::{
@@ -178,6 +178,20 @@ fn a_changelog_that_begins_behind_the_state_rebuilds_the_store_from_what_is_left
     delete_before(&counted.log, CHANGELOG, 2);
     assert_eq!(counted.goes_on(), [("a".to_owned(), 3), ("b".to_owned(), 1)].into());
     assert_eq!(counted.state.rows("1_0", ROWS), Ok(1), "what the changelog does not hold is not in the store either");
+}
+
+/// Its keys were collected and deleted one by one: a store of a hundred million rows took the memory of all.
+#[test]
+fn a_store_is_emptied_by_one_change_however_many_rows_it_has() {
+    let counted = Counted::new();
+    let mut rows = StoreBatch::default();
+    (0..1_000_u16).for_each(|number| rows.put(ROWS, number.to_be_bytes(), "a row"));
+    counted.state.write("1_0", rows).unwrap();
+    spoil(&counted.state, "1_0", META, OFFSET.as_bytes(), &1_i64.to_be_bytes());
+    delete_before(&counted.log, CHANGELOG, 2);
+    assert_eq!(counted.goes_on(), [("a".to_owned(), 3), ("b".to_owned(), 1)].into());
+    assert_eq!(counted.state.rows("1_0", ROWS), Ok(1), "what the changelog does not hold");
+    assert!(counted.state.largest_batch() < 100, "{} changes at once", counted.state.largest_batch());
 }
 
 #[test]

@@ -412,14 +412,7 @@ impl Opened {
     fn clear(&mut self, number: usize) -> Result<(), StoreError> {
         let Some(store) = self.stores.get_mut(number) else { return Ok(()) };
         let mut batch = StoreBatch::default();
-        let keys = self
-            .store
-            .range(store.index, std::ops::Bound::Unbounded, std::ops::Bound::Unbounded)
-            .map(|pair| pair.map(|(key, _)| key))
-            .collect::<Result<Vec<_>, _>>()?;
-        for key in keys {
-            batch.delete(store.index, key);
-        }
+        batch.clear(store.index);
         batch.delete(META, changelog_key(&store.name));
         if let Some(changelog) = &mut store.changelog {
             changelog.offset = None;
