@@ -11,7 +11,8 @@ pub struct ProcessorStoreOptions<'t> {
 }
 
 impl ProcessorStoreOptions<'_> {
-    /// Keeps no changelog: what is in the store is lost with the machine.
+    /// Keeps no changelog: what is in the store is lost with the machine; see
+    /// [`KTable::not_logged`](super::KTable::not_logged).
     pub fn not_logged(self) -> Self {
         self.builder.options(self.step, |options| options.changelog.off = true);
         self

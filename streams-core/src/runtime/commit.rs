@@ -129,7 +129,10 @@ impl Commit {
                     }
                     match collector.producer().send_offsets(&self.offsets, &self.metadata) {
                         Poll::Pending => return Ok(Progress::Pending { blocks: true }),
-                        Poll::Ready(CommitOutcome::Done) => self.step = Step::CommitTransaction,
+                        Poll::Ready(CommitOutcome::Done) => {
+                            slots.running_mut().try_for_each(Task::begin_ending_transaction)?;
+                            self.step = Step::CommitTransaction;
+                        }
                         Poll::Ready(outcome) => match in_transaction(outcome) {
                             Ok(decided) => return decided,
                             Err(error) => return Ok(self.ask_again(now, &error)),
@@ -138,14 +141,22 @@ impl Commit {
                 }
                 Step::CommitTransaction => {
                     let mut collector = collector.borrow_mut();
-                    match collector.producer().commit_transaction() {
+                    let outcome = collector.producer().commit_transaction();
+                    let is_aborted =
+                        matches!(outcome, Poll::Ready(CommitOutcome::AbortRequired(_) | CommitOutcome::Fenced(_)));
+                    match outcome {
                         Poll::Pending => return Ok(Progress::Pending { blocks: true }),
                         Poll::Ready(CommitOutcome::Done) => {
                             collector.transaction_ended();
                             self.step = Step::WriteState;
                         }
                         Poll::Ready(outcome) => match in_transaction(outcome) {
-                            Ok(decided) => return decided,
+                            Ok(decided) => {
+                                if is_aborted {
+                                    slots.running_mut().try_for_each(Task::transaction_not_committed)?;
+                                }
+                                return decided;
+                            }
                             Err(error) => return Ok(self.ask_again(now, &error)),
                         },
                     }

@@ -69,8 +69,11 @@ impl<'t, K, V> KTable<'t, K, V> {
         self
     }
 
-    /// Keeps no changelog: the rows are lost with the machine. For tables that are kept; otherwise `build()`
-    /// says that there is no changelog to leave out.
+    /// Keeps no changelog: the rows are lost with the machine, and an instance that takes the table over begins with
+    /// what is on its own disk, perhaps nothing. Under exactly-once they are also lost when the process ends just
+    /// between the end of a transaction and the writing of its state; a warning then names the store.
+    ///
+    /// For tables that are kept; otherwise `build()` says that there is no changelog to leave out.
     pub fn not_logged(self) -> Self {
         self.builder.options(self.step, |options| options.changelog.off = true);
         self

@@ -24,6 +24,7 @@ use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, TaskStat
 mod buffer;
 mod opening;
 mod punctuate;
+mod unlogged;
 
 pub(crate) use buffer::{Input, StartPosition};
 pub(crate) use opening::{Advance, Opening, Ready};
@@ -48,6 +49,8 @@ pub(crate) struct Task {
     punctuations: Punctuations,
     /// Whether a punctuator fired since the last commit: what it sent is to be committed.
     punctuated: bool,
+    /// Whether it is noted beside the state that a transaction is being ended.
+    is_transaction_ending: bool,
     span: tracing::Span,
     /// Held as long as the task lives; declared after `state`, so that the store closes first.
     folder: TaskFolder,
@@ -90,6 +93,7 @@ impl Task {
             metrics,
             punctuations: Punctuations::new(Vec::new(), Timestamp::UNKNOWN),
             punctuated: false,
+            is_transaction_ending: false,
             context,
             parts,
             span: tracing::info_span!("task", task = %id),
@@ -271,8 +275,8 @@ impl Task {
         if !self.needs_commit() {
             return Ok(());
         }
-        let mut state = self.state.borrow_mut();
-        let mut batch = state.pending_batch();
+        let mut batch = self.state.borrow().pending_batch();
+        self.end_transaction(&mut batch);
         for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
             changelog.written = collector.acknowledged(&changelog.destination, changelog.partition.partition);
         }
@@ -286,7 +290,7 @@ impl Task {
             return Ok(());
         }
         age::note(&mut batch, self.context.wall_clock);
-        state.write(batch).map_err(|error| AppError::Store { task: self.id, error })
+        self.state.borrow_mut().write(batch).map_err(|error| AppError::Store { task: self.id, error })
     }
 
     /// What was done so far is written, and belongs to the commit under way.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::{ChangelogPartition, StartPosition, TaskStore};
+use super::{ChangelogPartition, StartPosition, TaskStore, unlogged};
 use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
@@ -27,7 +27,7 @@ use crate::runtime::bounds::Bounds;
 use crate::runtime::directory::TaskFolder;
 use crate::runtime::notes::{Trouble, changelog_key, check_format, check_topics, read_i64, time_key};
 use crate::runtime::offset_metadata::OffsetMetadata;
-use crate::runtime::settings::OffsetReset;
+use crate::runtime::settings::{Guarantee, OffsetReset};
 use crate::runtime::worker::Shared;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::kinds::ChangelogRecord;
@@ -218,6 +218,9 @@ impl Opening {
         let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();
         let mut opened = Opened { store, stores, inputs, folder };
         self.clear_old(shared, &mut opened).map_err(failed)?;
+        if shared.settings.guarantee == Guarantee::ExactlyOnce {
+            self.clear_holes(&mut opened).map_err(failed)?;
+        }
         Ok(opened)
     }
 
@@ -240,6 +243,20 @@ impl Opening {
             }
         }
         Ok(())
+    }
+
+    /// Empties stores of which nobody knows whether they hold all that was committed.
+    fn clear_holes(&self, opened: &mut Opened) -> Result<(), StoreError> {
+        if !unlogged::may_have_a_hole(&*opened.store)? {
+            return Ok(());
+        }
+        for number in 0..opened.stores.len() {
+            let Some(store) = opened.stores.get(number).filter(|store| unlogged::is_unlogged(store)) else { continue };
+            tracing::warn!(task = %self.id, store = &*store.name,
+                "the store has no changelog, and may lack what was committed last before the application ended; it begins empty");
+            opened.clear(number)?;
+        }
+        unlogged::forget_hole(&mut *opened.store)
     }
 
     fn begin_restoring(

@@ -1,11 +1,13 @@
 //! What a commit writes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::by_hand::{Instance, log};
 use crate::dsl::StreamsBuilder;
 use crate::record::Timestamp;
 use crate::runtime::App;
+use crate::state::{KeyValueStore, StoreIndex};
 use crate::testing::KeptState;
 use crate::topic::Topic;
 use crate::topology::Topology;
@@ -53,4 +55,83 @@ fn nothing_is_written_for_a_task_where_nothing_happened() {
         let seen = [&[0, 1][..], &[0], &[1], &[], &[0, 1]].map(&mut written_after);
         assert_eq!(seen, [[true, true], [true, false], [false, true], [false, false], [true, true]], "{exactly_once}");
     }
+}
+
+const COUNTS: Topic<String, i64> = Topic::new("counts");
+
+/// Words counted in a store without a changelog, five at a time: more than the notes beside a store.
+fn unlogged_counts() -> Topology {
+    let builder = StreamsBuilder::new();
+    let store = KeyValueStore::new("counts");
+    builder.stream(WORDS).group_by_key().count().stored_as(store).not_logged().to_stream().to(COUNTS);
+    builder.build().expect("a topology")
+}
+
+/// What the disk lacked after the transaction was committed was missing from then on, and nobody heard of it.
+#[test]
+fn a_store_without_a_changelog_is_whole_or_empty_under_exactly_once() {
+    let (log, clock) = log();
+    log.create_topic("words", 1).expect("a topic");
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = KeptState::default();
+    let app = || App::new("unlogged", unlogged_counts()).exactly_once().cache_bytes(0);
+    let start = || Instance::start(app().state_in(state.clone()).state_dir(folder.path()), log.clone(), &clock);
+    let send = || {
+        for key in ["a", "b", "c", "d", "e"] {
+            log.send(&WORDS, key, "word").expect("sent");
+        }
+    };
+    let counts = || {
+        let last: BTreeMap<_, _> =
+            log.read(&COUNTS).expect("readable").into_iter().map(|record| (record.key, record.value)).collect();
+        let mut counts: Vec<i64> = last.into_values().collect();
+        counts.dedup();
+        counts
+    };
+    let commit = |instance: &mut Instance| {
+        instance.settle();
+        instance.worker.as_mut().expect("a worker").commit_now();
+        instance.settle();
+    };
+    let is_running = |instance: &Instance| instance.running_tasks() == 1;
+
+    // A crash between two commits leaves the store as it was committed.
+    let mut instance = start();
+    instance.step_until(is_running);
+    send();
+    commit(&mut instance);
+    send();
+    instance.settle();
+    drop(instance);
+    clock.advance(Duration::from_secs(60));
+    let mut instance = start();
+    instance.step_until(is_running);
+    commit(&mut instance);
+    assert_eq!(counts(), [2]);
+
+    // Between the end of a transaction and the writing of its state, an interval is lost.
+    state.refuse_rows(Some("0_0"));
+    send();
+    commit(&mut instance);
+    instance.step_until(|instance| instance.state().is_final());
+    assert!(state.has_refused());
+    assert_eq!(counts(), [3], "it is committed");
+    drop(instance);
+    state.refuse_rows(None);
+    clock.advance(Duration::from_secs(60));
+    let mut instance = start();
+    instance.step_until(is_running);
+    assert_eq!(state.rows("0_0", StoreIndex(1)), Ok(0));
+    send();
+    commit(&mut instance);
+    assert_eq!(counts(), [1]);
+
+    // From then on it is whole again.
+    drop(instance);
+    clock.advance(Duration::from_secs(60));
+    let mut instance = start();
+    instance.step_until(is_running);
+    send();
+    commit(&mut instance);
+    assert_eq!(counts(), [2]);
 }
