@@ -131,11 +131,12 @@ impl KafkaMember {
     }
 
     fn on_assigned(&mut self, partitions: &[TopicPartition]) {
-        let metadata = self.client.group_metadata().filter(|metadata| metadata.generation >= 0);
+        let is_member = |metadata: &GroupMetadata| metadata.generation >= 0 && !metadata.member_id.is_empty();
+        let metadata = self.client.group_metadata().filter(is_member);
         if let Err(code) = self.client.assign_nothing() {
             self.on_failure(code, code.about(format!("group `{}`: taking the assignment", self.group)));
         }
-        // Without a generation it is gone again already; what took it away is told next.
+        // Without a generation, or a name, it is gone again already; what took it away is told next.
         let Some(metadata) = metadata else { return };
         self.generation.set(Some(metadata.clone()));
         self.state = State::Owning;

@@ -222,7 +222,16 @@ impl<'a> Bench<'a> {
             rebalance_timeout,
         };
         let member = self.under_test.log().member(options, self.bell.clone())?;
-        Ok(TestMember { member, metadata: None, tasks: Vec::new(), revoked: 0, lost: 0, hesitates: false })
+        Ok(TestMember {
+            member,
+            metadata: None,
+            tasks: Vec::new(),
+            revoked: 0,
+            lost: 0,
+            hesitates: false,
+            given_up: None,
+            came_back: Vec::new(),
+        })
     }
 
     /// Polls members until a condition holds.
@@ -458,6 +467,10 @@ pub(super) struct TestMember {
     pub(super) lost: usize,
     /// Does not acknowledge that it has given up its tasks.
     pub(super) hesitates: bool,
+    /// The membership in which it gave up its tasks last, unless it was told since that it lost them.
+    given_up: Option<GroupMetadata>,
+    /// Memberships in which it gave up tasks, each with the one in which it was given tasks next.
+    pub(super) came_back: Vec<(GroupMetadata, GroupMetadata)>,
 }
 
 impl TestMember {
@@ -466,6 +479,7 @@ impl TestMember {
             match event {
                 MemberEvent::Assigned { tasks, metadata } => {
                     self.tasks = tasks.iter().map(TaskId::to_string).collect();
+                    self.came_back.extend(self.given_up.take().map(|given_up| (given_up, metadata.clone())));
                     self.metadata = Some(metadata);
                 }
                 MemberEvent::Revoked { metadata, .. } => {
@@ -477,6 +491,7 @@ impl TestMember {
                 }
                 MemberEvent::Lost => {
                     self.lost += 1;
+                    self.given_up = None;
                     self.tasks.clear();
                     self.metadata = None;
                 }
@@ -487,7 +502,7 @@ impl TestMember {
 
     pub(super) fn give_up(&mut self) {
         self.tasks.clear();
-        self.metadata = None;
+        self.given_up = self.metadata.take();
         self.member.acknowledge_revoked();
     }
 

@@ -167,6 +167,59 @@ pub fn the_old_generation_commits_until_it_gave_up(under_test: &dyn LogUnderTest
     Ok(())
 }
 
+/// Clause: who gives up its tasks when it is asked to is given tasks again as the same member, in the very next
+/// generation. So it can tell that nobody owned them in between, and go on with them from where it was.
+pub fn who_takes_part_in_a_rebalance_can_tell_that_nobody_came_between(under_test: &dyn LogUnderTest) -> Outcome {
+    let bench = Bench::new(under_test)?;
+    let topic = bench.topic("input", 3)?;
+    let mut a = bench.member("group", "a", &[(&topic, 3)])?;
+    bench.settle(&mut [&mut a], &[&["0_0", "0_1", "0_2"]]);
+    let mut b = bench.member("group", "b", &[(&topic, 3)])?;
+    bench.settle(&mut [&mut a, &mut b], &[&["0_0", "0_1"], &["0_2"]]);
+    let mut c = bench.member("group", "c", &[(&topic, 3)])?;
+    bench.settle(&mut [&mut a, &mut b, &mut c], &[&["0_0"], &["0_1"], &["0_2"]]);
+    assert!(a.came_back.len() >= 2, "two rebalances: {:?}", a.came_back);
+    for (earlier, later) in a.came_back.iter().chain(&b.came_back) {
+        assert!(later.directly_follows(earlier), "{later:?} after {earlier:?}");
+    }
+    Ok(())
+}
+
+/// Clause: who gave up its tasks, and then did not hear what became of them while somebody else owned them and
+/// committed, is told that they are lost, or is given tasks in a membership that does not directly follow the old
+/// one; that one commits no more.
+pub fn who_missed_an_owner_of_its_tasks_can_tell(under_test: &dyn LogUnderTest) -> Outcome {
+    let bench = Bench::new(under_test)?;
+    let topic = bench.topic("input", 2)?;
+    let (mut a, mut b) = (bench.member("group", "a", &[(&topic, 2)])?, bench.member("group", "b", &[(&topic, 2)])?);
+    bench.settle(&mut [&mut a, &mut b], &[&["0_0"], &["0_1"]]);
+    let old = a.current()?;
+    let mut c = bench.member("group", "c", &[(&topic, 2)])?;
+    bench.poll_until("a to give up its task", &mut [&mut a, &mut b, &mut c], |members| {
+        members.first().is_some_and(|member| member.revoked == 1)
+    });
+    // Nobody hears of a from now on, and a of nobody.
+    bench.settle(&mut [&mut b, &mut c], &[&["0_0"], &["0_1"]]);
+    let between = b.current()?;
+    let commit = b.member.committer().commit(&between, vec![position(&topic, 0, 7, "of b")]);
+    assert_eq!(bench.answer("commit", commit)?, CommitOutcome::Done);
+
+    let committer = a.member.committer();
+    bench.settle(&mut [&mut a, &mut b, &mut c], &[&["0_0"], &["0_1"], &[]]);
+    let current = a.current()?;
+    assert!(current.generation > between.generation, "{current:?} after {between:?}");
+    assert!(!current.directly_follows(&old), "{current:?} after {old:?}, and b came between");
+    for (earlier, later) in &a.came_back {
+        assert!(*earlier != old || !later.directly_follows(earlier), "{later:?} after {earlier:?}: b came between");
+    }
+    let late = bench.answer("commit", committer.commit(&old, vec![position(&topic, 0, 3, "late")]))?;
+    assert!(matches!(late, CommitOutcome::Fenced(_)), "{late:?}");
+    let asked = vec![TopicPartition::new(topic.as_str(), 0)];
+    let expected = CommittedOffset { offset: Offset(7), metadata: "of b".into() };
+    assert_eq!(bench.answer("committed", committer.committed(asked))??, [Some(expected)]);
+    Ok(())
+}
+
 /// Clause: a committed position comes back with its metadata, up to 4,096 bytes of it; the last commit
 /// counts, and a partition without one has none.
 pub fn committed_offsets_come_back_with_their_metadata(under_test: &dyn LogUnderTest) -> Outcome {

@@ -123,6 +123,8 @@ macro_rules! __log_contract_clauses {
             nothing_is_given_out_before_it_is_given_up
             who_does_not_give_up_in_time_loses_its_tasks
             the_old_generation_commits_until_it_gave_up
+            who_takes_part_in_a_rebalance_can_tell_that_nobody_came_between
+            who_missed_an_owner_of_its_tasks_can_tell
             committed_offsets_come_back_with_their_metadata
             committed_offsets_outlive_the_members
             the_members_of_a_group_are_known_to_all
