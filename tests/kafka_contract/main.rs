@@ -6,5 +6,6 @@
 mod bench;
 mod contract;
 mod fellows;
+mod isolation;
 mod outages;
 mod reading;

@@ -220,7 +220,11 @@ const OWNED: &[(&[&str], &str)] = &[
         &["auto.offset.reset", "topic.auto.offset.reset"],
         "write `auto.offset.reset` without a prefix: it concerns input topics only",
     ),
-    (&["isolation.level"], "it follows from `processing.guarantee`"),
+    (
+        &["isolation.level"],
+        "it follows from `processing.guarantee`; to read only committed records under at-least-once, write \
+         `consumer.isolation.level=read_committed` in the application's settings",
+    ),
     (&["enable.idempotence"], "it is always on: without it a retry could write twice or out of order"),
     (&["enable.gapless.guarantee"], "a record that cannot be written stops the application in any case"),
     (&["transactional.id"], "every worker has one of its own, which is what fences a zombie"),

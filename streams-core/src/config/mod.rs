@@ -76,6 +76,14 @@ impl Guarantee {
             Self::ExactlyOnce => Duration::from_millis(100),
         }
     }
+
+    /// Which input is read unless something else is set.
+    pub(crate) const fn isolation_level(self) -> IsolationLevel {
+        match self {
+            Self::AtLeastOnce => IsolationLevel::ReadUncommitted,
+            Self::ExactlyOnce => IsolationLevel::ReadCommitted,
+        }
+    }
 }
 
 /// Where reading begins in an input partition that the group has no position for, or whose position no
@@ -89,6 +97,16 @@ pub enum OffsetReset {
     Latest,
     /// `none`: nowhere, it is an error.
     None,
+}
+
+/// Which records of other programs' transactions are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IsolationLevel {
+    /// `read_uncommitted`: all, also those of open and aborted transactions.
+    #[default]
+    ReadUncommitted,
+    /// `read_committed`: those of committed transactions, and those outside of any.
+    ReadCommitted,
 }
 
 /// Whether internal topics that are missing are created.
@@ -187,6 +205,9 @@ pub struct StreamsConfig {
     /// default, begins at the earliest record, and is an error when a position that was there is out of
     /// range: nothing is skipped unless somebody said so.
     pub auto_offset_reset: Option<OffsetReset>,
+    /// `consumer.isolation.level`: `read_uncommitted` or `read_committed`. `None` goes by the guarantee; read it with
+    /// [`StreamsConfig::isolation_level`].
+    pub isolation_level: Option<IsolationLevel>,
     /// `internal.topics.create`: `first_run`, the default, or `always`.
     pub create_internal_topics: CreateInternalTopics,
     /// `deserialization.exception.handler`: `fail`, the default, or `skip`. Java has class names here.
@@ -235,6 +256,7 @@ impl StreamsConfig {
             poll: Duration::from_millis(100),
             replication_factor: None,
             auto_offset_reset: None,
+            isolation_level: None,
             create_internal_topics: CreateInternalTopics::FirstRun,
             on_undecodable: OnUndecodable::Fail,
             session_timeout: Duration::from_secs(45),
@@ -252,6 +274,12 @@ impl StreamsConfig {
     #[must_use]
     pub fn commit_interval(&self) -> Duration {
         self.commit_interval.unwrap_or_else(|| self.processing_guarantee.commit_interval())
+    }
+
+    /// Which records are read. Under exactly-once only committed ones, under at-least-once all unless set.
+    #[must_use]
+    pub fn isolation_level(&self) -> IsolationLevel {
+        self.isolation_level.unwrap_or_else(|| self.processing_guarantee.isolation_level())
     }
 
     /// Where a setting's value comes from.

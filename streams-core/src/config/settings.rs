@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use super::parse::{duration, number, positive_duration, show_duration, show_size, size, text, word, word_of};
-use super::{ApplicationId, CreateInternalTopics, Guarantee, OffsetReset, OnUndecodable, StreamsConfig};
+use super::{
+    ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, StreamsConfig,
+};
 
 /// One setting.
 pub(super) struct Setting {
@@ -26,6 +28,9 @@ const GUARANTEES: &[(&str, Guarantee)] =
 
 const RESETS: &[(&str, OffsetReset)] =
     &[("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("none", OffsetReset::None)];
+
+const ISOLATION: &[(&str, IsolationLevel)] =
+    &[("read_uncommitted", IsolationLevel::ReadUncommitted), ("read_committed", IsolationLevel::ReadCommitted)];
 
 const CREATE: &[(&str, CreateInternalTopics)] =
     &[("first_run", CreateInternalTopics::FirstRun), ("always", CreateInternalTopics::Always)];
@@ -146,6 +151,15 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         show: |config| config.auto_offset_reset.map_or_else(String::new, |reset| word_of(reset, RESETS)),
+    },
+    // A client's setting in Kafka's words, but the engine's: it reads all input by it, whatever the log.
+    Setting {
+        name: "consumer.isolation.level",
+        apply: |config, value| {
+            config.isolation_level = Some(word(value, ISOLATION)?);
+            Ok(())
+        },
+        show: |config| word_of(config.isolation_level(), ISOLATION),
     },
     Setting {
         name: "internal.topics.create",

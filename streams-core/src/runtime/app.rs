@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use super::control::{Control, Parts, Status, Step};
 use super::lifecycle::AppState;
 use super::metrics::{TaskMetrics, TaskPhase};
-use super::settings::{CreateInternalTopics, Guarantee};
+use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel};
 use super::worker::{Report, Turn, Worker, WorkerSeed, panic_message};
 use super::{AppError, Settings, signals};
 use crate::clock::{SharedClock, SystemClock};
@@ -120,6 +120,15 @@ impl App {
     #[must_use]
     pub fn exactly_once(mut self) -> Self {
         self.settings.guarantee = Guarantee::ExactlyOnce;
+        self
+    }
+
+    /// Reads only committed records of input topics (`consumer.isolation.level = read_committed`), as
+    /// [`App::exactly_once`] does: for input that other programs write in transactions. What an open transaction
+    /// holds waits until it ends.
+    #[must_use]
+    pub fn read_committed(mut self) -> Self {
+        self.settings.isolation_level = Some(IsolationLevel::ReadCommitted);
         self
     }
 

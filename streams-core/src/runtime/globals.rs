@@ -18,11 +18,8 @@ use super::directory::StateDirectory;
 use super::global_rows::RowCheck;
 use super::notes::{Trouble, check_format, check_topics, to_i64};
 use super::plan::Plan;
-use super::settings::Guarantee;
 use crate::clock::SharedClock;
-use crate::log::{
-    Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef,
-};
+use crate::log::{Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, LogError, LogErrorKind, RecordRef};
 use crate::operators::StoreId;
 use crate::record::{Offset, TopicPartition};
 use crate::state::kinds::{ChangelogRecord, StoreKind};
@@ -70,10 +67,7 @@ impl GlobalTables {
         status: &Status,
     ) -> Result<Self, AppError> {
         let (backend, settings) = (&*parts.backend, &parts.settings);
-        let isolation = match settings.guarantee {
-            Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
-            Guarantee::ExactlyOnce => Isolation::ReadCommitted,
-        };
+        let isolation = settings.input_isolation();
         let client_id = format!("{}-global", plan.application_id);
         let options = ConsumerOptions { client_id, purpose: ConsumerPurpose::Restore, isolation, prefetch_bytes: None };
         let consumer = parts

@@ -38,7 +38,7 @@ pub use app::{App, Handle, Running};
 pub use error::AppError;
 pub use lifecycle::AppState;
 pub use metrics::{TaskMetrics, TaskPhase};
-pub use settings::{CreateInternalTopics, Guarantee, OffsetReset, OnUndecodable, Settings};
+pub use settings::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, Settings};
 
 pub(crate) use control::{Control, Status, Step};
 pub(crate) use plan::external_topics;

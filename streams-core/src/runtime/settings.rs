@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::AppError;
 use crate::config::{ApplicationId, StreamsConfig};
-pub use crate::config::{CreateInternalTopics, Guarantee, OffsetReset, OnUndecodable};
+pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable};
+use crate::log::Isolation;
 
 /// The runtime's settings. Names and defaults are Kafka Streams' unless said otherwise.
 #[derive(Debug, Clone)]
@@ -35,6 +36,9 @@ pub struct Settings {
     /// Where reading goes on when a committed position no longer exists. An error unless the application
     /// set `auto.offset.reset` itself: nothing is skipped silently.
     pub out_of_range: OffsetReset,
+    /// `consumer.isolation.level`: which records of other programs' transactions are read from input topics and
+    /// into global tables; `None` goes by the guarantee.
+    pub isolation_level: Option<IsolationLevel>,
     /// `internal.topics.create`: whether internal topics that are missing are created although the
     /// application has run before.
     pub create_internal_topics: CreateInternalTopics,
@@ -65,6 +69,16 @@ impl Settings {
         self.commit_interval.unwrap_or_else(|| self.guarantee.commit_interval())
     }
 
+    /// How input is read. State is read back by the guarantee alone: see [`Settings::restore_isolation`].
+    pub(crate) fn input_isolation(&self) -> Isolation {
+        isolation(self.isolation_level.unwrap_or_else(|| self.guarantee.isolation_level()))
+    }
+
+    /// How changelogs are read: they are written in transactions only under exactly-once.
+    pub(crate) const fn restore_isolation(&self) -> Isolation {
+        isolation(self.guarantee.isolation_level())
+    }
+
     /// Checks what one setting demands of another.
     ///
     /// # Errors
@@ -82,6 +96,12 @@ impl Settings {
         if self.buffered_records == 0 {
             return refuse("buffered.records.per.partition", "it must be at least 1");
         }
+        if self.guarantee == Guarantee::ExactlyOnce && self.isolation_level == Some(IsolationLevel::ReadUncommitted) {
+            return refuse(
+                "consumer.isolation.level",
+                "under exactly-once only committed records are read; leave it out, or set `read_committed`",
+            );
+        }
         if self.guarantee == Guarantee::ExactlyOnce && self.transaction_timeout >= self.session_timeout {
             return refuse(
                 "transaction.timeout.ms",
@@ -95,6 +115,13 @@ impl Settings {
             );
         }
         Ok(())
+    }
+}
+
+const fn isolation(level: IsolationLevel) -> Isolation {
+    match level {
+        IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
+        IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
     }
 }
 
@@ -119,6 +146,7 @@ impl From<&StreamsConfig> for Settings {
             replication: config.replication_factor,
             offset_reset: config.auto_offset_reset.unwrap_or(OffsetReset::Earliest),
             out_of_range: config.auto_offset_reset.unwrap_or(OffsetReset::None),
+            isolation_level: config.isolation_level,
             create_internal_topics: config.create_internal_topics,
             on_undecodable: config.on_undecodable,
             session_timeout: config.session_timeout,

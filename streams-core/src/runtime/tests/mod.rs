@@ -23,6 +23,7 @@ mod ends;
 mod failing_log;
 mod failures;
 mod fellows;
+mod isolation;
 mod waiting;
 
 const LINES: Topic<(), String> = Topic::new("lines");

@@ -29,8 +29,8 @@ use super::task::Task;
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::log::{
-    Admin, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation, Log,
-    LogError, Reply,
+    Admin, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Log, LogError,
+    Reply,
 };
 use crate::operators::StoreId;
 use crate::record::{Offset, TaskId, TopicPartition};
@@ -186,12 +186,12 @@ impl Worker {
     /// Makes a worker with its clients.
     pub(crate) fn new(seed: WorkerSeed) -> Result<Self, AppError> {
         let shared = &seed.shared;
-        let isolation = match shared.settings.guarantee {
-            Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
-            Guarantee::ExactlyOnce => Isolation::ReadCommitted,
-        };
         let consumer = |purpose: ConsumerPurpose, name: &str| {
             let client_id = format!("{}-{}-{name}", shared.client_id(), seed.number);
+            let isolation = match purpose {
+                ConsumerPurpose::Main => shared.settings.input_isolation(),
+                ConsumerPurpose::Restore => shared.settings.restore_isolation(),
+            };
             let options = ConsumerOptions { client_id, purpose, isolation, prefetch_bytes: None };
             shared
                 .log
