@@ -5,8 +5,8 @@ use std::panic::Location;
 
 use super::processor::ProcessorStore;
 use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
-use crate::operators::{source, table_source};
-use crate::topic::Topic;
+use crate::operators::{global_source, source, table_source};
+use crate::topic::{Topic, TopicRef};
 use crate::topology::expand::expand;
 use crate::topology::plan::{Call, Options, Plan, StepId, StoreOption, Types};
 use crate::topology::{CallSite, Topology, TopologyError};
@@ -148,7 +148,7 @@ impl StreamsBuilder {
         K: NullableKey,
         V: Nullable,
     {
-        let source = source::recipe::<Option<K::Inner>, Option<V::Inner>>();
+        let source = global_source::recipe::<K::Inner, V::Inner>(TopicRef::External(topic.name().into()));
         GlobalKTable::new(self, self.add(Call::GlobalTable { topic: topic.name().to_owned(), source }))
     }
 

@@ -28,6 +28,7 @@ pub(crate) mod flat_map;
 pub(crate) mod flat_map_values;
 pub(crate) mod for_each;
 pub(crate) mod global_join;
+pub(crate) mod global_source;
 pub(crate) mod map;
 pub(crate) mod map_values;
 pub(crate) mod merge;

@@ -36,7 +36,7 @@ fn check_timestamp<K, V>(record: &Record<K, V>) -> Result<(), OperatorError> {
 const BYTES_SHOWN: usize = 32;
 
 #[cold]
-fn undecodable(part: &'static str, error: DecodeError, bytes: Option<&[u8]>) -> OperatorError {
+pub(super) fn undecodable(part: &'static str, error: DecodeError, bytes: Option<&[u8]>) -> OperatorError {
     use std::fmt::Write as _;
 
     let mut shown = String::new();

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use super::{
-    BuildError, BuiltNode, Collector, Context, Destination, Link, Next, NodeId, OperatorError, Recipe, SourceNode,
-    StoreId, TaskBuilder, TaskParts, TaskServices,
+    BuildError, BuiltNode, Collector, Context, Destination, DropReason, Link, Next, NodeId, OperatorError, Recipe,
+    SourceNode, StoreId, TaskBuilder, TaskParts, TaskServices,
 };
 use crate::log::{BatchBuilder, LogError, TopicHandle};
 use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
@@ -418,5 +418,13 @@ impl<K: Send + 'static, V: Send + 'static> SourceChain<K, V> {
 
     pub(crate) fn received(&mut self) -> Vec<Record<K, V>> {
         self.0.received()
+    }
+
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.0.sent()
+    }
+
+    pub(crate) fn dropped(&self, reason: DropReason) -> u64 {
+        self.0.context.dropped(reason)
     }
 }

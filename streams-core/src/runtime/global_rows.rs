@@ -1,8 +1,8 @@
 //! Which records of a global table's topic are its rows.
 //!
-//! A global table keeps its topic's bytes as they are, so nobody would notice a record that cannot be read
-//! before some task looks it up, long after its offset is forgotten. So each is read once, by the same source
-//! as a task's, before it is kept.
+//! Each record is read once, before it is kept: one that cannot be read would be noticed only when some task looks
+//! it up, long after its offset is forgotten; and rows are found by the keys' own bytes, whatever another program
+//! wrote.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,16 +12,17 @@ use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::settings::OnUndecodable;
 use super::{AppError, TaskMetrics, TaskPhase};
-use crate::log::{LogError, RecordBatch, RecordRef};
+use crate::log::{LogError, RecordBatch, TopicHandle};
 use crate::operators::{
-    BuildError, Collector, Context, Destination, DropReason, NodeId, OperatorError, Recipe, RecordPosition, StoreId,
-    TaskBuilder, TaskServices,
+    BuildError, Collector, Context, Destination, DropReason, NodeId, Recipe, RecordPosition, StoreId, TaskBuilder,
+    TaskServices,
 };
 use crate::record::{Headers, Partition, TaskId, Timestamp, TopicPartition};
+use crate::state::kinds::ChangelogRecord;
 use crate::state::{GlobalStore, StoreAccess};
 use crate::topic::TopicRef;
 
-/// Reads a global table's records, to see whether they can be read.
+/// Reads a global table's records.
 pub(crate) struct RowCheck {
     subtopology: u32,
     node: NodeId,
@@ -47,35 +48,25 @@ impl RowCheck {
     }
 
     /// The batch's records that are rows; the others are counted as dropped, or are an error.
-    pub(crate) fn rows<'a>(
-        &self,
-        partition: &TopicPartition,
-        batch: &'a RecordBatch,
-    ) -> Result<Vec<RecordRef<'a>>, AppError> {
+    pub(crate) fn rows(&self, partition: &TopicPartition, batch: &RecordBatch) -> Result<Vec<GlobalRow>, AppError> {
         let task = TaskId { subtopology: self.subtopology, partition: partition.partition };
-        let mut nothing = Nothing;
-        let mut builder = TaskBuilder::new(task, &mut nothing);
+        let mut alone = Alone;
+        let mut builder = TaskBuilder::new(task, &mut alone);
         builder
             .build(self.node, &self.name, &[], false, &self.source)
             .map_err(|error| AppError::Build { task, error })?;
         let sources = builder.finish().sources;
-        let mut context = Context::new(task, Rc::new(RefCell::new(Nothing)));
-        let mut rows = Vec::with_capacity(batch.len());
+        let rows = Rc::new(RefCell::new(Rows(Vec::with_capacity(batch.len()))));
+        let mut context = Context::new(task, Rc::clone(&rows) as Rc<RefCell<dyn Collector>>);
         for record in batch.iter() {
             context.position = Some(RecordPosition {
                 topic: Arc::clone(&partition.topic),
                 partition: partition.partition,
                 offset: record.offset,
             });
-            // A row has a key.
-            if record.key.is_none() {
-                context.drop_record(&self.name, DropReason::NullKey);
-                continue;
-            }
             let read = sources.iter().try_for_each(|(_, source)| source.borrow_mut().process(&mut context, record));
             match read {
-                // Global tables are not synchronised in time, so any time will do.
-                Ok(()) | Err(OperatorError::NegativeTimestamp(_)) => rows.push(record),
+                Ok(()) => {}
                 Err(error) if self.on_undecodable == OnUndecodable::Fail => {
                     let (partition, offset) = (partition.clone(), record.offset.0);
                     return Err(AppError::Record { task, partition, offset, error });
@@ -87,7 +78,7 @@ impl RowCheck {
             }
         }
         self.count(task, &context);
-        Ok(rows)
+        Ok(rows.take().0)
     }
 
     /// Publishes what was dropped. A table of which nothing is dropped has no counters, as it has no task.
@@ -103,18 +94,51 @@ impl RowCheck {
     }
 }
 
-/// A source alone needs nothing and sends nothing.
-struct Nothing;
+/// A row of a global table, as its source sends it.
+pub(crate) struct GlobalRow {
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+    timestamp: Timestamp,
+}
 
-impl Nothing {
-    fn refused() -> BuildError {
-        BuildError { node: "-".to_owned(), reason: "a global table's source needs nothing but its records".to_owned() }
+impl GlobalRow {
+    /// The row as a record of the table's changelog.
+    pub(crate) fn record(&self) -> ChangelogRecord<'_> {
+        ChangelogRecord { key: &self.key, value: self.value.as_deref(), timestamp: self.timestamp }
     }
 }
 
-impl TaskServices for Nothing {
-    fn destination(&mut self, _: &TopicRef) -> Result<Destination, BuildError> {
-        Err(Self::refused())
+/// What a source sends.
+#[derive(Default)]
+struct Rows(Vec<GlobalRow>);
+
+impl Collector for Rows {
+    fn send(
+        &mut self,
+        _: &Destination,
+        _: Partition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+        _: &Headers,
+    ) -> Result<(), LogError> {
+        self.0.extend(key.map(|key| GlobalRow { key: key.to_vec(), value: value.map(<[u8]>::to_vec), timestamp }));
+        Ok(())
+    }
+}
+
+/// What a source without a task gets: somewhere to send to, whose name nobody reads.
+struct Alone;
+
+impl Alone {
+    fn refused() -> BuildError {
+        BuildError { node: "-".to_owned(), reason: "a global table's source has no store of its own".to_owned() }
+    }
+}
+
+impl TaskServices for Alone {
+    fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
+        Ok(Destination { topic: topic.short_name().into(), handle: TopicHandle(0), partitions: 1 })
     }
 
     fn store(&mut self, _: StoreId) -> Result<StoreAccess, BuildError> {
@@ -127,19 +151,5 @@ impl TaskServices for Nothing {
 
     fn cache_bytes(&self) -> usize {
         0
-    }
-}
-
-impl Collector for Nothing {
-    fn send(
-        &mut self,
-        _: &Destination,
-        _: Partition,
-        _: Option<&[u8]>,
-        _: Option<&[u8]>,
-        _: Timestamp,
-        _: &Headers,
-    ) -> Result<(), LogError> {
-        Ok(())
     }
 }

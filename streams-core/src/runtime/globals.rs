@@ -1,6 +1,6 @@
 //! Global tables: every instance holds all partitions, kept up to date beside the tasks.
 //!
-//! The topic is the log: rows are its records' bytes, so nothing is written back. The application starts
+//! The topic is the log: rows are its records, so nothing is written back. The application starts
 //! processing only when every global table has been read to the end it had at the start. Global tables are
 //! not synchronised in time with streams (Kafka Streams' rule).
 
@@ -15,15 +15,14 @@ use super::age;
 use super::bounds::Bounds;
 use super::control::{Parts, Status};
 use super::directory::StateDirectory;
-use super::global_rows::RowCheck;
+use super::global_rows::{GlobalRow, RowCheck};
 use super::notes::{Trouble, check_format, check_topics, to_i64};
 use super::plan::Plan;
 use crate::clock::SharedClock;
-use crate::log::{Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, LogError, LogErrorKind, RecordRef};
+use crate::log::{Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, LogError, LogErrorKind};
 use crate::operators::StoreId;
 use crate::record::{Offset, TopicPartition};
-use crate::state::kinds::{ChangelogRecord, StoreKind};
-use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
+use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StoreKind};
 
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
@@ -303,11 +302,10 @@ fn find<'a>(tables: &'a mut [Table], partition: &TopicPartition) -> Option<(Foun
 }
 
 /// The rows of a batch and the position behind it, to be written as one.
-fn changes_of(table: &Found<'_>, partition: &TopicPartition, rows: &[RecordRef<'_>], next: Offset) -> StoreBatch {
+fn changes_of(table: &Found<'_>, partition: &TopicPartition, rows: &[GlobalRow], next: Offset) -> StoreBatch {
     let (mut changes, index) = (StoreBatch::default(), table.store.index());
     for row in rows {
-        let (key, value, timestamp) = (row.key.unwrap_or_default(), row.value, row.timestamp);
-        match table.kind.to_store(ChangelogRecord { key, value, timestamp }) {
+        match table.kind.to_store(row.record()) {
             Some((key, Some(value))) => changes.put(index, key, value),
             Some((key, None)) => changes.delete(index, key),
             // A global table is a table, which takes any bytes.

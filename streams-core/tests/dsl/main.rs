@@ -7,6 +7,7 @@ mod driver;
 mod errors;
 mod groups;
 mod history;
+mod keys;
 mod properties;
 mod results;
 mod tables;
