@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::table::{self, KTable};
 use super::{StreamsBuilder, TimeWindowedKStream, handle};
-use crate::operators::stream_aggregate;
+use crate::operators::{Recipe, StoreId, stream_aggregate};
 use crate::topology::plan::{AggregateKind, AggregateRecipe, Call, StepId};
 use crate::windows::IntoTimeWindows;
 use crate::wire::{Nullable, NullableKey, Value};
@@ -57,7 +57,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         K: NullableKey,
         V: Nullable,
     {
-        self.update(AggregateKind::Count, |_, _, count: Option<i64>| Some(count.unwrap_or(0) + 1))
+        self.aggregation(AggregateKind::Count, stream_aggregate::counting_recipe::<K, V>)
     }
 
     /// Each key's records made one: `reducer` gets the result so far and the next value. A key's first
@@ -186,7 +186,21 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         V: Nullable,
         A: Value,
     {
-        let recipe: AggregateRecipe = Box::new(move |store, _| stream_aggregate::recipe::<K, V, A>(store, update));
+        self.aggregation(kind, move |store| stream_aggregate::recipe::<K, V, A>(store, update))
+    }
+
+    #[track_caller]
+    fn aggregation<A>(
+        self,
+        kind: AggregateKind,
+        recipe: impl FnOnce(StoreId) -> Recipe + 'static,
+    ) -> KTable<'t, K::Inner, A>
+    where
+        K: NullableKey,
+        V: Nullable,
+        A: Value,
+    {
+        let recipe: AggregateRecipe = Box::new(move |store, _| recipe(store));
         let view = table::stored::<K::Inner, A>;
         let call = Call::Aggregate { group: self.step, windows: None, kind, recipe, view };
         KTable::new(self.builder, self.builder.add(call))

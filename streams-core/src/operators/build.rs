@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Context, Destination, Link, Next, OperatorError, Outputs};
+use super::{Context, Destination, Link, Next, OperatorError, Outputs, Presence};
 use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
 use crate::state::{GlobalStore, StoreAccess};
@@ -57,8 +57,13 @@ impl std::fmt::Debug for Recipe {
 
 /// A node that was built for one task.
 pub(crate) enum BuiltNode {
-    /// A node with typed parents: a `Link<K, V>`, made by [`BuiltNode::link`].
-    Typed(Box<dyn Any>),
+    /// A node with typed parents, made by [`BuiltNode::link`].
+    Typed {
+        /// A `Link<K, V>`.
+        link: Box<dyn Any>,
+        /// A `Link<K, Presence>`, if the node does not read the value.
+        presence: Option<Box<dyn Any>>,
+    },
     /// A node that reads a topic's records.
     Source(Rc<RefCell<dyn SourceNode>>),
 }
@@ -67,13 +72,13 @@ impl BuiltNode {
     /// A node that takes records of these types.
     pub(crate) fn link<K: 'static, V: 'static>(node: impl Next<K, V> + 'static) -> Self {
         let link: Link<K, V> = Rc::new(RefCell::new(node));
-        Self::Typed(Box::new(link))
+        Self::Typed { link: Box::new(link), presence: None }
     }
 
     /// The same for a node that is shared already, for instance because it also has a cache to flush.
     pub(crate) fn shared<K: 'static, V: 'static, N: Next<K, V> + 'static>(node: &Rc<RefCell<N>>) -> Self {
         let link: Link<K, V> = Rc::clone(node) as Link<K, V>;
-        Self::Typed(Box::new(link))
+        Self::Typed { link: Box::new(link), presence: None }
     }
 
     /// A node that reads a topic.
@@ -179,6 +184,7 @@ pub(crate) struct TaskBuilder<'a> {
     task: TaskId,
     services: &'a mut dyn TaskServices,
     built: HashMap<NodeId, Box<dyn Any>>,
+    presence: HashMap<NodeId, Box<dyn Any>>,
     shared: HashMap<StoreId, Box<dyn Any>>,
     parts: TaskParts,
 }
@@ -186,7 +192,14 @@ pub(crate) struct TaskBuilder<'a> {
 impl<'a> TaskBuilder<'a> {
     /// Begins with nothing built.
     pub(crate) fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
-        Self { task, services, built: HashMap::new(), shared: HashMap::new(), parts: TaskParts::default() }
+        Self {
+            task,
+            services,
+            built: HashMap::new(),
+            presence: HashMap::new(),
+            shared: HashMap::new(),
+            parts: TaskParts::default(),
+        }
     }
 
     /// Builds one node; its children must have been built before.
@@ -205,8 +218,9 @@ impl<'a> TaskBuilder<'a> {
         let mut builder =
             NodeBuilder { name: Arc::clone(name), children, sends_old_values, may_cache: true, task: self };
         match recipe.build(&mut builder)? {
-            BuiltNode::Typed(link) => {
+            BuiltNode::Typed { link, presence } => {
                 self.built.insert(node, link);
+                self.presence.extend(presence.map(|link| (node, link)));
             }
             BuiltNode::Source(source) => self.parts.sources.push((node, source)),
         }
@@ -243,6 +257,7 @@ trait BuildTask {
     fn task(&self) -> TaskId;
     fn services(&mut self) -> &mut dyn TaskServices;
     fn built(&self, node: NodeId) -> Option<&dyn Any>;
+    fn presence(&self, node: NodeId) -> Option<&dyn Any>;
     fn shared(&mut self) -> &mut HashMap<StoreId, Box<dyn Any>>;
     fn parts(&mut self) -> &mut TaskParts;
 }
@@ -258,6 +273,10 @@ impl BuildTask for TaskBuilder<'_> {
 
     fn built(&self, node: NodeId) -> Option<&dyn Any> {
         self.built.get(&node).map(|link| &**link)
+    }
+
+    fn presence(&self, node: NodeId) -> Option<&dyn Any> {
+        self.presence.get(&node).map(|link| &**link)
     }
 
     fn shared(&mut self) -> &mut HashMap<StoreId, Box<dyn Any>> {
@@ -319,6 +338,13 @@ impl NodeBuilder<'_> {
                     type_name::<V>()
                 ))
             })
+    }
+
+    /// All children, if none of them reads values; `None` if one does.
+    pub(super) fn outputs_without_values<K: 'static>(&self) -> Option<Outputs<K, Presence>> {
+        let presence = |child: &NodeId| self.task.presence(*child)?.downcast_ref::<Link<K, Presence>>().cloned();
+        let children = self.children.iter().map(presence).collect::<Option<Vec<_>>>()?;
+        (!children.is_empty()).then(|| Outputs::new(children))
     }
 
     /// A topic to send to.

@@ -17,6 +17,7 @@ mod build;
 mod cached;
 mod context;
 mod error;
+mod presence;
 mod table_view;
 
 pub(crate) mod branch;
@@ -66,6 +67,7 @@ pub(crate) use build::{
     BuiltNode, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts, TaskServices,
 };
 pub(crate) use context::{Collector, Context, Destination};
+pub(crate) use presence::Presence;
 pub(crate) use table_view::{TableView, TableViewRecipe};
 
 /// A built node's input: takes a record and does what the node does.

@@ -1,6 +1,8 @@
 //! Sources: a topic's bytes become typed records.
 
-use super::{BuiltNode, Context, OperatorError, Outputs, Recipe, SourceNode};
+use std::marker::PhantomData;
+
+use super::{BuiltNode, Context, OperatorError, Outputs, Presence, Recipe, SourceNode};
 use crate::log::RecordRef;
 use crate::record::Record;
 use crate::wire::{DecodeError, Field};
@@ -9,7 +11,10 @@ use crate::wire::{DecodeError, Field};
 /// stops the application is not decided here.
 #[must_use]
 pub(crate) fn recipe<K: Field, V: Field>() -> Recipe {
-    Recipe::new(|builder| Ok(BuiltNode::source(Source { outputs: builder.outputs::<K, V>()? })))
+    Recipe::new(|builder| match builder.outputs_without_values::<K>() {
+        Some(outputs) => Ok(BuiltNode::source(CountedSource::<K, V> { outputs, value: PhantomData })),
+        None => Ok(BuiltNode::source(Source { outputs: builder.outputs::<K, V>()? })),
+    })
 }
 
 struct Source<K, V> {
@@ -22,6 +27,24 @@ impl<K: Field, V: Field> SourceNode for Source<K, V> {
         let key = K::read(record.key).map_err(|error| undecodable("key", error, record.key))?;
         let value = V::read(record.value).map_err(|error| undecodable("value", error, record.value))?;
         let record = Record { key, value, timestamp: record.timestamp, headers: record.headers() };
+        check_timestamp(&record)?;
+        self.outputs.forward(context, record)
+    }
+}
+
+/// A source whose values nobody reads.
+struct CountedSource<K, V> {
+    outputs: Outputs<K, Presence>,
+    value: PhantomData<fn(V)>,
+}
+
+impl<K: Field, V: Field> SourceNode for CountedSource<K, V> {
+    #[inline]
+    fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError> {
+        let key = K::read(record.key).map_err(|error| undecodable("key", error, record.key))?;
+        let value = V::is_there(record.value).map_err(|error| undecodable("value", error, record.value))?;
+        let (value, timestamp, headers) = (Presence(value), record.timestamp, record.headers());
+        let record = Record { key, value, timestamp, headers };
         check_timestamp(&record)?;
         self.outputs.forward(context, record)
     }
@@ -51,9 +74,9 @@ pub(super) fn undecodable(part: &'static str, error: DecodeError, bytes: Option<
 
 #[cfg(test)]
 mod tests {
-    use crate::operators::OperatorError;
     use crate::operators::testing::{SourceChain, Word, at};
-    use crate::record::Timestamp;
+    use crate::operators::{OperatorError, StoreId};
+    use crate::record::{Change, Timestamp};
 
     #[test]
     fn bytes_become_a_typed_record() {
@@ -86,5 +109,19 @@ mod tests {
         let error = chain.feed(Some(b"k"), Some(b"v"), Timestamp(-1)).unwrap_err();
         assert_eq!(error, OperatorError::NegativeTimestamp(-1));
         assert_eq!(chain.received(), []);
+    }
+
+    /// What nobody reads must be readable all the same, or a record would count that every other node refuses.
+    #[test]
+    fn a_counted_value_is_checked_and_not_made() {
+        let count = crate::operators::stream_aggregate::counting_recipe::<Word, Option<Word>>(StoreId(0));
+        let mut counted = SourceChain::<Word, Change<i64>>::over(&super::recipe::<Word, Option<Word>>(), &count);
+        counted.feed(Some(b"k"), Some(b"v"), Timestamp(1)).unwrap();
+        counted.feed(Some(b"k"), None, Timestamp(2)).unwrap();
+        let error = counted.feed(Some(b"k"), Some(b"\xff"), Timestamp(3)).unwrap_err();
+        assert!(matches!(error, OperatorError::Decode { part: "value", .. }), "{error}");
+        counted.feed(Some(b"k"), Some(b"w"), Timestamp(4)).unwrap();
+        let counts: Vec<_> = counted.received().into_iter().map(|record| record.value.new).collect();
+        assert_eq!(counts, [Some(1), Some(2)], "null is not counted");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::presence::counting;
 use super::table_store::Table;
-use super::{BuiltNode, Context, DropReason, Next, OperatorError, Recipe, StoreId};
+use super::{BuiltNode, Context, DropReason, Next, OperatorError, Presence, Recipe, StoreId};
 use crate::record::Record;
 use crate::wire::{Nullable, NullableKey, Value};
 
@@ -28,6 +29,15 @@ where
     })
 }
 
+/// As [`recipe`], counting records whose values are never read.
+pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId) -> Recipe {
+    Recipe::new(move |builder| {
+        let update = Arc::new(|_: &K::Inner, (), count: Option<i64>| Some(count.unwrap_or(0) + 1));
+        let aggregate = StreamAggregate { update, table: Table::<K::Inner, i64>::new(builder, store)? };
+        Ok(counting::<K, V>(aggregate))
+    })
+}
+
 struct StreamAggregate<K: NullableKey, A: Value, F> {
     update: Arc<F>,
     table: Table<K::Inner, A>,
@@ -42,11 +52,33 @@ where
 {
     #[inline]
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        self.take(context, Record { key, value: value.into_option(), timestamp, headers })
+    }
+}
+
+impl<K: NullableKey, A: Value, F> Next<K, Presence> for StreamAggregate<K, A, F>
+where
+    F: Fn(&K::Inner, (), Option<A>) -> Option<A>,
+{
+    #[inline]
+    fn process(&mut self, context: &mut Context, record: Record<K, Presence>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        self.take(context, Record { key, value: value.into_option(), timestamp, headers })
+    }
+}
+
+impl<K: NullableKey, A: Value, F> StreamAggregate<K, A, F> {
+    #[inline]
+    fn take<V>(&self, context: &mut Context, record: Record<K, Option<V>>) -> Result<(), OperatorError>
+    where
+        F: Fn(&K::Inner, V, Option<A>) -> Option<A>,
+    {
         let Some(key) = record.key.into_option() else {
             context.drop_record(&self.table.node, DropReason::NullKey);
             return Ok(());
         };
-        let Some(value) = record.value.into_option() else {
+        let Some(value) = record.value else {
             context.drop_record(&self.table.node, DropReason::NullValue);
             return Ok(());
         };

@@ -403,6 +403,12 @@ impl<K: Send + 'static, V: Send + 'static> SourceChain<K, V> {
         Self(Chain::new(recipe))
     }
 
+    /// A source with a node behind it.
+    pub(crate) fn over(source: &Recipe, node: &Recipe) -> Self {
+        let setup = Setup { cache_bytes: 0, ..Setup::default() };
+        Self(Chain::in_a_row(setup, &[source, node]))
+    }
+
     pub(crate) fn feed(
         &mut self,
         key: Option<&[u8]>,

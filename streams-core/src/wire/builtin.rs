@@ -107,6 +107,10 @@ impl Value for String {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         text::<Self>(bytes).map(str::to_owned)
     }
+
+    fn check(bytes: &[u8]) -> Result<(), DecodeError> {
+        text::<Self>(bytes).map(drop)
+    }
 }
 
 impl Key for String {}
@@ -120,6 +124,10 @@ impl Value for Arc<str> {
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         text::<Self>(bytes).map(Self::from)
+    }
+
+    fn check(bytes: &[u8]) -> Result<(), DecodeError> {
+        text::<Self>(bytes).map(drop)
     }
 }
 
@@ -138,6 +146,10 @@ impl Value for Vec<u8> {
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         Ok(bytes.to_vec())
+    }
+
+    fn check(_bytes: &[u8]) -> Result<(), DecodeError> {
+        Ok(())
     }
 }
 

@@ -47,6 +47,15 @@ pub trait Value: Clone + Send + Sync + 'static {
     /// When the bytes are not such a value. Never panics, whatever the bytes.
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
 
+    /// Whether these bytes are such a value, for whoever does not read it: where that is cheaper than
+    /// [`Value::decode`], without making one.
+    ///
+    /// # Errors
+    /// As [`Value::decode`].
+    fn check(bytes: &[u8]) -> Result<(), DecodeError> {
+        Self::decode(bytes).map(drop)
+    }
+
     /// The part of an encoded key that chooses the partition: all of it, but for windowed keys, which
     /// stay with their inner key.
     #[must_use]
@@ -83,6 +92,12 @@ pub trait Field: Clone + Send + Sync + 'static {
     /// As [`Value::decode`], and when the bytes are null but the type has no room for null.
     fn read(bytes: Option<&[u8]>) -> Result<Self, DecodeError>;
 
+    /// As [`Field::read`], for whoever only wants to know whether the field is there: `false` means null.
+    ///
+    /// # Errors
+    /// As [`Field::read`].
+    fn is_there(bytes: Option<&[u8]>) -> Result<bool, DecodeError>;
+
     /// As [`Value::partition_bytes`].
     #[must_use]
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
@@ -98,6 +113,13 @@ impl<V: Value> Field for V {
     fn read(bytes: Option<&[u8]>) -> Result<Self, DecodeError> {
         match bytes {
             Some(bytes) => V::decode(bytes),
+            None => Err(DecodeError::null::<V>()),
+        }
+    }
+
+    fn is_there(bytes: Option<&[u8]>) -> Result<bool, DecodeError> {
+        match bytes {
+            Some(bytes) => V::check(bytes).map(|()| true),
             None => Err(DecodeError::null::<V>()),
         }
     }
@@ -119,6 +141,10 @@ impl<V: Value> Field for Option<V> {
         bytes.map(V::decode).transpose()
     }
 
+    fn is_there(bytes: Option<&[u8]>) -> Result<bool, DecodeError> {
+        bytes.map(V::check).transpose().map(|there| there.is_some())
+    }
+
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         V::partition_bytes(encoded)
     }
@@ -132,6 +158,10 @@ impl Field for () {
     /// Whatever is there is not looked at: a topic whose keys do not matter can be read with `()`.
     fn read(_bytes: Option<&[u8]>) -> Result<Self, DecodeError> {
         Ok(())
+    }
+
+    fn is_there(_bytes: Option<&[u8]>) -> Result<bool, DecodeError> {
+        Ok(false)
     }
 }
 
