@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use rocksdb::{Cache, ColumnFamilyDescriptor, DB, Options, WriteBufferManager};
-use streams_core::state::{StateBackend, Store, StoreError, StoreErrorKind};
+use streams_core::state::{OpeningStore, StateBackend, Store, StoreError, StoreErrorKind};
 
 use crate::error::{open_error, path_error};
 use crate::folder::Folder;
@@ -127,6 +127,19 @@ impl StateBackend for RocksDb {
 
     fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
         Ok(Box::new(self.open_store(folder, stores)?))
+    }
+
+    /// On a thread: after a crash RocksDB reads its write-ahead log back, which may take seconds.
+    fn begin_to_open(&self, folder: &Path, stores: &[String]) -> OpeningStore {
+        let (answer, opening) = OpeningStore::later();
+        let (backend, path, names) = (self.clone(), folder.to_owned(), stores.to_vec());
+        let thread = std::thread::Builder::new().name("rocksdb-open".to_owned());
+        // Nobody waits for the store any more if the answer is not taken; then it is closed again.
+        let spawned = thread.spawn(move || answer.send(backend.open(&path, &names)).is_ok());
+        match spawned {
+            Ok(_) => opening,
+            Err(_) => OpeningStore::done(self.open(folder, stores)),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use super::AppError;
 use super::collector::{ProducerCollector, may_be_repeated};
+use super::retry::Retry;
 use super::settings::Guarantee;
 use super::task::Task;
 use super::worker::Slots;
@@ -35,7 +36,7 @@ pub(crate) struct Commit {
     metadata: GroupMetadata,
     offsets: Vec<OffsetToCommit>,
     step: Step,
-    retry_at: Option<Duration>,
+    retry: Retry,
     /// Since when the log has not decided, until that was told.
     undecided_since: Option<Duration>,
     is_told: bool,
@@ -81,7 +82,7 @@ impl Commit {
             metadata,
             offsets: Vec::new(),
             step: Step::FlushCaches,
-            retry_at: None,
+            retry: Retry::after(RETRY_AFTER),
             undecided_since: None,
             is_told: false,
             span,
@@ -96,10 +97,9 @@ impl Commit {
         committer: &dyn Committer,
         now: Duration,
     ) -> Result<Progress, AppError> {
-        if self.retry_at.is_some_and(|at| now < at) {
+        if self.retry.is_pausing(now) {
             return Ok(self.pending());
         }
-        self.retry_at = None;
         let _span = self.span.clone().entered();
         loop {
             match &mut self.step {
@@ -197,7 +197,7 @@ impl Commit {
     }
 
     fn ask_again(&mut self, now: Duration, error: &LogError) -> Progress {
-        self.retry_at = Some(now + RETRY_AFTER);
+        self.retry.pause(now);
         let since = *self.undecided_since.get_or_insert(now);
         if now.saturating_sub(since) >= TELL_AFTER && !std::mem::replace(&mut self.is_told, true) {
             tracing::warn!(%error, "the log does not take a commit; it is asked again until it does");

@@ -10,10 +10,12 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use super::AppError;
 use crate::record::TaskId;
+use crate::state::{OpeningStore, StateBackend, Store, StoreError};
 
 const LOCK_FILE: &str = ".lock";
 const PROCESS_FILE: &str = "process-id";
@@ -34,6 +36,8 @@ struct Tasks {
     in_use: BTreeSet<TaskId>,
     /// Until when each task's state has followed its changelogs in this process, by monotonic time.
     followed_until: BTreeMap<TaskId, Duration>,
+    /// Stores that were still being opened when their tasks were given up.
+    abandoned: Vec<(OpeningStore, TaskFolder)>,
 }
 
 impl StateDirectory {
@@ -76,7 +80,8 @@ impl StateDirectory {
 
     /// Takes hold of a task's folder; `None` while another worker of this process still has it.
     pub(crate) fn claim(&self, task: TaskId) -> Result<Option<TaskFolder>, AppError> {
-        if !self.tasks.lock().unwrap_or_else(PoisonError::into_inner).in_use.insert(task) {
+        self.close_abandoned();
+        if !self.lock().in_use.insert(task) {
             return Ok(None);
         }
         let claim = TaskFolder { task, path: self.task_path(task), tasks: Arc::clone(&self.tasks) };
@@ -113,6 +118,33 @@ impl StateDirectory {
             .map_err(|error| AppError::StateFolder { path: root.clone(), reason: error.to_string() })
     }
 
+    /// Nobody waits for this store any more. Its folder is free when it is open, and closed again.
+    fn abandon(&self, opening: OpeningStore, folder: TaskFolder) {
+        self.lock().abandoned.push((opening, folder));
+    }
+
+    fn close_abandoned(&self) {
+        let mut tasks = self.lock();
+        let (mut under_way, mut done) = (Vec::new(), Vec::new());
+        for (mut opening, folder) in std::mem::take(&mut tasks.abandoned) {
+            match opening.poll() {
+                Poll::Pending => under_way.push((opening, folder)),
+                Poll::Ready(opened) => done.push((opened, folder)),
+            }
+        }
+        tasks.abandoned = under_way;
+        drop(tasks);
+        // A folder is given back under the lock, and only when its store is closed.
+        for (opened, folder) in done {
+            drop(opened);
+            drop(folder);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn task_path(&self, task: TaskId) -> PathBuf {
         self.root.as_ref().map_or_else(PathBuf::new, |root| root.join(task.to_string()))
     }
@@ -124,6 +156,58 @@ impl StateDirectory {
         create_private(&path)
             .map_err(|error| AppError::StateFolder { path: path.clone(), reason: error.to_string() })?;
         Ok(path)
+    }
+}
+
+impl Drop for StateDirectory {
+    /// Another process may take the folder over from now on: it must not find a store that is being opened.
+    fn drop(&mut self) {
+        let abandoned = std::mem::take(&mut self.lock().abandoned);
+        for (opening, folder) in abandoned {
+            drop(opening.wait());
+            drop(folder);
+        }
+    }
+}
+
+/// A task's store while it is being opened, with the folder it lies in.
+pub(crate) struct FolderBeingOpened {
+    directory: Arc<StateDirectory>,
+    parts: Option<(OpeningStore, TaskFolder)>,
+}
+
+/// An open store, and the folder it lies in.
+pub(crate) type OpenFolder = (Box<dyn Store>, TaskFolder);
+
+impl FolderBeingOpened {
+    /// Begins to open the stores of that name in a folder.
+    pub(crate) fn new(
+        directory: &Arc<StateDirectory>,
+        backend: &dyn StateBackend,
+        folder: TaskFolder,
+        stores: &[String],
+    ) -> Self {
+        let opening = backend.begin_to_open(folder.path(), stores);
+        Self { directory: Arc::clone(directory), parts: Some((opening, folder)) }
+    }
+
+    /// The store and its folder, once.
+    pub(crate) fn poll(&mut self) -> Poll<Result<OpenFolder, StoreError>> {
+        let Some((opening, _)) = &mut self.parts else { return Poll::Pending };
+        let Poll::Ready(opened) = opening.poll() else { return Poll::Pending };
+        match (opened, self.parts.take()) {
+            (Ok(store), Some((_, folder))) => Poll::Ready(Ok((store, folder))),
+            (Err(error), _) => Poll::Ready(Err(error)),
+            (Ok(_), None) => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for FolderBeingOpened {
+    fn drop(&mut self) {
+        if let Some((opening, folder)) = self.parts.take() {
+            self.directory.abandon(opening, folder);
+        }
     }
 }
 

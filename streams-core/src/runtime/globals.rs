@@ -15,11 +15,13 @@ use super::age;
 use super::bounds::Bounds;
 use super::control::{Parts, Status};
 use super::directory::StateDirectory;
-use super::global_rows::{GlobalRow, RowCheck};
-use super::notes::{Trouble, check_format, check_topics, to_i64};
+use super::follower::Follower;
+use super::global_rows::RowCheck;
+use super::notes::{Trouble, check_format, check_topics};
 use super::plan::Plan;
+use super::retry::Retry;
 use crate::clock::SharedClock;
-use crate::log::{Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, LogError, LogErrorKind};
+use crate::log::{Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, LogError, LogErrorKind, RecordBatch};
 use crate::operators::StoreId;
 use crate::record::{Offset, TopicPartition};
 use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StoreKind};
@@ -35,7 +37,7 @@ pub(crate) struct GlobalTables {
     clock: SharedClock,
     noted_at: Option<Duration>,
     bounds: Option<Bounds>,
-    retry_at: Option<Duration>,
+    retry: Retry,
     started: bool,
     failed: bool,
     events: Vec<FetchEvent>,
@@ -47,13 +49,7 @@ struct Table {
     kind: Arc<dyn StoreKind>,
     folder: PathBuf,
     check: Option<RowCheck>,
-    parts: Vec<Part>,
-}
-
-struct Part {
-    partition: TopicPartition,
-    position: Option<Offset>,
-    end: Offset,
+    follower: Follower,
 }
 
 impl GlobalTables {
@@ -96,15 +92,12 @@ impl GlobalTables {
             }
             let store = Arc::new(GlobalStore::new(definition.name.to_string(), StoreIndex(1), store));
             let count = plan.partitions.get(&topic).copied().unwrap_or(0);
-            let mut partitions = Vec::new();
-            for partition in 0..count {
-                let partition = TopicPartition::new(Arc::clone(&topic), i32::try_from(partition).unwrap_or(i32::MAX));
-                let key = position_key(&partition);
-                let position = store.get_in(META, &key).map_err(failed)?;
-                let position = position.map(|bytes| to_i64(&bytes, &key, &folder)).transpose().map_err(failed)?;
-                let position = position.map(Offset);
-                partitions.push(Part { partition, position, end: Offset(0) });
-            }
+            let partitions = (0..i32::try_from(count).unwrap_or(i32::MAX)).map(|number| {
+                let partition = TopicPartition::new(Arc::clone(&topic), number);
+                let note = position_key(&partition);
+                (partition, store.index(), note)
+            });
+            let mut follower = Follower::new(&&*store, partitions, &folder).map_err(failed)?;
             let noted = store.get_in(META, age::KEY).map_err(failed)?;
             let kept = age::delete_retention(plan, &topic, &[]);
             if age::is_too_old(noted, parts.clock.now(), kept, &folder).map_err(failed)? {
@@ -112,12 +105,11 @@ impl GlobalTables {
                     store = store.name(),
                     "the global table's local state is so old that deletions may be gone from its topic; reading the topic anew"
                 );
-                store.clear(partitions.iter().map(|part| position_key(&part.partition))).map_err(failed)?;
-                partitions.iter_mut().for_each(|part| part.position = None);
+                follower.clear(&mut &*store, store.index()).map_err(failed)?;
             }
             let check = RowCheck::new(plan, id, settings.on_undecodable, status.metrics.clone());
             let kind = Arc::clone(&definition.kind);
-            tables.push(Table { store, id, kind, folder, check, parts: partitions });
+            tables.push(Table { store, id, kind, folder, check, follower });
         }
         Ok(Self {
             tables,
@@ -126,7 +118,7 @@ impl GlobalTables {
             clock: Arc::clone(&parts.clock),
             noted_at: None,
             bounds: None,
-            retry_at: None,
+            retry: Retry::after(RETRY_AFTER),
             started: false,
             failed: false,
             events: Vec::new(),
@@ -140,13 +132,7 @@ impl GlobalTables {
 
     /// Whether every table has been read to the end it had at the start.
     pub(crate) fn is_complete(&self) -> bool {
-        self.tables.is_empty()
-            || (self.started
-                && self
-                    .tables
-                    .iter()
-                    .flat_map(|table| &table.parts)
-                    .all(|part| part.position.is_some_and(|position| position >= part.end)))
+        self.tables.is_empty() || (self.started && self.tables.iter().all(|table| table.follower.is_complete()))
     }
 
     /// Applies what has arrived; whether anything had.
@@ -192,23 +178,25 @@ impl GlobalTables {
 
     /// Asks where the topics begin and end, and starts reading.
     fn start(&mut self, now: Duration) -> Result<bool, AppError> {
-        if self.retry_at.is_some_and(|at| now < at) {
+        if self.retry.is_pausing(now) {
             return Ok(false);
         }
         let mut bounds = self.bounds.take().unwrap_or_else(|| {
-            let parts = self.tables.iter().flat_map(|table| &table.parts);
-            Bounds::ask(&*self.admin, parts.map(|part| part.partition.clone()).collect())
+            let partitions = self.tables.iter().flat_map(|table| table.follower.partitions());
+            Bounds::ask(&*self.admin, partitions.cloned().collect())
         });
         match bounds.poll() {
             Poll::Pending => self.bounds = Some(bounds),
-            Poll::Ready(Err(error)) if error.is_transient() => self.retry_at = Some(now + RETRY_AFTER),
+            Poll::Ready(Err(error)) if error.is_transient() => self.retry.pause(now),
             Poll::Ready(Err(error)) => return Err(AppError::log("asking where global tables begin and end", error)),
             Poll::Ready(Ok(bounds)) => {
                 let mut bounds = bounds.into_iter();
                 for table in &mut self.tables {
-                    table.begin_at(&bounds.by_ref().take(table.parts.len()).collect::<Vec<_>>())?;
-                    for part in &table.parts {
-                        self.consumer.add(&part.partition, part.position.unwrap_or_default());
+                    let count = table.follower.partitions().count();
+                    table.begin(&bounds.by_ref().take(count).collect::<Vec<_>>())?;
+                    for partition in table.follower.partitions() {
+                        let position = table.follower.position(partition).unwrap_or_default();
+                        self.consumer.add(partition, position);
                     }
                 }
                 self.started = true;
@@ -219,21 +207,20 @@ impl GlobalTables {
 
     fn apply(&mut self, event: FetchEvent) -> Result<(), AppError> {
         match event {
-            FetchEvent::Records { partition, batch } => {
-                let Some((table, part)) = find(&mut self.tables, &partition) else { return Ok(()) };
-                let Some(check) = table.check else { return Ok(()) };
-                let rows = check.rows(&partition, &batch)?;
-                let store = table.store;
-                store.write(changes_of(&table, &partition, &rows, batch.next_offset())).map_err(|error| {
-                    AppError::log(format!("writing global table {}", store.name()), store_as_log(&error))
-                })?;
-                part.position = Some(batch.next_offset());
+            FetchEvent::Records { partition, batch } => match self.table_of(&partition) {
+                Some(table) => table.apply(&partition, &batch),
+                None => Ok(()),
+            },
+            FetchEvent::End { partition, position } => {
+                if let Some(table) = self.table_of(&partition) {
+                    table.follower.reached(&partition, position);
+                }
                 Ok(())
             }
-            FetchEvent::End { partition, position } => {
-                if let Some((_, part)) = find(&mut self.tables, &partition) {
-                    part.position = part.position.max(Some(position));
-                }
+            // Between the question where the topic begins and the reading its beginning was deleted. Nobody has
+            // looked a row up yet.
+            FetchEvent::OutOfRange { .. } if !self.is_complete() => {
+                self.started = false;
                 Ok(())
             }
             FetchEvent::OutOfRange { partition, position } => Err(AppError::InputOutOfRange {
@@ -245,6 +232,10 @@ impl GlobalTables {
             FetchEvent::Error { error, .. } => Err(AppError::log("reading a global table", error)),
         }
     }
+
+    fn table_of(&mut self, partition: &TopicPartition) -> Option<&mut Table> {
+        self.tables.iter_mut().find(|table| table.follower.follows(partition))
+    }
 }
 
 impl Table {
@@ -253,67 +244,25 @@ impl Table {
     }
 
     /// Decides where reading begins, now that the bounds of the table's partitions are known.
-    fn begin_at(&mut self, bounds: &[(Offset, Offset)]) -> Result<(), AppError> {
-        let mut has_gap = false;
-        for (part, (start, end)) in self.parts.iter_mut().zip(bounds) {
-            part.end = *end;
-            let stored = part.position.unwrap_or(*start);
-            if stored > *end {
-                let (partition, folder) = (part.partition.clone(), self.folder.clone());
-                return Err(AppError::ChangelogLost { partition, end: end.0, stored: stored.0, folder });
-            }
-            if stored < *start {
-                tracing::warn!(store = self.store.name(), partition = %part.partition, stored = stored.0, start = start.0,
-                    "the topic no longer holds what follows the local state; rebuilding the global table from what is left");
-                has_gap = true;
-            }
-            part.position = Some(stored);
-        }
-        if !has_gap {
-            return Ok(());
-        }
-        // Rows that were deleted in the gap would live for ever.
-        let notes = self.parts.iter().map(|part| position_key(&part.partition));
-        let cleared = self.store.clear(notes);
-        cleared.map_err(|error| self.failed(&error))?;
-        for (part, (start, _)) in self.parts.iter_mut().zip(bounds) {
-            part.position = Some(*start);
-        }
-        Ok(())
+    fn begin(&mut self, bounds: &[(Offset, Offset)]) -> Result<(), AppError> {
+        let begun = self.follower.begin(&mut &*self.store, bounds);
+        begun.map_err(|trouble| trouble.into_error(&self.folder, |error| self.failed(&error)))
+    }
+
+    /// Keeps the records of a batch that are rows.
+    fn apply(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), AppError> {
+        let Some(check) = &self.check else { return Ok(()) };
+        let rows = check.rows(partition, batch)?;
+        // A global table is a table, which takes any bytes.
+        let rows = rows.iter().filter_map(|row| self.kind.to_store(row.record()));
+        let written = self.follower.apply(&mut &*self.store, partition, rows, batch.next_offset());
+        written
+            .map_err(|error| AppError::log(format!("writing global table {}", self.store.name()), store_as_log(&error)))
     }
 }
 
 fn position_key(partition: &TopicPartition) -> Vec<u8> {
     format!("position/{partition}").into_bytes()
-}
-
-/// A table without its partitions.
-struct Found<'a> {
-    store: &'a GlobalStore,
-    kind: &'a dyn StoreKind,
-    check: Option<&'a RowCheck>,
-}
-
-fn find<'a>(tables: &'a mut [Table], partition: &TopicPartition) -> Option<(Found<'a>, &'a mut Part)> {
-    tables.iter_mut().find_map(|table| {
-        let part = table.parts.iter_mut().find(|part| part.partition == *partition)?;
-        Some((Found { store: &table.store, kind: &*table.kind, check: table.check.as_ref() }, part))
-    })
-}
-
-/// The rows of a batch and the position behind it, to be written as one.
-fn changes_of(table: &Found<'_>, partition: &TopicPartition, rows: &[GlobalRow], next: Offset) -> StoreBatch {
-    let (mut changes, index) = (StoreBatch::default(), table.store.index());
-    for row in rows {
-        match table.kind.to_store(row.record()) {
-            Some((key, Some(value))) => changes.put(index, key, value),
-            Some((key, None)) => changes.delete(index, key),
-            // A global table is a table, which takes any bytes.
-            None => {}
-        }
-    }
-    changes.put(META, position_key(partition), next.0.to_be_bytes());
-    changes
 }
 
 fn store_as_log(error: &StoreError) -> LogError {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::fellows::Identity;
 use super::internal_topics::check_settings;
 use super::plan::{ExternalTopics, Plan, external_topics};
+use super::retry::Retry;
 use super::{AppError, CreateInternalTopics, Settings};
 use crate::log::{Admin, CommittedOffset, GroupMemberInfo, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
 use crate::record::TopicPartition;
@@ -37,7 +38,7 @@ pub(crate) struct Preparation {
     creates_outputs: bool,
     external: ExternalTopics,
     step: Step,
-    retry_at: Option<Duration>,
+    retry: Retry,
     created: bool,
     looked_again: bool,
     out_of_reach: bool,
@@ -105,7 +106,7 @@ impl Preparation {
             creates_outputs,
             external,
             step: Step::LookAtGroup(None),
-            retry_at: None,
+            retry: Retry::after(RETRY_AFTER),
             created: false,
             looked_again: false,
             out_of_reach: false,
@@ -114,10 +115,9 @@ impl Preparation {
 
     /// Goes on as far as possible; the plan once everything is there.
     pub(crate) fn poll(&mut self, now: Duration) -> Poll<Result<Plan, AppError>> {
-        if self.retry_at.is_some_and(|at| now < at) {
+        if self.retry.is_pausing(now) {
             return Poll::Pending;
         }
-        self.retry_at = None;
         loop {
             let step = std::mem::replace(&mut self.step, Step::Done);
             match self.advance(step) {
@@ -128,7 +128,7 @@ impl Preparation {
                 }
                 Ok(Next::Later(step)) => {
                     self.step = step;
-                    self.retry_at = Some(now + RETRY_AFTER);
+                    self.retry.pause(now);
                     return Poll::Pending;
                 }
                 Ok(Next::Ready(plan)) => return Poll::Ready(Ok(plan)),
@@ -139,7 +139,7 @@ impl Preparation {
 
     /// When [`Preparation::poll`] wants to be called again although nobody rings.
     pub(crate) const fn retry_at(&self) -> Option<Duration> {
-        self.retry_at
+        self.retry.ends_at()
     }
 
     /// Whether the log gave no answer the last time it was asked.

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::{META, Store, StoreBatch, StoreError, StoreIndex};
+use super::{Store, StoreBatch, StoreError, StoreIndex};
 
 /// The store of a global table.
 pub struct GlobalStore {
@@ -62,49 +62,11 @@ impl GlobalStore {
         Ok(())
     }
 
-    /// Deletes every row, and these notes of [`super::META`], in one step.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
-    pub fn clear(&self, notes: impl IntoIterator<Item = Vec<u8>>) -> Result<(), StoreError> {
-        let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = StoreBatch::default();
-        batch.clear(self.index);
-        notes.into_iter().for_each(|note| batch.delete(META, note));
-        store.write(batch)
-    }
-
     /// Applies a batch.
     ///
     /// # Errors
     /// As [`Store::write`].
     pub fn write(&self, batch: StoreBatch) -> Result<(), StoreError> {
         self.store.write().unwrap_or_else(PoisonError::into_inner).write(batch)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::state::StateBackend;
-    use crate::testing::KeptState;
-
-    #[test]
-    fn a_global_table_is_emptied_by_one_change_however_many_rows_it_has() -> Result<(), StoreError> {
-        let state = KeptState::default();
-        let store = state.open(Path::new("global"), &["names".to_owned()])?;
-        let mut rows = StoreBatch::default();
-        (0..1_000_u16).for_each(|number| rows.put(StoreIndex(1), number.to_be_bytes(), "a row"));
-        rows.put(META, "position", "7");
-        rows.put(META, "format", "1");
-        state.write("global", rows)?;
-        let global = GlobalStore::new("names", StoreIndex(1), store);
-        global.clear([b"position".to_vec()])?;
-        assert_eq!(state.rows("global", StoreIndex(1)), Ok(0));
-        assert_eq!((global.get_in(META, b"position")?, global.get_in(META, b"format")?), (None, Some(b"1".to_vec())));
-        assert_eq!(state.largest_batch(), 2);
-        Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod global;
 pub(crate) mod key_value;
 pub mod kinds;
 mod memory;
+mod opening;
 mod row_cache;
 pub(crate) mod rows;
 mod store;
@@ -29,6 +30,7 @@ pub use definition::StoreFor;
 pub(crate) use global::GlobalStore;
 pub use kinds::{KeyValueStore, StoreKind, WindowStore};
 pub use memory::Memory;
+pub use opening::{Opened, OpeningStore};
 pub use store::{
     META, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,
     bounds_cross,

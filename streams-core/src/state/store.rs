@@ -7,6 +7,8 @@
 use std::ops::Bound;
 use std::path::Path;
 
+use super::OpeningStore;
+
 /// Opens tasks' stores.
 pub trait StateBackend: Send + Sync + 'static {
     /// One word for people: `memory`, `rocksdb`.
@@ -22,6 +24,12 @@ pub trait StateBackend: Send + Sync + 'static {
     /// # Errors
     /// Names the folder, and what to do about it.
     fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError>;
+
+    /// Begins to open a store as [`StateBackend::open`] does. A backend for which that may take long does it on a
+    /// thread, so that whoever asks can go on with something else; others are done when this returns.
+    fn begin_to_open(&self, folder: &Path, stores: &[String]) -> OpeningStore {
+        OpeningStore::done(self.open(folder, stores))
+    }
 }
 
 /// Which of a task's stores.

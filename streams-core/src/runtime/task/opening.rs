@@ -1,10 +1,10 @@
 //! A task on its way to running: its folder, its state, its positions, and the tail of its changelogs.
 //!
 //! ```text
-//! Claim ----> AskCommitted ----> AskBounds ----> Restoring ----> Ready
-//! (folder,    (the group's       (where inputs   (changelogs up
-//!  store)      positions)         and changelogs  to their end)
-//!                                 begin and end)
+//! Claim ----> OpenStore ----> AskCommitted ----> AskBounds ----> Restoring ----> Ready
+//! (the       (which may       (the group's       (where inputs   (changelogs up
+//!  folder)    take time)       positions)         and changelogs  to their end)
+//!                                                 begin and end)
 //! ```
 //!
 //! The order matters (rules F10, S7): the changelogs' ends are asked for only after the group's positions
@@ -24,13 +24,15 @@ use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::age;
 use crate::runtime::bounds::Bounds;
-use crate::runtime::directory::TaskFolder;
+use crate::runtime::directory::{FolderBeingOpened, TaskFolder};
+use crate::runtime::follower::Follower;
 use crate::runtime::notes::{Trouble, changelog_key, check_format, check_topics, read_i64, time_key};
 use crate::runtime::offset_metadata::OffsetMetadata;
+use crate::runtime::retry::Retry;
 use crate::runtime::settings::{Guarantee, OffsetReset};
 use crate::runtime::worker::Shared;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
-use crate::state::kinds::ChangelogRecord;
+use crate::state::kinds::{ChangelogRecord, StoreRow};
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, TaskState};
 
 /// How long to wait before asking a log again that could not answer.
@@ -42,7 +44,7 @@ pub(crate) struct Opening {
     pub(crate) metrics: TaskMetrics,
     span: tracing::Span,
     step: Step,
-    retry_at: Option<Duration>,
+    retry: Retry,
     trouble_since: Option<Duration>,
 }
 
@@ -69,34 +71,30 @@ pub(crate) enum Advance {
     Ready(Box<Ready>),
 }
 
+/// A task whose store is open.
 struct Opened {
     store: Box<dyn Store>,
     stores: Vec<TaskStore>,
     inputs: Vec<TopicPartition>,
+    follower: Follower,
     /// Given back when dropped; declared last, so that the store is closed before another worker may open it.
     folder: TaskFolder,
 }
 
 enum Step {
     Claim,
+    OpenStore(Vec<TaskStore>, FolderBeingOpened),
     AskCommitted(Opened, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
     AskBounds(Opened, Vec<Option<CommittedOffset>>, Option<Bounds>),
-    Restoring(Opened, Vec<StartPosition>, Vec<(String, Timestamp)>, Vec<Restoring>),
+    Restoring(Opened, Vec<StartPosition>, Vec<(String, Timestamp)>),
     Done,
-}
-
-/// One changelog partition being read.
-struct Restoring {
-    store: usize,
-    position: Offset,
-    end: Offset,
 }
 
 impl Opening {
     pub(crate) fn new(id: TaskId, mut metrics: TaskMetrics) -> Self {
         metrics.phase = TaskPhase::Opening;
         let span = tracing::info_span!("task", task = %id);
-        Self { id, metrics, span, step: Step::Claim, retry_at: None, trouble_since: None }
+        Self { id, metrics, span, step: Step::Claim, retry: Retry::after(RETRY_AFTER), trouble_since: None }
     }
 
     /// Goes one step further, if it can.
@@ -106,19 +104,27 @@ impl Opening {
         destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
         now: Duration,
     ) -> Result<Advance, AppError> {
-        if self.retry_at.is_some_and(|at| now < at) {
+        if self.retry.is_pausing(now) {
             return Ok(Advance::Waiting);
         }
-        self.retry_at = None;
         let _span = self.span.clone().entered();
         match std::mem::replace(&mut self.step, Step::Done) {
             Step::Claim => {
-                let Some(folder) = shared.directory.claim(self.id)? else {
-                    self.step = Step::Claim;
-                    return Ok(Advance::Waiting);
+                self.step = match shared.directory.claim(self.id)? {
+                    Some(folder) => self.begin_to_open(shared, folder, destination),
+                    None => Step::Claim,
                 };
-                let opened = self.open(shared, folder, destination)?;
-                self.step = Step::AskCommitted(opened, None);
+                Ok(Advance::Waiting)
+            }
+            Step::OpenStore(stores, mut folder) => {
+                match folder.poll() {
+                    Poll::Pending => self.step = Step::OpenStore(stores, folder),
+                    Poll::Ready(opened) => {
+                        let (store, folder) = opened.map_err(|error| self.failed(error))?;
+                        let opened = self.check(shared, stores, store, folder)?;
+                        self.step = Step::AskCommitted(opened, None);
+                    }
+                }
                 Ok(Advance::Waiting)
             }
             Step::AskCommitted(opened, reply) => {
@@ -130,7 +136,7 @@ impl Opening {
                         self.step = Step::AskBounds(opened, committed, None);
                     }
                     Poll::Ready(other) => {
-                        self.retry(shared, now, "reading the group's positions", other.and_then(Result::err))?;
+                        self.try_again(shared, now, "reading the group's positions", other.and_then(Result::err))?;
                         self.step = Step::AskCommitted(opened, None);
                     }
                 }
@@ -142,40 +148,35 @@ impl Opening {
                     Poll::Pending => self.step = Step::AskBounds(opened, committed, Some(bounds)),
                     Poll::Ready(Ok(bounds)) => return self.begin_restoring(shared, opened, &committed, &bounds),
                     Poll::Ready(Err(error)) => {
-                        self.retry(shared, now, "asking where topics begin and end", Some(error))?;
+                        self.try_again(shared, now, "asking where topics begin and end", Some(error))?;
                         self.step = Step::AskBounds(opened, committed, None);
                     }
                 }
                 Ok(Advance::Waiting)
             }
-            Step::Restoring(opened, inputs, times, restoring) => {
-                self.metrics.restore_remaining =
-                    restoring.iter().map(|part| u64::try_from(part.end.0 - part.position.0).unwrap_or(0)).sum();
-                if restoring.iter().any(|part| part.position < part.end) {
-                    self.step = Step::Restoring(opened, inputs, times, restoring);
+            Step::Restoring(opened, inputs, times) => {
+                self.metrics.restore_remaining = opened.follower.remaining();
+                if !opened.follower.is_complete() {
+                    self.step = Step::Restoring(opened, inputs, times);
                     return Ok(Advance::Waiting);
                 }
-                self.metrics.restore_remaining = 0;
-                let Opened { folder, mut store, stores, .. } = opened;
-                folder.followed_until(now);
-                let mut batch = StoreBatch::default();
-                age::note(&mut batch, shared.clock.now());
-                store.write(batch).map_err(|error| AppError::Store { task: self.id, error })?;
-                let state = Rc::new(RefCell::new(TaskState::new(store)));
-                Ok(Advance::Ready(Box::new(Ready { id: self.id, folder, state, stores, inputs, times })))
+                self.ready(shared, opened, inputs, times, now)
             }
             Step::Done => Ok(Advance::Waiting),
         }
     }
 
-    /// Opens the task's store and checks what is in it.
-    fn open(
+    fn failed(&self, error: StoreError) -> AppError {
+        AppError::Store { task: self.id, error }
+    }
+
+    /// Begins to open the task's store; a backend may take its time.
+    fn begin_to_open(
         &self,
         shared: &Shared,
         folder: TaskFolder,
         destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
-    ) -> Result<Opened, AppError> {
-        let failed = |error| AppError::Store { task: self.id, error };
+    ) -> Step {
         let topology = &shared.plan.topology;
         let ids = topology
             .subtopologies
@@ -198,65 +199,86 @@ impl Opening {
             });
         }
         let names = stores.iter().map(|store| store.name.to_string()).collect::<Vec<_>>();
-        let mut store = shared.backend.open(folder.path(), &names).map_err(failed)?;
+        let folder = FolderBeingOpened::new(&shared.directory, &*shared.backend, folder, &names);
+        Step::OpenStore(stores, folder)
+    }
+
+    /// Looks at what is in the store: whether it is this application's, and how far it follows its changelogs.
+    fn check(
+        &self,
+        shared: &Shared,
+        stores: Vec<TaskStore>,
+        mut store: Box<dyn Store>,
+        folder: TaskFolder,
+    ) -> Result<Opened, AppError> {
+        let failed = |error| self.failed(error);
         check_format(&mut *store, folder.path()).map_err(failed)?;
-        for part in &mut stores {
-            if let Some(changelog) = &mut part.changelog {
-                let offset = read_i64(&*store, &changelog_key(&part.name), folder.path()).map_err(failed)?;
-                changelog.offset = offset.map(Offset);
-            }
-        }
         let inputs = shared.plan.inputs(self.id);
+        let changelogs = || stores.iter().filter_map(|store| Some((store, &store.changelog.as_ref()?.partition)));
         if shared.backend.is_persistent() {
-            let changelogs = stores.iter().filter_map(|store| store.changelog.as_ref());
-            let topics = inputs.iter().chain(changelogs.map(|changelog| &changelog.partition.topic));
+            let topics = inputs.iter().chain(changelogs().map(|(_, changelog)| &changelog.topic));
             check_topics(&mut *store, topics, &shared.plan.ids, folder.path()).map_err(|trouble| match trouble {
                 Trouble::Store(error) => failed(error),
                 Trouble::App(error) => error,
             })?;
         }
-        let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();
-        let mut opened = Opened { store, stores, inputs, folder };
-        self.clear_old(shared, &mut opened).map_err(failed)?;
+        let followed = changelogs().map(|(store, log)| (log.clone(), store.index, changelog_key(&store.name)));
+        let mut follower = Follower::new(&store, followed.collect::<Vec<_>>(), folder.path()).map_err(failed)?;
+        self.clear_old(shared, &stores, &mut store, &mut follower, &folder).map_err(failed)?;
         if shared.settings.guarantee == Guarantee::ExactlyOnce {
-            self.clear_holes(&mut opened).map_err(failed)?;
+            self.clear_holes(&stores, &mut store, &mut follower).map_err(failed)?;
         }
-        Ok(opened)
+        let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();
+        Ok(Opened { store, stores, inputs, follower, folder })
     }
 
     /// Empties stores that may have missed deletions.
-    fn clear_old(&self, shared: &Shared, opened: &mut Opened) -> Result<(), StoreError> {
-        let noted = opened.store.get(META, age::KEY)?;
-        let idle = opened.folder.idle_for(shared.clock.monotonic());
+    fn clear_old(
+        &self,
+        shared: &Shared,
+        stores: &[TaskStore],
+        store: &mut Box<dyn Store>,
+        follower: &mut Follower,
+        folder: &TaskFolder,
+    ) -> Result<(), StoreError> {
+        let noted = store.get(META, age::KEY)?;
+        let idle = folder.idle_for(shared.clock.monotonic());
         let now = shared.clock.now();
-        for number in 0..opened.stores.len() {
-            let Some((changelog, Some(_))) = opened.changelog(number) else { continue };
+        for (index, changelog) in stores.iter().filter_map(|store| Some((store.index, store.changelog.as_ref()?))) {
+            let changelog = &changelog.partition;
+            if follower.position(changelog).is_none() {
+                continue;
+            }
             let kept = age::delete_retention(&shared.plan, &changelog.topic, &shared.settings.topic_configs);
             let is_too_old = match idle {
                 Some(idle) => age::is_too_long(idle, kept),
-                None => age::is_too_old(noted.clone(), now, kept, opened.folder.path())?,
+                None => age::is_too_old(noted.clone(), now, kept, folder.path())?,
             };
             if is_too_old {
                 tracing::warn!(task = %self.id, %changelog,
                     "the local state is so old that deletions may be gone from its changelog; rebuilding the store from it");
-                opened.clear(number)?;
+                follower.clear(store, index)?;
             }
         }
         Ok(())
     }
 
     /// Empties stores of which nobody knows whether they hold all that was committed.
-    fn clear_holes(&self, opened: &mut Opened) -> Result<(), StoreError> {
-        if !unlogged::may_have_a_hole(&*opened.store)? {
+    fn clear_holes(
+        &self,
+        stores: &[TaskStore],
+        store: &mut Box<dyn Store>,
+        follower: &mut Follower,
+    ) -> Result<(), StoreError> {
+        if !unlogged::may_have_a_hole(&**store)? {
             return Ok(());
         }
-        for number in 0..opened.stores.len() {
-            let Some(store) = opened.stores.get(number).filter(|store| unlogged::is_unlogged(store)) else { continue };
-            tracing::warn!(task = %self.id, store = &*store.name,
+        for part in stores.iter().filter(|part| unlogged::is_unlogged(part)) {
+            tracing::warn!(task = %self.id, store = &*part.name,
                 "the store has no changelog, and may lack what was committed last before the application ended; it begins empty");
-            opened.clear(number)?;
+            follower.clear(store, part.index)?;
         }
-        unlogged::forget_hole(&mut *opened.store)
+        unlogged::forget_hole(&mut **store)
     }
 
     fn begin_restoring(
@@ -268,10 +290,11 @@ impl Opening {
     ) -> Result<Advance, AppError> {
         let mut times = self.stored_times(shared, &opened)?;
         let mut inputs = Vec::new();
-        let mut bounds = bounds.iter().copied();
+        let (of_inputs, of_changelogs) = bounds.split_at_checked(opened.inputs.len()).unwrap_or((bounds, &[]));
+        let mut of_inputs = of_inputs.iter().copied();
         let committed = committed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         for (partition, committed) in opened.inputs.iter().zip(committed) {
-            let (start, end) = bounds.next().unwrap_or_default();
+            let (start, end) = of_inputs.next().unwrap_or_default();
             let (position, partition_time) = match committed {
                 Some(committed) => (committed.offset, read_times(committed, &mut times)),
                 // The setting is about input; what is on its way between tasks is never skipped.
@@ -281,103 +304,66 @@ impl Opening {
             let committed_metadata = committed.map_or_else(String::new, |committed| committed.metadata.clone());
             inputs.push(StartPosition { partition: partition.clone(), position, committed_metadata, partition_time });
         }
-        let mut restoring = Vec::new();
-        let mut assignments = Vec::new();
-        for store in 0..opened.stores.len() {
-            let Some((partition, stored)) = opened.changelog(store) else { continue };
-            let (start, end) = bounds.next().unwrap_or_default();
-            let position = self.restore_from(&mut opened, store, &partition, stored, start, end)?;
-            restoring.push(Restoring { store, position, end });
-            if position < end {
-                assignments.push((partition, position));
-            }
-        }
+        let begun = opened.follower.begin(&mut opened.store, of_changelogs);
+        begun.map_err(|trouble| trouble.into_error(opened.folder.path(), |error| self.failed(error)))?;
+        let left = opened.follower.left().map(|(partition, position)| (partition.clone(), position)).collect();
         self.metrics.phase = TaskPhase::Restoring;
-        self.step = Step::Restoring(opened, inputs, times, restoring);
-        Ok(Advance::Restore(assignments))
+        self.step = Step::Restoring(opened, inputs, times);
+        Ok(Advance::Restore(left))
     }
 
-    /// Where the reading of a store's changelog begins.
-    fn restore_from(
-        &self,
-        opened: &mut Opened,
-        store: usize,
-        changelog: &TopicPartition,
-        stored: Option<Offset>,
-        start: Offset,
-        end: Offset,
-    ) -> Result<Offset, AppError> {
-        match stored {
-            Some(stored) if stored > end => Err(AppError::ChangelogLost {
-                partition: changelog.clone(),
-                end: end.0,
-                stored: stored.0,
-                folder: opened.folder.path().to_owned(),
-            }),
-            Some(stored) if stored >= start => Ok(stored),
-            Some(stored) => {
-                tracing::warn!(task = %self.id, %changelog, stored = stored.0, start = start.0,
-                    "the changelog no longer holds what follows the local state; rebuilding the store from what is left");
-                opened.clear(store).map_err(|error| AppError::Store { task: self.id, error })?;
-                Ok(start)
-            }
-            None => Ok(start),
+    /// Everything is read: the state is complete, and as old as now.
+    fn ready(
+        &mut self,
+        shared: &Shared,
+        opened: Opened,
+        inputs: Vec<StartPosition>,
+        times: Vec<(String, Timestamp)>,
+        now: Duration,
+    ) -> Result<Advance, AppError> {
+        let Opened { folder, mut store, mut stores, follower, .. } = opened;
+        for changelog in stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
+            changelog.offset = follower.position(&changelog.partition);
         }
+        folder.followed_until(now);
+        let mut batch = StoreBatch::default();
+        age::note(&mut batch, shared.clock.now());
+        store.write(batch).map_err(|error| self.failed(error))?;
+        let state = Rc::new(RefCell::new(TaskState::new(store)));
+        Ok(Advance::Ready(Box::new(Ready { id: self.id, folder, state, stores, inputs, times })))
     }
 
-    /// Applies changelog records. Data and the offset behind it are one batch, so a crash in between
-    /// loses nothing and repeats nothing.
+    /// Applies changelog records.
     pub(crate) fn restore(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), AppError> {
-        let Step::Restoring(opened, _, _, restoring) = &mut self.step else { return Ok(()) };
-        let Some(part) = restoring.iter_mut().find(|part| opened.is_changelog(part.store, partition)) else {
-            return Ok(());
-        };
-        let Some(store) = opened.stores.get_mut(part.store) else { return Ok(()) };
-        let mut changes = StoreBatch::default();
-        for record in batch.iter() {
-            let Some(key) = record.key else { continue };
-            let logged = ChangelogRecord { key, value: record.value, timestamp: record.timestamp };
-            match store.kind.to_store(logged) {
-                Some((key, Some(value))) => changes.put(store.index, key, value),
-                Some((key, None)) => changes.delete(store.index, key),
-                None => {
-                    let reason = format!("changelog {partition} holds a malformed record at offset {}", record.offset);
-                    return Err(AppError::Store {
-                        task: self.id,
-                        error: StoreError::new(StoreErrorKind::Decode, reason),
-                    });
-                }
-            }
-        }
-        let position = batch.next_offset();
-        changes.put(META, changelog_key(&store.name), position.0.to_be_bytes());
-        opened.store.write(changes).map_err(|error| AppError::Store { task: self.id, error })?;
-        if let Some(changelog) = &mut store.changelog {
-            changelog.offset = Some(position);
-        }
-        part.position = position;
+        let Step::Restoring(opened, ..) = &mut self.step else { return Ok(()) };
+        let changelog_of =
+            |store: &&TaskStore| store.changelog.as_ref().is_some_and(|changelog| changelog.partition == *partition);
+        let Some(store) = opened.stores.iter().find(changelog_of) else { return Ok(()) };
+        let rows = rows_of(store, partition, batch)
+            .and_then(|rows| opened.follower.apply(&mut opened.store, partition, rows, batch.next_offset()));
+        rows.map_err(|error| AppError::Store { task: self.id, error })?;
         self.metrics.restored += batch.len() as u64;
         Ok(())
     }
 
-    /// The changelog was read to its end.
+    /// A changelog was read to its end.
     pub(crate) fn restored_to(&mut self, partition: &TopicPartition, position: Offset) {
-        if let Step::Restoring(opened, _, _, restoring) = &mut self.step
-            && let Some(part) = restoring.iter_mut().find(|part| opened.is_changelog(part.store, partition))
-        {
-            part.position = part.position.max(position);
+        if let Step::Restoring(opened, ..) = &mut self.step {
+            opened.follower.reached(partition, position);
         }
     }
 
     /// The changelog partitions being read.
     pub(crate) fn changelogs(&self) -> Vec<TopicPartition> {
         match &self.step {
-            Step::Restoring(opened, ..) => (0..opened.stores.len())
-                .filter_map(|store| opened.changelog(store))
-                .map(|(partition, _)| partition)
-                .collect(),
+            Step::Restoring(opened, ..) => opened.follower.partitions().cloned().collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether it reads that changelog.
+    pub(crate) fn restores(&self, partition: &TopicPartition) -> bool {
+        matches!(&self.step, Step::Restoring(opened, ..) if opened.follower.follows(partition))
     }
 
     fn stored_times(&self, shared: &Shared, opened: &Opened) -> Result<Vec<(String, Timestamp)>, AppError> {
@@ -394,14 +380,20 @@ impl Opening {
             .collect()
     }
 
-    fn retry(&mut self, shared: &Shared, now: Duration, doing: &str, error: Option<LogError>) -> Result<(), AppError> {
+    fn try_again(
+        &mut self,
+        shared: &Shared,
+        now: Duration,
+        doing: &str,
+        error: Option<LogError>,
+    ) -> Result<(), AppError> {
         let error = error.unwrap_or_else(|| LogError::new(LogErrorKind::Unavailable, "the log gave no answer"));
         let since = *self.trouble_since.get_or_insert(now);
         if !error.is_transient() || now.saturating_sub(since) > shared.settings.task_timeout {
             return Err(AppError::log(format!("task {}: {doing}", self.id), error));
         }
         tracing::debug!(task = %self.id, doing, %error, "trying again");
-        self.retry_at = Some(now + RETRY_AFTER);
+        self.retry.pause(now);
         Ok(())
     }
 }
@@ -409,33 +401,21 @@ impl Opening {
 impl Opened {
     /// Inputs, then changelogs in the order of the stores.
     fn bounded_partitions(&self) -> Vec<TopicPartition> {
-        let changelogs = self.stores.iter().filter_map(|store| store.changelog.as_ref());
-        self.inputs.iter().cloned().chain(changelogs.map(|changelog| changelog.partition.clone())).collect()
+        self.inputs.iter().chain(self.follower.partitions()).cloned().collect()
     }
+}
 
-    fn changelog(&self, store: usize) -> Option<(TopicPartition, Option<Offset>)> {
-        let changelog = self.stores.get(store)?.changelog.as_ref()?;
-        Some((changelog.partition.clone(), changelog.offset))
-    }
-
-    fn is_changelog(&self, store: usize, partition: &TopicPartition) -> bool {
-        self.stores
-            .get(store)
-            .and_then(|store| store.changelog.as_ref())
-            .is_some_and(|changelog| changelog.partition == *partition)
-    }
-
-    /// Empties a store and forgets its offset, in one step (rule F9).
-    fn clear(&mut self, number: usize) -> Result<(), StoreError> {
-        let Some(store) = self.stores.get_mut(number) else { return Ok(()) };
-        let mut batch = StoreBatch::default();
-        batch.clear(store.index);
-        batch.delete(META, changelog_key(&store.name));
-        if let Some(changelog) = &mut store.changelog {
-            changelog.offset = None;
-        }
-        self.store.write(batch)
-    }
+/// What a changelog's records mean for the store.
+fn rows_of(store: &TaskStore, changelog: &TopicPartition, batch: &RecordBatch) -> Result<Vec<StoreRow>, StoreError> {
+    let records = batch.iter().filter_map(|record| Some((record.key?, record)));
+    let row = |(key, record): (&[u8], crate::log::RecordRef<'_>)| {
+        let logged = ChangelogRecord { key, value: record.value, timestamp: record.timestamp };
+        store.kind.to_store(logged).ok_or_else(|| {
+            let reason = format!("changelog {changelog} holds a malformed record at offset {}", record.offset);
+            StoreError::new(StoreErrorKind::Decode, reason)
+        })
+    };
+    records.map(row).collect()
 }
 
 /// The partition's time when its position was committed; takes the operators' times over into `times`.

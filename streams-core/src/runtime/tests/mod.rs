@@ -24,6 +24,7 @@ mod failing_log;
 mod failures;
 mod fellows;
 mod isolation;
+mod slow_stores;
 mod waiting;
 
 const LINES: Topic<(), String> = Topic::new("lines");

@@ -15,6 +15,7 @@ use super::Worker;
 use crate::log::{CommitOutcome, Isolation, LogError, OffsetToCommit, Reply};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::AppError;
+use crate::runtime::retry::Retry;
 use crate::runtime::settings::OffsetReset;
 
 /// How long to wait before asking again for what the log could not decide.
@@ -26,7 +27,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 pub(crate) struct LostPosition {
     position: Offset,
     step: Step,
-    retry_at: Option<Duration>,
+    retry: Retry,
 }
 
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl Worker {
     /// The log has said that it does not have a position.
     pub(super) fn position_is_lost(&mut self, partition: &TopicPartition, position: Offset) {
         if let Some(input) = self.input_of(partition) {
-            input.lost = Some(LostPosition { position, step: Step::Told, retry_at: None });
+            input.lost = Some(LostPosition { position, step: Step::Told, retry: Retry::after(RETRY_AFTER) });
             self.has_lost_positions = true;
         }
     }
@@ -100,7 +101,7 @@ impl Worker {
         let input = self.slots.running_task(task).and_then(|task| task.inputs.get_mut(index));
         let Some(input) = input.filter(|input| input.buffered() == 0) else { return Ok(Settled::Pending) };
         let Some(lost) = &mut input.lost else { return Ok(Settled::Pending) };
-        if lost.retry_at.is_some_and(|at| now < at) {
+        if lost.retry.is_pausing(now) {
             return Ok(Settled::Pending);
         }
         match &mut lost.step {
@@ -121,7 +122,8 @@ impl Worker {
                     return Err(AppError::log("asking whether this is still a member of the group", error));
                 }
                 Poll::Ready(Some(CommitOutcome::Retriable(_) | CommitOutcome::Unknown(_)) | None) => {
-                    (lost.step, lost.retry_at) = (Step::Told, Some(now + RETRY_AFTER));
+                    lost.step = Step::Told;
+                    lost.retry.pause(now);
                 }
             },
             Step::Proven => {
@@ -148,7 +150,10 @@ impl Worker {
                 Poll::Ready(Some(Err(error))) if !error.is_transient() => {
                     return Err(AppError::log(format!("asking where {partition} begins and ends"), error));
                 }
-                Poll::Ready(_) => (lost.step, lost.retry_at) = (Step::Proven, Some(now + RETRY_AFTER)),
+                Poll::Ready(_) => {
+                    lost.step = Step::Proven;
+                    lost.retry.pause(now);
+                }
             },
         }
         Ok(Settled::Pending)

@@ -47,7 +47,7 @@ impl Worker {
                 Ok(())
             }
             FetchEvent::OutOfRange { partition, position } => {
-                let is_meant = |opening: &&mut Opening| opening.changelogs().contains(&partition);
+                let is_meant = |opening: &&mut Opening| opening.restores(&partition);
                 let opening = self.slots.openings_mut().find(is_meant).map(|opening| opening.id);
                 if let Some(id) = opening {
                     tracing::warn!(task = %id, changelog = %partition, position = position.0,

@@ -1,0 +1,49 @@
+//! Trying again a little later what could not be decided now.
+
+use std::time::Duration;
+
+/// A pause before something is tried again.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    after: Duration,
+    at: Option<Duration>,
+}
+
+impl Retry {
+    /// A pause of that length, which has not begun.
+    pub(crate) const fn after(after: Duration) -> Self {
+        Self { after, at: None }
+    }
+
+    /// Begins the pause.
+    pub(crate) fn pause(&mut self, now: Duration) {
+        self.at = Some(now + self.after);
+    }
+
+    /// Whether the pause goes on. Once it does not, nothing is paused until [`Retry::pause`].
+    pub(crate) fn is_pausing(&mut self, now: Duration) -> bool {
+        self.at = self.at.filter(|at| now < *at);
+        self.at.is_some()
+    }
+
+    /// When the pause ends.
+    pub(crate) const fn ends_at(&self) -> Option<Duration> {
+        self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_by_itself_and_begins_when_told_to() {
+        let ms = Duration::from_millis;
+        let mut retry = Retry::after(ms(50));
+        assert!(!retry.is_pausing(ms(0)));
+        retry.pause(ms(10));
+        assert_eq!([10, 59, 60, 30].map(|now| retry.is_pausing(ms(now))), [true, true, false, false]);
+        retry.pause(ms(100));
+        assert_eq!(retry.ends_at(), Some(ms(150)));
+    }
+}
