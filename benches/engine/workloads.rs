@@ -61,16 +61,6 @@ impl Workload {
         }
     }
 
-    /// What Kafka Streams 4.3.1 spends on the same on a real broker, CPU per record on two cores.
-    pub(crate) const fn kafka_streams(self, on_kafka: bool) -> &'static str {
-        match (self, on_kafka) {
-            (Self::PassThrough, true) => "2.7 µs",
-            (Self::HotCount, true) => "2.5 µs",
-            (Self::TumblingCount, true) => "16 µs",
-            (_, false) => "(needs a broker)",
-        }
-    }
-
     fn keys(self) -> u64 {
         match self {
             Self::PassThrough | Self::HotCount => HOT_KEYS,
