@@ -1,0 +1,72 @@
+package millstream;
+
+import java.io.Reader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import org.apache.kafka.common.Metric;
+import org.apache.kafka.common.MetricName;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.KafkaStreams.State;
+
+/**
+ * Runs one topology until it has processed so many records, and stops it in good order. What it is told on the
+ * command line and what it prints is the same as with {@code benches/compare/millstream}:
+ *
+ * <pre>
+ * SETTINGS.properties TOPOLOGY RECORDS OUTPUT INPUT [TABLE]
+ * </pre>
+ *
+ * It prints {@code running} once all its tasks run, and {@code closed} once everything is committed.
+ */
+public final class Compare {
+    private static final long POLL_MS = 50;
+    private static final Duration CLOSE_TIMEOUT = Duration.ofMinutes(5);
+
+    public static void main(final String[] args) throws Exception {
+        final Properties settings = new Properties();
+        try (Reader file = Files.newBufferedReader(Path.of(args[0]))) {
+            settings.load(file);
+        }
+        final long records = Long.parseLong(args[2]);
+        final List<String> inputs = Arrays.asList(args).subList(4, args.length);
+        final KafkaStreams streams =
+            new KafkaStreams(Topologies.named(args[1], args[3], inputs), settings);
+        // What happens on the application's own threads ends the program, and the bench shows what it has printed.
+        streams.setUncaughtExceptionHandler(error -> {
+            error.printStackTrace();
+            Runtime.getRuntime().halt(1);
+            return null;
+        });
+        streams.start();
+        while (streams.state() != State.RUNNING) {
+            Thread.sleep(POLL_MS);
+        }
+        System.out.println("running");
+        while (processed(streams) < records) {
+            Thread.sleep(POLL_MS);
+        }
+        if (!streams.close(CLOSE_TIMEOUT)) {
+            throw new IllegalStateException("Kafka Streams does not close");
+        }
+        System.out.println("closed");
+    }
+
+    /** How many records the stream threads have processed. Their own count: none of ours is on the record path. */
+    private static double processed(final KafkaStreams streams) {
+        double sum = 0;
+        for (final Map.Entry<MetricName, ? extends Metric> metric : streams.metrics().entrySet()) {
+            final MetricName name = metric.getKey();
+            if (name.name().equals("process-total") && name.group().equals("stream-thread-metrics")) {
+                sum += (Double) metric.getValue().metricValue();
+            }
+        }
+        return sum;
+    }
+
+    private Compare() { }
+}

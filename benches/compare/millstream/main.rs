@@ -1,0 +1,75 @@
+//! Runs one topology until it has processed so many records, and stops it in good order: this engine's side of
+//! the comparison.
+//!
+//! What it is told on the command line and what it prints is the same as with the Java program beside it, so the
+//! rig need not know which of the two it runs. It prints `running` once all its tasks run, and `closed` once
+//! everything is committed.
+
+mod topologies;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use millstream::prelude::*;
+
+use topologies::topology;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// How often it looks whether it is done.
+const POLL: Duration = Duration::from_millis(50);
+
+/// One side of `cargo xtask bench compare`.
+#[derive(Parser)]
+struct Arguments {
+    /// The application's settings, by Kafka Streams' names
+    settings: PathBuf,
+    /// Which topology to run
+    topology: String,
+    /// How many records to process before it ends
+    records: u64,
+    /// The topic to write
+    output: String,
+    /// The topics to read: a stream, and a table where the topology has one
+    #[arg(required = true)]
+    inputs: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .init();
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("compare-millstream: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let config = Layers::new().file(&arguments.settings).read()?;
+    let topology = topology(&arguments.topology, &arguments.output, &arguments.inputs)?;
+    let app = App::configured(&config, topology).state_in(RocksDb::default());
+    let running = app.start(Kafka::configured(&config)?)?;
+    running.wait_until_running()?;
+    say("running")?;
+    let processed = || running.tasks().values().map(|task| task.processed).sum::<u64>();
+    while processed() < arguments.records && !running.state().is_final() {
+        std::thread::sleep(POLL);
+    }
+    running.close()?;
+    say("closed")
+}
+
+/// At once: the rig takes the time when it reads the line.
+fn say(line: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}

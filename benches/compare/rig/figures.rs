@@ -1,0 +1,127 @@
+//! What was measured, and the ratios made of it.
+
+use std::time::Duration;
+
+use crate::run::Cost;
+
+/// One run of one side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured {
+    /// Input records, of all inputs.
+    pub(crate) records: u64,
+    pub(crate) cost: Cost,
+    /// Records written to changelogs.
+    pub(crate) changelog: u64,
+    pub(crate) outputs: u64,
+}
+
+impl Measured {
+    /// Microseconds.
+    pub(crate) fn cpu_per_record(&self) -> f64 {
+        self.cost.cpu.as_secs_f64() * 1e6 / count(self.records)
+    }
+
+    pub(crate) fn records_per_second(&self) -> f64 {
+        count(self.records) / self.cost.wall.as_secs_f64()
+    }
+
+    /// Microseconds, without what starting and stopping costs; `None` if that is all there was.
+    pub(crate) fn cpu_per_record_after(&self, start: Duration) -> Option<f64> {
+        let cpu = self.cost.cpu.checked_sub(start).filter(|cpu| !cpu.is_zero())?;
+        Some(cpu.as_secs_f64() * 1e6 / count(self.records))
+    }
+}
+
+/// Both sides, one run each, one right after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) rival: Measured,
+    pub(crate) ours: Measured,
+}
+
+impl Pair {
+    /// How many times our CPU per record the rival's is.
+    pub(crate) fn cpu_ratio(&self) -> f64 {
+        self.rival.cpu_per_record() / self.ours.cpu_per_record()
+    }
+
+    /// How many times its records per second ours are.
+    pub(crate) fn wall_ratio(&self) -> f64 {
+        self.ours.records_per_second() / self.rival.records_per_second()
+    }
+
+    pub(crate) fn cpu_ratio_after(&self, start: &Start) -> Option<f64> {
+        Some(self.rival.cpu_per_record_after(start.rival)? / self.ours.cpu_per_record_after(start.ours)?)
+    }
+
+    pub(crate) fn rss_ratio(&self) -> Option<f64> {
+        Some(count(self.rival.cost.peak_rss?) / count(self.ours.cost.peak_rss?))
+    }
+}
+
+/// What a run costs that has nothing to process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) rival: Duration,
+    pub(crate) ours: Duration,
+}
+
+/// Several measurements of one thing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// `None` of nothing.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<_> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let (min, max, upper) = (*values.first()?, *values.last()?, *values.get(middle)?);
+        let lower = if values.len() % 2 == 0 { values.get(middle.checked_sub(1)?) } else { None };
+        Some(Self { median: f64::midpoint(upper, *lower.unwrap_or(&upper)), min, max })
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn count(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Measured, Pair, Spread, Start};
+    use crate::run::Cost;
+
+    fn measured(cpu_ms: u64, wall_ms: u64) -> Measured {
+        let (cpu, wall) = (Duration::from_millis(cpu_ms), Duration::from_millis(wall_ms));
+        let cost = Cost { wall, cpu, peak_rss: Some(cpu_ms << 20) };
+        Measured { records: 1_000, cost, changelog: 0, outputs: 0 }
+    }
+
+    #[test]
+    fn more_than_one_is_better_than_the_rival_in_every_ratio() {
+        let pair = Pair { rival: measured(900, 500), ours: measured(300, 250) };
+        assert_eq!((pair.cpu_ratio(), pair.wall_ratio(), pair.rss_ratio()), (3.0, 2.0, Some(3.0)));
+        let start = Start { rival: Duration::from_millis(100), ours: Duration::from_millis(100) };
+        assert_eq!(pair.cpu_ratio_after(&start), Some(4.0));
+        let all = Start { ours: Duration::from_millis(300), ..start };
+        assert_eq!(pair.cpu_ratio_after(&all), None);
+        assert_eq!((pair.ours.cpu_per_record(), pair.ours.records_per_second()), (300.0, 4_000.0));
+    }
+
+    #[test]
+    fn the_median_lies_in_the_middle() {
+        let spread =
+            |values: &[f64]| Spread::of(values.iter().copied()).map(|spread| (spread.min, spread.median, spread.max));
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[2.0]), Some((2.0, 2.0, 2.0)));
+        assert_eq!(spread(&[3.0, 1.0]), Some((1.0, 2.0, 3.0)));
+        assert_eq!(spread(&[9.0, 1.0, 2.0]), Some((1.0, 2.0, 9.0)));
+    }
+}

@@ -1,0 +1,138 @@
+//! One run: a process that processes everything in its inputs and ends, watched from outside.
+//!
+//! CPU is the whole process's, user and system, all threads, from its start to its end. Time is from the moment
+//! in which all its tasks run to the one in which everything is committed. Memory is the most that was resident.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+use crate::Failure;
+use crate::interrupt::Interrupt;
+
+/// How often the process is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Nothing takes so long that works.
+const PATIENCE: Duration = Duration::from_secs(45 * 60);
+
+/// What a process cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+    /// Bytes; `None` where the system does not tell.
+    pub(crate) peak_rss: Option<u64>,
+}
+
+/// Runs a program to its end. Its errors are kept in `folder`, and told if it fails.
+pub(crate) fn run(mut command: Command, folder: &Path, interrupt: &Interrupt) -> Result<Cost, Failure> {
+    let errors = folder.join("stderr");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&errors)?);
+    // A group of its own: Ctrl-C is for us, who then end it.
+    command.process_group(0);
+    let before = children_cpu()?;
+    let mut process = Process(command.spawn()?);
+    let watched = watch(&mut process.0, interrupt)?;
+    let status = process.0.wait()?;
+    let cpu = children_cpu()?.saturating_sub(before);
+    if !status.success() {
+        return Err(format!("{status}\n{}", end_of(&errors)).into());
+    }
+    let (Some(running), Some(closed)) = (watched.running, watched.closed) else {
+        return Err(format!("it ended without having run\n{}", end_of(&errors)).into());
+    };
+    Ok(Cost { wall: closed.duration_since(running), cpu, peak_rss: watched.peak_rss })
+}
+
+/// A process that does not outlive us.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[derive(Default)]
+struct Watched {
+    running: Option<Instant>,
+    closed: Option<Instant>,
+    peak_rss: Option<u64>,
+}
+
+/// Waits until the process has closed its output, which is its end.
+fn watch(process: &mut Child, interrupt: &Interrupt) -> Result<Watched, Failure> {
+    let (started, lines) = (Instant::now(), lines_of(process));
+    let mut watched = Watched::default();
+    loop {
+        let line = lines.recv_timeout(LOOK);
+        watched.peak_rss = watched.peak_rss.max(peak_rss(process.id()));
+        match line {
+            Ok((at, line)) if line == "running" => watched.running = Some(at),
+            Ok((at, line)) if line == "closed" => watched.closed = Some(at),
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(watched),
+        }
+        interrupt.check()?;
+        if started.elapsed() > PATIENCE {
+            return Err(format!("it does not end within {} minutes", PATIENCE.as_secs() / 60).into());
+        }
+    }
+}
+
+/// The lines that a process prints, and when it did.
+fn lines_of(process: &mut Child) -> Receiver<(Instant, String)> {
+    let (sender, lines) = channel();
+    if let Some(output) = process.stdout.take() {
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = sender.send((Instant::now(), line));
+            }
+        });
+    }
+    lines
+}
+
+/// The CPU of all processes that we have started and that have ended.
+fn children_cpu() -> Result<Duration, Failure> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let total = usage.user_time() + usage.system_time();
+    Ok(Duration::from_micros(u64::try_from(total.tv_sec() * 1_000_000 + total.tv_usec())?))
+}
+
+/// The most that a process has had in memory so far, where the system tells (Linux).
+fn peak_rss(process: u32) -> Option<u64> {
+    high_water(&fs::read_to_string(format!("/proc/{process}/status")).ok()?)
+}
+
+fn high_water(status: &str) -> Option<u64> {
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))?;
+    Some(kib.trim().parse::<u64>().ok()? * 1_024)
+}
+
+/// The last lines of a file.
+fn end_of(file: &Path) -> String {
+    let text = String::from_utf8_lossy(&fs::read(file).unwrap_or_default()).into_owned();
+    let lines: Vec<_> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::high_water;
+
+    #[test]
+    fn the_high_water_mark_is_read_in_bytes() {
+        let status = "Name:\tjava\nVmPeak:\t  900 kB\nVmHWM:\t   12 kB\nVmRSS:\t    8 kB\n";
+        assert_eq!(high_water(status), Some(12 * 1_024));
+        assert_eq!(high_water("Name:\tzombie\n"), None);
+    }
+}
