@@ -36,6 +36,12 @@ usage: cargo xtask COMMAND
            Has Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
   bench engine [ARGS]
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
+  bench compare [--workload W[,W..]] [--pairs N] [--guarantee alo|eos] [--scale PART] [--json FILE]
+                [--before PROGRAM] [--check]
+           Kafka Streams and this engine in turn on one broker: CPU per record, time, memory, changelog records.
+           Answers are compared first. At full scale all rows take about an hour a pair, --scale 0.1 a tenth of
+           it; --before measures against an older build (target/release/compare-millstream) instead, --check
+           only compares answers.
   kafka    A real Apache Kafka for tests and for trying things out; `cargo xtask kafka` says more.
 
 What is built lies outside the checkout, so that fresh clones share it: in $MILLSTREAM_CACHE, or else in
@@ -53,13 +59,14 @@ fn main() -> ExitCode {
             kafka::run(&rest)
         }
         ["bench", "engine", rest @ ..] => bench::engine(rest),
+        ["bench", "compare", rest @ ..] if !rest.contains(&"--help") => bench::compare(rest),
         ["test"] => test::run(),
         ["ci"] => ci::run(),
         ["tidy"] => tidy::run(),
         ["oracle-describe"] => oracle::describe(),
         ["setup"] => setup::run(),
         ["env"] => env::print(),
-        [] | ["help" | "-h" | "--help", ..] | [_, "-h" | "--help"] => {
+        [] | ["help" | "-h" | "--help", ..] | [_, "-h" | "--help"] | ["bench", _, "--help"] => {
             println!("{HELP}");
             Ok(())
         }

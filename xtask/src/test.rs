@@ -44,6 +44,11 @@ impl Build {
         cargo
     }
 
+    /// Where that is.
+    pub(crate) const fn target(&self) -> &PathBuf {
+        &self.target
+    }
+
     /// A Kafka for every suite that needs one: the user's, or a broker that lives as long as this value.
     pub(crate) fn kafka(&mut self) -> Result<String, Failure> {
         if let Some(servers) = std::env::var(KAFKA).ok().filter(|servers| !servers.is_empty()) {

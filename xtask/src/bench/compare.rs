@@ -1,0 +1,55 @@
+//! `cargo xtask bench compare`: this engine beside Kafka Streams, on one broker and the same topics.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::java;
+use crate::process::{Failure, run as run_program, workspace};
+use crate::test::Build;
+use crate::{cache, setup};
+
+/// Builds both sides and hands over to the rig, which takes what follows `compare` on the command line. It also
+/// cleans up behind itself, after Ctrl-C too, so it takes the place of this process: nobody ends before it.
+pub(crate) fn compare(args: &[&str]) -> Result<(), Failure> {
+    setup::ensure(setup::FOR_TESTS)?;
+    let mut build = Build::begin()?;
+    let mut rig = rig(&mut build, "release")?;
+    instead_of_us(rig.args(args))
+}
+
+/// Whether both sides give the same answers to a few records of every workload; no figures, so nothing is
+/// optimised.
+pub(crate) fn compare_answers(build: &mut Build) -> Result<(), Failure> {
+    run_program(rig(build, "dev")?.arg("--check"))
+}
+
+/// The rig, ready for its arguments.
+fn rig(build: &mut Build, profile: &str) -> Result<Command, Failure> {
+    let class_path = java::class_path()?;
+    build.rocksdb.wait()?;
+    let binaries = ["--bin", "compare", "--bin", "compare-millstream"];
+    let mut cargo = build.cargo(&["build", "--locked", "--profile", profile, "-p", "millstream-benches"]);
+    run_program(cargo.args(binaries))?;
+    let folder = if profile == "dev" { "debug" } else { profile };
+    let mut rig = Command::new(build.target().join(folder).join("compare"));
+    rig.args([OsString::from("--java"), java_program().into(), "--class-path".into(), class_path]);
+    // A broker of this checkout's own, so that two checkouts do not stop each other's.
+    rig.args(["--broker", &format!("compare-{}", cache::fingerprint([&*workspace().to_string_lossy()]))]);
+    Ok(rig)
+}
+
+fn java_program() -> PathBuf {
+    setup::java_program("java").unwrap_or_else(|| "java".into())
+}
+
+#[cfg(unix)]
+fn instead_of_us(command: &mut Command) -> Result<(), Failure> {
+    let error = std::os::unix::process::CommandExt::exec(command);
+    Err(Failure::failed(format!("the comparison cannot be started: {error}")))
+}
+
+#[cfg(not(unix))]
+fn instead_of_us(command: &mut Command) -> Result<(), Failure> {
+    run_program(command)
+}

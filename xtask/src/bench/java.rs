@@ -1,0 +1,56 @@
+//! Kafka Streams' side of the comparison: `benches/compare/java`, compiled by Maven into the cache folder.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cache;
+use crate::process::{Failure, command, run as run_program, workspace};
+
+/// What Java needs in order to run it: the classes and Kafka Streams' jars. Maven is asked only if the sources
+/// have changed, or a jar is gone.
+pub(super) fn class_path() -> Result<OsString, Failure> {
+    let project = workspace().join("benches/compare/java");
+    let sources = sources(&project)?;
+    let folder = cache::folder()?.join("compare-java").join(cache::fingerprint(sources.iter().map(String::as_str)));
+    let classes = folder.join("classes");
+    let jars_file = folder.join("jars");
+    if !is_compiled(&classes, &jars_file) {
+        compile(&project, &folder, &jars_file)?;
+    }
+    let jars = read(&jars_file)?;
+    let parts = std::iter::once(classes).chain(std::env::split_paths(jars.trim_end()));
+    std::env::join_paths(parts).map_err(|error| Failure::failed(format!("the class path: {error}")))
+}
+
+fn compile(project: &Path, folder: &Path, jars_file: &Path) -> Result<(), Failure> {
+    println!("Java: compiling benches/compare/java");
+    let option = |name: &str, path: &Path| {
+        let mut option = OsString::from(format!("-D{name}="));
+        option.push(path);
+        option
+    };
+    let mut maven = command("mvn");
+    maven.current_dir(project).args(["-q", "-B", "compile", "dependency:build-classpath"]);
+    run_program(maven.arg(option("build.folder", folder)).arg(option("mdep.outputFile", jars_file)))
+}
+
+/// Whether Maven has been here and all that it named is still there.
+fn is_compiled(classes: &Path, jars_file: &Path) -> bool {
+    let jars = fs::read_to_string(jars_file).unwrap_or_default();
+    classes.is_dir() && !jars.is_empty() && std::env::split_paths(jars.trim_end()).all(|jar| jar.is_file())
+}
+
+/// The texts of everything that Maven reads.
+fn sources(project: &Path) -> Result<Vec<String>, Failure> {
+    let folder = project.join("src/main/java/millstream");
+    let entries = fs::read_dir(&folder).map_err(|error| Failure::failed(format!("{}: {error}", folder.display())))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.push(project.join("pom.xml"));
+    files.sort();
+    files.iter().map(|file| read(file)).collect()
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| Failure::failed(format!("{}: {error}", file.display())))
+}
