@@ -2,17 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, WriteBatch};
-use streams_core::state::{Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs};
+use streams_core::state::{
+    ReaderGate, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs, StoreReader,
+    StoreSnapshot,
+};
 
 use crate::error::{path_error, use_error};
 use crate::folder::Folder;
 
-/// An open database. Fields are dropped in order: the folder is released when RocksDB has closed its files.
+/// An open database.
 pub(crate) struct RocksDbStore {
-    db: DB,
+    database: Arc<Database>,
     point_reads: ReadOptions,
+    readers: ReaderGate<Arc<Database>>,
+}
+
+/// What a store shares with those who read it. Fields are dropped in order: the folder is released when RocksDB has
+/// closed its files.
+struct Database {
+    db: DB,
     folder: Folder,
     /// Names of the families by store number.
     families: Vec<String>,
@@ -20,14 +31,24 @@ pub(crate) struct RocksDbStore {
 
 impl RocksDbStore {
     pub(crate) fn new(db: DB, folder: Folder, families: Vec<String>) -> Self {
-        Self { db, point_reads: ReadOptions::default(), folder, families }
+        let database = Arc::new(Database { db, folder, families });
+        Self { readers: ReaderGate::open(Arc::clone(&database)), point_reads: ReadOptions::default(), database }
     }
 
     #[cfg(test)]
-    pub(crate) const fn db(&self) -> &DB {
-        &self.db
+    pub(crate) fn db(&self) -> &DB {
+        &self.database.db
     }
+}
 
+/// Nobody reads any more when the database is dropped, so its folder is free then.
+impl Drop for RocksDbStore {
+    fn drop(&mut self) {
+        self.readers.close();
+    }
+}
+
+impl Database {
     fn family(&self, store: StoreIndex) -> Result<&ColumnFamily, StoreError> {
         self.families.get(usize::from(store.0)).and_then(|name| self.db.cf_handle(name)).ok_or_else(|| {
             let message = format!("store number {} was not named when it was opened", store.0);
@@ -40,12 +61,18 @@ impl RocksDbStore {
         use_error(self.folder.path(), &format!("store `{name}` cannot be read"), error)
     }
 
-    fn pairs<'a>(
-        &'a self,
+    fn get(&self, store: StoreIndex, key: &[u8], options: &ReadOptions) -> Result<Option<Vec<u8>>, StoreError> {
+        let family = self.family(store)?;
+        self.db.get_cf_opt(family, key, options).map_err(|error| self.read_error(store, &error))
+    }
+
+    fn pairs(
+        &self,
         store: StoreIndex,
         (from, to): (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-    ) -> StorePairs<'a> {
+        mut options: ReadOptions,
+    ) -> StorePairs<'_> {
         let family = match self.family(store) {
             Ok(family) => family,
             Err(error) => return Box::new(std::iter::once(Err(error))),
@@ -54,7 +81,6 @@ impl RocksDbStore {
         if upper.as_ref().is_some_and(|upper| *upper <= lower) {
             return Box::new(std::iter::empty());
         }
-        let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(lower);
         if let Some(upper) = upper {
             options.set_iterate_upper_bound(upper);
@@ -65,6 +91,43 @@ impl RocksDbStore {
         };
         let pairs = self.db.iterator_cf_opt(family, options, mode);
         Box::new(pairs.map(move |pair| pair.map_err(|error| self.read_error(store, &error))))
+    }
+}
+
+/// Reads what is committed.
+struct Reader(ReaderGate<Arc<Database>>);
+
+impl StoreReader for Reader {
+    fn look(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError> {
+        self.0.enter(|database| look(&Snapshot { database, seen: database.db.snapshot() }))
+    }
+}
+
+/// The database as it was when the snapshot was taken.
+struct Snapshot<'a> {
+    database: &'a Database,
+    seen: rocksdb::Snapshot<'a>,
+}
+
+impl Snapshot<'_> {
+    fn options(&self) -> ReadOptions {
+        let mut options = ReadOptions::default();
+        options.set_snapshot(&self.seen);
+        options
+    }
+}
+
+impl StoreSnapshot for Snapshot<'_> {
+    fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.database.get(store, key, &self.options())
+    }
+
+    fn range<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
+        self.database.pairs(store, (from, to), Direction::Forward, self.options())
+    }
+
+    fn range_reverse<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
+        self.database.pairs(store, (from, to), Direction::Reverse, self.options())
     }
 }
 
@@ -105,27 +168,26 @@ fn successor(key: &[u8]) -> Vec<u8> {
 
 impl Store for RocksDbStore {
     fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let family = self.family(store)?;
-        self.db.get_cf_opt(family, key, &self.point_reads).map_err(|error| self.read_error(store, &error))
+        self.database.get(store, key, &self.point_reads)
     }
 
     fn range<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
-        self.pairs(store, (from, to), Direction::Forward)
+        self.database.pairs(store, (from, to), Direction::Forward, ReadOptions::default())
     }
 
     fn range_reverse<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
-        self.pairs(store, (from, to), Direction::Reverse)
+        self.database.pairs(store, (from, to), Direction::Reverse, ReadOptions::default())
     }
 
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }
-        let changes = batch.into_changes();
+        let (database, changes) = (&*self.database, batch.into_changes());
         let clears = clears(&changes);
         let mut writes = WriteBatch::default();
         for (place, change) in changes.into_iter().enumerate() {
-            let family = self.family(change.store())?;
+            let family = database.family(change.store())?;
             if clears.get(&change.store()).is_some_and(|clear| place < *clear) {
                 continue;
             }
@@ -135,16 +197,22 @@ impl Store for RocksDbStore {
                 StoreChange::DeleteRange(_, from, to) if from < to => writes.delete_range_cf(family, from, to),
                 StoreChange::DeleteRange(..) => {}
                 StoreChange::Clear(store) => {
-                    if let Some(last) = self.pairs(store, ALL, Direction::Reverse).next() {
+                    let mut last = database.pairs(store, ALL, Direction::Reverse, ReadOptions::default());
+                    if let Some(last) = last.next() {
                         writes.delete_range_cf(family, Vec::new(), successor(&last?.0));
                     }
                 }
             }
         }
-        self.db.write(writes).map_err(|error| use_error(self.folder.path(), "cannot be written to", &error))
+        database.db.write(writes).map_err(|error| use_error(database.folder.path(), "cannot be written to", &error))
+    }
+
+    fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError> {
+        Ok(Arc::new(Reader(self.readers.clone())))
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
-        self.db.flush_wal(true).map_err(|error| use_error(self.folder.path(), "cannot be synced", &error))
+        let Database { db, folder, .. } = &*self.database;
+        db.flush_wal(true).map_err(|error| use_error(folder.path(), "cannot be synced", &error))
     }
 }

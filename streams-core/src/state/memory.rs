@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use super::{
-    StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs, bounds_cross,
+    ReaderGate, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,
+    StoreReader, StoreSnapshot, bounds_cross,
 };
 
 /// Keeps state in memory. The folder given to [`StateBackend::open`] is not touched.
@@ -40,20 +42,20 @@ impl StateBackend for Memory {
 
     fn open(&self, _folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
         // One more for `META`, which is number 0.
-        Ok(Box::new(MemoryStore { maps: vec![BTreeMap::new(); stores.len() + 1] }))
+        let maps = Maps(vec![Arc::default(); stores.len() + 1]);
+        Ok(Box::new(MemoryStore { maps, readers: OnceLock::new() }))
     }
 }
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// One task's stores; the position in `maps` is the store's number.
-struct MemoryStore {
-    maps: Vec<Map>,
-}
+/// One task's stores; a map's place is its store's number. A clone shares the maps until one of the two changes.
+#[derive(Clone, Default)]
+struct Maps(Vec<Arc<Map>>);
 
-impl MemoryStore {
+impl Maps {
     fn map(&self, store: StoreIndex) -> Result<&Map, StoreError> {
-        self.maps.get(usize::from(store.0)).ok_or_else(|| not_opened(store))
+        self.0.get(usize::from(store.0)).map(|map| &**map).ok_or_else(|| not_opened(store))
     }
 
     fn pairs(
@@ -68,9 +70,32 @@ impl MemoryStore {
         let bounds = if bounds_cross(from, to) { nothing } else { (from, to) };
         Ok(map.range::<[u8], _>(bounds))
     }
+
+    /// Applies changes to stores that are there.
+    fn apply(&mut self, changes: Vec<StoreChange>) {
+        for change in changes {
+            let Some(map) = self.0.get_mut(usize::from(change.store().0)).map(Arc::make_mut) else { continue };
+            match change {
+                StoreChange::Put(_, key, value) => {
+                    map.insert(key, value);
+                }
+                StoreChange::Delete(_, key) => {
+                    map.remove(&key);
+                }
+                StoreChange::DeleteRange(_, from, to) if from < to => {
+                    let doomed: Vec<Vec<u8>> = map.range(from..to).map(|(key, _)| key.clone()).collect();
+                    for key in doomed {
+                        map.remove(&key);
+                    }
+                }
+                StoreChange::DeleteRange(..) => {}
+                StoreChange::Clear(_) => map.clear(),
+            }
+        }
+    }
 }
 
-impl Store for MemoryStore {
+impl StoreSnapshot for Maps {
     fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.map(store)?.get(key).cloned())
     }
@@ -88,36 +113,71 @@ impl Store for MemoryStore {
             Err(error) => Box::new(std::iter::once(Err(error))),
         }
     }
+}
+
+struct MemoryStore {
+    maps: Maps,
+    /// What readers see, once there are any.
+    readers: OnceLock<ReaderGate<Maps>>,
+}
+
+impl Store for MemoryStore {
+    fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.maps.get(store, key)
+    }
+
+    fn range<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
+        self.maps.range(store, from, to)
+    }
+
+    fn range_reverse<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
+        self.maps.range_reverse(store, from, to)
+    }
 
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
         let changes = batch.into_changes();
         // All or nothing: what can be refused is refused before anything changes.
         for change in &changes {
-            self.map(change.store())?;
+            self.maps.map(change.store())?;
         }
-        for change in changes {
-            match change {
-                StoreChange::Put(store, key, value) => {
-                    self.maps[usize::from(store.0)].insert(key, value);
-                }
-                StoreChange::Delete(store, key) => {
-                    self.maps[usize::from(store.0)].remove(&key);
-                }
-                StoreChange::DeleteRange(store, from, to) if from < to => {
-                    let map = &mut self.maps[usize::from(store.0)];
-                    let doomed: Vec<Vec<u8>> = map.range(from..to).map(|(key, _)| key.clone()).collect();
-                    for key in doomed {
-                        map.remove(&key);
-                    }
-                }
-                StoreChange::DeleteRange(..) => {}
-                StoreChange::Clear(store) => self.maps[usize::from(store.0)].clear(),
-            }
-        }
+        let Some(readers) = self.readers.get() else {
+            self.maps.apply(changes);
+            return Ok(());
+        };
+        readers.change(|seen| {
+            // A map that is shared is copied when it changes; only a look that goes on meanwhile is worth that.
+            *seen = Maps::default();
+            self.maps.apply(changes);
+            *seen = self.maps.clone();
+        });
         Ok(())
     }
 
+    fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError> {
+        let gate = self.readers.get_or_init(|| ReaderGate::open(self.maps.clone()));
+        Ok(Arc::new(MemoryReader(gate.clone())))
+    }
+
     fn flush(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Drop for MemoryStore {
+    fn drop(&mut self) {
+        if let Some(readers) = self.readers.get() {
+            readers.close();
+        }
+    }
+}
+
+struct MemoryReader(ReaderGate<Maps>);
+
+impl StoreReader for MemoryReader {
+    fn look(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError> {
+        // The store goes on while the maps are looked at.
+        let maps = self.0.enter(Maps::clone)?;
+        look(&maps);
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod key_value;
 pub mod kinds;
 mod memory;
 mod opening;
+mod reader;
 mod row_cache;
 pub(crate) mod rows;
 mod store;
@@ -31,6 +32,7 @@ pub(crate) use global::GlobalStore;
 pub use kinds::{KeyValueStore, StoreKind, WindowStore};
 pub use memory::Memory;
 pub use opening::{Opened, OpeningStore};
+pub use reader::{ReaderGate, StoreReader, StoreSnapshot};
 pub use store::{
     META, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,
     bounds_cross,

@@ -6,6 +6,9 @@
 
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
+
+use super::StoreReader;
 
 use super::OpeningStore;
 
@@ -61,6 +64,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the disk or the files do not allow it; nothing of the batch is applied then.
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError>;
+
+    /// A way to read what is committed from other threads, which may outlive the store.
+    ///
+    /// # Errors
+    /// When the disk or the files do not allow it.
+    fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError>;
 
     /// Makes everything written so far survive a power cut, as far as the machine can.
     ///
@@ -156,6 +165,8 @@ pub enum StoreErrorKind {
     InUse,
     /// Stored bytes cannot be read as the type they should be.
     Decode,
+    /// The store was closed while somebody still wanted to read it.
+    Closed,
     /// Anything else.
     Other,
 }

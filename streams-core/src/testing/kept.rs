@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::state::{Memory, StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StorePairs};
+use crate::state::{
+    Memory, ReaderGate, StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StorePairs,
+    StoreReader, StoreSnapshot,
+};
 
 /// A persistent backend in memory: what was written in a folder is there when the folder is opened again.
 ///
@@ -129,7 +132,7 @@ impl StateBackend for KeptState {
             None => Arc::new(Mutex::new(Memory.open(folder, stores)?)),
         };
         folders.stores.insert(name.clone(), Arc::clone(&store));
-        Ok(Box::new(KeptStore { name, store, folders: self.clone() }))
+        Ok(Box::new(KeptStore { name, store, folders: self.clone(), readers: OnceLock::new() }))
     }
 }
 
@@ -137,6 +140,8 @@ struct KeptStore {
     name: String,
     store: SharedStore,
     folders: KeptState,
+    /// Another gate than the kept store's own, which stays open.
+    readers: OnceLock<ReaderGate<Arc<dyn StoreReader>>>,
 }
 
 impl Store for KeptStore {
@@ -165,8 +170,29 @@ impl Store for KeptStore {
         guard(&self.store).write(batch)
     }
 
+    fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError> {
+        let kept = guard(&self.store).reader()?;
+        Ok(Arc::new(KeptReader(self.readers.get_or_init(|| ReaderGate::open(kept)).clone())))
+    }
+
     fn flush(&mut self) -> Result<(), StoreError> {
         guard(&self.store).flush()
+    }
+}
+
+impl Drop for KeptStore {
+    fn drop(&mut self) {
+        if let Some(readers) = self.readers.get() {
+            readers.close();
+        }
+    }
+}
+
+struct KeptReader(ReaderGate<Arc<dyn StoreReader>>);
+
+impl StoreReader for KeptReader {
+    fn look(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError> {
+        self.0.enter(|kept| kept.look(look))?
     }
 }
 
@@ -190,6 +216,8 @@ mod tests {
         stores_are_isolated
         tasks_are_isolated
         committed_values_can_be_read_from_several_threads
+        a_reader_sees_each_commit_whole_and_none_half_way
+        a_reader_may_outlive_its_store
         a_backend_is_persistent_as_it_says
     );
 }

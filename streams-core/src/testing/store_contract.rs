@@ -19,7 +19,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
 
-use crate::state::{META, StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, bounds_cross};
+use crate::state::{
+    META, StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StorePairs, StoreSnapshot,
+    bounds_cross,
+};
 
 /// Makes one test of each clause of the store contract; see [`crate::testing::store_contract`].
 #[macro_export]
@@ -41,6 +44,8 @@ macro_rules! store_contract {
             tasks_are_isolated
             long_keys_and_values_come_back_whole
             committed_values_can_be_read_from_several_threads
+            a_reader_sees_each_commit_whole_and_none_half_way
+            a_reader_may_outlive_its_store
             a_backend_is_persistent_as_it_says
             stores_keep_their_names_when_others_come_and_go
             one_folder_is_open_only_once
@@ -358,6 +363,90 @@ pub fn committed_values_can_be_read_from_several_threads(backend: &dyn StateBack
     })
 }
 
+/// Clause: a look through a reader sees one commit in all stores, to its end, and the next look the newest.
+pub fn a_reader_sees_each_commit_whole_and_none_half_way(backend: &dyn StateBackend, folder: &Path) -> Outcome {
+    let mut store = open(backend, folder, &["a", "b"])?;
+    let readers = [store.reader()?, store.reader()?];
+    let commit = |store: &mut dyn Store, number: u8| {
+        let mut batch = StoreBatch::default();
+        batch.clear(B);
+        batch.put(A, "k", [number]);
+        batch.put(B, [number], "v");
+        batch.put(META, "commit", [number]);
+        store.write(batch)
+    };
+    commit(&mut *store, 1)?;
+    for number in 2..6 {
+        let mut outcome = Ok(());
+        readers[0].look(&mut |snapshot| {
+            let before = number - 1;
+            outcome = seen(snapshot, before).and_then(|()| commit(&mut *store, number)).and_then(|()| {
+                // What was committed meanwhile is not seen in this look, by this reader or any other.
+                seen(snapshot, before)
+            });
+        })?;
+        outcome?;
+        for reader in &readers {
+            let mut outcome = Ok(());
+            reader.look(&mut |snapshot| outcome = seen(snapshot, number))?;
+            outcome?;
+        }
+    }
+    Ok(())
+}
+
+fn seen(snapshot: &dyn StoreSnapshot, number: u8) -> Outcome {
+    assert_eq!(snapshot.get(A, b"k")?, Some(vec![number]));
+    assert_eq!(snapshot.get(META, b"commit")?, Some(vec![number]));
+    assert_eq!(snapshot.get(B, &[number + 1])?, None);
+    let expected = [pair(&[number], b"v")];
+    for (from, to) in [ALL, (Bound::Included(&[number][..]), Bound::Unbounded)] {
+        assert_eq!(collect(snapshot.range(B, from, to))?, expected);
+        assert_eq!(collect(snapshot.range_reverse(B, from, to))?, expected);
+    }
+    assert_eq!(collect(snapshot.range(B, Bound::Excluded(&[number]), Bound::Unbounded))?, []);
+    assert!(snapshot.get(StoreIndex(7), b"k").is_err(), "there is no store number 7");
+    assert!(snapshot.range(StoreIndex(7), ALL.0, ALL.1).any(|pair| pair.is_err()));
+    Ok(())
+}
+
+/// Clause: a reader is held by another thread, reads while the store is written, and is told when the store is
+/// closed, which does not keep the store open.
+pub fn a_reader_may_outlive_its_store(backend: &dyn StateBackend, folder: &Path) -> Outcome {
+    let mut store = open(backend, folder, &["a", "b"])?;
+    let mut batch = StoreBatch::default();
+    [A, B].into_iter().for_each(|index| batch.put(index, "k", [0]));
+    store.write(batch)?;
+    let reader = store.reader()?;
+    let held = std::sync::Arc::clone(&reader);
+    let reading = std::thread::spawn(move || -> Result<usize, StoreError> {
+        for looks in 0.. {
+            let mut values = [Ok(None), Ok(None)];
+            let looked = held.look(&mut |snapshot| values = [A, B].map(|index| snapshot.get(index, b"k")));
+            match looked {
+                Err(error) if error.kind == StoreErrorKind::Closed => return Ok(looks),
+                looked => looked?,
+            }
+            let [a, b] = values;
+            assert_eq!(a?, b?, "both stores are of one commit");
+        }
+        Ok(0)
+    });
+    for number in 1..200_u8 {
+        let mut batch = StoreBatch::default();
+        [A, B].into_iter().for_each(|index| batch.put(index, "k", [number]));
+        store.write(batch)?;
+    }
+    drop(store);
+    match reading.join() {
+        Ok(looks) => looks?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    let closed = reader.look(&mut |_| unreachable!("the store is closed"));
+    assert_eq!(closed.map_err(|error| error.kind), Err(StoreErrorKind::Closed));
+    open(backend, folder, &["a", "b"]).map(|_| ())
+}
+
 /// Clause: what was written is there after reopening if the backend says so, and nothing is if it does not.
 pub fn a_backend_is_persistent_as_it_says(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
@@ -554,14 +643,15 @@ fn pair(key: &[u8], value: &[u8]) -> Pair {
 }
 
 fn pairs(store: &dyn Store, index: StoreIndex, (from, to): Bounds<'_>) -> Result<Vec<Pair>, StoreError> {
-    store.range(index, from, to).map(|pair| pair.map(|(key, value)| (key.into_vec(), value.into_vec()))).collect()
+    collect(store.range(index, from, to))
+}
+
+fn collect(pairs: StorePairs<'_>) -> Result<Vec<Pair>, StoreError> {
+    pairs.map(|pair| pair.map(|(key, value)| (key.into_vec(), value.into_vec()))).collect()
 }
 
 fn pairs_reverse(store: &dyn Store, index: StoreIndex, (from, to): Bounds<'_>) -> Result<Vec<Pair>, StoreError> {
-    store
-        .range_reverse(index, from, to)
-        .map(|pair| pair.map(|(key, value)| (key.into_vec(), value.into_vec())))
-        .collect()
+    collect(store.range_reverse(index, from, to))
 }
 
 fn reversed(mut pairs: Vec<Pair>) -> Vec<Pair> {
