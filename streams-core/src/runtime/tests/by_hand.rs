@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, SharedClock};
 use crate::log::{Embedded, Log};
 use crate::record::Timestamp;
 use crate::runtime::control::{Control, Status, Step};
@@ -25,7 +25,11 @@ pub(super) fn log() -> (Embedded, ManualClock) {
 
 impl Instance {
     pub(super) fn start(app: App, log: impl Log, clock: &ManualClock) -> Self {
-        let (parts, _) = app.clock(Arc::new(clock.clone())).into_parts(Arc::new(log)).expect("settings that fit");
+        Self::start_with(app, log, Arc::new(clock.clone()))
+    }
+
+    pub(super) fn start_with(app: App, log: impl Log, clock: SharedClock) -> Self {
+        let (parts, _) = app.clock(clock).into_parts(Arc::new(log)).expect("settings that fit");
         let status = Status::new();
         let control = Control::new(parts, Arc::clone(&status)).expect("a control");
         Self { control, worker: None, status }

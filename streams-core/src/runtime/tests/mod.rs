@@ -22,8 +22,11 @@ mod commits;
 mod ends;
 mod failing_log;
 mod failures;
+mod faulty_log;
 mod fellows;
 mod isolation;
+mod rebalances;
+mod scene;
 mod slow_stores;
 mod waiting;
 

@@ -1,0 +1,486 @@
+//! A log that serves one instance badly for a while: answers fail, come late or are lost after the deed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::clock::{Clock as _, ManualClock};
+use crate::log::{
+    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent,
+    GroupMemberInfo, GroupMetadata, Isolation, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions,
+    NewTopic, OffsetToCommit, OutgoingRecord, Producer, ProducerOptions, Reply, SendError, TopicHandle, TopicInfo,
+};
+use crate::record::{Offset, Partition, TopicPartition};
+
+/// What the log does badly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FaultKind {
+    /// Questions about topics, and about positions, are not answered.
+    AdminAway,
+    /// They are answered with what was true when they were asked, when the fault ends.
+    AdminLate,
+    /// They arrive, and are answered, when the fault ends.
+    AdminSlow,
+    /// Positions cannot be committed.
+    CommitsAway,
+    /// They are committed, and the answer is lost.
+    CommitsUnknown,
+    /// They are committed, and the answer comes when the fault ends.
+    CommitsLate,
+    /// The group's positions cannot be read.
+    PositionsAway,
+    /// They are read, and told when the fault ends.
+    PositionsLate,
+    /// The member cannot reach the group, and says nothing.
+    MemberSilent,
+    /// It says that it cannot reach it.
+    MemberFails,
+    /// No record is taken.
+    ProducerFull,
+    /// Nothing is acknowledged.
+    ProducerSlow,
+    /// Records are lost on their way, which is told.
+    RecordsLost,
+    /// The transactional id cannot be registered.
+    InitAway,
+    /// Positions cannot be added to a transaction for now.
+    OffsetsAway,
+    /// A transaction cannot be ended for now.
+    EndAway,
+    /// A transaction is committed, and the answer is lost.
+    EndLost,
+    /// It is not, and there is no answer either.
+    EndUnknown,
+    /// Nothing is fetched.
+    FetchNothing,
+    /// The consumer says that it cannot reach the log.
+    FetchFails,
+}
+
+const KINDS: [FaultKind; 20] = [
+    FaultKind::AdminAway,
+    FaultKind::AdminLate,
+    FaultKind::AdminSlow,
+    FaultKind::CommitsAway,
+    FaultKind::CommitsUnknown,
+    FaultKind::CommitsLate,
+    FaultKind::PositionsAway,
+    FaultKind::PositionsLate,
+    FaultKind::MemberSilent,
+    FaultKind::MemberFails,
+    FaultKind::ProducerFull,
+    FaultKind::ProducerSlow,
+    FaultKind::RecordsLost,
+    FaultKind::InitAway,
+    FaultKind::OffsetsAway,
+    FaultKind::EndAway,
+    FaultKind::EndLost,
+    FaultKind::EndUnknown,
+    FaultKind::FetchNothing,
+    FaultKind::FetchFails,
+];
+
+impl FaultKind {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        rng.choice(KINDS).unwrap_or(Self::AdminAway)
+    }
+}
+
+/// Which faults there are now.
+#[derive(Clone)]
+pub(super) struct Faults {
+    clock: ManualClock,
+    inner: Arc<Mutex<Inner>>,
+}
+
+type Late = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Inner {
+    until: BTreeMap<FaultKind, Duration>,
+    /// What is told when a fault ends.
+    late: Vec<(FaultKind, Late)>,
+    /// What is told when all faults end.
+    last: Vec<Late>,
+}
+
+impl Faults {
+    pub(super) fn new(clock: &ManualClock) -> Self {
+        Self { clock: clock.clone(), inner: Arc::default() }
+    }
+
+    pub(super) fn begin(&self, kind: FaultKind, lasts: Duration) {
+        let until = self.clock.monotonic() + lasts;
+        self.guard().until.insert(kind, until);
+    }
+
+    /// Begins a fault that lasts until [`Faults::end_all`].
+    pub(super) fn begin_for_ever(&self, kind: FaultKind) {
+        self.guard().until.insert(kind, Duration::MAX);
+    }
+
+    /// Ends a fault for what is asked from now on; what was asked before waits until [`Faults::end_all`].
+    pub(super) fn forget(&self, kind: FaultKind) {
+        let mut inner = self.guard();
+        inner.until.remove(&kind);
+        let late = std::mem::take(&mut inner.late);
+        let (forgotten, late): (Vec<_>, _) = late.into_iter().partition(|(of, _)| *of == kind);
+        inner.late = late;
+        inner.last.extend(forgotten.into_iter().map(|(_, tell)| tell));
+    }
+
+    pub(super) fn end_all(&self) {
+        self.guard().until.clear();
+        self.tell_late();
+        let last = std::mem::take(&mut self.guard().last);
+        last.into_iter().for_each(|tell| tell());
+    }
+
+    /// Tells what the faults that have ended held back.
+    pub(super) fn tell_late(&self) {
+        let now = self.clock.monotonic();
+        let due: Vec<_> = {
+            let mut inner = self.guard();
+            inner.until.retain(|_, until| *until > now);
+            let (later, due) =
+                std::mem::take(&mut inner.late).into_iter().partition(|(kind, _)| inner.until.contains_key(kind));
+            inner.late = later;
+            due
+        };
+        due.into_iter().for_each(|(_, tell)| tell());
+    }
+
+    pub(super) fn any(&self) -> bool {
+        let now = self.clock.monotonic();
+        self.guard().until.values().any(|until| *until > now)
+    }
+
+    fn has(&self, kind: FaultKind) -> bool {
+        let now = self.clock.monotonic();
+        self.guard().until.get(&kind).is_some_and(|until| *until > now)
+    }
+
+    /// The answer: at once, or when the fault ends.
+    fn answer<T: Send + 'static>(&self, kind: FaultKind, doorbell: &Doorbell, mut reply: Reply<T>) -> Reply<T> {
+        if !self.has(kind) {
+            return reply;
+        }
+        match reply.poll() {
+            Poll::Ready(Some(answer)) => {
+                let (sender, later) = Reply::later();
+                let doorbell = doorbell.clone();
+                let tell = move || {
+                    // Who asked may be gone.
+                    let _ = sender.send(answer);
+                    doorbell.ring();
+                };
+                self.guard().late.push((kind, Box::new(tell)));
+                later
+            }
+            Poll::Ready(None) | Poll::Pending => reply,
+        }
+    }
+
+    fn guard(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn away() -> LogError {
+    LogError::new(LogErrorKind::Unavailable, "the log cannot be reached")
+}
+
+/// The log as one instance sees it.
+pub(super) struct Faulty {
+    pub(super) log: Embedded,
+    pub(super) faults: Faults,
+}
+
+impl Log for Faulty {
+    fn describe(&self) -> String {
+        self.log.describe()
+    }
+
+    fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
+        let inner = self.log.consumer(options, doorbell)?;
+        Ok(Box::new(FaultyConsumer { inner, faults: self.faults.clone() }))
+    }
+
+    fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
+        let inner = self.log.producer(options, doorbell)?;
+        Ok(Box::new(FaultyProducer { inner, faults: self.faults.clone(), lost: false }))
+    }
+
+    fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
+        let inner = self.log.member(options, doorbell.clone())?;
+        Ok(Box::new(FaultyMember { inner, faults: self.faults.clone(), doorbell }))
+    }
+
+    fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
+        let inner = self.log.admin(doorbell.clone())?;
+        Ok(Arc::new(FaultyAdmin { inner, faults: self.faults.clone(), doorbell }))
+    }
+
+    fn creates_output_topics(&self) -> bool {
+        self.log.creates_output_topics()
+    }
+}
+
+struct FaultyConsumer {
+    inner: Box<dyn Consumer>,
+    faults: Faults,
+}
+
+impl Consumer for FaultyConsumer {
+    fn add(&mut self, partition: &TopicPartition, from: Offset) {
+        self.inner.add(partition, from);
+    }
+
+    fn remove(&mut self, partition: &TopicPartition) {
+        self.inner.remove(partition);
+    }
+
+    fn pause(&mut self, partition: &TopicPartition) {
+        self.inner.pause(partition);
+    }
+
+    fn resume(&mut self, partition: &TopicPartition) {
+        self.inner.resume(partition);
+    }
+
+    fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
+        if self.faults.has(FaultKind::FetchFails) {
+            events.push(FetchEvent::Error { partition: None, error: away() });
+        } else if !self.faults.has(FaultKind::FetchNothing) {
+            self.inner.fetch(records_max, events);
+        }
+    }
+}
+
+struct FaultyProducer {
+    inner: Box<dyn Producer>,
+    faults: Faults,
+    /// A record was lost, and nobody was told.
+    lost: bool,
+}
+
+impl Producer for FaultyProducer {
+    fn topic(&mut self, name: &str) -> TopicHandle {
+        self.inner.topic(name)
+    }
+
+    fn send(&mut self, topic: TopicHandle, partition: Partition, record: OutgoingRecord<'_>) -> Result<(), SendError> {
+        if self.faults.has(FaultKind::ProducerFull) {
+            return Err(SendError::Full);
+        }
+        if self.faults.has(FaultKind::RecordsLost) {
+            self.lost = true;
+            return Ok(());
+        }
+        self.inner.send(topic, partition, record)
+    }
+
+    fn poll(&mut self) -> Result<(), LogError> {
+        if std::mem::take(&mut self.lost) {
+            return Err(LogError::new(LogErrorKind::Timeout, "a record was lost on its way"));
+        }
+        self.inner.poll()
+    }
+
+    fn flush(&mut self) -> Poll<Result<(), LogError>> {
+        if self.faults.has(FaultKind::ProducerSlow) {
+            return Poll::Pending;
+        }
+        if self.lost {
+            return Poll::Ready(self.poll());
+        }
+        self.inner.flush()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.inner.in_flight()
+    }
+
+    fn acknowledged(&self, topic: TopicHandle, partition: Partition) -> Option<Offset> {
+        self.inner.acknowledged(topic, partition)
+    }
+
+    fn init_transactions(&mut self) -> Poll<CommitOutcome> {
+        if self.faults.has(FaultKind::InitAway) {
+            return Poll::Ready(CommitOutcome::Retriable(away()));
+        }
+        self.inner.init_transactions()
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), LogError> {
+        self.inner.begin_transaction()
+    }
+
+    fn send_offsets(&mut self, offsets: &[OffsetToCommit], group: &GroupMetadata) -> Poll<CommitOutcome> {
+        if self.faults.has(FaultKind::OffsetsAway) {
+            return Poll::Ready(CommitOutcome::Retriable(away()));
+        }
+        self.inner.send_offsets(offsets, group)
+    }
+
+    fn commit_transaction(&mut self) -> Poll<CommitOutcome> {
+        if self.faults.has(FaultKind::EndAway) {
+            return Poll::Ready(CommitOutcome::Retriable(away()));
+        }
+        if self.faults.has(FaultKind::EndUnknown) {
+            return Poll::Ready(CommitOutcome::Unknown(away()));
+        }
+        let outcome = self.inner.commit_transaction();
+        match outcome {
+            Poll::Ready(CommitOutcome::Done) if self.faults.has(FaultKind::EndLost) => {
+                Poll::Ready(CommitOutcome::Unknown(away()))
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn abort_transaction(&mut self) -> Poll<CommitOutcome> {
+        self.inner.abort_transaction()
+    }
+}
+
+struct FaultyMember {
+    inner: Box<dyn Member>,
+    faults: Faults,
+    doorbell: Doorbell,
+}
+
+impl Member for FaultyMember {
+    fn poll(&mut self) -> Option<MemberEvent> {
+        if self.faults.has(FaultKind::MemberSilent) {
+            return None;
+        }
+        if self.faults.has(FaultKind::MemberFails) {
+            return Some(MemberEvent::Failed(away()));
+        }
+        self.inner.poll()
+    }
+
+    fn acknowledge_revoked(&mut self) {
+        self.inner.acknowledge_revoked();
+    }
+
+    fn committer(&self) -> Arc<dyn Committer> {
+        let inner = self.inner.committer();
+        Arc::new(FaultyCommitter { inner, faults: self.faults.clone(), doorbell: self.doorbell.clone() })
+    }
+
+    fn leave(&mut self) -> Poll<()> {
+        self.inner.leave()
+    }
+}
+
+struct FaultyCommitter {
+    inner: Arc<dyn Committer>,
+    faults: Faults,
+    doorbell: Doorbell,
+}
+
+impl Committer for FaultyCommitter {
+    fn commit(&self, metadata: &GroupMetadata, offsets: Vec<OffsetToCommit>) -> Reply<CommitOutcome> {
+        if self.faults.has(FaultKind::CommitsAway) {
+            return Reply::ready(CommitOutcome::Retriable(away()));
+        }
+        let reply = self.inner.commit(metadata, offsets);
+        if self.faults.has(FaultKind::CommitsUnknown) {
+            return Reply::ready(CommitOutcome::Unknown(away()));
+        }
+        self.faults.answer(FaultKind::CommitsLate, &self.doorbell, reply)
+    }
+
+    fn committed(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
+        if self.faults.has(FaultKind::PositionsAway) {
+            return Reply::ready(Err(away()));
+        }
+        let reply = self.inner.committed(partitions);
+        self.faults.answer(FaultKind::PositionsLate, &self.doorbell, reply)
+    }
+}
+
+struct FaultyAdmin {
+    inner: Arc<dyn Admin>,
+    faults: Faults,
+    doorbell: Doorbell,
+}
+
+impl FaultyAdmin {
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Admin) -> Reply<Result<T, LogError>> + Send + 'static,
+    ) -> Reply<Result<T, LogError>> {
+        if self.faults.has(FaultKind::AdminAway) {
+            return Reply::ready(Err(away()));
+        }
+        if self.faults.has(FaultKind::AdminSlow) {
+            let (sender, later) = Reply::later();
+            let (admin, doorbell) = (Arc::clone(&self.inner), self.doorbell.clone());
+            let ask = move || {
+                if let Poll::Ready(Some(answer)) = question(&*admin).poll() {
+                    // Who asked may be gone.
+                    let _ = sender.send(answer);
+                }
+                doorbell.ring();
+            };
+            self.faults.guard().late.push((FaultKind::AdminSlow, Box::new(ask)));
+            return later;
+        }
+        self.faults.answer(FaultKind::AdminLate, &self.doorbell, question(&*self.inner))
+    }
+}
+
+impl Admin for FaultyAdmin {
+    fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {
+        self.ask(move |admin| admin.topics(names))
+    }
+
+    fn topic_configs(&self, name: &str) -> Reply<Result<Vec<(String, String)>, LogError>> {
+        let name = name.to_owned();
+        self.ask(move |admin| admin.topic_configs(&name))
+    }
+
+    fn create_topics(&self, topics: Vec<NewTopic>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
+        self.ask(move |admin| admin.create_topics(topics))
+    }
+
+    fn delete_topics(&self, names: Vec<String>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
+        self.ask(move |admin| admin.delete_topics(names))
+    }
+
+    fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>> {
+        self.ask(move |admin| admin.start_offsets(partitions))
+    }
+
+    fn end_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+        isolation: Isolation,
+    ) -> Reply<Result<Vec<Offset>, LogError>> {
+        self.ask(move |admin| admin.end_offsets(partitions, isolation))
+    }
+
+    fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>> {
+        self.ask(move |admin| admin.delete_records(before))
+    }
+
+    fn committed(
+        &self,
+        group: &str,
+        partitions: Vec<TopicPartition>,
+    ) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
+        let group = group.to_owned();
+        self.ask(move |admin| admin.committed(&group, partitions))
+    }
+
+    fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
+        let group = group.to_owned();
+        self.ask(move |admin| admin.group_members(&group))
+    }
+}

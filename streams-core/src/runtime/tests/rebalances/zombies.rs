@@ -1,0 +1,78 @@
+//! A member that stood still for longer than the group waits, and does not know yet that others have its tasks.
+
+use std::time::Duration;
+
+use crate::dsl::StreamsBuilder;
+use crate::runtime::tests::COUNTS;
+use crate::runtime::tests::faulty_log::FaultKind;
+use crate::runtime::tests::scene::{Scene, stop};
+use crate::runtime::{App, AppState, Guarantee, Settings};
+use crate::topic::Topic;
+
+/// It found that the records before which it stood were deleted, as its successor had processed them, and ended the
+/// application: "records on their way between the application's tasks were deleted".
+#[test]
+fn a_zombie_whose_next_records_are_gone_is_no_error() {
+    for guarantee in [Guarantee::ExactlyOnce, Guarantee::AtLeastOnce] {
+        let scene = Scene::new();
+        let (mut zombie, _) = scene.start(Scene::settings("a", guarantee));
+        zombie.step_until(|instance| instance.running_tasks() == 2);
+        scene.send(2);
+        scene.pass(&mut zombie, 31);
+        scene.clock.advance(Duration::from_secs(50));
+        let (mut successor, _) = scene.start(Scene::settings("b", guarantee));
+        successor.step_until(|instance| instance.running_tasks() == 2);
+        scene.send(3);
+        // Commits, and deletes what is processed from the repartition topic, now and then.
+        scene.pass(&mut successor, 70);
+        assert_eq!(scene.counts(), [1, 2, 3, 4, 5], "{guarantee:?}");
+        for _ in 0..50 {
+            zombie.step_worker();
+        }
+        zombie.settle();
+        assert_eq!(zombie.error(), None, "{guarantee:?}");
+        stop(&mut successor);
+        zombie.step_until(|instance| instance.running_tasks() == 2 && instance.state() == AppState::Running);
+        scene.send(1);
+        scene.pass(&mut zombie, 31);
+        assert_eq!(scene.counts(), [1, 2, 3, 4, 5, 6], "{guarantee:?}");
+    }
+}
+
+/// What its cache held was written behind its successor's row, and was the changelog's last word when both were gone:
+/// of seven records the counts were 6, 1, 2.
+#[test]
+fn a_zombie_writes_nothing_behind_its_successor() {
+    const WORDS: Topic<String, String> = Topic::new("words");
+    let scene = Scene::new();
+    scene.log.create_topic("words", 1).expect("a topic");
+    let start = |name: &str| {
+        let builder = StreamsBuilder::new();
+        builder.stream(WORDS).group_by_key().count().to_stream().to(COUNTS);
+        let settings = Settings { cache_bytes: 1 << 20, ..Scene::settings(name, Guarantee::AtLeastOnce) };
+        let app = App::new("app", builder.build().expect("a topology")).settings(settings);
+        let (mut instance, faults) = scene.start_app(app);
+        instance.step_until(|instance| instance.running_tasks() == 1);
+        (instance, faults)
+    };
+    let send = |times: usize| (0..times).for_each(|_| _ = scene.log.send(&WORDS, "to", "be").expect("sent"));
+    let (mut zombie, faults) = start("a");
+    send(1);
+    zombie.settle();
+    scene.clock.advance(Duration::from_secs(50));
+    let (mut successor, _) = start("b");
+    send(5);
+    scene.pass(&mut successor, 31);
+    assert_eq!(scene.counts(), [6]);
+    // Its commit has been due for long, and nothing new has reached it yet.
+    faults.begin_for_ever(FaultKind::FetchNothing);
+    for _ in 0..50 {
+        zombie.step_worker();
+    }
+    drop((zombie, successor));
+    scene.clock.advance(Duration::from_secs(50));
+    let (mut third, _) = start("c");
+    send(1);
+    scene.pass(&mut third, 31);
+    assert_eq!(scene.counts(), [6, 7]);
+}
