@@ -24,9 +24,13 @@ mod failing_log;
 mod failures;
 mod faulty_log;
 mod fellows;
+mod held_up;
+mod idle_state;
 mod isolation;
 mod rebalances;
+mod restoring;
 mod scene;
+mod slow_records;
 mod slow_stores;
 mod waiting;
 

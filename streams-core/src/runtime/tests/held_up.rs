@@ -1,0 +1,48 @@
+//! Positions that cannot be committed while everything else can.
+
+use std::sync::{Arc, Mutex};
+
+use super::by_hand::Instance;
+use super::faulty_log::FaultKind;
+use super::scene::Scene;
+use super::{LINES, Said};
+use crate::runtime::{Guarantee, Settings};
+
+/// Processing went on without bound: what was done anew after a crash grew and grew, and nobody was told.
+#[test]
+fn work_that_cannot_be_committed_stops_at_the_budget_and_goes_on_by_itself() {
+    let said = Arc::<Mutex<Vec<u8>>>::default();
+    let writer = Arc::clone(&said);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Said(Arc::clone(&writer))).finish();
+    tracing::subscriber::with_default(subscriber, stops_at_the_budget_and_goes_on);
+    let said = String::from_utf8(said.lock().expect("lock").clone()).expect("text");
+    assert_eq!(said.matches("`statestore.uncommitted.max.bytes` is reached").count(), 1, "told once: {said}");
+}
+
+fn stops_at_the_budget_and_goes_on() {
+    let scene = Scene::new();
+    let settings = Settings { uncommitted_bytes: 10_000, ..Scene::settings("m", Guarantee::AtLeastOnce) };
+    let (mut instance, faults) = scene.start(settings);
+    instance.step_until(|instance| instance.running_tasks() == 2);
+    faults.begin_for_ever(FaultKind::CommitsAway);
+    let many = 20_000;
+    for number in 0..many {
+        scene.log.send(&LINES, (), format!("word-{number}")).expect("sent");
+    }
+    scene.pass(&mut instance, 10);
+    assert_eq!(instance.error(), None);
+    let uncommitted = |instance: &Instance| -> usize {
+        let running = instance.worker.iter().flat_map(|worker| worker.slots().running());
+        running.map(|task| task.state.borrow().uncommitted_bytes()).sum()
+    };
+    let waiting = uncommitted(&instance);
+    // One round may have gone beyond it.
+    assert!((10_000..400_000).contains(&waiting), "{waiting} bytes wait for a commit");
+    let stopped_at = scene.counts().len();
+    scene.pass(&mut instance, 10);
+    assert_eq!((uncommitted(&instance), scene.counts().len()), (waiting, stopped_at));
+    faults.end_all();
+    scene.pass(&mut instance, 60);
+    assert_eq!(scene.counts(), vec![1; many]);
+    assert!(uncommitted(&instance) < waiting);
+}

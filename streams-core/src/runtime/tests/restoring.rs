@@ -1,0 +1,34 @@
+//! State that is read back while its changelog moves on.
+
+use super::faulty_log::FaultKind;
+use super::scene::{Scene, stop};
+use crate::log::{Doorbell, Log as _};
+use crate::record::{Offset, TopicPartition};
+use crate::runtime::Guarantee;
+
+/// It had been asked where the changelog begins, and before it read there the records were deleted: it ended with
+/// "changelog app-count-store-changelog-0 no longer holds offset 0; restart the application".
+#[test]
+fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_one() {
+    let scene = Scene::new();
+    let (mut founder, _) = scene.start(Scene::settings("f", Guarantee::AtLeastOnce));
+    founder.step_until(|instance| instance.running_tasks() == 2);
+    scene.send(4);
+    founder.settle();
+    stop(&mut founder);
+    let (mut instance, faults) = scene.start(Scene::settings("m", Guarantee::AtLeastOnce));
+    instance.step_until(|instance| instance.worker.is_some());
+    faults.begin_for_ever(FaultKind::AdminLate);
+    instance.settle();
+    assert_eq!(instance.running_tasks(), 0);
+    let admin = scene.log.admin(Doorbell::new()).expect("an admin");
+    let changelog = TopicPartition::new("app-count-store-changelog", 0);
+    // The last record says it all.
+    assert_eq!(admin.delete_records(vec![(changelog, Offset(3))]).wait(), Some(Ok(())));
+    faults.end_all();
+    instance.step_until(|instance| instance.error().is_some() || instance.running_tasks() == 2);
+    assert_eq!(instance.error(), None);
+    scene.send(1);
+    scene.pass(&mut instance, 31);
+    assert_eq!(scene.counts(), [1, 2, 3, 4, 5]);
+}
