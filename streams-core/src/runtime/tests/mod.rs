@@ -33,6 +33,7 @@ mod scene;
 mod slow_records;
 mod slow_stores;
 mod waiting;
+mod world;
 
 const LINES: Topic<(), String> = Topic::new("lines");
 const COUNTS: Topic<String, i64> = Topic::new("counts");

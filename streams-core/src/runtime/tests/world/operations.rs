@@ -1,0 +1,174 @@
+//! What happens in the world: a list of operations drawn from a seed before anything runs, so that a list that
+//! fails can be printed, run again and shortened.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::program::{Event, Program};
+use crate::runtime::tests::faulty_log::FaultKind;
+
+/// How many places there are in which an instance can run, each with its state folder.
+pub(super) const SLOTS: usize = 3;
+
+/// One thing that happens. Where it makes no sense, for instance because nobody runs in the slot, nothing happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Operation {
+    Send(Event),
+    /// The control of one instance does a few pieces of work.
+    Control {
+        slot: usize,
+        steps: u8,
+    },
+    /// Its worker does.
+    Worker {
+        slot: usize,
+        steps: u8,
+    },
+    /// Both do, until there is nothing to do.
+    Settle {
+        slot: usize,
+    },
+    /// Time passes, and who is awake lives on.
+    Pass {
+        ms: u64,
+        worker_first: bool,
+    },
+    /// Time passes, and nobody has a turn.
+    Leap {
+        ms: u64,
+    },
+    /// An instance stands still for so long.
+    Pause {
+        slot: usize,
+        ms: u64,
+    },
+    /// An instance starts; in a new folder if its own is `lost`.
+    Start {
+        slot: usize,
+        lost: bool,
+    },
+    /// An instance is asked to stop.
+    Stop {
+        slot: usize,
+    },
+    /// An instance ends as in a crash.
+    Kill {
+        slot: usize,
+    },
+    /// The log does not serve one instance well for a while.
+    Fault {
+        slot: usize,
+        kind: FaultKind,
+        ms: u64,
+    },
+}
+
+/// Everything about one run.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) seed: u64,
+    pub(super) program: Program,
+    pub(super) exactly_once: bool,
+    pub(super) cache_bytes: usize,
+    pub(super) partitions: u32,
+    pub(super) commit_interval: Duration,
+    pub(super) operations: Vec<Operation>,
+}
+
+/// How many kinds of runs there are: consecutive seeds take them in turn.
+pub(super) const FAMILIES: u64 = 8;
+
+impl Plan {
+    pub(super) fn from_seed(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let exactly_once = seed & 1 == 1;
+        let intervals = if exactly_once { [100, 1_000, 4_000] } else { [200, 3_000, 30_000] };
+        let mut plan = Self {
+            seed,
+            program: if seed & 2 == 0 { Program::Keyed } else { Program::Windowed },
+            exactly_once,
+            cache_bytes: if seed & 4 == 0 { 0 } else { 1 << 20 },
+            partitions: rng.u32(1..=3),
+            commit_interval: Duration::from_millis(rng.choice(intervals).unwrap_or(1_000)),
+            operations: (0..rng.usize(1..=SLOTS)).map(|slot| Operation::Start { slot, lost: false }).collect(),
+        };
+        plan.operations.push(Operation::Pass { ms: 10_000, worker_first: false });
+        let mix = Mix::draw(&mut rng);
+        let (words, mut ids) = (rng.u8(1..=4), 0);
+        for _ in 0..rng.usize(30..120) {
+            let operation = mix.operation(&mut rng, words, &mut ids);
+            plan.operations.push(operation);
+        }
+        plan
+    }
+}
+
+/// How often what happens: every world has a mix of its own, and in some nothing goes wrong.
+struct Mix {
+    weights: [u32; 10],
+    pass_max: u64,
+}
+
+impl Mix {
+    fn draw(rng: &mut Rng) -> Self {
+        let pass_max = rng.choice([500, 10_000, 100_000]).unwrap_or(500);
+        let weights = match rng.u8(0..4) {
+            // Members come and go, and some of them get no turn meanwhile.
+            0 => [20, 20, 10, 30, 2, 0, 20, 10, 2, 0],
+            // Members stand still.
+            1 => [20, 5, 5, 10, 30, 20, 10, 4, 4, 2],
+            // The log is unwell.
+            2 => [20, 5, 5, 10, 30, 2, 10, 2, 4, 20],
+            _ => std::array::from_fn(|_| rng.u32(1..=30)),
+        };
+        Self { weights, pass_max }
+    }
+
+    fn operation(&self, rng: &mut Rng, words: u8, ids: &mut u32) -> Operation {
+        let slot = rng.usize(0..SLOTS);
+        let mut drawn = rng.u32(0..self.weights.iter().sum());
+        let kind = self.weights.iter().position(|weight| match drawn.checked_sub(*weight) {
+            None => true,
+            Some(rest) => {
+                drawn = rest;
+                false
+            }
+        });
+        match kind.unwrap_or(0) {
+            0 => {
+                *ids += 1;
+                Operation::Send(Event { id: *ids, word: rng.u8(0..words), at: rng.i64(0..40_000) })
+            }
+            1 => Operation::Control { slot, steps: rng.u8(1..6) },
+            2 => Operation::Worker { slot, steps: rng.u8(1..6) },
+            3 => Operation::Settle { slot },
+            4 if rng.u8(0..4) == 0 => Operation::Leap { ms: rng.u64(1..5_000) },
+            4 => Operation::Pass { ms: duration(rng, self.pass_max), worker_first: rng.bool() },
+            5 if rng.bool() => Operation::Pause { slot, ms: rng.u64(30_000..400_000) },
+            5 => Operation::Pause { slot, ms: duration(rng, 400_000) },
+            6 => Operation::Start { slot, lost: rng.u8(0..4) == 0 },
+            7 => Operation::Stop { slot },
+            8 => Operation::Kill { slot },
+            _ => Operation::Fault { slot, kind: FaultKind::draw(rng), ms: duration(rng, 60_000) },
+        }
+    }
+}
+
+/// Short times as often as long ones.
+fn duration(rng: &mut Rng, max: u64) -> u64 {
+    let exponent = rng.f64() * (max as f64).ln();
+    exponent.exp() as u64
+}
+
+impl std::fmt::Display for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { seed, program, exactly_once, cache_bytes, partitions, commit_interval, operations } = self;
+        let guarantee = if *exactly_once { "exactly once" } else { "at least once" };
+        writeln!(
+            f,
+            "seed {seed}: {program:?}, {guarantee}, cache {cache_bytes}, {partitions} partitions, commits every {commit_interval:?}"
+        )?;
+        operations.iter().enumerate().try_for_each(|(number, operation)| writeln!(f, "  {number:2} {operation:?}"))
+    }
+}
