@@ -21,10 +21,16 @@ enum Answer {
 impl Bounds {
     /// Asks for the first offset and the one after the last record, whether committed or not.
     pub(crate) fn ask(admin: &dyn Admin, partitions: Vec<TopicPartition>) -> Self {
-        Self {
-            starts: Answer::Awaited(admin.start_offsets(partitions.clone())),
-            ends: Answer::Awaited(admin.end_offsets(partitions, Isolation::ReadUncommitted)),
-        }
+        let ends = admin.end_offsets(partitions.clone(), Isolation::ReadUncommitted);
+        Self::awaited(admin.start_offsets(partitions), ends)
+    }
+
+    /// Waits for both answers.
+    pub(crate) const fn awaited(
+        starts: Reply<Result<Offsets, LogError>>,
+        ends: Reply<Result<Offsets, LogError>>,
+    ) -> Self {
+        Self { starts: Answer::Awaited(starts), ends: Answer::Awaited(ends) }
     }
 
     /// A pair for each partition, in the order of the question.

@@ -339,7 +339,6 @@ impl Control {
             backend: Arc::clone(&self.parts.backend),
             directory: Arc::clone(&self.directory),
             clock: Arc::clone(&self.parts.clock),
-            admin: Arc::clone(&self.admin),
             committer: member.committer(),
             globals: globals.stores(),
             metrics: self.status.metrics.clone(),

@@ -26,6 +26,7 @@ mod notes;
 mod offset_metadata;
 mod plan;
 mod preparation;
+mod questions;
 mod reach;
 mod retry;
 mod settings;

@@ -28,6 +28,7 @@ use crate::runtime::directory::{FolderBeingOpened, TaskFolder};
 use crate::runtime::follower::Follower;
 use crate::runtime::notes::{Trouble, changelog_key, check_format, check_topics, read_i64, time_key};
 use crate::runtime::offset_metadata::OffsetMetadata;
+use crate::runtime::questions::Questions;
 use crate::runtime::retry::Retry;
 use crate::runtime::settings::{Guarantee, OffsetReset};
 use crate::runtime::worker::Shared;
@@ -101,6 +102,7 @@ impl Opening {
     pub(crate) fn advance(
         &mut self,
         shared: &Shared,
+        questions: &mut Questions,
         destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
         now: Duration,
     ) -> Result<Advance, AppError> {
@@ -128,7 +130,7 @@ impl Opening {
                 Ok(Advance::Waiting)
             }
             Step::AskCommitted(opened, reply) => {
-                let mut reply = reply.unwrap_or_else(|| shared.committer.committed(opened.inputs.clone()));
+                let mut reply = reply.unwrap_or_else(|| questions.positions(opened.inputs.clone()));
                 match reply.poll() {
                     Poll::Pending => self.step = Step::AskCommitted(opened, Some(reply)),
                     Poll::Ready(Some(Ok(committed))) => {
@@ -143,7 +145,7 @@ impl Opening {
                 Ok(Advance::Waiting)
             }
             Step::AskBounds(opened, committed, bounds) => {
-                let mut bounds = bounds.unwrap_or_else(|| Bounds::ask(&*shared.admin, opened.bounded_partitions()));
+                let mut bounds = bounds.unwrap_or_else(|| questions.bounds(opened.bounded_partitions()));
                 match bounds.poll() {
                     Poll::Pending => self.step = Step::AskBounds(opened, committed, Some(bounds)),
                     Poll::Ready(Ok(bounds)) => return self.begin_restoring(shared, opened, &committed, &bounds),

@@ -24,6 +24,7 @@ use super::commit::Commit;
 use super::directory::StateDirectory;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
+use super::questions::Questions;
 use super::settings::Guarantee;
 use super::task::Task;
 use super::{AppError, Settings};
@@ -79,7 +80,6 @@ pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn StateBackend>,
     pub(crate) directory: Arc<StateDirectory>,
     pub(crate) clock: SharedClock,
-    pub(crate) admin: Arc<dyn Admin>,
     pub(crate) committer: Arc<dyn Committer>,
     pub(crate) globals: BTreeMap<StoreId, Arc<GlobalStore>>,
     pub(crate) metrics: MetricsBoard,
@@ -158,6 +158,7 @@ pub(crate) struct Worker {
     consumer: Box<dyn Consumer>,
     restore_consumer: Box<dyn Consumer>,
     slots: Slots,
+    questions: Questions,
     routes: HashMap<TopicPartition, (TaskId, usize)>,
     standing: Standing,
     commit: Option<Commit>,
@@ -209,6 +210,7 @@ impl Worker {
             consumer: consumer(ConsumerPurpose::Main, "consumer")?,
             restore_consumer: consumer(ConsumerPurpose::Restore, "restore")?,
             slots: Slots::default(),
+            questions: Questions::default(),
             routes: HashMap::new(),
             standing: Standing::Without,
             commit: None,

@@ -64,11 +64,14 @@ impl Worker {
     /// Brings tasks nearer to running; whether any got there.
     pub(super) fn advance_openings(&mut self, now: Duration) -> Result<bool, AppError> {
         let mut any = false;
+        if !self.slots.has_openings() {
+            return Ok(any);
+        }
         for id in self.slots.ids() {
             let Some(Phase::Opening(opening)) = self.slots.get_mut(id).map(|slot| &mut slot.phase) else { continue };
             let (collector, plan) = (&self.collector, &self.seed.shared.plan);
             let mut destination = |topic: &Arc<str>| resolve(plan, collector, topic);
-            match opening.advance(&self.seed.shared, &mut destination, now)? {
+            match opening.advance(&self.seed.shared, &mut self.questions, &mut destination, now)? {
                 Advance::Waiting => {}
                 Advance::Restore(changelogs) => {
                     any = true;
@@ -97,6 +100,7 @@ impl Worker {
                 }
             }
         }
+        self.questions.step(&*self.seed.shared.committer, &*self.admin);
         Ok(any)
     }
 

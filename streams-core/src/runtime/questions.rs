@@ -1,0 +1,150 @@
+//! What the tasks being opened want to know of the log, asked together.
+//!
+//! Each task asks for the group's positions and for where its topics begin and end. A worker that gets a hundred
+//! tasks asks the log once for all of them, and again for those that ask while the answer is on its way.
+
+use std::task::Poll;
+
+use futures::channel::oneshot;
+
+use super::bounds::Bounds;
+use crate::log::{Admin, CommittedOffset, Committer, Isolation, LogError, LogErrorKind, Reply};
+use crate::record::{Offset, TopicPartition};
+
+type Answer<A> = Result<Vec<A>, LogError>;
+
+/// The questions of a worker's tasks.
+#[derive(Default)]
+pub(crate) struct Questions {
+    positions: Question<Option<CommittedOffset>>,
+    starts: Question<Offset>,
+    ends: Question<Offset>,
+}
+
+impl Questions {
+    /// What the group has committed for these partitions.
+    pub(crate) fn positions(&mut self, partitions: Vec<TopicPartition>) -> Reply<Answer<Option<CommittedOffset>>> {
+        self.positions.join(partitions)
+    }
+
+    /// Where these partitions begin, and end with what is not committed yet.
+    pub(crate) fn bounds(&mut self, partitions: Vec<TopicPartition>) -> Bounds {
+        Bounds::awaited(self.starts.join(partitions.clone()), self.ends.join(partitions))
+    }
+
+    /// Hands out answers that have come, and asks what was not asked yet.
+    pub(crate) fn step(&mut self, committer: &dyn Committer, admin: &dyn Admin) {
+        self.positions.step(|partitions| committer.committed(partitions));
+        self.starts.step(|partitions| admin.start_offsets(partitions));
+        self.ends.step(|partitions| admin.end_offsets(partitions, Isolation::ReadUncommitted));
+    }
+}
+
+/// One kind of question about partitions.
+struct Question<A> {
+    waiting: Vec<(Vec<TopicPartition>, oneshot::Sender<Answer<A>>)>,
+    asked: Option<Asked<A>>,
+}
+
+/// What was asked, and how many of the answers are for whom.
+struct Asked<A> {
+    reply: Reply<Answer<A>>,
+    askers: Vec<(usize, oneshot::Sender<Answer<A>>)>,
+}
+
+impl<A> Default for Question<A> {
+    fn default() -> Self {
+        Self { waiting: Vec::new(), asked: None }
+    }
+}
+
+impl<A> Question<A> {
+    fn join(&mut self, partitions: Vec<TopicPartition>) -> Reply<Answer<A>> {
+        let (sender, reply) = Reply::later();
+        self.waiting.push((partitions, sender));
+        reply
+    }
+
+    fn step(&mut self, ask: impl FnOnce(Vec<TopicPartition>) -> Reply<Answer<A>>) {
+        if let Some(asked) = &mut self.asked {
+            let Poll::Ready(answer) = asked.reply.poll() else { return };
+            let gone = || Err(LogError::new(LogErrorKind::Unavailable, "the log gave no answer"));
+            let askers = std::mem::take(&mut asked.askers);
+            self.asked = None;
+            hand_out(answer.unwrap_or_else(gone), askers);
+        }
+        // Who does not listen any more was closed meanwhile.
+        self.waiting.retain(|(_, sender)| !sender.is_canceled());
+        if self.waiting.is_empty() {
+            return;
+        }
+        let (mut all, mut askers) = (Vec::new(), Vec::new());
+        for (partitions, sender) in self.waiting.drain(..) {
+            askers.push((partitions.len(), sender));
+            all.extend(partitions);
+        }
+        self.asked = Some(Asked { reply: ask(all), askers });
+    }
+}
+
+fn hand_out<A>(answer: Answer<A>, askers: Vec<(usize, oneshot::Sender<Answer<A>>)>) {
+    match answer {
+        Ok(answers) => {
+            let mut answers = answers.into_iter();
+            for (count, sender) in askers {
+                let _ = sender.send(Ok(answers.by_ref().take(count).collect()));
+            }
+        }
+        Err(error) => {
+            for (_, sender) in askers {
+                let _ = sender.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partitions(numbers: std::ops::Range<i32>) -> Vec<TopicPartition> {
+        numbers.map(|number| TopicPartition::new("t", number)).collect()
+    }
+
+    fn offsets(reply: &mut Reply<Answer<Offset>>) -> Option<Result<Vec<i64>, LogError>> {
+        match reply.poll() {
+            Poll::Ready(Some(answer)) => Some(answer.map(|offsets| offsets.iter().map(|offset| offset.0).collect())),
+            Poll::Ready(None) => panic!("nobody answers"),
+            Poll::Pending => None,
+        }
+    }
+
+    fn number_of(partition: &TopicPartition) -> Offset {
+        Offset(i64::from(partition.partition.0))
+    }
+
+    #[test]
+    fn everybody_gets_the_answers_to_their_own_part() {
+        let mut question = Question::<Offset>::default();
+        let (mut first, gone, mut second) =
+            (question.join(partitions(0..2)), question.join(partitions(7..9)), question.join(partitions(2..3)));
+        drop(gone);
+        let mut asked = Vec::new();
+        question.step(|all| {
+            asked.clone_from(&all);
+            Reply::ready(Ok(all.iter().map(number_of).collect()))
+        });
+        assert_eq!(asked, partitions(0..3), "together, without those that are gone");
+        assert_eq!(offsets(&mut first), None);
+        let mut late = question.join(partitions(5..6));
+        question.step(|all| {
+            asked.clone_from(&all);
+            Reply::ready(Err(LogError::new(LogErrorKind::Timeout, "too slow")))
+        });
+        assert_eq!(offsets(&mut first), Some(Ok(vec![0, 1])));
+        assert_eq!(offsets(&mut second), Some(Ok(vec![2])));
+        assert_eq!(asked, partitions(5..6), "who asks later is asked for later");
+        question.step(|_| panic!("there is nothing to ask"));
+        assert_eq!(offsets(&mut late), Some(Err(LogError::new(LogErrorKind::Timeout, "too slow"))));
+    }
+}
