@@ -287,14 +287,14 @@ struct ProcessorNode<P, S: StoreTuple, K2, V2> {
     sent: Vec<Record<K2, V2>>,
 }
 
-type Shared<P, S, K2, V2> = Rc<RefCell<ProcessorNode<P, S, K2, V2>>>;
+type SharedNode<P, S, K2, V2> = Rc<RefCell<ProcessorNode<P, S, K2, V2>>>;
 
 fn build<P, K, V, K2, V2>(
     builder: &mut NodeBuilder<'_>,
     ids: &[StoreId],
     mut processor: P,
     outputs: Outputs<K2, V2>,
-) -> Result<Shared<P, P::Stores, K2, V2>, BuildError>
+) -> Result<SharedNode<P, P::Stores, K2, V2>, BuildError>
 where
     P: Processor<K, V, K2, V2>,
     K: 'static,
@@ -348,7 +348,7 @@ where
 }
 
 struct PunctuationTarget<P, S: StoreTuple, K, V, K2, V2> {
-    node: Shared<P, S, K2, V2>,
+    node: SharedNode<P, S, K2, V2>,
     punctuation: PunctuationId,
     types: PhantomData<fn(K, V)>,
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use std::collections::BTreeMap;
 
-use super::control::{Control, Parts, Status, Step};
+use super::control::{Control, ControlTurn, Parts, Status};
 use super::lifecycle::AppState;
 use super::metrics::{TaskMetrics, TaskPhase};
 use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel};
@@ -320,12 +320,12 @@ fn pump_control(mut control: Control, status: &Status, id: &str) {
         }
         let step = catch_unwind(AssertUnwindSafe(|| control.step()));
         match step {
-            Ok(Step::Busy) => {}
-            Ok(Step::Idle(wait)) => {
+            Ok(ControlTurn::Busy) => {}
+            Ok(ControlTurn::Idle(wait)) => {
                 status.doorbell.wait(wait);
             }
-            Ok(Step::Spawn(seeds)) => threads.extend(seeds.into_iter().map(|seed| spawn_worker(seed, id))),
-            Ok(Step::Finished) => break,
+            Ok(ControlTurn::Spawn(seeds)) => threads.extend(seeds.into_iter().map(|seed| spawn_worker(seed, id))),
+            Ok(ControlTurn::Finished) => break,
             Err(panic) => {
                 control.break_off(AppError::Panic { thread: format!("{id}-control"), message: panic_message(&*panic) })
             }

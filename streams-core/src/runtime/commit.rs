@@ -35,7 +35,7 @@ pub(crate) struct Commit {
     guarantee: Guarantee,
     metadata: GroupMetadata,
     offsets: Vec<OffsetToCommit>,
-    step: Step,
+    step: CommitStep,
     retry: Retry,
     /// Since when the log has not decided, until that was told.
     undecided_since: Option<Duration>,
@@ -49,7 +49,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// A commit that the log has not decided for so long is worth a line in the application's log.
 const TELL_AFTER: Duration = Duration::from_secs(10);
 
-enum Step {
+enum CommitStep {
     FlushCaches,
     AwaitAcknowledgements,
     SendOffsets,
@@ -81,7 +81,7 @@ impl Commit {
             guarantee,
             metadata,
             offsets: Vec::new(),
-            step: Step::FlushCaches,
+            step: CommitStep::FlushCaches,
             retry: Retry::after(RETRY_AFTER),
             undecided_since: None,
             is_told: false,
@@ -103,14 +103,14 @@ impl Commit {
         let _span = self.span.clone().entered();
         loop {
             match &mut self.step {
-                Step::FlushCaches => {
+                CommitStep::FlushCaches => {
                     for task in slots.running_mut() {
                         task.flush_caches()?;
                     }
                     self.offsets = slots.running().flat_map(Task::offsets).collect();
-                    self.step = Step::AwaitAcknowledgements;
+                    self.step = CommitStep::AwaitAcknowledgements;
                 }
-                Step::AwaitAcknowledgements => {
+                CommitStep::AwaitAcknowledgements => {
                     match acknowledged(&mut collector.borrow_mut()) {
                         Poll::Pending => return Ok(Progress::Pending { blocks: true }),
                         Poll::Ready(Err(error)) if may_be_repeated(&error) => return Ok(Progress::Undone(error)),
@@ -118,11 +118,11 @@ impl Commit {
                         Poll::Ready(Ok(())) => {}
                     }
                     self.step = match self.guarantee {
-                        Guarantee::AtLeastOnce => Step::WriteState,
-                        Guarantee::ExactlyOnce => Step::SendOffsets,
+                        Guarantee::AtLeastOnce => CommitStep::WriteState,
+                        Guarantee::ExactlyOnce => CommitStep::SendOffsets,
                     };
                 }
-                Step::SendOffsets => {
+                CommitStep::SendOffsets => {
                     let mut collector = collector.borrow_mut();
                     if let Err(error) = collector.ensure_transaction() {
                         return Ok(Progress::Undone(error));
@@ -131,7 +131,7 @@ impl Commit {
                         Poll::Pending => return Ok(Progress::Pending { blocks: true }),
                         Poll::Ready(CommitOutcome::Done) => {
                             slots.running_mut().try_for_each(Task::begin_ending_transaction)?;
-                            self.step = Step::CommitTransaction;
+                            self.step = CommitStep::CommitTransaction;
                         }
                         Poll::Ready(outcome) => match in_transaction(outcome) {
                             Ok(decided) => return decided,
@@ -139,7 +139,7 @@ impl Commit {
                         },
                     }
                 }
-                Step::CommitTransaction => {
+                CommitStep::CommitTransaction => {
                     let mut collector = collector.borrow_mut();
                     let outcome = collector.producer().commit_transaction();
                     let is_aborted =
@@ -148,7 +148,7 @@ impl Commit {
                         Poll::Pending => return Ok(Progress::Pending { blocks: true }),
                         Poll::Ready(CommitOutcome::Done) => {
                             collector.transaction_ended();
-                            self.step = Step::WriteState;
+                            self.step = CommitStep::WriteState;
                         }
                         Poll::Ready(outcome) => match in_transaction(outcome) {
                             Ok(decided) => {
@@ -161,17 +161,17 @@ impl Commit {
                         },
                     }
                 }
-                Step::WriteState => {
+                CommitStep::WriteState => {
                     for task in slots.running_mut() {
                         task.write_state(&collector.borrow(), self.guarantee == Guarantee::ExactlyOnce)?;
                         task.work_is_written();
                     }
                     match self.guarantee {
-                        Guarantee::AtLeastOnce => self.step = Step::CommitPositions(None),
+                        Guarantee::AtLeastOnce => self.step = CommitStep::CommitPositions(None),
                         Guarantee::ExactlyOnce => return self.done(slots),
                     }
                 }
-                Step::CommitPositions(reply) => {
+                CommitStep::CommitPositions(reply) => {
                     let reply = reply.get_or_insert_with(|| committer.commit(&self.metadata, self.offsets.clone()));
                     match reply.poll() {
                         Poll::Pending => return Ok(Progress::Pending { blocks: false }),
@@ -182,11 +182,11 @@ impl Commit {
                         }
                         // Committing the same positions twice does no harm, so the unknown is asked again.
                         Poll::Ready(Some(CommitOutcome::Retriable(error) | CommitOutcome::Unknown(error))) => {
-                            self.step = Step::CommitPositions(None);
+                            self.step = CommitStep::CommitPositions(None);
                             return Ok(self.ask_again(now, &error));
                         }
                         Poll::Ready(None) => {
-                            self.step = Step::CommitPositions(None);
+                            self.step = CommitStep::CommitPositions(None);
                             let error = LogError::new(LogErrorKind::Unavailable, "the log gave no answer");
                             return Ok(self.ask_again(now, &error));
                         }
@@ -207,7 +207,7 @@ impl Commit {
 
     /// Once state is written, what is left of an at-least-once commit does not concern new records.
     const fn pending(&self) -> Progress {
-        Progress::Pending { blocks: !matches!(self.step, Step::CommitPositions(_)) }
+        Progress::Pending { blocks: !matches!(self.step, CommitStep::CommitPositions(_)) }
     }
 
     fn done(&self, slots: &mut Slots) -> Result<Progress, AppError> {

@@ -26,7 +26,7 @@ use super::metrics::MetricsBoard;
 use super::plan::{Plan, external_topics};
 use super::preparation::Preparation;
 use super::reach::Reach;
-use super::worker::{Command, Report, Shared, WorkerSeed};
+use super::worker::{Command, Common, Report, WorkerSeed};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::log::{Admin, Doorbell, GroupMetadata, Log, Member, MemberEvent, MemberOptions};
@@ -136,7 +136,7 @@ impl Status {
 }
 
 /// What the caller of [`Control::step`] should do.
-pub(crate) enum Step {
+pub(crate) enum ControlTurn {
     /// Call again at once.
     Busy,
     /// Call again when the doorbell rings, or after this long.
@@ -242,18 +242,18 @@ impl Control {
     }
 
     /// Does a bounded piece of everything there is to do.
-    pub(crate) fn step(&mut self) -> Step {
+    pub(crate) fn step(&mut self) -> ControlTurn {
         let _span = self.span.clone().entered();
         match self.advance() {
             Ok(step) => step,
             Err(error) => {
                 self.fail(error);
-                Step::Busy
+                ControlTurn::Busy
             }
         }
     }
 
-    fn advance(&mut self) -> Result<Step, AppError> {
+    fn advance(&mut self) -> Result<ControlTurn, AppError> {
         let now = self.parts.clock.monotonic();
         match &mut self.phase {
             Phase::Preparing(preparation) => {
@@ -267,14 +267,14 @@ impl Control {
                             false => AppState::Rebalancing,
                         });
                         let wait = preparation.retry_at().map_or(WAIT_MAX, |at| at.saturating_sub(now));
-                        Ok(Step::Idle(wait.min(WAIT_MAX).max(Duration::from_millis(1))))
+                        Ok(ControlTurn::Idle(wait.min(WAIT_MAX).max(Duration::from_millis(1))))
                     }
                     Poll::Ready(plan) => {
                         let plan = plan?;
                         self.status.become_state(AppState::Rebalancing);
                         let globals = self.open_globals(&plan)?;
                         self.phase = Phase::ReadingGlobals(plan, Box::new(globals));
-                        Ok(Step::Busy)
+                        Ok(ControlTurn::Busy)
                     }
                 }
             }
@@ -284,7 +284,7 @@ impl Control {
                 }
                 let busy = globals.step(now)?;
                 if !globals.is_complete() {
-                    return Ok(if busy { Step::Busy } else { Step::Idle(Duration::from_millis(1)) });
+                    return Ok(if busy { ControlTurn::Busy } else { ControlTurn::Idle(Duration::from_millis(1)) });
                 }
                 self.join()
             }
@@ -293,9 +293,9 @@ impl Control {
                 if together.is_over() {
                     return Ok(self.end());
                 }
-                Ok(if busy { Step::Busy } else { Step::Idle(WAIT_MAX) })
+                Ok(if busy { ControlTurn::Busy } else { ControlTurn::Idle(WAIT_MAX) })
             }
-            Phase::Finished => Ok(Step::Finished),
+            Phase::Finished => Ok(ControlTurn::Finished),
         }
     }
 
@@ -312,9 +312,9 @@ impl Control {
     }
 
     /// Joins the group and makes the workers.
-    fn join(&mut self) -> Result<Step, AppError> {
+    fn join(&mut self) -> Result<ControlTurn, AppError> {
         let Phase::ReadingGlobals(plan, globals) = std::mem::replace(&mut self.phase, Phase::Finished) else {
-            return Ok(Step::Busy);
+            return Ok(ControlTurn::Busy);
         };
         let settings = &self.parts.settings;
         let options = MemberOptions {
@@ -332,7 +332,7 @@ impl Control {
         let inputs = InputCheck::new(Arc::clone(&self.admin), &plan.group);
         let heard_ms = Arc::new(AtomicU64::new(millis(self.parts.clock.monotonic())));
         let fellows = Fellows::new(Arc::clone(&self.admin), Arc::clone(&self.identity), Arc::clone(&self.directory));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Common {
             settings: Arc::clone(settings),
             plan,
             log: Arc::clone(&self.parts.log),
@@ -366,7 +366,7 @@ impl Control {
             leaving_since: None,
             leaving: false,
         }));
-        Ok(Step::Spawn(seeds))
+        Ok(ControlTurn::Spawn(seeds))
     }
 
     /// For how long the group waits for an instance that is silent.
@@ -411,7 +411,7 @@ impl Control {
         }
     }
 
-    fn end(&mut self) -> Step {
+    fn end(&mut self) -> ControlTurn {
         self.phase = Phase::Finished;
         if self.status.error().is_some() {
             self.status.become_state(AppState::PendingError);
@@ -420,7 +420,7 @@ impl Control {
             self.status.become_state(AppState::PendingShutdown);
             self.status.become_state(AppState::NotRunning);
         }
-        Step::Finished
+        ControlTurn::Finished
     }
 }
 
@@ -440,7 +440,7 @@ fn identify(parts: &Parts, directory: &StateDirectory) -> Result<Arc<Identity>, 
 }
 
 /// What is needed to make the workers, and what the control keeps of them.
-fn link_workers(shared: &Arc<Shared>, control: &Doorbell) -> (Vec<WorkerLink>, Vec<WorkerSeed>, Receiver<Report>) {
+fn link_workers(shared: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, Vec<WorkerSeed>, Receiver<Report>) {
     let (report, reports) = channel();
     let link = |number| {
         let (commands, receiver) = channel();

@@ -58,20 +58,20 @@ struct Followed {
 }
 
 /// Why a partition cannot be followed.
-pub(crate) enum Trouble {
+pub(crate) enum CannotFollow {
     /// The store says so.
     Store(StoreError),
     /// The store holds what the partition does not have any more: the topic was truncated, or is another one.
     Lost { partition: TopicPartition, stored: Offset, end: Offset },
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for CannotFollow {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl Trouble {
+impl CannotFollow {
     /// The error for whoever runs the application; `store` says whose store it is.
     pub(crate) fn into_error(self, folder: &Path, store: impl FnOnce(StoreError) -> AppError) -> AppError {
         match self {
@@ -126,12 +126,12 @@ impl Follower {
 
     /// Decides where reading begins, now that it is known where the partitions do, and end. A store is emptied if a
     /// partition no longer holds what follows its rows: rows that were deleted in the gap would live for ever.
-    pub(crate) fn begin(&mut self, target: &mut impl Target, bounds: &[(Offset, Offset)]) -> Result<(), Trouble> {
+    pub(crate) fn begin(&mut self, target: &mut impl Target, bounds: &[(Offset, Offset)]) -> Result<(), CannotFollow> {
         let mut gaps = Vec::new();
         for (followed, (start, end)) in self.0.iter_mut().zip(bounds) {
             let (partition, stored) = (&followed.partition, followed.position);
             if let Some(stored) = stored.filter(|stored| stored > end) {
-                return Err(Trouble::Lost { partition: partition.clone(), stored, end: *end });
+                return Err(CannotFollow::Lost { partition: partition.clone(), stored, end: *end });
             }
             if let Some(stored) = stored.filter(|stored| stored < start) {
                 tracing::warn!(%partition, stored = stored.0, start = start.0,
@@ -272,7 +272,7 @@ mod tests {
         let mut first = follower(&store);
         first.apply(&mut store, &t0, [row("a")], Offset(5)).expect("written");
         let outcome = follower(&store).begin(&mut store, &[(Offset(0), Offset(4)), (Offset(0), Offset(0))]);
-        let Err(Trouble::Lost { partition, stored, end }) = outcome else { panic!("it is not lost") };
+        let Err(CannotFollow::Lost { partition, stored, end }) = outcome else { panic!("it is not lost") };
         assert_eq!((partition, stored, end), (t0, Offset(5), Offset(4)));
     }
 

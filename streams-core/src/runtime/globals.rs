@@ -17,7 +17,7 @@ use super::control::{Parts, Status};
 use super::directory::StateDirectory;
 use super::follower::Follower;
 use super::global_rows::RowCheck;
-use super::notes::{Trouble, check_format, check_topics};
+use super::notes::{NoteTrouble, check_format, check_topics};
 use super::plan::Plan;
 use super::retry::Retry;
 use crate::clock::SharedClock;
@@ -86,8 +86,8 @@ impl GlobalTables {
             check_format(&mut *store, &folder).map_err(failed)?;
             if backend.is_persistent() {
                 check_topics(&mut *store, [&topic], &plan.ids, &folder).map_err(|trouble| match trouble {
-                    Trouble::Store(error) => failed(error),
-                    Trouble::App(error) => error,
+                    NoteTrouble::Store(error) => failed(error),
+                    NoteTrouble::App(error) => error,
                 })?;
             }
             let store = Arc::new(GlobalStore::new(definition.name.to_string(), StoreIndex(1), store));

@@ -43,6 +43,6 @@ pub use lifecycle::AppState;
 pub use metrics::{TaskMetrics, TaskPhase};
 pub use settings::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, Settings};
 
-pub(crate) use control::{Control, Status, Step};
+pub(crate) use control::{Control, ControlTurn, Status};
 pub(crate) use plan::external_topics;
 pub(crate) use worker::{Turn, Worker};

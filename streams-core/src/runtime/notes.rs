@@ -35,7 +35,7 @@ pub(crate) fn check_topics<'a>(
     topics: impl IntoIterator<Item = &'a Arc<str>>,
     ids: &BTreeMap<Arc<str>, String>,
     folder: &Path,
-) -> Result<(), Trouble> {
+) -> Result<(), NoteTrouble> {
     let mut batch = StoreBatch::default();
     for topic in topics {
         // A log that cannot tell is believed.
@@ -44,7 +44,7 @@ pub(crate) fn check_topics<'a>(
         match store.get(META, &key)? {
             Some(noted) if noted == found.as_bytes() => {}
             Some(noted) => {
-                return Err(Trouble::App(AppError::TopicReplaced {
+                return Err(NoteTrouble::App(AppError::TopicReplaced {
                     topic: topic.to_string(),
                     noted: String::from_utf8_lossy(&noted).into_owned(),
                     found: found.clone(),
@@ -58,12 +58,12 @@ pub(crate) fn check_topics<'a>(
 }
 
 /// What a look at notes may end with: the caller knows whose store it is.
-pub(crate) enum Trouble {
+pub(crate) enum NoteTrouble {
     Store(StoreError),
     App(AppError),
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for NoteTrouble {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }

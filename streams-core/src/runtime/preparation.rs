@@ -37,14 +37,14 @@ pub(crate) struct Preparation {
     admin: Arc<dyn Admin>,
     creates_outputs: bool,
     external: ExternalTopics,
-    step: Step,
+    step: Stage,
     retry: Retry,
     created: bool,
     looked_again: bool,
     out_of_reach: bool,
 }
 
-enum Step {
+enum Stage {
     LookAtGroup(Option<Members>),
     LookUpExternal(Option<Topics>),
     CreateOutputs(Vec<NewTopic>, Option<Created>),
@@ -71,11 +71,11 @@ enum Step {
 /// What follows from a step.
 enum Next {
     /// Take this step at once.
-    Step(Step),
+    Step(Stage),
     /// The answer this step waits for is on its way.
-    Wait(Step),
+    Wait(Stage),
     /// Take this step a little later.
-    Later(Step),
+    Later(Stage),
     /// Everything is there.
     Ready(Plan),
 }
@@ -105,7 +105,7 @@ impl Preparation {
             admin,
             creates_outputs,
             external,
-            step: Step::LookAtGroup(None),
+            step: Stage::LookAtGroup(None),
             retry: Retry::after(RETRY_AFTER),
             created: false,
             looked_again: false,
@@ -119,7 +119,7 @@ impl Preparation {
             return Poll::Pending;
         }
         loop {
-            let step = std::mem::replace(&mut self.step, Step::Done);
+            let step = std::mem::replace(&mut self.step, Stage::Done);
             match self.advance(step) {
                 Ok(Next::Step(step)) => self.step = step,
                 Ok(Next::Wait(step)) => {
@@ -147,18 +147,18 @@ impl Preparation {
         self.out_of_reach
     }
 
-    fn advance(&mut self, step: Step) -> Result<Next, AppError> {
+    fn advance(&mut self, step: Stage) -> Result<Next, AppError> {
         match step {
-            Step::LookAtGroup(reply) => self.look_at_group(reply),
-            Step::LookUpExternal(reply) => self.look_up_external(reply),
-            Step::CreateOutputs(topics, reply) => self.create_outputs(topics, reply),
-            Step::LookUpInternal(plan, reply) => self.look_up_internal(plan, reply),
-            Step::AskWhetherRunBefore { plan, missing, partitions, reply } => {
+            Stage::LookAtGroup(reply) => self.look_at_group(reply),
+            Stage::LookUpExternal(reply) => self.look_up_external(reply),
+            Stage::CreateOutputs(topics, reply) => self.create_outputs(topics, reply),
+            Stage::LookUpInternal(plan, reply) => self.look_up_internal(plan, reply),
+            Stage::AskWhetherRunBefore { plan, missing, partitions, reply } => {
                 self.ask_whether_run_before(plan, missing, partitions, reply)
             }
-            Step::Create { plan, missing, reply } => self.create(plan, missing, reply),
-            Step::CheckSettings { plan, unchecked, reply } => self.check_settings(plan, unchecked, reply),
-            Step::Done => Ok(Next::Wait(Step::Done)),
+            Stage::Create { plan, missing, reply } => self.create(plan, missing, reply),
+            Stage::CheckSettings { plan, unchecked, reply } => self.check_settings(plan, unchecked, reply),
+            Stage::Done => Ok(Next::Wait(Stage::Done)),
         }
     }
 
@@ -191,11 +191,11 @@ impl Preparation {
             answer => answer?,
         };
         Ok(match answer {
-            Answer::OnItsWay => Next::Wait(Step::LookAtGroup(Some(reply))),
-            Answer::AskAgain => Next::Later(Step::LookAtGroup(None)),
+            Answer::OnItsWay => Next::Wait(Stage::LookAtGroup(Some(reply))),
+            Answer::AskAgain => Next::Later(Stage::LookAtGroup(None)),
             Answer::Here(members) => {
                 self.identity.may_join(&members)?;
-                Next::Step(Step::LookUpExternal(None))
+                Next::Step(Stage::LookUpExternal(None))
             }
         })
     }
@@ -206,8 +206,8 @@ impl Preparation {
             self.admin.topics(Some(names))
         });
         Ok(match self.answer(&mut reply, "looking up the topics")? {
-            Answer::OnItsWay => Next::Wait(Step::LookUpExternal(Some(reply))),
-            Answer::AskAgain => Next::Later(Step::LookUpExternal(None)),
+            Answer::OnItsWay => Next::Wait(Stage::LookUpExternal(Some(reply))),
+            Answer::AskAgain => Next::Later(Stage::LookUpExternal(None)),
             Answer::Here(found) => Next::Step(self.check_external(&found)?),
         })
     }
@@ -215,12 +215,12 @@ impl Preparation {
     fn create_outputs(&mut self, topics: Vec<NewTopic>, reply: Option<Created>) -> Result<Next, AppError> {
         let mut reply = reply.unwrap_or_else(|| self.admin.create_topics(topics.clone()));
         Ok(match self.answer(&mut reply, "creating output topics")? {
-            Answer::OnItsWay => Next::Wait(Step::CreateOutputs(topics, Some(reply))),
-            Answer::AskAgain => Next::Later(Step::LookUpExternal(None)),
+            Answer::OnItsWay => Next::Wait(Stage::CreateOutputs(topics, Some(reply))),
+            Answer::AskAgain => Next::Later(Stage::LookUpExternal(None)),
             Answer::Here(answers) => {
                 check_created("output topic", &topics, answers)?;
                 self.creates_outputs = false;
-                Next::Step(Step::LookUpExternal(None))
+                Next::Step(Stage::LookUpExternal(None))
             }
         })
     }
@@ -230,23 +230,23 @@ impl Preparation {
         let mut reply =
             reply.unwrap_or_else(|| self.admin.topics(Some(wanted.iter().map(|topic| topic.name.clone()).collect())));
         let found = match self.answer(&mut reply, "looking up internal topics")? {
-            Answer::OnItsWay => return Ok(Next::Wait(Step::LookUpInternal(plan, Some(reply)))),
-            Answer::AskAgain => return Ok(Next::Later(Step::LookUpInternal(plan, None))),
+            Answer::OnItsWay => return Ok(Next::Wait(Stage::LookUpInternal(plan, Some(reply)))),
+            Answer::AskAgain => return Ok(Next::Later(Stage::LookUpInternal(plan, None))),
             Answer::Here(found) => found,
         };
         let missing = missing_topics(&wanted, &found)?;
         if missing.is_empty() {
             plan.note_ids(&found);
-            return Ok(Next::Step(Step::CheckSettings { plan, unchecked: wanted, reply: None }));
+            return Ok(Next::Step(Stage::CheckSettings { plan, unchecked: wanted, reply: None }));
         }
         if std::mem::take(&mut self.created) {
             // What was created takes a moment to be known everywhere.
-            return Ok(Next::Later(Step::LookUpInternal(plan, None)));
+            return Ok(Next::Later(Stage::LookUpInternal(plan, None)));
         }
         if self.settings.create_internal_topics == CreateInternalTopics::Always {
             let names = missing.iter().map(|topic| &*topic.name).collect::<Vec<_>>();
             tracing::warn!(topics = ?names, "created because `internal.topics.create` is `always`");
-            return Ok(Next::Step(Step::Create { plan, missing, reply: None }));
+            return Ok(Next::Step(Stage::Create { plan, missing, reply: None }));
         }
         Ok(Next::Step(Self::before_creating(plan, missing)))
     }
@@ -261,32 +261,32 @@ impl Preparation {
         let mut reply = reply.unwrap_or_else(|| self.admin.committed(&self.application_id, partitions.clone()));
         let committed = match self.answer(&mut reply, "looking up the group's positions")? {
             Answer::OnItsWay => {
-                return Ok(Next::Wait(Step::AskWhetherRunBefore { plan, missing, partitions, reply: Some(reply) }));
+                return Ok(Next::Wait(Stage::AskWhetherRunBefore { plan, missing, partitions, reply: Some(reply) }));
             }
             Answer::AskAgain => {
-                return Ok(Next::Later(Step::AskWhetherRunBefore { plan, missing, partitions, reply: None }));
+                return Ok(Next::Later(Stage::AskWhetherRunBefore { plan, missing, partitions, reply: None }));
             }
             Answer::Here(committed) => committed,
         };
         match gone_topic(&plan, &missing, &partitions, &committed) {
-            None => Ok(Next::Step(Step::Create { plan, missing, reply: None })),
+            None => Ok(Next::Step(Stage::Create { plan, missing, reply: None })),
             Some(topic) if std::mem::replace(&mut self.looked_again, true) => {
                 Err(AppError::InternalTopicGone { topic })
             }
             // Perhaps another instance created it since we looked, and has committed already.
-            Some(_) => Ok(Next::Later(Step::LookUpInternal(plan, None))),
+            Some(_) => Ok(Next::Later(Stage::LookUpInternal(plan, None))),
         }
     }
 
     fn create(&mut self, plan: Plan, missing: Vec<NewTopic>, reply: Option<Created>) -> Result<Next, AppError> {
         let mut reply = reply.unwrap_or_else(|| self.admin.create_topics(missing.clone()));
         Ok(match self.answer(&mut reply, "creating internal topics")? {
-            Answer::OnItsWay => Next::Wait(Step::Create { plan, missing, reply: Some(reply) }),
-            Answer::AskAgain => Next::Later(Step::Create { plan, missing, reply: None }),
+            Answer::OnItsWay => Next::Wait(Stage::Create { plan, missing, reply: Some(reply) }),
+            Answer::AskAgain => Next::Later(Stage::Create { plan, missing, reply: None }),
             Answer::Here(answers) => {
                 check_created("internal topic", &missing, answers)?;
                 self.created = true;
-                Next::Step(Step::LookUpInternal(plan, None))
+                Next::Step(Stage::LookUpInternal(plan, None))
             }
         })
     }
@@ -309,17 +309,17 @@ impl Preparation {
             answer => answer?,
         };
         Ok(match answer {
-            Answer::OnItsWay => Next::Wait(Step::CheckSettings { plan, unchecked, reply: Some(reply) }),
-            Answer::AskAgain => Next::Later(Step::CheckSettings { plan, unchecked, reply: None }),
+            Answer::OnItsWay => Next::Wait(Stage::CheckSettings { plan, unchecked, reply: Some(reply) }),
+            Answer::AskAgain => Next::Later(Stage::CheckSettings { plan, unchecked, reply: None }),
             Answer::Here(found) => {
                 check_settings(topic, &found)?;
                 unchecked.pop();
-                Next::Step(Step::CheckSettings { plan, unchecked, reply: None })
+                Next::Step(Stage::CheckSettings { plan, unchecked, reply: None })
             }
         })
     }
 
-    fn check_external(&self, found: &[TopicInfo]) -> Result<Step, AppError> {
+    fn check_external(&self, found: &[TopicInfo]) -> Result<Stage, AppError> {
         let counts: BTreeMap<Arc<str>, u32> =
             found.iter().map(|topic| (Arc::from(topic.name.as_str()), topic.partitions)).collect();
         let missing = |wanted: &BTreeSet<Arc<str>>| -> Vec<String> {
@@ -333,7 +333,7 @@ impl Preparation {
         if outputs.is_empty() {
             let mut plan = Plan::new(Arc::clone(&self.application_id), Arc::clone(&self.topology), &counts)?;
             plan.note_ids(found);
-            return Ok(Step::LookUpInternal(plan, None));
+            return Ok(Stage::LookUpInternal(plan, None));
         }
         if !self.creates_outputs {
             return Err(AppError::MissingTopics { topics: outputs });
@@ -343,18 +343,18 @@ impl Preparation {
             .into_iter()
             .map(|name| NewTopic { name, partitions, replication: None, configs: Vec::new() })
             .collect();
-        Ok(Step::CreateOutputs(topics, None))
+        Ok(Stage::CreateOutputs(topics, None))
     }
 
     /// Before internal topics are created, asks whether the application has run before.
-    fn before_creating(plan: Plan, missing: Vec<NewTopic>) -> Step {
+    fn before_creating(plan: Plan, missing: Vec<NewTopic>) -> Stage {
         // Topics of one sub-topology share its inputs; Kafka refuses a question that names one twice.
         let partitions: BTreeSet<_> = inputs_of(&plan, &missing).into_iter().map(|(_, partition)| partition).collect();
         let partitions = Vec::from_iter(partitions);
         if partitions.is_empty() {
-            return Step::Create { plan, missing, reply: None };
+            return Stage::Create { plan, missing, reply: None };
         }
-        Step::AskWhetherRunBefore { plan, missing, partitions, reply: None }
+        Stage::AskWhetherRunBefore { plan, missing, partitions, reply: None }
     }
 }
 
@@ -452,7 +452,7 @@ mod tests {
         let plan = Plan::new("app".into(), topology, &[("lines".into(), 2)].into()).expect("a plan");
         let missing = plan.internal_topics(None, &[]);
         assert_eq!(missing.len(), 2, "a changelog each: {missing:?}");
-        let Step::AskWhetherRunBefore { partitions, .. } = Preparation::before_creating(plan, missing) else {
+        let Stage::AskWhetherRunBefore { partitions, .. } = Preparation::before_creating(plan, missing) else {
             panic!("somebody may have committed");
         };
         assert_eq!(partitions, [TopicPartition::new("lines", 0), TopicPartition::new("lines", 1)]);

@@ -13,7 +13,9 @@ use std::time::Duration;
 use crate::clock::{ManualClock, SharedClock};
 use crate::log::Embedded;
 use crate::record::{Headers, Offset, Record, TaskId, Timestamp, TopicPartition};
-use crate::runtime::{App, AppError, AppState, Control, Status, Step, TaskMetrics, Turn, Worker, external_topics};
+use crate::runtime::{
+    App, AppError, AppState, Control, ControlTurn, Status, TaskMetrics, Turn, Worker, external_topics,
+};
 use crate::state::{KeyValueStore, StateBackend, WindowStore};
 use crate::topic::Topic;
 use crate::topology::Topology;
@@ -358,13 +360,13 @@ impl Instance {
     /// Gives everybody one turn; whether anybody did something or waits for an answer.
     fn round(&mut self) -> bool {
         let mut busy = match self.control.step() {
-            Step::Busy => true,
-            Step::Spawn(seeds) => {
+            ControlTurn::Busy => true,
+            ControlTurn::Spawn(seeds) => {
                 self.workers = seeds.into_iter().map(|seed| succeed(Worker::new(seed))).collect();
                 true
             }
-            Step::Idle(_) => false,
-            Step::Finished => return false,
+            ControlTurn::Idle(_) => false,
+            ControlTurn::Finished => return false,
         };
         for worker in &mut self.workers {
             busy |= worker.run_once() == Turn::Busy || !worker.is_settled();

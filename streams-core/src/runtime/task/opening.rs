@@ -26,12 +26,12 @@ use crate::runtime::age;
 use crate::runtime::bounds::Bounds;
 use crate::runtime::directory::{FolderBeingOpened, TaskFolder};
 use crate::runtime::follower::Follower;
-use crate::runtime::notes::{Trouble, changelog_key, check_format, check_topics, read_i64, time_key};
+use crate::runtime::notes::{NoteTrouble, changelog_key, check_format, check_topics, read_i64, time_key};
 use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::questions::Questions;
 use crate::runtime::retry::Retry;
 use crate::runtime::settings::{Guarantee, OffsetReset};
-use crate::runtime::worker::Shared;
+use crate::runtime::worker::Common;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::kinds::{ChangelogRecord, StoreRow};
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, TaskState};
@@ -44,7 +44,7 @@ pub(crate) struct Opening {
     pub(crate) id: TaskId,
     pub(crate) metrics: TaskMetrics,
     span: tracing::Span,
-    step: Step,
+    step: OpeningStep,
     retry: Retry,
     trouble_since: Option<Duration>,
 }
@@ -82,7 +82,7 @@ struct Opened {
     folder: TaskFolder,
 }
 
-enum Step {
+enum OpeningStep {
     Claim,
     OpenStore(Vec<TaskStore>, FolderBeingOpened),
     AskCommitted(Opened, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
@@ -95,13 +95,13 @@ impl Opening {
     pub(crate) fn new(id: TaskId, mut metrics: TaskMetrics) -> Self {
         metrics.phase = TaskPhase::Opening;
         let span = tracing::info_span!("task", task = %id);
-        Self { id, metrics, span, step: Step::Claim, retry: Retry::after(RETRY_AFTER), trouble_since: None }
+        Self { id, metrics, span, step: OpeningStep::Claim, retry: Retry::after(RETRY_AFTER), trouble_since: None }
     }
 
     /// Goes one step further, if it can.
     pub(crate) fn advance(
         &mut self,
-        shared: &Shared,
+        shared: &Common,
         questions: &mut Questions,
         destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
         now: Duration,
@@ -110,61 +110,61 @@ impl Opening {
             return Ok(Advance::Waiting);
         }
         let _span = self.span.clone().entered();
-        match std::mem::replace(&mut self.step, Step::Done) {
-            Step::Claim => {
+        match std::mem::replace(&mut self.step, OpeningStep::Done) {
+            OpeningStep::Claim => {
                 self.step = match shared.directory.claim(self.id)? {
                     Some(folder) => self.begin_to_open(shared, folder, destination),
-                    None => Step::Claim,
+                    None => OpeningStep::Claim,
                 };
                 Ok(Advance::Waiting)
             }
-            Step::OpenStore(stores, mut folder) => {
+            OpeningStep::OpenStore(stores, mut folder) => {
                 match folder.poll() {
-                    Poll::Pending => self.step = Step::OpenStore(stores, folder),
+                    Poll::Pending => self.step = OpeningStep::OpenStore(stores, folder),
                     Poll::Ready(opened) => {
                         let (store, folder) = opened.map_err(|error| self.failed(error))?;
                         let opened = self.check(shared, stores, store, folder)?;
-                        self.step = Step::AskCommitted(opened, None);
+                        self.step = OpeningStep::AskCommitted(opened, None);
                     }
                 }
                 Ok(Advance::Waiting)
             }
-            Step::AskCommitted(opened, reply) => {
+            OpeningStep::AskCommitted(opened, reply) => {
                 let mut reply = reply.unwrap_or_else(|| questions.positions(opened.inputs.clone()));
                 match reply.poll() {
-                    Poll::Pending => self.step = Step::AskCommitted(opened, Some(reply)),
+                    Poll::Pending => self.step = OpeningStep::AskCommitted(opened, Some(reply)),
                     Poll::Ready(Some(Ok(committed))) => {
                         self.trouble_since = None;
-                        self.step = Step::AskBounds(opened, committed, None);
+                        self.step = OpeningStep::AskBounds(opened, committed, None);
                     }
                     Poll::Ready(other) => {
                         self.try_again(shared, now, "reading the group's positions", other.and_then(Result::err))?;
-                        self.step = Step::AskCommitted(opened, None);
+                        self.step = OpeningStep::AskCommitted(opened, None);
                     }
                 }
                 Ok(Advance::Waiting)
             }
-            Step::AskBounds(opened, committed, bounds) => {
+            OpeningStep::AskBounds(opened, committed, bounds) => {
                 let mut bounds = bounds.unwrap_or_else(|| questions.bounds(opened.bounded_partitions()));
                 match bounds.poll() {
-                    Poll::Pending => self.step = Step::AskBounds(opened, committed, Some(bounds)),
+                    Poll::Pending => self.step = OpeningStep::AskBounds(opened, committed, Some(bounds)),
                     Poll::Ready(Ok(bounds)) => return self.begin_restoring(shared, opened, &committed, &bounds),
                     Poll::Ready(Err(error)) => {
                         self.try_again(shared, now, "asking where topics begin and end", Some(error))?;
-                        self.step = Step::AskBounds(opened, committed, None);
+                        self.step = OpeningStep::AskBounds(opened, committed, None);
                     }
                 }
                 Ok(Advance::Waiting)
             }
-            Step::Restoring(opened, inputs, times) => {
+            OpeningStep::Restoring(opened, inputs, times) => {
                 self.metrics.restore_remaining = opened.follower.remaining();
                 if !opened.follower.is_complete() {
-                    self.step = Step::Restoring(opened, inputs, times);
+                    self.step = OpeningStep::Restoring(opened, inputs, times);
                     return Ok(Advance::Waiting);
                 }
                 self.ready(shared, opened, inputs, times, now)
             }
-            Step::Done => Ok(Advance::Waiting),
+            OpeningStep::Done => Ok(Advance::Waiting),
         }
     }
 
@@ -175,10 +175,10 @@ impl Opening {
     /// Begins to open the task's store; a backend may take its time.
     fn begin_to_open(
         &self,
-        shared: &Shared,
+        shared: &Common,
         folder: TaskFolder,
         destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
-    ) -> Step {
+    ) -> OpeningStep {
         let topology = &shared.plan.topology;
         let ids = topology
             .subtopologies
@@ -202,13 +202,13 @@ impl Opening {
         }
         let names = stores.iter().map(|store| store.name.to_string()).collect::<Vec<_>>();
         let folder = FolderBeingOpened::new(&shared.directory, &*shared.backend, folder, &names);
-        Step::OpenStore(stores, folder)
+        OpeningStep::OpenStore(stores, folder)
     }
 
     /// Looks at what is in the store: whether it is this application's, and how far it follows its changelogs.
     fn check(
         &self,
-        shared: &Shared,
+        shared: &Common,
         stores: Vec<TaskStore>,
         mut store: Box<dyn Store>,
         folder: TaskFolder,
@@ -220,8 +220,8 @@ impl Opening {
         if shared.backend.is_persistent() {
             let topics = inputs.iter().chain(changelogs().map(|(_, changelog)| &changelog.topic));
             check_topics(&mut *store, topics, &shared.plan.ids, folder.path()).map_err(|trouble| match trouble {
-                Trouble::Store(error) => failed(error),
-                Trouble::App(error) => error,
+                NoteTrouble::Store(error) => failed(error),
+                NoteTrouble::App(error) => error,
             })?;
         }
         let followed = changelogs().map(|(store, log)| (log.clone(), store.index, changelog_key(&store.name)));
@@ -237,7 +237,7 @@ impl Opening {
     /// Empties stores that may have missed deletions.
     fn clear_old(
         &self,
-        shared: &Shared,
+        shared: &Common,
         stores: &[TaskStore],
         store: &mut Box<dyn Store>,
         follower: &mut Follower,
@@ -285,7 +285,7 @@ impl Opening {
 
     fn begin_restoring(
         &mut self,
-        shared: &Shared,
+        shared: &Common,
         mut opened: Opened,
         committed: &[Option<CommittedOffset>],
         bounds: &[(Offset, Offset)],
@@ -310,14 +310,14 @@ impl Opening {
         begun.map_err(|trouble| trouble.into_error(opened.folder.path(), |error| self.failed(error)))?;
         let left = opened.follower.left().map(|(partition, position)| (partition.clone(), position)).collect();
         self.metrics.phase = TaskPhase::Restoring;
-        self.step = Step::Restoring(opened, inputs, times);
+        self.step = OpeningStep::Restoring(opened, inputs, times);
         Ok(Advance::Restore(left))
     }
 
     /// Everything is read: the state is complete, and as old as now.
     fn ready(
         &mut self,
-        shared: &Shared,
+        shared: &Common,
         opened: Opened,
         inputs: Vec<StartPosition>,
         times: Vec<(String, Timestamp)>,
@@ -337,7 +337,7 @@ impl Opening {
 
     /// Applies changelog records.
     pub(crate) fn restore(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), AppError> {
-        let Step::Restoring(opened, ..) = &mut self.step else { return Ok(()) };
+        let OpeningStep::Restoring(opened, ..) = &mut self.step else { return Ok(()) };
         let changelog_of =
             |store: &&TaskStore| store.changelog.as_ref().is_some_and(|changelog| changelog.partition == *partition);
         let Some(store) = opened.stores.iter().find(changelog_of) else { return Ok(()) };
@@ -350,7 +350,7 @@ impl Opening {
 
     /// A changelog was read to its end.
     pub(crate) fn restored_to(&mut self, partition: &TopicPartition, position: Offset) {
-        if let Step::Restoring(opened, ..) = &mut self.step {
+        if let OpeningStep::Restoring(opened, ..) = &mut self.step {
             opened.follower.reached(partition, position);
         }
     }
@@ -358,17 +358,17 @@ impl Opening {
     /// The changelog partitions being read.
     pub(crate) fn changelogs(&self) -> Vec<TopicPartition> {
         match &self.step {
-            Step::Restoring(opened, ..) => opened.follower.partitions().cloned().collect(),
+            OpeningStep::Restoring(opened, ..) => opened.follower.partitions().cloned().collect(),
             _ => Vec::new(),
         }
     }
 
     /// Whether it reads that changelog.
     pub(crate) fn restores(&self, partition: &TopicPartition) -> bool {
-        matches!(&self.step, Step::Restoring(opened, ..) if opened.follower.follows(partition))
+        matches!(&self.step, OpeningStep::Restoring(opened, ..) if opened.follower.follows(partition))
     }
 
-    fn stored_times(&self, shared: &Shared, opened: &Opened) -> Result<Vec<(String, Timestamp)>, AppError> {
+    fn stored_times(&self, shared: &Common, opened: &Opened) -> Result<Vec<(String, Timestamp)>, AppError> {
         let topology = &shared.plan.topology;
         let nodes =
             topology.subtopologies.iter().filter(|sub| sub.id == self.id.subtopology).flat_map(|sub| &sub.nodes);
@@ -384,7 +384,7 @@ impl Opening {
 
     fn try_again(
         &mut self,
-        shared: &Shared,
+        shared: &Common,
         now: Duration,
         doing: &str,
         error: Option<LogError>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::{ManualClock, SharedClock};
 use crate::log::{Embedded, Log};
 use crate::record::Timestamp;
-use crate::runtime::control::{Control, Status, Step};
+use crate::runtime::control::{Control, ControlTurn, Status};
 use crate::runtime::worker::{Turn, Worker};
 use crate::runtime::{App, AppError, AppState};
 
@@ -45,7 +45,7 @@ impl Instance {
 
     /// Lets the control do one piece of work.
     pub(super) fn step_control(&mut self) {
-        if let Step::Spawn(seeds) = self.control.step() {
+        if let ControlTurn::Spawn(seeds) = self.control.step() {
             let seed = seeds.into_iter().next().expect("one worker");
             self.worker = Some(Worker::new(seed).expect("a worker"));
         }

@@ -26,12 +26,12 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct LostPosition {
     position: Offset,
-    step: Step,
+    step: Doubt,
     retry: Retry,
 }
 
 #[derive(Debug)]
-enum Step {
+enum Doubt {
     /// The log has said so.
     Told,
     /// Whether this is still a member is being asked.
@@ -56,7 +56,7 @@ impl Worker {
     /// The log has said that it does not have a position.
     pub(super) fn position_is_lost(&mut self, partition: &TopicPartition, position: Offset) {
         if let Some(input) = self.input_of(partition) {
-            input.lost = Some(LostPosition { position, step: Step::Told, retry: Retry::after(RETRY_AFTER) });
+            input.lost = Some(LostPosition { position, step: Doubt::Told, retry: Retry::after(RETRY_AFTER) });
             self.has_lost_positions = true;
         }
     }
@@ -65,7 +65,7 @@ impl Worker {
     pub(super) fn is_proving(&self) -> bool {
         let inputs = || self.slots.running().flat_map(|task| &task.inputs);
         self.has_lost_positions
-            && inputs().any(|input| matches!(input.lost, Some(LostPosition { step: Step::Proving(_), .. })))
+            && inputs().any(|input| matches!(input.lost, Some(LostPosition { step: Doubt::Proving(_), .. })))
     }
 
     /// Goes on with every lost position whose input has nothing left to process.
@@ -105,35 +105,35 @@ impl Worker {
             return Ok(Settled::Pending);
         }
         match &mut lost.step {
-            Step::Told if may_prove => {
+            Doubt::Told if may_prove => {
                 let offset = OffsetToCommit {
                     partition: partition.clone(),
                     offset: input.committed,
                     metadata: input.committed_metadata.clone(),
                 };
-                lost.step = Step::Proving(self.seed.shared.committer.commit(&metadata, vec![offset]));
+                lost.step = Doubt::Proving(self.seed.shared.committer.commit(&metadata, vec![offset]));
             }
-            Step::Told => {}
-            Step::Proving(reply) => match reply.poll() {
+            Doubt::Told => {}
+            Doubt::Proving(reply) => match reply.poll() {
                 Poll::Pending => {}
-                Poll::Ready(Some(CommitOutcome::Done)) => lost.step = Step::Proven,
+                Poll::Ready(Some(CommitOutcome::Done)) => lost.step = Doubt::Proven,
                 Poll::Ready(Some(CommitOutcome::Fenced(error))) => return Ok(Settled::NotOurs(error)),
                 Poll::Ready(Some(CommitOutcome::Fatal(error) | CommitOutcome::AbortRequired(error))) => {
                     return Err(AppError::log("asking whether this is still a member of the group", error));
                 }
                 Poll::Ready(Some(CommitOutcome::Retriable(_) | CommitOutcome::Unknown(_)) | None) => {
-                    lost.step = Step::Told;
+                    lost.step = Doubt::Told;
                     lost.retry.pause(now);
                 }
             },
-            Step::Proven => {
+            Doubt::Proven => {
                 let (position, one) = (lost.position.0, vec![partition.clone()]);
                 let (is_internal, reset) = (
                     self.seed.shared.plan.is_repartition_topic(&partition.topic),
                     self.seed.shared.settings.out_of_range,
                 );
                 let partition = partition.clone();
-                lost.step = Step::Asking(match reset {
+                lost.step = Doubt::Asking(match reset {
                     _ if is_internal => return Err(AppError::InternalOutOfRange { partition, position }),
                     OffsetReset::None => {
                         return Err(AppError::InputOutOfRange { partition, position, detail: String::new() });
@@ -142,7 +142,7 @@ impl Worker {
                     OffsetReset::Latest => self.admin.end_offsets(one, Isolation::ReadUncommitted),
                 });
             }
-            Step::Asking(reply) => match reply.poll() {
+            Doubt::Asking(reply) => match reply.poll() {
                 Poll::Pending => {}
                 Poll::Ready(Some(Ok(offsets))) => {
                     return Ok(Settled::GoOn(offsets.first().copied().unwrap_or_default()));
@@ -151,7 +151,7 @@ impl Worker {
                     return Err(AppError::log(format!("asking where {partition} begins and ends"), error));
                 }
                 Poll::Ready(_) => {
-                    lost.step = Step::Proven;
+                    lost.step = Doubt::Proven;
                     lost.retry.pause(now);
                 }
             },

@@ -73,7 +73,7 @@ const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
 const PURGE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What all workers of an application share.
-pub(crate) struct Shared {
+pub(crate) struct Common {
     pub(crate) settings: Arc<Settings>,
     pub(crate) plan: Plan,
     pub(crate) log: Arc<dyn Log>,
@@ -89,7 +89,7 @@ pub(crate) struct Shared {
     pub(crate) heard_ms: Arc<AtomicU64>,
 }
 
-impl Shared {
+impl Common {
     /// What the names of the clients begin with.
     pub(crate) fn client_id(&self) -> &str {
         self.settings.client_id.as_deref().unwrap_or(&self.plan.application_id)
@@ -131,7 +131,7 @@ pub(crate) enum Report {
 /// What is needed to make a worker on its own thread.
 pub(crate) struct WorkerSeed {
     pub(crate) number: usize,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Common>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) reports: Sender<Report>,
     pub(crate) doorbell: Doorbell,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::slots::Phase;
-use super::{RECORDS_PER_ROUND, Shared, Worker};
+use super::{Common, RECORDS_PER_ROUND, Worker};
 use crate::log::FetchEvent;
 use crate::operators::{BuildError, Collector, Context, Destination, NodeId, StoreId, TaskBuilder, TaskServices};
 use crate::record::Timestamp;
@@ -155,7 +155,7 @@ fn resolve(plan: &Plan, collector: &RefCell<ProducerCollector>, topic: &Arc<str>
 
 /// What a task's recipes get from the runtime.
 struct Services<'a> {
-    shared: &'a Shared,
+    shared: &'a Common,
     collector: &'a Rc<RefCell<ProducerCollector>>,
     ready: &'a Ready,
 }

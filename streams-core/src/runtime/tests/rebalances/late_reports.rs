@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use crate::log::{Doorbell, GroupPlan, Log as _, Member, MemberOptions};
-use crate::runtime::control::Step;
+use crate::runtime::control::ControlTurn;
 use crate::runtime::tests::by_hand::Instance;
 use crate::runtime::tests::scene::Scene;
 use crate::runtime::worker::{Command, Report, Worker};
@@ -37,7 +37,7 @@ fn start(scene: &Scene) -> (Instance, Post) {
     let settings = Settings { rebalance_timeout: PATIENCE, ..Scene::settings("m", Guarantee::ExactlyOnce) };
     let (mut instance, _) = scene.start(settings);
     let mut seed = loop {
-        if let Step::Spawn(seeds) = instance.control.step() {
+        if let ControlTurn::Spawn(seeds) = instance.control.step() {
             break seeds.into_iter().next().expect("one worker");
         }
     };
