@@ -33,6 +33,7 @@ mod logging;
 mod member;
 mod native;
 mod producer;
+mod servers;
 mod setting_errors;
 mod settings;
 mod transaction;

@@ -40,7 +40,8 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// The brokers to begin with, as `host:port`, several separated by commas.
+    /// The brokers to begin with, as `host:port`, several separated by commas. What cannot be that is an error when
+    /// the first client is created, so when an application is started.
     #[must_use]
     pub fn at(bootstrap_servers: impl Into<String>) -> Self {
         Self { bootstrap_servers: bootstrap_servers.into(), settings: Vec::new(), log: Arc::default() }
@@ -59,11 +60,12 @@ impl Kafka {
     /// The cluster and the client settings that a configuration names.
     ///
     /// # Errors
-    /// When `bootstrap.servers` is not set.
+    /// When `bootstrap.servers` is not set, or names no broker.
     pub fn configured(config: &StreamsConfig) -> Result<Self, LogError> {
         let servers = config.bootstrap_servers.as_deref().ok_or_else(|| {
             LogError::new(LogErrorKind::Invalid, "`bootstrap.servers` is not set; set it to `host:port` of a broker")
         })?;
+        crate::servers::check(servers)?;
         let mut kafka = Self::at(servers);
         // Every client is of one of these; what is for several is in each.
         let clients =
@@ -166,6 +168,7 @@ impl Kafka {
 
     /// Adds the user's settings, which win over our defaults, the more special ones over the more general ones.
     fn finish(&self, mut settings: Settings, scope: ClientScope) -> Result<Settings, LogError> {
+        crate::servers::check(&self.bootstrap_servers)?;
         for (for_whom, key, _) in &self.settings {
             if let Some(reason) = owned_client_setting(key) {
                 let message = format!("the Kafka setting `{}{key}` cannot be set: {reason}", for_whom.prefix());
