@@ -1,11 +1,13 @@
 //! What has become of the records that were sent: how far each partition is acknowledged, and what failed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use streams_core::log::{LogError, TopicHandle};
-use streams_core::record::{Offset, Partition};
+use streams_core::record::{Offset, Partition, Timestamp};
 
 use crate::errors::Code;
+use crate::native::NotDelivered;
 
 /// The ledger of one producer's deliveries; written by the delivery reports.
 #[derive(Debug, Default)]
@@ -14,9 +16,16 @@ pub(crate) struct Deliveries(Mutex<Ledger>);
 #[derive(Debug, Default)]
 struct Ledger {
     topics: Vec<Topic>,
-    failed: Option<LogError>,
+    failed: Option<Failed>,
     /// While a transaction is thrown away, records of it fail as they should.
     is_aborting: bool,
+}
+
+/// The record to tell of when records were not delivered.
+#[derive(Debug)]
+struct Failed {
+    partition: String,
+    failure: NotDelivered,
 }
 
 #[derive(Debug)]
@@ -39,17 +48,18 @@ impl Deliveries {
     }
 
     /// Enters one delivery report.
-    pub(crate) fn report(&self, topic: usize, partition: i32, offset: i64, failure: Option<Code>) {
+    pub(crate) fn report(&self, topic: usize, partition: i32, offset: i64, failure: Option<NotDelivered>) {
         let mut ledger = self.lock();
         let is_aborting = ledger.is_aborting;
         let Some(topic) = ledger.topics.get_mut(topic) else { return };
-        match failure {
-            None => topic.acknowledge(partition, offset),
-            Some(Code::PURGE_QUEUE | Code::PURGE_INFLIGHT) if is_aborting => {}
-            Some(code) => {
-                let error = code.about(format!("a record for {}-{partition} was not written", topic.name));
-                ledger.failed.get_or_insert(error);
-            }
+        let Some(failure) = failure else { return topic.acknowledge(partition, offset) };
+        if is_aborting && matches!(failure.code, Code::PURGE_QUEUE | Code::PURGE_INFLIGHT) {
+            return;
+        }
+        let partition = format!("{}-{partition}", topic.name);
+        match &ledger.failed {
+            Some(told) if !is_likelier(&failure, &told.failure, now()) => {}
+            _ => ledger.failed = Some(Failed { partition, failure }),
         }
     }
 
@@ -63,7 +73,7 @@ impl Deliveries {
 
     /// The first failure since the last call.
     pub(crate) fn take_failure(&self) -> Option<LogError> {
-        self.lock().failed.take()
+        self.lock().failed.take().map(|failed| not_written(&failed.partition, &failed.failure, now()))
     }
 
     /// From now on, records that are thrown away are no failures; what has failed so far is forgotten.
@@ -81,6 +91,55 @@ impl Deliveries {
     }
 }
 
+/// Whether a record that was not delivered is likelier to be at fault than the first one. Brokers take a batch as a
+/// whole, and librdkafka gives all its records the same code where one was at fault, another where several were.
+fn is_likelier(this: &NotDelivered, first: &NotDelivered, now: Timestamp) -> bool {
+    match (this.code, first.code) {
+        (Code::INVALID_DIFFERENT_RECORD, _) => false,
+        (_, Code::INVALID_DIFFERENT_RECORD) => true,
+        (Code::INVALID_TIMESTAMP, Code::INVALID_TIMESTAMP) => {
+            oddness(this.timestamp, now) > oddness(first.timestamp, now)
+        }
+        _ => false,
+    }
+}
+
+/// How far a record's time is out. Topics have a limit ahead of the clock by default, and none behind it.
+fn oddness(timestamp: Timestamp, now: Timestamp) -> (u8, i64) {
+    let ahead = timestamp.0.saturating_sub(now.0);
+    match ahead {
+        CLOCK_DIFFERENCE_MS.. => (2, ahead),
+        _ if ahead < -CLOCK_DIFFERENCE_MS => (1, ahead.saturating_neg()),
+        _ => (0, 0),
+    }
+}
+
+/// So far clocks may differ.
+const CLOCK_DIFFERENCE_MS: i64 = 60_000;
+
+/// The error for a record that was not delivered.
+fn not_written(partition: &str, failure: &NotDelivered, now: Timestamp) -> LogError {
+    let is_ahead = || failure.timestamp.0.saturating_sub(now.0) >= CLOCK_DIFFERENCE_MS;
+    match failure.code {
+        Code::INVALID_TIMESTAMP => LogError::refused_timestamp(partition, failure.timestamp, now),
+        // One of several in their batch. Keys and times are all that brokers look at.
+        Code::INVALID_RECORD if failure.has_key || is_ahead() => {
+            LogError::refused_timestamp(partition, failure.timestamp, now)
+        }
+        Code::INVALID_RECORD => failure.code.about(format!(
+            "a record for {partition} was not written: it has no key though the topic is compacted, or the topic does \
+             not take its timestamp {} (`message.timestamp.before.max.ms`)",
+            failure.timestamp
+        )),
+        code => code.about(format!("a record for {partition} was not written")),
+    }
+}
+
+fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
+
 impl Topic {
     fn acknowledge(&mut self, partition: i32, offset: i64) {
         let Ok(index) = usize::try_from(partition) else { return };
@@ -95,6 +154,8 @@ impl Topic {
 
 #[cfg(test)]
 mod tests {
+    use streams_core::log::LogErrorKind;
+
     use super::*;
 
     #[test]
@@ -110,20 +171,67 @@ mod tests {
         assert_eq!(deliveries.acknowledged(TopicHandle(1), Partition(0)), None);
     }
 
+    fn failure(code: Code) -> Option<NotDelivered> {
+        Some(NotDelivered { code, timestamp: Timestamp(7), has_key: false })
+    }
+
     #[test]
     fn the_first_failure_is_told_once_and_an_abort_is_none() {
         let deliveries = Deliveries::default();
         let topic = deliveries.add_topic("t");
-        deliveries.report(topic, 1, -1, Some(Code(10)));
-        deliveries.report(topic, 2, -1, Some(Code(3)));
-        let failure = deliveries.take_failure().unwrap();
-        assert!(failure.message.starts_with("a record for t-1 was not written: "), "{failure}");
+        deliveries.report(topic, 1, -1, failure(Code(10)));
+        deliveries.report(topic, 2, -1, failure(Code(3)));
+        let told = deliveries.take_failure().unwrap();
+        assert!(told.message.starts_with("a record for t-1 was not written: "), "{told}");
         assert_eq!(deliveries.take_failure(), None);
         deliveries.begin_abort();
-        deliveries.report(topic, 1, -1, Some(Code::PURGE_QUEUE));
+        deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
         assert_eq!(deliveries.take_failure(), None);
         deliveries.end_abort();
-        deliveries.report(topic, 1, -1, Some(Code::PURGE_QUEUE));
+        deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
         assert!(deliveries.take_failure().is_some());
+    }
+
+    /// Codes and timestamps of the records of a batch, from now; the one that is told of.
+    fn told(batch: &[(Code, i64)]) -> usize {
+        let now = Timestamp(1_000_000_000_000);
+        let of = |(code, at): (Code, i64)| NotDelivered { code, timestamp: Timestamp(now.0 + at), has_key: true };
+        (1..batch.len()).fold(0, |told, index| match is_likelier(&of(batch[index]), &of(batch[told]), now) {
+            true => index,
+            false => told,
+        })
+    }
+
+    #[test]
+    fn the_record_that_took_others_along_is_told_of() {
+        let (other, time, record) = (Code::INVALID_DIFFERENT_RECORD, Code::INVALID_TIMESTAMP, Code::INVALID_RECORD);
+        let (hour, year) = (3_600_000, 31_536_000_000);
+        for (batch, expected) in [
+            (&[(other, 0), (record, year), (record, 0), (other, 0)][..], 1),
+            (&[(other, 0), (other, 0)], 0),
+            (&[(time, -year), (time, hour), (time, 0)], 1),
+            (&[(time, hour), (time, year)], 1),
+            (&[(time, -hour), (time, -year), (time, 100)], 1),
+            (&[(time, -100), (time, 5_000)], 0),
+            (&[(Code(10), 0), (time, year)], 0),
+        ] {
+            assert_eq!(told(batch), expected, "{batch:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_time_is_told_with_the_setting_as_far_as_it_is_known() {
+        let now = Timestamp(1_000_000_000_000);
+        for (code, at, has_key, is_told) in [
+            (Code::INVALID_TIMESTAMP, 7, false, true),
+            (Code::INVALID_RECORD, 7, true, true),
+            (Code::INVALID_RECORD, 2_000_000_000_000, false, true),
+            (Code::INVALID_RECORD, 7, false, false),
+        ] {
+            let error = not_written("t-3", &NotDelivered { code, timestamp: Timestamp(at), has_key }, now);
+            let expected = if is_told { LogErrorKind::Timestamp(Timestamp(at)) } else { LogErrorKind::Invalid };
+            assert_eq!(error.kind, expected, "{error}");
+            assert!(error.message.contains("a record for t-3") && error.message.contains(".max.ms"), "{error}");
+        }
     }
 }

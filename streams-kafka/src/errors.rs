@@ -22,6 +22,7 @@ impl Code {
     pub(crate) const NO_OFFSET: Self = Self(-168);
     pub(crate) const AUTHENTICATION: Self = Self(-169);
     pub(crate) const SSL: Self = Self(-181);
+    pub(crate) const INVALID_DIFFERENT_RECORD: Self = Self(-138);
     pub(crate) const QUEUE_FULL: Self = Self(-184);
     pub(crate) const ALL_BROKERS_DOWN: Self = Self(-187);
     pub(crate) const PARTITION_EOF: Self = Self(-191);
@@ -29,6 +30,8 @@ impl Code {
     pub(crate) const TRANSPORT: Self = Self(-195);
     pub(crate) const OFFSET_OUT_OF_RANGE: Self = Self(1);
     pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
+    pub(crate) const INVALID_RECORD: Self = Self(87);
+    pub(crate) const INVALID_TIMESTAMP: Self = Self(32);
     pub(crate) const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
     pub(crate) const GROUP_ID_NOT_FOUND: Self = Self(69);
     pub(crate) const INVALID_PRODUCER_EPOCH: Self = Self(47);

@@ -13,7 +13,7 @@ use streams_core::record::{Offset, Partition};
 
 use crate::delivery::Deliveries;
 use crate::errors::Code;
-use crate::native::{Client, Listener, ProduceError, Role, TopicRef};
+use crate::native::{Client, Listener, NotDelivered, ProduceError, Role, TopicRef};
 use crate::settings::Kafka;
 use crate::transaction::{NewClient, Transactions};
 
@@ -204,7 +204,7 @@ impl Producer for KafkaProducer {
 struct Reports(Arc<Deliveries>);
 
 impl Listener for Reports {
-    fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<Code>) {
+    fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<NotDelivered>) {
         self.0.report(topic, partition, offset, failure);
     }
 }

@@ -9,3 +9,4 @@ mod fellows;
 mod isolation;
 mod outages;
 mod reading;
+mod times;

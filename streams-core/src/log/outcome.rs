@@ -1,5 +1,9 @@
 //! What went wrong, and what may be done next.
 
+use std::fmt;
+
+use crate::record::Timestamp;
+
 /// The end of a commit, abort or registration: each variant says what may be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitOutcome {
@@ -32,6 +36,8 @@ pub enum LogErrorKind {
     TopicExists,
     /// The record is larger than the log takes.
     TooLarge,
+    /// The record's timestamp, which is told here, is further from now than its topic allows.
+    Timestamp(Timestamp),
     /// The caller is not, or no longer, a member of the group's current generation.
     Fenced,
     /// Not allowed: credentials or access rights.
@@ -62,9 +68,27 @@ impl LogError {
         Self { kind, message: message.into() }
     }
 
+    /// The error for a record whose timestamp its topic does not take; `now` is about the log's time.
+    pub fn refused_timestamp(partition: impl fmt::Display, timestamp: Timestamp, now: Timestamp) -> Self {
+        Self::new(LogErrorKind::Timestamp(timestamp), refused_timestamp(partition, timestamp, now))
+    }
+
     /// Whether trying again later may help.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self.kind, LogErrorKind::Unavailable | LogErrorKind::Timeout)
     }
+}
+
+/// What is said about a record whose timestamp its topic does not take.
+pub(super) fn refused_timestamp(partition: impl fmt::Display, timestamp: Timestamp, now: Timestamp) -> String {
+    let (side, setting) = match timestamp > now {
+        true => ("ahead of", "message.timestamp.after.max.ms"),
+        false => ("behind", "message.timestamp.before.max.ms"),
+    };
+    format!(
+        "a record for {partition} was not written: its timestamp {} ({timestamp}) is further {side} the log's clock \
+         than the topic's `{setting}` allows; raise that setting of the topic, or mend what gives records their time",
+        timestamp.0
+    )
 }

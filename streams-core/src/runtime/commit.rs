@@ -26,7 +26,7 @@ use super::AppError;
 use super::collector::{ProducerCollector, may_be_repeated};
 use super::retry::Retry;
 use super::settings::Guarantee;
-use super::task::Task;
+use super::task::{Task, writing_failed};
 use super::worker::Slots;
 use crate::log::{CommitOutcome, Committer, GroupMetadata, LogError, LogErrorKind, OffsetToCommit, Reply};
 
@@ -114,7 +114,7 @@ impl Commit {
                     match acknowledged(&mut collector.borrow_mut()) {
                         Poll::Pending => return Ok(Progress::Pending { blocks: true }),
                         Poll::Ready(Err(error)) if may_be_repeated(&error) => return Ok(Progress::Undone(error)),
-                        Poll::Ready(Err(error)) => return Err(AppError::log("writing records", error)),
+                        Poll::Ready(Err(error)) => return Err(writing_failed(error, slots.running())),
                         Poll::Ready(Ok(())) => {}
                     }
                     self.step = match self.guarantee {

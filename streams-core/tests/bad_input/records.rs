@@ -17,7 +17,7 @@ use streams_core::wire::json::Json;
 use streams_core::wire::msgpack::MessagePack;
 use streams_core::wire::{Codec, DecodeError, EncodeError, Value};
 
-use crate::world::{committed, error_of, message_of, topology};
+use crate::world::{committed, create_topic_with, error_of, message_of, topology};
 
 const NUMBERS: Topic<i64, i64> = Topic::new("numbers");
 /// The same topic, for whoever writes anything.
@@ -346,6 +346,40 @@ fn an_undecodable_record_of_a_global_table_is_treated_like_any_other() {
             assert_eq!(error_of(app, &log), None);
             let values: Vec<_> = log.read(&OUT).unwrap().into_iter().map(|record| record.value).collect();
             assert_eq!(values, [11, 33]);
+        }
+    }
+}
+
+/// The broker refuses it long after the record was processed, and named only the topic.
+#[test]
+fn a_result_whose_time_a_topic_does_not_take_is_told_with_its_input() {
+    const FUTURE: Timestamp = Timestamp(4_102_444_800_000);
+    let after = ("message.timestamp.after.max.ms", "3600000");
+    let before = ("message.timestamp.before.max.ms", "3600000");
+    let counted = || topology(|builder| _ = builder.stream(NUMBERS).group_by_key().count().stored_as(COUNTED));
+    const COUNTED: KeyValueStore<i64, i64> = KeyValueStore::new("counted");
+    for guarantee in GUARANTEES {
+        for (limit, what, topic, time, topology) in [
+            (after, "after", "out", FUTURE, copy()),
+            (before, "before", "out", Timestamp(7), copy()),
+            (after, "after", "times-counted-changelog", FUTURE, counted()),
+        ] {
+            let log = Embedded::in_memory();
+            log.create_topic("numbers", 1).unwrap();
+            let policy = ("cleanup.policy", if topic == "out" { "delete" } else { "compact" });
+            create_topic_with(&log, topic, 1, &[limit, policy]);
+            for number in 0..3 {
+                log.send(&NUMBERS, number, number).unwrap();
+            }
+            log.send_at(&NUMBERS, 3, 3, time).unwrap();
+            log.send(&NUMBERS, 4, 4).unwrap();
+            let app = App::new("times", topology).settings(settings(guarantee, OnUndecodable::Fail));
+            let message = message_of(app, &log);
+            let setting = format!("`message.timestamp.{what}.max.ms`");
+            let input = "task 0_0 made it from offset 3 of numbers-0, which has that timestamp";
+            for part in [&format!("{topic}-0"), &time.0.to_string(), &setting, input] {
+                assert!(message.contains(part), "{part:?} in {message}");
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::bindings as sys;
 use streams_core::log::{Doorbell, LogError, LogErrorKind};
-use streams_core::record::TopicPartition;
+use streams_core::record::{Timestamp, TopicPartition};
 
 use crate::errors::Code;
 use crate::logging::LogLimit;
@@ -42,9 +42,8 @@ pub(crate) trait Listener: Send + Sync {
         let _ = (code, reason);
     }
 
-    /// A record was acknowledged at `offset`, or was not, for the reason in `failure`. `topic` is what
-    /// [`TopicRef::produce`] was told.
-    fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<Code>) {
+    /// A record was acknowledged at `offset`, or was not. `topic` is what [`TopicRef::produce`] was told.
+    fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<NotDelivered>) {
         let _ = (topic, partition, offset, failure);
     }
 
@@ -53,6 +52,14 @@ pub(crate) trait Listener: Send + Sync {
     fn rebalanced(&self, is_assigned: bool, partitions: Vec<TopicPartition>) {
         let _ = (is_assigned, partitions);
     }
+}
+
+/// Why a record was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotDelivered {
+    pub(crate) code: Code,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) has_key: bool,
 }
 
 /// What a client is for.
@@ -302,11 +309,29 @@ unsafe extern "C" fn on_delivery(
 ) {
     // SAFETY: the opaque pointer as in `on_log`; the message lives during the call. Its error is read as a
     // number, because the broker may send one that the enum does not have.
-    let (shared, message, code) =
-        unsafe { (&*shared.cast::<Shared>(), &raw const (*message), (&raw const (*message).err).cast::<i32>().read()) };
+    let (shared, code) = unsafe { (&*shared.cast::<Shared>(), (&raw const (*message).err).cast::<i32>().read()) };
     // SAFETY: as above.
     let (topic, partition, offset) = unsafe { ((*message)._private.addr(), (*message).partition, (*message).offset) };
-    shared.listener.delivered(topic, partition, offset, (code != 0).then_some(Code(code)));
+    // SAFETY: as above.
+    let failure = (code != 0).then(|| unsafe { not_delivered(message, Code(code)) });
+    shared.listener.delivered(topic, partition, offset, failure);
+}
+
+/// # Safety
+/// A live message of a delivery report that nobody else uses meanwhile.
+unsafe fn not_delivered(message: *const sys::rd_kafka_message_t, code: Code) -> NotDelivered {
+    let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    // SAFETY: the caller's promise, and a place for the kind. The broker's words about the record are not asked for:
+    // they are freed before they can be read (2.12.1, `rd_kafka_msgbatch_handle_Produce_result_record_errors`).
+    // librdkafka knows the timestamp, but tells it only of messages without an error, so the error is taken out
+    // for that moment.
+    unsafe {
+        let error = (&raw const (*message).err).cast::<i32>().cast_mut();
+        error.write(0);
+        let timestamp = Timestamp(sys::rd_kafka_message_timestamp(message, &mut kind));
+        error.write(code.0);
+        NotDelivered { code, timestamp, has_key: !(*message).key.is_null() }
+    }
 }
 
 unsafe extern "C" fn on_rebalance(

@@ -127,10 +127,12 @@ fn check_records(topic: &Topic, at: PartitionId, batch: &RecordBatch, now: Now) 
     }
     let earliest = now.wall.0.saturating_sub(config.timestamp_before_max_ms);
     let latest = now.wall.0.saturating_add(config.timestamp_after_max_ms);
-    if config.timestamp_after_max_ms < i64::MAX && batch.max_timestamp().0 > latest
-        || config.timestamp_before_max_ms < i64::MAX && batch.iter().any(|record| record.timestamp.0 < earliest)
-    {
-        return Err(Refusal::TimestampOutOfRange(name()));
+    let (has_earliest, has_latest) =
+        (config.timestamp_before_max_ms < i64::MAX, config.timestamp_after_max_ms < i64::MAX);
+    let is_out = |at: i64| has_latest && at > latest || has_earliest && at < earliest;
+    let may_be_out = has_earliest || has_latest && batch.max_timestamp().0 > latest;
+    match batch.iter().find(|record| may_be_out && is_out(record.timestamp.0)) {
+        Some(record) => Err(Refusal::Timestamp { partition: name(), timestamp: record.timestamp, now: now.wall }),
+        None => Ok(()),
     }
-    Ok(())
 }

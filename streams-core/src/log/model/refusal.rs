@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::log::outcome::refused_timestamp;
 use crate::log::{LogError, LogErrorKind};
-use crate::record::TopicPartition;
+use crate::record::{Timestamp, TopicPartition};
 
 /// A request that was not carried out. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,8 +25,8 @@ pub(crate) enum Refusal {
     TooLarge { partition: TopicPartition, size: usize, max: usize },
     #[error("a record for {0} has no key, but the topic is compacted (`cleanup.policy`): give every record a key")]
     KeyMissing(TopicPartition),
-    #[error("a record for {0} has a timestamp further from now than the topic allows (`message.timestamp.*.max.ms`)")]
-    TimestampOutOfRange(TopicPartition),
+    #[error("{}", refused_timestamp(partition, *timestamp, *now))]
+    Timestamp { partition: TopicPartition, timestamp: Timestamp, now: Timestamp },
     #[error("offset {offset} of {partition} is behind its end, {end}")]
     OffsetOutOfRange { partition: TopicPartition, offset: i64, end: i64 },
     #[error(
@@ -57,13 +58,13 @@ impl Refusal {
             Self::UnknownTopic(_) | Self::TopicGone | Self::UnknownPartition(..) => LogErrorKind::UnknownTopic,
             Self::TopicExists(_) => LogErrorKind::TopicExists,
             Self::TooLarge { .. } => LogErrorKind::TooLarge,
+            Self::Timestamp { timestamp, .. } => LogErrorKind::Timestamp(*timestamp),
             Self::ProducerFenced(_) | Self::IllegalGeneration { .. } | Self::UnknownMember { .. } => {
                 LogErrorKind::Fenced
             }
             Self::TopicName(..)
             | Self::TopicSetting { .. }
             | Self::KeyMissing(_)
-            | Self::TimestampOutOfRange(_)
             | Self::OffsetOutOfRange { .. }
             | Self::TransactionState { .. }
             | Self::NeverAMember(_)

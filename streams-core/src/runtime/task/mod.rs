@@ -22,14 +22,17 @@ use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, TaskState};
 
 mod buffer;
+mod odd_times;
 mod opening;
 mod punctuate;
 mod unlogged;
 
 pub(crate) use buffer::{Input, StartPosition};
+pub(crate) use odd_times::writing_failed;
 pub(crate) use opening::{Advance, Opening, Ready};
 
 use buffer::next_input;
+use odd_times::OddTimes;
 use punctuate::Punctuations;
 
 /// How many records are processed between two looks at the producer's back-pressure.
@@ -45,6 +48,7 @@ pub(crate) struct Task {
     /// What was dropped before the task was opened; the context counts from 0.
     dropped_before: BTreeMap<&'static str, u64>,
     pub(crate) context: Context,
+    odd_times: OddTimes,
     parts: TaskParts,
     punctuations: Punctuations,
     /// Whether a punctuator fired since the last commit: what it sent is to be committed.
@@ -95,6 +99,7 @@ impl Task {
             punctuated: false,
             is_transaction_ending: false,
             context,
+            odd_times: OddTimes::default(),
             parts,
             span: tracing::info_span!("task", task = %id),
             folder,
@@ -148,6 +153,7 @@ impl Task {
                 });
             }
         }
+        self.odd_times.note(record.timestamp, context.wall_clock, index, record.offset);
         let outcome = if record.timestamp.0 < 0 {
             Err(OperatorError::NegativeTimestamp(record.timestamp.0))
         } else {
@@ -295,6 +301,7 @@ impl Task {
 
     /// What was done so far is written, and belongs to the commit under way.
     pub(crate) fn work_is_written(&mut self) {
+        self.odd_times.clear();
         self.metrics.uncommitted = 0;
         self.context.commit_requested = false;
         self.punctuated = false;

@@ -10,7 +10,7 @@ use super::{RECORDS_PER_ROUND, Worker, panic_message};
 use crate::operators::{OperatorError, PunctuationTime};
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::runtime::AppError;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Task, writing_failed};
 
 impl Worker {
     /// Lets the tasks process some records and fires punctuators; whether anything happened. The next round goes
@@ -20,7 +20,8 @@ impl Worker {
         if paused || self.failed || self.standing.is_ending() {
             return Ok(false);
         }
-        if !self.collector.borrow_mut().drain().map_err(|error| AppError::log("writing records", error))? {
+        let drained = self.collector.borrow_mut().drain();
+        if !drained.map_err(|error| writing_failed(error, self.slots.running()))? {
             return Ok(false);
         }
         let round = round_time(self.shortest_interval());

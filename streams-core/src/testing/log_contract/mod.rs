@@ -85,6 +85,7 @@ macro_rules! __log_contract_clauses {
             acknowledged_is_the_offset_behind_the_last_record
             polling_is_enough_to_be_seen
             a_record_larger_than_the_topic_takes_is_refused
+            a_time_that_the_topic_does_not_take_is_refused_by_its_name
             an_unknown_topic_cannot_be_written
             a_partition_that_does_not_exist_cannot_be_written
             reading_begins_where_it_is_told

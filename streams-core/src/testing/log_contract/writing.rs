@@ -167,6 +167,40 @@ pub fn a_record_larger_than_the_topic_takes_is_refused(under_test: &dyn LogUnder
     Ok(())
 }
 
+/// Clause: a record whose timestamp is further from now than its topic takes is an error that tells the partition, the
+/// timestamp and the topic's setting, also when it was sent between others.
+pub fn a_time_that_the_topic_does_not_take_is_refused_by_its_name(under_test: &dyn LogUnderTest) -> Outcome {
+    let bench = Bench::new(under_test)?;
+    let (day, years) = ("86400000", "631152000000");
+    let limits = [("message.timestamp.after.max.ms", day), ("message.timestamp.before.max.ms", years)];
+    let limits = limits.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let topic = bench.topic_with("timed", 1, &limits)?;
+    const TAKEN: i64 = 1_700_000_000_000;
+    const FUTURE: i64 = 4_102_444_800_000;
+    for (times, refused, setting) in [
+        (&[FUTURE][..], FUTURE, "`message.timestamp.after.max.ms`"),
+        (&[TAKEN, TAKEN, FUTURE, TAKEN], FUTURE, "`message.timestamp.after.max.ms`"),
+        (&[TAKEN, FUTURE + 1, FUTURE, TAKEN], FUTURE + 1, "`message.timestamp.after.max.ms`"),
+        (&[TAKEN, 1_000], 1_000, "`message.timestamp.before.max.ms`"),
+    ] {
+        let mut writer = bench.writer()?;
+        let headers = Headers::new();
+        let mut sent = Ok(());
+        for time in times {
+            let timestamp = Timestamp(*time);
+            let record = OutgoingRecord { key: None, value: Some(b"v"), timestamp, headers: &headers };
+            sent = sent.and_then(|()| writer.send_record(&topic, 0, record));
+        }
+        let error = sent.and_then(|()| writer.flush()).err();
+        let kind = error.as_ref().map(|error| error.kind);
+        assert_eq!(kind, Some(LogErrorKind::Timestamp(Timestamp(refused))), "{times:?}: {error:?}");
+        let message = error.map(|error| error.message).unwrap_or_default();
+        let named = [format!("{topic}-0"), refused.to_string(), setting.to_owned()];
+        assert!(named.iter().all(|part| message.contains(part)), "{named:?} in {message}");
+    }
+    Ok(())
+}
+
 /// Clause: writing to a topic that does not exist fails, at once or when it is delivered, and does not
 /// create it.
 pub fn an_unknown_topic_cannot_be_written(under_test: &dyn LogUnderTest) -> Outcome {

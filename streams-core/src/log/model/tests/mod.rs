@@ -249,14 +249,15 @@ fn settings_of_a_topic_refuse_records() {
         *sequence += i32::from(written.is_ok());
         written.map_err(|refusal| refusal.kind())
     };
-    use crate::log::LogErrorKind::{Invalid, TooLarge};
+    use crate::log::LogErrorKind::{Invalid, Timestamp as Time, TooLarge};
+    let time = |ms: i64| Err(Time(Timestamp(now.wall.0 + ms)));
     for (log, ms, key, value, expected) in [
         (free, 1_000_000_000, None, &[0u8; 1_000][..], Ok(0)),
         (free, -1_000_000_000, None, b"", Ok(1)),
         (timed, 1_000, None, b"", Ok(0)),
-        (timed, 1_001, None, b"", Err(Invalid)),
+        (timed, 1_001, None, b"", time(1_001)),
         (timed, -500, None, b"", Ok(1)),
-        (timed, -501, None, b"", Err(Invalid)),
+        (timed, -501, None, b"", time(-501)),
         (keyed, 0, None, b"", Err(Invalid)),
         (keyed, 0, Some(&b""[..]), b"", Ok(0)),
         (small, 0, Some(b"k"), &[0; 99], Ok(0)),
