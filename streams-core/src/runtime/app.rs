@@ -15,14 +15,15 @@ use tokio::sync::watch;
 use std::collections::BTreeMap;
 
 use super::control::{Control, ControlTurn, Parts, Status};
+use super::idle::Idleness;
 use super::lifecycle::AppState;
-use super::metrics::{TaskMetrics, TaskPhase};
+use super::metrics::TaskMetrics;
 use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel};
 use super::worker::{Report, Turn, Worker, WorkerSeed, panic_message};
 use super::{AppError, Settings, signals};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::StreamsConfig;
-use crate::log::{Admin, Doorbell, Isolation, Log};
+use crate::log::{Doorbell, Log};
 use crate::record::TaskId;
 use crate::state::{Memory, StateBackend};
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
@@ -30,9 +31,6 @@ use crate::topology::Topology;
 
 /// How often [`App::run_until_idle`] commits at least: idle is when all is committed.
 const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
-
-/// How often [`App::run_until_idle`] looks whether it is done.
-const IDLE_CHECK_INTERVAL: Duration = Duration::from_millis(25);
 
 type Listener = Box<dyn Fn(AppState, AppState) + Send>;
 
@@ -244,7 +242,8 @@ impl App {
     }
 
     /// Processes everything that is in the input topics, then stops: a batch job. Records that arrive
-    /// meanwhile are processed too, so somebody who keeps writing keeps it running.
+    /// meanwhile are processed too, so somebody who keeps writing keeps it running. Without a broker it waits for one;
+    /// when nothing happens for long, a warning says what is waited for.
     ///
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].
@@ -253,14 +252,9 @@ impl App {
         let log: Arc<dyn Log> = Arc::new(log);
         let doorbell = Doorbell::new();
         let admin = log.admin(doorbell.clone()).map_err(|error| AppError::log("creating an admin client", error))?;
+        let clock = Arc::clone(&self.clock);
         let running = self.start_on(log)?;
-        running.wait_until_running()?;
-        let idle = loop {
-            match running.is_idle(&*admin) {
-                Ok(false) if !running.state().is_final() => doorbell.wait(IDLE_CHECK_INTERVAL),
-                idle => break idle.map(drop),
-            };
-        };
+        let idle = Idleness::new(&running.handle, admin, doorbell, clock).wait();
         running.close().and(idle)
     }
 
@@ -573,29 +567,6 @@ impl Running {
     /// When the process has a handler of `ctrlc`'s already. Call [`Handle::stop`] in that one instead.
     pub fn stop_on_signals(&self) -> Result<(), AppError> {
         signals::stop(&self.handle.0)
-    }
-
-    /// Whether everything written so far is processed and committed. The counters are read first: a task
-    /// that had nothing uncommitted at its inputs' ends has written all it ever will, so the ends asked
-    /// for afterwards are final.
-    fn is_idle(&self, admin: &dyn Admin) -> Result<bool, AppError> {
-        let mut tasks = self.handle.tasks();
-        let assigned = self.handle.assignment();
-        // What another instance has is its business.
-        tasks.retain(|task, _| assigned.contains_key(task));
-        if self.handle.state() != AppState::Running
-            || tasks.len() < assigned.len()
-            || tasks.values().any(|task| task.uncommitted > 0 || task.phase != TaskPhase::Running)
-        {
-            return Ok(false);
-        }
-        let positions = tasks.values().flat_map(|task| &task.positions).collect::<Vec<_>>();
-        let partitions = positions.iter().map(|(partition, _)| (*partition).clone()).collect();
-        match admin.end_offsets(partitions, Isolation::ReadUncommitted).wait() {
-            Some(Ok(ends)) => Ok(positions.iter().zip(ends).all(|((_, position), end)| **position >= end)),
-            Some(Err(error)) if !error.is_transient() => Err(AppError::log("asking where the inputs end", error)),
-            _ => Ok(false),
-        }
     }
 
     fn join(&mut self) {

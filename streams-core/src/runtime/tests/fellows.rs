@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Said;
 use super::by_hand::{Instance, log};
+use super::said::said;
 use crate::clock::ManualClock;
 use crate::dsl::StreamsBuilder;
 use crate::log::{
@@ -171,19 +171,6 @@ fn who_was_away_beyond_its_session_is_a_newcomer_again() {
         assert!(has_left(&away, new), "{:?}", away.error());
         assert_eq!((running.state(), running.error(), counts(&log)), (AppState::Running, None, vec![1, 2]));
     }
-}
-
-/// What `act` lets the library log.
-fn said(act: impl FnOnce()) -> String {
-    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let writer = {
-        let said = Arc::clone(&said);
-        move || Said(Arc::clone(&said))
-    };
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
-    tracing::subscriber::with_default(subscriber, act);
-    let said = said.lock().expect("lock").clone();
-    String::from_utf8(said).expect("text")
 }
 
 /// The group still lists the process that was killed, whose topology is another.

@@ -1,21 +1,16 @@
 //! Positions that cannot be committed while everything else can.
 
-use std::sync::{Arc, Mutex};
-
+use super::LINES;
 use super::by_hand::Instance;
 use super::faulty_log::FaultKind;
+use super::said::said;
 use super::scene::Scene;
-use super::{LINES, Said};
 use crate::runtime::{Guarantee, Settings};
 
 /// Processing went on without bound: what was done anew after a crash grew and grew, and nobody was told.
 #[test]
 fn work_that_cannot_be_committed_stops_at_the_budget_and_goes_on_by_itself() {
-    let said = Arc::<Mutex<Vec<u8>>>::default();
-    let writer = Arc::clone(&said);
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Said(Arc::clone(&writer))).finish();
-    tracing::subscriber::with_default(subscriber, stops_at_the_budget_and_goes_on);
-    let said = String::from_utf8(said.lock().expect("lock").clone()).expect("text");
+    let said = said(stops_at_the_budget_and_goes_on);
     assert_eq!(said.matches("`statestore.uncommitted.max.bytes` is reached").count(), 1, "told once: {said}");
 }
 

@@ -1,8 +1,11 @@
 //! Input that another program writes in transactions.
 
+use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::by_hand::{Instance, log};
+use super::said::Said;
 use crate::clock::ManualClock;
 use crate::config::Layers;
 use crate::dsl::StreamsBuilder;
@@ -113,12 +116,11 @@ fn an_open_transaction_is_waited_for_where_only_committed_records_are_read() {
         log.send(&WORDS, "", "before").expect("sent");
         upstream.write(&[(&WORDS, "", "in")]);
         log.send(&WORDS, "", "behind").expect("sent");
-        let mut instance =
-            Instance::start(app.commit_interval(std::time::Duration::from_millis(1)), log.clone(), &clock);
+        let mut instance = Instance::start(app.commit_interval(Duration::from_millis(1)), log.clone(), &clock);
         let mut settle = || {
             for _ in 0..3 {
                 instance.settle();
-                clock.advance(std::time::Duration::from_millis(10));
+                clock.advance(Duration::from_millis(10));
             }
             assert_eq!((instance.state(), instance.error()), (AppState::Running, None));
         };
@@ -128,6 +130,42 @@ fn an_open_transaction_is_waited_for_where_only_committed_records_are_read() {
         settle();
         assert_eq!(out(&log), ["before None", "in None", "behind None"]);
     }
+}
+
+/// A batch job behind somebody's open transaction waited without a word.
+#[test]
+fn a_batch_job_says_which_open_transaction_it_waits_for() {
+    let log = Embedded::in_memory();
+    for topic in ["words", "names"] {
+        log.create_topic(topic, 1).expect("a topic");
+    }
+    log.send(&WORDS, "", "before").expect("sent");
+    let mut upstream = Upstream::new(&log);
+    upstream.write(&[(&WORDS, "", "in")]);
+    let clock = ManualClock::at(Timestamp(0));
+    let app = app().read_committed().clock(Arc::new(clock.clone()));
+    let said = Said::default();
+    let job = std::thread::spawn({
+        let (log, said) = (log.clone(), said.clone());
+        move || said.listen(|| app.run_until_idle(log))
+    });
+    let bell = Doorbell::new();
+    let expected = "waiting_for=\"records of words-0 from offset 1 on; it ends at 2; there an open transaction";
+    let is_said = (0..2_000).any(|_| {
+        clock.advance(Duration::from_secs(1));
+        bell.wait(Duration::from_millis(30));
+        said.text().contains(expected)
+    });
+    assert!(is_said, "{}", said.text());
+    upstream.abort();
+    let ended = (0..2_000).any(|_| {
+        clock.advance(Duration::from_millis(100));
+        bell.wait(Duration::from_millis(30));
+        job.is_finished()
+    });
+    assert!(ended, "{}", said.text());
+    assert_eq!(job.join().expect("no panic"), Ok(()));
+    assert_eq!(out(&log), ["before None"]);
 }
 
 #[test]

@@ -29,11 +29,14 @@ mod idle_state;
 mod isolation;
 mod rebalances;
 mod restoring;
+mod said;
 mod scene;
 mod slow_records;
 mod slow_stores;
 mod waiting;
 mod world;
+
+use said::said;
 
 const LINES: Topic<(), String> = Topic::new("lines");
 const COUNTS: Topic<String, i64> = Topic::new("counts");
@@ -475,40 +478,14 @@ fn a_paused_application_keeps_its_tasks_and_processes_nothing_until_it_is_resume
 
 #[test]
 fn events_say_in_which_task_and_worker_they_happened() {
-    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let writer = {
-        let said = Arc::clone(&said);
-        move || Said(Arc::clone(&said))
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
-        .with_ansi(false)
-        .with_writer(writer)
-        .finish();
     let topology = {
         let builder = crate::dsl::StreamsBuilder::new();
         builder.stream(LINES).for_each(|(), line| tracing::info!("saw {line}"));
         builder.build().expect("a topology")
     };
-    tracing::subscriber::with_default(subscriber, || {
-        TestDriver::new(topology).pipe(&LINES, (), "a line");
-    });
-    let said = String::from_utf8(said.lock().expect("lock").clone()).expect("text");
+    let said = said(|| TestDriver::new(topology).pipe(&LINES, (), "a line"));
     let line = said.lines().find(|line| line.contains("saw a line")).unwrap_or(&said);
     assert!(line.contains("worker{application=test number=0}:task{task=0_0}"), "{line}");
-}
-
-struct Said(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("lock").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[test]
