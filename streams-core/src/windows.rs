@@ -41,6 +41,7 @@ pub struct Windowed<K> {
 
 /// How many bytes a window adds to a key.
 const START_BYTES: usize = size_of::<i64>();
+const END_BYTES: usize = size_of::<i64>();
 
 impl<K: Value> Value for Windowed<K> {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -62,6 +63,18 @@ impl<K: Value> Value for Windowed<K> {
 
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         K::partition_bytes(encoded.split_last_chunk::<START_BYTES>().map_or(encoded, |(key, _)| key))
+    }
+
+    fn encode_rest(&self, out: &mut Vec<u8>) {
+        self.key.encode_rest(out);
+        out.extend_from_slice(&self.window.end.0.to_be_bytes());
+    }
+
+    fn decode_rest(&mut self, rest: &[u8]) {
+        if let Some((rest, end)) = rest.split_last_chunk::<END_BYTES>() {
+            self.key.decode_rest(rest);
+            self.window.end = Timestamp(i64::from_be_bytes(*end));
+        }
     }
 }
 

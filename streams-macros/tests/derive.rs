@@ -3,6 +3,8 @@
 
 use std::fmt::Debug;
 
+use millstream::record::Timestamp;
+use millstream::windows::{Window, Windowed};
 use millstream::wire::{Codec, DecodeError, EncodeError, List, Value as _};
 use millstream::{Key, Value};
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,22 @@ fn a_struct_around_one_field_has_that_fields_format() {
     // A list of them leaves out lengths, as a list of the field's type does.
     check(&List(vec![UserId(1)]), b"\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01");
     assert!(UserId::decode(&[1, 2]).is_err());
+}
+
+#[derive(Key, Debug, Clone, PartialEq, Eq, Hash)]
+struct Minute(Windowed<String>);
+
+#[test]
+fn a_struct_around_a_windowed_key_keeps_the_windows_end() {
+    let window = Window { start: Timestamp(1), end: Timestamp(2) };
+    let key = Minute(Windowed { key: "a".to_owned(), window });
+    let (mut bytes, mut rest) = (Vec::new(), Vec::new());
+    key.encode(&mut bytes).unwrap();
+    key.encode_rest(&mut rest);
+    let mut read = Minute::decode(&bytes).unwrap();
+    assert_ne!(read, key);
+    read.decode_rest(&rest);
+    assert_eq!(read, key);
 }
 
 #[derive(Value, Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,73 +6,47 @@ use std::sync::Arc;
 
 use super::{Context, Flush, NodeBuilder, OperatorError, Outputs};
 use crate::record::Change;
-use crate::state::rows::{ChangeOf, RowError, RowLayout, Rows};
-use crate::state::window_store::WindowRows;
-use crate::windows::Windowed;
+use crate::state::rows::{ChangeOf, RowLayout, Rows};
+use crate::state::table_store::{ByKey, TableStore};
+use crate::state::window_store::{ByWindow, WindowRows};
 use crate::wire::{Key, Value};
 
-/// Rows that are written and forwarded in batches.
+/// What keeps rows that are written and forwarded in batches.
 pub(super) trait CachedRows: 'static {
-    type Key: Clone + 'static;
-    type Value: Clone + 'static;
+    type Layout: RowLayout;
+    type Value: Value;
 
-    fn is_cached(&self) -> bool;
+    fn rows(&self) -> &Rows<Self::Layout, Self::Value>;
 
-    fn cached_bytes(&self) -> usize;
-
-    fn set_cache_bytes(&mut self, bytes: usize);
-
-    /// Writes some dirty rows and adds what is to be forwarded; returns whether there are more.
-    fn flush(
-        &mut self,
-        rows_max: usize,
-        forward: Option<&mut Vec<ChangeOf<Self::Key, Self::Value>>>,
-    ) -> Result<bool, RowError>;
+    fn rows_mut(&mut self) -> &mut Rows<Self::Layout, Self::Value>;
 }
 
-impl<L: RowLayout, V: Value> CachedRows for Rows<L, V> {
-    type Key = L::Key;
+/// The key that such rows are forwarded with.
+pub(super) type KeyOf<R> = <<R as CachedRows>::Layout as RowLayout>::Key;
+
+impl<K: Key, V: Value> CachedRows for TableStore<K, V> {
+    type Layout = ByKey<K>;
     type Value = V;
 
-    fn is_cached(&self) -> bool {
-        Self::is_cached(self)
+    fn rows(&self) -> &Rows<ByKey<K>, V> {
+        Self::rows(self)
     }
 
-    fn cached_bytes(&self) -> usize {
-        Self::cached_bytes(self)
-    }
-
-    fn set_cache_bytes(&mut self, bytes: usize) {
-        Self::set_cache_bytes(self, bytes);
-    }
-
-    fn flush(&mut self, rows_max: usize, forward: Option<&mut Vec<ChangeOf<L::Key, V>>>) -> Result<bool, RowError> {
-        Self::flush(self, rows_max, forward)
+    fn rows_mut(&mut self) -> &mut Rows<ByKey<K>, V> {
+        Self::rows_mut(self)
     }
 }
 
 impl<K: Key, V: Value> CachedRows for WindowRows<K, V> {
-    type Key = Windowed<K>;
+    type Layout = ByWindow<K>;
     type Value = V;
 
-    fn is_cached(&self) -> bool {
-        Self::is_cached(self)
+    fn rows(&self) -> &Rows<ByWindow<K>, V> {
+        Self::rows(self)
     }
 
-    fn cached_bytes(&self) -> usize {
-        Self::cached_bytes(self)
-    }
-
-    fn set_cache_bytes(&mut self, bytes: usize) {
-        Self::set_cache_bytes(self, bytes);
-    }
-
-    fn flush(
-        &mut self,
-        rows_max: usize,
-        forward: Option<&mut Vec<ChangeOf<Windowed<K>, V>>>,
-    ) -> Result<bool, RowError> {
-        Self::flush(self, rows_max, forward)
+    fn rows_mut(&mut self) -> &mut Rows<ByWindow<K>, V> {
+        Self::rows_mut(self)
     }
 }
 
@@ -80,9 +54,9 @@ impl<K: Key, V: Value> CachedRows for WindowRows<K, V> {
 pub(super) fn flush_at_commit<R: CachedRows>(
     builder: &mut NodeBuilder<'_>,
     rows: &Rc<RefCell<R>>,
-    outputs: &Outputs<R::Key, Change<R::Value>>,
+    outputs: &Outputs<KeyOf<R>, Change<R::Value>>,
 ) {
-    if rows.borrow().is_cached() {
+    if rows.borrow().rows().is_cached() {
         let node = Arc::clone(builder.name());
         let flusher = Flusher { node, rows: Rc::clone(rows), outputs: outputs.clone(), changes: Vec::new() };
         builder.flush_at_commit(Rc::new(RefCell::new(flusher)));
@@ -92,8 +66,8 @@ pub(super) fn flush_at_commit<R: CachedRows>(
 struct Flusher<R: CachedRows> {
     node: Arc<str>,
     rows: Rc<RefCell<R>>,
-    outputs: Outputs<R::Key, Change<R::Value>>,
-    changes: Vec<ChangeOf<R::Key, R::Value>>,
+    outputs: Outputs<KeyOf<R>, Change<R::Value>>,
+    changes: Vec<ChangeOf<KeyOf<R>, R::Value>>,
 }
 
 /// How many rows are written before they are forwarded: so many copies exist at a time.
@@ -104,7 +78,7 @@ impl<R: CachedRows> Flush for Flusher<R> {
         loop {
             // The rows are let go before anything is forwarded: nodes downstream may look them up.
             let forward = (!self.outputs.is_empty()).then_some(&mut self.changes);
-            let flushed = self.rows.borrow_mut().flush(ROWS_PER_STEP, forward);
+            let flushed = self.rows.borrow_mut().rows_mut().flush(ROWS_PER_STEP, forward);
             let more = flushed.map_err(|error| OperatorError::rows(&self.node, error))?;
             for change in self.changes.drain(..) {
                 self.outputs.forward(context, change)?;
@@ -116,10 +90,10 @@ impl<R: CachedRows> Flush for Flusher<R> {
     }
 
     fn cached_bytes(&self) -> usize {
-        self.rows.borrow().cached_bytes()
+        self.rows.borrow().rows().cached_bytes()
     }
 
     fn set_budget(&mut self, bytes: usize) {
-        self.rows.borrow_mut().set_cache_bytes(bytes);
+        self.rows.borrow_mut().rows_mut().set_cache_bytes(bytes);
     }
 }

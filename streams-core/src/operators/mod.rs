@@ -56,6 +56,8 @@ pub(crate) mod window_aggregate;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
+mod row_identity_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 
 // What users see is passed on by `dsl::processor`, `topology` and `runtime`.

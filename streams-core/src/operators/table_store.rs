@@ -53,7 +53,7 @@ impl<K: Key, V: Value> Table<K, V> {
     /// The table that the node being built keeps in `store`.
     pub(super) fn new(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self, BuildError> {
         let rows = open(builder, store)?;
-        rows.borrow_mut().want_old_values(builder.sends_old_values());
+        rows.borrow_mut().rows_mut().want_old_values(builder.sends_old_values());
         let outputs = builder.outputs()?;
         flush_at_commit(builder, &rows, &outputs);
         Ok(Self { node: Arc::clone(builder.name()), rows, outputs })
@@ -61,7 +61,7 @@ impl<K: Key, V: Value> Table<K, V> {
 
     /// Leaves the changelog alone: the table is restored from its source topic.
     pub(super) fn without_changelog(self) -> Self {
-        self.rows.borrow_mut().log_changes(false);
+        self.rows.borrow_mut().rows_mut().log_changes(false);
         self
     }
 

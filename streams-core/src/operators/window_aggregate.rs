@@ -10,10 +10,10 @@ use super::cached::flush_at_commit;
 use super::{
     BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe,
 };
-use crate::record::{Change, Headers, Record, Timestamp};
+use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::{Cause, Row};
-use crate::state::window_store::{HashedKey, WindowRows};
-use crate::windows::{TimeWindows, Windowed};
+use crate::state::window_store::{KeyInWindows, WindowRows};
+use crate::windows::{TimeWindows, Window, Windowed};
 use crate::wire::{Key, Nullable, NullableKey, Value};
 
 /// Takes `Record<K, V>`, hands on `Change<A>` by key and window.
@@ -41,13 +41,16 @@ where
         let (cache_bytes, sends_old) = (builder.cache_bytes(), builder.sends_old_values());
         let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, cache_bytes, retention_ms))?;
         rows.borrow_mut().keep_for(retention_ms);
-        rows.borrow_mut().want_old_values(sends_old);
+        rows.borrow_mut().windows_are(windows.size_ms);
+        rows.borrow_mut().rows_mut().want_old_values(sends_old);
         let outputs = builder.outputs()?;
         flush_at_commit(builder, &rows, &outputs);
+        let key = rows.borrow().key_in_windows();
         Ok(BuiltNode::link::<K, V>(WindowAggregate::<K, A, _> {
             node: Arc::clone(builder.name()),
             windows,
             update: Arc::clone(&update),
+            key,
             rows,
             stream_time: builder.stream_time(),
             outputs,
@@ -62,20 +65,24 @@ pub(crate) fn view<K: Key, A: Value>(store: StoreId, retention: Duration) -> Tab
     TableViewRecipe::new(move |builder| {
         let cache_bytes = builder.cache_bytes();
         let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, cache_bytes, retention_ms))?;
-        Ok(Box::new(WindowView { node: Arc::clone(builder.name()), rows }))
+        let key = rows.borrow().key_in_windows();
+        Ok(Box::new(WindowView { node: Arc::clone(builder.name()), rows, key }))
     })
 }
 
 struct WindowView<K: Key, A: Value> {
     node: Arc<str>,
     rows: Rc<RefCell<WindowRows<K, A>>>,
+    key: KeyInWindows,
 }
 
 impl<K: Key, A: Value> TableView<Windowed<K>, A> for WindowView<K, A> {
     fn get(&mut self, key: &Windowed<K>) -> Result<Option<Row<A>>, OperatorError> {
-        let mut rows = self.rows.borrow_mut();
-        let hashed = rows.hashed(&key.key);
-        rows.get(hashed, key.window).map_err(|error| OperatorError::rows(&self.node, error))
+        let row = match self.key.set(&key.key) {
+            Ok(()) => self.rows.borrow_mut().get(&mut self.key, key.window),
+            Err(error) => Err(error.into()),
+        };
+        row.map_err(|error| OperatorError::rows(&self.node, error))
     }
 }
 
@@ -84,6 +91,7 @@ struct WindowAggregate<K: NullableKey, A: Value, F> {
     windows: TimeWindows,
     update: Arc<F>,
     rows: Rc<RefCell<WindowRows<K::Inner, A>>>,
+    key: KeyInWindows,
     stream_time: Rc<Cell<Timestamp>>,
     outputs: Outputs<Windowed<K::Inner>, Change<A>>,
 }
@@ -106,7 +114,7 @@ where
         self.stream_time.set(stream_time);
         let closed_until = stream_time.0.saturating_sub(self.windows.grace_ms);
         let mut value = value.into_option();
-        let hashed = self.rows.borrow().hashed(&key);
+        self.key.set(&key).map_err(|error| OperatorError::rows(&self.node, error.into()))?;
         let mut windows = self.windows.windows_for(timestamp).peekable();
         while let Some(window) = windows.next() {
             if window.end.0 <= closed_until {
@@ -115,7 +123,7 @@ where
             }
             // Only a record in several windows is cloned.
             let value = if windows.peek().is_some() { value.clone() } else { value.take() };
-            self.update(context, Windowed { key: hashed, window }, value, timestamp, &headers)?;
+            self.update(context, &key, window, value, Cause { timestamp, headers: &headers })?;
         }
         Ok(())
     }
@@ -124,18 +132,18 @@ where
 impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
     #[inline]
     fn update<V>(
-        &self,
+        &mut self,
         context: &mut Context,
-        Windowed { key: hashed, window }: Windowed<HashedKey<'_, K::Inner>>,
+        key: &K::Inner,
+        window: Window,
         value: Option<V>,
-        timestamp: Timestamp,
-        headers: &Headers,
+        cause: Cause<'_>,
     ) -> Result<(), OperatorError>
     where
         F: Fn(&K::Inner, Option<V>, Option<A>) -> Option<A>,
     {
-        let key = hashed.key();
-        let changed = self.rows.borrow_mut().update(hashed, window, Cause { timestamp, headers }, |row| match row {
+        let timestamp = cause.timestamp;
+        let changed = self.rows.borrow_mut().update(&mut self.key, window, cause, |row| match row {
             Some((aggregate, time)) => ((self.update)(key, value, Some(aggregate)), time.max(timestamp)),
             None => ((self.update)(key, value, None), timestamp),
         });
@@ -146,7 +154,7 @@ impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
                     key: Windowed { key: key.clone(), window },
                     value: changed.change,
                     timestamp: changed.timestamp,
-                    headers: headers.clone(),
+                    headers: cause.headers.clone(),
                 },
             ),
             None => Ok(()),
@@ -366,14 +374,14 @@ mod tests {
         }
         let mut rows = rows_of(1 << 20);
         let read = Window { start: Timestamp(10), end: Timestamp(i64::MAX) };
-        let key = Word::from("k");
-        let hashed = rows.hashed(&key);
-        assert_eq!(rows.get(hashed, read).unwrap(), None);
+        let mut key = rows.key_in_windows();
+        key.set(&Word::from("k")).unwrap();
+        assert_eq!(rows.get(&mut key, read).unwrap(), None);
         let cause = Cause { timestamp: Timestamp(15), headers: &Headers::new() };
         let window = Window { start: Timestamp(10), end: Timestamp(20) };
-        rows.update(hashed, window, cause, |_| (Some("a".into()), Timestamp(15))).unwrap();
+        rows.update(&mut key, window, cause, |_| (Some("a".into()), Timestamp(15))).unwrap();
         let mut changes = Vec::new();
-        rows.flush(10, Some(&mut changes)).unwrap();
+        rows.rows_mut().flush(10, Some(&mut changes)).unwrap();
         assert_eq!(changes[0].key.window, window);
     }
 
@@ -381,7 +389,10 @@ mod tests {
     fn rows_of(cache_bytes: usize) -> WindowRows<Word, Word> {
         let store = Memory.open(std::path::Path::new("unused"), &["store".to_owned()]).unwrap();
         let state = std::rc::Rc::new(std::cell::RefCell::new(TaskState::new(store)));
-        WindowRows::new(StoreAccess::new("store".into(), StoreIndex(1), state, None), cache_bytes, 100)
+        let access = StoreAccess::new("store".into(), StoreIndex(1), state, None);
+        let mut rows = WindowRows::new(access, cache_bytes, 100);
+        rows.windows_are(10);
+        rows
     }
 
     #[test]

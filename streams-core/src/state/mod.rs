@@ -17,6 +17,7 @@ mod memory;
 mod opening;
 mod reader;
 mod row_cache;
+mod row_key;
 pub(crate) mod rows;
 mod store;
 pub(crate) mod table_store;

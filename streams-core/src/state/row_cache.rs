@@ -1,7 +1,7 @@
 //! A typed write-back cache: rows as values, not as bytes, and which of them are not written yet.
 //!
-//! Rows lie side by side in one vector; a hash table holds their places. Finding a row costs one hash and
-//! one comparison of keys. Rows that are not written yet (dirty) are remembered in the order in which they
+//! Rows lie side by side in one vector; a hash table holds their places. A row is told by its key's bytes
+//! ([`super::row_key`]): finding one costs one hash and one comparison of bytes. Rows that are not written yet (dirty) are remembered in the order in which they
 //! became so, and stay until they are flushed. Written (clean) rows make room when the cache is over its
 //! budget: a hand goes round and takes those that were not used since it came by last ("second chance"),
 //! a few steps per new row, so that no record pays for a search.
@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
+use super::row_key::{KeyBuffer, RowKey};
 use crate::record::{Headers, Timestamp};
 
 /// How far the hand goes for one new row.
@@ -20,9 +21,9 @@ const STEPS_PER_INSERT: usize = 16;
 const CLEAN: u64 = u64::MAX;
 
 /// Rows and their state.
-pub(super) struct RowCache<K, V> {
+pub(super) struct RowCache<V> {
     places: HashTable<u32>,
-    slots: Vec<Slot<K, V>>,
+    slots: Vec<Slot<V>>,
     /// Places of dirty rows, in the order in which they became dirty; the first has number `first_dirty`.
     dirty: VecDeque<u32>,
     first_dirty: u64,
@@ -32,8 +33,8 @@ pub(super) struct RowCache<K, V> {
 }
 
 /// A row in the cache.
-pub(super) struct Slot<K, V> {
-    pub(super) key: K,
+pub(super) struct Slot<V> {
+    pub(super) key: RowKey,
     /// The row, or `None` for "there is none".
     pub(super) row: Option<V>,
     /// The row's timestamp; for a deleted row, the deleting record's.
@@ -62,23 +63,30 @@ pub(super) enum Before<V> {
 }
 
 /// A row to put into the cache: what was found in the store.
-pub(super) struct Found<K, V> {
-    pub(super) key: K,
+pub(super) struct Found<V> {
     pub(super) row: Option<V>,
     pub(super) timestamp: Timestamp,
     /// How many bytes key and value have when encoded, roughly.
     pub(super) weight: usize,
 }
 
-impl<K, V> Slot<K, V> {
+impl<V> Slot<V> {
     pub(super) const fn is_dirty(&self) -> bool {
         self.dirty_number != CLEAN
     }
+
+    /// Notes that a key with these bytes has changed the row: the row is forwarded with its rest.
+    #[inline]
+    pub(super) fn changed_by(&mut self, key: &KeyBuffer) {
+        if !key.rest().is_empty() && self.key.rest() != key.rest() {
+            self.key = RowKey::new(key);
+        }
+    }
 }
 
-impl<K, V> RowCache<K, V> {
+impl<V> RowCache<V> {
     /// What a row costs beside its encoded bytes: its slot, its place, and what allocators add.
-    const ROW_BYTES: usize = size_of::<Slot<K, V>>() + 32;
+    const ROW_BYTES: usize = size_of::<Slot<V>>() + 32;
 
     pub(super) const fn new(budget: usize) -> Self {
         Self {
@@ -104,38 +112,38 @@ impl<K, V> RowCache<K, V> {
 
     /// The place of a row, which counts as used.
     #[inline]
-    pub(super) fn find(&mut self, hash: u64, is: impl Fn(&K) -> bool) -> Option<usize> {
+    pub(super) fn find(&mut self, key: &KeyBuffer) -> Option<usize> {
         let slots = &self.slots;
-        let place = *self.places.find(hash, |place| is(&slots[*place as usize].key))? as usize;
+        let place = *self.places.find(key.hash(), |place| key.is(&slots[*place as usize].key))? as usize;
         self.slots[place].used = true;
         Some(place)
     }
 
     /// The row at a place that [`RowCache::find`] or [`RowCache::insert`] gave, before anything else changed.
     #[inline]
-    pub(super) fn slot(&mut self, place: usize) -> &mut Slot<K, V> {
+    pub(super) fn slot(&mut self, place: usize) -> &mut Slot<V> {
         &mut self.slots[place]
     }
 
     /// Adds a clean row that is not in the cache, making room for it, and returns its place.
-    pub(super) fn insert(&mut self, hash: u64, found: Found<K, V>) -> usize {
+    pub(super) fn insert(&mut self, key: &KeyBuffer, found: Found<V>) -> usize {
         self.make_room(Self::ROW_BYTES + found.weight);
         let place = self.slots.len();
-        let Found { key, row, timestamp, weight } = found;
+        let Found { row, timestamp, weight } = found;
         self.bytes += Self::ROW_BYTES + weight;
         self.slots.push(Slot {
-            key,
+            key: RowKey::new(key),
             row,
             timestamp,
             headers: Headers::new(),
             before: Before::Unknown,
-            hash,
+            hash: key.hash(),
             dirty_number: CLEAN,
             weight,
             used: true,
         });
         let slots = &self.slots;
-        self.places.insert_unique(hash, small(place), |place| slots[*place as usize].hash);
+        self.places.insert_unique(key.hash(), small(place), |place| slots[*place as usize].hash);
         place
     }
 
@@ -237,16 +245,30 @@ mod tests {
 
     use super::*;
 
-    /// A bad hash on purpose: rows collide.
-    fn hash(key: u32) -> u64 {
-        u64::from(key % 7) << 57 | u64::from(key % 3)
+    fn insert(cache: &mut RowCache<u32>, key: u32) -> usize {
+        insert_row(cache, key, Some(key))
     }
 
-    fn insert(cache: &mut RowCache<u32, u32>, key: u32) -> usize {
-        cache.insert(hash(key), Found { key, row: Some(key), timestamp: Timestamp(0), weight: 10 })
+    fn insert_row(cache: &mut RowCache<u32>, key: u32, row: Option<u32>) -> usize {
+        cache.insert(&encoded(key), Found { row, timestamp: Timestamp(0), weight: 10 })
     }
 
-    const ROW: usize = RowCache::<u32, u32>::ROW_BYTES + 10;
+    fn find(cache: &mut RowCache<u32>, key: u32) -> Option<usize> {
+        cache.find(&encoded(key))
+    }
+
+    /// With a bad hash on purpose: rows collide.
+    fn encoded(key: u32) -> KeyBuffer {
+        let mut buffer = KeyBuffer::new(hashbrown::DefaultHashBuilder::default());
+        buffer.encode(&key).unwrap();
+        buffer.with_hash(u64::from(key % 7) << 57 | u64::from(key % 3))
+    }
+
+    fn key(slot: &Slot<u32>) -> u32 {
+        u32::from_be_bytes(slot.key.key().try_into().unwrap())
+    }
+
+    const ROW: usize = RowCache::<u32>::ROW_BYTES + 10;
 
     #[test]
     fn clean_rows_that_were_not_used_make_room_and_dirty_ones_stay() {
@@ -254,12 +276,12 @@ mod tests {
         for key in 0..4 {
             insert(&mut cache, key);
         }
-        let place = cache.find(hash(1), |key| *key == 1).unwrap();
+        let place = find(&mut cache, 1).unwrap();
         cache.mark_dirty(place);
         for key in 4..40 {
             insert(&mut cache, key);
-            assert!(cache.find(hash(1), |key| *key == 1).is_some(), "dirty rows stay");
-            assert!(cache.find(hash(key), |found| *found == key).is_some(), "the newest row is there");
+            assert!(find(&mut cache, 1).is_some(), "dirty rows stay");
+            assert!(find(&mut cache, key).is_some(), "the newest row is there");
             assert!(cache.bytes() <= 4 * ROW);
         }
     }
@@ -272,7 +294,7 @@ mod tests {
             cache.mark_dirty(place);
         }
         assert_eq!(cache.bytes(), 10 * ROW);
-        let flushed: Vec<_> = std::iter::from_fn(|| cache.next_dirty().map(|place| cache.slot(place).key)).collect();
+        let flushed: Vec<_> = std::iter::from_fn(|| cache.next_dirty().map(|place| key(cache.slot(place)))).collect();
         assert_eq!(flushed, (0..10).collect::<Vec<_>>());
         cache.shrink();
         assert_eq!(cache.bytes(), 4 * ROW);
@@ -281,7 +303,7 @@ mod tests {
         cache.set_budget(0);
         assert_eq!(cache.bytes(), 0);
         let place = insert(&mut cache, 1);
-        assert_eq!(cache.slot(place).key, 1, "a row can be worked on even so");
+        assert_eq!(key(cache.slot(place)), 1, "a row can be worked on even so");
     }
 
     #[test]
@@ -291,7 +313,7 @@ mod tests {
         for place in [2, 0, 2, 1, 0] {
             cache.mark_dirty(places[place]);
         }
-        let flushed: Vec<_> = std::iter::from_fn(|| cache.next_dirty().map(|place| cache.slot(place).key)).collect();
+        let flushed: Vec<_> = std::iter::from_fn(|| cache.next_dirty().map(|place| key(cache.slot(place)))).collect();
         assert_eq!(flushed, [2, 0, 1]);
     }
 
@@ -318,7 +340,7 @@ mod tests {
     /// The model: dirty rows in order, each with its latest value. Clean rows may or may not be there, but what is
     /// there is right, and the bytes add up.
     fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
-        let mut cache: RowCache<u32, u32> = RowCache::new(8 * ROW);
+        let mut cache: RowCache<u32> = RowCache::new(8 * ROW);
         let mut dirty: Vec<(u32, u32)> = Vec::new();
         let mut stored: BTreeMap<u32, u32> = BTreeMap::new();
         let mut version = 0;
@@ -326,9 +348,9 @@ mod tests {
             version += 1;
             match step {
                 Step::Use(key) | Step::Dirty(key) => {
-                    let place = cache.find(hash(key), |found| *found == key).unwrap_or_else(|| {
+                    let place = find(&mut cache, key).unwrap_or_else(|| {
                         let row = stored.get(&key).copied();
-                        cache.insert(hash(key), Found { key, row, timestamp: Timestamp(0), weight: 10 })
+                        insert_row(&mut cache, key, row)
                     });
                     let expected = dirty.iter().find(|(other, _)| *other == key).map(|(_, row)| *row);
                     prop_assert_eq!(cache.slot(place).row, expected.or(stored.get(&key).copied()));
@@ -345,12 +367,12 @@ mod tests {
                     for expected in dirty.drain(..rows.min(dirty.len())).collect::<Vec<_>>() {
                         let place = cache.next_dirty().unwrap();
                         let slot = cache.slot(place);
-                        prop_assert_eq!((slot.key, slot.row.unwrap()), expected);
+                        prop_assert_eq!((key(slot), slot.row.unwrap()), expected);
                         stored.insert(expected.0, expected.1);
                     }
                 }
                 Step::Weigh(key, weight) => {
-                    if let Some(place) = cache.find(hash(key), |found| *found == key) {
+                    if let Some(place) = find(&mut cache, key) {
                         cache.set_weight(place, weight);
                     }
                 }
@@ -361,7 +383,7 @@ mod tests {
             }
             prop_assert_eq!(cache.dirty(), dirty.len());
             prop_assert_eq!(cache.places.len(), cache.slots.len());
-            let bytes: usize = cache.slots.iter().map(|slot| slot.weight + RowCache::<u32, u32>::ROW_BYTES).sum();
+            let bytes: usize = cache.slots.iter().map(|slot| slot.weight + RowCache::<u32>::ROW_BYTES).sum();
             prop_assert_eq!(cache.bytes(), bytes);
         }
         Ok(())

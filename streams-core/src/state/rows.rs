@@ -2,55 +2,37 @@
 //!
 //! A row is a value and its timestamp. In the store it is the timestamp (eight bytes, big-endian) followed
 //! by the value; in the changelog it is the plain value, and the record's timestamp is the row's, as in
-//! Kafka Streams. How a key becomes bytes is the [`RowLayout`]'s business.
+//! Kafka Streams. A row is told by its key's bytes; what they mean is the [`RowLayout`]'s business.
 //!
 //! With the cache off, every change is written and logged at once and handed back to be forwarded. With
 //! the cache on, a change only marks its row dirty; [`Rows::flush`] writes each dirty row once, logs it
 //! once, and hands back one change to be forwarded. A row that did not exist and does not exist again by
 //! then is not written, logged or forwarded at all.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
 use super::row_cache::{Before, Found, RowCache, Slot};
+use super::row_key::KeyBuffer;
 use super::timestamped::{split_timestamped, timestamped};
 use super::{StoreAccess, StoreError, StoreErrorKind};
 use crate::record::{Change, Headers, Record, Timestamp};
-use crate::wire::{EncodeError, Value};
+use crate::wire::{DecodeError, EncodeError, Value};
 
-/// How keys become bytes.
+/// What the bytes of keys mean.
 pub(crate) trait RowLayout: 'static {
     /// A row's key.
     type Key: Clone + 'static;
 
-    /// Appends the store's form of a key.
+    /// The key that these bytes stand for; `rest` is what [`Value::encode_rest`] gave.
     ///
     /// # Errors
-    /// When the key has no representation in its format.
-    fn store_key(key: &Self::Key, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    /// When they are no such key.
+    fn typed_key(&self, key: &[u8], rest: &[u8]) -> Result<Self::Key, DecodeError>;
 
     /// Appends the changelog's form of a key, given the store's form of it.
     fn changelog_key(local: &[u8], out: &mut Vec<u8>);
-}
-
-/// A way to say which row is meant, without making a key that is only compared.
-pub(crate) trait RowQuery<L: RowLayout>: Copy {
-    /// The key's hash.
-    fn hash(&self, hasher: &DefaultHashBuilder) -> u64;
-
-    /// Whether this is the key.
-    fn is(&self, key: &L::Key) -> bool;
-
-    /// The key.
-    fn to_key(&self) -> L::Key;
-
-    /// Appends the store's form of the key: what [`RowLayout::store_key`] appends for it.
-    ///
-    /// # Errors
-    /// As [`RowLayout::store_key`].
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 }
 
 /// Why rows could not be read or written.
@@ -90,14 +72,14 @@ pub(crate) struct Cause<'a> {
 
 /// Rows of one store of one task.
 pub(crate) struct Rows<L: RowLayout, V> {
+    layout: L,
     access: StoreAccess,
-    cache: Option<RowCache<L::Key, V>>,
+    cache: Option<RowCache<V>>,
     hasher: DefaultHashBuilder,
     wants_old: bool,
     logged: bool,
     /// Rows whose keys sort below this are gone from the store for good.
     floor: Vec<u8>,
-    key: Vec<u8>,
     changelog_key: Vec<u8>,
     value: Vec<u8>,
     /// What a row's key and value had in bytes when one was last encoded: a guess for others.
@@ -107,15 +89,15 @@ pub(crate) struct Rows<L: RowLayout, V> {
 impl<L: RowLayout, V: Value> Rows<L, V> {
     /// Rows over `access`, with a cache of at most about `cache_bytes`; 0 switches the cache off.
     #[must_use]
-    pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
+    pub(crate) fn new(layout: L, access: StoreAccess, cache_bytes: usize) -> Self {
         Self {
+            layout,
             access,
             cache: (cache_bytes > 0).then(|| RowCache::new(cache_bytes)),
             hasher: DefaultHashBuilder::default(),
             wants_old: false,
             logged: true,
             floor: Vec::new(),
-            key: Vec::new(),
             changelog_key: Vec::new(),
             value: Vec::new(),
             typical_weight: 0,
@@ -158,21 +140,25 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         self.logged = logged;
     }
 
-    /// The builder of the hashes that [`RowQuery::hash`] is to give.
-    pub(super) const fn hasher(&self) -> &DefaultHashBuilder {
-        &self.hasher
+    /// A buffer for the keys of these rows.
+    pub(super) fn key_buffer(&self) -> KeyBuffer {
+        KeyBuffer::new(self.hasher.clone())
+    }
+
+    /// What the bytes of keys mean.
+    pub(super) const fn layout(&mut self) -> &mut L {
+        &mut self.layout
     }
 
     /// A row as of the last change, flushed or not.
     ///
     /// # Errors
     /// When the store fails, or holds something else.
-    pub(crate) fn row(&mut self, query: impl RowQuery<L>) -> Result<Option<Row<V>>, RowError> {
+    pub(crate) fn row(&mut self, key: &KeyBuffer) -> Result<Option<Row<V>>, RowError> {
         if self.cache.is_none() {
-            return Ok(self.load(query)?.0);
+            return Ok(self.load(key.key())?.0);
         }
-        let hash = query.hash(&self.hasher);
-        let place = self.cached(hash, query)?;
+        let place = self.cached(key)?;
         let slot = self.cache.as_mut().map(|cache| cache.slot(place));
         Ok(slot.and_then(|slot| slot.row.clone().map(|value| (value, slot.timestamp))))
     }
@@ -181,14 +167,14 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     ///
     /// # Errors
     /// As [`Rows::row`].
-    pub(crate) fn peek(&mut self, query: impl RowQuery<L>) -> Result<Option<Row<V>>, RowError> {
+    pub(crate) fn peek(&mut self, key: &KeyBuffer) -> Result<Option<Row<V>>, RowError> {
         if let Some(cache) = &mut self.cache
-            && let Some(place) = cache.find(query.hash(&self.hasher), |key| query.is(key))
+            && let Some(place) = cache.find(key)
         {
             let slot = cache.slot(place);
             return Ok(slot.row.clone().map(|value| (value, slot.timestamp)));
         }
-        Ok(self.load(query)?.0)
+        Ok(self.load(key.key())?.0)
     }
 
     /// Changes a row: `update` gets what is there and returns what is to be there, or `None` to delete it,
@@ -199,15 +185,14 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     #[inline]
     pub(crate) fn update(
         &mut self,
-        query: impl RowQuery<L>,
+        key: &KeyBuffer,
         cause: Cause<'_>,
         update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
     ) -> Result<Option<Changed<V>>, RowError> {
         if self.cache.is_none() {
-            return self.update_now(query, cause, update).map(Some);
+            return self.update_now(key.key(), cause, update).map(Some);
         }
-        let hash = query.hash(&self.hasher);
-        let place = self.cached(hash, query)?;
+        let place = self.cached(key)?;
         let wants_old = self.wants_old;
         if let Some(cache) = &mut self.cache {
             let slot = cache.slot(place);
@@ -223,6 +208,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             slot.timestamp = if row.is_some() { timestamp } else { cause.timestamp };
             slot.row = row;
             slot.headers.clone_from(cause.headers);
+            slot.changed_by(key);
             cache.mark_dirty(place);
         }
         Ok(None)
@@ -236,13 +222,12 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     #[inline]
     pub(crate) fn set(
         &mut self,
-        query: impl RowQuery<L>,
+        key: &KeyBuffer,
         cause: Cause<'_>,
         row: Option<V>,
     ) -> Result<Option<Changed<V>>, RowError> {
-        let Some(cache) = &mut self.cache else { return self.set_now(query, cause, row).map(Some) };
-        let hash = query.hash(&self.hasher);
-        let place = match cache.find(hash, |key| query.is(key)) {
+        let Some(cache) = &mut self.cache else { return self.set_now(key.key(), cause, row).map(Some) };
+        let place = match cache.find(key) {
             Some(place) => {
                 let slot = cache.slot(place);
                 if !slot.is_dirty() {
@@ -256,14 +241,15 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             }
             // What the store holds is looked up when the row is flushed, and only if it matters then.
             None => {
-                let (key, weight) = (query.to_key(), self.typical_weight);
-                cache.insert(hash, Found { key, row: None, timestamp: cause.timestamp, weight })
+                let weight = self.typical_weight;
+                cache.insert(key, Found { row: None, timestamp: cause.timestamp, weight })
             }
         };
         let slot = cache.slot(place);
         slot.row = row;
         slot.timestamp = cause.timestamp;
         slot.headers.clone_from(cause.headers);
+        slot.changed_by(key);
         cache.mark_dirty(place);
         Ok(None)
     }
@@ -301,29 +287,22 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
 
     /// The place of a row in the cache, where it is put if it is not there.
     #[inline]
-    fn cached(&mut self, hash: u64, query: impl RowQuery<L>) -> Result<usize, RowError> {
-        if let Some(place) = self.cache.as_mut().and_then(|cache| cache.find(hash, |key| query.is(key))) {
+    fn cached(&mut self, key: &KeyBuffer) -> Result<usize, RowError> {
+        if let Some(place) = self.cache.as_mut().and_then(|cache| cache.find(key)) {
             return Ok(place);
         }
-        let (row, weight) = self.load(query)?;
+        let (row, weight) = self.load(key.key())?;
         let (row, timestamp) = row.map_or((None, Timestamp::UNKNOWN), |(row, timestamp)| (Some(row), timestamp));
-        let found = Found { key: query.to_key(), row, timestamp, weight };
-        Ok(self.cache.as_mut().map_or(0, |cache| cache.insert(hash, found)))
+        let found = Found { row, timestamp, weight };
+        Ok(self.cache.as_mut().map_or(0, |cache| cache.insert(key, found)))
     }
 
     /// Reads a row from the store; also says how many bytes key and value have.
-    fn load(&mut self, query: impl RowQuery<L>) -> Result<(Option<Row<V>>, usize), RowError> {
-        self.key.clear();
-        query.write(&mut self.key)?;
-        match self.access.get(&self.key)? {
-            Some(bytes) => Ok((Some(self.decode(&bytes)?), self.key.len() + bytes.len())),
-            None => Ok((None, self.typical_weight.max(self.key.len()))),
+    fn load(&self, key: &[u8]) -> Result<(Option<Row<V>>, usize), RowError> {
+        match self.access.get(key)? {
+            Some(bytes) => Ok((Some(self.decode(&bytes)?), key.len() + bytes.len())),
+            None => Ok((None, self.typical_weight.max(key.len()))),
         }
-    }
-
-    /// Reads the row whose key was encoded last.
-    fn read(&self) -> Result<Option<Row<V>>, RowError> {
-        self.access.get(&self.key)?.map(|bytes| self.decode(&bytes)).transpose()
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Row<V>, RowError> {
@@ -334,42 +313,41 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             },
             None => format!("a row begins with its timestamp, 8 bytes; this one has only {} bytes", bytes.len()),
         };
+        Err(self.unreadable("row", &reason))
+    }
+
+    #[cold]
+    fn unreadable(&self, what: &str, reason: &str) -> RowError {
         let message = format!(
-            "store {} holds a row that cannot be read: {reason}; if the type or its format has changed, give the \
+            "store {} holds a {what} that cannot be read: {reason}; if the type or its format has changed, give the \
              store a new name or reset the application",
             self.name()
         );
-        Err(StoreError::new(StoreErrorKind::Decode, message).into())
+        StoreError::new(StoreErrorKind::Decode, message).into()
     }
 
     #[cold]
     fn update_now(
         &mut self,
-        query: impl RowQuery<L>,
+        key: &[u8],
         cause: Cause<'_>,
         update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
     ) -> Result<Changed<V>, RowError> {
-        let (row, _) = self.load(query)?;
+        let (row, _) = self.load(key)?;
         let old = if self.wants_old { row.as_ref().map(|(value, _)| value.clone()) } else { None };
         let (new, timestamp) = update(row);
-        self.write(new.as_ref(), if new.is_some() { timestamp } else { cause.timestamp })?;
+        self.write(key, new.as_ref(), if new.is_some() { timestamp } else { cause.timestamp })?;
         Ok(Changed { change: Change { old, new }, timestamp })
     }
 
-    fn set_now(&mut self, query: impl RowQuery<L>, cause: Cause<'_>, new: Option<V>) -> Result<Changed<V>, RowError> {
-        let old = if self.wants_old {
-            self.load(query)?.0.map(|(value, _)| value)
-        } else {
-            self.key.clear();
-            query.write(&mut self.key)?;
-            None
-        };
-        self.write(new.as_ref(), cause.timestamp)?;
+    fn set_now(&mut self, key: &[u8], cause: Cause<'_>, new: Option<V>) -> Result<Changed<V>, RowError> {
+        let old = if self.wants_old { self.load(key)?.0.map(|(value, _)| value) } else { None };
+        self.write(key, new.as_ref(), cause.timestamp)?;
         Ok(Changed { change: Change { old, new }, timestamp: cause.timestamp })
     }
 
-    /// Stores and logs the row whose key was encoded last. Returns how many bytes it has.
-    fn write(&mut self, row: Option<&V>, timestamp: Timestamp) -> Result<usize, RowError> {
+    /// Stores and logs a row. Returns how many bytes it has.
+    fn write(&mut self, key: &[u8], row: Option<&V>, timestamp: Timestamp) -> Result<usize, RowError> {
         self.value.clear();
         if let Some(value) = row {
             value.encode(&mut self.value)?;
@@ -377,27 +355,26 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         let value = row.map(|_| self.value.as_slice());
         if self.logged {
             self.changelog_key.clear();
-            L::changelog_key(&self.key, &mut self.changelog_key);
+            L::changelog_key(key, &mut self.changelog_key);
             self.access.log(&self.changelog_key, value, timestamp, &Headers::new())?;
         }
-        if self.key >= self.floor {
-            self.access.put(self.key.clone(), value.map(|value| timestamped(timestamp, value)));
+        if key >= self.floor.as_slice() {
+            self.access.put(key.to_vec(), value.map(|value| timestamped(timestamp, value)));
         }
-        self.typical_weight = self.key.len() + self.value.len();
+        self.typical_weight = key.len() + self.value.len();
         Ok(self.typical_weight)
     }
 
     fn flush_row(
         &mut self,
-        cache: &mut RowCache<L::Key, V>,
+        cache: &mut RowCache<V>,
         place: usize,
         forward: Option<&mut Vec<ChangeOf<L::Key, V>>>,
     ) -> Result<(), RowError> {
         let slot = cache.slot(place);
-        self.key.clear();
-        L::store_key(&slot.key, &mut self.key)?;
+        let key = slot.key.key();
         let before = match std::mem::replace(&mut slot.before, Before::Unknown) {
-            Before::Unknown if self.wants_old || slot.row.is_none() => match self.read()? {
+            Before::Unknown if self.wants_old || slot.row.is_none() => match self.load(key)?.0 {
                 Some((old, _)) => Before::Row(old),
                 None => Before::Absent,
             },
@@ -406,29 +383,25 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         if slot.row.is_none() && matches!(before, Before::Absent) {
             return Ok(());
         }
-        let weight = self.write(slot.row.as_ref(), slot.timestamp)?;
+        let weight = self.write(key, slot.row.as_ref(), slot.timestamp)?;
         if let Some(forward) = forward {
             let old = match before {
                 Before::Row(old) if self.wants_old => Some(old),
                 _ => None,
             };
-            forward.push(changed(slot, old));
+            forward.push(self.changed(slot, old)?);
         }
         cache.set_weight(place, weight);
         Ok(())
     }
-}
 
-fn changed<K: Clone, V: Clone>(slot: &mut Slot<K, V>, old: Option<V>) -> ChangeOf<K, V> {
-    Record {
-        key: slot.key.clone(),
-        value: Change { old, new: slot.row.clone() },
-        timestamp: slot.timestamp,
-        headers: std::mem::take(&mut slot.headers),
+    fn changed(&self, slot: &mut Slot<V>, old: Option<V>) -> Result<ChangeOf<L::Key, V>, RowError> {
+        let key = self.layout.typed_key(slot.key.key(), slot.key.rest());
+        Ok(Record {
+            key: key.map_err(|error| self.unreadable("key", &error.to_string()))?,
+            value: Change { old, new: slot.row.clone() },
+            timestamp: slot.timestamp,
+            headers: std::mem::take(&mut slot.headers),
+        })
     }
-}
-
-/// Hashes a part of a key.
-pub(super) fn hash_of(hasher: &DefaultHashBuilder, part: &impl std::hash::Hash) -> u64 {
-    hasher.hash_one(part)
 }

@@ -2,13 +2,71 @@
 
 use std::marker::PhantomData;
 
-use hashbrown::DefaultHashBuilder;
-
-use super::rows::{Row, RowError, RowLayout, RowQuery, Rows, hash_of};
-use crate::wire::{EncodeError, Key, Value};
+use super::StoreAccess;
+use super::row_key::KeyBuffer;
+use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
+use crate::record::Timestamp;
+use crate::wire::{DecodeError, Key, Value};
 
 /// A table's rows by key. In the store a key's bytes are the key's own, in the changelog too.
-pub(crate) type TableStore<K, V> = Rows<ByKey<K>, V>;
+pub(crate) struct TableStore<K: Key, V> {
+    rows: Rows<ByKey<K>, V>,
+    key: KeyBuffer,
+}
+
+impl<K: Key, V: Value> TableStore<K, V> {
+    /// Rows over `access`, with a cache of at most about `cache_bytes`; 0 switches the cache off.
+    #[must_use]
+    pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
+        let rows = Rows::new(ByKey(PhantomData), access, cache_bytes);
+        let key = rows.key_buffer();
+        Self { rows, key }
+    }
+
+    /// The rows by their keys' bytes.
+    pub(crate) const fn rows(&self) -> &Rows<ByKey<K>, V> {
+        &self.rows
+    }
+
+    /// The same, to be changed.
+    pub(crate) const fn rows_mut(&mut self) -> &mut Rows<ByKey<K>, V> {
+        &mut self.rows
+    }
+
+    /// A row as of the last change, flushed or not.
+    ///
+    /// # Errors
+    /// When the store fails or holds something else, or the key cannot be encoded.
+    pub(crate) fn get(&mut self, key: &K) -> Result<Option<Row<V>>, RowError> {
+        self.key.encode(key)?;
+        self.rows.row(&self.key)
+    }
+
+    /// As [`Rows::update`].
+    ///
+    /// # Errors
+    /// As [`Rows::update`].
+    #[inline]
+    pub(crate) fn update(
+        &mut self,
+        key: &K,
+        cause: Cause<'_>,
+        update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
+    ) -> Result<Option<Changed<V>>, RowError> {
+        self.key.encode(key)?;
+        self.rows.update(&self.key, cause, update)
+    }
+
+    /// As [`Rows::set`].
+    ///
+    /// # Errors
+    /// As [`Rows::set`].
+    #[inline]
+    pub(crate) fn set(&mut self, key: &K, cause: Cause<'_>, row: Option<V>) -> Result<Option<Changed<V>>, RowError> {
+        self.key.encode(key)?;
+        self.rows.set(&self.key, cause, row)
+    }
+}
 
 /// The layout of [`TableStore`].
 pub(crate) struct ByKey<K>(PhantomData<fn() -> K>);
@@ -16,41 +74,13 @@ pub(crate) struct ByKey<K>(PhantomData<fn() -> K>);
 impl<K: Key> RowLayout for ByKey<K> {
     type Key = K;
 
-    fn store_key(key: &K, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        key.encode(out)
+    fn typed_key(&self, key: &[u8], rest: &[u8]) -> Result<K, DecodeError> {
+        let mut key = K::decode(key)?;
+        key.decode_rest(rest);
+        Ok(key)
     }
 
     fn changelog_key(store_key: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(store_key);
-    }
-}
-
-impl<K: Key> RowQuery<ByKey<K>> for &K {
-    #[inline]
-    fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
-        hash_of(hasher, *self)
-    }
-
-    #[inline]
-    fn is(&self, key: &K) -> bool {
-        *self == key
-    }
-
-    fn to_key(&self) -> K {
-        (*self).clone()
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.encode(out)
-    }
-}
-
-impl<K: Key, V: Value> TableStore<K, V> {
-    /// A row as of the last change, flushed or not.
-    ///
-    /// # Errors
-    /// When the store fails, or holds something else.
-    pub(crate) fn get(&mut self, key: &K) -> Result<Option<Row<V>>, RowError> {
-        self.row(key)
     }
 }

@@ -11,9 +11,15 @@ const SEQUENCE: usize = size_of::<u32>();
 /// Turns two's complement into bytes that sort as the numbers do.
 const SIGN: i64 = i64::MIN;
 
+/// The part of a store's key that comes before the key's own bytes.
+#[must_use]
+pub(crate) const fn start(start: Timestamp) -> [u8; START] {
+    (start.0 ^ SIGN).to_be_bytes()
+}
+
 /// Appends the part of a store's key that comes before the key's own bytes.
 pub(crate) fn write_start(start: Timestamp, out: &mut Vec<u8>) {
-    out.extend_from_slice(&(start.0 ^ SIGN).to_be_bytes());
+    out.extend_from_slice(&self::start(start));
 }
 
 /// Takes a store's key apart: the window's start and the key's own bytes. `None` if it is too short.

@@ -6,13 +6,12 @@
 
 use std::marker::PhantomData;
 
-use hashbrown::DefaultHashBuilder;
-
-use super::rows::{Cause, ChangeOf, Changed, Row, RowError, RowLayout, RowQuery, Rows, hash_of};
+use super::row_key::KeyBuffer;
+use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
 use super::{StoreAccess, window_key};
 use crate::record::Timestamp;
 use crate::windows::{Window, Windowed};
-use crate::wire::{EncodeError, Key, Value};
+use crate::wire::{DecodeError, EncodeError, Key, Value};
 
 /// A windowed table's rows.
 pub(crate) struct WindowRows<K: Key, V> {
@@ -24,26 +23,24 @@ pub(crate) struct WindowRows<K: Key, V> {
     floor: i64,
 }
 
-/// A key whose hash is known, to be looked up in several windows.
+/// A key that is encoded once, to be looked up in several windows.
 #[derive(Debug)]
-pub(crate) struct HashedKey<'a, K> {
-    key: &'a K,
-    hash: u64,
-}
+pub(crate) struct KeyInWindows(KeyBuffer);
 
-impl<K> Clone for HashedKey<'_, K> {
-    fn clone(&self) -> Self {
-        *self
+impl KeyInWindows {
+    /// Takes another key.
+    ///
+    /// # Errors
+    /// When the key has no representation in its format.
+    #[inline]
+    pub(crate) fn set(&mut self, key: &impl Value) -> Result<(), EncodeError> {
+        self.0.encode_behind(window_key::start(Timestamp(0)), key)
     }
-}
 
-impl<K> Copy for HashedKey<'_, K> {}
-
-impl<'a, K> HashedKey<'a, K> {
-    /// The key.
-    #[must_use]
-    pub(crate) const fn key(self) -> &'a K {
-        self.key
+    #[inline]
+    fn at(&mut self, start: Timestamp) -> &KeyBuffer {
+        self.0.set_prefix(window_key::start(start));
+        &self.0
     }
 }
 
@@ -56,7 +53,8 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     /// about `cache_bytes`; 0 switches the cache off.
     #[must_use]
     pub(crate) fn new(access: StoreAccess, cache_bytes: usize, retention_ms: i64) -> Self {
-        Self { rows: Rows::new(access, cache_bytes), retention_ms, newest: i64::MIN, floor: i64::MIN }
+        let layout = ByWindow { size_ms: i64::MAX, keys: PhantomData };
+        Self { rows: Rows::new(layout, access, cache_bytes), retention_ms, newest: i64::MIN, floor: i64::MIN }
     }
 
     /// Keeps rows at least until a window starts `retention_ms` later.
@@ -64,32 +62,25 @@ impl<K: Key, V: Value> WindowRows<K, V> {
         self.retention_ms = self.retention_ms.max(retention_ms);
     }
 
-    /// Whether changes wait for [`WindowRows::flush`].
+    /// Says how long the windows are: rows are forwarded with their windows' ends.
+    pub(crate) const fn windows_are(&mut self, size_ms: i64) {
+        self.rows.layout().size_ms = size_ms;
+    }
+
+    /// The rows by their keys' bytes.
+    pub(crate) const fn rows(&self) -> &Rows<ByWindow<K>, V> {
+        &self.rows
+    }
+
+    /// The same, to be changed.
+    pub(crate) const fn rows_mut(&mut self) -> &mut Rows<ByWindow<K>, V> {
+        &mut self.rows
+    }
+
+    /// A buffer for keys that are looked up in these rows.
     #[must_use]
-    pub(crate) const fn is_cached(&self) -> bool {
-        self.rows.is_cached()
-    }
-
-    /// How many bytes the cache holds, roughly.
-    #[must_use]
-    pub(crate) fn cached_bytes(&self) -> usize {
-        self.rows.cached_bytes()
-    }
-
-    /// As [`Rows::set_cache_bytes`].
-    pub(crate) fn set_cache_bytes(&mut self, bytes: usize) {
-        self.rows.set_cache_bytes(bytes);
-    }
-
-    /// As [`Rows::want_old_values`].
-    pub(crate) const fn want_old_values(&mut self, wanted: bool) {
-        self.rows.want_old_values(wanted);
-    }
-
-    /// Hashes a key once for all its windows.
-    #[must_use]
-    pub(crate) fn hashed<'a>(&self, key: &'a K) -> HashedKey<'a, K> {
-        HashedKey { key, hash: hash_of(self.rows.hasher(), key) }
+    pub(crate) fn key_in_windows(&self) -> KeyInWindows {
+        KeyInWindows(self.rows.key_buffer())
     }
 
     /// A row as of the last change, flushed or not. Only the window's start matters: a key that was read
@@ -97,9 +88,8 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     ///
     /// # Errors
     /// When the store fails, or holds something else.
-    pub(crate) fn get(&mut self, key: HashedKey<'_, K>, window: Window) -> Result<Option<Row<V>>, RowError> {
-        // Not kept in the cache: rows there are forwarded with their window, whose end must be right.
-        self.rows.peek(InWindow { key, window })
+    pub(crate) fn get(&mut self, key: &mut KeyInWindows, window: Window) -> Result<Option<Row<V>>, RowError> {
+        self.rows.peek(key.at(window.start))
     }
 
     /// As [`Rows::update`], for a key's row in a window.
@@ -109,7 +99,7 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     #[inline]
     pub(crate) fn update(
         &mut self,
-        key: HashedKey<'_, K>,
+        key: &mut KeyInWindows,
         window: Window,
         cause: Cause<'_>,
         update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
@@ -118,19 +108,7 @@ impl<K: Key, V: Value> WindowRows<K, V> {
             self.newest = window.start.0;
             self.expire();
         }
-        self.rows.update(InWindow { key, window }, cause, update)
-    }
-
-    /// As [`Rows::flush`].
-    ///
-    /// # Errors
-    /// As [`Rows::flush`].
-    pub(crate) fn flush(
-        &mut self,
-        rows_max: usize,
-        forward: Option<&mut Vec<ChangeOf<Windowed<K>, V>>>,
-    ) -> Result<bool, RowError> {
-        self.rows.flush(rows_max, forward)
+        self.rows.update(key.at(window.start), cause, update)
     }
 
     /// Deletes the windows that start `retention_ms` or more before the newest.
@@ -139,69 +117,32 @@ impl<K: Key, V: Value> WindowRows<K, V> {
         let step = (self.retention_ms / STEPS_PER_RETENTION).max(1);
         if floor.saturating_sub(self.floor) >= step {
             self.floor = floor;
-            let mut bytes = Vec::with_capacity(size_of::<i64>());
-            window_key::write_start(Timestamp(floor), &mut bytes);
-            self.rows.delete_below(bytes);
+            self.rows.delete_below(window_key::start(Timestamp(floor)).to_vec());
         }
     }
 }
 
 /// The layout of [`WindowRows`].
-struct ByWindow<K>(PhantomData<fn() -> K>);
+pub(crate) struct ByWindow<K> {
+    size_ms: i64,
+    keys: PhantomData<fn() -> K>,
+}
 
 impl<K: Key> RowLayout for ByWindow<K> {
     type Key = Windowed<K>;
 
-    fn store_key(key: &Windowed<K>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        window_key::write_start(key.window.start, out);
-        key.key.encode(out)
+    fn typed_key(&self, key: &[u8], rest: &[u8]) -> Result<Windowed<K>, DecodeError> {
+        let Some((start, key)) = window_key::split(key) else {
+            return Err(DecodeError::new::<Windowed<K>>("its window's start is missing"));
+        };
+        let mut key = K::decode(key)?;
+        key.decode_rest(rest);
+        Ok(Windowed { key, window: Window { start, end: Timestamp(start.0.saturating_add(self.size_ms)) } })
     }
 
     fn changelog_key(store_key: &[u8], out: &mut Vec<u8>) {
         window_key::write_changelog(store_key, out);
     }
-}
-
-struct InWindow<'a, K> {
-    key: HashedKey<'a, K>,
-    window: Window,
-}
-
-impl<K> Clone for InWindow<'_, K> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K> Copy for InWindow<'_, K> {}
-
-impl<K: Key> RowQuery<ByWindow<K>> for InWindow<'_, K> {
-    #[inline]
-    fn hash(&self, _hasher: &DefaultHashBuilder) -> u64 {
-        mix(self.key.hash, self.window.start.0)
-    }
-
-    #[inline]
-    fn is(&self, key: &Windowed<K>) -> bool {
-        key.window.start == self.window.start && key.key == *self.key.key
-    }
-
-    fn to_key(&self) -> Windowed<K> {
-        Windowed { key: self.key.key.clone(), window: self.window }
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        window_key::write_start(self.window.start, out);
-        self.key.key.encode(out)
-    }
-}
-
-/// A hash for a key in a window: the upper and lower half of a product depend on all bits of both.
-#[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "bits are bits")]
-const fn mix(hash: u64, start: i64) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let product = ((hash ^ (start as u64).wrapping_mul(ODD)) as u128) * (ODD as u128);
-    (product as u64) ^ ((product >> 64) as u64)
 }
 
 #[cfg(test)]
@@ -233,9 +174,11 @@ mod tests {
         let access = StoreAccess::new("store".into(), StoreIndex(1), Rc::clone(&state), Some(changelog.clone() as _));
         let mut rows = WindowRows::<String, i64>::new(access, 0, 1_000);
         for (key, start) in [("b", 10), ("a", 20), ("a", 0), ("b", 0)] {
-            let (key, window) = (key.to_owned(), Window { start: Timestamp(start), end: Timestamp(start + 10) });
+            let window = Window { start: Timestamp(start), end: Timestamp(start + 10) };
             let cause = Cause { timestamp: window.start, headers: &Headers::new() };
-            rows.update(rows.hashed(&key), window, cause, |_| (Some(1), window.start)).unwrap();
+            let mut in_windows = rows.key_in_windows();
+            in_windows.set(&key.to_owned()).unwrap();
+            rows.update(&mut in_windows, window, cause, |_| (Some(1), window.start)).unwrap();
         }
 
         let mut stored = Vec::new();

@@ -28,11 +28,13 @@ macro_rules! big_endian {
         impl Value for $number {
             const FIXED_SIZE: Option<NonZeroUsize> = $fixed_size;
 
+            #[inline]
             fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
                 out.extend_from_slice(&self.to_be_bytes());
                 Ok(())
             }
 
+            #[inline]
             fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
                 exactly::<Self, { size_of::<Self>() }>(bytes).map(Self::from_be_bytes)
             }
@@ -52,11 +54,13 @@ big_endian! {
 impl Value for f32 {
     const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(4);
 
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(&self.to_be_bytes());
         Ok(())
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         exactly::<Self, 4>(bytes).map(Self::from_be_bytes)
     }
@@ -66,6 +70,7 @@ impl Value for f32 {
 impl Value for f64 {
     const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(8);
 
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         const NAN: u64 = 0x7ff8_0000_0000_0000;
         let bits = if self.is_nan() { NAN } else { self.to_bits() };
@@ -73,6 +78,7 @@ impl Value for f64 {
         Ok(())
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         exactly::<Self, 8>(bytes).map(Self::from_be_bytes)
     }
@@ -80,11 +86,13 @@ impl Value for f64 {
 
 /// Java's `Serdes.Boolean()`: one byte, 1 or 0; anything else is an error, as in Java.
 impl Value for bool {
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.push(u8::from(*self));
         Ok(())
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         match exactly::<Self, 1>(bytes)? {
             [0] => Ok(false),
@@ -99,11 +107,13 @@ impl Key for bool {}
 /// Java's `Serdes.String()`: UTF-8. Bytes that are not UTF-8 are an error; Java would replace them by
 /// U+FFFD without a word.
 impl Value for String {
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self.as_bytes());
         Ok(())
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         text::<Self>(bytes).map(str::to_owned)
     }
@@ -117,11 +127,13 @@ impl Key for String {}
 
 /// As `String`, and cheap to clone.
 impl Value for Arc<str> {
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self.as_bytes());
         Ok(())
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         text::<Self>(bytes).map(Self::from)
     }
@@ -133,17 +145,20 @@ impl Value for Arc<str> {
 
 impl Key for Arc<str> {}
 
+#[inline]
 fn text<T>(bytes: &[u8]) -> Result<&str, DecodeError> {
     std::str::from_utf8(bytes).map_err(|error| DecodeError::new::<T>(format!("not UTF-8: {error}")))
 }
 
 /// Java's `Serdes.ByteArray()`: the bytes themselves. For a list of numbers see [`super::List`].
 impl Value for Vec<u8> {
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self);
         Ok(())
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         Ok(bytes.to_vec())
     }
@@ -157,11 +172,13 @@ impl Key for Vec<u8> {}
 
 /// As `Vec<u8>`, and cheap to clone.
 impl Value for Bytes {
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self);
         Ok(())
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         Ok(Self::copy_from_slice(bytes))
     }
@@ -173,11 +190,13 @@ impl Key for Bytes {}
 impl Value for Uuid {
     const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(36);
 
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
         Ok(())
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let text = exactly::<Self, 36>(bytes)?;
         Self::try_parse_ascii(&text).map_err(|error| DecodeError::new::<Self>(error.to_string()))
@@ -190,16 +209,26 @@ impl Key for Uuid {}
 impl<V: Value> Value for Arc<V> {
     const FIXED_SIZE: Option<NonZeroUsize> = V::FIXED_SIZE;
 
+    #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         V::encode(self, out)
     }
 
+    #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         V::decode(bytes).map(Self::new)
     }
 
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         V::partition_bytes(encoded)
+    }
+
+    fn encode_rest(&self, out: &mut Vec<u8>) {
+        V::encode_rest(self, out);
+    }
+
+    fn decode_rest(&mut self, rest: &[u8]) {
+        Self::make_mut(self).decode_rest(rest);
     }
 }
 

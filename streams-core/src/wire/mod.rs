@@ -62,9 +62,22 @@ pub trait Value: Clone + Send + Sync + 'static {
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         encoded
     }
+
+    /// Appends what the value knows and its bytes leave out: for a windowed key, the window's end. A cached row
+    /// keeps it until it is forwarded. Nothing for most types.
+    fn encode_rest(&self, _out: &mut Vec<u8>) {}
+
+    /// Takes back what [`Value::encode_rest`] appended, after the value was read from its bytes. Never panics,
+    /// whatever the bytes.
+    fn decode_rest(&mut self, _rest: &[u8]) {}
 }
 
 /// A value that can be a record's key: it can be hashed and compared. Derive it: `#[derive(Key)]`.
+///
+/// A table's row is found by its key's bytes, in caches as in stores and topics: two keys name one row when
+/// [`Value::encode`] writes the same bytes for both, whatever `Eq` says. So an `Eq` that ignores upper and lower
+/// case does not unite rows whose bytes differ, and a field that is not written (`#[serde(skip)]`) does not tell
+/// rows apart; a cached row is forwarded with the key that is read back from the bytes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used as a record key",
     label = "not a key",

@@ -10,6 +10,7 @@ mod history;
 mod keys;
 mod properties;
 mod results;
+mod row_identity;
 mod tables;
 
 use streams_core::dsl::StreamsBuilder;
