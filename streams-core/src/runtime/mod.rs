@@ -1,6 +1,6 @@
 //! How it runs.
 //!
-//! `app.rs` starts and stops; `control.rs` prepares topics, is the group's member and hands out tasks;
+//! `app.rs` starts and stops; `control/` prepares topics, is the group's member and hands out tasks;
 //! `worker/` is the only loop: fetch, process, punctuate, commit; `task/` is one sub-topology times one
 //! partition; `commit.rs` is the only place that commits. Everything is advanced in bounded steps that
 //! never wait, so a test or a simulation can run several instances in one thread.

@@ -17,7 +17,7 @@ impl Worker {
         if self.commit.is_some() || self.failed || self.is_proving() {
             return;
         }
-        let settings = &self.seed.shared.settings;
+        let settings = &self.seed.common.settings;
         let due = now.saturating_sub(self.last_commit) >= settings.commit_interval()
             || self.slots.running().any(|task| task.context.commit_requested)
             || self.is_over_budget();
@@ -28,7 +28,7 @@ impl Worker {
 
     /// Whether more state waits for a commit than `statestore.uncommitted.max.bytes` allows.
     fn is_over_budget(&self) -> bool {
-        let settings = &self.seed.shared.settings;
+        let settings = &self.seed.common.settings;
         let uncommitted: usize = self.slots.running().map(|task| task.state.borrow().uncommitted_bytes()).sum();
         uncommitted > settings.uncommitted_bytes / settings.workers.max(1)
     }
@@ -39,7 +39,7 @@ impl Worker {
         if is_over && !self.is_held_up {
             tracing::warn!(
                 worker = self.seed.number,
-                bytes = self.seed.shared.settings.uncommitted_bytes,
+                bytes = self.seed.common.settings.uncommitted_bytes,
                 "positions cannot be committed, and `statestore.uncommitted.max.bytes` is reached: processing stops until they can"
             );
         }
@@ -57,7 +57,7 @@ impl Worker {
         self.last_commit = now;
         let Some(metadata) = self.standing.metadata() else { return };
         if self.slots.running().any(Task::needs_commit) {
-            self.commit = Some(Commit::new(self.seed.shared.settings.guarantee, metadata.clone()));
+            self.commit = Some(Commit::new(self.seed.common.settings.guarantee, metadata.clone()));
         }
     }
 
@@ -77,7 +77,7 @@ impl Worker {
             return Err(AppError::log("committing before the end", LogError::new(LogErrorKind::Unavailable, message)));
         }
         if let Some(commit) = &mut self.commit {
-            let committer = Arc::clone(&self.seed.shared.committer);
+            let committer = Arc::clone(&self.seed.common.committer);
             let progress =
                 catch_unwind(AssertUnwindSafe(|| commit.advance(&mut self.slots, &self.collector, &*committer, now)))
                     .unwrap_or_else(|panic| {
@@ -142,7 +142,7 @@ impl Worker {
 
     /// Closes what is committed; its state is complete.
     fn close_in_good_order(&mut self) {
-        let wall_clock = self.seed.shared.clock.now();
+        let wall_clock = self.seed.common.clock.now();
         for id in self.slots.ids() {
             if let Some(Phase::Open(task)) = self.slots.get_mut(id).map(|slot| &mut slot.phase)
                 && let Err(error) = task.close(wall_clock)
@@ -161,7 +161,7 @@ impl Worker {
             return Ok(());
         }
         let Some(id) = self.slots.running_from(next).first().copied() else { return Ok(()) };
-        let wall_clock = self.seed.shared.clock.now();
+        let wall_clock = self.seed.common.clock.now();
         if let Some(task) = self.slots.running_task(id) {
             task.note_age(wall_clock, now)?;
         }
@@ -179,7 +179,7 @@ impl Worker {
             return;
         }
         self.last_purge = now;
-        let plan = &self.seed.shared.plan;
+        let plan = &self.seed.common.plan;
         let done = self
             .slots
             .running()

@@ -23,7 +23,7 @@ impl Worker {
     }
 
     fn fetched(&mut self, event: FetchEvent) -> Result<(), AppError> {
-        let limit = self.seed.shared.settings.buffered_records;
+        let limit = self.seed.common.settings.buffered_records;
         match event {
             FetchEvent::Records { partition, batch } => {
                 if let Some(input) = self.input_of(&partition) {

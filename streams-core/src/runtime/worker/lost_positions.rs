@@ -111,7 +111,7 @@ impl Worker {
                     offset: input.committed,
                     metadata: input.committed_metadata.clone(),
                 };
-                lost.step = Doubt::Proving(self.seed.shared.committer.commit(&metadata, vec![offset]));
+                lost.step = Doubt::Proving(self.seed.common.committer.commit(&metadata, vec![offset]));
             }
             Doubt::Told => {}
             Doubt::Proving(reply) => match reply.poll() {
@@ -129,8 +129,8 @@ impl Worker {
             Doubt::Proven => {
                 let (position, one) = (lost.position.0, vec![partition.clone()]);
                 let (is_internal, reset) = (
-                    self.seed.shared.plan.is_repartition_topic(&partition.topic),
-                    self.seed.shared.settings.out_of_range,
+                    self.seed.common.plan.is_repartition_topic(&partition.topic),
+                    self.seed.common.settings.out_of_range,
                 );
                 let partition = partition.clone();
                 lost.step = Doubt::Asking(match reset {

@@ -7,7 +7,7 @@
 //! A worker owns its tasks, one consumer that reads where it is told, one producer and one consumer for
 //! restoring. [`Worker::run_once`] does a bounded piece of everything there is to do and never waits; a
 //! thread (or a test, or a simulation) calls it again and again. What the group decides reaches it as
-//! [`Command`]s from `control.rs`, which it answers with [`Report`]s.
+//! [`Command`]s from `control/`, which it answers with [`Report`]s.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -131,7 +131,7 @@ pub(crate) enum Report {
 /// What is needed to make a worker on its own thread.
 pub(crate) struct WorkerSeed {
     pub(crate) number: usize,
-    pub(crate) shared: Arc<Common>,
+    pub(crate) common: Arc<Common>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) reports: Sender<Report>,
     pub(crate) doorbell: Doorbell,
@@ -186,7 +186,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Makes a worker with its clients.
     pub(crate) fn new(seed: WorkerSeed) -> Result<Self, AppError> {
-        let shared = &seed.shared;
+        let shared = &seed.common;
         let consumer = |purpose: ConsumerPurpose, name: &str| {
             let client_id = format!("{}-{}-{name}", shared.client_id(), seed.number);
             let isolation = match purpose {
@@ -233,7 +233,7 @@ impl Worker {
 
     /// Whether the thread that pumps the worker is to leave it as it is.
     pub(crate) fn is_killed(&self) -> bool {
-        self.seed.shared.killed.load(Ordering::Relaxed)
+        self.seed.common.killed.load(Ordering::Relaxed)
     }
 
     /// Waits for the doorbell; only the thread that pumps the worker calls this.
@@ -270,7 +270,7 @@ impl Worker {
     }
 
     fn turn(&mut self) -> Result<Turn, AppError> {
-        let now = self.seed.shared.clock.monotonic();
+        let now = self.seed.common.clock.monotonic();
         // Asked first: a member that was polled since has sent commands, which are obeyed now.
         let is_heard = self.is_heard(now);
         let mut busy = self.obey()?;
@@ -299,7 +299,7 @@ impl Worker {
         if !blocked {
             busy |= self.fetch()?;
             busy |= self.process(now)?;
-            let now = self.seed.shared.clock.monotonic();
+            let now = self.seed.common.clock.monotonic();
             self.begin_commit_if_due(now);
             busy |= self.commit.is_some() && self.advance_commit(now)?;
         }
@@ -311,7 +311,7 @@ impl Worker {
     /// Whether the member was polled within its session. If it was not, the group may have given its tasks to others
     /// long ago, and what a cache writes then would be the last word about a row in its changelog.
     fn is_heard(&self, now: Duration) -> bool {
-        let shared = &self.seed.shared;
+        let shared = &self.seed.common;
         let heard = Duration::from_millis(shared.heard_ms.load(Ordering::SeqCst));
         now.saturating_sub(heard) <= shared.settings.session_timeout
     }
@@ -323,12 +323,12 @@ impl Worker {
         if self.commit.is_some() || self.slots.has_openings() || self.collector.borrow().is_backed_up() {
             return Turn::Idle(WAIT_FOR_REPLY);
         }
-        let settings = &self.seed.shared.settings;
+        let settings = &self.seed.common.settings;
         let mut wait = settings.poll;
         if self.slots.running().any(Task::needs_commit) {
             wait = wait.min((self.last_commit + settings.commit_interval()).saturating_sub(now));
         }
-        if self.seed.shared.paused.load(Ordering::Relaxed) {
+        if self.seed.common.paused.load(Ordering::Relaxed) {
             // Neither records nor punctuators are looked at.
             return Turn::Idle(wait.max(WAIT_MIN));
         }
@@ -336,7 +336,7 @@ impl Worker {
         if self.slots.running().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {
             wait = wait.min(settings.task_idle.unwrap_or(settings.poll).max(WAIT_FOR_REPLY));
         }
-        let wall_clock = self.seed.shared.clock.now();
+        let wall_clock = self.seed.common.clock.now();
         if let Some(next) = self.slots.running().filter_map(Task::next_wall_clock_punctuation).min() {
             wait = wait.min(Duration::from_millis(u64::try_from(next.0 - wall_clock.0).unwrap_or(0)));
         }
@@ -369,14 +369,14 @@ impl Worker {
         }
         self.last_publish = now;
         for (id, metrics) in self.slots.metrics() {
-            self.seed.shared.metrics.publish(id, metrics);
+            self.seed.common.metrics.publish(id, metrics);
         }
     }
 
     /// Asks for a commit as soon as possible; for tests that want results now.
     pub(crate) fn commit_now(&mut self) {
         if self.commit.is_none() && !self.failed {
-            let now = self.seed.shared.clock.monotonic();
+            let now = self.seed.common.clock.monotonic();
             self.begin_commit(now);
         }
     }
@@ -391,7 +391,7 @@ impl Worker {
 
     /// Publishes all counters now; for tests.
     pub(crate) fn publish_now(&mut self) {
-        let now = self.seed.shared.clock.monotonic();
+        let now = self.seed.common.clock.monotonic();
         self.publish(now, true);
     }
 

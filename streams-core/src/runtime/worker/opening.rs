@@ -69,9 +69,9 @@ impl Worker {
         }
         for id in self.slots.ids() {
             let Some(Phase::Opening(opening)) = self.slots.get_mut(id).map(|slot| &mut slot.phase) else { continue };
-            let (collector, plan) = (&self.collector, &self.seed.shared.plan);
+            let (collector, plan) = (&self.collector, &self.seed.common.plan);
             let mut destination = |topic: &Arc<str>| resolve(plan, collector, topic);
-            match opening.advance(&self.seed.shared, &mut self.questions, &mut destination, now)? {
+            match opening.advance(&self.seed.common, &mut self.questions, &mut destination, now)? {
                 Advance::Waiting => {}
                 Advance::Restore(changelogs) => {
                     any = true;
@@ -100,7 +100,7 @@ impl Worker {
                 }
             }
         }
-        self.questions.step(&*self.seed.shared.committer, &*self.admin);
+        self.questions.step(&*self.seed.common.committer, &*self.admin);
         Ok(any)
     }
 
@@ -108,7 +108,7 @@ impl Worker {
     pub(super) fn build(&mut self, mut ready: Ready, metrics: TaskMetrics) -> Result<Task, AppError> {
         let id = ready.id;
         let failed = |error| AppError::Build { task: id, error };
-        let shared = Arc::clone(&self.seed.shared);
+        let shared = Arc::clone(&self.seed.common);
         let topology = &shared.plan.topology;
         let Some(sub) = topology.subtopologies.iter().find(|sub| sub.id == id.subtopology) else {
             return Err(failed(BuildError { node: "-".into(), reason: "there is no such sub-topology".into() }));

@@ -16,7 +16,7 @@ impl Worker {
     /// Lets the tasks process some records and fires punctuators; whether anything happened. The next round goes
     /// on with the task at which the time was over.
     pub(super) fn process(&mut self, now: Duration) -> Result<bool, AppError> {
-        let paused = self.seed.shared.paused.load(Ordering::Relaxed);
+        let paused = self.seed.common.paused.load(Ordering::Relaxed);
         if paused || self.failed || self.standing.is_ending() {
             return Ok(false);
         }
@@ -38,12 +38,12 @@ impl Worker {
     }
 
     fn is_over(&self, end: Duration) -> bool {
-        self.seed.shared.clock.monotonic() >= end
+        self.seed.common.clock.monotonic() >= end
     }
 
     /// How often something falls due, at the shortest.
     fn shortest_interval(&self) -> Duration {
-        let settings = &self.seed.shared.settings;
+        let settings = &self.seed.common.settings;
         let mut shortest = settings.commit_interval();
         if self.is_exactly_once() {
             shortest = shortest.min(settings.transaction_timeout);
@@ -53,7 +53,7 @@ impl Worker {
 
     /// One task works off records, and is called if it is time; whether anything happened.
     fn process_task(&mut self, id: TaskId, began: Duration, round: Duration) -> Result<bool, AppError> {
-        let shared = Arc::clone(&self.seed.shared);
+        let shared = Arc::clone(&self.seed.common);
         let settings = &shared.settings;
         let mut processed = 0;
         let mut looked = began;
@@ -89,7 +89,7 @@ impl Worker {
     /// A record that takes longer than a transaction may be open is done again and again, for ever. One that was
     /// merely interrupted is quicker the next time.
     fn check_slowness(&mut self, id: TaskId, records: usize, took: Duration) -> Result<(), AppError> {
-        let limit = self.seed.shared.settings.transaction_timeout;
+        let limit = self.seed.common.settings.transaction_timeout;
         if records != 1 || !self.is_exactly_once() || took <= limit {
             return Ok(());
         }
@@ -115,7 +115,7 @@ impl Worker {
 
     /// Makes room when the caches together hold more than the worker's share.
     fn flush_full_caches(&mut self) -> Result<(), AppError> {
-        let settings = &self.seed.shared.settings;
+        let settings = &self.seed.common.settings;
         let cache_bytes = settings.cache_bytes / settings.workers.max(1);
         let cached: usize = self.slots.running().map(Task::cached_bytes).sum();
         if cache_bytes == 0 || cached <= cache_bytes {

@@ -39,7 +39,7 @@ impl Worker {
                 }
                 Command::Stop => {
                     let metadata = self.standing.metadata().cloned();
-                    self.standing = Standing::Stopping { metadata, since: self.seed.shared.clock.monotonic() };
+                    self.standing = Standing::Stopping { metadata, since: self.seed.common.clock.monotonic() };
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Worker {
 
     /// Begins to open a task.
     fn open(&mut self, id: TaskId, given: GroupMetadata) {
-        let metrics = self.seed.shared.metrics.get(id);
+        let metrics = self.seed.common.metrics.get(id);
         self.slots.insert(id, Slot::opening(Opening::new(id, metrics), given));
     }
 
@@ -115,7 +115,7 @@ impl Worker {
     /// hold more than it.
     pub(super) fn share_caches(&mut self) {
         let caches: usize = self.slots.running().map(Task::caches).sum();
-        let budget = self.seed.shared.settings.cache_bytes / self.seed.shared.settings.workers.max(1);
+        let budget = self.seed.common.settings.cache_bytes / self.seed.common.settings.workers.max(1);
         for task in self.slots.running_mut() {
             task.set_cache_budget(budget / caches.max(1));
         }
@@ -167,7 +167,7 @@ impl Worker {
 
     pub(super) fn publish_closed(&self, id: TaskId, metrics: TaskMetrics) {
         let metrics = TaskMetrics { phase: TaskPhase::Closed, uncommitted: 0, ..metrics };
-        self.seed.shared.metrics.publish(id, metrics);
+        self.seed.common.metrics.publish(id, metrics);
     }
 
     /// Drops every task and what it did since its last commit.
@@ -243,7 +243,7 @@ impl Worker {
     }
 
     pub(super) fn is_exactly_once(&self) -> bool {
-        self.seed.shared.settings.guarantee == Guarantee::ExactlyOnce
+        self.seed.common.settings.guarantee == Guarantee::ExactlyOnce
     }
 
     /// Registers the transactional id; whether the producer can be used. Without it there are no tasks.
@@ -265,7 +265,7 @@ impl Worker {
 }
 
 pub(super) fn new_collector(seed: &WorkerSeed) -> Result<Rc<RefCell<ProducerCollector>>, AppError> {
-    let shared = &seed.shared;
+    let shared = &seed.common;
     let transactional = shared.settings.guarantee == Guarantee::ExactlyOnce;
     let options = ProducerOptions {
         client_id: format!("{}-{}-producer", shared.client_id(), seed.number),

@@ -1,0 +1,291 @@
+//! The control: one per instance. It prepares topics, is the group's member, hands tasks to the workers
+//! and brings everything to an end.
+//!
+//! `together.rs` is the instance in its group, with its workers; `status.rs` is what users' handles see.
+//!
+//! Like a worker it is advanced by [`Control::step`] and never waits. It owns the state that users see.
+//!
+//! In a rebalance (classic protocol, KIP-447): the group revokes -> every worker commits and suspends ->
+//! the revocation is acknowledged -> the group assigns -> every worker gets its share, keeping open what
+//! it still has. A worker that does not finish by the deadline loses its tasks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use super::directory::StateDirectory;
+use super::fellows::{Fellows, Identity};
+use super::globals::GlobalTables;
+use super::inputs::InputCheck;
+use super::lifecycle::AppState;
+use super::plan::{Plan, external_topics};
+use super::preparation::Preparation;
+use super::reach::Reach;
+use super::worker::{Common, WorkerSeed};
+use super::{AppError, Settings};
+use crate::clock::SharedClock;
+use crate::log::{Admin, Log, MemberOptions};
+use crate::state::{GlobalStore, StateBackend};
+use crate::topology::Topology;
+
+mod status;
+mod together;
+
+pub(crate) use status::Status;
+
+use together::{Together, TogetherParts, millis};
+
+/// How long the control waits at most when nobody rings: the member must be polled.
+const WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// What an instance is made of.
+pub(crate) struct Parts {
+    pub(crate) application_id: Arc<str>,
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) backend: Arc<dyn StateBackend>,
+    pub(crate) clock: SharedClock,
+}
+
+/// What the caller of [`Control::step`] should do.
+pub(crate) enum ControlTurn {
+    /// Call again at once.
+    Busy,
+    /// Call again when the doorbell rings, or after this long.
+    Idle(Duration),
+    /// Make workers from these and run them; then call again.
+    Spawn(Vec<WorkerSeed>),
+    /// It is over; the final state and error are in the [`Status`].
+    Finished,
+}
+
+/// The control of one instance.
+pub(crate) struct Control {
+    parts: Parts,
+    directory: Arc<StateDirectory>,
+    identity: Arc<Identity>,
+    admin: Arc<dyn Admin>,
+    status: Arc<Status>,
+    phase: Phase,
+    span: tracing::Span,
+}
+
+enum Phase {
+    Preparing(Box<Preparation>),
+    ReadingGlobals(Plan, Box<GlobalTables>),
+    Together(Box<Together>),
+    Finished,
+}
+impl Control {
+    /// Takes hold of the state folder and begins to look topics up.
+    pub(crate) fn new(parts: Parts, status: Arc<Status>) -> Result<Self, AppError> {
+        let directory = if parts.backend.is_persistent() {
+            StateDirectory::open(&parts.settings.state_dir, &parts.application_id)?
+        } else {
+            StateDirectory::in_memory()
+        };
+        let admin = parts
+            .log
+            .admin(status.doorbell.clone())
+            .map_err(|error| AppError::log("creating an admin client", error))?;
+        let identity = identify(&parts, &directory)?;
+        let preparation = Preparation::new(
+            Arc::clone(&parts.application_id),
+            Arc::clone(&identity),
+            Arc::clone(&parts.topology),
+            Arc::clone(&parts.settings),
+            Arc::clone(&admin),
+            parts.log.creates_output_topics(),
+        );
+        status.become_state(AppState::Rebalancing);
+        Ok(Self {
+            span: tracing::info_span!("control", application = %parts.application_id),
+            parts,
+            directory: Arc::new(directory),
+            identity,
+            admin,
+            status,
+            phase: Phase::Preparing(Box::new(preparation)),
+        })
+    }
+
+    /// Does a bounded piece of everything there is to do.
+    pub(crate) fn step(&mut self) -> ControlTurn {
+        let _span = self.span.clone().entered();
+        match self.advance() {
+            Ok(step) => step,
+            Err(error) => {
+                self.fail(error);
+                ControlTurn::Busy
+            }
+        }
+    }
+
+    fn advance(&mut self) -> Result<ControlTurn, AppError> {
+        let now = self.parts.clock.monotonic();
+        match &mut self.phase {
+            Phase::Preparing(preparation) => {
+                if self.status.stop.load(Ordering::SeqCst) {
+                    return Ok(self.end());
+                }
+                match preparation.poll(now) {
+                    Poll::Pending => {
+                        self.status.become_state(match preparation.is_out_of_reach() {
+                            true => AppState::Disconnected,
+                            false => AppState::Rebalancing,
+                        });
+                        let wait = preparation.retry_at().map_or(WAIT_MAX, |at| at.saturating_sub(now));
+                        Ok(ControlTurn::Idle(wait.min(WAIT_MAX).max(Duration::from_millis(1))))
+                    }
+                    Poll::Ready(plan) => {
+                        let plan = plan?;
+                        self.status.become_state(AppState::Rebalancing);
+                        let globals = self.open_globals(&plan)?;
+                        self.phase = Phase::ReadingGlobals(plan, Box::new(globals));
+                        Ok(ControlTurn::Busy)
+                    }
+                }
+            }
+            Phase::ReadingGlobals(_, globals) => {
+                if self.status.stop.load(Ordering::SeqCst) {
+                    return Ok(self.end());
+                }
+                let busy = globals.step(now)?;
+                if !globals.is_complete() {
+                    return Ok(if busy { ControlTurn::Busy } else { ControlTurn::Idle(Duration::from_millis(1)) });
+                }
+                self.join()
+            }
+            Phase::Together(together) => {
+                let busy = together.step(now, &self.status, self.parts.settings.workers)?;
+                if together.is_over() {
+                    return Ok(self.end());
+                }
+                Ok(if busy { ControlTurn::Busy } else { ControlTurn::Idle(WAIT_MAX) })
+            }
+            Phase::Finished => Ok(ControlTurn::Finished),
+        }
+    }
+
+    /// The global tables' stores, once they are complete.
+    pub(crate) fn global_stores(&self) -> Vec<Arc<GlobalStore>> {
+        match &self.phase {
+            Phase::Together(together) => together.globals().stores().into_values().collect(),
+            Phase::Preparing(_) | Phase::ReadingGlobals(..) | Phase::Finished => Vec::new(),
+        }
+    }
+
+    fn open_globals(&self, plan: &Plan) -> Result<GlobalTables, AppError> {
+        GlobalTables::open(plan, &self.parts, Arc::clone(&self.admin), &self.directory, &self.status)
+    }
+
+    /// Joins the group and makes the workers.
+    fn join(&mut self) -> Result<ControlTurn, AppError> {
+        let Phase::ReadingGlobals(plan, globals) = std::mem::replace(&mut self.phase, Phase::Finished) else {
+            return Ok(ControlTurn::Busy);
+        };
+        let settings = &self.parts.settings;
+        let options = MemberOptions {
+            group: self.parts.application_id.to_string(),
+            client_id: self.identity.client_id(settings.client_id.as_deref().unwrap_or(&self.parts.application_id)),
+            plan: plan.group.clone(),
+            session_timeout: settings.session_timeout,
+            rebalance_timeout: settings.rebalance_timeout,
+        };
+        let member = self
+            .parts
+            .log
+            .member(options, self.status.doorbell.clone())
+            .map_err(|error| AppError::log("joining the group", error))?;
+        let inputs = InputCheck::new(Arc::clone(&self.admin), &plan.group);
+        let heard_ms = Arc::new(AtomicU64::new(millis(self.parts.clock.monotonic())));
+        let fellows = Fellows::new(Arc::clone(&self.admin), Arc::clone(&self.identity), Arc::clone(&self.directory));
+        let common = Arc::new(Common {
+            settings: Arc::clone(settings),
+            plan,
+            log: Arc::clone(&self.parts.log),
+            backend: Arc::clone(&self.parts.backend),
+            directory: Arc::clone(&self.directory),
+            clock: Arc::clone(&self.parts.clock),
+            committer: member.committer(),
+            globals: globals.stores(),
+            metrics: self.status.metrics.clone(),
+            paused: Arc::clone(&self.status.paused),
+            killed: Arc::clone(&self.status.killed),
+            heard_ms: Arc::clone(&heard_ms),
+        });
+        let topics = external_topics(&common.plan.topology).sources.into_iter().map(|topic| topic.to_string());
+        let reach = Reach::new(Arc::clone(&self.admin), topics);
+        let parts = TogetherParts { member, heard_ms, inputs, fellows, reach, globals: *globals };
+        let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
+        self.phase = Phase::Together(Box::new(together));
+        Ok(ControlTurn::Spawn(seeds))
+    }
+
+    /// For how long the group waits for an instance that is silent.
+    pub(crate) fn session_timeout(&self) -> Duration {
+        self.parts.settings.session_timeout
+    }
+
+    /// Whether the group has said which tasks are this instance's, and has not taken it back.
+    #[cfg(test)]
+    pub(crate) fn is_assigned(&self) -> bool {
+        matches!(&self.phase, Phase::Together(together) if together.is_assigned())
+    }
+
+    /// Ends at once, leaving everything as a crash would.
+    pub(crate) fn die(&mut self) {
+        self.phase = Phase::Finished;
+        self.status.become_state(AppState::PendingError);
+        self.status.become_state(AppState::Error);
+    }
+
+    /// Remembers the first error and brings everything to an end.
+    pub(crate) fn fail(&mut self, error: AppError) {
+        tracing::error!(%error, "the application cannot go on");
+        self.status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.status.become_state(AppState::PendingError);
+        match &mut self.phase {
+            Phase::Together(together) => together.stop(),
+            // A phase that fails on its way to the next leaves `Finished` behind.
+            Phase::Preparing(_) | Phase::ReadingGlobals(..) | Phase::Finished => {
+                self.end();
+            }
+        }
+    }
+
+    /// As [`Control::fail`], when the control itself is broken: if it breaks again while it brings everything to an
+    /// end, it lets go of everything. Workers that hear nothing more from it commit and stop.
+    pub(crate) fn break_off(&mut self, error: AppError) {
+        let was_stopping = matches!(&self.phase, Phase::Together(together) if together.is_stopping());
+        self.fail(error);
+        if was_stopping {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) -> ControlTurn {
+        self.phase = Phase::Finished;
+        if self.status.error().is_some() {
+            self.status.become_state(AppState::PendingError);
+            self.status.become_state(AppState::Error);
+        } else {
+            self.status.become_state(AppState::PendingShutdown);
+            self.status.become_state(AppState::NotRunning);
+        }
+        ControlTurn::Finished
+    }
+}
+
+/// Who this program is in its group, and what has changed since the state on disk was last used.
+fn identify(parts: &Parts, directory: &StateDirectory) -> Result<Arc<Identity>, AppError> {
+    let noted = directory.noted_topology()?;
+    let id = &parts.application_id;
+    let identity = Identity::new(id, directory.process_id(), parts.topology.fingerprint(), noted);
+    if let Some(changes) = identity.changes() {
+        tracing::warn!(application = %id, changes, "the topology is not the one that the state on disk was made by");
+    }
+    Ok(Arc::new(identity))
+}

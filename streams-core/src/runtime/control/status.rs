@@ -1,0 +1,95 @@
+//! What an instance and its handles share: its state, its error, its counters, and what it is asked to do.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::log::Doorbell;
+use crate::record::TaskId;
+use crate::runtime::AppError;
+use crate::runtime::lifecycle::AppState;
+use crate::runtime::metrics::MetricsBoard;
+
+/// The state before, and the state after.
+pub(crate) type Transition = (AppState, AppState);
+
+/// What an instance and its handles share.
+pub(crate) struct Status {
+    pub(crate) state: watch::Sender<AppState>,
+    /// For threads that wait for a state: what async code waits on does not work everywhere for them.
+    state_changed: (Mutex<()>, Condvar),
+    /// Where each change of the state is told, until the last.
+    transitions: Mutex<Option<Sender<Transition>>>,
+    pub(crate) error: Mutex<Option<AppError>>,
+    pub(crate) metrics: MetricsBoard,
+    pub(crate) owners: Mutex<BTreeMap<TaskId, usize>>,
+    pub(crate) stop: AtomicBool,
+    /// Set to end everything at once, as a crash would.
+    pub(crate) killed: Arc<AtomicBool>,
+    pub(crate) paused: Arc<AtomicBool>,
+    pub(crate) doorbell: Doorbell,
+}
+
+impl Status {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: watch::Sender::new(AppState::Created),
+            state_changed: (Mutex::default(), Condvar::new()),
+            transitions: Mutex::default(),
+            error: Mutex::new(None),
+            metrics: MetricsBoard::default(),
+            owners: Mutex::default(),
+            stop: AtomicBool::new(false),
+            killed: Arc::default(),
+            paused: Arc::default(),
+            doorbell: Doorbell::new(),
+        })
+    }
+
+    pub(crate) fn error(&self) -> Option<AppError> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Blocks until the state is one that `wanted` names, or the last.
+    pub(crate) fn wait_until(&self, wanted: impl Fn(AppState) -> bool) -> AppState {
+        let (changing, changed) = &self.state_changed;
+        let mut guard = changing.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let state = *self.state.borrow();
+            if wanted(state) || state.is_final() {
+                return state;
+            }
+            guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Every change of the state from now on; ends behind the last.
+    pub(crate) fn transitions(&self) -> Receiver<Transition> {
+        let (sender, receiver) = channel();
+        self.transitions.lock().unwrap_or_else(PoisonError::into_inner).replace(sender);
+        receiver
+    }
+
+    pub(super) fn become_state(&self, next: AppState) {
+        let from = *self.state.borrow();
+        if from.may_become(next) {
+            tracing::info!(%from, to = %next, "state");
+            let (changing, changed) = &self.state_changed;
+            let guard = changing.lock().unwrap_or_else(PoisonError::into_inner);
+            self.state.send_replace(next);
+            drop(guard);
+            changed.notify_all();
+            let mut transitions = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(sender) = &*transitions {
+                // Nobody listens any more when the listening thread is gone.
+                let _ = sender.send((from, next));
+            }
+            if next.is_final() {
+                *transitions = None;
+            }
+        }
+    }
+}

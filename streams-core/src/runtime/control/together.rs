@@ -1,0 +1,384 @@
+//! The instance with its member and its workers: what the group decides becomes commands, and what the workers report
+//! goes back to the group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::Status;
+use crate::log::{Doorbell, GroupMetadata, Member, MemberEvent};
+use crate::record::TaskId;
+use crate::runtime::AppError;
+use crate::runtime::assignment::share_out;
+use crate::runtime::fellows::Fellows;
+use crate::runtime::globals::GlobalTables;
+use crate::runtime::inputs::InputCheck;
+use crate::runtime::lifecycle::AppState;
+use crate::runtime::reach::Reach;
+use crate::runtime::worker::{Command, Common, Report, WorkerSeed};
+
+/// A worker whose commit was refused gets its tasks again at once, and then not more often than this.
+const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a group that does not answer may keep an instance from ending: without a farewell it takes the
+/// instance for dead when its session times out.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What there is when the instance joins its group.
+pub(super) struct TogetherParts {
+    pub(super) member: Box<dyn Member>,
+    /// When the member was last polled, for the workers.
+    pub(super) heard_ms: Arc<AtomicU64>,
+    pub(super) inputs: InputCheck,
+    pub(super) fellows: Fellows,
+    pub(super) reach: Reach,
+    pub(super) globals: GlobalTables,
+}
+
+/// The instance with its member and workers.
+pub(super) struct Together {
+    member: Box<dyn Member>,
+    /// When the member was last polled, for the workers.
+    heard_ms: Arc<AtomicU64>,
+    inputs: InputCheck,
+    fellows: Fellows,
+    reach: Reach,
+    globals: GlobalTables,
+    workers: Vec<WorkerLink>,
+    reports: Receiver<Report>,
+    owners: BTreeMap<TaskId, usize>,
+    /// What the group has assigned, until it is clear that the fellows run the same program.
+    held_back: Option<(BTreeSet<TaskId>, GroupMetadata)>,
+    /// The generation in which the tasks are ours, from the assignment to the revocation.
+    assigned: Option<GroupMetadata>,
+    revoking: Option<Revoking>,
+    stopping: bool,
+    leaving_since: Option<Duration>,
+    leaving: bool,
+}
+
+struct WorkerLink {
+    commands: Sender<Command>,
+    doorbell: Doorbell,
+    /// The number of the last command that gave it tasks or took some away: an answer to another one is about the past.
+    epoch: u64,
+    running: bool,
+    stopped: bool,
+    refused: Option<Refused>,
+}
+
+/// A worker has dropped its tasks because its commit was refused.
+struct Refused {
+    at: Duration,
+    has_tasks_again: bool,
+}
+
+struct Revoking {
+    waiting_for: BTreeSet<usize>,
+    deadline: Duration,
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What is needed to make the workers, and what the control keeps of them.
+fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, Vec<WorkerSeed>, Receiver<Report>) {
+    let (report, reports) = channel();
+    let link = |number| {
+        let (commands, receiver) = channel();
+        let doorbell = Doorbell::new();
+        let seed = WorkerSeed {
+            number,
+            common: Arc::clone(common),
+            commands: receiver,
+            reports: report.clone(),
+            doorbell: doorbell.clone(),
+            control_doorbell: control.clone(),
+        };
+        (WorkerLink { commands, doorbell, epoch: 0, running: false, stopped: false, refused: None }, seed)
+    };
+    let (workers, seeds) = (0..common.settings.workers.max(1)).map(link).unzip();
+    (workers, seeds, reports)
+}
+
+impl Together {
+    /// Begins with nothing assigned; also what the workers are to be made of.
+    pub(super) fn new(parts: TogetherParts, common: &Arc<Common>, control: &Doorbell) -> (Self, Vec<WorkerSeed>) {
+        let TogetherParts { member, heard_ms, inputs, fellows, reach, globals } = parts;
+        let (workers, seeds, reports) = link_workers(common, control);
+        let together = Self {
+            member,
+            heard_ms,
+            inputs,
+            fellows,
+            reach,
+            globals,
+            workers,
+            reports,
+            owners: BTreeMap::new(),
+            held_back: None,
+            assigned: None,
+            revoking: None,
+            stopping: false,
+            leaving_since: None,
+            leaving: false,
+        };
+        (together, seeds)
+    }
+
+    /// The global tables.
+    pub(super) const fn globals(&self) -> &GlobalTables {
+        &self.globals
+    }
+
+    /// Whether the group has said which tasks are this instance's, and has not taken it back.
+    #[cfg(test)]
+    pub(super) const fn is_assigned(&self) -> bool {
+        self.assigned.is_some()
+    }
+
+    /// Whether the workers were asked to stop.
+    pub(super) const fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    pub(super) fn step(&mut self, now: Duration, status: &Status, workers: usize) -> Result<bool, AppError> {
+        let mut busy = self.globals.step(now)?;
+        if status.stop.load(Ordering::SeqCst) && !self.stopping {
+            status.become_state(AppState::PendingShutdown);
+            self.stop();
+        }
+        while let Ok(report) = self.reports.try_recv() {
+            busy = true;
+            self.take(report, now, status);
+        }
+        if self.workers.iter().all(|worker| worker.stopped) {
+            let since = *self.leaving_since.get_or_insert(now);
+            self.leaving |= self.member.leave().is_ready() || now.saturating_sub(since) > LEAVE_PATIENCE;
+            return Ok(busy);
+        }
+        if let Some(event) = self.member.poll() {
+            busy = true;
+            self.obey(event, now, status)?;
+        }
+        // Only now: what the poll has told is on its way to the workers.
+        self.heard_ms.store(millis(now), Ordering::SeqCst);
+        if !self.stopping {
+            self.inputs.step(now)?;
+            self.fellows.step(now)?;
+            busy |= self.hand_out(status, workers);
+        }
+        self.reach.step(now);
+        if self.reach.is_lost() {
+            status.become_state(AppState::Disconnected);
+        } else if *status.state.borrow() == AppState::Disconnected && !self.is_running() {
+            status.become_state(AppState::Rebalancing);
+        }
+        self.end_revocation(now);
+        self.give_tasks_again(now);
+        if self.is_running() && !self.reach.is_lost() {
+            status.become_state(AppState::Running);
+        }
+        Ok(busy)
+    }
+
+    /// Whether every task processes records.
+    fn is_running(&self) -> bool {
+        self.assigned.is_some()
+            && !self.stopping
+            && self.revoking.is_none()
+            && self.workers.iter().all(|worker| worker.running)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.leaving
+    }
+
+    /// Asks all workers to commit and close.
+    pub(super) fn stop(&mut self) {
+        if !std::mem::replace(&mut self.stopping, true) {
+            self.workers.iter().for_each(|worker| worker.tell(Command::Stop));
+        }
+    }
+
+    /// Carries out what the group decided.
+    fn obey(&mut self, event: MemberEvent, now: Duration, status: &Status) -> Result<(), AppError> {
+        match event {
+            MemberEvent::Assigned { tasks, metadata } => {
+                tracing::info!(tasks = tasks.len(), generation = metadata.generation, "tasks assigned");
+                self.inputs.begin(now);
+                self.fellows.begin(now, &metadata.member_id);
+                self.held_back = Some((tasks, metadata));
+                Ok(())
+            }
+            MemberEvent::Revoked { tasks, metadata, deadline } => {
+                tracing::info!(tasks = tasks.len(), generation = metadata.generation, "tasks revoked");
+                // What was never handed out is not there to be suspended.
+                let tasks = if self.held_back.take().is_some() { BTreeSet::new() } else { tasks };
+                self.assigned = None;
+                status.become_state(AppState::Rebalancing);
+                self.revoking = Some(Revoking {
+                    waiting_for: (0..self.workers.len())
+                        .filter(|number| self.workers.get(*number).is_some_and(|worker| !worker.stopped))
+                        .collect(),
+                    // A little earlier than the group's own deadline: the acknowledgement must get there.
+                    deadline: now + deadline.mul_f32(0.9),
+                });
+                if !self.stopping {
+                    for (number, worker) in self.workers.iter_mut().enumerate() {
+                        let is_its_own = |task: &&TaskId| self.owners.get(task) == Some(&number);
+                        worker.revoke(tasks.iter().filter(is_its_own).copied().collect(), metadata.clone());
+                    }
+                }
+                Ok(())
+            }
+            MemberEvent::Lost => {
+                tracing::warn!("tasks lost: they belong to other members already");
+                status.become_state(AppState::Rebalancing);
+                self.revoking = None;
+                self.held_back = None;
+                self.assigned = None;
+                self.workers.iter_mut().for_each(WorkerLink::lose);
+                Ok(())
+            }
+            MemberEvent::Failed(error) if error.is_transient() => {
+                tracing::debug!(%error, "the group cannot be reached; trying again");
+                self.reach.doubt(now);
+                Ok(())
+            }
+            MemberEvent::Failed(error) => Err(AppError::log("being a member of the group", error)),
+        }
+    }
+
+    /// Gives the workers what the group has assigned, once it is clear that the fellows run the same program;
+    /// whether it did.
+    fn hand_out(&mut self, status: &Status, workers: usize) -> bool {
+        let Some((tasks, metadata)) = self.held_back.take_if(|_| self.fellows.is_settled()) else { return false };
+        let shares = share_out(&tasks, &self.owners, workers);
+        self.owners = shares
+            .iter()
+            .enumerate()
+            .flat_map(|(worker, tasks)| tasks.iter().map(move |task| (*task, worker)))
+            .collect();
+        status.owners.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.owners);
+        self.assigned = Some(metadata.clone());
+        for (worker, tasks) in self.workers.iter_mut().zip(shares) {
+            worker.assign(tasks, metadata.clone());
+        }
+        true
+    }
+
+    /// Acknowledges a revocation when every worker has committed, or is too late.
+    fn end_revocation(&mut self, now: Duration) {
+        let Some(revoking) = &self.revoking else { return };
+        if revoking.waiting_for.is_empty() {
+            self.revoking = None;
+            self.member.acknowledge_revoked();
+        } else if now >= revoking.deadline {
+            tracing::warn!(workers = ?revoking.waiting_for, "tasks could not be committed before the rebalance's deadline; they are given up");
+            let late = revoking.waiting_for.clone();
+            self.revoking = None;
+            for number in late {
+                if let Some(worker) = self.workers.get_mut(number) {
+                    worker.lose();
+                }
+            }
+            self.member.acknowledge_revoked();
+        }
+    }
+
+    /// A refused commit has two causes. The group has moved on: then it says so, and assigns anew. Or the
+    /// transaction was open for too long: then nobody else says anything, and the tasks are still ours.
+    fn give_tasks_again(&mut self, now: Duration) {
+        let (Some(metadata), false) = (&self.assigned, self.stopping) else { return };
+        for (number, worker) in self.workers.iter_mut().enumerate() {
+            if worker.refused.as_ref().is_some_and(|refused| !refused.has_tasks_again && now >= refused.at) {
+                let owners = self.owners.iter().filter(|(_, owner)| **owner == number);
+                worker.assign(owners.map(|(task, _)| *task).collect(), metadata.clone());
+                worker.refused = Some(Refused { at: now, has_tasks_again: true });
+            }
+        }
+    }
+
+    /// The worker that answers, if it is its last command that it answers.
+    fn answering(&mut self, worker: usize, epoch: u64) -> Option<&mut WorkerLink> {
+        self.workers.get_mut(worker).filter(|worker| worker.epoch == epoch)
+    }
+
+    fn take(&mut self, report: Report, now: Duration, status: &Status) {
+        match report {
+            Report::Running { worker, epoch } => {
+                if let Some(worker) = self.answering(worker, epoch) {
+                    worker.running = true;
+                }
+            }
+            Report::Opening { worker, epoch } => {
+                if let Some(worker) = self.answering(worker, epoch) {
+                    worker.running = false;
+                    status.become_state(AppState::Rebalancing);
+                }
+            }
+            Report::Revoked { worker, epoch } => {
+                if self.answering(worker, epoch).is_some()
+                    && let Some(revoking) = &mut self.revoking
+                {
+                    revoking.waiting_for.remove(&worker);
+                }
+            }
+            Report::Fenced { worker, epoch } => {
+                if let Some(worker) = self.answering(worker, epoch) {
+                    worker.running = false;
+                    let at = worker.refused.take().map_or(now, |last| last.at + REFUSED_AGAIN_AFTER);
+                    worker.refused = Some(Refused { at, has_tasks_again: false });
+                    status.become_state(AppState::Rebalancing);
+                }
+            }
+            Report::Failed { worker, error } => {
+                tracing::error!(worker, %error, "the application stops because a worker failed");
+                status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                status.become_state(AppState::PendingError);
+                self.stop();
+            }
+            Report::Stopped { worker } => {
+                if let Some(revoking) = &mut self.revoking {
+                    revoking.waiting_for.remove(&worker);
+                }
+                if let Some(worker) = self.workers.get_mut(worker) {
+                    worker.stopped = true;
+                }
+            }
+        }
+    }
+}
+
+impl WorkerLink {
+    fn assign(&mut self, tasks: BTreeSet<TaskId>, metadata: GroupMetadata) {
+        let epoch = self.next_epoch();
+        self.tell(Command::Assign { tasks, metadata, epoch });
+    }
+
+    fn revoke(&mut self, tasks: BTreeSet<TaskId>, metadata: GroupMetadata) {
+        let epoch = self.next_epoch();
+        self.tell(Command::Revoke { tasks, metadata, epoch });
+    }
+
+    fn lose(&mut self) {
+        self.next_epoch();
+        self.tell(Command::Lose);
+    }
+
+    fn next_epoch(&mut self) -> u64 {
+        self.running = false;
+        self.epoch += 1;
+        self.epoch
+    }
+
+    fn tell(&self, command: Command) {
+        // A worker whose thread is gone has reported why.
+        let _ = self.commands.send(command);
+        self.doorbell.ring();
+    }
+}
