@@ -2,8 +2,8 @@
 //! the comparison.
 //!
 //! What it is told on the command line and what it prints is the same as with the Java program beside it, so the
-//! rig need not know which of the two it runs. It prints `running` once all its tasks run, and `closed` once
-//! everything is committed.
+//! rig need not know which of the two it runs. It prints `running` once all its tasks run, `warm N` when it has
+//! processed N records, at least two fifths of all, and `closed` once everything is committed.
 
 mod topologies;
 
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use millstream::prelude::*;
+use millstream::runtime::Running;
 
 use topologies::topology;
 
@@ -59,12 +60,22 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let running = app.start(Kafka::configured(&config)?)?;
     running.wait_until_running()?;
     say("running")?;
-    let processed = || running.tasks().values().map(|task| task.processed).sum::<u64>();
-    while processed() < arguments.records && !running.state().is_final() {
-        std::thread::sleep(POLL);
-    }
+    let warm = until(&running, arguments.records * 2 / 5);
+    say(&format!("warm {warm}"))?;
+    until(&running, arguments.records);
     running.close()?;
     say("closed")
+}
+
+/// Waits until so many records are processed, or the application has failed; how many they are.
+fn until(running: &Running, records: u64) -> u64 {
+    loop {
+        let processed = running.tasks().values().map(|task| task.processed).sum();
+        if processed >= records || running.state().is_final() {
+            return processed;
+        }
+        std::thread::sleep(POLL);
+    }
 }
 
 /// At once: the rig takes the time when it reads the line.

@@ -58,15 +58,6 @@ pub(crate) fn load(topics: &Topics, set: DataSet, records: u64, span: Duration) 
     Ok(loaded)
 }
 
-/// Topics like those of a data set, with nothing in them.
-pub(crate) fn load_nothing(topics: &Topics) -> Result<[String; 2], Failure> {
-    let names = ["compare-data-none", "compare-data-none-table"].map(str::to_owned);
-    for name in &names {
-        topics.create(name)?;
-    }
-    Ok(names)
-}
-
 /// A part of that many records, at least one.
 pub(crate) fn scaled(records: u64, scale: f64) -> u64 {
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]

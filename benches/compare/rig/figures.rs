@@ -1,7 +1,5 @@
 //! What was measured, and the ratios made of it.
 
-use std::time::Duration;
-
 use crate::run::Cost;
 
 /// One run of one side.
@@ -25,10 +23,11 @@ impl Measured {
         count(self.records) / self.cost.wall.as_secs_f64()
     }
 
-    /// Microseconds, without what starting and stopping costs; `None` if that is all there was.
-    pub(crate) fn cpu_per_record_after(&self, start: Duration) -> Option<f64> {
-        let cpu = self.cost.cpu.checked_sub(start).filter(|cpu| !cpu.is_zero())?;
-        Some(cpu.as_secs_f64() * 1e6 / count(self.records))
+    /// Microseconds, of what was processed after the process was warm; `None` if that is nothing.
+    pub(crate) fn warm_cpu_per_record(&self) -> Option<f64> {
+        let warm = self.cost.warm?;
+        let records = self.records.checked_sub(warm.processed).filter(|records| *records > 0)?;
+        Some(self.cost.cpu.checked_sub(warm.cpu)?.as_secs_f64() * 1e6 / count(records))
     }
 }
 
@@ -50,20 +49,13 @@ impl Pair {
         self.ours.records_per_second() / self.rival.records_per_second()
     }
 
-    pub(crate) fn cpu_ratio_after(&self, start: &Start) -> Option<f64> {
-        Some(self.rival.cpu_per_record_after(start.rival)? / self.ours.cpu_per_record_after(start.ours)?)
+    pub(crate) fn warm_cpu_ratio(&self) -> Option<f64> {
+        Some(self.rival.warm_cpu_per_record()? / self.ours.warm_cpu_per_record()?)
     }
 
     pub(crate) fn rss_ratio(&self) -> Option<f64> {
         Some(count(self.rival.cost.peak_rss?) / count(self.ours.cost.peak_rss?))
     }
-}
-
-/// What a run costs that has nothing to process.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Start {
-    pub(crate) rival: Duration,
-    pub(crate) ours: Duration,
 }
 
 /// Several measurements of one thing.
@@ -95,12 +87,13 @@ pub(crate) fn count(count: u64) -> f64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{Measured, Pair, Spread, Start};
-    use crate::run::Cost;
+    use super::{Measured, Pair, Spread};
+    use crate::run::{Cost, Warm};
 
     fn measured(cpu_ms: u64, wall_ms: u64) -> Measured {
         let (cpu, wall) = (Duration::from_millis(cpu_ms), Duration::from_millis(wall_ms));
-        let cost = Cost { wall, cpu, peak_rss: Some(cpu_ms << 20) };
+        let warm = Some(Warm { processed: 400, cpu: Duration::from_millis(120) });
+        let cost = Cost { wall, cpu, warm, peak_rss: Some(cpu_ms << 20) };
         Measured { records: 1_000, cost, changelog: 0, outputs: 0 }
     }
 
@@ -108,11 +101,15 @@ mod tests {
     fn more_than_one_is_better_than_the_rival_in_every_ratio() {
         let pair = Pair { rival: measured(900, 500), ours: measured(300, 250) };
         assert_eq!((pair.cpu_ratio(), pair.wall_ratio(), pair.rss_ratio()), (3.0, 2.0, Some(3.0)));
-        let start = Start { rival: Duration::from_millis(100), ours: Duration::from_millis(100) };
-        assert_eq!(pair.cpu_ratio_after(&start), Some(4.0));
-        let all = Start { ours: Duration::from_millis(300), ..start };
-        assert_eq!(pair.cpu_ratio_after(&all), None);
+        assert_eq!((pair.ours.warm_cpu_per_record(), pair.warm_cpu_ratio()), (Some(300.0), Some(780.0 / 180.0)));
         assert_eq!((pair.ours.cpu_per_record(), pair.ours.records_per_second()), (300.0, 4_000.0));
+    }
+
+    #[test]
+    fn a_run_that_was_over_before_it_was_warm_has_no_warm_figure() {
+        let mut run = measured(300, 250);
+        run.records = 400;
+        assert_eq!(run.warm_cpu_per_record(), None);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use millstream::log::Isolation;
 use tempfile::TempDir;
@@ -11,8 +10,8 @@ use crate::Failure;
 use crate::answers::Answers;
 use crate::broker::Broker;
 use crate::contender::Contender;
-use crate::data::{Loaded, load, load_nothing, scaled, span};
-use crate::figures::{Measured, Pair, Start};
+use crate::data::{Loaded, load, scaled, span};
+use crate::figures::{Measured, Pair};
 use crate::interrupt::Interrupt;
 use crate::run::{Cost, run};
 use crate::table::Outcome;
@@ -32,7 +31,7 @@ pub(crate) struct Plan {
 /// What a comparison is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Starting and stopping is measured by itself, too; less data is a shorter time of the same stream.
+    /// Less data is a shorter time of the same stream.
     Figures,
     /// As much time passes in the data as at full scale, so that windows open and close.
     Answers,
@@ -43,7 +42,6 @@ pub(crate) struct Rig {
     sides: [Contender; 2],
     topics: Topics,
     data: Vec<Loaded>,
-    nothing: Option<[String; 2]>,
     runs: u32,
     folder: TempDir,
     interrupt: Interrupt,
@@ -63,7 +61,7 @@ impl Rig {
         let broker = Broker::start(broker)?;
         let topics = Topics::at(&broker.servers, interrupt.clone())?;
         let folder = tempfile::Builder::new().prefix("millstream-compare-").tempdir()?;
-        Ok(Self { sides, topics, data: Vec::new(), nothing: None, runs: 0, folder, interrupt, broker })
+        Ok(Self { sides, topics, data: Vec::new(), runs: 0, folder, interrupt, broker })
     }
 
     pub(crate) const fn rival(&self) -> &Contender {
@@ -74,7 +72,6 @@ impl Rig {
     /// Runs both sides in turn, A B B A, and compares each run's answers with the first one's.
     pub(crate) fn measure(&mut self, plan: &Plan) -> Result<Outcome, Failure> {
         self.load(plan)?;
-        let start = if plan.purpose == Purpose::Figures { Some(self.measure_start(plan)?) } else { None };
         let mut reference: Option<Answers> = None;
         let mut pairs = Vec::new();
         for number in 1..=plan.pairs {
@@ -100,7 +97,7 @@ impl Rig {
                 pairs.push(Pair { rival, ours });
             }
         }
-        Ok(Outcome::Equal { pairs, start })
+        Ok(Outcome::Equal(pairs))
     }
 
     /// Deletes data that no later row reads.
@@ -128,29 +125,6 @@ impl Rig {
             self.data.push(load(&self.topics, set, scaled(set.records, plan.scale), span)?);
         }
         Ok(())
-    }
-
-    fn measure_start(&mut self, plan: &Plan) -> Result<Start, Failure> {
-        let nothing = match self.nothing.take() {
-            Some(nothing) => nothing,
-            None => load_nothing(&self.topics)?,
-        };
-        let [stream, table] = self.nothing.insert(nothing).clone();
-        let mut inputs = vec![stream];
-        inputs.extend(plan.workload.data.has_table.then_some(table));
-        let mut cpu = |side| -> Result<Duration, Failure> {
-            let (cost, run) = self.run(plan, side, &inputs, 0)?;
-            self.clean_up(&run)?;
-            Ok(cost.cpu)
-        };
-        let (rival, ours) = (cpu(Side::Rival)?, cpu(Side::Ours)?);
-        let name = plan.workload.name;
-        eprintln!(
-            "{name}: starting and stopping takes {:.2} s and {:.2} s of CPU",
-            rival.as_secs_f64(),
-            ours.as_secs_f64()
-        );
-        Ok(Start { rival, ours })
     }
 
     fn measure_once(&mut self, plan: &Plan, side: Side) -> Result<(Measured, Answers), Failure> {

@@ -1,7 +1,8 @@
 //! One run: a process that processes everything in its inputs and ends, watched from outside.
 //!
-//! CPU is the whole process's, user and system, all threads, from its start to its end. Time is from the moment
-//! in which all its tasks run to the one in which everything is committed. Memory is the most that was resident.
+//! CPU is the whole process's, user and system, all threads, from its start to its end; "warm" is the part of it
+//! after the first two fifths of the records. Time is from the moment in which all its tasks run to the one in
+//! which everything is committed. Memory is the most that was resident.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -27,8 +28,17 @@ const PATIENCE: Duration = Duration::from_secs(45 * 60);
 pub(crate) struct Cost {
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,
+    /// When the process was warm; `None` where the system does not tell.
+    pub(crate) warm: Option<Warm>,
     /// Bytes; `None` where the system does not tell.
     pub(crate) peak_rss: Option<u64>,
+}
+
+/// What a process had done when Java had compiled what is hot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Warm {
+    pub(crate) processed: u64,
+    pub(crate) cpu: Duration,
 }
 
 /// Runs a program to its end. Its errors are kept in `folder`, and told if it fails.
@@ -48,7 +58,7 @@ pub(crate) fn run(mut command: Command, folder: &Path, interrupt: &Interrupt) ->
     let (Some(running), Some(closed)) = (watched.running, watched.closed) else {
         return Err(format!("it ended without having run\n{}", end_of(&errors)).into());
     };
-    Ok(Cost { wall: closed.duration_since(running), cpu, peak_rss: watched.peak_rss })
+    Ok(Cost { wall: closed.duration_since(running), cpu, warm: watched.warm, peak_rss: watched.peak_rss })
 }
 
 /// A process that does not outlive us.
@@ -65,6 +75,7 @@ impl Drop for Process {
 struct Watched {
     running: Option<Instant>,
     closed: Option<Instant>,
+    warm: Option<Warm>,
     peak_rss: Option<u64>,
 }
 
@@ -78,7 +89,8 @@ fn watch(process: &mut Child, interrupt: &Interrupt) -> Result<Watched, Failure>
         match line {
             Ok((at, line)) if line == "running" => watched.running = Some(at),
             Ok((at, line)) if line == "closed" => watched.closed = Some(at),
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Ok((_, line)) => watched.warm = watched.warm.or_else(|| warm(process.id(), &line)),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(watched),
         }
         interrupt.check()?;
@@ -108,6 +120,21 @@ fn children_cpu() -> Result<Duration, Failure> {
     Ok(Duration::from_micros(u64::try_from(total.tv_sec() * 1_000_000 + total.tv_usec())?))
 }
 
+/// What `warm N` says, and the CPU until then.
+fn warm(process: u32, line: &str) -> Option<Warm> {
+    let processed = line.strip_prefix("warm ")?.parse().ok()?;
+    Some(Warm { processed, cpu: cpu_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)? })
+}
+
+/// User and system time in Linux' line about a process. The program's name, in parentheses, may hold anything.
+fn cpu_in(stat: &str) -> Option<Duration> {
+    /// Whatever the kernel's own clock does, it tells times in hundredths of a second.
+    const TICK: Duration = Duration::from_millis(10);
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u32>);
+    Some(TICK * (ticks.next()?.ok()? + ticks.next()?.ok()?))
+}
+
 /// The most that a process has had in memory so far, where the system tells (Linux).
 fn peak_rss(process: u32) -> Option<u64> {
     high_water(&fs::read_to_string(format!("/proc/{process}/status")).ok()?)
@@ -127,7 +154,16 @@ fn end_of(file: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::high_water;
+    use std::time::Duration;
+
+    use super::{cpu_in, high_water};
+
+    #[test]
+    fn a_process_has_user_and_system_time_behind_its_name() {
+        let stat = "42 (a) b) S 1 42 42 0 -1 4194304 9 0 0 0 150 25 7 7 20 0 1 0 99 0 0";
+        assert_eq!(cpu_in(stat), Some(Duration::from_millis(1_750)));
+        assert_eq!(cpu_in("42 (gone"), None);
+    }
 
     #[test]
     fn the_high_water_mark_is_read_in_bytes() {

@@ -4,14 +4,14 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
 use crate::contender::Contender;
-use crate::figures::{Measured, Pair, Spread, Start, count};
+use crate::figures::{Measured, Pair, Spread, count};
 use crate::rig::Plan;
 
 /// What came of a row.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// Both sides gave the same answers, so their cost may be compared.
-    Equal { pairs: Vec<Pair>, start: Option<Start> },
+    Equal(Vec<Pair>),
     /// They did not.
     Different(String),
     /// A run failed.
@@ -30,13 +30,13 @@ type BySide = [Option<f64>; 2];
 
 impl Row {
     pub(crate) const fn is_equal(&self) -> bool {
-        matches!(self.outcome, Outcome::Equal { .. })
+        matches!(self.outcome, Outcome::Equal(_))
     }
 
     /// One line for people.
     pub(crate) fn verdict(&self) -> String {
         match &self.outcome {
-            Outcome::Equal { .. } => "equal answers".to_owned(),
+            Outcome::Equal(_) => "equal answers".to_owned(),
             Outcome::Different(difference) => format!("DIFFERENT ANSWERS: {difference}"),
             Outcome::Failed(error) => format!("FAILED: {error}"),
         }
@@ -56,14 +56,14 @@ impl Row {
                 line.insert(name, value);
             }
         };
-        let Outcome::Equal { pairs, start } = &self.outcome else {
+        let Outcome::Equal(pairs) = &self.outcome else {
             put("why".to_owned(), json!(self.verdict()));
             return line;
         };
         put("records".to_owned(), json!(pairs.first().map(|pair| pair.ours.records)));
         for (name, spread) in [
             ("cpu", Spread::of(pairs.iter().map(Pair::cpu_ratio))),
-            ("cpu_without_start", cpu_ratio_without_start(pairs, start.as_ref())),
+            ("cpu_warm", Spread::of(pairs.iter().filter_map(Pair::warm_cpu_ratio))),
             ("wall", Spread::of(pairs.iter().map(Pair::wall_ratio))),
             ("rss", Spread::of(pairs.iter().filter_map(Pair::rss_ratio))),
         ] {
@@ -75,7 +75,7 @@ impl Row {
         let fraction: fn(f64) -> Value = |number| json!(rounded(number));
         for (name, figures, shown) in [
             ("us_per_record", medians(pairs, |run| Some(run.cpu_per_record())), fraction),
-            ("us_per_record_without_start", us_without_start(pairs, start.as_ref()), fraction),
+            ("us_per_record_warm", medians(pairs, Measured::warm_cpu_per_record), fraction),
             ("records_per_second", medians(pairs, |run| Some(run.records_per_second())), whole),
             ("rss_mb", medians(pairs, |run| run.cost.peak_rss.map(megabytes)), fraction),
             ("changelog", medians(pairs, |run| Some(count(run.changelog))), whole),
@@ -92,9 +92,9 @@ impl Row {
     fn ratios(&self) -> Vec<String> {
         let mut cells = self.head();
         match &self.outcome {
-            Outcome::Equal { pairs, start } => cells.extend([
+            Outcome::Equal(pairs) => cells.extend([
                 spread(Spread::of(pairs.iter().map(Pair::cpu_ratio))),
-                spread(cpu_ratio_without_start(pairs, start.as_ref())),
+                spread(Spread::of(pairs.iter().filter_map(Pair::warm_cpu_ratio))),
                 spread(Spread::of(pairs.iter().map(Pair::wall_ratio))),
                 spread(Spread::of(pairs.iter().filter_map(Pair::rss_ratio))),
             ]),
@@ -106,13 +106,13 @@ impl Row {
 
     /// Both sides' figures, side by side; nothing without equal answers.
     fn figures(&self) -> Option<Vec<String>> {
-        let Outcome::Equal { pairs, start } = &self.outcome else { return None };
+        let Outcome::Equal(pairs) = &self.outcome else { return None };
         let mut cells = self.head();
         cells.push(pairs.first().map(|pair| thousands(count(pair.ours.records))).unwrap_or_default());
         let micros = |us: f64| format!("{us:.2}");
         for (figures, shown) in [
             (medians(pairs, |run| Some(run.cpu_per_record())), micros as fn(f64) -> String),
-            (us_without_start(pairs, start.as_ref()), micros),
+            (medians(pairs, Measured::warm_cpu_per_record), micros),
             (medians(pairs, |run| Some(run.records_per_second())), thousands),
             (medians(pairs, |run| run.cost.peak_rss.map(megabytes)), |mb| format!("{mb:.0}")),
             (medians(pairs, |run| Some(count(run.changelog))), thousands),
@@ -128,9 +128,9 @@ impl Row {
     }
 }
 
-const RATIOS: [&str; 4] = ["CPU", "CPU without start", "time", "memory"];
+const RATIOS: [&str; 4] = ["CPU", "CPU, warm", "time", "memory"];
 const FIGURES: [&str; 6] =
-    ["CPU µs/record", "CPU µs/record\nwithout start", "records/s", "peak RSS MB", "changelog\nrecords", "outputs"];
+    ["CPU µs/record", "CPU µs/record\nwarm", "records/s", "peak RSS MB", "changelog\nrecords", "outputs"];
 
 /// How the rival compares with us, row by row.
 pub(crate) fn ratios(rows: &[Row], rival: &Contender) -> Table {
@@ -165,18 +165,6 @@ fn table(header: &[String], rows: impl Iterator<Item = Vec<String>>) -> Table {
         table.add_row(row.iter().map(cell));
     }
     table
-}
-
-fn cpu_ratio_without_start(pairs: &[Pair], start: Option<&Start>) -> Option<Spread> {
-    let start = start?;
-    Spread::of(pairs.iter().filter_map(|pair| pair.cpu_ratio_after(start)))
-}
-
-fn us_without_start(pairs: &[Pair], start: Option<&Start>) -> BySide {
-    let Some(start) = start else { return [None, None] };
-    let [rival, _] = medians(pairs, |run| run.cpu_per_record_after(start.rival));
-    let [_, ours] = medians(pairs, |run| run.cpu_per_record_after(start.ours));
-    [rival, ours]
 }
 
 fn medians(pairs: &[Pair], figure: impl Fn(&Measured) -> Option<f64>) -> BySide {
@@ -221,9 +209,9 @@ mod tests {
 
     use super::{Outcome, Row, figures, ratios, thousands, verdicts};
     use crate::contender::Contender;
-    use crate::figures::{Measured, Pair, Start};
+    use crate::figures::{Measured, Pair};
     use crate::rig::{Plan, Purpose};
-    use crate::run::Cost;
+    use crate::run::{Cost, Warm};
     use crate::workloads::{Guarantee, named};
 
     fn row(outcome: Outcome) -> Row {
@@ -235,13 +223,17 @@ mod tests {
     fn equal() -> Row {
         let measured = |cpu, wall, peak_rss, changelog| Measured {
             records: 1_000_000,
-            cost: Cost { wall: Duration::from_secs(wall), cpu: Duration::from_secs(cpu), peak_rss },
+            cost: Cost {
+                wall: Duration::from_secs(wall),
+                cpu: Duration::from_secs(cpu),
+                warm: Some(Warm { processed: 500_000, cpu: Duration::from_secs(1) }),
+                peak_rss,
+            },
             changelog,
             outputs: 7,
         };
         let pair = Pair { rival: measured(6, 4, Some(900_000_000), 20), ours: measured(2, 1, Some(100_000_000), 10) };
-        let start = Start { rival: Duration::from_secs(2), ours: Duration::from_secs(0) };
-        row(Outcome::Equal { pairs: vec![pair], start: Some(start) })
+        row(Outcome::Equal(vec![pair]))
     }
 
     fn java() -> Contender {
@@ -258,12 +250,12 @@ mod tests {
             ("equal", json!(true)),
             ("records", json!(1_000_000)),
             ("ratio_cpu_median", json!(3.0)),
-            ("ratio_cpu_without_start_median", json!(2.0)),
+            ("ratio_cpu_warm_median", json!(5.0)),
             ("ratio_wall_median", json!(4.0)),
             ("ratio_rss_median", json!(9.0)),
             ("java_us_per_record", json!(6.0)),
             ("ours_us_per_record", json!(2.0)),
-            ("java_us_per_record_without_start", json!(4.0)),
+            ("java_us_per_record_warm", json!(10.0)),
             ("java_rss_mb", json!(900.0)),
             ("ours_rss_mb", json!(100.0)),
             ("java_changelog", json!(20)),
