@@ -1,8 +1,10 @@
 //! Records by key and window, and what aggregates them.
 
+use std::time::Duration;
+
 use super::table::{self, KTable};
 use super::{KGroupedStream, handle};
-use crate::operators::window_aggregate;
+use crate::operators::{Recipe, StoreId, window_aggregate};
 use crate::topology::plan::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
 use crate::wire::{Nullable, NullableKey, Value};
@@ -62,7 +64,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         K: NullableKey,
         V: Nullable,
     {
-        self.update(AggregateKind::Count, |_, _, count: Option<i64>| Some(count.unwrap_or(0) + 1))
+        self.aggregation(AggregateKind::Count, window_aggregate::counting_recipe::<K, V>)
     }
 
     /// Each key's records in each window made one: `reducer` gets the result so far and the next value.
@@ -211,10 +213,25 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         V: Nullable,
         A: Value,
     {
+        self.aggregation(kind, move |store, windows, retention| {
+            window_aggregate::recipe::<K, V, A>(store, windows, retention, update)
+        })
+    }
+
+    #[track_caller]
+    fn aggregation<A>(
+        self,
+        kind: AggregateKind,
+        recipe: impl FnOnce(StoreId, TimeWindows, Duration) -> Recipe + 'static,
+    ) -> KTable<'t, Windowed<K::Inner>, A>
+    where
+        K: NullableKey,
+        V: Nullable,
+        A: Value,
+    {
         let Self { group, windows } = self;
-        let recipe: AggregateRecipe = Box::new(move |store, kind| {
-            window_aggregate::recipe::<K, V, A>(store, windows, kind.retention().unwrap_or_default(), update)
-        });
+        let recipe: AggregateRecipe =
+            Box::new(move |store, kind| recipe(store, windows, kind.retention().unwrap_or_default()));
         let view = table::stored_windows::<K::Inner, A>;
         let call = Call::Aggregate { group: group.step, windows: Some(Box::new(windows)), kind, recipe, view };
         KTable::new(group.builder, group.builder.add(call))

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cached::flush_at_commit;
+use super::presence::counting;
 use super::{
-    BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe,
+    BuildError, BuiltNode, Context, DropReason, Next, NodeBuilder, OperatorError, Outputs, Presence, Recipe, StoreId,
+    TableView, TableViewRecipe,
 };
 use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::{Cause, Row};
@@ -35,26 +37,22 @@ where
     A: Value,
 {
     let update = Arc::new(update);
-    // Rows that can still change must be there.
-    let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX).max(windows.retention_min_ms());
     Recipe::new(move |builder| {
-        let (cache_bytes, sends_old) = (builder.cache_bytes(), builder.sends_old_values());
-        let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, cache_bytes, retention_ms))?;
-        rows.borrow_mut().keep_for(retention_ms);
-        rows.borrow_mut().windows_are(windows.size_ms);
-        rows.borrow_mut().rows_mut().want_old_values(sends_old);
-        let outputs = builder.outputs()?;
-        flush_at_commit(builder, &rows, &outputs);
-        let key = rows.borrow().key_in_windows();
-        Ok(BuiltNode::link::<K, V>(WindowAggregate::<K, A, _> {
-            node: Arc::clone(builder.name()),
-            windows,
-            update: Arc::clone(&update),
-            key,
-            rows,
-            stream_time: builder.stream_time(),
-            outputs,
-        }))
+        let aggregate = WindowAggregate::<K, A, _>::new(builder, store, windows, retention, &update)?;
+        Ok(BuiltNode::link::<K, V>(aggregate))
+    })
+}
+
+/// As [`recipe`], counting records whose values are never read.
+pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(
+    store: StoreId,
+    windows: TimeWindows,
+    retention: Duration,
+) -> Recipe {
+    let update = Arc::new(|_: &K::Inner, _: Option<()>, count: Option<i64>| Some(count.unwrap_or(0) + 1));
+    Recipe::new(move |builder| {
+        let aggregate = WindowAggregate::<K, i64, _>::new(builder, store, windows, retention, &update)?;
+        Ok(counting::<K, V>(aggregate))
     })
 }
 
@@ -106,6 +104,56 @@ where
     #[inline]
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
+        self.take(context, Record { key, value: value.into_option(), timestamp, headers })
+    }
+}
+
+impl<K: NullableKey, A: Value, F> Next<K, Presence> for WindowAggregate<K, A, F>
+where
+    F: Fn(&K::Inner, Option<()>, Option<A>) -> Option<A>,
+{
+    #[inline]
+    fn process(&mut self, context: &mut Context, record: Record<K, Presence>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        self.take(context, Record { key, value: value.into_option(), timestamp, headers })
+    }
+}
+
+impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
+    fn new(
+        builder: &mut NodeBuilder<'_>,
+        store: StoreId,
+        windows: TimeWindows,
+        retention: Duration,
+        update: &Arc<F>,
+    ) -> Result<Self, BuildError> {
+        // Rows that can still change must be there.
+        let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX).max(windows.retention_min_ms());
+        let (cache_bytes, sends_old) = (builder.cache_bytes(), builder.sends_old_values());
+        let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, cache_bytes, retention_ms))?;
+        rows.borrow_mut().keep_for(retention_ms);
+        rows.borrow_mut().windows_are(windows.size_ms);
+        rows.borrow_mut().rows_mut().want_old_values(sends_old);
+        let outputs = builder.outputs()?;
+        flush_at_commit(builder, &rows, &outputs);
+        let key = rows.borrow().key_in_windows();
+        Ok(Self {
+            node: Arc::clone(builder.name()),
+            windows,
+            update: Arc::clone(update),
+            rows,
+            key,
+            stream_time: builder.stream_time(),
+            outputs,
+        })
+    }
+
+    #[inline]
+    fn take<V: Clone>(&mut self, context: &mut Context, record: Record<K, Option<V>>) -> Result<(), OperatorError>
+    where
+        F: Fn(&K::Inner, Option<V>, Option<A>) -> Option<A>,
+    {
+        let Record { key, mut value, timestamp, headers } = record;
         let Some(key) = key.into_option() else {
             context.drop_record(&self.node, DropReason::NullKey);
             return Ok(());
@@ -113,7 +161,6 @@ where
         let stream_time = self.stream_time.get().max(timestamp);
         self.stream_time.set(stream_time);
         let closed_until = stream_time.0.saturating_sub(self.windows.grace_ms);
-        let mut value = value.into_option();
         self.key.set(&key).map_err(|error| OperatorError::rows(&self.node, error.into()))?;
         let mut windows = self.windows.windows_for(timestamp).peekable();
         while let Some(window) = windows.next() {
@@ -127,9 +174,7 @@ where
         }
         Ok(())
     }
-}
 
-impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
     #[inline]
     fn update<V>(
         &mut self,
