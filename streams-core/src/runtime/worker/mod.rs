@@ -298,7 +298,7 @@ impl Worker {
         }
         if !blocked {
             busy |= self.fetch()?;
-            busy |= self.process(now)?;
+            busy |= self.process()?;
             let now = self.seed.common.clock.monotonic();
             self.begin_commit_if_due(now);
             busy |= self.commit.is_some() && self.advance_commit(now)?;
@@ -320,7 +320,8 @@ impl Worker {
         if busy {
             return Turn::Busy;
         }
-        if self.commit.is_some() || self.slots.has_openings() || self.collector.borrow().is_backed_up() {
+        let awaits = self.commit.is_some() || self.slots.has_openings() || self.has_lost_positions;
+        if awaits || self.collector.borrow().is_backed_up() {
             return Turn::Idle(WAIT_FOR_REPLY);
         }
         let settings = &self.seed.common.settings;

@@ -15,7 +15,7 @@ use crate::runtime::task::{Task, writing_failed};
 impl Worker {
     /// Lets the tasks process some records and fires punctuators; whether anything happened. The next round goes
     /// on with the task at which the time was over.
-    pub(super) fn process(&mut self, now: Duration) -> Result<bool, AppError> {
+    pub(super) fn process(&mut self) -> Result<bool, AppError> {
         let paused = self.seed.common.paused.load(Ordering::Relaxed);
         if paused || self.failed || self.standing.is_ending() {
             return Ok(false);
@@ -24,21 +24,17 @@ impl Worker {
         if !drained.map_err(|error| writing_failed(error, self.slots.running()))? {
             return Ok(false);
         }
-        let round = round_time(self.shortest_interval());
+        let (began, round) = (self.seed.common.clock.monotonic(), round_time(self.shortest_interval()));
         let mut any = false;
         for id in self.slots.running_from(self.next_task) {
-            any |= self.process_task(id, now, round)?;
-            if self.is_over(now + round) {
+            any |= self.process_task(id, began, round)?;
+            if self.seed.common.clock.monotonic() >= began + round {
                 self.next_task = self.slots.after(id);
                 break;
             }
         }
         self.flush_full_caches()?;
         Ok(any)
-    }
-
-    fn is_over(&self, end: Duration) -> bool {
-        self.seed.common.clock.monotonic() >= end
     }
 
     /// How often something falls due, at the shortest.
@@ -56,7 +52,7 @@ impl Worker {
         let shared = Arc::clone(&self.seed.common);
         let settings = &shared.settings;
         let mut processed = 0;
-        let mut looked = began;
+        let mut looked = shared.clock.monotonic();
         loop {
             let Some(task) = self.slots.running_task(id) else { return Ok(processed > 0) };
             let records = self.pace.records().min(RECORDS_PER_ROUND - processed);
