@@ -1,5 +1,5 @@
-//! One store of one task, as the typed views see it: reads through uncommitted writes, writes to them
-//! and to the changelog.
+//! One store of one task, as the typed views see it. Reads include uncommitted writes; writes stay uncommitted until
+//! the task commits.
 
 use std::cell::RefCell;
 use std::ops::Bound;
@@ -11,8 +11,8 @@ use crate::record::{Headers, Timestamp};
 
 /// Read and write access to one store of a task.
 ///
-/// Writing here does not write the changelog: the typed view does that, because the changelog's bytes
-/// differ from the store's (timestamps, window keys).
+/// Writing here does not write the changelog: the typed view does that, because its bytes differ from the store's
+/// (timestamps, window keys).
 #[derive(Clone)]
 pub struct StoreAccess {
     name: Arc<str>,
@@ -22,8 +22,8 @@ pub struct StoreAccess {
 }
 
 impl StoreAccess {
-    /// Access to store `index`, called `name`, of a task's state. Without a changelog, [`StoreAccess::log`]
-    /// does nothing.
+    /// Access to the store numbered `index` and named `name` within a task's state. Without a changelog,
+    /// [`StoreAccess::log`] does nothing.
     #[must_use]
     pub fn new(
         name: Arc<str>,
@@ -40,7 +40,7 @@ impl StoreAccess {
         &self.name
     }
 
-    /// The value of a key, uncommitted writes included.
+    /// Looks up a key; uncommitted writes are visible.
     ///
     /// # Errors
     /// As [`super::Store::get`].
@@ -53,7 +53,8 @@ impl StoreAccess {
         self.state.borrow_mut().put(self.index, key, value);
     }
 
-    /// Deletes every key below `floor`, whatever their number, at the cost of one; committed with the task.
+    /// Deletes every key below `floor`, however many there are, for the cost of a single delete; committed with the
+    /// task.
     pub fn delete_below(&self, floor: &[u8]) {
         self.state.borrow_mut().delete_below(self.index, floor);
     }
@@ -75,8 +76,8 @@ impl StoreAccess {
         }
     }
 
-    /// Calls `each` with the pairs between the bounds in ascending order, uncommitted writes included,
-    /// until it returns `false`. `each` must not write to the task's state.
+    /// Calls `each` with the pairs between the bounds in ascending order, including uncommitted writes, until it
+    /// returns `false`. `each` must not write to the task's state.
     ///
     /// # Errors
     /// As [`super::Store::range`].

@@ -1,11 +1,11 @@
-//! Typed constants that name stores: where a name meets its types. Each kind of store has its constant beside it.
+//! Typed constants that name stores and tie each name to its types. Each kind of store defines its own constant type.
 
 use std::borrow::Cow;
 
 use crate::topic::{NameError, check_name};
 
-/// The longest store name: topics named `<application id>-<store>-changelog` must stay within Kafka's
-/// limit for any application id of reasonable length.
+/// The longest store name. It leaves room for an application id of reasonable length in `<application
+/// id>-<store>-changelog`, which must stay within Kafka's limit.
 const LENGTH_MAX: usize = 150;
 
 /// The name of a store.
@@ -33,7 +33,7 @@ impl StoreName {
     }
 }
 
-/// A type of constants that name stores of keys `K` and values `V`.
+/// Defines a type of constants that name stores with keys `K` and values `V`.
 macro_rules! store_constant {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -43,11 +43,11 @@ macro_rules! store_constant {
         }
 
         impl<K, V> $name<K, V> {
-            /// Names a store. Meant for constants: a bad name is then a compile error.
+            /// Names a store. Meant for constants, where a bad name is a compile error.
             ///
             /// # Panics
-            /// When the name breaks a rule of [`NameError`](crate::topic::NameError); in a constant the compiler
-            /// reports it.
+            /// When the name breaks one of the rules in [`NameError`](crate::topic::NameError). In a constant this is
+            /// a compile error.
             #[must_use]
             pub const fn new(name: &'static str) -> Self {
                 let name = $crate::state::definition::StoreName::constant(name);
@@ -57,7 +57,7 @@ macro_rules! store_constant {
             /// Names a store at run time.
             ///
             /// # Errors
-            /// When the name breaks a rule of [`NameError`](crate::topic::NameError).
+            /// When the name breaks one of the rules in [`NameError`](crate::topic::NameError).
             pub fn named(name: impl Into<String>) -> Result<Self, $crate::topic::NameError> {
                 let name = $crate::state::definition::StoreName::checked(name.into())?;
                 Ok(Self { name, types: std::marker::PhantomData })

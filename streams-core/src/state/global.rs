@@ -13,7 +13,7 @@ pub struct GlobalStore {
 }
 
 impl GlobalStore {
-    /// Store `index`, called `name`, of what `store` holds.
+    /// The store numbered `index` and named `name` within `store`.
     #[must_use]
     pub fn new(name: impl Into<String>, index: StoreIndex, store: Box<dyn Store>) -> Self {
         Self { name: name.into(), index, store: RwLock::new(store) }
@@ -25,7 +25,7 @@ impl GlobalStore {
         &self.name
     }
 
-    /// The store's number within what holds it.
+    /// The store's number within the [`Store`] that holds it.
     #[must_use]
     pub const fn index(&self) -> StoreIndex {
         self.index
@@ -39,7 +39,7 @@ impl GlobalStore {
         self.store.read().unwrap_or_else(PoisonError::into_inner).get(self.index, key)
     }
 
-    /// The value of a key of any store beside this one, such as [`super::META`].
+    /// The value of a key in any store held together with this one, such as [`super::META`].
     ///
     /// # Errors
     /// As [`Store::get`].
@@ -47,7 +47,7 @@ impl GlobalStore {
         self.store.read().unwrap_or_else(PoisonError::into_inner).get(store, key)
     }
 
-    /// Calls `each` with every key and value, in the order of the keys' bytes, until it returns false.
+    /// Calls `each` with every key and value, ordered by the keys' bytes, until it returns `false`.
     ///
     /// # Errors
     /// As [`Store::get`].
@@ -62,7 +62,7 @@ impl GlobalStore {
         Ok(())
     }
 
-    /// Applies a batch.
+    /// Applies the whole batch atomically.
     ///
     /// # Errors
     /// As [`Store::write`].

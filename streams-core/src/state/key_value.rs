@@ -1,7 +1,7 @@
-//! A plain key-value store, typed: what the Processor API keeps.
+//! The typed key-value store of the Processor API.
 //!
-//! Keys and values lie in the store and in its changelog as they are encoded; every write goes to both at
-//! once, the changelog record's timestamp being that of the record that is processed.
+//! The store and its changelog hold the same encoded keys and values. Every write goes to both at once; the changelog
+//! record carries the timestamp of the record being processed.
 
 use std::marker::PhantomData;
 use std::ops::Bound;
@@ -12,7 +12,7 @@ use super::{StoreAccess, StoreError, StoreErrorKind};
 use crate::record::{Headers, Timestamp};
 use crate::wire::{DecodeError, Value};
 
-/// A store of `V` by `K`.
+/// A store of values `V` by key `K`.
 pub struct KeyValue<K, V> {
     access: StoreAccess,
     key: Vec<u8>,
@@ -20,11 +20,11 @@ pub struct KeyValue<K, V> {
     types: PhantomData<fn(K) -> V>,
 }
 
-/// Where a walk through a store goes on: encoded keys.
+/// Where an iteration over a store starts or ends, as an encoded key.
 pub(crate) type KeyBound = Bound<Vec<u8>>;
 
 impl<K: Value, V: Value> KeyValue<K, V> {
-    /// A store over `access`.
+    /// A typed view of `access`.
     #[must_use]
     pub const fn new(access: StoreAccess) -> Self {
         Self { access, key: Vec::new(), value: Vec::new(), types: PhantomData }
@@ -39,7 +39,7 @@ impl<K: Value, V: Value> KeyValue<K, V> {
     /// The value of a key.
     ///
     /// # Errors
-    /// When the store fails or holds something else, or the key cannot be encoded.
+    /// When the store fails or holds bytes of another type, or the key cannot be encoded.
     pub fn get(&mut self, key: &K) -> Result<Option<V>, RowError> {
         self.key.clear();
         key.encode(&mut self.key)?;
@@ -47,10 +47,10 @@ impl<K: Value, V: Value> KeyValue<K, V> {
         value.map(|bytes| V::decode(&bytes)).transpose().map_err(|error| self.unreadable("value", &error))
     }
 
-    /// Sets the value of a key, or deletes the key.
+    /// Sets a key's value; `None` deletes the key.
     ///
     /// # Errors
-    /// When the store or its changelog fails, or key or value cannot be encoded.
+    /// When the store or its changelog fails, or when the key or value cannot be encoded.
     pub fn put(&mut self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<(), RowError> {
         self.key.clear();
         key.encode(&mut self.key)?;
@@ -80,11 +80,11 @@ impl<K: Value, V: Value> KeyValue<K, V> {
         })
     }
 
-    /// The first `rows_max` pairs between the bounds, in the order of encoded keys, and where the next ones
-    /// begin, if there may be more.
+    /// The first `rows_max` pairs between the bounds, ordered by encoded key, and the bound at which to continue if
+    /// there may be more.
     ///
     /// # Errors
-    /// When the store fails or holds something else.
+    /// When the store fails or holds bytes of another type.
     #[allow(clippy::type_complexity, reason = "the pairs, and the rest")]
     pub fn page(
         &self,
@@ -109,7 +109,7 @@ impl<K: Value, V: Value> KeyValue<K, V> {
         failure.map_or(Ok((pairs, last)), Err)
     }
 
-    /// How many keys there are: walks through the whole store.
+    /// Counts the keys by reading the whole store.
     ///
     /// # Errors
     /// When the store fails.

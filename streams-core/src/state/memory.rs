@@ -1,7 +1,7 @@
 //! State in memory: an ordered map per store.
 //!
-//! What it holds ends with the process; a restart fills it again from the changelogs, all of them. It
-//! is the state of tests, of the quick start, and of applications whose state is small.
+//! The contents are lost when the process ends, and a restart restores them from the changelogs in full. It suits
+//! tests, the quick start, and applications with little state.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,7 +13,7 @@ use super::{
     StoreReader, StoreSnapshot, bounds_cross,
 };
 
-/// Keeps state in memory. The folder given to [`StateBackend::open`] is not touched.
+/// Keeps state in memory. The folder passed to [`StateBackend::open`] is not used.
 ///
 /// ```
 /// use std::ops::Bound;
@@ -49,7 +49,7 @@ impl StateBackend for Memory {
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// One task's stores; a map's place is its store's number. A clone shares the maps until one of the two changes.
+/// One task's stores, indexed by store number. A clone shares the maps until either side changes them.
 #[derive(Clone, Default)]
 struct Maps(Vec<Arc<Map>>);
 
@@ -65,13 +65,13 @@ impl Maps {
         to: Bound<&[u8]>,
     ) -> Result<std::collections::btree_map::Range<'_, Vec<u8>, Vec<u8>>, StoreError> {
         let map = self.map(store)?;
-        // `BTreeMap::range` panics on crossed bounds; these are in order and hold nothing.
+        // `BTreeMap::range` panics on crossed bounds; these do not cross, and no key lies between them.
         let nothing: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Excluded(&[]));
         let bounds = if bounds_cross(from, to) { nothing } else { (from, to) };
         Ok(map.range::<[u8], _>(bounds))
     }
 
-    /// Applies changes to stores that are there.
+    /// Every change must name a store that exists.
     fn apply(&mut self, changes: Vec<StoreChange>) {
         for change in changes {
             let Some(map) = self.0.get_mut(usize::from(change.store().0)).map(Arc::make_mut) else { continue };
@@ -117,7 +117,7 @@ impl StoreSnapshot for Maps {
 
 struct MemoryStore {
     maps: Maps,
-    /// What readers see, once there are any.
+    /// What readers see; set when the first reader is made.
     readers: OnceLock<ReaderGate<Maps>>,
 }
 
@@ -136,7 +136,7 @@ impl Store for MemoryStore {
 
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
         let changes = batch.into_changes();
-        // All or nothing: what can be refused is refused before anything changes.
+        // A batch is all or nothing, so check everything before changing anything.
         for change in &changes {
             self.maps.map(change.store())?;
         }
@@ -145,7 +145,8 @@ impl Store for MemoryStore {
             return Ok(());
         };
         readers.change(|seen| {
-            // A map that is shared is copied when it changes; only a look that goes on meanwhile is worth that.
+            // A shared map is copied when it changes. Let go of the readers' clone first, so that a copy is made only
+            // for a read in progress.
             *seen = Maps::default();
             self.maps.apply(changes);
             *seen = self.maps.clone();
@@ -175,7 +176,7 @@ struct MemoryReader(ReaderGate<Maps>);
 
 impl StoreReader for MemoryReader {
     fn look(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError> {
-        // The store goes on while the maps are looked at.
+        // Read a clone, so that the store can be written meanwhile.
         let maps = self.0.enter(Maps::clone)?;
         look(&maps);
         Ok(())

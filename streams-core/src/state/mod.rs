@@ -1,11 +1,11 @@
-//! What a task remembers.
+//! A task's state.
 //!
-//! [`Store`] is the port: an ordered map of bytes with atomic batches, one per task, holding several
-//! named stores. Key-value, window and session stores are key encodings over it, so caching,
-//! change-logging and reading through uncommitted writes are each written once.
+//! [`Store`] is the port: an ordered map of bytes with atomic batches, one per task, holding several named stores.
+//! Key-value, window and session stores are key encodings on top of it, so caching, change logging and reading
+//! uncommitted writes are each implemented once.
 //!
-//! This module knows bytes and keys; it knows nothing of tasks' lives, of topics' positions or of who
-//! calls it.
+//! This module deals in keys and bytes. It knows nothing about the lifecycle of tasks, positions in topics, or its
+//! callers.
 
 mod access;
 mod changelog;

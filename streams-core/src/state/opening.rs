@@ -1,17 +1,17 @@
-//! A store on its way to being open.
+//! A store that is being opened.
 //!
-//! Opening may take long: a database reads its write-ahead log back. Whoever needs the store has other things to do
-//! meanwhile, so it asks again and again. A backend that needs time opens on a thread of its own.
+//! Opening can take a while: a database may have to replay its write-ahead log. The caller has other work to do
+//! meanwhile, so it polls. A backend that needs time opens the store on its own thread.
 
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::task::Poll;
 
 use super::{Store, StoreError, StoreErrorKind};
 
-/// What becomes of opening a store.
+/// The result of opening a store.
 pub type Opened = Result<Box<dyn Store>, StoreError>;
 
-/// A store on its way to being open; ask with [`OpeningStore::poll`].
+/// A store that is being opened; check with [`OpeningStore::poll`].
 ///
 /// ```
 /// use std::path::Path;
@@ -32,23 +32,23 @@ enum Progress {
 }
 
 impl OpeningStore {
-    /// A store that did not take long.
+    /// A store that is open already.
     #[must_use]
     pub const fn done(opened: Opened) -> Self {
         Self(Progress::Done(Some(opened)))
     }
 
-    /// A store that will be handed over through the sender.
+    /// A store that will be delivered through the returned sender.
     #[must_use]
     pub fn later() -> (Sender<Opened>, Self) {
         let (sender, receiver) = channel();
         (sender, Self(Progress::UnderWay(receiver)))
     }
 
-    /// The store, once.
+    /// The store, as soon as it is open. It is returned once only.
     ///
     /// # Errors
-    /// What the backend says, and when whoever should have opened the store is gone or the store was taken before.
+    /// The backend's error; also when the sender was dropped, or the store has been taken already.
     pub fn poll(&mut self) -> Poll<Opened> {
         match &mut self.0 {
             Progress::Done(opened) => Poll::Ready(opened.take().unwrap_or_else(|| Err(gone()))),
@@ -60,7 +60,7 @@ impl OpeningStore {
         }
     }
 
-    /// Waits for the store.
+    /// Blocks until the store is open.
     ///
     /// # Errors
     /// As [`OpeningStore::poll`].

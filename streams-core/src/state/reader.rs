@@ -1,20 +1,20 @@
-//! Reading a task's committed state from other threads, while the task goes on.
+//! Reads a task's committed state from other threads while the task keeps running.
 //!
-//! A [`StoreReader`] may be kept for as long as anybody has questions. Each look sees the state as one commit left
-//! it, whatever is committed meanwhile. When the store is closed, because its task moves, looks that have begun are
-//! waited for, and later ones are refused.
+//! A [`StoreReader`] may be kept for any length of time. Each read sees the state as one commit left it, whatever is
+//! committed meanwhile. When the store is closed because its task moves, reads in progress are finished and later
+//! ones are refused.
 
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{StoreError, StoreErrorKind, StoreIndex, StorePairs};
 
-/// Reads the committed state of one task, from any thread. Made by [`Store::reader`](super::Store::reader).
+/// Reads the committed state of one task from any thread. [`Store::reader`](super::Store::reader) creates it.
 pub trait StoreReader: Send + Sync {
-    /// Calls `look` once with the state as of the last commit. To close the store meanwhile is to wait for it.
+    /// Calls `look` once with the state as of the last commit. Closing the store waits until `look` returns.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Closed`] when the store is closed; `look` is not called then.
+    /// [`StoreErrorKind::Closed`] when the store is closed; `look` is then not called.
     fn look(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError>;
 }
 
@@ -38,16 +38,16 @@ pub trait StoreSnapshot {
 pub struct ReaderGate<T>(Arc<RwLock<Option<T>>>);
 
 impl<T> ReaderGate<T> {
-    /// Lets readers at `shared`.
+    /// An open gate in front of `shared`.
     #[must_use]
     pub fn open(shared: T) -> Self {
         Self(Arc::new(RwLock::new(Some(shared))))
     }
 
-    /// Calls `look` with what is shared; the gate is not closed meanwhile.
+    /// Calls `look` with the shared value. The gate stays open until `look` returns.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Closed`] when it is closed already.
+    /// [`StoreErrorKind::Closed`] when the gate is closed.
     pub fn enter<R>(&self, look: impl FnOnce(&T) -> R) -> Result<R, StoreError> {
         match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
             Some(shared) => Ok(look(shared)),
@@ -58,14 +58,14 @@ impl<T> ReaderGate<T> {
         }
     }
 
-    /// Changes what is shared, while nobody looks at it. Does nothing once the gate is closed.
+    /// Changes the shared value when nobody is reading it. Does nothing once the gate is closed.
     pub fn change(&self, change: impl FnOnce(&mut T)) {
         if let Some(shared) = &mut *self.0.write().unwrap_or_else(PoisonError::into_inner) {
             change(shared);
         }
     }
 
-    /// Waits for those who look, and lets nobody in again.
+    /// Waits for reads in progress, then refuses all others.
     pub fn close(&self) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -1,7 +1,7 @@
-//! What tells a row from others: its key's bytes, as the store has them.
+//! A row's identity: its key's bytes, as they are in the store.
 //!
-//! Beside them lies what the typed key knows and its bytes leave out (a window's end). It tells no rows apart; it
-//! is kept so that a row is forwarded with the whole key.
+//! With them goes the rest: whatever the typed key knows but its bytes leave out, such as a window's end. It is not
+//! part of the identity; it is kept so that a row is forwarded with its whole key.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -9,38 +9,38 @@ use hashbrown::DefaultHashBuilder;
 
 use crate::wire::{EncodeError, Value};
 
-/// So many bytes of a key lie in its row's place, without an allocation of their own.
+/// Keys of up to this many bytes are stored inline, without an allocation.
 const SHORT: usize = 29;
 
-/// Where keys are encoded and hashed to look rows up, one after the other.
+/// A reusable buffer in which keys are encoded and hashed to look rows up.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyBuffer {
     hasher: DefaultHashBuilder,
-    /// Prefix, key, rest and as many zeros as a short key may have bytes.
+    /// The prefix, the key, the rest, and `SHORT` zeros of padding.
     bytes: Vec<u8>,
-    /// Where the row's key ends and its rest begins.
+    /// Where the row's key ends and the rest begins.
     key_end: usize,
     rest_end: usize,
-    /// The hash of what is behind the prefix.
+    /// The hash of the key without its prefix.
     key_hash: u64,
     hash: u64,
-    /// Whether the key is short and has no rest, so that nothing but zeros is behind it.
+    /// Whether the key is short and has no rest, so that only zeros follow it.
     is_short: bool,
 }
 
 impl KeyBuffer {
-    /// A buffer for keys that are compared with others of this `hasher` only.
+    /// A buffer for keys that are compared only with keys hashed by the same `hasher`.
     pub(super) fn new(hasher: DefaultHashBuilder) -> Self {
         Self { hasher, bytes: vec![0; SHORT], key_end: 0, rest_end: 0, key_hash: 0, hash: 0, is_short: true }
     }
 
-    /// Takes another key.
+    /// Encodes another key into the buffer.
     #[inline]
     pub(super) fn encode(&mut self, key: &impl Value) -> Result<(), EncodeError> {
         self.encode_behind([], key)
     }
 
-    /// Takes another key, whose bytes come after `prefix`.
+    /// Encodes another key after `prefix`.
     #[inline]
     pub(super) fn encode_behind<const N: usize>(
         &mut self,
@@ -62,7 +62,7 @@ impl KeyBuffer {
         Ok(())
     }
 
-    /// Replaces the prefix.
+    /// Replaces the prefix and keeps the key, which is not hashed again.
     #[inline]
     pub(super) fn set_prefix(&mut self, prefix: [u8; 8]) {
         if let Some(start) = self.bytes.first_chunk_mut() {
@@ -78,7 +78,7 @@ impl KeyBuffer {
         self
     }
 
-    /// The same for equal keys.
+    /// A hash that is equal for equal keys.
     #[inline]
     pub(super) const fn hash(&self) -> u64 {
         self.hash
@@ -90,13 +90,13 @@ impl KeyBuffer {
         &self.bytes[..self.key_end]
     }
 
-    /// As [`Value::encode_rest`] gives it.
+    /// The rest, as [`Value::encode_rest`] writes it.
     #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         &self.bytes[self.key_end..self.rest_end]
     }
 
-    /// Whether this is a row's key.
+    /// Whether the buffer holds that row's key.
     #[inline]
     pub(super) fn is(&self, kept: &RowKey) -> bool {
         match kept {
@@ -108,7 +108,7 @@ impl KeyBuffer {
     }
 }
 
-/// A hash for a hashed key and a number: the upper and lower half of a product depend on all bits of both.
+/// Combines a key's hash with a number. The halves of the product together depend on all bits of both.
 #[allow(clippy::cast_possible_truncation, reason = "the halves of a product")]
 const fn mix(hash: u64, number: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -116,7 +116,7 @@ const fn mix(hash: u64, number: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-/// A row's key as bytes, owned.
+/// An owned row key.
 #[derive(Clone)]
 pub(super) enum RowKey {
     Short { key: u8, rest: u8, bytes: [u8; SHORT] },
@@ -147,7 +147,7 @@ impl RowKey {
         }
     }
 
-    /// What the key's bytes leave out.
+    /// What the typed key knows beyond its bytes.
     #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         match self {
@@ -167,7 +167,7 @@ mod tests {
         KeyBuffer::new(DefaultHashBuilder::default())
     }
 
-    /// Bytes as they are, some of them as the rest.
+    /// A key that encodes some of its bytes as the rest.
     #[derive(Debug, Clone)]
     struct Raw(Vec<u8>, Vec<u8>);
 

@@ -1,8 +1,7 @@
 //! The state port: an ordered map of bytes with atomic batches.
 //!
-//! One [`Store`] belongs to one task and holds that task's named stores side by side, so that one
-//! [`StoreBatch`] can change all of them, and [`META`], in one atomic step. It holds committed data
-//! only: uncommitted writes wait in the overlay above it.
+//! One [`Store`] belongs to one task and holds all of that task's named stores, so that one [`StoreBatch`] can change
+//! all of them and [`META`] atomically. It holds committed data only; uncommitted writes wait in an overlay above it.
 
 use std::ops::Bound;
 use std::path::Path;
@@ -14,43 +13,43 @@ use super::OpeningStore;
 
 /// Opens tasks' stores.
 pub trait StateBackend: Send + Sync + 'static {
-    /// One word for people: `memory`, `rocksdb`.
+    /// The backend's name for people to read: `memory`, `rocksdb`.
     fn name(&self) -> &'static str;
 
-    /// Whether what is written survives the process.
+    /// Whether written data survives the process.
     fn is_persistent(&self) -> bool;
 
-    /// Opens the store of one task in `folder`, which exists, is empty or was written by this backend,
-    /// and is held by no other process. Store `n` of `stores` gets [`StoreIndex`] `n + 1`; stores that
-    /// are in the folder but not named here are left alone.
+    /// Opens the store of one task in `folder`. The folder exists, is empty or was written by this backend, and is
+    /// not in use by another process. Store `n` of `stores` gets [`StoreIndex`] `n + 1`. Stores in the folder that
+    /// are not named here are left untouched.
     ///
     /// # Errors
-    /// Names the folder, and what to do about it.
+    /// The message names the folder and says what to do.
     fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError>;
 
-    /// Begins to open a store as [`StateBackend::open`] does. A backend for which that may take long does it on a
-    /// thread, so that whoever asks can go on with something else; others are done when this returns.
+    /// Begins to open a store as [`StateBackend::open`] does. A backend that may need time does the work on a thread,
+    /// so that the caller can do something else; for any other the store is open when this returns.
     fn begin_to_open(&self, folder: &Path, stores: &[String]) -> OpeningStore {
         OpeningStore::done(self.open(folder, stores))
     }
 }
 
-/// Which of a task's stores.
+/// The number of a store within its task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreIndex(pub u16);
 
-/// The task's own notes: changelog offsets, stream times, format. Not a store of the user's.
+/// The task's own metadata: changelog offsets, stream times, format version. Not one of the user's stores.
 pub const META: StoreIndex = StoreIndex(0);
 
-/// Keys and values in ascending (or descending) order of the keys' bytes.
+/// Keys and values, ordered by the keys' bytes, ascending or descending.
 pub type StorePairs<'a> = Box<dyn Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StoreError>> + 'a>;
 
-/// One task's stores. Written on one thread; a global table's is read from many.
+/// One task's stores. Only one thread writes; a global table's store is read by many.
 pub trait Store: Send + Sync {
     /// The value of a key.
     ///
     /// # Errors
-    /// When the disk or the files do not allow it.
+    /// When the disk or the files prevent it.
     fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// The pairs whose keys lie between the bounds, ascending. Empty when the bounds cross.
@@ -59,26 +58,26 @@ pub trait Store: Send + Sync {
     /// The same pairs, descending.
     fn range_reverse<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a>;
 
-    /// Applies all of the batch or none of it, also across a crash of the process.
+    /// Applies all of the batch or none of it, even if the process crashes.
     ///
     /// # Errors
-    /// When the disk or the files do not allow it; nothing of the batch is applied then.
+    /// When the disk or the files prevent it; no part of the batch is then applied.
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError>;
 
-    /// A way to read what is committed from other threads, which may outlive the store.
+    /// A reader of the committed state for other threads. It may outlive the store.
     ///
     /// # Errors
-    /// When the disk or the files do not allow it.
+    /// When the disk or the files prevent it.
     fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError>;
 
-    /// Makes everything written so far survive a power cut, as far as the machine can.
+    /// Makes everything written so far survive a power failure, as far as the hardware allows.
     ///
     /// # Errors
-    /// When the disk does not allow it.
+    /// When the disk prevents it.
     fn flush(&mut self) -> Result<(), StoreError>;
 }
 
-/// Changes to be applied together. Of several changes to one key the last wins.
+/// Changes that are applied together. If several change the same key, the last one wins.
 #[derive(Debug, Default, Clone)]
 pub struct StoreBatch {
     changes: Vec<StoreChange>,
@@ -93,12 +92,12 @@ pub enum StoreChange {
     Delete(StoreIndex, Vec<u8>),
     /// Deletes every key from the first (inclusive) to the second (exclusive).
     DeleteRange(StoreIndex, Vec<u8>, Vec<u8>),
-    /// Deletes every key of the store, also those that earlier changes of the batch set.
+    /// Deletes every key of the store, including those set earlier in the batch.
     Clear(StoreIndex),
 }
 
 impl StoreChange {
-    /// The store it changes.
+    /// The store that is changed.
     #[must_use]
     pub const fn store(&self) -> StoreIndex {
         match self {
@@ -125,7 +124,7 @@ impl StoreBatch {
         self.changes.push(StoreChange::DeleteRange(store, from.into(), to.into()));
     }
 
-    /// Deletes every key of a store, whatever their number, at the cost of one change.
+    /// Deletes every key of a store, however many there are, as a single change.
     pub fn clear(&mut self, store: StoreIndex) {
         self.changes.push(StoreChange::Clear(store));
     }
@@ -142,54 +141,54 @@ impl StoreBatch {
         self.changes.is_empty()
     }
 
-    /// The changes in order, for a backend to apply.
+    /// The changes in order. For backends.
     #[must_use]
     pub fn into_changes(self) -> Vec<StoreChange> {
         self.changes
     }
 }
 
-/// What kind of trouble with state.
+/// The kind of a [`StoreError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
     /// The disk is full.
     Full,
-    /// The disk or the system refuses: rights, input/output errors.
+    /// The disk or the operating system refuses: permissions, I/O errors.
     Io,
     /// The files are damaged.
     Corrupt,
-    /// The files were written by another version, or by something else.
+    /// The files were written by another version or by another program.
     Format,
-    /// Somebody else holds the folder.
+    /// Another process is using the folder.
     InUse,
-    /// Stored bytes cannot be read as the type they should be.
+    /// Stored bytes cannot be decoded as the expected type.
     Decode,
-    /// The store was closed while somebody still wanted to read it.
+    /// The store was closed before it was read.
     Closed,
     /// Anything else.
     Other,
 }
 
-/// An error of the state, naming the folder or store.
+/// A failure of the state; the message names the folder or store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
-    /// What kind of trouble.
+    /// The kind of failure, for code that has to react to it.
     pub kind: StoreErrorKind,
     /// What happened, where, and what to do about it.
     pub message: String,
 }
 
 impl StoreError {
-    /// An error of that kind.
+    /// Creates an error.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
 }
 
-/// Whether no key can lie between the bounds because they cross or touch. For backends: ordered maps tend
-/// to panic on such bounds, and [`Store::range`] must answer with no pairs.
+/// Whether the bounds cross or touch, so that no key can lie between them. For backends: ordered maps tend to panic
+/// on such bounds, whereas [`Store::range`] must return no pairs.
 #[must_use]
 pub fn bounds_cross(from: Bound<&[u8]>, to: Bound<&[u8]>) -> bool {
     match (from, to) {

@@ -1,4 +1,4 @@
-//! A table's rows by key, typed: what aggregations and tables keep.
+//! A table's typed rows by key, as aggregations and tables keep them.
 
 use std::marker::PhantomData;
 
@@ -8,14 +8,14 @@ use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
 use crate::record::Timestamp;
 use crate::wire::{DecodeError, Key, Value};
 
-/// A table's rows by key. In the store a key's bytes are the key's own, in the changelog too.
+/// A table's rows by key. The store and the changelog both use the key's own bytes.
 pub(crate) struct TableStore<K: Key, V> {
     rows: Rows<ByKey<K>, V>,
     key: KeyBuffer,
 }
 
 impl<K: Key, V: Value> TableStore<K, V> {
-    /// Rows over `access`, with a cache of at most about `cache_bytes`; 0 switches the cache off.
+    /// Rows in `access`, with a cache of about `cache_bytes` at most; 0 turns caching off.
     #[must_use]
     pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
         let rows = Rows::new(ByKey(PhantomData), access, cache_bytes);
@@ -23,20 +23,18 @@ impl<K: Key, V: Value> TableStore<K, V> {
         Self { rows, key }
     }
 
-    /// The rows by their keys' bytes.
     pub(crate) const fn rows(&self) -> &Rows<ByKey<K>, V> {
         &self.rows
     }
 
-    /// The same, to be changed.
     pub(crate) const fn rows_mut(&mut self) -> &mut Rows<ByKey<K>, V> {
         &mut self.rows
     }
 
-    /// A row as of the last change, flushed or not.
+    /// A key's row, including changes that are not flushed yet.
     ///
     /// # Errors
-    /// When the store fails or holds something else, or the key cannot be encoded.
+    /// When the store fails or holds bytes of another type, or the key cannot be encoded.
     pub(crate) fn get(&mut self, key: &K) -> Result<Option<Row<V>>, RowError> {
         self.key.encode(key)?;
         self.rows.row(&self.key)

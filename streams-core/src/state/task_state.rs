@@ -1,31 +1,30 @@
 //! A task's uncommitted writes over its committed store.
 //!
-//! Writes wait in an ordered overlay and become visible to reads at once. A commit turns the overlay
-//! into one batch; an abort drops it. So the store below never holds anything uncommitted
-//! (rule F1: no wipe is ever needed after a crash).
+//! Writes go to an ordered overlay, where reads see them at once. A commit turns the overlay into one batch; an abort
+//! drops it. The store below therefore never holds uncommitted data, and no wipe is needed after a crash.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::{Store, StoreBatch, StoreError, StoreIndex, bounds_cross};
 
-/// One task's committed store and the uncommitted writes above it.
+/// One task's committed store with the uncommitted writes on top.
 pub struct TaskState {
     committed: Box<dyn Store>,
     overlays: BTreeMap<StoreIndex, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
-    /// Per store: committed keys below this one are deleted.
+    /// Per store, committed keys below this one count as deleted.
     floors: BTreeMap<StoreIndex, Vec<u8>>,
     uncommitted_bytes: usize,
 }
 
 impl TaskState {
-    /// Starts with nothing uncommitted.
+    /// Wraps a store, with no uncommitted writes yet.
     #[must_use]
     pub const fn new(committed: Box<dyn Store>) -> Self {
         Self { committed, overlays: BTreeMap::new(), floors: BTreeMap::new(), uncommitted_bytes: 0 }
     }
 
-    /// The value of a key, uncommitted writes included.
+    /// Looks up a key; uncommitted writes are visible.
     ///
     /// # Errors
     /// As [`Store::get`].
@@ -42,15 +41,15 @@ impl TaskState {
         let key_bytes = key.len();
         let value_bytes = value.as_ref().map_or(0, Vec::len);
         match self.overlays.entry(store).or_default().insert(key, value) {
-            // Only the value is new; a key written a thousand times is one waiting write.
+            // Count only the new value: a key written a thousand times is a single uncommitted write.
             Some(replaced) => self.uncommitted_bytes -= replaced.map_or(0, |value| value.len()),
             None => self.uncommitted_bytes += key_bytes + OVERLAY_ENTRY_BYTES,
         }
         self.uncommitted_bytes += value_bytes;
     }
 
-    /// Deletes every key below `floor`, whatever their number, at the cost of one. Keys below it that are
-    /// put afterwards stay.
+    /// Deletes every key below `floor`, however many there are, for the cost of a single delete. Keys below it that
+    /// are put later are kept.
     pub fn delete_below(&mut self, store: StoreIndex, floor: &[u8]) {
         if let Some(overlay) = self.overlays.get_mut(&store) {
             *overlay = overlay.split_off(floor);
@@ -63,8 +62,8 @@ impl TaskState {
         }
     }
 
-    /// Calls `each` with the pairs between the bounds in ascending order, uncommitted writes included,
-    /// until it returns `false`.
+    /// Calls `each` with the pairs between the bounds in ascending order, including uncommitted writes, until it
+    /// returns `false`.
     ///
     /// # Errors
     /// As [`Store::range`].
@@ -107,14 +106,14 @@ impl TaskState {
         Ok(())
     }
 
-    /// How many bytes wait for a commit, roughly.
+    /// Roughly how many bytes are waiting for a commit.
     #[must_use]
     pub const fn uncommitted_bytes(&self) -> usize {
         self.uncommitted_bytes
     }
 
-    /// The uncommitted writes as one batch, to which the caller adds its notes before
-    /// [`TaskState::write`]. They stay visible until then.
+    /// The uncommitted writes as one batch. The caller adds its metadata and passes it to [`TaskState::write`]; until
+    /// then the writes stay visible.
     #[must_use]
     pub fn pending_batch(&self) -> StoreBatch {
         let mut batch = StoreBatch::default();
@@ -135,7 +134,7 @@ impl TaskState {
     /// Writes a batch that includes [`TaskState::pending_batch`] to the committed store.
     ///
     /// # Errors
-    /// As [`Store::write`]; the writes stay uncommitted then.
+    /// As [`Store::write`]; the writes then stay uncommitted.
     pub fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
         self.committed.write(batch)?;
         self.discard();
@@ -149,13 +148,13 @@ impl TaskState {
         self.uncommitted_bytes = 0;
     }
 
-    /// The committed store, for restoring and for the task's own notes.
+    /// The committed store, for restoring and for the task's metadata.
     pub fn committed(&mut self) -> &mut dyn Store {
         &mut *self.committed
     }
 }
 
-/// Whether keys below `floor` lie within a range that begins at `from`.
+/// Whether a range that begins at `from` can contain keys below `floor`.
 fn begins_below(from: Bound<&[u8]>, floor: &[u8]) -> bool {
     match from {
         Bound::Included(from) | Bound::Excluded(from) => from < floor,
@@ -163,7 +162,7 @@ fn begins_below(from: Bound<&[u8]>, floor: &[u8]) -> bool {
     }
 }
 
-/// What an overlay entry costs beside its bytes, roughly.
+/// A rough estimate of an overlay entry's overhead on top of its bytes.
 const OVERLAY_ENTRY_BYTES: usize = 64;
 
 #[cfg(test)]
@@ -247,7 +246,7 @@ mod tests {
         assert_eq!(state.uncommitted_bytes(), "k".len() + OVERLAY_ENTRY_BYTES);
     }
 
-    /// What is done to the state, and to the model beside it.
+    /// An operation on the state and on its model.
     #[derive(Debug, Clone)]
     enum Step {
         Put(Vec<u8>, Option<Vec<u8>>),

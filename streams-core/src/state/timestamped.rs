@@ -1,8 +1,8 @@
-//! A table row's bytes in a store: the row's time, then its value.
+//! The bytes of a table row in a store: its timestamp, then its value.
 
 use crate::record::Timestamp;
 
-/// A table row's bytes: the timestamp (eight bytes, big-endian), then the value.
+/// Encodes a table row: the timestamp in eight big-endian bytes, then the value.
 #[must_use]
 pub(crate) fn timestamped(timestamp: Timestamp, value: &[u8]) -> Vec<u8> {
     let mut row = Vec::with_capacity(size_of::<i64>() + value.len());
@@ -11,7 +11,7 @@ pub(crate) fn timestamped(timestamp: Timestamp, value: &[u8]) -> Vec<u8> {
     row
 }
 
-/// Takes a table row's bytes apart. `None` if they are too short.
+/// Splits a table row into timestamp and value. `None` if it is too short.
 #[must_use]
 pub(crate) fn split_timestamped(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (timestamp, value) = row.split_first_chunk::<8>()?;

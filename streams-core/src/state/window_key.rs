@@ -1,35 +1,35 @@
 //! The keys of window stores, in the store and in the changelog.
 //!
-//! In the store the window's start comes first, so that the oldest windows are a prefix of the whole:
-//! deleting them is one range, and finding those that close is one scan. In the changelog the bytes are
-//! Java's: the key, the start, and a sequence number that is 0 for tables.
+//! In the store the window's start comes first, so that the oldest windows can be deleted as one range and closing
+//! windows found in one scan. In the changelog the bytes are Java's: the key, the start, and a sequence number that
+//! is 0 for tables.
 
 use crate::record::Timestamp;
 
 const START: usize = size_of::<i64>();
 const SEQUENCE: usize = size_of::<u32>();
-/// Turns two's complement into bytes that sort as the numbers do.
+/// Flips the sign bit, so that big-endian bytes sort as the signed numbers do.
 const SIGN: i64 = i64::MIN;
 
-/// The part of a store's key that comes before the key's own bytes.
+/// The prefix of a store key: the window's start, before the key's own bytes.
 #[must_use]
 pub(crate) const fn start(start: Timestamp) -> [u8; START] {
     (start.0 ^ SIGN).to_be_bytes()
 }
 
-/// Appends the part of a store's key that comes before the key's own bytes.
+/// As [`start`], appended to `out`.
 pub(crate) fn write_start(start: Timestamp, out: &mut Vec<u8>) {
     out.extend_from_slice(&self::start(start));
 }
 
-/// Takes a store's key apart: the window's start and the key's own bytes. `None` if it is too short.
+/// Splits a store key into the window's start and the key's own bytes. `None` if it is too short.
 #[must_use]
 pub(crate) fn split(local: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (start, key) = local.split_first_chunk::<START>()?;
     Some((Timestamp(i64::from_be_bytes(*start) ^ SIGN), key))
 }
 
-/// Appends the changelog's form of a store's key. A key that is too short is written as it is.
+/// Appends the changelog's form of a store key. A key that is too short is copied unchanged.
 pub(crate) fn write_changelog(local: &[u8], out: &mut Vec<u8>) {
     match split(local) {
         Some((start, key)) => {
@@ -41,8 +41,7 @@ pub(crate) fn write_changelog(local: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The store's form of a changelog's key. `None` if it is too short, or belongs to a store that keeps
-/// duplicates.
+/// The store's form of a changelog key. `None` if the key is too short or belongs to a store that keeps duplicates.
 #[must_use]
 pub(crate) fn from_changelog(changelog: &[u8]) -> Option<Vec<u8>> {
     let (rest, sequence) = changelog.split_last_chunk::<SEQUENCE>()?;

@@ -1,8 +1,8 @@
-//! A windowed table's rows, typed: one per key and window.
+//! A windowed table's typed rows, one per key and window.
 //!
-//! In the store a row's key begins with its window's start, so that windows whose time is over are deleted
-//! as one range. They are deleted as the newest window advances, some windows at a time, and without a word
-//! to the changelog: its own retention drops them there.
+//! In the store a row's key begins with its window's start, so that expired windows are deleted as one range. This
+//! happens as the newest window advances, several windows at a time. Nothing is written to the changelog, whose own
+//! retention removes them.
 
 use std::marker::PhantomData;
 
@@ -17,13 +17,13 @@ use crate::wire::{DecodeError, EncodeError, Key, Value};
 pub(crate) struct WindowRows<K: Key, V> {
     rows: Rows<ByWindow<K>, V>,
     retention_ms: i64,
-    /// The newest window's start that was written.
+    /// The latest window start written so far.
     newest: i64,
-    /// Windows that start before this are deleted.
+    /// Windows that start before this have been deleted.
     floor: i64,
 }
 
-/// A key that is encoded once, to be looked up in several windows.
+/// A key that is encoded once and then looked up in several windows.
 #[derive(Debug)]
 pub(crate) struct KeyInWindows(KeyBuffer);
 
@@ -31,7 +31,7 @@ impl KeyInWindows {
     /// Takes another key.
     ///
     /// # Errors
-    /// When the key has no representation in its format.
+    /// When the key cannot be encoded in its format.
     #[inline]
     pub(crate) fn set(&mut self, key: &impl Value) -> Result<(), EncodeError> {
         self.0.encode_behind(window_key::start(Timestamp(0)), key)
@@ -44,55 +44,52 @@ impl KeyInWindows {
     }
 }
 
-/// Windows are deleted in at most about this many steps per retention: a store has to remember each
+/// Windows are deleted in at most about this many steps per retention period, because a store has to remember each
 /// deleted range for a while.
 const STEPS_PER_RETENTION: i64 = 16;
 
 impl<K: Key, V: Value> WindowRows<K, V> {
-    /// Rows over `access` that are kept until a window starts `retention_ms` later, with a cache of at most
-    /// about `cache_bytes`; 0 switches the cache off.
+    /// Rows in `access`, each kept until some window starts `retention_ms` after its own, with a cache of about
+    /// `cache_bytes` at most; 0 turns caching off.
     #[must_use]
     pub(crate) fn new(access: StoreAccess, cache_bytes: usize, retention_ms: i64) -> Self {
         let layout = ByWindow { size_ms: i64::MAX, keys: PhantomData };
         Self { rows: Rows::new(layout, access, cache_bytes), retention_ms, newest: i64::MIN, floor: i64::MIN }
     }
 
-    /// Keeps rows at least until a window starts `retention_ms` later.
+    /// Raises the retention to at least `retention_ms`.
     pub(crate) fn keep_for(&mut self, retention_ms: i64) {
         self.retention_ms = self.retention_ms.max(retention_ms);
     }
 
-    /// Says how long the windows are: rows are forwarded with their windows' ends.
+    /// Sets the windows' length, which is needed to forward rows with their windows' ends.
     pub(crate) const fn windows_are(&mut self, size_ms: i64) {
         self.rows.layout().size_ms = size_ms;
     }
 
-    /// The rows by their keys' bytes.
     pub(crate) const fn rows(&self) -> &Rows<ByWindow<K>, V> {
         &self.rows
     }
 
-    /// The same, to be changed.
     pub(crate) const fn rows_mut(&mut self) -> &mut Rows<ByWindow<K>, V> {
         &mut self.rows
     }
 
-    /// A buffer for keys that are looked up in these rows.
     #[must_use]
     pub(crate) fn key_in_windows(&self) -> KeyInWindows {
         KeyInWindows(self.rows.key_buffer())
     }
 
-    /// A row as of the last change, flushed or not. Only the window's start matters: a key that was read
+    /// A key's row, including changes that are not flushed yet. Only the window's start matters, because a key read
     /// from a topic does not know its window's end.
     ///
     /// # Errors
-    /// When the store fails, or holds something else.
+    /// When the store fails or holds bytes of another type.
     pub(crate) fn get(&mut self, key: &mut KeyInWindows, window: Window) -> Result<Option<Row<V>>, RowError> {
         self.rows.peek(key.at(window.start))
     }
 
-    /// As [`Rows::update`], for a key's row in a window.
+    /// As [`Rows::update`], for the key's row in one window.
     ///
     /// # Errors
     /// As [`Rows::update`].
@@ -111,7 +108,6 @@ impl<K: Key, V: Value> WindowRows<K, V> {
         self.rows.update(key.at(window.start), cause, update)
     }
 
-    /// Deletes the windows that start `retention_ms` or more before the newest.
     fn expire(&mut self) {
         let floor = self.newest.saturating_sub(self.retention_ms).saturating_add(1);
         let step = (self.retention_ms / STEPS_PER_RETENTION).max(1);
@@ -155,7 +151,7 @@ mod tests {
     use crate::record::Headers;
     use crate::state::{Changelog, Memory, StateBackend, StoreError, StoreIndex, TaskState};
 
-    /// The keys that reach the changelog.
+    /// Records the keys written to the changelog.
     #[derive(Default)]
     struct Keys(Vec<Vec<u8>>);
 

@@ -1,11 +1,11 @@
-//! Kinds of stores: what a store's rows are, whoever looks at them.
+//! Kinds of stores: what a store's rows mean to everything that reads them.
 //!
-//! A kind is one file here. It says how a changelog's records become the store's rows and back, which settings
-//! the changelog's topic has, how long rows are kept, and what a stored row is to a query or a test. A store's
-//! definition carries its kind, and everybody else asks it; nobody asks which kind it is.
+//! Each kind is one file here. It defines how changelog records become rows and back, the changelog topic's settings,
+//! how long rows are kept, and what a stored row looks like to a query or a test. A store's definition carries its
+//! kind. Other code calls the kind's methods and never checks which kind it has.
 //!
-//! Changelogs hold Java's bytes, so that tools and Java applications can read them. Stores hold what is quick to
-//! use. The typed rows that operators work with stand beside this module, one view per kind.
+//! Changelogs hold Java's bytes, so that tools and Java applications can read them. Stores use whatever layout is
+//! fastest. The typed views that operators work with are in the parent module, one per kind.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -24,42 +24,43 @@ pub use session::Sessions;
 pub use table::{KeyValueStore, Table};
 pub use window::{WindowStore, Windows};
 
-/// What a store's rows are.
+/// Defines what a store's rows are.
 pub trait StoreKind: Debug + Send + Sync + 'static {
-    /// What it is called in JSON.
+    /// The kind's name in JSON.
     fn name(&self) -> &'static str;
 
     /// The type of the constants that name such stores in a program.
     fn constant(&self) -> &'static str;
 
-    /// What else there is to say about such a store, as fields of its JSON.
+    /// Further fields that describe such a store in JSON.
     fn details(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
 
-    /// How long rows are kept, by stream time; `None` is for ever.
+    /// How long rows are kept in stream time; `None` means for ever.
     fn retention(&self) -> Option<Duration> {
         None
     }
 
-    /// Where rows are kept for a time: all rows whose keys sort below this are over once stream time, or the newest
-    /// window's start, has come to `time`. The changelog's own retention drops them there.
+    /// For kinds with a retention: all rows whose keys sort below the result have expired once stream time, or the
+    /// newest window's start, reaches `time`. They are not deleted from the changelog, whose own retention removes
+    /// them.
     fn over_below(&self, _time: Timestamp) -> Option<Vec<u8>> {
         None
     }
 
-    /// The settings of the changelog's topic. Where rows are dropped with time, the topic keeps them for
+    /// The settings of the changelog's topic. If the kind has a retention, the topic keeps rows for
     /// `additional_retention` longer than the store.
     fn changelog_settings(&self, additional_retention: Duration) -> Vec<(&'static str, String)>;
 
-    /// What a changelog record means for the store; `None` if it cannot be one of such a store's. Never panics,
-    /// whatever the bytes.
+    /// The change that a changelog record makes to the store; `None` if no store of this kind can have written it.
+    /// Never panics, whatever the bytes.
     fn to_store(&self, record: ChangelogRecord<'_>) -> Option<StoreRow>;
 
-    /// The changelog's form of a store's key; `None` if it cannot be one of such a store's.
+    /// The changelog's form of a store's key; `None` if the key cannot belong to such a store.
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>>;
 
-    /// Takes a stored row apart; `None` if it cannot be one of such a store's.
+    /// Splits a stored row into its parts; `None` if the row cannot belong to such a store.
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>>;
 }
 
@@ -68,49 +69,48 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
 pub struct ChangelogRecord<'a> {
     /// The key.
     pub key: &'a [u8],
-    /// The value; `None` deletes.
+    /// The value; `None` deletes the key.
     pub value: Option<&'a [u8]>,
     /// The record's timestamp.
     pub timestamp: Timestamp,
 }
 
-/// A store's key, and its row or `None` for "delete".
+/// A store's key with its row, or with `None` to delete it.
 pub type StoreRow = (Vec<u8>, Option<Vec<u8>>);
 
-/// What a stored row consists of.
+/// The parts of a stored row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredRow<'a> {
     /// The key's own bytes.
     pub key: &'a [u8],
-    /// The window it belongs to, if there are windows.
+    /// The row's window, if the kind has windows.
     pub window: Option<Window>,
-    /// The row's time, if that is kept.
+    /// The row's timestamp, if the kind keeps one.
     pub timestamp: Option<Timestamp>,
     /// The value's bytes.
     pub value: &'a [u8],
 }
 
-/// How windows cut time, as far as the store of what is aggregated over them has to know.
+/// How a windowing divides time, as far as the store of its aggregates needs to know.
 pub(crate) trait Windowing {
-    /// Whether such windows can be.
+    /// Whether the windowing's numbers make sense.
     ///
     /// # Errors
-    /// Says which number is wrong and what it may be.
+    /// Says which number is wrong and which values are allowed.
     fn check(&self) -> Result<(), String>;
 
-    /// How long a window's row may change, counted from the window's start: it is kept at least as long.
+    /// How long after a window's start its row may still change. Rows are kept at least that long.
     fn changing_for(&self) -> Duration;
 
-    /// The kind of store that keeps a row per key and window for that long.
+    /// The kind of store that keeps one row per key and window for `retention`.
     fn kind(&self, retention: Duration) -> Arc<dyn StoreKind>;
 }
 
-/// The settings of a changelog that keeps the latest record of each key.
 fn compacted() -> Vec<(&'static str, String)> {
     vec![("cleanup.policy", "compact".to_owned())]
 }
 
-/// The settings of a changelog that keeps the latest record of each key for a time.
+/// Compaction keeps each key's latest record; deletion removes it once it is older than `retention`.
 fn compacted_for(retention: Duration) -> Vec<(&'static str, String)> {
     let millis = retention.as_millis().min(i64::MAX as u128);
     vec![("cleanup.policy", "compact,delete".to_owned()), ("retention.ms", millis.to_string())]
@@ -126,7 +126,6 @@ mod tests {
 
     use super::*;
 
-    /// One store of each kind.
     fn all() -> Vec<Arc<dyn StoreKind>> {
         vec![Arc::new(Plain), Arc::new(Sessions::example()), Arc::new(Table), Arc::new(Windows::example())]
     }

@@ -1,10 +1,10 @@
-//! Stores of the Processor API: key and value as they are.
+//! Stores of the Processor API: keys and values are stored exactly as encoded.
 
 use std::time::Duration;
 
 use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, compacted};
 
-/// One value per key, in the store as in its changelog. The row's time is not kept.
+/// One value per key, with the same bytes in the store and in the changelog. Rows have no timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plain;
 

@@ -1,15 +1,15 @@
-//! Sessions: one row per key and session, a stretch of time that grows while records keep coming.
+//! Session stores: one row per key and session. A session is a period that grows while records keep arriving.
 //!
-//! In the changelog a key is Java's: the key's bytes, the session's end, its start. In the store the same bytes
-//! stand behind the span of time that the session's end falls into: spans follow each other without a gap, and
-//! two to four of them are alive at a time. So what is over is one range, the oldest spans; and the sessions of a
-//! key that a record could join, which end no earlier than the gap before it, are one short range in each span,
-//! where an order by end alone would have to look through the sessions of every other key.
+//! The changelog's key is Java's: the key's bytes, then the session's end, then its start. The store puts the span
+//! that the session's end falls into before those bytes. Spans divide time without gaps, and two to four of them are
+//! live at once. Expired rows are therefore one range, the oldest spans. The sessions of a key that a record could
+//! join are one short range in each span, because they end no earlier than the inactivity gap before the record.
+//! Ordering by end alone would mean scanning the sessions of every other key.
 //!
-//! Spans are as long as Java's segments. They follow from the retention, so a store whose retention changes must
-//! be filled again from its changelog.
+//! A span is as long as one of Java's segments. Its length depends on the retention, so a store whose retention
+//! changes must be restored from its changelog.
 //!
-//! A row is its value. Its time is the session's end, and not written a second time.
+//! A row is just the value: its timestamp is the session's end, which is already in the key.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ use crate::windows::Window;
 /// One row per key and session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sessions {
-    /// How long rows are kept, counted from the end of their session by stream time.
+    /// How long rows are kept in stream time, counted from the end of their session.
     pub retention: Duration,
 }
 
 const TIME: usize = size_of::<i64>();
-/// Turns two's complement into bytes that sort as the numbers do.
+/// Flips the sign bit, so that big-endian bytes sort as the signed numbers do.
 const SIGN: i64 = i64::MIN;
 const SPAN_MIN_MS: i64 = 60_000;
 
@@ -39,14 +39,14 @@ impl Sessions {
         i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// The beginning of the keys of sessions that end in the same span as one that ends then.
+    /// The prefix of the keys of all sessions whose end is in the same span as `end`.
     fn span(&self, end: i64) -> [u8; TIME] {
         let span = (self.retention_ms() / 2).max(SPAN_MIN_MS);
         (end.div_euclid(span) ^ SIGN).to_be_bytes()
     }
 }
 
-/// Takes the changelog's key apart: the key's own bytes and the session.
+/// Splits a changelog key into the key's own bytes and the session.
 fn split(logged: &[u8]) -> Option<(&[u8], Window)> {
     let (rest, start) = logged.split_last_chunk::<TIME>()?;
     let (key, end) = rest.split_last_chunk::<TIME>()?;
@@ -71,7 +71,7 @@ impl StoreKind for Sessions {
         Some(self.retention)
     }
 
-    /// Whole spans; what has ended too early in the next one is still there.
+    /// Only whole spans expire: expired sessions in the first span that is kept stay until that span expires.
     fn over_below(&self, time: Timestamp) -> Option<Vec<u8>> {
         Some(self.span(time.0.saturating_sub(self.retention_ms()).saturating_add(1)).to_vec())
     }
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_changelog_record_is_javas_and_becomes_a_row_behind_the_span_of_its_end() {
-        // 0x0102 ms to 0x0927c0 ms = 600 s, which is in the third span of 300 s.
+        // From 0x0102 ms to 0x0927c0 ms, which is 600 s and so in the third span of 300 s.
         let logged = b"ab\0\0\0\0\0\x09\x27\xc0\0\0\0\0\0\0\x01\x02";
         let expected = b"\x80\0\0\0\0\0\0\x02ab\0\0\0\0\0\x09\x27\xc0\0\0\0\0\0\0\x01\x02";
         for value in [Some(&b"v"[..]), None] {

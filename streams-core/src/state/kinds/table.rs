@@ -1,7 +1,7 @@
-//! Tables: one row per key, which knows its time.
+//! Table stores: one row with a timestamp per key.
 //!
-//! The key is the same in the store and in the changelog. In the changelog a row's time is the record's own
-//! timestamp; in the store it stands before the value.
+//! The key is the same in the store and in the changelog. A row's timestamp is the record's own in the changelog; in
+//! the store it precedes the value.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl<K, V> StoreFor<K, V> for KeyValueStore<K, V> {
     }
 }
 
-/// One row per key, with its time.
+/// One row with a timestamp per key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table;
 

@@ -1,8 +1,7 @@
-//! Windowed tables: one row per key and window of time.
+//! Window stores: one row per key and window.
 //!
-//! In the changelog a key is Java's: the key's bytes, the window's start, and a sequence number that is 0 for
-//! tables. In the store the start comes first, so that the oldest windows are a prefix of the whole: deleting
-//! them is one range.
+//! The changelog's key is Java's: the key's bytes, the window's start, and a sequence number that is 0 for tables. In
+//! the store the start comes first, so that the oldest windows can be deleted as one range.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::state::window_key;
 use crate::windows::{TimeWindows, Window, Windowed};
 
 store_constant! {
-    /// Names a store of windows and its types: a value per key and window.
+    /// Names a window store and its types: one value per key and window.
     ///
     /// ```
     /// use streams_core::state::WindowStore;
@@ -35,12 +34,12 @@ impl<K, V> StoreFor<Windowed<K>, V> for WindowStore<K, V> {
     }
 }
 
-/// One row per key and window, with its time.
+/// One row with a timestamp per key and window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
     /// How long a window is.
     pub size: Duration,
-    /// How long rows are kept, counted from the start of their window by stream time.
+    /// How long rows are kept in stream time, counted from the start of their window.
     pub retention: Duration,
 }
 
@@ -68,7 +67,7 @@ impl StoreKind for Windows {
         Some(self.retention)
     }
 
-    /// Windows that start `retention` or more before the newest.
+    /// The newest window starts at `time`; windows that start `retention` or more before it have expired.
     fn over_below(&self, time: Timestamp) -> Option<Vec<u8>> {
         let retention = i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX);
         let mut floor = Vec::with_capacity(size_of::<i64>());
