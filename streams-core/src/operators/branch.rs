@@ -8,9 +8,9 @@ use crate::record::Record;
 /// Decides whether a record belongs to a branch.
 pub(crate) type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
 
-/// Child `i` gets the records that satisfy predicate `i` and none before it. With one more child than
-/// predicates, the last child gets what is left over; otherwise that is dropped (not counted: the
-/// program said so).
+/// Child `i` gets the records that satisfy predicate `i` and none before it. If there is one more child than
+/// predicates, the last child gets the remaining records; otherwise they are dropped. That is not counted as a drop,
+/// because the program asked for it.
 #[must_use]
 pub(crate) fn recipe<K, V>(predicates: Vec<Predicate<K, V>>) -> Recipe
 where

@@ -1,4 +1,4 @@
-//! Building a task: from recipes to linked operators.
+//! Builds a task: turns recipes into linked operators.
 //!
 //! A topology's nodes are plain data plus one [`Recipe`] each. To build a task, the runtime walks its
 //! nodes from sinks to sources and lets each recipe make its node from what [`NodeBuilder`] offers: its
@@ -26,14 +26,14 @@ pub struct NodeId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreId(pub u32);
 
-/// How to build a node for one task. Called once per task, on the worker that runs the task.
+/// How to build a node. Called once per task, on the worker that runs the task.
 #[derive(Clone)]
 pub(crate) struct Recipe(Arc<MakeNode>);
 
 type MakeNode = dyn Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync;
 
 impl Recipe {
-    /// A recipe that does this.
+    /// Wraps the function that builds the node.
     pub(crate) fn new(
         build: impl Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync + 'static,
     ) -> Self {
@@ -43,7 +43,7 @@ impl Recipe {
     /// Builds the node.
     ///
     /// # Errors
-    /// When the topology is not what the recipe expects, or the task lacks something.
+    /// When the topology is not what the recipe expects, or the task lacks a topic or store.
     pub(crate) fn build(&self, builder: &mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> {
         (self.0)(builder)
     }
@@ -75,7 +75,7 @@ impl BuiltNode {
         Self::Typed { link: Box::new(link), presence: None }
     }
 
-    /// The same for a node that is shared already, for instance because it also has a cache to flush.
+    /// As [`BuiltNode::link`], for a node that is already shared, for instance because it also has a cache to flush.
     pub(crate) fn shared<K: 'static, V: 'static, N: Next<K, V> + 'static>(node: &Rc<RefCell<N>>) -> Self {
         let link: Link<K, V> = Rc::clone(node) as Link<K, V>;
         Self::Typed { link: Box::new(link), presence: None }
@@ -87,16 +87,16 @@ impl BuiltNode {
     }
 }
 
-/// A node that turns a topic's bytes into typed records and hands them on.
+/// A node that decodes a topic's records and forwards them.
 pub(crate) trait SourceNode {
-    /// Decodes one record and processes it to the end.
+    /// Decodes one record and processes it completely.
     ///
     /// # Errors
     /// When the record cannot be read, or an operator fails.
     fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError>;
 }
 
-/// A node that holds back updates: a typed cache.
+/// A node that holds back updates in a typed cache.
 pub trait Flush {
     /// Writes dirty entries to the store and the changelog and forwards them, oldest first.
     ///
@@ -104,29 +104,29 @@ pub trait Flush {
     /// As [`Next::process`].
     fn flush(&mut self, context: &mut Context) -> Result<(), OperatorError>;
 
-    /// How many bytes the cache holds, roughly, dirty entries and clean ones. Clean ones make room by
-    /// themselves: more than the budget is held only where a flush helps.
+    /// Roughly how many bytes the cache holds, in dirty and clean entries. Clean entries are evicted as needed, so
+    /// the cache exceeds its budget only if a flush would help.
     fn cached_bytes(&self) -> usize;
 
-    /// Changes how many bytes the cache may hold, because the task's worker got or lost tasks. Clean entries
-    /// above it are dropped at once.
+    /// Changes the cache's budget, because the worker was assigned or lost tasks. Clean entries above the budget are
+    /// dropped immediately.
     fn set_budget(&mut self, bytes: usize);
 }
 
-/// Something to be called as time passes.
+/// A target for punctuations.
 pub trait Punctuate {
-    /// Called when its time has come, with that time.
+    /// Called when a punctuation is due, with its time.
     ///
     /// # Errors
     /// As [`Next::process`].
     fn punctuate(&mut self, context: &mut Context, now: Timestamp) -> Result<(), OperatorError>;
 }
 
-/// Which time a punctuation follows.
+/// The clock that a punctuation follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PunctuationTime {
-    /// The task's stream time: advances with records only. Fires first as soon as stream time is known,
-    /// then at multiples of the interval; missed times are skipped.
+    /// The task's stream time, which only records advance. Fires first as soon as stream time is known, then at
+    /// multiples of the interval. Missed times are skipped.
     Stream,
     /// Wall-clock time. Fires first one interval after the task started running.
     WallClock,
@@ -134,11 +134,11 @@ pub enum PunctuationTime {
 
 /// A scheduled punctuation.
 pub struct Punctuation {
-    /// Which time it follows.
+    /// The clock that it follows.
     pub time: PunctuationTime,
-    /// How often.
+    /// The time between two calls.
     pub interval: Duration,
-    /// Whom to call.
+    /// The object to call.
     pub target: Rc<RefCell<dyn Punctuate>>,
 }
 
@@ -151,13 +151,13 @@ pub(crate) struct TaskParts {
     pub caches: Vec<Rc<RefCell<dyn Flush>>>,
     /// The punctuations.
     pub punctuations: Vec<Punctuation>,
-    /// The operators' own stream times by node name; kept across restarts.
+    /// The operators' own stream times by node name. They survive restarts.
     pub stream_times: Vec<(Arc<str>, Rc<Cell<Timestamp>>)>,
 }
 
-/// What only the runtime can give: resolved topics and opened stores.
+/// What only the runtime can provide: resolved topics and opened stores.
 pub(crate) trait TaskServices {
-    /// A topic to send to.
+    /// Resolves a topic to send to.
     ///
     /// # Errors
     /// When the topic does not exist.
@@ -175,7 +175,7 @@ pub(crate) trait TaskServices {
     /// When there is no such table.
     fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError>;
 
-    /// How many bytes a cache of this task may hold; 0 switches caching off.
+    /// How many bytes a cache of this task may hold; 0 turns caching off.
     fn cache_bytes(&self) -> usize;
 }
 
@@ -190,7 +190,7 @@ pub(crate) struct TaskBuilder<'a> {
 }
 
 impl<'a> TaskBuilder<'a> {
-    /// Begins with nothing built.
+    /// A builder for a task, with no nodes yet.
     pub(crate) fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
         Self {
             task,
@@ -202,7 +202,7 @@ impl<'a> TaskBuilder<'a> {
         }
     }
 
-    /// Builds one node; its children must have been built before.
+    /// Builds one node, whose children must have been built already.
     ///
     /// # Errors
     /// As [`Recipe::build`].
@@ -224,7 +224,7 @@ impl<'a> TaskBuilder<'a> {
             }
             BuiltNode::Source(source) => self.parts.sources.push((node, source)),
         }
-        // Children were built first; a node's own caches are flushed before its children's.
+        // Children are built first, but a node's own caches must be flushed before theirs.
         let own = self.parts.caches.split_off(caches_of_children);
         self.parts.caches.splice(0..0, own);
         Ok(())
@@ -236,7 +236,7 @@ impl<'a> TaskBuilder<'a> {
         self.built.get(&node)?.downcast_ref::<Link<K, V>>().cloned()
     }
 
-    /// What was built.
+    /// The finished task.
     #[must_use]
     pub(crate) fn finish(self) -> TaskParts {
         self.parts
@@ -301,7 +301,7 @@ impl NodeBuilder<'_> {
         &self.name
     }
 
-    /// Whether something downstream needs each change's old value.
+    /// Whether a node downstream needs the old value of each change.
     #[must_use]
     pub const fn sends_old_values(&self) -> bool {
         self.sends_old_values
@@ -313,15 +313,15 @@ impl NodeBuilder<'_> {
         self.children.len()
     }
 
-    /// All children, which must take these types.
+    /// All children, which must accept these types.
     ///
     /// # Errors
-    /// When a child takes other types: an error in the topology's construction.
+    /// When a child accepts other types, which means that the topology was put together wrongly.
     pub fn outputs<K: 'static, V: 'static>(&self) -> Result<Outputs<K, V>, BuildError> {
         (0..self.children.len()).map(|index| self.output(index)).collect::<Result<_, _>>().map(Outputs::new)
     }
 
-    /// One child, which must take these types.
+    /// One child, which must accept these types.
     ///
     /// # Errors
     /// As [`NodeBuilder::outputs`], and when there is no such child.
@@ -347,7 +347,7 @@ impl NodeBuilder<'_> {
         (!children.is_empty()).then(|| Outputs::new(children))
     }
 
-    /// A topic to send to.
+    /// Resolves a topic to send to.
     ///
     /// # Errors
     /// When the topic does not exist.
@@ -355,11 +355,11 @@ impl NodeBuilder<'_> {
         self.task.services().destination(topic)
     }
 
-    /// The task's one object over a store, made by `make` at the first request and shared by all nodes
-    /// that ask for it.
+    /// The task's only view of a store. `make` creates it on the first request; all nodes that ask for the store
+    /// share it.
     ///
     /// # Errors
-    /// When the task has no such store, or another node uses it as another type.
+    /// When the task has no such store, or another node uses it with another type.
     pub fn store<S: 'static>(
         &mut self,
         store: StoreId,
@@ -382,18 +382,18 @@ impl NodeBuilder<'_> {
         self.task.services().global_store(store)
     }
 
-    /// How many bytes this node's cache may hold; 0 switches caching off.
+    /// How many bytes this node's cache may hold; 0 turns caching off.
     #[must_use]
     pub fn cache_bytes(&mut self) -> usize {
         if self.may_cache { self.task.services().cache_bytes() } else { 0 }
     }
 
-    /// Has the node do without a cache, whatever the task could spare.
+    /// Turns this node's cache off, whatever the task's budget.
     pub fn without_cache(&mut self) {
         self.may_cache = false;
     }
 
-    /// A stream time of this node's own, kept across restarts; [`Timestamp::UNKNOWN`] at first.
+    /// This node's own stream time. It survives restarts and is [`Timestamp::UNKNOWN`] at first.
     pub fn stream_time(&mut self) -> Rc<Cell<Timestamp>> {
         let time = Rc::new(Cell::new(Timestamp::UNKNOWN));
         let name = Arc::clone(&self.name);
@@ -401,17 +401,17 @@ impl NodeBuilder<'_> {
         time
     }
 
-    /// Has the node's cache flushed at commits.
+    /// Registers the node's cache to be flushed at commits.
     pub fn flush_at_commit(&mut self, cache: Rc<RefCell<dyn Flush>>) {
         self.task.parts().caches.push(cache);
     }
 
-    /// Has something called as time passes.
+    /// Schedules a punctuation.
     pub fn punctuate(&mut self, punctuation: Punctuation) {
         self.task.parts().punctuations.push(punctuation);
     }
 
-    /// An error that names this node.
+    /// Creates an error that names this node.
     pub fn error(&self, reason: impl Into<String>) -> BuildError {
         BuildError { node: self.name.to_string(), reason: reason.into() }
     }
@@ -421,8 +421,8 @@ impl NodeBuilder<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot build node {node}: {reason}")]
 pub struct BuildError {
-    /// The node.
+    /// The node that could not be built.
     pub node: String,
-    /// Why.
+    /// What is wrong, and where possible what to do.
     pub reason: String,
 }

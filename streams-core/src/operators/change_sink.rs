@@ -1,11 +1,11 @@
-//! The sink of a grouped table's repartition topic: changes as bytes, old rows included.
+//! The sink of a grouped table's repartition topic: it writes changes with their old and new rows.
 
 use super::{Recipe, sink};
 use crate::record::Change;
 use crate::topic::TopicRef;
 use crate::wire::{Key, Value};
 
-/// Takes `Change<V>` by key and sends it to a repartition topic, in the format of [`crate::wire::change`].
+/// Takes `Change<V>` by key and sends it to a repartition topic in the format of [`crate::wire::change`].
 #[must_use]
 pub(crate) fn recipe<K: Key, V: Value>(topic: TopicRef) -> Recipe {
     sink::recipe::<K, Change<V>, K, Change<V>>(topic)
@@ -28,7 +28,7 @@ mod tests {
             chain.send(at(3, Word::from("g"), change)).unwrap();
         }
         let values: Vec<_> = chain.sent().into_iter().map(|sent| sent.value.unwrap()).collect();
-        // A length of 3 is zig-zag 6; 100 is 200, in two bytes.
+        // As zig-zag varints, length 3 is 6, and length 100 is 200 in two bytes.
         let expected = [
             b"old\x00".to_vec(),
             b"new\x01".to_vec(),

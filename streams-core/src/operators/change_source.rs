@@ -1,10 +1,10 @@
-//! The source of a grouped table's repartition topic: bytes become changes.
+//! The source of a grouped table's repartition topic: it decodes changes.
 
 use super::{Recipe, source};
 use crate::record::Change;
 use crate::wire::{Key, Value};
 
-/// Hands on `Change<V>` by key, read from the format of [`crate::wire::change`].
+/// Forwards `Change<V>` by key, decoded from the format of [`crate::wire::change`].
 #[must_use]
 pub(crate) fn recipe<K: Key, V: Value>() -> Recipe {
     source::recipe::<K, Change<V>>()

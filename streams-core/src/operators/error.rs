@@ -1,20 +1,20 @@
-//! What can go wrong while a record is on its way through the operators.
+//! What can go wrong while a record passes through the operators.
 
 use crate::log::LogError;
 use crate::state::StoreError;
 use crate::state::rows::RowError;
 use crate::wire::{DecodeError, EncodeError};
 
-/// Why a task cannot go on with a record. The task adds which record it was.
+/// Why a task cannot process a record. The task adds which record it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperatorError {
-    /// The record's bytes are not what the topic's types say.
+    /// The record's bytes do not decode as the topic's types.
     #[error("the {part} cannot be read: {error} (first bytes: {bytes})")]
     Decode {
         /// `key` or `value`.
         part: &'static str,
-        /// What is wrong.
+        /// Why decoding failed.
         error: DecodeError,
         /// The first bytes in hexadecimal.
         bytes: String,
@@ -22,12 +22,12 @@ pub enum OperatorError {
     /// The record's timestamp is negative.
     #[error("the record's timestamp is {0}, which is negative; Kafka uses -1 for records written without one")]
     NegativeTimestamp(i64),
-    /// A value has no representation in its format.
+    /// A value cannot be encoded in its format.
     #[error("{node}: {error}")]
     Encode {
-        /// The node that wanted to send or store it.
+        /// The node that tried to send or store it.
         node: String,
-        /// What the format says.
+        /// Why encoding failed.
         error: EncodeError,
     },
     /// A store failed.
@@ -35,7 +35,7 @@ pub enum OperatorError {
     Store {
         /// The node that used it.
         node: String,
-        /// What is wrong with it.
+        /// How the store failed.
         error: StoreError,
     },
     /// A record could not be handed to the log.
@@ -43,18 +43,19 @@ pub enum OperatorError {
     Send {
         /// The node that sent it.
         node: String,
-        /// What the log says.
+        /// How the log failed.
         error: LogError,
     },
-    /// Under exactly-once, the record takes longer than a transaction may be open, so it can never be committed.
+    /// Under exactly-once, processing the record takes longer than a transaction may stay open, so it can never be
+    /// committed.
     #[error(
         "it took {took:?}, and a transaction may be open for {limit:?} only: do less for each record, or raise \
          `transaction.timeout.ms` (and `session.timeout.ms`, which must be longer)"
     )]
     TooSlow {
-        /// How long it took.
+        /// How long processing took.
         took: std::time::Duration,
-        /// How long a transaction may be open.
+        /// How long a transaction may stay open.
         limit: std::time::Duration,
     },
     /// The user's code panicked.
@@ -63,7 +64,7 @@ pub enum OperatorError {
 }
 
 impl OperatorError {
-    /// What a node says when its rows cannot be read or written.
+    /// Adds the node's name to a failure to read or write its rows.
     #[cold]
     pub(crate) fn rows(node: &str, error: RowError) -> Self {
         let node = node.to_owned();

@@ -1,11 +1,11 @@
-//! `filter` and `filter_not`: lets records pass that satisfy a predicate, or that do not.
+//! `filter` and `filter_not`: keep the records that satisfy a predicate, or those that do not.
 
 use std::sync::Arc;
 
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
-/// Keeps the records for which `predicate` gives `keep`. Takes `Record<K, V>`, hands on the same.
+/// Keeps the records for which `predicate` returns `keep`. Takes and forwards `Record<K, V>`.
 pub(crate) fn recipe<K, V>(keep: bool, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Recipe
 where
     K: Clone + 'static,

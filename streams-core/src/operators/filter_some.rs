@@ -1,9 +1,9 @@
-//! `filter_some`: lets records pass that have a value, and takes the `Option` off.
+//! `filter_some`: keeps the records that have a value, and unwraps the `Option`.
 
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
-/// Takes `Record<K, Option<V>>`, hands on `Record<K, V>`.
+/// Takes `Record<K, Option<V>>`, forwards `Record<K, V>`.
 pub(crate) fn recipe<K, V>() -> Recipe
 where
     K: Clone + 'static,

@@ -1,11 +1,11 @@
-//! `flat_map`: any number of new records for every record.
+//! `flat_map`: turns every record into any number of new ones.
 
 use std::sync::Arc;
 
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
-/// Takes `Record<K, V>`, hands on the mapper's pairs in order, with the record's timestamp and headers.
+/// Takes `Record<K, V>`, forwards the mapper's pairs in order, with the record's timestamp and headers.
 pub(crate) fn recipe<K, V, K2, V2>(mapper: impl Fn(K, V) -> Vec<(K2, V2)> + Send + Sync + 'static) -> Recipe
 where
     K: 'static,

@@ -1,12 +1,11 @@
-//! `flat_map_values`: any number of records of the same key for every record.
+//! `flat_map_values`: turns every record into any number of records with the same key.
 
 use std::sync::Arc;
 
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
-/// Takes `Record<K, V>`, hands on the mapper's values in order, with the record's key, timestamp and
-/// headers.
+/// Takes `Record<K, V>`, forwards the mapper's values in order, with the record's key, timestamp and headers.
 pub(crate) fn recipe<K, V, V2>(mapper: impl Fn(&K, V) -> Vec<V2> + Send + Sync + 'static) -> Recipe
 where
     K: Clone + 'static,

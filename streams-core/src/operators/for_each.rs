@@ -1,11 +1,11 @@
-//! `for_each`: looks at every record and ends the stream.
+//! `for_each`: shows every record to a closure and ends the stream.
 
 use std::sync::Arc;
 
 use super::{BuiltNode, Context, Next, OperatorError, Recipe};
 use crate::record::Record;
 
-/// Calls `look` with every record. Takes `Record<K, V>`, hands on nothing.
+/// Calls `look` with every record. Takes `Record<K, V>`, forwards nothing.
 pub(crate) fn recipe<K, V>(look: impl Fn(&K, &V) + Send + Sync + 'static) -> Recipe
 where
     K: 'static,

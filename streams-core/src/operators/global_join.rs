@@ -1,4 +1,4 @@
-//! Joins with a global table: every record meets the row of a key that is computed from it.
+//! Joins with a global table: a key computed from each record selects the row to join it with.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,12 +9,11 @@ use crate::state::timestamped::split_timestamped;
 use crate::state::{GlobalStore, StoreError, StoreErrorKind};
 use crate::wire::{Key, Nullable, Value};
 
-/// Takes `Record<K, V>`, hands on `Record<K, R>` with the same key, timestamp and headers.
+/// Takes `Record<K, V>`, forwards `Record<K, R>` with the same key, timestamp and headers.
 ///
-/// A record with a null value is dropped and counted. Where the mapper gives no key, the record is, too,
-/// unless the join is `left`: then it meets `None`. Where the joiner returns `None`, as that of an inner
-/// join does where there is no row, nothing is handed on.
-/// There is no order in time between the stream and the global table.
+/// A record with a null value is dropped and counted. So is one for which the mapper returns no key, unless the join
+/// is `left`: it is then joined with `None`. If the joiner returns `None`, as an inner join's does without a row,
+/// nothing is forwarded. The stream and the global table are not synchronised in time.
 pub(crate) fn recipe<K, V, GK, T, R>(
     store: StoreId,
     mapper: impl Fn(&K, &V::Inner) -> Option<GK> + Send + Sync + 'static,
@@ -83,7 +82,7 @@ where
     }
 }
 
-/// A global table's rows, typed.
+/// A global table's typed rows.
 struct GlobalRows<GK, T> {
     store: Arc<GlobalStore>,
     key: Vec<u8>,
@@ -121,7 +120,7 @@ mod tests {
 
     type Joined = Chain<Option<Word>, Option<Word>, Option<Word>, String>;
 
-    /// Joins by the value up to `:`, or nothing if that is empty, with a = 1.
+    /// The table has a = 1; the join key is the value up to `:`, or no key if that is empty.
     fn joined(left: bool) -> Joined {
         let recipe = super::recipe::<Option<Word>, Option<Word>, Word, Num, String>(
             StoreId(0),

@@ -1,6 +1,6 @@
-//! The source of a global table: its topic's records become rows.
+//! The source of a global table: it turns its topic's records into rows.
 //!
-//! There is no task around it: whoever keeps the table feeds it records and keeps what it sends.
+//! It runs outside any task: the global table's owner feeds it records and stores the rows it sends.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::record::Partition;
 use crate::topic::TopicRef;
 use crate::wire::{Key, Value};
 
-/// Sends each record as a row: the value as it is, which was read once to see that it can be; the key as the type
-/// itself writes it, because rows are looked up by that, and another program may have written the same key in other
-/// bytes. A record with a null key is dropped and counted.
+/// Sends each record as a row. The value's bytes are passed on unchanged, after a check that they can be decoded. The
+/// key is encoded again by its own type, because rows are looked up by those bytes and another program may have
+/// encoded the same key differently. A record with a null key is dropped and counted.
 #[must_use]
 pub(crate) fn recipe<K: Key, V: Value>(topic: TopicRef) -> Recipe {
     Recipe::new(move |builder| {
@@ -41,7 +41,7 @@ impl<K: Key, V: Value> SourceNode for GlobalSource<K, V> {
         self.key.clear();
         key.encode(&mut self.key).map_err(|error| OperatorError::Encode { node: self.node.to_string(), error })?;
         let (key, value, headers) = (Some(&*self.key), record.value, record.headers());
-        // Tables are not synchronised in time, so any time will do, also one before the epoch.
+        // Global tables are not synchronised in time, so any timestamp is accepted, even a negative one.
         context.send(&self.node, &self.rows, Partition(0), key, value, record.timestamp, &headers)
     }
 }
@@ -54,7 +54,7 @@ mod tests {
     use crate::topic::TopicRef;
     use crate::wire::{DecodeError, EncodeError, Key, Value};
 
-    /// A number in decimal digits; leading zeros are read and not written.
+    /// A number in decimal digits; leading zeros are accepted but not written.
     #[derive(Debug, Clone, PartialEq, Eq, Hash)]
     struct Digits(u32);
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
-/// Takes `Record<K, V>`, hands on `Record<K2, V2>` with the same timestamp and headers.
+/// Takes `Record<K, V>`, forwards `Record<K2, V2>` with the same timestamp and headers.
 pub(crate) fn recipe<K, V, K2, V2>(mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static) -> Recipe
 where
     K: 'static,

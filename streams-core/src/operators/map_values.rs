@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
-/// Takes `Record<K, V>`, hands on `Record<K, V2>` with the same key, timestamp and headers.
+/// Takes `Record<K, V>`, forwards `Record<K, V2>` with the same key, timestamp and headers.
 pub(crate) fn recipe<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> Recipe
 where
     K: Clone + 'static,

@@ -1,9 +1,9 @@
-//! `merge`, and every other node that only hands on what it gets.
+//! `merge`, and every other node that forwards records unchanged.
 
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
-/// Takes `Record<K, V>` from any number of parents, hands on the same.
+/// Takes `Record<K, V>` from any number of parents and forwards it.
 #[must_use]
 pub(crate) fn recipe<K, V>() -> Recipe
 where

@@ -1,12 +1,11 @@
-//! What a node does to one record.
+//! What nodes do with a record.
 //!
-//! One operator per file. Operators are typed: a built node is a [`Next<K, V>`](Next), it owns its
-//! [`Outputs`], and per record nothing is boxed, downcast, or cloned unless the stream forks. A record
-//! goes depth first: when `process` returns, everything downstream has seen what was forwarded.
+//! One operator per file. Operators are typed: a built node is a [`Next<K, V>`](Next) and owns its [`Outputs`].
+//! Processing a record boxes, downcasts and clones nothing unless the stream forks. Records travel depth first: when
+//! `process` returns, everything downstream has handled what was forwarded.
 //!
-//! An operator sees a record, a [`Context`] and its stores; never a consumer, a producer, a clock or a
-//! thread. It is described by a [`Recipe`], which builds it anew for each task from what [`NodeBuilder`]
-//! offers.
+//! An operator sees a record, a [`Context`] and its stores; never a consumer, a producer, a clock or a thread. It is
+//! described by a [`Recipe`], which builds an instance for each task from what [`NodeBuilder`] offers.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -60,7 +59,7 @@ mod row_identity_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 
-// What users see is passed on by `dsl::processor`, `topology` and `runtime`.
+// The public ones are re-exported by `dsl::processor`, `topology` and `runtime`.
 pub use build::{BuildError, NodeId, PunctuationTime, StoreId};
 pub use context::{DropReason, RecordPosition};
 pub use error::OperatorError;
@@ -72,29 +71,29 @@ pub(crate) use context::{Collector, Context, Destination};
 pub(crate) use presence::Presence;
 pub(crate) use table_view::{TableView, TableViewRecipe};
 
-/// A built node's input: takes a record and does what the node does.
+/// A built node, as its parents call it.
 pub trait Next<K, V> {
-    /// Handles one record.
+    /// Processes one record.
     ///
     /// # Errors
-    /// What makes it impossible to go on with the task.
+    /// When the task cannot continue.
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError>;
 }
 
-/// A child as its parents hold it; children with several parents (merges) are shared.
+/// A reference to a child. A child with several parents, such as a merge, is shared.
 pub(crate) type Link<K, V> = Rc<RefCell<dyn Next<K, V>>>;
 
 /// A node's children.
 pub struct Outputs<K, V>(Vec<Link<K, V>>);
 
 impl<K, V> Outputs<K, V> {
-    /// These children, in the order in which they get each record.
+    /// Each record goes to the children in this order.
     #[must_use]
     pub const fn new(children: Vec<Link<K, V>>) -> Self {
         Self(children)
     }
 
-    /// Whether nobody listens.
+    /// Whether there are no children.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -102,10 +101,10 @@ impl<K, V> Outputs<K, V> {
 }
 
 impl<K: Clone, V: Clone> Outputs<K, V> {
-    /// Hands the record to every child in turn; only a fork clones it.
+    /// Passes the record to every child in turn. It is cloned only if there are several.
     ///
     /// # Errors
-    /// The first child's that fails; the others then do not get the record.
+    /// The error of the first child that fails; later children then do not get the record.
     #[inline]
     pub fn forward(&self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let Some((last, others)) = self.0.split_last() else { return Ok(()) };

@@ -1,5 +1,5 @@
-//! Tables against a model: whatever the cache does and whenever it is flushed, what is stored, what the
-//! changelog restores and what was forwarded agree with a map.
+//! Tests tables against a map as their model: whatever the cache does and whenever it is flushed, the store, a store
+//! restored from the changelog, and the forwarded changes all agree with the map.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..80)
 }
 
-/// Off, too small for two rows, and large enough for all.
+/// A cache that is off, one that is too small for two rows, and one that holds everything.
 fn cache_bytes() -> impl Strategy<Value = usize> {
     prop_oneof![Just(0), Just(300), Just(1 << 20)]
 }
@@ -58,7 +58,7 @@ fn restored(kind: &dyn StoreKind, logged: Vec<Logged>) -> Vec<(Vec<u8>, Vec<u8>)
     rows.into_iter().collect()
 }
 
-/// Follows changes: each must begin where the last one of its key ended.
+/// Applies changes and checks that each one's old value is the previous new value of its key.
 fn follow<K: Ord + Clone + std::fmt::Debug>(
     seen: &mut Rows<K>,
     changes: Vec<Record<K, Change<Num>>>,
@@ -214,7 +214,7 @@ proptest! {
     }
 }
 
-/// `Word` keys take the same way as numbers; this pins that a key's hash is not its identity.
+/// `Word` keys take the same path as numbers. This checks that a key's hash is not its identity.
 #[test]
 fn many_keys_in_a_small_cache_do_not_mix_up() {
     let last = stream_aggregate::recipe::<Word, Word, Word>(StoreId(0), |_, value, _| Some(value));

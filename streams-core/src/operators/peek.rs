@@ -1,11 +1,11 @@
-//! `peek`: looks at every record and hands it on.
+//! `peek`: shows every record to a closure and forwards it.
 
 use std::sync::Arc;
 
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 
-/// Calls `look` with every record. Takes `Record<K, V>`, hands on the same.
+/// Calls `look` with every record. Takes and forwards `Record<K, V>`.
 pub(crate) fn recipe<K, V>(look: impl Fn(&K, &V) + Send + Sync + 'static) -> Recipe
 where
     K: Clone + 'static,

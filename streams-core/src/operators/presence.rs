@@ -1,7 +1,8 @@
-//! Values of which only is asked whether they are there.
+//! Values whose mere presence matters.
 //!
-//! A count does not read what it counts. A node that takes records of [`Presence`] beside those of its parent's type
-//! says so ([`counting`]); a source all of whose children say so checks that a value can be read, and makes none.
+//! A count does not read the values that it counts. A node declares this with [`counting`]: it then accepts records
+//! of [`Presence`] as well as records of its parent's type. If all children of a source are such nodes, the source
+//! only checks that each value can be decoded and does not construct it.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -11,25 +12,25 @@ use super::{BuiltNode, Context, Link, Next, OperatorError};
 use crate::record::Record;
 use crate::wire::Nullable;
 
-/// What is left of a value that nobody reads: whether there is one.
+/// Stands in for a value that nobody reads: only tells whether there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Presence(pub(crate) bool);
 
 impl Presence {
-    /// Something that stands for the value, or `None` for null.
+    /// `Some` for a value, `None` for null.
     pub(super) fn into_option(self) -> Option<()> {
         self.0.then_some(())
     }
 }
 
-/// A node that asks of `V` only whether there is one.
+/// A node that only needs to know whether a `V` is null.
 pub(super) fn counting<K: 'static, V: Nullable>(node: impl Next<K, Presence> + 'static) -> BuiltNode {
     let node: Link<K, Presence> = Rc::new(RefCell::new(node));
     let typed: Link<K, V> = Rc::new(RefCell::new(Asking { node: Rc::clone(&node), value: PhantomData }));
     BuiltNode::Typed { link: Box::new(typed), presence: Some(Box::new(node)) }
 }
 
-/// The same node for parents that have the value.
+/// Adapts the node to parents that do have the value.
 struct Asking<K, V> {
     node: Link<K, Presence>,
     value: PhantomData<fn(V)>,

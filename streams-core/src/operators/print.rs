@@ -1,4 +1,4 @@
-//! `print`: writes every record down for people to read, and ends the stream.
+//! `print`: writes every record in readable form, and ends the stream.
 
 use std::fmt::Debug;
 use std::io::Write;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{BuiltNode, Context, Next, OperatorError, Recipe};
 use crate::record::Record;
 
-/// Writes a line per record to `out`: `[label]: key, value`. Takes `Record<K, V>`, hands on nothing.
+/// Writes one line per record to `out`: `[label]: key, value`. Takes `Record<K, V>`, forwards nothing.
 ///
-/// All tasks write to the same place, whole lines at a time. When that is not there any more, it is said once
-/// in the log, and records are no longer written; processing goes on.
+/// All tasks share `out` and write whole lines. If writing fails, this is logged once and no more records are
+/// written; processing continues.
 pub(crate) fn recipe<K, V>(label: String, out: impl Write + Send + 'static) -> Recipe
 where
     K: Debug + 'static,
@@ -49,7 +49,7 @@ mod tests {
 
     use crate::operators::testing::{Chain, at};
 
-    /// Takes that many writes, then no more.
+    /// Accepts the given number of writes, then fails.
     struct Paper(Arc<Mutex<(usize, String)>>);
 
     impl Write for Paper {

@@ -1,8 +1,8 @@
-//! The Processor API: the program's own code as a node, with stores, punctuation and full control of what
-//! is sent.
+//! The Processor API: runs the program's own code as a node, with stores, punctuation and full control over what is
+//! forwarded.
 //!
-//! [`recipe`] takes a closure; [`processor_recipe`] takes an implementation of [`Processor`], which can have
-//! fields of its own and be called as time passes; [`values_recipe`] takes a closure that cannot change keys.
+//! [`recipe`] takes a closure. [`processor_recipe`] takes an implementation of [`Processor`], which can have fields
+//! and punctuations. [`values_recipe`] takes a closure that cannot change keys.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::record::{Headers, Record, TaskId, Timestamp};
 
-/// The program's own node. A new one is made for every task.
+/// A node written by the program. Every task gets its own instance.
 ///
 /// ```
 /// use std::time::Duration;
@@ -78,7 +78,7 @@ use crate::record::{Headers, Record, TaskId, Timestamp};
 /// # Ok::<(), streams_core::topology::TopologyError>(())
 /// ```
 pub trait Processor<K, V, K2, V2>: 'static {
-    /// The stores it uses: the type of the constants, such as `KeyValueStore<..>` or a tuple of them.
+    /// The stores it uses, as the type of their constants: `KeyValueStore<..>`, or a tuple of several.
     type Stores: StoreTuple;
 
     /// Called once per task, before anything else.
@@ -86,10 +86,10 @@ pub trait Processor<K, V, K2, V2>: 'static {
         let _ = schedule;
     }
 
-    /// Handles a record. What is sent is delivered, in order, when this returns.
+    /// Processes a record. Whatever it sends is delivered in order after it returns.
     fn process(&mut self, stores: Refs<'_, Self::Stores>, record: Record<K, V>, out: &mut Forward<'_, K2, V2>);
 
-    /// Called when a punctuation of [`Processor::init`] is due, with its time.
+    /// Called when a punctuation scheduled in [`Processor::init`] is due, with its time.
     fn punctuate(
         &mut self,
         punctuation: PunctuationId,
@@ -101,24 +101,24 @@ pub trait Processor<K, V, K2, V2>: 'static {
     }
 }
 
-/// Which punctuation: what [`Schedule::every`] returned.
+/// Identifies a punctuation, as returned by [`Schedule::every`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PunctuationId(usize);
 
-/// Asks for punctuations.
+/// Schedules a processor's punctuations.
 #[derive(Debug, Default)]
 pub struct Schedule(Vec<(Duration, PunctuationTime)>);
 
 impl Schedule {
-    /// Has [`Processor::punctuate`] called every `interval` of that time; whole milliseconds, at least one.
-    /// Times that have been missed are skipped.
+    /// Schedules a call of [`Processor::punctuate`] every `interval` of the given time, in whole milliseconds and at
+    /// least one. Missed times are skipped.
     pub fn every(&mut self, interval: Duration, time: PunctuationTime) -> PunctuationId {
         self.0.push((interval, time));
         PunctuationId(self.0.len() - 1)
     }
 }
 
-/// What a processor can do beside using its stores: send, and ask where it is.
+/// What a processor can do besides using its stores: send records, and look at its context.
 pub struct Forward<'a, K, V> {
     context: &'a mut Context,
     sent: &'a mut Vec<Record<K, V>>,
@@ -127,18 +127,18 @@ pub struct Forward<'a, K, V> {
 }
 
 impl<K, V> Forward<'_, K, V> {
-    /// Sends a record with the timestamp and headers of the one being processed; in a punctuation, with its
-    /// time. Delivered to every child when the processor's code returns.
+    /// Sends a record with the timestamp and headers of the one being processed; in a punctuation, with the
+    /// punctuation's time. It is delivered to every child when the processor's code returns.
     pub fn send(&mut self, key: K, value: V) {
         self.sent.push(Record { key, value, timestamp: self.timestamp, headers: self.headers.clone() });
     }
 
-    /// Sends a record with a timestamp and headers of its own.
+    /// Sends a record with its own timestamp and headers.
     pub fn send_record(&mut self, record: Record<K, V>) {
         self.sent.push(record);
     }
 
-    /// The timestamp of the record being processed; in a punctuation, its time.
+    /// The timestamp of the record being processed; in a punctuation, the punctuation's time.
     #[must_use]
     pub const fn timestamp(&self) -> Timestamp {
         self.timestamp
@@ -150,26 +150,26 @@ impl<K, V> Forward<'_, K, V> {
         self.headers
     }
 
-    /// Where the record being processed was read: topic, partition and offset. `None` in a punctuation, and
-    /// for what a cache held back.
+    /// The topic, partition and offset of the record being processed. `None` in a punctuation, and for records that a
+    /// cache held back.
     #[must_use]
     pub const fn position(&self) -> Option<&RecordPosition> {
         self.context.position.as_ref()
     }
 
-    /// The task.
+    /// The task that is running.
     #[must_use]
     pub const fn task(&self) -> TaskId {
         self.context.task
     }
 
-    /// The largest timestamp of the records this task has begun to process.
+    /// Stream time: the largest timestamp among the records this task has started to process.
     #[must_use]
     pub const fn stream_time(&self) -> Timestamp {
         self.context.stream_time
     }
 
-    /// Wall-clock time, as of the last time the worker looked.
+    /// Wall-clock time, as the worker last read it.
     #[must_use]
     pub const fn wall_clock(&self) -> Timestamp {
         self.context.wall_clock
@@ -190,12 +190,12 @@ impl<'b, V> ForwardValues<'_, 'b, V> {
         self.0.send((), value);
     }
 
-    /// Sends a value under the key of the record being processed, with that timestamp and those headers.
+    /// Sends a value under the key of the record being processed, with the given timestamp and headers.
     pub fn send_with(&mut self, value: V, timestamp: Timestamp, headers: Headers) {
         self.0.send_record(Record { key: (), value, timestamp, headers });
     }
 
-    /// Everything else that can be asked.
+    /// Gives access to the context.
     #[must_use]
     pub const fn record(&self) -> &Forward<'b, (), V> {
         self.0
@@ -207,8 +207,8 @@ impl<'b, V> ForwardValues<'_, 'b, V> {
     }
 }
 
-/// A node that runs a closure for each `Record<K, V>`; what it sends is handed on as `Record<K2, V2>`.
-/// `ids` are the numbers of `stores`, in order.
+/// A node that runs a closure for each `Record<K, V>` and forwards what it sends as `Record<K2, V2>`. `ids` are the
+/// numbers of `stores`, in order.
 pub(crate) fn recipe<S, K, V, K2, V2, F>(stores: &S, ids: Vec<StoreId>, process: F) -> Recipe
 where
     S: StoreTuple,
@@ -241,8 +241,8 @@ where
     })
 }
 
-/// A node that runs a closure for each `Record<K, V>`; what it sends is handed on under the same key.
-/// `ids` are the numbers of `stores`, in order.
+/// A node that runs a closure for each `Record<K, V>` and forwards what it sends under the same key. `ids` are the
+/// numbers of `stores`, in order.
 pub(crate) fn values_recipe<S, K, V, V2, F>(stores: &S, ids: Vec<StoreId>, process: F) -> Recipe
 where
     S: StoreTuple,
@@ -278,7 +278,7 @@ where
     }
 }
 
-/// A processor in a task.
+/// A processor within a task.
 struct ProcessorNode<P, S: StoreTuple, K2, V2> {
     node: Arc<str>,
     processor: P,
@@ -367,7 +367,7 @@ where
     }
 }
 
-/// A closure that keeps keys, in a task.
+/// A closure that cannot change keys, within a task.
 struct ValuesNode<S: StoreTuple, K, V2, F> {
     node: Arc<str>,
     process: Arc<F>,
@@ -412,7 +412,7 @@ mod tests {
     const SEEN: KeyValueStore<String, bool> = KeyValueStore::new("seen");
     const TOTALS: KeyValueStore<String, i64> = KeyValueStore::new("totals");
 
-    /// What the DSL does: the closure's types follow from the stream's and the stores'.
+    /// Fixes the closure's types as the DSL does, from the stream and the stores.
     fn process<S: StoreTuple, K2: Clone + 'static, V2: Clone + 'static>(
         stores: S,
         code: impl Fn(Refs<'_, S>, &String, i64, &mut Forward<'_, K2, V2>) + Send + Sync + 'static,
@@ -580,7 +580,7 @@ mod tests {
         assert_eq!(chain.received(), [at(1, "a".to_owned(), "5 at 1".to_owned()), second]);
     }
 
-    /// Counts records, tells the count, and which punctuation it was told by.
+    /// Counts records, and sends the count along with the punctuation that triggered it.
     #[derive(Default)]
     struct Counting {
         records: i64,

@@ -1,14 +1,13 @@
-//! The filter before a repartition topic: drops records without a key where nothing downstream could
-//! use them.
+//! The filter before a repartition topic: drops records without a key if nothing downstream can use them.
 //!
-//! Since KIP-962 a record with a null key passes, unless every use downstream needs a key.
+//! Since KIP-962, a record with a null key passes unless everything downstream needs a key.
 
 use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe};
 use crate::record::Record;
 use crate::wire::NullableKey;
 
-/// Takes `Record<K, V>`, hands on the same; with `drop_null_keys`, records whose key is null are dropped
-/// and counted (Java drops them too, but does not count them here).
+/// Takes and forwards `Record<K, V>`. With `drop_null_keys`, records whose key is null are dropped and counted; Java
+/// drops them here without counting.
 #[must_use]
 pub(crate) fn recipe<K, V>(drop_null_keys: bool) -> Recipe
 where

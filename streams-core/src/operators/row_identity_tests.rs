@@ -1,5 +1,5 @@
-//! A row's identity is its key's bytes: whatever the key's type and however its values compare in Rust, a table
-//! is the same with a cache and without, and so are the rows that are looked up and the keys that are forwarded.
+//! Tests that a row's identity is its key's bytes. Whatever the key's type and however its values compare in Rust,
+//! the table, the rows found by lookups and the forwarded keys are the same with and without a cache.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -16,7 +16,7 @@ use crate::windows::{Window, Windowed};
 use crate::wire::json::Json;
 use crate::wire::{Codec, DecodeError, EncodeError, Key, Value};
 
-/// What is done with a key.
+/// An operation on one key.
 #[derive(Debug, Clone)]
 enum Step<K> {
     Add(K, i64),
@@ -37,7 +37,7 @@ fn steps<K: Debug + Clone + 'static>(
     prop::collection::vec(step, 0..60)
 }
 
-/// A key's bytes and what they leave out.
+/// A key's bytes, and the rest that they leave out.
 fn whole(key: &impl Key) -> (Vec<u8>, Vec<u8>) {
     let (mut bytes, mut rest) = (Vec::new(), Vec::new());
     key.encode(&mut bytes).unwrap();
@@ -45,12 +45,12 @@ fn whole(key: &impl Key) -> (Vec<u8>, Vec<u8>) {
     (bytes, rest)
 }
 
-/// What can be seen of a table.
+/// Everything observable about a table.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     stored: Vec<(Vec<u8>, Vec<u8>)>,
     looked_up: Vec<Option<i64>>,
-    /// By key, for rows that are there: what the key's bytes leave out, and the row.
+    /// For each existing row, by key bytes: the rest that the bytes leave out, and the row.
     forwarded: BTreeMap<Vec<u8>, (Vec<u8>, i64)>,
 }
 
@@ -102,7 +102,7 @@ fn check<K: Key + Debug>(steps: &[Step<K>]) -> Result<(), TestCaseError> {
 struct Page {
     user: String,
     page: u32,
-    /// Compared in Rust, and not among the bytes.
+    /// Part of Rust's comparison, but not of the bytes.
     #[serde(skip)]
     cached: u8,
 }
@@ -119,7 +119,7 @@ impl Value for Page {
 
 impl Key for Page {}
 
-/// Its bytes differ where Rust sees no difference.
+/// A key whose bytes can differ although Rust considers the values equal.
 #[derive(Debug, Clone, Eq)]
 struct AnyCase(String);
 

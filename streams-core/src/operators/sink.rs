@@ -1,8 +1,8 @@
-//! Sinks: typed records become a topic's bytes.
+//! Sinks: they encode typed records and send them to a topic.
 //!
-//! The partition is chosen here, as Java does: murmur2 of the key's bytes (of the inner key, for windowed
-//! keys). Records without a key go to one partition until about a batch's worth has been sent there, then
-//! to the next, so that batches stay full.
+//! The sink chooses the partition as Java does: by murmur2 of the key's bytes, or of the inner key's for windowed
+//! keys. Records without a key go to one partition until about a batch's worth has been sent there, then to the next,
+//! so that batches stay full.
 
 use std::marker::PhantomData;
 
@@ -12,7 +12,7 @@ use crate::topic::TopicRef;
 use crate::wire::murmur2::partition_of;
 use crate::wire::{EncodeError, Field, SendAs};
 
-/// Takes `Record<K, V>` and sends it to a topic of `TK` and `TV`.
+/// Takes `Record<K, V>` and sends it to a topic of keys `TK` and values `TV`.
 #[must_use]
 pub(crate) fn recipe<K, V, TK, TV>(topic: TopicRef) -> Recipe
 where
@@ -53,11 +53,11 @@ where
     }
 }
 
-/// How many bytes of records without a key go to a partition before the next one's turn: Kafka's default
-/// batch size, which its own partitioner uses the same way.
+/// How many bytes of records without a key go to one partition before the next. This is Kafka's default batch size,
+/// which Kafka's own partitioner uses in the same way.
 const STICKY_BYTES: usize = 16_384;
 
-/// Encodes records into buffers of its own and sends them.
+/// Encodes records into reusable buffers and sends them.
 struct Encoder {
     node: String,
     destination: Destination,
@@ -68,7 +68,8 @@ struct Encoder {
 }
 
 impl Encoder {
-    /// `first` is where records without a key begin, so that tasks do not all begin at the same place.
+    /// `first` is the first partition for records without a key; it differs between tasks, so that they do not all
+    /// start with the same one.
     fn new(node: &str, destination: Destination, first: Partition) -> Self {
         let sticky = Partition(first.0.rem_euclid(partitions(&destination)));
         Self { node: node.to_owned(), destination, key: Vec::new(), value: Vec::new(), sticky, sticky_bytes: 0 }
@@ -110,7 +111,7 @@ fn sticky_partition(sticky: &mut Partition, sent: &mut usize, bytes: usize, dest
     *sticky
 }
 
-/// What a record costs in a batch beside its bytes, roughly.
+/// A rough estimate of a record's overhead in a batch.
 const RECORD_OVERHEAD: usize = 10;
 
 fn partitions(destination: &Destination) -> i32 {

@@ -1,4 +1,4 @@
-//! Sources: a topic's bytes become typed records.
+//! Sources: they decode a topic's records.
 
 use std::marker::PhantomData;
 
@@ -7,8 +7,8 @@ use crate::log::RecordRef;
 use crate::record::Record;
 use crate::wire::{DecodeError, Field};
 
-/// Hands on `Record<K, V>`. What cannot be decoded, or has a negative timestamp, is an error; whether it
-/// stops the application is not decided here.
+/// Forwards `Record<K, V>`. A record that cannot be decoded or has a negative timestamp is an error; whether that
+/// stops the application is decided elsewhere.
 #[must_use]
 pub(crate) fn recipe<K: Field, V: Field>() -> Recipe {
     Recipe::new(|builder| match builder.outputs_without_values::<K>() {
@@ -32,7 +32,7 @@ impl<K: Field, V: Field> SourceNode for Source<K, V> {
     }
 }
 
-/// A source whose values nobody reads.
+/// A source whose values are only checked, because nobody reads them.
 struct CountedSource<K, V> {
     outputs: Outputs<K, Presence>,
     value: PhantomData<fn(V)>,
@@ -55,7 +55,7 @@ fn check_timestamp<K, V>(record: &Record<K, V>) -> Result<(), OperatorError> {
     if record.timestamp.0 < 0 { Err(OperatorError::NegativeTimestamp(record.timestamp.0)) } else { Ok(()) }
 }
 
-/// How many bytes of an undecodable field are shown.
+/// How many bytes of an undecodable field an error shows.
 const BYTES_SHOWN: usize = 32;
 
 #[cold]
@@ -111,7 +111,8 @@ mod tests {
         assert_eq!(chain.received(), []);
     }
 
-    /// What nobody reads must be readable all the same, or a record would count that every other node refuses.
+    /// Values that nobody reads must still be decodable: otherwise a count would include records that every other
+    /// node rejects.
     #[test]
     fn a_counted_value_is_checked_and_not_made() {
         let count = crate::operators::stream_aggregate::counting_recipe::<Word, Option<Word>>(StoreId(0));

@@ -1,8 +1,7 @@
-//! How a program's own code gets at stores: constants in, borrowed handles out.
+//! How a program's own code accesses stores: it passes constants and gets borrowed handles.
 //!
-//! `(SEEN, TOTALS)` names stores; while a record is processed, the code has a [`StoreRef`] to each. Reading
-//! and writing cannot fail there: the first failure is remembered, everything after it does nothing, and
-//! the record fails when the code returns.
+//! `(SEEN, TOTALS)` names two stores; while a record is processed, the code has a [`StoreRef`] to each. Its methods
+//! return no errors. After a first failure they do nothing more, and the record fails when the code returns.
 
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
@@ -21,9 +20,9 @@ use crate::wire::Value;
 pub struct StoreSpec {
     /// Its name.
     pub name: String,
-    /// Its Rust types; all users of a store must agree on them.
+    /// The store's Rust types. All processors that use the store must agree on them.
     pub types: TypeId,
-    /// The same for people.
+    /// The types' names, for error messages.
     pub type_names: String,
 }
 
@@ -40,7 +39,7 @@ pub trait ProcessorStore: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     type Open: 'static;
 
-    /// What the topology needs to know.
+    /// Describes the store to the topology.
     fn spec(&self) -> StoreSpec;
 
     /// Opens the store for a task.
@@ -65,7 +64,7 @@ pub trait StoreTuple: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     type Open: 'static;
 
-    /// What the topology needs to know, in order.
+    /// Describes the stores to the topology, in order.
     fn specs(&self) -> Vec<StoreSpec>;
 
     /// Opens the stores for a task; `stores` are those of [`StoreTuple::specs`], in order.
@@ -80,7 +79,7 @@ pub trait StoreTuple: Clone + Send + Sync + 'static {
 /// The handles for a processor's stores.
 pub type Refs<'a, S> = <S as StoreTuple>::Refs<'a>;
 
-/// One use of stores: for one record, or one punctuation.
+/// The access to stores during one record or punctuation.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct StoreUse {
@@ -94,7 +93,7 @@ impl StoreUse {
         Self { timestamp, failed: Cell::new(false), failure: RefCell::new(None) }
     }
 
-    /// The first failure, if there was one.
+    /// Reports the first failure, if there was one.
     pub(super) fn finish(self) -> Result<(), RowError> {
         self.failure.into_inner().map_or(Ok(()), Err)
     }
@@ -108,15 +107,15 @@ impl StoreUse {
 
 /// A key-value store, borrowed while a record is processed.
 ///
-/// If the store fails, or a key or value has no representation in its format, the record fails when the code
-/// returns: the application stops with an error that names the node and the store. Until then, reading gives
-/// nothing and writing does nothing, and nothing the code sends is delivered.
+/// If the store fails, or a key or value cannot be encoded, the record fails when the code returns, and the
+/// application stops with an error that names the node and the store. Until then, reads return nothing, writes do
+/// nothing, and nothing that the code sends is delivered.
 pub struct StoreRef<'a, K, V> {
     store: &'a RefCell<KeyValue<K, V>>,
     use_: &'a StoreUse,
 }
 
-/// How many pairs are read at a time.
+/// How many pairs are read from the store at once.
 const PAGE: usize = 256;
 
 impl<K: Value, V: Value> StoreRef<'_, K, V> {
@@ -136,8 +135,8 @@ impl<K: Value, V: Value> StoreRef<'_, K, V> {
         self.attempt(|store| store.put(key, None, self.use_.timestamp));
     }
 
-    /// The pairs in a range of keys, in the order of the keys' encoded bytes, as in Kafka Streams. For numbers
-    /// that are not negative and for text, this is their own order.
+    /// The pairs in a range of keys, ordered by the keys' encoded bytes as in Kafka Streams. For text and
+    /// non-negative numbers this is their natural order.
     #[must_use]
     pub fn range(&self, keys: impl RangeBounds<K>) -> Vec<(K, V)> {
         let mut pairs = Vec::new();
@@ -148,18 +147,18 @@ impl<K: Value, V: Value> StoreRef<'_, K, V> {
         pairs
     }
 
-    /// All pairs, in the order of the keys' encoded bytes.
+    /// All pairs, ordered by the keys' encoded bytes.
     #[must_use]
     pub fn all(&self) -> Vec<(K, V)> {
         self.range(..)
     }
 
-    /// Calls `each` with the pairs in a range of keys, in the order of the keys' encoded bytes, until it
-    /// breaks; for ranges that are too large for [`StoreRef::range`].
+    /// Calls `each` with the pairs in a range of keys, ordered by the keys' encoded bytes, until it breaks. For
+    /// ranges that are too large for [`StoreRef::range`].
     pub fn visit(&self, keys: impl RangeBounds<K>, mut each: impl FnMut(K, V) -> ControlFlow<()>) {
         let bounds = self.attempt(|store| Ok((store.bound(keys.start_bound())?, store.bound(keys.end_bound())?)));
         let Some((mut from, to)) = bounds else { return };
-        // Page by page, so that `each` may use other stores.
+        // The state is not borrowed between pages, so `each` may use other stores.
         while let Some((pairs, next)) = self.attempt(|store| store.page(&from, &to, PAGE)) {
             for (key, value) in pairs {
                 if each(key, value).is_break() {
@@ -173,7 +172,7 @@ impl<K: Value, V: Value> StoreRef<'_, K, V> {
         }
     }
 
-    /// How many keys there are. Walks through the whole store.
+    /// Counts the keys by reading the whole store.
     #[must_use]
     pub fn count(&self) -> usize {
         self.attempt(|store| store.count()).unwrap_or(0)

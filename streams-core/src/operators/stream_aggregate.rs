@@ -1,4 +1,4 @@
-//! `count`, `reduce` and `aggregate` of a grouped stream without windows: a row per key.
+//! `count`, `reduce` and `aggregate` of a grouped stream without windows: one row per key.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use super::{BuiltNode, Context, DropReason, Next, OperatorError, Presence, Recip
 use crate::record::Record;
 use crate::wire::{Nullable, NullableKey, Value};
 
-/// Takes `Record<K, V>`, hands on `Change<A>` by key.
+/// Takes `Record<K, V>`, forwards `Change<A>` by key.
 ///
-/// Records with a null key or a null value are dropped and counted. `update` gets the row or `None`, and
-/// returns the new one or `None` to delete it, which forwards a tombstone; the next record of that key
-/// begins anew. A row's time is the largest timestamp of the records in it.
+/// Records with a null key or value are dropped and counted. `update` gets the row or `None` and returns the new row.
+/// If it returns `None`, the row is deleted and a tombstone forwarded; the key's next record starts over. A row's
+/// timestamp is the largest of the records aggregated in it.
 pub(crate) fn recipe<K, V, A>(
     store: StoreId,
     update: impl Fn(&K::Inner, V::Inner, Option<A>) -> Option<A> + Send + Sync + 'static,
@@ -29,7 +29,7 @@ where
     })
 }
 
-/// As [`recipe`], counting records whose values are never read.
+/// As [`recipe`], for a count, which never reads the values.
 pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId) -> Recipe {
     Recipe::new(move |builder| {
         let update = Arc::new(|_: &K::Inner, (), count: Option<i64>| Some(count.unwrap_or(0) + 1));
@@ -98,7 +98,7 @@ mod tests {
 
     type Sums = Chain<Option<Word>, Option<Num>, Word, Change<Num>>;
 
-    /// Sums; a negative number deletes.
+    /// Adds values up; a negative value deletes the row.
     fn sums() -> Recipe {
         super::recipe::<Option<Word>, Option<Num>, Num>(StoreId(0), |_, value, sum: Option<Num>| {
             (value.0 >= 0).then(|| Num(sum.map_or(0, |sum| sum.0) + value.0))

@@ -1,4 +1,4 @@
-//! Stream-table joins: every record meets the table's row of its key.
+//! Stream-table joins: every record is joined with the table's current row for its key.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe
 use crate::record::Record;
 use crate::wire::{Nullable, NullableKey, Value};
 
-/// Takes `Record<K, V>`, hands on `Record<K, R>` with the same key, timestamp and headers.
+/// Takes `Record<K, V>`, forwards `Record<K, R>` with the same key, timestamp and headers.
 ///
-/// Only the stream triggers: a change of the table joins nothing by itself. A record with a null value is
-/// dropped and counted. Without `left`, a record with a null key is, too; with it, it meets `None` (KIP-962).
-/// Where the joiner returns `None`, as that of an inner join does where there is no row, nothing is handed on.
+/// Only stream records trigger the join; changes of the table do not. A record with a null value is dropped and
+/// counted. So is one with a null key, unless the join is `left`: it is then joined with `None` (KIP-962). If the
+/// joiner returns `None`, as an inner join's does without a row, nothing is forwarded.
 pub(crate) fn recipe<K, V, T, R>(
     table: TableViewRecipe<K::Inner, T>,
     left: bool,
@@ -85,7 +85,7 @@ mod tests {
         format!("{}/{}", value.0, row.map_or_else(|| "-".to_owned(), |row| row.0.to_string()))
     }
 
-    /// A table with a = 1, b = 2, joined by what `view` makes of it.
+    /// The table has a = 1 and b = 2, and is joined through a filtered and mapped view if asked for.
     fn joined(left: bool, cache_bytes: usize, filtered_and_mapped: bool) -> Joined {
         let fill = stream_aggregate::recipe::<Word, Num, Num>(StoreId(0), |_, value, _| Some(value));
         let setup = Setup { cache_bytes, ..Setup::default() };
@@ -105,7 +105,7 @@ mod tests {
     /// Timestamp, key and result.
     type Seen = (i64, Option<&'static str>, String);
 
-    /// What comes out, and how many records were dropped for a null key and a null value.
+    /// The output, and how many records were dropped for a null key and for a null value.
     fn run(mut joined: Joined) -> (Vec<Seen>, [u64; 2]) {
         for (timestamp, key, value) in
             [(1, Some("a"), Some("x")), (2, Some("z"), Some("y")), (3, Some("b"), Some("z")), (4, None, Some("n"))]

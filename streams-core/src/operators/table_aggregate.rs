@@ -1,5 +1,4 @@
-//! `count`, `reduce` and `aggregate` of a grouped table: a row per group, kept up to date as rows join,
-//! change and leave.
+//! `count`, `reduce` and `aggregate` of a grouped table: one row per group, updated as rows join, change and leave.
 
 use std::sync::Arc;
 
@@ -8,11 +7,11 @@ use super::{BuiltNode, Context, Next, OperatorError, Recipe, StoreId};
 use crate::record::{Change, Record};
 use crate::wire::{Key, Value};
 
-/// Takes `Change<V>` by group, hands on `Change<A>` by group.
+/// Takes `Change<V>` by group, forwards `Change<A>` by group.
 ///
-/// A change's old row is subtracted first, then its new row is added. Without an aggregate there is nothing
-/// to subtract from, so that is skipped; after a subtraction to `None`, adding begins anew. A row's time is
-/// the largest timestamp of the records that made it.
+/// A change's old row is subtracted first, then its new row is added. The subtraction is skipped if there is no
+/// aggregate; if it returns `None`, adding starts over. A row's timestamp is the largest of the records that
+/// contributed to it.
 pub(crate) fn recipe<K: Key, V: Value, A: Value>(
     store: StoreId,
     add: impl Fn(&K, V, Option<A>) -> Option<A> + Send + Sync + 'static,
@@ -46,7 +45,8 @@ where
             let Some((aggregate, time)) = row else {
                 return (new.and_then(|new| add(key, new, None)), timestamp);
             };
-            // Untouched, as Java has it, the aggregate gets the record's time, which may be earlier.
+            // A change without rows leaves the aggregate as it is but, as in Java, gives it the record's timestamp,
+            // which may be earlier.
             let result_time = if old.is_some() || new.is_some() { time.max(timestamp) } else { timestamp };
             let rest = match old {
                 Some(old) => subtract(key, old, aggregate),
@@ -67,8 +67,8 @@ mod tests {
     use crate::operators::{Recipe, StoreId};
     use crate::record::{Change, Record};
 
-    /// The rows' values, space-separated: subtracting one that is not there marks it with `!`; an empty
-    /// aggregate is deleted.
+    /// Joins the rows' values with spaces. Subtracting a missing value adds it with a `!`; an empty aggregate is
+    /// deleted.
     fn members() -> Recipe {
         super::recipe::<Word, Num, Word>(
             StoreId(0),

@@ -1,4 +1,5 @@
-//! `filter` and `filter_not` of a table: rows that do not satisfy the predicate are not in the result.
+//! `filter` and `filter_not` of a table: the result has only the rows that satisfy the predicate, or only those that
+//! do not.
 
 use std::sync::Arc;
 
@@ -8,10 +9,10 @@ use crate::record::{Change, Record};
 use crate::state::rows::Row;
 use crate::wire::{Key, Value};
 
-/// Takes `Change<V>` by key, hands on the same with rows that fail the predicate as deletions.
+/// Takes and forwards `Change<V>` by key; rows that fail the predicate become deletions.
 ///
-/// Where old rows are known, nothing is forwarded if neither the old nor the new row is in the result.
-/// Where they are not, a row outside of the result is forwarded as a deletion each time it changes.
+/// If old rows are known, nothing is forwarded when neither the old nor the new row is in the result. If they are
+/// not, a row outside the result is forwarded as a deletion each time it changes.
 pub(crate) fn recipe<K: Key, V: Value>(
     keep: bool,
     predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -33,7 +34,7 @@ pub(crate) fn recipe<K: Key, V: Value>(
     })
 }
 
-/// The rows of a filtered table without a store: its parent's, filtered when looked up.
+/// The rows of a filtered table without a store: its parent's rows, filtered on lookup.
 pub(crate) fn view<K: Key, V: Value>(
     parent: TableViewRecipe<K, V>,
     keep: bool,
@@ -129,7 +130,7 @@ mod tests {
         at(timestamp, "a".into(), Change { old: old.map(Num), new: new.map(Num) })
     }
 
-    /// 1, 2, 4, 5, 7, deleted.
+    /// One key's rows: 1, 2, 4, 5, 7, then deleted.
     fn timeline(old_values: bool) -> Vec<Record<Word, Change<Num>>> {
         let rows = [None, Some(1), Some(2), Some(4), Some(5), Some(7), None];
         (1..).zip(rows.windows(2)).map(|(time, row)| change(time, row[0].filter(|_| old_values), row[1])).collect()

@@ -8,9 +8,9 @@ use crate::record::{Change, Record};
 use crate::state::rows::Row;
 use crate::wire::{Key, Value};
 
-/// Takes `Change<V>` by key, hands on `Change<V2>`. A deletion stays one: the mapper is not called for it.
+/// Takes `Change<V>` by key, forwards `Change<V2>`. A deletion stays a deletion; the mapper is not called for it.
 ///
-/// `V2` needs a format only where the result is kept in a store; see [`stored`].
+/// `V2` needs a format only if the result is kept in a store; see [`stored`].
 pub(crate) fn recipe<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, store: Option<StoreId>) -> Recipe
 where
     K: Key,
@@ -51,7 +51,7 @@ where
     })
 }
 
-/// The rows of a mapped table without a store: its parent's, mapped when looked up.
+/// The rows of a mapped table without a store: its parent's rows, mapped on lookup.
 pub(crate) fn view<K, V, V2>(
     parent: TableViewRecipe<K, V>,
     mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,

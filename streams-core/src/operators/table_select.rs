@@ -1,4 +1,4 @@
-//! `group_by` of a table: every row gets the key of its group.
+//! `group_by` of a table: moves every row under the key of its group.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::{Change, Record};
 use crate::wire::{Key, Value};
 
-/// Takes `Change<V>` by key, hands on `Change<V2>` by group.
+/// Takes `Change<V>` by key, forwards `Change<V2>` by group.
 ///
-/// When a row stays in its group, one change holds old and new (KIP-904). When it moves, its old group is
-/// told first what it loses, then its new group what it gains. Needs old rows.
+/// If a row stays in its group, one change carries both old and new row (KIP-904). If it moves, a change for the old
+/// group removes it first, then a change for the new group adds it. The input's changes must carry old rows.
 pub(crate) fn recipe<K, V, K2, V2>(mapper: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static) -> Recipe
 where
     K: 'static,

@@ -1,4 +1,4 @@
-//! `table`: a topic's records become rows.
+//! `table`: turns a topic's records into rows.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe
 use crate::record::{Change, Record};
 use crate::wire::{Nullable, NullableKey};
 
-/// Takes `Record<K, V>`, hands on `Change<V>` by key.
+/// Takes `Record<K, V>`, forwards `Change<V>` by key.
 ///
-/// Records with a null key are dropped and counted; a null value deletes the row. Every record is forwarded,
-/// also one that changes nothing (Java's emit-on-change, KIP-557, is not active there either), and the last
-/// record of a key wins, whatever its timestamp. Without a store, changes do not say what the row was.
-/// `changelog` is off for a table that is restored from its source topic.
+/// Records with a null key are dropped and counted; a null value deletes the row. Every record is forwarded, even if
+/// it changes nothing (in Java, emit-on-change of KIP-557 is not active here either). A key's last record wins,
+/// whatever its timestamp. Without a store, changes carry no old row. `changelog` is `false` for a table that is
+/// restored from its source topic.
 #[must_use]
 pub(crate) fn recipe<K: NullableKey, V: Nullable>(store: Option<StoreId>, changelog: bool) -> Recipe {
     Recipe::new(move |builder| match store {

@@ -1,4 +1,4 @@
-//! The stores that tables are kept in, as nodes get at them.
+//! How nodes access the stores that hold tables.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,8 +11,8 @@ use crate::state::rows::{Cause, Row};
 use crate::state::table_store::TableStore;
 use crate::wire::{Key, Value};
 
-/// The rows of a table that is kept in a store, for nodes that look them up. All nodes of a task share one
-/// object over the store, so that what is cached and not yet written is seen.
+/// The rows of a table with a store, for nodes that look them up. All nodes of a task share one view of the store, so
+/// that lookups see cached rows that are not yet written.
 #[must_use]
 pub(crate) fn view<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
     TableViewRecipe::new(move |builder| {
@@ -21,7 +21,7 @@ pub(crate) fn view<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
     })
 }
 
-/// The task's one object over a table's store.
+/// The task's only view of a table's store.
 pub(super) fn open<K: Key, V: Value>(
     builder: &mut NodeBuilder<'_>,
     store: StoreId,
@@ -41,7 +41,7 @@ impl<K: Key, V: Value> TableView<K, V> for StoreView<K, V> {
     }
 }
 
-/// A node's own table: its rows, and who is told of changes. With caching, changes are forwarded when the
+/// A node's own table: its rows, and the children that get the changes. With caching, changes are forwarded when the
 /// cache is flushed.
 pub(super) struct Table<K: Key, V: Value> {
     pub(super) node: Arc<str>,
@@ -59,14 +59,14 @@ impl<K: Key, V: Value> Table<K, V> {
         Ok(Self { node: Arc::clone(builder.name()), rows, outputs })
     }
 
-    /// Leaves the changelog alone: the table is restored from its source topic.
+    /// Turns the changelog off, for a table that is restored from its source topic.
     pub(super) fn without_changelog(self) -> Self {
         self.rows.borrow_mut().rows_mut().log_changes(false);
         self
     }
 
-    /// Changes a row, because of a record with this timestamp and these headers, and forwards the change
-    /// now or later. `update` gets what is there; it returns what is to be there and the result's time.
+    /// Updates a row on behalf of a record with this timestamp and these headers. The change is forwarded now or,
+    /// with a cache, later. `update` gets the current row and returns the new one with its timestamp.
     #[inline]
     pub(super) fn update(
         &self,
@@ -87,8 +87,8 @@ impl<K: Key, V: Value> Table<K, V> {
         }
     }
 
-    /// Sets or deletes a row, whatever is there, and forwards the change now or later. The row's time is
-    /// the record's.
+    /// Sets or deletes a row regardless of its current value. The change is forwarded now or, with a cache, later.
+    /// The row gets the record's timestamp.
     #[inline]
     pub(super) fn set(&self, context: &mut Context, record: Record<K, Option<V>>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
@@ -99,7 +99,7 @@ impl<K: Key, V: Value> Table<K, V> {
         }
     }
 
-    /// A row as of the last change.
+    /// A row, including changes that are not flushed yet.
     pub(super) fn get(&self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
         self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))
     }
@@ -144,7 +144,7 @@ mod tests {
         }
     }
 
-    /// What is flushed may meet the table it comes from: `table.to_stream().join(table)`.
+    /// A flushed change may be joined with the very table it comes from: `table.to_stream().join(table)`.
     #[test]
     fn a_table_can_be_looked_up_while_it_is_flushed() {
         for cache_bytes in [0, 1 << 20] {

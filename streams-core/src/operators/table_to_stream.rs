@@ -1,9 +1,9 @@
-//! `to_stream`: a table's changes become a stream's records.
+//! `to_stream`: turns a table's changes into a stream's records.
 
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe};
 use crate::record::{Change, Record};
 
-/// Takes `Change<V>` by key, hands on `Record<K, Option<V>>`: the new row, `None` for a deletion.
+/// Takes `Change<V>` by key, forwards `Record<K, Option<V>>`: the new row, or `None` for a deletion.
 #[must_use]
 pub(crate) fn recipe<K, V>() -> Recipe
 where

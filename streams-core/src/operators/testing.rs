@@ -1,5 +1,5 @@
-//! A harness for operators' tests: one node between a driver and recording children, over in-memory
-//! stores. Tests are timelines: records in, records out.
+//! A test harness for operators: one node between a driver and recording children, with in-memory stores. Tests are
+//! timelines of records in and records out.
 
 use std::cell::RefCell;
 use std::ops::Bound;
@@ -24,14 +24,12 @@ pub(crate) fn at<K, V>(timestamp: i64, key: K, value: V) -> Record<K, V> {
     Record::new(key, value, Timestamp(timestamp))
 }
 
-/// One header.
 pub(crate) fn headers(name: &str, value: &'static str) -> Headers {
     let mut headers = Headers::new();
     headers.push(name, value);
     headers
 }
 
-/// The records' values.
 pub(crate) fn values<K, V: Clone>(records: &[Record<K, V>]) -> Vec<V> {
     records.iter().map(|record| record.value.clone()).collect()
 }
@@ -83,7 +81,7 @@ impl Value for Num {
 
 impl Key for Num {}
 
-/// A record that left the task.
+/// A record that the task sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) topic: Arc<str>,
@@ -134,12 +132,12 @@ impl Changelog for Recorder {
     }
 }
 
-/// What a test's task has.
+/// Configures a test's task.
 pub(crate) struct Setup {
     pub(crate) cache_bytes: usize,
     pub(crate) old_values: bool,
     pub(crate) partitions: u32,
-    /// Store number `n` has the `n`th name.
+    /// The stores' names, by number.
     pub(crate) stores: Vec<&'static str>,
     /// Every global store is this one.
     pub(crate) global: Vec<(Vec<u8>, Vec<u8>)>,
@@ -209,7 +207,7 @@ pub(crate) struct Chain<K, V, K2, V2> {
     children: Vec<Received<K2, V2>>,
 }
 
-/// What a child got.
+/// The records that a child received.
 type Received<K, V> = Arc<Mutex<Vec<Record<K, V>>>>;
 
 struct Child<K, V>(Received<K, V>);
@@ -248,7 +246,7 @@ where
         Self::build_over(World::new(setup), recipe)
     }
 
-    /// The same with a second node in the same task, which has no children.
+    /// Adds a second node to the task, without children.
     pub(crate) fn with_neighbour<K3: 'static, V3: 'static>(
         setup: Setup,
         recipe: &Recipe,
@@ -267,7 +265,7 @@ where
         Self::build_beside(world, &[recipe], |_| Ok(()))
     }
 
-    /// Several nodes in a row; the last one's children are recorded.
+    /// Chains several nodes; only the last one's output is recorded.
     pub(crate) fn in_a_row(setup: Setup, recipes: &[&Recipe]) -> Self {
         Self::build_beside(World::new(setup), recipes, |_| Ok(())).unwrap()
     }
@@ -300,12 +298,12 @@ where
         Ok(Self { context, parts, world, input, children })
     }
 
-    /// Another task over the same committed state, as after a restart.
+    /// Builds a new task over the committed state, as after a restart.
     pub(crate) fn restarted(self, recipe: &Recipe) -> Self {
         self.retyped(recipe)
     }
 
-    /// The same with a node that takes other types.
+    /// As [`Chain::restarted`], with a node of other types.
     pub(crate) fn retyped<K3, V3, K4, V4>(self, recipe: &Recipe) -> Chain<K3, V3, K4, V4>
     where
         K3: 'static,
@@ -327,7 +325,7 @@ where
         input.borrow_mut().process(&mut self.context, record)
     }
 
-    /// What the only child got since the last call.
+    /// What the only child received since the last call.
     pub(crate) fn received(&mut self) -> Vec<Record<K2, V2>> {
         self.received_by(0)
     }
@@ -347,7 +345,7 @@ where
         self.parts.caches.iter().map(|cache| cache.borrow().cached_bytes()).sum()
     }
 
-    /// Commits what was written to the stores.
+    /// Commits the uncommitted writes.
     pub(crate) fn commit(&mut self) {
         self.flush();
         let mut state = self.world.state.borrow_mut();
@@ -355,7 +353,7 @@ where
         state.write(batch).unwrap();
     }
 
-    /// Every pair of a store, uncommitted ones included.
+    /// Every pair of a store, including uncommitted ones.
     pub(crate) fn stored(&self, store: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut pairs = Vec::new();
         let state = self.world.state.borrow();
@@ -367,12 +365,12 @@ where
         pairs
     }
 
-    /// What went to a store's changelog since the last call.
+    /// What was written to a store's changelog since the last call.
     pub(crate) fn logged(&mut self, store: usize) -> Vec<Logged> {
         std::mem::take(&mut self.world.changelogs[store].borrow_mut().0)
     }
 
-    /// Everything that left the task so far.
+    /// Everything the task has sent so far.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.world.outbox.borrow().0.clone()
     }
@@ -403,7 +401,7 @@ impl<K: Send + 'static, V: Send + 'static> SourceChain<K, V> {
         Self(Chain::new(recipe))
     }
 
-    /// A source with a node behind it.
+    /// A source followed by another node.
     pub(crate) fn over(source: &Recipe, node: &Recipe) -> Self {
         let setup = Setup { cache_bytes: 0, ..Setup::default() };
         Self(Chain::in_a_row(setup, &[source, node]))

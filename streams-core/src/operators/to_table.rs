@@ -1,3 +1,3 @@
-//! `to_table`: a stream's records become rows, as a topic's do.
+//! `to_table`: turns a stream's records into rows, as [`super::table_source`] does with a topic's.
 
 pub(crate) use super::table_source::recipe;

@@ -1,4 +1,4 @@
-//! State that outlives an application without a disk, so that a test can look into it and spoil it between runs.
+//! In-memory state that outlives an application, so that a test can inspect and corrupt it between runs.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -10,7 +10,7 @@ use crate::state::{
     StoreReader, StoreSnapshot,
 };
 
-/// A persistent backend in memory: what was written in a folder is there when the folder is opened again.
+/// A persistent backend in memory: what was written to a folder is still there when the folder is opened again.
 ///
 /// ```
 /// use streams_core::dsl::StreamsBuilder;
@@ -47,12 +47,12 @@ struct Folders {
 
 type SharedStore = Arc<Mutex<Box<dyn Store>>>;
 
-/// Batches of rows are larger; what is noted beside a task's stores when it is opened is small.
+/// Batches of up to this many changes hold only metadata, written when a task is opened; batches of rows are larger.
 const NOTES_MAX: usize = 4;
 
 impl KeptState {
-    /// The value of a key in a store, [`META`](crate::state::META) included. A task's folder has the task's name,
-    /// for instance `0_1`.
+    /// The value of a key in a store, which may be [`META`](crate::state::META). A task's folder is named after the
+    /// task, for instance `0_1`.
     ///
     /// # Errors
     /// When there is no such folder or store.
@@ -61,7 +61,7 @@ impl KeptState {
         guard(&shared).get(store, key)
     }
 
-    /// How many rows a store has.
+    /// Counts a store's rows.
     ///
     /// # Errors
     /// As [`KeptState::get`].
@@ -72,13 +72,13 @@ impl KeptState {
         rows.map(|row| row.map(|_| 1)).sum()
     }
 
-    /// How many batches an application has written into a folder's stores.
+    /// How many batches an application has written to a folder's stores.
     #[must_use]
     pub fn writes(&self, folder: &str) -> usize {
         guard(&self.0).writes.get(folder).copied().unwrap_or(0)
     }
 
-    /// Writes into a folder's stores, behind the application's back.
+    /// Writes to a folder's stores behind the application's back.
     ///
     /// # Errors
     /// As [`KeptState::get`].
@@ -87,20 +87,20 @@ impl KeptState {
         guard(&shared).write(batch)
     }
 
-    /// Lets the stores of one folder refuse rows from now on, as a full disk does; with `None`, nothing is refused.
+    /// Makes the stores of one folder refuse rows from now on, as a full disk would; `None` ends this.
     pub fn refuse_rows(&self, folder: Option<&str>) {
         let mut folders = guard(&self.0);
         folders.refusing = folder.map(str::to_owned);
         folders.has_refused = false;
     }
 
-    /// Whether rows were refused since [`KeptState::refuse_rows`].
+    /// Whether rows have been refused since [`KeptState::refuse_rows`] was called.
     #[must_use]
     pub fn has_refused(&self) -> bool {
         guard(&self.0).has_refused
     }
 
-    /// How many changes the largest batch had that an application wrote.
+    /// The number of changes in the largest batch that an application wrote.
     #[must_use]
     pub fn largest_batch(&self) -> usize {
         guard(&self.0).largest_batch
@@ -140,7 +140,7 @@ struct KeptStore {
     name: String,
     store: SharedStore,
     folders: KeptState,
-    /// Another gate than the kept store's own, which stays open.
+    /// A gate of its own, because the kept store's gate stays open when this store is closed.
     readers: OnceLock<ReaderGate<Arc<dyn StoreReader>>>,
 }
 
@@ -204,7 +204,7 @@ fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::KeptState;
 
-    // Without the clauses about names and about opening a folder twice, which it takes no notice of.
+    // Leaves out the clauses about store names and about opening a folder twice, which this backend does not check.
     crate::store_contract!(@clauses KeptState::default(), tempfile::tempdir().expect("a temporary folder");
         a_value_is_read_back_until_it_is_deleted
         bounds_include_and_exclude_what_they_say

@@ -1,5 +1,5 @@
-//! What tests are made of: the test driver for topologies, and the suites that every adapter of a port
-//! has to pass.
+//! Support for tests: the test driver for topologies, and the contract suites that every adapter of a port has to
+//! pass.
 
 mod driver;
 mod kept;

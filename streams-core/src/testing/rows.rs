@@ -1,5 +1,5 @@
-//! What a store holds, wherever its rows are: each task has those of its partitions, a global table's stand
-//! beside all tasks.
+//! Reads a store's rows wherever they are: each task has those of its partitions, and a global table's rows are
+//! outside all tasks.
 
 use std::cell::RefCell;
 use std::ops::Bound;
@@ -15,16 +15,14 @@ pub(super) struct Rows {
     pub(super) shares: Vec<Share>,
 }
 
-/// Where some of a store's rows are.
+/// A place that holds some of a store's rows.
 pub(super) enum Share {
-    /// In a task's state.
     Task(Rc<RefCell<TaskState>>, StoreIndex),
-    /// In a global table.
     Global(Arc<GlobalStore>),
 }
 
 impl Rows {
-    /// The bytes of a key's value.
+    /// A key's value as bytes.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         for share in &self.shares {
             let row = match share {
@@ -38,7 +36,7 @@ impl Rows {
         Ok(None)
     }
 
-    /// What `look` makes of all rows.
+    /// Maps every row with `look`.
     pub(super) fn all<T>(&self, mut look: impl FnMut(StoredRow<'_>) -> T) -> Result<Vec<T>, StoreError> {
         let (mut rows, mut outcome) = (Vec::new(), Ok(()));
         let mut take = |key: &[u8], row: &[u8]| {

@@ -1,6 +1,6 @@
-//! What every state backend has to do, as tests.
+//! The contract of every state backend as tests.
 //!
-//! An adapter proves itself with one line inside a test module; each clause becomes a test of its own:
+//! An adapter runs the contract with one line inside a test module. Each clause becomes a separate test:
 //!
 //! ```
 //! # mod backend_tests {
@@ -8,12 +8,10 @@
 //! # }
 //! ```
 //!
-//! The first argument makes the backend, the second a fresh, empty folder as anything that is
-//! `AsRef<Path>` and removes itself when dropped. The adapter needs `proptest` among its
-//! dev-dependencies.
+//! The first argument creates the backend. The second creates an empty folder: any `AsRef<Path>` that removes the
+//! folder when dropped. The adapter needs `proptest` as a dev-dependency.
 //!
-//! Clauses that cannot hold for every backend (surviving `kill -9`, a full disk, damaged files) stay
-//! with the adapter.
+//! What cannot hold for every backend (surviving `kill -9`, a full disk, damaged files) is tested by the adapter.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -24,7 +22,7 @@ use crate::state::{
     bounds_cross,
 };
 
-/// Makes one test of each clause of the store contract; see [`crate::testing::store_contract`].
+/// Turns each clause of the store contract into a test; see [`crate::testing::store_contract`].
 #[macro_export]
 macro_rules! store_contract {
     ($backend:expr, $folder:expr $(,)?) => {
@@ -82,7 +80,7 @@ type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 type Outcome = Result<(), StoreError>;
 type Pair = (Vec<u8>, Vec<u8>);
 
-/// Clause: a key has the value last written, and none after it is deleted; keys never written have none.
+/// Clause: a key has its last written value until it is deleted; keys never written have none.
 pub fn a_value_is_read_back_until_it_is_deleted(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
     assert_eq!(store.get(A, b"k")?, None, "nothing was written yet");
@@ -96,7 +94,7 @@ pub fn a_value_is_read_back_until_it_is_deleted(backend: &dyn StateBackend, fold
     delete(&mut *store, A, b"k")
 }
 
-/// Clause: an empty value is a value, and an empty key is a key.
+/// Clause: empty values and empty keys are valid.
 pub fn an_empty_value_is_not_an_absent_one(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
     put(&mut *store, A, b"k", b"")?;
@@ -107,12 +105,13 @@ pub fn an_empty_value_is_not_an_absent_one(backend: &dyn StateBackend, folder: &
     Ok(())
 }
 
-/// Clause: keys are ordered as unsigned bytes, a prefix before what it begins; descending is the same backwards.
+/// Clause: keys are ordered as unsigned bytes, with a prefix before the longer keys that it begins. Descending order
+/// is the exact reverse.
 pub fn keys_are_ordered_as_bytes(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
     let ascending: [&[u8]; 9] =
         [b"\x00", b"\x00\x00", b"\x00\xff", b"\x01", b"\x7f", b"\x80", b"\xff", b"\xff\x00", b"\xff\xff"];
-    // Written in an order of its own: 7 and 9 have no common divisor, so every key is met once.
+    // Write the keys out of order: 7 and the number of keys have no common divisor, so every key is written once.
     for at in (0..ascending.len()).map(|n| n * 7 % ascending.len()) {
         put(&mut *store, A, ascending[at], &[u8::try_from(at).unwrap_or_default()])?;
     }
@@ -123,7 +122,7 @@ pub fn keys_are_ordered_as_bytes(backend: &dyn StateBackend, folder: &Path) -> O
     Ok(())
 }
 
-/// Clause: every kind of bound at either end, on keys that are there and keys that are not.
+/// Clause: every kind of bound works at either end, on existing and missing keys.
 pub fn bounds_include_and_exclude_what_they_say(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     use Bound::{Excluded, Included, Unbounded};
     let mut store = open(backend, folder, &["a"])?;
@@ -154,7 +153,7 @@ pub fn bounds_include_and_exclude_what_they_say(backend: &dyn StateBackend, fold
     Ok(())
 }
 
-/// Clause: bounds that cross, or touch without including the point, hold nothing and are no error.
+/// Clause: bounds that cross, or that touch without including the key, hold nothing and are not an error.
 pub fn crossed_bounds_hold_nothing(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     use Bound::{Excluded, Included, Unbounded};
     let mut store = open(backend, folder, &["a"])?;
@@ -177,7 +176,7 @@ pub fn crossed_bounds_hold_nothing(backend: &dyn StateBackend, folder: &Path) ->
     Ok(())
 }
 
-/// Clause: an iterator may be dropped before its end, and the store goes on working.
+/// Clause: an iterator may be dropped before its end without affecting the store.
 pub fn a_range_can_be_left_half_read(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
     for number in 0..100_u8 {
@@ -194,7 +193,7 @@ pub fn a_range_can_be_left_half_read(backend: &dyn StateBackend, folder: &Path) 
     Ok(())
 }
 
-/// Clause: the changes of a batch count in their order, whatever their kinds.
+/// Clause: the changes of a batch are applied in order, whatever their kinds.
 pub fn of_several_changes_to_one_key_the_last_wins(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
     let mut batch = StoreBatch::default();
@@ -215,7 +214,7 @@ pub fn of_several_changes_to_one_key_the_last_wins(backend: &dyn StateBackend, f
     Ok(())
 }
 
-/// Clause: `delete_range` deletes from its start inclusive to its end exclusive, and nothing if they cross.
+/// Clause: `delete_range` deletes from its start (inclusive) to its end (exclusive), and nothing if they cross.
 pub fn a_range_deletion_takes_its_start_and_leaves_its_end(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a", "b"])?;
     for key in ["a", "b", "bb", "c", "d"] {
@@ -235,7 +234,7 @@ pub fn a_range_deletion_takes_its_start_and_leaves_its_end(backend: &dyn StateBa
     Ok(())
 }
 
-/// Clause: clearing a store deletes every key, whatever its bytes, at its place among the batch's changes.
+/// Clause: clearing a store deletes every key, whatever its bytes, in order with the batch's other changes.
 pub fn a_cleared_store_holds_what_was_put_afterwards(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a", "b"])?;
     let mut batch = StoreBatch::default();
@@ -267,7 +266,7 @@ pub fn a_cleared_store_holds_what_was_put_afterwards(backend: &dyn StateBackend,
     Ok(())
 }
 
-/// Clause: a batch changes several stores and the task's own notes together; an empty one changes nothing.
+/// Clause: a batch changes several stores and the task's metadata together; an empty one changes nothing.
 pub fn one_batch_changes_every_store_it_names(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a", "b"])?;
     let mut batch = StoreBatch::default();
@@ -282,7 +281,7 @@ pub fn one_batch_changes_every_store_it_names(backend: &dyn StateBackend, folder
     store.flush()
 }
 
-/// Clause: a batch with a store that was not opened is an error, and nothing of it is applied.
+/// Clause: a batch that names a store that was not opened is an error, and no part of it is applied.
 pub fn a_batch_that_is_refused_changes_nothing(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let unknown = StoreIndex(7);
     let mut store = open(backend, folder, &["a"])?;
@@ -299,7 +298,7 @@ pub fn a_batch_that_is_refused_changes_nothing(backend: &dyn StateBackend, folde
     Ok(())
 }
 
-/// Clause: one key in two stores, and in the task's notes, is three keys.
+/// Clause: the same key in two stores and in the task's metadata is three different keys.
 pub fn stores_are_isolated(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a", "b"])?;
     for (index, value) in [(META, "meta"), (A, "a"), (B, "b")] {
@@ -312,7 +311,7 @@ pub fn stores_are_isolated(backend: &dyn StateBackend, folder: &Path) -> Outcome
     Ok(())
 }
 
-/// Clause: two tasks with stores of the same name, opened from one backend, do not see each other.
+/// Clause: two tasks with equally named stores, opened from one backend, do not see each other's data.
 pub fn tasks_are_isolated(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut first = open(backend, &folder.join("0_0"), &["a"])?;
     let mut second = open(backend, &folder.join("0_1"), &["a"])?;
@@ -323,7 +322,7 @@ pub fn tasks_are_isolated(backend: &dyn StateBackend, folder: &Path) -> Outcome 
     Ok(())
 }
 
-/// Clause: a key of 64 KiB and a value of 4 MiB are nothing special.
+/// Clause: a key of 64 KiB and a value of 4 MiB work like any other.
 pub fn long_keys_and_values_come_back_whole(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
     let key = vec![0xff; 64 << 10];
@@ -334,7 +333,7 @@ pub fn long_keys_and_values_come_back_whole(backend: &dyn StateBackend, folder: 
     Ok(())
 }
 
-/// Clause: a global table's store is read by every worker at once.
+/// Clause: several threads can read a store at once, as every worker does with a global table's.
 pub fn committed_values_can_be_read_from_several_threads(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
     for number in 0..50_u8 {
@@ -363,7 +362,7 @@ pub fn committed_values_can_be_read_from_several_threads(backend: &dyn StateBack
     })
 }
 
-/// Clause: a look through a reader sees one commit in all stores, to its end, and the next look the newest.
+/// Clause: a read through a reader sees one commit across all stores until it ends; the next read sees the newest.
 pub fn a_reader_sees_each_commit_whole_and_none_half_way(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a", "b"])?;
     let readers = [store.reader()?, store.reader()?];
@@ -381,7 +380,7 @@ pub fn a_reader_sees_each_commit_whole_and_none_half_way(backend: &dyn StateBack
         readers[0].look(&mut |snapshot| {
             let before = number - 1;
             outcome = seen(snapshot, before).and_then(|()| commit(&mut *store, number)).and_then(|()| {
-                // What was committed meanwhile is not seen in this look, by this reader or any other.
+                // Commits made meanwhile are not visible in this read, through this reader or any other.
                 seen(snapshot, before)
             });
         })?;
@@ -410,8 +409,8 @@ fn seen(snapshot: &dyn StoreSnapshot, number: u8) -> Outcome {
     Ok(())
 }
 
-/// Clause: a reader is held by another thread, reads while the store is written, and is told when the store is
-/// closed, which does not keep the store open.
+/// Clause: another thread may hold a reader and read while the store is written. The reader does not keep the store
+/// open, and is told when it is closed.
 pub fn a_reader_may_outlive_its_store(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a", "b"])?;
     let mut batch = StoreBatch::default();
@@ -447,7 +446,8 @@ pub fn a_reader_may_outlive_its_store(backend: &dyn StateBackend, folder: &Path)
     open(backend, folder, &["a", "b"]).map(|_| ())
 }
 
-/// Clause: what was written is there after reopening if the backend says so, and nothing is if it does not.
+/// Clause: after reopening, everything written is there if the backend claims to be persistent, and nothing
+/// otherwise.
 pub fn a_backend_is_persistent_as_it_says(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     let mut store = open(backend, folder, &["a"])?;
     let mut batch = StoreBatch::default();
@@ -469,8 +469,8 @@ pub fn a_backend_is_persistent_as_it_says(backend: &dyn StateBackend, folder: &P
     Ok(())
 }
 
-/// Clause: data belongs to a store's name. A new store leaves the others as they were, whatever numbers they
-/// get, and a store that is not named for a while is there when it is named again.
+/// Clause: data belongs to a store's name. Adding a store leaves the others unchanged, whatever numbers they get, and
+/// a store that is left out for a while is still there when it is named again.
 pub fn stores_keep_their_names_when_others_come_and_go(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     if !backend.is_persistent() {
         return Ok(());
@@ -495,7 +495,7 @@ pub fn stores_keep_their_names_when_others_come_and_go(backend: &dyn StateBacken
     Ok(())
 }
 
-/// Clause: a persistent folder that is open cannot be opened again, and the error names it (invariant V5).
+/// Clause: a persistent folder that is open cannot be opened again, and the error names it.
 pub fn one_folder_is_open_only_once(backend: &dyn StateBackend, folder: &Path) -> Outcome {
     if !backend.is_persistent() {
         return Ok(());
@@ -512,8 +512,8 @@ pub fn one_folder_is_open_only_once(backend: &dyn StateBackend, folder: &Path) -
     open(backend, folder, &["a"]).map(|_| ())
 }
 
-/// Clause: any sequence of batches, reads and reopenings agrees with an ordered map. `choices` is random;
-/// each number becomes one operation, so that a shorter list is a simpler case.
+/// Clause: any sequence of batches, reads and reopenings agrees with an ordered map. `choices` is random; each number
+/// becomes one operation, so that shrinking the list simplifies the case.
 pub fn agrees_with_an_ordered_map(backend: &dyn StateBackend, folder: &Path, choices: &[u32]) -> Outcome {
     let mut store = open(backend, folder, &["a", "b"])?;
     let mut batch = StoreBatch::default();
@@ -578,7 +578,7 @@ fn model_pairs(model: &Model, index: StoreIndex, (from, to): Bounds<'_>) -> Vec<
     }
 }
 
-/// A random number read as the parts of one operation: few keys, so that operations meet.
+/// A random number, decoded into one operation. There are only a few keys, so that operations collide.
 #[derive(Clone, Copy)]
 struct Draw(u32);
 
@@ -612,7 +612,7 @@ impl Draw {
     }
 }
 
-/// One of 85 keys of nought to three of four telling bytes.
+/// One of 85 keys: zero to three bytes, each out of four revealing values.
 fn key_of(byte: u8) -> Vec<u8> {
     let letters = [0x00, 0x01, 0x7f, 0xff];
     let length = usize::from(byte >> 6);

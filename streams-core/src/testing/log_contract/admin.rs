@@ -1,4 +1,4 @@
-//! Clauses about topics, their settings and what is kept of their records.
+//! Clauses about topics, their settings and the retention of their records.
 
 use super::client::{Bench, Seen, new_topic};
 use super::{LogUnderTest, Outcome};
@@ -7,7 +7,8 @@ use crate::record::TopicPartition;
 
 use Isolation::{ReadCommitted, ReadUncommitted};
 
-/// Clause: a topic exists from its creation on, as it was created, and cannot be created twice.
+/// Clause: a topic exists as soon as it is created, with the properties it was created with, and cannot be created
+/// twice.
 pub fn a_topic_is_created_once(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let missing = bench.name("missing");
@@ -26,7 +27,7 @@ pub fn a_topic_is_created_once(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: a topic's settings are told back, with the log's defaults for those that were not set.
+/// Clause: a topic's settings can be read back, with the log's defaults for those that were not set.
 pub fn settings_are_told_back(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let set = [("cleanup.policy", "compact"), ("retention.ms", "123456789"), ("segment.bytes", "52428800")]
@@ -42,7 +43,7 @@ pub fn settings_are_told_back(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: each topic to create or delete has an answer of its own, in order.
+/// Clause: each topic to create or delete gets its own result, in order.
 pub fn a_wrong_topic_does_not_spoil_the_others(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let names = ["good", "bad/name", "bad setting", "fine"].map(|name| bench.name(name));
@@ -96,7 +97,7 @@ pub fn a_topic_created_again_is_another_one(under_test: &dyn LogUnderTest) -> Ou
     Ok(())
 }
 
-/// Clause: start and end are those of the records there are, in order of the question.
+/// Clause: start and end offsets match the existing records, and come in the order of the request.
 pub fn start_and_end_follow_the_records(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("bounds", 3)?;
@@ -113,8 +114,8 @@ pub fn start_and_end_follow_the_records(under_test: &dyn LogUnderTest) -> Outcom
     Ok(())
 }
 
-/// Clause: deleting the records before an offset moves the start there, within a batch too, and nothing
-/// else; an offset behind the end is refused.
+/// Clause: deleting the records before an offset moves only the start, and moves it exactly there, even within a
+/// batch. An offset beyond the end is refused.
 pub fn deleted_records_are_gone(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("deleted", 1)?;
@@ -134,7 +135,7 @@ pub fn deleted_records_are_gone(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: asking for offsets of a topic that does not exist is an error that says so.
+/// Clause: asking for the offsets of a topic that does not exist is an error that says so.
 pub fn offsets_of_an_unknown_topic_are_an_error(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let missing = bench.name("missing");
@@ -144,8 +145,7 @@ pub fn offsets_of_an_unknown_topic_are_an_error(under_test: &dyn LogUnderTest) -
     Ok(())
 }
 
-/// Clause: compaction keeps the last value of each key, at its offset, and never touches what is not
-/// yet committed.
+/// Clause: compaction keeps the last value of each key at its offset, and never touches uncommitted records.
 pub fn compaction_keeps_the_last_value_of_each_key(under_test: &dyn LogUnderTest) -> Outcome {
     let Some(mut settings) = under_test.eager_compaction() else { return Ok(()) };
     let bench = Bench::new(under_test)?;

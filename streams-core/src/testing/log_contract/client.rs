@@ -1,5 +1,5 @@
-//! What the clauses are written with: a [`Bench`] creates topics and waits, a [`Reader`] collects what a
-//! consumer tells, a [`Writer`] drives a producer, [`Members`] drives a group.
+//! The tools that clauses are written with: a [`Bench`] creates topics and waits, a [`Reader`] collects a consumer's
+//! events, a [`Writer`] drives a producer, [`TestMember`] is a member of a group.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::log::{
 };
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp, TopicPartition};
 
-/// Time between two looks at something that is waited for.
+/// The time between two polls while waiting.
 const STEP: Duration = Duration::from_millis(20);
 
-/// The log under test and one doorbell for everything a clause does there.
+/// The log under test, and one doorbell for everything that a clause does with it.
 pub(super) struct Bench<'a> {
     pub(super) under_test: &'a dyn LogUnderTest,
     pub(super) bell: Doorbell,
@@ -41,12 +41,12 @@ impl<'a> Bench<'a> {
         Ok(Self { under_test, bell, admin })
     }
 
-    /// A name of this clause's own.
+    /// Makes a name unique to this clause.
     pub(super) fn name(&self, name: &str) -> String {
         format!("{}-{name}", self.under_test.prefix())
     }
 
-    /// Asks until there is an answer; fails when patience runs out.
+    /// Polls `ask` until it answers; fails when patience runs out.
     pub(super) fn wait_for<T>(&self, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         let begin = self.under_test.elapsed();
         loop {
@@ -59,7 +59,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Lets time pass while nothing is supposed to happen.
+    /// Lets time pass while nothing should happen.
     pub(super) fn let_pass(&self, time: Duration, mut meanwhile: impl FnMut()) {
         let begin = self.under_test.elapsed();
         while self.under_test.elapsed().saturating_sub(begin) < time {
@@ -76,7 +76,7 @@ impl<'a> Bench<'a> {
         answer.ok_or_else(|| LogError::new(LogErrorKind::Other, format!("nobody answered: {what}")))
     }
 
-    /// A topic of this clause's own, ready to be used.
+    /// Creates a topic for this clause and waits until it is ready.
     pub(super) fn topic(&self, name: &str, partitions: u32) -> Result<String, LogError> {
         self.topic_with(name, partitions, &[])
     }
@@ -108,8 +108,8 @@ impl<'a> Bench<'a> {
         first(ends, "an end offset").map(|offset| offset.0)
     }
 
-    /// The end for all readers, once no transaction is open in the partition. Kafka calls a transaction
-    /// ended a moment before its markers are written.
+    /// The end offset, once no transaction is open in the partition and it is the same for all readers. Kafka reports
+    /// a transaction as ended a moment before its markers are written.
     pub(super) fn settled_end(&self, topic: &str, partition: i32) -> Result<i64, LogError> {
         let ends = || {
             let [stable, end] = [Isolation::ReadCommitted, Isolation::ReadUncommitted]
@@ -133,7 +133,7 @@ impl<'a> Bench<'a> {
         self.answer("delete_records", self.admin.delete_records(before))?
     }
 
-    /// What a group has committed for one partition, asked with the group's own tool.
+    /// What a group has committed for one partition, according to the group's admin client.
     pub(super) fn committed(
         &self,
         group: &str,
@@ -143,12 +143,12 @@ impl<'a> Bench<'a> {
         first(committed, "a committed offset")
     }
 
-    /// A producer that writes outside of transactions.
+    /// A producer without transactions.
     pub(super) fn writer(&self) -> Result<Writer<'_>, LogError> {
         self.writer_with(ProducerOptions { client_id: self.name("writer"), ..ProducerOptions::default() })
     }
 
-    /// A producer with a transactional id, registered.
+    /// A registered producer with a transactional id.
     pub(super) fn transactional_writer(&self, id: &str) -> Result<Writer<'_>, LogError> {
         self.transactional_writer_with(id, Duration::from_secs(60))
     }
@@ -182,7 +182,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Everything a reader sees in a partition, from its start to its end now.
+    /// Everything a reader sees in a partition, from its start to its current end.
     pub(super) fn read(&self, topic: &str, partition: i32, isolation: Isolation) -> Result<Vec<Seen>, LogError> {
         let start = self.start(topic, partition)?;
         let end = match isolation {
@@ -200,7 +200,7 @@ impl<'a> Bench<'a> {
         Ok(self.read(topic, partition, isolation)?.iter().map(Seen::value).collect())
     }
 
-    /// A member with one sub-topology that reads these topics.
+    /// A member of a group, with one sub-topology that reads these topics.
     pub(super) fn member(&self, group: &str, client: &str, topics: &[(&str, u32)]) -> Result<TestMember, LogError> {
         let timeout = self.under_test.session_timeout();
         self.member_with(group, client, topics, timeout)
@@ -234,7 +234,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Polls members until a condition holds.
+    /// Polls the members until a condition holds.
     pub(super) fn poll_until(
         &self,
         what: &str,
@@ -249,7 +249,7 @@ impl<'a> Bench<'a> {
         });
     }
 
-    /// Polls members until each has exactly these tasks of its generation, all in one generation.
+    /// Polls the members until each has exactly the expected tasks and all are in the same generation.
     pub(super) fn settle(&self, members: &mut [&mut TestMember], expected: &[&[&str]]) {
         self.poll_until(&format!("tasks to be shared out as {expected:?}"), members, |members| {
             let generations: Vec<_> = members.iter().map(|member| member.generation()).collect();
@@ -328,7 +328,7 @@ impl Writer<'_> {
         self.producer.acknowledged(handle, Partition(partition)).map(|offset| offset.0)
     }
 
-    /// Calls one transactional function until it is decided.
+    /// Repeats a transactional call until it has succeeded or failed.
     pub(super) fn decide(
         &mut self,
         what: &str,
@@ -352,7 +352,7 @@ impl Writer<'_> {
         self.decide("send_offsets", |producer| producer.send_offsets(offsets, metadata))
     }
 
-    /// Writes values in a transaction of their own.
+    /// Writes and commits values in one transaction.
     pub(super) fn write_transaction(&mut self, topic: &str, partition: i32, values: &[&str]) -> Result<(), LogError> {
         self.producer.begin_transaction()?;
         for value in values {
@@ -363,15 +363,15 @@ impl Writer<'_> {
     }
 }
 
-/// Collects what a consumer tells.
+/// Collects a consumer's events.
 pub(super) struct Reader<'a> {
     bench: &'a Bench<'a>,
     pub(super) consumer: Box<dyn Consumer>,
     seen: BTreeMap<TopicPartition, Vec<Seen>>,
-    /// Every end that was told, in order.
+    /// Every end position reported, in order.
     ends: BTreeMap<TopicPartition, Vec<i64>>,
     pub(super) out_of_range: Vec<(TopicPartition, i64)>,
-    /// Errors that do not pass by themselves.
+    /// Errors that are not transient.
     pub(super) errors: Vec<LogError>,
 }
 
@@ -424,7 +424,7 @@ impl Reader<'_> {
         });
     }
 
-    /// Fetches until the partition's end is told at `position` or behind it.
+    /// Fetches until the partition's end is reported at `position` or later.
     pub(super) fn until_end(&mut self, topic: &str, partition: i32, position: i64) {
         let asked = TopicPartition::new(topic, partition);
         self.until(&format!("the end of {asked} at {position}"), |reader| {
@@ -455,21 +455,21 @@ impl Seen {
     }
 }
 
-/// A member that gives up its tasks as soon as it is asked to, unless it hesitates.
+/// A member that gives up its tasks as soon as they are revoked, unless it hesitates.
 pub(super) struct TestMember {
     pub(super) member: Box<dyn Member>,
-    /// Of the last assignment.
+    /// The metadata of the last assignment.
     pub(super) metadata: Option<GroupMetadata>,
     pub(super) tasks: Vec<String>,
-    /// How often it was asked to give up its tasks.
+    /// How often its tasks were revoked.
     pub(super) revoked: usize,
-    /// How often it was told that it lost them.
+    /// How often it was told that its tasks are lost.
     pub(super) lost: usize,
-    /// Does not acknowledge that it has given up its tasks.
+    /// If set, it does not acknowledge revocations.
     pub(super) hesitates: bool,
-    /// The membership in which it gave up its tasks last, unless it was told since that it lost them.
+    /// The membership in which it last gave up its tasks, unless it has been told since that they are lost.
     given_up: Option<GroupMetadata>,
-    /// Memberships in which it gave up tasks, each with the one in which it was given tasks next.
+    /// Each membership in which it gave up tasks, paired with the next one in which it was assigned tasks.
     pub(super) came_back: Vec<(GroupMetadata, GroupMetadata)>,
 }
 
@@ -510,7 +510,7 @@ impl TestMember {
         self.metadata.as_ref().map(|metadata| metadata.generation)
     }
 
-    /// Metadata of the generation it is in.
+    /// The metadata of its current generation.
     pub(super) fn current(&self) -> Result<GroupMetadata, LogError> {
         self.metadata.clone().ok_or_else(|| LogError::new(LogErrorKind::Other, "the member has no generation"))
     }

@@ -1,4 +1,4 @@
-//! Clauses about groups and what they commit.
+//! Clauses about groups and their committed positions.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::{LogUnderTest, Outcome};
 use crate::log::{CommitOutcome, CommittedOffset, LogError};
 use crate::record::{Offset, TopicPartition};
 
-/// Clause: a group's only member gets all tasks, with metadata of its group and generation.
+/// Clause: a group's only member gets all tasks, with the metadata of its group and generation.
 pub fn a_lone_member_gets_every_task(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 3)?;
@@ -20,8 +20,8 @@ pub fn a_lone_member_gets_every_task(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: tasks are shared out in runs, in the order of the clients' names, whoever joined first; each
-/// rebalance begins a later generation.
+/// Clause: each member gets a contiguous range of tasks, in the order of the clients' names and regardless of who
+/// joined first. Every rebalance starts a later generation.
 pub fn members_share_tasks_in_the_order_of_their_names(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 4)?;
@@ -39,8 +39,8 @@ pub fn members_share_tasks_in_the_order_of_their_names(under_test: &dyn LogUnder
     Ok(())
 }
 
-/// Clause: a task belongs to whoever holds its partition of the widest topic, though each topic is
-/// shared out for itself.
+/// Clause: a task goes to the member that is assigned its partition of the widest topic, although each topic is
+/// assigned separately.
 pub fn a_task_goes_with_the_widest_topic(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let (narrow, wide) = (bench.topic("narrow", 1)?, bench.topic("wide", 4)?);
@@ -50,7 +50,7 @@ pub fn a_task_goes_with_the_widest_topic(under_test: &dyn LogUnderTest) -> Outco
     Ok(())
 }
 
-/// Clause: with more members than tasks, the last ones by name are members without tasks.
+/// Clause: if there are more members than tasks, the last ones by name have no tasks.
 pub fn members_beyond_the_number_of_tasks_get_none(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 1)?;
@@ -61,8 +61,8 @@ pub fn members_beyond_the_number_of_tasks_get_none(under_test: &dyn LogUnderTest
     Ok(())
 }
 
-/// Clause: when a member leaves, the others get its tasks, without waiting for a session to run out;
-/// leaving twice does no harm.
+/// Clause: when a member leaves, the others get its tasks without waiting for a session timeout. Leaving twice is
+/// harmless.
 pub fn who_leaves_is_replaced(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;
@@ -78,7 +78,7 @@ pub fn who_leaves_is_replaced(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: a member that is dropped without leaving is replaced when its session runs out, not before.
+/// Clause: a member that is dropped without leaving is replaced when its session times out, not before.
 pub fn who_dies_is_replaced_after_the_session_timeout(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;
@@ -91,7 +91,7 @@ pub fn who_dies_is_replaced_after_the_session_timeout(under_test: &dyn LogUnderT
     Ok(())
 }
 
-/// Clause: no member is given tasks while another one has not yet given them up.
+/// Clause: no member is assigned tasks that another has not yet given up.
 pub fn nothing_is_given_out_before_it_is_given_up(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;
@@ -114,8 +114,8 @@ pub fn nothing_is_given_out_before_it_is_given_up(under_test: &dyn LogUnderTest)
     Ok(())
 }
 
-/// Clause: a member that takes longer than the rebalance timeout to give up its tasks loses them, is
-/// told so, and may come back.
+/// Clause: a member that takes longer than the rebalance timeout to give up its tasks loses them, is told so, and may
+/// rejoin.
 pub fn who_does_not_give_up_in_time_loses_its_tasks(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;
@@ -135,8 +135,8 @@ pub fn who_does_not_give_up_in_time_loses_its_tasks(under_test: &dyn LogUnderTes
     Ok(())
 }
 
-/// Clause: between being asked to give up and having given up, the old generation may still commit;
-/// when the next one has begun, it may not.
+/// Clause: between revocation and its acknowledgement the old generation may still commit; once the next generation
+/// has begun, it may not.
 pub fn the_old_generation_commits_until_it_gave_up(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;
@@ -167,8 +167,8 @@ pub fn the_old_generation_commits_until_it_gave_up(under_test: &dyn LogUnderTest
     Ok(())
 }
 
-/// Clause: who gives up its tasks when it is asked to is given tasks again as the same member, in the very next
-/// generation. So it can tell that nobody owned them in between, and go on with them from where it was.
+/// Clause: a member that gives up its tasks when asked is assigned tasks again as the same member, in the very next
+/// generation. This tells it that nobody owned them in between, so it can resume them.
 pub fn who_takes_part_in_a_rebalance_can_tell_that_nobody_came_between(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 3)?;
@@ -185,9 +185,9 @@ pub fn who_takes_part_in_a_rebalance_can_tell_that_nobody_came_between(under_tes
     Ok(())
 }
 
-/// Clause: who gave up its tasks, and then did not hear what became of them while somebody else owned them and
-/// committed, is told that they are lost, or is given tasks in a membership that does not directly follow the old
-/// one; that one commits no more.
+/// Clause: a member gives up its tasks, then hears nothing while another member owns them and commits. It is either
+/// told that they are lost, or assigned tasks in a membership that does not directly follow the old one. The old
+/// membership can no longer commit.
 pub fn who_missed_an_owner_of_its_tasks_can_tell(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;
@@ -198,7 +198,7 @@ pub fn who_missed_an_owner_of_its_tasks_can_tell(under_test: &dyn LogUnderTest) 
     bench.poll_until("a to give up its task", &mut [&mut a, &mut b, &mut c], |members| {
         members.first().is_some_and(|member| member.revoked == 1)
     });
-    // Nobody hears of a from now on, and a of nobody.
+    // From now on `a` is cut off from the group.
     bench.settle(&mut [&mut b, &mut c], &[&["0_0"], &["0_1"]]);
     let between = b.current()?;
     let commit = b.member.committer().commit(&between, vec![position(&topic, 0, 7, "of b")]);
@@ -220,8 +220,8 @@ pub fn who_missed_an_owner_of_its_tasks_can_tell(under_test: &dyn LogUnderTest) 
     Ok(())
 }
 
-/// Clause: a committed position comes back with its metadata, up to 4,096 bytes of it; the last commit
-/// counts, and a partition without one has none.
+/// Clause: a committed position is returned with its metadata, of up to 4,096 bytes. The last commit counts; a
+/// partition without a commit has no position.
 pub fn committed_offsets_come_back_with_their_metadata(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 3)?;
@@ -245,7 +245,7 @@ pub fn committed_offsets_come_back_with_their_metadata(under_test: &dyn LogUnder
     Ok(())
 }
 
-/// Clause: what a group has committed is there for its next members.
+/// Clause: a group's later members see what it has committed.
 pub fn committed_offsets_outlive_the_members(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 1)?;
@@ -264,8 +264,8 @@ pub fn committed_offsets_outlive_the_members(under_test: &dyn LogUnderTest) -> O
     Ok(())
 }
 
-/// Clause: anybody can ask who is in a group, and learns the names that the clients gave themselves. A member that
-/// left is gone at once, one that died when its session has run out.
+/// Clause: anybody can list a group's members with their client names. A member that left is gone at once, one that
+/// died when its session times out.
 pub fn the_members_of_a_group_are_known_to_all(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;

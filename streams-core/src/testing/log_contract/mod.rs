@@ -1,7 +1,7 @@
-//! What every log has to do, as tests: the port's rules and Kafka's behaviour behind them.
+//! The contract of every log as tests: the port's rules, and Kafka's behaviour that they rest on.
 //!
-//! An adapter says how to reach its log by implementing [`LogUnderTest`], and proves itself with one
-//! line inside a test module; each clause becomes a test of its own:
+//! An adapter implements [`LogUnderTest`] to provide its log, and runs the contract with one line inside a test
+//! module. Each clause becomes a separate test:
 //!
 //! ```
 //! # mod log_tests {
@@ -9,10 +9,10 @@
 //! # }
 //! ```
 //!
-//! The expression makes a log under test, or one more way into the same log: clauses stay apart by
-//! the prefix of their names. A clause relies only on what the port promises, so the embedded log and a
-//! real broker pass the same ones. What cannot hold for every log (surviving `kill -9`, a second process
-//! on the same folder) stays with the adapter.
+//! The expression creates a log under test, or another client of the same log: clauses do not interfere, because
+//! their names have different prefixes. A clause relies only on what the port promises, so the embedded log and a
+//! real broker pass the same clauses. What cannot hold for every log (surviving `kill -9`, a second process on the
+//! same folder) is tested by the adapter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,22 +35,22 @@ pub use reading::*;
 pub use transactions::*;
 pub use writing::*;
 
-/// A log that is held to the contract, and how time passes there.
+/// A log to test against the contract, with its own notion of time.
 pub trait LogUnderTest {
     /// The log.
     fn log(&self) -> &dyn Log;
 
-    /// What names of topics, groups and transactional ids begin with: no other clause uses it.
+    /// The prefix of all names of topics, groups and transactional ids, which no other clause uses.
     fn prefix(&self) -> &str;
 
-    /// Lets `time` pass, or less if the doorbell rings: a real log waits on the doorbell, one with a
-    /// manual clock moves it.
+    /// Lets `time` pass, or less if the doorbell rings. A real log waits on the doorbell; one with a manual clock
+    /// advances it.
     fn pass(&self, time: Duration, doorbell: &Doorbell);
 
-    /// How much time has passed since some fixed moment.
+    /// The time since some fixed moment.
     fn elapsed(&self) -> Duration;
 
-    /// How long a clause waits for something before it fails.
+    /// How long a clause waits for an event before it fails.
     fn patience(&self) -> Duration {
         Duration::from_secs(90)
     }
@@ -60,18 +60,17 @@ pub trait LogUnderTest {
         Duration::from_secs(6)
     }
 
-    /// Settings that make the log compact a topic as soon as it can; `None` if that takes longer than a
-    /// test should.
+    /// Settings that make the log compact a topic as soon as possible; `None` if that would take too long for a test.
     fn eager_compaction(&self) -> Option<Vec<(String, String)>>;
 }
 
-/// What a clause returns: an error where the log refused what it should have done.
+/// A clause's result: an error if the log refused something that it should have done.
 pub type Outcome = Result<(), LogError>;
 
 /// A clause: panics when the log breaks it.
 pub type Clause = fn(&dyn LogUnderTest) -> Outcome;
 
-/// Hands the clauses' names to a macro: the one place where they are listed.
+/// Passes the names of all clauses to a macro. This is the only list of them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __log_contract_clauses {
@@ -141,7 +140,7 @@ macro_rules! __log_contract_clauses {
     };
 }
 
-/// Makes one test of each clause of the log contract; see [`crate::testing::log_contract`].
+/// Turns each clause of the log contract into a test; see [`crate::testing::log_contract`].
 #[macro_export]
 macro_rules! log_contract {
     ($under_test:expr $(,)?) => {
@@ -157,7 +156,7 @@ macro_rules! log_contract {
 
 macro_rules! list {
     (@list; $($clause:ident)*) => {
-        /// All clauses with their names, for suites that are not made of `#[test]`s.
+        /// All clauses with their names, for suites that do not use `#[test]`.
         #[must_use]
         pub fn clauses() -> Vec<(&'static str, Clause)> {
             vec![$((stringify!($clause), $clause as Clause)),*]
@@ -167,7 +166,7 @@ macro_rules! list {
 
 __log_contract_clauses!(list, @list);
 
-/// The embedded log in memory, on a manual clock: what adapter authors can compare theirs with.
+/// The embedded log in memory, on a manual clock. It serves adapter authors as a reference.
 pub struct InMemory {
     log: Embedded,
     clock: ManualClock,
@@ -211,8 +210,8 @@ impl LogUnderTest for InMemory {
     }
 }
 
-/// A prefix that no other clause of this process uses; together with something that differs between
-/// processes, such as the process id, it is fit for [`LogUnderTest::prefix`].
+/// A prefix that is unique within this process. Combined with something that differs between processes, such as the
+/// process id, it can serve as [`LogUnderTest::prefix`].
 #[must_use]
 pub fn unique_prefix() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);

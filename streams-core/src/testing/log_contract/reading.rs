@@ -9,10 +9,10 @@ use crate::record::TopicPartition;
 
 use Isolation::{ReadCommitted, ReadUncommitted};
 
-/// How long nothing is to happen before it counts as silence.
+/// How long nothing may happen before it counts as silence.
 const SILENCE: Duration = Duration::from_millis(700);
 
-/// Clause: a consumer reads from exactly the offset it was told.
+/// Clause: a consumer starts reading at exactly the given offset.
 pub fn reading_begins_where_it_is_told(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("begun", 1)?;
@@ -28,7 +28,7 @@ pub fn reading_begins_where_it_is_told(under_test: &dyn LogUnderTest) -> Outcome
     Ok(())
 }
 
-/// Clause: adding a partition that is read already moves the reader there.
+/// Clause: adding a partition that is already being read moves the reader to the new offset.
 pub fn a_partition_added_again_is_moved(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("moved", 1)?;
@@ -42,8 +42,8 @@ pub fn a_partition_added_again_is_moved(under_test: &dyn LogUnderTest) -> Outcom
     Ok(())
 }
 
-/// Clause: the end is told with the reader's position, once when it is reached, and again when there
-/// was more and it is reached again.
+/// Clause: the end is reported with the reader's position once when it is reached, and again each time it is reached
+/// after more records.
 pub fn the_end_is_told_once_each_time_it_is_reached(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("ended", 1)?;
@@ -63,7 +63,7 @@ pub fn the_end_is_told_once_each_time_it_is_reached(under_test: &dyn LogUnderTes
     Ok(())
 }
 
-/// Clause: a position behind the end does not exist; reading stops until the partition is added again.
+/// Clause: a position beyond the end is out of range; reading stops until the partition is added again.
 pub fn a_position_behind_the_end_is_out_of_range(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("short", 1)?;
@@ -80,7 +80,7 @@ pub fn a_position_behind_the_end_is_out_of_range(under_test: &dyn LogUnderTest) 
     Ok(())
 }
 
-/// Clause: a position before the first record that is kept does not exist; other partitions go on.
+/// Clause: a position before the first retained record is out of range; other partitions are still read.
 pub fn a_position_before_the_start_is_out_of_range(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("cut", 2)?;
@@ -102,8 +102,8 @@ pub fn a_position_before_the_start_is_out_of_range(under_test: &dyn LogUnderTest
     Ok(())
 }
 
-/// Clause: a paused partition delivers nothing, keeps its position, and goes on when it is resumed;
-/// others are not affected.
+/// Clause: a paused partition delivers nothing, keeps its position, and continues when it is resumed. Others are not
+/// affected.
 pub fn a_paused_partition_is_silent_until_it_is_resumed(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("paused", 2)?;
@@ -127,7 +127,7 @@ pub fn a_paused_partition_is_silent_until_it_is_resumed(under_test: &dyn LogUnde
     Ok(())
 }
 
-/// Clause: no event about a partition follows its removal; it can be added again.
+/// Clause: after a partition is removed there are no more events about it; it can be added again.
 pub fn a_removed_partition_is_silent(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("removed", 2)?;
@@ -157,7 +157,7 @@ pub fn a_removed_partition_is_silent(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: reading a topic that does not exist tells an error, and does not create it.
+/// Clause: reading a topic that does not exist reports an error and does not create the topic.
 pub fn an_unknown_topic_cannot_be_read(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.name("nowhere");
@@ -170,12 +170,12 @@ pub fn an_unknown_topic_cannot_be_read(under_test: &dyn LogUnderTest) -> Outcome
     Ok(())
 }
 
-/// Clause: a reader at the end need not look again until its doorbell rings.
+/// Clause: a reader at the end does not have to poll again until its doorbell rings.
 pub fn the_doorbell_rings_when_there_is_something_to_read(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("rung", 1)?;
     let mut writer = bench.writer()?;
-    // A bench of its own has a doorbell of its own, which the writer does not ring.
+    // A separate bench has a separate doorbell, which the writer does not ring.
     let reading = Bench::new(under_test)?;
     for (isolation, from) in [(ReadUncommitted, 0), (ReadCommitted, 1)] {
         let mut reader = reading.reader(isolation)?;
@@ -190,7 +190,7 @@ pub fn the_doorbell_rings_when_there_is_something_to_read(under_test: &dyn LogUn
     Ok(())
 }
 
-/// Clause: a partition with much to read does not starve the others.
+/// Clause: a partition with a large backlog does not starve the others.
 pub fn every_partition_gets_its_turn(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("turns", 3)?;

@@ -10,8 +10,8 @@ use crate::record::{Offset, TopicPartition};
 
 use Isolation::{ReadCommitted, ReadUncommitted};
 
-/// Clause: readers of committed records see nothing of a transaction before it is committed, then all
-/// of it. The marker takes an offset: the reader's position lies behind it.
+/// Clause: `read_committed` readers see nothing of a transaction until it is committed, and then all of it. The
+/// marker takes up an offset, and the reader's position ends up after it.
 pub fn a_committed_transaction_is_seen_whole(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("committed", 1)?;
@@ -30,8 +30,7 @@ pub fn a_committed_transaction_is_seen_whole(under_test: &dyn LogUnderTest) -> O
     Ok(())
 }
 
-/// Clause: an aborted transaction's records take offsets, but only readers of uncommitted records see
-/// them.
+/// Clause: an aborted transaction's records take up offsets, but only `read_uncommitted` readers see them.
 pub fn an_aborted_transaction_is_seen_by_nobody_who_reads_committed_records(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("aborted", 1)?;
@@ -47,8 +46,7 @@ pub fn an_aborted_transaction_is_seen_by_nobody_who_reads_committed_records(unde
     Ok(())
 }
 
-/// Clause: committed readers stop where the first open transaction begins, whatever was written
-/// behind it.
+/// Clause: `read_committed` readers stop where the first open transaction begins, whatever was written after it.
 pub fn an_open_transaction_holds_committed_readers_back(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("held", 1)?;
@@ -69,7 +67,7 @@ pub fn an_open_transaction_holds_committed_readers_back(under_test: &dyn LogUnde
     Ok(())
 }
 
-/// Clause: transactions that are open in one partition at the same time end each for itself.
+/// Clause: transactions that are open in one partition at the same time end independently.
 pub fn interleaved_transactions_are_kept_apart(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("interleaved", 1)?;
@@ -88,7 +86,7 @@ pub fn interleaved_transactions_are_kept_apart(under_test: &dyn LogUnderTest) ->
     Ok(())
 }
 
-/// Clause: a transaction ends in all partitions it touched.
+/// Clause: a transaction ends in all partitions that it wrote to.
 pub fn a_transaction_spans_partitions(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let (first, second) = (bench.topic("first", 3)?, bench.topic("second", 1)?);
@@ -112,7 +110,7 @@ pub fn a_transaction_spans_partitions(under_test: &dyn LogUnderTest) -> Outcome 
     Ok(())
 }
 
-/// Clause: one producer writes transaction after transaction.
+/// Clause: a producer can write one transaction after another.
 pub fn one_producer_writes_many_transactions(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("many", 1)?;
@@ -138,7 +136,7 @@ pub fn one_producer_writes_many_transactions(under_test: &dyn LogUnderTest) -> O
     Ok(())
 }
 
-/// Clause: a transaction in which nothing was written can be committed and aborted.
+/// Clause: an empty transaction can be committed and aborted.
 pub fn an_empty_transaction_can_be_ended(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("empty", 1)?;
@@ -152,7 +150,7 @@ pub fn an_empty_transaction_can_be_ended(under_test: &dyn LogUnderTest) -> Outco
     Ok(())
 }
 
-/// Clause: an abort throws away what was sent and is still queued; nothing of it turns up later.
+/// Clause: an abort discards records that are still queued; none of them appears later.
 pub fn abort_throws_away_what_is_queued(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("queued", 1)?;
@@ -168,8 +166,8 @@ pub fn abort_throws_away_what_is_queued(under_test: &dyn LogUnderTest) -> Outcom
     Ok(())
 }
 
-/// Clause: a transactional producer neither sends nor ends anything outside of a transaction, and opens
-/// only one.
+/// Clause: outside a transaction, a transactional producer can neither send nor commit nor abort, and it can open
+/// only one transaction at a time.
 pub fn transactions_are_opened_before_they_are_used(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("strict", 1)?;
@@ -184,8 +182,8 @@ pub fn transactions_are_opened_before_they_are_used(under_test: &dyn LogUnderTes
     Ok(())
 }
 
-/// Clause: registering a transactional id fences the producer that had it: what that one has open is
-/// not committed, and it learns that it was fenced.
+/// Clause: registering a transactional id fences the previous producer: its open transaction is not committed, and it
+/// learns that it was fenced.
 pub fn a_newer_producer_fences_the_older_one(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("fenced", 1)?;
@@ -197,7 +195,7 @@ pub fn a_newer_producer_fences_the_older_one(under_test: &dyn LogUnderTest) -> O
     assert!(matches!(outcome, CommitOutcome::Fenced(_)), "{outcome:?}");
     newer.write_transaction(&topic, 0, &["kept"])?;
     assert_eq!(bench.values(&topic, 0, ReadCommitted)?, ["kept"]);
-    // Between two transactions a producer notices when it next talks to the log.
+    // Between transactions, a producer notices at its next request.
     let _newest = bench.transactional_writer("id")?;
     if newer.producer.begin_transaction().is_ok() {
         let sent = newer.write(&topic, 0, &["never"]);
@@ -209,8 +207,8 @@ pub fn a_newer_producer_fences_the_older_one(under_test: &dyn LogUnderTest) -> O
     Ok(())
 }
 
-/// Clause: registering a transactional id ends the transaction that a dead predecessor left open, so
-/// that nobody waits for it.
+/// Clause: registering a transactional id ends the transaction that a dead predecessor left open, so that readers do
+/// not wait for it.
 pub fn a_newer_producer_ends_its_predecessors_transaction(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("left", 1)?;
@@ -226,8 +224,7 @@ pub fn a_newer_producer_ends_its_predecessors_transaction(under_test: &dyn LogUn
     Ok(())
 }
 
-/// Clause: a transaction that is open for longer than its time-out is aborted, and its producer is
-/// fenced.
+/// Clause: a transaction that stays open beyond its timeout is aborted, and its producer is fenced.
 pub fn a_transaction_that_is_open_for_too_long_is_aborted(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("overdue", 1)?;
@@ -253,7 +250,7 @@ fn group_of_one<'a>(bench: &'a Bench<'a>, topic: &str) -> Result<(TestMember, Wr
     Ok((member, bench.transactional_writer("id")?, metadata))
 }
 
-/// Clause: positions sent in a transaction are committed with it and thrown away with it.
+/// Clause: positions sent in a transaction are committed or discarded with it.
 pub fn offsets_are_committed_with_their_transaction(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let (input, output) = (bench.topic("input", 1)?, bench.topic("output", 1)?);
@@ -276,8 +273,8 @@ pub fn offsets_are_committed_with_their_transaction(under_test: &dyn LogUnderTes
     Ok(())
 }
 
-/// Clause: asking for a position that an open transaction is about to change waits until it has ended
-/// (KIP-447); other positions are told at once.
+/// Clause: a request for a position that an open transaction is about to change waits until the transaction has ended
+/// (KIP-447); other positions are returned at once.
 pub fn asking_for_offsets_waits_for_open_transactions(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let (input, other) = (bench.topic("input", 1)?, bench.topic("other", 1)?);
@@ -298,8 +295,8 @@ pub fn asking_for_offsets_waits_for_open_transactions(under_test: &dyn LogUnderT
     Ok(())
 }
 
-/// Positions with this metadata are refused; the transaction can then only be aborted, and nothing of
-/// it is committed.
+/// Checks that positions with this metadata are refused, and that the transaction can then only be aborted and
+/// commits nothing.
 fn refused(
     bench: &Bench<'_>,
     writer: &mut Writer<'_>,
@@ -318,8 +315,7 @@ fn refused(
     kind
 }
 
-/// Clause: positions sent with the metadata of a generation that is over, or of one to come, are
-/// refused: a zombie cannot commit.
+/// Clause: positions sent with the metadata of a past or future generation are refused, so a zombie cannot commit.
 pub fn offsets_of_an_old_generation_are_refused(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 1)?;
@@ -346,8 +342,7 @@ pub fn offsets_of_somebody_who_left_are_refused(under_test: &dyn LogUnderTest) -
     Ok(())
 }
 
-/// Clause: metadata that was never a member's is refused, although Kafka's broker would take some of
-/// it.
+/// Clause: metadata that never belonged to a member is refused, although Kafka's broker would accept some of it.
 pub fn offsets_with_metadata_of_no_member_are_refused(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 1)?;

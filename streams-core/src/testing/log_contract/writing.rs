@@ -10,7 +10,7 @@ use Isolation::ReadUncommitted;
 /// Key, value, timestamp and headers of a record.
 type Sent<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, i64, Headers);
 
-/// Clause: key, value, timestamp and headers come back as they were sent; null is not empty.
+/// Clause: key, value, timestamp and headers are read as they were sent; null and empty are different.
 pub fn a_record_comes_back_as_it_was_sent(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("records", 1)?;
@@ -46,7 +46,7 @@ pub fn a_record_comes_back_as_it_was_sent(under_test: &dyn LogUnderTest) -> Outc
     Ok(())
 }
 
-/// Clause: a partition's offsets count up from 0 in the order in which its records were sent.
+/// Clause: a partition's offsets count up from 0 in the order of sending.
 pub fn offsets_count_up_in_the_order_of_sending(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("ordered", 1)?;
@@ -65,7 +65,7 @@ pub fn offsets_count_up_in_the_order_of_sending(under_test: &dyn LogUnderTest) -
     Ok(())
 }
 
-/// Clause: what is sent to one partition is found there and nowhere else, whatever its key.
+/// Clause: a record goes to the partition that it was sent to and to no other, whatever its key.
 pub fn partitions_are_apart(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let (first, second) = (bench.topic("first", 3)?, bench.topic("second", 1)?);
@@ -82,7 +82,7 @@ pub fn partitions_are_apart(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: the same name gives the same handle, another name another one.
+/// Clause: equal names give equal handles, different names different ones.
 pub fn a_topic_has_one_handle(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let (first, second) = (bench.topic("first", 1)?, bench.topic("second", 1)?);
@@ -93,7 +93,7 @@ pub fn a_topic_has_one_handle(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: a full queue says so, and takes the record again later; nothing is lost or out of order.
+/// Clause: a full queue refuses a record and accepts it later; nothing is lost or reordered.
 pub fn back_pressure_loses_nothing(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("pressed", 1)?;
@@ -112,8 +112,8 @@ pub fn back_pressure_loses_nothing(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: after a flush, `acknowledged` is the offset behind this producer's last record in the
-/// partition, whoever else writes there.
+/// Clause: after a flush, `acknowledged` is the offset after this producer's last record in the partition, even if
+/// others write there too.
 pub fn acknowledged_is_the_offset_behind_the_last_record(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("acknowledged", 2)?;
@@ -128,7 +128,7 @@ pub fn acknowledged_is_the_offset_behind_the_last_record(under_test: &dyn LogUnd
     Ok(())
 }
 
-/// Clause: records are written without a flush, if only the producer is polled.
+/// Clause: polling the producer is enough to get records written; no flush is needed.
 pub fn polling_is_enough_to_be_seen(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("polled", 1)?;
@@ -151,8 +151,8 @@ pub fn polling_is_enough_to_be_seen(under_test: &dyn LogUnderTest) -> Outcome {
     Ok(())
 }
 
-/// Clause: a record larger than `max.message.bytes` (1 MiB unless set) is refused as too large and does
-/// not keep others from being written; one just below passes.
+/// Clause: a record larger than `max.message.bytes` (1 MiB by default) is refused as too large, and others are still
+/// written. A record just below the limit is accepted.
 pub fn a_record_larger_than_the_topic_takes_is_refused(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("large", 1)?;
@@ -167,8 +167,8 @@ pub fn a_record_larger_than_the_topic_takes_is_refused(under_test: &dyn LogUnder
     Ok(())
 }
 
-/// Clause: a record whose timestamp is further from now than its topic takes is an error that tells the partition, the
-/// timestamp and the topic's setting, also when it was sent between others.
+/// Clause: a record whose timestamp is further from now than its topic allows is an error that names the partition,
+/// the timestamp and the topic's setting, even if it was sent between others.
 pub fn a_time_that_the_topic_does_not_take_is_refused_by_its_name(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let (day, years) = ("86400000", "631152000000");
@@ -201,8 +201,7 @@ pub fn a_time_that_the_topic_does_not_take_is_refused_by_its_name(under_test: &d
     Ok(())
 }
 
-/// Clause: writing to a topic that does not exist fails, at once or when it is delivered, and does not
-/// create it.
+/// Clause: writing to a topic that does not exist fails, at once or on delivery, and does not create the topic.
 pub fn an_unknown_topic_cannot_be_written(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.name("nowhere");
@@ -214,7 +213,7 @@ pub fn an_unknown_topic_cannot_be_written(under_test: &dyn LogUnderTest) -> Outc
     Ok(())
 }
 
-/// Clause: writing to a partition that the topic does not have fails, at once or when it is delivered.
+/// Clause: writing to a partition that the topic does not have fails, at once or on delivery.
 pub fn a_partition_that_does_not_exist_cannot_be_written(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("narrow", 2)?;
