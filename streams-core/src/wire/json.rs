@@ -1,12 +1,20 @@
 //! JSON, by serde_json.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::serde_value::SerdeValue;
+use super::strict::{self, Format, Rules};
 use super::{Codec, DecodeError, EncodeError, Value};
 
 /// The JSON format; `#[streams(json)]` on a type chooses it.
 ///
-/// Arrays and objects may be nested 128 deep. JSON has no NaN and no infinity: serde_json writes them
-/// as `null`, which a field of type `f64` cannot be read back from.
+/// Arrays and objects may be nested 127 deep.
+///
+/// What JSON could not give back is an error of the record that brings it: NaN and infinities, for which JSON has no
+/// form, `Some(None)` and `Some(())`, which look like `None`, and fields that meet others of their name through
+/// `#[serde(flatten)]`. What depends on the type more than on the value is found in debug builds only, which read
+/// everything back: fields that are left out without a default, or a map with numbers as keys inside a tagged enum.
 ///
 /// ```
 /// use streams_core::wire::Codec;
@@ -25,17 +33,35 @@ use super::{Codec, DecodeError, EncodeError, Value};
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
 
+impl Rules for Json {
+    const HAS_ALL_FLOATS: bool = false;
+    const UNIT_STRUCT_IS_NONE: bool = true;
+    const BYTES_ARE_A_LIST: bool = true;
+    const DEPTH_MAX: u32 = 127;
+}
+
+impl Format for Json {
+    const NAME: &str = "JSON";
+
+    type Error = serde_json::Error;
+
+    #[inline]
+    fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Self::Error> {
+        serde_json::to_writer(out, value)
+    }
+
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
+}
+
 impl<T: SerdeValue> Codec<T> for Json {
     fn encode(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let start = out.len();
-        serde_json::to_writer(&mut *out, value).map_err(|error| {
-            out.truncate(start);
-            EncodeError::new::<T>(format!("as JSON: {error}"))
-        })
+        strict::encode::<Self, T>(value, out)
     }
 
     fn decode(bytes: &[u8]) -> Result<T, DecodeError> {
-        serde_json::from_slice(bytes).map_err(|error| DecodeError::new::<T>(format!("as JSON: {error}")))
+        strict::decode::<Self, T>(bytes)
     }
 }
 
@@ -54,7 +80,7 @@ impl Value for serde_json::Value {
 mod tests {
     use std::collections::HashMap;
 
-    use serde::{Deserialize, Serialize};
+    use serde::Deserialize;
 
     use super::*;
 

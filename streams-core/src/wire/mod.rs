@@ -18,7 +18,10 @@ pub mod json;
 mod list;
 pub mod msgpack;
 pub mod murmur2;
+#[cfg(test)]
+mod round_trips;
 pub mod serde_value;
+mod strict;
 
 pub use list::List;
 

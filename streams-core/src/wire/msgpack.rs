@@ -5,15 +5,19 @@
 //! contains itself; it also ignores bytes behind the value, and believes the lengths it reads.
 
 use rmp::Marker;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::serde_value::SerdeValue;
+use super::strict::{self, Format, Rules};
 use super::{Codec, DecodeError, EncodeError};
 
 /// Arrays and maps may be nested this deep, as in JSON.
 const DEPTH_MAX: usize = 128;
 
 /// The MessagePack format; `#[streams(msgpack)]` on a type chooses it. Structs are maps from field
-/// names to values, so fields can be added and reordered as in JSON.
+/// names to values, so fields can be added and reordered as in JSON. What it could not give back is refused as
+/// [`Json`](super::json::Json) does, but NaN and infinities are fine.
 ///
 /// ```
 /// use streams_core::wire::Codec;
@@ -32,19 +36,37 @@ const DEPTH_MAX: usize = 128;
 #[derive(Debug, Clone, Copy)]
 pub struct MessagePack;
 
+impl Rules for MessagePack {
+    const HAS_ALL_FLOATS: bool = true;
+    const UNIT_STRUCT_IS_NONE: bool = false;
+    const BYTES_ARE_A_LIST: bool = false;
+    const DEPTH_MAX: u32 = DEPTH_MAX as u32;
+}
+
+impl Format for MessagePack {
+    const NAME: &str = "MessagePack";
+
+    type Error = rmp_serde::encode::Error;
+
+    #[inline]
+    fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Self::Error> {
+        let mut serializer = rmp_serde::Serializer::new(out).with_struct_map();
+        value.serialize(&mut serializer)
+    }
+
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+        check_shape(bytes)?;
+        rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
+    }
+}
+
 impl<T: SerdeValue> Codec<T> for MessagePack {
     fn encode(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let start = out.len();
-        let mut serializer = rmp_serde::Serializer::new(&mut *out).with_struct_map();
-        value.serialize(&mut serializer).map_err(|error| {
-            out.truncate(start);
-            EncodeError::new::<T>(format!("as MessagePack: {error}"))
-        })
+        strict::encode::<Self, T>(value, out)
     }
 
     fn decode(bytes: &[u8]) -> Result<T, DecodeError> {
-        let decoded = check_shape(bytes).and_then(|()| rmp_serde::from_slice(bytes).map_err(|error| error.to_string()));
-        decoded.map_err(|reason| DecodeError::new::<T>(format!("as MessagePack: {reason}")))
+        strict::decode::<Self, T>(bytes)
     }
 }
 
@@ -142,7 +164,7 @@ fn number<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde::{Deserialize, Serialize};
+    use serde::Deserialize;
 
     use super::*;
 

@@ -1,0 +1,435 @@
+//! Refusing what a format would take and not give back.
+//!
+//! A serializer around the format's own. What it refuses, the format would have written as something else without a
+//! word: NaN as JSON's null, `Some(None)` as `None`, more levels than a reader allows. It looks at each value once, on
+//! the way, and costs a plain struct next to nothing.
+
+use std::cell::Cell;
+use std::fmt::Display;
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde::ser::{
+    Error, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+
+use super::serde_value::SerdeValue;
+use super::{DecodeError, EncodeError};
+
+/// A format that goes through serde.
+pub(super) trait Format: Rules {
+    const NAME: &str;
+
+    /// What the format says when it cannot write a value.
+    type Error: Display;
+
+    /// Appends the value's bytes.
+    fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Self::Error>;
+
+    /// Reads a value from exactly these bytes.
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String>;
+}
+
+/// Appends the value's bytes, or nothing and says why it could not be read back.
+///
+/// Not everything can be seen on the way: whether fields meet others of their name, or are left out without a default.
+/// So what serde's `flatten` puts together is read back, and in debug builds everything is.
+#[inline]
+pub(super) fn encode<F: Format, T: SerdeValue>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let start = out.len();
+    let watch = Watch { depth: Cell::new(0), is_doubtful: Cell::new(cfg!(debug_assertions)) };
+    match F::write(&watch.value::<_, F>(value), out) {
+        Ok(()) if !watch.is_doubtful.get() => Ok(()),
+        Ok(()) => {
+            check::<F, T>(out.get(start..).unwrap_or_default()).map_err(|reason| refused::<F, T>(&reason, start, out))
+        }
+        Err(error) => Err(refused::<F, T>(&error, start, out)),
+    }
+}
+
+#[cold]
+fn refused<F: Format, T>(reason: &dyn Display, start: usize, out: &mut Vec<u8>) -> EncodeError {
+    out.truncate(start);
+    EncodeError::new::<T>(format!("as {}: {reason}", F::NAME))
+}
+
+/// Reads a value from exactly these bytes.
+pub(super) fn decode<F: Format, T: SerdeValue>(bytes: &[u8]) -> Result<T, DecodeError> {
+    F::read(bytes).map_err(|reason| DecodeError::new::<T>(format!("as {}: {reason}", F::NAME)))
+}
+
+/// Whether a value comes back whole. Maps come back in any order, so only what takes another length is another value.
+fn check<F: Format, T: SerdeValue>(bytes: &[u8]) -> Result<(), String> {
+    let back: T = F::read(bytes).map_err(|reason| format!("it could not be read back: {reason}"))?;
+    let mut again = Vec::with_capacity(bytes.len());
+    match F::write(&back, &mut again) {
+        Ok(()) if again.len() == bytes.len() => Ok(()),
+        _ => Err("it would be read back as another value: two of its parts may have the same name".to_owned()),
+    }
+}
+
+/// What a format cannot give back.
+pub(super) trait Rules {
+    /// Whether it has NaN and infinities.
+    const HAS_ALL_FLOATS: bool;
+    /// Whether `struct Nothing;` looks like `None`.
+    const UNIT_STRUCT_IS_NONE: bool;
+    /// Whether bytes are a list of numbers.
+    const BYTES_ARE_A_LIST: bool;
+    /// How deep lists and maps may be nested for a reader.
+    const DEPTH_MAX: u32;
+}
+
+/// What is seen of a value while it is written.
+struct Watch {
+    /// How many lists and maps are open.
+    depth: Cell<u32>,
+    /// Whether only reading it back can tell whether it is all there.
+    is_doubtful: Cell<bool>,
+}
+
+/// A value that is written under a format's rules; `IN_SOME` right inside a `Some`.
+struct Strict<'a, T: ?Sized, R, const IN_SOME: bool = false> {
+    value: &'a T,
+    watch: &'a Watch,
+    rules: PhantomData<R>,
+}
+
+impl<T: Serialize + ?Sized, R: Rules, const IN_SOME: bool> Serialize for Strict<'_, T, R, IN_SOME> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(Guard::<S, R, IN_SOME> { serializer, watch: self.watch, rules: PhantomData })
+    }
+}
+
+/// The serializer.
+struct Guard<'a, S, R, const IN_SOME: bool> {
+    serializer: S,
+    watch: &'a Watch,
+    rules: PhantomData<R>,
+}
+
+/// A list, a map or a struct that is being written, so many levels deep in itself.
+struct Parts<'a, P, R, const LEVELS: u32 = 1> {
+    parts: P,
+    watch: &'a Watch,
+    rules: PhantomData<R>,
+}
+
+impl Watch {
+    #[inline]
+    fn enter<E: Error, R: Rules>(&self, levels: u32) -> Result<(), E> {
+        let depth = self.depth.get() + levels;
+        if depth > R::DEPTH_MAX {
+            return Err(too_deep(R::DEPTH_MAX));
+        }
+        self.depth.set(depth);
+        Ok(())
+    }
+
+    #[inline]
+    fn leave(&self, levels: u32) {
+        self.depth.set(self.depth.get() - levels);
+    }
+
+    #[inline]
+    const fn value<'a, T: ?Sized, R>(&'a self, value: &'a T) -> Strict<'a, T, R> {
+        Strict { value, watch: self, rules: PhantomData }
+    }
+}
+
+/// Nothing may be written right inside a `Some` unless it can be told from `None`.
+#[inline]
+fn check_something<E: Error, const IN_SOME: bool>() -> Result<(), E> {
+    if IN_SOME { Err(looks_like_none()) } else { Ok(()) }
+}
+
+#[cold]
+fn too_deep<E: Error>(max: u32) -> E {
+    E::custom(format_args!("it is nested deeper than {max} lists and maps, and could not be read back"))
+}
+
+#[cold]
+fn looks_like_none<E: Error>() -> E {
+    E::custom(
+        "a `Some` with nothing in it, as `Some(None)` or `Some(())`, would be read back as `None`; \
+         use an enum of your own, or leave one of the two out",
+    )
+}
+
+#[cold]
+fn not_finite<E: Error>(float: f64) -> E {
+    E::custom(format_args!(
+        "JSON has no {float}: it would be written as null; keep such numbers out, or choose `#[streams(msgpack)]`"
+    ))
+}
+
+#[cold]
+fn in_field<E: Error>(field: &'static str, error: E) -> E {
+    E::custom(format_args!("`{field}`: {error}"))
+}
+
+impl<'a, S: Serializer, R: Rules, const IN_SOME: bool> Guard<'a, S, R, IN_SOME> {
+    #[inline]
+    fn parts<P, const LEVELS: u32>(
+        self,
+        open: impl FnOnce(S) -> Result<P, S::Error>,
+    ) -> Result<Parts<'a, P, R, LEVELS>, S::Error> {
+        self.watch.enter::<S::Error, R>(LEVELS)?;
+        Ok(Parts { parts: open(self.serializer)?, watch: self.watch, rules: PhantomData })
+    }
+}
+
+/// Values that may stand anywhere.
+macro_rules! forward {
+    ($($name:ident: $type:ty),* $(,)?) => { $(
+        #[inline]
+        fn $name(self, value: $type) -> Result<S::Ok, S::Error> {
+            self.serializer.$name(value)
+        }
+    )* };
+}
+
+impl<'a, S: Serializer, R: Rules, const IN_SOME: bool> Serializer for Guard<'a, S, R, IN_SOME> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Parts<'a, S::SerializeSeq, R>;
+    type SerializeTuple = Parts<'a, S::SerializeTuple, R>;
+    type SerializeTupleStruct = Parts<'a, S::SerializeTupleStruct, R>;
+    type SerializeTupleVariant = Parts<'a, S::SerializeTupleVariant, R, 2>;
+    type SerializeMap = Parts<'a, S::SerializeMap, R>;
+    type SerializeStruct = Parts<'a, S::SerializeStruct, R>;
+    type SerializeStructVariant = Parts<'a, S::SerializeStructVariant, R, 2>;
+
+    forward! {
+        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_i128: i128, serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
+        serialize_u128: u128, serialize_char: char, serialize_str: &str,
+    }
+
+    #[inline]
+    fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
+        if !R::HAS_ALL_FLOATS && !value.is_finite() {
+            return Err(not_finite(f64::from(value)));
+        }
+        self.serializer.serialize_f32(value)
+    }
+
+    #[inline]
+    fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
+        if !R::HAS_ALL_FLOATS && !value.is_finite() {
+            return Err(not_finite(value));
+        }
+        self.serializer.serialize_f64(value)
+    }
+
+    #[inline]
+    fn serialize_bytes(self, value: &[u8]) -> Result<S::Ok, S::Error> {
+        self.watch.enter::<S::Error, R>(u32::from(R::BYTES_ARE_A_LIST))?;
+        self.watch.leave(u32::from(R::BYTES_ARE_A_LIST));
+        self.serializer.serialize_bytes(value)
+    }
+
+    #[inline]
+    fn serialize_none(self) -> Result<S::Ok, S::Error> {
+        check_something::<S::Error, IN_SOME>()?;
+        self.serializer.serialize_none()
+    }
+
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.serializer.serialize_some(&Strict::<T, R, true> { value, watch: self.watch, rules: PhantomData })
+    }
+
+    #[inline]
+    fn serialize_unit(self) -> Result<S::Ok, S::Error> {
+        check_something::<S::Error, IN_SOME>()?;
+        self.serializer.serialize_unit()
+    }
+
+    #[inline]
+    fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
+        if R::UNIT_STRUCT_IS_NONE {
+            check_something::<S::Error, IN_SOME>()?;
+        }
+        self.serializer.serialize_unit_struct(name)
+    }
+
+    #[inline]
+    fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<S::Ok, S::Error> {
+        self.serializer.serialize_unit_variant(name, index, variant)
+    }
+
+    /// What is around it is not written, so a `Some` further out still is what is next to it.
+    #[inline]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
+        let value = Strict::<T, R, IN_SOME> { value, watch: self.watch, rules: PhantomData };
+        self.serializer.serialize_newtype_struct(name, &value)
+    }
+
+    #[inline]
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.watch.enter::<S::Error, R>(1)?;
+        let value = self.watch.value::<_, R>(value);
+        let written = self.serializer.serialize_newtype_variant(name, index, variant, &value);
+        self.watch.leave(1);
+        written
+    }
+
+    #[inline]
+    fn serialize_seq(self, length: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
+        self.parts(|serializer| serializer.serialize_seq(length))
+    }
+
+    #[inline]
+    fn serialize_tuple(self, length: usize) -> Result<Self::SerializeTuple, S::Error> {
+        self.parts(|serializer| serializer.serialize_tuple(length))
+    }
+
+    #[inline]
+    fn serialize_tuple_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeTupleStruct, S::Error> {
+        self.parts(|serializer| serializer.serialize_tuple_struct(name, length))
+    }
+
+    #[inline]
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        length: usize,
+    ) -> Result<Self::SerializeTupleVariant, S::Error> {
+        self.parts(|serializer| serializer.serialize_tuple_variant(name, index, variant, length))
+    }
+
+    /// A map of unknown length is what `#[serde(flatten)]` makes of a struct: its fields may meet others of their name.
+    #[inline]
+    fn serialize_map(self, length: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
+        if length.is_none() {
+            self.watch.is_doubtful.set(true);
+        }
+        self.parts(|serializer| serializer.serialize_map(length))
+    }
+
+    #[inline]
+    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeStruct, S::Error> {
+        self.parts(|serializer| serializer.serialize_struct(name, length))
+    }
+
+    #[inline]
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        length: usize,
+    ) -> Result<Self::SerializeStructVariant, S::Error> {
+        self.parts(|serializer| serializer.serialize_struct_variant(name, index, variant, length))
+    }
+
+    #[inline]
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.serializer.collect_str(value)
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        self.serializer.is_human_readable()
+    }
+}
+
+/// Parts without names.
+macro_rules! unnamed_parts {
+    ($($trait:ident::$method:ident),* $(,)?) => { $(
+        impl<P: $trait, R: Rules, const LEVELS: u32> $trait for Parts<'_, P, R, LEVELS> {
+            type Ok = P::Ok;
+            type Error = P::Error;
+
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), P::Error> {
+                self.parts.$method(&self.watch.value::<_, R>(value))
+            }
+
+            #[inline]
+            fn end(self) -> Result<P::Ok, P::Error> {
+                self.watch.leave(LEVELS);
+                self.parts.end()
+            }
+        }
+    )* };
+}
+
+unnamed_parts! {
+    SerializeSeq::serialize_element, SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field, SerializeTupleVariant::serialize_field,
+}
+
+/// Parts with names, which errors tell.
+macro_rules! named_parts {
+    ($($trait:ident),* $(,)?) => { $(
+        impl<P: $trait, R: Rules, const LEVELS: u32> $trait for Parts<'_, P, R, LEVELS> {
+            type Ok = P::Ok;
+            type Error = P::Error;
+
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), P::Error> {
+                let written = self.parts.serialize_field(name, &self.watch.value::<_, R>(value));
+                written.map_err(|error| in_field(name, error))
+            }
+
+            #[inline]
+            fn skip_field(&mut self, name: &'static str) -> Result<(), P::Error> {
+                self.parts.skip_field(name)
+            }
+
+            #[inline]
+            fn end(self) -> Result<P::Ok, P::Error> {
+                self.watch.leave(LEVELS);
+                self.parts.end()
+            }
+        }
+    )* };
+}
+
+named_parts! { SerializeStruct, SerializeStructVariant }
+
+impl<P: SerializeMap, R: Rules, const LEVELS: u32> SerializeMap for Parts<'_, P, R, LEVELS> {
+    type Ok = P::Ok;
+    type Error = P::Error;
+
+    #[inline]
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), P::Error> {
+        self.parts.serialize_key(&self.watch.value::<_, R>(key))
+    }
+
+    #[inline]
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), P::Error> {
+        self.parts.serialize_value(&self.watch.value::<_, R>(value))
+    }
+
+    #[inline]
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), P::Error> {
+        self.parts.serialize_entry(&self.watch.value::<_, R>(key), &self.watch.value::<_, R>(value))
+    }
+
+    #[inline]
+    fn end(self) -> Result<P::Ok, P::Error> {
+        self.watch.leave(LEVELS);
+        self.parts.end()
+    }
+}
