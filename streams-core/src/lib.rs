@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod config;
+mod random;
 pub mod record;
 pub mod topic;
 pub mod windows;

@@ -24,6 +24,7 @@ use super::{AppError, Settings, signals};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::StreamsConfig;
 use crate::log::{Doorbell, Log};
+use crate::random::{SharedRandom, SystemRandom};
 use crate::record::TaskId;
 use crate::state::{Memory, StateBackend};
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
@@ -61,6 +62,7 @@ pub struct App {
     settings: Settings,
     backend: Arc<dyn StateBackend>,
     clock: SharedClock,
+    random: SharedRandom,
     listeners: Vec<Listener>,
 }
 
@@ -74,6 +76,7 @@ impl App {
             settings: Settings::default(),
             backend: Arc::new(Memory),
             clock: SystemClock::shared(),
+            random: Arc::new(SystemRandom),
             listeners: Vec::new(),
         }
     }
@@ -177,6 +180,13 @@ impl App {
         self
     }
 
+    /// Where names come from that nobody else may have, for tests that are to run the same way twice.
+    #[cfg(test)]
+    pub(crate) fn random(mut self, random: SharedRandom) -> Self {
+        self.random = random;
+        self
+    }
+
     /// Calls `listener` with the old and the new state at each change, in order, on a thread of its own: a slow
     /// listener holds nothing up but the end of [`Running::wait`], before which it hears of the last change.
     #[must_use]
@@ -214,6 +224,7 @@ impl App {
             log,
             backend: self.backend,
             clock: self.clock,
+            random: self.random,
         };
         Ok((parts, self.listeners))
     }

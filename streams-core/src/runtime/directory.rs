@@ -1,33 +1,27 @@
-//! The state folder: who may use it, which process this is, which task's folder is in use.
-//!
-//! `<state.dir>/<application id>/` holds a lock file, the process's id, the fingerprint of the topology that made the
-//! state, and a folder per task (`0_3`). The
-//! lock is the operating system's: it ends with its process, however that ends, so a stale lock cannot
-//! exist. Folders and files are private to the user (modes 0700 and 0600), also those that were there before.
+//! What a process knows of its state: which process it is, which topology made the state, which task's folder is in
+//! use. Where all that lies is `home.rs`' business.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use super::AppError;
+use super::home::Home;
+use crate::random::{self, Random};
 use crate::record::TaskId;
 use crate::state::{OpeningStore, StateBackend, Store, StoreError};
 
-const LOCK_FILE: &str = ".lock";
-const PROCESS_FILE: &str = "process-id";
-const TOPOLOGY_FILE: &str = "topology";
+/// The notes beside the tasks' folders.
+const PROCESS_ID: &str = "process-id";
+const TOPOLOGY: &str = "topology";
 
 /// One application's state on this machine, held by one process.
 pub(crate) struct StateDirectory {
-    root: Option<PathBuf>,
     process_id: String,
     tasks: Arc<Mutex<Tasks>>,
-    /// Held open: the lock lasts as long as the file.
-    _lock: Option<File>,
+    home: Home,
 }
 
 /// What this process knows of its tasks' folders.
@@ -41,36 +35,19 @@ struct Tasks {
 }
 
 impl StateDirectory {
-    /// For state that does not survive the process: no folder, a new identity.
-    pub(crate) fn in_memory() -> Self {
-        Self { root: None, process_id: new_process_id(), tasks: Arc::default(), _lock: None }
-    }
-
-    /// Takes hold of the application's folder, creating it if need be.
-    pub(crate) fn open(state_dir: &Path, application_id: &str) -> Result<Self, AppError> {
-        let root = state_dir.join(application_id);
-        let failed = |error: std::io::Error| AppError::StateFolder { path: root.clone(), reason: error.to_string() };
-        create_private(&root).map_err(failed)?;
-        let mut lock = open_private(&root.join(LOCK_FILE)).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = lock.read_to_string(&mut holder);
-                let holder = match holder.trim() {
-                    "" => "another process".to_owned(),
-                    id if id == std::process::id().to_string() => "another application in this process".to_owned(),
-                    id => format!("process {id}"),
-                };
-                return Err(AppError::StateFolderInUse { path: root, holder });
+    /// What lies in a home, or will.
+    pub(crate) fn new(home: Home, random: &dyn Random) -> Result<Self, AppError> {
+        // What is no id is replaced by one.
+        let noted = home.noted(PROCESS_ID)?.and_then(|text| uuid::Uuid::parse_str(text.trim()).ok());
+        let process_id = match noted {
+            Some(id) => id.to_string(),
+            None => {
+                let id = random::uuid(random).to_string();
+                home.note(PROCESS_ID, &id)?;
+                id
             }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        lock.set_len(0).map_err(failed)?;
-        lock.rewind().map_err(failed)?;
-        write!(lock, "{}", std::process::id()).map_err(failed)?;
-        let process_id = read_or_create_process_id(&root).map_err(failed)?;
-        Ok(Self { root: Some(root), process_id, tasks: Arc::default(), _lock: Some(lock) })
+        };
+        Ok(Self { process_id, tasks: Arc::default(), home })
     }
 
     /// A name for this process that survives restarts as long as the folder does.
@@ -84,38 +61,23 @@ impl StateDirectory {
         if !self.lock().in_use.insert(task) {
             return Ok(None);
         }
-        let claim = TaskFolder { task, path: self.task_path(task), tasks: Arc::clone(&self.tasks) };
-        if self.root.is_some() {
-            create_private(&claim.path)
-                .map_err(|error| AppError::StateFolder { path: claim.path.clone(), reason: error.to_string() })?;
-        }
+        // From here on it is given back, whatever happens.
+        let mut claim = TaskFolder { task, path: PathBuf::new(), tasks: Arc::clone(&self.tasks) };
+        claim.path = self.home.folder(Path::new(&task.to_string()))?;
         Ok(Some(claim))
     }
 
     /// The text that was noted with [`StateDirectory::note_topology`], in this run or an earlier one.
     pub(crate) fn noted_topology(&self) -> Result<Option<String>, AppError> {
-        let Some(root) = &self.root else { return Ok(None) };
-        let mut text = Vec::new();
-        open_private(&root.join(TOPOLOGY_FILE))
-            .and_then(|mut file| file.read_to_end(&mut text))
-            .map_err(|error| AppError::StateFolder { path: root.clone(), reason: error.to_string() })?;
-        // What is no text was not noted here.
-        Ok(String::from_utf8(text).ok().filter(|text| !text.is_empty()))
+        self.home.noted(TOPOLOGY)
     }
 
     /// Notes which topology makes the state from now on.
     pub(crate) fn note_topology(&self, text: &str) -> Result<(), AppError> {
-        let Some(root) = &self.root else { return Ok(()) };
-        if self.noted_topology()?.as_deref() == Some(text) {
-            return Ok(());
+        match self.noted_topology()?.as_deref() == Some(text) {
+            true => Ok(()),
+            false => self.home.note(TOPOLOGY, text),
         }
-        let write = |mut file: File| {
-            file.set_len(0)?;
-            file.write_all(text.as_bytes())
-        };
-        open_private(&root.join(TOPOLOGY_FILE))
-            .and_then(write)
-            .map_err(|error| AppError::StateFolder { path: root.clone(), reason: error.to_string() })
     }
 
     /// Nobody waits for this store any more. Its folder is free when it is open, and closed again.
@@ -145,17 +107,11 @@ impl StateDirectory {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn task_path(&self, task: TaskId) -> PathBuf {
-        self.root.as_ref().map_or_else(PathBuf::new, |root| root.join(task.to_string()))
-    }
-
-    /// The folder of the global tables.
-    pub(crate) fn global_path(&self) -> Result<PathBuf, AppError> {
-        let Some(root) = &self.root else { return Ok(PathBuf::new()) };
-        let path = root.join("global");
-        create_private(&path)
-            .map_err(|error| AppError::StateFolder { path: path.clone(), reason: error.to_string() })?;
-        Ok(path)
+    /// The folder of a global table.
+    pub(crate) fn global_path(&self, name: &str) -> Result<PathBuf, AppError> {
+        // The folder of all of them is private too.
+        self.home.folder(Path::new("global"))?;
+        self.home.folder(&Path::new("global").join(name))
     }
 }
 
@@ -245,158 +201,63 @@ impl Drop for TaskFolder {
     }
 }
 
-fn new_process_id() -> String {
-    uuid::Uuid::new_v4().to_string()
-}
-
-fn read_or_create_process_id(root: &Path) -> std::io::Result<String> {
-    let mut file = open_private(&root.join(PROCESS_FILE))?;
-    let mut text = String::new();
-    // What is no text is no id either.
-    if file.read_to_string(&mut text).is_ok()
-        && let Ok(id) = uuid::Uuid::parse_str(text.trim())
-    {
-        return Ok(id.to_string());
-    }
-    let id = new_process_id();
-    file.set_len(0)?;
-    file.rewind()?;
-    write!(file, "{id}")?;
-    Ok(id)
-}
-
-/// Creates a folder that only this user can enter; one that is there already is closed to others.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    refuse_link(path)?;
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    #[cfg(unix)]
-    keep_private(&File::open(path)?, 0o700)?;
-    Ok(())
-}
-
-/// Opens a file that only this user can read, creating it if need be.
-fn open_private(path: &Path) -> std::io::Result<File> {
-    refuse_link(path)?;
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    keep_private(&file, 0o600)?;
-    Ok(file)
-}
-
-/// Deleting or writing through a link would reach somewhere else.
-fn refuse_link(path: &Path) -> std::io::Result<()> {
-    if path.is_symlink() {
-        let reason = format!("{} is a symbolic link; state is kept in real folders and files only", path.display());
-        return Err(std::io::Error::other(reason));
-    }
-    Ok(())
-}
-
-/// What was made by another version, or by hand, may be open to others.
-#[cfg(unix)]
-fn keep_private(file: &File, mode: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    if file.metadata()?.permissions().mode() & 0o777 == mode {
-        return Ok(());
-    }
-    file.set_permissions(std::fs::Permissions::from_mode(mode))
-        .map_err(|error| std::io::Error::new(error.kind(), format!("it cannot be closed to other users: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{Seeded, SystemRandom};
     use crate::record::Partition;
+    use crate::state::Memory;
+    use crate::testing::KeptState;
+
+    fn directory(backend: &dyn StateBackend) -> StateDirectory {
+        let home = Home::of(backend, Path::new("/no/such/folder"), "app").expect("free");
+        StateDirectory::new(home, &SystemRandom).expect("a directory")
+    }
 
     #[test]
-    fn a_folder_has_one_holder_and_a_lasting_identity() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let first = StateDirectory::open(folder.path(), "app").expect("free");
-        let id = first.process_id().to_owned();
-        let refused =
-            StateDirectory::open(folder.path(), "app").err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(refused.contains("in use by another application in this process"), "{refused}");
-        drop(first);
-        assert_eq!(StateDirectory::open(folder.path(), "app").expect("free again").process_id(), id);
+    fn an_identity_lasts_as_long_as_the_state() {
+        let kept = KeptState::default();
+        let id = directory(&kept).process_id().to_owned();
+        assert_eq!(directory(&kept).process_id(), id);
+        assert_ne!(directory(&KeptState::default()).process_id(), id);
+        assert_ne!(directory(&Memory).process_id(), directory(&Memory).process_id(), "each run is another process");
+        let simulated = [1, 1, 2].map(|seed| {
+            StateDirectory::new(Home::Nowhere, &Seeded::new(seed)).expect("a directory").process_id().to_owned()
+        });
+        assert_eq!((simulated[0] == simulated[1], simulated[0] == simulated[2]), (true, false));
+    }
+
+    #[test]
+    fn a_damaged_identity_is_replaced() {
+        for damage in ["0123", "no identity, and longer than any could ever be"] {
+            let kept = KeptState::default();
+            Home::of(&kept, Path::new("unused"), "app").expect("free").note(PROCESS_ID, damage).expect("noted");
+            let id = directory(&kept).process_id().to_owned();
+            assert!(uuid::Uuid::parse_str(&id).is_ok(), "{id}");
+            assert_eq!(directory(&kept).process_id(), id);
+        }
     }
 
     #[test]
     fn a_task_folder_has_one_claim_at_a_time() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let directory = StateDirectory::open(folder.path(), "app").expect("free");
+        let directory = directory(&KeptState::default());
         let task = TaskId { subtopology: 0, partition: Partition(3) };
         let claim = directory.claim(task).expect("no error").expect("free");
-        assert!(claim.path().ends_with("app/0_3"));
+        assert!(claim.path().ends_with("0_3"));
         assert!(directory.claim(task).expect("no error").is_none());
         drop(claim);
         assert!(directory.claim(task).expect("no error").is_some());
     }
 
     #[test]
-    fn what_is_noted_is_there_the_next_time() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn a_topology_that_is_noted_is_there_the_next_time() {
+        let kept = KeptState::default();
         let mut noted = Vec::new();
         for text in ["a longer text", "short", "short"] {
-            let directory = StateDirectory::open(folder.path(), "app").expect("free");
+            let directory = directory(&kept);
             noted.push(directory.noted_topology().expect("readable"));
             directory.note_topology(text).expect("writable");
         }
         assert_eq!(noted, [None, Some("a longer text".to_owned()), Some("short".to_owned())]);
-        let in_memory = StateDirectory::in_memory();
-        in_memory.note_topology("text").expect("nothing to do");
-        assert_eq!(in_memory.noted_topology(), Ok(None));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_is_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::os::unix::fs::symlink("/", folder.path().join("app")).expect("a link");
-        let refused =
-            StateDirectory::open(folder.path(), "app").err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(refused.contains("symbolic link"), "{refused}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_this_user_can_read_state() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().expect("a folder");
-        let root = folder.path().join("app");
-        let private = [("", 0o700), (LOCK_FILE, 0o600), (PROCESS_FILE, 0o600), ("0_3", 0o700), ("global", 0o700)];
-        let mode = |name| root.join(name).metadata().expect("it is there").permissions().mode() & 0o777;
-        let mut ids = Vec::new();
-        for round in ["made", "tightened"] {
-            let directory = StateDirectory::open(folder.path(), "app").expect("free");
-            let _task = directory.claim(TaskId { subtopology: 0, partition: Partition(3) }).expect("no error");
-            directory.global_path().expect("a folder");
-            ids.push(directory.process_id().to_owned());
-            for (name, expected) in private {
-                assert_eq!(mode(name), expected, "{round}: {name:?}");
-                let wide = std::fs::Permissions::from_mode(expected | 0o055);
-                std::fs::set_permissions(root.join(name), wide).expect("ours");
-            }
-        }
-        assert_eq!(ids[0], ids[1]);
-    }
-
-    #[test]
-    fn a_damaged_identity_is_replaced() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for damage in [&b""[..], b"0123", b"\xff\xfe not text, and longer than any identity could ever be"] {
-            drop(StateDirectory::open(folder.path(), "app").expect("free"));
-            let file = folder.path().join("app").join(PROCESS_FILE);
-            std::fs::write(&file, damage).expect("writable");
-            let id = StateDirectory::open(folder.path(), "app").expect("free").process_id().to_owned();
-            assert_eq!(std::fs::read_to_string(&file).expect("text"), id);
-        }
     }
 }

@@ -74,14 +74,10 @@ impl GlobalTables {
             let id = StoreId(number);
             let Some(topic) = plan.changelog(id).filter(|_| definition.global) else { continue };
             let failed = |error: StoreError| AppError::StateFolder {
-                path: directory.global_path().unwrap_or_default(),
+                path: directory.global_path(&definition.name).unwrap_or_default(),
                 reason: error.to_string(),
             };
-            let folder = directory.global_path()?.join(&*definition.name);
-            if backend.is_persistent() {
-                std::fs::create_dir_all(&folder)
-                    .map_err(|error| AppError::StateFolder { path: folder.clone(), reason: error.to_string() })?;
-            }
+            let folder = directory.global_path(&definition.name)?;
             let mut store = backend.open(&folder, &[definition.name.to_string()]).map_err(failed)?;
             check_format(&mut *store, &folder).map_err(failed)?;
             if backend.is_persistent() {

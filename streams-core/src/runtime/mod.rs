@@ -18,6 +18,7 @@ mod fellows;
 mod follower;
 mod global_rows;
 mod globals;
+mod home;
 mod idle;
 mod inputs;
 mod internal_topics;

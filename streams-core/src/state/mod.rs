@@ -15,6 +15,7 @@ pub(crate) mod key_value;
 pub mod kinds;
 mod memory;
 mod opening;
+mod place;
 mod reader;
 mod row_cache;
 mod row_key;
@@ -33,6 +34,7 @@ pub(crate) use global::GlobalStore;
 pub use kinds::{KeyValueStore, StoreKind, WindowStore};
 pub use memory::Memory;
 pub use opening::{Opened, OpeningStore};
+pub use place::StatePlace;
 pub use reader::{ReaderGate, StoreReader, StoreSnapshot};
 pub use store::{
     META, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,

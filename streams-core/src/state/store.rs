@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::StoreReader;
 
-use super::OpeningStore;
+use super::{OpeningStore, StatePlace};
 
 /// Opens tasks' stores.
 pub trait StateBackend: Send + Sync + 'static {
@@ -18,6 +18,12 @@ pub trait StateBackend: Send + Sync + 'static {
 
     /// Whether written data survives the process.
     fn is_persistent(&self) -> bool;
+
+    /// Where this backend keeps persistent state, if not in the application's state folder (`state.dir`). The runtime
+    /// then creates and locks no folder, and the `folder` passed to [`StateBackend::open`] is only a name.
+    fn place(&self) -> Option<Arc<dyn StatePlace>> {
+        None
+    }
 
     /// Opens the store of one task in `folder`. The folder exists, is empty or was written by this backend, and is
     /// not in use by another process. Store `n` of `stores` gets [`StoreIndex`] `n + 1`. Stores in the folder that

@@ -1,16 +1,17 @@
 //! In-memory state that outlives an application, so that a test can inspect and corrupt it between runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::state::{
-    Memory, ReaderGate, StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StorePairs,
-    StoreReader, StoreSnapshot,
+    Memory, ReaderGate, StateBackend, StatePlace, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex,
+    StorePairs, StoreReader, StoreSnapshot,
 };
 
-/// A persistent backend in memory: what was written to a folder is still there when the folder is opened again.
+/// A persistent backend in memory: what was written to a folder is still there when the folder is opened again. Folders
+/// are only names: nothing is created on disk.
 ///
 /// ```
 /// use streams_core::dsl::StreamsBuilder;
@@ -22,10 +23,8 @@ use crate::state::{
 ///
 /// let builder = StreamsBuilder::new();
 /// builder.stream(VIEWS).group_by_key().count().stored_as(COUNTS);
-/// let folder = tempfile::tempdir()?;
-/// let (state, path) = (KeptState::default(), folder.path().to_owned());
-/// let setup = TestDriver::configure(builder.build()?).with(move |app| app.state_dir(&path));
-/// let mut driver = setup.state_in(state.clone()).start();
+/// let state = KeptState::default();
+/// let mut driver = TestDriver::configure(builder.build()?).state_in(state.clone()).start();
 /// driver.pipe(&VIEWS, "ada", "/cart");
 /// driver.kill();
 /// driver.restart();
@@ -39,6 +38,10 @@ pub struct KeptState(Arc<Mutex<Folders>>);
 #[derive(Default)]
 struct Folders {
     stores: BTreeMap<String, SharedStore>,
+    /// The applications that have hold of it.
+    held: BTreeSet<String>,
+    /// What was noted, by application and name.
+    notes: BTreeMap<(String, String), String>,
     writes: BTreeMap<String, usize>,
     refusing: Option<String>,
     has_refused: bool,
@@ -124,6 +127,10 @@ impl StateBackend for KeptState {
         true
     }
 
+    fn place(&self) -> Option<Arc<dyn StatePlace>> {
+        Some(Arc::new(self.clone()))
+    }
+
     fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut folders = guard(&self.0);
@@ -133,6 +140,30 @@ impl StateBackend for KeptState {
         };
         folders.stores.insert(name.clone(), Arc::clone(&store));
         Ok(Box::new(KeptStore { name, store, folders: self.clone(), readers: OnceLock::new() }))
+    }
+}
+
+impl StatePlace for KeptState {
+    fn hold(&self, application_id: &str) -> Option<Box<dyn Send + Sync>> {
+        let is_free = guard(&self.0).held.insert(application_id.to_owned());
+        is_free.then(|| Box::new(Hold(self.clone(), application_id.to_owned())) as Box<dyn Send + Sync>)
+    }
+
+    fn noted(&self, application_id: &str, name: &str) -> Option<String> {
+        guard(&self.0).notes.get(&(application_id.to_owned(), name.to_owned())).cloned()
+    }
+
+    fn note(&self, application_id: &str, name: &str, text: &str) {
+        guard(&self.0).notes.insert((application_id.to_owned(), name.to_owned()), text.to_owned());
+    }
+}
+
+/// One application has hold of the state.
+struct Hold(KeptState, String);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        guard(&self.0.0).held.remove(&self.1);
     }
 }
 

@@ -11,8 +11,8 @@ use streams_core::topic::Topic;
 use streams_core::topology::Topology;
 
 use crate::world::{
-    COUNTS, LINES, admin, create_topic_with, delete_before, delete_topic, error_of, log_with_lines, message_of,
-    send_lines, spoil, topics, topology, word_count,
+    COUNTS, InFolders, LINES, admin, create_topic_with, delete_before, delete_topic, error_of, log_with_lines,
+    message_of, send_lines, spoil, topics, topology, word_count,
 };
 
 /// Waits until `done`, as long as the slowest machine may take.
@@ -72,7 +72,7 @@ fn a_topic_that_was_created_again_between_runs_is_refused_with_both_ids() {
         [("lines", "0_0"), ("words-by-word-repartition", "1_0"), ("words-word-counts-changelog", "1_0")]
     {
         let (log, state, folder) = (log_with_lines(1, &["a", "b"]), KeptState::default(), tempfile::tempdir().unwrap());
-        let app = || App::new("words", word_count()).state_in(state.clone()).state_dir(folder.path());
+        let app = || App::new("words", word_count()).state_in(InFolders(state.clone())).state_dir(folder.path());
         assert_eq!(error_of(app(), &log), None);
         let (before, now) = create_again(&log, topic);
         if topic == LINES.name() {
@@ -103,7 +103,7 @@ fn known_sites() -> Topology {
 fn look_up(log: &Embedded, state: &KeptState, folder: &Path) -> Result<Vec<String>, String> {
     let seen = log.read(&OUT).map_or(0, |records| records.len());
     send_lines(log, &["a", "b"]);
-    let app = App::new("sites", known_sites()).state_in(state.clone()).state_dir(folder);
+    let app = App::new("sites", known_sites()).state_in(InFolders(state.clone())).state_dir(folder);
     app.run_until_idle(log.clone()).map_err(|error| error.to_string())?;
     Ok(log.read(&OUT).unwrap().split_off(seen).into_iter().map(|record| record.value).collect())
 }

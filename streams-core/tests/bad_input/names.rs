@@ -9,7 +9,7 @@ use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::testing::KeptState;
 use streams_core::topic::Topic;
 
-use crate::world::{LINES, message_of, topics, word_count};
+use crate::world::{InFolders, LINES, message_of, topics, word_count};
 
 /// Names that break a rule, and the rule.
 fn bad_names() -> Vec<(String, &'static str)> {
@@ -79,7 +79,7 @@ fn an_application_id_that_could_be_a_path_is_refused_and_nothing_is_created() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("inside");
         let log = Embedded::in_memory();
-        let app = App::new(id.clone(), word_count()).state_in(KeptState::default()).state_dir(&state);
+        let app = App::new(id.clone(), word_count()).state_in(InFolders(KeptState::default())).state_dir(&state);
         let message = message_of(app, &log);
         assert!(message.starts_with(&format!("the application id {id:?} cannot be used")), "{message}");
         assert!(message.contains(rule), "{message}");

@@ -11,7 +11,7 @@ use streams_core::state::{META, StoreBatch, StoreIndex};
 use streams_core::testing::KeptState;
 
 use crate::world::{
-    COUNTS, committed, delete_before, error_of, log_with_lines, message_of, send_lines, spoil, word_count,
+    COUNTS, InFolders, committed, delete_before, error_of, log_with_lines, message_of, send_lines, spoil, word_count,
 };
 
 const CHANGELOG: &str = "words-word-counts-changelog";
@@ -20,7 +20,7 @@ const OFFSET: &str = "changelog/word-counts";
 const ROWS: StoreIndex = StoreIndex(1);
 
 fn app(state: &KeptState, folder: &Path) -> App {
-    App::new("words", word_count()).state_in(state.clone()).state_dir(folder)
+    App::new("words", word_count()).state_in(InFolders(state.clone())).state_dir(folder)
 }
 
 /// The last count of each word.
@@ -48,7 +48,7 @@ fn a_state_folder_has_one_application_of_one_process_at_a_time() {
     first.close().unwrap();
     started(app(&KeptState::default(), folder.path()), &log).close().unwrap();
 
-    let other = App::new("others", word_count()).state_in(KeptState::default()).state_dir(folder.path());
+    let other = App::new("others", word_count()).state_in(InFolders(KeptState::default())).state_dir(folder.path());
     let (one, two) = (started(app(&KeptState::default(), folder.path()), &log), started(other, &log));
     one.close().unwrap();
     two.close().unwrap();

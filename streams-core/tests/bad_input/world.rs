@@ -1,10 +1,12 @@
 //! The application most tests run, and questions they ask of the log.
 
+use std::path::Path;
+
 use streams_core::dsl::StreamsBuilder;
 use streams_core::log::{Admin, Doorbell, Embedded, Log, NewTopic};
 use streams_core::record::{Offset, TopicPartition};
 use streams_core::runtime::{App, AppError};
-use streams_core::state::{KeyValueStore, StoreBatch, StoreIndex};
+use streams_core::state::{KeyValueStore, StateBackend, Store, StoreBatch, StoreError, StoreIndex};
 use streams_core::testing::KeptState;
 use streams_core::topic::Topic;
 use streams_core::topology::Topology;
@@ -66,6 +68,25 @@ pub(crate) fn create_topic_with(log: &Embedded, name: &str, partitions: u32, set
     let configs = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let topic = NewTopic { name: name.to_owned(), partitions, replication: None, configs };
     assert_eq!(admin(log).create_topics(vec![topic]).wait().unwrap().unwrap(), [Ok(())], "{name}");
+}
+
+/// Kept state with what a state folder has on a disk: a lock, notes and a folder for each task.
+#[derive(Clone)]
+pub(crate) struct InFolders(pub(crate) KeptState);
+
+impl StateBackend for InFolders {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn is_persistent(&self) -> bool {
+        self.0.is_persistent()
+    }
+
+    fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
+        assert!(folder.is_dir(), "{} was not created", folder.display());
+        self.0.open(folder, stores)
+    }
 }
 
 /// Writes into the store of the task whose folder has that name, behind the application's back.

@@ -9,6 +9,7 @@ const CRATE: &str = "streams-core/src/";
 const ALLOWED: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("clock", &["record"]),
+    ("random", &[]),
     ("wire", &["record"]),
     ("topic", &["record", "wire"]),
     ("windows", &["record", "wire"]),
@@ -16,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["topic"]),
     // An adapter's author has to learn this and no engine. `state` is not here, nor `log` below: what joins
     // them is `runtime`.
-    ("log", &["clock", "record", "topic", "wire"]),
+    ("log", &["clock", "random", "record", "topic", "wire"]),
     // A store knows bytes and keys, not tasks.
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // They see a record, a context and their stores; never a consumer, a producer or a thread.
@@ -27,7 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // It only builds.
     ("dsl", &["record", "topic", "wire", "windows", "state", "operators", "topology"]),
     // It only runs, and so does not know what was written to get its topology.
-    ("runtime", &["clock", "record", "topic", "wire", "windows", "config", "log", "state", "operators", "topology"]),
+    ("runtime", &["clock", "random", "record", "topic", "wire", "windows", "config", "log", "state", "operators", "topology"]),
     ("query", &["clock", "record", "topic", "wire", "windows", "config", "log", "state", "topology", "runtime"]),
     (
         "testing",

@@ -33,6 +33,14 @@ pub(super) fn check(source: &Source) -> Vec<String> {
             }
         }
     }
+    // So do they with chance: a run that is a function of its seed can be run again.
+    if source.path.starts_with("streams-core/src/") && source.path != "streams-core/src/random.rs" {
+        for what in ["new_v4", "RandomState"] {
+            for (at, _) in source.product.match_indices(what) {
+                say(line_of(&source.product, at), &format!("`{what}`: ask `Random`"));
+            }
+        }
+    }
     // A test that is switched off tests nothing, and nobody switches it on again.
     for (at, _) in source.code.match_indices("#[ignore") {
         say(line_of(&source.code, at), "a test that is switched off: repair it or delete it");
@@ -61,6 +69,7 @@ mod tests {
                 "streams-core/src/x.rs:3: `Instant::now`",
             ),
             ("streams-core/src/x.rs", "//! X.\nthread::sleep(d);", "streams-core/src/x.rs:2: `thread::sleep`"),
+            ("streams-core/src/x.rs", "//! X.\nUuid::new_v4();", "streams-core/src/x.rs:2: `new_v4`"),
             ("a/tests/x.rs", "//! X.\n#[test]\n#[ignore = \"slow\"]\nfn f() {}", "a/tests/x.rs:3: a test that is"),
         ];
         for (path, text, expected) in table {
@@ -76,6 +85,7 @@ mod tests {
             ("streams-kafka/src/native/mod.rs", "//! X.\nunsafe fn f() {}"),
             ("a/src/lib.rs", "//! X.\n#![forbid(unsafe_code)]\n// unsafe\nconst A: &str = \"unsafe\";"),
             ("streams-core/src/clock.rs", "//! X.\nInstant::now();"),
+            ("streams-core/src/random.rs", "//! X.\nUuid::new_v4();"),
             ("a/src/lib.rs", "#![doc = include_str!(\"../../README.md\")]"),
             ("streams-core/src/x.rs", "//! X.\n#[cfg(test)]\nmod tests { fn f() { Instant::now(); } }"),
             ("xtask/src/x.rs", "//! X.\nInstant::now();"),

@@ -3,7 +3,6 @@
 //! It drives the [model](super::model) behind one lock. Every handle of one [`Embedded`] sees the same
 //! log, so several applications in a process can share one and rebalance among themselves.
 
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use super::{
     Admin, Consumer, ConsumerOptions, Doorbell, Log, LogError, Member, MemberOptions, Producer, ProducerOptions,
 };
 use crate::clock::{SharedClock, SystemClock};
+use crate::random::{Random, SystemRandom};
 
 mod admin;
 mod consumer;
@@ -49,7 +49,12 @@ impl Embedded {
     /// A log in memory whose time is that of `clock`.
     #[must_use]
     pub fn with_clock(clock: SharedClock) -> Self {
-        let shared = Shared::new("embedded log in memory".to_owned(), clock, Model::new(random()), None);
+        Self::with_chance(clock, &SystemRandom)
+    }
+
+    /// The same, with names made from `random`.
+    pub(crate) fn with_chance(clock: SharedClock, random: &dyn Random) -> Self {
+        let shared = Shared::new("embedded log in memory".to_owned(), clock, Model::new(random.number()), None);
         Self { shared: Arc::new(shared) }
     }
 
@@ -82,8 +87,8 @@ impl Embedded {
         let place = format!("embedded log in {}", folder.path.display());
         let storage = Arc::new(Storage::open(folder)?);
         let now = Now { wall: clock.now(), monotonic: clock.monotonic() };
-        let mut model = storage.restore(now, random())?;
-        model.set_session(random());
+        let mut model = storage.restore(now, SystemRandom.number())?;
+        model.set_session(SystemRandom.number());
         model.abort_orphans(now);
         let disk = Disk { syncer: Syncer::start(Arc::clone(&storage))?, storage: Arc::clone(&storage) };
         let shared = Shared::new(place, clock, model, Some(disk));
@@ -146,9 +151,4 @@ impl std::fmt::Debug for Embedded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Embedded({})", self.shared.place)
     }
-}
-
-/// A number that differs from process to process; the standard library seeds its hash maps so.
-fn random() -> u64 {
-    RandomState::new().hash_one(0)
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::directory::StateDirectory;
 use super::fellows::{Fellows, Identity};
 use super::globals::GlobalTables;
+use super::home::Home;
 use super::inputs::InputCheck;
 use super::lifecycle::AppState;
 use super::plan::{Plan, external_topics};
@@ -26,6 +27,7 @@ use super::worker::{Common, WorkerSeed};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::log::{Admin, Log, MemberOptions};
+use crate::random::SharedRandom;
 use crate::state::{GlobalStore, StateBackend};
 use crate::topology::Topology;
 
@@ -47,6 +49,7 @@ pub(crate) struct Parts {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) backend: Arc<dyn StateBackend>,
     pub(crate) clock: SharedClock,
+    pub(crate) random: SharedRandom,
 }
 
 /// What the caller of [`Control::step`] should do.
@@ -81,11 +84,8 @@ enum Phase {
 impl Control {
     /// Takes hold of the state folder and begins to look topics up.
     pub(crate) fn new(parts: Parts, status: Arc<Status>) -> Result<Self, AppError> {
-        let directory = if parts.backend.is_persistent() {
-            StateDirectory::open(&parts.settings.state_dir, &parts.application_id)?
-        } else {
-            StateDirectory::in_memory()
-        };
+        let home = Home::of(&*parts.backend, &parts.settings.state_dir, &parts.application_id)?;
+        let directory = StateDirectory::new(home, &*parts.random)?;
         let admin = parts
             .log
             .admin(status.doorbell.clone())

@@ -34,12 +34,11 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// what its wall clock is ahead. How many records are restored when it starts again soon after its death?
 fn restored_after(meanwhile: impl FnOnce(&Scene, &mut Instance, &AtomicI64)) -> u64 {
     let scene = Scene::new();
-    let folder = tempfile::tempdir().expect("a folder");
     let (state, by_ms) = (KeptState::default(), Arc::new(AtomicI64::new(0)));
     let start = || {
         let clock = Arc::new(SetClock { inner: scene.clock.clone(), by_ms: Arc::clone(&by_ms) });
         let app = App::new("app", word_count()).settings(Scene::settings("m", Guarantee::ExactlyOnce));
-        let app = app.state_in(state.clone()).state_dir(folder.path());
+        let app = app.state_in(state.clone());
         let mut instance = Instance::start_with(app, scene.log.clone(), clock);
         instance.step_until(|instance| instance.running_tasks() == 2 && instance.state() == AppState::Running);
         instance

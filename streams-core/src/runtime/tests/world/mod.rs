@@ -13,12 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::by_hand::Instance;
 use super::faulty_log::{Faults, Faulty};
 use crate::clock::{Clock as _, ManualClock};
 use crate::log::{Admin, ConsumerOptions, Doorbell, Embedded, FetchEvent, Isolation, Log as _};
+use crate::random::{Seeded, SharedRandom};
 use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::task::Task;
 use crate::runtime::worker::panic_message;
@@ -48,7 +47,6 @@ const LIVENESS: Duration = Duration::from_secs(400);
 /// A place in which an instance can run.
 struct Slot {
     number: usize,
-    folder: TempDir,
     state: KeptState,
     faults: Faults,
     instance: Option<Instance>,
@@ -62,6 +60,7 @@ struct World {
     plan: Plan,
     log: Embedded,
     clock: ManualClock,
+    chance: SharedRandom,
     admin: Arc<dyn Admin>,
     slots: Vec<Slot>,
     sent: Vec<Event>,
@@ -78,7 +77,6 @@ impl Slot {
     fn new(number: usize, clock: &ManualClock) -> Self {
         Self {
             number,
-            folder: folder_of(number),
             state: KeptState::default(),
             faults: Faults::new(clock),
             instance: None,
@@ -109,25 +107,17 @@ impl Slot {
     }
 }
 
-/// A folder with an identity that is the same in each run: the order of members follows from it.
-fn folder_of(number: usize) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let own = folder.path().join(APPLICATION);
-    std::fs::create_dir(&own).expect("a folder");
-    let id = uuid::Uuid::from_u64_pair(number as u64 + 1, 0).to_string();
-    std::fs::write(own.join("process-id"), id).expect("written");
-    folder
-}
-
 impl World {
     fn new(plan: Plan) -> Self {
         let clock = ManualClock::at(Timestamp(0));
-        let log = Embedded::with_clock(Arc::new(clock.clone()));
+        let chance = Arc::new(Seeded::new(plan.seed));
+        let log = Embedded::with_chance(Arc::new(clock.clone()), &*chance);
         log.create_topic(EVENTS.name(), plan.partitions).expect("a topic");
         log.create_topic(SEEN.name(), plan.partitions).expect("a topic");
         let admin = log.admin(Doorbell::new()).expect("an admin");
         let slots = (0..SLOTS).map(|number| Slot::new(number, &clock)).collect();
-        Self { plan, log, clock, admin, slots, sent: Vec::new(), positions: BTreeMap::new(), disturbed: false }
+        let positions = BTreeMap::new();
+        Self { plan, log, clock, chance, admin, slots, sent: Vec::new(), positions, disturbed: false }
     }
 
     fn app(&self) -> App {
@@ -207,7 +197,7 @@ impl World {
         if lost {
             slot.state = KeptState::default();
         }
-        let app = app.state_in(slot.state.clone()).state_dir(slot.folder.path());
+        let app = app.state_in(slot.state.clone()).random(Arc::clone(&self.chance));
         let log = Faulty { log: self.log.clone(), faults: slot.faults.clone() };
         slot.hindered = slot.faults.any();
         slot.asleep_until = Duration::ZERO;

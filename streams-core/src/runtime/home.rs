@@ -1,0 +1,257 @@
+//! Where an application's state lives on this machine, locked against other processes.
+//!
+//! Usually that is the folder `<state.dir>/<application id>/`, with a lock file, a few notes and a folder per task. The
+//! lock is the operating system's: it goes away with its process, however that ends, so there are no stale locks.
+//! Folders and files are private to the user (modes 0700 and 0600), including those that existed before.
+//!
+//! A backend may keep its state in a [`StatePlace`] of its own instead, or keep none at all. Nothing is created on disk
+//! then.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::AppError;
+use crate::state::{StateBackend, StatePlace};
+
+const LOCK_FILE: &str = ".lock";
+
+/// Where one application's state lives, locked by this process.
+pub(crate) enum Home {
+    /// Nothing survives the process.
+    Nowhere,
+    /// A folder. The lock is released when its file is closed.
+    Folder { root: PathBuf, _lock: File },
+    /// The backend's own place.
+    Place { place: Arc<dyn StatePlace>, application_id: String, _hold: Box<dyn Send + Sync> },
+}
+
+impl Home {
+    /// Locks the place where `backend` keeps the application's state.
+    pub(crate) fn of(backend: &dyn StateBackend, state_dir: &Path, application_id: &str) -> Result<Self, AppError> {
+        if !backend.is_persistent() {
+            return Ok(Self::Nowhere);
+        }
+        let Some(place) = backend.place() else { return Self::in_folder(&state_dir.join(application_id)) };
+        match place.hold(application_id) {
+            Some(hold) => Ok(Self::Place { place, application_id: application_id.to_owned(), _hold: hold }),
+            None => Err(AppError::StateFolderInUse {
+                path: PathBuf::from(format!("{}:{application_id}", backend.name())),
+                holder: "another application in this process".to_owned(),
+            }),
+        }
+    }
+
+    /// Locks a folder, creating it if needed.
+    fn in_folder(root: &Path) -> Result<Self, AppError> {
+        let failed = |error| refused(root, &error);
+        create_private(root).map_err(failed)?;
+        let mut lock = open_private(&root.join(LOCK_FILE)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = lock.read_to_string(&mut holder);
+                let holder = match holder.trim() {
+                    "" => "another process".to_owned(),
+                    id if id == std::process::id().to_string() => "another application in this process".to_owned(),
+                    id => format!("process {id}"),
+                };
+                return Err(AppError::StateFolderInUse { path: root.to_owned(), holder });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        replace(&mut lock, &std::process::id().to_string()).map_err(failed)?;
+        Ok(Self::Folder { root: root.to_owned(), _lock: lock })
+    }
+
+    /// The text stored under a name, in this run or an earlier one.
+    pub(crate) fn noted(&self, name: &str) -> Result<Option<String>, AppError> {
+        match self {
+            Self::Nowhere => Ok(None),
+            Self::Place { place, application_id, .. } => Ok(place.noted(application_id, name)),
+            Self::Folder { root, .. } => {
+                let mut text = Vec::new();
+                let read = open_private(&root.join(name)).and_then(|mut file| file.read_to_end(&mut text));
+                read.map_err(|error| refused(root, &error))?;
+                // Anything that is not text was not written here.
+                Ok(String::from_utf8(text).ok().filter(|text| !text.is_empty()))
+            }
+        }
+    }
+
+    /// Stores a text under a name.
+    pub(crate) fn note(&self, name: &str, text: &str) -> Result<(), AppError> {
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::Place { place, application_id, .. } => {
+                place.note(application_id, name, text);
+                Ok(())
+            }
+            Self::Folder { root, .. } => {
+                let noted = open_private(&root.join(name)).and_then(|mut file| replace(&mut file, text));
+                noted.map_err(|error| refused(root, &error))
+            }
+        }
+    }
+
+    /// The folder of that name, created if it is a real one.
+    pub(crate) fn folder(&self, name: &Path) -> Result<PathBuf, AppError> {
+        match self {
+            Self::Nowhere => Ok(PathBuf::new()),
+            Self::Place { .. } => Ok(name.to_owned()),
+            Self::Folder { root, .. } => {
+                let path = root.join(name);
+                create_private(&path).map_err(|error| refused(&path, &error))?;
+                Ok(path)
+            }
+        }
+    }
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> AppError {
+    AppError::StateFolder { path: path.to_owned(), reason: error.to_string() }
+}
+
+fn replace(file: &mut File, text: &str) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(text.as_bytes())
+}
+
+/// Creates a folder that only this user can enter; one that is there already is closed to others.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    refuse_link(path)?;
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    #[cfg(unix)]
+    keep_private(&File::open(path)?, 0o700)?;
+    Ok(())
+}
+
+/// Opens a file that only this user can read, creating it if need be.
+fn open_private(path: &Path) -> std::io::Result<File> {
+    refuse_link(path)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    keep_private(&file, 0o600)?;
+    Ok(file)
+}
+
+/// Deleting or writing through a link would reach somewhere else.
+fn refuse_link(path: &Path) -> std::io::Result<()> {
+    if path.is_symlink() {
+        let reason = format!("{} is a symbolic link; state is kept in real folders and files only", path.display());
+        return Err(std::io::Error::other(reason));
+    }
+    Ok(())
+}
+
+/// What was made by another version, or by hand, may be open to others.
+#[cfg(unix)]
+fn keep_private(file: &File, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if file.metadata()?.permissions().mode() & 0o777 == mode {
+        return Ok(());
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+        .map_err(|error| std::io::Error::new(error.kind(), format!("it cannot be closed to other users: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Memory;
+    use crate::testing::KeptState;
+
+    fn refusal(home: Result<Home, AppError>) -> String {
+        home.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_home_has_one_holder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("app");
+        let first = Home::in_folder(&root).expect("free");
+        let refused = refusal(Home::in_folder(&root));
+        assert!(refused.contains("in use by another application in this process"), "{refused}");
+        drop(first);
+        assert!(Home::in_folder(&root).is_ok(), "free again");
+    }
+
+    #[test]
+    fn a_place_that_is_no_folder_has_one_holder_too_and_leaves_the_disk_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (kept, other) = (KeptState::default(), KeptState::default());
+        let home = |kept: &KeptState, id: &str| Home::of(kept, folder.path(), id);
+        let first = home(&kept, "app").expect("free");
+        let refused = refusal(home(&kept, "app"));
+        assert!(refused.contains("in use by another application in this process"), "{refused}");
+        assert!(home(&kept, "another-app").is_ok() && home(&other, "app").is_ok());
+        assert_eq!(first.folder(Path::new("0_3")), Ok(PathBuf::from("0_3")));
+        first.note("note", "text").expect("noted");
+        drop(first);
+        assert_eq!(home(&kept, "app").expect("free again").noted("note"), Ok(Some("text".to_owned())));
+        assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0);
+    }
+
+    #[test]
+    fn what_is_noted_is_there_the_next_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("app");
+        let mut noted = Vec::new();
+        for text in ["a longer text", "short"] {
+            let home = Home::in_folder(&root).expect("free");
+            noted.push(home.noted("note").expect("readable"));
+            home.note("note", text).expect("writable");
+        }
+        let home = Home::in_folder(&root).expect("free");
+        noted.push(home.noted("note").expect("readable"));
+        assert_eq!(noted, [None, Some("a longer text".to_owned()), Some("short".to_owned())]);
+        std::fs::write(root.join("note"), b"\xff\xfe no text").expect("writable");
+        assert_eq!(home.noted("note"), Ok(None));
+        let nowhere = Home::of(&Memory, folder.path(), "app").expect("nothing to hold");
+        nowhere.note("note", "text").expect("nothing to do");
+        assert_eq!(nowhere.noted("note"), Ok(None));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::symlink("/", folder.path().join("app")).expect("a link");
+        let refused = refusal(Home::in_folder(&folder.path().join("app")));
+        assert!(refused.contains("symbolic link"), "{refused}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_this_user_can_read_state() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("app");
+        let private =
+            [("", 0o700), (LOCK_FILE, 0o600), ("note", 0o600), ("0_3", 0o700), ("global", 0o700), ("global/x", 0o700)];
+        let mode = |name| root.join(name).metadata().expect("it is there").permissions().mode() & 0o777;
+        for round in ["made", "tightened"] {
+            let home = Home::in_folder(&root).expect("free");
+            for name in ["0_3", "global", "global/x"] {
+                home.folder(Path::new(name)).expect("a folder");
+            }
+            home.note("note", "text").expect("writable");
+            for (name, expected) in private {
+                assert_eq!(mode(name), expected, "{round}: {name:?}");
+                let wide = std::fs::Permissions::from_mode(expected | 0o055);
+                std::fs::set_permissions(root.join(name), wide).expect("ours");
+            }
+        }
+    }
+}
