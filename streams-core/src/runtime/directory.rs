@@ -1,5 +1,5 @@
-//! What a process knows of its state: which process it is, which topology made the state, which task's folder is in
-//! use. Where all that lies is `home.rs`' business.
+//! What a process knows about its state: its own id, the topology that made the state, and which task folders are in
+//! use. `home.rs` knows where all of it is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -35,9 +35,9 @@ struct Tasks {
 }
 
 impl StateDirectory {
-    /// What lies in a home, or will.
+    /// The state kept in `home`.
     pub(crate) fn new(home: Home, random: &dyn Random) -> Result<Self, AppError> {
-        // What is no id is replaced by one.
+        // Anything that is not an id is replaced.
         let noted = home.noted(PROCESS_ID)?.and_then(|text| uuid::Uuid::parse_str(text.trim()).ok());
         let process_id = match noted {
             Some(id) => id.to_string(),
@@ -61,7 +61,7 @@ impl StateDirectory {
         if !self.lock().in_use.insert(task) {
             return Ok(None);
         }
-        // From here on it is given back, whatever happens.
+        // From here on the claim is released, even if the folder cannot be created.
         let mut claim = TaskFolder { task, path: PathBuf::new(), tasks: Arc::clone(&self.tasks) };
         claim.path = self.home.folder(Path::new(&task.to_string()))?;
         Ok(Some(claim))
@@ -109,7 +109,7 @@ impl StateDirectory {
 
     /// The folder of a global table.
     pub(crate) fn global_path(&self, name: &str) -> Result<PathBuf, AppError> {
-        // The folder of all of them is private too.
+        // The folder that contains them all is private too.
         self.home.folder(Path::new("global"))?;
         self.home.folder(&Path::new("global").join(name))
     }

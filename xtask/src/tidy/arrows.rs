@@ -28,7 +28,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // It only builds.
     ("dsl", &["record", "topic", "wire", "windows", "state", "operators", "topology"]),
     // It only runs, and so does not know what was written to get its topology.
-    ("runtime", &["clock", "random", "record", "topic", "wire", "windows", "config", "log", "state", "operators", "topology"]),
+    (
+        "runtime",
+        &["clock", "random", "record", "topic", "wire", "windows", "config", "log", "state", "operators", "topology"],
+    ),
     ("query", &["clock", "record", "topic", "wire", "windows", "config", "log", "state", "topology", "runtime"]),
     (
         "testing",

@@ -405,6 +405,37 @@ impl World {
     }
 }
 
+/// Everything that a run has left in the log, transaction markers' offsets included.
+fn trace_of(seed: u64) -> Vec<String> {
+    let mut world = World::new(Plan::from_seed(seed));
+    let outcome = world.run();
+    let topics = world.admin.topics(None).wait().expect("an answer").expect("topics");
+    let mut trace = vec![format!("{outcome:?}"), format!("{:?}", world.positions)];
+    for topic in topics {
+        for partition in 0..topic.partitions.cast_signed() {
+            let partition = TopicPartition::new(topic.name.as_str(), partition);
+            let mut consumer = world.log.consumer(ConsumerOptions::default(), Doorbell::new()).expect("a consumer");
+            let starts = world.admin.start_offsets(vec![partition.clone()]).wait().expect("an answer");
+            consumer.add(&partition, starts.expect("offsets")[0]);
+            let mut events = Vec::new();
+            consumer.fetch(100_000, &mut events);
+            trace.push(format!("{} {} {events:?}", topic.name, topic.id));
+        }
+    }
+    trace
+}
+
+/// Nothing depends on chance, on the order of a hash map or on the machine's clock.
+#[test]
+fn a_run_is_a_function_of_its_seed() {
+    for seed in 0..4 * FAMILIES {
+        let (first, second) = (trace_of(seed), trace_of(seed));
+        let differs = first.iter().zip(&second).find(|(first, second)| first != second);
+        assert_eq!(differs, None, "seed {seed}");
+        assert!(first.len() >= 6, "{first:?}");
+    }
+}
+
 /// Runs a plan; what went wrong, if anything.
 fn run(plan: &Plan) -> Outcome {
     let plan = plan.clone();
