@@ -6,6 +6,10 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
+
+use crate::windows::WindowSizes;
+use crate::wire::Field;
 
 /// Names a topic and the types of its keys and values.
 ///
@@ -20,6 +24,7 @@ use std::sync::Arc;
 /// ```
 pub struct Topic<K, V> {
     name: Cow<'static, str>,
+    windows: WindowSizes,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -40,7 +45,7 @@ impl<K, V> Topic<K, V> {
                 panic!("a topic's name may hold only letters, digits, `.`, `_` and `-`")
             }
         }
-        Self { name: Cow::Borrowed(name), types: PhantomData }
+        Self { name: Cow::Borrowed(name), windows: WindowSizes::NONE, types: PhantomData }
     }
 
     /// Names a topic at run time, for instance from a command line.
@@ -50,7 +55,7 @@ impl<K, V> Topic<K, V> {
     pub fn named(name: impl Into<String>) -> Result<Self, NameError> {
         let name = name.into();
         check_name(name.as_bytes(), NAME_LENGTH_MAX)?;
-        Ok(Self { name: Cow::Owned(name), types: PhantomData })
+        Ok(Self { name: Cow::Owned(name), windows: WindowSizes::NONE, types: PhantomData })
     }
 
     /// The topic's name.
@@ -58,11 +63,42 @@ impl<K, V> Topic<K, V> {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// How long the windows of its keys are, as far as that was said.
+    #[must_use]
+    pub const fn windows(&self) -> WindowSizes {
+        self.windows
+    }
+}
+
+impl<K: Field, V> Topic<K, V> {
+    /// Says how long the windows of its keys are: that is not written, and whoever reads the topic needs it. Of
+    /// windows within windows, the outermost is said first.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use streams_core::topic::Topic;
+    /// use streams_core::windows::Windowed;
+    ///
+    /// const MINUTE: Duration = Duration::from_secs(60);
+    /// const VIEWS: Topic<Windowed<String>, i64> = Topic::new("views-per-minute").windows_of(MINUTE);
+    /// ```
+    ///
+    /// # Panics
+    /// When the topic's keys have no windows, or all their sizes were said, or the size is below a millisecond; in a
+    /// constant the compiler reports it.
+    #[must_use]
+    pub const fn windows_of(mut self, size: Duration) -> Self {
+        assert!(self.windows.len() < K::WINDOWS, "the topic's keys have no such windows");
+        assert!(size.as_millis() > 0, "a window must be at least one millisecond long");
+        self.windows = self.windows.around(size);
+        self
+    }
 }
 
 impl<K, V> Clone for Topic<K, V> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), types: PhantomData }
+        Self { name: self.name.clone(), windows: self.windows, types: PhantomData }
     }
 }
 

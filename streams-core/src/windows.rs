@@ -20,16 +20,35 @@ pub struct Window {
 /// A key together with a window: the key of a windowed table.
 ///
 /// In a topic it is written as Java writes it: the key's bytes followed by the window's start (eight bytes,
-/// big-endian). The end is not written, so a windowed key that was read from a topic has an endless
-/// window, as in Java when no window size is given. Records are partitioned by the inner key.
+/// big-endian). The end is not written. Where windows come from an aggregation, their size is known, and keys are
+/// whole again when they are read back from the application's own topics and stores. Elsewhere it has to be said:
+/// behind a constant that names a topic, or behind a call whose closure makes the keys. Records are partitioned by
+/// the inner key.
 ///
 /// ```
+/// use std::time::Duration;
 /// use streams_core::record::Timestamp;
+/// use streams_core::topic::Topic;
 /// use streams_core::windows::{Window, Windowed};
 ///
-/// let minute = Window { start: Timestamp(60_000), end: Timestamp(120_000) };
-/// let key = Windowed { key: "page", window: minute };
+/// const MINUTE: Duration = Duration::from_secs(60);
+/// const VIEWS: Topic<Windowed<String>, i64> = Topic::new("views-per-minute").windows_of(MINUTE);
+///
+/// let second_minute = Window { start: Timestamp(60_000), end: Timestamp(120_000) };
+/// let key = Windowed { key: "page", window: second_minute };
 /// assert_eq!(key.window.start, Timestamp(60_000));
+/// ```
+///
+/// A value cannot hold a windowed key, because nobody could tell where it ends when it is read back: keep start and
+/// end as numbers.
+///
+/// ```compile_fail,E0080
+/// use streams_core::dsl::StreamsBuilder;
+/// use streams_core::topic::Topic;
+/// use streams_core::windows::Windowed;
+///
+/// const LAST_WINDOW: Topic<u64, Windowed<String>> = Topic::new("last-windows");
+/// StreamsBuilder::new().table(LAST_WINDOW);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Windowed<K> {
@@ -44,6 +63,15 @@ const START_BYTES: usize = size_of::<i64>();
 const END_BYTES: usize = size_of::<i64>();
 
 impl<K: Value> Value for Windowed<K> {
+    const WINDOWS: usize = 1 + K::WINDOWS;
+
+    fn set_window_sizes(&mut self, sizes: &[i64]) {
+        if let Some((size, sizes)) = sizes.split_first() {
+            self.window.end = Timestamp(self.window.start.0.saturating_add(*size));
+            self.key.set_window_sizes(sizes);
+        }
+    }
+
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.key.encode(out)?;
         out.extend_from_slice(&self.window.start.0.to_be_bytes());
@@ -79,6 +107,80 @@ impl<K: Value> Value for Windowed<K> {
 }
 
 impl<K: Key> Key for Windowed<K> {}
+
+/// How long the windows of keys are, which the keys' bytes leave out. Of windows within windows the outermost is the
+/// first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WindowSizes {
+    millis: [i64; WINDOWS_MAX],
+    known: usize,
+}
+
+/// So many windows within windows can be read back.
+const WINDOWS_MAX: usize = 4;
+
+impl WindowSizes {
+    /// No windows.
+    pub const NONE: Self = Self { millis: [0; WINDOWS_MAX], known: 0 };
+
+    /// The same with a window in the innermost one.
+    #[must_use]
+    pub const fn around(mut self, size: Duration) -> Self {
+        if self.known < WINDOWS_MAX {
+            self.millis[self.known] = millis(size);
+            self.known += 1;
+        }
+        self
+    }
+
+    /// The same in a window around the outermost one.
+    #[must_use]
+    pub fn within(self, size: Duration) -> Self {
+        let outer = Self::NONE.around(size);
+        self.as_slice().iter().fold(outer, |sizes, size| sizes.around(Duration::from_millis(size.unsigned_abs())))
+    }
+
+    /// The sizes in milliseconds.
+    #[must_use]
+    pub fn as_slice(&self) -> &[i64] {
+        self.millis.get(..self.known).unwrap_or_default()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.known
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.known == 0
+    }
+
+    /// What is left without the outermost window.
+    #[must_use]
+    pub fn inner(self) -> Self {
+        let sizes = self.as_slice().iter().skip(1);
+        sizes.fold(Self::NONE, |sizes, size| sizes.around(Duration::from_millis(size.unsigned_abs())))
+    }
+}
+
+impl Default for WindowSizes {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl std::fmt::Display for WindowSizes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, size) in self.as_slice().iter().enumerate() {
+            let around = if place > 0 { " around " } else { "" };
+            write!(f, "{around}{:?}", Duration::from_millis(size.unsigned_abs()))?;
+        }
+        Ok(())
+    }
+}
 
 /// Tumbling windows: they follow each other without gap or overlap, aligned to the epoch.
 ///

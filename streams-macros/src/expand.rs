@@ -99,6 +99,11 @@ fn delegate_to(inner: &Type, input: &DeriveInput, attributes: &Attributes) -> sy
         #[automatically_derived]
         impl #implemented #private::Value for #name #types #bounds {
             const FIXED_SIZE: ::core::option::Option<::core::num::NonZeroUsize> = #inner::FIXED_SIZE;
+            const WINDOWS: usize = #inner::WINDOWS;
+
+            fn set_window_sizes(&mut self, sizes: &[i64]) {
+                #inner::set_window_sizes(&mut self.0, sizes);
+            }
 
             fn encode(
                 &self,

@@ -25,9 +25,9 @@ pub const CLICKS: Topic<UserId, Click> = Topic::new("pulse-clicks");
 pub const USERS: Topic<UserId, User> = Topic::new("pulse-users");
 
 /// Out: who did how much in which window.
-pub const VISITS: Topic<Windowed<UserId>, Visit> = Topic::new("pulse-visits");
+pub const VISITS: Topic<Windowed<UserId>, Visit> = Topic::new("pulse-visits").windows_of(WINDOW);
 /// Out: how often a page was viewed and clicked on in which window.
-pub const PAGE_WINDOWS: Topic<Windowed<String>, PageCounts> = Topic::new("pulse-page-windows");
+pub const PAGE_WINDOWS: Topic<Windowed<String>, PageCounts> = Topic::new("pulse-page-windows").windows_of(WINDOW);
 /// Out: how often a page was viewed and clicked on, ever.
 pub const PAGE_TOTALS: Topic<String, PageCounts> = Topic::new("pulse-page-totals");
 /// Out: how much was done from which country, ever.

@@ -8,7 +8,7 @@ use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
 use crate::operators::{global_source, source, table_source};
 use crate::topic::{Topic, TopicRef};
 use crate::topology::expand::expand;
-use crate::topology::plan::{Call, Options, Plan, StepId, StoreOption, Types};
+use crate::topology::plan::{Call, Options, Plan, StepId, StoreOption, TypedTopic, Types};
 use crate::topology::{CallSite, Topology, TopologyError};
 use crate::wire::{Field, Nullable, NullableKey};
 
@@ -88,8 +88,8 @@ impl StreamsBuilder {
         K: Field,
         V: Field,
     {
-        let topics = topics.into_topics().iter().map(|topic| topic.name().to_owned()).collect();
-        let call = Call::Source { topics, types: Types::of::<K, V>(), recipe: source::recipe::<K, V>() };
+        let topics = topics.into_topics().iter().map(TypedTopic::of).collect();
+        let call = Call::Source { topics, types: Types::of::<K, V>(), recipe: source::recipe::<K, V> };
         KStream::new(self, self.add(call))
     }
 
@@ -115,8 +115,8 @@ impl StreamsBuilder {
         V: Nullable,
     {
         let call = Call::Table {
-            topic: topic.name().to_owned(),
-            source: source::recipe::<Option<K::Inner>, Option<V::Inner>>(),
+            topic: TypedTopic::of(&topic),
+            source: source::recipe::<Option<K::Inner>, Option<V::Inner>>,
             table: Box::new(|store| table_source::recipe::<Option<K::Inner>, Option<V::Inner>>(store, true)),
             view: table::stored::<K::Inner, V::Inner>,
         };
@@ -149,7 +149,7 @@ impl StreamsBuilder {
         V: Nullable,
     {
         let source = global_source::recipe::<K::Inner, V::Inner>(TopicRef::External(topic.name().into()));
-        GlobalKTable::new(self, self.add(Call::GlobalTable { topic: topic.name().to_owned(), source }))
+        GlobalKTable::new(self, self.add(Call::GlobalTable { topic: TypedTopic::of(&topic), source }))
     }
 
     /// Says how a store of processors is kept, where that is not as usual: with a changelog, and without

@@ -23,6 +23,7 @@ pub struct KGroupedStream<'t, K, V> {
 }
 
 handle::step!(KGroupedStream);
+handle::windows_of!(KGroupedStream, V);
 
 impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// Names the group: the node that gives records their key, if there is one, and the topic

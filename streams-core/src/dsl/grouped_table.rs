@@ -18,6 +18,7 @@ pub struct KGroupedTable<'t, K, V> {
 }
 
 handle::step!(KGroupedTable);
+handle::windows_of!(KGroupedTable, crate::record::Change<V>);
 
 impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// Names the group: its node, and its topic `<application>-<name>-repartition`, which several

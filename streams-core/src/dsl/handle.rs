@@ -36,4 +36,54 @@ macro_rules! step {
     };
 }
 
-pub(super) use {copy, step};
+/// `windows_of` for a handle whose records have values `$value`.
+macro_rules! windows_of {
+    ($handle:ident, $value:ty) => {
+        impl<K: $crate::wire::Field, V: 'static> $handle<'_, K, V> {
+            /// Says how long the windows of the keys are from here on: each ends that long after its start. Of windows
+            /// within windows, the outermost is said first.
+            ///
+            /// A windowed key's bytes leave out where its window ends, so that must be known where keys are sent
+            /// through a topic or kept in a store. It is, behind windowed aggregations and behind topics whose constants
+            /// say it. It must be said of keys that a closure makes, and where windows of several lengths meet.
+            ///
+            /// ```
+            /// # use std::time::Duration;
+            /// # use streams_core::dsl::StreamsBuilder;
+            /// # use streams_core::record::Timestamp;
+            /// # use streams_core::topic::Topic;
+            /// # use streams_core::windows::{Window, Windowed};
+            /// # const VISITS: Topic<String, i64> = Topic::new("visits-with-their-day");
+            /// # const PER_DAY: Topic<Windowed<String>, i64> = Topic::new("visits-per-day");
+            /// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+            ///
+            /// let builder = StreamsBuilder::new();
+            /// builder
+            ///     .stream(VISITS)
+            ///     .select_key(|page, day| {
+            ///         let start = day * 24 * 60 * 60 * 1_000;
+            ///         let window = Window { start: Timestamp(start), end: Timestamp(start + 24 * 60 * 60 * 1_000) };
+            ///         Windowed { key: page.clone(), window }
+            ///     })
+            ///     .windows_of(DAY)
+            ///     .group_by_key()
+            ///     .count()
+            ///     .to_stream()
+            ///     .to(PER_DAY);
+            /// # builder.build()?;
+            /// # Ok::<(), streams_core::topology::TopologyError>(())
+            /// ```
+            pub fn windows_of(self, size: std::time::Duration) -> Self {
+                const { assert!(K::WINDOWS > 0, "the keys have no windows") };
+                self.builder.options(self.step, |options| {
+                    let sizes = options.windows.map_or($crate::windows::WindowSizes::NONE, |said| said.sizes);
+                    let (sizes, give) = (sizes.around(size), $crate::operators::window_ends::recipe::<K, $value>);
+                    options.windows = Some($crate::topology::plan::SaidWindows { sizes, give });
+                });
+                self
+            }
+        }
+    };
+}
+
+pub(super) use {copy, step, windows_of};

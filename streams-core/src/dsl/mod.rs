@@ -11,10 +11,9 @@
 //! Closures are `Fn + Send + Sync`: an operation exists once per task, on whichever worker has the task, so
 //! there is no state to capture; state belongs in stores.
 
-use crate::operators::Recipe;
-use crate::topic::TopicRef;
+use crate::operators::{repartition_filter, sink, source};
 use crate::topology::plan::Repartition;
-use crate::wire::NullableKey;
+use crate::wire::{Field, NullableKey};
 
 mod builder;
 mod global_table;
@@ -46,11 +45,12 @@ impl<T: Clone + 'static> Data for T {}
 fn through<K, V>() -> Repartition
 where
     K: NullableKey,
-    V: crate::wire::Field,
+    V: Field,
 {
     Repartition {
-        filter: crate::operators::repartition_filter::recipe::<K, V>,
-        sink: |topic: TopicRef| -> Recipe { crate::operators::sink::recipe::<K, V, K, V>(topic) },
-        source: crate::operators::source::recipe::<K, V>,
+        filter: repartition_filter::recipe::<K, V>,
+        sink: sink::recipe::<K, V, K, V>,
+        source: source::recipe::<K, V>,
+        windows: K::WINDOWS,
     }
 }

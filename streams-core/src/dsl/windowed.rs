@@ -43,7 +43,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// # use streams_core::topic::Topic;
     /// # use streams_core::windows::{Tumbling, Windowed};
     /// # const VIEWS: Topic<String, String> = Topic::new("views");
-    /// # const PER_MINUTE: Topic<Windowed<String>, i64> = Topic::new("views-per-minute");
+    /// # const PER_MINUTE: Topic<Windowed<String>, i64> = Topic::new("views-per-minute").windows_of(Duration::from_secs(60));
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(10));
     /// builder.stream(VIEWS).group_by_key().windowed_by(minutes).count().to_stream().to(PER_MINUTE);
@@ -77,7 +77,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// # use streams_core::topic::Topic;
     /// # use streams_core::windows::{Tumbling, Windowed};
     /// # const SPEEDS: Topic<u64, i64> = Topic::new("speeds");
-    /// # const TOP_SPEEDS: Topic<Windowed<u64>, i64> = Topic::new("top-speeds");
+    /// # const TOP_SPEEDS: Topic<Windowed<u64>, i64> = Topic::new("top-speeds").windows_of(Duration::from_secs(60));
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
     /// builder.stream(SPEEDS).group_by_key().windowed_by(minutes).reduce(i64::max).to_stream().to(TOP_SPEEDS);
@@ -116,7 +116,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// # use streams_core::windows::{Tumbling, Windowed};
     /// # use streams_core::wire::List;
     /// # const CLICKS: Topic<u64, String> = Topic::new("clicks");
-    /// # const PATHS: Topic<Windowed<u64>, List<String>> = Topic::new("paths");
+    /// # const PATHS: Topic<Windowed<u64>, List<String>> = Topic::new("paths").windows_of(Duration::from_secs(60));
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
     /// builder
@@ -165,7 +165,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// # use streams_core::topic::Topic;
     /// # use streams_core::windows::{Tumbling, Windowed};
     /// # const BEATS: Topic<u64, String> = Topic::new("beats");
-    /// # const FAILURES: Topic<Windowed<u64>, Option<i64>> = Topic::new("failures");
+    /// # const FAILURES: Topic<Windowed<u64>, Option<i64>> = Topic::new("failures").windows_of(Duration::from_secs(60));
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
     /// builder

@@ -40,6 +40,18 @@ impl Recipe {
         Self(Arc::new(build))
     }
 
+    /// The same node, with something between it and each of its children.
+    pub(crate) fn before_its_children<K: 'static, V: 'static>(
+        self,
+        between: impl Fn(Link<K, V>) -> Link<K, V> + Send + Sync + 'static,
+    ) -> Self {
+        let between: Arc<PutBetween<K, V>> = Arc::new(between);
+        Self::new(move |builder| {
+            builder.between = Some(Box::new(Arc::clone(&between)));
+            self.build(builder)
+        })
+    }
+
     /// Builds the node.
     ///
     /// # Errors
@@ -54,6 +66,9 @@ impl std::fmt::Debug for Recipe {
         f.write_str("Recipe")
     }
 }
+
+/// Puts something between a node and a child.
+type PutBetween<K, V> = dyn Fn(Link<K, V>) -> Link<K, V> + Send + Sync;
 
 /// A node that was built for one task.
 pub(crate) enum BuiltNode {
@@ -215,8 +230,14 @@ impl<'a> TaskBuilder<'a> {
         recipe: &Recipe,
     ) -> Result<(), BuildError> {
         let caches_of_children = self.parts.caches.len();
-        let mut builder =
-            NodeBuilder { name: Arc::clone(name), children, sends_old_values, may_cache: true, task: self };
+        let mut builder = NodeBuilder {
+            name: Arc::clone(name),
+            children,
+            sends_old_values,
+            may_cache: true,
+            between: None,
+            task: self,
+        };
         match recipe.build(&mut builder)? {
             BuiltNode::Typed { link, presence } => {
                 self.built.insert(node, link);
@@ -249,6 +270,7 @@ pub struct NodeBuilder<'a> {
     children: &'a [NodeId],
     sends_old_values: bool,
     may_cache: bool,
+    between: Option<Box<dyn Any>>,
     task: &'a mut dyn BuildTask,
 }
 
@@ -326,22 +348,23 @@ impl NodeBuilder<'_> {
     /// # Errors
     /// As [`NodeBuilder::outputs`], and when there is no such child.
     pub fn output<K: 'static, V: 'static>(&self, index: usize) -> Result<Link<K, V>, BuildError> {
-        self.children
-            .get(index)
-            .and_then(|child| self.task.built(*child))
-            .and_then(|child| child.downcast_ref::<Link<K, V>>())
-            .cloned()
-            .ok_or_else(|| {
-                self.error(format!(
-                    "its child {index} does not take records of {} and {}",
-                    type_name::<K>(),
-                    type_name::<V>()
-                ))
-            })
+        let child = self.children.get(index).and_then(|child| self.task.built(*child));
+        let child = child.and_then(|child| child.downcast_ref::<Link<K, V>>()).cloned();
+        let child = match &self.between {
+            Some(between) => between.downcast_ref::<Arc<PutBetween<K, V>>>().zip(child).map(|(put, child)| put(child)),
+            None => child,
+        };
+        child.ok_or_else(|| {
+            let (key, value) = (type_name::<K>(), type_name::<V>());
+            self.error(format!("its child {index} does not take records of {key} and {value}"))
+        })
     }
 
     /// All children, if none of them reads values; `None` if one does.
     pub(super) fn outputs_without_values<K: 'static>(&self) -> Option<Outputs<K, Presence>> {
+        if self.between.is_some() {
+            return None;
+        }
         let presence = |child: &NodeId| self.task.presence(*child)?.downcast_ref::<Link<K, Presence>>().cloned();
         let children = self.children.iter().map(presence).collect::<Option<Vec<_>>>()?;
         (!children.is_empty()).then(|| Outputs::new(children))

@@ -2,12 +2,13 @@
 
 use super::{Recipe, source};
 use crate::record::Change;
+use crate::windows::WindowSizes;
 use crate::wire::{Key, Value};
 
-/// Forwards `Change<V>` by key, decoded from the format of [`crate::wire::change`].
+/// Forwards `Change<V>` by key, decoded from the format of [`crate::wire::change`]; the keys' windows have these sizes.
 #[must_use]
-pub(crate) fn recipe<K: Key, V: Value>() -> Recipe {
-    source::recipe::<K, Change<V>>()
+pub(crate) fn recipe<K: Key, V: Value>(windows: WindowSizes) -> Recipe {
+    source::recipe::<K, Change<V>>(windows)
 }
 
 #[cfg(test)]
@@ -18,9 +19,10 @@ mod tests {
     use crate::operators::{OperatorError, change_sink};
     use crate::record::{Change, Record, Timestamp};
     use crate::topic::TopicRef;
+    use crate::windows::WindowSizes;
 
     fn read(value: Option<&[u8]>) -> Result<Vec<Record<Word, Change<Word>>>, OperatorError> {
-        let mut chain = SourceChain::<Word, Change<Word>>::new(&super::recipe::<Word, Word>());
+        let mut chain = SourceChain::<Word, Change<Word>>::new(&super::recipe::<Word, Word>(WindowSizes::NONE));
         chain.feed(Some(b"k"), value, Timestamp(5))?;
         Ok(chain.received())
     }

@@ -10,13 +10,14 @@ use super::{BuiltNode, Context, Destination, DropReason, OperatorError, Recipe, 
 use crate::log::RecordRef;
 use crate::record::Partition;
 use crate::topic::TopicRef;
-use crate::wire::{Key, Value};
+use crate::wire::{Key, Value, refuse_windows};
 
 /// Sends each record as a row. The value's bytes are passed on unchanged, after a check that they can be decoded. The
 /// key is encoded again by its own type, because rows are looked up by those bytes and another program may have
 /// encoded the same key differently. A record with a null key is dropped and counted.
 #[must_use]
 pub(crate) fn recipe<K: Key, V: Value>(topic: TopicRef) -> Recipe {
+    const { refuse_windows::<V>() };
     Recipe::new(move |builder| {
         let (node, rows) = (Arc::clone(builder.name()), builder.destination(&topic)?);
         Ok(BuiltNode::source(GlobalSource::<K, V> { node, rows, key: Vec::new(), types: PhantomData }))

@@ -51,6 +51,7 @@ pub(crate) mod table_store;
 pub(crate) mod table_to_stream;
 pub(crate) mod to_table;
 pub(crate) mod window_aggregate;
+pub(crate) mod window_ends;
 
 #[cfg(test)]
 mod model_tests;

@@ -5,26 +5,29 @@ use std::marker::PhantomData;
 use super::{BuiltNode, Context, OperatorError, Outputs, Presence, Recipe, SourceNode};
 use crate::log::RecordRef;
 use crate::record::Record;
-use crate::wire::{DecodeError, Field};
+use crate::windows::WindowSizes;
+use crate::wire::{DecodeError, Field, refuse_windows};
 
-/// Forwards `Record<K, V>`. A record that cannot be decoded or has a negative timestamp is an error; whether that
-/// stops the application is decided elsewhere.
+/// Forwards `Record<K, V>`; the keys' windows have these sizes. A record that cannot be decoded or has a negative
+/// timestamp is an error; whether that stops the application is decided elsewhere.
 #[must_use]
-pub(crate) fn recipe<K: Field, V: Field>() -> Recipe {
-    Recipe::new(|builder| match builder.outputs_without_values::<K>() {
-        Some(outputs) => Ok(BuiltNode::source(CountedSource::<K, V> { outputs, value: PhantomData })),
-        None => Ok(BuiltNode::source(Source { outputs: builder.outputs::<K, V>()? })),
+pub(crate) fn recipe<K: Field, V: Field>(windows: WindowSizes) -> Recipe {
+    const { refuse_windows::<V>() };
+    Recipe::new(move |builder| match builder.outputs_without_values::<K>() {
+        Some(outputs) => Ok(BuiltNode::source(CountedSource::<K, V> { windows, outputs, value: PhantomData })),
+        None => Ok(BuiltNode::source(Source { windows, outputs: builder.outputs::<K, V>()? })),
     })
 }
 
 struct Source<K, V> {
+    windows: WindowSizes,
     outputs: Outputs<K, V>,
 }
 
 impl<K: Field, V: Field> SourceNode for Source<K, V> {
     #[inline]
     fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError> {
-        let key = K::read(record.key).map_err(|error| undecodable("key", error, record.key))?;
+        let key = read_key::<K>(&record, &self.windows)?;
         let value = V::read(record.value).map_err(|error| undecodable("value", error, record.value))?;
         let record = Record { key, value, timestamp: record.timestamp, headers: record.headers() };
         check_timestamp(&record)?;
@@ -34,6 +37,7 @@ impl<K: Field, V: Field> SourceNode for Source<K, V> {
 
 /// A source whose values are only checked, because nobody reads them.
 struct CountedSource<K, V> {
+    windows: WindowSizes,
     outputs: Outputs<K, Presence>,
     value: PhantomData<fn(V)>,
 }
@@ -41,13 +45,22 @@ struct CountedSource<K, V> {
 impl<K: Field, V: Field> SourceNode for CountedSource<K, V> {
     #[inline]
     fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError> {
-        let key = K::read(record.key).map_err(|error| undecodable("key", error, record.key))?;
+        let key = read_key::<K>(&record, &self.windows)?;
         let value = V::is_there(record.value).map_err(|error| undecodable("value", error, record.value))?;
         let (value, timestamp, headers) = (Presence(value), record.timestamp, record.headers());
         let record = Record { key, value, timestamp, headers };
         check_timestamp(&record)?;
         self.outputs.forward(context, record)
     }
+}
+
+#[inline]
+fn read_key<K: Field>(record: &RecordRef<'_>, windows: &WindowSizes) -> Result<K, OperatorError> {
+    let mut key = K::read(record.key).map_err(|error| undecodable("key", error, record.key))?;
+    if K::WINDOWS > 0 {
+        key.set_window_sizes(windows.as_slice());
+    }
+    Ok(key)
 }
 
 /// Java's default extractor fails on negative timestamps, after decoding.
@@ -77,10 +90,11 @@ mod tests {
     use crate::operators::testing::{SourceChain, Word, at};
     use crate::operators::{OperatorError, StoreId};
     use crate::record::{Change, Timestamp};
+    use crate::windows::WindowSizes;
 
     #[test]
     fn bytes_become_a_typed_record() {
-        let mut chain = SourceChain::<Option<Word>, Word>::new(&super::recipe::<Option<Word>, Word>());
+        let mut chain = SourceChain::<Option<Word>, Word>::new(&super::recipe::<Option<Word>, Word>(WindowSizes::NONE));
         chain.feed(Some(b"k"), Some(b"v"), Timestamp(5)).unwrap();
         chain.feed(None, Some(b"w"), Timestamp(0)).unwrap();
         assert_eq!(chain.received(), [at(5, Some("k".into()), "v".into()), at(0, None, "w".into())]);
@@ -95,7 +109,7 @@ mod tests {
             (&b"k"[..], None, "value", "null".to_owned()),
             (&b"\xff"[..], Some(&b"\xff"[..]), "key", "ff".to_owned()),
         ] {
-            let mut chain = SourceChain::<Word, Word>::new(&super::recipe::<Word, Word>());
+            let mut chain = SourceChain::<Word, Word>::new(&super::recipe::<Word, Word>(WindowSizes::NONE));
             let error = chain.feed(Some(key), value, Timestamp(5)).unwrap_err();
             let OperatorError::Decode { part: found, bytes: shown, .. } = &error else { panic!("{error:?}") };
             assert_eq!((*found, shown), (part, &bytes));
@@ -105,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_negative_timestamp_is_an_error() {
-        let mut chain = SourceChain::<Word, Word>::new(&super::recipe::<Word, Word>());
+        let mut chain = SourceChain::<Word, Word>::new(&super::recipe::<Word, Word>(WindowSizes::NONE));
         let error = chain.feed(Some(b"k"), Some(b"v"), Timestamp(-1)).unwrap_err();
         assert_eq!(error, OperatorError::NegativeTimestamp(-1));
         assert_eq!(chain.received(), []);
@@ -116,7 +130,8 @@ mod tests {
     #[test]
     fn a_counted_value_is_checked_and_not_made() {
         let count = crate::operators::stream_aggregate::counting_recipe::<Word, Option<Word>>(StoreId(0));
-        let mut counted = SourceChain::<Word, Change<i64>>::over(&super::recipe::<Word, Option<Word>>(), &count);
+        let mut counted =
+            SourceChain::<Word, Change<i64>>::over(&super::recipe::<Word, Option<Word>>(WindowSizes::NONE), &count);
         counted.feed(Some(b"k"), Some(b"v"), Timestamp(1)).unwrap();
         counted.feed(Some(b"k"), None, Timestamp(2)).unwrap();
         let error = counted.feed(Some(b"k"), Some(b"\xff"), Timestamp(3)).unwrap_err();

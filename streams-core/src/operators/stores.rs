@@ -13,7 +13,8 @@ use crate::record::Timestamp;
 use crate::state::KeyValueStore;
 use crate::state::key_value::KeyValue;
 use crate::state::rows::RowError;
-use crate::wire::Value;
+use crate::windows::WindowSizes;
+use crate::wire::{Value, refuse_windows};
 
 /// A store that a processor asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub struct StoreSpec {
     pub types: TypeId,
     /// The types' names, for error messages.
     pub type_names: String,
+    /// How many windows there are in a key.
+    pub windows_in_keys: usize,
+    /// How long they are, as far as the constant says.
+    pub windows: WindowSizes,
 }
 
 /// A store constant that a processor can use.
@@ -197,10 +202,13 @@ impl<K: Value, V: Value> ProcessorStore for KeyValueStore<K, V> {
     type Open = Rc<RefCell<KeyValue<K, V>>>;
 
     fn spec(&self) -> StoreSpec {
+        const { refuse_windows::<V>() };
         StoreSpec {
             name: self.name().to_owned(),
             types: TypeId::of::<Self>(),
             type_names: format!("{} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
+            windows_in_keys: K::WINDOWS,
+            windows: self.windows(),
         }
     }
 

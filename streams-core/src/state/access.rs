@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Changelog, StoreError, StoreIndex, TaskState};
 use crate::record::{Headers, Timestamp};
+use crate::windows::WindowSizes;
 
 /// Read and write access to one store of a task.
 ///
@@ -19,6 +20,7 @@ pub struct StoreAccess {
     index: StoreIndex,
     state: Rc<RefCell<TaskState>>,
     changelog: Option<Rc<RefCell<dyn Changelog>>>,
+    windows: WindowSizes,
 }
 
 impl StoreAccess {
@@ -31,7 +33,20 @@ impl StoreAccess {
         state: Rc<RefCell<TaskState>>,
         changelog: Option<Rc<RefCell<dyn Changelog>>>,
     ) -> Self {
-        Self { name, index, state, changelog }
+        Self { name, index, state, changelog, windows: WindowSizes::NONE }
+    }
+
+    /// The same for keys whose windows are this long.
+    #[must_use]
+    pub const fn with_windows(mut self, windows: WindowSizes) -> Self {
+        self.windows = windows;
+        self
+    }
+
+    /// How long the windows of the store's keys are, which the keys' bytes leave out.
+    #[must_use]
+    pub const fn windows(&self) -> &WindowSizes {
+        &self.windows
     }
 
     /// The store's name.

@@ -39,6 +39,7 @@ macro_rules! store_constant {
         $(#[$doc])*
         pub struct $name<K, V> {
             name: $crate::state::definition::StoreName,
+            windows: $crate::windows::WindowSizes,
             types: std::marker::PhantomData<fn() -> (K, V)>,
         }
 
@@ -51,7 +52,7 @@ macro_rules! store_constant {
             #[must_use]
             pub const fn new(name: &'static str) -> Self {
                 let name = $crate::state::definition::StoreName::constant(name);
-                Self { name, types: std::marker::PhantomData }
+                Self { name, windows: $crate::windows::WindowSizes::NONE, types: std::marker::PhantomData }
             }
 
             /// Names a store at run time.
@@ -60,7 +61,7 @@ macro_rules! store_constant {
             /// When the name breaks one of the rules in [`NameError`](crate::topic::NameError).
             pub fn named(name: impl Into<String>) -> Result<Self, $crate::topic::NameError> {
                 let name = $crate::state::definition::StoreName::checked(name.into())?;
-                Ok(Self { name, types: std::marker::PhantomData })
+                Ok(Self { name, windows: $crate::windows::WindowSizes::NONE, types: std::marker::PhantomData })
             }
 
             /// The store's name.
@@ -68,11 +69,33 @@ macro_rules! store_constant {
             pub fn name(&self) -> &str {
                 &self.name.0
             }
+
+            /// How long the windows of its keys are, as far as that was said.
+            #[must_use]
+            pub const fn windows(&self) -> $crate::windows::WindowSizes {
+                self.windows
+            }
+        }
+
+        impl<K: $crate::wire::Value, V> $name<K, V> {
+            /// Says how long the windows of its keys are: that is not written. A table's store knows it by itself;
+            /// it has to be said of a store of processors. Of windows within windows, the outermost is said first.
+            ///
+            /// # Panics
+            /// When the store's keys have no windows, or all their sizes were said, or the size is below a
+            /// millisecond; in a constant the compiler reports it.
+            #[must_use]
+            pub const fn windows_of(mut self, size: std::time::Duration) -> Self {
+                assert!(self.windows.len() < K::WINDOWS, "the store's keys have no such windows");
+                assert!(size.as_millis() > 0, "a window must be at least one millisecond long");
+                self.windows = self.windows.around(size);
+                self
+            }
         }
 
         impl<K, V> Clone for $name<K, V> {
             fn clone(&self) -> Self {
-                Self { name: self.name.clone(), types: std::marker::PhantomData }
+                Self { name: self.name.clone(), windows: self.windows, types: std::marker::PhantomData }
             }
         }
 

@@ -123,7 +123,8 @@ impl<K: Value, V: Value> KeyValue<K, V> {
     }
 
     fn decode(&self, key: &[u8], value: &[u8]) -> Result<(K, V), RowError> {
-        let key = K::decode(key).map_err(|error| self.unreadable("key", &error))?;
+        let mut key = K::decode(key).map_err(|error| self.unreadable("key", &error))?;
+        key.set_window_sizes(self.access.windows().as_slice());
         let value = V::decode(value).map_err(|error| self.unreadable("value", &error))?;
         Ok((key, value))
     }

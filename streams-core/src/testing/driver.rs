@@ -301,18 +301,18 @@ impl TestDriver {
     #[must_use]
     pub fn rows<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>) -> Vec<(K, V)> {
         let rows = self.store(store.name());
-        succeed(rows.all(|row| (succeed(K::decode(row.key)), succeed(V::decode(row.value)))))
+        succeed(rows.all(|row| (succeed(rows.key(&row)), succeed(V::decode(row.value)))))
     }
 
     /// All windows of a store: key, start of the window, value; task by task, in order of time.
     #[must_use]
     pub fn windows<K: Key, V: Value>(&self, store: &WindowStore<K, V>) -> Vec<(K, Timestamp, V)> {
         let rows = self.store(store.name());
-        let rows = succeed(rows.all(|row| {
+        let found = succeed(rows.all(|row| {
             let start = row.window?.start;
-            Some((succeed(K::decode(row.key)), start, succeed(V::decode(row.value))))
+            Some((succeed(rows.key(&row)), start, succeed(V::decode(row.value))))
         }));
-        rows.into_iter().flatten().collect()
+        found.into_iter().flatten().collect()
     }
 
     fn store(&self, name: &str) -> Rows {
@@ -331,7 +331,11 @@ impl TestDriver {
         });
         let globals = self.instance.iter().flat_map(|instance| instance.control.global_stores());
         let globals = globals.filter(|store| store.name() == name).map(Share::Global);
-        Rows { kind: Arc::clone(&definition.kind), shares: shares.chain(globals).collect() }
+        Rows {
+            kind: Arc::clone(&definition.kind),
+            windows: definition.windows,
+            shares: shares.chain(globals).collect(),
+        }
     }
 
     /// Steps the application until it has nothing left to do.

@@ -8,10 +8,14 @@ use std::sync::Arc;
 
 use crate::state::kinds::StoredRow;
 use crate::state::{GlobalStore, StoreError, StoreErrorKind, StoreIndex, StoreKind, TaskState};
+use crate::windows::WindowSizes;
+use crate::wire::{DecodeError, Value};
 
 /// The rows of one store.
 pub(super) struct Rows {
     pub(super) kind: Arc<dyn StoreKind>,
+    /// How long the windows of its keys are.
+    pub(super) windows: WindowSizes,
     pub(super) shares: Vec<Share>,
 }
 
@@ -52,6 +56,14 @@ impl Rows {
             }
         }
         outcome.map(|()| rows)
+    }
+
+    /// The key that is in a row beside its window, if rows have one.
+    pub(super) fn key<K: Value>(&self, row: &StoredRow<'_>) -> Result<K, DecodeError> {
+        let windows = if row.window.is_some() { self.windows.inner() } else { self.windows };
+        let mut key = K::decode(row.key)?;
+        key.set_window_sizes(windows.as_slice());
+        Ok(key)
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Result<StoredRow<'a>, StoreError> {

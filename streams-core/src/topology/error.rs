@@ -170,6 +170,19 @@ pub enum TopologyError {
         at: CallSite,
     },
 
+    /// Windowed keys of which nobody knows where their windows end when they are read back.
+    #[error(
+        "windowed keys are read back from {what} ({at}), and their bytes leave out how long their windows are: {reason}"
+    )]
+    WindowSize {
+        /// What they are read back from.
+        what: String,
+        /// Why it is not known, and where to say it.
+        reason: String,
+        /// Where that was asked for.
+        at: CallSite,
+    },
+
     /// An option that means nothing where it was given.
     #[error("`{option}` at {at} has no effect: {reason}")]
     Option {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::topic::TopicRef;
+use crate::windows::WindowSizes;
 
 /// What the user's program means. Made by `StreamsBuilder::build`; immutable from then on, shared by
 /// all workers.
@@ -75,6 +76,8 @@ pub struct StoreDefinition {
     pub name: Arc<str>,
     /// What its rows are.
     pub kind: Arc<dyn StoreKind>,
+    /// How long the windows of its rows' keys are, which the keys' bytes leave out.
+    pub windows: WindowSizes,
     /// The topic that holds its changes, to restore it from: an internal `<store>-changelog`, or the
     /// source topic itself for global tables. `None`: the store is not logged.
     pub changelog: Option<TopicRef>,

@@ -55,12 +55,14 @@ mod tests {
     use crate::operators::StoreId;
     use crate::state::kinds::Table;
     use crate::topology::StoreDefinition;
+    use crate::windows::WindowSizes;
 
     #[test]
     fn a_stores_own_settings_override_those_for_all_topics() {
         let store = StoreDefinition {
             name: "counts".into(),
             kind: Arc::new(Table),
+            windows: WindowSizes::NONE,
             changelog: None,
             global: false,
             topic_configs: vec![("segment.bytes".to_owned(), "1".to_owned())],

@@ -14,7 +14,9 @@ use crate::operators::stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::state::kinds::Windowing;
-use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
+use crate::topic::{NAME_LENGTH_MAX, Topic, TopicRef, check_name};
+use crate::windows::WindowSizes;
+use crate::wire::Field;
 
 /// A call's number in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +88,7 @@ pub(crate) struct Options {
     pub(crate) changelog: ChangelogOptions,
     pub(crate) retention: Option<Duration>,
     pub(crate) partitions: Option<u32>,
+    pub(crate) windows: Option<SaidWindows>,
 }
 
 impl Options {
@@ -110,6 +113,15 @@ impl Options {
             || self.changelog != ChangelogOptions::default()
             || self.retention.is_some()
     }
+}
+
+/// What is said about the windows of a stream's keys.
+#[derive(Clone, Copy)]
+pub(crate) struct SaidWindows {
+    /// How long they are.
+    pub(crate) sizes: WindowSizes,
+    /// Has a node hand on keys with windows that are so long.
+    pub(crate) give: fn(Recipe, WindowSizes) -> Recipe,
 }
 
 /// What is said about a store's changelog.
@@ -153,8 +165,10 @@ pub(crate) struct Repartition {
     pub(crate) filter: fn(bool) -> Recipe,
     /// The node that writes the topic.
     pub(crate) sink: fn(TopicRef) -> Recipe,
-    /// The node that reads it.
-    pub(crate) source: fn() -> Recipe,
+    /// The node that reads it, with keys whose windows are that long.
+    pub(crate) source: fn(WindowSizes) -> Recipe,
+    /// How many windows there are in a key.
+    pub(crate) windows: usize,
 }
 
 /// How to send a table's changes through a repartition topic.
@@ -162,8 +176,38 @@ pub(crate) struct Repartition {
 pub(crate) struct ChangeRepartition {
     /// The node that writes the topic.
     pub(crate) sink: fn(TopicRef) -> Recipe,
-    /// The node that reads it.
-    pub(crate) source: fn() -> Recipe,
+    /// The node that reads it, with keys whose windows are that long.
+    pub(crate) source: fn(WindowSizes) -> Recipe,
+    /// How many windows there are in a key.
+    pub(crate) windows: usize,
+}
+
+/// A topic, and what its constant says of its keys.
+pub(crate) struct TypedTopic {
+    pub(crate) name: String,
+    /// How many windows there are in a key.
+    windows: usize,
+    /// How long they are, as far as the topic's constant says.
+    pub(crate) said: WindowSizes,
+}
+
+impl TypedTopic {
+    /// What a topic's constant says.
+    pub(crate) fn of<K: Field, V>(topic: &Topic<K, V>) -> Self {
+        Self { name: topic.name().to_owned(), windows: K::WINDOWS, said: topic.windows() }
+    }
+
+    /// How long the windows of the topic's keys are.
+    ///
+    /// # Errors
+    /// When the constant does not say it.
+    pub(crate) fn windows(&self, at: CallSite) -> Result<WindowSizes, TopologyError> {
+        if self.said.len() == self.windows {
+            return Ok(self.said);
+        }
+        let reason = format!("say it with `Topic::new(\"{}\").windows_of(..)`", self.name);
+        Err(TopologyError::WindowSize { what: format!("the topic `{}`", self.name), reason, at })
+    }
 }
 
 /// A table's view, whatever its types: a `TableViewRecipe<K, V>`.
@@ -182,11 +226,11 @@ pub(crate) type JoinRecipe = Box<dyn FnOnce(&AnyView) -> Option<Recipe>>;
 /// What was called.
 pub(crate) enum Call {
     /// `builder.stream(..)`
-    Source { topics: Vec<String>, types: Types, recipe: Recipe },
+    Source { topics: Vec<TypedTopic>, types: Types, recipe: fn(WindowSizes) -> Recipe },
     /// `builder.table(..)`
-    Table { topic: String, source: Recipe, table: TableRecipe, view: StoredView },
+    Table { topic: TypedTopic, source: fn(WindowSizes) -> Recipe, table: TableRecipe, view: StoredView },
     /// `builder.global_table(..)`
-    GlobalTable { topic: String, source: Recipe },
+    GlobalTable { topic: TypedTopic, source: Recipe },
     /// An operator with one input that needs nothing else.
     Operator { input: StepId, prefix: &'static str, changes_key: bool, recipe: Recipe },
     /// `.split()`; the predicates are added by the branches.
@@ -198,7 +242,7 @@ pub(crate) enum Call {
     /// `.repartition()`
     Repartition { input: StepId, through: Repartition },
     /// `.to(..)`
-    Sink { input: StepId, topic: String, recipe: Recipe },
+    Sink { input: StepId, topic: TypedTopic, recipe: Recipe },
     /// `.to_table()`
     ToTable { input: StepId, through: Repartition, table: TableRecipe, view: StoredView },
     /// `.group_by_key()`, and `.group_by(..)` with a recipe for the new key

@@ -230,6 +230,14 @@ impl<V: Value> Value for Arc<V> {
     fn decode_rest(&mut self, rest: &[u8]) {
         Self::make_mut(self).decode_rest(rest);
     }
+
+    const WINDOWS: usize = V::WINDOWS;
+
+    fn set_window_sizes(&mut self, sizes: &[i64]) {
+        if V::WINDOWS > 0 {
+            Self::make_mut(self).set_window_sizes(sizes);
+        }
+    }
 }
 
 impl<K: Key> Key for Arc<K> {}

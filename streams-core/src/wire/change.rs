@@ -94,6 +94,8 @@ fn split(bytes: &[u8]) -> Result<ChangeBytes<'_>, String> {
 
 /// The layout above around the layout of `V`.
 impl<V: Value> Value for Change<V> {
+    const WINDOWS: usize = V::WINDOWS;
+
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
         match (&self.old, &self.new) {

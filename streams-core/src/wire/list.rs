@@ -70,6 +70,12 @@ impl<T> IntoIterator for List<T> {
 impl<T: Nullable + Hash + Eq> Key for List<T> {}
 
 impl<T: Nullable> Value for List<T> {
+    const WINDOWS: usize = <T::Inner as Value>::WINDOWS;
+
+    fn set_window_sizes(&mut self, sizes: &[i64]) {
+        self.0.iter_mut().for_each(|element| element.set_window_sizes(sizes));
+    }
+
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match T::Inner::FIXED_SIZE {
             Some(size) => encode_constant(&self.0, size.get(), out),

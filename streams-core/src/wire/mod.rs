@@ -37,6 +37,11 @@ pub trait Value: Clone + Send + Sync + 'static {
     /// of them leaves out the lengths of its elements.
     const FIXED_SIZE: Option<NonZeroUsize> = None;
 
+    /// How many windows there are in a value whose bytes leave out where they end: one in a windowed key, and those
+    /// of the key in it. A value that was read does not know their ends until [`Value::set_window_sizes`].
+    #[doc(hidden)]
+    const WINDOWS: usize = 0;
+
     /// Appends the value's bytes to `out`.
     ///
     /// # Errors
@@ -73,6 +78,19 @@ pub trait Value: Clone + Send + Sync + 'static {
     /// Takes back what [`Value::encode_rest`] appended, after the value was read from its bytes. Never panics,
     /// whatever the bytes.
     fn decode_rest(&mut self, _rest: &[u8]) {}
+
+    /// Sets where the windows end, by how long they are in milliseconds, the outermost first.
+    #[doc(hidden)]
+    fn set_window_sizes(&mut self, _sizes: &[i64]) {}
+}
+
+/// Refuses, when the program is compiled, values that hold windowed keys: nobody could tell where their windows end
+/// when they are read back.
+pub(crate) const fn refuse_windows<V: Field>() {
+    assert!(
+        V::WINDOWS == 0,
+        "a value cannot hold a `Windowed`, whose end is not written: keep start and end as numbers"
+    );
 }
 
 /// A value that can be a record's key: it can be hashed and compared. Derive it: `#[derive(Key)]`.
@@ -96,6 +114,10 @@ pub trait Key: Value + Hash + Eq {}
     note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
 )]
 pub trait Field: Clone + Send + Sync + 'static {
+    /// As [`Value::WINDOWS`].
+    #[doc(hidden)]
+    const WINDOWS: usize = 0;
+
     /// Appends the field's bytes to `out` and returns whether there are any: `false` means null.
     ///
     /// # Errors
@@ -119,9 +141,19 @@ pub trait Field: Clone + Send + Sync + 'static {
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         encoded
     }
+
+    /// As [`Value::set_window_sizes`].
+    #[doc(hidden)]
+    fn set_window_sizes(&mut self, _sizes: &[i64]) {}
 }
 
 impl<V: Value> Field for V {
+    const WINDOWS: usize = <V as Value>::WINDOWS;
+
+    fn set_window_sizes(&mut self, sizes: &[i64]) {
+        <V as Value>::set_window_sizes(self, sizes);
+    }
+
     fn write(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
         self.encode(out).map(|()| true)
     }
@@ -146,6 +178,14 @@ impl<V: Value> Field for V {
 }
 
 impl<V: Value> Field for Option<V> {
+    const WINDOWS: usize = <V as Value>::WINDOWS;
+
+    fn set_window_sizes(&mut self, sizes: &[i64]) {
+        if let Some(value) = self {
+            <V as Value>::set_window_sizes(value, sizes);
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
         match self {
             Some(value) => value.encode(out).map(|()| true),

@@ -189,6 +189,86 @@ fn windows_need_window_stores_and_only_they() {
     );
 }
 
+/// Where windowed keys are read back, one size of their windows must be known.
+#[test]
+fn how_long_the_windows_of_keys_are_is_asked_for() {
+    const SECONDS: Topic<Windowed<String>, i64> = Topic::new("per-second").windows_of(Duration::from_secs(1));
+    const MINUTES: Topic<Windowed<String>, i64> = Topic::new("per-minute").windows_of(Duration::from_secs(60));
+    const UNKNOWN: Topic<Windowed<String>, i64> = Topic::new("windows");
+    const SEEN: KeyValueStore<Windowed<String>, i64> = KeyValueStore::new("seen");
+    let lost = |what: &str, reason: &str| {
+        format!(
+            "windowed keys are read back from {what} (HERE), and their bytes leave out how long their windows are: \
+             {reason}"
+        )
+    };
+    let said = lost("the topic `windows`", "say it with `Topic::new(\"windows\").windows_of(..)`");
+    check(|b| _ = b.stream(UNKNOWN).to(SECONDS), &said);
+    check(|b| _ = b.table(UNKNOWN), &said);
+    check(|b| _ = b.global_table(UNKNOWN), &said);
+    check(
+        |b| {
+            let keyed = b.stream(MINUTES).process(SEEN, |_, key, value, out| out.send(key.clone(), value));
+            keyed.to(UNKNOWN);
+        },
+        &lost("the store `seen`", "say it with `KeyValueStore::new(\"seen\").windows_of(..)`"),
+    );
+
+    let made = "the keys are made at HERE; say it behind that call with `.windows_of(..)`";
+    let key = |key: &Windowed<String>, _: &i64| key.clone();
+    check(
+        |b| _ = b.stream(MINUTES).select_key(key).named("x").repartition(),
+        &lost("the topic `KSTREAM-REPARTITION-0000000002-repartition`", made),
+    );
+    check(|b| _ = b.stream(MINUTES).group_by(key).count(), &lost("what is aggregated", made));
+    check(|b| _ = b.stream(MINUTES).select_key(key).to_table(), &lost("a table", made));
+    check(
+        |b| _ = b.table(MINUTES).group_by(|key, value| (key.clone(), value)).count(),
+        &lost("the group's topic", made),
+    );
+
+    check(
+        |b| _ = b.stream(MINUTES).group_by(key).windows_of(Duration::from_micros(999)).count(),
+        &lost("what is aggregated", "a window must be at least one millisecond long"),
+    );
+
+    let several = "windows of `1s` and `60s` meet there, and those that begin together have one key; say how long they \
+                   are to be with `.windows_of(..)`, or keep them apart";
+    check(
+        |b| _ = b.stream(SECONDS).merge(b.stream(MINUTES)).group_by_key().count(),
+        &lost("what is aggregated", several),
+    );
+    check(
+        |b| _ = b.stream([SECONDS, MINUTES]).to(UNKNOWN),
+        &lost(
+            "the topic `per-minute`",
+            "they are of `60s`, and those of `per-second` of `1s`; read each topic as a stream of its own",
+        ),
+    );
+    check(
+        |b| _ = b.stream(SECONDS).filter(|_, _| true).to(MINUTES),
+        &lost(
+            "the topic `per-minute`",
+            "`per-minute` was declared with windows of `60s`, and windows of `1s` are sent to it",
+        ),
+    );
+    let nowhere = "`.windows_of(..)` at HERE has no effect: no node hands keys on there; say it behind the operator \
+                   before, or behind the topic's constant";
+    let second = Duration::from_secs(1);
+    check(|b| _ = b.stream(SECONDS).windows_of(second).to(UNKNOWN), nowhere);
+    check(|b| _ = b.stream(SECONDS).filter(|_, _| true).group_by_key().windows_of(second).count(), nowhere);
+    check(|b| _ = b.stream(SECONDS).repartition().windows_of(second).to(UNKNOWN), nowhere);
+    check(
+        |b| {
+            b.stream(SECONDS).filter(|_, _| true).to(UNKNOWN);
+            b.stream(SECONDS.clone()).to(UNKNOWN).named("twice");
+            b.stream(Topic::<Windowed<String>, i64>::new("per-second").windows_of(Duration::from_secs(2))).to(UNKNOWN);
+        },
+        "topic `per-second` is read twice, at HERE and at HERE with windows of `1s` and of `2s`; use one constant for \
+         both",
+    );
+}
+
 #[test]
 fn windows_must_make_sense() {
     let seconds = Duration::from_secs;

@@ -46,10 +46,11 @@ fn groups_are_counted_reduced_and_aggregated() {
 
 #[test]
 fn windows_are_counted_reduced_and_aggregated_nulls_included() {
-    const WINDOWED_COUNTS: Topic<Windowed<String>, Option<i64>> = Topic::new("windowed-counts");
-    const WINDOWED_TEXTS: Topic<Windowed<String>, Option<String>> = Topic::new("windowed-texts");
+    const TEN: Duration = Duration::from_millis(10);
+    const WINDOWED_COUNTS: Topic<Windowed<String>, Option<i64>> = Topic::new("windowed-counts").windows_of(TEN);
+    const WINDOWED_TEXTS: Topic<Windowed<String>, Option<String>> = Topic::new("windowed-texts").windows_of(TEN);
     let inputs = [(0, "a", "x"), (5, "a", "-"), (9, "b", "y"), (10, "a", "z"), (3, "a", "late"), (7, "-", "nobody")];
-    let tens = || Tumbling::of(Duration::from_millis(10)).no_grace();
+    let tens = || Tumbling::of(TEN).no_grace();
     let run = |write: &dyn Fn(&StreamsBuilder)| {
         let mut driver = TestDriver::new(topology(write));
         for (at, key, value) in inputs {

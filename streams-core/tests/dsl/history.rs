@@ -9,7 +9,8 @@ use streams_core::windows::{Tumbling, Windowed};
 
 use crate::{A, topology};
 
-const COUNTS: Topic<Windowed<String>, Option<i64>> = Topic::new("counts");
+const COUNTS: Topic<Windowed<String>, Option<i64>> = Topic::new("counts").windows_of(HOUR);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The windows' changelog was deleted as out of retention a second after it was written, so that after a
@@ -18,7 +19,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 fn windows_over_old_records_go_on_counting_after_a_crash() {
     for exactly_once in [false, true] {
         let topology = topology(|b| {
-            let hours = Tumbling::of(Duration::from_secs(60 * 60)).no_grace();
+            let hours = Tumbling::of(HOUR).no_grace();
             b.stream(A).group_by_key().windowed_by(hours).count().to_stream().to(COUNTS);
         });
         let ten_days = i64::try_from((10 * DAY).as_millis()).unwrap();

@@ -9,11 +9,11 @@ use streams_core::testing::{Setup, TestDriver};
 use streams_core::windows::Window;
 
 const VISITS: Topic<String, String> = Topic::new("visits");
-const NAMES: Topic<Windowed<String>, String> = Topic::new("names");
-const OUT: Topic<Windowed<String>, String> = Topic::new("out");
-const COUNTS: Topic<Windowed<String>, i64> = Topic::new("counts");
+const NAMES: Topic<Windowed<String>, String> = Topic::new("names").windows_of(ms(20));
+const OUT: Topic<Windowed<String>, String> = Topic::new("out").windows_of(ms(10));
+const COUNTS: Topic<Windowed<String>, i64> = Topic::new("counts").windows_of(ms(20));
 
-fn ms(millis: u64) -> Duration {
+const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
@@ -26,13 +26,13 @@ fn caches(topology: &Topology) -> [(&'static str, TestDriver); 2] {
     [("cached", cached(10 << 20)), ("not cached", cached(0))]
 }
 
-/// The key of a window as a topic has it: without the window's end.
-fn read(key: &str, start: i64) -> Windowed<String> {
-    Windowed { key: key.to_owned(), window: Window { start: Timestamp(start), end: Timestamp(i64::MAX) } }
+/// A key with a window of 20 ms.
+fn of_20(key: &str, start: i64) -> Windowed<String> {
+    Windowed { key: key.to_owned(), window: Window { start: Timestamp(start), end: Timestamp(start + 20) } }
 }
 
 #[test]
-fn a_table_read_from_a_topic_is_joined_to_windows_that_know_their_end() {
+fn a_table_of_windows_is_joined_to_windows_that_end_elsewhere() {
     let builder = StreamsBuilder::new();
     let names = builder.table(NAMES);
     let counts = builder.stream(VISITS).group_by_key().windowed_by(Tumbling::of(ms(10)).no_grace()).count();
@@ -40,9 +40,9 @@ fn a_table_read_from_a_topic_is_joined_to_windows_that_know_their_end() {
     let topology = builder.build().unwrap();
     for (cache, mut driver) in caches(&topology) {
         driver.pipe_at(&VISITS, "ada", "/", Timestamp(1));
-        driver.pipe_at(&NAMES, read("ada", 0), "first", Timestamp(2));
+        driver.pipe_at(&NAMES, of_20("ada", 0), "first", Timestamp(2));
         driver.pipe_at(&VISITS, "ada", "/", Timestamp(3));
-        driver.pipe_at(&NAMES, read("ada", 0), "second", Timestamp(4));
+        driver.pipe_at(&NAMES, of_20("ada", 0), "second", Timestamp(4));
         driver.pipe_at(&VISITS, "ada", "/", Timestamp(5));
         let joined: Vec<_> = driver.read(&OUT).into_iter().map(|(_, value)| value).collect();
         assert_eq!(joined, ["1 None", r#"2 Some("first")"#, r#"3 Some("second")"#], "{cache}");
@@ -55,12 +55,12 @@ fn windows_that_begin_together_are_one_row_wherever_they_end() {
     let visits = builder.stream(VISITS).group_by_key();
     let short = visits.windowed_by(Tumbling::of(ms(10)).no_grace()).count().to_stream();
     let long = visits.windowed_by(Tumbling::of(ms(20)).no_grace()).count().to_stream();
-    short.merge(long).group_by_key().count().to_stream().to(COUNTS);
+    short.merge(long).windows_of(ms(20)).group_by_key().count().to_stream().to(COUNTS);
     let topology = builder.build().unwrap();
     for (cache, mut driver) in caches(&topology) {
         for time in 0..5 {
             driver.pipe_at(&VISITS, "ada", "/", Timestamp(time));
         }
-        assert_eq!(driver.read(&COUNTS).pop(), Some((read("ada", 0), 10)), "{cache}");
+        assert_eq!(driver.read(&COUNTS).pop(), Some((of_20("ada", 0), 10)), "{cache}");
     }
 }

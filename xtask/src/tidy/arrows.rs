@@ -11,13 +11,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &["record"]),
     ("random", &[]),
     ("wire", &["record"]),
-    ("topic", &["record", "wire"]),
     ("windows", &["record", "wire"]),
+    // A topic's keys may be windowed; their constant says how long the windows are.
+    ("topic", &["record", "wire", "windows"]),
     // Plain data with a parser; it starts nothing.
     ("config", &["topic"]),
     // An adapter's author has to learn this and no engine. `state` is not here, nor `log` below: what joins
     // them is `runtime`.
-    ("log", &["clock", "random", "record", "topic", "wire"]),
+    ("log", &["clock", "random", "record", "topic", "wire", "windows"]),
     // A store knows bytes and keys, not tasks.
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // They see a record, a context and their stores; never a consumer, a producer or a thread.

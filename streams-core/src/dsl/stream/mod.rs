@@ -39,6 +39,7 @@ pub struct KStream<'t, K, V> {
 }
 
 handle::step!(KStream);
+handle::windows_of!(KStream, V);
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Names the node that this stream comes from, instead of a generated name such as

@@ -4,7 +4,7 @@ use super::{KStream, Output};
 use crate::dsl::Data;
 use crate::operators::sink;
 use crate::topic::{Topic, TopicRef};
-use crate::topology::plan::Call;
+use crate::topology::plan::{Call, TypedTopic};
 use crate::wire::{Field, SendAs};
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -32,9 +32,8 @@ impl<'t, K, V> KStream<'t, K, V> {
         TK: Field,
         TV: Field,
     {
-        let name = topic.name().to_owned();
         let recipe = sink::recipe::<K, V, TK, TV>(TopicRef::External(topic.name().into()));
-        let call = Call::Sink { input: self.step, topic: name, recipe };
+        let call = Call::Sink { input: self.step, topic: TypedTopic::of(&topic), recipe };
         Output { builder: self.builder, step: self.builder.add(call) }
     }
 }

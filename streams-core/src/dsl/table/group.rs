@@ -43,7 +43,11 @@ impl<'t, K, V> KTable<'t, K, V> {
         let call = Call::TableGroup {
             input: self.step,
             select: table_select::recipe(mapper),
-            through: ChangeRepartition { sink: change_sink::recipe::<K2, V2>, source: change_source::recipe::<K2, V2> },
+            through: ChangeRepartition {
+                sink: change_sink::recipe::<K2, V2>,
+                source: change_source::recipe::<K2, V2>,
+                windows: K2::WINDOWS,
+            },
         };
         KGroupedTable::new(self.builder, self.builder.add(call))
     }

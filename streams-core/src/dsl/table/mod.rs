@@ -10,7 +10,7 @@ use crate::operators::{StoreId, table_store, window_aggregate};
 use crate::state::{StoreFor, StoreKind};
 use crate::topology::plan::{AnyView, StepId, StoreOption};
 use crate::windows::Windowed;
-use crate::wire::{Key, Value};
+use crate::wire::{Key, Value, refuse_windows};
 
 mod filter;
 mod group;
@@ -113,10 +113,12 @@ impl<K, V> KTable<'_, Windowed<K>, V> {
 
 /// The rows of a table that is kept in a key-value store.
 pub(super) fn stored<K: Key, V: Value>(store: StoreId, _kind: &dyn StoreKind) -> AnyView {
+    const { refuse_windows::<V>() };
     Rc::new(table_store::view::<K, V>(store))
 }
 
 /// The rows of a table that is kept in a window store.
 pub(super) fn stored_windows<K: Key, V: Value>(store: StoreId, kind: &dyn StoreKind) -> AnyView {
+    const { refuse_windows::<V>() };
     Rc::new(window_aggregate::view::<K, V>(store, kind.retention().unwrap_or_default()))
 }

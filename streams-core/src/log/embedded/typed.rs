@@ -11,8 +11,9 @@ use crate::log::{
 };
 use crate::record::{Headers, Offset, Record, Timestamp, TopicPartition};
 use crate::topic::Topic;
+use crate::windows::WindowSizes;
 use crate::wire::murmur2::partition_of;
-use crate::wire::{DecodeError, EncodeError, Field};
+use crate::wire::{DecodeError, EncodeError, Field, refuse_windows};
 
 /// How many records [`Embedded::read`] takes at a time.
 const READ_RECORDS: usize = 10_000;
@@ -82,7 +83,8 @@ impl Embedded {
     /// All committed records of a topic: partition by partition, in order of their offsets.
     ///
     /// # Errors
-    /// When the topic does not exist or a record is not of the topic's types.
+    /// When the topic does not exist or a record is not of the topic's types. When its keys are windowed, and the
+    /// constant does not say how long their windows are (see [`Topic::windows_of`]).
     pub fn read<K: Field, V: Field>(&self, topic: &Topic<K, V>) -> Result<Vec<Record<K, V>>, LogError> {
         self.read_on(topic, &mut BTreeMap::new())
     }
@@ -94,13 +96,22 @@ impl Embedded {
         topic: &Topic<K, V>,
         positions: &mut BTreeMap<TopicPartition, Offset>,
     ) -> Result<Vec<Record<K, V>>, LogError> {
+        const { refuse_windows::<V>() };
+        if topic.windows().len() != K::WINDOWS {
+            let message = format!(
+                "the keys of topic `{0}` are windowed, and their bytes leave out how long their windows are: say it with \
+                 `Topic::new(\"{0}\").windows_of(..)`",
+                topic.name()
+            );
+            return Err(LogError::new(LogErrorKind::Invalid, message));
+        }
         let mut records = Vec::new();
         let options = ConsumerOptions { isolation: Isolation::ReadCommitted, ..ConsumerOptions::default() };
         let mut consumer = self.new_consumer(&options, Doorbell::new())?;
         for (partition, start) in self.starts(topic.name())? {
             let position = positions.entry(partition.clone()).or_insert(start);
             consumer.add(&partition, *position);
-            *position = read_to_end(&mut consumer, &mut records)?;
+            *position = read_to_end(&mut consumer, topic.windows(), &mut records)?;
             consumer.remove(&partition);
         }
         Ok(records)
@@ -180,6 +191,7 @@ impl Sender {
 /// Reads the consumer's one partition to its end; where that is.
 fn read_to_end<K: Field, V: Field>(
     consumer: &mut impl Consumer,
+    windows: WindowSizes,
     records: &mut Vec<Record<K, V>>,
 ) -> Result<Offset, LogError> {
     let mut events = Vec::new();
@@ -189,7 +201,7 @@ fn read_to_end<K: Field, V: Field>(
             match event {
                 FetchEvent::Records { partition, batch } => {
                     for record in batch.iter() {
-                        records.push(decode(&partition, &record)?);
+                        records.push(decode(&partition, &record, &windows)?);
                     }
                 }
                 FetchEvent::End { position, .. } => return Ok(position),
@@ -204,17 +216,19 @@ fn read_to_end<K: Field, V: Field>(
     }
 }
 
-fn decode<K: Field, V: Field>(partition: &TopicPartition, record: &RecordRef<'_>) -> Result<Record<K, V>, LogError> {
+fn decode<K: Field, V: Field>(
+    partition: &TopicPartition,
+    record: &RecordRef<'_>,
+    windows: &WindowSizes,
+) -> Result<Record<K, V>, LogError> {
     let error = |part: &'static str| {
         move |error: DecodeError| {
             let message = format!("the {part} at offset {} of {partition} cannot be read: {error}", record.offset);
             LogError::new(LogErrorKind::Corrupt, message)
         }
     };
-    Ok(Record {
-        key: K::read(record.key).map_err(error("key"))?,
-        value: V::read(record.value).map_err(error("value"))?,
-        timestamp: record.timestamp,
-        headers: record.headers(),
-    })
+    let mut key = K::read(record.key).map_err(error("key"))?;
+    key.set_window_sizes(windows.as_slice());
+    let value = V::read(record.value).map_err(error("value"))?;
+    Ok(Record { key, value, timestamp: record.timestamp, headers: record.headers() })
 }

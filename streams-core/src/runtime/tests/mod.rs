@@ -16,6 +16,7 @@ use crate::topic::{Topic, TopicRef};
 use crate::topology::{
     Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, Subtopology, Topology,
 };
+use crate::windows::WindowSizes;
 
 mod by_hand;
 mod commits;
@@ -56,7 +57,13 @@ fn word_count() -> Topology {
         recipe,
     };
     let mut nodes = vec![
-        node("lines", NodeKind::Source { topics: vec![external("lines")] }, &[], &[1], source::recipe::<(), String>()),
+        node(
+            "lines",
+            NodeKind::Source { topics: vec![external("lines")] },
+            &[],
+            &[1],
+            source::recipe::<(), String>(WindowSizes::NONE),
+        ),
         node(
             "map",
             NodeKind::Processor,
@@ -80,7 +87,7 @@ fn word_count() -> Topology {
             NodeKind::Source { topics: vec![repartition.clone()] },
             &[],
             &[5],
-            source::recipe::<String, String>(),
+            source::recipe::<String, String>(WindowSizes::NONE),
         ),
         node(
             "count",
@@ -121,6 +128,7 @@ fn word_count() -> Topology {
             stores: vec![StoreDefinition {
                 name: "count-store".into(),
                 kind: Arc::new(Table),
+                windows: WindowSizes::NONE,
                 changelog: Some(changelog),
                 global: false,
                 topic_configs: Vec::new(),

@@ -42,6 +42,11 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
         None
     }
 
+    /// How long the windows of its keys are, if that is the same for all and left out of their bytes.
+    fn window_size(&self) -> Option<Duration> {
+        None
+    }
+
     /// For kinds with a retention: all rows whose keys sort below the result have expired once stream time, or the
     /// newest window's start, reaches `time`. They are not deleted from the changelog, whose own retention removes
     /// them.

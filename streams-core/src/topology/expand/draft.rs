@@ -10,6 +10,7 @@ use super::super::error::{CallSite, TopologyError};
 use super::super::names::RepartitionNames;
 use super::super::plan::{ChangeRepartition, Repartition, StepId, TableRecipe, Types};
 use crate::operators::{Recipe, StoreId};
+use crate::windows::WindowSizes;
 
 /// An operation's number in the draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +37,7 @@ pub(super) enum DraftKind {
     /// Nothing: the parent of all sources.
     Root,
     /// A source.
-    Source { topics: Vec<String>, types: Types, recipe: Recipe },
+    Source { topics: Vec<String>, types: Types, windows: WindowSizes, recipe: Recipe },
     /// A source and the table behind it.
     TableSource { source_name: String, topic: String, source: Recipe, table: StepId, recipe: TableRecipe },
     /// The two nodes that stand for a global table.
@@ -46,9 +47,9 @@ pub(super) enum DraftKind {
     /// A processor whose store depends on what comes later.
     LateTable { table: StepId, recipe: TableRecipe },
     /// A filter, a topic's sink and its source.
-    Repartition { names: RepartitionNames, through: Repartition, partitions: Option<u32> },
+    Repartition { names: RepartitionNames, through: Repartition, windows: WindowSizes, partitions: Option<u32> },
     /// A topic's sink and its source, for changes of a table.
-    TableRepartition { sink_name: String, topic: String, through: ChangeRepartition },
+    TableRepartition { sink_name: String, topic: String, through: ChangeRepartition, windows: WindowSizes },
     /// A sink.
     Sink { topic: String, recipe: Recipe },
 }
@@ -124,8 +125,8 @@ impl Drafts {
     fn check_mergeable(&self, topic: &str, main: DraftId, other: DraftId) -> Result<(), TopologyError> {
         let (first, second) = (self.get(main), self.get(other));
         let (
-            DraftKind::Source { topics, types, .. },
-            DraftKind::Source { topics: other_topics, types: other_types, .. },
+            DraftKind::Source { topics, types, windows, .. },
+            DraftKind::Source { topics: other_topics, types: other_types, windows: other_windows, .. },
         ) = (&first.kind, &second.kind)
         else {
             return Err(TopologyError::Internal(format!("{} and {} are not sources", first.name, second.name)));
@@ -138,6 +139,8 @@ impl Drafts {
             )
         } else if types != other_types {
             format!("as {} and as {}; use one constant for both", types.text, other_types.text)
+        } else if windows != other_windows {
+            format!("with windows of `{windows}` and of `{other_windows}`; use one constant for both")
         } else {
             return Ok(());
         };

@@ -85,20 +85,21 @@ impl Writing {
                 let node = NewNode { name: &name, parents: &[source], recipe: no_task(), at };
                 writer.processor(node, &[store])?
             }
-            DraftKind::Repartition { names, through, partitions } => {
+            DraftKind::Repartition { names, through, windows, partitions } => {
                 let topic = writer.repartition_topic(&names.topic, partitions, at)?;
                 let recipe = (through.filter)(!keep_null_keys.contains(&id));
                 let filter = writer.processor(NewNode { name: &names.filter, parents: &parents, recipe, at }, &[])?;
                 let sink = NewNode { name: &names.sink, parents: &[filter], recipe: (through.sink)(topic.clone()), at };
                 writer.sink(sink, topic.clone())?;
-                let source = NewNode { name: &names.source, parents: &[], recipe: (through.source)(), at };
+                let source = NewNode { name: &names.source, parents: &[], recipe: (through.source)(windows), at };
                 writer.source(source, vec![topic])?
             }
-            DraftKind::TableRepartition { sink_name, topic, through } => {
+            DraftKind::TableRepartition { sink_name, topic, through, windows } => {
                 let topic = writer.repartition_topic(&topic, None, at)?;
                 let sink = NewNode { name: &sink_name, parents: &parents, recipe: (through.sink)(topic.clone()), at };
                 writer.sink(sink, topic.clone())?;
-                writer.source(NewNode { name: &name, parents: &[], recipe: (through.source)(), at }, vec![topic])?
+                writer
+                    .source(NewNode { name: &name, parents: &[], recipe: (through.source)(windows), at }, vec![topic])?
             }
         };
         self.written.insert(id, last);

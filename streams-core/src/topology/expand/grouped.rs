@@ -9,9 +9,11 @@ use super::draft::{DraftId, DraftKind};
 use super::stores::NewStore;
 use super::streams::stateless;
 use super::tables::{Rows, StoreState, TableState};
+use super::windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
 use crate::state::kinds::Windowing;
+use crate::windows::WindowSizes;
 
 /// A group of records while the plan is read.
 #[derive(Clone)]
@@ -19,6 +21,7 @@ pub(super) struct GroupState {
     /// The name the user gave, which names the repartition topic.
     given: Option<String>,
     sources: BTreeSet<String>,
+    windows: KeyWindows,
     key_changed: bool,
     node: DraftId,
     through: Repartition,
@@ -30,9 +33,24 @@ pub(super) struct GroupState {
 #[derive(Clone)]
 pub(super) struct TableGroupState {
     given: Option<String>,
+    windows: KeyWindows,
     node: DraftId,
     through: ChangeRepartition,
     repartition: Option<DraftId>,
+}
+
+impl GroupState {
+    /// The operation that its keys come from, and their windows.
+    pub(super) const fn made_keys(&mut self) -> (DraftId, &mut KeyWindows) {
+        (self.node, &mut self.windows)
+    }
+}
+
+impl TableGroupState {
+    /// The operation that its keys come from, and their windows.
+    pub(super) const fn made_keys(&mut self) -> (DraftId, &mut KeyWindows) {
+        (self.node, &mut self.windows)
+    }
 }
 
 impl Expansion {
@@ -45,13 +63,15 @@ impl Expansion {
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
         let given = at.options.name()?.map(str::to_owned);
-        let (mut node, mut key_changed) = (input.node, input.key_changed);
+        let (mut node, mut windows, mut key_changed) = (input.node, input.windows, input.key_changed);
         if let Some(recipe) = select {
             let name = self.names.node(given.as_deref(), prefix::KEY_SELECT);
             node = self.drafts.add(node, name, stateless(recipe), at.site);
+            windows = KeyWindows::made(at.site);
             key_changed = true;
         }
-        let group = GroupState { given, sources: input.sources, key_changed, node, through, repartition: None };
+        let sources = input.sources;
+        let group = GroupState { given, sources, windows, key_changed, node, through, repartition: None };
         self.groups.insert(at.step, group);
         Ok(())
     }
@@ -72,13 +92,15 @@ impl Expansion {
         if kind == AggregateKind::Count && at.options.materialized() && at.options.store.is_none() {
             self.names.burn();
         }
+        let group = self.groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group", group_step))?;
+        let read = ReadBack { what: "what is aggregated", windows: group.through.windows, at: at.site };
+        let in_keys = group.windows.only(&read)?;
         let store = match windows {
-            None => self.new_store(at, prefix)?,
-            Some(windows) => self.new_window_store(at, prefix, &*windows)?,
+            None => self.new_store(at, prefix, in_keys)?,
+            Some(windows) => self.new_window_store(at, prefix, &*windows, in_keys)?,
         };
         let name = self.names.node(at.options.name()?, prefix);
-        let group = self.groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group", group_step))?;
-        let (parent, sources) = self.partitioned_for_aggregate(at, group_step, &group, &store.name);
+        let (parent, sources) = self.partitioned_for_aggregate(at, group_step, &group, &store.name)?;
         self.add_aggregate(at, (parent, sources), name, &store, make)
     }
 
@@ -90,9 +112,9 @@ impl Expansion {
         step: StepId,
         group: &GroupState,
         store: &str,
-    ) -> (DraftId, BTreeSet<String>) {
+    ) -> Result<(DraftId, BTreeSet<String>), TopologyError> {
         if !group.key_changed {
-            return (group.node, group.sources.clone());
+            return Ok((group.node, group.sources.clone()));
         }
         let names = self.names.repartition(group.given.as_deref().unwrap_or(store));
         let node = match group.repartition {
@@ -100,12 +122,12 @@ impl Expansion {
                 self.drafts.connect(group.node, node);
                 node
             }
-            _ => self.repartition_draft(at, group.node, names, group.through, None),
+            _ => self.repartition_draft(at, (group.node, &group.windows), names, group.through, None)?.0,
         };
         if let Some(group) = self.groups.get_mut(&step) {
             group.repartition = Some(node);
         }
-        (node, BTreeSet::from([self.drafts.get(node).name.clone()]))
+        Ok((node, BTreeSet::from([self.drafts.get(node).name.clone()])))
     }
 
     fn add_aggregate(
@@ -125,7 +147,7 @@ impl Expansion {
         };
         let node = self.drafts.add(parent, name, kind, at.site);
         let rows = Rows::Stored { store: StoreState::There(id), view };
-        self.tables.insert(at.step, TableState::new(at, sources, node, rows));
+        self.tables.insert(at.step, TableState::new(at, (sources, store.windows), node, rows));
         Ok(())
     }
 
@@ -135,6 +157,7 @@ impl Expansion {
         at: &At<'_>,
         prefix: &str,
         windows: &dyn Windowing,
+        in_keys: WindowSizes,
     ) -> Result<NewStore, TopologyError> {
         let node = || at.node_or(prefix);
         windows.check().map_err(|reason| TopologyError::Windows { node: node(), reason, at: at.site })?;
@@ -143,7 +166,9 @@ impl Expansion {
         if retention < needed {
             return Err(TopologyError::Retention { node: node(), retention, needed, at: at.site });
         }
-        self.store_of_kind(at, prefix, windows.kind(retention))
+        let kind = windows.kind(retention);
+        let sizes = kind.window_size().map_or(in_keys, |size| in_keys.within(size));
+        self.store_of_kind(at, prefix, kind, sizes)
     }
 
     pub(super) fn table_group(
@@ -158,7 +183,8 @@ impl Expansion {
         let parent = self.table_state(input)?.node;
         let node = self.drafts.add(parent, name, stateless(select), at.site);
         self.send_old_values(input, true)?;
-        self.table_groups.insert(at.step, TableGroupState { given, node, through, repartition: None });
+        let windows = KeyWindows::made(at.site);
+        self.table_groups.insert(at.step, TableGroupState { given, windows, node, through, repartition: None });
         Ok(())
     }
 
@@ -171,7 +197,9 @@ impl Expansion {
     ) -> Result<(), TopologyError> {
         let group =
             self.table_groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group of rows", group_step))?;
-        let store = self.new_store(at, prefix::TABLE_AGGREGATE)?;
+        let read = ReadBack { what: "the group's topic", windows: group.through.windows, at: at.site };
+        let windows = group.windows.only(&read)?;
+        let store = self.new_store(at, prefix::TABLE_AGGREGATE, windows)?;
         let given = at.options.name()?;
         let sink_name = self.names.node_of(given, "-sink", prefix::SINK);
         let source = self.names.node_of(given, "-source", prefix::SOURCE);
@@ -187,7 +215,7 @@ impl Expansion {
             }
             _ => {
                 let through = group.through;
-                let kind = DraftKind::TableRepartition { sink_name, topic, through };
+                let kind = DraftKind::TableRepartition { sink_name, topic, through, windows };
                 self.drafts.add(group.node, source, kind, at.site)
             }
         };

@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::plan::{JoinRecipe, Repartition, StepId};
+use super::super::plan::{JoinRecipe, Repartition, StepId, TypedTopic};
 use super::draft::{DraftKind, ROOT};
 use super::streams::{StreamState, stateless};
+use super::windows::KeyWindows;
 use super::{At, Expansion};
 use crate::operators::{Recipe, StoreId};
 use crate::topic::TopicRef;
 
 impl Expansion {
-    pub(super) fn global_table(&mut self, at: &At<'_>, topic: String, source: Recipe) -> Result<(), TopologyError> {
-        let mut store = self.new_store(at, &format!("{topic}-"))?;
+    pub(super) fn global_table(&mut self, at: &At<'_>, topic: TypedTopic, source: Recipe) -> Result<(), TopologyError> {
+        let (windows, topic) = (topic.windows(at.site)?, topic.name);
+        let mut store = self.new_store(at, &format!("{topic}-"), windows)?;
         store.global_topic = Some(TopicRef::External(topic.as_str().into()));
         let store = self.stores.add(&store)?;
         let given = at.options.name()?;
@@ -45,7 +47,7 @@ impl Expansion {
         let kind = DraftKind::Processor { recipe, stores, table: None, not_cached };
         let node = self.drafts.add(stream.node, name.clone(), kind, at.site);
         self.drafts.all[node.0].keeps_null_keys = left;
-        self.streams.insert(at.step, StreamState::new(name, sources, false, node));
+        self.streams.insert(at.step, StreamState::new(name, sources, stream.windows, false, node));
         Ok(())
     }
 
@@ -63,18 +65,19 @@ impl Expansion {
         }
         let base = at.options.name()?.unwrap_or(&stream.name);
         let names = self.names.repartition(base);
-        let node = match stream.join_repartition {
-            Some(node) if base == stream.name => node,
+        let (node, windows) = match stream.join_repartition {
+            Some(there) if base == stream.name => there,
             _ => {
-                let node = self.repartition_draft(at, stream.node, names, through, None);
+                let added = self.repartition_draft(at, (stream.node, &stream.windows), names, through, None)?;
                 if let Some(stream) = self.streams.get_mut(&input) {
-                    stream.join_repartition = Some(node);
+                    stream.join_repartition = Some(added);
                 }
-                node
+                added
             }
         };
         let name = self.drafts.get(node).name.clone();
-        Ok(StreamState::new(name.clone(), BTreeSet::from([name]), false, node))
+        let (sources, windows) = (BTreeSet::from([name.clone()]), KeyWindows::known(windows));
+        Ok(StreamState::new(name, sources, windows, false, node))
     }
 
     pub(super) fn global_join(
@@ -89,7 +92,8 @@ impl Expansion {
         let name = self.names.node(at.options.name()?, prefix::LEFT_JOIN);
         let node = self.drafts.add(stream.node, name.clone(), stateless(recipe(store)), at.site);
         self.drafts.all[node.0].keeps_null_keys = left;
-        self.streams.insert(at.step, StreamState::new(name, stream.sources, stream.key_changed, node));
+        let stream = StreamState::new(name, stream.sources, stream.windows, stream.key_changed, node);
+        self.streams.insert(at.step, stream);
         Ok(())
     }
 }

@@ -24,9 +24,10 @@ mod processors;
 mod stores;
 mod streams;
 mod tables;
+mod windows;
 mod write;
 
-use draft::Drafts;
+use draft::{DraftId, Drafts};
 use grouped::{GroupState, TableGroupState};
 use processors::ProcessorStores;
 use stores::Stores;
@@ -98,6 +99,7 @@ impl Expansion {
 
     fn step(&mut self, step: StepId, Step { call, options, at }: Step) -> Result<(), TopologyError> {
         let at = &At { step, options: &options, site: at };
+        let first = DraftId(self.drafts.all.len());
         match call {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
             Call::Table { topic, source, table, view } => self.table(at, topic, source, table, view),
@@ -129,7 +131,8 @@ impl Expansion {
             }
             Call::Store { .. } => Ok(()),
             Call::GlobalJoin { input, table, left, recipe } => self.global_join(at, (input, table), left, recipe),
-        }
+        }?;
+        self.give_windows(at, first)
     }
 
     fn stream(&self, step: StepId) -> Result<&StreamState, TopologyError> {

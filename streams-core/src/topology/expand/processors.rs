@@ -9,6 +9,7 @@ use super::draft::DraftKind;
 use super::options::no_effect;
 use super::stores::{NewStore, Stores};
 use super::streams::StreamState;
+use super::windows::KeyWindows;
 use super::{At, Expansion};
 use crate::operators::stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
@@ -81,7 +82,8 @@ impl Expansion {
         let stores = stores.iter().map(|store| self.processor_store(store, at.site)).collect::<Result<Vec<_>, _>>()?;
         let kind = DraftKind::Processor { recipe: recipe(stores.clone()), stores, table: None, not_cached: false };
         let node = self.drafts.add(input.node, name.clone(), kind, at.site);
-        let stream = StreamState::new(name, input.sources, input.key_changed || changes_key, node);
+        let windows = if changes_key { KeyWindows::made(at.site) } else { input.windows };
+        let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes_key, node);
         self.streams.insert(at.step, stream);
         Ok(())
     }
@@ -92,6 +94,10 @@ impl Expansion {
         if let Some((id, known, first)) = stores.known.get(&spec.name) {
             return same_types((known, first), (spec, at)).map(|()| *id);
         }
+        if spec.windows.len() < spec.windows_in_keys {
+            let reason = format!("say it with `KeyValueStore::new(\"{}\").windows_of(..)`", spec.name);
+            return Err(TopologyError::WindowSize { what: format!("the store `{}`", spec.name), reason, at });
+        }
         let changelog = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
             Some(said) => {
                 same_types((&said.spec, said.at), (spec, at))?;
@@ -99,7 +105,14 @@ impl Expansion {
             }
             None => ChangelogOptions::default(),
         };
-        let new = NewStore { name: spec.name.clone(), kind: Arc::new(Plain), changelog, global_topic: None, at };
+        let new = NewStore {
+            name: spec.name.clone(),
+            kind: Arc::new(Plain),
+            changelog,
+            global_topic: None,
+            at,
+            windows: spec.windows,
+        };
         let id = self.stores.add(&new)?;
         stores.known.insert(spec.name.clone(), (id, spec.clone(), at));
         Ok(id)

@@ -10,6 +10,7 @@ use super::super::plan::ChangelogOptions;
 use crate::operators::StoreId;
 use crate::state::StoreKind;
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
+use crate::windows::WindowSizes;
 
 /// Stores by number, and where they were asked for.
 #[derive(Default)]
@@ -28,6 +29,8 @@ pub(super) struct NewStore {
     pub(super) changelog: ChangelogOptions,
     /// The topic a global table reads, which is its changelog.
     pub(super) global_topic: Option<TopicRef>,
+    /// How long the windows of its keys are.
+    pub(super) windows: WindowSizes,
     pub(super) at: CallSite,
 }
 
@@ -37,7 +40,7 @@ impl Stores {
     /// # Errors
     /// When another has its name.
     pub(super) fn add(&mut self, new: &NewStore) -> Result<StoreId, TopologyError> {
-        let NewStore { name, kind, changelog, global_topic, at } = new;
+        let NewStore { name, kind, changelog, global_topic, windows, at } = new;
         if let Some(first) = self.by_name.insert(name.to_ascii_lowercase(), self.definitions.len()) {
             return Err(self.collision(first, name, at));
         }
@@ -56,6 +59,7 @@ impl Stores {
         self.definitions.push(StoreDefinition {
             name: name.as_str().into(),
             kind: Arc::clone(kind),
+            windows: *windows,
             changelog: restored_from,
             global: global_topic.is_some(),
             topic_configs: changelog.configs.clone(),

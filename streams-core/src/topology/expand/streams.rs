@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::super::error::TopologyError;
+use super::super::error::{CallSite, TopologyError};
 use super::super::names::{RepartitionNames, prefix};
-use super::super::plan::{AnyPredicates, Repartition, StepId, Types};
+use super::super::plan::{AnyPredicates, Repartition, StepId, TypedTopic, Types};
 use super::draft::{DraftId, DraftKind, ROOT};
+use super::windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
+use crate::windows::WindowSizes;
 
 /// A stream while the plan is read.
 #[derive(Clone)]
@@ -16,17 +18,24 @@ pub(super) struct StreamState {
     pub(super) name: String,
     /// The sources its records came in by since the last topic, by name.
     pub(super) sources: BTreeSet<String>,
+    pub(super) windows: KeyWindows,
     /// Whether its key may not be the one its records are partitioned by.
     pub(super) key_changed: bool,
     /// The operation it comes from.
     pub(super) node: DraftId,
-    /// Its repartition for joins; they share it.
-    pub(super) join_repartition: Option<DraftId>,
+    /// Its repartition for joins, which they share, and how long the windows of its keys are.
+    pub(super) join_repartition: Option<(DraftId, WindowSizes)>,
 }
 
 impl StreamState {
-    pub(super) fn new(name: String, sources: BTreeSet<String>, key_changed: bool, node: DraftId) -> Self {
-        Self { name, sources, key_changed, node, join_repartition: None }
+    pub(super) fn new(
+        name: String,
+        sources: BTreeSet<String>,
+        windows: KeyWindows,
+        key_changed: bool,
+        node: DraftId,
+    ) -> Self {
+        Self { name, sources, windows, key_changed, node, join_repartition: None }
     }
 }
 
@@ -49,19 +58,18 @@ impl Expansion {
     pub(super) fn source(
         &mut self,
         at: &At<'_>,
-        topics: Vec<String>,
+        topics: Vec<TypedTopic>,
         types: Types,
-        recipe: Recipe,
+        recipe: fn(WindowSizes) -> Recipe,
     ) -> Result<(), TopologyError> {
-        if topics.is_empty() {
-            return Err(TopologyError::NoTopics { at: at.site });
-        }
+        let windows = windows_of_topics(&topics, at.site)?;
         let mut unique = BTreeSet::new();
-        let topics = topics.into_iter().filter(|topic| unique.insert(topic.clone())).collect();
+        let topics = topics.into_iter().map(|topic| topic.name).filter(|topic| unique.insert(topic.clone())).collect();
         let name = self.names.node(at.options.name()?, prefix::SOURCE);
-        let kind = DraftKind::Source { topics, types, recipe };
+        let kind = DraftKind::Source { topics, types, windows, recipe: recipe(windows) };
         let node = self.drafts.add(ROOT, name.clone(), kind, at.site);
-        self.streams.insert(at.step, StreamState::new(name.clone(), BTreeSet::from([name]), false, node));
+        let (sources, windows) = (BTreeSet::from([name.clone()]), KeyWindows::known(windows));
+        self.streams.insert(at.step, StreamState::new(name, sources, windows, false, node));
         Ok(())
     }
 
@@ -76,7 +84,8 @@ impl Expansion {
         let input = self.stream(input)?.clone();
         let name = self.names.node(at.options.name()?, prefix);
         let node = self.drafts.add(input.node, name.clone(), stateless(recipe), at.site);
-        let stream = StreamState::new(name, input.sources, input.key_changed || changes_key, node);
+        let windows = if changes_key { KeyWindows::made(at.site) } else { input.windows };
+        let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes_key, node);
         self.streams.insert(at.step, stream);
         Ok(())
     }
@@ -117,7 +126,8 @@ impl Expansion {
         };
         self.names.burn();
         let node = self.drafts.add(split.node, name.clone(), stateless(recipe), at.site);
-        let stream = StreamState::new(name, split.input.sources.clone(), split.input.key_changed, node);
+        let StreamState { sources, windows, key_changed, .. } = split.input.clone();
+        let stream = StreamState::new(name, sources, windows, key_changed, node);
         self.streams.insert(at.step, stream);
         Ok(())
     }
@@ -135,7 +145,8 @@ impl Expansion {
         self.drafts.connect(right.node, node);
         let sources = left.sources.union(&right.sources).cloned().collect();
         let key_changed = left.key_changed || right.key_changed;
-        self.streams.insert(at.step, StreamState::new(name, sources, key_changed, node));
+        let windows = left.windows.or(&right.windows);
+        self.streams.insert(at.step, StreamState::new(name, sources, windows, key_changed, node));
         Ok(())
     }
 
@@ -155,34 +166,61 @@ impl Expansion {
         }
         let names = self.names.repartition(&base);
         let name = names.source.clone();
-        let node = self.repartition_draft(at, input.node, names, through, at.options.partitions);
-        self.streams.insert(at.step, StreamState::new(name.clone(), BTreeSet::from([name]), false, node));
+        let (node, windows) =
+            self.repartition_draft(at, (input.node, &input.windows), names, through, at.options.partitions)?;
+        let (sources, windows) = (BTreeSet::from([name.clone()]), KeyWindows::known(windows));
+        self.streams.insert(at.step, StreamState::new(name, sources, windows, false, node));
         Ok(())
     }
 
-    /// Adds a repartition.
+    /// Adds a repartition of keys with these windows. Returns how long those are.
     pub(super) fn repartition_draft(
         &mut self,
         at: &At<'_>,
-        parent: DraftId,
+        (parent, windows): (DraftId, &KeyWindows),
         names: RepartitionNames,
         through: Repartition,
         partitions: Option<u32>,
-    ) -> DraftId {
-        let name = names.source.clone();
-        self.drafts.add(parent, name, DraftKind::Repartition { names, through, partitions }, at.site)
+    ) -> Result<(DraftId, WindowSizes), TopologyError> {
+        let what = format!("the topic `{}`", names.topic);
+        let windows = windows.only(&ReadBack { what: &what, windows: through.windows, at: at.site })?;
+        let (name, kind) = (names.source.clone(), DraftKind::Repartition { names, through, windows, partitions });
+        Ok((self.drafts.add(parent, name, kind, at.site), windows))
     }
 
     pub(super) fn sink(
         &mut self,
         at: &At<'_>,
         input: StepId,
-        topic: String,
+        topic: TypedTopic,
         recipe: Recipe,
     ) -> Result<(), TopologyError> {
-        let parent = self.stream(input)?.node;
+        let StreamState { node: parent, windows, .. } = self.stream(input)?;
+        let (parent, TypedTopic { name: topic, said, .. }) = (*parent, topic);
+        if let Some(known) = windows.contradicts(said) {
+            let reason =
+                format!("`{topic}` was declared with windows of `{said}`, and windows of `{known}` are sent to it");
+            return Err(TopologyError::WindowSize { what: format!("the topic `{topic}`"), reason, at: at.site });
+        }
         let name = self.names.node(at.options.name()?, prefix::SINK);
         self.drafts.add(parent, name, DraftKind::Sink { topic, recipe }, at.site);
         Ok(())
     }
+}
+
+/// How long the windows of the topics' keys are, which one source reads alike.
+fn windows_of_topics(topics: &[TypedTopic], at: CallSite) -> Result<WindowSizes, TopologyError> {
+    let (first, others) = topics.split_first().ok_or(TopologyError::NoTopics { at })?;
+    let windows = first.windows(at)?;
+    for other in others {
+        let (what, others) = (format!("the topic `{}`", other.name), other.windows(at)?);
+        if windows != others {
+            let reason = format!(
+                "they are of `{others}`, and those of `{}` of `{windows}`; read each topic as a stream of its own",
+                first.name
+            );
+            return Err(TopologyError::WindowSize { what, reason, at });
+        }
+    }
+    Ok(windows)
 }

@@ -9,20 +9,26 @@ use std::sync::Arc;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::plan::{AnyView, ComputedView, Repartition, StepId, StoredView, TableOperatorKind, TableRecipe};
+use super::super::plan::{
+    AnyView, ComputedView, Repartition, StepId, StoredView, TableOperatorKind, TableRecipe, TypedTopic,
+};
 use super::draft::{DraftId, DraftKind, ROOT};
 use super::options::no_effect;
 use super::stores::NewStore;
 use super::streams::{StreamState, stateless};
+use super::windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::{Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::state::kinds::Table;
+use crate::windows::WindowSizes;
 
 /// A table while the plan is read.
 pub(super) struct TableState {
     /// The sources its records came in by since the last topic, by name.
     pub(super) sources: BTreeSet<String>,
+    /// How long the windows of its keys are.
+    pub(super) windows: WindowSizes,
     /// The operation it comes from.
     pub(super) node: DraftId,
     /// Where its rows are.
@@ -66,12 +72,14 @@ impl Expansion {
     pub(super) fn table(
         &mut self,
         at: &At<'_>,
-        topic: String,
-        source: Recipe,
+        topic: TypedTopic,
+        source: fn(WindowSizes) -> Recipe,
         recipe: TableRecipe,
         view: StoredView,
     ) -> Result<(), TopologyError> {
-        let store = self.new_store(at, &format!("{topic}-"))?;
+        let (windows, topic) = (topic.windows(at.site)?, topic.name);
+        let source = source(windows);
+        let store = self.new_store(at, &format!("{topic}-"), windows)?;
         let given = at.options.name()?;
         let source_name = self.names.node_of(given, "-source", prefix::SOURCE);
         let name = self.names.node(given, prefix::TABLE_SOURCE);
@@ -90,11 +98,12 @@ impl Expansion {
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
         let name = self.names.node(at.options.name()?, prefix::TO_TABLE);
-        let store = self.new_store(at, prefix::TO_TABLE)?;
+        let read = ReadBack { what: "a table", windows: through.windows, at: at.site };
+        let store = self.new_store(at, prefix::TO_TABLE, input.windows.only(&read)?)?;
         let (parent, sources) = if input.key_changed {
             let names = self.names.repartition(&name);
             let sources = BTreeSet::from([names.source.clone()]);
-            (self.repartition_draft(at, input.node, names, through, None), sources)
+            (self.repartition_draft(at, (input.node, &input.windows), names, through, None)?.0, sources)
         } else {
             (input.node, input.sources)
         };
@@ -116,7 +125,8 @@ impl Expansion {
             TableOperatorKind::Filter => prefix::TABLE_FILTER,
             TableOperatorKind::MapValues => prefix::TABLE_MAP_VALUES,
         };
-        let store = if at.options.materialized() { Some(self.new_store(at, prefix)?) } else { None };
+        let windows = self.table_state(input)?.windows;
+        let store = if at.options.materialized() { Some(self.new_store(at, prefix, windows)?) } else { None };
         let store = match store.filter(|_| at.options.store.is_some()) {
             Some(store) => Some(self.stores.add(&store)?),
             None => None,
@@ -137,7 +147,7 @@ impl Expansion {
             Some(store) => Rows::Stored { store: StoreState::There(store), view: views.0 },
             None => Rows::Computed { parent: input, view: views.1 },
         };
-        let mut table = TableState::new(at, sources, node, rows);
+        let mut table = TableState::new(at, (sources, windows), node, rows);
         table.sends_old_values = old_values;
         self.tables.insert(at.step, table);
         Ok(())
@@ -146,9 +156,9 @@ impl Expansion {
     pub(super) fn stream_of_table(&mut self, at: &At<'_>, input: StepId, recipe: Recipe) -> Result<(), TopologyError> {
         let name = self.names.node(at.options.name()?, prefix::TABLE_TO_STREAM);
         let table = self.table_state(input)?;
-        let (parent, sources) = (table.node, table.sources.clone());
+        let (parent, sources, windows) = (table.node, table.sources.clone(), KeyWindows::known(table.windows));
         let node = self.drafts.add(parent, name.clone(), stateless(recipe), at.site);
-        self.streams.insert(at.step, StreamState::new(name, sources, false, node));
+        self.streams.insert(at.step, StreamState::new(name, sources, windows, false, node));
         Ok(())
     }
 
@@ -161,8 +171,9 @@ impl Expansion {
         store: NewStore,
         view: StoredView,
     ) -> Result<(), TopologyError> {
+        let windows = store.windows;
         let rows = Rows::Stored { store: StoreState::OnDemand(store), view };
-        self.tables.insert(at.step, TableState::new(at, sources, node, rows));
+        self.tables.insert(at.step, TableState::new(at, (sources, windows), node, rows));
         if at.options.store.is_some() {
             self.materialize(at.step)?;
         }
@@ -170,9 +181,14 @@ impl Expansion {
     }
 
     /// A call's key-value store: with the user's name, or with a generated one that burns a number.
-    pub(super) fn new_store(&mut self, at: &At<'_>, prefix: &str) -> Result<NewStore, TopologyError> {
+    pub(super) fn new_store(
+        &mut self,
+        at: &At<'_>,
+        prefix: &str,
+        windows: WindowSizes,
+    ) -> Result<NewStore, TopologyError> {
         no_retention(at)?;
-        self.store_of_kind(at, prefix, Arc::new(Table))
+        self.store_of_kind(at, prefix, Arc::new(Table), windows)
     }
 
     /// A call's store of a kind.
@@ -181,6 +197,7 @@ impl Expansion {
         at: &At<'_>,
         prefix: &str,
         kind: Arc<dyn StoreKind>,
+        windows: WindowSizes,
     ) -> Result<NewStore, TopologyError> {
         let (name, site) = match &at.options.store {
             Some(store) if store.constant != kind.constant() => {
@@ -198,7 +215,8 @@ impl Expansion {
             Some(store) => (store.name.clone(), store.at),
             None => (self.names.store(prefix), at.site),
         };
-        Ok(NewStore { name, kind, changelog: at.options.changelog.clone(), global_topic: None, at: site })
+        let changelog = at.options.changelog.clone();
+        Ok(NewStore { name, kind, changelog, global_topic: None, windows, at: site })
     }
 
     /// Has a table that reads records kept in its store.
@@ -263,10 +281,15 @@ impl Expansion {
 }
 
 impl TableState {
-    pub(super) fn new(at: &At<'_>, sources: BTreeSet<String>, node: DraftId, rows: Rows) -> Self {
+    pub(super) fn new(
+        at: &At<'_>,
+        (sources, windows): (BTreeSet<String>, WindowSizes),
+        node: DraftId,
+        rows: Rows,
+    ) -> Self {
         let (sends_old_values, asked_for_old_values, not_cached) = (false, false, at.options.not_cached);
         let changelog_option = at.options.changelog.option();
-        Self { sources, node, rows, sends_old_values, asked_for_old_values, not_cached, changelog_option }
+        Self { sources, windows, node, rows, sends_old_values, asked_for_old_values, not_cached, changelog_option }
     }
 
     /// Its own store, if it has one.
