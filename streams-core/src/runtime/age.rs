@@ -1,9 +1,9 @@
-//! How old local state is.
+//! The age of local state.
 //!
-//! A changelog is compacted: a deletion disappears from it `delete.retention.ms` after it was written. State that
-//! has not followed for longer may hold rows whose deletion it can no longer read, although its offset is still
-//! there, and they would live for ever (KIP-1259). So state says when it last followed, and what is older than
-//! half of that time is built anew (rule F11).
+//! Changelogs are compacted: a tombstone disappears `delete.retention.ms` after it was written. State that has not
+//! followed its changelog for longer may contain deleted rows whose tombstones it can no longer read, even though its
+//! offset still exists, and they would stay for ever (KIP-1259). So state records when it last followed, and is
+//! rebuilt once it has been idle for more than half of that time.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,21 +13,21 @@ use super::plan::Plan;
 use crate::record::Timestamp;
 use crate::state::{META, StoreBatch, StoreError};
 
-/// Where the time is noted.
+/// The metadata key of the time until which the state has followed.
 pub(super) const KEY: &[u8] = b"followed-until";
 
-/// How often it is noted that state is up to date.
+/// How often the time is recorded while state is up to date.
 pub(super) const NOTE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What brokers have unless a topic says otherwise.
+/// The brokers' default, for topics without the setting.
 const DELETE_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Notes that the state has followed its topics until now.
+/// Records that the state has followed its topics until now.
 pub(super) fn note(batch: &mut StoreBatch, now: Timestamp) {
     batch.put(META, KEY, now.0.to_be_bytes());
 }
 
-/// Whether state with that note may have missed deletions. State without a note is new.
+/// Whether state with that record may have missed deletions. State without a record is new.
 pub(super) fn is_too_old(
     noted: Option<Vec<u8>>,
     now: Timestamp,
@@ -39,12 +39,13 @@ pub(super) fn is_too_old(
     Ok(is_too_long(Duration::from_millis(age), delete_retention))
 }
 
-/// Whether state that has not followed for that long may have missed deletions.
+/// Whether state that has been idle for that long may have missed deletions.
 pub(super) fn is_too_long(idle: Duration, delete_retention: Duration) -> bool {
     idle > delete_retention / 2
 }
 
-/// For how long deletions stay in a changelog, as far as the application's own settings (`for_all` among them) say.
+/// How long tombstones stay in a changelog, according to the application's own settings, including those for all
+/// internal topics (`for_all`).
 pub(super) fn delete_retention(plan: &Plan, changelog: &str, for_all: &[(String, String)]) -> Duration {
     let topics = plan.internal_topics(None, for_all);
     let settings = topics.iter().find(|topic| topic.name == changelog).map(|topic| &topic.configs);

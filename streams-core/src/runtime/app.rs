@@ -1,7 +1,7 @@
-//! An application: a topology that runs.
+//! An application: a topology and what it takes to run it.
 //!
-//! [`App`] is what is to run and how; [`Running`] is a handle to one that does. Threads only pump: one for
-//! the control, one per worker.
+//! [`App`] says what to run and how; [`Running`] is a handle to a running application. The threads do nothing but
+//! call the control and the workers in turn: one for the control, one per worker.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -30,15 +30,15 @@ use crate::state::{Memory, StateBackend};
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
 use crate::topology::Topology;
 
-/// How often [`App::run_until_idle`] commits at least: idle is when all is committed.
+/// The longest commit interval of [`App::run_until_idle`], which is idle only once everything is committed.
 const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
 type Listener = Box<dyn Fn(AppState, AppState) + Send>;
 
 /// A topology and how to run it.
 ///
-/// The application's id names its group, its internal topics and its state folder: instances with the same
-/// id share the work. They must have the same topology; one that starts with another, while others run, ends with
+/// The application's id determines its group, its internal topics and its state folder. Instances with the same id
+/// share the work and must have the same topology: one that starts with another while others run fails with
 /// [`AppError::OtherTopology`].
 ///
 /// ```
@@ -67,7 +67,7 @@ pub struct App {
 }
 
 impl App {
-    /// An application with Kafka Streams' default settings, state in memory.
+    /// An application with Kafka Streams' default settings and its state in memory.
     #[must_use]
     pub fn new(id: impl Into<String>, topology: Topology) -> Self {
         Self {
@@ -81,8 +81,8 @@ impl App {
         }
     }
 
-    /// An application as its configuration says. Where the brokers are and how their clients are set up, the log
-    /// reads from the same configuration (`Kafka::configured`).
+    /// An application with the settings of a configuration. The log takes the brokers' addresses and the client
+    /// settings from the same configuration (`Kafka::configured`).
     ///
     /// ```
     /// use streams_core::config::Layers;
@@ -109,15 +109,15 @@ impl App {
         self
     }
 
-    /// How many worker threads run its tasks (`num.stream.threads`).
+    /// The number of worker threads that run its tasks (`num.stream.threads`).
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.settings.workers = workers;
         self
     }
 
-    /// Commits input positions, state and output as one. Commits every 100 ms unless
-    /// [`App::commit_interval`] says otherwise.
+    /// Commits input positions, state and output atomically, every 100 ms unless [`App::commit_interval`] sets
+    /// another interval.
     #[must_use]
     pub fn exactly_once(mut self) -> Self {
         self.settings.guarantee = Guarantee::ExactlyOnce;
@@ -125,8 +125,8 @@ impl App {
     }
 
     /// Reads only committed records of input topics (`consumer.isolation.level = read_committed`), as
-    /// [`App::exactly_once`] does: for input that other programs write in transactions. What an open transaction
-    /// holds waits until it ends.
+    /// [`App::exactly_once`] does: for input that other programs write in transactions. Records of an open
+    /// transaction are held back until it ends.
     #[must_use]
     pub fn read_committed(mut self) -> Self {
         self.settings.isolation_level = Some(IsolationLevel::ReadCommitted);
@@ -140,19 +140,19 @@ impl App {
         self
     }
 
-    /// How many bytes of updates may be held back between commits (`statestore.cache.max.bytes`); 0
-    /// forwards each update at once.
+    /// The size in bytes of the caches that hold updates back between commits (`statestore.cache.max.bytes`); 0
+    /// forwards every update at once.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.settings.cache_bytes = bytes;
         self
     }
 
-    /// Creates internal topics that are missing although the application has run before
-    /// (`internal.topics.create = always`): for one start with a topology to which a store or a repartition
-    /// was added. Without it such a topic counts as lost, and is named in an error.
+    /// Creates internal topics that are missing although the application has run before (`internal.topics.create =
+    /// always`). Use it once after adding a store or a repartition topic to a topology. Otherwise a missing topic
+    /// counts as lost, and an error names it.
     ///
-    /// A new store begins empty, and sees what comes from now on.
+    /// A new store starts empty and sees only later records.
     #[must_use]
     pub fn create_new_internal_topics(mut self) -> Self {
         self.settings.create_internal_topics = CreateInternalTopics::Always;
@@ -166,14 +166,15 @@ impl App {
         self
     }
 
-    /// What state is kept in, for instance RocksDB. In memory, it is restored from changelogs at every start.
+    /// The backend that keeps the state, for instance RocksDB. State in memory is restored from the changelogs at
+    /// every start.
     #[must_use]
     pub fn state_in(mut self, backend: impl StateBackend) -> Self {
         self.backend = Arc::new(backend);
         self
     }
 
-    /// The clock to go by.
+    /// Replaces the clock, for instance in tests.
     #[must_use]
     pub fn clock(mut self, clock: SharedClock) -> Self {
         self.clock = clock;
@@ -187,22 +188,21 @@ impl App {
         self
     }
 
-    /// Calls `listener` with the old and the new state at each change, in order, on a thread of its own: a slow
-    /// listener holds nothing up but the end of [`Running::wait`], before which it hears of the last change.
+    /// Calls `listener` with the old and the new state at each change, in order, on a separate thread. A slow
+    /// listener delays only the return of [`Running::wait`], which waits until the last change has been delivered.
     #[must_use]
     pub fn on_state_change(mut self, listener: impl Fn(AppState, AppState) + Send + 'static) -> Self {
         self.listeners.push(Box::new(listener));
         self
     }
 
-    /// What the application consists of.
+    /// The application's topology.
     #[must_use]
     pub const fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// For tests, where time passes in leaps: unless an interval was chosen, commits as seldom as the guarantee
-    /// allows.
+    /// For tests, where time jumps: unless an interval was set, commits as rarely as the guarantee allows.
     pub(crate) fn seldom_committing(mut self) -> Self {
         let interval = match self.settings.guarantee {
             Guarantee::AtLeastOnce => Guarantee::AtLeastOnce.commit_interval(),
@@ -232,8 +232,8 @@ impl App {
     /// Starts the application on a log and returns at once.
     ///
     /// # Errors
-    /// When a setting makes no sense or the state folder cannot be used. What goes wrong later ends the
-    /// application: see [`Running::wait`].
+    /// When a setting is invalid or the state folder cannot be used. Later errors end the application and are
+    /// returned by [`Running::wait`].
     pub fn start(self, log: impl Log) -> Result<Running, AppError> {
         self.start_on(Arc::new(log))
     }
@@ -252,9 +252,9 @@ impl App {
         Ok(Running { handle: Handle(status), threads: listening.into_iter().chain([control]).collect() })
     }
 
-    /// Processes everything that is in the input topics, then stops: a batch job. Records that arrive
-    /// meanwhile are processed too, so somebody who keeps writing keeps it running. Without a broker it waits for one;
-    /// when nothing happens for long, a warning says what is waited for.
+    /// Processes everything in the input topics, then stops: a batch job. Records that arrive meanwhile are processed
+    /// too, so it keeps running as long as somebody keeps writing. Without a broker it waits for one. If nothing
+    /// happens for a long time, a warning says what it is waiting for.
     ///
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].
@@ -269,8 +269,8 @@ impl App {
         running.close().and(idle)
     }
 
-    /// Runs the application until Ctrl-C, SIGTERM or an error, and stops it in good order. A second
-    /// Ctrl-C ends the process at once; what was not committed is done again at the next start.
+    /// Runs the application until Ctrl-C, SIGTERM or an error, then shuts it down cleanly. A second Ctrl-C ends the
+    /// process at once; uncommitted work is repeated at the next start.
     ///
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].
@@ -281,7 +281,8 @@ impl App {
     }
 }
 
-/// Kafka would refuse a name that is too long only when the topic is created, in the middle of the start.
+/// Checked here, because Kafka refuses a name that is too long only when the topic is created, in the middle of the
+/// start.
 fn check_internal_names(application_id: &str, topology: &Topology) -> Result<(), AppError> {
     let references = topology.internal_topics.iter().map(|topic| TopicRef::Internal(Arc::clone(&topic.name)));
     match references.max_by_key(|reference| reference.short_name().len()) {
@@ -293,7 +294,7 @@ fn check_internal_names(application_id: &str, topology: &Topology) -> Result<(),
     }
 }
 
-/// Calls the listeners on a thread of their own, so that a slow one holds nothing up.
+/// Calls the listeners on a separate thread, so that a slow one delays nothing.
 fn notify(status: &Status, id: &str, listeners: Vec<Listener>) -> Result<Option<JoinHandle<()>>, AppError> {
     if listeners.is_empty() {
         return Ok(None);
@@ -383,7 +384,7 @@ fn pump_worker(seed: WorkerSeed) -> Result<(), AppError> {
     }
 }
 
-/// A handle to a running application: cheap to clone, from any thread or task.
+/// A handle to a running application. Cheap to clone, and usable from any thread or async task.
 ///
 /// ```
 /// use streams_core::prelude::*;
@@ -415,32 +416,32 @@ fn pump_worker(seed: WorkerSeed) -> Result<(), AppError> {
 pub struct Handle(Arc<Status>);
 
 impl Handle {
-    /// What the application is doing.
+    /// The application's current state.
     #[must_use]
     pub fn state(&self) -> AppState {
         *self.0.state.borrow()
     }
 
-    /// The states from now on, the current one first. States that follow each other faster than they are
-    /// taken may be merged; the last one is always delivered, and ends the stream when it is final.
+    /// A stream of states, starting with the current one. It may skip states if they change faster than they are
+    /// read, but the latest is always delivered. A final state ends the stream.
     pub fn states(&self) -> impl Stream<Item = AppState> + Send + Unpin + use<> {
         let mut receiver = self.0.state.subscribe();
         let current = *receiver.borrow_and_update();
         Box::pin(futures::stream::unfold((receiver, Some(current)), next_state))
     }
 
-    /// Asks the application to stop; returns at once.
+    /// Asks the application to stop and returns at once.
     pub fn stop(&self) {
         self.0.stop.store(true, Ordering::SeqCst);
         self.0.doorbell.ring();
     }
 
-    /// Stops processing records until [`Handle::resume`]; stays in the group and keeps its tasks.
+    /// Stops processing records until [`Handle::resume`]. The instance stays in the group and keeps its tasks.
     pub fn pause(&self) {
         self.0.paused.store(true, Ordering::SeqCst);
     }
 
-    /// Goes on after [`Handle::pause`].
+    /// Continues after [`Handle::pause`].
     pub fn resume(&self) {
         self.0.paused.store(false, Ordering::SeqCst);
     }
@@ -451,25 +452,25 @@ impl Handle {
         self.0.paused.load(Ordering::SeqCst)
     }
 
-    /// Counters by task, at most about 100 ms old.
+    /// The metrics of each task, at most about 100 ms old.
     #[must_use]
     pub fn tasks(&self) -> BTreeMap<TaskId, TaskMetrics> {
         self.0.metrics.snapshot()
     }
 
-    /// The tasks this instance has now, with the worker that runs each.
+    /// The tasks assigned to this instance, each with the worker that runs it.
     #[must_use]
     pub fn assignment(&self) -> BTreeMap<TaskId, usize> {
         self.0.owners.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The error that ended the application, if one did.
+    /// The error that ended the application, if there was one.
     #[must_use]
     pub fn error(&self) -> Option<AppError> {
         self.0.error()
     }
 
-    /// Waits until the application is in one of the states that `wanted` names, or has ended.
+    /// Waits until the application is in a state for which `wanted` returns true, or has ended.
     pub async fn until(&self, wanted: impl Fn(AppState) -> bool + Send) -> AppState {
         let mut receiver = self.0.state.subscribe();
         receiver.wait_for(|state| wanted(*state) || state.is_final()).await.map_or(AppState::Error, |state| *state)
@@ -478,7 +479,7 @@ impl Handle {
     /// Waits until the application has ended.
     ///
     /// # Errors
-    /// What ended it, if it was not asked to stop.
+    /// The error that ended it, if it did not stop on request.
     pub async fn ended(&self) -> Result<(), AppError> {
         self.until(AppState::is_final).await;
         self.error().map_or(Ok(()), Err)
@@ -499,9 +500,9 @@ async fn next_state((mut receiver, first): StatesLeft) -> Option<(AppState, Stat
     Some((state, (receiver, None)))
 }
 
-/// A running application. Dropping it stops the application and waits for it.
+/// A running application. Dropping it stops the application and waits for the end.
 ///
-/// It is its own [`Handle`]: all that a handle can do is here too.
+/// It dereferences to its [`Handle`], so everything that a handle can do works here too.
 ///
 /// ```
 /// use streams_core::prelude::*;
@@ -526,22 +527,22 @@ pub struct Running {
 }
 
 impl Running {
-    /// A handle to watch and steer it from elsewhere.
+    /// A handle to observe and control it from elsewhere.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Waits until the application has ended; blocks.
+    /// Blocks until the application has ended.
     ///
     /// # Errors
-    /// What ended it, if it was not asked to stop.
+    /// The error that ended it, if it did not stop on request.
     pub fn wait(mut self) -> Result<(), AppError> {
         self.join();
         self.handle.error().map_or(Ok(()), Err)
     }
 
-    /// Stops the application in good order and waits for it; blocks.
+    /// Shuts the application down cleanly and blocks until it has ended.
     ///
     /// # Errors
     /// As [`Running::wait`].
@@ -550,18 +551,18 @@ impl Running {
         self.wait()
     }
 
-    /// Ends the application at once, as a crash would: nothing is committed, the group hears nothing. For
-    /// demonstrations and tests; the state folder is free again when this returns.
+    /// Ends the application at once, as a crash would: it commits nothing and does not leave the group. For
+    /// demonstrations and tests. The state folder is free again when this returns.
     pub fn kill(mut self) {
         self.handle.0.killed.store(true, Ordering::SeqCst);
         self.handle.0.doorbell.ring();
         self.join();
     }
 
-    /// Waits until all tasks are running; blocks.
+    /// Blocks until all tasks are running.
     ///
     /// # Errors
-    /// What ended the application before it got there.
+    /// The error that ended the application before that.
     pub fn wait_until_running(&self) -> Result<(), AppError> {
         match self.handle.0.wait_until(|state| state == AppState::Running) {
             AppState::Running => Ok(()),
@@ -569,19 +570,19 @@ impl Running {
         }
     }
 
-    /// Stops the application at the first Ctrl-C or SIGTERM; the second ends the process at once. So does one
-    /// that comes when no such application runs: the handler stays in the process, for the next application.
+    /// Stops the application at the first Ctrl-C or SIGTERM; the second ends the process at once. The handler stays
+    /// installed for later applications; while none is running, a signal ends the process.
     ///
-    /// Handlers from elsewhere are replaced, unless they come from the crate `ctrlc`.
+    /// Other handlers are replaced, unless they were set through the crate `ctrlc`.
     ///
     /// # Errors
-    /// When the process has a handler of `ctrlc`'s already. Call [`Handle::stop`] in that one instead.
+    /// When a handler was already set through `ctrlc`. Call [`Handle::stop`] from that one instead.
     pub fn stop_on_signals(&self) -> Result<(), AppError> {
         signals::stop(&self.handle.0)
     }
 
     fn join(&mut self) {
-        // A listener that ends the application cannot wait for itself.
+        // A listener that ends the application must not wait for its own thread.
         let me = std::thread::current().id();
         for thread in std::mem::take(&mut self.threads).into_iter().filter(|thread| thread.thread().id() != me) {
             let name = thread.thread().name().unwrap_or_default().to_owned();

@@ -1,12 +1,12 @@
-//! Which worker of this process runs which task.
+//! Assigns tasks to the workers of this process.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::TaskId;
 
-/// Shares tasks out among `workers`. A task stays where it was, unless its worker would have more than
-/// its share; the others go where the fewest tasks are, and among equals where the fewest of their
-/// sub-topology are, so that each worker gets some of every kind.
+/// Distributes tasks among `workers`. A task stays with its worker unless that would have more than its share. Each
+/// of the others goes to the worker with the fewest tasks and, among equals, with the fewest of the same
+/// sub-topology, so that every worker gets some of each.
 pub(crate) fn share_out(
     tasks: &BTreeSet<TaskId>,
     previous: &BTreeMap<TaskId, usize>,

@@ -1,4 +1,4 @@
-//! Asking where partitions begin and end: two questions to the log, whose answers come in any order.
+//! Looks up where partitions begin and end: two requests to the log, whose answers may arrive in either order.
 
 use std::task::Poll;
 
@@ -7,7 +7,7 @@ use crate::record::{Offset, TopicPartition};
 
 type Offsets = Vec<Offset>;
 
-/// Where each partition begins and ends, once both questions are answered.
+/// The start and end of each partition, once both requests are answered.
 pub(crate) struct Bounds {
     starts: Answer,
     ends: Answer,
@@ -19,13 +19,13 @@ enum Answer {
 }
 
 impl Bounds {
-    /// Asks for the first offset and the one after the last record, whether committed or not.
+    /// Requests the first offset and the one after the last record, committed or not.
     pub(crate) fn ask(admin: &dyn Admin, partitions: Vec<TopicPartition>) -> Self {
         let ends = admin.end_offsets(partitions.clone(), Isolation::ReadUncommitted);
         Self::awaited(admin.start_offsets(partitions), ends)
     }
 
-    /// Waits for both answers.
+    /// Waits for answers to requests that were sent by somebody else.
     pub(crate) const fn awaited(
         starts: Reply<Result<Offsets, LogError>>,
         ends: Reply<Result<Offsets, LogError>>,
@@ -33,7 +33,7 @@ impl Bounds {
         Self { starts: Answer::Awaited(starts), ends: Answer::Awaited(ends) }
     }
 
-    /// A pair for each partition, in the order of the question.
+    /// A start and an end for each partition, in the order of the request.
     pub(crate) fn poll(&mut self) -> Poll<Result<Vec<(Offset, Offset)>, LogError>> {
         let (starts, ends) = (self.starts.poll(), self.ends.poll());
         match (starts, ends) {
@@ -47,7 +47,7 @@ impl Bounds {
 }
 
 impl Answer {
-    /// The offsets, if they are here.
+    /// The offsets, if they have arrived.
     fn poll(&mut self) -> Result<Option<&Offsets>, LogError> {
         if let Self::Awaited(reply) = self {
             match reply.poll() {

@@ -1,7 +1,7 @@
-//! Where a worker's records leave: the producer, its transaction, and what waits in front of it.
+//! Where records leave a worker: its producer, the transaction, and the records waiting for room.
 //!
-//! A full producer must not stop an operator in the middle of a record. What it does not take waits here,
-//! and the worker processes nothing more until it is taken: back-pressure between records.
+//! A full producer must not stop an operator in the middle of a record. Records that it refuses wait here, and the
+//! worker processes nothing more until they are accepted. Back-pressure thus takes effect between records.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use crate::operators::{Collector, Destination};
 use crate::record::{Headers, Offset, Partition, Timestamp};
 use crate::state::{Changelog, StoreError, StoreErrorKind};
 
-/// A worker's producer with what waits in front of it.
+/// A worker's producer and the records waiting for it.
 pub(crate) struct ProducerCollector {
     producer: Box<dyn Producer>,
     waiting: VecDeque<Waiting>,
@@ -35,12 +35,11 @@ impl ProducerCollector {
         Self { producer, waiting: VecDeque::new(), transactional, in_transaction: false, trouble: None }
     }
 
-    /// The producer itself, for commits.
     pub(crate) fn producer(&mut self) -> &mut dyn Producer {
         &mut *self.producer
     }
 
-    /// The transaction was committed or aborted.
+    /// Call this when the transaction was committed or aborted.
     pub(crate) fn transaction_ended(&mut self) {
         self.in_transaction = false;
     }
@@ -59,13 +58,13 @@ impl ProducerCollector {
         Ok(())
     }
 
-    /// Why the last record was not taken, if doing the work again with another producer may succeed. An operator
-    /// knows only that it failed.
+    /// Why the last record was refused, if repeating the work with a new producer may succeed. The operator only
+    /// learns that sending failed.
     pub(crate) fn take_trouble(&mut self) -> Option<LogError> {
         self.trouble.take()
     }
 
-    /// Hands over what waits; whether nothing waits any more.
+    /// Sends the waiting records. Returns whether none is left.
     pub(crate) fn drain(&mut self) -> Result<bool, LogError> {
         let drained = self.hand_over();
         self.note(drained)
@@ -138,7 +137,7 @@ impl Collector for ProducerCollector {
     }
 }
 
-/// Whether doing the work again, with another producer, may succeed where this failed.
+/// Whether repeating the work with a new producer may succeed after this error.
 pub(crate) fn may_be_repeated(error: &LogError) -> bool {
     error.is_transient() || error.kind == LogErrorKind::Fenced
 }

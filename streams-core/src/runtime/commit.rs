@@ -1,22 +1,22 @@
-//! Committing: at-least-once and exactly-once, readable side by side.
+//! Commits under at-least-once and exactly-once, side by side.
 //!
-//! Both begin at a record boundary and end with input positions and local state that belong together.
+//! Both start between two records and end with input positions and local state that match.
 //!
-//! | step | at-least-once (F7) | exactly-once (F2) |
+//! | step | at-least-once | exactly-once |
 //! |---|---|---|
 //! | 1 | flush caches in topological order | the same |
 //! | 2 | wait until everything sent is acknowledged | the same |
 //! | 3 | write state and stream times in one batch | positions into the transaction |
 //! | 4 | commit positions through the group | commit the transaction |
-//! | 5 | note the changelog offsets | write state, changelog offsets, stream times in one batch |
+//! | 5 | record the changelog offsets | write state, changelog offsets, stream times in one batch |
 //!
-//! With at-least-once, the changelog offsets are noted only when the group has taken the positions: a member
-//! that was put out without knowing it has written behind its successor's records, which it must read if it
-//! gets the task again. Reading changes again that the state has already does no harm.
+//! Under at-least-once, the changelog offsets are recorded only after the group has accepted the positions. A member
+//! that was removed from the group without noticing may have written after its successor's changelog records, and
+//! must read those if it gets the task again. Applying changes that the state already contains is harmless.
 //!
-//! A crash before the last step leaves positions older than outputs (at-least-once: some work is done
-//! again) or nothing visible at all (exactly-once); the state on disk is at a committed point either way.
-//! Only this file commits.
+//! After a crash before the last step, positions are older than outputs and some work is repeated (at-least-once), or
+//! nothing is visible at all (exactly-once). Either way the state on disk is at a committed point. Only this file
+//! commits.
 
 use std::cell::RefCell;
 use std::task::Poll;
@@ -30,23 +30,23 @@ use super::task::{Task, writing_failed};
 use super::worker::Slots;
 use crate::log::{CommitOutcome, Committer, GroupMetadata, LogError, LogErrorKind, OffsetToCommit, Reply};
 
-/// One commit of all tasks of a worker, under way.
+/// A commit in progress of all tasks of a worker.
 pub(crate) struct Commit {
     guarantee: Guarantee,
     metadata: GroupMetadata,
     offsets: Vec<OffsetToCommit>,
     step: CommitStep,
     retry: Retry,
-    /// Since when the log has not decided, until that was told.
+    /// Since when the commit has been undecided; `None` once that has been logged.
     undecided_since: Option<Duration>,
     is_told: bool,
     span: tracing::Span,
 }
 
-/// How long to wait before asking again for what the log could not decide.
+/// How long to wait before repeating a request that the log could not decide.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
-/// A commit that the log has not decided for so long is worth a line in the application's log.
+/// How long a commit may be undecided before that is logged.
 const TELL_AFTER: Duration = Duration::from_secs(10);
 
 enum CommitStep {
@@ -58,23 +58,23 @@ enum CommitStep {
     CommitPositions(Option<Reply<CommitOutcome>>),
 }
 
-/// How far a commit is.
+/// The progress of a commit.
 pub(crate) enum Progress {
-    /// Not decided; `blocks` says whether records may be processed meanwhile.
+    /// Not finished yet.
     Pending {
-        /// Whether processing has to wait.
+        /// Whether processing has to wait for it.
         blocks: bool,
     },
     /// Committed.
     Done,
-    /// The tasks belong to somebody else: drop them and what they did.
+    /// The tasks belong to another member: drop them and their uncommitted work.
     Lost(LogError),
-    /// What was done since the last commit must be dropped and done again, with another producer.
+    /// The work since the last commit must be dropped and repeated with a new producer.
     Undone(LogError),
 }
 
 impl Commit {
-    /// Begins a commit on behalf of the member that `metadata` proves.
+    /// Starts a commit with the membership in `metadata`.
     pub(crate) fn new(guarantee: Guarantee, metadata: GroupMetadata) -> Self {
         let span = tracing::debug_span!("commit", generation = metadata.generation);
         Self {
@@ -89,7 +89,7 @@ impl Commit {
         }
     }
 
-    /// Goes on as far as possible.
+    /// Advances as far as possible without waiting.
     pub(crate) fn advance(
         &mut self,
         slots: &mut Slots,
@@ -180,7 +180,7 @@ impl Commit {
                         Poll::Ready(Some(CommitOutcome::Fatal(error) | CommitOutcome::AbortRequired(error))) => {
                             return Err(AppError::log("committing input positions", error));
                         }
-                        // Committing the same positions twice does no harm, so the unknown is asked again.
+                        // Committing the same positions twice is harmless, so an unknown outcome is retried.
                         Poll::Ready(Some(CommitOutcome::Retriable(error) | CommitOutcome::Unknown(error))) => {
                             self.step = CommitStep::CommitPositions(None);
                             return Ok(self.ask_again(now, &error));
@@ -205,7 +205,7 @@ impl Commit {
         self.pending()
     }
 
-    /// Once state is written, what is left of an at-least-once commit does not concern new records.
+    /// Once its state is written, an at-least-once commit no longer has to hold up new records.
     const fn pending(&self) -> Progress {
         Progress::Pending { blocks: !matches!(self.step, CommitStep::CommitPositions(_)) }
     }
@@ -219,7 +219,7 @@ impl Commit {
     }
 }
 
-/// Ready when everything sent is acknowledged; an error when something was lost on the way.
+/// Ready when everything sent is acknowledged; an error if a record was lost.
 fn acknowledged(collector: &mut ProducerCollector) -> Poll<Result<(), LogError>> {
     match collector.drain() {
         Ok(true) => collector.producer().flush(),
@@ -231,7 +231,7 @@ fn acknowledged(collector: &mut ProducerCollector) -> Poll<Result<(), LogError>>
 /// What a transactional outcome other than `Done` means for the commit.
 ///
 /// # Errors
-/// Why the log has to be asked again.
+/// The reason to retry.
 fn in_transaction(outcome: CommitOutcome) -> Result<Result<Progress, AppError>, LogError> {
     match outcome {
         CommitOutcome::Done => Err(LogError::new(LogErrorKind::Other, "it is done")),

@@ -24,13 +24,13 @@ pub(crate) struct StateDirectory {
     home: Home,
 }
 
-/// What this process knows of its tasks' folders.
+/// What this process knows about its tasks' folders.
 #[derive(Default)]
 struct Tasks {
     in_use: BTreeSet<TaskId>,
-    /// Until when each task's state has followed its changelogs in this process, by monotonic time.
+    /// The monotonic time until which each task's state has followed its changelogs in this process.
     followed_until: BTreeMap<TaskId, Duration>,
-    /// Stores that were still being opened when their tasks were given up.
+    /// Stores that were still opening when their tasks were given up.
     abandoned: Vec<(OpeningStore, TaskFolder)>,
 }
 
@@ -50,12 +50,12 @@ impl StateDirectory {
         Ok(Self { process_id, tasks: Arc::default(), home })
     }
 
-    /// A name for this process that survives restarts as long as the folder does.
+    /// An id for this process that survives restarts as long as the folder exists.
     pub(crate) fn process_id(&self) -> &str {
         &self.process_id
     }
 
-    /// Takes hold of a task's folder; `None` while another worker of this process still has it.
+    /// Claims a task's folder; `None` while another worker of this process still has it.
     pub(crate) fn claim(&self, task: TaskId) -> Result<Option<TaskFolder>, AppError> {
         self.close_abandoned();
         if !self.lock().in_use.insert(task) {
@@ -67,12 +67,12 @@ impl StateDirectory {
         Ok(Some(claim))
     }
 
-    /// The text that was noted with [`StateDirectory::note_topology`], in this run or an earlier one.
+    /// The text last stored by [`StateDirectory::note_topology`], in this run or an earlier one.
     pub(crate) fn noted_topology(&self) -> Result<Option<String>, AppError> {
         self.home.noted(TOPOLOGY)
     }
 
-    /// Notes which topology makes the state from now on.
+    /// Stores a description of the topology that now owns the state.
     pub(crate) fn note_topology(&self, text: &str) -> Result<(), AppError> {
         match self.noted_topology()?.as_deref() == Some(text) {
             true => Ok(()),
@@ -80,7 +80,8 @@ impl StateDirectory {
         }
     }
 
-    /// Nobody waits for this store any more. Its folder is free when it is open, and closed again.
+    /// Takes over a store that nobody is waiting for any more. Its folder is released once the store has been opened
+    /// and closed again.
     fn abandon(&self, opening: OpeningStore, folder: TaskFolder) {
         self.lock().abandoned.push((opening, folder));
     }
@@ -96,7 +97,7 @@ impl StateDirectory {
         }
         tasks.abandoned = under_way;
         drop(tasks);
-        // A folder is given back under the lock, and only when its store is closed.
+        // Release a folder under the lock, and only after its store is closed.
         for (opened, folder) in done {
             drop(opened);
             drop(folder);
@@ -116,7 +117,7 @@ impl StateDirectory {
 }
 
 impl Drop for StateDirectory {
-    /// Another process may take the folder over from now on: it must not find a store that is being opened.
+    /// After this another process may lock the folder, and it must not find a store that is still opening.
     fn drop(&mut self) {
         let abandoned = std::mem::take(&mut self.lock().abandoned);
         for (opening, folder) in abandoned {
@@ -126,17 +127,17 @@ impl Drop for StateDirectory {
     }
 }
 
-/// A task's store while it is being opened, with the folder it lies in.
+/// A task's store that is being opened, with its folder.
 pub(crate) struct FolderBeingOpened {
     directory: Arc<StateDirectory>,
     parts: Option<(OpeningStore, TaskFolder)>,
 }
 
-/// An open store, and the folder it lies in.
+/// An open store with its folder.
 pub(crate) type OpenFolder = (Box<dyn Store>, TaskFolder);
 
 impl FolderBeingOpened {
-    /// Begins to open the stores of that name in a folder.
+    /// Starts opening the named stores in a folder.
     pub(crate) fn new(
         directory: &Arc<StateDirectory>,
         backend: &dyn StateBackend,
@@ -147,7 +148,7 @@ impl FolderBeingOpened {
         Self { directory: Arc::clone(directory), parts: Some((opening, folder)) }
     }
 
-    /// The store and its folder, once.
+    /// The store and its folder, as soon as the store is open. They are returned once only.
     pub(crate) fn poll(&mut self) -> Poll<Result<OpenFolder, StoreError>> {
         let Some((opening, _)) = &mut self.parts else { return Poll::Pending };
         let Poll::Ready(opened) = opening.poll() else { return Poll::Pending };
@@ -167,7 +168,7 @@ impl Drop for FolderBeingOpened {
     }
 }
 
-/// A task's folder, given back when dropped.
+/// A task's folder, released when dropped.
 pub(crate) struct TaskFolder {
     task: TaskId,
     path: PathBuf,
@@ -179,13 +180,13 @@ impl TaskFolder {
         &self.path
     }
 
-    /// The task's state has followed its changelogs until `now`, by monotonic time.
+    /// Records that the task's state has followed its changelogs until `now`, in monotonic time.
     pub(crate) fn followed_until(&self, now: Duration) {
         self.lock().followed_until.insert(self.task, now);
     }
 
-    /// For how long the task's state has not followed its changelogs, if this process has had it before. Unlike the
-    /// note beside the state, it does not depend on a clock that somebody sets.
+    /// How long the task's state has not followed its changelogs, if this process has had the task before. Unlike the
+    /// time stored with the state, it does not depend on a clock that may be adjusted.
     pub(crate) fn idle_for(&self, now: Duration) -> Option<Duration> {
         self.lock().followed_until.get(&self.task).map(|until| now.saturating_sub(*until))
     }

@@ -1,4 +1,4 @@
-//! Why an application cannot start or go on.
+//! Why an application cannot start or continue.
 
 use std::path::PathBuf;
 
@@ -8,11 +8,11 @@ use crate::record::{TaskId, TopicPartition};
 use crate::state::StoreError;
 use crate::topic::NameError;
 
-/// Why an application cannot start or go on. Each message names what it is about and the next step.
+/// Why an application cannot start or continue. Each message names the object concerned and the next step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppError {
-    /// The application's id breaks a rule: it becomes part of topic and folder names.
+    /// The application's id, which becomes part of topic and folder names, breaks a rule.
     #[error("the application id {id:?} cannot be used: {error}")]
     ApplicationId {
         /// The id.
@@ -28,17 +28,17 @@ pub enum AppError {
     InternalTopicName {
         /// The full name.
         topic: String,
-        /// The part that the topology gives.
+        /// The part that comes from the topology.
         name: String,
-        /// The longest that is allowed.
+        /// The longest length that is allowed.
         max: usize,
     },
-    /// A setting's value does not make sense.
+    /// A setting's value is invalid.
     #[error("setting {setting}: {reason}")]
     Setting {
         /// Its name.
         setting: String,
-        /// What is wrong.
+        /// What is wrong with it.
         reason: String,
     },
     /// The state folder belongs to a process that is running.
@@ -46,7 +46,7 @@ pub enum AppError {
     StateFolderInUse {
         /// The folder.
         path: PathBuf,
-        /// Who holds it, as far as is known.
+        /// The process that holds it, as far as is known.
         holder: String,
     },
     /// The state folder cannot be used.
@@ -56,7 +56,7 @@ pub enum AppError {
     StateFolder {
         /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         reason: String,
     },
     /// The group has members that run a program with another topology.
@@ -67,15 +67,15 @@ pub enum AppError {
          one first (the group counts on an instance that was killed until its `session.timeout.ms` has passed)"
     )]
     OtherTopology {
-        /// The application's id, and the group's.
+        /// The application's id, which is also the group's.
         application_id: String,
-        /// The other program's member, and where it runs.
+        /// The member that runs the other program, and its host.
         member: String,
-        /// The hash of its topology.
+        /// The hash of that program's topology.
         theirs: u64,
-        /// The hash of this program's.
+        /// The hash of this program's topology.
         ours: u64,
-        /// What is different, if that is known.
+        /// How the topologies differ, if that is known.
         changes: String,
     },
     /// Input or output topics do not exist.
@@ -84,16 +84,16 @@ pub enum AppError {
         /// Their names.
         topics: Vec<String>,
     },
-    /// Topics whose records must meet by key have different numbers of partitions.
+    /// Topics that must be co-partitioned have different numbers of partitions.
     #[error(
         "these topics are joined or merged by key and must have the same number of partitions: {topics}; \
          recreate one of them, or add `.repartition()` to the stream that reads it"
     )]
     NotCopartitioned {
-        /// Names with their partition counts.
+        /// The topics with their partition counts.
         topics: String,
     },
-    /// An internal topic exists with another number of partitions than the topology needs.
+    /// An internal topic exists with a different number of partitions than the topology needs.
     #[error(
         "internal topic {topic} has {found} partitions but the application needs {needed}: its inputs have changed; \
          reset the application (delete its internal topics and committed offsets) or restore the old partition count"
@@ -101,12 +101,12 @@ pub enum AppError {
     InternalTopicPartitions {
         /// The topic.
         topic: String,
-        /// How many it has.
+        /// How many partitions it has.
         found: u32,
-        /// How many it should have.
+        /// How many partitions it should have.
         needed: u32,
     },
-    /// An internal topic is cleaned up in a way that loses what the application needs.
+    /// An internal topic has a cleanup policy that loses data the application needs.
     #[error(
         "internal topic {topic} has cleanup.policy `{found}`, and the application needs `{wanted}`: records \
          that are still needed would be deleted; set it back, or set `topic.cleanup.policy` if it is meant"
@@ -119,8 +119,8 @@ pub enum AppError {
         /// The policy it has.
         found: String,
     },
-    /// A changelog or repartition topic that should exist does not: creating it empty would lose state, or
-    /// records on their way, silently.
+    /// A changelog or repartition topic that should exist does not. Creating it empty would silently lose state or
+    /// records in transit.
     #[error(
         "internal topic {topic} is gone although the application has run before (its group has committed offsets); \
          restore the topic, or reset the application to start over; if the topic is new in the topology, set \
@@ -130,7 +130,8 @@ pub enum AppError {
         /// The topic.
         topic: String,
     },
-    /// A changelog is shorter than what was read from it before, or another topic of the same name.
+    /// A changelog ends before the offset up to which it was read earlier: it was truncated, or is a different topic
+    /// of the same name.
     #[error(
         "changelog {partition} ends at {end} but the local state was written up to {stored}: the topic was truncated or \
          created again; restore it, or delete the state folder {} to rebuild from what is left", folder.display()
@@ -138,14 +139,14 @@ pub enum AppError {
     ChangelogLost {
         /// The changelog's partition.
         partition: TopicPartition,
-        /// Where it ends.
+        /// Its end offset.
         end: i64,
-        /// Where it should at least end.
+        /// The offset stored with the state, which the end should have reached.
         stored: i64,
         /// The task's folder.
         folder: PathBuf,
     },
-    /// A topic is not the one that the local state was made from.
+    /// A topic is not the one that the local state was built from.
     #[error(
         "topic {topic} was deleted and created again: the state in {} was made from the topic with id {noted}, now its \
          id is {found}; restore the old topic, or delete that folder to go on with the new one", folder.display()
@@ -153,14 +154,14 @@ pub enum AppError {
     TopicReplaced {
         /// The topic.
         topic: String,
-        /// The id it had.
+        /// The topic id recorded with the state.
         noted: String,
-        /// The id it has.
+        /// The topic id now.
         found: String,
         /// The task's folder.
         folder: PathBuf,
     },
-    /// An input position does not exist and no reset is configured.
+    /// An input position does not exist, and no reset is configured.
     #[error(
         "the position {position} of input partition {partition} does not exist{detail}; set `auto.offset.reset` to \
          `earliest` or `latest` to go on from there"
@@ -170,10 +171,10 @@ pub enum AppError {
         partition: TopicPartition,
         /// The position.
         position: i64,
-        /// More about it.
+        /// Further explanation.
         detail: String,
     },
-    /// A position in a topic of the application's own does not exist: records between its tasks are lost.
+    /// A position in an internal topic does not exist: records in transit between tasks are lost.
     #[error(
         "the position {position} of {partition} does not exist, and it is an internal topic: records on their way \
          between the application's tasks were deleted; restore the topic, or reset the application to start over"
@@ -189,19 +190,19 @@ pub enum AppError {
     Record {
         /// The task.
         task: TaskId,
-        /// Where the record is.
+        /// The record's partition.
         partition: TopicPartition,
-        /// Its offset.
+        /// The record's offset.
         offset: i64,
-        /// What went wrong.
+        /// The operator's error.
         error: OperatorError,
     },
-    /// A task failed outside a record: in a punctuator or while its cache was flushed.
+    /// A task failed outside the processing of a record: in a punctuator, or while its cache was flushed.
     #[error("task {task} failed: {error}")]
     Operator {
         /// The task.
         task: TaskId,
-        /// What went wrong.
+        /// The operator's error.
         error: OperatorError,
     },
     /// A task's state failed.
@@ -209,7 +210,7 @@ pub enum AppError {
     Store {
         /// The task.
         task: TaskId,
-        /// What is wrong.
+        /// What is wrong with it.
         error: StoreError,
     },
     /// A task could not be built.
@@ -217,15 +218,15 @@ pub enum AppError {
     Build {
         /// The task.
         task: TaskId,
-        /// Why.
+        /// The reason.
         error: BuildError,
     },
-    /// The log failed for good.
+    /// The log failed permanently.
     #[error("{doing}: {error}{}", log_next_step(error))]
     Log {
         /// What was being done.
         doing: String,
-        /// What the log says.
+        /// The log's error.
         error: LogError,
     },
     /// A thread of the application could not be started.
@@ -236,7 +237,7 @@ pub enum AppError {
     Thread {
         /// The thread's name.
         thread: String,
-        /// What the system says.
+        /// The operating system's error.
         reason: String,
     },
     /// A thread of the application panicked.
@@ -250,13 +251,13 @@ pub enum AppError {
 }
 
 impl AppError {
-    /// An error of the log while doing something.
+    /// An error of the log, with what was being done.
     pub(crate) fn log(doing: impl Into<String>, error: LogError) -> Self {
         Self::Log { doing: doing.into(), error }
     }
 }
 
-/// What may be done about a record that cannot be processed.
+/// What the user can do about a record that cannot be processed.
 const fn next_step(error: &OperatorError) -> &'static str {
     match error {
         OperatorError::Decode { .. } | OperatorError::NegativeTimestamp(_) => {
@@ -267,7 +268,7 @@ const fn next_step(error: &OperatorError) -> &'static str {
     }
 }
 
-/// What may be done about an error of the log that its own message cannot know.
+/// What the user can do about a log error, where the log's own message cannot know it.
 const fn log_next_step(error: &LogError) -> &'static str {
     match error.kind {
         LogErrorKind::UnknownTopic => {

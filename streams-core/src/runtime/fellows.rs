@@ -1,13 +1,13 @@
-//! Whether the other members of the group run the same program.
+//! Checks whether the other members of the group run the same topology.
 //!
-//! Members share out tasks by number and find their state by name, so two programs under one application id would
-//! go on with each other's state. Each member's client name therefore ends in its topology's hash, behind the
-//! process id, which decides the order in which tasks are given out. A member looks the group up before it creates
-//! topics and joins, and again with each assignment, before its first record.
+//! Members divide tasks by number and find state by name, so two programs with one application id would use each
+//! other's state. Each member's client name therefore ends with the hash of its topology, after the process id, which
+//! determines the order of assignment. A member looks the group up before it creates topics and joins, and again
+//! after each assignment before it processes the first record.
 //!
-//! Who stays: a member that has found itself among its like, for as long as it keeps its member id. Everybody else
-//! is a newcomer, and leaves when somebody with another topology is there. Of newcomers that meet, those with the
-//! smallest hash stay: they wait for the others to leave, and leave too if nobody does.
+//! A member that has once seen only members with its own topology is settled, and stays for as long as it keeps its
+//! member id. All others are newcomers, and leave when there is a member with another topology. Where only newcomers
+//! meet, those with the smallest hash stay: they wait for the others to leave, and leave too if the others do not.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,26 +18,26 @@ use super::directory::StateDirectory;
 use crate::log::{Admin, GroupMemberInfo, LogError, Reply};
 use crate::topology::Fingerprint;
 
-/// What stands before the hash in a client's name. Its number is that of the fingerprint's rules: hashes of others
-/// cannot be compared.
+/// Marks the hash in a client's name. The number is the version of the fingerprint's rules; hashes made by other
+/// rules cannot be compared.
 const MARK: &str = "t1.";
 
-/// Time between two looks at a group that is not as it should be.
+/// How long to wait before looking again at a group that is not uniform yet.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// So long a newcomer waits for others to leave. They do so as soon as they have looked.
+/// How long a newcomer waits for others to leave, which they do as soon as they have looked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A log may answer with what was true before the assignment: so often it may do without us.
+/// How often the log may list a group without this member: it may answer with the group from before the assignment.
 const MISSES_MAX: u32 = 5;
 
-/// This program as members of its group tell it from others.
+/// What tells this program from others in its group.
 pub(crate) struct Identity {
     group: Arc<str>,
     process_id: String,
     fingerprint: Fingerprint,
     hash: u64,
-    /// The topology that the state in this process's folder was made by, as text.
+    /// A text that describes the topology that created the state in this process's folder.
     noted: Option<String>,
 }
 
@@ -47,30 +47,30 @@ impl Identity {
         Self { group: Arc::clone(group), process_id: process_id.to_owned(), fingerprint, hash, noted }
     }
 
-    /// The member's name for itself, which begins with `name`.
+    /// The member's client name, which begins with `name`.
     pub(crate) fn client_id(&self, name: &str) -> String {
         format!("{name}-{}-{MARK}{:016x}", self.process_id, self.hash)
     }
 
-    /// The topology as text, to be kept beside the state it makes.
+    /// The topology as text, to be stored with the state.
     pub(crate) fn text(&self) -> &str {
         self.fingerprint.text()
     }
 
-    /// What is different in this topology from the one that made the state on disk.
+    /// How this topology differs from the one that created the state on disk.
     pub(crate) fn changes(&self) -> Option<String> {
         self.fingerprint.changes_since(self.noted.as_deref()?)
     }
 
-    /// Before joining: an error if somebody in the group has another topology. This process's own predecessor may
-    /// still be listed, until its session runs out.
+    /// Called before joining. An error if a member of the group has another topology. This process's predecessor does
+    /// not count; it may still be listed until its session times out.
     pub(super) fn may_join(&self, members: &[GroupMemberInfo]) -> Result<(), AppError> {
         let predecessor = format!("-{}-{MARK}", self.process_id);
         let mut others = self.others(members).filter(|(member, _)| !member.client_id.contains(&predecessor));
         others.next().map_or(Ok(()), |(member, hash)| Err(self.error(member, hash)))
     }
 
-    /// The members with another topology, each with its hash.
+    /// The other members with a different topology, each with its hash.
     fn others<'a>(&self, members: &'a [GroupMemberInfo]) -> impl Iterator<Item = (&'a GroupMemberInfo, u64)> {
         let of_other = |member: &'a GroupMemberInfo| hash_of(&member.client_id).map(|hash| (member, hash));
         members.iter().filter_map(of_other).filter(|(_, hash)| *hash != self.hash)
@@ -92,26 +92,26 @@ impl Identity {
     }
 }
 
-/// The hash of a client's topology, if its name ends in one.
+/// The hash of a client's topology, if its name ends with one.
 fn hash_of(client_id: &str) -> Option<u64> {
     let (_, mark) = client_id.rsplit_once('-')?;
     u64::from_str_radix(mark.strip_prefix(MARK)?, 16).ok()
 }
 
-/// Looks at the group with each assignment.
+/// Looks at the group after each assignment.
 pub(super) struct Fellows {
     admin: Arc<dyn Admin>,
     identity: Arc<Identity>,
     directory: Arc<StateDirectory>,
     /// This member's id in the current assignment.
     member_id: String,
-    /// The id under which it has found itself among its like: no newcomer any more.
+    /// The member id with which it settled; with that id it is no longer a newcomer.
     settled_as: Option<String>,
     question: Question,
     misses: u32,
-    /// Since when it has waited for others to leave.
+    /// Since when it has been waiting for others to leave.
     waiting_since: Option<Duration>,
-    /// What was said once already.
+    /// What has been logged already.
     told: Told,
 }
 
@@ -123,7 +123,7 @@ struct Told {
 
 enum Question {
     None,
-    /// To be asked from then on.
+    /// The next request is due at that time.
     Due(Duration),
     Asked(Reply<Result<Vec<GroupMemberInfo>, LogError>>),
 }
@@ -143,14 +143,14 @@ impl Fellows {
         }
     }
 
-    /// The group has assigned tasks to this member.
+    /// Call this when the group has assigned tasks to this member.
     pub(super) fn begin(&mut self, now: Duration, member_id: &str) {
         member_id.clone_into(&mut self.member_id);
         self.question = Question::Due(now);
         self.misses = 0;
     }
 
-    /// Looks at the group, if it is time. An error if this member is to leave.
+    /// Looks at the group if that is due. An error if this member has to leave.
     pub(super) fn step(&mut self, now: Duration) -> Result<(), AppError> {
         if matches!(self.question, Question::Due(at) if now >= at) {
             self.question = Question::Asked(self.admin.group_members(&self.identity.group));
@@ -200,7 +200,7 @@ impl Fellows {
         Ok(())
     }
 
-    /// From now on the state is this topology's.
+    /// Stores this topology as the owner of the state.
     fn settle(&mut self) -> Result<(), AppError> {
         self.directory.note_topology(self.identity.text())?;
         self.settled_as = Some(self.member_id.clone());
@@ -208,7 +208,7 @@ impl Fellows {
         Ok(())
     }
 
-    /// Who may join a group need not be allowed to look at it.
+    /// A client may be allowed to join a group but not to describe it.
     fn do_without(&mut self, error: &LogError) -> Result<(), AppError> {
         if !std::mem::replace(&mut self.told.cannot_look, true) {
             tracing::warn!(

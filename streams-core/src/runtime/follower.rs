@@ -1,9 +1,9 @@
-//! Following topics into a store.
+//! Follows topics into a store.
 //!
-//! Restoring a task's stores and keeping a global table up to date are the same thing, done for different owners:
-//! reading goes on where the store's notes say, records become rows, and rows are written together with the
-//! position behind them. A [`Follower`] knows where each partition begins, how far it was followed, and when it was
-//! followed to the end it had at first. Its owner has the store, reads the topics, and says what the rows are.
+//! Restoring a task's stores and keeping a global table up to date are the same job for different owners. Reading
+//! continues at the position stored with the data, records become rows, and rows are written together with the
+//! position after them. A [`Follower`] knows where to read each partition, how far it has been followed, and when it
+//! has reached its initial end. The owner has the store, reads the topics, and turns records into rows.
 
 use std::path::Path;
 
@@ -13,12 +13,11 @@ use crate::record::{Offset, TopicPartition};
 use crate::state::kinds::StoreRow;
 use crate::state::{GlobalStore, META, Store, StoreBatch, StoreError, StoreIndex};
 
-/// What is followed into: a task's store, or a global table's.
+/// The store that topics are followed into: a task's or a global table's.
 pub(crate) trait Target {
-    /// Reads a note.
+    /// Reads a metadata entry.
     fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Writes a batch.
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError>;
 }
 
@@ -42,26 +41,26 @@ impl Target for &GlobalStore {
     }
 }
 
-/// Partitions that are followed into a store.
+/// The partitions that are followed into a store.
 pub(crate) struct Follower(Vec<Followed>);
 
-/// One partition, and how far it was followed.
+/// One partition, and how far it has been followed.
 struct Followed {
     partition: TopicPartition,
     store: StoreIndex,
-    /// Where the position behind the stored rows is noted.
+    /// The metadata key of the position after the stored rows.
     note: Vec<u8>,
-    /// Where reading goes on.
+    /// Where reading continues.
     position: Option<Offset>,
-    /// Where the partition ended when following began.
+    /// The partition's end when following started.
     end: Offset,
 }
 
 /// Why a partition cannot be followed.
 pub(crate) enum CannotFollow {
-    /// The store says so.
+    /// The store failed.
     Store(StoreError),
-    /// The store holds what the partition does not have any more: the topic was truncated, or is another one.
+    /// The store is ahead of the partition: the topic was truncated, or is a different one.
     Lost { partition: TopicPartition, stored: Offset, end: Offset },
 }
 
@@ -72,7 +71,7 @@ impl From<StoreError> for CannotFollow {
 }
 
 impl CannotFollow {
-    /// The error for whoever runs the application; `store` says whose store it is.
+    /// The error for the application's user; `store` adds whose store it is.
     pub(crate) fn into_error(self, folder: &Path, store: impl FnOnce(StoreError) -> AppError) -> AppError {
         match self {
             Self::Store(error) => store(error),
@@ -84,7 +83,7 @@ impl CannotFollow {
 }
 
 impl Follower {
-    /// Follows each partition into a store, from the position that is noted under the key beside it.
+    /// Follows each partition into a store, from the position stored under its metadata key.
     pub(crate) fn new(
         target: &impl Target,
         partitions: impl IntoIterator<Item = (TopicPartition, StoreIndex, Vec<u8>)>,
@@ -97,23 +96,22 @@ impl Follower {
         followed.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The partitions, in the order in which they were named.
+    /// The partitions, in the order given to [`Follower::new`].
     pub(crate) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
         self.0.iter().map(|followed| &followed.partition)
     }
 
-    /// Whether it follows that partition.
     pub(crate) fn follows(&self, partition: &TopicPartition) -> bool {
         self.partitions().any(|followed| followed == partition)
     }
 
-    /// Where the reading of a partition goes on, if that is known.
+    /// Where to continue reading a partition, if that is known.
     pub(crate) fn position(&self, partition: &TopicPartition) -> Option<Offset> {
         self.0.iter().find(|followed| followed.partition == *partition)?.position
     }
 
-    /// Empties a store and forgets how far its partitions were followed, in one step (rule F9): half of its rows
-    /// would be taken for all.
+    /// Empties a store and forgets its positions in one batch; otherwise, after a crash, a partly filled store could
+    /// be taken for a complete one.
     pub(crate) fn clear(&mut self, target: &mut impl Target, store: StoreIndex) -> Result<(), StoreError> {
         let mut batch = StoreBatch::default();
         batch.clear(store);
@@ -124,8 +122,8 @@ impl Follower {
         target.write(batch)
     }
 
-    /// Decides where reading begins, now that it is known where the partitions do, and end. A store is emptied if a
-    /// partition no longer holds what follows its rows: rows that were deleted in the gap would live for ever.
+    /// Decides where reading starts, given where the partitions begin and end. A store is emptied if a partition no
+    /// longer has the records after its rows: rows deleted in the gap would stay for ever.
     pub(crate) fn begin(&mut self, target: &mut impl Target, bounds: &[(Offset, Offset)]) -> Result<(), CannotFollow> {
         let mut gaps = Vec::new();
         for (followed, (start, end)) in self.0.iter_mut().zip(bounds) {
@@ -149,7 +147,7 @@ impl Follower {
         Ok(())
     }
 
-    /// The partitions with something left to read, and where.
+    /// The partitions that are not read to the end, each with the position to read from.
     pub(crate) fn left(&self) -> impl Iterator<Item = (&TopicPartition, Offset)> {
         self.0.iter().filter_map(|followed| {
             let position = followed.position?;
@@ -157,14 +155,14 @@ impl Follower {
         })
     }
 
-    /// How many offsets are left up to the ends that the partitions had.
+    /// How many offsets are left up to the partitions' initial ends.
     pub(crate) fn remaining(&self) -> u64 {
         let remaining = |followed: &Followed| followed.end.0 - followed.position.unwrap_or_default().0;
         self.0.iter().map(|followed| u64::try_from(remaining(followed)).unwrap_or(0)).sum()
     }
 
-    /// Writes rows of a partition and the position behind them as one: a crash in between loses nothing and repeats
-    /// nothing.
+    /// Writes a partition's rows and the position after them in one batch, so that a crash neither loses nor repeats
+    /// any.
     pub(crate) fn apply(
         &mut self,
         target: &mut impl Target,
@@ -188,14 +186,15 @@ impl Follower {
         Ok(())
     }
 
-    /// A partition was read to its end, which counts markers and compacted records too.
+    /// Call this when a partition was read to its end. Unlike the last record's offset, the end is also after markers
+    /// and compacted records.
     pub(crate) fn reached(&mut self, partition: &TopicPartition, position: Offset) {
         if let Some(followed) = self.0.iter_mut().find(|followed| followed.partition == *partition) {
             followed.position = followed.position.max(Some(position));
         }
     }
 
-    /// Whether every partition was followed to the end it had when following began.
+    /// Whether every partition has been followed to its initial end.
     pub(crate) fn is_complete(&self) -> bool {
         self.0.iter().all(|followed| followed.position.is_some_and(|position| position >= followed.end))
     }

@@ -1,8 +1,8 @@
-//! Which records of a global table's topic are its rows.
+//! Decides which records of a global table's topic become rows.
 //!
-//! Each record is read once, before it is kept: one that cannot be read would be noticed only when some task looks
-//! it up, long after its offset is forgotten; and rows are found by the keys' own bytes, whatever another program
-//! wrote.
+//! Each record is decoded once before it is stored. Otherwise an undecodable one would be noticed only when a task
+//! looks it up, long after its offset is forgotten. Keys are encoded again, because lookups use their own type's
+//! bytes, and another program may have written them differently.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ use crate::state::kinds::ChangelogRecord;
 use crate::state::{GlobalStore, StoreAccess};
 use crate::topic::TopicRef;
 
-/// Reads a global table's records.
+/// Checks a global table's records.
 pub(crate) struct RowCheck {
     subtopology: u32,
     node: NodeId,
@@ -33,7 +33,7 @@ pub(crate) struct RowCheck {
 }
 
 impl RowCheck {
-    /// For the global table kept in that store; `None` if the topology has no such table.
+    /// The check for the global table in that store; `None` if the topology has no such table.
     pub(crate) fn new(
         plan: &Plan,
         store: StoreId,
@@ -47,7 +47,7 @@ impl RowCheck {
         Some(Self { subtopology: sub.id, node, name, source, on_undecodable, metrics })
     }
 
-    /// The batch's records that are rows; the others are counted as dropped, or are an error.
+    /// The rows in a batch. Records that cannot become rows are dropped and counted, or are an error.
     pub(crate) fn rows(&self, partition: &TopicPartition, batch: &RecordBatch) -> Result<Vec<GlobalRow>, AppError> {
         let task = TaskId { subtopology: self.subtopology, partition: partition.partition };
         let mut alone = Alone;
@@ -81,7 +81,8 @@ impl RowCheck {
         Ok(rows.take().0)
     }
 
-    /// Publishes what was dropped. A table of which nothing is dropped has no counters, as it has no task.
+    /// Publishes the number of dropped records. A global table has no task, so it appears in the metrics only once
+    /// something is dropped.
     fn count(&self, task: TaskId, context: &Context) {
         if DropReason::ALL.iter().all(|reason| context.dropped(*reason) == 0) {
             return;
@@ -94,7 +95,7 @@ impl RowCheck {
     }
 }
 
-/// A row of a global table, as its source sends it.
+/// A row of a global table, as its source node sends it.
 pub(crate) struct GlobalRow {
     key: Vec<u8>,
     value: Option<Vec<u8>>,
@@ -108,7 +109,7 @@ impl GlobalRow {
     }
 }
 
-/// What a source sends.
+/// Collects what a source node sends.
 #[derive(Default)]
 struct Rows(Vec<GlobalRow>);
 
@@ -127,7 +128,7 @@ impl Collector for Rows {
     }
 }
 
-/// What a source without a task gets: somewhere to send to, whose name nobody reads.
+/// The services for a source node without a task: just a destination, whose name is not used.
 struct Alone;
 
 impl Alone {

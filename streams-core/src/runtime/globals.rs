@@ -1,8 +1,8 @@
-//! Global tables: every instance holds all partitions, kept up to date beside the tasks.
+//! Global tables: every instance holds all partitions and keeps them up to date alongside the tasks.
 //!
-//! The topic is the log: rows are its records, so nothing is written back. The application starts
-//! processing only when every global table has been read to the end it had at the start. Global tables are
-//! not synchronised in time with streams (Kafka Streams' rule).
+//! The topic is its own changelog, so nothing is written back. The application starts processing only when every
+//! global table has been read to its initial end. As in Kafka Streams, global tables are not synchronised in time
+//! with streams.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,7 +29,6 @@ use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, St
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
 
-/// All global tables of an application.
 pub(crate) struct GlobalTables {
     tables: Vec<Table>,
     consumer: Box<dyn Consumer>,
@@ -121,19 +120,19 @@ impl GlobalTables {
         })
     }
 
-    /// The stores by number, for the tasks that read them.
+    /// The tables' stores, for the tasks that read them.
     pub(crate) fn stores(&self) -> BTreeMap<StoreId, Arc<GlobalStore>> {
         self.tables.iter().map(|table| (table.id, Arc::clone(&table.store))).collect()
     }
 
-    /// Whether every table has been read to the end it had at the start.
+    /// Whether every table has been read to its initial end.
     pub(crate) fn is_complete(&self) -> bool {
         self.tables.is_empty() || (self.started && self.tables.iter().all(|table| table.follower.is_complete()))
     }
 
-    /// Applies what has arrived; whether anything had.
+    /// Applies records that have arrived. Returns whether there were any.
     pub(crate) fn step(&mut self, now: Duration) -> Result<bool, AppError> {
-        // Behind an error nothing is kept: the position would be behind what was not.
+        // After an error nothing more is stored: the position would skip records that were not.
         if self.tables.is_empty() || self.failed {
             return Ok(false);
         }
@@ -143,7 +142,7 @@ impl GlobalTables {
         outcome
     }
 
-    /// Notes now and then that the tables have followed their topics until now, also when nothing came.
+    /// Records from time to time that the tables have followed their topics until now, even if there were no records.
     fn note_age(&mut self, now: Duration) -> Result<(), AppError> {
         let is_due = self.noted_at.is_none_or(|noted| now.saturating_sub(noted) >= age::NOTE_INTERVAL);
         if !is_due || !self.is_complete() {
@@ -172,7 +171,7 @@ impl GlobalTables {
         outcome.map(|()| any)
     }
 
-    /// Asks where the topics begin and end, and starts reading.
+    /// Looks up where the topics begin and end, then starts reading.
     fn start(&mut self, now: Duration) -> Result<bool, AppError> {
         if self.retry.is_pausing(now) {
             return Ok(false);
@@ -213,8 +212,8 @@ impl GlobalTables {
                 }
                 Ok(())
             }
-            // Between the question where the topic begins and the reading its beginning was deleted. Nobody has
-            // looked a row up yet.
+            // The topic's first records were deleted between the lookup of its start and the first fetch. Starting
+            // over is safe, because no row has been looked up yet.
             FetchEvent::OutOfRange { .. } if !self.is_complete() => {
                 self.started = false;
                 Ok(())
@@ -239,17 +238,17 @@ impl Table {
         AppError::StateFolder { path: self.folder.clone(), reason: error.to_string() }
     }
 
-    /// Decides where reading begins, now that the bounds of the table's partitions are known.
+    /// Decides where reading starts, given the bounds of the table's partitions.
     fn begin(&mut self, bounds: &[(Offset, Offset)]) -> Result<(), AppError> {
         let begun = self.follower.begin(&mut &*self.store, bounds);
         begun.map_err(|trouble| trouble.into_error(&self.folder, |error| self.failed(&error)))
     }
 
-    /// Keeps the records of a batch that are rows.
+    /// Stores the rows of a batch.
     fn apply(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), AppError> {
         let Some(check) = &self.check else { return Ok(()) };
         let rows = check.rows(partition, batch)?;
-        // A global table is a table, which takes any bytes.
+        // A global table has the kind of a table, which accepts any bytes, so no row is lost here.
         let rows = rows.iter().filter_map(|row| self.kind.to_store(row.record()));
         let written = self.follower.apply(&mut &*self.store, partition, rows, batch.next_offset());
         written

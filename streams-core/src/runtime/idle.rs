@@ -1,4 +1,4 @@
-//! Waiting until an application has nothing left to do; and when nothing happens for long, saying why.
+//! Waits until an application has nothing left to do, and logs why if nothing happens for a long time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,14 +13,14 @@ use crate::clock::SharedClock;
 use crate::log::{Admin, Doorbell, Isolation};
 use crate::record::{Offset, TaskId, TopicPartition};
 
-/// How often to look whether there is nothing left to do,
+/// How often to check whether there is nothing left to do.
 const LOOK_INTERVAL: Duration = Duration::from_millis(25);
-/// and how often before the application runs: it may begin in no time.
+/// How often to check before the application is running, because starting may take very little time.
 const START_INTERVAL: Duration = Duration::from_millis(3);
 
-/// When nothing has changed for so long, it is told what is waited for,
+/// How long nothing may change before what is being waited for is logged.
 const TELL_AFTER: Duration = Duration::from_secs(10);
-/// and told again after as long as this.
+/// How long to wait before logging it again.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Waits for an application to become idle.
@@ -32,24 +32,24 @@ pub(super) struct Idleness<'a> {
     stillness: Stillness,
 }
 
-/// What there is still to wait for.
+/// What an application still has to do or to wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Awaited {
-    /// The application does not run yet, or not now.
+    /// The application is not running yet, or is interrupted.
     Running(AppState),
-    /// These tasks are not ready, or have not committed what they did.
+    /// These tasks are not ready, or have uncommitted work.
     Tasks(Vec<TaskId>),
-    /// This input goes on behind what was processed of it.
+    /// This input has more records than were processed.
     Input { partition: TopicPartition, position: Offset, end: Offset },
 }
 
 impl<'a> Idleness<'a> {
-    /// The doorbell is the one that `admin` rings.
+    /// `doorbell` must be the one that `admin` rings.
     pub(super) fn new(app: &'a Handle, admin: Arc<dyn Admin>, doorbell: Doorbell, clock: SharedClock) -> Self {
         Self { app, admin, doorbell, clock, stillness: Stillness::default() }
     }
 
-    /// Waits until everything written so far is processed and committed, or the application has ended.
+    /// Blocks until everything written so far is processed and committed, or the application has ended.
     pub(super) fn wait(mut self) -> Result<(), AppError> {
         loop {
             let (state, tasks) = (self.app.state(), self.app.tasks());
@@ -66,13 +66,13 @@ impl<'a> Idleness<'a> {
         }
     }
 
-    /// What there is to wait for. The counters were read first: a task that had nothing uncommitted at its inputs'
-    /// ends has written all it ever will, so the ends asked for afterwards are final.
+    /// What is still to be waited for. `tasks` must be read before: a task with nothing uncommitted at the end of its
+    /// inputs has written all its output, so end offsets requested later include it.
     fn awaited(&self, state: AppState, tasks: &BTreeMap<TaskId, TaskMetrics>) -> Result<Option<Awaited>, AppError> {
         if state != AppState::Running {
             return Ok(Some(Awaited::Running(state)));
         }
-        // What another instance has is its business.
+        // Tasks of other instances do not matter here.
         let assigned = self.app.assignment();
         let is_busy = |task: &TaskMetrics| task.uncommitted > 0 || task.phase != TaskPhase::Running;
         let busy = assigned.keys().filter(|id| tasks.get(id).is_none_or(is_busy)).copied().collect::<Vec<_>>();
@@ -97,7 +97,7 @@ impl<'a> Idleness<'a> {
         }))
     }
 
-    /// What is waited for, for people.
+    /// Describes what is being waited for.
     fn explain(&self, awaited: &Awaited) -> String {
         let Awaited::Input { partition, position, .. } = awaited else { return awaited.to_string() };
         match self.admin.end_offsets(vec![partition.clone()], Isolation::ReadCommitted).wait() {
@@ -126,7 +126,7 @@ impl fmt::Display for Awaited {
     }
 }
 
-/// Notices when nothing changes for long.
+/// Notices when nothing has changed for a long time.
 #[derive(Debug, Default)]
 struct Stillness {
     last: Option<(AppState, BTreeMap<TaskId, TaskMetrics>)>,
@@ -135,7 +135,7 @@ struct Stillness {
 }
 
 impl Stillness {
-    /// Whether it is time to say that nothing has changed.
+    /// Whether it is time to log that nothing has changed.
     fn is_long(&mut self, now: Duration, seen: (AppState, BTreeMap<TaskId, TaskMetrics>)) -> bool {
         if self.last.as_ref() != Some(&seen) {
             *self = Self { last: Some(seen), since: now, told_at: None };

@@ -1,7 +1,7 @@
-//! Whether the topics that tasks read are still there.
+//! Checks whether the topics that tasks read still exist.
 //!
-//! The group shares out no tasks of a topic that is gone. If it takes them away before their worker meets the
-//! missing topic, nobody else would: so each assignment is followed by this question.
+//! The group assigns no tasks of a deleted topic. If it takes them away before their worker notices that the topic is
+//! missing, nobody else would notice either. So every assignment is followed by this check.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,10 +12,10 @@ use crate::log::{Admin, GroupPlan, LogError, LogErrorKind, Reply, TopicInfo};
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// A broker may not have heard yet of a topic that was just created: so often it may say that there is none.
+/// How often a broker may report a topic as missing: it may not know yet about one that was just created.
 const MISSES_MAX: u32 = 5;
 
-/// Asks for the topics of the group's tasks.
+/// Looks up the topics of the group's tasks.
 pub(super) struct InputCheck {
     admin: Arc<dyn Admin>,
     topics: Vec<String>,
@@ -25,7 +25,7 @@ pub(super) struct InputCheck {
 
 enum Question {
     None,
-    /// To be asked from then on.
+    /// The next request is due at that time.
     Due(Duration),
     Asked(Reply<Result<Vec<TopicInfo>, LogError>>),
 }
@@ -36,13 +36,13 @@ impl InputCheck {
         Self { admin, topics, question: Question::None, misses: 0 }
     }
 
-    /// Begins anew: an answer that is on its way may be about the time before.
+    /// Starts over: an outstanding answer may be outdated.
     pub(super) fn begin(&mut self, now: Duration) {
         self.question = Question::Due(now);
         self.misses = 0;
     }
 
-    /// An error that names a topic that is gone.
+    /// Advances the check. The error names the missing topic.
     pub(super) fn step(&mut self, now: Duration) -> Result<(), AppError> {
         if matches!(self.question, Question::Due(at) if now >= at) {
             self.question = Question::Asked(self.admin.topics(Some(self.topics.clone())));

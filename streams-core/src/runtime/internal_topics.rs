@@ -1,5 +1,4 @@
-//! The topics an application needs for itself: how they are created, and what of their settings must still hold
-//! at every start (rule F17).
+//! Internal topics: how they are created, and which of their settings are checked at every start.
 
 use super::AppError;
 use super::plan::Plan;
@@ -7,7 +6,7 @@ use crate::log::NewTopic;
 use crate::topic::TopicRef;
 use crate::topology::InternalTopic;
 
-/// The topic to create, with what the user set for all internal topics (`for_all`).
+/// The topic to create, including the user's settings for all internal topics (`for_all`).
 pub(crate) fn internal_topic(
     plan: &Plan,
     topic: &InternalTopic,
@@ -20,8 +19,8 @@ pub(crate) fn internal_topic(
     NewTopic { name: name.to_string(), partitions, replication, configs: settings.into_iter().collect() }
 }
 
-/// Compares a topic's settings with those it was to be created with. What would delete records that are needed
-/// is an error; what may is a warning.
+/// Compares a topic's settings with those it should have been created with. A setting that deletes records the
+/// application needs is an error; one that may do so is a warning.
 pub(crate) fn check_settings(wanted: &NewTopic, found: &[(String, String)]) -> Result<(), AppError> {
     let in_wanted = |name: &str| wanted.configs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let in_found = |name: &str| found.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -50,7 +49,7 @@ fn policies(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim)
 }
 
-/// -1 is for ever.
+/// -1 means for ever.
 fn milliseconds(text: &str) -> i64 {
     text.parse().ok().filter(|milliseconds| *milliseconds >= 0).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
-//! What an application is doing, as its users see it.
+//! The states of an application, as its users see them.
 
-/// What an application is doing. The names are Kafka Streams', but for `Disconnected`.
+/// The state of an application. The names are Kafka Streams', except for `Disconnected`.
 ///
 /// ```text
 ///              +---------+
@@ -25,18 +25,18 @@
 pub enum AppState {
     /// Not started yet.
     Created,
-    /// Topics are looked up, tasks are assigned, state is restored.
+    /// Topics are looked up, tasks assigned, or state restored.
     Rebalancing,
-    /// Every task of this instance processes records.
+    /// Every task of this instance is processing records.
     Running,
-    /// The log cannot be reached, and is asked again until it can; nothing is lost meanwhile. Kafka Streams has
-    /// no such state.
+    /// The log cannot be reached and is retried until it can; nothing is lost meanwhile. Kafka Streams has no such
+    /// state.
     Disconnected,
-    /// It was asked to stop and commits what was done.
+    /// It was asked to stop and is committing its work.
     PendingShutdown,
-    /// It has stopped as asked.
+    /// It has stopped on request.
     NotRunning,
-    /// Something failed; what can be committed is committed.
+    /// Something failed; whatever can be committed is being committed.
     PendingError,
     /// It has stopped because something failed.
     Error,

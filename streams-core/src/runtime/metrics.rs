@@ -1,31 +1,31 @@
-//! Named counters per task, folded into one board that anybody in the process can read.
+//! Named metrics per task, collected in one place that the whole process can read.
 //!
-//! Workers count in plain integers and publish them now and then: no lock on the record path.
+//! Workers count in plain integers and publish them from time to time, so there is no lock on the record path.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::record::{Offset, TaskId, TopicPartition};
 
-/// What a task is doing.
+/// What the task is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskPhase {
-    /// Its topics and positions are looked up.
+    /// Its topics and positions are being looked up.
     #[default]
     Opening,
-    /// Its state is read from changelogs.
+    /// Its state is being restored from changelogs.
     Restoring,
-    /// It processes records.
+    /// It is processing records.
     Running,
-    /// It has committed, and waits for the group to say whether it stays.
+    /// It has committed, and waits for the group's decision whether it stays.
     Suspended,
-    /// It is not this instance's any more.
+    /// It no longer belongs to this instance.
     Closed,
 }
 
 impl TaskPhase {
-    /// Its name, in small letters.
+    /// The phase's name in lower case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -44,10 +44,10 @@ impl std::fmt::Display for TaskPhase {
     }
 }
 
-/// What one task has done since the application started on this process. Totals only grow.
+/// What a task has done since the application started in this process. Totals never decrease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskMetrics {
-    /// Which worker has the task, from 0.
+    /// The number of the worker that has the task, counted from 0.
     pub worker: usize,
     /// What the task is doing.
     pub phase: TaskPhase,
@@ -55,44 +55,45 @@ pub struct TaskMetrics {
     pub processed: u64,
     /// Input records processed and not yet committed.
     pub uncommitted: u64,
-    /// Records dropped on purpose, by reason (see [`DropReason::label`](crate::operators::DropReason::label)).
+    /// Records that were dropped on purpose, by reason (see
+    /// [`DropReason::label`](crate::operators::DropReason::label)).
     pub dropped: BTreeMap<&'static str, u64>,
-    /// Changelog records read to restore state.
+    /// Changelog records read while restoring state.
     pub restored: u64,
     /// Changelog records that still have to be read before the task can run.
     pub restore_remaining: u64,
-    /// Commits that were done.
+    /// Completed commits.
     pub commits: u64,
-    /// Fetched input records that wait.
+    /// Input records that are fetched but not yet processed.
     pub buffered: u64,
     /// The next offset to process in each input partition.
     pub positions: BTreeMap<TopicPartition, Offset>,
 }
 
 impl TaskMetrics {
-    /// All records dropped on purpose.
+    /// The number of records dropped on purpose, for all reasons together.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
         self.dropped.values().sum()
     }
 }
 
-/// All tasks' counters.
+/// The metrics of all tasks.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MetricsBoard(Arc<Mutex<BTreeMap<TaskId, TaskMetrics>>>);
 
 impl MetricsBoard {
-    /// Replaces what is known of a task.
+    /// Replaces a task's metrics.
     pub(crate) fn publish(&self, task: TaskId, metrics: TaskMetrics) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task, metrics);
     }
 
-    /// A copy of everything.
+    /// A copy of all metrics.
     pub(crate) fn snapshot(&self) -> BTreeMap<TaskId, TaskMetrics> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is known of a task; its totals go on from there when the task comes back.
+    /// A task's metrics so far; its totals continue from there when the task comes back.
     pub(crate) fn get(&self, task: TaskId) -> TaskMetrics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&task).cloned().unwrap_or_default()
     }

@@ -1,9 +1,9 @@
-//! How it runs.
+//! Runs topologies as applications.
 //!
-//! `app.rs` starts and stops; `control/` prepares topics, is the group's member and hands out tasks;
-//! `worker/` is the only loop: fetch, process, punctuate, commit; `task/` is one sub-topology times one
-//! partition; `commit.rs` is the only place that commits. Everything is advanced in bounded steps that
-//! never wait, so a test or a simulation can run several instances in one thread.
+//! `app.rs` starts and stops an application. `control/` prepares topics, is the member of the group, and distributes
+//! tasks. `worker/` is the only loop: fetch, process, punctuate, commit. `task/` is one sub-topology for one
+//! partition. `commit.rs` is the only place that commits. Everything advances in bounded steps that never wait, so a
+//! test or a simulation can run several instances in one thread.
 
 mod age;
 mod app;

@@ -1,7 +1,7 @@
-//! What is noted beside a task's stores: the layout's version, changelog offsets, stream times, topics' ids.
+//! The metadata kept with a task's stores: the layout's version, changelog offsets, stream times, and topic ids.
 //!
-//! Notes are written in the same batches as the data they speak of. One that cannot be read is an error that
-//! names it: to go on without it would be to guess where the state stands.
+//! Metadata is written in the same batches as the data it describes. An unreadable entry is an error that names it:
+//! continuing without it would mean guessing where the state stands.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,26 +10,26 @@ use std::sync::Arc;
 use super::AppError;
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind};
 
-/// Version of the layout of a task's state; a newer one is refused.
+/// The version of the layout of a task's state. Newer versions are refused.
 const FORMAT: u32 = 1;
 
-/// Where a store's changelog goes on behind what the store holds.
+/// The key of the changelog offset up to which a store is filled.
 pub(crate) fn changelog_key(store: &str) -> Vec<u8> {
     format!("changelog/{store}").into_bytes()
 }
 
-/// A node's stream time.
+/// The key of a node's stream time.
 pub(crate) fn time_key(node: &str) -> Vec<u8> {
     format!("time/{node}").into_bytes()
 }
 
-/// Which incarnation of a topic the state was made from.
+/// The key of the id of the topic that the state was built from.
 fn topic_id_key(topic: &str) -> Vec<u8> {
     format!("topic-id/{topic}").into_bytes()
 }
 
-/// Compares the topics that state is made from with those it was made from, and notes those that are new to it.
-/// A topic that was deleted and created again begins at offset 0, so that positions kept elsewhere lie.
+/// Compares the ids of the topics with those that the state was built from, and records the ids of new ones. A topic
+/// that was deleted and created again starts at offset 0, so positions stored elsewhere no longer mean anything.
 pub(crate) fn check_topics<'a>(
     store: &mut dyn Store,
     topics: impl IntoIterator<Item = &'a Arc<str>>,
@@ -38,7 +38,7 @@ pub(crate) fn check_topics<'a>(
 ) -> Result<(), NoteTrouble> {
     let mut batch = StoreBatch::default();
     for topic in topics {
-        // A log that cannot tell is believed.
+        // If the log has no topic ids, nothing can be checked.
         let Some(found) = ids.get(topic).filter(|id| !id.is_empty()) else { continue };
         let key = topic_id_key(topic);
         match store.get(META, &key)? {
@@ -57,7 +57,7 @@ pub(crate) fn check_topics<'a>(
     if batch.is_empty() { Ok(()) } else { Ok(store.write(batch)?) }
 }
 
-/// What a look at notes may end with: the caller knows whose store it is.
+/// Why metadata was refused. The caller adds whose store it is.
 pub(crate) enum NoteTrouble {
     Store(StoreError),
     App(AppError),
@@ -69,12 +69,12 @@ impl From<StoreError> for NoteTrouble {
     }
 }
 
-/// Reads a note that is a number.
+/// Reads a metadata entry that is a number.
 pub(crate) fn read_i64(store: &dyn Store, key: &[u8], folder: &Path) -> Result<Option<i64>, StoreError> {
     store.get(META, key)?.map(|bytes| to_i64(&bytes, key, folder)).transpose()
 }
 
-/// The number in a note.
+/// Decodes a number.
 pub(crate) fn to_i64(bytes: &[u8], key: &[u8], folder: &Path) -> Result<i64, StoreError> {
     bytes.try_into().map(i64::from_be_bytes).map_err(|_| {
         let reason = format!(
@@ -88,7 +88,7 @@ pub(crate) fn to_i64(bytes: &[u8], key: &[u8], folder: &Path) -> Result<i64, Sto
     })
 }
 
-/// Refuses state of a newer layout; marks a new store as ours.
+/// Refuses state with a newer layout, and writes the version to a new store.
 pub(crate) fn check_format(store: &mut dyn Store, folder: &Path) -> Result<(), StoreError> {
     const KEY: &[u8] = b"format";
     match store.get(META, KEY)?.map(<[u8; 4]>::try_from) {

@@ -1,9 +1,9 @@
-//! The text beside a committed offset: stream times, in Java's layout.
+//! The metadata text of a committed offset: stream times in Java's layout.
 //!
-//! Kafka Streams 4.x writes base64 of: the byte 2, the partition's time (8 bytes), and a map from store
-//! name to a time (count, then length-prefixed name and 8 bytes each), all big-endian
-//! (`TopicPartitionMetadata`). Java reads ours and we read Java's; version 1 has no map. The log takes at
-//! most 4,096 bytes: if the map does not fit, it is left out, and the times kept with the state are used.
+//! Kafka Streams 4.x writes base64 of: the byte 2, the partition's time (8 bytes), and a map from store name to a
+//! time (count, then length-prefixed name and 8 bytes each), all big-endian (`TopicPartitionMetadata`). Java can read
+//! ours and we can read Java's; version 1 has no map. The log accepts at most 4,096 bytes. If the map does not fit,
+//! it is left out, and the times stored with the state are used.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const VERSION_WITH_TIMES: u8 = 2;
 const VERSION_PLAIN: u8 = 1;
 const LENGTH_MAX: usize = 4_096;
 
-/// What is kept beside an input position.
+/// The metadata committed with an input position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OffsetMetadata {
     /// The largest timestamp seen in the partition.
@@ -26,7 +26,6 @@ pub(crate) struct OffsetMetadata {
 }
 
 impl OffsetMetadata {
-    /// The text to commit.
     pub(crate) fn encode(&self) -> String {
         let text = self.encode_with(&self.times);
         if text.len() <= LENGTH_MAX { text } else { self.encode_with(&BTreeMap::new()) }
@@ -44,7 +43,7 @@ impl OffsetMetadata {
         STANDARD.encode(bytes)
     }
 
-    /// Reads committed text; `None` for text that somebody else wrote, which is no error.
+    /// Decodes committed text; `None` if another program wrote it, which is not an error.
     pub(crate) fn decode(text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text).ok()?;
         let (version, mut rest) = bytes.split_first()?;
@@ -105,7 +104,7 @@ mod tests {
 
     #[test]
     fn javas_version_1_and_foreign_texts_are_understood() {
-        // Base64 of 01 00..07: version 1, partition time 7.
+        // Version 1 with partition time 7.
         let plain = STANDARD.encode([1, 0, 0, 0, 0, 0, 0, 0, 7]);
         assert_eq!(OffsetMetadata::decode(&plain).map(|metadata| metadata.partition_time), Some(Timestamp(7)));
         for foreign in ["", "hello", "AgAA", &STANDARD.encode([9, 0, 0, 0, 0, 0, 0, 0, 7])] {

@@ -1,7 +1,6 @@
-//! A topology in a particular application on a particular log: full topic names and partition counts.
+//! A topology as it runs in one application on one log: with full topic names and partition counts.
 //!
-//! Pure computation over what the log says its topics look like; see `preparation.rs` for asking and
-//! creating.
+//! This is pure computation on the topics' descriptions. `preparation.rs` looks topics up and creates them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,19 +20,19 @@ pub(crate) struct Plan {
     pub(crate) topology: Arc<Topology>,
     /// Partition counts of every topic the application reads or writes, by full name.
     pub(crate) partitions: BTreeMap<Arc<str>, u32>,
-    /// The log's ids of those topics, as far as it has any.
+    /// The ids of those topics, if the log has topic ids.
     pub(crate) ids: BTreeMap<Arc<str>, String>,
-    /// What the group's members share out.
+    /// The tasks that the group's members divide.
     pub(crate) group: GroupPlan,
 }
 
-/// The topics of the user's that a topology reads and writes, by full name.
+/// The user's topics that a topology reads and writes, by full name.
 pub(crate) struct ExternalTopics {
     pub(crate) sources: BTreeSet<Arc<str>>,
     pub(crate) sinks: BTreeSet<Arc<str>>,
 }
 
-/// The topics of the user's that `topology` reads and writes.
+/// Finds the user's topics in a topology.
 pub(crate) fn external_topics(topology: &Topology) -> ExternalTopics {
     let mut topics = ExternalTopics { sources: BTreeSet::new(), sinks: BTreeSet::new() };
     for node in &topology.graph.nodes {
@@ -54,7 +53,7 @@ pub(crate) fn external_topics(topology: &Topology) -> ExternalTopics {
 }
 
 impl Plan {
-    /// Works out partition counts from the counts of the user's topics.
+    /// Derives all partition counts from those of the user's topics.
     pub(crate) fn new(
         application_id: Arc<str>,
         topology: Arc<Topology>,
@@ -85,17 +84,17 @@ impl Plan {
         Ok(Self { application_id, topology, partitions, ids: BTreeMap::new(), group: GroupPlan { subtopologies } })
     }
 
-    /// Notes which incarnations of its topics the plan is for.
+    /// Stores the ids of the topics that the plan was made for.
     pub(crate) fn note_ids(&mut self, found: &[TopicInfo]) {
         self.ids.extend(found.iter().map(|topic| (Arc::from(topic.name.as_str()), topic.id.clone())));
     }
 
-    /// The topics the application creates for itself.
+    /// The internal topics that the application needs.
     pub(crate) fn internal_topics(&self, replication: Option<u16>, extra: &[(String, String)]) -> Vec<NewTopic> {
         self.topology.internal_topics.iter().map(|topic| internal_topic(self, topic, replication, extra)).collect()
     }
 
-    /// Whether a topic of that full name carries records to the task of their new key.
+    /// Whether the topic with that full name is a repartition topic.
     pub(crate) fn is_repartition_topic(&self, name: &str) -> bool {
         self.topology.internal_topics.iter().any(|topic| {
             matches!(topic.kind, InternalTopicKind::Repartition { .. })
@@ -103,7 +102,7 @@ impl Plan {
         })
     }
 
-    /// The full name of a store's changelog.
+    /// The full name of a store's changelog topic, if it has one.
     pub(crate) fn changelog(&self, store: StoreId) -> Option<Arc<str>> {
         let definition = self.topology.graph.store(store)?;
         definition.changelog.as_ref().map(|topic| topic.full_name(&self.application_id))
@@ -133,8 +132,9 @@ impl Counts<'_> {
         self.known.get(&topic.full_name(self.application_id)).copied()
     }
 
-    /// A repartition topic has as many partitions as the user said, else as the widest topic upstream,
-    /// which may itself be one: repeated until nothing changes. Co-partitioned ones follow their group.
+    /// A repartition topic has as many partitions as the user requested, otherwise as many as the widest topic
+    /// upstream. That may itself be a repartition topic, so this repeats until nothing changes. Co-partitioned topics
+    /// follow their group.
     fn repartition_topics(&mut self) {
         loop {
             let before = self.known.clone();
@@ -171,7 +171,7 @@ impl Counts<'_> {
         }
     }
 
-    /// Whether a topic's partition count is not ours to choose.
+    /// Whether a topic's partition count is fixed from outside.
     fn is_given(&self, topic: &TopicRef) -> bool {
         match topic {
             TopicRef::External(_) => true,
@@ -199,7 +199,7 @@ impl Counts<'_> {
         Ok(())
     }
 
-    /// A changelog has a partition per task of its store's sub-topology.
+    /// A changelog has one partition per task of its store's sub-topology.
     fn changelogs(&mut self) {
         for sub in self.topology.subtopologies.iter().filter(|sub| !sub.global) {
             let tasks = sub.sources.iter().filter_map(|topic| self.count(topic)).max().unwrap_or(0);

@@ -1,8 +1,8 @@
-//! Before an application joins its group: its members are looked at, its topics looked up, checked and, if internal,
-//! created.
+//! What happens before an application joins its group: it looks at the group's members, looks up and checks its
+//! topics, and creates missing internal ones.
 //!
-//! A state machine that is advanced by [`Preparation::poll`]; a log that cannot be reached is asked again
-//! until it can, however long that takes.
+//! This is a state machine, advanced by [`Preparation::poll`]. A log that cannot be reached is retried for as long as
+//! it takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::record::TopicPartition;
 use crate::topic::TopicRef;
 use crate::topology::{InternalTopicKind, Subtopology, Topology};
 
-/// How long to wait before asking a log again that could not be reached.
+/// How long to wait before retrying a log that could not be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 type Members = Reply<Result<Vec<GroupMemberInfo>, LogError>>;
@@ -68,19 +68,19 @@ enum Stage {
     Done,
 }
 
-/// What follows from a step.
+/// The result of a step.
 enum Next {
-    /// Take this step at once.
+    /// Take this step next, without waiting.
     Step(Stage),
-    /// The answer this step waits for is on its way.
+    /// Take this step when its answer has arrived.
     Wait(Stage),
-    /// Take this step a little later.
+    /// Take this step after a pause.
     Later(Stage),
-    /// Everything is there.
+    /// All topics are ready.
     Ready(Plan),
 }
 
-/// What the log says to a question.
+/// The log's answer to a request.
 enum Answer<T> {
     OnItsWay,
     AskAgain,
@@ -113,7 +113,7 @@ impl Preparation {
         }
     }
 
-    /// Goes on as far as possible; the plan once everything is there.
+    /// Advances as far as possible. Returns the plan once all topics are ready.
     pub(crate) fn poll(&mut self, now: Duration) -> Poll<Result<Plan, AppError>> {
         if self.retry.is_pausing(now) {
             return Poll::Pending;
@@ -137,12 +137,12 @@ impl Preparation {
         }
     }
 
-    /// When [`Preparation::poll`] wants to be called again although nobody rings.
+    /// When [`Preparation::poll`] has to be called again even if the doorbell does not ring.
     pub(crate) const fn retry_at(&self) -> Option<Duration> {
         self.retry.ends_at()
     }
 
-    /// Whether the log gave no answer the last time it was asked.
+    /// Whether the last request could not reach the log.
     pub(crate) const fn is_out_of_reach(&self) -> bool {
         self.out_of_reach
     }
@@ -162,7 +162,7 @@ impl Preparation {
         }
     }
 
-    /// What the log has answered; an error if it never will.
+    /// The log's answer; an error if it is permanent.
     fn answer<T>(&mut self, reply: &mut Reply<Result<T, LogError>>, doing: &str) -> Result<Answer<T>, AppError> {
         let error = match reply.poll() {
             Poll::Pending => return Ok(Answer::OnItsWay),
@@ -182,11 +182,11 @@ impl Preparation {
         Ok(Answer::AskAgain)
     }
 
-    /// Before anything is created: a program that does not belong here leaves no trace.
+    /// The first step, so that a program that does not belong to the group leaves no trace.
     fn look_at_group(&mut self, reply: Option<Members>) -> Result<Next, AppError> {
         let mut reply = reply.unwrap_or_else(|| self.admin.group_members(&self.application_id));
         let answer = match self.answer(&mut reply, "looking up the group's members") {
-            // Who may not look is told so when tasks are assigned.
+            // If the group may not be described, this is logged when tasks are assigned.
             Err(AppError::Log { .. }) => Answer::Here(Vec::new()),
             answer => answer?,
         };
@@ -240,7 +240,7 @@ impl Preparation {
             return Ok(Next::Step(Stage::CheckSettings { plan, unchecked: wanted, reply: None }));
         }
         if std::mem::take(&mut self.created) {
-            // What was created takes a moment to be known everywhere.
+            // A new topic takes a moment to be known to all brokers.
             return Ok(Next::Later(Stage::LookUpInternal(plan, None)));
         }
         if self.settings.create_internal_topics == CreateInternalTopics::Always {
@@ -273,7 +273,7 @@ impl Preparation {
             Some(topic) if std::mem::replace(&mut self.looked_again, true) => {
                 Err(AppError::InternalTopicGone { topic })
             }
-            // Perhaps another instance created it since we looked, and has committed already.
+            // Perhaps another instance has created it since we looked, and has already committed.
             Some(_) => Ok(Next::Later(Stage::LookUpInternal(plan, None))),
         }
     }
@@ -291,7 +291,7 @@ impl Preparation {
         })
     }
 
-    /// One topic after the other, the last first: they are few.
+    /// Checks one topic after another, the last one first. There are only a few.
     fn check_settings(
         &mut self,
         plan: Plan,
@@ -302,7 +302,7 @@ impl Preparation {
         let mut reply = reply.unwrap_or_else(|| self.admin.topic_configs(&topic.name));
         let answer = match self.answer(&mut reply, "looking up an internal topic's settings") {
             Err(AppError::Log { error, .. }) => {
-                // Who may use a topic need not be allowed to see its settings.
+                // A client may be allowed to use a topic but not to see its settings.
                 tracing::warn!(topic = topic.name, %error, "settings cannot be looked up, so nobody checks them");
                 Answer::Here(Vec::new())
             }
@@ -346,9 +346,9 @@ impl Preparation {
         Ok(Stage::CreateOutputs(topics, None))
     }
 
-    /// Before internal topics are created, asks whether the application has run before.
+    /// Before creating internal topics, checks whether the application has run before.
     fn before_creating(plan: Plan, missing: Vec<NewTopic>) -> Stage {
-        // Topics of one sub-topology share its inputs; Kafka refuses a question that names one twice.
+        // Topics of one sub-topology have the same inputs, and Kafka refuses a request that names a partition twice.
         let partitions: BTreeSet<_> = inputs_of(&plan, &missing).into_iter().map(|(_, partition)| partition).collect();
         let partitions = Vec::from_iter(partitions);
         if partitions.is_empty() {
@@ -358,12 +358,12 @@ impl Preparation {
     }
 }
 
-/// Whether topics were created, or somebody else was quicker.
+/// Succeeds if the topics were created, by us or concurrently by another instance.
 fn check_created(what: &str, topics: &[NewTopic], answers: Vec<Result<(), LogError>>) -> Result<(), AppError> {
     for (topic, answer) in topics.iter().zip(answers) {
         match answer {
             Ok(()) => tracing::info!(topic = topic.name, partitions = topic.partitions, "{what} created"),
-            // The next look checks what the other instance made.
+            // The next lookup checks what the other instance created.
             Err(error) if error.kind == LogErrorKind::TopicExists || error.is_transient() => {}
             Err(error) => return Err(AppError::log(format!("creating {what} {}", topic.name), error)),
         }
@@ -371,7 +371,7 @@ fn check_created(what: &str, topics: &[NewTopic], answers: Vec<Result<(), LogErr
     Ok(())
 }
 
-/// The topics that do not exist yet; an error if one exists with another partition count.
+/// The topics that do not exist yet; an error if one exists with a different partition count.
 fn missing_topics(wanted: &[NewTopic], found: &[TopicInfo]) -> Result<Vec<NewTopic>, AppError> {
     let found: BTreeMap<&str, u32> = found.iter().map(|topic| (topic.name.as_str(), topic.partitions)).collect();
     let mut missing = Vec::new();
@@ -391,8 +391,8 @@ fn missing_topics(wanted: &[NewTopic], found: &[TopicInfo]) -> Result<Vec<NewTop
     Ok(missing)
 }
 
-/// For each missing topic, the input partitions of the tasks that write it: a position there means that it
-/// has been written. (The positions in a repartition topic itself go with the topic.)
+/// For each missing topic, the input partitions of the tasks that write to it: a committed position there means that
+/// the topic was written. (Positions in a repartition topic itself are deleted with it.)
 fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)> {
     let mut inputs = Vec::new();
     for topic in &plan.topology.internal_topics {
@@ -417,7 +417,7 @@ fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)>
     inputs
 }
 
-/// An internal topic that is missing although the tasks that write it have committed before.
+/// An internal topic that is missing although the tasks that write to it have committed before.
 fn gone_topic(
     plan: &Plan,
     missing: &[NewTopic],
@@ -441,7 +441,7 @@ mod tests {
 
     const LINES: Topic<String, String> = Topic::new("lines");
 
-    /// Kafka answers "Duplicate partitions not allowed", and the application failed at its first start.
+    /// Kafka answered "Duplicate partitions not allowed", and the application failed at its first start.
     #[test]
     fn stores_that_share_their_input_ask_for_its_positions_once() {
         let builder = StreamsBuilder::new();

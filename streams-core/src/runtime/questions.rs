@@ -1,7 +1,7 @@
-//! What the tasks being opened want to know of the log, asked together.
+//! Combines the requests to the log of all tasks that are being opened.
 //!
-//! Each task asks for the group's positions and for where its topics begin and end. A worker that gets a hundred
-//! tasks asks the log once for all of them, and again for those that ask while the answer is on its way.
+//! Each task needs the group's positions and the bounds of its topics. A worker that is assigned a hundred tasks
+//! sends one request for all of them, then another for those that asked while it was outstanding.
 
 use std::task::Poll;
 
@@ -13,7 +13,7 @@ use crate::record::{Offset, TopicPartition};
 
 type Answer<A> = Result<Vec<A>, LogError>;
 
-/// The questions of a worker's tasks.
+/// The requests of a worker's tasks.
 #[derive(Default)]
 pub(crate) struct Questions {
     positions: Question<Option<CommittedOffset>>,
@@ -22,17 +22,17 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    /// What the group has committed for these partitions.
+    /// Asks for the group's committed positions in these partitions.
     pub(crate) fn positions(&mut self, partitions: Vec<TopicPartition>) -> Reply<Answer<Option<CommittedOffset>>> {
         self.positions.join(partitions)
     }
 
-    /// Where these partitions begin, and end with what is not committed yet.
+    /// Asks for the start and end of these partitions; the end includes uncommitted records.
     pub(crate) fn bounds(&mut self, partitions: Vec<TopicPartition>) -> Bounds {
         Bounds::awaited(self.starts.join(partitions.clone()), self.ends.join(partitions))
     }
 
-    /// Hands out answers that have come, and asks what was not asked yet.
+    /// Distributes answers that have arrived, then sends the requests that are waiting.
     pub(crate) fn step(&mut self, committer: &dyn Committer, admin: &dyn Admin) {
         self.positions.step(|partitions| committer.committed(partitions));
         self.starts.step(|partitions| admin.start_offsets(partitions));
@@ -40,13 +40,13 @@ impl Questions {
     }
 }
 
-/// One kind of question about partitions.
+/// One kind of request about partitions.
 struct Question<A> {
     waiting: Vec<(Vec<TopicPartition>, oneshot::Sender<Answer<A>>)>,
     asked: Option<Asked<A>>,
 }
 
-/// What was asked, and how many of the answers are for whom.
+/// An outstanding request, and which part of the answer goes to whom.
 struct Asked<A> {
     reply: Reply<Answer<A>>,
     askers: Vec<(usize, oneshot::Sender<Answer<A>>)>,
@@ -73,7 +73,7 @@ impl<A> Question<A> {
             self.asked = None;
             hand_out(answer.unwrap_or_else(gone), askers);
         }
-        // Who does not listen any more was closed meanwhile.
+        // Tasks that were closed in the meantime no longer need an answer.
         self.waiting.retain(|(_, sender)| !sender.is_canceled());
         if self.waiting.is_empty() {
             return;

@@ -1,8 +1,8 @@
-//! Whether the log can be reached.
+//! Finds out whether the log can be reached.
 //!
-//! A member that hears nothing only knows that something is wrong: one broker of three may be away, or all. So
-//! the log is asked a small question, again and again until it answers. Nothing depends on the outcome but the
-//! state that users see and one line in their logs: everybody who needs the log tries again on their own.
+//! A member without answers only knows that something is wrong: one broker of three may be down, or all of them. So a
+//! small request is repeated until the log answers. Only the state that users see and one log line depend on the
+//! result; everything that needs the log does its own retries.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::log::{Admin, LogError, Reply, TopicInfo};
 
-/// How long to wait before asking again.
+/// How long to wait before repeating the request.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Asks whether the log is there, once there is doubt.
+/// Checks whether the log can be reached once there is doubt.
 pub(crate) struct Reach {
     admin: Arc<dyn Admin>,
     question: Option<Reply<Result<Vec<TopicInfo>, LogError>>>,
@@ -23,13 +23,13 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// Asks about one of these topics when there is doubt.
+    /// When in doubt, looks up one of these topics.
     pub(crate) fn new(admin: Arc<dyn Admin>, topics: impl IntoIterator<Item = String>) -> Self {
         let topics = topics.into_iter().take(1).collect();
         Self { admin, question: None, ask_at: None, topics, is_lost: false }
     }
 
-    /// Somebody could not reach the log at `now`.
+    /// Call this when something could not reach the log at `now`.
     pub(crate) fn doubt(&mut self, now: Duration) {
         if self.question.is_none() {
             self.ask_at.get_or_insert(now);
@@ -41,7 +41,7 @@ impl Reach {
         self.is_lost
     }
 
-    /// Asks if there is doubt and listens for the answer.
+    /// Sends the request if there is doubt, and handles the answer.
     pub(crate) fn step(&mut self, now: Duration) {
         if self.ask_at.is_some_and(|at| now >= at) {
             self.ask_at = None;
@@ -51,7 +51,7 @@ impl Reach {
         let Poll::Ready(answer) = question.poll() else { return };
         self.question = None;
         match answer {
-            // Any other answer is one.
+            // Any other answer, even an error, shows that the log can be reached.
             Some(answer) if !answer.as_ref().is_err_and(LogError::is_transient) => {
                 if std::mem::take(&mut self.is_lost) {
                     tracing::warn!("the log is there again");
@@ -75,7 +75,7 @@ mod tests {
     use crate::record::{Offset, TopicPartition};
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    /// Answers questions about topics, if it is there.
+    /// Answers lookups of topics unless it is switched off.
     struct There(AtomicBool);
 
     type Answer<T> = Reply<Result<T, LogError>>;

@@ -1,4 +1,4 @@
-//! Trying again a little later what could not be decided now.
+//! A pause before something is tried again.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    /// A pause of that length, which has not begun.
+    /// A pause of that length, not yet started.
     pub(crate) const fn after(after: Duration) -> Self {
         Self { after, at: None }
     }
 
-    /// Begins the pause.
+    /// Starts the pause.
     pub(crate) fn pause(&mut self, now: Duration) {
         self.at = Some(now + self.after);
     }
 
-    /// Whether the pause goes on. Once it does not, nothing is paused until [`Retry::pause`].
+    /// Whether the pause is still going on. Once it is over, there is none until [`Retry::pause`] is called again.
     pub(crate) fn is_pausing(&mut self, now: Duration) -> bool {
         self.at = self.at.filter(|at| now < *at);
         self.at.is_some()

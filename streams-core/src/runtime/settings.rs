@@ -1,4 +1,4 @@
-//! What the runtime is told: the settings it honours, in the types it uses.
+//! The settings that the runtime honours, in the types it uses.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,39 +8,39 @@ use crate::config::{ApplicationId, StreamsConfig};
 pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable};
 use crate::log::Isolation;
 
-/// The runtime's settings. Names and defaults are Kafka Streams' unless said otherwise.
+/// The runtime's settings. Names and defaults are Kafka Streams' unless stated otherwise.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// `num.stream.threads`: worker threads.
     pub workers: usize,
     /// `processing.guarantee`.
     pub guarantee: Guarantee,
-    /// `commit.interval.ms`; `None` is the guarantee's own, see [`Settings::commit_interval`].
+    /// `commit.interval.ms`; `None` means the guarantee's default, see [`Settings::commit_interval`].
     pub commit_interval: Option<Duration>,
-    /// `statestore.cache.max.bytes`, over all workers; 0 forwards every update at once.
+    /// `statestore.cache.max.bytes`, for all workers together; 0 forwards every update at once.
     pub cache_bytes: usize,
-    /// `statestore.uncommitted.max.bytes`, over all workers: more uncommitted state than that commits early.
+    /// `statestore.uncommitted.max.bytes`, for all workers together: more uncommitted state than that triggers an
+    /// early commit.
     pub uncommitted_bytes: usize,
-    /// `state.dir`; each application has a folder of its own in it. Default `./state`, not the temporary
+    /// `state.dir`, in which each application has its own folder. The default is `./state` rather than the temporary
     /// folder, which a reboot may empty.
     pub state_dir: PathBuf,
-    /// `max.task.idle.ms`: how long a task with several inputs waits for one that is caught up but empty.
-    /// `None` (-1) never waits, not even for data known to be on the way.
+    /// `max.task.idle.ms`: how long a task with several inputs waits for one that is caught up but empty. `None` (-1)
+    /// never waits, not even for records that are known to exist.
     pub task_idle: Option<Duration>,
-    /// `buffered.records.per.partition`: above it, a partition is not read any further for now.
+    /// `buffered.records.per.partition`: above it, reading of a partition is paused.
     pub buffered_records: usize,
-    /// `replication.factor` of internal topics; `None` leaves it to the log.
+    /// `replication.factor` of internal topics; `None` uses the log's default.
     pub replication: Option<u16>,
-    /// `auto.offset.reset`: where reading begins when the group has no position.
+    /// `auto.offset.reset`: where reading starts when the group has no committed position.
     pub offset_reset: OffsetReset,
-    /// Where reading goes on when a committed position no longer exists. An error unless the application
-    /// set `auto.offset.reset` itself: nothing is skipped silently.
+    /// Where reading continues when a committed position no longer exists. This is an error unless the application
+    /// set `auto.offset.reset` itself, so that nothing is skipped silently.
     pub out_of_range: OffsetReset,
     /// `consumer.isolation.level`: which records of other programs' transactions are read from input topics and
-    /// into global tables; `None` goes by the guarantee.
+    /// global tables; `None` follows the guarantee.
     pub isolation_level: Option<IsolationLevel>,
-    /// `internal.topics.create`: whether internal topics that are missing are created although the
-    /// application has run before.
+    /// `internal.topics.create`: whether missing internal topics are created even if the application has run before.
     pub create_internal_topics: CreateInternalTopics,
     /// `deserialization.exception.handler`.
     pub on_undecodable: OnUndecodable,
@@ -48,38 +48,39 @@ pub struct Settings {
     pub session_timeout: Duration,
     /// How long a rebalance waits for this member's commit (`max.poll.interval.ms` in Kafka's terms).
     pub rebalance_timeout: Duration,
-    /// `transaction.timeout.ms`; below the session time-out, so that a dead member's transaction never
-    /// outlives its membership for long.
+    /// `transaction.timeout.ms`; shorter than the session timeout, so that a dead member's transaction does not
+    /// outlive its membership for long.
     pub transaction_timeout: Duration,
-    /// `task.timeout.ms`: how long a task that is being opened waits for a log that does not answer.
+    /// `task.timeout.ms`: how long a task that is being opened waits for an answer from the log.
     pub task_timeout: Duration,
-    /// `poll.ms`: how long a worker that has nothing to do waits at most.
+    /// `poll.ms`: the longest wait of a worker that has nothing to do.
     pub poll: Duration,
-    /// `client.id`: what the clients' names begin with; the application's id unless set.
+    /// `client.id`: the prefix of the clients' names; by default the application's id.
     pub client_id: Option<String>,
     /// `topic.*`: settings for all internal topics.
     pub topic_configs: Vec<(String, String)>,
 }
 
 impl Settings {
-    /// How often work is committed: unless set, every 30 seconds, and every 100 milliseconds under
-    /// exactly-once, where results are visible only after a commit.
+    /// How often work is committed. The default is every 30 seconds, or every 100 milliseconds under exactly-once,
+    /// where results become visible only with a commit.
     #[must_use]
     pub fn commit_interval(&self) -> Duration {
         self.commit_interval.unwrap_or_else(|| self.guarantee.commit_interval())
     }
 
-    /// How input is read. State is read back by the guarantee alone: see [`Settings::restore_isolation`].
+    /// The isolation level for input. For restoring state it depends on the guarantee alone, see
+    /// [`Settings::restore_isolation`].
     pub(crate) fn input_isolation(&self) -> Isolation {
         isolation(self.isolation_level.unwrap_or_else(|| self.guarantee.isolation_level()))
     }
 
-    /// How changelogs are read: they are written in transactions only under exactly-once.
+    /// The isolation level for changelogs, which are written in transactions only under exactly-once.
     pub(crate) const fn restore_isolation(&self) -> Isolation {
         isolation(self.guarantee.isolation_level())
     }
 
-    /// Checks what one setting demands of another.
+    /// Checks that the settings fit together.
     ///
     /// # Errors
     /// Names the setting and the rule.

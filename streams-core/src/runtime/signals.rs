@@ -1,8 +1,8 @@
-//! Ctrl-C and SIGTERM: which applications they stop.
+//! Decides which applications Ctrl-C and SIGTERM stop.
 //!
-//! A process has one handler for signals, so it is installed once and stays; which applications it stops, is
-//! decided when a signal comes. Each signal stops every application that runs and has not been asked yet. When
-//! one was asked already and still runs, or when none runs, the signal ends the process as it would without us.
+//! A process has one signal handler, so it is installed once and stays; which applications to stop is decided when a
+//! signal arrives. A signal stops every running application that has not been asked to stop yet. If one was asked and
+//! is still running, or none is running, the signal ends the process, as it would without a handler.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::AppError;
 use super::control::Status;
 
-/// What a shell says of a process that Ctrl-C ended.
+/// The exit code that shells report for a process ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
 static TARGETS: Mutex<Targets> = Mutex::new(Targets { is_installed: false, running: Vec::new() });
 
-/// Has the next signal stop this application.
+/// Registers the application to be stopped by the next signal.
 pub(super) fn stop(application: &Arc<Status>) -> Result<(), AppError> {
     let mut targets = targets();
     if !targets.is_installed {
@@ -60,7 +60,7 @@ struct Target {
     was_asked: bool,
 }
 
-/// What becomes of the process.
+/// What a signal does to the process.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     WaitForApplications,
@@ -96,7 +96,7 @@ impl Targets {
     }
 }
 
-/// One that was killed says nothing any more, not even that it has ended.
+/// A killed application no longer updates its status, so it never reports that it has ended.
 fn has_ended(application: &Status) -> bool {
     application.state.borrow().is_final() || application.killed.load(Ordering::SeqCst)
 }

@@ -1,13 +1,13 @@
-//! The control: one per instance. It prepares topics, is the group's member, hands tasks to the workers
-//! and brings everything to an end.
+//! The control, of which each instance has one. It prepares topics, is the member of the group, distributes tasks
+//! among the workers, and shuts everything down.
 //!
-//! `together.rs` is the instance in its group, with its workers; `status.rs` is what users' handles see.
+//! `together.rs` connects the member and the workers; `status.rs` is what users' handles see.
 //!
-//! Like a worker it is advanced by [`Control::step`] and never waits. It owns the state that users see.
+//! It is advanced by [`Control::step`] and, like a worker, never waits. It owns the state that users see.
 //!
-//! In a rebalance (classic protocol, KIP-447): the group revokes -> every worker commits and suspends ->
-//! the revocation is acknowledged -> the group assigns -> every worker gets its share, keeping open what
-//! it still has. A worker that does not finish by the deadline loses its tasks.
+//! In a rebalance (classic protocol, KIP-447): the group revokes -> every worker commits and suspends -> the control
+//! acknowledges the revocation -> the group assigns -> every worker gets its share, and keeps open the tasks it still
+//! has. A worker that misses the deadline loses its tasks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -38,10 +38,10 @@ pub(crate) use status::Status;
 
 use together::{Together, TogetherParts, millis};
 
-/// How long the control waits at most when nobody rings: the member must be polled.
+/// The longest wait without the doorbell ringing, because the member must be polled.
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// What an instance is made of.
+/// The parts that make up an instance.
 pub(crate) struct Parts {
     pub(crate) application_id: Arc<str>,
     pub(crate) topology: Arc<Topology>,
@@ -58,9 +58,9 @@ pub(crate) enum ControlTurn {
     Busy,
     /// Call again when the doorbell rings, or after this long.
     Idle(Duration),
-    /// Make workers from these and run them; then call again.
+    /// Create and run workers from these, then call again.
     Spawn(Vec<WorkerSeed>),
-    /// It is over; the final state and error are in the [`Status`].
+    /// Everything has ended; the final state and error are in the [`Status`].
     Finished,
 }
 
@@ -82,7 +82,7 @@ enum Phase {
     Finished,
 }
 impl Control {
-    /// Takes hold of the state folder and begins to look topics up.
+    /// Locks the state folder and starts looking topics up.
     pub(crate) fn new(parts: Parts, status: Arc<Status>) -> Result<Self, AppError> {
         let home = Home::of(&*parts.backend, &parts.settings.state_dir, &parts.application_id)?;
         let directory = StateDirectory::new(home, &*parts.random)?;
@@ -111,7 +111,7 @@ impl Control {
         })
     }
 
-    /// Does a bounded piece of everything there is to do.
+    /// Does a bounded amount of whatever there is to do.
     pub(crate) fn step(&mut self) -> ControlTurn {
         let _span = self.span.clone().entered();
         match self.advance() {
@@ -181,7 +181,7 @@ impl Control {
         GlobalTables::open(plan, &self.parts, Arc::clone(&self.admin), &self.directory, &self.status)
     }
 
-    /// Joins the group and makes the workers.
+    /// Joins the group and creates the workers.
     fn join(&mut self) -> Result<ControlTurn, AppError> {
         let Phase::ReadingGlobals(plan, globals) = std::mem::replace(&mut self.phase, Phase::Finished) else {
             return Ok(ControlTurn::Busy);
@@ -224,40 +224,40 @@ impl Control {
         Ok(ControlTurn::Spawn(seeds))
     }
 
-    /// For how long the group waits for an instance that is silent.
+    /// How long the group waits for a silent instance.
     pub(crate) fn session_timeout(&self) -> Duration {
         self.parts.settings.session_timeout
     }
 
-    /// Whether the group has said which tasks are this instance's, and has not taken it back.
+    /// Whether the group has assigned tasks to this instance and has not revoked them.
     #[cfg(test)]
     pub(crate) fn is_assigned(&self) -> bool {
         matches!(&self.phase, Phase::Together(together) if together.is_assigned())
     }
 
-    /// Ends at once, leaving everything as a crash would.
+    /// Ends at once and leaves everything as a crash would.
     pub(crate) fn die(&mut self) {
         self.phase = Phase::Finished;
         self.status.become_state(AppState::PendingError);
         self.status.become_state(AppState::Error);
     }
 
-    /// Remembers the first error and brings everything to an end.
+    /// Keeps the first error and shuts everything down.
     pub(crate) fn fail(&mut self, error: AppError) {
         tracing::error!(%error, "the application cannot go on");
         self.status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.status.become_state(AppState::PendingError);
         match &mut self.phase {
             Phase::Together(together) => together.stop(),
-            // A phase that fails on its way to the next leaves `Finished` behind.
+            // If a phase fails while it is being replaced, `Finished` is left in its place.
             Phase::Preparing(_) | Phase::ReadingGlobals(..) | Phase::Finished => {
                 self.end();
             }
         }
     }
 
-    /// As [`Control::fail`], when the control itself is broken: if it breaks again while it brings everything to an
-    /// end, it lets go of everything. Workers that hear nothing more from it commit and stop.
+    /// As [`Control::fail`], for when the control itself has panicked. If it panics again during the shutdown, it
+    /// drops everything; workers that no longer hear from it commit and stop.
     pub(crate) fn break_off(&mut self, error: AppError) {
         let was_stopping = matches!(&self.phase, Phase::Together(together) if together.is_stopping());
         self.fail(error);
@@ -279,7 +279,7 @@ impl Control {
     }
 }
 
-/// Who this program is in its group, and what has changed since the state on disk was last used.
+/// Determines this program's identity in its group, and logs what has changed since the state on disk was last used.
 fn identify(parts: &Parts, directory: &StateDirectory) -> Result<Arc<Identity>, AppError> {
     let noted = directory.noted_topology()?;
     let id = &parts.application_id;

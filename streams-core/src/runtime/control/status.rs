@@ -1,4 +1,4 @@
-//! What an instance and its handles share: its state, its error, its counters, and what it is asked to do.
+//! What an instance and its handles share: its state, its error, its metrics, and requests to it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -13,21 +13,21 @@ use crate::runtime::AppError;
 use crate::runtime::lifecycle::AppState;
 use crate::runtime::metrics::MetricsBoard;
 
-/// The state before, and the state after.
+/// A change of state: before and after.
 pub(crate) type Transition = (AppState, AppState);
 
 /// What an instance and its handles share.
 pub(crate) struct Status {
     pub(crate) state: watch::Sender<AppState>,
-    /// For threads that wait for a state: what async code waits on does not work everywhere for them.
+    /// For threads that wait for a state: blocking on what async code waits for does not work everywhere.
     state_changed: (Mutex<()>, Condvar),
-    /// Where each change of the state is told, until the last.
+    /// Receives every state change up to the last.
     transitions: Mutex<Option<Sender<Transition>>>,
     pub(crate) error: Mutex<Option<AppError>>,
     pub(crate) metrics: MetricsBoard,
     pub(crate) owners: Mutex<BTreeMap<TaskId, usize>>,
     pub(crate) stop: AtomicBool,
-    /// Set to end everything at once, as a crash would.
+    /// Set this to end everything at once, as a crash would.
     pub(crate) killed: Arc<AtomicBool>,
     pub(crate) paused: Arc<AtomicBool>,
     pub(crate) doorbell: Doorbell,
@@ -53,7 +53,7 @@ impl Status {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Blocks until the state is one that `wanted` names, or the last.
+    /// Blocks until `wanted` returns true for the state, or the state is final.
     pub(crate) fn wait_until(&self, wanted: impl Fn(AppState) -> bool) -> AppState {
         let (changing, changed) = &self.state_changed;
         let mut guard = changing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +66,7 @@ impl Status {
         }
     }
 
-    /// Every change of the state from now on; ends behind the last.
+    /// Receives every state change from now on; ends after the last.
     pub(crate) fn transitions(&self) -> Receiver<Transition> {
         let (sender, receiver) = channel();
         self.transitions.lock().unwrap_or_else(PoisonError::into_inner).replace(sender);
@@ -84,7 +84,7 @@ impl Status {
             changed.notify_all();
             let mut transitions = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(sender) = &*transitions {
-                // Nobody listens any more when the listening thread is gone.
+                // If the listening thread is gone, nobody needs the change.
                 let _ = sender.send((from, next));
             }
             if next.is_final() {

@@ -1,5 +1,5 @@
-//! The instance with its member and its workers: what the group decides becomes commands, and what the workers report
-//! goes back to the group.
+//! Connects an instance's member and its workers: the group's decisions become commands, and the workers' reports go
+//! back to the group.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,17 +19,17 @@ use crate::runtime::lifecycle::AppState;
 use crate::runtime::reach::Reach;
 use crate::runtime::worker::{Command, Common, Report, WorkerSeed};
 
-/// A worker whose commit was refused gets its tasks again at once, and then not more often than this.
+/// A worker whose commit was refused gets its tasks back at once the first time, then at most this often.
 const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// How long a group that does not answer may keep an instance from ending: without a farewell it takes the
-/// instance for dead when its session times out.
+/// How long an instance that ends waits for the group to answer its leave request. Without one, the group considers
+/// it dead when its session times out.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What there is when the instance joins its group.
+/// What exists when the instance joins its group.
 pub(super) struct TogetherParts {
     pub(super) member: Box<dyn Member>,
-    /// When the member was last polled, for the workers.
+    /// When the member was last polled. The workers read this.
     pub(super) heard_ms: Arc<AtomicU64>,
     pub(super) inputs: InputCheck,
     pub(super) fellows: Fellows,
@@ -40,7 +40,7 @@ pub(super) struct TogetherParts {
 /// The instance with its member and workers.
 pub(super) struct Together {
     member: Box<dyn Member>,
-    /// When the member was last polled, for the workers.
+    /// When the member was last polled. The workers read this.
     heard_ms: Arc<AtomicU64>,
     inputs: InputCheck,
     fellows: Fellows,
@@ -49,9 +49,9 @@ pub(super) struct Together {
     workers: Vec<WorkerLink>,
     reports: Receiver<Report>,
     owners: BTreeMap<TaskId, usize>,
-    /// What the group has assigned, until it is clear that the fellows run the same program.
+    /// The group's assignment, held back until all members are known to run the same topology.
     held_back: Option<(BTreeSet<TaskId>, GroupMetadata)>,
-    /// The generation in which the tasks are ours, from the assignment to the revocation.
+    /// The membership in which tasks are assigned to us; `None` from a revocation to the next assignment.
     assigned: Option<GroupMetadata>,
     revoking: Option<Revoking>,
     stopping: bool,
@@ -62,14 +62,14 @@ pub(super) struct Together {
 struct WorkerLink {
     commands: Sender<Command>,
     doorbell: Doorbell,
-    /// The number of the last command that gave it tasks or took some away: an answer to another one is about the past.
+    /// The number of the last command that assigned or revoked tasks. Answers to any other command are outdated.
     epoch: u64,
     running: bool,
     stopped: bool,
     refused: Option<Refused>,
 }
 
-/// A worker has dropped its tasks because its commit was refused.
+/// A worker that has dropped its tasks because its commit was refused.
 struct Refused {
     at: Duration,
     has_tasks_again: bool,
@@ -84,7 +84,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What is needed to make the workers, and what the control keeps of them.
+/// Creates the seeds of the workers, and the control's links to them.
 fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, Vec<WorkerSeed>, Receiver<Report>) {
     let (report, reports) = channel();
     let link = |number| {
@@ -105,7 +105,7 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
 }
 
 impl Together {
-    /// Begins with nothing assigned; also what the workers are to be made of.
+    /// Starts with nothing assigned. Also returns the seeds of the workers.
     pub(super) fn new(parts: TogetherParts, common: &Arc<Common>, control: &Doorbell) -> (Self, Vec<WorkerSeed>) {
         let TogetherParts { member, heard_ms, inputs, fellows, reach, globals } = parts;
         let (workers, seeds, reports) = link_workers(common, control);
@@ -129,12 +129,11 @@ impl Together {
         (together, seeds)
     }
 
-    /// The global tables.
     pub(super) const fn globals(&self) -> &GlobalTables {
         &self.globals
     }
 
-    /// Whether the group has said which tasks are this instance's, and has not taken it back.
+    /// Whether the group has assigned tasks to this instance and has not revoked them.
     #[cfg(test)]
     pub(super) const fn is_assigned(&self) -> bool {
         self.assigned.is_some()
@@ -164,7 +163,7 @@ impl Together {
             busy = true;
             self.obey(event, now, status)?;
         }
-        // Only now: what the poll has told is on its way to the workers.
+        // Do this last, when everything that the poll returned has been sent to the workers.
         self.heard_ms.store(millis(now), Ordering::SeqCst);
         if !self.stopping {
             self.inputs.step(now)?;
@@ -185,7 +184,7 @@ impl Together {
         Ok(busy)
     }
 
-    /// Whether every task processes records.
+    /// Whether every task is processing records.
     fn is_running(&self) -> bool {
         self.assigned.is_some()
             && !self.stopping
@@ -216,7 +215,7 @@ impl Together {
             }
             MemberEvent::Revoked { tasks, metadata, deadline } => {
                 tracing::info!(tasks = tasks.len(), generation = metadata.generation, "tasks revoked");
-                // What was never handed out is not there to be suspended.
+                // Tasks that were held back never reached a worker, so there is nothing to suspend.
                 let tasks = if self.held_back.take().is_some() { BTreeSet::new() } else { tasks };
                 self.assigned = None;
                 status.become_state(AppState::Rebalancing);
@@ -224,7 +223,7 @@ impl Together {
                     waiting_for: (0..self.workers.len())
                         .filter(|number| self.workers.get(*number).is_some_and(|worker| !worker.stopped))
                         .collect(),
-                    // A little earlier than the group's own deadline: the acknowledgement must get there.
+                    // A little before the group's own deadline, so that the acknowledgement arrives in time.
                     deadline: now + deadline.mul_f32(0.9),
                 });
                 if !self.stopping {
@@ -253,8 +252,8 @@ impl Together {
         }
     }
 
-    /// Gives the workers what the group has assigned, once it is clear that the fellows run the same program;
-    /// whether it did.
+    /// Gives the workers their assignment, once all members are known to run the same topology. Returns whether it
+    /// did.
     fn hand_out(&mut self, status: &Status, workers: usize) -> bool {
         let Some((tasks, metadata)) = self.held_back.take_if(|_| self.fellows.is_settled()) else { return false };
         let shares = share_out(&tasks, &self.owners, workers);
@@ -271,7 +270,7 @@ impl Together {
         true
     }
 
-    /// Acknowledges a revocation when every worker has committed, or is too late.
+    /// Acknowledges a revocation when every worker has committed or missed the deadline.
     fn end_revocation(&mut self, now: Duration) {
         let Some(revoking) = &self.revoking else { return };
         if revoking.waiting_for.is_empty() {
@@ -290,8 +289,8 @@ impl Together {
         }
     }
 
-    /// A refused commit has two causes. The group has moved on: then it says so, and assigns anew. Or the
-    /// transaction was open for too long: then nobody else says anything, and the tasks are still ours.
+    /// A refused commit has two possible causes. If the group has moved on, it says so and makes a new assignment. If
+    /// the transaction was open for too long, nothing more will come, and the tasks are still ours.
     fn give_tasks_again(&mut self, now: Duration) {
         let (Some(metadata), false) = (&self.assigned, self.stopping) else { return };
         for (number, worker) in self.workers.iter_mut().enumerate() {
@@ -303,7 +302,7 @@ impl Together {
         }
     }
 
-    /// The worker that answers, if it is its last command that it answers.
+    /// The worker that sent an answer, if the answer is to its last command.
     fn answering(&mut self, worker: usize, epoch: u64) -> Option<&mut WorkerLink> {
         self.workers.get_mut(worker).filter(|worker| worker.epoch == epoch)
     }
@@ -377,7 +376,7 @@ impl WorkerLink {
     }
 
     fn tell(&self, command: Command) {
-        // A worker whose thread is gone has reported why.
+        // A worker whose thread has ended has already reported why.
         let _ = self.commands.send(command);
         self.doorbell.ring();
     }

@@ -1,8 +1,8 @@
-//! A task's input: what has been fetched and not yet processed, and which record comes next.
+//! A task's input: the records that are fetched but not yet processed, and which of them comes next.
 //!
-//! Of the partitions' first records, the one with the smallest timestamp comes next, so that inputs that
-//! are joined advance together. A partition without records may still have some on the way: until its
-//! end was reached the task waits for it, and after that for `max.task.idle` (KIP-353, KIP-695).
+//! Among the first records of all partitions, the one with the smallest timestamp comes next, so that joined inputs
+//! advance together. An empty partition may still have records that are not fetched yet: the task waits until its end
+//! has been reached, and then for `max.task.idle.ms` (KIP-353, KIP-695).
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,17 +18,17 @@ use crate::runtime::worker::LostPosition;
 pub(crate) struct Input {
     pub(crate) partition: TopicPartition,
     pub(crate) source: Rc<RefCell<dyn SourceNode>>,
-    /// The next offset to process: what a commit says.
+    /// The next offset to process, which a commit stores.
     pub(crate) position: Offset,
-    /// The position of the last commit.
+    /// The position in the last commit.
     pub(crate) committed: Offset,
-    /// The text that was committed beside it.
+    /// The metadata in the last commit.
     pub(crate) committed_metadata: String,
-    /// The log does not have the position at which reading was to go on.
+    /// Set if the log does not have the position to read from.
     pub(crate) lost: Option<LostPosition>,
     /// The largest timestamp processed.
     pub(crate) partition_time: Timestamp,
-    /// Whether the log was told to hold this partition back.
+    /// Whether reading of this partition is paused.
     pub(crate) paused: bool,
     batches: VecDeque<RecordBatch>,
     cursor: usize,
@@ -37,11 +37,11 @@ pub(crate) struct Input {
     empty_since: Option<Duration>,
 }
 
-/// Where the reading of an input begins.
+/// Where reading of an input starts.
 pub(crate) struct StartPosition {
     pub(crate) partition: TopicPartition,
     pub(crate) position: Offset,
-    /// What was committed beside the position; empty if nothing was.
+    /// The metadata committed with the position; empty if there was none.
     pub(crate) committed_metadata: String,
     /// The largest timestamp processed so far.
     pub(crate) partition_time: Timestamp,
@@ -67,7 +67,7 @@ impl Input {
         }
     }
 
-    /// Takes what was fetched.
+    /// Adds fetched records.
     pub(crate) fn push(&mut self, batch: RecordBatch) {
         self.caught_up = false;
         if batch.is_empty() {
@@ -81,7 +81,7 @@ impl Input {
         self.batches.push_back(batch);
     }
 
-    /// The end of the partition was reached at `position`.
+    /// Call this when the partition's end was reached at `position`.
     pub(crate) fn reached_end(&mut self, position: Offset) {
         self.caught_up = true;
         if self.batches.is_empty() {
@@ -89,12 +89,12 @@ impl Input {
         }
     }
 
-    /// How many records wait.
+    /// The number of records in the buffer.
     pub(crate) const fn buffered(&self) -> usize {
         self.buffered
     }
 
-    /// Forgets what was fetched; reading goes on from `position`.
+    /// Drops what was fetched; reading continues from `position`.
     pub(crate) fn clear(&mut self) {
         self.batches.clear();
         self.cursor = 0;
@@ -110,7 +110,7 @@ impl Input {
         self.batches.front()?.get(self.cursor)
     }
 
-    /// The next record was processed.
+    /// Call this when the next record was processed.
     pub(crate) fn advance(&mut self) {
         if let Some(timestamp) = self.head().map(|record| record.timestamp) {
             self.partition_time = self.partition_time.max(timestamp);
@@ -118,7 +118,7 @@ impl Input {
         self.skip();
     }
 
-    /// The next record is skipped on purpose: what its timestamp says counts for nothing.
+    /// Call this when the next record is skipped on purpose. Its timestamp does not advance stream time.
     pub(crate) fn skip(&mut self) {
         let Some(batch) = self.batches.front() else { return };
         if let Some(record) = batch.get(self.cursor) {
@@ -133,7 +133,7 @@ impl Input {
         }
     }
 
-    /// Whether the task has to wait for this partition before it may go on.
+    /// Whether the task has to wait for this partition.
     fn holds_up(&mut self, now: Duration, idle: Option<Duration>) -> bool {
         if self.buffered > 0 {
             return false;
@@ -147,7 +147,7 @@ impl Input {
     }
 }
 
-/// Which input's record comes next; `None` when there is none or the task has to wait.
+/// The index of the input whose record comes next; `None` if there is no record or the task has to wait.
 pub(crate) fn next_input(inputs: &mut [Input], now: Duration, idle: Option<Duration>) -> Option<usize> {
     if let [only] = inputs {
         return (only.buffered > 0).then_some(0);
@@ -161,7 +161,8 @@ pub(crate) fn next_input(inputs: &mut [Input], now: Duration, idle: Option<Durat
         }
     }
     let (_, index) = next?;
-    // Every input is asked, not only up to the first that holds the task up: each notes since when it is empty.
+    // Check every input, not just up to the first that holds the task up, because each records since when it has been
+    // empty.
     let held_up = inputs.iter_mut().filter_map(|input| input.holds_up(now, idle).then_some(())).count();
     (held_up == 0).then_some(index)
 }

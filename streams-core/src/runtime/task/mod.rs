@@ -1,7 +1,7 @@
-//! One task: one partition of one sub-topology, running.
+//! A running task: one partition of one sub-topology.
 //!
-//! A task owns its operators, its state and its input buffer; it lives on one worker and never leaves it.
-//! It processes records when told to; reading, committing and restoring are the worker's business.
+//! A task owns its operators, its state and its input buffer, and stays on one worker. It processes records when
+//! called; the worker takes care of reading, committing and restoring.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -35,28 +35,28 @@ use buffer::next_input;
 use odd_times::OddTimes;
 use punctuate::Punctuations;
 
-/// How many records are processed between two looks at the producer's back-pressure.
+/// How many records are processed between two checks for back-pressure of the producer.
 const RECORDS_PER_LOOK: usize = 64;
 
-/// A running (or suspended) task.
+/// A running or suspended task.
 pub(crate) struct Task {
     pub(crate) id: TaskId,
     pub(crate) inputs: Vec<Input>,
     pub(crate) state: Rc<RefCell<TaskState>>,
     pub(crate) stores: Vec<TaskStore>,
     pub(crate) metrics: TaskMetrics,
-    /// What was dropped before the task was opened; the context counts from 0.
+    /// The drop counts from before the task was opened; the context counts from 0.
     dropped_before: BTreeMap<&'static str, u64>,
     pub(crate) context: Context,
     odd_times: OddTimes,
     parts: TaskParts,
     punctuations: Punctuations,
-    /// Whether a punctuator fired since the last commit: what it sent is to be committed.
+    /// Whether a punctuator has fired since the last commit, so that its output must be committed.
     punctuated: bool,
-    /// Whether it is noted beside the state that a transaction is being ended.
+    /// Whether the state is marked as being in the middle of a transaction's end.
     is_transaction_ending: bool,
     span: tracing::Span,
-    /// Held as long as the task lives; declared after `state`, so that the store closes first.
+    /// Held for the task's lifetime. Declared after `state`, so that the store is closed first.
     folder: TaskFolder,
 }
 
@@ -68,18 +68,18 @@ pub(crate) struct TaskStore {
     pub(crate) changelog: Option<ChangelogPartition>,
 }
 
-/// A store's changelog and how far the local state has it.
+/// A store's changelog, and how far the local state has followed it.
 pub(crate) struct ChangelogPartition {
     pub(crate) partition: TopicPartition,
     pub(crate) destination: Destination,
-    /// Where the changelog goes on after the changes that the committed state holds, as the state notes it.
+    /// The changelog offset after the changes in the committed state, as recorded with the state.
     pub(crate) offset: Option<Offset>,
-    /// The same, of the state that is written and not yet committed.
+    /// The same for state that is written but not yet committed.
     pub(crate) written: Option<Offset>,
 }
 
 impl Task {
-    /// A task that is ready to run.
+    /// Creates a task that is ready to run.
     pub(crate) fn new(
         ready: Ready,
         parts: TaskParts,
@@ -109,7 +109,7 @@ impl Task {
         task
     }
 
-    /// Processes up to `records_max` records in order of their timestamps; says how many there were.
+    /// Processes up to `records_max` records in timestamp order. Returns how many were processed.
     pub(crate) fn process(
         &mut self,
         records_max: usize,
@@ -179,7 +179,7 @@ impl Task {
         Ok(())
     }
 
-    /// The error of a panic in the application's code, naming the record that was being processed.
+    /// The error for a panic in the application's code; it names the record that was being processed.
     pub(crate) fn panicked(&self, message: String) -> AppError {
         let error = OperatorError::Panic(message);
         match &self.context.position {
@@ -193,7 +193,7 @@ impl Task {
         }
     }
 
-    /// Fires the punctuators of one kind that are due; whether any fired.
+    /// Fires the due punctuators of one kind. Returns whether any fired.
     pub(crate) fn punctuate(&mut self, time: PunctuationTime, now: Timestamp) -> Result<bool, AppError> {
         if self.punctuations.is_empty() {
             return Ok(false);
@@ -214,12 +214,12 @@ impl Task {
         self.punctuations.next_wall_clock()
     }
 
-    /// How often wall-clock punctuators are called, at the shortest.
+    /// The shortest interval of the wall-clock punctuators.
     pub(crate) fn wall_clock_interval(&self) -> Option<Duration> {
         self.punctuations.wall_clock_interval()
     }
 
-    /// Writes what the caches hold back to stores and changelogs and forwards it, in topological order.
+    /// Flushes the caches in topological order: writes held-back updates to stores and changelogs, and forwards them.
     pub(crate) fn flush_caches(&mut self) -> Result<(), AppError> {
         let _span = self.span.clone().entered();
         let position = self.context.position.take();
@@ -233,24 +233,23 @@ impl Task {
         flushed
     }
 
-    /// How many caches there are.
     pub(crate) fn caches(&self) -> usize {
         self.parts.caches.len()
     }
 
-    /// Changes how many bytes each cache may hold.
+    /// Sets the number of bytes that each cache may hold.
     pub(crate) fn set_cache_budget(&mut self, bytes: usize) {
         for cache in &self.parts.caches {
             cache.borrow_mut().set_budget(bytes);
         }
     }
 
-    /// How many bytes the caches hold, roughly.
+    /// Roughly how many bytes the caches hold.
     pub(crate) fn cached_bytes(&self) -> usize {
         self.parts.caches.iter().map(|cache| cache.borrow().cached_bytes()).sum()
     }
 
-    /// Whether anything happened since the last commit.
+    /// Whether there is anything to commit.
     pub(crate) fn needs_commit(&self) -> bool {
         self.context.commit_requested
             || self.punctuated
@@ -258,7 +257,7 @@ impl Task {
             || self.state.borrow().uncommitted_bytes() > 0
     }
 
-    /// The input positions to commit, stream times beside them.
+    /// The input positions to commit, with the stream times as metadata.
     pub(crate) fn offsets(&self) -> Vec<OffsetToCommit> {
         let times = self.parts.stream_times.iter().map(|(name, time)| (name.to_string(), time.get())).collect();
         let mut metadata = OffsetMetadata { partition_time: Timestamp::UNKNOWN, times };
@@ -275,8 +274,9 @@ impl Task {
             .collect()
     }
 
-    /// Writes uncommitted state and stream times in one batch, with the changelog offsets if what they stand for
-    /// is committed. Everything sent must have been acknowledged before. Where nothing happened, nothing is written.
+    /// Writes uncommitted state and stream times in one batch, together with the changelog offsets if the changes
+    /// they cover are committed. Everything sent must have been acknowledged before. If nothing has changed, nothing
+    /// is written.
     pub(crate) fn write_state(&mut self, collector: &ProducerCollector, is_committed: bool) -> Result<(), AppError> {
         if !self.needs_commit() {
             return Ok(());
@@ -299,7 +299,7 @@ impl Task {
         self.state.borrow_mut().write(batch).map_err(|error| AppError::Store { task: self.id, error })
     }
 
-    /// What was done so far is written, and belongs to the commit under way.
+    /// Call this when the work so far is written and belongs to the commit in progress.
     pub(crate) fn work_is_written(&mut self) {
         self.odd_times.clear();
         self.metrics.uncommitted = 0;
@@ -307,7 +307,7 @@ impl Task {
         self.punctuated = false;
     }
 
-    /// The positions were committed.
+    /// Call this when the positions were committed.
     pub(crate) fn committed(&mut self, offsets: &HashMap<&TopicPartition, &OffsetToCommit>) -> Result<(), AppError> {
         for input in &mut self.inputs {
             if let Some(offset) = offsets.get(&input.partition) {
@@ -324,7 +324,7 @@ impl Task {
         self.state.borrow_mut().committed().write(batch).map_err(|error| AppError::Store { task: self.id, error })
     }
 
-    /// Notes that the state has followed its changelogs until now.
+    /// Records that the state has followed its changelogs until now.
     pub(crate) fn note_age(&mut self, wall_clock: Timestamp, now: Duration) -> Result<(), AppError> {
         self.folder.followed_until(now);
         if !self.stores.iter().any(|store| store.changelog.is_some()) {
@@ -335,7 +335,7 @@ impl Task {
         self.state.borrow_mut().committed().write(batch).map_err(|error| AppError::Store { task: self.id, error })
     }
 
-    /// The task ends here; its state is complete up to now, and is synced to disk.
+    /// Ends the task. Its state is complete up to now and is synced to disk.
     pub(crate) fn close(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut batch = StoreBatch::default();
         age::note(&mut batch, now);
@@ -344,7 +344,7 @@ impl Task {
         state.committed().flush()
     }
 
-    /// Counts of the moment, for the board.
+    /// The task's current metrics.
     pub(crate) fn metrics(&mut self) -> TaskMetrics {
         for reason in DropReason::ALL {
             let dropped = self.context.dropped(reason);
@@ -361,7 +361,7 @@ impl Task {
     }
 }
 
-/// Notes how far the changelogs are that the state holds.
+/// Adds the changelog offsets that the state has reached to a batch.
 fn note_changelogs(stores: &mut [TaskStore], batch: &mut StoreBatch) {
     for store in stores {
         let Some(changelog) = &mut store.changelog else { continue };

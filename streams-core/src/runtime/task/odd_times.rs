@@ -1,24 +1,26 @@
-//! Which input records have times that a topic may not take, so that an error about a result can name its input.
+//! Remembers input records whose timestamps an output topic may refuse, so that an error about a result can name its
+//! input.
 //!
-//! A result has the time of an input record unless the application says otherwise, and is refused long after that
-//! record was processed. Noted is, since the last commit, what is ahead of the clock, up to a point, and the oldest.
+//! A result has its input record's timestamp unless the application sets another, and is refused long after that
+//! record was processed. So the records since the last commit that are ahead of the clock are remembered, up to a
+//! limit, and the oldest one.
 
 use super::Task;
 use crate::log::{LogError, LogErrorKind};
 use crate::record::{Offset, Timestamp};
 use crate::runtime::AppError;
 
-/// So many that are ahead of the clock are noted: the first of them is the one that is refused first.
+/// How many records ahead of the clock are remembered. The earliest are enough, because they are refused first.
 const AHEAD_MAX: usize = 64;
 
-/// Input records with odd times.
+/// Input records with timestamps that may be refused.
 #[derive(Debug, Default)]
 pub(crate) struct OddTimes {
     ahead: Vec<Seen>,
     oldest: Option<Seen>,
 }
 
-/// An input record, by the number of its input.
+/// An input record; `input` is the number of its input.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     timestamp: Timestamp,
@@ -27,7 +29,7 @@ struct Seen {
 }
 
 impl OddTimes {
-    /// Takes note of a record that is processed.
+    /// Remembers a processed record if its timestamp may be refused.
     pub(super) fn note(&mut self, timestamp: Timestamp, now: Timestamp, input: usize, offset: Offset) {
         if timestamp > now && self.ahead.len() < AHEAD_MAX {
             self.ahead.push(Seen { timestamp, input, offset });
@@ -37,7 +39,7 @@ impl OddTimes {
         }
     }
 
-    /// What was noted came through.
+    /// Call this when all records so far were written.
     pub(super) fn clear(&mut self) {
         self.ahead.clear();
         self.oldest = None;
@@ -48,7 +50,8 @@ impl OddTimes {
     }
 }
 
-/// The error when records could not be written; names the input record where a time was refused, if one has it.
+/// The error for records that could not be written. If a timestamp was refused, it names the input record with that
+/// timestamp, if one is known.
 pub(crate) fn writing_failed<'a>(mut error: LogError, tasks: impl Iterator<Item = &'a Task>) -> AppError {
     if let LogErrorKind::Timestamp(timestamp) = error.kind {
         let input = tasks.into_iter().find_map(|task| {

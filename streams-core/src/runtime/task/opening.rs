@@ -1,4 +1,4 @@
-//! A task on its way to running: its folder, its state, its positions, and the tail of its changelogs.
+//! Opens a task: its folder, its state, its positions, and the tail of its changelogs.
 //!
 //! ```text
 //! Claim ----> OpenStore ----> AskCommitted ----> AskBounds ----> Restoring ----> Ready
@@ -7,10 +7,10 @@
 //!                                                 begin and end)
 //! ```
 //!
-//! The order matters (rules F10, S7): the changelogs' ends are asked for only after the group's positions
-//! were answered, so that everything the previous owner committed lies before them. They are read
-//! uncommitted: markers may still be on their way. Restoring is done when the *position* has reached the
-//! end, not when a last record was seen.
+//! The order matters: the changelogs' ends are requested only after the group's positions have arrived, so that
+//! everything the previous owner committed is before those ends. The ends include uncommitted records, because
+//! transaction markers may not be written yet. Restoring is complete when the *position* has reached the end, not
+//! when some last record was seen.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -36,10 +36,10 @@ use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::kinds::{ChangelogRecord, StoreRow};
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, TaskState};
 
-/// How long to wait before asking a log again that could not answer.
+/// How long to wait before retrying a log that could not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
-/// A task on its way to running.
+/// A task that is being opened.
 pub(crate) struct Opening {
     pub(crate) id: TaskId,
     pub(crate) metrics: TaskMetrics,
@@ -54,19 +54,19 @@ pub(crate) struct Ready {
     pub(crate) id: TaskId,
     pub(crate) state: Rc<RefCell<TaskState>>,
     pub(crate) stores: Vec<TaskStore>,
-    /// Where the reading of each input begins.
+    /// Where reading of each input starts.
     pub(crate) inputs: Vec<StartPosition>,
-    /// The operators' stream times: the larger of what the state and the committed metadata say.
+    /// The operators' stream times: the larger of those in the state and in the committed metadata.
     pub(crate) times: Vec<(String, Timestamp)>,
-    /// Declared last, as in a task: the store closes first.
+    /// Declared last, so that the store is closed first, as in a task.
     pub(crate) folder: TaskFolder,
 }
 
-/// What the worker should do about an opening task.
+/// What the worker should do with a task that is being opened.
 pub(crate) enum Advance {
     /// Ask again later.
     Waiting,
-    /// Read these changelogs from these positions and hand what comes to [`Opening::restore`].
+    /// Read these changelogs from these positions, and pass the records to [`Opening::restore`].
     Restore(Vec<(TopicPartition, Offset)>),
     /// Build it and run it.
     Ready(Box<Ready>),
@@ -78,7 +78,7 @@ struct Opened {
     stores: Vec<TaskStore>,
     inputs: Vec<TopicPartition>,
     follower: Follower,
-    /// Given back when dropped; declared last, so that the store is closed before another worker may open it.
+    /// Released when dropped. Declared last, so that the store is closed before another worker may open it.
     folder: TaskFolder,
 }
 
@@ -98,7 +98,7 @@ impl Opening {
         Self { id, metrics, span, step: OpeningStep::Claim, retry: Retry::after(RETRY_AFTER), trouble_since: None }
     }
 
-    /// Goes one step further, if it can.
+    /// Takes the next step, if possible.
     pub(crate) fn advance(
         &mut self,
         shared: &Common,
@@ -172,7 +172,7 @@ impl Opening {
         AppError::Store { task: self.id, error }
     }
 
-    /// Begins to open the task's store; a backend may take its time.
+    /// Starts opening the task's store, which may take a while.
     fn begin_to_open(
         &self,
         shared: &Common,
@@ -205,7 +205,7 @@ impl Opening {
         OpeningStep::OpenStore(stores, folder)
     }
 
-    /// Looks at what is in the store: whether it is this application's, and how far it follows its changelogs.
+    /// Checks that the store's contents belong to this application, and reads how far they follow the changelogs.
     fn check(
         &self,
         shared: &Common,
@@ -265,7 +265,7 @@ impl Opening {
         Ok(())
     }
 
-    /// Empties stores of which nobody knows whether they hold all that was committed.
+    /// Empties stores without a changelog that may lack committed changes.
     fn clear_holes(
         &self,
         stores: &[TaskStore],
@@ -299,7 +299,7 @@ impl Opening {
             let (start, end) = of_inputs.next().unwrap_or_default();
             let (position, partition_time) = match committed {
                 Some(committed) => (committed.offset, read_times(committed, &mut times)),
-                // The setting is about input; what is on its way between tasks is never skipped.
+                // The setting applies to input topics; records in transit between tasks are never skipped.
                 None if shared.plan.is_repartition_topic(&partition.topic) => (start, Timestamp::UNKNOWN),
                 None => (first_position(shared.settings.offset_reset, partition, start, end)?, Timestamp::UNKNOWN),
             };
@@ -314,7 +314,7 @@ impl Opening {
         Ok(Advance::Restore(left))
     }
 
-    /// Everything is read: the state is complete, and as old as now.
+    /// Everything has been read, so the state is complete and up to date.
     fn ready(
         &mut self,
         shared: &Common,
@@ -348,7 +348,7 @@ impl Opening {
         Ok(())
     }
 
-    /// A changelog was read to its end.
+    /// Call this when a changelog was read to its end.
     pub(crate) fn restored_to(&mut self, partition: &TopicPartition, position: Offset) {
         if let OpeningStep::Restoring(opened, ..) = &mut self.step {
             opened.follower.reached(partition, position);
@@ -363,7 +363,7 @@ impl Opening {
         }
     }
 
-    /// Whether it reads that changelog.
+    /// Whether this task is restoring from that changelog.
     pub(crate) fn restores(&self, partition: &TopicPartition) -> bool {
         matches!(&self.step, OpeningStep::Restoring(opened, ..) if opened.follower.follows(partition))
     }
@@ -401,13 +401,13 @@ impl Opening {
 }
 
 impl Opened {
-    /// Inputs, then changelogs in the order of the stores.
+    /// The partitions whose bounds are needed: the inputs, then the changelogs in the order of the stores.
     fn bounded_partitions(&self) -> Vec<TopicPartition> {
         self.inputs.iter().chain(self.follower.partitions()).cloned().collect()
     }
 }
 
-/// What a changelog's records mean for the store.
+/// Turns a changelog's records into the store's rows.
 fn rows_of(store: &TaskStore, changelog: &TopicPartition, batch: &RecordBatch) -> Result<Vec<StoreRow>, StoreError> {
     let records = batch.iter().filter_map(|record| Some((record.key?, record)));
     let row = |(key, record): (&[u8], crate::log::RecordRef<'_>)| {
@@ -420,7 +420,7 @@ fn rows_of(store: &TaskStore, changelog: &TopicPartition, batch: &RecordBatch) -
     records.map(row).collect()
 }
 
-/// The partition's time when its position was committed; takes the operators' times over into `times`.
+/// Returns the partition's time as of the commit, and merges the operators' times into `times`.
 fn read_times(committed: &CommittedOffset, times: &mut [(String, Timestamp)]) -> Timestamp {
     let Some(metadata) = OffsetMetadata::decode(&committed.metadata) else { return Timestamp::UNKNOWN };
     for (name, time) in times {

@@ -1,4 +1,4 @@
-//! When to commit, and what waits for a commit to be done.
+//! When to commit, and what is done after a commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,14 +26,15 @@ impl Worker {
         }
     }
 
-    /// Whether more state waits for a commit than `statestore.uncommitted.max.bytes` allows.
+    /// Whether there is more uncommitted state than `statestore.uncommitted.max.bytes` allows.
     fn is_over_budget(&self) -> bool {
         let settings = &self.seed.common.settings;
         let uncommitted: usize = self.slots.running().map(|task| task.state.borrow().uncommitted_bytes()).sum();
         uncommitted > settings.uncommitted_bytes / settings.workers.max(1)
     }
 
-    /// Positions cannot be committed; records may be processed meanwhile, but not without bound. Whether they may not.
+    /// Called while positions cannot be committed. Records may still be processed, but not without limit. Returns
+    /// whether processing has to stop.
     fn is_held_up(&mut self) -> bool {
         let is_over = self.is_over_budget();
         if is_over && !self.is_held_up {
@@ -47,12 +48,12 @@ impl Worker {
         is_over
     }
 
-    /// Whether it has tried to commit for so long that it gives up.
+    /// Whether a stopping worker has been trying to commit for too long and gives up.
     pub(super) fn is_out_of_patience(&self, now: Duration) -> bool {
         self.standing.stopping_since().is_some_and(|since| now.saturating_sub(since) > STOP_PATIENCE)
     }
 
-    /// Begins a commit if there is anything to commit.
+    /// Starts a commit if there is anything to commit.
     pub(super) fn begin_commit(&mut self, now: Duration) {
         self.last_commit = now;
         let Some(metadata) = self.standing.metadata() else { return };
@@ -61,7 +62,7 @@ impl Worker {
         }
     }
 
-    /// Goes on with a commit, and with what was waiting for it; whether processing has to wait.
+    /// Advances a commit and whatever has to follow it. Returns whether processing has to wait.
     pub(super) fn advance_commit(&mut self, now: Duration) -> Result<bool, AppError> {
         let ending = self.standing.is_ending();
         if self.is_proving() && !self.is_out_of_patience(now) {
@@ -71,7 +72,8 @@ impl Worker {
             self.begin_commit(now);
         }
         if self.commit.is_some() && self.is_out_of_patience(now) {
-            // Nobody waits for ever for a log that is away. The error's own kind does not matter: it is the end.
+            // Do not wait for ever for a log that cannot be reached. The error's kind does not matter, because the
+            // worker ends.
             self.commit = None;
             let message = "it did not answer in time; what was not committed is done again at the next start";
             return Err(AppError::log("committing before the end", LogError::new(LogErrorKind::Unavailable, message)));
@@ -99,7 +101,7 @@ impl Worker {
                 }
                 Progress::Undone(error) => self.undo(&error)?,
             }
-            // A commit may have begun before the last records were processed.
+            // The commit may have started before the last records were processed.
             if self.standing.is_ending() && self.slots.running().any(Task::needs_commit) {
                 return Ok(true);
             }
@@ -108,7 +110,7 @@ impl Worker {
         Ok(false)
     }
 
-    /// The group has refused what the tasks did: they are somebody else's, or will be given again.
+    /// Called when a commit was refused: the tasks belong to another member, or will be assigned again.
     pub(super) fn lose_tasks(&mut self) {
         let epoch = match &self.standing {
             Standing::Assigned { epoch, .. } | Standing::Revoking { epoch, .. } => Some(*epoch),
@@ -120,7 +122,7 @@ impl Worker {
         }
     }
 
-    /// Everything is committed: suspends or closes the tasks as was asked.
+    /// Called when everything is committed: suspends or closes the tasks as commanded.
     pub(super) fn finish(&mut self, now: Duration) {
         match std::mem::replace(&mut self.standing, Standing::Without) {
             Standing::Revoking { metadata, tasks, epoch } => {
@@ -140,7 +142,7 @@ impl Worker {
         }
     }
 
-    /// Closes what is committed; its state is complete.
+    /// Closes all tasks whose work is committed and whose state is therefore complete.
     fn close_in_good_order(&mut self) {
         let wall_clock = self.seed.common.clock.now();
         for id in self.slots.ids() {
@@ -153,8 +155,8 @@ impl Worker {
         }
     }
 
-    /// Notes now and then that the tasks' state has followed its changelogs until now, also where nothing came. One
-    /// task at a time: a note is a write to its store.
+    /// Records from time to time that the tasks' state has followed its changelogs until now, even without new
+    /// records. It does so for one task at a time, because it writes to the task's store.
     pub(super) fn note_ages(&mut self, now: Duration) -> Result<(), AppError> {
         let (next, at) = self.next_note;
         if now < at {
@@ -173,7 +175,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Deletes what was processed and committed from repartition topics, now and then.
+    /// Deletes processed and committed records from repartition topics from time to time.
     pub(super) fn purge_repartition_topics(&mut self, now: Duration) {
         if now.saturating_sub(self.last_purge) < PURGE_INTERVAL {
             return;

@@ -1,4 +1,4 @@
-//! What was fetched, on its way into the tasks' buffers.
+//! Moves fetched records into the tasks' buffers.
 
 use super::{RECORDS_PER_ROUND, Worker};
 use crate::log::FetchEvent;
@@ -7,7 +7,7 @@ use crate::runtime::AppError;
 use crate::runtime::task::Input;
 
 impl Worker {
-    /// Moves what was fetched into the tasks' buffers; whether there was anything.
+    /// Fetches once and fills the buffers. Returns whether there was anything.
     pub(super) fn fetch(&mut self) -> Result<bool, AppError> {
         let mut events = std::mem::take(&mut self.events);
         self.consumer.fetch(RECORDS_PER_ROUND, &mut events);

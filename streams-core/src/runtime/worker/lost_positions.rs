@@ -1,12 +1,11 @@
 //! Positions that the log no longer has.
 //!
-//! A position that was committed and does not exist any more is an error, unless the application said where to go
-//! on (rule F12: never a silent reset). Two things come before that:
+//! A committed position that no longer exists is an error unless the application set where to continue: nothing is
+//! reset silently. Before that, two things happen:
 //!
-//! * What was fetched already is processed first, as in Kafka Streams.
-//! * Membership is proven, by committing again what is committed. A member that was put out without knowing it finds
-//!   that its successor, or time, has deleted what it stood before; for it nothing is lost, its tasks are somebody
-//!   else's.
+//! * Records that are already fetched are processed first, as in Kafka Streams.
+//! * Membership is verified by committing the committed positions again. A zombie may find that its successor, or
+//!   retention, has deleted the records at its position. Nothing is then lost: its tasks belong to another member.
 
 use std::task::Poll;
 use std::time::Duration;
@@ -18,11 +17,11 @@ use crate::runtime::AppError;
 use crate::runtime::retry::Retry;
 use crate::runtime::settings::OffsetReset;
 
-/// How long to wait before asking again for what the log could not decide.
+/// How long to wait before repeating a request that the log could not decide.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
-/// An input's position that the log does not have. It goes with its input: what is answered to somebody who has lost
-/// the task meanwhile is heard by nobody.
+/// An input's position that the log does not have. It is dropped with its input, so an answer that arrives after the
+/// task was lost has no effect.
 #[derive(Debug)]
 pub(crate) struct LostPosition {
     position: Offset,
@@ -32,28 +31,28 @@ pub(crate) struct LostPosition {
 
 #[derive(Debug)]
 enum Doubt {
-    /// The log has said so.
+    /// The log has reported the position as out of range.
     Told,
-    /// Whether this is still a member is being asked.
+    /// The commit that proves membership is in progress.
     Proving(Reply<CommitOutcome>),
-    /// It is; where the input is to go on is to be asked.
+    /// Membership is proven; next, look up where the input continues.
     Proven,
-    /// Where the input is to go on is being asked.
+    /// The offset to continue from is being looked up.
     Asking(Reply<Result<Vec<Offset>, LogError>>),
 }
 
-/// What becomes of a lost position.
+/// The outcome for a lost position.
 enum Settled {
     /// Not known yet.
     Pending,
-    /// The input goes on there.
+    /// The input continues at that offset.
     GoOn(Offset),
-    /// The task is somebody else's.
+    /// The task belongs to another member.
     NotOurs(LogError),
 }
 
 impl Worker {
-    /// The log has said that it does not have a position.
+    /// Called when the log reports a position as out of range.
     pub(super) fn position_is_lost(&mut self, partition: &TopicPartition, position: Offset) {
         if let Some(input) = self.input_of(partition) {
             input.lost = Some(LostPosition { position, step: Doubt::Told, retry: Retry::after(RETRY_AFTER) });
@@ -61,14 +60,15 @@ impl Worker {
         }
     }
 
-    /// Whether a commit that proves membership is under way: another one could overtake it.
+    /// Whether a commit that proves membership is in progress. No other commit may start meanwhile, because it could
+    /// overtake this one.
     pub(super) fn is_proving(&self) -> bool {
         let inputs = || self.slots.running().flat_map(|task| &task.inputs);
         self.has_lost_positions
             && inputs().any(|input| matches!(input.lost, Some(LostPosition { step: Doubt::Proving(_), .. })))
     }
 
-    /// Goes on with every lost position whose input has nothing left to process.
+    /// Advances every lost position whose input has no more fetched records.
     pub(super) fn settle_lost_positions(&mut self, now: Duration) -> Result<(), AppError> {
         if !self.has_lost_positions {
             return Ok(());
@@ -159,7 +159,7 @@ impl Worker {
         Ok(Settled::Pending)
     }
 
-    /// Moves an input to where `auto.offset.reset` says.
+    /// Moves an input to the offset chosen by `auto.offset.reset`.
     fn go_on_at(&mut self, partition: &TopicPartition, target: Offset) {
         let Some(input) = self.input_of(partition) else { return };
         let Some(lost) = input.lost.take() else { return };

@@ -1,13 +1,12 @@
 //! The worker: the only loop.
 //!
-//! `slots.rs` holds its tasks, `standing.rs` is how it stands with the group; `tasks.rs` is which tasks it gets and
-//! gives up, `opening.rs` how they come to run, `intake.rs` how records reach them, `processing.rs` how they are worked
-//! off, `committing.rs` when that is committed.
+//! `slots.rs` holds its tasks, and `standing.rs` its standing in the group. `tasks.rs` takes on and gives up tasks,
+//! `opening.rs` opens them, `intake.rs` brings records to them, `processing.rs` processes those, and `committing.rs`
+//! decides when to commit.
 //!
-//! A worker owns its tasks, one consumer that reads where it is told, one producer and one consumer for
-//! restoring. [`Worker::run_once`] does a bounded piece of everything there is to do and never waits; a
-//! thread (or a test, or a simulation) calls it again and again. What the group decides reaches it as
-//! [`Command`]s from `control/`, which it answers with [`Report`]s.
+//! A worker owns its tasks, a consumer for input, a consumer for restoring, and a producer. [`Worker::run_once`] does
+//! a bounded amount of whatever there is to do and never waits; a thread, a test or a simulation calls it repeatedly.
+//! The group's decisions reach it as [`Command`]s from `control/`, which it answers with [`Report`]s.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -54,16 +53,16 @@ use pace::Pace;
 use standing::Standing;
 use tasks::new_collector;
 
-/// How many records are fetched at once, and processed per task in a round at most.
+/// How many records are fetched at once, and at most processed per task in a round.
 const RECORDS_PER_ROUND: usize = 1_000;
 
-/// How long it waits for an answer that may not ring its doorbell.
+/// How long to wait for an answer that may not ring the doorbell.
 const WAIT_FOR_REPLY: Duration = Duration::from_millis(1);
 
-/// How long a worker that is to stop tries to commit.
+/// How long a stopping worker tries to commit.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Shorter waits are not worth going to sleep for.
+/// Shorter waits are not worth putting the thread to sleep.
 const WAIT_MIN: Duration = Duration::from_micros(100);
 
 /// How often counters are published.
@@ -72,7 +71,7 @@ const PUBLISH_INTERVAL: Duration = Duration::from_millis(100);
 /// How often processed records of repartition topics are deleted (`repartition.purge.interval.ms`).
 const PURGE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What all workers of an application share.
+/// Shared by all workers of an application.
 pub(crate) struct Common {
     pub(crate) settings: Arc<Settings>,
     pub(crate) plan: Plan,
@@ -85,50 +84,50 @@ pub(crate) struct Common {
     pub(crate) metrics: MetricsBoard,
     pub(crate) paused: Arc<AtomicBool>,
     pub(crate) killed: Arc<AtomicBool>,
-    /// When the member was last polled, by the clock's monotonic time in milliseconds.
+    /// When the member was last polled, in milliseconds of the clock's monotonic time.
     pub(crate) heard_ms: Arc<AtomicU64>,
 }
 
 impl Common {
-    /// What the names of the clients begin with.
+    /// The prefix of the clients' names.
     pub(crate) fn client_id(&self) -> &str {
         self.settings.client_id.as_deref().unwrap_or(&self.plan.application_id)
     }
 }
 
-/// What the group decides about a worker's tasks. An answer names the command it is about by its epoch, so that
-/// one that comes late is not taken for that to a later command.
+/// The group's decisions about a worker's tasks. An answer carries the epoch of its command, so that a late one is
+/// not mistaken for the answer to a later command.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// These are all the worker's tasks from now on; answer [`Report::Running`] when all of them run.
+    /// From now on these are all of the worker's tasks; answer [`Report::Running`] when all of them are running.
     Assign { tasks: BTreeSet<TaskId>, metadata: GroupMetadata, epoch: u64 },
-    /// Commit and suspend these tasks; answer [`Report::Revoked`].
+    /// Commit and suspend these tasks, then answer [`Report::Revoked`].
     Revoke { tasks: BTreeSet<TaskId>, metadata: GroupMetadata, epoch: u64 },
-    /// The tasks are somebody else's: drop them without committing.
+    /// The tasks belong to other members: drop them without committing.
     Lose,
-    /// Commit, close everything and answer [`Report::Stopped`].
+    /// Commit and close everything, then answer [`Report::Stopped`].
     Stop,
 }
 
-/// What a worker tells.
+/// What a worker reports to the control.
 #[derive(Debug)]
 pub(crate) enum Report {
     /// All its tasks are running.
     Running { worker: usize, epoch: u64 },
-    /// It opens its tasks again, to do again what was done since the last commit.
+    /// It is reopening its tasks to repeat the work since the last commit.
     Opening { worker: usize, epoch: u64 },
-    /// What was taken away is committed and suspended.
+    /// The revoked tasks are committed and suspended.
     Revoked { worker: usize, epoch: u64 },
-    /// Its commit was refused, and it has dropped its tasks: they are somebody else's, or the transaction
-    /// was open for too long.
+    /// Its commit was refused and it has dropped its tasks: they belong to other members, or the transaction was open
+    /// for too long.
     Fenced { worker: usize, epoch: u64 },
-    /// It cannot go on; it still answers commands.
+    /// It cannot continue, but still answers commands.
     Failed { worker: usize, error: AppError },
     /// It has closed everything.
     Stopped { worker: usize },
 }
 
-/// What is needed to make a worker on its own thread.
+/// What a worker is created from, on its own thread.
 pub(crate) struct WorkerSeed {
     pub(crate) number: usize,
     pub(crate) common: Arc<Common>,
@@ -138,7 +137,7 @@ pub(crate) struct WorkerSeed {
     pub(crate) control_doorbell: Doorbell,
 }
 
-/// Whether a worker has something to do.
+/// Whether a worker has more to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// It did something; call again at once.
@@ -149,7 +148,7 @@ pub(crate) enum Turn {
     Finished,
 }
 
-/// A worker; lives on its thread.
+/// A worker. It never leaves its thread.
 pub(crate) struct Worker {
     seed: WorkerSeed,
     admin: Arc<dyn Admin>,
@@ -162,29 +161,29 @@ pub(crate) struct Worker {
     routes: HashMap<TopicPartition, (TaskId, usize)>,
     standing: Standing,
     commit: Option<Commit>,
-    /// Nothing is processed, because positions cannot be committed.
+    /// Whether processing has stopped because positions cannot be committed.
     is_held_up: bool,
     pace: Pace,
-    /// Which task comes first in the next round.
+    /// The task that comes first in the next round.
     next_task: Option<TaskId>,
-    /// A record that took longer than a transaction may be open.
+    /// A record whose processing took longer than a transaction may stay open.
     slow_record: Option<(TopicPartition, Offset)>,
-    /// It cannot go on: it only answers commands and ends.
+    /// Set when it cannot continue and only answers commands until it ends.
     failed: bool,
     last_commit: Duration,
     last_publish: Duration,
     last_purge: Duration,
-    /// Which task's age is noted next, and when.
+    /// The task whose age is recorded next, and when.
     next_note: (Option<TaskId>, Duration),
     purge: Option<Reply<Result<(), LogError>>>,
-    /// Whether an input may stand before a position that the log does not have.
+    /// Whether some input may be at a position that the log does not have.
     has_lost_positions: bool,
     events: Vec<FetchEvent>,
     span: tracing::Span,
 }
 
 impl Worker {
-    /// Makes a worker with its clients.
+    /// Creates a worker and its clients.
     pub(crate) fn new(seed: WorkerSeed) -> Result<Self, AppError> {
         let shared = &seed.common;
         let consumer = |purpose: ConsumerPurpose, name: &str| {
@@ -231,18 +230,18 @@ impl Worker {
         })
     }
 
-    /// Whether the thread that pumps the worker is to leave it as it is.
+    /// Whether the worker was killed, so that its thread must leave everything as it is.
     pub(crate) fn is_killed(&self) -> bool {
         self.seed.common.killed.load(Ordering::Relaxed)
     }
 
-    /// Waits for the doorbell; only the thread that pumps the worker calls this.
+    /// Waits for the doorbell. Only the worker's own thread calls this.
     pub(crate) fn wait(&self, timeout: Duration) {
         self.seed.doorbell.wait(timeout);
     }
 
-    /// Does a bounded piece of everything there is to do. An error of a task ends the worker's
-    /// processing and is reported; the worker goes on answering commands.
+    /// Does a bounded amount of whatever there is to do. A task's error is reported and ends the worker's processing,
+    /// but the worker still answers commands.
     pub(crate) fn run_once(&mut self) -> Turn {
         if self.standing == Standing::Stopped {
             return Turn::Finished;
@@ -259,8 +258,8 @@ impl Worker {
         }
     }
 
-    /// When records could not be sent although they might be another time, the work since the last commit is
-    /// undone and done again; anything else is an error.
+    /// If records could not be sent but a retry may succeed, the work since the last commit is undone and repeated;
+    /// anything else is an error.
     fn recover(&mut self, error: AppError) -> Result<(), AppError> {
         let trouble = self.collector.borrow_mut().take_trouble();
         match trouble {
@@ -271,20 +270,21 @@ impl Worker {
 
     fn turn(&mut self) -> Result<Turn, AppError> {
         let now = self.seed.common.clock.monotonic();
-        // Asked first: a member that was polled since has sent commands, which are obeyed now.
+        // Check this before obeying commands: a member that has been polled has sent its commands already, so they
+        // are obeyed below.
         let is_heard = self.is_heard(now);
         let mut busy = self.obey()?;
         if self.standing == Standing::Stopped {
             return Ok(Turn::Finished);
         }
         if !self.initialise_producer()? {
-            // There is nothing to commit.
+            // Without a usable producer there are no tasks, so there is nothing to commit.
             self.finish(now);
             self.publish(now, false);
             return Ok(Turn::Idle(WAIT_FOR_REPLY));
         }
         if !is_heard && !self.failed && !self.is_out_of_patience(now) {
-            // Nothing is sent on behalf of a member that may be none any more.
+            // Send nothing on behalf of a member that may have been removed from the group.
             self.publish(now, false);
             return Ok(Turn::Idle(WAIT_FOR_REPLY));
         }
@@ -308,8 +308,8 @@ impl Worker {
         Ok(self.next_turn(now, busy))
     }
 
-    /// Whether the member was polled within its session. If it was not, the group may have given its tasks to others
-    /// long ago, and what a cache writes then would be the last word about a row in its changelog.
+    /// Whether the member was polled within its session timeout. If not, the group may have long since assigned its
+    /// tasks to others, and whatever a cache writes now would be the last record of its row in the changelog.
     fn is_heard(&self, now: Duration) -> bool {
         let shared = &self.seed.common;
         let heard = Duration::from_millis(shared.heard_ms.load(Ordering::SeqCst));
@@ -330,10 +330,10 @@ impl Worker {
             wait = wait.min((self.last_commit + settings.commit_interval()).saturating_sub(now));
         }
         if self.seed.common.paused.load(Ordering::Relaxed) {
-            // Neither records nor punctuators are looked at.
+            // Records and punctuators wait.
             return Turn::Idle(wait.max(WAIT_MIN));
         }
-        // A record may wait for another input's; an input that gets some rings the doorbell.
+        // A buffered record may have to wait for another input; the doorbell rings when that input gets records.
         if self.slots.running().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {
             wait = wait.min(settings.task_idle.unwrap_or(settings.poll).max(WAIT_FOR_REPLY));
         }
@@ -345,7 +345,7 @@ impl Worker {
     }
 
     fn report(&self, report: Report) {
-        // The control is gone only when the application is being torn down.
+        // Sending fails only if the control is gone because the application is being torn down.
         let _ = self.seed.reports.send(report);
         self.seed.control_doorbell.ring();
     }
@@ -355,7 +355,7 @@ impl Worker {
         if self.slots.has_openings() || self.failed {
             return;
         }
-        // Who hears that it runs may look at once at what it does.
+        // Publish first, because whoever hears that the worker is running may read its metrics at once.
         self.publish(now, true);
         if let Standing::Assigned { told, .. } = &mut self.standing {
             *told = true;
@@ -363,7 +363,7 @@ impl Worker {
         self.report(Report::Running { worker: self.seed.number, epoch });
     }
 
-    /// Publishes the tasks' counters if it is time.
+    /// Publishes the tasks' metrics if that is due.
     fn publish(&mut self, now: Duration, at_once: bool) {
         if !at_once && now.saturating_sub(self.last_publish) < PUBLISH_INTERVAL {
             return;
@@ -374,7 +374,7 @@ impl Worker {
         }
     }
 
-    /// Asks for a commit as soon as possible; for tests that want results now.
+    /// Requests a commit as soon as possible, for tests that need results at once.
     pub(crate) fn commit_now(&mut self) {
         if self.commit.is_none() && !self.failed {
             let now = self.seed.common.clock.monotonic();
@@ -382,7 +382,7 @@ impl Worker {
         }
     }
 
-    /// Whether nothing is under way: no commit, no task being opened, nothing waiting for the producer.
+    /// Whether nothing is in progress: no commit, no task being opened, no record waiting for the producer.
     pub(crate) fn is_settled(&self) -> bool {
         self.commit.is_none()
             && !self.slots.has_openings()
@@ -390,19 +390,19 @@ impl Worker {
             && !self.collector.borrow().is_backed_up()
     }
 
-    /// Publishes all counters now; for tests.
+    /// Publishes all metrics now, for tests.
     pub(crate) fn publish_now(&mut self) {
         let now = self.seed.common.clock.monotonic();
         self.publish(now, true);
     }
 
-    /// The running tasks; for tests that look into stores.
+    /// The worker's slots, for tests that look into stores.
     pub(crate) const fn slots(&self) -> &Slots {
         &self.slots
     }
 }
 
-/// The text of a panic.
+/// The message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text =
         panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());

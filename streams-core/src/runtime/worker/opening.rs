@@ -1,4 +1,4 @@
-//! Tasks on their way to running: restoring their state and building their operators.
+//! Opens tasks: restores their state and builds their operators.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use crate::topic::TopicRef;
 use crate::topology::NodeKind;
 
 impl Worker {
-    /// Applies changelog records to the tasks being opened; whether there were any.
+    /// Applies changelog records to the tasks being opened. Returns whether there were any.
     pub(super) fn restore(&mut self) -> Result<bool, AppError> {
         if !self.slots.has_openings() {
             return Ok(false);
@@ -61,7 +61,7 @@ impl Worker {
         }
     }
 
-    /// Brings tasks nearer to running; whether any got there.
+    /// Advances the tasks being opened. Returns whether any is now running.
     pub(super) fn advance_openings(&mut self, now: Duration) -> Result<bool, AppError> {
         let mut any = false;
         if !self.slots.has_openings() {
@@ -104,7 +104,7 @@ impl Worker {
         Ok(any)
     }
 
-    /// Builds a task's operators and links them to its inputs.
+    /// Builds a task's operators and connects them to its inputs.
     pub(super) fn build(&mut self, mut ready: Ready, metrics: TaskMetrics) -> Result<Task, AppError> {
         let id = ready.id;
         let failed = |error| AppError::Build { task: id, error };
@@ -153,7 +153,7 @@ fn resolve(plan: &Plan, collector: &RefCell<ProducerCollector>, topic: &Arc<str>
     Some(Destination { topic: Arc::clone(topic), handle, partitions })
 }
 
-/// What a task's recipes get from the runtime.
+/// What the runtime provides to a task's recipes.
 struct Services<'a> {
     shared: &'a Common,
     collector: &'a Rc<RefCell<ProducerCollector>>,

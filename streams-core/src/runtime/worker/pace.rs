@@ -1,42 +1,41 @@
-//! How many records pass until somebody looks at the clock.
+//! Decides how many records are processed between two looks at the clock.
 //!
-//! A worker has more to do than to process records: commits and punctuations fall due, the group takes tasks
-//! away, somebody wants to stop. So a round of processing is bounded by time. To look at the clock after each
-//! record would cost quick records dearly; how many of them pass in between follows from how long the last
-//! ones took.
+//! A worker does more than process records: commits and punctuations fall due, the group revokes tasks, somebody
+//! wants to stop. So a round of processing is bounded by time. Reading the clock after each record would be expensive
+//! for quick records. How many are processed in between follows from how long the last ones took.
 
 use std::time::Duration;
 
-/// How many records pass at most. A consumer fetches about as many at once.
+/// The most records between two looks at the clock, about as many as a consumer fetches at once.
 const RECORDS_MAX: usize = 1_000;
 
-/// A round takes a fraction of the shortest interval in which something falls due.
+/// A round takes this fraction of the shortest interval in which something falls due.
 const ROUNDS_PER_INTERVAL: u32 = 4;
 
-/// However seldom anything is due, commands are not kept waiting for longer.
+/// The longest round, so that commands do not wait for longer even if nothing is due.
 const ROUND_MAX: Duration = Duration::from_millis(100);
 
-/// In a round the clock is looked at about this often.
+/// About how often the clock is read in a round.
 const LOOKS_PER_ROUND: u32 = 4;
 
-/// How quickly records have passed lately.
+/// Tracks how quickly records have been processed recently.
 #[derive(Debug)]
 pub(super) struct Pace {
     records: usize,
 }
 
 impl Pace {
-    /// Nothing is known yet: the first record may be a slow one.
+    /// Starts with a single record, because the first one may be slow.
     pub(super) const fn new() -> Self {
         Self { records: 1 }
     }
 
-    /// How many records may pass until the next look at the clock.
+    /// How many records to process until the next look at the clock.
     pub(super) const fn records(&self) -> usize {
         self.records
     }
 
-    /// As many records took as long, in a round of that length.
+    /// Learns from `records` records that took `took`, in a round that may take `round`.
     pub(super) fn note(&mut self, records: usize, took: Duration, round: Duration) {
         if records == 0 {
             return;
@@ -52,7 +51,7 @@ impl Pace {
     }
 }
 
-/// How long a round may take when something is due every `interval`.
+/// How long a round may take if something is due every `interval`.
 pub(super) fn round_time(interval: Duration) -> Duration {
     (interval / ROUNDS_PER_INTERVAL).clamp(Duration::from_millis(1), ROUND_MAX)
 }

@@ -1,9 +1,9 @@
-//! The tasks a worker has: one slot each.
+//! A worker's tasks, in one slot each.
 //!
-//! A slot says what its task is doing, in which membership the group gave it to this worker, and whether the
-//! group has taken it away since. A task that was taken away waits in its slot: in a rebalance most tasks come
-//! back at once, and their state is still there. It may go on only where nobody can have owned it in between
-//! ([`GroupMetadata::directly_follows`]); otherwise somebody else has committed behind its back.
+//! A slot knows what its task is doing, in which membership the group assigned it to this worker, and whether it has
+//! been revoked since. A revoked task waits in its slot, because in a rebalance most tasks come back at once and can
+//! use the state they still have. It may continue only if nobody can have owned it in between
+//! ([`GroupMetadata::directly_follows`]); otherwise another member may have committed in the meantime.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,16 +13,16 @@ use crate::record::TaskId;
 use crate::runtime::TaskMetrics;
 use crate::runtime::task::{Opening, Task};
 
-/// One task of a worker.
+/// The slot of one task.
 pub(crate) struct Slot {
     pub(super) phase: Phase,
-    /// The membership in which the task is, or was, this worker's.
+    /// The membership in which the task is or was assigned to this worker.
     given: GroupMetadata,
-    /// Whether the group has taken it away since; then it neither processes nor commits.
+    /// Whether the task has been revoked since. A suspended task neither processes nor commits.
     is_suspended: bool,
 }
 
-/// How far a task is.
+/// Whether a task is ready.
 pub(super) enum Phase {
     /// Its state is being opened and restored.
     Opening(Box<Opening>),
@@ -31,37 +31,37 @@ pub(super) enum Phase {
 }
 
 impl Slot {
-    /// A task that was just given.
+    /// A slot for a task that was just assigned.
     pub(super) fn opening(opening: Opening, given: GroupMetadata) -> Self {
         Self { phase: Phase::Opening(Box::new(opening)), given, is_suspended: false }
     }
 
-    /// The membership in which the task is, or was, this worker's.
+    /// The membership in which the task is or was assigned to this worker.
     pub(super) const fn given(&self) -> &GroupMetadata {
         &self.given
     }
 
-    /// Whether the group has taken the task away.
+    /// Whether the task has been revoked.
     pub(super) const fn is_suspended(&self) -> bool {
         self.is_suspended
     }
 
-    /// Whether the task, given again in `metadata`, may go on from where it is.
+    /// Whether the task may continue from where it is when it is assigned again in `metadata`.
     pub(super) fn may_go_on(&self, metadata: &GroupMetadata) -> bool {
         match self.is_suspended {
             true => metadata.directly_follows(&self.given),
-            // It was never taken away: whoever is put out of the group has a new name when it comes back.
+            // It was not revoked. If this member had been removed from the group, it would have a new id now.
             false => metadata.member_id == self.given.member_id,
         }
     }
 
-    /// The task is this worker's in `metadata`.
+    /// Assigns the task to this worker in `metadata`.
     pub(super) fn give(&mut self, metadata: GroupMetadata) {
         self.given = metadata;
         self.is_suspended = false;
     }
 
-    /// The task was this worker's up to `metadata`, which may still commit.
+    /// Suspends the task. `metadata` is the last membership in which it was this worker's.
     pub(super) fn suspend(&mut self, metadata: GroupMetadata) {
         self.given = metadata;
         self.is_suspended = true;
@@ -93,7 +93,7 @@ impl Slots {
         self.0.remove(&id)
     }
 
-    /// The tasks that process records.
+    /// The tasks that are open and not suspended.
     pub(crate) fn running(&self) -> impl Iterator<Item = &Task> {
         self.0.values().filter(|slot| !slot.is_suspended).filter_map(|slot| match &slot.phase {
             Phase::Open(task) => Some(&**task),
@@ -101,7 +101,7 @@ impl Slots {
         })
     }
 
-    /// The tasks that process records.
+    /// The tasks that are open and not suspended.
     pub(crate) fn running_mut(&mut self) -> impl Iterator<Item = &mut Task> {
         self.0.values_mut().filter(|slot| !slot.is_suspended).filter_map(|slot| match &mut slot.phase {
             Phase::Open(task) => Some(&mut **task),
@@ -109,7 +109,7 @@ impl Slots {
         })
     }
 
-    /// The numbers of the tasks that process records, that one first and those before it last.
+    /// The ids of the running tasks, starting with `first` and wrapping around.
     pub(super) fn running_from(&self, first: Option<TaskId>) -> Vec<TaskId> {
         let mut ids: Vec<_> = self.running().map(|task| task.id).collect();
         let before = first.map_or(0, |first| ids.partition_point(|id| *id < first));
@@ -117,12 +117,12 @@ impl Slots {
         ids
     }
 
-    /// The slot behind that one.
+    /// The id of the next slot.
     pub(super) fn after(&self, id: TaskId) -> Option<TaskId> {
         self.0.range((Bound::Excluded(id), Bound::Unbounded)).next().map(|(id, _)| *id)
     }
 
-    /// The task of that number, if it processes records.
+    /// The task with that id, if it is running.
     pub(super) fn running_task(&mut self, id: TaskId) -> Option<&mut Task> {
         let slot = self.0.get_mut(&id).filter(|slot| !slot.is_suspended)?;
         match &mut slot.phase {
@@ -131,7 +131,7 @@ impl Slots {
         }
     }
 
-    /// The tasks on their way to running, suspended or not.
+    /// The tasks that are being opened, suspended or not.
     pub(super) fn openings_mut(&mut self) -> impl Iterator<Item = &mut Opening> {
         self.0.values_mut().filter_map(|slot| match &mut slot.phase {
             Phase::Opening(opening) => Some(&mut **opening),
@@ -139,12 +139,12 @@ impl Slots {
         })
     }
 
-    /// Whether a task is on its way to running.
+    /// Whether any task is being opened.
     pub(super) fn has_openings(&self) -> bool {
         self.0.values().any(|slot| matches!(slot.phase, Phase::Opening(_)))
     }
 
-    /// Every task's counters.
+    /// Every task's metrics.
     pub(super) fn metrics(&mut self) -> impl Iterator<Item = (TaskId, TaskMetrics)> {
         self.0.iter_mut().map(|(id, slot)| match &mut slot.phase {
             Phase::Open(task) => (*id, task.metrics()),

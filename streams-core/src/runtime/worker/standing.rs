@@ -1,4 +1,4 @@
-//! How a worker stands with its group.
+//! A worker's standing in its group.
 //!
 //! ```text
 //!              assign               revoke
@@ -7,8 +7,8 @@
 //!      +------ lost -------+----------------------+          any --stop--> Stopping --> Stopped
 //! ```
 //!
-//! After a revocation the worker is still `Assigned`: it keeps whatever was not taken away, and answers nothing
-//! until it is given something again.
+//! After a revocation the worker is still `Assigned`: it keeps the tasks that were not revoked, and reports nothing
+//! until it is assigned tasks again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,34 +16,34 @@ use std::time::Duration;
 use crate::log::GroupMetadata;
 use crate::record::TaskId;
 
-/// How a worker stands with its group.
+/// A worker's standing in its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Nothing was given to it yet, or everything was lost.
+    /// Nothing has been assigned yet, or everything was lost.
     Without,
-    /// It works on what it has.
+    /// It works on its tasks.
     Assigned {
-        /// What its commits carry.
+        /// The membership that its commits carry.
         metadata: GroupMetadata,
-        /// The command that gave it its tasks.
+        /// The epoch of the command that assigned its tasks.
         epoch: u64,
-        /// Whether it has told that all its tasks run, or has nothing to tell.
+        /// Whether it has reported that all its tasks are running, or has nothing to report.
         told: bool,
     },
-    /// It commits; then it suspends the tasks that were taken away.
+    /// It commits, then suspends the revoked tasks.
     Revoking {
-        /// What its commits carry.
+        /// The membership that its commits carry.
         metadata: GroupMetadata,
-        /// What was taken away.
+        /// The revoked tasks.
         tasks: BTreeSet<TaskId>,
-        /// The command it answers when it is done.
+        /// The epoch of the command to answer when done.
         epoch: u64,
     },
-    /// It commits; then it closes everything.
+    /// It commits, then closes everything.
     Stopping {
-        /// What its commits carry.
+        /// The membership that its commits carry.
         metadata: Option<GroupMetadata>,
-        /// Since when.
+        /// Since when it has been stopping.
         since: Duration,
     },
     /// It has closed everything.
@@ -51,7 +51,7 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    /// What a commit carries; without it there is nothing to commit.
+    /// The membership that a commit carries; without one there is nothing to commit.
     pub(super) const fn metadata(&self) -> Option<&GroupMetadata> {
         match self {
             Self::Assigned { metadata, .. } | Self::Revoking { metadata, .. } => Some(metadata),
@@ -60,12 +60,12 @@ impl Standing {
         }
     }
 
-    /// Whether work waits until everything is committed.
+    /// Whether processing has to wait until everything is committed.
     pub(super) const fn is_ending(&self) -> bool {
         matches!(self, Self::Revoking { .. } | Self::Stopping { .. })
     }
 
-    /// Since when it stops.
+    /// Since when it has been stopping, if it is.
     pub(super) const fn stopping_since(&self) -> Option<Duration> {
         match self {
             Self::Stopping { since, .. } => Some(*since),

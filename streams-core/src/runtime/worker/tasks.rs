@@ -1,4 +1,4 @@
-//! Which tasks the worker has: what the control commands, and what failures take away.
+//! Which tasks the worker has: carries out the control's commands, and handles failures.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -17,10 +17,10 @@ use crate::runtime::task::{Opening, Task};
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 
 impl Worker {
-    /// Carries out commands; whether there were any.
+    /// Carries out commands. Returns whether there were any.
     pub(super) fn obey(&mut self) -> Result<bool, AppError> {
         let mut any = false;
-        // Nothing can be asked of a worker that stops.
+        // A stopping worker takes no more commands.
         while !matches!(self.standing, Standing::Stopping { .. } | Standing::Stopped) {
             let command = match self.seed.commands.try_recv() {
                 Ok(command) => command,
@@ -46,16 +46,18 @@ impl Worker {
         Ok(any)
     }
 
-    /// Takes the tasks that are the worker's now, keeps open those it had, closes the others.
+    /// Takes over a new set of tasks: those it already has stay open, others are opened or closed.
     fn assign(&mut self, tasks: &BTreeSet<TaskId>, metadata: GroupMetadata, epoch: u64) {
-        // Given anew in the middle of a revocation, it was too late: nothing of what it did may be committed.
+        // An assignment in the middle of a revocation means that the worker missed the deadline: its uncommitted work
+        // must not be committed.
         let is_late = matches!(self.standing, Standing::Revoking { .. });
         self.standing = Standing::Assigned { metadata: metadata.clone(), epoch, told: false };
         let goes_on = |id: TaskId, slot: &Slot| tasks.contains(&id) && slot.may_go_on(&metadata);
         let ends = |task: &Task| self.slots.get(task.id).is_none_or(|slot| !goes_on(task.id, slot));
         let unfinished = |task: &Task| ends(task) && task.needs_commit();
         if is_late || self.is_exactly_once() && self.slots.running().any(unfinished) {
-            // What it did is in the transaction; with the others' next commit it would be there, its positions not.
+            // The ending tasks' output is in the transaction. The others' next commit would commit it without its
+            // positions.
             self.drop_tasks();
         }
         for id in self.slots.ids() {
@@ -81,13 +83,13 @@ impl Worker {
         self.share_caches();
     }
 
-    /// Begins to open a task.
+    /// Starts opening a task.
     fn open(&mut self, id: TaskId, given: GroupMetadata) {
         let metrics = self.seed.common.metrics.get(id);
         self.slots.insert(id, Slot::opening(Opening::new(id, metrics), given));
     }
 
-    /// Begins again to open a task.
+    /// Closes a task and starts opening it again.
     pub(super) fn reopen(&mut self, id: TaskId) {
         let Some(slot) = self.slots.get(id) else { return };
         let (given, is_suspended) = (slot.given().clone(), slot.is_suspended());
@@ -98,7 +100,7 @@ impl Worker {
         }
     }
 
-    /// Starts reading a task's inputs from their positions, if it is open and was not taken away.
+    /// Starts reading a task's inputs from their positions, if it is open and not suspended.
     pub(super) fn begin_reading(&mut self, id: TaskId) {
         let worker = self.seed.number;
         let Some(task) = self.slots.running_task(id) else { return };
@@ -111,8 +113,7 @@ impl Worker {
         task.metrics.worker = worker;
     }
 
-    /// Shares the worker's part of the cache out among its tasks' caches, so that clean rows alone never
-    /// hold more than it.
+    /// Divides the worker's share of the cache among its tasks' caches, so that clean rows alone never exceed it.
     pub(super) fn share_caches(&mut self) {
         let caches: usize = self.slots.running().map(Task::caches).sum();
         let budget = self.seed.common.settings.cache_bytes / self.seed.common.settings.workers.max(1);
@@ -130,7 +131,7 @@ impl Worker {
         }
     }
 
-    /// A task was taken away, and what it did is committed: it waits to be given back, or closed.
+    /// Suspends a revoked task whose work is committed. It waits to be assigned again or closed.
     pub(super) fn suspend(&mut self, id: TaskId, metadata: &GroupMetadata) {
         let Some(mut slot) = self.slots.remove(id) else { return };
         if let Phase::Open(task) = &mut slot.phase {
@@ -141,7 +142,7 @@ impl Worker {
         self.slots.insert(id, slot);
     }
 
-    /// Drops a task, whatever it is doing, with what it did since its last commit.
+    /// Drops a task, whatever it is doing, with its work since the last commit.
     pub(super) fn close(&mut self, id: TaskId) {
         let Some(slot) = self.slots.remove(id) else { return };
         match slot.phase {
@@ -170,7 +171,7 @@ impl Worker {
         self.seed.common.metrics.publish(id, metrics);
     }
 
-    /// Drops every task and what it did since its last commit.
+    /// Drops every task with its work since the last commit.
     pub(super) fn drop_tasks(&mut self) {
         self.commit = None;
         self.close_all();
@@ -179,7 +180,7 @@ impl Worker {
         }
     }
 
-    /// A producer whose transaction or outcome is in doubt is never used again; the next one with its
+    /// A producer whose transaction or outcome is in doubt is never used again; its successor with the same
     /// transactional id fences it.
     fn replace_producer(&mut self) -> Result<(), AppError> {
         self.collector = new_collector(&self.seed)?;
@@ -187,7 +188,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Undoes what was done since the last commit: the tasks that are the worker's are opened again from there.
+    /// Undoes the work since the last commit: the worker's tasks are opened again from there.
     pub(super) fn undo(&mut self, error: &LogError) -> Result<(), AppError> {
         tracing::warn!(worker = self.seed.number, %error, "work since the last commit is undone and done again");
         let held =
@@ -210,8 +211,9 @@ impl Worker {
 
     pub(super) fn fail(&mut self, error: AppError) {
         if self.failed {
-            // What failed first was told. A commit that fails too is not tried again: what it found may be found
-            // only once, a second try would then commit positions without what belongs to them.
+            // The first error has been reported. A commit that fails as well is not retried: the failure it detected
+            // may be reported only once, and a second attempt would then commit positions without the records that
+            // belong to them.
             tracing::warn!(worker = self.seed.number, %error, "failed again while ending; what was not committed is done again at the next start");
             self.commit = None;
             self.close_all();
@@ -221,12 +223,13 @@ impl Worker {
         self.failed = true;
         self.commit = None;
         match &error {
-            // Work of the others is sound and can still be committed, unless a transaction holds both.
+            // The other tasks' work is sound and can still be committed, unless it shares a transaction with the
+            // failed one's.
             AppError::Record { task, .. } | AppError::Operator { task, .. } | AppError::Store { task, .. }
                 if !self.is_exactly_once() =>
             {
                 self.close(*task);
-                // Whose restoring was interrupted may lack what was read last.
+                // A task whose restoring was interrupted may lack the records read last.
                 let openings = self.slots.openings_mut().map(|opening| opening.id).collect::<Vec<_>>();
                 for opening in openings {
                     self.close(opening);
@@ -246,7 +249,7 @@ impl Worker {
         self.seed.common.settings.guarantee == Guarantee::ExactlyOnce
     }
 
-    /// Registers the transactional id; whether the producer can be used. Without it there are no tasks.
+    /// Registers the transactional id. Returns whether the producer can be used; until then there are no tasks.
     pub(super) fn initialise_producer(&mut self) -> Result<bool, AppError> {
         if self.producer_ready || self.failed {
             return Ok(self.producer_ready);
@@ -269,7 +272,7 @@ pub(super) fn new_collector(seed: &WorkerSeed) -> Result<Rc<RefCell<ProducerColl
     let transactional = shared.settings.guarantee == Guarantee::ExactlyOnce;
     let options = ProducerOptions {
         client_id: format!("{}-{}-producer", shared.client_id(), seed.number),
-        // The same id after a restart: the new producer fences its predecessor (rule F5).
+        // The id is the same after a restart, so that the new producer fences its predecessor.
         transactional_id: transactional
             .then(|| format!("{}-{}-{}", shared.plan.application_id, shared.directory.process_id(), seed.number)),
         transaction_timeout_ms: u32::try_from(shared.settings.transaction_timeout.as_millis()).unwrap_or(u32::MAX),
