@@ -181,7 +181,7 @@ impl App {
         self
     }
 
-    /// Where names come from that nobody else may have, for tests that are to run the same way twice.
+    /// The source of names that must be unique, for tests that have to run the same way twice.
     #[cfg(test)]
     pub(crate) fn random(mut self, random: SharedRandom) -> Self {
         self.random = random;

@@ -1,5 +1,5 @@
-//! What a process knows about its state: its own id, the topology that made the state, and which task folders are in
-//! use. `home.rs` knows where all of it is kept.
+//! What a process knows about its state: its own id, the topology that created the state, and which task folders are
+//! in use. `home.rs` knows where all of it is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::random::{self, Random};
 use crate::record::TaskId;
 use crate::state::{OpeningStore, StateBackend, Store, StoreError};
 
-/// The notes beside the tasks' folders.
+/// The names of the texts kept with the tasks' folders.
 const PROCESS_ID: &str = "process-id";
 const TOPOLOGY: &str = "topology";
 

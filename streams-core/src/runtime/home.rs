@@ -1,11 +1,11 @@
 //! Where an application's state lives on this machine, locked against other processes.
 //!
-//! Usually that is the folder `<state.dir>/<application id>/`, with a lock file, a few notes and a folder per task. The
-//! lock is the operating system's: it goes away with its process, however that ends, so there are no stale locks.
-//! Folders and files are private to the user (modes 0700 and 0600), including those that existed before.
+//! Usually that is the folder `<state.dir>/<application id>/`, with a lock file, a few files of metadata and a folder
+//! per task. The lock is the operating system's: it goes away with its process, however that ends, so there are no
+//! stale locks. Folders and files are private to the user (modes 0700 and 0600), including those that existed before.
 //!
-//! A backend may keep its state in a [`StatePlace`] of its own instead, or keep none at all. Nothing is created on disk
-//! then.
+//! A backend may instead keep its state in its own [`StatePlace`], or keep none at all. Then nothing is created on
+//! disk.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -120,7 +120,7 @@ fn replace(file: &mut File, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// Creates a folder that only this user can enter; one that is there already is closed to others.
+/// Creates a folder that only this user can access; an existing one is made private.
 fn create_private(path: &Path) -> std::io::Result<()> {
     refuse_link(path)?;
     let mut builder = DirBuilder::new();
@@ -133,7 +133,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Opens a file that only this user can read, creating it if need be.
+/// Opens a file that only this user can read, creating it if needed.
 fn open_private(path: &Path) -> std::io::Result<File> {
     refuse_link(path)?;
     let mut options = OpenOptions::new();
@@ -146,7 +146,7 @@ fn open_private(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Deleting or writing through a link would reach somewhere else.
+/// Deleting or writing through a symbolic link would affect files elsewhere.
 fn refuse_link(path: &Path) -> std::io::Result<()> {
     if path.is_symlink() {
         let reason = format!("{} is a symbolic link; state is kept in real folders and files only", path.display());
@@ -155,7 +155,7 @@ fn refuse_link(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What was made by another version, or by hand, may be open to others.
+/// Folders and files created by another version, or by hand, may be accessible to others.
 #[cfg(unix)]
 fn keep_private(file: &File, mode: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;

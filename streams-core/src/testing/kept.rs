@@ -38,9 +38,9 @@ pub struct KeptState(Arc<Mutex<Folders>>);
 #[derive(Default)]
 struct Folders {
     stores: BTreeMap<String, SharedStore>,
-    /// The applications that have hold of it.
+    /// The applications that have locked the state.
     held: BTreeSet<String>,
-    /// What was noted, by application and name.
+    /// The texts stored with [`StatePlace::note`], by application and name.
     notes: BTreeMap<(String, String), String>,
     writes: BTreeMap<String, usize>,
     refusing: Option<String>,
@@ -158,7 +158,7 @@ impl StatePlace for KeptState {
     }
 }
 
-/// One application has hold of the state.
+/// One application's lock on the state.
 struct Hold(KeptState, String);
 
 impl Drop for Hold {

@@ -1,4 +1,4 @@
-//! Instances whose control and worker are stepped one by one, to bring about what threads do by chance.
+//! Instances whose control and worker are stepped by hand, to reproduce what threads do only by chance.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(super) struct Instance {
     pub(super) status: Arc<Status>,
 }
 
-/// A log whose clock stands still unless it is told to go on.
+/// A log with a clock that moves only when told to.
 pub(super) fn log() -> (Embedded, ManualClock) {
     let clock = ManualClock::at(Timestamp(0));
     (Embedded::with_clock(Arc::new(clock.clone())), clock)
@@ -43,7 +43,7 @@ impl Instance {
         self.status.error()
     }
 
-    /// Lets the control do one piece of work.
+    /// One step of the control.
     pub(super) fn step_control(&mut self) {
         if let ControlTurn::Spawn(seeds) = self.control.step() {
             let seed = seeds.into_iter().next().expect("one worker");
@@ -51,12 +51,12 @@ impl Instance {
         }
     }
 
-    /// Lets the worker do one piece of work.
+    /// One step of the worker.
     pub(super) fn step_worker(&mut self) -> Turn {
         self.worker.as_mut().map_or(Turn::Idle(Duration::ZERO), Worker::run_once)
     }
 
-    /// Both in turn, until `done`.
+    /// Steps control and worker in turn until `done` returns true.
     pub(super) fn step_until(&mut self, done: impl Fn(&Self) -> bool) {
         for _ in 0..100_000 {
             if done(self) {
@@ -68,7 +68,7 @@ impl Instance {
         panic!("it does not get there: {:?}, {:?}", self.state(), self.error());
     }
 
-    /// Both in turn, often enough for everything there is to do.
+    /// Steps control and worker in turn, often enough to do everything there is to do.
     pub(super) fn settle(&mut self) {
         for _ in 0..200 {
             self.step_control();
@@ -76,7 +76,6 @@ impl Instance {
         }
     }
 
-    /// How many tasks process records.
     pub(super) fn running_tasks(&self) -> usize {
         self.worker.as_ref().map_or(0, |worker| worker.slots().running().count())
     }

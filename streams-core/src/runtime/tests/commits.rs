@@ -1,4 +1,4 @@
-//! What a commit writes.
+//! Tests of what a commit writes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn windowed() -> Topology {
     builder.build().expect("a topology")
 }
 
-/// Stream times and age were noted with every commit of any task.
+/// Regression: every commit of any task wrote every task's stream times and age.
 #[test]
 fn nothing_is_written_for_a_task_where_nothing_happened() {
     for exactly_once in [false, true] {
@@ -59,7 +59,8 @@ fn nothing_is_written_for_a_task_where_nothing_happened() {
 
 const COUNTS: Topic<String, i64> = Topic::new("counts");
 
-/// Words counted in a store without a changelog, five at a time: more than the notes beside a store.
+/// Counts words in a store without a changelog. Tests send five words at a time, so that a batch of rows is larger
+/// than a batch of metadata.
 fn unlogged_counts() -> Topology {
     let builder = StreamsBuilder::new();
     let store = KeyValueStore::new("counts");
@@ -67,7 +68,8 @@ fn unlogged_counts() -> Topology {
     builder.build().expect("a topology")
 }
 
-/// What the disk lacked after the transaction was committed was missing from then on, and nobody heard of it.
+/// Regression: state that had not reached the disk when its transaction was committed was missing from then on,
+/// without any message.
 #[test]
 fn a_store_without_a_changelog_is_whole_or_empty_under_exactly_once() {
     let (log, clock) = log();
@@ -95,7 +97,7 @@ fn a_store_without_a_changelog_is_whole_or_empty_under_exactly_once() {
     };
     let is_running = |instance: &Instance| instance.running_tasks() == 1;
 
-    // A crash between two commits leaves the store as it was committed.
+    // A crash between two commits leaves the store as of the last commit.
     let mut instance = start();
     instance.step_until(is_running);
     send();
@@ -109,7 +111,7 @@ fn a_store_without_a_changelog_is_whole_or_empty_under_exactly_once() {
     commit(&mut instance);
     assert_eq!(counts(), [2]);
 
-    // Between the end of a transaction and the writing of its state, an interval is lost.
+    // A crash between the end of a transaction and the writing of its state loses an interval.
     state.refuse_rows(Some("0_0"));
     send();
     commit(&mut instance);
@@ -126,7 +128,7 @@ fn a_store_without_a_changelog_is_whole_or_empty_under_exactly_once() {
     commit(&mut instance);
     assert_eq!(counts(), [1]);
 
-    // From then on it is whole again.
+    // From then on the store is complete again.
     drop(instance);
     clock.advance(Duration::from_secs(60));
     let mut instance = start();

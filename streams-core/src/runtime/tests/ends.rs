@@ -1,4 +1,4 @@
-//! Every way out of an application ends in a final state that everybody hears of, whatever fails, and whenever.
+//! Whatever fails, and whenever, an application reaches a final state and everybody who waits hears of it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -21,8 +21,8 @@ const PEOPLE: Topic<String, i64> = Topic::new("people");
 const AGES: Topic<String, i64> = Topic::new("ages");
 const OUT: Topic<String, i64> = Topic::new("out");
 
-/// A global table, a repartition topic, a changelog and an output topic: each kind of thing an application asks
-/// its log for.
+/// A global table, a repartition topic, a changelog and an output topic, so that the application makes every kind of
+/// request to its log.
 fn topology() -> Topology {
     let builder = StreamsBuilder::new();
     let people = builder.global_table(PEOPLE);
@@ -42,18 +42,18 @@ fn world() -> Embedded {
     log
 }
 
-/// How the application is run.
+/// How a test runs the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Run {
     UntilStopped,
     UntilIdle,
 }
 
-/// What somebody who watches an application gets to see.
+/// What an observer sees of an application.
 #[derive(Debug)]
 struct Seen {
     outcome: Result<(), AppError>,
-    /// The last that a listener heard.
+    /// The last state that a listener was called with.
     heard: Option<AppState>,
 }
 
@@ -83,7 +83,7 @@ fn run(how: Run, app: App, fault: &Arc<Fault>) -> Seen {
             waited
         }),
     }));
-    // What the caller asks for before there are threads panics on the caller's.
+    // Before there are threads, a panic happens on the caller's own.
     let outcome = outcome.unwrap_or_else(|panic| {
         Err(AppError::Panic { thread: "the caller's".to_owned(), message: panic_message(&*panic) })
     });
@@ -91,7 +91,7 @@ fn run(how: Run, app: App, fault: &Arc<Fault>) -> Seen {
     Seen { outcome, heard }
 }
 
-/// In patience: whatever hangs is an error.
+/// Runs a task with a time limit; a task that hangs is a failure.
 fn in_patience<T: Send + 'static>(what: &str, task: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, outcome) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || done.send(task()).is_ok());
@@ -100,7 +100,7 @@ fn in_patience<T: Send + 'static>(what: &str, task: impl FnOnce() -> T + Send + 
     outcome
 }
 
-/// What an application survives: these it asks again, or does without.
+/// Requests whose failure an application survives: it repeats them or does without.
 const SURVIVED: [&str; 5] = [
     "asking for a group's members",
     "asking for a group's members, as a member",
@@ -109,7 +109,7 @@ const SURVIVED: [&str; 5] = [
     "deleting records, as a member",
 ];
 
-/// What no application runs without.
+/// Requests that no application can do without.
 const NEEDED: [&str; 14] = [
     "asking for end offsets",
     "asking for end offsets, as a member",
@@ -127,7 +127,7 @@ const NEEDED: [&str; 14] = [
     "opening a store, as a member",
 ];
 
-/// Lets the calls of one name fail in turn, until a run gets by without the call that is to fail.
+/// Makes each call of one name fail in turn, until a run ends without reaching the call that should fail.
 fn each_call_in_turn(how: Run, name: &str, failure: Failure, app: impl Fn() -> App) {
     for number in 1.. {
         let what = format!("{how:?}, {failure:?} of {name}, {number}");
@@ -137,7 +137,7 @@ fn each_call_in_turn(how: Run, name: &str, failure: Failure, app: impl Fn() -> A
             move || run(how, app, &fault)
         });
         let is_survived = !fault.is_hit() || failure == Failure::Refusal && SURVIVED.contains(&name);
-        // Whoever waits for idleness asks questions of their own; when one fails, the application ends in good order.
+        // `run_until_idle` makes its own requests; if one fails, the application still shuts down cleanly.
         let asks_itself = how == Run::UntilIdle && name.starts_with("asking for end offsets");
         match (seen.outcome, seen.heard) {
             (Ok(()), Some(AppState::NotRunning)) if is_survived => {}
@@ -156,7 +156,7 @@ fn each_call_in_turn(how: Run, name: &str, failure: Failure, app: impl Fn() -> A
     }
 }
 
-/// When the member could not be created, the application had ended and nobody ever heard of it.
+/// Regression: if the member could not be created, the application had ended but nobody was told.
 #[test]
 fn an_application_ends_with_the_error_whatever_fails() {
     let at_least_once = || App::new("ends", topology());
@@ -179,7 +179,7 @@ fn an_application_ends_with_the_error_whatever_fails() {
     }
 }
 
-/// The group's farewell is a courtesy.
+/// An application can end without an answer to its leave request.
 #[test]
 fn a_group_that_never_answers_does_not_keep_an_application_from_ending() {
     let (log, clock) = by_hand::log();

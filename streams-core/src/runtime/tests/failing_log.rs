@@ -1,4 +1,4 @@
-//! A log in which one call fails, or one answer, and everything else works: each run chooses another one.
+//! A log in which exactly one call or answer fails. Each run picks another one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,13 +17,13 @@ use crate::state::{Memory, StateBackend, Store, StoreError, StoreErrorKind};
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// With an error that trying again does not mend.
+    /// With an error that a retry does not fix.
     Refusal,
     /// With a panic.
     Panic,
 }
 
-/// Which call fails: of those with a name, counted from 1, whoever makes them.
+/// The call that fails: the n-th with a given name, counted from 1, whoever makes it.
 pub(super) struct Fault {
     name: String,
     at: usize,
@@ -39,12 +39,12 @@ impl Fault {
         Arc::new(Self { name, at, failure, calls, is_member: no(), nobody_leaves: no() })
     }
 
-    /// No call at all.
+    /// No call fails.
     pub(super) fn none() -> Arc<Self> {
         Self::new("none", 0, Failure::Refusal)
     }
 
-    /// From now on the group does not answer those who leave.
+    /// From now on the group does not answer leave requests.
     pub(super) fn let_nobody_leave(&self) {
         self.nobody_leaves.store(true, Ordering::SeqCst);
     }
@@ -54,7 +54,7 @@ impl Fault {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Whether there were enough calls, so that one has failed.
+    /// Whether the call that should fail was made.
     pub(super) fn is_hit(&self) -> bool {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.get(&self.name).is_some_and(|calls| *calls >= self.at)
@@ -77,12 +77,12 @@ impl Fault {
         }
     }
 
-    /// Counts a question and answers it.
+    /// Counts a request and answers it.
     fn answer<T>(&self, what: &str, ask: impl FnOnce() -> Reply<Result<T, LogError>>) -> Reply<Result<T, LogError>> {
         self.call(what).map_or_else(|error| Reply::ready(Err(error)), |()| ask())
     }
 
-    /// Counts an outcome that is decided.
+    /// Counts an outcome once it is known.
     fn outcome(&self, what: &str, outcome: Poll<CommitOutcome>) -> Poll<CommitOutcome> {
         match outcome.is_ready().then(|| self.call(what)) {
             Some(Err(error)) => Poll::Ready(CommitOutcome::Fatal(error)),
@@ -91,13 +91,13 @@ impl Fault {
     }
 }
 
-/// The log.
+/// The log that injects the fault.
 pub(super) struct FailingLog {
     pub(super) log: Embedded,
     pub(super) fault: Arc<Fault>,
 }
 
-/// State in memory whose opening is one of the calls.
+/// State in memory; opening it counts as a call.
 pub(super) struct FailingState(pub(super) Arc<Fault>);
 
 struct Failing<T> {

@@ -1,5 +1,5 @@
-//! What is left behind when something fails while something else is going on: nothing may be committed that was
-//! not done, and everything must come to an end.
+//! Tests of what a failure leaves behind while something else is in progress: nothing may be committed that was not
+//! done, and everything must come to an end.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -31,7 +31,7 @@ fn committed(log: &Embedded, group: &str, topic: &str, partition: i32) -> Option
     answer.expect("an answer").expect("offsets").into_iter().next().flatten().map(|committed| committed.offset.0)
 }
 
-/// What the application ends with, in patience.
+/// The application's result, within a time limit.
 fn end_of(app: App, log: impl Log) -> Result<(), AppError> {
     let (ended, end) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || ended.send(app.start(log).and_then(crate::runtime::Running::wait)));
@@ -40,7 +40,8 @@ fn end_of(app: App, log: impl Log) -> Result<(), AppError> {
     outcome
 }
 
-/// The second task's row was lost: its failure was not heard, and the next try found nothing left to write.
+/// Regression: the second task's row was lost, because its failure went unnoticed and the retry found nothing left to
+/// write.
 #[test]
 fn when_two_tasks_cannot_be_committed_no_position_of_either_is() {
     let log = Embedded::in_memory();
@@ -65,7 +66,7 @@ fn when_two_tasks_cannot_be_committed_no_position_of_either_is() {
     assert_eq!([0, 1].map(|partition| committed(&log, "app", "lines", partition)), [None, None]);
 }
 
-/// Sends a record each time it is called, and does nothing else.
+/// Sends a record for each punctuation, and does nothing else.
 struct Ticks;
 
 const TICKS: Topic<String, i64> = Topic::new("ticks");
@@ -84,7 +85,7 @@ impl Processor<(), String, String, i64> for Ticks {
     }
 }
 
-/// Nothing but records and state counted as work to commit.
+/// Regression: only records and state counted as work to commit.
 #[test]
 fn what_a_punctuator_sends_is_committed_although_no_record_came() {
     for exactly_once in [false, true] {
@@ -95,13 +96,13 @@ fn what_a_punctuator_sends_is_committed_although_no_record_came() {
         let mut driver = setup.start();
         driver.advance_wall_clock(Duration::from_secs(60));
         assert_eq!(driver.read(&TICKS).len(), 1, "exactly once: {exactly_once}");
-        // However long the clock moves on, the application is alive; what was missed is not made up for.
+        // The application stays alive however far the clock is advanced, and missed punctuations are not replayed.
         driver.advance_wall_clock(Duration::from_secs(24 * 60 * 60));
         assert_eq!(driver.read(&TICKS).len(), 1, "exactly once: {exactly_once}");
     }
 }
 
-/// It was refused again and again, and never told.
+/// Regression: the record was refused again and again, and this was never reported.
 #[test]
 fn a_transactional_id_that_is_refused_ends_the_application() {
     let log = Embedded::in_memory();
@@ -116,7 +117,7 @@ fn a_transactional_id_that_is_refused_ends_the_application() {
     assert!(error.to_string().starts_with("registering the transactional id: "), "{error}");
 }
 
-/// The time-out was noticed by the producer while a record was processed, not by a commit.
+/// Regression: it was the producer that noticed the timeout, while a record was being processed, and not a commit.
 #[test]
 fn work_whose_transaction_times_out_in_the_middle_of_a_record_is_done_again() {
     let mut driver = TestDriver::configure(word_count()).caching(0).with(|app| app.exactly_once()).start();
@@ -134,7 +135,7 @@ fn work_whose_transaction_times_out_in_the_middle_of_a_record_is_done_again() {
 
 const PEOPLE: Topic<String, i64> = Topic::new("people");
 
-/// Rows that came later were kept with their position, and the restart skipped those before.
+/// Regression: later rows were stored with their position, so the restart skipped the earlier ones.
 #[test]
 fn behind_a_record_that_cannot_be_read_a_global_table_keeps_nothing() {
     let topology = || {
@@ -167,13 +168,13 @@ fn behind_a_record_that_cannot_be_read_a_global_table_keeps_nothing() {
     assert!(matches!(again.error(), Some(AppError::Record { offset: 1, .. })), "{:?}", again.error());
 }
 
-/// What was fetched for the other task in the same round was dropped, what came later was not.
+/// Regression: records fetched for the other task in the same round were dropped, but later ones were not.
 #[test]
 fn when_a_task_cannot_be_restored_no_other_has_a_hole() {
     for (refusing, small) in [("1_0", 0), ("1_1", 1)] {
         let (log, clock) = log();
         log.create_topic("lines", 2).expect("a topic");
-        // Both changelogs are in what is fetched first; the other one goes on after it.
+        // The first fetch has records of both changelogs; the other changelog has more after it.
         let (mut words, mut few) = (0, 0);
         for word in (0..60_000).map(|number| format!("word-{number}")) {
             let is_small = partition_of(word.as_bytes(), 2).0 == small;
@@ -190,7 +191,7 @@ fn when_a_task_cannot_be_restored_no_other_has_a_hole() {
         state.refuse_rows(Some(refusing));
         let mut instance = Instance::start(app(), Odd(log.clone()), &clock);
         instance.step_until(|instance| state.has_refused() || instance.error().is_some());
-        // Its worker goes on for a while, before it is told that the application ends.
+        // The worker continues for a while before it is told that the application is ending.
         for _ in 0..200 {
             instance.step_worker();
         }
@@ -209,7 +210,7 @@ fn when_a_task_cannot_be_restored_no_other_has_a_hole() {
     }
 }
 
-/// The log took everything but positions, and the end was waited for for ever.
+/// Regression: the log accepted everything except positions, and the application waited for its end for ever.
 #[test]
 fn who_is_to_stop_does_not_wait_for_ever_for_a_commit() {
     let (embedded, clock) = log();
@@ -228,7 +229,8 @@ fn who_is_to_stop_does_not_wait_for_ever_for_a_commit() {
     assert!(error.starts_with("committing before the end: ") && error.contains("done again"), "{error}");
 }
 
-/// A log that cannot commit positions now, and hands out what several partitions have at once, as Kafka does.
+/// A log that currently cannot commit positions and that, like Kafka, returns records of several partitions in one
+/// fetch.
 struct Odd(Embedded);
 
 struct Greedy(Box<dyn Consumer>);
@@ -315,7 +317,8 @@ impl Committer for CommitterWithout {
     }
 }
 
-/// A member that was put out without knowing it, and has the task again later, has what was written meanwhile.
+/// A member that was removed from the group without noticing, and later gets its task back, has everything that was
+/// written meanwhile.
 #[test]
 fn who_comes_back_reads_what_was_written_while_it_was_out() {
     let (log, clock) = log();
@@ -339,7 +342,7 @@ fn who_comes_back_reads_what_was_written_while_it_was_out() {
     log.send(&LINES, (), "to").expect("sent");
     first.settle();
 
-    // It stands still for longer than the group waits, and another one takes over.
+    // It stands still beyond its session, and another member takes over.
     clock.advance(Duration::from_secs(60));
     let mut second = Instance::start(app(), log.clone(), &clock);
     second.step_until(|instance| instance.running_tasks() == 2);
@@ -348,8 +351,8 @@ fn who_comes_back_reads_what_was_written_while_it_was_out() {
     commit(&mut second);
     commit(&mut second);
 
-    // The first goes on where it stood, before it hears that it was put out. It would write behind the second's
-    // records; but its member was not polled for so long that it waits.
+    // The first continues before it hears that it was removed. It would write after the second's records, but its
+    // member was not polled within the session, so it waits.
     let changes = |log: &Embedded| end_of_topic(log, "zombie-count-store-changelog");
     let written = changes(&log);
     let worker = first.worker.as_mut().expect("a worker");
@@ -380,8 +383,8 @@ fn commit(instance: &mut Instance) {
     instance.settle();
 }
 
-/// A task that became ready between the revocation and the next assignment was run, and what it did went into
-/// the transaction, its positions not.
+/// Regression: a task that became ready between the revocation and the next assignment was run, and its output went
+/// into the transaction without its positions.
 #[test]
 fn between_a_revocation_and_the_next_assignment_nothing_is_processed() {
     let (log, clock) = log();
@@ -389,7 +392,7 @@ fn between_a_revocation_and_the_next_assignment_nothing_is_processed() {
     log.send(&LINES, (), "to").expect("sent");
     let app = || App::new("revoked", word_count()).exactly_once();
     let mut first = Instance::start(app(), log.clone(), &clock);
-    // It has been told its tasks, and has not begun to open them.
+    // The worker has been assigned its tasks, and has not started to open them.
     first.step_until(|instance| instance.worker.is_some());
     for _ in 0..20 {
         first.step_control();
@@ -430,8 +433,8 @@ fn between_a_revocation_and_the_next_assignment_nothing_is_processed() {
     assert_eq!(counts, ["to 1"]);
 }
 
-/// The offset was still there, the deletions before it were not: rows that were deleted came back. State that was
-/// restored and never written to is as old as its restoring.
+/// Regression: the offset still existed but the tombstones before it did not, so deleted rows came back. State that
+/// was restored and never written since is as old as its restoration.
 #[test]
 fn state_that_may_have_missed_deletions_is_built_anew() {
     for (hours, restored) in [(11, 0), (13, 2)] {

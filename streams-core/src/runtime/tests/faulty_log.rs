@@ -1,4 +1,5 @@
-//! A log that serves one instance badly for a while: answers fail, come late or are lost after the deed.
+//! A log that serves one instance badly for a while: requests fail, answers come late, or are lost after the request
+//! was carried out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,48 +16,48 @@ use crate::log::{
 };
 use crate::record::{Offset, Partition, TopicPartition};
 
-/// What the log does badly.
+/// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FaultKind {
-    /// Questions about topics, and about positions, are not answered.
+    /// Requests about topics and offsets are not answered.
     AdminAway,
-    /// They are answered with what was true when they were asked, when the fault ends.
+    /// They are carried out at once, but the answers arrive when the fault ends.
     AdminLate,
-    /// They arrive, and are answered, when the fault ends.
+    /// They are carried out and answered when the fault ends.
     AdminSlow,
     /// Positions cannot be committed.
     CommitsAway,
-    /// They are committed, and the answer is lost.
+    /// They are committed, but the answer is lost.
     CommitsUnknown,
-    /// They are committed, and the answer comes when the fault ends.
+    /// They are committed, but the answer arrives when the fault ends.
     CommitsLate,
-    /// The group's positions cannot be read.
+    /// The group's committed positions cannot be read.
     PositionsAway,
-    /// They are read, and told when the fault ends.
+    /// They are read at once, but the answer arrives when the fault ends.
     PositionsLate,
-    /// The member cannot reach the group, and says nothing.
+    /// The member cannot reach the group and reports nothing.
     MemberSilent,
-    /// It says that it cannot reach it.
+    /// The member reports that it cannot reach the group.
     MemberFails,
-    /// No record is taken.
+    /// The producer accepts no records.
     ProducerFull,
     /// Nothing is acknowledged.
     ProducerSlow,
-    /// Records are lost on their way, which is told.
+    /// Records are lost in transit, and this is reported.
     RecordsLost,
     /// The transactional id cannot be registered.
     InitAway,
-    /// Positions cannot be added to a transaction for now.
+    /// Positions currently cannot be added to a transaction.
     OffsetsAway,
-    /// A transaction cannot be ended for now.
+    /// A transaction currently cannot be ended.
     EndAway,
-    /// A transaction is committed, and the answer is lost.
+    /// A transaction is committed, but the answer is lost.
     EndLost,
-    /// It is not, and there is no answer either.
+    /// A transaction is not committed, and there is no answer.
     EndUnknown,
     /// Nothing is fetched.
     FetchNothing,
-    /// The consumer says that it cannot reach the log.
+    /// The consumer reports that it cannot reach the log.
     FetchFails,
 }
 
@@ -89,7 +90,7 @@ impl FaultKind {
     }
 }
 
-/// Which faults there are now.
+/// The current faults.
 #[derive(Clone)]
 pub(super) struct Faults {
     clock: ManualClock,
@@ -101,9 +102,9 @@ type Late = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 struct Inner {
     until: BTreeMap<FaultKind, Duration>,
-    /// What is told when a fault ends.
+    /// Answers held back until a fault ends.
     late: Vec<(FaultKind, Late)>,
-    /// What is told when all faults end.
+    /// Answers held back until all faults end.
     last: Vec<Late>,
 }
 
@@ -117,12 +118,12 @@ impl Faults {
         self.guard().until.insert(kind, until);
     }
 
-    /// Begins a fault that lasts until [`Faults::end_all`].
+    /// Starts a fault that lasts until [`Faults::end_all`].
     pub(super) fn begin_for_ever(&self, kind: FaultKind) {
         self.guard().until.insert(kind, Duration::MAX);
     }
 
-    /// Ends a fault for what is asked from now on; what was asked before waits until [`Faults::end_all`].
+    /// Ends a fault for new requests; earlier ones wait until [`Faults::end_all`].
     pub(super) fn forget(&self, kind: FaultKind) {
         let mut inner = self.guard();
         inner.until.remove(&kind);
@@ -139,7 +140,7 @@ impl Faults {
         last.into_iter().for_each(|tell| tell());
     }
 
-    /// Tells what the faults that have ended held back.
+    /// Delivers what faults that have ended held back.
     pub(super) fn tell_late(&self) {
         let now = self.clock.monotonic();
         let due: Vec<_> = {
@@ -163,7 +164,7 @@ impl Faults {
         self.guard().until.get(&kind).is_some_and(|until| *until > now)
     }
 
-    /// The answer: at once, or when the fault ends.
+    /// Answers at once, or when the fault ends.
     fn answer<T: Send + 'static>(&self, kind: FaultKind, doorbell: &Doorbell, mut reply: Reply<T>) -> Reply<T> {
         if !self.has(kind) {
             return reply;
@@ -173,7 +174,7 @@ impl Faults {
                 let (sender, later) = Reply::later();
                 let doorbell = doorbell.clone();
                 let tell = move || {
-                    // Who asked may be gone.
+                    // The requester may be gone.
                     let _ = sender.send(answer);
                     doorbell.ring();
                 };
@@ -263,7 +264,7 @@ impl Consumer for FaultyConsumer {
 struct FaultyProducer {
     inner: Box<dyn Producer>,
     faults: Faults,
-    /// A record was lost, and nobody was told.
+    /// Whether a record was lost without a report so far.
     lost: bool,
 }
 
@@ -424,7 +425,7 @@ impl FaultyAdmin {
             let (admin, doorbell) = (Arc::clone(&self.inner), self.doorbell.clone());
             let ask = move || {
                 if let Poll::Ready(Some(answer)) = question(&*admin).poll() {
-                    // Who asked may be gone.
+                    // The requester may be gone.
                     let _ = sender.send(answer);
                 }
                 doorbell.ring();

@@ -1,4 +1,4 @@
-//! Programs that meet under one application id.
+//! Tests of different programs with the same application id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn app(topic: &'static str) -> App {
     App::new("counter", count(topic)).cache_bytes(0)
 }
 
-/// The two topics that the programs count, that of the smaller hash first.
+/// The two topics that the programs count, starting with that of the smaller hash.
 fn by_hash() -> [&'static str; 2] {
     let mut topics = ["a", "b"];
     topics.sort_by_key(|topic| count(topic).fingerprint().hash());
@@ -62,7 +62,7 @@ fn counts(log: &Embedded) -> Vec<i64> {
     log.read(&COUNTS).expect("readable").into_iter().map(|record| record.value).collect()
 }
 
-/// All in turn, often enough for everything there is to do.
+/// Steps all instances in turn, often enough to do everything there is to do.
 fn settle(instances: &mut [&mut Instance]) {
     for _ in 0..300 {
         for instance in instances.iter_mut() {
@@ -72,14 +72,14 @@ fn settle(instances: &mut [&mut Instance]) {
     }
 }
 
-/// Whether it has left because of a program that counts `other`.
+/// Whether the instance has left because of a program that counts `other`.
 fn has_left(instance: &Instance, other: &'static str) -> bool {
     let is_about_it = |error| matches!(error, AppError::OtherTopology { theirs, .. } if theirs == hash(other));
     instance.state() == AppState::Error && instance.error().is_some_and(is_about_it)
 }
 
-/// Both wrote one changelog and read each other's rows: 5 records and 10 of the other's, then one more, were
-/// counted 5, 15, 16.
+/// Regression: both wrote to one changelog and read each other's rows. 5 records, 10 of the other's, and then one
+/// more were counted as 5, 15, 16.
 #[test]
 fn a_program_with_another_topology_leaves_and_the_running_one_goes_on() {
     let (log, clock) = world();
@@ -101,7 +101,7 @@ fn a_program_with_another_topology_leaves_and_the_running_one_goes_on() {
     }
 }
 
-/// Both look before either joins, and hear of each other with their first assignments.
+/// Both look at the group before either joins, and notice each other with their first assignments.
 #[test]
 fn of_programs_that_start_at_once_the_one_with_the_smaller_hash_stays() {
     let [small, large] = by_hash();
@@ -132,7 +132,8 @@ fn of_programs_that_start_at_once_the_one_with_the_smaller_hash_stays() {
     }
 }
 
-/// Its look at the group was too early, and its hash does not help it: the other one works already.
+/// The newcomer looked at the group too early, and its smaller hash does not help it, because the other one is
+/// already working.
 #[test]
 fn who_comes_late_gives_way_to_who_works_whatever_the_hashes() {
     let [small, large] = by_hash();
@@ -173,7 +174,7 @@ fn who_was_away_beyond_its_session_is_a_newcomer_again() {
     }
 }
 
-/// The group still lists the process that was killed, whose topology is another.
+/// The group still lists the killed process, which had another topology.
 #[test]
 fn a_new_version_on_kept_state_is_told_what_changed() {
     let (log, clock) = world();
@@ -204,7 +205,7 @@ fn a_new_version_on_kept_state_is_told_what_changed() {
     assert_eq!(warnings(&runs[1]), 0, "{}", runs[1]);
 }
 
-/// What an old version's folder tells about the program that is still running elsewhere.
+/// The folder of an old version tells how the program that is still running elsewhere differs.
 #[test]
 fn who_leaves_is_told_what_is_different_if_its_folder_knows() {
     let (log, clock) = world();
@@ -235,7 +236,7 @@ fn who_may_not_look_at_the_group_says_so_once_and_goes_on() {
     let said = said(|| {
         let mut instance = Instance::start(app("a"), Guarded(log.clone(), door.clone()), &clock);
         instance.settle();
-        // Another assignment, another look.
+        // Another assignment makes the members look again.
         log.create_topic("elsewhere", 1).expect("a topic");
         let mut other = Instance::start(app("a"), Guarded(log.clone(), door.clone()), &clock);
         settle(&mut [&mut instance, &mut other]);
@@ -273,7 +274,7 @@ fn a_member_that_does_not_say_what_it_runs_is_told_of_and_left_alone() {
     assert!(warnings == 1 && said.contains("an-older-version-"), "{said}");
 }
 
-/// A log that tells who is in a group only while the door is open.
+/// A log that lists a group's members only while the door is open.
 struct Guarded(Embedded, Door);
 
 struct GuardedAdmin(Arc<dyn Admin>, Door);

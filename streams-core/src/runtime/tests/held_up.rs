@@ -1,4 +1,4 @@
-//! Positions that cannot be committed while everything else can.
+//! Tests in which positions cannot be committed but everything else works.
 
 use super::LINES;
 use super::by_hand::Instance;
@@ -7,7 +7,8 @@ use super::said::said;
 use super::scene::Scene;
 use crate::runtime::{Guarantee, Settings};
 
-/// Processing went on without bound: what was done anew after a crash grew and grew, and nobody was told.
+/// Regression: processing continued without limit, so the work to repeat after a crash kept growing, without any
+/// message.
 #[test]
 fn work_that_cannot_be_committed_stops_at_the_budget_and_goes_on_by_itself() {
     let said = said(stops_at_the_budget_and_goes_on);
@@ -31,7 +32,7 @@ fn stops_at_the_budget_and_goes_on() {
         running.map(|task| task.state.borrow().uncommitted_bytes()).sum()
     };
     let waiting = uncommitted(&instance);
-    // One round may have gone beyond it.
+    // One round may exceed the budget.
     assert!((10_000..400_000).contains(&waiting), "{waiting} bytes wait for a commit");
     let stopped_at = scene.counts().len();
     scene.pass(&mut instance, 10);

@@ -1,4 +1,4 @@
-//! State that follows a changelog in which nothing happens.
+//! Tests of state whose changelog gets no new records.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,7 +12,7 @@ use crate::record::Timestamp;
 use crate::runtime::{App, AppState, Guarantee};
 use crate::testing::KeptState;
 
-/// A clock that people can set: monotonic time does not notice.
+/// A clock whose wall-clock time can be set without affecting monotonic time.
 struct SetClock {
     inner: ManualClock,
     by_ms: Arc<AtomicI64>,
@@ -30,8 +30,9 @@ impl Clock for SetClock {
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// An instance that keeps its state, after it has counted twice and dies later. `meanwhile` gets it in between, with
-/// what its wall clock is ahead. How many records are restored when it starts again soon after its death?
+/// Starts an instance with persistent state, which counts two records and is killed later. In between, `meanwhile`
+/// gets the instance and the offset of its wall clock. Returns how many records are restored when it starts again
+/// soon after.
 fn restored_after(meanwhile: impl FnOnce(&Scene, &mut Instance, &AtomicI64)) -> u64 {
     let scene = Scene::new();
     let (state, by_ms) = (KeptState::default(), Arc::new(AtomicI64::new(0)));
@@ -54,7 +55,7 @@ fn restored_after(meanwhile: impl FnOnce(&Scene, &mut Instance, &AtomicI64)) -> 
     again.status.metrics.snapshot().values().map(|task| task.restored).sum()
 }
 
-/// Lives on for that long.
+/// Lets time pass while the instance keeps running.
 fn live_on(scene: &Scene, instance: &mut Instance, time: Duration) {
     for _ in 0..time.as_secs() / 20 {
         scene.clock.advance(Duration::from_secs(20));
@@ -63,13 +64,13 @@ fn live_on(scene: &Scene, instance: &mut Instance, time: Duration) {
     }
 }
 
-/// Its age was noted only when something was written: an idle task lost its state in each crash.
+/// Regression: the age was recorded only with writes, so an idle task lost its state in every crash.
 #[test]
 fn state_is_as_young_as_its_following() {
     assert_eq!(restored_after(|scene, instance, _| live_on(scene, instance, 13 * HOUR)), 0);
 }
 
-/// It is the state of those who run that is up to date, whatever the clock says.
+/// The state of a running task is up to date, whatever the clock says.
 #[test]
 fn a_clock_that_is_set_makes_no_state_old() {
     let by_hours = |hours: i64| hours * 60 * 60 * 1_000;
@@ -80,7 +81,7 @@ fn a_clock_that_is_set_makes_no_state_old() {
     assert_eq!(restored_after(set), 0);
     let lost_meanwhile = |scene: &Scene, instance: &mut Instance, by_ms: &AtomicI64| {
         by_ms.store(by_hours(13), Ordering::SeqCst);
-        // It is put out of the group, and opens its tasks anew.
+        // The instance is removed from the group and opens its tasks again.
         scene.clock.advance(Duration::from_secs(60));
         let restored = |instance: &mut Instance| {
             instance.worker.as_mut().expect("a worker").publish_now();

@@ -1,4 +1,4 @@
-//! Input that another program writes in transactions.
+//! Tests with input that another program writes in transactions.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -19,7 +19,7 @@ const WORDS: Topic<String, String> = Topic::new("words");
 const NAMES: Topic<String, String> = Topic::new("names");
 const OUT: Topic<String, String> = Topic::new("out");
 
-/// Words with the names that a global table has for them.
+/// Joins words with their names in a global table.
 fn named_words() -> Topology {
     let builder = StreamsBuilder::new();
     let names = builder.global_table(NAMES);
@@ -82,7 +82,7 @@ fn app() -> App {
     App::new("named", named_words()).cache_bytes(0)
 }
 
-/// The setting was refused under at-least-once, and what was thrown away upstream was processed.
+/// Regression: the setting was refused under at-least-once, so records that had been aborted upstream were processed.
 #[test]
 fn aborted_records_are_not_processed_where_only_committed_ones_are_read() {
     let config = |layers: Layers| layers.set("application.id", "named").read().expect("a configuration");
@@ -101,7 +101,7 @@ fn aborted_records_are_not_processed_where_only_committed_ones_are_read() {
         upstream.abort();
         upstream.write(&[(&NAMES, "b", "2"), (&WORDS, "", "b")]);
         upstream.commit();
-        // The last that is there will never be read.
+        // The last record will never be read.
         upstream.write(&[(&WORDS, "", "c")]);
         upstream.abort();
         app.run_until_idle(log.clone()).expect("it comes to an end");
@@ -132,7 +132,7 @@ fn an_open_transaction_is_waited_for_where_only_committed_records_are_read() {
     }
 }
 
-/// A batch job behind somebody's open transaction waited without a word.
+/// Regression: a batch job waited behind another program's open transaction without any message.
 #[test]
 fn a_batch_job_says_which_open_transaction_it_waits_for() {
     let log = Embedded::in_memory();

@@ -1,5 +1,5 @@
-//! The runtime as a whole, on a hand-made topology: words are re-keyed through a repartition topic and
-//! counted in a logged store.
+//! Tests of the runtime as a whole, with a small topology: words are re-keyed through a repartition topic and counted
+//! in a store with a changelog.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -222,7 +222,7 @@ fn work_whose_transaction_timed_out_is_done_again() {
     driver.pipe(&LINES, (), "to");
     driver.commit();
     driver.pipe(&LINES, (), "to");
-    // The process stood still, longer than a transaction may be open and shorter than the group's patience.
+    // The process stands still for longer than a transaction may stay open, but not as long as the session timeout.
     driver.advance_wall_clock(Duration::from_secs(11));
     driver.pipe(&LINES, (), "be");
     driver.commit();
@@ -230,7 +230,7 @@ fn work_whose_transaction_timed_out_is_done_again() {
     assert_eq!(driver.read(&COUNTS), counts);
 }
 
-/// What was dropped was counted from 0 again.
+/// Regression: the count of dropped records started from 0 again.
 #[test]
 fn totals_go_on_when_a_task_is_opened_again() {
     const WORDS: Topic<Option<String>, String> = Topic::new("words");
@@ -248,7 +248,7 @@ fn totals_go_on_when_a_task_is_opened_again() {
     assert_eq!(totals(&mut driver), (2, [("null-key", 1)].into()));
     driver.pipe(&WORDS, None, "or");
     driver.pipe(&WORDS, "be".to_owned(), "be");
-    // The transaction times out, so the task is opened again and both are processed again.
+    // The transaction times out, so the task is reopened and both records are processed again.
     driver.advance_wall_clock(Duration::from_secs(11));
     driver.commit();
     assert_eq!(totals(&mut driver), (6, [("null-key", 3)].into()));
@@ -307,7 +307,7 @@ fn missing_outputs_are_created_as_wide_as_the_widest_input() {
     builder.stream(NARROW).to(NEW);
     builder.stream(WIDE).to(THERE);
     let log = Embedded::in_memory();
-    // What other outputs have does not count.
+    // The partition counts of other outputs do not matter.
     for (topic, partitions) in [("narrow", 2), ("wide", 5), ("there", 7)] {
         log.create_topic(topic, partitions).expect("a topic");
     }
@@ -319,7 +319,7 @@ fn missing_outputs_are_created_as_wide_as_the_widest_input() {
     assert_eq!(widths, [("narrow", 2), ("new", 5), ("there", 7), ("wide", 5)]);
 }
 
-/// The group takes the topic's tasks away before their worker meets the missing topic.
+/// The group takes the topic's tasks away before their worker notices that the topic is missing.
 #[test]
 fn an_input_topic_that_is_deleted_is_noticed_though_its_tasks_are_gone_with_it() {
     let (log, clock) = by_hand::log();
@@ -432,7 +432,7 @@ fn a_batch_job_ends_although_another_instance_took_some_of_its_tasks() {
     };
     send();
     let other = instance().start(log.clone()).expect("started");
-    // As long as there is something to do, the batch job does not end.
+    // The batch job does not end as long as there is something to do.
     while other.state() != AppState::Running || other.assignment().is_empty() {
         send();
     }
@@ -474,7 +474,7 @@ fn a_paused_application_keeps_its_tasks_and_processes_nothing_until_it_is_resume
     assert!(running.is_paused());
     let assigned = running.assignment();
     words(10, 20);
-    // They are fetched, so the workers have seen them, and wait.
+    // The records are fetched, so the workers have seen them and are waiting.
     until(&|| running.tasks().values().map(|task| task.buffered).sum::<u64>() == 10);
     assert_eq!((processed(), running.state(), running.assignment()), (20, AppState::Running, assigned));
 

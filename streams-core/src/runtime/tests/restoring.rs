@@ -1,4 +1,4 @@
-//! State that is read back while its changelog moves on.
+//! Tests of restoring state while its changelog changes.
 
 use super::faulty_log::FaultKind;
 use super::scene::{Scene, stop};
@@ -6,8 +6,8 @@ use crate::log::{Doorbell, Log as _};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::Guarantee;
 
-/// It had been asked where the changelog begins, and before it read there the records were deleted: it ended with
-/// "changelog app-count-store-changelog-0 no longer holds offset 0; restart the application".
+/// Regression: the changelog's first records were deleted between the lookup of its start and the first fetch. The
+/// application ended with "changelog app-count-store-changelog-0 no longer holds offset 0; restart the application".
 #[test]
 fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_one() {
     let scene = Scene::new();
@@ -23,7 +23,7 @@ fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_on
     assert_eq!(instance.running_tasks(), 0);
     let admin = scene.log.admin(Doorbell::new()).expect("an admin");
     let changelog = TopicPartition::new("app-count-store-changelog", 0);
-    // The last record says it all.
+    // The last record alone holds the final count.
     assert_eq!(admin.delete_records(vec![(changelog, Offset(3))]).wait(), Some(Ok(())));
     faults.end_all();
     instance.step_until(|instance| instance.error().is_some() || instance.running_tasks() == 2);

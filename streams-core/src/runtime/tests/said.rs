@@ -1,4 +1,4 @@
-//! What the library logs, as text.
+//! Captures what the library logs, as text.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -7,8 +7,9 @@ use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::filter::LevelFilter;
 
-/// While there is one subscriber in the process, `tracing` asks the thread that first comes by an event whether
-/// anybody wants it, for all threads and for ever: another test's thread says no. So there are always more.
+/// While the process has a single subscriber, `tracing` decides once and for all threads whether an event is wanted,
+/// by asking the first thread that reaches it. A thread of another test would say no. So keep more subscribers
+/// around.
 static OTHERS: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [0, 1].map(|_| Dispatch::new(NoSubscriber::default())));
 
 /// What was logged so far.
@@ -21,7 +22,7 @@ impl Said {
         String::from_utf8(self.0.lock().expect("lock").clone()).expect("text")
     }
 
-    /// Listens to this thread while it does something.
+    /// Captures what this thread logs while `act` runs.
     pub(super) fn listen<T>(&self, act: impl FnOnce() -> T) -> T {
         LazyLock::force(&OTHERS);
         let writer = self.clone();
@@ -45,7 +46,7 @@ impl Write for Said {
     }
 }
 
-/// What is logged while this thread does something.
+/// What this thread logs while `act` runs.
 pub(super) fn said(act: impl FnOnce()) -> String {
     let said = Said::default();
     said.listen(act);

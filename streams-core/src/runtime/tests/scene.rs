@@ -1,4 +1,4 @@
-//! A small scene for a few instances that are stepped by hand: one input topic, whose words are counted.
+//! A small setting for instances that are stepped by hand: one input topic whose words are counted.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::clock::ManualClock;
 use crate::log::Embedded;
 use crate::runtime::{App, AppState, Guarantee, Settings};
 
-/// One topic of one partition: its tasks, one of each kind, belong to the member whose name is first.
+/// One topic with one partition. The tasks, one per sub-topology, go to the member with the first name.
 pub(super) struct Scene {
     pub(super) log: Embedded,
     pub(super) clock: ManualClock,
@@ -22,7 +22,7 @@ impl Scene {
         Self { log, clock }
     }
 
-    /// Settings of a member with that name, without a cache.
+    /// Settings for a member with that name, without a cache.
     pub(super) fn settings(name: &str, guarantee: Guarantee) -> Settings {
         Settings { client_id: Some(name.to_owned()), guarantee, cache_bytes: 0, ..Settings::default() }
     }
@@ -37,7 +37,7 @@ impl Scene {
         (Instance::start(app, log, &self.clock), faults)
     }
 
-    /// Sends the same word that often.
+    /// Sends the same word `times` times.
     pub(super) fn send(&self, times: usize) {
         for _ in 0..times {
             self.log.send(&LINES, (), "to").expect("sent");
@@ -48,7 +48,7 @@ impl Scene {
         self.log.read(&COUNTS).expect("readable").into_iter().map(|record| record.value).collect()
     }
 
-    /// The clock goes on, and the instance lives on.
+    /// Lets time pass while the instance keeps running.
     pub(super) fn pass(&self, instance: &mut Instance, seconds: u64) {
         for _ in 0..seconds * 4 {
             self.clock.advance(Duration::from_millis(250));
@@ -66,7 +66,7 @@ pub(super) fn stop(instance: &mut Instance) {
     assert_eq!(instance.error(), None);
 }
 
-/// The first gives its tasks up and hears nothing after that; the second runs them.
+/// `from` gives up its tasks and hears nothing after that; `to` takes over.
 pub(super) fn hand_over(from: &mut Instance, to: &mut Instance) {
     for _ in 0..1_000 {
         if !to.control.is_assigned() {

@@ -1,4 +1,5 @@
-//! Records that take long to process: what is due meanwhile is not kept waiting for all that were fetched.
+//! Tests of records that take long to process: work that falls due does not have to wait for everything that was
+//! fetched.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -21,17 +22,17 @@ use crate::topology::Topology;
 
 const OUT: Topic<(), String> = Topic::new("out");
 
-/// How long each record takes.
+/// How long processing a record takes.
 const EACH: Duration = Duration::from_millis(30);
 
-/// Passes records on, each of which takes a while.
+/// Forwards records, taking a while for each.
 struct Slow(Arc<Watched>);
 
-/// What a test sees of it, and how it interferes.
+/// How a test observes and influences the processor.
 struct Watched {
     clock: ManualClock,
     punctuations: AtomicI64,
-    /// Asks the application to stop in the middle of its tenth record.
+    /// The application to stop in the middle of the tenth record.
     stops: OnceLock<Arc<Status>>,
 }
 
@@ -62,7 +63,7 @@ fn slow_copy(watched: &Arc<Watched>) -> Topology {
     builder.build().expect("a topology")
 }
 
-/// 1,500 records of 30 ms each, which are fetched at once.
+/// Starts with 1,500 records of 30 ms each, all fetched at once.
 fn start(guarantee: Guarantee) -> (Scene, Instance, Arc<Watched>) {
     let scene = Scene::new();
     let (clock, punctuations, stops) = (scene.clock.clone(), AtomicI64::new(0), OnceLock::new());
@@ -90,7 +91,7 @@ fn committed(scene: &Scene) -> i64 {
     }
 }
 
-/// Steps both until so much time has passed, which records and nothing else make pass.
+/// Steps control and worker until that much time has passed. Only records make time pass.
 fn run_for(scene: &Scene, instance: &mut Instance, time: Duration) {
     let until = scene.clock.monotonic() + time;
     for _ in 0..100_000 {
@@ -103,15 +104,15 @@ fn run_for(scene: &Scene, instance: &mut Instance, time: Duration) {
     panic!("time stands still: {:?}, {:?}", instance.state(), instance.error());
 }
 
-/// A thousand records were worked off before anybody looked at the clock. Under exactly-once the transaction timed
-/// out in the middle, again and again, and nothing was ever committed.
+/// Regression: a thousand records were processed before anybody looked at the clock. Under exactly-once the
+/// transaction timed out in the middle, again and again, and nothing was ever committed.
 #[test]
 fn slow_records_are_committed_as_they_are_done() {
     for guarantee in [Guarantee::ExactlyOnce, Guarantee::AtLeastOnce] {
         let (scene, mut instance, _) = start(guarantee);
         run_for(&scene, &mut instance, Duration::from_secs(3));
         let done = committed(&scene);
-        // A hundred were done; the last of them may wait for the next commit.
+        // A hundred were processed; the last of them may still wait for a commit.
         assert!((80..=100).contains(&done), "{guarantee:?}: {done} are committed after 3 s");
         run_for(&scene, &mut instance, Duration::from_secs(27));
         let done = committed(&scene);

@@ -1,4 +1,4 @@
-//! Stores that take their time to open.
+//! Tests of stores that take a while to open.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use super::{LINES, word_count};
 use crate::runtime::{App, AppState, TaskPhase};
 use crate::state::{Memory, Opened, OpeningStore, StateBackend, Store, StoreError};
 
-/// Opens stores when it is told to.
+/// A backend that opens stores when told to.
 #[derive(Clone, Default)]
 struct Slow(Arc<Mutex<VecDeque<Request>>>);
 
 type Request = (PathBuf, Vec<String>, Sender<Opened>);
 
 impl Slow {
-    /// Opens the store that was asked for first, of those in that task's folder; whether anybody still wants it.
+    /// Opens the first requested store in that task's folder. Returns whether anybody still wants it.
     fn open_next(&self, task: &str) -> bool {
         let mut requests = self.0.lock().expect("no panic");
         let place = requests.iter().position(|(folder, ..)| folder.ends_with(task)).expect("it was asked for");
@@ -50,7 +50,7 @@ impl StateBackend for Slow {
     }
 }
 
-/// A long write-ahead log was read back on the worker, and its other tasks stood still.
+/// Regression: a long write-ahead log was replayed on the worker's thread, and its other tasks stood still.
 #[test]
 fn a_store_that_takes_long_to_open_holds_nobody_up() {
     let (log, clock) = log();
@@ -70,7 +70,7 @@ fn a_store_that_takes_long_to_open_holds_nobody_up() {
     instance.step_until(|instance| instance.state() == AppState::Running);
 }
 
-/// Whoever gets the task next must not find a store that is just being opened.
+/// The task's next owner must not find a store that is still opening.
 #[test]
 fn a_folder_is_free_when_nobody_opens_its_store_any_more() {
     let (log, clock) = log();
@@ -79,7 +79,7 @@ fn a_folder_is_free_when_nobody_opens_its_store_any_more() {
     let app = App::new("given-up", word_count()).state_in(slow.clone()).state_dir(folder.path());
     let mut instance = Instance::start(app, log, &clock);
     instance.step_until(|_| slow.asked() == 2);
-    // The group takes the tasks away for so long that others may have had them; then they come back.
+    // The tasks are lost for long enough that others may have had them, then they come back.
     clock.advance(std::time::Duration::from_secs(60));
     instance.settle();
     assert_eq!(slow.asked(), 2, "their folders are not free yet");

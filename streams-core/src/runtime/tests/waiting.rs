@@ -1,4 +1,4 @@
-//! Waiting for an application where nobody should wait: inside an executor, as in an `async fn main`.
+//! Tests of blocking waits inside an async executor, as in an `async fn main`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::log::{
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::{App, AppState};
 
-/// A log that answers later, as Kafka does.
+/// A log that answers asynchronously, as Kafka does.
 struct Late(Embedded);
 
 struct LateAdmin {
@@ -97,7 +97,8 @@ impl Admin for LateAdmin {
     }
 }
 
-/// Runs a batch job, starts and stops a service, and asks more questions than a task of tokio's may before it yields.
+/// Runs a batch job, starts and stops a service, and makes more requests than a tokio task may before it has to
+/// yield.
 fn wait_for_everything() {
     let log = Embedded::in_memory();
     log.create_topic("lines", 1).expect("a topic");
@@ -121,7 +122,7 @@ fn wait_for_everything() {
     }
 }
 
-/// Tokio refused: "Cannot block the current thread from within a runtime".
+/// Regression: tokio panicked with "Cannot block the current thread from within a runtime".
 #[test]
 fn a_batch_job_runs_inside_an_executor() {
     futures::executor::block_on(async { wait_for_everything() });

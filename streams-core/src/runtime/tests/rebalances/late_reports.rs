@@ -1,4 +1,4 @@
-//! A worker's answer that comes late is no answer to what it was asked meanwhile.
+//! Tests that a worker's late answer does not count as an answer to a later command.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::runtime::tests::scene::Scene;
 use crate::runtime::worker::{Command, Report, Worker};
 use crate::runtime::{AppState, Guarantee, Settings};
 
-/// What is on its way between an instance's control and its worker; it arrives when it is told to.
+/// The messages between an instance's control and its worker, delivered when the test says so.
 struct Post {
     commands: (Receiver<Command>, Sender<Command>),
     reports: (Receiver<Report>, Sender<Report>),
@@ -32,7 +32,7 @@ impl Post {
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// An instance that has two tasks, and its post.
+/// Starts an instance with two tasks, and its post.
 fn start(scene: &Scene) -> (Instance, Post) {
     let settings = Settings { rebalance_timeout: PATIENCE, ..Scene::settings("m", Guarantee::ExactlyOnce) };
     let (mut instance, _) = scene.start(settings);
@@ -51,7 +51,7 @@ fn start(scene: &Scene) -> (Instance, Post) {
     (instance, post)
 }
 
-/// Everything arrives at once for as long as there is something to do.
+/// Delivers every message at once until there is nothing left to do.
 fn settle(instance: &mut Instance, post: &Post) {
     for _ in 0..200 {
         instance.step_control();
@@ -61,7 +61,7 @@ fn settle(instance: &mut Instance, post: &Post) {
     }
 }
 
-/// A member without tasks, whose coming and going makes the others give theirs up and get them back.
+/// A member without tasks. When it joins or leaves, the others give up their tasks and get them back.
 fn guest(scene: &Scene, name: &str) -> Box<dyn Member> {
     let options = MemberOptions {
         group: "app".to_owned(),
@@ -75,7 +75,7 @@ fn guest(scene: &Scene, name: &str) -> Box<dyn Member> {
     member
 }
 
-/// Steps the control until it has something for the worker; nothing is delivered.
+/// Steps the control until it has commands for the worker, without delivering them.
 fn until_assigned(instance: &mut Instance, assigned: bool) {
     for _ in 0..100 {
         instance.step_control();
@@ -86,8 +86,8 @@ fn until_assigned(instance: &mut Instance, assigned: bool) {
     panic!("the control does not get there: {:?}", instance.state());
 }
 
-/// The answer to the first revocation, for which it came too late, satisfied the second. The worker then found
-/// revocation and assignment side by side, and kept its tasks suspended for ever.
+/// Regression: the late answer to the first revocation was taken for the answer to the second. The worker then
+/// received revocation and assignment together, and kept its tasks suspended for ever.
 #[test]
 fn a_late_answer_to_a_revocation_does_not_satisfy_the_next() {
     let scene = Scene::new();
@@ -98,7 +98,7 @@ fn a_late_answer_to_a_revocation_does_not_satisfy_the_next() {
     until_assigned(&mut instance, false);
     post.deliver_commands();
     instance.step_worker();
-    // Its answer is on its way, and the control gives up waiting for it.
+    // The answer is in transit, and the control stops waiting for it.
     scene.clock.advance(PATIENCE.mul_f32(0.95));
     until_assigned(&mut instance, true);
     first.poll();
@@ -115,7 +115,7 @@ fn a_late_answer_to_a_revocation_does_not_satisfy_the_next() {
     assert_eq!((instance.running_tasks(), instance.state()), (2, AppState::Running));
 }
 
-/// The worker had not yet begun with what was said to be running.
+/// Regression: tasks were reported as running before the worker had started on them.
 #[test]
 fn a_late_word_that_tasks_run_is_not_about_those_given_meanwhile() {
     let scene = Scene::new();

@@ -1,4 +1,4 @@
-//! Positions that do not exist any more, where the application has said with `auto.offset.reset` where to go on.
+//! Tests of positions that no longer exist, in applications that have set `auto.offset.reset`.
 
 use crate::log::{Doorbell, Log as _};
 use crate::record::{Offset, TopicPartition};
@@ -18,8 +18,8 @@ fn delete_before(scene: &Scene, offset: i64) {
     assert_eq!(deleted, Some(Ok(())));
 }
 
-/// The task was lost, came back at the right position, and was then moved to where the old question's answer said:
-/// `earliest` did records twice, `latest` lost some.
+/// Regression: the task was lost, came back at the right position, and was then moved by the answer to the old
+/// request. `earliest` repeated records, `latest` lost some.
 #[test]
 fn the_answer_to_who_lost_the_task_moves_nobody() {
     for (reset, fault) in [(OffsetReset::Earliest, FaultKind::AdminLate), (OffsetReset::Latest, FaultKind::AdminSlow)] {
@@ -35,13 +35,13 @@ fn the_answer_to_who_lost_the_task_moves_nobody() {
         assert_eq!(scene.counts(), [1, 2], "{reset:?}: it waits for the answer");
         let (mut second, _) = scene.start(settings("a", reset));
         hand_over(&mut first, &mut second);
-        // What is left of the first four records is processed, or is skipped.
+        // What is left of the first four records is processed or skipped.
         second.settle();
         scene.send(3);
         scene.pass(&mut second, 2);
         let so_far = scene.counts();
         stop(&mut second);
-        // The task comes back, and with the next records the answer.
+        // The task comes back, and the old answer arrives with the next records.
         faults.forget(fault);
         first.step_until(|instance| instance.running_tasks() == 2);
         scene.send(2);
@@ -52,8 +52,8 @@ fn the_answer_to_who_lost_the_task_moves_nobody() {
     }
 }
 
-/// They were fetched and waited for their turn when the position behind them turned out to be gone: they were thrown
-/// away with it.
+/// Regression: fetched records that were waiting to be processed were dropped when the position after them turned out
+/// to be gone.
 #[test]
 fn records_that_are_fetched_are_processed_before_a_lost_position_is_given_up() {
     for (reset, expected) in [(OffsetReset::Earliest, 6), (OffsetReset::Latest, 5)] {
@@ -68,7 +68,7 @@ fn records_that_are_fetched_are_processed_before_a_lost_position_is_given_up() {
         instance.settle();
         scene.send(1);
         instance.status.paused.store(false, std::sync::atomic::Ordering::SeqCst);
-        // Those that came behind the position that is gone are reset: all that are left, or none.
+        // The reset applies after the lost position: all remaining records are read, or none.
         scene.pass(&mut instance, 2);
         scene.send(2);
         scene.pass(&mut instance, 2);

@@ -1,5 +1,5 @@
-//! Members come, go, stand still and come back: whatever somebody else did meanwhile is neither done again nor
-//! lost.
+//! Tests in which members join, leave, stand still and come back: work that others did meanwhile is neither repeated
+//! nor lost.
 
 mod late_reports;
 mod lost_positions;

@@ -1,4 +1,4 @@
-//! A task that comes back goes on where it stood only if nobody can have had it in between.
+//! Tests that a task that comes back continues only if nobody can have owned it in between.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::runtime::tests::faulty_log::FaultKind;
 use crate::runtime::tests::scene::{Scene, hand_over, stop};
 use crate::runtime::{AppState, Guarantee};
 
-/// The member gave its tasks up, missed the generation in which another one had them, and went on from where it
-/// stood when they came back.
+/// Regression: a member gave up its tasks, missed the generation in which another one had them, and continued from
+/// its old positions when they came back.
 #[test]
 fn a_suspended_task_is_opened_again_when_another_member_had_it() {
     for guarantee in [Guarantee::ExactlyOnce, Guarantee::AtLeastOnce] {
@@ -29,8 +29,8 @@ fn a_suspended_task_is_opened_again_when_another_member_had_it() {
     }
 }
 
-/// Having given its tasks up it had nothing to lose, so nobody told it that it was put out; as a new member it went
-/// on with what the old one had.
+/// Regression: a member that had given up its tasks had nothing to lose, so it was not told that it was removed from
+/// the group. As a new member it continued from the old one's state.
 #[test]
 fn a_suspended_task_is_opened_again_by_a_new_member() {
     let scene = Scene::new();
@@ -51,12 +51,12 @@ fn a_suspended_task_is_opened_again_by_a_new_member() {
     assert_eq!(scene.counts(), [1, 2, 3, 4, 5]);
 }
 
-/// Positions that were read before another member had the task are not where it goes on.
+/// Positions that were read before another member had the task must not be used.
 #[test]
 fn a_task_that_was_being_opened_is_opened_again_when_another_member_had_it() {
     for fault in [FaultKind::PositionsLate, FaultKind::AdminLate] {
         let scene = Scene::new();
-        // The topics are there.
+        // Another member creates the internal topics first.
         let (mut founder, _) = scene.start(Scene::settings("f", Guarantee::ExactlyOnce));
         founder.step_until(|instance| instance.running_tasks() == 2);
         stop(&mut founder);

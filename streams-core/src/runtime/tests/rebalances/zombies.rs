@@ -1,4 +1,4 @@
-//! A member that stood still for longer than the group waits, and does not know yet that others have its tasks.
+//! Tests of zombies: members that stood still beyond their session, and do not know yet that others have their tasks.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::runtime::tests::scene::{Scene, stop};
 use crate::runtime::{App, AppState, Guarantee, Settings};
 use crate::topic::Topic;
 
-/// It found that the records before which it stood were deleted, as its successor had processed them, and ended the
-/// application: "records on their way between the application's tasks were deleted".
+/// Regression: the zombie found that the records at its position were deleted, because its successor had processed
+/// them, and ended the application with "records on their way between the application's tasks were deleted".
 #[test]
 fn a_zombie_whose_next_records_are_gone_is_no_error() {
     for guarantee in [Guarantee::ExactlyOnce, Guarantee::AtLeastOnce] {
@@ -23,7 +23,7 @@ fn a_zombie_whose_next_records_are_gone_is_no_error() {
         let (mut successor, _) = scene.start(Scene::settings("b", guarantee));
         successor.step_until(|instance| instance.running_tasks() == 2);
         scene.send(3);
-        // Commits, and deletes what is processed from the repartition topic, now and then.
+        // Time to commit, and to delete processed records from the repartition topic.
         scene.pass(&mut successor, 70);
         assert_eq!(scene.counts(), [1, 2, 3, 4, 5], "{guarantee:?}");
         for _ in 0..50 {
@@ -39,8 +39,8 @@ fn a_zombie_whose_next_records_are_gone_is_no_error() {
     }
 }
 
-/// What its cache held was written behind its successor's row, and was the changelog's last word when both were gone:
-/// of seven records the counts were 6, 1, 2.
+/// Regression: the zombie's cached row was written after its successor's and so was the changelog's last record when
+/// both were gone. The counts of seven records were 6, 1, 2.
 #[test]
 fn a_zombie_writes_nothing_behind_its_successor() {
     const WORDS: Topic<String, String> = Topic::new("words");
@@ -64,7 +64,7 @@ fn a_zombie_writes_nothing_behind_its_successor() {
     send(5);
     scene.pass(&mut successor, 31);
     assert_eq!(scene.counts(), [6]);
-    // Its commit has been due for long, and nothing new has reached it yet.
+    // Its commit is long overdue, and nothing new has reached it yet.
     faults.begin_for_ever(FaultKind::FetchNothing);
     for _ in 0..50 {
         zombie.step_worker();

@@ -1,4 +1,4 @@
-//! What has to be true of a world when everything is over.
+//! What has to be true of a world at its end.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use super::operations::Plan;
 use super::program::{Event, Program, SEEN};
 use crate::log::Embedded;
 
-/// Rows by key: the ids that were seen, with commas between them.
+/// Rows by key: the ids seen, separated by commas.
 pub(super) type Rows = BTreeMap<String, String>;
 
-/// What of each key came out, in order.
+/// Each key's outputs, in order.
 pub(super) fn outputs(log: &Embedded) -> BTreeMap<String, Vec<String>> {
     let mut outputs = BTreeMap::<_, Vec<_>>::new();
-    // Nobody may have come as far as creating it.
+    // The topic may not have been created.
     for record in log.read(&SEEN).unwrap_or_default() {
         outputs.entry(record.key).or_default().push(record.value);
     }
@@ -24,7 +24,7 @@ pub(super) fn last_of(outputs: &BTreeMap<String, Vec<String>>) -> Rows {
     outputs.iter().filter_map(|(key, values)| Some((key.clone(), values.last()?.clone()))).collect()
 }
 
-/// The ids that each key has to have, ascending.
+/// The ids expected for each key, in ascending order.
 fn expected(program: Program, sent: &[Event]) -> BTreeMap<String, Vec<u32>> {
     let mut expected = BTreeMap::<_, Vec<_>>::new();
     for event in sent {
@@ -37,7 +37,7 @@ fn ids(row: &str) -> Vec<u32> {
     row.split(',').map(|id| id.parse().expect("an id")).collect()
 }
 
-/// Compares what came out with what went in. `once`: nothing may have been done twice.
+/// Compares the output with the input. With `once`, nothing may have been done twice.
 pub(super) fn check_outputs(plan: &Plan, sent: &[Event], log: &Embedded, once: bool) -> Result<(), String> {
     let expected = expected(plan.program, sent);
     let outputs = outputs(log);

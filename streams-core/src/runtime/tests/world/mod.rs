@@ -1,11 +1,11 @@
 //! A small simulated world: one to three instances on one embedded log, stepped in one thread, with a clock that
-//! stands still unless it is told to go on. What happens to them is drawn from a seed: records come, instances start,
-//! stop, stand still and die, and the log serves them badly for a while. In the end the faults end, everything is
-//! processed, and what came out is compared with what went in.
+//! moves only when told to. A seed determines what happens: records arrive, instances start, stop, stand still and
+//! die, and the log serves them badly for a while. Finally the faults end, everything is processed, and the output is
+//! compared with the input.
 //!
-//! A run that fails tells its seed. `MILLSTREAM_SEED=17 cargo test -p streams-core --lib world` runs one seed again,
-//! prints its operations and looks for a shorter list that fails, too. `MILLSTREAM_SEEDS=5000` runs that many seeds
-//! instead of the usual number, `MILLSTREAM_FIRST=500` those from there on.
+//! A failing run reports its seed. `MILLSTREAM_SEED=17 cargo test -p streams-core --lib world` repeats one seed,
+//! prints its operations and looks for a shorter list that also fails. `MILLSTREAM_SEEDS=5000` sets the number of
+//! seeds, and `MILLSTREAM_FIRST=500` the first one.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,15 +33,15 @@ use program::{EVENTS, Event, SEEN};
 
 const APPLICATION: &str = "world";
 
-/// How many seeds run unless `MILLSTREAM_SEEDS` says otherwise.
+/// How many seeds run unless `MILLSTREAM_SEEDS` is set.
 const SEEDS: u64 = 500;
 
-/// Who was not stepped for so long may have been put out of the group.
+/// An instance that was not stepped for this long may have been removed from the group.
 const SILENT_MAX: Duration = Duration::from_secs(30);
 
-/// After the last fault the dead are forgotten after so long,
+/// How long after the last fault the group has removed dead members.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
-/// and everything has to be done after so long.
+/// How long after that everything has to be processed.
 const LIVENESS: Duration = Duration::from_secs(400);
 
 /// A place in which an instance can run.
@@ -50,7 +50,7 @@ struct Slot {
     state: KeptState,
     faults: Faults,
     instance: Option<Instance>,
-    /// Whether something happened to the running instance that may rightly end it.
+    /// Whether something happened that may legitimately end the running instance.
     hindered: bool,
     asleep_until: Duration,
     stepped_at: Duration,
@@ -64,9 +64,9 @@ struct World {
     admin: Arc<dyn Admin>,
     slots: Vec<Slot>,
     sent: Vec<Event>,
-    /// The positions that were committed last.
+    /// The last committed positions.
     positions: BTreeMap<TopicPartition, Offset>,
-    /// Whether something happened after which at-least-once may do work twice.
+    /// Whether something happened after which at-least-once may repeat work.
     disturbed: bool,
 }
 
@@ -86,7 +86,7 @@ impl Slot {
         }
     }
 
-    /// Ends the instance if it has come to its end; an error that nothing explains is one of the run.
+    /// Removes the instance if it has ended. An error that nothing explains fails the run.
     fn bury(&mut self) -> Result<bool, String> {
         let Some(instance) = self.instance.take_if(|instance| instance.state().is_final()) else { return Ok(false) };
         match instance.error() {
@@ -210,7 +210,7 @@ impl World {
         self.slots.iter().for_each(|slot| slot.faults.tell_late());
     }
 
-    /// The instance in a slot, if there is one that is awake.
+    /// The instance in a slot, if there is one and it is awake.
     fn awake(&mut self, slot: usize) -> Option<&mut Instance> {
         let now = self.clock.monotonic();
         let slot = &mut self.slots[slot];
@@ -251,7 +251,7 @@ impl World {
         Ok(())
     }
 
-    /// Nobody's position may go back.
+    /// Checks that no committed position goes backwards.
     fn look_at_positions(&mut self) -> Outcome {
         let repartition = format!("{APPLICATION}-{}", self.repartition_topic());
         let partitions = (0..self.plan.partitions.cast_signed())
@@ -277,7 +277,7 @@ impl World {
         topic.expect("a repartition topic").name.to_string()
     }
 
-    /// Ends all faults and lets the survivors, of whom there is at least one, do what is left to do.
+    /// Ends all faults, makes sure that an instance is running, and lets the survivors finish the work.
     fn finish(&mut self) -> Outcome {
         for slot in &mut self.slots {
             slot.faults.end_all();
@@ -326,7 +326,7 @@ impl World {
         Ok(self.left()? == 0)
     }
 
-    /// How many records of the input and the repartition topic are behind the committed positions.
+    /// How many records of the input and the repartition topic are not committed yet.
     fn left(&self) -> Result<usize, String> {
         let repartition = format!("{APPLICATION}-{}", self.repartition_topic());
         let mut left = 0;
@@ -353,7 +353,7 @@ impl World {
         Ok(left)
     }
 
-    /// Compares what came out with what went in, and what is kept with what came out.
+    /// Compares the output with the input, and the state with the output.
     fn audit(&mut self) -> Outcome {
         let once = self.plan.exactly_once || !self.disturbed;
         audit::check_outputs(&self.plan, &self.sent, &self.log, once)?;
@@ -370,7 +370,7 @@ impl World {
         self.check_restart(0, true, &last)
     }
 
-    /// Everybody stops in good order.
+    /// Shuts all instances down cleanly.
     fn stop_all(&mut self) -> Outcome {
         for slot in self.slots.iter().filter_map(|slot| slot.instance.as_ref()) {
             slot.status.stop.store(true, Ordering::SeqCst);
@@ -384,7 +384,7 @@ impl World {
         Err("not everybody stops".to_owned())
     }
 
-    /// An instance that starts alone, with the state in a slot or none at all, has what came out last.
+    /// Checks that an instance that starts alone, with a slot's state or with none, has the last outputs as its rows.
     fn check_restart(&mut self, slot: usize, lost: bool, last: &audit::Rows) -> Outcome {
         self.start(slot, lost);
         for _ in 0..2_000 {
@@ -405,7 +405,7 @@ impl World {
     }
 }
 
-/// Everything that a run has left in the log, transaction markers' offsets included.
+/// Everything that a run has left in the log, including the offsets of transaction markers.
 fn trace_of(seed: u64) -> Vec<String> {
     let mut world = World::new(Plan::from_seed(seed));
     let outcome = world.run();
@@ -436,14 +436,14 @@ fn a_run_is_a_function_of_its_seed() {
     }
 }
 
-/// Runs a plan; what went wrong, if anything.
+/// Runs a plan. The error says what went wrong.
 fn run(plan: &Plan) -> Outcome {
     let plan = plan.clone();
     catch_unwind(AssertUnwindSafe(|| World::new(plan).run()))
         .unwrap_or_else(|panic| Err(format!("panic: {}", panic_message(&*panic))))
 }
 
-/// Leaves out operations as long as the run still fails.
+/// Removes operations as long as the run still fails.
 fn shortened(plan: &Plan) -> Plan {
     let mut short = plan.clone();
     let mut size = short.operations.len() / 2;
@@ -490,7 +490,7 @@ fn check_family(family: u64) {
 
 const COMMAND: &str = "cargo test -p streams-core --lib world";
 
-/// Runs one seed; if it fails, looks for fewer operations that fail, too.
+/// Runs one seed. If it fails, looks for fewer operations that also fail.
 fn check_seed(seed: u64) {
     let plan = Plan::from_seed(seed);
     let Err(what) = run(&plan) else { return };

@@ -1,5 +1,5 @@
-//! What happens in the world: a list of operations drawn from a seed before anything runs, so that a list that
-//! fails can be printed, run again and shortened.
+//! What happens in the world: a list of operations derived from a seed before anything runs, so that a failing list
+//! can be printed, repeated and shortened.
 
 use std::time::Duration;
 
@@ -8,42 +8,42 @@ use fastrand::Rng;
 use super::program::{Event, Program};
 use crate::runtime::tests::faulty_log::FaultKind;
 
-/// How many places there are in which an instance can run, each with its state folder.
+/// The number of slots in which an instance can run, each with its own state folder.
 pub(super) const SLOTS: usize = 3;
 
-/// One thing that happens. Where it makes no sense, for instance because nobody runs in the slot, nothing happens.
+/// One operation. If it makes no sense, for instance because nothing runs in the slot, it does nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Operation {
     Send(Event),
-    /// The control of one instance does a few pieces of work.
+    /// Steps an instance's control a few times.
     Control {
         slot: usize,
         steps: u8,
     },
-    /// Its worker does.
+    /// Steps an instance's worker a few times.
     Worker {
         slot: usize,
         steps: u8,
     },
-    /// Both do, until there is nothing to do.
+    /// Steps both until there is nothing left to do.
     Settle {
         slot: usize,
     },
-    /// Time passes, and who is awake lives on.
+    /// Time passes while instances that are awake keep running.
     Pass {
         ms: u64,
         worker_first: bool,
     },
-    /// Time passes, and nobody has a turn.
+    /// Time passes without any instance being stepped.
     Leap {
         ms: u64,
     },
-    /// An instance stands still for so long.
+    /// An instance stands still for a while.
     Pause {
         slot: usize,
         ms: u64,
     },
-    /// An instance starts; in a new folder if its own is `lost`.
+    /// An instance starts, in a new folder if its own is `lost`.
     Start {
         slot: usize,
         lost: bool,
@@ -56,7 +56,7 @@ pub(super) enum Operation {
     Kill {
         slot: usize,
     },
-    /// The log does not serve one instance well for a while.
+    /// The log serves one instance badly for a while.
     Fault {
         slot: usize,
         kind: FaultKind,
@@ -76,7 +76,7 @@ pub(super) struct Plan {
     pub(super) operations: Vec<Operation>,
 }
 
-/// How many kinds of runs there are: consecutive seeds take them in turn.
+/// The number of kinds of runs, which consecutive seeds take in turn.
 pub(super) const FAMILIES: u64 = 8;
 
 impl Plan {
@@ -104,7 +104,7 @@ impl Plan {
     }
 }
 
-/// How often what happens: every world has a mix of its own, and in some nothing goes wrong.
+/// How often each operation happens. Every world has its own mix, and in some nothing goes wrong.
 struct Mix {
     weights: [u32; 10],
     pass_max: u64,
@@ -114,11 +114,11 @@ impl Mix {
     fn draw(rng: &mut Rng) -> Self {
         let pass_max = rng.choice([500, 10_000, 100_000]).unwrap_or(500);
         let weights = match rng.u8(0..4) {
-            // Members come and go, and some of them get no turn meanwhile.
+            // Members come and go, and some are not stepped meanwhile.
             0 => [20, 20, 10, 30, 2, 0, 20, 10, 2, 0],
             // Members stand still.
             1 => [20, 5, 5, 10, 30, 20, 10, 4, 4, 2],
-            // The log is unwell.
+            // The log has faults.
             2 => [20, 5, 5, 10, 30, 2, 10, 2, 4, 20],
             _ => std::array::from_fn(|_| rng.u32(1..=30)),
         };
@@ -155,7 +155,7 @@ impl Mix {
     }
 }
 
-/// Short times as often as long ones.
+/// Short durations are as likely as long ones.
 fn duration(rng: &mut Rng, max: u64) -> u64 {
     let exponent = rng.f64() * (max as f64).ln();
     exponent.exp() as u64

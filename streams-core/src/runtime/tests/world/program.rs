@@ -1,5 +1,5 @@
-//! What runs in the world: each record carries an id of its own, and what is kept of a key is the list of the
-//! ids that were seen, so that not only a count but each single record can be followed.
+//! What runs in the world: each record has a unique id, and a key's row is the list of the ids seen, so that every
+//! single record can be tracked and not just a count.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::windows::Tumbling;
 /// Ids by number; the value is `word id`.
 pub(super) const EVENTS: Topic<u32, String> = Topic::new("events");
 
-/// The ids of a key so far, with commas between them.
+/// A key's ids so far, separated by commas.
 pub(super) const SEEN: Topic<String, String> = Topic::new("seen");
 
 const KEYED: KeyValueStore<String, String> = KeyValueStore::new("ids");
@@ -25,15 +25,15 @@ const WINDOWED: WindowStore<String, String> = WindowStore::new("ids");
 
 const WINDOW_MS: i64 = 10_000;
 
-/// The store of a task that has one.
+/// The index of the store in tasks that have one.
 const ROWS: StoreIndex = StoreIndex(1);
 
-/// What the application does with the events.
+/// What the application aggregates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
     /// Ids by word, through a repartition topic.
     Keyed,
-    /// Ids by word and ten seconds, through a repartition topic. Nothing comes too late.
+    /// Ids by word and window of ten seconds, through a repartition topic. No record is late.
     Windowed,
 }
 
@@ -74,7 +74,7 @@ impl Program {
         builder.build().expect("a topology")
     }
 
-    /// The key under which an event's id is to be found.
+    /// The key of the row that must contain the event's id.
     pub(super) fn key_of(self, event: &Event) -> String {
         let word = format!("w{}", event.word);
         match self {
@@ -83,7 +83,7 @@ impl Program {
         }
     }
 
-    /// What the worker's tasks keep.
+    /// The rows in the stores of the worker's tasks.
     pub(super) fn rows(self, worker: &Worker) -> BTreeMap<String, String> {
         let mut rows = BTreeMap::new();
         for task in worker.slots().running().filter(|task| !task.stores.is_empty()) {
