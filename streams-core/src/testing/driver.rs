@@ -33,8 +33,10 @@ const APPLICATION_ID: &str = "test";
 
 /// Runs a topology for a test.
 ///
-/// By default each input topic has one partition, caching is off and every record is committed at once, so
-/// each update is seen as it happens; see [`TestDriver::configure`].
+/// By default each input topic has one partition, caches are as large as [`App`]'s, and everything is committed, so
+/// that caches are flushed, after each piped record: what one record does to a row is seen as one update, as with
+/// Kafka Streams' driver. [`TestDriver::configure`] changes that: without a cache each single update is seen, and
+/// with commits by hand updates are held back for longer, as they are in production.
 ///
 /// ```
 /// use streams_core::prelude::*;
@@ -100,15 +102,23 @@ impl Setup {
         self
     }
 
-    /// Holds updates back in caches of so many bytes, and commits only when [`TestDriver::commit`] is called
-    /// or time passes.
+    /// Commits, and so flushes caches, only when [`TestDriver::commit`] is called or time passes, not after each
+    /// piped record.
     #[must_use]
-    pub fn caching(mut self, bytes: usize) -> Self {
+    pub const fn commit_by_hand(mut self) -> Self {
         self.commit_each_record = false;
-        self.with(move |app| app.cache_bytes(bytes))
+        self
     }
 
-    /// Changes anything else about the application: workers, guarantee, state.
+    /// Holds updates back in caches of so many bytes, until a commit [by hand](Setup::commit_by_hand); with 0 there
+    /// are no caches.
+    #[must_use]
+    pub fn caching(self, bytes: usize) -> Self {
+        self.commit_by_hand().with(move |app| app.cache_bytes(bytes))
+    }
+
+    /// Changes anything else about the application: workers, guarantee, state. `with(|app| app.cache_bytes(0))`
+    /// shows each single update of a row.
     #[must_use]
     pub fn with(mut self, change: impl Fn(App) -> App + 'static) -> Self {
         let before = self.app;
@@ -148,13 +158,7 @@ impl TestDriver {
     /// Says how to run a topology, before it is started.
     #[must_use]
     pub fn configure(topology: Topology) -> Setup {
-        Setup {
-            topology,
-            partitions: 1,
-            start: Timestamp(0),
-            commit_each_record: true,
-            app: Box::new(|app| app.cache_bytes(0)),
-        }
+        Setup { topology, partitions: 1, start: Timestamp(0), commit_each_record: true, app: Box::new(|app| app) }
     }
 
     /// Writes a record with the clock's time as its timestamp and lets the application process it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use streams_core::prelude::*;
 use streams_core::record::Timestamp;
-use streams_core::testing::{Setup, TestDriver};
+use streams_core::testing::TestDriver;
 use streams_core::windows::Window;
 
 const VISITS: Topic<String, String> = Topic::new("visits");
@@ -17,13 +17,10 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// The application's own default cache, and none.
+/// With the application's own default cache, and with none.
 fn caches(topology: &Topology) -> [(&'static str, TestDriver); 2] {
-    let cached = |bytes: usize| {
-        let setup: Setup = TestDriver::configure(topology.clone());
-        setup.with(move |app| app.cache_bytes(bytes)).start()
-    };
-    [("cached", cached(10 << 20)), ("not cached", cached(0))]
+    let uncached = TestDriver::configure(topology.clone()).with(|app| app.cache_bytes(0)).start();
+    [("cached", TestDriver::new(topology.clone())), ("not cached", uncached)]
 }
 
 /// A key with a window of 20 ms.
