@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rdkafka::bindings as sys;
 use streams_core::record::{Header, Headers, Timestamp};
 
-use super::{Client, text_of};
+use super::{Client, headers, text_of};
 use crate::errors::Code;
 
 /// Room for the pointers to one batch of messages, to be used again.
@@ -147,8 +147,20 @@ impl<'a> Message<'a> {
         unsafe { bytes_at(fields.payload, fields.len) }
     }
 
-    /// The headers; costs next to nothing when there are none.
+    /// The headers; costs next to nothing when there are none and the record has a value.
     pub(crate) fn headers(&self) -> Headers {
+        let fields = self.fields();
+        let field = |start: *mut c_void, length| headers::Field { start: start.cast_const().cast(), length };
+        // SAFETY: both are this message's.
+        if unsafe { headers::is_without(field(fields.key, fields.key_len), field(fields.payload, fields.len)) } {
+            debug_assert!(self.listed_headers().is_empty(), "a record was taken for one without headers");
+            return Headers::new();
+        }
+        self.listed_headers()
+    }
+
+    /// The headers as librdkafka lists them. It allocates a parser to find that there are none.
+    fn listed_headers(&self) -> Headers {
         let mut list = ptr::null_mut();
         // SAFETY: a live message; the list belongs to it.
         let code = unsafe { sys::rd_kafka_message_headers(self.message, &mut list) };

@@ -26,6 +26,7 @@ mod admin;
 mod batch;
 mod connections;
 mod group;
+mod headers;
 mod partitions;
 mod produce;
 mod transaction;
