@@ -19,6 +19,8 @@
 //! # Limits
 //! * A record with the timestamp 0 (the first millisecond of 1970) is written with 1: librdkafka reads 0 as
 //!   "now".
+//! * A producer has two requests per broker under way, one per partition at most. Where a round trip takes long, raise
+//!   `producer.max.in.flight.requests.per.connection` (5 at most).
 //! * Kafka 2.5 or later (KIP-447); 4.x is what the suites run against.
 
 #![deny(unsafe_code)]

@@ -116,6 +116,10 @@ impl Kafka {
         settings.owned("enable.idempotence", "true");
         settings.owned("acks", "all");
         settings.default("linger.ms", "5");
+        // An idempotent producer has one request per partition on its way. While its next batch is ready, librdkafka's
+        // thread asks in a loop whether it may go (2.12.1, `rd_kafka_toppar_producer_serve`), unless another request
+        // waits to be sent: so few are let through.
+        settings.default("max.in.flight.requests.per.connection", "2");
         settings.default("queue.buffering.max.messages", "500000");
         settings.default("queue.buffering.max.kbytes", "65536");
         // Right after a commit the coordinator is busy with its markers and asks to try again.
