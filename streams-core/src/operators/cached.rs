@@ -1,4 +1,4 @@
-//! Flushing a node's typed cache: what happens to a table's held-back changes at a commit.
+//! Flushes a node's typed cache at commits: writes and forwards the changes that it has held back.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use crate::state::table_store::{ByKey, TableStore};
 use crate::state::window_store::{ByWindow, WindowRows};
 use crate::wire::{Key, Value};
 
-/// What keeps rows that are written and forwarded in batches.
+/// A store view whose cached rows are written and forwarded in batches.
 pub(super) trait CachedRows: 'static {
     type Layout: RowLayout;
     type Value: Value;
@@ -50,7 +50,7 @@ impl<K: Key, V: Value> CachedRows for WindowRows<K, V> {
     }
 }
 
-/// Has the rows' cache, if they have one, flushed at commits, forwarding to `outputs`.
+/// Registers the rows' cache, if they have one, to be flushed at commits and forwarded to `outputs`.
 pub(super) fn flush_at_commit<R: CachedRows>(
     builder: &mut NodeBuilder<'_>,
     rows: &Rc<RefCell<R>>,
@@ -70,13 +70,13 @@ struct Flusher<R: CachedRows> {
     changes: Vec<ChangeOf<KeyOf<R>, R::Value>>,
 }
 
-/// How many rows are written before they are forwarded: so many copies exist at a time.
+/// How many rows are written before they are forwarded. This limits the number of copies that exist at a time.
 const ROWS_PER_STEP: usize = 256;
 
 impl<R: CachedRows> Flush for Flusher<R> {
     fn flush(&mut self, context: &mut Context) -> Result<(), OperatorError> {
         loop {
-            // The rows are let go before anything is forwarded: nodes downstream may look them up.
+            // Release the rows before forwarding anything, because nodes downstream may look them up.
             let forward = (!self.outputs.is_empty()).then_some(&mut self.changes);
             let flushed = self.rows.borrow_mut().rows_mut().flush(ROWS_PER_STEP, forward);
             let more = flushed.map_err(|error| OperatorError::rows(&self.node, error))?;

@@ -8,13 +8,13 @@ use super::OperatorError;
 use crate::log::TopicHandle;
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp};
 
-/// Where records that leave the task go: the one-method sink that operators and changelogs write to
-/// and the runtime connects to a producer.
+/// Where records leave the task: a sink with one method, which operators and changelogs write to and the runtime
+/// connects to a producer.
 pub trait Collector {
     /// Takes a record. The bytes are copied before the call returns.
     ///
     /// # Errors
-    /// When the record will never be taken.
+    /// When the record can never be sent.
     fn send(
         &mut self,
         destination: &Destination,
@@ -31,24 +31,24 @@ pub trait Collector {
 pub struct Destination {
     /// The topic's full name.
     pub topic: Arc<str>,
-    /// The producer's handle for it.
+    /// The producer's handle for the topic.
     pub handle: TopicHandle,
-    /// How many partitions it has.
+    /// The topic's number of partitions.
     pub partitions: u32,
 }
 
 /// Where the record being processed comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordPosition {
-    /// Its topic.
+    /// The topic's full name.
     pub topic: Arc<str>,
-    /// Its partition.
+    /// The partition of the topic.
     pub partition: Partition,
-    /// Its offset.
+    /// The offset in the partition.
     pub offset: Offset,
 }
 
-/// Why a record was dropped on purpose; each is counted apart.
+/// Why a record was dropped on purpose. Each reason is counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -56,7 +56,7 @@ pub enum DropReason {
     NullKey,
     /// Its value is null where a value is needed.
     NullValue,
-    /// Its window was closed already.
+    /// Its window was already closed.
     Late,
     /// Its bytes cannot be read, and the application chose to skip such records.
     Undecodable,
@@ -87,9 +87,9 @@ pub struct Context {
     pub task: TaskId,
     /// Where the record being processed comes from; `None` in punctuators and cache flushes.
     pub position: Option<RecordPosition>,
-    /// The largest timestamp of the records the task has begun to process.
+    /// The largest timestamp among the records that the task has started to process.
     pub stream_time: Timestamp,
-    /// Wall-clock time, as of the last time the worker looked.
+    /// Wall-clock time, as the worker last read it.
     pub wall_clock: Timestamp,
     /// Set by a processor that wants a commit soon.
     pub commit_requested: bool,
@@ -112,8 +112,8 @@ impl Context {
         }
     }
 
-    /// Counts a record that is dropped on purpose, and says so in the log (rate-limited by the
-    /// subscriber; the counter is exact).
+    /// Counts a record that is dropped on purpose, and logs it. The subscriber may limit the log's rate; the counter
+    /// is exact.
     pub fn drop_record(&mut self, node: &str, reason: DropReason) {
         self.dropped[reason as usize] += 1;
         if let Some(position) = &self.position {
@@ -125,7 +125,7 @@ impl Context {
         }
     }
 
-    /// How many records were dropped for that reason.
+    /// How many records were dropped for the given reason.
     #[must_use]
     pub const fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
@@ -134,7 +134,7 @@ impl Context {
     /// Sends a record out of the task.
     ///
     /// # Errors
-    /// When the record will never be taken.
+    /// When the record can never be sent.
     #[allow(clippy::too_many_arguments, reason = "these are the parts of a record")]
     pub fn send(
         &mut self,

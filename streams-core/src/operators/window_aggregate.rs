@@ -1,5 +1,4 @@
-//! `count`, `reduce` and `aggregate` of a grouped stream in tumbling or hopping windows: a row per key and
-//! window.
+//! `count`, `reduce` and `aggregate` of a grouped stream in tumbling or hopping windows: one row per key and window.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,13 +17,13 @@ use crate::state::window_store::{KeyInWindows, WindowRows};
 use crate::windows::{TimeWindows, Window, Windowed};
 use crate::wire::{Key, Nullable, NullableKey, Value};
 
-/// Takes `Record<K, V>`, hands on `Change<A>` by key and window.
+/// Takes `Record<K, V>`, forwards `Change<A>` by key and window.
 ///
-/// Records with a null key are dropped and counted; null values reach `update` (Java's rule for windows,
-/// though not its documentation's). A window takes a record as long as its end is behind the node's stream
-/// time less the grace; each window of a record that is closed is counted as dropped, the others are updated
-/// in ascending order. Stream time is the largest timestamp this node has seen with a key. Rows are kept
-/// until a window starts `retention` later.
+/// Records with a null key are dropped and counted. Null values reach `update`, as they do in Java for windows,
+/// despite its documentation. A window accepts records as long as its end is after the node's stream time minus the
+/// grace. Each closed window of a record counts as a drop; the others are updated in ascending order. Stream time is
+/// the largest timestamp among the records with a key that this node has seen. Rows are kept until a window starts
+/// `retention` later.
 pub(crate) fn recipe<K, V, A>(
     store: StoreId,
     windows: TimeWindows,
@@ -43,7 +42,7 @@ where
     })
 }
 
-/// As [`recipe`], counting records whose values are never read.
+/// As [`recipe`], for a count, which never reads the values.
 pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(
     store: StoreId,
     windows: TimeWindows,
@@ -127,7 +126,7 @@ impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
         retention: Duration,
         update: &Arc<F>,
     ) -> Result<Self, BuildError> {
-        // Rows that can still change must be there.
+        // Keep rows at least for as long as they can change.
         let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX).max(windows.retention_min_ms());
         let (cache_bytes, sends_old) = (builder.cache_bytes(), builder.sends_old_values());
         let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, cache_bytes, retention_ms))?;
@@ -168,7 +167,7 @@ impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
                 context.drop_record(&self.node, DropReason::Late);
                 continue;
             }
-            // Only a record in several windows is cloned.
+            // Clone the value only if the record is in several windows.
             let value = if windows.peek().is_some() { value.clone() } else { value.take() };
             self.update(context, &key, window, value, Cause { timestamp, headers: &headers })?;
         }
@@ -225,7 +224,7 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    /// Concatenates values, null as `~`; `X` deletes.
+    /// Concatenates values, with `~` for null; `X` deletes the row.
     fn concatenated(windows: TimeWindows, retention: Duration) -> Recipe {
         super::recipe::<Option<Word>, Option<Word>, Word>(StoreId(0), windows, retention, |_, value, all| {
             let value = value.map_or_else(|| "~".to_owned(), |value| value.0);
@@ -242,7 +241,7 @@ mod tests {
         at(timestamp, Some("k".into()), Some(value.into()))
     }
 
-    /// Start and end of the window, the change's time, old and new.
+    /// The window's start and end, and the change's timestamp, old and new value.
     type Seen = (i64, i64, i64, Option<String>, Option<String>);
 
     fn seen(chain: &mut Windows) -> Vec<Seen> {

@@ -1,12 +1,12 @@
-//! A typed write-back cache: rows as values, not as bytes, and which of them are not written yet.
+//! A typed write-back cache: it holds rows as values rather than bytes, and knows which of them are dirty.
 //!
-//! Rows lie side by side in one vector; a hash table holds their places. A row is told by its key's bytes
-//! ([`super::row_key`]): finding one costs one hash and one comparison of bytes. Rows that are not written yet (dirty) are remembered in the order in which they
-//! became so, and stay until they are flushed. Written (clean) rows make room when the cache is over its
-//! budget: a hand goes round and takes those that were not used since it came by last ("second chance"),
-//! a few steps per new row, so that no record pays for a search.
+//! Rows are stored in one vector; a hash table maps keys to places in it. A row is identified by its key's bytes
+//! ([`super::row_key`]), so finding one costs one hash and one comparison of bytes. Dirty rows, which are not written
+//! yet, are kept in the order in which they became dirty and stay until they are flushed. Clean rows are evicted when
+//! the cache is over its budget: a clock hand goes round and drops those that were not used since its last visit
+//! ("second chance"). It moves a few steps per new row, so that no record pays for a long search.
 //!
-//! What a row means and how it is read or written is its owner's business ([`super::rows`]).
+//! The owner ([`super::rows`]) knows what a row means and how to read and write it.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use hashbrown::HashTable;
 use super::row_key::{KeyBuffer, RowKey};
 use crate::record::{Headers, Timestamp};
 
-/// How far the hand goes for one new row.
+/// How many steps the hand takes per new row.
 const STEPS_PER_INSERT: usize = 16;
 /// In [`Slot::dirty_number`]: the row is clean.
 const CLEAN: u64 = u64::MAX;
@@ -24,7 +24,7 @@ const CLEAN: u64 = u64::MAX;
 pub(super) struct RowCache<V> {
     places: HashTable<u32>,
     slots: Vec<Slot<V>>,
-    /// Places of dirty rows, in the order in which they became dirty; the first has number `first_dirty`.
+    /// The places of dirty rows, in the order in which they became dirty. The first has the number `first_dirty`.
     dirty: VecDeque<u32>,
     first_dirty: u64,
     hand: usize,
@@ -35,7 +35,7 @@ pub(super) struct RowCache<V> {
 /// A row in the cache.
 pub(super) struct Slot<V> {
     pub(super) key: RowKey,
-    /// The row, or `None` for "there is none".
+    /// The row; `None` means that there is none.
     pub(super) row: Option<V>,
     /// The row's timestamp; for a deleted row, the deleting record's.
     pub(super) timestamp: Timestamp,
@@ -52,21 +52,21 @@ pub(super) struct Slot<V> {
 /// What the store held when a row became dirty, and still holds until the row is flushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Before<V> {
-    /// Nobody has looked.
+    /// Not looked up.
     Unknown,
     /// No row.
     Absent,
-    /// A row, but nobody wants to know which.
+    /// A row whose value is not needed.
     Exists,
     /// This row.
     Row(V),
 }
 
-/// A row to put into the cache: what was found in the store.
+/// A row found in the store, to be added to the cache.
 pub(super) struct Found<V> {
     pub(super) row: Option<V>,
     pub(super) timestamp: Timestamp,
-    /// How many bytes key and value have when encoded, roughly.
+    /// The approximate encoded size of key and value in bytes.
     pub(super) weight: usize,
 }
 
@@ -75,7 +75,7 @@ impl<V> Slot<V> {
         self.dirty_number != CLEAN
     }
 
-    /// Notes that a key with these bytes has changed the row: the row is forwarded with its rest.
+    /// Records that this key has changed the row, so that the row is forwarded with this key's rest.
     #[inline]
     pub(super) fn changed_by(&mut self, key: &KeyBuffer) {
         if !key.rest().is_empty() && self.key.rest() != key.rest() {
@@ -85,7 +85,7 @@ impl<V> Slot<V> {
 }
 
 impl<V> RowCache<V> {
-    /// What a row costs beside its encoded bytes: its slot, its place, and what allocators add.
+    /// A row's overhead on top of its encoded bytes: its slot, its place in the table, and the allocator's share.
     const ROW_BYTES: usize = size_of::<Slot<V>>() + 32;
 
     pub(super) const fn new(budget: usize) -> Self {
@@ -104,13 +104,13 @@ impl<V> RowCache<V> {
         self.bytes
     }
 
-    /// Changes the budget; drops clean rows that are above it.
+    /// Changes the budget, and drops clean rows above it.
     pub(super) fn set_budget(&mut self, bytes: usize) {
         self.budget = bytes;
         self.shrink();
     }
 
-    /// The place of a row, which counts as used.
+    /// Finds a row's place, and marks the row as used.
     #[inline]
     pub(super) fn find(&mut self, key: &KeyBuffer) -> Option<usize> {
         let slots = &self.slots;
@@ -119,13 +119,14 @@ impl<V> RowCache<V> {
         Some(place)
     }
 
-    /// The row at a place that [`RowCache::find`] or [`RowCache::insert`] gave, before anything else changed.
+    /// The row at a place returned by [`RowCache::find`] or [`RowCache::insert`], as long as nothing else has changed
+    /// since.
     #[inline]
     pub(super) fn slot(&mut self, place: usize) -> &mut Slot<V> {
         &mut self.slots[place]
     }
 
-    /// Adds a clean row that is not in the cache, making room for it, and returns its place.
+    /// Adds a clean row that is not in the cache yet, making room for it. Returns its place.
     pub(super) fn insert(&mut self, key: &KeyBuffer, found: Found<V>) -> usize {
         self.make_room(Self::ROW_BYTES + found.weight);
         let place = self.slots.len();
@@ -147,7 +148,7 @@ impl<V> RowCache<V> {
         place
     }
 
-    /// Notes that the row at a place is not written yet. It keeps its turn if it was dirty already.
+    /// Marks the row at a place as dirty. If it was dirty already, it keeps its turn.
     #[inline]
     pub(super) fn mark_dirty(&mut self, place: usize) {
         let slot = &mut self.slots[place];
@@ -157,7 +158,7 @@ impl<V> RowCache<V> {
         }
     }
 
-    /// Takes the row that has been dirty for longest, which is clean from now on.
+    /// Takes the row that has been dirty for longest and marks it as clean.
     pub(super) fn next_dirty(&mut self) -> Option<usize> {
         let place = self.dirty.pop_front()? as usize;
         self.first_dirty += 1;
@@ -165,21 +166,21 @@ impl<V> RowCache<V> {
         Some(place)
     }
 
-    /// How many rows are dirty.
+    /// The number of dirty rows.
     pub(super) fn dirty(&self) -> usize {
         self.dirty.len()
     }
 
-    /// Notes how many bytes the row at a place has when encoded.
+    /// Sets the encoded size of the row at a place.
     pub(super) fn set_weight(&mut self, place: usize, weight: usize) {
         let slot = &mut self.slots[place];
         self.bytes = self.bytes + weight - slot.weight;
         slot.weight = weight;
     }
 
-    /// Drops clean rows until the cache is within its budget or holds dirty rows only.
+    /// Drops clean rows until the cache is within its budget or holds only dirty rows.
     pub(super) fn shrink(&mut self) {
-        // It ends: each round drops a clean row or takes marks of use away.
+        // This terminates, because each step drops a clean row or clears a mark of use.
         while self.bytes > self.budget && self.dirty.len() < self.slots.len() {
             self.step();
         }
@@ -194,7 +195,7 @@ impl<V> RowCache<V> {
         }
     }
 
-    /// Moves the hand by one row, which is dropped if it is clean and was not used lately.
+    /// Moves the hand by one row, and drops the row if it is clean and was not used recently.
     fn step(&mut self) {
         if self.hand >= self.slots.len() {
             self.hand = 0;
@@ -204,12 +205,12 @@ impl<V> RowCache<V> {
             slot.used = false;
             self.hand += 1;
         } else {
-            // The last row takes this place, and is looked at next.
+            // The last row moves to this place and is visited next.
             self.remove(self.hand);
         }
     }
 
-    /// Drops a clean row; the last one moves to its place.
+    /// Drops a clean row; the last row moves to its place.
     fn remove(&mut self, place: usize) {
         let last = self.slots.len() - 1;
         if let Ok(entry) = self.places.find_entry(self.slots[place].hash, |other| *other as usize == place) {
@@ -231,7 +232,7 @@ impl<V> RowCache<V> {
     }
 }
 
-/// Places are kept in four bytes: so many rows never fit into memory.
+/// Places have four bytes, because more rows never fit into memory.
 #[allow(clippy::cast_possible_truncation, reason = "four billion rows of a hundred bytes do not fit into memory")]
 const fn small(place: usize) -> u32 {
     place as u32
@@ -257,7 +258,7 @@ mod tests {
         cache.find(&encoded(key))
     }
 
-    /// With a bad hash on purpose: rows collide.
+    /// Uses a bad hash on purpose, so that rows collide.
     fn encoded(key: u32) -> KeyBuffer {
         let mut buffer = KeyBuffer::new(hashbrown::DefaultHashBuilder::default());
         buffer.encode(&key).unwrap();
@@ -337,8 +338,8 @@ mod tests {
         prop::collection::vec(step, 0..200)
     }
 
-    /// The model: dirty rows in order, each with its latest value. Clean rows may or may not be there, but what is
-    /// there is right, and the bytes add up.
+    /// Compares with a model of the dirty rows in order, each with its latest value. Clean rows may or may not be in
+    /// the cache, but those that are must be right, and the bytes must add up.
     fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
         let mut cache: RowCache<u32> = RowCache::new(8 * ROW);
         let mut dirty: Vec<(u32, u32)> = Vec::new();
@@ -396,8 +397,8 @@ mod tests {
         }
     }
 
-    /// The hand was stopped after two rounds, but a row that fills a gap can be met late: with many dirty rows
-    /// around, one clean row stayed and the cache was over its budget.
+    /// Regression: the hand stopped after two rounds, but a row that fills a gap can be visited late. With many dirty
+    /// rows around, one clean row stayed and the cache was over its budget.
     #[test]
     fn shrinking_ends_only_when_no_clean_row_is_left_or_all_fit() {
         use Step::{Dirty, Flush, Shrink, Use, Weigh};

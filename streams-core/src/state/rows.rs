@@ -1,13 +1,12 @@
-//! Typed rows over a store of bytes: a table's rows, with a typed write-back cache in front.
+//! A table's typed rows over a store of bytes, with a typed write-back cache in front.
 //!
-//! A row is a value and its timestamp. In the store it is the timestamp (eight bytes, big-endian) followed
-//! by the value; in the changelog it is the plain value, and the record's timestamp is the row's, as in
-//! Kafka Streams. A row is told by its key's bytes; what they mean is the [`RowLayout`]'s business.
+//! A row is a value and its timestamp. In the store it is the timestamp (eight bytes, big-endian) followed by the
+//! value; in the changelog it is the plain value, and the record's timestamp is the row's, as in Kafka Streams. A row
+//! is identified by its key's bytes; the [`RowLayout`] defines what they mean.
 //!
-//! With the cache off, every change is written and logged at once and handed back to be forwarded. With
-//! the cache on, a change only marks its row dirty; [`Rows::flush`] writes each dirty row once, logs it
-//! once, and hands back one change to be forwarded. A row that did not exist and does not exist again by
-//! then is not written, logged or forwarded at all.
+//! With the cache off, every change is written and logged at once and returned to be forwarded. With the cache on, a
+//! change only marks its row dirty; [`Rows::flush`] writes and logs each dirty row once, and returns one change to be
+//! forwarded. A row that was created and deleted again in between is not written, logged or forwarded at all.
 
 use std::sync::Arc;
 
@@ -20,15 +19,15 @@ use super::{StoreAccess, StoreError, StoreErrorKind};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::wire::{DecodeError, EncodeError, Value};
 
-/// What the bytes of keys mean.
+/// Defines what the bytes of keys mean.
 pub(crate) trait RowLayout: 'static {
-    /// A row's key.
+    /// The typed key of a row.
     type Key: Clone + 'static;
 
-    /// The key that these bytes stand for; `rest` is what [`Value::encode_rest`] gave.
+    /// Decodes a key from the store's form; `rest` is what [`Value::encode_rest`] wrote.
     ///
     /// # Errors
-    /// When they are no such key.
+    /// When the bytes are not such a key.
     fn typed_key(&self, key: &[u8], rest: &[u8]) -> Result<Self::Key, DecodeError>;
 
     /// Appends the changelog's form of a key, given the store's form of it.
@@ -38,10 +37,10 @@ pub(crate) trait RowLayout: 'static {
 /// Why rows could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
-    /// The store failed, or holds something else than such rows.
+    /// The store failed, or holds bytes that are not such rows.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A key or a value has no representation in its format.
+    /// A key or a value cannot be encoded in its format.
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
@@ -49,12 +48,12 @@ pub enum RowError {
 /// A row: its value and its timestamp.
 pub(crate) type Row<V> = (V, Timestamp);
 
-/// A change that is to be forwarded now.
+/// A change to be forwarded now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Changed<V> {
-    /// What the row was, if old values are wanted, and what it is.
+    /// The new row, and the old one if old values are wanted.
     pub change: Change<V>,
-    /// The time of the change.
+    /// The change's timestamp.
     pub timestamp: Timestamp,
 }
 
@@ -64,13 +63,13 @@ pub(crate) type ChangeOf<K, V> = Record<K, Change<V>>;
 /// What changes a row: the time and the headers of the record being processed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cause<'a> {
-    /// The record's timestamp: a deletion's time in the changelog.
+    /// The record's timestamp, which a deletion gets in the changelog.
     pub timestamp: Timestamp,
     /// The record's headers, forwarded when the cache is flushed.
     pub headers: &'a Headers,
 }
 
-/// Rows of one store of one task.
+/// The rows of one store of one task.
 pub(crate) struct Rows<L: RowLayout, V> {
     layout: L,
     access: StoreAccess,
@@ -78,16 +77,16 @@ pub(crate) struct Rows<L: RowLayout, V> {
     hasher: DefaultHashBuilder,
     wants_old: bool,
     logged: bool,
-    /// Rows whose keys sort below this are gone from the store for good.
+    /// Rows whose keys sort below this were deleted from the store and never come back.
     floor: Vec<u8>,
     changelog_key: Vec<u8>,
     value: Vec<u8>,
-    /// What a row's key and value had in bytes when one was last encoded: a guess for others.
+    /// The encoded size of the row that was last encoded, as an estimate for others.
     typical_weight: usize,
 }
 
 impl<L: RowLayout, V: Value> Rows<L, V> {
-    /// Rows over `access`, with a cache of at most about `cache_bytes`; 0 switches the cache off.
+    /// Rows in `access`, with a cache of about `cache_bytes` at most; 0 turns caching off.
     #[must_use]
     pub(crate) fn new(layout: L, access: StoreAccess, cache_bytes: usize) -> Self {
         Self {
@@ -116,7 +115,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         self.cache.is_some()
     }
 
-    /// How many bytes the cache holds, roughly.
+    /// Roughly how many bytes the cache holds.
     #[must_use]
     pub(crate) fn cached_bytes(&self) -> usize {
         self.cache.as_ref().map_or(0, RowCache::bytes)
@@ -129,12 +128,12 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         }
     }
 
-    /// Whether changes tell what the row was. Off at first.
+    /// Sets whether changes carry the old row. Off by default.
     pub(crate) const fn want_old_values(&mut self, wanted: bool) {
         self.wants_old = wanted;
     }
 
-    /// Whether changes go to the changelog, if there is one. On at first; off for tables that are restored
+    /// Sets whether changes go to the changelog, if there is one. On by default; off for tables that are restored
     /// from their source topic.
     pub(crate) const fn log_changes(&mut self, logged: bool) {
         self.logged = logged;
@@ -145,15 +144,15 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         KeyBuffer::new(self.hasher.clone())
     }
 
-    /// What the bytes of keys mean.
+    /// Defines what the bytes of keys mean.
     pub(super) const fn layout(&mut self) -> &mut L {
         &mut self.layout
     }
 
-    /// A row as of the last change, flushed or not.
+    /// A row, including changes that are not flushed yet.
     ///
     /// # Errors
-    /// When the store fails, or holds something else.
+    /// When the store fails or holds bytes of another type.
     pub(crate) fn row(&mut self, key: &KeyBuffer) -> Result<Option<Row<V>>, RowError> {
         if self.cache.is_none() {
             return Ok(self.load(key.key())?.0);
@@ -177,11 +176,11 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         Ok(self.load(key.key())?.0)
     }
 
-    /// Changes a row: `update` gets what is there and returns what is to be there, or `None` to delete it,
-    /// and the time of the result. Returns what is to be forwarded now, which is nothing with a cache.
+    /// Updates a row. `update` gets the current row and returns the new value, or `None` to delete the row, with the
+    /// result's timestamp. Returns the change to forward now, which with a cache is none.
     ///
     /// # Errors
-    /// When the store fails or holds something else, or a key or value cannot be encoded.
+    /// When the store fails or holds bytes of another type, or a key or value cannot be encoded.
     #[inline]
     pub(crate) fn update(
         &mut self,
@@ -214,8 +213,8 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         Ok(None)
     }
 
-    /// Sets a row, or deletes it, whatever is there; the row's time is the record's. Returns what is to be
-    /// forwarded now, which is nothing with a cache.
+    /// Sets or deletes a row regardless of its current value; it gets the record's timestamp. Returns the change to
+    /// forward now, which with a cache is none.
     ///
     /// # Errors
     /// As [`Rows::update`].
@@ -239,7 +238,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
                 }
                 place
             }
-            // What the store holds is looked up when the row is flushed, and only if it matters then.
+            // The store is read only when the row is flushed, and only if its old value matters then.
             None => {
                 let weight = self.typical_weight;
                 cache.insert(key, Found { row: None, timestamp: cause.timestamp, weight })
@@ -254,12 +253,12 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         Ok(None)
     }
 
-    /// Writes and logs at most `rows_max` dirty rows, those first that have been dirty for longest. What is
-    /// to be forwarded is added to `forward`, if somebody listens. Returns whether there are more.
+    /// Writes and logs at most `rows_max` dirty rows, starting with those that have been dirty for longest. Changes
+    /// to be forwarded are added to `forward`, if there is one. Returns whether there are more.
     ///
     /// # Errors
-    /// When the store or the changelog fails, or a key or value cannot be encoded. The task cannot go on
-    /// then.
+    /// When the store or the changelog fails, or a key or value cannot be encoded. The task cannot continue after
+    /// that.
     pub(crate) fn flush(
         &mut self,
         rows_max: usize,
@@ -278,14 +277,14 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         result.map(|()| more)
     }
 
-    /// Deletes every row whose key in the store sorts below `floor`; none is logged or forwarded. Dirty rows
-    /// below it are still logged and forwarded, but not stored.
+    /// Deletes every row whose key in the store sorts below `floor`, without logging or forwarding the deletions.
+    /// Dirty rows below it are still logged and forwarded, but not stored.
     pub(super) fn delete_below(&mut self, floor: Vec<u8>) {
         self.access.delete_below(&floor);
         self.floor = floor;
     }
 
-    /// The place of a row in the cache, where it is put if it is not there.
+    /// A row's place in the cache; a missing row is loaded first.
     #[inline]
     fn cached(&mut self, key: &KeyBuffer) -> Result<usize, RowError> {
         if let Some(place) = self.cache.as_mut().and_then(|cache| cache.find(key)) {
@@ -297,7 +296,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         Ok(self.cache.as_mut().map_or(0, |cache| cache.insert(key, found)))
     }
 
-    /// Reads a row from the store; also says how many bytes key and value have.
+    /// Reads a row from the store, and also returns the size of key and value in bytes.
     fn load(&self, key: &[u8]) -> Result<(Option<Row<V>>, usize), RowError> {
         match self.access.get(key)? {
             Some(bytes) => Ok((Some(self.decode(&bytes)?), key.len() + bytes.len())),
@@ -346,7 +345,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         Ok(Changed { change: Change { old, new }, timestamp: cause.timestamp })
     }
 
-    /// Stores and logs a row. Returns how many bytes it has.
+    /// Stores and logs a row. Returns its size in bytes.
     fn write(&mut self, key: &[u8], row: Option<&V>, timestamp: Timestamp) -> Result<usize, RowError> {
         self.value.clear();
         if let Some(value) = row {

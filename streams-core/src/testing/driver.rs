@@ -1,8 +1,7 @@
-//! The test driver: the production worker on an in-memory log with a clock that stands still.
+//! The test driver: the production worker on an in-memory log, with a clock that moves only when told to.
 //!
-//! A test pipes records in, reads what comes out and looks into stores, without threads, brokers or
-//! waiting. Nothing here processes records: the same control and worker that run in production are
-//! stepped until they have nothing left to do.
+//! A test pipes records in, reads the output and looks into stores, without threads, brokers or waiting. The driver
+//! does not process records itself: it steps production's control and worker until they have nothing left to do.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -23,20 +22,20 @@ use crate::wire::{Field, Key, Value};
 
 use super::rows::{Rows, Share};
 
-/// How many rounds without an end mean that something turns in circles.
+/// After this many rounds the application is assumed to be in an endless loop.
 const ROUNDS_MAX: usize = 100_000;
 
-/// After this long the group has noticed that a member is dead, whose tasks it then gives to the next.
+/// After this long the group has noticed that a member is dead, and assigns its tasks to the next one.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
 
 const APPLICATION_ID: &str = "test";
 
 /// Runs a topology for a test.
 ///
-/// By default each input topic has one partition, caches are as large as [`App`]'s, and everything is committed, so
-/// that caches are flushed, after each piped record: what one record does to a row is seen as one update, as with
-/// Kafka Streams' driver. [`TestDriver::configure`] changes that: without a cache each single update is seen, and
-/// with commits by hand updates are held back for longer, as they are in production.
+/// By default each input topic has one partition, caches have [`App`]'s default size, and each piped record is
+/// followed by a commit, which flushes them. As with Kafka Streams' driver, all that one record does to a row thus
+/// appears as a single update. [`TestDriver::configure`] changes this: without a cache every single update is
+/// visible, and with commits by hand updates are held back for longer, as in production.
 ///
 /// ```
 /// use streams_core::prelude::*;
@@ -61,18 +60,18 @@ const APPLICATION_ID: &str = "test";
 /// ```
 ///
 /// # Panics
-/// Its methods panic with the application's error when the application fails: that is what fails the test.
+/// If the application fails, the methods panic with its error, which fails the test.
 pub struct TestDriver {
     setup: Setup,
     log: Embedded,
     clock: ManualClock,
     instance: Option<Instance>,
-    /// The last instance died: the group still counts on it.
+    /// Whether the last instance was killed, so that the group still has its member.
     has_dead_member: bool,
     read_up_to: BTreeMap<TopicPartition, Offset>,
 }
 
-/// How a [`TestDriver`] is to run a topology.
+/// How a [`TestDriver`] runs a topology.
 pub struct Setup {
     topology: Topology,
     partitions: u32,
@@ -88,37 +87,37 @@ struct Instance {
 }
 
 impl Setup {
-    /// How many partitions each of the user's topics has.
+    /// Sets the number of partitions of each of the user's topics.
     #[must_use]
     pub fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = partitions;
         self
     }
 
-    /// Where the clock stands at first; 0 unless set.
+    /// Sets the clock's initial time, which is 0 by default.
     #[must_use]
     pub fn start_at(mut self, start: Timestamp) -> Self {
         self.start = start;
         self
     }
 
-    /// Commits, and so flushes caches, only when [`TestDriver::commit`] is called or time passes, not after each
-    /// piped record.
+    /// Commits, which flushes the caches, only when [`TestDriver::commit`] is called or time passes, rather than
+    /// after each piped record.
     #[must_use]
     pub const fn commit_by_hand(mut self) -> Self {
         self.commit_each_record = false;
         self
     }
 
-    /// Holds updates back in caches of so many bytes, until a commit [by hand](Setup::commit_by_hand); with 0 there
+    /// Holds updates back in caches of `bytes` bytes until a commit [by hand](Setup::commit_by_hand); with 0 there
     /// are no caches.
     #[must_use]
     pub fn caching(self, bytes: usize) -> Self {
         self.commit_by_hand().with(move |app| app.cache_bytes(bytes))
     }
 
-    /// Changes anything else about the application: workers, guarantee, state. `with(|app| app.cache_bytes(0))`
-    /// shows each single update of a row.
+    /// Changes anything else about the application: workers, guarantee, state. `with(|app| app.cache_bytes(0))` makes
+    /// every single update of a row visible.
     #[must_use]
     pub fn with(mut self, change: impl Fn(App) -> App + 'static) -> Self {
         let before = self.app;
@@ -155,7 +154,7 @@ impl TestDriver {
         Self::configure(topology).start()
     }
 
-    /// Says how to run a topology, before it is started.
+    /// Starts configuring how to run a topology.
     #[must_use]
     pub fn configure(topology: Topology) -> Setup {
         Setup { topology, partitions: 1, start: Timestamp(0), commit_each_record: true, app: Box::new(|app| app) }
@@ -167,7 +166,7 @@ impl TestDriver {
         self.pipe_at(topic, key, value, now);
     }
 
-    /// Writes a record with that timestamp and lets the application process it.
+    /// Writes a record with the given timestamp and lets the application process it.
     pub fn pipe_at<K: Field, V: Field>(
         &mut self,
         topic: &Topic<K, V>,
@@ -185,7 +184,7 @@ impl TestDriver {
         self.run();
     }
 
-    /// Lets the application process what was written to the log by other means.
+    /// Lets the application process records that were written to the log directly.
     pub fn run(&mut self) {
         self.settle();
         if self.setup.commit_each_record {
@@ -193,17 +192,17 @@ impl TestDriver {
         }
     }
 
-    /// Keys and values that came out since the last call, partition by partition.
+    /// The keys and values written to a topic since the last call, partition by partition.
     pub fn read<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<(K, V)> {
         self.read_records(topic).into_iter().map(|record| (record.key, record.value)).collect()
     }
 
-    /// Records that came out since the last call, partition by partition.
+    /// The records written to a topic since the last call, partition by partition.
     pub fn read_records<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<Record<K, V>> {
         succeed(self.log.read_on(topic, &mut self.read_up_to))
     }
 
-    /// Commits, which forwards what caches hold back.
+    /// Commits, which flushes the caches.
     pub fn commit(&mut self) {
         // A commit's output may be another sub-topology's input, which then has something to commit.
         for _ in 0..=self.setup.topology.subtopologies.len() {
@@ -214,7 +213,7 @@ impl TestDriver {
         }
     }
 
-    /// Moves the clock, which fires wall-clock punctuators and commits that are due. A punctuator that is due
+    /// Advances the clock, which fires wall-clock punctuators and commits that are due. A punctuator that is due
     /// several times fires once.
     pub fn advance_wall_clock(&mut self, by: Duration) {
         let mut left = by;
@@ -223,7 +222,7 @@ impl TestDriver {
             let step = (patience / 3).clamp(Duration::from_millis(1), left.max(Duration::from_millis(1)));
             self.clock.advance(step);
             left = left.saturating_sub(step);
-            // The application is alive all the while, or the group would put it out.
+            // Step the application all the while, so that the group does not remove it.
             if let Some(instance) = &mut self.instance
                 && !instance.workers.is_empty()
             {
@@ -233,16 +232,16 @@ impl TestDriver {
         self.run();
     }
 
-    /// Ends the application as a crash would: nothing is committed, nobody says goodbye.
+    /// Ends the application as a crash would: it commits nothing and does not leave the group.
     pub fn kill(&mut self) {
         self.has_dead_member |= self.instance.take().is_some();
     }
 
-    /// Starts the application again: after [`TestDriver::kill`] or in its place, or after
-    /// [`TestDriver::stop`].
+    /// Starts the application again after [`TestDriver::kill`] or [`TestDriver::stop`]. If it is still running, it is
+    /// killed first.
     ///
-    /// After a kill the clock moves on by a minute: until then the group waits for the dead instance to come
-    /// back. Nothing runs meanwhile, so what is due in that minute happens after the start.
+    /// After a kill the clock advances by a minute, because the group waits that long for the dead instance. Nothing
+    /// runs meanwhile, so anything due in that minute happens after the start.
     pub fn restart(&mut self) {
         self.kill();
         if std::mem::take(&mut self.has_dead_member) {
@@ -261,7 +260,7 @@ impl TestDriver {
         self.settle();
     }
 
-    /// Stops the application in good order: it commits first.
+    /// Shuts the application down cleanly: it commits first.
     pub fn stop(&mut self) {
         if let Some(instance) = &self.instance {
             instance.status.stop.store(true, Ordering::SeqCst);
@@ -270,28 +269,28 @@ impl TestDriver {
         self.instance = None;
     }
 
-    /// The log, to look at internal topics or to write to it by other means.
+    /// The log, for looking at internal topics or writing records directly.
     #[must_use]
     pub const fn log(&self) -> &Embedded {
         &self.log
     }
 
-    /// The error that ended the application, if one did. Asking for it is the way to test for failures:
-    /// the driver then does not panic.
+    /// Pipes a record and returns the error that it ended the application with, if any. Use this to test for
+    /// failures: it does not panic.
     pub fn error_after<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: &Record<K, V>) -> Option<AppError> {
         succeed(self.log.send_record(topic, record));
         self.step_until_settled();
         self.instance.as_ref().and_then(|instance| instance.status.error())
     }
 
-    /// Counters by task.
+    /// The metrics of each task.
     pub fn tasks(&mut self) -> BTreeMap<TaskId, TaskMetrics> {
         let Some(instance) = &mut self.instance else { return BTreeMap::new() };
         instance.workers.iter_mut().for_each(Worker::publish_now);
         instance.status.metrics.snapshot()
     }
 
-    /// The value of a key in a store, also a global table's. What a cache holds back is not in the store yet:
+    /// The value of a key in a store, which may be a global table's. Updates in a cache are not in the store yet:
     /// call [`TestDriver::commit`] first.
     #[must_use]
     pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: &K) -> Option<V> {
@@ -301,14 +300,14 @@ impl TestDriver {
         succeed(row).map(|value| succeed(V::decode(&value)))
     }
 
-    /// All keys and values of a store, also a global table's; task by task, in the order of the keys' bytes.
+    /// All keys and values of a store, which may be a global table's: task by task, ordered by the keys' bytes.
     #[must_use]
     pub fn rows<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>) -> Vec<(K, V)> {
         let rows = self.store(store.name());
         succeed(rows.all(|row| (succeed(rows.key(&row)), succeed(V::decode(row.value)))))
     }
 
-    /// All windows of a store: key, start of the window, value; task by task, in order of time.
+    /// All rows of a window store as key, window start and value: task by task, ordered by time.
     #[must_use]
     pub fn windows<K: Key, V: Value>(&self, store: &WindowStore<K, V>) -> Vec<(K, Timestamp, V)> {
         let rows = self.store(store.name());
@@ -342,7 +341,7 @@ impl TestDriver {
         }
     }
 
-    /// Steps the application until it has nothing left to do.
+    /// Steps the application until it is idle; panics if it has failed.
     fn settle(&mut self) {
         self.step_until_settled();
         if let Some(error) = self.instance.as_ref().and_then(|instance| instance.status.error()) {
@@ -365,7 +364,7 @@ impl TestDriver {
 }
 
 impl Instance {
-    /// Gives everybody one turn; whether anybody did something or waits for an answer.
+    /// Steps control and worker once. Returns whether either did something or is waiting for an answer.
     fn round(&mut self) -> bool {
         let mut busy = match self.control.step() {
             ControlTurn::Busy => true,

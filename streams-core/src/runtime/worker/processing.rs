@@ -1,4 +1,4 @@
-//! Processing: every task in turn works off some of its records, until the round's time is over.
+//! Processing: every task in turn processes some of its records until the round's time is up.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::runtime::AppError;
 use crate::runtime::task::{Task, writing_failed};
 
 impl Worker {
-    /// Lets the tasks process some records and fires punctuators; whether anything happened. The next round goes
-    /// on with the task at which the time was over.
+    /// Lets the tasks process some records, and fires punctuators. Returns whether anything happened. If the time
+    /// runs out, the next round starts with the next task.
     pub(super) fn process(&mut self) -> Result<bool, AppError> {
         let paused = self.seed.common.paused.load(Ordering::Relaxed);
         if paused || self.failed || self.standing.is_ending() {
@@ -37,7 +37,7 @@ impl Worker {
         Ok(any)
     }
 
-    /// How often something falls due, at the shortest.
+    /// The shortest interval in which something falls due.
     fn shortest_interval(&self) -> Duration {
         let settings = &self.seed.common.settings;
         let mut shortest = settings.commit_interval();
@@ -47,7 +47,7 @@ impl Worker {
         self.slots.running().filter_map(Task::wall_clock_interval).fold(shortest, Duration::min)
     }
 
-    /// One task works off records, and is called if it is time; whether anything happened.
+    /// Lets one task process records and fire due punctuators. Returns whether anything happened.
     fn process_task(&mut self, id: TaskId, began: Duration, round: Duration) -> Result<bool, AppError> {
         let shared = Arc::clone(&self.seed.common);
         let settings = &shared.settings;
@@ -82,8 +82,8 @@ impl Worker {
         }
     }
 
-    /// A record that takes longer than a transaction may be open is done again and again, for ever. One that was
-    /// merely interrupted is quicker the next time.
+    /// A record that takes longer than a transaction may stay open would be repeated for ever, so it is an error the
+    /// second time. A record that was merely delayed is quicker when it is repeated.
     fn check_slowness(&mut self, id: TaskId, records: usize, took: Duration) -> Result<(), AppError> {
         let limit = self.seed.common.settings.transaction_timeout;
         if records != 1 || !self.is_exactly_once() || took <= limit {
