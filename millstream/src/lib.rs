@@ -16,7 +16,9 @@
 #[doc(hidden)]
 pub use streams_core::__private;
 #[doc(inline)]
-pub use streams_core::{clock, config, dsl, log, record, runtime, state, testing, topic, topology, windows, wire};
+pub use streams_core::{
+    clock, config, dsl, log, private_folder, record, runtime, state, testing, topic, topology, windows, wire,
+};
 #[cfg(feature = "kafka")]
 #[doc(inline)]
 pub use streams_kafka as kafka;

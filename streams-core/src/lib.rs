@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod private_folder;
 mod random;
 pub mod record;
 pub mod topic;

@@ -6,10 +6,11 @@
 //! <folder>/db/       RocksDB's files
 //! ```
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use streams_core::private_folder::{FolderLock, Holder, LockError, create_private};
 use streams_core::state::{StoreError, StoreErrorKind};
 
 use crate::error::{advice, io_error, path_error};
@@ -26,14 +27,15 @@ const FORMAT_VERSION: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl Folder {
     /// Takes the folder for this process and makes sure that this version can read what is in it.
     pub(crate) fn claim(path: &Path) -> Result<Self, StoreError> {
         let io = |what: &'static str| move |error: io::Error| io_error(path, what, &error);
-        keep_private(path).map_err(io("cannot be made private"))?;
+        // Whoever asks has made the folder: one that is missing is a mistake.
+        fs::metadata(path).and_then(|_| create_private(path)).map_err(io("cannot be made private"))?;
         let lock = lock(path)?;
         check_format(path)?;
         let database = path.join(DATABASE);
@@ -46,7 +48,7 @@ impl Folder {
             }
             Err(_) => fs::create_dir(&database).map_err(io("cannot be written to"))?,
         }
-        keep_private(&database).map_err(io("cannot be made private"))?;
+        create_private(&database).map_err(io("cannot be made private"))?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -80,31 +82,18 @@ impl Folder {
     }
 }
 
-/// The system releases the lock when its holder ends, however it ends.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let io = |error: io::Error| io_error(path, "cannot be locked", &error);
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    let mut file = options.open(path.join(LOCK)).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = file.take(20).read_to_string(&mut holder);
-            let holder = holder.trim();
-            let message = if holder == std::process::id().to_string() {
-                "this process has it open already; two applications in one process need two state folders".to_owned()
-            } else {
-                // Between taking the lock and writing its id, a holder has no name.
-                let holder = if holder.is_empty() { "another process".to_owned() } else { format!("process {holder}") };
-                format!("{holder} has it open; stop that process, or choose another state folder")
-            };
-            return Err(path_error(StoreErrorKind::InUse, path, &message));
+fn lock(path: &Path) -> Result<FolderLock, StoreError> {
+    FolderLock::hold(path, LOCK).map_err(|error| match error {
+        LockError::InUse(Holder::ThisProcess) => {
+            let message = "this process has it open already; two applications in one process need two state folders";
+            path_error(StoreErrorKind::InUse, path, message)
         }
-        Err(TryLockError::Error(error)) => return Err(io(error)),
-    }
-    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(io)?;
-    Ok(file)
+        LockError::InUse(holder) => {
+            let message = format!("{holder} has it open; stop that process, or choose another state folder");
+            path_error(StoreErrorKind::InUse, path, &message)
+        }
+        LockError::Io(error) => io_error(path, "cannot be locked", &error),
+    })
 }
 
 fn check_format(path: &Path) -> Result<(), StoreError> {
@@ -152,20 +141,4 @@ fn write_format(path: &Path) -> io::Result<()> {
     writeln!(file, "{FORMAT_NAME} {FORMAT_VERSION}")?;
     file.sync_all()?;
     fs::rename(path.join(FORMAT_NEW), path.join(FORMAT))
-}
-
-/// State is what the application's users entrusted to it: nobody else on the machine reads it.
-#[cfg(unix)]
-fn keep_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o777 == 0o700 {
-        return Ok(());
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-}
-
-#[cfg(not(unix))]
-fn keep_private(path: &Path) -> io::Result<()> {
-    fs::metadata(path).map(|_| ())
 }

@@ -1,18 +1,18 @@
 //! Where an application's state lives on this machine, locked against other processes.
 //!
-//! Usually that is the folder `<state.dir>/<application id>/`, with a lock file, a few files of metadata and a folder
-//! per task. The lock is the operating system's: it goes away with its process, however that ends, so there are no
-//! stale locks. Folders and files are private to the user (modes 0700 and 0600), including those that existed before.
+//! Usually that is the folder `<state.dir>/<application id>/`, with a lock file, a few files of metadata and a
+//! folder per task. Folders and files are private to the user (modes 0700 and 0600), including those that existed before.
 //!
 //! A backend may instead keep its state in its own [`StatePlace`], or keep none at all. Then nothing is created on
 //! disk.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::AppError;
+use crate::private_folder::{FolderLock, Holder, LockError, create_private, open_private};
 use crate::state::{StateBackend, StatePlace};
 
 const LOCK_FILE: &str = ".lock";
@@ -21,8 +21,8 @@ const LOCK_FILE: &str = ".lock";
 pub(crate) enum Home {
     /// Nothing survives the process.
     Nowhere,
-    /// A folder. The lock is released when its file is closed.
-    Folder { root: PathBuf, _lock: File },
+    /// A folder.
+    Folder { root: PathBuf, _lock: FolderLock },
     /// The backend's own place.
     Place { place: Arc<dyn StatePlace>, application_id: String, _hold: Box<dyn Send + Sync> },
 }
@@ -47,22 +47,12 @@ impl Home {
     fn in_folder(root: &Path) -> Result<Self, AppError> {
         let failed = |error| refused(root, &error);
         create_private(root).map_err(failed)?;
-        let mut lock = open_private(&root.join(LOCK_FILE)).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = lock.read_to_string(&mut holder);
-                let holder = match holder.trim() {
-                    "" => "another process".to_owned(),
-                    id if id == std::process::id().to_string() => "another application in this process".to_owned(),
-                    id => format!("process {id}"),
-                };
-                return Err(AppError::StateFolderInUse { path: root.to_owned(), holder });
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        replace(&mut lock, &std::process::id().to_string()).map_err(failed)?;
+        let in_use = |holder| AppError::StateFolderInUse { path: root.to_owned(), holder };
+        let lock = FolderLock::hold(root, LOCK_FILE).map_err(|error| match error {
+            LockError::InUse(Holder::ThisProcess) => in_use("another application in this process".to_owned()),
+            LockError::InUse(holder) => in_use(holder.to_string()),
+            LockError::Io(error) => failed(error),
+        })?;
         Ok(Self::Folder { root: root.to_owned(), _lock: lock })
     }
 
@@ -118,52 +108,6 @@ fn replace(file: &mut File, text: &str) -> std::io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(text.as_bytes())
-}
-
-/// Creates a folder that only this user can access; an existing one is made private.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    refuse_link(path)?;
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    #[cfg(unix)]
-    keep_private(&File::open(path)?, 0o700)?;
-    Ok(())
-}
-
-/// Opens a file that only this user can read, creating it if needed.
-fn open_private(path: &Path) -> std::io::Result<File> {
-    refuse_link(path)?;
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    keep_private(&file, 0o600)?;
-    Ok(file)
-}
-
-/// Deleting or writing through a symbolic link would affect files elsewhere.
-fn refuse_link(path: &Path) -> std::io::Result<()> {
-    if path.is_symlink() {
-        let reason = format!("{} is a symbolic link; state is kept in real folders and files only", path.display());
-        return Err(std::io::Error::other(reason));
-    }
-    Ok(())
-}
-
-/// Folders and files created by another version, or by hand, may be accessible to others.
-#[cfg(unix)]
-fn keep_private(file: &File, mode: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    if file.metadata()?.permissions().mode() & 0o777 == mode {
-        return Ok(());
-    }
-    file.set_permissions(std::fs::Permissions::from_mode(mode))
-        .map_err(|error| std::io::Error::new(error.kind(), format!("it cannot be closed to other users: {error}")))
 }
 
 #[cfg(test)]

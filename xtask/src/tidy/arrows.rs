@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("clock", &["record"]),
     ("random", &[]),
+    ("private_folder", &[]),
     ("wire", &["record"]),
     ("windows", &["record", "wire"]),
     // A topic's keys may be windowed; their constant says how long the windows are.
@@ -18,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["topic"]),
     // An adapter's author has to learn this and no engine. `state` is not here, nor `log` below: what joins
     // them is `runtime`.
-    ("log", &["clock", "random", "record", "topic", "wire", "windows"]),
+    ("log", &["clock", "private_folder", "random", "record", "topic", "wire", "windows"]),
     // A store knows bytes and keys, not tasks.
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // They see a record, a context and their stores; never a consumer, a producer or a thread.
@@ -31,7 +32,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // It only runs, and so does not know what was written to get its topology.
     (
         "runtime",
-        &["clock", "random", "record", "topic", "wire", "windows", "config", "log", "state", "operators", "topology"],
+        &[
+            "clock",
+            "private_folder",
+            "random",
+            "record",
+            "topic",
+            "wire",
+            "windows",
+            "config",
+            "log",
+            "state",
+            "operators",
+            "topology",
+        ],
     ),
     ("query", &["clock", "record", "topic", "wire", "windows", "config", "log", "state", "topology", "runtime"]),
     (

@@ -1,0 +1,146 @@
+//! Folders that only one user can enter and one process at a time holds.
+//!
+//! The state folder, the embedded log and every task's database lie in such folders. The lock is the operating
+//! system's: it ends with its process, however that ends, so a stale lock cannot exist. The locked file holds the
+//! process id, for people.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+/// A process id has fewer characters than this.
+const ID_LENGTH_MAX: u64 = 20;
+
+/// Holds a folder for this process until it is dropped.
+///
+/// ```
+/// use streams_core::private_folder::{FolderLock, Holder, LockError};
+///
+/// let folder = tempfile::tempdir()?;
+/// let lock = FolderLock::hold(folder.path(), ".lock")?;
+/// let again = FolderLock::hold(folder.path(), ".lock");
+/// assert!(matches!(again, Err(LockError::InUse(Holder::ThisProcess))));
+/// drop(lock);
+/// FolderLock::hold(folder.path(), ".lock")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FolderLock {
+    /// Locked for as long as it is open.
+    _file: File,
+}
+
+/// Who holds a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Another part of this process.
+    ThisProcess,
+    /// The process of that id.
+    Process(String),
+    /// A process that has not written its id yet.
+    Unknown,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ThisProcess => f.write_str("this process"),
+            Self::Process(id) => write!(f, "process {id}"),
+            Self::Unknown => f.write_str("another process"),
+        }
+    }
+}
+
+/// Why a folder cannot be held.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else holds it.
+    #[error("{0} has it open")]
+    InUse(Holder),
+    /// The file system refuses.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl FolderLock {
+    /// Locks a file of that name in a folder that exists.
+    ///
+    /// # Errors
+    /// When somebody holds the folder, or the file cannot be opened or locked.
+    pub fn hold(folder: &Path, file_name: &str) -> Result<Self, LockError> {
+        let mut file = open_private(&folder.join(file_name))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::InUse(holder(&file))),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder(file: &File) -> Holder {
+    let mut text = String::new();
+    // An id that cannot be read is not known.
+    let _ = file.take(ID_LENGTH_MAX).read_to_string(&mut text);
+    match text.trim() {
+        "" => Holder::Unknown,
+        id if id == std::process::id().to_string() => Holder::ThisProcess,
+        id => Holder::Process(id.to_owned()),
+    }
+}
+
+/// Creates a folder that only this user can enter; one that exists is closed to others.
+///
+/// # Errors
+/// When the folder is a symbolic link, cannot be created, or cannot be closed to others.
+pub fn create_private(path: &Path) -> io::Result<()> {
+    refuse_link(path)?;
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    #[cfg(unix)]
+    keep_private(&File::open(path)?, 0o700)?;
+    Ok(())
+}
+
+/// Opens a file that only this user can read, creating it if need be; one that exists is closed to others.
+///
+/// # Errors
+/// When the file is a symbolic link, cannot be opened, or cannot be closed to others.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    refuse_link(path)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    keep_private(&file, 0o600)?;
+    Ok(file)
+}
+
+/// Deleting or writing through a link would reach somewhere else.
+fn refuse_link(path: &Path) -> io::Result<()> {
+    if path.is_symlink() {
+        let reason = format!("{} is a symbolic link; only real folders and files are used", path.display());
+        return Err(io::Error::other(reason));
+    }
+    Ok(())
+}
+
+/// Another version, or a person, may have left it open to others.
+#[cfg(unix)]
+fn keep_private(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if file.metadata()?.permissions().mode() & 0o777 == mode {
+        return Ok(());
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+        .map_err(|error| io::Error::new(error.kind(), format!("it cannot be closed to other users: {error}")))
+}
