@@ -40,7 +40,7 @@ impl Recipe {
         Self(Arc::new(build))
     }
 
-    /// The same node, with something between it and each of its children.
+    /// Wraps the recipe, putting something between the node and each of its children.
     pub(crate) fn before_its_children<K: 'static, V: 'static>(
         self,
         between: impl Fn(Link<K, V>) -> Link<K, V> + Send + Sync + 'static,

@@ -19,15 +19,15 @@ use crate::wire::{Value, refuse_windows};
 /// A store that a processor asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreSpec {
-    /// Its name.
+    /// The store's name.
     pub name: String,
     /// The store's Rust types. All processors that use the store must agree on them.
     pub types: TypeId,
     /// The types' names, for error messages.
     pub type_names: String,
-    /// How many windows there are in a key.
+    /// How many windows a key contains.
     pub windows_in_keys: usize,
-    /// How long they are, as far as the constant says.
+    /// The sizes of those windows, as far as the constant sets them.
     pub windows: WindowSizes,
 }
 

@@ -1,4 +1,4 @@
-//! `windows_of`: the windows of keys get the length that was said.
+//! `windows_of`: gives the windows in keys their length.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use crate::record::Record;
 use crate::windows::WindowSizes;
 use crate::wire::Field;
 
-/// The same node, which hands on keys with windows that are this long: each ends so long after its start.
+/// Wraps a node, so that the windows in the keys it forwards have these sizes: each ends that long after its start.
 #[must_use]
 pub(crate) fn recipe<K: Field, V: 'static>(node: Recipe, windows: WindowSizes) -> Recipe {
     node.before_its_children(move |child: Link<K, V>| Rc::new(RefCell::new(WindowEnds { windows, child })))

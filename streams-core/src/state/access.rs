@@ -36,14 +36,14 @@ impl StoreAccess {
         Self { name, index, state, changelog, windows: WindowSizes::NONE }
     }
 
-    /// The same for keys whose windows are this long.
+    /// Sets the sizes of the windows in the store's keys.
     #[must_use]
     pub const fn with_windows(mut self, windows: WindowSizes) -> Self {
         self.windows = windows;
         self
     }
 
-    /// How long the windows of the store's keys are, which the keys' bytes leave out.
+    /// The sizes of the windows in the store's keys, which the keys' bytes leave out.
     #[must_use]
     pub const fn windows(&self) -> &WindowSizes {
         &self.windows

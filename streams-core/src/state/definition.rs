@@ -70,7 +70,7 @@ macro_rules! store_constant {
                 &self.name.0
             }
 
-            /// How long the windows of its keys are, as far as that was said.
+            /// The sizes of the windows in the store's keys, as far as they are set.
             #[must_use]
             pub const fn windows(&self) -> $crate::windows::WindowSizes {
                 self.windows
@@ -78,12 +78,12 @@ macro_rules! store_constant {
         }
 
         impl<K: $crate::wire::Value, V> $name<K, V> {
-            /// Says how long the windows of its keys are: that is not written. A table's store knows it by itself;
-            /// it has to be said of a store of processors. Of windows within windows, the outermost is said first.
+            /// Sets the size of the windows in its keys, because the bytes leave it out. A table's store finds it out
+            /// by itself; a processor's store has to be told. For windows within windows, set the outermost first.
             ///
             /// # Panics
-            /// When the store's keys have no windows, or all their sizes were said, or the size is below a
-            /// millisecond; in a constant the compiler reports it.
+            /// When the store's keys have no windows, when all their sizes are already set, or when the size is below
+            /// a millisecond. In a constant this is a compile error.
             #[must_use]
             pub const fn windows_of(mut self, size: std::time::Duration) -> Self {
                 assert!(self.windows.len() < K::WINDOWS, "the store's keys have no such windows");

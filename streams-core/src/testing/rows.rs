@@ -14,7 +14,7 @@ use crate::wire::{DecodeError, Value};
 /// The rows of one store.
 pub(super) struct Rows {
     pub(super) kind: Arc<dyn StoreKind>,
-    /// How long the windows of its keys are.
+    /// The sizes of the windows in the store's keys.
     pub(super) windows: WindowSizes,
     pub(super) shares: Vec<Share>,
 }
@@ -58,7 +58,7 @@ impl Rows {
         outcome.map(|()| rows)
     }
 
-    /// The key that is in a row beside its window, if rows have one.
+    /// Decodes a row's key, without the row's own window, and sets the sizes of any windows within it.
     pub(super) fn key<K: Value>(&self, row: &StoredRow<'_>) -> Result<K, DecodeError> {
         let windows = if row.window.is_some() { self.windows.inner() } else { self.windows };
         let mut key = K::decode(row.key)?;

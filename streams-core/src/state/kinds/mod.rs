@@ -42,7 +42,7 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
         None
     }
 
-    /// How long the windows of its keys are, if that is the same for all and left out of their bytes.
+    /// The size of the windows in its keys, if they are all equally long and the keys' bytes leave it out.
     fn window_size(&self) -> Option<Duration> {
         None
     }
