@@ -164,7 +164,7 @@ pub(crate) struct TaskParts {
     pub sources: Vec<(NodeId, Rc<RefCell<dyn SourceNode>>)>,
     /// The caches, in topological order: flushing an earlier one may fill a later one.
     pub caches: Vec<Rc<RefCell<dyn Flush>>>,
-    /// The punctuations.
+    /// The punctuations, in topological order.
     pub punctuations: Vec<Punctuation>,
     /// The operators' own stream times by node name. They survive restarts.
     pub stream_times: Vec<(Arc<str>, Rc<Cell<Timestamp>>)>,
@@ -230,6 +230,7 @@ impl<'a> TaskBuilder<'a> {
         recipe: &Recipe,
     ) -> Result<(), BuildError> {
         let caches_of_children = self.parts.caches.len();
+        let punctuations_of_children = self.parts.punctuations.len();
         let mut builder = NodeBuilder {
             name: Arc::clone(name),
             children,
@@ -245,9 +246,12 @@ impl<'a> TaskBuilder<'a> {
             }
             BuiltNode::Source(source) => self.parts.sources.push((node, source)),
         }
-        // Children are built first, but a node's own caches must be flushed before theirs.
+        // Children are built first, but a node's own caches must be flushed before theirs, and its punctuations are
+        // scheduled before theirs.
         let own = self.parts.caches.split_off(caches_of_children);
         self.parts.caches.splice(0..0, own);
+        let own = self.parts.punctuations.split_off(punctuations_of_children);
+        self.parts.punctuations.splice(0..0, own);
         Ok(())
     }
 

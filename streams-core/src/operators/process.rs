@@ -151,7 +151,8 @@ impl<K, V> Forward<'_, K, V> {
     }
 
     /// The topic, partition and offset of the record being processed. `None` in a punctuation, and for records that a
-    /// cache held back.
+    /// cache held back: there is no such record then. Kafka Streams' `recordMetadata()` is there in both, in a
+    /// punctuation with no topic and -1 for the rest, after a cache with the record that changed the row last.
     #[must_use]
     pub const fn position(&self) -> Option<&RecordPosition> {
         self.context.position.as_ref()

@@ -22,6 +22,7 @@ use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, TaskState};
 
 mod buffer;
+mod due_queue;
 mod odd_times;
 mod opening;
 mod punctuate;

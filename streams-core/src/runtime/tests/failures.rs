@@ -85,6 +85,37 @@ impl Processor<(), String, String, i64> for Ticks {
     }
 }
 
+/// Sends its name each time it is called, which is every ten milliseconds.
+struct Named(&'static str);
+
+impl Processor<(), String, String, i64> for Named {
+    type Stores = ();
+
+    fn init(&mut self, schedule: &mut Schedule) {
+        schedule.every(Duration::from_millis(10), PunctuationTime::WallClock);
+    }
+
+    fn process(&mut self, (): Refs<'_, ()>, _: Record<(), String>, _: &mut Forward<'_, String, i64>) {}
+
+    fn punctuate(&mut self, _: PunctuationId, at: Timestamp, (): Refs<'_, ()>, out: &mut Forward<'_, String, i64>) {
+        out.send(self.0.to_owned(), at.0);
+    }
+}
+
+/// Regression: nodes are built from the last to the first, and the last one's punctuators fired first.
+#[test]
+fn punctuators_are_scheduled_in_the_order_of_the_topology() {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream(LINES);
+    for name in ["first", "second"] {
+        lines.process_with((), move || Named(name)).to(TICKS);
+    }
+    let mut driver = TestDriver::new(builder.build().expect("a topology"));
+    driver.advance_wall_clock(Duration::from_millis(10));
+    let names: Vec<_> = driver.read(&TICKS).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["first", "second"]);
+}
+
 /// Regression: only records and state counted as work to commit.
 #[test]
 fn what_a_punctuator_sends_is_committed_although_no_record_came() {
