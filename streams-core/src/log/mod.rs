@@ -5,9 +5,11 @@
 //! [`crate::testing::log_contract`], holds both to the same behaviour.
 //!
 //! Rules of the port:
-//! * **No call blocks.** A call answers at once, or returns [`Poll::Pending`] or a [`Reply`] and is asked
-//!   again; whoever waits, waits on the [`Doorbell`] that was handed in, which rings when asking again
-//!   may help.
+//! * **No call waits for somebody else.** A call answers at once, or returns [`Poll::Pending`] or a [`Reply`] and is
+//!   asked again; whoever waits, waits on the [`Doorbell`] that was handed in, which rings when asking again
+//!   may help. Two calls take time of their own: an embedded log on disk writes each step to its files, and reads old
+//!   records back, before it answers (waiting until they are safe on the disk is left to a thread), and
+//!   [`Producer::flush`] on Kafka takes up to a millisecond.
 //! * **Partitions are chosen by the core**, never here.
 //! * **Results are closed enums** that say what may be done next.
 //! * Positions are explicit: a consumer reads exactly where it was told to; nothing is ever reset
@@ -27,6 +29,8 @@ mod reply;
 
 pub use batch::{BatchBuilder, RecordBatch, RecordRef};
 pub use doorbell::Doorbell;
+#[cfg(test)]
+pub(crate) use embedded::Delivery;
 pub use embedded::Embedded;
 pub use membership::{
     Committer, GroupMetadata, GroupPlan, Member, MemberEvent, MemberOptions, PlannedSubtopology, tasks_of,

@@ -8,6 +8,9 @@ use crate::config::{ApplicationId, StreamsConfig};
 pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable};
 use crate::log::Isolation;
 
+/// How many records a worker fetches at once.
+const RECORDS_PER_ROUND: usize = 1_000;
+
 /// The runtime's settings. Names and defaults are Kafka Streams' unless stated otherwise.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -30,6 +33,9 @@ pub struct Settings {
     pub task_idle: Option<Duration>,
     /// `buffered.records.per.partition`: above it, reading of a partition is paused.
     pub buffered_records: usize,
+    /// How many records a worker fetches at once, and at most processes per task before it turns to anything else.
+    /// Fewer make a simulation's steps smaller.
+    pub records_per_round: usize,
     /// `replication.factor` of internal topics; `None` uses the log's default.
     pub replication: Option<u16>,
     /// `auto.offset.reset`: where reading starts when the group has no committed position.
@@ -97,6 +103,9 @@ impl Settings {
         if self.buffered_records == 0 {
             return refuse("buffered.records.per.partition", "it must be at least 1");
         }
+        if self.records_per_round == 0 {
+            return refuse("records_per_round", "it must be at least 1");
+        }
         if self.guarantee == Guarantee::ExactlyOnce && self.isolation_level == Some(IsolationLevel::ReadUncommitted) {
             return refuse(
                 "consumer.isolation.level",
@@ -144,6 +153,7 @@ impl From<&StreamsConfig> for Settings {
             state_dir: config.state_dir.clone(),
             task_idle: config.max_task_idle,
             buffered_records: config.buffered_records_per_partition,
+            records_per_round: RECORDS_PER_ROUND,
             replication: config.replication_factor,
             offset_reset: config.auto_offset_reset.unwrap_or(OffsetReset::Earliest),
             out_of_range: config.auto_offset_reset.unwrap_or(OffsetReset::None),

@@ -2,6 +2,9 @@
 //!
 //! One [`Store`] belongs to one task and holds all of that task's named stores, so that one [`StoreBatch`] can change
 //! all of them and [`META`] atomically. It holds committed data only; uncommitted writes wait in an overlay above it.
+//!
+//! Unlike the log's, a store's calls block: an operator needs a row before it can go on with its record. Only opening,
+//! which may take long, can be waited for beside other work ([`StateBackend::begin_to_open`]).
 
 use std::ops::Bound;
 use std::path::Path;

@@ -15,6 +15,7 @@ use crate::random::{Random, SystemRandom};
 
 mod admin;
 mod consumer;
+mod delivery;
 mod folder;
 mod member;
 mod producer;
@@ -24,8 +25,11 @@ mod stored;
 mod syncer;
 mod typed;
 
+pub(crate) use delivery::Delivery;
+
 use admin::EmbeddedAdmin;
 use consumer::EmbeddedConsumer;
+use delivery::AtOnce;
 use folder::Folder;
 use member::EmbeddedMember;
 use producer::EmbeddedProducer;
@@ -49,12 +53,13 @@ impl Embedded {
     /// A log in memory whose time is that of `clock`.
     #[must_use]
     pub fn with_clock(clock: SharedClock) -> Self {
-        Self::with_chance(clock, &SystemRandom)
+        Self::simulated(clock, &SystemRandom, Arc::new(AtOnce))
     }
 
-    /// The same, with names made from `random`.
-    pub(crate) fn with_chance(clock: SharedClock, random: &dyn Random) -> Self {
-        let shared = Shared::new("embedded log in memory".to_owned(), clock, Model::new(random.number()), None);
+    /// A log in memory with names made from `random`, in which things arrive when `delivery` says so.
+    pub(crate) fn simulated(clock: SharedClock, random: &dyn Random, delivery: Arc<dyn Delivery>) -> Self {
+        let model = Model::new(random.number());
+        let shared = Shared::new("embedded log in memory".to_owned(), clock, delivery, model, None);
         Self { shared: Arc::new(shared) }
     }
 
@@ -91,7 +96,7 @@ impl Embedded {
         model.set_session(SystemRandom.number());
         model.abort_orphans(now);
         let disk = Disk { syncer: Syncer::start(Arc::clone(&storage))?, storage: Arc::clone(&storage) };
-        let shared = Shared::new(place, clock, model, Some(disk));
+        let shared = Shared::new(place, clock, Arc::new(AtOnce), model, Some(disk));
         // Writes that the orphans' transactions are aborted.
         shared.run(|_, _| ())?;
         // A process that was killed leaves records that are not synced. Whoever reads them now may note that it did,

@@ -34,6 +34,8 @@ pub(super) struct EmbeddedProducer {
     filled: Vec<(usize, usize)>,
     /// How many records the buffers hold.
     buffered: usize,
+    /// How far partitions have to reach their replicas until everything written is acknowledged.
+    unreplicated: Vec<(PartitionId, i64)>,
     /// A committed transaction, or what was flushed, on its way to disk.
     syncing: Option<Ticket>,
     /// Whether records were written since a sync was asked for.
@@ -105,6 +107,7 @@ impl EmbeddedProducer {
             handles: BTreeMap::new(),
             filled: Vec::new(),
             buffered: 0,
+            unreplicated: Vec::new(),
             syncing: None,
             unsynced: false,
             failure: None,
@@ -123,13 +126,18 @@ impl EmbeddedProducer {
         }
     }
 
-    /// Writes buffers to the log, all in one step.
+    /// Writes buffers to the log, all in one step. Until the last transaction has ended everywhere they stay as they
+    /// are.
     fn write(&mut self, buffers: &[(usize, usize)]) {
         if buffers.is_empty() {
             return;
         }
         let shared = Arc::clone(&self.shared);
         let written = shared.run(|State { model, .. }, now| {
+            if self.transactional.as_ref().is_some_and(|transactional| model.is_ending(&transactional.id)) {
+                self.filled.extend(buffers);
+                return;
+            }
             for (topic, partition) in buffers {
                 if let Err(error) = self.write_one(model, now, *topic, *partition) {
                     self.failed(error);
@@ -140,6 +148,26 @@ impl EmbeddedProducer {
             self.drop_buffers(buffers);
             self.failed(error);
         }
+    }
+
+    /// Writes what is buffered; whether everything is acknowledged.
+    fn is_acknowledged(&mut self) -> bool {
+        self.write_all();
+        if !self.unreplicated.is_empty() {
+            let unreplicated = &mut self.unreplicated;
+            let looked = self.shared.run(|State { model, .. }, _| {
+                unreplicated.retain(|(at, end)| model.partition(*at).is_some_and(|log| log.high_watermark() < *end));
+            });
+            if let Err(error) = looked {
+                self.failed(error);
+            }
+        }
+        let is_acknowledged = self.buffered == 0 && self.unreplicated.is_empty();
+        if !is_acknowledged {
+            // Nobody else tells when it is.
+            self.doorbell.ring();
+        }
+        is_acknowledged
     }
 
     /// Forgets what the buffers hold.
@@ -165,17 +193,19 @@ impl EmbeddedProducer {
         let transactional_id = self.transactional.as_ref().map(|transactional| &transactional.id);
         let writer = Writer { tag, transactional_id, sequence: buffer.sequence };
         let name = TopicPartition::new(Arc::clone(&topic.name), i32::try_from(partition).unwrap_or(i32::MAX));
+        let mut at = PartitionId { topic: 0, partition: u32::try_from(partition).unwrap_or(u32::MAX) };
         let mut written = match topic.known {
             Some(known) => {
-                let partition = u32::try_from(partition).unwrap_or(u32::MAX);
-                model.produce(now, PartitionId { topic: known.number, partition }, &writer, batch.clone())
+                at.topic = known.number;
+                model.produce(now, at, &writer, batch.clone())
             }
             None => Err(Refusal::TopicGone),
         };
         if written == Err(Refusal::TopicGone) {
             // Perhaps it was created again since.
             topic.known = None;
-            written = model.topics.resolve(&name).and_then(|at| {
+            written = model.topics.resolve(&name).and_then(|found| {
+                at = found;
                 topic.known = Some(Known::of(model, at));
                 model.produce(now, at, &writer, batch)
             });
@@ -183,7 +213,11 @@ impl EmbeddedProducer {
         let base = written.map_err(LogError::from)?;
         buffer.sequence = advance_sequence(buffer.sequence, count);
         self.unsynced = true;
-        buffer.acknowledged = Some(Offset(base + i64::try_from(count).unwrap_or(i64::MAX)));
+        let end = base + i64::try_from(count).unwrap_or(i64::MAX);
+        buffer.acknowledged = Some(Offset(end));
+        if model.partition(at).is_some_and(|log| log.high_watermark() < end) {
+            self.unreplicated.push((at, end));
+        }
         if let Some(Transactional { phase: Phase::Open { touched, .. }, .. }) = &mut self.transactional {
             *touched = true;
         }
@@ -290,6 +324,12 @@ impl Known {
     }
 }
 
+impl Buffer {
+    fn is_full(&self) -> bool {
+        self.records.bytes() >= BATCH_BYTES_MAX || self.records.len() >= BATCH_RECORDS_MAX
+    }
+}
+
 impl Topic {
     /// What its records must be like; asks the log if the partition is not known yet.
     fn look_up(&mut self, shared: &Shared, partition: Partition) -> Result<Known, LogError> {
@@ -344,13 +384,18 @@ impl Producer for EmbeddedProducer {
         let Some(buffer) = topic.partitions.get_mut(partition_index) else {
             return Err(SendError::Refused(invalid("a partition's number cannot be negative")));
         };
+        if buffer.is_full() {
+            // It could not be written yet.
+            self.write_all();
+            return Err(SendError::Full);
+        }
         let position = Offset(i64::try_from(buffer.records.len()).unwrap_or(i64::MAX));
         if buffer.records.is_empty() {
             self.filled.push((topic_index, partition_index));
         }
         buffer.records.push(position, record.timestamp, record.key, record.value, record.headers);
         self.buffered += 1;
-        if buffer.records.bytes() >= BATCH_BYTES_MAX || buffer.records.len() >= BATCH_RECORDS_MAX {
+        if buffer.is_full() {
             let full = (topic_index, partition_index);
             self.filled.retain(|filled| *filled != full);
             self.write(&[full]);
@@ -364,7 +409,9 @@ impl Producer for EmbeddedProducer {
     }
 
     fn flush(&mut self) -> Poll<Result<(), LogError>> {
-        self.write_all();
+        if !self.is_acknowledged() {
+            return Poll::Pending;
+        }
         let (Some(disk), None) = (&self.shared.disk, &self.transactional) else {
             // In memory there is nothing to sync; a transaction's records count when it is committed, which syncs.
             return Poll::Ready(self.poll());
@@ -384,7 +431,7 @@ impl Producer for EmbeddedProducer {
     }
 
     fn in_flight(&self) -> usize {
-        self.buffered
+        self.buffered + self.unreplicated.len()
     }
 
     fn acknowledged(&self, topic: TopicHandle, partition: Partition) -> Option<Offset> {
@@ -458,7 +505,9 @@ impl Producer for EmbeddedProducer {
 
     fn commit_transaction(&mut self) -> Poll<CommitOutcome> {
         if self.syncing.is_none() {
-            self.write_all();
+            if !self.is_acknowledged() {
+                return Poll::Pending;
+            }
             let touched = self.has_touched();
             let outcome = self.end(true);
             match &self.shared.disk {
@@ -474,6 +523,7 @@ impl Producer for EmbeddedProducer {
     fn abort_transaction(&mut self) -> Poll<CommitOutcome> {
         let filled = std::mem::take(&mut self.filled);
         self.drop_buffers(&filled);
+        self.unreplicated.clear();
         // What failed belonged to the transaction that is thrown away.
         self.failure = None;
         Poll::Ready(self.end(false))

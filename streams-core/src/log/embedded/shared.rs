@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 
+use super::delivery::Delivery;
 use super::storage::Storage;
 use super::syncer::Syncer;
 use super::typed::Sender;
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     /// One line for people.
     pub(super) place: String,
     clock: SharedClock,
+    delivery: Arc<dyn Delivery>,
     state: Mutex<State>,
     /// Set if the log is on disk.
     pub(super) disk: Option<Disk>,
@@ -80,7 +82,13 @@ struct Question {
 }
 
 impl Shared {
-    pub(super) fn new(place: String, clock: SharedClock, model: Model, disk: Option<Disk>) -> Self {
+    pub(super) fn new(
+        place: String,
+        clock: SharedClock,
+        delivery: Arc<dyn Delivery>,
+        model: Model,
+        disk: Option<Disk>,
+    ) -> Self {
         let state = State {
             model,
             sender: Sender::default(),
@@ -88,7 +96,7 @@ impl Shared {
             housekeeping_at: clock.monotonic() + HOUSEKEEPING_INTERVAL,
             failure: None,
         };
-        Self { place, clock, state: Mutex::new(state), disk }
+        Self { place, clock, delivery, state: Mutex::new(state), disk }
     }
 
     /// Runs a step on the log, with everything that follows from it: markers are delivered, changes are
@@ -104,9 +112,9 @@ impl Shared {
             return Err(failure.clone());
         }
         state.model.tick(now);
-        state.model.deliver_markers(now);
+        self.deliver(&mut state.model, now);
         let outcome = step(&mut state, now);
-        state.model.deliver_markers(now);
+        self.deliver(&mut state.model, now);
         self.keep_house(&mut state, now);
         let written = self.write(&mut state.model);
         let State { model, waiting, failure, .. } = &mut *state;
@@ -121,6 +129,17 @@ impl Shared {
             bell.ring();
         }
         written.map(|()| outcome)
+    }
+
+    /// Lets arrive what arrives now.
+    fn deliver(&self, model: &mut Model, now: Now) {
+        model.set_replicating(self.delivery.replicates());
+        loop {
+            let waiting = model.markers_waiting();
+            let number = if waiting > 0 { self.delivery.next_marker(waiting) } else { None };
+            let Some(marker) = number.and_then(|number| model.take_marker(number)) else { return };
+            model.deliver(now, marker);
+        }
     }
 
     /// Like [`Shared::run`], for steps that need nothing but the model and may be refused by it.

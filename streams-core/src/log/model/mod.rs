@@ -106,6 +106,8 @@ pub(crate) struct Model {
     coordinator: Coordinator,
     groups: BTreeMap<Arc<str>, Group>,
     joined_count: u64,
+    /// Whether records reach their replicas as they are written.
+    replicates: bool,
     /// No session, rebalance or transaction runs out before this.
     due: Option<Duration>,
     /// Where the last round of housekeeping ran out of budget.
@@ -127,6 +129,7 @@ impl Model {
             coordinator: Coordinator::default(),
             groups: BTreeMap::new(),
             joined_count: 0,
+            replicates: true,
             due: None,
             maintained: None,
             written_bytes: 0,
@@ -145,6 +148,21 @@ impl Model {
         self.due = None;
         self.tick_groups(now);
         self.tick_transactions(now);
+    }
+
+    /// Whether records reach their replicas as they are written; if so, those that have not yet do now.
+    pub(crate) fn set_replicating(&mut self, replicates: bool) {
+        if std::mem::replace(&mut self.replicates, replicates) || !replicates {
+            return;
+        }
+        let mut reached = Vec::new();
+        for (at, _, partition) in self.topics.partitions_mut() {
+            if partition.high_watermark() < partition.end() {
+                partition.replicate_to(partition.end());
+                reached.push(Notice::Readable(at));
+            }
+        }
+        self.notices.extend(reached);
     }
 
     /// What is to be stored since the last call, in order.

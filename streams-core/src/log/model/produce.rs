@@ -53,7 +53,9 @@ impl Model {
         let partition = self.topics.partition_mut(at).ok_or(Refusal::TopicGone)?;
         let bytes = batch.size();
         let base = partition.append(batch, Some(&origin), now.wall.0);
-        partition.replicate_to(partition.end());
+        if self.replicates {
+            partition.replicate_to(partition.end());
+        }
         self.written_bytes += bytes;
         self.residents.add(at, base, bytes);
         self.changes.push(Change::Entry { at, base, payload: true });
@@ -91,7 +93,9 @@ impl Model {
     pub(super) fn end_in_partition(&mut self, now: Now, at: PartitionId, tag: ProducerTag, commit: bool) {
         let Some(partition) = self.topics.partition_mut(at) else { return };
         let decided = partition.end_transaction(tag.producer, tag.epoch, commit, now.wall.0);
-        partition.replicate_to(partition.end());
+        if self.replicates {
+            partition.replicate_to(partition.end());
+        }
         if decided.is_empty() {
             self.changes.push(Change::Bounds(at));
         }

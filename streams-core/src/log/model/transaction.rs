@@ -189,9 +189,20 @@ impl Model {
         }
     }
 
-    /// A marker to deliver: the one that waits longest.
-    pub(crate) fn next_marker(&mut self) -> Option<Marker> {
-        self.coordinator.markers.pop_front()
+    /// How many markers wait to be delivered.
+    pub(crate) fn markers_waiting(&self) -> usize {
+        self.coordinator.markers.len()
+    }
+
+    /// Takes a marker to deliver, counted from the one that waits longest.
+    pub(crate) fn take_marker(&mut self, number: usize) -> Option<Marker> {
+        self.coordinator.markers.remove(number)
+    }
+
+    /// Whether a transaction is decided, and not all of its markers are delivered.
+    pub(crate) fn is_ending(&self, id: &str) -> bool {
+        let state = self.coordinator.ids.get(id).map(|transactional| &transactional.state);
+        matches!(state, Some(State::Ending { .. }))
     }
 
     /// Delivers a marker. Delivering it twice does no harm to anybody's data, but takes another offset.
@@ -211,8 +222,9 @@ impl Model {
     }
 
     /// Delivers all markers, in order.
+    #[cfg(test)]
     pub(crate) fn deliver_markers(&mut self, now: Now) {
-        while let Some(marker) = self.next_marker() {
+        while let Some(marker) = self.take_marker(0) {
             self.deliver(now, marker);
         }
     }

@@ -10,10 +10,11 @@ use crate::runtime::control::{Control, ControlTurn, Status};
 use crate::runtime::worker::{Turn, Worker};
 use crate::runtime::{App, AppError, AppState};
 
-/// One instance with one worker.
+/// One instance, usually with one worker.
 pub(super) struct Instance {
     pub(super) control: Control,
     pub(super) worker: Option<Worker>,
+    pub(super) other_workers: Vec<Worker>,
     pub(super) status: Arc<Status>,
 }
 
@@ -32,7 +33,7 @@ impl Instance {
         let (parts, _) = app.clock(clock).into_parts(Arc::new(log)).expect("settings that fit");
         let status = Status::new();
         let control = Control::new(parts, Arc::clone(&status)).expect("a control");
-        Self { control, worker: None, status }
+        Self { control, worker: None, other_workers: Vec::new(), status }
     }
 
     pub(super) fn state(&self) -> AppState {
@@ -46,13 +47,28 @@ impl Instance {
     /// One step of the control.
     pub(super) fn step_control(&mut self) {
         if let ControlTurn::Spawn(seeds) = self.control.step() {
-            let seed = seeds.into_iter().next().expect("one worker");
-            self.worker = Some(Worker::new(seed).expect("a worker"));
+            let mut workers = seeds.into_iter().map(|seed| Worker::new(seed).expect("a worker"));
+            self.worker = workers.next();
+            self.other_workers = workers.collect();
         }
     }
 
-    /// One step of the worker.
+    /// All workers, once there are any.
+    pub(super) fn workers(&self) -> impl Iterator<Item = &Worker> {
+        self.worker.iter().chain(&self.other_workers)
+    }
+
+    /// One step of one worker, if there is one with that number.
+    pub(super) fn step_one_worker(&mut self, number: usize) {
+        let mut workers = self.worker.iter_mut().chain(&mut self.other_workers);
+        if let Some(worker) = workers.nth(number) {
+            worker.run_once();
+        }
+    }
+
+    /// One step of each worker. Returns the first one's.
     pub(super) fn step_worker(&mut self) -> Turn {
+        self.other_workers.iter_mut().for_each(|worker| _ = worker.run_once());
         self.worker.as_mut().map_or(Turn::Idle(Duration::ZERO), Worker::run_once)
     }
 
@@ -77,6 +93,6 @@ impl Instance {
     }
 
     pub(super) fn running_tasks(&self) -> usize {
-        self.worker.as_ref().map_or(0, |worker| worker.slots().running().count())
+        self.workers().map(|worker| worker.slots().running().count()).sum()
     }
 }

@@ -1,6 +1,6 @@
 //! Moves fetched records into the tasks' buffers.
 
-use super::{RECORDS_PER_ROUND, Worker};
+use super::Worker;
 use crate::log::FetchEvent;
 use crate::record::TopicPartition;
 use crate::runtime::AppError;
@@ -10,7 +10,7 @@ impl Worker {
     /// Fetches once and fills the buffers. Returns whether there was anything.
     pub(super) fn fetch(&mut self) -> Result<bool, AppError> {
         let mut events = std::mem::take(&mut self.events);
-        self.consumer.fetch(RECORDS_PER_ROUND, &mut events);
+        self.consumer.fetch(self.seed.common.settings.records_per_round, &mut events);
         let any = !events.is_empty();
         let mut outcome = Ok(());
         for event in events.drain(..) {

@@ -53,9 +53,6 @@ use pace::Pace;
 use standing::Standing;
 use tasks::new_collector;
 
-/// How many records are fetched at once, and at most processed per task in a round.
-const RECORDS_PER_ROUND: usize = 1_000;
-
 /// How long to wait for an answer that may not ring the doorbell.
 const WAIT_FOR_REPLY: Duration = Duration::from_millis(1);
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::slots::Phase;
-use super::{Common, RECORDS_PER_ROUND, Worker};
+use super::{Common, Worker};
 use crate::log::FetchEvent;
 use crate::operators::{BuildError, Collector, Context, Destination, NodeId, StoreId, TaskBuilder, TaskServices};
 use crate::record::Timestamp;
@@ -18,6 +18,9 @@ use crate::state::{Changelog, GlobalStore, StoreAccess};
 use crate::topic::TopicRef;
 use crate::topology::NodeKind;
 
+/// How many times more records are restored than processed in a round: they cost less.
+const RESTORE_FACTOR: usize = 10;
+
 impl Worker {
     /// Applies changelog records to the tasks being opened. Returns whether there were any.
     pub(super) fn restore(&mut self) -> Result<bool, AppError> {
@@ -25,7 +28,8 @@ impl Worker {
             return Ok(false);
         }
         let mut events = std::mem::take(&mut self.events);
-        self.restore_consumer.fetch(RECORDS_PER_ROUND * 10, &mut events);
+        let records_max = self.seed.common.settings.records_per_round.saturating_mul(RESTORE_FACTOR);
+        self.restore_consumer.fetch(records_max, &mut events);
         let any = !events.is_empty();
         let mut outcome = Ok(());
         for event in events.drain(..) {

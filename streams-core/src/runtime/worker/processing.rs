@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::pace::round_time;
-use super::{RECORDS_PER_ROUND, Worker, panic_message};
+use super::{Worker, panic_message};
 use crate::operators::{OperatorError, PunctuationTime};
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::runtime::AppError;
@@ -55,7 +55,7 @@ impl Worker {
         let mut looked = shared.clock.monotonic();
         loop {
             let Some(task) = self.slots.running_task(id) else { return Ok(processed > 0) };
-            let records = self.pace.records().min(RECORDS_PER_ROUND - processed);
+            let records = self.pace.records().min(settings.records_per_round - processed);
             let wall_clock = shared.clock.now();
             task.context.wall_clock = wall_clock;
             let collector = &self.collector;
@@ -76,7 +76,7 @@ impl Worker {
             self.check_slowness(id, done, took)?;
             looked = now;
             processed += done;
-            if done < records || processed >= RECORDS_PER_ROUND || now >= began + round {
+            if done < records || processed >= settings.records_per_round || now >= began + round {
                 return Ok(processed > 0 || punctuated);
             }
         }

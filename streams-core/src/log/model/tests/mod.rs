@@ -313,14 +313,14 @@ fn markers_may_arrive_at_each_partition_at_another_time() {
         bench.write_as(tag, Some(&id), log, &[("a", Some("1"))]).expect("written");
     }
     assert_eq!(bench.model.end_transaction(bench.now(), &id, tag, true), Ok(Ended::Ending));
-    let first = bench.model.next_marker().expect("a marker");
+    let first = bench.model.take_marker(0).expect("a marker");
     bench.model.deliver(bench.now(), first);
     assert_eq!((bench.show(logs[0]), bench.show(logs[1])), ("0:a=1".into(), String::new()));
     let refused = bench.write_as(tag, Some(&id), logs[0], &[("b", Some("2"))]);
     assert!(matches!(refused, Err(Refusal::TransactionEnding(_))), "{refused:?}");
     let init = bench.model.init_producer(bench.now(), &id, Duration::from_secs(1));
     assert_eq!(init, Ok(InitProducer::Ending));
-    let second = bench.model.next_marker().expect("a marker");
+    let second = bench.model.take_marker(0).expect("a marker");
     bench.model.deliver(bench.now(), second);
     assert_eq!(bench.show(logs[1]), "0:a=1");
     assert_eq!(bench.end(&id, tag, true), Ok(Ended::Done));

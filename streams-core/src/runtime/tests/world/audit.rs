@@ -43,7 +43,7 @@ pub(super) fn check_outputs(plan: &Plan, sent: &[Event], log: &Embedded, once: b
     let outputs = outputs(log);
     for (key, wanted) in &expected {
         let values = outputs.get(key).ok_or_else(|| format!("nothing came out for {key}; it has {wanted:?}"))?;
-        check_key(wanted, values, plan.cache_bytes > 0, once)
+        check_key(wanted, values, plan.settings.cache_bytes > 0, once)
             .map_err(|what| format!("{key}: {what}\n    sent {wanted:?}\n    came out {values:?}"))?;
     }
     match outputs.keys().find(|key| !expected.contains_key(*key)) {

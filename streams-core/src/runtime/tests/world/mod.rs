@@ -16,18 +16,20 @@ use std::time::Duration;
 use super::by_hand::Instance;
 use super::faulty_log::{Faults, Faulty};
 use crate::clock::{Clock as _, ManualClock};
-use crate::log::{Admin, ConsumerOptions, Doorbell, Embedded, FetchEvent, Isolation, Log as _};
+use crate::log::{Admin, ConsumerOptions, Delivery, Doorbell, Embedded, FetchEvent, Isolation, Log as _};
 use crate::random::{Seeded, SharedRandom};
 use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::task::Task;
 use crate::runtime::worker::panic_message;
-use crate::runtime::{App, AppState};
+use crate::runtime::{App, AppState, Guarantee};
 use crate::testing::KeptState;
 
 mod audit;
+mod lateness;
 mod operations;
 mod program;
 
+use lateness::Lateness;
 use operations::{FAMILIES, Operation, Plan, SLOTS};
 use program::{EVENTS, Event, SEEN};
 
@@ -61,6 +63,7 @@ struct World {
     log: Embedded,
     clock: ManualClock,
     chance: SharedRandom,
+    lateness: Arc<Lateness>,
     admin: Arc<dyn Admin>,
     slots: Vec<Slot>,
     sent: Vec<Event>,
@@ -111,19 +114,19 @@ impl World {
     fn new(plan: Plan) -> Self {
         let clock = ManualClock::at(Timestamp(0));
         let chance = Arc::new(Seeded::new(plan.seed));
-        let log = Embedded::with_chance(Arc::new(clock.clone()), &*chance);
+        let lateness = Arc::new(Lateness::new(&clock, plan.seed));
+        let log = Embedded::simulated(Arc::new(clock.clone()), &*chance, Arc::clone(&lateness) as Arc<dyn Delivery>);
         log.create_topic(EVENTS.name(), plan.partitions).expect("a topic");
         log.create_topic(SEEN.name(), plan.partitions).expect("a topic");
         let admin = log.admin(Doorbell::new()).expect("an admin");
         let slots = (0..SLOTS).map(|number| Slot::new(number, &clock)).collect();
         let positions = BTreeMap::new();
-        Self { plan, log, clock, chance, admin, slots, sent: Vec::new(), positions, disturbed: false }
+        Self { plan, log, clock, chance, lateness, admin, slots, sent: Vec::new(), positions, disturbed: false }
     }
 
     fn app(&self) -> App {
-        let Plan { program, exactly_once, cache_bytes, commit_interval, .. } = self.plan;
-        let app = App::new(APPLICATION, program.topology()).cache_bytes(cache_bytes).commit_interval(commit_interval);
-        if exactly_once { app.exactly_once() } else { app }
+        let Plan { program, ref settings, .. } = self.plan;
+        App::new(APPLICATION, program.topology()).settings(settings.clone())
     }
 
     fn run(&mut self) -> Outcome {
@@ -145,8 +148,12 @@ impl World {
             Operation::Control { slot, steps } => {
                 (0..steps).try_for_each(|_| self.step_control(slot))?;
             }
-            Operation::Worker { slot, steps } => {
-                (0..steps).try_for_each(|_| self.step_worker(slot))?;
+            Operation::Worker { slot, number, steps } => {
+                for _ in 0..steps {
+                    if let Some(instance) = self.awake(slot) {
+                        instance.step_one_worker(number);
+                    }
+                }
             }
             Operation::Settle { slot } => {
                 for _ in 0..20 {
@@ -176,6 +183,14 @@ impl World {
             }
             Operation::Kill { slot } => {
                 self.disturbed |= self.slots[slot].instance.take().is_some();
+            }
+            Operation::MarkersLate { ms } => {
+                self.disturbed = true;
+                self.lateness.hold_markers(Duration::from_millis(ms));
+            }
+            Operation::ReplicasLate { ms } => {
+                self.disturbed = true;
+                self.lateness.hold_replicas(Duration::from_millis(ms));
             }
             Operation::Fault { slot, kind, ms } => {
                 if self.slots[slot].instance.is_some() {
@@ -283,6 +298,7 @@ impl World {
             slot.faults.end_all();
             slot.asleep_until = Duration::ZERO;
         }
+        self.lateness.end();
         let stopping =
             |slot: &Slot| slot.instance.as_ref().is_none_or(|instance| instance.status.stop.load(Ordering::SeqCst));
         if self.slots.iter().all(stopping) {
@@ -316,9 +332,8 @@ impl World {
     fn is_done(&self) -> Result<bool, String> {
         for instance in self.slots.iter().filter_map(|slot| slot.instance.as_ref()) {
             let at_work = instance
-                .worker
-                .as_ref()
-                .is_none_or(|worker| !worker.is_settled() || worker.slots().running().any(Task::needs_commit));
+                .workers()
+                .any(|worker| !worker.is_settled() || worker.slots().running().any(Task::needs_commit));
             if instance.state() != AppState::Running || at_work {
                 return Ok(false);
             }
@@ -355,11 +370,11 @@ impl World {
 
     /// Compares the output with the input, and the state with the output.
     fn audit(&mut self) -> Outcome {
-        let once = self.plan.exactly_once || !self.disturbed;
+        let once = (self.plan.settings.guarantee == Guarantee::ExactlyOnce) || !self.disturbed;
         audit::check_outputs(&self.plan, &self.sent, &self.log, once)?;
         let last = audit::last_of(&audit::outputs(&self.log));
         let mut rows = audit::Rows::new();
-        for worker in self.slots.iter().filter_map(|slot| slot.instance.as_ref()?.worker.as_ref()) {
+        for worker in self.slots.iter().filter_map(|slot| slot.instance.as_ref()).flat_map(Instance::workers) {
             rows.extend(self.plan.program.rows(worker));
         }
         audit::check_rows("what the tasks have", &rows, &last)?;
@@ -398,8 +413,8 @@ impl World {
             true => "what is restored from the changelog".to_owned(),
             false => format!("what instance {slot} has kept"),
         };
-        let worker = self.slots[slot].instance.as_ref().and_then(|instance| instance.worker.as_ref());
-        let rows = worker.map(|worker| self.plan.program.rows(worker)).unwrap_or_default();
+        let workers = self.slots[slot].instance.iter().flat_map(Instance::workers);
+        let rows = workers.flat_map(|worker| self.plan.program.rows(worker)).collect();
         audit::check_rows(&what, &rows, last)?;
         self.stop_all()
     }

@@ -7,6 +7,7 @@ use fastrand::Rng;
 
 use super::program::{Event, Program};
 use crate::runtime::tests::faulty_log::FaultKind;
+use crate::runtime::{Guarantee, Settings};
 
 /// The number of slots in which an instance can run, each with its own state folder.
 pub(super) const SLOTS: usize = 3;
@@ -23,6 +24,7 @@ pub(super) enum Operation {
     /// Steps an instance's worker a few times.
     Worker {
         slot: usize,
+        number: usize,
         steps: u8,
     },
     /// Steps both until there is nothing left to do.
@@ -56,6 +58,14 @@ pub(super) enum Operation {
     Kill {
         slot: usize,
     },
+    /// For a while most transaction markers are delayed.
+    MarkersLate {
+        ms: u64,
+    },
+    /// For a while records do not reach the replicas.
+    ReplicasLate {
+        ms: u64,
+    },
     /// The log serves one instance badly for a while.
     Fault {
         slot: usize,
@@ -69,10 +79,8 @@ pub(super) enum Operation {
 pub(super) struct Plan {
     pub(super) seed: u64,
     pub(super) program: Program,
-    pub(super) exactly_once: bool,
-    pub(super) cache_bytes: usize,
     pub(super) partitions: u32,
-    pub(super) commit_interval: Duration,
+    pub(super) settings: Settings,
     pub(super) operations: Vec<Operation>,
 }
 
@@ -82,15 +90,25 @@ pub(super) const FAMILIES: u64 = 8;
 impl Plan {
     pub(super) fn from_seed(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let exactly_once = seed & 1 == 1;
-        let intervals = if exactly_once { [100, 1_000, 4_000] } else { [200, 3_000, 30_000] };
+        let guarantee = if seed & 1 == 1 { Guarantee::ExactlyOnce } else { Guarantee::AtLeastOnce };
+        let intervals = match guarantee {
+            Guarantee::ExactlyOnce => [100, 1_000, 4_000],
+            Guarantee::AtLeastOnce => [200, 3_000, 30_000],
+        };
+        let settings = Settings {
+            guarantee,
+            workers: rng.usize(1..=2),
+            commit_interval: rng.choice(intervals).map(Duration::from_millis),
+            cache_bytes: if seed & 4 == 0 { 0 } else { 1 << 20 },
+            records_per_round: rng.choice([1, 3, 1_000]).unwrap_or(1),
+            buffered_records: rng.choice([1, 5, 1_000]).unwrap_or(1),
+            ..Settings::default()
+        };
         let mut plan = Self {
             seed,
             program: if seed & 2 == 0 { Program::Keyed } else { Program::Windowed },
-            exactly_once,
-            cache_bytes: if seed & 4 == 0 { 0 } else { 1 << 20 },
             partitions: rng.u32(1..=3),
-            commit_interval: Duration::from_millis(rng.choice(intervals).unwrap_or(1_000)),
+            settings,
             operations: (0..rng.usize(1..=SLOTS)).map(|slot| Operation::Start { slot, lost: false }).collect(),
         };
         plan.operations.push(Operation::Pass { ms: 10_000, worker_first: false });
@@ -141,7 +159,7 @@ impl Mix {
                 Operation::Send(Event { id: *ids, word: rng.u8(0..words), at: rng.i64(0..40_000) })
             }
             1 => Operation::Control { slot, steps: rng.u8(1..6) },
-            2 => Operation::Worker { slot, steps: rng.u8(1..6) },
+            2 => Operation::Worker { slot, number: rng.usize(0..2), steps: rng.u8(1..6) },
             3 => Operation::Settle { slot },
             4 if rng.u8(0..4) == 0 => Operation::Leap { ms: rng.u64(1..5_000) },
             4 => Operation::Pass { ms: duration(rng, self.pass_max), worker_first: rng.bool() },
@@ -150,6 +168,8 @@ impl Mix {
             6 => Operation::Start { slot, lost: rng.u8(0..4) == 0 },
             7 => Operation::Stop { slot },
             8 => Operation::Kill { slot },
+            9 if rng.u8(0..3) == 0 => Operation::MarkersLate { ms: duration(rng, 30_000) },
+            9 if rng.u8(0..6) == 0 => Operation::ReplicasLate { ms: duration(rng, 20_000) },
             _ => Operation::Fault { slot, kind: FaultKind::draw(rng), ms: duration(rng, 60_000) },
         }
     }
@@ -163,11 +183,13 @@ fn duration(rng: &mut Rng, max: u64) -> u64 {
 
 impl std::fmt::Display for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { seed, program, exactly_once, cache_bytes, partitions, commit_interval, operations } = self;
-        let guarantee = if *exactly_once { "exactly once" } else { "at least once" };
+        let Self { seed, program, partitions, settings, operations } = self;
+        let Settings { guarantee, workers, commit_interval, cache_bytes, records_per_round, buffered_records, .. } =
+            settings;
+        writeln!(f, "seed {seed}: {program:?}, {guarantee:?}, {partitions} partitions, {workers} workers,")?;
         writeln!(
             f,
-            "seed {seed}: {program:?}, {guarantee}, cache {cache_bytes}, {partitions} partitions, commits every {commit_interval:?}"
+            "  commit interval {commit_interval:?}, cache {cache_bytes}, {records_per_round} records a round, {buffered_records} buffered"
         )?;
         operations.iter().enumerate().try_for_each(|(number, operation)| writeln!(f, "  {number:2} {operation:?}"))
     }

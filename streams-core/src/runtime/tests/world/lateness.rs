@@ -1,0 +1,65 @@
+//! What is decided in the log but not yet everywhere: transaction markers on their way, in any order, and records on
+//! their way to the replicas.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::clock::{Clock as _, ManualClock};
+use crate::log::Delivery;
+
+/// A late marker arrives at one of so many opportunities.
+const MARKER_CHANCES: u32 = 16;
+
+pub(super) struct Lateness {
+    clock: ManualClock,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    rng: Rng,
+    markers_until: Duration,
+    replicas_until: Duration,
+}
+
+impl Lateness {
+    pub(super) fn new(clock: &ManualClock, seed: u64) -> Self {
+        let (markers_until, replicas_until) = (Duration::ZERO, Duration::ZERO);
+        let inner = Inner { rng: Rng::with_seed(seed), markers_until, replicas_until };
+        Self { clock: clock.clone(), inner: Mutex::new(inner) }
+    }
+
+    /// Most markers arrive only after that long.
+    pub(super) fn hold_markers(&self, lasts: Duration) {
+        self.guard().markers_until = self.clock.monotonic() + lasts;
+    }
+
+    /// Records reach no replica for that long.
+    pub(super) fn hold_replicas(&self, lasts: Duration) {
+        self.guard().replicas_until = self.clock.monotonic() + lasts;
+    }
+
+    /// From now on everything arrives.
+    pub(super) fn end(&self) {
+        let mut inner = self.guard();
+        (inner.markers_until, inner.replicas_until) = (Duration::ZERO, Duration::ZERO);
+    }
+
+    fn guard(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Delivery for Lateness {
+    fn next_marker(&self, waiting: usize) -> Option<usize> {
+        let mut inner = self.guard();
+        let is_late = self.clock.monotonic() < inner.markers_until;
+        let arrives = !is_late || inner.rng.u32(0..MARKER_CHANCES) == 0;
+        arrives.then(|| inner.rng.usize(0..waiting))
+    }
+
+    fn replicates(&self) -> bool {
+        self.clock.monotonic() >= self.guard().replicas_until
+    }
+}
