@@ -60,7 +60,6 @@ pub struct Windowed<K> {
 
 /// How many bytes a window adds to a key.
 const START_BYTES: usize = size_of::<i64>();
-const END_BYTES: usize = size_of::<i64>();
 
 impl<K: Value> Value for Windowed<K> {
     const WINDOWS: usize = 1 + K::WINDOWS;
@@ -91,18 +90,6 @@ impl<K: Value> Value for Windowed<K> {
 
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         K::partition_bytes(encoded.split_last_chunk::<START_BYTES>().map_or(encoded, |(key, _)| key))
-    }
-
-    fn encode_rest(&self, out: &mut Vec<u8>) {
-        self.key.encode_rest(out);
-        out.extend_from_slice(&self.window.end.0.to_be_bytes());
-    }
-
-    fn decode_rest(&mut self, rest: &[u8]) {
-        if let Some((rest, end)) = rest.split_last_chunk::<END_BYTES>() {
-            self.key.decode_rest(rest);
-            self.window.end = Timestamp(i64::from_be_bytes(*end));
-        }
     }
 }
 

@@ -119,14 +119,6 @@ fn delegate_to(inner: &Type, input: &DeriveInput, attributes: &Attributes) -> sy
             fn partition_bytes(encoded: &[u8]) -> &[u8] {
                 #inner::partition_bytes(encoded)
             }
-
-            fn encode_rest(&self, out: &mut ::std::vec::Vec<u8>) {
-                #inner::encode_rest(&self.0, out);
-            }
-
-            fn decode_rest(&mut self, rest: &[u8]) {
-                #inner::decode_rest(&mut self.0, rest);
-            }
         }
     })
 }

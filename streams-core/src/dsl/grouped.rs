@@ -201,7 +201,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         V: Nullable,
         A: Value,
     {
-        let recipe: AggregateRecipe = Box::new(move |store, _| recipe(store));
+        let recipe: AggregateRecipe = Box::new(recipe);
         let view = table::stored::<K::Inner, A>;
         let call = Call::Aggregate { group: self.step, windows: None, kind, recipe, view };
         KTable::new(self.builder, self.builder.add(call))

@@ -55,7 +55,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     {
         let add = |_: &K, _: V, count: Option<i64>| Some(count.unwrap_or(0) + 1);
         let subtract = |_: &K, _: V, count: i64| Some(count - 1);
-        self.add(AggregateKind::Count, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
+        self.add(AggregateKind::Count, Box::new(move |store| table_aggregate::recipe(store, add, subtract)))
     }
 
     /// Each group's rows made one: `add` puts a row to it, `subtract` takes one out. Both get the result so
@@ -91,7 +91,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
             None => Some(row),
         };
         let subtract = move |_: &K, row: V, result: V| Some(subtract(result, row));
-        self.add(AggregateKind::Reduce, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
+        self.add(AggregateKind::Reduce, Box::new(move |store| table_aggregate::recipe(store, add, subtract)))
     }
 
     /// An aggregate per group: begun with `init`, changed by `add` and `subtract`.
@@ -140,7 +140,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
             subtract(&mut aggregate, row);
             Some(aggregate)
         };
-        self.add(AggregateKind::Aggregate, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
+        self.add(AggregateKind::Aggregate, Box::new(move |store| table_aggregate::recipe(store, add, subtract)))
     }
 
     /// The general form of [`KGroupedTable::aggregate`]: sees the group, and deletes its aggregate by
@@ -184,7 +184,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
         V: Value,
         A: Value,
     {
-        self.add(AggregateKind::Aggregate, Box::new(move |store, _| table_aggregate::recipe(store, add, subtract)))
+        self.add(AggregateKind::Aggregate, Box::new(move |store| table_aggregate::recipe(store, add, subtract)))
     }
 
     #[track_caller]

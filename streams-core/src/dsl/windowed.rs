@@ -1,7 +1,5 @@
 //! Records by key and window, and what aggregates them.
 
-use std::time::Duration;
-
 use super::table::{self, KTable};
 use super::{KGroupedStream, handle};
 use crate::operators::{Recipe, StoreId, window_aggregate};
@@ -213,16 +211,14 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         V: Nullable,
         A: Value,
     {
-        self.aggregation(kind, move |store, windows, retention| {
-            window_aggregate::recipe::<K, V, A>(store, windows, retention, update)
-        })
+        self.aggregation(kind, move |store, windows| window_aggregate::recipe::<K, V, A>(store, windows, update))
     }
 
     #[track_caller]
     fn aggregation<A>(
         self,
         kind: AggregateKind,
-        recipe: impl FnOnce(StoreId, TimeWindows, Duration) -> Recipe + 'static,
+        recipe: impl FnOnce(StoreId, TimeWindows) -> Recipe + 'static,
     ) -> KTable<'t, Windowed<K::Inner>, A>
     where
         K: NullableKey,
@@ -230,8 +226,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         A: Value,
     {
         let Self { group, windows } = self;
-        let recipe: AggregateRecipe =
-            Box::new(move |store, kind| recipe(store, windows, kind.retention().unwrap_or_default()));
+        let recipe: AggregateRecipe = Box::new(move |store| recipe(store, windows));
         let view = table::stored_windows::<K::Inner, A>;
         let call = Call::Aggregate { group: group.step, windows: Some(Box::new(windows)), kind, recipe, view };
         KTable::new(group.builder, group.builder.add(call))

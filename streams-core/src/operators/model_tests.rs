@@ -148,11 +148,11 @@ proptest! {
         let size = advance + overlap;
         let windows = Hopping::of(ms(size)).advance_by(ms(advance)).grace(ms(grace));
         let retention = size + grace + extra_retention;
-        let sum = window_aggregate::recipe::<Num, Num, Num>(StoreId(0), windows, ms(retention), |_, value, sum| {
+        let sum = window_aggregate::recipe::<Num, Num, Num>(StoreId(0), windows, |_, value, sum| {
             let value: Num = value?;
             (value.0 >= 0).then(|| Num(sum.map_or(0, |sum: Num| sum.0) + value.0))
         });
-        let setup = Setup { cache_bytes, old_values: true, ..Setup::default() };
+        let setup = Setup { cache_bytes, old_values: true, ..Setup::default() }.windowed(windows, ms(retention));
         let mut chain: Chain<Num, Num, Windowed<Num>, Change<Num>> = Chain::with(setup, &sum);
         let mut rows: Rows<(i64, i64)> = Rows::new();
         let mut seen = Rows::new();

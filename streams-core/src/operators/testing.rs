@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::{
     BuildError, BuiltNode, Collector, Context, Destination, DropReason, Link, Next, NodeId, OperatorError, Recipe,
@@ -13,10 +14,12 @@ use super::{
 };
 use crate::log::{BatchBuilder, LogError, TopicHandle};
 use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
+use crate::state::kinds::{Table, Windowing as _};
 use crate::state::{
-    Changelog, GlobalStore, Memory, StateBackend, StoreAccess, StoreBatch, StoreError, StoreIndex, TaskState,
+    Changelog, GlobalStore, Memory, StateBackend, StoreAccess, StoreBatch, StoreError, StoreIndex, StoreKind, TaskState,
 };
 use crate::topic::TopicRef;
+use crate::windows::{TimeWindows, WindowSizes};
 use crate::wire::{DecodeError, EncodeError, Key, Value};
 
 /// A record without headers.
@@ -139,6 +142,9 @@ pub(crate) struct Setup {
     pub(crate) partitions: u32,
     /// The stores' names, by number.
     pub(crate) stores: Vec<&'static str>,
+    /// The kind of all stores, and the sizes of the windows in their keys.
+    pub(crate) kind: Arc<dyn StoreKind>,
+    pub(crate) windows: WindowSizes,
     /// Every global store is this one.
     pub(crate) global: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) children: usize,
@@ -146,7 +152,25 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { cache_bytes: 0, old_values: false, partitions: 1, stores: vec!["store"], global: vec![], children: 1 }
+        Self {
+            cache_bytes: 0,
+            old_values: false,
+            partitions: 1,
+            stores: vec!["store"],
+            kind: Arc::new(Table),
+            windows: WindowSizes::NONE,
+            global: vec![],
+            children: 1,
+        }
+    }
+}
+
+impl Setup {
+    /// The same with stores that keep a row per key and window, each for that long.
+    pub(crate) fn windowed(self, windows: TimeWindows, retention: Duration) -> Self {
+        let kind = windows.kind(retention);
+        let windows = kind.window_size().map_or(self.windows, |size| self.windows.within(size));
+        Self { kind, windows, ..self }
     }
 }
 
@@ -180,7 +204,8 @@ impl TaskServices for World {
         let number = store.0 as usize;
         let changelog = Rc::clone(&self.changelogs[number]) as Rc<RefCell<dyn Changelog>>;
         let name = self.setup.stores[number].into();
-        Ok(StoreAccess::new(name, Self::index(number), Rc::clone(&self.state), Some(changelog)))
+        let access = StoreAccess::new(name, Self::index(number), Rc::clone(&self.state), Some(changelog));
+        Ok(access.of(Arc::clone(&self.setup.kind), self.setup.windows))
     }
 
     fn global_store(&mut self, _store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {

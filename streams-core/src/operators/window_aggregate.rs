@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::cached::flush_at_commit;
 use super::presence::counting;
@@ -22,12 +21,10 @@ use crate::wire::{Key, Nullable, NullableKey, Value};
 /// Records with a null key are dropped and counted. Null values reach `update`, as they do in Java for windows,
 /// despite its documentation. A window accepts records as long as its end is after the node's stream time minus the
 /// grace. Each closed window of a record counts as a drop; the others are updated in ascending order. Stream time is
-/// the largest timestamp among the records with a key that this node has seen. Rows are kept until a window starts
-/// `retention` later.
+/// the largest timestamp among the records with a key that this node has seen.
 pub(crate) fn recipe<K, V, A>(
     store: StoreId,
     windows: TimeWindows,
-    retention: Duration,
     update: impl Fn(&K::Inner, Option<V::Inner>, Option<A>) -> Option<A> + Send + Sync + 'static,
 ) -> Recipe
 where
@@ -37,31 +34,26 @@ where
 {
     let update = Arc::new(update);
     Recipe::new(move |builder| {
-        let aggregate = WindowAggregate::<K, A, _>::new(builder, store, windows, retention, &update)?;
+        let aggregate = WindowAggregate::<K, A, _>::new(builder, store, windows, &update)?;
         Ok(BuiltNode::link::<K, V>(aggregate))
     })
 }
 
 /// As [`recipe`], for a count, which never reads the values.
-pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(
-    store: StoreId,
-    windows: TimeWindows,
-    retention: Duration,
-) -> Recipe {
+pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId, windows: TimeWindows) -> Recipe {
     let update = Arc::new(|_: &K::Inner, _: Option<()>, count: Option<i64>| Some(count.unwrap_or(0) + 1));
     Recipe::new(move |builder| {
-        let aggregate = WindowAggregate::<K, i64, _>::new(builder, store, windows, retention, &update)?;
+        let aggregate = WindowAggregate::<K, i64, _>::new(builder, store, windows, &update)?;
         Ok(counting::<K, V>(aggregate))
     })
 }
 
 /// The rows of a windowed table, for nodes that look them up.
 #[must_use]
-pub(crate) fn view<K: Key, A: Value>(store: StoreId, retention: Duration) -> TableViewRecipe<Windowed<K>, A> {
-    let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+pub(crate) fn view<K: Key, A: Value>(store: StoreId) -> TableViewRecipe<Windowed<K>, A> {
     TableViewRecipe::new(move |builder| {
         let cache_bytes = builder.cache_bytes();
-        let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, cache_bytes, retention_ms))?;
+        let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, cache_bytes))?;
         let key = rows.borrow().key_in_windows();
         Ok(Box::new(WindowView { node: Arc::clone(builder.name()), rows, key }))
     })
@@ -123,15 +115,10 @@ impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
         builder: &mut NodeBuilder<'_>,
         store: StoreId,
         windows: TimeWindows,
-        retention: Duration,
         update: &Arc<F>,
     ) -> Result<Self, BuildError> {
-        // Keep rows at least for as long as they can change.
-        let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX).max(windows.retention_min_ms());
         let (cache_bytes, sends_old) = (builder.cache_bytes(), builder.sends_old_values());
-        let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, cache_bytes, retention_ms))?;
-        rows.borrow_mut().keep_for(retention_ms);
-        rows.borrow_mut().windows_are(windows.size_ms);
+        let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, cache_bytes))?;
         rows.borrow_mut().rows_mut().want_old_values(sends_old);
         let outputs = builder.outputs()?;
         flush_at_commit(builder, &rows, &outputs);
@@ -213,10 +200,11 @@ mod tests {
     use crate::operators::testing::{Chain, Setup, Word, at};
     use crate::operators::{DropReason, Recipe, StoreId, stream_table_join};
     use crate::record::{Change, Headers, Record, Timestamp};
+    use crate::state::kinds::Windowing as _;
     use crate::state::rows::Cause;
     use crate::state::window_store::WindowRows;
     use crate::state::{Memory, StateBackend, StoreAccess, StoreIndex, TaskState};
-    use crate::windows::{Hopping, TimeWindows, Tumbling, Window, Windowed};
+    use crate::windows::{Hopping, TimeWindows, Tumbling, Window, WindowSizes, Windowed};
 
     type Windows = Chain<Option<Word>, Option<Word>, Windowed<Word>, Change<Word>>;
 
@@ -225,16 +213,16 @@ mod tests {
     }
 
     /// Concatenates values, with `~` for null; `X` deletes the row.
-    fn concatenated(windows: TimeWindows, retention: Duration) -> Recipe {
-        super::recipe::<Option<Word>, Option<Word>, Word>(StoreId(0), windows, retention, |_, value, all| {
+    fn concatenated(windows: TimeWindows) -> Recipe {
+        super::recipe::<Option<Word>, Option<Word>, Word>(StoreId(0), windows, |_, value, all| {
             let value = value.map_or_else(|| "~".to_owned(), |value| value.0);
             (value != "X").then(|| Word(all.map_or_else(String::new, |all| all.0) + &value))
         })
     }
 
     fn chain(windows: TimeWindows, cache_bytes: usize, old_values: bool) -> Windows {
-        let recipe = concatenated(windows, Duration::ZERO);
-        Chain::with(Setup { cache_bytes, old_values, ..Setup::default() }, &recipe)
+        let setup = Setup { cache_bytes, old_values, ..Setup::default() }.windowed(windows, windows.changing_for());
+        Chain::with(setup, &concatenated(windows))
     }
 
     fn input(timestamp: i64, value: &str) -> Record<Option<Word>, Option<Word>> {
@@ -352,8 +340,9 @@ mod tests {
     #[test]
     fn rows_whose_time_is_over_are_deleted_but_not_from_the_changelog() {
         for cache_bytes in [0, 1 << 20] {
-            let recipe = concatenated(Tumbling::of(ms(10)).no_grace(), ms(40));
-            let mut chain: Windows = Chain::with(Setup { cache_bytes, ..Setup::default() }, &recipe);
+            let tens = Tumbling::of(ms(10)).no_grace();
+            let setup = Setup { cache_bytes, ..Setup::default() }.windowed(tens, ms(40));
+            let mut chain: Windows = Chain::with(setup, &concatenated(tens));
             for (timestamp, starts) in
                 [(0, vec![0]), (10, vec![0, 10]), (39, vec![0, 10, 30]), (49, vec![10, 30, 40]), (95, vec![90])]
             {
@@ -368,17 +357,6 @@ mod tests {
             }
             assert!(chain.logged(0).iter().all(|(_, value, _)| value.is_some()), "no deletion is logged");
         }
-    }
-
-    #[test]
-    fn rows_that_can_still_change_are_kept_whatever_the_retention() {
-        let recipe = concatenated(Tumbling::of(ms(10)).grace(ms(100)), ms(1));
-        let mut chain: Windows = Chain::with(Setup::default(), &recipe);
-        chain.send(input(5, "a"));
-        chain.send(input(109, "b"));
-        chain.received();
-        chain.send(input(6, "c"));
-        assert_eq!(seen(&mut chain), [row(0, 10, 6, "ac")]);
     }
 
     #[test]
@@ -398,15 +376,15 @@ mod tests {
         let windows = Tumbling::of(ms(10)).no_grace();
         for cache_bytes in [0, 1 << 20] {
             let join = stream_table_join::recipe::<Windowed<Word>, Word, Word, String>(
-                super::view(StoreId(0), ms(1)),
+                super::view(StoreId(0)),
                 true,
                 |_, row| Some(row.map_or_else(|| "-".to_owned(), |row: Word| row.0)),
             );
-            let setup = Setup { cache_bytes, ..Setup::default() };
+            let setup = Setup { cache_bytes, ..Setup::default() }.windowed(windows, ms(10));
             let (mut joined, aggregate) = Chain::<Windowed<Word>, Word, Windowed<Word>, String>::with_neighbour::<
                 Option<Word>,
                 Option<Word>,
-            >(setup, &join, &concatenated(windows, Duration::ZERO));
+            >(setup, &join, &concatenated(windows));
             let read = Windowed { key: "k".into(), window: Window { start: Timestamp(10), end: Timestamp(i64::MAX) } };
             joined.send(at(1, read.clone(), "x".into()));
             aggregate.borrow_mut().process(&mut joined.context, input(15, "a")).unwrap();
@@ -433,10 +411,9 @@ mod tests {
     fn rows_of(cache_bytes: usize) -> WindowRows<Word, Word> {
         let store = Memory.open(std::path::Path::new("unused"), &["store".to_owned()]).unwrap();
         let state = std::rc::Rc::new(std::cell::RefCell::new(TaskState::new(store)));
+        let kind = Tumbling::of(ms(10)).no_grace().kind(ms(100));
         let access = StoreAccess::new("store".into(), StoreIndex(1), state, None);
-        let mut rows = WindowRows::new(access, cache_bytes, 100);
-        rows.windows_are(10);
-        rows
+        WindowRows::new(access.of(kind, WindowSizes::NONE.around(ms(10))), cache_bytes)
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Changelog, StoreError, StoreIndex, TaskState};
+use super::kinds::Table;
+use super::{Changelog, StoreError, StoreIndex, StoreKind, TaskState};
 use crate::record::{Headers, Timestamp};
 use crate::windows::WindowSizes;
 
@@ -20,6 +21,7 @@ pub struct StoreAccess {
     index: StoreIndex,
     state: Rc<RefCell<TaskState>>,
     changelog: Option<Rc<RefCell<dyn Changelog>>>,
+    kind: Arc<dyn StoreKind>,
     windows: WindowSizes,
 }
 
@@ -33,14 +35,21 @@ impl StoreAccess {
         state: Rc<RefCell<TaskState>>,
         changelog: Option<Rc<RefCell<dyn Changelog>>>,
     ) -> Self {
-        Self { name, index, state, changelog, windows: WindowSizes::NONE }
+        Self { name, index, state, changelog, kind: Arc::new(Table), windows: WindowSizes::NONE }
     }
 
-    /// Sets the sizes of the windows in the store's keys.
+    /// Sets the store's kind, which is a table otherwise, and the sizes of the windows in its keys.
     #[must_use]
-    pub const fn with_windows(mut self, windows: WindowSizes) -> Self {
+    pub fn of(mut self, kind: Arc<dyn StoreKind>, windows: WindowSizes) -> Self {
+        self.kind = kind;
         self.windows = windows;
         self
+    }
+
+    /// What the store's rows are.
+    #[must_use]
+    pub fn kind(&self) -> &dyn StoreKind {
+        &*self.kind
     }
 
     /// The sizes of the windows in the store's keys, which the keys' bytes leave out.

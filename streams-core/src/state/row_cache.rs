@@ -74,14 +74,6 @@ impl<V> Slot<V> {
     pub(super) const fn is_dirty(&self) -> bool {
         self.dirty_number != CLEAN
     }
-
-    /// Records that this key has changed the row, so that the row is forwarded with this key's rest.
-    #[inline]
-    pub(super) fn changed_by(&mut self, key: &KeyBuffer) {
-        if !key.rest().is_empty() && self.key.rest() != key.rest() {
-            self.key = RowKey::new(key);
-        }
-    }
 }
 
 impl<V> RowCache<V> {

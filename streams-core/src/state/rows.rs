@@ -8,6 +8,7 @@
 //! change only marks its row dirty; [`Rows::flush`] writes and logs each dirty row once, and returns one change to be
 //! forwarded. A row that was created and deleted again in between is not written, logged or forwarded at all.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
@@ -15,7 +16,7 @@ use hashbrown::DefaultHashBuilder;
 use super::row_cache::{Before, Found, RowCache, Slot};
 use super::row_key::KeyBuffer;
 use super::timestamped::{split_timestamped, timestamped};
-use super::{StoreAccess, StoreError, StoreErrorKind};
+use super::{StoreAccess, StoreError, StoreErrorKind, StoreKind};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::wire::{DecodeError, EncodeError, Value};
 
@@ -24,11 +25,11 @@ pub(crate) trait RowLayout: 'static {
     /// The typed key of a row.
     type Key: Clone + 'static;
 
-    /// Decodes a key from the store's form; `rest` is what [`Value::encode_rest`] wrote.
+    /// Decodes a key from the store's form, with windows of these sizes in milliseconds.
     ///
     /// # Errors
     /// When the bytes are not such a key.
-    fn typed_key(&self, key: &[u8], rest: &[u8]) -> Result<Self::Key, DecodeError>;
+    fn typed_key(key: &[u8], windows: &[i64]) -> Result<Self::Key, DecodeError>;
 
     /// Appends the changelog's form of a key, given the store's form of it.
     fn changelog_key(local: &[u8], out: &mut Vec<u8>);
@@ -71,7 +72,7 @@ pub(crate) struct Cause<'a> {
 
 /// The rows of one store of one task.
 pub(crate) struct Rows<L: RowLayout, V> {
-    layout: L,
+    layout: PhantomData<L>,
     access: StoreAccess,
     cache: Option<RowCache<V>>,
     hasher: DefaultHashBuilder,
@@ -88,9 +89,9 @@ pub(crate) struct Rows<L: RowLayout, V> {
 impl<L: RowLayout, V: Value> Rows<L, V> {
     /// Rows in `access`, with a cache of about `cache_bytes` at most; 0 turns caching off.
     #[must_use]
-    pub(crate) fn new(layout: L, access: StoreAccess, cache_bytes: usize) -> Self {
+    pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
         Self {
-            layout,
+            layout: PhantomData,
             access,
             cache: (cache_bytes > 0).then(|| RowCache::new(cache_bytes)),
             hasher: DefaultHashBuilder::default(),
@@ -107,6 +108,12 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     #[must_use]
     pub(crate) const fn name(&self) -> &Arc<str> {
         self.access.name()
+    }
+
+    /// What the store's rows are.
+    #[must_use]
+    pub(crate) fn kind(&self) -> &dyn StoreKind {
+        self.access.kind()
     }
 
     /// Whether changes wait for [`Rows::flush`].
@@ -142,11 +149,6 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     /// A buffer for the keys of these rows.
     pub(super) fn key_buffer(&self) -> KeyBuffer {
         KeyBuffer::new(self.hasher.clone())
-    }
-
-    /// Defines what the bytes of keys mean.
-    pub(super) const fn layout(&mut self) -> &mut L {
-        &mut self.layout
     }
 
     /// A row, including changes that are not flushed yet.
@@ -207,7 +209,6 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             slot.timestamp = if row.is_some() { timestamp } else { cause.timestamp };
             slot.row = row;
             slot.headers.clone_from(cause.headers);
-            slot.changed_by(key);
             cache.mark_dirty(place);
         }
         Ok(None)
@@ -248,7 +249,6 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         slot.row = row;
         slot.timestamp = cause.timestamp;
         slot.headers.clone_from(cause.headers);
-        slot.changed_by(key);
         cache.mark_dirty(place);
         Ok(None)
     }
@@ -395,7 +395,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     }
 
     fn changed(&self, slot: &mut Slot<V>, old: Option<V>) -> Result<ChangeOf<L::Key, V>, RowError> {
-        let key = self.layout.typed_key(slot.key.key(), slot.key.rest());
+        let key = L::typed_key(slot.key.key(), self.access.windows().as_slice());
         Ok(Record {
             key: key.map_err(|error| self.unreadable("key", &error.to_string()))?,
             value: Change { old, new: slot.row.clone() },

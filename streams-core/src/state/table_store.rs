@@ -18,7 +18,7 @@ impl<K: Key, V: Value> TableStore<K, V> {
     /// Rows in `access`, with a cache of about `cache_bytes` at most; 0 turns caching off.
     #[must_use]
     pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
-        let rows = Rows::new(ByKey(PhantomData), access, cache_bytes);
+        let rows = Rows::new(access, cache_bytes);
         let key = rows.key_buffer();
         Self { rows, key }
     }
@@ -72,9 +72,9 @@ pub(crate) struct ByKey<K>(PhantomData<fn() -> K>);
 impl<K: Key> RowLayout for ByKey<K> {
     type Key = K;
 
-    fn typed_key(&self, key: &[u8], rest: &[u8]) -> Result<K, DecodeError> {
+    fn typed_key(key: &[u8], windows: &[i64]) -> Result<K, DecodeError> {
         let mut key = K::decode(key)?;
-        key.decode_rest(rest);
+        key.set_window_sizes(windows);
         Ok(key)
     }
 

@@ -5,6 +5,7 @@
 //! retention removes them.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
@@ -16,11 +17,12 @@ use crate::wire::{DecodeError, EncodeError, Key, Value};
 /// A windowed table's rows.
 pub(crate) struct WindowRows<K: Key, V> {
     rows: Rows<ByWindow<K>, V>,
-    retention_ms: i64,
     /// The latest window start written so far.
     newest: i64,
-    /// Windows that start before this have been deleted.
-    floor: i64,
+    /// The latest window start at which expired windows are to be deleted again.
+    expire_at: i64,
+    /// How far the newest window advances between two deletions.
+    expiry_step: i64,
 }
 
 /// A key that is encoded once and then looked up in several windows.
@@ -49,22 +51,14 @@ impl KeyInWindows {
 const STEPS_PER_RETENTION: i64 = 16;
 
 impl<K: Key, V: Value> WindowRows<K, V> {
-    /// Rows in `access`, each kept until some window starts `retention_ms` after its own, with a cache of about
-    /// `cache_bytes` at most; 0 turns caching off.
+    /// Rows in `access`, each kept as long as its kind says, with a cache of about `cache_bytes` at most; 0 turns
+    /// caching off.
     #[must_use]
-    pub(crate) fn new(access: StoreAccess, cache_bytes: usize, retention_ms: i64) -> Self {
-        let layout = ByWindow { size_ms: i64::MAX, keys: PhantomData };
-        Self { rows: Rows::new(layout, access, cache_bytes), retention_ms, newest: i64::MIN, floor: i64::MIN }
-    }
-
-    /// Raises the retention to at least `retention_ms`.
-    pub(crate) fn keep_for(&mut self, retention_ms: i64) {
-        self.retention_ms = self.retention_ms.max(retention_ms);
-    }
-
-    /// Sets the windows' length, which is needed to forward rows with their windows' ends.
-    pub(crate) const fn windows_are(&mut self, size_ms: i64) {
-        self.rows.layout().size_ms = size_ms;
+    pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
+        let retention = access.kind().retention().unwrap_or(Duration::MAX);
+        let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        let expiry_step = (retention_ms / STEPS_PER_RETENTION).max(1);
+        Self { rows: Rows::new(access, cache_bytes), newest: i64::MIN, expire_at: i64::MIN, expiry_step }
     }
 
     pub(crate) const fn rows(&self) -> &Rows<ByWindow<K>, V> {
@@ -109,31 +103,29 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     }
 
     fn expire(&mut self) {
-        let floor = self.newest.saturating_sub(self.retention_ms).saturating_add(1);
-        let step = (self.retention_ms / STEPS_PER_RETENTION).max(1);
-        if floor.saturating_sub(self.floor) >= step {
-            self.floor = floor;
-            self.rows.delete_below(window_key::start(Timestamp(floor)).to_vec());
+        if self.newest < self.expire_at {
+            return;
+        }
+        self.expire_at = self.newest.saturating_add(self.expiry_step);
+        if let Some(floor) = self.rows.kind().over_below(Timestamp(self.newest)) {
+            self.rows.delete_below(floor);
         }
     }
 }
 
 /// The layout of [`WindowRows`].
-pub(crate) struct ByWindow<K> {
-    size_ms: i64,
-    keys: PhantomData<fn() -> K>,
-}
+pub(crate) struct ByWindow<K>(PhantomData<fn() -> K>);
 
 impl<K: Key> RowLayout for ByWindow<K> {
     type Key = Windowed<K>;
 
-    fn typed_key(&self, key: &[u8], rest: &[u8]) -> Result<Windowed<K>, DecodeError> {
+    fn typed_key(key: &[u8], windows: &[i64]) -> Result<Windowed<K>, DecodeError> {
         let Some((start, key)) = window_key::split(key) else {
             return Err(DecodeError::new::<Windowed<K>>("its window's start is missing"));
         };
-        let mut key = K::decode(key)?;
-        key.decode_rest(rest);
-        Ok(Windowed { key, window: Window { start, end: Timestamp(start.0.saturating_add(self.size_ms)) } })
+        let mut key = Windowed { key: K::decode(key)?, window: Window { start, end: Timestamp(i64::MAX) } };
+        key.set_window_sizes(windows);
+        Ok(key)
     }
 
     fn changelog_key(store_key: &[u8], out: &mut Vec<u8>) {
@@ -168,7 +160,7 @@ mod tests {
         let state = Rc::new(RefCell::new(TaskState::new(store)));
         let changelog = Rc::new(RefCell::new(Keys::default()));
         let access = StoreAccess::new("store".into(), StoreIndex(1), Rc::clone(&state), Some(changelog.clone() as _));
-        let mut rows = WindowRows::<String, i64>::new(access, 0, 1_000);
+        let mut rows = WindowRows::<String, i64>::new(access, 0);
         for (key, start) in [("b", 10), ("a", 20), ("a", 0), ("b", 0)] {
             let window = Window { start: Timestamp(start), end: Timestamp(start + 10) };
             let cause = Cause { timestamp: window.start, headers: &Headers::new() };

@@ -12,7 +12,6 @@ use std::time::Duration;
 use super::error::{CallSite, TopologyError};
 use crate::operators::stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
-use crate::state::StoreKind;
 use crate::state::kinds::Windowing;
 use crate::topic::{NAME_LENGTH_MAX, Topic, TopicRef, check_name};
 use crate::windows::WindowSizes;
@@ -213,13 +212,13 @@ impl TypedTopic {
 /// A table's view, whatever its types: a `TableViewRecipe<K, V>`.
 pub(crate) type AnyView = Rc<dyn Any>;
 /// A view of a table that is kept in a store.
-pub(crate) type StoredView = fn(StoreId, &dyn StoreKind) -> AnyView;
+pub(crate) type StoredView = fn(StoreId) -> AnyView;
 /// A view that computes rows from another table's; `None` if that table has other types.
 pub(crate) type ComputedView = Box<dyn Fn(&AnyView) -> Option<AnyView>>;
 /// A recipe for a node that keeps its table in a store, if it is kept at all.
 pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
 /// A recipe for a node that keeps an aggregate in a store.
-pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId, &dyn StoreKind) -> Recipe>;
+pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
 /// A recipe for a node that looks up another table; `None` if that has other types.
 pub(crate) type JoinRecipe = Box<dyn FnOnce(&AnyView) -> Option<Recipe>>;
 

@@ -223,14 +223,6 @@ impl<V: Value> Value for Arc<V> {
         V::partition_bytes(encoded)
     }
 
-    fn encode_rest(&self, out: &mut Vec<u8>) {
-        V::encode_rest(self, out);
-    }
-
-    fn decode_rest(&mut self, rest: &[u8]) {
-        Self::make_mut(self).decode_rest(rest);
-    }
-
     const WINDOWS: usize = V::WINDOWS;
 
     fn set_window_sizes(&mut self, sizes: &[i64]) {

@@ -71,14 +71,6 @@ pub trait Value: Clone + Send + Sync + 'static {
         encoded
     }
 
-    /// Appends what the value knows and its bytes leave out: for a windowed key, the window's end. A cached row
-    /// keeps it until it is forwarded. Nothing for most types.
-    fn encode_rest(&self, _out: &mut Vec<u8>) {}
-
-    /// Takes back what [`Value::encode_rest`] appended, after the value was read from its bytes. Never panics,
-    /// whatever the bytes.
-    fn decode_rest(&mut self, _rest: &[u8]) {}
-
     /// Sets where the windows end, by how long they are in milliseconds, the outermost first.
     #[doc(hidden)]
     fn set_window_sizes(&mut self, _sizes: &[i64]) {}

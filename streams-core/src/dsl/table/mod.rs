@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{StreamsBuilder, handle};
 use crate::operators::{StoreId, table_store, window_aggregate};
-use crate::state::{StoreFor, StoreKind};
+use crate::state::StoreFor;
 use crate::topology::plan::{AnyView, StepId, StoreOption};
 use crate::windows::Windowed;
 use crate::wire::{Key, Value, refuse_windows};
@@ -112,13 +112,13 @@ impl<K, V> KTable<'_, Windowed<K>, V> {
 }
 
 /// The rows of a table that is kept in a key-value store.
-pub(super) fn stored<K: Key, V: Value>(store: StoreId, _kind: &dyn StoreKind) -> AnyView {
+pub(super) fn stored<K: Key, V: Value>(store: StoreId) -> AnyView {
     const { refuse_windows::<V>() };
     Rc::new(table_store::view::<K, V>(store))
 }
 
 /// The rows of a table that is kept in a window store.
-pub(super) fn stored_windows<K: Key, V: Value>(store: StoreId, kind: &dyn StoreKind) -> AnyView {
+pub(super) fn stored_windows<K: Key, V: Value>(store: StoreId) -> AnyView {
     const { refuse_windows::<V>() };
-    Rc::new(window_aggregate::view::<K, V>(store, kind.retention().unwrap_or_default()))
+    Rc::new(window_aggregate::view::<K, V>(store))
 }

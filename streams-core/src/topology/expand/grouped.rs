@@ -140,7 +140,7 @@ impl Expansion {
     ) -> Result<(), TopologyError> {
         let id = self.stores.add(store)?;
         let kind = DraftKind::Processor {
-            recipe: recipe(id, &*store.kind),
+            recipe: recipe(id),
             stores: vec![id],
             table: Some(at.step),
             not_cached: at.options.not_cached,

@@ -73,13 +73,6 @@ impl Stores {
         self.definitions.iter().any(|definition| *definition.name == *name)
     }
 
-    /// What a store's rows are.
-    pub(super) fn kind(&self, store: StoreId) -> Result<&dyn StoreKind, TopologyError> {
-        let definition = self.definitions.get(store.0 as usize);
-        let definition = definition.ok_or_else(|| TopologyError::Internal(format!("there is no store {}", store.0)))?;
-        Ok(&*definition.kind)
-    }
-
     fn collision(&self, first: usize, name: &str, second: CallSite) -> TopologyError {
         let (first_name, first) = (self.definitions[first].name.to_string(), self.places[first]);
         if first_name == name {

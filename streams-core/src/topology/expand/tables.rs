@@ -239,8 +239,7 @@ impl Expansion {
         let parent = match &table.rows {
             Rows::Stored { store: StoreState::There(store), view } => {
                 let (store, view) = (*store, *view);
-                let view = view(store, self.stores.kind(store)?);
-                return Ok(TableRows { store, view, not_cached });
+                return Ok(TableRows { store, view: view(store), not_cached });
             }
             Rows::Stored { .. } => return Err(super::not_a("kept table", step)),
             Rows::Computed { parent, .. } => *parent,
