@@ -204,6 +204,16 @@ pub struct Change<V> {
     pub old: Option<V>,
     /// The row now; `None` deletes it.
     pub new: Option<V>,
+    /// Whether no later update of the row is known. Only tables that keep versions take late updates in between.
+    pub is_latest: bool,
+}
+
+impl<V> Change<V> {
+    /// An update that no known one is later than.
+    #[must_use]
+    pub const fn latest(old: Option<V>, new: Option<V>) -> Self {
+        Self { old, new, is_latest: true }
+    }
 }
 
 /// One task: one partition of one sub-topology. Prints as `0_3`, as Kafka Streams prints it, which

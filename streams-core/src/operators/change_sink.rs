@@ -24,7 +24,7 @@ mod tests {
         let long = "n".repeat(100);
         let changes = [(Some("old"), None), (None, Some("new")), (Some("old"), Some("new")), (Some("o"), Some(&*long))];
         for (old, new) in changes {
-            let change = Change { old: old.map(Word::from), new: new.map(Word::from) };
+            let change = Change::latest(old.map(Word::from), new.map(Word::from));
             chain.send(at(3, Word::from("g"), change)).unwrap();
         }
         let values: Vec<_> = chain.sent().into_iter().map(|sent| sent.value.unwrap()).collect();

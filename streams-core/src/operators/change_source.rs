@@ -28,7 +28,7 @@ mod tests {
     }
 
     fn change(old: Option<&str>, new: Option<&str>) -> Change<Word> {
-        Change { old: old.map(Word::from), new: new.map(Word::from) }
+        Change::latest(old.map(Word::from), new.map(Word::from))
     }
 
     #[test]
@@ -39,7 +39,7 @@ mod tests {
             (b"\x02yx\x02", change(Some("x"), Some("y"))),
             (b"x\x01\x03", change(Some("x"), None)),
             (b"x\x01\x04", change(None, Some("x"))),
-            (b"\x02yx\x00\x05", change(Some("x"), Some("y"))),
+            (b"\x02yx\x00\x05", Change { is_latest: false, ..change(Some("x"), Some("y")) }),
             (b"\x01", change(None, Some(""))),
         ] {
             assert_eq!(read(Some(bytes)).unwrap(), [at(5, "k".into(), expected)], "{bytes:?}");

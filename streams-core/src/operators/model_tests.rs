@@ -63,7 +63,7 @@ fn follow<K: Ord + Clone + std::fmt::Debug>(
     seen: &mut Rows<K>,
     changes: Vec<Record<K, Change<Num>>>,
 ) -> Result<(), TestCaseError> {
-    for Record { key, value: Change { old, new }, timestamp, .. } in changes {
+    for Record { key, value: Change { old, new, .. }, timestamp, .. } in changes {
         prop_assert_eq!(old.map(|old| old.0), seen.get(&key).map(|(value, _)| *value), "old of {:?}", &key);
         match new {
             Some(new) => seen.insert(key, (new.0, timestamp.0)),

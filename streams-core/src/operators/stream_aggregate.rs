@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn output(timestamp: i64, key: &str, old: Option<i64>, new: Option<i64>) -> Record<Word, Change<Num>> {
-        at(timestamp, key.into(), Change { old: old.map(Num), new: new.map(Num) })
+        at(timestamp, key.into(), Change::latest(old.map(Num), new.map(Num)))
     }
 
     fn logged(key: &str, value: Option<i64>, timestamp: i64) -> (Vec<u8>, Option<Vec<u8>>, i64) {
@@ -270,7 +270,7 @@ mod tests {
         }
         chain.flush();
         for record in chain.received() {
-            let Change { old, new } = record.value;
+            let Change { old, new, .. } = record.value;
             assert_eq!(last.insert(record.key.clone(), new), old.map(Some), "old is what {:?} was", record.key);
         }
         for key in 0..20 {

@@ -1,4 +1,5 @@
-//! Stream-table joins: every record is joined with the table's current row for its key.
+//! Stream-table joins: every record is joined with the table's current row for its key, or with the row at the record's
+//! time if the table keeps versions.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ where
             return Ok(());
         };
         let row = match key.as_option() {
-            Some(key) => self.table.get(key)?.map(|(row, _)| row),
+            Some(key) => self.table.get_as_of(key, timestamp)?.map(|(row, _)| row),
             None if self.left => None,
             None => {
                 context.drop_record(&self.node, DropReason::NullKey);
@@ -76,8 +77,11 @@ where
 #[cfg(test)]
 mod tests {
     use crate::operators::testing::{Chain, Num, Setup, Word, at};
-    use crate::operators::{DropReason, StoreId, stream_aggregate, table_filter, table_map_values, table_store};
-    use crate::record::Change;
+    use crate::operators::{
+        DropReason, OperatorError, StoreId, TableView, TableViewRecipe, stream_aggregate, table_filter,
+        table_map_values, table_store,
+    };
+    use crate::record::{Change, Timestamp};
 
     type Joined = Chain<Option<Word>, Option<Word>, Option<Word>, String>;
 
@@ -145,5 +149,33 @@ mod tests {
         let (received, _) = run(joined(true, 0, true));
         let values: Vec<_> = received.into_iter().map(|(_, _, value)| value).collect();
         assert_eq!(values, ["x/10", "y/-", "z/-", "n/-"]);
+    }
+
+    /// A table that keeps versions: at each time, the row is that time.
+    struct Versions;
+
+    impl TableView<Word, Num> for Versions {
+        fn get(&mut self, _: &Word) -> Result<Option<(Num, Timestamp)>, OperatorError> {
+            Ok(Some((Num(100), Timestamp(100))))
+        }
+
+        fn get_as_of(&mut self, _: &Word, timestamp: Timestamp) -> Result<Option<(Num, Timestamp)>, OperatorError> {
+            Ok((timestamp.0 > 1).then_some((Num(timestamp.0), timestamp)))
+        }
+    }
+
+    #[test]
+    fn a_record_is_joined_with_the_row_at_its_own_time_through_every_view() {
+        let mut view = TableViewRecipe::new(|_| Ok(Box::new(Versions)));
+        view = table_filter::view(view, true, |_: &Word, row: &Num| row.0 != 3);
+        view = table_map_values::view(view, |_: &Word, row: Num| Num(row.0 * 10));
+        let join =
+            super::recipe::<Option<Word>, Option<Word>, Num, String>(view, true, |value, row| Some(show(value, row)));
+        let mut joined = Joined::new(&join);
+        for time in [1, 2, 3, 4, 2] {
+            joined.send(at(time, Some("a".into()), Some("x".into())));
+        }
+        let values: Vec<_> = joined.received().into_iter().map(|record| record.value).collect();
+        assert_eq!(values, ["x/-", "x/20", "x/-", "x/40", "x/20"]);
     }
 }

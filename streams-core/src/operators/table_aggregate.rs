@@ -40,7 +40,7 @@ where
 {
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
         let (add, subtract) = &*self.functions;
-        let Record { key, value: Change { old, new }, timestamp, headers } = record;
+        let Record { key, value: Change { old, new, .. }, timestamp, headers } = record;
         self.table.update(context, key, timestamp, headers, |key, row| {
             let Some((aggregate, time)) = row else {
                 return (new.and_then(|new| add(key, new, None)), timestamp);
@@ -91,11 +91,11 @@ mod tests {
     }
 
     fn input(timestamp: i64, old: Option<i64>, new: Option<i64>) -> Record<Word, Change<Num>> {
-        at(timestamp, "g".into(), Change { old: old.map(Num), new: new.map(Num) })
+        at(timestamp, "g".into(), Change::latest(old.map(Num), new.map(Num)))
     }
 
     fn output(timestamp: i64, old: Option<&str>, new: Option<&str>) -> Record<Word, Change<Word>> {
-        at(timestamp, "g".into(), Change { old: old.map(Word::from), new: new.map(Word::from) })
+        at(timestamp, "g".into(), Change::latest(old.map(Word::from), new.map(Word::from)))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::table_store::Table;
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe};
-use crate::record::{Change, Record};
+use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::Row;
 use crate::wire::{Key, Value};
 
@@ -64,6 +64,13 @@ impl<F> Filter<F> {
     {
         row.filter(|row| (self.predicate)(key, row) == self.keep)
     }
+
+    fn row<K, V>(&self, key: &K, row: Option<Row<V>>) -> Option<Row<V>>
+    where
+        F: Fn(&K, &V) -> bool,
+    {
+        row.filter(|(value, _)| (self.predicate)(key, value) == self.keep)
+    }
 }
 
 struct Passing<K, V, F> {
@@ -80,7 +87,10 @@ impl<K: Key, V: Value, F: Fn(&K, &V) -> bool> Next<K, Change<V>> for Passing<K, 
         if self.sends_old && old.is_none() && new.is_none() {
             return Ok(());
         }
-        self.outputs.forward(context, Record { key, value: Change { old, new }, timestamp, headers })
+        self.outputs.forward(
+            context,
+            Record { key, value: Change { old, new, is_latest: value.is_latest }, timestamp, headers },
+        )
     }
 }
 
@@ -109,7 +119,12 @@ struct FilteredView<K, V, F> {
 impl<K, V, F: Fn(&K, &V) -> bool> TableView<K, V> for FilteredView<K, V, F> {
     fn get(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
         let row = self.parent.get(key)?;
-        Ok(row.filter(|(value, _)| (self.filter.predicate)(key, value) == self.filter.keep))
+        Ok(self.filter.row(key, row))
+    }
+
+    fn get_as_of(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Row<V>>, OperatorError> {
+        let row = self.parent.get_as_of(key, timestamp)?;
+        Ok(self.filter.row(key, row))
     }
 }
 
@@ -127,7 +142,7 @@ mod tests {
     }
 
     fn change(timestamp: i64, old: Option<i64>, new: Option<i64>) -> Record<Word, Change<Num>> {
-        at(timestamp, "a".into(), Change { old: old.map(Num), new: new.map(Num) })
+        at(timestamp, "a".into(), Change::latest(old.map(Num), new.map(Num)))
     }
 
     /// One key's rows: 1, 2, 4, 5, 7, then deleted.
@@ -155,6 +170,15 @@ mod tests {
             let expected = [change(2, None, Some(2)), change(3, Some(2), Some(4)), change(4, Some(4), None)];
             assert_eq!(filtered.received(), expected, "store: {store:?}");
         }
+    }
+
+    #[test]
+    fn a_late_update_stays_one() {
+        let mut filtered = even(true, None, true, 0);
+        let late =
+            Record { value: Change { is_latest: false, ..change(1, None, Some(2)).value }, ..change(1, None, None) };
+        filtered.send(late.clone());
+        assert_eq!(filtered.received(), [late]);
     }
 
     #[test]

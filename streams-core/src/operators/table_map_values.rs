@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::table_store::Table;
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe};
-use crate::record::{Change, Record};
+use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::Row;
 use crate::wire::{Key, Value};
 
@@ -78,7 +78,10 @@ impl<K: Clone, V, V2: Clone, F: Fn(&K, V) -> V2> Next<K, Change<V>> for Passing<
         let Record { key, value, timestamp, headers } = record;
         let new = value.new.map(|value| (self.mapper)(&key, value));
         let old = value.old.filter(|_| self.sends_old).map(|value| (self.mapper)(&key, value));
-        self.outputs.forward(context, Record { key, value: Change { old, new }, timestamp, headers })
+        self.outputs.forward(
+            context,
+            Record { key, value: Change { old, new, is_latest: value.is_latest }, timestamp, headers },
+        )
     }
 }
 
@@ -104,6 +107,11 @@ impl<K, V, V2, F: Fn(&K, V) -> V2> TableView<K, V2> for MappedView<K, V, F> {
     fn get(&mut self, key: &K) -> Result<Option<Row<V2>>, OperatorError> {
         Ok(self.parent.get(key)?.map(|(value, timestamp)| ((self.mapper)(key, value), timestamp)))
     }
+
+    fn get_as_of(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Row<V2>>, OperatorError> {
+        let row = self.parent.get_as_of(key, timestamp)?;
+        Ok(row.map(|(value, timestamp)| ((self.mapper)(key, value), timestamp)))
+    }
 }
 
 #[cfg(test)]
@@ -122,11 +130,11 @@ mod tests {
     }
 
     fn input(timestamp: i64, old: Option<i64>, new: Option<i64>) -> Record<Word, Change<Num>> {
-        at(timestamp, "a".into(), Change { old: old.map(Num), new: new.map(Num) })
+        at(timestamp, "a".into(), Change::latest(old.map(Num), new.map(Num)))
     }
 
     fn output(timestamp: i64, old: Option<&str>, new: Option<&str>) -> Record<Word, Change<Word>> {
-        at(timestamp, "a".into(), Change { old: old.map(Word::from), new: new.map(Word::from) })
+        at(timestamp, "a".into(), Change::latest(old.map(Word::from), new.map(Word::from)))
     }
 
     #[test]
@@ -150,6 +158,15 @@ mod tests {
                 assert_eq!(mapped.received(), expected, "store: {store:?}, old values: {old_values}");
             }
         }
+    }
+
+    #[test]
+    fn a_late_update_stays_one() {
+        let mut mapped = mapped(None, true, 0);
+        let (sent, expected) = (input(1, None, Some(1)), output(1, None, Some("a1")));
+        mapped.send(Record { value: Change { is_latest: false, ..sent.value }, ..sent });
+        let value = Change { is_latest: false, ..expected.value };
+        assert_eq!(mapped.received(), [Record { value, ..expected }]);
     }
 
     #[test]

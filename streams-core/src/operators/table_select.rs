@@ -32,9 +32,10 @@ struct Select<K2, V2, F> {
 impl<K, V, K2: Key, V2: Value, F: Fn(&K, V) -> (K2, V2)> Next<K, Change<V>> for Select<K2, V2, F> {
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
         let Record { key, value: change, timestamp, headers } = record;
+        let is_latest = change.is_latest;
         let mut send = |key: K2, old: Option<V2>, new: Option<V2>| {
-            self.outputs
-                .forward(context, Record { key, value: Change { old, new }, timestamp, headers: headers.clone() })
+            let value = Change { old, new, is_latest };
+            self.outputs.forward(context, Record { key, value, timestamp, headers: headers.clone() })
         };
         let new = change.new.map(|value| (self.mapper)(&key, value));
         let old = change.old.map(|value| (self.mapper)(&key, value));
@@ -56,7 +57,17 @@ mod tests {
     use crate::record::{Change, Record};
 
     fn group(timestamp: i64, key: &str, old: Option<i64>, new: Option<i64>) -> Record<Word, Change<Num>> {
-        at(timestamp, key.into(), Change { old: old.map(Num), new: new.map(Num) })
+        at(timestamp, key.into(), Change::latest(old.map(Num), new.map(Num)))
+    }
+
+    #[test]
+    fn a_late_update_stays_one_in_both_groups() {
+        let even = |_: &i32, value: i64| (Word::from(if value % 2 == 0 { "even" } else { "odd" }), Num(value));
+        let mut chain = Chain::<i32, Change<i64>, Word, Change<Num>>::new(&super::recipe(even));
+        chain.send(at(1, 7, Change { is_latest: false, ..Change::latest(Some(1), Some(2)) }));
+        let late =
+            |group: Record<Word, Change<Num>>| Record { value: Change { is_latest: false, ..group.value }, ..group };
+        assert_eq!(chain.received(), [late(group(1, "odd", Some(1), None)), late(group(1, "even", None, Some(2)))]);
     }
 
     #[test]
@@ -66,7 +77,7 @@ mod tests {
         for (timestamp, old, new) in
             [(1, None, Some(1)), (2, Some(1), Some(2)), (3, Some(2), Some(4)), (4, Some(4), None), (5, None, None)]
         {
-            chain.send(at(timestamp, 7, Change { old, new }));
+            chain.send(at(timestamp, 7, Change::latest(old, new)));
         }
         let expected = [
             group(1, "odd", None, Some(1)),

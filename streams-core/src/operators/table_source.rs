@@ -57,7 +57,7 @@ impl<K: NullableKey, V: Nullable> Next<K, V> for Passing<K, V> {
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         match row(record) {
             Some(Record { key, value: new, timestamp, headers }) => {
-                self.outputs.forward(context, Record { key, value: Change { old: None, new }, timestamp, headers })
+                self.outputs.forward(context, Record { key, value: Change::latest(None, new), timestamp, headers })
             }
             None => {
                 context.drop_record(&self.node, DropReason::NullKey);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     fn change(timestamp: i64, key: &str, old: Option<i64>, new: Option<i64>) -> Record<Word, Change<Num>> {
-        at(timestamp, key.into(), Change { old: old.map(Num), new: new.map(Num) })
+        at(timestamp, key.into(), Change::latest(old.map(Num), new.map(Num)))
     }
 
     fn timeline() -> Vec<Record<Option<Word>, Option<Num>>> {

@@ -33,8 +33,8 @@ mod tests {
     #[test]
     fn the_new_row_or_a_null_is_forwarded() {
         let mut chain = Chain::<i32, Change<i32>, i32, Option<i32>>::new(&super::recipe::<i32, i32>());
-        chain.send(at(1, 7, Change { old: Some(1), new: Some(2) }));
-        chain.send(at(2, 7, Change { old: Some(2), new: None }));
+        chain.send(at(1, 7, Change::latest(Some(1), Some(2))));
+        chain.send(at(2, 7, Change::latest(Some(2), None)));
         assert_eq!(chain.received(), [at(1, 7, Some(2)), at(2, 7, None)]);
     }
 }

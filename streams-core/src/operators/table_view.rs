@@ -15,6 +15,14 @@ pub(crate) trait TableView<K, V> {
     /// # Errors
     /// When the store below fails.
     fn get(&mut self, key: &K) -> Result<Option<(V, Timestamp)>, OperatorError>;
+
+    /// The row that the key had at some time, as far as the table keeps versions; its row now otherwise.
+    ///
+    /// # Errors
+    /// As [`TableView::get`].
+    fn get_as_of(&mut self, key: &K, _timestamp: Timestamp) -> Result<Option<(V, Timestamp)>, OperatorError> {
+        self.get(key)
+    }
 }
 
 /// How to create a view for one task.

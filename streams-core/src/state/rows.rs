@@ -336,13 +336,13 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         let old = if self.wants_old { row.as_ref().map(|(value, _)| value.clone()) } else { None };
         let (new, timestamp) = update(row);
         self.write(key, new.as_ref(), if new.is_some() { timestamp } else { cause.timestamp })?;
-        Ok(Changed { change: Change { old, new }, timestamp })
+        Ok(Changed { change: Change::latest(old, new), timestamp })
     }
 
     fn set_now(&mut self, key: &[u8], cause: Cause<'_>, new: Option<V>) -> Result<Changed<V>, RowError> {
         let old = if self.wants_old { self.load(key)?.0.map(|(value, _)| value) } else { None };
         self.write(key, new.as_ref(), cause.timestamp)?;
-        Ok(Changed { change: Change { old, new }, timestamp: cause.timestamp })
+        Ok(Changed { change: Change::latest(old, new), timestamp: cause.timestamp })
     }
 
     /// Stores and logs a row. Returns its size in bytes.
@@ -398,7 +398,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         let key = L::typed_key(slot.key.key(), self.access.windows().as_slice());
         Ok(Record {
             key: key.map_err(|error| self.unreadable("key", &error.to_string()))?,
-            value: Change { old, new: slot.row.clone() },
+            value: Change::latest(old, slot.row.clone()),
             timestamp: slot.timestamp,
             headers: std::mem::take(&mut slot.headers),
         })

@@ -120,7 +120,8 @@ impl<V: Value> Value for Change<V> {
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let change = split(bytes).map_err(DecodeError::new::<Self>)?;
-        Ok(Self { old: change.old.map(V::decode).transpose()?, new: change.new.map(V::decode).transpose()? })
+        let (old, new) = (change.old.map(V::decode).transpose()?, change.new.map(V::decode).transpose()?);
+        Ok(Self { old, new, is_latest: change.is_latest })
     }
 }
 
@@ -209,7 +210,7 @@ mod tests {
     fn a_change_of_nothing_into_nothing_cannot_be_written() {
         let mut out = Vec::new();
         assert!(encode_change(None, None, &mut out).is_err());
-        assert!(Change::<String> { old: None, new: None }.encode(&mut out).is_err());
+        assert!(Change::<String>::latest(None, None).encode(&mut out).is_err());
         assert_eq!(out, b"");
     }
 
@@ -225,7 +226,7 @@ mod tests {
             let bytes = bytes.split_off(6);
             prop_assert_eq!(decode_change(&bytes).unwrap(), parts(old.as_deref(), new.as_deref(), true));
 
-            let change = Change { old, new };
+            let change = Change::latest(old, new);
             let mut typed = Vec::new();
             change.encode(&mut typed).unwrap();
             prop_assert_eq!(&typed, &bytes);

@@ -150,8 +150,7 @@ fn lists_have_javas_bytes() {
 
 #[test]
 fn changes_have_javas_bytes() {
-    let text =
-        |old: Option<&str>, new: Option<&str>| Change { old: old.map(str::to_owned), new: new.map(str::to_owned) };
+    let text = |old: Option<&str>, new: Option<&str>| Change::latest(old.map(str::to_owned), new.map(str::to_owned));
     check([
         (text(None, Some("a")), "6101"),
         (text(Some("b"), None), "6200"),
@@ -159,7 +158,7 @@ fn changes_have_javas_bytes() {
         (text(Some(""), Some("")), "0002"),
         (text(None, Some("")), "01"),
     ]);
-    check([(Change { old: Some(-1_i64), new: Some(7) }, "100000000000000007ffffffffffffffff02")]);
+    check([(Change::latest(Some(-1_i64), Some(7)), "100000000000000007ffffffffffffffff02")]);
     // The length of the new value takes one byte, two, and three.
     for (length, java) in [(63, "7e78"), (64, "800178"), (8192, "80800178")] {
         let bytes = encoded(&text(Some("y"), Some(&"x".repeat(length))));
