@@ -5,7 +5,7 @@ use super::{KGroupedStream, handle};
 use crate::operators::{Recipe, StoreId, window_aggregate};
 use crate::topology::plan::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
-use crate::wire::{Nullable, NullableKey, Value};
+use crate::wire::{MaybeNull, Nullable, NullableKey, Value};
 
 /// A stream's records by key and window of time; made by [`KGroupedStream::windowed_by`].
 ///
@@ -98,7 +98,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
             None => value,
             Some(result) => match (V::from_option(Some(result)), V::from_option(value)) {
                 (Some(result), Some(value)) => reducer(result, value).into_option(),
-                (result, _) => result.and_then(Nullable::into_option),
+                (result, _) => result.and_then(MaybeNull::into_option),
             },
         })
     }

@@ -7,7 +7,7 @@ use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe
 use crate::record::Record;
 use crate::state::timestamped::split_timestamped;
 use crate::state::{GlobalStore, StoreError, StoreErrorKind};
-use crate::wire::{Key, Nullable, Value};
+use crate::wire::{Key, MaybeNull, Value};
 
 /// Takes `Record<K, V>`, forwards `Record<K, R>` with the same key, timestamp and headers.
 ///
@@ -22,7 +22,7 @@ pub(crate) fn recipe<K, V, GK, T, R>(
 ) -> Recipe
 where
     K: Clone + 'static,
-    V: Nullable,
+    V: MaybeNull,
     GK: Key,
     T: Value,
     R: Clone + 'static,
@@ -55,7 +55,7 @@ struct Join<K, V, GK, T, R, F> {
 impl<K, V, GK, T, R, M, J> Next<K, V> for Join<K, V, GK, T, R, (M, J)>
 where
     K: Clone,
-    V: Nullable,
+    V: MaybeNull,
     GK: Key,
     T: Value,
     R: Clone,

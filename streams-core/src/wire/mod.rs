@@ -213,33 +213,52 @@ impl Field for () {
     }
 }
 
-/// A value position that may be null: a [`Value`] or an `Option` of one. Table and aggregation
-/// operators see its inner value.
+/// A value between two operators that may be null: a [`Value`], a tuple of anything, or an `Option` of one of these.
+/// Operators that drop nulls see what is inside.
+///
+/// What is neither stored nor sent needs no wire format. A type of your own that has none says in a few lines that it
+/// is never null:
+///
+/// ```
+/// use streams_core::wire::MaybeNull;
+///
+/// #[derive(Clone)]
+/// struct Priced {
+///     article: String,
+///     cents: i64,
+/// }
+///
+/// impl MaybeNull for Priced {
+///     type Inner = Self;
+///
+///     fn into_option(self) -> Option<Self> {
+///         Some(self)
+///     }
+///
+///     fn as_option(&self) -> Option<&Self> {
+///         Some(self)
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be stored or sent: it has no wire format",
-    label = "no wire format",
-    note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
+    message = "it is not known whether `{Self}` may be null",
+    label = "neither a value with a wire format nor a tuple",
+    note = "add `#[derive(Value)]` to `{Self}`, or implement `MaybeNull` for it if it is neither stored nor sent"
 )]
-pub trait Nullable: Field {
+pub trait MaybeNull: Clone + 'static {
     /// The value without the null.
-    type Inner: Value;
+    type Inner: Clone + 'static;
 
     /// The value, or `None` for null.
     fn into_option(self) -> Option<Self::Inner>;
 
     /// The value, or `None` for null, borrowed.
     fn as_option(&self) -> Option<&Self::Inner>;
-
-    /// The other way round; `None` where there is no room for null.
-    fn from_option(value: Option<Self::Inner>) -> Option<Self>;
 }
 
-impl<V: Value> Nullable for V {
+#[diagnostic::do_not_recommend]
+impl<V: Value> MaybeNull for V {
     type Inner = V;
-
-    fn from_option(value: Option<V>) -> Option<V> {
-        value
-    }
 
     fn into_option(self) -> Option<V> {
         Some(self)
@@ -250,12 +269,8 @@ impl<V: Value> Nullable for V {
     }
 }
 
-impl<V: Value> Nullable for Option<V> {
+impl<V: MaybeNull<Inner = V>> MaybeNull for Option<V> {
     type Inner = V;
-
-    fn from_option(value: Option<V>) -> Option<Self> {
-        Some(value)
-    }
 
     fn into_option(self) -> Option<V> {
         self
@@ -263,6 +278,56 @@ impl<V: Value> Nullable for Option<V> {
 
     fn as_option(&self) -> Option<&V> {
         self.as_ref()
+    }
+}
+
+macro_rules! tuples_are_not_null {
+    ($($($part:ident)+;)+) => { $(
+        impl<$($part: Clone + 'static),+> MaybeNull for ($($part,)+) {
+            type Inner = Self;
+
+            fn into_option(self) -> Option<Self> {
+                Some(self)
+            }
+
+            fn as_option(&self) -> Option<&Self> {
+                Some(self)
+            }
+        }
+    )+ };
+}
+
+tuples_are_not_null! {
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+}
+
+/// A value position that may be null: a [`Value`] or an `Option` of one. Table and aggregation
+/// operators see its inner value.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored or sent: it has no wire format",
+    label = "no wire format",
+    note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
+)]
+pub trait Nullable: Field + MaybeNull<Inner: Value> {
+    /// Wraps a value; `None` where there is no room for null.
+    fn from_option(value: Option<Self::Inner>) -> Option<Self>;
+}
+
+impl<V: Value> Nullable for V {
+    fn from_option(value: Option<V>) -> Option<V> {
+        value
+    }
+}
+
+impl<V: Value> Nullable for Option<V> {
+    fn from_option(value: Option<V>) -> Option<Self> {
+        Some(value)
     }
 }
 

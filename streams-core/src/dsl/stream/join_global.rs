@@ -4,14 +4,15 @@ use super::KStream;
 use crate::dsl::{Data, GlobalKTable};
 use crate::operators::global_join;
 use crate::topology::plan::Call;
-use crate::wire::{Key, Nullable, NullableKey, Value};
+use crate::wire::{Key, MaybeNull, NullableKey, Value};
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Each record with a global table's row of a key that is computed from it; records without a row are
     /// left out.
     ///
-    /// The stream need not be partitioned by that key, because every instance has the whole table. Records
-    /// with a null value are dropped, and counted; so are those for which `key` says `None`.
+    /// The stream need not be partitioned by that key, because every instance has the whole table; its values need no
+    /// wire format (see [`MaybeNull`]). Records with a null value are dropped, and counted; so are those for which
+    /// `key` says `None`.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -34,7 +35,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     ) -> KStream<'t, K, R>
     where
         K: Data,
-        V: Nullable,
+        V: MaybeNull,
         M: NullableKey<Inner = GK>,
         GK: Key,
         T: Value,
@@ -76,7 +77,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     ) -> KStream<'t, K, R>
     where
         K: Data,
-        V: Nullable,
+        V: MaybeNull,
         M: NullableKey<Inner = GK>,
         GK: Key,
         T: Value,
@@ -95,7 +96,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     ) -> KStream<'t, K, R>
     where
         K: Data,
-        V: Nullable,
+        V: MaybeNull,
         M: NullableKey<Inner = GK>,
         GK: Key,
         T: Value,

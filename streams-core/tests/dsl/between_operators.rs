@@ -1,0 +1,93 @@
+//! What goes from one operator to the next and is neither stored nor sent needs no wire format.
+
+use streams_core::dsl::StreamsBuilder;
+use streams_core::testing::TestDriver;
+use streams_core::topic::Topic;
+use streams_core::wire::MaybeNull;
+
+const ORDERS: Topic<u64, String> = Topic::new("orders");
+const NAMES: Topic<u64, String> = Topic::new("names");
+const PRICES: Topic<String, i64> = Topic::new("prices");
+const LINES: Topic<u64, String> = Topic::new("lines");
+
+/// An article with its buyer's name, for as long as it takes to look the price up.
+#[derive(Clone)]
+struct Named {
+    article: String,
+    name: Option<String>,
+}
+
+impl MaybeNull for Named {
+    type Inner = Self;
+
+    fn into_option(self) -> Option<Self> {
+        Some(self)
+    }
+
+    fn as_option(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+fn show(article: &str, name: Option<&str>, price: Option<i64>) -> String {
+    let price = price.map_or_else(|| "?".to_owned(), |price| price.to_string());
+    format!("{article} for {} at {price}", name.unwrap_or("somebody"))
+}
+
+/// Regression: the compiler asked for a wire format of the tuple.
+#[test]
+fn a_tuple_goes_from_one_join_to_the_next() {
+    let topologies: [fn(&StreamsBuilder); 3] = [
+        |builder| {
+            let (names, prices) = (builder.table(NAMES), builder.global_table(PRICES));
+            let named = builder.stream(ORDERS).left_join(names, |article, name| (article, name));
+            named
+                .left_join_global(
+                    prices,
+                    |_, (article, _)| article.clone(),
+                    |(article, name), price| show(&article, name.as_deref(), price),
+                )
+                .to(LINES);
+        },
+        |builder| {
+            let (names, prices) = (builder.table(NAMES), builder.global_table(PRICES));
+            let named = builder.stream(ORDERS).left_join(names, |article, name| Named { article, name });
+            named
+                .left_join_global(
+                    prices,
+                    |_, named| named.article.clone(),
+                    |named, price| show(&named.article, named.name.as_deref(), price),
+                )
+                .to(LINES);
+        },
+        // A null in between is dropped, as in a topic.
+        |builder| {
+            let (names, prices) = (builder.table(NAMES), builder.global_table(PRICES));
+            let named = builder.stream(ORDERS).left_join(names, |article, name| (article, name));
+            named
+                .map_values(|(article, name)| (article != "nothing").then_some((article, name)))
+                .left_join_global(
+                    prices,
+                    |_, (article, _)| article.clone(),
+                    |(article, name), price| show(&article, name.as_deref(), price),
+                )
+                .to(LINES);
+        },
+    ];
+    for (topology, with_nothing) in topologies.into_iter().zip([true, true, false]) {
+        let builder = StreamsBuilder::new();
+        topology(&builder);
+        let mut driver = TestDriver::new(builder.build().expect("a topology"));
+        driver.pipe(&PRICES, "pen", 120);
+        driver.pipe(&NAMES, 1_u64, "Ada");
+        for (key, article) in [(1_u64, "pen"), (2, "pen"), (1, "ink"), (1, "nothing")] {
+            driver.pipe(&ORDERS, key, article);
+        }
+        let mut expected = vec![(1, "pen for Ada at 120"), (2, "pen for somebody at 120"), (1, "ink for Ada at ?")];
+        if with_nothing {
+            expected.push((1, "nothing for Ada at ?"));
+        }
+        let lines = driver.read(&LINES);
+        assert_eq!(lines.iter().map(|(key, line)| (*key, &**line)).collect::<Vec<_>>(), expected);
+    }
+}
