@@ -96,8 +96,10 @@ fn holder(file: &File) -> Holder {
 /// Creates a folder that only this user can enter; one that exists is closed to others.
 ///
 /// # Errors
-/// When the folder is a symbolic link, cannot be created, or cannot be closed to others.
+/// When the folder is a symbolic link, cannot be created, or cannot be closed to others, and when its path starts with
+/// a `~` that no shell has expanded.
 pub fn create_private(path: &Path) -> io::Result<()> {
+    refuse_tilde(path)?;
     refuse_link(path)?;
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -125,6 +127,19 @@ pub fn open_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// A setting is not a command line: the folder would have the name `~`, and lie in the working folder.
+fn refuse_tilde(path: &Path) -> io::Result<()> {
+    let first = path.components().next();
+    if first.is_some_and(|first| first.as_os_str().as_encoded_bytes().starts_with(b"~")) {
+        let reason = format!(
+            "only a shell turns `~` into your home folder; write the whole path, or `./{}` if the folder has that name",
+            path.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    Ok(())
+}
+
 /// Deleting or writing through a link would reach somewhere else.
 fn refuse_link(path: &Path) -> io::Result<()> {
     if path.is_symlink() {
@@ -143,4 +158,22 @@ fn keep_private(file: &File, mode: u32) -> io::Result<()> {
     }
     file.set_permissions(std::fs::Permissions::from_mode(mode))
         .map_err(|error| io::Error::new(error.kind(), format!("it cannot be closed to other users: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: a folder with the name `~` was created in the working folder.
+    #[test]
+    fn a_tilde_that_no_shell_has_expanded_is_refused() {
+        for path in ["~", "~/state", "~ada/state"] {
+            let error = create_private(Path::new(path)).unwrap_err().to_string();
+            assert!(error.contains("write the whole path"), "{error}");
+            assert!(!Path::new(path).exists());
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        create_private(&folder.path().join("~")).expect("it is meant");
+        assert!(folder.path().join("~").exists());
+    }
 }

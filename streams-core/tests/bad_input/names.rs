@@ -71,6 +71,19 @@ fn settings_that_contradict_each_other_are_named_before_anything_starts() {
 }
 
 #[test]
+fn a_folder_below_a_tilde_is_refused_by_whoever_would_create_it() {
+    let app = App::new("words", word_count()).state_in(InFolders(KeptState::default())).state_dir("~/state");
+    let message = message_of(app, &Embedded::in_memory());
+    assert!(message.starts_with("the state folder ~/state/words cannot be used: "), "{message}");
+    let log = Embedded::open("~/log").err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(log.starts_with("the embedded log's folder ~/log cannot be used: "), "{log}");
+    for message in [message, log] {
+        assert!(message.contains("only a shell turns `~` into your home folder; write the whole path"), "{message}");
+    }
+    assert!(!std::path::Path::new("~").exists());
+}
+
+#[test]
 fn an_application_id_that_could_be_a_path_is_refused_and_nothing_is_created() {
     for (id, rule) in bad_names() {
         let configured = Layers::new().set("application.id", &id).read().unwrap_err().to_string();
