@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::OperatorError;
+use super::drops::{Drops, Told};
 use crate::log::TopicHandle;
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp};
 
@@ -68,6 +69,17 @@ impl DropReason {
     /// All reasons, in the order of their numbers.
     pub const ALL: [Self; 5] = [Self::NullKey, Self::NullValue, Self::Late, Self::Undecodable, Self::NegativeTimestamp];
 
+    /// The reason as a sentence.
+    const fn explanation(self) -> &'static str {
+        match self {
+            Self::NullKey => "their key is null",
+            Self::NullValue => "their value is null",
+            Self::Late => "they came after their window was closed; a longer grace keeps it open",
+            Self::Undecodable => "their bytes cannot be read, and the setting says to skip them",
+            Self::NegativeTimestamp => "their timestamp is negative, and the setting says to skip them",
+        }
+    }
+
     /// The reason as a metrics label.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -95,6 +107,7 @@ pub struct Context {
     pub commit_requested: bool,
     collector: Rc<RefCell<dyn Collector>>,
     dropped: [u64; DropReason::ALL.len()],
+    drops: Drops,
 }
 
 impl Context {
@@ -109,19 +122,30 @@ impl Context {
             commit_requested: false,
             collector,
             dropped: [0; DropReason::ALL.len()],
+            drops: Drops::default(),
         }
     }
 
-    /// Counts a record that is dropped on purpose, and logs it. The subscriber may limit the log's rate; the counter
-    /// is exact.
+    /// Counts a record that is dropped on purpose. The log tells each at debug level, and all of them now and then with
+    /// their number.
     pub fn drop_record(&mut self, node: &str, reason: DropReason) {
         self.dropped[reason as usize] += 1;
+        self.drops.count(node, reason, self.wall_clock);
         if let Some(position) = &self.position {
             tracing::debug!(
                 task = %self.task, node, reason = reason.label(),
                 topic = &*position.topic, partition = position.partition.0, offset = position.offset.0,
                 "record dropped"
             );
+        }
+    }
+
+    /// Says how many records were dropped, if it is time for that or the task ends. `processed` are all that were
+    /// processed, for comparison.
+    pub(crate) fn tell_drops(&mut self, processed: u64, is_end: bool) {
+        for Told { node, reason, dropped, total } in self.drops.tell(self.wall_clock, is_end) {
+            let reason = reason.explanation();
+            tracing::warn!(task = %self.task, node, dropped, total, processed, "records were dropped: {reason}");
         }
     }
 

@@ -15,6 +15,7 @@ use crate::record::Record;
 mod build;
 mod cached;
 mod context;
+mod drops;
 mod error;
 mod presence;
 mod table_view;

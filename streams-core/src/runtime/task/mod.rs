@@ -134,6 +134,7 @@ impl Task {
             }
         }
         self.metrics.processed += processed as u64;
+        self.context.tell_drops(self.metrics.processed, false);
         self.metrics.uncommitted += processed as u64;
         Ok(processed)
     }
@@ -317,6 +318,7 @@ impl Task {
             }
         }
         self.metrics.commits += 1;
+        self.context.tell_drops(self.metrics.processed, false);
         let mut batch = StoreBatch::default();
         note_changelogs(&mut self.stores, &mut batch);
         if batch.is_empty() {
@@ -338,6 +340,7 @@ impl Task {
 
     /// Ends the task. Its state is complete up to now and is synced to disk.
     pub(crate) fn close(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.context.tell_drops(self.metrics.processed, true);
         let mut batch = StoreBatch::default();
         age::note(&mut batch, now);
         let mut state = self.state.borrow_mut();

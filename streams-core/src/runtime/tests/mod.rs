@@ -20,6 +20,7 @@ use crate::windows::WindowSizes;
 
 mod by_hand;
 mod commits;
+mod drops;
 mod ends;
 mod failing_log;
 mod failures;
