@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::{Context, Destination, Link, Next, OperatorError, Outputs, Presence};
 use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
-use crate::state::{GlobalStore, StoreAccess};
+use crate::state::{CacheBudget, GlobalStore, StoreAccess};
 use crate::topic::TopicRef;
 
 /// A node's number in its topology.
@@ -113,19 +113,20 @@ pub(crate) trait SourceNode {
 
 /// A node that holds back updates in a typed cache.
 pub trait Flush {
-    /// Writes dirty entries to the store and the changelog and forwards them, oldest first.
+    /// Writes at most `rows_max` dirty rows to the store and the changelog and forwards them, in the order of their
+    /// last changes. Returns whether there are more.
     ///
     /// # Errors
     /// As [`Next::process`].
-    fn flush(&mut self, context: &mut Context) -> Result<(), OperatorError>;
+    fn flush(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError>;
 
-    /// Roughly how many bytes the cache holds, in dirty and clean entries. Clean entries are evicted as needed, so
-    /// the cache exceeds its budget only if a flush would help.
-    fn cached_bytes(&self) -> usize;
-
-    /// Changes the cache's budget, because the worker was assigned or lost tasks. Clean entries above the budget are
-    /// dropped immediately.
-    fn set_budget(&mut self, bytes: usize);
+    /// Looks at no more than `rows_max` rows and drops those that were not used lately, until the caches keep their
+    /// budget; dirty ones are written and forwarded first. Returns whether it has come to the last row: then the
+    /// next cache should be asked.
+    ///
+    /// # Errors
+    /// As [`Next::process`].
+    fn make_room(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError>;
 }
 
 /// A target for punctuations.
@@ -164,10 +165,46 @@ pub(crate) struct TaskParts {
     pub sources: Vec<(NodeId, Rc<RefCell<dyn SourceNode>>)>,
     /// The caches, in topological order: flushing an earlier one may fill a later one.
     pub caches: Vec<Rc<RefCell<dyn Flush>>>,
+    /// What the caches may hold, together with others.
+    pub cache_budget: CacheBudget,
+    /// The cache that is asked next to make room.
+    next_cache: usize,
     /// The punctuations, in topological order.
     pub punctuations: Vec<Punctuation>,
     /// The operators' own stream times by node name. They survive restarts.
     pub stream_times: Vec<(Arc<str>, Rc<Cell<Timestamp>>)>,
+}
+
+impl TaskParts {
+    /// Flushes the caches, at most `rows_max` rows of each. A cache is flushed only when those before it are, which
+    /// may fill it. Returns whether there are more rows to flush.
+    ///
+    /// # Errors
+    /// As [`Flush::flush`].
+    pub(crate) fn flush(&self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError> {
+        for cache in &self.caches {
+            if cache.borrow_mut().flush(context, rows_max)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes room in the caches, looking at no more than `rows_max` rows of each. Returns whether it has come to the
+    /// last row of the last cache: then the next task should be asked.
+    ///
+    /// # Errors
+    /// As [`Flush::make_room`].
+    pub(crate) fn make_room(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError> {
+        while let Some(cache) = self.caches.get(self.next_cache) {
+            if !cache.borrow_mut().make_room(context, rows_max)? {
+                return Ok(false);
+            }
+            self.next_cache += 1;
+        }
+        self.next_cache = 0;
+        Ok(true)
+    }
 }
 
 /// What only the runtime can provide: resolved topics and opened stores.
@@ -190,8 +227,8 @@ pub(crate) trait TaskServices {
     /// When there is no such table.
     fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError>;
 
-    /// How many bytes a cache of this task may hold; 0 turns caching off.
-    fn cache_bytes(&self) -> usize;
+    /// What the caches of this task and of all others on its worker may hold.
+    fn cache_budget(&self) -> CacheBudget;
 }
 
 /// Collects what is built for one task, node by node, from sinks to sources.
@@ -207,14 +244,8 @@ pub(crate) struct TaskBuilder<'a> {
 impl<'a> TaskBuilder<'a> {
     /// A builder for a task, with no nodes yet.
     pub(crate) fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
-        Self {
-            task,
-            services,
-            built: HashMap::new(),
-            presence: HashMap::new(),
-            shared: HashMap::new(),
-            parts: TaskParts::default(),
-        }
+        let parts = TaskParts { cache_budget: services.cache_budget(), ..TaskParts::default() };
+        Self { task, services, built: HashMap::new(), presence: HashMap::new(), shared: HashMap::new(), parts }
     }
 
     /// Builds one node, whose children must have been built already.
@@ -409,10 +440,10 @@ impl NodeBuilder<'_> {
         self.task.services().global_store(store)
     }
 
-    /// How many bytes this node's cache may hold; 0 turns caching off.
+    /// The budget of this node's cache.
     #[must_use]
-    pub fn cache_bytes(&mut self) -> usize {
-        if self.may_cache { self.task.services().cache_bytes() } else { 0 }
+    pub(crate) fn cache_budget(&mut self) -> CacheBudget {
+        if self.may_cache { self.task.services().cache_budget() } else { CacheBudget::off() }
     }
 
     /// Turns this node's cache off, whatever the task's budget.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Context, Flush, NodeBuilder, OperatorError, Outputs};
 use crate::record::Change;
-use crate::state::rows::{ChangeOf, RowLayout, Rows};
+use crate::state::rows::{ChangeOf, RowError, RowLayout, Rows};
 use crate::state::table_store::{ByKey, TableStore};
 use crate::state::window_store::{ByWindow, WindowRows};
 use crate::wire::{Key, Value};
@@ -20,6 +20,10 @@ pub(super) trait CachedRows: 'static {
 
     fn rows_mut(&mut self) -> &mut Rows<Self::Layout, Self::Value>;
 }
+
+type RowsOf<R> = Rows<<R as CachedRows>::Layout, <R as CachedRows>::Value>;
+
+type ChangesOf<R> = Vec<ChangeOf<KeyOf<R>, <R as CachedRows>::Value>>;
 
 /// The key that such rows are forwarded with.
 pub(super) type KeyOf<R> = <<R as CachedRows>::Layout as RowLayout>::Key;
@@ -67,33 +71,44 @@ struct Flusher<R: CachedRows> {
     node: Arc<str>,
     rows: Rc<RefCell<R>>,
     outputs: Outputs<KeyOf<R>, Change<R::Value>>,
-    changes: Vec<ChangeOf<KeyOf<R>, R::Value>>,
+    changes: ChangesOf<R>,
 }
 
 /// How many rows are written before they are forwarded. This limits the number of copies that exist at a time.
 const ROWS_PER_STEP: usize = 256;
 
+impl<R: CachedRows> Flusher<R> {
+    /// Has rows written, then forwards what has changed. The rows are let go before anything is forwarded, because
+    /// nodes downstream may look them up.
+    fn forward(
+        &mut self,
+        context: &mut Context,
+        write: impl FnOnce(&mut RowsOf<R>, Option<&mut ChangesOf<R>>) -> Result<bool, RowError>,
+    ) -> Result<bool, OperatorError> {
+        let forward = (!self.outputs.is_empty()).then_some(&mut self.changes);
+        let written = write(self.rows.borrow_mut().rows_mut(), forward);
+        let result = written.map_err(|error| OperatorError::rows(&self.node, error))?;
+        for change in self.changes.drain(..) {
+            self.outputs.forward(context, change)?;
+        }
+        Ok(result)
+    }
+}
+
 impl<R: CachedRows> Flush for Flusher<R> {
-    fn flush(&mut self, context: &mut Context) -> Result<(), OperatorError> {
+    fn flush(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError> {
+        let mut left = rows_max;
         loop {
-            // Release the rows before forwarding anything, because nodes downstream may look them up.
-            let forward = (!self.outputs.is_empty()).then_some(&mut self.changes);
-            let flushed = self.rows.borrow_mut().rows_mut().flush(ROWS_PER_STEP, forward);
-            let more = flushed.map_err(|error| OperatorError::rows(&self.node, error))?;
-            for change in self.changes.drain(..) {
-                self.outputs.forward(context, change)?;
-            }
-            if !more {
-                return Ok(());
+            let rows = left.min(ROWS_PER_STEP);
+            let more = self.forward(context, |cached, forward| cached.flush(rows, forward))?;
+            left -= rows;
+            if !more || left == 0 {
+                return Ok(more);
             }
         }
     }
 
-    fn cached_bytes(&self) -> usize {
-        self.rows.borrow().rows().cached_bytes()
-    }
-
-    fn set_budget(&mut self, bytes: usize) {
-        self.rows.borrow_mut().rows_mut().set_cache_bytes(bytes);
+    fn make_room(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError> {
+        self.forward(context, |cached, forward| cached.make_room(rows_max, forward))
     }
 }

@@ -55,6 +55,8 @@ pub(crate) mod window_aggregate;
 pub(crate) mod window_ends;
 
 #[cfg(test)]
+mod cache_tests;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod row_identity_tests;

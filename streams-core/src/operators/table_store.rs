@@ -26,8 +26,8 @@ pub(super) fn open<K: Key, V: Value>(
     builder: &mut NodeBuilder<'_>,
     store: StoreId,
 ) -> Result<Rc<RefCell<TableStore<K, V>>>, BuildError> {
-    let cache_bytes = builder.cache_bytes();
-    builder.store(store, |access| TableStore::new(access, cache_bytes))
+    let budget = builder.cache_budget();
+    builder.store(store, |access| TableStore::new(access, budget))
 }
 
 struct StoreView<K: Key, V: Value> {

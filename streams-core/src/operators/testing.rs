@@ -16,7 +16,8 @@ use crate::log::{BatchBuilder, LogError, TopicHandle};
 use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
 use crate::state::kinds::{Table, Windowing as _};
 use crate::state::{
-    Changelog, GlobalStore, Memory, StateBackend, StoreAccess, StoreBatch, StoreError, StoreIndex, StoreKind, TaskState,
+    CacheBudget, Changelog, GlobalStore, Memory, StateBackend, StoreAccess, StoreBatch, StoreError, StoreIndex,
+    StoreKind, TaskState,
 };
 use crate::topic::TopicRef;
 use crate::windows::{TimeWindows, WindowSizes};
@@ -180,6 +181,7 @@ pub(crate) struct World {
     state: Rc<RefCell<TaskState>>,
     changelogs: Vec<Rc<RefCell<Recorder>>>,
     outbox: Rc<RefCell<Outbox>>,
+    budget: CacheBudget,
 }
 
 impl World {
@@ -187,7 +189,9 @@ impl World {
         let names: Vec<_> = setup.stores.iter().map(ToString::to_string).collect();
         let store = Memory.open(Path::new("unused"), &names).unwrap();
         let changelogs = names.iter().map(|_| Rc::default()).collect();
-        Self { setup, state: Rc::new(RefCell::new(TaskState::new(store))), changelogs, outbox: Rc::default() }
+        let state = Rc::new(RefCell::new(TaskState::new(store)));
+        let budget = CacheBudget::new(setup.cache_bytes);
+        Self { setup, state, changelogs, outbox: Rc::default(), budget }
     }
 
     fn index(store: usize) -> StoreIndex {
@@ -218,8 +222,8 @@ impl TaskServices for World {
         Ok(Arc::new(GlobalStore::new("global", StoreIndex(1), store)))
     }
 
-    fn cache_bytes(&self) -> usize {
-        self.setup.cache_bytes
+    fn cache_budget(&self) -> CacheBudget {
+        self.budget.clone()
     }
 }
 
@@ -347,7 +351,9 @@ where
     pub(crate) fn try_send(&mut self, record: Record<K, V>) -> Result<(), OperatorError> {
         self.context.stream_time = self.context.stream_time.max(record.timestamp);
         let input = self.input.as_ref().expect("a node that takes these types");
-        input.borrow_mut().process(&mut self.context, record)
+        let processed = input.borrow_mut().process(&mut self.context, record);
+        self.make_room();
+        processed
     }
 
     /// What the only child received since the last call.
@@ -361,13 +367,19 @@ where
 
     /// Flushes the caches, as a commit does.
     pub(crate) fn flush(&mut self) {
-        for cache in &self.parts.caches {
-            cache.borrow_mut().flush(&mut self.context).unwrap();
+        while self.parts.flush(&mut self.context, 3).unwrap() {}
+    }
+
+    /// Makes room in the caches, as a worker does between two records.
+    pub(crate) fn make_room(&mut self) {
+        // The first time round, rows may be marked as used.
+        for _ in 0..2 {
+            while self.world.budget.is_exceeded() && !self.parts.make_room(&mut self.context, 3).unwrap() {}
         }
     }
 
     pub(crate) fn cached_bytes(&self) -> usize {
-        self.parts.caches.iter().map(|cache| cache.borrow().cached_bytes()).sum()
+        self.world.budget.held()
     }
 
     /// Commits the uncommitted writes.

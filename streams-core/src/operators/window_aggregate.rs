@@ -52,8 +52,8 @@ pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId, windo
 #[must_use]
 pub(crate) fn view<K: Key, A: Value>(store: StoreId) -> TableViewRecipe<Windowed<K>, A> {
     TableViewRecipe::new(move |builder| {
-        let cache_bytes = builder.cache_bytes();
-        let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, cache_bytes))?;
+        let budget = builder.cache_budget();
+        let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, budget))?;
         let key = rows.borrow().key_in_windows();
         Ok(Box::new(WindowView { node: Arc::clone(builder.name()), rows, key }))
     })
@@ -117,8 +117,8 @@ impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
         windows: TimeWindows,
         update: &Arc<F>,
     ) -> Result<Self, BuildError> {
-        let (cache_bytes, sends_old) = (builder.cache_bytes(), builder.sends_old_values());
-        let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, cache_bytes))?;
+        let (budget, sends_old) = (builder.cache_budget(), builder.sends_old_values());
+        let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, budget))?;
         rows.borrow_mut().rows_mut().want_old_values(sends_old);
         let outputs = builder.outputs()?;
         flush_at_commit(builder, &rows, &outputs);
@@ -203,7 +203,7 @@ mod tests {
     use crate::state::kinds::Windowing as _;
     use crate::state::rows::Cause;
     use crate::state::window_store::WindowRows;
-    use crate::state::{Memory, StateBackend, StoreAccess, StoreIndex, TaskState};
+    use crate::state::{CacheBudget, Memory, StateBackend, StoreAccess, StoreIndex, TaskState};
     use crate::windows::{Hopping, TimeWindows, Tumbling, Window, WindowSizes, Windowed};
 
     type Windows = Chain<Option<Word>, Option<Word>, Windowed<Word>, Change<Word>>;
@@ -259,7 +259,7 @@ mod tests {
                 assert_eq!(all.len(), 5);
                 all[3..].to_vec()
             } else {
-                all.into_iter().rev().collect()
+                all
             };
             assert_eq!(last, [row(10, 20, 19, "cd"), row(0, 10, 9, "abe")], "times are the largest of the row's");
         }
@@ -322,9 +322,9 @@ mod tests {
         chain.send(input(25, "d"));
         chain.send(input(26, "X"));
         chain.flush();
-        assert_eq!(seen(&mut chain), [row(10, 20, 13, "ac"), row(0, 10, 5, "b")], "the third came and went");
+        assert_eq!(seen(&mut chain), [row(0, 10, 5, "b"), row(10, 20, 13, "ac")], "the third came and went");
         let key = |start: i64| [&b"k"[..], &start.to_be_bytes(), &[0; 4]].concat();
-        let logged = [(key(10), Some(b"ac".to_vec()), 13), (key(0), Some(b"b".to_vec()), 5)];
+        let logged = [(key(0), Some(b"b".to_vec()), 5), (key(10), Some(b"ac".to_vec()), 13)];
         assert_eq!(chain.logged(0), logged, "Java's key, the plain value, the row's time");
         let stored = |start: i64, time: i64, value: &[u8]| {
             ([&(start ^ i64::MIN).to_be_bytes()[..], b"k"].concat(), [&time.to_be_bytes(), value].concat())
@@ -413,7 +413,7 @@ mod tests {
         let state = std::rc::Rc::new(std::cell::RefCell::new(TaskState::new(store)));
         let kind = Tumbling::of(ms(10)).no_grace().kind(ms(100));
         let access = StoreAccess::new("store".into(), StoreIndex(1), state, None);
-        WindowRows::new(access.of(kind, WindowSizes::NONE.around(ms(10))), cache_bytes)
+        WindowRows::new(access.of(kind, WindowSizes::NONE.around(ms(10))), CacheBudget::new(cache_bytes))
     }
 
     #[test]

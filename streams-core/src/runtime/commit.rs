@@ -46,6 +46,10 @@ pub(crate) struct Commit {
 /// How long to wait before repeating a request that the log could not decide.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
+/// How many rows are flushed between two looks at the producer, and how often that is done in one step.
+const ROWS_PER_SLICE: usize = 1_000;
+const SLICES_PER_STEP: usize = 16;
+
 /// How long a commit may be undecided before that is logged.
 const TELL_AFTER: Duration = Duration::from_secs(10);
 
@@ -89,6 +93,11 @@ impl Commit {
         }
     }
 
+    /// Whether there are caches to flush, so that there is something to do and nothing to wait for.
+    pub(crate) const fn is_flushing(&self) -> bool {
+        matches!(self.step, CommitStep::FlushCaches)
+    }
+
     /// Advances as far as possible without waiting.
     pub(crate) fn advance(
         &mut self,
@@ -104,8 +113,10 @@ impl Commit {
         loop {
             match &mut self.step {
                 CommitStep::FlushCaches => {
-                    for task in slots.running_mut() {
-                        task.flush_caches()?;
+                    match flushed(slots, collector)? {
+                        Poll::Pending => return Ok(Progress::Pending { blocks: true }),
+                        Poll::Ready(Err(error)) => return not_written(error, slots),
+                        Poll::Ready(Ok(())) => {}
                     }
                     self.offsets = slots.running().flat_map(Task::offsets).collect();
                     self.step = CommitStep::AwaitAcknowledgements;
@@ -113,8 +124,7 @@ impl Commit {
                 CommitStep::AwaitAcknowledgements => {
                     match acknowledged(&mut collector.borrow_mut()) {
                         Poll::Pending => return Ok(Progress::Pending { blocks: true }),
-                        Poll::Ready(Err(error)) if may_be_repeated(&error) => return Ok(Progress::Undone(error)),
-                        Poll::Ready(Err(error)) => return Err(writing_failed(error, slots.running())),
+                        Poll::Ready(Err(error)) => return not_written(error, slots),
                         Poll::Ready(Ok(())) => {}
                     }
                     self.step = match self.guarantee {
@@ -217,6 +227,37 @@ impl Commit {
         }
         Ok(Progress::Done)
     }
+}
+
+/// Ready when the caches are flushed; an error if a record was lost. Goes on only as long as the producer takes what
+/// they write, and not for long: nothing is processed meanwhile, so what is left stays as it is.
+fn flushed(slots: &mut Slots, collector: &RefCell<ProducerCollector>) -> Result<Poll<Result<(), LogError>>, AppError> {
+    for _ in 0..SLICES_PER_STEP {
+        match collector.borrow_mut().drain() {
+            Ok(true) => {}
+            Ok(false) => return Ok(Poll::Pending),
+            Err(error) => return Ok(Poll::Ready(Err(error))),
+        }
+        if !flush_slice(slots)? {
+            return Ok(Poll::Ready(Ok(())));
+        }
+    }
+    Ok(Poll::Pending)
+}
+
+/// Flushes some rows of the first task that has any. Returns whether there may be more.
+fn flush_slice(slots: &mut Slots) -> Result<bool, AppError> {
+    for task in slots.running_mut() {
+        if task.flush_caches(ROWS_PER_SLICE)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What it means for a commit that a record was not written.
+fn not_written(error: LogError, slots: &Slots) -> Result<Progress, AppError> {
+    if may_be_repeated(&error) { Ok(Progress::Undone(error)) } else { Err(writing_failed(error, slots.running())) }
 }
 
 /// Ready when everything sent is acknowledged; an error if a record was lost.

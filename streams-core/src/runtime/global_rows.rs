@@ -19,7 +19,7 @@ use crate::operators::{
 };
 use crate::record::{Headers, Partition, TaskId, Timestamp, TopicPartition};
 use crate::state::kinds::ChangelogRecord;
-use crate::state::{GlobalStore, StoreAccess};
+use crate::state::{CacheBudget, GlobalStore, StoreAccess};
 use crate::topic::TopicRef;
 
 /// Checks a global table's records.
@@ -150,7 +150,7 @@ impl TaskServices for Alone {
         Err(Self::refused())
     }
 
-    fn cache_bytes(&self) -> usize {
-        0
+    fn cache_budget(&self) -> CacheBudget {
+        CacheBudget::off()
     }
 }

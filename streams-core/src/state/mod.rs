@@ -8,8 +8,10 @@
 //! callers.
 
 mod access;
+mod cache_budget;
 mod changelog;
 mod definition;
+mod dirty_rows;
 mod global;
 pub(crate) mod key_value;
 pub mod kinds;
@@ -19,7 +21,9 @@ mod place;
 mod reader;
 mod row_cache;
 mod row_key;
+mod row_slot;
 pub(crate) mod rows;
+mod slots;
 mod store;
 pub(crate) mod table_store;
 mod task_state;
@@ -28,6 +32,7 @@ pub(crate) mod window_key;
 pub(crate) mod window_store;
 
 pub(crate) use access::StoreAccess;
+pub(crate) use cache_budget::CacheBudget;
 pub(crate) use changelog::Changelog;
 pub use definition::StoreFor;
 pub(crate) use global::GlobalStore;

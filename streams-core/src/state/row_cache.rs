@@ -1,233 +1,214 @@
-//! A typed write-back cache: it holds rows as values rather than bytes, and knows which of them are dirty.
+//! A typed write-back cache: rows as values, not as bytes, and which of them are not written yet.
 //!
-//! Rows are stored in one vector; a hash table maps keys to places in it. A row is identified by its key's bytes
-//! ([`super::row_key`]), so finding one costs one hash and one comparison of bytes. Dirty rows, which are not written
-//! yet, are kept in the order in which they became dirty and stay until they are flushed. Clean rows are evicted when
-//! the cache is over its budget: a clock hand goes round and drops those that were not used since its last visit
-//! ("second chance"). It moves a few steps per new row, so that no record pays for a long search.
+//! A row is identified by its key's bytes ([`super::row_key`]): finding it costs one hash and one comparison. Rows that
+//! are not written yet are dirty; they are written in the order of their last changes. Room is made by a hand that
+//! goes round and takes rows that were not used since it came by last ("second chance", which drops nearly the rows
+//! that were not used for longest, and costs a row that is used no more than a bit).
 //!
-//! The owner ([`super::rows`]) knows what a row means and how to read and write it.
-
-use std::collections::VecDeque;
+//! What a row means, how it is read or written and when room is made is the business of its owner ([`super::rows`]).
 
 use hashbrown::HashTable;
 
+use super::CacheBudget;
+use super::dirty_rows::{DirtyRows, small};
 use super::row_key::{KeyBuffer, RowKey};
+use super::row_slot::{Before, Slot};
+use super::slots::Slots;
 use crate::record::{Headers, Timestamp};
 
-/// How many steps the hand takes per new row.
-const STEPS_PER_INSERT: usize = 16;
-/// In [`Slot::dirty_number`]: the row is clean.
-const CLEAN: u64 = u64::MAX;
+/// What finding a row costs in memory: its place in a hash table that is between half and nearly full.
+const PLACE_BYTES: usize = 8;
+/// The hash table gives memory back when it has room for so many times its rows.
+const SPARSE: usize = 8;
+const PLACES_MIN: usize = 1_024;
 
 /// Rows and their state.
 pub(super) struct RowCache<V> {
     places: HashTable<u32>,
-    slots: Vec<Slot<V>>,
-    /// The places of dirty rows, in the order in which they became dirty. The first has the number `first_dirty`.
-    dirty: VecDeque<u32>,
-    first_dirty: u64,
+    slots: Slots<V>,
+    dirty: DirtyRows,
     hand: usize,
     bytes: usize,
-    budget: usize,
+    budget: CacheBudget,
 }
 
-/// A row in the cache.
-pub(super) struct Slot<V> {
-    pub(super) key: RowKey,
-    /// The row; `None` means that there is none.
-    pub(super) row: Option<V>,
-    /// The row's timestamp; for a deleted row, the deleting record's.
-    pub(super) timestamp: Timestamp,
-    /// The headers of the last record that changed the row.
-    pub(super) headers: Headers,
-    /// What the store holds while this row is dirty.
-    pub(super) before: Before<V>,
-    hash: u64,
-    dirty_number: u64,
-    weight: usize,
-    used: bool,
-}
-
-/// What the store held when a row became dirty, and still holds until the row is flushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Before<V> {
-    /// Not looked up.
-    Unknown,
-    /// No row.
-    Absent,
-    /// A row whose value is not needed.
-    Exists,
-    /// This row.
-    Row(V),
-}
-
-/// A row found in the store, to be added to the cache.
+/// A row to put into the cache: what was found in the store.
 pub(super) struct Found<V> {
     pub(super) row: Option<V>,
     pub(super) timestamp: Timestamp,
-    /// The approximate encoded size of key and value in bytes.
-    pub(super) weight: usize,
+    /// How many bytes the value has when encoded.
+    pub(super) value_bytes: usize,
 }
 
-impl<V> Slot<V> {
-    pub(super) const fn is_dirty(&self) -> bool {
-        self.dirty_number != CLEAN
-    }
+/// Where the hand has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hand {
+    /// At a row that is in use.
+    Passing,
+    /// At this row, which was not used since it came by last.
+    At(usize),
+    /// Round.
+    Round,
 }
 
 impl<V> RowCache<V> {
-    /// A row's overhead on top of its encoded bytes: its slot, its place in the table, and the allocator's share.
-    const ROW_BYTES: usize = size_of::<Slot<V>>() + 32;
+    /// What a row costs beside what it has outside of its slot.
+    const ROW_BYTES: usize = size_of::<Slot<V>>() + PLACE_BYTES;
 
-    pub(super) const fn new(budget: usize) -> Self {
-        Self {
-            places: HashTable::new(),
-            slots: Vec::new(),
-            dirty: VecDeque::new(),
-            first_dirty: 0,
-            hand: 0,
-            bytes: 0,
-            budget,
-        }
+    pub(super) fn new(budget: CacheBudget) -> Self {
+        Self { places: HashTable::new(), slots: Slots::new(), dirty: DirtyRows::default(), hand: 0, bytes: 0, budget }
     }
 
-    pub(super) const fn bytes(&self) -> usize {
-        self.bytes
+    pub(super) const fn budget(&self) -> &CacheBudget {
+        &self.budget
     }
 
-    /// Changes the budget, and drops clean rows above it.
-    pub(super) fn set_budget(&mut self, bytes: usize) {
-        self.budget = bytes;
-        self.shrink();
-    }
-
-    /// Finds a row's place, and marks the row as used.
+    /// The place of a row, which counts as used.
     #[inline]
     pub(super) fn find(&mut self, key: &KeyBuffer) -> Option<usize> {
         let slots = &self.slots;
-        let place = *self.places.find(key.hash(), |place| key.is(&slots[*place as usize].key))? as usize;
-        self.slots[place].used = true;
+        let found = self.places.find(spread(key.hash()), |place| key.is(&slots.get(*place as usize).key));
+        let place = *found? as usize;
+        self.slots.get_mut(place).touch();
         Some(place)
     }
 
-    /// The row at a place returned by [`RowCache::find`] or [`RowCache::insert`], as long as nothing else has changed
-    /// since.
+    /// The row at a place that [`RowCache::find`] or [`RowCache::insert`] gave, before anything else changed.
     #[inline]
     pub(super) fn slot(&mut self, place: usize) -> &mut Slot<V> {
-        &mut self.slots[place]
+        self.slots.get_mut(place)
     }
 
-    /// Adds a clean row that is not in the cache yet, making room for it. Returns its place.
+    /// Adds a clean row that is not in the cache, and returns its place.
     pub(super) fn insert(&mut self, key: &KeyBuffer, found: Found<V>) -> usize {
-        self.make_room(Self::ROW_BYTES + found.weight);
         let place = self.slots.len();
-        let Found { row, timestamp, weight } = found;
-        self.bytes += Self::ROW_BYTES + weight;
-        self.slots.push(Slot {
-            key: RowKey::new(key),
-            row,
-            timestamp,
-            headers: Headers::new(),
-            before: Before::Unknown,
-            hash: key.hash(),
-            dirty_number: CLEAN,
-            weight,
-            used: true,
-        });
+        let Found { row, timestamp, value_bytes } = found;
+        let slot = Slot::new(RowKey::new(key), key.hash(), row, timestamp, value_bytes);
+        self.hold(0, Self::ROW_BYTES + slot.bytes());
+        self.slots.push(slot);
         let slots = &self.slots;
-        self.places.insert_unique(key.hash(), small(place), |place| slots[*place as usize].hash);
+        self.places.insert_unique(spread(key.hash()), small(place), |place| spread(slots.get(*place as usize).hash));
         place
     }
 
-    /// Marks the row at a place as dirty. If it was dirty already, it keeps its turn.
+    /// Notes what the store holds where the row at a place is about to change, if it is clean.
+    pub(super) fn set_before(&mut self, place: usize, before: Before, old: Option<V>) {
+        self.weigh(place, |slot| slot.set_before(before, old));
+    }
+
+    /// Notes that a record with such headers has changed the row at a place, which is dirty from now on. Returns
+    /// whether its size is to be measured.
     #[inline]
-    pub(super) fn mark_dirty(&mut self, place: usize) {
-        let slot = &mut self.slots[place];
-        if slot.dirty_number == CLEAN {
-            slot.dirty_number = self.first_dirty + self.dirty.len() as u64;
-            self.dirty.push_back(small(place));
+    pub(super) fn note_change(&mut self, place: usize, headers: &Headers) -> bool {
+        let slot = self.slots.get_mut(place);
+        slot.changed = self.dirty.note(place, slot.is_dirty());
+        slot.set_dirty(true);
+        let measure = slot.note_change();
+        if !headers.is_empty() || slot.has_aside() {
+            self.set_headers(place, headers);
         }
+        measure
     }
 
-    /// Takes the row that has been dirty for longest and marks it as clean.
+    #[cold]
+    fn set_headers(&mut self, place: usize, headers: &Headers) {
+        self.weigh(place, |slot| slot.set_headers(headers));
+    }
+
+    /// Notes how many bytes the value at a place has when encoded.
+    pub(super) fn set_measured(&mut self, place: usize, value_bytes: usize) {
+        self.weigh(place, |slot| slot.set_measured(value_bytes));
+    }
+
+    /// Notes that the row at a place is written, and returns the row that was kept from before its first change,
+    /// and the headers of its last.
+    pub(super) fn set_written(&mut self, place: usize) -> (Option<V>, Headers) {
+        if self.slots.get(place).is_dirty() {
+            self.dirty.remove(place);
+        }
+        let mut aside = (None, Headers::new());
+        self.weigh(place, |slot| {
+            slot.set_dirty(false);
+            aside = slot.take_aside();
+        });
+        aside
+    }
+
+    /// The dirty row that changed longest ago.
     pub(super) fn next_dirty(&mut self) -> Option<usize> {
-        let place = self.dirty.pop_front()? as usize;
-        self.first_dirty += 1;
-        self.slots[place].dirty_number = CLEAN;
-        Some(place)
+        let slots = &self.slots;
+        self.dirty.first(|place| slots.get(place).changed)
     }
 
-    /// The number of dirty rows.
-    pub(super) fn dirty(&self) -> usize {
-        self.dirty.len()
+    /// How many rows are dirty.
+    pub(super) const fn dirty(&self) -> usize {
+        self.dirty.count()
     }
 
-    /// Sets the encoded size of the row at a place.
-    pub(super) fn set_weight(&mut self, place: usize, weight: usize) {
-        let slot = &mut self.slots[place];
-        self.bytes = self.bytes + weight - slot.weight;
-        slot.weight = weight;
-    }
-
-    /// Drops clean rows until the cache is within its budget or holds only dirty rows.
-    pub(super) fn shrink(&mut self) {
-        // This terminates, because each step drops a clean row or clears a mark of use.
-        while self.bytes > self.budget && self.dirty.len() < self.slots.len() {
-            self.step();
-        }
-    }
-
-    fn make_room(&mut self, incoming: usize) {
-        for _ in 0..STEPS_PER_INSERT {
-            if self.bytes + incoming <= self.budget || self.slots.is_empty() {
-                return;
-            }
-            self.step();
-        }
-    }
-
-    /// Moves the hand by one row, and drops the row if it is clean and was not used recently.
-    fn step(&mut self) {
+    /// Moves the hand by one row.
+    pub(super) fn step(&mut self) -> Hand {
         if self.hand >= self.slots.len() {
             self.hand = 0;
+            return Hand::Round;
         }
-        let slot = &mut self.slots[self.hand];
-        if slot.is_dirty() || slot.used {
-            slot.used = false;
-            self.hand += 1;
-        } else {
-            // The last row moves to this place and is visited next.
-            self.remove(self.hand);
-        }
+        let place = self.hand;
+        self.hand += 1;
+        if self.slots.get_mut(place).take_used() { Hand::Passing } else { Hand::At(place) }
     }
 
-    /// Drops a clean row; the last row moves to its place.
-    fn remove(&mut self, place: usize) {
+    /// Drops the row at a place, which is clean; the last one moves there.
+    pub(super) fn remove(&mut self, place: usize) {
         let last = self.slots.len() - 1;
-        if let Ok(entry) = self.places.find_entry(self.slots[place].hash, |other| *other as usize == place) {
+        let found = self.places.find_entry(spread(self.slots.get(place).hash), |other| *other as usize == place);
+        if let Ok(entry) = found {
             entry.remove();
         }
-        let removed = self.slots.swap_remove(place);
-        self.bytes -= Self::ROW_BYTES + removed.weight;
-        if let Some(moved) = self.slots.get(place) {
-            if let Some(entry) = self.places.find_mut(moved.hash, |other| *other as usize == last) {
+        if let Some(removed) = self.slots.swap_remove(place) {
+            self.hold(Self::ROW_BYTES + removed.bytes(), 0);
+        }
+        if place < last {
+            let moved = self.slots.get(place);
+            if let Some(entry) = self.places.find_mut(spread(moved.hash), |other| *other as usize == last) {
                 *entry = small(place);
             }
             if moved.is_dirty() {
-                let position = moved.dirty_number - self.first_dirty;
-                if let Some(entry) = usize::try_from(position).ok().and_then(|position| self.dirty.get_mut(position)) {
-                    *entry = small(place);
-                }
+                self.dirty.moved(last, place, moved.changed);
             }
+        }
+        if self.places.capacity() > PLACES_MIN.max(self.places.len() * SPARSE) {
+            let slots = &self.slots;
+            self.places.shrink_to(self.places.len() * 2, |place| spread(slots.get(*place as usize).hash));
+        }
+    }
+
+    /// Changes a row whose bytes may be others then.
+    fn weigh(&mut self, place: usize, change: impl FnOnce(&mut Slot<V>)) {
+        let slot = self.slots.get_mut(place);
+        let before = slot.bytes();
+        change(slot);
+        let after = slot.bytes();
+        self.hold(before, after);
+    }
+
+    fn hold(&mut self, before: usize, after: usize) {
+        self.bytes = self.bytes + after - before;
+        if after > before {
+            self.budget.add(after - before);
+        } else {
+            self.budget.remove(before - after);
         }
     }
 }
 
-/// Places have four bytes, because more rows never fit into memory.
-#[allow(clippy::cast_possible_truncation, reason = "four billion rows of a hundred bytes do not fit into memory")]
-const fn small(place: usize) -> u32 {
-    place as u32
+impl<V> Drop for RowCache<V> {
+    fn drop(&mut self) {
+        self.budget.remove(self.bytes);
+    }
+}
+
+/// The hash table's hash: it takes its place from the lowest bits and a tag from the highest.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]
@@ -238,169 +219,154 @@ mod tests {
 
     use super::*;
 
-    fn insert(cache: &mut RowCache<u32>, key: u32) -> usize {
-        insert_row(cache, key, Some(key))
-    }
-
-    fn insert_row(cache: &mut RowCache<u32>, key: u32, row: Option<u32>) -> usize {
-        cache.insert(&encoded(key), Found { row, timestamp: Timestamp(0), weight: 10 })
+    fn insert(cache: &mut RowCache<u32>, key: u32, row: Option<u32>) -> usize {
+        cache.insert(&encoded(key), Found { row, timestamp: Timestamp(0), value_bytes: 10 })
     }
 
     fn find(cache: &mut RowCache<u32>, key: u32) -> Option<usize> {
         cache.find(&encoded(key))
     }
 
-    /// Uses a bad hash on purpose, so that rows collide.
+    /// With a bad hash on purpose: rows collide.
     fn encoded(key: u32) -> KeyBuffer {
         let mut buffer = KeyBuffer::new(hashbrown::DefaultHashBuilder::default());
         buffer.encode(&key).unwrap();
-        buffer.with_hash(u64::from(key % 7) << 57 | u64::from(key % 3))
+        buffer.with_hash(key % 3)
     }
 
     fn key(slot: &Slot<u32>) -> u32 {
         u32::from_be_bytes(slot.key.key().try_into().unwrap())
     }
 
-    const ROW: usize = RowCache::<u32>::ROW_BYTES + 10;
+    fn change(cache: &mut RowCache<u32>, place: usize) {
+        cache.note_change(place, &Headers::new());
+    }
+
+    const ROW: usize = RowCache::<u32>::ROW_BYTES;
 
     #[test]
-    fn clean_rows_that_were_not_used_make_room_and_dirty_ones_stay() {
-        let mut cache = RowCache::new(4 * ROW);
+    fn a_number_by_a_short_key_takes_eighty_bytes_and_its_place() {
+        assert_eq!(RowCache::<i64>::ROW_BYTES, 80 + PLACE_BYTES);
+    }
+
+    #[test]
+    fn the_hand_stops_at_rows_that_were_not_used_since_it_came_by() {
+        let mut cache = RowCache::new(CacheBudget::new(0));
         for key in 0..4 {
-            insert(&mut cache, key);
+            insert(&mut cache, key, None);
         }
-        let place = find(&mut cache, 1).unwrap();
-        cache.mark_dirty(place);
-        for key in 4..40 {
-            insert(&mut cache, key);
-            assert!(find(&mut cache, 1).is_some(), "dirty rows stay");
-            assert!(find(&mut cache, key).is_some(), "the newest row is there");
-            assert!(cache.bytes() <= 4 * ROW);
-        }
+        find(&mut cache, 1);
+        find(&mut cache, 2);
+        let steps: Vec<_> = (0..7).map(|_| cache.step()).collect();
+        use Hand::{At, Passing, Round};
+        assert_eq!(steps, [At(0), Passing, Passing, At(3), Round, At(0), At(1)]);
     }
 
     #[test]
-    fn a_cache_full_of_dirty_rows_grows_until_it_is_flushed_and_shrunk() {
-        let mut cache = RowCache::new(4 * ROW);
-        for key in 0..10 {
-            let place = insert(&mut cache, key);
-            cache.mark_dirty(place);
+    fn rows_are_written_in_the_order_of_their_last_changes() {
+        let mut cache = RowCache::new(CacheBudget::new(0));
+        let places: Vec<_> = (0..4).map(|key| insert(&mut cache, key, None)).collect();
+        for key in [2, 0, 2, 1, 0] {
+            change(&mut cache, places[key]);
         }
-        assert_eq!(cache.bytes(), 10 * ROW);
-        let flushed: Vec<_> = std::iter::from_fn(|| cache.next_dirty().map(|place| key(cache.slot(place)))).collect();
-        assert_eq!(flushed, (0..10).collect::<Vec<_>>());
-        cache.shrink();
-        assert_eq!(cache.bytes(), 4 * ROW);
-        cache.set_budget(3 * ROW - 1);
-        assert_eq!(cache.bytes(), 2 * ROW);
-        cache.set_budget(0);
-        assert_eq!(cache.bytes(), 0);
-        let place = insert(&mut cache, 1);
-        assert_eq!(key(cache.slot(place)), 1, "a row can be worked on even so");
-    }
-
-    #[test]
-    fn a_row_keeps_its_turn_when_it_changes_again() {
-        let mut cache = RowCache::new(usize::MAX);
-        let places: Vec<_> = (0..3).map(|key| insert(&mut cache, key)).collect();
-        for place in [2, 0, 2, 1, 0] {
-            cache.mark_dirty(places[place]);
+        let mut written = Vec::new();
+        while let Some(place) = cache.next_dirty() {
+            written.push(key(cache.slot(place)));
+            cache.set_written(place);
+            if written.len() == 1 {
+                // Changed while the others wait: it comes last.
+                change(&mut cache, places[1]);
+                change(&mut cache, places[3]);
+            }
         }
-        let flushed: Vec<_> = std::iter::from_fn(|| cache.next_dirty().map(|place| key(cache.slot(place)))).collect();
-        assert_eq!(flushed, [2, 0, 1]);
+        assert_eq!(written, [2, 0, 1, 3]);
     }
 
     #[derive(Debug, Clone)]
     enum Step {
         Use(u32),
-        Dirty(u32),
-        Flush(usize),
-        Weigh(u32, usize),
-        Shrink,
+        Change(u32),
+        Write(usize),
+        Drop(usize),
+        Headers(u32, usize),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             4 => (0_u32..30).prop_map(Step::Use),
-            4 => (0_u32..30).prop_map(Step::Dirty),
-            2 => (0_usize..5).prop_map(Step::Flush),
-            1 => ((0_u32..30), (0_usize..300)).prop_map(|(key, weight)| Step::Weigh(key, weight)),
-            1 => Just(Step::Shrink),
+            4 => (0_u32..30).prop_map(Step::Change),
+            2 => (0_usize..5).prop_map(Step::Write),
+            2 => (0_usize..20).prop_map(Step::Drop),
+            1 => ((0_u32..30), (0_usize..300)).prop_map(|(key, length)| Step::Headers(key, length)),
         ];
         prop::collection::vec(step, 0..200)
     }
 
-    /// Compares with a model of the dirty rows in order, each with its latest value. Clean rows may or may not be in
-    /// the cache, but those that are must be right, and the bytes must add up.
+    /// The model: dirty rows in the order of their last changes, each with its latest value. Clean rows may or may
+    /// not be there, but what is there is right, and the bytes add up.
     fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
-        let mut cache: RowCache<u32> = RowCache::new(8 * ROW);
+        let budget = CacheBudget::new(1);
+        let mut cache: RowCache<u32> = RowCache::new(budget.clone());
         let mut dirty: Vec<(u32, u32)> = Vec::new();
         let mut stored: BTreeMap<u32, u32> = BTreeMap::new();
         let mut version = 0;
         for step in steps {
             version += 1;
             match step {
-                Step::Use(key) | Step::Dirty(key) => {
-                    let place = find(&mut cache, key).unwrap_or_else(|| {
-                        let row = stored.get(&key).copied();
-                        insert_row(&mut cache, key, row)
-                    });
+                Step::Use(key) | Step::Change(key) | Step::Headers(key, _) => {
+                    let place =
+                        find(&mut cache, key).unwrap_or_else(|| insert(&mut cache, key, stored.get(&key).copied()));
                     let expected = dirty.iter().find(|(other, _)| *other == key).map(|(_, row)| *row);
                     prop_assert_eq!(cache.slot(place).row, expected.or(stored.get(&key).copied()));
-                    if matches!(step, Step::Dirty(_)) {
-                        cache.slot(place).row = Some(version);
-                        cache.mark_dirty(place);
-                        match dirty.iter_mut().find(|(other, _)| *other == key) {
-                            Some((_, row)) => *row = version,
-                            None => dirty.push((key, version)),
+                    if !matches!(step, Step::Use(_)) {
+                        let mut headers = Headers::new();
+                        if let Step::Headers(_, length) = step {
+                            headers.push("name", vec![0; length]);
                         }
+                        cache.slot(place).row = Some(version);
+                        cache.note_change(place, &headers);
+                        dirty.retain(|(other, _)| *other != key);
+                        dirty.push((key, version));
                     }
                 }
-                Step::Flush(rows) => {
+                Step::Write(rows) => {
                     for expected in dirty.drain(..rows.min(dirty.len())).collect::<Vec<_>>() {
                         let place = cache.next_dirty().unwrap();
                         let slot = cache.slot(place);
                         prop_assert_eq!((key(slot), slot.row.unwrap()), expected);
+                        cache.set_written(place);
                         stored.insert(expected.0, expected.1);
                     }
                 }
-                Step::Weigh(key, weight) => {
-                    if let Some(place) = find(&mut cache, key) {
-                        cache.set_weight(place, weight);
+                Step::Drop(steps) => {
+                    for _ in 0..steps {
+                        let Hand::At(place) = cache.step() else { continue };
+                        let slot = cache.slot(place);
+                        if slot.is_dirty() {
+                            let row = (key(slot), slot.row.unwrap());
+                            prop_assert!(dirty.contains(&row));
+                            dirty.retain(|other| *other != row);
+                            stored.insert(row.0, row.1);
+                            cache.set_written(place);
+                        }
+                        cache.remove(place);
                     }
-                }
-                Step::Shrink => {
-                    cache.shrink();
-                    prop_assert!(cache.bytes() <= 8 * ROW || cache.slots.len() == dirty.len());
                 }
             }
             prop_assert_eq!(cache.dirty(), dirty.len());
             prop_assert_eq!(cache.places.len(), cache.slots.len());
-            let bytes: usize = cache.slots.iter().map(|slot| slot.weight + RowCache::<u32>::ROW_BYTES).sum();
-            prop_assert_eq!(cache.bytes(), bytes);
+            let bytes: usize = (0..cache.slots.len()).map(|place| ROW + cache.slots.get(place).bytes()).sum();
+            prop_assert_eq!((cache.bytes, budget.held()), (bytes, bytes));
         }
+        drop(cache);
+        prop_assert_eq!(budget.held(), 0);
         Ok(())
     }
 
     proptest! {
         #[test]
-        fn no_dirty_row_is_lost_moved_out_of_turn_or_mixed_up(steps in steps()) {
+        fn no_dirty_row_is_lost_written_out_of_turn_or_mixed_up(steps in steps()) {
             check(steps)?;
         }
-    }
-
-    /// Regression: the hand stopped after two rounds, but a row that fills a gap can be visited late. With many dirty
-    /// rows around, one clean row stayed and the cache was over its budget.
-    #[test]
-    fn shrinking_ends_only_when_no_clean_row_is_left_or_all_fit() {
-        use Step::{Dirty, Flush, Shrink, Use, Weigh};
-        #[rustfmt::skip]
-        let steps = vec![
-            Use(0), Use(1), Use(11), Flush(0), Dirty(2), Use(21), Dirty(5), Dirty(0), Dirty(6), Use(7), Use(3), Use(3),
-            Dirty(4), Dirty(13), Flush(1), Dirty(14), Dirty(7), Flush(3), Dirty(15), Dirty(5), Dirty(0), Dirty(21),
-            Dirty(23), Flush(2), Weigh(13, 0), Flush(1), Dirty(6), Flush(3), Dirty(7), Weigh(5, 11), Dirty(8), Dirty(2),
-            Flush(1), Dirty(4), Use(9), Dirty(24), Use(9), Dirty(0), Dirty(23), Use(21), Weigh(2, 117), Flush(2), Shrink,
-        ];
-        check(steps).unwrap();
     }
 }

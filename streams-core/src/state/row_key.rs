@@ -64,15 +64,16 @@ impl KeyBuffer {
 
     /// The same key with another hash, for tests that want rows to collide.
     #[cfg(test)]
-    pub(super) const fn with_hash(mut self, hash: u64) -> Self {
-        self.hash = hash;
+    pub(super) const fn with_hash(mut self, hash: u32) -> Self {
+        self.hash = hash as u64;
         self
     }
 
     /// A hash that is equal for equal keys.
     #[inline]
-    pub(super) const fn hash(&self) -> u64 {
-        self.hash
+    #[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    pub(super) const fn hash(&self) -> u32 {
+        (self.hash ^ (self.hash >> 32)) as u32
     }
 
     /// The store's form of the key: the row's identity.
@@ -130,6 +131,14 @@ impl RowKey {
         match self {
             Self::Short { length, bytes } => &bytes[..usize::from(*length)],
             Self::Long(bytes) => bytes,
+        }
+    }
+
+    /// How many bytes are stored outside of the key itself.
+    pub(super) fn allocated(&self) -> usize {
+        match self {
+            Self::Short { .. } => 0,
+            Self::Long(bytes) => bytes.len(),
         }
     }
 }

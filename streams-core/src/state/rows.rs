@@ -1,28 +1,30 @@
-//! A table's typed rows over a store of bytes, with a typed write-back cache in front.
+//! Typed rows over a store of bytes: a table's rows, with a typed write-back cache in front.
 //!
 //! A row is a value and its timestamp. In the store it is the timestamp (eight bytes, big-endian) followed by the
 //! value; in the changelog it is the plain value, and the record's timestamp is the row's, as in Kafka Streams. A row
 //! is identified by its key's bytes; the [`RowLayout`] defines what they mean.
 //!
-//! With the cache off, every change is written and logged at once and returned to be forwarded. With the cache on, a
-//! change only marks its row dirty; [`Rows::flush`] writes and logs each dirty row once, and returns one change to be
-//! forwarded. A row that was created and deleted again in between is not written, logged or forwarded at all.
+//! Without a cache, every change is written and logged at once and handed back to be forwarded. With a cache,
+//! a change only marks its row as dirty; [`Rows::flush`] and [`Rows::make_room`] write each dirty row once, log it
+//! once, and hand back one change to be forwarded. A row that did not exist when it was changed first, and does
+//! not exist when it is flushed, is not written, logged or forwarded at all.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::row_cache::{Before, Found, RowCache, Slot};
+use super::row_cache::{Found, Hand, RowCache};
 use super::row_key::KeyBuffer;
+use super::row_slot::Before;
 use super::timestamped::{split_timestamped, timestamped};
-use super::{StoreAccess, StoreError, StoreErrorKind, StoreKind};
+use super::{CacheBudget, StoreAccess, StoreError, StoreErrorKind, StoreKind};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::wire::{DecodeError, EncodeError, Value};
 
-/// Defines what the bytes of keys mean.
+/// What the bytes of keys mean.
 pub(crate) trait RowLayout: 'static {
-    /// The typed key of a row.
+    /// A row's key.
     type Key: Clone + 'static;
 
     /// Decodes a key from the store's form, with windows of these sizes in milliseconds.
@@ -38,10 +40,10 @@ pub(crate) trait RowLayout: 'static {
 /// Why rows could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
-    /// The store failed, or holds bytes that are not such rows.
+    /// The store failed, or holds something else than such rows.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A key or a value cannot be encoded in its format.
+    /// A key or a value has no representation in its format.
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
@@ -49,12 +51,12 @@ pub enum RowError {
 /// A row: its value and its timestamp.
 pub(crate) type Row<V> = (V, Timestamp);
 
-/// A change to be forwarded now.
+/// A change that is to be forwarded now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Changed<V> {
-    /// The new row, and the old one if old values are wanted.
+    /// What the row was, if old values are wanted, and what it is.
     pub change: Change<V>,
-    /// The change's timestamp.
+    /// The time of the change.
     pub timestamp: Timestamp,
 }
 
@@ -64,13 +66,13 @@ pub(crate) type ChangeOf<K, V> = Record<K, Change<V>>;
 /// What changes a row: the time and the headers of the record being processed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cause<'a> {
-    /// The record's timestamp, which a deletion gets in the changelog.
+    /// The record's timestamp: a deletion's time in the changelog.
     pub timestamp: Timestamp,
     /// The record's headers, forwarded when the cache is flushed.
     pub headers: &'a Headers,
 }
 
-/// The rows of one store of one task.
+/// Rows of one store of one task.
 pub(crate) struct Rows<L: RowLayout, V> {
     layout: PhantomData<L>,
     access: StoreAccess,
@@ -78,29 +80,39 @@ pub(crate) struct Rows<L: RowLayout, V> {
     hasher: DefaultHashBuilder,
     wants_old: bool,
     logged: bool,
-    /// Rows whose keys sort below this were deleted from the store and never come back.
+    /// Rows whose keys sort below this are gone from the store for good.
     floor: Vec<u8>,
     changelog_key: Vec<u8>,
     value: Vec<u8>,
-    /// The encoded size of the row that was last encoded, as an estimate for others.
-    typical_weight: usize,
+    /// How many bytes values have when encoded, on average: a guess for those that were not encoded yet.
+    typical_bytes: usize,
+    /// How many rows were put into the cache with that guess.
+    guesses: usize,
 }
 
+/// Of rows whose size is guessed, one in so many is measured.
+const GUESSES_PER_MEASUREMENT: usize = 8;
+/// How many of the rows last seen the average is made of, roughly.
+const AVERAGE_OVER: usize = 8;
+/// How many rows the hand passes for each row that is written, in search of written ones to drop.
+const STEPS_PER_ROW: usize = 4;
+
 impl<L: RowLayout, V: Value> Rows<L, V> {
-    /// Rows in `access`, with a cache of about `cache_bytes` at most; 0 turns caching off.
+    /// Rows over `access`, with a cache on that budget unless it is off.
     #[must_use]
-    pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
+    pub(crate) fn new(access: StoreAccess, budget: CacheBudget) -> Self {
         Self {
             layout: PhantomData,
             access,
-            cache: (cache_bytes > 0).then(|| RowCache::new(cache_bytes)),
+            cache: (!budget.is_off()).then(|| RowCache::new(budget)),
             hasher: DefaultHashBuilder::default(),
             wants_old: false,
             logged: true,
             floor: Vec::new(),
             changelog_key: Vec::new(),
             value: Vec::new(),
-            typical_weight: 0,
+            typical_bytes: 0,
+            guesses: 0,
         }
     }
 
@@ -122,25 +134,12 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         self.cache.is_some()
     }
 
-    /// Roughly how many bytes the cache holds.
-    #[must_use]
-    pub(crate) fn cached_bytes(&self) -> usize {
-        self.cache.as_ref().map_or(0, RowCache::bytes)
-    }
-
-    /// Changes how many bytes the cache may hold; without a cache, does nothing.
-    pub(crate) fn set_cache_bytes(&mut self, bytes: usize) {
-        if let Some(cache) = &mut self.cache {
-            cache.set_budget(bytes);
-        }
-    }
-
-    /// Sets whether changes carry the old row. Off by default.
+    /// Whether changes tell what the row was. Off at first.
     pub(crate) const fn want_old_values(&mut self, wanted: bool) {
         self.wants_old = wanted;
     }
 
-    /// Sets whether changes go to the changelog, if there is one. On by default; off for tables that are restored
+    /// Whether changes go to the changelog, if there is one. On at first; off for tables that are restored
     /// from their source topic.
     pub(crate) const fn log_changes(&mut self, logged: bool) {
         self.logged = logged;
@@ -151,13 +150,13 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         KeyBuffer::new(self.hasher.clone())
     }
 
-    /// A row, including changes that are not flushed yet.
+    /// A row as of the last change, flushed or not.
     ///
     /// # Errors
-    /// When the store fails or holds bytes of another type.
+    /// When the store fails, or holds something else.
     pub(crate) fn row(&mut self, key: &KeyBuffer) -> Result<Option<Row<V>>, RowError> {
         if self.cache.is_none() {
-            return Ok(self.load(key.key())?.0);
+            return Ok(self.load(key.key())?.map(|(row, _)| row));
         }
         let place = self.cached(key)?;
         let slot = self.cache.as_mut().map(|cache| cache.slot(place));
@@ -175,14 +174,14 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             let slot = cache.slot(place);
             return Ok(slot.row.clone().map(|value| (value, slot.timestamp)));
         }
-        Ok(self.load(key.key())?.0)
+        Ok(self.load(key.key())?.map(|(row, _)| row))
     }
 
-    /// Updates a row. `update` gets the current row and returns the new value, or `None` to delete the row, with the
-    /// result's timestamp. Returns the change to forward now, which with a cache is none.
+    /// Changes a row: `update` gets what is there and returns what is to be there, or `None` to delete it,
+    /// and the time of the result. Returns what is to be forwarded now, which is nothing with a cache.
     ///
     /// # Errors
-    /// When the store fails or holds bytes of another type, or a key or value cannot be encoded.
+    /// When the store fails or holds something else, or a key or value cannot be encoded.
     #[inline]
     pub(crate) fn update(
         &mut self,
@@ -195,27 +194,26 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         }
         let place = self.cached(key)?;
         let wants_old = self.wants_old;
-        if let Some(cache) = &mut self.cache {
-            let slot = cache.slot(place);
-            if !slot.is_dirty() {
-                slot.before = match &slot.row {
-                    None => Before::Absent,
-                    Some(row) if wants_old => Before::Row(row.clone()),
-                    Some(_) => Before::Exists,
-                };
-            }
-            let old = slot.row.take().map(|value| (value, slot.timestamp));
-            let (row, timestamp) = update(old);
-            slot.timestamp = if row.is_some() { timestamp } else { cause.timestamp };
-            slot.row = row;
-            slot.headers.clone_from(cause.headers);
-            cache.mark_dirty(place);
+        let Some(cache) = &mut self.cache else { return Ok(None) };
+        let slot = cache.slot(place);
+        if !slot.is_dirty() {
+            let before = if slot.row.is_some() { Before::Exists } else { Before::Absent };
+            let old = if wants_old { slot.row.clone() } else { None };
+            cache.set_before(place, before, old);
+        }
+        let slot = cache.slot(place);
+        let old = slot.row.take().map(|value| (value, slot.timestamp));
+        let (row, timestamp) = update(old);
+        slot.timestamp = if row.is_some() { timestamp } else { cause.timestamp };
+        slot.row = row;
+        if cache.note_change(place, cause.headers) {
+            self.measure(place)?;
         }
         Ok(None)
     }
 
-    /// Sets or deletes a row regardless of its current value; it gets the record's timestamp. Returns the change to
-    /// forward now, which with a cache is none.
+    /// Sets a row, or deletes it, whatever is there; the row's time is the record's. Returns what is to be
+    /// forwarded now, which is nothing with a cache.
     ///
     /// # Errors
     /// As [`Rows::update`].
@@ -227,81 +225,150 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         row: Option<V>,
     ) -> Result<Option<Changed<V>>, RowError> {
         let Some(cache) = &mut self.cache else { return self.set_now(key.key(), cause, row).map(Some) };
+        let mut measure = true;
         let place = match cache.find(key) {
             Some(place) => {
                 let slot = cache.slot(place);
                 if !slot.is_dirty() {
-                    slot.before = match slot.row.take() {
-                        None => Before::Absent,
-                        Some(row) if self.wants_old => Before::Row(row),
-                        Some(_) => Before::Exists,
-                    };
+                    let row = slot.row.take();
+                    let before = if row.is_some() { Before::Exists } else { Before::Absent };
+                    cache.set_before(place, before, row.filter(|_| self.wants_old));
                 }
                 place
             }
-            // The store is read only when the row is flushed, and only if its old value matters then.
+            // What the store holds is looked up when the row is flushed, and only if it matters then.
             None => {
-                let weight = self.typical_weight;
-                cache.insert(key, Found { row: None, timestamp: cause.timestamp, weight })
+                self.guesses += 1;
+                measure = self.guesses % GUESSES_PER_MEASUREMENT == 1;
+                let value_bytes = self.typical_bytes;
+                cache.insert(key, Found { row: None, timestamp: cause.timestamp, value_bytes })
             }
         };
         let slot = cache.slot(place);
         slot.row = row;
         slot.timestamp = cause.timestamp;
-        slot.headers.clone_from(cause.headers);
-        cache.mark_dirty(place);
+        if cache.note_change(place, cause.headers) && measure {
+            self.measure(place)?;
+        }
         Ok(None)
     }
 
-    /// Writes and logs at most `rows_max` dirty rows, starting with those that have been dirty for longest. Changes
-    /// to be forwarded are added to `forward`, if there is one. Returns whether there are more.
+    /// Writes and logs at most `rows_max` dirty rows, in the order of their last changes. What is to be forwarded is
+    /// added to `forward`, if somebody listens. Returns whether there are more.
     ///
     /// # Errors
-    /// When the store or the changelog fails, or a key or value cannot be encoded. The task cannot continue after
-    /// that.
+    /// When the store or the changelog fails, or a value cannot be encoded. The task cannot go on then.
     pub(crate) fn flush(
         &mut self,
         rows_max: usize,
         mut forward: Option<&mut Vec<ChangeOf<L::Key, V>>>,
     ) -> Result<bool, RowError> {
         let Some(mut cache) = self.cache.take() else { return Ok(false) };
-        let result = (0..rows_max).try_for_each(|_| match cache.next_dirty() {
-            Some(place) => self.flush_row(&mut cache, place, forward.as_deref_mut()),
-            None => Ok(()),
-        });
-        let more = cache.dirty() > 0;
-        if !more {
-            cache.shrink();
+        let mut flushed = Ok(());
+        for _ in 0..rows_max {
+            let Some(place) = cache.next_dirty() else { break };
+            flushed = self.flush_row(&mut cache, place, forward.as_deref_mut());
+            if flushed.is_err() {
+                break;
+            }
         }
+        // What is forwarded may fill other caches; rows that are written now can make room for it.
+        for _ in 0..rows_max * STEPS_PER_ROW {
+            if !cache.budget().is_exceeded() {
+                break;
+            }
+            if let Hand::At(place) = cache.step()
+                && !cache.slot(place).is_dirty()
+            {
+                cache.remove(place);
+            }
+        }
+        let more = cache.dirty() > 0;
         self.cache = Some(cache);
-        result.map(|()| more)
+        flushed.map(|()| more)
     }
 
-    /// Deletes every row whose key in the store sorts below `floor`, without logging or forwarding the deletions.
-    /// Dirty rows below it are still logged and forwarded, but not stored.
+    /// Drops rows that were not used lately until the budget is kept, looking at no more than `rows_max`. Dirty ones
+    /// are written and logged first; what is to be forwarded is added to `forward`, if somebody listens. Returns
+    /// whether all rows were looked at since the last time this was so.
+    ///
+    /// # Errors
+    /// As [`Rows::flush`].
+    pub(crate) fn make_room(
+        &mut self,
+        rows_max: usize,
+        mut forward: Option<&mut Vec<ChangeOf<L::Key, V>>>,
+    ) -> Result<bool, RowError> {
+        let Some(mut cache) = self.cache.take() else { return Ok(true) };
+        let mut outcome = Ok(false);
+        for _ in 0..rows_max {
+            if !cache.budget().has_to_free() {
+                break;
+            }
+            match cache.step() {
+                Hand::Passing => {}
+                Hand::Round => {
+                    outcome = Ok(true);
+                    break;
+                }
+                Hand::At(place) => {
+                    if cache.slot(place).is_dirty()
+                        && let Err(error) = self.flush_row(&mut cache, place, forward.as_deref_mut())
+                    {
+                        outcome = Err(error);
+                        break;
+                    }
+                    cache.remove(place);
+                }
+            }
+        }
+        self.cache = Some(cache);
+        outcome
+    }
+
+    /// Deletes every row whose key in the store sorts below `floor`; none is logged or forwarded. Dirty rows
+    /// below it are still logged and forwarded, but not stored.
     pub(super) fn delete_below(&mut self, floor: Vec<u8>) {
         self.access.delete_below(&floor);
         self.floor = floor;
     }
 
-    /// A row's place in the cache; a missing row is loaded first.
+    /// The place of a row in the cache, where it is put if it is not there.
     #[inline]
     fn cached(&mut self, key: &KeyBuffer) -> Result<usize, RowError> {
         if let Some(place) = self.cache.as_mut().and_then(|cache| cache.find(key)) {
             return Ok(place);
         }
-        let (row, weight) = self.load(key.key())?;
-        let (row, timestamp) = row.map_or((None, Timestamp::UNKNOWN), |(row, timestamp)| (Some(row), timestamp));
-        let found = Found { row, timestamp, weight };
+        let found = match self.load(key.key())? {
+            Some(((row, timestamp), value_bytes)) => Found { row: Some(row), timestamp, value_bytes },
+            None => Found { row: None, timestamp: Timestamp::UNKNOWN, value_bytes: 0 },
+        };
         Ok(self.cache.as_mut().map_or(0, |cache| cache.insert(key, found)))
     }
 
-    /// Reads a row from the store, and also returns the size of key and value in bytes.
-    fn load(&self, key: &[u8]) -> Result<(Option<Row<V>>, usize), RowError> {
-        match self.access.get(key)? {
-            Some(bytes) => Ok((Some(self.decode(&bytes)?), key.len() + bytes.len())),
-            None => Ok((None, self.typical_weight.max(key.len()))),
+    /// Encodes the row at a place to see how many bytes it has.
+    #[cold]
+    fn measure(&mut self, place: usize) -> Result<(), RowError> {
+        if let Some(cache) = &mut self.cache {
+            self.value.clear();
+            if let Some(row) = &cache.slot(place).row {
+                row.encode(&mut self.value)?;
+            }
+            cache.set_measured(place, self.value.len());
+            self.note_size();
         }
+        Ok(())
+    }
+
+    /// Takes the value that was encoded last into the average.
+    fn note_size(&mut self) {
+        let rest = self.typical_bytes - self.typical_bytes / AVERAGE_OVER;
+        self.typical_bytes = rest + self.value.len().div_ceil(AVERAGE_OVER);
+    }
+
+    /// Reads a row from the store; also says how many bytes the value has.
+    fn load(&self, key: &[u8]) -> Result<Option<(Row<V>, usize)>, RowError> {
+        self.access.get(key)?.map(|bytes| self.decode(&bytes).map(|row| (row, bytes.len()))).transpose()
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Row<V>, RowError> {
@@ -332,7 +399,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         cause: Cause<'_>,
         update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
     ) -> Result<Changed<V>, RowError> {
-        let (row, _) = self.load(key)?;
+        let row = self.load(key)?.map(|(row, _)| row);
         let old = if self.wants_old { row.as_ref().map(|(value, _)| value.clone()) } else { None };
         let (new, timestamp) = update(row);
         self.write(key, new.as_ref(), if new.is_some() { timestamp } else { cause.timestamp })?;
@@ -340,28 +407,37 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     }
 
     fn set_now(&mut self, key: &[u8], cause: Cause<'_>, new: Option<V>) -> Result<Changed<V>, RowError> {
-        let old = if self.wants_old { self.load(key)?.0.map(|(value, _)| value) } else { None };
+        let old = if self.wants_old { self.load(key)?.map(|((value, _), _)| value) } else { None };
         self.write(key, new.as_ref(), cause.timestamp)?;
         Ok(Changed { change: Change::latest(old, new), timestamp: cause.timestamp })
     }
 
-    /// Stores and logs a row. Returns its size in bytes.
-    fn write(&mut self, key: &[u8], row: Option<&V>, timestamp: Timestamp) -> Result<usize, RowError> {
-        self.value.clear();
-        if let Some(value) = row {
-            value.encode(&mut self.value)?;
-        }
+    /// Stores and logs a row.
+    fn write(&mut self, key: &[u8], row: Option<&V>, timestamp: Timestamp) -> Result<(), RowError> {
+        self.encode(row)?;
         let value = row.map(|_| self.value.as_slice());
         if self.logged {
             self.changelog_key.clear();
             L::changelog_key(key, &mut self.changelog_key);
             self.access.log(&self.changelog_key, value, timestamp, &Headers::new())?;
         }
-        if key >= self.floor.as_slice() {
-            self.access.put(key.to_vec(), value.map(|value| timestamped(timestamp, value)));
+        self.store(key, row.is_some(), timestamp);
+        Ok(())
+    }
+
+    fn encode(&mut self, row: Option<&V>) -> Result<(), RowError> {
+        self.value.clear();
+        if let Some(value) = row {
+            value.encode(&mut self.value)?;
         }
-        self.typical_weight = key.len() + self.value.len();
-        Ok(self.typical_weight)
+        Ok(())
+    }
+
+    /// Stores the row that was encoded last.
+    fn store(&self, key: &[u8], exists: bool, timestamp: Timestamp) {
+        if key >= self.floor.as_slice() {
+            self.access.put(key.to_vec(), exists.then(|| timestamped(timestamp, &self.value)));
+        }
     }
 
     fn flush_row(
@@ -370,37 +446,38 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         place: usize,
         forward: Option<&mut Vec<ChangeOf<L::Key, V>>>,
     ) -> Result<(), RowError> {
+        let before = self.look_before(cache, place)?;
+        let (old, headers) = cache.set_written(place);
         let slot = cache.slot(place);
-        let key = slot.key.key();
-        let before = match std::mem::replace(&mut slot.before, Before::Unknown) {
-            Before::Unknown if self.wants_old || slot.row.is_none() => match self.load(key)?.0 {
-                Some((old, _)) => Before::Row(old),
-                None => Before::Absent,
-            },
-            known => known,
-        };
-        if slot.row.is_none() && matches!(before, Before::Absent) {
+        if slot.row.is_none() && before == Before::Absent {
             return Ok(());
         }
-        let weight = self.write(key, slot.row.as_ref(), slot.timestamp)?;
+        self.write(slot.key.key(), slot.row.as_ref(), slot.timestamp)?;
         if let Some(forward) = forward {
-            let old = match before {
-                Before::Row(old) if self.wants_old => Some(old),
-                _ => None,
-            };
-            forward.push(self.changed(slot, old)?);
+            let key = L::typed_key(slot.key.key(), self.access.windows().as_slice());
+            forward.push(Record {
+                key: key.map_err(|error| self.unreadable("key", &error.to_string()))?,
+                value: Change::latest(old, slot.row.clone()),
+                timestamp: slot.timestamp,
+                headers,
+            });
         }
-        cache.set_weight(place, weight);
+        cache.set_measured(place, self.value.len());
+        self.note_size();
         Ok(())
     }
 
-    fn changed(&self, slot: &mut Slot<V>, old: Option<V>) -> Result<ChangeOf<L::Key, V>, RowError> {
-        let key = L::typed_key(slot.key.key(), self.access.windows().as_slice());
-        Ok(Record {
-            key: key.map_err(|error| self.unreadable("key", &error.to_string()))?,
-            value: Change::latest(old, slot.row.clone()),
-            timestamp: slot.timestamp,
-            headers: std::mem::take(&mut slot.headers),
-        })
+    /// What the store holds where the row at a place is to be written, if that matters.
+    fn look_before(&self, cache: &mut RowCache<V>, place: usize) -> Result<Before, RowError> {
+        let slot = cache.slot(place);
+        let matters = self.wants_old || slot.row.is_none();
+        if slot.before() == Before::Unknown && matters {
+            let (before, old) = match self.load(slot.key.key())? {
+                Some(((old, _), _)) => (Before::Exists, Some(old)),
+                None => (Before::Absent, None),
+            };
+            cache.set_before(place, before, old.filter(|_| self.wants_old));
+        }
+        Ok(cache.slot(place).before())
     }
 }

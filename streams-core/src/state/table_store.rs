@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::StoreAccess;
 use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
+use super::{CacheBudget, StoreAccess};
 use crate::record::Timestamp;
 use crate::wire::{DecodeError, Key, Value};
 
@@ -15,10 +15,10 @@ pub(crate) struct TableStore<K: Key, V> {
 }
 
 impl<K: Key, V: Value> TableStore<K, V> {
-    /// Rows in `access`, with a cache of about `cache_bytes` at most; 0 turns caching off.
+    /// Rows in `access`, with a cache on that budget unless it is off.
     #[must_use]
-    pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
-        let rows = Rows::new(access, cache_bytes);
+    pub(crate) fn new(access: StoreAccess, budget: CacheBudget) -> Self {
+        let rows = Rows::new(access, budget);
         let key = rows.key_buffer();
         Self { rows, key }
     }

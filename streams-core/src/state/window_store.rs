@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
-use super::{StoreAccess, window_key};
+use super::{CacheBudget, StoreAccess, window_key};
 use crate::record::Timestamp;
 use crate::windows::{Window, Windowed};
 use crate::wire::{DecodeError, EncodeError, Key, Value};
@@ -51,14 +51,13 @@ impl KeyInWindows {
 const STEPS_PER_RETENTION: i64 = 16;
 
 impl<K: Key, V: Value> WindowRows<K, V> {
-    /// Rows in `access`, each kept as long as its kind says, with a cache of about `cache_bytes` at most; 0 turns
-    /// caching off.
+    /// Rows in `access`, each kept as long as its kind says, with a cache on that budget unless it is off.
     #[must_use]
-    pub(crate) fn new(access: StoreAccess, cache_bytes: usize) -> Self {
+    pub(crate) fn new(access: StoreAccess, budget: CacheBudget) -> Self {
         let retention = access.kind().retention().unwrap_or(Duration::MAX);
         let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         let expiry_step = (retention_ms / STEPS_PER_RETENTION).max(1);
-        Self { rows: Rows::new(access, cache_bytes), newest: i64::MIN, expire_at: i64::MIN, expiry_step }
+        Self { rows: Rows::new(access, budget), newest: i64::MIN, expire_at: i64::MIN, expiry_step }
     }
 
     pub(crate) const fn rows(&self) -> &Rows<ByWindow<K>, V> {
@@ -160,7 +159,7 @@ mod tests {
         let state = Rc::new(RefCell::new(TaskState::new(store)));
         let changelog = Rc::new(RefCell::new(Keys::default()));
         let access = StoreAccess::new("store".into(), StoreIndex(1), Rc::clone(&state), Some(changelog.clone() as _));
-        let mut rows = WindowRows::<String, i64>::new(access, 0);
+        let mut rows = WindowRows::<String, i64>::new(access, CacheBudget::off());
         for (key, start) in [("b", 10), ("a", 20), ("a", 0), ("b", 0)] {
             let window = Window { start: Timestamp(start), end: Timestamp(start + 10) };
             let cause = Cause { timestamp: window.start, headers: &Headers::new() };

@@ -110,7 +110,8 @@ impl Task {
         task
     }
 
-    /// Processes up to `records_max` records in timestamp order. Returns how many were processed.
+    /// Processes up to `records_max` records in timestamp order, or until the caches have to make room. Returns how
+    /// many were processed.
     pub(crate) fn process(
         &mut self,
         records_max: usize,
@@ -131,6 +132,9 @@ impl Task {
             if !self.punctuations.is_empty() {
                 let stream_time = self.context.stream_time;
                 self.punctuate(PunctuationTime::Stream, stream_time)?;
+            }
+            if self.parts.cache_budget.is_exceeded() {
+                break;
             }
         }
         self.metrics.processed += processed as u64;
@@ -221,34 +225,27 @@ impl Task {
         self.punctuations.wall_clock_interval()
     }
 
-    /// Flushes the caches in topological order: writes held-back updates to stores and changelogs, and forwards them.
-    pub(crate) fn flush_caches(&mut self) -> Result<(), AppError> {
+    /// Flushes the caches in topological order, some rows of them: writes held-back updates to stores and changelogs,
+    /// and forwards them. Returns whether there are more.
+    pub(crate) fn flush_caches(&mut self, rows_max: usize) -> Result<bool, AppError> {
+        self.with_caches(|parts, context| parts.flush(context, rows_max))
+    }
+
+    /// Makes room in the caches, looking at some of their rows. Returns whether those were the last.
+    pub(crate) fn make_room(&mut self, rows_max: usize) -> Result<bool, AppError> {
+        self.with_caches(|parts, context| parts.make_room(context, rows_max))
+    }
+
+    /// What caches forward does not come from a record.
+    fn with_caches(
+        &mut self,
+        work: impl FnOnce(&mut TaskParts, &mut Context) -> Result<bool, OperatorError>,
+    ) -> Result<bool, AppError> {
         let _span = self.span.clone().entered();
         let position = self.context.position.take();
-        let flushed = self
-            .parts
-            .caches
-            .iter()
-            .try_for_each(|cache| cache.borrow_mut().flush(&mut self.context))
-            .map_err(|error| AppError::Operator { task: self.id, error });
+        let result = work(&mut self.parts, &mut self.context);
         self.context.position = position;
-        flushed
-    }
-
-    pub(crate) fn caches(&self) -> usize {
-        self.parts.caches.len()
-    }
-
-    /// Sets the number of bytes that each cache may hold.
-    pub(crate) fn set_cache_budget(&mut self, bytes: usize) {
-        for cache in &self.parts.caches {
-            cache.borrow_mut().set_budget(bytes);
-        }
-    }
-
-    /// Roughly how many bytes the caches hold.
-    pub(crate) fn cached_bytes(&self) -> usize {
-        self.parts.caches.iter().map(|cache| cache.borrow().cached_bytes()).sum()
+        result.map_err(|error| AppError::Operator { task: self.id, error })
     }
 
     /// Whether there is anything to commit.

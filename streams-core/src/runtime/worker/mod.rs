@@ -34,7 +34,7 @@ use crate::log::{
 };
 use crate::operators::StoreId;
 use crate::record::{Offset, TaskId, TopicPartition};
-use crate::state::{GlobalStore, StateBackend};
+use crate::state::{CacheBudget, GlobalStore, StateBackend};
 
 mod committing;
 mod intake;
@@ -163,6 +163,9 @@ pub(crate) struct Worker {
     pace: Pace,
     /// The task that comes first in the next round.
     next_task: Option<TaskId>,
+    /// What the caches of all its tasks may hold, and the task whose caches make room next.
+    cache_budget: CacheBudget,
+    next_to_make_room: Option<TaskId>,
     /// A record whose processing took longer than a transaction may stay open.
     slow_record: Option<(TopicPartition, Offset)>,
     /// Set when it cannot continue and only answers commands until it ends.
@@ -213,6 +216,8 @@ impl Worker {
             is_held_up: false,
             pace: Pace::new(),
             next_task: None,
+            cache_budget: CacheBudget::new(shared.settings.cache_bytes / shared.settings.workers.max(1)),
+            next_to_make_room: None,
             slow_record: None,
             failed: false,
             last_commit: now,
@@ -317,8 +322,12 @@ impl Worker {
         if busy {
             return Turn::Busy;
         }
+        let is_backed_up = self.collector.borrow().is_backed_up();
+        if self.commit.as_ref().is_some_and(Commit::is_flushing) && !is_backed_up {
+            return Turn::Busy;
+        }
         let awaits = self.commit.is_some() || self.slots.has_openings() || self.has_lost_positions;
-        if awaits || self.collector.borrow().is_backed_up() {
+        if awaits || is_backed_up {
             return Turn::Idle(WAIT_FOR_REPLY);
         }
         let settings = &self.seed.common.settings;

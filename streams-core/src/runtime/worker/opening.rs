@@ -14,7 +14,7 @@ use crate::runtime::collector::{ProducerCollector, TopicChangelog};
 use crate::runtime::plan::Plan;
 use crate::runtime::task::{Advance, Input, Opening, Ready, Task};
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
-use crate::state::{Changelog, GlobalStore, StoreAccess};
+use crate::state::{CacheBudget, Changelog, GlobalStore, StoreAccess};
 use crate::topic::TopicRef;
 use crate::topology::NodeKind;
 
@@ -100,7 +100,6 @@ impl Worker {
                         slot.phase = Phase::Open(Box::new(task));
                     }
                     self.begin_reading(id);
-                    self.share_caches();
                 }
             }
         }
@@ -117,7 +116,8 @@ impl Worker {
         let Some(sub) = topology.subtopologies.iter().find(|sub| sub.id == id.subtopology) else {
             return Err(failed(BuildError { node: "-".into(), reason: "there is no such sub-topology".into() }));
         };
-        let mut services = Services { shared: &shared, collector: &self.collector, ready: &ready };
+        let cache_budget = &self.cache_budget;
+        let mut services = Services { shared: &shared, collector: &self.collector, cache_budget, ready: &ready };
         let mut builder = TaskBuilder::new(id, &mut services);
         for number in sub.nodes.iter().rev() {
             if let Some(node) = topology.graph.node(*number) {
@@ -161,6 +161,7 @@ fn resolve(plan: &Plan, collector: &RefCell<ProducerCollector>, topic: &Arc<str>
 struct Services<'a> {
     shared: &'a Common,
     collector: &'a Rc<RefCell<ProducerCollector>>,
+    cache_budget: &'a CacheBudget,
     ready: &'a Ready,
 }
 
@@ -195,9 +196,7 @@ impl TaskServices for Services<'_> {
         })
     }
 
-    fn cache_bytes(&self) -> usize {
-        let settings = &self.shared.settings;
-        let caches = self.shared.plan.topology.graph.stores.iter().filter(|store| !store.global).count();
-        settings.cache_bytes / settings.workers.max(1) / caches.max(1)
+    fn cache_budget(&self) -> CacheBudget {
+        self.cache_budget.clone()
     }
 }

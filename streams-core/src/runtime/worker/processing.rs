@@ -12,6 +12,9 @@ use crate::record::{Offset, TaskId, TopicPartition};
 use crate::runtime::AppError;
 use crate::runtime::task::{Task, writing_failed};
 
+/// How many cached rows are looked at between two looks at the clock and the producer.
+const ROWS_PER_LOOK: usize = 256;
+
 impl Worker {
     /// Lets the tasks process some records, and fires punctuators. Returns whether anything happened. If the time
     /// runs out, the next round starts with the next task.
@@ -33,7 +36,7 @@ impl Worker {
                 break;
             }
         }
-        self.flush_full_caches()?;
+        any |= self.make_room(round)?;
         Ok(any)
     }
 
@@ -109,18 +112,32 @@ impl Worker {
         Ok(())
     }
 
-    /// Makes room when the caches together hold more than the worker's share.
-    fn flush_full_caches(&mut self) -> Result<(), AppError> {
-        let settings = &self.seed.common.settings;
-        let cache_bytes = settings.cache_bytes / settings.workers.max(1);
-        let cached: usize = self.slots.running().map(Task::cached_bytes).sum();
-        if cache_bytes == 0 || cached <= cache_bytes {
-            return Ok(());
+    /// Makes room in the caches if they hold more than they may, in all tasks alike, for no longer than a round and
+    /// only as long as the producer keeps up. Returns whether there was anything to do.
+    fn make_room(&mut self, round: Duration) -> Result<bool, AppError> {
+        if !self.cache_budget.is_exceeded() {
+            return Ok(false);
         }
-        for task in self.slots.running_mut() {
-            catch_unwind(AssertUnwindSafe(|| task.flush_caches()))
-                .unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
+        let end = self.seed.common.clock.monotonic() + round;
+        let ids = self.slots.running_from(self.next_to_make_room);
+        // The first time round, rows may be in use, and the caches of the first task were not begun with.
+        for id in ids.iter().cycle().take(ids.len() * 3) {
+            let Some(task) = self.slots.running_task(*id) else { continue };
+            self.next_to_make_room = Some(*id);
+            loop {
+                if !self.cache_budget.has_to_free() || self.collector.borrow().is_backed_up() {
+                    return Ok(true);
+                }
+                let made = catch_unwind(AssertUnwindSafe(|| task.make_room(ROWS_PER_LOOK)));
+                let was_last = made.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
+                if self.seed.common.clock.monotonic() >= end {
+                    return Ok(true);
+                }
+                if was_last {
+                    break;
+                }
+            }
         }
-        Ok(())
+        Ok(true)
     }
 }

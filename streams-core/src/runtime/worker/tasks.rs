@@ -80,7 +80,6 @@ impl Worker {
                 None => self.open(*id, metadata.clone()),
             }
         }
-        self.share_caches();
     }
 
     /// Starts opening a task.
@@ -113,15 +112,6 @@ impl Worker {
         task.metrics.worker = worker;
     }
 
-    /// Divides the worker's share of the cache among its tasks' caches, so that clean rows alone never exceed it.
-    pub(super) fn share_caches(&mut self) {
-        let caches: usize = self.slots.running().map(Task::caches).sum();
-        let budget = self.seed.common.settings.cache_bytes / self.seed.common.settings.workers.max(1);
-        for task in self.slots.running_mut() {
-            task.set_cache_budget(budget / caches.max(1));
-        }
-    }
-
     /// Stops reading a task's inputs.
     fn stop_reading(&mut self, task: &mut Task) {
         for input in &mut task.inputs {
@@ -149,7 +139,6 @@ impl Worker {
             Phase::Open(mut task) => {
                 self.stop_reading(&mut task);
                 self.publish_closed(id, task.metrics());
-                self.share_caches();
             }
             Phase::Opening(opening) => {
                 for changelog in opening.changelogs() {
