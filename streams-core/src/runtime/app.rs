@@ -284,7 +284,7 @@ impl App {
 /// Checked here, because Kafka refuses a name that is too long only when the topic is created, in the middle of the
 /// start.
 fn check_internal_names(application_id: &str, topology: &Topology) -> Result<(), AppError> {
-    let references = topology.internal_topics.iter().map(|topic| TopicRef::Internal(Arc::clone(&topic.name)));
+    let references = topology.internal_topics().iter().map(|topic| TopicRef::Internal(Arc::clone(&topic.name)));
     match references.max_by_key(|reference| reference.short_name().len()) {
         Some(longest) if longest.full_name(application_id).len() > NAME_LENGTH_MAX => {
             let topic = longest.full_name(application_id).to_string();

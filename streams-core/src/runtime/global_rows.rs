@@ -40,9 +40,9 @@ impl RowCheck {
         on_undecodable: OnUndecodable,
         metrics: MetricsBoard,
     ) -> Option<Self> {
-        let sub = plan.topology.subtopologies.iter().find(|sub| sub.global && sub.stores.contains(&store))?;
+        let sub = plan.topology.subtopologies().iter().find(|sub| sub.global && sub.stores.contains(&store))?;
         let node = *sub.nodes.first()?;
-        let source = plan.topology.graph.node(node)?;
+        let source = plan.topology.graph().node(node)?;
         let (name, source) = (Arc::clone(&source.name), source.recipe.clone());
         Some(Self { subtopology: sub.id, node, name, source, on_undecodable, metrics })
     }

@@ -69,7 +69,7 @@ impl GlobalTables {
             .consumer(options, status.doorbell.clone())
             .map_err(|error| AppError::log("creating a consumer", error))?;
         let mut tables = Vec::new();
-        for (definition, number) in plan.topology.graph.stores.iter().zip(0_u32..) {
+        for (definition, number) in plan.topology.graph().stores.iter().zip(0_u32..) {
             let id = StoreId(number);
             let Some(topic) = plan.changelog(id).filter(|_| definition.global) else { continue };
             let failed = |error: StoreError| AppError::StateFolder {

@@ -15,7 +15,7 @@ pub(crate) fn internal_topic(
 ) -> NewTopic {
     let name = TopicRef::Internal(topic.name.clone()).full_name(&plan.application_id);
     let partitions = plan.partitions.get(&name).copied().unwrap_or(1);
-    let settings = topic.settings(&plan.topology.graph, for_all, InternalTopic::WINDOW_ADDITIONAL_RETENTION);
+    let settings = topic.settings(plan.topology.graph(), for_all, InternalTopic::WINDOW_ADDITIONAL_RETENTION);
     NewTopic { name: name.to_string(), partitions, replication, configs: settings.into_iter().collect() }
 }
 

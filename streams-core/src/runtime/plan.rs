@@ -35,7 +35,7 @@ pub(crate) struct ExternalTopics {
 /// Finds the user's topics in a topology.
 pub(crate) fn external_topics(topology: &Topology) -> ExternalTopics {
     let mut topics = ExternalTopics { sources: BTreeSet::new(), sinks: BTreeSet::new() };
-    for node in &topology.graph.nodes {
+    for node in &topology.graph().nodes {
         match &node.kind {
             NodeKind::Source { topics: read } => {
                 topics.sources.extend(read.iter().filter_map(|topic| match topic {
@@ -65,7 +65,7 @@ impl Plan {
         counts.changelogs();
         let partitions = counts.known;
         let subtopologies = topology
-            .subtopologies
+            .subtopologies()
             .iter()
             .filter(|sub| !sub.global)
             .map(|sub| PlannedSubtopology {
@@ -91,12 +91,12 @@ impl Plan {
 
     /// The internal topics that the application needs.
     pub(crate) fn internal_topics(&self, replication: Option<u16>, extra: &[(String, String)]) -> Vec<NewTopic> {
-        self.topology.internal_topics.iter().map(|topic| internal_topic(self, topic, replication, extra)).collect()
+        self.topology.internal_topics().iter().map(|topic| internal_topic(self, topic, replication, extra)).collect()
     }
 
     /// Whether the topic with that full name is a repartition topic.
     pub(crate) fn is_repartition_topic(&self, name: &str) -> bool {
-        self.topology.internal_topics.iter().any(|topic| {
+        self.topology.internal_topics().iter().any(|topic| {
             matches!(topic.kind, InternalTopicKind::Repartition { .. })
                 && *TopicRef::Internal(Arc::clone(&topic.name)).full_name(&self.application_id) == *name
         })
@@ -104,7 +104,7 @@ impl Plan {
 
     /// The full name of a store's changelog topic, if it has one.
     pub(crate) fn changelog(&self, store: StoreId) -> Option<Arc<str>> {
-        let definition = self.topology.graph.store(store)?;
+        let definition = self.topology.graph().store(store)?;
         definition.changelog.as_ref().map(|topic| topic.full_name(&self.application_id))
     }
 
@@ -138,12 +138,12 @@ impl Counts<'_> {
     fn repartition_topics(&mut self) {
         loop {
             let before = self.known.clone();
-            for topic in &self.topology.internal_topics {
+            for topic in self.topology.internal_topics() {
                 let InternalTopicKind::Repartition { partitions } = topic.kind else { continue };
                 let reference = TopicRef::Internal(Arc::clone(&topic.name));
                 let upstream = self
                     .topology
-                    .subtopologies
+                    .subtopologies()
                     .iter()
                     .filter(|sub| sub.sinks.contains(&reference))
                     .flat_map(|sub| &sub.sources)
@@ -154,7 +154,7 @@ impl Counts<'_> {
                     *known = (*known).max(count);
                 }
             }
-            for group in &self.topology.copartitioned {
+            for group in self.topology.copartitioned() {
                 let given =
                     group.iter().filter(|topic| self.is_given(topic)).filter_map(|topic| self.count(topic)).max();
                 let Some(count) = given.or_else(|| group.iter().filter_map(|topic| self.count(topic)).max()) else {
@@ -175,7 +175,7 @@ impl Counts<'_> {
     fn is_given(&self, topic: &TopicRef) -> bool {
         match topic {
             TopicRef::External(_) => true,
-            TopicRef::Internal(name) => self.topology.internal_topics.iter().any(|internal| {
+            TopicRef::Internal(name) => self.topology.internal_topics().iter().any(|internal| {
                 internal.name == *name
                     && matches!(internal.kind, InternalTopicKind::Repartition { partitions: Some(_) })
             }),
@@ -183,7 +183,7 @@ impl Counts<'_> {
     }
 
     fn check_copartitioned(&self) -> Result<(), AppError> {
-        for group in &self.topology.copartitioned {
+        for group in self.topology.copartitioned() {
             let counts: Vec<_> = group.iter().filter_map(|topic| Some((topic, self.count(topic)?))).collect();
             let mut different = counts.iter().map(|(_, count)| count).collect::<BTreeSet<_>>();
             if different.len() > 1 {
@@ -201,10 +201,10 @@ impl Counts<'_> {
 
     /// A changelog has one partition per task of its store's sub-topology.
     fn changelogs(&mut self) {
-        for sub in self.topology.subtopologies.iter().filter(|sub| !sub.global) {
+        for sub in self.topology.subtopologies().iter().filter(|sub| !sub.global) {
             let tasks = sub.sources.iter().filter_map(|topic| self.count(topic)).max().unwrap_or(0);
             for store in &sub.stores {
-                if let Some(definition) = self.topology.graph.store(*store)
+                if let Some(definition) = self.topology.graph().store(*store)
                     && let Some(changelog @ TopicRef::Internal(_)) = &definition.changelog
                 {
                     self.known.insert(changelog.full_name(self.application_id), tasks);

@@ -395,7 +395,7 @@ fn missing_topics(wanted: &[NewTopic], found: &[TopicInfo]) -> Result<Vec<NewTop
 /// the topic was written. (Positions in a repartition topic itself are deleted with it.)
 fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)> {
     let mut inputs = Vec::new();
-    for topic in &plan.topology.internal_topics {
+    for topic in plan.topology.internal_topics() {
         let reference = TopicRef::Internal(Arc::clone(&topic.name));
         let name = reference.full_name(&plan.application_id);
         if !missing.iter().any(|missing| *missing.name == *name) {
@@ -405,7 +405,7 @@ fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)>
             InternalTopicKind::Changelog { store } => sub.stores.contains(&store),
             InternalTopicKind::Repartition { .. } => sub.sinks.contains(&reference),
         };
-        for source in plan.topology.subtopologies.iter().filter(writes).flat_map(|sub| &sub.sources) {
+        for source in plan.topology.subtopologies().iter().filter(writes).flat_map(|sub| &sub.sources) {
             let source = source.full_name(&plan.application_id);
             let count = plan.partitions.get(&source).copied().unwrap_or(0);
             inputs.extend((0..count).map(|partition| {

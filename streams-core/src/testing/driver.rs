@@ -205,7 +205,7 @@ impl TestDriver {
     /// Commits, which flushes the caches.
     pub fn commit(&mut self) {
         // A commit's output may be another sub-topology's input, which then has something to commit.
-        for _ in 0..=self.setup.topology.subtopologies.len() {
+        for _ in 0..=self.setup.topology.subtopologies().len() {
             if let Some(instance) = &mut self.instance {
                 instance.workers.iter_mut().for_each(Worker::commit_now);
             }
@@ -319,7 +319,7 @@ impl TestDriver {
     }
 
     fn store(&self, name: &str) -> Rows {
-        let definitions = &self.setup.topology.graph.stores;
+        let definitions = &self.setup.topology.graph().stores;
         let Some(definition) = definitions.iter().find(|store| *store.name == *name) else {
             fail(&format!(
                 "there is no store {name}; there are {:?}",

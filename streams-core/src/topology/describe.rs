@@ -47,7 +47,7 @@ impl Topology {
 impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Topologies:\n ")?;
-        self.subtopologies.iter().try_for_each(|part| Description::new(&self.graph, part).write(f, part))
+        self.subtopologies().iter().try_for_each(|part| Description::new(self.graph(), part).write(f, part))
     }
 }
 

@@ -40,7 +40,7 @@ impl Topology {
         for (place, topic) in picture.topics() {
             line(format_args!("{place} [shape=oval, label=\"{}\"];", topic.short_name()));
         }
-        for part in &self.subtopologies {
+        for part in self.subtopologies() {
             line(format_args!("subgraph cluster{} {{", part.id));
             line(format_args!("    label=\"{}\";", Picture::title(part)));
             for (place, node) in picture.nodes(part) {

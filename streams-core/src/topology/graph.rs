@@ -13,15 +13,50 @@ use crate::windows::WindowSizes;
 #[derive(Debug, Clone)]
 pub struct Topology {
     /// The nodes and stores.
-    pub graph: Graph,
+    graph: Graph,
     /// The parts that share nothing but topics, ascending by number. A sub-topology times a partition
     /// is a task.
-    pub subtopologies: Vec<Subtopology>,
+    subtopologies: Vec<Subtopology>,
     /// Groups of source topics that must have the same number of partitions, because records of one
     /// key must meet in one task.
-    pub copartitioned: Vec<BTreeSet<TopicRef>>,
+    copartitioned: Vec<BTreeSet<TopicRef>>,
     /// The topics the application creates for itself.
-    pub internal_topics: Vec<InternalTopic>,
+    internal_topics: Vec<InternalTopic>,
+}
+
+impl Topology {
+    pub(crate) const fn new(
+        graph: Graph,
+        subtopologies: Vec<Subtopology>,
+        copartitioned: Vec<BTreeSet<TopicRef>>,
+        internal_topics: Vec<InternalTopic>,
+    ) -> Self {
+        Self { graph, subtopologies, copartitioned, internal_topics }
+    }
+
+    /// The nodes and stores.
+    #[must_use]
+    pub const fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The parts that share nothing but topics, in ascending order of their numbers.
+    #[must_use]
+    pub fn subtopologies(&self) -> &[Subtopology] {
+        &self.subtopologies
+    }
+
+    /// Groups of source topics that must have the same number of partitions.
+    #[must_use]
+    pub fn copartitioned(&self) -> &[BTreeSet<TopicRef>] {
+        &self.copartitioned
+    }
+
+    /// The topics that the application creates for itself.
+    #[must_use]
+    pub fn internal_topics(&self) -> &[InternalTopic] {
+        &self.internal_topics
+    }
 }
 
 /// Nodes and stores by number.

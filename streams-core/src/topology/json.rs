@@ -32,8 +32,8 @@ impl Topology {
     /// ```
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let subtopologies = self.subtopologies.iter().map(|part| {
-            let nodes = part.nodes.iter().filter_map(|node| self.graph.node(*node));
+        let subtopologies = self.subtopologies().iter().map(|part| {
+            let nodes = part.nodes.iter().filter_map(|node| self.graph().node(*node));
             json!({
                 "id": part.id,
                 "global": part.global,
@@ -41,7 +41,7 @@ impl Topology {
                 "stores": self.store_names(&part.stores),
             })
         });
-        let internal_topics = self.internal_topics.iter().map(|topic| match topic.kind {
+        let internal_topics = self.internal_topics().iter().map(|topic| match topic.kind {
             InternalTopicKind::Repartition { partitions } => {
                 json!({ "name": &*topic.name, "type": "repartition", "partitions": partitions })
             }
@@ -49,10 +49,10 @@ impl Topology {
                 json!({ "name": &*topic.name, "type": "changelog", "store": self.store_names(&[store]).first() })
             }
         });
-        let copartitioned = self.copartitioned.iter().map(|group| group.iter().map(TopicRef::short_name).collect());
+        let copartitioned = self.copartitioned().iter().map(|group| group.iter().map(TopicRef::short_name).collect());
         json!({
             "subtopologies": subtopologies.collect::<Vec<_>>(),
-            "stores": self.graph.stores.iter().map(store).collect::<Vec<_>>(),
+            "stores": self.graph().stores.iter().map(store).collect::<Vec<_>>(),
             "internal_topics": internal_topics.collect::<Vec<_>>(),
             "copartitioned": copartitioned.collect::<Vec<Vec<_>>>(),
         })
@@ -75,11 +75,11 @@ impl Topology {
     }
 
     fn node_names(&self, nodes: &[NodeId]) -> Vec<&str> {
-        nodes.iter().filter_map(|node| self.graph.node(*node)).map(|node| &*node.name).collect()
+        nodes.iter().filter_map(|node| self.graph().node(*node)).map(|node| &*node.name).collect()
     }
 
     fn store_names(&self, stores: &[StoreId]) -> Vec<&str> {
-        stores.iter().filter_map(|store| self.graph.store(*store)).map(|store| &*store.name).collect()
+        stores.iter().filter_map(|store| self.graph().store(*store)).map(|store| &*store.name).collect()
     }
 }
 

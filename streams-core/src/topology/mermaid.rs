@@ -36,7 +36,7 @@ impl Topology {
         for (place, topic) in picture.topics() {
             line(format_args!("{place}([\"{}\"])", topic.short_name()));
         }
-        for part in &self.subtopologies {
+        for part in self.subtopologies() {
             line(format_args!("subgraph part{}[\"{}\"]", part.id, Picture::title(part)));
             for (place, node) in picture.nodes(part) {
                 line(format_args!("    {place}[\"{}\"]", node.name));

@@ -41,7 +41,7 @@ impl std::fmt::Display for Place {
 
 impl<'a> Picture<'a> {
     pub(super) fn of(topology: &'a Topology) -> Self {
-        let topics: BTreeSet<_> = topology.graph.nodes.iter().flat_map(topics_of).collect();
+        let topics: BTreeSet<_> = topology.graph().nodes.iter().flat_map(topics_of).collect();
         Self { topology, topics: topics.into_iter().collect() }
     }
 
@@ -57,13 +57,13 @@ impl<'a> Picture<'a> {
 
     /// A sub-topology's nodes.
     pub(super) fn nodes(&self, part: &'a Subtopology) -> impl Iterator<Item = (Place, &'a Node)> {
-        let graph = &self.topology.graph;
+        let graph = self.topology.graph();
         part.nodes.iter().filter_map(move |id| graph.node(*id).map(|node| (Place::Node(*id), node)))
     }
 
     /// A sub-topology's stores.
     pub(super) fn stores(&self, part: &'a Subtopology) -> impl Iterator<Item = (Place, &'a StoreDefinition)> {
-        let graph = &self.topology.graph;
+        let graph = self.topology.graph();
         part.stores.iter().filter_map(move |id| graph.store(*id).map(|store| (Place::Store(*id), store)))
     }
 
@@ -71,7 +71,7 @@ impl<'a> Picture<'a> {
     pub(super) fn arrows(&self) -> Vec<Arrow> {
         let mut arrows = Vec::new();
         let mut state = Vec::new();
-        for (id, node) in (0..).map(NodeId).zip(&self.topology.graph.nodes) {
+        for (id, node) in (0..).map(NodeId).zip(&self.topology.graph().nodes) {
             let place = Place::Node(id);
             for topic in topics_of(node) {
                 let topic = Place::Topic(self.topics.binary_search(&topic).unwrap_or_else(|place| place));

@@ -79,11 +79,11 @@ const DIFFERENCES: &[Difference] = &[Difference {
 /// What `tests/java/describe` prints about a topology's topics.
 fn topics(topology: &Topology) -> String {
     let mut text = String::new();
-    for part in topology.subtopologies.iter().filter(|part| !part.global) {
+    for part in topology.subtopologies().iter().filter(|part| !part.global) {
         writeln!(text, "sub-topology {}", part.id).unwrap();
         writeln!(text, "  sources {}", names(&part.sources)).unwrap();
         writeln!(text, "  sinks {}", names(&part.sinks)).unwrap();
-        let mut internal: Vec<_> = topology.internal_topics.iter().collect();
+        let mut internal: Vec<_> = topology.internal_topics().iter().collect();
         internal.sort_by_key(|topic| &topic.name);
         for topic in &internal {
             if let InternalTopicKind::Repartition { partitions } = topic.kind
@@ -100,7 +100,7 @@ fn topics(topology: &Topology) -> String {
         }
     }
     let groups: BTreeSet<_> =
-        topology.copartitioned.iter().map(|group| format!("copartitioned {}\n", names(group))).collect();
+        topology.copartitioned().iter().map(|group| format!("copartitioned {}\n", names(group))).collect();
     text.extend(groups);
     text
 }
@@ -111,7 +111,7 @@ fn names(topics: &BTreeSet<TopicRef>) -> String {
 }
 
 fn settings(topology: &Topology, topic: &InternalTopic) -> String {
-    let settings = topic.settings(&topology.graph, &[], InternalTopic::WINDOW_ADDITIONAL_RETENTION);
+    let settings = topic.settings(topology.graph(), &[], InternalTopic::WINDOW_ADDITIONAL_RETENTION);
     let settings: Vec<_> = settings.iter().map(|(setting, value)| format!("{setting}={value}")).collect();
     format!("app-{} {{{}}}", topic.name, settings.join(", "))
 }
@@ -120,7 +120,7 @@ fn settings(topology: &Topology, topic: &InternalTopic) -> String {
 fn every_topology_runs() {
     for (name, topology) in built() {
         let sources: BTreeSet<_> = topology
-            .subtopologies
+            .subtopologies()
             .iter()
             .flat_map(|part| &part.sources)
             .filter_map(|topic| match topic {

@@ -445,7 +445,7 @@ fn what_is_said_about_a_table_that_is_kept_for_others_counts() {
         b.stream(A).join(table, |left, _| left).to(OUT);
         b.table(B).filter(|_, _| true).stored_as(ROWS).changelog_config("segment.ms", "7");
     });
-    let stores = built.graph.stores;
+    let stores = &built.graph().stores;
     assert!(stores[0].changelog.is_none());
     assert_eq!(stores[1].topic_configs, [("segment.ms".to_owned(), "7".to_owned())]);
 }

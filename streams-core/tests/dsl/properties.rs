@@ -93,7 +93,7 @@ fn build(steps: &[Step]) -> Result<Topology, streams_core::topology::TopologyErr
 
 /// Nodes know each other, and come after what they get records from.
 fn check_edges(topology: &Topology) {
-    let nodes = &topology.graph.nodes;
+    let nodes = &topology.graph().nodes;
     let names: HashSet<_> = nodes.iter().map(|node| &node.name).collect();
     assert_eq!(names.len(), nodes.len(), "names are unique");
     for (number, node) in nodes.iter().enumerate() {
@@ -111,33 +111,33 @@ fn check_edges(topology: &Topology) {
 fn check_parts(topology: &Topology) {
     let mut part_of = BTreeMap::new();
     let mut store_in: BTreeMap<StoreId, u32> = BTreeMap::new();
-    for (number, part) in topology.subtopologies.iter().enumerate() {
+    for (number, part) in topology.subtopologies().iter().enumerate() {
         assert_eq!(part.id as usize, number);
         for node in &part.nodes {
             assert_eq!(part_of.insert(*node, part.id), None, "a node has one sub-topology");
-            for store in &topology.graph.node(*node).unwrap().stores {
+            for store in &topology.graph().node(*node).unwrap().stores {
                 assert_eq!(*store_in.entry(*store).or_insert(part.id), part.id, "a store has one sub-topology");
             }
         }
         let stores: BTreeSet<_> = store_in.iter().filter(|(_, id)| **id == part.id).map(|(store, _)| *store).collect();
         assert_eq!(part.stores, stores.into_iter().collect::<Vec<_>>());
     }
-    assert_eq!(part_of.len(), topology.graph.nodes.len());
-    assert_eq!(store_in.len(), topology.graph.stores.len(), "every store has a user");
+    assert_eq!(part_of.len(), topology.graph().nodes.len());
+    assert_eq!(store_in.len(), topology.graph().stores.len(), "every store has a user");
     for (node, part) in &part_of {
-        assert!(topology.graph.node(*node).unwrap().parents.iter().all(|parent| part_of.get(parent) == Some(part)));
+        assert!(topology.graph().node(*node).unwrap().parents.iter().all(|parent| part_of.get(parent) == Some(part)));
     }
 }
 
 /// Every topic of the application's own is written by one node and read by one, or belongs to a store.
 fn check_internal_topics(topology: &Topology) {
-    for internal in &topology.internal_topics {
+    for internal in topology.internal_topics() {
         let reference = TopicRef::Internal(internal.name.clone());
         match internal.kind {
             InternalTopicKind::Repartition { .. } => {
                 let writes = |node: &&streams_core::topology::Node| matches!(&node.kind, NodeKind::Sink { topic } if *topic == reference);
                 let reads = |node: &&streams_core::topology::Node| matches!(&node.kind, NodeKind::Source { topics } if topics.contains(&reference));
-                let nodes = &topology.graph.nodes;
+                let nodes = &topology.graph().nodes;
                 assert_eq!(
                     (nodes.iter().filter(writes).count(), nodes.iter().filter(reads).count()),
                     (1, 1),
@@ -145,16 +145,16 @@ fn check_internal_topics(topology: &Topology) {
                 );
             }
             InternalTopicKind::Changelog { store } => {
-                assert_eq!(topology.graph.store(store).unwrap().changelog, Some(reference));
+                assert_eq!(topology.graph().store(store).unwrap().changelog, Some(reference));
             }
         }
     }
-    let all: HashSet<_> = topology.internal_topics.iter().map(|topic| &topic.name).collect();
-    assert_eq!(all.len(), topology.internal_topics.len(), "topics are made once");
-    for group in &topology.copartitioned {
+    let all: HashSet<_> = topology.internal_topics().iter().map(|topic| &topic.name).collect();
+    assert_eq!(all.len(), topology.internal_topics().len(), "topics are made once");
+    for group in topology.copartitioned() {
         assert!(group.len() > 1);
         for topic in group {
-            assert!(topology.subtopologies.iter().any(|part| part.sources.contains(topic)), "{topic:?} is read");
+            assert!(topology.subtopologies().iter().any(|part| part.sources.contains(topic)), "{topic:?} is read");
         }
     }
 }
@@ -163,14 +163,14 @@ fn check_texts(topology: &Topology) {
     let text = topology.describe();
     let count = |start: &str| text.matches(start).count();
     let nodes = count("    Source: ") + count("    Processor: ") + count("    Sink: ");
-    assert_eq!(nodes, topology.graph.nodes.len());
+    assert_eq!(nodes, topology.graph().nodes.len());
     assert_eq!(text, topology.clone().describe(), "the same text each time");
     let json = topology.to_json();
-    assert_eq!(json["subtopologies"].as_array().unwrap().len(), topology.subtopologies.len());
+    assert_eq!(json["subtopologies"].as_array().unwrap().len(), topology.subtopologies().len());
 }
 
 fn check_run(topology: Topology) {
-    let sources: BTreeSet<_> = topology.subtopologies.iter().flat_map(|part| part.sources.clone()).collect();
+    let sources: BTreeSet<_> = topology.subtopologies().iter().flat_map(|part| part.sources.clone()).collect();
     let mut driver = TestDriver::new(topology);
     for value in ["a", "bb", "ccc"] {
         for source in &sources {

@@ -12,10 +12,10 @@ const T: Topic<String, String> = Topic::new("t");
 /// The processors with their stores; a `+` stands for old values.
 fn tables(topology: &Topology) -> String {
     let is_shown = |node: &&Node| node.kind == NodeKind::Processor && !node.name.contains("TOSTREAM");
-    let nodes = topology.graph.nodes.iter().filter(is_shown);
+    let nodes = topology.graph().nodes.iter().filter(is_shown);
     let line = |node: &Node| {
         let stores: Vec<_> =
-            node.stores.iter().map(|store| topology.graph.store(*store).unwrap().name.to_string()).collect();
+            node.stores.iter().map(|store| topology.graph().store(*store).unwrap().name.to_string()).collect();
         let old = if node.sends_old_values { "+" } else { "" };
         format!("{}{old} [{}]\n", node.name, stores.join(" "))
     };
@@ -132,7 +132,7 @@ fn tasks_share_nothing_but_topics() {
         b.global_table(Topic::<String, String>::new("g"));
     });
     let parts: Vec<_> = built
-        .subtopologies
+        .subtopologies()
         .iter()
         .map(|part| {
             let names = |topics: &std::collections::BTreeSet<streams_core::topic::TopicRef>| {
@@ -151,7 +151,7 @@ fn tasks_share_nothing_but_topics() {
             (3, true, "g".to_owned(), String::new(), 2, 1),
         ]
     );
-    for (number, node) in built.graph.nodes.iter().enumerate() {
+    for (number, node) in built.graph().nodes.iter().enumerate() {
         assert!(node.parents.iter().all(|parent| (parent.0 as usize) < number), "{} comes before a parent", node.name);
     }
 }

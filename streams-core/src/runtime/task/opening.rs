@@ -181,14 +181,14 @@ impl Opening {
     ) -> OpeningStep {
         let topology = &shared.plan.topology;
         let ids = topology
-            .subtopologies
+            .subtopologies()
             .iter()
             .filter(|sub| sub.id == self.id.subtopology)
             .flat_map(|sub| sub.stores.iter().copied())
             .collect::<Vec<_>>();
         let mut stores = Vec::new();
         for (id, number) in ids.iter().zip(1_u16..) {
-            let Some(definition) = topology.graph.store(*id) else { continue };
+            let Some(definition) = topology.graph().store(*id) else { continue };
             let changelog = shared.plan.changelog(*id).and_then(|topic| {
                 let partition = TopicPartition { topic: Arc::clone(&topic), partition: self.id.partition };
                 Some(ChangelogPartition { partition, destination: destination(&topic)?, offset: None, written: None })
@@ -371,9 +371,9 @@ impl Opening {
     fn stored_times(&self, shared: &Common, opened: &Opened) -> Result<Vec<(String, Timestamp)>, AppError> {
         let topology = &shared.plan.topology;
         let nodes =
-            topology.subtopologies.iter().filter(|sub| sub.id == self.id.subtopology).flat_map(|sub| &sub.nodes);
+            topology.subtopologies().iter().filter(|sub| sub.id == self.id.subtopology).flat_map(|sub| &sub.nodes);
         nodes
-            .filter_map(|node| topology.graph.node(*node))
+            .filter_map(|node| topology.graph().node(*node))
             .map(|node| {
                 let time = read_i64(&*opened.store, &time_key(&node.name), opened.folder.path())
                     .map_err(|error| AppError::Store { task: self.id, error })?;

@@ -123,8 +123,8 @@ fn word_count() -> Topology {
             stores,
             global: false,
         };
-    Topology {
-        graph: Graph {
+    Topology::new(
+        Graph {
             nodes,
             stores: vec![StoreDefinition {
                 name: "count-store".into(),
@@ -135,12 +135,12 @@ fn word_count() -> Topology {
                 topic_configs: Vec::new(),
             }],
         },
-        subtopologies: vec![
+        vec![
             subtopology(0, 0..4, external("lines"), repartition.clone(), Vec::new()),
             subtopology(1, 4..8, repartition, external("counts"), vec![StoreId(0)]),
         ],
-        copartitioned: Vec::new(),
-        internal_topics: vec![
+        Vec::new(),
+        vec![
             InternalTopic {
                 name: "words-repartition".into(),
                 kind: InternalTopicKind::Repartition { partitions: None },
@@ -150,7 +150,7 @@ fn word_count() -> Topology {
                 kind: InternalTopicKind::Changelog { store: StoreId(0) },
             },
         ],
-    }
+    )
 }
 
 fn last(counts: Vec<(String, i64)>) -> Vec<String> {

@@ -113,14 +113,14 @@ impl Worker {
         let failed = |error| AppError::Build { task: id, error };
         let shared = Arc::clone(&self.seed.common);
         let topology = &shared.plan.topology;
-        let Some(sub) = topology.subtopologies.iter().find(|sub| sub.id == id.subtopology) else {
+        let Some(sub) = topology.subtopologies().iter().find(|sub| sub.id == id.subtopology) else {
             return Err(failed(BuildError { node: "-".into(), reason: "there is no such sub-topology".into() }));
         };
         let cache_budget = &self.cache_budget;
         let mut services = Services { shared: &shared, collector: &self.collector, cache_budget, ready: &ready };
         let mut builder = TaskBuilder::new(id, &mut services);
         for number in sub.nodes.iter().rev() {
-            if let Some(node) = topology.graph.node(*number) {
+            if let Some(node) = topology.graph().node(*number) {
                 builder
                     .build(*number, &node.name, &node.children, node.sends_old_values, &node.recipe)
                     .map_err(failed)?;
@@ -133,7 +133,7 @@ impl Worker {
             }
         }
         let source_of = |topic: &str| {
-            let reads = |node: &NodeId| match topology.graph.node(*node).map(|node| &node.kind) {
+            let reads = |node: &NodeId| match topology.graph().node(*node).map(|node| &node.kind) {
                 Some(NodeKind::Source { topics }) => {
                     topics.iter().any(|source| *source.full_name(&shared.plan.application_id) == *topic)
                 }
@@ -174,7 +174,7 @@ impl TaskServices for Services<'_> {
 
     fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {
         let missing = || BuildError { node: "-".to_owned(), reason: format!("the task has no store {}", store.0) };
-        let definition = self.shared.plan.topology.graph.store(store).ok_or_else(missing)?;
+        let definition = self.shared.plan.topology.graph().store(store).ok_or_else(missing)?;
         let part = self.ready.stores.iter().find(|part| part.name == definition.name).ok_or_else(missing)?;
         let changelog = part.changelog.as_ref().map(|changelog| {
             let changelog = TopicChangelog {

@@ -44,7 +44,7 @@ impl Expansion {
         let subtopologies = writer.groups.subtopologies(&writer.graph);
         let mut internal_topics = writer.repartition_topics;
         internal_topics.extend(changelogs(&writer.graph.stores));
-        Ok(Topology { graph: writer.graph, subtopologies, copartitioned, internal_topics })
+        Ok(Topology::new(writer.graph, subtopologies, copartitioned, internal_topics))
     }
 }
 

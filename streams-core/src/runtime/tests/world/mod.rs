@@ -288,7 +288,7 @@ impl World {
 
     fn repartition_topic(&self) -> String {
         let topology = self.plan.program.topology();
-        let topic = topology.internal_topics.iter().find(|topic| topic.name.ends_with("-repartition"));
+        let topic = topology.internal_topics().iter().find(|topic| topic.name.ends_with("-repartition"));
         topic.expect("a repartition topic").name.to_string()
     }
 
