@@ -8,7 +8,7 @@ use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
 use crate::operators::{global_source, source, table_source};
 use crate::topic::{Topic, TopicRef};
 use crate::topology::expand::expand;
-use crate::topology::plan::{Call, Options, Plan, StepId, StoreOption, TypedTopic, Types};
+use crate::topology::program::{Call, CallId, Options, Program, StoreOption, TypedTopic, Types};
 use crate::topology::{CallSite, Topology, TopologyError};
 use crate::wire::{Field, Nullable, NullableKey};
 
@@ -51,7 +51,7 @@ use crate::wire::{Field, Nullable, NullableKey};
 /// ```
 #[derive(Default)]
 pub struct StreamsBuilder {
-    plan: RefCell<Plan>,
+    program: RefCell<Program>,
 }
 
 impl StreamsBuilder {
@@ -188,43 +188,43 @@ impl StreamsBuilder {
     /// # Errors
     /// When it makes no sense: [`TopologyError`] says what is wrong, and where it was written.
     pub fn build(self) -> Result<Topology, TopologyError> {
-        expand(self.plan.into_inner())
+        expand(self.program.into_inner())
     }
 
     #[track_caller]
-    pub(super) fn add(&self, call: Call) -> StepId {
-        self.plan.borrow_mut().add(call, Location::caller())
+    pub(super) fn add(&self, call: Call) -> CallId {
+        self.program.borrow_mut().add(call, Location::caller())
     }
 
-    pub(super) fn name(&self, step: StepId, name: String, at: CallSite) {
-        self.plan.borrow_mut().name(step, name, at);
+    pub(super) fn name(&self, step: CallId, name: String, at: CallSite) {
+        self.program.borrow_mut().name(step, name, at);
     }
 
-    pub(super) fn stored_as(&self, step: StepId, store: StoreOption) {
-        self.plan.borrow_mut().store(step, store);
+    pub(super) fn stored_as(&self, step: CallId, store: StoreOption) {
+        self.program.borrow_mut().store(step, store);
     }
 
-    pub(super) fn options<R>(&self, step: StepId, change: impl FnOnce(&mut Options) -> R) -> R {
-        change(self.plan.borrow_mut().options(step))
+    pub(super) fn options<R>(&self, step: CallId, change: impl FnOnce(&mut Options) -> R) -> R {
+        change(self.program.borrow_mut().options(step))
     }
 
     /// Looks at a call that was made before.
-    pub(super) fn call<R>(&self, step: StepId, look: impl FnOnce(&mut Call) -> R) -> R {
-        look(&mut self.plan.borrow_mut().steps[step.0].call)
+    pub(super) fn call<R>(&self, step: CallId, look: impl FnOnce(&mut Call) -> R) -> R {
+        look(&mut self.program.borrow_mut().calls[step.0].call)
     }
 
     /// Notes an error if an operation takes something of another builder.
     #[track_caller]
     pub(super) fn expect_same(&self, other: &Self) {
         if !std::ptr::eq(self, other) {
-            self.plan.borrow_mut().complain(TopologyError::TwoBuilders { at: Location::caller() });
+            self.program.borrow_mut().complain(TopologyError::TwoBuilders { at: Location::caller() });
         }
     }
 }
 
 impl std::fmt::Debug for StreamsBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "StreamsBuilder({} calls)", self.plan.borrow().steps.len())
+        write!(f, "StreamsBuilder({} calls)", self.program.borrow().calls.len())
     }
 }
 

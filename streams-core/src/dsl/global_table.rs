@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::{StreamsBuilder, handle};
 use crate::state::StoreFor;
-use crate::topology::plan::{StepId, StoreOption};
+use crate::topology::program::{CallId, StoreOption};
 
 /// A table that every instance has whole, so that streams can be joined with it by any key, whatever their
 /// partitions; made by [`StreamsBuilder::global_table`].
@@ -14,7 +14,7 @@ use crate::topology::plan::{StepId, StoreOption};
 /// between a stream's records and a global table's changes.
 pub struct GlobalKTable<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
-    pub(super) step: StepId,
+    pub(super) step: CallId,
     types: PhantomData<fn() -> (K, V)>,
 }
 

@@ -6,7 +6,7 @@ use std::panic::Location;
 use super::table::{self, KTable};
 use super::{StreamsBuilder, TimeWindowedKStream, handle};
 use crate::operators::{Recipe, StoreId, stream_aggregate};
-use crate::topology::plan::{AggregateKind, AggregateRecipe, Call, StepId};
+use crate::topology::program::{AggregateKind, AggregateRecipe, Call, CallId};
 use crate::windows::IntoTimeWindows;
 use crate::wire::{Nullable, NullableKey, Value};
 
@@ -18,7 +18,7 @@ use crate::wire::{Nullable, NullableKey, Value};
 #[must_use = "a group does nothing until it is counted, reduced or aggregated"]
 pub struct KGroupedStream<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
-    pub(super) step: StepId,
+    pub(super) step: CallId,
     types: PhantomData<fn() -> (K, V)>,
 }
 

@@ -6,14 +6,14 @@ use std::panic::Location;
 use super::table::{self, KTable};
 use super::{StreamsBuilder, handle};
 use crate::operators::table_aggregate;
-use crate::topology::plan::{AggregateKind, AggregateRecipe, Call, StepId};
+use crate::topology::program::{AggregateKind, AggregateRecipe, Call, CallId};
 use crate::wire::{Key, Value};
 
 /// A table's rows `V` by the group `K` they belong to; made by [`KTable::group_by`].
 #[must_use = "a group does nothing until it is counted, reduced or aggregated"]
 pub struct KGroupedTable<'t, K, V> {
     builder: &'t StreamsBuilder,
-    step: StepId,
+    step: CallId,
     types: PhantomData<fn() -> (K, V)>,
 }
 

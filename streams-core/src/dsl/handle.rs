@@ -28,7 +28,7 @@ macro_rules! step {
         impl<'t, K, V> $handle<'t, K, V> {
             pub(in $crate::dsl) const fn new(
                 builder: &'t $crate::dsl::StreamsBuilder,
-                step: $crate::topology::plan::StepId,
+                step: $crate::topology::program::CallId,
             ) -> Self {
                 Self { builder, step, types: std::marker::PhantomData }
             }
@@ -78,7 +78,7 @@ macro_rules! windows_of {
                 self.builder.options(self.step, |options| {
                     let sizes = options.windows.map_or($crate::windows::WindowSizes::NONE, |said| said.sizes);
                     let (sizes, give) = (sizes.around(size), $crate::operators::window_ends::recipe::<K, $value>);
-                    options.windows = Some($crate::topology::plan::SaidWindows { sizes, give });
+                    options.windows = Some($crate::topology::program::SaidWindows { sizes, give });
                 });
                 self
             }

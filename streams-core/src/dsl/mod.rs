@@ -1,7 +1,7 @@
 //! What the user writes: typed, lazy, thin.
 //!
 //! A [`StreamsBuilder`] hands out streams and tables, which borrow it and are `Copy`; each operation adds a
-//! call to the builder's plan and hands out the next stream or table. Options come behind what they belong
+//! call to the builder's program and hands out the next stream or table. Options come behind what they belong
 //! to: `.count().named("views").stored_as(VIEWS)`. Nothing happens, and nothing has a name, until
 //! [`StreamsBuilder::build`].
 //!
@@ -12,7 +12,7 @@
 //! there is no state to capture; state belongs in stores.
 
 use crate::operators::{repartition_filter, sink, source};
-use crate::topology::plan::Repartition;
+use crate::topology::program::Repartition;
 use crate::wire::{Field, NullableKey};
 
 mod builder;

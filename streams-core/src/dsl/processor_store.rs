@@ -1,13 +1,13 @@
 //! What can be said about a store of processors.
 
 use super::StreamsBuilder;
-use crate::topology::plan::StepId;
+use crate::topology::program::CallId;
 
 /// A store of processors; made by [`StreamsBuilder::store`] to say how it is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessorStoreOptions<'t> {
     pub(super) builder: &'t StreamsBuilder,
-    pub(super) step: StepId,
+    pub(super) step: CallId,
 }
 
 impl ProcessorStoreOptions<'_> {

@@ -3,7 +3,7 @@
 use super::table::{self, KTable};
 use super::{KGroupedStream, handle};
 use crate::operators::{Recipe, StoreId, window_aggregate};
-use crate::topology::plan::{AggregateKind, AggregateRecipe, Call};
+use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
 use crate::wire::{MaybeNull, Nullable, NullableKey, Value};
 

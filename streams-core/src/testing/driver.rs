@@ -20,7 +20,7 @@ use crate::topic::Topic;
 use crate::topology::Topology;
 use crate::wire::{Field, Key, Value};
 
-use super::rows::{Rows, Share};
+use super::rows::{Share, StoreRows};
 
 /// After this many rounds the application is assumed to be in an endless loop.
 const ROUNDS_MAX: usize = 100_000;
@@ -318,7 +318,7 @@ impl TestDriver {
         found.into_iter().flatten().collect()
     }
 
-    fn store(&self, name: &str) -> Rows {
+    fn store(&self, name: &str) -> StoreRows {
         let definitions = &self.setup.topology.graph().stores;
         let Some(definition) = definitions.iter().find(|store| *store.name == *name) else {
             fail(&format!(
@@ -334,7 +334,7 @@ impl TestDriver {
         });
         let globals = self.instance.iter().flat_map(|instance| instance.control.global_stores());
         let globals = globals.filter(|store| store.name() == name).map(Share::Global);
-        Rows {
+        StoreRows {
             kind: Arc::clone(&definition.kind),
             windows: definition.windows,
             shares: shares.chain(globals).collect(),

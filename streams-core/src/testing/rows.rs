@@ -12,7 +12,7 @@ use crate::windows::WindowSizes;
 use crate::wire::{DecodeError, Value};
 
 /// The rows of one store.
-pub(super) struct Rows {
+pub(super) struct StoreRows {
     pub(super) kind: Arc<dyn StoreKind>,
     /// The sizes of the windows in the store's keys.
     pub(super) windows: WindowSizes,
@@ -25,7 +25,7 @@ pub(super) enum Share {
     Global(Arc<GlobalStore>),
 }
 
-impl Rows {
+impl StoreRows {
     /// A key's value as bytes.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         for share in &self.shares {

@@ -4,7 +4,7 @@
 //! carries one opaque [`Recipe`](crate::operators::Recipe) that builds it for a task. This module runs
 //! nothing: no clock, no input or output, no store.
 //!
-//! The user's calls arrive as a [`plan`]; [`expand`](expand::expand) turns it into the [`graph`], giving the
+//! The user's calls arrive as a [`program`]; [`expand`](expand::expand) turns it into the [`graph`], giving the
 //! [`names`] that Kafka Streams would give.
 
 mod copartition;
@@ -21,7 +21,7 @@ mod json;
 mod mermaid;
 pub(crate) mod names;
 mod picture;
-pub(crate) mod plan;
+pub(crate) mod program;
 
 pub use crate::operators::{NodeId, StoreId};
 pub use error::{CallSite, TopologyError};

@@ -3,7 +3,7 @@
 use super::KStream;
 use crate::dsl::{Data, KGroupedStream, through};
 use crate::operators::select_key;
-use crate::topology::plan::Call;
+use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey};
 
 impl<'t, K, V> KStream<'t, K, V> {

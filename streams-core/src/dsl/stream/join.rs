@@ -3,7 +3,7 @@
 use super::KStream;
 use crate::dsl::{Data, KTable, through};
 use crate::operators::{TableViewRecipe, stream_table_join};
-use crate::topology::plan::Call;
+use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey, Value};
 
 impl<'t, K, V> KStream<'t, K, V> {

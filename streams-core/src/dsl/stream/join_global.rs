@@ -3,7 +3,7 @@
 use super::KStream;
 use crate::dsl::{Data, GlobalKTable};
 use crate::operators::global_join;
-use crate::topology::plan::Call;
+use crate::topology::program::Call;
 use crate::wire::{Key, MaybeNull, NullableKey, Value};
 
 impl<'t, K, V> KStream<'t, K, V> {

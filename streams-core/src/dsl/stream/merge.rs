@@ -3,7 +3,7 @@
 use super::KStream;
 use crate::dsl::Data;
 use crate::operators::merge;
-use crate::topology::plan::Call;
+use crate::topology::program::Call;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// The records of both streams, in no particular order between them.

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::{StreamsBuilder, handle};
 use crate::operators::Recipe;
-use crate::topology::plan::{Call, StepId};
+use crate::topology::program::{Call, CallId};
 
 mod filter;
 mod flat_map;
@@ -34,7 +34,7 @@ pub use split::Split;
 #[must_use = "a stream does nothing until it is sent, stored or acted on"]
 pub struct KStream<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
-    pub(super) step: StepId,
+    pub(super) step: CallId,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -75,7 +75,7 @@ impl<'t, K, V> KStream<'t, K, V> {
 #[derive(Clone, Copy, Debug)]
 pub struct Output<'t> {
     builder: &'t StreamsBuilder,
-    step: StepId,
+    step: CallId,
 }
 
 impl Output<'_> {

@@ -4,7 +4,7 @@ use super::KStream;
 use crate::dsl::Data;
 use crate::dsl::processor::{Forward, ForwardValues, Processor, Refs, StoreTuple};
 use crate::operators::process;
-use crate::topology::plan::Call;
+use crate::topology::program::Call;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Your own code for each record: it gets its stores, the record's key and value, and what it can send

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::KStream;
 use crate::dsl::{handle, through};
-use crate::topology::plan::Call;
+use crate::topology::program::Call;
 use crate::wire::{Field, NullableKey};
 
 impl<'t, K, V> KStream<'t, K, V> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::KStream;
 use crate::dsl::{Data, StreamsBuilder, handle};
 use crate::operators::{Recipe, branch, merge};
-use crate::topology::plan::{AnyPredicates, Call, StepId};
+use crate::topology::program::{AnyPredicates, Call, CallId};
 
 type Predicates<K, V> = Vec<branch::Predicate<K, V>>;
 
@@ -51,7 +51,7 @@ fn recipe<K: Data, V: Data>(predicates: &AnyPredicates) -> Option<Recipe> {
 #[must_use = "a split does nothing until its branches are used"]
 pub struct Split<'t, K, V> {
     input: KStream<'t, K, V>,
-    step: StepId,
+    step: CallId,
 }
 
 handle::copy!(Split);

@@ -4,7 +4,7 @@ use super::{KStream, Output};
 use crate::dsl::Data;
 use crate::operators::sink;
 use crate::topic::{Topic, TopicRef};
-use crate::topology::plan::{Call, TypedTopic};
+use crate::topology::program::{Call, TypedTopic};
 use crate::wire::{Field, SendAs};
 
 impl<'t, K, V> KStream<'t, K, V> {

@@ -3,7 +3,7 @@
 use super::KStream;
 use crate::dsl::{KTable, table, through};
 use crate::operators::to_table;
-use crate::topology::plan::Call;
+use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey};
 
 impl<'t, K, V> KStream<'t, K, V> {

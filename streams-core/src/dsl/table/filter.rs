@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{KTable, stored};
 use crate::operators::{TableViewRecipe, table_filter};
-use crate::topology::plan::{AnyView, Call, TableOperatorKind};
+use crate::topology::program::{AnyView, Call, TableOperatorKind};
 use crate::wire::{Key, Value};
 
 impl<'t, K, V> KTable<'t, K, V> {

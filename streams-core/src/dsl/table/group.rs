@@ -3,7 +3,7 @@
 use super::KTable;
 use crate::dsl::KGroupedTable;
 use crate::operators::{change_sink, change_source, table_select};
-use crate::topology::plan::{Call, ChangeRepartition};
+use crate::topology::program::{Call, ChangeRepartition};
 use crate::wire::{Key, Value};
 
 impl<'t, K, V> KTable<'t, K, V> {

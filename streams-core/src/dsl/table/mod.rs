@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{StreamsBuilder, handle};
 use crate::operators::{StoreId, table_store, window_aggregate};
 use crate::state::StoreFor;
-use crate::topology::plan::{AnyView, StepId, StoreOption};
+use crate::topology::program::{AnyView, CallId, StoreOption};
 use crate::windows::Windowed;
 use crate::wire::{Key, Value, refuse_windows};
 
@@ -24,7 +24,7 @@ mod to_stream;
 /// nobody asks for rows are not kept at all.
 pub struct KTable<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
-    pub(super) step: StepId,
+    pub(super) step: CallId,
     types: PhantomData<fn() -> (K, V)>,
 }
 

@@ -3,7 +3,7 @@
 use super::KTable;
 use crate::dsl::{Data, KStream};
 use crate::operators::table_to_stream;
-use crate::topology::plan::Call;
+use crate::topology::program::Call;
 
 impl<'t, K, V> KTable<'t, K, V> {
     /// The table's changes as records: the new row, or `None` where a row was deleted.

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::RepartitionNames;
-use super::super::plan::{ChangeRepartition, Repartition, StepId, TableRecipe, Types};
+use super::super::program::{CallId, ChangeRepartition, Repartition, TableRecipe, Types};
 use crate::operators::{Recipe, StoreId};
 use crate::windows::WindowSizes;
 
@@ -39,13 +39,13 @@ pub(super) enum DraftKind {
     /// A source.
     Source { topics: Vec<String>, types: Types, windows: WindowSizes, recipe: Recipe },
     /// A source and the table behind it.
-    TableSource { source_name: String, topic: String, source: Recipe, table: StepId, recipe: TableRecipe },
+    TableSource { source_name: String, topic: String, source: Recipe, table: CallId, recipe: TableRecipe },
     /// The two nodes that stand for a global table.
     GlobalTable { source_name: String, topic: String, source: Recipe, store: StoreId },
     /// A processor; the stores are its own first, then those of others that it reads.
-    Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<StepId>, not_cached: bool },
+    Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<CallId>, not_cached: bool },
     /// A processor whose store depends on what comes later.
-    LateTable { table: StepId, recipe: TableRecipe },
+    LateTable { table: CallId, recipe: TableRecipe },
     /// A filter, a topic's sink and its source.
     Repartition { names: RepartitionNames, through: Repartition, windows: WindowSizes, partitions: Option<u32> },
     /// A topic's sink and its source, for changes of a table.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::super::copartition;
 use super::super::error::TopologyError;
 use super::super::graph::{InternalTopic, InternalTopicKind, StoreDefinition, Topology};
-use super::super::plan::TableRecipe;
+use super::super::program::TableRecipe;
 use super::draft::{Draft, DraftId, DraftKind};
 use super::write::{NewNode, Writer};
 use super::{Expansion, TableState};
@@ -50,7 +50,7 @@ impl Expansion {
 
 struct Writing {
     writer: Writer,
-    tables: HashMap<super::StepId, TableState>,
+    tables: HashMap<super::CallId, TableState>,
     /// The node that an operation's children are connected to.
     written: HashMap<DraftId, NodeId>,
 }
@@ -109,7 +109,7 @@ impl Writing {
     fn late_table<'a>(
         &mut self,
         node: impl FnOnce(Recipe) -> NewNode<'a>,
-        table: super::StepId,
+        table: super::CallId,
         recipe: TableRecipe,
     ) -> Result<NodeId, TopologyError> {
         let table = self.tables.get(&table).ok_or_else(|| super::not_a("table", table))?;

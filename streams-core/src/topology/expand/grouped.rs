@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use super::super::error::TopologyError;
 use super::super::names::{self, prefix};
-use super::super::plan::{AggregateKind, AggregateRecipe, ChangeRepartition, Repartition, StepId, StoredView};
+use super::super::program::{AggregateKind, AggregateRecipe, CallId, ChangeRepartition, Repartition, StoredView};
 use super::draft::{DraftId, DraftKind};
 use super::stores::NewStore;
 use super::streams::stateless;
-use super::tables::{Rows, StoreState, TableState};
+use super::tables::{RowsIn, StoreState, TableState};
 use super::windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
 use crate::state::kinds::Windowing;
 use crate::windows::WindowSizes;
 
-/// A group of records while the plan is read.
+/// A group of records while the program is read.
 #[derive(Clone)]
 pub(super) struct GroupState {
     /// The name the user gave, which names the repartition topic.
@@ -29,7 +29,7 @@ pub(super) struct GroupState {
     repartition: Option<DraftId>,
 }
 
-/// A group of rows while the plan is read.
+/// A group of rows while the program is read.
 #[derive(Clone)]
 pub(super) struct TableGroupState {
     given: Option<String>,
@@ -57,7 +57,7 @@ impl Expansion {
     pub(super) fn group(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         select: Option<Recipe>,
         through: Repartition,
     ) -> Result<(), TopologyError> {
@@ -79,7 +79,7 @@ impl Expansion {
     pub(super) fn aggregate(
         &mut self,
         at: &At<'_>,
-        group_step: StepId,
+        group_step: CallId,
         windows: Option<Box<dyn Windowing>>,
         kind: AggregateKind,
         make: (AggregateRecipe, StoredView),
@@ -109,7 +109,7 @@ impl Expansion {
     fn partitioned_for_aggregate(
         &mut self,
         at: &At<'_>,
-        step: StepId,
+        step: CallId,
         group: &GroupState,
         store: &str,
     ) -> Result<(DraftId, BTreeSet<String>), TopologyError> {
@@ -146,7 +146,7 @@ impl Expansion {
             not_cached: at.options.not_cached,
         };
         let node = self.drafts.add(parent, name, kind, at.site);
-        let rows = Rows::Stored { store: StoreState::There(id), view };
+        let rows = RowsIn::Stored { store: StoreState::There(id), view };
         self.tables.insert(at.step, TableState::new(at, (sources, store.windows), node, rows));
         Ok(())
     }
@@ -174,7 +174,7 @@ impl Expansion {
     pub(super) fn table_group(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         select: Recipe,
         through: ChangeRepartition,
     ) -> Result<(), TopologyError> {
@@ -191,7 +191,7 @@ impl Expansion {
     pub(super) fn table_aggregate(
         &mut self,
         at: &At<'_>,
-        group_step: StepId,
+        group_step: CallId,
         kind: AggregateKind,
         make: (AggregateRecipe, StoredView),
     ) -> Result<(), TopologyError> {

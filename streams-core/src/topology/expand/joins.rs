@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::plan::{JoinRecipe, Repartition, StepId, TypedTopic};
+use super::super::program::{CallId, JoinRecipe, Repartition, TypedTopic};
 use super::draft::{DraftKind, ROOT};
 use super::streams::{StreamState, stateless};
 use super::windows::KeyWindows;
@@ -31,7 +31,7 @@ impl Expansion {
     pub(super) fn table_join(
         &mut self,
         at: &At<'_>,
-        (input, table): (StepId, StepId),
+        (input, table): (CallId, CallId),
         left: bool,
         through: Repartition,
         recipe: JoinRecipe,
@@ -56,7 +56,7 @@ impl Expansion {
     fn partitioned_for_join(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         through: Repartition,
     ) -> Result<StreamState, TopologyError> {
         let stream = self.stream(input)?.clone();
@@ -83,7 +83,7 @@ impl Expansion {
     pub(super) fn global_join(
         &mut self,
         at: &At<'_>,
-        (input, table): (StepId, StepId),
+        (input, table): (CallId, CallId),
         left: bool,
         recipe: impl FnOnce(StoreId) -> Recipe,
     ) -> Result<(), TopologyError> {

@@ -1,6 +1,6 @@
-//! From the plan to the graph: the one pass that `build()` runs.
+//! From the program to the graph: the one pass that `build()` runs.
 //!
-//! The plan is read from top to bottom. Each call burns the numbers that Java's builder burns for it and
+//! The program is read from top to bottom. Each call burns the numbers that Java's builder burns for it and
 //! becomes an operation of the [`draft`]; tables are materialised when something needs their rows; streams
 //! whose key changed are sent through a repartition topic before anything that depends on the key. Then
 //! sources of the same topics are merged, and the operations are [written](write) to the graph in Java's
@@ -12,7 +12,7 @@ use std::panic::Location;
 use super::error::{CallSite, TopologyError};
 use super::graph::Topology;
 use super::names::Names;
-use super::plan::{Call, Options, Plan, Step, StepId};
+use super::program::{Call, CallId, Options, Program, Written};
 use crate::operators::StoreId;
 
 mod draft;
@@ -34,40 +34,40 @@ use stores::Stores;
 use streams::{SplitState, StreamState};
 use tables::TableState;
 
-/// Expands a plan.
+/// Expands a program.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub(crate) fn expand(plan: Plan) -> Result<Topology, TopologyError> {
-    if let Some(problem) = plan.problem {
+pub(crate) fn expand(program: Program) -> Result<Topology, TopologyError> {
+    if let Some(problem) = program.problem {
         return Err(problem);
     }
-    let mut expansion = Expansion::new(ProcessorStores::of(&plan)?);
-    for (number, step) in plan.steps.into_iter().enumerate() {
-        expansion.step(StepId(number), step)?;
+    let mut expansion = Expansion::new(ProcessorStores::of(&program)?);
+    for (number, step) in program.calls.into_iter().enumerate() {
+        expansion.step(CallId(number), step)?;
     }
     expansion.finish()
 }
 
-/// What is known of the plan so far.
+/// What is known of the program so far.
 struct Expansion {
     names: Names,
     drafts: Drafts,
     stores: Stores,
     processor_stores: ProcessorStores,
-    streams: HashMap<StepId, StreamState>,
-    tables: HashMap<StepId, TableState>,
-    globals: HashMap<StepId, StoreId>,
-    groups: HashMap<StepId, GroupState>,
-    table_groups: HashMap<StepId, TableGroupState>,
-    splits: HashMap<StepId, SplitState>,
+    streams: HashMap<CallId, StreamState>,
+    tables: HashMap<CallId, TableState>,
+    globals: HashMap<CallId, StoreId>,
+    groups: HashMap<CallId, GroupState>,
+    table_groups: HashMap<CallId, TableGroupState>,
+    splits: HashMap<CallId, SplitState>,
     /// Sources whose records must meet, by their names.
     copartitioned: Vec<BTreeSet<String>>,
 }
 
 /// The call that is being expanded.
 struct At<'a> {
-    step: StepId,
+    step: CallId,
     options: &'a Options,
     site: CallSite,
 }
@@ -97,7 +97,7 @@ impl Expansion {
         }
     }
 
-    fn step(&mut self, step: StepId, Step { call, options, at }: Step) -> Result<(), TopologyError> {
+    fn step(&mut self, step: CallId, Written { call, options, at }: Written) -> Result<(), TopologyError> {
         let at = &At { step, options: &options, site: at };
         let first = DraftId(self.drafts.all.len());
         match call {
@@ -135,15 +135,15 @@ impl Expansion {
         self.give_windows(at, first)
     }
 
-    fn stream(&self, step: StepId) -> Result<&StreamState, TopologyError> {
+    fn stream(&self, step: CallId) -> Result<&StreamState, TopologyError> {
         self.streams.get(&step).ok_or_else(|| not_a("stream", step))
     }
 
-    fn table_state(&mut self, step: StepId) -> Result<&mut TableState, TopologyError> {
+    fn table_state(&mut self, step: CallId) -> Result<&mut TableState, TopologyError> {
         self.tables.get_mut(&step).ok_or_else(|| not_a("table", step))
     }
 }
 
-fn not_a(what: &str, step: StepId) -> TopologyError {
+fn not_a(what: &str, step: CallId) -> TopologyError {
     TopologyError::Internal(format!("call {} makes no {what}", step.0))
 }

@@ -4,7 +4,7 @@
 //! and Java burns a number for it, on which the names of later nodes depend.
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::plan::ChangelogOptions;
+use super::super::program::ChangelogOptions;
 use super::Expansion;
 use crate::config::topic_setting_meant;
 

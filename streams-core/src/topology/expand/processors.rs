@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::plan::{Call, ChangelogOptions, Plan, StepId};
+use super::super::program::{Call, CallId, ChangelogOptions, Program};
 use super::draft::DraftKind;
 use super::options::no_effect;
 use super::stores::{NewStore, Stores};
@@ -34,13 +34,13 @@ struct Settings {
 const STORE: &str = "builder.store(..)";
 
 impl ProcessorStores {
-    /// Reads what a plan says about stores, wherever it says it.
+    /// Reads what a program says about stores, wherever it says it.
     ///
     /// # Errors
     /// When it is said in two places, of which only one could have an effect.
-    pub(super) fn of(plan: &Plan) -> Result<Self, TopologyError> {
+    pub(super) fn of(program: &Program) -> Result<Self, TopologyError> {
         let mut settings: Vec<Settings> = Vec::new();
-        for step in &plan.steps {
+        for step in &program.calls {
             let Call::Store { store: spec } = &step.call else { continue };
             if let Some(Settings { at: first, .. }) = settings.iter().find(|said| said.spec.name == spec.name) {
                 let reason = format!("the store `{}` is described at {first} already; say everything there", spec.name);
@@ -68,7 +68,7 @@ impl Expansion {
     pub(super) fn process(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         (prefix, changes_key): (&str, bool),
         stores: &[StoreSpec],
         recipe: impl FnOnce(Vec<StoreId>) -> Recipe,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::error::{CallSite, TopologyError};
 use super::super::graph::StoreDefinition;
 use super::super::names::changelog_topic;
-use super::super::plan::ChangelogOptions;
+use super::super::program::ChangelogOptions;
 use crate::operators::StoreId;
 use crate::state::StoreKind;
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::{RepartitionNames, prefix};
-use super::super::plan::{AnyPredicates, Repartition, StepId, TypedTopic, Types};
+use super::super::program::{AnyPredicates, CallId, Repartition, TypedTopic, Types};
 use super::draft::{DraftId, DraftKind, ROOT};
 use super::windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
 use crate::windows::WindowSizes;
 
-/// A stream while the plan is read.
+/// A stream while the program is read.
 #[derive(Clone)]
 pub(super) struct StreamState {
     /// The node it comes from.
@@ -39,7 +39,7 @@ impl StreamState {
     }
 }
 
-/// A split while the plan is read.
+/// A split while the program is read.
 pub(super) struct SplitState {
     input: StreamState,
     name: String,
@@ -76,7 +76,7 @@ impl Expansion {
     pub(super) fn operator(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         prefix: &str,
         changes_key: bool,
         recipe: Recipe,
@@ -93,7 +93,7 @@ impl Expansion {
     pub(super) fn split(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         predicates: &AnyPredicates,
         recipe: fn(&AnyPredicates) -> Option<Recipe>,
     ) -> Result<(), TopologyError> {
@@ -109,7 +109,7 @@ impl Expansion {
     pub(super) fn branch(
         &mut self,
         at: &At<'_>,
-        split: StepId,
+        split: CallId,
         default: bool,
         recipe: Recipe,
     ) -> Result<(), TopologyError> {
@@ -135,8 +135,8 @@ impl Expansion {
     pub(super) fn merge(
         &mut self,
         at: &At<'_>,
-        left: StepId,
-        right: StepId,
+        left: CallId,
+        right: CallId,
         recipe: Recipe,
     ) -> Result<(), TopologyError> {
         let (left, right) = (self.stream(left)?.clone(), self.stream(right)?.clone());
@@ -153,7 +153,7 @@ impl Expansion {
     pub(super) fn repartition(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         through: Repartition,
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
@@ -191,7 +191,7 @@ impl Expansion {
     pub(super) fn sink(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         topic: TypedTopic,
         recipe: Recipe,
     ) -> Result<(), TopologyError> {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::plan::{
-    AnyView, ComputedView, Repartition, StepId, StoredView, TableOperatorKind, TableRecipe, TypedTopic,
+use super::super::program::{
+    AnyView, CallId, ComputedView, Repartition, StoredView, TableOperatorKind, TableRecipe, TypedTopic,
 };
 use super::draft::{DraftId, DraftKind, ROOT};
 use super::options::no_effect;
@@ -23,7 +23,7 @@ use crate::state::StoreKind;
 use crate::state::kinds::Table;
 use crate::windows::WindowSizes;
 
-/// A table while the plan is read.
+/// A table while the program is read.
 pub(super) struct TableState {
     /// The sources its records came in by since the last topic, by name.
     pub(super) sources: BTreeSet<String>,
@@ -32,7 +32,7 @@ pub(super) struct TableState {
     /// The operation it comes from.
     pub(super) node: DraftId,
     /// Where its rows are.
-    pub(super) rows: Rows,
+    pub(super) rows: RowsIn,
     /// Whether its node sends old values with its changes.
     pub(super) sends_old_values: bool,
     /// Whether old values were asked for and everything upstream was told.
@@ -53,11 +53,11 @@ pub(super) struct TableRows {
 }
 
 /// Where a table's rows are.
-pub(super) enum Rows {
+pub(super) enum RowsIn {
     /// In a store.
     Stored { store: StoreState, view: StoredView },
     /// Computed from this table's.
-    Computed { parent: StepId, view: ComputedView },
+    Computed { parent: CallId, view: ComputedView },
 }
 
 /// A table's store.
@@ -91,7 +91,7 @@ impl Expansion {
     pub(super) fn table_of_stream(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         through: Repartition,
         recipe: TableRecipe,
         view: StoredView,
@@ -116,7 +116,7 @@ impl Expansion {
     pub(super) fn table_operator(
         &mut self,
         at: &At<'_>,
-        input: StepId,
+        input: CallId,
         kind: TableOperatorKind,
         recipe: TableRecipe,
         views: (StoredView, ComputedView),
@@ -144,8 +144,8 @@ impl Expansion {
         };
         let node = self.drafts.add(parent, name, kind, at.site);
         let rows = match store {
-            Some(store) => Rows::Stored { store: StoreState::There(store), view: views.0 },
-            None => Rows::Computed { parent: input, view: views.1 },
+            Some(store) => RowsIn::Stored { store: StoreState::There(store), view: views.0 },
+            None => RowsIn::Computed { parent: input, view: views.1 },
         };
         let mut table = TableState::new(at, (sources, windows), node, rows);
         table.sends_old_values = old_values;
@@ -153,7 +153,7 @@ impl Expansion {
         Ok(())
     }
 
-    pub(super) fn stream_of_table(&mut self, at: &At<'_>, input: StepId, recipe: Recipe) -> Result<(), TopologyError> {
+    pub(super) fn stream_of_table(&mut self, at: &At<'_>, input: CallId, recipe: Recipe) -> Result<(), TopologyError> {
         let name = self.names.node(at.options.name()?, prefix::TABLE_TO_STREAM);
         let table = self.table_state(input)?;
         let (parent, sources, windows) = (table.node, table.sources.clone(), KeyWindows::known(table.windows));
@@ -172,7 +172,7 @@ impl Expansion {
         view: StoredView,
     ) -> Result<(), TopologyError> {
         let windows = store.windows;
-        let rows = Rows::Stored { store: StoreState::OnDemand(store), view };
+        let rows = RowsIn::Stored { store: StoreState::OnDemand(store), view };
         self.tables.insert(at.step, TableState::new(at, (sources, windows), node, rows));
         if at.options.store.is_some() {
             self.materialize(at.step)?;
@@ -220,10 +220,10 @@ impl Expansion {
     }
 
     /// Has a table that reads records kept in its store.
-    pub(super) fn materialize(&mut self, step: StepId) -> Result<(), TopologyError> {
+    pub(super) fn materialize(&mut self, step: CallId) -> Result<(), TopologyError> {
         let Self { tables, stores, .. } = self;
         let table = tables.get_mut(&step).ok_or_else(|| super::not_a("table", step))?;
-        if let Rows::Stored { store, .. } = &mut table.rows
+        if let RowsIn::Stored { store, .. } = &mut table.rows
             && let StoreState::OnDemand(new) = store
         {
             *store = StoreState::There(stores.add(new)?);
@@ -232,22 +232,22 @@ impl Expansion {
     }
 
     /// A table's rows for another node, which must be connected to their store.
-    pub(super) fn rows_of(&mut self, step: StepId) -> Result<TableRows, TopologyError> {
+    pub(super) fn rows_of(&mut self, step: CallId) -> Result<TableRows, TopologyError> {
         self.materialize(step)?;
         let table = self.table_state(step)?;
         let not_cached = table.not_cached;
         let parent = match &table.rows {
-            Rows::Stored { store: StoreState::There(store), view } => {
+            RowsIn::Stored { store: StoreState::There(store), view } => {
                 let (store, view) = (*store, *view);
                 return Ok(TableRows { store, view: view(store), not_cached });
             }
-            Rows::Stored { .. } => return Err(super::not_a("kept table", step)),
-            Rows::Computed { parent, .. } => *parent,
+            RowsIn::Stored { .. } => return Err(super::not_a("kept table", step)),
+            RowsIn::Computed { parent, .. } => *parent,
         };
         let TableRows { store, view: parent, not_cached } = self.rows_of(parent)?;
         let view = match &self.table_state(step)?.rows {
-            Rows::Computed { view, .. } => view(&parent),
-            Rows::Stored { .. } => None,
+            RowsIn::Computed { view, .. } => view(&parent),
+            RowsIn::Stored { .. } => None,
         };
         let view = view.ok_or_else(|| super::not_a("table of its parent's types", step))?;
         Ok(TableRows { store, view, not_cached })
@@ -255,17 +255,17 @@ impl Expansion {
 
     /// Has a table's node send old values. Without `force` only if they are at hand already. Returns
     /// whether it will.
-    pub(super) fn send_old_values(&mut self, step: StepId, force: bool) -> Result<bool, TopologyError> {
+    pub(super) fn send_old_values(&mut self, step: CallId, force: bool) -> Result<bool, TopologyError> {
         if self.table_state(step)?.asked_for_old_values {
             return Ok(true);
         }
         match self.table_state(step)?.rows {
-            Rows::Stored { store: StoreState::OnDemand(_), .. } if !force => return Ok(false),
-            Rows::Stored { .. } => {
+            RowsIn::Stored { store: StoreState::OnDemand(_), .. } if !force => return Ok(false),
+            RowsIn::Stored { .. } => {
                 self.materialize(step)?;
                 self.table_state(step)?.sends_old_values = true;
             }
-            Rows::Computed { parent, .. } => {
+            RowsIn::Computed { parent, .. } => {
                 let at_hand = self.send_old_values(parent, force)?;
                 let table = self.table_state(step)?;
                 table.sends_old_values |= at_hand;
@@ -284,7 +284,7 @@ impl TableState {
         at: &At<'_>,
         (sources, windows): (BTreeSet<String>, WindowSizes),
         node: DraftId,
-        rows: Rows,
+        rows: RowsIn,
     ) -> Self {
         let (sends_old_values, asked_for_old_values, not_cached) = (false, false, at.options.not_cached);
         let changelog_option = at.options.changelog.option();
@@ -294,8 +294,8 @@ impl TableState {
     /// Its own store, if it has one.
     pub(super) fn store(&self) -> Option<StoreId> {
         match self.rows {
-            Rows::Stored { store: StoreState::There(store), .. } => Some(store),
-            Rows::Stored { .. } | Rows::Computed { .. } => None,
+            RowsIn::Stored { store: StoreState::There(store), .. } => Some(store),
+            RowsIn::Stored { .. } | RowsIn::Computed { .. } => None,
         }
     }
 }

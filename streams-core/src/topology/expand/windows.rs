@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::plan::SaidWindows;
+use super::super::program::SaidWindows;
 use super::draft::{DraftId, DraftKind};
 use super::grouped::{GroupState, TableGroupState};
 use super::options::no_effect;

@@ -1,9 +1,9 @@
-//! What the user wrote, call by call: the plan that `build()` expands into a graph.
+//! What the user wrote, call by call: the program that `build()` expands into a graph.
 //!
 //! Options come behind the call they belong to (`.count().named("views")`), so nothing can be named while
-//! the program is being written. A plan is therefore a list of calls in the order in which they were made,
+//! the program is being written. A program is therefore a list of calls in the order in which they were made,
 //! each with what was said about it later; [`super::expand`] reads it from top to bottom as Java's builder
-//! would have been called. Everything typed is behind recipes here: the plan has no type parameters.
+//! would have been called. Everything typed is behind recipes here: the program has no type parameters.
 
 use std::any::{Any, TypeId, type_name};
 use std::rc::Rc;
@@ -17,39 +17,39 @@ use crate::topic::{NAME_LENGTH_MAX, Topic, TopicRef, check_name};
 use crate::windows::WindowSizes;
 use crate::wire::Field;
 
-/// A call's number in its plan.
+/// A call's number in its program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct StepId(pub(crate) usize);
+pub(crate) struct CallId(pub(crate) usize);
 
 /// The calls in order.
 #[derive(Default)]
-pub(crate) struct Plan {
-    pub(crate) steps: Vec<Step>,
-    /// The first thing that was wrong while the plan was written.
+pub(crate) struct Program {
+    pub(crate) calls: Vec<Written>,
+    /// The first thing that was wrong while the program was written.
     pub(crate) problem: Option<TopologyError>,
 }
 
 /// One call.
-pub(crate) struct Step {
+pub(crate) struct Written {
     pub(crate) call: Call,
     pub(crate) options: Options,
     pub(crate) at: CallSite,
 }
 
-impl Plan {
+impl Program {
     /// Adds a call.
-    pub(crate) fn add(&mut self, call: Call, at: CallSite) -> StepId {
-        self.steps.push(Step { call, options: Options::default(), at });
-        StepId(self.steps.len() - 1)
+    pub(crate) fn add(&mut self, call: Call, at: CallSite) -> CallId {
+        self.calls.push(Written { call, options: Options::default(), at });
+        CallId(self.calls.len() - 1)
     }
 
     /// What is said about a call.
-    pub(crate) fn options(&mut self, step: StepId) -> &mut Options {
-        &mut self.steps[step.0].options
+    pub(crate) fn options(&mut self, step: CallId) -> &mut Options {
+        &mut self.calls[step.0].options
     }
 
     /// Names what a call makes.
-    pub(crate) fn name(&mut self, step: StepId, name: String, at: CallSite) {
+    pub(crate) fn name(&mut self, step: CallId, name: String, at: CallSite) {
         let options = self.options(step);
         match &options.name {
             Some((first, _)) => {
@@ -61,7 +61,7 @@ impl Plan {
     }
 
     /// Names the store of the table that a call makes.
-    pub(crate) fn store(&mut self, step: StepId, store: StoreOption) {
+    pub(crate) fn store(&mut self, step: CallId, store: StoreOption) {
         let options = self.options(step);
         match &options.store {
             Some(first) => {
@@ -231,24 +231,24 @@ pub(crate) enum Call {
     /// `builder.global_table(..)`
     GlobalTable { topic: TypedTopic, source: Recipe },
     /// An operator with one input that needs nothing else.
-    Operator { input: StepId, prefix: &'static str, changes_key: bool, recipe: Recipe },
+    Operator { input: CallId, prefix: &'static str, changes_key: bool, recipe: Recipe },
     /// `.split()`; the predicates are added by the branches.
-    Split { input: StepId, predicates: AnyPredicates, recipe: fn(&AnyPredicates) -> Option<Recipe> },
+    Split { input: CallId, predicates: AnyPredicates, recipe: fn(&AnyPredicates) -> Option<Recipe> },
     /// `.branch(..)` and `.default_branch()`
-    Branch { split: StepId, default: bool, recipe: Recipe },
+    Branch { split: CallId, default: bool, recipe: Recipe },
     /// `.merge(..)`
-    Merge { left: StepId, right: StepId, recipe: Recipe },
+    Merge { left: CallId, right: CallId, recipe: Recipe },
     /// `.repartition()`
-    Repartition { input: StepId, through: Repartition },
+    Repartition { input: CallId, through: Repartition },
     /// `.to(..)`
-    Sink { input: StepId, topic: TypedTopic, recipe: Recipe },
+    Sink { input: CallId, topic: TypedTopic, recipe: Recipe },
     /// `.to_table()`
-    ToTable { input: StepId, through: Repartition, table: TableRecipe, view: StoredView },
+    ToTable { input: CallId, through: Repartition, table: TableRecipe, view: StoredView },
     /// `.group_by_key()`, and `.group_by(..)` with a recipe for the new key
-    Group { input: StepId, select: Option<Recipe>, through: Repartition },
+    Group { input: CallId, select: Option<Recipe>, through: Repartition },
     /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of records
     Aggregate {
-        group: StepId,
+        group: CallId,
         windows: Option<Box<dyn Windowing>>,
         kind: AggregateKind,
         recipe: AggregateRecipe,
@@ -256,23 +256,23 @@ pub(crate) enum Call {
     },
     /// `.filter(..)` and `.map_values(..)` of a table
     TableOperator {
-        input: StepId,
+        input: CallId,
         kind: TableOperatorKind,
         recipe: TableRecipe,
         stored: StoredView,
         computed: ComputedView,
     },
     /// `.to_stream()`
-    ToStream { input: StepId, recipe: Recipe },
+    ToStream { input: CallId, recipe: Recipe },
     /// `.group_by(..)` of a table
-    TableGroup { input: StepId, select: Recipe, through: ChangeRepartition },
+    TableGroup { input: CallId, select: Recipe, through: ChangeRepartition },
     /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of rows
-    TableAggregate { group: StepId, kind: AggregateKind, recipe: AggregateRecipe, view: StoredView },
+    TableAggregate { group: CallId, kind: AggregateKind, recipe: AggregateRecipe, view: StoredView },
     /// `.join(..)` and `.left_join(..)` of a stream and a table
-    TableJoin { input: StepId, table: StepId, left: bool, through: Repartition, recipe: JoinRecipe },
+    TableJoin { input: CallId, table: CallId, left: bool, through: Repartition, recipe: JoinRecipe },
     /// `.process(..)` and its kin
     Process {
-        input: StepId,
+        input: CallId,
         prefix: &'static str,
         changes_key: bool,
         stores: Vec<StoreSpec>,
@@ -281,7 +281,7 @@ pub(crate) enum Call {
     /// `builder.store(..)`: says something about a store of processors.
     Store { store: StoreSpec },
     /// `.join_global(..)` and `.left_join_global(..)`
-    GlobalJoin { input: StepId, table: StepId, left: bool, recipe: Box<dyn FnOnce(StoreId) -> Recipe> },
+    GlobalJoin { input: CallId, table: CallId, left: bool, recipe: Box<dyn FnOnce(StoreId) -> Recipe> },
 }
 
 /// What an aggregation is called.
