@@ -9,6 +9,8 @@
 
 mod access;
 mod cache_budget;
+mod cached_row;
+mod cached_rows;
 mod changelog;
 mod definition;
 mod dirty_rows;
@@ -21,9 +23,7 @@ mod place;
 mod reader;
 mod row_cache;
 mod row_key;
-mod row_slot;
 pub(crate) mod rows;
-mod slots;
 mod store;
 pub(crate) mod table_store;
 mod task_state;

@@ -10,10 +10,10 @@
 use hashbrown::HashTable;
 
 use super::CacheBudget;
+use super::cached_row::{Before, CachedRow};
+use super::cached_rows::CachedRows;
 use super::dirty_rows::{DirtyRows, small};
 use super::row_key::{KeyBuffer, RowKey};
-use super::row_slot::{Before, Slot};
-use super::slots::Slots;
 use crate::record::{Headers, Timestamp};
 
 /// What finding a row costs in memory: its place in a hash table that is between half and nearly full.
@@ -25,7 +25,7 @@ const PLACES_MIN: usize = 1_024;
 /// Rows and their state.
 pub(super) struct RowCache<V> {
     places: HashTable<u32>,
-    slots: Slots<V>,
+    rows: CachedRows<V>,
     dirty: DirtyRows,
     hand: usize,
     bytes: usize,
@@ -52,11 +52,18 @@ pub(super) enum Hand {
 }
 
 impl<V> RowCache<V> {
-    /// What a row costs beside what it has outside of its slot.
-    const ROW_BYTES: usize = size_of::<Slot<V>>() + PLACE_BYTES;
+    /// What a row costs beside what it has outside of itself.
+    const ROW_BYTES: usize = size_of::<CachedRow<V>>() + PLACE_BYTES;
 
     pub(super) fn new(budget: CacheBudget) -> Self {
-        Self { places: HashTable::new(), slots: Slots::new(), dirty: DirtyRows::default(), hand: 0, bytes: 0, budget }
+        Self {
+            places: HashTable::new(),
+            rows: CachedRows::new(),
+            dirty: DirtyRows::default(),
+            hand: 0,
+            bytes: 0,
+            budget,
+        }
     }
 
     pub(super) const fn budget(&self) -> &CacheBudget {
@@ -66,45 +73,45 @@ impl<V> RowCache<V> {
     /// The place of a row, which counts as used.
     #[inline]
     pub(super) fn find(&mut self, key: &KeyBuffer) -> Option<usize> {
-        let slots = &self.slots;
-        let found = self.places.find(spread(key.hash()), |place| key.is(&slots.get(*place as usize).key));
+        let rows = &self.rows;
+        let found = self.places.find(spread(key.hash()), |place| key.is(&rows.get(*place as usize).key));
         let place = *found? as usize;
-        self.slots.get_mut(place).touch();
+        self.rows.get_mut(place).touch();
         Some(place)
     }
 
     /// The row at a place that [`RowCache::find`] or [`RowCache::insert`] gave, before anything else changed.
     #[inline]
-    pub(super) fn slot(&mut self, place: usize) -> &mut Slot<V> {
-        self.slots.get_mut(place)
+    pub(super) fn at(&mut self, place: usize) -> &mut CachedRow<V> {
+        self.rows.get_mut(place)
     }
 
     /// Adds a clean row that is not in the cache, and returns its place.
     pub(super) fn insert(&mut self, key: &KeyBuffer, found: Found<V>) -> usize {
-        let place = self.slots.len();
+        let place = self.rows.len();
         let Found { row, timestamp, value_bytes } = found;
-        let slot = Slot::new(RowKey::new(key), key.hash(), row, timestamp, value_bytes);
-        self.hold(0, Self::ROW_BYTES + slot.bytes());
-        self.slots.push(slot);
-        let slots = &self.slots;
-        self.places.insert_unique(spread(key.hash()), small(place), |place| spread(slots.get(*place as usize).hash));
+        let cached = CachedRow::new(RowKey::new(key), key.hash(), row, timestamp, value_bytes);
+        self.hold(0, Self::ROW_BYTES + cached.bytes());
+        self.rows.push(cached);
+        let rows = &self.rows;
+        self.places.insert_unique(spread(key.hash()), small(place), |place| spread(rows.get(*place as usize).hash));
         place
     }
 
     /// Notes what the store holds where the row at a place is about to change, if it is clean.
     pub(super) fn set_before(&mut self, place: usize, before: Before, old: Option<V>) {
-        self.weigh(place, |slot| slot.set_before(before, old));
+        self.weigh(place, |cached| cached.set_before(before, old));
     }
 
     /// Notes that a record with such headers has changed the row at a place, which is dirty from now on. Returns
     /// whether its size is to be measured.
     #[inline]
     pub(super) fn note_change(&mut self, place: usize, headers: &Headers) -> bool {
-        let slot = self.slots.get_mut(place);
-        slot.changed = self.dirty.note(place, slot.is_dirty());
-        slot.set_dirty(true);
-        let measure = slot.note_change();
-        if !headers.is_empty() || slot.has_aside() {
+        let cached = self.rows.get_mut(place);
+        cached.changed = self.dirty.note(place, cached.is_dirty());
+        cached.set_dirty(true);
+        let measure = cached.note_change();
+        if !headers.is_empty() || cached.has_aside() {
             self.set_headers(place, headers);
         }
         measure
@@ -112,32 +119,32 @@ impl<V> RowCache<V> {
 
     #[cold]
     fn set_headers(&mut self, place: usize, headers: &Headers) {
-        self.weigh(place, |slot| slot.set_headers(headers));
+        self.weigh(place, |cached| cached.set_headers(headers));
     }
 
     /// Notes how many bytes the value at a place has when encoded.
     pub(super) fn set_measured(&mut self, place: usize, value_bytes: usize) {
-        self.weigh(place, |slot| slot.set_measured(value_bytes));
+        self.weigh(place, |cached| cached.set_measured(value_bytes));
     }
 
     /// Notes that the row at a place is written, and returns the row that was kept from before its first change,
     /// and the headers of its last.
     pub(super) fn set_written(&mut self, place: usize) -> (Option<V>, Headers) {
-        if self.slots.get(place).is_dirty() {
+        if self.rows.get(place).is_dirty() {
             self.dirty.remove(place);
         }
         let mut aside = (None, Headers::new());
-        self.weigh(place, |slot| {
-            slot.set_dirty(false);
-            aside = slot.take_aside();
+        self.weigh(place, |cached| {
+            cached.set_dirty(false);
+            aside = cached.take_aside();
         });
         aside
     }
 
     /// The dirty row that changed longest ago.
     pub(super) fn next_dirty(&mut self) -> Option<usize> {
-        let slots = &self.slots;
-        self.dirty.first(|place| slots.get(place).changed)
+        let rows = &self.rows;
+        self.dirty.first(|place| rows.get(place).changed)
     }
 
     /// How many rows are dirty.
@@ -147,27 +154,27 @@ impl<V> RowCache<V> {
 
     /// Moves the hand by one row.
     pub(super) fn step(&mut self) -> Hand {
-        if self.hand >= self.slots.len() {
+        if self.hand >= self.rows.len() {
             self.hand = 0;
             return Hand::Round;
         }
         let place = self.hand;
         self.hand += 1;
-        if self.slots.get_mut(place).take_used() { Hand::Passing } else { Hand::At(place) }
+        if self.rows.get_mut(place).take_used() { Hand::Passing } else { Hand::At(place) }
     }
 
     /// Drops the row at a place, which is clean; the last one moves there.
     pub(super) fn remove(&mut self, place: usize) {
-        let last = self.slots.len() - 1;
-        let found = self.places.find_entry(spread(self.slots.get(place).hash), |other| *other as usize == place);
+        let last = self.rows.len() - 1;
+        let found = self.places.find_entry(spread(self.rows.get(place).hash), |other| *other as usize == place);
         if let Ok(entry) = found {
             entry.remove();
         }
-        if let Some(removed) = self.slots.swap_remove(place) {
+        if let Some(removed) = self.rows.swap_remove(place) {
             self.hold(Self::ROW_BYTES + removed.bytes(), 0);
         }
         if place < last {
-            let moved = self.slots.get(place);
+            let moved = self.rows.get(place);
             if let Some(entry) = self.places.find_mut(spread(moved.hash), |other| *other as usize == last) {
                 *entry = small(place);
             }
@@ -176,17 +183,17 @@ impl<V> RowCache<V> {
             }
         }
         if self.places.capacity() > PLACES_MIN.max(self.places.len() * SPARSE) {
-            let slots = &self.slots;
-            self.places.shrink_to(self.places.len() * 2, |place| spread(slots.get(*place as usize).hash));
+            let rows = &self.rows;
+            self.places.shrink_to(self.places.len() * 2, |place| spread(rows.get(*place as usize).hash));
         }
     }
 
     /// Changes a row whose bytes may be others then.
-    fn weigh(&mut self, place: usize, change: impl FnOnce(&mut Slot<V>)) {
-        let slot = self.slots.get_mut(place);
-        let before = slot.bytes();
-        change(slot);
-        let after = slot.bytes();
+    fn weigh(&mut self, place: usize, change: impl FnOnce(&mut CachedRow<V>)) {
+        let cached = self.rows.get_mut(place);
+        let before = cached.bytes();
+        change(cached);
+        let after = cached.bytes();
         self.hold(before, after);
     }
 
@@ -234,8 +241,8 @@ mod tests {
         buffer.with_hash(key % 3)
     }
 
-    fn key(slot: &Slot<u32>) -> u32 {
-        u32::from_be_bytes(slot.key.key().try_into().unwrap())
+    fn key(cached: &CachedRow<u32>) -> u32 {
+        u32::from_be_bytes(cached.key.key().try_into().unwrap())
     }
 
     fn change(cache: &mut RowCache<u32>, place: usize) {
@@ -271,7 +278,7 @@ mod tests {
         }
         let mut written = Vec::new();
         while let Some(place) = cache.next_dirty() {
-            written.push(key(cache.slot(place)));
+            written.push(key(cache.at(place)));
             cache.set_written(place);
             if written.len() == 1 {
                 // Changed while the others wait: it comes last.
@@ -317,13 +324,13 @@ mod tests {
                     let place =
                         find(&mut cache, key).unwrap_or_else(|| insert(&mut cache, key, stored.get(&key).copied()));
                     let expected = dirty.iter().find(|(other, _)| *other == key).map(|(_, row)| *row);
-                    prop_assert_eq!(cache.slot(place).row, expected.or(stored.get(&key).copied()));
+                    prop_assert_eq!(cache.at(place).row, expected.or(stored.get(&key).copied()));
                     if !matches!(step, Step::Use(_)) {
                         let mut headers = Headers::new();
                         if let Step::Headers(_, length) = step {
                             headers.push("name", vec![0; length]);
                         }
-                        cache.slot(place).row = Some(version);
+                        cache.at(place).row = Some(version);
                         cache.note_change(place, &headers);
                         dirty.retain(|(other, _)| *other != key);
                         dirty.push((key, version));
@@ -332,8 +339,8 @@ mod tests {
                 Step::Write(rows) => {
                     for expected in dirty.drain(..rows.min(dirty.len())).collect::<Vec<_>>() {
                         let place = cache.next_dirty().unwrap();
-                        let slot = cache.slot(place);
-                        prop_assert_eq!((key(slot), slot.row.unwrap()), expected);
+                        let cached = cache.at(place);
+                        prop_assert_eq!((key(cached), cached.row.unwrap()), expected);
                         cache.set_written(place);
                         stored.insert(expected.0, expected.1);
                     }
@@ -341,9 +348,9 @@ mod tests {
                 Step::Drop(steps) => {
                     for _ in 0..steps {
                         let Hand::At(place) = cache.step() else { continue };
-                        let slot = cache.slot(place);
-                        if slot.is_dirty() {
-                            let row = (key(slot), slot.row.unwrap());
+                        let cached = cache.at(place);
+                        if cached.is_dirty() {
+                            let row = (key(cached), cached.row.unwrap());
                             prop_assert!(dirty.contains(&row));
                             dirty.retain(|other| *other != row);
                             stored.insert(row.0, row.1);
@@ -354,8 +361,8 @@ mod tests {
                 }
             }
             prop_assert_eq!(cache.dirty(), dirty.len());
-            prop_assert_eq!(cache.places.len(), cache.slots.len());
-            let bytes: usize = (0..cache.slots.len()).map(|place| ROW + cache.slots.get(place).bytes()).sum();
+            prop_assert_eq!(cache.places.len(), cache.rows.len());
+            let bytes: usize = (0..cache.rows.len()).map(|place| ROW + cache.rows.get(place).bytes()).sum();
             prop_assert_eq!((cache.bytes, budget.held()), (bytes, bytes));
         }
         drop(cache);

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use hashbrown::DefaultHashBuilder;
 
+use super::cached_row::Before;
 use super::row_cache::{Found, Hand, RowCache};
 use super::row_key::KeyBuffer;
-use super::row_slot::Before;
 use super::timestamped::{split_timestamped, timestamped};
 use super::{CacheBudget, StoreAccess, StoreError, StoreErrorKind, StoreKind};
 use crate::record::{Change, Headers, Record, Timestamp};
@@ -159,8 +159,8 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             return Ok(self.load(key.key())?.map(|(row, _)| row));
         }
         let place = self.cached(key)?;
-        let slot = self.cache.as_mut().map(|cache| cache.slot(place));
-        Ok(slot.and_then(|slot| slot.row.clone().map(|value| (value, slot.timestamp))))
+        let cached = self.cache.as_mut().map(|cache| cache.at(place));
+        Ok(cached.and_then(|cached| cached.row.clone().map(|value| (value, cached.timestamp))))
     }
 
     /// As [`Rows::row`], without keeping the row in the cache.
@@ -171,8 +171,8 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         if let Some(cache) = &mut self.cache
             && let Some(place) = cache.find(key)
         {
-            let slot = cache.slot(place);
-            return Ok(slot.row.clone().map(|value| (value, slot.timestamp)));
+            let cached = cache.at(place);
+            return Ok(cached.row.clone().map(|value| (value, cached.timestamp)));
         }
         Ok(self.load(key.key())?.map(|(row, _)| row))
     }
@@ -195,17 +195,17 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         let place = self.cached(key)?;
         let wants_old = self.wants_old;
         let Some(cache) = &mut self.cache else { return Ok(None) };
-        let slot = cache.slot(place);
-        if !slot.is_dirty() {
-            let before = if slot.row.is_some() { Before::Exists } else { Before::Absent };
-            let old = if wants_old { slot.row.clone() } else { None };
+        let cached = cache.at(place);
+        if !cached.is_dirty() {
+            let before = if cached.row.is_some() { Before::Exists } else { Before::Absent };
+            let old = if wants_old { cached.row.clone() } else { None };
             cache.set_before(place, before, old);
         }
-        let slot = cache.slot(place);
-        let old = slot.row.take().map(|value| (value, slot.timestamp));
+        let cached = cache.at(place);
+        let old = cached.row.take().map(|value| (value, cached.timestamp));
         let (row, timestamp) = update(old);
-        slot.timestamp = if row.is_some() { timestamp } else { cause.timestamp };
-        slot.row = row;
+        cached.timestamp = if row.is_some() { timestamp } else { cause.timestamp };
+        cached.row = row;
         if cache.note_change(place, cause.headers) {
             self.measure(place)?;
         }
@@ -228,9 +228,9 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         let mut measure = true;
         let place = match cache.find(key) {
             Some(place) => {
-                let slot = cache.slot(place);
-                if !slot.is_dirty() {
-                    let row = slot.row.take();
+                let cached = cache.at(place);
+                if !cached.is_dirty() {
+                    let row = cached.row.take();
                     let before = if row.is_some() { Before::Exists } else { Before::Absent };
                     cache.set_before(place, before, row.filter(|_| self.wants_old));
                 }
@@ -244,9 +244,9 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
                 cache.insert(key, Found { row: None, timestamp: cause.timestamp, value_bytes })
             }
         };
-        let slot = cache.slot(place);
-        slot.row = row;
-        slot.timestamp = cause.timestamp;
+        let cached = cache.at(place);
+        cached.row = row;
+        cached.timestamp = cause.timestamp;
         if cache.note_change(place, cause.headers) && measure {
             self.measure(place)?;
         }
@@ -278,7 +278,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
                 break;
             }
             if let Hand::At(place) = cache.step()
-                && !cache.slot(place).is_dirty()
+                && !cache.at(place).is_dirty()
             {
                 cache.remove(place);
             }
@@ -312,7 +312,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
                     break;
                 }
                 Hand::At(place) => {
-                    if cache.slot(place).is_dirty()
+                    if cache.at(place).is_dirty()
                         && let Err(error) = self.flush_row(&mut cache, place, forward.as_deref_mut())
                     {
                         outcome = Err(error);
@@ -351,7 +351,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     fn measure(&mut self, place: usize) -> Result<(), RowError> {
         if let Some(cache) = &mut self.cache {
             self.value.clear();
-            if let Some(row) = &cache.slot(place).row {
+            if let Some(row) = &cache.at(place).row {
                 row.encode(&mut self.value)?;
             }
             cache.set_measured(place, self.value.len());
@@ -448,17 +448,17 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     ) -> Result<(), RowError> {
         let before = self.look_before(cache, place)?;
         let (old, headers) = cache.set_written(place);
-        let slot = cache.slot(place);
-        if slot.row.is_none() && before == Before::Absent {
+        let cached = cache.at(place);
+        if cached.row.is_none() && before == Before::Absent {
             return Ok(());
         }
-        self.write(slot.key.key(), slot.row.as_ref(), slot.timestamp)?;
+        self.write(cached.key.key(), cached.row.as_ref(), cached.timestamp)?;
         if let Some(forward) = forward {
-            let key = L::typed_key(slot.key.key(), self.access.windows().as_slice());
+            let key = L::typed_key(cached.key.key(), self.access.windows().as_slice());
             forward.push(Record {
                 key: key.map_err(|error| self.unreadable("key", &error.to_string()))?,
-                value: Change::latest(old, slot.row.clone()),
-                timestamp: slot.timestamp,
+                value: Change::latest(old, cached.row.clone()),
+                timestamp: cached.timestamp,
                 headers,
             });
         }
@@ -469,15 +469,15 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
 
     /// What the store holds where the row at a place is to be written, if that matters.
     fn look_before(&self, cache: &mut RowCache<V>, place: usize) -> Result<Before, RowError> {
-        let slot = cache.slot(place);
-        let matters = self.wants_old || slot.row.is_none();
-        if slot.before() == Before::Unknown && matters {
-            let (before, old) = match self.load(slot.key.key())? {
+        let cached = cache.at(place);
+        let matters = self.wants_old || cached.row.is_none();
+        if cached.before() == Before::Unknown && matters {
+            let (before, old) = match self.load(cached.key.key())? {
                 Some(((old, _), _)) => (Before::Exists, Some(old)),
                 None => (Before::Absent, None),
             };
             cache.set_before(place, before, old.filter(|_| self.wants_old));
         }
-        Ok(cache.slot(place).before())
+        Ok(cache.at(place).before())
     }
 }

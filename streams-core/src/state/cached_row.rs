@@ -4,7 +4,7 @@ use super::row_key::RowKey;
 use crate::record::{Headers, Timestamp};
 
 /// A row in the cache. Small, because caches are full of them.
-pub(super) struct Slot<V> {
+pub(super) struct CachedRow<V> {
     pub(super) key: RowKey,
     /// The row, or `None` for "there is none".
     pub(super) row: Option<V>,
@@ -14,7 +14,7 @@ pub(super) struct Slot<V> {
     aside: Option<Box<Aside<V>>>,
     /// The number of the last change, while the row is dirty.
     pub(super) changed: u32,
-    /// How many bytes the row had when it was last encoded, as far as they do not lie in the slot.
+    /// How many bytes the row had when it was last encoded, as far as they do not lie in the row itself.
     value_bytes: u32,
     pub(super) hash: u32,
     /// How many changes are left until the row is measured again.
@@ -56,7 +56,7 @@ const MEASURE_EVERY_USUALLY: u8 = 4;
 /// Measuring a row takes as long as its bytes: one of this many bytes more is measured half as often.
 const BYTES_PER_CHANGE: u32 = 64;
 
-impl<V> Slot<V> {
+impl<V> CachedRow<V> {
     /// A clean row whose encoded value has so many bytes; it counts as not used.
     pub(super) fn new(key: RowKey, hash: u32, row: Option<V>, timestamp: Timestamp, value_bytes: usize) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl<V> Slot<V> {
         }
     }
 
-    /// How many bytes the row has outside of its slot.
+    /// How many bytes the row has outside of itself.
     pub(super) fn bytes(&self) -> usize {
         let key = self.key.allocated();
         let key = if key > 0 { key + ALLOCATION } else { 0 };
@@ -81,7 +81,7 @@ impl<V> Slot<V> {
         key + value + self.aside.as_ref().map_or(0, |aside| aside.bytes)
     }
 
-    /// Whether values may have bytes outside of their slot.
+    /// Whether values may have bytes outside of the row itself.
     const fn values_allocate() -> bool {
         std::mem::needs_drop::<V>()
     }
@@ -125,7 +125,7 @@ impl<V> Slot<V> {
         }
     }
 
-    /// Forgets all about what was before, and returns the row of [`Slot::set_before`] and the last headers.
+    /// Forgets all about what was before, and returns the row of [`CachedRow::set_before`] and the last headers.
     pub(super) fn take_aside(&mut self) -> (Option<V>, Headers) {
         self.flags &= !(ABSENT_BEFORE | EXISTED_BEFORE);
         self.aside.take().map_or_else(|| (None, Headers::new()), |aside| (aside.old, aside.headers))

@@ -1,18 +1,18 @@
 //! Rows side by side, in pieces of equal length: a cache grows and shrinks without moving all of its rows, and takes
 //! no more memory than they need.
 
-use super::row_slot::Slot;
+use super::cached_row::CachedRow;
 
 /// How many rows a piece has.
 const PIECE: usize = 128;
 
 /// Rows by their places, which are numbers from 0 on without a gap.
-pub(super) struct Slots<V> {
-    pieces: Vec<Vec<Slot<V>>>,
+pub(super) struct CachedRows<V> {
+    pieces: Vec<Vec<CachedRow<V>>>,
     len: usize,
 }
 
-impl<V> Slots<V> {
+impl<V> CachedRows<V> {
     pub(super) const fn new() -> Self {
         Self { pieces: Vec::new(), len: 0 }
     }
@@ -23,25 +23,25 @@ impl<V> Slots<V> {
 
     /// The row at a place that is less than the length.
     #[inline]
-    pub(super) fn get(&self, place: usize) -> &Slot<V> {
+    pub(super) fn get(&self, place: usize) -> &CachedRow<V> {
         &self.pieces[place / PIECE][place % PIECE]
     }
 
     /// The same, to be changed.
     #[inline]
-    pub(super) fn get_mut(&mut self, place: usize) -> &mut Slot<V> {
+    pub(super) fn get_mut(&mut self, place: usize) -> &mut CachedRow<V> {
         &mut self.pieces[place / PIECE][place % PIECE]
     }
 
     /// Adds a row behind the others.
-    pub(super) fn push(&mut self, slot: Slot<V>) {
+    pub(super) fn push(&mut self, cached: CachedRow<V>) {
         match self.pieces.last_mut() {
-            Some(piece) if piece.len() < PIECE => piece.push(slot),
+            Some(piece) if piece.len() < PIECE => piece.push(cached),
             // The only piece of a small cache grows by and by.
-            None => self.pieces.push(vec![slot]),
+            None => self.pieces.push(vec![cached]),
             Some(_) => {
                 let mut piece = Vec::with_capacity(PIECE);
-                piece.push(slot);
+                piece.push(cached);
                 self.pieces.push(piece);
             }
         }
@@ -49,7 +49,7 @@ impl<V> Slots<V> {
     }
 
     /// Takes the row at a place out; the last one moves there.
-    pub(super) fn swap_remove(&mut self, place: usize) -> Option<Slot<V>> {
+    pub(super) fn swap_remove(&mut self, place: usize) -> Option<CachedRow<V>> {
         let piece = self.pieces.last_mut()?;
         let last = piece.pop()?;
         if piece.is_empty() {
