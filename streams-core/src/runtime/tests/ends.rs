@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::executor::block_on;
 
-use super::failing_log::{FailingLog, FailingState, Failure, Fault};
+use super::failing_log::{FailingState, Failure, Fault, failing_log};
 use super::{LINES, by_hand};
 use crate::dsl::StreamsBuilder;
 use crate::log::Embedded;
@@ -60,7 +60,7 @@ struct Seen {
 fn run(how: Run, app: App, fault: &Arc<Fault>) -> Seen {
     let last = Arc::new(Mutex::new(None));
     let listener = Arc::clone(&last);
-    let log = FailingLog { log: world(), fault: Arc::clone(fault) };
+    let log = failing_log(world(), fault);
     let app = app
         .state_in(FailingState(Arc::clone(fault)))
         .commit_interval(Duration::from_millis(1))
@@ -186,7 +186,7 @@ fn a_group_that_never_answers_does_not_keep_an_application_from_ending() {
     log.create_topic("lines", 1).expect("a topic");
     let fault = Fault::none();
     fault.let_nobody_leave();
-    let log = FailingLog { log, fault };
+    let log = failing_log(log, &fault);
     let mut instance = by_hand::Instance::start(App::new("stays", super::word_count()), log, &clock);
     instance.step_until(|instance| instance.state() == AppState::Running);
     instance.status.stop.store(true, Ordering::SeqCst);

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
+use super::wrapped_log::{Answer, Ask, Asking, Wrap, WrappedLog};
 use crate::log::{
-    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent,
-    GroupMemberInfo, GroupMetadata, Isolation, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions,
-    NewTopic, OffsetToCommit, OutgoingRecord, Producer, ProducerOptions, Reply, SendError, TopicHandle, TopicInfo,
+    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, Doorbell, Embedded, FetchEvent, GroupMetadata,
+    LogError, LogErrorKind, Member, MemberEvent, OffsetToCommit, OutgoingRecord, Producer, Reply, SendError,
+    TopicHandle,
 };
 use crate::record::{Offset, Partition, TopicPartition};
 use crate::state::{Memory, StateBackend, Store, StoreError, StoreErrorKind};
@@ -91,12 +92,6 @@ impl Fault {
     }
 }
 
-/// The log that injects the fault.
-pub(super) struct FailingLog {
-    pub(super) log: Embedded,
-    pub(super) fault: Arc<Fault>,
-}
-
 /// State in memory; opening it counts as a call.
 pub(super) struct FailingState(pub(super) Arc<Fault>);
 
@@ -105,86 +100,41 @@ struct Failing<T> {
     fault: Arc<Fault>,
 }
 
-impl FailingLog {
-    fn wrap<T>(&self, inner: T) -> Failing<T> {
-        Failing { inner, fault: Arc::clone(&self.fault) }
+/// A log that injects the fault.
+pub(super) fn failing_log(log: Embedded, fault: &Arc<Fault>) -> WrappedLog<Arc<Fault>> {
+    WrappedLog { log, wrap: Arc::clone(fault) }
+}
+
+impl Wrap for Arc<Fault> {
+    fn create(&self, client: &str) -> Result<(), LogError> {
+        self.call(&format!("creating {client}"))
+    }
+
+    fn consumer(&self, inner: Box<dyn Consumer>) -> Box<dyn Consumer> {
+        Box::new(Failing { inner, fault: Arc::clone(self) })
+    }
+
+    fn producer(&self, inner: Box<dyn Producer>) -> Box<dyn Producer> {
+        Box::new(Failing { inner, fault: Arc::clone(self) })
+    }
+
+    fn member(&self, inner: Box<dyn Member>, _doorbell: Doorbell) -> Box<dyn Member> {
+        self.is_member.store(true, Ordering::SeqCst);
+        Box::new(Failing { inner, fault: Arc::clone(self) })
+    }
+
+    fn admin(&self, inner: Arc<dyn Admin>, _doorbell: Doorbell) -> Arc<dyn Admin> {
+        Arc::new(Asking(Failing { inner, fault: Arc::clone(self) }))
     }
 }
 
-impl Log for FailingLog {
-    fn describe(&self) -> String {
-        self.log.describe()
-    }
-
-    fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
-        self.fault.call("creating a consumer")?;
-        Ok(Box::new(self.wrap(self.log.consumer(options, doorbell)?)))
-    }
-
-    fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
-        self.fault.call("creating a producer")?;
-        Ok(Box::new(self.wrap(self.log.producer(options, doorbell)?)))
-    }
-
-    fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
-        self.fault.call("creating a member")?;
-        self.fault.is_member.store(true, Ordering::SeqCst);
-        Ok(Box::new(self.wrap(self.log.member(options, doorbell)?)))
-    }
-
-    fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
-        self.fault.call("creating an admin client")?;
-        Ok(Arc::new(self.wrap(self.log.admin(doorbell)?)))
-    }
-
-    fn creates_output_topics(&self) -> bool {
-        true
-    }
-}
-
-impl Admin for Failing<Arc<dyn Admin>> {
-    fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {
-        self.fault.answer("looking up topics", || self.inner.topics(names))
-    }
-
-    fn topic_configs(&self, name: &str) -> Reply<Result<Vec<(String, String)>, LogError>> {
-        self.fault.answer("looking up a topic's settings", || self.inner.topic_configs(name))
-    }
-
-    fn create_topics(&self, topics: Vec<NewTopic>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
-        self.fault.answer("creating topics", || self.inner.create_topics(topics))
-    }
-
-    fn delete_topics(&self, names: Vec<String>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
-        self.fault.answer("deleting topics", || self.inner.delete_topics(names))
-    }
-
-    fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>> {
-        self.fault.answer("asking for first offsets", || self.inner.start_offsets(partitions))
-    }
-
-    fn end_offsets(
+impl Ask for Failing<Arc<dyn Admin>> {
+    fn ask<T: Send + 'static>(
         &self,
-        partitions: Vec<TopicPartition>,
-        isolation: Isolation,
-    ) -> Reply<Result<Vec<Offset>, LogError>> {
-        self.fault.answer("asking for end offsets", || self.inner.end_offsets(partitions, isolation))
-    }
-
-    fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>> {
-        self.fault.answer("deleting records", || self.inner.delete_records(before))
-    }
-
-    fn committed(
-        &self,
-        group: &str,
-        partitions: Vec<TopicPartition>,
-    ) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
-        self.fault.answer("asking for a group's positions", || self.inner.committed(group, partitions))
-    }
-
-    fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
-        self.fault.answer("asking for a group's members", || self.inner.group_members(group))
+        what: &'static str,
+        question: impl FnOnce(&dyn Admin) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.fault.answer(what, || question(&*self.inner))
     }
 }
 

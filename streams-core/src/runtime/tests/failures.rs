@@ -6,12 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::by_hand::{Instance, log};
+use super::wrapped_log::{Wrap, WrappedLog};
 use super::{COUNTS, LINES, STORE, word_count};
 use crate::dsl::StreamsBuilder;
 use crate::log::{
-    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent,
-    GroupMetadata, Isolation, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions, OffsetToCommit,
-    Producer, ProducerOptions, Reply,
+    CommitOutcome, CommittedOffset, Committer, Consumer, Doorbell, Embedded, FetchEvent, GroupMetadata, Isolation, Log,
+    LogError, LogErrorKind, Member, MemberEvent, OffsetToCommit, Reply,
 };
 use crate::operators::PunctuationTime;
 use crate::operators::process::{Forward, Processor, PunctuationId, Schedule};
@@ -220,7 +220,7 @@ fn when_a_task_cannot_be_restored_no_other_has_a_hole() {
         let app = || App::new("holes", word_count()).state_in(state.clone()).state_dir(folder.path());
         App::new("holes", word_count()).run_until_idle(log.clone()).expect("no error");
         state.refuse_rows(Some(refusing));
-        let mut instance = Instance::start(app(), Odd(log.clone()), &clock);
+        let mut instance = Instance::start(app(), odd(&log), &clock);
         instance.step_until(|instance| state.has_refused() || instance.error().is_some());
         // The worker continues for a while before it is told that the application is ending.
         for _ in 0..200 {
@@ -247,7 +247,7 @@ fn who_is_to_stop_does_not_wait_for_ever_for_a_commit() {
     let (embedded, clock) = log();
     embedded.create_topic("lines", 1).expect("a topic");
     let app = App::new("away", word_count()).cache_bytes(0);
-    let mut instance = Instance::start(app, Odd(embedded.clone()), &clock);
+    let mut instance = Instance::start(app, odd(&embedded), &clock);
     instance.step_until(|instance| instance.state() == AppState::Running);
     embedded.send(&LINES, (), "to").expect("sent");
     instance.settle();
@@ -262,7 +262,11 @@ fn who_is_to_stop_does_not_wait_for_ever_for_a_commit() {
 
 /// A log that currently cannot commit positions and that, like Kafka, returns records of several partitions in one
 /// fetch.
-struct Odd(Embedded);
+struct Odd;
+
+fn odd(log: &Embedded) -> WrappedLog<Odd> {
+    WrappedLog { log: log.clone(), wrap: Odd }
+}
 
 struct Greedy(Box<dyn Consumer>);
 
@@ -270,29 +274,13 @@ struct MemberWithout(Box<dyn Member>);
 
 struct CommitterWithout(Arc<dyn Committer>);
 
-impl Log for Odd {
-    fn describe(&self) -> String {
-        self.0.describe()
+impl Wrap for Odd {
+    fn consumer(&self, inner: Box<dyn Consumer>) -> Box<dyn Consumer> {
+        Box::new(Greedy(inner))
     }
 
-    fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
-        Ok(Box::new(Greedy(self.0.consumer(options, doorbell)?)))
-    }
-
-    fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
-        self.0.producer(options, doorbell)
-    }
-
-    fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
-        Ok(Box::new(MemberWithout(self.0.member(options, doorbell)?)))
-    }
-
-    fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
-        self.0.admin(doorbell)
-    }
-
-    fn creates_output_topics(&self) -> bool {
-        true
+    fn member(&self, inner: Box<dyn Member>, _doorbell: Doorbell) -> Box<dyn Member> {
+        Box::new(MemberWithout(inner))
     }
 }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::wrapped_log::{Answer, Ask, Asking, Wrap, WrappedLog};
 use crate::clock::{Clock as _, ManualClock};
 use crate::log::{
-    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent,
-    GroupMemberInfo, GroupMetadata, Isolation, Log, LogError, LogErrorKind, Member, MemberEvent, MemberOptions,
-    NewTopic, OffsetToCommit, OutgoingRecord, Producer, ProducerOptions, Reply, SendError, TopicHandle, TopicInfo,
+    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, Doorbell, Embedded, FetchEvent, GroupMetadata,
+    LogError, LogErrorKind, Member, MemberEvent, OffsetToCommit, OutgoingRecord, Producer, Reply, SendError,
+    TopicHandle,
 };
 use crate::record::{Offset, Partition, TopicPartition};
 
@@ -195,38 +196,25 @@ fn away() -> LogError {
 }
 
 /// The log as one instance sees it.
-pub(super) struct Faulty {
-    pub(super) log: Embedded,
-    pub(super) faults: Faults,
+pub(super) fn faulty_log(log: &Embedded, faults: &Faults) -> WrappedLog<Faults> {
+    WrappedLog { log: log.clone(), wrap: faults.clone() }
 }
 
-impl Log for Faulty {
-    fn describe(&self) -> String {
-        self.log.describe()
+impl Wrap for Faults {
+    fn consumer(&self, inner: Box<dyn Consumer>) -> Box<dyn Consumer> {
+        Box::new(FaultyConsumer { inner, faults: self.clone() })
     }
 
-    fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
-        let inner = self.log.consumer(options, doorbell)?;
-        Ok(Box::new(FaultyConsumer { inner, faults: self.faults.clone() }))
+    fn producer(&self, inner: Box<dyn Producer>) -> Box<dyn Producer> {
+        Box::new(FaultyProducer { inner, faults: self.clone(), lost: false })
     }
 
-    fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
-        let inner = self.log.producer(options, doorbell)?;
-        Ok(Box::new(FaultyProducer { inner, faults: self.faults.clone(), lost: false }))
+    fn member(&self, inner: Box<dyn Member>, doorbell: Doorbell) -> Box<dyn Member> {
+        Box::new(FaultyMember { inner, faults: self.clone(), doorbell })
     }
 
-    fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
-        let inner = self.log.member(options, doorbell.clone())?;
-        Ok(Box::new(FaultyMember { inner, faults: self.faults.clone(), doorbell }))
-    }
-
-    fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
-        let inner = self.log.admin(doorbell.clone())?;
-        Ok(Arc::new(FaultyAdmin { inner, faults: self.faults.clone(), doorbell }))
-    }
-
-    fn creates_output_topics(&self) -> bool {
-        self.log.creates_output_topics()
+    fn admin(&self, inner: Arc<dyn Admin>, doorbell: Doorbell) -> Arc<dyn Admin> {
+        Arc::new(Asking(FaultyAdmin { inner, faults: self.clone(), doorbell }))
     }
 }
 
@@ -412,11 +400,12 @@ struct FaultyAdmin {
     doorbell: Doorbell,
 }
 
-impl FaultyAdmin {
+impl Ask for FaultyAdmin {
     fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&dyn Admin) -> Reply<Result<T, LogError>> + Send + 'static,
-    ) -> Reply<Result<T, LogError>> {
+        _what: &'static str,
+        question: impl FnOnce(&dyn Admin) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
         if self.faults.has(FaultKind::AdminAway) {
             return Reply::ready(Err(away()));
         }
@@ -434,54 +423,5 @@ impl FaultyAdmin {
             return later;
         }
         self.faults.answer(FaultKind::AdminLate, &self.doorbell, question(&*self.inner))
-    }
-}
-
-impl Admin for FaultyAdmin {
-    fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {
-        self.ask(move |admin| admin.topics(names))
-    }
-
-    fn topic_configs(&self, name: &str) -> Reply<Result<Vec<(String, String)>, LogError>> {
-        let name = name.to_owned();
-        self.ask(move |admin| admin.topic_configs(&name))
-    }
-
-    fn create_topics(&self, topics: Vec<NewTopic>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
-        self.ask(move |admin| admin.create_topics(topics))
-    }
-
-    fn delete_topics(&self, names: Vec<String>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
-        self.ask(move |admin| admin.delete_topics(names))
-    }
-
-    fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>> {
-        self.ask(move |admin| admin.start_offsets(partitions))
-    }
-
-    fn end_offsets(
-        &self,
-        partitions: Vec<TopicPartition>,
-        isolation: Isolation,
-    ) -> Reply<Result<Vec<Offset>, LogError>> {
-        self.ask(move |admin| admin.end_offsets(partitions, isolation))
-    }
-
-    fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>> {
-        self.ask(move |admin| admin.delete_records(before))
-    }
-
-    fn committed(
-        &self,
-        group: &str,
-        partitions: Vec<TopicPartition>,
-    ) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
-        let group = group.to_owned();
-        self.ask(move |admin| admin.committed(&group, partitions))
-    }
-
-    fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
-        let group = group.to_owned();
-        self.ask(move |admin| admin.group_members(&group))
     }
 }

@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use super::by_hand::{Instance, log};
 use super::said::said;
+use super::wrapped_log::{Answer, Ask, Asking, GROUP_MEMBERS, Wrap, WrappedLog};
 use crate::clock::ManualClock;
 use crate::dsl::StreamsBuilder;
-use crate::log::{
-    Admin, CommittedOffset, Consumer, ConsumerOptions, Doorbell, Embedded, GroupMemberInfo, GroupPlan, Isolation, Log,
-    LogError, LogErrorKind, Member, MemberOptions, NewTopic, Producer, ProducerOptions, Reply, TopicInfo,
-};
-use crate::record::{Offset, TopicPartition};
+use crate::log::{Admin, Doorbell, Embedded, GroupPlan, Log as _, LogError, LogErrorKind, MemberOptions, Reply};
 use crate::runtime::{App, AppError, AppState};
 use crate::state::KeyValueStore;
 use crate::testing::KeptState;
@@ -111,7 +108,7 @@ fn of_programs_that_start_at_once_the_one_with_the_smaller_hash_stays() {
         send(&log, large, 4);
         let [(mut first, one), (mut second, two)] = order.map(|topic| {
             let door = Door::open();
-            (Instance::start(app(topic), Guarded(log.clone(), door.clone()), &clock), door)
+            (Instance::start(app(topic), WrappedLog { log: log.clone(), wrap: door.clone() }, &clock), door)
         });
         for (instance, door) in [(&mut first, &one), (&mut second, &two)] {
             instance.step_control();
@@ -234,11 +231,11 @@ fn who_may_not_look_at_the_group_says_so_once_and_goes_on() {
     let door = Door::open();
     door.set(Err(LogErrorKind::Denied));
     let said = said(|| {
-        let mut instance = Instance::start(app("a"), Guarded(log.clone(), door.clone()), &clock);
+        let mut instance = Instance::start(app("a"), WrappedLog { log: log.clone(), wrap: door.clone() }, &clock);
         instance.settle();
         // Another assignment makes the members look again.
         log.create_topic("elsewhere", 1).expect("a topic");
-        let mut other = Instance::start(app("a"), Guarded(log.clone(), door.clone()), &clock);
+        let mut other = Instance::start(app("a"), WrappedLog { log: log.clone(), wrap: door.clone() }, &clock);
         settle(&mut [&mut instance, &mut other]);
         assert_eq!((instance.state(), other.state()), (AppState::Running, AppState::Running));
     });
@@ -274,11 +271,7 @@ fn a_member_that_does_not_say_what_it_runs_is_told_of_and_left_alone() {
     assert!(warnings == 1 && said.contains("an-older-version-"), "{said}");
 }
 
-/// A log that lists a group's members only while the door is open.
-struct Guarded(Embedded, Door);
-
-struct GuardedAdmin(Arc<dyn Admin>, Door);
-
+/// Lets the group's members be listed while it is open.
 #[derive(Clone)]
 struct Door(Arc<std::sync::Mutex<Result<(), LogErrorKind>>>);
 
@@ -292,71 +285,26 @@ impl Door {
     }
 }
 
-impl Log for Guarded {
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
+struct Guarded {
+    admin: Arc<dyn Admin>,
+    door: Door,
+}
 
-    fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
-        self.0.consumer(options, doorbell)
-    }
-
-    fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
-        self.0.producer(options, doorbell)
-    }
-
-    fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
-        self.0.member(options, doorbell)
-    }
-
-    fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
-        Ok(Arc::new(GuardedAdmin(self.0.admin(doorbell)?, self.1.clone())))
-    }
-
-    fn creates_output_topics(&self) -> bool {
-        true
+impl Wrap for Door {
+    fn admin(&self, admin: Arc<dyn Admin>, _doorbell: Doorbell) -> Arc<dyn Admin> {
+        Arc::new(Asking(Guarded { admin, door: self.clone() }))
     }
 }
 
-type Answer<T> = Reply<Result<T, LogError>>;
-
-impl Admin for GuardedAdmin {
-    fn topics(&self, names: Option<Vec<String>>) -> Answer<Vec<TopicInfo>> {
-        self.0.topics(names)
-    }
-
-    fn topic_configs(&self, name: &str) -> Answer<Vec<(String, String)>> {
-        self.0.topic_configs(name)
-    }
-
-    fn create_topics(&self, topics: Vec<NewTopic>) -> Answer<Vec<Result<(), LogError>>> {
-        self.0.create_topics(topics)
-    }
-
-    fn delete_topics(&self, names: Vec<String>) -> Answer<Vec<Result<(), LogError>>> {
-        self.0.delete_topics(names)
-    }
-
-    fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Answer<Vec<Offset>> {
-        self.0.start_offsets(partitions)
-    }
-
-    fn end_offsets(&self, partitions: Vec<TopicPartition>, isolation: Isolation) -> Answer<Vec<Offset>> {
-        self.0.end_offsets(partitions, isolation)
-    }
-
-    fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Answer<()> {
-        self.0.delete_records(before)
-    }
-
-    fn committed(&self, group: &str, partitions: Vec<TopicPartition>) -> Answer<Vec<Option<CommittedOffset>>> {
-        self.0.committed(group, partitions)
-    }
-
-    fn group_members(&self, group: &str) -> Answer<Vec<GroupMemberInfo>> {
-        match *self.1.0.lock().expect("lock") {
-            Ok(()) => self.0.group_members(group),
-            Err(kind) => Reply::ready(Err(LogError::new(kind, "nobody may look"))),
+impl Ask for Guarded {
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        question: impl FnOnce(&dyn Admin) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        match *self.door.0.lock().expect("lock") {
+            Err(kind) if what == GROUP_MEMBERS => Reply::ready(Err(LogError::new(kind, "nobody may look"))),
+            _ => question(&*self.admin),
         }
     }
 }

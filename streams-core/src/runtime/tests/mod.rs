@@ -37,6 +37,7 @@ mod slow_records;
 mod slow_stores;
 mod waiting;
 mod world;
+mod wrapped_log;
 
 use said::said;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::by_hand::{Instance, log};
-use super::faulty_log::{Faults, Faulty};
+use super::faulty_log::{Faults, faulty_log};
 use super::{COUNTS, LINES, word_count};
 use crate::clock::ManualClock;
 use crate::log::Embedded;
@@ -33,7 +33,7 @@ impl Scene {
 
     pub(super) fn start_app(&self, app: App) -> (Instance, Faults) {
         let faults = Faults::new(&self.clock);
-        let log = Faulty { log: self.log.clone(), faults: faults.clone() };
+        let log = faulty_log(&self.log, &faults);
         (Instance::start(app, log, &self.clock), faults)
     }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::by_hand::Instance;
-use super::faulty_log::{Faults, Faulty};
+use super::faulty_log::{Faults, faulty_log};
 use crate::clock::{Clock as _, ManualClock};
 use crate::log::{Admin, ConsumerOptions, Delivery, Doorbell, Embedded, FetchEvent, Isolation, Log as _};
 use crate::random::{Seeded, SharedRandom};
@@ -213,7 +213,7 @@ impl World {
             slot.state = KeptState::default();
         }
         let app = app.state_in(slot.state.clone()).random(Arc::clone(&self.chance));
-        let log = Faulty { log: self.log.clone(), faults: slot.faults.clone() };
+        let log = faulty_log(&self.log, &slot.faults);
         slot.hindered = slot.faults.any();
         slot.asleep_until = Duration::ZERO;
         slot.stepped_at = self.clock.monotonic();
