@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use super::AppError;
+use super::bounds::Extent;
 use super::notes::to_i64;
 use crate::record::{Offset, TopicPartition};
 use crate::state::kinds::StoreRow;
@@ -52,7 +53,7 @@ struct Followed {
     note: Vec<u8>,
     /// Where reading continues.
     position: Option<Offset>,
-    /// The partition's end when following started.
+    /// How far the partition could be read when following started.
     end: Offset,
 }
 
@@ -124,9 +125,9 @@ impl Follower {
 
     /// Decides where reading starts, given where the partitions begin and end. A store is emptied if a partition no
     /// longer has the records after its rows: rows deleted in the gap would stay for ever.
-    pub(crate) fn begin(&mut self, target: &mut impl Target, bounds: &[(Offset, Offset)]) -> Result<(), CannotFollow> {
+    pub(crate) fn begin(&mut self, target: &mut impl Target, bounds: &[Extent]) -> Result<(), CannotFollow> {
         let mut gaps = Vec::new();
-        for (followed, (start, end)) in self.0.iter_mut().zip(bounds) {
+        for (followed, Extent { start, end, readable }) in self.0.iter_mut().zip(bounds) {
             let (partition, stored) = (&followed.partition, followed.position);
             if let Some(stored) = stored.filter(|stored| stored > end) {
                 return Err(CannotFollow::Lost { partition: partition.clone(), stored, end: *end });
@@ -136,13 +137,13 @@ impl Follower {
                     "the topic no longer holds what follows the local state; rebuilding the store from what is left");
                 gaps.push(followed.store);
             }
-            followed.end = *end;
+            followed.end = *readable;
         }
         for store in gaps {
             self.clear(target, store)?;
         }
-        for (followed, (start, _)) in self.0.iter_mut().zip(bounds) {
-            followed.position.get_or_insert(*start);
+        for (followed, extent) in self.0.iter_mut().zip(bounds) {
+            followed.position.get_or_insert(extent.start);
         }
         Ok(())
     }
@@ -222,6 +223,11 @@ mod tests {
         Follower::new(store, partitions, Path::new("unused")).expect("notes")
     }
 
+    /// A partition without open transactions.
+    fn extent(start: i64, end: i64) -> Extent {
+        Extent { start: Offset(start), end: Offset(end), readable: Offset(end) }
+    }
+
     fn row(key: &str) -> StoreRow {
         (key.into(), Some(b"v".to_vec()))
     }
@@ -235,7 +241,7 @@ mod tests {
     fn rows_and_positions_are_found_again() {
         let (mut store, t0, t1) = (store(), TopicPartition::new("t", 0), TopicPartition::new("t", 1));
         let mut first = follower(&store);
-        first.begin(&mut store, &[(Offset(0), Offset(4)), (Offset(2), Offset(3))]).ok().expect("no trouble");
+        first.begin(&mut store, &[extent(0, 4), extent(2, 3)]).ok().expect("no trouble");
         let left = |follower: &Follower| follower.left().map(|(_, position)| position.0).collect::<Vec<_>>();
         assert_eq!((left(&first), first.remaining(), first.is_complete()), (vec![0, 2], 5, false));
         first.apply(&mut store, &t0, [row("a"), ("b".into(), None)], Offset(3)).expect("written");
@@ -244,7 +250,7 @@ mod tests {
 
         let mut second = follower(&store);
         assert_eq!((second.position(&t0), second.position(&t1)), (Some(Offset(3)), None));
-        second.begin(&mut store, &[(Offset(0), Offset(3)), (Offset(3), Offset(3))]).ok().expect("no trouble");
+        second.begin(&mut store, &[extent(0, 3), extent(3, 3)]).ok().expect("no trouble");
         assert!(second.is_complete(), "there is nothing new");
         assert_eq!(keys(&*store), ["a"]);
     }
@@ -253,13 +259,13 @@ mod tests {
     fn a_gap_in_one_partition_empties_the_whole_store() {
         let (mut store, t0, t1) = (store(), TopicPartition::new("t", 0), TopicPartition::new("t", 1));
         let mut first = follower(&store);
-        let bounds = [(Offset(0), Offset(9)), (Offset(0), Offset(9))];
+        let bounds = [extent(0, 9), extent(0, 9)];
         first.begin(&mut store, &bounds).ok().expect("no trouble");
         for (partition, key) in [(&t0, "a"), (&t1, "b")] {
             first.apply(&mut store, partition, [row(key)], Offset(5)).expect("written");
         }
         let mut second = follower(&store);
-        second.begin(&mut store, &[(Offset(0), Offset(9)), (Offset(6), Offset(9))]).ok().expect("no trouble");
+        second.begin(&mut store, &[extent(0, 9), extent(6, 9)]).ok().expect("no trouble");
         assert_eq!((second.position(&t0), second.position(&t1)), (Some(Offset(0)), Some(Offset(6))));
         assert_eq!(keys(&*store), [""; 0]);
         assert_eq!(follower(&store).position(&t0), None, "its note is gone, too");
@@ -270,7 +276,7 @@ mod tests {
         let (mut store, t0) = (store(), TopicPartition::new("t", 0));
         let mut first = follower(&store);
         first.apply(&mut store, &t0, [row("a")], Offset(5)).expect("written");
-        let outcome = follower(&store).begin(&mut store, &[(Offset(0), Offset(4)), (Offset(0), Offset(0))]);
+        let outcome = follower(&store).begin(&mut store, &[extent(0, 4), extent(0, 0)]);
         let Err(CannotFollow::Lost { partition, stored, end }) = outcome else { panic!("it is not lost") };
         assert_eq!((partition, stored, end), (t0, Offset(5), Offset(4)));
     }

@@ -1,8 +1,9 @@
 //! Global tables: every instance holds all partitions and keeps them up to date alongside the tasks.
 //!
 //! The topic is its own changelog, so nothing is written back. The application starts processing only when every
-//! global table has been read to its initial end. As in Kafka Streams, global tables are not synchronised in time
-//! with streams.
+//! global table has been read to its initial end. Where only committed records are read, this is the last stable
+//! offset: the application does not wait for other programs' transactions. As in Kafka Streams, global tables are not
+//! synchronised in time with streams.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use super::AppError;
 use super::age;
-use super::bounds::Bounds;
+use super::bounds::{Bounds, Extent};
 use super::control::{Parts, Status};
 use super::directory::StateDirectory;
 use super::follower::Follower;
@@ -21,9 +22,11 @@ use super::notes::{NoteTrouble, check_format, check_topics};
 use super::plan::Plan;
 use super::retry::Retry;
 use crate::clock::SharedClock;
-use crate::log::{Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, LogError, LogErrorKind, RecordBatch};
+use crate::log::{
+    Admin, Consumer, ConsumerOptions, ConsumerPurpose, FetchEvent, Isolation, LogError, LogErrorKind, RecordBatch,
+};
 use crate::operators::StoreId;
-use crate::record::{Offset, TopicPartition};
+use crate::record::TopicPartition;
 use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StoreKind};
 
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -32,6 +35,7 @@ const RECORDS_PER_ROUND: usize = 10_000;
 pub(crate) struct GlobalTables {
     tables: Vec<Table>,
     consumer: Box<dyn Consumer>,
+    isolation: Isolation,
     admin: Arc<dyn Admin>,
     clock: SharedClock,
     noted_at: Option<Duration>,
@@ -109,6 +113,7 @@ impl GlobalTables {
         Ok(Self {
             tables,
             consumer,
+            isolation,
             admin,
             clock: Arc::clone(&parts.clock),
             noted_at: None,
@@ -178,7 +183,7 @@ impl GlobalTables {
         }
         let mut bounds = self.bounds.take().unwrap_or_else(|| {
             let partitions = self.tables.iter().flat_map(|table| table.follower.partitions());
-            Bounds::ask(&*self.admin, partitions.cloned().collect())
+            Bounds::ask(&*self.admin, &partitions.cloned().collect::<Vec<_>>(), self.isolation)
         });
         match bounds.poll() {
             Poll::Pending => self.bounds = Some(bounds),
@@ -239,7 +244,7 @@ impl Table {
     }
 
     /// Decides where reading starts, given the bounds of the table's partitions.
-    fn begin(&mut self, bounds: &[(Offset, Offset)]) -> Result<(), AppError> {
+    fn begin(&mut self, bounds: &[Extent]) -> Result<(), AppError> {
         let begun = self.follower.begin(&mut &*self.store, bounds);
         begun.map_err(|trouble| trouble.into_error(&self.folder, |error| self.failed(&error)))
     }

@@ -19,6 +19,7 @@ pub(crate) struct Questions {
     positions: Question<Option<CommittedOffset>>,
     starts: Question<Offset>,
     ends: Question<Offset>,
+    stable_ends: Question<Offset>,
 }
 
 impl Questions {
@@ -27,9 +28,16 @@ impl Questions {
         self.positions.join(partitions)
     }
 
-    /// Asks for the start and end of these partitions; the end includes uncommitted records.
-    pub(crate) fn bounds(&mut self, partitions: Vec<TopicPartition>) -> Bounds {
-        Bounds::awaited(self.starts.join(partitions.clone()), self.ends.join(partitions))
+    /// Asks where these partitions begin and end for a reader with that isolation.
+    pub(crate) fn bounds(&mut self, partitions: &[TopicPartition], isolation: Isolation) -> Bounds {
+        let starts = self.starts.join(partitions.to_vec());
+        Bounds::awaited(starts, isolation, |isolation| {
+            let ends = match isolation {
+                Isolation::ReadUncommitted => &mut self.ends,
+                Isolation::ReadCommitted => &mut self.stable_ends,
+            };
+            ends.join(partitions.to_vec())
+        })
     }
 
     /// Distributes answers that have arrived, then sends the requests that are waiting.
@@ -37,6 +45,7 @@ impl Questions {
         self.positions.step(|partitions| committer.committed(partitions));
         self.starts.step(|partitions| admin.start_offsets(partitions));
         self.ends.step(|partitions| admin.end_offsets(partitions, Isolation::ReadUncommitted));
+        self.stable_ends.step(|partitions| admin.end_offsets(partitions, Isolation::ReadCommitted));
     }
 }
 

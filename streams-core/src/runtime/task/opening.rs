@@ -19,11 +19,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::{ChangelogPartition, StartPosition, TaskStore, unlogged};
-use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch, Reply};
+use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::age;
-use crate::runtime::bounds::Bounds;
+use crate::runtime::bounds::{Bounds, Extent};
 use crate::runtime::directory::{FolderBeingOpened, TaskFolder};
 use crate::runtime::follower::Follower;
 use crate::runtime::notes::{NoteTrouble, changelog_key, check_format, check_topics, read_i64, time_key};
@@ -86,7 +86,7 @@ enum OpeningStep {
     Claim,
     OpenStore(Vec<TaskStore>, FolderBeingOpened),
     AskCommitted(Opened, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
-    AskBounds(Opened, Vec<Option<CommittedOffset>>, Option<Bounds>),
+    AskBounds(Opened, Vec<Option<CommittedOffset>>, Option<Box<AskedBounds>>),
     Restoring(Opened, Vec<StartPosition>, Vec<(String, Timestamp)>),
     Done,
 }
@@ -145,10 +145,10 @@ impl Opening {
                 Ok(Advance::Waiting)
             }
             OpeningStep::AskBounds(opened, committed, bounds) => {
-                let mut bounds = bounds.unwrap_or_else(|| questions.bounds(opened.bounded_partitions()));
+                let mut bounds = bounds.unwrap_or_else(|| Box::new(AskedBounds::ask(questions, shared, &opened)));
                 match bounds.poll() {
                     Poll::Pending => self.step = OpeningStep::AskBounds(opened, committed, Some(bounds)),
-                    Poll::Ready(Ok(bounds)) => return self.begin_restoring(shared, opened, &committed, &bounds),
+                    Poll::Ready(Ok(extents)) => return self.begin_restoring(shared, opened, &committed, &extents),
                     Poll::Ready(Err(error)) => {
                         self.try_again(shared, now, "asking where topics begin and end", Some(error))?;
                         self.step = OpeningStep::AskBounds(opened, committed, None);
@@ -288,25 +288,24 @@ impl Opening {
         shared: &Common,
         mut opened: Opened,
         committed: &[Option<CommittedOffset>],
-        bounds: &[(Offset, Offset)],
+        extents: &Extents,
     ) -> Result<Advance, AppError> {
         let mut times = self.stored_times(shared, &opened)?;
         let mut inputs = Vec::new();
-        let (of_inputs, of_changelogs) = bounds.split_at_checked(opened.inputs.len()).unwrap_or((bounds, &[]));
-        let mut of_inputs = of_inputs.iter().copied();
+        let mut of_inputs = extents.inputs.iter().copied();
         let committed = committed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         for (partition, committed) in opened.inputs.iter().zip(committed) {
-            let (start, end) = of_inputs.next().unwrap_or_default();
+            let extent = of_inputs.next().unwrap_or_default();
             let (position, partition_time) = match committed {
                 Some(committed) => (committed.offset, read_times(committed, &mut times)),
                 // The setting applies to input topics; records in transit between tasks are never skipped.
-                None if shared.plan.is_repartition_topic(&partition.topic) => (start, Timestamp::UNKNOWN),
-                None => (first_position(shared.settings.offset_reset, partition, start, end)?, Timestamp::UNKNOWN),
+                None if shared.plan.is_repartition_topic(&partition.topic) => (extent.start, Timestamp::UNKNOWN),
+                None => (first_position(shared.settings.offset_reset, partition, extent)?, Timestamp::UNKNOWN),
             };
             let committed_metadata = committed.map_or_else(String::new, |committed| committed.metadata.clone());
             inputs.push(StartPosition { partition: partition.clone(), position, committed_metadata, partition_time });
         }
-        let begun = opened.follower.begin(&mut opened.store, of_changelogs);
+        let begun = opened.follower.begin(&mut opened.store, &extents.changelogs);
         begun.map_err(|trouble| trouble.into_error(opened.folder.path(), |error| self.failed(error)))?;
         let left = opened.follower.left().map(|(partition, position)| (partition.clone(), position)).collect();
         self.metrics.phase = TaskPhase::Restoring;
@@ -400,10 +399,35 @@ impl Opening {
     }
 }
 
-impl Opened {
-    /// The partitions whose bounds are needed: the inputs, then the changelogs in the order of the stores.
-    fn bounded_partitions(&self) -> Vec<TopicPartition> {
-        self.inputs.iter().chain(self.follower.partitions()).cloned().collect()
+/// The bounds of a task's inputs and changelogs.
+struct AskedBounds {
+    inputs: Bounds,
+    changelogs: Bounds,
+}
+
+/// Where a task's inputs and changelogs begin and end, in the order in which it has them.
+struct Extents {
+    inputs: Vec<Extent>,
+    changelogs: Vec<Extent>,
+}
+
+impl AskedBounds {
+    fn ask(questions: &mut Questions, shared: &Common, opened: &Opened) -> Self {
+        let changelogs = opened.follower.partitions().cloned().collect::<Vec<_>>();
+        Self {
+            inputs: questions.bounds(&opened.inputs, shared.settings.input_isolation()),
+            // What the previous owner has committed may still wait for its markers, so the last stable offset is not
+            // enough.
+            changelogs: questions.bounds(&changelogs, Isolation::ReadUncommitted),
+        }
+    }
+
+    fn poll(&mut self) -> Poll<Result<Extents, LogError>> {
+        match (self.inputs.poll(), self.changelogs.poll()) {
+            (Poll::Ready(Ok(inputs)), Poll::Ready(Ok(changelogs))) => Poll::Ready(Ok(Extents { inputs, changelogs })),
+            (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
+            _ => Poll::Pending,
+        }
     }
 }
 
@@ -429,15 +453,11 @@ fn read_times(committed: &CommittedOffset, times: &mut [(String, Timestamp)]) ->
     metadata.partition_time
 }
 
-fn first_position(
-    reset: OffsetReset,
-    partition: &TopicPartition,
-    start: Offset,
-    end: Offset,
-) -> Result<Offset, AppError> {
+fn first_position(reset: OffsetReset, partition: &TopicPartition, extent: Extent) -> Result<Offset, AppError> {
     match reset {
-        OffsetReset::Earliest => Ok(start),
-        OffsetReset::Latest => Ok(end),
+        OffsetReset::Earliest => Ok(extent.start),
+        // Not the end: the records of transactions that are still open become visible only after the start.
+        OffsetReset::Latest => Ok(extent.readable),
         OffsetReset::None => Err(AppError::InputOutOfRange {
             partition: partition.clone(),
             position: 0,

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::by_hand::{Instance, log};
 use super::said::Said;
+use super::scene::stop;
 use crate::clock::ManualClock;
 use crate::config::Layers;
 use crate::dsl::StreamsBuilder;
 use crate::log::{CommitOutcome, Doorbell, Embedded, Log as _, OutgoingRecord, Producer, ProducerOptions};
-use crate::record::{Headers, Partition, Timestamp};
-use crate::runtime::{App, AppState};
+use crate::record::{Headers, Offset, Partition, Timestamp, TopicPartition};
+use crate::runtime::{App, AppState, Guarantee, OffsetReset, Settings};
+use crate::testing::KeptState;
 use crate::topic::Topic;
 use crate::topology::Topology;
 
@@ -82,6 +84,27 @@ fn app() -> App {
     App::new("named", named_words()).cache_bytes(0)
 }
 
+/// The application with `auto.offset.reset=latest`, and a commit in every millisecond.
+fn latest(guarantee: Guarantee) -> App {
+    app().settings(Settings {
+        guarantee,
+        offset_reset: OffsetReset::Latest,
+        out_of_range: OffsetReset::Latest,
+        commit_interval: Some(Duration::from_millis(1)),
+        cache_bytes: 0,
+        ..Settings::default()
+    })
+}
+
+/// Lets the instance do everything there is to do, and commit it.
+fn settle(instance: &mut Instance, clock: &ManualClock) {
+    for _ in 0..3 {
+        instance.settle();
+        clock.advance(Duration::from_millis(10));
+    }
+    assert_eq!((instance.state(), instance.error()), (AppState::Running, None));
+}
+
 /// Regression: the setting was refused under at-least-once, so records that had been aborted upstream were processed.
 #[test]
 fn aborted_records_are_not_processed_where_only_committed_ones_are_read() {
@@ -117,18 +140,94 @@ fn an_open_transaction_is_waited_for_where_only_committed_records_are_read() {
         upstream.write(&[(&WORDS, "", "in")]);
         log.send(&WORDS, "", "behind").expect("sent");
         let mut instance = Instance::start(app.commit_interval(Duration::from_millis(1)), log.clone(), &clock);
-        let mut settle = || {
-            for _ in 0..3 {
-                instance.settle();
-                clock.advance(Duration::from_millis(10));
-            }
-            assert_eq!((instance.state(), instance.error()), (AppState::Running, None));
-        };
-        settle();
+        settle(&mut instance, &clock);
         assert_eq!(out(&log), ["before None"]);
         upstream.commit();
-        settle();
+        settle(&mut instance, &clock);
         assert_eq!(out(&log), ["before None", "in None", "behind None"]);
+    }
+}
+
+/// Regression: `latest` was the end of the topic, behind the records of transactions that were still open. They were
+/// never processed, although they became visible after the application had started.
+#[test]
+fn latest_is_where_a_reader_of_committed_records_gets_to() {
+    for (what, app, expected) in [
+        ("exactly-once", latest(Guarantee::ExactlyOnce), &["in None", "behind None"][..]),
+        ("read_committed", latest(Guarantee::AtLeastOnce).read_committed(), &["in None", "behind None"]),
+        ("all records", latest(Guarantee::AtLeastOnce), &["behind None"]),
+    ] {
+        let (log, clock, mut upstream) = world();
+        log.send(&WORDS, "", "before").expect("sent");
+        upstream.write(&[(&WORDS, "", "in")]);
+        let mut instance = Instance::start(app, log.clone(), &clock);
+        settle(&mut instance, &clock);
+        log.send(&WORDS, "", "behind").expect("sent");
+        upstream.commit();
+        settle(&mut instance, &clock);
+        assert_eq!(out(&log), expected, "{what}");
+    }
+}
+
+/// Regression: the same where a committed position was deleted.
+#[test]
+fn who_goes_on_at_the_latest_position_skips_no_open_transaction() {
+    let (log, clock, mut upstream) = world();
+    log.send(&WORDS, "", "before").expect("sent");
+    let early = app().exactly_once().commit_interval(Duration::from_millis(1));
+    let mut instance = Instance::start(early, log.clone(), &clock);
+    settle(&mut instance, &clock);
+    assert_eq!(out(&log), ["before None"]);
+    stop(&mut instance);
+    log.send(&WORDS, "", "deleted").expect("sent");
+    let admin = log.admin(Doorbell::new()).expect("an admin");
+    let deleted = admin.delete_records(vec![(TopicPartition::new("words", 0), Offset(2))]).wait();
+    assert_eq!(deleted, Some(Ok(())));
+    upstream.write(&[(&WORDS, "", "in")]);
+    let mut instance = Instance::start(latest(Guarantee::ExactlyOnce), log.clone(), &clock);
+    settle(&mut instance, &clock);
+    upstream.commit();
+    settle(&mut instance, &clock);
+    assert_eq!(out(&log), ["before None", "in None"]);
+}
+
+/// Regression: an application did not start before other programs had ended the transactions that were open in a
+/// global table's topic.
+#[test]
+fn a_global_table_is_complete_up_to_the_first_open_transaction() {
+    for app in [app().read_committed(), app().exactly_once()] {
+        let (log, clock, mut upstream) = world();
+        log.send(&NAMES, "a", "1").expect("sent");
+        log.send(&WORDS, "", "a").expect("sent");
+        upstream.write(&[(&NAMES, "a", "2")]);
+        let mut instance = Instance::start(app.commit_interval(Duration::from_millis(1)), log.clone(), &clock);
+        settle(&mut instance, &clock);
+        assert_eq!(out(&log), ["a Some(\"1\")"]);
+        upstream.commit();
+        settle(&mut instance, &clock);
+        log.send(&WORDS, "", "a").expect("sent");
+        settle(&mut instance, &clock);
+        assert_eq!(out(&log), ["a Some(\"1\")", "a Some(\"2\")"]);
+    }
+}
+
+/// A global table that has followed all records is not taken for one of another topic when only committed ones are
+/// read from then on.
+#[test]
+fn a_global_table_may_be_ahead_of_an_open_transaction() {
+    let (log, clock, mut upstream) = world();
+    let state = KeptState::default();
+    upstream.write(&[(&NAMES, "a", "1")]);
+    log.send(&NAMES, "b", "2").expect("sent");
+    for (app, word, expected) in
+        [(app(), "a", &["a Some(\"1\")"][..]), (app().read_committed(), "b", &["a Some(\"1\")", "b Some(\"2\")"])]
+    {
+        let app = app.state_in(state.clone()).commit_interval(Duration::from_millis(1));
+        let mut instance = Instance::start(app, log.clone(), &clock);
+        log.send(&WORDS, "", word).expect("sent");
+        settle(&mut instance, &clock);
+        assert_eq!(out(&log), expected);
+        stop(&mut instance);
     }
 }
 

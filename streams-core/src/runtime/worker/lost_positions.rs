@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::Worker;
-use crate::log::{CommitOutcome, Isolation, LogError, OffsetToCommit, Reply};
+use crate::log::{CommitOutcome, LogError, OffsetToCommit, Reply};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::AppError;
 use crate::runtime::retry::Retry;
@@ -139,7 +139,7 @@ impl Worker {
                         return Err(AppError::InputOutOfRange { partition, position, detail: String::new() });
                     }
                     OffsetReset::Earliest => self.admin.start_offsets(one),
-                    OffsetReset::Latest => self.admin.end_offsets(one, Isolation::ReadUncommitted),
+                    OffsetReset::Latest => self.admin.end_offsets(one, self.seed.common.settings.input_isolation()),
                 });
             }
             Doubt::Asking(reply) => match reply.poll() {
