@@ -8,6 +8,7 @@
 use std::any::{Any, type_name};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +128,9 @@ pub trait Flush {
     /// # Errors
     /// As [`Next::process`].
     fn make_room(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError>;
+
+    /// As [`Flush::make_room`], for a task that may write nothing: drops only rows that are not dirty.
+    fn drop_clean(&mut self, rows_max: usize) -> bool;
 }
 
 /// A target for punctuations.
@@ -196,8 +200,19 @@ impl TaskParts {
     /// # Errors
     /// As [`Flush::make_room`].
     pub(crate) fn make_room(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError> {
+        self.ask_caches(|cache| cache.make_room(context, rows_max))
+    }
+
+    /// As [`TaskParts::make_room`], for a task that may write nothing: drops only rows that are not dirty.
+    pub(crate) fn drop_clean(&mut self, rows_max: usize) -> bool {
+        self.ask_caches(|cache| Ok::<_, Infallible>(cache.drop_clean(rows_max))).unwrap_or_else(|never| match never {})
+    }
+
+    /// Asks one cache after another, from the one where this ended last, as long as `ask` says that it has come to a
+    /// cache's last row. Returns whether it has come to the last cache's.
+    fn ask_caches<E>(&mut self, mut ask: impl FnMut(&mut dyn Flush) -> Result<bool, E>) -> Result<bool, E> {
         while let Some(cache) = self.caches.get(self.next_cache) {
-            if !cache.borrow_mut().make_room(context, rows_max)? {
+            if !ask(&mut *cache.borrow_mut())? {
                 return Ok(false);
             }
             self.next_cache += 1;

@@ -111,4 +111,8 @@ impl<R: CachedRows> Flush for Flusher<R> {
     fn make_room(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError> {
         self.forward(context, |cached, forward| cached.make_room(rows_max, forward))
     }
+
+    fn drop_clean(&mut self, rows_max: usize) -> bool {
+        self.rows.borrow_mut().rows_mut().drop_clean(rows_max)
+    }
 }

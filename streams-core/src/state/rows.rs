@@ -326,6 +326,23 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         outcome
     }
 
+    /// As [`Rows::make_room`], but writes nothing: dirty rows stay.
+    pub(crate) fn drop_clean(&mut self, rows_max: usize) -> bool {
+        let Some(cache) = &mut self.cache else { return true };
+        for _ in 0..rows_max {
+            if !cache.budget().has_to_free() {
+                return false;
+            }
+            match cache.step() {
+                Hand::Passing => {}
+                Hand::Round => return true,
+                Hand::At(place) if cache.at(place).is_dirty() => {}
+                Hand::At(place) => cache.remove(place),
+            }
+        }
+        false
+    }
+
     /// Deletes every row whose key in the store sorts below `floor`; none is logged or forwarded. Dirty rows
     /// below it are still logged and forwarded, but not stored.
     pub(super) fn delete_below(&mut self, floor: Vec<u8>) {

@@ -236,6 +236,12 @@ impl Task {
         self.with_caches(|parts, context| parts.make_room(context, rows_max))
     }
 
+    /// As [`Task::make_room`], for a task that is suspended: writes nothing, so that only clean rows are dropped, which
+    /// all of them are.
+    pub(crate) fn drop_clean_rows(&mut self, rows_max: usize) -> bool {
+        self.parts.drop_clean(rows_max)
+    }
+
     /// What caches forward does not come from a record.
     fn with_caches(
         &mut self,

@@ -113,23 +113,28 @@ impl Worker {
     }
 
     /// Makes room in the caches if they hold more than they may, in all tasks alike, for no longer than a round and
-    /// only as long as the producer keeps up. Returns whether there was anything to do.
+    /// only as long as the producer keeps up. Suspended tasks are included: nobody uses their rows, which are all
+    /// written. Returns whether there was anything to do.
     fn make_room(&mut self, round: Duration) -> Result<bool, AppError> {
         if !self.cache_budget.is_exceeded() {
             return Ok(false);
         }
         let end = self.seed.common.clock.monotonic() + round;
-        let ids = self.slots.running_from(self.next_to_make_room);
+        let ids = self.slots.open_from(self.next_to_make_room);
         // The first time round, rows may be in use, and the caches of the first task were not begun with.
         for id in ids.iter().cycle().take(ids.len() * 3) {
-            let Some(task) = self.slots.running_task(*id) else { continue };
+            let Some((task, is_suspended)) = self.slots.open_task(*id) else { continue };
             self.next_to_make_room = Some(*id);
             loop {
                 if !self.cache_budget.has_to_free() || self.collector.borrow().is_backed_up() {
                     return Ok(true);
                 }
-                let made = catch_unwind(AssertUnwindSafe(|| task.make_room(ROWS_PER_LOOK)));
-                let was_last = made.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
+                let was_last = if is_suspended {
+                    task.drop_clean_rows(ROWS_PER_LOOK)
+                } else {
+                    let made = catch_unwind(AssertUnwindSafe(|| task.make_room(ROWS_PER_LOOK)));
+                    made.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?
+                };
                 if self.seed.common.clock.monotonic() >= end {
                     return Ok(true);
                 }

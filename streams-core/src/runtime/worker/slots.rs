@@ -111,10 +111,22 @@ impl Slots {
 
     /// The ids of the running tasks, starting with `first` and wrapping around.
     pub(super) fn running_from(&self, first: Option<TaskId>) -> Vec<TaskId> {
-        let mut ids: Vec<_> = self.running().map(|task| task.id).collect();
-        let before = first.map_or(0, |first| ids.partition_point(|id| *id < first));
-        ids.rotate_left(before);
-        ids
+        starting_with(first, self.running().map(|task| task.id).collect())
+    }
+
+    /// The ids of the tasks that are open, suspended or not, starting with `first` and wrapping around.
+    pub(super) fn open_from(&self, first: Option<TaskId>) -> Vec<TaskId> {
+        let open = self.0.iter().filter(|(_, slot)| matches!(slot.phase, Phase::Open(_)));
+        starting_with(first, open.map(|(id, _)| *id).collect())
+    }
+
+    /// The task with that id, if it is open, and whether it is suspended.
+    pub(super) fn open_task(&mut self, id: TaskId) -> Option<(&mut Task, bool)> {
+        let slot = self.0.get_mut(&id)?;
+        match &mut slot.phase {
+            Phase::Open(task) => Some((task, slot.is_suspended)),
+            Phase::Opening(_) => None,
+        }
     }
 
     /// The id of the next slot.
@@ -151,4 +163,11 @@ impl Slots {
             Phase::Opening(opening) => (*id, opening.metrics.clone()),
         })
     }
+}
+
+/// Rotates ids, which are in order, so that they start with `first`.
+fn starting_with(first: Option<TaskId>, mut ids: Vec<TaskId>) -> Vec<TaskId> {
+    let before = first.map_or(0, |first| ids.partition_point(|id| *id < first));
+    ids.rotate_left(before);
+    ids
 }

@@ -4,4 +4,5 @@
 mod late_reports;
 mod lost_positions;
 mod resumed;
+mod suspended_rows;
 mod zombies;
