@@ -1,7 +1,7 @@
-//! The only place that asks what time it is.
+//! The only place that reads the time.
 //!
-//! Everything that needs a time takes a [`Clock`]. Wall-clock time is what people see and what
-//! wall-clock punctuation runs on; monotonic time is what timers, deadlines and intervals run on.
+//! Everything that needs the time takes a [`Clock`]. Wall-clock time is for people and for wall-clock punctuation;
+//! monotonic time is for timers, deadlines and intervals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,30 +11,30 @@ use crate::record::Timestamp;
 
 /// Tells wall-clock and monotonic time.
 pub trait Clock: Send + Sync + 'static {
-    /// Wall-clock time, in milliseconds since the Unix epoch. May jump when the machine's clock is set.
+    /// Wall-clock time. It may jump when the machine's clock is set.
     fn now(&self) -> Timestamp;
 
-    /// Time since an arbitrary fixed moment. Never goes back.
+    /// The time since an arbitrary fixed moment. It never goes back.
     fn monotonic(&self) -> Duration;
 }
 
-/// A clock that can be handed to every part of an application.
+/// A clock that every part of an application can share.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// The machine's own clock.
+/// The machine's clock.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
     started: Instant,
 }
 
 impl SystemClock {
-    /// The machine's clock; monotonic time counts from this call.
+    /// A clock whose monotonic time starts with this call.
     #[must_use]
     pub fn new() -> Self {
         Self { started: Instant::now() }
     }
 
-    /// The machine's clock, ready to share.
+    /// As [`SystemClock::new`], ready to share.
     #[must_use]
     pub fn shared() -> SharedClock {
         Arc::new(Self::new())
@@ -58,7 +58,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to, for tests and simulation.
+/// A clock that moves only when told to, for tests and simulations.
 ///
 /// ```
 /// use std::time::Duration;
@@ -77,13 +77,13 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// A clock that shows `start`.
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
         Self { started_ms: start.0, now_ms: Arc::new(AtomicI64::new(start.0)) }
     }
 
-    /// Moves the clock forward; every copy of it moves along.
+    /// Moves the clock forward, and all its clones with it.
     pub fn advance(&self, by: Duration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.now_ms.fetch_add(ms, Ordering::SeqCst);

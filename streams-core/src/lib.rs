@@ -1,12 +1,9 @@
 //! The engine of Millstream.
 //!
-//! Modules are declared in reading order: what a record is, how bytes become values, what the user
-//! writes, what it means, what it does to one record, how it runs, what it remembers, and where
-//! records come from and go. Nothing here is C code: Apache Kafka and RocksDB are adapters in crates
-//! of their own, behind the [`log`] and [`state`] ports.
+//! Modules are declared from the bottom up, in the order in which they depend on each other. Nothing here compiles C:
+//! the adapters to Apache Kafka and RocksDB are separate crates, behind the [`log`] and [`state`] ports.
 //!
-//! This crate is an implementation detail with a public face: applications depend on `millstream`,
-//! adapters depend on this crate.
+//! Applications depend on `millstream`, which re-exports what they need; adapters depend on this crate.
 #![forbid(unsafe_code)]
 
 pub mod clock;
@@ -32,7 +29,7 @@ pub mod testing;
 
 pub mod prelude;
 
-/// What the derives' code refers to. Not for use by hand.
+/// For the code that the derives generate only.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::wire::json::Json;

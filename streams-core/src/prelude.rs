@@ -1,4 +1,4 @@
-//! What nearly every program imports: `use millstream::prelude::*`.
+//! The names that nearly every program needs: `use millstream::prelude::*`.
 
 pub use crate::config::{Layers, StreamsConfig};
 pub use crate::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};

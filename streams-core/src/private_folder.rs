@@ -1,18 +1,18 @@
-//! Folders that only one user can enter and one process at a time holds.
+//! Folders that only one user can enter and that are locked for one process at a time.
 //!
-//! The state folder, the embedded log and every task's database lie in such folders. The lock is the operating
-//! system's: it ends with its process, however that ends, so a stale lock cannot exist. The locked file holds the
-//! process id, for people.
+//! The state folder, the embedded log and every task's database are in such folders. The operating system releases the
+//! lock when the process ends, however it ends, so there are no stale locks. The locked file contains the process id,
+//! for people to read.
 
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
-/// A process id has fewer characters than this.
+/// More characters than a process id has.
 const ID_LENGTH_MAX: u64 = 20;
 
-/// Holds a folder for this process until it is dropped.
+/// A lock on a folder, released when it is dropped.
 ///
 /// ```
 /// use streams_core::private_folder::{FolderLock, Holder, LockError};
@@ -31,12 +31,12 @@ pub struct FolderLock {
     _file: File,
 }
 
-/// Who holds a folder.
+/// Who has locked a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
     /// Another part of this process.
     ThisProcess,
-    /// The process of that id.
+    /// The process with that id.
     Process(String),
     /// A process that has not written its id yet.
     Unknown,
@@ -52,22 +52,22 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Why a folder cannot be held.
+/// Why a folder cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else holds it.
+    /// Somebody else has locked it.
     #[error("{0} has it open")]
     InUse(Holder),
-    /// The file system refuses.
+    /// The file system refused an operation.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl FolderLock {
-    /// Locks a file of that name in a folder that exists.
+    /// Locks a file with that name in an existing folder.
     ///
     /// # Errors
-    /// When somebody holds the folder, or the file cannot be opened or locked.
+    /// When somebody else has locked the file, or it cannot be opened or locked.
     pub fn hold(folder: &Path, file_name: &str) -> Result<Self, LockError> {
         let mut file = open_private(&folder.join(file_name))?;
         match file.try_lock() {
@@ -84,7 +84,7 @@ impl FolderLock {
 
 fn holder(file: &File) -> Holder {
     let mut text = String::new();
-    // An id that cannot be read is not known.
+    // If reading fails, the holder is unknown.
     let _ = file.take(ID_LENGTH_MAX).read_to_string(&mut text);
     match text.trim() {
         "" => Holder::Unknown,
@@ -93,11 +93,11 @@ fn holder(file: &File) -> Holder {
     }
 }
 
-/// Creates a folder that only this user can enter; one that exists is closed to others.
+/// Creates a folder that only this user can enter. An existing folder is closed to other users.
 ///
 /// # Errors
-/// When the folder is a symbolic link, cannot be created, or cannot be closed to others, and when its path starts with
-/// a `~` that no shell has expanded.
+/// When the folder is a symbolic link, cannot be created or cannot be closed to other users, or when its path starts
+/// with a `~` that no shell has expanded.
 pub fn create_private(path: &Path) -> io::Result<()> {
     refuse_tilde(path)?;
     refuse_link(path)?;
@@ -111,10 +111,10 @@ pub fn create_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file that only this user can read, creating it if need be; one that exists is closed to others.
+/// Opens a file that only this user can read, and creates it if necessary. An existing file is closed to other users.
 ///
 /// # Errors
-/// When the file is a symbolic link, cannot be opened, or cannot be closed to others.
+/// When the file is a symbolic link, cannot be opened, or cannot be closed to other users.
 pub fn open_private(path: &Path) -> io::Result<File> {
     refuse_link(path)?;
     let mut options = OpenOptions::new();
@@ -127,12 +127,12 @@ pub fn open_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// A setting is not a command line: the folder would have the name `~`, and lie in the working folder.
+/// No shell expands a setting, so the folder would be created in the working folder under the name `~`.
 fn refuse_tilde(path: &Path) -> io::Result<()> {
     let first = path.components().next();
     if first.is_some_and(|first| first.as_os_str().as_encoded_bytes().starts_with(b"~")) {
         let reason = format!(
-            "only a shell turns `~` into your home folder; write the whole path, or `./{}` if the folder has that name",
+            "only a shell expands `~` to your home folder; write the whole path, or `./{}` if the folder has that name",
             path.display()
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
@@ -140,7 +140,7 @@ fn refuse_tilde(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Deleting or writing through a link would reach somewhere else.
+/// Deleting or writing through a link would affect some other place.
 fn refuse_link(path: &Path) -> io::Result<()> {
     if path.is_symlink() {
         let reason = format!("{} is a symbolic link; only real folders and files are used", path.display());
@@ -149,7 +149,7 @@ fn refuse_link(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Another version, or a person, may have left it open to others.
+/// Another version, or a person, may have left the file open to other users.
 #[cfg(unix)]
 fn keep_private(file: &File, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;

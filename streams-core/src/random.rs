@@ -1,6 +1,6 @@
 //! The only source of random numbers.
 //!
-//! Random numbers make names that must differ between machines and between runs, such as a process's id. Everything
+//! Random numbers are for names that must differ between machines and between runs, such as a process's id. Everything
 //! that needs one takes a [`Random`], so that a simulated run depends on its seed alone.
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-/// Generates random numbers.
+/// A source of random numbers.
 pub(crate) trait Random: Send + Sync + 'static {
-    /// The next number.
+    /// The next number; all 64 bits are random.
     fn number(&self) -> u64;
 }
 
-/// A source of random numbers that every part of an application can share.
+/// A [`Random`] that every part of an application can share.
 pub(crate) type SharedRandom = Arc<dyn Random>;
 
-/// A unique id.
+/// A version 4 UUID.
 pub(crate) fn uuid(random: &dyn Random) -> Uuid {
     let (high, low) = (random.number(), random.number());
     uuid::Builder::from_random_bytes(Uuid::from_u64_pair(high, low).into_bytes()).into_uuid()
@@ -35,7 +35,7 @@ impl Random for SystemRandom {
     }
 }
 
-/// Numbers that follow from a seed, for tests and simulations.
+/// Numbers determined by a seed, for tests and simulations.
 pub(crate) struct Seeded(AtomicU64);
 
 impl Seeded {

@@ -1,13 +1,13 @@
 //! A record and the numbers that place it: topic partition, offset, timestamp, headers.
 //!
-//! Each number has a type of its own, so that an offset is never passed for a timestamp.
+//! Each number has its own type, so that an offset cannot be passed where a timestamp is meant.
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// Event or wall-clock time: milliseconds since the Unix epoch, as Kafka counts it.
+/// Event or wall-clock time in milliseconds since the Unix epoch, as in Kafka.
 ///
 /// ```
 /// use streams_core::record::Timestamp;
@@ -17,10 +17,10 @@ use bytes::Bytes;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// "Not known yet": what Kafka Streams uses before the first record was seen.
+    /// The stream time that Kafka Streams reports before the first record.
     pub const UNKNOWN: Self = Self(-1);
 
-    /// The same moment as a chrono time, if chrono's range holds it.
+    /// The same moment as a chrono time, or `None` if it is outside chrono's range.
     #[must_use]
     pub fn to_datetime(self) -> Option<chrono::DateTime<chrono::Utc>> {
         chrono::DateTime::from_timestamp_millis(self.0)
@@ -47,7 +47,7 @@ impl fmt::Display for Timestamp {
 pub struct Offset(pub i64);
 
 impl Offset {
-    /// The position right after this one.
+    /// The offset of the next record.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -60,7 +60,7 @@ impl fmt::Display for Offset {
     }
 }
 
-/// A partition's number within its topic, from 0.
+/// A partition's number within its topic, starting at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Partition(pub i32);
 
@@ -70,17 +70,17 @@ impl fmt::Display for Partition {
     }
 }
 
-/// One partition of one topic; prints as `topic-3`, as Kafka's tools print it.
+/// One partition of one topic. Prints as `topic-3`, as in Kafka's tools.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
-    /// The topic's name.
+    /// The topic's full name.
     pub topic: Arc<str>,
-    /// The partition's number.
+    /// The partition of that topic.
     pub partition: Partition,
 }
 
 impl TopicPartition {
-    /// Partition `partition` of `topic`.
+    /// A partition by topic name and number.
     #[must_use]
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
         Self { topic: topic.into(), partition: Partition(partition) }
@@ -93,16 +93,16 @@ impl fmt::Display for TopicPartition {
     }
 }
 
-/// One header of a record. A header's value may be null, as in Kafka.
+/// One header of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The header's name; names may repeat.
+    /// Not necessarily unique among a record's headers.
     pub name: String,
-    /// The header's value.
+    /// `None` is null, which Kafka allows.
     pub value: Option<Bytes>,
 }
 
-/// A record's headers, in order. Empty headers cost nothing to create, move or clone.
+/// A record's headers, in order. An empty list costs nothing to create, move or clone.
 ///
 /// ```
 /// use streams_core::record::Headers;
@@ -120,28 +120,28 @@ impl Headers {
         Self(None)
     }
 
-    /// Adds a header behind the others.
+    /// Appends a header.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<Bytes>) {
         self.push_header(Header { name: name.into(), value: Some(value.into()) });
     }
 
-    /// Adds a header, possibly with a null value, behind the others.
+    /// Appends a header whose value may be null.
     pub fn push_header(&mut self, header: Header) {
         Arc::make_mut(self.0.get_or_insert_default()).push(header);
     }
 
-    /// The value of the last header of that name; `None` if there is none or its value is null.
+    /// The value of the last header with that name; `None` if there is none or its value is null.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().rev().find(|header| header.name == name)?.value.as_deref()
     }
 
-    /// The headers in order.
+    /// Iterates over the headers in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Header> {
         self.0.as_deref().map_or(&[][..], Vec::as_slice).iter()
     }
 
-    /// How many headers there are.
+    /// The number of headers, counting repeated names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |headers| headers.len())
@@ -173,13 +173,13 @@ impl FromIterator<Header> for Headers {
 /// A typed record on its way through a topology.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<K, V> {
-    /// The key; decides the partition.
+    /// Determines the partition.
     pub key: K,
-    /// The value.
+    /// If its type is an `Option`, `None` is Kafka's null: a tombstone in a table.
     pub value: V,
     /// Event time.
     pub timestamp: Timestamp,
-    /// Headers, handed on from the input record.
+    /// Passed on from the input record.
     pub headers: Headers,
 }
 
@@ -197,27 +197,26 @@ impl<K, V> Record<K, V> {
     }
 }
 
-/// A table row's update: what the row was and what it is now; `None` is "no row".
+/// An update of a table's row, from an old to a new value. `None` means that there is no row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change<V> {
-    /// The row before, if anything downstream asked for old values.
+    /// The row before the update, if an operator downstream needs old values.
     pub old: Option<V>,
-    /// The row now; `None` deletes it.
+    /// The row after the update; `None` deletes it.
     pub new: Option<V>,
-    /// Whether no later update of the row is known. Only tables that keep versions take late updates in between.
+    /// Whether no later update of the row is known. It can be `false` only in tables that keep versions.
     pub is_latest: bool,
 }
 
 impl<V> Change<V> {
-    /// An update that no known one is later than.
+    /// An update with no known later one.
     #[must_use]
     pub const fn latest(old: Option<V>, new: Option<V>) -> Self {
         Self { old, new, is_latest: true }
     }
 }
 
-/// One task: one partition of one sub-topology. Prints as `0_3`, as Kafka Streams prints it, which
-/// is also the name of the task's folder.
+/// One partition of one sub-topology. Prints as `0_3`, as in Kafka Streams; the task's folder has the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId {
     /// The sub-topology's number.

@@ -1,7 +1,7 @@
-//! `Topic<K, V>`: the typed constant that names a topic and says what is in it.
+//! `Topic<K, V>`: a typed constant with a topic's name and the types of its records.
 //!
-//! A topic's types choose its wire format; everything downstream of a topic is inferred from them.
-//! The rules for names are here too, because topics, stores and application ids share them.
+//! A topic's types determine its wire format, and all types downstream are inferred from them. The rules for names are
+//! here too, because topics, stores and application ids share them.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -11,9 +11,9 @@ use std::time::Duration;
 use crate::windows::WindowSizes;
 use crate::wire::Field;
 
-/// Names a topic and the types of its keys and values.
+/// A topic's name and the types of its keys and values.
 ///
-/// `()` as key means the records have no key; `Option<K>` and `Option<V>` allow nulls.
+/// A key type of `()` means that records have no key; `Option<K>` and `Option<V>` allow nulls.
 ///
 /// ```
 /// use streams_core::topic::Topic;
@@ -29,10 +29,10 @@ pub struct Topic<K, V> {
 }
 
 impl<K, V> Topic<K, V> {
-    /// Names a topic. Meant for constants: a bad name is then a compile error.
+    /// A topic for a constant: there, an invalid name is a compile error.
     ///
     /// # Panics
-    /// When the name breaks a rule of [`NameError`]; in a constant the compiler reports it.
+    /// When the name breaks a rule of [`NameError`]. In a constant, the compiler reports it.
     #[must_use]
     #[expect(clippy::panic, reason = "in a constant the compiler says this")]
     pub const fn new(name: &'static str) -> Self {
@@ -42,13 +42,13 @@ impl<K, V> Topic<K, V> {
             Err(NameError::Dots) => panic!("a topic cannot be named `.` or `..`"),
             Err(NameError::TooLong { .. }) => panic!("a topic's name has at most 249 characters"),
             Err(NameError::Character { .. }) => {
-                panic!("a topic's name may hold only letters, digits, `.`, `_` and `-`")
+                panic!("a topic's name may contain only letters, digits, `.`, `_` and `-`")
             }
         }
         Self { name: Cow::Borrowed(name), windows: WindowSizes::NONE, types: PhantomData }
     }
 
-    /// Names a topic at run time, for instance from a command line.
+    /// A topic whose name is known only at run time, for instance from a command line.
     ///
     /// # Errors
     /// When the name breaks a rule of [`NameError`].
@@ -58,13 +58,13 @@ impl<K, V> Topic<K, V> {
         Ok(Self { name: Cow::Owned(name), windows: WindowSizes::NONE, types: PhantomData })
     }
 
-    /// The topic's name.
+    /// The topic's full name, as Kafka knows it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How long the windows of its keys are, as far as that was said.
+    /// The window sizes of its keys that have been set with [`Topic::windows_of`].
     #[must_use]
     pub const fn windows(&self) -> WindowSizes {
         self.windows
@@ -72,8 +72,8 @@ impl<K, V> Topic<K, V> {
 }
 
 impl<K: Field, V> Topic<K, V> {
-    /// Says how long the windows of its keys are: that is not written, and whoever reads the topic needs it. Of
-    /// windows within windows, the outermost is said first.
+    /// Sets the length of its keys' windows, which readers of the topic need because it is not written. If the keys
+    /// have windows within windows, set the outermost first.
     ///
     /// ```
     /// use std::time::Duration;
@@ -85,8 +85,8 @@ impl<K: Field, V> Topic<K, V> {
     /// ```
     ///
     /// # Panics
-    /// When the topic's keys have no windows, or all their sizes were said, or the size is below a millisecond; in a
-    /// constant the compiler reports it.
+    /// When the topic's keys have no windows, when all their sizes have been set already, or when the size is below a
+    /// millisecond. In a constant, the compiler reports it.
     #[must_use]
     pub const fn windows_of(mut self, size: Duration) -> Self {
         assert!(self.windows.len() < K::WINDOWS, "the topic's keys have no such windows");
@@ -108,18 +108,17 @@ impl<K, V> std::fmt::Debug for Topic<K, V> {
     }
 }
 
-/// A topic as a topology names it, before the application's id is known.
+/// The name of a topic in a topology, before the application's id is known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TopicRef {
-    /// A topic of the user's, by its full name.
+    /// A topic of the user, by its full name.
     External(Arc<str>),
-    /// A topic of the topology's own (repartition, changelog): the application's id and a hyphen come
-    /// before this name.
+    /// A repartition or changelog topic of the application. The application's id and a hyphen precede this name.
     Internal(Arc<str>),
 }
 
 impl TopicRef {
-    /// The topic's full name in an application.
+    /// The topic's full name in the application with that id.
     #[must_use]
     pub fn full_name(&self, application_id: &str) -> Arc<str> {
         match self {
@@ -140,28 +139,28 @@ impl TopicRef {
 /// Kafka's limit on the length of a topic's name.
 pub const NAME_LENGTH_MAX: usize = 249;
 
-/// Why a name cannot be used. Kafka's rule for topics, which store names and application ids share
-/// because they become part of topic names and folder names.
+/// Why a name cannot be used. The rule is Kafka's rule for topics; it applies to store names and application ids too,
+/// because these become part of topic names and folder names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// The name is empty.
+    /// The name has no characters.
     #[error("a name cannot be empty")]
     Empty,
     /// The name is `.` or `..`.
     #[error("a name cannot be `.` or `..`")]
     Dots,
-    /// The name has too many characters.
+    /// The name exceeds the limit, which is lower for names that become part of others.
     #[error("a name may have at most {max} characters, this one has {length}")]
     TooLong {
-        /// Its length.
+        /// In bytes.
         length: usize,
-        /// The longest that is allowed here.
+        /// The limit that applies here, in bytes.
         max: usize,
     },
-    /// The name holds a character that is not allowed.
-    #[error("a name may hold only letters, digits, `.`, `_` and `-`; byte {position} is none of them")]
+    /// The name contains a character that is not allowed.
+    #[error("a name may contain only letters, digits, `.`, `_` and `-`; byte {position} is none of them")]
     Character {
-        /// Which byte, counted from 0.
+        /// The index of the first such byte, starting at 0.
         position: usize,
     },
 }
@@ -169,7 +168,7 @@ pub enum NameError {
 /// Checks a name against Kafka's rule: `[A-Za-z0-9._-]{1,max}`, and neither `.` nor `..`.
 ///
 /// # Errors
-/// Which part of the rule is broken.
+/// The part of the rule that the name breaks.
 pub const fn check_name(name: &[u8], max: usize) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);

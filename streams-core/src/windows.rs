@@ -1,29 +1,28 @@
-//! Windows of time: which stretches of event time a record belongs to, and keys that name one of them.
+//! Time windows: the intervals of event time that a record belongs to, and keys that include such an interval.
 //!
-//! A window must say how long it waits for late records before it can be used: [`Tumbling`] and
-//! [`Hopping`] become [`TimeWindows`] only through `.grace(..)` or `.no_grace()`.
+//! Windows can be used only once it is decided how long they wait for late records: [`Tumbling`] and [`Hopping`] become
+//! [`TimeWindows`] through `.grace(..)` or `.no_grace()`.
 
 use std::time::Duration;
 
 use crate::record::Timestamp;
 use crate::wire::{DecodeError, EncodeError, Key, Value};
 
-/// A stretch of event time: from `start`, inclusive, to `end`, exclusive for tumbling and hopping windows.
+/// An interval of event time from `start` (inclusive) to `end` (exclusive for tumbling and hopping windows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
-    /// The first moment.
+    /// The first moment of the window.
     pub start: Timestamp,
-    /// The end.
+    /// `i64::MAX` in a key that was read back where the window's size is not known.
     pub end: Timestamp,
 }
 
-/// A key together with a window: the key of a windowed table.
+/// A key with a window: the key of a windowed table.
 ///
-/// In a topic it is written as Java writes it: the key's bytes followed by the window's start (eight bytes,
-/// big-endian). The end is not written. Where windows come from an aggregation, their size is known, and keys are
-/// whole again when they are read back from the application's own topics and stores. Elsewhere it has to be said:
-/// behind a constant that names a topic, or behind a call whose closure makes the keys. Records are partitioned by
-/// the inner key.
+/// It is written to topics as in Java: the key's bytes followed by the window's start (eight bytes, big-endian). The
+/// end is not written. Where windows come from an aggregation, their size is known, and keys are complete again when
+/// they are read back from the application's own topics and stores. Elsewhere, set the size with `.windows_of(..)` on
+/// the topic's constant, or after the call whose closure creates the keys. Records are partitioned by the inner key.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,8 +38,8 @@ pub struct Window {
 /// assert_eq!(key.window.start, Timestamp(60_000));
 /// ```
 ///
-/// A value cannot hold a windowed key, because nobody could tell where it ends when it is read back: keep start and
-/// end as numbers.
+/// A value cannot contain a windowed key, because the end of its window would be unknown when it is read back. Store
+/// start and end as numbers instead.
 ///
 /// ```compile_fail,E0080
 /// use streams_core::dsl::StreamsBuilder;
@@ -52,13 +51,13 @@ pub struct Window {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Windowed<K> {
-    /// The key.
+    /// The inner key, which determines the partition.
     pub key: K,
-    /// The window.
+    /// The window that the row is for.
     pub window: Window,
 }
 
-/// How many bytes a window adds to a key.
+/// The number of bytes that a window adds to a key.
 const START_BYTES: usize = size_of::<i64>();
 
 impl<K: Value> Value for Windowed<K> {
@@ -80,7 +79,7 @@ impl<K: Value> Value for Windowed<K> {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let Some((key, start)) = bytes.split_last_chunk::<START_BYTES>() else {
             return Err(DecodeError::new::<Self>(format!(
-                "a windowed key ends with its window's start, 8 bytes; there are only {} bytes",
+                "a windowed key ends with the 8 bytes of its window's start; there are only {} bytes",
                 bytes.len()
             )));
         };
@@ -95,22 +94,21 @@ impl<K: Value> Value for Windowed<K> {
 
 impl<K: Key> Key for Windowed<K> {}
 
-/// How long the windows of keys are, which the keys' bytes leave out. Of windows within windows the outermost is the
-/// first.
+/// The window sizes of keys, which the keys' bytes leave out. For windows within windows, the outermost comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WindowSizes {
     millis: [i64; WINDOWS_MAX],
     known: usize,
 }
 
-/// So many windows within windows can be read back.
+/// The deepest nesting of windows whose keys can be read back.
 const WINDOWS_MAX: usize = 4;
 
 impl WindowSizes {
-    /// No windows.
+    /// No sizes are known.
     pub const NONE: Self = Self { millis: [0; WINDOWS_MAX], known: 0 };
 
-    /// The same with a window in the innermost one.
+    /// These sizes and a window inside the innermost one.
     #[must_use]
     pub const fn around(mut self, size: Duration) -> Self {
         if self.known < WINDOWS_MAX {
@@ -120,32 +118,32 @@ impl WindowSizes {
         self
     }
 
-    /// The same in a window around the outermost one.
+    /// These sizes and a window around the outermost one.
     #[must_use]
     pub fn within(self, size: Duration) -> Self {
         let outer = Self::NONE.around(size);
         self.as_slice().iter().fold(outer, |sizes, size| sizes.around(Duration::from_millis(size.unsigned_abs())))
     }
 
-    /// The sizes in milliseconds.
+    /// The sizes in milliseconds, the outermost first.
     #[must_use]
     pub fn as_slice(&self) -> &[i64] {
         self.millis.get(..self.known).unwrap_or_default()
     }
 
-    /// How many there are.
+    /// The number of sizes that are known.
     #[must_use]
     pub const fn len(self) -> usize {
         self.known
     }
 
-    /// Whether there are none.
+    /// Whether no sizes are known.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.known == 0
     }
 
-    /// What is left without the outermost window.
+    /// These sizes without the outermost window.
     #[must_use]
     pub fn inner(self) -> Self {
         let sizes = self.as_slice().iter().skip(1);
@@ -169,7 +167,7 @@ impl std::fmt::Display for WindowSizes {
     }
 }
 
-/// Tumbling windows: they follow each other without gap or overlap, aligned to the epoch.
+/// Tumbling windows: aligned to the epoch, without gaps or overlaps.
 ///
 /// ```
 /// use std::time::Duration;
@@ -185,12 +183,12 @@ pub struct Tumbling {
 }
 
 impl Tumbling {
-    /// Windows of that length. Whole milliseconds count.
+    /// Windows of that length, in whole milliseconds.
     pub const fn of(size: Duration) -> Self {
         Self { size }
     }
 
-    /// A record may be this late: a window still takes records until stream time is past its end by more.
+    /// How late records may be: a window takes records until stream time reaches its end plus `grace`.
     #[must_use]
     pub const fn grace(self, grace: Duration) -> TimeWindows {
         TimeWindows::new(self.size, self.size, grace)
@@ -203,8 +201,7 @@ impl Tumbling {
     }
 }
 
-/// Hopping windows: a window begins every `advance_by`, so that windows overlap and a record belongs to
-/// several of them.
+/// Hopping windows: one starts every `advance_by`, so windows overlap and a record belongs to several of them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -219,7 +216,7 @@ pub struct Hopping {
     size: Duration,
 }
 
-/// [`Hopping`] windows that know how often one begins.
+/// [`Hopping`] windows with their advance.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "windows are described for `windowed_by(..)`"]
 pub struct HoppingEvery {
@@ -228,19 +225,20 @@ pub struct HoppingEvery {
 }
 
 impl Hopping {
-    /// Windows of that length. Whole milliseconds count.
+    /// Windows of that length, in whole milliseconds.
     pub const fn of(size: Duration) -> Self {
         Self { size }
     }
 
-    /// How often a window begins; at most the windows' length. Whole milliseconds count.
+    /// The time from the start of one window to the start of the next: at most the windows' length, in whole
+    /// milliseconds.
     pub const fn advance_by(self, advance: Duration) -> HoppingEvery {
         HoppingEvery { size: self.size, advance }
     }
 }
 
 impl HoppingEvery {
-    /// A record may be this late: a window still takes records until stream time is past its end by more.
+    /// How late records may be: a window takes records until stream time reaches its end plus `grace`.
     #[must_use]
     pub const fn grace(self, grace: Duration) -> TimeWindows {
         TimeWindows::new(self.size, self.advance, grace)
@@ -253,18 +251,18 @@ impl HoppingEvery {
     }
 }
 
-/// Tumbling or hopping windows that say how long they wait for late records. Milliseconds.
+/// Tumbling or hopping windows with their grace period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWindows {
-    /// How long a window is.
+    /// A window's length, at least 1.
     pub size_ms: i64,
-    /// How often one begins.
+    /// The time between the starts of two windows, at least 1 and at most the size.
     pub advance_ms: i64,
-    /// How late a record may be.
+    /// How long after its end a window still takes records, by stream time.
     pub grace_ms: i64,
 }
 
-/// Windows longer than this (about 73 million years) are a mistake, and would overflow sums of times.
+/// Longer windows (about 73 million years) are a mistake and would overflow sums of times.
 const LENGTH_MAX_MS: i64 = i64::MAX / 4;
 
 impl TimeWindows {
@@ -272,10 +270,10 @@ impl TimeWindows {
         Self { size_ms: millis(size), advance_ms: millis(advance), grace_ms: millis(grace) }
     }
 
-    /// Whether such windows can be.
+    /// Checks the numbers.
     ///
     /// # Errors
-    /// Says which number is wrong and what it may be.
+    /// A sentence that says which number is wrong and what it may be.
     pub fn validate(&self) -> Result<(), String> {
         let Self { size_ms, advance_ms, grace_ms } = *self;
         if size_ms < 1 {
@@ -286,8 +284,8 @@ impl TimeWindows {
         }
         if advance_ms > size_ms {
             return Err(format!(
-                "a hopping window that advances by {advance_ms} ms but is only {size_ms} ms long would leave \
-                 gaps; advance by at most its length"
+                "hopping windows that advance by {advance_ms} ms but are only {size_ms} ms long would leave \
+                 gaps; advance by at most their length"
             ));
         }
         if grace_ms < 0 {
@@ -299,14 +297,14 @@ impl TimeWindows {
         Ok(())
     }
 
-    /// How long a window's rows must be kept at least, counted from its start: until no record can change
-    /// them any more. Milliseconds.
+    /// The minimum time for which a window's rows must be kept, in milliseconds from the window's start: until no
+    /// record can change them any more.
     #[must_use]
     pub const fn retention_min_ms(&self) -> i64 {
         self.size_ms.saturating_add(self.grace_ms)
     }
 
-    /// The windows that a moment belongs to, by ascending start. No window starts before 0.
+    /// The windows that contain a moment, by ascending start. No window starts before 0.
     pub fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window> + use<> {
         let Self { size_ms, advance_ms, .. } = *self;
         let advance_ms = advance_ms.max(1);
@@ -318,14 +316,14 @@ impl TimeWindows {
     }
 }
 
-/// What `windowed_by(..)` takes.
+/// Windows that `windowed_by(..)` accepts.
 #[diagnostic::on_unimplemented(
     message = "this window does not say how long it waits for late records",
     label = "how late may a record be?",
     note = "choose `.grace(duration)` or `.no_grace()`"
 )]
 pub trait IntoTimeWindows {
-    /// The windows as plain numbers.
+    /// The windows' size, advance and grace as plain numbers.
     fn into_time_windows(self) -> TimeWindows;
 }
 
@@ -335,7 +333,7 @@ impl IntoTimeWindows for TimeWindows {
     }
 }
 
-/// Whole milliseconds; what does not fit becomes the largest number, which [`TimeWindows::validate`] refuses.
+/// Whole milliseconds. A duration that does not fit becomes `i64::MAX`, which [`TimeWindows::validate`] refuses.
 const fn millis(duration: Duration) -> i64 {
     let millis = duration.as_millis();
     if millis > i64::MAX as u128 {

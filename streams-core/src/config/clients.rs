@@ -1,7 +1,7 @@
-//! Settings that are handed to the Kafka clients as they are.
+//! Settings that are passed to the Kafka clients unchanged.
 //!
-//! The names are librdkafka's. Those the engine owns, because its guarantees rest on them, are refused
-//! here with the reason; of the others librdkafka is the judge.
+//! The names are librdkafka's. Settings that the engine owns, because its guarantees depend on them, are refused here
+//! with the reason; librdkafka checks the others.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,29 +11,29 @@ use super::names::{CONSUMERS, EVERY_CLIENT, PRODUCERS, SECRETS};
 use super::refused;
 use super::suggest::{closest, typo_of};
 
-/// Which clients a setting is for.
+/// The clients that a setting is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientScope {
-    /// Every client: names without a prefix, for instance `sasl.password`.
+    /// All clients; the names have no prefix, for instance `sasl.password`.
     All,
-    /// `consumer.`: every consumer.
+    /// `consumer.`: all consumers.
     Consumer,
-    /// `main.consumer.`: consumers that read input, and the group's member. Goes before `consumer.`.
+    /// `main.consumer.`: consumers that read input, and the group's member. Overrides `consumer.`.
     MainConsumer,
-    /// `restore.consumer.`: consumers that restore state or read global tables. Goes before `consumer.`.
+    /// `restore.consumer.`: consumers that restore state or read global tables. Overrides `consumer.`.
     RestoreConsumer,
-    /// `producer.`: producers.
+    /// `producer.`: all producers.
     Producer,
     /// `admin.`: the client that looks up and creates topics.
     Admin,
 }
 
 impl ClientScope {
-    /// Longer prefixes first, so that none hides another.
+    /// Longer prefixes come first, so that none hides another.
     pub(super) const PREFIXED: [Self; 5] =
         [Self::RestoreConsumer, Self::MainConsumer, Self::Consumer, Self::Producer, Self::Admin];
 
-    /// What stands before the names.
+    /// The prefix of the names, with its dot; empty for [`ClientScope::All`].
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl ClientScope {
         }
     }
 
-    /// The names librdkafka has for these clients.
+    /// librdkafka's settings for these clients.
     pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
         let own = match self {
             Self::All | Self::Admin => &[],
@@ -61,7 +61,7 @@ impl ClientScope {
     }
 }
 
-/// Settings for librdkafka, by client. Their `Debug` shows only values that cannot be secret.
+/// Settings for librdkafka, by client. `Debug` shows only values that cannot be secret.
 ///
 /// ```
 /// use streams_core::config::{ClientScope, ClientSettings};
@@ -88,11 +88,11 @@ struct Setting {
 }
 
 impl ClientSettings {
-    /// Sets one, under its name in librdkafka.
+    /// Adds a setting under librdkafka's name.
     ///
     /// # Errors
-    /// When the engine owns the setting, when only Java has it, when it is for another kind of client, or
-    /// when it looks like a typo. Says what to do instead.
+    /// When the engine owns the setting, when only Java has it, when it is for another kind of client, or when it looks
+    /// like a typo. The error says what to do instead.
     pub fn set(&mut self, scope: ClientScope, name: impl Into<String>, value: impl Into<String>) -> Result<(), String> {
         self.set_from(scope, name.into(), value.into(), Origin::Code)
     }
@@ -109,7 +109,7 @@ impl ClientSettings {
         Ok(())
     }
 
-    /// What a client of that scope is to be created with: more special settings go before more general ones.
+    /// The settings to create a client of that scope with. Specific settings override general ones.
     #[must_use]
     pub fn of(&self, scope: ClientScope) -> BTreeMap<&str, &str> {
         let general = scope.is_consumer().then_some(ClientScope::Consumer);
@@ -121,7 +121,7 @@ impl ClientSettings {
             .collect()
     }
 
-    /// Each setting with its prefix, its value if that may be shown, and its origin.
+    /// Each setting with its prefix, its value if it may be shown, and its origin.
     pub(super) fn shown(&self) -> impl Iterator<Item = (String, &str, &Origin)> {
         self.0.iter().map(|((scope, name), setting)| {
             let value = if may_be_shown(name) { setting.value.as_str() } else { HIDDEN };
@@ -136,10 +136,10 @@ impl fmt::Debug for ClientSettings {
     }
 }
 
-/// What is shown in place of a value that may be secret.
+/// Shown in place of a value that may be secret.
 pub(super) const HIDDEN: &str = "********";
 
-/// Whether a setting's value may be shown. What is not known might be secret.
+/// Whether a setting's value may be shown. Unknown settings might be secret.
 fn may_be_shown(name: &str) -> bool {
     [EVERY_CLIENT, CONSUMERS, PRODUCERS].iter().any(|names| names.contains(&name))
 }
@@ -153,7 +153,7 @@ fn check(scope: ClientScope, name: &str, value: &str) -> Result<(), String> {
     }
     let path = value.to_ascii_lowercase();
     if name == "ssl.keystore.location" && (path.ends_with(".jks") || path.ends_with(".bcfks")) {
-        return Err("Java's key stores are not read, only PKCS#12; or write `ssl.certificate.location` and \
+        return Err("Java's key stores cannot be read, only PKCS#12; or write `ssl.certificate.location` and \
                     `ssl.key.location`, both PEM files"
             .to_owned());
     }
@@ -169,7 +169,7 @@ fn check(scope: ClientScope, name: &str, value: &str) -> Result<(), String> {
     }
 }
 
-/// Which clients have a setting that not all have.
+/// The only kind of client that has the setting, if there is one, and what to write for it.
 fn scopes_of(name: &str) -> Option<&'static str> {
     if CONSUMERS.contains(&name) {
         Some("consumers; write `consumer.` before it")
@@ -180,7 +180,7 @@ fn scopes_of(name: &str) -> Option<&'static str> {
     }
 }
 
-/// What a name that was written without a prefix should have looked like.
+/// What to write instead of a name that needs a prefix but has none.
 pub(super) fn with_prefix(name: &str) -> Option<String> {
     if EVERY_CLIENT.contains(&name) {
         Some(format!("it is a setting of the clients; write `consumer.{name}`, `producer.{name}` or `admin.{name}`"))
@@ -189,7 +189,7 @@ pub(super) fn with_prefix(name: &str) -> Option<String> {
     }
 }
 
-/// The prefixed name that is most like this one.
+/// The prefixed name that is most similar to this one, if any is similar enough.
 pub(super) fn closest_prefixed(key: &str) -> Option<String> {
     let known: Vec<String> = ClientScope::PREFIXED
         .into_iter()
@@ -198,7 +198,7 @@ pub(super) fn closest_prefixed(key: &str) -> Option<String> {
     closest(key, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
-/// Why a client's setting is the engine's own, if it is. For adapters, which refuse it in other people's code.
+/// Why the engine owns a client's setting, if it does. Adapters use it to refuse the setting from a program's code.
 #[doc(hidden)]
 #[must_use]
 pub fn owned_client_setting(name: &str) -> Option<&'static str> {
@@ -213,12 +213,12 @@ pub(super) fn owned_names() -> impl Iterator<Item = &'static str> {
 const OWNED: &[(&[&str], &str)] = &[
     (
         &["enable.auto.commit", "auto.commit.enable", "enable.auto.offset.store", "offset.store.method"],
-        "positions are committed together with the state they belong to, never by the client on its own",
+        "positions are committed together with the state they belong to, never by the client itself",
     ),
     (&["auto.commit.interval.ms"], "write `commit.interval.ms`"),
     (
         &["auto.offset.reset", "topic.auto.offset.reset"],
-        "write `auto.offset.reset` without a prefix: it concerns input topics only",
+        "write `auto.offset.reset` without a prefix: it applies to input topics only",
     ),
     (
         &["isolation.level"],
@@ -227,14 +227,14 @@ const OWNED: &[(&[&str], &str)] = &[
     ),
     (&["enable.idempotence"], "it is always on: without it a retry could write twice or out of order"),
     (&["enable.gapless.guarantee"], "a record that cannot be written stops the application in any case"),
-    (&["transactional.id"], "every worker has one of its own, which is what fences a zombie"),
+    (&["transactional.id"], "every worker has its own, which is what fences a zombie"),
     (&["group.id"], "it is `application.id`"),
     (&["group.instance.id"], "there is no static membership yet: an instance that stops leaves the group at once"),
     (&["acks", "request.required.acks"], "a record counts as written when every replica in sync has it (`all`)"),
     (&["partitioner"], "the engine chooses partitions itself, as Java does: murmur2 of the key's bytes"),
     (&["enable.partition.eof"], "the engine needs it to know when it has caught up"),
-    (&["check.crcs"], "it is always on: what was damaged on its way must not become state"),
-    (&["log.queue"], "librdkafka's lines go to `tracing`"),
+    (&["check.crcs"], "it is always on: records damaged in transit must not become state"),
+    (&["log.queue"], "librdkafka's log goes to `tracing`"),
     (
         &["partition.assignment.strategy", "group.protocol", "group.protocol.type", "group.remote.assignor"],
         "the engine turns range assignments into tasks; another strategy would break co-partitioning",
@@ -245,15 +245,15 @@ const OWNED: &[(&[&str], &str)] = &[
     ),
     (
         &["bootstrap.servers", "metadata.broker.list"],
-        "all clients use one cluster, the one that is given to `Kafka::at` or with `bootstrap.servers`",
+        "all clients use one cluster, which is passed to `Kafka::at` or set with `bootstrap.servers`",
     ),
     (&["session.timeout.ms"], "write `session.timeout.ms` without a prefix, in the application's settings"),
     (&["max.poll.interval.ms"], "write `max.poll.interval.ms` without a prefix, in the application's settings"),
     (&["transaction.timeout.ms"], "write `transaction.timeout.ms` without a prefix, in the application's settings"),
-    (&["allow.auto.create.topics"], "a missing input topic is an error; internal topics are created at the start"),
+    (&["allow.auto.create.topics"], "a missing input topic is an error; internal topics are created at startup"),
     (
         &["delivery.report.only.error", "produce.offset.report"],
-        "the engine waits for every acknowledgement and needs its offset",
+        "the engine waits for every acknowledgement and needs the offset in it",
     ),
     (&["topic.blacklist"], "topics are named by the topology"),
 ];

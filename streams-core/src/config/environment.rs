@@ -1,7 +1,7 @@
-//! Environment variables to settings.
+//! Converts environment variables to settings.
 //!
-//! `KSTREAM_` and the name in capitals, with `_` for `.`. A variable is looked up among the names that
-//! are known, never turned back letter by letter: some names have an underscore of their own.
+//! A variable is `KSTREAM_` and the setting's name in capitals, with `_` for `.`. It is looked up among the known names
+//! rather than converted back letter by letter, because some names contain underscores.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use super::{refused, topics};
 const PREFIX: &str = "KSTREAM_";
 const FROM_FILE: &str = "_FILE";
 
-/// What a variable says; nothing if it is not one of ours.
+/// The setting in a variable; `None` if it does not have our prefix.
 pub(super) fn read(variable: &OsStr, value: &OsString) -> Result<Option<Entry>, ConfigError> {
     let Some(variable) = variable.to_str().filter(|variable| variable.starts_with(PREFIX)) else {
         return Ok(None);
@@ -35,7 +35,7 @@ pub(super) fn read(variable: &OsStr, value: &OsString) -> Result<Option<Entry>, 
         let path = PathBuf::from(value);
         let text = std::fs::read_to_string(&path)
             .map_err(|error| wrong(format!("{} cannot be read: {error}", path.display())))?;
-        // Editors and `echo` end a file with a line break that is not part of the secret.
+        // Editors and `echo` end a file with a line break, which is not part of the secret.
         text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text)).to_owned()
     } else {
         value.to_str().ok_or_else(|| wrong("its value is not UTF-8".to_owned()))?.to_owned()
@@ -43,7 +43,7 @@ pub(super) fn read(variable: &OsStr, value: &OsString) -> Result<Option<Entry>, 
     Ok(Some(Entry { key, value, origin }))
 }
 
-/// The setting a variable stands for, both without prefix.
+/// The setting that a variable stands for; `name` is the variable without `KSTREAM_`.
 fn key_of(name: &str) -> Option<String> {
     if let Some(key) = bare_names().find(|key| in_capitals(key) == name) {
         return Some(key.to_owned());
@@ -61,7 +61,7 @@ fn key_of(name: &str) -> Option<String> {
     })
 }
 
-/// Names that stand without a prefix, those that are refused included: they have better answers than "unknown".
+/// Names without a prefix, including those that are refused, for which there are better answers than "unknown".
 pub(super) fn bare_names() -> impl Iterator<Item = &'static str> {
     let security = EVERY_CLIENT.iter().chain(SECRETS).copied().filter(|name| is_security(name));
     SETTINGS

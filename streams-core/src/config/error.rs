@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where it says so.
+//! Errors in a configuration, and where they are.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,18 +7,18 @@ use std::sync::Arc;
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
-    /// Nobody set it.
+    /// The setting was not set.
     Default,
-    /// The program.
+    /// The program's code.
     Code,
-    /// A file, and the line in it.
+    /// A line of a configuration file.
     File {
-        /// The file, as it was named.
+        /// As passed to [`Layers::file`](super::Layers::file), so possibly relative.
         path: Arc<PathBuf>,
-        /// The line, from 1; 0 means the whole file.
+        /// Counted from 1; 0 means the whole file.
         line: usize,
     },
-    /// An environment variable of this name.
+    /// The environment variable with this name.
     Environment(Arc<str>),
     /// The command line.
     Argument,
@@ -37,15 +37,15 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One thing that is wrong. Never holds a value that may be secret.
+/// One error in a configuration. It never contains a value that may be secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{subject} ({origin}): {problem}")]
 pub struct ConfigError {
-    /// The setting, or what else could not be used.
+    /// The setting's name, or what else could not be used, such as a file.
     pub subject: String,
-    /// Who asked for it.
+    /// Where it was set.
     pub origin: Origin,
-    /// What is wrong, and what to do.
+    /// What is wrong and what to do about it.
     pub problem: String,
 }
 
@@ -55,17 +55,17 @@ impl ConfigError {
     }
 }
 
-/// Everything that is wrong with a configuration; at least one thing.
+/// All errors in a configuration; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// Nothing wrong is `Ok`.
+    /// `Ok` if there are no errors.
     pub(super) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// The single problems, in the order in which they were met.
+    /// The errors, in the order in which they were found.
     #[must_use]
     pub fn problems(&self) -> &[ConfigError] {
         &self.0

@@ -1,6 +1,6 @@
 //! Settings from files: `.properties` and `.toml`.
 //!
-//! Errors name the line and never quote it: it may hold a secret.
+//! Errors name the line but never quote it, because it may contain a secret.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Origin};
 use super::layers::Entry;
 
-/// Everything a file says.
+/// All settings in a file.
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>, ConfigError> {
     let path = Arc::new(path.to_owned());
     let at = |line| Origin::File { path: Arc::clone(&path), line };
@@ -28,14 +28,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>, ConfigError> {
     let mut entries = Vec::new();
     for (key, value, line) in parsed.map_err(|(line, problem)| wrong(line, problem))? {
         if let Some(first) = lines.insert(key.clone(), line) {
-            return Err(ConfigError::new(key, at(line), format!("it is set before, in line {first}")));
+            return Err(ConfigError::new(key, at(line), format!("it is already set in line {first}")));
         }
         entries.push(Entry { key, value, origin: at(line) });
     }
     Ok(entries)
 }
 
-/// Names, values and lines; or a line and what is wrong in it.
+/// Names, values and line numbers, or the number of a line and what is wrong with it.
 type Lines = Result<Vec<(String, String, usize)>, (usize, String)>;
 
 pub(super) fn properties(text: &str) -> Lines {
@@ -50,7 +50,7 @@ pub(super) fn properties(text: &str) -> Lines {
     Ok(entries)
 }
 
-/// The error's own text, without the line number it ends with.
+/// The error's text without the line number at its end.
 fn properties_problem(error: &java_properties::PropertiesError) -> String {
     let text = error.to_string();
     text.split(" (line_number").next().unwrap_or(&text).to_owned()
@@ -64,7 +64,7 @@ pub(super) fn toml(text: &str) -> Lines {
     Ok(entries)
 }
 
-/// Nested tables to dotted names.
+/// Turns nested tables into dotted names.
 fn flatten(
     text: &str,
     prefix: &str,
@@ -80,7 +80,7 @@ fn flatten(
                 let texts = elements.iter().map(|element| scalar(element.get_ref()));
                 let texts: Vec<String> = texts
                     .collect::<Option<_>>()
-                    .ok_or_else(|| (line, format!("`{key}` is a list of no plain values")))?;
+                    .ok_or_else(|| (line, format!("`{key}` is a list of something other than plain values")))?;
                 entries.push((key, texts.join(","), line));
             }
             value => {
@@ -106,7 +106,7 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// The line a byte stands in, from 1.
+/// The number of the line that a byte is in, from 1.
 fn line_of(text: &str, position: usize) -> usize {
     text.bytes().take(position).filter(|byte| *byte == b'\n').count() + 1
 }

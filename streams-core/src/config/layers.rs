@@ -1,4 +1,4 @@
-//! What the program, files, the environment and the command line say, laid over each other.
+//! Layers of settings: from the program, from files, from the environment and from the command line.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -13,9 +13,8 @@ use super::suggest::closest;
 use super::topics::PREFIX as TOPIC_PREFIX;
 use super::{StreamsConfig, environment, refused};
 
-/// Collects settings from all around and makes a [`StreamsConfig`] of them. In whatever order it is
-/// called, later layers of this list win: defaults, code, files (later files over earlier ones),
-/// environment, command line.
+/// Collects settings and combines them to a [`StreamsConfig`]. Whatever the order of the calls, later layers in this
+/// list override earlier ones: defaults, code, files (later files override earlier ones), environment, command line.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     base: Option<StreamsConfig>,
@@ -23,7 +22,7 @@ pub struct Layers {
     errors: Vec<ConfigError>,
 }
 
-/// One thing somebody said.
+/// One setting from one layer.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) key: String,
@@ -31,7 +30,7 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
 }
 
-/// The value may be secret.
+/// Leaves out the value, which may be secret.
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({})", self.key, self.origin)
@@ -39,26 +38,26 @@ impl std::fmt::Debug for Entry {
 }
 
 impl Layers {
-    /// Nothing but the defaults.
+    /// Only the defaults.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Starts from what the program built; it counts as code.
+    /// Starts from a configuration that the program built, as the lowest layer of code.
     #[must_use]
     pub fn over(config: StreamsConfig) -> Self {
         Self { base: Some(config), ..Self::default() }
     }
 
-    /// Says it in code, in Kafka Streams' words.
+    /// Sets a setting in code, by its name in Kafka Streams.
     #[must_use]
     pub fn set(self, key: impl Into<String>, value: impl Display) -> Self {
         self.entry(key.into(), value.to_string(), Origin::Code)
     }
 
-    /// Adds a file: `.properties` as Java reads it, but in UTF-8; or `.toml`, where nested tables make
-    /// dotted names and lists become text with commas. Needs the feature `config-files`.
+    /// Adds a file: `.properties` as Java reads it, but in UTF-8, or `.toml`, where nested tables become dotted names and
+    /// lists become text with commas. Needs the feature `config-files`.
     #[cfg(feature = "config-files")]
     #[must_use]
     pub fn file(mut self, path: impl AsRef<std::path::Path>) -> Self {
@@ -69,16 +68,16 @@ impl Layers {
         self
     }
 
-    /// Adds the environment: `KSTREAM_` and the name in capitals, with `_` for `.`, as in
+    /// Adds the environment: variables named `KSTREAM_` and the setting's name in capitals, with `_` for `.`, as in
     /// `KSTREAM_NUM_STREAM_THREADS`. A prefix for clients or topics ends with two underscores:
-    /// `KSTREAM_CONSUMER__FETCH_MIN_BYTES`. `_FILE` behind a name reads the value from the file named there:
+    /// `KSTREAM_CONSUMER__FETCH_MIN_BYTES`. With `_FILE` after the name, the value is read from a file:
     /// `KSTREAM_SASL_PASSWORD_FILE=/run/secrets/kafka`.
     #[must_use]
     pub fn environment(self) -> Self {
         self.environment_of(std::env::vars_os())
     }
 
-    /// As [`Layers::environment`], with variables from elsewhere.
+    /// As [`Layers::environment`], with the given variables instead of the process's own.
     #[must_use]
     pub fn environment_of<N: Into<OsString>, V: Into<OsString>>(
         mut self,
@@ -99,7 +98,7 @@ impl Layers {
         match argument.split_once('=') {
             Some((key, value)) => self.entry(key.trim().to_owned(), value.to_owned(), Origin::Argument),
             None => {
-                // What was typed may be a secret without its name.
+                // The argument may be a secret without its name, so the error does not quote it.
                 self.errors.push(ConfigError::new("an argument", Origin::Argument, "it is not of the form key=value"));
                 self
             }
@@ -111,10 +110,10 @@ impl Layers {
         self
     }
 
-    /// Lays the layers over each other.
+    /// Combines the layers.
     ///
     /// # Errors
-    /// Everything that is wrong in any layer, also where another one wins.
+    /// All errors of all layers, including those of settings that another layer overrides.
     pub fn read(mut self) -> Result<StreamsConfig, ConfigErrors> {
         self.entries.sort_by_key(|entry| rank(&entry.origin));
         let mut errors = self.errors;
@@ -122,7 +121,7 @@ impl Layers {
             Ok(config) => config,
             Err(error) => {
                 errors.push(error);
-                // Only to find out what else is wrong.
+                // Goes on only to find out what else is wrong.
                 StreamsConfig::new("unnamed").map_err(|error| {
                     ConfigErrors::from(ConfigError::new("application.id", Origin::Default, error.to_string()))
                 })?
@@ -139,7 +138,7 @@ impl Layers {
     }
 }
 
-/// Which layer wins.
+/// The order of the layers; the highest one wins.
 fn rank(origin: &Origin) -> u8 {
     match origin {
         Origin::Default => 0,
@@ -150,12 +149,12 @@ fn rank(origin: &Origin) -> u8 {
     }
 }
 
-/// What the layers are laid over: a configuration needs a name before it can be one.
+/// The configuration below the layers, which cannot exist without an application id.
 fn start(base: Option<StreamsConfig>, entries: &[Entry]) -> Result<StreamsConfig, ConfigError> {
     if let Some(config) = base {
         return Ok(config);
     }
-    // If one of them is wrong, it is told when it is applied.
+    // If one of them is invalid, applying it reports that.
     let mut ids = entries.iter().filter(|entry| entry.key == "application.id");
     match ids.find_map(|entry| StreamsConfig::new(entry.value.trim()).ok()) {
         Some(config) => Ok(config),
@@ -169,7 +168,7 @@ fn start(base: Option<StreamsConfig>, entries: &[Entry]) -> Result<StreamsConfig
     }
 }
 
-/// Puts one setting where it belongs, or says why it belongs nowhere.
+/// Applies one setting, or says why there is no such setting.
 fn apply(config: &mut StreamsConfig, entry: Entry) -> Result<(), String> {
     let Entry { key, value, origin } = entry;
     if let Some(setting) = find(&key) {
@@ -181,10 +180,10 @@ fn apply(config: &mut StreamsConfig, entry: Entry) -> Result<(), String> {
         return config.topics.set_from(name.to_owned(), value, origin);
     }
     if key.starts_with("global.consumer.") {
-        return Err("global tables are read by consumers like any other; write `consumer.`".to_owned());
+        return Err("global tables are read by ordinary consumers; write `consumer.`".to_owned());
     }
     if key.starts_with("client.tag.") {
-        return Err("there are no standby tasks yet whose place a tag could choose".to_owned());
+        return Err("there are no standby tasks yet that tags could place".to_owned());
     }
     for scope in ClientScope::PREFIXED {
         if let Some(name) = key.strip_prefix(scope.prefix()) {
@@ -197,7 +196,7 @@ fn apply(config: &mut StreamsConfig, entry: Entry) -> Result<(), String> {
     Err(unknown(&key))
 }
 
-/// Whether a name without a prefix is one of those that every client needs.
+/// Whether a name is one of the security settings, which need no prefix because all clients need them.
 pub(super) fn is_security(key: &str) -> bool {
     ["security.", "sasl.", "ssl.", "https.", "enable.ssl.", "enable.sasl."].iter().any(|stem| key.starts_with(stem))
 }
@@ -214,7 +213,7 @@ fn unknown(key: &str) -> String {
     let suggestion = closest(key, known().chain(security())).map(str::to_owned).or_else(|| closest_prefixed(key));
     match suggestion {
         Some(suggestion) => format!("there is no such setting; did you mean `{suggestion}`?"),
-        None => "there is no such setting; settings of Kafka clients begin with `consumer.`, `producer.` or `admin.`"
+        None => "there is no such setting; settings of Kafka clients start with `consumer.`, `producer.` or `admin.`"
             .to_owned(),
     }
 }

@@ -1,7 +1,7 @@
-//! Settings, in Kafka Streams' words.
+//! Settings, with Kafka Streams' names.
 //!
-//! [`StreamsConfig`] is a plain struct; a test builds it by hand. [`Layers`] makes one from what the
-//! program, files, the environment and the command line say:
+//! [`StreamsConfig`] is a plain struct that a test can build by hand. [`Layers`] builds one from the program's settings,
+//! files, the environment and the command line:
 //!
 //! ```
 //! use streams_core::config::{Guarantee, Layers};
@@ -20,9 +20,9 @@
 //! # Ok::<(), streams_core::config::ConfigErrors>(())
 //! ```
 //!
-//! A name that is not known is an error, and so is a name that only Java knows: a setting is honoured or
-//! refused, never ignored. Values that may be secret are never printed, neither by `Display` (which prints
-//! every setting with its origin) nor by `Debug` nor in errors.
+//! Unknown names are errors, and so are names that only Java knows: a setting is honoured or refused, never ignored.
+//! Values that may be secret are never printed: not by `Display`, which prints every setting with its origin, nor by
+//! `Debug`, nor in errors.
 //!
 //! This module starts nothing: the runtime and the adapters read the struct.
 
@@ -56,20 +56,18 @@ pub use layers::Layers;
 pub use topics::TopicSettings;
 pub(crate) use topics::topic_setting_meant;
 
-/// What happens when a failure leaves doubt about what was processed.
+/// How often a record may take effect if there are failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guarantee {
-    /// `at_least_once`: nothing is lost; after a crash, work since the last commit is done again.
+    /// `at_least_once`: nothing is lost; after a crash, the work since the last commit is repeated.
     #[default]
     AtLeastOnce,
-    /// `exactly_once_v2`: nothing is lost and nothing is doubled; input positions, state and output are
-    /// committed as one.
+    /// `exactly_once_v2`: nothing is lost or duplicated; input positions, state and output are committed atomically.
     ExactlyOnce,
 }
 
 impl Guarantee {
-    /// How often work is committed unless something else is set. Under exactly-once results are visible only
-    /// after a commit, so there it is short.
+    /// The default commit interval. It is short under exactly-once, because results become visible only with a commit.
     pub(crate) const fn commit_interval(self) -> Duration {
         match self {
             Self::AtLeastOnce => Duration::from_secs(30),
@@ -77,7 +75,7 @@ impl Guarantee {
         }
     }
 
-    /// Which input is read unless something else is set.
+    /// The default isolation level for input.
     pub(crate) const fn isolation_level(self) -> IsolationLevel {
         match self {
             Self::AtLeastOnce => IsolationLevel::ReadUncommitted,
@@ -86,73 +84,72 @@ impl Guarantee {
     }
 }
 
-/// Where reading begins in an input partition that the group has no position for, or whose position no
-/// longer exists.
+/// Where to start reading an input partition for which the group has no position, or whose position no longer exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OffsetReset {
-    /// `earliest`: at the first record that is kept.
+    /// `earliest`: at the first record that the topic still has.
     #[default]
     Earliest,
-    /// `latest`: behind the last record there is at that moment.
+    /// `latest`: after the last record at that moment.
     Latest,
-    /// `none`: nowhere, it is an error.
+    /// `none`: nowhere; it is an error.
     None,
 }
 
-/// Which records of other programs' transactions are read.
+/// Which records of transactions are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IsolationLevel {
-    /// `read_uncommitted`: all, also those of open and aborted transactions.
+    /// `read_uncommitted`: all, including those of open and aborted transactions.
     #[default]
     ReadUncommitted,
-    /// `read_committed`: those of committed transactions, and those outside of any.
+    /// `read_committed`: those of committed transactions and those outside transactions.
     ReadCommitted,
 }
 
-/// Whether internal topics that are missing are created.
+/// When missing internal topics are created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CreateInternalTopics {
-    /// `first_run`: unless the application has run before. A topic that is missing then held state or records,
-    /// and creating it empty would lose them silently (KIP-698).
+    /// `first_run`: unless the application has run before. In that case a missing topic used to contain state or
+    /// records, and creating it empty would lose them silently (KIP-698).
     #[default]
     FirstRun,
-    /// `always`: also then, for a topology to which a store or a repartition was added. Take it back once the
-    /// application has started.
+    /// `always`: even if it has run before, for a topology to which a store or a repartition topic was added. Unset it
+    /// once the application has started.
     Always,
 }
 
-/// What happens to a record that cannot be read.
+/// What happens to a record that cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUndecodable {
-    /// `fail`: the task fails, and the application with it.
+    /// `fail`: the task fails and ends the application.
     #[default]
     Fail,
     /// `skip`: the record is dropped, counted and logged.
     Skip,
 }
 
-/// The name of an application. It names its group, its internal topics and its state folder, so it
-/// follows the rule for topic names.
+/// The id of an application. Its group, its internal topics and its state folder are named after it, so it follows the
+/// rule for topic names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApplicationId(String);
 
 impl ApplicationId {
-    /// Checks the name.
+    /// An id that follows the rule for names.
     ///
     /// # Errors
-    /// Which part of the rule is broken.
+    /// The part of the rule that the name breaks.
     pub fn new(id: impl Into<String>) -> Result<Self, NameError> {
         let id = id.into();
         check_name(id.as_bytes(), NAME_LENGTH_MAX)?;
         Ok(Self(id))
     }
 
-    /// The name of none: for defaults that no application has yet.
+    /// A placeholder, for defaults that belong to no application yet.
     pub(crate) const fn unnamed() -> Self {
         Self(String::new())
     }
 
-    /// The name as text.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -168,71 +165,66 @@ impl fmt::Display for ApplicationId {
 /// How an application runs. Names and defaults are Kafka Streams' unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamsConfig {
-    /// `application.id`; has no default.
+    /// `application.id`; there is no default.
     pub application_id: ApplicationId,
-    /// `client.id`: what the names of the Kafka clients begin with. Default: made from the application id.
+    /// `client.id`: the prefix of the Kafka clients' names. By default, it is derived from the application id.
     pub client_id: Option<String>,
-    /// `bootstrap.servers`: where the Kafka cluster is, `host:port` with commas between. Default: whatever
+    /// `bootstrap.servers`: the Kafka cluster's addresses, `host:port` separated by commas. Default: the addresses that
     /// the program connects to.
     pub bootstrap_servers: Option<String>,
-    /// `num.stream.threads`: worker threads. Default 1.
+    /// `num.stream.threads`: the number of worker threads. Default 1.
     pub num_stream_threads: usize,
     /// `processing.guarantee`. Default `at_least_once`.
     pub processing_guarantee: Guarantee,
-    /// `commit.interval.ms`; `None` is 30 seconds, and 100 milliseconds under exactly-once. Read it with
+    /// `commit.interval.ms`; `None` means 30 seconds, or 100 milliseconds under exactly-once. Read it with
     /// [`StreamsConfig::commit_interval`].
     pub commit_interval: Option<Duration>,
-    /// `statestore.cache.max.bytes`: how much may be held back before it is forwarded, over all workers; 0
-    /// forwards every update at once. Default 10 MiB.
+    /// `statestore.cache.max.bytes`: the size of the caches that hold updates back, over all workers; 0 forwards every
+    /// update at once. Default 10 MiB.
     pub statestore_cache_max_bytes: usize,
-    /// `statestore.uncommitted.max.bytes`: more uncommitted state than this, over all workers, is committed
-    /// early. Default 64 MiB.
+    /// `statestore.uncommitted.max.bytes`: uncommitted state that exceeds this, over all workers, is committed early.
+    /// Default 64 MiB.
     pub statestore_uncommitted_max_bytes: usize,
-    /// `state.dir`: each application has a folder of its own in it. Default `./state`, not the temporary
-    /// folder as in Java, which a reboot may empty.
+    /// `state.dir`: each application has its own folder in it. Default `./state`; Java's default is the temporary
+    /// folder, which a reboot may empty.
     pub state_dir: PathBuf,
-    /// `max.task.idle.ms`: how long a task with several inputs waits for one that is caught up but empty.
+    /// `max.task.idle.ms`: how long a task with several inputs waits for an input that has been read to its end.
     /// `None` (-1) never waits, not even for records known to be on the broker. Default 0.
     pub max_task_idle: Option<Duration>,
-    /// `buffered.records.per.partition`: above it, a partition is not read any further for now. Default
-    /// 1,000.
+    /// `buffered.records.per.partition`: a partition with more unprocessed records is paused. Default 1,000.
     pub buffered_records_per_partition: usize,
-    /// `poll.ms`: how long a worker that has nothing to do waits for records. Default 100 milliseconds.
+    /// `poll.ms`: how long an idle worker waits for records. Default 100 milliseconds.
     pub poll: Duration,
-    /// `replication.factor` of internal topics; `None` (-1) leaves it to the broker, the default.
+    /// `replication.factor` of internal topics; `None` (-1), the default, leaves it to the broker.
     pub replication_factor: Option<u16>,
-    /// `auto.offset.reset`: where reading begins in an input partition without a position. `None`, the
-    /// default, begins at the earliest record, and is an error when a position that was there is out of
-    /// range: nothing is skipped unless somebody said so.
+    /// `auto.offset.reset`: where to start reading an input partition without a position. `None`, the default, starts at
+    /// the earliest record, but a position that is out of range is an error: nothing is skipped unless it was asked for.
     pub auto_offset_reset: Option<OffsetReset>,
-    /// `consumer.isolation.level`: `read_uncommitted` or `read_committed`. `None` goes by the guarantee; read it with
+    /// `consumer.isolation.level`: `read_uncommitted` or `read_committed`. `None` follows the guarantee; read it with
     /// [`StreamsConfig::isolation_level`].
     pub isolation_level: Option<IsolationLevel>,
     /// `internal.topics.create`: `first_run`, the default, or `always`.
     pub create_internal_topics: CreateInternalTopics,
-    /// `deserialization.exception.handler`: `fail`, the default, or `skip`. Java has class names here.
+    /// `deserialization.exception.handler`: `fail`, the default, or `skip`. Java takes class names here.
     pub on_undecodable: OnUndecodable,
-    /// `session.timeout.ms`: a member that is not heard of for so long is taken for dead. Default 45
-    /// seconds.
+    /// `session.timeout.ms`: a member that has not been heard from for this long counts as dead. Default 45 seconds.
     pub session_timeout: Duration,
     /// `max.poll.interval.ms`: how long a rebalance waits for this member's commit. Default 5 minutes.
     pub max_poll_interval: Duration,
-    /// `transaction.timeout.ms`: after so long the broker aborts a transaction nobody ended. Default 10
-    /// seconds.
+    /// `transaction.timeout.ms`: the broker aborts a transaction that has been open for this long. Default 10 seconds.
     pub transaction_timeout: Duration,
-    /// `task.timeout.ms`: how long a task that is being opened waits for a log that does not answer. Default 5
-    /// minutes.
+    /// `task.timeout.ms`: how long a task that is being opened waits for a log that does not answer. Default 5 minutes.
     pub task_timeout: Duration,
-    /// `topic.*`: settings for all internal topics.
+    /// `topic.*`: settings of all internal topics.
     pub topics: TopicSettings,
-    /// `consumer.*`, `producer.*` and so on, and `security.protocol`, `sasl.*`, `ssl.*` for all clients.
+    /// `consumer.*`, `producer.*` and so on for some clients; `security.protocol`, `sasl.*` and `ssl.*` for all.
     pub clients: ClientSettings,
-    /// Where values come from, for printing.
+    /// Where the values were set, for printing.
     pub origins: Origins,
 }
 
 impl StreamsConfig {
-    /// The defaults.
+    /// The defaults, for an application with this id.
     ///
     /// # Errors
     /// When the id breaks the rule for names.
@@ -269,25 +261,26 @@ impl StreamsConfig {
         }
     }
 
-    /// How often work is committed. Under exactly-once results are visible only after a commit, so there
-    /// the default is short.
+    /// The commit interval that was set, or the guarantee's default. The default is short under exactly-once, because
+    /// results become visible only with a commit.
     #[must_use]
     pub fn commit_interval(&self) -> Duration {
         self.commit_interval.unwrap_or_else(|| self.processing_guarantee.commit_interval())
     }
 
-    /// Which records are read. Under exactly-once only committed ones, under at-least-once all unless set.
+    /// The isolation level that was set, or the guarantee's default: only committed records under exactly-once, all
+    /// records under at-least-once.
     #[must_use]
     pub fn isolation_level(&self) -> IsolationLevel {
         self.isolation_level.unwrap_or_else(|| self.processing_guarantee.isolation_level())
     }
 
-    /// Where a setting's value comes from.
+    /// Where a setting's value was set.
     fn origin_of(&self, setting: &settings::Setting) -> Origin {
         let value = (setting.show)(self);
         match self.origins.0.get(setting.name) {
             Some((origin, then)) if *then == value => origin.clone(),
-            // Not set by a layer, or changed by the program since.
+            // No layer set it, or the program has changed it since.
             _ => {
                 let defaults = Self::defaults_for(ApplicationId::unnamed());
                 if (setting.show)(&defaults) == value { Origin::Default } else { Origin::Code }
@@ -296,7 +289,7 @@ impl StreamsConfig {
     }
 }
 
-/// Every setting with its value and origin, one a line; values that may be secret are hidden.
+/// Every setting with its value and origin, one per line. Values that may be secret are hidden.
 impl fmt::Display for StreamsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for setting in settings::SETTINGS {
@@ -309,6 +302,6 @@ impl fmt::Display for StreamsConfig {
     }
 }
 
-/// Which layer gave each setting its value.
+/// The layer that set each setting.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origins(BTreeMap<&'static str, (Origin, String)>);

@@ -1,10 +1,10 @@
-//! Names of settings that belong to others: librdkafka's, from the CONFIGURATION.md of 2.12.1, and
-//! Kafka's for topics, from the documentation of 4.3.
+//! Names of settings that belong to others: librdkafka's, from the CONFIGURATION.md of 2.12.1, and Kafka's topic
+//! settings, from the documentation of 4.3.
 //!
-//! A name that is missing here is not refused, because newer versions have more; but it is taken for a
-//! typo if it is nearly one of these, and its value is never shown.
+//! A name that is not listed here is not refused, because newer versions have more names. But it counts as a typo if it
+//! is very similar to a listed name, and its value is never shown.
 
-/// Settings of every client whose values may be shown.
+/// Settings of all clients whose values may be shown.
 pub(super) const EVERY_CLIENT: &[&str] = &[
     "api.version.fallback.ms",
     "api.version.request",
@@ -80,7 +80,7 @@ pub(super) const EVERY_CLIENT: &[&str] = &[
     "topic.metadata.refresh.sparse",
 ];
 
-/// Settings of every client whose values are secret, or say where a secret is.
+/// Settings of all clients whose values are secret, or say where a secret is.
 pub(super) const SECRETS: &[&str] = &[
     "https.ca.pem",
     "sasl.oauthbearer.assertion.claim.aud",
@@ -108,7 +108,7 @@ pub(super) const SECRETS: &[&str] = &[
     "ssl.keystore.password",
 ];
 
-/// Settings of consumers.
+/// Settings that only consumers have.
 pub(super) const CONSUMERS: &[&str] = &[
     "coordinator.query.interval.ms",
     "fetch.error.backoff.ms",
@@ -123,7 +123,7 @@ pub(super) const CONSUMERS: &[&str] = &[
     "queued.min.messages",
 ];
 
-/// Settings of producers.
+/// Settings that only producers have.
 pub(super) const PRODUCERS: &[&str] = &[
     "batch.num.messages",
     "batch.size",
@@ -144,7 +144,7 @@ pub(super) const PRODUCERS: &[&str] = &[
     "sticky.partitioning.linger.ms",
 ];
 
-/// Settings of topics.
+/// Settings that topics have in Kafka.
 pub(super) const TOPICS: &[&str] = &[
     "cleanup.policy",
     "compression.gzip.level",

@@ -1,4 +1,4 @@
-//! The text of a setting to the type it has, and back.
+//! Converts the text of settings to their types and back.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -29,7 +29,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// As [`duration`], and not zero.
+/// As [`duration`], but not zero.
 pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("it must be at least 1 ms".to_owned()),
@@ -54,7 +54,7 @@ pub(super) fn number<N: FromStr + PartialOrd + Display>(text: &str, range: Range
         .ok_or_else(|| format!("`{text}` is not a whole number from {} to {}", range.start(), range.end()))
 }
 
-/// One of a few words.
+/// The value of one of a few words.
 pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
     let text = text.trim();
     words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
@@ -63,12 +63,12 @@ pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String
     })
 }
 
-/// The word of a value.
+/// The word for a value.
 pub(super) fn word_of<T: Copy + PartialEq>(value: T, words: &[(&str, T)]) -> String {
     words.iter().find(|(_, other)| *other == value).map_or("", |(word, _)| word).to_owned()
 }
 
-/// Text that may not be empty.
+/// Text that must not be empty.
 pub(super) fn text(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("it is empty".to_owned()),
@@ -76,12 +76,12 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     }
 }
 
-/// A duration as [`duration`] reads it.
+/// A duration in a form that [`duration`] reads.
 pub(super) fn show_duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-/// A size as [`size`] reads it.
+/// A size in a form that [`size`] reads.
 pub(super) fn show_size(size: usize) -> String {
     if size > 0 && size.is_multiple_of(MIB) { format!("{}MiB", size / MIB) } else { size.to_string() }
 }

@@ -1,7 +1,6 @@
-//! Settings that Java's Kafka Streams and its clients know and this library does not take: each with
-//! what to do instead.
+//! Settings of Java's Kafka Streams and its clients that this library does not have, each with what to do instead.
 
-/// What to do instead of setting this, if it is one of Java's.
+/// What to do instead of setting this, if it is a setting of Java's Kafka Streams.
 pub(super) fn advice(name: &str) -> Option<&'static str> {
     STREAMS.iter().find(|(names, _)| names.contains(&name)).map(|(_, advice)| *advice).or_else(|| client_advice(name))
 }
@@ -24,24 +23,24 @@ pub(super) fn streams_names() -> impl Iterator<Item = &'static str> {
     STREAMS.iter().flat_map(|(names, _)| names.iter().copied())
 }
 
-/// Every whole name in the table of the clients' settings.
+/// Every complete name in the table of the clients' settings.
 pub(super) fn client_names() -> impl Iterator<Item = &'static str> {
     CLIENTS.iter().flat_map(|(names, _)| names.iter().copied()).filter(|name| !name.ends_with('*'))
 }
 
 const TYPES_CHOOSE: &str = "a topic's and a store's types choose the format: `Topic<String, i64>`, `#[derive(Value)]`";
-const IN_CODE: &str = "Java names a class here; what state is kept in is chosen in code, with `App::state_in`";
-const NO_CLASSES: &str = "there is nothing to put in its place yet; leave it out";
+const IN_CODE: &str = "Java names a class here; the state backend is chosen in code, with `App::state_in`";
+const NO_CLASSES: &str = "there is no replacement for it yet; leave it out";
 const NO_EXTRACTOR: &str = "there are no timestamp extractors yet; a record's own timestamp counts";
 const NO_STANDBYS: &str = "there are no standby tasks yet; state is restored from its changelog when a task moves";
-const RANGE_ONLY: &str = "tasks are shared out by one rule, Kafka's range assignor over the widest source topic";
+const RANGE_ONLY: &str = "tasks are always assigned by Kafka's range assignor over the widest source topic";
 const FAILURES_STOP: &str = "there is no such handler yet: the failure stops the application, and nothing is committed";
 const METRICS: &str = "metrics are not collected through reporters; leave it out";
 const FOLDERS: &str = "nothing in the state folder is deleted by age; delete a task's folder when it is not needed";
-const NO_OLDER: &str = "there is no older version whose format could be meant; leave it out";
-const OPTIMISER: &str = "the optimiser is not there yet; `describe()` shows the topology that will run";
+const NO_OLDER: &str = "there is no older version with another format; leave it out";
+const OPTIMISER: &str = "there is no optimiser yet; `describe()` shows the topology that will run";
 
-/// Kafka Streams 4.3's own settings (and those announced for 4.4) that are not taken.
+/// Kafka Streams 4.3's own settings (and those announced for 4.4) that do not exist here.
 const STREAMS: &[(&[&str], &str)] = &[
     (&["cache.max.bytes.buffering"], "Java's old name; write `statestore.cache.max.bytes`"),
     (
@@ -105,29 +104,29 @@ const STREAMS: &[(&[&str], &str)] = &[
     (&["repartition.purge.interval.ms"], "repartition topics are purged by the engine, every 30 s; leave it out"),
     (
         &["windowstore.changelog.additional.retention.ms"],
-        "it is always one day; a store's own changelog settings can say more",
+        "it is always one day; a store's own changelog settings can set more",
     ),
     (&["state.cleanup.delay.ms", "state.cleanup.dir.max.age.ms"], FOLDERS),
     (&["config.providers"], "settings come from files and the environment; `KSTREAM_..._FILE` reads one from a file"),
     (
         &["enable.transactional.statestores"],
-        "it is always so: uncommitted changes stay in memory, so no crash can leave them in a store",
+        "it is always on: uncommitted changes stay in memory, so no crash can leave them in a store",
     ),
     (&["default.interactive.query.isolation.level"], "a running application cannot be queried yet; leave it out"),
     (&["topology.description.push.enabled"], "the topology is not sent to brokers; leave it out"),
 ];
 
-const TLS: &str = "Java's key stores are not read; write `ssl.ca.location` (who is trusted), and for a certificate of \
-                   your own `ssl.certificate.location` and `ssl.key.location`, all PEM files";
+const TLS: &str = "Java's key stores cannot be read; write `ssl.ca.location` (who is trusted), and for your own \
+                   certificate `ssl.certificate.location` and `ssl.key.location`, all PEM files";
 const TLS_PEM: &str = "write `ssl.ca.pem` (who is trusted), `ssl.certificate.pem` and `ssl.key.pem`";
-const TLS_LIBRARY: &str = "this is OpenSSL's to choose; `ssl.cipher.suites` and `ssl.sigalgs.list` narrow it";
-const SASL_JAAS: &str = "Java's login modules are not there; write `sasl.mechanism`, `sasl.username` and `sasl.password`, or \
+const TLS_LIBRARY: &str = "OpenSSL chooses it; `ssl.cipher.suites` and `ssl.sigalgs.list` narrow the choice";
+const SASL_JAAS: &str = "there are no Java login modules; write `sasl.mechanism`, `sasl.username` and `sasl.password`, or \
                          `sasl.kerberos.keytab` and `sasl.kerberos.principal`";
-const SASL_OAUTH: &str = "librdkafka's way to a token is `sasl.oauthbearer.method = oidc` with `sasl.oauthbearer.client.id`, \
+const SASL_OAUTH: &str = "librdkafka gets its token with `sasl.oauthbearer.method = oidc`, `sasl.oauthbearer.client.id`, \
                           `.client.secret` and `.token.endpoint.url`";
-const SERDES: &str = "clients carry bytes; a topic's types choose the format";
+const SERDES: &str = "clients transfer bytes; a topic's types choose the format";
 
-/// Settings of Java's clients that librdkafka does not have. `*` stands for any end.
+/// Settings of Java's clients that librdkafka does not have. `*` stands for any ending.
 const CLIENTS: &[(&[&str], &str)] = &[
     (&["sasl.jaas.config", "sasl.client.callback.handler.class", "sasl.login.*", "sasl.kerberos.ticket.*"], SASL_JAAS),
     (
@@ -163,25 +162,25 @@ const CLIENTS: &[(&[&str], &str)] = &[
     (&["config.providers"], "settings come from files and the environment; `KSTREAM_..._FILE` reads one from a file"),
     (
         &["max.poll.records"],
-        "records are read in batches of bytes; `buffered.records.per.partition` limits what is held",
+        "records are fetched in batches limited by bytes; `buffered.records.per.partition` limits how many are buffered",
     ),
     (&["fetch.max.wait.ms"], "librdkafka's name is `fetch.wait.max.ms`"),
     (&["receive.buffer.bytes"], "librdkafka's name is `socket.receive.buffer.bytes`"),
     (&["send.buffer.bytes"], "librdkafka's name is `socket.send.buffer.bytes`"),
-    (&["default.api.timeout.ms"], "librdkafka's name is `socket.timeout.ms`; what it cuts short is tried again"),
-    (&["socket.connection.setup.timeout.max.ms"], "librdkafka has one time-out, `socket.connection.setup.timeout.ms`"),
+    (&["default.api.timeout.ms"], "librdkafka's name is `socket.timeout.ms`; requests that time out are retried"),
+    (&["socket.connection.setup.timeout.max.ms"], "librdkafka has one timeout, `socket.connection.setup.timeout.ms`"),
     (&["max.request.size"], "librdkafka's name is `message.max.bytes`"),
     (&["buffer.memory"], "librdkafka's name is `queue.buffering.max.kbytes`"),
-    (&["max.block.ms"], "sending never blocks; a worker whose producer is full processes nothing until it is not"),
+    (&["max.block.ms"], "sending never blocks; a worker whose producer is full pauses until there is room"),
     (
         &["compression.gzip.level", "compression.lz4.level", "compression.zstd.level"],
         "librdkafka's name for all of them is `compression.level`",
     ),
     (&["metadata.max.idle.ms"], "librdkafka's name is `topic.metadata.refresh.interval.ms`"),
-    (&["partitioner.*"], "a record's key chooses its partition as in Java: murmur2 of its bytes"),
-    (&["transaction.two.phase.commit.enable"], "transactions are the engine's own; leave it out"),
-    (&["exclude.internal.topics"], "topics are named one by one; leave it out"),
+    (&["partitioner.*"], "a record's key determines its partition, as in Java: murmur2 of its bytes"),
+    (&["transaction.two.phase.commit.enable"], "the engine manages transactions itself; leave it out"),
+    (&["exclude.internal.topics"], "topics are read by name, not by pattern; leave it out"),
     (&["share.acknowledgement.mode", "share.acquire.mode"], "share groups are not used; leave it out"),
     (&["internal.throw.on.fetch.stable.offset.unsupported"], "it is internal to Java; leave it out"),
-    (&["bootstrap.controllers"], "brokers are asked, not controllers; write `bootstrap.servers`"),
+    (&["bootstrap.controllers"], "clients connect to brokers, not controllers; write `bootstrap.servers`"),
 ];

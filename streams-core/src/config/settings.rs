@@ -1,5 +1,5 @@
-//! The table of settings: each name with how its text is read and shown. Everything that goes by
-//! settings (files, the environment, printing, suggestions) goes by this table.
+//! The table of settings: how the text of each is read and printed. Files, the environment, printing and suggestions
+//! all use it.
 
 use std::path::PathBuf;
 
@@ -8,17 +8,17 @@ use super::{
     ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, StreamsConfig,
 };
 
-/// One setting.
+/// A row of the table.
 pub(super) struct Setting {
     /// Kafka Streams' name for it.
     pub(super) name: &'static str,
-    /// Reads its text.
+    /// Parses a text and sets the value.
     pub(super) apply: fn(&mut StreamsConfig, &str) -> Result<(), String>,
-    /// Its text; empty if it has no value.
+    /// The value as text; empty if there is none.
     pub(super) show: fn(&StreamsConfig) -> String,
 }
 
-/// The setting of that name.
+/// Looks a setting up by its name.
 pub(super) fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
 }
@@ -152,7 +152,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         show: |config| config.auto_offset_reset.map_or_else(String::new, |reset| word_of(reset, RESETS)),
     },
-    // A client's setting in Kafka's words, but the engine's: it reads all input by it, whatever the log.
+    // In Kafka a setting of the client; here the engine applies it to all input, whatever the log.
     Setting {
         name: "consumer.isolation.level",
         apply: |config, value| {
@@ -211,32 +211,32 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// More threads than this in one process are a typing error.
+/// More threads in one process are a typing error.
 const THREADS_MAX: usize = 1024;
 
-/// Kafka counts records in signed 32 bits.
+/// Kafka's type for this setting is a signed 32-bit integer.
 const RECORDS_MAX: usize = i32::MAX as usize;
 
-/// Kafka counts replicas in signed 16 bits.
+/// Kafka's type for replicas is a signed 16-bit integer.
 const REPLICAS_MAX: u16 = i16::MAX.cast_unsigned();
 
 fn guarantee(value: &str) -> Result<Guarantee, String> {
     match value.trim() {
         "exactly_once" | "exactly_once_beta" => {
-            Err("that name is gone since Kafka Streams 4.0; write `exactly_once_v2`".to_owned())
+            Err("Kafka Streams 4.0 has removed that name; write `exactly_once_v2`".to_owned())
         }
         value => word(value, GUARANTEES),
     }
 }
 
-/// Java names a class here; of the two it comes with, it is clear what they mean.
+/// Java takes a class here; for its two built-in classes, the error says which word to write.
 fn on_undecodable(value: &str) -> Result<OnUndecodable, String> {
     let value = value.trim();
     let class = value.rsplit('.').next().unwrap_or(value);
     let answer = match class {
         "LogAndFailExceptionHandler" => "write `fail` instead of Java's class",
         "LogAndContinueExceptionHandler" => "write `skip` instead of Java's class",
-        _ if value.contains('.') => "classes of Java's cannot be used; write `fail` or `skip`",
+        _ if value.contains('.') => "Java classes cannot be used; write `fail` or `skip`",
         _ => return word(value, UNDECODABLE),
     };
     Err(answer.to_owned())

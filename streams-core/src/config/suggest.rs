@@ -1,13 +1,13 @@
 //! "Did you mean ...?"
 
-/// Shorter names differ by chance; below this likeness a suggestion would only puzzle.
+/// Short names are similar by chance; below this similarity, a suggestion would only confuse.
 const LIKENESS_MIN: f64 = 0.6;
 
-/// A name that differs from a known one by so few letters is taken for a typo even where unknown names
-/// are let through.
+/// A name that differs from a known one by at most this many letters counts as a typo, even where unknown names are
+/// accepted.
 const TYPO_LETTERS_MAX: usize = 2;
 
-/// The known name that is most like this one, if any is.
+/// The known name that is most similar to this one, if any is similar enough.
 pub(super) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -17,7 +17,7 @@ pub(super) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// The known name that this one was probably meant to be; for places where unknown names are let through.
+/// The known name that was probably meant, for places where unknown names are accepted.
 pub(super) fn typo_of<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     closest(name, known).filter(|candidate| strsim::damerau_levenshtein(name, candidate) <= TYPO_LETTERS_MAX)
 }

@@ -1,4 +1,4 @@
-//! Settings as data: what is said, and what comes of it.
+//! Settings as data: what is set, and what comes of it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ fn read(entries: &[(&str, &str)]) -> Result<StreamsConfig, ConfigErrors> {
     entries.iter().fold(id, |layers, (key, value)| layers.set(*key, *value)).read()
 }
 
-/// The one problem there is.
+/// The only problem with the setting.
 fn problem(key: &str, value: &str) -> String {
     let errors = read(&[(key, value)]).unwrap_err();
     let [error] = errors.problems() else { panic!("{errors}") };
@@ -26,7 +26,7 @@ fn problem(key: &str, value: &str) -> String {
 
 #[test]
 fn every_setting_reads_what_java_users_write_and_shows_it() {
-    // Setting, text, and how it is shown.
+    // The setting, its text, and how it is printed.
     let rows = [
         ("application.id", "word-count", "word-count"),
         ("client.id", "blue", "blue"),
@@ -142,12 +142,12 @@ fn the_commit_interval_follows_the_guarantee_unless_it_is_set() {
 #[test]
 fn values_that_make_no_sense_are_refused_with_a_sentence() {
     for (key, value, expected) in [
-        ("application.id", "../x", "a name may hold only letters, digits, `.`, `_` and `-`; byte 2 is none of them"),
+        ("application.id", "../x", "a name may contain only letters, digits, `.`, `_` and `-`; byte 2 is none of them"),
         ("application.id", "", "a name cannot be empty"),
         ("num.stream.threads", "0", "`0` is not a whole number from 1 to 1024"),
         ("num.stream.threads", "two", "`two` is not a whole number from 1 to 1024"),
         ("processing.guarantee", "exactly-once", "`exactly-once` is not one of `at_least_once`, `exactly_once_v2`"),
-        ("processing.guarantee", "exactly_once", "that name is gone since Kafka Streams 4.0; write `exactly_once_v2`"),
+        ("processing.guarantee", "exactly_once", "Kafka Streams 4.0 has removed that name; write `exactly_once_v2`"),
         (
             "commit.interval.ms",
             "soon",
@@ -177,7 +177,7 @@ fn values_that_make_no_sense_are_refused_with_a_sentence() {
         (
             "deserialization.exception.handler",
             "com.example.Mine",
-            "classes of Java's cannot be used; write `fail` or `skip`",
+            "Java classes cannot be used; write `fail` or `skip`",
         ),
     ] {
         assert_eq!(problem(key, value), expected, "{key} = {value}");
@@ -216,7 +216,7 @@ fn typos_are_answered_with_the_name_that_was_meant() {
     for nothing_like_it in ["x", "completely.different", "my.own.namespace.key"] {
         assert_eq!(
             problem(nothing_like_it, "1"),
-            "there is no such setting; settings of Kafka clients begin with `consumer.`, `producer.` or `admin.`"
+            "there is no such setting; settings of Kafka clients start with `consumer.`, `producer.` or `admin.`"
         );
     }
 }
@@ -281,7 +281,7 @@ fn what_only_java_has_is_refused_with_advice() {
         ("num.standby.replicas", "no standby tasks yet"),
         ("cache.max.bytes.buffering", "`statestore.cache.max.bytes`"),
         ("rack.aware.assignment.non_overlap_cost", "range"),
-        ("topology.optimization", "not there yet"),
+        ("topology.optimization", "no optimiser yet"),
         ("state.cleanup.delay.ms", "by age"),
         ("consumer.fetch.max.wait.ms", "`fetch.wait.max.ms`"),
         ("producer.buffer.memory", "`queue.buffering.max.kbytes`"),
@@ -302,8 +302,8 @@ fn what_only_java_has_is_refused_with_advice() {
     assert!(read(&[("ssl.keystore.location", "/etc/kafka/client.p12")]).is_ok());
 }
 
-/// A Java user's whole configuration can be pasted: every name is either taken, or answered with more
-/// than "there is no such setting".
+/// A Java user can paste a whole configuration: every name is either accepted or answered with more than "there is no
+/// such setting".
 #[test]
 fn every_name_that_java_knows_is_taken_or_answered() {
     for (prefix, names) in [
@@ -348,7 +348,7 @@ fn later_layers_win_in_whatever_order_they_are_added() {
         .set("session.timeout.ms", 2)
         .read()
         .unwrap();
-    // What each layer is the highest to say, and where that is printed to come from.
+    // The setting for which each layer is the highest, and the origin that is printed for it.
     for (line, from) in [
         ("num.stream.threads = 6", "command line".to_owned()),
         ("poll.ms = 5ms", "KSTREAM_POLL_MS".to_owned()),
@@ -374,7 +374,7 @@ fn the_programs_own_struct_is_the_lowest_layer() {
         .read()
         .unwrap();
     assert_eq!((config.application_id.as_str(), config.num_stream_threads), ("other", 3));
-    // The program has the last word, and its origin is told.
+    // The program has the last word, and the origin says so.
     config.num_stream_threads = 9;
     assert!(config.to_string().contains("num.stream.threads = 9 (code)"), "{config}");
 }
@@ -506,14 +506,18 @@ fn toml_tables_make_dotted_names() {
 fn files_that_cannot_be_used_are_errors_with_a_line() {
     for (name, text, expected) in [
         ("app.yaml", &b"a: b"[..], "app.yaml): its name should end in `.properties` or `.toml`"),
-        ("app.properties", b"poll.ms=1\npoll.ms=2", "poll.ms (app.properties:2): it is set before, in line 1"),
+        ("app.properties", b"poll.ms=1\npoll.ms=2", "poll.ms (app.properties:2): it is already set in line 1"),
         ("app.properties", b"\n\npoll.mss=1", "poll.mss (app.properties:3): there is no such setting"),
         ("app.properties", b"client.id=\\u00zz", "the file (app.properties:1): Malformed"),
         ("app.properties", b"client.id=\xff", "the file (app.properties): it cannot be read"),
-        ("app.toml", b"poll.ms = 1\n\"poll.ms\" = 2", "poll.ms (app.toml:2): it is set before, in line 1"),
+        ("app.toml", b"poll.ms = 1\n\"poll.ms\" = 2", "poll.ms (app.toml:2): it is already set in line 1"),
         ("app.toml", b"poll.ms = 1\npoll.ms = 2", "the file (app.toml:2): duplicate key"),
         ("app.toml", b"poll.ms = 1\nstate.dir = 2020-01-01", "the file (app.toml:2): `state.dir` is a datetime"),
-        ("app.toml", b"poll.ms = [[1]]", "the file (app.toml:1): `poll.ms` is a list of no plain values"),
+        (
+            "app.toml",
+            b"poll.ms = [[1]]",
+            "the file (app.toml:1): `poll.ms` is a list of something other than plain values",
+        ),
         ("app.toml", b"poll.ms = 1.5", "poll.ms (app.toml:1): `1.5` is not a duration"),
     ] {
         let errors = read_file(name, text).unwrap_err().to_string();
@@ -527,7 +531,7 @@ fn files_that_cannot_be_used_are_errors_with_a_line() {
     assert!(errors.to_string().contains("the file (/does/not/exist.toml): it cannot be read"), "{errors}");
 }
 
-/// Whatever way a secret is put in, no way out shows it.
+/// However a secret is set, no output shows it.
 #[test]
 fn secrets_are_never_shown() {
     const CANARY: &str = "canary-7f3a";

@@ -1,4 +1,4 @@
-//! Settings for the topics the application creates for itself: `topic.<name>`.
+//! Settings for the internal topics that the application creates: `topic.<name>`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,19 +8,19 @@ use super::error::Origin;
 use super::names::TOPICS;
 use super::suggest::typo_of;
 
-/// What stands before the names.
+/// The prefix of the names.
 pub(super) const PREFIX: &str = "topic.";
 
-/// Kafka's settings for all internal topics of an application, such as `min.insync.replicas`. A store's
-/// own changelog settings go before them.
+/// Kafka's settings for all internal topics of an application, such as `min.insync.replicas`. A store's own changelog
+/// settings override them.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct TopicSettings(BTreeMap<String, (String, Origin)>);
 
 impl TopicSettings {
-    /// Sets one, under Kafka's name for it.
+    /// Adds a setting under Kafka's name.
     ///
     /// # Errors
-    /// When the name looks like a typo. Of other unknown names the broker is the judge.
+    /// When the name looks like a typo. The broker checks other unknown names.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> Result<(), String> {
         self.set_from(name.into(), value.into(), Origin::Code)
     }
@@ -33,12 +33,12 @@ impl TopicSettings {
         Ok(())
     }
 
-    /// Names and values, ascending by name.
+    /// Names and values, in ascending order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, (value, _))| (name.as_str(), value.as_str()))
     }
 
-    /// Each setting with its prefix, its value if that may be shown, and its origin.
+    /// Each setting with its prefix, its value if it may be shown, and its origin.
     pub(super) fn shown(&self) -> impl Iterator<Item = (String, &str, &Origin)> {
         self.0.iter().map(|(name, (value, origin))| {
             let value = if TOPICS.contains(&name.as_str()) { value.as_str() } else { HIDDEN };
@@ -53,7 +53,7 @@ impl fmt::Debug for TopicSettings {
     }
 }
 
-/// The setting of topics that was probably meant, if this name looks like a typo.
+/// The topic setting that was probably meant, if this name looks like a typo.
 pub(crate) fn topic_setting_meant(name: &str) -> Option<&'static str> {
     if TOPICS.contains(&name) { None } else { typo_of(name, TOPICS.iter().copied()) }
 }

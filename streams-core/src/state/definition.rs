@@ -21,7 +21,7 @@ impl StoreName {
             Err(NameError::Dots) => panic!("a store cannot be named `.` or `..`"),
             Err(NameError::TooLong { .. }) => panic!("a store's name has at most 150 characters"),
             Err(NameError::Character { .. }) => {
-                panic!("a store's name may hold only letters, digits, `.`, `_` and `-`")
+                panic!("a store's name may contain only letters, digits, `.`, `_` and `-`")
             }
         }
         Self(Cow::Borrowed(name))

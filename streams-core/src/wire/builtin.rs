@@ -1,9 +1,9 @@
-//! Types that have a wire format without a derive: numbers, booleans, strings, bytes and UUIDs, in
-//! the bytes that Java's serdes of the same name write (`Serdes.Long()`, `Serdes.String()`, ...), so
-//! that topics can be shared with Java.
+//! Types that have a wire format without a derive: numbers, booleans, strings, bytes and UUIDs. They are written like
+//! Java's serdes of the same name write them (`Serdes.Long()`, `Serdes.String()`, ...), so topics can be shared with
+//! Java.
 //!
-//! Numbers are big-endian. The unsigned ones and `i8` have no counterpart in Java: `u64` is laid out
-//! like a `Long`, so values above `i64::MAX` look negative there. Lists are in [`super::list`].
+//! Numbers are big-endian. The unsigned ones and `i8` have no counterpart in Java: a `u64` is written like a `Long`, so
+//! values above `i64::MAX` look negative there. Lists are in [`super::list`].
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 use super::{DecodeError, EncodeError, Key, Value};
 
-/// The bytes as an array of the length a `T` has.
+/// The bytes as an array of the length that a `T` takes.
 fn exactly<T, const N: usize>(bytes: &[u8]) -> Result<[u8; N], DecodeError> {
     bytes.try_into().map_err(|_| {
         DecodeError::new::<T>(format!(
-            "there are {} bytes, this type has {N}; the topic holds another type",
+            "it has {} bytes, but this type takes {N}; the topic contains another type",
             bytes.len()
         ))
     })
@@ -44,13 +44,13 @@ macro_rules! big_endian {
     )* };
 }
 
-// Java has no serde for single bytes, so its lists know no fixed size for them.
+// Java has no serde for single bytes, so its lists have no fixed size for them.
 big_endian! {
     i8: None, i16: NonZeroUsize::new(2), i32: NonZeroUsize::new(4), i64: NonZeroUsize::new(8),
     u8: None, u16: NonZeroUsize::new(2), u32: NonZeroUsize::new(4), u64: NonZeroUsize::new(8),
 }
 
-/// Java's `Serdes.Float()`: the bits as they are, NaN included.
+/// Java's `Serdes.Float()`: the bits as they are, even those of NaN.
 impl Value for f32 {
     const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(4);
 
@@ -66,7 +66,7 @@ impl Value for f32 {
     }
 }
 
-/// Java's `Serdes.Double()`: every NaN becomes the same NaN, as Java's `doubleToLongBits` makes it.
+/// Java's `Serdes.Double()`: all NaNs are written the same, as with Java's `doubleToLongBits`.
 impl Value for f64 {
     const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(8);
 
@@ -97,15 +97,14 @@ impl Value for bool {
         match exactly::<Self, 1>(bytes)? {
             [0] => Ok(false),
             [1] => Ok(true),
-            [other] => Err(DecodeError::new::<Self>(format!("the byte is {other:#04x}, only 0x00 and 0x01 are meant"))),
+            [other] => Err(DecodeError::new::<Self>(format!("the byte is {other:#04x}, not 0x00 or 0x01"))),
         }
     }
 }
 
 impl Key for bool {}
 
-/// Java's `Serdes.String()`: UTF-8. Bytes that are not UTF-8 are an error; Java would replace them by
-/// U+FFFD without a word.
+/// Java's `Serdes.String()`: UTF-8. Bytes that are not UTF-8 are an error; Java would silently replace them with U+FFFD.
 impl Value for String {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -125,7 +124,7 @@ impl Value for String {
 
 impl Key for String {}
 
-/// As `String`, and cheap to clone.
+/// As `String`, but cheap to clone.
 impl Value for Arc<str> {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -170,7 +169,7 @@ impl Value for Vec<u8> {
 
 impl Key for Vec<u8> {}
 
-/// As `Vec<u8>`, and cheap to clone.
+/// As `Vec<u8>`, but cheap to clone.
 impl Value for Bytes {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -186,7 +185,7 @@ impl Value for Bytes {
 
 impl Key for Bytes {}
 
-/// Java's `Serdes.UUID()`: the text form, 36 characters. Upper case and lower case are both read.
+/// Java's `Serdes.UUID()`: the text form, 36 characters. Upper and lower case are read; lower case is written.
 impl Value for Uuid {
     const FIXED_SIZE: Option<NonZeroUsize> = NonZeroUsize::new(36);
 
@@ -205,7 +204,7 @@ impl Value for Uuid {
 
 impl Key for Uuid {}
 
-/// The format of what it points to; for values that are large and rarely changed.
+/// As the inner type; for values that are large and rarely changed.
 impl<V: Value> Value for Arc<V> {
     const FIXED_SIZE: Option<NonZeroUsize> = V::FIXED_SIZE;
 
@@ -245,15 +244,15 @@ mod tests {
     #[test]
     fn wrong_bytes_are_refused_with_a_sentence() {
         for (expected, actual) in [
-            ("there are 7 bytes, this type has 8; the topic holds another type", reason::<i64>(&[0; 7])),
-            ("there are 9 bytes, this type has 8; the topic holds another type", reason::<u64>(&[0; 9])),
-            ("there are 0 bytes, this type has 2; the topic holds another type", reason::<i16>(&[])),
-            ("there are 8 bytes, this type has 4; the topic holds another type", reason::<f32>(&[0; 8])),
-            ("there are 0 bytes, this type has 1; the topic holds another type", reason::<bool>(&[])),
-            ("the byte is 0x02, only 0x00 and 0x01 are meant", reason::<bool>(&[2])),
+            ("it has 7 bytes, but this type takes 8; the topic contains another type", reason::<i64>(&[0; 7])),
+            ("it has 9 bytes, but this type takes 8; the topic contains another type", reason::<u64>(&[0; 9])),
+            ("it has 0 bytes, but this type takes 2; the topic contains another type", reason::<i16>(&[])),
+            ("it has 8 bytes, but this type takes 4; the topic contains another type", reason::<f32>(&[0; 8])),
+            ("it has 0 bytes, but this type takes 1; the topic contains another type", reason::<bool>(&[])),
+            ("the byte is 0x02, not 0x00 or 0x01", reason::<bool>(&[2])),
             ("not UTF-8: invalid utf-8 sequence of 1 bytes from index 1", reason::<String>(b"a\xff")),
             ("not UTF-8: incomplete utf-8 byte sequence from index 0", reason::<Arc<str>>(b"\xe2\x82")),
-            ("there are 16 bytes, this type has 36; the topic holds another type", reason::<Uuid>(&[0; 16])),
+            ("it has 16 bytes, but this type takes 36; the topic contains another type", reason::<Uuid>(&[0; 16])),
         ] {
             assert_eq!(actual, expected);
         }

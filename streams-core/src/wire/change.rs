@@ -1,15 +1,15 @@
-//! A table row's update as bytes: what a repartition topic behind `table.group_by(..)` holds.
+//! The bytes of a table row's update, as the repartition topic of `table.group_by(..)` stores them.
 //!
-//! Kafka Streams' layout (`ChangedSerializer`, with both sides in one record since KIP-904); the last
-//! byte says which one:
+//! The layouts are Kafka Streams' (`ChangedSerializer`, with both sides in one record since KIP-904); the last byte says
+//! which one it is:
 //!
 //! ```text
 //! old | 0x00                                  new | 0x01
 //! length of new (varint) | new | old | 0x02
 //! ```
 //!
-//! 0x03, 0x04 and 0x05 are the same with one byte more before the last: whether this is the row's
-//! latest update. Nothing writes them yet; Java reads them, and so do we.
+//! 0x03, 0x04 and 0x05 are the same layouts with an additional byte before the last: whether this is the row's latest
+//! update. Nothing writes them yet; Java reads them, and so do we.
 
 use bytes::Bytes;
 
@@ -19,24 +19,24 @@ use crate::record::Change;
 const OLD: u8 = 0;
 const NEW: u8 = 1;
 const BOTH: u8 = 2;
-/// Added to the flags above by layouts that carry the "is latest" byte.
+/// The layouts with the "is latest" byte add this to the flags above.
 const WITH_LATEST: u8 = 3;
 
-/// A change whose sides are still bytes.
+/// A change whose sides have not been decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangeBytes<'a> {
-    /// The row before.
+    /// The row before the update; `None` if there was none or nothing downstream needs it.
     pub old: Option<&'a [u8]>,
-    /// The row now.
+    /// The row after the update; `None` deletes it.
     pub new: Option<&'a [u8]>,
-    /// Whether no later update of the row is known; `true` where the layout does not say.
+    /// Whether no later update of the row is known; `true` if the layout does not say.
     pub is_latest: bool,
 }
 
 /// Appends a change to `out`.
 ///
 /// # Errors
-/// When both sides are missing: Java's layout has no form for a change of nothing into nothing.
+/// When both sides are missing: Java's format has no layout for that.
 pub fn encode_change(old: Option<&[u8]>, new: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     match (old, new) {
         (None, None) => return Err(nothing::<Bytes>()),
@@ -58,23 +58,23 @@ pub fn encode_change(old: Option<&[u8]>, new: Option<&[u8]>, out: &mut Vec<u8>) 
     Ok(())
 }
 
-/// Takes a change apart.
+/// Splits a change into its sides.
 ///
 /// # Errors
-/// When the bytes are not in the layout above.
+/// When the bytes are in none of the layouts above.
 pub fn decode_change(bytes: &[u8]) -> Result<ChangeBytes<'_>, DecodeError> {
     split(bytes).map_err(DecodeError::new::<Change<Bytes>>)
 }
 
 fn split(bytes: &[u8]) -> Result<ChangeBytes<'_>, String> {
-    let (flag, rest) = bytes.split_last().ok_or("it is empty; a change ends with a byte that says what it holds")?;
+    let (flag, rest) = bytes.split_last().ok_or("it is empty; a change ends with a byte that says what it contains")?;
     let (sides, is_latest, data) = match flag {
         OLD..=BOTH => (*flag, true, rest),
         WITH_LATEST..=5 => match rest.split_last() {
             Some((0, data)) => (*flag - WITH_LATEST, false, data),
             Some((1, data)) => (*flag - WITH_LATEST, true, data),
             Some((other, _)) => return Err(format!("its second to last byte is {other:#04x}, not 0x00 or 0x01")),
-            None => return Err("it has 1 byte, its layout needs 2".to_owned()),
+            None => return Err("it has 1 byte, but its layout needs 2".to_owned()),
         },
         other => return Err(format!("its last byte is {other:#04x}; 0x00 to 0x05 are known")),
     };
@@ -86,13 +86,13 @@ fn split(bytes: &[u8]) -> Result<ChangeBytes<'_>, String> {
             let (new, old) = usize::try_from(length)
                 .ok()
                 .and_then(|length| data.split_at_checked(length))
-                .ok_or_else(|| format!("the new value should have {length} bytes, {} are there", data.len()))?;
+                .ok_or_else(|| format!("the new value should have {length} bytes, {} follow", data.len()))?;
             ChangeBytes { old: Some(old), new: Some(new), is_latest }
         }
     })
 }
 
-/// The layout above around the layout of `V`.
+/// The layouts above around the format of `V`.
 impl<V: Value> Value for Change<V> {
     const WINDOWS: usize = V::WINDOWS;
 
@@ -126,10 +126,10 @@ impl<V: Value> Value for Change<V> {
 }
 
 fn nothing<V>() -> EncodeError {
-    EncodeError::new::<Change<V>>("neither an old nor a new value is there")
+    EncodeError::new::<Change<V>>("it has neither an old nor a new value")
 }
 
-/// A length as Kafka writes it: zig-zag, so doubled, in groups of 7 bits, the lowest first.
+/// A length as Kafka writes it: zig-zag encoded (that is, doubled), in groups of 7 bits, the lowest first.
 fn length_varint<V>(length: usize) -> Result<impl Iterator<Item = u8>, EncodeError> {
     let length = i32::try_from(length)
         .map_err(|_| EncodeError::new::<Change<V>>(format!("a value of {length} bytes is too long for its layout")))?;
@@ -181,7 +181,7 @@ mod tests {
             (b"ab\x01\x04", parts(None, &b"ab"[..], true)),
             (b"\x02abc\0\x05", parts(&b"bc"[..], &b"a"[..], false)),
             (b"\x02abc\x01\x05", parts(&b"bc"[..], &b"a"[..], true)),
-            // A length in more bytes than it needs.
+            // A length that takes more bytes than necessary.
             (b"\x82\0abc\x02", parts(&b"bc"[..], &b"a"[..], true)),
         ] {
             assert_eq!(decode_change(bytes), Ok(expected), "{}", bytes.escape_ascii());
@@ -191,16 +191,16 @@ mod tests {
     #[test]
     fn wrong_bytes_are_refused_with_a_sentence() {
         for (bytes, expected) in [
-            (&b""[..], "it is empty; a change ends with a byte that says what it holds"),
+            (&b""[..], "it is empty; a change ends with a byte that says what it contains"),
             (b"a\x06", "its last byte is 0x06; 0x00 to 0x05 are known"),
-            (b"\x03", "it has 1 byte, its layout needs 2"),
+            (b"\x03", "it has 1 byte, but its layout needs 2"),
             (b"a\x02\x04", "its second to last byte is 0x02, not 0x00 or 0x01"),
             (b"\x02", "the new value's length does not end"),
             (b"\xff\xff\xff\xff\xff\x02", "the new value's length does not end"),
             (b"\xff\xff\xff\xff\x7f\x02", "the new value's length is above 32 bits"),
-            (b"\x01\x02", "the new value should have -1 bytes, 0 are there"),
-            (b"\x06ab\x02", "the new value should have 3 bytes, 2 are there"),
-            (b"\xfe\xff\xff\xff\x0f\x02", "the new value should have 2147483647 bytes, 0 are there"),
+            (b"\x01\x02", "the new value should have -1 bytes, 0 follow"),
+            (b"\x06ab\x02", "the new value should have 3 bytes, 2 follow"),
+            (b"\xfe\xff\xff\xff\x0f\x02", "the new value should have 2147483647 bytes, 0 follow"),
         ] {
             assert_eq!(decode_change(bytes).map_err(|error| error.reason), Err(expected.to_owned()), "{bytes:?}");
         }

@@ -1,9 +1,8 @@
-//! Bytes and hashes that Java wrote, against ours.
+//! Compares our bytes and hashes with Java's.
 //!
-//! The tables were printed by a small Java program over kafka-clients 4.3.1 and kafka-streams 4.3.1:
-//! each row is `hex(new XSerializer().serialize("t", value))`, respectively `Utils.murmur2(bytes)`
-//! with `Utils.toPositive(hash) % partitions`. Lists are `new ListSerializer<>(inner)`, changes
-//! `new ChangedSerializer<>(inner)`.
+//! The tables were printed by a small Java program with kafka-clients 4.3.1 and kafka-streams 4.3.1. Each row is
+//! `hex(new XSerializer().serialize("t", value))` or `Utils.murmur2(bytes)` with `Utils.toPositive(hash) % partitions`.
+//! Lists are written by `new ListSerializer<>(inner)`, changes by `new ChangedSerializer<>(inner)`.
 
 use std::fmt::Debug;
 
@@ -29,7 +28,7 @@ fn unhex(text: &str) -> Vec<u8> {
     text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
-/// Each value has Java's bytes, and Java's bytes are read as that value.
+/// Each value is written as Java's bytes, and Java's bytes are read as that value.
 fn check<V: Value + Debug + PartialEq>(rows: impl IntoIterator<Item = (V, &'static str)>) {
     for (value, java) in rows {
         assert_eq!(hex(&encoded(&value)), java, "{value:?}");
@@ -59,7 +58,7 @@ fn integers_have_javas_bytes() {
     ]);
 }
 
-/// No Java counterpart: these are ours, and must not change.
+/// These formats have no counterpart in Java, and must not change.
 #[test]
 fn unsigned_integers_and_bytes_are_big_endian() {
     check([(0_u8, "00"), (255, "ff")]);
@@ -93,7 +92,7 @@ fn floats_have_javas_bytes() {
     ]);
 }
 
-/// Java's float serde keeps a NaN's bits, its double serde does not.
+/// Java's float serde keeps a NaN's bits; its double serde does not.
 #[test]
 fn nan_has_javas_bytes() {
     for (bits, java) in [(0x7fc0_0000, "7fc00000"), (0xffc0_0001, "ffc00001")] {
@@ -259,7 +258,7 @@ fn round_trip<V: Value + Debug + PartialEq>(value: V) -> Result<(), TestCaseErro
     Ok(())
 }
 
-/// What can be read at all is written again as the same bytes.
+/// Bytes that can be read are written again unchanged.
 fn reads_or_refuses<V: Value>(bytes: &[u8]) -> Result<(), TestCaseError> {
     if let Ok(value) = V::decode(bytes) {
         prop_assert_eq!(encoded(&value), bytes);

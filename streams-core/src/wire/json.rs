@@ -1,4 +1,4 @@
-//! JSON, by serde_json.
+//! JSON, through serde_json.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,14 +7,15 @@ use super::serde_value::SerdeValue;
 use super::strict::{self, Format, Rules};
 use super::{Codec, DecodeError, EncodeError, Value};
 
-/// The JSON format; `#[streams(json)]` on a type chooses it.
+/// The JSON format, chosen with `#[streams(json)]` on a type.
 ///
-/// Arrays and objects may be nested 127 deep.
+/// Arrays and objects may be nested up to 127 levels deep.
 ///
-/// What JSON could not give back is an error of the record that brings it: NaN and infinities, for which JSON has no
-/// form, `Some(None)` and `Some(())`, which look like `None`, and fields that meet others of their name through
-/// `#[serde(flatten)]`. What depends on the type more than on the value is found in debug builds only, which read
-/// everything back: fields that are left out without a default, or a map with numbers as keys inside a tagged enum.
+/// Writing a value that could not be read back is an error: NaN and infinities, which JSON does not have; `Some(None)`
+/// and `Some(())`, which look like `None`; and fields that collide with others of the same name through
+/// `#[serde(flatten)]`. Mistakes that depend on the type more than on the value are found only in debug builds, which
+/// read everything back: fields that are left out and have no default, or a map with numbers as keys inside a tagged
+/// enum.
 ///
 /// ```
 /// use streams_core::wire::Codec;
@@ -65,7 +66,7 @@ impl<T: SerdeValue> Codec<T> for Json {
     }
 }
 
-/// Any JSON there is, for topics whose values have no type of their own.
+/// Any JSON, for topics whose values have no Rust type.
 impl Value for serde_json::Value {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         Json::encode(self, out)
@@ -105,7 +106,7 @@ mod tests {
         }
     }
 
-    /// The limit must never be switched off: 100,000 brackets would overflow the stack and end the process.
+    /// The limit must stay on: without it, 100,000 brackets would overflow the stack and end the process.
     #[test]
     fn deep_nesting_is_an_error() {
         for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {

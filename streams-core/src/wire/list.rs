@@ -1,6 +1,6 @@
-//! Lists, in the bytes of Java's `Serdes.ListSerde` (KIP-466).
+//! Lists, in the format of Java's `Serdes.ListSerde` (KIP-466).
 //!
-//! All integers are 32 bits, big-endian. Elements of a fixed size leave out their lengths:
+//! All integers have 32 bits and are big-endian. Elements of a fixed size have no length:
 //!
 //! ```text
 //! 0x00 | number of nulls | index of each null | count | each element that is not null
@@ -16,14 +16,14 @@ const CONSTANT_SIZE: u8 = 0;
 const VARIABLE_SIZE: u8 = 1;
 const NULL: i32 = -1;
 
-/// Lists inside lists are read this deep. Only a type that contains itself can be nested deeper, and
-/// then the bytes, not the program, would decide how much stack is used.
+/// The deepest nesting of lists that is read. Only a type that contains itself can be nested deeper, and then the bytes,
+/// not the program, would determine how much stack is used.
 const NESTING_MAX: u32 = 128;
 
-/// Memory is set aside for so many elements before any of them was read.
+/// The maximum number of elements for which memory is allocated before any of them has been read.
 const RESERVE_MAX: usize = 1024;
 
-/// A list that can be a record's value or key. A type of its own, because `Vec<u8>` is plain bytes.
+/// A list that can be a record's value or key. It is a separate type because `Vec<u8>` stands for plain bytes.
 ///
 /// ```
 /// use streams_core::wire::{List, Value};
@@ -32,7 +32,7 @@ const RESERVE_MAX: usize = 1024;
 /// List(vec!["a".to_owned(), "bc".to_owned()]).encode(&mut bytes)?;
 /// assert_eq!(bytes, b"\x01\0\0\0\x02\0\0\0\x01a\0\0\0\x02bc");
 ///
-/// // An `Option` as element makes room for Java's nulls.
+/// // `Option` elements allow Java's nulls.
 /// let list = List::<Option<i16>>::decode(b"\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\x07")?;
 /// assert_eq!(list.0, [None, Some(7)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -89,7 +89,7 @@ impl<T: Nullable> Value for List<T> {
         match reader.byte().map_err(DecodeError::new::<Self>)? {
             CONSTANT_SIZE => match T::Inner::FIXED_SIZE {
                 Some(size) => decode_constant(reader, size.get()),
-                None => Err(DecodeError::new::<Self>("its elements leave out their lengths, but have no fixed size")),
+                None => Err(DecodeError::new::<Self>("its elements have neither lengths nor a fixed size")),
             },
             VARIABLE_SIZE => decode_variable(reader),
             other => Err(DecodeError::new::<Self>(format!(
@@ -100,7 +100,7 @@ impl<T: Nullable> Value for List<T> {
     }
 }
 
-/// Java counts in signed 32 bits.
+/// Converts to Java's signed 32-bit count.
 fn count<T>(number: usize) -> Result<i32, EncodeError> {
     number
         .try_into()
@@ -147,13 +147,13 @@ fn encode_variable<T: Field>(elements: &[T], out: &mut Vec<u8>) -> Result<(), En
 fn decode_constant<T: Field>(mut reader: Reader<'_>, size: usize) -> Result<Vec<T>, DecodeError> {
     let nulls = reader.nulls().map_err(DecodeError::new::<List<T>>)?;
     let length = reader.number().map_err(DecodeError::new::<List<T>>)?;
-    // What is left decides how many elements there are: the count is checked, never trusted.
+    // The number of elements follows from the remaining bytes: the count is checked, never trusted.
     let mut elements = reader.0.chunks_exact(size);
     let present = elements.len() + nulls.len();
     if !elements.remainder().is_empty() || usize::try_from(length) != Ok(present) {
         let left = reader.0.len();
         return Err(DecodeError::new::<List<T>>(format!(
-            "it says {length} elements of {size} bytes with {} nulls, and holds {left} bytes of them",
+            "it announces {length} elements of {size} bytes with {} nulls, but {left} bytes follow",
             nulls.len()
         )));
     }
@@ -165,13 +165,15 @@ fn decode_constant<T: Field>(mut reader: Reader<'_>, size: usize) -> Result<Vec<
         list.push(T::read(element)?);
     }
     match nulls.next() {
-        Some(_) => Err(DecodeError::new::<List<T>>(format!("its nulls are not at ascending places below {length}"))),
+        Some(_) => {
+            Err(DecodeError::new::<List<T>>(format!("the indexes of its nulls are not ascending and below {length}")))
+        }
         None => Ok(list),
     }
 }
 
 fn decode_variable<T: Field>(mut reader: Reader<'_>) -> Result<Vec<T>, DecodeError> {
-    // Every element has at least its length.
+    // Every element has at least a length.
     let length = reader.count(4).map_err(DecodeError::new::<List<T>>)?;
     let mut list = Vec::with_capacity(length.min(RESERVE_MAX));
     for _ in 0..length {
@@ -180,18 +182,19 @@ fn decode_variable<T: Field>(mut reader: Reader<'_>) -> Result<Vec<T>, DecodeErr
     }
     match reader.0.len() {
         0 => Ok(list),
-        left => Err(DecodeError::new::<List<T>>(format!("{left} bytes are left behind its {length} elements"))),
+        left => Err(DecodeError::new::<List<T>>(format!("{left} bytes are left after its {length} elements"))),
     }
 }
 
-/// Reads from the front of a slice and says what is missing.
+/// Reads from the front of a slice; its errors say what is missing.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or_else(|| {
-            format!("it ends in the middle: {length} bytes are announced, {} are there", self.0.len())
-        })?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or_else(|| format!("it ends in the middle: {length} bytes are announced, {} follow", self.0.len()))?;
         self.0 = rest;
         Ok(taken)
     }
@@ -208,7 +211,7 @@ impl<'a> Reader<'a> {
         Ok(i32::from_be_bytes(*number))
     }
 
-    /// A number of things that take at least `bytes_each`, so that no more are promised than can be there.
+    /// A number of entries that take at least `bytes_each`, so no more are announced than the bytes can contain.
     fn count(&mut self, bytes_each: usize) -> Result<usize, String> {
         let number = self.number()?;
         usize::try_from(number)
@@ -217,7 +220,7 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| format!("it announces {number} entries, and {} bytes follow", self.0.len()))
     }
 
-    /// The places of the nulls, each a big-endian number.
+    /// The indexes of the nulls, each a big-endian number.
     fn nulls(&mut self) -> Result<&'a [[u8; 4]], String> {
         let number = self.count(4)?;
         self.take(number * 4).map(|indexes| indexes.as_chunks().0)
@@ -239,7 +242,7 @@ thread_local! {
     static NESTING: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How many lists around this one are being read on this thread.
+/// Counts the lists around this one that are being read on this thread.
 struct Nesting;
 
 impl Nesting {
@@ -276,29 +279,26 @@ mod tests {
                 reason::<i16>(b"\x02\0\0\0\0"),
             ),
             ("it ends in the middle of a number", reason::<String>(b"\x01\0\0\0")),
-            ("its elements leave out their lengths, but have no fixed size", reason::<String>(b"\0\0\0\0\0\0\0\0\0")),
+            ("its elements have neither lengths nor a fixed size", reason::<String>(b"\0\0\0\0\0\0\0\0\0")),
             ("it announces 2147483647 entries, and 0 bytes follow", reason::<String>(b"\x01\x7f\xff\xff\xff")),
             ("it announces -1 entries, and 0 bytes follow", reason::<String>(b"\x01\xff\xff\xff\xff")),
-            (
-                "it ends in the middle: 9 bytes are announced, 1 are there",
-                reason::<String>(b"\x01\0\0\0\x01\0\0\0\x09a"),
-            ),
+            ("it ends in the middle: 9 bytes are announced, 1 follow", reason::<String>(b"\x01\0\0\0\x01\0\0\0\x09a")),
             ("an element's length is -2", reason::<String>(b"\x01\0\0\0\x01\xff\xff\xff\xfe")),
-            ("1 bytes are left behind its 0 elements", reason::<String>(b"\x01\0\0\0\0a")),
+            ("1 bytes are left after its 0 elements", reason::<String>(b"\x01\0\0\0\0a")),
             (
-                "it says 2147483647 elements of 2 bytes with 0 nulls, and holds 2 bytes of them",
+                "it announces 2147483647 elements of 2 bytes with 0 nulls, but 2 bytes follow",
                 reason::<i16>(b"\0\0\0\0\0\x7f\xff\xff\xff\0\x01"),
             ),
             (
-                "it says 1 elements of 2 bytes with 0 nulls, and holds 3 bytes of them",
+                "it announces 1 elements of 2 bytes with 0 nulls, but 3 bytes follow",
                 reason::<i16>(b"\0\0\0\0\0\0\0\0\x01\0\x01\x02"),
             ),
             (
-                "its nulls are not at ascending places below 1",
+                "the indexes of its nulls are not ascending and below 1",
                 reason::<Option<i16>>(b"\0\0\0\0\x01\0\0\0\x05\0\0\0\x01"),
             ),
             (
-                "its nulls are not at ascending places below 2",
+                "the indexes of its nulls are not ascending and below 2",
                 reason::<Option<i16>>(b"\0\0\0\0\x02\0\0\0\x01\0\0\0\0\0\0\0\x02"),
             ),
         ] {
@@ -313,13 +313,13 @@ mod tests {
         assert!(reason::<String>(bytes).starts_with("it is null"));
     }
 
-    /// A list may say about itself that it holds elements of variable size, whatever their type.
+    /// A list may be written with variable sizes, whatever the type of its elements.
     #[test]
     fn numbers_with_lengths_are_read_too() {
         assert_eq!(List::<i16>::decode(b"\x01\0\0\0\x01\0\0\0\x02\0\x07").unwrap().0, [7]);
     }
 
-    /// A type that contains itself lets the bytes choose the depth; 100,000 levels would overflow the stack.
+    /// In a type that contains itself, the bytes determine the depth: 100,000 levels would overflow the stack.
     #[test]
     fn nesting_is_limited() {
         #[derive(Debug, Clone, PartialEq)]

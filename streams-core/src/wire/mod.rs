@@ -1,9 +1,9 @@
-//! Bytes to values and back.
+//! Converts values to bytes and back.
 //!
-//! [`Value`] is a type with a wire format; [`Key`] is a value that can also be hashed and compared, so
-//! that it can choose a partition and name a row. [`Field`] is what may stand in a record's key or
-//! value position: a value, an `Option` of one (`None` is Kafka's null), or `()` (always null).
-//! A [`Codec`] is a format that many types share, such as JSON.
+//! [`Value`] is a type with a wire format; [`Key`] is a value that can also be hashed and compared, so that it can
+//! determine a partition and identify a row. [`Field`] is what a record can have as its key or value: a value, an
+//! `Option` of one (`None` is Kafka's null), or `()` (always null). A [`Codec`] is a format that many types share, such
+//! as JSON.
 //!
 //! This module knows nothing of topics, stores or operators.
 
@@ -25,38 +25,37 @@ mod strict;
 
 pub use list::List;
 
-/// A type with a wire format. Derive it: `#[derive(Value)]` with `#[streams(json)]` or
-/// `#[streams(msgpack)]`. Numbers, strings, bytes and lists have Java's formats already.
+/// A type with a wire format. Derive it with `#[derive(Value)]` and `#[streams(json)]` or `#[streams(msgpack)]`.
+/// Numbers, strings, bytes and lists already have Java's formats.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored or sent: it has no wire format",
     label = "no wire format",
     note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
 )]
 pub trait Value: Clone + Send + Sync + 'static {
-    /// How many bytes every value takes, for the types whose Java serde has a fixed size: a [`List`]
-    /// of them leaves out the lengths of its elements.
+    /// The size of every value in bytes, for types whose Java serde has a fixed size. A [`List`] of such values leaves
+    /// out the lengths of its elements.
     const FIXED_SIZE: Option<NonZeroUsize> = None;
 
-    /// How many windows there are in a value whose bytes leave out where they end: one in a windowed key, and those
-    /// of the key in it. A value that was read does not know their ends until [`Value::set_window_sizes`].
+    /// The number of windows in a value whose bytes leave out the windows' ends: in a windowed key, one plus those of
+    /// the inner key. A value that was read back does not know the ends until [`Value::set_window_sizes`] sets them.
     #[doc(hidden)]
     const WINDOWS: usize = 0;
 
     /// Appends the value's bytes to `out`.
     ///
     /// # Errors
-    /// When the value has no representation in its format, such as a JSON map with keys that are no
-    /// strings.
+    /// When the value has no representation in its format, such as a JSON map whose keys are not strings.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
     /// Reads a value from exactly these bytes.
     ///
     /// # Errors
-    /// When the bytes are not such a value. Never panics, whatever the bytes.
+    /// When the bytes are not a value of this type. Must not panic, whatever the bytes.
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
 
-    /// Whether these bytes are such a value, for whoever does not read it: where that is cheaper than
-    /// [`Value::decode`], without making one.
+    /// Checks that the bytes are a value of this type, for callers that do not need the value. Override it where a
+    /// check is cheaper than [`Value::decode`].
     ///
     /// # Errors
     /// As [`Value::decode`].
@@ -64,33 +63,33 @@ pub trait Value: Clone + Send + Sync + 'static {
         Self::decode(bytes).map(drop)
     }
 
-    /// The part of an encoded key that chooses the partition: all of it, but for windowed keys, which
-    /// stay with their inner key.
+    /// The part of an encoded key that determines the partition: all of it, except that windowed keys go to the
+    /// partition of their inner key.
     #[must_use]
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         encoded
     }
 
-    /// Sets where the windows end, by how long they are in milliseconds, the outermost first.
+    /// Sets the windows' ends from their sizes in milliseconds, the outermost first.
     #[doc(hidden)]
     fn set_window_sizes(&mut self, _sizes: &[i64]) {}
 }
 
-/// Refuses, when the program is compiled, values that hold windowed keys: nobody could tell where their windows end
-/// when they are read back.
+/// Refuses values that contain windowed keys, at compile time: the ends of their windows would be unknown when they are
+/// read back.
 pub(crate) const fn refuse_windows<V: Field>() {
     assert!(
         V::WINDOWS == 0,
-        "a value cannot hold a `Windowed`, whose end is not written: keep start and end as numbers"
+        "a value cannot contain a `Windowed`, whose end is not written: store start and end as numbers"
     );
 }
 
-/// A value that can be a record's key: it can be hashed and compared. Derive it: `#[derive(Key)]`.
+/// A value that can be a record's key, because it can be hashed and compared. Derive it with `#[derive(Key)]`.
 ///
-/// A table's row is found by its key's bytes, in caches as in stores and topics: two keys name one row when
-/// [`Value::encode`] writes the same bytes for both, whatever `Eq` says. So an `Eq` that ignores upper and lower
-/// case does not unite rows whose bytes differ, and a field that is not written (`#[serde(skip)]`) does not tell
-/// rows apart; a cached row is forwarded with the key that is read back from the bytes.
+/// A table's rows are identified by their keys' bytes, in caches as well as in stores and topics: two keys belong to
+/// the same row if [`Value::encode`] writes the same bytes for both, whatever `Eq` says. So a case-insensitive `Eq` does
+/// not merge rows whose bytes differ, and a field that is not written (`#[serde(skip)]`) does not distinguish rows. A
+/// cached row is forwarded with the key that is read back from the bytes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used as a record key",
     label = "not a key",
@@ -99,7 +98,7 @@ pub(crate) const fn refuse_windows<V: Field>() {
 )]
 pub trait Key: Value + Hash + Eq {}
 
-/// What may stand in a record's key or value position: a [`Value`], an `Option` of one, or `()`.
+/// A record's key or value: a [`Value`], an `Option` of one, or `()`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored or sent: it has no wire format",
     label = "no wire format",
@@ -116,13 +115,13 @@ pub trait Field: Clone + Send + Sync + 'static {
     /// As [`Value::encode`].
     fn write(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError>;
 
-    /// Reads the field; `None` is null.
+    /// Reads the field from its bytes; `None` is null.
     ///
     /// # Errors
-    /// As [`Value::decode`], and when the bytes are null but the type has no room for null.
+    /// As [`Value::decode`], and when the field is null but its type does not allow null.
     fn read(bytes: Option<&[u8]>) -> Result<Self, DecodeError>;
 
-    /// As [`Field::read`], for whoever only wants to know whether the field is there: `false` means null.
+    /// As [`Field::read`], for callers that only need to know whether the field is null: `false` means null.
     ///
     /// # Errors
     /// As [`Field::read`].
@@ -203,7 +202,7 @@ impl Field for () {
         Ok(false)
     }
 
-    /// Whatever is there is not looked at: a topic whose keys do not matter can be read with `()`.
+    /// The bytes are ignored, so a topic whose keys do not matter can be read with `()`.
     fn read(_bytes: Option<&[u8]>) -> Result<Self, DecodeError> {
         Ok(())
     }
@@ -214,10 +213,10 @@ impl Field for () {
 }
 
 /// A value between two operators that may be null: a [`Value`], a tuple of anything, or an `Option` of one of these.
-/// Operators that drop nulls see what is inside.
+/// Operators that drop nulls see the inner value.
 ///
-/// What is neither stored nor sent needs no wire format. A type of your own that has none says in a few lines that it
-/// is never null:
+/// A value that is neither stored nor sent needs no wire format. A type of your own without a wire format needs a few
+/// lines that declare it never null:
 ///
 /// ```
 /// use streams_core::wire::MaybeNull;
@@ -307,15 +306,15 @@ tuples_are_not_null! {
     A B C D E F G H;
 }
 
-/// A value position that may be null: a [`Value`] or an `Option` of one. Table and aggregation
-/// operators see its inner value.
+/// A record's value that may be null: a [`Value`] or an `Option` of one. Table and aggregation operators see the inner
+/// value.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored or sent: it has no wire format",
     label = "no wire format",
     note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
 )]
 pub trait Nullable: Field + MaybeNull<Inner: Value> {
-    /// Wraps a value; `None` where there is no room for null.
+    /// Wraps a value; returns `None` if the value is null and the type does not allow that.
     fn from_option(value: Option<Self::Inner>) -> Option<Self>;
 }
 
@@ -331,8 +330,8 @@ impl<V: Value> Nullable for Option<V> {
     }
 }
 
-/// A key position that may be null: a [`Key`] or an `Option` of one. Grouping and joining drop, and
-/// count, records whose key is null.
+/// A record's key that may be null: a [`Key`] or an `Option` of one. Grouping and joining drop and count records whose
+/// key is null.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used as a record key",
     label = "not a key",
@@ -374,15 +373,15 @@ impl<K: Key> NullableKey for Option<K> {
     }
 }
 
-/// Whether a value of this type can be sent to a topic of `T`: the same type, or with a null added
-/// or taken as a tombstone.
+/// A value that can be sent to a topic of `T`: one of the same type, or one that differs only by an `Option`. Nulls are
+/// sent as tombstones.
 #[diagnostic::on_unimplemented(
     message = "a stream of `{Self}` cannot be sent to a topic of `{T}`",
     label = "expected `{T}`, found `{Self}`",
     note = "convert it first with `.map_values(..)` or `.map(..)`, or change the topic's type"
 )]
 pub trait SendAs<T: Field> {
-    /// Appends the bytes a topic of `T` holds; `false` means null.
+    /// Appends the bytes as a topic of `T` stores them; `false` means null.
     ///
     /// # Errors
     /// As [`Value::encode`].
@@ -407,7 +406,7 @@ impl<V: Value> SendAs<Option<V>> for V {
     }
 }
 
-/// A format that many types share. The derives call it; implement it to bring a format of your own.
+/// A format that many types share. The derives call it; implement it to add your own format.
 pub trait Codec<T> {
     /// Appends the value's bytes to `out`.
     ///
@@ -418,7 +417,7 @@ pub trait Codec<T> {
     /// Reads a value from exactly these bytes.
     ///
     /// # Errors
-    /// When the bytes are not such a value.
+    /// When the bytes are not a value of type `T`.
     fn decode(bytes: &[u8]) -> Result<T, DecodeError>;
 }
 
@@ -426,14 +425,14 @@ pub trait Codec<T> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot encode a value of type {type_name}: {reason}")]
 pub struct EncodeError {
-    /// The Rust type.
+    /// As [`std::any::type_name`] prints it.
     pub type_name: &'static str,
-    /// What the format says.
+    /// The format's explanation.
     pub reason: String,
 }
 
 impl EncodeError {
-    /// An error about a value of type `T`.
+    /// An error that names the type `T`.
     pub fn new<T>(reason: impl Into<String>) -> Self {
         Self { type_name: std::any::type_name::<T>(), reason: reason.into() }
     }
@@ -443,22 +442,22 @@ impl EncodeError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a value of type {type_name}: {reason}")]
 pub struct DecodeError {
-    /// The Rust type.
+    /// As [`std::any::type_name`] prints it.
     pub type_name: &'static str,
     /// What is wrong with the bytes.
     pub reason: String,
 }
 
 impl DecodeError {
-    /// An error about bytes that should have been a `T`.
+    /// An error that names the type `T`.
     pub fn new<T>(reason: impl Into<String>) -> Self {
         Self { type_name: std::any::type_name::<T>(), reason: reason.into() }
     }
 
     fn null<T>() -> Self {
         Self::new::<T>(format!(
-            "it is null, and the topic's type has no room for null; \
-             use `Option<{}>` in the topic's type if nulls are meant",
+            "it is null, but the topic's type does not allow null; \
+             use `Option<{}>` in the topic's type if nulls are expected",
             std::any::type_name::<T>()
         ))
     }

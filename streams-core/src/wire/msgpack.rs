@@ -1,8 +1,8 @@
-//! MessagePack, by rmp-serde: JSON's shape in fewer bytes.
+//! MessagePack, through rmp-serde: JSON's structure in fewer bytes.
 //!
-//! Bytes are walked once, without recursion, before rmp-serde sees them. rmp-serde does not count
-//! enums towards its depth limit, so crafted bytes could overflow the stack through an enum that
-//! contains itself; it also ignores bytes behind the value, and believes the lengths it reads.
+//! Bytes are scanned once, without recursion, before rmp-serde sees them. rmp-serde does not count enums towards its
+//! depth limit, so crafted bytes could overflow the stack through an enum that contains itself; it also ignores bytes
+//! after the value, and trusts the lengths it reads.
 
 use rmp::Marker;
 use serde::Serialize;
@@ -12,12 +12,12 @@ use super::serde_value::SerdeValue;
 use super::strict::{self, Format, Rules};
 use super::{Codec, DecodeError, EncodeError};
 
-/// Arrays and maps may be nested this deep, as in JSON.
+/// The deepest nesting of arrays and maps that is read.
 const DEPTH_MAX: usize = 128;
 
-/// The MessagePack format; `#[streams(msgpack)]` on a type chooses it. Structs are maps from field
-/// names to values, so fields can be added and reordered as in JSON. What it could not give back is refused as
-/// [`Json`](super::json::Json) does, but NaN and infinities are fine.
+/// The MessagePack format, chosen with `#[streams(msgpack)]` on a type. Structs are maps from field names to values, so
+/// fields can be added and reordered as in JSON. Values that could not be read back are refused as with
+/// [`Json`](super::json::Json), but NaN and infinities are allowed.
 ///
 /// ```
 /// use streams_core::wire::Codec;
@@ -70,10 +70,10 @@ impl<T: SerdeValue> Codec<T> for MessagePack {
     }
 }
 
-/// Whether the bytes are exactly one value, with every length inside them, and not too deep.
+/// Checks that the bytes are exactly one value, that no length exceeds them, and that they are not nested too deep.
 fn check_shape(bytes: &[u8]) -> Result<(), String> {
     let mut rest = bytes;
-    // How many values each open array or map still lacks, the outermost first.
+    // The number of values that each open array or map still lacks, the outermost first.
     let mut open = [0_u64; DEPTH_MAX];
     let mut depth = 0;
     loop {
@@ -81,19 +81,16 @@ fn check_shape(bytes: &[u8]) -> Result<(), String> {
         rest = usize::try_from(payload)
             .ok()
             .and_then(|payload| rest.get(payload..))
-            .ok_or_else(|| format!("it ends in the middle: {payload} bytes are announced, {} are there", rest.len()))?;
+            .ok_or_else(|| format!("it ends in the middle: {payload} bytes are announced, {} follow", rest.len()))?;
         if children > rest.len() as u64 {
-            return Err(format!(
-                "it ends in the middle: {children} values are announced, {} bytes are there",
-                rest.len()
-            ));
+            return Err(format!("it ends in the middle: {children} values are announced, {} bytes follow", rest.len()));
         }
         if children > 0 {
             *open.get_mut(depth).ok_or_else(|| format!("it is nested deeper than {DEPTH_MAX}"))? = children;
             depth += 1;
             continue;
         }
-        // A value is complete; so is each array or map that it was the last one of.
+        // The value is complete, and so is each array or map whose last value it was.
         while let Some(lacking) = open[..depth].last_mut() {
             *lacking -= 1;
             if *lacking > 0 {
@@ -107,11 +104,11 @@ fn check_shape(bytes: &[u8]) -> Result<(), String> {
     }
     match rest.len() {
         0 => Ok(()),
-        left => Err(format!("{left} bytes are left behind the value")),
+        left => Err(format!("{left} bytes are left after the value")),
     }
 }
 
-/// Reads one marker and its length: how many bytes and how many values belong to it.
+/// Reads one marker and its length, and returns how many bytes and how many values belong to it.
 fn item(rest: &mut &[u8]) -> Result<(u64, u64), String> {
     let [marker] = number(rest)?;
     Ok(match Marker::from_u8(marker) {
@@ -124,7 +121,7 @@ fn item(rest: &mut &[u8]) -> Result<(u64, u64), String> {
         Marker::Str8 | Marker::Bin8 => (length_8(rest)?, 0),
         Marker::Str16 | Marker::Bin16 => (length_16(rest)?, 0),
         Marker::Str32 | Marker::Bin32 => (length_32(rest)?, 0),
-        // An extension's type takes one byte before its payload.
+        // An extension has one byte for its type before its payload.
         Marker::FixExt1 => (2, 0),
         Marker::FixExt2 => (3, 0),
         Marker::FixExt4 => (5, 0),
@@ -139,7 +136,7 @@ fn item(rest: &mut &[u8]) -> Result<(u64, u64), String> {
         Marker::FixMap(length) => (0, u64::from(length) * 2),
         Marker::Map16 => (0, length_16(rest)? * 2),
         Marker::Map32 => (0, length_32(rest)? * 2),
-        Marker::Reserved => return Err("byte 0xc1 starts no MessagePack value".to_owned()),
+        Marker::Reserved => return Err("no MessagePack value starts with byte 0xc1".to_owned()),
     })
 }
 
@@ -183,27 +180,27 @@ mod tests {
     fn wrong_bytes_are_refused_with_a_sentence() {
         for (bytes, expected) in [
             (&b""[..], "as MessagePack: it ends in the middle"),
-            (b"\xc1", "as MessagePack: byte 0xc1 starts no MessagePack value"),
-            (b"\x01\x02", "as MessagePack: 1 bytes are left behind the value"),
+            (b"\xc1", "as MessagePack: no MessagePack value starts with byte 0xc1"),
+            (b"\x01\x02", "as MessagePack: 1 bytes are left after the value"),
             (
                 b"\xdb\xff\xff\xff\xff",
-                "as MessagePack: it ends in the middle: 4294967295 bytes are announced, 0 are there",
+                "as MessagePack: it ends in the middle: 4294967295 bytes are announced, 0 follow",
             ),
             (
                 b"\xdd\xff\xff\xff\xff",
-                "as MessagePack: it ends in the middle: 4294967295 values are announced, 0 bytes are there",
+                "as MessagePack: it ends in the middle: 4294967295 values are announced, 0 bytes follow",
             ),
             (
                 b"\xdf\xff\xff\xff\xff",
-                "as MessagePack: it ends in the middle: 8589934590 values are announced, 0 bytes are there",
+                "as MessagePack: it ends in the middle: 8589934590 values are announced, 0 bytes follow",
             ),
-            (b"\x92\x01", "as MessagePack: it ends in the middle: 2 values are announced, 1 bytes are there"),
+            (b"\x92\x01", "as MessagePack: it ends in the middle: 2 values are announced, 1 bytes follow"),
         ] {
             assert_eq!(reason::<serde_json::Value>(bytes), expected, "{}", bytes.escape_ascii());
         }
     }
 
-    /// Bytes choose the depth; without a limit they would overflow the stack and end the process.
+    /// The bytes determine the depth; without a limit they would overflow the stack and end the process.
     #[test]
     fn deep_nesting_is_an_error() {
         let arrays = [&[0x91; 100_000][..], b"\xc0"].concat();
@@ -245,7 +242,7 @@ mod tests {
             let _ = <MessagePack as Codec<serde_json::Value>>::decode(&bytes);
         }
 
-        /// What rmp-serde reads, the walk before it must let through: same bytes, same verdict on shape.
+        /// The scan must accept everything that rmp-serde writes.
         #[test]
         fn whatever_rmp_writes_has_a_good_shape(values in proptest::collection::vec(any::<(i64, String, Option<bool>, f32)>(), 0..40)) {
             let bytes = rmp_serde::to_vec(&values).unwrap();

@@ -1,4 +1,5 @@
-//! Which partition a key belongs to: Kafka's own rule, so that records keyed here and in Java meet.
+//! The partition of a key, by Kafka's own rule, so that records with the same key meet whether they are written here or
+//! in Java.
 
 use crate::record::Partition;
 
@@ -28,7 +29,7 @@ pub fn murmur2(bytes: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-/// The partition of a key among `partitions` of them: `(murmur2(key) & 0x7fffffff) % partitions`.
+/// A key's partition among `partitions`: `(murmur2(key) & 0x7fffffff) % partitions`.
 #[must_use]
 pub fn partition_of(key: &[u8], partitions: u32) -> Partition {
     let hash = murmur2(key) & 0x7fff_ffff;
@@ -41,7 +42,7 @@ pub fn partition_of(key: &[u8], partitions: u32) -> Partition {
 mod tests {
     use super::*;
 
-    /// Vectors of Kafka's own `UtilsTest.testMurmur2` (clients, Apache-2.0): facts, not code.
+    /// The vectors of Kafka's own `UtilsTest.testMurmur2` (clients, Apache-2.0): facts, not code.
     #[test]
     #[allow(clippy::cast_sign_loss, reason = "Java's hash is signed")]
     fn hashes_equal_javas() {

@@ -1,5 +1,5 @@
-//! What the formats take, they give back: every kind of value that serde knows, in JSON and in MessagePack, comes back
-//! as it was or is refused when it is written.
+//! Round trips: every kind of value in serde's data model, written as JSON and as MessagePack, is read back unchanged
+//! or refused when it is written.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -17,7 +17,7 @@ struct Nothing;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Wrapped<T>(T);
 
-/// Compared bit by bit, but that a NaN is a NaN.
+/// Compared bit by bit, except that all NaNs are equal.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Float(f64);
@@ -38,7 +38,7 @@ impl PartialEq for Small {
     }
 }
 
-/// Serde's bytes, which are no sequence of numbers.
+/// Bytes in serde's sense, as opposed to a sequence of numbers.
 #[derive(Debug, Clone, PartialEq)]
 struct Bytes(Vec<u8>);
 
@@ -80,7 +80,7 @@ enum Color {
     Green,
 }
 
-/// A key that is written like another.
+/// As a key, written like another one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Shape {
     Point,
@@ -100,7 +100,7 @@ struct Fields {
     none: Nothing,
 }
 
-/// Written and not read: that is a mistake.
+/// Mistakenly leaves out a field that must be read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Lossy {
     id: u64,
@@ -133,7 +133,7 @@ enum Adjacent {
     Big(u128),
 }
 
-/// Anything there is.
+/// One variant per kind of value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Anything {
     Unit,
@@ -203,7 +203,7 @@ fn map<K: Debug + Ord>(keys: impl Strategy<Value = K>) -> impl Strategy<Value = 
     proptest::collection::btree_map(keys, any::<u8>(), 0..3)
 }
 
-/// Names of fields among them.
+/// Some of them are names of fields.
 fn names() -> impl Strategy<Value = String> {
     prop_oneof![Just("id".to_owned()), Just("type".to_owned()), Just("note".to_owned()), ".{0,3}"]
 }
@@ -297,11 +297,11 @@ fn anything() -> impl Strategy<Value = Anything> {
     })
 }
 
-/// What comes back, or why it was refused when it was written.
+/// The value that is read back, or why it was refused when it was written.
 fn there_and_back<C: Codec<T>, T>(value: &T) -> Result<T, String> {
     let mut bytes = b"before".to_vec();
     if let Err(error) = C::encode(value, &mut bytes) {
-        assert_eq!(bytes, b"before", "what is refused leaves nothing behind");
+        assert_eq!(bytes, b"before", "a refused value leaves nothing behind");
         return Err(error.reason);
     }
     Ok(C::decode(&bytes[6..]).unwrap_or_else(|error| panic!("{}: {error}", bytes[6..].escape_ascii())))
@@ -333,7 +333,7 @@ fn nest(depth: usize) -> Nest {
     (1..depth).fold(Nest(Vec::new()), |inner, _| Nest(vec![inner]))
 }
 
-/// The start of what both formats say about a value, each after its name; empty where the value is taken.
+/// The start of both formats' errors about a value, without the format's name; empty if the value is accepted.
 fn refusals<T: Debug + PartialEq + Serialize + serde::de::DeserializeOwned>(value: &T) -> [String; 2] {
     [("JSON", there_and_back::<Json, T>(value)), ("MessagePack", there_and_back::<MessagePack, T>(value))].map(
         |(format, outcome)| match outcome {
@@ -346,10 +346,11 @@ fn refusals<T: Debug + PartialEq + Serialize + serde::de::DeserializeOwned>(valu
     )
 }
 
-/// The next start read null where a number had to be, and named that record, not the one that had brought it.
+/// Regression: the next start read null in place of a number, and named that record, not the one it came from.
 #[test]
 fn what_would_not_come_back_is_refused_with_a_sentence() {
-    let [none, deep] = ["a `Some` with nothing in it, as `Some(None)`", "it is nested deeper than 127 lists and maps"];
+    let [none, deep] =
+        ["a `Some` with nothing in it, such as `Some(None)`", "it is nested deeper than 127 lists and maps"];
     let duplicate = "it could not be read back: duplicate field `id`";
     let flat = |name: &str| Flat { id: 1, rest: BTreeMap::from([(name.to_owned(), 2)]) };
     let inner = A::Struct { inner: Box::new(A::Float(Float(f64::NAN))), other: 1 };
@@ -380,7 +381,7 @@ fn what_would_not_come_back_is_refused_with_a_sentence() {
     }
 }
 
-/// Only reading back can tell, which a release build does for nothing but what `flatten` puts together.
+/// Only reading back reveals these, and release builds read back only structs with `flatten`.
 #[test]
 #[cfg(debug_assertions)]
 fn debug_builds_refuse_what_only_reading_back_can_tell() {

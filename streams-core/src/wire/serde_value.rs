@@ -1,10 +1,10 @@
-//! Types that serde can write and read, for the formats that go through serde.
+//! Types that serde can write and read, for formats that are built on serde.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A type with serde's `Serialize` and `Deserialize`, which JSON and MessagePack need. It is there
-/// for every such type; nobody implements it by hand.
+/// A type with serde's `Serialize` and `Deserialize`, which JSON and MessagePack need. Every such type implements it
+/// automatically.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no serde derives, which its JSON or MessagePack format is made from",
     label = "serde cannot write and read it",

@@ -1,8 +1,8 @@
-//! Refusing what a format would take and not give back.
+//! Refuses values that a format would write but could not read back.
 //!
-//! A serializer around the format's own. What it refuses, the format would have written as something else without a
-//! word: NaN as JSON's null, `Some(None)` as `None`, more levels than a reader allows. It looks at each value once, on
-//! the way, and costs a plain struct next to nothing.
+//! A serializer around the format's own. Without it, the format would silently write something else: NaN as JSON's null,
+//! `Some(None)` as `None`, or more levels than a reader allows. It looks at each value once, while it is written, and
+//! costs a plain struct next to nothing.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -17,11 +17,11 @@ use serde::ser::{
 use super::serde_value::SerdeValue;
 use super::{DecodeError, EncodeError};
 
-/// A format that goes through serde.
+/// A format that is built on serde.
 pub(super) trait Format: Rules {
     const NAME: &str;
 
-    /// What the format says when it cannot write a value.
+    /// Why the format cannot write a value.
     type Error: Display;
 
     /// Appends the value's bytes.
@@ -31,10 +31,10 @@ pub(super) trait Format: Rules {
     fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String>;
 }
 
-/// Appends the value's bytes, or nothing and says why it could not be read back.
+/// Appends the value's bytes, or nothing and returns why it could not be read back.
 ///
-/// Not everything can be seen on the way: whether fields meet others of their name, or are left out without a default.
-/// So what serde's `flatten` puts together is read back, and in debug builds everything is.
+/// Not everything shows while a value is written: fields may collide with others of the same name, or be left out
+/// without having a default. So structs with serde's `flatten` are read back, and in debug builds everything is.
 #[inline]
 pub(super) fn encode<F: Format, T: SerdeValue>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
@@ -59,37 +59,37 @@ pub(super) fn decode<F: Format, T: SerdeValue>(bytes: &[u8]) -> Result<T, Decode
     F::read(bytes).map_err(|reason| DecodeError::new::<T>(format!("as {}: {reason}", F::NAME)))
 }
 
-/// Whether a value comes back whole. Maps come back in any order, so only what takes another length is another value.
+/// Checks that a value is read back unchanged. Maps may come back in another order, so only the length is compared.
 fn check<F: Format, T: SerdeValue>(bytes: &[u8]) -> Result<(), String> {
     let back: T = F::read(bytes).map_err(|reason| format!("it could not be read back: {reason}"))?;
     let mut again = Vec::with_capacity(bytes.len());
     match F::write(&back, &mut again) {
         Ok(()) if again.len() == bytes.len() => Ok(()),
-        _ => Err("it would be read back as another value: two of its parts may have the same name".to_owned()),
+        _ => Err("it would be read back as another value; two of its parts may have the same name".to_owned()),
     }
 }
 
-/// What a format cannot give back.
+/// The limits of what a format can read back.
 pub(super) trait Rules {
-    /// Whether it has NaN and infinities.
+    /// Whether NaN and infinities can be written.
     const HAS_ALL_FLOATS: bool;
     /// Whether `struct Nothing;` looks like `None`.
     const UNIT_STRUCT_IS_NONE: bool;
-    /// Whether bytes are a list of numbers.
+    /// Whether bytes are written as a list of numbers.
     const BYTES_ARE_A_LIST: bool;
-    /// How deep lists and maps may be nested for a reader.
+    /// The deepest nesting of lists and maps that a reader accepts.
     const DEPTH_MAX: u32;
 }
 
-/// What is seen of a value while it is written.
+/// What has been noticed about a value while it is written.
 struct Watch {
-    /// How many lists and maps are open.
+    /// The number of lists and maps that are open.
     depth: Cell<u32>,
-    /// Whether only reading it back can tell whether it is all there.
+    /// Whether the value must be read back to be sure that it is complete.
     is_doubtful: Cell<bool>,
 }
 
-/// A value that is written under a format's rules; `IN_SOME` right inside a `Some`.
+/// A value that is written under a format's rules; `IN_SOME` is true directly inside a `Some`.
 struct Strict<'a, T: ?Sized, R, const IN_SOME: bool = false> {
     value: &'a T,
     watch: &'a Watch,
@@ -103,14 +103,14 @@ impl<T: Serialize + ?Sized, R: Rules, const IN_SOME: bool> Serialize for Strict<
     }
 }
 
-/// The serializer.
+/// The serializer that checks the rules.
 struct Guard<'a, S, R, const IN_SOME: bool> {
     serializer: S,
     watch: &'a Watch,
     rules: PhantomData<R>,
 }
 
-/// A list, a map or a struct that is being written, so many levels deep in itself.
+/// A list, a map or a struct that is being written, which takes `LEVELS` levels by itself.
 struct Parts<'a, P, R, const LEVELS: u32 = 1> {
     parts: P,
     watch: &'a Watch,
@@ -139,7 +139,7 @@ impl Watch {
     }
 }
 
-/// Nothing may be written right inside a `Some` unless it can be told from `None`.
+/// Refuses a value directly inside a `Some` that could not be told apart from `None`.
 #[inline]
 fn check_something<E: Error, const IN_SOME: bool>() -> Result<(), E> {
     if IN_SOME { Err(looks_like_none()) } else { Ok(()) }
@@ -153,15 +153,15 @@ fn too_deep<E: Error>(max: u32) -> E {
 #[cold]
 fn looks_like_none<E: Error>() -> E {
     E::custom(
-        "a `Some` with nothing in it, as `Some(None)` or `Some(())`, would be read back as `None`; \
-         use an enum of your own, or leave one of the two out",
+        "a `Some` with nothing in it, such as `Some(None)` or `Some(())`, would be read back as `None`; \
+         use an enum of your own, or leave out one of the two",
     )
 }
 
 #[cold]
 fn not_finite<E: Error>(float: f64) -> E {
     E::custom(format_args!(
-        "JSON has no {float}: it would be written as null; keep such numbers out, or choose `#[streams(msgpack)]`"
+        "JSON has no {float}: it would be written as null; avoid such numbers, or choose `#[streams(msgpack)]`"
     ))
 }
 
@@ -181,7 +181,7 @@ impl<'a, S: Serializer, R: Rules, const IN_SOME: bool> Guard<'a, S, R, IN_SOME> 
     }
 }
 
-/// Values that may stand anywhere.
+/// Values that are allowed anywhere.
 macro_rules! forward {
     ($($name:ident: $type:ty),* $(,)?) => { $(
         #[inline]
@@ -261,7 +261,7 @@ impl<'a, S: Serializer, R: Rules, const IN_SOME: bool> Serializer for Guard<'a, 
         self.serializer.serialize_unit_variant(name, index, variant)
     }
 
-    /// What is around it is not written, so a `Some` further out still is what is next to it.
+    /// The newtype itself is not written, so the value is still directly inside a `Some` around it.
     #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
         let value = Strict::<T, R, IN_SOME> { value, watch: self.watch, rules: PhantomData };
@@ -309,7 +309,8 @@ impl<'a, S: Serializer, R: Rules, const IN_SOME: bool> Serializer for Guard<'a, 
         self.parts(|serializer| serializer.serialize_tuple_variant(name, index, variant, length))
     }
 
-    /// A map of unknown length is what `#[serde(flatten)]` makes of a struct: its fields may meet others of their name.
+    /// `#[serde(flatten)]` turns a struct into a map of unknown length, whose fields may collide with others of the same
+    /// name.
     #[inline]
     fn serialize_map(self, length: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
         if length.is_none() {
@@ -345,7 +346,7 @@ impl<'a, S: Serializer, R: Rules, const IN_SOME: bool> Serializer for Guard<'a, 
     }
 }
 
-/// Parts without names.
+/// Elements without names.
 macro_rules! unnamed_parts {
     ($($trait:ident::$method:ident),* $(,)?) => { $(
         impl<P: $trait, R: Rules, const LEVELS: u32> $trait for Parts<'_, P, R, LEVELS> {
@@ -371,7 +372,7 @@ unnamed_parts! {
     SerializeTupleStruct::serialize_field, SerializeTupleVariant::serialize_field,
 }
 
-/// Parts with names, which errors tell.
+/// Fields, whose names appear in errors.
 macro_rules! named_parts {
     ($($trait:ident),* $(,)?) => { $(
         impl<P: $trait, R: Rules, const LEVELS: u32> $trait for Parts<'_, P, R, LEVELS> {

@@ -13,7 +13,7 @@ use crate::world::{InFolders, LINES, message_of, topics, word_count};
 
 /// Names that break a rule, and the rule.
 fn bad_names() -> Vec<(String, &'static str)> {
-    let letters = "a name may hold only letters, digits, `.`, `_` and `-`";
+    let letters = "a name may contain only letters, digits, `.`, `_` and `-`";
     [
         ("", "a name cannot be empty"),
         (".", "a name cannot be `.` or `..`"),
@@ -78,7 +78,7 @@ fn a_folder_below_a_tilde_is_refused_by_whoever_would_create_it() {
     let log = Embedded::open("~/log").err().map(|error| error.to_string()).unwrap_or_default();
     assert!(log.starts_with("the embedded log's folder ~/log cannot be used: "), "{log}");
     for message in [message, log] {
-        assert!(message.contains("only a shell turns `~` into your home folder; write the whole path"), "{message}");
+        assert!(message.contains("only a shell expands `~` to your home folder; write the whole path"), "{message}");
     }
     assert!(!std::path::Path::new("~").exists());
 }

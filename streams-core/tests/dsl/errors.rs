@@ -52,7 +52,7 @@ fn a_source_needs_topics() {
 fn names_follow_kafkas_rule() {
     for (name, why) in [
         ("", "a name cannot be empty"),
-        ("a/b", "a name may hold only letters, digits, `.`, `_` and `-`; byte 1 is none of them"),
+        ("a/b", "a name may contain only letters, digits, `.`, `_` and `-`; byte 1 is none of them"),
         ("..", "a name cannot be `.` or `..`"),
     ] {
         let expected = format!("`{name}` (HERE) is not a name: {why}");
@@ -276,8 +276,8 @@ fn windows_must_make_sense() {
         (Tumbling::of(Duration::ZERO).no_grace(), "a window must be at least one millisecond long"),
         (
             Hopping::of(seconds(1)).advance_by(seconds(2)).no_grace(),
-            "a hopping window that advances by 2000 ms but is only 1000 ms long would leave gaps; advance by at most \
-             its length",
+            "hopping windows that advance by 2000 ms but are only 1000 ms long would leave gaps; advance by at most \
+             their length",
         ),
         (
             Hopping::of(seconds(1)).advance_by(Duration::ZERO).no_grace(),
