@@ -43,7 +43,7 @@ fn a_setting_that_does_not_exist_is_answered_with_the_one_that_was_meant() {
         (base().set("consumer.fetch.min.byte", 1), "did you mean `consumer.fetch.min.bytes`?"),
         (base().set("topic.cleanup.polcy", "compact"), "did you mean `topic.cleanup.policy`?"),
         (base().set("isolation.level", "read_uncommitted"), "it follows from `processing.guarantee`"),
-        (base().set("producer.transactional.id", "mine"), "every worker has one of its own"),
+        (base().set("producer.transactional.id", "mine"), "every worker has its own"),
         (base().set("consumer.enable.auto.commit", true), "committed together with the state"),
         (base().set("commit.interval.ms", "soon"), "commit.interval.ms"),
         (base().set("auto.offset.reset", "newest"), "`newest` is not one of `earliest`, `latest`, `none`"),
