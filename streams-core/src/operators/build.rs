@@ -2,10 +2,11 @@
 //!
 //! A topology's nodes are plain data plus one [`Recipe`] each. To build a task, the runtime walks its
 //! nodes from sinks to sources and lets each recipe make its node from what [`NodeBuilder`] offers: its
-//! children (downcast here, once, to their types), its stores, the topics it sends to. What the runtime
-//! has to drive later (sources, caches, punctuators, stream times) is collected in [`TaskParts`].
+//! children, its stores, the topics it sends to. Nodes find each other and their stores by number, so what they
+//! share is [`Untyped`] until then. What the runtime has to drive later (sources, caches, punctuators, stream
+//! times) is collected in [`TaskParts`].
 
-use std::any::{Any, type_name};
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -13,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::untyped::Untyped;
 use super::{Context, Destination, Link, Next, OperatorError, Outputs, Presence};
 use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
@@ -46,9 +48,10 @@ impl Recipe {
         self,
         between: impl Fn(Link<K, V>) -> Link<K, V> + Send + Sync + 'static,
     ) -> Self {
-        let between: Arc<PutBetween<K, V>> = Arc::new(between);
         Self::new(move |builder| {
-            builder.between = Some(Box::new(Arc::clone(&between)));
+            builder.children = (0..builder.children.len())
+                .map(|index| Ok(BuiltLinks::of::<K, V>(between(builder.output(index)?))))
+                .collect::<Result<_, _>>()?;
             self.build(builder)
         })
     }
@@ -68,18 +71,31 @@ impl std::fmt::Debug for Recipe {
     }
 }
 
-/// Puts something between a node and a child.
-type PutBetween<K, V> = dyn Fn(Link<K, V>) -> Link<K, V> + Send + Sync;
+/// How parents reach a node that was built.
+#[derive(Clone)]
+pub(crate) struct BuiltLinks {
+    /// A `Link<K, V>`.
+    link: Untyped,
+    /// A `Link<K, Presence>`, if the node does not read the value.
+    presence: Option<Untyped>,
+}
+
+impl BuiltLinks {
+    /// For parents that send records of these types.
+    pub(super) fn of<K: 'static, V: 'static>(link: Link<K, V>) -> Self {
+        Self { link: Untyped::new(link), presence: None }
+    }
+
+    /// Also for parents that leave out the values.
+    pub(super) fn or_without_values<K: 'static>(self, link: Link<K, Presence>) -> Self {
+        Self { presence: Some(Untyped::new(link)), ..self }
+    }
+}
 
 /// A node that was built for one task.
 pub(crate) enum BuiltNode {
-    /// A node with typed parents, made by [`BuiltNode::link`].
-    Typed {
-        /// A `Link<K, V>`.
-        link: Box<dyn Any>,
-        /// A `Link<K, Presence>`, if the node does not read the value.
-        presence: Option<Box<dyn Any>>,
-    },
+    /// A node that gets records from other nodes.
+    Inner(BuiltLinks),
     /// A node that reads a topic's records.
     Source(Rc<RefCell<dyn SourceNode>>),
 }
@@ -88,13 +104,12 @@ impl BuiltNode {
     /// A node that takes records of these types.
     pub(crate) fn link<K: 'static, V: 'static>(node: impl Next<K, V> + 'static) -> Self {
         let link: Link<K, V> = Rc::new(RefCell::new(node));
-        Self::Typed { link: Box::new(link), presence: None }
+        Self::Inner(BuiltLinks::of(link))
     }
 
     /// As [`BuiltNode::link`], for a node that is already shared, for instance because it also has a cache to flush.
     pub(crate) fn shared<K: 'static, V: 'static, N: Next<K, V> + 'static>(node: &Rc<RefCell<N>>) -> Self {
-        let link: Link<K, V> = Rc::clone(node) as Link<K, V>;
-        Self::Typed { link: Box::new(link), presence: None }
+        Self::Inner(BuiltLinks::of(Rc::clone(node) as Link<K, V>))
     }
 
     /// A node that reads a topic.
@@ -250,9 +265,8 @@ pub(crate) trait TaskServices {
 pub(crate) struct TaskBuilder<'a> {
     task: TaskId,
     services: &'a mut dyn TaskServices,
-    built: HashMap<NodeId, Box<dyn Any>>,
-    presence: HashMap<NodeId, Box<dyn Any>>,
-    shared: HashMap<StoreId, Box<dyn Any>>,
+    built: HashMap<NodeId, BuiltLinks>,
+    shared: HashMap<StoreId, Untyped>,
     parts: TaskParts,
 }
 
@@ -260,7 +274,7 @@ impl<'a> TaskBuilder<'a> {
     /// A builder for a task, with no nodes yet.
     pub(crate) fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
         let parts = TaskParts { cache_budget: services.cache_budget(), ..TaskParts::default() };
-        Self { task, services, built: HashMap::new(), presence: HashMap::new(), shared: HashMap::new(), parts }
+        Self { task, services, built: HashMap::new(), shared: HashMap::new(), parts }
     }
 
     /// Builds one node, whose children must have been built already.
@@ -277,18 +291,12 @@ impl<'a> TaskBuilder<'a> {
     ) -> Result<(), BuildError> {
         let caches_of_children = self.parts.caches.len();
         let punctuations_of_children = self.parts.punctuations.len();
-        let mut builder = NodeBuilder {
-            name: Arc::clone(name),
-            children,
-            sends_old_values,
-            may_cache: true,
-            between: None,
-            task: self,
-        };
+        let children = children.iter().map(|child| self.links(name, *child)).collect::<Result<_, _>>()?;
+        let mut builder =
+            NodeBuilder { name: Arc::clone(name), children, sends_old_values, may_cache: true, task: self };
         match recipe.build(&mut builder)? {
-            BuiltNode::Typed { link, presence } => {
-                self.built.insert(node, link);
-                self.presence.extend(presence.map(|link| (node, link)));
+            BuiltNode::Inner(links) => {
+                self.built.insert(node, links);
             }
             BuiltNode::Source(source) => self.parts.sources.push((node, source)),
         }
@@ -301,10 +309,17 @@ impl<'a> TaskBuilder<'a> {
         Ok(())
     }
 
+    fn links(&self, parent: &str, child: NodeId) -> Result<BuiltLinks, BuildError> {
+        self.built.get(&child).cloned().ok_or_else(|| BuildError {
+            node: parent.to_owned(),
+            reason: format!("its child, node {}, takes no records or is not built yet", child.0),
+        })
+    }
+
     /// A built node's input, for tests that feed it directly.
     #[cfg(test)]
     pub(crate) fn link<K: 'static, V: 'static>(&self, node: NodeId) -> Option<Link<K, V>> {
-        self.built.get(&node)?.downcast_ref::<Link<K, V>>().cloned()
+        self.built.get(&node)?.link.typed()
     }
 
     /// The finished task.
@@ -317,10 +332,9 @@ impl<'a> TaskBuilder<'a> {
 /// What a recipe builds its node from.
 pub struct NodeBuilder<'a> {
     name: Arc<str>,
-    children: &'a [NodeId],
+    children: Vec<BuiltLinks>,
     sends_old_values: bool,
     may_cache: bool,
-    between: Option<Box<dyn Any>>,
     task: &'a mut dyn BuildTask,
 }
 
@@ -328,9 +342,7 @@ pub struct NodeBuilder<'a> {
 trait BuildTask {
     fn task(&self) -> TaskId;
     fn services(&mut self) -> &mut dyn TaskServices;
-    fn built(&self, node: NodeId) -> Option<&dyn Any>;
-    fn presence(&self, node: NodeId) -> Option<&dyn Any>;
-    fn shared(&mut self) -> &mut HashMap<StoreId, Box<dyn Any>>;
+    fn shared(&mut self) -> &mut HashMap<StoreId, Untyped>;
     fn parts(&mut self) -> &mut TaskParts;
 }
 
@@ -343,15 +355,7 @@ impl BuildTask for TaskBuilder<'_> {
         self.services
     }
 
-    fn built(&self, node: NodeId) -> Option<&dyn Any> {
-        self.built.get(&node).map(|link| &**link)
-    }
-
-    fn presence(&self, node: NodeId) -> Option<&dyn Any> {
-        self.presence.get(&node).map(|link| &**link)
-    }
-
-    fn shared(&mut self) -> &mut HashMap<StoreId, Box<dyn Any>> {
+    fn shared(&mut self) -> &mut HashMap<StoreId, Untyped> {
         &mut self.shared
     }
 
@@ -398,13 +402,7 @@ impl NodeBuilder<'_> {
     /// # Errors
     /// As [`NodeBuilder::outputs`], and when there is no such child.
     pub fn output<K: 'static, V: 'static>(&self, index: usize) -> Result<Link<K, V>, BuildError> {
-        let child = self.children.get(index).and_then(|child| self.task.built(*child));
-        let child = child.and_then(|child| child.downcast_ref::<Link<K, V>>()).cloned();
-        let child = match &self.between {
-            Some(between) => between.downcast_ref::<Arc<PutBetween<K, V>>>().zip(child).map(|(put, child)| put(child)),
-            None => child,
-        };
-        child.ok_or_else(|| {
+        self.children.get(index).and_then(|child| child.link.typed()).ok_or_else(|| {
             let (key, value) = (type_name::<K>(), type_name::<V>());
             self.error(format!("its child {index} does not take records of {key} and {value}"))
         })
@@ -412,10 +410,7 @@ impl NodeBuilder<'_> {
 
     /// All children, if none of them reads values; `None` if one does.
     pub(super) fn outputs_without_values<K: 'static>(&self) -> Option<Outputs<K, Presence>> {
-        if self.between.is_some() {
-            return None;
-        }
-        let presence = |child: &NodeId| self.task.presence(*child)?.downcast_ref::<Link<K, Presence>>().cloned();
+        let presence = |child: &BuiltLinks| child.presence.as_ref()?.typed::<Link<K, Presence>>();
         let children = self.children.iter().map(presence).collect::<Option<Vec<_>>>()?;
         (!children.is_empty()).then(|| Outputs::new(children))
     }
@@ -438,13 +433,14 @@ impl NodeBuilder<'_> {
         store: StoreId,
         make: impl FnOnce(StoreAccess) -> S,
     ) -> Result<Rc<RefCell<S>>, BuildError> {
-        if !self.task.shared().contains_key(&store) {
-            let access = self.task.services().store(store)?;
-            self.task.shared().insert(store, Box::new(Rc::new(RefCell::new(make(access)))));
+        if let Some(shared) = self.task.shared().get(&store) {
+            return shared.typed().ok_or_else(|| {
+                self.error(format!("one of its stores is used elsewhere as another type than {}", type_name::<S>()))
+            });
         }
-        self.task.shared().get(&store).and_then(|shared| shared.downcast_ref::<Rc<RefCell<S>>>()).cloned().ok_or_else(
-            || self.error(format!("one of its stores is used elsewhere as another type than {}", type_name::<S>())),
-        )
+        let shared = Rc::new(RefCell::new(make(self.task.services().store(store)?)));
+        self.task.shared().insert(store, Untyped::new(Rc::clone(&shared)));
+        Ok(shared)
     }
 
     /// The store of a global table.

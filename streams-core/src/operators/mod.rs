@@ -19,6 +19,7 @@ mod drops;
 mod error;
 mod presence;
 mod table_view;
+mod untyped;
 
 pub(crate) mod branch;
 pub(crate) mod change_sink;

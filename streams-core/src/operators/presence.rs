@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use super::build::BuiltLinks;
 use super::{BuiltNode, Context, Link, Next, OperatorError};
 use crate::record::Record;
 use crate::wire::Nullable;
@@ -27,7 +28,7 @@ impl Presence {
 pub(super) fn counting<K: 'static, V: Nullable>(node: impl Next<K, Presence> + 'static) -> BuiltNode {
     let node: Link<K, Presence> = Rc::new(RefCell::new(node));
     let typed: Link<K, V> = Rc::new(RefCell::new(Asking { node: Rc::clone(&node), value: PhantomData }));
-    BuiltNode::Typed { link: Box::new(typed), presence: Some(Box::new(node)) }
+    BuiltNode::Inner(BuiltLinks::of(typed).or_without_values(node))
 }
 
 /// Adapts the node to parents that do have the value.
