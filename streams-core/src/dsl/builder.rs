@@ -1,8 +1,10 @@
 //! `StreamsBuilder`: where a topology begins and ends.
 
+use std::any::type_name;
 use std::cell::RefCell;
 use std::panic::Location;
 
+use super::attached::{Attached, Attachments};
 use super::processor::ProcessorStore;
 use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
 use crate::operators::{global_source, source, table_source};
@@ -52,6 +54,7 @@ use crate::wire::{Field, Nullable, NullableKey};
 #[derive(Default)]
 pub struct StreamsBuilder {
     program: RefCell<Program>,
+    attachments: RefCell<Attachments>,
 }
 
 impl StreamsBuilder {
@@ -118,9 +121,8 @@ impl StreamsBuilder {
             topic: TypedTopic::of(&topic),
             source: source::recipe::<Option<K::Inner>, Option<V::Inner>>,
             table: Box::new(|store| table_source::recipe::<Option<K::Inner>, Option<V::Inner>>(store, true)),
-            view: table::stored::<K::Inner, V::Inner>,
         };
-        KTable::new(self, self.add(call))
+        KTable::stored(self, self.add(call), table::view_of_rows)
     }
 
     /// A table that every instance has whole, to be joined by any key; see [`GlobalKTable`].
@@ -208,9 +210,19 @@ impl StreamsBuilder {
         change(self.program.borrow_mut().options(step))
     }
 
-    /// Looks at a call that was made before.
-    pub(super) fn call<R>(&self, step: CallId, look: impl FnOnce(&mut Call) -> R) -> R {
-        look(&mut self.program.borrow_mut().calls[step.0].call)
+    /// Keeps what a handle will share.
+    pub(super) fn attach<T: 'static>(&self, shared: T) -> Attached<T> {
+        self.attachments.borrow_mut().attach(shared)
+    }
+
+    /// What a handle of this builder shares. If it were not there, `build()` would say so.
+    pub(super) fn shared<T: Clone + 'static>(&self, attached: Attached<T>) -> Option<T> {
+        let shared = self.attachments.borrow().get(attached);
+        if shared.is_none() {
+            let problem = format!("a handle does not find its {}", type_name::<T>());
+            self.program.borrow_mut().complain(TopologyError::Internal(problem));
+        }
+        shared
     }
 
     /// Notes an error if an operation takes something of another builder.

@@ -202,8 +202,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         A: Value,
     {
         let recipe: AggregateRecipe = Box::new(recipe);
-        let view = table::stored::<K::Inner, A>;
-        let call = Call::Aggregate { group: self.step, windows: None, kind, recipe, view };
-        KTable::new(self.builder, self.builder.add(call))
+        let call = Call::Aggregate { group: self.step, windows: None, kind, recipe };
+        KTable::stored(self.builder, self.builder.add(call), table::view_of_rows)
     }
 }

@@ -193,7 +193,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
         K: Key,
         A: Value,
     {
-        let call = Call::TableAggregate { group: self.step, kind, recipe, view: table::stored::<K, A> };
-        KTable::new(self.builder, self.builder.add(call))
+        let call = Call::TableAggregate { group: self.step, kind, recipe };
+        KTable::stored(self.builder, self.builder.add(call), table::view_of_rows)
     }
 }

@@ -14,16 +14,22 @@ macro_rules! copy {
     };
 }
 
-/// The same, `Debug` and `new` for a handle that is a builder, one of its steps and the types.
-macro_rules! step {
+/// `Debug` for a handle of one of its builder's steps.
+macro_rules! debug {
     ($handle:ident) => {
-        $crate::dsl::handle::copy!($handle);
-
         impl<K, V> std::fmt::Debug for $handle<'_, K, V> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!(stringify!($handle), "({})"), self.step.0)
             }
         }
+    };
+}
+
+/// Both, and `new`, for a handle that is a builder, one of its steps and the types.
+macro_rules! step {
+    ($handle:ident) => {
+        $crate::dsl::handle::copy!($handle);
+        $crate::dsl::handle::debug!($handle);
 
         impl<'t, K, V> $handle<'t, K, V> {
             pub(in $crate::dsl) const fn new(
@@ -86,4 +92,4 @@ macro_rules! windows_of {
     };
 }
 
-pub(super) use {copy, step, windows_of};
+pub(super) use {copy, debug, step, windows_of};

@@ -15,6 +15,7 @@ use crate::operators::{repartition_filter, sink, source};
 use crate::topology::program::Repartition;
 use crate::wire::{Field, NullableKey};
 
+mod attached;
 mod builder;
 mod global_table;
 mod grouped;

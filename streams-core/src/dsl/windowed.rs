@@ -227,8 +227,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     {
         let Self { group, windows } = self;
         let recipe: AggregateRecipe = Box::new(move |store| recipe(store, windows));
-        let view = table::stored_windows::<K::Inner, A>;
-        let call = Call::Aggregate { group: group.step, windows: Some(Box::new(windows)), kind, recipe, view };
-        KTable::new(group.builder, group.builder.add(call))
+        let call = Call::Aggregate { group: group.step, windows: Some(Box::new(windows)), kind, recipe };
+        KTable::stored(group.builder, group.builder.add(call), table::view_of_windows)
     }
 }

@@ -5,8 +5,7 @@
 //! each with what was said about it later; [`super::expand`] reads it from top to bottom as Java's builder
 //! would have been called. Everything typed is behind recipes here: the program has no type parameters.
 
-use std::any::{Any, TypeId, type_name};
-use std::rc::Rc;
+use std::any::{TypeId, type_name};
 use std::time::Duration;
 
 use super::error::{CallSite, TopologyError};
@@ -209,31 +208,27 @@ impl TypedTopic {
     }
 }
 
-/// A table's view, whatever its types: a `TableViewRecipe<K, V>`.
-pub(crate) type AnyView = Rc<dyn Any>;
-/// A view of a table that is kept in a store.
-pub(crate) type StoredView = fn(StoreId) -> AnyView;
-/// A view that computes rows from another table's; `None` if that table has other types.
-pub(crate) type ComputedView = Box<dyn Fn(&AnyView) -> Option<AnyView>>;
+/// The store that a table has of its own, if it has one.
+pub(crate) type StoreOf<'a> = dyn Fn(CallId) -> Option<StoreId> + 'a;
 /// A recipe for a node that keeps its table in a store, if it is kept at all.
 pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
 /// A recipe for a node that keeps an aggregate in a store.
 pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
-/// A recipe for a node that looks up another table; `None` if that has other types.
-pub(crate) type JoinRecipe = Box<dyn FnOnce(&AnyView) -> Option<Recipe>>;
+/// A recipe for a node that looks up another table; `None` if that table's rows are nowhere.
+pub(crate) type JoinRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<Recipe>>;
 
 /// What was called.
 pub(crate) enum Call {
     /// `builder.stream(..)`
     Source { topics: Vec<TypedTopic>, types: Types, recipe: fn(WindowSizes) -> Recipe },
     /// `builder.table(..)`
-    Table { topic: TypedTopic, source: fn(WindowSizes) -> Recipe, table: TableRecipe, view: StoredView },
+    Table { topic: TypedTopic, source: fn(WindowSizes) -> Recipe, table: TableRecipe },
     /// `builder.global_table(..)`
     GlobalTable { topic: TypedTopic, source: Recipe },
     /// An operator with one input that needs nothing else.
     Operator { input: CallId, prefix: &'static str, changes_key: bool, recipe: Recipe },
-    /// `.split()`; the predicates are added by the branches.
-    Split { input: CallId, predicates: AnyPredicates, recipe: fn(&AnyPredicates) -> Option<Recipe> },
+    /// `.split()`; the recipe knows the predicates of all branches when the program is complete.
+    Split { input: CallId, recipe: Box<dyn FnOnce() -> Recipe> },
     /// `.branch(..)` and `.default_branch()`
     Branch { split: CallId, default: bool, recipe: Recipe },
     /// `.merge(..)`
@@ -243,31 +238,19 @@ pub(crate) enum Call {
     /// `.to(..)`
     Sink { input: CallId, topic: TypedTopic, recipe: Recipe },
     /// `.to_table()`
-    ToTable { input: CallId, through: Repartition, table: TableRecipe, view: StoredView },
+    ToTable { input: CallId, through: Repartition, table: TableRecipe },
     /// `.group_by_key()`, and `.group_by(..)` with a recipe for the new key
     Group { input: CallId, select: Option<Recipe>, through: Repartition },
     /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of records
-    Aggregate {
-        group: CallId,
-        windows: Option<Box<dyn Windowing>>,
-        kind: AggregateKind,
-        recipe: AggregateRecipe,
-        view: StoredView,
-    },
+    Aggregate { group: CallId, windows: Option<Box<dyn Windowing>>, kind: AggregateKind, recipe: AggregateRecipe },
     /// `.filter(..)` and `.map_values(..)` of a table
-    TableOperator {
-        input: CallId,
-        kind: TableOperatorKind,
-        recipe: TableRecipe,
-        stored: StoredView,
-        computed: ComputedView,
-    },
+    TableOperator { input: CallId, kind: TableOperatorKind, recipe: TableRecipe },
     /// `.to_stream()`
     ToStream { input: CallId, recipe: Recipe },
     /// `.group_by(..)` of a table
     TableGroup { input: CallId, select: Recipe, through: ChangeRepartition },
     /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of rows
-    TableAggregate { group: CallId, kind: AggregateKind, recipe: AggregateRecipe, view: StoredView },
+    TableAggregate { group: CallId, kind: AggregateKind, recipe: AggregateRecipe },
     /// `.join(..)` and `.left_join(..)` of a stream and a table
     TableJoin { input: CallId, table: CallId, left: bool, through: Repartition, recipe: JoinRecipe },
     /// `.process(..)` and its kin
@@ -298,6 +281,3 @@ pub(crate) enum TableOperatorKind {
     Filter,
     MapValues,
 }
-
-/// A split's predicates, whatever their types.
-pub(crate) type AnyPredicates = Box<dyn Any>;

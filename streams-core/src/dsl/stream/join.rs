@@ -2,7 +2,7 @@
 
 use super::KStream;
 use crate::dsl::{Data, KTable, through};
-use crate::operators::{TableViewRecipe, stream_table_join};
+use crate::operators::stream_table_join;
 use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey, Value};
 
@@ -99,14 +99,14 @@ impl<'t, K, V> KStream<'t, K, V> {
         R: Data,
     {
         self.builder.expect_same(table.builder);
+        let lookup = table.lookup();
         let call = Call::TableJoin {
             input: self.step,
             table: table.step,
             left,
             through: through::<K, V>(),
-            recipe: Box::new(move |view| {
-                let view = view.downcast_ref::<TableViewRecipe<K::Inner, T>>()?.clone();
-                Some(stream_table_join::recipe::<K, V, T, R>(view, left, joiner))
+            recipe: Box::new(move |store_of| {
+                Some(stream_table_join::recipe::<K, V, T, R>(lookup?.view(store_of)?, left, joiner))
             }),
         };
         KStream::new(self.builder, self.builder.add(call))

@@ -1,14 +1,18 @@
 //! `split`: one stream into several, each record to the first branch that wants it.
 
+use std::cell::RefCell;
 use std::panic::Location;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::KStream;
+use crate::dsl::attached::Attached;
 use crate::dsl::{Data, StreamsBuilder, handle};
-use crate::operators::{Recipe, branch, merge};
-use crate::topology::program::{AnyPredicates, Call, CallId};
+use crate::operators::{branch, merge};
+use crate::topology::program::{Call, CallId};
 
-type Predicates<K, V> = Vec<branch::Predicate<K, V>>;
+/// The predicates of a split, which its branches add.
+type Predicates<K, V> = Rc<RefCell<Vec<branch::Predicate<K, V>>>>;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Splits the stream: each record goes to the first branch whose predicate holds for it. A record that
@@ -37,14 +41,11 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data,
         V: Data,
     {
-        let predicates: AnyPredicates = Box::<Predicates<K, V>>::default();
-        let call = Call::Split { input: self.step, predicates, recipe: recipe::<K, V> };
-        Split { input: self, step: self.builder.add(call) }
+        let predicates = Predicates::<K, V>::default();
+        let attached = self.builder.attach(Rc::clone(&predicates));
+        let call = Call::Split { input: self.step, recipe: Box::new(move || branch::recipe(predicates.take())) };
+        Split { input: self, step: self.builder.add(call), predicates: attached }
     }
-}
-
-fn recipe<K: Data, V: Data>(predicates: &AnyPredicates) -> Option<Recipe> {
-    predicates.downcast_ref::<Predicates<K, V>>().map(|predicates| branch::recipe(predicates.clone()))
 }
 
 /// A stream that is being split; made by [`KStream::split`].
@@ -52,15 +53,11 @@ fn recipe<K: Data, V: Data>(predicates: &AnyPredicates) -> Option<Recipe> {
 pub struct Split<'t, K, V> {
     input: KStream<'t, K, V>,
     step: CallId,
+    predicates: Attached<Predicates<K, V>>,
 }
 
 handle::copy!(Split);
-
-impl<K, V> std::fmt::Debug for Split<'_, K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Split({})", self.step.0)
-    }
-}
+handle::debug!(Split);
 
 impl<'t, K, V> Split<'t, K, V> {
     /// Names the split. Each branch is called by this name and its number (from 1; the default branch has
@@ -78,13 +75,9 @@ impl<'t, K, V> Split<'t, K, V> {
         K: Data,
         V: Data,
     {
-        self.builder().call(self.step, |split| {
-            if let Call::Split { predicates, .. } = split
-                && let Some(predicates) = predicates.downcast_mut::<Predicates<K, V>>()
-            {
-                predicates.push(Arc::new(predicate));
-            }
-        });
+        if let Some(predicates) = self.builder().shared(self.predicates) {
+            predicates.borrow_mut().push(Arc::new(predicate));
+        }
         self.add(false)
     }
 

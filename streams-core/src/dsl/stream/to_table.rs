@@ -32,8 +32,7 @@ impl<'t, K, V> KStream<'t, K, V> {
             input: self.step,
             through: through::<K, V>(),
             table: Box::new(|store| to_table::recipe::<K, V>(store, true)),
-            view: table::stored::<K::Inner, V::Inner>,
         };
-        KTable::new(self.builder, self.builder.add(call))
+        KTable::stored(self.builder, self.builder.add(call), table::view_of_rows)
     }
 }

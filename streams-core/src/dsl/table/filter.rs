@@ -1,11 +1,10 @@
 //! `filter` and `filter_not` of a table.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{KTable, stored};
-use crate::operators::{TableViewRecipe, table_filter};
-use crate::topology::program::{AnyView, Call, TableOperatorKind};
+use super::KTable;
+use crate::operators::table_filter;
+use crate::topology::program::{Call, TableOperatorKind};
 use crate::wire::{Key, Value};
 
 impl<'t, K, V> KTable<'t, K, V> {
@@ -59,15 +58,10 @@ impl<'t, K, V> KTable<'t, K, V> {
             recipe: Box::new(move |store| {
                 table_filter::recipe(keep, move |key: &K, value: &V| predicate(key, value), store)
             }),
-            stored: stored::<K, V>,
-            computed: Box::new(move |parent| {
-                let parent = parent.downcast_ref::<TableViewRecipe<K, V>>()?.clone();
-                let predicate = Arc::clone(&for_view);
-                let view: AnyView =
-                    Rc::new(table_filter::view(parent, keep, move |key: &K, value: &V| predicate(key, value)));
-                Some(view)
-            }),
         };
-        Self::new(self.builder, self.builder.add(call))
+        self.computed(call, move |parent| {
+            let predicate = Arc::clone(&for_view);
+            table_filter::view(parent, keep, move |key: &K, value: &V| predicate(key, value))
+        })
     }
 }

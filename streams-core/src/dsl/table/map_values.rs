@@ -1,11 +1,10 @@
 //! `map_values` and `map_values_with_key` of a table.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{KTable, stored};
-use crate::operators::{TableViewRecipe, table_map_values};
-use crate::topology::program::{AnyView, Call, TableOperatorKind};
+use super::KTable;
+use crate::operators::table_map_values;
+use crate::topology::program::{Call, TableOperatorKind};
 use crate::wire::{Key, Value};
 
 impl<'t, K, V> KTable<'t, K, V> {
@@ -47,15 +46,10 @@ impl<'t, K, V> KTable<'t, K, V> {
             input: self.step,
             kind: TableOperatorKind::MapValues,
             recipe: Box::new(move |store| table_map_values::recipe(move |key: &K, value: V| mapper(key, value), store)),
-            stored: stored::<K, V2>,
-            computed: Box::new(move |parent| {
-                let parent = parent.downcast_ref::<TableViewRecipe<K, V>>()?.clone();
-                let mapper = Arc::clone(&for_view);
-                let view: AnyView =
-                    Rc::new(table_map_values::view(parent, move |key: &K, value: V| mapper(key, value)));
-                Some(view)
-            }),
         };
-        KTable::new(self.builder, self.builder.add(call))
+        self.computed(call, move |parent| {
+            let mapper = Arc::clone(&for_view);
+            table_map_values::view(parent, move |key: &K, value: V| mapper(key, value))
+        })
     }
 }

@@ -1,21 +1,23 @@
 //! Tables of rows: one operation per file.
 
-use std::marker::PhantomData;
 use std::panic::Location;
-use std::rc::Rc;
 use std::time::Duration;
 
+use super::attached::Attached;
 use super::{StreamsBuilder, handle};
-use crate::operators::{StoreId, table_store, window_aggregate};
+use crate::operators::{StoreId, TableViewRecipe, table_store, window_aggregate};
 use crate::state::StoreFor;
-use crate::topology::program::{AnyView, CallId, StoreOption};
+use crate::topology::program::{Call, CallId, StoreOption};
 use crate::windows::Windowed;
 use crate::wire::{Key, Value, refuse_windows};
 
 mod filter;
 mod group;
+mod lookup;
 mod map_values;
 mod to_stream;
+
+use lookup::{Lookup, ViewOfStore};
 
 /// A table: for each key `K` the latest row `V`, kept up to date.
 ///
@@ -25,10 +27,11 @@ mod to_stream;
 pub struct KTable<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
     pub(super) step: CallId,
-    types: PhantomData<fn() -> (K, V)>,
+    lookup: Attached<Lookup<K, V>>,
 }
 
-handle::step!(KTable);
+handle::copy!(KTable);
+handle::debug!(KTable);
 
 impl<'t, K, V> KTable<'t, K, V> {
     /// Names the node that this table comes from, instead of a generated name such as
@@ -88,6 +91,34 @@ impl<'t, K, V> KTable<'t, K, V> {
     }
 }
 
+impl<'t, K: 'static, V: 'static> KTable<'t, K, V> {
+    /// The table that a call makes, which gets a store as soon as its rows are needed.
+    pub(super) fn stored(builder: &'t StreamsBuilder, step: CallId, view: ViewOfStore<K, V>) -> Self {
+        Self { builder, step, lookup: builder.attach(Lookup::stored(step, view)) }
+    }
+
+    /// A table whose rows are computed from this one's, unless it is given a store.
+    #[track_caller]
+    fn computed<V2: Value>(
+        self,
+        call: Call,
+        compute: impl Fn(TableViewRecipe<K, V>) -> TableViewRecipe<K, V2> + 'static,
+    ) -> KTable<'t, K, V2>
+    where
+        K: Key,
+    {
+        let Self { builder, .. } = self;
+        let step = builder.add(call);
+        let lookup = Lookup::computed(step, view_of_rows, self.lookup(), compute);
+        KTable { builder, step, lookup: builder.attach(lookup) }
+    }
+
+    /// How another operator looks up this table's rows.
+    pub(super) fn lookup(self) -> Option<Lookup<K, V>> {
+        self.builder.shared(self.lookup)
+    }
+}
+
 impl<K, V> KTable<'_, Windowed<K>, V> {
     /// How long a window's row is kept, counted from the window's start by stream time: at least the
     /// window's size and grace, which is also what it is without this. For tables right behind a windowed
@@ -111,14 +142,14 @@ impl<K, V> KTable<'_, Windowed<K>, V> {
     }
 }
 
-/// The rows of a table that is kept in a key-value store.
-pub(super) fn stored<K: Key, V: Value>(store: StoreId) -> AnyView {
+/// Looks up the rows of a table in its key-value store.
+pub(super) fn view_of_rows<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
     const { refuse_windows::<V>() };
-    Rc::new(table_store::view::<K, V>(store))
+    table_store::view(store)
 }
 
-/// The rows of a table that is kept in a window store.
-pub(super) fn stored_windows<K: Key, V: Value>(store: StoreId) -> AnyView {
+/// Looks up the rows of a table in its window store.
+pub(super) fn view_of_windows<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<Windowed<K>, V> {
     const { refuse_windows::<V>() };
-    Rc::new(window_aggregate::view::<K, V>(store))
+    window_aggregate::view(store)
 }

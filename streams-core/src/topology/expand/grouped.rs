@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::error::TopologyError;
 use super::super::names::{self, prefix};
-use super::super::program::{AggregateKind, AggregateRecipe, CallId, ChangeRepartition, Repartition, StoredView};
+use super::super::program::{AggregateKind, AggregateRecipe, CallId, ChangeRepartition, Repartition};
 use super::draft::{DraftId, DraftKind};
 use super::stores::NewStore;
 use super::streams::stateless;
@@ -82,7 +82,7 @@ impl Expansion {
         group_step: CallId,
         windows: Option<Box<dyn Windowing>>,
         kind: AggregateKind,
-        make: (AggregateRecipe, StoredView),
+        recipe: AggregateRecipe,
     ) -> Result<(), TopologyError> {
         let prefix = match kind {
             AggregateKind::Reduce => prefix::REDUCE,
@@ -101,7 +101,7 @@ impl Expansion {
         };
         let name = self.names.node(at.options.name()?, prefix);
         let (parent, sources) = self.partitioned_for_aggregate(at, group_step, &group, &store.name)?;
-        self.add_aggregate(at, (parent, sources), name, &store, make)
+        self.add_aggregate(at, (parent, sources), name, &store, recipe)
     }
 
     /// The operation to aggregate behind, and its sources: the group's own if its key did not change, or
@@ -136,7 +136,7 @@ impl Expansion {
         (parent, sources): (DraftId, BTreeSet<String>),
         name: String,
         store: &NewStore,
-        (recipe, view): (AggregateRecipe, StoredView),
+        recipe: AggregateRecipe,
     ) -> Result<(), TopologyError> {
         let id = self.stores.add(store)?;
         let kind = DraftKind::Processor {
@@ -146,7 +146,7 @@ impl Expansion {
             not_cached: at.options.not_cached,
         };
         let node = self.drafts.add(parent, name, kind, at.site);
-        let rows = RowsIn::Stored { store: StoreState::There(id), view };
+        let rows = RowsIn::Stored(StoreState::There(id));
         self.tables.insert(at.step, TableState::new(at, (sources, store.windows), node, rows));
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Expansion {
         at: &At<'_>,
         group_step: CallId,
         kind: AggregateKind,
-        make: (AggregateRecipe, StoredView),
+        recipe: AggregateRecipe,
     ) -> Result<(), TopologyError> {
         let group =
             self.table_groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group of rows", group_step))?;
@@ -223,6 +223,6 @@ impl Expansion {
             group.repartition = Some(parent);
         }
         let sources = BTreeSet::from([self.drafts.get(parent).name.clone()]);
-        self.add_aggregate(at, (parent, sources), name, &store, make)
+        self.add_aggregate(at, (parent, sources), name, &store, recipe)
     }
 }

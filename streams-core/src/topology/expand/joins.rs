@@ -7,6 +7,7 @@ use super::super::names::prefix;
 use super::super::program::{CallId, JoinRecipe, Repartition, TypedTopic};
 use super::draft::{DraftKind, ROOT};
 use super::streams::{StreamState, stateless};
+use super::tables::TableState;
 use super::windows::KeyWindows;
 use super::{At, Expansion};
 use crate::operators::{Recipe, StoreId};
@@ -42,7 +43,8 @@ impl Expansion {
         self.copartitioned.push(sources.clone());
         let name = self.names.node(given, if left { prefix::LEFT_JOIN } else { prefix::JOIN });
         let rows = self.rows_of(table)?;
-        let recipe = recipe(&rows.view).ok_or_else(|| super::not_a("table of the join's types", table))?;
+        let recipe = recipe(&|table| self.tables.get(&table).and_then(TableState::store))
+            .ok_or_else(|| super::not_a("table whose rows are kept", table))?;
         let (stores, not_cached) = (vec![rows.store], rows.not_cached);
         let kind = DraftKind::Processor { recipe, stores, table: None, not_cached };
         let node = self.drafts.add(stream.node, name.clone(), kind, at.site);

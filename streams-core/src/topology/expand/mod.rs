@@ -102,27 +102,23 @@ impl Expansion {
         let first = DraftId(self.drafts.all.len());
         match call {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
-            Call::Table { topic, source, table, view } => self.table(at, topic, source, table, view),
+            Call::Table { topic, source, table } => self.table(at, topic, source, table),
             Call::GlobalTable { topic, source } => self.global_table(at, topic, source),
             Call::Operator { input, prefix, changes_key, recipe } => {
                 self.operator(at, input, prefix, changes_key, recipe)
             }
-            Call::Split { input, predicates, recipe } => self.split(at, input, &predicates, recipe),
+            Call::Split { input, recipe } => self.split(at, input, recipe()),
             Call::Branch { split, default, recipe } => self.branch(at, split, default, recipe),
             Call::Merge { left, right, recipe } => self.merge(at, left, right, recipe),
             Call::Repartition { input, through } => self.repartition(at, input, through),
             Call::Sink { input, topic, recipe } => self.sink(at, input, topic, recipe),
-            Call::ToTable { input, through, table, view } => self.table_of_stream(at, input, through, table, view),
+            Call::ToTable { input, through, table } => self.table_of_stream(at, input, through, table),
             Call::Group { input, select, through } => self.group(at, input, select, through),
-            Call::Aggregate { group, windows, kind, recipe, view } => {
-                self.aggregate(at, group, windows, kind, (recipe, view))
-            }
-            Call::TableOperator { input, kind, recipe, stored, computed } => {
-                self.table_operator(at, input, kind, recipe, (stored, computed))
-            }
+            Call::Aggregate { group, windows, kind, recipe } => self.aggregate(at, group, windows, kind, recipe),
+            Call::TableOperator { input, kind, recipe } => self.table_operator(at, input, kind, recipe),
             Call::ToStream { input, recipe } => self.stream_of_table(at, input, recipe),
             Call::TableGroup { input, select, through } => self.table_group(at, input, select, through),
-            Call::TableAggregate { group, kind, recipe, view } => self.table_aggregate(at, group, kind, (recipe, view)),
+            Call::TableAggregate { group, kind, recipe } => self.table_aggregate(at, group, kind, recipe),
             Call::TableJoin { input, table, left, through, recipe } => {
                 self.table_join(at, (input, table), left, through, recipe)
             }

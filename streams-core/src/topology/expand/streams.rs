@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::{RepartitionNames, prefix};
-use super::super::program::{AnyPredicates, CallId, Repartition, TypedTopic, Types};
+use super::super::program::{CallId, Repartition, TypedTopic, Types};
 use super::draft::{DraftId, DraftKind, ROOT};
 use super::windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
@@ -90,17 +90,9 @@ impl Expansion {
         Ok(())
     }
 
-    pub(super) fn split(
-        &mut self,
-        at: &At<'_>,
-        input: CallId,
-        predicates: &AnyPredicates,
-        recipe: fn(&AnyPredicates) -> Option<Recipe>,
-    ) -> Result<(), TopologyError> {
+    pub(super) fn split(&mut self, at: &At<'_>, input: CallId, recipe: Recipe) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
         let name = self.names.node(at.options.name()?, prefix::BRANCH);
-        let recipe = recipe(predicates)
-            .ok_or_else(|| TopologyError::Internal(format!("the predicates of {name} have other types")))?;
         let node = self.drafts.add(input.node, name.clone(), stateless(recipe), at.site);
         self.splits.insert(at.step, SplitState { input, name, node, branches: 0, has_default: false });
         Ok(())

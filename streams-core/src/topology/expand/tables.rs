@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{
-    AnyView, CallId, ComputedView, Repartition, StoredView, TableOperatorKind, TableRecipe, TypedTopic,
-};
+use super::super::program::{CallId, Repartition, TableOperatorKind, TableRecipe, TypedTopic};
 use super::draft::{DraftId, DraftKind, ROOT};
 use super::options::no_effect;
 use super::stores::NewStore;
@@ -47,7 +45,6 @@ pub(super) struct TableState {
 pub(super) struct TableRows {
     /// The store they are in, or are computed from.
     pub(super) store: StoreId,
-    pub(super) view: AnyView,
     /// Whether that store does without a cache, which all its users must agree on.
     pub(super) not_cached: bool,
 }
@@ -55,9 +52,9 @@ pub(super) struct TableRows {
 /// Where a table's rows are.
 pub(super) enum RowsIn {
     /// In a store.
-    Stored { store: StoreState, view: StoredView },
+    Stored(StoreState),
     /// Computed from this table's.
-    Computed { parent: CallId, view: ComputedView },
+    Computed(CallId),
 }
 
 /// A table's store.
@@ -75,7 +72,6 @@ impl Expansion {
         topic: TypedTopic,
         source: fn(WindowSizes) -> Recipe,
         recipe: TableRecipe,
-        view: StoredView,
     ) -> Result<(), TopologyError> {
         let (windows, topic) = (topic.windows(at.site)?, topic.name);
         let source = source(windows);
@@ -85,7 +81,7 @@ impl Expansion {
         let name = self.names.node(given, prefix::TABLE_SOURCE);
         let kind = DraftKind::TableSource { source_name: source_name.clone(), topic, source, table: at.step, recipe };
         let node = self.drafts.add(ROOT, name, kind, at.site);
-        self.source_table(at, BTreeSet::from([source_name]), node, store, view)
+        self.source_table(at, BTreeSet::from([source_name]), node, store)
     }
 
     pub(super) fn table_of_stream(
@@ -94,7 +90,6 @@ impl Expansion {
         input: CallId,
         through: Repartition,
         recipe: TableRecipe,
-        view: StoredView,
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
         let name = self.names.node(at.options.name()?, prefix::TO_TABLE);
@@ -109,7 +104,7 @@ impl Expansion {
         };
         let kind = DraftKind::LateTable { table: at.step, recipe };
         let node = self.drafts.add(parent, name, kind, at.site);
-        self.source_table(at, sources, node, store, view)
+        self.source_table(at, sources, node, store)
     }
 
     /// `filter` and `map_values`: kept only if the user named a store.
@@ -119,7 +114,6 @@ impl Expansion {
         input: CallId,
         kind: TableOperatorKind,
         recipe: TableRecipe,
-        views: (StoredView, ComputedView),
     ) -> Result<(), TopologyError> {
         let prefix = match kind {
             TableOperatorKind::Filter => prefix::TABLE_FILTER,
@@ -144,8 +138,8 @@ impl Expansion {
         };
         let node = self.drafts.add(parent, name, kind, at.site);
         let rows = match store {
-            Some(store) => RowsIn::Stored { store: StoreState::There(store), view: views.0 },
-            None => RowsIn::Computed { parent: input, view: views.1 },
+            Some(store) => RowsIn::Stored(StoreState::There(store)),
+            None => RowsIn::Computed(input),
         };
         let mut table = TableState::new(at, (sources, windows), node, rows);
         table.sends_old_values = old_values;
@@ -169,10 +163,9 @@ impl Expansion {
         sources: BTreeSet<String>,
         node: DraftId,
         store: NewStore,
-        view: StoredView,
     ) -> Result<(), TopologyError> {
         let windows = store.windows;
-        let rows = RowsIn::Stored { store: StoreState::OnDemand(store), view };
+        let rows = RowsIn::Stored(StoreState::OnDemand(store));
         self.tables.insert(at.step, TableState::new(at, (sources, windows), node, rows));
         if at.options.store.is_some() {
             self.materialize(at.step)?;
@@ -223,7 +216,7 @@ impl Expansion {
     pub(super) fn materialize(&mut self, step: CallId) -> Result<(), TopologyError> {
         let Self { tables, stores, .. } = self;
         let table = tables.get_mut(&step).ok_or_else(|| super::not_a("table", step))?;
-        if let RowsIn::Stored { store, .. } = &mut table.rows
+        if let RowsIn::Stored(store) = &mut table.rows
             && let StoreState::OnDemand(new) = store
         {
             *store = StoreState::There(stores.add(new)?);
@@ -236,21 +229,11 @@ impl Expansion {
         self.materialize(step)?;
         let table = self.table_state(step)?;
         let not_cached = table.not_cached;
-        let parent = match &table.rows {
-            RowsIn::Stored { store: StoreState::There(store), view } => {
-                let (store, view) = (*store, *view);
-                return Ok(TableRows { store, view: view(store), not_cached });
-            }
-            RowsIn::Stored { .. } => return Err(super::not_a("kept table", step)),
-            RowsIn::Computed { parent, .. } => *parent,
-        };
-        let TableRows { store, view: parent, not_cached } = self.rows_of(parent)?;
-        let view = match &self.table_state(step)?.rows {
-            RowsIn::Computed { view, .. } => view(&parent),
-            RowsIn::Stored { .. } => None,
-        };
-        let view = view.ok_or_else(|| super::not_a("table of its parent's types", step))?;
-        Ok(TableRows { store, view, not_cached })
+        match table.rows {
+            RowsIn::Stored(StoreState::There(store)) => Ok(TableRows { store, not_cached }),
+            RowsIn::Stored(StoreState::OnDemand(_)) => Err(super::not_a("kept table", step)),
+            RowsIn::Computed(parent) => self.rows_of(parent),
+        }
     }
 
     /// Has a table's node send old values. Without `force` only if they are at hand already. Returns
@@ -260,12 +243,12 @@ impl Expansion {
             return Ok(true);
         }
         match self.table_state(step)?.rows {
-            RowsIn::Stored { store: StoreState::OnDemand(_), .. } if !force => return Ok(false),
-            RowsIn::Stored { .. } => {
+            RowsIn::Stored(StoreState::OnDemand(_)) if !force => return Ok(false),
+            RowsIn::Stored(_) => {
                 self.materialize(step)?;
                 self.table_state(step)?.sends_old_values = true;
             }
-            RowsIn::Computed { parent, .. } => {
+            RowsIn::Computed(parent) => {
                 let at_hand = self.send_old_values(parent, force)?;
                 let table = self.table_state(step)?;
                 table.sends_old_values |= at_hand;
@@ -294,8 +277,8 @@ impl TableState {
     /// Its own store, if it has one.
     pub(super) fn store(&self) -> Option<StoreId> {
         match self.rows {
-            RowsIn::Stored { store: StoreState::There(store), .. } => Some(store),
-            RowsIn::Stored { .. } | RowsIn::Computed { .. } => None,
+            RowsIn::Stored(StoreState::There(store)) => Some(store),
+            RowsIn::Stored(StoreState::OnDemand(_)) | RowsIn::Computed(_) => None,
         }
     }
 }

@@ -1,0 +1,53 @@
+//! What a `Copy` handle shares with the calls that made it and the calls that use it.
+//!
+//! A handle such as a [`KTable`](super::KTable) knows its types but is `Copy`, so its builder keeps what it shares.
+//! The handle has an [`Attached`], which knows the type and where to find the value.
+
+use std::any::Any;
+use std::marker::PhantomData;
+
+/// Where the builder's [`Attachments`] have a handle's `T`.
+pub(super) struct Attached<T> {
+    number: usize,
+    holds: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Attached<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Attached<T> {}
+
+/// What the handles of one builder share.
+#[derive(Default)]
+pub(super) struct Attachments(Vec<Box<dyn Any>>);
+
+impl Attachments {
+    /// Keeps something for a handle.
+    pub(super) fn attach<T: 'static>(&mut self, shared: T) -> Attached<T> {
+        self.0.push(Box::new(shared));
+        Attached { number: self.0.len() - 1, holds: PhantomData }
+    }
+
+    /// What a handle shares. It is there, and of this type, if the handle is one of this builder's: only
+    /// [`Attachments::attach`] makes an [`Attached`], together with the value, and values are never removed.
+    pub(super) fn get<T: Clone + 'static>(&self, attached: Attached<T>) -> Option<T> {
+        self.0.get(attached.number)?.downcast_ref::<T>().cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Attachments;
+
+    #[test]
+    fn a_handle_finds_what_it_shares_with_its_own_builder_only() {
+        let (mut ours, mut others) = (Attachments::default(), Attachments::default());
+        let (number, text) = (ours.attach(1_u8), ours.attach("two"));
+        assert_eq!((ours.get(number), ours.get(text)), (Some(1), Some("two")));
+        others.attach("of another type");
+        assert_eq!((others.get(number), others.get(text)), (None, None));
+    }
+}

@@ -1,0 +1,47 @@
+//! How other operators look up a table's rows: in the table's own store, or computed from its parent's rows.
+//!
+//! Which tables have a store is decided when the whole program is known, so a lookup is resolved then.
+
+use std::rc::Rc;
+
+use crate::operators::{StoreId, TableViewRecipe};
+use crate::topology::program::{CallId, StoreOf};
+
+/// How to look up the rows of one table.
+pub(in crate::dsl) struct Lookup<K, V>(Rc<Find<K, V>>);
+
+type Find<K, V> = dyn Fn(&StoreOf<'_>) -> Option<TableViewRecipe<K, V>>;
+
+/// The view of a store that holds such rows.
+pub(in crate::dsl) type ViewOfStore<K, V> = fn(StoreId) -> TableViewRecipe<K, V>;
+
+impl<K: 'static, V: 'static> Lookup<K, V> {
+    /// For a table that gets a store as soon as its rows are needed.
+    pub(in crate::dsl) fn stored(table: CallId, stored: ViewOfStore<K, V>) -> Self {
+        Self(Rc::new(move |store_of| store_of(table).map(stored)))
+    }
+
+    /// For a table whose rows are computed from those of `parent`, unless it has a store itself.
+    pub(super) fn computed<P: 'static>(
+        table: CallId,
+        stored: ViewOfStore<K, V>,
+        parent: Option<Lookup<K, P>>,
+        compute: impl Fn(TableViewRecipe<K, P>) -> TableViewRecipe<K, V> + 'static,
+    ) -> Self {
+        Self(Rc::new(move |store_of| match store_of(table) {
+            Some(store) => Some(stored(store)),
+            None => parent.as_ref()?.view(store_of).map(&compute),
+        }))
+    }
+
+    /// The table's view, now that it is known which tables have stores; `None` if none has that it takes rows from.
+    pub(in crate::dsl) fn view(&self, store_of: &StoreOf<'_>) -> Option<TableViewRecipe<K, V>> {
+        (self.0)(store_of)
+    }
+}
+
+impl<K, V> Clone for Lookup<K, V> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
