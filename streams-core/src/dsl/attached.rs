@@ -1,12 +1,12 @@
-//! What a `Copy` handle shares with the calls that made it and the calls that use it.
+//! Values that a `Copy` handle shares with the calls that created it and the calls that use it.
 //!
-//! A handle such as a [`KTable`](super::KTable) knows its types but is `Copy`, so its builder keeps what it shares.
-//! The handle has an [`Attached`], which knows the type and where to find the value.
+//! A handle such as a [`KTable`](super::KTable) is `Copy`, so its builder keeps the shared values. The handle has an
+//! [`Attached`], which knows the value's type and where to find it.
 
 use std::any::Any;
 use std::marker::PhantomData;
 
-/// Where the builder's [`Attachments`] have a handle's `T`.
+/// Refers to a handle's `T` in the builder's [`Attachments`].
 pub(super) struct Attached<T> {
     number: usize,
     holds: PhantomData<fn() -> T>,
@@ -20,19 +20,19 @@ impl<T> Clone for Attached<T> {
 
 impl<T> Copy for Attached<T> {}
 
-/// What the handles of one builder share.
+/// The values that the handles of one builder share.
 #[derive(Default)]
 pub(super) struct Attachments(Vec<Box<dyn Any>>);
 
 impl Attachments {
-    /// Keeps something for a handle.
+    /// Keeps a value for a handle.
     pub(super) fn attach<T: 'static>(&mut self, shared: T) -> Attached<T> {
         self.0.push(Box::new(shared));
         Attached { number: self.0.len() - 1, holds: PhantomData }
     }
 
-    /// What a handle shares. It is there, and of this type, if the handle is one of this builder's: only
-    /// [`Attachments::attach`] makes an [`Attached`], together with the value, and values are never removed.
+    /// The value that a handle shares. It exists and has this type if the handle belongs to this builder: only
+    /// [`Attachments::attach`] creates an [`Attached`], together with the value, and values are never removed.
     pub(super) fn get<T: Clone + 'static>(&self, attached: Attached<T>) -> Option<T> {
         self.0.get(attached.number)?.downcast_ref::<T>().cloned()
     }

@@ -1,4 +1,4 @@
-//! `StreamsBuilder`: where a topology begins and ends.
+//! `StreamsBuilder`: builds topologies.
 
 use std::any::type_name;
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ use crate::topology::program::{Call, CallId, Options, Program, StoreOption, Type
 use crate::topology::{CallSite, Topology, TopologyError};
 use crate::wire::{Field, Nullable, NullableKey};
 
-/// Builds a topology: hands out streams and tables, and turns what was done with them into a [`Topology`].
+/// Creates streams and tables, and builds a [`Topology`] from the operations on them.
 ///
 /// ```
 /// use streams_core::dsl::StreamsBuilder;
@@ -64,10 +64,10 @@ impl StreamsBuilder {
         Self::default()
     }
 
-    /// A stream of the records of a topic, or of several topics of the same types (an array or a `Vec`).
+    /// A stream of a topic's records, or of several topics with the same types (an array or a `Vec`).
     ///
-    /// Two streams of the same topics share one source. A topic cannot be read by one source together with
-    /// another topic and by a second source alone: `build()` says so.
+    /// Two streams of the same topics share one source. A topic cannot be read by one source together with another topic
+    /// and by a second source alone; that is an error of `build()`.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -96,8 +96,8 @@ impl StreamsBuilder {
         KStream::new(self, self.add(call))
     }
 
-    /// A table of a topic's latest value for each key. A null value deletes the row; records with a null key
-    /// are dropped, and counted.
+    /// A table of a topic's latest values by key. A null value deletes the row; records with a null key are dropped and
+    /// counted.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -125,7 +125,8 @@ impl StreamsBuilder {
         KTable::stored(self, self.add(call), table::view_of_rows)
     }
 
-    /// A table that every instance has whole, to be joined by any key; see [`GlobalKTable`].
+    /// A table of which every instance has a full copy, so that streams can be joined with it by any key; see
+    /// [`GlobalKTable`].
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -154,9 +155,9 @@ impl StreamsBuilder {
         GlobalKTable::new(self, self.add(Call::GlobalTable { topic: TypedTopic::of(&topic), source }))
     }
 
-    /// Says how a store of processors is kept, where that is not as usual: with a changelog, and without
-    /// settings of its own. Stores need not be announced; `.process(STORE, ..)` makes them. What is said here of
-    /// a store that no processor uses, or a second time, is an error of `build()`.
+    /// Sets options of a processors' store. Stores need not be declared, because `.process(STORE, ..)` creates them; by
+    /// default they have a changelog without additional settings. Options of a store that no processor uses, or that has
+    /// options already, are an error of `build()`.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -185,10 +186,10 @@ impl StreamsBuilder {
         ProcessorStoreOptions { builder: self, step: self.add(Call::Store { store: store.spec() }) }
     }
 
-    /// The topology of everything that was asked for.
+    /// Builds the topology from all calls.
     ///
     /// # Errors
-    /// When it makes no sense: [`TopologyError`] says what is wrong, and where it was written.
+    /// When it makes no sense: [`TopologyError`] says what is wrong and where in the source.
     pub fn build(self) -> Result<Topology, TopologyError> {
         expand(self.program.into_inner())
     }
@@ -210,12 +211,12 @@ impl StreamsBuilder {
         change(self.program.borrow_mut().options(step))
     }
 
-    /// Keeps what a handle will share.
+    /// Keeps a value for a handle.
     pub(super) fn attach<T: 'static>(&self, shared: T) -> Attached<T> {
         self.attachments.borrow_mut().attach(shared)
     }
 
-    /// What a handle of this builder shares. If it were not there, `build()` would say so.
+    /// The value that a handle of this builder shares. If it did not exist, `build()` would return an error.
     pub(super) fn shared<T: Clone + 'static>(&self, attached: Attached<T>) -> Option<T> {
         let shared = self.attachments.borrow().get(attached);
         if shared.is_none() {
@@ -225,7 +226,7 @@ impl StreamsBuilder {
         shared
     }
 
-    /// Notes an error if an operation takes something of another builder.
+    /// Records an error if an operation takes a stream or table of another builder.
     #[track_caller]
     pub(super) fn expect_same(&self, other: &Self) {
         if !std::ptr::eq(self, other) {
@@ -240,9 +241,9 @@ impl std::fmt::Debug for StreamsBuilder {
     }
 }
 
-/// One topic, or several of the same types.
+/// One topic, or several with the same types.
 pub trait Topics<K, V> {
-    /// The topics.
+    /// The topics as a list.
     fn into_topics(self) -> Vec<Topic<K, V>>;
 }
 

@@ -1,4 +1,4 @@
-//! Tables that every instance has whole.
+//! Tables of which every instance has a full copy.
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -7,11 +7,11 @@ use super::{StreamsBuilder, handle};
 use crate::state::StoreFor;
 use crate::topology::program::{CallId, StoreOption};
 
-/// A table that every instance has whole, so that streams can be joined with it by any key, whatever their
-/// partitions; made by [`StreamsBuilder::global_table`].
+/// A table of which every instance has a full copy, so that streams can be joined with it by any key, whatever their
+/// partitions; created by [`StreamsBuilder::global_table`].
 ///
-/// It is read to its end before the application runs, and from then on beside it: there is no order in time
-/// between a stream's records and a global table's changes.
+/// It is read to its end before records are processed, and independently of them from then on: there is no order in
+/// time between a stream's records and a global table's changes.
 pub struct GlobalKTable<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
     pub(super) step: CallId,
@@ -28,8 +28,8 @@ impl<'t, K, V> GlobalKTable<'t, K, V> {
         self
     }
 
-    /// Names the table's store, for tests, which look into it with
-    /// [`TestDriver::get`](crate::testing::TestDriver::get). A running application's stores cannot be queried yet.
+    /// Names the table's store, so that tests can read it with [`TestDriver::get`](crate::testing::TestDriver::get). The
+    /// stores of a running application cannot be queried yet.
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
         let (name, constant) = (store.store_name().to_owned(), store.constant());

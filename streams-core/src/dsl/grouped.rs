@@ -1,4 +1,4 @@
-//! Records by key, and what aggregates them.
+//! Grouped streams and their aggregations.
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -10,11 +10,11 @@ use crate::topology::program::{AggregateKind, AggregateRecipe, Call, CallId};
 use crate::windows::IntoTimeWindows;
 use crate::wire::{Nullable, NullableKey, Value};
 
-/// A stream's records `V` by their key `K`; made by [`KStream::group_by_key`](super::KStream::group_by_key)
-/// and [`KStream::group_by`](super::KStream::group_by).
+/// A stream's records `V` grouped by their key `K`; created by
+/// [`KStream::group_by_key`](super::KStream::group_by_key) and [`KStream::group_by`](super::KStream::group_by).
 ///
-/// Records with a null key or a null value are dropped, and counted. An aggregate's time is the largest
-/// timestamp of the records in it.
+/// Records with a null key or a null value are dropped and counted. An aggregate's timestamp is the largest one of the
+/// records in it.
 #[must_use = "a group does nothing until it is counted, reduced or aggregated"]
 pub struct KGroupedStream<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
@@ -26,16 +26,15 @@ handle::step!(KGroupedStream);
 handle::windows_of!(KGroupedStream, V);
 
 impl<'t, K, V> KGroupedStream<'t, K, V> {
-    /// Names the group: the node that gives records their key, if there is one, and the topic
-    /// `<application>-<name>-repartition`, if one is needed. Several aggregations of the group then share
-    /// that topic.
+    /// Names the group: the node that sets the records' key, if there is one, and the topic
+    /// `<application>-<name>-repartition`, if one is needed. Several aggregations of the group then share that topic.
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         self.builder.name(self.step, name.into(), Location::caller());
         self
     }
 
-    /// How many records each key has.
+    /// Counts the records of each key.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -61,8 +60,8 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         self.aggregation(AggregateKind::Count, stream_aggregate::counting_recipe::<K, V>)
     }
 
-    /// Each key's records made one: `reducer` gets the result so far and the next value. A key's first
-    /// value is its first result.
+    /// Combines the values of each key: `reducer` gets the result so far and the next value. A key's first value is its
+    /// first result.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -89,7 +88,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         })
     }
 
-    /// An aggregate per key: begun with `init`, changed by each value.
+    /// An aggregate per key, created by `init` and updated by each value.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -129,8 +128,8 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         })
     }
 
-    /// The general form of [`KGroupedStream::aggregate`]: sees the key, and deletes the row by returning
-    /// `None`, after which the key's next record begins anew.
+    /// The general form of [`KGroupedStream::aggregate`]: the aggregator also gets the key, and can delete the row by
+    /// returning `None`, after which the key's next record starts a new one.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -142,7 +141,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// builder
     ///     .stream(STEPS)
     ///     .group_by_key()
-    ///     // The order is done, and forgotten, with its last step.
+    ///     // With its last step, an order is finished and deleted.
     ///     .aggregate_with(|_, step, done: Option<i64>| (step != "delivered").then(|| done.unwrap_or(0) + 1))
     ///     .to_stream()
     ///     .to(OPEN);
@@ -167,10 +166,10 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         self.update(AggregateKind::Aggregate, update)
     }
 
-    /// The records by key and window of time.
+    /// Groups the records by key and time window.
     ///
-    /// The windows must say how long they wait for late records: `Tumbling::of(..)` alone does not compile,
-    /// `.grace(..)` or `.no_grace()` completes it.
+    /// The windows must say how long they wait for late records: `Tumbling::of(..)` does not compile without `.grace(..)`
+    /// or `.no_grace()`.
     #[track_caller]
     pub fn windowed_by(self, windows: impl IntoTimeWindows) -> TimeWindowedKStream<'t, K, V> {
         TimeWindowedKStream::new(self, windows.into_time_windows())

@@ -1,4 +1,4 @@
-//! Rows by group, and what aggregates them.
+//! Grouped tables and their aggregations.
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -9,7 +9,7 @@ use crate::operators::table_aggregate;
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call, CallId};
 use crate::wire::{Key, Value};
 
-/// A table's rows `V` by the group `K` they belong to; made by [`KTable::group_by`].
+/// A table's rows `V` by the group `K` that they belong to; created by [`KTable::group_by`].
 #[must_use = "a group does nothing until it is counted, reduced or aggregated"]
 pub struct KGroupedTable<'t, K, V> {
     builder: &'t StreamsBuilder,
@@ -21,16 +21,16 @@ handle::step!(KGroupedTable);
 handle::windows_of!(KGroupedTable, crate::record::Change<V>);
 
 impl<'t, K, V> KGroupedTable<'t, K, V> {
-    /// Names the group: its node, and its topic `<application>-<name>-repartition`, which several
-    /// aggregations of the group then share.
+    /// Names the group: its node, and its topic `<application>-<name>-repartition`, which several aggregations of the
+    /// group then share.
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         self.builder.name(self.step, name.into(), Location::caller());
         self
     }
 
-    /// How many rows each group has. A group that has lost its last row counts 0; to have it deleted, count
-    /// with [`KGroupedTable::aggregate_with`].
+    /// Counts the rows of each group. A group that has lost its last row has count 0; to delete it instead, count with
+    /// [`KGroupedTable::aggregate_with`].
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -58,8 +58,8 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
         self.add(AggregateKind::Count, Box::new(move |store| table_aggregate::recipe(store, add, subtract)))
     }
 
-    /// Each group's rows made one: `add` puts a row to it, `subtract` takes one out. Both get the result so
-    /// far first. A group's first row is its first result.
+    /// Combines the rows of each group: `add` adds a row, `subtract` removes one. The first argument of both is the
+    /// result so far. A group's first row is its first result.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -94,7 +94,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
         self.add(AggregateKind::Reduce, Box::new(move |store| table_aggregate::recipe(store, add, subtract)))
     }
 
-    /// An aggregate per group: begun with `init`, changed by `add` and `subtract`.
+    /// An aggregate per group, created by `init` and updated by `add` and `subtract`.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -143,11 +143,11 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
         self.add(AggregateKind::Aggregate, Box::new(move |store| table_aggregate::recipe(store, add, subtract)))
     }
 
-    /// The general form of [`KGroupedTable::aggregate`]: sees the group, and deletes its aggregate by
-    /// returning `None`, after which the group's next row begins anew.
+    /// The general form of [`KGroupedTable::aggregate`]: the functions also get the group's key, and can delete the
+    /// aggregate by returning `None`, after which the group's next row starts a new one.
     ///
-    /// For a row that changes within its group, what it was is subtracted first, then what it is now is
-    /// added, and one result comes of both. Nothing is subtracted from a group without an aggregate.
+    /// If a row changes within its group, its old value is subtracted first, then its new value is added, and both give
+    /// a single result. Nothing is subtracted from a group without an aggregate.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

@@ -1,7 +1,7 @@
-//! What the DSL's handles have in common: they are `Copy` whatever their types are, which a derive would
-//! not say.
+//! Implementations for the DSL's handles, which are `Copy` whatever their types are. A derive would demand `Copy` of the
+//! types.
 
-/// `Clone` and `Copy` for a handle of types `K` and `V`.
+/// `Clone` and `Copy` for a handle with types `K` and `V`.
 macro_rules! copy {
     ($handle:ident) => {
         impl<K, V> Clone for $handle<'_, K, V> {
@@ -14,7 +14,7 @@ macro_rules! copy {
     };
 }
 
-/// `Debug` for a handle of one of its builder's steps.
+/// `Debug` for a handle of a step of its builder.
 macro_rules! debug {
     ($handle:ident) => {
         impl<K, V> std::fmt::Debug for $handle<'_, K, V> {
@@ -25,7 +25,7 @@ macro_rules! debug {
     };
 }
 
-/// Both, and `new`, for a handle that is a builder, one of its steps and the types.
+/// `Clone`, `Copy`, `Debug` and `new` for a handle that consists of a builder, one of its steps and the types.
 macro_rules! step {
     ($handle:ident) => {
         $crate::dsl::handle::copy!($handle);
@@ -46,12 +46,12 @@ macro_rules! step {
 macro_rules! windows_of {
     ($handle:ident, $value:ty) => {
         impl<K: $crate::wire::Field, V: 'static> $handle<'_, K, V> {
-            /// Says how long the windows of the keys are from here on: each ends that long after its start. Of windows
-            /// within windows, the outermost is said first.
+            /// Sets the length of the keys' windows from here on: each window ends that long after its start. For windows
+            /// within windows, set the outermost first.
             ///
-            /// A windowed key's bytes leave out where its window ends, so that must be known where keys are sent
-            /// through a topic or kept in a store. It is, behind windowed aggregations and behind topics whose constants
-            /// say it. It must be said of keys that a closure makes, and where windows of several lengths meet.
+            /// A windowed key's bytes leave out the end of its window, so the length must be known where keys are sent
+            /// through a topic or kept in a store. It is known after windowed aggregations and for topics whose constants
+            /// declare it. It must be set where a closure creates keys, and where windows of several lengths meet.
             ///
             /// ```
             /// # use std::time::Duration;

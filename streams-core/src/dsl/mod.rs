@@ -1,15 +1,15 @@
-//! What the user writes: typed, lazy, thin.
+//! The user's view of a topology: a thin typed layer that only records calls.
 //!
-//! A [`StreamsBuilder`] hands out streams and tables, which borrow it and are `Copy`; each operation adds a
-//! call to the builder's program and hands out the next stream or table. Options come behind what they belong
-//! to: `.count().named("views").stored_as(VIEWS)`. Nothing happens, and nothing has a name, until
+//! A [`StreamsBuilder`] creates streams and tables, which borrow it and are `Copy`; each operation adds a call to the
+//! builder's program and returns the next stream or table. Options follow what they belong to:
+//! `.count().named("views").stored_as(VIEWS)`. Nothing happens, and nothing has a name, until
 //! [`StreamsBuilder::build`].
 //!
-//! One operation per file, with its bounds on the method, so that a type that does not fit is answered with
-//! the sentence its trait has for it.
+//! There is one operation per file. Bounds are on the methods, so that a type that does not fit gets the error message
+//! of the trait that it lacks.
 //!
-//! Closures are `Fn + Send + Sync`: an operation exists once per task, on whichever worker has the task, so
-//! there is no state to capture; state belongs in stores.
+//! Closures are `Fn + Send + Sync`: every task calls the same closure, on whichever worker runs the task, so closures
+//! have no state to capture. State belongs in stores.
 
 use crate::operators::{repartition_filter, sink, source};
 use crate::topology::program::Repartition;
@@ -36,13 +36,13 @@ pub use stream::{KStream, Output, Repartitioned, Split};
 pub use table::KTable;
 pub use windowed::TimeWindowedKStream;
 
-/// What streams can carry: anything that can be cloned where a stream forks. A wire format is needed only
-/// where records are sent or stored.
+/// A key or value in a stream: anything that can be cloned where the stream forks. A wire format is needed only where
+/// records are sent or stored.
 pub trait Data: Clone + 'static {}
 
 impl<T: Clone + 'static> Data for T {}
 
-/// A way through a repartition topic for records of these types.
+/// The recipes to send records of these types through a repartition topic.
 fn through<K, V>() -> Repartition
 where
     K: NullableKey,

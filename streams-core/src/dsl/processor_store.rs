@@ -1,9 +1,9 @@
-//! What can be said about a store of processors.
+//! The options of processors' stores.
 
 use super::StreamsBuilder;
 use crate::topology::program::CallId;
 
-/// A store of processors; made by [`StreamsBuilder::store`] to say how it is kept.
+/// The options of a processors' store; created by [`StreamsBuilder::store`].
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessorStoreOptions<'t> {
     pub(super) builder: &'t StreamsBuilder,
@@ -11,7 +11,7 @@ pub struct ProcessorStoreOptions<'t> {
 }
 
 impl ProcessorStoreOptions<'_> {
-    /// Keeps no changelog: what is in the store is lost with the machine; see
+    /// Keeps no changelog: the store's contents are lost with the machine; see
     /// [`KTable::not_logged`](super::KTable::not_logged).
     pub fn not_logged(self) -> Self {
         self.builder.options(self.step, |options| options.changelog.off = true);

@@ -1,4 +1,4 @@
-//! Records by key and window, and what aggregates them.
+//! Windowed streams and their aggregations.
 
 use super::table::{self, KTable};
 use super::{KGroupedStream, handle};
@@ -7,11 +7,11 @@ use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
 use crate::wire::{MaybeNull, Nullable, NullableKey, Value};
 
-/// A stream's records by key and window of time; made by [`KGroupedStream::windowed_by`].
+/// A stream's records grouped by key and time window; created by [`KGroupedStream::windowed_by`].
 ///
-/// Records with a null key are dropped, and counted; so is each window of a record that is later than its
-/// grace. Null values take part, as in Kafka Streams: `count` counts them, and other aggregations of a
-/// stream of `Option<V>` get the `Option`.
+/// Records with a null key are dropped and counted, and so is a record for each of its windows whose grace is over. Null
+/// values are included, as in Kafka Streams: `count` counts them, and other aggregations of a stream of `Option<V>` get
+/// the `Option`.
 #[must_use = "windows do nothing until they are counted, reduced or aggregated"]
 pub struct TimeWindowedKStream<'t, K, V> {
     group: KGroupedStream<'t, K, V>,
@@ -31,7 +31,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         Self { group, windows }
     }
 
-    /// How many records each key has in each window.
+    /// Counts the records of each key in each window.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -50,7 +50,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// for second in [0, 59, 60, 49] {
     ///     driver.pipe_at(&VIEWS, "ada", "/home", Timestamp(second * 1_000));
     /// }
-    /// // The last one is late, but no later than ten seconds.
+    /// // The last one is late, but its window is still in its grace period.
     /// let counts = driver.read(&PER_MINUTE).into_iter();
     /// let counts: Vec<_> = counts.map(|(key, count)| (key.window.start.0 / 60_000, count)).collect();
     /// assert_eq!(counts, [(0, 1), (0, 2), (1, 1), (0, 3)]);
@@ -65,7 +65,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         self.aggregation(AggregateKind::Count, window_aggregate::counting_recipe::<K, V>)
     }
 
-    /// Each key's records in each window made one: `reducer` gets the result so far and the next value.
+    /// Combines the values of each key in each window: `reducer` gets the result so far and the next value.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -103,7 +103,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         })
     }
 
-    /// An aggregate per key and window: begun with `init`, changed by each value.
+    /// An aggregate per key and window, created by `init` and updated by each value.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -152,8 +152,8 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         })
     }
 
-    /// The general form of [`TimeWindowedKStream::aggregate`]: sees the key, and deletes the row by
-    /// returning `None`, after which the window's next record begins anew.
+    /// The general form of [`TimeWindowedKStream::aggregate`]: the aggregator also gets the key, and can delete the row
+    /// by returning `None`, after which the window's next record starts a new one.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -170,7 +170,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     ///     .stream(BEATS)
     ///     .group_by_key()
     ///     .windowed_by(minutes)
-    ///     // A minute that ends well is forgotten.
+    ///     // A host that is up again has no failures in this minute.
     ///     .aggregate_with(|_, state, failures: Option<i64>| (state != "up").then(|| failures.unwrap_or(0) + 1))
     ///     .to_stream()
     ///     .to(FAILURES);
@@ -195,7 +195,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     {
         self.update(AggregateKind::Aggregate, move |key, value, aggregate| match V::from_option(value) {
             Some(value) => update(key, value, aggregate),
-            // A stream of values without room for null has none.
+            // A stream whose values cannot be null never gets here.
             None => aggregate,
         })
     }

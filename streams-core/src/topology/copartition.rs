@@ -1,4 +1,4 @@
-//! Topics whose partitions must be counted alike, because records of one key must meet in one task.
+//! Topics that must have the same number of partitions, because records with the same key must meet in one task.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::error::TopologyError;
 use super::graph::{InternalTopic, InternalTopicKind};
 use crate::topic::TopicRef;
 
-/// Puts together groups that share a topic; a topic on its own needs no group.
+/// Merges groups that share a topic. A single topic needs no group.
 pub(crate) fn groups(copartitioned: Vec<BTreeSet<TopicRef>>) -> Vec<BTreeSet<TopicRef>> {
     let mut groups: Vec<BTreeSet<TopicRef>> = Vec::new();
     for mut group in copartitioned {
@@ -23,8 +23,8 @@ pub(crate) fn groups(copartitioned: Vec<BTreeSet<TopicRef>>) -> Vec<BTreeSet<Top
     groups
 }
 
-/// Checks groups of repartition topics whose numbers of partitions are all given by the user. Where one is
-/// open, it is made to fit when the application starts.
+/// Checks groups of repartition topics whose partition counts have all been set by the user. A count that is not set is
+/// chosen to match when the application starts.
 ///
 /// # Errors
 /// When the numbers differ.

@@ -1,10 +1,9 @@
-//! `Topology::describe()`: the text that Kafka Streams prints, to the byte.
+//! `Topology::describe()`: the text that Kafka Streams prints, byte for byte.
 //!
-//! Tools parse this text, so its oddities are kept: the third space before the first sub-topology, the
-//! blank line that ends every sub-topology but those of global tables, and an order of nodes that depends
-//! on Java's collections. Nodes with more below them come first, counted by paths; but a node's neighbours
-//! are sorted by what had been counted when they were added, in the order in which Java's hash set of node
-//! names yields them.
+//! Tools parse this text, so its oddities are kept: the third space before the first sub-topology, the blank line after
+//! every sub-topology except those of global tables, and an order of nodes that depends on Java's collections. Nodes
+//! with more paths below them come first. But a node's neighbours are sorted by the counts at the time they were added,
+//! which happens in the order in which Java's hash set of node names yields them.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -57,10 +56,10 @@ struct Description<'a> {
     nodes: HashMap<NodeId, Described>,
 }
 
-/// What is counted for a node.
+/// A node with its neighbours, while it is being printed.
 #[derive(Default)]
 struct Described {
-    /// How many paths begin here, the empty one included.
+    /// The number of paths that start here, including the empty one.
     size: usize,
     before: TreeSet<NodeId>,
     after: TreeSet<NodeId>,
@@ -70,7 +69,7 @@ impl<'a> Description<'a> {
     fn new(graph: &'a Graph, part: &Subtopology) -> Self {
         let nodes = part.nodes.iter().map(|node| (*node, Described { size: 1, ..Described::default() })).collect();
         let mut description = Self { graph, nodes };
-        // Java puts the names into a hash set, and from there into a hash map.
+        // Java puts the names into a hash set, and from that into a hash map.
         let names = part.nodes.iter().filter_map(|node| graph.node(*node).map(|data| Named { node: *node, data }));
         for Named { node, data } in hash_set_order(hash_set_order(names.collect())) {
             for parent in &data.parents {
@@ -80,7 +79,7 @@ impl<'a> Description<'a> {
         description
     }
 
-    /// Connects a node to one of its parents and counts what is below the parent from now on.
+    /// Connects a node to one of its parents, and updates the parent's count.
     fn connect(&mut self, parent: NodeId, child: NodeId) {
         let mut before = std::mem::take(&mut self.described(child).before);
         before.insert(parent, |left, right| self.compare(*left, *right));
@@ -92,8 +91,8 @@ impl<'a> Description<'a> {
         self.grow(parent, size);
     }
 
-    /// Adds `size` to a node and, once per path, to everything before it. Parents have smaller numbers, so
-    /// taking the largest number first meets a node when all paths to it are known.
+    /// Adds `size` to a node and, once per path, to everything above it. Parents have smaller numbers, so when nodes are
+    /// visited in descending order, all paths to a node are known by then.
     fn grow(&mut self, node: NodeId, size: usize) {
         let mut paths = BTreeMap::from([(node, 1_usize)]);
         while let Some((node, count)) = paths.pop_last() {
@@ -106,7 +105,7 @@ impl<'a> Description<'a> {
         }
     }
 
-    /// Larger ones first, then by name.
+    /// Larger nodes first, then by name.
     fn compare(&self, left: NodeId, right: NodeId) -> Ordering {
         let size = |node| self.nodes.get(&node).map_or(0, |described| described.size);
         size(right).cmp(&size(left)).then_with(|| self.name(left).cmp(self.name(right)))
@@ -161,7 +160,7 @@ impl<'a> Description<'a> {
     }
 }
 
-/// A node in a collection of names.
+/// A node that Java's collections order by its name.
 struct Named<'a> {
     node: NodeId,
     data: &'a Node,

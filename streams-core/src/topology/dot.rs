@@ -1,10 +1,10 @@
-//! The topology in Graphviz' language.
+//! The topology in the DOT language of Graphviz.
 
 use super::graph::Topology;
 use super::picture::Picture;
 
 impl Topology {
-    /// The topology as a graph for Graphviz: `dot -Tsvg` draws it.
+    /// The topology in the DOT language of Graphviz; `dot -Tsvg` draws it.
     ///
     /// ```
     /// use streams_core::dsl::StreamsBuilder;

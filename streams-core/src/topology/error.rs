@@ -1,145 +1,144 @@
-//! Why a program has no meaning: what `StreamsBuilder::build` answers instead of a topology.
+//! The errors of `StreamsBuilder::build`.
 
 use std::panic::Location;
 use std::time::Duration;
 
 use crate::topic::NameError;
 
-/// Where in the user's source a call was written; prints as `src/main.rs:12:10`.
+/// The place of a call in the user's source code. Prints as `src/main.rs:12:10`.
 pub type CallSite = &'static Location<'static>;
 
-/// Why a topology cannot be built. Each error names the node, store or topic, says where it was written,
-/// and what to do.
+/// Why a topology cannot be built. Each error names the node, store or topic, the place in the source, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TopologyError {
-    /// Nothing was asked for.
+    /// The builder was not used.
     #[error(
-        "the topology is empty: begin with `builder.stream(..)`, `builder.table(..)` or `builder.global_table(..)`"
+        "the topology is empty: start with `builder.stream(..)`, `builder.table(..)` or `builder.global_table(..)`"
     )]
     Empty,
 
     /// A name that topics, stores and nodes cannot have.
-    #[error("`{name}` ({at}) is not a name: {error}")]
+    #[error("`{name}` ({at}) is not a valid name: {error}")]
     Name {
-        /// The name.
+        /// As given, or derived from a given name.
         name: String,
-        /// What is wrong with it.
+        /// The rule that it breaks.
         error: NameError,
-        /// Where it was given.
+        /// The call that gave the name.
         at: CallSite,
     },
 
     /// `.named(..)` twice on the same thing.
-    #[error("`.named(\"{second}\")` ({at}): this is named `{first}` already; keep one of the two")]
+    #[error("`.named(\"{second}\")` ({at}): this is already named `{first}`; keep one of the two")]
     NamedTwice {
-        /// The first name.
+        /// The name that was given first.
         first: String,
-        /// The second name.
+        /// The name that was given later.
         second: String,
-        /// Where the second was given.
+        /// The later call.
         at: CallSite,
     },
 
     /// `.stored_as(..)` twice on the same table.
-    #[error("`.stored_as({second})` ({at}): this table is stored as `{first}` already; keep one of the two")]
+    #[error("`.stored_as({second})` ({at}): this table is already stored as `{first}`; keep one of the two")]
     StoredTwice {
-        /// The first store.
+        /// The store that was given first.
         first: String,
-        /// The second store.
+        /// The store that was given later.
         second: String,
-        /// Where the second was given.
+        /// The later call.
         at: CallSite,
     },
 
-    /// Two nodes with one name.
+    /// Two nodes with the same name.
     #[error("two nodes are named `{name}`: one at {first}, one at {second}; give one of them another name")]
     DuplicateNode {
-        /// The name.
+        /// Given by the user for at least one of them, or derived from a given name.
         name: String,
-        /// The one that came first.
+        /// The call that made the first node.
         first: CallSite,
-        /// The other.
+        /// The call that made the other node.
         second: CallSite,
     },
 
-    /// Two tables with one store, or a table and a processor.
+    /// Two tables with the same store, or a table and a processor.
     #[error(
-        "two things are stored as `{name}`: one at {first}, one at {second}; a table has a store of its own, \
-         which neither another table nor a processor can use, so give one of them another store"
+        "two things are stored as `{name}`: one at {first}, one at {second}; a table's store cannot be used by \
+         another table or a processor, so give one of them another store"
     )]
     DuplicateStore {
-        /// The store.
+        /// The store's name.
         name: String,
-        /// The one that came first.
+        /// The call that used it first.
         first: CallSite,
-        /// The other.
+        /// The call that used it again.
         second: CallSite,
     },
 
     /// Two stores whose names differ only in case.
     #[error(
         "the stores `{first_name}` ({first}) and `{second_name}` ({second}) differ only in upper and lower case, \
-         which not every file system can tell apart; rename one of them"
+         which not every file system distinguishes; rename one of them"
     )]
     StoreCase {
-        /// The one that came first.
+        /// The store that came first.
         first_name: String,
-        /// The other.
+        /// The store that came later.
         second_name: String,
-        /// Where the first came from.
+        /// The call that used the first store.
         first: CallSite,
-        /// Where the other came from.
+        /// The call that used the other store.
         second: CallSite,
     },
 
-    /// One store, two types.
+    /// A store that is used with different types.
     #[error(
-        "the store `{name}` holds {first_types} at {first}, but {second_types} at {second}; use one constant for both"
+        "the store `{name}` has {first_types} at {first}, but {second_types} at {second}; use one constant for both"
     )]
     StoreTypes {
-        /// The store.
+        /// The store's name.
         name: String,
-        /// What it holds first.
+        /// The types of keys and values in the first call.
         first_types: String,
-        /// What it holds then.
+        /// The types of keys and values in the other call.
         second_types: String,
-        /// Where it was used first.
+        /// The call that used it first.
         first: CallSite,
-        /// Where it was used then.
+        /// The call that used it with other types.
         second: CallSite,
     },
 
     /// A window store for rows without windows, or the other way round.
     #[error("`{node}` ({at}) cannot be stored as `{store}`: {reason}")]
     StoreKind {
-        /// The node whose table it should hold.
+        /// The table's node.
         node: String,
-        /// The store.
+        /// The store's name.
         store: String,
         /// Why not, and what to do.
         reason: String,
-        /// Where it was asked for.
+        /// The call that made the table.
         at: CallSite,
     },
 
     /// A topic that two sources read in ways that cannot be merged.
     #[error("topic `{topic}` is read twice, at {first} and at {second}: {reason}")]
     TopicReadTwice {
-        /// The topic.
+        /// The topic's name.
         topic: String,
-        /// What is wrong with that, and what to do.
+        /// Why that is impossible, and what to do.
         reason: String,
-        /// The source that came first.
+        /// The call that read it first.
         first: CallSite,
-        /// The other.
+        /// The call that read it again.
         second: CallSite,
     },
 
     /// A source without topics.
     #[error("the stream at {at} reads no topic; name at least one")]
     NoTopics {
-        /// Where it was asked for.
+        /// The call that made the stream.
         at: CallSite,
     },
 
@@ -148,58 +147,58 @@ pub enum TopologyError {
     Windows {
         /// The node that aggregates over them.
         node: String,
-        /// What is wrong with them.
+        /// The number that is wrong, and what it may be.
         reason: String,
-        /// Where the aggregation was asked for.
+        /// The call that made the aggregation.
         at: CallSite,
     },
 
-    /// A window store that forgets windows that still change.
+    /// A window store that drops windows while they still change.
     #[error(
         "`{node}` ({at}) keeps its windows for {retention:?}, but they change for {needed:?} (size and grace); \
-         retain them at least that long"
+         retain them for at least that long"
     )]
     Retention {
-        /// The node.
+        /// The node that aggregates over the windows.
         node: String,
-        /// How long its store keeps windows.
+        /// How long its store keeps windows, as set by the user.
         retention: Duration,
-        /// How long windows change.
+        /// How long a window changes, counted from its start.
         needed: Duration,
-        /// Where it was asked for.
+        /// The call that made the aggregation.
         at: CallSite,
     },
 
-    /// Windowed keys of which nobody knows where their windows end when they are read back.
+    /// Windowed keys whose windows would have no known end when they are read back.
     #[error(
-        "windowed keys are read back from {what} ({at}), and their bytes leave out how long their windows are: {reason}"
+        "windowed keys are read back from {what} ({at}), but their bytes leave out the length of their windows: {reason}"
     )]
     WindowSize {
-        /// What they are read back from.
+        /// The topic, store or operation that reads the keys back.
         what: String,
-        /// Why it is not known, and where to say it.
+        /// Why the length is not known, and where to set it.
         reason: String,
-        /// Where that was asked for.
+        /// The call that reads the keys back.
         at: CallSite,
     },
 
-    /// An option that means nothing where it was given.
+    /// An option that has no effect where it was given.
     #[error("`{option}` at {at} has no effect: {reason}")]
     Option {
-        /// The option.
+        /// The option's method, such as `.not_logged()`.
         option: &'static str,
         /// Why, and where it belongs.
         reason: String,
-        /// Where the call was written that it was given to.
+        /// The call that the option follows.
         at: CallSite,
     },
 
     /// A repartition topic with no partitions.
     #[error("`{node}` ({at}) asks for 0 partitions; a topic has at least one")]
     NoPartitions {
-        /// The node.
+        /// The node that reads the topic.
         node: String,
-        /// Where it was asked for.
+        /// The call that asks for the topic.
         at: CallSite,
     },
 
@@ -210,25 +209,26 @@ pub enum TopologyError {
         topics: String,
     },
 
-    /// A branch behind the default branch gets no records.
+    /// A branch after the default branch, which would get no records.
     #[error(
-        "the branch at {at} comes after the default branch of `{split}`, so no record would reach it; put it before"
+        "the branch at {at} comes after the default branch of `{split}`, so no record would reach it; move it before \
+         the default branch"
     )]
     BranchAfterDefault {
-        /// The split.
+        /// The name of the split's node.
         split: String,
-        /// Where the branch was asked for.
+        /// The call that made the branch.
         at: CallSite,
     },
 
     /// Streams of two builders in one operation.
-    #[error("the operation at {at} takes streams or tables of two builders; a topology has one")]
+    #[error("the operation at {at} combines streams or tables of two builders; a topology has only one")]
     TwoBuilders {
-        /// The operation.
+        /// The call of the operation.
         at: CallSite,
     },
 
-    /// A defect of this library.
-    #[error("a defect in the topology's construction, please report it: {0}")]
+    /// A bug in this library.
+    #[error("a bug in the construction of the topology, please report it: {0}")]
     Internal(String),
 }

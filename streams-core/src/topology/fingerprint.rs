@@ -1,13 +1,13 @@
-//! What tells one topology from another, as text to compare and as a short hash.
+//! What distinguishes one topology from another, as a text to compare and as a short hash.
 //!
-//! The instances of an application share its group, its internal topics and its state, so they must mean the same
-//! by each of them. The text has one line per node, store and internal topic. Each line is true by itself, so the
-//! lines that only one of two texts has say what changed.
+//! The instances of an application share its group, its internal topics and its state, so these must mean the same to
+//! all of them. The text has one line per node, store and internal topic. Each line is meaningful on its own, so the
+//! lines that only one of two texts has show what changed.
 //!
-//! Part of it is what [`Topology::to_json`] tells: nodes with their names, topics, stores, successors and
-//! sub-topologies; stores with their kinds and changelogs; internal topics. Not part of it is what closures
-//! do, types and formats, settings of topics, and the application's own settings: a new version that differs in these
-//! alone may run beside the old one.
+//! The text covers what [`Topology::to_json`] contains: nodes with their names, topics, stores, successors and
+//! sub-topologies; stores with their kinds and changelogs; internal topics. It does not cover the code of closures,
+//! types and formats, topic settings, or the application's own settings: a new version that differs only in these may
+//! run beside the old one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,20 +15,20 @@ use serde_json::Value;
 
 use super::graph::Topology;
 
-/// The text's first line. A text that begins otherwise was made by other rules.
+/// The text's first line. A text with another first line was made by other rules.
 const RULES: &str = "topology fingerprint, version 1";
 
-/// So many lines that came, and so many that went, are named in a sentence.
+/// The maximum number of new lines, and of lines that are gone, to name in a sentence.
 const NAMED_MAX: usize = 4;
 
-/// What tells a topology from others.
+/// Identifies a topology; see [`Topology::fingerprint`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint {
     text: String,
 }
 
 impl Topology {
-    /// What tells this topology from others: equal for programs that may share an application's state.
+    /// The topology's fingerprint, which is equal for programs that may share an application's state.
     ///
     /// ```
     /// use streams_core::dsl::StreamsBuilder;
@@ -61,14 +61,13 @@ impl Topology {
     }
 }
 
-/// What JSON says of a thing, as a line: its type and name, its place, then its properties in the order of their
-/// names.
+/// An object of the JSON as a line: its type and name, its place, then its properties in the order of their names.
 fn line(what: &str, thing: &Value, place: &str) -> String {
     let properties: BTreeMap<&str, &Value> =
         thing.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
     let text = |name: &str| thing.get(name).and_then(Value::as_str).unwrap_or_default();
     let told = properties.iter().filter_map(|(name, value)| match (*name, value) {
-        // A successor's predecessor says nothing new.
+        // Predecessors follow from successors.
         ("name" | "type" | "predecessors", _) | (_, Value::Null | Value::Bool(false)) => None,
         (name, Value::Bool(true)) => Some(name.to_owned()),
         (_, Value::Array(values)) if values.is_empty() => None,
@@ -86,19 +85,19 @@ fn line(what: &str, thing: &Value, place: &str) -> String {
 }
 
 impl Fingerprint {
-    /// The text as it is kept beside state, to be compared with [`Fingerprint::changes_since`].
+    /// The text, which is stored with the state and compared with [`Fingerprint::changes_since`].
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// A number that stands for the text: its FNV-1a hash, the same on every machine and in every build.
+    /// The text's FNV-1a hash, the same on every machine and in every build.
     #[must_use]
     pub fn hash(&self) -> u64 {
         Self::hash_of(&self.text)
     }
 
-    /// The hash of the fingerprint with that text.
+    /// The hash of a fingerprint by its text.
     #[must_use]
     pub fn hash_of(text: &str) -> u64 {
         const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
@@ -106,8 +105,8 @@ impl Fingerprint {
         text.bytes().fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
     }
 
-    /// What is different here from an earlier text, in a few words; `None` if nothing is, or if that text was made
-    /// by other rules.
+    /// The differences from an earlier text, in a few words; `None` if there are none, or if that text was made by other
+    /// rules.
     #[must_use]
     pub fn changes_since(&self, earlier: &str) -> Option<String> {
         if earlier == self.text || earlier.lines().next() != Some(RULES) {
@@ -179,7 +178,7 @@ sink by-word-repartition-sink: sub-topology 0, topics by-word-repartition
         assert!(global.contains(": global sub-topology "), "{global}");
     }
 
-    /// The order in which the builder is called gives nodes their numbers, so it is part of it.
+    /// Nodes are numbered in the order of the builder's calls, so that order matters too.
     #[test]
     fn another_topic_or_store_is_another_topology_and_another_closure_is_not() {
         let hashes = [(LINES, false, false), (WORDS, false, false), (LINES, true, false), (LINES, false, true)]
@@ -194,7 +193,7 @@ sink by-word-repartition-sink: sub-topology 0, topics by-word-repartition
         assert_eq!(shout(true), shout(false));
     }
 
-    /// Members of other builds and machines compare it.
+    /// Members of other builds and on other machines compare it.
     #[test]
     fn the_hash_is_the_same_everywhere() {
         for (text, expected) in

@@ -1,24 +1,24 @@
-//! Sub-topologies: the parts of the graph that share nothing but topics.
+//! Sub-topologies: the parts of the graph that share only topics.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Graph, NodeKind, Subtopology};
 use crate::operators::NodeId;
 
-/// Which nodes belong together: connected to each other or to the same store.
+/// Sets of nodes that are connected to each other or to the same store.
 #[derive(Default)]
 pub(crate) struct Groups {
-    /// Each node's way to its group's representative.
+    /// For each node, the next node on the path to its group's representative.
     towards: Vec<usize>,
 }
 
 impl Groups {
-    /// Adds a node that belongs to nobody yet. Nodes are added in the order of their numbers.
+    /// Adds a node as a group of its own. Nodes are added in the order of their numbers.
     pub(crate) fn add(&mut self, node: NodeId) {
         self.towards.push(node.0 as usize);
     }
 
-    /// Puts the groups of two nodes together.
+    /// Merges the groups of two nodes.
     pub(crate) fn unite(&mut self, left: NodeId, right: NodeId) {
         let (left, right) = (self.representative(left), self.representative(right));
         self.towards[right] = left;
@@ -32,8 +32,8 @@ impl Groups {
         at
     }
 
-    /// The sub-topologies, numbered in the order in which their first nodes were added. Those of global
-    /// tables have a number too.
+    /// The sub-topologies, numbered in the order in which their first nodes were added, including those of global
+    /// tables.
     pub(crate) fn subtopologies(&self, graph: &Graph) -> Vec<Subtopology> {
         let mut groups: Vec<Vec<NodeId>> = Vec::new();
         let mut numbers = BTreeMap::new();

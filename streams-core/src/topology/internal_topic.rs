@@ -1,4 +1,4 @@
-//! The settings of the topics an application creates for itself, which are Kafka Streams' own.
+//! The settings of internal topics, which are the same as in Kafka Streams.
 //!
 //! Source: `kafka-streams` 4.3, the `InternalTopicConfig` classes.
 
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use super::graph::{Graph, InternalTopic, InternalTopicKind};
 
-/// Repartition topics are emptied up to what is committed; small segments make that take effect.
+/// Repartition topics are purged up to the committed position, which deletes only whole segments, so they are small.
 const REPARTITION_SEGMENT_BYTES: &str = "52428800";
 
 impl InternalTopic {
-    /// How much longer than their store the changelogs of windows keep rows
+    /// How much longer than window stores their changelogs keep rows
     /// (`windowstore.changelog.additional.retention.ms`).
     pub const WINDOW_ADDITIONAL_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The topic's settings. What the user sets for all internal topics (`for_all`) overrides the library's,
-    /// and what the user sets for one store overrides both.
+    /// The topic's settings. The user's settings for all internal topics (`for_all`) override the library's, and those
+    /// for a single store override both.
     #[must_use]
     pub fn settings(
         &self,

@@ -1,12 +1,12 @@
-//! The orders in which Java's collections hand out their elements.
+//! The iteration orders of Java's collections.
 //!
-//! `describe()` prints what Java's hash sets and trees of nodes happen to yield, and its sort keys change
-//! while the trees are being filled. Printing the same text therefore takes the same hash, the same table
-//! sizes and the same tree.
+//! `describe()` prints nodes in the order in which Java's hash sets and trees happen to yield them, and the sort keys
+//! change while the trees are filled. Printing the same text therefore takes the same hash function, table sizes and
+//! trees.
 
 use std::cmp::Ordering;
 
-/// The order in which a `HashSet<String>` that was filled one by one yields its elements.
+/// The iteration order of a `HashSet<String>` whose elements were added one by one.
 pub(crate) fn hash_set_order<T: AsRef<str>>(inserted: Vec<T>) -> Vec<T> {
     let mut capacity = 16;
     while inserted.len() > capacity / 4 * 3 {
@@ -15,13 +15,13 @@ pub(crate) fn hash_set_order<T: AsRef<str>>(inserted: Vec<T>) -> Vec<T> {
     by_bucket(inserted, capacity)
 }
 
-/// The order in which `new HashSet<String>(set)` yields its elements.
+/// The iteration order of `new HashSet<String>(set)`.
 pub(crate) fn copied_hash_set_order<T: AsRef<str>>(source: Vec<T>) -> Vec<T> {
     let capacity = (source.len() * 4 / 3 + 1).max(16).next_power_of_two();
     by_bucket(source, capacity)
 }
 
-/// Collisions keep the order of insertion, also when the table grows.
+/// Elements in the same bucket keep the order of insertion, even when the table grows.
 fn by_bucket<T: AsRef<str>>(mut elements: Vec<T>, capacity: usize) -> Vec<T> {
     elements.sort_by_key(|element| {
         let hash = hash_code(element.as_ref());
@@ -35,8 +35,8 @@ fn hash_code(text: &str) -> u32 {
     text.encode_utf16().fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
 }
 
-/// A `TreeSet`: a red-black tree whose shape, and so whose order, depends on what comparisons said when
-/// the elements were added.
+/// A `TreeSet`: a red-black tree whose shape, and so its order, depends on the results of comparisons at the time when
+/// elements were added.
 #[derive(Debug, Clone)]
 pub(crate) struct TreeSet<T> {
     nodes: Vec<TreeNode<T>>,
@@ -47,7 +47,7 @@ pub(crate) struct TreeSet<T> {
 struct TreeNode<T> {
     element: T,
     parent: Option<usize>,
-    /// Left and right.
+    /// The left and the right one.
     children: [Option<usize>; 2],
     red: bool,
 }
@@ -62,7 +62,7 @@ impl<T> Default for TreeSet<T> {
 }
 
 impl<T> TreeSet<T> {
-    /// Adds an element unless one is there that compares as equal.
+    /// Adds an element unless the set has an equal one.
     pub(crate) fn insert(&mut self, element: T, compare: impl Fn(&T, &T) -> Ordering) {
         let mut parent = None;
         let mut side = LEFT;
@@ -100,7 +100,7 @@ impl<T> TreeSet<T> {
         })
     }
 
-    /// What `TreeMap` does after an insertion: no red node has a red parent.
+    /// Ensures that no red node has a red parent, in the same way as `TreeMap` after an insertion.
     fn rebalance(&mut self, inserted: usize) {
         let mut at = inserted;
         while let Some(parent) = self.nodes[at].parent.filter(|parent| self.nodes[*parent].red) {
@@ -132,7 +132,7 @@ impl<T> TreeSet<T> {
         if self.nodes[parent].children[LEFT] == Some(child) { LEFT } else { RIGHT }
     }
 
-    /// Moves a node down to `side`; its child of the other side takes its place.
+    /// Moves a node down to `side`; its child on the other side takes its place.
     fn rotate(&mut self, down: usize, side: usize) {
         let Some(up) = self.nodes[down].children[1 - side] else { return };
         let inner = self.nodes[up].children[side];
@@ -158,7 +158,7 @@ impl<T> TreeSet<T> {
 mod tests {
     use super::*;
 
-    // Every expectation here was printed by Java 17.
+    // All expected values were printed by Java 17.
 
     #[test]
     fn hash_codes_are_javas() {

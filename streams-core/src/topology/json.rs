@@ -7,7 +7,7 @@ use crate::operators::{NodeId, StoreId};
 use crate::topic::TopicRef;
 
 impl Topology {
-    /// The topology as JSON. Topics of the application's own have no application id in front of their names.
+    /// The topology as JSON. The names of internal topics come without the application id.
     ///
     /// ```
     /// use serde_json::json;

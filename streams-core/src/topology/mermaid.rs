@@ -4,7 +4,7 @@ use super::graph::Topology;
 use super::picture::Picture;
 
 impl Topology {
-    /// The topology as a Mermaid flowchart: topics are rounded, nodes are boxes, stores are drums.
+    /// The topology as a Mermaid flowchart: topics are rounded, nodes are boxes, stores are cylinders.
     ///
     /// ```
     /// use streams_core::dsl::StreamsBuilder;

@@ -1,11 +1,11 @@
-//! What the user's program means: a graph of plain data.
+//! The user's program as a graph of plain data.
 //!
-//! The graph knows names, kinds and connections, which can be printed, compared and rewritten; each node
-//! carries one opaque [`Recipe`](crate::operators::Recipe) that builds it for a task. This module runs
-//! nothing: no clock, no input or output, no store.
+//! The graph consists of names, kinds and connections, which can be printed and compared; each node has one opaque
+//! [`Recipe`](crate::operators::Recipe) that builds its operator for a task. This module runs nothing: no clock, no
+//! input or output, no store.
 //!
-//! The user's calls arrive as a [`program`]; [`expand`](expand::expand) turns it into the [`graph`], giving the
-//! [`names`] that Kafka Streams would give.
+//! The user's calls arrive as a [`program`]; [`expand`](expand::expand) turns it into the [`graph`] and assigns the same
+//! [`names`] as Kafka Streams.
 
 mod copartition;
 mod describe;

@@ -1,11 +1,10 @@
-//! Names as Kafka Streams gives them.
+//! Names, assigned as in Kafka Streams.
 //!
-//! One counter per topology; a generated name is a prefix and the counter in ten digits. A name that the
-//! user gave still burns a number, so naming one operator never renames another. The prefixes and the
-//! order in which numbers are burned are Java's: state and repartition topics found by name depend on them.
+//! There is one counter per topology; a generated name is a prefix and the counter with ten digits. A name from the user
+//! still burns a number, so naming one operator never renames another. The prefixes and the order in which numbers are
+//! burned are Java's, because state and repartition topics are found by these names.
 
-/// Prefixes of generated names that the planner gives; an operator that is one node and nothing else has its
-/// own, in `dsl`.
+/// The prefixes of generated names, except those of operators that are a single node, which are in `dsl`.
 pub(crate) mod prefix {
     pub(crate) const SOURCE: &str = "KSTREAM-SOURCE-";
     pub(crate) const SINK: &str = "KSTREAM-SINK-";
@@ -30,36 +29,36 @@ pub(crate) mod prefix {
 
 const REPARTITION_SUFFIX: &str = "-repartition";
 
-/// The counter.
+/// Generates names with a topology's counter.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     next: u64,
 }
 
 impl Names {
-    /// A node's name: the user's, or a generated one. Burns a number either way.
+    /// A node's name: the user's or a generated one. Burns a number either way.
     pub(crate) fn node(&mut self, given: Option<&str>, prefix: &str) -> String {
         let generated = self.generate(prefix);
         given.map_or(generated, str::to_owned)
     }
 
-    /// A node's name that is made from the name of the operation it belongs to.
+    /// A node's name, derived from the name of its operation if that has one.
     pub(crate) fn node_of(&mut self, given: Option<&str>, suffix: &str, prefix: &str) -> String {
         let generated = self.generate(prefix);
         given.map_or(generated, |name| format!("{name}{suffix}"))
     }
 
-    /// A store's generated name.
+    /// A store's generated name. Burns a number.
     pub(crate) fn store(&mut self, prefix: &str) -> String {
         self.generate(&format!("{prefix}STATE-STORE-"))
     }
 
-    /// Burns a number that names nothing.
+    /// Burns a number without using it.
     pub(crate) fn burn(&mut self) {
         self.next += 1;
     }
 
-    /// The names around a repartition topic, which is called `base` and `-repartition`.
+    /// The names around a repartition topic, whose own name is `base` with the suffix `-repartition`.
     pub(crate) fn repartition(&mut self, base: &str) -> RepartitionNames {
         let topic = repartition_topic(base);
         let sink = self.generate(prefix::SINK);
@@ -80,16 +79,16 @@ impl Names {
     }
 }
 
-/// The names around a repartition topic.
+/// The names of a repartition topic and its nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RepartitionNames {
-    /// The topic, without the application's id.
+    /// Without the application's id.
     pub(crate) topic: String,
-    /// The node before the topic that may drop null keys.
+    /// The node before the topic, which may drop null keys.
     pub(crate) filter: String,
     /// The node that writes the topic.
     pub(crate) sink: String,
-    /// The node that reads it.
+    /// The node that reads the topic.
     pub(crate) source: String,
 }
 
@@ -97,17 +96,17 @@ fn repartition_topic(base: &str) -> String {
     if base.ends_with(REPARTITION_SUFFIX) { base.to_owned() } else { format!("{base}{REPARTITION_SUFFIX}") }
 }
 
-/// A table group's repartition topic, which Java names without looking for the suffix.
+/// A grouped table's repartition topic. Java appends the suffix here without checking whether the name already has it.
 pub(crate) fn table_repartition_topic(base: &str) -> String {
     format!("{base}{REPARTITION_SUFFIX}")
 }
 
-/// A store's changelog.
+/// The name of a store's changelog, without the application's id.
 pub(crate) fn changelog_topic(store: &str) -> String {
     format!("{store}-changelog")
 }
 
-/// Whether Java would take the name for a generated one (`KSTREAM.*-[0-9]{10}`).
+/// Whether Java would consider the name generated (`KSTREAM.*-[0-9]{10}`).
 fn is_generated(name: &str) -> bool {
     name.strip_prefix("KSTREAM").and_then(|rest| rest.len().checked_sub(11).and_then(|at| rest.get(at..))).is_some_and(
         |end| end.strip_prefix('-').is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit())),

@@ -1,5 +1,4 @@
-//! The topology as boxes and arrows, whatever draws them: topics outside, nodes and stores in their
-//! sub-topologies.
+//! The topology as boxes and arrows, for any format: topics outside, nodes and stores in their sub-topologies.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +6,13 @@ use super::graph::{Node, NodeKind, StoreDefinition, Subtopology, Topology};
 use crate::operators::{NodeId, StoreId};
 use crate::topic::TopicRef;
 
-/// What there is to draw.
+/// The contents of a drawing.
 pub(super) struct Picture<'a> {
     topology: &'a Topology,
     topics: Vec<&'a TopicRef>,
 }
 
-/// A box. Prints as an identifier.
+/// A box in a drawing. Prints as an identifier.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
     Topic(usize),
@@ -21,11 +20,11 @@ pub(super) enum Place {
     Store(StoreId),
 }
 
-/// An arrow between two boxes.
+/// An arrow between two boxes, for records or for access to state.
 pub(super) struct Arrow {
     pub(super) from: Place,
     pub(super) to: Place,
-    /// Whether it joins a node and a store, rather than being a way for records.
+    /// Whether it connects a node with a store, rather than showing where records go.
     pub(super) state: bool,
 }
 
@@ -45,29 +44,29 @@ impl<'a> Picture<'a> {
         Self { topology, topics: topics.into_iter().collect() }
     }
 
-    /// The topics, each with what it is called.
+    /// The topics, each with its name.
     pub(super) fn topics(&self) -> impl Iterator<Item = (Place, &'a TopicRef)> {
         self.topics.iter().enumerate().map(|(number, topic)| (Place::Topic(number), *topic))
     }
 
-    /// A sub-topology's title.
+    /// The caption of a sub-topology.
     pub(super) fn title(part: &Subtopology) -> String {
         if part.global { "global table".to_owned() } else { format!("sub-topology {}", part.id) }
     }
 
-    /// A sub-topology's nodes.
+    /// The boxes of a sub-topology's nodes.
     pub(super) fn nodes(&self, part: &'a Subtopology) -> impl Iterator<Item = (Place, &'a Node)> {
         let graph = self.topology.graph();
         part.nodes.iter().filter_map(move |id| graph.node(*id).map(|node| (Place::Node(*id), node)))
     }
 
-    /// A sub-topology's stores.
+    /// The boxes of a sub-topology's stores.
     pub(super) fn stores(&self, part: &'a Subtopology) -> impl Iterator<Item = (Place, &'a StoreDefinition)> {
         let graph = self.topology.graph();
         part.stores.iter().filter_map(move |id| graph.store(*id).map(|store| (Place::Store(*id), store)))
     }
 
-    /// All arrows: first those of records, in the order of the nodes, then those of state.
+    /// All arrows: first those for records, in the order of the nodes, then those for state.
     pub(super) fn arrows(&self) -> Vec<Arrow> {
         let mut arrows = Vec::new();
         let mut state = Vec::new();

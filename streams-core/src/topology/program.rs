@@ -1,9 +1,9 @@
-//! What the user wrote, call by call: the program that `build()` expands into a graph.
+//! The user's calls: the program that `build()` expands into a graph.
 //!
-//! Options come behind the call they belong to (`.count().named("views")`), so nothing can be named while
-//! the program is being written. A program is therefore a list of calls in the order in which they were made,
-//! each with what was said about it later; [`super::expand`] reads it from top to bottom as Java's builder
-//! would have been called. Everything typed is behind recipes here: the program has no type parameters.
+//! Options follow the call that they belong to (`.count().named("views")`), so nothing can be named while the program is
+//! being recorded. A program is therefore a list of calls in the order in which they were made, each with the options
+//! that followed it; [`super::expand`] reads it from top to bottom, like a sequence of calls to Java's builder. A program
+//! has no type parameters: everything typed is in recipes.
 
 use std::any::{TypeId, type_name};
 use std::time::Duration;
@@ -16,19 +16,19 @@ use crate::topic::{NAME_LENGTH_MAX, Topic, TopicRef, check_name};
 use crate::windows::WindowSizes;
 use crate::wire::Field;
 
-/// A call's number in its program.
+/// A call's index in its program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CallId(pub(crate) usize);
 
-/// The calls in order.
+/// The recorded calls, in order.
 #[derive(Default)]
 pub(crate) struct Program {
     pub(crate) calls: Vec<Written>,
-    /// The first thing that was wrong while the program was written.
+    /// The first error found while recording, which `build()` returns.
     pub(crate) problem: Option<TopologyError>,
 }
 
-/// One call.
+/// One call with its options and its place in the source.
 pub(crate) struct Written {
     pub(crate) call: Call,
     pub(crate) options: Options,
@@ -36,18 +36,18 @@ pub(crate) struct Written {
 }
 
 impl Program {
-    /// Adds a call.
+    /// Appends a call.
     pub(crate) fn add(&mut self, call: Call, at: CallSite) -> CallId {
         self.calls.push(Written { call, options: Options::default(), at });
         CallId(self.calls.len() - 1)
     }
 
-    /// What is said about a call.
+    /// The options of a call.
     pub(crate) fn options(&mut self, step: CallId) -> &mut Options {
         &mut self.calls[step.0].options
     }
 
-    /// Names what a call makes.
+    /// Names the result of a call.
     pub(crate) fn name(&mut self, step: CallId, name: String, at: CallSite) {
         let options = self.options(step);
         match &options.name {
@@ -59,7 +59,7 @@ impl Program {
         }
     }
 
-    /// Names the store of the table that a call makes.
+    /// Names the store of a call's table.
     pub(crate) fn store(&mut self, step: CallId, store: StoreOption) {
         let options = self.options(step);
         match &options.store {
@@ -71,13 +71,13 @@ impl Program {
         }
     }
 
-    /// Remembers the first problem.
+    /// Keeps the error if it is the first one.
     pub(crate) fn complain(&mut self, problem: TopologyError) {
         self.problem.get_or_insert(problem);
     }
 }
 
-/// What is said about a call behind it.
+/// The options that follow a call.
 #[derive(Default)]
 pub(crate) struct Options {
     name: Option<(String, CallSite)>,
@@ -90,10 +90,10 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The name that was given.
+    /// The user's name, if there is one.
     ///
     /// # Errors
-    /// When it is not a name.
+    /// When it breaks the rule for names.
     pub(crate) fn name(&self) -> Result<Option<&str>, TopologyError> {
         let Some((name, at)) = &self.name else { return Ok(None) };
         check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
@@ -104,7 +104,7 @@ impl Options {
         Ok(Some(name))
     }
 
-    /// Whether anything was said that Java says in a `Materialized`.
+    /// Whether there is an option that is part of Java's `Materialized`.
     pub(crate) fn materialized(&self) -> bool {
         self.store.is_some()
             || self.not_cached
@@ -113,28 +113,28 @@ impl Options {
     }
 }
 
-/// What is said about the windows of a stream's keys.
+/// The option `.windows_of(..)`.
 #[derive(Clone, Copy)]
 pub(crate) struct SaidWindows {
-    /// How long they are.
+    /// The sizes of the keys' windows.
     pub(crate) sizes: WindowSizes,
-    /// Has a node hand on keys with windows that are so long.
+    /// Makes a node set these sizes in the keys that it forwards.
     pub(crate) give: fn(Recipe, WindowSizes) -> Recipe,
 }
 
-/// What is said about a store's changelog.
+/// The options of a store's changelog.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct ChangelogOptions {
-    /// There is none.
+    /// Whether there is no changelog.
     pub(crate) off: bool,
-    /// Topic settings, in the order in which they were given.
+    /// Topic settings, in the order of the calls.
     pub(crate) configs: Vec<(String, String)>,
 }
 
 /// A store that the user named.
 pub(crate) struct StoreOption {
     pub(crate) name: String,
-    /// The type of the constant that names it, as in [`StoreKind::constant`].
+    /// The name of the constant's type, as in [`StoreKind::constant`].
     pub(crate) constant: &'static str,
     pub(crate) at: CallSite,
 }
@@ -156,68 +156,68 @@ impl Types {
     }
 }
 
-/// How to send records through a repartition topic.
+/// Recipes for sending records through a repartition topic.
 #[derive(Clone, Copy)]
 pub(crate) struct Repartition {
     /// The node before the topic; `true` drops null keys.
     pub(crate) filter: fn(bool) -> Recipe,
     /// The node that writes the topic.
     pub(crate) sink: fn(TopicRef) -> Recipe,
-    /// The node that reads it, with keys whose windows are that long.
+    /// The node that reads the topic and sets the keys' window sizes.
     pub(crate) source: fn(WindowSizes) -> Recipe,
-    /// How many windows there are in a key.
+    /// The number of windows in a key.
     pub(crate) windows: usize,
 }
 
-/// How to send a table's changes through a repartition topic.
+/// Recipes for sending a table's changes through a repartition topic.
 #[derive(Clone, Copy)]
 pub(crate) struct ChangeRepartition {
     /// The node that writes the topic.
     pub(crate) sink: fn(TopicRef) -> Recipe,
-    /// The node that reads it, with keys whose windows are that long.
+    /// The node that reads the topic and sets the keys' window sizes.
     pub(crate) source: fn(WindowSizes) -> Recipe,
-    /// How many windows there are in a key.
+    /// The number of windows in a key.
     pub(crate) windows: usize,
 }
 
-/// A topic, and what its constant says of its keys.
+/// A topic with the window sizes that its constant declares.
 pub(crate) struct TypedTopic {
     pub(crate) name: String,
-    /// How many windows there are in a key.
+    /// The number of windows in a key.
     windows: usize,
-    /// How long they are, as far as the topic's constant says.
+    /// The sizes that the topic's constant declares, possibly not all of them.
     pub(crate) said: WindowSizes,
 }
 
 impl TypedTopic {
-    /// What a topic's constant says.
+    /// What is known from a topic's constant.
     pub(crate) fn of<K: Field, V>(topic: &Topic<K, V>) -> Self {
         Self { name: topic.name().to_owned(), windows: K::WINDOWS, said: topic.windows() }
     }
 
-    /// How long the windows of the topic's keys are.
+    /// The window sizes of the topic's keys.
     ///
     /// # Errors
-    /// When the constant does not say it.
+    /// When the constant does not declare all of them.
     pub(crate) fn windows(&self, at: CallSite) -> Result<WindowSizes, TopologyError> {
         if self.said.len() == self.windows {
             return Ok(self.said);
         }
-        let reason = format!("say it with `Topic::new(\"{}\").windows_of(..)`", self.name);
+        let reason = format!("set it with `Topic::new(\"{}\").windows_of(..)`", self.name);
         Err(TopologyError::WindowSize { what: format!("the topic `{}`", self.name), reason, at })
     }
 }
 
-/// The store that a table has of its own, if it has one.
+/// Returns a table's own store, if it has one.
 pub(crate) type StoreOf<'a> = dyn Fn(CallId) -> Option<StoreId> + 'a;
-/// A recipe for a node that keeps its table in a store, if it is kept at all.
+/// A recipe for a node that keeps its table in a store, if there is one.
 pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
 /// A recipe for a node that keeps an aggregate in a store.
 pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
-/// A recipe for a node that looks up another table; `None` if that table's rows are nowhere.
+/// A recipe for a node that looks up rows of another table; `None` if no store contains them.
 pub(crate) type JoinRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<Recipe>>;
 
-/// What was called.
+/// A call to the builder or to one of its streams and tables.
 pub(crate) enum Call {
     /// `builder.stream(..)`
     Source { topics: Vec<TypedTopic>, types: Types, recipe: fn(WindowSizes) -> Recipe },
@@ -253,7 +253,7 @@ pub(crate) enum Call {
     TableAggregate { group: CallId, kind: AggregateKind, recipe: AggregateRecipe },
     /// `.join(..)` and `.left_join(..)` of a stream and a table
     TableJoin { input: CallId, table: CallId, left: bool, through: Repartition, recipe: JoinRecipe },
-    /// `.process(..)` and its kin
+    /// `.process(..)`, `.process_with(..)` and `.process_values(..)`
     Process {
         input: CallId,
         prefix: &'static str,
@@ -261,13 +261,13 @@ pub(crate) enum Call {
         stores: Vec<StoreSpec>,
         recipe: Box<dyn FnOnce(Vec<StoreId>) -> Recipe>,
     },
-    /// `builder.store(..)`: says something about a store of processors.
+    /// `builder.store(..)`: sets options of a processors' store.
     Store { store: StoreSpec },
     /// `.join_global(..)` and `.left_join_global(..)`
     GlobalJoin { input: CallId, table: CallId, left: bool, recipe: Box<dyn FnOnce(StoreId) -> Recipe> },
 }
 
-/// What an aggregation is called.
+/// The kind of an aggregation, which determines its prefix.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AggregateKind {
     Count,
@@ -275,7 +275,7 @@ pub(crate) enum AggregateKind {
     Aggregate,
 }
 
-/// What an operator on a table is called.
+/// The kind of an operator on a table, which determines its prefix.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TableOperatorKind {
     Filter,

@@ -1,4 +1,4 @@
-//! Programs that make no sense, and what is said about them.
+//! Programs that make no sense, and their errors.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const T: Topic<String, String> = Topic::new("t");
 const ROWS: KeyValueStore<String, String> = KeyValueStore::new("rows");
 const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
 
-/// What `build()` says. Places in this file are written as `HERE`.
+/// Checks the error of `build()`. Places in this file are written as `HERE`.
 #[track_caller]
 fn check(write: impl FnOnce(&StreamsBuilder), expected: &str) {
     let builder = StreamsBuilder::new();
@@ -25,7 +25,7 @@ fn check(write: impl FnOnce(&StreamsBuilder), expected: &str) {
         said.push_str("HERE");
         said.push_str(part.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()));
     }
-    // The colon of the sentence goes with those of the place.
+    // The colon of the sentence is trimmed with those of the place.
     let flat = |text: &str| text.replace("HERE:", "HERE");
     assert_eq!(flat(&said), flat(expected));
 }
@@ -33,7 +33,7 @@ fn check(write: impl FnOnce(&StreamsBuilder), expected: &str) {
 #[test]
 fn nothing_is_no_topology() {
     let expected =
-        "the topology is empty: begin with `builder.stream(..)`, `builder.table(..)` or `builder.global_table(..)`";
+        "the topology is empty: start with `builder.stream(..)`, `builder.table(..)` or `builder.global_table(..)`";
     check(|_| {}, expected);
     check(|b| _ = b.store(ROWS), expected);
 }
@@ -55,7 +55,7 @@ fn names_follow_kafkas_rule() {
         ("a/b", "a name may contain only letters, digits, `.`, `_` and `-`; byte 1 is none of them"),
         ("..", "a name cannot be `.` or `..`"),
     ] {
-        let expected = format!("`{name}` (HERE) is not a name: {why}");
+        let expected = format!("`{name}` (HERE) is not a valid name: {why}");
         check(|b| _ = b.stream(A).named(name).to(OUT), &expected);
         check(|b| _ = b.stream(A).to(OUT).named(name), &expected);
         check(|b| _ = b.stream(A).group_by_key().named(name).count(), &expected);
@@ -69,14 +69,17 @@ fn names_follow_kafkas_rule() {
     }
     let long = "x".repeat(249);
     let expected =
-        format!("`{long}-source` (HERE) is not a name: a name may have at most 249 characters, this one has 256");
+        format!("`{long}-source` (HERE) is not a valid name: a name may have at most 249 characters, this one has 256");
     check(|b| _ = b.table(T).named(&long), &expected);
 
     // Names that are made from others.
     let long = "x".repeat(225);
     let topic = || Topic::<String, String>::named(&long).unwrap();
     let too_long = |name: String| {
-        format!("`{name}` (HERE) is not a name: a name may have at most 249 characters, this one has {}", name.len())
+        format!(
+            "`{name}` (HERE) is not a valid name: a name may have at most 249 characters, this one has {}",
+            name.len()
+        )
     };
     check(
         |b| _ = b.table(topic()).group_by(|k, v| (v, k.clone())).count(),
@@ -93,11 +96,11 @@ fn names_follow_kafkas_rule() {
 fn a_thing_has_one_name_and_one_store() {
     check(
         |b| _ = b.stream(A).filter(|_, _| true).named("first").named("second").to(OUT),
-        "`.named(\"second\")` (HERE): this is named `first` already; keep one of the two",
+        "`.named(\"second\")` (HERE): this is already named `first`; keep one of the two",
     );
     check(
         |b| _ = b.table(T).stored_as(ROWS).stored_as(KeyValueStore::new("others")),
-        "`.stored_as(others)` (HERE): this table is stored as `rows` already; keep one of the two",
+        "`.stored_as(others)` (HERE): this table is already stored as `rows`; keep one of the two",
     );
 }
 
@@ -125,8 +128,8 @@ fn two_nodes_cannot_have_one_name() {
 
 #[test]
 fn a_store_belongs_to_one_table() {
-    let expected = "two things are stored as `rows`: one at HERE, one at HERE; a table has a store of its own, which \
-                    neither another table nor a processor can use, so give one of them another store";
+    let expected = "two things are stored as `rows`: one at HERE, one at HERE; a table's store cannot be used by another \
+                    table or a processor, so give one of them another store";
     check(
         |b| {
             b.table(T).stored_as(ROWS);
@@ -154,7 +157,7 @@ fn a_store_belongs_to_one_table() {
             b.stream(A).to_table().stored_as(KeyValueStore::new("Rows"));
         },
         "the stores `rows` (HERE) and `Rows` (HERE) differ only in upper and lower case, which not every file system \
-         can tell apart; rename one of them",
+         distinguishes; rename one of them",
     );
 }
 
@@ -166,7 +169,7 @@ fn a_processors_store_has_one_type() {
             b.stream(A).process(ROWS, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
             b.stream(B).process(OTHER, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
         },
-        "the store `rows` holds alloc::string::String and alloc::string::String at HERE, but alloc::string::String and \
+        "the store `rows` has alloc::string::String and alloc::string::String at HERE, but alloc::string::String and \
          i64 at HERE; use one constant for both",
     );
 }
@@ -177,7 +180,7 @@ fn windows_need_window_stores_and_only_they() {
     let minutes = || Tumbling::of(Duration::from_secs(60)).no_grace();
     check(
         |b| _ = b.stream(A).group_by_key().windowed_by(minutes()).count().stored_as(WINDOWED),
-        "`KSTREAM-AGGREGATE` (HERE) cannot be stored as `counts`: its rows need a `WindowStore`, and this constant \
+        "`KSTREAM-AGGREGATE` (HERE) cannot be stored as `counts`: its rows need a `WindowStore`, but this constant \
          is a `KeyValueStore`",
     );
     check(
@@ -185,7 +188,7 @@ fn windows_need_window_stores_and_only_they() {
             let counts = b.stream(A).group_by_key().windowed_by(minutes()).count();
             counts.filter(|_, _| true).named("many").stored_as(WindowStore::new("counts"));
         },
-        "`many` (HERE) cannot be stored as `counts`: its rows need a `KeyValueStore`, and this constant is a `WindowStore`",
+        "`many` (HERE) cannot be stored as `counts`: its rows need a `KeyValueStore`, but this constant is a `WindowStore`",
     );
 }
 
@@ -198,11 +201,11 @@ fn how_long_the_windows_of_keys_are_is_asked_for() {
     const SEEN: KeyValueStore<Windowed<String>, i64> = KeyValueStore::new("seen");
     let lost = |what: &str, reason: &str| {
         format!(
-            "windowed keys are read back from {what} (HERE), and their bytes leave out how long their windows are: \
+            "windowed keys are read back from {what} (HERE), but their bytes leave out the length of their windows: \
              {reason}"
         )
     };
-    let said = lost("the topic `windows`", "say it with `Topic::new(\"windows\").windows_of(..)`");
+    let said = lost("the topic `windows`", "set it with `Topic::new(\"windows\").windows_of(..)`");
     check(|b| _ = b.stream(UNKNOWN).to(SECONDS), &said);
     check(|b| _ = b.table(UNKNOWN), &said);
     check(|b| _ = b.global_table(UNKNOWN), &said);
@@ -211,17 +214,17 @@ fn how_long_the_windows_of_keys_are_is_asked_for() {
             let keyed = b.stream(MINUTES).process(SEEN, |_, key, value, out| out.send(key.clone(), value));
             keyed.to(UNKNOWN);
         },
-        &lost("the store `seen`", "say it with `KeyValueStore::new(\"seen\").windows_of(..)`"),
+        &lost("the store `seen`", "set it with `KeyValueStore::new(\"seen\").windows_of(..)`"),
     );
 
-    let made = "the keys are made at HERE; say it behind that call with `.windows_of(..)`";
+    let made = "the keys are created at HERE; set it after that call with `.windows_of(..)`";
     let key = |key: &Windowed<String>, _: &i64| key.clone();
     check(
         |b| _ = b.stream(MINUTES).select_key(key).named("x").repartition(),
         &lost("the topic `KSTREAM-REPARTITION-0000000002-repartition`", made),
     );
-    check(|b| _ = b.stream(MINUTES).group_by(key).count(), &lost("what is aggregated", made));
-    check(|b| _ = b.stream(MINUTES).select_key(key).to_table(), &lost("a table", made));
+    check(|b| _ = b.stream(MINUTES).group_by(key).count(), &lost("the aggregation", made));
+    check(|b| _ = b.stream(MINUTES).select_key(key).to_table(), &lost("the table", made));
     check(
         |b| _ = b.table(MINUTES).group_by(|key, value| (key.clone(), value)).count(),
         &lost("the group's topic", made),
@@ -229,31 +232,28 @@ fn how_long_the_windows_of_keys_are_is_asked_for() {
 
     check(
         |b| _ = b.stream(MINUTES).group_by(key).windows_of(Duration::from_micros(999)).count(),
-        &lost("what is aggregated", "a window must be at least one millisecond long"),
+        &lost("the aggregation", "a window must be at least one millisecond long"),
     );
 
-    let several = "windows of `1s` and `60s` meet there, and those that begin together have one key; say how long they \
-                   are to be with `.windows_of(..)`, or keep them apart";
-    check(
-        |b| _ = b.stream(SECONDS).merge(b.stream(MINUTES)).group_by_key().count(),
-        &lost("what is aggregated", several),
-    );
+    let several = "windows of `1s` and `60s` meet there, and those with the same start have the same key; set their \
+                   length with `.windows_of(..)`, or keep them apart";
+    check(|b| _ = b.stream(SECONDS).merge(b.stream(MINUTES)).group_by_key().count(), &lost("the aggregation", several));
     check(
         |b| _ = b.stream([SECONDS, MINUTES]).to(UNKNOWN),
         &lost(
             "the topic `per-minute`",
-            "they are of `60s`, and those of `per-second` of `1s`; read each topic as a stream of its own",
+            "they are `60s` long, but those of `per-second` are `1s` long; read each topic as a separate stream",
         ),
     );
     check(
         |b| _ = b.stream(SECONDS).filter(|_, _| true).to(MINUTES),
         &lost(
             "the topic `per-minute`",
-            "`per-minute` was declared with windows of `60s`, and windows of `1s` are sent to it",
+            "`per-minute` was declared with windows of `60s`, but windows of `1s` are sent to it",
         ),
     );
-    let nowhere = "`.windows_of(..)` at HERE has no effect: no node hands keys on there; say it behind the operator \
-                   before, or behind the topic's constant";
+    let nowhere = "`.windows_of(..)` at HERE has no effect: no node forwards keys there; put it after the operator \
+                   before, or on the topic's constant";
     let second = Duration::from_secs(1);
     check(|b| _ = b.stream(SECONDS).windows_of(second).to(UNKNOWN), nowhere);
     check(|b| _ = b.stream(SECONDS).filter(|_, _| true).group_by_key().windows_of(second).count(), nowhere);
@@ -301,14 +301,14 @@ fn windows_are_kept_as_long_as_they_change() {
     check(
         |b| _ = b.stream(A).group_by_key().windowed_by(minutes).count().retention(Duration::from_secs(89)),
         "`KSTREAM-AGGREGATE` (HERE) keeps its windows for 89s, but they change for 90s (size and grace); retain them \
-         at least that long",
+         for at least that long",
     );
     check(
         |b| {
             let counts = b.stream(A).group_by_key().windowed_by(minutes).count();
             counts.filter(|_, _| true).retention(Duration::from_secs(90));
         },
-        "`.retention(..)` at HERE has no effect: only windows are kept for a time; it belongs right behind a windowed \
+        "`.retention(..)` at HERE has no effect: only windows have a retention; it belongs directly after a windowed \
          aggregation",
     );
 }
@@ -321,7 +321,7 @@ fn a_topic_has_one_source() {
             b.stream(A).to(OUT);
         },
         "topic `a` is read twice, at HERE and at HERE: together with other topics (a, b and a); make one stream per \
-         topic and `.merge(..)` where you need both",
+         topic, and `.merge(..)` where you need both",
     );
     check(
         |b| {
@@ -331,7 +331,7 @@ fn a_topic_has_one_source() {
         "topic `a` is read twice, at HERE and at HERE: as `alloc::string::String` and `alloc::string::String` and as \
          `alloc::string::String` and `i64`; use one constant for both",
     );
-    let expected = "topic `a` is read twice, at HERE and at HERE: a topic has one source; read it once, and go on from \
+    let expected = "topic `a` is read twice, at HERE and at HERE: a topic has only one source; read it once, and use \
                     that stream or table";
     check(
         |b| {
@@ -376,7 +376,7 @@ fn the_default_branch_is_the_last() {
                 late.to(OUT);
             },
             "the branch at HERE comes after the default branch of `KSTREAM-BRANCH-0000000001`, so no record would \
-             reach it; put it before",
+             reach it; move it before the default branch",
         );
     }
 }
@@ -384,7 +384,7 @@ fn the_default_branch_is_the_last() {
 #[test]
 fn builders_are_not_mixed() {
     let other = StreamsBuilder::new();
-    let expected = "the operation at HERE takes streams or tables of two builders; a topology has one";
+    let expected = "the operation at HERE combines streams or tables of two builders; a topology has only one";
     let builder = StreamsBuilder::new();
     builder.stream(A).merge(other.stream(B)).to(OUT);
     assert!(builder.build().unwrap_err().to_string().ends_with(expected.split_once("HERE").unwrap().1));
@@ -411,7 +411,7 @@ fn a_changelog_is_described_only_where_there_is_one() {
     let unkept = |option: &str, node: &str| {
         format!(
             "`{option}` at HERE has no effect: nothing needs the rows of `{node}`, so they are not kept; keep them \
-             with `.stored_as(..)`, or leave the option out"
+             with `.stored_as(..)`, or remove the option"
         )
     };
     let (off, config) = (".not_logged()", ".changelog_config(..)");
@@ -428,7 +428,7 @@ fn a_changelog_is_described_only_where_there_is_one() {
         },
         &unkept(off, "first"),
     );
-    // A join has the parent's rows kept, and not the filter's.
+    // A join keeps the parent's rows, not the filter's.
     check(
         |b| {
             let table = b.table(T).filter(|_, _| true).named("some").not_logged();
@@ -466,13 +466,13 @@ fn a_changelogs_settings_are_those_of_topics() {
             &expected,
         );
     }
-    // Of other unknown names the broker is the judge.
+    // The broker checks other unknown names.
     topology(|b| _ = b.stream(A).group_by_key().count().changelog_config("confluent.value.schema", "1"));
 
     check(
         |b| _ = b.stream(A).group_by_key().count().stored_as(COUNTS).changelog_config("segment.ms", "1").not_logged(),
-        "`.changelog_config(..)` at HERE has no effect: `segment.ms` is for the changelog of the store `counts`, which \
-         `.not_logged()` has none of; keep one of the two",
+        "`.changelog_config(..)` at HERE has no effect: `segment.ms` is for the changelog of the store `counts`, but \
+         `.not_logged()` removes that; keep one of the two",
     );
 }
 
@@ -488,15 +488,15 @@ fn a_processors_store_is_described_once_and_used() {
             b.store(KeyValueStore::<u8, u8>::new("later"));
         },
         "`builder.store(..)` at HERE has no effect: no processor uses the store `counts`; name it in `.process(..)`, \
-         or leave this out",
+         or remove this call",
     );
     check(
         |b| {
             b.store(COUNTS).not_logged();
             b.stream(A).group_by_key().count().stored_as(COUNTS);
         },
-        "`builder.store(..)` at HERE has no effect: the store `counts` holds a table; say it behind the table's \
-         `.stored_as(..)`",
+        "`builder.store(..)` at HERE has no effect: the store `counts` belongs to a table; set its options after the \
+         table's `.stored_as(..)`",
     );
     check(
         |b| {
@@ -504,7 +504,7 @@ fn a_processors_store_is_described_once_and_used() {
             copy(b);
             b.store(ROWS);
         },
-        "`builder.store(..)` at HERE has no effect: the store `rows` is described at HERE already; say everything \
+        "`builder.store(..)` at HERE has no effect: the store `rows` has options at HERE already; set all of them \
          there",
     );
     check(
@@ -512,7 +512,7 @@ fn a_processors_store_is_described_once_and_used() {
             b.store(KeyValueStore::<String, i64>::new("rows")).not_logged();
             copy(b);
         },
-        "the store `rows` holds alloc::string::String and i64 at HERE, but alloc::string::String and \
+        "the store `rows` has alloc::string::String and i64 at HERE, but alloc::string::String and \
          alloc::string::String at HERE; use one constant for both",
     );
 }

@@ -6,7 +6,7 @@ use crate::operators::{filter, filter_some};
 use crate::topology::names::prefix;
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// The records that the predicate holds for.
+    /// Keeps the records for which the predicate is true.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -27,7 +27,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.operator(prefix::FILTER, false, filter::recipe(true, predicate))
     }
 
-    /// The records that the predicate does not hold for.
+    /// Drops the records for which the predicate is true.
     #[track_caller]
     pub fn filter_not(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
     where
@@ -39,10 +39,10 @@ impl<'t, K, V> KStream<'t, K, V> {
 }
 
 impl<'t, K, V> KStream<'t, K, Option<V>> {
-    /// The records that have a value, which needs no `Option` any more. For what a table's
-    /// [`to_stream`](crate::dsl::KTable::to_stream) says, that leaves deletions out.
+    /// Keeps the records that have a value, and removes the `Option`. After a table's
+    /// [`to_stream`](crate::dsl::KTable::to_stream), this leaves out deletions.
     ///
-    /// To Kafka Streams it is `filter((key, value) -> value != null)`.
+    /// In Kafka Streams this is `filter((key, value) -> value != null)`.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

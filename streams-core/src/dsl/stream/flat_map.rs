@@ -5,10 +5,10 @@ use crate::dsl::Data;
 use crate::operators::{flat_map, flat_map_values};
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Any number of records for each record.
+    /// Replaces each record with any number of records.
     ///
-    /// The keys may have changed, so whatever depends on them next sends the records through a repartition
-    /// topic first; where only values change, use [`KStream::flat_map_values`].
+    /// The keys may have changed, so the next operation that depends on them sends the records through a repartition
+    /// topic first. If only values change, use [`KStream::flat_map_values`].
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -39,7 +39,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.operator("KSTREAM-FLATMAP-", true, flat_map::recipe(mapper))
     }
 
-    /// Any number of values for each record, all with its key.
+    /// Replaces each record with any number of records that have its key.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -64,7 +64,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.flat_map_values_with_key(move |_, value| mapper(value))
     }
 
-    /// Any number of values for each record, in view of its key.
+    /// As [`KStream::flat_map_values`], but the mapper also gets the key.
     #[track_caller]
     pub fn flat_map_values_with_key<V2>(
         self,

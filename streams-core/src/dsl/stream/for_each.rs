@@ -5,8 +5,8 @@ use crate::dsl::Data;
 use crate::operators::for_each;
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Does something with each record, and ends the stream. What the action does happens again when
-    /// records are processed again after a crash, also under exactly-once.
+    /// Calls an action for each record and ends the stream. The action is repeated when records are processed again
+    /// after a crash, even under exactly-once.
     ///
     /// ```
     /// # use std::sync::mpsc;

@@ -7,10 +7,10 @@ use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey};
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// The records by their key, to be aggregated.
+    /// Groups the records by their key, for an aggregation.
     ///
-    /// If the key may have changed since the records were last read from a topic, they go through a
-    /// repartition topic first, so that all of a key's records meet in one task.
+    /// If the key may have changed since the records were last read from a topic, they go through a repartition topic
+    /// first, so that all records of a key meet in one task.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -39,7 +39,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         KGroupedStream::new(self.builder, self.builder.add(call))
     }
 
-    /// The records by another key, to be aggregated. They go through a repartition topic.
+    /// Groups the records by another key, for an aggregation. They go through a repartition topic.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

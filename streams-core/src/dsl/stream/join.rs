@@ -7,12 +7,12 @@ use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey, Value};
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Each record with the table's row of its key; records without a row are left out.
+    /// Joins each record with the table's row of the same key; records without a row are left out.
     ///
-    /// Only the stream's records cause results: each sees the row as it is when the record is processed.
-    /// Records with a null key or value are dropped, and counted. If the stream's key may have changed, its
-    /// records go through a repartition topic first; stream and table then need the same number of
-    /// partitions, which is checked at the start.
+    /// Only the stream's records produce results: each sees the row as it is when the record is processed. Records with
+    /// a null key or value are dropped and counted. If the stream's key may have changed, its records go through a
+    /// repartition topic first. The topics of stream and table need the same number of partitions, which is checked at
+    /// startup.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -47,7 +47,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.join_table(table, false, move |value, row| row.map(|row| joiner(value, row)))
     }
 
-    /// Each record with the table's row of its key, or with `None` if there is none or the key is null.
+    /// Joins each record with the table's row of the same key, or with `None` if there is no row or the key is null.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

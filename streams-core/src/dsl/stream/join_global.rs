@@ -7,12 +7,12 @@ use crate::topology::program::Call;
 use crate::wire::{Key, MaybeNull, NullableKey, Value};
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Each record with a global table's row of a key that is computed from it; records without a row are
+    /// Joins each record with the row of a global table whose key is computed from the record; records without a row are
     /// left out.
     ///
-    /// The stream need not be partitioned by that key, because every instance has the whole table; its values need no
-    /// wire format (see [`MaybeNull`]). Records with a null value are dropped, and counted; so are those for which
-    /// `key` says `None`.
+    /// The stream need not be partitioned by that key, because every instance has the whole table, and its values need
+    /// no wire format (see [`MaybeNull`]). Records with a null value are dropped and counted, and so are those for which
+    /// `key` returns `None`.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -44,8 +44,8 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.join_global_table(table, key, false, move |value, row| row.map(|row| joiner(value, row)))
     }
 
-    /// Each record with a global table's row of a key that is computed from it, or with `None` if there is
-    /// no row or no key.
+    /// Joins each record with the row of a global table whose key is computed from the record, or with `None` if there
+    /// is no row or no key.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

@@ -5,11 +5,10 @@ use crate::dsl::Data;
 use crate::operators::{map, map_values};
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Another key and value for each record.
+    /// Replaces the key and value of each record.
     ///
-    /// The key may have changed, so whatever depends on it next (grouping, joins, `to_table`) sends the
-    /// records through a repartition topic first; where only the value changes, use
-    /// [`KStream::map_values`].
+    /// The key may have changed, so the next operation that depends on it (grouping, a join, `to_table`) sends the
+    /// records through a repartition topic first. If only the value changes, use [`KStream::map_values`].
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -32,7 +31,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.operator("KSTREAM-MAP-", true, map::recipe(mapper))
     }
 
-    /// Another value for each record; the key stays.
+    /// Replaces the value of each record and keeps the key.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -54,7 +53,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.map_values_with_key(move |_, value| mapper(value))
     }
 
-    /// Another value for each record, in view of its key.
+    /// As [`KStream::map_values`], but the mapper also gets the key.
     #[track_caller]
     pub fn map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KStream<'t, K, V2>
     where

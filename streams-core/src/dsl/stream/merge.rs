@@ -6,7 +6,7 @@ use crate::operators::merge;
 use crate::topology::program::Call;
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// The records of both streams, in no particular order between them.
+    /// Merges two streams. There is no order between the records of one and the other.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

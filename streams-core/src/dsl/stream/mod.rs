@@ -29,8 +29,8 @@ pub use split::Split;
 
 /// A stream of records with keys `K` and values `V`.
 ///
-/// A stream is a `Copy` handle: using it twice forks it. Each operation is described where it is defined;
-/// [`KStream::named`] names the node of the operation it follows.
+/// A stream is a `Copy` handle: using it twice forks it. [`KStream::named`] names the node of the operation that it
+/// follows.
 #[must_use = "a stream does nothing until it is sent, stored or acted on"]
 pub struct KStream<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
@@ -42,9 +42,8 @@ handle::step!(KStream);
 handle::windows_of!(KStream, V);
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Names the node that this stream comes from, instead of a generated name such as
-    /// `KSTREAM-MAP-0000000003`. The name of a repartition names its topic, too; the name of a branch is
-    /// appended to the name of its split.
+    /// Names the node that this stream comes from, instead of a generated name such as `KSTREAM-MAP-0000000003`. A
+    /// repartition's name is also that of its topic; a branch's name is appended to the name of its split.
     ///
     /// Naming one node never changes the generated name of another.
     ///
@@ -71,7 +70,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     }
 }
 
-/// The end of a stream: a sink or an action. All it can get is a name.
+/// The end of a stream: a sink or an action. It can only be named.
 #[derive(Clone, Copy, Debug)]
 pub struct Output<'t> {
     builder: &'t StreamsBuilder,

@@ -5,8 +5,8 @@ use crate::dsl::Data;
 use crate::operators::peek;
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Looks at each record on its way. What the action does happens again when records are processed
-    /// again after a crash, also under exactly-once.
+    /// Calls an action for each record and passes the record on. The action is repeated when records are processed again
+    /// after a crash, even under exactly-once.
     ///
     /// ```
     /// # use std::sync::atomic::{AtomicI64, Ordering};

@@ -8,8 +8,7 @@ use crate::dsl::Data;
 use crate::operators::print;
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Writes each record to standard output, `[label]: key, value`, and ends the stream: to see what flows
-    /// while a topology is being written.
+    /// Writes each record to standard output as `[label]: key, value` and ends the stream, for debugging a topology.
     #[track_caller]
     pub fn print(self, label: impl Into<String>) -> Output<'t>
     where
@@ -19,7 +18,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.print_to(label, stdout())
     }
 
-    /// Writes each record to a place of the application's choice, such as a file.
+    /// As [`KStream::print`], but writes to any output, such as a file.
     ///
     /// ```
     /// # use std::fs::File;

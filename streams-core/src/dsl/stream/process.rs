@@ -7,12 +7,12 @@ use crate::operators::process;
 use crate::topology::program::Call;
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Your own code for each record: it gets its stores, the record's key and value, and what it can send
-    /// with. For what the other operations cannot say.
+    /// Calls your own code for each record, for what the other operations cannot express. The code gets its stores, the
+    /// record's key and value, and an output to send records to.
     ///
-    /// Stores are constants: `()` for none, one, or a tuple. Processors that name the same store share it,
-    /// and then run in the same task. The key may change, so whatever depends on it next sends the records
-    /// through a repartition topic first; [`KStream::process_values`] keeps it.
+    /// Stores are constants: `()` for none, one, or a tuple. Processors that name the same store share it, and then run
+    /// in the same task. The key may change, so the next operation that depends on it sends the records through a
+    /// repartition topic first; [`KStream::process_values`] keeps the key.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -66,8 +66,8 @@ impl<'t, K, V> KStream<'t, K, V> {
         KStream::new(self.builder, self.builder.add(call))
     }
 
-    /// A [`Processor`] for the records: your own type, which can be called as time passes, too (its own
-    /// page shows that). `make` makes one for each task.
+    /// Passes the records to a [`Processor`]: your own type, which can also be called as time passes (see there). `make`
+    /// creates one for each task.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -77,7 +77,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # use streams_core::topic::Topic;
     /// # const READINGS: Topic<u64, i64> = Topic::new("readings");
     /// # const CHANGES: Topic<u64, i64> = Topic::new("changes");
-    /// /// Leaves out what is as it was just before. Fields are gone when the task moves; state that must not be
+    /// /// Leaves out readings that have not changed. Fields are lost when the task moves; state that must be kept
     /// /// belongs in a store.
     /// #[derive(Default)]
     /// struct Changes {
@@ -129,8 +129,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         KStream::new(self.builder, self.builder.add(call))
     }
 
-    /// As [`KStream::process`], but what is sent keeps the record's key, so nothing needs to be
-    /// repartitioned afterwards.
+    /// As [`KStream::process`], but all output has the record's key, so no repartition topic is needed afterwards.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

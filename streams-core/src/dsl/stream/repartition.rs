@@ -9,11 +9,11 @@ use crate::topology::program::Call;
 use crate::wire::{Field, NullableKey};
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Sends the records through a topic of the application's own, partitioned by their present key.
+    /// Sends the records through an internal topic, partitioned by their current key.
     ///
-    /// Grouping, joins and `to_table` do that by themselves where the key may have changed; asking for it
-    /// is for choosing the number of partitions, and with it the number of tasks downstream. Records
-    /// without a key are dropped here, unless a left join further down keeps them (KIP-962).
+    /// Grouping, joins and `to_table` do that automatically if the key may have changed. Do it explicitly to choose the
+    /// number of partitions, and with it the number of tasks downstream. Records without a key are dropped here, unless
+    /// a left join further down keeps them (KIP-962).
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -36,19 +36,18 @@ impl<'t, K, V> KStream<'t, K, V> {
     }
 }
 
-/// A stream behind a repartition: a [`KStream`] (it dereferences to one) whose topic can get a number of
-/// partitions.
+/// A stream after a repartition. It dereferences to a [`KStream`], and its topic's number of partitions can be set.
 #[must_use = "a stream does nothing until it is sent, stored or acted on"]
 pub struct Repartitioned<'t, K, V>(KStream<'t, K, V>);
 
 impl<'t, K, V> Repartitioned<'t, K, V> {
-    /// How many partitions the topic has; without it, as many as the widest topic upstream.
+    /// Sets the topic's number of partitions. By default it has as many as the widest topic upstream.
     pub fn partitions(self, partitions: u32) -> Self {
         self.0.builder.options(self.0.step, |options| options.partitions = Some(partitions));
         self
     }
 
-    /// Names the repartition: its topic is `<application>-<name>-repartition`.
+    /// Names the repartition and its topic, `<application>-<name>-repartition`.
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         self.0.builder.name(self.0.step, name.into(), Location::caller());

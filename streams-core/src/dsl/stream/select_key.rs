@@ -6,7 +6,7 @@ use crate::operators::select_key;
 use crate::topology::names::prefix;
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Another key for each record; the value stays. Whatever depends on the key next sends the records
+    /// Replaces the key of each record and keeps the value. The next operation that depends on the key sends the records
     /// through a repartition topic first.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! `split`: one stream into several, each record to the first branch that wants it.
+//! `split`: splits a stream into branches.
 
 use std::cell::RefCell;
 use std::panic::Location;
@@ -15,8 +15,8 @@ use crate::topology::program::{Call, CallId};
 type Predicates<K, V> = Rc<RefCell<Vec<branch::Predicate<K, V>>>>;
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Splits the stream: each record goes to the first branch whose predicate holds for it. A record that
-    /// no branch wants goes to the default branch, or nowhere if there is none.
+    /// Splits the stream: each record goes to the first branch whose predicate is true. All other records go to the
+    /// default branch, or are left out if there is none.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -48,7 +48,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     }
 }
 
-/// A stream that is being split; made by [`KStream::split`].
+/// A stream that is being split; created by [`KStream::split`].
 #[must_use = "a split does nothing until its branches are used"]
 pub struct Split<'t, K, V> {
     input: KStream<'t, K, V>,
@@ -60,15 +60,15 @@ handle::copy!(Split);
 handle::debug!(Split);
 
 impl<'t, K, V> Split<'t, K, V> {
-    /// Names the split. Each branch is called by this name and its number (from 1; the default branch has
-    /// 0), or by this name and its own.
+    /// Names the split. A branch's name is this name and its number (from 1; the default branch has 0), or this name and
+    /// its own.
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         self.builder().name(self.step, name.into(), Location::caller());
         self
     }
 
-    /// The records that this predicate holds for and none of the branches before.
+    /// The records for which this predicate is true and those of the earlier branches are not.
     #[track_caller]
     pub fn branch(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<'t, K, V>
     where
@@ -81,7 +81,7 @@ impl<'t, K, V> Split<'t, K, V> {
         self.add(false)
     }
 
-    /// The records that no branch wants. It comes last.
+    /// The records for which no predicate is true. It must be the last branch.
     #[track_caller]
     pub fn default_branch(self) -> KStream<'t, K, V>
     where

@@ -8,11 +8,11 @@ use crate::topology::program::{Call, TypedTopic};
 use crate::wire::{Field, SendAs};
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// Sends the records to a topic, which must exist. Timestamps and headers go along. The partition is
-    /// Kafka's: murmur2 of the key; records without a key are spread.
+    /// Sends the records to a topic, with their timestamps and headers. On Kafka the topic must exist. The key determines
+    /// the partition, as in Kafka (murmur2); records without a key are spread over the partitions.
     ///
-    /// The topic's types may have room for nulls that the stream has not, and the other way round: `None`
-    /// is sent as a tombstone.
+    /// The topic's types may allow nulls that the stream does not have, and the other way round: `None` is sent as a
+    /// tombstone.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

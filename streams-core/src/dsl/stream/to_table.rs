@@ -7,8 +7,8 @@ use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey};
 
 impl<'t, K, V> KStream<'t, K, V> {
-    /// A table with the latest value of each key. A null value deletes the row; records with a null key are
-    /// dropped, and counted. If the key may have changed, the records go through a repartition topic first.
+    /// A table with the latest value of each key. A null value deletes the row; records with a null key are dropped and
+    /// counted. If the key may have changed, the records go through a repartition topic first.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

@@ -8,7 +8,7 @@ use crate::topology::program::{Call, TableOperatorKind};
 use crate::wire::{Key, Value};
 
 impl<'t, K, V> KTable<'t, K, V> {
-    /// The rows that the predicate holds for. A row that no longer does is deleted from the result.
+    /// Keeps the rows for which the predicate is true. A row for which it becomes false is deleted from the result.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -34,7 +34,7 @@ impl<'t, K, V> KTable<'t, K, V> {
         self.filtered(true, predicate)
     }
 
-    /// The rows that the predicate does not hold for.
+    /// Keeps the rows for which the predicate is false.
     #[track_caller]
     pub fn filter_not(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
     where

@@ -7,11 +7,11 @@ use crate::topology::program::{Call, ChangeRepartition};
 use crate::wire::{Key, Value};
 
 impl<'t, K, V> KTable<'t, K, V> {
-    /// The rows by another key, to be aggregated. A row that changes is taken out of its group's aggregate
-    /// and added anew, so aggregates say how to subtract as well as how to add.
+    /// Groups the rows by another key, for an aggregation. When a row changes, its old value is removed from its group's
+    /// aggregate and the new one is added, so aggregations need a function to subtract as well as one to add.
     ///
-    /// The groups always go through a repartition topic, and the table is kept, because what a row was must
-    /// be known.
+    /// The rows always go through a repartition topic, and the table is kept in a store, because the old values must be
+    /// known.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

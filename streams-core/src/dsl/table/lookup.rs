@@ -1,6 +1,6 @@
 //! How other operators look up a table's rows: in the table's own store, or computed from its parent's rows.
 //!
-//! Which tables have a store is decided when the whole program is known, so a lookup is resolved then.
+//! Which tables have a store is known only when the program is complete, so a lookup is resolved then.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ pub(in crate::dsl) struct Lookup<K, V>(Rc<Find<K, V>>);
 
 type Find<K, V> = dyn Fn(&StoreOf<'_>) -> Option<TableViewRecipe<K, V>>;
 
-/// The view of a store that holds such rows.
+/// Makes the view of a store that contains such rows.
 pub(in crate::dsl) type ViewOfStore<K, V> = fn(StoreId) -> TableViewRecipe<K, V>;
 
 impl<K: 'static, V: 'static> Lookup<K, V> {
@@ -34,7 +34,8 @@ impl<K: 'static, V: 'static> Lookup<K, V> {
         }))
     }
 
-    /// The table's view, now that it is known which tables have stores; `None` if none has that it takes rows from.
+    /// The table's view, once it is known which tables have stores; `None` if neither this table nor those that it is
+    /// computed from have one.
     pub(in crate::dsl) fn view(&self, store_of: &StoreOf<'_>) -> Option<TableViewRecipe<K, V>> {
         (self.0)(store_of)
     }

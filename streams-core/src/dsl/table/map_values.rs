@@ -8,9 +8,9 @@ use crate::topology::program::{Call, TableOperatorKind};
 use crate::wire::{Key, Value};
 
 impl<'t, K, V> KTable<'t, K, V> {
-    /// Another value for each row. Deleted rows stay deleted; the mapper is not called for them.
+    /// Replaces the value of each row. Deletions are passed on without calling the mapper.
     ///
-    /// The result is not kept unless it is [stored](KTable::stored_as): a join computes what it looks up.
+    /// The result is kept only if it is [stored](KTable::stored_as); otherwise a join computes the rows that it looks up.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -32,7 +32,7 @@ impl<'t, K, V> KTable<'t, K, V> {
         self.map_values_with_key(move |_, value| mapper(value))
     }
 
-    /// Another value for each row, in view of its key.
+    /// As [`KTable::map_values`], but the mapper also gets the key.
     #[track_caller]
     pub fn map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KTable<'t, K, V2>
     where

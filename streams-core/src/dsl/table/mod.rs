@@ -19,11 +19,11 @@ mod to_stream;
 
 use lookup::{Lookup, ViewOfStore};
 
-/// A table: for each key `K` the latest row `V`, kept up to date.
+/// A table: the latest row `V` of each key `K`.
 ///
-/// A table is a `Copy` handle. What follows it says how it is kept: [`KTable::stored_as`] names its store,
-/// which a test can then look into, and whose changelog is `<application>-<store>-changelog`. Tables that
-/// nobody asks for rows are not kept at all.
+/// A table is a `Copy` handle, followed by options. For instance, [`KTable::stored_as`] names its store, which a test
+/// can then read, and whose changelog is `<application>-<store>-changelog`. A table is not kept at all if nothing needs
+/// its rows.
 pub struct KTable<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
     pub(super) step: CallId,
@@ -34,17 +34,17 @@ handle::copy!(KTable);
 handle::debug!(KTable);
 
 impl<'t, K, V> KTable<'t, K, V> {
-    /// Names the node that this table comes from, instead of a generated name such as
-    /// `KTABLE-FILTER-0000000003`. The store has a name of its own: [`KTable::stored_as`].
+    /// Names the node that this table comes from, instead of a generated name such as `KTABLE-FILTER-0000000003`. The
+    /// store is named separately, with [`KTable::stored_as`].
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         self.builder.name(self.step, name.into(), Location::caller());
         self
     }
 
-    /// Keeps the table in this store, under this name: for a changelog that keeps its name when the program
-    /// changes, and for tests, which look into it with [`TestDriver::get`](crate::testing::TestDriver::get). A
-    /// running application's stores cannot be queried yet.
+    /// Keeps the table in the store with this name, so that its changelog keeps its name when the program changes, and
+    /// tests can read it with [`TestDriver::get`](crate::testing::TestDriver::get). The stores of a running application
+    /// cannot be queried yet.
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;
@@ -65,25 +65,25 @@ impl<'t, K, V> KTable<'t, K, V> {
         self
     }
 
-    /// Writes and forwards every update at once, where otherwise updates of one key between two commits
-    /// become one. A table that is not kept holds nothing back anyway.
+    /// Writes and forwards every update at once. By default, updates of the same key between two commits may be combined.
+    /// A table that is not kept holds nothing back anyway.
     pub fn not_cached(self) -> Self {
         self.builder.options(self.step, |options| options.not_cached = true);
         self
     }
 
-    /// Keeps no changelog: the rows are lost with the machine, and an instance that takes the table over begins with
-    /// what is on its own disk, perhaps nothing. Under exactly-once they are also lost when the process ends just
-    /// between the end of a transaction and the writing of its state; a warning then names the store.
+    /// Keeps no changelog: the rows are lost with the machine, and an instance that takes over a task starts with what is
+    /// on its own disk, perhaps nothing. Under exactly-once, the rows are also lost if the process ends between the
+    /// commit of a transaction and the writing of its state; a warning then names the store.
     ///
-    /// For tables that are kept; otherwise `build()` says that there is no changelog to leave out.
+    /// Only for tables that are kept; otherwise it is an error of `build()`.
     pub fn not_logged(self) -> Self {
         self.builder.options(self.step, |options| options.changelog.off = true);
         self
     }
 
-    /// A topic setting for the changelog, such as `("segment.bytes", "1048576")`. For tables that are kept, and
-    /// logged; a name with a typo is an error of `build()`, of other unknown names the broker is the judge.
+    /// A topic setting for the changelog, such as `("segment.bytes", "1048576")`. Only for tables that are kept and
+    /// logged. A name that looks like a typo is an error of `build()`; the broker checks other unknown names.
     pub fn changelog_config(self, setting: impl Into<String>, value: impl Into<String>) -> Self {
         let config = (setting.into(), value.into());
         self.builder.options(self.step, |options| options.changelog.configs.push(config));
@@ -120,9 +120,8 @@ impl<'t, K: 'static, V: 'static> KTable<'t, K, V> {
 }
 
 impl<K, V> KTable<'_, Windowed<K>, V> {
-    /// How long a window's row is kept, counted from the window's start by stream time: at least the
-    /// window's size and grace, which is also what it is without this. For tables right behind a windowed
-    /// aggregation.
+    /// How long a window's row is kept, in stream time from the window's start: at least the window's size and grace,
+    /// which is also the default. Only directly after a windowed aggregation.
     ///
     /// ```
     /// # use std::time::Duration;

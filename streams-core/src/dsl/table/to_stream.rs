@@ -6,11 +6,11 @@ use crate::operators::table_to_stream;
 use crate::topology::program::Call;
 
 impl<'t, K, V> KTable<'t, K, V> {
-    /// The table's changes as records: the new row, or `None` where a row was deleted.
+    /// The table's changes as records: the new row, or `None` if a row was deleted.
     ///
-    /// So the stream's values are an `Option` even where the table never deletes a row, as with
-    /// [`count`](crate::dsl::KGroupedStream::count). [`KStream::to`] takes them as they are, and sends deletions as
-    /// tombstones. What looks at the rows themselves leaves deletions out first, with
+    /// So the stream's values are an `Option` even if the table never deletes a row, as with
+    /// [`count`](crate::dsl::KGroupedStream::count). [`KStream::to`] accepts them as they are, and sends deletions as
+    /// tombstones. Operations that need the rows themselves leave out deletions first, with
     /// [`filter_some`](KStream::filter_some):
     ///
     /// ```
@@ -31,7 +31,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// # Ok::<(), streams_core::topology::TopologyError>(())
     /// ```
     ///
-    /// Where a deletion is news, too, match on it:
+    /// If deletions matter too, match on the `Option`:
     ///
     /// ```
     /// # use streams_core::dsl::StreamsBuilder;

@@ -1,8 +1,7 @@
 //! The draft: one entry per operation, before it becomes one or several nodes.
 //!
-//! Operations are written to the graph by priority, and an operation's priority is the number of the last
-//! time it was added under a parent. That order decides which sub-topology gets which number, so it is
-//! kept exactly as Java has it.
+//! Operations are written to the graph by priority, and an operation's priority is a number that it gets whenever it is
+//! added under a parent. That order determines the numbers of sub-topologies, so it is exactly Java's.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -12,16 +11,16 @@ use super::super::program::{CallId, ChangeRepartition, Repartition, TableRecipe,
 use crate::operators::{Recipe, StoreId};
 use crate::windows::WindowSizes;
 
-/// An operation's number in the draft.
+/// An operation's index in the draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct DraftId(pub(super) usize);
 
-/// What everything is under.
+/// The ancestor of all operations.
 pub(super) const ROOT: DraftId = DraftId(0);
 
-/// One operation.
+/// One operation of the program.
 pub(super) struct Draft {
-    /// The name under which children know it: of a processor itself, of a repartition its source.
+    /// The name by which children refer to it: the processor's, or that of a repartition's source.
     pub(super) name: String,
     pub(super) kind: DraftKind,
     pub(super) parents: Vec<DraftId>,
@@ -32,32 +31,32 @@ pub(super) struct Draft {
     priority: u32,
 }
 
-/// What an operation becomes.
+/// The nodes that an operation becomes.
 pub(super) enum DraftKind {
     /// Nothing: the parent of all sources.
     Root,
     /// A source.
     Source { topics: Vec<String>, types: Types, windows: WindowSizes, recipe: Recipe },
-    /// A source and the table behind it.
+    /// A source and its table.
     TableSource { source_name: String, topic: String, source: Recipe, table: CallId, recipe: TableRecipe },
-    /// The two nodes that stand for a global table.
+    /// The two nodes that represent a global table.
     GlobalTable { source_name: String, topic: String, source: Recipe, store: StoreId },
-    /// A processor; the stores are its own first, then those of others that it reads.
+    /// A processor. Its own stores come first, then those of others that it reads.
     Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<CallId>, not_cached: bool },
-    /// A processor whose store depends on what comes later.
+    /// A processor whose store depends on later calls.
     LateTable { table: CallId, recipe: TableRecipe },
-    /// A filter, a topic's sink and its source.
+    /// A filter, and a topic's sink and source.
     Repartition { names: RepartitionNames, through: Repartition, windows: WindowSizes, partitions: Option<u32> },
-    /// A topic's sink and its source, for changes of a table.
+    /// A topic's sink and source, for a table's changes.
     TableRepartition { sink_name: String, topic: String, through: ChangeRepartition, windows: WindowSizes },
-    /// A sink.
+    /// A sink to a topic of the user.
     Sink { topic: String, recipe: Recipe },
 }
 
-/// All operations.
+/// All operations of the program.
 pub(super) struct Drafts {
     pub(super) all: Vec<Draft>,
-    /// Sources that were merged into others, by name.
+    /// The names of sources that were merged into others, each with the name of the other.
     pub(super) merged_sources: HashMap<String, String>,
     next_priority: u32,
 }
@@ -92,7 +91,7 @@ impl Drafts {
         id
     }
 
-    /// Puts an operation under one more parent, or again under the same, which moves it back in the order.
+    /// Puts an operation under another parent, or again under the same one, which moves it back in the order.
     pub(super) fn connect(&mut self, parent: DraftId, child: DraftId) {
         if !self.all[parent.0].children.contains(&child) {
             self.all[parent.0].children.push(child);
@@ -133,7 +132,7 @@ impl Drafts {
         };
         let reason = if topics.iter().collect::<BTreeSet<_>>() != other_topics.iter().collect::<BTreeSet<_>>() {
             format!(
-                "together with other topics ({} and {}); make one stream per topic and `.merge(..)` where you need both",
+                "together with other topics ({} and {}); make one stream per topic, and `.merge(..)` where you need both",
                 topics.join(", "),
                 other_topics.join(", ")
             )
@@ -166,7 +165,7 @@ impl Drafts {
         self.merged_sources.insert(names.0, names.1);
     }
 
-    /// The operations whose records may reach a join that keeps null keys.
+    /// The operations whose records can reach a join that keeps null keys.
     pub(super) fn before_joins_that_keep_null_keys(&self) -> HashSet<DraftId> {
         let mut before = HashSet::new();
         let mut pending: Vec<_> = (0..self.all.len()).map(DraftId).filter(|id| self.get(*id).keeps_null_keys).collect();
@@ -180,8 +179,8 @@ impl Drafts {
         before
     }
 
-    /// The order in which the operations are written to the graph: always the one with the smallest
-    /// priority among the children of those that were looked at, if all its parents are written.
+    /// The order in which the operations are written to the graph: next is always the one with the smallest priority
+    /// among the children of those visited so far, provided that all its parents have been written.
     pub(super) fn in_writing_order(&self) -> Vec<DraftId> {
         let mut written = Vec::new();
         let mut is_written = HashSet::from([ROOT]);

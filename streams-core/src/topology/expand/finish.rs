@@ -1,4 +1,4 @@
-//! From the draft to the topology.
+//! Turns the draft into the topology.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -125,7 +125,7 @@ fn external(topics: impl IntoIterator<Item = String>) -> Vec<TopicRef> {
     topics.into_iter().map(|topic| TopicRef::External(topic.into())).collect()
 }
 
-/// The same recipe without a cache.
+/// The same recipe, without a cache if `not_cached`.
 fn uncached(recipe: Recipe, not_cached: bool) -> Recipe {
     if !not_cached {
         return recipe;
@@ -136,7 +136,7 @@ fn uncached(recipe: Recipe, not_cached: bool) -> Recipe {
     })
 }
 
-/// For nodes that are no part of any task: the runtime fills a global table with what its source can read.
+/// For nodes that belong to no task: the runtime fills global tables, using the recipes of their sources.
 fn no_task() -> Recipe {
     Recipe::new(|builder| Err(builder.error("a global table has no tasks")))
 }

@@ -1,4 +1,4 @@
-//! Grouped streams and tables, and what aggregates them.
+//! Grouped streams and tables, and their aggregations.
 
 use std::collections::BTreeSet;
 
@@ -15,21 +15,21 @@ use crate::operators::Recipe;
 use crate::state::kinds::Windowing;
 use crate::windows::WindowSizes;
 
-/// A group of records while the program is read.
+/// What is known of a grouped stream while the program is read.
 #[derive(Clone)]
 pub(super) struct GroupState {
-    /// The name the user gave, which names the repartition topic.
+    /// The user's name, after which the repartition topic is named.
     given: Option<String>,
     sources: BTreeSet<String>,
     windows: KeyWindows,
     key_changed: bool,
     node: DraftId,
     through: Repartition,
-    /// Its repartition, which several aggregations share if it has a name.
+    /// Its repartition, which several aggregations share if the user named it.
     repartition: Option<DraftId>,
 }
 
-/// A group of rows while the program is read.
+/// What is known of a grouped table while the program is read.
 #[derive(Clone)]
 pub(super) struct TableGroupState {
     given: Option<String>,
@@ -88,12 +88,12 @@ impl Expansion {
             AggregateKind::Reduce => prefix::REDUCE,
             AggregateKind::Count | AggregateKind::Aggregate => prefix::AGGREGATE,
         };
-        // Java burns a number too many here, and must go on doing so.
+        // Java burns one number too many here, and can never change that.
         if kind == AggregateKind::Count && at.options.materialized() && at.options.store.is_none() {
             self.names.burn();
         }
         let group = self.groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group", group_step))?;
-        let read = ReadBack { what: "what is aggregated", windows: group.through.windows, at: at.site };
+        let read = ReadBack { what: "the aggregation", windows: group.through.windows, at: at.site };
         let in_keys = group.windows.only(&read)?;
         let store = match windows {
             None => self.new_store(at, prefix, in_keys)?,
@@ -104,8 +104,8 @@ impl Expansion {
         self.add_aggregate(at, (parent, sources), name, &store, recipe)
     }
 
-    /// The operation to aggregate behind, and its sources: the group's own if its key did not change, or
-    /// behind a repartition topic named after the group, or after the store.
+    /// The operation to aggregate, and its sources: the group's own if its key did not change, otherwise a repartition
+    /// topic that is named after the group or the store.
     fn partitioned_for_aggregate(
         &mut self,
         at: &At<'_>,
@@ -151,7 +151,7 @@ impl Expansion {
         Ok(())
     }
 
-    /// A windowed aggregate's store. Rows are kept as long as they can change, or as long as the user says.
+    /// The store of a windowed aggregation. Rows are kept as long as they can change, or as long as the user asks for.
     fn new_window_store(
         &mut self,
         at: &At<'_>,

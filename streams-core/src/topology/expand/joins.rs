@@ -1,4 +1,4 @@
-//! Joins: what looks up tables, and global tables themselves.
+//! Joins of streams with tables, and global tables.
 
 use std::collections::BTreeSet;
 
@@ -27,8 +27,8 @@ impl Expansion {
         Ok(())
     }
 
-    /// A stream with a table: the stream is repartitioned if its key changed, and the join shares the
-    /// table's store.
+    /// Joins a stream with a table: the stream is repartitioned if its key changed, and the join shares the table's
+    /// store.
     pub(super) fn table_join(
         &mut self,
         at: &At<'_>,
@@ -53,8 +53,8 @@ impl Expansion {
         Ok(())
     }
 
-    /// The stream behind its repartition for joins, if it needs one. Several joins of one stream share it,
-    /// unless a name gives one a topic of its own; numbers are burned each time.
+    /// The stream after its repartition for joins, if it needs one. Several joins of one stream share it, unless a name
+    /// gives a join its own topic; numbers are burned each time.
     fn partitioned_for_join(
         &mut self,
         at: &At<'_>,

@@ -1,10 +1,9 @@
-//! From the program to the graph: the one pass that `build()` runs.
+//! Turns the program into the graph, in the single pass of `build()`.
 //!
-//! The program is read from top to bottom. Each call burns the numbers that Java's builder burns for it and
-//! becomes an operation of the [`draft`]; tables are materialised when something needs their rows; streams
-//! whose key changed are sent through a repartition topic before anything that depends on the key. Then
-//! sources of the same topics are merged, and the operations are [written](write) to the graph in Java's
-//! order, which numbers the sub-topologies.
+//! The program is read from top to bottom. Each call burns the numbers that Java's builder burns for it and becomes an
+//! operation of the [`draft`]. Tables are materialised when something needs their rows, and streams whose key changed go
+//! through a repartition topic before anything that depends on the key. Then sources of the same topics are merged, and
+//! the operations are [written](write) to the graph in Java's order, which numbers the sub-topologies.
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::Location;
@@ -34,10 +33,10 @@ use stores::Stores;
 use streams::{SplitState, StreamState};
 use tables::TableState;
 
-/// Expands a program.
+/// Turns a program into a topology.
 ///
 /// # Errors
-/// The first thing that is wrong with it.
+/// The first error in the program.
 pub(crate) fn expand(program: Program) -> Result<Topology, TopologyError> {
     if let Some(problem) = program.problem {
         return Err(problem);
@@ -49,7 +48,7 @@ pub(crate) fn expand(program: Program) -> Result<Topology, TopologyError> {
     expansion.finish()
 }
 
-/// What is known of the program so far.
+/// What is known of the part of the program that has been read.
 struct Expansion {
     names: Names,
     drafts: Drafts,
@@ -61,7 +60,7 @@ struct Expansion {
     groups: HashMap<CallId, GroupState>,
     table_groups: HashMap<CallId, TableGroupState>,
     splits: HashMap<CallId, SplitState>,
-    /// Sources whose records must meet, by their names.
+    /// The names of sources whose records must meet.
     copartitioned: Vec<BTreeSet<String>>,
 }
 
@@ -73,7 +72,7 @@ struct At<'a> {
 }
 
 impl At<'_> {
-    /// The name of what the call makes, for an error: the user's, or how a generated one begins.
+    /// The name of the call's result for an error: the user's, or the prefix of a generated one.
     fn node_or(&self, prefix: &str) -> String {
         self.options.name().ok().flatten().unwrap_or(prefix.trim_end_matches('-')).to_owned()
     }

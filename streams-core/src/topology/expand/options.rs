@@ -1,6 +1,6 @@
-//! Options that mean nothing where they were given: said rather than ignored.
+//! Options that have no effect where they were given, which is an error rather than ignored.
 //!
-//! What is no error: `.not_cached()` behind a table that is not kept. Nothing is held back there, so it holds,
+//! An exception is `.not_cached()` after a table that is not kept: nothing is held back there, as the option demands,
 //! and Java burns a number for it, on which the names of later nodes depend.
 
 use super::super::error::{CallSite, TopologyError};
@@ -9,9 +9,9 @@ use super::Expansion;
 use crate::config::topic_setting_meant;
 
 impl Expansion {
-    /// Changelogs were described of which there are none, because their tables are not kept.
+    /// Refuses options of changelogs that do not exist because their tables are not kept.
     pub(super) fn check_kept(&self) -> Result<(), TopologyError> {
-        // The first in the program, whatever the order of a map.
+        // The first in the program, whatever the order of the map.
         let unkept = self.tables.iter().filter(|(_, table)| table.store().is_none());
         let said = unkept.filter_map(|(step, table)| Some((step, table, table.changelog_option?)));
         let Some((_, table, option)) = said.min_by_key(|(step, ..)| **step) else { return Ok(()) };
@@ -19,8 +19,8 @@ impl Expansion {
         Err(no_effect(
             option,
             format!(
-                "nothing needs the rows of `{}`, so they are not kept; keep them with `.stored_as(..)`, or leave the \
-                 option out",
+                "nothing needs the rows of `{}`, so they are not kept; keep them with `.stored_as(..)`, or remove the \
+                 option",
                 node.name
             ),
             node.at,
@@ -29,7 +29,7 @@ impl Expansion {
 }
 
 impl ChangelogOptions {
-    /// What was said, if anything was.
+    /// The option that was given, if any.
     pub(super) const fn option(&self) -> Option<&'static str> {
         match self {
             Self { off: true, .. } => Some(NOT_LOGGED),
@@ -38,12 +38,12 @@ impl ChangelogOptions {
         }
     }
 
-    /// What is said about the changelog of a store must be possible.
+    /// Refuses options that contradict each other and settings that look like typos.
     pub(super) fn check(&self, store: &str, at: CallSite) -> Result<(), TopologyError> {
         let Some((first, _)) = self.configs.first() else { return Ok(()) };
         if self.off {
             let reason = format!(
-                "`{first}` is for the changelog of the store `{store}`, which `.not_logged()` has none of; keep one of \
+                "`{first}` is for the changelog of the store `{store}`, but `.not_logged()` removes that; keep one of \
                  the two"
             );
             return Err(no_effect(CHANGELOG_CONFIG, reason, at));

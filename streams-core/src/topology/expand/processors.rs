@@ -15,16 +15,16 @@ use crate::operators::stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
 use crate::state::kinds::Plain;
 
-/// The stores of processors.
+/// The stores of all processors.
 #[derive(Default)]
 pub(super) struct ProcessorStores {
-    /// What the user said about them, in that order.
+    /// The user's options, in the order of the calls.
     settings: Vec<Settings>,
-    /// Those in use, by name.
+    /// The stores in use, by name.
     known: HashMap<String, (StoreId, StoreSpec, CallSite)>,
 }
 
-/// What `builder.store(..)` says about a store.
+/// The options of a store from `builder.store(..)`.
 struct Settings {
     spec: StoreSpec,
     changelog: ChangelogOptions,
@@ -34,16 +34,16 @@ struct Settings {
 const STORE: &str = "builder.store(..)";
 
 impl ProcessorStores {
-    /// Reads what a program says about stores, wherever it says it.
+    /// Collects the options of stores, wherever they are in the program.
     ///
     /// # Errors
-    /// When it is said in two places, of which only one could have an effect.
+    /// When the options of a store are set in two places, of which only one could have an effect.
     pub(super) fn of(program: &Program) -> Result<Self, TopologyError> {
         let mut settings: Vec<Settings> = Vec::new();
         for step in &program.calls {
             let Call::Store { store: spec } = &step.call else { continue };
             if let Some(Settings { at: first, .. }) = settings.iter().find(|said| said.spec.name == spec.name) {
-                let reason = format!("the store `{}` is described at {first} already; say everything there", spec.name);
+                let reason = format!("the store `{}` has options at {first} already; set all of them there", spec.name);
                 return Err(no_effect(STORE, reason, step.at));
             }
             settings.push(Settings { spec: spec.clone(), changelog: step.options.changelog.clone(), at: step.at });
@@ -51,14 +51,14 @@ impl ProcessorStores {
         Ok(Self { settings, known: HashMap::new() })
     }
 
-    /// Settings of stores that no processor has.
+    /// Refuses options of stores that no processor uses.
     pub(super) fn unused(&self, stores: &Stores) -> Result<(), TopologyError> {
         let unused = self.settings.iter().find(|said| !self.known.contains_key(&said.spec.name));
         let Some(Settings { spec: StoreSpec { name, .. }, at, .. }) = unused else { return Ok(()) };
         let reason = if stores.has(name) {
-            format!("the store `{name}` holds a table; say it behind the table's `.stored_as(..)`")
+            format!("the store `{name}` belongs to a table; set its options after the table's `.stored_as(..)`")
         } else {
-            format!("no processor uses the store `{name}`; name it in `.process(..)`, or leave this out")
+            format!("no processor uses the store `{name}`; name it in `.process(..)`, or remove this call")
         };
         Err(no_effect(STORE, reason, at))
     }
@@ -74,7 +74,7 @@ impl Expansion {
         recipe: impl FnOnce(Vec<StoreId>) -> Recipe,
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
-        // Unlike everything else in Java, a processor with a name burns no number.
+        // In Java, a named processor burns no number, unlike everything else.
         let name = match at.options.name()? {
             Some(name) => name.to_owned(),
             None => self.names.node(None, prefix),
@@ -88,14 +88,14 @@ impl Expansion {
         Ok(())
     }
 
-    /// A processor's store; the first processor that names it makes it.
+    /// A processor's store, which is created for the first processor that names it.
     fn processor_store(&mut self, spec: &StoreSpec, at: CallSite) -> Result<StoreId, TopologyError> {
         let stores = &mut self.processor_stores;
         if let Some((id, known, first)) = stores.known.get(&spec.name) {
             return same_types((known, first), (spec, at)).map(|()| *id);
         }
         if spec.windows.len() < spec.windows_in_keys {
-            let reason = format!("say it with `KeyValueStore::new(\"{}\").windows_of(..)`", spec.name);
+            let reason = format!("set it with `KeyValueStore::new(\"{}\").windows_of(..)`", spec.name);
             return Err(TopologyError::WindowSize { what: format!("the store `{}`", spec.name), reason, at });
         }
         let changelog = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
@@ -119,7 +119,7 @@ impl Expansion {
     }
 }
 
-/// One store has one pair of types, wherever it is named.
+/// Checks that a store has the same types wherever it is named.
 fn same_types(
     (first_spec, first): (&StoreSpec, CallSite),
     (second_spec, second): (&StoreSpec, CallSite),

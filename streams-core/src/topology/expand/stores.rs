@@ -1,4 +1,4 @@
-//! The stores that the topology has so far.
+//! The stores of the topology so far.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::state::StoreKind;
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
 use crate::windows::WindowSizes;
 
-/// Stores by number, and where they were asked for.
+/// Stores by number, each with the call that asked for it.
 #[derive(Default)]
 pub(super) struct Stores {
     pub(super) definitions: Vec<StoreDefinition>,
@@ -21,24 +21,24 @@ pub(super) struct Stores {
     by_name: HashMap<String, usize>,
 }
 
-/// A store to be added.
+/// The definition of a store that may be added.
 #[derive(Clone)]
 pub(super) struct NewStore {
     pub(super) name: String,
     pub(super) kind: Arc<dyn StoreKind>,
     pub(super) changelog: ChangelogOptions,
-    /// The topic a global table reads, which is its changelog.
+    /// The topic that a global table reads, which is also its changelog.
     pub(super) global_topic: Option<TopicRef>,
-    /// How long the windows of its keys are.
+    /// The window sizes of its keys.
     pub(super) windows: WindowSizes,
     pub(super) at: CallSite,
 }
 
 impl Stores {
-    /// Adds a store.
+    /// Adds a store to the topology.
     ///
     /// # Errors
-    /// When another has its name.
+    /// When another store has the same name, or one that differs only in case, or when the name is too long.
     pub(super) fn add(&mut self, new: &NewStore) -> Result<StoreId, TopologyError> {
         let NewStore { name, kind, changelog, global_topic, windows, at } = new;
         if let Some(first) = self.by_name.insert(name.to_ascii_lowercase(), self.definitions.len()) {
@@ -68,7 +68,7 @@ impl Stores {
         Ok(id)
     }
 
-    /// Whether there is a store of this name.
+    /// Whether there is a store with this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.definitions.iter().any(|definition| *definition.name == *name)
     }

@@ -1,4 +1,4 @@
-//! Streams: sources, operators without state, splits, repartitions and sinks.
+//! Streams: sources, stateless operators, splits, repartitions and sinks.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use super::{At, Expansion};
 use crate::operators::Recipe;
 use crate::windows::WindowSizes;
 
-/// A stream while the program is read.
+/// What is known of a stream while the program is read.
 #[derive(Clone)]
 pub(super) struct StreamState {
-    /// The node it comes from.
+    /// The name of the node that it comes from.
     pub(super) name: String,
-    /// The sources its records came in by since the last topic, by name.
+    /// The names of the sources that its records came from.
     pub(super) sources: BTreeSet<String>,
     pub(super) windows: KeyWindows,
-    /// Whether its key may not be the one its records are partitioned by.
+    /// Whether its records may be partitioned by another key.
     pub(super) key_changed: bool,
-    /// The operation it comes from.
+    /// The operation that it comes from.
     pub(super) node: DraftId,
-    /// Its repartition for joins, which they share, and how long the windows of its keys are.
+    /// The repartition that its joins share, with the window sizes of the keys.
     pub(super) join_repartition: Option<(DraftId, WindowSizes)>,
 }
 
@@ -39,12 +39,12 @@ impl StreamState {
     }
 }
 
-/// A split while the program is read.
+/// What is known of a split while the program is read.
 pub(super) struct SplitState {
     input: StreamState,
     name: String,
     node: DraftId,
-    /// How many branches it has.
+    /// The number of branches so far.
     branches: usize,
     has_default: bool,
 }
@@ -165,7 +165,7 @@ impl Expansion {
         Ok(())
     }
 
-    /// Adds a repartition of keys with these windows. Returns how long those are.
+    /// Adds a repartition of keys with these windows, and returns their sizes.
     pub(super) fn repartition_draft(
         &mut self,
         at: &At<'_>,
@@ -191,7 +191,7 @@ impl Expansion {
         let (parent, TypedTopic { name: topic, said, .. }) = (*parent, topic);
         if let Some(known) = windows.contradicts(said) {
             let reason =
-                format!("`{topic}` was declared with windows of `{said}`, and windows of `{known}` are sent to it");
+                format!("`{topic}` was declared with windows of `{said}`, but windows of `{known}` are sent to it");
             return Err(TopologyError::WindowSize { what: format!("the topic `{topic}`"), reason, at: at.site });
         }
         let name = self.names.node(at.options.name()?, prefix::SINK);
@@ -200,7 +200,7 @@ impl Expansion {
     }
 }
 
-/// How long the windows of the topics' keys are, which one source reads alike.
+/// The window sizes of the keys of topics that one source reads, which must be the same.
 fn windows_of_topics(topics: &[TypedTopic], at: CallSite) -> Result<WindowSizes, TopologyError> {
     let (first, others) = topics.split_first().ok_or(TopologyError::NoTopics { at })?;
     let windows = first.windows(at)?;
@@ -208,7 +208,7 @@ fn windows_of_topics(topics: &[TypedTopic], at: CallSite) -> Result<WindowSizes,
         let (what, others) = (format!("the topic `{}`", other.name), other.windows(at)?);
         if windows != others {
             let reason = format!(
-                "they are of `{others}`, and those of `{}` of `{windows}`; read each topic as a stream of its own",
+                "they are `{others}` long, but those of `{}` are `{windows}` long; read each topic as a separate stream",
                 first.name
             );
             return Err(TopologyError::WindowSize { what, reason, at });

@@ -1,8 +1,8 @@
 //! Tables: where their rows are, and who needs old values.
 //!
-//! A table that reads a topic is kept in a store only if something needs its rows: a store the user named,
-//! a join, or a node downstream that needs old values. A filtered or mapped table is kept only if the user
-//! named a store; otherwise its rows are computed from its parent's. Aggregates are always kept.
+//! A table that reads a topic is kept in a store only if the user named a store, a join needs its rows, or a node
+//! downstream needs old values. A filtered or mapped table is kept only if the user named a store; otherwise its rows
+//! are computed from its parent's. Aggregates are always kept.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,31 +21,31 @@ use crate::state::StoreKind;
 use crate::state::kinds::Table;
 use crate::windows::WindowSizes;
 
-/// A table while the program is read.
+/// What is known of a table while the program is read.
 pub(super) struct TableState {
-    /// The sources its records came in by since the last topic, by name.
+    /// The names of the sources that its records came from.
     pub(super) sources: BTreeSet<String>,
-    /// How long the windows of its keys are.
+    /// The window sizes of its keys.
     pub(super) windows: WindowSizes,
-    /// The operation it comes from.
+    /// The operation that it comes from.
     pub(super) node: DraftId,
-    /// Where its rows are.
+    /// In a store, or computed from those of another table.
     pub(super) rows: RowsIn,
     /// Whether its node sends old values with its changes.
     pub(super) sends_old_values: bool,
-    /// Whether old values were asked for and everything upstream was told.
+    /// Whether something needs old values, and everything upstream has been adapted to that.
     pub(super) asked_for_old_values: bool,
     /// Whether every update is written and sent at once.
     pub(super) not_cached: bool,
-    /// What was said about its changelog, if anything was.
+    /// The first option for its changelog, if there is one.
     pub(super) changelog_option: Option<&'static str>,
 }
 
-/// A table's rows as another node finds them.
+/// How another node gets at a table's rows.
 pub(super) struct TableRows {
-    /// The store they are in, or are computed from.
+    /// The store that contains them, or that they are computed from.
     pub(super) store: StoreId,
-    /// Whether that store does without a cache, which all its users must agree on.
+    /// Whether that store has no cache, on which all its users must agree.
     pub(super) not_cached: bool,
 }
 
@@ -53,15 +53,15 @@ pub(super) struct TableRows {
 pub(super) enum RowsIn {
     /// In a store.
     Stored(StoreState),
-    /// Computed from this table's.
+    /// Computed from the parent's rows.
     Computed(CallId),
 }
 
-/// A table's store.
+/// Whether a table's store has been added to the topology.
 pub(super) enum StoreState {
-    /// There already.
+    /// Added.
     There(StoreId),
-    /// Added as soon as the rows are needed.
+    /// Added as soon as something needs the rows.
     OnDemand(NewStore),
 }
 
@@ -93,7 +93,7 @@ impl Expansion {
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
         let name = self.names.node(at.options.name()?, prefix::TO_TABLE);
-        let read = ReadBack { what: "a table", windows: through.windows, at: at.site };
+        let read = ReadBack { what: "the table", windows: through.windows, at: at.site };
         let store = self.new_store(at, prefix::TO_TABLE, input.windows.only(&read)?)?;
         let (parent, sources) = if input.key_changed {
             let names = self.names.repartition(&name);
@@ -126,7 +126,7 @@ impl Expansion {
             None => None,
         };
         let name = self.names.node(at.options.name()?, prefix);
-        // A filter that is told what rows were need not forward deletions of rows it never had.
+        // A filter that gets old values need not forward deletions of rows that it never had.
         let old_values = kind == TableOperatorKind::Filter && self.send_old_values(input, false)?;
         let parent = self.table_state(input)?;
         let (parent, sources) = (parent.node, parent.sources.clone());
@@ -156,7 +156,7 @@ impl Expansion {
         Ok(())
     }
 
-    /// A table that takes its rows from records: kept as soon as somebody needs it.
+    /// A table that is made of records: kept as soon as something needs its rows.
     fn source_table(
         &mut self,
         at: &At<'_>,
@@ -173,7 +173,7 @@ impl Expansion {
         Ok(())
     }
 
-    /// A call's key-value store: with the user's name, or with a generated one that burns a number.
+    /// A call's key-value store with the user's name, or with a generated one that burns a number.
     pub(super) fn new_store(
         &mut self,
         at: &At<'_>,
@@ -184,7 +184,7 @@ impl Expansion {
         self.store_of_kind(at, prefix, Arc::new(Table), windows)
     }
 
-    /// A call's store of a kind.
+    /// A call's store of the given kind.
     pub(super) fn store_of_kind(
         &mut self,
         at: &At<'_>,
@@ -198,7 +198,7 @@ impl Expansion {
                     node: at.node_or(prefix),
                     store: store.name.clone(),
                     reason: format!(
-                        "its rows need a `{}`, and this constant is a `{}`",
+                        "its rows need a `{}`, but this constant is a `{}`",
                         kind.constant(),
                         store.constant
                     ),
@@ -212,7 +212,7 @@ impl Expansion {
         Ok(NewStore { name, kind, changelog, global_topic: None, windows, at: site })
     }
 
-    /// Has a table that reads records kept in its store.
+    /// Makes a table that reads records keep its rows in its store.
     pub(super) fn materialize(&mut self, step: CallId) -> Result<(), TopologyError> {
         let Self { tables, stores, .. } = self;
         let table = tables.get_mut(&step).ok_or_else(|| super::not_a("table", step))?;
@@ -224,7 +224,7 @@ impl Expansion {
         Ok(())
     }
 
-    /// A table's rows for another node, which must be connected to their store.
+    /// A table's rows for another node, which must be connected to the store.
     pub(super) fn rows_of(&mut self, step: CallId) -> Result<TableRows, TopologyError> {
         self.materialize(step)?;
         let table = self.table_state(step)?;
@@ -236,8 +236,8 @@ impl Expansion {
         }
     }
 
-    /// Has a table's node send old values. Without `force` only if they are at hand already. Returns
-    /// whether it will.
+    /// Makes a table's node send old values; without `force`, only if they are available anyway. Returns whether it
+    /// will.
     pub(super) fn send_old_values(&mut self, step: CallId, force: bool) -> Result<bool, TopologyError> {
         if self.table_state(step)?.asked_for_old_values {
             return Ok(true);
@@ -274,7 +274,7 @@ impl TableState {
         Self { sources, windows, node, rows, sends_old_values, asked_for_old_values, not_cached, changelog_option }
     }
 
-    /// Its own store, if it has one.
+    /// The table's own store, if it has one.
     pub(super) fn store(&self) -> Option<StoreId> {
         match self.rows {
             RowsIn::Stored(StoreState::There(store)) => Some(store),
@@ -283,11 +283,11 @@ impl TableState {
     }
 }
 
-/// Only windows are kept for a time.
+/// Refuses `.retention(..)` for tables other than windowed aggregates.
 pub(super) fn no_retention(at: &At<'_>) -> Result<(), TopologyError> {
     if at.options.retention.is_none() {
         return Ok(());
     }
-    let reason = "only windows are kept for a time; it belongs right behind a windowed aggregation";
+    let reason = "only windows have a retention; it belongs directly after a windowed aggregation";
     Err(no_effect(".retention(..)", reason.to_owned(), at.site))
 }

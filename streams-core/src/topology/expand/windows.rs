@@ -1,8 +1,8 @@
-//! How long the windows of keys are: followed from where it is known to where bytes leave it out.
+//! The length of keys' windows, carried from where it is known to where bytes leave it out.
 //!
-//! Windowed aggregations know it, and so do constants that name topics. A call whose closure makes keys has to be
-//! told. Where keys are read back from bytes, in repartition topics and in stores, exactly one answer must have
-//! come through: keys of windows with equal starts and different ends have the same bytes.
+//! Windowed aggregations know it, and so do topics' constants. Calls whose closures create keys must be told. Where keys
+//! are read back from bytes, in repartition topics and in stores, exactly one length must have arrived, because keys of
+//! windows with the same start and different ends have the same bytes.
 
 use std::collections::BTreeSet;
 
@@ -18,13 +18,13 @@ use crate::windows::WindowSizes;
 #[derive(Debug, Clone)]
 pub(super) struct KeyWindows {
     known: BTreeSet<WindowSizes>,
-    /// Where keys are made of which nobody said it.
+    /// The call that creates keys with windows of unknown length, if there is one.
     made: Option<CallSite>,
 }
 
 impl Expansion {
-    /// Has the keys of what a call made get windows of the length that was said, if it was.
-    /// Its operations are those from `first` on.
+    /// Applies the `.windows_of(..)` of a call, if there is one, to the keys of its result. The call's operations are
+    /// those from `first` on.
     pub(super) fn give_windows(&mut self, at: &At<'_>, first: DraftId) -> Result<(), TopologyError> {
         let Some(SaidWindows { sizes, give }) = at.options.windows else { return Ok(()) };
         let stream = self.streams.get_mut(&at.step).map(|stream| (stream.node, &mut stream.windows));
@@ -38,16 +38,16 @@ impl Expansion {
             *windows = KeyWindows::known(sizes);
             return Ok(());
         }
-        let reason = "no node hands keys on there; say it behind the operator before, or behind the topic's constant";
+        let reason = "no node forwards keys there; put it after the operator before, or on the topic's constant";
         Err(no_effect(".windows_of(..)", reason.to_owned(), at.site))
     }
 }
 
 /// Where keys are read back from bytes.
 pub(super) struct ReadBack<'a> {
-    /// What is read, for people.
+    /// A description for errors.
     pub(super) what: &'a str,
-    /// How many windows there are in a key.
+    /// The number of windows in a key.
     pub(super) windows: usize,
     pub(super) at: CallSite,
 }
@@ -57,20 +57,20 @@ impl KeyWindows {
         Self { known: BTreeSet::from([sizes]), made: None }
     }
 
-    /// Keys that are made by the call at `at`.
+    /// Keys that are created by the call at `at`.
     pub(super) fn made(at: CallSite) -> Self {
         Self { known: BTreeSet::new(), made: Some(at) }
     }
 
-    /// Keys of both.
+    /// The windows of both.
     pub(super) fn or(&self, other: &Self) -> Self {
         Self { known: self.known.union(&other.known).copied().collect(), made: self.made.or(other.made) }
     }
 
-    /// The one answer, where keys are read back.
+    /// The window sizes for keys that are read back.
     ///
     /// # Errors
-    /// When there is none, or are several.
+    /// When they are not known, or there are several possibilities.
     pub(super) fn only(&self, read: &ReadBack<'_>) -> Result<WindowSizes, TopologyError> {
         let ReadBack { what, windows, at } = *read;
         let lost = |reason: String| Err(TopologyError::WindowSize { what: what.to_owned(), reason, at });
@@ -78,7 +78,7 @@ impl KeyWindows {
             return Ok(WindowSizes::NONE);
         }
         if let Some(made) = self.made {
-            return lost(format!("the keys are made at {made}; say it behind that call with `.windows_of(..)`"));
+            return lost(format!("the keys are created at {made}; set it after that call with `.windows_of(..)`"));
         }
         let mut known = self.known.iter();
         match (known.next(), known.next()) {
@@ -87,21 +87,21 @@ impl KeyWindows {
             }
             (Some(sizes), None) if sizes.len() == windows => Ok(*sizes),
             (Some(sizes), None) => lost(format!(
-                "{} of {windows} sizes are known; say each with `.windows_of(..)`, outermost first",
+                "{} of {windows} sizes are known; set each with `.windows_of(..)`, outermost first",
                 sizes.len()
             )),
             _ => {
                 let sizes: Vec<_> = self.known.iter().map(|sizes| format!("`{sizes}`")).collect();
                 lost(format!(
-                    "windows of {} meet there, and those that begin together have one key; say how long they are to be \
-                     with `.windows_of(..)`, or keep them apart",
+                    "windows of {} meet there, and those with the same start have the same key; set their length with \
+                     `.windows_of(..)`, or keep them apart",
                     sizes.join(" and ")
                 ))
             }
         }
     }
 
-    /// A size that is sure to be another than the one that was said, where one was.
+    /// A known size that differs from a declared one, if there is one.
     pub(super) fn contradicts(&self, said: WindowSizes) -> Option<WindowSizes> {
         self.known.iter().find(|known| !said.is_empty() && **known != said).copied()
     }

@@ -1,4 +1,4 @@
-//! The graph while it is being written, node by node.
+//! Writes the graph, node by node.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use super::super::groups::Groups;
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
 
-/// The graph so far.
+/// The part of the graph that has been written.
 #[derive(Default)]
 pub(super) struct Writer {
     pub(super) graph: Graph,
     pub(super) repartition_topics: Vec<InternalTopic>,
-    /// Which nodes belong together, because they are connected or share a store.
+    /// Groups of nodes that are connected or share a store.
     pub(super) groups: Groups,
     places: HashMap<Arc<str>, CallSite>,
     source_topics: HashMap<TopicRef, CallSite>,
     store_users: HashMap<StoreId, NodeId>,
 }
 
-/// What is common to all nodes.
+/// The properties that all nodes have.
 pub(super) struct NewNode<'a> {
     pub(super) name: &'a str,
     pub(super) parents: &'a [NodeId],
@@ -35,7 +35,7 @@ impl Writer {
             if let Some(first) = self.source_topics.insert(topic.clone(), node.at) {
                 return Err(TopologyError::TopicReadTwice {
                     topic: topic.short_name().to_owned(),
-                    reason: "a topic has one source; read it once, and go on from that stream or table".to_owned(),
+                    reason: "a topic has only one source; read it once, and use that stream or table".to_owned(),
                     first,
                     second: node.at,
                 });
@@ -78,7 +78,7 @@ impl Writer {
         Ok(TopicRef::Internal(name))
     }
 
-    /// The topics a source reads, by the source's name.
+    /// The topics that a source reads, by the source's name.
     pub(super) fn topics_of(&self, source: &str) -> &[TopicRef] {
         self.graph.nodes.iter().find(|node| &*node.name == source).map_or(&[], |node| match &node.kind {
             NodeKind::Source { topics } => topics,
