@@ -1,8 +1,8 @@
-//! Records of one partition, together: one buffer, and where in it each record lies.
+//! A batch of records of one partition: one buffer, and an index of the records in it.
 //!
-//! Nothing is allocated, counted or copied per record to read one, and a batch is cheap to clone.
-//! Producers of batches fill a [`BatchBuilder`]; offsets within a batch are kept relative to the batch,
-//! so that a log gives a batch its place without touching its records.
+//! Reading a record allocates, counts and copies nothing, and a batch is cheap to clone. Batches are built with a
+//! [`BatchBuilder`]. Offsets are stored relative to the batch, so that a log can assign a batch its offset without
+//! touching the records.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct RecordBatch {
     next_offset: Offset,
 }
 
-/// Where one record lies in the buffer: key, value and headers follow each other from `start`.
+/// The place of one record in the buffer: key, value and headers follow each other from `start`.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     offset: i64,
@@ -45,12 +45,12 @@ struct Entry {
     headers_length: u32,
 }
 
-/// A record as it lies in a batch.
+/// A record that borrows its bytes from a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRef<'a> {
-    /// The record's position.
+    /// The absolute offset in the partition.
     pub offset: Offset,
-    /// The record's time.
+    /// As set by the record's sender.
     pub timestamp: Timestamp,
     /// The key's bytes; `None` is null.
     pub key: Option<&'a [u8]>,
@@ -60,14 +60,14 @@ pub struct RecordRef<'a> {
 }
 
 impl RecordRef<'_> {
-    /// The headers, decoded.
+    /// Decodes the headers.
     #[must_use]
     pub fn headers(&self) -> Headers {
         let mut rest = self.headers;
         std::iter::from_fn(|| read_header(&mut rest)).collect()
     }
 
-    /// How many bytes of key, value and headers there are.
+    /// The total size of key, value and headers in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len) + self.headers.len()
@@ -75,32 +75,31 @@ impl RecordRef<'_> {
 }
 
 impl RecordBatch {
-    /// How many records are left in the batch.
+    /// The number of records, without those that were cut off.
     #[must_use]
     pub fn len(&self) -> usize {
         self.last - self.first
     }
 
-    /// Whether no records are left. A batch without records still moves the position.
+    /// Whether no records are left. A batch without records still advances the position.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Where reading goes on after this batch: behind its last record and behind any transaction
-    /// marker or compacted record that follows it.
+    /// The position after this batch: after its last record and any transaction marker or compacted record that follows.
     #[must_use]
     pub const fn next_offset(&self) -> Offset {
         self.next_offset
     }
 
-    /// Record `index` of those that are left.
+    /// The record at `index`, not counting those that were cut off.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<RecordRef<'_>> {
         self.visible().get(index).map(|entry| entry.read(&self.buffer, self.shift))
     }
 
-    /// The records that are left, in order.
+    /// The records in order, without those that were cut off.
     pub fn iter(&self) -> impl Iterator<Item = RecordRef<'_>> {
         self.visible().iter().map(|entry| entry.read(&self.buffer, self.shift))
     }
@@ -112,8 +111,8 @@ impl RecordBatch {
         self
     }
 
-    /// The first `count` records of the same batch; cheap. If that leaves some out, reading goes on
-    /// right behind the last one.
+    /// The first `count` records of the same batch; cheap. If that cuts off records, the position after the batch is
+    /// directly after the last one.
     #[must_use]
     pub fn take(mut self, count: usize) -> Self {
         if count < self.len() {
@@ -134,7 +133,7 @@ impl RecordBatch {
         self
     }
 
-    /// The same batch without the records from `offset` on; cheap. Reading goes on at `offset` behind it.
+    /// The same batch without the records from `offset` on; cheap. The position after it is `offset`.
     #[must_use]
     pub fn ending_before(mut self, offset: Offset) -> Self {
         self.last = self.first + self.visible().partition_point(|entry| entry.offset + self.shift < offset.0);
@@ -142,8 +141,8 @@ impl RecordBatch {
         self
     }
 
-    /// The same batch, all its offsets moved up by `by`; cheap. A log uses it to give a batch that was
-    /// built from offset 0 its place.
+    /// The same batch with all offsets increased by `by`; cheap. A log uses it to assign offsets to a batch that was
+    /// built from offset 0.
     #[must_use]
     pub fn shifted(mut self, by: i64) -> Self {
         self.shift += by;
@@ -151,13 +150,13 @@ impl RecordBatch {
         self
     }
 
-    /// The largest timestamp of the records that are left; [`Timestamp::UNKNOWN`] if there are none.
+    /// The largest timestamp of the records; [`Timestamp::UNKNOWN`] if there are none.
     #[must_use]
     pub fn max_timestamp(&self) -> Timestamp {
         Timestamp(self.visible().iter().map(|entry| entry.timestamp).max().unwrap_or(Timestamp::UNKNOWN.0))
     }
 
-    /// How many bytes the batch holds on to.
+    /// The memory that the batch keeps allocated, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.buffer.len() + self.entries.len() * size_of::<Entry>()
@@ -176,32 +175,32 @@ pub struct BatchBuilder {
 }
 
 impl BatchBuilder {
-    /// A builder that holds so many records and bytes without growing.
+    /// A builder with memory for that many records and bytes.
     #[must_use]
     pub fn with_capacity(records: usize, bytes: usize) -> Self {
         Self { buffer: Vec::with_capacity(bytes), entries: Vec::with_capacity(records) }
     }
 
-    /// How many records were pushed.
+    /// The number of records so far.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no record was pushed.
+    /// Whether there are no records yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// How many bytes of keys, values and headers were pushed. A batch holds less than 2 GiB: callers
-    /// finish theirs long before.
+    /// The size of all keys, values and headers so far, in bytes. A batch must stay below 2 GiB; callers finish theirs
+    /// long before that.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Adds a record. Offsets must ascend.
+    /// Adds a record. Offsets must be in ascending order.
     pub fn push(
         &mut self,
         offset: Offset,
@@ -244,10 +243,10 @@ impl BatchBuilder {
         });
     }
 
-    /// The batch; `next_offset` is where reading goes on behind it.
+    /// Builds the batch; `next_offset` is the position after it.
     #[must_use]
     pub fn finish(mut self, next_offset: Offset) -> RecordBatch {
-        // A batch may be kept for long: it must not keep much more memory than it needs.
+        // A batch may be kept for a long time, so it must not occupy much more memory than it needs.
         if self.buffer.capacity() - self.buffer.len() > self.buffer.len() / 4 {
             self.buffer.shrink_to_fit();
         }
@@ -340,7 +339,7 @@ mod tests {
         assert_eq!(batch.next_offset(), Offset(9));
     }
 
-    /// A batch of offsets 0, 1, 4, 5, behind which reading goes on at 8.
+    /// A batch with the offsets 0, 1, 4 and 5, after which the position is 8.
     fn with_a_hole() -> RecordBatch {
         let mut builder = BatchBuilder::default();
         for offset in [0, 1, 4, 5] {

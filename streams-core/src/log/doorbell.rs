@@ -1,10 +1,10 @@
-//! The one thing a waiting thread waits on.
+//! The only thing that threads wait on.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Rung by whoever has news, waited on by whoever wants them. A ring is never lost: ringing before
-/// waiting makes the wait return at once.
+/// Wakes a thread that waits for news. A ring is never lost: if the bell rings before a thread waits, the wait returns
+/// at once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,7 +19,7 @@ use std::time::Duration;
 pub struct Doorbell(Arc<(Mutex<bool>, Condvar)>);
 
 impl Doorbell {
-    /// A doorbell nobody has rung yet.
+    /// A doorbell that nobody has rung yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -32,7 +32,7 @@ impl Doorbell {
         wake.notify_all();
     }
 
-    /// Waits until somebody rings, at most `timeout`; whether somebody did.
+    /// Waits until somebody rings, at most for `timeout`. Returns whether somebody did.
     pub fn wait(&self, timeout: Duration) -> bool {
         let (rung, wake) = &*self.0;
         let rung = rung.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
-//! Who owns which task: membership of a group, apart from reading and writing data.
+//! Membership of a group, which determines who owns which task. It is separate from reading and writing data.
 //!
-//! A [`Member`] joins the group, is told its tasks and acknowledges their loss; it reads no records.
-//! Membership speaks in tasks. A log whose groups share out partitions (Kafka's classic protocol, the
-//! embedded log) turns them into tasks with [`tasks_of`].
+//! A [`Member`] joins the group, is assigned tasks and acknowledges their revocation; it reads no records. Membership is
+//! expressed in tasks. A log whose groups assign partitions (Kafka's classic protocol, the embedded log) converts these
+//! to tasks with [`tasks_of`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,46 +11,46 @@ use std::time::Duration;
 use super::{CommitOutcome, CommittedOffset, LogError, OffsetToCommit, Reply};
 use crate::record::{Partition, TaskId, TopicPartition};
 
-/// How to join a group.
+/// The options for joining a group.
 #[derive(Debug, Clone)]
 pub struct MemberOptions {
-    /// The group's name: the application id.
+    /// The application id.
     pub group: String,
-    /// Name of the client. The order of members' names decides which partitions they get, so a name
-    /// that survives restarts brings tasks back to where their state is.
+    /// The order of members' names determines which partitions they get, so a name that survives restarts brings tasks
+    /// back to where their state is.
     pub client_id: String,
-    /// What the application consists of.
+    /// The sub-topologies and their topics.
     pub plan: GroupPlan,
-    /// A member that is not heard of for so long is taken for dead.
+    /// A member that has not been heard from for this long counts as dead.
     pub session_timeout: Duration,
     /// How long a member may take to give up its tasks in a rebalance.
     pub rebalance_timeout: Duration,
 }
 
-/// What the group's members share out.
+/// What is divided among the members of a group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupPlan {
-    /// The sub-topologies that have tasks, ascending by number.
+    /// The sub-topologies that have tasks, in ascending order of their numbers.
     pub subtopologies: Vec<PlannedSubtopology>,
 }
 
 /// One sub-topology's part of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedSubtopology {
-    /// Its number.
+    /// The number in task ids.
     pub id: u32,
-    /// The topics it reads, with the number of partitions of each.
+    /// The topics that it reads, with their numbers of partitions.
     pub topics: BTreeMap<Arc<str>, u32>,
 }
 
 impl GroupPlan {
-    /// Every topic that some sub-topology reads.
+    /// All topics that some sub-topology reads.
     #[must_use]
     pub fn topics(&self) -> BTreeSet<Arc<str>> {
         self.subtopologies.iter().flat_map(|sub| sub.topics.keys().cloned()).collect()
     }
 
-    /// Every task there is.
+    /// All tasks of all sub-topologies.
     #[must_use]
     pub fn tasks(&self) -> BTreeSet<TaskId> {
         self.subtopologies
@@ -67,8 +67,8 @@ impl GroupPlan {
 }
 
 impl PlannedSubtopology {
-    /// The topic whose partitions decide who owns this sub-topology's tasks: the one with the most
-    /// partitions, the first by name among equals.
+    /// The topic whose partitions determine who owns this sub-topology's tasks: the one with the most partitions, and
+    /// among several of them the first by name.
     #[must_use]
     pub fn widest_topic(&self) -> Option<&Arc<str>> {
         self.topics
@@ -78,8 +78,8 @@ impl PlannedSubtopology {
     }
 }
 
-/// The tasks that belong to whoever holds these partitions: a task goes with its partition of its
-/// sub-topology's widest topic; what is held of the other topics is ignored.
+/// The tasks of a member that holds these partitions. A task goes with its partition of its sub-topology's widest topic;
+/// partitions of other topics are ignored.
 #[must_use]
 pub fn tasks_of(plan: &GroupPlan, held: &[TopicPartition]) -> BTreeSet<TaskId> {
     plan.subtopologies
@@ -93,24 +93,24 @@ pub fn tasks_of(plan: &GroupPlan, held: &[TopicPartition]) -> BTreeSet<TaskId> {
         .collect()
 }
 
-/// Proof of membership in one generation of a group: what a commit carries so that a member that has
-/// been replaced cannot commit any more (KIP-447).
+/// Proof of membership in one generation of a group. Commits carry it, so that a member that has been replaced cannot
+/// commit any more (KIP-447).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupMetadata {
-    /// The group's name.
+    /// The application id.
     pub group: String,
-    /// The generation; never negative for a real member.
+    /// Never negative for a real member.
     pub generation: i32,
-    /// The member's id in this generation.
+    /// Assigned by the group when the member joined.
     pub member_id: String,
 }
 
 impl GroupMetadata {
     /// Whether nobody else can have owned the member's tasks between `earlier`, in which it gave them up, and now.
     ///
-    /// In Kafka's classic protocol every change of owners begins a new generation, so it takes the same member in
-    /// the very next one. A member that comes back later, or under another name, has missed a generation in which
-    /// somebody else may have had its tasks, and committed.
+    /// In Kafka's classic protocol, every change of owners starts a new generation, so this must be the same member in
+    /// the very next one. A member that comes back later, or under another id, has missed a generation in which somebody
+    /// else may have owned its tasks and committed.
     #[must_use]
     pub fn directly_follows(&self, earlier: &Self) -> bool {
         self.group == earlier.group
@@ -119,46 +119,45 @@ impl GroupMetadata {
     }
 }
 
-/// What happens to a member.
+/// A change of a member's situation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberEvent {
-    /// The member now owns exactly these tasks; `metadata` is of the new generation.
+    /// The member now owns exactly these tasks.
     Assigned {
-        /// All tasks it owns, not only new ones.
+        /// All tasks that it owns, not only new ones.
         tasks: BTreeSet<TaskId>,
-        /// To be carried by commits from now on.
+        /// The new generation's, for commits from now on.
         metadata: GroupMetadata,
     },
-    /// The member must give up these tasks: commit what was done, then call [`Member::acknowledge_revoked`].
-    /// Until then `metadata` (the old generation's) may still commit. In Kafka's classic protocol these are all
-    /// its tasks; most of them come back with the next [`MemberEvent::Assigned`].
+    /// The member must give up these tasks: it commits its work, then calls [`Member::acknowledge_revoked`]. In Kafka's
+    /// classic protocol these are all its tasks; most of them come back with the next [`MemberEvent::Assigned`].
     Revoked {
-        /// What it must give up.
+        /// The tasks to give up.
         tasks: BTreeSet<TaskId>,
-        /// The generation that still may commit.
+        /// The old generation's, with which the member may still commit until it has acknowledged.
         metadata: GroupMetadata,
-        /// How long there is; after that the tasks are lost.
+        /// The time left; after that, the tasks are lost.
         deadline: Duration,
     },
-    /// The tasks belong to somebody else already: nothing may be committed any more.
+    /// The tasks may already belong to somebody else: nothing may be committed any more.
     Lost,
-    /// The member cannot do its work for now, or ever.
+    /// The member does not work, for now or for good.
     Failed(LogError),
 }
 
-/// A member of a group. Polling it is what keeps it in the group.
+/// A member of a group. It stays in the group only while it is polled.
 pub trait Member: Send {
-    /// What has happened since the last call, if anything.
+    /// The next event since the last call, if there is one.
     fn poll(&mut self) -> Option<MemberEvent>;
 
-    /// The tasks are given up; the rebalance may go on.
+    /// Confirms that the tasks have been given up, so that the rebalance can continue.
     fn acknowledge_revoked(&mut self);
 
-    /// Commits positions on the member's behalf, from any thread.
+    /// A handle that commits positions on the member's behalf, from any thread.
     fn committer(&self) -> Arc<dyn Committer>;
 
-    /// Leaves the group, so that others take over at once. Tasks must have been committed before.
-    /// Idempotent; dropping a member without leaving looks to the group like a crash.
+    /// Leaves the group, so that others take over at once. Tasks must be committed before that. Idempotent. To the group,
+    /// dropping a member without leaving looks like a crash.
     fn leave(&mut self) -> std::task::Poll<()>;
 }
 
@@ -167,8 +166,8 @@ pub trait Committer: Send + Sync {
     /// Commits input positions, fenced by the generation in `metadata`.
     fn commit(&self, metadata: &GroupMetadata, offsets: Vec<OffsetToCommit>) -> Reply<CommitOutcome>;
 
-    /// What is committed for these partitions, in order of the question; waits until no open
-    /// transaction could still change it (KIP-447).
+    /// The committed positions of these partitions, in the same order, once no open transaction can change them any more
+    /// (KIP-447).
     fn committed(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>>;
 }
 

@@ -1,19 +1,18 @@
-//! Where records come from and go: the log port.
+//! The log port: where records come from and go to.
 //!
-//! A [`Log`] is topics of partitions of records, groups that share them out, and transactions. Two things
-//! stand behind this port: Apache Kafka (`streams-kafka`) and the [`Embedded`] log. One contract suite,
-//! [`crate::testing::log_contract`], holds both to the same behaviour.
+//! A [`Log`] consists of topics with partitions of records, groups that divide partitions, and transactions. There are
+//! two implementations: Apache Kafka (`streams-kafka`) and the [`Embedded`] log. One contract suite,
+//! [`crate::testing::log_contract`], ensures that they behave the same.
 //!
 //! Rules of the port:
-//! * **No call waits for somebody else.** A call answers at once, or returns [`Poll::Pending`] or a [`Reply`] and is
-//!   asked again; whoever waits, waits on the [`Doorbell`] that was handed in, which rings when asking again
-//!   may help. Two calls take time of their own: an embedded log on disk writes each step to its files, and reads old
-//!   records back, before it answers (waiting until they are safe on the disk is left to a thread), and
-//!   [`Producer::flush`] on Kafka takes up to a millisecond.
+//! * **No call waits for somebody else.** A call returns a result at once, or returns [`Poll::Pending`] or a [`Reply`]
+//!   and is repeated; the caller waits on the [`Doorbell`] that it passed in, which rings when it is worth trying again.
+//!   Two calls take time of their own: an embedded log on disk writes each step to its files, and reads old records
+//!   back, before it returns (a thread waits until writes are safe on the disk), and [`Producer::flush`] on Kafka takes
+//!   up to a millisecond.
 //! * **Partitions are chosen by the core**, never here.
 //! * **Results are closed enums** that say what may be done next.
-//! * Positions are explicit: a consumer reads exactly where it was told to; nothing is ever reset
-//!   silently.
+//! * **Positions are explicit**: a consumer reads exactly where it is told to; nothing is ever reset silently.
 
 use std::task::Poll;
 
@@ -40,144 +39,142 @@ pub use reply::Reply;
 
 use std::sync::Arc;
 
-/// A place where records come from and go.
+/// Creates the clients that read and write records, own tasks and manage topics.
 pub trait Log: Send + Sync + 'static {
-    /// One line for people: what this is and where.
+    /// The kind and place of this log, in one line for people.
     fn describe(&self) -> String;
 
-    /// A client that reads partitions it is told to read.
+    /// Creates a client that reads the partitions it is told to read.
     ///
     /// # Errors
     /// When the client cannot be created, for instance because of a bad setting.
     fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError>;
 
-    /// A client that writes records.
+    /// Creates a client that writes records.
     ///
     /// # Errors
     /// When the client cannot be created, for instance because of a bad setting.
     fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError>;
 
-    /// A member of a group, which is told which tasks are its own.
+    /// Creates a member of a group, to which tasks are assigned.
     ///
     /// # Errors
     /// When the client cannot be created, for instance because of a bad setting.
     fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError>;
 
-    /// Looks up and changes topics.
+    /// Creates a client that looks up and changes topics.
     ///
     /// # Errors
     /// When the client cannot be created, for instance because of a bad setting.
     fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError>;
 
-    /// Whether output topics that do not exist are created when an application starts, as is handy for an
-    /// embedded log. On a log that others use too they are the operator's to create.
+    /// Whether missing output topics are created when an application starts, which is convenient for an embedded log. On
+    /// a log with other users, creating them is up to its operators.
     fn creates_output_topics(&self) -> bool {
         false
     }
 }
 
-/// Which records a reader sees.
+/// The records that a reader sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Isolation {
-    /// All records, also those of open and aborted transactions.
+    /// All records, including those of open and aborted transactions.
     #[default]
     ReadUncommitted,
-    /// Only records outside transactions or of committed ones, up to the last stable offset.
+    /// Only records of committed transactions and those outside transactions, up to the last stable offset.
     ReadCommitted,
 }
 
-/// What a consumer reads for: a log may have settings of its own for each.
+/// The purpose of a consumer; a log may have separate settings for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConsumerPurpose {
-    /// Input.
+    /// Reads input topics.
     #[default]
     Main,
-    /// State: changelogs, and the topics of global tables.
+    /// Reads changelogs and the topics of global tables.
     Restore,
 }
 
-/// How a consumer reads.
+/// The options of a consumer.
 #[derive(Debug, Clone, Default)]
 pub struct ConsumerOptions {
-    /// Name of the client in the log's own metrics and messages.
+    /// The client's name in the log's metrics and messages.
     pub client_id: String,
-    /// What it reads for.
+    /// Input or state.
     pub purpose: ConsumerPurpose,
-    /// Which records it sees.
+    /// The records that it sees.
     pub isolation: Isolation,
-    /// At most this many bytes are fetched ahead; `None` leaves it to the log.
+    /// The maximum number of bytes to fetch ahead; `None` leaves it to the log.
     pub prefetch_bytes: Option<usize>,
 }
 
 /// Reads partitions in batches.
 pub trait Consumer: Send {
-    /// Starts reading a partition at `from`. A partition that is read already is moved there.
+    /// Starts reading a partition at `from`. If it is being read already, its position moves there.
     fn add(&mut self, partition: &TopicPartition, from: Offset);
 
-    /// Stops reading a partition. Batches of it that were fetched ahead are dropped: no event about it
-    /// follows.
+    /// Stops reading a partition. Batches that were fetched ahead are dropped; there will be no more events about it.
     fn remove(&mut self, partition: &TopicPartition);
 
-    /// Stops delivering a partition until [`Consumer::resume`]; the position stays. What was already
-    /// handed out stays handed out.
+    /// Stops delivering a partition until [`Consumer::resume`]; the position stays. Batches that have been delivered are
+    /// not affected.
     fn pause(&mut self, partition: &TopicPartition);
 
-    /// Delivers a paused partition again.
+    /// Continues delivering a paused partition.
     fn resume(&mut self, partition: &TopicPartition);
 
-    /// Moves what has arrived into `events`, at most about `records_max` records. Returns at once, also
-    /// with nothing; rings the doorbell when there is more.
+    /// Moves what has arrived into `events`, at most about `records_max` records. Returns at once, even without events;
+    /// the doorbell rings when there is more.
     fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>);
 }
 
-/// What a consumer has to tell.
+/// An event of a consumer.
 #[derive(Debug)]
 pub enum FetchEvent {
     /// Records of one partition, in order.
     Records {
-        /// Whose they are.
+        /// The partition that they come from.
         partition: TopicPartition,
-        /// The records; its `next_offset` is where reading goes on.
+        /// Its `next_offset` is the new position.
         batch: RecordBatch,
     },
-    /// Everything there is has been delivered; the reader's position is `position`, which counts the
-    /// offsets of transaction markers and compacted records too. Told once each time the end is reached.
+    /// All records have been delivered. There is one such event each time the end is reached.
     End {
-        /// Whose end.
+        /// The partition that has been read to its end.
         partition: TopicPartition,
-        /// The offset that the next record to arrive will have, or a later one.
+        /// The reader's position, after any transaction markers and compacted records.
         position: Offset,
     },
-    /// The position does not exist: it lies before the first record that is kept, or behind the end.
-    /// Reading of this partition stops until [`Consumer::add`].
+    /// The position does not exist: it is before the first record that is still there, or after the end. The partition
+    /// is not read any more until [`Consumer::add`].
     OutOfRange {
-        /// Whose position.
+        /// The partition that cannot be read there.
         partition: TopicPartition,
-        /// The position asked for.
+        /// The position that was asked for.
         position: Offset,
     },
-    /// The partition cannot be read for now. Reading goes on by itself if the error is transient;
-    /// otherwise it stops until [`Consumer::add`].
+    /// The partition cannot be read. Reading continues automatically if the error is transient; otherwise it stops until
+    /// [`Consumer::add`].
     Error {
-        /// The partition, if the error is about one.
+        /// `None` if the error concerns all partitions.
         partition: Option<TopicPartition>,
-        /// What is wrong.
+        /// Says whether it is transient.
         error: LogError,
     },
 }
 
-/// How a producer writes. All producers wait for all replicas (`acks=all`) and are idempotent.
+/// The options of a producer. All producers wait for all replicas (`acks=all`) and are idempotent.
 #[derive(Debug, Clone, Default)]
 pub struct ProducerOptions {
-    /// Name of the client in the log's own metrics and messages.
+    /// The client's name in the log's metrics and messages.
     pub client_id: String,
-    /// Set to write in transactions; a second producer with the same id fences the first.
+    /// Set it to write in transactions; a second producer with the same id fences the first.
     pub transactional_id: Option<String>,
-    /// A transaction open for longer than this is aborted by the log. Milliseconds.
+    /// The log aborts a transaction that has been open for longer than this, in milliseconds.
     pub transaction_timeout_ms: u32,
 }
 
-/// A topic as one producer knows it; see [`Producer::topic`].
+/// A producer's number for a topic; see [`Producer::topic`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TopicHandle(pub u32);
 
@@ -188,31 +185,30 @@ pub struct OutgoingRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// The value's bytes; `None` is null.
     pub value: Option<&'a [u8]>,
-    /// The record's time.
+    /// Topics may restrict how far it is from now.
     pub timestamp: Timestamp,
-    /// The record's headers.
+    /// Written in this order.
     pub headers: &'a Headers,
 }
 
-/// Why a record was not taken.
+/// Why a record was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The queue is full: call [`Producer::poll`] and send the same record again later.
     #[error("the producer's queue is full")]
     Full,
-    /// The record will never be taken: it is too large, its partition does not exist, ...
+    /// The record will never be accepted, for instance because it is too large or its partition does not exist.
     #[error(transparent)]
     Refused(#[from] LogError),
 }
 
 /// Writes records, in transactions or not.
 ///
-/// Order within a partition is the order of the calls. The calls about transactions are meaningful
-/// only with [`ProducerOptions::transactional_id`]; each of them that returns [`Poll::Pending`] is to be
-/// called again, the same one and nothing else, until it is decided.
+/// Records of a partition are written in the order of the calls. The methods for transactions may be used only with
+/// [`ProducerOptions::transactional_id`]. If one of them returns [`Poll::Pending`], the same method must be called again,
+/// and no other, until it returns a result.
 pub trait Producer: Send {
-    /// A handle for a topic: sending by handle avoids looking the name up per record. The same name
-    /// gives the same handle.
+    /// A handle for a topic, which avoids looking up the name for every record. The same name gives the same handle.
     fn topic(&mut self, name: &str) -> TopicHandle;
 
     /// Queues a record. The bytes are copied or written before the call returns.
@@ -221,119 +217,119 @@ pub trait Producer: Send {
     /// [`SendError::Full`] is back-pressure; anything else is final for this record.
     fn send(&mut self, topic: TopicHandle, partition: Partition, record: OutgoingRecord<'_>) -> Result<(), SendError>;
 
-    /// Takes note of what has been acknowledged.
+    /// Processes acknowledgements.
     ///
     /// # Errors
-    /// The first failed delivery since the last call, which names topic and partition. The record is
-    /// lost: the caller must not commit what depends on it.
+    /// The first failed delivery since the last call, with its topic and partition. The record is lost, so the caller
+    /// must not commit anything that depends on it.
     fn poll(&mut self) -> Result<(), LogError>;
 
-    /// Pushes out what is queued; ready when every record sent so far is acknowledged or has failed.
+    /// Sends what is queued. Ready when every record so far has been acknowledged or has failed.
     fn flush(&mut self) -> Poll<Result<(), LogError>>;
 
-    /// How many records are sent and not yet acknowledged.
+    /// The number of records that have been sent but not acknowledged.
     fn in_flight(&self) -> usize;
 
-    /// The offset right after this producer's last acknowledged record in that partition; `None` before
-    /// the first. Exact only after [`Producer::flush`] was ready.
+    /// The offset after this producer's last acknowledged record in that partition; `None` before the first. Exact only
+    /// once [`Producer::flush`] is ready.
     fn acknowledged(&self, topic: TopicHandle, partition: Partition) -> Option<Offset>;
 
-    /// Registers the transactional id: fences earlier producers of it and ends their open transaction.
+    /// Registers the transactional id, fences earlier producers with the same id and ends their open transaction.
     fn init_transactions(&mut self) -> Poll<CommitOutcome>;
 
     /// Opens a transaction. Everything sent from now on belongs to it.
     ///
     /// # Errors
-    /// When the producer is fenced or a transaction is open already.
+    /// When the producer is fenced or a transaction is already open.
     fn begin_transaction(&mut self) -> Result<(), LogError>;
 
-    /// Adds the group's input positions to the transaction, fenced by the group's generation. A metadata
-    /// that was never a member's is refused.
+    /// Adds the group's input positions to the transaction, fenced by the group's generation. Metadata that no member
+    /// ever had is refused.
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], group: &GroupMetadata) -> Poll<CommitOutcome>;
 
-    /// Makes everything in the transaction visible, all or nothing.
+    /// Makes everything in the transaction visible atomically.
     fn commit_transaction(&mut self) -> Poll<CommitOutcome>;
 
-    /// Throws everything in the transaction away, what is still queued included.
+    /// Discards everything in the transaction, including records that are still queued.
     fn abort_transaction(&mut self) -> Poll<CommitOutcome>;
 }
 
-/// An input position to remember for the group.
+/// An input position to commit for a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetToCommit {
     /// The input partition.
     pub partition: TopicPartition,
     /// The next offset to read.
     pub offset: Offset,
-    /// Text kept beside it, at most 4,096 bytes.
+    /// Stored with the offset, at most 4,096 bytes.
     pub metadata: String,
 }
 
-/// An input position that the group remembers.
+/// An input position that a group has committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedOffset {
     /// The next offset to read.
     pub offset: Offset,
-    /// The text kept beside it.
+    /// Stored with the offset.
     pub metadata: String,
 }
 
-/// A topic as the log knows it.
+/// A topic that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicInfo {
-    /// Its name.
+    /// Unique in the log.
     pub name: String,
-    /// How many partitions it has.
+    /// The number of partitions.
     pub partitions: u32,
-    /// The log's own id for this incarnation of the topic: another one after it was deleted and created
-    /// again. Empty when the log cannot tell.
+    /// The log's id for this incarnation of the topic, which is different once the topic has been deleted and created
+    /// again. Empty if the log does not provide one.
     pub id: String,
 }
 
 /// A topic to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTopic {
-    /// Its name.
+    /// Must follow the rule of [`check_name`](crate::topic::check_name).
     pub name: String,
-    /// How many partitions.
+    /// The number of partitions.
     pub partitions: u32,
-    /// How many replicas; `None` is the log's default.
+    /// The number of replicas; `None` is the log's default.
     pub replication: Option<u16>,
     /// Kafka's topic settings, such as `cleanup.policy`.
     pub configs: Vec<(String, String)>,
 }
 
-/// A member of a group, as anybody may see it.
+/// A member of a group, as others see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupMemberInfo {
-    /// The id the group gave it; begins with the client's name.
+    /// Assigned by the group; starts with the client's name.
     pub member_id: String,
-    /// The name the client gave itself ([`MemberOptions::client_id`]).
+    /// The member's [`MemberOptions::client_id`].
     pub client_id: String,
-    /// Where it runs, for people; empty when the log cannot tell.
+    /// Where it runs, for people; empty if the log does not know.
     pub host: String,
 }
 
 /// Looks up and changes topics and positions.
 pub trait Admin: Send + Sync {
-    /// Which of these topics exist, and how they look. `None` asks for all topics.
+    /// Describes those of these topics that exist; `None` asks for all topics.
     fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>>;
 
-    /// A topic's settings.
+    /// All settings of a topic, by Kafka's names.
     fn topic_configs(&self, name: &str) -> Reply<Result<Vec<(String, String)>, LogError>>;
 
-    /// Creates topics; one answer per topic, in order. A topic that exists already is an error of kind
+    /// Creates topics; one result per topic, in order. A topic that already exists is an error of kind
     /// [`LogErrorKind::TopicExists`].
     fn create_topics(&self, topics: Vec<NewTopic>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>>;
 
-    /// Deletes topics and their records; one answer per topic, in order.
+    /// Deletes topics and their records; one result per topic, in order.
     fn delete_topics(&self, names: Vec<String>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>>;
 
-    /// The offset of the first record that is kept, in order of the question.
+    /// The offsets of the partitions' first records, in the same order.
     fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>>;
 
-    /// The offset after the last record ([`Isolation::ReadUncommitted`]) or the last stable offset
-    /// ([`Isolation::ReadCommitted`]), in order of the question.
+    /// The offsets after the partitions' last records ([`Isolation::ReadUncommitted`]), or their last stable offsets
+    /// ([`Isolation::ReadCommitted`]), in the same order.
     fn end_offsets(
         &self,
         partitions: Vec<TopicPartition>,
@@ -343,15 +339,15 @@ pub trait Admin: Send + Sync {
     /// Deletes the records before these offsets.
     fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>>;
 
-    /// What a group has committed for these partitions, in order of the question, waiting out open
-    /// transactions; for tools and tests. Members ask their [`Committer`].
+    /// The positions that a group has committed for these partitions, in the same order, once no open transaction can
+    /// change them. For tools and tests; members ask their [`Committer`].
     fn committed(
         &self,
         group: &str,
         partitions: Vec<TopicPartition>,
     ) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>>;
 
-    /// Who is in a group now, also while it rebalances, in the order of their ids. A member that died is in it
-    /// until its session runs out; a group that does not exist has nobody.
+    /// The current members of a group, in the order of their ids, even during a rebalance. A dead member belongs to the
+    /// group until its session expires; a group that does not exist has no members.
     fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>>;
 }

@@ -9,7 +9,7 @@ use futures::channel::oneshot;
 
 use super::Doorbell;
 
-/// An answer that is there already or will come; ask with [`Reply::poll`].
+/// An answer that may not have arrived yet; see [`Reply::poll`].
 #[derive(Debug)]
 pub struct Reply<T>(State<T>);
 
@@ -21,21 +21,20 @@ enum State<T> {
 }
 
 impl<T> Reply<T> {
-    /// An answer that is there.
+    /// An answer that has arrived.
     #[must_use]
     pub const fn ready(answer: T) -> Self {
         Self(State::Ready(answer))
     }
 
-    /// An answer that will come through the sender. Whoever answers then rings the asker's doorbell.
+    /// An answer that will arrive through the sender. After sending it, the sender must ring the asker's doorbell.
     #[must_use]
     pub fn later() -> (oneshot::Sender<T>, Self) {
         let (sender, receiver) = oneshot::channel();
         (sender, Self(State::Waiting(receiver)))
     }
 
-    /// The answer, once; `Ready(None)` when whoever should have answered is gone or the answer was
-    /// taken before.
+    /// Returns the answer once. `Ready(None)` means that the sender is gone or the answer has been taken already.
     pub fn poll(&mut self) -> Poll<Option<T>> {
         match std::mem::replace(&mut self.0, State::Taken) {
             State::Ready(answer) => Poll::Ready(Some(answer)),
@@ -51,8 +50,8 @@ impl<T> Reply<T> {
         }
     }
 
-    /// Waits for the answer, also inside an async executor, whose thread it then blocks; for tools and tests, never
-    /// on a worker. `None` as in [`Reply::poll`].
+    /// Waits for the answer. It can be used in an async executor, whose thread it then blocks. For tools and tests, never
+    /// on a worker. `None` means the same as in [`Reply::poll`].
     pub fn wait(mut self) -> Option<T> {
         match std::mem::replace(&mut self.0, State::Taken) {
             State::Ready(answer) => Some(answer),
@@ -62,7 +61,7 @@ impl<T> Reply<T> {
     }
 }
 
-/// Blocks until a future is ready. Executors' own functions for this panic inside an executor.
+/// Blocks until a future is ready. Unlike the executors' own functions for this, it may be called inside an executor.
 fn wait_for<F: Future>(future: F) -> F::Output {
     struct Ring(Doorbell);
 

@@ -158,7 +158,7 @@ fn a_topic_is_read_with_the_windows_that_its_constant_says() {
     pipe_at(&mut driver, ('w', "a", "x"), 13);
     assert_eq!(driver.read(&OUT.windows_of(TEN)), [(window("a", 10, 20), Some(1))]);
     let error = driver.log().read(&OUT).unwrap_err().to_string();
-    assert!(error.contains("say it with `Topic::new(\"out\").windows_of(..)`"), "{error}");
+    assert!(error.contains("set it with `Topic::new(\"out\").windows_of(..)`"), "{error}");
 }
 
 #[test]

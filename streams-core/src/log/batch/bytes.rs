@@ -1,4 +1,4 @@
-//! A batch as bytes, to be stored: version 1.
+//! The stored form of a batch, version 1.
 //!
 //! ```text
 //!   version (1)   count (4)   next offset (8)
@@ -6,7 +6,7 @@
 //!   count times: key, value, headers
 //! ```
 //!
-//! Numbers are little-endian. Reading never trusts a length.
+//! Numbers are little-endian. Readers trust no length.
 
 use bytes::Bytes;
 
@@ -18,7 +18,7 @@ const HEAD: usize = 1 + 4 + 8;
 const ENTRY: usize = 8 + 8 + 4 + 4 + 4;
 
 impl RecordBatch {
-    /// The batch as bytes.
+    /// The stored form.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let entries = self.visible();
         let mut out = Vec::with_capacity(HEAD + entries.len() * ENTRY + self.buffer.len());
@@ -32,7 +32,7 @@ impl RecordBatch {
             out.extend_from_slice(&entry.value_length.to_le_bytes());
             out.extend_from_slice(&entry.headers_length.to_le_bytes());
         }
-        // Records follow each other in the buffer.
+        // Records are adjacent in the buffer.
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
             let end = last.start as usize + last.length();
             out.extend_from_slice(self.buffer.get(first.start as usize..end).unwrap_or_default());
@@ -40,7 +40,7 @@ impl RecordBatch {
         out
     }
 
-    /// The batch that these bytes are; `None` if they are damaged.
+    /// Reads the stored form; `None` if it is damaged.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
         let (count, rest) = rest.split_first_chunk::<4>()?;
@@ -77,7 +77,7 @@ impl RecordBatch {
 }
 
 impl Entry {
-    /// How many bytes of the buffer are the record's.
+    /// The number of bytes that the record takes in the buffer.
     fn length(&self) -> usize {
         let field = |length: i32| usize::try_from(length).unwrap_or(0);
         field(self.key_length) + field(self.value_length) + self.headers_length as usize
@@ -108,7 +108,7 @@ mod tests {
     use crate::log::BatchBuilder;
     use crate::record::{Headers, Timestamp};
 
-    /// Offsets skipped before the record, its key and value, and whether it has a header.
+    /// The number of offsets to skip before the record, its key and value, and whether it has a header.
     type Parts = (u8, Option<Vec<u8>>, Option<Vec<u8>>, bool);
 
     fn batch(records: &[Parts]) -> RecordBatch {

@@ -1,4 +1,4 @@
-//! Reading the embedded log: one lock per fetch, batches shared and not copied.
+//! Reads the embedded log. A fetch takes the lock once, and batches are shared rather than copied.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::log::model::{PartitionId, Payload, Piece, ReadEnd, ReadLimits};
 use crate::log::{Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, LogError, RecordBatch};
 use crate::record::{Offset, TopicPartition};
 
-/// How many bytes one fetch returns at most, or about, unless the options say otherwise.
+/// The approximate maximum number of bytes per fetch, unless the options set another.
 const FETCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 pub(super) struct EmbeddedConsumer {
@@ -15,22 +15,22 @@ pub(super) struct EmbeddedConsumer {
     doorbell: Doorbell,
     isolation: Isolation,
     bytes_max: usize,
-    /// Its number among those who wait.
+    /// Its number among the waiting readers.
     reader: u64,
     partitions: Vec<Reading>,
-    /// Which partition comes first next time, so that none starves.
+    /// The partition to start with next time, so that none starves.
     turn: usize,
 }
 
-/// One partition and how far it was read.
+/// A partition that is being read, with its position.
 struct Reading {
     name: TopicPartition,
     at: Option<PartitionId>,
     position: i64,
     paused: bool,
-    /// Out of range or gone: nothing is read until it is added again.
+    /// Out of range or deleted: nothing is read until it is added again.
     stopped: bool,
-    /// The position at which its end was told.
+    /// The position at which its end was reported.
     end_told: Option<i64>,
 }
 
@@ -61,7 +61,7 @@ impl EmbeddedConsumer {
 
     fn forget(&self, partitions: impl IntoIterator<Item = PartitionId>) {
         let reader = self.reader;
-        // A log that has failed wakes nobody.
+        // If the log has failed, it wakes nobody.
         let _ = self.shared.run(|state, _| {
             for at in partitions {
                 state.forget_reader(at, reader);
@@ -69,7 +69,7 @@ impl EmbeddedConsumer {
         });
     }
 
-    /// Looks through the partitions, in turn, until enough is found. Whether there is more.
+    /// Looks through the partitions in turn until enough is found. Returns whether there is more.
     fn find(&mut self, state: &mut State, records_max: usize, found: &mut Vec<Found>) -> bool {
         let (mut records, mut bytes) = (records_max, self.bytes_max);
         let mut pieces = Vec::new();
@@ -109,7 +109,7 @@ impl EmbeddedConsumer {
         more
     }
 
-    /// Turns what was found into events. Whether something is left.
+    /// Turns what was found into events. Returns whether something is left.
     fn deliver(&mut self, found: Vec<Found>, records_max: usize, events: &mut Vec<FetchEvent>) -> bool {
         let mut records = records_max;
         let mut skipped = None;
@@ -122,7 +122,7 @@ impl EmbeddedConsumer {
                     let batch = match self.records_of(at, &piece) {
                         Ok(Some(batch)) => batch,
                         Ok(None) => {
-                            // Compacted or deleted since it was found: the next fetch finds what is there now.
+                            // Compacted or deleted in the meantime: the next fetch finds what is left.
                             (skipped, left) = (Some(partition), true);
                             continue;
                         }
@@ -156,7 +156,7 @@ impl EmbeddedConsumer {
         left
     }
 
-    /// The piece's records, read from disk if they are not in memory any more; `None` if they are gone.
+    /// The piece's records, read from disk if they are no longer in memory; `None` if they are gone.
     fn records_of(&self, at: PartitionId, piece: &Piece) -> Result<Option<RecordBatch>, LogError> {
         match (&piece.payload, &self.shared.disk) {
             (Payload::Resident(batch), _) => Ok(Some(batch.clone())),
@@ -176,7 +176,7 @@ impl EmbeddedConsumer {
 }
 
 impl Reading {
-    /// The partition in the log; an event says that there is none.
+    /// The partition in the log, or an event that says that it does not exist.
     fn locate(&mut self, state: &State) -> Result<PartitionId, FetchEvent> {
         if let Some(at) = self.at.filter(|at| state.model.partition(*at).is_some()) {
             return Ok(at);

@@ -1,15 +1,15 @@
-//! When decisions take effect: transaction markers reach their partitions, and records reach their replicas.
+//! When transaction markers reach their partitions, and records their replicas.
 //!
-//! An embedded log has no network in between, so everything arrives at once. A simulation lets things arrive late, and
-//! markers in any order, as they do in a cluster.
+//! An embedded log has no network, so everything arrives at once. In a simulation, things arrive late, and markers in any
+//! order, as in a cluster.
 
-/// Decides what arrives, each time something happens in the log.
+/// Decides what arrives. It is asked each time something happens in the log.
 pub(crate) trait Delivery: Send + Sync + 'static {
-    /// Which of `waiting` transaction markers arrives next, counted from the oldest; `None` if none arrives now.
-    /// Asked again until then.
+    /// Which of `waiting` transaction markers arrives next, counted from the oldest. The question is repeated until the
+    /// answer is `None`.
     fn next_marker(&self, waiting: usize) -> Option<usize>;
 
-    /// Whether records have reached their replicas. Until they have, they are neither acknowledged nor read.
+    /// Whether records reach their replicas now. Until then, they are neither acknowledged nor read.
     fn replicates(&self) -> bool;
 }
 
@@ -48,7 +48,7 @@ mod tests {
 
     impl Delivery for Held {
         fn next_marker(&self, waiting: usize) -> Option<usize> {
-            // The youngest first.
+            // The newest first.
             (!self.markers.load(Ordering::SeqCst)).then(|| waiting - 1)
         }
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use crate::log::{LogError, LogErrorKind};
 use crate::private_folder::{FolderLock, Holder, LockError, create_private};
 
-/// The file that is locked while the log is open. It holds the process id, for people.
+/// The file that is locked while the log is open. It contains the process id, for people.
 const LOCK_FILE: &str = "lock";
 
-/// Where the log's records are, inside the folder.
+/// The subfolder with the log's records.
 const DATA_FOLDER: &str = "data";
 
-/// A folder that nobody else has open. Given back when dropped, or by the operating system when the
-/// process dies, however it dies.
+/// A folder that nobody else has open. It is released when it is dropped, or by the operating system when the process
+/// dies.
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) path: PathBuf,
@@ -26,7 +26,7 @@ impl Folder {
             let message = format!("the embedded log's folder {} cannot be used: {error}", path.display());
             LogError::new(LogErrorKind::Other, message)
         };
-        // A folder that is there may be a link to where there is room, and others may have a right to enter it.
+        // An existing folder may be a link to where there is space, and others may have a right to enter it.
         if !path.is_dir() {
             create_private(path).map_err(failed)?;
         }
@@ -37,7 +37,7 @@ impl Folder {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
-    /// Where the log's records are.
+    /// The path of the log's records.
     pub(super) fn data(&self) -> PathBuf {
         self.path.join(DATA_FOLDER)
     }

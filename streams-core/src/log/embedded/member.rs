@@ -1,4 +1,4 @@
-//! Membership in a group of the embedded log, and commits on a member's behalf.
+//! Members of the embedded log's groups, and commits on their behalf.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,19 +26,19 @@ pub(super) struct EmbeddedMember {
 ///      \-------------------------------/        any --leave--> Left
 /// ```
 enum Standing {
-    /// Not a member (yet, or any more): the next poll joins.
+    /// Not a member yet, or no longer: the next poll joins.
     Outside,
     /// A member without tasks.
     Waiting { id: String },
     /// A member with tasks, perhaps asked to give them up.
     Owner { id: String, tasks: BTreeSet<TaskId> },
-    /// Gone for good, by its own will or because the group does not take it.
+    /// Gone for good, because it left or the group refused it.
     Left,
 }
 
 impl EmbeddedMember {
     pub(super) fn new(shared: Arc<Shared>, options: MemberOptions, doorbell: Doorbell) -> Self {
-        // The first poll joins; whoever waits on the doorbell is to poll.
+        // The first poll joins, so the waiting caller must poll.
         doorbell.ring();
         let group = options.group.as_str().into();
         Self { shared, doorbell, group, options, standing: Standing::Outside }
@@ -128,7 +128,7 @@ impl Member for EmbeddedMember {
     fn acknowledge_revoked(&mut self) {
         let Standing::Owner { id, .. } = &self.standing else { return };
         let id = id.clone();
-        // A log that has failed says so at the next poll.
+        // If the log has failed, the next poll returns the error.
         let _ = self.shared.run(|state, now| state.model.acknowledge_revoked(now, &self.group, &id));
         self.standing = Standing::Waiting { id };
     }
@@ -143,7 +143,7 @@ impl Member for EmbeddedMember {
 
     fn leave(&mut self) -> Poll<()> {
         if let Some(id) = self.id() {
-            // There is nothing to leave if the log has failed.
+            // If the log has failed, there is nothing to leave.
             let _ = self.shared.run(|state, now| {
                 state.model.leave(now, &self.group, id);
                 state.forget_member(&self.group, id);
@@ -155,7 +155,7 @@ impl Member for EmbeddedMember {
 }
 
 impl Drop for EmbeddedMember {
-    /// The group is not told: to it, this is a crash.
+    /// The group is not told, so to it this is a crash.
     fn drop(&mut self) {
         if let Some(id) = self.id() {
             let _ = self.shared.run(|state, _| state.forget_member(&self.group, id));

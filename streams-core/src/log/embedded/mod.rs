@@ -1,7 +1,7 @@
 //! The embedded log: a log inside your program, with no broker.
 //!
-//! It drives the [model](super::model) behind one lock. Every handle of one [`Embedded`] sees the same
-//! log, so several applications in a process can share one and rebalance among themselves.
+//! It drives the [model](super::model) behind one lock. All handles of an [`Embedded`] see the same log, so several
+//! applications in a process can share one, and rebalance among themselves.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,53 +37,53 @@ use shared::{Disk, Shared};
 use storage::Storage;
 use syncer::Syncer;
 
-/// A log inside your program. Cheap to clone: clones are handles of the same log.
+/// A log inside your program. It is cheap to clone, and clones are handles of the same log.
 #[derive(Clone)]
 pub struct Embedded {
     shared: Arc<Shared>,
 }
 
 impl Embedded {
-    /// A log in memory, which is gone when its last handle is.
+    /// A log in memory, which is gone with its last handle.
     #[must_use]
     pub fn in_memory() -> Self {
         Self::with_clock(SystemClock::shared())
     }
 
-    /// A log in memory whose time is that of `clock`.
+    /// A log in memory that uses `clock`.
     #[must_use]
     pub fn with_clock(clock: SharedClock) -> Self {
         Self::simulated(clock, &SystemRandom, Arc::new(AtOnce))
     }
 
-    /// A log in memory with names made from `random`, in which things arrive when `delivery` says so.
+    /// A log in memory with ids from `random`, in which `delivery` decides when things arrive.
     pub(crate) fn simulated(clock: SharedClock, random: &dyn Random, delivery: Arc<dyn Delivery>) -> Self {
         let model = Model::new(random.number());
         let shared = Shared::new("embedded log in memory".to_owned(), clock, delivery, model, None);
         Self { shared: Arc::new(shared) }
     }
 
-    /// A log in a folder, which is created if it is missing. What was written survives the end of the process,
-    /// however it ends; what was flushed ([`Producer::flush`]) or committed, and what was there when the log was
-    /// opened, survives a power cut as well. [`Embedded::send`] does not flush. Transactions that a dead
-    /// process left open are aborted; groups have no members, but keep their positions.
+    /// A log in a folder, which is created if necessary. What has been written survives the end of the process, however
+    /// it ends. What has been flushed ([`Producer::flush`]) or committed, and what was there when the log was opened,
+    /// also survives a power cut. [`Embedded::send`] does not flush. Transactions that a dead process left open are
+    /// aborted; groups have no members, but keep their positions.
     ///
-    /// Several applications in one process share a clone of one `Embedded`. No other process can open the
-    /// folder until the last clone, and everything that was made from it, is dropped.
+    /// Several applications in one process share clones of one `Embedded`. No other process can open the folder until the
+    /// last clone, and everything created from it, has been dropped.
     ///
-    /// Records stay until their topic's `retention.ms` or `retention.bytes` says otherwise, or until they
-    /// are compacted; by default, for ever. What is so much older than the newest record of its partition is
-    /// out of retention, so that old times can be replayed into the log.
+    /// By default, records are kept for ever; a topic's `retention.ms` or `retention.bytes`, or compaction, deletes them
+    /// earlier. For `retention.ms`, a record's age is measured from the newest record of its partition, or from now if
+    /// that is earlier, so that programs can replay old records into the log.
     ///
     /// # Errors
-    /// [`LogErrorKind::InUse`](super::LogErrorKind::InUse) when the folder is open already,
-    /// [`LogErrorKind::Corrupt`](super::LogErrorKind::Corrupt) when its files are damaged,
+    /// [`LogErrorKind::InUse`](super::LogErrorKind::InUse) when the folder is already open,
+    /// [`LogErrorKind::Corrupt`](super::LogErrorKind::Corrupt) when its files are damaged, and
     /// [`LogErrorKind::Invalid`](super::LogErrorKind::Invalid) when a later version wrote them.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LogError> {
         Self::open_with_clock(path, SystemClock::shared())
     }
 
-    /// Like [`Embedded::open`], with the time of `clock`.
+    /// As [`Embedded::open`], but uses `clock`.
     ///
     /// # Errors
     /// As [`Embedded::open`].
@@ -97,10 +97,10 @@ impl Embedded {
         model.abort_orphans(now);
         let disk = Disk { syncer: Syncer::start(Arc::clone(&storage))?, storage: Arc::clone(&storage) };
         let shared = Shared::new(place, clock, Arc::new(AtOnce), model, Some(disk));
-        // Writes that the orphans' transactions are aborted.
+        // Writes down that transactions without a producer are aborted.
         shared.run(|_, _| ())?;
-        // A process that was killed leaves records that are not synced. Whoever reads them now may note that it did,
-        // and must find them again after a power cut.
+        // A process that was killed may have left records that are not synced. Somebody who reads them now may record a
+        // position after them, and must find them again after a power cut.
         storage.sync()?;
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -111,12 +111,12 @@ impl Embedded {
     /// let log = streams_core::log::Embedded::in_memory();
     /// log.create_topic("clicks", 4)?;
     /// let error = log.create_topic("clicks", 4).unwrap_err();
-    /// assert_eq!(error.to_string(), "topic `clicks` exists already");
+    /// assert_eq!(error.to_string(), "topic `clicks` already exists");
     /// # Ok::<_, streams_core::log::LogError>(())
     /// ```
     ///
     /// # Errors
-    /// When the topic exists already or its name is not valid.
+    /// When the topic already exists or its name is not valid.
     pub fn create_topic(&self, name: &str, partitions: u32) -> Result<(), LogError> {
         self.shared.ask(|model, now| model.create_topic(now, name, partitions, &[])).map(drop)
     }

@@ -1,4 +1,4 @@
-//! Writing to the embedded log: records are collected per partition and written a batch at a time.
+//! Writes to the embedded log. Records are collected by partition and written in batches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,33 +14,33 @@ use crate::log::{
 };
 use crate::record::{Offset, Partition, TopicPartition};
 
-/// A batch is written when it has so many bytes,
+/// A batch of this many bytes is written.
 const BATCH_BYTES_MAX: usize = 64 * 1024;
-/// or so many records.
+/// A batch of this many records is written.
 const BATCH_RECORDS_MAX: usize = 1_000;
 
-/// Kafka's `transaction.timeout.ms`, for options that name none.
+/// Kafka's default for `transaction.timeout.ms`, if the options have none.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) struct EmbeddedProducer {
     shared: Arc<Shared>,
     doorbell: Doorbell,
     transactional: Option<Transactional>,
-    /// Set when the log knows this producer.
+    /// Set once the log knows this producer.
     tag: Option<ProducerTag>,
     topics: Vec<Topic>,
     handles: BTreeMap<Arc<str>, TopicHandle>,
-    /// The buffers that hold records.
+    /// The buffers that are not empty, by topic and partition.
     filled: Vec<(usize, usize)>,
-    /// How many records the buffers hold.
+    /// The number of records in all buffers.
     buffered: usize,
-    /// How far partitions have to reach their replicas until everything written is acknowledged.
+    /// The offsets up to which partitions must be replicated until everything written is acknowledged.
     unreplicated: Vec<(PartitionId, i64)>,
-    /// A committed transaction, or what was flushed, on its way to disk.
+    /// The sync of a committed transaction or of a flush, until it is done.
     syncing: Option<Ticket>,
-    /// Whether records were written since a sync was asked for.
+    /// Whether records were written after the last request to sync.
     unsynced: bool,
-    /// The first failed delivery that nobody was told of.
+    /// The first failed delivery that has not been reported.
     failure: Option<LogError>,
 }
 
@@ -58,7 +58,7 @@ struct Transactional {
 enum Phase {
     New,
     Ready,
-    /// `touched`: the log knows of the transaction. `failed`: it can only be aborted.
+    /// If `touched`, the log knows of the transaction. If `failed`, it can only be aborted.
     Open {
         touched: bool,
         failed: Option<LogError>,
@@ -66,10 +66,10 @@ enum Phase {
     Fenced(LogError),
 }
 
-/// A topic as this producer knows it.
+/// A topic that this producer has a handle for.
 struct Topic {
     name: Arc<str>,
-    /// Its number and what its records must be like; `None` until the first record.
+    /// Its number and the limits for its records; `None` until the first record.
     known: Option<Known>,
     partitions: Vec<Buffer>,
 }
@@ -82,7 +82,7 @@ struct Known {
     keys_needed: bool,
 }
 
-/// What is not yet written to a partition, and what was.
+/// The records that have not been written to a partition yet, and how far it has been written.
 #[derive(Default)]
 struct Buffer {
     records: BatchBuilder,
@@ -114,7 +114,7 @@ impl EmbeddedProducer {
         }
     }
 
-    /// Whether records may be sent now.
+    /// Fails unless records may be sent now.
     fn check_open(&self) -> Result<(), LogError> {
         match self.transactional.as_ref().map(|transactional| &transactional.phase) {
             None | Some(Phase::Open { .. }) => Ok(()),
@@ -126,8 +126,8 @@ impl EmbeddedProducer {
         }
     }
 
-    /// Writes buffers to the log, all in one step. Until the last transaction has ended everywhere they stay as they
-    /// are.
+    /// Writes buffers to the log, all in one step. As long as the previous transaction is still being ended, they stay
+    /// unchanged.
     fn write(&mut self, buffers: &[(usize, usize)]) {
         if buffers.is_empty() {
             return;
@@ -150,7 +150,7 @@ impl EmbeddedProducer {
         }
     }
 
-    /// Writes what is buffered; whether everything is acknowledged.
+    /// Writes what is buffered. Returns whether everything is acknowledged.
     fn is_acknowledged(&mut self) -> bool {
         self.write_all();
         if !self.unreplicated.is_empty() {
@@ -164,13 +164,13 @@ impl EmbeddedProducer {
         }
         let is_acknowledged = self.buffered == 0 && self.unreplicated.is_empty();
         if !is_acknowledged {
-            // Nobody else tells when it is.
+            // Nobody else rings when it is.
             self.doorbell.ring();
         }
         is_acknowledged
     }
 
-    /// Forgets what the buffers hold.
+    /// Drops the contents of the buffers.
     fn drop_buffers(&mut self, buffers: &[(usize, usize)]) {
         for (topic, partition) in buffers {
             if let Some(buffer) = self.topics.get_mut(*topic).and_then(|topic| topic.partitions.get_mut(*partition)) {
@@ -180,7 +180,7 @@ impl EmbeddedProducer {
         }
     }
 
-    /// Writes one buffer; whatever happens, it is empty afterwards.
+    /// Writes one buffer, which is empty afterwards in any case.
     fn write_one(&mut self, model: &mut Model, now: Now, topic: usize, partition: usize) -> Result<(), LogError> {
         let tag = *self.tag.get_or_insert_with(|| model.new_producer());
         let Some(topic) = self.topics.get_mut(topic) else { return Ok(()) };
@@ -202,7 +202,7 @@ impl EmbeddedProducer {
             None => Err(Refusal::TopicGone),
         };
         if written == Err(Refusal::TopicGone) {
-            // Perhaps it was created again since.
+            // It may have been created again in the meantime.
             topic.known = None;
             written = model.topics.resolve(&name).and_then(|found| {
                 at = found;
@@ -224,7 +224,7 @@ impl EmbeddedProducer {
         Ok(())
     }
 
-    /// A delivery has failed: the next poll tells, and an open transaction can only be aborted.
+    /// Records a failed delivery: the next poll returns it, and an open transaction can only be aborted.
     fn failed(&mut self, error: LogError) {
         if let Some(transactional) = &mut self.transactional {
             transactional.failed(&error);
@@ -243,7 +243,7 @@ impl EmbeddedProducer {
         matches!(phase, Some(Phase::Open { touched: true, .. }))
     }
 
-    /// A committed transaction is told when it is on disk.
+    /// Reports a committed transaction once it is on disk.
     fn wait_for_sync(&mut self) -> Poll<CommitOutcome> {
         let (Some(ticket), Some(disk)) = (self.syncing, &self.shared.disk) else {
             return Poll::Ready(CommitOutcome::Done);
@@ -273,7 +273,7 @@ impl EmbeddedProducer {
             match self.shared.run(|state, now| state.model.end_transaction(now, id, tag, commit)) {
                 Ok(Ok(_)) => {}
                 Ok(Err(refusal)) => return transactional.refused(refusal),
-                // Whether it was written or not, nobody can use this log any more.
+                // Whether it was written or not, this log cannot be used any more.
                 Err(error) => return CommitOutcome::Fatal(error),
             }
         }
@@ -291,7 +291,7 @@ impl Transactional {
         }
     }
 
-    /// What a refusal of the log means for the transaction.
+    /// The outcome of the transaction when the log refuses a request.
     fn refused(&mut self, refusal: Refusal) -> CommitOutcome {
         let producer_fenced = matches!(refusal, Refusal::ProducerFenced(_));
         let error = LogError::from(refusal);
@@ -331,7 +331,7 @@ impl Buffer {
 }
 
 impl Topic {
-    /// What its records must be like; asks the log if the partition is not known yet.
+    /// The limits for its records; asks the log if the partition is not known yet.
     fn look_up(&mut self, shared: &Shared, partition: Partition) -> Result<Known, LogError> {
         let inside = |known: &Known| usize::try_from(partition.0).is_ok_and(|partition| partition < known.partitions);
         if let Some(known) = self.known.filter(inside) {
@@ -376,7 +376,7 @@ impl Producer for EmbeddedProducer {
         self.check_open()?;
         let topic_index = topic.0 as usize;
         let Some(topic) = self.topics.get_mut(topic_index) else {
-            return Err(SendError::Refused(invalid("this producer gave out no such topic handle")));
+            return Err(SendError::Refused(invalid("this topic handle is from another producer")));
         };
         let known = topic.look_up(&self.shared, partition)?;
         topic.check(known, partition, &record)?;
@@ -385,7 +385,7 @@ impl Producer for EmbeddedProducer {
             return Err(SendError::Refused(invalid("a partition's number cannot be negative")));
         };
         if buffer.is_full() {
-            // It could not be written yet.
+            // The buffer could not be written before.
             self.write_all();
             return Err(SendError::Full);
         }
@@ -413,7 +413,7 @@ impl Producer for EmbeddedProducer {
             return Poll::Pending;
         }
         let (Some(disk), None) = (&self.shared.disk, &self.transactional) else {
-            // In memory there is nothing to sync; a transaction's records count when it is committed, which syncs.
+            // In memory there is nothing to sync. A transaction's records matter only once it is committed, which syncs.
             return Poll::Ready(self.poll());
         };
         if let Some(ticket) = self.syncing {
@@ -474,7 +474,7 @@ impl Producer for EmbeddedProducer {
                 Ok(())
             }
             Phase::New => Err(invalid("the producer is not registered: call `init_transactions` first")),
-            Phase::Open { .. } => Err(invalid("a transaction is open already")),
+            Phase::Open { .. } => Err(invalid("a transaction is already open")),
             Phase::Fenced(error) => Err(error.clone()),
         }
     }
@@ -524,7 +524,7 @@ impl Producer for EmbeddedProducer {
         let filled = std::mem::take(&mut self.filled);
         self.drop_buffers(&filled);
         self.unreplicated.clear();
-        // What failed belonged to the transaction that is thrown away.
+        // The failed delivery belonged to the transaction that is discarded.
         self.failure = None;
         Poll::Ready(self.end(false))
     }

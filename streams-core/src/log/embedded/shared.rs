@@ -1,4 +1,4 @@
-//! What all handles of one embedded log share: the model behind one lock, and who waits for what.
+//! What all handles of an embedded log share: the model behind one lock, and who waits for what.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,17 +15,17 @@ use crate::log::model::{BatchSource, Model, Notice, Now, PartitionId, ReadEnd, R
 use crate::log::{CommittedOffset, Doorbell, Isolation, LogError, RecordBatch};
 use crate::record::TopicPartition;
 
-/// Time between two rounds of housekeeping,
+/// The time between two rounds of housekeeping.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
-/// and between two steps of one that was not finished.
+/// The time between two steps of an unfinished round.
 const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(10);
-/// How many bytes of records one step reads. It holds the lock for about a millisecond.
+/// The number of bytes of records that one step reads. It holds the lock for about a millisecond.
 const HOUSEKEEPING_BYTES: usize = 512 * 1024;
 
-/// So many bytes of the latest batches a durable log keeps in memory.
+/// The number of bytes of recent batches that a durable log keeps in memory.
 const RESIDENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// What a group's positions are answered with.
+/// The answer to a question for a group's positions.
 pub(super) type CommittedAnswer = Result<Vec<Option<CommittedOffset>>, LogError>;
 
 pub(super) struct Shared {
@@ -40,20 +40,20 @@ pub(super) struct Shared {
 
 /// The durable side of a log.
 pub(super) struct Disk {
-    // First, so that its thread has ended when the store is closed.
+    // First, so that its thread ends before the store is closed.
     pub(super) syncer: Syncer,
     pub(super) storage: Arc<Storage>,
 }
 
-/// What the lock guards.
+/// The state that the lock protects.
 pub(super) struct State {
     pub(super) model: Model,
     /// The producer behind [`Embedded::send`](super::Embedded::send).
     pub(super) sender: Sender,
     waiting: Waiting,
-    /// When housekeeping is due.
+    /// When the next step of housekeeping is due.
     housekeeping_at: Duration,
-    /// Why the log is of no use any more: what is in memory could not be written to disk.
+    /// Why the log cannot be used any more: changes in memory could not be written to disk.
     failure: Option<LogError>,
 }
 
@@ -66,7 +66,7 @@ struct Waiting {
     next_reader: u64,
 }
 
-/// A consumer that has read everything there is in a partition.
+/// A consumer that has read a partition to its end.
 struct WaitingReader {
     reader: u64,
     isolation: Isolation,
@@ -74,7 +74,7 @@ struct WaitingReader {
     doorbell: Doorbell,
 }
 
-/// Somebody who asked for a group's positions while a transaction could still change them.
+/// A question for a group's positions that a transaction may still change.
 struct Question {
     partitions: Vec<TopicPartition>,
     answer: oneshot::Sender<CommittedAnswer>,
@@ -99,11 +99,11 @@ impl Shared {
         Self { place, clock, delivery, state: Mutex::new(state), disk }
     }
 
-    /// Runs a step on the log, with everything that follows from it: markers are delivered, changes are
-    /// handed to the disk, and those who have news are woken when the lock is free again.
+    /// Runs a step on the log, and everything that follows from it: markers are delivered, changes are written to disk,
+    /// and those who have news are woken once the lock is free.
     ///
     /// # Errors
-    /// When the changes cannot be written; then, and ever after, the log is of no use.
+    /// When the changes cannot be written, now or in an earlier step; then the log cannot be used any more.
     pub(super) fn run<T>(&self, step: impl FnOnce(&mut State, Now) -> T) -> Result<T, LogError> {
         let now = Now { wall: self.clock.now(), monotonic: self.clock.monotonic() };
         let mut bells = Vec::new();
@@ -131,7 +131,7 @@ impl Shared {
         written.map(|()| outcome)
     }
 
-    /// Lets arrive what arrives now.
+    /// Delivers the markers and replicas that arrive now.
     fn deliver(&self, model: &mut Model, now: Now) {
         model.set_replicating(self.delivery.replicates());
         loop {
@@ -142,7 +142,7 @@ impl Shared {
         }
     }
 
-    /// Like [`Shared::run`], for steps that need nothing but the model and may be refused by it.
+    /// As [`Shared::run`], for steps that need only the model, which may refuse them.
     pub(super) fn ask<T, R: Into<LogError>>(
         &self,
         step: impl FnOnce(&mut Model, Now) -> Result<T, R>,
@@ -150,7 +150,7 @@ impl Shared {
         self.run(|state, now| step(&mut state.model, now))?.map_err(Into::into)
     }
 
-    /// Hands what has changed to the disk, if there is one.
+    /// Writes changes to the disk, if there is one.
     fn write(&self, model: &mut Model) -> Result<(), LogError> {
         let changes = model.take_changes();
         if let (Some(disk), false) = (&self.disk, changes.is_empty()) {
@@ -184,13 +184,13 @@ impl BatchSource for NothingElsewhere {
 }
 
 impl State {
-    /// A number for a consumer, to be forgotten with.
+    /// A number for a consumer, to cancel its waiting with.
     pub(super) fn new_reader(&mut self) -> u64 {
         self.waiting.next_reader += 1;
         self.waiting.next_reader
     }
 
-    /// Rings the doorbell when there is something to read at `position`.
+    /// Registers a doorbell to be rung when there is something to read at `position`.
     pub(super) fn wake_reader(
         &mut self,
         at: PartitionId,
@@ -206,7 +206,7 @@ impl State {
         }
     }
 
-    /// The reader is no longer interested in the partition.
+    /// Removes a reader that is no longer interested in the partition.
     pub(super) fn forget_reader(&mut self, at: PartitionId, reader: u64) {
         if let Some(readers) = self.waiting.readers.get_mut(&at) {
             readers.retain(|waiting| waiting.reader != reader);
@@ -216,13 +216,13 @@ impl State {
         }
     }
 
-    /// Rings the doorbell when the member has news.
+    /// Registers a doorbell to be rung when the member has news.
     pub(super) fn wake_member(&mut self, group: &Arc<str>, member_id: &str, doorbell: &Doorbell) {
         let members = self.waiting.members.entry(Arc::clone(group)).or_default();
         members.insert(member_id.to_owned(), doorbell.clone());
     }
 
-    /// Nobody polls this member any more.
+    /// Removes a member that nobody polls any more.
     pub(super) fn forget_member(&mut self, group: &Arc<str>, member_id: &str) {
         if let Some(members) = self.waiting.members.get_mut(group) {
             members.remove(member_id);
@@ -232,7 +232,7 @@ impl State {
         }
     }
 
-    /// Answers now or, if an open transaction could change the answer, when it has ended.
+    /// Answers now or, if an open transaction may change the answer, when that has ended.
     pub(super) fn committed(
         &mut self,
         group: &Arc<str>,
@@ -290,7 +290,7 @@ impl Waiting {
         for question in questions {
             match model.committed(group, &question.partitions) {
                 Some(committed) => {
-                    // Whoever asked may have gone since.
+                    // The asker may be gone.
                     let _ = question.answer.send(Ok(committed));
                     bells.push(question.doorbell);
                 }

@@ -1,13 +1,13 @@
-//! What of a durable log is on disk: keys and values in fjall, an embedded key-value store.
+//! The files of a durable log: keys and values in fjall, an embedded key-value store.
 //!
 //! | keyspace | key | value |
 //! | --- | --- | --- |
 //! | `records` | topic number, partition, base offset | the batch's bytes |
-//! | `index` | the same | what the model must know of it without reading it |
-//! | `meta` | a word and what it is about | topics, bounds, positions, generations, producers |
+//! | `index` | the same | what the model must know of the batch without reading it |
+//! | `meta` | a letter and what it is about | topics, bounds, positions, generations, producers |
 //!
-//! All changes of one step are one atomic batch, handed to the operating system before the step is
-//! acknowledged: `kill -9` loses nothing. [`Storage::sync`] makes it survive a power cut as well; commits and
+//! All changes of one step are one atomic batch, which is passed to the operating system before the step is
+//! acknowledged, so `kill -9` loses nothing. [`Storage::sync`] makes the changes survive a power cut as well; commits and
 //! flushes ask for it.
 
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use crate::log::model::{BatchSource, Change, Model, Now, PartitionId, Payload, P
 use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch};
 use crate::record::{Offset, TopicPartition};
 
-/// Written into every log; another number is another format.
+/// The version of the format, which is written into every log.
 const FORMAT: u32 = 1;
 
-/// Memory of the store: batches on their way to disk, and blocks read from there.
+/// The store's memory for batches that are not in a table file yet, and for blocks that were read.
 const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
-/// Journals beyond this are written out, so that opening takes seconds at most.
+/// A larger journal is flushed to tables, so that opening the log takes seconds at most.
 const JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
 
 pub(super) struct Storage {
@@ -34,12 +34,12 @@ pub(super) struct Storage {
     index: Keyspace,
     meta: Keyspace,
     database: Database,
-    // Last, so that the folder is given back when the store is closed.
+    // Last, so that the folder is released after the store is closed.
     folder: Folder,
 }
 
 impl Storage {
-    /// Opens the store in a folder, creating it if there is none.
+    /// Opens the store in a folder, and creates it if necessary.
     pub(super) fn open(folder: Folder) -> Result<Self, LogError> {
         let opened = Database::builder(folder.data())
             .cache_size(CACHE_BYTES)
@@ -47,7 +47,7 @@ impl Storage {
             .open()
             .and_then(|database| {
                 let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-                // Batches are large, written once and deleted in bulk: they need not be moved about.
+                // Batches are large, written once and deleted in bulk, so compaction need not copy them.
                 let separated = || options().with_kv_separation(Some(KvSeparationOptions::default()));
                 let records = database.keyspace("records", separated)?;
                 let index = database.keyspace("index", options)?;
@@ -68,7 +68,7 @@ impl Storage {
         }
     }
 
-    /// Puts everything that is stored into an empty model; `identity` is for a log that has none yet.
+    /// Restores an empty model from everything that is stored; `identity` is for a log that has none yet.
     pub(super) fn restore(&self, now: Now, identity: u64) -> Result<Model, LogError> {
         let identity = self.identity(identity)?;
         let mut model = Model::new(identity);
@@ -85,7 +85,7 @@ impl Storage {
         Ok(model)
     }
 
-    /// This log's own number, from its first opening on.
+    /// This log's own number, which it gets when it is first opened.
     fn identity(&self, fresh: u64) -> Result<u64, LogError> {
         let get = |key: MetaKey| self.meta.get(key.to_bytes()).map_err(|error| self.failed("read", &error));
         match get(MetaKey::Format)? {
@@ -102,7 +102,7 @@ impl Storage {
             }
             Some(format) => {
                 let message = format!(
-                    "the embedded log in {} has format {}, this program reads format {FORMAT}: use the program that \
+                    "the embedded log in {} has format {}, but this program reads format {FORMAT}: use the program that \
                      wrote it, or another folder",
                     self.folder.path.display(),
                     String::from_utf8_lossy(&format)
@@ -121,7 +121,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Writes changes, all or none, and hands them to the operating system.
+    /// Writes changes atomically and passes them to the operating system.
     pub(super) fn write(&self, model: &Model, changes: &[Change]) -> Result<(), LogError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
         for change in changes {
@@ -168,7 +168,7 @@ impl Storage {
             Change::TransactionalId(id) => {
                 (MetaKey::TransactionalId(id.to_string()), model.transactional_id(id).map(stored::producer_value))
             }
-            // Written where the records are.
+            // Written together with the records.
             Change::Entry { .. } | Change::EntryRemoved { .. } | Change::TopicDeleted { .. } => return,
         };
         match value {
@@ -191,7 +191,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Makes everything written so far survive a power cut.
+    /// Ensures that everything written so far survives a power cut.
     pub(super) fn sync(&self) -> Result<(), LogError> {
         self.database.persist(PersistMode::SyncData).map_err(|error| self.failed("sync", &error))
     }
@@ -236,7 +236,7 @@ impl BatchSource for Storage {
     }
 }
 
-/// Puts one stored value into the model; `None` if it is damaged.
+/// Restores one stored value; `None` if it is damaged.
 fn restore_one(now: Now, model: &mut Model, key: &MetaKey, value: &[u8]) -> Option<()> {
     match key {
         MetaKey::Format | MetaKey::Identity => {}
@@ -262,7 +262,7 @@ fn restore_one(now: Now, model: &mut Model, key: &MetaKey, value: &[u8]) -> Opti
     Some(())
 }
 
-/// The store's own words, or the operating system's.
+/// The error's text, from the store or the operating system.
 fn reason(error: &fjall::Error) -> String {
     match error {
         fjall::Error::Io(error) => error.to_string(),

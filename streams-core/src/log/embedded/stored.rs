@@ -1,7 +1,7 @@
-//! How a durable log's keys and values are written: version 1.
+//! The encoding of a durable log's keys and values, version 1.
 //!
-//! Keys of records begin with numbers, most significant byte first, so that a partition's entries lie
-//! together and in order. What people may want to look at is JSON.
+//! Keys of records start with numbers, the most significant byte first, so that a partition's entries are together and
+//! in order. Values that people may want to look at are JSON.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,7 @@ use crate::log::CommittedOffset;
 use crate::log::model::{Entry, Fate, Partition, PartitionId, Payload, ProducerTag, StoredTopic};
 use crate::record::TopicPartition;
 
-/// A key in the `meta` keyspace: a letter, then what it is about. Topics come before all that refers
-/// to them.
+/// A key in the `meta` keyspace: a letter, then what it is about. Topics come before everything that refers to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MetaKey {
     Format,
@@ -59,7 +58,7 @@ impl MetaKey {
             Self::NextTopic => b"c".to_vec(),
             Self::Topic(number) => [&b"d"[..], &number.to_be_bytes()].concat(),
             Self::Bounds(at) => [&b"e"[..], &at.topic.to_be_bytes(), &at.partition.to_be_bytes()].concat(),
-            // The group's length tells where its name ends; a topic's name holds no zero byte.
+            // The length of the group's name says where it ends; a topic's name contains no zero byte.
             Self::Offset { group, partition } => [
                 &b"f"[..],
                 &u32::try_from(group.len()).unwrap_or(u32::MAX).to_be_bytes(),
@@ -156,11 +155,11 @@ const ENTRY_VERSION: u8 = 1;
 const VISIBLE: u8 = 0;
 const OPEN: u8 = 1;
 const ABORTED: u8 = 2;
-/// No time a tombstone could go at.
+/// Means that there is no time at which tombstones may be deleted.
 const NEVER: i64 = i64::MIN;
 
-/// What the model must know of an entry: version, next offset, largest timestamp, records, bytes, when
-/// its tombstones may go, fate, producer.
+/// What the model must know of an entry: version, next offset, largest timestamp, records, bytes, when its tombstones may
+/// be deleted, fate, producer.
 pub(super) fn entry_value(entry: &Entry) -> Vec<u8> {
     let (fate, producer) = match entry.fate {
         Fate::Visible => (VISIBLE, 0),
@@ -178,7 +177,7 @@ pub(super) fn entry_value(entry: &Entry) -> Vec<u8> {
     value
 }
 
-/// The entry of a key and a value in the index.
+/// Reads an entry from a key and a value of the index.
 pub(super) fn read_entry(key: &[u8], value: &[u8]) -> Option<(PartitionId, Entry)> {
     let (at, base) = read_entry_key(key)?;
     let (version, mut rest) = value.split_first()?;

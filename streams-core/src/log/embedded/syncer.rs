@@ -1,7 +1,7 @@
-//! Syncs a durable log to disk without making anybody wait for the disk inside a call.
+//! Syncs a durable log to disk, without any call waiting for the disk.
 //!
-//! Whoever commits asks for a sync and is rung when it is done. One thread does the syncing, so commits
-//! that come at the same time share one.
+//! A commit asks for a sync, and its doorbell is rung when that is done. One thread does all syncs, so commits that
+//! arrive at the same time share one.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -17,7 +17,7 @@ pub(super) struct Syncer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What was asked for; done when everything written before it was asked for is on disk.
+/// A request to sync, which is done once everything written before it is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
 
@@ -39,7 +39,7 @@ struct State {
 struct Waiting {
     ticket: u64,
     doorbell: Doorbell,
-    /// Who waits for an answer instead of asking again.
+    /// For a caller that waits for an answer instead of polling.
     answer: Option<oneshot::Sender<CommitOutcome>>,
 }
 
@@ -54,12 +54,12 @@ impl Syncer {
         Ok(Self { desk, thread: Some(thread) })
     }
 
-    /// Asks for everything written so far to be synced; rings the doorbell when it is.
+    /// Asks to sync everything written so far; rings the doorbell when it is done.
     pub(super) fn ask(&self, doorbell: &Doorbell) -> Ticket {
         Ticket(self.desk.ask(doorbell, None))
     }
 
-    /// Whether what was asked for is done.
+    /// Whether a request is done.
     pub(super) fn poll(&self, ticket: Ticket) -> Poll<Result<(), LogError>> {
         let state = self.desk.lock();
         match &state.failure {
@@ -69,7 +69,7 @@ impl Syncer {
         }
     }
 
-    /// Answers when everything written so far is synced, and rings the doorbell then.
+    /// Answers once everything written so far is synced, and then rings the doorbell.
     pub(super) fn answer(&self, doorbell: &Doorbell, answer: oneshot::Sender<CommitOutcome>) {
         self.desk.ask(doorbell, Some(answer));
     }
@@ -80,7 +80,7 @@ impl Drop for Syncer {
         self.desk.lock().stop = true;
         self.desk.wake.notify_all();
         if let Some(thread) = self.thread.take() {
-            // It panics only if the store does; there is nobody left to be told.
+            // It panics only if the store does, and there is nobody left to tell.
             let _ = thread.join();
         }
     }
@@ -101,7 +101,7 @@ impl Desk {
         ticket
     }
 
-    /// The thread's life: sync whenever somebody asks, once more at the end.
+    /// The thread's loop: syncs whenever somebody asks, and once more at the end.
     fn serve(&self, storage: &Storage) {
         loop {
             let idle = |state: &mut State| state.asked == state.synced && !state.stop;
@@ -120,7 +120,7 @@ impl Desk {
         let mut state = self.lock();
         state.synced = asked;
         if let Err(error) = &synced {
-            // After a failed sync nobody knows what is on disk: there is no going on.
+            // After a failed sync, nobody knows what is on disk, so the log cannot continue.
             state.failure.get_or_insert_with(|| error.clone());
         }
         let (told, waiting) =
@@ -131,7 +131,7 @@ impl Desk {
         let told: Vec<Waiting> = told;
         for waiting in told {
             if let Some(answer) = waiting.answer {
-                // Whoever asked may have gone since.
+                // The asker may be gone.
                 let _ = answer.send(outcome.clone());
             }
             waiting.doorbell.ring();

@@ -1,4 +1,4 @@
-//! Sending and reading typed records directly, for the first minutes and for tests.
+//! Sends and reads typed records directly, for first steps and for tests.
 //!
 //! Unlike the port, [`Embedded::send`] creates a missing topic.
 
@@ -15,7 +15,7 @@ use crate::windows::WindowSizes;
 use crate::wire::murmur2::partition_of;
 use crate::wire::{DecodeError, EncodeError, Field, refuse_windows};
 
-/// How many records [`Embedded::read`] takes at a time.
+/// The number of records that [`Embedded::read`] fetches at a time.
 const READ_RECORDS: usize = 10_000;
 
 /// The producer behind [`Embedded::send`].
@@ -23,14 +23,13 @@ const READ_RECORDS: usize = 10_000;
 pub(super) struct Sender {
     tag: Option<ProducerTag>,
     sequences: BTreeMap<PartitionId, i32>,
-    /// Records without a key go to the partitions in turn.
+    /// The partition for the next record without a key.
     turn: u32,
 }
 
 impl Embedded {
-    /// Writes one record, at the clock's time now. The key chooses the partition, as in Kafka; records
-    /// without a key go to the partitions in turn. A missing topic is created, with one partition.
-    /// Returns where the record is.
+    /// Writes one record with the clock's current time. The key determines the partition, as in Kafka; records without a
+    /// key go to the partitions in turn. A missing topic is created with one partition. Returns where the record is.
     ///
     /// ```
     /// use streams_core::log::Embedded;
@@ -46,7 +45,7 @@ impl Embedded {
     /// ```
     ///
     /// # Errors
-    /// When key or value cannot be encoded, or the topic does not take the record.
+    /// When key or value cannot be encoded, or the topic does not accept the record.
     pub fn send<K: Field, V: Field>(
         &self,
         topic: &Topic<K, V>,
@@ -56,7 +55,7 @@ impl Embedded {
         self.write(topic, &key.into(), &value.into(), None, &Headers::new())
     }
 
-    /// Like [`Embedded::send`], at a time of your choice.
+    /// As [`Embedded::send`], but with the given time.
     ///
     /// # Errors
     /// As [`Embedded::send`].
@@ -70,7 +69,7 @@ impl Embedded {
         self.write(topic, &key.into(), &value.into(), Some(timestamp), &Headers::new())
     }
 
-    /// Writes a record with its own time and headers, to a topic that has to be there.
+    /// Writes a record with its own time and headers to a topic, which must exist.
     pub(crate) fn send_record<K: Field, V: Field>(
         &self,
         topic: &Topic<K, V>,
@@ -80,17 +79,17 @@ impl Embedded {
         self.write(topic, &record.key, &record.value, Some(record.timestamp), &record.headers)
     }
 
-    /// All committed records of a topic: partition by partition, in order of their offsets.
+    /// All committed records of a topic, partition by partition in the order of their offsets.
     ///
     /// # Errors
-    /// When the topic does not exist or a record is not of the topic's types. When its keys are windowed, and the
-    /// constant does not say how long their windows are (see [`Topic::windows_of`]).
+    /// When the topic does not exist, a record does not have the topic's types, or the topic's keys are windowed and its
+    /// constant does not set the length of the windows (see [`Topic::windows_of`]).
     pub fn read<K: Field, V: Field>(&self, topic: &Topic<K, V>) -> Result<Vec<Record<K, V>>, LogError> {
         self.read_on(topic, &mut BTreeMap::new())
     }
 
-    /// As [`Embedded::read`], from these positions, which are moved to the end; partitions that have none are
-    /// read from their beginning.
+    /// As [`Embedded::read`], but from these positions, which are moved to the end. Partitions without a position are
+    /// read from their start.
     pub(crate) fn read_on<K: Field, V: Field>(
         &self,
         topic: &Topic<K, V>,
@@ -99,7 +98,7 @@ impl Embedded {
         const { refuse_windows::<V>() };
         if topic.windows().len() != K::WINDOWS {
             let message = format!(
-                "the keys of topic `{0}` are windowed, and their bytes leave out how long their windows are: say it with \
+                "the keys of topic `{0}` are windowed, and their bytes leave out the length of their windows: set it with \
                  `Topic::new(\"{0}\").windows_of(..)`",
                 topic.name()
             );
@@ -117,7 +116,7 @@ impl Embedded {
         Ok(records)
     }
 
-    /// Where a topic's partitions begin.
+    /// The partitions of a topic, each with its first offset.
     fn starts(&self, topic: &str) -> Result<Vec<(TopicPartition, Offset)>, LogError> {
         self.shared.ask(|model, _| {
             let topic = model.topics.named(topic).ok_or_else(|| Refusal::UnknownTopic(topic.into()))?;
@@ -188,7 +187,7 @@ impl Sender {
     }
 }
 
-/// Reads the consumer's one partition to its end; where that is.
+/// Reads the consumer's only partition to its end, and returns the offset of the end.
 fn read_to_end<K: Field, V: Field>(
     consumer: &mut impl Consumer,
     windows: WindowSizes,
@@ -208,7 +207,7 @@ fn read_to_end<K: Field, V: Field>(
                 FetchEvent::Error { error, .. } => return Err(error),
                 FetchEvent::OutOfRange { partition, position } => {
                     let message =
-                        format!("{partition} lost its records before {position} while it was read: read again");
+                        format!("{partition} lost its records before {position} while it was being read: read again");
                     return Err(LogError::new(LogErrorKind::Unavailable, message));
                 }
             }

@@ -1,12 +1,11 @@
-//! Compaction: of the records with one key, the last is kept, at its offset.
+//! Compaction: of all records with the same key, the last is kept, at its offset.
 //!
-//! As Kafka's log cleaner does it, in two phases over the records below the last stable offset: first
-//! the new ("dirty") part is read to find each key's last offset, then everything is rewritten without
-//! the records that a later one replaces, and without aborted ones. A tombstone is kept for
-//! `delete.retention.ms` from the first pass on that sees it, so that readers who are not too slow learn
-//! of the deletion.
+//! As with Kafka's log cleaner, there are two phases over the records below the last stable offset. First the new
+//! ("dirty") part is read to find each key's last offset. Then everything is rewritten without aborted records and those
+//! that a later one replaces. A tombstone is kept for `delete.retention.ms` after the first pass that sees it, so that
+//! readers that are not too slow learn of the deletion.
 //!
-//! A pass advances in small steps; between two of them the log is written and read as usual.
+//! A pass advances in small steps; between two steps, the log is written and read as usual.
 
 use std::sync::Arc;
 
@@ -18,37 +17,37 @@ use super::rewrite::{BATCH_BYTES, BatchSource, LARGE_BYTES, Rewrite, Rewritten};
 use super::topic_config::TopicConfig;
 use crate::log::RecordRef;
 
-/// A pass remembers at most about so many bytes of keys; what lies behind has to wait for the next one.
+/// The approximate maximum size of the keys that a pass remembers; what follows has to wait for the next pass.
 const KEYS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// So much has to be new before a pass is worth its while, unless the topic's dirty ratio is 0.
+/// The amount of new data that makes a pass worthwhile, unless the topic's dirty ratio is 0.
 const DIRTY_BYTES_MIN: usize = 64 * 1024;
 
-/// How far a partition is compacted.
+/// The progress of a partition's compaction.
 #[derive(Debug, Default)]
 pub(super) struct Cleaning {
     /// Everything before this offset has been compacted.
     pub(super) clean_to: i64,
-    /// When the first tombstone before that may go. Milliseconds.
+    /// When the first tombstone before that may be deleted, in milliseconds.
     tombstones_due_ms: Option<i64>,
     pass: Option<Pass>,
 }
 
-/// A pass under way.
+/// A pass that has not finished.
 #[derive(Debug)]
 struct Pass {
-    /// The pass ends here.
+    /// The offset at which the pass ends.
     dirty_end: i64,
-    /// When the tombstones that this pass is the first to see may go.
+    /// When tombstones that this pass is the first to see may be deleted.
     tombstones_until_ms: i64,
     now_ms: i64,
-    /// Where this phase goes on.
+    /// The offset at which this phase continues.
     next: i64,
     phase: Phase,
-    /// Each key's last offset in the dirty part. Asked, never iterated.
+    /// Each key's last offset in the dirty part. Never iterated, so its order does not matter.
     latest: HashMap<Arc<[u8]>, i64>,
     latest_bytes: usize,
-    /// When the first tombstone that is kept may go.
+    /// When the first tombstone that is kept may be deleted.
     tombstones_due_ms: Option<i64>,
 }
 
@@ -56,7 +55,7 @@ struct Pass {
 enum Phase {
     /// Finds each key's last offset.
     Mapping,
-    /// Rewrites what is kept.
+    /// Rewrites the records that are kept.
     Rewriting,
 }
 
@@ -67,8 +66,8 @@ impl Cleaning {
 }
 
 impl Partition {
-    /// Advances compaction, beginning a pass if one is due, by reading about `budget` bytes, which are
-    /// taken from it. Whether a pass has ended.
+    /// Advances compaction by reading about `budget` bytes, which are deducted from it, and starts a pass if one is due.
+    /// Returns whether a pass has ended.
     pub(super) fn compact(
         &mut self,
         at: PartitionId,
@@ -140,7 +139,7 @@ impl Partition {
             if entry.fate != Fate::Aborted {
                 *budget = budget.saturating_sub(entry.bytes);
                 let Some(batch) = entry.records(at, source) else {
-                    // It cannot be read now: only what lies before is compacted.
+                    // It cannot be read now: only what precedes it is compacted.
                     pass.dirty_end = pass.next;
                     break;
                 };
@@ -178,7 +177,7 @@ impl Partition {
             let until = tombstones.then(|| entry.tombstones_until_ms.unwrap_or(pass.tombstones_until_ms));
             let untouched = records.len() == entry.records && until == entry.tombstones_until_ms;
             if unreadable || untouched && entry.bytes >= LARGE_BYTES {
-                // Left as it is; it separates what comes before from what comes after.
+                // Stays unchanged; entries before and after it cannot be combined.
                 pass.kept_until(entry.tombstones_until_ms);
                 rewritten.extend(group.finish(self));
             } else {
@@ -209,7 +208,7 @@ impl Pass {
         }
     }
 
-    /// Whether a record survives.
+    /// Whether a record is kept.
     fn keeps(&self, entry: &Entry, record: &RecordRef<'_>) -> bool {
         let Some(key) = record.key else { return true };
         let replaced = self.latest.get(key).is_some_and(|latest| *latest > record.offset.0);

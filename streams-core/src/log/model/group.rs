@@ -1,14 +1,13 @@
-//! Groups: members, generations and rebalances, as Kafka's classic protocol has them.
+//! Groups: members, generations and rebalances, as in Kafka's classic protocol.
 //!
-//! A rebalance is eager: every member gives up what it holds, then all get their share of the next
-//! generation.
+//! Rebalances are eager: every member gives up what it holds, then all get their share in the next generation.
 //!
 //! ```text
 //!   join --> Joined --all members are--> Owner --somebody joins or goes--> Revoking --gives up--> Joined
 //!                                                                             \--takes too long--> removed
 //! ```
 //!
-//! Until the next generation begins, the old one may still commit.
+//! Until the next generation starts, the old one may still commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,20 +18,20 @@ use super::{Change, Model, Notice, Now, Refusal, range};
 use crate::log::{CommittedOffset, GroupMetadata, OffsetToCommit};
 use crate::record::TopicPartition;
 
-/// How a member wants to be treated.
+/// A member's options.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupMember {
-    /// The beginning of its member id, which decides the order in which partitions are given out.
+    /// The start of its member id, which determines the order in which partitions are assigned.
     pub(crate) client_id: String,
-    /// The topics it subscribes to.
+    /// The topics that it subscribes to.
     pub(crate) topics: BTreeSet<Arc<str>>,
-    /// Not heard of for so long, it is taken for dead.
+    /// If it is not heard from for this long, it counts as dead.
     pub(crate) session_timeout: Duration,
-    /// So long it may take to give up its partitions.
+    /// How long it may take to give up its partitions.
     pub(crate) rebalance_timeout: Duration,
 }
 
-/// What a member is told.
+/// The answer to a member's heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MemberNews {
     Nothing,
@@ -41,16 +40,16 @@ pub(crate) enum MemberNews {
         held: Vec<TopicPartition>,
         metadata: GroupMetadata,
     },
-    /// It must give up its partitions within so long.
+    /// It must give up its partitions before a deadline.
     Revoked {
         metadata: GroupMetadata,
         deadline: Duration,
     },
-    /// It is no member: it must join again, and what it held belongs to others.
+    /// It is not a member: it must join again, and its partitions belong to others.
     Unknown,
 }
 
-/// A group: its members now, and the positions it remembers.
+/// A group: its current members and its committed positions.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     generation: i32,
@@ -69,14 +68,14 @@ struct Member {
 enum Standing {
     /// Holds nothing and waits for the next generation.
     Joined,
-    /// Holds its share of the current generation, and knows it or not yet.
+    /// Holds its share of the current generation; `told` if it knows.
     Owner { held: Vec<TopicPartition>, told: bool },
-    /// Must give up what it holds, and knows it or not yet.
+    /// Must give up what it holds; `told` if it knows.
     Revoking { deadline: Duration, told: bool },
 }
 
 impl Model {
-    /// Adds a member to the group, which is rebalanced. Returns the member's id.
+    /// Adds a member to the group and starts a rebalance. Returns the member's id.
     pub(crate) fn join(&mut self, now: Now, group: &Arc<str>, wish: GroupMember) -> Result<String, Refusal> {
         let refuse = |reason| Err(Refusal::MemberSetting { group: Arc::clone(group), reason });
         if group.is_empty() {
@@ -95,7 +94,7 @@ impl Model {
         Ok(id)
     }
 
-    /// A sign of life from a member, which is told its news.
+    /// Keeps a member in the group, and returns its news.
     pub(crate) fn heartbeat(&mut self, now: Now, group: &Arc<str>, member_id: &str) -> MemberNews {
         let Some(state) = self.groups.get_mut(group) else { return MemberNews::Unknown };
         let metadata = state.metadata(group, member_id);
@@ -114,7 +113,7 @@ impl Model {
         }
     }
 
-    /// The member has given up its partitions.
+    /// Records that the member has given up its partitions.
     pub(crate) fn acknowledge_revoked(&mut self, now: Now, group: &Arc<str>, member_id: &str) {
         let Some(member) = self.groups.get_mut(group).and_then(|state| state.members.get_mut(member_id)) else {
             return;
@@ -126,7 +125,7 @@ impl Model {
         }
     }
 
-    /// The member goes; the others share out what it held.
+    /// Removes the member; its partitions are divided among the others.
     pub(crate) fn leave(&mut self, now: Now, group: &Arc<str>, member_id: &str) {
         let Some(state) = self.groups.get_mut(group) else { return };
         if state.members.remove(member_id).is_some() {
@@ -134,7 +133,7 @@ impl Model {
         }
     }
 
-    /// Commits positions outside of transactions, fenced by the generation.
+    /// Commits positions outside transactions, fenced by the generation.
     pub(crate) fn commit(&mut self, metadata: &GroupMetadata, offsets: &[OffsetToCommit]) -> Result<(), Refusal> {
         self.check_member(metadata)?;
         let group: Arc<str> = metadata.group.as_str().into();
@@ -149,7 +148,7 @@ impl Model {
         Ok(())
     }
 
-    /// What the group has committed; `None` while an open transaction may still change it.
+    /// The group's committed positions; `None` while an open transaction may still change them.
     pub(crate) fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Option<Vec<Option<CommittedOffset>>> {
         let Some(state) = self.groups.get(group) else { return Some(vec![None; partitions.len()]) };
         if partitions.iter().any(|partition| state.offsets.is_pending(partition)) {
@@ -158,13 +157,13 @@ impl Model {
         Some(partitions.iter().map(|partition| state.offsets.committed(partition).cloned()).collect())
     }
 
-    /// The ids of a group's members, each with its client's name, in order.
+    /// The ids of a group's members in order, each with its client's name.
     pub(crate) fn members_of<'a>(&'a self, group: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let members = self.groups.get(group).into_iter().flat_map(|state| &state.members);
         members.map(|(id, member)| (id.as_str(), member.wish.client_id.as_str()))
     }
 
-    /// What is committed for one partition, to be stored.
+    /// The committed position of one partition, to be stored.
     pub(crate) fn committed_offset(&self, group: &str, partition: &TopicPartition) -> Option<&CommittedOffset> {
         self.groups.get(group)?.offsets.committed(partition)
     }
@@ -174,17 +173,17 @@ impl Model {
         self.groups.get(group).map_or(0, |state| state.generation)
     }
 
-    /// Puts back a generation read from storage: the group is empty, but its next generation is a later one.
+    /// Restores a generation from storage: the group is empty, but its next generation will be a later one.
     pub(crate) fn restore_generation(&mut self, group: Arc<str>, generation: i32) {
         self.groups.entry(group).or_default().generation = generation;
     }
 
-    /// Puts back a position read from storage.
+    /// Restores a position from storage.
     pub(crate) fn restore_offset(&mut self, group: Arc<str>, partition: TopicPartition, offset: CommittedOffset) {
         self.groups.entry(group).or_default().offsets.restore(partition, offset);
     }
 
-    /// Refuses metadata that is not of a member in the current generation.
+    /// Refuses metadata that does not belong to a member of the current generation.
     pub(super) fn check_member(&self, metadata: &GroupMetadata) -> Result<(), Refusal> {
         let GroupMetadata { group, generation, member_id } = metadata;
         if *generation < 0 || member_id.is_empty() {
@@ -202,7 +201,7 @@ impl Model {
         Ok(())
     }
 
-    /// A topic came or went: groups whose members subscribe to it share out partitions anew.
+    /// Rebalances the groups that subscribe to a topic which has been created or deleted.
     pub(super) fn rebalance_subscribers(&mut self, now: Now, topic: &Arc<str>) {
         let subscribes = |group: &Group| group.members.values().any(|member| member.wish.topics.contains(topic));
         let groups: Vec<_> =
@@ -231,10 +230,10 @@ impl Model {
         }
     }
 
-    /// Begins a rebalance: who holds something must give it up.
+    /// Starts a rebalance: members that hold partitions must give them up.
     fn rebalance(&mut self, now: Now, group: &Arc<str>) {
         let Some(state) = self.groups.get_mut(group) else { return };
-        // As in Kafka, the slowest member sets the pace.
+        // As in Kafka, the longest timeout of all members applies.
         let timeout = state.members.values().map(|member| member.wish.rebalance_timeout).max().unwrap_or_default();
         let deadline = now.monotonic.saturating_add(timeout);
         for member in state.members.values_mut() {
@@ -242,7 +241,7 @@ impl Model {
                 Standing::Owner { told: true, .. } => {
                     member.standing = Standing::Revoking { deadline, told: false };
                 }
-                // It never knew what it was given, so it has nothing to give up.
+                // It does not know of its partitions yet, so it has nothing to give up.
                 Standing::Owner { told: false, .. } => member.standing = Standing::Joined,
                 Standing::Joined | Standing::Revoking { .. } => {}
             }
@@ -252,7 +251,7 @@ impl Model {
         self.complete_rebalance(group);
     }
 
-    /// Begins the next generation if every member is ready for it.
+    /// Starts the next generation if every member is ready for it.
     fn complete_rebalance(&mut self, group: &Arc<str>) {
         let Some(state) = self.groups.get_mut(group) else { return };
         if !state.members.values().all(|member| matches!(member.standing, Standing::Joined)) {
@@ -277,7 +276,7 @@ impl Group {
 }
 
 impl Member {
-    /// When it is taken for dead unless something happens.
+    /// When the member is removed unless it is heard from.
     fn deadline(&self) -> Duration {
         let session = self.heard.saturating_add(self.wish.session_timeout);
         match self.standing {

@@ -1,8 +1,8 @@
-//! Housekeeping: what falls out of retention is deleted, compacted topics are compacted, small batches
-//! are merged, and producers nobody has heard of for long are forgotten.
+//! Housekeeping: deletes records whose retention is over, compacts compacted topics, merges small batches, and forgets
+//! producers that have not been heard from for a long time.
 //!
-//! Nothing here runs by itself: the driver calls [`Model::maintain`] now and then, each time with a
-//! budget, so that no call takes long.
+//! Nothing here runs automatically: the driver calls [`Model::maintain`] regularly, each time with a budget, so that no
+//! call takes long.
 
 use super::partition::{Entry, Partition};
 use super::rewrite::{BatchSource, Rewritten};
@@ -12,16 +12,16 @@ use super::{Change, Model, Now, PartitionId};
 /// Kafka's `producer.id.expiration.ms`.
 const PRODUCER_UNUSED_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Compacting reads each new record once and rewrites it with what is as old again; with so many bytes
-/// read for each byte written it keeps up with any writer.
+/// The number of bytes to read in compaction for each byte that was written, so that compaction keeps up with any
+/// writer: it reads each new record once and rewrites it together with as much old data.
 const READ_PER_WRITTEN: usize = 4;
 
-/// But no step is larger than this.
+/// The largest budget of a step.
 const BUDGET_MAX: usize = 8 * 1024 * 1024;
 
 impl Model {
-    /// Does some housekeeping, reading about `budget` bytes of records at most, or more if more was written
-    /// since the last time. Whether there is more to do right now.
+    /// Does some housekeeping. It reads at most about `budget` bytes of records, or more if more has been written since
+    /// the last time. Returns whether there is more to do.
     pub(crate) fn maintain(&mut self, now: Now, source: &dyn BatchSource, budget: usize) -> bool {
         let keep_up = self.written_bytes.saturating_mul(READ_PER_WRITTEN).min(BUDGET_MAX);
         self.written_bytes = 0;
@@ -35,7 +35,7 @@ impl Model {
             if let Some(offset) = partition.out_of_retention(config, now.wall.0) {
                 deleted.push((at, offset));
             }
-            // Those that had no turn last time come first.
+            // Those that were not reached last time come first.
             if last.is_some_and(|last| at <= last) || stopped_at.is_some() {
                 continue;
             }
@@ -74,18 +74,18 @@ impl Model {
         }
         self.changes.push(match written {
             Some(base) => Change::Entry { at, base, payload: true },
-            // The end may have been known by what is gone.
+            // The end may have been stored only in an entry that is gone.
             None => Change::Bounds(at),
         });
     }
 }
 
 impl Partition {
-    /// Up to where records are older or more than the topic's settings allow.
+    /// The offset up to which records exceed the topic's limits on age or size.
     ///
-    /// Unlike in Kafka, a record is as old as it is beside the partition's newest one, or beside now if that is
-    /// earlier. Records of last year are often replayed into this log; by the wall clock the changelog of their
-    /// windows would be deleted while it is written, and open windows would be gone after a restart.
+    /// Unlike in Kafka, a record's age is measured from the partition's newest record, or from now if that is earlier.
+    /// Records of last year are often replayed into this log. By the wall clock, the changelog of their windows would be
+    /// deleted while it is written, and open windows would be gone after a restart.
     fn out_of_retention(&self, config: &TopicConfig, now_ms: i64) -> Option<i64> {
         if !config.delete {
             return None;
@@ -94,7 +94,7 @@ impl Partition {
         let is_past = |time_ms: i64, entry: &Entry| {
             config.retention_ms.is_some_and(|retention| time_ms.saturating_sub(entry.max_timestamp) > retention)
         };
-        // Only where it can make a difference: usually nothing is old by any clock.
+        // Computed only if it can make a difference: usually nothing is old by any clock.
         let time_ms = match self.entries().next() {
             Some(first) if is_past(now_ms, first) => {
                 self.entries().map(|entry| entry.max_timestamp).max().map_or(now_ms, |newest| newest.min(now_ms))

@@ -1,16 +1,15 @@
-//! Small batches become large ones, so that a program that writes a little all the time does not pile
-//! up an entry for each commit. Offsets do not change; only batches whose fate is decided take part.
+//! Merges small batches into large ones, so that a program that constantly writes a little does not accumulate an entry
+//! for each commit. Offsets do not change. Only batches whose transactions have ended are merged.
 
 use super::PartitionId;
 use super::partition::{Entry, Fate, Partition};
 use super::rewrite::{BATCH_BYTES, BatchSource, LARGE_BYTES, Rewrite, Rewritten};
 
-/// The newest small batches are merged when there are so many of them, even if they are not enough for
-/// a large one.
+/// If there are this many small batches at the end, they are merged even if they are not enough for a large one.
 const SMALL_MAX: usize = 256;
 
 impl Partition {
-    /// Merges what can be merged, reading about `budget` bytes at most, which are taken from it.
+    /// Merges what can be merged. It reads at most about `budget` bytes, which are deducted from it.
     pub(super) fn merge_small(
         &mut self,
         at: PartitionId,
@@ -34,10 +33,10 @@ impl Partition {
             let whole = rewrite.entries() == run;
             let result = rewrite.finish(self);
             if !whole {
-                // Something cannot be read: leave it to whoever reads it next to complain.
+                // Something cannot be read: its next reader will report that.
                 self.merged_to = stable;
             } else if closed {
-                // Behind the merged batch, or behind the one that cannot be merged.
+                // After the merged batch, or after the one that cannot be merged.
                 self.merged_to = self.entries.get(first + 1).map_or(stable, |entry| entry.base);
             }
             rewritten.extend(result);
@@ -48,7 +47,7 @@ impl Partition {
     }
 }
 
-/// How many entries at the beginning can become one, and whether no later one could join them.
+/// The number of entries at the start that can become one, and whether no later one could join them.
 fn run_of_small<'a>(entries: impl Iterator<Item = &'a Entry>) -> (usize, bool) {
     let (mut run, mut bytes) = (0, 0);
     for entry in entries {

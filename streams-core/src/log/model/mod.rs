@@ -1,12 +1,12 @@
 //! A log as a state machine: topics, transactions and groups without a clock, a thread or a disk.
 //!
-//! The [`Model`] behaves as Kafka 4.3 does with one replica per partition. Whoever drives it passes the
-//! time in, decides when replication and transaction markers arrive, stores what the model says has
-//! changed ([`Change`]) and wakes those it says have news ([`Notice`]). The embedded log drives it at
-//! once and writes to disk; a simulation drives it late, twice or not at all.
+//! The [`Model`] behaves like Kafka 4.3 with one replica per partition. Its driver passes in the time, decides when
+//! replication and transaction markers arrive, stores the reported changes ([`Change`]) and wakes those who have news
+//! ([`Notice`]). The embedded log lets everything arrive at once and writes to disk; a simulation lets things arrive
+//! late, twice or not at all.
 //!
-//! Left to the driver: buffers of producers, positions of consumers, doorbells, and turning
-//! partitions into tasks.
+//! The driver is also responsible for producers' buffers, consumers' positions, doorbells, and converting partitions to
+//! tasks.
 //!
 //! Nothing here depends on the order of a hash map, so the same calls always give the same log.
 
@@ -49,24 +49,24 @@ use restore::Residents;
 use topic::Topics;
 use transaction::Coordinator;
 
-/// What time it is, as the driver's clock says.
+/// The time on the driver's clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
-    /// Wall-clock time: retention, compaction.
+    /// Wall-clock time, for retention and compaction.
     pub(crate) wall: Timestamp,
-    /// Monotonic time: sessions, rebalances, transactions.
+    /// Monotonic time, for sessions, rebalances and transactions.
     pub(crate) monotonic: Duration,
 }
 
-/// What must be stored to find the log again after a restart. Each says what to look up in the model;
-/// what it names may be gone again, which another change then says.
+/// A change that must be stored so that the log is the same after a restart. It says what to look up in the model. What
+/// it refers to may already be gone, in which case there is another change for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
     /// A topic was created.
     Topic(u32),
-    /// A topic was deleted, with so many partitions.
+    /// A topic was deleted.
     TopicDeleted { number: u32, partitions: u32 },
-    /// The partition's start moved, or its end moved without an entry that would tell.
+    /// The partition's start moved, or its end moved without an entry that shows it.
     Bounds(PartitionId),
     /// An entry is new (`payload`: its records too) or has changed.
     Entry { at: PartitionId, base: i64, payload: bool },
@@ -76,13 +76,13 @@ pub(crate) enum Change {
     Offset { group: Arc<str>, partition: TopicPartition },
     /// A group has a new generation.
     Generation(Arc<str>),
-    /// The next producer id is another one.
+    /// A producer id was assigned.
     ProducerIds,
     /// A transactional id belongs to another producer or epoch, or was forgotten.
     TransactionalId(Arc<str>),
 }
 
-/// Who has reason to ask again.
+/// Those for whom it is worth asking again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// Readers at the end of the partition.
@@ -91,28 +91,28 @@ pub(crate) enum Notice {
     TopicGone(u32),
     /// The members of the group.
     Members(Arc<str>),
-    /// Those who wait for the group's positions to become stable.
+    /// Those who wait until no open transaction can change the group's positions.
     Offsets(Arc<str>),
 }
 
-/// The state machine.
+/// The state machine of a log.
 #[derive(Debug)]
 pub(crate) struct Model {
-    /// Tells this log from others: a part of topic and member ids.
+    /// Distinguishes this log from others; part of topic and member ids.
     identity: u64,
-    /// Tells this run of the log from earlier ones: a part of member ids.
+    /// Distinguishes this run of the log from earlier ones; part of member ids.
     session: u64,
     pub(crate) topics: Topics,
     coordinator: Coordinator,
     groups: BTreeMap<Arc<str>, Group>,
     joined_count: u64,
-    /// Whether records reach their replicas as they are written.
+    /// Whether records reach their replicas as soon as they are written.
     replicates: bool,
-    /// No session, rebalance or transaction runs out before this.
+    /// No session, rebalance or transaction times out before this.
     due: Option<Duration>,
-    /// Where the last round of housekeeping ran out of budget.
+    /// The partition at which the last step of housekeeping ran out of budget.
     maintained: Option<PartitionId>,
-    /// How many bytes were written since then.
+    /// The number of bytes written since then.
     written_bytes: usize,
     residents: Residents,
     changes: Vec<Change>,
@@ -120,7 +120,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// An empty log. `identity` should differ between logs: topics' ids are made from it.
+    /// An empty log. `identity` should differ between logs, because topics' ids contain it.
     pub(crate) fn new(identity: u64) -> Self {
         Self {
             identity,
@@ -139,8 +139,8 @@ impl Model {
         }
     }
 
-    /// Lets time pass: dead members are removed, overdue rebalances completed, overdue transactions
-    /// aborted. To be called before anything else happens at `now`; cheap when nothing is due.
+    /// Advances the time: removes dead members, completes overdue rebalances and aborts overdue transactions. Must be
+    /// called before anything else happens at `now`; it is cheap if nothing is due.
     pub(crate) fn tick(&mut self, now: Now) {
         if self.due.is_none_or(|due| now.monotonic < due) {
             return;
@@ -150,7 +150,7 @@ impl Model {
         self.tick_transactions(now);
     }
 
-    /// Whether records reach their replicas as they are written; if so, those that have not yet do now.
+    /// Sets whether records reach their replicas as soon as they are written. If so, those that have not yet do now.
     pub(crate) fn set_replicating(&mut self, replicates: bool) {
         if std::mem::replace(&mut self.replicates, replicates) || !replicates {
             return;
@@ -165,12 +165,12 @@ impl Model {
         self.notices.extend(reached);
     }
 
-    /// What is to be stored since the last call, in order.
+    /// Takes the changes since the last call, in order.
     pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Who is to be woken since the last call.
+    /// Takes the notices since the last call.
     pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
@@ -179,7 +179,7 @@ impl Model {
         self.due = Some(self.due.map_or(deadline, |due| due.min(deadline)));
     }
 
-    /// Creates a topic.
+    /// Creates an empty topic.
     pub(crate) fn create_topic(
         &mut self,
         now: Now,
@@ -194,7 +194,7 @@ impl Model {
         Ok(number)
     }
 
-    /// Deletes a topic, its records and what groups have committed for it.
+    /// Deletes a topic, its records and the positions that groups have committed for it.
     pub(crate) fn delete_topic(&mut self, now: Now, name: &str) -> Result<(), Refusal> {
         let topic = self.topics.remove(name)?;
         let partitions = u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! The positions a group has committed, and those that open transactions are about to commit.
+//! The positions that a group has committed, and those that open transactions are about to commit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub(super) const METADATA_BYTES_MAX: usize = 4_096;
 #[derive(Debug, Default)]
 pub(crate) struct Offsets {
     committed: BTreeMap<TopicPartition, CommittedOffset>,
-    /// By producer id: what becomes committed when its transaction does.
+    /// By producer id, the positions that are committed together with its transaction.
     pending: BTreeMap<i64, BTreeMap<TopicPartition, CommittedOffset>>,
 }
 
@@ -28,7 +28,7 @@ impl Offsets {
         pending.extend(offsets.iter().map(|offset| (offset.partition.clone(), offset.into())));
     }
 
-    /// The producer's transaction has ended; the partitions whose positions changed.
+    /// Ends the producer's transaction and returns the partitions whose positions changed.
     pub(super) fn end_transaction(&mut self, producer: i64, commit: bool) -> Vec<TopicPartition> {
         let pending = self.pending.remove(&producer).unwrap_or_default();
         if !commit {
@@ -39,7 +39,7 @@ impl Offsets {
         changed
     }
 
-    /// A topic is gone, and its positions with it; the partitions that had one.
+    /// Removes the positions of a deleted topic and returns the partitions that had one.
     pub(super) fn forget_topic(&mut self, topic: &Arc<str>) -> Vec<TopicPartition> {
         for pending in self.pending.values_mut() {
             pending.retain(|partition, _| partition.topic != *topic);
@@ -51,7 +51,7 @@ impl Offsets {
         gone
     }
 
-    /// What is committed for a partition.
+    /// The committed position of a partition.
     pub(crate) fn committed(&self, partition: &TopicPartition) -> Option<&CommittedOffset> {
         self.committed.get(partition)
     }

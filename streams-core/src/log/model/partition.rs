@@ -1,4 +1,4 @@
-//! One partition: an ordered run of batches, and how far which reader may read.
+//! A partition: batches in order, and how far readers may read.
 //!
 //! ```text
 //!  start              stable (LSO)      high watermark    end
@@ -6,10 +6,10 @@
 //!      read committed       read uncommitted   not yet replicated
 //! ```
 //!
-//! Batches are kept whole and shared. The marker that ends a transaction takes an offset, as in Kafka,
-//! but nothing is stored for it: the batches of the transaction learn their fate, and the offset
-//! becomes a hole behind the last batch. A compacted record leaves a hole too. So an [`Entry`] says
-//! where reading goes on behind it, and that is all readers need.
+//! Batches are kept whole and shared. The marker that ends a transaction takes an offset, as in Kafka, but nothing is
+//! stored for it: the fate of the transaction's batches is set, and the offset becomes a gap after the last batch. A
+//! compacted record leaves a gap, too. So an [`Entry`] has the offset at which reading continues, which is all that
+//! readers need.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,31 +18,31 @@ use super::sequence::{Origin, Sequences, Verdict};
 use crate::log::{Isolation, RecordBatch};
 use crate::record::Offset;
 
-/// One stored batch.
+/// A stored batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     /// The offset of its first record when it was written.
     pub(crate) base: i64,
-    /// Where reading goes on: behind its last record and any hole after it.
+    /// The offset at which reading continues: after its last record and any gap that follows.
     pub(crate) next: i64,
     /// The largest timestamp of its records.
     pub(crate) max_timestamp: i64,
-    /// How many records it holds.
+    /// The number of records.
     pub(crate) records: usize,
-    /// How many bytes they take.
+    /// The size of the records in bytes.
     pub(crate) bytes: usize,
-    /// Whether its transaction, if it has one, has ended and how.
+    /// Whether and how its transaction, if it has one, has ended.
     pub(crate) fate: Fate,
-    /// When its tombstones may go: set by the first compaction that sees them. Milliseconds.
+    /// When its tombstones may be deleted, in milliseconds; set by the first compaction that sees them.
     pub(crate) tombstones_until_ms: Option<i64>,
-    /// The records.
+    /// The records, or where they are.
     pub(crate) payload: Payload,
 }
 
-/// What became of a batch.
+/// Whether readers may see a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Outside of transactions, or committed: everybody sees it.
+    /// Outside transactions, or committed: everybody sees it.
     Visible,
     /// In an open transaction of this producer.
     Open(i64),
@@ -53,27 +53,27 @@ pub(crate) enum Fate {
 /// Where a batch's records are.
 #[derive(Debug, Clone)]
 pub(crate) enum Payload {
-    /// Here.
+    /// In memory.
     Resident(RecordBatch),
-    /// With whoever drives the model, under the entry's base offset.
+    /// With the driver, under the entry's base offset.
     Stored,
 }
 
-/// What a reader may see, and how much it wants.
+/// What a reader may see, and how much it asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadLimits {
     pub(crate) isolation: Isolation,
-    /// Stop after about so many records.
+    /// The approximate maximum number of records.
     pub(crate) records: usize,
-    /// Stop after about so many bytes.
+    /// The approximate maximum number of bytes.
     pub(crate) bytes: usize,
 }
 
-/// A batch for a reader. Records before the reader's position may still be in it.
+/// A batch for a reader. It may contain records before the reader's position.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
     pub(crate) base: i64,
-    /// Where reading goes on behind it; may skip aborted batches.
+    /// The offset at which reading continues; it may skip aborted batches.
     pub(crate) next: i64,
     pub(crate) records: usize,
     pub(crate) bytes: usize,
@@ -83,9 +83,9 @@ pub(crate) struct Piece {
 /// How a read ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadEnd {
-    /// The position is before the start or behind the end.
+    /// The position is before the start or after the end.
     OutOfRange,
-    /// The reader's new position, and whether there is nothing behind it yet.
+    /// The reader's new position, and whether that is the end.
     At { position: i64, end: bool },
 }
 
@@ -95,10 +95,10 @@ pub(crate) struct Partition {
     pub(super) start: i64,
     pub(super) end: i64,
     pub(super) high_watermark: i64,
-    /// Producers with an open transaction here, and where it begins.
+    /// The producers with an open transaction here, and the offsets at which these start.
     open: BTreeMap<i64, i64>,
     sequences: Sequences,
-    /// All entries' bytes.
+    /// The size of all entries.
     pub(super) bytes: usize,
     pub(super) cleaning: Cleaning,
     /// Small batches before this offset have been merged.
@@ -106,12 +106,12 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    /// The offset of the first record that is kept, or would be.
+    /// The lowest offset that can be read; a record with that offset need not exist.
     pub(crate) const fn start(&self) -> i64 {
         self.start
     }
 
-    /// The offset the next record gets.
+    /// The offset that the next record gets.
     pub(crate) const fn end(&self) -> i64 {
         self.end
     }
@@ -121,13 +121,13 @@ impl Partition {
         self.high_watermark
     }
 
-    /// The last stable offset: where the first open transaction begins, or the high watermark.
+    /// The last stable offset: where the first open transaction starts, or the high watermark.
     pub(crate) fn stable(&self) -> i64 {
         let first_open = self.open.values().copied().min();
         first_open.map_or(self.high_watermark, |first| first.max(self.start).min(self.high_watermark))
     }
 
-    /// The entries from `base` on whose base offset is exactly `base`, if there is one.
+    /// The entry whose base offset is exactly `base`, if there is one.
     pub(crate) fn entry(&self, base: i64) -> Option<&Entry> {
         let index = self.entries.partition_point(|entry| entry.base < base);
         self.entries.get(index).filter(|entry| entry.base == base)
@@ -147,7 +147,7 @@ impl Partition {
         self.sequences.check(origin, records)
     }
 
-    /// Writes a batch whose offsets count from 0 and returns the offset it got.
+    /// Writes a batch whose offsets start at 0, and returns the offset of its first record.
     pub(super) fn append(&mut self, batch: RecordBatch, origin: Option<&Origin>, now_ms: i64) -> i64 {
         let base = self.end;
         let batch = batch.shifted(base);
@@ -178,13 +178,13 @@ impl Partition {
         base
     }
 
-    /// Lets readers see everything before `offset`.
+    /// Marks everything before `offset` as replicated, so that it can be read.
     pub(super) fn replicate_to(&mut self, offset: i64) {
         self.high_watermark = self.high_watermark.max(offset.min(self.end));
     }
 
-    /// Writes the marker that ends a producer's transaction here, and returns the entries it decided:
-    /// their base offsets.
+    /// Writes the marker that ends a producer's transaction here, and returns the base offsets of the transaction's
+    /// entries.
     pub(super) fn end_transaction(&mut self, producer: i64, epoch: i16, commit: bool, now_ms: i64) -> Vec<i64> {
         self.sequences.fence(producer, epoch, now_ms);
         let mut decided = Vec::new();
@@ -210,7 +210,7 @@ impl Partition {
         self.open.keys().copied()
     }
 
-    /// Reads from `position`; batches are appended to `pieces`.
+    /// Reads from `position` and appends batches to `pieces`.
     pub(crate) fn read(&self, position: i64, limits: ReadLimits, pieces: &mut Vec<Piece>) -> ReadEnd {
         if position < self.start || position > self.end {
             return ReadEnd::OutOfRange;
@@ -246,7 +246,7 @@ impl Partition {
         ReadEnd::At { position: limit, end: true }
     }
 
-    /// Deletes the records before `offset` and returns the entries that went: their base offsets.
+    /// Deletes the records before `offset` and returns the base offsets of the removed entries.
     pub(super) fn delete_before(&mut self, offset: i64) -> Vec<i64> {
         let mut removed = Vec::new();
         while self.entries.front().is_some_and(|entry| entry.next <= offset) {
@@ -263,7 +263,7 @@ impl Partition {
         self.cleaning.is_active()
     }
 
-    /// Before this offset, records are compacted.
+    /// All records before this offset have been compacted.
     pub(crate) const fn clean_to(&self) -> i64 {
         self.cleaning.clean_to
     }
@@ -273,7 +273,7 @@ impl Partition {
         self.sequences.forget(before_ms, |producer| open.contains_key(&producer));
     }
 
-    /// Puts back an entry read from storage; entries come in order.
+    /// Restores an entry from storage; entries come in order.
     pub(super) fn restore(&mut self, entry: Entry) {
         if let Fate::Open(producer) = entry.fate {
             self.open.entry(producer).or_insert(entry.base);
@@ -284,7 +284,7 @@ impl Partition {
         self.entries.push_back(entry);
     }
 
-    /// Puts back what was stored beside the entries, before them.
+    /// Restores the bounds; must be called before the entries are restored.
     pub(super) fn restore_bounds(&mut self, start: i64, end: i64, clean_to: i64) {
         (self.start, self.end, self.high_watermark) = (start, end, end);
         self.cleaning.clean_to = clean_to;
@@ -304,8 +304,8 @@ impl Entry {
 }
 
 impl Piece {
-    /// The records of this piece from `position` on, as a reader gets them. What was stored under its base
-    /// offset may hold more by now: later batches that were merged into it, which are pieces of their own here.
+    /// The records of this piece from `position` on, as a reader gets them. The batch stored under its base offset may
+    /// contain more by now, because later batches, which are separate pieces here, have been merged into it.
     pub(crate) fn cut(&self, batch: RecordBatch, position: i64) -> RecordBatch {
         batch.starting_at(Offset(position)).ending_before(Offset(self.next))
     }

@@ -1,4 +1,4 @@
-//! Writing and deleting records.
+//! Writes and deletes records.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use super::{Change, Model, Notice, Now, PartitionId, ProducerTag, Refusal};
 use crate::log::RecordBatch;
 use crate::record::{Offset, TopicPartition};
 
-/// Who writes a batch.
+/// The producer of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Writer<'a> {
     pub(crate) tag: ProducerTag,
-    /// Set if the batch belongs to a transaction of this id.
+    /// Set if the batch belongs to a transaction.
     pub(crate) transactional_id: Option<&'a Arc<str>>,
-    /// The number of the batch's first record among all of this producer's for the partition.
+    /// The number of the batch's first record among all records of this producer for the partition.
     pub(crate) sequence: i32,
 }
 
 impl Model {
-    /// Writes a batch, whose offsets count from 0, and returns the offset of its first record: for a
-    /// batch that was written before, the one it got then. A transaction begins with its first batch.
+    /// Writes a batch whose offsets start at 0, and returns the offset of its first record. If the batch has been written
+    /// before, that is the offset it got then. A transaction starts with its first batch.
     pub(crate) fn produce(
         &mut self,
         now: Now,
@@ -63,7 +63,7 @@ impl Model {
         Ok(base)
     }
 
-    /// Deletes the records before an offset; a negative one means all that are replicated.
+    /// Deletes the records before an offset; a negative offset means all records that are replicated.
     pub(crate) fn delete_records(&mut self, at: PartitionId, before: Offset) -> Result<(), Refusal> {
         let name = self.name_of(at);
         let partition = self.topics.partition_mut(at).ok_or(Refusal::TopicGone)?;
@@ -76,7 +76,7 @@ impl Model {
         Ok(())
     }
 
-    /// Moves a partition's start up.
+    /// Advances a partition's start.
     pub(super) fn delete_before(&mut self, at: PartitionId, offset: i64) {
         let Some(partition) = self.topics.partition_mut(at) else { return };
         if offset <= partition.start() {
@@ -85,7 +85,7 @@ impl Model {
         let removed = partition.delete_before(offset);
         self.changes.extend(removed.into_iter().map(|base| Change::EntryRemoved { at, base }));
         self.changes.push(Change::Bounds(at));
-        // Readers before the new start learn that they are out of range.
+        // Readers before the new start must learn that they are out of range.
         self.notices.push(Notice::Readable(at));
     }
 
@@ -103,7 +103,7 @@ impl Model {
         self.notices.push(Notice::Readable(at));
     }
 
-    /// The partition of that number, if its topic still exists.
+    /// The partition with that number, if its topic still exists.
     pub(crate) fn partition(&self, at: PartitionId) -> Option<&Partition> {
         self.topics.partition(at)
     }

@@ -1,15 +1,15 @@
-//! Kafka's range assignor: each topic's partitions in runs, members in order of their ids.
+//! Kafka's range assignor: consecutive partitions of each topic go to members in the order of their ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::record::TopicPartition;
 
-/// Shares out the topics' partitions. Members come in the order of their ids, each with the topics it
-/// subscribed to; the answer is in the same order.
+/// Assigns the topics' partitions to members. The members are in the order of their ids, each with the topics that it
+/// subscribes to; the result is in the same order.
 ///
-/// Each topic is split separately, over the members subscribed to it: with `n` partitions and `c`
-/// members the first `n % c` members get one more than the others.
+/// Each topic is divided separately among the members that subscribe to it: with `n` partitions and `c` members, the
+/// first `n % c` members get one more than the others.
 pub(super) fn assign(
     members: &[&BTreeSet<Arc<str>>],
     partitions_of: impl Fn(&str) -> usize,
@@ -42,7 +42,8 @@ pub(super) fn assign(
 mod tests {
     use super::*;
 
-    /// `members` as lists of topics, `topics` as names with partitions; what each member gets.
+    /// Takes `members` as lists of topics and `topics` as names with numbers of partitions; `expected` is what each
+    /// member gets.
     fn check(members: &[&[&str]], topics: &[(&str, usize)], expected: &[&str]) {
         let members: Vec<BTreeSet<Arc<str>>> =
             members.iter().map(|topics| topics.iter().map(|topic| Arc::from(*topic)).collect()).collect();

@@ -1,4 +1,4 @@
-//! Why the model said no: Kafka's error codes, as far as a log without a network has them.
+//! Why the model refuses a request: Kafka's error codes, as far as a log without a network has them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::log::outcome::refused_timestamp;
 use crate::log::{LogError, LogErrorKind};
 use crate::record::{Timestamp, TopicPartition};
 
-/// A request that was not carried out. Nothing has changed.
+/// The reason why a request was refused. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("topic `{0}` does not exist")]
@@ -15,38 +15,40 @@ pub(crate) enum Refusal {
     TopicGone,
     #[error("partition {0} does not exist: the topic has {1} partitions")]
     UnknownPartition(TopicPartition, usize),
-    #[error("topic `{0}` exists already")]
+    #[error("topic `{0}` already exists")]
     TopicExists(Arc<str>),
-    #[error("`{0}` cannot be a topic's name: {1}")]
+    #[error("`{0}` is not a valid topic name: {1}")]
     TopicName(String, String),
     #[error("topic `{topic}`: {reason}")]
     TopicSetting { topic: String, reason: String },
-    #[error("a record for {partition} has {size} bytes, the topic takes at most {max} (`max.message.bytes`)")]
+    #[error("a record for {partition} has {size} bytes, but the topic accepts at most {max} (`max.message.bytes`)")]
     TooLarge { partition: TopicPartition, size: usize, max: usize },
     #[error("a record for {0} has no key, but the topic is compacted (`cleanup.policy`): give every record a key")]
     KeyMissing(TopicPartition),
     #[error("{}", refused_timestamp(partition, *timestamp, *now))]
     Timestamp { partition: TopicPartition, timestamp: Timestamp, now: Timestamp },
-    #[error("offset {offset} of {partition} is behind its end, {end}")]
+    #[error("offset {offset} of {partition} is after its end, {end}")]
     OffsetOutOfRange { partition: TopicPartition, offset: i64, end: i64 },
     #[error(
         "producer `{0}` was fenced: a newer producer has the same transactional id, or its transaction was open for \
          longer than the transaction timeout"
     )]
     ProducerFenced(Arc<str>),
-    #[error("a producer's records for {0} did not arrive in the order they were sent in")]
+    #[error("a producer's records for {0} did not arrive in the order in which they were sent")]
     OutOfOrder(TopicPartition),
     #[error("transactional id `{id}`: {reason}")]
     TransactionState { id: Arc<str>, reason: &'static str },
-    #[error("transactional id `{0}`: the transaction before is still being ended; try again")]
+    #[error("transactional id `{0}`: the previous transaction is still being ended; try again")]
     TransactionEnding(Arc<str>),
-    #[error("group `{group}`: generation {given} is over, the group is at {current}: its tasks belong to others now")]
+    #[error("group `{group}`: generation {given} is over, the group is at {current}; the tasks belong to others now")]
     IllegalGeneration { group: Arc<str>, given: i32, current: i32 },
-    #[error("group `{group}`: `{member}` is not, or no longer, a member")]
+    #[error("group `{group}`: `{member}` is not a member, or no longer")]
     UnknownMember { group: Arc<str>, member: String },
-    #[error("group `{0}`: this metadata was never a member's: commit with the metadata a member was given")]
+    #[error("group `{0}`: no member ever had this metadata; commit with the metadata from a member's assignment")]
     NeverAMember(Arc<str>),
-    #[error("group `{group}`: the metadata beside the offset of {partition} has {size} bytes, at most 4096 are kept")]
+    #[error(
+        "group `{group}`: the metadata with the offset of {partition} has {size} bytes, but at most 4096 are allowed"
+    )]
     MetadataTooLarge { group: Arc<str>, partition: TopicPartition, size: usize },
     #[error("group `{group}`: {reason}")]
     MemberSetting { group: Arc<str>, reason: &'static str },

@@ -1,4 +1,4 @@
-//! Putting a stored log back into a model, and keeping only recent batches in memory.
+//! Restores a model from a stored log, and keeps only recent batches in memory.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use super::topic::Topic;
 use super::topic_config::TopicConfig;
 use super::{Model, PartitionId};
 
-/// A topic as it was stored.
+/// The stored properties of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredTopic {
     pub(crate) number: u32,
@@ -17,10 +17,10 @@ pub(crate) struct StoredTopic {
     pub(crate) settings: Vec<(String, String)>,
 }
 
-/// Which batches are in memory, in the order in which they came.
+/// The batches in memory, in the order in which they were written.
 #[derive(Debug, Default)]
 pub(super) struct Residents {
-    /// Whether anybody stores batches elsewhere.
+    /// Whether the driver stores batches, so that they may be dropped here.
     tracked: bool,
     order: VecDeque<(PartitionId, i64, usize)>,
     bytes: usize,
@@ -36,13 +36,12 @@ impl Residents {
 }
 
 impl Model {
-    /// From now on the driver stores batches and may drop them from memory.
+    /// Declares that the driver stores batches from now on, so that they may be dropped from memory.
     pub(crate) fn track_residents(&mut self) {
         self.residents.tracked = true;
     }
 
-    /// Drops the oldest batches from memory until about `bytes_max` bytes are left. All changes must
-    /// have been stored.
+    /// Drops the oldest batches from memory until about `bytes_max` bytes are left. All changes must have been stored.
     pub(crate) fn drop_residents(&mut self, bytes_max: usize) {
         while self.residents.bytes > bytes_max {
             let Some((at, base, bytes)) = self.residents.order.pop_front() else { return };
@@ -53,7 +52,7 @@ impl Model {
         }
     }
 
-    /// Puts back a topic, without its records.
+    /// Restores a topic without its records.
     pub(crate) fn restore_topic(&mut self, stored: &StoredTopic) -> Result<(), String> {
         let topic = Topic {
             number: stored.number,
@@ -66,25 +65,25 @@ impl Model {
         Ok(())
     }
 
-    /// Numbers below this have been given to topics before.
+    /// Reserves the topic numbers below `next`, which may have been used before.
     pub(crate) fn restore_next_topic(&mut self, next: u32) {
         self.topics.reserve_numbers(next);
     }
 
-    /// Puts back a partition's start and end, and how far it is compacted. Its entries come afterwards.
+    /// Restores a partition's start and end, and how far it is compacted. Its entries must be restored after that.
     pub(crate) fn restore_bounds(&mut self, at: PartitionId, start: i64, end: i64, clean_to: i64) {
         if let Some(partition) = self.topics.partition_mut(at) {
             partition.restore_bounds(start, end, clean_to);
         }
     }
 
-    /// Puts back an entry; entries of a partition come in order. Whether the partition exists.
+    /// Restores an entry; entries of a partition come in order. Returns whether the partition exists.
     pub(crate) fn restore_entry(&mut self, at: PartitionId, entry: Entry) -> bool {
         let partition = self.topics.partition_mut(at);
         partition.map(|partition| partition.restore(entry)).is_some()
     }
 
-    /// A topic, to be stored.
+    /// The properties of a topic, to be stored.
     pub(crate) fn stored_topic(&self, number: u32) -> Option<StoredTopic> {
         let topic = self.topics.numbered(number)?;
         Some(StoredTopic {
@@ -96,7 +95,7 @@ impl Model {
         })
     }
 
-    /// Whoever held member ids of this log before had another session number: theirs are not given again.
+    /// Sets the session number. It must differ from earlier ones, so that no member id is assigned twice.
     pub(crate) fn set_session(&mut self, session: u64) {
         self.session = session;
     }

@@ -1,19 +1,19 @@
-//! Replacing neighbouring batches by one: what compaction and merging have in common.
+//! Replaces adjacent batches with one: the common part of compaction and merging.
 
 use super::partition::{Entry, Fate, Partition, Payload};
 use crate::log::{BatchBuilder, RecordBatch, RecordRef};
 use crate::record::Offset;
 
-/// A rewritten batch is closed when it has so many bytes.
+/// The size at which a rewritten batch is finished.
 pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
-/// Batches of so many bytes are large enough to be left alone.
+/// Batches of this size are large enough to be left unchanged.
 pub(super) const LARGE_BYTES: usize = BATCH_BYTES / 2;
 
-/// Records of batches that stay only as long as their driver keeps them.
+/// Loads the records of batches that are not in memory.
 pub(crate) trait BatchSource {
-    /// The records stored under an entry's base offset; `None` if they cannot be read, which leaves the
-    /// entry as it is.
+    /// The records stored under an entry's base offset; `None` if they cannot be read, in which case the entry stays
+    /// unchanged.
     fn load(&self, at: super::PartitionId, base: i64) -> Option<RecordBatch>;
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Rewrite {
     records: BatchBuilder,
     /// Base offsets of the entries that are replaced.
     replaced: Vec<i64>,
-    /// Behind the last of them.
+    /// The offset after the last of them.
     next: i64,
     /// Whether the result differs from the entry, if it is only one.
     changed: bool,
@@ -33,9 +33,9 @@ pub(super) struct Rewrite {
 /// What a rewrite did to a partition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rewritten {
-    /// Base offsets of entries that are gone.
+    /// The base offsets of removed entries.
     pub(super) removed: Vec<i64>,
-    /// The base offset of the entry that holds what is left of them.
+    /// The base offset of the entry with the records that are left.
     pub(super) written: Option<i64>,
 }
 
@@ -48,7 +48,7 @@ impl Rewrite {
         self.replaced.len()
     }
 
-    /// Whether an entry whose tombstones go at that time can join.
+    /// Whether an entry whose tombstones may be deleted at that time can join.
     pub(super) fn takes(&self, tombstones_until_ms: Option<i64>) -> bool {
         match (self.tombstones_until_ms, tombstones_until_ms) {
             (Some(one), Some(other)) => one == other,
@@ -56,7 +56,7 @@ impl Rewrite {
         }
     }
 
-    /// Adds an entry, with those of its records that are kept.
+    /// Adds an entry with those of its records that are kept.
     pub(super) fn add<'a>(
         &mut self,
         entry: &Entry,
@@ -72,7 +72,7 @@ impl Rewrite {
         self.tombstones_until_ms = self.tombstones_until_ms.or(tombstones_until_ms);
     }
 
-    /// Replaces the entries in their partition, if that changes anything, and begins anew.
+    /// Replaces the entries in their partition, if that changes anything, and resets this rewrite.
     pub(super) fn finish(&mut self, partition: &mut Partition) -> Option<Rewritten> {
         let Self { records, replaced, next, changed, tombstones_until_ms } = std::mem::take(self);
         let first = *replaced.first()?;

@@ -1,22 +1,23 @@
-//! Idempotence: what a partition remembers of each producer, so that a batch that is sent twice is
-//! written once and a batch that got lost is noticed.
+//! Idempotence: what a partition remembers of each producer, so that a batch that is sent twice is written once, and a
+//! lost batch is noticed.
 //!
-//! As Kafka's brokers do it: sequence numbers count a producer's records per partition, the last five
-//! batches are remembered, and an older epoch is fenced.
+//! As with Kafka's brokers, sequence numbers count a producer's records per partition, the last five batches are
+//! remembered, and older epochs are fenced.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// How many batches of a producer are remembered; also the most a Kafka producer has in flight.
+/// The number of batches of a producer that are remembered, which is also the maximum that a Kafka producer has in
+/// flight.
 const REMEMBERED_MAX: usize = 5;
 
-/// Who wrote a batch.
+/// The writer of a batch, and the batch's sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// The producer's id.
     pub(crate) producer: i64,
-    /// The producer's epoch: a newer one fences it.
+    /// The producer's epoch, which is fenced by newer ones.
     pub(crate) epoch: i16,
-    /// The number of the batch's first record among all this producer's records for the partition.
+    /// The number of the batch's first record among all records of this producer for the partition.
     pub(crate) sequence: i32,
     /// Whether the batch belongs to a transaction.
     pub(crate) transactional: bool,
@@ -35,7 +36,7 @@ pub(super) enum Verdict {
     Gap,
 }
 
-/// What one partition knows of its producers.
+/// What a partition remembers of its producers.
 #[derive(Debug, Default)]
 pub(super) struct Sequences(BTreeMap<i64, Producer>);
 
@@ -82,12 +83,12 @@ impl Sequences {
         producer.batches.push_back(Batch { first: origin.sequence, last, offset });
     }
 
-    /// A marker of this epoch was written: older epochs are fenced from now on.
+    /// Fences older epochs, because a marker with this epoch was written.
     pub(super) fn fence(&mut self, producer: i64, epoch: i16, now_ms: i64) {
         self.of_epoch(producer, epoch, now_ms);
     }
 
-    /// Forgets producers that were not heard of since `before_ms`, but for those that `keep`.
+    /// Forgets producers that have not been heard from since `before_ms`, except those for which `keep` is true.
     pub(super) fn forget(&mut self, before_ms: i64, keep: impl Fn(i64) -> bool) {
         self.0.retain(|id, producer| producer.heard_ms >= before_ms || keep(*id));
     }
@@ -104,7 +105,7 @@ impl Sequences {
     }
 }
 
-/// The number `count` records further on. Numbers go from 0 to `i32::MAX` and start again.
+/// The sequence number `count` records later. After `i32::MAX`, numbers start again at 0.
 pub(crate) fn advance(sequence: i32, count: usize) -> i32 {
     let sum = u64::from(sequence.unsigned_abs()) + count as u64;
     i32::try_from(sum % (1 << 31)).unwrap_or(0)

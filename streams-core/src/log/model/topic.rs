@@ -1,7 +1,7 @@
 //! Topics: names, numbers, settings and partitions.
 //!
-//! A topic's number is never used twice, so that whoever holds one notices that the topic was deleted,
-//! also when another of the same name was created since.
+//! A topic's number is never used again, so that its deletion is noticed even if another topic with the same name has
+//! been created since.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::topic::{NAME_LENGTH_MAX, check_name};
 /// One partition of one incarnation of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PartitionId {
-    /// The topic's number.
+    /// The number of the topic's incarnation.
     pub(crate) topic: u32,
-    /// The partition's.
+    /// The number within the topic.
     pub(crate) partition: u32,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct PartitionId {
 pub(crate) struct Topic {
     pub(crate) number: u32,
     pub(crate) name: Arc<str>,
-    /// Another one for each incarnation, in each log.
+    /// Unique for each incarnation in each log.
     pub(crate) id: String,
     pub(crate) config: TopicConfig,
     pub(crate) partitions: Vec<Partition>,
@@ -46,7 +46,7 @@ impl Topic {
 }
 
 impl Topics {
-    /// Creates a topic; `identity` tells this log from others.
+    /// Creates a topic; `identity` distinguishes this log from others.
     pub(super) fn create(
         &mut self,
         name: &str,
@@ -58,7 +58,7 @@ impl Topics {
             .map_err(|error| Refusal::TopicName(name.to_owned(), error.to_string()))?;
         let refuse = |reason: String| Refusal::TopicSetting { topic: name.to_owned(), reason };
         if partitions == 0 || i32::try_from(partitions).is_err() {
-            return Err(refuse(format!("{partitions} is no number of partitions: take at least 1")));
+            return Err(refuse(format!("it cannot have {partitions} partitions, but needs at least 1")));
         }
         let config = TopicConfig::parse(settings).map_err(refuse)?;
         if let Some((existing, _)) = self.numbers.get_key_value(name) {
@@ -70,7 +70,7 @@ impl Topics {
         Ok(self.put(Topic { number, name: name.into(), id, config, partitions }))
     }
 
-    /// Adds a topic that has a number already.
+    /// Adds a topic that already has a number.
     pub(super) fn put(&mut self, topic: Topic) -> &Topic {
         self.next_number = self.next_number.max(topic.number + 1);
         self.numbers.insert(Arc::clone(&topic.name), topic.number);
@@ -84,12 +84,12 @@ impl Topics {
             .ok_or_else(|| Refusal::UnknownTopic(name.into()))
     }
 
-    /// Numbers below this have been given to topics before.
+    /// Reserves the numbers below `next`, which may have been used before.
     pub(super) fn reserve_numbers(&mut self, next: u32) {
         self.next_number = self.next_number.max(next);
     }
 
-    /// The number the next topic gets.
+    /// The number that the next topic gets.
     pub(crate) const fn next_number(&self) -> u32 {
         self.next_number
     }
@@ -102,12 +102,12 @@ impl Topics {
         self.topics.get(&number)
     }
 
-    /// All topics, by name.
+    /// All topics, in the order of their names.
     pub(crate) fn by_name(&self) -> impl Iterator<Item = &Topic> {
         self.numbers.values().filter_map(|number| self.topics.get(number))
     }
 
-    /// The partition of that name.
+    /// Looks up a partition by name.
     pub(crate) fn resolve(&self, name: &TopicPartition) -> Result<PartitionId, Refusal> {
         let topic = self.named(&name.topic).ok_or_else(|| Refusal::UnknownTopic(Arc::clone(&name.topic)))?;
         match u32::try_from(name.partition.0) {

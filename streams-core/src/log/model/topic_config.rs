@@ -1,41 +1,40 @@
-//! A topic's settings: Kafka's names, Kafka's rules.
+//! A topic's settings, with Kafka's names and rules.
 //!
-//! Every setting of a Kafka topic is accepted and told back, so that a program that sets one runs here
-//! too; those that mean nothing without brokers and segments have no effect.
+//! Every setting of a Kafka topic is accepted and returned, so that a program that sets one also runs here. Settings that
+//! are meaningless without brokers and segments have no effect.
 
 use std::collections::BTreeMap;
 
-/// What a topic's settings mean to the model.
+/// A topic's settings, parsed as far as the model needs them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TopicConfig {
-    /// What was set when the topic was created.
+    /// The settings given when the topic was created.
     explicit: BTreeMap<String, String>,
-    /// `cleanup.policy` contains `compact`.
+    /// Whether `cleanup.policy` contains `compact`.
     pub(crate) compact: bool,
-    /// `cleanup.policy` contains `delete`.
+    /// Whether `cleanup.policy` contains `delete`.
     pub(crate) delete: bool,
     /// `retention.ms`; `None` keeps records for ever.
     pub(crate) retention_ms: Option<i64>,
-    /// `retention.bytes`, per partition; `None` is no limit.
+    /// `retention.bytes`, per partition; `None` means no limit.
     pub(crate) retention_bytes: Option<u64>,
     /// `min.compaction.lag.ms`: records younger than this are not compacted.
     pub(crate) min_compaction_lag_ms: i64,
-    /// `delete.retention.ms`: for so long after it was compacted, a tombstone is kept.
+    /// `delete.retention.ms`: how long a tombstone is kept after it has been compacted.
     pub(crate) delete_retention_ms: i64,
-    /// `min.cleanable.dirty.ratio`: how much of a partition must be new before it is compacted.
+    /// `min.cleanable.dirty.ratio`: the fraction of a partition that must be new before it is compacted.
     pub(crate) min_cleanable_dirty_ratio: f64,
-    /// `max.message.bytes`: the largest record.
+    /// `max.message.bytes`: the maximum size of a record.
     pub(crate) max_message_bytes: usize,
-    /// `message.timestamp.before.max.ms`: how far before now a record's time may lie.
+    /// `message.timestamp.before.max.ms`: how far a record's timestamp may be before now.
     pub(crate) timestamp_before_max_ms: i64,
-    /// `message.timestamp.after.max.ms`: how far after now a record's time may lie.
+    /// `message.timestamp.after.max.ms`: how far a record's timestamp may be after now.
     pub(crate) timestamp_after_max_ms: i64,
 }
 
-/// The settings of a Kafka 4.3 topic and their defaults, but for two: an embedded log is often the
-/// only copy of its records, and programs replay old and simulated times into it. So records are kept
-/// for ever unless `retention.ms` says otherwise, and no time is too far in the future unless
-/// `message.timestamp.after.max.ms` says so.
+/// The settings of a Kafka 4.3 topic with their defaults, except for two. An embedded log is often the only copy of its
+/// records, and programs replay old and simulated times into it. So records are kept for ever unless `retention.ms` is
+/// set, and no timestamp is too far in the future unless `message.timestamp.after.max.ms` is set.
 const DEFAULTS: &[(&str, &str)] = &[
     ("cleanup.policy", "delete"),
     ("compression.gzip.level", "-1"),
@@ -73,14 +72,14 @@ const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 impl TopicConfig {
-    /// Reads settings; the error says which one is wrong and why.
+    /// Parses settings; the error says which one is wrong and why.
     pub(crate) fn parse(settings: &[(String, String)]) -> Result<Self, String> {
         let explicit: BTreeMap<String, String> = settings.iter().cloned().collect();
         if let Some(unknown) = explicit.keys().find(|name| !DEFAULTS.iter().any(|(known, _)| known == name)) {
             return Err(format!("Kafka topics have no setting `{unknown}`"));
         }
         if setting(&explicit, "message.timestamp.type") != "CreateTime" {
-            return Err("the embedded log keeps the times records come with: `message.timestamp.type` can only be \
+            return Err("the embedded log keeps the timestamps of records: `message.timestamp.type` can only be \
                         `CreateTime`"
                 .to_owned());
         }
@@ -100,12 +99,12 @@ impl TopicConfig {
         })
     }
 
-    /// All settings, those that were not set with their defaults, in order of their names.
+    /// All settings in the order of their names, with defaults for those that were not set.
     pub(crate) fn all(&self) -> Vec<(String, String)> {
         DEFAULTS.iter().map(|(name, _)| ((*name).to_owned(), setting(&self.explicit, name).to_owned())).collect()
     }
 
-    /// What was set when the topic was created.
+    /// The settings given when the topic was created, to be stored.
     pub(crate) fn explicit(&self) -> Vec<(String, String)> {
         self.explicit.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
@@ -147,7 +146,7 @@ fn cleanup_policy(text: &str) -> Result<(bool, bool), String> {
             "compact" => compact = true,
             "delete" => delete = true,
             other => {
-                return Err(format!("`cleanup.policy` contains `{other}`, but knows only `delete` and `compact`"));
+                return Err(format!("`cleanup.policy` contains `{other}`; only `delete` and `compact` are allowed"));
             }
         }
     }
@@ -185,7 +184,7 @@ mod tests {
             ("retention.millis", "1", "Kafka topics have no setting `retention.millis`"),
             ("retention.ms", "soon", "`retention.ms` is `soon`, which is not a whole number"),
             ("retention.ms", "-2", "`retention.ms` is -2, but must be at least -1"),
-            ("cleanup.policy", "shred", "`cleanup.policy` contains `shred`, but knows only `delete` and `compact`"),
+            ("cleanup.policy", "shred", "`cleanup.policy` contains `shred`; only `delete` and `compact` are allowed"),
             ("min.cleanable.dirty.ratio", "2", "`min.cleanable.dirty.ratio` is `2`, but must be a number from 0 to 1"),
         ] {
             assert_eq!(parse(&[(name, value)]), Err(expected.to_owned()));

@@ -1,13 +1,13 @@
-//! Transactions: who may write under a transactional id, what its open transaction touches, and the
-//! markers that end it.
+//! Transactions: who may write under a transactional id, what its open transaction includes, and the markers that end
+//! it.
 //!
 //! ```text
 //!   Idle --first batch or offsets--> Ongoing --end--> Ending --all markers delivered--> Idle
 //!                                        \--timeout, or a new producer--> Ending (abort, fenced)
 //! ```
 //!
-//! Ending a transaction is decided in one step and carried out in many: each partition and group it
-//! touched gets a [`Marker`], delivered by the driver when it likes.
+//! The end of a transaction is decided in one step and carried out in several: each partition and group in it gets a
+//! [`Marker`], which the driver delivers at any time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -20,36 +20,36 @@ use crate::log::{GroupMetadata, OffsetToCommit};
 /// Kafka's `transaction.max.timeout.ms`.
 const TIMEOUT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// Kafka's `transactional.id.expiration.ms`: a transactional id that was not used for so long is forgotten.
+/// Kafka's `transactional.id.expiration.ms`: a transactional id that has not been used for this long is forgotten.
 const UNUSED_MAX_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
-/// The largest epoch a producer is given; one more is left to fence it with.
+/// The largest epoch that a producer gets; one more is reserved for fencing it.
 const EPOCH_MAX: i16 = i16::MAX - 1;
 
-/// A producer's id, and its epoch: a newer epoch fences older ones.
+/// A producer's id and epoch. A newer epoch fences older ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProducerTag {
     pub(crate) producer: i64,
     pub(crate) epoch: i16,
 }
 
-/// Whether a producer could be registered.
+/// The result of registering a producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InitProducer {
     Ready(ProducerTag),
-    /// An earlier transaction of the same id is being ended: ask again when its markers are delivered.
+    /// An earlier transaction with the same id is still being ended: ask again once its markers have been delivered.
     Ending,
 }
 
-/// How far the end of a transaction is.
+/// The progress of a transaction's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     Done,
-    /// Decided, but not all markers are delivered.
+    /// Decided, but not all markers have been delivered.
     Ending,
 }
 
-/// Tells one partition or group that a transaction has ended.
+/// Tells a partition or group that a transaction has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Marker {
     id: Arc<str>,
@@ -82,7 +82,7 @@ struct Transactional {
 
 #[derive(Debug)]
 enum State {
-    /// No transaction; how the last one ended, if there was one since the producer was registered.
+    /// No transaction. Records how the last one ended, if there was one since the producer was registered.
     Idle {
         last: Option<bool>,
     },
@@ -97,7 +97,7 @@ enum State {
 }
 
 impl Model {
-    /// An id for a producer that writes outside of transactions.
+    /// Assigns an id to a producer that writes outside transactions.
     pub(crate) fn new_producer(&mut self) -> ProducerTag {
         let producer = self.coordinator.next_producer;
         self.coordinator.next_producer += 1;
@@ -105,7 +105,7 @@ impl Model {
         ProducerTag { producer, epoch: 0 }
     }
 
-    /// Registers a producer under a transactional id: earlier producers of it are fenced, and their open
+    /// Registers a producer under a transactional id: earlier producers with that id are fenced, and their open
     /// transaction is aborted.
     pub(crate) fn init_producer(
         &mut self,
@@ -134,7 +134,7 @@ impl Model {
         Ok(InitProducer::Ready(tag))
     }
 
-    /// Makes a partition part of the producer's transaction, which begins if there is none.
+    /// Adds a partition to the producer's transaction, and starts one if necessary.
     pub(super) fn add_to_transaction(
         &mut self,
         now: Now,
@@ -145,8 +145,8 @@ impl Model {
         self.touch(now, id, tag, Target::Partition(at))
     }
 
-    /// Adds a group's positions to the producer's transaction (KIP-447): refused unless the metadata is
-    /// of a member in the group's current generation.
+    /// Adds a group's positions to the producer's transaction (KIP-447). Refused unless the metadata belongs to a member
+    /// of the group's current generation.
     pub(crate) fn send_offsets(
         &mut self,
         now: Now,
@@ -165,7 +165,7 @@ impl Model {
         Ok(())
     }
 
-    /// Ends the producer's transaction. Asking again, because the answer was lost, is answered again.
+    /// Ends the producer's transaction. If the question is repeated because the answer was lost, so is the answer.
     pub(crate) fn end_transaction(
         &mut self,
         now: Now,
@@ -179,7 +179,7 @@ impl Model {
             State::Idle { last } if *last == Some(commit) => Ok(Ended::Done),
             State::Ending { commit: decided, .. } if *decided == commit => Ok(Ended::Ending),
             State::Idle { .. } | State::Ending { .. } => {
-                let reason = "there is no open transaction that could end so";
+                let reason = "there is no open transaction that could end in this way";
                 Err(Refusal::TransactionState { id: Arc::clone(id), reason })
             }
             State::Ongoing { .. } => {
@@ -189,23 +189,23 @@ impl Model {
         }
     }
 
-    /// How many markers wait to be delivered.
+    /// The number of markers that wait to be delivered.
     pub(crate) fn markers_waiting(&self) -> usize {
         self.coordinator.markers.len()
     }
 
-    /// Takes a marker to deliver, counted from the one that waits longest.
+    /// Takes a marker to deliver, counted from the oldest.
     pub(crate) fn take_marker(&mut self, number: usize) -> Option<Marker> {
         self.coordinator.markers.remove(number)
     }
 
-    /// Whether a transaction is decided, and not all of its markers are delivered.
+    /// Whether the end of a transaction is decided but not all of its markers have been delivered.
     pub(crate) fn is_ending(&self, id: &str) -> bool {
         let state = self.coordinator.ids.get(id).map(|transactional| &transactional.state);
         matches!(state, Some(State::Ending { .. }))
     }
 
-    /// Delivers a marker. Delivering it twice does no harm to anybody's data, but takes another offset.
+    /// Delivers a marker. Delivering it twice is harmless, but takes another offset.
     pub(crate) fn deliver(&mut self, now: Now, marker: Marker) {
         let Marker { id, tag, commit, target } = marker;
         match &target {
@@ -249,7 +249,7 @@ impl Model {
         }
     }
 
-    /// Forgets transactional ids that nobody has used for long.
+    /// Forgets transactional ids that nobody has used for a long time.
     pub(super) fn expire_transactional_ids(&mut self, now: Now) {
         let before_ms = now.wall.0.saturating_sub(UNUSED_MAX_MS);
         let unused = |transactional: &Transactional| {
@@ -265,30 +265,29 @@ impl Model {
         });
     }
 
-    /// The next producer's id, to be stored.
+    /// The id of the next producer, to be stored.
     pub(crate) const fn next_producer(&self) -> i64 {
         self.coordinator.next_producer
     }
 
-    /// Who may write under a transactional id, to be stored.
+    /// The producer that may write under a transactional id, to be stored.
     pub(crate) fn transactional_id(&self, id: &str) -> Option<ProducerTag> {
         self.coordinator.ids.get(id).map(|transactional| transactional.tag)
     }
 
-    /// Puts back what was stored.
+    /// Restores the id of the next producer.
     pub(crate) fn restore_next_producer(&mut self, next: i64) {
         self.coordinator.next_producer = next;
     }
 
-    /// Puts back what was stored. Its transaction, if one was open, is aborted by
-    /// [`Model::abort_orphans`].
+    /// Restores the producer of a transactional id. If it had an open transaction, [`Model::abort_orphans`] aborts that.
     pub(crate) fn restore_transactional_id(&mut self, id: Arc<str>, tag: ProducerTag, used_ms: i64) {
         let state = State::Idle { last: None };
         self.coordinator.ids.insert(id, Transactional { tag, timeout: TIMEOUT_MAX, state, used_ms });
     }
 
-    /// Aborts, in every partition, the transactions that are open there: their producers died with the
-    /// process that wrote what was just put back.
+    /// Aborts the open transactions in all partitions: their producers died with the process that wrote what has just
+    /// been restored.
     pub(crate) fn abort_orphans(&mut self, now: Now) {
         let open: Vec<(PartitionId, i64)> = self
             .topics
@@ -298,7 +297,7 @@ impl Model {
             })
             .collect();
         for (at, producer) in open {
-            // Producers of a dead process are never heard of again under the same epoch.
+            // Producers of a dead process never come back with the same epoch.
             self.end_in_partition(now, at, ProducerTag { producer, epoch: 0 }, false);
         }
     }

@@ -174,7 +174,7 @@ pub fn transactions_are_opened_before_they_are_used(under_test: &dyn LogUnderTes
     let mut writer = bench.transactional_writer("id")?;
     assert!(writer.send(&topic, 0, "a").is_err(), "no transaction is open");
     writer.producer.begin_transaction()?;
-    assert!(writer.producer.begin_transaction().is_err(), "a transaction is open already");
+    assert!(writer.producer.begin_transaction().is_err(), "a transaction is already open");
     writer.send(&topic, 0, "b")?;
     assert_eq!(writer.commit(), CommitOutcome::Done);
     assert!(writer.send(&topic, 0, "c").is_err(), "the transaction is over");

@@ -1,4 +1,4 @@
-//! Groups under random comings and goings: who may commit, and whether everything finds an owner.
+//! Groups whose members come and go at random: who may commit, and whether everything gets an owner.
 
 use super::*;
 use crate::log::GroupMetadata;
@@ -8,7 +8,7 @@ const PARTITIONS: u32 = 5;
 const SESSION_MS: i64 = 1_000;
 const REBALANCE_MS: i64 = 600;
 
-/// What a member believes.
+/// What a member believes about itself.
 struct Client {
     name: &'static str,
     id: Option<String>,
@@ -19,7 +19,7 @@ struct Client {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Joins if it is outside, then takes note of its news.
+    /// Joins if it is not a member, then processes its news.
     Poll(usize),
     GiveUp(usize),
     Leave(usize),
@@ -87,9 +87,9 @@ impl Client {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Members come, go, hesitate and die in any order. At no time may two of those who believe they
-    /// hold a partition commit its position; and when things have calmed down, each partition has
-    /// exactly one owner, by range in the order of the members' names.
+    /// Members come, go, hesitate and die in any order. At no time may two members that believe they hold a partition
+    /// both commit its position. When things have settled, each partition has exactly one owner, by range in the order of
+    /// the members' names.
     #[test]
     fn a_partition_has_one_owner_who_may_commit(steps in prop::collection::vec(step(), 1..150)) {
         let mut bench = Bench::new();

@@ -1,4 +1,4 @@
-//! The model against naive references, and housekeeping by examples.
+//! Compares the model with naive references, and tests housekeeping by examples.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Bench {
         }
     }
 
-    /// Writes records as one batch, at the time now.
+    /// Writes records as one batch, with the current time.
     fn write_as(
         &mut self,
         tag: ProducerTag,
@@ -96,8 +96,7 @@ impl Bench {
         while self.model.maintain(self.now(), &Nothing, budget) {}
     }
 
-    /// Everything a reader sees from `position` on, with no more than `records` at a time, and where it
-    /// ends up.
+    /// Everything that a reader sees from `position` on, at most `records` at a time, and where it ends up.
     fn read_from(&self, at: PartitionId, isolation: Isolation, position: i64, records: usize) -> (Vec<Seen>, i64) {
         let partition = self.model.partition(at).expect("a partition");
         let (mut seen, mut position) = (Vec::new(), position);
@@ -359,15 +358,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What one partition holds, as a list: `None` is a marker.
+/// A partition as a list; `None` is a marker.
 #[derive(Default)]
 struct Naive {
     log: Vec<Option<(String, usize)>>,
     start: usize,
 }
 
-/// All partitions, and what became of each transaction: its number is the record's owner; owner 0
-/// writes outside of transactions.
+/// All partitions, and how each transaction ended. A transaction's number is the owner of its records; owner 0 writes
+/// outside transactions.
 #[derive(Default)]
 struct Reference {
     partitions: [Naive; 2],
@@ -386,7 +385,7 @@ impl Reference {
         }
     }
 
-    /// What a reader of that isolation sees, and where it stops.
+    /// What a reader with that isolation level sees, and where it stops.
     fn read(&self, partition: usize, isolation: Isolation) -> (Vec<(i64, String)>, i64) {
         let Naive { log, start } = &self.partitions[partition];
         let fate = |owner: &usize| if *owner == 0 { Some(true) } else { self.fates[owner] };
@@ -406,8 +405,8 @@ impl Reference {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// Whatever is written, ended, fenced, deleted and merged in whatever order: readers of either
-    /// isolation see what a list with markers says, from any position and in portions of any size.
+    /// Whatever is written, ended, fenced, deleted and merged, in whatever order: readers of either isolation level see
+    /// the same as in a list with markers, from any position and in portions of any size.
     #[test]
     fn readers_see_what_a_naive_log_says(steps in prop::collection::vec(step(), 1..80), portion in 1..5usize) {
         let mut bench = Bench::new();
@@ -486,8 +485,8 @@ proptest! {
         }
     }
 
-    /// However compaction is cut into steps and mixed with writes: reading it to the end builds the same
-    /// table as reading everything that was written, records never move, and what is there was written.
+    /// However compaction is divided into steps and interleaved with writes: reading the log to its end builds the same
+    /// table as reading everything that was written, records never move, and every record was once written.
     #[test]
     fn a_compacted_log_builds_the_same_table(
         writes in prop::collection::vec((0..6u8, prop::option::of(0..100u8), any::<bool>(), 0..4u8), 1..200),

@@ -1,4 +1,4 @@
-//! What falls out of retention, and what does not.
+//! Which records retention deletes, and which not.
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ fn retention_deletes_from_the_start_by_time_and_by_size() {
     assert_eq!((partition.start(), partition.end()), (4, 5));
 }
 
-/// Windows over last year's records: their changelog was emptied a second after it was written, because all
-/// of it was old by the wall clock.
+/// Regression: with windows over last year's records, the changelog was emptied a second after it was written, because
+/// all of it was old by the wall clock.
 #[test]
 fn replayed_history_is_as_old_as_its_newest_record_says() {
     let mut bench = Bench::new();
