@@ -135,8 +135,8 @@ const ALL: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Unbounded);
 
 /// Where in a batch stores are cleared for the last time: what comes before need not be written, and the range to
 /// be deleted ends with the last key that the database has.
-fn clears(changes: &[StoreChange]) -> BTreeMap<StoreIndex, usize> {
-    let clears = changes.iter().zip(0..).filter(|(change, _)| matches!(change, StoreChange::Clear(_)));
+fn clears(batch: &StoreBatch) -> BTreeMap<StoreIndex, usize> {
+    let clears = batch.changes().zip(0..).filter(|(change, _)| matches!(change, StoreChange::Clear(_)));
     clears.map(|(change, place)| (change.store(), place)).collect()
 }
 
@@ -183,12 +183,12 @@ impl Store for RocksDbStore {
         if batch.is_empty() {
             return Ok(());
         }
-        let (database, changes) = (&*self.database, batch.into_changes());
-        let clears = clears(&changes);
+        let database = &*self.database;
+        let clears = clears(&batch);
         let mut writes = WriteBatch::default();
-        for (place, change) in changes.into_iter().enumerate() {
+        for (place, change) in batch.changes().enumerate() {
             let family = database.family(change.store())?;
-            if clears.get(&change.store()).is_some_and(|clear| place < *clear) {
+            if !clears.is_empty() && clears.get(&change.store()).is_some_and(|clear| place < *clear) {
                 continue;
             }
             match change {

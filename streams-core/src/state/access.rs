@@ -73,7 +73,7 @@ impl StoreAccess {
     }
 
     /// Sets or deletes a key; committed with the task.
-    pub fn put(&self, key: Vec<u8>, value: Option<Vec<u8>>) {
+    pub fn put(&self, key: &[u8], value: Option<&[u8]>) {
         self.state.borrow_mut().put(self.index, key, value);
     }
 

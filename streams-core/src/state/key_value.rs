@@ -60,7 +60,7 @@ impl<K: Value, V: Value> KeyValue<K, V> {
         }
         let value = value.map(|_| self.value.as_slice());
         self.access.log(&self.key, value, timestamp, &Headers::new())?;
-        self.access.put(self.key.clone(), value.map(<[u8]>::to_vec));
+        self.access.put(&self.key, value);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use super::small_bytes::{KeyBytes, ValueBytes};
 use super::{
     ReaderGate, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,
     StoreReader, StoreSnapshot, bounds_cross,
@@ -47,7 +48,7 @@ impl StateBackend for Memory {
     }
 }
 
-type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+type Map = BTreeMap<KeyBytes, ValueBytes>;
 
 /// One task's stores, indexed by store number. A clone shares the maps until either side changes them.
 #[derive(Clone, Default)]
@@ -63,7 +64,7 @@ impl Maps {
         store: StoreIndex,
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
-    ) -> Result<std::collections::btree_map::Range<'_, Vec<u8>, Vec<u8>>, StoreError> {
+    ) -> Result<std::collections::btree_map::Range<'_, KeyBytes, ValueBytes>, StoreError> {
         let map = self.map(store)?;
         // `BTreeMap::range` panics on crossed bounds; these do not cross, and no key lies between them.
         let nothing: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Excluded(&[]));
@@ -72,21 +73,19 @@ impl Maps {
     }
 
     /// Every change must name a store that exists.
-    fn apply(&mut self, changes: Vec<StoreChange>) {
-        for change in changes {
+    fn apply(&mut self, batch: &StoreBatch) {
+        for change in batch.changes() {
             let Some(map) = self.0.get_mut(usize::from(change.store().0)).map(Arc::make_mut) else { continue };
             match change {
                 StoreChange::Put(_, key, value) => {
-                    map.insert(key, value);
+                    map.insert(KeyBytes::from_slice(key), ValueBytes::from_slice(value));
                 }
                 StoreChange::Delete(_, key) => {
-                    map.remove(&key);
+                    map.remove(key);
                 }
                 StoreChange::DeleteRange(_, from, to) if from < to => {
-                    let doomed: Vec<Vec<u8>> = map.range(from..to).map(|(key, _)| key.clone()).collect();
-                    for key in doomed {
-                        map.remove(&key);
-                    }
+                    let mut rest = map.split_off(from);
+                    map.append(&mut rest.split_off(to));
                 }
                 StoreChange::DeleteRange(..) => {}
                 StoreChange::Clear(_) => map.clear(),
@@ -97,7 +96,7 @@ impl Maps {
 
 impl StoreSnapshot for Maps {
     fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.map(store)?.get(key).cloned())
+        Ok(self.map(store)?.get(key).map(|value| value.to_vec()))
     }
 
     fn range<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
@@ -135,20 +134,19 @@ impl Store for MemoryStore {
     }
 
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
-        let changes = batch.into_changes();
         // A batch is all or nothing, so check everything before changing anything.
-        for change in &changes {
+        for change in batch.changes() {
             self.maps.map(change.store())?;
         }
         let Some(readers) = self.readers.get() else {
-            self.maps.apply(changes);
+            self.maps.apply(&batch);
             return Ok(());
         };
         readers.change(|seen| {
             // A shared map is copied when it changes. Let go of the readers' clone first, so that a copy is made only
             // for a read in progress.
             *seen = Maps::default();
-            self.maps.apply(changes);
+            self.maps.apply(&batch);
             *seen = self.maps.clone();
         });
         Ok(())

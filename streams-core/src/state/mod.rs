@@ -8,6 +8,7 @@
 //! callers.
 
 mod access;
+mod batch;
 mod cache_budget;
 mod cached_row;
 mod cached_rows;
@@ -24,6 +25,7 @@ mod reader;
 mod row_cache;
 mod row_key;
 pub(crate) mod rows;
+mod small_bytes;
 mod store;
 pub(crate) mod table_store;
 mod task_state;
@@ -32,6 +34,7 @@ pub(crate) mod window_key;
 pub(crate) mod window_store;
 
 pub(crate) use access::StoreAccess;
+pub use batch::{StoreBatch, StoreChange};
 pub(crate) use cache_budget::CacheBudget;
 pub(crate) use changelog::Changelog;
 pub use definition::StoreFor;
@@ -41,8 +44,5 @@ pub use memory::Memory;
 pub use opening::{Opened, OpeningStore};
 pub use place::StatePlace;
 pub use reader::{ReaderGate, StoreReader, StoreSnapshot};
-pub use store::{
-    META, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,
-    bounds_cross,
-};
+pub use store::{META, StateBackend, Store, StoreError, StoreErrorKind, StoreIndex, StorePairs, bounds_cross};
 pub(crate) use task_state::TaskState;

@@ -17,7 +17,7 @@ use hashbrown::DefaultHashBuilder;
 use super::cached_row::Before;
 use super::row_cache::{Found, Hand, RowCache};
 use super::row_key::KeyBuffer;
-use super::timestamped::{split_timestamped, timestamped};
+use super::timestamped::{RowBuffer, split_timestamped};
 use super::{CacheBudget, StoreAccess, StoreError, StoreErrorKind, StoreKind};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::wire::{DecodeError, EncodeError, Value};
@@ -83,7 +83,7 @@ pub(crate) struct Rows<L: RowLayout, V> {
     /// Rows whose keys sort below this are gone from the store for good.
     floor: Vec<u8>,
     changelog_key: Vec<u8>,
-    value: Vec<u8>,
+    encoded: RowBuffer,
     /// How many bytes values have when encoded, on average: a guess for those that were not encoded yet.
     typical_bytes: usize,
     /// How many rows were put into the cache with that guess.
@@ -110,7 +110,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             logged: true,
             floor: Vec::new(),
             changelog_key: Vec::new(),
-            value: Vec::new(),
+            encoded: RowBuffer::new(),
             typical_bytes: 0,
             guesses: 0,
         }
@@ -367,11 +367,9 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     #[cold]
     fn measure(&mut self, place: usize) -> Result<(), RowError> {
         if let Some(cache) = &mut self.cache {
-            self.value.clear();
-            if let Some(row) = &cache.at(place).row {
-                row.encode(&mut self.value)?;
-            }
-            cache.set_measured(place, self.value.len());
+            let cached = cache.at(place);
+            self.encoded.encode(cached.timestamp, cached.row.as_ref())?;
+            cache.set_measured(place, self.encoded.value().len());
             self.note_size();
         }
         Ok(())
@@ -380,7 +378,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     /// Takes the value that was encoded last into the average.
     fn note_size(&mut self) {
         let rest = self.typical_bytes - self.typical_bytes / AVERAGE_OVER;
-        self.typical_bytes = rest + self.value.len().div_ceil(AVERAGE_OVER);
+        self.typical_bytes = rest + self.encoded.value().len().div_ceil(AVERAGE_OVER);
     }
 
     /// Reads a row from the store; also says how many bytes the value has.
@@ -431,30 +429,17 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
 
     /// Stores and logs a row.
     fn write(&mut self, key: &[u8], row: Option<&V>, timestamp: Timestamp) -> Result<(), RowError> {
-        self.encode(row)?;
-        let value = row.map(|_| self.value.as_slice());
+        self.encoded.encode(timestamp, row)?;
+        let exists = row.is_some();
         if self.logged {
             self.changelog_key.clear();
             L::changelog_key(key, &mut self.changelog_key);
-            self.access.log(&self.changelog_key, value, timestamp, &Headers::new())?;
+            self.access.log(&self.changelog_key, exists.then(|| self.encoded.value()), timestamp, &Headers::new())?;
         }
-        self.store(key, row.is_some(), timestamp);
-        Ok(())
-    }
-
-    fn encode(&mut self, row: Option<&V>) -> Result<(), RowError> {
-        self.value.clear();
-        if let Some(value) = row {
-            value.encode(&mut self.value)?;
-        }
-        Ok(())
-    }
-
-    /// Stores the row that was encoded last.
-    fn store(&self, key: &[u8], exists: bool, timestamp: Timestamp) {
         if key >= self.floor.as_slice() {
-            self.access.put(key.to_vec(), exists.then(|| timestamped(timestamp, &self.value)));
+            self.access.put(key, exists.then(|| self.encoded.row()));
         }
+        Ok(())
     }
 
     fn flush_row(
@@ -479,7 +464,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
                 headers,
             });
         }
-        cache.set_measured(place, self.value.len());
+        cache.set_measured(place, self.encoded.value().len());
         self.note_size();
         Ok(())
     }

@@ -10,9 +10,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::StoreReader;
-
-use super::{OpeningStore, StatePlace};
+use super::{OpeningStore, StatePlace, StoreBatch, StoreReader};
 
 /// Opens tasks' stores.
 pub trait StateBackend: Send + Sync + 'static {
@@ -84,77 +82,6 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the disk prevents it.
     fn flush(&mut self) -> Result<(), StoreError>;
-}
-
-/// Changes that are applied together. If several change the same key, the last one wins.
-#[derive(Debug, Default, Clone)]
-pub struct StoreBatch {
-    changes: Vec<StoreChange>,
-}
-
-/// One change of a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreChange {
-    /// Sets a key's value.
-    Put(StoreIndex, Vec<u8>, Vec<u8>),
-    /// Deletes a key, if it is there.
-    Delete(StoreIndex, Vec<u8>),
-    /// Deletes every key from the first (inclusive) to the second (exclusive).
-    DeleteRange(StoreIndex, Vec<u8>, Vec<u8>),
-    /// Deletes every key of the store, including those set earlier in the batch.
-    Clear(StoreIndex),
-}
-
-impl StoreChange {
-    /// The store that is changed.
-    #[must_use]
-    pub const fn store(&self) -> StoreIndex {
-        match self {
-            Self::Put(store, ..) | Self::Delete(store, ..) | Self::DeleteRange(store, ..) | Self::Clear(store) => {
-                *store
-            }
-        }
-    }
-}
-
-impl StoreBatch {
-    /// Sets a key's value.
-    pub fn put(&mut self, store: StoreIndex, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.changes.push(StoreChange::Put(store, key.into(), value.into()));
-    }
-
-    /// Deletes a key, if it is there.
-    pub fn delete(&mut self, store: StoreIndex, key: impl Into<Vec<u8>>) {
-        self.changes.push(StoreChange::Delete(store, key.into()));
-    }
-
-    /// Deletes every key from `from` (inclusive) to `to` (exclusive).
-    pub fn delete_range(&mut self, store: StoreIndex, from: impl Into<Vec<u8>>, to: impl Into<Vec<u8>>) {
-        self.changes.push(StoreChange::DeleteRange(store, from.into(), to.into()));
-    }
-
-    /// Deletes every key of a store, however many there are, as a single change.
-    pub fn clear(&mut self, store: StoreIndex) {
-        self.changes.push(StoreChange::Clear(store));
-    }
-
-    /// How many changes there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.changes.len()
-    }
-
-    /// Whether there is nothing to apply.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-    }
-
-    /// The changes in order. For backends.
-    #[must_use]
-    pub fn into_changes(self) -> Vec<StoreChange> {
-        self.changes
-    }
 }
 
 /// The kind of a [`StoreError`].

@@ -6,12 +6,16 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::small_bytes::{KeyBytes, ValueBytes};
 use super::{Store, StoreBatch, StoreError, StoreIndex, bounds_cross};
+
+/// What was put, or `None` for what was deleted.
+type Overlay = BTreeMap<KeyBytes, Option<ValueBytes>>;
 
 /// One task's committed store with the uncommitted writes on top.
 pub struct TaskState {
     committed: Box<dyn Store>,
-    overlays: BTreeMap<StoreIndex, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    overlays: BTreeMap<StoreIndex, Overlay>,
     /// Per store, committed keys below this one count as deleted.
     floors: BTreeMap<StoreIndex, Vec<u8>>,
     uncommitted_bytes: usize,
@@ -30,17 +34,22 @@ impl TaskState {
     /// As [`Store::get`].
     pub fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.overlays.get(&store).and_then(|overlay| overlay.get(key)) {
-            Some(uncommitted) => Ok(uncommitted.clone()),
+            Some(uncommitted) => Ok(uncommitted.as_ref().map(|value| value.to_vec())),
             None if self.floors.get(&store).is_some_and(|floor| key < floor.as_slice()) => Ok(None),
             None => self.committed.get(store, key),
         }
     }
 
     /// Sets or deletes a key in the overlay.
-    pub fn put(&mut self, store: StoreIndex, key: Vec<u8>, value: Option<Vec<u8>>) {
+    pub fn put(&mut self, store: StoreIndex, key: &[u8], value: Option<&[u8]>) {
         let key_bytes = key.len();
-        let value_bytes = value.as_ref().map_or(0, Vec::len);
-        match self.overlays.entry(store).or_default().insert(key, value) {
+        let value_bytes = value.map_or(0, <[u8]>::len);
+        match self
+            .overlays
+            .entry(store)
+            .or_default()
+            .insert(KeyBytes::from_slice(key), value.map(ValueBytes::from_slice))
+        {
             // Count only the new value: a key written a thousand times is a single uncommitted write.
             Some(replaced) => self.uncommitted_bytes -= replaced.map_or(0, |value| value.len()),
             None => self.uncommitted_bytes += key_bytes + OVERLAY_ENTRY_BYTES,
@@ -77,7 +86,7 @@ impl TaskState {
         if bounds_cross(from, to) {
             return Ok(());
         }
-        let none = BTreeMap::new();
+        let none = Overlay::new();
         let overlay = self.overlays.get(&store).unwrap_or(&none);
         let mut above = overlay.range::<[u8], _>((from, to)).peekable();
         let floor = self.floors.get(&store).map_or(&[][..], Vec::as_slice);
@@ -117,14 +126,15 @@ impl TaskState {
     #[must_use]
     pub fn pending_batch(&self) -> StoreBatch {
         let mut batch = StoreBatch::default();
+        batch.reserve(self.overlays.values().map(BTreeMap::len).sum(), self.uncommitted_bytes);
         for (store, floor) in &self.floors {
-            batch.delete_range(*store, [], floor.as_slice());
+            batch.delete_range(*store, b"", floor);
         }
         for (store, overlay) in &self.overlays {
             for (key, value) in overlay {
                 match value {
-                    Some(value) => batch.put(*store, key.as_slice(), value.as_slice()),
-                    None => batch.delete(*store, key.as_slice()),
+                    Some(value) => batch.put(*store, key, value),
+                    None => batch.delete(*store, key),
                 }
             }
         }
@@ -183,7 +193,7 @@ mod tests {
     }
 
     fn put(state: &mut TaskState, key: &str, value: Option<&str>) {
-        state.put(A, key.into(), value.map(Into::into));
+        state.put(A, key.as_bytes(), value.map(str::as_bytes));
     }
 
     type Pair = (Vec<u8>, Vec<u8>);
@@ -286,7 +296,7 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Put(key, value) => {
-                        state.put(A, key.clone(), value.clone());
+                        state.put(A, &key, value.as_deref());
                         match value {
                             Some(value) => current.insert(key, value),
                             None => current.remove(&key),

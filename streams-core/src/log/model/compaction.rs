@@ -7,9 +7,8 @@
 //!
 //! A pass advances in small steps; between two steps, the log is written and read as usual.
 
-use std::sync::Arc;
-
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::PartitionId;
 use super::partition::{Entry, Fate, Partition};
@@ -22,6 +21,9 @@ const KEYS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The amount of new data that makes a pass worthwhile, unless the topic's dirty ratio is 0.
 const DIRTY_BYTES_MIN: usize = 64 * 1024;
+
+/// A key; short ones take no allocation.
+type Key = SmallVec<[u8; 32]>;
 
 /// The progress of a partition's compaction.
 #[derive(Debug, Default)]
@@ -45,7 +47,7 @@ struct Pass {
     next: i64,
     phase: Phase,
     /// Each key's last offset in the dirty part. Never iterated, so its order does not matter.
-    latest: HashMap<Arc<[u8]>, i64>,
+    latest: HashMap<Key, i64>,
     latest_bytes: usize,
     /// When the first tombstone that is kept may be deleted.
     tombstones_due_ms: Option<i64>,
@@ -202,8 +204,10 @@ impl Pass {
         match self.latest.get_mut(key) {
             Some(latest) => *latest = record.offset.0,
             None => {
-                self.latest_bytes += key.len() + size_of::<(Arc<[u8]>, i64)>();
-                self.latest.insert(key.into(), record.offset.0);
+                let key = Key::from_slice(key);
+                let allocated = if key.spilled() { key.len() } else { 0 };
+                self.latest_bytes += allocated + size_of::<(Key, i64)>();
+                self.latest.insert(key, record.offset.0);
             }
         }
     }
