@@ -3,12 +3,15 @@
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use streams_core::dsl::StreamsBuilder;
 use streams_core::log::{
     Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, LogError, NewTopic, OutgoingRecord, Producer,
     ProducerOptions, SendError,
 };
 use streams_core::record::{Headers, Offset, Partition, Timestamp, TopicPartition};
 use streams_core::testing::log_contract::unique_prefix;
+use streams_core::topic::Topic;
+use streams_core::topology::Topology;
 use streams_kafka::Kafka;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -62,6 +65,20 @@ pub(crate) fn send(
         Err(SendError::Full) => producer.poll().err().map(Err),
         Err(SendError::Refused(error)) => Some(Err(error)),
     })
+}
+
+/// Counts the lines of a topic.
+pub(crate) fn count(from: &str, to: &str) -> Topology {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream(Topic::<(), String>::named(from).expect("a name"));
+    let counts = lines.group_by(|_, line| line.clone()).named("by-line").count();
+    counts.to_stream().to(Topic::<String, i64>::named(to).expect("a name"));
+    builder.build().expect("a topology")
+}
+
+/// What the counts up to `last` look like to a reader of text.
+pub(crate) fn counts(last: u8) -> Vec<String> {
+    (1..=last).map(|count| format!("\0\0\0\0\0\0\0{}", char::from(count))).collect()
 }
 
 /// Collects the values of one partition.

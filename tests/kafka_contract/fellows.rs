@@ -1,30 +1,13 @@
 //! Programs that meet under one application id on a real broker.
 
 use millstream_tests::kafka::bootstrap_servers;
-use streams_core::dsl::StreamsBuilder;
 use streams_core::log::{Doorbell, LogError};
 use streams_core::record::TopicPartition;
 use streams_core::runtime::{App, AppError, AppState};
 use streams_core::testing::log_contract::unique_prefix;
-use streams_core::topic::Topic;
-use streams_core::topology::Topology;
 use streams_kafka::Kafka;
 
-use crate::bench::{Reader, decide, send, topic, writer};
-
-/// Counts the lines of a topic.
-fn count(from: &str, to: &str) -> Topology {
-    let builder = StreamsBuilder::new();
-    let lines = builder.stream(Topic::<(), String>::named(from).expect("a name"));
-    let counts = lines.group_by(|_, line| line.clone()).named("by-line").count();
-    counts.to_stream().to(Topic::<String, i64>::named(to).expect("a name"));
-    builder.build().expect("a topology")
-}
-
-/// What the counts up to `last` look like to a reader of text.
-fn counts(last: u8) -> Vec<String> {
-    (1..=last).map(|count| format!("\0\0\0\0\0\0\0{}", char::from(count))).collect()
-}
+use crate::bench::{Reader, count, counts, decide, send, topic, writer};
 
 /// A rolling upgrade to another input was enough: 5 lines of one topic and 10 of the other, then one more, were
 /// counted 5, 15, 16.

@@ -5,6 +5,7 @@
 
 mod bench;
 mod contract;
+mod cuts;
 mod fellows;
 mod isolation;
 mod outages;

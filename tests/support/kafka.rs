@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::proxy::Proxy;
+
 /// The bootstrap servers of a running Kafka: those in the environment variable `MILLSTREAM_KAFKA`, or the
 /// broker that `cargo xtask kafka start` starts, which is shared by all suites and stays.
 ///
@@ -11,7 +13,8 @@ use std::sync::OnceLock;
 #[must_use]
 pub fn bootstrap_servers() -> &'static str {
     static SERVERS: OnceLock<String> = OnceLock::new();
-    SERVERS.get_or_init(|| std::env::var("MILLSTREAM_KAFKA").unwrap_or_else(|_| xtask(&["start"])))
+    let start = || printed(&xtask(&["start"]), "bootstrap.servers");
+    SERVERS.get_or_init(|| std::env::var("MILLSTREAM_KAFKA").unwrap_or_else(|_| start()))
 }
 
 /// A cluster of its own for a test that breaks it: it is named, fresh, and gone when this is dropped.
@@ -29,8 +32,21 @@ impl OwnCluster {
     #[must_use]
     pub fn start(name: &str, brokers: usize) -> Self {
         let name = format!("{name}-{}", std::process::id());
-        let bootstrap_servers = xtask(&["start", "--fresh", "--brokers", &brokers.to_string(), "--name", &name]);
-        Self { name, bootstrap_servers }
+        let started = xtask(&["start", "--fresh", "--brokers", &brokers.to_string(), "--name", &name]);
+        Self { name, bootstrap_servers: printed(&started, "bootstrap.servers") }
+    }
+
+    /// Starts one broker, which can be reached through the proxy as well.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_behind(proxy: &Proxy, name: &str) -> Self {
+        let name = format!("{name}-{}", std::process::id());
+        let started = xtask(&["start", "--fresh", "--proxies", &proxy.port().to_string(), "--name", &name]);
+        let behind = printed(&started, "behind.proxies");
+        proxy.lead_to(behind.parse().unwrap_or_else(|error| panic!("{behind:?}: {error}")));
+        Self { name, bootstrap_servers: printed(&started, "bootstrap.servers") }
     }
 
     /// Where the brokers are; stays the same when they are killed and started again.
@@ -62,7 +78,7 @@ impl Drop for OwnCluster {
     }
 }
 
-/// Runs `cargo xtask kafka ..` and gives the bootstrap servers it has printed, if any.
+/// Runs `cargo xtask kafka ..` and gives what it has printed.
 fn xtask(args: &[&str]) -> String {
     run(args).unwrap_or_else(|error| panic!("cargo xtask kafka {}: {error}", args.join(" ")))
 }
@@ -74,7 +90,11 @@ fn run(args: &[&str]) -> Result<String, String> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let servers = printed.lines().find_map(|line| line.strip_prefix("bootstrap.servers="));
-    Ok(servers.unwrap_or_default().to_owned())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The value of a line `name=value`; empty if there is none.
+fn printed(lines: &str, name: &str) -> String {
+    let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned());
+    lines.lines().find_map(value).unwrap_or_default()
 }

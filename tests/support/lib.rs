@@ -3,6 +3,7 @@
 pub mod kafka;
 pub mod program;
 pub mod progress;
+pub mod proxy;
 pub mod records;
 
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! `cargo xtask kafka`: a real Apache Kafka for tests, one command away.
 //!
 //! ```text
-//! cargo xtask kafka start [--brokers 1|3] [--fresh] [--name NAME]
+//! cargo xtask kafka start [--brokers 1|3] [--fresh] [--proxies PORT[,..]] [--name NAME]
 //! cargo xtask kafka stop | status [--name NAME]
 //! cargo xtask kafka kill N [--name NAME]
 //! cargo xtask kafka exec [--name NAME] CLASS ARGS...
@@ -9,7 +9,9 @@
 //!
 //! * `start` prints one line, `bootstrap.servers=127.0.0.1:PORT[,..]`, once every broker answers. What runs
 //!   already stays (brokers that died or were killed are started again with their data); `--fresh` stops it
-//!   and begins with empty data.
+//!   and begins with empty data. With `--proxies` each broker of a new cluster gets another listener, which says that
+//!   it is at that port of 127.0.0.1, for a proxy to be put there; a second line, `behind.proxies=127.0.0.1:PORT[,..]`,
+//!   tells where these listeners really are.
 //! * `stop` kills the brokers and deletes their data.
 //! * `status` prints the same line as `start`, then `folder=..` (data and the brokers' output) and
 //!   `broker.N.pid=..`, and fails if not all brokers run.
@@ -59,10 +61,13 @@ pub(crate) fn run(args: &[String]) -> std::result::Result<(), Failure> {
 
 fn answer(request: Request) -> Result<()> {
     match request {
-        Request::Start { name, brokers, fresh } => {
+        Request::Start { name, brokers, fresh, proxies } => {
             let _lock = lock(&name)?;
-            let cluster = start(&name, brokers, fresh)?;
+            let cluster = start(&name, brokers, fresh, &proxies)?;
             println!("{}", cluster.bootstrap_line());
+            if let Some(line) = cluster.behind_line() {
+                println!("{line}");
+            }
             Ok(())
         }
         Request::Stop { name } => stop(&name),
@@ -83,7 +88,7 @@ fn answer(request: Request) -> Result<()> {
 /// What went wrong, for people.
 pub(crate) fn servers(name: &str) -> Result<String> {
     let _lock = lock(name)?;
-    let line = start(name, None, false)?.bootstrap_line();
+    let line = start(name, None, false, &[])?.bootstrap_line();
     Ok(line.split_once('=').map_or_else(|| line.clone(), |(_, servers)| servers.trim().to_owned()))
 }
 
@@ -96,7 +101,7 @@ pub(crate) fn stop(name: &str) -> Result<()> {
     Cluster::load(name)?.map_or(Ok(()), |cluster| cluster.stop(name))
 }
 
-fn start(name: &str, brokers: Option<usize>, fresh: bool) -> Result<Cluster> {
+fn start(name: &str, brokers: Option<usize>, fresh: bool, proxies: &[u16]) -> Result<Cluster> {
     let mut found = Cluster::load(name)?;
     if fresh && let Some(cluster) = found.take() {
         cluster.stop(name)?;
@@ -110,9 +115,10 @@ fn start(name: &str, brokers: Option<usize>, fresh: bool) -> Result<Cluster> {
                 let running = cluster.brokers.len();
                 return Err(format!("a cluster of {running} is there already: `stop` it, or add --fresh or --name"));
             }
+            _ if !proxies.is_empty() => return Err("a cluster is there already: add --fresh or --name".to_owned()),
             _ => cluster,
         },
-        None => Cluster::create(name, brokers.unwrap_or(1), &class_path)?,
+        None => Cluster::create(name, brokers.unwrap_or(1), proxies, &class_path)?,
     };
     cluster.spawn_missing(&class_path)?;
     cluster.save(name)?;
@@ -170,18 +176,33 @@ struct Cluster {
 struct Broker {
     port: u16,
     controller_port: u16,
+    behind: Option<Behind>,
     /// 0 before the first start.
     pid: u32,
 }
 
+/// A broker's listener that is reached through a proxy.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+struct Behind {
+    port: u16,
+    proxy_port: u16,
+}
+
 impl Cluster {
     /// A new cluster with formatted, empty storage; nothing runs yet.
-    fn create(name: &str, brokers: usize, class_path: &str) -> Result<Self> {
+    fn create(name: &str, brokers: usize, proxies: &[u16], class_path: &str) -> Result<Self> {
+        if !proxies.is_empty() && proxies.len() != brokers {
+            return Err(format!("--proxies takes a port for each broker, {brokers} in all"));
+        }
         let folder = std::env::temp_dir().join(format!("millstream-kafka-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let ports = free_ports(brokers * 2)?;
-        let brokers = ports.chunks_exact(2).filter_map(|pair| match pair {
-            [port, controller_port] => Some(Broker { port: *port, controller_port: *controller_port, pid: 0 }),
+        let ports = free_ports(brokers * 3)?;
+        let mut proxies = proxies.iter();
+        let brokers = ports.chunks_exact(3).filter_map(|ports| match *ports {
+            [port, controller_port, behind] => {
+                let behind = proxies.next().map(|proxy_port| Behind { port: behind, proxy_port: *proxy_port });
+                Some(Broker { port, controller_port, behind, pid: 0 })
+            }
             _ => None,
         });
         let cluster = Self { folder, brokers: brokers.collect() };
@@ -219,14 +240,18 @@ impl Cluster {
             .map(|(number, broker)| format!("{number}@127.0.0.1:{}", broker.controller_port))
             .collect::<Vec<_>>()
             .join(",");
+        let behind = broker.behind.map(|Behind { port, proxy_port }| {
+            (format!(",BEHIND://127.0.0.1:{port}"), format!(",BEHIND://127.0.0.1:{proxy_port}"))
+        });
+        let (behind, proxy) = behind.unwrap_or_default();
         let mut text = format!(
             "process.roles=broker,controller
 node.id={number}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{behind}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{proxy}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,BEHIND:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 default.replication.factor={replicas}
@@ -345,6 +370,13 @@ log.segment.delete.delay.ms=1000
         format!("bootstrap.servers={}", self.bootstrap())
     }
 
+    /// Where the listeners behind proxies are, if there are any.
+    fn behind_line(&self) -> Option<String> {
+        let ports = self.brokers.iter().filter_map(|broker| broker.behind);
+        let addresses = ports.map(|behind| format!("127.0.0.1:{}", behind.port)).collect::<Vec<_>>();
+        (!addresses.is_empty()).then(|| format!("behind.proxies={}", addresses.join(",")))
+    }
+
     fn load(name: &str) -> Result<Option<Self>> {
         let file = state_file(name)?;
         match fs::read_to_string(&file) {
@@ -364,8 +396,11 @@ log.segment.delete.delay.ms=1000
     fn to_text(&self) -> String {
         let mut text = format!("{}\nfolder={}\n", self.bootstrap_line(), self.folder.display());
         for (number, broker) in (1..).zip(&self.brokers) {
-            let Broker { port, controller_port, pid } = broker;
+            let Broker { port, controller_port, behind, pid } = broker;
             let _ = write!(text, "broker.{number}.port={port}\nbroker.{number}.controller={controller_port}\n");
+            if let Some(Behind { port, proxy_port }) = behind {
+                let _ = write!(text, "broker.{number}.behind={port}\nbroker.{number}.proxy={proxy_port}\n");
+            }
             let _ = writeln!(text, "broker.{number}.pid={pid}");
         }
         text
@@ -378,14 +413,19 @@ log.segment.delete.delay.ms=1000
             let number = brokers.len() + 1;
             let value = |key: &str| values.get(format!("broker.{number}.{key}").as_str());
             let controller_port = value("controller")?.parse().ok()?;
-            brokers.push(Broker { port: port.parse().ok()?, controller_port, pid: value("pid")?.parse().ok()? });
+            let behind = match (value("behind"), value("proxy")) {
+                (Some(port), Some(proxy)) => Some(Behind { port: port.parse().ok()?, proxy_port: proxy.parse().ok()? }),
+                _ => None,
+            };
+            let (port, pid) = (port.parse().ok()?, value("pid")?.parse().ok()?);
+            brokers.push(Broker { port, controller_port, behind, pid });
         }
         (!brokers.is_empty()).then_some(Self { folder: values.get("folder")?.into(), brokers })
     }
 }
 
 impl Broker {
-    const NONE: Self = Self { port: 0, controller_port: 0, pid: 0 };
+    const NONE: Self = Self { port: 0, controller_port: 0, behind: None, pid: 0 };
 
     /// Whether the process still runs and is this broker: its number may belong to somebody else by now.
     fn is_alive(&self, folder: &Path) -> bool {
@@ -426,10 +466,13 @@ fn brokers_known_at(port: u16) -> Option<usize> {
 }
 
 /// Different ports that nobody listens on, below those that the system gives to outgoing connections.
-/// Somebody may take one before the broker does; then the broker ends and says so.
+/// Somebody may take one before the broker does; then the broker ends and says so. Processes that start clusters at the
+/// same time begin to look far from each other.
 fn free_ports(count: usize) -> Result<Vec<u16>> {
     const PORTS: std::ops::Range<u16> = 20_000..32_000;
-    let first = PORTS.start + u16::try_from(std::process::id() % u32::from(PORTS.end - PORTS.start)).unwrap_or(0);
+    const APART: u16 = 16;
+    let place = std::process::id() % u32::from((PORTS.end - PORTS.start) / APART);
+    let first = PORTS.start + u16::try_from(place).unwrap_or(0) * APART;
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let ports: Vec<_> = (first..PORTS.end).chain(PORTS.start..first).filter(is_free).take(count).collect();
     if ports.len() == count { Ok(ports) } else { Err("no free ports".to_owned()) }
@@ -510,8 +553,12 @@ mod tests {
     use super::*;
 
     fn cluster(brokers: u16) -> Cluster {
-        let broker =
-            |number| Broker { port: 9000 + number, controller_port: 9100 + number, pid: 70 + u32::from(number) };
+        let broker = |number| Broker {
+            port: 9000 + number,
+            controller_port: 9100 + number,
+            behind: (number == 2).then_some(Behind { port: 9200, proxy_port: 9300 }),
+            pid: 70 + u32::from(number),
+        };
         Cluster { folder: "/tmp/somewhere".into(), brokers: (1..=brokers).map(broker).collect() }
     }
 
@@ -543,7 +590,7 @@ mod tests {
 
     #[test]
     fn a_process_that_is_not_the_broker_is_not_alive_and_not_killed() {
-        let stranger = Broker { port: 1, controller_port: 2, pid: std::process::id() };
+        let stranger = Broker { pid: std::process::id(), ..Broker::NONE };
         let folder = Path::new("/nobody/has/this/folder");
         assert!(!stranger.is_alive(folder));
         assert_eq!(stranger.kill(folder), Ok(()));

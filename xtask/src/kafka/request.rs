@@ -5,7 +5,7 @@ use super::Result;
 /// The cluster that is meant when none is named.
 pub(super) const DEFAULT: &str = "default";
 
-const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [--name NAME]
+const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [--proxies PORT[,..]] [--name NAME]
        cargo xtask kafka stop | status [--name NAME]
        cargo xtask kafka kill N [--name NAME]
        cargo xtask kafka exec [--name NAME] CLASS ARGS...";
@@ -13,7 +13,7 @@ const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [-
 /// A command line, understood.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    Start { name: String, brokers: Option<usize>, fresh: bool },
+    Start { name: String, brokers: Option<usize>, fresh: bool, proxies: Vec<u16> },
     Stop { name: String },
     Status { name: String },
     Kill { name: String, broker: usize },
@@ -27,6 +27,7 @@ impl Request {
             return Self::parse_exec(rest);
         }
         let (mut name, mut brokers, mut fresh, mut number) = (DEFAULT.to_owned(), None, false, None);
+        let mut proxies = Vec::new();
         let mut rest = rest.iter();
         while let Some(arg) = rest.next() {
             match (command.as_str(), arg.as_str()) {
@@ -39,6 +40,11 @@ impl Request {
                     };
                 }
                 ("start", "--fresh") => fresh = true,
+                ("start", "--proxies") => {
+                    let ports =
+                        rest.next().ok_or(USAGE)?.split(',').map(str::parse).collect::<std::result::Result<_, _>>();
+                    proxies = ports.map_err(|_| format!("--proxies takes a port for each broker\n{USAGE}"))?;
+                }
                 ("kill", digits) if number.is_none() => {
                     number = Some(digits.parse().map_err(|_| format!("{digits:?} is not a broker's number\n{USAGE}"))?);
                 }
@@ -46,7 +52,7 @@ impl Request {
             }
         }
         match command.as_str() {
-            "start" => Ok(Self::Start { name, brokers, fresh }),
+            "start" => Ok(Self::Start { name, brokers, fresh, proxies }),
             "stop" => Ok(Self::Stop { name }),
             "status" => Ok(Self::Status { name }),
             "kill" => Ok(Self::Kill { name, broker: number.ok_or(USAGE)? }),
@@ -82,9 +88,17 @@ mod tests {
     fn command_lines_mean_what_the_usage_says() {
         let parse = |line: &str| Request::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
         let name = || "default".to_owned();
+        let start = |brokers, fresh, proxies: &[u16]| Request::Start {
+            name: name(),
+            brokers,
+            fresh,
+            proxies: proxies.to_vec(),
+        };
         for (line, expected) in [
-            ("start", Request::Start { name: name(), brokers: None, fresh: false }),
-            ("start --fresh --brokers 3", Request::Start { name: name(), brokers: Some(3), fresh: true }),
+            ("start", start(None, false, &[])),
+            ("start --fresh --brokers 3", start(Some(3), true, &[])),
+            ("start --fresh --proxies 4001", start(None, true, &[4001])),
+            ("start --proxies 4001,4002,4003", start(None, false, &[4001, 4002, 4003])),
             ("stop --name chaos", Request::Stop { name: "chaos".into() }),
             ("status", Request::Status { name: name() }),
             ("kill 2 --name chaos", Request::Kill { name: "chaos".into(), broker: 2 }),
@@ -101,6 +115,8 @@ mod tests {
             "halt",
             "start --brokers 2",
             "start 3",
+            "start --proxies",
+            "start --proxies 4001,",
             "kill",
             "kill one",
             "exec",

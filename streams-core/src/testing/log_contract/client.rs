@@ -206,6 +206,17 @@ impl<'a> Bench<'a> {
         self.member_with(group, client, topics, timeout)
     }
 
+    /// A member whose connection can be cut.
+    pub(super) fn distant_member(
+        &self,
+        group: &str,
+        client: &str,
+        topics: &[(&str, u32)],
+    ) -> Result<TestMember, LogError> {
+        let options = self.member_options(group, client, topics, self.under_test.session_timeout());
+        Ok(TestMember::new(self.under_test.distant_log().member(options, self.bell.clone())?))
+    }
+
     pub(super) fn member_with(
         &self,
         group: &str,
@@ -213,25 +224,25 @@ impl<'a> Bench<'a> {
         topics: &[(&str, u32)],
         rebalance_timeout: Duration,
     ) -> Result<TestMember, LogError> {
+        let options = self.member_options(group, client, topics, rebalance_timeout);
+        Ok(TestMember::new(self.under_test.log().member(options, self.bell.clone())?))
+    }
+
+    fn member_options(
+        &self,
+        group: &str,
+        client: &str,
+        topics: &[(&str, u32)],
+        rebalance_timeout: Duration,
+    ) -> MemberOptions {
         let topics = topics.iter().map(|(name, partitions)| (Arc::from(*name), *partitions)).collect();
-        let options = MemberOptions {
+        MemberOptions {
             group: self.name(group),
             client_id: self.name(client),
             plan: GroupPlan { subtopologies: vec![PlannedSubtopology { id: 0, topics }] },
             session_timeout: self.under_test.session_timeout(),
             rebalance_timeout,
-        };
-        let member = self.under_test.log().member(options, self.bell.clone())?;
-        Ok(TestMember {
-            member,
-            metadata: None,
-            tasks: Vec::new(),
-            revoked: 0,
-            lost: 0,
-            hesitates: false,
-            given_up: None,
-            came_back: Vec::new(),
-        })
+        }
     }
 
     /// Polls the members until a condition holds.
@@ -251,7 +262,18 @@ impl<'a> Bench<'a> {
 
     /// Polls the members until each has exactly the expected tasks and all are in the same generation.
     pub(super) fn settle(&self, members: &mut [&mut TestMember], expected: &[&[&str]]) {
+        self.settle_while(members, expected, || ());
+    }
+
+    /// Like [`Bench::settle`]; does something else between the polls.
+    pub(super) fn settle_while(
+        &self,
+        members: &mut [&mut TestMember],
+        expected: &[&[&str]],
+        mut meanwhile: impl FnMut(),
+    ) {
         self.poll_until(&format!("tasks to be shared out as {expected:?}"), members, |members| {
+            meanwhile();
             let generations: Vec<_> = members.iter().map(|member| member.generation()).collect();
             let settled = generations.windows(2).all(|pair| pair.first() == pair.last());
             settled
@@ -474,6 +496,19 @@ pub(super) struct TestMember {
 }
 
 impl TestMember {
+    fn new(member: Box<dyn Member>) -> Self {
+        Self {
+            member,
+            metadata: None,
+            tasks: Vec::new(),
+            revoked: 0,
+            lost: 0,
+            hesitates: false,
+            given_up: None,
+            came_back: Vec::new(),
+        }
+    }
+
     pub(super) fn poll(&mut self) {
         while let Some(event) = self.member.poll() {
             match event {

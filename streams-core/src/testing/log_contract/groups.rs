@@ -191,19 +191,26 @@ pub fn who_takes_part_in_a_rebalance_can_tell_that_nobody_came_between(under_tes
 pub fn who_missed_an_owner_of_its_tasks_can_tell(under_test: &dyn LogUnderTest) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;
-    let (mut a, mut b) = (bench.member("group", "a", &[(&topic, 2)])?, bench.member("group", "b", &[(&topic, 2)])?);
+    let mut a = bench.distant_member("group", "a", &[(&topic, 2)])?;
+    let mut b = bench.member("group", "b", &[(&topic, 2)])?;
     bench.settle(&mut [&mut a, &mut b], &[&["0_0"], &["0_1"]]);
     let old = a.current()?;
     let mut c = bench.member("group", "c", &[(&topic, 2)])?;
     bench.poll_until("a to give up its task", &mut [&mut a, &mut b, &mut c], |members| {
         members.first().is_some_and(|member| member.revoked == 1)
     });
-    // From now on `a` is cut off from the group.
-    bench.settle(&mut [&mut b, &mut c], &[&["0_0"], &["0_1"]]);
+    // From now on `a` is cut off from the group, or at least silent.
+    let is_cut = under_test.cut(true);
+    bench.settle_while(&mut [&mut b, &mut c], &[&["0_0"], &["0_1"]], || {
+        if is_cut {
+            a.poll();
+        }
+    });
     let between = b.current()?;
     let commit = b.member.committer().commit(&between, vec![position(&topic, 0, 7, "of b")]);
     assert_eq!(bench.answer("commit", commit)?, CommitOutcome::Done);
 
+    under_test.cut(false);
     let committer = a.member.committer();
     bench.settle(&mut [&mut a, &mut b, &mut c], &[&["0_0"], &["0_1"], &[]]);
     let current = a.current()?;

@@ -50,6 +50,17 @@ pub trait LogUnderTest {
     /// The time since some fixed moment.
     fn elapsed(&self) -> Duration;
 
+    /// The same log, as a client sees it whose connection [`LogUnderTest::cut`] cuts.
+    fn distant_log(&self) -> &dyn Log {
+        self.log()
+    }
+
+    /// Cuts the clients of [`LogUnderTest::distant_log`] off, or lets them reach it again. Returns whether there is a
+    /// connection to cut; if not, a clause has its clients fall silent instead.
+    fn cut(&self, _is_cut: bool) -> bool {
+        false
+    }
+
     /// How long a clause waits for an event before it fails.
     fn patience(&self) -> Duration {
         Duration::from_secs(90)

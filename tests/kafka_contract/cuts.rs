@@ -1,0 +1,134 @@
+//! Clients that are cut off from their broker in the middle of a rebalance, while others go on.
+
+use std::time::{Duration, Instant};
+
+use millstream_tests::kafka::OwnCluster;
+use millstream_tests::proxy::{Proxy, RequestKind};
+use streams_core::log::{Doorbell, Log, LogError};
+use streams_core::record::TopicPartition;
+use streams_core::runtime::{App, AppState, Guarantee, Running, Settings};
+use streams_core::testing::log_contract::{self, LogUnderTest, unique_prefix};
+use streams_core::topology::Topology;
+use streams_kafka::Kafka;
+
+use crate::bench::{Reader, count, counts, decide, send, topic, wait_for, writer};
+
+/// A broker that some clients reach directly and others through a proxy.
+struct DistantKafka {
+    // The proxy's clients go first, and the broker last.
+    distant: Kafka,
+    near: Kafka,
+    proxy: Proxy,
+    prefix: String,
+    started: Instant,
+    _cluster: OwnCluster,
+}
+
+impl DistantKafka {
+    fn start(name: &str) -> Self {
+        let proxy = Proxy::new();
+        let cluster = OwnCluster::start_behind(&proxy, name);
+        Self {
+            distant: Kafka::at(proxy.address()),
+            near: Kafka::at(cluster.bootstrap_servers()),
+            proxy,
+            prefix: unique_prefix(),
+            started: Instant::now(),
+            _cluster: cluster,
+        }
+    }
+}
+
+impl LogUnderTest for DistantKafka {
+    fn log(&self) -> &dyn Log {
+        &self.near
+    }
+
+    fn distant_log(&self) -> &dyn Log {
+        &self.distant
+    }
+
+    fn cut(&self, is_cut: bool) -> bool {
+        if is_cut {
+            self.proxy.cut()
+        } else {
+            self.proxy.heal()
+        }
+        true
+    }
+
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn pass(&self, time: Duration, doorbell: &Doorbell) {
+        doorbell.wait(time);
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn eager_compaction(&self) -> Option<Vec<(String, String)>> {
+        None
+    }
+}
+
+#[test]
+fn who_is_cut_off_between_giving_up_and_getting_can_tell() -> Result<(), LogError> {
+    log_contract::who_missed_an_owner_of_its_tasks_can_tell(&DistantKafka::start("cut-member"))
+}
+
+/// An instance that commits often; tasks go to the one with the first name.
+fn start(name: &str, id: &str, topology: Topology, log: &Kafka) -> Running {
+    let settings = Settings {
+        client_id: Some(name.to_owned()),
+        guarantee: Guarantee::ExactlyOnce,
+        session_timeout: Duration::from_secs(6),
+        transaction_timeout: Duration::from_secs(5),
+        cache_bytes: 0,
+        ..Settings::default()
+    };
+    App::new(id, topology).settings(settings).start(log.clone()).expect("it starts")
+}
+
+/// A member acknowledged a revocation and was cut off before it heard who got its tasks. When it was back, it went on
+/// with the suspended tasks, although another had had them: counts 1 to 5, 6 to 10, 6 to 10 where 1 to 15 are right.
+#[test]
+fn tasks_that_another_had_during_a_cut_are_opened_again() -> Result<(), LogError> {
+    let kafka = DistantKafka::start("cut-app");
+    let bell = Doorbell::new();
+    let [from, to] = [topic(&kafka.near, 1)?, topic(&kafka.near, 1)?];
+    let mut producer = writer(&kafka.near, &bell)?;
+    let mut write_five = || -> Result<(), LogError> {
+        for _ in 0..5 {
+            send(&mut *producer, &bell, &TopicPartition::new(from.as_str(), 0), "line")?;
+        }
+        decide("flush", &bell, || producer.flush())
+    };
+    let id = unique_prefix();
+    let mut reader = Reader::new(&kafka.near, &TopicPartition::new(to.as_str(), 0), None)?;
+    let has_tasks = |running: &Running| running.state() == AppState::Running && !running.assignment().is_empty();
+
+    let distant = start("m", &id, count(&from, &to), &kafka.distant);
+    write_five()?;
+    reader.until("the first counts", |reader| reader.values.len() >= 5);
+
+    // It takes part in the next rebalance, but does not hear what comes of it.
+    kafka.proxy.cut_after(RequestKind::JOIN_GROUP);
+    let near = start("a", &id, count(&from, &to), &kafka.near);
+    kafka.proxy.wait_until_cut();
+    wait_for("the other to have the tasks", &bell, || has_tasks(&near).then_some(()));
+    write_five()?;
+    reader.until("the other's counts", |reader| reader.values.len() >= 10);
+    near.close().expect("no error");
+
+    kafka.proxy.heal();
+    wait_for("the tasks to come back", &bell, || has_tasks(&distant).then_some(()));
+    write_five()?;
+    reader.until("the last counts", |reader| reader.values.len() >= 15);
+    distant.close().expect("no error");
+    reader.until("the end", |reader| reader.end.is_some());
+    assert_eq!(reader.values, counts(15));
+    Ok(())
+}

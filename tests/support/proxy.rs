@@ -1,0 +1,281 @@
+//! A connection to Kafka that can be cut: a TCP proxy between some clients and a broker.
+//!
+//! A broker tells its clients where it is, so it needs a listener that says it is at the proxy's address
+//! ([`crate::kafka::OwnCluster::start_behind`]). Clients that bootstrap from [`Proxy::address`] then only ever reach it
+//! through the proxy, and all others are left alone.
+//!
+//! The proxy reads Kafka's requests as far as their kind, so that a test can cut a connection at an exact moment: after
+//! the broker has got a request, and before the client has its answer.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::PATIENCE;
+
+/// A kind of request, by its number in Kafka's protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestKind(pub i16);
+
+impl RequestKind {
+    /// How a member joins a rebalance. It is answered when all members have joined.
+    pub const JOIN_GROUP: Self = Self(11);
+    /// How a member gets its assignment.
+    pub const SYNC_GROUP: Self = Self(14);
+}
+
+/// A proxy on a port of its own. It ends with the test's process; dropping it cuts its connections.
+pub struct Proxy {
+    address: SocketAddr,
+    line: Arc<Line>,
+}
+
+/// What connects clients and broker.
+#[derive(Default)]
+struct Line {
+    state: Mutex<LineState>,
+    /// Signalled when the last request is with the broker.
+    was_cut: Condvar,
+}
+
+#[derive(Default)]
+struct LineState {
+    broker: Option<SocketAddr>,
+    is_cut: bool,
+    /// The next request of this kind is the last to get through.
+    last_request: Option<RequestKind>,
+    connections: Vec<Arc<Connection>>,
+}
+
+/// A client's connection, and the one to the broker that belongs to it.
+struct Connection {
+    client: TcpStream,
+    broker: TcpStream,
+}
+
+impl Proxy {
+    /// A proxy that leads nowhere yet.
+    ///
+    /// # Panics
+    /// When no port is free.
+    #[must_use]
+    pub fn new() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let line = Arc::<Line>::default();
+        let accepting = Arc::clone(&line);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                // Whoever is turned away finds that nobody listens.
+                let _ = accepting.connect(client);
+            }
+        });
+        Self { address, line }
+    }
+
+    /// Where clients find it, as `host:port`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Leads connections to that broker from now on.
+    pub fn lead_to(&self, broker: SocketAddr) {
+        self.line.lock().broker = Some(broker);
+    }
+
+    /// Breaks all connections, and lets nobody connect until [`Proxy::heal`].
+    pub fn cut(&self) {
+        self.line.lock().cut(None);
+    }
+
+    /// Lets the next request of that kind through, and cuts everything before it can be answered.
+    pub fn cut_after(&self, request: RequestKind) {
+        self.line.lock().last_request = Some(request);
+    }
+
+    /// Waits until [`Proxy::cut_after`] has found its request and the broker has it.
+    ///
+    /// # Panics
+    /// When nobody sends such a request.
+    pub fn wait_until_cut(&self) {
+        let state = self.line.lock();
+        let waited = self.line.was_cut.wait_timeout_while(state, PATIENCE, |state| state.last_request.is_some());
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(state.last_request, None, "nobody has sent it");
+    }
+
+    /// Lets clients connect again.
+    pub fn heal(&self) {
+        let mut state = self.line.lock();
+        state.hang_up();
+        state.is_cut = false;
+    }
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let mut state = self.line.lock();
+        state.is_cut = true;
+        state.hang_up();
+    }
+}
+
+impl LineState {
+    /// Cuts the clients off. The broker hears of it, but for the connection that is spared.
+    fn cut(&mut self, spared: Option<&Connection>) {
+        self.is_cut = true;
+        for connection in &self.connections {
+            connection.leave_client();
+            if spared.is_none_or(|spared| !std::ptr::eq(spared, &**connection)) {
+                connection.leave_broker();
+            }
+        }
+    }
+
+    /// Ends every connection, the broker's side of those that were cut included.
+    fn hang_up(&mut self) {
+        for connection in self.connections.drain(..) {
+            connection.leave_client();
+            connection.leave_broker();
+        }
+    }
+}
+
+impl Connection {
+    fn leave_client(&self) {
+        // It may be gone already.
+        let _ = self.client.shutdown(Shutdown::Both);
+    }
+
+    fn leave_broker(&self) {
+        let _ = self.broker.shutdown(Shutdown::Both);
+    }
+
+    /// Passes answers to the client until the broker hangs up, and reads on when the client is gone: a broker answers
+    /// requests in their order, and reads no more while it cannot answer.
+    fn pass_answers(&self) {
+        let mut answers = vec![0; 64 * 1024];
+        while let Ok(length) = (&self.broker).read(&mut answers) {
+            match answers.get(..length) {
+                Some(answers) if length > 0 => drop((&self.client).write_all(answers)),
+                _ => break,
+            }
+        }
+        self.leave_client();
+    }
+}
+
+impl Line {
+    fn lock(&self) -> MutexGuard<'_, LineState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects a client to the broker. It finds that nobody is there if the line is cut.
+    fn connect(self: &Arc<Self>, client: TcpStream) -> io::Result<()> {
+        let mut state = self.lock();
+        let Some(broker) = state.broker.filter(|_| !state.is_cut) else { return Ok(()) };
+        let connection = Arc::new(Connection { client, broker: TcpStream::connect(broker)? });
+        connection.client.set_nodelay(true)?;
+        connection.broker.set_nodelay(true)?;
+        state.connections.push(Arc::clone(&connection));
+        let (line, of_client) = (Arc::clone(self), Arc::clone(&connection));
+        std::thread::spawn(move || {
+            if line.pass_requests(&of_client).is_err() {
+                of_client.leave_broker();
+            }
+        });
+        let line = Arc::clone(self);
+        std::thread::spawn(move || {
+            connection.pass_answers();
+            line.lock().connections.retain(|known| !Arc::ptr_eq(known, &connection));
+        });
+        Ok(())
+    }
+
+    /// Passes requests to the broker until one side hangs up, or one was the last.
+    fn pass_requests(&self, connection: &Connection) -> io::Result<()> {
+        loop {
+            // A request is its length in four bytes, then its kind in two, then what does not matter here.
+            let mut request = vec![0; 4];
+            (&connection.client).read_exact(&mut request)?;
+            let length = request.first_chunk().map_or(0, |length| i32::from_be_bytes(*length));
+            request.resize(4 + usize::try_from(length).unwrap_or(0), 0);
+            (&connection.client).read_exact(&mut request[4..])?;
+            let kind = request[4..].first_chunk().map(|kind| RequestKind(i16::from_be_bytes(*kind)));
+            let mut state = self.lock();
+            let is_last = kind.is_some() && state.last_request == kind;
+            if !is_last {
+                drop(state);
+                (&connection.broker).write_all(&request)?;
+                continue;
+            }
+            // No answer passes from here on, but the broker gets the request, and has all the time to read it.
+            state.cut(Some(connection));
+            let sent = (&connection.broker).write_all(&request);
+            state.last_request = None;
+            self.was_cut.notify_all();
+            return sent;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A broker that answers each request with itself.
+    fn echo() -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                std::thread::spawn(move || io::copy(&mut &stream, &mut &stream));
+            }
+        });
+        address
+    }
+
+    /// A request of that kind, with one more byte.
+    fn request(kind: RequestKind) -> Vec<u8> {
+        [&3_i32.to_be_bytes()[..], &kind.0.to_be_bytes(), &[7]].concat()
+    }
+
+    /// Sends a request; whether it is answered.
+    fn is_answered(mut client: &TcpStream, kind: RequestKind) -> bool {
+        let mut answer = [0; 7];
+        client.write_all(&request(kind)).and_then(|()| client.read_exact(&mut answer)).is_ok()
+            && answer[..] == request(kind)
+    }
+
+    #[test]
+    fn connections_are_cut_when_a_test_says_so() {
+        let proxy = Proxy::new();
+        proxy.lead_to(echo());
+        let connect = || TcpStream::connect(proxy.address()).expect("somebody listens");
+        let client = connect();
+        assert!(is_answered(&client, RequestKind::JOIN_GROUP));
+        proxy.cut_after(RequestKind::SYNC_GROUP);
+        assert!(is_answered(&client, RequestKind::JOIN_GROUP), "another kind");
+        assert!(!is_answered(&client, RequestKind::SYNC_GROUP), "the last one");
+        proxy.wait_until_cut();
+        assert!(!is_answered(&connect(), RequestKind::JOIN_GROUP), "cut");
+        proxy.heal();
+        let client = connect();
+        assert!(is_answered(&client, RequestKind::SYNC_GROUP), "once");
+        proxy.cut();
+        assert!(!is_answered(&client, RequestKind::JOIN_GROUP), "cut");
+    }
+}
