@@ -37,7 +37,7 @@ pub(crate) struct KafkaConsumer {
 /// A partition that is read.
 struct Slot {
     partition: TopicPartition,
-    state: State,
+    uptake: Uptake,
     is_paused: bool,
     /// The offset that the next record will have, or a later one.
     position: Offset,
@@ -52,7 +52,7 @@ struct Slot {
 
 /// How librdkafka stands to a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Uptake {
     /// To be read from the slot's position with the next call.
     Wanted,
     /// Being read.
@@ -81,7 +81,7 @@ struct Slots {
 impl KafkaConsumer {
     pub(crate) fn new(kafka: &Kafka, options: &ConsumerOptions, doorbell: &Doorbell) -> Result<Self, LogError> {
         let settings = kafka.consumer_settings(options)?;
-        let troubles = Arc::new(Troubles { kafka: settings.kafka().to_owned(), state: Mutex::default() });
+        let troubles = Arc::new(Troubles { kafka: settings.kafka().to_owned(), reports: Mutex::default() });
         let listener = Arc::clone(&troubles) as Arc<dyn Listener>;
         let client = Client::create(Role::Consumer, &settings.entries, kafka.log_limit(), doorbell, listener)?;
         let buffer = MessageBuffer::with_capacity(CHUNK);
@@ -99,8 +99,8 @@ impl KafkaConsumer {
             false => self.client.assign_less(&list).map_err(|code| code.about("giving up partitions")),
         });
         let mut list = PartitionList::new();
-        for slot in self.slots.slots.iter_mut().flatten().filter(|slot| slot.state == State::Wanted) {
-            slot.state = State::Reading;
+        for slot in self.slots.slots.iter_mut().flatten().filter(|slot| slot.uptake == Uptake::Wanted) {
+            slot.uptake = Uptake::Reading;
             failed = failed.and(list.add(&slot.partition, slot.position.0));
         }
         if !list.is_empty() {
@@ -168,8 +168,8 @@ impl Consumer for KafkaConsumer {
     fn resume(&mut self, partition: &TopicPartition) {
         let Some(slot) = self.slots.get_mut(partition) else { return };
         slot.is_paused = false;
-        if slot.state == State::Parked {
-            slot.state = State::Wanted;
+        if slot.uptake == Uptake::Parked {
+            slot.uptake = Uptake::Wanted;
             self.slots.is_changed = true;
         }
         self.doorbell.ring();
@@ -215,7 +215,7 @@ impl Slots {
         let Some(index) = self.by_partition.remove(partition) else { return };
         self.free.push(index);
         if let Some(slot) = self.slots.get_mut(index).and_then(Option::take)
-            && slot.state == State::Reading
+            && slot.uptake == Uptake::Reading
         {
             self.leaving.push(slot.partition);
             self.is_changed = true;
@@ -232,7 +232,7 @@ impl Slots {
         let partition = TopicPartition::new(message.topic()?, message.partition());
         let index = *self.by_partition.get(&partition)?;
         let slot = self.slots.get(index)?.as_ref()?;
-        (slot.state == State::Reading).then_some(index)
+        (slot.uptake == Uptake::Reading).then_some(index)
     }
 
     /// Hands out what was held of partitions that are not paused any more; how many records that were.
@@ -259,7 +259,7 @@ impl Slots {
 
     /// Stops reading the partition that the reason is about; it begins with its name as librdkafka writes it.
     fn stop_named(&mut self, code: Code, reason: &str, events: &mut Vec<FetchEvent>) {
-        for slot in self.slots.iter_mut().flatten().filter(|slot| slot.state == State::Reading) {
+        for slot in self.slots.iter_mut().flatten().filter(|slot| slot.uptake == Uptake::Reading) {
             let TopicPartition { topic, partition } = &slot.partition;
             if reason.starts_with(&format!("{topic} [{partition}]: ")) && slot.fail(code, events) {
                 self.leaving.push(slot.partition.clone());
@@ -274,8 +274,8 @@ impl Slots {
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
             slot.finish_batch(slot.position, events);
             self.is_holding |= !slot.held.is_empty();
-            if slot.is_paused && slot.held_bytes > HELD_BYTES_MAX && slot.state == State::Reading {
-                slot.state = State::Parked;
+            if slot.is_paused && slot.held_bytes > HELD_BYTES_MAX && slot.uptake == Uptake::Reading {
+                slot.uptake = Uptake::Parked;
                 self.leaving.push(slot.partition.clone());
                 self.is_changed = true;
             }
@@ -287,7 +287,7 @@ impl Slot {
     fn new(partition: TopicPartition, from: Offset) -> Self {
         Self {
             partition,
-            state: State::Wanted,
+            uptake: Uptake::Wanted,
             is_paused: false,
             position: from,
             told_end: None,
@@ -299,7 +299,7 @@ impl Slot {
 
     fn take_record(&mut self, message: Message<'_>, events: &mut Vec<FetchEvent>) {
         let offset = Offset(message.offset());
-        if self.state != State::Reading || offset < self.position {
+        if self.uptake != Uptake::Reading || offset < self.position {
             return;
         }
         self.building.push(offset, message.timestamp(), message.key(), message.value(), &message.headers());
@@ -312,7 +312,7 @@ impl Slot {
 
     /// Takes note of an event that is no record; whether the partition is not to be read any more.
     fn take_error(&mut self, code: Code, message: Message<'_>, events: &mut Vec<FetchEvent>) -> bool {
-        if self.state != State::Reading {
+        if self.uptake != Uptake::Reading {
             return false;
         }
         let offset = Offset(message.offset());
@@ -330,7 +330,7 @@ impl Slot {
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE if offset < self.position => false,
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE => {
                 self.finish_batch(self.position, events);
-                self.state = State::Stopped;
+                self.uptake = Uptake::Stopped;
                 self.hand_out(FetchEvent::OutOfRange { partition: self.partition.clone(), position: offset }, events);
                 true
             }
@@ -344,7 +344,7 @@ impl Slot {
         let is_final = !error.is_transient();
         self.finish_batch(self.position, events);
         if is_final {
-            self.state = State::Stopped;
+            self.uptake = Uptake::Stopped;
         }
         events.push(FetchEvent::Error { partition: Some(self.partition.clone()), error });
         is_final
@@ -380,7 +380,7 @@ fn is_worth_telling(code: Code) -> bool {
 /// Trouble that the client tells on its own account.
 struct Troubles {
     kafka: String,
-    state: Mutex<Reports>,
+    reports: Mutex<Reports>,
 }
 
 #[derive(Default)]
@@ -394,14 +394,14 @@ struct Reports {
 
 impl Listener for Troubles {
     fn error(&self, code: Code, reason: &str) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(code.kind(), LogErrorKind::UnknownTopic | LogErrorKind::Denied) && code.0 > 0 {
-            state.about_topics.push((code, reason.to_owned()));
+            reports.about_topics.push((code, reason.to_owned()));
         } else if let Some(error) = broker_trouble(code, reason, &self.kafka) {
             let now = Instant::now();
-            if state.told.get(&code).is_none_or(|last| now.duration_since(*last) >= TROUBLE_INTERVAL) {
-                state.told.insert(code, now);
-                state.general = Some(error);
+            if reports.told.get(&code).is_none_or(|last| now.duration_since(*last) >= TROUBLE_INTERVAL) {
+                reports.told.insert(code, now);
+                reports.general = Some(error);
             }
         }
     }
@@ -409,8 +409,8 @@ impl Listener for Troubles {
 
 impl Troubles {
     fn take(&self) -> (Option<LogError>, Vec<(Code, String)>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        (state.general.take(), std::mem::take(&mut state.about_topics))
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        (reports.general.take(), std::mem::take(&mut reports.about_topics))
     }
 }
 

@@ -10,10 +10,10 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Lets one line through per interval and counts the others.
 #[derive(Debug, Default)]
-pub(crate) struct LogLimit(Mutex<State>);
+pub(crate) struct LogLimit(Mutex<Admissions>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Admissions {
     last: Option<Instant>,
     held_back: u64,
 }
@@ -32,13 +32,13 @@ impl LogLimit {
 
     /// Whether a line may be logged now, and how many were not since the last one that was.
     fn admit(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.last.is_some_and(|last| now.duration_since(last) < INTERVAL) {
-            state.held_back += 1;
+        let mut admissions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if admissions.last.is_some_and(|last| now.duration_since(last) < INTERVAL) {
+            admissions.held_back += 1;
             return None;
         }
-        state.last = Some(now);
-        Some(std::mem::take(&mut state.held_back))
+        admissions.last = Some(now);
+        Some(std::mem::take(&mut admissions.held_back))
     }
 }
 

@@ -66,14 +66,14 @@ pub(crate) struct KafkaMember {
     plan: GroupPlan,
     rebalance_timeout: Duration,
     heartbeat: Duration,
-    state: State,
+    standing: Standing,
     /// What the last assignment gave it.
     tasks: BTreeSet<TaskId>,
     events: VecDeque<MemberEvent>,
     failures_told: Vec<(Code, Instant)>,
 }
 
-enum State {
+enum Standing {
     Joining,
     Owning,
     GivingUp { since: Instant },
@@ -106,7 +106,7 @@ impl KafkaMember {
             plan: options.plan,
             rebalance_timeout: options.rebalance_timeout,
             heartbeat: heartbeat_interval(options.session_timeout),
-            state: State::Joining,
+            standing: Standing::Joining,
             tasks: BTreeSet::new(),
             events: VecDeque::new(),
             failures_told: Vec::new(),
@@ -119,7 +119,7 @@ impl KafkaMember {
             Signal::Revoked if self.client.is_assignment_lost() => self.on_lost(),
             Signal::Revoked => match self.generation.get() {
                 Some(metadata) => {
-                    self.state = State::GivingUp { since: Instant::now() };
+                    self.standing = Standing::GivingUp { since: Instant::now() };
                     // The member hears of a rebalance with a heartbeat, when the broker counts already.
                     let deadline = self.rebalance_timeout.saturating_sub(self.heartbeat);
                     self.events.push_back(MemberEvent::Revoked { tasks: self.tasks.clone(), metadata, deadline });
@@ -139,7 +139,7 @@ impl KafkaMember {
         // Without a generation, or a name, it is gone again already; what took it away is told next.
         let Some(metadata) = metadata else { return };
         self.generation.set(Some(metadata.clone()));
-        self.state = State::Owning;
+        self.standing = Standing::Owning;
         self.tasks = tasks_of(&self.plan, partitions);
         self.events.push_back(MemberEvent::Assigned { tasks: self.tasks.clone(), metadata });
     }
@@ -154,7 +154,7 @@ impl KafkaMember {
     /// Lets the rebalance go on, behind the commits that are under way.
     fn give_back(&mut self) {
         self.generation.set(None);
-        self.state = State::Joining;
+        self.standing = Standing::Joining;
         let client = Arc::clone(&self.client);
         self.commits.run(move || {
             if let Err(code) = client.unassign() {
@@ -183,7 +183,7 @@ impl KafkaMember {
             self.on_signal(signal);
         }
         // The broker puts out who takes too long, and librdkafka tells nothing while it waits itself.
-        if let State::GivingUp { since } = self.state
+        if let Standing::GivingUp { since } = self.standing
             && (since.elapsed() > self.rebalance_timeout || self.client.is_assignment_lost())
         {
             self.on_lost();
@@ -193,14 +193,14 @@ impl KafkaMember {
 
 impl Member for KafkaMember {
     fn poll(&mut self) -> Option<MemberEvent> {
-        if !matches!(self.state, State::Leaving(_) | State::Left) {
+        if !matches!(self.standing, Standing::Leaving(_) | Standing::Left) {
             self.poll_client();
         }
         self.events.pop_front()
     }
 
     fn acknowledge_revoked(&mut self) {
-        if matches!(self.state, State::GivingUp { .. }) {
+        if matches!(self.standing, Standing::GivingUp { .. }) {
             self.give_back();
         }
     }
@@ -211,17 +211,17 @@ impl Member for KafkaMember {
 
     fn leave(&mut self) -> Poll<()> {
         loop {
-            match &mut self.state {
-                State::Left => return Poll::Ready(()),
-                State::Leaving(reply) => match reply.poll() {
+            match &mut self.standing {
+                Standing::Left => return Poll::Ready(()),
+                Standing::Leaving(reply) => match reply.poll() {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(_) => self.state = State::Left,
+                    Poll::Ready(_) => self.standing = Standing::Left,
                 },
-                State::Joining | State::Owning | State::GivingUp { .. } => {
+                Standing::Joining | Standing::Owning | Standing::GivingUp { .. } => {
                     self.generation.set(None);
                     self.events.clear();
                     let client = Arc::clone(&self.client);
-                    self.state = State::Leaving(self.commits.ask(move || {
+                    self.standing = Standing::Leaving(self.commits.ask(move || {
                         if let Err(code) = client.leave_group() {
                             tracing::debug!(%code, "leaving the group");
                         }

@@ -11,10 +11,10 @@ use super::Doorbell;
 
 /// An answer that may not have arrived yet; see [`Reply::poll`].
 #[derive(Debug)]
-pub struct Reply<T>(State<T>);
+pub struct Reply<T>(Arrival<T>);
 
 #[derive(Debug)]
-enum State<T> {
+enum Arrival<T> {
     Ready(T),
     Waiting(oneshot::Receiver<T>),
     Taken,
@@ -24,25 +24,25 @@ impl<T> Reply<T> {
     /// An answer that has arrived.
     #[must_use]
     pub const fn ready(answer: T) -> Self {
-        Self(State::Ready(answer))
+        Self(Arrival::Ready(answer))
     }
 
     /// An answer that will arrive through the sender. After sending it, the sender must ring the asker's doorbell.
     #[must_use]
     pub fn later() -> (oneshot::Sender<T>, Self) {
         let (sender, receiver) = oneshot::channel();
-        (sender, Self(State::Waiting(receiver)))
+        (sender, Self(Arrival::Waiting(receiver)))
     }
 
     /// Returns the answer once. `Ready(None)` means that the sender is gone or the answer has been taken already.
     pub fn poll(&mut self) -> Poll<Option<T>> {
-        match std::mem::replace(&mut self.0, State::Taken) {
-            State::Ready(answer) => Poll::Ready(Some(answer)),
-            State::Taken => Poll::Ready(None),
-            State::Waiting(mut receiver) => match receiver.try_recv() {
+        match std::mem::replace(&mut self.0, Arrival::Taken) {
+            Arrival::Ready(answer) => Poll::Ready(Some(answer)),
+            Arrival::Taken => Poll::Ready(None),
+            Arrival::Waiting(mut receiver) => match receiver.try_recv() {
                 Ok(Some(answer)) => Poll::Ready(Some(answer)),
                 Ok(None) => {
-                    self.0 = State::Waiting(receiver);
+                    self.0 = Arrival::Waiting(receiver);
                     Poll::Pending
                 }
                 Err(oneshot::Canceled) => Poll::Ready(None),
@@ -53,10 +53,10 @@ impl<T> Reply<T> {
     /// Waits for the answer. It can be used in an async executor, whose thread it then blocks. For tools and tests, never
     /// on a worker. `None` means the same as in [`Reply::poll`].
     pub fn wait(mut self) -> Option<T> {
-        match std::mem::replace(&mut self.0, State::Taken) {
-            State::Ready(answer) => Some(answer),
-            State::Taken => None,
-            State::Waiting(receiver) => wait_for(receiver).ok(),
+        match std::mem::replace(&mut self.0, Arrival::Taken) {
+            Arrival::Ready(answer) => Some(answer),
+            Arrival::Taken => None,
+            Arrival::Waiting(receiver) => wait_for(receiver).ok(),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rdkafka::bindings as sys;
 use sys::rd_kafka_resp_err_t as Answer;
 
-use super::{Client, Conf, Shared};
+use super::{CallbackContext, Client, Conf};
 
 /// How many connections of one client have broken.
 #[derive(Debug, Default)]
@@ -28,26 +28,26 @@ thread_local! {
 impl Client {
     /// How many of its connections have broken so far; attempts to connect do not count.
     pub(crate) fn broken_connections(&self) -> u64 {
-        self.0.shared.broken.0.load(Ordering::SeqCst)
+        self.0.context.broken.0.load(Ordering::SeqCst)
     }
 }
 
 /// Has a client that is made from `conf` count.
-pub(super) fn count(conf: &Conf, shared: *mut c_void) {
-    // SAFETY: a live configuration, a static name, and the `Shared` that outlives the client's threads. It
+pub(super) fn count(conf: &Conf, context: *mut c_void) {
+    // SAFETY: a live configuration, a static name, and the `CallbackContext` that outlives the client's threads. It
     // fails only where the same was added before.
-    unsafe { sys::rd_kafka_conf_interceptor_add_on_new(conf.0, NAME.as_ptr(), Some(on_new), shared) };
+    unsafe { sys::rd_kafka_conf_interceptor_add_on_new(conf.0, NAME.as_ptr(), Some(on_new), context) };
 }
 
 unsafe extern "C" fn on_new(
     rk: *mut sys::rd_kafka_t,
     _: *const sys::rd_kafka_conf_t,
-    shared: *mut c_void,
+    context: *mut c_void,
     _: *mut c_char,
     _: usize,
 ) -> Answer {
     // SAFETY: the client that is being made, for which this is the one call that is allowed.
-    unsafe { sys::rd_kafka_interceptor_add_on_broker_state_change(rk, NAME.as_ptr(), Some(on_change), shared) }
+    unsafe { sys::rd_kafka_interceptor_add_on_broker_state_change(rk, NAME.as_ptr(), Some(on_change), context) }
 }
 
 /// Called on the connection's own thread, under its lock: it counts and does nothing else.
@@ -58,13 +58,13 @@ unsafe extern "C" fn on_change(
     _: *const c_char,
     _: c_int,
     state: *const c_char,
-    shared: *mut c_void,
+    context: *mut c_void,
 ) -> Answer {
     // SAFETY: the pointer that was given to `count`, and a static string.
-    let (shared, state) = unsafe { (&*shared.cast::<Shared>(), CStr::from_ptr(state)) };
+    let (context, state) = unsafe { (&*context.cast::<CallbackContext>(), CStr::from_ptr(state)) };
     match state.to_bytes() {
         b"UP" => STANDS.set(true),
-        b"DOWN" if STANDS.replace(false) => drop(shared.broken.0.fetch_add(1, Ordering::SeqCst)),
+        b"DOWN" if STANDS.replace(false) => drop(context.broken.0.fetch_add(1, Ordering::SeqCst)),
         _ => {}
     }
     Answer::RD_KAFKA_RESP_ERR_NO_ERROR

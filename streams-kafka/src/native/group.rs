@@ -89,7 +89,7 @@ impl Client {
 
     /// Leaves the group. Waits until that is done.
     pub(crate) fn leave_group(&self) -> Result<(), Code> {
-        self.0.shared.is_leaving.store(true, Ordering::SeqCst);
+        self.0.context.is_leaving.store(true, Ordering::SeqCst);
         // A rebalance that waits for its acknowledgement would wait for ever.
         let _ = self.unassign();
         // SAFETY: a live consumer.

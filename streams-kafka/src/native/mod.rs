@@ -71,7 +71,7 @@ pub(crate) enum Role {
 }
 
 /// What the callbacks need. Lies still behind a box until the client is gone.
-struct Shared {
+struct CallbackContext {
     name: String,
     log: Arc<LogLimit>,
     doorbell: Doorbell,
@@ -91,10 +91,10 @@ struct Parts {
     /// Where events and fetched records arrive.
     queue: NonNull<sys::rd_kafka_queue_t>,
     /// Pointed to by `rk` and `queue`, so it goes last.
-    shared: Box<Shared>,
+    context: Box<CallbackContext>,
 }
 
-// SAFETY: librdkafka's functions may be called from any thread at any time; `Shared` is Send and Sync.
+// SAFETY: librdkafka's functions may be called from any thread at any time; `CallbackContext` is Send and Sync.
 unsafe impl Send for Parts {}
 // SAFETY: as above.
 unsafe impl Sync for Parts {}
@@ -109,7 +109,7 @@ impl Client {
         listener: Arc<dyn Listener>,
     ) -> Result<Self, LogError> {
         let name = settings.iter().find(|(key, _)| key == "client.id").map(|(_, value)| value.clone());
-        let shared = Box::new(Shared {
+        let context = Box::new(CallbackContext {
             name: name.unwrap_or_default(),
             log: Arc::clone(log),
             doorbell: doorbell.clone(),
@@ -118,11 +118,11 @@ impl Client {
             broken: connections::Broken::default(),
         });
         let conf = Conf::new(settings)?;
-        let shared_ptr = ptr::from_ref(&*shared).cast_mut().cast::<c_void>();
+        let context_ptr = ptr::from_ref(&*context).cast_mut().cast::<c_void>();
         // SAFETY: the configuration is ours until `rd_kafka_new`; the callbacks have the types that are
-        // asked for; `shared` stays where it is, and lives, until the client is destroyed.
+        // asked for; `context` stays where it is, and lives, until the client is destroyed.
         unsafe {
-            sys::rd_kafka_conf_set_opaque(conf.0, shared_ptr);
+            sys::rd_kafka_conf_set_opaque(conf.0, context_ptr);
             sys::rd_kafka_conf_set_log_cb(conf.0, Some(on_log));
             sys::rd_kafka_conf_set_error_cb(conf.0, Some(on_error));
             match role {
@@ -131,7 +131,7 @@ impl Client {
             }
         }
         if role == Role::Producer {
-            connections::count(&conf, shared_ptr);
+            connections::count(&conf, context_ptr);
         }
         let rk = conf.into_client(role)?;
         // SAFETY: `rk` is a live client; a consumer of ours always has a group id, so it has a consumer queue.
@@ -149,12 +149,12 @@ impl Client {
             unsafe { sys::rd_kafka_destroy(rk.as_ptr()) };
             return Err(LogError::new(LogErrorKind::Other, "the client has no queue"));
         };
-        // SAFETY: both pointers are live, and `on_event` gets the `Shared` that outlives the queue. The
+        // SAFETY: both pointers are live, and `on_event` gets the `CallbackContext` that outlives the queue. The
         // callback runs on librdkafka's threads under the queue's lock; it only rings, which calls nothing
         // of librdkafka's and waits for nobody who could wait for that lock.
-        unsafe { sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_event), shared_ptr) };
-        shared.doorbell.ring();
-        Ok(Self(ManuallyDrop::new(Parts { rk, queue, shared })))
+        unsafe { sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_event), context_ptr) };
+        context.doorbell.ring();
+        Ok(Self(ManuallyDrop::new(Parts { rk, queue, context })))
     }
 
     fn rk(&self) -> *mut sys::rd_kafka_t {
@@ -191,14 +191,14 @@ impl Drop for Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Client({:?})", self.0.shared.name)
+        write!(f, "Client({:?})", self.0.context.name)
     }
 }
 
 impl Drop for Parts {
     fn drop(&mut self) {
         // SAFETY: both pointers are live and not used afterwards. The queue forgets its callback before
-        // `shared` goes, and `rd_kafka_destroy_flags` returns only when no thread of the client is left.
+        // `context` goes, and `rd_kafka_destroy_flags` returns only when no thread of the client is left.
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
             sys::rd_kafka_queue_destroy(self.queue.as_ptr());
@@ -272,10 +272,10 @@ impl Drop for Conf {
     }
 }
 
-unsafe extern "C" fn on_event(_: *mut sys::rd_kafka_t, shared: *mut c_void) {
+unsafe extern "C" fn on_event(_: *mut sys::rd_kafka_t, context: *mut c_void) {
     // SAFETY: the pointer that was given to `rd_kafka_queue_cb_event_enable`.
-    let shared = unsafe { &*shared.cast::<Shared>() };
-    shared.doorbell.ring();
+    let context = unsafe { &*context.cast::<CallbackContext>() };
+    context.doorbell.ring();
 }
 
 unsafe extern "C" fn on_log(rk: *const sys::rd_kafka_t, level: c_int, facility: *const c_char, line: *const c_char) {
@@ -284,38 +284,39 @@ unsafe extern "C" fn on_log(rk: *const sys::rd_kafka_t, level: c_int, facility: 
     }
     // SAFETY: the opaque pointer was set before the client was created; the strings are terminated and
     // live during the call.
-    let (shared, facility, line) = unsafe {
-        let shared = sys::rd_kafka_opaque(rk).cast::<Shared>();
-        (&*shared, text_of(facility), text_of(line))
+    let (context, facility, line) = unsafe {
+        let context = sys::rd_kafka_opaque(rk).cast::<CallbackContext>();
+        (&*context, text_of(facility), text_of(line))
     };
-    shared.log.log(&shared.name, level, &facility, &line);
+    context.log.log(&context.name, level, &facility, &line);
 }
 
-unsafe extern "C" fn on_error(rk: *mut sys::rd_kafka_t, code: c_int, reason: *const c_char, shared: *mut c_void) {
+unsafe extern "C" fn on_error(rk: *mut sys::rd_kafka_t, code: c_int, reason: *const c_char, context: *mut c_void) {
     // SAFETY: as in `on_log`.
-    let (shared, reason) = unsafe { (&*shared.cast::<Shared>(), text_of(reason)) };
+    let (context, reason) = unsafe { (&*context.cast::<CallbackContext>(), text_of(reason)) };
     if Code(code) != Code::FATAL {
-        return shared.listener.error(Code(code), &reason);
+        return context.listener.error(Code(code), &reason);
     }
     let mut text = [0; 512];
     // SAFETY: the client that calls, and a buffer of the length that is told.
     let code = unsafe { sys::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) } as i32;
-    shared.listener.error(Code(code), &buffer_text(&text));
+    context.listener.error(Code(code), &buffer_text(&text));
 }
 
 unsafe extern "C" fn on_delivery(
     _: *mut sys::rd_kafka_t,
     message: *const sys::rd_kafka_message_t,
-    shared: *mut c_void,
+    context: *mut c_void,
 ) {
     // SAFETY: the opaque pointer as in `on_log`; the message lives during the call. Its error is read as a
     // number, because the broker may send one that the enum does not have.
-    let (shared, code) = unsafe { (&*shared.cast::<Shared>(), (&raw const (*message).err).cast::<i32>().read()) };
+    let (context, code) =
+        unsafe { (&*context.cast::<CallbackContext>(), (&raw const (*message).err).cast::<i32>().read()) };
     // SAFETY: as above.
     let (topic, partition, offset) = unsafe { ((*message)._private.addr(), (*message).partition, (*message).offset) };
     // SAFETY: as above.
     let failure = (code != 0).then(|| unsafe { not_delivered(message, Code(code)) });
-    shared.listener.delivered(topic, partition, offset, failure);
+    context.listener.delivered(topic, partition, offset, failure);
 }
 
 /// # Safety
@@ -339,17 +340,17 @@ unsafe extern "C" fn on_rebalance(
     rk: *mut sys::rd_kafka_t,
     code: sys::rd_kafka_resp_err_t,
     partitions: *mut sys::rd_kafka_topic_partition_list_t,
-    shared: *mut c_void,
+    context: *mut c_void,
 ) {
     // SAFETY: the opaque pointer as in `on_log`; the list lives during the call and is only read.
-    let (shared, entries) = unsafe { (&*shared.cast::<Shared>(), partitions::entries(partitions)) };
-    if shared.is_leaving.load(Ordering::SeqCst) {
+    let (context, entries) = unsafe { (&*context.cast::<CallbackContext>(), partitions::entries(partitions)) };
+    if context.is_leaving.load(Ordering::SeqCst) {
         // SAFETY: the client that calls; null is "no assignment".
         unsafe { sys::rd_kafka_assign(rk, ptr::null()) };
         return;
     }
     let is_assigned = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-    shared.listener.rebalanced(is_assigned, entries.into_iter().map(|entry| entry.partition).collect());
+    context.listener.rebalanced(is_assigned, entries.into_iter().map(|entry| entry.partition).collect());
 }
 
 /// Name and description of a code that librdkafka knows.

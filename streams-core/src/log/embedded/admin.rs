@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::shared::{CommittedAnswer, Shared, State};
+use super::shared::{CommittedAnswer, Guarded, SharedLog};
 use crate::log::model::{Model, Partition, Refusal, Topic};
 use crate::log::{Admin, Doorbell, GroupMemberInfo, Isolation, LogError, NewTopic, Reply, TopicInfo};
 use crate::record::{Offset, TopicPartition};
 
 pub(super) struct EmbeddedAdmin {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SharedLog>,
     pub(super) doorbell: Doorbell,
 }
 
 impl Admin for EmbeddedAdmin {
     fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {
-        Reply::ready(self.shared.run(|State { model, .. }, _| match names {
+        Reply::ready(self.shared.run(|Guarded { model, .. }, _| match names {
             None => model.topics.by_name().map(info).collect(),
             Some(names) => names.iter().filter_map(|name| model.topics.named(name)).map(info).collect(),
         }))
@@ -28,7 +28,7 @@ impl Admin for EmbeddedAdmin {
     }
 
     fn create_topics(&self, topics: Vec<NewTopic>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
-        Reply::ready(self.shared.run(|State { model, .. }, now| {
+        Reply::ready(self.shared.run(|Guarded { model, .. }, now| {
             let create = |topic: NewTopic| {
                 model.create_topic(now, &topic.name, topic.partitions, &topic.configs)?;
                 Ok(())
@@ -38,7 +38,7 @@ impl Admin for EmbeddedAdmin {
     }
 
     fn delete_topics(&self, names: Vec<String>) -> Reply<Result<Vec<Result<(), LogError>>, LogError>> {
-        Reply::ready(self.shared.run(|State { model, .. }, now| {
+        Reply::ready(self.shared.run(|Guarded { model, .. }, now| {
             let delete = |name: &String| Ok(model.delete_topic(now, name)?);
             names.iter().map(delete).collect()
         }))
@@ -71,12 +71,12 @@ impl Admin for EmbeddedAdmin {
     }
 
     fn committed(&self, group: &str, partitions: Vec<TopicPartition>) -> Reply<CommittedAnswer> {
-        let asked = self.shared.run(|state, _| state.committed(&group.into(), partitions, &self.doorbell));
+        let asked = self.shared.run(|guarded, _| guarded.committed(&group.into(), partitions, &self.doorbell));
         asked.unwrap_or_else(|error| Reply::ready(Err(error)))
     }
 
     fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
-        Reply::ready(self.shared.run(|State { model, .. }, _| {
+        Reply::ready(self.shared.run(|Guarded { model, .. }, _| {
             let member = |(member_id, client_id): (&str, &str)| GroupMemberInfo {
                 member_id: member_id.to_owned(),
                 client_id: client_id.to_owned(),

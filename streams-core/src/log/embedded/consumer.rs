@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shared::{Shared, State};
+use super::shared::{Guarded, SharedLog};
 use crate::log::model::{PartitionId, Payload, Piece, ReadEnd, ReadLimits};
 use crate::log::{Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, LogError, RecordBatch};
 use crate::record::{Offset, TopicPartition};
@@ -11,7 +11,7 @@ use crate::record::{Offset, TopicPartition};
 const FETCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 pub(super) struct EmbeddedConsumer {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     doorbell: Doorbell,
     isolation: Isolation,
     bytes_max: usize,
@@ -42,8 +42,8 @@ enum Found {
 }
 
 impl EmbeddedConsumer {
-    pub(super) fn new(shared: Arc<Shared>, options: &ConsumerOptions, doorbell: Doorbell) -> Result<Self, LogError> {
-        let reader = shared.run(|state, _| state.new_reader())?;
+    pub(super) fn new(shared: Arc<SharedLog>, options: &ConsumerOptions, doorbell: Doorbell) -> Result<Self, LogError> {
+        let reader = shared.run(|guarded, _| guarded.new_reader())?;
         Ok(Self {
             shared,
             doorbell,
@@ -62,15 +62,15 @@ impl EmbeddedConsumer {
     fn forget(&self, partitions: impl IntoIterator<Item = PartitionId>) {
         let reader = self.reader;
         // If the log has failed, it wakes nobody.
-        let _ = self.shared.run(|state, _| {
+        let _ = self.shared.run(|guarded, _| {
             for at in partitions {
-                state.forget_reader(at, reader);
+                guarded.forget_reader(at, reader);
             }
         });
     }
 
     /// Looks through the partitions in turn until enough is found. Returns whether there is more.
-    fn find(&mut self, state: &mut State, records_max: usize, found: &mut Vec<Found>) -> bool {
+    fn find(&mut self, guarded: &mut Guarded, records_max: usize, found: &mut Vec<Found>) -> bool {
         let (mut records, mut bytes) = (records_max, self.bytes_max);
         let mut pieces = Vec::new();
         let mut more = false;
@@ -83,7 +83,7 @@ impl EmbeddedConsumer {
             if records == 0 || bytes == 0 {
                 return true;
             }
-            let at = match reading.locate(state) {
+            let at = match reading.locate(guarded) {
                 Ok(at) => at,
                 Err(event) => {
                     found.push(Found::Event(event));
@@ -91,7 +91,7 @@ impl EmbeddedConsumer {
                 }
             };
             let limits = ReadLimits { isolation: self.isolation, records, bytes };
-            let end = state.model.partition(at).map(|log| log.read(reading.position, limits, &mut pieces));
+            let end = guarded.model.partition(at).map(|log| log.read(reading.position, limits, &mut pieces));
             for piece in pieces.drain(..) {
                 records = records.saturating_sub(piece.records);
                 bytes = bytes.saturating_sub(piece.bytes);
@@ -100,7 +100,7 @@ impl EmbeddedConsumer {
             match end {
                 Some(ReadEnd::At { position, end: true }) => {
                     found.push(Found::End { partition, position });
-                    state.wake_reader(at, self.reader, self.isolation, position, &self.doorbell);
+                    guarded.wake_reader(at, self.reader, self.isolation, position, &self.doorbell);
                 }
                 Some(ReadEnd::At { .. }) => more = true,
                 Some(ReadEnd::OutOfRange) | None => found.push(Found::Event(reading.out_of_range())),
@@ -177,11 +177,11 @@ impl EmbeddedConsumer {
 
 impl Reading {
     /// The partition in the log, or an event that says that it does not exist.
-    fn locate(&mut self, state: &State) -> Result<PartitionId, FetchEvent> {
-        if let Some(at) = self.at.filter(|at| state.model.partition(*at).is_some()) {
+    fn locate(&mut self, guarded: &Guarded) -> Result<PartitionId, FetchEvent> {
+        if let Some(at) = self.at.filter(|at| guarded.model.partition(*at).is_some()) {
             return Ok(at);
         }
-        match state.model.topics.resolve(&self.name) {
+        match guarded.model.topics.resolve(&self.name) {
             Ok(at) => {
                 self.at = Some(at);
                 Ok(at)
@@ -244,7 +244,7 @@ impl Consumer for EmbeddedConsumer {
         self.turn = (self.turn + 1) % self.partitions.len();
         let shared = Arc::clone(&self.shared);
         let mut found = Vec::new();
-        let more = match shared.run(|state, _| self.find(state, records_max, &mut found)) {
+        let more = match shared.run(|guarded, _| self.find(guarded, records_max, &mut found)) {
             Ok(more) => more,
             Err(error) => {
                 events.push(FetchEvent::Error { partition: None, error });

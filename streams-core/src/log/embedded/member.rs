@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::shared::{CommittedAnswer, Shared};
+use super::shared::{CommittedAnswer, SharedLog};
 use crate::log::model::{GroupMember, MemberNews, Refusal};
 use crate::log::{
     CommitOutcome, Committer, Doorbell, GroupMetadata, LogError, Member, MemberEvent, MemberOptions, OffsetToCommit,
@@ -13,7 +13,7 @@ use crate::log::{
 use crate::record::{TaskId, TopicPartition};
 
 pub(super) struct EmbeddedMember {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     doorbell: Doorbell,
     group: Arc<str>,
     options: MemberOptions,
@@ -37,7 +37,7 @@ enum Standing {
 }
 
 impl EmbeddedMember {
-    pub(super) fn new(shared: Arc<Shared>, options: MemberOptions, doorbell: Doorbell) -> Self {
+    pub(super) fn new(shared: Arc<SharedLog>, options: MemberOptions, doorbell: Doorbell) -> Self {
         // The first poll joins, so the waiting caller must poll.
         doorbell.ring();
         let group = options.group.as_str().into();
@@ -51,18 +51,18 @@ impl EmbeddedMember {
             session_timeout: self.options.session_timeout,
             rebalance_timeout: self.options.rebalance_timeout,
         };
-        self.shared.run(|state, now| {
-            let id = state.model.join(now, &self.group, wish)?;
-            state.wake_member(&self.group, &id, &self.doorbell);
+        self.shared.run(|guarded, now| {
+            let id = guarded.model.join(now, &self.group, wish)?;
+            guarded.wake_member(&self.group, &id, &self.doorbell);
             Ok(id)
         })?
     }
 
     fn heartbeat(&mut self, id: &str) -> Option<MemberEvent> {
-        let news = self.shared.run(|state, now| {
-            let news = state.model.heartbeat(now, &self.group, id);
+        let news = self.shared.run(|guarded, now| {
+            let news = guarded.model.heartbeat(now, &self.group, id);
             if news == MemberNews::Unknown {
-                state.forget_member(&self.group, id);
+                guarded.forget_member(&self.group, id);
             }
             news
         });
@@ -129,7 +129,7 @@ impl Member for EmbeddedMember {
         let Standing::Owner { id, .. } = &self.standing else { return };
         let id = id.clone();
         // If the log has failed, the next poll returns the error.
-        let _ = self.shared.run(|state, now| state.model.acknowledge_revoked(now, &self.group, &id));
+        let _ = self.shared.run(|guarded, now| guarded.model.acknowledge_revoked(now, &self.group, &id));
         self.standing = Standing::Waiting { id };
     }
 
@@ -144,9 +144,9 @@ impl Member for EmbeddedMember {
     fn leave(&mut self) -> Poll<()> {
         if let Some(id) = self.id() {
             // If the log has failed, there is nothing to leave.
-            let _ = self.shared.run(|state, now| {
-                state.model.leave(now, &self.group, id);
-                state.forget_member(&self.group, id);
+            let _ = self.shared.run(|guarded, now| {
+                guarded.model.leave(now, &self.group, id);
+                guarded.forget_member(&self.group, id);
             });
         }
         self.standing = Standing::Left;
@@ -158,20 +158,20 @@ impl Drop for EmbeddedMember {
     /// The group is not told, so to it this is a crash.
     fn drop(&mut self) {
         if let Some(id) = self.id() {
-            let _ = self.shared.run(|state, _| state.forget_member(&self.group, id));
+            let _ = self.shared.run(|guarded, _| guarded.forget_member(&self.group, id));
         }
     }
 }
 
 struct EmbeddedCommitter {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     group: Arc<str>,
     doorbell: Doorbell,
 }
 
 impl Committer for EmbeddedCommitter {
     fn commit(&self, metadata: &GroupMetadata, offsets: Vec<OffsetToCommit>) -> Reply<CommitOutcome> {
-        let committed = match self.shared.run(|state, _| state.model.commit(metadata, &offsets)) {
+        let committed = match self.shared.run(|guarded, _| guarded.model.commit(metadata, &offsets)) {
             Ok(committed) => committed,
             Err(error) => return Reply::ready(CommitOutcome::Fatal(error)),
         };
@@ -190,7 +190,7 @@ impl Committer for EmbeddedCommitter {
     }
 
     fn committed(&self, partitions: Vec<TopicPartition>) -> Reply<CommittedAnswer> {
-        let asked = self.shared.run(|state, _| state.committed(&self.group, partitions, &self.doorbell));
+        let asked = self.shared.run(|guarded, _| guarded.committed(&self.group, partitions, &self.doorbell));
         asked.unwrap_or_else(|error| Reply::ready(Err(error)))
     }
 }

@@ -33,14 +33,14 @@ use delivery::AtOnce;
 use folder::Folder;
 use member::EmbeddedMember;
 use producer::EmbeddedProducer;
-use shared::{Disk, Shared};
+use shared::{Disk, SharedLog};
 use storage::Storage;
 use syncer::Syncer;
 
 /// A log inside your program. It is cheap to clone, and clones are handles of the same log.
 #[derive(Clone)]
 pub struct Embedded {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
 }
 
 impl Embedded {
@@ -59,7 +59,7 @@ impl Embedded {
     /// A log in memory with ids from `random`, in which `delivery` decides when things arrive.
     pub(crate) fn simulated(clock: SharedClock, random: &dyn Random, delivery: Arc<dyn Delivery>) -> Self {
         let model = Model::new(random.number());
-        let shared = Shared::new("embedded log in memory".to_owned(), clock, delivery, model, None);
+        let shared = SharedLog::new("embedded log in memory".to_owned(), clock, delivery, model, None);
         Self { shared: Arc::new(shared) }
     }
 
@@ -96,7 +96,7 @@ impl Embedded {
         model.set_session(SystemRandom.number());
         model.abort_orphans(now);
         let disk = Disk { syncer: Syncer::start(Arc::clone(&storage))?, storage: Arc::clone(&storage) };
-        let shared = Shared::new(place, clock, Arc::new(AtOnce), model, Some(disk));
+        let shared = SharedLog::new(place, clock, Arc::new(AtOnce), model, Some(disk));
         // Writes down that transactions without a producer are aborted.
         shared.run(|_, _| ())?;
         // A process that was killed may have left records that are not synced. Somebody who reads them now may record a

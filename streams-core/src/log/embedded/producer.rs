@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::shared::{Shared, State};
+use super::shared::{Guarded, SharedLog};
 use super::syncer::Ticket;
 use crate::log::model::{InitProducer, Model, Now, PartitionId, ProducerTag, Refusal, Writer, advance_sequence};
 use crate::log::{
@@ -23,7 +23,7 @@ const BATCH_RECORDS_MAX: usize = 1_000;
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) struct EmbeddedProducer {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     doorbell: Doorbell,
     transactional: Option<Transactional>,
     /// Set once the log knows this producer.
@@ -91,7 +91,7 @@ struct Buffer {
 }
 
 impl EmbeddedProducer {
-    pub(super) fn new(shared: Arc<Shared>, options: ProducerOptions, doorbell: Doorbell) -> Self {
+    pub(super) fn new(shared: Arc<SharedLog>, options: ProducerOptions, doorbell: Doorbell) -> Self {
         let timeout = match options.transaction_timeout_ms {
             0 => TRANSACTION_TIMEOUT,
             ms => Duration::from_millis(u64::from(ms)),
@@ -133,7 +133,7 @@ impl EmbeddedProducer {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        let written = shared.run(|State { model, .. }, now| {
+        let written = shared.run(|Guarded { model, .. }, now| {
             if self.transactional.as_ref().is_some_and(|transactional| model.is_ending(&transactional.id)) {
                 self.filled.extend(buffers);
                 return;
@@ -155,7 +155,7 @@ impl EmbeddedProducer {
         self.write_all();
         if !self.unreplicated.is_empty() {
             let unreplicated = &mut self.unreplicated;
-            let looked = self.shared.run(|State { model, .. }, _| {
+            let looked = self.shared.run(|Guarded { model, .. }, _| {
                 unreplicated.retain(|(at, end)| model.partition(*at).is_some_and(|log| log.high_watermark() < *end));
             });
             if let Err(error) = looked {
@@ -270,7 +270,7 @@ impl EmbeddedProducer {
         };
         if let (true, Some(tag)) = (touched, self.tag) {
             let id = &transactional.id;
-            match self.shared.run(|state, now| state.model.end_transaction(now, id, tag, commit)) {
+            match self.shared.run(|guarded, now| guarded.model.end_transaction(now, id, tag, commit)) {
                 Ok(Ok(_)) => {}
                 Ok(Err(refusal)) => return transactional.refused(refusal),
                 // Whether it was written or not, this log cannot be used any more.
@@ -332,7 +332,7 @@ impl Buffer {
 
 impl Topic {
     /// The limits for its records; asks the log if the partition is not known yet.
-    fn look_up(&mut self, shared: &Shared, partition: Partition) -> Result<Known, LogError> {
+    fn look_up(&mut self, shared: &SharedLog, partition: Partition) -> Result<Known, LogError> {
         let inside = |known: &Known| usize::try_from(partition.0).is_ok_and(|partition| partition < known.partitions);
         if let Some(known) = self.known.filter(inside) {
             return Ok(known);
@@ -490,7 +490,7 @@ impl Producer for EmbeddedProducer {
             _ => return Poll::Ready(CommitOutcome::Fatal(invalid("no transaction is open"))),
         };
         let id = &transactional.id;
-        let sent = self.shared.run(|state, now| state.model.send_offsets(now, id, tag, group, offsets));
+        let sent = self.shared.run(|guarded, now| guarded.model.send_offsets(now, id, tag, group, offsets));
         Poll::Ready(match sent {
             Err(error) => CommitOutcome::Fatal(error),
             Ok(Ok(())) => {

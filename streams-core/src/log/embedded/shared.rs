@@ -28,12 +28,12 @@ const RESIDENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The answer to a question for a group's positions.
 pub(super) type CommittedAnswer = Result<Vec<Option<CommittedOffset>>, LogError>;
 
-pub(super) struct Shared {
+pub(super) struct SharedLog {
     /// One line for people.
     pub(super) place: String,
     clock: SharedClock,
     delivery: Arc<dyn Delivery>,
-    state: Mutex<State>,
+    guarded: Mutex<Guarded>,
     /// Set if the log is on disk.
     pub(super) disk: Option<Disk>,
 }
@@ -45,8 +45,8 @@ pub(super) struct Disk {
     pub(super) storage: Arc<Storage>,
 }
 
-/// The state that the lock protects.
-pub(super) struct State {
+/// What the lock protects.
+pub(super) struct Guarded {
     pub(super) model: Model,
     /// The producer behind [`Embedded::send`](super::Embedded::send).
     pub(super) sender: Sender,
@@ -81,7 +81,7 @@ struct Question {
     doorbell: Doorbell,
 }
 
-impl Shared {
+impl SharedLog {
     pub(super) fn new(
         place: String,
         clock: SharedClock,
@@ -89,14 +89,14 @@ impl Shared {
         model: Model,
         disk: Option<Disk>,
     ) -> Self {
-        let state = State {
+        let guarded = Guarded {
             model,
             sender: Sender::default(),
             waiting: Waiting::default(),
             housekeeping_at: clock.monotonic() + HOUSEKEEPING_INTERVAL,
             failure: None,
         };
-        Self { place, clock, delivery, state: Mutex::new(state), disk }
+        Self { place, clock, delivery, guarded: Mutex::new(guarded), disk }
     }
 
     /// Runs a step on the log, and everything that follows from it: markers are delivered, changes are written to disk,
@@ -104,27 +104,27 @@ impl Shared {
     ///
     /// # Errors
     /// When the changes cannot be written, now or in an earlier step; then the log cannot be used any more.
-    pub(super) fn run<T>(&self, step: impl FnOnce(&mut State, Now) -> T) -> Result<T, LogError> {
+    pub(super) fn run<T>(&self, step: impl FnOnce(&mut Guarded, Now) -> T) -> Result<T, LogError> {
         let now = Now { wall: self.clock.now(), monotonic: self.clock.monotonic() };
         let mut bells = Vec::new();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure) = &state.failure {
+        let mut guarded = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = &guarded.failure {
             return Err(failure.clone());
         }
-        state.model.tick(now);
-        self.deliver(&mut state.model, now);
-        let outcome = step(&mut state, now);
-        self.deliver(&mut state.model, now);
-        self.keep_house(&mut state, now);
-        let written = self.write(&mut state.model);
-        let State { model, waiting, failure, .. } = &mut *state;
+        guarded.model.tick(now);
+        self.deliver(&mut guarded.model, now);
+        let outcome = step(&mut guarded, now);
+        self.deliver(&mut guarded.model, now);
+        self.keep_house(&mut guarded, now);
+        let written = self.write(&mut guarded.model);
+        let Guarded { model, waiting, failure, .. } = &mut *guarded;
         for notice in model.take_notices() {
             waiting.notify(model, &notice, &mut bells);
         }
         if let Err(error) = &written {
             *failure = Some(error.clone());
         }
-        drop(state);
+        drop(guarded);
         for bell in bells {
             bell.ring();
         }
@@ -142,12 +142,12 @@ impl Shared {
         }
     }
 
-    /// As [`Shared::run`], for steps that need only the model, which may refuse them.
+    /// As [`SharedLog::run`], for steps that need only the model, which may refuse them.
     pub(super) fn ask<T, R: Into<LogError>>(
         &self,
         step: impl FnOnce(&mut Model, Now) -> Result<T, R>,
     ) -> Result<T, LogError> {
-        self.run(|state, now| step(&mut state.model, now))?.map_err(Into::into)
+        self.run(|guarded, now| step(&mut guarded.model, now))?.map_err(Into::into)
     }
 
     /// Writes changes to the disk, if there is one.
@@ -161,16 +161,16 @@ impl Shared {
     }
 
     /// Does a step of housekeeping, if one is due.
-    fn keep_house(&self, state: &mut State, now: Now) {
-        if now.monotonic < state.housekeeping_at {
+    fn keep_house(&self, guarded: &mut Guarded, now: Now) {
+        if now.monotonic < guarded.housekeeping_at {
             return;
         }
         let source: &dyn BatchSource = match &self.disk {
             Some(disk) => &*disk.storage,
             None => &NothingElsewhere,
         };
-        let more = state.model.maintain(now, source, HOUSEKEEPING_BYTES);
-        state.housekeeping_at = now.monotonic + if more { HOUSEKEEPING_PAUSE } else { HOUSEKEEPING_INTERVAL };
+        let more = guarded.model.maintain(now, source, HOUSEKEEPING_BYTES);
+        guarded.housekeeping_at = now.monotonic + if more { HOUSEKEEPING_PAUSE } else { HOUSEKEEPING_INTERVAL };
     }
 }
 
@@ -183,7 +183,7 @@ impl BatchSource for NothingElsewhere {
     }
 }
 
-impl State {
+impl Guarded {
     /// A number for a consumer, to cancel its waiting with.
     pub(super) fn new_reader(&mut self) -> u64 {
         self.waiting.next_reader += 1;

@@ -23,20 +23,20 @@ pub(super) struct Ticket(u64);
 
 #[derive(Default)]
 struct Desk {
-    state: Mutex<State>,
+    orders: Mutex<Orders>,
     wake: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct Orders {
     asked: u64,
     synced: u64,
-    waiting: Vec<Waiting>,
+    waiting: Vec<Asker>,
     failure: Option<LogError>,
     stop: bool,
 }
 
-struct Waiting {
+struct Asker {
     ticket: u64,
     doorbell: Doorbell,
     /// For a caller that waits for an answer instead of polling.
@@ -61,10 +61,10 @@ impl Syncer {
 
     /// Whether a request is done.
     pub(super) fn poll(&self, ticket: Ticket) -> Poll<Result<(), LogError>> {
-        let state = self.desk.lock();
-        match &state.failure {
+        let orders = self.desk.lock();
+        match &orders.failure {
             Some(failure) => Poll::Ready(Err(failure.clone())),
-            None if state.synced >= ticket.0 => Poll::Ready(Ok(())),
+            None if orders.synced >= ticket.0 => Poll::Ready(Ok(())),
             None => Poll::Pending,
         }
     }
@@ -87,16 +87,16 @@ impl Drop for Syncer {
 }
 
 impl Desk {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ask(&self, doorbell: &Doorbell, answer: Option<oneshot::Sender<CommitOutcome>>) -> u64 {
-        let mut state = self.lock();
-        state.asked += 1;
-        let ticket = state.asked;
-        state.waiting.push(Waiting { ticket, doorbell: doorbell.clone(), answer });
-        drop(state);
+        let mut orders = self.lock();
+        orders.asked += 1;
+        let ticket = orders.asked;
+        orders.waiting.push(Asker { ticket, doorbell: doorbell.clone(), answer });
+        drop(orders);
         self.wake.notify_all();
         ticket
     }
@@ -104,10 +104,10 @@ impl Desk {
     /// The thread's loop: syncs whenever somebody asks, and once more at the end.
     fn serve(&self, storage: &Storage) {
         loop {
-            let idle = |state: &mut State| state.asked == state.synced && !state.stop;
-            let state = self.wake.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-            let (asked, stop) = (state.asked, state.stop);
-            drop(state);
+            let idle = |orders: &mut Orders| orders.asked == orders.synced && !orders.stop;
+            let orders = self.wake.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+            let (asked, stop) = (orders.asked, orders.stop);
+            drop(orders);
             let synced = storage.sync();
             self.tell(asked, synced);
             if stop {
@@ -117,18 +117,18 @@ impl Desk {
     }
 
     fn tell(&self, asked: u64, synced: Result<(), LogError>) {
-        let mut state = self.lock();
-        state.synced = asked;
+        let mut orders = self.lock();
+        orders.synced = asked;
         if let Err(error) = &synced {
             // After a failed sync, nobody knows what is on disk, so the log cannot continue.
-            state.failure.get_or_insert_with(|| error.clone());
+            orders.failure.get_or_insert_with(|| error.clone());
         }
         let (told, waiting) =
-            std::mem::take(&mut state.waiting).into_iter().partition(|waiting| waiting.ticket <= asked);
-        state.waiting = waiting;
-        let outcome = state.failure.clone().map_or(CommitOutcome::Done, CommitOutcome::Fatal);
-        drop(state);
-        let told: Vec<Waiting> = told;
+            std::mem::take(&mut orders.waiting).into_iter().partition(|waiting| waiting.ticket <= asked);
+        orders.waiting = waiting;
+        let outcome = orders.failure.clone().map_or(CommitOutcome::Done, CommitOutcome::Fatal);
+        drop(orders);
+        let told: Vec<Asker> = told;
         for waiting in told {
             if let Some(answer) = waiting.answer {
                 // The asker may be gone.

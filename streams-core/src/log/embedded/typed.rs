@@ -142,23 +142,23 @@ impl Embedded {
         };
         let key = encoded(key.write(&mut key_bytes))?.then_some(key_bytes.as_slice());
         let value = encoded(value.write(&mut value_bytes))?.then_some(value_bytes.as_slice());
-        let sent = self.shared.run(|state, now| {
+        let sent = self.shared.run(|guarded, now| {
             let timestamp = timestamp.unwrap_or(now.wall);
             let mut builder = BatchBuilder::default();
             builder.push(Offset(0), timestamp, key, value, headers);
-            let number = match state.model.topics.named(topic.name()) {
+            let number = match guarded.model.topics.named(topic.name()) {
                 Some(topic) => topic.number,
-                None => state.model.create_topic(now, topic.name(), 1, &[])?,
+                None => guarded.model.create_topic(now, topic.name(), 1, &[])?,
             };
-            let partitions = state.model.topics.numbered(number).map_or(1, |topic| topic.partitions.len());
+            let partitions = guarded.model.topics.numbered(number).map_or(1, |topic| topic.partitions.len());
             let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
             let partition = match key {
                 Some(key) => u32::try_from(partition_of(K::partition_bytes(key), partitions).0).unwrap_or(0),
-                None => state.sender.next_turn() % partitions.max(1),
+                None => guarded.sender.next_turn() % partitions.max(1),
             };
             let at = PartitionId { topic: number, partition };
-            let offset = state.sender.send(&mut state.model, now, at, builder)?;
-            Ok::<_, Refusal>((state.model.name_of(at), Offset(offset)))
+            let offset = guarded.sender.send(&mut guarded.model, now, at, builder)?;
+            Ok::<_, Refusal>((guarded.model.name_of(at), Offset(offset)))
         })?;
         Ok(sent?)
     }

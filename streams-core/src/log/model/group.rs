@@ -96,9 +96,9 @@ impl Model {
 
     /// Keeps a member in the group, and returns its news.
     pub(crate) fn heartbeat(&mut self, now: Now, group: &Arc<str>, member_id: &str) -> MemberNews {
-        let Some(state) = self.groups.get_mut(group) else { return MemberNews::Unknown };
-        let metadata = state.metadata(group, member_id);
-        let Some(member) = state.members.get_mut(member_id) else { return MemberNews::Unknown };
+        let Some(known) = self.groups.get_mut(group) else { return MemberNews::Unknown };
+        let metadata = known.metadata(group, member_id);
+        let Some(member) = known.members.get_mut(member_id) else { return MemberNews::Unknown };
         member.heard = now.monotonic;
         match &mut member.standing {
             Standing::Owner { held, told } if !*told => {
@@ -115,7 +115,7 @@ impl Model {
 
     /// Records that the member has given up its partitions.
     pub(crate) fn acknowledge_revoked(&mut self, now: Now, group: &Arc<str>, member_id: &str) {
-        let Some(member) = self.groups.get_mut(group).and_then(|state| state.members.get_mut(member_id)) else {
+        let Some(member) = self.groups.get_mut(group).and_then(|known| known.members.get_mut(member_id)) else {
             return;
         };
         member.heard = now.monotonic;
@@ -127,8 +127,8 @@ impl Model {
 
     /// Removes the member; its partitions are divided among the others.
     pub(crate) fn leave(&mut self, now: Now, group: &Arc<str>, member_id: &str) {
-        let Some(state) = self.groups.get_mut(group) else { return };
-        if state.members.remove(member_id).is_some() {
+        let Some(known) = self.groups.get_mut(group) else { return };
+        if known.members.remove(member_id).is_some() {
             self.rebalance(now, group);
         }
     }
@@ -138,9 +138,9 @@ impl Model {
         self.check_member(metadata)?;
         let group: Arc<str> = metadata.group.as_str().into();
         self.check_offsets(&group, offsets)?;
-        if let Some(state) = self.groups.get_mut(&group) {
+        if let Some(known) = self.groups.get_mut(&group) {
             for offset in offsets {
-                state.offsets.commit(offset);
+                known.offsets.commit(offset);
                 let partition = offset.partition.clone();
                 self.changes.push(Change::Offset { group: Arc::clone(&group), partition });
             }
@@ -150,16 +150,16 @@ impl Model {
 
     /// The group's committed positions; `None` while an open transaction may still change them.
     pub(crate) fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Option<Vec<Option<CommittedOffset>>> {
-        let Some(state) = self.groups.get(group) else { return Some(vec![None; partitions.len()]) };
-        if partitions.iter().any(|partition| state.offsets.is_pending(partition)) {
+        let Some(known) = self.groups.get(group) else { return Some(vec![None; partitions.len()]) };
+        if partitions.iter().any(|partition| known.offsets.is_pending(partition)) {
             return None;
         }
-        Some(partitions.iter().map(|partition| state.offsets.committed(partition).cloned()).collect())
+        Some(partitions.iter().map(|partition| known.offsets.committed(partition).cloned()).collect())
     }
 
     /// The ids of a group's members in order, each with its client's name.
     pub(crate) fn members_of<'a>(&'a self, group: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let members = self.groups.get(group).into_iter().flat_map(|state| &state.members);
+        let members = self.groups.get(group).into_iter().flat_map(|known| &known.members);
         members.map(|(id, member)| (id.as_str(), member.wish.client_id.as_str()))
     }
 
@@ -170,7 +170,7 @@ impl Model {
 
     /// The group's generation, to be stored.
     pub(crate) fn generation(&self, group: &str) -> i32 {
-        self.groups.get(group).map_or(0, |state| state.generation)
+        self.groups.get(group).map_or(0, |known| known.generation)
     }
 
     /// Restores a generation from storage: the group is empty, but its next generation will be a later one.
@@ -190,12 +190,12 @@ impl Model {
             return Err(Refusal::NeverAMember(group.as_str().into()));
         }
         let unknown = || Refusal::UnknownMember { group: group.as_str().into(), member: member_id.clone() };
-        let state = self.groups.get(group.as_str()).ok_or_else(unknown)?;
-        if !state.members.contains_key(member_id) {
+        let known = self.groups.get(group.as_str()).ok_or_else(unknown)?;
+        if !known.members.contains_key(member_id) {
             return Err(unknown());
         }
-        if *generation != state.generation {
-            let (given, current) = (*generation, state.generation);
+        if *generation != known.generation {
+            let (given, current) = (*generation, known.generation);
             return Err(Refusal::IllegalGeneration { group: group.as_str().into(), given, current });
         }
         Ok(())
@@ -232,11 +232,11 @@ impl Model {
 
     /// Starts a rebalance: members that hold partitions must give them up.
     fn rebalance(&mut self, now: Now, group: &Arc<str>) {
-        let Some(state) = self.groups.get_mut(group) else { return };
+        let Some(known) = self.groups.get_mut(group) else { return };
         // As in Kafka, the longest timeout of all members applies.
-        let timeout = state.members.values().map(|member| member.wish.rebalance_timeout).max().unwrap_or_default();
+        let timeout = known.members.values().map(|member| member.wish.rebalance_timeout).max().unwrap_or_default();
         let deadline = now.monotonic.saturating_add(timeout);
-        for member in state.members.values_mut() {
+        for member in known.members.values_mut() {
             match member.standing {
                 Standing::Owner { told: true, .. } => {
                     member.standing = Standing::Revoking { deadline, told: false };
@@ -253,15 +253,15 @@ impl Model {
 
     /// Starts the next generation if every member is ready for it.
     fn complete_rebalance(&mut self, group: &Arc<str>) {
-        let Some(state) = self.groups.get_mut(group) else { return };
-        if !state.members.values().all(|member| matches!(member.standing, Standing::Joined)) {
+        let Some(known) = self.groups.get_mut(group) else { return };
+        if !known.members.values().all(|member| matches!(member.standing, Standing::Joined)) {
             return;
         }
-        state.generation = state.generation.checked_add(1).unwrap_or(1);
-        let wishes: Vec<_> = state.members.values().map(|member| &member.wish.topics).collect();
+        known.generation = known.generation.checked_add(1).unwrap_or(1);
+        let wishes: Vec<_> = known.members.values().map(|member| &member.wish.topics).collect();
         let partitions_of = |name: &str| self.topics.named(name).map_or(0, |topic| topic.partitions.len());
         let shares = range::assign(&wishes, partitions_of);
-        for (member, held) in state.members.values_mut().zip(shares) {
+        for (member, held) in known.members.values_mut().zip(shares) {
             member.standing = Standing::Owner { held, told: false };
         }
         self.changes.push(Change::Generation(Arc::clone(group)));

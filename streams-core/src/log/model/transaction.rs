@@ -76,12 +76,12 @@ pub(super) struct Coordinator {
 struct Transactional {
     tag: ProducerTag,
     timeout: Duration,
-    state: State,
+    stage: TransactionStage,
     used_ms: i64,
 }
 
 #[derive(Debug)]
-enum State {
+enum TransactionStage {
     /// No transaction. Records how the last one ended, if there was one since the producer was registered.
     Idle {
         last: Option<bool>,
@@ -118,8 +118,8 @@ impl Model {
             return Err(Refusal::TransactionState { id: Arc::clone(id), reason });
         }
         let tag = match self.coordinator.ids.get(id) {
-            Some(Transactional { state: State::Ending { .. }, .. }) => return Ok(InitProducer::Ending),
-            Some(Transactional { state: State::Ongoing { .. }, .. }) => {
+            Some(Transactional { stage: TransactionStage::Ending { .. }, .. }) => return Ok(InitProducer::Ending),
+            Some(Transactional { stage: TransactionStage::Ongoing { .. }, .. }) => {
                 self.fence_and_abort(id);
                 return Ok(InitProducer::Ending);
             }
@@ -128,8 +128,8 @@ impl Model {
             }
             _ => self.new_producer(),
         };
-        let state = State::Idle { last: None };
-        self.coordinator.ids.insert(Arc::clone(id), Transactional { tag, timeout, state, used_ms: now.wall.0 });
+        let stage = TransactionStage::Idle { last: None };
+        self.coordinator.ids.insert(Arc::clone(id), Transactional { tag, timeout, stage, used_ms: now.wall.0 });
         self.changes.push(Change::TransactionalId(Arc::clone(id)));
         Ok(InitProducer::Ready(tag))
     }
@@ -159,8 +159,8 @@ impl Model {
         let group: Arc<str> = metadata.group.as_str().into();
         self.check_offsets(&group, offsets)?;
         self.touch(now, id, tag, Target::Group(Arc::clone(&group)))?;
-        if let Some(state) = self.groups.get_mut(&group) {
-            state.offsets.commit_later(tag.producer, offsets);
+        if let Some(known) = self.groups.get_mut(&group) {
+            known.offsets.commit_later(tag.producer, offsets);
         }
         Ok(())
     }
@@ -175,14 +175,14 @@ impl Model {
     ) -> Result<Ended, Refusal> {
         let transactional = self.coordinator.owned(id, tag)?;
         transactional.used_ms = now.wall.0;
-        match &transactional.state {
-            State::Idle { last } if *last == Some(commit) => Ok(Ended::Done),
-            State::Ending { commit: decided, .. } if *decided == commit => Ok(Ended::Ending),
-            State::Idle { .. } | State::Ending { .. } => {
+        match &transactional.stage {
+            TransactionStage::Idle { last } if *last == Some(commit) => Ok(Ended::Done),
+            TransactionStage::Ending { commit: decided, .. } if *decided == commit => Ok(Ended::Ending),
+            TransactionStage::Idle { .. } | TransactionStage::Ending { .. } => {
                 let reason = "there is no open transaction that could end in this way";
                 Err(Refusal::TransactionState { id: Arc::clone(id), reason })
             }
-            State::Ongoing { .. } => {
+            TransactionStage::Ongoing { .. } => {
                 self.coordinator.decide(id, commit);
                 Ok(Ended::Ending)
             }
@@ -201,8 +201,8 @@ impl Model {
 
     /// Whether the end of a transaction is decided but not all of its markers have been delivered.
     pub(crate) fn is_ending(&self, id: &str) -> bool {
-        let state = self.coordinator.ids.get(id).map(|transactional| &transactional.state);
-        matches!(state, Some(State::Ending { .. }))
+        let stage = self.coordinator.ids.get(id).map(|transactional| &transactional.stage);
+        matches!(stage, Some(TransactionStage::Ending { .. }))
     }
 
     /// Delivers a marker. Delivering it twice is harmless, but takes another offset.
@@ -213,10 +213,10 @@ impl Model {
             Target::Group(group) => self.end_in_group(group, tag.producer, commit),
         }
         let Some(transactional) = self.coordinator.ids.get_mut(&id) else { return };
-        if let State::Ending { targets, .. } = &mut transactional.state {
+        if let TransactionStage::Ending { targets, .. } = &mut transactional.stage {
             targets.remove(&target);
             if targets.is_empty() {
-                transactional.state = State::Idle { last: Some(commit) };
+                transactional.stage = TransactionStage::Idle { last: Some(commit) };
             }
         }
     }
@@ -233,7 +233,7 @@ impl Model {
         let mut overdue = Vec::new();
         let mut deadlines = Vec::new();
         for (id, transactional) in &self.coordinator.ids {
-            if let State::Ongoing { deadline, .. } = transactional.state {
+            if let TransactionStage::Ongoing { deadline, .. } = transactional.stage {
                 if deadline <= now.monotonic {
                     overdue.push(Arc::clone(id));
                 } else {
@@ -253,7 +253,7 @@ impl Model {
     pub(super) fn expire_transactional_ids(&mut self, now: Now) {
         let before_ms = now.wall.0.saturating_sub(UNUSED_MAX_MS);
         let unused = |transactional: &Transactional| {
-            transactional.used_ms < before_ms && matches!(transactional.state, State::Idle { .. })
+            transactional.used_ms < before_ms && matches!(transactional.stage, TransactionStage::Idle { .. })
         };
         let changes = &mut self.changes;
         self.coordinator.ids.retain(|id, transactional| {
@@ -282,8 +282,8 @@ impl Model {
 
     /// Restores the producer of a transactional id. If it had an open transaction, [`Model::abort_orphans`] aborts that.
     pub(crate) fn restore_transactional_id(&mut self, id: Arc<str>, tag: ProducerTag, used_ms: i64) {
-        let state = State::Idle { last: None };
-        self.coordinator.ids.insert(id, Transactional { tag, timeout: TIMEOUT_MAX, state, used_ms });
+        let stage = TransactionStage::Idle { last: None };
+        self.coordinator.ids.insert(id, Transactional { tag, timeout: TIMEOUT_MAX, stage, used_ms });
     }
 
     /// Aborts the open transactions in all partitions: their producers died with the process that wrote what has just
@@ -304,14 +304,14 @@ impl Model {
 
     fn touch(&mut self, now: Now, id: &Arc<str>, tag: ProducerTag, target: Target) -> Result<(), Refusal> {
         let transactional = self.coordinator.owned(id, tag)?;
-        match &mut transactional.state {
-            State::Ending { .. } => return Err(Refusal::TransactionEnding(Arc::clone(id))),
-            State::Ongoing { targets, .. } => {
+        match &mut transactional.stage {
+            TransactionStage::Ending { .. } => return Err(Refusal::TransactionEnding(Arc::clone(id))),
+            TransactionStage::Ongoing { targets, .. } => {
                 targets.insert(target);
             }
-            State::Idle { .. } => {
+            TransactionStage::Idle { .. } => {
                 let deadline = now.monotonic.saturating_add(transactional.timeout);
-                transactional.state = State::Ongoing { deadline, targets: BTreeSet::from([target]) };
+                transactional.stage = TransactionStage::Ongoing { deadline, targets: BTreeSet::from([target]) };
                 self.due_at(deadline);
             }
         }
@@ -327,8 +327,8 @@ impl Model {
     }
 
     fn end_in_group(&mut self, group: &Arc<str>, producer: i64, commit: bool) {
-        let Some(state) = self.groups.get_mut(group) else { return };
-        for partition in state.offsets.end_transaction(producer, commit) {
+        let Some(known) = self.groups.get_mut(group) else { return };
+        for partition in known.offsets.end_transaction(producer, commit) {
             self.changes.push(Change::Offset { group: Arc::clone(group), partition });
         }
         self.notices.push(Notice::Offsets(Arc::clone(group)));
@@ -359,7 +359,7 @@ impl Coordinator {
     /// Decides how the open transaction ends and queues its markers.
     fn decide(&mut self, id: &Arc<str>, commit: bool) {
         let Some(transactional) = self.ids.get_mut(id) else { return };
-        let State::Ongoing { targets, .. } = &mut transactional.state else { return };
+        let TransactionStage::Ongoing { targets, .. } = &mut transactional.stage else { return };
         let targets = std::mem::take(targets);
         let tag = transactional.tag;
         self.markers.extend(targets.iter().map(|target| Marker {
@@ -368,6 +368,6 @@ impl Coordinator {
             commit,
             target: target.clone(),
         }));
-        transactional.state = State::Ending { commit, targets };
+        transactional.stage = TransactionStage::Ending { commit, targets };
     }
 }
