@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::error::Origin;
-use super::names::{CONSUMERS, EVERY_CLIENT, PRODUCERS, SECRETS};
+use super::foreign_names::{CONSUMERS, EVERY_CLIENT, PRODUCERS, SECRETS};
 use super::refused;
 use super::suggest::{closest, typo_of};
 
@@ -79,10 +79,10 @@ impl ClientScope {
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct ClientSettings(BTreeMap<(ClientScope, String), Setting>);
+pub struct ClientSettings(BTreeMap<(ClientScope, String), ClientSetting>);
 
 #[derive(Clone, PartialEq, Eq)]
-struct Setting {
+struct ClientSetting {
     value: String,
     origin: Origin,
 }
@@ -105,7 +105,7 @@ impl ClientSettings {
         origin: Origin,
     ) -> Result<(), String> {
         check(scope, &name, &value)?;
-        self.0.insert((scope, name), Setting { value, origin });
+        self.0.insert((scope, name), ClientSetting { value, origin });
         Ok(())
     }
 

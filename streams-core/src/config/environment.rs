@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::clients::{ClientScope, owned_names};
 use super::error::{ConfigError, Origin};
-use super::layers::{Entry, is_security};
-use super::names::{CONSUMERS, EVERY_CLIENT, PRODUCERS, SECRETS, TOPICS};
+use super::foreign_names::{CONSUMERS, EVERY_CLIENT, PRODUCERS, SECRETS, TOPICS};
+use super::layers::{LayeredSetting, is_security};
 use super::settings::SETTINGS;
 use super::suggest::closest;
 use super::{refused, topics};
@@ -19,7 +19,7 @@ const PREFIX: &str = "KSTREAM_";
 const FROM_FILE: &str = "_FILE";
 
 /// The setting in a variable; `None` if it does not have our prefix.
-pub(super) fn read(variable: &OsStr, value: &OsString) -> Result<Option<Entry>, ConfigError> {
+pub(super) fn read(variable: &OsStr, value: &OsString) -> Result<Option<LayeredSetting>, ConfigError> {
     let Some(variable) = variable.to_str().filter(|variable| variable.starts_with(PREFIX)) else {
         return Ok(None);
     };
@@ -40,7 +40,7 @@ pub(super) fn read(variable: &OsStr, value: &OsString) -> Result<Option<Entry>, 
     } else {
         value.to_str().ok_or_else(|| wrong("its value is not UTF-8".to_owned()))?.to_owned()
     };
-    Ok(Some(Entry { key, value, origin }))
+    Ok(Some(LayeredSetting { key, value, origin }))
 }
 
 /// The setting that a variable stands for; `name` is the variable without `KSTREAM_`.

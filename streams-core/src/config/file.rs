@@ -10,10 +10,10 @@ use java_properties::{LineContent, PropertiesIter};
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Origin};
-use super::layers::Entry;
+use super::layers::LayeredSetting;
 
 /// All settings in a file.
-pub(super) fn read(path: &Path) -> Result<Vec<Entry>, ConfigError> {
+pub(super) fn read(path: &Path) -> Result<Vec<LayeredSetting>, ConfigError> {
     let path = Arc::new(path.to_owned());
     let at = |line| Origin::File { path: Arc::clone(&path), line };
     let wrong = |line, problem: String| ConfigError::new("the file", at(line), problem);
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>, ConfigError> {
         if let Some(first) = lines.insert(key.clone(), line) {
             return Err(ConfigError::new(key, at(line), format!("it is already set in line {first}")));
         }
-        entries.push(Entry { key, value, origin: at(line) });
+        entries.push(LayeredSetting { key, value, origin: at(line) });
     }
     Ok(entries)
 }

@@ -7,7 +7,7 @@ use super::clients::{ClientScope, closest_prefixed, owned_client_setting, with_p
 use super::error::{ConfigError, ConfigErrors, Origin};
 #[cfg(feature = "config-files")]
 use super::file;
-use super::names::{EVERY_CLIENT, SECRETS};
+use super::foreign_names::{EVERY_CLIENT, SECRETS};
 use super::settings::{SETTINGS, find};
 use super::suggest::closest;
 use super::topics::PREFIX as TOPIC_PREFIX;
@@ -18,20 +18,20 @@ use super::{StreamsConfig, environment, refused};
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     base: Option<StreamsConfig>,
-    entries: Vec<Entry>,
+    entries: Vec<LayeredSetting>,
     errors: Vec<ConfigError>,
 }
 
 /// One setting from one layer.
 #[derive(Clone)]
-pub(super) struct Entry {
+pub(super) struct LayeredSetting {
     pub(super) key: String,
     pub(super) value: String,
     pub(super) origin: Origin,
 }
 
 /// Leaves out the value, which may be secret.
-impl std::fmt::Debug for Entry {
+impl std::fmt::Debug for LayeredSetting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({})", self.key, self.origin)
     }
@@ -106,7 +106,7 @@ impl Layers {
     }
 
     fn entry(mut self, key: String, value: String, origin: Origin) -> Self {
-        self.entries.push(Entry { key, value, origin });
+        self.entries.push(LayeredSetting { key, value, origin });
         self
     }
 
@@ -150,7 +150,7 @@ fn rank(origin: &Origin) -> u8 {
 }
 
 /// The configuration below the layers, which cannot exist without an application id.
-fn start(base: Option<StreamsConfig>, entries: &[Entry]) -> Result<StreamsConfig, ConfigError> {
+fn start(base: Option<StreamsConfig>, entries: &[LayeredSetting]) -> Result<StreamsConfig, ConfigError> {
     if let Some(config) = base {
         return Ok(config);
     }
@@ -169,8 +169,8 @@ fn start(base: Option<StreamsConfig>, entries: &[Entry]) -> Result<StreamsConfig
 }
 
 /// Applies one setting, or says why there is no such setting.
-fn apply(config: &mut StreamsConfig, entry: Entry) -> Result<(), String> {
-    let Entry { key, value, origin } = entry;
+fn apply(config: &mut StreamsConfig, entry: LayeredSetting) -> Result<(), String> {
+    let LayeredSetting { key, value, origin } = entry;
     if let Some(setting) = find(&key) {
         (setting.apply)(config, &value)?;
         config.origins.0.insert(setting.name, (origin, (setting.show)(config)));

@@ -38,8 +38,8 @@ mod environment;
 mod error;
 #[cfg(feature = "config-files")]
 mod file;
+mod foreign_names;
 mod layers;
-mod names;
 mod parse;
 mod refused;
 mod settings;

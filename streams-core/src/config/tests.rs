@@ -535,7 +535,7 @@ fn files_that_cannot_be_used_are_errors_with_a_line() {
 #[test]
 fn secrets_are_never_shown() {
     const CANARY: &str = "canary-7f3a";
-    let mut keys: Vec<String> = names::SECRETS.iter().map(|name| (*name).to_owned()).collect();
+    let mut keys: Vec<String> = foreign_names::SECRETS.iter().map(|name| (*name).to_owned()).collect();
     keys.extend(
         ["sasl.brand.new", "consumer.brand.new", "producer.sasl.password", "topic.brand.new"].map(str::to_owned),
     );

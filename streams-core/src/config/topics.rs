@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::clients::HIDDEN;
 use super::error::Origin;
-use super::names::TOPICS;
+use super::foreign_names::TOPICS;
 use super::suggest::typo_of;
 
 /// The prefix of the names.

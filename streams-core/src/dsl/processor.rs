@@ -7,5 +7,5 @@
 //! The names have a separate module, because programs with processors need most of them and other programs need none.
 
 pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule};
-pub use crate::operators::stores::{ProcessorStore, Refs, StoreRef, StoreSpec, StoreTuple};
+pub use crate::operators::processor_stores::{ProcessorStore, Refs, StoreRef, StoreSpec, StoreTuple};
 pub use crate::operators::{PunctuationTime, RecordPosition};

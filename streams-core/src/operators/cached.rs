@@ -12,7 +12,7 @@ use crate::state::window_store::{ByWindow, WindowRows};
 use crate::wire::{Key, Value};
 
 /// A store view whose cached rows are written and forwarded in batches.
-pub(super) trait CachedRows: 'static {
+pub(super) trait FlushedRows: 'static {
     type Layout: RowLayout;
     type Value: Value;
 
@@ -21,14 +21,14 @@ pub(super) trait CachedRows: 'static {
     fn rows_mut(&mut self) -> &mut Rows<Self::Layout, Self::Value>;
 }
 
-type RowsOf<R> = Rows<<R as CachedRows>::Layout, <R as CachedRows>::Value>;
+type RowsOf<R> = Rows<<R as FlushedRows>::Layout, <R as FlushedRows>::Value>;
 
-type ChangesOf<R> = Vec<ChangeOf<KeyOf<R>, <R as CachedRows>::Value>>;
+type ChangesOf<R> = Vec<ChangeOf<KeyOf<R>, <R as FlushedRows>::Value>>;
 
 /// The key that such rows are forwarded with.
-pub(super) type KeyOf<R> = <<R as CachedRows>::Layout as RowLayout>::Key;
+pub(super) type KeyOf<R> = <<R as FlushedRows>::Layout as RowLayout>::Key;
 
-impl<K: Key, V: Value> CachedRows for TableStore<K, V> {
+impl<K: Key, V: Value> FlushedRows for TableStore<K, V> {
     type Layout = ByKey<K>;
     type Value = V;
 
@@ -41,7 +41,7 @@ impl<K: Key, V: Value> CachedRows for TableStore<K, V> {
     }
 }
 
-impl<K: Key, V: Value> CachedRows for WindowRows<K, V> {
+impl<K: Key, V: Value> FlushedRows for WindowRows<K, V> {
     type Layout = ByWindow<K>;
     type Value = V;
 
@@ -55,7 +55,7 @@ impl<K: Key, V: Value> CachedRows for WindowRows<K, V> {
 }
 
 /// Registers the rows' cache, if they have one, to be flushed at commits and forwarded to `outputs`.
-pub(super) fn flush_at_commit<R: CachedRows>(
+pub(super) fn flush_at_commit<R: FlushedRows>(
     builder: &mut NodeBuilder<'_>,
     rows: &Rc<RefCell<R>>,
     outputs: &Outputs<KeyOf<R>, Change<R::Value>>,
@@ -67,7 +67,7 @@ pub(super) fn flush_at_commit<R: CachedRows>(
     }
 }
 
-struct Flusher<R: CachedRows> {
+struct Flusher<R: FlushedRows> {
     node: Arc<str>,
     rows: Rc<RefCell<R>>,
     outputs: Outputs<KeyOf<R>, Change<R::Value>>,
@@ -77,7 +77,7 @@ struct Flusher<R: CachedRows> {
 /// How many rows are written before they are forwarded. This limits the number of copies that exist at a time.
 const ROWS_PER_STEP: usize = 256;
 
-impl<R: CachedRows> Flusher<R> {
+impl<R: FlushedRows> Flusher<R> {
     /// Has rows written, then forwards what has changed. The rows are let go before anything is forwarded, because
     /// nodes downstream may look them up.
     fn forward(
@@ -95,7 +95,7 @@ impl<R: CachedRows> Flusher<R> {
     }
 }
 
-impl<R: CachedRows> Flush for Flusher<R> {
+impl<R: FlushedRows> Flush for Flusher<R> {
     fn flush(&mut self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError> {
         let mut left = rows_max;
         loop {

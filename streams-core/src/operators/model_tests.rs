@@ -36,9 +36,9 @@ fn cache_bytes() -> impl Strategy<Value = usize> {
     prop_oneof![Just(0), Just(300), Just(1 << 20)]
 }
 
-type Rows<K> = BTreeMap<K, (i64, i64)>;
+type ModelRows<K> = BTreeMap<K, (i64, i64)>;
 
-fn bytes(rows: &Rows<i64>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn bytes(rows: &ModelRows<i64>) -> Vec<(Vec<u8>, Vec<u8>)> {
     rows.iter().map(|(key, (value, time))| (key.to_be_bytes().to_vec(), row_bytes(*time, *value))).collect()
 }
 
@@ -60,7 +60,7 @@ fn restored(kind: &dyn StoreKind, logged: Vec<Logged>) -> Vec<(Vec<u8>, Vec<u8>)
 
 /// Applies changes and checks that each one's old value is the previous new value of its key.
 fn follow<K: Ord + Clone + std::fmt::Debug>(
-    seen: &mut Rows<K>,
+    seen: &mut ModelRows<K>,
     changes: Vec<Record<K, Change<Num>>>,
 ) -> Result<(), TestCaseError> {
     for Record { key, value: Change { old, new, .. }, timestamp, .. } in changes {
@@ -77,13 +77,13 @@ fn run<V>(
     mut chain: Chain<Num, V, Num, Change<Num>>,
     steps: Vec<Step>,
     value: impl Fn(Option<i64>) -> V,
-    mut model: impl FnMut(&mut Rows<i64>, i64, i64, Option<i64>),
+    mut model: impl FnMut(&mut ModelRows<i64>, i64, i64, Option<i64>),
 ) -> Result<(), TestCaseError>
 where
     V: 'static,
 {
-    let mut rows = Rows::new();
-    let mut seen = Rows::new();
+    let mut rows = ModelRows::new();
+    let mut seen = ModelRows::new();
     for step in steps {
         match step {
             Step::Record(key, timestamp, changed) => {
@@ -97,7 +97,7 @@ where
     }
     chain.flush();
     follow(&mut seen, chain.received())?;
-    prop_assert_eq!(seen.into_iter().map(|(key, row)| (key.0, row)).collect::<Rows<_>>(), rows.clone());
+    prop_assert_eq!(seen.into_iter().map(|(key, row)| (key.0, row)).collect::<ModelRows<_>>(), rows.clone());
     prop_assert_eq!(chain.stored(0), bytes(&rows));
     prop_assert_eq!(restored(&Table, chain.logged(0)), bytes(&rows));
     Ok(())
@@ -154,8 +154,8 @@ proptest! {
         });
         let setup = Setup { cache_bytes, old_values: true, ..Setup::default() }.windowed(windows, ms(retention));
         let mut chain: Chain<Num, Num, Windowed<Num>, Change<Num>> = Chain::with(setup, &sum);
-        let mut rows: Rows<(i64, i64)> = Rows::new();
-        let mut seen = Rows::new();
+        let mut rows: ModelRows<(i64, i64)> = ModelRows::new();
+        let mut seen = ModelRows::new();
         let (mut stream_time, mut newest, mut late) = (-1, i64::MIN, 0);
         for step in steps {
             match step {
@@ -186,7 +186,7 @@ proptest! {
         }
         chain.flush();
         follow(&mut seen, chain.received())?;
-        let seen: Rows<_> = seen.into_iter().map(|(key, row)| ((key.window.start.0, key.key.0), row)).collect();
+        let seen: ModelRows<_> = seen.into_iter().map(|(key, row)| ((key.window.start.0, key.key.0), row)).collect();
         prop_assert_eq!(&seen, &rows);
         prop_assert_eq!(chain.context.dropped(DropReason::Late), late);
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::stores::{Refs, StoreTuple, StoreUse};
+use super::processor_stores::{Refs, StoreTuple, StoreUse};
 use super::{
     BuildError, BuiltNode, Context, Next, NodeBuilder, OperatorError, Outputs, Punctuate, Punctuation, PunctuationTime,
     Recipe, RecordPosition, StoreId,
@@ -404,7 +404,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Forward, Processor, PunctuationId, Schedule};
-    use crate::operators::stores::{Refs, StoreTuple};
+    use crate::operators::processor_stores::{Refs, StoreTuple};
     use crate::operators::testing::{Chain, Setup, at, headers};
     use crate::operators::{Context, PunctuationTime, Recipe, RecordPosition, StoreId};
     use crate::record::{Offset, Partition, Record, Timestamp};

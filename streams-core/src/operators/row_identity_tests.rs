@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::testing::{Chain, Num, Setup, at};
-use super::{StoreId, stream_aggregate, stream_table_join, table_store};
+use super::{StoreId, stored_table, stream_aggregate, stream_table_join};
 use crate::record::{Change, Timestamp};
 use crate::windows::{Window, WindowSizes, Windowed};
 use crate::wire::json::Json;
@@ -71,7 +71,7 @@ fn run<K: Key + Debug>(cache_bytes: usize, steps: &[Step<K>]) -> Outcome {
     let looked_up: Arc<Mutex<Vec<Option<i64>>>> = Arc::default();
     let seen = Arc::clone(&looked_up);
     let look_up = stream_table_join::recipe::<K, Num, Num, Num>(
-        table_store::view(StoreId(0)),
+        stored_table::view(StoreId(0)),
         true,
         move |_, row: Option<Num>| {
             seen.lock().unwrap().push(row.map(|row| row.0));

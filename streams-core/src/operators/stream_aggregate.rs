@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::presence::counting;
-use super::table_store::Table;
+use super::stored_table::StoredTable;
 use super::{BuiltNode, Context, DropReason, Next, OperatorError, Presence, Recipe, StoreId};
 use crate::record::Record;
 use crate::wire::{Nullable, NullableKey, Value};
@@ -24,7 +24,7 @@ where
 {
     let update = Arc::new(update);
     Recipe::new(move |builder| {
-        let aggregate = StreamAggregate { update: Arc::clone(&update), table: Table::new(builder, store)? };
+        let aggregate = StreamAggregate { update: Arc::clone(&update), table: StoredTable::new(builder, store)? };
         Ok(BuiltNode::link::<K, V>(aggregate))
     })
 }
@@ -33,14 +33,14 @@ where
 pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId) -> Recipe {
     Recipe::new(move |builder| {
         let update = Arc::new(|_: &K::Inner, (), count: Option<i64>| Some(count.unwrap_or(0) + 1));
-        let aggregate = StreamAggregate { update, table: Table::<K::Inner, i64>::new(builder, store)? };
+        let aggregate = StreamAggregate { update, table: StoredTable::<K::Inner, i64>::new(builder, store)? };
         Ok(counting::<K, V>(aggregate))
     })
 }
 
 struct StreamAggregate<K: NullableKey, A: Value, F> {
     update: Arc<F>,
-    table: Table<K::Inner, A>,
+    table: StoredTable<K::Inner, A>,
 }
 
 impl<K, V, A, F> Next<K, V> for StreamAggregate<K, A, F>

@@ -78,8 +78,8 @@ where
 mod tests {
     use crate::operators::testing::{Chain, Num, Setup, Word, at};
     use crate::operators::{
-        DropReason, OperatorError, StoreId, TableView, TableViewRecipe, stream_aggregate, table_filter,
-        table_map_values, table_store,
+        DropReason, OperatorError, StoreId, TableView, TableViewRecipe, stored_table, stream_aggregate, table_filter,
+        table_map_values,
     };
     use crate::record::{Change, Timestamp};
 
@@ -97,7 +97,7 @@ mod tests {
         table.send(at(100, "a".into(), Num(1)));
         table.send(at(100, "b".into(), Num(2)));
         table.commit();
-        let mut view = table_store::view::<Word, Num>(StoreId(0));
+        let mut view = stored_table::view::<Word, Num>(StoreId(0));
         if filtered_and_mapped {
             view = table_filter::view(view, false, |key: &Word, _: &Num| key.0 == "b");
             view = table_map_values::view(view, |_: &Word, value: Num| Num(value.0 * 10));

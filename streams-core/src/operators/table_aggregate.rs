@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::table_store::Table;
+use super::stored_table::StoredTable;
 use super::{BuiltNode, Context, Next, OperatorError, Recipe, StoreId};
 use crate::record::{Change, Record};
 use crate::wire::{Key, Value};
@@ -20,14 +20,14 @@ pub(crate) fn recipe<K: Key, V: Value, A: Value>(
     let functions = Arc::new((add, subtract));
     Recipe::new(move |builder| {
         let aggregate =
-            TableAggregate { functions: Arc::clone(&functions), table: Table::<K, A>::new(builder, store)? };
+            TableAggregate { functions: Arc::clone(&functions), table: StoredTable::<K, A>::new(builder, store)? };
         Ok(BuiltNode::link::<K, Change<V>>(aggregate))
     })
 }
 
 struct TableAggregate<K: Key, A: Value, F> {
     functions: Arc<F>,
-    table: Table<K, A>,
+    table: StoredTable<K, A>,
 }
 
 impl<K, V, A, Add, Subtract> Next<K, Change<V>> for TableAggregate<K, A, (Add, Subtract)>

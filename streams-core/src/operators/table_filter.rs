@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::table_store::Table;
+use super::stored_table::StoredTable;
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::Row;
@@ -18,12 +18,12 @@ pub(crate) fn recipe<K: Key, V: Value>(
     predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     store: Option<StoreId>,
 ) -> Recipe {
-    let filter = Filter { keep, predicate: Arc::new(predicate) };
+    let filter = RowFilter { keep, predicate: Arc::new(predicate) };
     Recipe::new(move |builder| {
         let (filter, sends_old) = (filter.clone(), builder.sends_old_values());
         Ok(match store {
             Some(store) => {
-                let table = Table::new(builder, store)?;
+                let table = StoredTable::new(builder, store)?;
                 BuiltNode::link::<K, Change<V>>(Stored { filter, sends_old, table })
             }
             None => {
@@ -40,24 +40,24 @@ pub(crate) fn view<K: Key, V: Value>(
     keep: bool,
     predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
 ) -> TableViewRecipe<K, V> {
-    let filter = Filter { keep, predicate: Arc::new(predicate) };
+    let filter = RowFilter { keep, predicate: Arc::new(predicate) };
     TableViewRecipe::new(move |builder| {
         Ok(Box::new(FilteredView { parent: parent.make(builder)?, filter: filter.clone() }))
     })
 }
 
-struct Filter<F> {
+struct RowFilter<F> {
     keep: bool,
     predicate: Arc<F>,
 }
 
-impl<F> Clone for Filter<F> {
+impl<F> Clone for RowFilter<F> {
     fn clone(&self) -> Self {
         Self { keep: self.keep, predicate: Arc::clone(&self.predicate) }
     }
 }
 
-impl<F> Filter<F> {
+impl<F> RowFilter<F> {
     fn apply<K, V>(&self, key: &K, row: Option<V>) -> Option<V>
     where
         F: Fn(&K, &V) -> bool,
@@ -74,7 +74,7 @@ impl<F> Filter<F> {
 }
 
 struct Passing<K, V, F> {
-    filter: Filter<F>,
+    filter: RowFilter<F>,
     sends_old: bool,
     outputs: Outputs<K, Change<V>>,
 }
@@ -95,9 +95,9 @@ impl<K: Key, V: Value, F: Fn(&K, &V) -> bool> Next<K, Change<V>> for Passing<K, 
 }
 
 struct Stored<K: Key, V: Value, F> {
-    filter: Filter<F>,
+    filter: RowFilter<F>,
     sends_old: bool,
-    table: Table<K, V>,
+    table: StoredTable<K, V>,
 }
 
 impl<K: Key, V: Value, F: Fn(&K, &V) -> bool> Next<K, Change<V>> for Stored<K, V, F> {
@@ -113,7 +113,7 @@ impl<K: Key, V: Value, F: Fn(&K, &V) -> bool> Next<K, Change<V>> for Stored<K, V
 
 struct FilteredView<K, V, F> {
     parent: Box<dyn TableView<K, V>>,
-    filter: Filter<F>,
+    filter: RowFilter<F>,
 }
 
 impl<K, V, F: Fn(&K, &V) -> bool> TableView<K, V> for FilteredView<K, V, F> {

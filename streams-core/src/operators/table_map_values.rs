@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::table_store::Table;
+use super::stored_table::StoredTable;
 use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::Row;
@@ -32,7 +32,7 @@ where
 {
     let mapper = Arc::new(mapper);
     Recipe::new(move |builder| {
-        let node = Stored { mapper: Arc::clone(&mapper), table: Table::<K, V2>::new(builder, store)? };
+        let node = Stored { mapper: Arc::clone(&mapper), table: StoredTable::<K, V2>::new(builder, store)? };
         Ok(BuiltNode::link::<K, Change<V>>(node))
     })
 }
@@ -87,7 +87,7 @@ impl<K: Clone, V, V2: Clone, F: Fn(&K, V) -> V2> Next<K, Change<V>> for Passing<
 
 struct Stored<K: Key, V2: Value, F> {
     mapper: Arc<F>,
-    table: Table<K, V2>,
+    table: StoredTable<K, V2>,
 }
 
 impl<K: Key, V: Value, V2: Value, F: Fn(&K, V) -> V2> Next<K, Change<V>> for Stored<K, V2, F> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::table_store::Table;
+use super::stored_table::StoredTable;
 use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, StoreId};
 use crate::record::{Change, Record};
 use crate::wire::{Nullable, NullableKey};
@@ -17,7 +17,7 @@ use crate::wire::{Nullable, NullableKey};
 pub(crate) fn recipe<K: NullableKey, V: Nullable>(store: Option<StoreId>, changelog: bool) -> Recipe {
     Recipe::new(move |builder| match store {
         Some(store) => {
-            let table = Table::<K::Inner, V::Inner>::new(builder, store)?;
+            let table = StoredTable::<K::Inner, V::Inner>::new(builder, store)?;
             let table = if changelog { table } else { table.without_changelog() };
             Ok(BuiltNode::link::<K, V>(Stored { table }))
         }
@@ -30,7 +30,7 @@ pub(crate) fn recipe<K: NullableKey, V: Nullable>(store: Option<StoreId>, change
 
 /// A table with a store.
 struct Stored<K: NullableKey, V: Nullable> {
-    table: Table<K::Inner, V::Inner>,
+    table: StoredTable<K::Inner, V::Inner>,
 }
 
 impl<K: NullableKey, V: Nullable> Next<K, V> for Stored<K, V> {

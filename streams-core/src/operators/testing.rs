@@ -176,7 +176,7 @@ impl Setup {
 }
 
 /// The stores and changelogs of a test's task.
-pub(crate) struct World {
+pub(crate) struct TestServices {
     setup: Setup,
     state: Rc<RefCell<TaskState>>,
     changelogs: Vec<Rc<RefCell<Recorder>>>,
@@ -184,7 +184,7 @@ pub(crate) struct World {
     budget: CacheBudget,
 }
 
-impl World {
+impl TestServices {
     fn new(setup: Setup) -> Self {
         let names: Vec<_> = setup.stores.iter().map(ToString::to_string).collect();
         let store = Memory.open(Path::new("unused"), &names).unwrap();
@@ -199,7 +199,7 @@ impl World {
     }
 }
 
-impl TaskServices for World {
+impl TaskServices for TestServices {
     fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
         Ok(Destination { topic: topic.full_name("app"), handle: TopicHandle(0), partitions: self.setup.partitions })
     }
@@ -231,7 +231,7 @@ impl TaskServices for World {
 pub(crate) struct Chain<K, V, K2, V2> {
     pub(crate) context: Context,
     pub(crate) parts: TaskParts,
-    world: World,
+    services: TestServices,
     input: Option<Link<K, V>>,
     children: Vec<Received<K2, V2>>,
 }
@@ -272,7 +272,7 @@ where
     }
 
     fn build(setup: Setup, recipe: &Recipe) -> Result<Self, BuildError> {
-        Self::build_over(World::new(setup), recipe)
+        Self::build_over(TestServices::new(setup), recipe)
     }
 
     /// Adds a second node to the task, without children.
@@ -282,7 +282,7 @@ where
         neighbour: &Recipe,
     ) -> (Self, Link<K3, V3>) {
         let mut found = None;
-        let chain = Self::build_beside(World::new(setup), &[recipe], |builder| {
+        let chain = Self::build_beside(TestServices::new(setup), &[recipe], |builder| {
             builder.build(NodeId(1_000), &"NEIGHBOUR".into(), &[], false, neighbour)?;
             found = builder.link(NodeId(1_000));
             Ok(())
@@ -290,26 +290,26 @@ where
         (chain.unwrap(), found.unwrap())
     }
 
-    fn build_over(world: World, recipe: &Recipe) -> Result<Self, BuildError> {
-        Self::build_beside(world, &[recipe], |_| Ok(()))
+    fn build_over(services: TestServices, recipe: &Recipe) -> Result<Self, BuildError> {
+        Self::build_beside(services, &[recipe], |_| Ok(()))
     }
 
     /// Chains several nodes; only the last one's output is recorded.
     pub(crate) fn in_a_row(setup: Setup, recipes: &[&Recipe]) -> Self {
-        Self::build_beside(World::new(setup), recipes, |_| Ok(())).unwrap()
+        Self::build_beside(TestServices::new(setup), recipes, |_| Ok(())).unwrap()
     }
 
     fn build_beside(
-        mut world: World,
+        mut services: TestServices,
         recipes: &[&Recipe],
         beside: impl FnOnce(&mut TaskBuilder<'_>) -> Result<(), BuildError>,
     ) -> Result<Self, BuildError> {
         let task = TaskId { subtopology: 0, partition: Partition(0) };
-        let old_values = world.setup.old_values;
-        let children: Vec<Received<K2, V2>> = (0..world.setup.children).map(|_| Arc::default()).collect();
+        let old_values = services.setup.old_values;
+        let children: Vec<Received<K2, V2>> = (0..services.setup.children).map(|_| Arc::default()).collect();
         let node = |number: usize| NodeId(u32::try_from(number).unwrap());
-        let ids: Vec<_> = (0..world.setup.children).map(|child| node(100 + child)).collect();
-        let mut builder = TaskBuilder::new(task, &mut world);
+        let ids: Vec<_> = (0..services.setup.children).map(|child| node(100 + child)).collect();
+        let mut builder = TaskBuilder::new(task, &mut services);
         for (id, child) in ids.iter().zip(&children) {
             let child = Arc::clone(child);
             let recipe = Recipe::new(move |_| Ok(BuiltNode::link(Child(Arc::clone(&child)))));
@@ -323,8 +323,8 @@ where
         let input = builder.link(NodeId(0));
         beside(&mut builder)?;
         let parts = builder.finish();
-        let context = Context::new(task, Rc::clone(&world.outbox) as Rc<RefCell<dyn Collector>>);
-        Ok(Self { context, parts, world, input, children })
+        let context = Context::new(task, Rc::clone(&services.outbox) as Rc<RefCell<dyn Collector>>);
+        Ok(Self { context, parts, services, input, children })
     }
 
     /// Builds a new task over the committed state, as after a restart.
@@ -340,8 +340,8 @@ where
         K4: Send + 'static,
         V4: Send + 'static,
     {
-        self.world.state.borrow_mut().discard();
-        Chain::build_over(self.world, recipe).unwrap()
+        self.services.state.borrow_mut().discard();
+        Chain::build_over(self.services, recipe).unwrap()
     }
 
     pub(crate) fn send(&mut self, record: Record<K, V>) {
@@ -374,18 +374,18 @@ where
     pub(crate) fn make_room(&mut self) {
         // The first time round, rows may be marked as used.
         for _ in 0..2 {
-            while self.world.budget.is_exceeded() && !self.parts.make_room(&mut self.context, 3).unwrap() {}
+            while self.services.budget.is_exceeded() && !self.parts.make_room(&mut self.context, 3).unwrap() {}
         }
     }
 
     pub(crate) fn cached_bytes(&self) -> usize {
-        self.world.budget.held()
+        self.services.budget.held()
     }
 
     /// Commits the uncommitted writes.
     pub(crate) fn commit(&mut self) {
         self.flush();
-        let mut state = self.world.state.borrow_mut();
+        let mut state = self.services.state.borrow_mut();
         let batch = state.pending_batch();
         state.write(batch).unwrap();
     }
@@ -393,23 +393,23 @@ where
     /// Every pair of a store, including uncommitted ones.
     pub(crate) fn stored(&self, store: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut pairs = Vec::new();
-        let state = self.world.state.borrow();
+        let state = self.services.state.borrow();
         let mut each = |key: &[u8], value: &[u8]| {
             pairs.push((key.to_vec(), value.to_vec()));
             true
         };
-        state.scan(World::index(store), Bound::Unbounded, Bound::Unbounded, &mut each).unwrap();
+        state.scan(TestServices::index(store), Bound::Unbounded, Bound::Unbounded, &mut each).unwrap();
         pairs
     }
 
     /// What was written to a store's changelog since the last call.
     pub(crate) fn logged(&mut self, store: usize) -> Vec<Logged> {
-        std::mem::take(&mut self.world.changelogs[store].borrow_mut().0)
+        std::mem::take(&mut self.services.changelogs[store].borrow_mut().0)
     }
 
     /// Everything the task has sent so far.
     pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.world.outbox.borrow().0.clone()
+        self.services.outbox.borrow().0.clone()
     }
 }
 

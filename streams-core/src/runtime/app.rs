@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use std::collections::BTreeMap;
 
-use super::control::{Control, ControlTurn, Parts, Status};
+use super::control::{Control, ControlTurn, InstanceParts, Status};
 use super::idle::Idleness;
 use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
@@ -33,7 +33,7 @@ use crate::topology::Topology;
 /// The longest commit interval of [`App::run_until_idle`], which is idle only once everything is committed.
 const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
-type Listener = Box<dyn Fn(AppState, AppState) + Send>;
+type StateListener = Box<dyn Fn(AppState, AppState) + Send>;
 
 /// A topology and how to run it.
 ///
@@ -63,7 +63,7 @@ pub struct App {
     backend: Arc<dyn StateBackend>,
     clock: SharedClock,
     random: SharedRandom,
-    listeners: Vec<Listener>,
+    listeners: Vec<StateListener>,
 }
 
 impl App {
@@ -212,12 +212,12 @@ impl App {
         self
     }
 
-    pub(crate) fn into_parts(self, log: Arc<dyn Log>) -> Result<(Parts, Vec<Listener>), AppError> {
+    pub(crate) fn into_parts(self, log: Arc<dyn Log>) -> Result<(InstanceParts, Vec<StateListener>), AppError> {
         check_name(self.id.as_bytes(), NAME_LENGTH_MAX)
             .map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
         check_internal_names(&self.id, &self.topology)?;
         self.settings.check()?;
-        let parts = Parts {
+        let parts = InstanceParts {
             application_id: self.id.into(),
             topology: Arc::new(self.topology),
             settings: Arc::new(self.settings),
@@ -295,7 +295,7 @@ fn check_internal_names(application_id: &str, topology: &Topology) -> Result<(),
 }
 
 /// Calls the listeners on a separate thread, so that a slow one delays nothing.
-fn notify(status: &Status, id: &str, listeners: Vec<Listener>) -> Result<Option<JoinHandle<()>>, AppError> {
+fn notify(status: &Status, id: &str, listeners: Vec<StateListener>) -> Result<Option<JoinHandle<()>>, AppError> {
     if listeners.is_empty() {
         return Ok(None);
     }

@@ -21,13 +21,13 @@ pub(crate) struct Extent {
 
 /// The extent of each partition, once all requests are answered.
 pub(crate) struct Bounds {
-    starts: Answer,
-    ends: Answer,
+    starts: Side,
+    ends: Side,
     /// `None` for readers that read everything there is.
-    stable_ends: Option<Answer>,
+    stable_ends: Option<Side>,
 }
 
-enum Answer {
+enum Side {
     Awaited(Awaited),
     Here(Offsets),
 }
@@ -45,10 +45,10 @@ impl Bounds {
         isolation: Isolation,
         mut ends_of: impl FnMut(Isolation) -> Awaited,
     ) -> Self {
-        let ends = Answer::Awaited(ends_of(Isolation::ReadUncommitted));
+        let ends = Side::Awaited(ends_of(Isolation::ReadUncommitted));
         let is_limited = isolation == Isolation::ReadCommitted;
-        let stable_ends = is_limited.then(|| Answer::Awaited(ends_of(Isolation::ReadCommitted)));
-        Self { starts: Answer::Awaited(starts), ends, stable_ends }
+        let stable_ends = is_limited.then(|| Side::Awaited(ends_of(Isolation::ReadCommitted)));
+        Self { starts: Side::Awaited(starts), ends, stable_ends }
     }
 
     /// The extents, in the order of the request.
@@ -62,7 +62,7 @@ impl Bounds {
 
     fn extents(&mut self) -> Result<Option<Vec<Extent>>, LogError> {
         let (starts, ends) = (self.starts.poll()?, self.ends.poll()?);
-        let stable_ends = self.stable_ends.as_mut().map(Answer::poll).transpose()?;
+        let stable_ends = self.stable_ends.as_mut().map(Side::poll).transpose()?;
         let (Some(starts), Some(ends), Some(readable)) = (starts, ends, stable_ends.unwrap_or(ends)) else {
             return Ok(None);
         };
@@ -76,7 +76,7 @@ impl Bounds {
     }
 }
 
-impl Answer {
+impl Side {
     /// The offsets, if they have arrived.
     fn poll(&mut self) -> Result<Option<&Offsets>, LogError> {
         if let Self::Awaited(reply) = self {

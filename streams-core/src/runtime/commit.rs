@@ -63,7 +63,7 @@ enum CommitStep {
 }
 
 /// The progress of a commit.
-pub(crate) enum Progress {
+pub(crate) enum CommitProgress {
     /// Not finished yet.
     Pending {
         /// Whether processing has to wait for it.
@@ -105,7 +105,7 @@ impl Commit {
         collector: &RefCell<ProducerCollector>,
         committer: &dyn Committer,
         now: Duration,
-    ) -> Result<Progress, AppError> {
+    ) -> Result<CommitProgress, AppError> {
         if self.retry.is_pausing(now) {
             return Ok(self.pending());
         }
@@ -114,7 +114,7 @@ impl Commit {
             match &mut self.step {
                 CommitStep::FlushCaches => {
                     match flushed(slots, collector)? {
-                        Poll::Pending => return Ok(Progress::Pending { blocks: true }),
+                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: true }),
                         Poll::Ready(Err(error)) => return not_written(error, slots),
                         Poll::Ready(Ok(())) => {}
                     }
@@ -123,7 +123,7 @@ impl Commit {
                 }
                 CommitStep::AwaitAcknowledgements => {
                     match acknowledged(&mut collector.borrow_mut()) {
-                        Poll::Pending => return Ok(Progress::Pending { blocks: true }),
+                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: true }),
                         Poll::Ready(Err(error)) => return not_written(error, slots),
                         Poll::Ready(Ok(())) => {}
                     }
@@ -135,10 +135,10 @@ impl Commit {
                 CommitStep::SendOffsets => {
                     let mut collector = collector.borrow_mut();
                     if let Err(error) = collector.ensure_transaction() {
-                        return Ok(Progress::Undone(error));
+                        return Ok(CommitProgress::Undone(error));
                     }
                     match collector.producer().send_offsets(&self.offsets, &self.metadata) {
-                        Poll::Pending => return Ok(Progress::Pending { blocks: true }),
+                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: true }),
                         Poll::Ready(CommitOutcome::Done) => {
                             slots.running_mut().try_for_each(Task::begin_ending_transaction)?;
                             self.step = CommitStep::CommitTransaction;
@@ -155,7 +155,7 @@ impl Commit {
                     let is_aborted =
                         matches!(outcome, Poll::Ready(CommitOutcome::AbortRequired(_) | CommitOutcome::Fenced(_)));
                     match outcome {
-                        Poll::Pending => return Ok(Progress::Pending { blocks: true }),
+                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: true }),
                         Poll::Ready(CommitOutcome::Done) => {
                             collector.transaction_ended();
                             self.step = CommitStep::WriteState;
@@ -184,9 +184,9 @@ impl Commit {
                 CommitStep::CommitPositions(reply) => {
                     let reply = reply.get_or_insert_with(|| committer.commit(&self.metadata, self.offsets.clone()));
                     match reply.poll() {
-                        Poll::Pending => return Ok(Progress::Pending { blocks: false }),
+                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: false }),
                         Poll::Ready(Some(CommitOutcome::Done)) => return self.done(slots),
-                        Poll::Ready(Some(CommitOutcome::Fenced(error))) => return Ok(Progress::Lost(error)),
+                        Poll::Ready(Some(CommitOutcome::Fenced(error))) => return Ok(CommitProgress::Lost(error)),
                         Poll::Ready(Some(CommitOutcome::Fatal(error) | CommitOutcome::AbortRequired(error))) => {
                             return Err(AppError::log("committing input positions", error));
                         }
@@ -206,7 +206,7 @@ impl Commit {
         }
     }
 
-    fn ask_again(&mut self, now: Duration, error: &LogError) -> Progress {
+    fn ask_again(&mut self, now: Duration, error: &LogError) -> CommitProgress {
         self.retry.pause(now);
         let since = *self.undecided_since.get_or_insert(now);
         if now.saturating_sub(since) >= TELL_AFTER && !std::mem::replace(&mut self.is_told, true) {
@@ -216,16 +216,16 @@ impl Commit {
     }
 
     /// Once its state is written, an at-least-once commit no longer has to hold up new records.
-    const fn pending(&self) -> Progress {
-        Progress::Pending { blocks: !matches!(self.step, CommitStep::CommitPositions(_)) }
+    const fn pending(&self) -> CommitProgress {
+        CommitProgress::Pending { blocks: !matches!(self.step, CommitStep::CommitPositions(_)) }
     }
 
-    fn done(&self, slots: &mut Slots) -> Result<Progress, AppError> {
+    fn done(&self, slots: &mut Slots) -> Result<CommitProgress, AppError> {
         let offsets = self.offsets.iter().map(|offset| (&offset.partition, offset)).collect();
         for task in slots.running_mut() {
             task.committed(&offsets)?;
         }
-        Ok(Progress::Done)
+        Ok(CommitProgress::Done)
     }
 }
 
@@ -256,8 +256,12 @@ fn flush_slice(slots: &mut Slots) -> Result<bool, AppError> {
 }
 
 /// What it means for a commit that a record was not written.
-fn not_written(error: LogError, slots: &Slots) -> Result<Progress, AppError> {
-    if may_be_repeated(&error) { Ok(Progress::Undone(error)) } else { Err(writing_failed(error, slots.running())) }
+fn not_written(error: LogError, slots: &Slots) -> Result<CommitProgress, AppError> {
+    if may_be_repeated(&error) {
+        Ok(CommitProgress::Undone(error))
+    } else {
+        Err(writing_failed(error, slots.running()))
+    }
 }
 
 /// Ready when everything sent is acknowledged; an error if a record was lost.
@@ -273,12 +277,12 @@ fn acknowledged(collector: &mut ProducerCollector) -> Poll<Result<(), LogError>>
 ///
 /// # Errors
 /// The reason to retry.
-fn in_transaction(outcome: CommitOutcome) -> Result<Result<Progress, AppError>, LogError> {
+fn in_transaction(outcome: CommitOutcome) -> Result<Result<CommitProgress, AppError>, LogError> {
     match outcome {
         CommitOutcome::Done => Err(LogError::new(LogErrorKind::Other, "it is done")),
         CommitOutcome::Retriable(error) => Err(error),
-        CommitOutcome::AbortRequired(error) | CommitOutcome::Unknown(error) => Ok(Ok(Progress::Undone(error))),
-        CommitOutcome::Fenced(error) => Ok(Ok(Progress::Lost(error))),
+        CommitOutcome::AbortRequired(error) | CommitOutcome::Unknown(error) => Ok(Ok(CommitProgress::Undone(error))),
+        CommitOutcome::Fenced(error) => Ok(Ok(CommitProgress::Lost(error))),
         CommitOutcome::Fatal(error) => Ok(Err(AppError::log("committing a transaction", error))),
     }
 }

@@ -112,11 +112,11 @@ pub(super) struct Fellows {
     /// Since when it has been waiting for others to leave.
     waiting_since: Option<Duration>,
     /// What has been logged already.
-    told: Told,
+    logged: Logged,
 }
 
 #[derive(Default)]
-struct Told {
+struct Logged {
     cannot_look: bool,
     unmarked: bool,
 }
@@ -139,7 +139,7 @@ impl Fellows {
             question: Question::None,
             misses: 0,
             waiting_since: None,
-            told: Told::default(),
+            logged: Logged::default(),
         }
     }
 
@@ -210,7 +210,7 @@ impl Fellows {
 
     /// A client may be allowed to join a group but not to describe it.
     fn do_without(&mut self, error: &LogError) -> Result<(), AppError> {
-        if !std::mem::replace(&mut self.told.cannot_look, true) {
+        if !std::mem::replace(&mut self.logged.cannot_look, true) {
             tracing::warn!(
                 %error,
                 "the group's members cannot be looked up, so nobody would notice a program with another topology under \
@@ -222,7 +222,7 @@ impl Fellows {
 
     fn tell_of_unmarked(&mut self, members: &[GroupMemberInfo]) {
         let Some(member) = members.iter().find(|member| hash_of(&member.client_id).is_none()) else { return };
-        if !std::mem::replace(&mut self.told.unmarked, true) {
+        if !std::mem::replace(&mut self.logged.unmarked, true) {
             let (group, member) = (&*self.identity.group, &member.member_id);
             tracing::warn!(
                 group,

@@ -56,7 +56,7 @@ impl RowCheck {
             .build(self.node, &self.name, &[], false, &self.source)
             .map_err(|error| AppError::Build { task, error })?;
         let sources = builder.finish().sources;
-        let rows = Rc::new(RefCell::new(Rows(Vec::with_capacity(batch.len()))));
+        let rows = Rc::new(RefCell::new(CollectedRows(Vec::with_capacity(batch.len()))));
         let mut context = Context::new(task, Rc::clone(&rows) as Rc<RefCell<dyn Collector>>);
         for record in batch.iter() {
             context.position = Some(RecordPosition {
@@ -111,9 +111,9 @@ impl GlobalRow {
 
 /// Collects what a source node sends.
 #[derive(Default)]
-struct Rows(Vec<GlobalRow>);
+struct CollectedRows(Vec<GlobalRow>);
 
-impl Collector for Rows {
+impl Collector for CollectedRows {
     fn send(
         &mut self,
         _: &Destination,

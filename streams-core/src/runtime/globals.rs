@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::AppError;
 use super::age;
 use super::bounds::{Bounds, Extent};
-use super::control::{Parts, Status};
+use super::control::{InstanceParts, Status};
 use super::directory::StateDirectory;
 use super::follower::Follower;
 use super::global_rows::RowCheck;
@@ -33,7 +33,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
 
 pub(crate) struct GlobalTables {
-    tables: Vec<Table>,
+    tables: Vec<GlobalTable>,
     consumer: Box<dyn Consumer>,
     isolation: Isolation,
     admin: Arc<dyn Admin>,
@@ -46,7 +46,7 @@ pub(crate) struct GlobalTables {
     events: Vec<FetchEvent>,
 }
 
-struct Table {
+struct GlobalTable {
     store: Arc<GlobalStore>,
     id: StoreId,
     kind: Arc<dyn StoreKind>,
@@ -59,7 +59,7 @@ impl GlobalTables {
     /// Opens the tables' stores.
     pub(crate) fn open(
         plan: &Plan,
-        parts: &Parts,
+        parts: &InstanceParts,
         admin: Arc<dyn Admin>,
         directory: &StateDirectory,
         status: &Status,
@@ -108,7 +108,7 @@ impl GlobalTables {
             }
             let check = RowCheck::new(plan, id, settings.on_undecodable, status.metrics.clone());
             let kind = Arc::clone(&definition.kind);
-            tables.push(Table { store, id, kind, folder, check, follower });
+            tables.push(GlobalTable { store, id, kind, folder, check, follower });
         }
         Ok(Self {
             tables,
@@ -233,12 +233,12 @@ impl GlobalTables {
         }
     }
 
-    fn table_of(&mut self, partition: &TopicPartition) -> Option<&mut Table> {
+    fn table_of(&mut self, partition: &TopicPartition) -> Option<&mut GlobalTable> {
         self.tables.iter_mut().find(|table| table.follower.follows(partition))
     }
 }
 
-impl Table {
+impl GlobalTable {
     fn failed(&self, error: &StoreError) -> AppError {
         AppError::StateFolder { path: self.folder.clone(), reason: error.to_string() }
     }

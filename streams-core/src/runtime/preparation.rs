@@ -22,11 +22,11 @@ use crate::topology::{InternalTopicKind, Subtopology, Topology};
 /// How long to wait before retrying a log that could not be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
-type Members = Reply<Result<Vec<GroupMemberInfo>, LogError>>;
-type Topics = Reply<Result<Vec<TopicInfo>, LogError>>;
-type Created = Reply<Result<Vec<Result<(), LogError>>, LogError>>;
-type TopicSettings = Reply<Result<Vec<(String, String)>, LogError>>;
-type Committed = Reply<Result<Vec<Option<CommittedOffset>>, LogError>>;
+type MembersReply = Reply<Result<Vec<GroupMemberInfo>, LogError>>;
+type TopicsReply = Reply<Result<Vec<TopicInfo>, LogError>>;
+type CreatedReply = Reply<Result<Vec<Result<(), LogError>>, LogError>>;
+type SettingsReply = Reply<Result<Vec<(String, String)>, LogError>>;
+type CommittedReply = Reply<Result<Vec<Option<CommittedOffset>>, LogError>>;
 
 /// Looks up, checks and creates topics, step by step.
 pub(crate) struct Preparation {
@@ -45,31 +45,31 @@ pub(crate) struct Preparation {
 }
 
 enum Stage {
-    LookAtGroup(Option<Members>),
-    LookUpExternal(Option<Topics>),
-    CreateOutputs(Vec<NewTopic>, Option<Created>),
-    LookUpInternal(Plan, Option<Topics>),
+    LookAtGroup(Option<MembersReply>),
+    LookUpExternal(Option<TopicsReply>),
+    CreateOutputs(Vec<NewTopic>, Option<CreatedReply>),
+    LookUpInternal(Plan, Option<TopicsReply>),
     AskWhetherRunBefore {
         plan: Plan,
         missing: Vec<NewTopic>,
         partitions: Vec<TopicPartition>,
-        reply: Option<Committed>,
+        reply: Option<CommittedReply>,
     },
     Create {
         plan: Plan,
         missing: Vec<NewTopic>,
-        reply: Option<Created>,
+        reply: Option<CreatedReply>,
     },
     CheckSettings {
         plan: Plan,
         unchecked: Vec<NewTopic>,
-        reply: Option<TopicSettings>,
+        reply: Option<SettingsReply>,
     },
     Done,
 }
 
 /// The result of a step.
-enum Next {
+enum StepResult {
     /// Take this step next, without waiting.
     Step(Stage),
     /// Take this step when its answer has arrived.
@@ -121,17 +121,17 @@ impl Preparation {
         loop {
             let step = std::mem::replace(&mut self.step, Stage::Done);
             match self.advance(step) {
-                Ok(Next::Step(step)) => self.step = step,
-                Ok(Next::Wait(step)) => {
+                Ok(StepResult::Step(step)) => self.step = step,
+                Ok(StepResult::Wait(step)) => {
                     self.step = step;
                     return Poll::Pending;
                 }
-                Ok(Next::Later(step)) => {
+                Ok(StepResult::Later(step)) => {
                     self.step = step;
                     self.retry.pause(now);
                     return Poll::Pending;
                 }
-                Ok(Next::Ready(plan)) => return Poll::Ready(Ok(plan)),
+                Ok(StepResult::Ready(plan)) => return Poll::Ready(Ok(plan)),
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
@@ -147,7 +147,7 @@ impl Preparation {
         self.out_of_reach
     }
 
-    fn advance(&mut self, step: Stage) -> Result<Next, AppError> {
+    fn advance(&mut self, step: Stage) -> Result<StepResult, AppError> {
         match step {
             Stage::LookAtGroup(reply) => self.look_at_group(reply),
             Stage::LookUpExternal(reply) => self.look_up_external(reply),
@@ -158,7 +158,7 @@ impl Preparation {
             }
             Stage::Create { plan, missing, reply } => self.create(plan, missing, reply),
             Stage::CheckSettings { plan, unchecked, reply } => self.check_settings(plan, unchecked, reply),
-            Stage::Done => Ok(Next::Wait(Stage::Done)),
+            Stage::Done => Ok(StepResult::Wait(Stage::Done)),
         }
     }
 
@@ -183,7 +183,7 @@ impl Preparation {
     }
 
     /// The first step, so that a program that does not belong to the group leaves no trace.
-    fn look_at_group(&mut self, reply: Option<Members>) -> Result<Next, AppError> {
+    fn look_at_group(&mut self, reply: Option<MembersReply>) -> Result<StepResult, AppError> {
         let mut reply = reply.unwrap_or_else(|| self.admin.group_members(&self.application_id));
         let answer = match self.answer(&mut reply, "looking up the group's members") {
             // If the group may not be described, this is logged when tasks are assigned.
@@ -191,64 +191,64 @@ impl Preparation {
             answer => answer?,
         };
         Ok(match answer {
-            Answer::OnItsWay => Next::Wait(Stage::LookAtGroup(Some(reply))),
-            Answer::AskAgain => Next::Later(Stage::LookAtGroup(None)),
+            Answer::OnItsWay => StepResult::Wait(Stage::LookAtGroup(Some(reply))),
+            Answer::AskAgain => StepResult::Later(Stage::LookAtGroup(None)),
             Answer::Here(members) => {
                 self.identity.may_join(&members)?;
-                Next::Step(Stage::LookUpExternal(None))
+                StepResult::Step(Stage::LookUpExternal(None))
             }
         })
     }
 
-    fn look_up_external(&mut self, reply: Option<Topics>) -> Result<Next, AppError> {
+    fn look_up_external(&mut self, reply: Option<TopicsReply>) -> Result<StepResult, AppError> {
         let mut reply = reply.unwrap_or_else(|| {
             let names = self.external.sources.union(&self.external.sinks).map(ToString::to_string).collect();
             self.admin.topics(Some(names))
         });
         Ok(match self.answer(&mut reply, "looking up the topics")? {
-            Answer::OnItsWay => Next::Wait(Stage::LookUpExternal(Some(reply))),
-            Answer::AskAgain => Next::Later(Stage::LookUpExternal(None)),
-            Answer::Here(found) => Next::Step(self.check_external(&found)?),
+            Answer::OnItsWay => StepResult::Wait(Stage::LookUpExternal(Some(reply))),
+            Answer::AskAgain => StepResult::Later(Stage::LookUpExternal(None)),
+            Answer::Here(found) => StepResult::Step(self.check_external(&found)?),
         })
     }
 
-    fn create_outputs(&mut self, topics: Vec<NewTopic>, reply: Option<Created>) -> Result<Next, AppError> {
+    fn create_outputs(&mut self, topics: Vec<NewTopic>, reply: Option<CreatedReply>) -> Result<StepResult, AppError> {
         let mut reply = reply.unwrap_or_else(|| self.admin.create_topics(topics.clone()));
         Ok(match self.answer(&mut reply, "creating output topics")? {
-            Answer::OnItsWay => Next::Wait(Stage::CreateOutputs(topics, Some(reply))),
-            Answer::AskAgain => Next::Later(Stage::LookUpExternal(None)),
+            Answer::OnItsWay => StepResult::Wait(Stage::CreateOutputs(topics, Some(reply))),
+            Answer::AskAgain => StepResult::Later(Stage::LookUpExternal(None)),
             Answer::Here(answers) => {
                 check_created("output topic", &topics, answers)?;
                 self.creates_outputs = false;
-                Next::Step(Stage::LookUpExternal(None))
+                StepResult::Step(Stage::LookUpExternal(None))
             }
         })
     }
 
-    fn look_up_internal(&mut self, mut plan: Plan, reply: Option<Topics>) -> Result<Next, AppError> {
+    fn look_up_internal(&mut self, mut plan: Plan, reply: Option<TopicsReply>) -> Result<StepResult, AppError> {
         let wanted = plan.internal_topics(self.settings.replication, &self.settings.topic_configs);
         let mut reply =
             reply.unwrap_or_else(|| self.admin.topics(Some(wanted.iter().map(|topic| topic.name.clone()).collect())));
         let found = match self.answer(&mut reply, "looking up internal topics")? {
-            Answer::OnItsWay => return Ok(Next::Wait(Stage::LookUpInternal(plan, Some(reply)))),
-            Answer::AskAgain => return Ok(Next::Later(Stage::LookUpInternal(plan, None))),
+            Answer::OnItsWay => return Ok(StepResult::Wait(Stage::LookUpInternal(plan, Some(reply)))),
+            Answer::AskAgain => return Ok(StepResult::Later(Stage::LookUpInternal(plan, None))),
             Answer::Here(found) => found,
         };
         let missing = missing_topics(&wanted, &found)?;
         if missing.is_empty() {
             plan.note_ids(&found);
-            return Ok(Next::Step(Stage::CheckSettings { plan, unchecked: wanted, reply: None }));
+            return Ok(StepResult::Step(Stage::CheckSettings { plan, unchecked: wanted, reply: None }));
         }
         if std::mem::take(&mut self.created) {
             // A new topic takes a moment to be known to all brokers.
-            return Ok(Next::Later(Stage::LookUpInternal(plan, None)));
+            return Ok(StepResult::Later(Stage::LookUpInternal(plan, None)));
         }
         if self.settings.create_internal_topics == CreateInternalTopics::Always {
             let names = missing.iter().map(|topic| &*topic.name).collect::<Vec<_>>();
             tracing::warn!(topics = ?names, "created because `internal.topics.create` is `always`");
-            return Ok(Next::Step(Stage::Create { plan, missing, reply: None }));
+            return Ok(StepResult::Step(Stage::Create { plan, missing, reply: None }));
         }
-        Ok(Next::Step(Self::before_creating(plan, missing)))
+        Ok(StepResult::Step(Self::before_creating(plan, missing)))
     }
 
     fn ask_whether_run_before(
@@ -256,37 +256,47 @@ impl Preparation {
         plan: Plan,
         missing: Vec<NewTopic>,
         partitions: Vec<TopicPartition>,
-        reply: Option<Committed>,
-    ) -> Result<Next, AppError> {
+        reply: Option<CommittedReply>,
+    ) -> Result<StepResult, AppError> {
         let mut reply = reply.unwrap_or_else(|| self.admin.committed(&self.application_id, partitions.clone()));
         let committed = match self.answer(&mut reply, "looking up the group's positions")? {
             Answer::OnItsWay => {
-                return Ok(Next::Wait(Stage::AskWhetherRunBefore { plan, missing, partitions, reply: Some(reply) }));
+                return Ok(StepResult::Wait(Stage::AskWhetherRunBefore {
+                    plan,
+                    missing,
+                    partitions,
+                    reply: Some(reply),
+                }));
             }
             Answer::AskAgain => {
-                return Ok(Next::Later(Stage::AskWhetherRunBefore { plan, missing, partitions, reply: None }));
+                return Ok(StepResult::Later(Stage::AskWhetherRunBefore { plan, missing, partitions, reply: None }));
             }
             Answer::Here(committed) => committed,
         };
         match gone_topic(&plan, &missing, &partitions, &committed) {
-            None => Ok(Next::Step(Stage::Create { plan, missing, reply: None })),
+            None => Ok(StepResult::Step(Stage::Create { plan, missing, reply: None })),
             Some(topic) if std::mem::replace(&mut self.looked_again, true) => {
                 Err(AppError::InternalTopicGone { topic })
             }
             // Perhaps another instance has created it since we looked, and has already committed.
-            Some(_) => Ok(Next::Later(Stage::LookUpInternal(plan, None))),
+            Some(_) => Ok(StepResult::Later(Stage::LookUpInternal(plan, None))),
         }
     }
 
-    fn create(&mut self, plan: Plan, missing: Vec<NewTopic>, reply: Option<Created>) -> Result<Next, AppError> {
+    fn create(
+        &mut self,
+        plan: Plan,
+        missing: Vec<NewTopic>,
+        reply: Option<CreatedReply>,
+    ) -> Result<StepResult, AppError> {
         let mut reply = reply.unwrap_or_else(|| self.admin.create_topics(missing.clone()));
         Ok(match self.answer(&mut reply, "creating internal topics")? {
-            Answer::OnItsWay => Next::Wait(Stage::Create { plan, missing, reply: Some(reply) }),
-            Answer::AskAgain => Next::Later(Stage::Create { plan, missing, reply: None }),
+            Answer::OnItsWay => StepResult::Wait(Stage::Create { plan, missing, reply: Some(reply) }),
+            Answer::AskAgain => StepResult::Later(Stage::Create { plan, missing, reply: None }),
             Answer::Here(answers) => {
                 check_created("internal topic", &missing, answers)?;
                 self.created = true;
-                Next::Step(Stage::LookUpInternal(plan, None))
+                StepResult::Step(Stage::LookUpInternal(plan, None))
             }
         })
     }
@@ -296,9 +306,9 @@ impl Preparation {
         &mut self,
         plan: Plan,
         mut unchecked: Vec<NewTopic>,
-        reply: Option<TopicSettings>,
-    ) -> Result<Next, AppError> {
-        let Some(topic) = unchecked.last() else { return Ok(Next::Ready(plan)) };
+        reply: Option<SettingsReply>,
+    ) -> Result<StepResult, AppError> {
+        let Some(topic) = unchecked.last() else { return Ok(StepResult::Ready(plan)) };
         let mut reply = reply.unwrap_or_else(|| self.admin.topic_configs(&topic.name));
         let answer = match self.answer(&mut reply, "looking up an internal topic's settings") {
             Err(AppError::Log { error, .. }) => {
@@ -309,12 +319,12 @@ impl Preparation {
             answer => answer?,
         };
         Ok(match answer {
-            Answer::OnItsWay => Next::Wait(Stage::CheckSettings { plan, unchecked, reply: Some(reply) }),
-            Answer::AskAgain => Next::Later(Stage::CheckSettings { plan, unchecked, reply: None }),
+            Answer::OnItsWay => StepResult::Wait(Stage::CheckSettings { plan, unchecked, reply: Some(reply) }),
+            Answer::AskAgain => StepResult::Later(Stage::CheckSettings { plan, unchecked, reply: None }),
             Answer::Here(found) => {
                 check_settings(topic, &found)?;
                 unchecked.pop();
-                Next::Step(Stage::CheckSettings { plan, unchecked, reply: None })
+                StepResult::Step(Stage::CheckSettings { plan, unchecked, reply: None })
             }
         })
     }

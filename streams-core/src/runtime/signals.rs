@@ -13,16 +13,16 @@ use super::control::Status;
 /// The exit code that shells report for a process ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-static TARGETS: Mutex<Targets> = Mutex::new(Targets { is_installed: false, running: Vec::new() });
+static APPS: Mutex<RunningApps> = Mutex::new(RunningApps { is_installed: false, running: Vec::new() });
 
 /// Registers the application to be stopped by the next signal.
 pub(super) fn stop(application: &Arc<Status>) -> Result<(), AppError> {
-    let mut targets = targets();
-    if !targets.is_installed {
+    let mut apps = apps();
+    if !apps.is_installed {
         ctrlc::set_handler(on_signal).map_err(cannot_install)?;
-        targets.is_installed = true;
+        apps.is_installed = true;
     }
-    targets.add(application);
+    apps.add(application);
     Ok(())
 }
 
@@ -39,60 +39,60 @@ fn cannot_install(error: ctrlc::Error) -> AppError {
 }
 
 fn on_signal() {
-    let next = targets().signal();
-    if next == Next::EndProcess {
+    let next = apps().signal();
+    if next == SignalEffect::EndProcess {
         std::process::exit(INTERRUPTED);
     }
 }
 
-fn targets() -> MutexGuard<'static, Targets> {
-    TARGETS.lock().unwrap_or_else(PoisonError::into_inner)
+fn apps() -> MutexGuard<'static, RunningApps> {
+    APPS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The applications that signals stop.
-struct Targets {
+struct RunningApps {
     is_installed: bool,
-    running: Vec<Target>,
+    running: Vec<RunningApp>,
 }
 
-struct Target {
+struct RunningApp {
     application: Weak<Status>,
     was_asked: bool,
 }
 
 /// What a signal does to the process.
 #[derive(Debug, PartialEq, Eq)]
-enum Next {
+enum SignalEffect {
     WaitForApplications,
     EndProcess,
 }
 
-impl Targets {
+impl RunningApps {
     fn add(&mut self, application: &Arc<Status>) {
         self.forget_the_ended();
         let application = Arc::downgrade(application);
-        if !self.running.iter().any(|target| target.application.ptr_eq(&application)) {
-            self.running.push(Target { application, was_asked: false });
+        if !self.running.iter().any(|app| app.application.ptr_eq(&application)) {
+            self.running.push(RunningApp { application, was_asked: false });
         }
     }
 
-    fn signal(&mut self) -> Next {
+    fn signal(&mut self) -> SignalEffect {
         self.forget_the_ended();
-        if self.running.is_empty() || self.running.iter().any(|target| target.was_asked) {
-            return Next::EndProcess;
+        if self.running.is_empty() || self.running.iter().any(|app| app.was_asked) {
+            return SignalEffect::EndProcess;
         }
-        for target in &mut self.running {
-            target.was_asked = true;
-            if let Some(application) = target.application.upgrade() {
+        for app in &mut self.running {
+            app.was_asked = true;
+            if let Some(application) = app.application.upgrade() {
                 application.stop.store(true, Ordering::SeqCst);
                 application.doorbell.ring();
             }
         }
-        Next::WaitForApplications
+        SignalEffect::WaitForApplications
     }
 
     fn forget_the_ended(&mut self) {
-        self.running.retain(|target| target.application.upgrade().is_some_and(|application| !has_ended(&application)));
+        self.running.retain(|app| app.application.upgrade().is_some_and(|application| !has_ended(&application)));
     }
 }
 
@@ -106,8 +106,8 @@ mod tests {
     use super::*;
     use crate::runtime::AppState;
 
-    fn none() -> Targets {
-        Targets { is_installed: true, running: Vec::new() }
+    fn none() -> RunningApps {
+        RunningApps { is_installed: true, running: Vec::new() }
     }
 
     fn is_asked(application: &Status) -> bool {
@@ -116,38 +116,38 @@ mod tests {
 
     #[test]
     fn the_first_signal_stops_all_and_the_second_does_not_wait() {
-        let (mut targets, one, other) = (none(), Status::new(), Status::new());
+        let (mut apps, one, other) = (none(), Status::new(), Status::new());
         for application in [&one, &other, &one] {
-            targets.add(application);
+            apps.add(application);
         }
-        assert_eq!(targets.running.len(), 2);
-        assert_eq!(targets.signal(), Next::WaitForApplications);
+        assert_eq!(apps.running.len(), 2);
+        assert_eq!(apps.signal(), SignalEffect::WaitForApplications);
         assert!(is_asked(&one) && is_asked(&other));
         one.state.send_replace(AppState::NotRunning);
-        assert_eq!(targets.signal(), Next::EndProcess, "the other one still runs");
+        assert_eq!(apps.signal(), SignalEffect::EndProcess, "the other one still runs");
     }
 
     #[test]
     fn each_of_two_in_a_row_has_a_first_signal() {
-        let (mut targets, first, second) = (none(), Status::new(), Status::new());
-        targets.add(&first);
-        assert_eq!(targets.signal(), Next::WaitForApplications);
+        let (mut apps, first, second) = (none(), Status::new(), Status::new());
+        apps.add(&first);
+        assert_eq!(apps.signal(), SignalEffect::WaitForApplications);
         first.state.send_replace(AppState::NotRunning);
-        targets.add(&second);
-        assert_eq!(targets.signal(), Next::WaitForApplications);
+        apps.add(&second);
+        assert_eq!(apps.signal(), SignalEffect::WaitForApplications);
         assert!(is_asked(&second));
     }
 
     #[test]
     fn a_signal_ends_a_process_in_which_no_application_runs() {
-        let (mut targets, failed, killed, dropped) = (none(), Status::new(), Status::new(), Status::new());
+        let (mut apps, failed, killed, dropped) = (none(), Status::new(), Status::new(), Status::new());
         for application in [&failed, &killed, &dropped] {
-            targets.add(application);
+            apps.add(application);
         }
         failed.state.send_replace(AppState::Error);
         killed.killed.store(true, Ordering::SeqCst);
         drop(dropped);
-        assert_eq!(targets.signal(), Next::EndProcess);
+        assert_eq!(apps.signal(), SignalEffect::EndProcess);
         assert!(!is_asked(&failed) && !is_asked(&killed));
     }
 }

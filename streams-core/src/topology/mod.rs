@@ -14,7 +14,6 @@ mod error;
 pub(crate) mod expand;
 mod fingerprint;
 mod graph;
-mod groups;
 mod internal_topic;
 mod java_order;
 mod json;
@@ -22,6 +21,7 @@ mod mermaid;
 pub(crate) mod names;
 mod picture;
 pub(crate) mod program;
+mod subtopologies;
 
 pub use crate::operators::{NodeId, StoreId};
 pub use error::{CallSite, TopologyError};

@@ -9,7 +9,7 @@ use std::any::{TypeId, type_name};
 use std::time::Duration;
 
 use super::error::{CallSite, TopologyError};
-use crate::operators::stores::StoreSpec;
+use crate::operators::processor_stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
 use crate::state::kinds::Windowing;
 use crate::topic::{NAME_LENGTH_MAX, Topic, TopicRef, check_name};

@@ -85,7 +85,7 @@ impl<T: Nullable> Value for List<T> {
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let _nesting = Nesting::enter().map_err(DecodeError::new::<Self>)?;
-        let mut reader = Reader(bytes);
+        let mut reader = ListReader(bytes);
         match reader.byte().map_err(DecodeError::new::<Self>)? {
             CONSTANT_SIZE => match T::Inner::FIXED_SIZE {
                 Some(size) => decode_constant(reader, size.get()),
@@ -144,7 +144,7 @@ fn encode_variable<T: Field>(elements: &[T], out: &mut Vec<u8>) -> Result<(), En
     Ok(())
 }
 
-fn decode_constant<T: Field>(mut reader: Reader<'_>, size: usize) -> Result<Vec<T>, DecodeError> {
+fn decode_constant<T: Field>(mut reader: ListReader<'_>, size: usize) -> Result<Vec<T>, DecodeError> {
     let nulls = reader.nulls().map_err(DecodeError::new::<List<T>>)?;
     let length = reader.number().map_err(DecodeError::new::<List<T>>)?;
     // The number of elements follows from the remaining bytes: the count is checked, never trusted.
@@ -172,7 +172,7 @@ fn decode_constant<T: Field>(mut reader: Reader<'_>, size: usize) -> Result<Vec<
     }
 }
 
-fn decode_variable<T: Field>(mut reader: Reader<'_>) -> Result<Vec<T>, DecodeError> {
+fn decode_variable<T: Field>(mut reader: ListReader<'_>) -> Result<Vec<T>, DecodeError> {
     // Every element has at least a length.
     let length = reader.count(4).map_err(DecodeError::new::<List<T>>)?;
     let mut list = Vec::with_capacity(length.min(RESERVE_MAX));
@@ -187,9 +187,9 @@ fn decode_variable<T: Field>(mut reader: Reader<'_>) -> Result<Vec<T>, DecodeErr
 }
 
 /// Reads from the front of a slice; its errors say what is missing.
-struct Reader<'a>(&'a [u8]);
+struct ListReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> ListReader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
         let (taken, rest) = self
             .0

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::attached::Attached;
 use super::{StreamsBuilder, handle};
-use crate::operators::{StoreId, TableViewRecipe, table_store, window_aggregate};
+use crate::operators::{StoreId, TableViewRecipe, stored_table, window_aggregate};
 use crate::state::StoreFor;
 use crate::topology::program::{Call, CallId, StoreOption};
 use crate::windows::Windowed;
@@ -144,7 +144,7 @@ impl<K, V> KTable<'_, Windowed<K>, V> {
 /// Looks up the rows of a table in its key-value store.
 pub(super) fn view_of_rows<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
     const { refuse_windows::<V>() };
-    table_store::view(store)
+    stored_table::view(store)
 }
 
 /// Looks up the rows of a table in its window store.

@@ -42,7 +42,7 @@ use together::{Together, TogetherParts, millis};
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// The parts that make up an instance.
-pub(crate) struct Parts {
+pub(crate) struct InstanceParts {
     pub(crate) application_id: Arc<str>,
     pub(crate) topology: Arc<Topology>,
     pub(crate) settings: Arc<Settings>,
@@ -66,16 +66,16 @@ pub(crate) enum ControlTurn {
 
 /// The control of one instance.
 pub(crate) struct Control {
-    parts: Parts,
+    parts: InstanceParts,
     directory: Arc<StateDirectory>,
     identity: Arc<Identity>,
     admin: Arc<dyn Admin>,
     status: Arc<Status>,
-    phase: Phase,
+    phase: ControlPhase,
     span: tracing::Span,
 }
 
-enum Phase {
+enum ControlPhase {
     Preparing(Box<Preparation>),
     ReadingGlobals(Plan, Box<GlobalTables>),
     Together(Box<Together>),
@@ -83,7 +83,7 @@ enum Phase {
 }
 impl Control {
     /// Locks the state folder and starts looking topics up.
-    pub(crate) fn new(parts: Parts, status: Arc<Status>) -> Result<Self, AppError> {
+    pub(crate) fn new(parts: InstanceParts, status: Arc<Status>) -> Result<Self, AppError> {
         let home = Home::of(&*parts.backend, &parts.settings.state_dir, &parts.application_id)?;
         let directory = StateDirectory::new(home, &*parts.random)?;
         let admin = parts
@@ -107,7 +107,7 @@ impl Control {
             identity,
             admin,
             status,
-            phase: Phase::Preparing(Box::new(preparation)),
+            phase: ControlPhase::Preparing(Box::new(preparation)),
         })
     }
 
@@ -126,7 +126,7 @@ impl Control {
     fn advance(&mut self) -> Result<ControlTurn, AppError> {
         let now = self.parts.clock.monotonic();
         match &mut self.phase {
-            Phase::Preparing(preparation) => {
+            ControlPhase::Preparing(preparation) => {
                 if self.status.stop.load(Ordering::SeqCst) {
                     return Ok(self.end());
                 }
@@ -143,12 +143,12 @@ impl Control {
                         let plan = plan?;
                         self.status.become_state(AppState::Rebalancing);
                         let globals = self.open_globals(&plan)?;
-                        self.phase = Phase::ReadingGlobals(plan, Box::new(globals));
+                        self.phase = ControlPhase::ReadingGlobals(plan, Box::new(globals));
                         Ok(ControlTurn::Busy)
                     }
                 }
             }
-            Phase::ReadingGlobals(_, globals) => {
+            ControlPhase::ReadingGlobals(_, globals) => {
                 if self.status.stop.load(Ordering::SeqCst) {
                     return Ok(self.end());
                 }
@@ -158,22 +158,22 @@ impl Control {
                 }
                 self.join()
             }
-            Phase::Together(together) => {
+            ControlPhase::Together(together) => {
                 let busy = together.step(now, &self.status, self.parts.settings.workers)?;
                 if together.is_over() {
                     return Ok(self.end());
                 }
                 Ok(if busy { ControlTurn::Busy } else { ControlTurn::Idle(WAIT_MAX) })
             }
-            Phase::Finished => Ok(ControlTurn::Finished),
+            ControlPhase::Finished => Ok(ControlTurn::Finished),
         }
     }
 
     /// The global tables' stores, once they are complete.
     pub(crate) fn global_stores(&self) -> Vec<Arc<GlobalStore>> {
         match &self.phase {
-            Phase::Together(together) => together.globals().stores().into_values().collect(),
-            Phase::Preparing(_) | Phase::ReadingGlobals(..) | Phase::Finished => Vec::new(),
+            ControlPhase::Together(together) => together.globals().stores().into_values().collect(),
+            ControlPhase::Preparing(_) | ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => Vec::new(),
         }
     }
 
@@ -183,7 +183,8 @@ impl Control {
 
     /// Joins the group and creates the workers.
     fn join(&mut self) -> Result<ControlTurn, AppError> {
-        let Phase::ReadingGlobals(plan, globals) = std::mem::replace(&mut self.phase, Phase::Finished) else {
+        let ControlPhase::ReadingGlobals(plan, globals) = std::mem::replace(&mut self.phase, ControlPhase::Finished)
+        else {
             return Ok(ControlTurn::Busy);
         };
         let settings = &self.parts.settings;
@@ -220,7 +221,7 @@ impl Control {
         let reach = Reach::new(Arc::clone(&self.admin), topics);
         let parts = TogetherParts { member, heard_ms, inputs, fellows, reach, globals: *globals };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
-        self.phase = Phase::Together(Box::new(together));
+        self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))
     }
 
@@ -232,12 +233,12 @@ impl Control {
     /// Whether the group has assigned tasks to this instance and has not revoked them.
     #[cfg(test)]
     pub(crate) fn is_assigned(&self) -> bool {
-        matches!(&self.phase, Phase::Together(together) if together.is_assigned())
+        matches!(&self.phase, ControlPhase::Together(together) if together.is_assigned())
     }
 
     /// Ends at once and leaves everything as a crash would.
     pub(crate) fn die(&mut self) {
-        self.phase = Phase::Finished;
+        self.phase = ControlPhase::Finished;
         self.status.become_state(AppState::PendingError);
         self.status.become_state(AppState::Error);
     }
@@ -248,9 +249,9 @@ impl Control {
         self.status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.status.become_state(AppState::PendingError);
         match &mut self.phase {
-            Phase::Together(together) => together.stop(),
+            ControlPhase::Together(together) => together.stop(),
             // If a phase fails while it is being replaced, `Finished` is left in its place.
-            Phase::Preparing(_) | Phase::ReadingGlobals(..) | Phase::Finished => {
+            ControlPhase::Preparing(_) | ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => {
                 self.end();
             }
         }
@@ -259,7 +260,7 @@ impl Control {
     /// As [`Control::fail`], for when the control itself has panicked. If it panics again during the shutdown, it
     /// drops everything; workers that no longer hear from it commit and stop.
     pub(crate) fn break_off(&mut self, error: AppError) {
-        let was_stopping = matches!(&self.phase, Phase::Together(together) if together.is_stopping());
+        let was_stopping = matches!(&self.phase, ControlPhase::Together(together) if together.is_stopping());
         self.fail(error);
         if was_stopping {
             self.end();
@@ -267,7 +268,7 @@ impl Control {
     }
 
     fn end(&mut self) -> ControlTurn {
-        self.phase = Phase::Finished;
+        self.phase = ControlPhase::Finished;
         if self.status.error().is_some() {
             self.status.become_state(AppState::PendingError);
             self.status.become_state(AppState::Error);
@@ -280,7 +281,7 @@ impl Control {
 }
 
 /// Determines this program's identity in its group, and logs what has changed since the state on disk was last used.
-fn identify(parts: &Parts, directory: &StateDirectory) -> Result<Arc<Identity>, AppError> {
+fn identify(parts: &InstanceParts, directory: &StateDirectory) -> Result<Arc<Identity>, AppError> {
     let noted = directory.noted_topology()?;
     let id = &parts.application_id;
     let identity = Identity::new(id, directory.process_id(), parts.topology.fingerprint(), noted);

@@ -73,7 +73,7 @@ pub(crate) enum Advance {
 }
 
 /// A task whose store is open.
-struct Opened {
+struct OpenedTask {
     store: Box<dyn Store>,
     stores: Vec<TaskStore>,
     inputs: Vec<TopicPartition>,
@@ -85,9 +85,9 @@ struct Opened {
 enum OpeningStep {
     Claim,
     OpenStore(Vec<TaskStore>, FolderBeingOpened),
-    AskCommitted(Opened, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
-    AskBounds(Opened, Vec<Option<CommittedOffset>>, Option<Box<AskedBounds>>),
-    Restoring(Opened, Vec<StartPosition>, Vec<(String, Timestamp)>),
+    AskCommitted(OpenedTask, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
+    AskBounds(OpenedTask, Vec<Option<CommittedOffset>>, Option<Box<AskedBounds>>),
+    Restoring(OpenedTask, Vec<StartPosition>, Vec<(String, Timestamp)>),
     Done,
 }
 
@@ -212,7 +212,7 @@ impl Opening {
         stores: Vec<TaskStore>,
         mut store: Box<dyn Store>,
         folder: TaskFolder,
-    ) -> Result<Opened, AppError> {
+    ) -> Result<OpenedTask, AppError> {
         let failed = |error| self.failed(error);
         check_format(&mut *store, folder.path()).map_err(failed)?;
         let inputs = shared.plan.inputs(self.id);
@@ -231,7 +231,7 @@ impl Opening {
             self.clear_holes(&stores, &mut store, &mut follower).map_err(failed)?;
         }
         let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();
-        Ok(Opened { store, stores, inputs, follower, folder })
+        Ok(OpenedTask { store, stores, inputs, follower, folder })
     }
 
     /// Empties stores that may have missed deletions.
@@ -286,7 +286,7 @@ impl Opening {
     fn begin_restoring(
         &mut self,
         shared: &Common,
-        mut opened: Opened,
+        mut opened: OpenedTask,
         committed: &[Option<CommittedOffset>],
         extents: &Extents,
     ) -> Result<Advance, AppError> {
@@ -317,12 +317,12 @@ impl Opening {
     fn ready(
         &mut self,
         shared: &Common,
-        opened: Opened,
+        opened: OpenedTask,
         inputs: Vec<StartPosition>,
         times: Vec<(String, Timestamp)>,
         now: Duration,
     ) -> Result<Advance, AppError> {
-        let Opened { folder, mut store, mut stores, follower, .. } = opened;
+        let OpenedTask { folder, mut store, mut stores, follower, .. } = opened;
         for changelog in stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
             changelog.offset = follower.position(&changelog.partition);
         }
@@ -367,7 +367,7 @@ impl Opening {
         matches!(&self.step, OpeningStep::Restoring(opened, ..) if opened.follower.follows(partition))
     }
 
-    fn stored_times(&self, shared: &Common, opened: &Opened) -> Result<Vec<(String, Timestamp)>, AppError> {
+    fn stored_times(&self, shared: &Common, opened: &OpenedTask) -> Result<Vec<(String, Timestamp)>, AppError> {
         let topology = &shared.plan.topology;
         let nodes =
             topology.subtopologies().iter().filter(|sub| sub.id == self.id.subtopology).flat_map(|sub| &sub.nodes);
@@ -412,7 +412,7 @@ struct Extents {
 }
 
 impl AskedBounds {
-    fn ask(questions: &mut Questions, shared: &Common, opened: &Opened) -> Self {
+    fn ask(questions: &mut Questions, shared: &Common, opened: &OpenedTask) -> Self {
         let changelogs = opened.follower.partitions().cloned().collect::<Vec<_>>();
         Self {
             inputs: questions.bounds(&opened.inputs, shared.settings.input_isolation()),

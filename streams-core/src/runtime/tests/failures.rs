@@ -15,7 +15,7 @@ use crate::log::{
 };
 use crate::operators::PunctuationTime;
 use crate::operators::process::{Forward, Processor, PunctuationId, Schedule};
-use crate::operators::stores::Refs;
+use crate::operators::processor_stores::Refs;
 use crate::record::{Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{App, AppError, AppState, Guarantee, Settings};
 use crate::state::{META, StoreIndex};

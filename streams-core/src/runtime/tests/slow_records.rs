@@ -13,7 +13,7 @@ use crate::dsl::StreamsBuilder;
 use crate::log::{Doorbell, Log as _};
 use crate::operators::PunctuationTime;
 use crate::operators::process::{Forward, Processor, PunctuationId, Schedule};
-use crate::operators::stores::Refs;
+use crate::operators::processor_stores::Refs;
 use crate::record::{Record, Timestamp, TopicPartition};
 use crate::runtime::control::Status;
 use crate::runtime::{App, Guarantee, Settings};

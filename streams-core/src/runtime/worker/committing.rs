@@ -8,7 +8,7 @@ use super::slots::Phase;
 use super::standing::Standing;
 use super::{PURGE_INTERVAL, Report, STOP_PATIENCE, Worker, panic_message};
 use crate::log::{LogError, LogErrorKind};
-use crate::runtime::commit::{Commit, Progress};
+use crate::runtime::commit::{Commit, CommitProgress};
 use crate::runtime::task::Task;
 use crate::runtime::{AppError, age};
 
@@ -89,17 +89,17 @@ impl Worker {
                         })
                     });
             match progress? {
-                Progress::Pending { blocks } => return Ok(blocks || ending || self.is_held_up()),
-                Progress::Done => {
+                CommitProgress::Pending { blocks } => return Ok(blocks || ending || self.is_held_up()),
+                CommitProgress::Done => {
                     self.commit = None;
                     self.last_commit = now;
                     self.purge_repartition_topics(now);
                 }
-                Progress::Lost(error) => {
+                CommitProgress::Lost(error) => {
                     tracing::warn!(worker = self.seed.number, %error, "a commit was refused; the tasks are dropped with what they did since their last commit");
                     self.lose_tasks();
                 }
-                Progress::Undone(error) => self.undo(&error)?,
+                CommitProgress::Undone(error) => self.undo(&error)?,
             }
             // The commit may have started before the last records were processed.
             if self.standing.is_ending() && self.slots.running().any(Task::needs_commit) {

@@ -7,7 +7,7 @@ use super::super::error::TopologyError;
 use super::super::graph::{InternalTopic, InternalTopicKind, StoreDefinition, Topology};
 use super::super::program::TableRecipe;
 use super::draft::{Draft, DraftId, DraftKind};
-use super::write::{NewNode, Writer};
+use super::write::{GraphWriter, NewNode};
 use super::{Expansion, TableState};
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::topic::TopicRef;
@@ -20,7 +20,7 @@ impl Expansion {
         self.drafts.merge_sources()?;
         let order = self.drafts.in_writing_order();
         let keep_null_keys = self.drafts.before_joins_that_keep_null_keys();
-        let mut writing = Writing { writer: Writer::default(), tables: self.tables, written: HashMap::new() };
+        let mut writing = Writing { writer: GraphWriter::default(), tables: self.tables, written: HashMap::new() };
         let mut drafts: Vec<_> = self.drafts.all.into_iter().map(Some).collect();
         for id in order {
             if let Some(draft) = drafts.get_mut(id.0).and_then(Option::take) {
@@ -41,7 +41,7 @@ impl Expansion {
         let copartitioned = copartition::groups(copartitioned.collect::<Vec<BTreeSet<TopicRef>>>());
         copartition::check(&copartitioned, &writer.repartition_topics)?;
 
-        let subtopologies = writer.groups.subtopologies(&writer.graph);
+        let subtopologies = writer.connected.subtopologies(&writer.graph);
         let mut internal_topics = writer.repartition_topics;
         internal_topics.extend(changelogs(&writer.graph.stores));
         Ok(Topology::new(writer.graph, subtopologies, copartitioned, internal_topics))
@@ -49,7 +49,7 @@ impl Expansion {
 }
 
 struct Writing {
-    writer: Writer,
+    writer: GraphWriter,
     tables: HashMap<super::CallId, TableState>,
     /// The node that an operation's children are connected to.
     written: HashMap<DraftId, NodeId>,

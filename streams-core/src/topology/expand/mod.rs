@@ -18,12 +18,12 @@ mod draft;
 mod finish;
 mod grouped;
 mod joins;
+mod key_windows;
 mod options;
 mod processors;
 mod stores;
 mod streams;
 mod tables;
-mod windows;
 mod write;
 
 use draft::{DraftId, Drafts};

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::super::error::{CallSite, TopologyError};
 use super::super::program::{Call, CallId, ChangelogOptions, Program};
 use super::draft::DraftKind;
+use super::key_windows::KeyWindows;
 use super::options::no_effect;
 use super::stores::{NewStore, Stores};
 use super::streams::StreamState;
-use super::windows::KeyWindows;
 use super::{At, Expansion};
-use crate::operators::stores::StoreSpec;
+use crate::operators::processor_stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
 use crate::state::kinds::Plain;
 
@@ -19,13 +19,13 @@ use crate::state::kinds::Plain;
 #[derive(Default)]
 pub(super) struct ProcessorStores {
     /// The user's options, in the order of the calls.
-    settings: Vec<Settings>,
+    settings: Vec<OptionsOfStore>,
     /// The stores in use, by name.
     known: HashMap<String, (StoreId, StoreSpec, CallSite)>,
 }
 
 /// The options of a store from `builder.store(..)`.
-struct Settings {
+struct OptionsOfStore {
     spec: StoreSpec,
     changelog: ChangelogOptions,
     at: CallSite,
@@ -39,14 +39,18 @@ impl ProcessorStores {
     /// # Errors
     /// When the options of a store are set in two places, of which only one could have an effect.
     pub(super) fn of(program: &Program) -> Result<Self, TopologyError> {
-        let mut settings: Vec<Settings> = Vec::new();
+        let mut settings: Vec<OptionsOfStore> = Vec::new();
         for step in &program.calls {
             let Call::Store { store: spec } = &step.call else { continue };
-            if let Some(Settings { at: first, .. }) = settings.iter().find(|said| said.spec.name == spec.name) {
+            if let Some(OptionsOfStore { at: first, .. }) = settings.iter().find(|said| said.spec.name == spec.name) {
                 let reason = format!("the store `{}` has options at {first} already; set all of them there", spec.name);
                 return Err(no_effect(STORE, reason, step.at));
             }
-            settings.push(Settings { spec: spec.clone(), changelog: step.options.changelog.clone(), at: step.at });
+            settings.push(OptionsOfStore {
+                spec: spec.clone(),
+                changelog: step.options.changelog.clone(),
+                at: step.at,
+            });
         }
         Ok(Self { settings, known: HashMap::new() })
     }
@@ -54,7 +58,7 @@ impl ProcessorStores {
     /// Refuses options of stores that no processor uses.
     pub(super) fn unused(&self, stores: &Stores) -> Result<(), TopologyError> {
         let unused = self.settings.iter().find(|said| !self.known.contains_key(&said.spec.name));
-        let Some(Settings { spec: StoreSpec { name, .. }, at, .. }) = unused else { return Ok(()) };
+        let Some(OptionsOfStore { spec: StoreSpec { name, .. }, at, .. }) = unused else { return Ok(()) };
         let reason = if stores.has(name) {
             format!("the store `{name}` belongs to a table; set its options after the table's `.stored_as(..)`")
         } else {

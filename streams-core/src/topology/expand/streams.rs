@@ -6,7 +6,7 @@ use super::super::error::{CallSite, TopologyError};
 use super::super::names::{RepartitionNames, prefix};
 use super::super::program::{CallId, Repartition, TypedTopic, Types};
 use super::draft::{DraftId, DraftKind, ROOT};
-use super::windows::{KeyWindows, ReadBack};
+use super::key_windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
 use crate::windows::WindowSizes;

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind};
-use super::super::groups::Groups;
+use super::super::subtopologies::ConnectedNodes;
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
 
 /// The part of the graph that has been written.
 #[derive(Default)]
-pub(super) struct Writer {
+pub(super) struct GraphWriter {
     pub(super) graph: Graph,
     pub(super) repartition_topics: Vec<InternalTopic>,
     /// Groups of nodes that are connected or share a store.
-    pub(super) groups: Groups,
+    pub(super) connected: ConnectedNodes,
     places: HashMap<Arc<str>, CallSite>,
     source_topics: HashMap<TopicRef, CallSite>,
     store_users: HashMap<StoreId, NodeId>,
@@ -29,7 +29,7 @@ pub(super) struct NewNode<'a> {
     pub(super) at: CallSite,
 }
 
-impl Writer {
+impl GraphWriter {
     pub(super) fn source(&mut self, node: NewNode<'_>, topics: Vec<TopicRef>) -> Result<NodeId, TopologyError> {
         for topic in &topics {
             if let Some(first) = self.source_topics.insert(topic.clone(), node.at) {
@@ -48,7 +48,7 @@ impl Writer {
         let id = self.node(node, NodeKind::Processor)?;
         for store in stores {
             let first_user = *self.store_users.entry(*store).or_insert(id);
-            self.groups.unite(first_user, id);
+            self.connected.unite(first_user, id);
             let stores = &mut self.graph.nodes[id.0 as usize].stores;
             if !stores.contains(store) {
                 stores.push(*store);
@@ -100,10 +100,10 @@ impl Writer {
         let id = u32::try_from(self.graph.nodes.len())
             .map(NodeId)
             .map_err(|_| TopologyError::Internal("more than 4 billion nodes".to_owned()))?;
-        self.groups.add(id);
+        self.connected.add(id);
         for parent in parents {
             self.graph.nodes[parent.0 as usize].children.push(id);
-            self.groups.unite(*parent, id);
+            self.connected.unite(*parent, id);
         }
         let parents = parents.to_vec();
         let (children, stores) = (Vec::new(), Vec::new());

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::operations::Plan;
-use super::program::{Event, Program, SEEN};
+use super::operations::Script;
+use super::workload::{Event, SEEN, Workload};
 use crate::log::Embedded;
 
-/// Rows by key: the ids seen, separated by commas.
-pub(super) type Rows = BTreeMap<String, String>;
+/// For each key the ids seen, separated by commas.
+pub(super) type SeenByKey = BTreeMap<String, String>;
 
 /// Each key's outputs, in order.
 pub(super) fn outputs(log: &Embedded) -> BTreeMap<String, Vec<String>> {
@@ -20,15 +20,15 @@ pub(super) fn outputs(log: &Embedded) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The last output of each key.
-pub(super) fn last_of(outputs: &BTreeMap<String, Vec<String>>) -> Rows {
+pub(super) fn last_of(outputs: &BTreeMap<String, Vec<String>>) -> SeenByKey {
     outputs.iter().filter_map(|(key, values)| Some((key.clone(), values.last()?.clone()))).collect()
 }
 
 /// The ids expected for each key, in ascending order.
-fn expected(program: Program, sent: &[Event]) -> BTreeMap<String, Vec<u32>> {
+fn expected(workload: Workload, sent: &[Event]) -> BTreeMap<String, Vec<u32>> {
     let mut expected = BTreeMap::<_, Vec<_>>::new();
     for event in sent {
-        expected.entry(program.key_of(event)).or_default().push(event.id);
+        expected.entry(workload.key_of(event)).or_default().push(event.id);
     }
     expected
 }
@@ -38,12 +38,12 @@ fn ids(row: &str) -> Vec<u32> {
 }
 
 /// Compares the output with the input. With `once`, nothing may have been done twice.
-pub(super) fn check_outputs(plan: &Plan, sent: &[Event], log: &Embedded, once: bool) -> Result<(), String> {
-    let expected = expected(plan.program, sent);
+pub(super) fn check_outputs(script: &Script, sent: &[Event], log: &Embedded, once: bool) -> Result<(), String> {
+    let expected = expected(script.workload, sent);
     let outputs = outputs(log);
     for (key, wanted) in &expected {
         let values = outputs.get(key).ok_or_else(|| format!("nothing came out for {key}; it has {wanted:?}"))?;
-        check_key(wanted, values, plan.settings.cache_bytes > 0, once)
+        check_key(wanted, values, script.settings.cache_bytes > 0, once)
             .map_err(|what| format!("{key}: {what}\n    sent {wanted:?}\n    came out {values:?}"))?;
     }
     match outputs.keys().find(|key| !expected.contains_key(*key)) {
@@ -82,7 +82,7 @@ fn check_key(wanted: &[u32], values: &[String], cached: bool, once: bool) -> Res
 }
 
 /// Compares two sets of rows.
-pub(super) fn check_rows(what: &str, rows: &Rows, wanted: &Rows) -> Result<(), String> {
+pub(super) fn check_rows(what: &str, rows: &SeenByKey, wanted: &SeenByKey) -> Result<(), String> {
     let keys = rows.keys().chain(wanted.keys()).collect::<std::collections::BTreeSet<_>>();
     let wrong = keys.into_iter().filter(|key| rows.get(*key) != wanted.get(*key));
     let wrong = wrong.map(|key| format!("\n    {key}: {:?} instead of {:?}", rows.get(key), wanted.get(key)));

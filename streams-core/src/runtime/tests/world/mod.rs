@@ -27,11 +27,11 @@ use crate::testing::KeptState;
 mod audit;
 mod lateness;
 mod operations;
-mod program;
+mod workload;
 
 use lateness::Lateness;
-use operations::{FAMILIES, Operation, Plan, SLOTS};
-use program::{EVENTS, Event, SEEN};
+use operations::{FAMILIES, Operation, SEATS, Script};
+use workload::{EVENTS, Event, SEEN};
 
 const APPLICATION: &str = "world";
 
@@ -47,7 +47,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(60);
 const LIVENESS: Duration = Duration::from_secs(400);
 
 /// A place in which an instance can run.
-struct Slot {
+struct Seat {
     number: usize,
     state: KeptState,
     faults: Faults,
@@ -59,13 +59,13 @@ struct Slot {
 }
 
 struct World {
-    plan: Plan,
+    script: Script,
     log: Embedded,
     clock: ManualClock,
     chance: SharedRandom,
     lateness: Arc<Lateness>,
     admin: Arc<dyn Admin>,
-    slots: Vec<Slot>,
+    seats: Vec<Seat>,
     sent: Vec<Event>,
     /// The last committed positions.
     positions: BTreeMap<TopicPartition, Offset>,
@@ -76,7 +76,7 @@ struct World {
 /// What went wrong.
 type Outcome = Result<(), String>;
 
-impl Slot {
+impl Seat {
     fn new(number: usize, clock: &ManualClock) -> Self {
         Self {
             number,
@@ -111,26 +111,26 @@ impl Slot {
 }
 
 impl World {
-    fn new(plan: Plan) -> Self {
+    fn new(script: Script) -> Self {
         let clock = ManualClock::at(Timestamp(0));
-        let chance = Arc::new(Seeded::new(plan.seed));
-        let lateness = Arc::new(Lateness::new(&clock, plan.seed));
+        let chance = Arc::new(Seeded::new(script.seed));
+        let lateness = Arc::new(Lateness::new(&clock, script.seed));
         let log = Embedded::simulated(Arc::new(clock.clone()), &*chance, Arc::clone(&lateness) as Arc<dyn Delivery>);
-        log.create_topic(EVENTS.name(), plan.partitions).expect("a topic");
-        log.create_topic(SEEN.name(), plan.partitions).expect("a topic");
+        log.create_topic(EVENTS.name(), script.partitions).expect("a topic");
+        log.create_topic(SEEN.name(), script.partitions).expect("a topic");
         let admin = log.admin(Doorbell::new()).expect("an admin");
-        let slots = (0..SLOTS).map(|number| Slot::new(number, &clock)).collect();
+        let seats = (0..SEATS).map(|number| Seat::new(number, &clock)).collect();
         let positions = BTreeMap::new();
-        Self { plan, log, clock, chance, lateness, admin, slots, sent: Vec::new(), positions, disturbed: false }
+        Self { script, log, clock, chance, lateness, admin, seats, sent: Vec::new(), positions, disturbed: false }
     }
 
     fn app(&self) -> App {
-        let Plan { program, ref settings, .. } = self.plan;
-        App::new(APPLICATION, program.topology()).settings(settings.clone())
+        let Script { workload, ref settings, .. } = self.script;
+        App::new(APPLICATION, workload.topology()).settings(settings.clone())
     }
 
     fn run(&mut self) -> Outcome {
-        for (number, operation) in self.plan.operations.clone().into_iter().enumerate() {
+        for (number, operation) in self.script.operations.clone().into_iter().enumerate() {
             self.carry_out(operation).map_err(|what| format!("at {number}: {what}"))?;
             self.look_at_positions().map_err(|what| format!("at {number}: {what}"))?;
         }
@@ -145,20 +145,20 @@ impl World {
                 event.send(&self.log).expect("sent");
                 self.sent.push(event);
             }
-            Operation::Control { slot, steps } => {
-                (0..steps).try_for_each(|_| self.step_control(slot))?;
+            Operation::Control { seat, steps } => {
+                (0..steps).try_for_each(|_| self.step_control(seat))?;
             }
-            Operation::Worker { slot, number, steps } => {
+            Operation::Worker { seat, number, steps } => {
                 for _ in 0..steps {
-                    if let Some(instance) = self.awake(slot) {
+                    if let Some(instance) = self.awake(seat) {
                         instance.step_one_worker(number);
                     }
                 }
             }
-            Operation::Settle { slot } => {
+            Operation::Settle { seat } => {
                 for _ in 0..20 {
-                    self.step_control(slot)?;
-                    self.step_worker(slot)?;
+                    self.step_control(seat)?;
+                    self.step_worker(seat)?;
                 }
             }
             Operation::Pass { ms, worker_first } => {
@@ -171,18 +171,18 @@ impl World {
                 }
             }
             Operation::Leap { ms } => self.advance(Duration::from_millis(ms)),
-            Operation::Pause { slot, ms } => {
-                self.slots[slot].asleep_until = now + Duration::from_millis(ms);
-                self.slots[slot].hindered = true;
+            Operation::Pause { seat, ms } => {
+                self.seats[seat].asleep_until = now + Duration::from_millis(ms);
+                self.seats[seat].hindered = true;
             }
-            Operation::Start { slot, lost } => self.start(slot, lost),
-            Operation::Stop { slot } => {
-                if let Some(instance) = &self.slots[slot].instance {
+            Operation::Start { seat, lost } => self.start(seat, lost),
+            Operation::Stop { seat } => {
+                if let Some(instance) = &self.seats[seat].instance {
                     instance.status.stop.store(true, Ordering::SeqCst);
                 }
             }
-            Operation::Kill { slot } => {
-                self.disturbed |= self.slots[slot].instance.take().is_some();
+            Operation::Kill { seat } => {
+                self.disturbed |= self.seats[seat].instance.take().is_some();
             }
             Operation::MarkersLate { ms } => {
                 self.disturbed = true;
@@ -192,75 +192,75 @@ impl World {
                 self.disturbed = true;
                 self.lateness.hold_replicas(Duration::from_millis(ms));
             }
-            Operation::Fault { slot, kind, ms } => {
-                if self.slots[slot].instance.is_some() {
+            Operation::Fault { seat, kind, ms } => {
+                if self.seats[seat].instance.is_some() {
                     self.disturbed = true;
-                    self.slots[slot].hindered = true;
-                    self.slots[slot].faults.begin(kind, Duration::from_millis(ms));
+                    self.seats[seat].hindered = true;
+                    self.seats[seat].faults.begin(kind, Duration::from_millis(ms));
                 }
             }
         }
         Ok(())
     }
 
-    fn start(&mut self, slot: usize, lost: bool) {
-        if self.slots[slot].instance.is_some() {
+    fn start(&mut self, seat: usize, lost: bool) {
+        if self.seats[seat].instance.is_some() {
             return;
         }
         let app = self.app();
-        let slot = &mut self.slots[slot];
+        let seat = &mut self.seats[seat];
         if lost {
-            slot.state = KeptState::default();
+            seat.state = KeptState::default();
         }
-        let app = app.state_in(slot.state.clone()).random(Arc::clone(&self.chance));
-        let log = faulty_log(&self.log, &slot.faults);
-        slot.hindered = slot.faults.any();
-        slot.asleep_until = Duration::ZERO;
-        slot.stepped_at = self.clock.monotonic();
-        slot.instance = Some(Instance::start(app, log, &self.clock));
+        let app = app.state_in(seat.state.clone()).random(Arc::clone(&self.chance));
+        let log = faulty_log(&self.log, &seat.faults);
+        seat.hindered = seat.faults.any();
+        seat.asleep_until = Duration::ZERO;
+        seat.stepped_at = self.clock.monotonic();
+        seat.instance = Some(Instance::start(app, log, &self.clock));
     }
 
     fn advance(&mut self, by: Duration) {
         self.clock.advance(by);
-        self.slots.iter().for_each(|slot| slot.faults.tell_late());
+        self.seats.iter().for_each(|seat| seat.faults.tell_late());
     }
 
-    /// The instance in a slot, if there is one and it is awake.
-    fn awake(&mut self, slot: usize) -> Option<&mut Instance> {
+    /// The instance in a seat, if there is one and it is awake.
+    fn awake(&mut self, seat: usize) -> Option<&mut Instance> {
         let now = self.clock.monotonic();
-        let slot = &mut self.slots[slot];
-        if now < slot.asleep_until {
+        let seat = &mut self.seats[seat];
+        if now < seat.asleep_until {
             return None;
         }
-        let instance = slot.instance.as_mut()?;
-        self.disturbed |= now - slot.stepped_at > SILENT_MAX;
-        slot.stepped_at = now;
+        let instance = seat.instance.as_mut()?;
+        self.disturbed |= now - seat.stepped_at > SILENT_MAX;
+        seat.stepped_at = now;
         Some(instance)
     }
 
-    fn step_control(&mut self, slot: usize) -> Outcome {
-        if let Some(instance) = self.awake(slot) {
+    fn step_control(&mut self, seat: usize) -> Outcome {
+        if let Some(instance) = self.awake(seat) {
             instance.step_control();
-            self.disturbed |= self.slots[slot].bury()?;
+            self.disturbed |= self.seats[seat].bury()?;
         }
         Ok(())
     }
 
-    fn step_worker(&mut self, slot: usize) -> Outcome {
-        if let Some(instance) = self.awake(slot) {
+    fn step_worker(&mut self, seat: usize) -> Outcome {
+        if let Some(instance) = self.awake(seat) {
             instance.step_worker();
         }
         Ok(())
     }
 
     fn step_all(&mut self, worker_first: bool) -> Outcome {
-        for slot in 0..SLOTS {
+        for seat in 0..SEATS {
             if worker_first {
-                self.step_worker(slot)?;
+                self.step_worker(seat)?;
             }
             for _ in 0..3 {
-                self.step_control(slot)?;
-                self.step_worker(slot)?;
+                self.step_control(seat)?;
+                self.step_worker(seat)?;
             }
         }
         Ok(())
@@ -269,7 +269,7 @@ impl World {
     /// Checks that no committed position goes backwards.
     fn look_at_positions(&mut self) -> Outcome {
         let repartition = format!("{APPLICATION}-{}", self.repartition_topic());
-        let partitions = (0..self.plan.partitions.cast_signed())
+        let partitions = (0..self.script.partitions.cast_signed())
             .flat_map(|partition| [EVENTS.name(), &repartition].map(|topic| TopicPartition::new(topic, partition)))
             .collect::<Vec<_>>();
         let std::task::Poll::Ready(Some(Ok(committed))) = self.admin.committed(APPLICATION, partitions.clone()).poll()
@@ -287,22 +287,22 @@ impl World {
     }
 
     fn repartition_topic(&self) -> String {
-        let topology = self.plan.program.topology();
+        let topology = self.script.workload.topology();
         let topic = topology.internal_topics().iter().find(|topic| topic.name.ends_with("-repartition"));
         topic.expect("a repartition topic").name.to_string()
     }
 
     /// Ends all faults, makes sure that an instance is running, and lets the survivors finish the work.
     fn finish(&mut self) -> Outcome {
-        for slot in &mut self.slots {
-            slot.faults.end_all();
-            slot.asleep_until = Duration::ZERO;
+        for seat in &mut self.seats {
+            seat.faults.end_all();
+            seat.asleep_until = Duration::ZERO;
         }
         self.lateness.end();
         let stopping =
-            |slot: &Slot| slot.instance.as_ref().is_none_or(|instance| instance.status.stop.load(Ordering::SeqCst));
-        if self.slots.iter().all(stopping) {
-            let free = self.slots.iter().position(|slot| slot.instance.is_none()).unwrap_or(0);
+            |seat: &Seat| seat.instance.as_ref().is_none_or(|instance| instance.status.stop.load(Ordering::SeqCst));
+        if self.seats.iter().all(stopping) {
+            let free = self.seats.iter().position(|seat| seat.instance.is_none()).unwrap_or(0);
             self.start(free, false);
         }
         let (begin, mut round) = (self.clock.monotonic(), 0);
@@ -311,16 +311,16 @@ impl World {
             self.advance(Duration::from_millis(if round < 20 { 50 } else { 1_000 }));
             self.step_all(false)?;
             self.look_at_positions()?;
-            if self.slots.iter().all(|slot| slot.instance.is_none()) {
+            if self.seats.iter().all(|seat| seat.instance.is_none()) {
                 self.start(0, false);
             }
             if self.clock.monotonic() > begin + DEAD_AFTER && self.is_done()? {
                 return Ok(());
             }
         }
-        let states = self.slots.iter().filter_map(|slot| {
-            let instance = slot.instance.as_ref()?;
-            Some(format!("{}: {:?}, {} tasks run", slot.number, instance.state(), instance.running_tasks()))
+        let states = self.seats.iter().filter_map(|seat| {
+            let instance = seat.instance.as_ref()?;
+            Some(format!("{}: {:?}, {} tasks run", seat.number, instance.state(), instance.running_tasks()))
         });
         Err(format!(
             "it does not come to rest: {}; {} records left",
@@ -330,7 +330,7 @@ impl World {
     }
 
     fn is_done(&self) -> Result<bool, String> {
-        for instance in self.slots.iter().filter_map(|slot| slot.instance.as_ref()) {
+        for instance in self.seats.iter().filter_map(|seat| seat.instance.as_ref()) {
             let at_work = instance
                 .workers()
                 .any(|worker| !worker.is_settled() || worker.slots().running().any(Task::needs_commit));
@@ -346,7 +346,7 @@ impl World {
         let repartition = format!("{APPLICATION}-{}", self.repartition_topic());
         let mut left = 0;
         for topic in [EVENTS.name(), &repartition] {
-            for partition in 0..self.plan.partitions.cast_signed() {
+            for partition in 0..self.script.partitions.cast_signed() {
                 let partition = TopicPartition::new(topic, partition);
                 let options = ConsumerOptions { isolation: Isolation::ReadCommitted, ..ConsumerOptions::default() };
                 let mut consumer = self.log.consumer(options, Doorbell::new()).expect("a consumer");
@@ -370,51 +370,51 @@ impl World {
 
     /// Compares the output with the input, and the state with the output.
     fn audit(&mut self) -> Outcome {
-        let once = (self.plan.settings.guarantee == Guarantee::ExactlyOnce) || !self.disturbed;
-        audit::check_outputs(&self.plan, &self.sent, &self.log, once)?;
+        let once = (self.script.settings.guarantee == Guarantee::ExactlyOnce) || !self.disturbed;
+        audit::check_outputs(&self.script, &self.sent, &self.log, once)?;
         let last = audit::last_of(&audit::outputs(&self.log));
-        let mut rows = audit::Rows::new();
-        for worker in self.slots.iter().filter_map(|slot| slot.instance.as_ref()).flat_map(Instance::workers) {
-            rows.extend(self.plan.program.rows(worker));
+        let mut rows = audit::SeenByKey::new();
+        for worker in self.seats.iter().filter_map(|seat| seat.instance.as_ref()).flat_map(Instance::workers) {
+            rows.extend(self.script.workload.rows(worker));
         }
         audit::check_rows("what the tasks have", &rows, &last)?;
         self.stop_all()?;
-        for slot in 0..SLOTS {
-            self.check_restart(slot, false, &last)?;
+        for seat in 0..SEATS {
+            self.check_restart(seat, false, &last)?;
         }
         self.check_restart(0, true, &last)
     }
 
     /// Shuts all instances down cleanly.
     fn stop_all(&mut self) -> Outcome {
-        for slot in self.slots.iter().filter_map(|slot| slot.instance.as_ref()) {
-            slot.status.stop.store(true, Ordering::SeqCst);
+        for seat in self.seats.iter().filter_map(|seat| seat.instance.as_ref()) {
+            seat.status.stop.store(true, Ordering::SeqCst);
         }
         for _ in 0..200 {
             self.step_all(false)?;
-            if self.slots.iter().all(|slot| slot.instance.is_none()) {
+            if self.seats.iter().all(|seat| seat.instance.is_none()) {
                 return Ok(());
             }
         }
         Err("not everybody stops".to_owned())
     }
 
-    /// Checks that an instance that starts alone, with a slot's state or with none, has the last outputs as its rows.
-    fn check_restart(&mut self, slot: usize, lost: bool, last: &audit::Rows) -> Outcome {
-        self.start(slot, lost);
+    /// Checks that an instance that starts alone, with a seat's state or with none, has the last outputs as its rows.
+    fn check_restart(&mut self, seat: usize, lost: bool, last: &audit::SeenByKey) -> Outcome {
+        self.start(seat, lost);
         for _ in 0..2_000 {
-            self.step_control(slot)?;
-            self.step_worker(slot)?;
-            if self.slots[slot].instance.as_ref().is_some_and(|instance| instance.state() == AppState::Running) {
+            self.step_control(seat)?;
+            self.step_worker(seat)?;
+            if self.seats[seat].instance.as_ref().is_some_and(|instance| instance.state() == AppState::Running) {
                 break;
             }
         }
         let what = match lost {
             true => "what is restored from the changelog".to_owned(),
-            false => format!("what instance {slot} has kept"),
+            false => format!("what instance {seat} has kept"),
         };
-        let workers = self.slots[slot].instance.iter().flat_map(Instance::workers);
-        let rows = workers.flat_map(|worker| self.plan.program.rows(worker)).collect();
+        let workers = self.seats[seat].instance.iter().flat_map(Instance::workers);
+        let rows = workers.flat_map(|worker| self.script.workload.rows(worker)).collect();
         audit::check_rows(&what, &rows, last)?;
         self.stop_all()
     }
@@ -422,7 +422,7 @@ impl World {
 
 /// Everything that a run has left in the log, including the offsets of transaction markers.
 fn trace_of(seed: u64) -> Vec<String> {
-    let mut world = World::new(Plan::from_seed(seed));
+    let mut world = World::new(Script::from_seed(seed));
     let outcome = world.run();
     let topics = world.admin.topics(None).wait().expect("an answer").expect("topics");
     let mut trace = vec![format!("{outcome:?}"), format!("{:?}", world.positions)];
@@ -451,16 +451,16 @@ fn a_run_is_a_function_of_its_seed() {
     }
 }
 
-/// Runs a plan. The error says what went wrong.
-fn run(plan: &Plan) -> Outcome {
-    let plan = plan.clone();
-    catch_unwind(AssertUnwindSafe(|| World::new(plan).run()))
+/// Runs a script. The error says what went wrong.
+fn run(script: &Script) -> Outcome {
+    let script = script.clone();
+    catch_unwind(AssertUnwindSafe(|| World::new(script).run()))
         .unwrap_or_else(|panic| Err(format!("panic: {}", panic_message(&*panic))))
 }
 
 /// Removes operations as long as the run still fails.
-fn shortened(plan: &Plan) -> Plan {
-    let mut short = plan.clone();
+fn shortened(script: &Script) -> Script {
+    let mut short = script.clone();
     let mut size = short.operations.len() / 2;
     while size > 0 {
         let mut from = 0;
@@ -493,7 +493,7 @@ fn check_family(family: u64) {
     let seeds = first..first + number_in("MILLSTREAM_SEEDS").unwrap_or(SEEDS);
     let mut failed = Vec::new();
     for seed in seeds.filter(|seed| seed % FAMILIES == family) {
-        if let Err(what) = run(&Plan::from_seed(seed)) {
+        if let Err(what) = run(&Script::from_seed(seed)) {
             println!("seed {seed}: {what}");
             failed.push(seed);
         }
@@ -507,11 +507,11 @@ const COMMAND: &str = "cargo test -p streams-core --lib world";
 
 /// Runs one seed. If it fails, looks for fewer operations that also fail.
 fn check_seed(seed: u64) {
-    let plan = Plan::from_seed(seed);
-    let Err(what) = run(&plan) else { return };
-    let short = shortened(&plan);
+    let script = Script::from_seed(seed);
+    let Err(what) = run(&script) else { return };
+    let short = shortened(&script);
     let what_of_short = run(&short).err().unwrap_or_default();
-    panic!("{what}\n{plan}\nshortened: {what_of_short}\n{short}again: MILLSTREAM_SEED={seed} {COMMAND}");
+    panic!("{what}\n{script}\nshortened: {what_of_short}\n{short}again: MILLSTREAM_SEED={seed} {COMMAND}");
 }
 
 #[test]

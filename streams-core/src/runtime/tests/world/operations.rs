@@ -5,31 +5,31 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::program::{Event, Program};
+use super::workload::{Event, Workload};
 use crate::runtime::tests::faulty_log::FaultKind;
 use crate::runtime::{Guarantee, Settings};
 
-/// The number of slots in which an instance can run, each with its own state folder.
-pub(super) const SLOTS: usize = 3;
+/// The number of seats in which an instance can run, each with its own state folder.
+pub(super) const SEATS: usize = 3;
 
-/// One operation. If it makes no sense, for instance because nothing runs in the slot, it does nothing.
+/// One operation. If it makes no sense, for instance because nothing runs in the seat, it does nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Operation {
     Send(Event),
     /// Steps an instance's control a few times.
     Control {
-        slot: usize,
+        seat: usize,
         steps: u8,
     },
     /// Steps an instance's worker a few times.
     Worker {
-        slot: usize,
+        seat: usize,
         number: usize,
         steps: u8,
     },
     /// Steps both until there is nothing left to do.
     Settle {
-        slot: usize,
+        seat: usize,
     },
     /// Time passes while instances that are awake keep running.
     Pass {
@@ -42,21 +42,21 @@ pub(super) enum Operation {
     },
     /// An instance stands still for a while.
     Pause {
-        slot: usize,
+        seat: usize,
         ms: u64,
     },
     /// An instance starts, in a new folder if its own is `lost`.
     Start {
-        slot: usize,
+        seat: usize,
         lost: bool,
     },
     /// An instance is asked to stop.
     Stop {
-        slot: usize,
+        seat: usize,
     },
     /// An instance ends as in a crash.
     Kill {
-        slot: usize,
+        seat: usize,
     },
     /// For a while most transaction markers are delayed.
     MarkersLate {
@@ -68,7 +68,7 @@ pub(super) enum Operation {
     },
     /// The log serves one instance badly for a while.
     Fault {
-        slot: usize,
+        seat: usize,
         kind: FaultKind,
         ms: u64,
     },
@@ -76,9 +76,9 @@ pub(super) enum Operation {
 
 /// Everything about one run.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub(super) struct Script {
     pub(super) seed: u64,
-    pub(super) program: Program,
+    pub(super) workload: Workload,
     pub(super) partitions: u32,
     pub(super) settings: Settings,
     pub(super) operations: Vec<Operation>,
@@ -87,7 +87,7 @@ pub(super) struct Plan {
 /// The number of kinds of runs, which consecutive seeds take in turn.
 pub(super) const FAMILIES: u64 = 8;
 
-impl Plan {
+impl Script {
     pub(super) fn from_seed(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let guarantee = if seed & 1 == 1 { Guarantee::ExactlyOnce } else { Guarantee::AtLeastOnce };
@@ -104,21 +104,21 @@ impl Plan {
             buffered_records: rng.choice([1, 5, 1_000]).unwrap_or(1),
             ..Settings::default()
         };
-        let mut plan = Self {
+        let mut script = Self {
             seed,
-            program: if seed & 2 == 0 { Program::Keyed } else { Program::Windowed },
+            workload: if seed & 2 == 0 { Workload::Keyed } else { Workload::Windowed },
             partitions: rng.u32(1..=3),
             settings,
-            operations: (0..rng.usize(1..=SLOTS)).map(|slot| Operation::Start { slot, lost: false }).collect(),
+            operations: (0..rng.usize(1..=SEATS)).map(|seat| Operation::Start { seat, lost: false }).collect(),
         };
-        plan.operations.push(Operation::Pass { ms: 10_000, worker_first: false });
+        script.operations.push(Operation::Pass { ms: 10_000, worker_first: false });
         let mix = Mix::draw(&mut rng);
         let (words, mut ids) = (rng.u8(1..=4), 0);
         for _ in 0..rng.usize(30..120) {
             let operation = mix.operation(&mut rng, words, &mut ids);
-            plan.operations.push(operation);
+            script.operations.push(operation);
         }
-        plan
+        script
     }
 }
 
@@ -144,7 +144,7 @@ impl Mix {
     }
 
     fn operation(&self, rng: &mut Rng, words: u8, ids: &mut u32) -> Operation {
-        let slot = rng.usize(0..SLOTS);
+        let seat = rng.usize(0..SEATS);
         let mut drawn = rng.u32(0..self.weights.iter().sum());
         let kind = self.weights.iter().position(|weight| match drawn.checked_sub(*weight) {
             None => true,
@@ -158,19 +158,19 @@ impl Mix {
                 *ids += 1;
                 Operation::Send(Event { id: *ids, word: rng.u8(0..words), at: rng.i64(0..40_000) })
             }
-            1 => Operation::Control { slot, steps: rng.u8(1..6) },
-            2 => Operation::Worker { slot, number: rng.usize(0..2), steps: rng.u8(1..6) },
-            3 => Operation::Settle { slot },
+            1 => Operation::Control { seat, steps: rng.u8(1..6) },
+            2 => Operation::Worker { seat, number: rng.usize(0..2), steps: rng.u8(1..6) },
+            3 => Operation::Settle { seat },
             4 if rng.u8(0..4) == 0 => Operation::Leap { ms: rng.u64(1..5_000) },
             4 => Operation::Pass { ms: duration(rng, self.pass_max), worker_first: rng.bool() },
-            5 if rng.bool() => Operation::Pause { slot, ms: rng.u64(30_000..400_000) },
-            5 => Operation::Pause { slot, ms: duration(rng, 400_000) },
-            6 => Operation::Start { slot, lost: rng.u8(0..4) == 0 },
-            7 => Operation::Stop { slot },
-            8 => Operation::Kill { slot },
+            5 if rng.bool() => Operation::Pause { seat, ms: rng.u64(30_000..400_000) },
+            5 => Operation::Pause { seat, ms: duration(rng, 400_000) },
+            6 => Operation::Start { seat, lost: rng.u8(0..4) == 0 },
+            7 => Operation::Stop { seat },
+            8 => Operation::Kill { seat },
             9 if rng.u8(0..3) == 0 => Operation::MarkersLate { ms: duration(rng, 30_000) },
             9 if rng.u8(0..6) == 0 => Operation::ReplicasLate { ms: duration(rng, 20_000) },
-            _ => Operation::Fault { slot, kind: FaultKind::draw(rng), ms: duration(rng, 60_000) },
+            _ => Operation::Fault { seat, kind: FaultKind::draw(rng), ms: duration(rng, 60_000) },
         }
     }
 }
@@ -181,12 +181,12 @@ fn duration(rng: &mut Rng, max: u64) -> u64 {
     exponent.exp() as u64
 }
 
-impl std::fmt::Display for Plan {
+impl std::fmt::Display for Script {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { seed, program, partitions, settings, operations } = self;
+        let Self { seed, workload, partitions, settings, operations } = self;
         let Settings { guarantee, workers, commit_interval, cache_bytes, records_per_round, buffered_records, .. } =
             settings;
-        writeln!(f, "seed {seed}: {program:?}, {guarantee:?}, {partitions} partitions, {workers} workers,")?;
+        writeln!(f, "seed {seed}: {workload:?}, {guarantee:?}, {partitions} partitions, {workers} workers,")?;
         writeln!(
             f,
             "  commit interval {commit_interval:?}, cache {cache_bytes}, {records_per_round} records a round, {buffered_records} buffered"

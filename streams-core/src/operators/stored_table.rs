@@ -43,13 +43,13 @@ impl<K: Key, V: Value> TableView<K, V> for StoreView<K, V> {
 
 /// A node's own table: its rows, and the children that get the changes. With caching, changes are forwarded when the
 /// cache is flushed.
-pub(super) struct Table<K: Key, V: Value> {
+pub(super) struct StoredTable<K: Key, V: Value> {
     pub(super) node: Arc<str>,
     rows: Rc<RefCell<TableStore<K, V>>>,
     outputs: Outputs<K, Change<V>>,
 }
 
-impl<K: Key, V: Value> Table<K, V> {
+impl<K: Key, V: Value> StoredTable<K, V> {
     /// The table that the node being built keeps in `store`.
     pub(super) fn new(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self, BuildError> {
         let rows = open(builder, store)?;

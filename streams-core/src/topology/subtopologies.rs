@@ -7,12 +7,12 @@ use crate::operators::NodeId;
 
 /// Sets of nodes that are connected to each other or to the same store.
 #[derive(Default)]
-pub(crate) struct Groups {
+pub(crate) struct ConnectedNodes {
     /// For each node, the next node on the path to its group's representative.
     towards: Vec<usize>,
 }
 
-impl Groups {
+impl ConnectedNodes {
     /// Adds a node as a group of its own. Nodes are added in the order of their numbers.
     pub(crate) fn add(&mut self, node: NodeId) {
         self.towards.push(node.0 as usize);

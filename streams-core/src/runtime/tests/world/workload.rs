@@ -30,7 +30,7 @@ const ROWS: StoreIndex = StoreIndex(1);
 
 /// What the application aggregates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Program {
+pub(super) enum Workload {
     /// Ids by word, through a repartition topic.
     Keyed,
     /// Ids by word and window of ten seconds, through a repartition topic. No record is late.
@@ -51,7 +51,7 @@ impl Event {
     }
 }
 
-impl Program {
+impl Workload {
     pub(super) fn topology(self) -> Topology {
         let builder = StreamsBuilder::new();
         let words = builder.stream(EVENTS).group_by(|_, event| word_of(event).to_owned());
