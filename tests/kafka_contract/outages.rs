@@ -36,7 +36,7 @@ fn transactional(kafka: &Kafka, bell: &Doorbell) -> Result<Box<dyn Producer>, Lo
     let options = ProducerOptions {
         client_id: "writer".into(),
         transactional_id: Some("id".into()),
-        transaction_timeout_ms: 60_000,
+        transaction_timeout_ms: 600_000,
     };
     let mut producer = kafka.producer(options, bell.clone())?;
     wait_for("registration", bell, || {
