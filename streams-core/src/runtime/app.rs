@@ -30,7 +30,7 @@ use crate::state::{Memory, StateBackend};
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
 use crate::topology::Topology;
 
-/// The longest commit interval of [`App::run_until_idle`], which is idle only once everything is committed.
+/// How often [`App::run_until_idle`] commits while it has nothing else to do.
 const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
 type StateListener = Box<dyn Fn(AppState, AppState) + Send>;
@@ -238,6 +238,11 @@ impl App {
         self.start_on(Arc::new(log))
     }
 
+    pub(super) fn committing_when_idle(mut self) -> Self {
+        self.settings.idle_commit_interval = Some(IDLE_COMMIT_INTERVAL);
+        self
+    }
+
     fn start_on(self, log: Arc<dyn Log>) -> Result<Running, AppError> {
         let (parts, listeners) = self.into_parts(log)?;
         let status = Status::new();
@@ -256,15 +261,17 @@ impl App {
     /// too, so it keeps running as long as somebody keeps writing. Without a broker it waits for one. If nothing
     /// happens for a long time, a warning says what it is waiting for.
     ///
+    /// It commits at its commit interval and whenever it has caught up with its inputs. A cached table therefore sends
+    /// few updates, often only the last one of each row; `cache_bytes(0)` sends all.
+    ///
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].
-    pub fn run_until_idle(mut self, log: impl Log) -> Result<(), AppError> {
-        self.settings.commit_interval = Some(self.settings.commit_interval().min(IDLE_COMMIT_INTERVAL));
+    pub fn run_until_idle(self, log: impl Log) -> Result<(), AppError> {
         let log: Arc<dyn Log> = Arc::new(log);
         let doorbell = Doorbell::new();
         let admin = log.admin(doorbell.clone()).map_err(|error| AppError::log("creating an admin client", error))?;
         let clock = Arc::clone(&self.clock);
-        let running = self.start_on(log)?;
+        let running = self.committing_when_idle().start_on(log)?;
         let idle = Idleness::new(&running.handle, admin, doorbell, clock).wait();
         running.close().and(idle)
     }

@@ -20,6 +20,9 @@ pub struct Settings {
     pub guarantee: Guarantee,
     /// `commit.interval.ms`; `None` means the guarantee's default, see [`Settings::commit_interval`].
     pub commit_interval: Option<Duration>,
+    /// Whether and how often work is committed as well when there is nothing else to do. A batch job is done only when
+    /// everything is committed, and committing in between would only write rows that change again.
+    pub idle_commit_interval: Option<Duration>,
     /// `statestore.cache.max.bytes`, for all workers together; 0 forwards every update at once.
     pub cache_bytes: usize,
     /// `statestore.uncommitted.max.bytes`, for all workers together: more uncommitted state than that triggers an
@@ -73,6 +76,12 @@ impl Settings {
     #[must_use]
     pub fn commit_interval(&self) -> Duration {
         self.commit_interval.unwrap_or_else(|| self.guarantee.commit_interval())
+    }
+
+    /// How often work is committed while there is something else to do, and while there is nothing.
+    pub(crate) fn commit_interval_when(&self, is_idle: bool) -> Duration {
+        let interval = self.commit_interval();
+        self.idle_commit_interval.filter(|_| is_idle).map_or(interval, |idle| interval.min(idle))
     }
 
     /// The isolation level for input. For restoring state it depends on the guarantee alone, see
@@ -148,6 +157,7 @@ impl From<&StreamsConfig> for Settings {
             workers: config.num_stream_threads,
             guarantee: config.processing_guarantee,
             commit_interval: config.commit_interval,
+            idle_commit_interval: None,
             cache_bytes: config.statestore_cache_max_bytes,
             uncommitted_bytes: config.statestore_uncommitted_max_bytes,
             state_dir: config.state_dir.clone(),

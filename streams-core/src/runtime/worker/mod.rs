@@ -302,7 +302,7 @@ impl Worker {
             busy |= self.fetch()?;
             busy |= self.process()?;
             let now = self.seed.common.clock.monotonic();
-            self.begin_commit_if_due(now);
+            self.begin_commit_if_due(now, busy);
             busy |= self.commit.is_some() && self.advance_commit(now)?;
         }
         self.publish(now, false);
@@ -333,7 +333,7 @@ impl Worker {
         let settings = &self.seed.common.settings;
         let mut wait = settings.poll;
         if self.slots.running().any(Task::needs_commit) {
-            wait = wait.min((self.last_commit + settings.commit_interval()).saturating_sub(now));
+            wait = wait.min((self.last_commit + settings.commit_interval_when(true)).saturating_sub(now));
         }
         if self.seed.common.paused.load(Ordering::Relaxed) {
             // Records and punctuators wait.
