@@ -18,7 +18,7 @@ use super::untyped::Untyped;
 use super::{Context, Destination, Link, Next, OperatorError, Outputs, Presence};
 use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
-use crate::state::{CacheBudget, GlobalStore, StoreAccess};
+use crate::state::{CacheBudget, GlobalStore, StoreAccess, StoreView};
 use crate::topic::TopicRef;
 
 /// A node's number in its topology.
@@ -190,6 +190,8 @@ pub(crate) struct TaskParts {
     next_cache: usize,
     /// The punctuations, in topological order.
     pub punctuations: Vec<Punctuation>,
+    /// What the operators access their stores through, each store once.
+    pub views: Vec<Rc<RefCell<dyn StoreView>>>,
     /// The operators' own stream times by node name. They survive restarts.
     pub stream_times: Vec<(Arc<str>, Rc<Cell<Timestamp>>)>,
 }
@@ -428,7 +430,7 @@ impl NodeBuilder<'_> {
     ///
     /// # Errors
     /// When the task has no such store, or another node uses it with another type.
-    pub fn store<S: 'static>(
+    pub(crate) fn store<S: StoreView>(
         &mut self,
         store: StoreId,
         make: impl FnOnce(StoreAccess) -> S,
@@ -439,6 +441,7 @@ impl NodeBuilder<'_> {
             });
         }
         let shared = Rc::new(RefCell::new(make(self.task.services().store(store)?)));
+        self.task.parts().views.push(Rc::clone(&shared) as _);
         self.task.shared().insert(store, Untyped::new(Rc::clone(&shared)));
         Ok(shared)
     }

@@ -10,9 +10,9 @@ use std::rc::Rc;
 
 use super::{BuildError, NodeBuilder, StoreId};
 use crate::record::Timestamp;
-use crate::state::KeyValueStore;
-use crate::state::key_value::KeyValue;
+use crate::state::key_value::{KeyBound, KeyValue};
 use crate::state::rows::RowError;
+use crate::state::{KeyOrder, KeyValueStore};
 use crate::windows::WindowSizes;
 use crate::wire::{Value, refuse_windows};
 
@@ -158,21 +158,52 @@ impl<K: Value, V: Value> StoreRef<'_, K, V> {
         self.range(..)
     }
 
+    /// The pairs whose keys' encoded bytes begin with those of `prefix`, ordered by them. For text these are the keys
+    /// that begin with the text.
+    #[must_use]
+    pub fn prefix(&self, prefix: &impl Value) -> Vec<(K, V)> {
+        let mut pairs = Vec::new();
+        let bounds = self.attempt(|_| KeyValue::<K, V>::bounds_of(prefix));
+        self.visit_between(bounds, KeyOrder::Ascending, |key, value| {
+            pairs.push((key, value));
+            ControlFlow::Continue(())
+        });
+        pairs
+    }
+
     /// Calls `each` with the pairs in a range of keys, ordered by the keys' encoded bytes, until it breaks. For
     /// ranges that are too large for [`StoreRef::range`].
-    pub fn visit(&self, keys: impl RangeBounds<K>, mut each: impl FnMut(K, V) -> ControlFlow<()>) {
-        let bounds = self.attempt(|store| Ok((store.bound(keys.start_bound())?, store.bound(keys.end_bound())?)));
-        let Some((mut from, to)) = bounds else { return };
+    pub fn visit(&self, keys: impl RangeBounds<K>, each: impl FnMut(K, V) -> ControlFlow<()>) {
+        self.visit_between(self.bounds(keys), KeyOrder::Ascending, each);
+    }
+
+    /// As [`StoreRef::visit`], in reverse order.
+    pub fn visit_reverse(&self, keys: impl RangeBounds<K>, each: impl FnMut(K, V) -> ControlFlow<()>) {
+        self.visit_between(self.bounds(keys), KeyOrder::Descending, each);
+    }
+
+    fn bounds(&self, keys: impl RangeBounds<K>) -> Option<(KeyBound, KeyBound)> {
+        self.attempt(|store| Ok((store.bound(keys.start_bound())?, store.bound(keys.end_bound())?)))
+    }
+
+    fn visit_between(
+        &self,
+        bounds: Option<(KeyBound, KeyBound)>,
+        order: KeyOrder,
+        mut each: impl FnMut(K, V) -> ControlFlow<()>,
+    ) {
+        let Some((mut from, mut to)) = bounds else { return };
         // The state is not borrowed between pages, so `each` may use other stores.
-        while let Some((pairs, next)) = self.attempt(|store| store.page(&from, &to, PAGE)) {
+        while let Some((pairs, next)) = self.attempt(|store| store.page((&from, &to), order, PAGE)) {
             for (key, value) in pairs {
                 if each(key, value).is_break() {
                     return;
                 }
             }
-            match next {
-                Some(next) => from = next,
-                None => return,
+            let Some(next) = next else { return };
+            match order {
+                KeyOrder::Ascending => from = next,
+                KeyOrder::Descending => to = next,
             }
         }
     }
@@ -273,4 +304,38 @@ store_tuples! {
     (A 0, B 1, C 2, D 3)
     (A 0, B 1, C 2, D 3, E 4)
     (A 0, B 1, C 2, D 3, E 4, F 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operators::process;
+    use crate::operators::testing::{Chain, Setup, at};
+
+    const NUMBERS: KeyValueStore<String, i64> = KeyValueStore::new("numbers");
+
+    #[test]
+    fn stores_are_read_in_reverse_and_by_prefix() {
+        let recipe = process::recipe(&NUMBERS, vec![StoreId(0)], |mut numbers, (): &(), limit: usize, out| {
+            for number in 0..600 {
+                numbers.put(&format!("{number:03}"), number);
+            }
+            let mut last = Vec::new();
+            numbers.visit_reverse(.."500".to_owned(), |_, number| {
+                last.push(number);
+                if last.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            let prefix = numbers.prefix(&"01".to_owned()).into_iter().map(|(_, number)| number);
+            out.send(last, prefix.collect::<Vec<_>>());
+        });
+        let setup = Setup { stores: vec!["numbers"], ..Setup::default() };
+        let mut chain: Chain<(), usize, Vec<i64>, Vec<i64>> = Chain::with(setup, &recipe);
+        for limit in [3, 300, 10_000] {
+            chain.send(at(1, (), limit));
+        }
+        for (record, count) in chain.received().into_iter().zip([3, 300, 500]) {
+            assert_eq!(record.key, (0..500).rev().take(count).collect::<Vec<_>>());
+            assert_eq!(record.value, (10..20).collect::<Vec<_>>());
+        }
+    }
 }

@@ -2,7 +2,6 @@
 //! timelines of records in and records out.
 
 use std::cell::RefCell;
-use std::ops::Bound;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -16,8 +15,8 @@ use crate::log::{BatchBuilder, LogError, TopicHandle};
 use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
 use crate::state::kinds::{Table, Windowing as _};
 use crate::state::{
-    CacheBudget, Changelog, GlobalStore, Memory, StateBackend, StoreAccess, StoreBatch, StoreError, StoreIndex,
-    StoreKind, TaskState,
+    CacheBudget, Changelog, GlobalStore, KeyRange, Memory, StateBackend, StoreAccess, StoreBatch, StoreError,
+    StoreIndex, StoreKind, TaskState,
 };
 use crate::topic::TopicRef;
 use crate::windows::{TimeWindows, WindowSizes};
@@ -398,7 +397,7 @@ where
             pairs.push((key.to_vec(), value.to_vec()));
             true
         };
-        state.scan(TestServices::index(store), Bound::Unbounded, Bound::Unbounded, &mut each).unwrap();
+        state.scan(TestServices::index(store), KeyRange::ALL, &mut each).unwrap();
         pairs
     }
 

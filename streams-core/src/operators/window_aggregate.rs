@@ -407,6 +407,25 @@ mod tests {
         assert_eq!(changes[0].key.window, window);
     }
 
+    /// Regression: a cache kept rows of windows that were over, so what a lookup found depended on the cache's size.
+    #[test]
+    fn a_row_of_a_window_that_is_over_is_not_found_cached_or_not() {
+        for cache_bytes in [0, 1 << 20] {
+            let mut rows = rows_of(cache_bytes);
+            let mut key = rows.key_in_windows();
+            key.set(&Word::from("k")).unwrap();
+            let mut found = Vec::new();
+            for start in [10, 100, 1_000] {
+                let window = Window { start: Timestamp(start), end: Timestamp(start + 10) };
+                let cause = Cause { timestamp: Timestamp(start), headers: &Headers::new() };
+                rows.update(&mut key, window, cause, |_| (Some("a".into()), Timestamp(start))).unwrap();
+                let first = Window { start: Timestamp(10), end: Timestamp(20) };
+                found.push(rows.get(&mut key, first).unwrap().is_some());
+            }
+            assert_eq!(found, [true, true, false], "cache: {cache_bytes}");
+        }
+    }
+
     /// Rows over an empty store.
     fn rows_of(cache_bytes: usize) -> WindowRows<Word, Word> {
         let store = Memory.open(std::path::Path::new("unused"), &["store".to_owned()]).unwrap();

@@ -1,13 +1,12 @@
 //! One store of one task, as the typed views see it. Reads include uncommitted writes; writes stay uncommitted until
 //! the task commits.
 
-use std::cell::RefCell;
-use std::ops::Bound;
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::kinds::Table;
-use super::{Changelog, StoreError, StoreIndex, StoreKind, TaskState};
+use super::{Changelog, KeyRange, StoreError, StoreIndex, StoreKind, TaskState};
 use crate::record::{Headers, Timestamp};
 use crate::windows::WindowSizes;
 
@@ -100,17 +99,21 @@ impl StoreAccess {
         }
     }
 
-    /// Calls `each` with the pairs between the bounds in ascending order, including uncommitted writes, until it
-    /// returns `false`. `each` must not write to the task's state.
+    /// Calls `each` with the keys and rows in a range, including uncommitted writes, until it returns `false`. `each`
+    /// must not write to the task's state.
     ///
     /// # Errors
     /// As [`super::Store::range`].
-    pub fn scan(
+    pub(crate) fn scan(
         &self,
-        from: Bound<&[u8]>,
-        to: Bound<&[u8]>,
+        range: KeyRange<'_>,
         each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        self.state.borrow().scan(self.index, from, to, each)
+        self.state.borrow().scan(self.index, range, each)
+    }
+
+    /// The state that the store is in, and its number there, for ordered reads.
+    pub(super) fn state(&self) -> (Ref<'_, TaskState>, StoreIndex) {
+        (self.state.borrow(), self.index)
     }
 }

@@ -7,8 +7,9 @@ use std::marker::PhantomData;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::key_range::behind;
 use super::rows::RowError;
-use super::{StoreAccess, StoreError, StoreErrorKind};
+use super::{FreshRows, KeyOrder, KeyRange, StoreAccess, StoreError, StoreErrorKind, StoreView};
 use crate::record::{Headers, Timestamp};
 use crate::wire::{DecodeError, Value};
 
@@ -80,16 +81,16 @@ impl<K: Value, V: Value> KeyValue<K, V> {
         })
     }
 
-    /// The first `rows_max` pairs between the bounds, ordered by encoded key, and the bound at which to continue if
-    /// there may be more.
+    /// The first `rows_max` pairs between the bounds in that order of their encoded keys, and the bound at which to
+    /// continue if there may be more: instead of `from` or, descending, instead of `to`.
     ///
     /// # Errors
     /// When the store fails or holds bytes of another type.
     #[allow(clippy::type_complexity, reason = "the pairs, and the rest")]
-    pub fn page(
+    pub(crate) fn page(
         &self,
-        from: &KeyBound,
-        to: &KeyBound,
+        (from, to): (&KeyBound, &KeyBound),
+        order: KeyOrder,
         rows_max: usize,
     ) -> Result<(Vec<(K, V)>, Option<KeyBound>), RowError> {
         let (mut pairs, mut last, mut failure) = (Vec::new(), None, None);
@@ -105,8 +106,20 @@ impl<K: Value, V: Value> KeyValue<K, V> {
                 false
             }
         };
-        self.access.scan(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice), &mut each)?;
+        let (from, to) = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
+        self.access.scan(KeyRange::between(from, to).in_order(order), &mut each)?;
         failure.map_or(Ok((pairs, last)), Err)
+    }
+
+    /// The bounds around all keys whose bytes begin with those of `prefix`.
+    ///
+    /// # Errors
+    /// When the prefix cannot be encoded.
+    pub fn bounds_of(prefix: &impl Value) -> Result<(KeyBound, KeyBound), RowError> {
+        let mut bytes = Vec::new();
+        prefix.encode(&mut bytes)?;
+        let end = behind(&bytes);
+        Ok((Bound::Included(bytes), end))
     }
 
     /// Counts the keys by reading the whole store.
@@ -115,7 +128,7 @@ impl<K: Value, V: Value> KeyValue<K, V> {
     /// When the store fails.
     pub fn count(&self) -> Result<usize, RowError> {
         let mut keys = 0;
-        self.access.scan(Bound::Unbounded, Bound::Unbounded, &mut |_, _| {
+        self.access.scan(KeyRange::ALL, &mut |_, _| {
             keys += 1;
             true
         })?;
@@ -136,5 +149,11 @@ impl<K: Value, V: Value> KeyValue<K, V> {
             self.name()
         );
         StoreError::new(StoreErrorKind::Decode, message).into()
+    }
+}
+
+impl<K: 'static, V: 'static> StoreView for KeyValue<K, V> {
+    fn fresh_rows(&mut self) -> &mut dyn FreshRows {
+        &mut self.access
     }
 }

@@ -12,7 +12,9 @@ use hashbrown::HashTable;
 use super::CacheBudget;
 use super::cached_row::{Before, CachedRow};
 use super::cached_rows::CachedRows;
+use super::dirty_order::DirtyOrder;
 use super::dirty_rows::{DirtyRows, small};
+use super::key_range::{KeyOrder, KeyRange};
 use super::row_key::{KeyBuffer, RowKey};
 use crate::record::{Headers, Timestamp};
 
@@ -27,6 +29,8 @@ pub(super) struct RowCache<V> {
     places: HashTable<u32>,
     rows: CachedRows<V>,
     dirty: DirtyRows,
+    /// Made by the first ordered read, and kept until nothing is dirty.
+    dirty_order: Option<DirtyOrder>,
     hand: usize,
     bytes: usize,
     budget: CacheBudget,
@@ -60,6 +64,7 @@ impl<V> RowCache<V> {
             places: HashTable::new(),
             rows: CachedRows::new(),
             dirty: DirtyRows::default(),
+            dirty_order: None,
             hand: 0,
             bytes: 0,
             budget,
@@ -108,13 +113,48 @@ impl<V> RowCache<V> {
     #[inline]
     pub(super) fn note_change(&mut self, place: usize, headers: &Headers) -> bool {
         let cached = self.rows.get_mut(place);
-        cached.changed = self.dirty.note(place, cached.is_dirty());
+        let was_dirty = cached.is_dirty();
+        cached.changed = self.dirty.note(place, was_dirty);
         cached.set_dirty(true);
         let measure = cached.note_change();
         if !headers.is_empty() || cached.has_aside() {
             self.set_headers(place, headers);
         }
+        if !was_dirty && self.dirty_order.is_some() {
+            self.change_order(place, DirtyOrder::put);
+        }
         measure
+    }
+
+    #[cold]
+    fn change_order(&mut self, place: usize, change: impl FnOnce(&mut DirtyOrder, &RowKey, usize)) {
+        let Some(order) = &mut self.dirty_order else { return };
+        let before = order.bytes();
+        change(order, &self.rows.get(place).key, place);
+        let after = order.bytes();
+        self.hold(before, after);
+    }
+
+    /// Puts the dirty rows in order, so that [`RowCache::dirty_in`] finds them.
+    pub(super) fn order_dirty(&mut self) {
+        if self.dirty_order.is_none() && self.dirty.count() > 0 {
+            let rows = &self.rows;
+            let order = DirtyOrder::of(self.dirty.places().map(|place| (&rows.get(place).key, place)));
+            let bytes = order.bytes();
+            self.dirty_order = Some(order);
+            self.hold(0, bytes);
+        }
+    }
+
+    /// The dirty rows in a range that is not empty, in order, after [`RowCache::order_dirty`]. They do not count as
+    /// used.
+    pub(super) fn dirty_in<'a>(&'a self, range: KeyRange<'_>) -> Box<dyn Iterator<Item = &'a CachedRow<V>> + 'a> {
+        let places = self.dirty_order.as_ref().map(|order| order.places(range)).into_iter().flatten();
+        let rows = places.map(|place| self.rows.get(place));
+        match range.order {
+            KeyOrder::Ascending => Box::new(rows),
+            KeyOrder::Descending => Box::new(rows.rev()),
+        }
     }
 
     #[cold]
@@ -132,6 +172,12 @@ impl<V> RowCache<V> {
     pub(super) fn set_written(&mut self, place: usize) -> (Option<V>, Headers) {
         if self.rows.get(place).is_dirty() {
             self.dirty.remove(place);
+            self.change_order(place, |order, key, _| order.remove(key));
+            if self.dirty.count() == 0
+                && let Some(order) = self.dirty_order.take()
+            {
+                self.hold(order.bytes(), 0);
+            }
         }
         let mut aside = (None, Headers::new());
         self.weigh(place, |cached| {
@@ -180,6 +226,7 @@ impl<V> RowCache<V> {
             }
             if moved.is_dirty() {
                 self.dirty.moved(last, place, moved.changed);
+                self.change_order(place, DirtyOrder::put);
             }
         }
         if self.places.capacity() > PLACES_MIN.max(self.places.len() * SPARSE) {
@@ -221,6 +268,7 @@ const fn spread(hash: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::ops::Bound;
 
     use proptest::prelude::*;
 
@@ -296,6 +344,8 @@ mod tests {
         Write(usize),
         Drop(usize),
         Headers(u32, usize),
+        /// Reads the dirty rows between two keys in order.
+        Read(u32, u32, KeyOrder),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -305,6 +355,8 @@ mod tests {
             2 => (0_usize..5).prop_map(Step::Write),
             2 => (0_usize..20).prop_map(Step::Drop),
             1 => ((0_u32..30), (0_usize..300)).prop_map(|(key, length)| Step::Headers(key, length)),
+            1 => (0_u32..30, 0_u32..30, prop::sample::select(vec![KeyOrder::Ascending, KeyOrder::Descending]))
+                .prop_map(|(from, length, order)| Step::Read(from, from + length, order)),
         ];
         prop::collection::vec(step, 0..200)
     }
@@ -359,10 +411,24 @@ mod tests {
                         cache.remove(place);
                     }
                 }
+                Step::Read(from, to, order) => {
+                    let mut expected: Vec<_> =
+                        dirty.iter().filter(|(key, _)| (from..=to).contains(key)).copied().collect();
+                    expected.sort_unstable();
+                    if order == KeyOrder::Descending {
+                        expected.reverse();
+                    }
+                    let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
+                    let range = KeyRange::between(Bound::Included(&from), Bound::Included(&to)).in_order(order);
+                    cache.order_dirty();
+                    let read = cache.dirty_in(range).map(|cached| (key(cached), cached.row.unwrap()));
+                    prop_assert_eq!(read.collect::<Vec<_>>(), expected);
+                }
             }
             prop_assert_eq!(cache.dirty(), dirty.len());
             prop_assert_eq!(cache.places.len(), cache.rows.len());
             let bytes: usize = (0..cache.rows.len()).map(|place| ROW + cache.rows.get(place).bytes()).sum();
+            let bytes = bytes + cache.dirty_order.as_ref().map_or(0, DirtyOrder::bytes);
             prop_assert_eq!((cache.bytes, budget.held()), (bytes, bytes));
         }
         drop(cache);

@@ -1,5 +1,7 @@
 //! A row's identity: its key's bytes, as they are in the store.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::DefaultHashBuilder;
@@ -53,6 +55,22 @@ impl KeyBuffer {
         Ok(())
     }
 
+    /// Takes a key as it is in the store, whose first `prefix` bytes are a prefix.
+    pub(super) fn take_stored(&mut self, key: &[u8], prefix: usize) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(key);
+        self.key_end = key.len();
+        self.bytes.extend_from_slice(&[0; SHORT]);
+        let (prefix, key) = key.split_at_checked(prefix).unwrap_or((&[], key));
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        self.key_hash = hasher.finish();
+        self.hash = match prefix.first_chunk() {
+            Some(prefix) => mix(self.key_hash, u64::from_ne_bytes(*prefix)),
+            None => self.key_hash,
+        };
+    }
+
     /// Replaces the prefix and keeps the key, which is not hashed again.
     #[inline]
     pub(super) fn set_prefix(&mut self, prefix: [u8; 8]) {
@@ -102,7 +120,7 @@ const fn mix(hash: u64, number: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-/// An owned row key.
+/// An owned row key; ordered by its bytes.
 #[derive(Clone)]
 pub(super) enum RowKey {
     /// The bytes behind the key are zeros.
@@ -143,6 +161,32 @@ impl RowKey {
     }
 }
 
+impl Borrow<[u8]> for RowKey {
+    fn borrow(&self) -> &[u8] {
+        self.key()
+    }
+}
+
+impl PartialEq for RowKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for RowKey {}
+
+impl PartialOrd for RowKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RowKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(other.key())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +210,24 @@ mod tests {
                 assert_eq!(other.is(&kept), length == other_length, "{length} {other_length}");
             }
         }
+    }
+
+    #[test]
+    fn a_stored_key_is_the_key_it_was_stored_for() {
+        let mut encoded = buffer();
+        for key in ["", "key", "a key that is longer than those that are stored inline"] {
+            let mut stored = encoded.clone();
+            encoded.encode(&key.to_owned()).unwrap();
+            stored.take_stored(key.as_bytes(), 0);
+            assert_eq!((stored.key(), stored.hash()), (encoded.key(), encoded.hash()));
+            encoded.encode_behind([0; 8], &key.to_owned()).unwrap();
+            encoded.set_prefix([7; 8]);
+            stored.take_stored(&[&[7; 8], key.as_bytes()].concat(), 8);
+            assert_eq!((stored.key(), stored.hash()), (encoded.key(), encoded.hash()));
+            assert!(stored.is(&RowKey::new(&encoded)));
+        }
+        encoded.take_stored(b"short", 8);
+        assert_eq!(encoded.key(), b"short");
     }
 
     #[test]

@@ -22,6 +22,8 @@ use super::{CacheBudget, StoreAccess, StoreError, StoreErrorKind, StoreKind};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::wire::{DecodeError, EncodeError, Value};
 
+mod ordered;
+
 /// What the bytes of keys mean.
 pub(crate) trait RowLayout: 'static {
     /// A row's key.
@@ -35,6 +37,19 @@ pub(crate) trait RowLayout: 'static {
 
     /// Appends the changelog's form of a key, given the store's form of it.
     fn changelog_key(local: &[u8], out: &mut Vec<u8>);
+
+    /// How many bytes of a store's key come before the key's own.
+    const PREFIX: usize = 0;
+
+    /// The store's form of a row: with its timestamp, unless the key has it.
+    fn stored(encoded: &RowBuffer) -> &[u8] {
+        encoded.row()
+    }
+
+    /// The timestamp of a stored row and its value's bytes; `None` if they are too short.
+    fn split<'a>(_key: &[u8], row: &'a [u8]) -> Option<(Timestamp, &'a [u8])> {
+        split_timestamped(row)
+    }
 }
 
 /// Why rows could not be read or written.
@@ -163,11 +178,15 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         Ok(cached.and_then(|cached| cached.row.clone().map(|value| (value, cached.timestamp))))
     }
 
-    /// As [`Rows::row`], without keeping the row in the cache.
+    /// As [`Rows::row`], without keeping the row in the cache. Rows that are gone for good are not found, even if
+    /// they are still in the cache.
     ///
     /// # Errors
     /// As [`Rows::row`].
     pub(crate) fn peek(&mut self, key: &KeyBuffer) -> Result<Option<Row<V>>, RowError> {
+        if key.key() < self.floor.as_slice() {
+            return Ok(None);
+        }
         if let Some(cache) = &mut self.cache
             && let Some(place) = cache.find(key)
         {
@@ -383,18 +402,22 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
 
     /// Reads a row from the store; also says how many bytes the value has.
     fn load(&self, key: &[u8]) -> Result<Option<(Row<V>, usize)>, RowError> {
-        self.access.get(key)?.map(|bytes| self.decode(&bytes).map(|row| (row, bytes.len()))).transpose()
+        self.access.get(key)?.map(|bytes| self.decode(key, &bytes).map(|row| (row, bytes.len()))).transpose()
     }
 
-    fn decode(&self, bytes: &[u8]) -> Result<Row<V>, RowError> {
-        let reason = match split_timestamped(bytes) {
+    fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<Row<V>, RowError> {
+        Self::read(key, bytes).map_err(|reason| self.unreadable("row", &reason))
+    }
+
+    /// A row from its bytes in the store, or what is wrong with them.
+    fn read(key: &[u8], bytes: &[u8]) -> Result<Row<V>, String> {
+        match L::split(key, bytes) {
             Some((timestamp, value)) => match V::decode(value) {
-                Ok(value) => return Ok((value, timestamp)),
-                Err(error) => error.to_string(),
+                Ok(value) => Ok((value, timestamp)),
+                Err(error) => Err(error.to_string()),
             },
-            None => format!("a row begins with its timestamp, 8 bytes; this one has only {} bytes", bytes.len()),
-        };
-        Err(self.unreadable("row", &reason))
+            None => Err(format!("a row begins with its timestamp, 8 bytes; this one has only {} bytes", bytes.len())),
+        }
     }
 
     #[cold]
@@ -437,7 +460,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             self.access.log(&self.changelog_key, exists.then(|| self.encoded.value()), timestamp, &Headers::new())?;
         }
         if key >= self.floor.as_slice() {
-            self.access.put(key, exists.then(|| self.encoded.row()));
+            self.access.put(key, exists.then(|| L::stored(&self.encoded)));
         }
         Ok(())
     }

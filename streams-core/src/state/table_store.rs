@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
-use super::{CacheBudget, StoreAccess};
+use super::{CacheBudget, FreshRows, StoreAccess, StoreView};
 use crate::record::Timestamp;
 use crate::wire::{DecodeError, Key, Value};
 
@@ -63,6 +63,12 @@ impl<K: Key, V: Value> TableStore<K, V> {
     pub(crate) fn set(&mut self, key: &K, cause: Cause<'_>, row: Option<V>) -> Result<Option<Changed<V>>, RowError> {
         self.key.encode(key)?;
         self.rows.set(&self.key, cause, row)
+    }
+}
+
+impl<K: Key, V: Value> StoreView for TableStore<K, V> {
+    fn fresh_rows(&mut self) -> &mut dyn FreshRows {
+        &mut self.rows
     }
 }
 

@@ -3,11 +3,15 @@
 //! Writes go to an ordered overlay, where reads see them at once. A commit turns the overlay into one batch; an abort
 //! drops it. The store below therefore never holds uncommitted data, and no wipe is needed after a crash.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
+use super::layered::Layered;
 use super::small_bytes::{KeyBytes, ValueBytes};
-use super::{Store, StoreBatch, StoreError, StoreIndex, bounds_cross};
+use super::{KeyOrder, KeyRange, Store, StoreBatch, StoreError, StoreIndex};
+
+/// A key and its row.
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 /// What was put, or `None` for what was deleted.
 type Overlay = BTreeMap<KeyBytes, Option<ValueBytes>>;
@@ -71,45 +75,42 @@ impl TaskState {
         }
     }
 
-    /// Calls `each` with the pairs between the bounds in ascending order, including uncommitted writes, until it
-    /// returns `false`.
+    /// The keys and rows in a range, including uncommitted writes. No more is read than is taken.
+    pub(super) fn range<'a>(
+        &'a self,
+        store: StoreIndex,
+        range: KeyRange<'_>,
+    ) -> impl Iterator<Item = Result<Pair<'a>, StoreError>> + use<'a> {
+        // The overlay's map panics on crossed bounds.
+        let overlay = self.overlays.get(&store).filter(|_| !range.is_empty());
+        let uncommitted = overlay.map(|overlay| overlay.range::<[u8], _>((range.from, range.to)));
+        let uncommitted = uncommitted.into_iter().flatten();
+        let floor = self.floors.get(&store).map_or(&[][..], Vec::as_slice);
+        let KeyRange { from, to, .. } = range.not_below(floor);
+        let (uncommitted, committed): (Box<dyn Iterator<Item = _>>, _) = match range.order {
+            KeyOrder::Ascending => (Box::new(uncommitted), self.committed.range(store, from, to)),
+            KeyOrder::Descending => (Box::new(uncommitted.rev()), self.committed.range_reverse(store, from, to)),
+        };
+        let uncommitted = uncommitted.map(|(key, change)| (key.as_slice(), change.as_deref().map(Cow::Borrowed)));
+        let owned = |bytes: Box<[u8]>| Cow::Owned(bytes.into_vec());
+        let committed = committed.map(move |pair| pair.map(|(key, row)| (owned(key), owned(row))));
+        Layered::new(uncommitted, committed, range.order)
+    }
+
+    /// Calls `each` with the keys and rows in a range, including uncommitted writes, until it returns `false`.
     ///
     /// # Errors
     /// As [`Store::range`].
-    pub fn scan(
+    pub(crate) fn scan(
         &self,
         store: StoreIndex,
-        from: Bound<&[u8]>,
-        to: Bound<&[u8]>,
+        range: KeyRange<'_>,
         each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        if bounds_cross(from, to) {
-            return Ok(());
-        }
-        let none = Overlay::new();
-        let overlay = self.overlays.get(&store).unwrap_or(&none);
-        let mut above = overlay.range::<[u8], _>((from, to)).peekable();
-        let floor = self.floors.get(&store).map_or(&[][..], Vec::as_slice);
-        let from = if begins_below(from, floor) { Bound::Included(floor) } else { from };
-        for pair in self.committed.range(store, from, to) {
-            let (key, value) = pair?;
-            while let Some((uncommitted, change)) = above.next_if(|(uncommitted, _)| uncommitted.as_slice() < &*key) {
-                if change.as_ref().is_some_and(|value| !each(uncommitted, value)) {
-                    return Ok(());
-                }
-            }
-            let go_on = match above.next_if(|(uncommitted, _)| uncommitted.as_slice() == &*key) {
-                Some((_, Some(newer))) => each(&key, newer),
-                Some((_, None)) => true,
-                None => each(&key, &value),
-            };
-            if !go_on {
-                return Ok(());
-            }
-        }
-        for (uncommitted, change) in above {
-            if change.as_ref().is_some_and(|value| !each(uncommitted, value)) {
-                return Ok(());
+        for pair in self.range(store, range) {
+            let (key, row) = pair?;
+            if !each(&key, &row) {
+                break;
             }
         }
         Ok(())
@@ -164,14 +165,6 @@ impl TaskState {
     }
 }
 
-/// Whether a range that begins at `from` can contain keys below `floor`.
-fn begins_below(from: Bound<&[u8]>, floor: &[u8]) -> bool {
-    match from {
-        Bound::Included(from) | Bound::Excluded(from) => from < floor,
-        Bound::Unbounded => !floor.is_empty(),
-    }
-}
-
 /// A rough estimate of an overlay entry's overhead on top of its bytes.
 const OVERLAY_ENTRY_BYTES: usize = 64;
 
@@ -184,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{OVERLAY_ENTRY_BYTES, TaskState};
-    use crate::state::{META, Memory, StateBackend, StoreError, StoreIndex, bounds_cross};
+    use crate::state::{KeyOrder, KeyRange, META, Memory, StateBackend, StoreError, StoreIndex, bounds_cross};
 
     const A: StoreIndex = StoreIndex(1);
 
@@ -200,7 +193,7 @@ mod tests {
 
     fn all(state: &TaskState) -> Result<Vec<Pair>, StoreError> {
         let mut pairs = Vec::new();
-        state.scan(A, Bound::Unbounded, Bound::Unbounded, &mut |key, value| {
+        state.scan(A, KeyRange::ALL, &mut |key, value| {
             pairs.push((key.to_vec(), value.to_vec()));
             true
         })?;
@@ -264,7 +257,7 @@ mod tests {
         Commit,
         Abort,
         Get(Vec<u8>),
-        Scan(Bound<Vec<u8>>, Bound<Vec<u8>>, usize),
+        Scan(Bound<Vec<u8>>, Bound<Vec<u8>>, KeyOrder, usize),
     }
 
     fn keys() -> impl Strategy<Value = Vec<u8>> {
@@ -275,6 +268,10 @@ mod tests {
         prop_oneof![Just(Bound::Unbounded), keys().prop_map(Bound::Included), keys().prop_map(Bound::Excluded)]
     }
 
+    fn orders() -> impl Strategy<Value = KeyOrder> {
+        prop::sample::select(vec![KeyOrder::Ascending, KeyOrder::Descending])
+    }
+
     fn steps() -> impl Strategy<Value = Step> {
         prop_oneof![
             6 => (keys(), prop::option::of(prop::collection::vec(any::<u8>(), 0..3)))
@@ -283,7 +280,8 @@ mod tests {
             1 => Just(Step::Commit),
             1 => Just(Step::Abort),
             2 => keys().prop_map(Step::Get),
-            3 => (bounds(), bounds(), 1_usize..12).prop_map(|(from, to, rows)| Step::Scan(from, to, rows)),
+            3 => (bounds(), bounds(), orders(), 1_usize..12)
+                .prop_map(|(from, to, order, rows)| Step::Scan(from, to, order, rows)),
         ]
     }
 
@@ -316,20 +314,24 @@ mod tests {
                         current.clone_from(&committed);
                     }
                     Step::Get(key) => prop_assert_eq!(state.get(A, &key)?, current.get(&key).cloned()),
-                    Step::Scan(from, to, rows) => {
+                    Step::Scan(from, to, order, rows) => {
                         let from = from.as_ref().map(Vec::as_slice);
                         let to = to.as_ref().map(Vec::as_slice);
                         let mut met = Vec::new();
-                        state.scan(A, from, to, &mut |key, value| {
+                        state.scan(A, KeyRange::between(from, to).in_order(order), &mut |key, value| {
                             met.push((key.to_vec(), value.to_vec()));
                             met.len() < rows
                         })?;
-                        let expected: Vec<_> = if bounds_cross(from, to) {
+                        let mut expected: Vec<_> = if bounds_cross(from, to) {
                             Vec::new()
                         } else {
-                            current.range::<[u8], _>((from, to)).map(|(k, v)| (k.clone(), v.clone())).take(rows).collect()
+                            current.range::<[u8], _>((from, to)).map(|(k, v)| (k.clone(), v.clone())).collect()
                         };
-                        prop_assert_eq!(met, expected, "from {:?} to {:?}", from, to);
+                        if order == KeyOrder::Descending {
+                            expected.reverse();
+                        }
+                        expected.truncate(rows);
+                        prop_assert_eq!(met, expected, "from {:?} to {:?} {:?}", from, to, order);
                     }
                 }
             }

@@ -6,7 +6,8 @@
 
 use crate::record::Timestamp;
 
-const START: usize = size_of::<i64>();
+/// How long the window's start is in a store key.
+pub(super) const START: usize = size_of::<i64>();
 const SEQUENCE: usize = size_of::<u32>();
 /// Flips the sign bit, so that big-endian bytes sort as the signed numbers do.
 const SIGN: i64 = i64::MIN;

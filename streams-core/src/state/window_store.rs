@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
-use super::{CacheBudget, StoreAccess, window_key};
+use super::{CacheBudget, FreshRows, StoreAccess, StoreView, window_key};
 use crate::record::Timestamp;
 use crate::windows::{Window, Windowed};
 use crate::wire::{DecodeError, EncodeError, Key, Value};
@@ -112,6 +112,12 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     }
 }
 
+impl<K: Key, V: Value> StoreView for WindowRows<K, V> {
+    fn fresh_rows(&mut self) -> &mut dyn FreshRows {
+        &mut self.rows
+    }
+}
+
 /// The layout of [`WindowRows`].
 pub(crate) struct ByWindow<K>(PhantomData<fn() -> K>);
 
@@ -127,6 +133,8 @@ impl<K: Key> RowLayout for ByWindow<K> {
         Ok(key)
     }
 
+    const PREFIX: usize = window_key::START;
+
     fn changelog_key(store_key: &[u8], out: &mut Vec<u8>) {
         window_key::write_changelog(store_key, out);
     }
@@ -135,12 +143,11 @@ impl<K: Key> RowLayout for ByWindow<K> {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::ops::Bound;
     use std::rc::Rc;
 
     use super::*;
     use crate::record::Headers;
-    use crate::state::{Changelog, Memory, StateBackend, StoreError, StoreIndex, TaskState};
+    use crate::state::{Changelog, KeyRange, Memory, StateBackend, StoreError, StoreIndex, TaskState};
 
     /// Records the keys written to the changelog.
     #[derive(Default)]
@@ -174,7 +181,7 @@ mod tests {
             stored.push((start.0, String::from_utf8(key.to_vec()).unwrap()));
             true
         };
-        state.borrow().scan(StoreIndex(1), Bound::Unbounded, Bound::Unbounded, &mut see).unwrap();
+        state.borrow().scan(StoreIndex(1), KeyRange::ALL, &mut see).unwrap();
         assert_eq!(stored, [(0, "a"), (0, "b"), (10, "b"), (20, "a")].map(|(start, key)| (start, key.to_owned())));
 
         // Key, start, sequence number.

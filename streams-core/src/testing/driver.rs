@@ -4,7 +4,7 @@
 //! does not process records itself: it steps production's control and worker until they have nothing left to do.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -290,8 +290,7 @@ impl TestDriver {
         instance.status.metrics.snapshot()
     }
 
-    /// The value of a key in a store, which may be a global table's. Updates in a cache are not in the store yet:
-    /// call [`TestDriver::commit`] first.
+    /// The value of a key in a store, which may be a global table's. Updates that a cache still holds back are seen.
     #[must_use]
     pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: &K) -> Option<V> {
         let mut bytes = Vec::new();
@@ -318,6 +317,21 @@ impl TestDriver {
         found.into_iter().flatten().collect()
     }
 
+    /// A key's rows in the windows that start in a range of time, as window start and value, ordered by time.
+    #[must_use]
+    pub fn windows_of<K: Key, V: Value>(
+        &self,
+        store: &WindowStore<K, V>,
+        key: &K,
+        starts: impl RangeBounds<Timestamp>,
+    ) -> Vec<(Timestamp, V)> {
+        let Some(starts) = first_and_last(&starts) else { return Vec::new() };
+        let mut bytes = Vec::new();
+        succeed(key.encode(&mut bytes));
+        let found = self.store(store.name()).in_windows(&bytes, starts);
+        succeed(found).into_iter().map(|(start, value)| (start, succeed(V::decode(&value)))).collect()
+    }
+
     fn store(&self, name: &str) -> StoreRows {
         let definitions = &self.setup.topology.graph().stores;
         let Some(definition) = definitions.iter().find(|store| *store.name == *name) else {
@@ -328,10 +342,7 @@ impl TestDriver {
         };
         let tasks =
             self.instance.iter().flat_map(|instance| &instance.workers).flat_map(|worker| worker.slots().running());
-        let shares = tasks.flat_map(|task| {
-            let stores = task.stores.iter().filter(|store| *store.name == *name);
-            stores.map(|store| Share::Task(Rc::clone(&task.state), store.index))
-        });
+        let shares = tasks.filter_map(|task| task.view(name)).map(Share::Task);
         let globals = self.instance.iter().flat_map(|instance| instance.control.global_stores());
         let globals = globals.filter(|store| store.name() == name).map(Share::Global);
         StoreRows {
@@ -361,6 +372,21 @@ impl TestDriver {
         }
         fail("the application does not come to rest");
     }
+}
+
+/// The first and the last time in a range, unless there is none.
+fn first_and_last(times: &impl RangeBounds<Timestamp>) -> Option<(Timestamp, Timestamp)> {
+    let first = match times.start_bound() {
+        Bound::Included(first) => first.0,
+        Bound::Excluded(before) => before.0.checked_add(1)?,
+        Bound::Unbounded => i64::MIN,
+    };
+    let last = match times.end_bound() {
+        Bound::Included(last) => last.0,
+        Bound::Excluded(behind) => behind.0.checked_sub(1)?,
+        Bound::Unbounded => i64::MAX,
+    };
+    Some((Timestamp(first), Timestamp(last)))
 }
 
 impl Instance {

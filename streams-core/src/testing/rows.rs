@@ -2,12 +2,14 @@
 //! outside all tasks.
 
 use std::cell::RefCell;
-use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::record::Timestamp;
 use crate::state::kinds::StoredRow;
-use crate::state::{GlobalStore, StoreError, StoreErrorKind, StoreIndex, StoreKind, TaskState};
+use crate::state::rows::RowError;
+use crate::state::window_fetch::fetch;
+use crate::state::{GlobalStore, KeyRange, StoreError, StoreErrorKind, StoreKind, StoreView};
 use crate::windows::WindowSizes;
 use crate::wire::{DecodeError, Value};
 
@@ -21,27 +23,45 @@ pub(super) struct StoreRows {
 
 /// A place that holds some of a store's rows.
 pub(super) enum Share {
-    Task(Rc<RefCell<TaskState>>, StoreIndex),
+    Task(Rc<RefCell<dyn StoreView>>),
     Global(Arc<GlobalStore>),
 }
 
 impl StoreRows {
     /// A key's value as bytes.
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, RowError> {
         for share in &self.shares {
             let row = match share {
-                Share::Task(state, index) => state.borrow().get(*index, key)?,
+                Share::Task(view) => view.borrow_mut().fresh_rows().get(key)?,
                 Share::Global(store) => store.get(key)?,
             };
             if let Some(row) = row {
-                return self.read(key, &row).map(|row| Some(row.value.to_vec()));
+                return Ok(Some(self.read(key, &row)?.value.to_vec()));
             }
         }
         Ok(None)
     }
 
+    /// A key's values as bytes in the windows from one start to another, by those starts.
+    pub(super) fn in_windows(
+        &self,
+        key: &[u8],
+        starts: (Timestamp, Timestamp),
+    ) -> Result<Vec<(Timestamp, Vec<u8>)>, RowError> {
+        let (mut rows, mut outcome) = (Vec::new(), Ok(()));
+        for share in &self.shares {
+            let Share::Task(view) = share else { continue };
+            fetch(view.borrow_mut().fresh_rows(), key, starts, &mut |start, key, row| {
+                outcome = self.read(key, row).map(|row| rows.push((start, row.value.to_vec())));
+                outcome.is_ok()
+            })?;
+        }
+        outcome?;
+        Ok(rows)
+    }
+
     /// Maps every row with `look`.
-    pub(super) fn all<T>(&self, mut look: impl FnMut(StoredRow<'_>) -> T) -> Result<Vec<T>, StoreError> {
+    pub(super) fn all<T>(&self, mut look: impl FnMut(StoredRow<'_>) -> T) -> Result<Vec<T>, RowError> {
         let (mut rows, mut outcome) = (Vec::new(), Ok(()));
         let mut take = |key: &[u8], row: &[u8]| {
             outcome = self.read(key, row).map(|row| rows.push(look(row)));
@@ -49,13 +69,12 @@ impl StoreRows {
         };
         for share in &self.shares {
             match share {
-                Share::Task(state, index) => {
-                    state.borrow().scan(*index, Bound::Unbounded, Bound::Unbounded, &mut take)?
-                }
+                Share::Task(view) => view.borrow_mut().fresh_rows().scan(KeyRange::ALL, &mut take)?,
                 Share::Global(store) => store.scan(&mut take)?,
             }
         }
-        outcome.map(|()| rows)
+        outcome?;
+        Ok(rows)
     }
 
     /// Decodes a row's key, without the row's own window, and sets the sizes of any windows within it.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use streams_core::record::{Headers, Record, Timestamp};
-use streams_core::state::KeyValueStore;
+use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::testing::TestDriver;
 use streams_core::topic::Topic;
+use streams_core::windows::Tumbling;
 
 use crate::{A, B, OUT, topology};
 
@@ -64,6 +65,50 @@ fn a_global_tables_rows_are_seen() {
     assert_eq!(driver.get(&ROWS, &"x".to_owned()), Some("new".to_owned()));
     assert_eq!(driver.get(&ROWS, &"z".to_owned()), None);
     assert_eq!(driver.rows(&ROWS), [("x", "new"), ("y", "other")].map(|(key, row)| (key.to_owned(), row.to_owned())));
+}
+
+/// Regression: rows that a cache held back were not there for whoever read the store.
+#[test]
+fn rows_are_read_as_they_are_although_a_cache_holds_them_back() {
+    const COUNTS: Topic<String, i64> = Topic::new("counts");
+    const ROWS: KeyValueStore<String, i64> = KeyValueStore::new("rows");
+    const WINDOWS: WindowStore<String, i64> = WindowStore::new("windows");
+    let counting = topology(|builder| {
+        let values = builder.stream(A).group_by_key();
+        values.count().stored_as(ROWS).to_stream().to(COUNTS);
+        let windows = Tumbling::of(Duration::from_millis(10)).grace(Duration::from_secs(1));
+        values
+            .windowed_by(windows)
+            .count()
+            .stored_as(WINDOWS)
+            .to_stream()
+            .map(|key, count| (key.key, count))
+            .to(COUNTS);
+    });
+    let mut driver = TestDriver::configure(counting).commit_by_hand().start();
+    let text = str::to_owned;
+    driver.pipe_at(&A, "b", "", Timestamp(5));
+    driver.pipe_at(&A, "d", "", Timestamp(5));
+    driver.commit();
+    assert_eq!(driver.read(&COUNTS).len(), 4);
+    for (key, time) in [("c", 15), ("b", 16), ("a", 17), ("b", 25)] {
+        driver.pipe_at(&A, key, "", Timestamp(time));
+    }
+    let rows = [("a", 1), ("b", 3), ("c", 1), ("d", 1)];
+    assert_eq!(driver.rows(&ROWS), rows.map(|(key, count)| (text(key), count)));
+    assert_eq!(rows.map(|(key, _)| driver.get(&ROWS, &text(key))), rows.map(|(_, count)| Some(count)));
+    let windows = [("b", 0, 1), ("d", 0, 1), ("a", 10, 1), ("b", 10, 1), ("c", 10, 1), ("b", 20, 1)];
+    assert_eq!(driver.windows(&WINDOWS), windows.map(|(key, start, count)| (text(key), Timestamp(start), count)));
+    let of_b = |from, to| driver.windows_of(&WINDOWS, &text("b"), Timestamp(from)..Timestamp(to));
+    assert_eq!(of_b(0, 20), [(Timestamp(0), 1), (Timestamp(10), 1)]);
+    assert_eq!(of_b(1, 21), [(Timestamp(10), 1), (Timestamp(20), 1)]);
+    assert_eq!(driver.windows_of(&WINDOWS, &text("a"), ..), [(Timestamp(10), 1)]);
+    assert_eq!(driver.read(&COUNTS), [], "reading forwards nothing");
+    driver.commit();
+    let mut forwarded = driver.read(&COUNTS);
+    forwarded.sort();
+    let expected = [("a", 1), ("a", 1), ("b", 1), ("b", 1), ("b", 3), ("c", 1), ("c", 1)];
+    assert_eq!(forwarded, expected.map(|(key, count)| (text(key), count)));
 }
 
 #[test]

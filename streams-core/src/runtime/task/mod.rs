@@ -19,7 +19,7 @@ use super::{AppError, collector::ProducerCollector};
 use crate::log::OffsetToCommit;
 use crate::operators::{Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
-use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, TaskState};
+use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
 
 mod buffer;
 mod due_queue;
@@ -234,6 +234,11 @@ impl Task {
     /// Makes room in the caches, looking at some of their rows. Returns whether those were the last.
     pub(crate) fn make_room(&mut self, rows_max: usize) -> Result<bool, AppError> {
         self.with_caches(|parts, context| parts.make_room(context, rows_max))
+    }
+
+    /// The task's view of a store, which has the freshest rows, if the task has that store.
+    pub(crate) fn view(&self, store: &str) -> Option<Rc<RefCell<dyn StoreView>>> {
+        self.parts.views.iter().find(|view| **view.borrow_mut().fresh_rows().name() == *store).map(Rc::clone)
     }
 
     /// As [`Task::make_room`], for a task that is suspended: writes nothing, so that only clean rows are dropped, which

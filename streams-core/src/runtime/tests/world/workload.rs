@@ -9,7 +9,7 @@ use crate::log::{Embedded, LogError};
 use crate::record::Timestamp;
 use crate::runtime::worker::Worker;
 use crate::state::timestamped::split_timestamped;
-use crate::state::{KeyValueStore, StoreIndex, WindowStore, window_key};
+use crate::state::{KeyRange, KeyValueStore, StoreIndex, WindowStore, window_key};
 use crate::topic::Topic;
 use crate::topology::Topology;
 use crate::windows::Tumbling;
@@ -87,7 +87,6 @@ impl Workload {
     pub(super) fn rows(self, worker: &Worker) -> BTreeMap<String, String> {
         let mut rows = BTreeMap::new();
         for task in worker.slots().running().filter(|task| !task.stores.is_empty()) {
-            let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
             let mut take = |key: &[u8], row: &[u8]| {
                 let (_, ids) = split_timestamped(row).expect("a row with its time");
                 let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
@@ -101,7 +100,7 @@ impl Workload {
                 rows.insert(key, text(ids));
                 true
             };
-            task.state.borrow().scan(ROWS, all.0, all.1, &mut take).expect("readable");
+            task.state.borrow().scan(ROWS, KeyRange::ALL, &mut take).expect("readable");
         }
         rows
     }
