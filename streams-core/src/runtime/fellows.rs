@@ -10,26 +10,20 @@
 //! meet, those with the smallest hash stay: they wait for the others to leave, and leave too if the others do not.
 
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::AppError;
 use super::directory::StateDirectory;
-use crate::log::{Admin, GroupMemberInfo, LogError, Reply};
+use super::inquiry::Inquiry;
+use crate::log::{Admin, GroupMemberInfo, LogError};
 use crate::topology::Fingerprint;
 
 /// Marks the hash in a client's name. The number is the version of the fingerprint's rules; hashes made by other
 /// rules cannot be compared.
 const MARK: &str = "t1.";
 
-/// How long to wait before looking again at a group that is not uniform yet.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
 /// How long a newcomer waits for others to leave, which they do as soon as they have looked.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often the log may list a group without this member: it may answer with the group from before the assignment.
-const MISSES_MAX: u32 = 5;
 
 /// What tells this program from others in its group.
 pub(crate) struct Identity {
@@ -107,8 +101,7 @@ pub(super) struct Fellows {
     member_id: String,
     /// The member id with which it settled; with that id it is no longer a newcomer.
     settled_as: Option<String>,
-    question: Question,
-    misses: u32,
+    inquiry: Inquiry<Vec<GroupMemberInfo>>,
     /// Since when it has been waiting for others to leave.
     waiting_since: Option<Duration>,
     /// What has been logged already.
@@ -121,13 +114,6 @@ struct Logged {
     unmarked: bool,
 }
 
-enum Question {
-    None,
-    /// The next request is due at that time.
-    Due(Duration),
-    Asked(Reply<Result<Vec<GroupMemberInfo>, LogError>>),
-}
-
 impl Fellows {
     pub(super) fn new(admin: Arc<dyn Admin>, identity: Arc<Identity>, directory: Arc<StateDirectory>) -> Self {
         Self {
@@ -136,8 +122,7 @@ impl Fellows {
             directory,
             member_id: String::new(),
             settled_as: None,
-            question: Question::None,
-            misses: 0,
+            inquiry: Inquiry::idle(),
             waiting_since: None,
             logged: Logged::default(),
         }
@@ -146,25 +131,19 @@ impl Fellows {
     /// Call this when the group has assigned tasks to this member.
     pub(super) fn begin(&mut self, now: Duration, member_id: &str) {
         member_id.clone_into(&mut self.member_id);
-        self.question = Question::Due(now);
-        self.misses = 0;
+        self.inquiry.begin(now);
     }
 
     /// Looks at the group if that is due. An error if this member has to leave.
     pub(super) fn step(&mut self, now: Duration) -> Result<(), AppError> {
-        if matches!(self.question, Question::Due(at) if now >= at) {
-            self.question = Question::Asked(self.admin.group_members(&self.identity.group));
-        }
-        let Question::Asked(reply) = &mut self.question else { return Ok(()) };
-        let Poll::Ready(answer) = reply.poll() else { return Ok(()) };
-        self.question = Question::None;
-        match answer {
+        match self.inquiry.step(now, || self.admin.group_members(&self.identity.group)) {
             Some(Ok(members)) => self.judge(&members, now),
-            Some(Err(error)) if !error.is_transient() => self.do_without(&error),
-            _ => {
-                self.question = Question::Due(now + LOOK_AGAIN_AFTER);
+            Some(Err(error)) if error.is_transient() => {
+                self.inquiry.again(now);
                 Ok(())
             }
+            Some(Err(error)) => self.do_without(&error),
+            None => Ok(()),
         }
     }
 
@@ -174,9 +153,9 @@ impl Fellows {
     }
 
     fn judge(&mut self, members: &[GroupMemberInfo], now: Duration) -> Result<(), AppError> {
-        if members.iter().all(|member| member.member_id != self.member_id) && self.misses < MISSES_MAX {
-            self.misses += 1;
-            self.question = Question::Due(now + LOOK_AGAIN_AFTER);
+        // The log may answer with the group from before the assignment.
+        let is_missing = members.iter().all(|member| member.member_id != self.member_id);
+        if is_missing && !self.inquiry.believes_a_miss(now) {
             return Ok(());
         }
         self.tell_of_unmarked(members);
@@ -196,7 +175,8 @@ impl Fellows {
         if hash < self.identity.hash || !is_patient {
             return Err(self.identity.error(member, hash));
         }
-        self.question = Question::Due(now + LOOK_AGAIN_AFTER);
+        // The group is not uniform yet.
+        self.inquiry.again(now);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ mod globals;
 mod home;
 mod idle;
 mod inputs;
+mod inquiry;
 mod internal_topics;
 mod lifecycle;
 mod metrics;
