@@ -4,6 +4,21 @@
 //! still burns a number, so naming one operator never renames another. The prefixes and the order in which numbers are
 //! burned are Java's, because state and repartition topics are found by these names.
 
+use super::error::{CallSite, TopologyError};
+use crate::topic::{NAME_LENGTH_MAX, check_name};
+
+/// Checks a name that a topic, a store or a node is to have because of a call.
+///
+/// # Errors
+/// When it breaks the rule for names.
+pub(super) fn check(name: &str, at: CallSite) -> Result<(), TopologyError> {
+    check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
+        name: name.to_owned(),
+        error,
+        at,
+    })
+}
+
 /// The prefixes of generated names, except those of operators that are a single node, which are in `dsl`.
 pub(crate) mod prefix {
     pub(crate) const SOURCE: &str = "KSTREAM-SOURCE-";

@@ -9,10 +9,11 @@ use std::any::{TypeId, type_name};
 use std::time::Duration;
 
 use super::error::{CallSite, TopologyError};
+use super::names;
 use crate::operators::processor_stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
 use crate::state::kinds::Windowing;
-use crate::topic::{NAME_LENGTH_MAX, Topic, TopicRef, check_name};
+use crate::topic::{Topic, TopicRef};
 use crate::windows::WindowSizes;
 use crate::wire::Field;
 
@@ -96,11 +97,7 @@ impl Options {
     /// When it breaks the rule for names.
     pub(crate) fn name(&self) -> Result<Option<&str>, TopologyError> {
         let Some((name, at)) = &self.name else { return Ok(None) };
-        check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
-            name: name.clone(),
-            error,
-            at,
-        })?;
+        names::check(name, at)?;
         Ok(Some(name))
     }
 

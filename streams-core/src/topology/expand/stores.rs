@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::graph::StoreDefinition;
-use super::super::names::changelog_topic;
+use super::super::names::{self, changelog_topic};
 use super::super::program::ChangelogOptions;
 use crate::operators::StoreId;
 use crate::state::StoreKind;
-use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
+use crate::topic::TopicRef;
 use crate::windows::WindowSizes;
 
 /// Stores by number, each with the call that asked for it.
@@ -51,11 +51,7 @@ impl Stores {
         let own_changelog = || (!changelog.off).then(|| TopicRef::Internal(changelog_topic(name).into()));
         let restored_from = global_topic.clone().or_else(own_changelog);
         let longest = restored_from.as_ref().map_or(name.as_str(), TopicRef::short_name);
-        check_name(longest.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
-            name: longest.to_owned(),
-            error,
-            at,
-        })?;
+        names::check(longest, at)?;
         self.definitions.push(StoreDefinition {
             name: name.as_str().into(),
             kind: Arc::clone(kind),

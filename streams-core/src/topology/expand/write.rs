@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind};
+use super::super::names;
 use super::super::subtopologies::ConnectedNodes;
 use crate::operators::{NodeId, Recipe, StoreId};
-use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
+use crate::topic::TopicRef;
 
 /// The part of the graph that has been written.
 #[derive(Default)]
@@ -67,11 +68,7 @@ impl GraphWriter {
         partitions: Option<u32>,
         at: CallSite,
     ) -> Result<TopicRef, TopologyError> {
-        check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
-            name: name.to_owned(),
-            error,
-            at,
-        })?;
+        names::check(name, at)?;
         let name: Arc<str> = name.into();
         let kind = InternalTopicKind::Repartition { partitions };
         self.repartition_topics.push(InternalTopic { name: Arc::clone(&name), kind });
@@ -88,11 +85,7 @@ impl GraphWriter {
 
     fn node(&mut self, node: NewNode<'_>, kind: NodeKind) -> Result<NodeId, TopologyError> {
         let NewNode { name, parents, recipe, at } = node;
-        check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| TopologyError::Name {
-            name: name.to_owned(),
-            error,
-            at,
-        })?;
+        names::check(name, at)?;
         let name: Arc<str> = name.into();
         if let Some(first) = self.places.insert(Arc::clone(&name), at) {
             return Err(TopologyError::DuplicateNode { name: name.to_string(), first, second: at });
