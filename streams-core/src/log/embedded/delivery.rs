@@ -86,6 +86,17 @@ mod tests {
         ends.expect("an answer").expect("offsets").into_iter().map(|offset| offset.0).collect()
     }
 
+    /// A producer whose first transaction is committed, with its markers held back.
+    fn producer_after_a_transaction(log: &Embedded, held: &Held) -> (Box<dyn Producer>, TopicHandle) {
+        let (mut producer, topic) = producer(log, Some("id"));
+        assert_eq!(producer.init_transactions(), Poll::Ready(CommitOutcome::Done));
+        producer.begin_transaction().expect("begun");
+        send(&mut *producer, topic);
+        held.markers.store(true, Ordering::SeqCst);
+        assert_eq!(producer.commit_transaction(), Poll::Ready(CommitOutcome::Done), "it is decided");
+        (producer, topic)
+    }
+
     #[test]
     fn what_has_reached_no_replica_is_neither_acknowledged_nor_read() {
         let (log, held) = log();
@@ -102,12 +113,7 @@ mod tests {
     #[test]
     fn a_transaction_waits_for_the_markers_of_the_one_before() {
         let (log, held) = log();
-        let (mut producer, topic) = producer(&log, Some("id"));
-        assert_eq!(producer.init_transactions(), Poll::Ready(CommitOutcome::Done));
-        producer.begin_transaction().expect("begun");
-        send(&mut *producer, topic);
-        held.markers.store(true, Ordering::SeqCst);
-        assert_eq!(producer.commit_transaction(), Poll::Ready(CommitOutcome::Done), "it is decided");
+        let (mut producer, topic) = producer_after_a_transaction(&log, &held);
         assert_eq!(ends(&log, Isolation::ReadCommitted), [0, 0], "and nobody has heard of it");
         producer.begin_transaction().expect("begun");
         send(&mut *producer, topic);
@@ -122,12 +128,7 @@ mod tests {
     #[test]
     fn a_full_buffer_that_cannot_be_written_is_back_pressure() {
         let (log, held) = log();
-        let (mut producer, topic) = producer(&log, Some("id"));
-        assert_eq!(producer.init_transactions(), Poll::Ready(CommitOutcome::Done));
-        producer.begin_transaction().expect("begun");
-        send(&mut *producer, topic);
-        held.markers.store(true, Ordering::SeqCst);
-        assert_eq!(producer.commit_transaction(), Poll::Ready(CommitOutcome::Done));
+        let (mut producer, topic) = producer_after_a_transaction(&log, &held);
         producer.begin_transaction().expect("begun");
         let headers = Headers::new();
         let large = [b'x'; 1_000];

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use super::wrapped_log::{Answer, Ask, Asking, Wrap, WrappedLog};
+use super::wrapped_log::{Answer, Ask, Asking, Fetch, Fetching, Wrap, WrappedLog};
 use crate::log::{
     Admin, CommitOutcome, CommittedOffset, Committer, Consumer, Doorbell, Embedded, FetchEvent, GroupMetadata,
     LogError, LogErrorKind, Member, MemberEvent, OffsetToCommit, OutgoingRecord, Producer, Reply, SendError,
@@ -111,7 +111,7 @@ impl Wrap for Arc<Fault> {
     }
 
     fn consumer(&self, inner: Box<dyn Consumer>) -> Box<dyn Consumer> {
-        Box::new(Failing { inner, fault: Arc::clone(self) })
+        Box::new(Fetching { inner, fetch: Arc::clone(self) })
     }
 
     fn producer(&self, inner: Box<dyn Producer>) -> Box<dyn Producer> {
@@ -170,28 +170,12 @@ impl Committer for Failing<Arc<dyn Committer>> {
     }
 }
 
-impl Consumer for Failing<Box<dyn Consumer>> {
-    fn add(&mut self, partition: &TopicPartition, from: Offset) {
-        self.inner.add(partition, from);
-    }
-
-    fn remove(&mut self, partition: &TopicPartition) {
-        self.inner.remove(partition);
-    }
-
-    fn pause(&mut self, partition: &TopicPartition) {
-        self.inner.pause(partition);
-    }
-
-    fn resume(&mut self, partition: &TopicPartition) {
-        self.inner.resume(partition);
-    }
-
-    fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
+impl Fetch for Arc<Fault> {
+    fn fetch(&mut self, inner: &mut dyn Consumer, records_max: usize, events: &mut Vec<FetchEvent>) {
         let before = events.len();
-        self.inner.fetch(records_max, events);
+        inner.fetch(records_max, events);
         if events.len() > before
-            && let Err(error) = self.fault.call("reading")
+            && let Err(error) = self.call("reading")
         {
             events.truncate(before);
             events.push(FetchEvent::Error { partition: None, error });

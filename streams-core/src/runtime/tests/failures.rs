@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::by_hand::{Instance, log};
-use super::wrapped_log::{Wrap, WrappedLog};
+use super::wrapped_log::{Fetch, Fetching, Wrap, WrappedLog};
 use super::{COUNTS, LINES, STORE, word_count};
 use crate::dsl::StreamsBuilder;
 use crate::log::{
@@ -268,7 +268,7 @@ fn odd(log: &Embedded) -> WrappedLog<Odd> {
     WrappedLog { log: log.clone(), wrap: Odd }
 }
 
-struct Greedy(Box<dyn Consumer>);
+struct Greedy;
 
 struct MemberWithout(Box<dyn Member>);
 
@@ -276,7 +276,7 @@ struct CommitterWithout(Arc<dyn Committer>);
 
 impl Wrap for Odd {
     fn consumer(&self, inner: Box<dyn Consumer>) -> Box<dyn Consumer> {
-        Box::new(Greedy(inner))
+        Box::new(Fetching { inner, fetch: Greedy })
     }
 
     fn member(&self, inner: Box<dyn Member>, _doorbell: Doorbell) -> Box<dyn Member> {
@@ -284,26 +284,10 @@ impl Wrap for Odd {
     }
 }
 
-impl Consumer for Greedy {
-    fn add(&mut self, partition: &TopicPartition, from: Offset) {
-        self.0.add(partition, from);
-    }
-
-    fn remove(&mut self, partition: &TopicPartition) {
-        self.0.remove(partition);
-    }
-
-    fn pause(&mut self, partition: &TopicPartition) {
-        self.0.pause(partition);
-    }
-
-    fn resume(&mut self, partition: &TopicPartition) {
-        self.0.resume(partition);
-    }
-
-    fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
+impl Fetch for Greedy {
+    fn fetch(&mut self, inner: &mut dyn Consumer, records_max: usize, events: &mut Vec<FetchEvent>) {
         for _ in 0..2 {
-            self.0.fetch(records_max, events);
+            inner.fetch(records_max, events);
         }
     }
 }

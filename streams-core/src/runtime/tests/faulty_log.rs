@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::wrapped_log::{Answer, Ask, Asking, Wrap, WrappedLog};
+use super::wrapped_log::{Answer, Ask, Asking, Fetch, Fetching, Wrap, WrappedLog};
 use crate::clock::{Clock as _, ManualClock};
 use crate::log::{
     Admin, CommitOutcome, CommittedOffset, Committer, Consumer, Doorbell, Embedded, FetchEvent, GroupMetadata,
@@ -202,7 +202,7 @@ pub(super) fn faulty_log(log: &Embedded, faults: &Faults) -> WrappedLog<Faults> 
 
 impl Wrap for Faults {
     fn consumer(&self, inner: Box<dyn Consumer>) -> Box<dyn Consumer> {
-        Box::new(FaultyConsumer { inner, faults: self.clone() })
+        Box::new(Fetching { inner, fetch: self.clone() })
     }
 
     fn producer(&self, inner: Box<dyn Producer>) -> Box<dyn Producer> {
@@ -218,33 +218,12 @@ impl Wrap for Faults {
     }
 }
 
-struct FaultyConsumer {
-    inner: Box<dyn Consumer>,
-    faults: Faults,
-}
-
-impl Consumer for FaultyConsumer {
-    fn add(&mut self, partition: &TopicPartition, from: Offset) {
-        self.inner.add(partition, from);
-    }
-
-    fn remove(&mut self, partition: &TopicPartition) {
-        self.inner.remove(partition);
-    }
-
-    fn pause(&mut self, partition: &TopicPartition) {
-        self.inner.pause(partition);
-    }
-
-    fn resume(&mut self, partition: &TopicPartition) {
-        self.inner.resume(partition);
-    }
-
-    fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
-        if self.faults.has(FaultKind::FetchFails) {
+impl Fetch for Faults {
+    fn fetch(&mut self, inner: &mut dyn Consumer, records_max: usize, events: &mut Vec<FetchEvent>) {
+        if self.has(FaultKind::FetchFails) {
             events.push(FetchEvent::Error { partition: None, error: away() });
-        } else if !self.faults.has(FaultKind::FetchNothing) {
-            self.inner.fetch(records_max, events);
+        } else if !self.has(FaultKind::FetchNothing) {
+            inner.fetch(records_max, events);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::log::{
-    Admin, CommittedOffset, Consumer, ConsumerOptions, Doorbell, Embedded, GroupMemberInfo, Isolation, Log, LogError,
-    Member, MemberOptions, NewTopic, Producer, ProducerOptions, Reply, TopicInfo,
+    Admin, CommittedOffset, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent, GroupMemberInfo, Isolation, Log,
+    LogError, Member, MemberOptions, NewTopic, Producer, ProducerOptions, Reply, TopicInfo,
 };
 use crate::record::{Offset, TopicPartition};
 
@@ -65,6 +65,40 @@ impl<W: Wrap> Log for WrappedLog<W> {
 
     fn creates_output_topics(&self) -> bool {
         self.log.creates_output_topics()
+    }
+}
+
+/// What a consumer does when it fetches.
+pub(super) trait Fetch: Send + 'static {
+    /// Fetches with the consumer inside, or does not.
+    fn fetch(&mut self, inner: &mut dyn Consumer, records_max: usize, events: &mut Vec<FetchEvent>);
+}
+
+/// A consumer that fetches as it is told to.
+pub(super) struct Fetching<F> {
+    pub(super) inner: Box<dyn Consumer>,
+    pub(super) fetch: F,
+}
+
+impl<F: Fetch> Consumer for Fetching<F> {
+    fn add(&mut self, partition: &TopicPartition, from: Offset) {
+        self.inner.add(partition, from);
+    }
+
+    fn remove(&mut self, partition: &TopicPartition) {
+        self.inner.remove(partition);
+    }
+
+    fn pause(&mut self, partition: &TopicPartition) {
+        self.inner.pause(partition);
+    }
+
+    fn resume(&mut self, partition: &TopicPartition) {
+        self.inner.resume(partition);
+    }
+
+    fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
+        self.fetch.fetch(&mut *self.inner, records_max, events);
     }
 }
 
