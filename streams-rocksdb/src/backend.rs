@@ -11,16 +11,16 @@ use crate::folder::Folder;
 use crate::options::{database_options, family_options};
 use crate::store::RocksDbStore;
 
-/// The family of the task's own notes. No store can have this name: names hold no colon.
+/// The column family for the task's metadata. No store can have this name, because names contain no colon.
 pub(crate) const META_FAMILY: &str = ":meta";
 
-/// RocksDB insists on having it. A store may be called `default` and is then kept in it.
+/// RocksDB always has this column family. A store named `default` is kept in it.
 const UNUSED_FAMILY: &str = "default";
 
 const CACHE_BYTES: usize = 128 << 20;
 const WRITE_BUFFER_BYTES: usize = 128 << 20;
 
-/// Keeps state in RocksDB. Clones share their memory; make one value per process.
+/// Keeps state in RocksDB. Clones share their memory, so create one value per process.
 #[derive(Clone)]
 pub struct RocksDb {
     cache: Cache,
@@ -42,7 +42,7 @@ impl Default for RocksDb {
 }
 
 impl RocksDb {
-    /// Keeps at most about this many bytes of data, indexes and filters in memory, for all tasks together.
+    /// Sets the approximate size of the cache for data, indexes and filters, in bytes, for all tasks together.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache = Cache::new_lru_cache(bytes);
@@ -50,7 +50,7 @@ impl RocksDb {
         self
     }
 
-    /// Keeps at most about this many bytes of writes in memory before they go to sorted files, for all tasks
+    /// Sets the approximate size of the buffers that hold writes until they go to sorted files, in bytes, for all tasks
     /// together; at least 1 MiB.
     #[must_use]
     pub fn with_write_buffer_bytes(mut self, bytes: usize) -> Self {
@@ -71,7 +71,7 @@ impl RocksDb {
         self.write_buffer_bytes
     }
 
-    /// How many bytes of the block cache and of the write buffers are in use now, for metrics.
+    /// The number of bytes of the block cache and of the write buffers that are in use, for metrics.
     #[must_use]
     pub fn used_bytes(&self) -> (usize, usize) {
         (self.cache.get_usage(), self.write_buffers.get_usage())
@@ -82,7 +82,7 @@ impl RocksDb {
         let folder = Folder::claim(folder)?;
         let database = folder.database();
 
-        // All families in the files have to be opened, also those of stores that are not named now.
+        // All families in the files have to be opened, including those of stores that are not named now.
         let present = if folder.has_database()? {
             DB::list_cf(&Options::default(), &database).map_err(|error| open_error(folder.path(), &error))?
         } else {
@@ -111,7 +111,7 @@ impl std::fmt::Debug for RocksDb {
     }
 }
 
-/// Never stalls a writer: the worker that would wait serves all its tasks.
+/// Never stalls a writer, because that would stop all tasks of its worker.
 fn write_buffers(bytes: usize) -> WriteBufferManager {
     WriteBufferManager::new_write_buffer_manager(bytes, false)
 }
@@ -129,12 +129,12 @@ impl StateBackend for RocksDb {
         Ok(Box::new(self.open_store(folder, stores)?))
     }
 
-    /// On a thread: after a crash RocksDB reads its write-ahead log back, which may take seconds.
+    /// On a thread, because after a crash RocksDB replays its write-ahead log, which may take seconds.
     fn begin_to_open(&self, folder: &Path, stores: &[String]) -> OpeningStore {
         let (answer, opening) = OpeningStore::later();
         let (backend, path, names) = (self.clone(), folder.to_owned(), stores.to_vec());
         let thread = std::thread::Builder::new().name("rocksdb-open".to_owned());
-        // Nobody waits for the store any more if the answer is not taken; then it is closed again.
+        // If nobody takes the answer, nobody waits for the store any more, and it is closed again.
         let spawned = thread.spawn(move || answer.send(backend.open(&path, &names)).is_ok());
         match spawned {
             Ok(_) => opening,
@@ -143,13 +143,13 @@ impl StateBackend for RocksDb {
     }
 }
 
-/// The families by store number: `META` is 0.
+/// The column families by store number; `META` is 0.
 fn family_names(folder: &Path, stores: &[String]) -> Result<Vec<String>, StoreError> {
     let mut distinct = BTreeSet::from([META_FAMILY]);
     for store in stores {
-        // A name with a zero byte cannot be handed to RocksDB; topology names never hold one.
+        // RocksDB accepts no name with a zero byte; a topology's names never contain one.
         if !distinct.insert(store) || store.contains('\0') {
-            let message = format!("two stores cannot both be called {store:?}: give one of them another name");
+            let message = format!("two stores cannot both be named {store:?}: give one of them another name");
             return Err(path_error(StoreErrorKind::Other, folder, &message));
         }
     }
@@ -166,7 +166,7 @@ mod tests {
         names.map(str::to_owned).to_vec()
     }
 
-    /// `DB::open_cf` would open every family with RocksDB's defaults: no shared cache, no filters.
+    /// `DB::open_cf` would open all families with RocksDB's defaults: no shared cache, no filters.
     #[test]
     fn every_family_uses_the_shared_cache_whoever_named_it() -> Result<(), StoreError> {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -201,8 +201,8 @@ mod tests {
         for number in 300..24 << 10 {
             put(number)?;
         }
-        // 24 MiB were written. Filled buffers wait for the disk, but RocksDB makes writers wait when three of a
-        // family are full, here three of about 1 MiB in each of three databases.
+        // 24 MiB were written. Full buffers wait for the disk, but RocksDB stalls writers when a family has three full
+        // ones: here three of about 1 MiB in each of three databases.
         assert!(backend.used_bytes().1 <= 12 << 20, "still in memory: {:?}", backend.used_bytes());
         Ok(())
     }
@@ -216,7 +216,7 @@ mod tests {
         }
     }
 
-    /// A real `ENOSPC`, with nothing to mount: the next write-ahead logs that RocksDB creates are links to
+    /// Provokes a real `ENOSPC` without mounting anything: the next write-ahead logs that RocksDB creates are links to
     /// `/dev/full`.
     #[test]
     #[cfg(target_os = "linux")]
@@ -233,7 +233,7 @@ mod tests {
         for log in &full {
             std::os::unix::fs::symlink("/dev/full", log).expect("a link");
         }
-        // Once the write buffer is put aside, a new log begins.
+        // Once the write buffer is switched, a new log starts.
         let _ = store.db().flush_cf(store.db().cf_handle("a").expect("the family is open"));
         let error = put(&mut store, "k", "after").expect_err("the disk is full");
         assert_eq!(error.kind, StoreErrorKind::Full, "{error}");

@@ -1,7 +1,7 @@
-//! RocksDB's errors in the port's words.
+//! Converts RocksDB's errors to the port's.
 //!
-//! The binding hands on a rendered status, `<code>: <sub-code>: <details>`. Kinds are read from code and
-//! sub-code, never from the details (rule F21).
+//! The binding provides a status as text, `<code>: <sub-code>: <details>`. The kind is determined from code and sub-code,
+//! never from the details.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use streams_core::state::{StoreError, StoreErrorKind};
 const NO_SPACE: &str = "IO error: No space left on device";
 const PATH_NOT_FOUND: &str = "IO error: No such file or directory";
 
-/// An error of reading or writing an open database; `what` says what was tried.
+/// An error of reading or writing an open database; `what` says what failed.
 pub(crate) fn use_error(folder: &Path, what: &str, error: &Error) -> StoreError {
     let kind = kind_of(error);
     path_error(kind, folder, &format!("{what}: {error}{}", advice(kind)))
@@ -20,9 +20,9 @@ pub(crate) fn use_error(folder: &Path, what: &str, error: &Error) -> StoreError 
 /// An error of opening a database.
 pub(crate) fn open_error(folder: &Path, error: &Error) -> StoreError {
     let kind = match kind_of(error) {
-        // `CURRENT` is there, so a file that it leads to is gone.
+        // `CURRENT` exists, so a file that it refers to is gone.
         StoreErrorKind::Io if error.as_ref().starts_with(PATH_NOT_FOUND) => StoreErrorKind::Corrupt,
-        // What this version cannot do or has no setting for was written by another version.
+        // A database that this version does not support was written by another version.
         StoreErrorKind::Other if matches!(error.kind(), ErrorKind::NotSupported | ErrorKind::InvalidArgument) => {
             StoreErrorKind::Format
         }
@@ -54,14 +54,14 @@ fn kind_of(error: &Error) -> StoreErrorKind {
     }
 }
 
-/// What to do about it, as the end of a sentence.
+/// What to do about the error, as the end of a sentence.
 pub(crate) const fn advice(kind: StoreErrorKind) -> &'static str {
     match kind {
         StoreErrorKind::Full => "; free some space on this disk, then the task can be opened again",
-        StoreErrorKind::Io => "; check the disk and the rights on this folder",
-        StoreErrorKind::Corrupt => "; move the folder away, and the state is rebuilt from its changelogs",
+        StoreErrorKind::Io => "; check the disk and the permissions of this folder",
+        StoreErrorKind::Corrupt => "; move the folder away to have the state rebuilt from its changelogs",
         StoreErrorKind::Format => {
-            "; run the version that wrote it, or move the folder away, and the state is rebuilt from its changelogs"
+            "; run the version that wrote it, or move the folder away to have the state rebuilt from its changelogs"
         }
         _ => "",
     }

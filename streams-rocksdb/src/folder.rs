@@ -1,7 +1,7 @@
-//! A task's folder: who holds it, who wrote it, and in which format.
+//! A task's folder: which process holds it, and in which format it was written.
 //!
 //! ```text
-//! <folder>/.lock     held by the process that has the folder open; its process id
+//! <folder>/.lock     locked by the process that has the folder open; contains its process id
 //! <folder>/format    `millstream-rocksdb 1`
 //! <folder>/db/       RocksDB's files
 //! ```
@@ -31,10 +31,10 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Takes the folder for this process and makes sure that this version can read what is in it.
+    /// Locks the folder for this process and checks that this version can read its contents.
     pub(crate) fn claim(path: &Path) -> Result<Self, StoreError> {
         let io = |what: &'static str| move |error: io::Error| io_error(path, what, &error);
-        // Whoever asks has made the folder: one that is missing is a mistake.
+        // The caller has created the folder, so a missing one is a mistake.
         fs::metadata(path).and_then(|_| create_private(path)).map_err(io("cannot be made private"))?;
         let lock = lock(path)?;
         check_format(path)?;
@@ -52,18 +52,18 @@ impl Folder {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
-    /// The folder itself, for messages.
+    /// The folder's path, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where RocksDB's files are.
+    /// The path of RocksDB's files.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
     }
 
-    /// Whether there is a database to open. Data without RocksDB's entry point is damage: opening it would
-    /// silently begin anew.
+    /// Whether there is a database to open. Data without RocksDB's entry point is damaged: opening it would silently
+    /// create an empty database.
     pub(crate) fn has_database(&self) -> Result<bool, StoreError> {
         let database = self.database();
         if database.join("CURRENT").exists() {
@@ -85,7 +85,7 @@ impl Folder {
 fn lock(path: &Path) -> Result<FolderLock, StoreError> {
     FolderLock::hold(path, LOCK).map_err(|error| match error {
         LockError::InUse(Holder::ThisProcess) => {
-            let message = "this process has it open already; two applications in one process need two state folders";
+            let message = "this process already has it open; two applications in one process need two state folders";
             path_error(StoreErrorKind::InUse, path, message)
         }
         LockError::InUse(holder) => {
@@ -108,15 +108,15 @@ fn check_format(path: &Path) -> Result<(), StoreError> {
             match version {
                 Some(FORMAT_VERSION) => Ok(()),
                 Some(other) => {
-                    refuse(format!("written in format {other}, and this version reads format {FORMAT_VERSION} only"))
+                    refuse(format!("written in format {other}, but this version reads only format {FORMAT_VERSION}"))
                 }
-                None => refuse(format!("the file `{FORMAT}` does not begin with `{FORMAT_NAME}`")),
+                None => refuse(format!("the file `{FORMAT}` does not start with `{FORMAT_NAME}`")),
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let io = |error: io::Error| io_error(path, "cannot be written to", &error);
             if let Some(foreign) = foreign_entry(path).map_err(io)? {
-                return refuse(format!("it holds `{foreign}`, which was not written by {FORMAT_NAME}"));
+                return refuse(format!("it contains `{foreign}`, which was not written by {FORMAT_NAME}"));
             }
             write_format(path).map_err(io)
         }
@@ -124,7 +124,7 @@ fn check_format(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Anything in the folder that is not from an interrupted first opening.
+/// An entry in the folder that does not come from an interrupted first opening, if there is one.
 fn foreign_entry(path: &Path) -> io::Result<Option<String>> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
@@ -135,7 +135,7 @@ fn foreign_entry(path: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// The file is there whole or not at all.
+/// Writes the file atomically: it exists completely or not at all.
 fn write_format(path: &Path) -> io::Result<()> {
     let mut file = File::create(path.join(FORMAT_NEW))?;
     writeln!(file, "{FORMAT_NAME} {FORMAT_VERSION}")?;

@@ -1,15 +1,14 @@
-//! The state port over RocksDB: state that outlives the process and need not fit in memory.
+//! The state port over RocksDB: state that survives the process and need not fit in memory.
 //!
-//! One task is one database with a column family per store, named after it, and one for the task's own
-//! notes; a commit is one write batch over all of them. All databases of one [`RocksDb`] value share one
-//! block cache and one write-buffer manager, so memory is bounded by two numbers however many tasks there
-//! are.
+//! Each task has a database with one column family per store, named after it, and one for the task's metadata; a commit
+//! is one write batch over all of them. All databases of a [`RocksDb`] value share one block cache and one write-buffer
+//! manager, so two numbers bound the memory, however many tasks there are.
 //!
-//! The write-ahead log is on and not synced: a killed process loses nothing that was committed; what a
-//! power cut takes is read again from the changelogs, by the offset that was committed with the data.
+//! The write-ahead log is on but not synced: a killed process loses nothing that was committed, and what a power cut
+//! loses is read again from the changelogs, starting at the offset that was committed with the data.
 //!
-//! This crate knows bytes, folders and files. What keys and values mean, when to commit, and what to do
-//! about a damaged folder is decided above [`streams_core::state::StateBackend`].
+//! This crate knows only bytes, folders and files. What keys and values mean, when to commit, and what to do about a
+//! damaged folder is decided above [`streams_core::state::StateBackend`].
 //!
 //! ```
 //! use streams_core::state::{StateBackend, StoreBatch, StoreIndex};

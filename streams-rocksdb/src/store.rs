@@ -1,4 +1,4 @@
-//! One task's stores in one database.
+//! The stores of a task, in one database.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -20,12 +20,12 @@ pub(crate) struct RocksDbStore {
     readers: ReaderGate<Arc<Database>>,
 }
 
-/// What a store shares with those who read it. Fields are dropped in order: the folder is released when RocksDB has
-/// closed its files.
+/// What a store shares with its readers. Fields are dropped in order, so the folder is released after RocksDB has closed
+/// its files.
 struct Database {
     db: DB,
     folder: Folder,
-    /// Names of the families by store number.
+    /// The names of the column families by store number.
     families: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ impl RocksDbStore {
     }
 }
 
-/// Nobody reads any more when the database is dropped, so its folder is free then.
+/// Waits for readers, so that the folder is free once the store has been dropped.
 impl Drop for RocksDbStore {
     fn drop(&mut self) {
         self.readers.close();
@@ -51,7 +51,7 @@ impl Drop for RocksDbStore {
 impl Database {
     fn family(&self, store: StoreIndex) -> Result<&ColumnFamily, StoreError> {
         self.families.get(usize::from(store.0)).and_then(|name| self.db.cf_handle(name)).ok_or_else(|| {
-            let message = format!("store number {} was not named when it was opened", store.0);
+            let message = format!("store number {} was not named when the database was opened", store.0);
             path_error(StoreErrorKind::Other, self.folder.path(), &message)
         })
     }
@@ -94,7 +94,7 @@ impl Database {
     }
 }
 
-/// Reads what is committed.
+/// Reads committed rows.
 struct Reader(ReaderGate<Arc<Database>>);
 
 impl StoreReader for Reader {
@@ -133,14 +133,14 @@ impl StoreSnapshot for Snapshot<'_> {
 
 const ALL: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Unbounded);
 
-/// Where in a batch stores are cleared for the last time: what comes before need not be written, and the range to
-/// be deleted ends with the last key that the database has.
+/// The places in a batch where stores are cleared for the last time: earlier changes need not be written, and the range
+/// to delete ends with the last key in the database.
 fn clears(batch: &StoreBatch) -> BTreeMap<StoreIndex, usize> {
     let clears = batch.changes().zip(0..).filter(|(change, _)| matches!(change, StoreChange::Clear(_)));
     clears.map(|(change, place)| (change.store(), place)).collect()
 }
 
-/// The smallest key within the bound.
+/// The smallest key that the bound includes.
 fn lower_inclusive(from: Bound<&[u8]>) -> Vec<u8> {
     match from {
         Bound::Unbounded => Vec::new(),
@@ -149,7 +149,7 @@ fn lower_inclusive(from: Bound<&[u8]>) -> Vec<u8> {
     }
 }
 
-/// The smallest key beyond the bound, if there is a bound.
+/// The smallest key after the bound, if there is a bound.
 fn upper_exclusive(to: Bound<&[u8]>) -> Option<Vec<u8>> {
     match to {
         Bound::Unbounded => None,
@@ -158,7 +158,7 @@ fn upper_exclusive(to: Bound<&[u8]>) -> Option<Vec<u8>> {
     }
 }
 
-/// The key right after this one: no key lies between them.
+/// The key directly after this one.
 fn successor(key: &[u8]) -> Vec<u8> {
     let mut next = Vec::with_capacity(key.len() + 1);
     next.extend_from_slice(key);

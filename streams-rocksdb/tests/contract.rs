@@ -1,4 +1,4 @@
-//! RocksDB held to the contract of every state backend.
+//! RocksDB passes the contract of state backends.
 
 use streams_rocksdb::RocksDb;
 

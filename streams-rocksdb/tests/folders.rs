@@ -1,4 +1,4 @@
-//! What is said about folders that cannot be opened, and how a folder is kept.
+//! The errors about folders that cannot be opened, and the protection of folders.
 
 #![allow(clippy::expect_used, reason = "helpers of tests")]
 
@@ -19,7 +19,7 @@ fn open(folder: &Path) -> Result<Box<dyn Store>, StoreError> {
 fn written() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for _ in 0..2 {
-        // Opening moves what the log holds to a sorted file.
+        // Opening the folder moves the contents of the log to a sorted file.
         let mut store = open(folder.path()).expect("the folder opens");
         let mut batch = StoreBatch::default();
         for number in 0..2_000_u32 {
@@ -153,7 +153,7 @@ fn a_missing_folder_is_an_error_of_the_system() {
 fn an_open_folder_names_its_holder() {
     let folder = written();
     let _store = open(folder.path()).expect("the folder opens");
-    check_refused(folder.path(), StoreErrorKind::InUse, &["this process has it open already"]);
+    check_refused(folder.path(), StoreErrorKind::InUse, &["this process already has it open"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `kill -9` loses no acknowledged batch, and no batch is ever half there.
+//! `kill -9` loses no acknowledged batch, and no batch is ever written partially.
 
 #![cfg(unix)]
 #![allow(clippy::expect_used, reason = "helpers of a test")]
@@ -17,13 +17,13 @@ const B: StoreIndex = StoreIndex(2);
 const FOLDER: &str = "STREAMS_ROCKSDB_KILL_TEST_FOLDER";
 const THIS_TEST: &str = "kill_9_loses_no_acknowledged_batch_and_halves_none";
 
-/// Small write buffers, so that kills also meet writing of sorted files and beginnings of new logs.
+/// Uses small write buffers, so that kills also happen while sorted files are written and new logs start.
 fn open(folder: &Path) -> Result<Box<dyn Store>, StoreError> {
     let backend = RocksDb::default().with_write_buffer_bytes(1 << 20);
     backend.open(folder, &["a".to_owned(), "b".to_owned()])
 }
 
-/// Batch `number`: changes both stores and the notes, and sweeps away what is a hundred batches old.
+/// Batch `number` changes both stores and the metadata, and deletes what is a hundred batches old.
 fn batch(number: u64) -> StoreBatch {
     let mut batch = StoreBatch::default();
     batch.delete_range(A, 0_u64.to_be_bytes(), number.saturating_sub(100).to_be_bytes());
@@ -40,7 +40,7 @@ fn batches_in(store: &dyn Store) -> Result<u64, StoreError> {
 
 #[test]
 fn kill_9_loses_no_acknowledged_batch_and_halves_none() {
-    // The test starts itself as the process to be killed.
+    // The test starts itself as the process to kill.
     if let Some(folder) = std::env::var_os(FOLDER) {
         write_until_killed(Path::new(&folder));
     }
@@ -50,12 +50,12 @@ fn kill_9_loses_no_acknowledged_batch_and_halves_none() {
         let acknowledged = kill_after(folder.path(), killed_after + batches_until_kill);
         let store = open(folder.path()).expect("a lock does not outlive its holder");
         killed_after = batches_in(&*store).expect("the notes can be read");
-        assert!(killed_after >= acknowledged, "batch {acknowledged} was acknowledged, {killed_after} are there");
+        assert!(killed_after >= acknowledged, "batch {acknowledged} was acknowledged, but the last is {killed_after}");
         check_whole(&*store, killed_after);
     }
 }
 
-/// The stores hold what batches 1 to `number` make, and nothing else.
+/// Checks that the stores contain the result of batches 1 to `number`, and nothing else.
 fn check_whole(store: &dyn Store, number: u64) {
     let mut a = BTreeMap::new();
     let mut b = BTreeMap::new();
@@ -85,7 +85,7 @@ fn kill_after(folder: &Path, number: u64) -> u64 {
     let mut is_killed = false;
     for line in lines {
         let line = line.expect("a line");
-        // The test harness of the child prints on the same pipe; a killed child leaves half a line.
+        // The child's test harness prints to the same pipe, and a killed child leaves half a line.
         let Some(last) = line.split_once("acknowledged ").and_then(|(_, rest)| rest.strip_suffix('.')) else {
             continue;
         };
@@ -101,7 +101,7 @@ fn kill_after(folder: &Path, number: u64) -> u64 {
     acknowledged
 }
 
-/// While the child lives its folder is closed to others, who are told whom to stop.
+/// While the child is alive, nobody else can open its folder, and the error names the child.
 fn assert_in_use(folder: &Path, child: &Child) {
     let error = open(folder).err().expect("the folder is held by the child");
     assert_eq!(error.kind, StoreErrorKind::InUse, "{error}");
