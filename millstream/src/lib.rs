@@ -2,13 +2,13 @@
 //!
 //! # Where things are
 //!
-//! [`prelude`] is what nearly every program imports. [`dsl`] is what topologies are written with, [`windows`] the
-//! windows; [`dsl::processor`] is for code of your own between streams, with stores and with calls as time passes.
-//! [`testing`] is the test driver, [`config`] the settings. [`wire`] is for codecs of your own, [`log`] and [`state`]
-//! are for adapters to other logs and stores.
+//! [`prelude`] has the names that nearly every program needs. Topologies are written with [`dsl`], and with windows from
+//! [`windows`]; [`dsl::processor`] is for your own code between streams, with stores and with calls as time passes.
+//! [`testing`] has the test driver, [`config`] the settings. [`wire`] is for your own codecs; [`log`] and [`state`] are
+//! for adapters to other logs and stores.
 //!
-//! [`macro@Value`] and [`macro@Key`] are also derives: they give a type of yours its wire format, for instance with
-//! `#[streams(json)]`, which needs `serde` with its feature `derive` beside this crate.
+//! [`macro@Value`] and [`macro@Key`] are also derives: they give your own type a wire format, for instance with
+//! `#[streams(json)]`, which needs `serde` with its feature `derive` in addition to this crate.
 //!
 //! In the examples on those pages, read `millstream` for `streams_core`.
 #![forbid(unsafe_code)]
@@ -28,14 +28,14 @@ pub use streams_macros::{Key, Value};
 #[doc(inline)]
 pub use streams_rocksdb as rocksdb;
 
-/// What nearly every program imports: `use millstream::prelude::*`.
+/// The names that nearly every program needs: `use millstream::prelude::*`.
 pub mod prelude {
     #[doc(no_inline)]
     pub use streams_core::prelude::*;
     #[cfg(feature = "kafka")]
     #[doc(no_inline)]
     pub use streams_kafka::Kafka;
-    // The derives share their traits' names.
+    // The derives have the same names as their traits.
     pub use streams_macros::{Key, Value};
     #[cfg(feature = "rocksdb")]
     #[doc(no_inline)]

@@ -1,22 +1,22 @@
-//! What `#[streams(..)]` says.
+//! Parses `#[streams(..)]`.
 
 use proc_macro2::Span;
 use syn::{Attribute, Data, DeriveInput, Error, Path};
 
-/// The format a type chose.
+/// The format chosen for a type.
 pub(crate) enum Format {
-    /// That of its only field.
+    /// The format of its only field.
     Inner,
-    /// One that a type of the engine provides; the span is where the user named it.
+    /// A format of the engine, by its type; the span is where the user named it.
     Provided(&'static str, Span),
-    /// One that a type of the user's provides.
+    /// A format of the user, by its type.
     Codec(Path),
 }
 
 /// All of `#[streams(..)]` on one type.
 pub(crate) struct Attributes {
     pub(crate) format: Format,
-    /// The path of the engine's crate.
+    /// The path to the engine's crate.
     pub(crate) engine: Path,
 }
 
@@ -60,7 +60,7 @@ fn streams(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attributes.iter().filter(|attribute| attribute.path().is_ident("streams"))
 }
 
-/// The compiler lets a derive's attribute stand anywhere inside the type; there it would do nothing.
+/// The compiler allows a derive's attribute anywhere inside the type, where it would have no effect.
 fn refuse_inside(input: &DeriveInput) -> syn::Result<()> {
     let inside: Vec<&Attribute> = match &input.data {
         Data::Struct(data) => data.fields.iter().flat_map(|field| streams(&field.attrs)).collect(),

@@ -1,4 +1,4 @@
-//! The code that the derives write.
+//! Generates the code of the derives.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -6,14 +6,14 @@ use syn::{Data, DeriveInput, Error, Fields, GenericParam, Type, WherePredicate, 
 
 use crate::attributes::{Attributes, Format};
 
-/// `#[derive(Value)]`.
+/// The expansion of `#[derive(Value)]`.
 pub(crate) fn value(input: &DeriveInput) -> syn::Result<TokenStream> {
     let attributes = Attributes::of(input)?;
     refuse_what_cannot_be_a_value(input)?;
     implement_value(input, &attributes)
 }
 
-/// `#[derive(Key)]`.
+/// The expansion of `#[derive(Key)]`.
 pub(crate) fn key(input: &DeriveInput) -> syn::Result<TokenStream> {
     let attributes = Attributes::of(input)?;
     refuse_what_cannot_be_a_value(input)?;
@@ -40,7 +40,7 @@ fn refuse_what_cannot_be_a_value(input: &DeriveInput) -> syn::Result<()> {
     if let Some(lifetime) = input.generics.lifetimes().next() {
         let name = &input.ident;
         let message = format!(
-            "`{name}` borrows (`{}`), but what is stored or sent must own its data; \
+            "`{name}` borrows (`{}`), but values that are stored or sent must own their data; \
              use `String` instead of `&str`, `Vec<u8>` instead of `&[u8]`",
             lifetime.lifetime
         );
@@ -82,7 +82,7 @@ fn only_field(input: &DeriveInput) -> syn::Result<&Type> {
     ))
 }
 
-/// `Value` by the `Value` of the only field.
+/// Implements `Value` with the `Value` of the only field.
 fn delegate_to(inner: &Type, input: &DeriveInput, attributes: &Attributes) -> syn::Result<TokenStream> {
     let engine = &attributes.engine;
     let private = quote!(#engine::__private);
@@ -123,7 +123,7 @@ fn delegate_to(inner: &Type, input: &DeriveInput, attributes: &Attributes) -> sy
     })
 }
 
-/// `Value` by a codec.
+/// Implements `Value` with a codec.
 fn through_codec(
     codec: TokenStream,
     span: Span,
@@ -138,7 +138,7 @@ fn through_codec(
         generics.make_where_clause().predicates.push(parse_quote!(#codec: #private::Codec<Self>));
     }
     let (implemented, types, bounds) = generics.split_for_impl();
-    // Errors about the codec should point at where the user chose it.
+    // Errors about the codec should point at the place where the user chose it.
     let codec = quote_spanned!(span=> <#codec as #private::Codec<Self>>);
     Ok(quote! {
         #[automatically_derived]
@@ -161,8 +161,8 @@ fn has_types(input: &DeriveInput) -> bool {
     input.generics.params.iter().any(|parameter| matches!(parameter, GenericParam::Type(_)))
 }
 
-/// What every value must be. Said only where it depends on a type parameter: elsewhere the compiler
-/// finds out by itself, and says it better.
+/// The bound that all values must satisfy. It is written only if it depends on a type parameter: otherwise the compiler
+/// checks it by itself, with a better message.
 fn owned_bound() -> WherePredicate {
     parse_quote! {
         Self: ::core::clone::Clone + ::core::marker::Send + ::core::marker::Sync + 'static
@@ -215,8 +215,8 @@ mod tests {
             ),
             (
                 "#[streams(json)] struct Click<'a> { page: &'a str }",
-                "`Click` borrows (`'a`), but what is stored or sent must own its data; use `String` instead of \
-                 `&str`, `Vec<u8>` instead of `&[u8]`",
+                "`Click` borrows (`'a`), but values that are stored or sent must own their data; use `String` instead \
+                 of `&str`, `Vec<u8>` instead of `&[u8]`",
             ),
             ("union Bits { a: u32, b: f32 }", "a union has no wire format; use a struct or an enum"),
         ] {

@@ -1,19 +1,18 @@
-//! `#[derive(Value)]` and `#[derive(Key)]`: a wire format for types of your own.
+//! `#[derive(Value)]` and `#[derive(Key)]`: wire formats for your own types.
 //!
-//! A `Value` can be stored and sent. A `Key` is a `Value` that can also choose a partition and name a
-//! row, so it needs `PartialEq`, `Eq` and `Hash` besides `Clone`. **`Key` includes `Value`: derive one
-//! or the other, not both.**
+//! A `Value` can be stored and sent. A `Key` is a `Value` that can also determine a partition and identify a row, so it
+//! needs `PartialEq`, `Eq` and `Hash` besides `Clone`. **`Key` includes `Value`: derive one or the other, not both.**
 //!
-//! Which format is chosen by an attribute:
+//! An attribute chooses the format:
 //!
 //! | attribute | format |
 //! |---|---|
 //! | none, on a struct around one field: `struct UserId(u64);` | the field's format |
-//! | `#[streams(json)]` | JSON, by serde: the type also needs `serde::Serialize` and `serde::Deserialize` |
-//! | `#[streams(msgpack)]` | MessagePack with named fields, by serde as well |
-//! | `#[streams(codec = path::To)]` | one of your own, which implements `wire::Codec` |
+//! | `#[streams(json)]` | JSON, through serde: the type also needs `serde::Serialize` and `serde::Deserialize` |
+//! | `#[streams(msgpack)]` | MessagePack with named fields, through serde as well |
+//! | `#[streams(codec = path::To)]` | your own, which implements `wire::Codec` |
 //!
-//! `#[streams(crate = path)]` says where the engine is found, when not at `::millstream`.
+//! `#[streams(crate = path)]` gives the path to the engine, if it is not `::millstream`.
 //!
 //! ```
 //! use millstream::wire::Value as _;
@@ -51,8 +50,8 @@ pub fn derive_value(input: TokenStream) -> TokenStream {
     derive(input, expand::value)
 }
 
-/// Makes a type a record key: gives it a wire format, as [`derive(Value)`](macro@Value) does, and says
-/// that it can be hashed and compared. See the [crate's page](crate) for the formats.
+/// Makes a type a record key: gives it a wire format, as [`derive(Value)`](macro@Value) does, and declares that it can be
+/// hashed and compared. See the [crate's page](crate) for the formats.
 #[proc_macro_derive(Key, attributes(streams))]
 pub fn derive_key(input: TokenStream) -> TokenStream {
     derive(input, expand::key)

@@ -1,4 +1,4 @@
-//! What the derives write, put to use.
+//! Uses the code that the derives generate.
 #![allow(clippy::unwrap_used, reason = "a test's helpers may fail")]
 
 use std::fmt::Debug;
@@ -36,7 +36,7 @@ fn a_struct_around_one_field_has_that_fields_format() {
     check_key(&UserId(7), &7_u64.to_be_bytes());
     check(&Temperature(1.5), &1.5_f64.to_be_bytes());
     check_key(&Tagged(List(vec!["a".to_owned()])), b"\x01\0\0\0\x01\0\0\0\x01a");
-    // A list of them leaves out lengths, as a list of the field's type does.
+    // A list of such values leaves out lengths, like a list of the field's type.
     check(&List(vec![UserId(1)]), b"\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01");
     assert!(UserId::decode(&[1, 2]).is_err());
 }
@@ -79,7 +79,7 @@ struct Place {
     zip: u32,
 }
 
-/// The attribute wins over the only field's format.
+/// The attribute overrides the format of the only field.
 #[derive(Value, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[streams(json)]
 struct Wrapped(u64);
@@ -175,7 +175,7 @@ fn a_codec_of_ones_own_is_used() {
     assert_eq!(Amount::decode(b"x").unwrap_err().reason, "not a number");
 }
 
-/// Without the facade, the engine itself can be named.
+/// Without the facade, the engine's own crate can be given.
 #[derive(Key, Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[streams(crate = streams_core, json)]
 struct Elsewhere {
@@ -187,7 +187,7 @@ fn the_engines_path_can_be_given() {
     check_key(&Elsewhere { name: "x".to_owned() }, br#"{"name":"x"}"#);
 }
 
-/// Names that code written by a careless macro would trip over.
+/// Names that would break the code of a careless macro.
 mod shadowed {
     #![allow(dead_code, non_camel_case_types, reason = "names that shadow the standard ones")]
 

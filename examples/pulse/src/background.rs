@@ -7,14 +7,14 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::Failure;
 
-/// A thread at work. Dropping it tells it to end; the scope waits for it.
+/// A running thread. Dropping it tells the thread to end; the scope waits for that.
 pub struct Background<'s> {
     over: Arc<AtomicBool>,
     thread: Option<ScopedJoinHandle<'s, Result<(), Failure>>>,
 }
 
 impl<'s> Background<'s> {
-    /// Starts the thread. Its work gets a question that answers whether it is to end.
+    /// Starts the thread. Its work gets a function that returns whether it must end.
     pub fn spawn<'e>(
         scope: &'s Scope<'s, 'e>,
         work: impl FnOnce(&dyn Fn() -> bool) -> Result<(), Failure> + Send + 's,
@@ -25,22 +25,22 @@ impl<'s> Background<'s> {
         Self { over, thread: Some(thread) }
     }
 
-    /// Whether it is still at work.
+    /// Checks that the thread is still running.
     ///
     /// # Errors
-    /// What ended it.
+    /// The error that ended it.
     pub fn check(&mut self) -> Result<(), Failure> {
         if self.thread.as_ref().is_some_and(ScopedJoinHandle::is_finished) {
             self.join()?;
-            return Err("a thread of pulse ended before its time".into());
+            return Err("a thread of pulse ended too early".into());
         }
         Ok(())
     }
 
-    /// Tells it to end, and waits.
+    /// Tells the thread to end, and waits for that.
     ///
     /// # Errors
-    /// What ended it before.
+    /// The error that ended it earlier.
     pub fn end(mut self) -> Result<(), Failure> {
         self.over.store(true, Ordering::Relaxed);
         self.join()
@@ -61,7 +61,7 @@ impl Drop for Background<'_> {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")

@@ -1,4 +1,4 @@
-//! What is known about the run, for everybody who shows it.
+//! What is known about the run, for those who show it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::reference::{Reference, Tally};
 use crate::results::Results;
 use crate::view::thousands;
 
-/// The rate of events is that of so long.
+/// The period over which the rate of events is measured.
 const MEASURE_OVER: Duration = Duration::from_secs(2);
 
 /// What the run is doing.
@@ -23,51 +23,51 @@ pub enum Stage {
     /// Topics are created, the first tasks are assigned, the users are sent.
     #[default]
     Starting,
-    /// Visitors visit.
+    /// Visitors are active.
     Live,
-    /// The traffic has ended; everything sent is waited for.
+    /// The traffic has ended; the results of everything sent have yet to arrive.
     Settling,
     /// The numbers are final.
     Ended,
 }
 
-/// One task.
+/// A task, as shown in the list of tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskRow {
     /// Sub-topology and partition.
     pub id: TaskId,
-    /// Which worker runs it, from 1.
+    /// The worker that runs it, counted from 1.
     pub worker: usize,
-    /// What it is doing; `None` if its instance was killed.
+    /// `None` if its instance was killed.
     pub phase: Option<TaskPhase>,
-    /// Input records processed since this instance started.
+    /// The number of input records processed since this instance started.
     pub processed: u64,
-    /// Changelog records read to get the state back.
+    /// The number of changelog records read to restore the state.
     pub restored: u64,
-    /// Input records that wait; `None` while it is not known.
+    /// The number of input records not yet processed; `None` while it is not known.
     pub lag: Option<i64>,
 }
 
 impl TaskRow {
-    /// Whether it processes records.
+    /// Whether it is processing records.
     pub fn is_running(&self) -> bool {
         self.phase == Some(TaskPhase::Running)
     }
 
-    /// What it is doing, in a word.
+    /// The phase in one word.
     pub fn doing(&self) -> &'static str {
         self.phase.map_or("killed", TaskPhase::as_str)
     }
 }
 
-/// One kill.
+/// A kill and the recovery from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
-    /// When, since the traffic began.
+    /// The time since the traffic began.
     pub at: Duration,
-    /// How long until every task was running again; `None` while it is not.
+    /// The time until every task was running again; `None` until then.
     pub lasted: Option<Duration>,
-    /// Changelog records read to get the state back.
+    /// The number of changelog records read to restore the state.
     pub restored: u64,
 }
 
@@ -82,45 +82,45 @@ impl Outage {
     }
 }
 
-/// The run as it is now.
+/// The current state of the run.
 #[derive(Default)]
 pub struct Board {
-    /// What it is doing.
+    /// How far the run has got.
     pub stage: Stage,
-    /// What the application's instance is doing, in Kafka Streams' words, or `KILLED`.
+    /// The state of the application's instance, with Kafka Streams' names, or `KILLED`.
     pub instance: String,
-    /// Its tasks.
+    /// The tasks of the instance.
     pub tasks: Vec<TaskRow>,
-    /// The kills so far.
+    /// All kills, in order.
     pub outages: Vec<Outage>,
-    /// What was sent and what must come of it, once the traffic has begun.
+    /// What was sent and the numbers that must result, once the traffic has begun.
     pub reference: Option<Reference>,
-    /// How what came out compares with it.
+    /// The comparison of the results with the reference.
     pub tally: Tally,
-    /// Windows of pages and of visitors that were found equal and are no longer kept.
+    /// The numbers of windows of pages and of visitors that were right and are no longer kept.
     pub settled: (u64, u64),
-    /// What was found in the end.
+    /// Set at the end.
     pub verdict: Option<Verdict>,
-    /// News, in order.
+    /// Messages about the run, in order.
     pub news: Vec<String>,
-    /// How many events had been sent when, of late.
+    /// The recent times of measurement, with the number of events sent by then.
     sent_at: VecDeque<(Duration, u64)>,
 }
 
-/// What was found in the end.
+/// The result of the final check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// Numbers that are not what they must be.
+    /// The numbers that are wrong.
     pub mismatches: Vec<String>,
 }
 
 impl Board {
-    /// How many windows were found equal.
+    /// The number of windows that were right.
     pub fn windows_checked(&self) -> u64 {
         self.tally.windows() + self.settled.0 + self.settled.1
     }
 
-    /// Takes note of how much has been sent by now.
+    /// Records how much has been sent by now.
     pub fn measure(&mut self, now: Duration) {
         let Some(reference) = &self.reference else { return };
         self.sent_at.push_back((now, reference.sent.total()));
@@ -129,7 +129,7 @@ impl Board {
         }
     }
 
-    /// How many events were sent per second of late.
+    /// The recent number of events per second.
     pub fn events_per_second(&self) -> f64 {
         let (Some((began, before)), Some((ended, after))) = (self.sent_at.front(), self.sent_at.back()) else {
             return 0.0;
@@ -138,56 +138,56 @@ impl Board {
         if seconds > 0.0 { (after - before) as f64 / seconds } else { 0.0 }
     }
 
-    /// Adds a piece of news.
+    /// Adds a message.
     pub fn tell(&mut self, at: Duration, news: &str) {
         self.news.push(format!("{} {news}", clock(at)));
     }
 }
 
-/// What the threads share.
+/// The state that the threads share.
 #[derive(Default)]
 pub struct Shared {
     board: Mutex<Board>,
-    /// What has come out.
+    /// The contents of the output topics.
     pub results: Mutex<Results>,
-    /// The run's time.
+    /// The run's clock.
     pub pace: Pace,
-    /// Rung when there is something to do for the conductor.
+    /// Rung when there is something to do for the conducting thread.
     pub doorbell: Doorbell,
     stop: AtomicBool,
     kill: AtomicBool,
-    /// When the traffic is to end by itself, in milliseconds after it began, plus one; 0 is never.
+    /// When the traffic ends automatically, in milliseconds after its start, plus one; 0 means never.
     end_at_ms: AtomicU64,
 }
 
 impl Shared {
-    /// The board.
+    /// Locks the board.
     pub fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has come out. Locked after the board, if both are.
+    /// Locks the results; always after the board, if both are locked.
     pub fn results(&self) -> MutexGuard<'_, Results> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for the end.
+    /// Asks for the end of the run.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
         self.doorbell.ring();
     }
 
-    /// Lets the traffic end by itself once it has gone on for so long.
+    /// Makes the traffic end automatically after this time.
     pub fn end_at(&self, passed: Duration) {
         self.end_at_ms.store(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX - 1) + 1, Ordering::SeqCst);
     }
 
-    /// When the traffic ends by itself.
+    /// When the traffic ends automatically.
     pub fn ends_at(&self) -> Option<Duration> {
         self.end_at_ms.load(Ordering::SeqCst).checked_sub(1).map(Duration::from_millis)
     }
 
-    /// Whether the end was asked for, or its time has come.
+    /// Whether the end was asked for, or the time is up.
     pub fn is_over(&self) -> bool {
         self.stop.load(Ordering::SeqCst) || self.ends_at().is_some_and(|end| self.pace.passed() >= end)
     }
@@ -198,7 +198,7 @@ impl Shared {
         self.doorbell.ring();
     }
 
-    /// Whether a kill was asked for since the last call.
+    /// Whether a kill has been asked for since the last call.
     pub fn take_kill(&self) -> bool {
         self.kill.swap(false, Ordering::SeqCst)
     }

@@ -1,7 +1,7 @@
-//! The run from beginning to end: start, traffic, kills, catching up, and the check of the final numbers.
+//! The run from start to end: start-up, traffic, kills, recovery, and the check of the final numbers.
 //!
-//! One thread walks through it, step by step; two more send the traffic and read the results. Whoever shows
-//! the run looks at the [`Board`](crate::board::Board).
+//! One thread goes through it step by step; two others send the traffic and read the results. The state of the run is on
+//! the [`Board`](crate::board::Board).
 
 use std::path::Path;
 use std::thread::Scope;
@@ -22,33 +22,33 @@ use crate::topology::{USERS, WINDOW, pulse};
 use crate::traffic::{DELAY_MAX_MS, Traffic, users};
 use crate::{Failure, answer};
 
-/// How often the instance is looked at.
+/// How often the instance is checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a killed instance stays dead.
 const DEAD_FOR: Duration = Duration::from_secs(1);
 
-/// Windows that are older, and right, are no longer kept.
+/// Older windows are no longer kept once they are right.
 const KEEP: Duration = Duration::from_secs(150);
 
-/// Results may come so long after their events while all is well.
+/// How long after their events results may arrive in normal operation.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
 
-/// What was sent must have come out so long after the last event.
+/// How long after the last event all results must have arrived.
 const SETTLE_MAX: Duration = Duration::from_secs(120);
 
-/// What is to be simulated.
+/// The parameters of the simulation.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// How many visitors.
+    /// The number of visitors.
     pub visitors: usize,
-    /// What their behaviour follows from.
+    /// Determines their behaviour.
     pub seed: u64,
-    /// Kill the instance once the traffic has gone on for so long.
+    /// The time after which to kill the instance, from the start of the traffic.
     pub kill_at: Option<Duration>,
 }
 
-/// Carries a plan out. The numbers' verdict is on the board then.
+/// Carries out a plan. Afterwards, the verdict on the numbers is on the board.
 pub fn conduct(plan: Plan, place: &Place, folder: &Path, shared: &Shared) -> Result<(), Failure> {
     let admin = place.admin()?;
     place.create_topics(&*admin)?;
@@ -75,7 +75,7 @@ struct Run<'s, 'a> {
     admin: &'a dyn Admin,
     instance: Instance<'a>,
     reading: Background<'s>,
-    /// When the killed instance is to be started again.
+    /// When to start the killed instance again.
     restart_at: Option<Instant>,
 }
 
@@ -93,7 +93,7 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         Ok(sender)
     }
 
-    /// Lets the visitors do what they do until the end is asked for, and then waits for the last result.
+    /// Runs the traffic until the end is asked for, and then waits for the last result.
     fn let_them_visit<'e>(
         &mut self,
         scope: &'s Scope<'s, 'e>,
@@ -120,14 +120,14 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         {
             let mut board = shared.board();
             board.stage = Stage::Settling;
-            board.tell(shared.pace.passed(), "the traffic ends; the last numbers are waited for");
+            board.tell(shared.pace.passed(), "the traffic has ended; waiting for the last numbers");
         }
         driving.end()?;
         self.wait_until_idle(Some(SETTLE_MAX))?;
         Ok(())
     }
 
-    /// What is to come of the traffic, on top of what earlier runs on the same log have left.
+    /// Starts counting what must result from the traffic, in addition to the results of earlier runs on the same log.
     fn begin_reference(&self, table: &[(crate::events::UserId, crate::events::User)], began_ms: i64) {
         let window_ms = millis(WINDOW);
         let mut board = self.shared.board();
@@ -137,8 +137,8 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         board.stage = Stage::Live;
     }
 
-    /// Waits until everything that was sent is processed, committed and read. Whether it came to that before
-    /// the time was up; without a time, before the end was asked for.
+    /// Waits until everything that was sent has been processed, committed and read. Returns whether that happened before
+    /// the time was up or, without a time, before the end was asked for.
     fn wait_until_idle(&mut self, at_most: Option<Duration>) -> Result<bool, Failure> {
         let began = Instant::now();
         loop {
@@ -174,10 +174,10 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         self.restart_at = Some(Instant::now() + DEAD_FOR);
         let mut board = self.shared.board();
         board.outages.push(Outage { at, lasted: None, restored: 0 });
-        board.tell(at, "the instance is killed: nothing was committed, the group was told nothing");
+        board.tell(at, "the instance is killed: nothing was committed, and the group was not told");
     }
 
-    /// Looks at the instance, starts it again if it is time, and notes when it is back.
+    /// Checks the instance, starts it again when it is time, and records when it has recovered.
     fn look(&mut self) -> Result<Look, Failure> {
         self.reading.check()?;
         if self.restart_at.is_some_and(|at| Instant::now() >= at || self.shared.is_over()) {
@@ -195,7 +195,7 @@ impl<'s, 'a: 's> Run<'s, 'a> {
             None if look.tasks.is_empty() => {}
             None => board.tasks.clone_from(&look.tasks),
         }
-        // The counters lag behind the state a little.
+        // The counters are slightly older than the state.
         if look.is_running
             && !look.tasks.is_empty()
             && look.tasks.iter().all(TaskRow::is_running)
@@ -211,7 +211,7 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         Ok(look)
     }
 
-    /// Holds the results against the reference as far as that can be done while visitors visit.
+    /// Compares the results with the reference, as far as possible while there is traffic.
     fn compare(&self) {
         let Some(now_ms) = self.shared.pace.event_time_ms() else { return };
         let mut board = self.shared.board();
@@ -225,7 +225,7 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         board.tally = compare(&reference.numbers, &results.numbers, Some(final_before_ms));
     }
 
-    /// Holds the final results against the reference.
+    /// Compares the final results with the reference.
     fn judge(&self) {
         let mut board = self.shared.board();
         if let Some(reference) = &board.reference {

@@ -12,13 +12,13 @@ use crate::sender::Sender;
 use crate::topology::{CLICKS, VIEWS};
 use crate::traffic::{Event, Traffic};
 
-/// What is due is sent so often.
+/// How often due events are sent.
 const SEND_INTERVAL: Duration = Duration::from_millis(20);
 
-/// An event that is too late is sent so often.
+/// How often an event is sent that is too late.
 const STRAGGLER_INTERVAL: Duration = Duration::from_millis(700);
 
-/// Sends until `is_over`, and then waits until everything has arrived.
+/// Sends events until `is_over`, and then waits until everything has arrived.
 pub fn drive(
     shared: &Shared,
     mut sender: Sender,
@@ -45,8 +45,8 @@ pub fn drive(
     sender.flush()
 }
 
-/// An event that is certainly too late: of a visitor and on a page that have numbers in windows already, so the
-/// tasks that count them know what time it is.
+/// An event that is certainly too late: it belongs to a visitor and a page that already have numbers in windows, so the
+/// tasks that count them know the time.
 fn straggler(shared: &Shared, traffic: &mut Traffic) -> Option<Event> {
     let results = shared.results();
     let mut users: Vec<UserId> = results.numbers.visits.keys().map(|(_, user)| *user).collect();
@@ -59,7 +59,7 @@ fn straggler(shared: &Shared, traffic: &mut Traffic) -> Option<Event> {
     traffic.straggler(&users, &pages)
 }
 
-/// What must come of the events is known before they are sent: no result can be ahead of it.
+/// Counts the events before they are sent, so that no result can be ahead of the reference.
 fn note(shared: &Shared, events: &[Event]) {
     if let Some(reference) = &mut shared.board().reference {
         events.iter().for_each(|event| reference.note(event));

@@ -1,6 +1,6 @@
-//! What flows through the topics: the visitors' events, the users, and what is counted of them.
+//! The records in the topics: the visitors' events, the users, and the counts.
 //!
-//! Every type says its wire format: `#[streams(json)]` makes a topic readable with any Kafka tool.
+//! Every type chooses its wire format: `#[streams(json)]` makes a topic readable with any Kafka tool.
 
 use millstream::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Key, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub u64);
 
-/// A page was opened.
+/// A visitor opened a page.
 #[derive(Value, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[streams(json)]
 pub struct View {
@@ -17,13 +17,13 @@ pub struct View {
     pub page: String,
 }
 
-/// Something on a page was clicked.
+/// A visitor clicked on something.
 #[derive(Value, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[streams(json)]
 pub struct Click {
     /// The page's path.
     pub page: String,
-    /// What was clicked.
+    /// The name of what was clicked.
     pub element: String,
 }
 
@@ -37,7 +37,7 @@ pub struct User {
     pub country: String,
 }
 
-/// What visitors do.
+/// What a visitor did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Opened a page.
@@ -46,44 +46,44 @@ pub enum Action {
     Click,
 }
 
-/// What one visitor did once, and who it was: a view or a click that has met its row of the users table.
+/// A view or a click, joined with the visitor's row in the users table.
 #[derive(Value, Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[streams(json)]
 pub struct Activity {
-    /// What was done.
+    /// View or click.
     pub action: Action,
-    /// On which page.
+    /// The page's path.
     pub page: String,
-    /// By whom; `None` is a guest.
+    /// `None` means a guest.
     pub user: Option<User>,
 }
 
 impl Activity {
-    /// A view, before it is known whose.
+    /// A view before the join.
     pub fn of_view(view: View) -> Self {
         Self { action: Action::View, page: view.page, user: None }
     }
 
-    /// A click, before it is known whose.
+    /// A click before the join.
     pub fn of_click(click: Click) -> Self {
         Self { action: Action::Click, page: click.page, user: None }
     }
 
-    /// The same activity of a known user, or of a guest.
+    /// The same activity after the join.
     pub fn by(self, user: Option<User>) -> Self {
         Self { user, ..self }
     }
 
-    /// The user's country.
+    /// The user's country, or [`GUEST`].
     pub fn country(&self) -> &str {
         self.user.as_ref().map_or(GUEST, |user| &user.country)
     }
 }
 
-/// Stands in for the country of visitors without a row in the users table.
+/// Used as the country of visitors without a row in the users table.
 pub const GUEST: &str = "(guests)";
 
-/// How often a page was viewed and clicked on: all time, or in one window.
+/// How often a page was viewed and clicked on, in total or in one window.
 #[derive(Value, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[streams(json)]
 pub struct PageCounts {
@@ -107,11 +107,11 @@ impl PageCounts {
 #[derive(Value, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[streams(json)]
 pub struct Visit {
-    /// Who it is; `None` is a guest.
+    /// `None` means a guest.
     pub user: Option<User>,
-    /// Where the visitor was last.
+    /// The last page that the visitor was on.
     pub page: String,
-    /// How many views and clicks.
+    /// The number of views and clicks.
     pub actions: i64,
 }
 

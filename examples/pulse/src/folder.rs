@@ -1,4 +1,4 @@
-//! The run's folder, with its log and its state: made at the start, removed at the end unless it is to be kept.
+//! The run's folder, with its log and its state: created at the start, and removed at the end unless it is to be kept.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-/// What is removed when the program has to end at once.
+/// The folder to remove if the program must end at once.
 static TO_REMOVE: OnceLock<PathBuf> = OnceLock::new();
 
 /// The run's folder. Dropping it removes it.
 pub struct Folder(TempDir);
 
 impl Folder {
-    /// A new folder in `parent`, which is created if need be, or else where temporary files are.
+    /// Creates a folder in `parent`, which is created if necessary, or in the folder for temporary files.
     pub fn new(parent: Option<&Path>, keep: bool) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix("pulse-").disable_cleanup(keep);
@@ -30,7 +30,7 @@ impl Folder {
         Ok(Self(folder))
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         self.0.path()
     }

@@ -1,4 +1,4 @@
-//! One instance of the application: started, looked at, killed and started again.
+//! The instance of the application, which can be started, inspected, killed and started again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::board::TaskRow;
 use crate::place::Place;
 
-/// An instance, which may be dead for the moment.
+/// An instance, which may currently be dead.
 pub struct Instance<'a> {
     place: &'a Place,
     folder: &'a Path,
@@ -20,34 +20,34 @@ pub struct Instance<'a> {
     running: Option<Running>,
 }
 
-/// An instance as it is now.
+/// The current state of an instance.
 #[derive(Debug, Default)]
 pub struct Look {
-    /// Its state, in Kafka Streams' words.
+    /// With Kafka Streams' name.
     pub state: String,
-    /// Its tasks.
+    /// The instance's tasks.
     pub tasks: Vec<TaskRow>,
-    /// Whether every task runs.
+    /// Whether every task is running.
     pub is_running: bool,
-    /// Whether everything that is in the input topics is processed and committed.
+    /// Whether everything in the input topics has been processed and committed.
     pub is_idle: bool,
 }
 
 impl Look {
-    /// Changelog records that its tasks have read.
+    /// The number of changelog records that the tasks have read.
     pub fn restored(&self) -> u64 {
         self.tasks.iter().map(|task| task.restored).sum()
     }
 }
 
 impl<'a> Instance<'a> {
-    /// Starts the first one.
+    /// Starts the instance.
     pub fn start(place: &'a Place, folder: &'a Path, topology: Topology) -> Result<Self, Failure> {
         let running = place.start(&topology, folder)?;
         Ok(Self { place, folder, topology, running: Some(running) })
     }
 
-    /// Ends it as a crash would: nothing is committed, the group hears nothing.
+    /// Ends it like a crash: nothing is committed, and the group is not told.
     pub fn kill(&mut self) {
         if let Some(running) = self.running.take() {
             running.kill();
@@ -60,7 +60,7 @@ impl<'a> Instance<'a> {
         Ok(())
     }
 
-    /// Stops it in good order.
+    /// Shuts it down cleanly.
     pub fn close(self) -> Result<(), Failure> {
         match self.running {
             Some(running) => Ok(running.close()?),
@@ -68,10 +68,10 @@ impl<'a> Instance<'a> {
         }
     }
 
-    /// What it is doing.
+    /// The current state.
     ///
-    /// The tasks' counters are read before the ends of their inputs: a task that had nothing uncommitted at
-    /// those ends has written all it ever will, so the ends of what it writes to are final as well.
+    /// The tasks' counters are read before the ends of their inputs: a task that had nothing uncommitted at those ends has
+    /// written everything, so the ends of the topics that it writes to are final as well.
     pub fn look(&self, admin: &dyn Admin) -> Result<Look, Failure> {
         let Some(running) = &self.running else { return Ok(Look { state: "KILLED".to_owned(), ..Look::default() }) };
         let state = running.state();
@@ -106,7 +106,7 @@ impl<'a> Instance<'a> {
     }
 }
 
-/// How many records wait behind these positions; `None` while the log does not say.
+/// The number of records after these positions; `None` while the log does not know it.
 fn lag(admin: &dyn Admin, positions: &BTreeMap<TopicPartition, Offset>) -> Result<Option<i64>, Failure> {
     let partitions = positions.keys().cloned().collect();
     match admin.end_offsets(partitions, Isolation::ReadUncommitted).wait() {

@@ -1,4 +1,4 @@
-//! Plain lines, for pipes, files and terminals that can do nothing else: one each second, and the news.
+//! Plain lines, for pipes, files and simple terminals: one per second, and the news.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::view::{View, thousands};
 /// How often a line is written.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether there is something to write.
+/// How often to check whether there is something to write.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Writes lines until the run has ended or nobody reads them any more. Then the run is asked to end.
+/// Writes lines until the run has ended. If nobody reads them any more, the run is asked to end.
 pub fn show(shared: &Shared, place: &str, has_ended: &dyn Fn() -> bool) -> io::Result<()> {
     let written = write(shared, place, has_ended, &mut io::stdout().lock());
     shared.stop();
@@ -49,7 +49,7 @@ fn write(shared: &Shared, place: &str, has_ended: &dyn Fn() -> bool, out: &mut i
     Ok(())
 }
 
-/// One line: state, traffic, active users, top pages, and whether the numbers are right.
+/// A line with state, traffic, active users, top pages, and whether the numbers are right.
 fn line(view: &View) -> String {
     // The last window is not over yet, so the pages of the one before are shown.
     let mut pages: Vec<(&str, i64)> =

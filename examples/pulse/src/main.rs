@@ -1,7 +1,7 @@
 //! Real-time user activity: page views and clicks of simulated visitors, counted live and checked.
 //!
-//! `cargo run -p pulse` needs nothing but Rust: visitors, log and application are in one process. Begin with
-//! `topology.rs`, which says what is counted; `README.md` says what is to be seen.
+//! `cargo run -p pulse` needs only Rust: visitors, log and application are in one process. Start with `topology.rs`,
+//! which defines what is counted; `README.md` explains what is shown.
 #![allow(unreachable_pub, reason = "a program has no users; `pub` says what other files may use")]
 
 mod background;
@@ -54,15 +54,15 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     visitors: u32,
 
-    /// What the visitors do follows from this number
+    /// Determines what the visitors do
     #[arg(long, value_name = "N", default_value_t = 7)]
     seed: u64,
 
-    /// End by itself after so many seconds of traffic
+    /// End after this many seconds of traffic
     #[arg(long, value_name = "S", value_parser = seconds)]
     seconds: Option<Duration>,
 
-    /// Kill the instance after so many seconds of traffic, and start it again
+    /// Kill the instance after this many seconds of traffic, and start it again
     #[arg(long, value_name = "S", value_parser = seconds)]
     kill_at: Option<Duration>,
 
@@ -70,11 +70,11 @@ struct Arguments {
     #[arg(long)]
     at_least_once: bool,
 
-    /// Write plain lines, also in a terminal
+    /// Write plain lines, even in a terminal
     #[arg(long)]
     plain: bool,
 
-    /// Make the run's folder in this one [default: where temporary files are]
+    /// Create the run's folder in this one [default: the folder for temporary files]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
@@ -91,11 +91,11 @@ struct Arguments {
     application_id: String,
 }
 
-/// The log is asked again so soon, for so long.
+/// The time between two attempts to get an answer of the log.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Anything that ends a run before its time.
+/// Anything that ends a run early.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
@@ -124,10 +124,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs it; whether the numbers were right.
+/// Runs the simulation. Returns whether the numbers were right.
 fn run(arguments: &Arguments) -> Result<bool, Failure> {
-    let folder = Folder::new(arguments.data_dir.as_deref(), arguments.keep)
-        .map_err(|error| format!("the run's folder cannot be made: {error}; choose another place with --data-dir"))?;
+    let folder = Folder::new(arguments.data_dir.as_deref(), arguments.keep).map_err(|error| {
+        format!("the run's folder cannot be created: {error}; choose another place with --data-dir")
+    })?;
     let guarantee = if arguments.at_least_once { Guarantee::AtLeastOnce } else { Guarantee::ExactlyOnce };
     let place = place(arguments, &folder)?.guarantee(guarantee);
     let shared = Arc::new(Shared::default());
@@ -148,7 +149,7 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
     if arguments.keep {
         summary.kept(folder.path());
     }
-    // Whoever read our output has had enough of it; the summary is for whoever is at the terminal.
+    // Nobody reads our output any more; the summary is for the user at the terminal.
     if shown.is_err() || io::stdout().write_all(summary.text.as_bytes()).is_err() {
         let _ = io::stderr().write_all(summary.text.as_bytes());
     }
@@ -163,7 +164,7 @@ fn place(arguments: &Arguments, folder: &Folder) -> Result<Place, Failure> {
     }
 }
 
-/// Shows the run until it has ended: as a screen where there is one, or else as lines.
+/// Shows the run until it has ended: as a screen in a terminal, otherwise as lines.
 fn show(
     arguments: &Arguments,
     shared: &Arc<Shared>,
@@ -182,7 +183,7 @@ fn show(
     if live { screen::show(shared, place, &has_ended) } else { lines::show(shared, place, &has_ended) }
 }
 
-/// The first Ctrl-C, SIGTERM or SIGHUP ends the run in good order; the second ends the process.
+/// The first Ctrl-C, SIGTERM or SIGHUP ends the run cleanly; the second ends the process.
 fn stop_on_signals(shared: &Arc<Shared>) -> Result<(), Failure> {
     let shared = Arc::clone(shared);
     let asked = AtomicBool::new(false);
@@ -202,8 +203,8 @@ fn leave_at_once() -> ! {
     std::process::exit(130);
 }
 
-/// The log's answer, which is waited for. While the log cannot give one (a topic that was just created has no
-/// leader yet), it is asked again.
+/// Waits for the log's answer. While the log cannot give one, for instance because a new topic has no leader yet, the
+/// question is repeated.
 fn answer<T>(ask: impl Fn() -> Reply<Result<T, LogError>>) -> Result<T, Failure> {
     let began = Instant::now();
     loop {

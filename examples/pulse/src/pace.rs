@@ -1,15 +1,15 @@
-//! The run's time: as long as the traffic has gone on.
+//! The run's clock: the time since the traffic began.
 //!
-//! It stands still while the process does (a suspended laptop, `kill -STOP`): nobody visits then, and the
-//! visitors do not make up for it in one go afterwards.
+//! It stands still while the process does (a suspended laptop, `kill -STOP`): there are no visits then, and the visitors
+//! do not catch up afterwards.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Not being asked for so long means that the process stood still.
+/// If the clock is not read for this long, the process stood still.
 const GAP_MAX: Duration = Duration::from_secs(5);
 
-/// Tells how long the traffic has gone on.
+/// Measures the time since the traffic began.
 #[derive(Default)]
 pub struct Pace(Mutex<Option<State>>);
 
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Pace {
-    /// The traffic begins now. Returns the wall-clock time, in milliseconds since the Unix epoch.
+    /// Starts the clock. Returns the wall-clock time in milliseconds since the Unix epoch.
     pub fn begin(&self) -> i64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let began_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
@@ -34,13 +34,13 @@ impl Pace {
         self.lock().is_some()
     }
 
-    /// How long the traffic has gone on; zero before it begins.
+    /// The time since the traffic began; zero before that.
     pub fn passed(&self) -> Duration {
         self.ask(Instant::now()).map_or(Duration::ZERO, |state| state.passed)
     }
 
-    /// The time that events which happen now carry, in milliseconds since the Unix epoch; `None` before the
-    /// traffic begins.
+    /// The timestamp of an event that happens now, in milliseconds since the Unix epoch; `None` before the traffic
+    /// begins.
     pub fn event_time_ms(&self) -> Option<i64> {
         let state = self.ask(Instant::now())?;
         Some(state.began_ms + i64::try_from(state.passed.as_millis()).unwrap_or(0))

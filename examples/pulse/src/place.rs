@@ -1,6 +1,6 @@
-//! Where it runs: on a log inside this process, or on Kafka.
+//! Where the application runs: on a log inside this process, or on Kafka.
 //!
-//! Only this file differs between the two.
+//! No other file knows the difference.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,20 +14,21 @@ use crate::results::output_topics;
 use crate::topology::{CLICKS, COUNTRY_TOTALS, PAGE_TOTALS, USERS, VIEWS};
 use crate::{Failure, answer};
 
-/// Every topic has so many partitions, and every sub-topology so many tasks.
+/// The number of partitions of every topic, and of tasks of every sub-topology.
 pub const PARTITIONS: u32 = 4;
 
 /// Worker threads.
 const WORKERS: usize = 2;
 
-/// How often input positions, state and output are committed as one. Readers see nothing before that.
+/// How often input positions, state and output are committed atomically. Readers see nothing before that.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A log, and what the application is to be called on it.
+/// A log, and the application's name and settings on it.
 pub struct Place {
     log: AnyLog,
     application_id: String,
-    /// The group notices so late that an instance was killed. A transaction it left open ends a little sooner.
+    /// How long the group takes to notice that an instance was killed. An open transaction of the instance ends slightly
+    /// earlier.
     session_timeout: Duration,
     guarantee: Guarantee,
 }
@@ -55,19 +56,19 @@ impl Place {
         Self {
             log: AnyLog::Kafka(millstream::kafka::Kafka::at(servers)),
             application_id: application_id.to_owned(),
-            // The shortest that brokers allow unless told otherwise (`group.min.session.timeout.ms`).
+            // The minimum that brokers allow by default (`group.min.session.timeout.ms`).
             session_timeout: Duration::from_secs(6),
             guarantee: Guarantee::ExactlyOnce,
         }
     }
 
-    /// With another guarantee than exactly-once.
+    /// Sets another guarantee than exactly-once.
     #[must_use]
     pub fn guarantee(self, guarantee: Guarantee) -> Self {
         Self { guarantee, ..self }
     }
 
-    /// The log.
+    /// The log to use.
     pub fn log(&self) -> &dyn Log {
         match &self.log {
             AnyLog::Embedded(log) => log,
@@ -76,7 +77,7 @@ impl Place {
         }
     }
 
-    /// Where that is and with what guarantee, for people.
+    /// The place and the guarantee, for people.
     pub fn describe(&self) -> String {
         let guarantee = match self.guarantee {
             Guarantee::ExactlyOnce => "exactly-once",

@@ -1,44 +1,44 @@
-//! The numbers as they must be: counted from what was sent, with nothing but maps.
+//! The correct numbers, counted from what was sent, using only maps.
 //!
-//! Nothing here knows of topics, tasks or stores. [`Numbers`] is the common shape of what was sent and of what
-//! came out; [`compare`] holds one against the other.
+//! Nothing here knows of topics, tasks or stores. [`Numbers`] is the common form of the correct numbers and of the
+//! results; [`compare`] compares them.
 
 use std::collections::BTreeMap;
 
 use crate::events::{GUEST, PageCounts, User, UserId};
 use crate::traffic::{Arrival, Event};
 
-/// Everything that is counted. Windows are named by their start, in milliseconds since the Unix epoch.
+/// Everything that is counted. Windows are identified by their start, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Numbers {
     /// Views and clicks by window and page.
     pub page_windows: BTreeMap<(i64, String), PageCounts>,
     /// Views and clicks by window and visitor.
     pub visits: BTreeMap<(i64, UserId), i64>,
-    /// Views and clicks by page, ever.
+    /// All views and clicks by page.
     pub pages: BTreeMap<String, PageCounts>,
-    /// Views and clicks by country, ever.
+    /// All views and clicks by country.
     pub countries: BTreeMap<String, i64>,
 }
 
 impl Numbers {
-    /// Drops the windows that start before that moment.
+    /// Drops the windows that start before this time.
     pub fn forget_windows_before(&mut self, start_ms: i64) {
         self.page_windows.retain(|(start, _), _| *start >= start_ms);
         self.visits.retain(|(start, _), _| *start >= start_ms);
     }
 }
 
-/// How many events of which kind were sent.
+/// The numbers of events that were sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Pages opened.
+    /// Page views.
     pub views: u64,
-    /// Clicks.
+    /// Clicks on something.
     pub clicks: u64,
-    /// Of these, sent behind later ones.
+    /// Views and clicks that were sent after later ones.
     pub out_of_order: u64,
-    /// Of these, sent after their window was closed.
+    /// Views and clicks that were sent after their window was closed.
     pub too_late: u64,
 }
 
@@ -49,11 +49,11 @@ impl Sent {
     }
 }
 
-/// What was sent, and the numbers that must come of it.
+/// What was sent, and the numbers that must result.
 pub struct Reference {
-    /// The numbers.
+    /// The correct numbers.
     pub numbers: Numbers,
-    /// What was sent.
+    /// The events so far.
     pub sent: Sent,
     countries: BTreeMap<UserId, String>,
     window_ms: i64,
@@ -61,13 +61,13 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Nothing sent yet. `before` is what had been counted when the traffic began, at `began_ms`.
+    /// A reference before the first event. `before` has the counts at the time when the traffic began, `began_ms`.
     pub fn new(users: &[(UserId, User)], window_ms: i64, began_ms: i64, before: Numbers) -> Self {
         let countries = users.iter().map(|(id, user)| (*id, user.country.clone())).collect();
         Self { numbers: before, sent: Sent::default(), countries, window_ms: window_ms.max(1), began_ms }
     }
 
-    /// Takes note of an event, which is about to be sent.
+    /// Counts an event that is about to be sent.
     pub fn note(&mut self, event: &Event) {
         let (views, clicks) = if event.clicked.is_none() { (1, 0) } else { (0, 1) };
         let add = |counts: &mut PageCounts| {
@@ -90,31 +90,31 @@ impl Reference {
     }
 }
 
-/// How what came out compares with what was sent.
+/// The comparison of the results with the correct numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Windows of pages whose numbers are equal.
+    /// The number of pages' windows that are right.
     pub page_windows: u64,
-    /// Windows of visitors whose numbers are equal.
+    /// The number of visitors' windows that are right.
     pub visits: u64,
-    /// Totals, of pages and countries, that are equal.
+    /// The number of totals, of pages and countries, that are right.
     pub totals: u64,
-    /// Numbers that are still too small.
+    /// Descriptions of numbers that are still too small.
     pub behind: Vec<String>,
-    /// Numbers that are too large: something was counted twice.
+    /// Descriptions of numbers that are too large, because something was counted twice.
     pub wrong: Vec<String>,
 }
 
 impl Tally {
-    /// All windows whose numbers are equal.
+    /// The number of all windows that are right.
     pub const fn windows(&self) -> u64 {
         self.page_windows + self.visits
     }
 }
 
-/// A number, or several that grow together.
+/// A number, or several that belong together.
 trait Count: Copy + Default + PartialEq + std::fmt::Display {
-    /// Whether any part of it is larger.
+    /// Whether any of the numbers is larger.
     fn exceeds(self, other: Self) -> bool;
 }
 
@@ -136,9 +136,9 @@ impl std::fmt::Display for PageCounts {
     }
 }
 
-/// Holds what came out against what must come out. While visitors visit, only windows that start before
-/// `final_before_ms` get no more events, so only they can be found equal; `None` means that the traffic has ended
-/// and every number is final. Too large is wrong at any time.
+/// Compares the results with the correct numbers. While there is traffic, only windows that start before
+/// `final_before_ms` get no more events, so only they can be found right; `None` means that the traffic has ended and all
+/// numbers are final. A number that is too large is wrong at any time.
 pub fn compare(expected: &Numbers, found: &Numbers, final_before_ms: Option<i64>) -> Tally {
     let mut tally = Tally::default();
     let is_final = |start: i64| final_before_ms.is_none_or(|before| start < before);
@@ -166,7 +166,7 @@ pub fn compare(expected: &Numbers, found: &Numbers, final_before_ms: Option<i64>
     tally
 }
 
-/// Compares one map; how many counts are final and equal.
+/// Compares one map, and returns how many counts are final and right.
 fn each<K: Ord, C: Count>(
     (expected, found): (&BTreeMap<K, C>, &BTreeMap<K, C>),
     tally: &mut Tally,
@@ -190,8 +190,8 @@ fn each<K: Ord, C: Count>(
     equal
 }
 
-/// Takes windows that start before `before_ms` and are equal out of both; how many of pages and of visitors.
-/// If one of them changes later, it is found without an expected number, which is wrong.
+/// Removes windows that start before `before_ms` and are right from both, and returns how many there were of pages and of
+/// visitors. If a removed window changes later, there is no expected number for it, which counts as wrong.
 pub fn settle(expected: &mut Numbers, found: &mut Numbers, before_ms: i64) -> (u64, u64) {
     let pages = settle_each(&mut expected.page_windows, &mut found.page_windows, |(start, _)| *start < before_ms);
     let visits = settle_each(&mut expected.visits, &mut found.visits, |(start, _)| *start < before_ms);
@@ -203,7 +203,7 @@ fn settle_each<K: Ord + Clone, C: Count>(
     found: &mut BTreeMap<K, C>,
     is_old: impl Fn(&K) -> bool,
 ) -> u64 {
-    // Keys begin with the window's start, so what is old comes first.
+    // Keys start with the window's start, so old windows come first.
     let old = expected.iter().take_while(|(key, _)| is_old(key));
     let equal: Vec<K> = old.filter(|(key, count)| found.get(key) == Some(count)).map(|(key, _)| key.clone()).collect();
     for key in &equal {

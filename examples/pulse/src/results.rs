@@ -1,4 +1,4 @@
-//! Reads the output topics, as any other program could: committed records only, through the log port.
+//! Reads the output topics as any other program could: only committed records, through the log port.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -15,10 +15,10 @@ use crate::events::{UserId, Visit};
 use crate::reference::Numbers;
 use crate::topology::{COUNTRY_TOTALS, PAGE_TOTALS, PAGE_WINDOWS, VISITS};
 
-/// How many records are taken at a time.
+/// The number of records to fetch at a time.
 const BATCH_RECORDS: usize = 2_000;
 
-/// Asked again after so long, if the log does not ring.
+/// How long to wait for the log to ring before the next look.
 const LOOK_AFTER: Duration = Duration::from_millis(100);
 
 /// The names of the output topics.
@@ -26,18 +26,18 @@ pub fn output_topics() -> [String; 4] {
     [VISITS.name(), PAGE_WINDOWS.name(), PAGE_TOTALS.name(), COUNTRY_TOTALS.name()].map(str::to_owned)
 }
 
-/// What has come out so far.
+/// The contents of the output topics so far.
 #[derive(Default)]
 pub struct Results {
-    /// The last number of everything.
+    /// The latest value of every number.
     pub numbers: Numbers,
-    /// The last visit of everybody.
+    /// The latest visit of every visitor.
     pub visitors: HashMap<UserId, Visit>,
     positions: BTreeMap<TopicPartition, Offset>,
 }
 
 impl Results {
-    /// Whether everything up to these offsets is in.
+    /// Whether everything up to these offsets has been read.
     pub fn reaches(&self, ends: &[(TopicPartition, Offset)]) -> bool {
         ends.iter().all(|(partition, end)| self.positions.get(partition).is_some_and(|position| position >= end))
     }
@@ -68,14 +68,14 @@ fn decode<K: Field, V: Field>(topic: &Topic<K, V>, record: &RecordRef<'_>) -> Re
     Ok((key, value))
 }
 
-/// Reads the output topics into a [`Results`] that others look at.
+/// Reads the output topics into a shared [`Results`].
 pub struct Reader {
     consumer: Box<dyn Consumer>,
     doorbell: Doorbell,
 }
 
 impl Reader {
-    /// Begins at the first record that is kept.
+    /// Starts at the first record of each partition.
     pub fn new(log: &dyn Log, admin: &dyn Admin, partitions: u32) -> Result<Self, Failure> {
         let doorbell = Doorbell::new();
         let options = ConsumerOptions {
@@ -113,7 +113,7 @@ impl Reader {
                         results.positions.insert(partition, position);
                     }
                     FetchEvent::OutOfRange { partition, position } => {
-                        return Err(format!("{partition} has no offset {position} any more").into());
+                        return Err(format!("{partition} no longer has offset {position}").into());
                     }
                     FetchEvent::Error { error, .. } if error.is_transient() => {}
                     FetchEvent::Error { error, .. } => return Err(error.into()),

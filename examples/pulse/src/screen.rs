@@ -1,4 +1,4 @@
-//! The live screen: what is on it and where. It fits itself to the terminal's width and height.
+//! The live screen: what is on it and where. It adapts to the terminal's width and height.
 
 use std::io;
 use std::time::Duration;
@@ -15,22 +15,22 @@ use crate::text::{Line, Style, bar, beside, sparkline};
 use crate::topology::WINDOW;
 use crate::view::{ACTIVE_FOR, View, thousands};
 
-/// How often the screen is drawn, and at most how long a key waits.
+/// How often the screen is drawn, which is also the maximum delay of a key.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 
-/// From this width on, blocks stand side by side.
+/// The minimum width for blocks side by side.
 const WIDE_COLUMNS: usize = 100;
 
-/// Between two blocks.
+/// The columns between two blocks.
 const GAP: usize = 3;
 
-/// What a page takes without its history.
+/// The columns that a page takes without its history.
 const PAGE_COLUMNS: usize = 41;
 
-/// Below this size nothing can be shown.
+/// The minimum size, below which nothing can be shown.
 const SIZE_MIN: (usize, usize) = (24, 6);
 
-/// Shows the run until it has ended. `place` says where it runs.
+/// Shows the run until it has ended; `place` describes where it runs.
 pub fn show(shared: &Shared, place: &str, has_ended: &dyn Fn() -> bool) -> io::Result<()> {
     let mut terminal = Terminal::take()?;
     let mut keys = Keys { readable: true };
@@ -57,7 +57,7 @@ struct Keys {
 }
 
 impl Keys {
-    /// Waits for a key and does what it says; false means that the screen is to close at once.
+    /// Waits for a key and acts on it; `false` means that the screen must close at once.
     fn wait(&mut self, shared: &Shared) -> bool {
         match event::poll(DRAW_INTERVAL) {
             _ if !self.readable => {
@@ -81,7 +81,7 @@ impl Keys {
 fn press(key: KeyEvent, shared: &Shared) -> bool {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
-        // Asked twice: whoever cannot wait for the last numbers need not.
+        // The second request: the user does not want to wait for the last numbers.
         KeyCode::Char('c') if control && shared.is_over() => crate::leave_at_once(),
         KeyCode::Char('c' | 'd') if control => {
             shared.stop();
@@ -99,13 +99,13 @@ fn press(key: KeyEvent, shared: &Shared) -> bool {
     }
 }
 
-/// How many windows of history there is room for, behind the numbers of a page.
+/// The number of windows of history that fit after the numbers of a page.
 fn history(columns: usize) -> usize {
     let columns = if columns >= WIDE_COLUMNS { left_columns(columns) - GAP } else { columns };
     columns.saturating_sub(PAGE_COLUMNS).clamp(8, 60)
 }
 
-/// How much of a wide screen the left block gets.
+/// The width of the left block on a wide screen.
 const fn left_columns(columns: usize) -> usize {
     columns * 3 / 5
 }
@@ -180,7 +180,7 @@ fn wide(view: &View, columns: usize, room: usize) -> Vec<Line> {
     beside(&left, &right, left_columns)
 }
 
-/// One column; what matters least is left out first.
+/// One column; the least important parts are left out first.
 fn narrow(view: &View, columns: usize, room: usize) -> Vec<Line> {
     let active = active(view, columns);
     let left = room.saturating_sub(active.len() + 1);
@@ -193,13 +193,13 @@ fn narrow(view: &View, columns: usize, room: usize) -> Vec<Line> {
 fn active(view: &View, columns: usize) -> Vec<Line> {
     let line = Line::of(Style::Title, thousands(view.active as u64))
         .and(Style::Plain, format!(" active in the last {} s  ", ACTIVE_FOR.as_secs()));
-    // The most recent windows, if there is no room for all.
+    // Only the most recent windows, if there is no room for all.
     let older = view.active_series.len().saturating_sub(columns.saturating_sub(line.width()));
     let series = view.active_series.get(older..).unwrap_or_default();
     vec![line.and(Style::Graph, sparkline(series))]
 }
 
-/// Pages, with at most so many rows including the title.
+/// The pages, in at most `rows` rows including the title.
 fn pages(view: &View, rows: usize, columns: usize) -> Vec<Line> {
     let mut lines = vec![Line::of(
         Style::Title,
@@ -243,7 +243,7 @@ fn countries(view: &View, columns: usize) -> Vec<Line> {
     lines
 }
 
-/// Tasks, at most so many of them.
+/// The tasks, in at most `rows` rows including the title.
 fn tasks(view: &View, rows: usize) -> Vec<Line> {
     let mut lines = vec![Line::of(
         Style::Title,

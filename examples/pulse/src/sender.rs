@@ -1,4 +1,4 @@
-//! Sends typed records through the log port, so that it works alike on the embedded log and on Kafka.
+//! Sends typed records through the log port, in the same way on the embedded log and on Kafka.
 
 use std::task::Poll;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use millstream::wire::murmur2::partition_of;
 
 use crate::Failure;
 
-/// Asked again after so long, if the log does not ring.
+/// How long to wait for the log to ring before the next attempt.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// A producer that knows how many partitions the topics have.
@@ -22,7 +22,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender to topics of so many partitions.
+    /// A sender to topics with that many partitions.
     pub fn new(log: &dyn Log, partitions: u32) -> Result<Self, Failure> {
         let doorbell = Doorbell::new();
         let options = ProducerOptions { client_id: "pulse-traffic".to_owned(), ..ProducerOptions::default() };
@@ -56,12 +56,12 @@ impl Sender {
         }
     }
 
-    /// Takes note of what has arrived.
+    /// Processes acknowledgements.
     pub fn poll(&mut self) -> Result<(), Failure> {
         Ok(self.producer.poll()?)
     }
 
-    /// Waits until everything has arrived.
+    /// Waits until everything has been acknowledged.
     pub fn flush(&mut self) -> Result<(), Failure> {
         loop {
             match self.producer.flush() {

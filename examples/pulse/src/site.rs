@@ -1,16 +1,16 @@
-//! The web site that the simulated visitors walk through, and who they are.
+//! The web site that the simulated visitors browse, and the users' names and countries.
 
-/// One page: what can be clicked on it, and where visitors go from it.
+/// A page with its links.
 pub struct Page {
-    /// Its path.
+    /// The path in the site.
     pub path: &'static str,
-    /// What can be clicked.
+    /// The elements that can be clicked.
     pub elements: &'static [&'static str],
-    /// Where visitors go next: page and weight.
+    /// The pages that visitors open next, as indexes with weights.
     pub links: &'static [(usize, u32)],
 }
 
-/// The pages. The first is where visits begin.
+/// All pages. Visits start at the first.
 pub const PAGES: [Page; 12] = [
     Page { path: "/", elements: &["logo", "banner", "menu"], links: &[(1, 6), (2, 8), (9, 3), (10, 1)] },
     Page { path: "/search", elements: &["box", "filter"], links: &[(3, 4), (4, 3), (5, 2), (1, 3)] },
@@ -38,7 +38,7 @@ pub const LAST_NAMES: [&str; 15] = [
     "Novak", "Okoro",
 ];
 
-/// Countries and how many of the users live there, as weights.
+/// Countries, weighted by the number of users who live there.
 pub const COUNTRIES: [(&str, u32); 9] = [
     ("Brazil", 14),
     ("Canada", 8),

@@ -1,4 +1,4 @@
-//! What is said at the end of a run.
+//! The summary at the end of a run.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::path::Path;
 use crate::board::{Shared, TaskRow};
 use crate::view::thousands;
 
-/// How many wrong numbers are named.
+/// The maximum number of wrong numbers to list.
 const MISMATCHES_MAX: usize = 10;
 
-/// What a run has come to.
+/// The result of a run.
 pub struct Summary {
-    /// The text, several lines.
+    /// Several lines of text.
     pub text: String,
     /// Whether no number was wrong.
     pub is_good: bool,
 }
 
 impl Summary {
-    /// The summary of a run that has ended. `place` says where it ran.
+    /// The summary of a run that has ended; `place` describes where it ran.
     pub fn of(shared: &Shared, place: &str) -> Self {
         if !shared.pace.has_begun() {
             return Self { text: "pulse: ended before the first visitor came\n".to_owned(), is_good: true };
@@ -54,7 +54,7 @@ impl Summary {
         }
         let right = board.verdict.as_ref().is_some_and(|verdict| verdict.mismatches.is_empty());
         let _ = match &board.verdict {
-            None => writeln!(text, "numbers right: not known, the run broke off"),
+            None => writeln!(text, "numbers right: not known, the run was cut short"),
             Some(verdict) if verdict.mismatches.is_empty() => writeln!(
                 text,
                 "numbers right: yes ({} windows checked, {} totals)",
@@ -76,7 +76,7 @@ impl Summary {
         Self { text, is_good: right }
     }
 
-    /// Says where the run's folder is.
+    /// Adds the path of the run's folder.
     pub fn kept(&mut self, folder: &Path) {
         let _ = writeln!(self.text, "kept: {}", folder.display());
     }

@@ -1,4 +1,4 @@
-//! The terminal itself: taken over while the live screen shows, and given back however the program ends.
+//! The terminal: taken over while the live screen is shown, and restored however the program ends.
 
 use std::io::{self, Write, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,17 +12,17 @@ use crossterm::{execute, queue};
 
 use crate::text::{Line, Style};
 
-/// Whether the terminal is in our hands.
+/// Whether the terminal has been taken over.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The terminal, taken over. Dropping it gives it back.
+/// The terminal that was taken over. Dropping it restores it.
 pub struct Terminal {
     size: (u16, u16),
 }
 
 impl Terminal {
-    /// Takes the terminal over: raw keys, a screen of its own, no cursor. A panic on any thread gives it back
-    /// before it prints its message.
+    /// Takes over the terminal: raw keys, the alternate screen, no cursor. A panic on any thread restores it before it
+    /// prints its message.
     pub fn take() -> io::Result<Self> {
         terminal::enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
@@ -36,7 +36,7 @@ impl Terminal {
         Ok(taken)
     }
 
-    /// Columns and rows.
+    /// The numbers of columns and rows.
     pub fn size(&self) -> io::Result<(usize, usize)> {
         let (columns, rows) = terminal::size()?;
         Ok((columns.into(), rows.into()))
@@ -75,7 +75,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Gives the terminal back if we have it. What cannot be written any more cannot be restored either.
+/// Restores the terminal if it was taken over. If it can no longer be written to, it cannot be restored either.
 pub fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _ = execute!(stdout(), EndSynchronizedUpdate, Show, LeaveAlternateScreen);
@@ -83,7 +83,7 @@ pub fn give_back() {
     }
 }
 
-/// Colours are left out where `NO_COLOR` is set.
+/// Sets the style's colours, unless `NO_COLOR` is set.
 fn paint(out: &mut impl Write, style: Style) -> io::Result<()> {
     match style {
         Style::Plain => Ok(()),

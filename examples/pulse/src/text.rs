@@ -1,25 +1,25 @@
-//! Lines of text in styles, and how they are put together to a page. Nothing here knows of a terminal.
+//! Styled lines of text, and how to combine them to a page. Nothing here knows of a terminal.
 
-/// How a piece of text looks.
+/// The style of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// As everything else.
+    /// Normal text.
     Plain,
-    /// Not important.
+    /// Less important text.
     Dim,
-    /// Important.
+    /// Important text.
     Bold,
-    /// Above a table.
+    /// The title of a table.
     Title,
-    /// The program's name, keys.
+    /// The program's name, and keys.
     Badge,
-    /// Bars.
+    /// Bars and sparklines.
     Graph,
-    /// All is well.
+    /// A good state.
     Good,
-    /// Something is going on.
+    /// A transitional state.
     Busy,
-    /// Something is wrong.
+    /// A bad state.
     Bad,
 }
 
@@ -33,7 +33,7 @@ impl Line {
         Self(Vec::new())
     }
 
-    /// The same line with more text behind it.
+    /// The same line with more text at its end.
     #[must_use]
     pub fn and(mut self, style: Style, text: impl Into<String>) -> Self {
         self.0.push((style, text.into()));
@@ -45,12 +45,12 @@ impl Line {
         Self::new().and(style, text)
     }
 
-    /// The pieces.
+    /// The pieces from left to right.
     pub fn spans(&self) -> &[(Style, String)] {
         &self.0
     }
 
-    /// How many columns it takes.
+    /// The number of columns that it takes.
     pub fn width(&self) -> usize {
         self.0.iter().map(|(_, text)| text.chars().count()).sum()
     }
@@ -68,14 +68,14 @@ impl Line {
         Self(spans)
     }
 
-    /// The line, cut or filled up to exactly `columns` columns.
+    /// The line, cut or padded to exactly `columns` columns.
     #[must_use]
     pub fn fit(&self, columns: usize) -> Self {
         let filler = columns.saturating_sub(self.width());
         self.cut(columns).and(Style::Plain, " ".repeat(filler))
     }
 
-    /// This line on the left, `right` at the right end of `columns` columns; without `right` if there is no room.
+    /// This line on the left and `right` at the right end of `columns` columns; without `right` if there is no room.
     #[must_use]
     pub fn opposite(self, right: Self, columns: usize) -> Self {
         match columns.checked_sub(self.width() + right.width()) {
@@ -96,7 +96,7 @@ pub fn beside(left: &[Line], right: &[Line], columns: usize) -> Vec<Line> {
         .collect()
 }
 
-/// Small bars, one column each; the largest number has a full one.
+/// Small bars of one column each; that of the largest number is full.
 pub fn sparkline(numbers: &[i64]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = numbers.iter().copied().max().unwrap_or(0).max(1);

@@ -1,8 +1,8 @@
-//! The program: what is counted, from which topics, into which.
+//! The actual program: what is counted, and from which topics to which.
 //!
-//! This is the file to read and to change first. Everything else in this example makes traffic, checks
-//! numbers or draws. Change [`WINDOW`], add `.filter(|_, activity| ..)` behind the join, count something else:
-//! `cargo run -p pulse` shows it, and says whether the numbers are still right.
+//! This is the file to read and change first. Everything else in this example generates traffic, checks numbers or draws.
+//! Change [`WINDOW`], add `.filter(|_, activity| ..)` after the join, or count something else: `cargo run -p pulse` shows
+//! it, and says whether the numbers are still right.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use millstream::prelude::*;
 
 use crate::events::{Activity, Click, PageCounts, User, UserId, View, Visit};
 
-/// How long a window is. Windows follow each other without a gap.
+/// The length of a window. Windows follow each other without a gap.
 pub const WINDOW: Duration = Duration::from_secs(2);
 
-/// How late an event may be and still be counted in its window. Longer than an outage of one instance: when
-/// it is back, the tasks that are quicker to catch up push time forward for those that are not.
+/// How late an event may be to be counted in its window. It is longer than an outage of an instance: after that, the
+/// tasks that catch up faster advance the time for those that are slower.
 pub const GRACE: Duration = Duration::from_secs(30);
 
-/// Pages that were opened, by visitor.
+/// Input: page views, by visitor.
 pub const VIEWS: Topic<UserId, View> = Topic::new("pulse-views");
-/// Clicks, by visitor.
+/// Input: clicks, by visitor.
 pub const CLICKS: Topic<UserId, Click> = Topic::new("pulse-clicks");
-/// The users: the last record of a key is its row.
+/// Input: the users; the last record of a key is its row.
 pub const USERS: Topic<UserId, User> = Topic::new("pulse-users");
 
-/// Out: who did how much in which window.
+/// Output: the activity of each visitor in each window.
 pub const VISITS: Topic<Windowed<UserId>, Visit> = Topic::new("pulse-visits").windows_of(WINDOW);
-/// Out: how often a page was viewed and clicked on in which window.
+/// Output: how often each page was viewed and clicked on in each window.
 pub const PAGE_WINDOWS: Topic<Windowed<String>, PageCounts> = Topic::new("pulse-page-windows").windows_of(WINDOW);
-/// Out: how often a page was viewed and clicked on, ever.
+/// Output: how often each page was viewed and clicked on in total.
 pub const PAGE_TOTALS: Topic<String, PageCounts> = Topic::new("pulse-page-totals");
-/// Out: how much was done from which country, ever.
+/// Output: the total activity from each country.
 pub const COUNTRY_TOTALS: Topic<String, i64> = Topic::new("pulse-country-totals");
 
 const VISITS_STORE: WindowStore<UserId, Visit> = WindowStore::new("visits");
@@ -43,8 +43,8 @@ pub fn pulse() -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     let windows = Tumbling::of(WINDOW).grace(GRACE);
 
-    // Views and clicks become one stream. Their key is the visitor, as in the users table, so each can meet
-    // its user's row right here; guests have none.
+    // Views and clicks become one stream. Their key is the visitor, as in the users table, so they can be joined with it
+    // without repartitioning; guests have no row.
     let users = builder.table(USERS);
     let views = builder.stream(VIEWS).map_values(Activity::of_view);
     let clicks = builder.stream(CLICKS).map_values(Activity::of_click);
@@ -59,8 +59,8 @@ pub fn pulse() -> Result<Topology, TopologyError> {
         .to_stream()
         .to(VISITS);
 
-    // Per page. Another key, so the records go through a topic of the application's own, `by-page`; both
-    // aggregates below read it.
+    // Per page. The key changes, so the records go through an internal topic, `by-page`, which both aggregations below
+    // read.
     let by_page = activity.group_by(|_, activity| activity.page.clone()).named("by-page");
     by_page
         .windowed_by(windows)
@@ -100,7 +100,7 @@ mod tests {
         Click { page: page.to_owned(), element: "buy".to_owned() }
     }
 
-    /// The application, on four partitions, in a world where time stands still. Ada lives in Kenya.
+    /// The application on four partitions, with a clock that stands still. Ada lives in Kenya.
     fn start() -> TestDriver {
         let mut driver = TestDriver::configure(pulse().expect("a topology")).partitions(4).start();
         driver.pipe(&USERS, ADA, User { name: "Ada Berg".to_owned(), country: "Kenya".to_owned() });
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(counts(&driver, "/"), "2+0, 1+0 at 0, 1+0 at 30000");
         driver.pipe_at(&VIEWS, ADA, view("/"), Timestamp(closed));
         driver.pipe_at(&VIEWS, ADA, view("/"), Timestamp(1));
-        // The first window is closed, so its row has left the store, and it does not come back.
+        // The first window is closed, so its row has been deleted, and it does not come back.
         assert_eq!(counts(&driver, "/"), "4+0, 1+0 at 30000, 1+0 at 32000");
         let windows = driver.read(&PAGE_WINDOWS);
         assert_eq!(windows.iter().filter(|(key, _)| key.window.start.0 == 0).count(), 1, "{windows:?}");
@@ -160,7 +160,7 @@ mod tests {
         driver.kill();
         driver.restart();
 
-        // The numbers are there, the users table is, and it is still known what time it is.
+        // The numbers and the users table are still there, and stream time is still known.
         driver.pipe_at(&VIEWS, ADA, view("/"), late);
         driver.pipe_at(&VIEWS, ADA, view("/"), Timestamp(0));
         assert_eq!(counts(&driver, "/"), "3+1, 2+1 at 600000");

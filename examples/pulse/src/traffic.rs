@@ -1,9 +1,9 @@
 //! Simulated visitors: who does what, and when it is sent.
 //!
-//! Time here is virtual: milliseconds since the traffic began. The same seed gives the same events, whatever
-//! the machine does; [`Traffic::until`] only says how much of them is due. Most events are sent when they
-//! happen; some are sent late, as from a phone without a signal, so that they arrive out of order, and
-//! [`Traffic::straggler`] makes one that is hopelessly late.
+//! Time here is virtual: milliseconds since the traffic began. The same seed gives the same events, whatever the machine
+//! does; [`Traffic::until`] only returns those that are due. Most events are sent when they happen. Some are sent late,
+//! as from a phone without a signal, so they arrive out of order, and [`Traffic::straggler`] creates one that is far too
+//! late.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,36 +13,36 @@ use fastrand::Rng;
 use crate::events::{User, UserId};
 use crate::site::{COUNTRIES, FIRST_NAMES, LAST_NAMES, PAGES};
 
-/// An event is sent at most this long after it happened, stragglers apart. Milliseconds.
+/// The maximum time between an event and its sending, except for stragglers, in milliseconds.
 pub const DELAY_MAX_MS: i64 = 1_500;
 
-/// How long before the traffic began a straggler happened: far beyond any window's grace. Milliseconds.
+/// How long before the traffic a straggler happened, in milliseconds: far longer than any window's grace.
 pub const STRAGGLER_AGE_MS: i64 = 600_000;
 
-/// Of a hundred visitors, so many are guests: they have no row in the users table.
+/// The percentage of visitors who are guests, without a row in the users table.
 const GUESTS_PERCENT: u64 = 10;
 
 /// Something that a visitor did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
-    /// Who.
+    /// The visitor.
     pub user: UserId,
-    /// On which page.
+    /// The page's path.
     pub page: &'static str,
-    /// What was clicked; `None` means that the page was opened.
+    /// The element that was clicked; `None` means that the page was opened.
     pub clicked: Option<&'static str>,
     /// When it happened, in milliseconds since the traffic began.
     pub at_ms: i64,
-    /// How it arrives.
+    /// Whether it is sent late.
     pub arrival: Arrival,
 }
 
-/// When an event arrives, compared with when it happened.
+/// When an event arrives, compared to when it happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
     /// At once.
     Prompt,
-    /// Behind later ones, within [`DELAY_MAX_MS`].
+    /// After later ones, within [`DELAY_MAX_MS`].
     OutOfOrder,
     /// After its window was closed.
     TooLate,
@@ -52,10 +52,10 @@ pub enum Arrival {
 pub struct Traffic {
     rng: Rng,
     stragglers: Rng,
-    /// On which page each visitor is; `None` is away.
+    /// The page that each visitor is on; `None` means that the visitor is away.
     visitors: Vec<Option<usize>>,
     due: BinaryHeap<Reverse<Due>>,
-    /// Things that are due at the same moment come in the order in which they were planned.
+    /// Numbers the planned things, so that those due at the same time come in the order in which they were planned.
     planned: u64,
 }
 
@@ -75,7 +75,7 @@ enum What {
 }
 
 impl Traffic {
-    /// So many visitors. Most of them are there already, spread over the pages.
+    /// That many visitors, most of whom are already there, spread over the pages.
     pub fn new(visitors: usize, seed: u64) -> Self {
         let mut traffic = Self {
             rng: Rng::with_seed(seed),
@@ -94,7 +94,7 @@ impl Traffic {
         traffic
     }
 
-    /// What is sent up to this moment and was not yet: in the order in which it is sent.
+    /// The events to send up to this time that have not been returned yet, in the order of sending.
     pub fn until(&mut self, now_ms: i64) -> Vec<Event> {
         let mut events = Vec::new();
         while self.due.peek().is_some_and(|Reverse(due)| due.at_ms <= now_ms)
@@ -110,7 +110,7 @@ impl Traffic {
         events
     }
 
-    /// An event of long ago, by one of these visitors on one of these pages.
+    /// An event that happened long ago, by one of these visitors on one of these pages.
     pub fn straggler(&mut self, users: &[UserId], pages: &[String]) -> Option<Event> {
         let user = *self.stragglers.choice(users)?;
         let path = self.stragglers.choice(pages)?;
@@ -119,7 +119,7 @@ impl Traffic {
         Some(Event { user, page, clicked: None, at_ms, arrival: Arrival::TooLate })
     }
 
-    /// The visitor comes, goes, clicks or opens a page. What is sent of it at once, if anything.
+    /// Makes the visitor come, go, click or open a page. Returns the event if it is sent at once.
     fn act(&mut self, visitor: usize, now_ms: i64) -> Option<Event> {
         let here = self.visitors.get(visitor).copied().flatten();
         let (now_on, element, wait_ms) = match here {
@@ -154,7 +154,7 @@ impl Traffic {
     }
 }
 
-/// The users table: a row for each visitor that is no guest.
+/// The users table, with a row for each visitor who is not a guest.
 pub fn users(visitors: usize, seed: u64) -> Vec<(UserId, User)> {
     let mut rng = Rng::with_seed(seed);
     (0..visitors)
@@ -185,7 +185,7 @@ fn user_id(visitor: usize) -> UserId {
     UserId(1_000 + visitor as u64)
 }
 
-/// One of these, by weight.
+/// Picks one of these at random, by weight.
 fn pick<T>(rng: &mut Rng, weighted: impl IntoIterator<Item = (T, u32)> + Clone) -> Option<T> {
     let total: u32 = weighted.clone().into_iter().map(|(_, weight)| weight).sum();
     let mut left = if total == 0 { return None } else { rng.u32(..total) };

@@ -1,4 +1,4 @@
-//! The run at one moment, worked out for people: what the screen and the lines show.
+//! The run at one moment, prepared for people: what the screen and the lines show.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,72 +8,72 @@ use crate::events::{GUEST, PageCounts, UserId};
 use crate::reference::{Numbers, Sent};
 use crate::topology::WINDOW;
 
-/// Somebody is active who did something so recently.
+/// How long after an event its visitor counts as active.
 pub const ACTIVE_FOR: Duration = Duration::from_secs(10);
 
 /// The run at one moment.
 #[derive(Debug, Default)]
 pub struct View {
-    /// How long the traffic has gone on.
+    /// The time since the traffic began.
     pub passed: Duration,
-    /// What the run is doing.
+    /// How far the run has got.
     pub stage: Stage,
-    /// What the instance is doing.
+    /// The state of the instance.
     pub instance: String,
-    /// How many events were sent.
+    /// The numbers of events.
     pub sent: Sent,
-    /// How many events were sent per second of late.
+    /// Measured over the last seconds.
     pub events_per_second: f64,
-    /// How many visitors were active, and in each of the last windows, oldest first.
+    /// The number of visitors active within [`ACTIVE_FOR`].
     pub active: usize,
-    /// How many visitors were active in each of the last windows, oldest first.
+    /// The number of active visitors in each of the last windows, oldest first.
     pub active_series: Vec<i64>,
-    /// The pages, those with the most views first.
+    /// Sorted by views, most first.
     pub pages: Vec<PageRow>,
-    /// Who did most of late: name, country, page, how much.
+    /// The visitors with the most recent activity, most first.
     pub busiest: Vec<Busy>,
-    /// Countries and how much was done from them, the largest first.
+    /// Countries with their total activity, most first.
     pub countries: Vec<(String, i64)>,
-    /// The tasks.
+    /// The tasks of the instance.
     pub tasks: Vec<TaskRow>,
-    /// The kills.
+    /// All kills, in order.
     pub outages: Vec<Outage>,
-    /// How many windows were found equal to what was sent.
+    /// The number of windows that were right.
     pub windows_checked: u64,
-    /// How many numbers are still too small.
+    /// The number of counts that are still too small.
     pub behind: usize,
-    /// Numbers that are too large.
+    /// Descriptions of counts that are too large.
     pub wrong: Vec<String>,
-    /// News, oldest first.
+    /// Messages about the run, oldest first.
     pub news: Vec<String>,
 }
 
-/// A page.
+/// A page, as shown in the list of pages.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PageRow {
-    /// Its path.
+    /// The path in the site.
     pub path: String,
-    /// Views and clicks, ever.
+    /// All views and clicks.
     pub total: PageCounts,
-    /// Views and clicks together in each of the last windows, oldest first; the last one is not over yet.
+    /// The sum of views and clicks in each of the last windows, oldest first; the last one is not over yet.
     pub series: Vec<i64>,
 }
 
-/// A visitor.
+/// A visitor, as shown in the list of the busiest.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Busy {
-    /// The name; guests have a number.
+    /// Guests have a number instead.
     pub name: String,
-    /// The country.
+    /// [`GUEST`] for guests.
     pub country: String,
-    /// The page.
+    /// The last page that the visitor was on.
     pub page: String,
-    /// How much the visitor did.
+    /// The number of recent views and clicks.
     pub actions: i64,
 }
 
 impl View {
-    /// The run as it is now, with so many windows of history.
+    /// The current state of the run, with that many windows of history.
     pub fn now(shared: &Shared, windows: usize) -> Self {
         let window_ms = i64::try_from(WINDOW.as_millis()).unwrap_or(1).max(1);
         let now_ms = shared.pace.event_time_ms().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The program as its users meet it: in a pipe, in a terminal, killed, interrupted, misused.
+//! The program as users experience it: in a pipe, killed, interrupted, misused.
 #![allow(clippy::expect_used, clippy::panic, reason = "this is how tests fail")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,7 +20,7 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     finish(pulse(arguments).spawn().expect("pulse starts"))
 }
 
-/// Waits for the end: exit code, output and errors. A program that does not end is killed, and fails the test.
+/// Waits for the end, and returns exit code, output and errors. A program that does not end is killed and fails the test.
 fn finish(mut child: Child) -> (Option<i32>, String, String) {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let read = |stream: Option<Box<dyn Read + Send>>| {
@@ -49,7 +49,7 @@ fn wait(mut child: Child) -> ExitStatus {
     }
 }
 
-/// The first lines, until one holds `text`.
+/// Reads lines until one contains `text`.
 fn read_until(lines: &mut impl BufRead, text: &str) -> String {
     let mut read = String::new();
     while !read.contains(text) {
@@ -58,13 +58,13 @@ fn read_until(lines: &mut impl BufRead, text: &str) -> String {
     read
 }
 
-/// How many windows the summary says were checked and right.
+/// The number of windows that are right according to the summary.
 fn windows_right(summary: &str) -> Option<u64> {
     let (_, rest) = summary.split_once("numbers right: yes (")?;
     rest.split_once(" windows checked")?.0.replace(',', "").parse().ok()
 }
 
-/// The tasks the summary lists: sub-topology and partition, worker, phase, restored, lag.
+/// The tasks in the summary: sub-topology and partition, worker, phase, restored, lag.
 fn tasks(summary: &str) -> Vec<(String, String, String, u64, String)> {
     let table = summary.rsplit("lag\n").next().unwrap_or_default();
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -94,10 +94,10 @@ fn numbers_are_right_after_a_kill() {
     assert!((3..=8).contains(&lines), "{lines} lines in 6 seconds:\n{output}");
 }
 
-/// What makes the check worth something: it finds what at-least-once counts twice.
+/// The check is worth something only if it finds what at-least-once counts twice.
 #[test]
 fn numbers_are_wrong_after_a_kill_without_exactly_once() {
-    // A kill hits uncommitted work nearly always, but not always.
+    // A kill nearly always hits uncommitted work, but not always.
     let mut last = None;
     for _ in 0..5 {
         let (code, output, _) = run(&["--seconds", "2", "--kill-at", "1.5", "--at-least-once"]);

@@ -1,4 +1,4 @@
-//! The live screen, in a terminal of the test's own.
+//! The live screen, in a pseudo-terminal.
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, reason = "this is how tests fail")]
 
@@ -16,15 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 const ENTER: &str = "\x1b[?1049h";
 const LEAVE: &str = "\x1b[?1049l";
-/// What the screen shows once there are visitors, and not while the application starts.
+/// The screen shows this once there are visitors, but not while the application starts.
 const VISITED: &str = "all right";
 const SHOW_CURSOR: &str = "\x1b[?25h";
 
-/// A terminal and the program in it.
+/// A terminal with the program running in it.
 struct Session {
     child: Child,
     keyboard: File,
-    /// The terminal's other side, held open so that its modes can be looked at.
+    /// The terminal's other side, kept open so that its modes can be inspected.
     terminal: File,
     screen: Receiver<Vec<u8>>,
     seen: String,
@@ -64,7 +64,7 @@ impl Session {
         self.keyboard.write_all(keys.as_bytes()).expect("a keyboard");
     }
 
-    /// Waits until the terminal has shown this since the last call; what it has shown up to then.
+    /// Waits until the terminal has shown this text since the last call, and returns everything up to it.
     fn see(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.seen.find(text) {

@@ -1,8 +1,8 @@
 //! Counts words.
 //!
-//! `word-count FILE...` (or text on standard input) counts on an embedded log in this process and prints
-//! `word<TAB>count` lines. `word-count --bootstrap-servers HOST:PORT` counts a Kafka topic as lines arrive,
-//! until Ctrl-C; start it several times with the same `--application-id` and the processes share the work.
+//! `word-count FILE...` (or with text on standard input) counts on an embedded log in this process and prints
+//! `word<TAB>count` lines. `word-count --bootstrap-servers HOST:PORT` counts the words of a Kafka topic as lines arrive,
+//! until Ctrl-C; if it is started several times with the same `--application-id`, the processes share the work.
 
 mod text;
 mod topology;
@@ -23,11 +23,11 @@ use millstream::runtime::Settings;
 use text::for_each_record;
 use topology::{Counts, Lines, word_count};
 
-/// How long a record becomes before its line is cut.
+/// The approximate size at which a long line is divided into records.
 const RECORD_BYTES: usize = 64 << 10;
 
-/// A word may be as long as it likes, and is a record in each topic that it goes through. This is the most that
-/// a topic of Kafka's can be set to.
+/// A topic setting that allows words of any length, each of which is a record in several topics. This is the maximum that
+/// Kafka allows.
 const WORD_OF_ANY_LENGTH: (&str, &str) = ("max.message.bytes", "2147483647");
 
 /// Counts words: from files or standard input, or from a Kafka topic as lines arrive.
@@ -54,7 +54,7 @@ struct Arguments {
     #[arg(long, default_value = "word-count", requires = "bootstrap_servers")]
     application_id: String,
 
-    /// Where state is kept; each process on one machine needs a folder of its own
+    /// The state folder; each process on the same machine needs its own
     #[arg(long, default_value = "state", requires = "bootstrap_servers")]
     state_dir: PathBuf,
 
@@ -90,12 +90,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whoever read our output has enough of it (`word-count FILE | head`).
+/// Whether nobody reads our output any more (`word-count FILE | head`).
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Counts everything there is and prints the result.
+/// Counts the whole input and prints the result.
 fn on_files(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     const LINES: Lines = Topic::new("lines");
     const COUNTS: Counts = Topic::new("word-counts");
@@ -180,7 +180,7 @@ fn on_kafka(servers: &str, arguments: &Arguments) -> Result<(), Box<dyn std::err
     Ok(outcome?)
 }
 
-/// Says how to build it for Kafka.
+/// Prints how to build the program for Kafka.
 #[cfg(not(all(feature = "kafka", feature = "rocksdb")))]
 fn needs_another_build() -> ExitCode {
     eprintln!(

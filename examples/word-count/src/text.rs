@@ -1,7 +1,7 @@
-//! A text, cut into records.
+//! Divides a text into records.
 //!
-//! A line is a record. A long line is cut where a word ends, so that a text without line breaks is not held in
-//! memory as a whole; only a word is never cut.
+//! A line is a record. A long line is divided between words, so that a text without line breaks is not kept in memory as
+//! a whole. Words are never divided.
 
 use std::io::{self, BufRead, Read as _};
 

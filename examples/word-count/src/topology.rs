@@ -1,7 +1,7 @@
 //! The topology: lines in, counts out.
 //!
-//! Words are bytes, so that any text can be counted; on the wire they are the same as UTF-8 strings, and
-//! counts are big-endian 64-bit numbers, as Java's `String` and `Long` serdes have them.
+//! Words are bytes, so that any text can be counted. They are written in the same way as UTF-8 strings, and counts as
+//! big-endian 64-bit numbers, so Java's `String` and `Long` serdes can read them.
 
 use bytes::Bytes;
 use millstream::prelude::*;
@@ -12,7 +12,7 @@ pub(crate) type Lines = Topic<(), Bytes>;
 /// A count per word.
 pub(crate) type Counts = Topic<Bytes, i64>;
 
-/// The table's store, and so its changelog: `<application id>-counts-changelog`.
+/// The table's store, after which its changelog is named: `<application id>-counts-changelog`.
 pub(crate) const STORE: KeyValueStore<Bytes, i64> = KeyValueStore::new("counts");
 
 /// Counts the words of `lines` into `counts`.
@@ -29,7 +29,7 @@ pub(crate) fn word_count(lines: Lines, counts: Counts) -> Result<Topology, Topol
     builder.build()
 }
 
-/// The words of a line: what lies between ASCII white space, as `tr -s '[:space:]'` has it. Slices of the
+/// The words of a line, which are separated by ASCII white space, as with `tr -s '[:space:]'`. They are slices of the
 /// line; nothing is copied.
 pub(crate) fn words(line: Bytes) -> Vec<Bytes> {
     line.split(is_space).filter(|word| !word.is_empty()).map(|word| line.slice_ref(word)).collect()

@@ -1,4 +1,4 @@
-//! The program as its users meet it: with files, in a pipe, misused.
+//! The program as users experience it: with files, in a pipe, misused.
 #![allow(clippy::expect_used, reason = "this is how tests fail")]
 
 use std::io::Write;
@@ -13,7 +13,7 @@ fn word_count(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_word-count"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("word-count starts");
-    // A program that needs no input may be gone already.
+    // A program that needs no input may already have ended.
     let _ = child.stdin.take().expect("a pipe").write_all(input);
     child.wait_with_output().expect("an end")
 }
@@ -41,7 +41,7 @@ fn a_line_of_two_megabytes_is_counted_as_any_other() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "be\t230000\nor\t230000\nto\t230000\n");
 }
 
-/// A topic of Kafka's takes one megabyte by default, and a word goes through four of them.
+/// By default, Kafka's topics accept records of up to one megabyte, and a word goes through four topics.
 #[test]
 fn so_is_a_word_of_two_megabytes() {
     let word = vec![b'x'; 2_000_000];
