@@ -1,4 +1,4 @@
-//! Looking up and changing topics, on a thread of its own.
+//! Looks up and changes topics, on a separate thread.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,32 +15,32 @@ use crate::helper::Helper;
 use crate::native::{Client, Listener, PartitionEntry, PartitionList, Role, TopicDescription};
 use crate::settings::Kafka;
 
-/// A request that is not answered after this time has failed.
+/// A request that has not been answered after this time has failed.
 const TIMEOUT_MS: i32 = 15_000;
-/// A topic that was created or deleted must show, or be gone, within this time.
+/// How long to wait until a topic that was created or deleted is visible or gone.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(15);
 const SETTLE_INTERVAL: Duration = Duration::from_millis(10);
-/// Open transactions are waited for so long.
+/// How long to wait for open transactions.
 const STABLE_TIMEOUT: Duration = Duration::from_secs(60);
 const STABLE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Administration of Kafka.
+/// Looks up and changes topics and positions on Kafka.
 pub(crate) struct KafkaAdmin {
     client: Arc<Client>,
     helper: Helper,
 }
 
-/// What a request that failed has said.
+/// The code and text of a failed request.
 type Failure = (Code, String);
 
 impl KafkaAdmin {
     pub(crate) fn new(kafka: &Kafka, doorbell: &Doorbell) -> Result<Self, LogError> {
         let settings = kafka.admin_settings()?;
-        // Requests fail by themselves when no broker can be reached; there is nothing to tell in between.
+        // Requests fail when no broker can be reached; there is nothing to report in between.
         let listener = Arc::new(Silent);
         let quiet = Doorbell::new();
-        // A consumer that reads nothing: the answer that a group's coordinator has moved makes librdkafka look
-        // for its own group, and without one it looks through a null pointer (2.12.1, `rd_kafka_handle_OffsetFetch`).
+        // A consumer that reads nothing: when a broker answers that a group's coordinator has moved, librdkafka accesses
+        // its own group, and without one it dereferences a null pointer (2.12.1, `rd_kafka_handle_OffsetFetch`).
         let client = Client::create(Role::Consumer, &settings.entries, kafka.log_limit(), &quiet, listener)?;
         Ok(Self { client: Arc::new(client), helper: Helper::start("kafka-admin", doorbell)? })
     }
@@ -48,14 +48,14 @@ impl KafkaAdmin {
     fn ask<T: Send + 'static>(&self, job: impl FnOnce(&Client) -> T + Send + 'static) -> Reply<T> {
         let client = Arc::clone(&self.client);
         self.helper.ask(move || {
-            // Serves what the client reports on its own account, so that it does not pile up.
+            // Serves the client's own reports, so that they do not accumulate.
             client.poll();
             job(&client)
         })
     }
 }
 
-/// There is nothing to hear.
+/// Ignores all reports.
 struct Silent;
 
 impl Listener for Silent {}
@@ -212,8 +212,8 @@ fn describe(client: &Client, names: &[String]) -> Result<Descriptions, Failure> 
     Ok(client.describe_topics(names, TIMEOUT_MS)?.into_iter().collect())
 }
 
-/// Waits until the brokers show what was just changed: they answer before all of them know. `None` is a
-/// topic that should be gone.
+/// Waits until the brokers show a change, because they answer before all of them know it. `None` means that the topic
+/// should be gone.
 fn settle(client: &Client, expected: &[(String, Option<u32>)]) {
     let names: Vec<_> = expected.iter().map(|(name, _)| name.clone()).collect();
     let started = Instant::now();
@@ -259,15 +259,15 @@ fn offsets(
     partitions.iter().map(offset).collect()
 }
 
-/// Looks up who leads if somebody was asked who does not any more; whether it did. librdkafka itself asks the
-/// same broker in the same leader's name again, for minutes.
+/// Looks up the leaders if a broker was asked that does not lead a partition any more. Returns whether it did. librdkafka
+/// itself repeats the question to the same broker with the same leader epoch, for minutes.
 fn refresh_leaders(client: &Client, answers: &[PartitionEntry]) -> bool {
     let is_stale = answers.iter().filter_map(|entry| entry.error).any(Code::is_about_an_old_leader);
-    // What is wrong with it shows when it is asked again.
+    // If that fails, repeating the question shows what is wrong.
     is_stale && client.topic_names(TIMEOUT_MS).is_ok()
 }
 
-/// Why there are no offsets. librdkafka does not tell topics that do not exist from leaders that are away.
+/// Why there are no offsets. librdkafka does not distinguish missing topics from missing leaders.
 fn no_offsets(client: &Client, partitions: &[TopicPartition], what: &str, failure: Failure) -> LogError {
     let subject = partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if failure.0 != Code::NO_ENTRY {

@@ -1,4 +1,4 @@
-//! A group's positions outside transactions: written through the member, read as they are once stable.
+//! A group's positions outside transactions: written through the member, and read once they are stable.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use crate::member::Generation;
 use crate::native::{Client, PartitionEntry, PartitionList};
 use crate::transaction::offset_list;
 
-/// Open transactions are waited for so long; the broker ends them itself after their own time-out.
+/// How long to wait for open transactions; the broker ends them itself after their own timeout.
 const STABLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// One look takes at most so long.
+/// The maximum time of one look.
 const LOOK_MS: i32 = 250;
 
-/// Commits on a member's behalf. Does not keep the member's client alive.
+/// Commits on a member's behalf, without keeping the member's client alive.
 pub(crate) struct KafkaCommitter {
     client: Weak<Client>,
     generation: Arc<Generation>,
@@ -58,7 +58,7 @@ impl Committer for KafkaCommitter {
         };
         let (client, metadata) = (Weak::clone(&self.client), metadata.clone());
         self.commits.ask(move || match client.upgrade() {
-            // librdkafka commits in the generation it is in, which may be a later one by now.
+            // librdkafka commits with its current generation, which may be a later one by now.
             Some(client) if client.group_metadata().as_ref() == Some(&metadata) => {
                 commit_outcome(if list.is_empty() { Ok(()) } else { client.commit(&list) }, &what)
             }
@@ -71,7 +71,7 @@ impl Committer for KafkaCommitter {
         let what = format!("looking up positions of group `{}`", self.group);
         let started = Instant::now();
         self.reads.ask_until(move || {
-            // Not held between the looks, so that a member that is dropped goes at once.
+            // The client is not kept between looks, so that it ends as soon as the member is dropped.
             let Some(client) = client.upgrade() else {
                 return Some(Err(LogError::new(LogErrorKind::Fenced, format!("{what}: the member is gone"))));
             };
@@ -94,7 +94,7 @@ fn look(client: &Client, partitions: &[TopicPartition], what: &str) -> Result<Ve
     committed_in_order(partitions, &list.entries(), what)
 }
 
-/// Puts committed offsets into the order of the question.
+/// Puts committed offsets in the order of the question.
 pub(crate) fn committed_in_order(
     partitions: &[TopicPartition],
     entries: &[PartitionEntry],

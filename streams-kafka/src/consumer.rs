@@ -1,9 +1,9 @@
-//! Reading partitions: a client that is told what to read and joins no group.
+//! Reads partitions, with a client that is told what to read and joins no group.
 //!
-//! It owns the positions: librdkafka's own count is never asked, because batch reading moves it on end and
-//! error events too (librdkafka issue 4844), after which its pause would skip a record. For the same reason
-//! a paused partition is not paused in librdkafka: what has arrived of it is held here, and when that
-//! becomes much, the partition is given up and taken again at its exact position.
+//! It owns the positions: librdkafka's own positions are never used, because batch reading advances them on end and error
+//! events too (librdkafka issue 4844), after which its pause would skip a record. For the same reason, a paused partition
+//! is not paused in librdkafka: records that arrive are held here, and if there are too many, the partition is unassigned
+//! and later assigned again at its exact position.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,13 +16,13 @@ use crate::errors::Code;
 use crate::native::{Client, Listener, Message, MessageBuffer, PartitionList, Role};
 use crate::settings::Kafka;
 
-/// So many messages are taken from librdkafka at a time.
+/// The maximum number of messages to take from librdkafka at a time.
 const CHUNK: usize = 512;
-/// A batch is closed when it holds so many bytes.
+/// The size at which a batch is finished.
 const BATCH_BYTES_MAX: usize = 4 << 20;
-/// A paused partition is given up when so many bytes of it are held.
+/// A paused partition is unassigned if more bytes than this are held.
 const HELD_BYTES_MAX: usize = 1 << 20;
-/// The same trouble with the brokers is told once in this time.
+/// The same trouble with the brokers is reported once in this time.
 const TROUBLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A consumer on Kafka.
@@ -34,32 +34,32 @@ pub(crate) struct KafkaConsumer {
     buffer: MessageBuffer,
 }
 
-/// A partition that is read.
+/// A partition that is being read.
 struct Slot {
     partition: TopicPartition,
     uptake: Uptake,
     is_paused: bool,
-    /// The offset that the next record will have, or a later one.
+    /// A lower bound for the offset of the next record.
     position: Offset,
-    /// Where the end was last told; not told again until something has arrived.
+    /// Where the end was last reported; not reported again until something has arrived.
     told_end: Option<Offset>,
     /// Records that arrived in this call of `fetch` and are in no event yet.
     building: BatchBuilder,
-    /// What arrived while the partition was paused.
+    /// Events that arrived while the partition was paused.
     held: VecDeque<FetchEvent>,
     held_bytes: usize,
 }
 
-/// How librdkafka stands to a partition.
+/// Whether librdkafka reads a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Uptake {
-    /// To be read from the slot's position with the next call.
+    /// The next call starts reading at the slot's position.
     Wanted,
     /// Being read.
     Reading,
-    /// Given up for now, because it is paused for long.
+    /// Temporarily unassigned, because too much arrived while it was paused.
     Parked,
-    /// Not read until it is added again: it does not exist, or its position does not.
+    /// Not read until it is added again, because it or its position does not exist.
     Stopped,
 }
 
@@ -68,13 +68,13 @@ struct Slots {
     by_partition: HashMap<TopicPartition, usize>,
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
-    /// Partitions that librdkafka reads and should not.
+    /// Partitions that librdkafka still reads but should not.
     leaving: Vec<TopicPartition>,
     /// Whether a slot may be `Wanted`.
     is_changed: bool,
-    /// Slots that have got something in this call of `fetch`.
+    /// Slots that have received something in this call of `fetch`.
     touched: Vec<usize>,
-    /// Whether a slot may hold something back.
+    /// Whether a slot may hold events back.
     is_holding: bool,
 }
 
@@ -96,7 +96,7 @@ impl KafkaConsumer {
         let leaving = std::mem::take(&mut self.slots.leaving);
         let mut failed = PartitionList::of(&leaving).and_then(|list| match list.is_empty() {
             true => Ok(()),
-            false => self.client.assign_less(&list).map_err(|code| code.about("giving up partitions")),
+            false => self.client.assign_less(&list).map_err(|code| code.about("unassigning partitions")),
         });
         let mut list = PartitionList::new();
         for slot in self.slots.slots.iter_mut().flatten().filter(|slot| slot.uptake == Uptake::Wanted) {
@@ -104,14 +104,14 @@ impl KafkaConsumer {
             failed = failed.and(list.add(&slot.partition, slot.position.0));
         }
         if !list.is_empty() {
-            failed = failed.and(self.client.assign_more(&list).map_err(|code| code.about("taking up partitions")));
+            failed = failed.and(self.client.assign_more(&list).map_err(|code| code.about("assigning partitions")));
         }
         if let Err(error) = failed {
             events.push(FetchEvent::Error { partition: None, error });
         }
     }
 
-    /// Takes one chunk of messages; how many there were.
+    /// Takes one chunk of messages, and returns their number.
     fn take_chunk(&mut self, count_max: usize, events: &mut Vec<FetchEvent>) -> usize {
         let batch = self.client.consume(&mut self.buffer, count_max);
         let mut run: Option<(usize, i32, Option<usize>)> = None;
@@ -140,7 +140,7 @@ impl KafkaConsumer {
                         events.push(FetchEvent::Error { partition: None, error: code.about(message.reason()) });
                     }
                 }
-                // A partition that is read no longer.
+                // A partition that is no longer read.
                 (_, None) => {}
             }
         }
@@ -183,7 +183,7 @@ impl Consumer for KafkaConsumer {
             let taken = if wanted == 0 { 0 } else { self.take_chunk(wanted, events) };
             count += taken;
             if wanted == 0 {
-                // librdkafka rings only when its queue was empty before.
+                // librdkafka rings only if its queue was empty before.
                 self.doorbell.ring();
             }
             if taken < wanted || wanted == 0 {
@@ -235,7 +235,7 @@ impl Slots {
         (slot.uptake == Uptake::Reading).then_some(index)
     }
 
-    /// Hands out what was held of partitions that are not paused any more; how many records that were.
+    /// Delivers held events of partitions that are not paused any more. Returns the number of records.
     fn deliver_held(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) -> usize {
         let mut count = 0;
         if !std::mem::take(&mut self.is_holding) {
@@ -257,7 +257,8 @@ impl Slots {
         count
     }
 
-    /// Stops reading the partition that the reason is about; it begins with its name as librdkafka writes it.
+    /// Stops reading the partition that the reason is about. The reason starts with the partition's name as librdkafka
+    /// writes it.
     fn stop_named(&mut self, code: Code, reason: &str, events: &mut Vec<FetchEvent>) {
         for slot in self.slots.iter_mut().flatten().filter(|slot| slot.uptake == Uptake::Reading) {
             let TopicPartition { topic, partition } = &slot.partition;
@@ -268,7 +269,7 @@ impl Slots {
         }
     }
 
-    /// Makes events of the records that have arrived.
+    /// Turns the records that have arrived into events.
     fn finish_batches(&mut self, events: &mut Vec<FetchEvent>) {
         for index in self.touched.drain(..) {
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
@@ -310,7 +311,7 @@ impl Slot {
         }
     }
 
-    /// Takes note of an event that is no record; whether the partition is not to be read any more.
+    /// Processes an event that is not a record. Returns whether reading the partition must stop.
     fn take_error(&mut self, code: Code, message: Message<'_>, events: &mut Vec<FetchEvent>) -> bool {
         if self.uptake != Uptake::Reading {
             return false;
@@ -326,7 +327,7 @@ impl Slot {
                 }
                 false
             }
-            // Its error about a position that was left behind in the meantime may still arrive.
+            // An error about an earlier position may still arrive after the position has moved.
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE if offset < self.position => false,
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE => {
                 self.finish_batch(self.position, events);
@@ -338,7 +339,7 @@ impl Slot {
         }
     }
 
-    /// Tells of an error; whether the partition is not to be read any more.
+    /// Reports an error. Returns whether reading the partition must stop.
     fn fail(&mut self, code: Code, events: &mut Vec<FetchEvent>) -> bool {
         let error = code.about(format!("reading {} at offset {}", self.partition, self.position));
         let is_final = !error.is_transient();
@@ -350,7 +351,7 @@ impl Slot {
         is_final
     }
 
-    /// Makes an event of the records that have arrived, if there are any.
+    /// Turns the records that have arrived into an event, if there are any.
     fn finish_batch(&mut self, next_offset: Offset, events: &mut Vec<FetchEvent>) {
         if self.building.is_empty() {
             return;
@@ -360,7 +361,7 @@ impl Slot {
     }
 
     fn hand_out(&mut self, event: FetchEvent, events: &mut Vec<FetchEvent>) {
-        // What is still held comes first, also when the partition has been resumed.
+        // Held events come first, even if the partition has been resumed.
         if !self.is_paused && self.held.is_empty() {
             return events.push(event);
         }
@@ -371,13 +372,13 @@ impl Slot {
     }
 }
 
-/// Whether an error that is about no partition concerns a client that only reads.
+/// Whether an error without a partition concerns a client that only reads.
 fn is_worth_telling(code: Code) -> bool {
-    // The group is a name only: whether this client may join it, and how often it polls, does not matter.
+    // The group is only a name: it does not matter whether this client may join it, or how often it polls.
     !matches!(code, Code::GROUP_AUTHORIZATION_FAILED | Code::MAX_POLL_EXCEEDED)
 }
 
-/// Trouble that the client tells on its own account.
+/// Errors that the client reports independently of calls.
 struct Troubles {
     kafka: String,
     reports: Mutex<Reports>,
@@ -385,10 +386,10 @@ struct Troubles {
 
 #[derive(Default)]
 struct Reports {
-    /// About the brokers.
+    /// The last error about the brokers.
     general: Option<LogError>,
     told: HashMap<Code, Instant>,
-    /// About topics that do not exist or must not be read. librdkafka says only in its text which they are.
+    /// Errors about topics that do not exist or must not be read. Only librdkafka's text says which topics they are.
     about_topics: Vec<(Code, String)>,
 }
 
@@ -414,10 +415,10 @@ impl Troubles {
     }
 }
 
-/// What a client's own report of trouble means; `None` if it is of no concern yet.
+/// The error for a client's own report of trouble; `None` if it is no reason for concern yet.
 ///
-/// A lost connection alone is none: librdkafka connects again. No broker at all, a name that does not
-/// resolve and refused credentials are.
+/// A lost connection alone is none, because librdkafka reconnects. No broker at all, a name that does not resolve, and
+/// refused credentials are.
 pub(crate) fn broker_trouble(code: Code, reason: &str, kafka: &str) -> Option<LogError> {
     match code {
         Code::ALL_BROKERS_DOWN | Code::RESOLVE => Some(LogError::new(

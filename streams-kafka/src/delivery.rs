@@ -1,4 +1,4 @@
-//! What has become of the records that were sent: how far each partition is acknowledged, and what failed.
+//! The fate of the records that were sent: how far each partition is acknowledged, and what failed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use streams_core::record::{Offset, Partition, Timestamp};
 use crate::errors::Code;
 use crate::native::NotDelivered;
 
-/// The ledger of one producer's deliveries; written by the delivery reports.
+/// The ledger of a producer's deliveries, written by the delivery reports.
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries(Mutex<Ledger>);
 
@@ -17,11 +17,11 @@ pub(crate) struct Deliveries(Mutex<Ledger>);
 struct Ledger {
     topics: Vec<Topic>,
     failed: Option<Failed>,
-    /// While a transaction is thrown away, records of it fail as they should.
+    /// While a transaction is being aborted, its records fail as intended.
     is_aborting: bool,
 }
 
-/// The record to tell of when records were not delivered.
+/// The record to report when records were not delivered.
 #[derive(Debug)]
 struct Failed {
     partition: String,
@@ -40,7 +40,7 @@ impl Deliveries {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the account of a topic and gives its number.
+    /// Opens an account for a topic and returns its number.
     pub(crate) fn add_topic(&self, name: &str) -> usize {
         let mut ledger = self.lock();
         ledger.topics.push(Topic { name: name.to_owned(), acknowledged: Vec::new() });
@@ -76,14 +76,14 @@ impl Deliveries {
         self.lock().failed.take().map(|failed| not_written(&failed.partition, &failed.failure, now()))
     }
 
-    /// From now on, records that are thrown away are no failures; what has failed so far is forgotten.
+    /// Starts an abort: from now on, undelivered records are no failures, and earlier failures are forgotten.
     pub(crate) fn begin_abort(&self) {
         let mut ledger = self.lock();
         ledger.is_aborting = true;
         ledger.failed = None;
     }
 
-    /// The transaction is gone, with its failures.
+    /// Ends an abort: the transaction is gone, and its failures with it.
     pub(crate) fn end_abort(&self) {
         let mut ledger = self.lock();
         ledger.is_aborting = false;
@@ -91,8 +91,8 @@ impl Deliveries {
     }
 }
 
-/// Whether a record that was not delivered is likelier to be at fault than the first one. Brokers take a batch as a
-/// whole, and librdkafka gives all its records the same code where one was at fault, another where several were.
+/// Whether an undelivered record is more likely to be at fault than the first one. Brokers accept a batch as a whole. If a
+/// broker says which records are at fault, librdkafka gives the others a separate code; if not, all have the same code.
 fn is_likelier(this: &NotDelivered, first: &NotDelivered, now: Timestamp) -> bool {
     match (this.code, first.code) {
         (Code::INVALID_DIFFERENT_RECORD, _) => false,
@@ -104,7 +104,8 @@ fn is_likelier(this: &NotDelivered, first: &NotDelivered, now: Timestamp) -> boo
     }
 }
 
-/// How far a record's time is out. Topics have a limit ahead of the clock by default, and none behind it.
+/// How unusual a record's timestamp is. By default, topics have a limit for timestamps ahead of the clock, but none for
+/// those behind it.
 fn oddness(timestamp: Timestamp, now: Timestamp) -> (u8, i64) {
     let ahead = timestamp.0.saturating_sub(now.0);
     match ahead {
@@ -114,7 +115,7 @@ fn oddness(timestamp: Timestamp, now: Timestamp) -> (u8, i64) {
     }
 }
 
-/// So far clocks may differ.
+/// The maximum difference between clocks.
 const CLOCK_DIFFERENCE_MS: i64 = 60_000;
 
 /// The error for a record that was not delivered.
@@ -122,13 +123,13 @@ fn not_written(partition: &str, failure: &NotDelivered, now: Timestamp) -> LogEr
     let is_ahead = || failure.timestamp.0.saturating_sub(now.0) >= CLOCK_DIFFERENCE_MS;
     match failure.code {
         Code::INVALID_TIMESTAMP => LogError::refused_timestamp(partition, failure.timestamp, now),
-        // One of several in their batch. Keys and times are all that brokers look at.
+        // One of several faulty records in a batch. Brokers check only keys and timestamps.
         Code::INVALID_RECORD if failure.has_key || is_ahead() => {
             LogError::refused_timestamp(partition, failure.timestamp, now)
         }
         Code::INVALID_RECORD => failure.code.about(format!(
             "a record for {partition} was not written: it has no key though the topic is compacted, or the topic does \
-             not take its timestamp {} (`message.timestamp.before.max.ms`)",
+             not accept its timestamp {} (`message.timestamp.before.max.ms`)",
             failure.timestamp
         )),
         code => code.about(format!("a record for {partition} was not written")),
@@ -162,7 +163,7 @@ mod tests {
     fn acknowledgements_move_forward_only_and_per_partition() {
         let deliveries = Deliveries::default();
         let topic = deliveries.add_topic("t");
-        // An offset that the broker did not tell (-1001) changes nothing.
+        // An offset that the broker did not report (-1001) changes nothing.
         for (partition, offset) in [(2, 5), (2, 4), (0, 0), (2, -1001)] {
             deliveries.report(topic, partition, offset, None);
         }
@@ -192,7 +193,7 @@ mod tests {
         assert!(deliveries.take_failure().is_some());
     }
 
-    /// Codes and timestamps of the records of a batch, from now; the one that is told of.
+    /// Takes the codes and timestamps (relative to now) of a batch's records, and returns the one that is reported.
     fn told(batch: &[(Code, i64)]) -> usize {
         let now = Timestamp(1_000_000_000_000);
         let of = |(code, at): (Code, i64)| NotDelivered { code, timestamp: Timestamp(now.0 + at), has_key: true };

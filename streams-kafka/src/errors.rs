@@ -1,7 +1,7 @@
-//! What librdkafka's error codes mean to the engine: a kind for code that decides, a sentence for people.
+//! Converts librdkafka's error codes for the engine: a kind for code that decides, and a sentence for people.
 //!
-//! Decisions are made by code, never by text. Codes are plain numbers, because a broker may send one that
-//! the library does not know.
+//! Decisions depend on codes, never on texts. Codes are plain numbers, because a broker may send one that the library
+//! does not know.
 
 use streams_core::log::{CommitOutcome, LogError, LogErrorKind};
 
@@ -37,10 +37,10 @@ impl Code {
     pub(crate) const INVALID_PRODUCER_EPOCH: Self = Self(47);
     pub(crate) const PRODUCER_FENCED: Self = Self(90);
 
-    /// What kind of trouble it is.
+    /// The kind of error that the code stands for.
     pub(crate) const fn kind(self) -> LogErrorKind {
         match self.0 {
-            // Brokers, coordinators, leaders and replicas that are away or moving, and transactions in the way.
+            // Brokers, coordinators, leaders and replicas that are unavailable or moving, and concurrent transactions.
             -197 | -195 | -193 | -187 | -180 | 5 | 6 | 8 | 9 | 13 | 14 | 15 | 16 | 19 | 20 | 27 | 41 | 51 | 56 | 72
             | 74 | 75 | 78 | 83 | 88 | 89 => LogErrorKind::Unavailable,
             -192 | -185 | -166 | 7 => LogErrorKind::Timeout,
@@ -57,17 +57,17 @@ impl Code {
         }
     }
 
-    /// Whether the broker that was asked leads the partition no more, or in another epoch than was thought.
+    /// Whether the broker that was asked no longer leads the partition, or leads it in another epoch.
     pub(crate) const fn is_about_an_old_leader(self) -> bool {
         matches!(self.0, 5 | 6 | 74 | 75)
     }
 
-    /// Whether another producer has taken over the transactional id, or the transaction ran out of time.
+    /// Whether another producer has taken over the transactional id, or the transaction has timed out.
     pub(crate) const fn is_producer_fenced(self) -> bool {
         matches!(self, Self::FENCED | Self::INVALID_PRODUCER_EPOCH | Self::PRODUCER_FENCED)
     }
 
-    /// An error of this code about `subject`; the message tells what to do next where that is known.
+    /// An error with this code about `subject`. The message says what to do next, if that is known.
     pub(crate) fn about(self, subject: impl std::fmt::Display) -> LogError {
         let advice = match self.kind() {
             LogErrorKind::UnknownTopic => "; create it, or check its name",
@@ -90,7 +90,7 @@ impl std::fmt::Display for Code {
     }
 }
 
-/// How a call about a transaction failed, in librdkafka's own words.
+/// The failure of a transactional call, as librdkafka reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TransactionError {
     pub(crate) code: Code,
@@ -101,8 +101,8 @@ pub(crate) struct TransactionError {
 }
 
 impl TransactionError {
-    /// The outcome that says what to do next. What is neither retriable nor abortable nor understood leaves
-    /// the transaction's end unknown; the producer is then to be replaced, whose registration settles it.
+    /// The outcome that says what to do next. If an error is neither retriable nor abortable nor understood, the end of
+    /// the transaction is unknown. The producer must then be replaced; registering the new one settles the transaction.
     pub(crate) fn outcome(&self, what: &str) -> CommitOutcome {
         let error = LogError::new(self.code.kind(), format!("{what}: {} [{}]", self.reason, self.code));
         let needs_other_setup = matches!(error.kind, LogErrorKind::Denied | LogErrorKind::Invalid);
@@ -116,7 +116,7 @@ impl TransactionError {
     }
 }
 
-/// The outcome of a plain offset commit.
+/// The outcome of an offset commit outside transactions.
 pub(crate) fn commit_outcome(result: Result<(), Code>, what: &str) -> CommitOutcome {
     let Err(code) = result else { return CommitOutcome::Done };
     let error = code.about(what);

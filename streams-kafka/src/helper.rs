@@ -1,7 +1,7 @@
 //! A thread for librdkafka's blocking calls, so that callers of the port never block.
 //!
-//! Jobs run one after the other, in the order in which they were given: what depends on an earlier job's
-//! end is simply given later.
+//! Jobs run one after the other, in the order in which they are submitted, so a job that depends on an earlier one is
+//! simply submitted later.
 
 use std::sync::mpsc;
 
@@ -9,7 +9,7 @@ use streams_core::log::{Doorbell, LogError, LogErrorKind, Reply};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The thread's handle; the thread ends after the jobs it has when the handle is dropped.
+/// The thread's handle. When it is dropped, the thread ends after the submitted jobs.
 #[derive(Debug)]
 pub(crate) struct Helper {
     jobs: mpsc::Sender<Job>,
@@ -39,16 +39,16 @@ impl Helper {
         }
     }
 
-    /// Runs a job on the thread and hands its result to the asker.
+    /// Runs a job on the thread and passes its result to the caller.
     pub(crate) fn ask<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Reply<T> {
         let (sender, reply) = Reply::later();
-        // Whoever no longer wants the answer has dropped the reply.
+        // A caller that no longer wants the answer has dropped the reply.
         self.run(move || drop(sender.send(job())));
         reply
     }
 
-    /// Runs a job on the thread again and again, other jobs in between, until it has a result or nobody
-    /// wants it any more. The job itself waits a little before it gives up a turn.
+    /// Runs a job on the thread again and again, with other jobs in between, until it has a result or nobody wants it any
+    /// more. The job itself waits briefly before it gives up a turn.
     pub(crate) fn ask_until<T: Send + 'static>(
         &self,
         mut look: impl FnMut() -> Option<T> + Send + 'static,
@@ -81,7 +81,7 @@ fn repeat(jobs: mpsc::Sender<Job>, mut step: impl FnMut() -> bool + Send + 'stat
             repeat(next, step);
         }
     };
-    // The thread is there as long as this sender, unless a job has panicked.
+    // The thread lives as long as this sender, unless a job has panicked.
     drop(jobs.send(Box::new(turn)));
 }
 

@@ -8,20 +8,17 @@
 //! assert_eq!(kafka.describe(), "Apache Kafka at localhost:9092");
 //! ```
 //!
-//! Reading, writing and membership are apart: a *consumer* reads the partitions it is told to read and joins
-//! no group, a *producer* writes (in transactions or not), and one *member* per process joins the group and
-//! reads nothing. Commits carry the member's generation, so whoever has been replaced commits nothing
-//! (KIP-447).
+//! Reading, writing and membership are separate: a *consumer* reads the partitions it is told to read and joins no group,
+//! a *producer* writes (in transactions or not), and one *member* per process joins the group and reads nothing. Commits
+//! carry the member's generation, so a member that has been replaced cannot commit (KIP-447).
 //!
-//! No call waits for a broker. What librdkafka offers only as a blocking call runs on a thread of its own
-//! and rings the doorbell.
+//! No call waits for a broker. librdkafka's blocking calls run on separate threads that ring the doorbell.
 //!
 //! # Limits
-//! * A record with the timestamp 0 (the first millisecond of 1970) is written with 1: librdkafka reads 0 as
-//!   "now".
-//! * A producer has two requests per broker under way, one per partition at most. Where a round trip takes long, raise
-//!   `producer.max.in.flight.requests.per.connection` (5 at most).
-//! * Kafka 2.5 or later (KIP-447); 4.x is what the suites run against.
+//! * A record with timestamp 0 (the first millisecond of 1970) is written with 1, because librdkafka reads 0 as "now".
+//! * A producer has two requests per broker in flight, at most one per partition. If round trips take long, raise
+//!   `producer.max.in.flight.requests.per.connection` (to at most 5).
+//! * Kafka 2.5 or later is required (KIP-447); the suites run on 4.x.
 
 #![deny(unsafe_code)]
 
@@ -42,7 +39,7 @@ mod transaction;
 
 pub use settings::Kafka;
 
-/// The version of librdkafka this is built with, such as `2.12.1`.
+/// The version of librdkafka that this is built with, such as `2.12.1`.
 ///
 /// ```
 /// assert!(streams_kafka::librdkafka_version().starts_with("2."));

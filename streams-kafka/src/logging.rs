@@ -1,14 +1,14 @@
 //! librdkafka's log lines, at most one warning every ten seconds per [`Kafka`](crate::Kafka).
 //!
-//! A broker that is away makes every client complain several times a second. Errors reach the engine as
-//! values; the log only has to say that something is going on. What is held back is there at debug level.
+//! When a broker is down, every client complains several times a second. Errors reach the engine as values; the log only
+//! has to show that something is wrong. Suppressed lines are logged at debug level.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Lets one line through per interval and counts the others.
+/// Lets one line per interval through and counts the others.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimit(Mutex<Admissions>);
 
@@ -19,7 +19,7 @@ struct Admissions {
 }
 
 impl LogLimit {
-    /// Logs a line of librdkafka's; `level` is syslog's, 4 is a warning.
+    /// Logs a line of librdkafka's; `level` is syslog's, where 4 is a warning.
     pub(crate) fn log(&self, client: &str, level: i32, facility: &str, line: &str) {
         if level <= 4
             && let Some(held_back) = self.admit(Instant::now())
@@ -30,7 +30,7 @@ impl LogLimit {
         }
     }
 
-    /// Whether a line may be logged now, and how many were not since the last one that was.
+    /// If a line may be logged now, returns how many were suppressed since the last one.
     fn admit(&self, now: Instant) -> Option<u64> {
         let mut admissions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if admissions.last.is_some_and(|last| now.duration_since(last) < INTERVAL) {

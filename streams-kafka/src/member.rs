@@ -1,4 +1,4 @@
-//! Membership of a group, apart from data: a client that joins, is told partitions and reads none.
+//! Membership of a group, separate from data: a client that joins and is assigned partitions, but reads none.
 //!
 //! ```text
 //!            assigned                    revoked                  acknowledged
@@ -7,9 +7,9 @@
 //!                            +----------- lost -----------+---------------------> joining
 //! ```
 //!
-//! The rebalance waits in librdkafka until the assignment is given back. That happens on the thread on
-//! which the commits run, behind them: librdkafka puts the generation *it* is in into a commit, so a commit
-//! that is under way must be decided before the next generation can begin.
+//! The rebalance waits in librdkafka until the assignment is given back. That happens on the thread of the commits, after
+//! them: librdkafka commits with its *current* generation, so a commit in flight must be decided before the next
+//! generation can start.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,10 +28,10 @@ use crate::helper::Helper;
 use crate::native::{Client, Listener, PartitionList, Role};
 use crate::settings::{Kafka, heartbeat_interval};
 
-/// The same kind of failure is told once in this time.
+/// The same kind of failure is reported once in this time.
 const FAILURE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The generation the member may commit in; `None` while it is none of the group's.
+/// The generation in which the member may commit; `None` while it is not a member.
 #[derive(Debug, Default)]
 pub(crate) struct Generation(Mutex<Option<GroupMetadata>>);
 
@@ -40,7 +40,7 @@ impl Generation {
         self.lock().clone()
     }
 
-    /// Whether commits of this generation are taken.
+    /// Whether commits of this generation are accepted.
     pub(crate) fn is(&self, metadata: &GroupMetadata) -> bool {
         self.lock().as_ref() == Some(metadata)
     }
@@ -59,7 +59,7 @@ pub(crate) struct KafkaMember {
     client: Arc<Client>,
     signals: Arc<Signals>,
     generation: Arc<Generation>,
-    /// Commits, and giving assignments back, in order.
+    /// Runs commits, and gives assignments back, in order.
     commits: Arc<Helper>,
     committer: Arc<KafkaCommitter>,
     group: String,
@@ -67,7 +67,7 @@ pub(crate) struct KafkaMember {
     rebalance_timeout: Duration,
     heartbeat: Duration,
     standing: Standing,
-    /// What the last assignment gave it.
+    /// The tasks of the last assignment.
     tasks: BTreeSet<TaskId>,
     events: VecDeque<MemberEvent>,
     failures_told: Vec<(Code, Instant)>,
@@ -120,7 +120,7 @@ impl KafkaMember {
             Signal::Revoked => match self.generation.get() {
                 Some(metadata) => {
                     self.standing = Standing::GivingUp { since: Instant::now() };
-                    // The member hears of a rebalance with a heartbeat, when the broker counts already.
+                    // The member learns of a rebalance with a heartbeat, when the broker's clock is already running.
                     let deadline = self.rebalance_timeout.saturating_sub(self.heartbeat);
                     self.events.push_back(MemberEvent::Revoked { tasks: self.tasks.clone(), metadata, deadline });
                 }
@@ -136,7 +136,7 @@ impl KafkaMember {
         if let Err(code) = self.client.assign_nothing() {
             self.on_failure(code, code.about(format!("group `{}`: taking the assignment", self.group)));
         }
-        // Without a generation, or a name, it is gone again already; what took it away is told next.
+        // Without a generation or an id, the assignment is already gone; the next signal says why.
         let Some(metadata) = metadata else { return };
         self.generation.set(Some(metadata.clone()));
         self.standing = Standing::Owning;
@@ -151,7 +151,7 @@ impl KafkaMember {
         self.give_back();
     }
 
-    /// Lets the rebalance go on, behind the commits that are under way.
+    /// Lets the rebalance continue, after the commits in flight.
     fn give_back(&mut self) {
         self.generation.set(None);
         self.standing = Standing::Joining;
@@ -174,7 +174,7 @@ impl KafkaMember {
 
     fn poll_client(&mut self) {
         while let Some((code, reason)) = self.client.poll_member() {
-            // A member that was not polled for too long is told that it has lost its tasks.
+            // A member that was not polled for too long gets a separate signal that it has lost its tasks.
             if code != Code::MAX_POLL_EXCEEDED {
                 self.on_failure(code, code.about(format!("group `{}`: {reason}", self.group)));
             }
@@ -182,7 +182,7 @@ impl KafkaMember {
         while let Some(signal) = self.signals.take() {
             self.on_signal(signal);
         }
-        // The broker puts out who takes too long, and librdkafka tells nothing while it waits itself.
+        // The broker removes a member that takes too long, and librdkafka reports nothing while it waits itself.
         if let Standing::GivingUp { since } = self.standing
             && (since.elapsed() > self.rebalance_timeout || self.client.is_assignment_lost())
         {
@@ -232,7 +232,7 @@ impl Member for KafkaMember {
     }
 }
 
-/// What the client has told since it was last asked.
+/// The signals of the client that have not been taken yet.
 struct Signals {
     kafka: String,
     queue: Mutex<VecDeque<Signal>>,

@@ -1,4 +1,4 @@
-//! Writing records, through the low-level client: no future, no allocation and no name per record.
+//! Writes records through the low-level client: no future, no allocation and no name per record.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,23 +19,23 @@ use crate::transaction::{NewClient, Transactions};
 
 /// A producer on Kafka.
 pub(crate) struct KafkaProducer {
-    /// Before the client, so that they go first.
+    /// Before the client, so that they are dropped first.
     topics: Vec<Topic>,
     client: Arc<Client>,
     handles: HashMap<String, TopicHandle>,
     deliveries: Arc<Deliveries>,
     transactions: Option<Transactions>,
     doorbell: Doorbell,
-    /// When the flush that is under way began.
+    /// When the current flush began.
     flush_began: Option<Instant>,
 }
 
-/// A flush is pushed for so long; what takes longer waits for a broker, not for a push.
+/// How long a flush makes librdkafka send at once; a flush that takes longer is waiting for a broker.
 const PUSH_TIME: Duration = Duration::from_millis(200);
 
 struct Topic {
     name: String,
-    /// The topic in librdkafka, or why there is none.
+    /// librdkafka's topic, or why there is none.
     native: Result<TopicRef, LogError>,
 }
 
@@ -53,7 +53,7 @@ impl KafkaProducer {
         let transactions = match &options.transactional_id {
             Some(id) => {
                 let timeout = Duration::from_millis(u64::from(options.transaction_timeout_ms));
-                // librdkafka's requests of a transactional producer time out just before the transaction does.
+                // The requests of a transactional producer time out just before the transaction does.
                 let timeout = request_timeout.map_or(timeout, |shorter| shorter.min(timeout));
                 Some(Transactions::new(id, timeout, Arc::clone(&new_client), doorbell)?)
             }
@@ -70,7 +70,7 @@ impl KafkaProducer {
         })
     }
 
-    /// What became of a transaction; goes on with another client if there is one.
+    /// Returns the outcome of a transaction, and switches to the new client if there is one.
     fn ended(&mut self, (outcome, renewed): (CommitOutcome, Option<Arc<Client>>)) -> CommitOutcome {
         if let Some(client) = renewed {
             for topic in &mut self.topics {
@@ -92,7 +92,7 @@ impl KafkaProducer {
         let name = self.topics.get(topic.0 as usize).map_or("?", |topic| &topic.name);
         match error.code {
             Code::QUEUE_FULL => SendError::Full,
-            // Says only that there was a fatal error before; that one is worth telling.
+            // The code says only that there was a fatal error before; report that one.
             Code::FATAL => {
                 let (code, reason) = self.client.fatal_error().unwrap_or((Code::FATAL, error.reason));
                 SendError::Refused(code.about(format!("a record for {name}-{partition}: {reason}")))
@@ -116,7 +116,7 @@ impl Producer for KafkaProducer {
 
     fn send(&mut self, topic: TopicHandle, partition: Partition, record: OutgoingRecord<'_>) -> Result<(), SendError> {
         if partition.0 < 0 {
-            // librdkafka would choose one itself.
+            // Otherwise, librdkafka would choose one itself.
             let name = self.topics.get(topic.0 as usize).map_or("?", |topic| &topic.name);
             let message = format!("there is no partition {partition} of topic `{name}`");
             return Err(SendError::Refused(LogError::new(LogErrorKind::UnknownTopic, message)));
@@ -127,7 +127,10 @@ impl Producer for KafkaProducer {
                 native.produce(index, partition.0, &record).map_err(|error| self.refused(topic, partition, error))
             }
             Some(Err(error)) => Err(SendError::Refused(error.clone())),
-            None => Err(SendError::Refused(LogError::new(LogErrorKind::Invalid, "the handle is another producer's"))),
+            None => Err(SendError::Refused(LogError::new(
+                LogErrorKind::Invalid,
+                "this topic handle is from another producer",
+            ))),
         }
     }
 
@@ -139,7 +142,7 @@ impl Producer for KafkaProducer {
     fn flush(&mut self) -> Poll<Result<(), LogError>> {
         self.client.push_out();
         if self.in_flight() > 0 {
-            // Records that wait for their partition to join the transaction would linger again.
+            // Otherwise, records that wait for their partition to join the transaction would linger again.
             if self.flush_began.get_or_insert_with(Instant::now).elapsed() < PUSH_TIME {
                 self.doorbell.ring();
             }
@@ -200,7 +203,7 @@ impl Producer for KafkaProducer {
     }
 }
 
-/// Enters what the client tells into the producer's books.
+/// Enters the client's reports in the producer's ledger.
 struct Reports(Arc<Deliveries>);
 
 impl Listener for Reports {
@@ -218,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    /// Asks until it is decided. CI may be slow.
+    /// Repeats the call until it is decided. CI may be slow.
     fn wait<T>(bell: &Doorbell, mut ask: impl FnMut() -> Poll<T>) -> T {
         for _ in 0..1_200 {
             if let Poll::Ready(decided) = ask() {
@@ -241,7 +244,7 @@ mod tests {
         producer
     }
 
-    /// Begins a transaction and writes a record in it.
+    /// Starts a transaction and writes a record in it.
     fn begin(producer: &mut KafkaProducer, bell: &Doorbell) {
         producer.begin_transaction().unwrap();
         let topic = producer.topic("t");
@@ -250,8 +253,8 @@ mod tests {
         wait(bell, || producer.flush()).unwrap();
     }
 
-    /// A connection that breaks while the request to end a transaction is on its way was noticed late or never,
-    /// because it is no error to librdkafka; after an abort, nobody looked.
+    /// Regression: a connection that broke while the request to end a transaction was in flight was noticed late or never,
+    /// because it is no error to librdkafka; after an abort, nothing checked.
     #[test]
     fn a_connection_that_breaks_at_the_end_of_a_transaction_renews_the_producer() {
         let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());
@@ -270,7 +273,7 @@ mod tests {
         }
     }
 
-    /// Time was taken per slice of the call, and no slice lasts as long as a request may.
+    /// Regression: the time was measured per slice of the call, and no slice lasts as long as a request may.
     #[test]
     fn a_commit_that_takes_long_in_all_renews_the_producer() {
         let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());

@@ -1,4 +1,4 @@
-//! Whether a text names brokers. librdkafka takes nearly anything and then looks for it for ever.
+//! Checks whether a text names brokers. librdkafka accepts nearly anything, and then tries to connect for ever.
 
 use streams_core::log::{LogError, LogErrorKind};
 
@@ -17,20 +17,20 @@ pub(crate) fn check(servers: &str) -> Result<(), LogError> {
     Err(LogError::new(LogErrorKind::Invalid, message))
 }
 
-/// What is wrong with one server.
+/// What is wrong with a server, if anything is.
 fn problem(server: &str) -> Option<&'static str> {
     if server.contains("://") {
-        return Some("has a protocol before the host; that is the setting `security.protocol`");
+        return Some("has a protocol before the host; use the setting `security.protocol` for that");
     }
     let (host, port) = match server.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((host, "")) => (host, None),
             Some((host, port)) => (host, port.strip_prefix(':').or(Some(""))),
-            None => return Some("has no `]` behind the address"),
+            None => return Some("has no `]` after the address"),
         },
         None => match server.split_once(':') {
             Some((_, port)) if port.contains(':') => {
-                return Some("has several colons; an IPv6 address stands in brackets");
+                return Some("has several colons; an IPv6 address must be in brackets");
             }
             Some((host, port)) => (host, Some(port)),
             None => (server, None),
@@ -40,12 +40,16 @@ fn problem(server: &str) -> Option<&'static str> {
         return Some("has no host");
     }
     if let Some(bad) = host.chars().find(|c| c.is_whitespace() || "/\\@?#\"'".contains(*c)) {
-        return Some(if bad.is_whitespace() { "has a space in its host" } else { "has a host that cannot be one" });
+        return Some(if bad.is_whitespace() {
+            "has a space in its host"
+        } else {
+            "has an invalid character in its host"
+        });
     }
     match port.map(str::parse::<u16>) {
         None => None,
         Some(Ok(port)) if port > 0 => None,
-        Some(_) => Some("has a port that is no number from 1 to 65535"),
+        Some(_) => Some("has a port that is not a number from 1 to 65535"),
     }
 }
 
@@ -84,7 +88,7 @@ mod tests {
             ("a:1,PLAINTEXT://b:2", "`PLAINTEXT://b:2` has a protocol"),
             (":9092", "`:9092` has no host"),
             ("[]:9092", "`[]:9092` has no host"),
-            ("host:", "`host:` has a port that is no number"),
+            ("host:", "`host:` has a port that is not a number"),
             ("host:kafka", "`host:kafka` has a port"),
             ("host:0", "`host:0` has a port"),
             ("host:65536", "`host:65536` has a port"),
@@ -93,7 +97,7 @@ mod tests {
             ("::1", "`::1` has several colons"),
             ("a b:1", "`a b:1` has a space in its host"),
             ("a:1;b:2", "`a:1;b:2` has several colons"),
-            ("user@host:1", "`user@host:1` has a host that cannot be one"),
+            ("user@host:1", "`user@host:1` has an invalid character in its host"),
         ] {
             let message = check(servers).map_err(|error| error.message).unwrap_err();
             let expected = format!("`bootstrap.servers` is `{servers}`: {problem}");
@@ -101,7 +105,7 @@ mod tests {
         }
     }
 
-    /// The application started, and looked for a broker for ever.
+    /// Regression: the application started, and tried to connect to a broker for ever.
     #[test]
     fn an_application_is_refused_at_once() {
         let builder = StreamsBuilder::new();

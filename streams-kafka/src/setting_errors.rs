@@ -1,4 +1,4 @@
-//! What is said about settings that librdkafka does not take, and which values may be shown.
+//! The errors about settings that librdkafka does not accept, and which values may be shown.
 
 use streams_core::log::{LogError, LogErrorKind};
 
@@ -11,9 +11,9 @@ pub(crate) fn shown_value<'a>(key: &str, value: &'a str) -> &'a str {
     if is_open { value } else { "***" }
 }
 
-/// The error for a setting that librdkafka does not know; names the one that was probably meant.
+/// The error for a setting that librdkafka does not know. It names the setting that was probably meant.
 pub(crate) fn unknown_setting(key: &str, known: &[String]) -> LogError {
-    // librdkafka lists neither second names nor settings without a default.
+    // librdkafka lists neither aliases nor settings without a default.
     const UNLISTED: [&str; 14] = [
         "linger.ms",
         "retries",
@@ -36,8 +36,8 @@ pub(crate) fn unknown_setting(key: &str, known: &[String]) -> LogError {
     LogError::new(LogErrorKind::Invalid, format!("librdkafka has no setting `{key}`{hint}"))
 }
 
-/// The error for a setting with a bad value. librdkafka's text holds the value, which may be secret; what it says
-/// about its own build stands behind that.
+/// The error for a setting with an invalid value. librdkafka's text contains the value, which may be secret, followed by
+/// what it says about its own build.
 pub(crate) fn invalid_setting(key: &str, reason: &str) -> LogError {
     let about_build = reason.rsplit(": ").next().unwrap_or_default();
     let reason = match LIBRARIES.iter().find(|(library, _)| about_build.starts_with(library)) {
@@ -48,7 +48,7 @@ pub(crate) fn invalid_setting(key: &str, reason: &str) -> LogError {
     LogError::new(LogErrorKind::Invalid, format!("the Kafka setting `{key}`: {reason}"))
 }
 
-/// The error for settings that do not go together.
+/// The error for settings that contradict each other.
 pub(crate) fn no_client(reason: &str) -> LogError {
     let hint = match reason.split_once("No provider for SASL mechanism ") {
         Some((_, mechanism)) if mechanism.starts_with("GSSAPI") => {
@@ -60,7 +60,7 @@ pub(crate) fn no_client(reason: &str) -> LogError {
     LogError::new(LogErrorKind::Invalid, format!("the Kafka client was not created: {reason}{hint}"))
 }
 
-/// What librdkafka calls the libraries it may be built with, and the features that do it.
+/// librdkafka's names of the libraries that it may be built with, and the features that enable them.
 const LIBRARIES: [(&str, &str); 3] = [("OpenSSL", "ssl"), ("cyrus-sasl", "sasl"), ("libzstd", "zstd")];
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ mod tests {
         assert!(invalid_setting("linger.ms", "bad value 9").message.contains("bad value 9"));
     }
 
-    /// TLS in a build without it was answered with "its value is not valid", so people looked for the mistake in
+    /// Regression: TLS in a build without it gave the error "its value is not valid", so people looked for the mistake in
     /// their certificates.
     #[test]
     fn what_this_build_lacks_is_named_with_its_feature() {

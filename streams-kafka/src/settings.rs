@@ -1,7 +1,7 @@
-//! [`Kafka`]: where the brokers are and how the clients are set up.
+//! [`Kafka`]: the brokers' addresses and the clients' settings.
 //!
-//! It owns every setting that correctness or latency hangs on, hands the others through to librdkafka, and
-//! refuses those that the engine must choose itself. It creates no connection; the clients do.
+//! It sets everything on which correctness or latency depends, passes other settings to librdkafka, and refuses those
+//! that the engine must choose itself. It creates no connection; the clients do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use streams_core::log::{
 use crate::logging::LogLimit;
 use crate::setting_errors::shown_value;
 
-/// Apache Kafka as the place where records come from and go.
+/// Apache Kafka as the log that applications read from and write to.
 ///
-/// Settings are librdkafka's, by name. A prefix gives one to a kind of client only: `consumer.` to those that
-/// read and to the group's members, `producer.` to those that write, `admin.` to those that look up and
-/// change topics. Of the consumers, `restore.consumer.` is for those that read state back, `main.consumer.` for
-/// the others and for members; these go before `consumer.`, as it goes before no prefix. A setting that librdkafka does not know, or that the engine owns, is an error when the
-/// first client is created.
+/// Settings have librdkafka's names. A prefix restricts a setting to one kind of client: `consumer.` to those that read
+/// and to the group's members, `producer.` to those that write, `admin.` to those that look up and change topics. Among
+/// the consumers, `restore.consumer.` is for those that restore state, `main.consumer.` for the others and for members.
+/// These override `consumer.`, which overrides settings without a prefix. A setting that librdkafka does not know, or
+/// that the engine owns, is an error when the first client is created.
 ///
 /// ```
 /// use streams_kafka::Kafka;
@@ -40,14 +40,14 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// The brokers to begin with, as `host:port`, several separated by commas. What cannot be that is an error when
-    /// the first client is created, so when an application is started.
+    /// The brokers to connect to first, as `host:port`, separated by commas. An invalid text is an error when the first
+    /// client is created, that is, when an application is started.
     #[must_use]
     pub fn at(bootstrap_servers: impl Into<String>) -> Self {
         Self { bootstrap_servers: bootstrap_servers.into(), settings: Vec::new(), log: Arc::default() }
     }
 
-    /// Sets one of librdkafka's settings, possibly with one of the prefixes.
+    /// Sets one of librdkafka's settings, optionally with one of the prefixes.
     #[must_use]
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let key = key.into();
@@ -57,17 +57,17 @@ impl Kafka {
         self
     }
 
-    /// The cluster and the client settings that a configuration names.
+    /// The cluster and the client settings of a configuration.
     ///
     /// # Errors
-    /// When `bootstrap.servers` is not set, or names no broker.
+    /// When `bootstrap.servers` is not set or names no broker.
     pub fn configured(config: &StreamsConfig) -> Result<Self, LogError> {
         let servers = config.bootstrap_servers.as_deref().ok_or_else(|| {
             LogError::new(LogErrorKind::Invalid, "`bootstrap.servers` is not set; set it to `host:port` of a broker")
         })?;
         crate::servers::check(servers)?;
         let mut kafka = Self::at(servers);
-        // Every client is of one of these; what is for several is in each.
+        // Every client has one of these scopes, which include the settings for several.
         let clients =
             [ClientScope::MainConsumer, ClientScope::RestoreConsumer, ClientScope::Producer, ClientScope::Admin];
         for scope in clients {
@@ -81,7 +81,7 @@ impl Kafka {
         &self.log
     }
 
-    /// Settings of a client that reads.
+    /// The settings of a client that reads.
     pub(crate) fn consumer_settings(&self, options: &ConsumerOptions) -> Result<Settings, LogError> {
         let isolation = match options.isolation {
             Isolation::ReadUncommitted => "read_uncommitted",
@@ -98,11 +98,11 @@ impl Kafka {
         settings.owned("isolation.level", isolation);
         settings.owned("enable.partition.eof", "true");
         settings.owned("check.crcs", "true");
-        // A partition that was just added waits until the fetch in flight returns.
+        // A partition that has just been added must wait until the fetch in flight returns.
         settings.default("fetch.wait.max.ms", "10");
         settings.default("fetch.queue.backoff.ms", "5");
         settings.default("fetch.error.backoff.ms", "100");
-        // For so long a topic that was just created may still be unknown to a broker.
+        // A broker may not know a new topic for this long.
         settings.default("topic.metadata.propagation.max.ms", "5000");
         settings.default("queued.min.messages", "100000");
         settings.default("queued.max.messages.kbytes", &(prefetch / 1024).clamp(1, 2_097_151).to_string());
@@ -110,19 +110,19 @@ impl Kafka {
         self.finish(settings, scope)
     }
 
-    /// Settings of a client that writes.
+    /// The settings of a client that writes.
     pub(crate) fn producer_settings(&self, options: &ProducerOptions) -> Result<Settings, LogError> {
         let mut settings = self.common(&options.client_id, ClientScope::Producer);
         settings.owned("enable.idempotence", "true");
         settings.owned("acks", "all");
         settings.default("linger.ms", "5");
-        // An idempotent producer has one request per partition on its way. While its next batch is ready, librdkafka's
-        // thread asks in a loop whether it may go (2.12.1, `rd_kafka_toppar_producer_serve`), unless another request
-        // waits to be sent: so few are let through.
+        // An idempotent producer has one request per partition in flight. While the next batch is ready, librdkafka's
+        // thread checks in a busy loop whether it may be sent (2.12.1, `rd_kafka_toppar_producer_serve`), unless another
+        // request waits to be sent. So only few are allowed.
         settings.default("max.in.flight.requests.per.connection", "2");
         settings.default("queue.buffering.max.messages", "500000");
         settings.default("queue.buffering.max.kbytes", "65536");
-        // Right after a commit the coordinator is busy with its markers and asks to try again.
+        // Directly after a commit, the coordinator is busy with the markers and asks for a retry.
         settings.default("retry.backoff.ms", "10");
         settings.default("topic.metadata.propagation.max.ms", "10000");
         if let Some(id) = &options.transactional_id {
@@ -133,17 +133,17 @@ impl Kafka {
         self.finish(settings, ClientScope::Producer)
     }
 
-    /// Settings of a group's member.
+    /// The settings of a group's member.
     pub(crate) fn member_settings(&self, options: &MemberOptions) -> Result<Settings, LogError> {
         let session_ms = options.session_timeout.as_millis();
-        // librdkafka tells the broker this as the time a rebalance may take; it may not be below the session's.
+        // librdkafka sends this to the broker as the rebalance timeout; it must not be less than the session timeout.
         let rebalance_ms = options.rebalance_timeout.as_millis().max(session_ms);
         let mut settings = self.common(&options.client_id, ClientScope::MainConsumer);
         settings.owned("group.id", &options.group);
         settings.owned("group.protocol", "classic");
         settings.owned("partition.assignment.strategy", "range");
         settings.reader();
-        // Makes the look-up of committed positions wait for open transactions.
+        // Makes queries for committed positions wait for open transactions.
         settings.owned("isolation.level", "read_committed");
         settings.owned("session.timeout.ms", &session_ms.to_string());
         settings.owned("max.poll.interval.ms", &rebalance_ms.to_string());
@@ -151,7 +151,7 @@ impl Kafka {
         self.finish(settings, ClientScope::MainConsumer)
     }
 
-    /// Settings of a client that looks up and changes topics.
+    /// The settings of a client that looks up and changes topics.
     pub(crate) fn admin_settings(&self) -> Result<Settings, LogError> {
         let mut settings = self.common("millstream-admin", ClientScope::Admin);
         settings.owned("group.id", GROUP_OF_NOBODY);
@@ -170,7 +170,7 @@ impl Kafka {
         settings
     }
 
-    /// Adds the user's settings, which win over our defaults, the more special ones over the more general ones.
+    /// Adds the user's settings, which override our defaults, and of which specific ones override general ones.
     fn finish(&self, mut settings: Settings, scope: ClientScope) -> Result<Settings, LogError> {
         crate::servers::check(&self.bootstrap_servers)?;
         for (for_whom, key, _) in &self.settings {
@@ -189,7 +189,7 @@ impl Kafka {
     }
 }
 
-/// The kinds of clients that settings have prefixes for.
+/// The kinds of clients for which settings have prefixes.
 const PREFIXED: [ClientScope; 5] = [
     ClientScope::RestoreConsumer,
     ClientScope::MainConsumer,
@@ -198,10 +198,10 @@ const PREFIXED: [ClientScope; 5] = [
     ClientScope::Admin,
 ];
 
-/// librdkafka wants a group even where none is joined; nothing is ever committed under this name.
+/// librdkafka requires a group even if none is joined; nothing is ever committed under this name.
 const GROUP_OF_NOBODY: &str = "millstream";
 const PREFETCH_BYTES_DEFAULT: usize = 32 << 20;
-/// librdkafka wants a fetch to hold its largest message (`message.max.bytes`).
+/// librdkafka requires that a fetch can contain the largest message (`message.max.bytes`).
 const FETCH_BYTES_MIN: usize = 1_000_000;
 const FETCH_BYTES_MAX: usize = 16 << 20;
 
@@ -234,13 +234,13 @@ impl Settings {
         self.owned("auto.offset.reset", "error");
     }
 
-    /// How long a request may take, if the user has said so.
+    /// The maximum time of a request, if the user has set it.
     pub(crate) fn request_timeout(&self) -> Option<Duration> {
         let (_, value) = self.entries.iter().rev().find(|(key, _)| key == "socket.timeout.ms")?;
         value.trim().parse().ok().map(Duration::from_millis)
     }
 
-    /// Where the brokers are, for messages.
+    /// The brokers' addresses, for messages.
     pub(crate) fn kafka(&self) -> &str {
         &self.kafka
     }
@@ -325,8 +325,8 @@ mod tests {
         }
     }
 
-    /// `check.crcs` passed where settings are read, with file and line to name, and was refused when the first
-    /// client was created.
+    /// Regression: `check.crcs` was accepted when settings were read, with a file and line to name, but was refused when
+    /// the first client was created.
     #[test]
     fn what_the_engine_sets_itself_is_refused_where_it_is_read() {
         let kafka = Kafka::at("h:1");
@@ -337,7 +337,7 @@ mod tests {
             kafka.member_settings(&member_options()),
             kafka.admin_settings(),
         ];
-        // `Settings::owned` compares with the core's table, by which this refuses.
+        // `Settings::owned` checks that the core's table, which refuses settings, is complete.
         assert!(all.iter().all(Result::is_ok));
         let read = Layers::new().set("application.id", "a").set("consumer.check.crcs", "false").read();
         assert!(read.unwrap_err().to_string().contains("it is always on"));

@@ -1,10 +1,10 @@
-//! Transactions of one producer: librdkafka's blocking calls, run on a thread and asked for until decided.
+//! The transactions of a producer: librdkafka's blocking calls, run on a thread and repeated until they are decided.
 //!
-//! It also replaces the producer's client when the end of a transaction, be it commit or abort, may leave a late
-//! request behind. librdkafka repeats a request to end a transaction when the connection breaks or a time-out
-//! passes, and does not tell; the first request may then arrive late and end the *next* transaction (KAFKA-17754;
-//! closed by KIP-890 for clients that speak it, which librdkafka does not). A new registration of the
-//! transactional id raises its epoch, and the late request is refused.
+//! This also replaces the producer's client if the end of a transaction, a commit or an abort, may leave a late request
+//! behind. librdkafka silently repeats a request to end a transaction when the connection breaks or a timeout expires;
+//! the first request may then arrive late and end the *next* transaction (KAFKA-17754; fixed by KIP-890 for clients that
+//! implement it, which librdkafka does not). Registering the transactional id again raises its epoch, so that the late
+//! request is refused.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -17,41 +17,41 @@ use crate::errors::TransactionError;
 use crate::helper::Helper;
 use crate::native::{Client, PartitionList};
 
-/// A call that is not decided after this time says so; it goes on when it is made again.
+/// A call that is not decided after this time returns; it continues when it is repeated.
 const SLICE_MS: i32 = 2_000;
-/// A replaced client gets this long to register before the producer is given up.
+/// How long a replacement client may take to register before the producer is abandoned.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Makes another client with the same settings.
+/// Creates another client with the same settings.
 pub(crate) type NewClient = Arc<dyn Fn() -> Result<Arc<Client>, LogError> + Send + Sync>;
 
-/// The calls about transactions of one producer.
+/// The transactional calls of a producer.
 pub(crate) struct Transactions {
     id: String,
     helper: Helper,
     new_client: NewClient,
     pending: Option<(Call, Reply<Answer>)>,
     is_open: bool,
-    /// Set when a client was replaced and the new one could not be registered.
+    /// Set if a client was replaced but the new one could not be registered.
     broken: Option<LogError>,
     doubt: Doubt,
-    /// When the end of the open transaction was asked for first. librdkafka's calls are cut into slices, its
+    /// When the end of the open transaction was first requested. librdkafka's calls are divided into slices, but its
     /// requests are not.
     ending_since: Option<Instant>,
 }
 
-/// When a request to end a transaction may still be on its way although the transaction has ended: one that was
-/// repeated. That takes a connection that broke, or a time-out.
+/// Knows when a repeated request to end a transaction may still be in flight although the transaction has ended. A request
+/// is repeated only if a connection breaks or a timeout expires.
 #[derive(Debug, Clone, Copy)]
 struct Doubt {
-    /// How many connections had broken when the transaction began.
+    /// The number of connections that had broken when the transaction began.
     broken_at_begin: u64,
-    /// What takes longer may have been repeated.
+    /// A request that takes longer may have been repeated.
     suspicious_after: Duration,
 }
 
 impl Doubt {
-    /// What speaks against going on with the same client.
+    /// The reason not to continue with the same client, if there is one.
     fn reason(self, broken_now: u64, took: Duration) -> Option<&'static str> {
         if broken_now != self.broken_at_begin {
             return Some("a connection broke during the transaction");
@@ -60,7 +60,7 @@ impl Doubt {
     }
 }
 
-/// What became of a transaction, and the client to go on with if it is another one now.
+/// The outcome of a transaction, and the client to continue with if it is a new one.
 pub(crate) type Ended = (CommitOutcome, Option<Arc<Client>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +73,12 @@ enum Call {
 
 struct Answer {
     outcome: CommitOutcome,
-    /// The client to go on with, or why there is none, if the old one was replaced.
+    /// If the client was replaced: the new one, or why there is none.
     renewed: Option<Result<Arc<Client>, LogError>>,
 }
 
 impl Transactions {
-    /// The calls for a producer whose requests get `request_timeout` to be answered.
+    /// The calls for a producer whose requests time out after `request_timeout`.
     pub(crate) fn new(
         id: &str,
         request_timeout: Duration,
@@ -97,7 +97,7 @@ impl Transactions {
         })
     }
 
-    /// Whether a call was made whose end is not told yet.
+    /// Whether a call has been started whose outcome has not been returned yet.
     pub(crate) const fn is_asked(&self) -> bool {
         self.pending.is_some()
     }
@@ -134,7 +134,7 @@ impl Transactions {
     ) -> Poll<CommitOutcome> {
         let what = self.subject("adding positions to");
         if self.pending.is_none() {
-            // The broker takes such a commit without any check, from anybody.
+            // The broker would accept such a commit without any check, from anybody.
             if group.generation < 0 || group.member_id.is_empty() {
                 let message = format!("{what}: the caller has never been a member of group `{}`", group.group);
                 return Poll::Ready(CommitOutcome::AbortRequired(LogError::new(LogErrorKind::Invalid, message)));
@@ -171,7 +171,7 @@ impl Transactions {
         })
     }
 
-    /// Ends the transaction, and replaces the client if a request to do so may still be on its way.
+    /// Ends the transaction, and replaces the client if a request to do so may still be in flight.
     fn end(
         &mut self,
         call: Call,
@@ -206,7 +206,7 @@ impl Transactions {
         self.run_job(call, move || Answer { outcome: job(), renewed: None })
     }
 
-    /// Starts a call, or looks whether the one that was started is decided.
+    /// Starts a call, or checks whether the one that was started is decided.
     fn run_job(&mut self, call: Call, job: impl FnOnce() -> Answer + Send + 'static) -> Poll<Answer> {
         let (started, mut reply) = self.pending.take().unwrap_or_else(|| (call, self.helper.ask(job)));
         if started != call {
@@ -237,7 +237,7 @@ fn outcome(result: Result<(), TransactionError>, what: &str) -> CommitOutcome {
     result.map_or_else(|error| error.outcome(what), |()| CommitOutcome::Done)
 }
 
-/// A registered client in place of one that may have left a request behind.
+/// Creates and registers a client to replace one that may have left a request behind.
 fn renew(new_client: &NewClient) -> Result<Arc<Client>, LogError> {
     let started = Instant::now();
     let client = new_client()?;
@@ -260,7 +260,7 @@ pub(crate) fn offset_list(offsets: &[OffsetToCommit]) -> Result<PartitionList, L
     for OffsetToCommit { partition, offset, metadata } in offsets {
         if metadata.len() > METADATA_BYTES_MAX {
             let length = metadata.len();
-            let message = format!("{partition}: {length} bytes beside the position, {METADATA_BYTES_MAX} are allowed");
+            let message = format!("{partition}: {length} bytes of metadata, but {METADATA_BYTES_MAX} are allowed");
             return Err(LogError::new(LogErrorKind::TooLarge, message));
         }
         list.add_with_metadata(partition, offset.0, metadata)?;
@@ -275,7 +275,7 @@ const METADATA_BYTES_MAX: usize = 4_096;
 mod tests {
     use super::*;
 
-    /// Time was taken per slice of a call, none of which lasts as long as a request may.
+    /// Regression: the time was measured per slice of a call, none of which lasts as long as a request may.
     #[test]
     fn doubt_is_a_connection_that_broke_or_a_long_time() {
         let doubt = Doubt { broken_at_begin: 3, suspicious_after: Duration::from_secs(5) };

@@ -1,4 +1,4 @@
-//! Where no broker is: everything is created, nothing blocks, and the trouble is told as a value.
+//! Without a broker, everything can be created, nothing blocks, and errors are reported as values.
 
 #![allow(clippy::expect_used, reason = "this is how a test fails")]
 
@@ -13,7 +13,7 @@ use streams_core::log::{
 use streams_core::record::{Headers, Offset, Partition, Timestamp, TopicPartition};
 use streams_kafka::Kafka;
 
-/// A call of the port takes no longer than this, whatever happens.
+/// The maximum time of a call of the port, whatever happens.
 const INSTANT: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -1,4 +1,4 @@
-//! Requests about topics, offsets and groups. Each waits for its answer, at most the time it is given.
+//! Requests about topics, offsets and groups. Each waits for its answer, at most for the given time.
 
 use std::ffi::CString;
 use std::ptr;
@@ -10,7 +10,7 @@ use sys::rd_kafka_admin_op_t as Op;
 use super::{Client, PartitionEntry, PartitionList, partitions, take_error, text_of};
 use crate::errors::Code;
 
-/// What went wrong, by code and in librdkafka's or the broker's words.
+/// An error code, with librdkafka's or the broker's text.
 pub(crate) type Failure = (Code, String);
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -54,7 +54,7 @@ impl Client {
         }
     }
 
-    /// How these topics look, in some order; a topic that does not exist has an error.
+    /// Describes topics, in no particular order; a topic that does not exist has an error.
     pub(crate) fn describe_topics(
         &self,
         names: &[String],
@@ -62,7 +62,7 @@ impl Client {
     ) -> Result<Vec<(String, std::result::Result<TopicDescription, Failure>)>> {
         let names = c_strings(names.iter().map(String::as_str))?;
         let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
-        // SAFETY: as many terminated strings as are told, which are copied.
+        // SAFETY: as many terminated strings as the length says, which are copied.
         let topics = unsafe { sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()) };
         let topics = Owned(topics, sys::rd_kafka_TopicCollection_destroy);
         let event = self.ask(Op::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms, |options, queue| {
@@ -78,7 +78,7 @@ impl Client {
         }
     }
 
-    /// Creates topics; what came of each, in some order.
+    /// Creates topics; returns the result of each, in no particular order.
     pub(crate) fn create_topics(&self, topics: &[NewTopic], timeout_ms: i32) -> Result<Vec<(String, Option<Failure>)>> {
         let topics = topics.iter().map(new_topic).collect::<Result<Vec<_>>>()?;
         let mut pointers: Vec<_> = topics.iter().map(|topic| topic.0).collect();
@@ -95,7 +95,7 @@ impl Client {
         }
     }
 
-    /// Deletes topics; what came of each, in some order.
+    /// Deletes topics; returns the result of each, in no particular order.
     pub(crate) fn delete_topics(&self, names: &[String], timeout_ms: i32) -> Result<Vec<(String, Option<Failure>)>> {
         let names = c_strings(names.iter().map(String::as_str))?;
         // SAFETY: terminated strings, which are copied.
@@ -136,8 +136,7 @@ impl Client {
         }
     }
 
-    /// The first offset that is kept of each partition (`is_end` false) or the one behind its last, in some
-    /// order.
+    /// The first offset of each partition or, if `is_end`, the one after its last, in no particular order.
     pub(crate) fn list_offsets(
         &self,
         partitions: &[streams_core::record::TopicPartition],
@@ -189,8 +188,8 @@ impl Client {
         unsafe { Ok(partitions::entries(sys::rd_kafka_DeleteRecords_result_offsets(event.0))) }
     }
 
-    /// What a group has committed for these partitions. Fails with code 88 while a transaction is open that
-    /// could change it.
+    /// The positions that a group has committed for these partitions. Fails with code 88 while an open transaction may
+    /// change them.
     pub(crate) fn group_offsets(
         &self,
         group: &str,
@@ -226,7 +225,7 @@ impl Client {
         }
     }
 
-    /// Who is in a group, in some order.
+    /// The members of a group, in no particular order.
     pub(crate) fn group_members(&self, group: &str, timeout_ms: i32) -> Result<Vec<GroupMemberInfo>> {
         let group = c_string(group)?;
         let event = self.ask(Op::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms, |options, queue| {
@@ -259,9 +258,8 @@ impl Client {
         timeout_ms: i32,
         send: impl FnOnce(*mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t) -> Result<()>,
     ) -> Result<Owned<sys::rd_kafka_event_t>> {
-        // A request to a broker that is away makes librdkafka connect to it thousands of times a second (2.12.1:
-        // `RD_KAFKA_OP_CONNECT` resets the back-off, and each failure sends another); a question to any broker
-        // does not.
+        // A request to a broker that is down makes librdkafka connect to it thousands of times a second (2.12.1:
+        // `RD_KAFKA_OP_CONNECT` resets the back-off, and each failure sends another). A question to any broker does not.
         self.reach(timeout_ms)?;
         // SAFETY: a live client.
         let options =
@@ -271,7 +269,7 @@ impl Client {
         // SAFETY: a live client.
         let queue = Owned(unsafe { sys::rd_kafka_queue_new(self.rk()) }, sys::rd_kafka_queue_destroy);
         send(options.0, queue.0)?;
-        // The request's own time-out ends the wait; the margin only guards against its never ending.
+        // The request's own timeout ends the wait; the margin is only for the case that it does not.
         // SAFETY: a live queue; the event is ours.
         let event = unsafe { sys::rd_kafka_queue_poll(queue.0, timeout_ms.saturating_add(5_000)) };
         let event = Owned(event, sys::rd_kafka_event_destroy);
@@ -285,7 +283,7 @@ impl Client {
     }
 }
 
-/// Something of librdkafka's, with the function that destroys it.
+/// An object of librdkafka's, with the function that destroys it.
 struct Owned<T>(*mut T, unsafe extern "C" fn(*mut T));
 
 impl<T> Drop for Owned<T> {
@@ -302,7 +300,7 @@ fn new_topic(topic: &NewTopic) -> Result<Owned<sys::rd_kafka_NewTopic_t>> {
     let partitions = i32::try_from(topic.partitions).unwrap_or(i32::MAX);
     let replication = topic.replication.map_or(-1, i32::from);
     let mut text = [0; 256];
-    // SAFETY: a terminated string, which is copied, and a buffer of the length that is told.
+    // SAFETY: a terminated string, which is copied, and a buffer with the given length.
     let native =
         unsafe { sys::rd_kafka_NewTopic_new(name.as_ptr(), partitions, replication, text.as_mut_ptr(), text.len()) };
     if native.is_null() {
@@ -358,7 +356,7 @@ unsafe fn description(
     }
 }
 
-/// Brokers before 2.8 have no ids for topics, which librdkafka tells as zeros: no id, by the port's rule.
+/// Brokers before 2.8 have no topic ids, which librdkafka reports as zeros. The port has an empty id in that case.
 fn known_id(id: String) -> String {
     if id.bytes().all(|byte| byte == b'A') { String::new() } else { id }
 }

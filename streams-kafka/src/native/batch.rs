@@ -1,7 +1,7 @@
 //! Fetched messages, many per call.
 //!
-//! `rd_kafka_consume_batch_queue` hands out the messages that have arrived without the cost of an event per
-//! message; they are borrowed from librdkafka until the [`Batch`] is dropped.
+//! `rd_kafka_consume_batch_queue` returns the messages that have arrived without the cost of an event per message; they
+//! are borrowed from librdkafka until the [`Batch`] is dropped.
 
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
@@ -14,14 +14,14 @@ use streams_core::record::{Header, Headers, Timestamp};
 use super::{Client, headers, text_of};
 use crate::errors::Code;
 
-/// Room for the pointers to one batch of messages, to be used again.
+/// A reusable buffer for the pointers to one batch of messages.
 pub(crate) struct MessageBuffer(Vec<*mut sys::rd_kafka_message_t>);
 
 // SAFETY: between calls the buffer holds no pointers that are used.
 unsafe impl Send for MessageBuffer {}
 
 impl MessageBuffer {
-    /// Room for `capacity` messages.
+    /// A buffer for `capacity` messages.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(vec![ptr::null_mut(); capacity])
     }
@@ -40,8 +40,7 @@ pub(crate) struct Message<'a> {
 }
 
 impl Client {
-    /// The messages that have arrived, at most `count_max` and as many as the buffer has room for. Does not
-    /// wait.
+    /// The messages that have arrived, at most `count_max` and as many as fit in the buffer. Does not wait.
     pub(crate) fn consume<'a>(&self, buffer: &'a mut MessageBuffer, count_max: usize) -> Batch<'a> {
         let count_max = count_max.min(buffer.0.len());
         // SAFETY: a live queue, and an array with room for `count_max` pointers. With a time-out of 0 the
@@ -51,8 +50,8 @@ impl Client {
         Batch { messages: buffer.0.get(..count).unwrap_or_default() }
     }
 
-    /// Serves a member's callbacks and hands out its next error, if there is one. A member is assigned no
-    /// partitions, so nothing else arrives.
+    /// Serves a member's callbacks and returns its next error, if there is one. A member reads no partitions, so nothing
+    /// else arrives.
     pub(crate) fn poll_member(&self) -> Option<(Code, String)> {
         // SAFETY: a live consumer; the message is ours to destroy.
         let message = unsafe { sys::rd_kafka_consumer_poll(self.rk(), 0) };
@@ -80,7 +79,7 @@ impl Batch<'_> {
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         for message in self.messages {
-            // SAFETY: a message that `rd_kafka_consume_batch_queue` has handed out, destroyed once.
+            // SAFETY: a message that `rd_kafka_consume_batch_queue` has returned, destroyed once.
             unsafe { sys::rd_kafka_message_destroy(*message) };
         }
     }
@@ -93,7 +92,7 @@ impl<'a> Message<'a> {
         unsafe { &*self.message }
     }
 
-    /// What is wrong, if this is not a record.
+    /// The error code, if this is not a record.
     pub(crate) fn error(&self) -> Option<Code> {
         // SAFETY: as in `fields`; read as a number.
         let code = unsafe { (&raw const (*self.message).err).cast::<i32>().read() };
@@ -106,12 +105,12 @@ impl<'a> Message<'a> {
         unsafe { text_of(sys::rd_kafka_message_errstr(self.message)) }
     }
 
-    /// Tells messages of one topic from those of another within a batch: equal means the same topic.
+    /// Identifies the topic within a batch: messages with equal tags have the same topic.
     pub(crate) fn topic_tag(&self) -> usize {
         self.fields().rkt.addr()
     }
 
-    /// The topic's name; `None` for an error that is about no partition.
+    /// The topic's name; `None` for an error without a partition.
     pub(crate) fn topic(&self) -> Option<&'a str> {
         let topic = self.fields().rkt;
         if topic.is_null() {
@@ -159,7 +158,7 @@ impl<'a> Message<'a> {
         self.listed_headers()
     }
 
-    /// The headers as librdkafka lists them. It allocates a parser to find that there are none.
+    /// The headers as librdkafka lists them. It allocates a parser even if there are none.
     fn listed_headers(&self) -> Headers {
         let mut list = ptr::null_mut();
         // SAFETY: a live message; the list belongs to it.

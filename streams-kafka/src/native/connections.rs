@@ -1,9 +1,9 @@
-//! Counting the connections that break, at the moment when they do.
+//! Counts broken connections at the moment when they break.
 //!
-//! librdkafka tells of errors late, in a queue, and of most broken connections not at all: a broker that closes
-//! one, or a request's time-out, is no error to it. It calls interceptors at each change, though, before it does
-//! anything about the requests that were on their way. So whoever has the answer to a repeated request finds
-//! that the connection it was sent on first has been counted.
+//! librdkafka reports errors late, in a queue, and most broken connections not at all: to it, a broker that closes a
+//! connection or a request that times out is no error. But it calls interceptors at each change, before it does anything
+//! about the requests in flight. So when a repeated request is answered, the connection on which it was first sent has
+//! already been counted.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -14,25 +14,25 @@ use sys::rd_kafka_resp_err_t as Answer;
 
 use super::{CallbackContext, Client, Conf};
 
-/// How many connections of one client have broken.
+/// The number of connections of a client that have broken.
 #[derive(Debug, Default)]
 pub(super) struct Broken(AtomicU64);
 
 const NAME: &CStr = c"millstream";
 
 thread_local! {
-    /// Whether the connection that this thread of librdkafka's looks after stands. Each has a thread of its own.
+    /// Whether this thread's connection is up. librdkafka has one thread per connection.
     static STANDS: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Client {
-    /// How many of its connections have broken so far; attempts to connect do not count.
+    /// The number of its connections that have broken so far; attempts to connect do not count.
     pub(crate) fn broken_connections(&self) -> u64 {
         self.0.context.broken.0.load(Ordering::SeqCst)
     }
 }
 
-/// Has a client that is made from `conf` count.
+/// Makes a client that is created from `conf` count.
 pub(super) fn count(conf: &Conf, context: *mut c_void) {
     // SAFETY: a live configuration, a static name, and the `CallbackContext` that outlives the client's threads. It
     // fails only where the same was added before.
@@ -46,11 +46,11 @@ unsafe extern "C" fn on_new(
     _: *mut c_char,
     _: usize,
 ) -> Answer {
-    // SAFETY: the client that is being made, for which this is the one call that is allowed.
+    // SAFETY: the client that is being created, for which this is the only call that is allowed.
     unsafe { sys::rd_kafka_interceptor_add_on_broker_state_change(rk, NAME.as_ptr(), Some(on_change), context) }
 }
 
-/// Called on the connection's own thread, under its lock: it counts and does nothing else.
+/// Called on the connection's own thread, under its lock, so it only counts.
 unsafe extern "C" fn on_change(
     _: *mut sys::rd_kafka_t,
     _: i32,

@@ -1,4 +1,4 @@
-//! What a consumer reads, and what it says to its group.
+//! A consumer's assignment, and the calls about its group.
 
 use std::ptr;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use streams_core::log::GroupMetadata;
 use super::{Client, PartitionList, c_string, take_error, text_of};
 use crate::errors::Code;
 
-/// Turns librdkafka's way to say "no error" into Rust's.
+/// Converts librdkafka's error codes, one of which means "no error", to a `Result`.
 fn result(code: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
     match code as i32 {
         0 => Ok(()),
@@ -18,21 +18,21 @@ fn result(code: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
 }
 
 impl Client {
-    /// Starts reading these partitions at their offsets, beside those that are read already.
+    /// Starts reading these partitions at their offsets, in addition to those already being read.
     pub(crate) fn assign_more(&self, partitions: &PartitionList) -> Result<(), Code> {
         // SAFETY: a live consumer and a live list, which is copied.
         let error = unsafe { take_error(sys::rd_kafka_incremental_assign(self.rk(), partitions.as_ptr())) };
         error.map_or(Ok(()), |(code, _)| Err(code))
     }
 
-    /// Stops reading these partitions. What was fetched of them is not handed out any more.
+    /// Stops reading these partitions. Records that have been fetched are not delivered any more.
     pub(crate) fn assign_less(&self, partitions: &PartitionList) -> Result<(), Code> {
         // SAFETY: a live consumer and a live list, which is copied.
         let error = unsafe { take_error(sys::rd_kafka_incremental_unassign(self.rk(), partitions.as_ptr())) };
         error.map_or(Ok(()), |(code, _)| Err(code))
     }
 
-    /// Joins the group for these topics.
+    /// Joins the group and subscribes to these topics.
     pub(crate) fn subscribe(&self, topics: &PartitionList) -> Result<(), Code> {
         // SAFETY: a live consumer and a live list, which is copied.
         result(unsafe { sys::rd_kafka_subscribe(self.rk(), topics.as_ptr()) })
@@ -45,19 +45,19 @@ impl Client {
         result(unsafe { sys::rd_kafka_assign(self.rk(), nothing.as_ptr()) })
     }
 
-    /// Gives the assignment back; the rebalance goes on.
+    /// Gives the assignment back, so that the rebalance can continue.
     pub(crate) fn unassign(&self) -> Result<(), Code> {
         // SAFETY: a live consumer; null is "no assignment".
         result(unsafe { sys::rd_kafka_assign(self.rk(), ptr::null()) })
     }
 
-    /// Whether the assignment belongs to others already.
+    /// Whether the assignment may already belong to others.
     pub(crate) fn is_assignment_lost(&self) -> bool {
         // SAFETY: a live consumer.
         unsafe { sys::rd_kafka_assignment_lost(self.rk()) != 0 }
     }
 
-    /// The member's generation and id as they are now; generation -1 when it is no member.
+    /// The member's current generation and id; the generation is -1 if it is not a member.
     pub(crate) fn group_metadata(&self) -> Option<GroupMetadata> {
         // SAFETY: a live consumer; the metadata is ours until it is destroyed, its texts live with it.
         unsafe {
@@ -81,7 +81,7 @@ impl Client {
         result(unsafe { sys::rd_kafka_commit(self.rk(), offsets.as_ptr(), 0) })
     }
 
-    /// Fills in the offsets that are committed, waiting for open transactions, at most `timeout_ms`.
+    /// Fills in the committed offsets. Waits for open transactions, at most for `timeout_ms`.
     pub(crate) fn committed(&self, partitions: &mut PartitionList, timeout_ms: i32) -> Result<(), Code> {
         // SAFETY: a live consumer and a live list of ours, which is filled in.
         result(unsafe { sys::rd_kafka_committed(self.rk(), partitions.as_ptr(), timeout_ms) })
@@ -90,7 +90,7 @@ impl Client {
     /// Leaves the group. Waits until that is done.
     pub(crate) fn leave_group(&self) -> Result<(), Code> {
         self.0.context.is_leaving.store(true, Ordering::SeqCst);
-        // A rebalance that waits for its acknowledgement would wait for ever.
+        // Otherwise, a rebalance that waits for its acknowledgement would wait for ever.
         let _ = self.unassign();
         // SAFETY: a live consumer.
         result(unsafe { sys::rd_kafka_consumer_close(self.rk()) })

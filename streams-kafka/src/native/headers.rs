@@ -1,39 +1,39 @@
-//! Seeing that a record has no headers without asking librdkafka.
+//! Detects that a record has no headers without asking librdkafka.
 //!
-//! `rd_kafka_message_headers` makes a parser, with three allocations, before it finds a count of 0: a third of what
-//! it costs to read a record without headers (2.12.1, `rd_kafka_msg_headers_parse`). Key and value point into the
-//! batch as the broker sent it, or as it was decompressed, and there a record is
+//! `rd_kafka_message_headers` creates a parser, with three allocations, before it finds a count of 0. That is a third of
+//! the cost of reading a record without headers (2.12.1, `rd_kafka_msg_headers_parse`). Key and value point into the batch
+//! as the broker sent it, or as it was decompressed, where a record is
 //!
 //! ```text
 //!   .. key length (varint)  key  value length (varint)  value  count of headers (varint) ..
 //! ```
 //!
-//! (Kafka's record format, version 2; older versions have no headers). So the byte behind a value is 0 if there are
-//! none. It is looked at only where the bytes around prove that key and value lie so; in any other case, and with
-//! any other librdkafka, nothing is said. Debug builds ask librdkafka all the same and compare.
+//! (Kafka's record format, version 2; older versions have no headers). So the byte after a value is 0 if there are none.
+//! It is read only if the surrounding bytes prove that key and value have this layout; otherwise, and with any other
+//! version of librdkafka, librdkafka is asked. Debug builds ask it anyway and compare.
 
 use std::sync::LazyLock;
 
 use rdkafka::bindings as sys;
 
-/// The version whose `rd_kafka_msgset_reader_msg_v2` was read. With another one, read it again: key, value and
-/// headers of a message must still point into the record as it came.
+/// The version whose `rd_kafka_msgset_reader_msg_v2` was examined. With another version, examine it again: key, value and
+/// headers of a message must still point into the record as it was received.
 const KNOWN_VERSION: i32 = 0x02_0c_01;
 
-/// So long, a value's length takes at most three bytes. Before a value in the older formats its length takes four.
+/// The length of values up to this size takes at most three bytes. In the older formats, it takes four.
 const VALUE_LENGTH_MAX: usize = 1 << 20;
 
 /// The length of null.
 const NULL_LENGTH: u8 = 1;
 
-/// A key or value where librdkafka has put it; starts at null if it is null.
+/// A key or value as librdkafka provides it; `start` is null if it is null.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field {
     pub(super) start: *const u8,
     pub(super) length: usize,
 }
 
-/// Whether a record with this key and this value surely has no headers.
+/// Whether a record with this key and this value certainly has no headers.
 ///
 /// # Safety
 /// Both are fields of one message that was fetched.
@@ -44,7 +44,7 @@ pub(super) unsafe fn is_without(key: Field, value: Field) -> bool {
     }
     let (length, size) = varint(value.length);
     let lies_as_it_came = if key.start.is_null() {
-        // SAFETY: with the known version, values lie in a batch, behind the head of that and some of their record.
+        // SAFETY: with the known version, a value is in a batch, after the batch's header and the start of its record.
         unsafe {
             let before = value.start.sub(size);
             before.sub(1).read() == NULL_LENGTH
@@ -53,17 +53,17 @@ pub(super) unsafe fn is_without(key: Field, value: Field) -> bool {
     } else {
         key.start.addr() + key.length + size == value.start.addr()
     };
-    // SAFETY: the value lies in a record of version 2, where the count of headers follows it.
+    // SAFETY: the value is in a record of version 2, where the count of headers follows it.
     lies_as_it_came && unsafe { value.start.add(value.length).read() } == 0
 }
 
-/// The version of librdkafka, without what tells releases from those before.
+/// The version of librdkafka, without the part that marks pre-releases.
 fn version() -> i32 {
     // SAFETY: no preconditions.
     unsafe { sys::rd_kafka_version() >> 8 }
 }
 
-/// A length of less than 2^20 as the format writes it (zig-zag, seven bits a byte), and how many bytes that takes.
+/// A length of less than 2^20 as the format writes it (zig-zag, seven bits per byte), and the number of bytes.
 fn varint(length: usize) -> ([u8; 3], usize) {
     let bits = |shift: u32| u8::try_from((length << 1 >> shift) & 0x7f).unwrap_or_default();
     match length << 1 {
@@ -106,7 +106,7 @@ mod tests {
         }
     }
 
-    /// A record as the format has it, with so many headers, cut behind their count.
+    /// A record in the format with that many headers, cut after their count.
     fn record(key: Option<&[u8]>, value: &[u8], headers: u8) -> Vec<u8> {
         let mut bytes = vec![0; 8];
         let field = |bytes: &mut Vec<u8>, field: &[u8]| {
@@ -123,10 +123,10 @@ mod tests {
         bytes
     }
 
-    /// What is said of the record in `bytes`, which end with the count of headers.
+    /// The result for the record in `bytes`, which end with the count of headers.
     fn is_believed(bytes: &[u8], key_length: Option<usize>, value_length: usize) -> bool {
         let end = bytes.len() - 1;
-        // SAFETY: all of it lies in the bytes.
+        // SAFETY: all of it is in the bytes.
         unsafe {
             let value = Field { start: bytes.as_ptr().add(end - value_length), length: value_length };
             let key = key_length.map_or(Field { start: std::ptr::null(), length: 0 }, |length| Field {
@@ -147,7 +147,7 @@ mod tests {
                     let believed = is_believed(&bytes, key_length, length);
                     assert_eq!(believed, headers == 0, "{key:?} {length} {headers}");
                     if key.is_none() {
-                        // As the older formats write lengths.
+                        // The length as in the older formats.
                         let before = bytes.len() - 2 - length;
                         bytes[before] ^= 0x40;
                         assert!(!is_believed(&bytes, None, length), "{length}");
@@ -158,11 +158,11 @@ mod tests {
         let (elsewhere, bytes) = (b"key", record(Some(b"key"), b"value", 0));
         let key = Field { start: elsewhere.as_ptr(), length: 3 };
         let value = Field { start: bytes[bytes.len() - 6..].as_ptr(), length: 5 };
-        // SAFETY: all of it lies in the bytes.
+        // SAFETY: all of it is in the bytes.
         assert!(!unsafe { is_without(key, value) }, "the value does not follow the key");
     }
 
-    /// Debug builds compare with what librdkafka says, record by record.
+    /// Debug builds compare the result with librdkafka's, record by record.
     #[test]
     fn headers_come_back_whatever_the_record_and_the_compression() {
         let cluster = MockCluster::new(1).unwrap();

@@ -1,11 +1,10 @@
-//! librdkafka, behind calls that are safe to make: everything `unsafe` in this crate lies in this folder.
+//! Safe calls to librdkafka: everything `unsafe` in this crate is in this folder.
 //!
-//! It owns the clients' life, the callbacks and the conversion of C's data to Rust's and back. It decides
-//! nothing: what a code or an event means is for its callers. Of the crate `rdkafka` the bindings are used
-//! and the safe clients are not: its consumer costs three times the processor time per record, its producer
-//! has no topic handles, its clients block when they are dropped, its admin client collects log lines that
-//! nobody reads, and its configuration forgets the order of settings, which decides between a setting and
-//! its alias.
+//! This module owns the life cycle of clients, the callbacks and the conversion of data between C and Rust. It decides
+//! nothing: its callers interpret codes and events. Only the bindings of the crate `rdkafka` are used, not its safe
+//! clients: its consumer takes three times the CPU time per record, its producer has no topic handles, its clients block
+//! when they are dropped, its admin client collects log lines that nobody reads, and its configuration loses the order of
+//! settings, which decides between a setting and its alias.
 
 #![expect(unsafe_code, reason = "the only place where C is called")]
 
@@ -36,20 +35,20 @@ pub(crate) use batch::{Message, MessageBuffer};
 pub(crate) use partitions::{PartitionEntry, PartitionList};
 pub(crate) use produce::{ProduceError, TopicRef};
 
-/// What a client tells on its own account. Called during calls into the client, on the caller's thread.
+/// Receives reports of a client that are not results of calls. Called during calls to the client, on the caller's thread.
 pub(crate) trait Listener: Send + Sync {
-    /// An error that is about no call and no record.
+    /// An error that concerns no call and no record.
     fn error(&self, code: Code, reason: &str) {
         let _ = (code, reason);
     }
 
-    /// A record was acknowledged at `offset`, or was not. `topic` is what [`TopicRef::produce`] was told.
+    /// A record was acknowledged at `offset`, or was not delivered. `topic` is the tag passed to [`TopicRef::produce`].
     fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<NotDelivered>) {
         let _ = (topic, partition, offset, failure);
     }
 
-    /// The group gives these partitions to this member, or wants them back. The rebalance waits until
-    /// [`Client::assign_nothing`] or [`Client::unassign`] is called. Not called while the group is being left.
+    /// The group assigns these partitions to this member, or revokes them. The rebalance waits until
+    /// [`Client::assign_nothing`] or [`Client::unassign`] is called. Not called while the member is leaving the group.
     fn rebalanced(&self, is_assigned: bool, partitions: Vec<TopicPartition>) {
         let _ = (is_assigned, partitions);
     }
@@ -63,34 +62,34 @@ pub(crate) struct NotDelivered {
     pub(crate) has_key: bool,
 }
 
-/// What a client is for.
+/// The purpose of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Consumer,
     Producer,
 }
 
-/// What the callbacks need. Lies still behind a box until the client is gone.
+/// The data that the callbacks need. It stays in place, in a box, until the client is gone.
 struct CallbackContext {
     name: String,
     log: Arc<LogLimit>,
     doorbell: Doorbell,
     listener: Arc<dyn Listener>,
-    /// Set when a member leaves its group: assignments are then given back without asking anybody.
+    /// Set when a member leaves its group: assignments are then given back without calling the listener.
     is_leaving: AtomicBool,
-    /// How many connections have broken; for producers.
+    /// The number of broken connections, for producers.
     broken: connections::Broken,
 }
 
-/// A librdkafka client. Dropping it closes its connections on a thread of its own, because that waits for
-/// librdkafka's threads; a group is not left by dropping.
+/// A librdkafka client. Dropping it closes its connections on a separate thread, because that waits for librdkafka's
+/// threads. It does not leave the group.
 pub(crate) struct Client(ManuallyDrop<Parts>);
 
 struct Parts {
     rk: NonNull<sys::rd_kafka_t>,
-    /// Where events and fetched records arrive.
+    /// Receives events and fetched records.
     queue: NonNull<sys::rd_kafka_queue_t>,
-    /// Pointed to by `rk` and `queue`, so it goes last.
+    /// `rk` and `queue` point to it, so it is dropped last.
     context: Box<CallbackContext>,
 }
 
@@ -171,10 +170,10 @@ impl Client {
         unsafe { sys::rd_kafka_poll(self.rk(), 0) };
     }
 
-    /// The error after which the client is of no use any more, if there was one.
+    /// The error after which the client cannot be used any more, if there was one.
     pub(crate) fn fatal_error(&self) -> Option<(Code, String)> {
         let mut text = [0; 512];
-        // SAFETY: a live client and a buffer of the length that is told.
+        // SAFETY: a live client and a buffer with the given length.
         let code = unsafe { sys::rd_kafka_fatal_error(self.rk(), text.as_mut_ptr(), text.len()) } as i32;
         (code != 0).then(|| (Code(code), buffer_text(&text)))
     }
@@ -184,7 +183,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         // SAFETY: the field is not touched again.
         let parts = unsafe { ManuallyDrop::take(&mut self.0) };
-        // Without a thread the parts are dropped here, which takes longer and is right all the same.
+        // Without a thread, the parts are dropped here, which takes longer but is correct as well.
         let _ = std::thread::Builder::new().name("kafka-close".into()).spawn(move || drop(parts));
     }
 }
@@ -223,7 +222,7 @@ impl Conf {
     fn set(&self, key: &str, value: &str) -> Result<(), LogError> {
         let (c_key, c_value) = (c_string(key)?, c_string(value)?);
         let mut text = [0; 512];
-        // SAFETY: a live configuration, terminated strings, and a buffer of the length that is told.
+        // SAFETY: a live configuration, terminated strings, and a buffer with the given length.
         let result =
             unsafe { sys::rd_kafka_conf_set(self.0, c_key.as_ptr(), c_value.as_ptr(), text.as_mut_ptr(), text.len()) };
         match result {
@@ -237,7 +236,7 @@ impl Conf {
         }
     }
 
-    /// The names of all settings there are.
+    /// The names of all settings.
     fn keys(&self) -> Vec<String> {
         let mut count = 0;
         // SAFETY: a live configuration; the array holds `count` terminated strings, names and values in
@@ -256,7 +255,7 @@ impl Conf {
             Role::Producer => sys::rd_kafka_type_t::RD_KAFKA_PRODUCER,
         };
         let mut text = [0; 512];
-        // SAFETY: a live configuration and a buffer of the length that is told.
+        // SAFETY: a live configuration and a buffer with the given length.
         let rk = unsafe { sys::rd_kafka_new(role, self.0, text.as_mut_ptr(), text.len()) };
         let rk = NonNull::new(rk).ok_or_else(|| crate::setting_errors::no_client(&buffer_text(&text)))?;
         // The client owns the configuration now.
@@ -267,13 +266,13 @@ impl Conf {
 
 impl Drop for Conf {
     fn drop(&mut self) {
-        // SAFETY: the configuration was not handed to a client.
+        // SAFETY: the configuration was not passed to a client.
         unsafe { sys::rd_kafka_conf_destroy(self.0) };
     }
 }
 
 unsafe extern "C" fn on_event(_: *mut sys::rd_kafka_t, context: *mut c_void) {
-    // SAFETY: the pointer that was given to `rd_kafka_queue_cb_event_enable`.
+    // SAFETY: the pointer that was passed to `rd_kafka_queue_cb_event_enable`.
     let context = unsafe { &*context.cast::<CallbackContext>() };
     context.doorbell.ring();
 }
@@ -298,7 +297,7 @@ unsafe extern "C" fn on_error(rk: *mut sys::rd_kafka_t, code: c_int, reason: *co
         return context.listener.error(Code(code), &reason);
     }
     let mut text = [0; 512];
-    // SAFETY: the client that calls, and a buffer of the length that is told.
+    // SAFETY: the client that calls, and a buffer with the given length.
     let code = unsafe { sys::rd_kafka_fatal_error(rk, text.as_mut_ptr(), text.len()) } as i32;
     context.listener.error(Code(code), &buffer_text(&text));
 }
@@ -323,10 +322,9 @@ unsafe extern "C" fn on_delivery(
 /// A live message of a delivery report that nobody else uses meanwhile.
 unsafe fn not_delivered(message: *const sys::rd_kafka_message_t, code: Code) -> NotDelivered {
     let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-    // SAFETY: the caller's promise, and a place for the kind. The broker's words about the record are not asked for:
-    // they are freed before they can be read (2.12.1, `rd_kafka_msgbatch_handle_Produce_result_record_errors`).
-    // librdkafka knows the timestamp, but tells it only of messages without an error, so the error is taken out
-    // for that moment.
+    // SAFETY: the caller's promise, and a place for the kind. The broker's text about the record is not read, because it
+    // is freed before that (2.12.1, `rd_kafka_msgbatch_handle_Produce_result_record_errors`). librdkafka knows the
+    // timestamp, but returns it only for messages without an error, so the error is temporarily removed.
     unsafe {
         let error = (&raw const (*message).err).cast::<i32>().cast_mut();
         error.write(0);
@@ -353,7 +351,7 @@ unsafe extern "C" fn on_rebalance(
     context.listener.rebalanced(is_assigned, entries.into_iter().map(|entry| entry.partition).collect());
 }
 
-/// Name and description of a code that librdkafka knows.
+/// The name and description of a code, if librdkafka knows it.
 pub(crate) fn describe_code(code: Code) -> Option<(String, String)> {
     let code = sys::rd_kafka_resp_err_t::try_from(code.0).ok()?;
     // SAFETY: both functions take any value of the enum and return static strings.
@@ -361,7 +359,7 @@ pub(crate) fn describe_code(code: Code) -> Option<(String, String)> {
 }
 
 fn c_string(text: &str) -> Result<CString, LogError> {
-    CString::new(text).map_err(|_| LogError::new(LogErrorKind::Invalid, format!("{text:?} holds a zero byte")))
+    CString::new(text).map_err(|_| LogError::new(LogErrorKind::Invalid, format!("{text:?} contains a zero byte")))
 }
 
 /// # Safety
@@ -374,13 +372,13 @@ unsafe fn text_of(text: *const c_char) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// The text in a buffer that librdkafka has written a message to.
+/// The text in a buffer to which librdkafka has written a message.
 fn buffer_text(buffer: &[c_char]) -> String {
     let bytes: Vec<u8> = buffer.iter().take_while(|byte| **byte != 0).map(|byte| byte.to_ne_bytes()[0]).collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Takes a `rd_kafka_error_t` apart and destroys it; `None` if it is null.
+/// Converts and destroys an `rd_kafka_error_t`; `None` if it is null.
 ///
 /// # Safety
 /// `error` is null or owned by the caller, who does not use it afterwards.

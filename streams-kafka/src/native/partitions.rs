@@ -23,7 +23,7 @@ unsafe impl Send for PartitionList {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartitionEntry {
     pub(crate) partition: TopicPartition,
-    /// `None` when there is none; may be negative when it is one of librdkafka's logical offsets.
+    /// `None` if there is none; negative if it is one of librdkafka's logical offsets.
     pub(crate) offset: Option<i64>,
     pub(crate) metadata: String,
     pub(crate) error: Option<Code>,
@@ -49,7 +49,7 @@ impl PartitionList {
         self.add_with_metadata(partition, offset, "")
     }
 
-    /// Adds a partition with an offset and a text beside it.
+    /// Adds a partition with an offset and metadata.
     pub(crate) fn add_with_metadata(
         &mut self,
         partition: &TopicPartition,
@@ -81,7 +81,7 @@ impl PartitionList {
         usize::try_from(unsafe { self.0.as_ref() }.cnt).unwrap_or(0)
     }
 
-    /// What the list holds, in its order.
+    /// The entries of the list, in order.
     pub(crate) fn entries(&self) -> Vec<PartitionEntry> {
         // SAFETY: a live list.
         unsafe { entries(self.as_ptr()) }
@@ -99,7 +99,7 @@ impl Drop for PartitionList {
     }
 }
 
-/// What a list of librdkafka's holds.
+/// The entries of a list of librdkafka's.
 ///
 /// # Safety
 /// `list` is null or a list that lives, unchanged, during the call.

@@ -1,4 +1,4 @@
-//! Handing records to a producer.
+//! Passes records to a producer.
 
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -12,17 +12,17 @@ use sys::{rd_kafka_vtype_t as vtype, rd_kafka_vu_s__bindgen_ty_1 as Union};
 use super::{Client, c_string, take_error};
 use crate::errors::Code;
 
-/// A topic of a producer's, looked up once.
+/// A topic of a producer, looked up once.
 pub(crate) struct TopicRef {
     topic: NonNull<sys::rd_kafka_topic_t>,
-    /// Topics must be given back before their client goes.
+    /// Topics must be destroyed before their client.
     client: Arc<Client>,
 }
 
 // SAFETY: librdkafka's topics may be used from any thread.
 unsafe impl Send for TopicRef {}
 
-/// Why a record was not taken.
+/// Why a record was not accepted.
 pub(crate) struct ProduceError {
     pub(crate) code: Code,
     pub(crate) reason: String,
@@ -38,7 +38,7 @@ impl TopicRef {
         Ok(Self { topic, client: Arc::clone(client) })
     }
 
-    /// Queues a copy of the record. `tag` comes back with the report of its delivery.
+    /// Queues a copy of the record. `tag` is returned with the delivery report.
     pub(crate) fn produce(&self, tag: usize, partition: i32, record: &OutgoingRecord<'_>) -> Result<(), ProduceError> {
         let headers = NativeHeaders::of(record.headers);
         let field = |vtype, u| sys::rd_kafka_vu_t { vtype, u };
@@ -48,7 +48,7 @@ impl TopicRef {
             field(vtype::RD_KAFKA_VTYPE_MSGFLAGS, Union { i: sys::RD_KAFKA_MSG_F_COPY }),
             field(vtype::RD_KAFKA_VTYPE_KEY, memory(record.key)),
             field(vtype::RD_KAFKA_VTYPE_VALUE, memory(record.value)),
-            // librdkafka reads 0 as "now", so the first millisecond of 1970 is out of its reach.
+            // librdkafka reads 0 as "now", so it cannot write the first millisecond of 1970.
             field(
                 vtype::RD_KAFKA_VTYPE_TIMESTAMP,
                 Union { i64_: if record.timestamp.0 == 0 { 1 } else { record.timestamp.0 } },
@@ -77,7 +77,7 @@ impl Drop for TopicRef {
     }
 }
 
-/// Bytes as librdkafka takes them: null and empty are different.
+/// Bytes in librdkafka's form, in which null and empty are different.
 fn memory(bytes: Option<&[u8]>) -> Union {
     let (ptr, size) = bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
     Union { mem: sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr: ptr.cast_mut().cast(), size } }
@@ -95,7 +95,7 @@ impl NativeHeaders {
         let list = Self(unsafe { sys::rd_kafka_headers_new(headers.len()) });
         for header in headers {
             let (value, size) = header.value.as_ref().map_or((ptr::null(), 0), |value| (value.as_ptr(), value.len()));
-            // SAFETY: a live list; name and value have the lengths that are told, and are copied.
+            // SAFETY: a live list; name and value have the given lengths, and are copied.
             unsafe {
                 sys::rd_kafka_header_add(
                     list.0,
@@ -113,21 +113,21 @@ impl NativeHeaders {
 impl Drop for NativeHeaders {
     fn drop(&mut self) {
         if !self.0.is_null() {
-            // SAFETY: the list was not handed to a message.
+            // SAFETY: the list was not passed to a message.
             unsafe { sys::rd_kafka_headers_destroy(self.0) };
         }
     }
 }
 
 impl Client {
-    /// How many records and reports of theirs are under way.
+    /// The number of records and delivery reports in flight.
     pub(crate) fn outstanding(&self) -> usize {
         // SAFETY: a live client.
         usize::try_from(unsafe { sys::rd_kafka_outq_len(self.rk()) }).unwrap_or(0)
     }
 
-    /// Sends what lingers and serves callbacks. Takes up to a millisecond: librdkafka's threads look whether
-    /// they are to send at once only while this call lasts.
+    /// Sends lingering records and serves callbacks. Takes up to a millisecond, because librdkafka's threads send at once
+    /// only during this call.
     pub(crate) fn push_out(&self) {
         // SAFETY: a live producer.
         unsafe { sys::rd_kafka_flush(self.rk(), 1) };

@@ -1,4 +1,4 @@
-//! The calls about transactions. All but `begin` wait, for as long as they are told.
+//! The transactional calls. All except `begin` wait, at most for the given time.
 
 use rdkafka::bindings as sys;
 use streams_core::log::GroupMetadata;
@@ -10,7 +10,7 @@ use crate::errors::{Code, TransactionError};
 type Result = std::result::Result<(), TransactionError>;
 
 impl Client {
-    /// Registers the transactional id. May be called again after a time-out and then goes on.
+    /// Registers the transactional id. It may be called again after a timeout, and then continues.
     pub(crate) fn init_transactions(&self, timeout_ms: i32) -> Result {
         // SAFETY: a live producer; the error is taken over.
         unsafe { take(sys::rd_kafka_init_transactions(self.rk(), timeout_ms)) }
@@ -22,8 +22,8 @@ impl Client {
         unsafe { take(sys::rd_kafka_begin_transaction(self.rk())) }
     }
 
-    /// Adds offsets to the transaction. Waits up to the transaction's own time-out: a shorter one would make
-    /// it fail for good.
+    /// Adds offsets to the transaction. Waits up to the transaction's own timeout, because a shorter one would make it fail
+    /// permanently.
     pub(crate) fn send_offsets(&self, offsets: &PartitionList, group: &GroupMetadata) -> Result {
         let metadata = NativeGroupMetadata::of(group).map_err(|error| TransactionError {
             code: Code(-186),
@@ -36,14 +36,13 @@ impl Client {
         unsafe { take(sys::rd_kafka_send_offsets_to_transaction(self.rk(), offsets.as_ptr(), metadata.0, -1)) }
     }
 
-    /// Commits the transaction. May be called again after a time-out and then goes on.
+    /// Commits the transaction. It may be called again after a timeout, and then continues.
     pub(crate) fn commit_transaction(&self, timeout_ms: i32) -> Result {
         // SAFETY: as above.
         unsafe { take(sys::rd_kafka_commit_transaction(self.rk(), timeout_ms)) }
     }
 
-    /// Aborts the transaction, what is queued included. May be called again after a time-out and then goes
-    /// on.
+    /// Aborts the transaction, including queued records. It may be called again after a timeout, and then continues.
     pub(crate) fn abort_transaction(&self, timeout_ms: i32) -> Result {
         // SAFETY: as above.
         unsafe { take(sys::rd_kafka_abort_transaction(self.rk(), timeout_ms)) }
