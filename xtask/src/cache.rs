@@ -1,4 +1,4 @@
-//! Where things are kept that outlive a checkout: what cargo builds, and RocksDB's library.
+//! The folder for everything that survives a checkout, such as cargo's output and RocksDB's library.
 
 use std::ffi::OsString;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::process::Failure;
 
-/// The cache folder, created if it is not there.
+/// The cache folder, which is created if necessary.
 pub(crate) fn folder() -> Result<PathBuf, Failure> {
     let folder = choose(|name| std::env::var_os(name), std::env::home_dir())
         .ok_or_else(|| Failure::missing("there is no home folder: set MILLSTREAM_CACHE to a folder to build in"))?;
@@ -16,7 +16,7 @@ pub(crate) fn folder() -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Where everything that we start builds: the user's choice, or one folder for all checkouts.
+/// The target folder of every `cargo` that we start: the user's choice, or one folder for all checkouts.
 pub(crate) fn target_folder() -> Result<PathBuf, Failure> {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(chosen) if !chosen.is_empty() => Ok(chosen.into()),
@@ -24,9 +24,9 @@ pub(crate) fn target_folder() -> Result<PathBuf, Failure> {
     }
 }
 
-/// Sixteen digits that tell these inputs from others, the same on every machine and every day.
+/// Sixteen digits that identify these inputs, the same on every machine and every day.
 pub(crate) fn fingerprint<'a>(inputs: impl IntoIterator<Item = &'a str>) -> String {
-    // FNV-1a; the zero byte keeps neighbours apart.
+    // FNV-1a; the zero byte separates adjacent inputs.
     let bytes = inputs.into_iter().flat_map(|input| input.bytes().chain([0]));
     let hash = bytes
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

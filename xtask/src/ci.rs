@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: what has to hold before a change lands, in one command, the same everywhere.
+//! `cargo xtask ci`: all checks that must pass before a change lands, in one command that is the same everywhere.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,11 @@ use crate::rocksdb::minutes;
 use crate::test::{Build, Tally, all_tests};
 use crate::{bench, deny, external, packages, setup, tidy};
 
-/// The programs that a newcomer runs first, and how many crates each may make them compile.
+/// The programs that a newcomer runs first.
 const QUICK_START: [&str; 2] = ["pulse", "word-count"];
 const QUICK_START_CRATES_MAX: usize = 120;
 
-/// `cargo xtask ci`. Every step runs, whatever became of the ones before.
+/// Runs `cargo xtask ci`. Every step runs, even if an earlier one has failed.
 pub(crate) fn run() -> Result<(), Failure> {
     setup::ensure(setup::FOR_TESTS)?;
     let can_build_all_features = setup::ensure(setup::FOR_FEATURES);
@@ -50,7 +50,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     if steps.all_are_good() { tests } else { Err(Failure::failed("")) }
 }
 
-/// The facade with no feature and with each one alone.
+/// Checks the facade without features and with each one alone.
 fn features(steps: &mut Steps, build: &Build, can_build_all: &Result<(), Failure>) {
     let features = match packages::facade_features() {
         Ok(features) => features,
@@ -69,7 +69,7 @@ fn features(steps: &mut Steps, build: &Build, can_build_all: &Result<(), Failure
     }
 }
 
-/// What the project depends on, by `deny.toml`.
+/// Checks the project's dependencies against `deny.toml`.
 fn dependencies(steps: &mut Steps) {
     let program = match deny::find() {
         Ok(program) => program,
@@ -84,8 +84,8 @@ fn dependencies(steps: &mut Steps) {
     } else if deny::advisories(&program).is_ok() {
         steps.run("advisories", || Ok(()));
     } else {
-        // Somebody found a weakness in a dependency: news for people, and not the fault of what is tested here.
-        steps.skip("advisories", "there are some, printed above: update what they name");
+        // A vulnerability of a dependency is news for people, but no fault of the change that is tested here.
+        steps.skip("advisories", "there are some, printed above: update the crates that they name");
     }
 }
 
@@ -112,7 +112,7 @@ fn few_crates_in_the_quick_start() -> Result<(), Failure> {
     if too_many.is_empty() { Ok(()) } else { Err(Failure::failed(too_many.join("\n"))) }
 }
 
-/// What was done, and what came of it.
+/// The steps so far, with their results.
 #[derive(Default)]
 struct Steps {
     done: Vec<Step>,

@@ -1,4 +1,4 @@
-//! cargo-deny, which holds dependencies against `deny.toml`: licences, sources, bans, known weaknesses.
+//! cargo-deny, which checks dependencies against `deny.toml`: licences, sources, bans, known vulnerabilities.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,11 +9,11 @@ use crate::process::{Failure, cargo_program, command, find_program, run, succeed
 /// The version that continuous integration builds for itself.
 const VERSION: &str = "0.20.2";
 
-/// Finds cargo-deny, or builds it into the cache where nobody waits: under continuous integration (`CI` is set).
-/// Building takes about three minutes on two cores.
+/// Finds cargo-deny or, under continuous integration (`CI` is set), where nobody waits, builds it into the cache. That
+/// takes about three minutes on two cores.
 ///
 /// # Errors
-/// [`Failure::missing`]: where it is to come from, or that it cannot be had, for instance without a network.
+/// [`Failure::missing`], which says how to install it, or that it cannot be installed, for instance without a network.
 pub(crate) fn find() -> Result<PathBuf, Failure> {
     let folder = cache::folder()?.join("tools");
     let ours = folder.join("bin").join("cargo-deny");
@@ -21,32 +21,32 @@ pub(crate) fn find() -> Result<PathBuf, Failure> {
         return Ok(installed);
     }
     if std::env::var_os("CI").is_none_or(|value| value.is_empty()) {
-        return Err(Failure::missing("not installed; `cargo install --locked cargo-deny` brings it"));
+        return Err(Failure::missing("not installed; `cargo install --locked cargo-deny` installs it"));
     }
     println!("\n== building cargo-deny {VERSION}, once for this machine");
     install(command(cargo_program()), &folder)?;
     Ok(ours)
 }
 
-/// Dependencies that nobody could check are no reason to keep tests from running.
+/// A failure counts as missing: the tests should run even if dependencies cannot be checked.
 fn install(mut cargo: Command, folder: &Path) -> Result<(), Failure> {
-    // Not into the folder of what is tested: none of it is shared.
+    // Not into the target folder of the tests, because nothing is shared.
     cargo.env_remove("CARGO_TARGET_DIR").args(["install", "--locked", "--quiet", "--version", VERSION, "--root"]);
     run(cargo.arg(folder).arg("cargo-deny"))
         .map_err(|failure| Failure::missing(format!("it cannot be installed: {}", failure.message)))
 }
 
-/// Licences, sources and bans.
+/// Checks licences, sources and bans.
 pub(crate) fn check(program: &PathBuf) -> Result<(), Failure> {
     run(command(program).args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
 }
 
-/// Fetches what is known of weaknesses; whether it could be, for the network may be closed.
+/// Fetches the database of known vulnerabilities. Returns whether that succeeded, because there may be no network.
 pub(crate) fn fetch_advisories(program: &PathBuf) -> bool {
     succeeds(command(program).args(["fetch", "db"]))
 }
 
-/// Known weaknesses, by what was fetched.
+/// Checks for known vulnerabilities, using the fetched database.
 pub(crate) fn advisories(program: &PathBuf) -> Result<(), Failure> {
     run(command(program).args(["--offline", "check", "advisories"]))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask env`: what plain `cargo` has to be told about RocksDB, for a shell to evaluate.
+//! `cargo xtask env`: the variables that tell plain `cargo` about RocksDB, for a shell to evaluate.
 
 use std::ffi::{OsStr, OsString};
 
@@ -17,7 +17,7 @@ pub(crate) fn print() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line for a shell, the value in quotes.
+/// A line for a shell, with the value in quotes.
 fn export(name: &str, value: &OsStr) -> Result<String, Failure> {
     let value = OsString::from(value)
         .into_string()

@@ -1,5 +1,5 @@
-//! A crate outside the workspace that depends on the facade as a user's would: it is built with default
-//! features and counts words on a real broker.
+//! A crate outside the workspace that depends on the facade like a user's: it is built with default features and counts
+//! words on a real broker.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ const EXPECTED: &str = "be\t2\nis\t1\nnot\t1\nor\t1\nquestion\t1\nthat\t1\nthe\t
 pub(crate) fn counts_words_on_kafka(build: &mut Build) -> Result<(), Failure> {
     build.rocksdb.wait()?;
     let folder = workspace().join("tests/external");
-    // The same versions as the workspace's, so that nothing is compiled twice.
+    // The same versions as in the workspace, so that nothing is compiled twice.
     fs::copy(workspace().join("Cargo.lock"), folder.join("Cargo.lock"))
         .map_err(|error| Failure::failed(format!("tests/external/Cargo.lock: {error}")))?;
     let servers = build.kafka()?;

@@ -1,4 +1,4 @@
-//! The project's own commands: everything that is more than one `cargo` call.
+//! The project's own commands, for everything that takes more than one `cargo` call.
 
 mod bench;
 mod cache;
@@ -30,22 +30,22 @@ usage: cargo xtask COMMAND
   tidy     Checks the project's own rules: module arrows, file sizes, module heads, clocks, unsafe,
            and that every difference from Kafka Streams names a test that is there.
   setup    Finds or installs what `test` needs, and stops there.
-  env      Prints what plain `cargo` has to be told, so that it does not compile RocksDB anew, which this does if
-           it has not been done: `eval \"$(cargo xtask env)\"`.
+  env      Prints variables for plain `cargo`, so that it does not compile RocksDB again; compiles RocksDB once if
+           necessary: `eval \"$(cargo xtask env)\"`.
   oracle-describe
-           Has Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
+           Lets Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
   bench engine [ARGS]
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
   bench compare [--workload W[,W..]] [--pairs N] [--guarantee alo|eos] [--scale PART] [--json FILE]
                 [--before PROGRAM] [--check]
            Kafka Streams and this engine in turn on one broker: CPU per record, time, memory, changelog records.
-           Answers are compared first. At full scale all rows take about an hour a pair, --scale 0.1 a tenth of
-           it; --before measures against an older build (target/release/compare-millstream) instead, --check
+           Answers are compared first. At full scale, all rows take about an hour per pair, with --scale 0.1 a tenth
+           of that; --before measures against an older build (target/release/compare-millstream) instead; --check
            only compares answers.
   kafka    A real Apache Kafka for tests and for trying things out; `cargo xtask kafka` says more.
 
-What is built lies outside the checkout, so that fresh clones share it: in $MILLSTREAM_CACHE, or else in
-$XDG_CACHE_HOME/millstream, or else in ~/.cache/millstream. $CARGO_TARGET_DIR and $ROCKSDB_LIB_DIR (with
+Build output is kept outside the checkout, so that fresh clones share it: in $MILLSTREAM_CACHE,
+$XDG_CACHE_HOME/millstream or ~/.cache/millstream. $CARGO_TARGET_DIR and $ROCKSDB_LIB_DIR (with
 $ROCKSDB_STATIC=1) are used if they are set.
 
 exit codes: 0 done, 1 something failed, 2 something is missing that this command may not install";

@@ -1,8 +1,8 @@
-//! What Kafka Streams itself says, as files that tests compare with.
+//! Files with the answers of Kafka Streams itself, which tests compare with.
 
 use crate::process::{Failure, command, find_program, run, workspace};
 
-/// Makes the golden files of `streams-core/tests/describe` anew.
+/// Generates the golden files of `streams-core/tests/describe` again.
 pub(crate) fn describe() -> Result<(), Failure> {
     if find_program("mvn").is_none() {
         return Err(Failure::missing("Maven is missing; `cargo xtask setup` installs it"));

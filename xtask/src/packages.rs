@@ -1,16 +1,16 @@
-//! What the workspace consists of and depends on, as `cargo tree` tells it.
+//! The workspace's packages and dependencies, according to `cargo tree`.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use crate::process::{Failure, cargo_program, command, output_of, workspace};
 
-/// Names of the packages that need no C compiler: the workspace's default members.
+/// The names of the packages that need no C compiler: the workspace's default members.
 pub(crate) fn pure() -> Result<BTreeSet<String>, Failure> {
     Ok(names(&tree(&["--depth", "0"])?))
 }
 
-/// Names of all packages of the workspace.
+/// The names of all packages of the workspace.
 pub(crate) fn all() -> Result<BTreeSet<String>, Failure> {
     Ok(names(&tree(&["--depth", "0", "--workspace"])?))
 }
@@ -21,7 +21,7 @@ pub(crate) fn crates_of(package: &str) -> Result<BTreeSet<String>, Failure> {
     Ok(tree.lines().filter_map(crate_line).map(|(name, version)| format!("{name} {version}")).collect())
 }
 
-/// Of the crates that a package needs, those that compile C or C++ or look for C libraries.
+/// Those crates that a package needs which compile C or C++ or look for C libraries.
 pub(crate) fn c_compilers_of(package: &str) -> Result<Vec<String>, Failure> {
     const COMPILERS: [&str; 5] = ["bindgen", "cc", "cmake", "pkg-config", "vcpkg"];
     let is_compiler = |name: &String| COMPILERS.iter().any(|compiler| name.split(' ').next() == Some(compiler));
@@ -51,7 +51,7 @@ fn names(tree: &str) -> BTreeSet<String> {
     tree.lines().filter_map(crate_line).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// `name v1.2.3 (...)`; headings and empty lines are none.
+/// Parses `name v1.2.3 (...)`; `None` for headings and empty lines.
 fn crate_line(line: &str) -> Option<(&str, &str)> {
     let mut words = line.split(' ');
     let (name, version) = (words.next()?, words.next()?);
@@ -98,7 +98,7 @@ mod tests {
         for package in ["streams-core", "word-count", "pulse"] {
             assert_eq!(c_compilers_of(package).expect("cargo tree works"), Vec::<String>::new(), "{package}");
         }
-        // The check itself sees C where there is some.
+        // The check must find C where there is some.
         assert!(!c_compilers_of("streams-rocksdb").expect("cargo tree works").is_empty());
     }
 

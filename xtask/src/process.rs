@@ -1,10 +1,10 @@
-//! Running other programs, `cargo` above all.
+//! Runs other programs, above all `cargo`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Why a command of ours ends, and with which exit code.
+/// Why a command fails, and with which exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) message: String,
@@ -12,12 +12,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Something was tried and failed.
+    /// Something failed.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit_code: 1 }
     }
 
-    /// Something is missing that people have to bring.
+    /// Something is missing that the user must provide.
     pub(crate) fn missing(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit_code: 2 }
     }
@@ -25,7 +25,7 @@ impl Failure {
 
 /// The folder of the workspace.
 pub(crate) fn workspace() -> PathBuf {
-    // Set anew by every `cargo run` and `cargo test`; what was compiled in may be another checkout.
+    // Set by every `cargo run` and `cargo test`; the path that was compiled in may be another checkout.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&manifest).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
@@ -42,7 +42,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// What a program prints, if it succeeds. Its errors go to ours.
+/// The output of a program, if it succeeds. Its error output is passed through.
 pub(crate) fn output_of(command: &mut Command) -> Result<String, Failure> {
     let shown = shown(command);
     let output = command
@@ -55,14 +55,14 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a program, its output passed through.
+/// Runs a program and passes its output through.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let shown = shown(command);
     let status = command.status().map_err(|error| Failure::failed(format!("`{shown}` cannot be started: {error}")))?;
     if status.success() { Ok(()) } else { Err(Failure::failed(format!("`{shown}` ended with {status}"))) }
 }
 
-/// Whether a program starts and succeeds, its output thrown away.
+/// Whether a program starts and succeeds; its output is discarded.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
@@ -74,7 +74,7 @@ pub(crate) fn shown(command: &Command) -> String {
     std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// Where a program is, if it is on the path.
+/// The path of a program, if it is in one of the folders in `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| is_executable(file))

@@ -1,8 +1,8 @@
 //! RocksDB's C++, compiled once per machine.
 //!
-//! It takes about nine minutes on two cores, and cargo would do it anew for every checkout, profile and
-//! set of features. So its library is compiled into the cache folder, under a name that tells version,
-//! settings and compiler, and every `cargo` that we start is told where it is.
+//! This takes about nine minutes on two cores, and cargo would repeat it for every checkout, profile and set of features.
+//! So the library is compiled into the cache folder, under a name that identifies version, settings and compiler, and
+//! every `cargo` that we start is told where it is.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use crate::{cache, packages};
 const LIBRARY: &str = "librocksdb.a";
 const PROGRESS_EVERY: Duration = Duration::from_secs(30);
 
-/// Where the library is, or will be when its compilation has ended.
+/// The library, which may still be compiling.
 pub(crate) struct Library {
     folder: PathBuf,
     is_ours: bool,
@@ -25,7 +25,7 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    /// Finds the library or begins to compile it, beside what the caller does next.
+    /// Finds the library, or starts to compile it in the background.
     pub(crate) fn find_or_compile() -> Result<Self, Failure> {
         if let Some(folder) = std::env::var_os("ROCKSDB_LIB_DIR").filter(|folder| !folder.is_empty()) {
             return Ok(Self { folder: folder.into(), is_ours: false, compilation: None });
@@ -41,7 +41,7 @@ impl Library {
         Ok(Self { folder, is_ours: true, compilation })
     }
 
-    /// What tells a `cargo` where the library is. Only linking needs it to be there.
+    /// The variables that tell `cargo` where the library is. Only linking needs it to exist.
     pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
         let mut variables = vec![("ROCKSDB_LIB_DIR", self.folder.clone().into_os_string())];
         if self.is_ours {
@@ -50,7 +50,7 @@ impl Library {
         variables
     }
 
-    /// Waits until the library is there.
+    /// Waits until the library exists.
     pub(crate) fn wait(&mut self) -> Result<(), Failure> {
         match self.compilation.take().map(JoinHandle::join) {
             None => Ok(()),
@@ -64,7 +64,7 @@ impl Library {
 fn key() -> Result<String, Failure> {
     let version = packages::locked_version("librocksdb-sys")?;
     let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-    // With something like `ccache g++` the words themselves have to do.
+    // With something like `ccache g++`, the text itself must do.
     let compiler = output_of(command(&compiler).arg("--version")).unwrap_or(compiler);
     let manifest = fs::read_to_string(workspace().join("Cargo.toml")).unwrap_or_default();
     let settings = manifest.lines().find(|line| line.starts_with("rocksdb ")).unwrap_or_default();
@@ -78,11 +78,11 @@ fn key_of(version: &str, inputs: &[&str], variables: &[String]) -> String {
     format!("{version}-{}", cache::fingerprint(inputs))
 }
 
-/// Compiles `librocksdb-sys` with the workspace's features, keeps its library and drops the rest.
+/// Compiles `librocksdb-sys` with the workspace's features, keeps its library and deletes the rest.
 fn compile(folder: &Path) -> Result<(), Failure> {
     let failed = |what: &str, error: &dyn std::fmt::Display| Failure::failed(format!("RocksDB: {what}: {error}"));
     fs::create_dir_all(folder).map_err(|error| failed(&folder.display().to_string(), &error))?;
-    // Another checkout may be compiling the same; the system releases the lock if it dies.
+    // Another checkout may be compiling the same library; the system releases its lock if it dies.
     let lock = File::create(folder.join("lock")).map_err(|error| failed("lock", &error))?;
     lock.lock().map_err(|error| failed("lock", &error))?;
     if folder.join(LIBRARY).is_file() {
@@ -93,7 +93,7 @@ fn compile(folder: &Path) -> Result<(), Failure> {
     let log = File::create(&log_file).map_err(|error| failed("log", &error))?;
     let log_too = log.try_clone().map_err(|error| failed("log", &error))?;
 
-    // What the caller does meanwhile goes first; when it has ended, all cores are ours.
+    // The caller's own work has priority; once that has ended, we have all cores.
     let mut cargo = match find_program("nice") {
         Some(nice) => {
             let mut nice = command(nice);
@@ -120,7 +120,7 @@ fn compile(folder: &Path) -> Result<(), Failure> {
     }
     let outputs = files_below(&build);
     let library = outputs.iter().find(|file| file.ends_with(LIBRARY)).ok_or_else(|| failed(LIBRARY, &"not built"))?;
-    // Under its own name only when it is whole.
+    // It gets its final name only once it is complete.
     let partial = folder.join("partial");
     fs::copy(library, &partial)
         .and_then(|_| fs::rename(&partial, folder.join(LIBRARY)))
@@ -130,7 +130,7 @@ fn compile(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs `work` and prints a line now and then, so that nobody thinks that nothing happens.
+/// Runs `work` and prints a line at intervals, so that it does not seem to hang.
 fn report_while<T>(build: &Path, started: Instant, work: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         let (done, is_done) = channel::<()>();

@@ -1,5 +1,5 @@
-//! What has to be on a machine before everything can be built and tested: found, or installed through the
-//! system's package manager, or named in one line to paste.
+//! The programs and libraries that a machine needs before everything can be built and tested: they are found, installed
+//! through the system's package manager, or named in one line to paste.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,8 +10,8 @@ use crate::process::{Failure, command, find_program, run as run_program, succeed
 pub(crate) struct Need {
     what: &'static str,
     is_there: fn() -> bool,
-    /// Package names per package manager, in the order of [`Manager::ALL`]; of several, separated by `|`, the
-    /// first that can be installed.
+    /// Package names per package manager, in the order of [`Manager::ALL`]. If there are several, separated by `|`, the
+    /// first that can be installed is used.
     packages: [&'static str; 5],
 }
 
@@ -45,7 +45,7 @@ const JDK: Need = Need {
     packages: JDK_PACKAGES,
 };
 
-/// Enough to run what is compiled. The same packages: who has none is glad of a whole one.
+/// Enough to run compiled programs. The packages are those of the JDK, which is the best choice if there is no Java.
 const JAVA: Need = Need {
     what: "Java, 17 or later",
     is_there: || java_major("java").is_some_and(|major| major >= 17),
@@ -63,19 +63,19 @@ const JDK_PACKAGES: [&str; 5] = [
 const MAVEN: Need =
     Need { what: "Maven", is_there: || is_program("mvn"), packages: ["maven", "maven", "maven", "maven", "maven"] };
 
-/// What `cargo xtask test` needs.
+/// The needs of `cargo xtask test`.
 pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN];
 
-/// What the crates with RocksDB need.
+/// The needs of the crates with RocksDB.
 pub(crate) const FOR_ROCKSDB: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG];
 
-/// What a broker needs whose jars are here.
+/// The needs of a broker whose jars have been downloaded.
 pub(crate) const FOR_JAVA: &[Need] = &[JAVA];
 
-/// What a broker needs whose jars are not here yet.
+/// The needs of a broker whose jars have yet to be downloaded.
 pub(crate) const FOR_KAFKA: &[Need] = &[JAVA, MAVEN];
 
-/// What the features `ssl` and `sasl` need besides.
+/// The additional needs of the features `ssl` and `sasl`.
 pub(crate) const FOR_FEATURES: &[Need] = &[
     Need {
         what: "OpenSSL's headers",
@@ -89,7 +89,7 @@ pub(crate) const FOR_FEATURES: &[Need] = &[
     },
 ];
 
-/// `cargo xtask setup`.
+/// Runs `cargo xtask setup`.
 pub(crate) fn run() -> Result<(), Failure> {
     ensure(FOR_TESTS)?;
     for need in FOR_TESTS {
@@ -98,8 +98,8 @@ pub(crate) fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes sure that everything in `needs` is there. What it says goes to standard error, for the caller may have
-/// something to print that programs read.
+/// Ensures that everything in `needs` is available. Messages go to standard error, because programs may read the caller's
+/// output.
 pub(crate) fn ensure(needs: &[Need]) -> Result<(), Failure> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !(need.is_there)()).collect();
     if missing.is_empty() {
@@ -114,13 +114,13 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<(), Failure> {
     };
     eprintln!("missing: {}; installing it with {}", names(&missing), manager.program());
     if let Some(update) = manager.update() {
-        // Yesterday's lists may still do; installing says whether they do.
+        // If this fails, old lists may still be good enough; installing will show that.
         let _ = run_program(privileged(prefix, manager, update).stdout(Stdio::null()));
     }
     for need in &missing {
         if !(need.is_there)() {
             let packages = need.packages[manager as usize].split('|');
-            // Each failure has said why; whether the thing is there now is what counts.
+            // Each failure has been printed; all that matters is whether the thing is available now.
             let _ = packages.map(|package| install(manager, prefix, package)).find(Result::is_ok);
         }
     }
@@ -128,7 +128,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Failure::missing(format!("{} did not bring it.\n{}", manager.program(), what_to_paste(manager, &missing))))
+    Err(Failure::missing(format!("{} did not install it.\n{}", manager.program(), what_to_paste(manager, &missing))))
 }
 
 fn install(manager: Manager, prefix: &[&str], package: &str) -> Result<(), Failure> {
@@ -183,7 +183,7 @@ impl Manager {
         match self {
             Self::Apt => Some(&["update"]),
             Self::Apk => Some(&["update"]),
-            // A partial upgrade is not supported on Arch, so nothing is refreshed there without its owner.
+            // Arch does not support partial upgrades, so refreshing is left to the owner.
             Self::Dnf | Self::Pacman | Self::Brew => None,
         }
     }
@@ -198,7 +198,7 @@ impl Manager {
         }
     }
 
-    /// What to put before the command, if we may install at all without asking anybody.
+    /// The prefix of the command, if we may install without asking anybody.
     fn privilege(self) -> Option<&'static [&'static str]> {
         if self == Self::Brew || is_root() {
             Some(&[])
@@ -232,7 +232,7 @@ fn has_library(name: &str) -> bool {
     succeeds(command("pkg-config").args(["--exists", name]))
 }
 
-/// The `java` or `javac` in use; a runtime without a compiler has no `javac`.
+/// The path of the `java` or `javac` in use; a runtime without a compiler has no `javac`.
 pub(crate) fn java_program(name: &str) -> Option<PathBuf> {
     let home = std::env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin").join(name));
     home.filter(|program| program.is_file()).or_else(|| find_program(name))
@@ -243,8 +243,7 @@ fn java_major(program: &str) -> Option<u32> {
     major_of(&String::from_utf8_lossy(&output.stdout)).or_else(|| major_of(&String::from_utf8_lossy(&output.stderr)))
 }
 
-/// `javac 17.0.12` and `openjdk version "17.0.12" 2024-07-16` are 17; `javac 1.8.0_402` is 1, which is too old all
-/// the same.
+/// `javac 17.0.12` and `openjdk version "17.0.12" 2024-07-16` are 17; `javac 1.8.0_402` is 1, which is too old anyway.
 fn major_of(text: &str) -> Option<u32> {
     let version = text.lines().find_map(|line| {
         line.strip_prefix("javac ").or_else(|| line.split_once(" version \"").map(|(_, version)| version))
@@ -252,7 +251,7 @@ fn major_of(text: &str) -> Option<u32> {
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Where the binding generator of RocksDB's crate looks for libclang.
+/// The folders in which the binding generator of RocksDB's crate looks for libclang.
 fn libclang_folders() -> Vec<PathBuf> {
     if let Some(chosen) = std::env::var_os("LIBCLANG_PATH") {
         return vec![chosen.into()];
@@ -284,7 +283,7 @@ fn has_libclang(folder: &Path) -> bool {
     entries.filter(|entry| entry.path().exists()).any(|entry| is_libclang(&entry.file_name().to_string_lossy()))
 }
 
-/// `libclang-cpp.so.14` is another library, which comes with compilers that use LLVM.
+/// Note that `libclang-cpp.so.14` is another library, which comes with compilers that use LLVM.
 fn is_libclang(name: &str) -> bool {
     match name.strip_prefix("libclang") {
         Some(rest) if rest.starts_with(".so") || rest.starts_with(".dylib") => true,

@@ -10,14 +10,14 @@ use crate::process::{Failure, cargo_program, command, run as run_program, shown,
 use crate::rocksdb::Library;
 use crate::{cache, kafka, packages, setup};
 
-/// `cargo xtask test`.
+/// Runs `cargo xtask test`.
 pub(crate) fn run() -> Result<(), Failure> {
     setup::ensure(setup::FOR_TESTS)?;
     let mut build = Build::begin()?;
     all_tests(&mut build).close()
 }
 
-/// What every `cargo` that we start is told.
+/// The settings of every `cargo` that we start.
 pub(crate) struct Build {
     target: PathBuf,
     pub(crate) rocksdb: Library,
@@ -25,15 +25,15 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// Fetches the dependencies and begins to compile RocksDB.
+    /// Fetches the dependencies and starts to compile RocksDB.
     pub(crate) fn begin() -> Result<Self, Failure> {
         let target = cache::target_folder()?;
-        // At once, so that what runs side by side later does not wait for each other's downloads.
+        // All at once, so that commands that run side by side later do not wait for each other's downloads.
         run_program(command(cargo_program()).args(["fetch", "--locked"]))?;
         Ok(Self { target, rocksdb: Library::find_or_compile()?, broker: None })
     }
 
-    /// A `cargo` that builds where everybody builds.
+    /// A `cargo` that builds in the common target folder.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut cargo = command(cargo_program());
         cargo.args(args).env("CARGO_TARGET_DIR", &self.target);
@@ -44,12 +44,12 @@ impl Build {
         cargo
     }
 
-    /// Where that is.
+    /// The common target folder.
     pub(crate) const fn target(&self) -> &PathBuf {
         &self.target
     }
 
-    /// A Kafka for every suite that needs one: the user's, or a broker that lives as long as this value.
+    /// A Kafka for every suite that needs one: the user's, or a broker that runs until this value is dropped.
     pub(crate) fn kafka(&mut self) -> Result<String, Failure> {
         if let Some(servers) = std::env::var(KAFKA).ok().filter(|servers| !servers.is_empty()) {
             return Ok(servers);
@@ -62,11 +62,11 @@ impl Build {
     }
 }
 
-/// Where suites look for the address of a running Kafka.
+/// The variable in which suites look for the address of a running Kafka.
 const KAFKA: &str = "MILLSTREAM_KAFKA";
 
-/// A broker of this checkout's own, so that two checkouts do not stop each other's. One that was left behind
-/// by an interrupted run is taken over.
+/// A broker for this checkout alone, so that two checkouts do not stop each other's. A broker that an interrupted run left
+/// behind is reused.
 struct Broker {
     name: String,
     servers: String,
@@ -89,8 +89,8 @@ impl Drop for Broker {
     }
 }
 
-/// Runs what needs no C++ while RocksDB is compiled, then the rest. What keeps tests from running counts as
-/// a failure.
+/// Runs the tests that need no C++ while RocksDB is compiled, then the others. Anything that keeps tests from running
+/// counts as a failure.
 pub(crate) fn all_tests(build: &mut Build) -> Tally {
     let mut tally = Tally::default();
     if let Err(failure) = run_all_tests(build, &mut tally) {
@@ -105,7 +105,7 @@ fn run_all_tests(build: &mut Build, tally: &mut Tally) -> Result<(), Failure> {
     tests_of(build, &pure, tally)?;
     build.rocksdb.wait()?;
     if let Err(failure) = build.kafka() {
-        // The suites that need it will fail; the others need not.
+        // The suites that need it will fail; the others can run.
         tally.add_failure(format!("no Kafka: {}", failure.message));
     }
     tests_of(build, &rest, tally)
@@ -127,13 +127,13 @@ fn tests_of(build: &Build, packages: &BTreeSet<String>, tally: &mut Tally) -> Re
     }
     let status = child.wait().map_err(cannot)?;
     if !status.success() && tally.failed == failed_before {
-        // Something did not compile, or a test took its whole process down.
+        // Something did not compile, or a test crashed its whole process.
         tally.add_failure(format!("`{shown}` ended with {status}"));
     }
     Ok(())
 }
 
-/// What came of the tests.
+/// The results of the tests.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     passed: u64,
@@ -165,7 +165,7 @@ impl Tally {
         self.failures.push(what);
     }
 
-    /// Prints the failures and the closing line. No tests at all are a failure, too.
+    /// Prints the failures and the last line. It is also a failure if there were no tests at all.
     pub(crate) fn close(&self) -> Result<(), Failure> {
         for failure in &self.failures {
             println!("failed: {failure}");

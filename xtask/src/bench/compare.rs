@@ -9,8 +9,8 @@ use crate::process::{Failure, run as run_program, workspace};
 use crate::test::Build;
 use crate::{cache, setup};
 
-/// Builds both sides and hands over to the rig, which takes what follows `compare` on the command line. It also
-/// cleans up behind itself, after Ctrl-C too, so it takes the place of this process: nobody ends before it.
+/// Builds both sides and runs the rig with the arguments after `compare`. The rig cleans up after itself, even after
+/// Ctrl-C, so it replaces this process: nothing must end before it.
 pub(crate) fn compare(args: &[&str]) -> Result<(), Failure> {
     setup::ensure(setup::FOR_TESTS)?;
     let mut build = Build::begin()?;
@@ -18,7 +18,7 @@ pub(crate) fn compare(args: &[&str]) -> Result<(), Failure> {
     instead_of_us(rig.args(args))
 }
 
-/// Whether both sides give the same answers to a few records of every workload; no figures, so nothing is
+/// Checks that both sides give the same answers to a few records of every workload. There are no figures, so nothing is
 /// optimised.
 pub(crate) fn compare_answers(build: &mut Build) -> Result<(), Failure> {
     run_program(rig(build, "dev")?.arg("--check"))
@@ -34,7 +34,7 @@ fn rig(build: &mut Build, profile: &str) -> Result<Command, Failure> {
     let folder = if profile == "dev" { "debug" } else { profile };
     let mut rig = Command::new(build.target().join(folder).join("compare"));
     rig.args([OsString::from("--java"), java_program().into(), "--class-path".into(), class_path]);
-    // A broker of this checkout's own, so that two checkouts do not stop each other's.
+    // A broker for this checkout alone, so that two checkouts do not stop each other's.
     rig.args(["--broker", &format!("compare-{}", cache::fingerprint([&*workspace().to_string_lossy()]))]);
     Ok(rig)
 }

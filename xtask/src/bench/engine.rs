@@ -1,14 +1,14 @@
-//! `cargo xtask bench engine`: what a record costs, in memory and on a real broker of its own.
+//! `cargo xtask bench engine`: the cost of a record, in memory and on a separate real broker.
 
 use crate::process::{Failure, run as run_program};
 use crate::test::Build;
 use crate::{kafka, setup};
 
-/// The broker that only benchmarks use.
+/// The name of the broker that only benchmarks use.
 const BROKER: &str = "bench";
 
-/// Builds the benchmarks optimised and runs them: first in memory, then on Kafka. What follows `engine` on the
-/// command line is handed to them, for instance `--records 5000000 --runs 5`.
+/// Builds the benchmarks with optimisation and runs them, first in memory, then on Kafka, with the arguments after
+/// `engine`, for instance `--records 5000000 --runs 5`.
 pub(crate) fn engine(args: &[&str]) -> Result<(), Failure> {
     setup::ensure(setup::FOR_TESTS)?;
     let mut build = Build::begin()?;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::cache;
 use crate::process::{Failure, command, run as run_program, workspace};
 
-/// What Java needs in order to run it: the classes and Kafka Streams' jars. Maven is asked only if the sources
-/// have changed, or a jar is gone.
+/// The class path to run it with: the classes and Kafka Streams' jars. Maven runs only if the sources have changed or a
+/// jar is gone.
 pub(super) fn class_path() -> Result<OsString, Failure> {
     let project = workspace().join("benches/compare/java");
     let sources = sources(&project)?;
@@ -35,13 +35,13 @@ fn compile(project: &Path, folder: &Path, jars_file: &Path) -> Result<(), Failur
     run_program(maven.arg(option("build.folder", folder)).arg(option("mdep.outputFile", jars_file)))
 }
 
-/// Whether Maven has been here and all that it named is still there.
+/// Whether Maven has run and everything that it named still exists.
 fn is_compiled(classes: &Path, jars_file: &Path) -> bool {
     let jars = fs::read_to_string(jars_file).unwrap_or_default();
     classes.is_dir() && !jars.is_empty() && std::env::split_paths(jars.trim_end()).all(|jar| jar.is_file())
 }
 
-/// The texts of everything that Maven reads.
+/// The contents of all files that Maven reads.
 fn sources(project: &Path) -> Result<Vec<String>, Failure> {
     let folder = project.join("src/main/java/millstream");
     let entries = fs::read_dir(&folder).map_err(|error| Failure::failed(format!("{}: {error}", folder.display())))?;

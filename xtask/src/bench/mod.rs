@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what a record costs. The measuring is done in `benches`; here it is built and started.
+//! `cargo xtask bench`: the cost of a record. `benches` does the measuring; this module builds and starts it.
 
 mod compare;
 mod engine;

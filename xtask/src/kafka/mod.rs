@@ -7,24 +7,24 @@
 //! cargo xtask kafka exec [--name NAME] CLASS ARGS...
 //! ```
 //!
-//! * `start` prints one line, `bootstrap.servers=127.0.0.1:PORT[,..]`, once every broker answers. What runs
-//!   already stays (brokers that died or were killed are started again with their data); `--fresh` stops it
-//!   and begins with empty data. With `--proxies` each broker of a new cluster gets another listener, which says that
-//!   it is at that port of 127.0.0.1, for a proxy to be put there; a second line, `behind.proxies=127.0.0.1:PORT[,..]`,
-//!   tells where these listeners really are.
+//! * `start` prints one line, `bootstrap.servers=127.0.0.1:PORT[,..]`, once every broker answers. Brokers that are already
+//!   running stay (those that died or were killed are started again with their data); `--fresh` stops them and starts
+//!   with empty data. With `--proxies`, each broker of a new cluster gets another listener, which advertises that port of
+//!   127.0.0.1, so that a proxy can be put there; a second line, `behind.proxies=127.0.0.1:PORT[,..]`, has the actual
+//!   addresses of these listeners.
 //! * `stop` kills the brokers and deletes their data.
 //! * `status` prints the same line as `start`, then `folder=..` (data and the brokers' output) and
 //!   `broker.N.pid=..`, and fails if not all brokers run.
-//! * `kill` ends broker N (from 1) as a crash would; its data stays.
-//! * `exec` runs a class of Kafka's own (`org.apache.kafka.tools.consumer.ConsoleConsumer`, ...) with the
-//!   terminal passed through; `{bootstrap}` in an argument stands for the running brokers.
+//! * `kill` ends broker N (from 1) like a crash; its data stays.
+//! * `exec` runs one of Kafka's own classes (`org.apache.kafka.tools.consumer.ConsoleConsumer`, ...) with the terminal
+//!   passed through; `{bootstrap}` in an argument stands for the running brokers.
 //!
-//! NAME is `default` unless it is given. Clusters know nothing of each other.
+//! The default NAME is `default`. Clusters are independent of each other.
 //!
-//! Kafka comes by its Maven coordinates (`tests/java/broker/pom.xml`), so Java (17 or later) is needed, and Maven
-//! the first time; `start` and `exec` see to that as `cargo xtask test` does. The class path and one state file
-//! per NAME lie in `kafka` in the cache folder (`$MILLSTREAM_CACHE` or `~/.cache/millstream`). Brokers run in
-//! KRaft combined mode on free ports of 127.0.0.1 and outlive this command.
+//! Maven downloads Kafka (`tests/java/broker/pom.xml`), so Java (17 or later) is needed, and Maven the first time;
+//! `start` and `exec` install them as `cargo xtask test` does. The class path and one state file per NAME are in `kafka`
+//! in the cache folder (`$MILLSTREAM_CACHE` or `~/.cache/millstream`). Brokers run in KRaft combined mode on free ports
+//! of 127.0.0.1, and keep running after this command.
 
 mod request;
 
@@ -46,10 +46,10 @@ type Result<T> = std::result::Result<T, String>;
 
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Runs the command line behind `cargo xtask kafka`.
+/// Runs the command line after `cargo xtask kafka`.
 ///
 /// # Errors
-/// What went wrong, for people.
+/// A message for people.
 pub(crate) fn run(args: &[String]) -> std::result::Result<(), Failure> {
     let request = Request::parse(args).map_err(Failure::failed)?;
     if let Request::Start { .. } | Request::Exec { .. } = &request {
@@ -75,27 +75,27 @@ fn answer(request: Request) -> Result<()> {
         Request::Kill { name, broker } => {
             let _lock = lock(&name)?;
             let cluster = Cluster::load(&name)?.ok_or_else(|| no_broker(&name))?;
-            let broker = cluster.brokers.get(broker.wrapping_sub(1)).ok_or("there is no broker of that number")?;
+            let broker = cluster.brokers.get(broker.wrapping_sub(1)).ok_or("there is no broker with that number")?;
             broker.kill(&cluster.folder)
         }
         Request::Exec { name, class, args } => exec(&name, &class, &args),
     }
 }
 
-/// Where a broker named `name` answers, as `host:port`; starts one if none runs.
+/// The address, `host:port`, of the broker named `name`; starts one if none is running.
 ///
 /// # Errors
-/// What went wrong, for people.
+/// A message for people.
 pub(crate) fn servers(name: &str) -> Result<String> {
     let _lock = lock(name)?;
     let line = start(name, None, false, &[])?.bootstrap_line();
     Ok(line.split_once('=').map_or_else(|| line.clone(), |(_, servers)| servers.trim().to_owned()))
 }
 
-/// Ends the broker named `name`, if one runs.
+/// Ends the broker named `name`, if one is running.
 ///
 /// # Errors
-/// What went wrong, for people.
+/// A message for people.
 pub(crate) fn stop(name: &str) -> Result<()> {
     let _lock = lock(name)?;
     Cluster::load(name)?.map_or(Ok(()), |cluster| cluster.stop(name))
@@ -113,7 +113,7 @@ fn start(name: &str, brokers: Option<usize>, fresh: bool, proxies: &[u16]) -> Re
         Some(cluster) => match brokers {
             Some(asked) if asked != cluster.brokers.len() => {
                 let running = cluster.brokers.len();
-                return Err(format!("a cluster of {running} is there already: `stop` it, or add --fresh or --name"));
+                return Err(format!("a cluster of {running} is already there: `stop` it, or add --fresh or --name"));
             }
             _ if !proxies.is_empty() => return Err("a cluster is there already: add --fresh or --name".to_owned()),
             _ => cluster,
@@ -126,7 +126,7 @@ fn start(name: &str, brokers: Option<usize>, fresh: bool, proxies: &[u16]) -> Re
         Ok(()) => Ok(cluster),
         Err(error) => {
             let output = cluster.last_output();
-            // Nothing worth keeping; the next try takes other ports.
+            // There is nothing worth keeping; the next attempt uses other ports.
             if is_new {
                 cluster.stop(name)?;
             }
@@ -165,7 +165,7 @@ fn exec(name: &str, class: &str, args: &[String]) -> Result<()> {
     succeeded(class, status)
 }
 
-/// Brokers that belong together, as the state file tells it.
+/// The brokers of a cluster, as recorded in its state file.
 #[derive(Debug, PartialEq, Eq)]
 struct Cluster {
     folder: PathBuf,
@@ -211,7 +211,7 @@ impl Cluster {
     }
 
     fn format_storage(&self, class_path: &str) -> Result<()> {
-        // Any valid id does: clusters on different ports never meet.
+        // Any valid id will do, because clusters on different ports never meet.
         const CLUSTER_ID: &str = "bWlsbHN0cmVhbS10ZXN0cw";
         let mut formatting = Vec::new();
         for number in 1..=self.brokers.len() {
@@ -229,8 +229,8 @@ impl Cluster {
         formatting.into_iter().try_for_each(|mut child| succeeded("formatting the storage", child.wait()))
     }
 
-    /// The broker's settings: Kafka's defaults, but for what makes tests quick and one machine enough. Records
-    /// are kept for ever unless a topic says otherwise, because tests use times of the past.
+    /// The broker's settings: Kafka's defaults, except for those that make tests fast and one machine sufficient. Records
+    /// are kept for ever unless a topic sets a limit, because tests use timestamps in the past.
     fn properties(&self, number: usize) -> String {
         let broker = self.brokers.get(number.wrapping_sub(1)).copied().unwrap_or(Broker::NONE);
         let replicas = self.brokers.len();
@@ -305,7 +305,7 @@ log.segment.delete.delay.ms=1000
             let mut command = java(class_path);
             command.arg(heap).arg("kafka.Kafka").arg(properties);
             command.stdin(Stdio::null()).stdout(log).stderr(second).current_dir(&self.folder);
-            // A group of its own: an interrupt typed at the test run does not reach the broker.
+            // In a separate process group, so that Ctrl-C during a test run does not reach the broker.
             #[cfg(unix)]
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
             broker.pid = command.spawn().map_err(|error| format!("java: {error}"))?.id();
@@ -315,7 +315,7 @@ log.segment.delete.delay.ms=1000
 
     fn wait_until_answering(&self) -> Result<()> {
         let started = Instant::now();
-        // A process that has just begun looks for a moment as if it were not the broker.
+        // A process that has just started does not look like the broker for a moment.
         let mut seen_dead = 0;
         loop {
             if self.brokers.iter().all(|broker| brokers_known_at(broker.port) == Some(self.brokers.len())) {
@@ -349,7 +349,7 @@ log.segment.delete.delay.ms=1000
         Ok(())
     }
 
-    /// The end of what each broker printed, for the message when one does not start.
+    /// The end of each broker's output, for the message if one does not start.
     fn last_output(&self) -> String {
         let mut text = String::new();
         for number in 1..=self.brokers.len() {
@@ -370,7 +370,7 @@ log.segment.delete.delay.ms=1000
         format!("bootstrap.servers={}", self.bootstrap())
     }
 
-    /// Where the listeners behind proxies are, if there are any.
+    /// The addresses of the listeners behind proxies, if there are any.
     fn behind_line(&self) -> Option<String> {
         let ports = self.brokers.iter().filter_map(|broker| broker.behind);
         let addresses = ports.map(|behind| format!("127.0.0.1:{}", behind.port)).collect::<Vec<_>>();
@@ -427,7 +427,7 @@ log.segment.delete.delay.ms=1000
 impl Broker {
     const NONE: Self = Self { port: 0, controller_port: 0, behind: None, pid: 0 };
 
-    /// Whether the process still runs and is this broker: its number may belong to somebody else by now.
+    /// Whether the process is still running and is this broker: its id may belong to another process by now.
     fn is_alive(&self, folder: &Path) -> bool {
         if self.pid == 0 {
             return false;
@@ -451,7 +451,7 @@ impl Broker {
     }
 }
 
-/// How many brokers the one at `port` knows to be in service; `None` while it does not answer.
+/// The number of live brokers that the one at `port` knows; `None` while it does not answer.
 fn brokers_known_at(port: u16) -> Option<usize> {
     // A Metadata request, version 1: length, key, version, correlation id, no client id, no topics.
     const REQUEST: &[u8] = &[0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0, 0, 0, 0];
@@ -465,9 +465,9 @@ fn brokers_known_at(port: u16) -> Option<usize> {
     usize::try_from(i32::from_be_bytes(*count)).ok()
 }
 
-/// Different ports that nobody listens on, below those that the system gives to outgoing connections.
-/// Somebody may take one before the broker does; then the broker ends and says so. Processes that start clusters at the
-/// same time begin to look far from each other.
+/// Different ports that nobody listens on, below those that the system assigns to outgoing connections. If somebody takes
+/// one before the broker does, the broker ends and says so. Processes that start clusters at the same time start looking
+/// at places far from each other.
 fn free_ports(count: usize) -> Result<Vec<u16>> {
     const PORTS: std::ops::Range<u16> = 20_000..32_000;
     const APART: u16 = 16;
@@ -493,7 +493,7 @@ fn succeeded(what: &str, status: std::io::Result<ExitStatus>) -> Result<()> {
     }
 }
 
-/// The jars of Kafka, as Maven resolves them; remembered until the pom changes or a jar is gone.
+/// The jars of Kafka as resolved by Maven, cached until the pom changes or a jar is gone.
 fn class_path() -> Result<String> {
     if let Some(cached) = cached_class_path()? {
         return Ok(cached);
@@ -540,7 +540,7 @@ fn state_file(name: &str) -> Result<PathBuf> {
     Ok(cache_folder()?.join(format!("{name}.properties")))
 }
 
-/// One command at a time per cluster: test binaries that start it together get the same one.
+/// Allows one command at a time per cluster, so that test binaries that start it together get the same one.
 fn lock(name: &str) -> Result<File> {
     let path = cache_folder()?.join(format!("{name}.lock"));
     let file = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -1,8 +1,8 @@
-//! What `cargo xtask kafka` is asked for.
+//! Parses the command line of `cargo xtask kafka`.
 
 use super::Result;
 
-/// The cluster that is meant when none is named.
+/// The name of the cluster if none is given.
 pub(super) const DEFAULT: &str = "default";
 
 const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [--proxies PORT[,..]] [--name NAME]
@@ -10,7 +10,7 @@ const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [-
        cargo xtask kafka kill N [--name NAME]
        cargo xtask kafka exec [--name NAME] CLASS ARGS...";
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Start { name: String, brokers: Option<usize>, fresh: bool, proxies: Vec<u16> },
@@ -60,7 +60,7 @@ impl Request {
         }
     }
 
-    /// Everything from the class on belongs to the class.
+    /// All arguments after the class belong to the class.
     fn parse_exec(args: &[String]) -> Result<Self> {
         let (name, rest) = match args {
             [option, name, rest @ ..] if option == "--name" => (checked_name(name)?, rest),
@@ -77,7 +77,7 @@ impl Request {
 
 fn checked_name(name: &str) -> Result<String> {
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if plain { Ok(name.to_owned()) } else { Err(format!("{name:?}: a name holds letters, digits, `-` and `_`")) }
+    if plain { Ok(name.to_owned()) } else { Err(format!("{name:?}: a name may contain letters, digits, `-` and `_`")) }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Which module of the engine may use which: arrows point one way, so that each module can be understood
-//! and tested without those above it.
+//! Which module of the engine may use which others. Arrows point one way, so that each module can be understood and
+//! tested without those above it.
 
 use super::source::{Source, line_of, words};
 
 const CRATE: &str = "streams-core/src/";
 
-/// A module and what it may use. Everybody may use themselves. A new module needs a line.
+/// Modules and the modules that they may use. Every module may use itself. A new module needs a line.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("clock", &["record"]),
@@ -13,23 +13,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("private_folder", &[]),
     ("wire", &["record"]),
     ("windows", &["record", "wire"]),
-    // A topic's keys may be windowed; their constant says how long the windows are.
+    // A topic's keys may be windowed; the topic's constant declares the length of the windows.
     ("topic", &["record", "wire", "windows"]),
-    // Plain data with a parser; it starts nothing.
+    // Plain data with a parser; starts nothing.
     ("config", &["topic"]),
-    // An adapter's author has to learn this and no engine. `state` is not here, nor `log` below: what joins
-    // them is `runtime`.
+    // An adapter's author must learn this but no engine. `state` is not allowed here, nor `log` below: `runtime` connects
+    // them.
     ("log", &["clock", "private_folder", "random", "record", "topic", "wire", "windows"]),
     // A store knows bytes and keys, not tasks.
     ("state", &["clock", "record", "topic", "wire", "windows"]),
-    // They see a record, a context and their stores; never a consumer, a producer or a thread.
+    // Operators see a record, a context and their stores; never a consumer, a producer or a thread.
     ("operators", &["record", "topic", "wire", "windows", "state", "log"]),
-    // It is data: it runs nothing, and has no clock, no disk, no network. `config` knows the names of topics'
-    // settings, which changelogs have, too.
+    // Plain data: runs nothing, and has no clock, disk or network. `config` has the names of topic settings, which also
+    // apply to changelogs.
     ("topology", &["record", "topic", "wire", "windows", "config", "state", "operators"]),
-    // It only builds.
+    // Only builds.
     ("dsl", &["record", "topic", "wire", "windows", "state", "operators", "topology"]),
-    // It only runs, and so does not know what was written to get its topology.
+    // Only runs, so it does not know how the topology was built.
     (
         "runtime",
         &[
@@ -71,7 +71,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let is_product = |source: &&Source| source.path.starts_with(CRATE) && !source.is_test_module_of(sources);
     let mut broken: Vec<String> = sources.iter().filter(is_product).flat_map(check_file).collect();
-    // A module that is not in the table says so once.
+    // A module that is not in the table is reported once.
     broken.dedup();
     broken
 }
@@ -99,19 +99,19 @@ fn check_file(source: &Source) -> Vec<String> {
 
 fn why(module: &str, allowed: &[&str]) -> String {
     if allowed.is_empty() {
-        format!("`{module}` stands at the bottom and uses no other module")
+        format!("`{module}` is at the bottom and uses no other module")
     } else {
         format!("it may use {}", allowed.join(", "))
     }
 }
 
-/// How many `super::` lead from a file to the crate's root.
+/// The number of `super::` that lead from a file to the crate's root.
 fn depth_of(inside: &str) -> usize {
     let parts = inside.split('/').count();
     if inside.ends_with("/mod.rs") { parts - 1 } else { parts }
 }
 
-/// The modules at the crate's root that some code names, and where.
+/// The modules at the crate's root that some code names, with their places.
 fn used_modules(code: &str, depth: usize) -> Vec<(usize, &str)> {
     let mut used = Vec::new();
     for (at, word) in words(code) {
@@ -137,7 +137,7 @@ fn end_of_supers(code: &str, mut at: usize, depth: usize) -> Option<usize> {
     Some(at)
 }
 
-/// `a::b` begins with a; `{a::b, c::{d, e}}` with a and c.
+/// The first name of `a::b` is a; those of `{a::b, c::{d, e}}` are a and c.
 fn first_names(path: &str) -> Vec<&str> {
     let path = path.trim_start();
     let Some(group) = path.strip_prefix('{') else {
@@ -166,7 +166,7 @@ fn first_names(path: &str) -> Vec<&str> {
 mod tests {
     use super::{ALLOWED, Source, check};
 
-    /// What is said about one planted file.
+    /// The messages about a single file.
     fn broken(path: &str, text: &str) -> Vec<String> {
         check(&[Source::new(path, text.to_owned())])
     }
@@ -188,7 +188,7 @@ mod tests {
                 "use super::super::super::clock::Clock;",
                 "1: `topology` may not use `clock`",
             ),
-            ("streams-core/src/record.rs", "use super::topic;", "1: `record` may not use `topic`: `record` stands"),
+            ("streams-core/src/record.rs", "use super::topic;", "1: `record` may not use `topic`: `record` is"),
             ("streams-core/src/runtime/app.rs", "use crate::dsl::X;", "1: `runtime` may not use `dsl`"),
         ];
         for (path, text, expected) in table {

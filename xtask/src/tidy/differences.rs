@@ -1,13 +1,13 @@
-//! Every difference from Kafka Streams is held in place by a test: what DIFFERENCES.md names has to be there.
+//! Every difference from Kafka Streams needs a test: those that DIFFERENCES.md names must exist.
 
 use super::source::Source;
 
-/// The page that lists them.
+/// The page that lists the differences.
 pub(super) const PAGE: &str = "DIFFERENCES.md";
 
 const ENGINE: &str = "streams-core/src";
 
-/// The lines of the page that name no test, or one that is not there.
+/// The lines of the page that name no test, or one that does not exist.
 pub(super) fn check(page: &str, sources: &[Source]) -> Vec<String> {
     let cells = (1..).zip(page.lines()).filter_map(|(number, line)| Some((number, test_of(line)?)));
     cells
@@ -16,7 +16,7 @@ pub(super) fn check(page: &str, sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// What a line names as its test: the last cell of a table's row, or what follows `Test:`.
+/// The test that a line names: the last cell of a table's row, or the text after `Test:`.
 fn test_of(line: &str) -> Option<&str> {
     if let Some(test) = line.strip_prefix("Test: ") {
         return Some(test.trim_end_matches('.'));
@@ -26,7 +26,7 @@ fn test_of(line: &str) -> Option<&str> {
     (!is_heading).then_some(cell)
 }
 
-/// `` `module::name` `` and `` `module` `` are the engine's; `` `name` in `folder` `` is anywhere.
+/// `` `module::name` `` and `` `module` `` are in the engine; `` `name` in `folder` `` can be anywhere.
 fn is_there(test: &str, sources: &[Source]) -> bool {
     let parts: Vec<&str> = test.split('`').collect();
     match parts.as_slice() {
@@ -46,14 +46,14 @@ fn is_there(test: &str, sources: &[Source]) -> bool {
     }
 }
 
-/// Where a module's code may be; its tests may be a module inside the file.
+/// The possible files of a module; its tests may be a module inside the file.
 fn files_of(module: &str) -> Vec<String> {
     let modules = [Some(module), module.strip_suffix("::tests")];
     let paths = modules.into_iter().flatten().map(|module| format!("{ENGINE}/{}", module.replace("::", "/")));
     paths.flat_map(|path| [format!("{path}.rs"), format!("{path}/mod.rs")]).collect()
 }
 
-/// Whether some code has a test of that name, or any.
+/// Whether some code has a test with that name or, without a name, any test.
 fn has_test(code: &str, name: Option<&str>) -> bool {
     let Some(name) = name else { return code.contains("#[test]") };
     code.match_indices(&format!("fn {name}(")).any(|(at, _)| {

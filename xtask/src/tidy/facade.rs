@@ -1,11 +1,11 @@
-//! The facade has what the engine has: a public module that it does not pass on is one that users cannot name.
+//! The facade re-exports the engine's public modules, because users cannot name the others.
 
 use super::source::{Source, line_of, words};
 
 const ENGINE: &str = "streams-core/src/lib.rs";
 const FACADE: &str = "millstream/src/lib.rs";
 
-/// The engine's public modules that the facade does not pass on.
+/// The engine's public modules that the facade does not re-export.
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let source = |path: &str| sources.iter().find(|source| source.path == path);
     let (Some(engine), Some(facade)) = (source(ENGINE), source(FACADE)) else {
@@ -19,7 +19,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
     });
     modules
         .filter(|(_, name)| !passed_on.contains(name))
-        .map(|(at, name)| format!("{ENGINE}:{}: {FACADE} does not pass `{name}` on", line_of(&engine.code, at)))
+        .map(|(at, name)| format!("{ENGINE}:{}: {FACADE} does not re-export `{name}`", line_of(&engine.code, at)))
         .collect()
 }
 
@@ -34,7 +34,7 @@ mod tests {
             ("pub use streams_core::{clock, config};", &[][..]),
             (
                 "pub use streams_core::clock; // config",
-                &["streams-core/src/lib.rs:3: millstream/src/lib.rs does not pass `config` on"],
+                &["streams-core/src/lib.rs:3: millstream/src/lib.rs does not re-export `config`"],
             ),
         ] {
             let sources = [(ENGINE, engine), (FACADE, facade)].map(|(path, text)| Source::new(path, text.to_owned()));

@@ -1,7 +1,7 @@
-//! The project's own rules, as far as a line-by-line look at the sources can check them.
+//! The project's own rules, as far as they can be checked in the text of the sources.
 //!
-//! A new rule belongs here rather than into review remarks. What each rule is for is said where it is
-//! checked; the arrows between the engine's modules are data, in [`arrows`].
+//! A new rule belongs here rather than in review remarks. The reason for each rule is given where it is checked; the
+//! arrows between the engine's modules are data, in [`arrows`].
 
 mod arrows;
 mod differences;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::process::{Failure, workspace};
 use source::Source;
 
-/// `cargo xtask tidy`.
+/// Runs `cargo xtask tidy`.
 pub(crate) fn run() -> Result<(), Failure> {
     let sources = sources_below(&workspace())?;
     let broken = check(&sources, &differences_in(&workspace())?);
@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     Err(Failure::failed(broken.join("\n")))
 }
 
-/// What breaks a rule, as `file:line: what`.
+/// The violations of rules, as `file:line: what`.
 fn check(sources: &[Source], differences: &str) -> Vec<String> {
     let mut broken = arrows::check(sources);
     broken.extend(facade::check(sources));

@@ -4,13 +4,13 @@ use super::source::{Source, line_of, words};
 
 const LINES_MAX: usize = 1_000;
 
-/// What breaks a rule in one file.
+/// The violations of rules in a file.
 pub(super) fn check(source: &Source) -> Vec<String> {
     let mut broken = Vec::new();
     let mut say = |line: usize, what: &str| broken.push(format!("{}:{line}: {what}", source.path));
 
-    // A module opens by saying what it is, what it owns and what it leaves to others. Compile-fail cases are
-    // what a user would write.
+    // A module opens by saying what it is, what it owns and what it leaves to others. Compile-fail cases are written like
+    // user code.
     let opens_well = source.text.starts_with("//!") || source.text.starts_with("#![doc = include_str!(");
     if !source.path.contains("/ui/") && !opens_well {
         say(1, "does not open with `//!` and what the module is");
@@ -19,13 +19,13 @@ pub(super) fn check(source: &Source) -> Vec<String> {
     if lines > LINES_MAX {
         say(lines, &format!("{lines} lines are more than {LINES_MAX}: one idea per file"));
     }
-    // Only the Kafka adapter talks to C, in one small module.
+    // Only the Kafka adapter calls C directly.
     if !source.path.starts_with("streams-kafka/src/") {
         for (at, _) in words(&source.code).filter(|(_, word)| *word == "unsafe") {
-            say(line_of(&source.code, at), "`unsafe` belongs into streams-kafka");
+            say(line_of(&source.code, at), "`unsafe` belongs in streams-kafka");
         }
     }
-    // With one clock, tests and simulation decide what time it is.
+    // With one clock, tests and simulations can set the time.
     if source.path.starts_with("streams-core/src/") && source.path != "streams-core/src/clock.rs" {
         for what in ["SystemTime::now", "Instant::now", "thread::sleep", "Utc::now", "Local::now"] {
             for (at, _) in source.product.match_indices(what) {
@@ -33,7 +33,7 @@ pub(super) fn check(source: &Source) -> Vec<String> {
             }
         }
     }
-    // So do they with chance: a run that is a function of its seed can be run again.
+    // The same goes for randomness: a run that is a function of its seed can be repeated.
     if source.path.starts_with("streams-core/src/") && source.path != "streams-core/src/random.rs" {
         for what in ["new_v4", "RandomState"] {
             for (at, _) in source.product.match_indices(what) {

@@ -1,14 +1,14 @@
-//! One source file, with what is not code taken out.
+//! A source file, with everything removed that is not code.
 
 /// A Rust file.
 pub(super) struct Source {
-    /// Its path from the workspace's folder, with slashes.
+    /// Relative to the workspace's folder, with slashes.
     pub(super) path: String,
-    /// All of it.
+    /// The whole file.
     pub(super) text: String,
-    /// Its code: comments and the contents of literals are blanks, line breaks stay.
+    /// The file with comments and the contents of literals blanked; line breaks stay.
     pub(super) code: String,
-    /// The same without items that only tests see.
+    /// The code without items that only tests see.
     pub(super) product: String,
 }
 
@@ -34,12 +34,12 @@ impl Source {
     }
 }
 
-/// The number of the line, from 1, that holds a byte of the text.
+/// The number of the line, from 1, that a byte of the text is in.
 pub(super) fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// The identifiers and keywords of some code, and where they are.
+/// The identifiers and keywords of some code, with their places.
 pub(super) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut at = 0;
@@ -69,7 +69,7 @@ fn code_of(text: &str) -> String {
             b'\'' => character_end(bytes, at),
             _ => at + 1,
         };
-        // Anything longer than one byte is something to blank.
+        // Anything longer than one byte must be blanked.
         if end > at + 1 {
             code[at..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
         }
@@ -79,7 +79,7 @@ fn code_of(text: &str) -> String {
 }
 
 fn follows_word(bytes: &[u8], at: usize) -> bool {
-    // `b` may stand before `r`; anything else that belongs to a word makes it a name.
+    // `r` may follow `b`; after any other character of a word, it belongs to a name.
     at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_')
 }
 
@@ -118,7 +118,7 @@ fn string_end(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
-/// `r"..."`, `r#"..."#`; `None` for names that begin with r and for raw names.
+/// The end of `r"..."` or `r#"..."#`; `None` for names that start with r and for raw names.
 fn raw_string_end(bytes: &[u8], at: usize) -> Option<usize> {
     let hashes = bytes[at + 1..].iter().take_while(|byte| **byte == b'#').count();
     let open = at + 1 + hashes;
@@ -130,7 +130,7 @@ fn raw_string_end(bytes: &[u8], at: usize) -> Option<usize> {
     Some(length.map_or(bytes.len(), |length| open + 1 + length + close.len()))
 }
 
-/// `'x'`, `'\''`, `'\u{7f}'`; a lifetime is no literal.
+/// The end of `'x'`, `'\''` or `'\u{7f}'`; a lifetime is not a literal.
 fn character_end(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at + 1) {
         Some(b'\\') => {
@@ -167,7 +167,7 @@ fn item_end(code: &[u8], start: usize) -> usize {
     for (at, byte) in code.iter().enumerate().skip(start) {
         match byte {
             b'(' | b'[' | b'{' => depth += 1,
-            // The item is a variant or field, and what holds it ends here.
+            // The item is a variant or field, and the enclosing item ends here.
             b')' | b']' | b'}' if depth == 0 => return at,
             b'}' if depth == 1 => return at + 1,
             b')' | b']' | b'}' => depth -= 1,
