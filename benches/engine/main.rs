@@ -1,9 +1,8 @@
-//! What a record costs: records per second and CPU per record of three topologies, one worker.
+//! The cost of a record: records per second and CPU per record of three topologies with one worker.
 //!
-//! `engine` runs on the embedded log in memory, so it measures the engine alone; `engine
-//! --bootstrap-servers HOST:PORT` runs on a real broker. Each run's output is compared with what a plain loop
-//! over the same input gives before a number is printed. What Kafka Streams needs for the same is measured
-//! beside it, on the same machine: see `compare`.
+//! `engine` runs on the embedded log in memory, so it measures only the engine; `engine --bootstrap-servers HOST:PORT`
+//! runs on a real broker. Before a figure is printed, each run's output is compared with the result of a simple loop over
+//! the same input. `compare` measures Kafka Streams on the same machine.
 
 mod measure;
 mod workloads;
@@ -16,22 +15,22 @@ use comfy_table::{CellAlignment, Table, presets};
 use measure::Measured;
 use workloads::Workload;
 
-/// Measures what a record costs in CPU and time.
+/// Measures the CPU and time that a record costs.
 #[derive(Parser)]
 struct Arguments {
     /// Measure on this Kafka cluster instead of in memory
     #[arg(long, value_name = "HOST:PORT")]
     bootstrap_servers: Option<String>,
 
-    /// How many records each workload gets
+    /// The number of records of each workload
     #[arg(long, default_value_t = 2_000_000)]
     records: u64,
 
-    /// How often each workload is run; the median counts
+    /// The number of runs of each workload, of which the median is shown
     #[arg(long, default_value_t = 3)]
     runs: usize,
 
-    /// Which workloads; all that make sense if none is named
+    /// The workloads to run; all that make sense by default
     #[arg(long, value_enum)]
     workload: Vec<Workload>,
 }

@@ -1,10 +1,10 @@
-//! Wall-clock and CPU time of a piece of work, all threads of the process included.
+//! Wall-clock and CPU time of a piece of work, over all threads of the process.
 
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
-/// What a run over so many records cost.
+/// The cost of a run.
 pub(crate) struct Measured {
     pub(crate) records: u64,
     pub(crate) wall: Duration,
@@ -12,7 +12,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Does the work and measures it.
+    /// Runs the work and measures it.
     pub(crate) fn of<E: From<nix::Error>>(records: u64, work: impl FnOnce() -> Result<(), E>) -> Result<Self, E> {
         let (started, cpu) = (Instant::now(), process_cpu()?);
         work()?;
@@ -23,7 +23,7 @@ impl Measured {
         self.records as f64 / self.wall.as_secs_f64()
     }
 
-    /// Microseconds.
+    /// In microseconds.
     pub(crate) fn cpu_per_record(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.records as f64
     }

@@ -1,7 +1,7 @@
 //! The workloads: input, topology, reference.
 //!
-//! 100-byte values, 16-byte keys, 4 partitions, a fixed seed; event time advances one second per 10,000
-//! records.
+//! Values have 100 bytes and keys 16; there are 4 partitions and a fixed seed. Event time advances by one second per
+//! 10,000 records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const HOT_KEYS: u64 = 10_000;
 const MANY_KEYS: u64 = 100_000;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What is measured.
+/// A topology with its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Workload {
     /// source -> map -> filter (keeps all) -> sink
@@ -44,7 +44,7 @@ impl std::fmt::Display for Workload {
     }
 }
 
-/// Names of one run's topics: each run has its own.
+/// The names of a run's topics; each run has its own.
 struct Names {
     application: String,
     input: Topic<Bytes, Bytes>,
@@ -52,7 +52,7 @@ struct Names {
 }
 
 impl Workload {
-    /// The workloads that are compared on a log.
+    /// The workloads that make sense on a log.
     pub(crate) fn for_log(on_kafka: bool) -> Vec<Self> {
         if on_kafka {
             vec![Self::PassThrough, Self::HotCount]
@@ -115,7 +115,7 @@ impl Workload {
         Ok(builder.build()?)
     }
 
-    /// Compares the last value of every key (or the number of records) with a plain loop over the input.
+    /// Compares the last value of every key (or the number of records) with the result of a simple loop over the input.
     fn check(self, tools: &dyn Log, names: &Names, records: u64) -> Result<(), Failure> {
         let output = read_all(tools, &names.output)?;
         if self == Self::PassThrough {
@@ -154,7 +154,7 @@ fn equal(what: &str, found: u64, expected: u64) -> Result<(), Failure> {
     }
 }
 
-/// Keys and times of the input, the same at every call.
+/// The keys and timestamps of the input, the same in every call.
 fn input(keys: u64, records: u64) -> impl Iterator<Item = ([u8; 16], Timestamp)> {
     let mut random = fastrand::Rng::with_seed(SEED);
     (0..records).map(move |number| {
@@ -217,7 +217,7 @@ struct Output {
     last: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-/// Everything in a topic: how many records, and each key's last value.
+/// Reads a topic: the number of records, and each key's last value.
 fn read_all(log: &dyn Log, topic: &str) -> Result<Output, Failure> {
     use millstream::log::{ConsumerOptions, FetchEvent};
     use millstream::record::{Offset, TopicPartition};
@@ -244,7 +244,7 @@ fn read_all(log: &dyn Log, topic: &str) -> Result<Output, Failure> {
                     }
                 }
                 FetchEvent::End { .. } => ended += 1,
-                FetchEvent::OutOfRange { .. } => return Err("the output topic lost its beginning".into()),
+                FetchEvent::OutOfRange { .. } => return Err("the output topic has lost its first records".into()),
                 FetchEvent::Error { error, .. } => return Err(error.into()),
             }
         }

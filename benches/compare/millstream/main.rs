@@ -1,9 +1,9 @@
-//! Runs one topology until it has processed so many records, and stops it in good order: this engine's side of
-//! the comparison.
+//! This engine's side of the comparison: runs a topology until it has processed a number of records, then shuts it down
+//! cleanly.
 //!
-//! What it is told on the command line and what it prints is the same as with the Java program beside it, so the
-//! rig need not know which of the two it runs. It prints `running` once all its tasks run, `warm N` when it has
-//! processed N records, at least two fifths of all, and `closed` once everything is committed.
+//! Its command line and its output are the same as those of the Java program beside it, so the rig need not know which of
+//! the two it runs. It prints `running` once all its tasks are running, `warm N` once it has processed N records, at least
+//! two fifths of all, and `closed` once everything is committed.
 
 mod topologies;
 
@@ -20,7 +20,7 @@ use topologies::topology;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// How often it looks whether it is done.
+/// How often to check whether it is done.
 const POLL: Duration = Duration::from_millis(50);
 
 /// One side of `cargo xtask bench compare`.
@@ -28,13 +28,13 @@ const POLL: Duration = Duration::from_millis(50);
 struct Arguments {
     /// The application's settings, by Kafka Streams' names
     settings: PathBuf,
-    /// Which topology to run
+    /// The topology to run
     topology: String,
-    /// How many records to process before it ends
+    /// The number of records to process
     records: u64,
-    /// The topic to write
+    /// The topic to write to
     output: String,
-    /// The topics to read: a stream, and a table where the topology has one
+    /// The topics to read: a stream, and a table if the topology has one
     #[arg(required = true)]
     inputs: Vec<String>,
 }
@@ -67,7 +67,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     say("closed")
 }
 
-/// Waits until so many records are processed, or the application has failed; how many they are.
+/// Waits until that many records have been processed or the application has failed. Returns the number processed.
 fn until(running: &Running, records: u64) -> u64 {
     loop {
         let processed = running.tasks().values().map(|task| task.processed).sum();
@@ -78,7 +78,7 @@ fn until(running: &Running, records: u64) -> u64 {
     }
 }
 
-/// At once: the rig takes the time when it reads the line.
+/// Prints a line at once, because the rig takes the time when it reads the line.
 fn say(line: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;

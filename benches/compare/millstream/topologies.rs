@@ -1,4 +1,4 @@
-//! The topologies, with the names and the meaning of those in `compare/java`.
+//! The topologies, with the same names and meanings as those in `compare/java`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const HOPPING: Hopping = Hopping::of(Duration::from_secs(60));
 const ADVANCE: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The topology of that name, from the inputs (a stream, and a table for a join) into the output.
+/// The topology with that name, from the inputs (a stream, and a table for a join) to the output.
 pub(crate) fn topology(name: &str, output: &str, inputs: &[String]) -> Result<Topology, Failure> {
     let topic = |number: usize| -> Result<Topic<Bytes, Bytes>, Failure> {
         let name = inputs.get(number).ok_or("an input is missing")?;
@@ -58,19 +58,19 @@ fn windowed(output: &str) -> Result<Topic<Windowed<Bytes>, i64>, Failure> {
     Ok(Topic::named(output)?)
 }
 
-/// The number that a value begins with.
+/// The number at the start of a value.
 fn number(value: &[u8]) -> i64 {
     value.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }
 
-/// The first half of each.
+/// The first halves of both.
 fn halves(value: &[u8], row: &[u8]) -> Bytes {
     let half = |bytes: &'_ [u8]| bytes.len() / 2;
     let (value, row) = (value.split_at(half(value)).0, row.split_at(half(row)).0);
     [value, row].concat().into()
 }
 
-/// The latest value, its first eight bytes replaced by how many there have been.
+/// The latest value, with its first eight bytes replaced by the number of values so far.
 fn updated(state: &[u8], value: &[u8]) -> Bytes {
     let mut updated = value.to_vec();
     if let Some(count) = updated.first_chunk_mut() {

@@ -1,4 +1,4 @@
-//! What came out of a run, and whether two runs gave the same answers.
+//! The output of a run, and whether two runs gave the same answers.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
@@ -11,7 +11,7 @@ use crate::workloads::Outputs;
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     pub(crate) count: u64,
-    /// The sum of all records' digests: which records there are, in whatever order.
+    /// The sum of all records' digests, which identifies the records irrespective of their order.
     all: u64,
     last: HashMap<Box<[u8]>, u64>,
 }
@@ -33,7 +33,7 @@ impl Answers {
         }
     }
 
-    /// What is not the same, in one line for people.
+    /// The difference, in one line for people.
     pub(crate) fn difference(&self, other: &Self, outputs: Outputs) -> Option<String> {
         if outputs == Outputs::Final && self.count != other.count {
             return Some(format!("{} outputs and {}", self.count, other.count));
@@ -55,7 +55,7 @@ impl Answers {
     }
 }
 
-/// A number stands for itself, anything else for its hash.
+/// The digest of a number is the number itself; that of anything else is its hash.
 fn digest(bytes: &[u8]) -> u64 {
     if let Ok(number) = bytes.try_into() {
         return u64::from_be_bytes(number);

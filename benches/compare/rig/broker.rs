@@ -1,11 +1,11 @@
-//! The broker that both sides run on; it lives as long as the comparison.
+//! The broker that both sides use, for the duration of the comparison.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::Failure;
 
-/// A Kafka of one broker, fresh, and gone with its data when this is dropped.
+/// A new Kafka with one broker. Dropping this removes it with its data.
 #[derive(Debug)]
 pub(crate) struct Broker {
     name: String,
@@ -13,9 +13,9 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Starts it; one that an earlier comparison left behind is stopped first.
+    /// Starts the broker, after stopping one that an earlier comparison left behind.
     pub(crate) fn start(name: &str) -> Result<Self, Failure> {
-        // Before it runs: if starting fails half-way, dropping this cleans up.
+        // Created before the broker runs: if starting fails half-way, dropping this cleans up.
         let mut broker = Self { name: name.to_owned(), servers: String::new() };
         let printed = kafka(&["start", "--fresh", "--name", name])?;
         let servers = printed.lines().find_map(|line| line.strip_prefix("bootstrap.servers="));
@@ -32,11 +32,11 @@ impl Drop for Broker {
     }
 }
 
-/// What `cargo xtask kafka ..` prints.
+/// The output of `cargo xtask kafka ..`.
 fn kafka(args: &[&str]) -> Result<String, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // A group of its own: Ctrl-C is for us, and must not stop it half-way.
+    // In a separate process group: Ctrl-C is for us, and must not stop it half-way.
     let output = command.args(["xtask", "kafka"]).args(args).process_group(0).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).trim_end().into());

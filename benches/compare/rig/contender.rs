@@ -1,4 +1,4 @@
-//! The two sides, as programs. They are told the same and print the same (see `compare/millstream/main.rs`).
+//! The two sides, as programs with the same command line and the same output (see `compare/millstream/main.rs`).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ use std::process::Command;
 pub(crate) enum Contender {
     /// Kafka Streams: `compare/java`.
     KafkaStreams {
-        /// The program `java`.
+        /// The path of `java`.
         java: PathBuf,
-        /// Kafka Streams and what `compare/java` was compiled to.
+        /// Kafka Streams and the classes of `compare/java`.
         class_path: OsString,
     },
     /// An older build of this engine.
     Before {
-        /// A `compare-millstream`.
+        /// The older `compare-millstream`.
         program: PathBuf,
     },
     /// This engine: `compare/millstream`.
@@ -35,7 +35,7 @@ impl Contender {
         }
     }
 
-    /// What its figures are called in JSON, and its topics on the broker.
+    /// The name for its figures in JSON and for its topics on the broker.
     pub(crate) const fn short(&self) -> &'static str {
         match self {
             Self::KafkaStreams { .. } => "java",
@@ -49,8 +49,8 @@ impl Contender {
         match self {
             Self::KafkaStreams { java, class_path } => {
                 let mut command = Command::new(java);
-                // Java's own choice of collector. The heap is more than any row needs: a small one would cost
-                // Java time that says nothing about Kafka Streams.
+                // Java chooses the collector. The heap is larger than any row needs, because a small one would cost Java
+                // time that says nothing about Kafka Streams.
                 command.args(["-Xmx4g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp"]);
                 command.arg(class_path).arg("millstream.Compare");
                 command

@@ -1,8 +1,8 @@
-//! What both sides read: made once per broker from a fixed seed.
+//! The data that both sides read, generated once per broker from a fixed seed.
 //!
-//! Keys have 16 bytes and are uniformly distributed; values have 100: a number, then bytes that no compression
-//! makes smaller. Event time advances one second per 10,000 records ([`span`]) and ends about now, so that no retention
-//! deletes what is being counted.
+//! Keys have 16 bytes and are uniformly distributed; values have 100: a number, then incompressible bytes. Event time
+//! advances by one second per 10,000 records ([`span`]) and ends approximately now, so that no retention deletes what is
+//! being counted.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,17 +17,17 @@ const KEY_BYTES: usize = 16;
 const VALUE_BYTES: usize = 100;
 const RECORDS_PER_SECOND: u64 = 10_000;
 
-/// A data set that is on the broker.
+/// A data set on the broker.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) set: DataSet,
     /// The stream, then the table, if there is one.
     pub(crate) topics: Vec<String>,
-    /// In all topics.
+    /// The number of records in all topics.
     pub(crate) records: u64,
 }
 
-/// Writes so many records of a data set, in which so much time passes.
+/// Writes `records` records of a data set, in which the time `span` passes.
 pub(crate) fn load(topics: &Topics, set: DataSet, records: u64, span: Duration) -> Result<Loaded, Failure> {
     let (base, span_ms) = (base(span)?, u64::try_from(span.as_millis())?);
     let stream = format!("compare-data-{}", set.name);
@@ -38,7 +38,7 @@ pub(crate) fn load(topics: &Topics, set: DataSet, records: u64, span: Duration) 
     let mut writer = topics.writer(&stream)?;
     for number in 0..records {
         let value = value(&mut random);
-        // Behind every row of a table.
+        // After all rows of the table.
         let time = base + 1 + number * span_ms / records;
         writer.send(&key(random.u64(0..set.keys)), &value, Timestamp(i64::try_from(time)?))?;
     }
@@ -58,19 +58,19 @@ pub(crate) fn load(topics: &Topics, set: DataSet, records: u64, span: Duration) 
     Ok(loaded)
 }
 
-/// A part of that many records, at least one.
+/// A fraction of the records, at least one.
 pub(crate) fn scaled(records: u64, scale: f64) -> u64 {
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let scaled = (records as f64 * scale).round() as u64;
     scaled.max(1)
 }
 
-/// How much time passes in that many records.
+/// The event time that passes in that many records.
 pub(crate) fn span(records: u64) -> Duration {
     Duration::from_millis(records * 1_000 / RECORDS_PER_SECOND)
 }
 
-/// The first event time in milliseconds. It is a full minute, so that windows begin alike in every comparison.
+/// The first event time in milliseconds. It is a full minute, so that windows start in the same way in every comparison.
 fn base(span: Duration) -> Result<u64, Failure> {
     const MINUTE_MS: u64 = 60_000;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;

@@ -1,20 +1,20 @@
-//! What was measured, and the ratios made of it.
+//! The measurements, and the ratios derived from them.
 
 use crate::run::Cost;
 
-/// One run of one side.
+/// The measurements of one run of one side.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
-    /// Input records, of all inputs.
+    /// The number of records of all inputs.
     pub(crate) records: u64,
     pub(crate) cost: Cost,
-    /// Records written to changelogs.
+    /// The number of records written to changelogs.
     pub(crate) changelog: u64,
     pub(crate) outputs: u64,
 }
 
 impl Measured {
-    /// Microseconds.
+    /// In microseconds.
     pub(crate) fn cpu_per_record(&self) -> f64 {
         self.cost.cpu.as_secs_f64() * 1e6 / count(self.records)
     }
@@ -23,7 +23,7 @@ impl Measured {
         count(self.records) / self.cost.wall.as_secs_f64()
     }
 
-    /// Microseconds, of what was processed after the process was warm; `None` if that is nothing.
+    /// In microseconds, for the records after the process was warm; `None` if there were none.
     pub(crate) fn warm_cpu_per_record(&self) -> Option<f64> {
         let warm = self.cost.warm?;
         let records = self.records.checked_sub(warm.processed).filter(|records| *records > 0)?;
@@ -31,7 +31,7 @@ impl Measured {
     }
 }
 
-/// Both sides, one run each, one right after the other.
+/// One run of each side, one directly after the other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pair {
     pub(crate) rival: Measured,
@@ -39,12 +39,12 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// How many times our CPU per record the rival's is.
+    /// The rival's CPU per record divided by ours.
     pub(crate) fn cpu_ratio(&self) -> f64 {
         self.rival.cpu_per_record() / self.ours.cpu_per_record()
     }
 
-    /// How many times its records per second ours are.
+    /// Our records per second divided by the rival's.
     pub(crate) fn wall_ratio(&self) -> f64 {
         self.ours.records_per_second() / self.rival.records_per_second()
     }
@@ -58,7 +58,7 @@ impl Pair {
     }
 }
 
-/// Several measurements of one thing.
+/// The median and the extremes of several measurements.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -67,7 +67,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// `None` of nothing.
+    /// `None` if there are no measurements.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<_> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);

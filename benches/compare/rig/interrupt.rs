@@ -1,14 +1,14 @@
-//! Ctrl-C: everything that takes long looks whether somebody wants it to end.
+//! Ctrl-C: everything that takes a long time checks whether it must end.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether Ctrl-C or SIGTERM came.
+/// Knows whether there was a Ctrl-C or SIGTERM.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
-/// It did; the work is given up, and what it left behind is removed on the way out.
+/// The error after an interrupt: the work is abandoned, and what it left behind is removed on the way out.
 #[derive(Debug)]
 pub(crate) struct Interrupted;
 
@@ -21,7 +21,7 @@ impl fmt::Display for Interrupted {
 impl std::error::Error for Interrupted {}
 
 impl Interrupt {
-    /// From now on the process ends when it is ready to.
+    /// Starts watching: from now on, signals do not end the process immediately.
     pub(crate) fn watch() -> Result<Self, ctrlc::Error> {
         let interrupt = Self(Arc::default());
         let seen = Arc::clone(&interrupt.0);
@@ -33,7 +33,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// An error once it came.
+    /// Returns an error after an interrupt.
     pub(crate) fn check(&self) -> Result<(), Interrupted> {
         if self.0.load(Ordering::SeqCst) { Err(Interrupted) } else { Ok(()) }
     }

@@ -1,10 +1,9 @@
-//! This engine beside Kafka Streams: the same records, the same settings, one broker, in turn.
+//! Compares this engine with Kafka Streams: the same records, the same settings, one broker, in turn.
 //!
-//! `cargo xtask bench compare` builds both sides and starts this. For each workload the two take turns in the
-//! order A B B A, so that what drifts on the machine meets both alike; each run is a process of its own with an
-//! application id, an output topic and a state folder that nobody had before. Answers come first: while they
-//! differ, no figure is printed. What one run is told and how it is measured is [`run`]'s business, the data
-//! [`data`]'s, what is compared [`answers`]'.
+//! `cargo xtask bench compare` builds both sides and starts this. For each workload the two take turns in the order A B B
+//! A, so that slow changes of the machine affect both equally. Each run is a separate process with a new application id,
+//! output topic and state folder. Answers are compared first: if they differ, no figures are printed. [`run`] starts and
+//! measures a run, [`data`] generates the data, and [`answers`] compares the outputs.
 
 mod answers;
 mod broker;
@@ -34,21 +33,21 @@ use workloads::{ALL, Guarantee, Workload, named};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// How much smaller than full scale `--check` is.
+/// The scale of `--check`.
 const CHECK_SCALE: f64 = 0.001;
 
-/// What a shell reports of a program that Ctrl-C ended.
+/// The exit code that shells use for a program ended by Ctrl-C.
 const EXIT_INTERRUPTED: u8 = 130;
 
 /// Measures Kafka Streams and this engine in turn on one broker.
 #[derive(Parser)]
 #[command(name = "cargo xtask bench compare")]
 struct Arguments {
-    /// Which rows to measure, separated by commas; all unless some are named
+    /// The rows to measure, separated by commas; all by default
     #[arg(long, value_name = "W[,W..]", value_delimiter = ',', value_parser = named)]
     workload: Vec<&'static Workload>,
 
-    /// How often each side runs
+    /// The number of runs of each side
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pairs: u32,
 
@@ -56,7 +55,7 @@ struct Arguments {
     #[arg(long, value_enum)]
     guarantee: Option<Guarantee>,
 
-    /// A part of the records: 0.1 is a tenth. Keys, windows and caches stay as they are
+    /// The fraction of the records: 0.1 is a tenth. Keys, windows and caches stay the same
     #[arg(long, value_name = "PART", default_value_t = 1.0)]
     scale: f64,
 
@@ -72,11 +71,11 @@ struct Arguments {
     #[arg(long)]
     check: bool,
 
-    /// Java, to run Kafka Streams with
+    /// The path of Java, for running Kafka Streams
     #[arg(long, hide = true)]
     java: PathBuf,
 
-    /// Where Java finds Kafka Streams and its side of the comparison
+    /// The class path of Kafka Streams and its side of the comparison
     #[arg(long, hide = true)]
     class_path: OsString,
 
@@ -98,7 +97,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures row by row; whether every row has equal answers.
+/// Measures row by row. Returns whether every row has equal answers.
 fn compare(arguments: &Arguments) -> Result<bool, Failure> {
     let interrupt = Interrupt::watch()?;
     let mut json = arguments.json.as_ref().map(File::create).transpose()?;
@@ -139,7 +138,7 @@ fn compare(arguments: &Arguments) -> Result<bool, Failure> {
     }
 }
 
-/// What is to be done, in order.
+/// The rows to measure, in order.
 fn plans(arguments: &Arguments) -> Vec<Plan> {
     let chosen = if arguments.workload.is_empty() { ALL.iter().collect() } else { arguments.workload.clone() };
     let (purpose, pairs, scale) = if arguments.check {

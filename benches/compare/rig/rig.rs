@@ -1,4 +1,4 @@
-//! The rig: a broker, the data that is on it, and the two sides that take turns.
+//! The rig: a broker, the data on it, and the two sides that take turns.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::table::Outcome;
 use crate::topics::{PRODUCER, Topics};
 use crate::workloads::{DataSet, Guarantee, Workload};
 
-/// How one row is measured.
+/// How to measure a row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) workload: &'static Workload,
@@ -28,16 +28,16 @@ pub(crate) struct Plan {
     pub(crate) purpose: Purpose,
 }
 
-/// What a comparison is for.
+/// The purpose of a comparison, which determines the event time of scaled data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Less data is a shorter time of the same stream.
+    /// Less data covers a shorter time of the same stream.
     Figures,
-    /// As much time passes in the data as at full scale, so that windows open and close.
+    /// The data covers the same time as at full scale, so that windows open and close.
     Answers,
 }
 
-/// Everything that runs are made on. Dropping it removes what it has created.
+/// Everything that runs need. Dropping it removes what it has created.
 pub(crate) struct Rig {
     sides: [Contender; 2],
     topics: Topics,
@@ -69,7 +69,7 @@ impl Rig {
         rival
     }
 
-    /// Runs both sides in turn, A B B A, and compares each run's answers with the first one's.
+    /// Runs both sides in turn, A B B A, and compares each run's answers with those of the first run.
     pub(crate) fn measure(&mut self, plan: &Plan) -> Result<Outcome, Failure> {
         self.load(plan)?;
         let mut reference: Option<Answers> = None;
@@ -116,7 +116,7 @@ impl Rig {
         }
     }
 
-    /// Writes the data that a row reads, unless an earlier row has read it, too.
+    /// Writes the data that a row reads, unless an earlier row has already used it.
     fn load(&mut self, plan: &Plan) -> Result<(), Failure> {
         let set = plan.workload.data;
         if !self.data.iter().any(|data| data.set == set) {
@@ -142,7 +142,7 @@ impl Rig {
         Ok((Measured { records, cost, changelog, outputs: answers.count }, answers))
     }
 
-    /// Runs a side on inputs, everything else new.
+    /// Runs a side on the inputs, with everything else new.
     fn run(&mut self, plan: &Plan, side: Side, inputs: &[String], records: u64) -> Result<(Cost, Run), Failure> {
         self.runs += 1;
         let name = format!("compare-{}-{}", self.runs, self.side(side).short());
@@ -159,7 +159,7 @@ impl Rig {
         Ok((cost.map_err(|error| in_run(plan, self.side(side), error))?, this))
     }
 
-    /// The same for both sides, but for names. What is not here is each side's default.
+    /// The settings, which are the same for both sides except for names. All others are each side's defaults.
     fn settings(&self, plan: &Plan, application: &str, folder: &Path) -> String {
         let commit_interval = match (plan.workload.commit_interval_ms, plan.guarantee) {
             (Some(interval), _) => interval,
@@ -174,15 +174,15 @@ impl Rig {
             ("commit.interval.ms", commit_interval.to_string()),
             ("statestore.cache.max.bytes", plan.workload.cache_bytes.to_string()),
             ("num.stream.threads", "1".to_owned()),
-            // What is written to a changelog is counted afterwards.
+            // The records in changelogs are counted afterwards.
             ("topic.min.compaction.lag.ms", "86400000".to_owned()),
         ];
         let producer = PRODUCER.map(|(name, value)| (name, value.to_owned()));
         settings.into_iter().chain(producer).map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 
-    /// How many records a run has written to its changelogs. Transactions take offsets, too, so under
-    /// exactly-once the records are read.
+    /// The number of records that a run has written to its changelogs. Transactions take offsets, too, so under
+    /// exactly-once the records are read and counted.
     fn changelog_records(&self, run: &Run, guarantee: Guarantee) -> Result<u64, Failure> {
         let mut sum = 0;
         for topic in self.topics.like(&format!("{}-", run.application), "-changelog")? {
@@ -194,25 +194,25 @@ impl Rig {
         Ok(sum)
     }
 
-    /// Deletes a run's topics: its output and those that it has created itself.
+    /// Deletes a run's topics: its output and its internal topics.
     fn clean_up(&self, run: &Run) -> Result<(), Failure> {
         self.topics.delete(self.topics.like(&format!("{}-", run.application), "")?)
     }
 }
 
-/// What one run has on the broker.
+/// A run's name and topics on the broker.
 struct Run {
     application: String,
 }
 
 impl Run {
-    /// Named so that it is found with the topics that the application creates.
+    /// The output topic, whose name makes it findable together with the application's internal topics.
     fn output(&self) -> String {
         format!("{}-out", self.application)
     }
 }
 
-/// Says which run failed.
+/// Adds to an error which run failed.
 fn in_run(plan: &Plan, side: &Contender, error: Failure) -> Failure {
     if error.is::<crate::interrupt::Interrupted>() {
         return error;

@@ -1,8 +1,8 @@
-//! One run: a process that processes everything in its inputs and ends, watched from outside.
+//! A run: a process that processes all of its input and ends, observed from outside.
 //!
-//! CPU is the whole process's, user and system, all threads, from its start to its end; "warm" is the part of it
-//! after the first two fifths of the records. Time is from the moment in which all its tasks run to the one in
-//! which everything is committed. Memory is the most that was resident.
+//! CPU is that of the whole process, user and system, over all threads, from start to end; "warm" is the part after the
+//! first two fifths of the records. Time is measured from the moment when all tasks are running to the moment when
+//! everything is committed. Memory is the peak resident set size.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -17,35 +17,35 @@ use nix::sys::resource::{UsageWho, getrusage};
 use crate::Failure;
 use crate::interrupt::Interrupt;
 
-/// How often the process is looked at.
+/// How often the process is inspected.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Nothing takes so long that works.
+/// The maximum duration of a run that works.
 const PATIENCE: Duration = Duration::from_secs(45 * 60);
 
-/// What a process cost.
+/// The cost of a process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,
-    /// When the process was warm; `None` where the system does not tell.
+    /// When the process was warm; `None` if the system does not provide it.
     pub(crate) warm: Option<Warm>,
-    /// Bytes; `None` where the system does not tell.
+    /// In bytes; `None` if the system does not provide it.
     pub(crate) peak_rss: Option<u64>,
 }
 
-/// What a process had done when Java had compiled what is hot.
+/// The progress of a process by the time when Java has compiled hot code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Warm {
     pub(crate) processed: u64,
     pub(crate) cpu: Duration,
 }
 
-/// Runs a program to its end. Its errors are kept in `folder`, and told if it fails.
+/// Runs a program to its end. Its error output is kept in `folder`, and shown if it fails.
 pub(crate) fn run(mut command: Command, folder: &Path, interrupt: &Interrupt) -> Result<Cost, Failure> {
     let errors = folder.join("stderr");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&errors)?);
-    // A group of its own: Ctrl-C is for us, who then end it.
+    // In a separate process group: Ctrl-C is for us, and we then end the program.
     command.process_group(0);
     let before = children_cpu()?;
     let mut process = Process(command.spawn()?);
@@ -56,7 +56,7 @@ pub(crate) fn run(mut command: Command, folder: &Path, interrupt: &Interrupt) ->
         return Err(format!("{status}\n{}", end_of(&errors)).into());
     }
     let (Some(running), Some(closed)) = (watched.running, watched.closed) else {
-        return Err(format!("it ended without having run\n{}", end_of(&errors)).into());
+        return Err(format!("it ended before it was running\n{}", end_of(&errors)).into());
     };
     Ok(Cost { wall: closed.duration_since(running), cpu, warm: watched.warm, peak_rss: watched.peak_rss })
 }
@@ -100,7 +100,7 @@ fn watch(process: &mut Child, interrupt: &Interrupt) -> Result<Watched, Failure>
     }
 }
 
-/// The lines that a process prints, and when it did.
+/// The lines that a process prints, each with the time.
 fn lines_of(process: &mut Child) -> Receiver<(Instant, String)> {
     let (sender, lines) = channel();
     if let Some(output) = process.stdout.take() {
@@ -113,29 +113,29 @@ fn lines_of(process: &mut Child) -> Receiver<(Instant, String)> {
     lines
 }
 
-/// The CPU of all processes that we have started and that have ended.
+/// The CPU time of all processes that we started and that have ended.
 fn children_cpu() -> Result<Duration, Failure> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let total = usage.user_time() + usage.system_time();
     Ok(Duration::from_micros(u64::try_from(total.tv_sec() * 1_000_000 + total.tv_usec())?))
 }
 
-/// What `warm N` says, and the CPU until then.
+/// Parses `warm N`, and adds the CPU time so far.
 fn warm(process: u32, line: &str) -> Option<Warm> {
     let processed = line.strip_prefix("warm ")?.parse().ok()?;
     Some(Warm { processed, cpu: cpu_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)? })
 }
 
-/// User and system time in Linux' line about a process. The program's name, in parentheses, may hold anything.
+/// User and system time in Linux' line about a process. The program's name, in parentheses, may contain anything.
 fn cpu_in(stat: &str) -> Option<Duration> {
-    /// Whatever the kernel's own clock does, it tells times in hundredths of a second.
+    /// Whatever the kernel's clock rate, it reports times in hundredths of a second.
     const TICK: Duration = Duration::from_millis(10);
     let (_, fields) = stat.rsplit_once(')')?;
     let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u32>);
     Some(TICK * (ticks.next()?.ok()? + ticks.next()?.ok()?))
 }
 
-/// The most that a process has had in memory so far, where the system tells (Linux).
+/// The peak resident set size of a process so far, if the system provides it (Linux).
 fn peak_rss(process: u32) -> Option<u64> {
     high_water(&fs::read_to_string(format!("/proc/{process}/status")).ok()?)
 }

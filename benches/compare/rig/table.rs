@@ -7,25 +7,25 @@ use crate::contender::Contender;
 use crate::figures::{Measured, Pair, Spread, count};
 use crate::rig::Plan;
 
-/// What came of a row.
+/// The result of a row.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Both sides gave the same answers, so their cost may be compared.
+    /// Both sides gave the same answers, so their costs may be compared.
     Equal(Vec<Pair>),
-    /// They did not.
+    /// The answers differ in this way.
     Different(String),
-    /// A run failed.
+    /// A run failed with this error.
     Failed(String),
 }
 
-/// A row.
+/// A row of the tables.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) plan: Plan,
     pub(crate) outcome: Outcome,
 }
 
-/// An older build's and ours, or Kafka Streams' and ours.
+/// The rival's figure (Kafka Streams' or an older build's) and ours.
 type BySide = [Option<f64>; 2];
 
 impl Row {
@@ -33,7 +33,7 @@ impl Row {
         matches!(self.outcome, Outcome::Equal(_))
     }
 
-    /// One line for people.
+    /// The result in one line for people.
     pub(crate) fn verdict(&self) -> String {
         match &self.outcome {
             Outcome::Equal(_) => "equal answers".to_owned(),
@@ -42,7 +42,7 @@ impl Row {
         }
     }
 
-    /// One line for programs. Figures are there only where the answers are equal.
+    /// The result in one line for programs. It has figures only if the answers are equal.
     pub(crate) fn json(&self, rival: &Contender) -> Value {
         let mut line = json!({
             "workload": self.plan.workload.name,
@@ -88,7 +88,7 @@ impl Row {
         line
     }
 
-    /// How many times ours the rival's figures are, and whether the answers are equal.
+    /// The rival's figures divided by ours, and whether the answers are equal.
     fn ratios(&self) -> Vec<String> {
         let mut cells = self.head();
         match &self.outcome {
@@ -104,7 +104,7 @@ impl Row {
         cells
     }
 
-    /// Both sides' figures, side by side; nothing without equal answers.
+    /// The figures of both sides, side by side; `None` if the answers are not equal.
     fn figures(&self) -> Option<Vec<String>> {
         let Outcome::Equal(pairs) = &self.outcome else { return None };
         let mut cells = self.head();
@@ -132,7 +132,7 @@ const RATIOS: [&str; 4] = ["CPU", "CPU, warm", "time", "memory"];
 const FIGURES: [&str; 6] =
     ["CPU µs/record", "CPU µs/record\nwarm", "records/s", "peak RSS MB", "changelog\nrecords", "outputs"];
 
-/// How the rival compares with us, row by row.
+/// The comparison with the rival, row by row.
 pub(crate) fn ratios(rows: &[Row], rival: &Contender) -> Table {
     let mut header = vec!["workload".to_owned(), "guarantee".to_owned()];
     header.extend(RATIOS.map(|what| format!("{what}\n{} / this", rival.name())));
@@ -140,7 +140,7 @@ pub(crate) fn ratios(rows: &[Row], rival: &Contender) -> Table {
     table(&header, rows.iter().map(Row::ratios))
 }
 
-/// What each side needed, row by row.
+/// The figures of each side, row by row.
 pub(crate) fn figures(rows: &[Row], rival: &Contender) -> Table {
     let mut header = ["workload", "guarantee", "records"].map(str::to_owned).to_vec();
     header.extend(FIGURES.into_iter().flat_map(|what| [format!("{what}\n{}", rival.name()), "\nthis".to_owned()]));
@@ -178,7 +178,7 @@ fn spread(spread: Option<Spread>) -> String {
     spread.map_or_else(|| "-".to_owned(), |Spread { median, min, max }| format!("{median:.2} ({min:.2}-{max:.2})"))
 }
 
-/// `1234567` as `1,235k`, for what is counted in millions.
+/// `1234567` as `1,235k`, for numbers in the millions.
 fn thousands(number: f64) -> String {
     if number < 10_000.0 {
         return format!("{number:.0}");
@@ -195,7 +195,7 @@ fn megabytes(bytes: u64) -> f64 {
     count(bytes) / 1e6
 }
 
-/// To three digits after the point.
+/// Rounded to three digits after the decimal point.
 fn rounded(number: f64) -> f64 {
     (number * 1e3).round() / 1e3
 }

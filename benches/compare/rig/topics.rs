@@ -14,11 +14,11 @@ use millstream::wire::murmur2::partition_of;
 use crate::Failure;
 use crate::interrupt::Interrupt;
 
-/// As many for every topic.
+/// The number of partitions of every topic.
 pub(crate) const PARTITIONS: u32 = 4;
 
-/// How large batches of records become at most, and how long they wait to: the same for the data and for both
-/// sides, for how well a topic is batched is felt by whoever reads it. Nothing is compressed.
+/// The maximum size of batches, and how long they wait for records: the same for the data and for both sides, because the
+/// batching of a topic affects its readers. Nothing is compressed.
 pub(crate) const PRODUCER: [(&str, &str); 2] = [("producer.linger.ms", "50"), ("producer.batch.size", "131072")];
 
 const A_MOMENT: Duration = Duration::from_millis(5);
@@ -43,7 +43,7 @@ impl Topics {
         Ok(answers.into_iter().collect::<Result<(), _>>()?)
     }
 
-    /// Deletes topics; one that is not there is no error.
+    /// Deletes topics; a missing one is not an error.
     pub(crate) fn delete(&self, names: Vec<String>) -> Result<(), Failure> {
         if names.is_empty() {
             return Ok(());
@@ -57,21 +57,21 @@ impl Topics {
         Ok(())
     }
 
-    /// The topics whose names begin and end like that.
+    /// The topics whose names start and end with these texts.
     pub(crate) fn like(&self, prefix: &str, suffix: &str) -> Result<Vec<String>, Failure> {
         let topics = self.admin.topics(None).wait().ok_or(NO_ANSWER)??;
         let names = topics.into_iter().map(|topic| topic.name);
         Ok(names.filter(|name| name.starts_with(prefix) && name.ends_with(suffix)).collect())
     }
 
-    /// How many offsets a topic has given out. Transactions take some for themselves.
+    /// The number of offsets that a topic has assigned. Transactions take some for themselves.
     pub(crate) fn offsets(&self, topic: &str) -> Result<u64, Failure> {
         let ends = self.admin.end_offsets(partitions(topic), Isolation::ReadUncommitted);
         let ends = ends.wait().ok_or(NO_ANSWER)??;
         Ok(ends.into_iter().filter_map(|end| u64::try_from(end.0).ok()).sum())
     }
 
-    /// Calls `each` with every record that is there, each partition's in order.
+    /// Calls `each` for every record, in order within each partition.
     pub(crate) fn read(
         &self,
         topic: &str,
@@ -98,7 +98,7 @@ impl Topics {
                     FetchEvent::End { .. } => ended += 1,
                     FetchEvent::Error { error, .. } if error.is_transient() => {}
                     FetchEvent::Error { error, .. } => return Err(error.into()),
-                    FetchEvent::OutOfRange { .. } => return Err(format!("{topic} lost its beginning").into()),
+                    FetchEvent::OutOfRange { .. } => return Err(format!("{topic} has lost its first records").into()),
                 }
             }
         }
@@ -119,7 +119,7 @@ fn partitions(topic: &str) -> Vec<TopicPartition> {
     (0..PARTITIONS).filter_map(|partition| Some(TopicPartition::new(topic, i32::try_from(partition).ok()?))).collect()
 }
 
-/// Writes records into one topic, each into its key's partition.
+/// Writes records to a topic, each to its key's partition.
 pub(crate) struct Writer {
     topic: TopicHandle,
     producer: Box<dyn Producer>,
@@ -145,7 +145,7 @@ impl Writer {
         }
     }
 
-    /// Waits until everything is there.
+    /// Waits until everything has been acknowledged.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         loop {
             match self.producer.flush() {

@@ -1,12 +1,12 @@
-//! What is measured: the rows of the table.
+//! The workloads, which are the rows of the tables.
 
 use clap::ValueEnum;
 
-/// One row.
+/// A row of the tables.
 #[derive(Debug)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    /// What both programs call it.
+    /// The name of its topology in both programs.
     pub(crate) topology: &'static str,
     pub(crate) data: DataSet,
     pub(crate) guarantee: Guarantee,
@@ -16,15 +16,15 @@ pub(crate) struct Workload {
     pub(crate) outputs: Outputs,
 }
 
-/// What a workload reads. Topics that look alike are made once for all rows.
+/// The data that a workload reads. Topics with the same data are written once for all rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DataSet {
     pub(crate) name: &'static str,
-    /// Keys of the stream, each as likely as the others.
+    /// The number of keys in the stream, which are uniformly distributed.
     pub(crate) keys: u64,
-    /// Records of the stream at full scale.
+    /// The number of records in the stream at full scale.
     pub(crate) records: u64,
-    /// Whether there is a table, too, with a row per key.
+    /// Whether there is also a table, with a row per key.
     pub(crate) has_table: bool,
 }
 
@@ -45,7 +45,7 @@ impl Guarantee {
         }
     }
 
-    /// Its name in Kafka Streams' settings.
+    /// The value of Kafka Streams' setting.
     pub(crate) const fn setting(self) -> &'static str {
         match self {
             Self::Alo => "at_least_once",
@@ -54,13 +54,13 @@ impl Guarantee {
     }
 }
 
-/// Which outputs an input has.
+/// How to compare the outputs of a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outputs {
-    /// Each output is final: the same ones, and as many, on both sides.
+    /// Each output is final: both sides must have the same ones.
     Final,
-    /// Later outputs replace earlier ones of the same key; how many there are depends on when caches are
-    /// flushed, the last one of each key does not.
+    /// Later outputs replace earlier ones of the same key: their number depends on when caches are flushed, but the last
+    /// one of each key does not.
     Updates,
 }
 
@@ -83,7 +83,7 @@ const COUNT: Workload = Workload {
     outputs: Outputs::Updates,
 };
 
-/// All rows. At full scale Kafka Streams is busy for half a minute with most of them.
+/// All rows. At full scale, Kafka Streams takes half a minute for most of them.
 pub(crate) static ALL: [Workload; 10] = [
     Workload { name: "pass-through", topology: "pass-through", outputs: Outputs::Final, ..COUNT },
     Workload { name: "keep-none", topology: "keep-none", data: HOT_LONG, outputs: Outputs::Final, ..COUNT },
@@ -97,7 +97,7 @@ pub(crate) static ALL: [Workload; 10] = [
     Workload { name: "update-256mib", topology: "update", data: BIG, ..COUNT },
 ];
 
-/// The row of that name.
+/// The row with that name.
 pub(crate) fn named(name: &str) -> Result<&'static Workload, String> {
     let names = || ALL.each_ref().map(|workload| workload.name).join(", ");
     ALL.iter().find(|workload| workload.name == name).ok_or_else(|| format!("the rows are {}", names()))

@@ -14,19 +14,19 @@ import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KafkaStreams.State;
 
 /**
- * Runs one topology until it has processed so many records, and stops it in good order. What it is told on the
- * command line and what it prints is the same as with {@code benches/compare/millstream}:
+ * Runs a topology until it has processed a number of records, then shuts it down cleanly. Its command line and its
+ * output are the same as those of {@code benches/compare/millstream}:
  *
  * <pre>
  * SETTINGS.properties TOPOLOGY RECORDS OUTPUT INPUT [TABLE]
  * </pre>
  *
- * It prints {@code running} once all its tasks run, {@code warm N} when it has processed N records, at least two
- * fifths of all, and {@code closed} once everything is committed.
+ * It prints {@code running} once all its tasks are running, {@code warm N} once it has processed N records, at least
+ * two fifths of all, and {@code closed} once everything is committed.
  */
 public final class Compare {
     private static final long POLL_MS = 50;
-    /** By then Java has compiled what is hot. */
+    /** By then, Java has compiled hot code. */
     private static final double WARM = 0.4;
     private static final Duration CLOSE_TIMEOUT = Duration.ofMinutes(5);
 
@@ -39,7 +39,7 @@ public final class Compare {
         final List<String> inputs = Arrays.asList(args).subList(4, args.length);
         final KafkaStreams streams =
             new KafkaStreams(Topologies.named(args[1], args[3], inputs), settings);
-        // What happens on the application's own threads ends the program, and the bench shows what it has printed.
+        // An error on the application's threads ends the program, and the bench shows what it has printed.
         streams.setUncaughtExceptionHandler(error -> {
             error.printStackTrace();
             Runtime.getRuntime().halt(1);
@@ -58,7 +58,7 @@ public final class Compare {
         System.out.println("closed");
     }
 
-    /** Waits until so many records are processed; how many they are. */
+    /** Waits until that many records have been processed, and returns the number processed. */
     private static double until(final KafkaStreams streams, final double records) throws InterruptedException {
         double processed;
         while ((processed = processed(streams)) < records) {
@@ -67,7 +67,7 @@ public final class Compare {
         return processed;
     }
 
-    /** How many records the stream threads have processed. Their own count: none of ours is on the record path. */
+    /** The number of records processed, by the stream threads' own metric: none of our code is on the record path. */
     private static double processed(final KafkaStreams streams) {
         double sum = 0;
         for (final Map.Entry<MetricName, ? extends Metric> metric : streams.metrics().entrySet()) {

@@ -17,7 +17,7 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
 
-/** The topologies, with the names and the meaning of those in {@code benches/compare/millstream/topologies.rs}. */
+/** The topologies, with the same names and meanings as in {@code benches/compare/millstream/topologies.rs}. */
 final class Topologies {
     private static final Serde<byte[]> BYTES = Serdes.ByteArray();
     private static final Serde<Long> NUMBER = Serdes.Long();
@@ -76,12 +76,12 @@ final class Topologies {
         return new WindowedSerdes.TimeWindowedSerde<>(BYTES, windows.size());
     }
 
-    /** The number that a value begins with. */
+    /** The number at the start of a value. */
     private static long number(final byte[] value) {
         return ByteBuffer.wrap(value).getLong();
     }
 
-    /** The first half of each. */
+    /** The first halves of both. */
     private static byte[] halves(final byte[] value, final byte[] row) {
         final byte[] joined = new byte[value.length / 2 + row.length / 2];
         System.arraycopy(value, 0, joined, 0, value.length / 2);
@@ -89,7 +89,7 @@ final class Topologies {
         return joined;
     }
 
-    /** The latest value, its first eight bytes replaced by how many there have been. */
+    /** The latest value, with its first eight bytes replaced by the number of values so far. */
     private static byte[] updated(final byte[] state, final byte[] value) {
         final long before = state.length == 0 ? 0 : number(state);
         final byte[] updated = value.clone();
