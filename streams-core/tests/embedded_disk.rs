@@ -1,4 +1,4 @@
-//! What only a log on disk has to do: survive, keep others out, and stay small in memory.
+//! The tasks of a log on disk: survive crashes, lock out other processes, and stay small in memory.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
@@ -93,7 +93,7 @@ fn flush(producer: &mut dyn Producer) {
     }
 }
 
-/// Offsets and values that a reader sees in a topic's first partition.
+/// The offsets and values that a reader sees in a topic's first partition.
 fn read(log: &Embedded, topic: &str, isolation: Isolation) -> Vec<(i64, String)> {
     let options = ConsumerOptions { isolation, ..ConsumerOptions::default() };
     let mut consumer = log.consumer(options, Doorbell::new()).expect("a consumer");
@@ -231,7 +231,7 @@ fn what_a_dead_process_left_open_is_aborted() {
     assert_eq!(read(&log, "output", ReadCommitted), [(2, "kept".to_owned())]);
 }
 
-/// Starts this test again in a process of its own, on that folder.
+/// Starts this test again in a separate process, on that folder.
 fn spawn(test: &str, folder: &Path) -> Child {
     let program = std::env::current_exe().expect("this program");
     Command::new(program)
@@ -247,20 +247,19 @@ fn child_folder() -> Option<PathBuf> {
     std::env::var_os(CHILD_FOLDER).map(|folder: OsString| folder.into())
 }
 
-/// Tells the parent something.
+/// Sends a line to the parent.
 fn tell(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nchild: {line}").and_then(|()| out.flush()).expect("the parent listens");
 }
 
-/// What a child tells, line by line.
+/// The lines that a child sends.
 fn listen(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let out = child.stdout.take().expect("a pipe");
     BufReader::new(out).lines().map_while(Result::ok).filter_map(|line| line.strip_prefix("child: ").map(str::to_owned))
 }
 
-/// The child writes batches outside of transactions and tells when each is acknowledged, until it is
-/// killed.
+/// The child writes batches outside transactions and reports when each is acknowledged, until it is killed.
 #[test]
 fn acknowledged_records_survive_kill_9() {
     if let Some(folder) = child_folder() {
@@ -289,8 +288,8 @@ fn acknowledged_records_survive_kill_9() {
     assert_eq!(end(&log, "output", ReadUncommitted), seen.len() as i64);
 }
 
-/// Records that were acknowledged and not synced are gone after a power cut, while local state that was made from
-/// them may be there: so a flush asks the disk, once for all records.
+/// Records that were acknowledged but not synced are gone after a power cut, although local state that was derived from
+/// them may exist. So a flush syncs the disk, once for all records.
 #[test]
 fn a_flush_waits_until_the_records_are_on_disk() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -318,7 +317,7 @@ fn a_flush_waits_until_the_records_are_on_disk() {
     assert_eq!(end(&log, "output", ReadUncommitted), 4);
 }
 
-/// The child moves its position by one with each record it writes, in one transaction.
+/// The child advances its position by one with each record that it writes, in one transaction.
 #[test]
 fn committed_transactions_survive_kill_9_whole() {
     if let Some(folder) = child_folder() {
@@ -402,7 +401,7 @@ fn only_its_owner_can_look_into_the_folder() {
     assert_eq!((mode(&path), mode(&path.join("lock"))), (0o700, 0o600));
 }
 
-/// A copy of a folder, as a crash of the machine would leave it.
+/// Copies a folder to the state in which a crash of the machine would leave it.
 fn image(folder: &Path) -> tempfile::TempDir {
     fn copy(from: &Path, to: &Path) {
         std::fs::create_dir_all(to).expect("a folder");
@@ -421,7 +420,7 @@ fn image(folder: &Path) -> tempfile::TempDir {
     copied
 }
 
-/// The journal's last bytes did not reach the disk: what is lost is a tail, and whole steps of it.
+/// The journal's last bytes did not reach the disk: only the last steps are lost, and each of them completely.
 #[test]
 fn a_torn_journal_loses_a_tail_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -494,7 +493,7 @@ fn damaged_entries_are_an_error_and_not_a_panic() {
     assert_eq!(error.kind, LogErrorKind::Corrupt);
 }
 
-/// More than the log keeps in memory.
+/// More bytes than the log keeps in memory.
 #[test]
 fn records_that_left_memory_are_read_from_disk_and_compacted_there() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -528,8 +527,8 @@ fn records_that_left_memory_are_read_from_disk_and_compacted_there() {
     assert_eq!(end(&log, "compacted", ReadUncommitted), 1_000);
 }
 
-/// Housekeeping merged small batches between the moment a reader found them and the moment it read them
-/// from disk: it got the records of the later ones twice.
+/// Regression: housekeeping merged small batches between the moment a reader found them and the moment it read them from
+/// disk, so the reader got the records of the later ones twice.
 #[test]
 fn batches_that_are_merged_while_they_are_read_are_read_once() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -542,7 +541,7 @@ fn batches_that_are_merged_while_they_are_read_are_read_once() {
     }
     drop((producer, log));
 
-    // Nothing is in memory any more, and merging is due with the first fetch.
+    // Nothing is in memory any more, and the first fetch triggers merging.
     let clock = ManualClock::at(Timestamp(1_000_000));
     let log = Embedded::open_with_clock(folder.path(), Arc::new(clock.clone())).expect("a log");
     let mut consumer = log.consumer(ConsumerOptions::default(), Doorbell::new()).expect("a consumer");
@@ -561,7 +560,7 @@ fn batches_that_are_merged_while_they_are_read_are_read_once() {
     assert_eq!(offsets, (0..1_000).collect::<Vec<_>>());
 }
 
-/// Producers and consumers on threads of their own, all with clones of one handle.
+/// Producers and consumers on separate threads, all with clones of one handle.
 #[test]
 fn many_threads_share_one_log() {
     let folder = tempfile::tempdir().expect("a folder");

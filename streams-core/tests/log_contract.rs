@@ -1,5 +1,4 @@
-//! The embedded log against the contract every log is held to: in memory, on disk, and on disk after a
-//! life before.
+//! The embedded log passes the contract of logs: in memory, on disk, and on disk after earlier use.
 #![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::sync::Arc;
@@ -29,7 +28,7 @@ struct OnDisk {
     log: Embedded,
     clock: ManualClock,
     prefix: String,
-    // Last, so that the folder goes when the log is closed.
+    // Last, so that the folder is removed after the log is closed.
     _folder: TempDir,
 }
 
@@ -44,7 +43,7 @@ impl OnDisk {
         Self { log, clock, prefix: unique_prefix(), _folder: folder }
     }
 
-    /// Topics came and went, a transaction was left open, and the log was opened again.
+    /// Topics were created and deleted, a transaction was left open, and the log was opened again.
     fn after_a_life_before() -> Self {
         const WORDS: Topic<String, String> = Topic::new("words");
         let folder = tempfile::tempdir().expect("a folder");
@@ -72,7 +71,7 @@ impl LogUnderTest for OnDisk {
     }
 
     fn pass(&self, time: Duration, doorbell: &Doorbell) {
-        // Syncing takes real time, everything else the clock's.
+        // Syncing takes real time; everything else uses the clock.
         doorbell.wait(Duration::from_millis(1));
         self.clock.advance(time);
     }

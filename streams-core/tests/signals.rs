@@ -1,4 +1,4 @@
-//! Signals, as a process gets them: whom they stop, and when they end the process.
+//! Signals to a process: which applications they stop, and when they end the process.
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -12,16 +12,16 @@ use streams_core::topic::Topic;
 
 const NUMBERS: Topic<(), i64> = Topic::new("numbers");
 
-/// Set in a process that a test started.
+/// Set in processes that a test starts.
 const IS_CHILD: &str = "SIGNALS_IS_CHILD";
 
-/// An application that hands each number to `process`.
+/// An application that calls `process` for each number.
 fn start(log: &Embedded, process: impl Fn(&i64) + Send + Sync + 'static) -> Running {
     let builder = StreamsBuilder::new();
     builder.stream(NUMBERS).for_each(move |_, number| process(number));
     let topology = builder.build().expect("a topology");
     let app = App::new("app", topology).on_state_change(|_, to| {
-        // For the parent; a closed pipe is no news here.
+        // For the parent; a closed pipe does not matter here.
         if std::env::var_os(IS_CHILD).is_some() {
             println!("\nstate {to}");
         }
@@ -40,7 +40,7 @@ fn terminate(process: u32) {
     assert!(status.success(), "{status}");
 }
 
-/// Runs one test of this file in a process of its own.
+/// Runs one test of this file in a separate process.
 fn child(test: &str) -> Child {
     let program = std::env::current_exe().expect("this program");
     let mut command = Command::new(program);

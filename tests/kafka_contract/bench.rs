@@ -1,4 +1,4 @@
-//! What the adapter's own tests are written with.
+//! Helpers for the adapter's own tests.
 
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use streams_kafka::Kafka;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Asks until there is an answer, waiting on the doorbell in between.
+/// Repeats a question until there is an answer, waiting on the doorbell in between.
 pub(crate) fn wait_for<T>(what: &str, bell: &Doorbell, mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
@@ -28,7 +28,7 @@ pub(crate) fn wait_for<T>(what: &str, bell: &Doorbell, mut ask: impl FnMut() -> 
     }
 }
 
-/// Asks until it is decided.
+/// Repeats a question until it is decided.
 pub(crate) fn decide<T>(what: &str, bell: &Doorbell, mut ask: impl FnMut() -> Poll<T>) -> T {
     wait_for(what, bell, || match ask() {
         Poll::Ready(answer) => Some(answer),
@@ -36,7 +36,7 @@ pub(crate) fn decide<T>(what: &str, bell: &Doorbell, mut ask: impl FnMut() -> Po
     })
 }
 
-/// A new topic; its name.
+/// Creates a topic and returns its name.
 pub(crate) fn topic(kafka: &Kafka, partitions: u32) -> Result<String, LogError> {
     let name = unique_prefix();
     let new = NewTopic { name: name.clone(), partitions, replication: None, configs: Vec::new() };
@@ -49,7 +49,7 @@ pub(crate) fn writer(kafka: &Kafka, bell: &Doorbell) -> Result<Box<dyn Producer>
     kafka.producer(ProducerOptions { client_id: "writer".into(), ..ProducerOptions::default() }, bell.clone())
 }
 
-/// Sends a value, waiting for room.
+/// Sends a value, waiting until the producer has room.
 pub(crate) fn send(
     producer: &mut dyn Producer,
     bell: &Doorbell,
@@ -76,7 +76,7 @@ pub(crate) fn count(from: &str, to: &str) -> Topology {
     builder.build().expect("a topology")
 }
 
-/// What the counts up to `last` look like to a reader of text.
+/// The counts up to `last` as a reader of text sees them.
 pub(crate) fn counts(last: u8) -> Vec<String> {
     (1..=last).map(|count| format!("\0\0\0\0\0\0\0{}", char::from(count))).collect()
 }

@@ -1,4 +1,4 @@
-//! Kafka is held to the contract that the embedded log is held to.
+//! Kafka passes the same contract as the embedded log.
 
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,8 @@ impl LogUnderTest for RealKafka {
         self.started.elapsed()
     }
 
-    /// Kafka compacts a segment only when later records have closed it, and goes by their timestamps for
-    /// that; there is no setting that makes it happen while a test waits.
+    /// Kafka compacts a segment only once later records, by their timestamps, have closed it; no setting makes that
+    /// happen while a test waits.
     fn eager_compaction(&self) -> Option<Vec<(String, String)>> {
         None
     }

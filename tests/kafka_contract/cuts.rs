@@ -1,4 +1,4 @@
-//! Clients that are cut off from their broker in the middle of a rebalance, while others go on.
+//! Clients that are cut off from their broker in the middle of a rebalance, while others continue.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::bench::{Reader, count, counts, decide, send, topic, wait_for, writer}
 
 /// A broker that some clients reach directly and others through a proxy.
 struct DistantKafka {
-    // The proxy's clients go first, and the broker last.
+    // The proxy's clients are dropped first and the broker last.
     distant: Kafka,
     near: Kafka,
     proxy: Proxy,

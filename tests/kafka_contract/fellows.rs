@@ -9,8 +9,8 @@ use streams_kafka::Kafka;
 
 use crate::bench::{Reader, count, counts, decide, send, topic, writer};
 
-/// A rolling upgrade to another input was enough: 5 lines of one topic and 10 of the other, then one more, were
-/// counted 5, 15, 16.
+/// Regression: a rolling upgrade to another input was enough: 5 lines of one topic and 10 of the other, then one more,
+/// were counted as 5, 15, 16.
 #[test]
 fn a_program_with_another_topology_leaves_the_group() -> Result<(), LogError> {
     let (kafka, bell) = (Kafka::at(bootstrap_servers()), Doorbell::new());
@@ -44,7 +44,7 @@ fn a_program_with_another_topology_leaves_the_group() -> Result<(), LogError> {
     Ok(())
 }
 
-/// Both find an empty group, are given tasks together, and hear of each other before the first record.
+/// Both find an empty group, get tasks at the same time, and learn of each other before the first record.
 #[test]
 fn of_programs_that_start_at_once_one_stays() -> Result<(), LogError> {
     let (kafka, bell) = (Kafka::at(bootstrap_servers()), Doorbell::new());

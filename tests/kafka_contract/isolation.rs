@@ -25,7 +25,7 @@ fn upstream(kafka: &Kafka, bell: &Doorbell) -> Result<Box<dyn Producer>, LogErro
     Ok(upstream)
 }
 
-/// Passes values on.
+/// A topology that forwards values.
 fn copy(from: &str, to: &str) -> Topology {
     let named = |name: &str| Topic::<(), String>::named(name).expect("a name");
     let builder = StreamsBuilder::new();
@@ -33,7 +33,8 @@ fn copy(from: &str, to: &str) -> Topology {
     builder.build().expect("a topology")
 }
 
-/// `latest` was the end of the topic, behind records of transactions that were still open: they were never processed.
+/// Regression: `latest` was the end of the topic, after records of transactions that were still open, so these were never
+/// processed.
 #[test]
 fn latest_is_where_a_reader_of_committed_records_gets_to() -> Result<(), LogError> {
     let (kafka, bell) = (Kafka::at(bootstrap_servers()), Doorbell::new());
@@ -66,7 +67,7 @@ fn latest_is_where_a_reader_of_committed_records_gets_to() -> Result<(), LogErro
     Ok(())
 }
 
-/// What was thrown away upstream was processed: the setting was refused under at-least-once.
+/// Regression: records aborted upstream were processed, because the setting was refused under at-least-once.
 #[test]
 fn aborted_records_are_not_processed_where_only_committed_ones_are_read() -> Result<(), LogError> {
     let (kafka, bell) = (Kafka::at(bootstrap_servers()), Doorbell::new());
@@ -85,7 +86,7 @@ fn aborted_records_are_not_processed_where_only_committed_ones_are_read() -> Res
     let run = |app: fn(App) -> App| -> Result<Vec<String>, LogError> {
         let out = topic(&kafka, 1)?;
         let app = app(App::new(unique_prefix(), copy(&input, &out)));
-        // It ends although the last record there is will never be read.
+        // It ends although the last record will never be read.
         app.run_until_idle(kafka.clone()).expect("no error");
         let mut reader = Reader::new(&kafka, &TopicPartition::new(out, 0), None)?;
         reader.until("the end", |reader| reader.end.is_some());

@@ -1,7 +1,7 @@
 //! The log contract, and what the Kafka adapter promises beyond it, on a real broker.
 //!
-//! Run with `cargo test -p millstream-tests --test kafka_contract`; see `millstream_tests::kafka` for where
-//! the broker comes from.
+//! Run with `cargo test -p millstream-tests --test kafka_contract`; `millstream_tests::kafka` says where the broker comes
+//! from.
 
 mod bench;
 mod contract;

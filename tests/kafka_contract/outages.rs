@@ -1,4 +1,4 @@
-//! Brokers that crash and come back, under clients that are in the middle of something.
+//! Brokers that crash and come back while clients are in the middle of something.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use streams_kafka::Kafka;
 
 use crate::bench::{Reader, decide, send, topic, wait_for, writer};
 
-/// Ends the transaction whatever it takes, as the engine would; whether it was committed.
+/// Ends the transaction as the engine would, and returns whether it was committed.
 fn end(producer: &mut dyn Producer, bell: &Doorbell) -> bool {
     loop {
         match decide("commit", bell, || producer.commit_transaction()) {
@@ -58,8 +58,8 @@ fn member(kafka: &Kafka, bell: &Doorbell, topic: &str) -> Result<Box<dyn Member>
     kafka.member(options, bell.clone())
 }
 
-/// Records sent while the only broker is away arrive once each, in order, when it is back; the reader is told
-/// of the outage and goes on by itself.
+/// Records that are sent while the only broker is down arrive once each and in order when it is back; the reader reports
+/// the outage and continues automatically.
 #[test]
 fn a_broker_that_comes_back_costs_no_record() -> Result<(), LogError> {
     let cluster = OwnCluster::start("outage", 1);
@@ -87,8 +87,8 @@ fn a_broker_that_comes_back_costs_no_record() -> Result<(), LogError> {
     Ok(())
 }
 
-/// Each transaction that is reported as committed is seen whole, each other one not at all, whatever the
-/// brokers go through.
+/// Transactions that are reported as committed are seen completely, and others not at all, whatever happens to the
+/// brokers.
 #[test]
 fn transactions_are_whole_or_nothing_when_brokers_crash() -> Result<(), LogError> {
     let cluster = OwnCluster::start("crashes", 3);
@@ -101,7 +101,7 @@ fn transactions_are_whole_or_nothing_when_brokers_crash() -> Result<(), LogError
         for part in 0..5 {
             send(&mut *producer, &bell, &partition, &format!("{number}.{part}"))?;
         }
-        // One of the three brokers after the other, in different moments of a transaction.
+        // The three brokers in turn, at different moments of a transaction.
         let broker = number / 8 + 1;
         match number % 8 {
             2 => cluster.kill(broker),
@@ -120,8 +120,8 @@ fn transactions_are_whole_or_nothing_when_brokers_crash() -> Result<(), LogError
     Ok(())
 }
 
-/// A member keeps its tasks over an outage that is shorter than its session, or gets them back; its
-/// positions are committed either way, in a generation of its own.
+/// A member keeps its tasks during an outage that is shorter than its session, or gets them back. Either way, its
+/// positions are committed, in a generation that it belongs to.
 #[test]
 fn a_member_outlives_its_coordinator() -> Result<(), LogError> {
     let cluster = OwnCluster::start("members", 1);
@@ -178,8 +178,8 @@ fn a_member_outlives_its_coordinator() -> Result<(), LogError> {
     Ok(())
 }
 
-/// An application that was started while its broker was away died of librdkafka when the broker came back:
-/// its question for positions was answered with "not the coordinator".
+/// Regression: an application that was started while its broker was down crashed in librdkafka when the broker came back
+/// and answered the question for positions with "not the coordinator".
 #[test]
 fn who_asks_for_positions_before_the_coordinator_is_there_is_answered() -> Result<(), LogError> {
     let cluster = OwnCluster::start("positions", 1);
@@ -187,7 +187,7 @@ fn who_asks_for_positions_before_the_coordinator_is_there_is_answered() -> Resul
     let partition = TopicPartition::new(topic(&kafka, 1)?, 0);
     for _ in 0..2 {
         cluster.kill(1);
-        // Asked at once, the broker does not yet know whom it coordinates.
+        // A broker that is asked immediately does not yet know which groups it coordinates.
         let asked = (0..8).map(|number| {
             let admin = kafka.admin(bell.clone())?;
             Ok((admin.committed(&format!("group-{number}"), vec![partition.clone()]), admin))
@@ -201,8 +201,8 @@ fn who_asks_for_positions_before_the_coordinator_is_there_is_answered() -> Resul
     Ok(())
 }
 
-/// A task that was opened again after its broker had crashed asked in the old leader's name, was refused, and
-/// asked so again for five minutes.
+/// Regression: a task that was reopened after its broker had crashed sent requests with the old leader's epoch, was
+/// refused, and repeated that for five minutes.
 #[test]
 fn who_asked_for_an_end_before_a_crash_is_answered_after_it() -> Result<(), LogError> {
     let cluster = OwnCluster::start("ends", 1);

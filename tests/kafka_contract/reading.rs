@@ -1,4 +1,4 @@
-//! What reading from Kafka promises beyond the contract.
+//! Guarantees for reading from Kafka beyond the contract.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use streams_kafka::Kafka;
 
 use crate::bench::{Reader, decide, send, topic, writer};
 
-/// librdkafka's batch reading moves its position one too far at the end of a partition (issue 4844), and its
-/// own pause then skips a record.
+/// librdkafka's batch reading advances its position by one too many at the end of a partition (issue 4844), and its own
+/// pause then skips a record.
 #[test]
 fn pausing_at_the_end_skips_nothing() -> Result<(), LogError> {
     let (kafka, bell) = (Kafka::at(bootstrap_servers()), Doorbell::new());
@@ -35,7 +35,7 @@ fn pausing_at_the_end_skips_nothing() -> Result<(), LogError> {
     Ok(())
 }
 
-/// A partition that is paused while much of it arrives is given up and taken again in between.
+/// A partition that is paused while many of its records arrive is unassigned and assigned again in between.
 #[test]
 fn a_long_pause_neither_loses_nor_repeats_records() -> Result<(), LogError> {
     let (kafka, bell) = (Kafka::at(bootstrap_servers()), Doorbell::new());

@@ -1,4 +1,4 @@
-//! Times that a real broker does not take.
+//! Timestamps that a real broker does not accept.
 
 use millstream_tests::kafka::bootstrap_servers;
 use streams_core::dsl::StreamsBuilder;
@@ -11,7 +11,7 @@ use streams_kafka::Kafka;
 
 use crate::bench::{decide, topic, writer};
 
-/// The input topic takes any time, the output topic, as brokers have it, an hour ahead.
+/// The input topic accepts any timestamp; the output topic has the brokers' default of an hour ahead.
 #[test]
 fn a_result_whose_time_the_broker_does_not_take_is_told_with_its_input() -> Result<(), LogError> {
     const FUTURE: i64 = 4_102_444_800_000;

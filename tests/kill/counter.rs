@@ -11,7 +11,7 @@ use millstream_tests::progress::{self, Partition};
 
 use crate::events::PARTITIONS;
 
-/// What is the same for all processes of one application.
+/// The settings that all processes of an application share.
 pub(crate) struct Application {
     pub(crate) id: String,
     /// `--kafka SERVERS` or `--embedded FOLDER`.
@@ -19,18 +19,18 @@ pub(crate) struct Application {
     pub(crate) exactly_once: bool,
     pub(crate) cache_bytes: usize,
     pub(crate) commit_interval: Duration,
-    /// State and progress are in it.
+    /// Contains state and progress.
     pub(crate) folder: PathBuf,
 }
 
-/// What a process begins with.
+/// The state from which a process starts counting.
 #[derive(Debug)]
 pub(crate) struct Beginning {
-    /// Records in the changelogs.
+    /// The number of records in the changelogs.
     pub(crate) changelog: i64,
-    /// Of these, read to restore the state.
+    /// The number of records read to restore the state.
     pub(crate) restored: i64,
-    /// Where each partition is gone on with: what was committed.
+    /// The committed positions by partition, at which it continues.
     pub(crate) positions: Vec<i64>,
     /// The sum of all counts.
     pub(crate) counted: i64,
@@ -43,7 +43,7 @@ pub(crate) struct Counter {
 }
 
 impl Application {
-    /// Starts the process of that number.
+    /// Starts the process with that number.
     pub(crate) fn start(&self, number: usize) -> Counter {
         let progress = self.folder.join(format!("progress-{number}"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_kill-counter"));
@@ -60,23 +60,23 @@ impl Application {
 }
 
 impl Counter {
-    /// Waits until it begins to count.
+    /// Waits until it starts counting.
     pub(crate) fn beginning(&self) -> Beginning {
         self.program.until("its beginning", |lines| lines.iter().find_map(|line| parse(line)))
     }
 
-    /// Waits until it prints that.
+    /// Waits until it has printed this.
     pub(crate) fn until_said(&self, what: &str) {
         self.until_said_times(what, 1);
     }
 
-    /// Waits until it has printed that so often.
+    /// Waits until it has printed this that many times.
     pub(crate) fn until_said_times(&self, what: &str, times: usize) {
         let said = |lines: &[String]| lines.iter().filter(|line| line.contains(what)).count();
         self.program.until(what, |lines| (said(lines) >= times).then_some(()));
     }
 
-    /// How many warnings and errors it has printed.
+    /// The number of warnings and errors that it has printed.
     pub(crate) fn warnings(&self) -> usize {
         let lines = self.program.lines();
         lines.iter().filter(|line| line.contains("WARN") || line.contains("ERROR")).count()
@@ -86,8 +86,7 @@ impl Counter {
         self.program.is_alive()
     }
 
-    /// Waits until it has begun so many records, counted from the beginning of the input, and some of them
-    /// itself.
+    /// Waits until it has reached this record, counted from the start of the input, and has processed some itself.
     pub(crate) fn until_processed(&self, beginning: &Beginning, records: i64) {
         let mut last_news = (Instant::now(), 0);
         loop {
@@ -106,13 +105,13 @@ impl Counter {
         }
     }
 
-    /// Ends it as a crash would; how far it was.
+    /// Ends it like a crash, and returns its progress.
     pub(crate) fn kill(self) -> Vec<Partition> {
         self.program.kill();
         progress::read(&self.progress, PARTITIONS as usize)
     }
 
-    /// Ends it in good order; how far it was, and what it has printed.
+    /// Shuts it down cleanly, and returns its progress and output.
     pub(crate) fn finish(self) -> (Vec<Partition>, Vec<String>) {
         let lines = self.program.finish();
         (progress::read(&self.progress, PARTITIONS as usize), lines)
@@ -123,18 +122,18 @@ impl Counter {
     }
 }
 
-/// Where a process is in each partition.
+/// The position of a process in each partition.
 pub(crate) fn positions(beginning: &Beginning, progress: &[Partition]) -> Vec<i64> {
     let behind = |(start, told): (&i64, &Partition)| if told.next == 0 { *start } else { told.next };
     beginning.positions.iter().zip(progress).map(behind).collect()
 }
 
-/// How many records a process has begun again itself, after it had lost its tasks or undone their work.
+/// The number of records that a process has repeated itself, after it had lost its tasks or undone their work.
 pub(crate) fn repeated(progress: &[Partition]) -> i64 {
     progress.iter().map(|partition| partition.repeated).sum()
 }
 
-/// Runs of a suite take turns: each uses all of the machine.
+/// The runs of a suite take turns, because each uses the whole machine.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)

@@ -9,29 +9,29 @@ const KEYS: usize = 1_000;
 const HOT_KEYS: usize = 10;
 const FIRST_TIME: i64 = 1_700_000_000_000;
 
-/// A number of events.
+/// The events by their number.
 pub(crate) struct Events {
     pub(crate) number: i64,
 }
 
-/// How what came out compares with what went in.
+/// The comparison of the counts with the events.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
-    /// Events that are missing in the last counts.
+    /// The number of events that are missing in the last counts.
     pub(crate) lost: i64,
-    /// Events that the last counts hold twice.
+    /// The number of events that are counted twice in the last counts.
     pub(crate) twice: i64,
 }
 
 impl Events {
-    /// The number of each event's key, in order: every other event is one of a hot key.
+    /// The number of each event's key, in order: every other event has a hot key.
     fn keys(&self) -> impl Iterator<Item = usize> + use<> {
         let mut random = fastrand::Rng::with_seed(7);
         (0..self.number)
             .map(move |_| if random.bool() { random.usize(..HOT_KEYS) } else { random.usize(HOT_KEYS..KEYS) })
     }
 
-    /// Writes a range of them.
+    /// Writes a range of the events.
     pub(crate) fn write(&self, writer: &mut Writer, range: std::ops::Range<i64>) {
         for (number, key) in (0..).zip(self.keys()).filter(|(number, _)| range.contains(number)) {
             let partition = i32::from(key % 2 == 1);
@@ -45,7 +45,7 @@ impl Events {
         counts
     }
 
-    /// Compares the last count of each key with what it must be.
+    /// Compares the last count of each key with the correct one.
     pub(crate) fn compare(&self, log: &dyn Log, topic: &str) -> Comparison {
         let mut last = vec![0; KEYS];
         self.each_count(log, topic, Isolation::ReadUncommitted, |key, count| last[key] = count);
@@ -57,8 +57,8 @@ impl Events {
         comparison
     }
 
-    /// Every committed count is there once and in order: 1, 2, .. up to the number of the key's events. How
-    /// many counts there are.
+    /// Checks that every committed count exists once and in order: 1, 2, .. up to the number of the key's events. Returns
+    /// the number of counts.
     pub(crate) fn check_each_count(&self, log: &dyn Log, topic: &str) -> i64 {
         let (mut last, mut number) = (vec![0; KEYS], 0);
         self.each_count(log, topic, Isolation::ReadCommitted, |key, count| {

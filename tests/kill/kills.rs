@@ -1,4 +1,4 @@
-//! Killing an application again and again, and keeping the books.
+//! Kills an application again and again, and keeps the books.
 
 use millstream_tests::progress::Partition;
 use millstream_tests::say;
@@ -8,18 +8,18 @@ use crate::events::Events;
 
 const KILLS: usize = 10;
 
-/// What ten kills have cost.
+/// The cost of ten kills.
 pub(crate) struct Books {
-    /// Records processed since the last commit when a process died, or lost its tasks, over all of them: so
-    /// much may be counted twice at most.
+    /// The total number of records processed since the last commit when a process died or lost its tasks: at most this
+    /// many may be counted twice.
     pub(crate) uncommitted: i64,
-    /// Records that were committed at the last kill.
+    /// The number of records that were committed at the last kill.
     pub(crate) committed: i64,
 }
 
-/// Runs the application until it has counted all events, killing it ten times on the way, at random moments
-/// between 5 and 95 % of the events. After each kill, what the next process begins with is held against what
-/// the dead one had done.
+/// Runs the application until it has counted all events, and kills it ten times meanwhile, at random moments between 5
+/// and 95 % of the events. After each kill, compares the state from which the next process starts with what the dead one
+/// had done.
 pub(crate) fn kill_ten_times(application: &Application, events: &Events) -> Books {
     let moments = moments();
     let mut books = Books { uncommitted: 0, committed: 0 };
@@ -49,7 +49,7 @@ pub(crate) fn kill_ten_times(application: &Application, events: &Events) -> Book
     books
 }
 
-/// Enters one kill; how many events are counted twice from then on.
+/// Records a kill, and returns how many events are counted twice from then on.
 fn book(
     application: &Application,
     books: &mut Books,
@@ -73,9 +73,9 @@ fn book(
         twice - twice_before,
     ));
     if repeated > 0 {
-        say(&format!("kill {number}: the process had done {repeated} records again before"));
+        say(&format!("kill {number}: the process had repeated {repeated} records before"));
     }
-    assert!(twice >= 0, "{} records are committed and not counted", -twice);
+    assert!(twice >= 0, "{} records are committed but not counted", -twice);
     assert!(after.restored <= after.changelog, "restored more than there is");
     if application.exactly_once {
         assert_eq!(twice, 0, "state and positions are committed as one");

@@ -1,7 +1,7 @@
 //! `kill -9`, again and again: of a process that counts a million events, and of the broker under it.
 //!
-//! Run with `cargo test -p millstream-tests --test kill`. `MILLSTREAM_SEED` chooses the moments of the kills;
-//! each test prints the seed it took.
+//! Run with `cargo test -p millstream-tests --test kill`. `MILLSTREAM_SEED` determines the moments of the kills; each
+//! test prints its seed.
 
 mod counter;
 mod events;

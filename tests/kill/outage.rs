@@ -1,4 +1,4 @@
-//! The broker is away: when the application starts, and for a minute in the middle.
+//! The broker is down when the application starts, and for a minute in the middle.
 
 use std::time::{Duration, Instant};
 
@@ -46,14 +46,14 @@ fn an_application_waits_for_its_broker_and_outlives_its_outage() {
     cluster.kill(1);
     let (began, warned) = (Instant::now(), counter.warnings());
     let at = positions(&beginning, &counter.progress()).iter().sum::<i64>();
-    // What is sent meanwhile waits in the writer.
+    // Records that are sent meanwhile wait in the writer.
     EVENTS.write(&mut writer, 200_000..250_000);
-    // The outage itself; nothing is waited for here.
+    // This is the outage itself, not a wait for something.
     std::thread::sleep(OUTAGE);
     assert!(counter.is_alive(), "it stays");
     counter.until_said_times("-> DISCONNECTED", 2);
     let warned = counter.warnings() - warned;
-    // librdkafka's one line in ten seconds, and ours of what becomes of it.
+    // One line of librdkafka's every ten seconds, and our own lines about the outage.
     let most = began.elapsed().as_secs() as usize / 10 + 3;
     assert!(warned <= most, "{warned} warnings in {:?}", began.elapsed());
     cluster.revive();
@@ -67,17 +67,17 @@ fn an_application_waits_for_its_broker_and_outlives_its_outage() {
     said.iter().filter(|line| line.contains("WARN") || line.contains("->")).for_each(|line| say(line));
     let last = |what: &str| said.iter().rposition(|line| line.contains(what));
     assert!(last("DISCONNECTED -> ") < last("-> RUNNING"), "it is there again: {said:?}");
-    // Ten attempts a second and client are enough; a client that forgot its back-off made 12,000.
+    // Ten attempts per second and client are enough; a client without back-off made 12,000.
     let attempts = said.iter().filter_map(|line| repeated_errors(line)).max().unwrap_or(0);
     assert!(attempts < 10_000, "{attempts} attempts to connect between two lines");
     let Comparison { lost, twice } = EVENTS.compare(&kafka, "counter-counts");
     let repeated = repeated(&progress);
-    say(&format!("outage: {} events, lost {lost}, counted twice {twice}, done again {repeated}", EVENTS.number));
+    say(&format!("outage: {} events, lost {lost}, counted twice {twice}, repeated {repeated}", EVENTS.number));
     assert_eq!(lost, 0);
-    assert!(twice <= repeated, "counted twice, although it was not done again");
+    assert!(twice <= repeated, "counted twice, although not repeated");
 }
 
-/// How many of its complaints librdkafka has left out.
+/// The number of messages that librdkafka has suppressed.
 fn repeated_errors(line: &str) -> Option<u64> {
     let (before, _) = line.split_once(" identical error(s) suppressed")?;
     before.rsplit(' ').next()?.parse().ok()

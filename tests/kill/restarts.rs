@@ -15,8 +15,8 @@ use crate::events::{Comparison, Events, PARTITIONS};
 use crate::kills::kill_ten_times;
 
 const EVENTS: Events = Events { number: 1_000_000 };
-/// It is full every few thousand events: then what it holds is written, commit or not. So a process dies now
-/// with some of its uncommitted work in the changelog, now with none.
+/// It is full every few thousand events, and then rows are written even without a commit. So a process dies sometimes
+/// with some of its uncommitted work in the changelog, and sometimes with none.
 const SMALL_CACHE: usize = 100 * 1024;
 
 fn prepare(log: &dyn Log, id: &str) {
@@ -27,7 +27,7 @@ fn prepare(log: &dyn Log, id: &str) {
     writer.flush();
 }
 
-/// An application whose events are ready in an embedded log, and the log's place.
+/// An application whose events are ready in an embedded log, and the log's folder.
 fn on_embedded(folder: &Path) -> (PathBuf, Application) {
     let place = folder.join("log");
     prepare(&Embedded::open(&place).expect("a new log"), "counter");
@@ -41,7 +41,7 @@ fn application(id: String, log: [String; 2], folder: &Path) -> Application {
     Application { id, log, exactly_once: false, cache_bytes: SMALL_CACHE, commit_interval, folder }
 }
 
-/// Kills, and holds the last counts against the events.
+/// Kills the application, and compares the last counts with the events.
 fn kill_at_least_once(application: &Application, log: impl FnOnce() -> Box<dyn Log>) {
     let began = Instant::now();
     let books = kill_ten_times(application, &EVENTS);
@@ -82,7 +82,7 @@ fn exactly_once_on_the_embedded_log_counts_each_event_once() {
     let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     let (place, application) = on_embedded(folder.path());
-    // Every update goes on, so that every count comes out.
+    // Every update is forwarded, so that every count is in the output.
     let application = Application { exactly_once: true, cache_bytes: 0, ..application };
     let began = Instant::now();
     let books = kill_ten_times(&application, &EVENTS);

@@ -1,9 +1,8 @@
 //! Counts events by key until its input ends or it is killed; the suite `kill` does both.
 //!
-//! Before it begins, it prints one line: `started changelog=.. restored=.. positions=..,.. counted=..`, the
-//! records in its changelogs, how many of them it has read to restore its state, where it goes on in each
-//! partition, and the sum of the counts that it goes on from. How far it is then stands in the file of
-//! `--progress`.
+//! Before it starts counting, it prints one line, `started changelog=.. restored=.. positions=..,.. counted=..`: the
+//! number of records in its changelogs, the number it has read to restore its state, its position in each partition, and
+//! the sum of the restored counts. After that, its progress is in the file of `--progress`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -31,10 +30,10 @@ struct Arguments {
     /// Count on the embedded log in this folder
     #[arg(long)]
     embedded: Option<PathBuf>,
-    /// Names the application and, with `-events` and `-counts` behind it, its topics
+    /// Names the application and, with `-events` and `-counts` appended, its topics
     #[arg(long)]
     id: String,
-    /// How many partitions the events have
+    /// The number of partitions of the events
     #[arg(long)]
     partitions: u32,
     #[arg(long)]
@@ -74,7 +73,7 @@ fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error
         commit_interval: Some(Duration::from_millis(arguments.commit_interval_ms)),
         cache_bytes: arguments.cache_bytes,
         state_dir: arguments.state_dir.clone(),
-        // The next process waits so long for the one that was killed.
+        // The next process waits this long for the one that was killed.
         session_timeout: Duration::from_secs(4),
         transaction_timeout: Duration::from_secs(3),
         ..Settings::default()
@@ -82,7 +81,7 @@ fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error
     let app = App::new(&arguments.id, topology(arguments)?).settings(settings).state_in(RocksDb::default());
     let app = if arguments.exactly_once { app.exactly_once() } else { app };
     let running = app.on_state_change(|from, to| eprintln!("{from} -> {to}")).start(log.clone())?;
-    // Nothing is counted before it is told what counting begins with.
+    // Nothing is counted before the line has been printed.
     running.pause();
     running.wait_until_running()?;
     println!("{}", beginning(&running, &log, arguments));
@@ -117,10 +116,10 @@ fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
     Ok(builder.build()?)
 }
 
-/// What counting begins with; tasks do not process yet, but have restored their state.
+/// The line about the state from which counting starts. Tasks are not processing yet, but have restored their state.
 fn beginning(running: &millstream::runtime::Running, log: &dyn Log, arguments: &Arguments) -> String {
     let partitions = arguments.partitions as usize;
-    // Counters are published now and then.
+    // Counters are published at intervals.
     let tasks = loop {
         let tasks = running.tasks();
         if tasks.len() == partitions && tasks.values().all(|task| task.phase == TaskPhase::Running) {

@@ -14,12 +14,12 @@ fn kafka_tool(class: &str) -> Command {
 /// A console producer: each line of its input becomes a record without a key.
 pub(crate) fn producer(servers: &str, topic: &str) -> Program {
     let mut command = kafka_tool("org.apache.kafka.tools.ConsoleProducer");
-    // Records without keys go to one partition until a batch is full; small batches spread them evenly.
+    // Records without keys go to one partition until a batch is full, so small batches spread them evenly.
     command.args(["--bootstrap-server", servers, "--topic", topic, "--batch-size", "4096"]);
     Program::start("console producer", &mut command)
 }
 
-/// The last value of each key among the `records` that a console consumer reads from the beginning.
+/// The last value of each key among the `records` records that a console consumer reads from the beginning.
 pub(crate) fn last_counts(servers: &str, topic: &str, records: i64) -> BTreeMap<String, i64> {
     let mut command = kafka_tool("org.apache.kafka.tools.consumer.ConsoleConsumer");
     command

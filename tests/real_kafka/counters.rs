@@ -13,14 +13,14 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// Starts one, with a state folder of its own in `folder`.
+    /// Starts a process with its own state folder in `folder`.
     pub(crate) fn start(name: &str, arguments: &[&str], folder: &Path) -> Self {
         let mut command = Command::new(word_count());
         command.args(arguments).arg("--state-dir").arg(folder.join(name));
         Self { name: name.to_owned(), program: Program::start(name, &mut command) }
     }
 
-    /// Waits until it has tasks and they run.
+    /// Waits until it has tasks and they are running.
     pub(crate) fn until_running(&self) {
         let is_running = |lines: &[String]| {
             let state = lines.iter().rev().find_map(|line| line.split_once(" -> "));
@@ -29,12 +29,12 @@ impl Counter {
         self.program.until("RUNNING", is_running);
     }
 
-    /// Asks it to end in good order.
+    /// Asks it to shut down cleanly.
     pub(crate) fn terminate(&self) {
         self.program.terminate();
     }
 
-    /// Waits for its end; what it has done.
+    /// Waits for its end, and returns what it has done.
     pub(crate) fn finish(self) -> Share {
         let lines = self.program.finish();
         let processed = |subtopology: &str| {
@@ -47,16 +47,16 @@ impl Counter {
     }
 }
 
-/// How much one process has processed.
+/// The work of one process.
 pub(crate) struct Share {
     pub(crate) name: String,
-    /// Lines split into words.
+    /// The number of lines split into words.
     pub(crate) lines: i64,
-    /// Words counted.
+    /// The number of words counted.
     pub(crate) words: i64,
 }
 
-/// The example's program, built as the tests are.
+/// The path of the example's program, built with the same profile as the tests.
 fn word_count() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {

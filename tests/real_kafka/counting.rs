@@ -10,9 +10,9 @@ use millstream_tests::{PATIENCE, say};
 use crate::console;
 use crate::run::Run;
 
-/// How long the paced input takes.
+/// The duration of the paced input.
 const PACED: Duration = Duration::from_secs(90);
-/// When the second test's third process comes, and when its first one goes, as parts of the input.
+/// When the third process of the second test starts and the first one ends, as fractions of the input.
 const COMES: f64 = 0.25;
 const GOES: f64 = 0.5;
 
@@ -47,7 +47,7 @@ fn processes_that_come_and_go_lose_and_repeat_nothing() {
     let comer = run.start_counter("comer");
     say(&format!("a third process comes after {} of {} lines", run.lines_done(), run.text.lines()));
     feed.until(GOES);
-    // However slow the machine is, the two have had their time together before one goes.
+    // However slow the machine is, the processes run together for some time before one ends.
     comer.until_running();
     wait_until(|| run.lines_done() >= run.lines_in(run.bytes_until(GOES - 0.05)));
     say(&format!("the first process goes after {} of {} lines", run.lines_done(), run.text.lines()));
@@ -65,7 +65,7 @@ fn processes_that_come_and_go_lose_and_repeat_nothing() {
     run.check_shares(&shares);
 }
 
-/// Text on its way into a console producer, at its own pace.
+/// Text that is fed into a console producer at a given pace.
 struct Feed<'a> {
     run: &'a Run,
     input: ChildStdin,
@@ -74,7 +74,7 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    /// Feeds until that part of the text is fed.
+    /// Feeds the text up to this fraction.
     fn until(&mut self, part: f64) {
         let end = self.run.bytes_until(part);
         while self.fed < end {
@@ -83,7 +83,7 @@ impl Feed<'_> {
                 self.input.write_all(lines).and_then(|()| self.input.flush()).expect("the console producer reads");
                 self.fed = due;
             }
-            // This is the pace; nothing is waited for.
+            // This is the pace, not a wait for something.
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -1,8 +1,8 @@
-//! Kafka's own clients around our processes: its console producer writes real text, several processes of the
-//! `word-count` example share it, its console consumer reads the counts, and coreutils say what they must be.
+//! Kafka's own clients together with our processes: its console producer writes real text, several processes of the
+//! `word-count` example divide it, its console consumer reads the counts, and coreutils compute the correct ones.
 //!
-//! Run with `cargo test -p millstream-tests --test real_kafka`; see `millstream_tests::kafka` for where the
-//! broker comes from.
+//! Run with `cargo test -p millstream-tests --test real_kafka`; `millstream_tests::kafka` says where the broker comes
+//! from.
 
 mod console;
 mod counters;

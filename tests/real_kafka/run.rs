@@ -1,4 +1,4 @@
-//! What one test counts: its text, its topics, and how far the counting is.
+//! The text, the topics and the progress of one test.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,10 +20,10 @@ const PARTITIONS: u32 = 4;
 pub(crate) struct Run {
     pub(crate) text: Text,
     kafka: Kafka,
-    /// Names of topics and the application begin with it.
+    /// The prefix of the names of the topics and the application.
     id: String,
     folder: TempDir,
-    /// Tests that use all of the machine take turns.
+    /// Tests that use the whole machine take turns.
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -66,12 +66,12 @@ impl Run {
         Counter::start(name, &[arguments.as_slice(), &["--output", &output]].concat(), self.folder.path())
     }
 
-    /// How many lines are committed as split into words.
+    /// The number of lines that have been split into words and committed.
     pub(crate) fn lines_done(&self) -> i64 {
         self.topic(&self.lines_name()).committed(&self.id).iter().sum()
     }
 
-    /// Waits until all lines have arrived, and all of them and all their words are processed and committed.
+    /// Waits until all lines have arrived, and they and all their words have been processed and committed.
     pub(crate) fn until_counted(&self) {
         let lines = self.topic(&self.lines_name());
         let arrived = lines.ends();
@@ -79,7 +79,7 @@ impl Run {
         let least = self.text.lines() / i64::from(PARTITIONS) / 2;
         assert!(arrived.iter().all(|lines| *lines >= least), "the partitions have no fair shares: {arrived:?}");
         self.until(&lines);
-        // Committed lines have their words in this topic; it grows no more.
+        // The words of committed lines are in this topic, so it does not grow any more.
         let words = self.topic(&format!("{}-counts-repartition", self.id));
         self.until(&words);
         let words = words.ends();
@@ -99,7 +99,7 @@ impl Run {
         }
     }
 
-    /// Compares what Kafka's console consumer reads with coreutils' counts.
+    /// Compares the counts that Kafka's console consumer reads with those of coreutils.
     pub(crate) fn check_counts(&self) {
         let counts = self.topic(&self.counts_name());
         let records = counts.ends().iter().sum();
@@ -113,7 +113,7 @@ impl Run {
         assert!(wrong.is_empty(), "{} counts are wrong: {:?}", wrong.len(), wrong.iter().take(10).collect::<Vec<_>>());
     }
 
-    /// Each process did a real part of the work, and all of them together did it once.
+    /// Checks that each process did a substantial part of the work, and that together they did it once.
     pub(crate) fn check_shares(&self, shares: &[Share]) {
         let (all_lines, all_words) = (self.text.lines(), self.text.words());
         for Share { name, lines, words } in shares {
@@ -122,13 +122,13 @@ impl Run {
         }
         let lines: i64 = shares.iter().map(|share| share.lines).sum();
         let words: i64 = shares.iter().map(|share| share.words).sum();
-        assert_eq!((lines, words), (all_lines, all_words), "all stopped in good order: nothing is done twice");
+        assert_eq!((lines, words), (all_lines, all_words), "all shut down cleanly, so nothing is done twice");
         for Share { name, words, .. } in shares {
             assert!(words * 10 >= all_words, "{name} counted {words} of {all_words} words, which is no share");
         }
     }
 
-    /// How many bytes of the text are that part of it, up to the end of a line.
+    /// The number of bytes in this fraction of the text, up to the end of a line.
     pub(crate) fn bytes_until(&self, part: f64) -> usize {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let bytes = (self.text.bytes.len() as f64 * part.clamp(0.0, 1.0)) as usize;
@@ -136,7 +136,7 @@ impl Run {
         rest.iter().position(|byte| *byte == b'\n').map_or(self.text.bytes.len(), |end| bytes + end + 1)
     }
 
-    /// How many lines are in the first bytes of the text.
+    /// The number of lines in the first `bytes` bytes of the text.
     pub(crate) fn lines_in(&self, bytes: usize) -> i64 {
         let fed = self.text.bytes.get(..bytes).unwrap_or_default();
         count(fed.iter().filter(|byte| **byte == b'\n').count())

@@ -1,7 +1,7 @@
-//! Real text, and its words as coreutils count them.
+//! Real text, and its words as counted by coreutils.
 //!
-//! The text is what the authors of the crates in cargo's registry have written about them: documents first,
-//! then doc comments, in the order of their paths. It needs no network and is there wherever this compiles.
+//! The text is the documentation of the crates in cargo's registry: documents first, then doc comments, in the order of
+//! their paths. It needs no network and exists wherever this compiles.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,10 +11,10 @@ use std::process::Command;
 const BYTES_MIN: usize = 5_000_000;
 const BYTES_MAX: usize = 5_500_000;
 
-/// Text to be counted: whole lines of UTF-8.
+/// The text to count: whole lines of UTF-8.
 pub(crate) struct Text {
     pub(crate) bytes: Vec<u8>,
-    /// What must come out.
+    /// The correct counts.
     pub(crate) counts: BTreeMap<String, i64>,
 }
 
@@ -75,8 +75,8 @@ fn has_extension(file: &Path, extension: &str) -> bool {
     file.extension().is_some_and(|found| found == extension)
 }
 
-/// Adds the chosen part of each line, until there is enough. Files that Kafka's text clients would change on
-/// the way, or take for more lines than they have, are left out.
+/// Adds the chosen part of each line until there is enough text. Leaves out files that Kafka's text clients would change,
+/// or in which they would see additional lines.
 fn add_lines(text: &mut Vec<u8>, file: &Path, choose: impl Fn(&str) -> Option<&str>) {
     if text.len() >= BYTES_MAX {
         return;
@@ -91,7 +91,7 @@ fn add_lines(text: &mut Vec<u8>, file: &Path, choose: impl Fn(&str) -> Option<&s
     }
 }
 
-/// Words between the C locale's white space, counted by the programs that everybody trusts.
+/// Counts words between the C locale's white space, with programs that everybody trusts.
 fn count_with_coreutils(text: &[u8]) -> BTreeMap<String, i64> {
     let file = tempfile::NamedTempFile::new().expect("a file");
     fs::write(file.path(), text).expect("written");

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 
 use crate::proxy::Proxy;
 
-/// The bootstrap servers of a running Kafka: those in the environment variable `MILLSTREAM_KAFKA`, or the
-/// broker that `cargo xtask kafka start` starts, which is shared by all suites and stays.
+/// The bootstrap servers of a running Kafka: those in the environment variable `MILLSTREAM_KAFKA`, or the broker of
+/// `cargo xtask kafka start`, which all suites share and which keeps running.
 ///
 /// # Panics
-/// When there is none and none can be started; the message says why.
+/// When there is no broker and none can be started; the message says why.
 #[must_use]
 pub fn bootstrap_servers() -> &'static str {
     static SERVERS: OnceLock<String> = OnceLock::new();
@@ -17,7 +17,7 @@ pub fn bootstrap_servers() -> &'static str {
     SERVERS.get_or_init(|| std::env::var("MILLSTREAM_KAFKA").unwrap_or_else(|_| start()))
 }
 
-/// A cluster of its own for a test that breaks it: it is named, fresh, and gone when this is dropped.
+/// A separate cluster for a test that breaks it. It has a name, is empty, and is removed when this is dropped.
 #[derive(Debug)]
 pub struct OwnCluster {
     name: String,
@@ -36,7 +36,7 @@ impl OwnCluster {
         Self { name, bootstrap_servers: printed(&started, "bootstrap.servers") }
     }
 
-    /// Starts one broker, which can be reached through the proxy as well.
+    /// Starts one broker, which can also be reached through the proxy.
     ///
     /// # Panics
     /// When it does not start.
@@ -49,13 +49,13 @@ impl OwnCluster {
         Self { name, bootstrap_servers: printed(&started, "bootstrap.servers") }
     }
 
-    /// Where the brokers are; stays the same when they are killed and started again.
+    /// The brokers' addresses, which stay the same when brokers are killed and started again.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
 
-    /// Ends a broker (from 1) as a crash would.
+    /// Ends a broker (counted from 1) like a crash.
     ///
     /// # Panics
     /// When that fails.
@@ -78,7 +78,7 @@ impl Drop for OwnCluster {
     }
 }
 
-/// Runs `cargo xtask kafka ..` and gives what it has printed.
+/// Runs `cargo xtask kafka ..` and returns its output.
 fn xtask(args: &[&str]) -> String {
     run(args).unwrap_or_else(|error| panic!("cargo xtask kafka {}: {error}", args.join(" ")))
 }
@@ -93,7 +93,7 @@ fn run(args: &[&str]) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The value of a line `name=value`; empty if there is none.
+/// The value of a line `name=value`; empty if there is no such line.
 fn printed(lines: &str, name: &str) -> String {
     let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned());
     lines.lines().find_map(value).unwrap_or_default()

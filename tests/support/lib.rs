@@ -1,4 +1,4 @@
-//! What the suites share.
+//! Helpers that the suites share.
 
 pub mod kafka;
 pub mod program;
@@ -9,12 +9,12 @@ pub mod records;
 use std::io::Write;
 use std::time::Duration;
 
-/// How long anything may take that takes seconds on a quiet machine: machines of all speeds run the suites.
+/// The maximum time for anything that takes seconds on an idle machine, because slow machines run the suites, too.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Prints a figure past the test harness, which shows only what failing tests print. To standard error:
-/// standard output is the harness's own, which others read.
+/// Prints a figure directly to standard error, because the test harness shows only the output of failing tests, and
+/// standard output is the harness's own, which programs read.
 pub fn say(figure: &str) {
-    // Whoever no longer reads does not want to know.
+    // If nobody reads it, that does not matter.
     let _ = writeln!(std::io::stderr().lock(), "{figure}");
 }

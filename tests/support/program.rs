@@ -1,4 +1,4 @@
-//! A program that a suite runs, talks to and ends.
+//! Programs that a suite starts, communicates with and ends.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::PATIENCE;
 
-/// A running program, and the lines that it has printed. Killed when it is dropped.
+/// A running program, and the lines that it has printed. Dropping it kills the program.
 #[derive(Debug)]
 pub struct Program {
     name: String,
@@ -62,24 +62,24 @@ impl Program {
         Self { name: name.to_owned(), input: child.stdin.take(), child: Mutex::new(child), printed }
     }
 
-    /// Its standard input, once; it ends when that is dropped.
+    /// Takes its standard input, which ends when it is dropped.
     ///
     /// # Panics
-    /// When it was taken before.
+    /// When it has been taken before.
     pub fn input(&mut self) -> ChildStdin {
         self.input.take().expect("the input is taken once")
     }
 
-    /// Everything that it has printed so far, on either stream, line by line.
+    /// The lines that it has printed so far, on both streams.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.printed.lock().lines.clone()
     }
 
-    /// Waits until `find` finds something in what it has printed.
+    /// Waits until `find` finds something in the printed lines.
     ///
     /// # Panics
-    /// When it does not come, or the program ends before.
+    /// When that does not happen in time, or the program ends before.
     pub fn until<T>(&self, what: &str, find: impl Fn(&[String]) -> Option<T>) -> T {
         let began = Instant::now();
         let mut printed = self.printed.lock();
@@ -97,18 +97,18 @@ impl Program {
         }
     }
 
-    /// Whether it has not ended.
+    /// Whether it is still running.
     ///
     /// # Panics
-    /// When the system does not know.
+    /// When the system cannot tell.
     pub fn is_alive(&self) -> bool {
         self.child().try_wait().expect("a status").is_none()
     }
 
-    /// Ends it as a crash would; nothing of it runs any more when this returns.
+    /// Ends it like a crash, and returns once it has ended.
     ///
     /// # Panics
-    /// When it has ended already.
+    /// When it has already ended.
     pub fn kill(self) {
         assert!(self.is_alive(), "{}: ended before it was killed\n{}", self.name, self.lines().join("\n"));
         let mut child = self.child();
@@ -119,16 +119,16 @@ impl Program {
     /// Asks it to end, with SIGTERM.
     ///
     /// # Panics
-    /// When it has ended already.
+    /// When it has already ended.
     pub fn terminate(&self) {
         let sent = Command::new("kill").args(["-TERM", &self.child().id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "{}: not there to be ended", self.name);
     }
 
-    /// Closes its input, if nobody took it, and waits for its end; what it has printed.
+    /// Closes its input, if nobody has taken it, and waits for its end. Returns the printed lines.
     ///
     /// # Panics
-    /// When it does not end, or does not succeed.
+    /// When it does not end in time, or does not succeed.
     pub fn finish(mut self) -> Vec<String> {
         self.input = None;
         let status = self.wait();

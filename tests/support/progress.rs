@@ -1,25 +1,25 @@
-//! How far a process is, told so that its own `kill -9` cannot hide it.
+//! The progress of a process, recorded so that it survives `kill -9`.
 //!
-//! Before a record is processed, its position is written into a file that nobody buffers: what was written
-//! before the process died is there, up to the very last record.
+//! Before a record is processed, its position is written to a file without buffering, so the progress is known up to the
+//! very last record before the process died.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Bytes of a partition in the file: two numbers.
+/// The size of a partition's entry in the file: two numbers.
 const SLOT: usize = 16;
 
-/// What is told of one partition.
+/// The progress in one partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Partition {
-    /// The offset behind the last record that was begun; 0 before the first.
+    /// The offset after the last record whose processing has started; 0 before the first.
     pub next: i64,
-    /// How many records were begun again by the same process.
+    /// The number of records that the same process has started again.
     pub repeated: i64,
 }
 
-/// Tells how far it is.
+/// Records the progress of this process.
 #[derive(Debug)]
 pub struct Teller {
     file: File,
@@ -27,7 +27,7 @@ pub struct Teller {
 }
 
 impl Teller {
-    /// Nothing is processed yet.
+    /// Creates the file, without any progress.
     ///
     /// # Errors
     /// When the file cannot be created.
@@ -35,7 +35,7 @@ impl Teller {
         Ok(Self { file: File::create(path)?, partitions: vec![Partition::default(); partitions] })
     }
 
-    /// A record is about to be processed.
+    /// Records that a record is about to be processed.
     ///
     /// # Errors
     /// When the file cannot be written, or there is no such partition.
@@ -52,7 +52,7 @@ impl Teller {
     }
 }
 
-/// What a process has told; nothing if it has not begun.
+/// The progress of a process; none if it has not started.
 #[must_use]
 pub fn read(path: &Path, partitions: usize) -> Vec<Partition> {
     let bytes = fs::read(path).unwrap_or_default();

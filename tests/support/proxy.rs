@@ -1,11 +1,11 @@
 //! A connection to Kafka that can be cut: a TCP proxy between some clients and a broker.
 //!
-//! A broker tells its clients where it is, so it needs a listener that says it is at the proxy's address
-//! ([`crate::kafka::OwnCluster::start_behind`]). Clients that bootstrap from [`Proxy::address`] then only ever reach it
-//! through the proxy, and all others are left alone.
+//! A broker tells its clients its address, so it needs a listener that advertises the proxy's address
+//! ([`crate::kafka::OwnCluster::start_behind`]). Clients that bootstrap from [`Proxy::address`] then reach it only through
+//! the proxy; others are not affected.
 //!
-//! The proxy reads Kafka's requests as far as their kind, so that a test can cut a connection at an exact moment: after
-//! the broker has got a request, and before the client has its answer.
+//! The proxy parses the kind of Kafka's requests, so that a test can cut a connection at an exact moment: after the broker
+//! has received a request and before the client has the answer.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -18,23 +18,23 @@ use crate::PATIENCE;
 pub struct RequestKind(pub i16);
 
 impl RequestKind {
-    /// How a member joins a rebalance. It is answered when all members have joined.
+    /// A member joins a rebalance. It is answered once all members have joined.
     pub const JOIN_GROUP: Self = Self(11);
-    /// How a member gets its assignment.
+    /// A member asks for its assignment.
     pub const SYNC_GROUP: Self = Self(14);
 }
 
-/// A proxy on a port of its own. It ends with the test's process; dropping it cuts its connections.
+/// A proxy on its own port. It ends with the test's process; dropping it cuts its connections.
 pub struct Proxy {
     address: SocketAddr,
     line: Arc<Line>,
 }
 
-/// What connects clients and broker.
+/// The connections between clients and the broker.
 #[derive(Default)]
 struct Line {
     state: Mutex<LineState>,
-    /// Signalled when the last request is with the broker.
+    /// Signalled when the broker has the last request.
     was_cut: Condvar,
 }
 
@@ -47,14 +47,14 @@ struct LineState {
     connections: Vec<Arc<Connection>>,
 }
 
-/// A client's connection, and the one to the broker that belongs to it.
+/// A client's connection, and the corresponding one to the broker.
 struct Connection {
     client: TcpStream,
     broker: TcpStream,
 }
 
 impl Proxy {
-    /// A proxy that leads nowhere yet.
+    /// A proxy without a broker.
     ///
     /// # Panics
     /// When no port is free.
@@ -66,41 +66,41 @@ impl Proxy {
         let accepting = Arc::clone(&line);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                // Whoever is turned away finds that nobody listens.
+                // To a client that is turned away, nobody is listening.
                 let _ = accepting.connect(client);
             }
         });
         Self { address, line }
     }
 
-    /// Where clients find it, as `host:port`.
+    /// The address for clients, as `host:port`.
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// The port it listens on.
+    /// The port that it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Leads connections to that broker from now on.
+    /// Forwards connections to that broker from now on.
     pub fn lead_to(&self, broker: SocketAddr) {
         self.line.lock().broker = Some(broker);
     }
 
-    /// Breaks all connections, and lets nobody connect until [`Proxy::heal`].
+    /// Breaks all connections, and accepts none until [`Proxy::heal`].
     pub fn cut(&self) {
         self.line.lock().cut(None);
     }
 
-    /// Lets the next request of that kind through, and cuts everything before it can be answered.
+    /// Forwards the next request of that kind, and cuts everything before it can be answered.
     pub fn cut_after(&self, request: RequestKind) {
         self.line.lock().last_request = Some(request);
     }
 
-    /// Waits until [`Proxy::cut_after`] has found its request and the broker has it.
+    /// Waits until the broker has the request of [`Proxy::cut_after`].
     ///
     /// # Panics
     /// When nobody sends such a request.
@@ -111,7 +111,7 @@ impl Proxy {
         assert_eq!(state.last_request, None, "nobody has sent it");
     }
 
-    /// Lets clients connect again.
+    /// Accepts connections again.
     pub fn heal(&self) {
         let mut state = self.line.lock();
         state.hang_up();
@@ -134,7 +134,7 @@ impl Drop for Proxy {
 }
 
 impl LineState {
-    /// Cuts the clients off. The broker hears of it, but for the connection that is spared.
+    /// Cuts off the clients. The broker notices, except for the connection that is spared.
     fn cut(&mut self, spared: Option<&Connection>) {
         self.is_cut = true;
         for connection in &self.connections {
@@ -145,7 +145,7 @@ impl LineState {
         }
     }
 
-    /// Ends every connection, the broker's side of those that were cut included.
+    /// Ends every connection, including the broker's side of those that were cut.
     fn hang_up(&mut self) {
         for connection in self.connections.drain(..) {
             connection.leave_client();
@@ -156,7 +156,7 @@ impl LineState {
 
 impl Connection {
     fn leave_client(&self) {
-        // It may be gone already.
+        // It may already be gone.
         let _ = self.client.shutdown(Shutdown::Both);
     }
 
@@ -164,8 +164,8 @@ impl Connection {
         let _ = self.broker.shutdown(Shutdown::Both);
     }
 
-    /// Passes answers to the client until the broker hangs up, and reads on when the client is gone: a broker answers
-    /// requests in their order, and reads no more while it cannot answer.
+    /// Forwards answers to the client until the broker hangs up. It continues reading when the client is gone, because a
+    /// broker answers requests in order and stops reading while it cannot answer.
     fn pass_answers(&self) {
         let mut answers = vec![0; 64 * 1024];
         while let Ok(length) = (&self.broker).read(&mut answers) {
@@ -183,7 +183,7 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects a client to the broker. It finds that nobody is there if the line is cut.
+    /// Connects a client to the broker. If the connection is cut, it closes the client's connection.
     fn connect(self: &Arc<Self>, client: TcpStream) -> io::Result<()> {
         let mut state = self.lock();
         let Some(broker) = state.broker.filter(|_| !state.is_cut) else { return Ok(()) };
@@ -205,10 +205,10 @@ impl Line {
         Ok(())
     }
 
-    /// Passes requests to the broker until one side hangs up, or one was the last.
+    /// Forwards requests to the broker until one side hangs up or the last request has been sent.
     fn pass_requests(&self, connection: &Connection) -> io::Result<()> {
         loop {
-            // A request is its length in four bytes, then its kind in two, then what does not matter here.
+            // A request starts with its length in four bytes and its kind in two; the rest does not matter here.
             let mut request = vec![0; 4];
             (&connection.client).read_exact(&mut request)?;
             let length = request.first_chunk().map_or(0, |length| i32::from_be_bytes(*length));
@@ -222,7 +222,7 @@ impl Line {
                 (&connection.broker).write_all(&request)?;
                 continue;
             }
-            // No answer passes from here on, but the broker gets the request, and has all the time to read it.
+            // From here on, no answer is forwarded, but the broker gets the request and has time to read it.
             state.cut(Some(connection));
             let sent = (&connection.broker).write_all(&request);
             state.last_request = None;
@@ -236,7 +236,7 @@ impl Line {
 mod tests {
     use super::*;
 
-    /// A broker that answers each request with itself.
+    /// A broker that answers each request with the request itself.
     fn echo() -> SocketAddr {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -253,7 +253,7 @@ mod tests {
         [&3_i32.to_be_bytes()[..], &kind.0.to_be_bytes(), &[7]].concat()
     }
 
-    /// Sends a request; whether it is answered.
+    /// Sends a request, and returns whether it is answered.
     fn is_answered(mut client: &TcpStream, kind: RequestKind) -> bool {
         let mut answer = [0; 7];
         client.write_all(&request(kind)).and_then(|()| client.read_exact(&mut answer)).is_ok()

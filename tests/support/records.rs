@@ -1,4 +1,4 @@
-//! Topics, written and read through the log port: on Kafka and on the embedded log alike.
+//! Topics, written and read through the log port, on Kafka as well as on the embedded log.
 
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ impl<'a> TopicOf<'a> {
         Self { log, name: name.to_owned(), partitions }
     }
 
-    /// A new topic.
+    /// Creates a topic.
     ///
     /// # Panics
     /// When it cannot be created.
@@ -38,23 +38,23 @@ impl<'a> TopicOf<'a> {
         Self::new(log, name, partitions)
     }
 
-    /// Its name.
+    /// The topic's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its partitions.
+    /// All partitions of the topic.
     #[must_use]
     pub fn partitions(&self) -> Vec<TopicPartition> {
         let numbers = 0..i32::try_from(self.partitions).unwrap_or(0);
         numbers.map(|partition| TopicPartition::new(self.name.as_str(), partition)).collect()
     }
 
-    /// How many offsets each partition has, those of deleted records included.
+    /// The end offset of each partition.
     ///
     /// # Panics
-    /// When the log does not tell.
+    /// When the log does not answer.
     #[must_use]
     pub fn ends(&self) -> Vec<i64> {
         let admin = self.log.admin(Doorbell::new()).expect("an admin client");
@@ -62,10 +62,10 @@ impl<'a> TopicOf<'a> {
         ends.expect("an answer").expect("ends").into_iter().map(|end| end.0).collect()
     }
 
-    /// What a group has committed of each partition; 0 where it has not.
+    /// The offset that a group has committed for each partition; 0 if it has committed none.
     ///
     /// # Panics
-    /// When the log does not tell.
+    /// When the log does not answer.
     #[must_use]
     pub fn committed(&self, group: &str) -> Vec<i64> {
         let admin = self.log.admin(Doorbell::new()).expect("an admin client");
@@ -73,7 +73,7 @@ impl<'a> TopicOf<'a> {
         committed.into_iter().map(|position| position.map_or(0, |position| position.offset.0)).collect()
     }
 
-    /// Calls `each` with every record there is now, partition by partition.
+    /// Calls `each` for every current record, partition by partition.
     ///
     /// # Panics
     /// When it cannot be read.
@@ -91,7 +91,7 @@ impl<'a> TopicOf<'a> {
     }
 }
 
-/// Reads the one partition that is being read to its end.
+/// Reads the consumer's only partition to its end.
 fn read_partition(consumer: &mut dyn Consumer, bell: &Doorbell, each: &mut impl FnMut(&RecordRef<'_>)) {
     let mut last_news = Instant::now();
     let mut events = Vec::new();
@@ -111,7 +111,7 @@ fn read_partition(consumer: &mut dyn Consumer, bell: &Doorbell, each: &mut impl 
     }
 }
 
-/// Writes records into one topic, whatever the log goes through.
+/// Writes records to a topic, whatever happens to the log.
 pub struct Writer {
     producer: Box<dyn Producer>,
     bell: Doorbell,
@@ -119,10 +119,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer into a topic.
+    /// A writer to a topic.
     ///
     /// # Panics
-    /// When the log gives no producer.
+    /// When the producer cannot be created.
     #[must_use]
     pub fn new(topic: &TopicOf<'_>) -> Self {
         let bell = Doorbell::new();
@@ -131,7 +131,7 @@ impl Writer {
         Self { topic: producer.topic(&topic.name), producer, bell }
     }
 
-    /// Hands a record over; waits if there are too many under way.
+    /// Sends a record, and waits first if too many are in flight.
     ///
     /// # Panics
     /// When it is refused.

@@ -1,7 +1,7 @@
-//! What the compiler says about mistakes: each program in `cases` must be refused with the words beside it.
+//! The compiler's messages about mistakes: each program in `cases` must be refused with the message beside it.
 //!
-//! The words are the compiler's and ours; with another compiler they may be put a little differently.
-//! `TRYBUILD=overwrite cargo test -p millstream-ui-tests` writes them anew.
+//! The texts are partly the compiler's and partly ours; another compiler may word them slightly differently.
+//! `TRYBUILD=overwrite cargo test -p millstream-ui-tests` writes them again.
 
 #[test]
 fn mistakes_are_explained() {

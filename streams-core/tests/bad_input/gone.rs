@@ -1,4 +1,4 @@
-//! Topics that are deleted while an application runs, or created again while it does not.
+//! Topics that are deleted while an application is running, or created again while it is not.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::world::{
     message_of, send_lines, spoil, topics, topology, word_count,
 };
 
-/// Waits until `done`, as long as the slowest machine may take.
+/// Waits until `done`, for as long as the slowest machine may need.
 fn wait_until(running: &Running, what: &str, done: impl Fn() -> bool) {
     let patience = Instant::now() + Duration::from_secs(120);
     while !done() {
@@ -52,7 +52,7 @@ fn a_topic_that_is_deleted_while_the_application_runs_stops_it_and_is_named() {
     }
 }
 
-/// The topic of that name now, with as many partitions as before but none of its records.
+/// Creates the topic with that name again, with as many partitions as before but none of its records.
 fn create_again(log: &Embedded, name: &str) -> (String, String) {
     let before = id_of(log, name);
     delete_topic(log, name);
@@ -65,7 +65,7 @@ fn id_of(log: &Embedded, name: &str) -> String {
     admin(log).topics(Some(vec![name.to_owned()])).wait().unwrap().unwrap().remove(0).id
 }
 
-/// Offsets that were noted elsewhere mean nothing in the new topic, even where they exist.
+/// Offsets recorded for the old topic mean nothing in the new one, even where they exist.
 #[test]
 fn a_topic_that_was_created_again_between_runs_is_refused_with_both_ids() {
     for (topic, task) in
@@ -91,7 +91,7 @@ fn a_topic_that_was_created_again_between_runs_is_refused_with_both_ids() {
 const SITES: Topic<String, String> = Topic::new("sites");
 const OUT: Topic<String, String> = Topic::new("out");
 
-/// Lines that name a site that the global table knows.
+/// Looks up each line in a global table of sites.
 fn known_sites() -> Topology {
     topology(|builder| {
         let sites = builder.global_table(SITES).stored_as(KeyValueStore::new("sites"));
@@ -99,7 +99,7 @@ fn known_sites() -> Topology {
     })
 }
 
-/// What comes out of a run that has to look up `a` and `b` once more.
+/// The output of a run that must look up `a` and `b` once more.
 fn look_up(log: &Embedded, state: &KeptState, folder: &Path) -> Result<Vec<String>, String> {
     let seen = log.read(&OUT).map_or(0, |records| records.len());
     send_lines(log, &["a", "b"]);
@@ -108,7 +108,7 @@ fn look_up(log: &Embedded, state: &KeptState, folder: &Path) -> Result<Vec<Strin
     Ok(log.read(&OUT).unwrap().split_off(seen).into_iter().map(|record| record.value).collect())
 }
 
-/// What is done to topic and state between two runs, and what the second run finds or says.
+/// What happens to topic and state between two runs, and the result or error of the second run.
 type SpoilCase = (fn(&Embedded, &KeptState), Result<&'static [&'static str], &'static [&'static str]>);
 
 #[test]

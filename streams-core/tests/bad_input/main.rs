@@ -1,12 +1,12 @@
-//! What a user sees who feeds an application something bad: every row of the table is a test that goes the way a
-//! user goes (configuration, DSL, `App` on an embedded log, test driver).
+//! What users see if an application gets bad input. The tests use what users use: configuration, DSL, `App` on an
+//! embedded log, and the test driver.
 //!
-//! One file per theme: `names.rs` (settings and names), `topics.rs` (topics that are missing or of another
-//! shape), `gone.rs` (topics that were deleted), `positions.rs` (positions that do not exist), `records.rs` (records that cannot be read or used),
-//! `state.rs` (folders and their content).
+//! There is one file per theme: `names.rs` (settings and names), `topics.rs` (topics that are missing or have another
+//! shape), `gone.rs` (topics that were deleted), `positions.rs` (positions that do not exist), `records.rs` (records that
+//! cannot be read or used), `state.rs` (folders and their contents).
 //!
-//! What all have in common: the message names the topic, partition, offset, store or setting and the next step,
-//! and nothing is skipped, reset or created silently.
+//! In all cases, the message names the topic, partition, offset, store or setting and the next step, and nothing is
+//! skipped, reset or created silently.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

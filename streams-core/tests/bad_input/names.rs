@@ -116,7 +116,7 @@ fn names_of_topics_and_stores_follow_the_same_rule() {
     assert!(KeyValueStore::<String, String>::named("x".repeat(151)).is_err(), "its changelog's name needs room");
 }
 
-/// Kafka refuses the topic only when it is created, by a rule that the user never heard of.
+/// Kafka would refuse the topic only when it is created, by a rule that the user does not know.
 #[test]
 fn internal_topics_must_fit_into_kafkas_limit_together_with_the_application_id() {
     let longest = "-word-counts-changelog".len();

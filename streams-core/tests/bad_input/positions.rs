@@ -1,4 +1,4 @@
-//! Positions that do not exist: what was committed was deleted, or nothing was committed yet.
+//! Positions that do not exist: the records were deleted, or nothing has been committed yet.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use streams_core::topic::Topic;
 
 use crate::world::{COUNTS, committed, delete_before, error_of, log_with_lines, message_of, send_lines, word_count};
 
-/// Where records are on their way to the tasks that count them.
+/// The topic with the records on their way to the tasks that count them.
 const BY_WORD: Topic<String, String> = Topic::new("words-by-word-repartition");
 
-/// The word count with that `auto.offset.reset`, or without any.
+/// The word count with that `auto.offset.reset`, or without the setting.
 fn app(reset: Option<&str>) -> App {
     let layers = Layers::new().set("application.id", "words").set("commit.interval.ms", 100);
     let layers = reset.iter().fold(layers, |layers, reset| layers.set("auto.offset.reset", reset));
@@ -62,7 +62,7 @@ fn a_committed_position_that_was_deleted_is_an_error_unless_the_setting_says_whe
     }
 }
 
-/// Waits until task 0_0 has come so far in its only input.
+/// Waits until task 0_0 has reached this position in its only input.
 fn wait_for_position(running: &streams_core::runtime::Running, position: i64) {
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(120);
     let at = || running.tasks().values().flat_map(|task| task.positions.clone()).collect::<BTreeMap<_, _>>();
@@ -73,7 +73,7 @@ fn wait_for_position(running: &streams_core::runtime::Running, position: i64) {
     }
 }
 
-/// What is lost there cannot be read again from the input: no setting makes that right.
+/// Records that are lost there cannot be read again from the input, so no setting can allow it.
 #[test]
 fn a_position_in_an_internal_topic_is_never_reset() {
     for reset in ["earliest", "latest"] {
@@ -108,7 +108,7 @@ fn an_input_without_a_position_is_read_from_where_the_setting_says() {
     }
 }
 
-/// They were written on behalf of records whose position is committed: nobody would write them again.
+/// They were written for records whose position is committed, so nobody would write them again.
 #[test]
 fn records_in_an_internal_topic_without_a_position_are_not_skipped() {
     let log = log_with_lines(1, &["skipped"]);

@@ -20,14 +20,14 @@ use streams_core::wire::{Codec, DecodeError, EncodeError, Value};
 use crate::world::{committed, create_topic_with, error_of, message_of, topology};
 
 const NUMBERS: Topic<i64, i64> = Topic::new("numbers");
-/// The same topic, for whoever writes anything.
+/// The same topic, for writing anything.
 const RAW: Topic<Option<Vec<u8>>, Option<Vec<u8>>> = Topic::new("numbers");
 const OUT: Topic<i64, i64> = Topic::new("out");
 const MAYBE: Topic<Option<String>, Option<String>> = Topic::new("maybe");
 const TABLE: Topic<String, Option<String>> = Topic::new("table");
 const TEXTS: Topic<Option<String>, Option<String>> = Topic::new("texts");
 
-/// Eight bytes, as a number is written.
+/// The eight bytes of a number.
 fn number(number: i64) -> Option<Vec<u8>> {
     Some(number.to_be_bytes().to_vec())
 }
@@ -40,7 +40,7 @@ fn copy() -> Topology {
     topology(|builder| _ = builder.stream(NUMBERS).to(OUT))
 }
 
-/// The ways to run: with each guarantee, failing at undecodable records or skipping them.
+/// The ways to run: with each guarantee, failing on undecodable records or skipping them.
 fn settings(guarantee: Guarantee, on_undecodable: OnUndecodable) -> Settings {
     let commit_interval = Some(Duration::from_millis(100));
     Settings { guarantee, on_undecodable, commit_interval, cache_bytes: 0, ..Settings::default() }
@@ -48,10 +48,10 @@ fn settings(guarantee: Guarantee, on_undecodable: OnUndecodable) -> Settings {
 
 const GUARANTEES: [Guarantee; 2] = [Guarantee::AtLeastOnce, Guarantee::ExactlyOnce];
 
-/// A key and a value as somebody wrote them.
+/// The bytes of a key and a value.
 type Raw = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// Records that are no pair of numbers, and what is said about them.
+/// Records that are not pairs of numbers, with their errors.
 fn undecodable() -> Vec<(Raw, Vec<&'static str>)> {
     vec![
         ((bytes(b"key"), number(2)), vec!["the key cannot be read", "type i64", "first bytes: 6b6579"]),
@@ -96,7 +96,7 @@ fn an_undecodable_record_stops_the_application_in_front_of_it_and_says_what_it_i
     }
 }
 
-/// Nothing behind the bad record is committed; exactly-once shows the output of what is, and no more.
+/// Nothing after the bad record is committed; with exactly-once, only the output of committed records is visible.
 fn check_nothing_beyond(log: &Embedded, guarantee: Guarantee) {
     let position = committed(log, "copy", "numbers").unwrap_or(0);
     assert!(position <= 1, "position {position} is behind the bad record");
@@ -149,7 +149,7 @@ fn a_record_with_a_negative_timestamp_stops_the_application_in_front_of_it() {
     }
 }
 
-/// Tells stream time whenever it has advanced by a second.
+/// Outputs stream time whenever it has advanced by a second.
 struct Clock;
 
 impl Processor<i64, i64, i64, i64> for Clock {
@@ -166,7 +166,8 @@ impl Processor<i64, i64, i64, i64> for Clock {
     }
 }
 
-/// Garbage has no time: one damaged record dated far ahead would fire punctuations, also after a restart.
+/// Undecodable records must not count for stream time: one that is dated far ahead would fire punctuations, even after a
+/// restart.
 #[test]
 fn a_skipped_record_does_not_move_stream_time() {
     let clock = topology(|builder| _ = builder.stream(NUMBERS).process_with((), || Clock).to(OUT));
@@ -188,10 +189,10 @@ fn a_skipped_record_does_not_move_stream_time() {
     assert!(ticks.iter().all(|time| *time <= 1_500), "{ticks:?}");
 }
 
-/// What a program does with `maybe`, a record without key or value, and what is counted as dropped.
+/// A program that reads `maybe`, whose records may have no key or value, and what is counted as dropped.
 type NullCase = (&'static str, fn(&StreamsBuilder), [&'static [&'static str]; 2]);
 
-/// The programs, with what is dropped of a record with a null key, and of one with a null value.
+/// The programs, with what is dropped for a record with a null key, and for one with a null value.
 const NULL_CASES: &[NullCase] = &[
     ("filter", |b| _ = b.stream(MAYBE).filter(|_, _| true).to(TEXTS), [&[], &[]]),
     ("count", |b| _ = b.stream(MAYBE).group_by_key().count(), [&["null-key"], &["null-value"]]),
@@ -260,7 +261,7 @@ impl Value for Packed {
     }
 }
 
-/// Nesting must not exhaust the stack (which nothing can catch), nor a claimed length the memory.
+/// Nesting must not exhaust the stack (which nothing can catch), and an announced length must not exhaust the memory.
 #[test]
 fn documents_made_to_exhaust_the_machine_are_records_like_any_other_undecodable_one() {
     const DOCUMENTS: Topic<(), Document> = Topic::new("documents");
@@ -306,7 +307,7 @@ fn a_panic_in_the_programs_code_stops_the_application_in_front_of_the_record() {
     }
 }
 
-/// Rows are kept as bytes: without a look at each, some task would trip over one when it looks it up, long after.
+/// Rows are kept as bytes: if they were not checked, a task would fail much later, when it looks one up.
 #[test]
 fn an_undecodable_record_of_a_global_table_is_treated_like_any_other() {
     const RAW_TABLE: Topic<Option<Vec<u8>>, Option<Vec<u8>>> = Topic::new("rows");
@@ -319,7 +320,7 @@ fn an_undecodable_record_of_a_global_table_is_treated_like_any_other() {
     };
     for guarantee in GUARANTEES {
         for ((key, value), parts) in undecodable() {
-            // Nulls are no garbage in a table: they delete, or are dropped.
+            // Nulls are valid in a table: they delete rows, or are dropped.
             if key.is_none() || value.is_none() {
                 continue;
             }
@@ -350,7 +351,7 @@ fn an_undecodable_record_of_a_global_table_is_treated_like_any_other() {
     }
 }
 
-/// The broker refuses it long after the record was processed, and named only the topic.
+/// Regression: the broker refuses it long after the record was processed, and the error named only the topic.
 #[test]
 fn a_result_whose_time_a_topic_does_not_take_is_told_with_its_input() {
     const FUTURE: Timestamp = Timestamp(4_102_444_800_000);

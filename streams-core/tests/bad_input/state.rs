@@ -1,4 +1,4 @@
-//! State folders that are in use, and state that is not what its changelog says it is.
+//! State folders that are in use, and state that does not match its changelog.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -15,7 +15,7 @@ use crate::world::{
 };
 
 const CHANGELOG: &str = "words-word-counts-changelog";
-/// Where the task that counts keeps how far its store has the changelog.
+/// The metadata key under which the counting task stores its position in the changelog.
 const OFFSET: &str = "changelog/word-counts";
 const ROWS: StoreIndex = StoreIndex(1);
 
@@ -81,7 +81,7 @@ fn a_state_folder_is_refused_while_another_process_lives_and_free_when_it_was_ki
     assert_eq!(error_of(app(&KeptState::default(), folder.path()), &log), None, "a dead process holds nothing");
 }
 
-/// Another process that runs the application in that folder.
+/// Starts another process that runs the application in that folder.
 fn holder_of(folder: &Path) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", THIS_TEST, "--nocapture"])
@@ -112,7 +112,7 @@ fn links_and_files_in_the_place_of_folders_are_refused() {
     assert!(message.contains(&folder.path().join("words").display().to_string()), "{message}");
 }
 
-/// An application that has counted `a b a`, and where it keeps that.
+/// An application that has counted `a b a`, with its log and state.
 struct Counted {
     state: KeptState,
     folder: tempfile::TempDir,
@@ -136,7 +136,7 @@ impl Counted {
         app(&self.state, self.folder.path())
     }
 
-    /// The message of the next run, which has one more `a` to count, and must count nothing.
+    /// The error of the next run, which has one more `a` to count but must count nothing.
     fn refused(&self) -> String {
         let before = counts(&self.log);
         send_lines(&self.log, &["a"]);
@@ -173,14 +173,15 @@ fn a_changelog_that_ends_before_the_state_was_written_stops_the_application() {
 #[test]
 fn a_changelog_that_begins_behind_the_state_rebuilds_the_store_from_what_is_left() {
     let counted = Counted::new();
-    // The state knows of the first change only, and the second is gone: `b` was never heard of.
+    // The state has only the first change, and the second is gone: nothing is known of `b`.
     spoil(&counted.state, "1_0", META, OFFSET.as_bytes(), &1_i64.to_be_bytes());
     delete_before(&counted.log, CHANGELOG, 2);
     assert_eq!(counted.goes_on(), [("a".to_owned(), 3), ("b".to_owned(), 1)].into());
     assert_eq!(counted.state.rows("1_0", ROWS), Ok(1), "what the changelog does not hold is not in the store either");
 }
 
-/// Its keys were collected and deleted one by one: a store of a hundred million rows took the memory of all.
+/// Regression: its keys were collected and deleted one by one, so a store of a hundred million rows took memory for all of
+/// them.
 #[test]
 fn a_store_is_emptied_by_one_change_however_many_rows_it_has() {
     let counted = Counted::new();

@@ -1,4 +1,4 @@
-//! Topics that are missing, gone, created again, or of another shape.
+//! Topics that are missing, deleted or created again, or have another shape.
 
 use streams_core::log::Embedded;
 use streams_core::runtime::{App, AppError};
@@ -81,7 +81,7 @@ fn internal_topics_of_another_shape_are_named_with_both_counts() {
     }
 }
 
-/// The internal topics were made for the old count: what is counted already would be in the wrong partitions.
+/// The internal topics were created for the old count: what has been counted would be in the wrong partitions.
 #[test]
 fn more_input_partitions_than_at_the_first_start_are_refused() {
     let log = log_with_lines(1, &["to", "be"]);
@@ -148,7 +148,7 @@ fn an_output_topic_takes_records_only_of_its_size() {
     }
 }
 
-/// Without state there is nothing that would be in the wrong partition.
+/// Without state, nothing can be in the wrong partition.
 #[test]
 fn more_input_partitions_are_read_where_nothing_depends_on_their_number() {
     let copy = || App::new("copy", topology(|builder| _ = builder.stream(LINES).to(OUT)));
@@ -163,7 +163,7 @@ fn more_input_partitions_are_read_where_nothing_depends_on_their_number() {
     assert_eq!(words, ["a", "b", "c", "d", "e", "f"]);
 }
 
-/// With a cache the row is written at the commit, when its record is long forgotten.
+/// With a cache, the row is written at the commit, when its record is no longer known.
 #[test]
 fn a_row_that_is_too_large_for_its_changelog_is_not_committed() {
     for (cache_bytes, place) in [(0, "task 0_0 failed at offset 2 of lines-0"), (1 << 20, "task 0_0 failed: ")] {

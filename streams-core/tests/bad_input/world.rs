@@ -1,4 +1,4 @@
-//! The application most tests run, and questions they ask of the log.
+//! The application that most tests run, and helpers to inspect the log.
 
 use std::path::Path;
 
@@ -24,14 +24,14 @@ pub(crate) fn word_count() -> Topology {
     })
 }
 
-/// The topology that `write` writes.
+/// The topology that `write` builds.
 pub(crate) fn topology(write: impl FnOnce(&StreamsBuilder)) -> Topology {
     let builder = StreamsBuilder::new();
     write(&builder);
     builder.build().unwrap()
 }
 
-/// A log with `lines` of that many partitions and these words in it.
+/// A log whose topic `lines` has that many partitions and contains these words.
 pub(crate) fn log_with_lines(partitions: u32, words: &[&str]) -> Embedded {
     let log = Embedded::in_memory();
     log.create_topic(LINES.name(), partitions).unwrap();
@@ -45,12 +45,12 @@ pub(crate) fn send_lines(log: &Embedded, words: &[&str]) {
     }
 }
 
-/// The error that ends an application that has to process all there is; none if it does.
+/// The error that ends an application that must process everything; `None` if it succeeds.
 pub(crate) fn error_of(app: App, log: &Embedded) -> Option<AppError> {
     app.run_until_idle(log.clone()).err()
 }
 
-/// The same as text; an application without an error is a failure of the test.
+/// The same error as text; fails the test if there is none.
 pub(crate) fn message_of(app: App, log: &Embedded) -> String {
     error_of(app, log).unwrap_or_else(|| panic!("the application should have failed")).to_string()
 }
@@ -70,7 +70,7 @@ pub(crate) fn create_topic_with(log: &Embedded, name: &str, partitions: u32, set
     assert_eq!(admin(log).create_topics(vec![topic]).wait().unwrap().unwrap(), [Ok(())], "{name}");
 }
 
-/// Kept state with what a state folder has on a disk: a lock, notes and a folder for each task.
+/// Kept state with the contents of a state folder on a disk: a lock, metadata and a folder for each task.
 #[derive(Clone)]
 pub(crate) struct InFolders(pub(crate) KeptState);
 
@@ -89,19 +89,19 @@ impl StateBackend for InFolders {
     }
 }
 
-/// Writes into the store of the task whose folder has that name, behind the application's back.
+/// Writes to the store of the task with that folder name, behind the application's back.
 pub(crate) fn spoil(state: &KeptState, folder: &str, store: StoreIndex, key: &[u8], value: &[u8]) {
     let mut batch = StoreBatch::default();
     batch.put(store, key, value);
     state.write(folder, batch).unwrap();
 }
 
-/// The names of all topics.
+/// The names of all topics in the log.
 pub(crate) fn topics(log: &Embedded) -> Vec<String> {
     admin(log).topics(None).wait().unwrap().unwrap().into_iter().map(|topic| topic.name).collect()
 }
 
-/// Where a group's work goes on in partition 0 of a topic.
+/// The committed position of a group in partition 0 of a topic.
 pub(crate) fn committed(log: &Embedded, group: &str, topic: &str) -> Option<i64> {
     let partition = TopicPartition::new(topic, 0);
     let committed = admin(log).committed(group, vec![partition]).wait().unwrap().unwrap();

@@ -1,8 +1,7 @@
-//! Names, sub-topologies, topics and `describe()`: compared with what Kafka Streams itself says about the
-//! same topologies.
+//! Names, sub-topologies, topics and `describe()`, compared with those of Kafka Streams itself for the same topologies.
 //!
-//! `golden.txt` and `topics.txt` are made by the Java program in `tests/java/describe`; run
-//! `cargo xtask oracle-describe` to make them anew.
+//! The Java program in `tests/java/describe` writes `golden.txt` and `topics.txt`; run `cargo xtask oracle-describe` to
+//! write them again.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -16,7 +15,7 @@ use streams_core::testing::TestDriver;
 use streams_core::topic::{Topic, TopicRef};
 use streams_core::topology::{InternalTopic, InternalTopicKind, Topology};
 
-/// The texts of a golden file by title, in order.
+/// The texts of a golden file with their titles, in order.
 fn golden(file: &'static str) -> Vec<(&'static str, &'static str)> {
     file.split("=== ").skip(1).map(|part| part.split_once('\n').unwrap()).collect()
 }
@@ -30,7 +29,7 @@ fn built() -> Vec<(&'static str, Topology)> {
     topologies::all().into_iter().map(build).collect()
 }
 
-/// Compares all texts and shows the first few that differ.
+/// Compares all texts and shows the first differences.
 fn compare(golden: &[(&str, &str)], ours: &[(&str, String)]) {
     let names = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(
@@ -63,7 +62,7 @@ fn topics_and_their_settings_are_kafka_streams_own() {
     compare(&golden(include_str!("topics.txt")), &ours);
 }
 
-/// Where we say something else on purpose; each is explained in DIFFERENCES.md.
+/// Intended differences; each is explained in DIFFERENCES.md.
 struct Difference {
     topology: &'static str,
     ours: &'static str,
@@ -76,7 +75,7 @@ const DIFFERENCES: &[Difference] = &[Difference {
     java: "copartitioned [app-KSTREAM-KEY-SELECT-0000000007-repartition, t]\n",
 }];
 
-/// What `tests/java/describe` prints about a topology's topics.
+/// The text that `tests/java/describe` prints about a topology's topics.
 fn topics(topology: &Topology) -> String {
     let mut text = String::new();
     for part in topology.subtopologies().iter().filter(|part| !part.global) {

@@ -1,4 +1,4 @@
-//! The topologies, in the order and with the names of `tests/java/describe`.
+//! The topologies, in the same order and with the same names as in `tests/java/describe`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
-/// A topology: what it is called, and how it is built.
+/// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
 
 type Text = KeyValueStore<String, String>;
@@ -66,7 +66,7 @@ fn replace(aggregate: &mut String, value: String) {
     *aggregate = value;
 }
 
-/// All of them.
+/// All topologies, in order.
 pub(crate) fn all() -> Vec<Named> {
     [
         STATELESS,

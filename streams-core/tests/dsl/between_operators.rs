@@ -1,4 +1,4 @@
-//! What goes from one operator to the next and is neither stored nor sent needs no wire format.
+//! Values between two operators that are neither stored nor sent need no wire format.
 
 use streams_core::dsl::StreamsBuilder;
 use streams_core::testing::TestDriver;
@@ -10,7 +10,7 @@ const NAMES: Topic<u64, String> = Topic::new("names");
 const PRICES: Topic<String, i64> = Topic::new("prices");
 const LINES: Topic<u64, String> = Topic::new("lines");
 
-/// An article with its buyer's name, for as long as it takes to look the price up.
+/// An article with its buyer's name, which exists only until the price has been looked up.
 #[derive(Clone)]
 struct Named {
     article: String,
@@ -34,7 +34,7 @@ fn show(article: &str, name: Option<&str>, price: Option<i64>) -> String {
     format!("{article} for {} at {price}", name.unwrap_or("somebody"))
 }
 
-/// Regression: the compiler asked for a wire format of the tuple.
+/// Regression: the compiler required a wire format for the tuple.
 #[test]
 fn a_tuple_goes_from_one_join_to_the_next() {
     let topologies: [fn(&StreamsBuilder); 3] = [
@@ -60,7 +60,7 @@ fn a_tuple_goes_from_one_join_to_the_next() {
                 )
                 .to(LINES);
         },
-        // A null in between is dropped, as in a topic.
+        // A null between operators is dropped, as one from a topic is.
         |builder| {
             let (names, prices) = (builder.table(NAMES), builder.global_table(PRICES));
             let named = builder.stream(ORDERS).left_join(names, |article, name| (article, name));

@@ -1,4 +1,4 @@
-//! The test driver itself: where its clock stands, and what it sees of stores and topics.
+//! The test driver: its clock, and its view of stores and topics.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use streams_core::windows::Tumbling;
 
 use crate::{A, B, OUT, topology};
 
-/// Copies `a` to `out`, so that its records' times can be seen.
+/// Copies `a` to `out`, so that the timestamps of its records can be seen.
 fn copy() -> streams_core::topology::Topology {
     topology(|builder| _ = builder.stream(A).to(OUT))
 }
 
-/// The times of what has come out.
+/// The timestamps of the output.
 fn times(driver: &mut TestDriver) -> Vec<i64> {
     driver.read_records(&OUT).into_iter().map(|record| record.timestamp.0).collect()
 }

@@ -1,4 +1,4 @@
-//! What is aggregated by key, by window and by group of rows.
+//! Aggregations by key, by window and by group of rows.
 
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ fn a_hopping_windows_rows_are_in_its_store() {
 
 #[test]
 fn groups_of_rows_lose_what_they_no_longer_have() {
-    // Rows move from group to group: the value is the group.
+    // The value is the group, so rows move from group to group.
     let inputs = [('t', "1", "x"), ('t', "2", "x"), ('t', "3", "y"), ('t', "1", "y"), ('t', "2", "-")];
     check_counts(
         |b| _ = b.table(TABLE).group_by(|key, group| (group, key.clone())).count().to_stream().to(COUNTS),
@@ -155,7 +155,7 @@ fn groups_of_rows_lose_what_they_no_longer_have() {
 
 #[test]
 fn a_group_of_rows_knows_its_key_and_can_be_deleted() {
-    // Each aggregate is its own history; taking an `x` out deletes it.
+    // Each aggregate contains its own history; subtracting an `x` deletes it.
     let write = |b: &StreamsBuilder| {
         b.table(TABLE)
             .group_by(|_, row| (row[..1].to_owned(), row[1..].to_owned()))
@@ -167,13 +167,13 @@ fn a_group_of_rows_knows_its_key_and_can_be_deleted() {
             .to(TEXTS);
     };
     for (inputs, expected) in [
-        // Within a group the old row is taken out before the new one is added, and that is one change.
+        // Within a group, the old row is subtracted before the new one is added, and that is one change.
         (&[('t', "a", "g1"), ('t', "a", "g2")][..], "g=+g1 g=+g1-g1+g2"),
         (&[('t', "a", "g1"), ('t', "a", "h2")], "g=+g1 g=+g1-g1 h=+h2"),
-        // Deleted between the two, it begins anew.
+        // It is deleted between the two, so it starts again.
         (&[('t', "a", "gx"), ('t', "a", "g2")], "g=+gx g=+g2"),
         (&[('t', "a", "gx"), ('t', "a", "-"), ('t', "b", "g3")], "g=+gx g=- g=+g3"),
-        // Nothing is taken out of what is not there: the second `x` was deleted with the first.
+        // Nothing is subtracted from a missing aggregate: the second `x` was deleted with the first.
         (&[('t', "a", "gx"), ('t', "b", "gx"), ('t', "a", "-"), ('t', "b", "-")], "g=+gx g=+gx+gx g=- g=-"),
     ] {
         check_each_update(write, inputs, expected);

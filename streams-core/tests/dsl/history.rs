@@ -1,4 +1,4 @@
-//! Programs over records that are old by the wall clock.
+//! Programs that process records which are old by the wall clock.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ const COUNTS: Topic<Windowed<String>, Option<i64>> = Topic::new("counts").window
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The windows' changelog was deleted as out of retention a second after it was written, so that after a
-/// restart the counts began from nothing.
+/// Regression: retention deleted the windows' changelog a second after it was written, so that after a restart the counts
+/// started from zero.
 #[test]
 fn windows_over_old_records_go_on_counting_after_a_crash() {
     for exactly_once in [false, true] {
@@ -27,7 +27,7 @@ fn windows_over_old_records_go_on_counting_after_a_crash() {
         let mut driver = setup.with(move |app| if exactly_once { app.exactly_once() } else { app }).start();
         driver.pipe_at(&A, "k", "one", Timestamp(1_000));
         driver.pipe_at(&A, "k", "two", Timestamp(2_000));
-        // Long enough for the log's housekeeping.
+        // Long enough for the log's housekeeping to run.
         driver.advance_wall_clock(Duration::from_secs(5));
         driver.kill();
         driver.restart();

@@ -1,4 +1,4 @@
-//! Keys, and the rows they find.
+//! Keys, and the rows that they find.
 
 use streams_core::state::KeyValueStore;
 use streams_core::testing::TestDriver;
@@ -8,7 +8,7 @@ use streams_core::wire::{Codec, DecodeError, EncodeError, Key, Value};
 
 use crate::topology;
 
-/// A key in JSON, whose bytes another program may write with a space in them.
+/// A key in JSON, which another program may write with additional spaces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 struct Id {
     id: u32,
@@ -26,8 +26,8 @@ impl Value for Id {
 
 impl Key for Id {}
 
-/// Rows of a global table were found by the topic's bytes, rows of a table by the key: what another program wrote
-/// was not found, and its tombstone deleted nothing.
+/// Regression: rows of a global table were found by the topic's bytes, rows of a table by the key. So rows that another
+/// program had written were not found, and its tombstones deleted nothing.
 #[test]
 fn a_row_is_found_by_its_key_whatever_bytes_another_program_wrote() {
     const NAMES: Topic<Id, Option<String>> = Topic::new("names");

@@ -1,5 +1,4 @@
-//! The DSL from the outside: what programs written with it do, and what is said about those that make no
-//! sense.
+//! The DSL from the outside: the behaviour of programs, and the errors of those that make no sense.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -23,7 +22,7 @@ const A: Topic<String, String> = Topic::new("a");
 const B: Topic<String, String> = Topic::new("b");
 const OUT: Topic<String, String> = Topic::new("out");
 
-/// The topology that `write` writes.
+/// The topology that `write` builds.
 fn topology(write: impl FnOnce(&StreamsBuilder)) -> Topology {
     let builder = StreamsBuilder::new();
     write(&builder);

@@ -1,4 +1,4 @@
-//! What holds for every program: random ones are built, looked at and run.
+//! Properties of all programs: random ones are built, inspected and run.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,7 +9,7 @@ use streams_core::testing::TestDriver;
 use streams_core::topic::{Topic, TopicRef};
 use streams_core::topology::{InternalTopicKind, NodeKind, StoreId, Topology};
 
-/// One call: which, on which earlier stream or table, with which other, and whether it gets a name.
+/// A call: its kind, the earlier stream or table that it is for, another one to combine with, and whether it gets a name.
 type Step = (u8, prop::sample::Index, prop::sample::Index, bool);
 
 fn topic(kind: &str, number: usize) -> Topic<String, String> {
@@ -32,7 +32,7 @@ impl<'t> Program<'t> {
         let stream_named = |stream: KStream<'t, String, String>| if *named { stream.named(&name) } else { stream };
         match kind % 20 {
             0 => self.streams.push(builder.stream(topic("stream", number))),
-            // Sometimes one that is there already.
+            // Sometimes a name that is already used.
             1 => self.streams.push(builder.stream(topic("shared", number % 2))),
             2 => self.tables.push(builder.table(topic("table", number))),
             3 => self.globals.push(builder.global_table(topic("global", number))),
@@ -74,7 +74,7 @@ impl<'t> Program<'t> {
     }
 }
 
-/// A random program, or why it makes no sense.
+/// Builds a random program, or returns why it makes no sense.
 fn build(steps: &[Step]) -> Result<Topology, streams_core::topology::TopologyError> {
     let builder = StreamsBuilder::new();
     let mut program = Program {
@@ -91,7 +91,7 @@ fn build(steps: &[Step]) -> Result<Topology, streams_core::topology::TopologyErr
     builder.build()
 }
 
-/// Nodes know each other, and come after what they get records from.
+/// Parents and children refer to each other, and parents come first.
 fn check_edges(topology: &Topology) {
     let nodes = &topology.graph().nodes;
     let names: HashSet<_> = nodes.iter().map(|node| &node.name).collect();
@@ -107,7 +107,7 @@ fn check_edges(topology: &Topology) {
     }
 }
 
-/// Each node is in one sub-topology, with its parents and with all users of its stores.
+/// Each node is in exactly one sub-topology, with its parents and all users of its stores.
 fn check_parts(topology: &Topology) {
     let mut part_of = BTreeMap::new();
     let mut store_in: BTreeMap<StoreId, u32> = BTreeMap::new();
@@ -129,7 +129,7 @@ fn check_parts(topology: &Topology) {
     }
 }
 
-/// Every topic of the application's own is written by one node and read by one, or belongs to a store.
+/// Every internal topic is written by one node and read by one, or belongs to a store.
 fn check_internal_topics(topology: &Topology) {
     for internal in topology.internal_topics() {
         let reference = TopicRef::Internal(internal.name.clone());

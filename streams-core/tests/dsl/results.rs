@@ -1,4 +1,4 @@
-//! What programs do, record by record: that each method of the DSL reaches its operator as it says.
+//! The results of programs, record by record: each method of the DSL uses the right operator.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -20,10 +20,10 @@ pub(crate) const TABLE: Topic<String, Option<String>> = Topic::new("table");
 pub(crate) const TEXTS: Topic<Option<String>, Option<String>> = Topic::new("texts");
 pub(crate) const COUNTS: Topic<Option<String>, Option<i64>> = Topic::new("counts");
 
-/// One input: topic `w`ords, `m`aybe, `n`umbers or `t`able; key; value; `-` is null.
+/// An input: the topic (`w`ords, `m`aybe, `n`umbers or `t`able), the key and the value; `-` is null.
 pub(crate) type Input<'a> = (char, &'a str, &'a str);
 
-/// Pipes inputs, the first at 0 ms and each a millisecond later.
+/// Pipes inputs, the first at 0 ms and each following one a millisecond later.
 pub(crate) fn pipe(driver: &mut TestDriver, inputs: &[Input<'_>]) {
     for (number, (topic, key, value)) in inputs.iter().enumerate() {
         pipe_at(driver, (*topic, key, value), i64::try_from(number).unwrap());
@@ -42,7 +42,7 @@ pub(crate) fn pipe_at(driver: &mut TestDriver, (topic, key, value): Input<'_>, a
     }
 }
 
-/// What comes out on a topic, as `key=value`; `-` is null.
+/// The output of a topic as `key=value`; `-` is null.
 pub(crate) fn read<K: Key + std::fmt::Display, V: Value + std::fmt::Display>(
     driver: &mut TestDriver,
     topic: &Topic<Option<K>, Option<V>>,
@@ -64,7 +64,7 @@ pub(crate) fn check_texts(write: impl FnOnce(&StreamsBuilder), inputs: &[Input<'
     assert_eq!(read(&mut driver, &TEXTS), expected);
 }
 
-/// The same without a cache: each single update of a row comes out, also one that changes nothing.
+/// The same without a cache: every single update of a row is in the output, even one that changes nothing.
 #[track_caller]
 pub(crate) fn check_each_update(write: impl FnOnce(&StreamsBuilder), inputs: &[Input<'_>], expected: &str) {
     let mut driver = TestDriver::configure(topology(write)).with(|app| app.cache_bytes(0)).start();
@@ -195,14 +195,14 @@ fn a_tables_topic_may_hold_nulls_that_its_types_do_not() {
 #[test]
 fn tables_are_filtered_and_mapped() {
     let inputs = [('t', "a", "x"), ('t', "b", "yy"), ('t', "b", "y"), ('t', "a", "-")];
-    // Not kept: a row that is filtered out is deleted each time, whether it was there or not.
+    // The table is not kept: a row that is filtered out is deleted each time, whether it existed or not.
     check_texts(
         |b| _ = b.table(TABLE).filter(|_, text| text.len() > 1).to_stream().to(TEXTS),
         &inputs,
         "a=- b=yy b=- a=-",
     );
-    // A store of its own changes nothing about that (a cache in front of it does: a row that is not there is not
-    // deleted when it is flushed); knowing what its parent's rows were does.
+    // A store of its own does not change that (a cache in front of it does: a row that does not exist is not deleted when
+    // the cache is flushed), but knowing the old values of its parent's rows does.
     check_each_update(
         |b| {
             let few = b.table(TABLE).filter(|_, text| text.len() > 1).stored_as(KeyValueStore::new("few"));
@@ -244,7 +244,7 @@ fn joins_look_rows_up() {
         &inputs,
         "a=1None a=2Some(\"x\") a=3None",
     );
-    // By the key that the records have then: they go through a topic first.
+    // By the current key of the records, which go through a topic first.
     check_texts(
         |b| {
             let table = b.table(TABLE).filter(|_, text| text != "hidden").map_values(|text| text + "!");
@@ -373,7 +373,7 @@ fn caches_hold_updates_back_unless_told_not_to() {
     }
 }
 
-/// As with Kafka Streams' driver: what one record does to a row is one update, and records are kept apart.
+/// As with Kafka Streams' driver, the updates of a row by one record are combined, but not those by several records.
 #[test]
 fn what_one_piped_record_does_to_a_row_is_one_update_unless_caches_are_off() {
     let lines: Topic<(), String> = Topic::new("lines");

@@ -1,5 +1,5 @@
-//! A row is found by its key's bytes, in caches as in stores: a window's end is compared in Rust, but it is not
-//! among the bytes.
+//! A row is identified by its key's bytes, in caches as well as in stores. A window's end is compared in Rust, but it is
+//! not among the bytes.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// With the application's own default cache, and with none.
+/// With the default cache, and without one.
 fn caches(topology: &Topology) -> [(&'static str, TestDriver); 2] {
     let uncached = TestDriver::configure(topology.clone()).with(|app| app.cache_bytes(0)).start();
     [("cached", TestDriver::new(topology.clone())), ("not cached", uncached)]

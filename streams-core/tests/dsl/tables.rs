@@ -1,4 +1,4 @@
-//! Which tables are kept, and who sends old values.
+//! Which tables are kept in stores, and which nodes send old values.
 
 use streams_core::dsl::StreamsBuilder;
 use streams_core::state::KeyValueStore;
@@ -9,7 +9,7 @@ use crate::{A, B, OUT, topology};
 
 const T: Topic<String, String> = Topic::new("t");
 
-/// The processors with their stores; a `+` stands for old values.
+/// The processors with their stores; a `+` marks those that send old values.
 fn tables(topology: &Topology) -> String {
     let is_shown = |node: &&Node| node.kind == NodeKind::Processor && !node.name.contains("TOSTREAM");
     let nodes = topology.graph().nodes.iter().filter(is_shown);
@@ -97,7 +97,7 @@ fn a_kept_table_is_asked_for_old_values_no_further_up() {
 
 #[test]
 fn a_filter_is_told_old_values_if_they_are_at_hand() {
-    // A filter of a kept table need not delete what it never let through.
+    // A filter of a kept table need not delete rows that it never forwarded.
     check(
         |b| _ = b.table(T).stored_as(KeyValueStore::new("rows")).filter(|_, _| true).to_stream().to(OUT),
         &["KTABLE-SOURCE-0000000001+ [rows]", "KTABLE-FILTER-0000000002+ []"],
@@ -106,7 +106,7 @@ fn a_filter_is_told_old_values_if_they_are_at_hand() {
         |b| _ = b.stream(A).group_by_key().count().filter(|_, _| true),
         &["KSTREAM-AGGREGATE-0000000002+ [KSTREAM-AGGREGATE-STATE-STORE-0000000001]", "KTABLE-FILTER-0000000003+ []"],
     );
-    // The order of the calls counts, as in Java: the first filter comes before the join has the table kept.
+    // The order of the calls matters, as in Java: the first filter comes before the join that keeps the table.
     check(
         |b| {
             let table = b.table(T);

@@ -1,4 +1,4 @@
-//! Where a window ends: known behind every topic and store, or asked for.
+//! The ends of windows: known after every topic and store, or asked for.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::topology;
 
 const TEN: Duration = Duration::from_millis(10);
 const HUNDRED: Duration = Duration::from_millis(100);
-/// Written by somebody else.
+/// A topic that somebody else writes.
 const OTHERS: Topic<Windowed<String>, i64> = Topic::new("others").windows_of(TEN);
 const STORE: KeyValueStore<Windowed<String>, i64> = KeyValueStore::new("by-window");
 
@@ -26,7 +26,7 @@ fn tens(b: &StreamsBuilder) -> Counts<'_> {
     b.stream(WORDS).group_by_key().windowed_by(Tumbling::of(TEN).no_grace()).count().to_stream()
 }
 
-/// Writes the keys' windows out, as `start..end`.
+/// Shows the keys' windows as `start..end`.
 fn show<K: Clone + Windows + 'static, V: Clone + 'static>(stream: KStream<'_, K, V>) {
     stream.map(|key, _| (None::<String>, Some(key.show()))).to(TEXTS);
 }
@@ -51,7 +51,7 @@ fn window(key: &str, start: i64, end: i64) -> Windowed<String> {
     Windowed { key: key.to_owned(), window: Window { start: Timestamp(start), end: Timestamp(end) } }
 }
 
-/// A key that came back from a topic said that its window ends at the end of time.
+/// Regression: the window of a key that came back from a topic ended at the end of time.
 #[test]
 fn a_windowed_key_comes_back_whole_from_the_applications_own_topics() {
     #[expect(clippy::type_complexity, reason = "a table of programs")]
@@ -137,7 +137,7 @@ fn a_windowed_key_comes_back_whole_from_others_topics_and_from_stores() {
     assert_eq!(driver.rows(&STORE), [(window("a", 10, 20), 1)]);
     assert_eq!(read(&mut driver, &TEXTS), "-=a@0..100");
 
-    // Processors read their own stores back.
+    // Processors read keys back from their own stores.
     const SEEN: KeyValueStore<Windowed<String>, i64> = KeyValueStore::new("seen").windows_of(TEN);
     let mut driver = TestDriver::new(topology(|b| {
         let seen = b.stream(OTHERS).process(SEEN, |mut seen, key, value, out| {
@@ -167,7 +167,8 @@ fn windows_end_from_there_on_where_it_was_said() {
         let hundreds = b.stream(WORDS).group_by_key().windowed_by(Tumbling::of(HUNDRED).no_grace()).count();
         tens(b).merge(hundreds.to_stream()).windows_of(HUNDRED)
     }
-    // Without a topic between, behind one, and behind an aggregation, whichever of the two a cached row met last.
+    // Without a topic in between, after one, and after an aggregation, whichever of the two windows a cached row was last
+    // updated with.
     let programs: [fn(Counts<'_>); 3] =
         [|said| show(said), |said| show(*said.repartition()), |said| show(said.group_by_key().count().to_stream())];
     for caching in [0, 1 << 20] {

@@ -1,4 +1,4 @@
-//! Counts words on Kafka with nothing but the facade: `external HOST:PORT` prints `word<TAB>count` lines.
+//! Counts words on Kafka, using only the facade: `external HOST:PORT` prints `word<TAB>count` lines.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! State belongs in stores: a closure exists once, but tasks are many and move.
+//! State belongs in stores: all tasks share a closure, and they move between processes.
 
 use millstream::prelude::*;
 

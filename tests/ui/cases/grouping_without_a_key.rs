@@ -1,4 +1,4 @@
-//! A stream without keys has nothing to be grouped by.
+//! A stream without keys cannot be grouped by key.
 
 use millstream::prelude::*;
 

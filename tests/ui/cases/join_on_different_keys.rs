@@ -1,4 +1,4 @@
-//! A stream and a table are joined on one key.
+//! A stream and a table are joined only on keys of the same type.
 
 use millstream::prelude::*;
 

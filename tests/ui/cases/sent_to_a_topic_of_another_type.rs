@@ -1,4 +1,4 @@
-//! A topic takes what its types say.
+//! A topic accepts only its own types.
 
 use millstream::prelude::*;
 

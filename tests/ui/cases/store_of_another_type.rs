@@ -1,4 +1,4 @@
-//! A table is kept in a store of its types.
+//! A table is kept only in a store with its types.
 
 use millstream::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What is built is finished.
+//! Streams cannot be used after the topology has been built.
 
 use millstream::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A topic's name is checked when it is compiled.
+//! A topic's name is checked at compile time.
 
 use millstream::prelude::*;
 

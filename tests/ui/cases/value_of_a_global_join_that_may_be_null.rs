@@ -1,4 +1,4 @@
-//! A type between two operators needs no wire format, but whether it may be null has to be known.
+//! A type between two operators needs no wire format, but must say whether it may be null.
 
 use millstream::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A type that has no wire format may travel through a stream, but not be grouped.
+//! A type without a wire format may be in a stream, but cannot be grouped.
 
 use millstream::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A type that has no wire format, in a topic that is read.
+//! A topic cannot be read if its values have no wire format.
 
 use millstream::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A type that has no wire format, as what a table's rows become.
+//! The rows of a table cannot be mapped to a type without a wire format.
 
 use millstream::prelude::*;
 

@@ -21,15 +21,15 @@ import org.apache.kafka.streams.processor.internals.InternalTopologyBuilder;
 import org.apache.kafka.streams.processor.internals.RepartitionTopicConfig;
 
 /**
- * Writes two files into the folder that is its argument: golden.txt, what {@code Topology.describe()} says about
- * each topology of {@link Topologies}, and topics.txt, which topics each of its sub-topologies has, with the
- * settings of those that Kafka Streams creates.
+ * Writes two files into the folder that is its argument: golden.txt with the {@code Topology.describe()} of each
+ * topology of {@link Topologies}, and topics.txt with the topics of each of its sub-topologies and the settings of those
+ * that Kafka Streams creates.
  */
 public final class Describe {
     private static final String HEADER = "# What Kafka Streams 4.3.1 says about the topologies of tests/java/describe.\n"
         + "# Made by `cargo xtask oracle-describe`, which is `mvn -q compile exec:java -Dexec.args=FOLDER` there.\n";
 
-    /** {@code windowstore.changelog.additional.retention.ms} by default. */
+    /** The default of {@code windowstore.changelog.additional.retention.ms}. */
     private static final long ADDITIONAL_RETENTION_MS = 86_400_000;
 
     public static void main(final String[] args) throws Exception {
@@ -68,7 +68,7 @@ public final class Describe {
             new TreeMap<>(info.stateChangelogTopics).values().forEach(topic -> lines.add("  changelog " + settings(topic)));
         }
         final TreeSet<String> groups = new TreeSet<>();
-        // A topic alone needs as many partitions as itself.
+        // A single topic needs no group.
         builder.copartitionGroups().stream().filter(group -> group.size() > 1)
             .forEach(group -> groups.add("copartitioned " + sorted(group)));
         lines.addAll(groups);
