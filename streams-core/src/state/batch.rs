@@ -34,7 +34,7 @@ pub enum StoreChange<'a> {
     Clear(StoreIndex),
 }
 
-/// What a change does, and where its two operands end in the buffer; they begin where the change before it ends.
+/// What a change does, and where its two operands end in the buffer; they start where the previous change ends.
 #[derive(Debug, Clone, Copy)]
 struct Slices {
     does: Does,
@@ -84,7 +84,7 @@ impl StoreBatch {
         self.add(Does::Clear, store, &[], &[]);
     }
 
-    /// How many changes there are.
+    /// The number of changes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.changes.len()
@@ -112,7 +112,7 @@ impl StoreBatch {
         })
     }
 
-    /// Makes room for that many more changes with that many bytes.
+    /// Reserves memory for that many more changes with that many bytes.
     pub(super) fn reserve(&mut self, changes: usize, bytes: usize) {
         self.changes.reserve(changes);
         self.bytes.reserve(bytes);

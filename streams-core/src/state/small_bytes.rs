@@ -1,7 +1,7 @@
-//! Keys and values of maps of bytes, without an allocation while they are short.
+//! Keys and values for maps of bytes, without an allocation if they are short.
 //!
-//! Most keys are short, and so are counts and sums with their timestamp. In the map's own nodes they cost no
-//! allocation, and comparing two keys follows no pointer.
+//! Most keys are short, and so are counts and sums with their timestamps. Inside the map's nodes they need no allocation,
+//! and comparing two keys follows no pointer.
 
 use smallvec::SmallVec;
 

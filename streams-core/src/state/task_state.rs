@@ -13,7 +13,7 @@ use super::{KeyOrder, KeyRange, Store, StoreBatch, StoreError, StoreIndex};
 /// A key and its row.
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
-/// What was put, or `None` for what was deleted.
+/// The value that was put, or `None` for a deletion.
 type Overlay = BTreeMap<KeyBytes, Option<ValueBytes>>;
 
 /// One task's committed store with the uncommitted writes on top.

@@ -14,14 +14,14 @@ impl RowBuffer {
         Self(vec![0; TIMESTAMP_BYTES])
     }
 
-    /// Encodes another row, or an empty value where there is no row.
+    /// Encodes another row, or an empty value if there is no row.
     pub(crate) fn encode(&mut self, timestamp: Timestamp, value: Option<&impl Value>) -> Result<(), EncodeError> {
         self.0.clear();
         self.0.extend_from_slice(&timestamp.0.to_be_bytes());
         value.map_or(Ok(()), |value| value.encode(&mut self.0))
     }
 
-    /// The row as it is stored.
+    /// The stored form of the row.
     pub(crate) fn row(&self) -> &[u8] {
         &self.0
     }

@@ -45,7 +45,7 @@ pub(super) struct Disk {
     pub(super) storage: Arc<Storage>,
 }
 
-/// What the lock protects.
+/// The data that the lock protects.
 pub(super) struct Guarded {
     pub(super) model: Model,
     /// The producer behind [`Embedded::send`](super::Embedded::send).

@@ -22,7 +22,7 @@ const KEYS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The amount of new data that makes a pass worthwhile, unless the topic's dirty ratio is 0.
 const DIRTY_BYTES_MIN: usize = 64 * 1024;
 
-/// A key; short ones take no allocation.
+/// A key; short keys need no allocation.
 type Key = SmallVec<[u8; 32]>;
 
 /// The progress of a partition's compaction.

@@ -265,7 +265,7 @@ impl<'a> Bench<'a> {
         self.settle_while(members, expected, || ());
     }
 
-    /// Like [`Bench::settle`]; does something else between the polls.
+    /// As [`Bench::settle`], but does something else between the polls.
     pub(super) fn settle_while(
         &self,
         members: &mut [&mut TestMember],

@@ -50,13 +50,13 @@ pub trait LogUnderTest {
     /// The time since some fixed moment.
     fn elapsed(&self) -> Duration;
 
-    /// The same log, as a client sees it whose connection [`LogUnderTest::cut`] cuts.
+    /// The same log, for clients whose connections [`LogUnderTest::cut`] can cut.
     fn distant_log(&self) -> &dyn Log {
         self.log()
     }
 
-    /// Cuts the clients of [`LogUnderTest::distant_log`] off, or lets them reach it again. Returns whether there is a
-    /// connection to cut; if not, a clause has its clients fall silent instead.
+    /// Cuts off the clients of [`LogUnderTest::distant_log`], or lets them reach it again. Returns whether there is a
+    /// connection to cut; if not, a clause lets its clients fall silent instead.
     fn cut(&self, _is_cut: bool) -> bool {
         false
     }
