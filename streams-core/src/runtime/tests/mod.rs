@@ -26,6 +26,7 @@ mod failing_log;
 mod failures;
 mod faulty_log;
 mod fellows;
+mod flushing;
 mod held_up;
 mod idle_state;
 mod isolation;
