@@ -1,13 +1,14 @@
 //! A log that serves one instance badly for a while: requests fail, answers come late, or are lost after the request
 //! was carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::tally::{Happening, Tally};
 use super::wrapped_log::{Answer, Ask, Asking, Fetch, Fetching, Wrap, WrappedLog};
 use crate::clock::{Clock as _, ManualClock};
 use crate::log::{
@@ -86,16 +87,42 @@ const KINDS: [FaultKind; 20] = [
 ];
 
 impl FaultKind {
+    /// Whether it merely holds things up, so that not even at-least-once repeats work because of it.
+    pub(super) const fn only_delays(self) -> bool {
+        !matches!(self, Self::RecordsLost | Self::MemberSilent | Self::MemberFails)
+    }
+
     pub(super) fn draw(rng: &mut Rng) -> Self {
         rng.choice(KINDS).unwrap_or(Self::AdminAway)
     }
+
+    pub(super) fn draw_of_writing(rng: &mut Rng) -> Self {
+        rng.choice(KINDS_OF_WRITING).unwrap_or(Self::ProducerFull)
+    }
 }
+
+/// Those that are about records, commits and transactions.
+const KINDS_OF_WRITING: [FaultKind; 11] = [
+    FaultKind::ProducerFull,
+    FaultKind::ProducerSlow,
+    FaultKind::RecordsLost,
+    FaultKind::RecordsLost,
+    FaultKind::RecordsLost,
+    FaultKind::CommitsAway,
+    FaultKind::CommitsLate,
+    FaultKind::OffsetsAway,
+    FaultKind::EndAway,
+    FaultKind::EndLost,
+    FaultKind::EndUnknown,
+];
 
 /// The current faults.
 #[derive(Clone)]
 pub(super) struct Faults {
     clock: ManualClock,
     inner: Arc<Mutex<Inner>>,
+    /// What came of them, and of everything else that passes here.
+    pub(super) tally: Tally,
 }
 
 type Late = Box<dyn FnOnce() + Send>;
@@ -107,11 +134,44 @@ struct Inner {
     late: Vec<(FaultKind, Late)>,
     /// Answers held back until all faults end.
     last: Vec<Late>,
+    /// When the group last heard of the member.
+    heard: Option<Duration>,
+    /// How many records went to changelogs, and how often somebody waited for acknowledgements.
+    logged: usize,
+    flushes: usize,
+    has_missed_deadline: bool,
 }
 
 impl Faults {
     pub(super) fn new(clock: &ManualClock) -> Self {
-        Self { clock: clock.clone(), inner: Arc::default() }
+        Self::noting(clock, &Tally::default())
+    }
+
+    /// The same; what happens is noted.
+    pub(super) fn noting(clock: &ManualClock, tally: &Tally) -> Self {
+        Self { clock: clock.clone(), inner: Arc::default(), tally: tally.clone() }
+    }
+
+    /// When the group last heard of the instance's member.
+    pub(super) fn heard(&self) -> Option<Duration> {
+        self.guard().heard
+    }
+
+    /// Whether a worker of the instance did not give its tasks up in time.
+    pub(super) fn has_missed_deadline(&self) -> bool {
+        self.guard().has_missed_deadline
+    }
+
+    /// A new member has not been heard of yet.
+    pub(super) fn begin_member(&self) {
+        self.guard().heard = None;
+    }
+
+    /// How many records the instance has written to changelogs so far, and how often it has waited until everything
+    /// was acknowledged, which it does when it commits.
+    pub(super) fn written(&self) -> (usize, usize) {
+        let inner = self.guard();
+        (inner.logged, inner.flushes)
     }
 
     pub(super) fn begin(&self, kind: FaultKind, lasts: Duration) {
@@ -195,6 +255,10 @@ fn away() -> LogError {
     LogError::new(LogErrorKind::Unavailable, "the log cannot be reached")
 }
 
+fn lost() -> LogError {
+    LogError::new(LogErrorKind::Timeout, "a record was lost on its way")
+}
+
 /// The log as one instance sees it.
 pub(super) fn faulty_log(log: &Embedded, faults: &Faults) -> WrappedLog<Faults> {
     WrappedLog { log: log.clone(), wrap: faults.clone() }
@@ -206,11 +270,17 @@ impl Wrap for Faults {
     }
 
     fn producer(&self, inner: Box<dyn Producer>) -> Box<dyn Producer> {
-        Box::new(FaultyProducer { inner, faults: self.clone(), lost: false })
+        Box::new(FaultyProducer {
+            inner,
+            faults: self.clone(),
+            changelogs: HashSet::new(),
+            lost: false,
+            in_transaction: false,
+        })
     }
 
     fn member(&self, inner: Box<dyn Member>, doorbell: Doorbell) -> Box<dyn Member> {
-        Box::new(FaultyMember { inner, faults: self.clone(), doorbell })
+        Box::new(FaultyMember { inner, faults: self.clone(), doorbell, deadline: None })
     }
 
     fn admin(&self, inner: Arc<dyn Admin>, doorbell: Doorbell) -> Arc<dyn Admin> {
@@ -223,7 +293,11 @@ impl Fetch for Faults {
         if self.has(FaultKind::FetchFails) {
             events.push(FetchEvent::Error { partition: None, error: away() });
         } else if !self.has(FaultKind::FetchNothing) {
+            let before = events.len();
             inner.fetch(records_max, events);
+            if events.iter().skip(before).any(|event| matches!(event, FetchEvent::OutOfRange { .. })) {
+                self.tally.note(Happening::PositionLost);
+            }
         }
     }
 }
@@ -231,20 +305,52 @@ impl Fetch for Faults {
 struct FaultyProducer {
     inner: Box<dyn Producer>,
     faults: Faults,
+    changelogs: HashSet<TopicHandle>,
     /// Whether a record was lost without a report so far.
     lost: bool,
+    in_transaction: bool,
+}
+
+impl FaultyProducer {
+    fn note(&mut self, outcome: Poll<CommitOutcome>) -> Poll<CommitOutcome> {
+        match &outcome {
+            Poll::Ready(CommitOutcome::Fenced(_) | CommitOutcome::AbortRequired(_)) => {
+                self.faults.tally.note(Happening::CommitFenced);
+            }
+            Poll::Ready(CommitOutcome::Unknown(_)) => self.faults.tally.note(Happening::CommitUnknown),
+            _ => {}
+        }
+        outcome
+    }
+}
+
+impl Drop for FaultyProducer {
+    fn drop(&mut self) {
+        if self.in_transaction {
+            self.faults.tally.note(Happening::TransactionGivenUp);
+        }
+    }
 }
 
 impl Producer for FaultyProducer {
     fn topic(&mut self, name: &str) -> TopicHandle {
-        self.inner.topic(name)
+        let handle = self.inner.topic(name);
+        if name.ends_with("-changelog") {
+            self.changelogs.insert(handle);
+        }
+        handle
     }
 
     fn send(&mut self, topic: TopicHandle, partition: Partition, record: OutgoingRecord<'_>) -> Result<(), SendError> {
         if self.faults.has(FaultKind::ProducerFull) {
+            self.faults.tally.note(Happening::RecordRefused);
             return Err(SendError::Full);
         }
+        if self.changelogs.contains(&topic) {
+            self.faults.guard().logged += 1;
+        }
         if self.faults.has(FaultKind::RecordsLost) {
+            self.faults.tally.note(Happening::RecordLost);
             self.lost = true;
             return Ok(());
         }
@@ -252,18 +358,25 @@ impl Producer for FaultyProducer {
     }
 
     fn poll(&mut self) -> Result<(), LogError> {
-        if std::mem::take(&mut self.lost) {
-            return Err(LogError::new(LogErrorKind::Timeout, "a record was lost on its way"));
+        // While the fault lasts, only a flush hears of it: a report takes its time.
+        if self.lost && !self.faults.has(FaultKind::RecordsLost) {
+            self.lost = false;
+            return Err(lost());
         }
-        self.inner.poll()
+        match self.faults.has(FaultKind::ProducerSlow) {
+            // What was sent is still on its way, and lost if the instance ends.
+            true => Ok(()),
+            false => self.inner.poll(),
+        }
     }
 
     fn flush(&mut self) -> Poll<Result<(), LogError>> {
+        self.faults.guard().flushes += 1;
         if self.faults.has(FaultKind::ProducerSlow) {
             return Poll::Pending;
         }
-        if self.lost {
-            return Poll::Ready(self.poll());
+        if std::mem::take(&mut self.lost) {
+            return Poll::Ready(Err(lost()));
         }
         self.inner.flush()
     }
@@ -284,6 +397,7 @@ impl Producer for FaultyProducer {
     }
 
     fn begin_transaction(&mut self) -> Result<(), LogError> {
+        self.in_transaction = true;
         self.inner.begin_transaction()
     }
 
@@ -291,7 +405,8 @@ impl Producer for FaultyProducer {
         if self.faults.has(FaultKind::OffsetsAway) {
             return Poll::Ready(CommitOutcome::Retriable(away()));
         }
-        self.inner.send_offsets(offsets, group)
+        let outcome = self.inner.send_offsets(offsets, group);
+        self.note(outcome)
     }
 
     fn commit_transaction(&mut self) -> Poll<CommitOutcome> {
@@ -299,15 +414,16 @@ impl Producer for FaultyProducer {
             return Poll::Ready(CommitOutcome::Retriable(away()));
         }
         if self.faults.has(FaultKind::EndUnknown) {
-            return Poll::Ready(CommitOutcome::Unknown(away()));
+            return self.note(Poll::Ready(CommitOutcome::Unknown(away())));
         }
-        let outcome = self.inner.commit_transaction();
-        match outcome {
-            Poll::Ready(CommitOutcome::Done) if self.faults.has(FaultKind::EndLost) => {
-                Poll::Ready(CommitOutcome::Unknown(away()))
+        let mut outcome = self.inner.commit_transaction();
+        if matches!(outcome, Poll::Ready(CommitOutcome::Done)) {
+            self.in_transaction = false;
+            if self.faults.has(FaultKind::EndLost) {
+                outcome = Poll::Ready(CommitOutcome::Unknown(away()));
             }
-            outcome => outcome,
         }
+        self.note(outcome)
     }
 
     fn abort_transaction(&mut self) -> Poll<CommitOutcome> {
@@ -319,6 +435,8 @@ struct FaultyMember {
     inner: Box<dyn Member>,
     faults: Faults,
     doorbell: Doorbell,
+    /// When the group removes the member unless it gives up its tasks.
+    deadline: Option<Duration>,
 }
 
 impl Member for FaultyMember {
@@ -329,10 +447,20 @@ impl Member for FaultyMember {
         if self.faults.has(FaultKind::MemberFails) {
             return Some(MemberEvent::Failed(away()));
         }
-        self.inner.poll()
+        let now = self.faults.clock.monotonic();
+        self.faults.guard().heard = Some(now);
+        let event = self.inner.poll();
+        if let Some(MemberEvent::Revoked { deadline, .. }) = &event {
+            self.deadline = Some(now + deadline.mul_f32(0.9));
+        }
+        event
     }
 
     fn acknowledge_revoked(&mut self) {
+        if self.deadline.take().is_some_and(|deadline| self.faults.clock.monotonic() >= deadline) {
+            self.faults.tally.note(Happening::DeadlineMissed);
+            self.faults.guard().has_missed_deadline = true;
+        }
         self.inner.acknowledge_revoked();
     }
 
@@ -355,11 +483,22 @@ struct FaultyCommitter {
 impl Committer for FaultyCommitter {
     fn commit(&self, metadata: &GroupMetadata, offsets: Vec<OffsetToCommit>) -> Reply<CommitOutcome> {
         if self.faults.has(FaultKind::CommitsAway) {
+            self.faults.tally.note(Happening::CommitRepeated);
             return Reply::ready(CommitOutcome::Retriable(away()));
         }
-        let reply = self.inner.commit(metadata, offsets);
+        let mut reply = self.inner.commit(metadata, offsets);
         if self.faults.has(FaultKind::CommitsUnknown) {
+            self.faults.tally.note(Happening::CommitUnknown);
             return Reply::ready(CommitOutcome::Unknown(away()));
+        }
+        if let Poll::Ready(Some(outcome)) = reply.poll() {
+            if matches!(outcome, CommitOutcome::Fenced(_)) {
+                self.faults.tally.note(Happening::CommitFenced);
+            }
+            reply = Reply::ready(outcome);
+        }
+        if self.faults.has(FaultKind::CommitsLate) {
+            self.faults.tally.note(Happening::CommitLate);
         }
         self.faults.answer(FaultKind::CommitsLate, &self.doorbell, reply)
     }

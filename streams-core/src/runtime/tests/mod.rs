@@ -36,6 +36,7 @@ mod said;
 mod scene;
 mod slow_records;
 mod slow_stores;
+mod tally;
 mod waiting;
 mod world;
 mod wrapped_log;

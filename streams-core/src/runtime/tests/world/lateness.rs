@@ -8,31 +8,36 @@ use fastrand::Rng;
 
 use crate::clock::{Clock as _, ManualClock};
 use crate::log::Delivery;
+use crate::runtime::tests::tally::{Happening, Tally};
 
 /// A late marker arrives at one of so many opportunities.
 const MARKER_CHANCES: u32 = 16;
 
 pub(super) struct Lateness {
     clock: ManualClock,
+    tally: Tally,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
     rng: Rng,
     markers_until: Duration,
+    /// Whether no marker arrives before.
+    strictly: bool,
     replicas_until: Duration,
 }
 
 impl Lateness {
-    pub(super) fn new(clock: &ManualClock, seed: u64) -> Self {
+    pub(super) fn new(clock: &ManualClock, seed: u64, tally: &Tally) -> Self {
         let (markers_until, replicas_until) = (Duration::ZERO, Duration::ZERO);
-        let inner = Inner { rng: Rng::with_seed(seed), markers_until, replicas_until };
-        Self { clock: clock.clone(), inner: Mutex::new(inner) }
+        let inner = Inner { rng: Rng::with_seed(seed), markers_until, strictly: false, replicas_until };
+        Self { clock: clock.clone(), tally: tally.clone(), inner: Mutex::new(inner) }
     }
 
-    /// Most markers arrive only after that long.
-    pub(super) fn hold_markers(&self, lasts: Duration) {
-        self.guard().markers_until = self.clock.monotonic() + lasts;
+    /// Most markers arrive only after that long, or all of them.
+    pub(super) fn hold_markers(&self, lasts: Duration, strictly: bool) {
+        let mut inner = self.guard();
+        (inner.markers_until, inner.strictly) = (self.clock.monotonic() + lasts, strictly);
     }
 
     /// Records reach no replica for that long.
@@ -55,7 +60,10 @@ impl Delivery for Lateness {
     fn next_marker(&self, waiting: usize) -> Option<usize> {
         let mut inner = self.guard();
         let is_late = self.clock.monotonic() < inner.markers_until;
-        let arrives = !is_late || inner.rng.u32(0..MARKER_CHANCES) == 0;
+        let arrives = !is_late || !inner.strictly && inner.rng.u32(0..MARKER_CHANCES) == 0;
+        if !arrives {
+            self.tally.note(Happening::MarkerLate);
+        }
         arrives.then(|| inner.rng.usize(0..waiting))
     }
 

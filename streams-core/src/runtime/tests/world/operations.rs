@@ -40,9 +40,10 @@ pub(super) enum Operation {
     Leap {
         ms: u64,
     },
-    /// An instance stands still for a while.
+    /// An instance stands still for a while, or one of its threads does.
     Pause {
         seat: usize,
+        part: Part,
         ms: u64,
     },
     /// An instance starts, in a new folder if its own is `lost`.
@@ -58,20 +59,33 @@ pub(super) enum Operation {
     Kill {
         seat: usize,
     },
-    /// For a while most transaction markers are delayed.
+    /// For a while most transaction markers are delayed, or strictly all of them.
     MarkersLate {
         ms: u64,
+        strictly: bool,
     },
     /// For a while records do not reach the replicas.
     ReplicasLate {
         ms: u64,
     },
+    /// The input that is committed is deleted.
+    Retention,
     /// The log serves one instance badly for a while.
     Fault {
         seat: usize,
         kind: FaultKind,
         ms: u64,
     },
+}
+
+/// What stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Both,
+    /// The member is not heard of, and the tasks are processed.
+    Control,
+    /// The tasks stand still, and the member is heard of.
+    Worker,
 }
 
 /// Everything about one run.
@@ -95,88 +109,29 @@ impl Script {
             Guarantee::ExactlyOnce => [100, 1_000, 4_000],
             Guarantee::AtLeastOnce => [200, 3_000, 30_000],
         };
+        // Under at-least-once a member that the group removes before its session ends may write behind its successor.
+        let deadlines = match guarantee {
+            Guarantee::ExactlyOnce => [20, 60],
+            Guarantee::AtLeastOnce => [60, 60],
+        };
         let settings = Settings {
             guarantee,
             workers: rng.usize(1..=2),
             commit_interval: rng.choice(intervals).map(Duration::from_millis),
-            cache_bytes: if seed & 4 == 0 { 0 } else { 1 << 20 },
+            cache_bytes: if seed & 4 == 0 { 0 } else { rng.choice([1_000, 1 << 20, 1 << 20]).unwrap_or(1_000) },
+            rebalance_timeout: Duration::from_secs(rng.choice(deadlines).unwrap_or(60)),
             records_per_round: rng.choice([1, 3, 1_000]).unwrap_or(1),
             buffered_records: rng.choice([1, 5, 1_000]).unwrap_or(1),
             ..Settings::default()
         };
-        let mut script = Self {
-            seed,
-            workload: if seed & 2 == 0 { Workload::Keyed } else { Workload::Windowed },
-            partitions: rng.u32(1..=3),
-            settings,
-            operations: (0..rng.usize(1..=SEATS)).map(|seat| Operation::Start { seat, lost: false }).collect(),
-        };
-        script.operations.push(Operation::Pass { ms: 10_000, worker_first: false });
-        let mix = Mix::draw(&mut rng);
-        let (words, mut ids) = (rng.u8(1..=4), 0);
-        for _ in 0..rng.usize(30..120) {
-            let operation = mix.operation(&mut rng, words, &mut ids);
-            script.operations.push(operation);
-        }
-        script
-    }
-}
-
-/// How often each operation happens. Every world has its own mix, and in some nothing goes wrong.
-struct Mix {
-    weights: [u32; 10],
-    pass_max: u64,
-}
-
-impl Mix {
-    fn draw(rng: &mut Rng) -> Self {
-        let pass_max = rng.choice([500, 10_000, 100_000]).unwrap_or(500);
-        let weights = match rng.u8(0..4) {
-            // Members come and go, and some are not stepped meanwhile.
-            0 => [20, 20, 10, 30, 2, 0, 20, 10, 2, 0],
-            // Members stand still.
-            1 => [20, 5, 5, 10, 30, 20, 10, 4, 4, 2],
-            // The log has faults.
-            2 => [20, 5, 5, 10, 30, 2, 10, 2, 4, 20],
-            _ => std::array::from_fn(|_| rng.u32(1..=30)),
-        };
-        Self { weights, pass_max }
-    }
-
-    fn operation(&self, rng: &mut Rng, words: u8, ids: &mut u32) -> Operation {
-        let seat = rng.usize(0..SEATS);
-        let mut drawn = rng.u32(0..self.weights.iter().sum());
-        let kind = self.weights.iter().position(|weight| match drawn.checked_sub(*weight) {
-            None => true,
-            Some(rest) => {
-                drawn = rest;
-                false
-            }
-        });
-        match kind.unwrap_or(0) {
-            0 => {
-                *ids += 1;
-                Operation::Send(Event { id: *ids, word: rng.u8(0..words), at: rng.i64(0..40_000) })
-            }
-            1 => Operation::Control { seat, steps: rng.u8(1..6) },
-            2 => Operation::Worker { seat, number: rng.usize(0..2), steps: rng.u8(1..6) },
-            3 => Operation::Settle { seat },
-            4 if rng.u8(0..4) == 0 => Operation::Leap { ms: rng.u64(1..5_000) },
-            4 => Operation::Pass { ms: duration(rng, self.pass_max), worker_first: rng.bool() },
-            5 if rng.bool() => Operation::Pause { seat, ms: rng.u64(30_000..400_000) },
-            5 => Operation::Pause { seat, ms: duration(rng, 400_000) },
-            6 => Operation::Start { seat, lost: rng.u8(0..4) == 0 },
-            7 => Operation::Stop { seat },
-            8 => Operation::Kill { seat },
-            9 if rng.u8(0..3) == 0 => Operation::MarkersLate { ms: duration(rng, 30_000) },
-            9 if rng.u8(0..6) == 0 => Operation::ReplicasLate { ms: duration(rng, 20_000) },
-            _ => Operation::Fault { seat, kind: FaultKind::draw(rng), ms: duration(rng, 60_000) },
-        }
+        let operations = super::moves::draw(rng.fork(), &settings);
+        let workload = if seed & 2 == 0 { Workload::Keyed } else { Workload::Windowed };
+        Self { seed, workload, partitions: rng.u32(1..=3), settings, operations }
     }
 }
 
 /// Short durations are as likely as long ones.
-fn duration(rng: &mut Rng, max: u64) -> u64 {
+pub(super) fn duration(rng: &mut Rng, max: u64) -> u64 {
     let exponent = rng.f64() * (max as f64).ln();
     exponent.exp() as u64
 }

@@ -1,0 +1,485 @@
+//! Draws what happens in a world, a move at a time. A move is a few operations that belong together, because what they
+//! bring about would hardly ever happen by chance: a member that misses a generation needs three things to go wrong in
+//! the right order.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::operations::{Operation, Part, SEATS, duration};
+use super::workload::Event;
+use crate::runtime::tests::faulty_log::FaultKind;
+use crate::runtime::{Guarantee, Settings};
+
+/// A world has at most so many operations, a few more at its end.
+const OPERATIONS: std::ops::Range<usize> = 40..140;
+
+/// Draws a world's operations.
+pub(super) fn draw(mut rng: Rng, settings: &Settings) -> Vec<Operation> {
+    let weights = mix(&mut rng);
+    let (words, seats, many) = (rng.u8(1..=9), rng.usize(1..=SEATS), rng.usize(OPERATIONS));
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).expect("a short time");
+    let mut drawn = Draw {
+        rng,
+        guarantee: settings.guarantee,
+        interval: millis(settings.commit_interval()),
+        deadline: millis(settings.rebalance_timeout),
+        words,
+        own_word: words,
+        ids: 0,
+        operations: Vec::new(),
+    };
+    drawn.operations.extend((0..seats).map(|seat| Operation::Start { seat, lost: false }));
+    drawn.pass(10_000);
+    while drawn.operations.len() < many {
+        drawn.one_of(&weights);
+    }
+    drawn.operations
+}
+
+const MOVES: [fn(&mut Draw); 16] = [
+    Draw::work,
+    Draw::steps,
+    Draw::pass_some,
+    Draw::come_or_go,
+    Draw::hand_over,
+    Draw::miss_a_generation,
+    Draw::miss_the_deadline,
+    Draw::stand_still,
+    Draw::be_cut_off,
+    Draw::be_cut_off,
+    Draw::trouble,
+    Draw::trouble,
+    Draw::late_markers,
+    Draw::crash,
+    Draw::commit_late,
+    Draw::anything,
+];
+
+/// How often the first moves happen where nothing goes wrong.
+const EVERYDAY: [u32; 5] = [20, 5, 5, 3, 2];
+
+/// How often each move happens. Every world has its own mix, and in some nothing goes wrong.
+fn mix(rng: &mut Rng) -> [u32; MOVES.len()] {
+    let mut weights = std::array::from_fn(|number| EVERYDAY.get(number).copied().unwrap_or(0));
+    let wrong = match rng.u8(0..5) {
+        0 => 0,
+        1..=3 => rng.usize(1..=4),
+        _ => 12,
+    };
+    for _ in 0..wrong {
+        weights[rng.usize(EVERYDAY.len()..MOVES.len())] += rng.u32(2..=15);
+    }
+    weights
+}
+
+struct Draw {
+    rng: Rng,
+    guarantee: Guarantee,
+    /// Milliseconds between two commits.
+    interval: u64,
+    /// Milliseconds that a rebalance takes at most.
+    deadline: u64,
+    words: u8,
+    /// A word of the present move's own: what goes wrong with it is not made good by later moves.
+    own_word: u8,
+    ids: u32,
+    operations: Vec<Operation>,
+}
+
+impl Draw {
+    fn one_of(&mut self, weights: &[u32; MOVES.len()]) {
+        self.own_word += 1;
+        let mut drawn = self.rng.u32(0..weights.iter().sum());
+        for (weight, what) in weights.iter().zip(MOVES) {
+            match drawn.checked_sub(*weight) {
+                None => return what(self),
+                Some(rest) => drawn = rest,
+            }
+        }
+    }
+
+    fn push(&mut self, operation: Operation) {
+        self.operations.push(operation);
+    }
+
+    fn seat(&mut self) -> usize {
+        self.rng.usize(0..SEATS)
+    }
+
+    /// All seats, in any order.
+    fn seats(&mut self) -> [usize; SEATS] {
+        let mut seats = std::array::from_fn(|seat| seat);
+        self.rng.shuffle(&mut seats);
+        seats
+    }
+
+    fn send(&mut self, many: std::ops::RangeInclusive<u32>) {
+        for _ in 0..self.rng.u32(many) {
+            let (word, at) = (self.rng.u8(0..self.words), self.rng.i64(0..40_000));
+            match self.rng.bool() {
+                true => self.send_own(1..=1),
+                false => self.send_event(word, at),
+            }
+        }
+    }
+
+    /// Sends the move's own word, always in the same window.
+    fn send_own(&mut self, many: std::ops::RangeInclusive<u32>) {
+        for _ in 0..self.rng.u32(many) {
+            self.send_event(self.own_word, i64::from(self.own_word));
+        }
+    }
+
+    fn send_event(&mut self, word: u8, at: i64) {
+        self.ids += 1;
+        self.push(Operation::Send(Event { id: self.ids, word, at }));
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let worker_first = self.rng.bool();
+        self.push(Operation::Pass { ms, worker_first });
+    }
+
+    fn pass_between(&mut self, ms: std::ops::Range<u64>) {
+        let ms = self.rng.u64(ms);
+        self.pass(ms);
+    }
+
+    fn start(&mut self, seat: usize) {
+        let lost = self.rng.u8(0..6) == 0;
+        self.push(Operation::Start { seat, lost });
+    }
+
+    fn fault(&mut self, seat: usize, kind: FaultKind, ms: std::ops::Range<u64>) {
+        let ms = self.rng.u64(ms);
+        self.push(Operation::Fault { seat, kind, ms });
+    }
+
+    fn pause(&mut self, seat: usize, part: Part, ms: std::ops::Range<u64>) {
+        let ms = self.rng.u64(ms);
+        self.push(Operation::Pause { seat, part, ms });
+    }
+
+    fn part(&mut self) -> Part {
+        self.rng.choice([Part::Both, Part::Control, Part::Worker]).unwrap_or(Part::Both)
+    }
+
+    /// An instance comes, or goes in good order.
+    fn join_or_leave(&mut self, seat: usize) {
+        match self.rng.bool() {
+            true => self.start(seat),
+            false => self.push(Operation::Stop { seat }),
+        }
+    }
+
+    /// Records arrive, and are processed or not.
+    fn work(&mut self) {
+        self.send(1..=4);
+        if self.rng.bool() {
+            let ms = duration(&mut self.rng, 5_000);
+            self.pass(ms);
+        }
+    }
+
+    /// Some threads take steps, others none.
+    fn steps(&mut self) {
+        let seat = self.seat();
+        self.steps_of(&[seat]);
+    }
+
+    fn steps_of(&mut self, seats: &[usize]) {
+        for _ in 0..self.rng.u8(1..6) {
+            let (seat, steps) = (self.rng.choice(seats.iter().copied()).unwrap_or(0), self.rng.u8(1..6));
+            let operation = match self.rng.bool() {
+                true => Operation::Control { seat, steps },
+                false => Operation::Worker { seat, number: self.rng.usize(0..2), steps },
+            };
+            self.push(operation);
+        }
+    }
+
+    fn pass_some(&mut self) {
+        let longest = self.rng.choice([500, 10_000, 100_000]).unwrap_or(500);
+        let ms = duration(&mut self.rng, longest);
+        match self.rng.u8(0..6) {
+            0 => self.push(Operation::Leap { ms: ms.min(5_000) }),
+            _ => self.pass(ms),
+        }
+    }
+
+    fn come_or_go(&mut self) {
+        let seat = self.seat();
+        self.join_or_leave(seat);
+        let ms = duration(&mut self.rng, 10_000);
+        self.pass(ms);
+    }
+
+    /// A rebalance, step by step, while there is something to do.
+    fn hand_over(&mut self) {
+        let [one, other, _] = self.seats();
+        if self.rng.bool() {
+            // What is fetched meanwhile waits in the task's buffer.
+            self.start(one);
+            self.pass_between(1_000..12_000);
+            let kinds =
+                [FaultKind::ProducerFull, FaultKind::ProducerSlow, FaultKind::CommitsLate, FaultKind::CommitsAway];
+            let kind = self.rng.choice(kinds).unwrap_or(FaultKind::ProducerFull);
+            self.send(1..=3);
+            self.fault(one, kind, 300..5_000);
+            self.pass_between(50..1_500);
+        }
+        self.send(2..=8);
+        self.steps_of(&[one]);
+        self.send(2..=8);
+        self.steps_of(&[one, other]);
+        self.join_or_leave(other);
+        self.steps_of(&[one, other]);
+        self.send(0..=2);
+        self.steps_of(&[one, other]);
+    }
+
+    /// A member gives its tasks up and is not heard of until others have had them.
+    fn miss_a_generation(&mut self) {
+        let [one, other, third] = self.seats();
+        self.start(one);
+        self.pass_between(1_000..12_000);
+        self.send(1..=6);
+        self.pass_between(50..500);
+        self.join_or_leave(other);
+        for _ in 0..self.rng.u8(1..5) {
+            self.push(Operation::Control { seat: one, steps: 1 });
+            self.push(Operation::Worker { seat: one, number: 0, steps: 2 });
+            self.push(Operation::Worker { seat: one, number: 1, steps: 2 });
+        }
+        let part = self.part();
+        self.pause(one, part, 15_000..44_000);
+        self.pass_between(500..5_000);
+        self.send(1..=6);
+        self.pass_between(500..5_000);
+        for seat in [other, third] {
+            self.join_or_leave(seat);
+            self.pass_between(500..5_000);
+        }
+        self.send(0..=3);
+        self.pass(20_000);
+    }
+
+    /// A worker stands still during a rebalance, or cannot get rid of its records, until the others do not wait any
+    /// longer. Perhaps there is another rebalance, and another one.
+    fn miss_the_deadline(&mut self) {
+        let [one, other, third] = self.seats();
+        self.start(one);
+        self.pass_between(1_000..12_000);
+        self.send(1..=6);
+        let rebalances = self.rng.u64(1..=3);
+        let lasts = self.deadline * rebalances..self.deadline * rebalances + 20_000;
+        match self.rng.bool() {
+            true => {
+                self.steps_of(&[one]);
+                self.pause(one, Part::Worker, lasts);
+            }
+            false => {
+                self.fault(one, FaultKind::ProducerFull, lasts);
+                self.steps_of(&[one]);
+                self.pass(500);
+            }
+        }
+        self.start(other);
+        self.push(Operation::Stop { seat: third });
+        for _ in 0..rebalances {
+            self.pass_between(1_000..5_000);
+            self.send(0..=3);
+            self.pass_between(self.deadline - 2_000..self.deadline + 2_000);
+            self.send_own(1..=2);
+            self.pass_between(1_000..5_000);
+            self.join_or_leave(third);
+        }
+        self.pass(20_000);
+    }
+
+    /// An instance stands still beyond its session; others take over.
+    fn stand_still(&mut self) {
+        let [one, other, third] = self.seats();
+        self.start(one);
+        self.start(other);
+        self.pass_between(1_000..12_000);
+        self.send(1..=3);
+        self.send_own(1..=3);
+        self.steps_of(&[one]);
+        self.push(Operation::Worker { seat: one, number: 0, steps: 5 });
+        self.push(Operation::Worker { seat: one, number: 1, steps: 5 });
+        let part = if self.rng.bool() { Part::Both } else { self.part() };
+        self.pause(one, part, 46_000..80_000);
+        if self.rng.bool() {
+            self.pass_between(100..5_000);
+            self.join_or_leave(third);
+        }
+        self.send(0..=2);
+        self.send_own(1..=2);
+        self.pass_between(46_000..60_000);
+        self.send(1..=6);
+        self.pass_between(1_000..60_000);
+    }
+
+    /// The group hears nothing of a member that believes to be one; others take over, and what they are done with is
+    /// deleted.
+    fn be_cut_off(&mut self) {
+        let [one, other, _] = self.seats();
+        self.start(one);
+        self.start(other);
+        self.pass_between(1_000..12_000);
+        self.send(1..=6);
+        if self.rng.bool() {
+            self.steps_of(&[one]);
+        }
+        let silent = self.rng.choice([FaultKind::MemberSilent, FaultKind::MemberFails]);
+        self.fault(one, silent.unwrap_or(FaultKind::MemberSilent), 46_000..120_000);
+        match self.rng.u8(0..3) {
+            0 => self.fault(one, FaultKind::FetchNothing, 40_000..90_000),
+            1 => self.pause(one, Part::Worker, 40_000..90_000),
+            // It hears nothing, and has something to send when it wakes.
+            _ => {
+                self.fault(one, FaultKind::FetchNothing, 40_000..90_000);
+                self.steps_of(&[one]);
+            }
+        }
+        self.pass(20_000);
+        self.send(1..=4);
+        self.send_own(1..=2);
+        self.pass_between(25_000..40_000);
+        self.send(0..=3);
+        self.pass_between(1_000..35_000);
+        self.push(Operation::Retention);
+        self.pass_between(1_000..35_000);
+    }
+
+    /// The log has a fault while there is something to do and to commit, and perhaps an instance does not survive it.
+    fn trouble(&mut self) {
+        let seats = self.seats();
+        let seat = seats[0];
+        self.start(seat);
+        self.send(1..=4);
+        self.steps_of(&[seat]);
+        let kind = match self.rng.bool() {
+            true => FaultKind::draw(&mut self.rng),
+            false => FaultKind::draw_of_writing(&mut self.rng),
+        };
+        let ms = self.rng.u64(self.interval / 2..self.interval * 2 + 9_000) + 200;
+        let many = if self.rng.u8(0..4) == 0 { 1 } else { SEATS };
+        for seat in seats.into_iter().take(many) {
+            self.push(Operation::Fault { seat, kind, ms });
+        }
+        for _ in 0..self.rng.u8(1..4) {
+            self.send(1..=3);
+            self.pass_between(50..self.interval.max(51));
+        }
+        let rest = if self.rng.bool() { ms } else { ms / 4 };
+        self.pass(rest);
+        match self.rng.u8(0..4) {
+            0 => self.crash_of(seat),
+            1 => self.join_or_leave(seat),
+            _ => {}
+        }
+    }
+
+    /// Transactions are decided, and not everywhere yet, while tasks move.
+    fn late_markers(&mut self) {
+        let [one, other, third] = self.seats();
+        self.start(one);
+        if self.rng.bool() {
+            self.start(other);
+        }
+        self.pass_between(1_000..12_000);
+        self.send(1..=4);
+        let is_crash = self.rng.bool();
+        let (ms, strictly) = (self.rng.u64(1_000..30_000), self.rng.bool());
+        let (ms, strictly) = if is_crash { (80_000, true) } else { (ms, strictly) };
+        self.push(Operation::MarkersLate { ms, strictly });
+        self.pass_between(100..4_500);
+        if self.rng.u8(0..4) == 0 {
+            let ms = duration(&mut self.rng, 10_000);
+            self.push(Operation::ReplicasLate { ms });
+        }
+        self.send(0..=3);
+        match is_crash {
+            // The others wait until the group believes that it is dead, and then for the first markers.
+            true => {
+                self.push(Operation::Kill { seat: one });
+                self.start(other);
+                self.pass(52_000);
+            }
+            false => self.push(Operation::Stop { seat: one }),
+        }
+        // From now on the markers come one by one.
+        self.push(Operation::MarkersLate { ms: 20_000, strictly: false });
+        self.steps_of(&[other, third]);
+        self.start(other);
+        for _ in 0..3 {
+            self.push(Operation::Settle { seat: other });
+            self.pass_between(500..3_000);
+        }
+        self.start(one);
+    }
+
+    fn crash(&mut self) {
+        let seat = self.seat();
+        self.send(1..=4);
+        self.steps_of(&[seat]);
+        let ms = duration(&mut self.rng, 5_000);
+        self.pass(ms);
+        self.crash_of(seat);
+    }
+
+    fn crash_of(&mut self, seat: usize) {
+        self.push(Operation::Kill { seat });
+        if self.rng.bool() {
+            let ms = duration(&mut self.rng, 50_000);
+            self.pass(ms);
+        }
+        self.start(seat);
+    }
+
+    /// Positions are committed late, while processing goes on and a purge may be due; then the instance crashes.
+    fn commit_late(&mut self) {
+        let seat = self.seat();
+        self.start(seat);
+        self.pass_between(20_000..32_000);
+        self.send(1..=4);
+        let kinds = match self.guarantee {
+            Guarantee::AtLeastOnce => [FaultKind::CommitsAway, FaultKind::CommitsLate, FaultKind::CommitsUnknown],
+            Guarantee::ExactlyOnce => [FaultKind::OffsetsAway, FaultKind::EndAway, FaultKind::EndUnknown],
+        };
+        let kind = self.rng.choice(kinds).unwrap_or(FaultKind::CommitsAway);
+        let ms = self.rng.u64(self.interval..self.interval * 2);
+        self.push(Operation::Fault { seat, kind, ms });
+        for _ in 0..3 {
+            self.pass(ms / 3);
+            self.send(1..=2);
+            self.steps_of(&[seat]);
+        }
+        self.pass_between(20..500);
+        if self.rng.u8(0..4) > 0 {
+            self.crash_of(seat);
+        }
+    }
+
+    /// Anything at all.
+    fn anything(&mut self) {
+        let seat = self.seat();
+        match self.rng.u8(0..6) {
+            0 => {
+                let (part, ms) = (self.part(), duration(&mut self.rng, 200_000));
+                self.push(Operation::Pause { seat, part, ms });
+            }
+            1 => self.push(Operation::Retention),
+            2 => self.push(Operation::Kill { seat }),
+            3 => self.push(Operation::Settle { seat }),
+            4 => {
+                let (kind, ms) = (FaultKind::draw(&mut self.rng), duration(&mut self.rng, 60_000));
+                self.push(Operation::Fault { seat, kind, ms });
+            }
+            _ => self.join_or_leave(seat),
+        }
+    }
+}
