@@ -189,4 +189,21 @@ mod tests {
             .map(|(key, start)| [key.as_bytes(), &i64::to_be_bytes(start), &[0; 4]].concat());
         assert_eq!(changelog.borrow().0, logged);
     }
+
+    /// A row that was put by key and window is found by the bytes that they have in the store.
+    #[test]
+    fn a_cached_row_is_found_by_its_bytes() {
+        let store = Memory.open(std::path::Path::new("unused"), &["store".to_owned()]).unwrap();
+        let state = Rc::new(RefCell::new(TaskState::new(store)));
+        let access = StoreAccess::new("store".into(), StoreIndex(1), state, None);
+        let mut rows = WindowRows::<String, i64>::new(access, CacheBudget::new(1 << 20));
+        let window = Window { start: Timestamp(10), end: Timestamp(20) };
+        let cause = Cause { timestamp: window.start, headers: &Headers::new() };
+        let mut in_windows = rows.key_in_windows();
+        in_windows.set(&"a".to_owned()).unwrap();
+        rows.update(&mut in_windows, window, cause, |_| (Some(1), window.start)).unwrap();
+        let key = [&window_key::start(window.start)[..], b"a"].concat();
+        let row = rows.fresh_rows().get(&key).unwrap().expect("a row");
+        assert_eq!(row, [10_i64.to_be_bytes(), 1_i64.to_be_bytes()].concat());
+    }
 }
