@@ -92,8 +92,8 @@ fn start(name: &str, session: Duration, id: &str, topology: Topology, log: &Kafk
     App::new(id, topology).settings(settings).start(log.clone()).expect("it starts")
 }
 
-/// An instance gives up its tasks and is cut off before it hears who gets them. Another has them meanwhile, counts on
-/// and goes. Then the first is back.
+/// An instance gives up its tasks and is cut off before it learns who gets them. Meanwhile another instance owns them,
+/// continues counting and leaves. Then the first one comes back.
 fn count_on_after_a_cut(kafka: &DistantKafka, session: Duration) -> Result<Vec<String>, LogError> {
     let bell = Doorbell::new();
     let [from, to] = [topic(&kafka.near, 1)?, topic(&kafka.near, 1)?];
@@ -110,7 +110,7 @@ fn count_on_after_a_cut(kafka: &DistantKafka, session: Duration) -> Result<Vec<S
     let is_running = |running: &Running| running.state() == AppState::Running;
     let has_tasks = |running: &Running| is_running(running) && !running.assignment().is_empty();
 
-    // Who joins first leads the group, that is, others get their tasks without the one that is cut off.
+    // The first to join leads the group, so the others get their tasks even while one is cut off.
     let leader = start("z", &kafka.near);
     wait_for("the leader", &bell, || is_running(&leader).then_some(()));
     let distant = start("m", &kafka.distant);
@@ -139,11 +139,12 @@ fn count_on_after_a_cut(kafka: &DistantKafka, session: Duration) -> Result<Vec<S
     Ok(reader.values)
 }
 
-/// A session that outlasts a cut.
+/// A session timeout that is longer than any cut.
 const LONG_SESSION: Duration = Duration::from_secs(300);
 
-/// An instance that was cut off went on with its suspended tasks, although another had had them: counts 1 to 5, 6 to 10,
-/// 6 to 10 where 1 to 15 are right. It comes back under another name if its session is over, under its own otherwise.
+/// Regression: an instance that was cut off continued with its suspended tasks, although another had owned them meanwhile:
+/// the counts were 1 to 5, 6 to 10, 6 to 10 instead of 1 to 15. It comes back with a new member id if its session is over,
+/// otherwise with the same one.
 #[test]
 fn tasks_that_another_had_during_a_cut_are_opened_again() -> Result<(), LogError> {
     let kafka = DistantKafka::start("cut-app");

@@ -44,8 +44,8 @@ usage: cargo xtask COMMAND
            only compares answers.
   kafka    A real Apache Kafka for tests and for trying things out; `cargo xtask kafka` says more.
 
-Build output is kept outside the checkout, so that fresh clones share it: in $MILLSTREAM_CACHE,
-$XDG_CACHE_HOME/millstream or ~/.cache/millstream. $CARGO_TARGET_DIR and $ROCKSDB_LIB_DIR (with
+Build output is kept outside the checkout, so that fresh clones share it: in $MILLSTREAM_CACHE, or else in
+$XDG_CACHE_HOME/millstream, or else in ~/.cache/millstream. $CARGO_TARGET_DIR and $ROCKSDB_LIB_DIR (with
 $ROCKSDB_STATIC=1) are used if they are set.
 
 exit codes: 0 done, 1 something failed, 2 something is missing that this command may not install";

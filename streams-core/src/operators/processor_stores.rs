@@ -158,8 +158,8 @@ impl<K: Value, V: Value> StoreRef<'_, K, V> {
         self.range(..)
     }
 
-    /// The pairs whose keys' encoded bytes begin with those of `prefix`, ordered by them. For text these are the keys
-    /// that begin with the text.
+    /// The pairs whose keys' encoded bytes start with those of `prefix`, ordered by them. For strings, these are the keys
+    /// that start with the string.
     #[must_use]
     pub fn prefix(&self, prefix: &impl Value) -> Vec<(K, V)> {
         let mut pairs = Vec::new();

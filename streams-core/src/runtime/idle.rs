@@ -82,8 +82,8 @@ impl<'a> Idleness<'a> {
         let own = tasks.iter().filter(|(id, _)| assigned.contains_key(id));
         let positions = own.flat_map(|(_, task)| &task.positions).collect::<Vec<_>>();
         let partitions = positions.iter().map(|(partition, _)| (*partition).clone()).collect();
-        // The very ends: a record of an open transaction is written, so it is waited for, even if the reader cannot see
-        // it yet.
+        // The actual ends: a record of an open transaction has been written, so idleness waits for it even if the reader
+        // cannot see it yet.
         let ends = match self.admin.end_offsets(partitions, Isolation::ReadUncommitted).wait() {
             Some(Ok(ends)) => ends,
             Some(Err(error)) if !error.is_transient() => {

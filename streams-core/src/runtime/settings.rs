@@ -20,8 +20,8 @@ pub struct Settings {
     pub guarantee: Guarantee,
     /// `commit.interval.ms`; `None` means the guarantee's default, see [`Settings::commit_interval`].
     pub commit_interval: Option<Duration>,
-    /// Whether and how often work is committed as well when there is nothing else to do. A batch job is done only when
-    /// everything is committed, and committing in between would only write rows that change again.
+    /// Whether and how often work is also committed while there is nothing else to do. A batch job is done only once
+    /// everything is committed, and committing earlier would only write rows that change again.
     pub idle_commit_interval: Option<Duration>,
     /// `statestore.cache.max.bytes`, for all workers together; 0 forwards every update at once.
     pub cache_bytes: usize,
@@ -78,7 +78,7 @@ impl Settings {
         self.commit_interval.unwrap_or_else(|| self.guarantee.commit_interval())
     }
 
-    /// How often work is committed while there is something else to do, and while there is nothing.
+    /// The commit interval while there is something else to do, and the one while there is nothing.
     pub(crate) fn commit_interval_when(&self, is_idle: bool) -> Duration {
         let interval = self.commit_interval();
         self.idle_commit_interval.filter(|_| is_idle).map_or(interval, |idle| interval.min(idle))

@@ -1,9 +1,9 @@
 //! The dirty rows of a cache in the order of their keys, for ordered reads.
 //!
-//! Most tables are never read in order, and pay nothing. The order is made when the first ordered read asks, for which
-//! the keys of all dirty rows are sorted, and kept until all of them are written. Meanwhile a row that becomes dirty
-//! or clean costs a search in a tree; a change of a row that is dirty already costs nothing. So one read now and then
-//! costs a sort, and a table that is read in order with every record never sorts more than a few rows.
+//! Most tables are never read in order, and pay nothing. The first ordered read sorts the keys of all dirty rows, and the
+//! order is kept until all of them are written. Meanwhile a row that becomes dirty or clean costs a search in a tree; a
+//! change of a row that is already dirty costs nothing. So an occasional read costs a sort, and a table that is read in
+//! order with every record never sorts more than a few rows.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use super::dirty_rows::small;
 use super::key_range::KeyRange;
 use super::row_key::RowKey;
 
-/// Places of dirty rows by key.
+/// The places of dirty rows by key.
 #[derive(Default)]
 pub(super) struct DirtyOrder {
     places: BTreeMap<RowKey, u32>,
     bytes: usize,
 }
 
-/// What a row takes: the tree's nodes are about three quarters full.
+/// The memory per row: the tree's nodes are about three quarters full.
 const ROW_BYTES: usize = (size_of::<RowKey>() + size_of::<u32>()) * 4 / 3;
 
 impl DirtyOrder {
@@ -32,7 +32,7 @@ impl DirtyOrder {
         Self { places, bytes }
     }
 
-    /// How many bytes the order takes.
+    /// The memory that the order takes, in bytes.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,7 +1,7 @@
-//! The freshest rows of a store, for whoever knows its kind but not its types.
+//! The freshest rows of a store, for code that knows its kind but not its types.
 //!
-//! A table's latest rows may be in its cache, then among what is not committed, then in the store. Reading them here
-//! changes nothing: rows stay as dirty as they are, none is logged or forwarded, and a scan counts as no use of a row.
+//! A table's latest row may be in its cache, among the uncommitted writes, or in the store. Reading here changes nothing:
+//! dirty rows stay dirty, none is logged or forwarded, and a scan does not count as use of a row.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::StoreAccess;
 use super::key_range::KeyRange;
 use super::rows::RowError;
 
-/// A store's rows as of the last change, as the bytes that are in the store or will be.
+/// A store's rows as of the last change, in the form in which they are or will be stored.
 pub(crate) trait FreshRows {
     /// The store's name.
     fn name(&self) -> &Arc<str>;
@@ -27,7 +27,7 @@ pub(crate) trait FreshRows {
     fn scan(&mut self, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), RowError>;
 }
 
-/// What a task's operators access a store through. The task keeps it, to be asked for rows from outside.
+/// The store as a task's operators access it. The task keeps it, so that rows can be read from outside.
 pub(crate) trait StoreView: 'static {
     fn fresh_rows(&mut self) -> &mut dyn FreshRows;
 }

@@ -44,7 +44,7 @@ impl<'a> KeyRange<'a> {
         Self { order, ..self }
     }
 
-    /// The same without the keys below `floor`.
+    /// The same range without the keys below `floor`.
     pub(super) fn not_below(self, floor: &'a [u8]) -> Self {
         let begins_below = match self.from {
             Bound::Included(from) | Bound::Excluded(from) => from < floor,
@@ -53,13 +53,13 @@ impl<'a> KeyRange<'a> {
         Self { from: if begins_below { Bound::Included(floor) } else { self.from }, ..self }
     }
 
-    /// Whether no key can lie between the bounds.
+    /// Whether no key can be between the bounds.
     pub(super) fn is_empty(&self) -> bool {
         bounds_cross(self.from, self.to)
     }
 }
 
-/// The bound behind all keys that start with `prefix`.
+/// The bound after all keys that start with `prefix`.
 pub(crate) fn behind(prefix: &[u8]) -> Bound<Vec<u8>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {

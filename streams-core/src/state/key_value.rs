@@ -111,7 +111,7 @@ impl<K: Value, V: Value> KeyValue<K, V> {
         failure.map_or(Ok((pairs, last)), Err)
     }
 
-    /// The bounds around all keys whose bytes begin with those of `prefix`.
+    /// The bounds around all keys whose bytes start with those of `prefix`.
     ///
     /// # Errors
     /// When the prefix cannot be encoded.

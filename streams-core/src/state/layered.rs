@@ -1,6 +1,6 @@
 //! One ordered view of two layers of rows.
 //!
-//! The upper layer has changes, the lower one what was there before. Both are read only as far as the view is.
+//! The upper layer has changes, the lower one the rows before them. Both are read only as far as the view is.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -8,8 +8,8 @@ use std::iter::Peekable;
 
 use super::key_range::KeyOrder;
 
-/// The rows of `lower` with the changes of `upper`, of which `None` is a deletion. Both must be in the given order. A
-/// failure of the lower layer comes in the place where its row would have come.
+/// The rows of `lower` with the changes of `upper`, in which `None` is a deletion. Both must be in the given order. An
+/// error of the lower layer takes the place of its row.
 pub(super) struct Layered<U: Iterator, L: Iterator> {
     upper: Peekable<U>,
     lower: Peekable<L>,
@@ -55,7 +55,7 @@ mod tests {
 
     type Row = (&'static str, u8);
 
-    /// The view, and how many rows of the lower layer were read for it.
+    /// The view, and the number of rows of the lower layer that were read for it.
     fn read(upper: &[(&'static str, Option<u8>)], lower: &[Row], order: KeyOrder, rows: usize) -> (Vec<Row>, usize) {
         let mut pulled = 0;
         let upper = upper.iter().map(|(key, row)| (key.as_bytes(), *row));

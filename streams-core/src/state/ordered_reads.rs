@@ -1,5 +1,5 @@
-//! Tests ordered reads against a map as their model: whatever lies dirty in a cache, uncommitted above the store or
-//! committed in it, a read gets the freshest rows in the order of their keys, and changes nothing.
+//! Tests ordered reads against a map as their model: whether rows are dirty in a cache, uncommitted or committed in the
+//! store, a read gets the freshest ones in the order of their keys, and changes nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ fn own_keys() -> Vec<Vec<u8>> {
     vec![vec![], vec![0], b"a".to_vec(), b"a\0".to_vec(), long, b"b".to_vec(), vec![0xff], vec![0xff; 2]]
 }
 
-/// Store keys of a kind, and the times that their rows must have, if the kind says so.
+/// Store keys of a kind, and the timestamps of their rows, if the kind determines them.
 type KeyOf = fn(key: &[u8], time: i64) -> (Vec<u8>, Option<Timestamp>);
 
 fn table_key(key: &[u8], _: i64) -> (Vec<u8>, Option<Timestamp>) {
@@ -93,7 +93,7 @@ impl Changelog for Records {
     }
 }
 
-/// What a step does to the row of a key, which is given by its numbers.
+/// A step, and the row that it is for, by its key's number.
 #[derive(Debug, Clone)]
 enum Step {
     Set(usize, i64, Option<i64>),
@@ -104,7 +104,7 @@ enum Step {
     Commit,
     DeleteBelow(i64),
     Get(usize, i64),
-    /// Between two keys, each included, excluded or none; at most so many rows.
+    /// Reads between two keys, each included, excluded or missing, at most that many rows.
     Read([(usize, i64, u8); 2], KeyOrder, usize),
     ReadPrefix(usize),
 }
@@ -128,7 +128,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..150)
 }
 
-/// Rows of a kind under test, and what they should be.
+/// Rows of a kind under test, and the rows that are expected.
 struct Tested<L: RowLayout> {
     rows: Rows<L, i64>,
     state: Rc<RefCell<TaskState>>,
@@ -164,7 +164,7 @@ impl<L: RowLayout> Tested<L> {
         buffer
     }
 
-    /// What must not change when rows are read.
+    /// The state that reading rows must not change.
     fn traces(&self) -> (usize, usize) {
         (self.logged.borrow().0.len(), self.state.borrow().uncommitted_bytes())
     }
@@ -297,7 +297,7 @@ fn check<L: RowLayout>(
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A cache that is off, one for two or three rows, one for half of them, and the default.
+/// No cache, one for two or three rows, one for half of them, and the default.
 fn caches() -> impl Strategy<Value = usize> {
     prop::sample::select(vec![0, 300, 1_500, 10 << 20])
 }
@@ -319,7 +319,8 @@ proptest! {
         check::<BySession>(SESSIONS, session_key, cache, steps)?;
     }
 
-    /// A processor's store has no cache: what is put is read at once, in pages that go on where they ended.
+    /// A processor's store has no cache: rows can be read as soon as they are put, in pages that continue where the
+    /// previous one ended.
     #[test]
     fn a_processors_store_is_read_as_a_map_would_be(
         steps in prop::collection::vec((0..8_usize, prop::option::weighted(0.8, 0..100_i64), any::<bool>()), 0..40),
@@ -493,7 +494,7 @@ fn the_order_of_dirty_rows_is_charged_until_they_are_written() {
     assert_eq!(budget.held(), before);
 }
 
-/// Which rows are dropped first depends on their use, and a scan is none.
+/// Which rows are dropped first depends on their use, and a scan does not count as one.
 #[test]
 fn an_ordered_read_is_no_use_of_a_row() {
     let remaining = |reads: bool| {
@@ -505,7 +506,7 @@ fn an_ordered_read_is_no_use_of_a_row() {
         if reads {
             assert_eq!(first(&mut rows, 0, KeyOrder::Ascending, usize::MAX).len(), 10_000);
         }
-        // Half of the rows have to go: those that were not used.
+        // Half of the rows must be dropped: those that were not used.
         let held = budget.held();
         budget.add((10 << 20) - held / 2);
         while budget.has_to_free() && !rows.drop_clean(100) {}

@@ -29,7 +29,7 @@ pub(super) struct RowCache<V> {
     places: HashTable<u32>,
     rows: CachedRows<V>,
     dirty: DirtyRows,
-    /// Made by the first ordered read, and kept until nothing is dirty.
+    /// Created by the first ordered read, and kept until nothing is dirty.
     dirty_order: Option<DirtyOrder>,
     hand: usize,
     bytes: usize,

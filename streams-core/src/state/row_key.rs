@@ -55,7 +55,7 @@ impl KeyBuffer {
         Ok(())
     }
 
-    /// Takes a key as it is in the store, whose first `prefix` bytes are a prefix.
+    /// Sets it from a store key whose first `prefix` bytes are a prefix.
     pub(super) fn take_stored(&mut self, key: &[u8], prefix: usize) {
         self.bytes.clear();
         self.bytes.extend_from_slice(key);

@@ -38,10 +38,10 @@ pub(crate) trait RowLayout: 'static {
     /// Appends the changelog's form of a key, given the store's form of it.
     fn changelog_key(local: &[u8], out: &mut Vec<u8>);
 
-    /// How many bytes of a store's key come before the key's own.
+    /// The number of bytes in a store key before the key's own.
     const PREFIX: usize = 0;
 
-    /// The store's form of a row: with its timestamp, unless the key has it.
+    /// The stored form of a row: with its timestamp, unless the key contains that.
     fn stored(encoded: &RowBuffer) -> &[u8] {
         encoded.row()
     }
@@ -409,7 +409,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         Self::read(key, bytes).map_err(|reason| self.unreadable("row", &reason))
     }
 
-    /// A row from its bytes in the store, or what is wrong with them.
+    /// Decodes a stored row, or says what is wrong with it.
     fn read(key: &[u8], bytes: &[u8]) -> Result<Row<V>, String> {
         match L::split(key, bytes) {
             Some((timestamp, value)) => match V::decode(value) {

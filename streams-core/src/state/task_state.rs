@@ -75,7 +75,7 @@ impl TaskState {
         }
     }
 
-    /// The keys and rows in a range, including uncommitted writes. No more is read than is taken.
+    /// The keys and rows in a range, including uncommitted writes. Only those that are taken are read.
     pub(super) fn range<'a>(
         &'a self,
         store: StoreIndex,

@@ -1,7 +1,7 @@
 //! Finds the rows that one key has in several windows.
 //!
-//! A window store is ordered by time first, so the rows of all keys lie between those of one. The search jumps over
-//! them: it costs at most two short scans for each window that has rows, whoever's they are.
+//! A window store is ordered by time first, so the rows of other keys are between those of one key. The search skips
+//! them: it costs at most two short scans for each window that has rows of any key.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -12,11 +12,11 @@ use super::rows::RowError;
 use super::window_key;
 use crate::record::Timestamp;
 
-/// Takes a window's start, the key in the store and the row, and says whether to go on.
+/// Takes a window's start, the key in the store and the row, and returns whether to continue.
 pub(crate) type Visit<'a> = dyn FnMut(Timestamp, &[u8], &[u8]) -> bool + 'a;
 
-/// Calls `each` with the windows' starts, the keys in the store and the rows of a key, from one start to another, both included, ascending,
-/// until it returns `false`. It must not write to the task's state.
+/// Calls `each` with the windows' starts, the keys in the store and the rows of a key, in ascending order from one start
+/// to another (both included), until it returns `false`. `each` must not write to the task's state.
 ///
 /// # Errors
 /// As [`FreshRows::scan`].
@@ -40,7 +40,7 @@ pub(crate) fn fetch(
             false
         })?;
         next = match first {
-            // A later window begins with a smaller key: this one's row may be further behind.
+            // A later window starts with a smaller key: this key's row may come later.
             Some((at, Ordering::Less)) => Some(at),
             Some((at, _)) if goes_on => at.0.checked_add(1).map(Timestamp).filter(|next| *next <= to),
             _ => None,

@@ -6,7 +6,7 @@
 
 use crate::record::Timestamp;
 
-/// How long the window's start is in a store key.
+/// The size of the window's start in a store key.
 pub(super) const START: usize = size_of::<i64>();
 const SEQUENCE: usize = size_of::<u32>();
 /// Flips the sign bit, so that big-endian bytes sort as the signed numbers do.

@@ -290,7 +290,7 @@ impl TestDriver {
         instance.status.metrics.snapshot()
     }
 
-    /// The value of a key in a store, which may be a global table's. Updates that a cache still holds back are seen.
+    /// The value of a key in a store, which may be a global table's. Includes updates that a cache still holds back.
     #[must_use]
     pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: &K) -> Option<V> {
         let mut bytes = Vec::new();
@@ -317,7 +317,7 @@ impl TestDriver {
         found.into_iter().flatten().collect()
     }
 
-    /// A key's rows in the windows that start in a range of time, as window start and value, ordered by time.
+    /// A key's rows in the windows that start in a range of time, as pairs of window start and value, ordered by time.
     #[must_use]
     pub fn windows_of<K: Key, V: Value>(
         &self,
@@ -374,7 +374,7 @@ impl TestDriver {
     }
 }
 
-/// The first and the last time in a range, unless there is none.
+/// The first and the last time in a range, unless it is empty.
 fn first_and_last(times: &impl RangeBounds<Timestamp>) -> Option<(Timestamp, Timestamp)> {
     let first = match times.start_bound() {
         Bound::Included(first) => first.0,

@@ -42,7 +42,7 @@ impl StoreRows {
         Ok(None)
     }
 
-    /// A key's values as bytes in the windows from one start to another, by those starts.
+    /// The bytes of a key's values in the windows from one start to another, by their starts.
     pub(super) fn in_windows(
         &self,
         key: &[u8],

@@ -7,7 +7,7 @@
 use super::error::{CallSite, TopologyError};
 use crate::topic::{NAME_LENGTH_MAX, check_name};
 
-/// Checks a name that a topic, a store or a node is to have because of a call.
+/// Checks a name that a call gives to a topic, a store or a node.
 ///
 /// # Errors
 /// When it breaks the rule for names.

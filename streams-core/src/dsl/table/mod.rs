@@ -92,7 +92,7 @@ impl<'t, K, V> KTable<'t, K, V> {
 }
 
 impl<'t, K: 'static, V: 'static> KTable<'t, K, V> {
-    /// The table that a call makes, which gets a store as soon as its rows are needed.
+    /// The table of a call, which gets a store as soon as its rows are needed.
     pub(super) fn stored(builder: &'t StreamsBuilder, step: CallId, view: ViewOfStore<K, V>) -> Self {
         Self { builder, step, lookup: builder.attach(Lookup::stored(step, view)) }
     }
@@ -113,7 +113,7 @@ impl<'t, K: 'static, V: 'static> KTable<'t, K, V> {
         KTable { builder, step, lookup: builder.attach(lookup) }
     }
 
-    /// How another operator looks up this table's rows.
+    /// The way for another operator to look up this table's rows.
     pub(super) fn lookup(self) -> Option<Lookup<K, V>> {
         self.builder.shared(self.lookup)
     }

@@ -1,7 +1,7 @@
-//! Ordered reads of rows: those that a cache holds back are merged with what is stored.
+//! Ordered reads of rows: those that a cache holds back are merged with stored ones.
 //!
-//! Nothing is flushed for a read. Dirty rows stay dirty, none is logged or forwarded, and none counts as used, so that
-//! a scan over a large table does not drive the rows in use out of the cache.
+//! Nothing is flushed for a read. Dirty rows stay dirty, none is logged or forwarded, and none counts as used, so that a
+//! scan of a large table does not push the rows in use out of the cache.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::state::timestamped::RowBuffer;
 use crate::state::{FreshRows, KeyRange};
 use crate::wire::Value;
 
-/// A row that an ordered read comes to.
+/// The next row of an ordered read.
 enum FreshRow<'a, V> {
-    /// It is dirty, so the store has an older one or none.
+    /// A dirty row, of which the store has an older version or none.
     Dirty(&'a V, Timestamp),
-    /// It is in the store.
+    /// A row in the store.
     Stored(Cow<'a, [u8]>),
 }
 
 impl<L: RowLayout, V: Value> Rows<L, V> {
     /// Calls `each` with the keys and rows in a range until it returns `false`. `each` must not write to the task's
-    /// state. At most one row is read from the store that `each` does not get, apart from those that were deleted
-    /// since. The first read after a flush sorts the keys of the dirty rows; see [`crate::state::dirty_order`].
+    /// state. Apart from rows that have been deleted since, at most one row is read from the store that `each` does not
+    /// get. The first read after a flush sorts the keys of the dirty rows; see [`crate::state::dirty_order`].
     fn scan_fresh(
         &mut self,
         range: KeyRange<'_>,
@@ -57,7 +57,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     /// rows in a range until it returns `false`. `each` must not write to the task's state.
     ///
     /// # Errors
-    /// When the store fails, or holds something else than such rows.
+    /// When the store fails or contains anything but such rows.
     #[cfg_attr(not(test), expect(dead_code, reason = "aggregations without sessions read single rows"))]
     pub(crate) fn scan_rows(
         &mut self,
