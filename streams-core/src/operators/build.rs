@@ -20,6 +20,7 @@ use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
 use crate::state::{CacheBudget, GlobalStore, StoreAccess, StoreView};
 use crate::topic::TopicRef;
+use crate::wire::encoded_key::EncodedKey;
 
 /// A node's number in its topology.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,17 +79,24 @@ pub(crate) struct BuiltLinks {
     link: Untyped,
     /// A `Link<K, Presence>`, if the node does not read the value.
     presence: Option<Untyped>,
+    /// A `Link<Option<EncodedKey>, Presence>`, if the node needs no key either.
+    encoded: Option<Untyped>,
 }
 
 impl BuiltLinks {
     /// For parents that send records of these types.
     pub(super) fn of<K: 'static, V: 'static>(link: Link<K, V>) -> Self {
-        Self { link: Untyped::new(link), presence: None }
+        Self { link: Untyped::new(link), presence: None, encoded: None }
     }
 
     /// Also for parents that leave out the values.
     pub(super) fn or_without_values<K: 'static>(self, link: Link<K, Presence>) -> Self {
         Self { presence: Some(Untyped::new(link)), ..self }
+    }
+
+    /// Also for parents that leave out the values and leave the keys encoded.
+    pub(super) fn or_with_encoded_keys(self, link: Link<Option<EncodedKey>, Presence>) -> Self {
+        Self { encoded: Some(Untyped::new(link)), ..self }
     }
 }
 
@@ -414,6 +422,14 @@ impl NodeBuilder<'_> {
     pub(super) fn outputs_without_values<K: 'static>(&self) -> Option<Outputs<K, Presence>> {
         let presence = |child: &BuiltLinks| child.presence.as_ref()?.typed::<Link<K, Presence>>();
         let children = self.children.iter().map(presence).collect::<Option<Vec<_>>>()?;
+        (!children.is_empty()).then(|| Outputs::new(children))
+    }
+
+    /// All children, if none of them reads values or needs keys; `None` if one does. Whether they take keys of the same
+    /// type is for [`NodeBuilder::outputs_without_values`] to check.
+    pub(super) fn outputs_with_encoded_keys(&self) -> Option<Outputs<Option<EncodedKey>, Presence>> {
+        let encoded = |child: &BuiltLinks| child.encoded.as_ref()?.typed::<Link<Option<EncodedKey>, Presence>>();
+        let children = self.children.iter().map(encoded).collect::<Option<Vec<_>>>()?;
         (!children.is_empty()).then(|| Outputs::new(children))
     }
 

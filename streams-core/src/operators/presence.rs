@@ -2,7 +2,8 @@
 //!
 //! A count does not read the values that it counts. A node declares this with [`counting`]: it then accepts records
 //! of [`Presence`] as well as records of its parent's type. If all children of a source are such nodes, the source
-//! only checks that each value can be decoded and does not construct it.
+//! only checks that each value can be decoded and does not construct it. Nor does it construct keys whose bytes are
+//! canonical: a row is found by its key's bytes, and the key itself is made when the row is forwarded.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -12,6 +13,7 @@ use super::build::BuiltLinks;
 use super::{BuiltNode, Context, Link, Next, OperatorError};
 use crate::record::Record;
 use crate::wire::Nullable;
+use crate::wire::encoded_key::EncodedKey;
 
 /// Stands in for a value that nobody reads: only tells whether there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +27,14 @@ impl Presence {
 }
 
 /// A node that only needs to know whether a `V` is null.
-pub(super) fn counting<K: 'static, V: Nullable>(node: impl Next<K, Presence> + 'static) -> BuiltNode {
-    let node: Link<K, Presence> = Rc::new(RefCell::new(node));
+pub(super) fn counting<K: 'static, V: Nullable>(
+    node: impl Next<K, Presence> + Next<Option<EncodedKey>, Presence> + 'static,
+) -> BuiltNode {
+    let node = Rc::new(RefCell::new(node));
+    let encoded: Link<Option<EncodedKey>, Presence> = Rc::clone(&node) as _;
+    let node: Link<K, Presence> = node;
     let typed: Link<K, V> = Rc::new(RefCell::new(Asking { node: Rc::clone(&node), value: PhantomData }));
-    BuiltNode::Inner(BuiltLinks::of(typed).or_without_values(node))
+    BuiltNode::Inner(BuiltLinks::of(typed).or_without_values(node).or_with_encoded_keys(encoded))
 }
 
 /// Adapts the node to parents that do have the value.
@@ -43,5 +49,107 @@ impl<K, V: Nullable> Next<K, V> for Asking<K, V> {
         let Record { key, value, timestamp, headers } = record;
         let value = Presence(value.as_option().is_some());
         self.node.borrow_mut().process(context, Record { key, value, timestamp, headers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::operators::testing::{Setup, SourceChain, Word};
+    use crate::operators::{DropReason, OperatorError, Recipe, StoreId, source, stream_aggregate, window_aggregate};
+    use crate::record::{Change, Record, Timestamp};
+    use crate::state::kinds::Windowing as _;
+    use crate::windows::{TimeWindows, Tumbling, WindowSizes, Windowed};
+    use crate::wire::{DecodeError, EncodeError, Key, Value};
+
+    thread_local! {
+        static MADE: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// Text that counts how often a key is made.
+    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+    struct Text<const CANONICAL: bool>(String);
+
+    impl<const CANONICAL: bool> Value for Text<CANONICAL> {
+        const CANONICAL: bool = CANONICAL;
+
+        fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            Value::encode(&self.0, out)
+        }
+
+        fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+            MADE.set(MADE.get() + 1);
+            String::decode(bytes).map(Self)
+        }
+
+        fn check(bytes: &[u8]) -> Result<(), DecodeError> {
+            String::check(bytes)
+        }
+    }
+
+    impl<const CANONICAL: bool> Key for Text<CANONICAL> {}
+
+    fn source<const CANONICAL: bool>() -> Recipe {
+        source::recipe::<Option<Text<CANONICAL>>, Option<Word>>(WindowSizes::NONE)
+    }
+
+    /// Feeds records with good, null and undecodable keys, and returns the last counts by key, how many records were
+    /// dropped for a null key, and how many keys were made.
+    fn counts<const CANONICAL: bool, K: Send + 'static>(
+        setup: Setup,
+        count: &Recipe,
+        text: impl Fn(&K) -> &str,
+    ) -> (Vec<(String, Option<i64>)>, u64, u32) {
+        let mut chain = SourceChain::<K, Change<i64>>::over_with(setup, &source::<CANONICAL>(), count);
+        MADE.set(0);
+        let mut feed = |key: Option<&str>| chain.feed(key.map(str::as_bytes), Some(b"v"), Timestamp(5)).unwrap();
+        for key in [Some("a"), Some("b"), Some("a"), None, Some("a key of more than thirty-two bytes"), Some("a")] {
+            feed(key);
+        }
+        let error = chain.feed(Some(b"\xff"), Some(b"v"), Timestamp(5)).unwrap_err();
+        assert!(matches!(error, OperatorError::Decode { part: "key", .. }), "{error}");
+        chain.flush();
+        let changes = chain.received().into_iter();
+        let counts = changes.map(|Record { key, value, .. }| (text(&key).to_owned(), value.new)).collect();
+        (counts, chain.dropped(DropReason::NullKey), MADE.get())
+    }
+
+    fn expected(updates: &[(&str, i64)]) -> Vec<(String, Option<i64>)> {
+        updates.iter().map(|(key, count)| ((*key).to_owned(), Some(*count))).collect()
+    }
+
+    const LONG: &str = "a key of more than thirty-two bytes";
+
+    #[test]
+    fn a_canonical_key_is_made_only_for_what_is_forwarded() {
+        fn count<const CANONICAL: bool>(cache_bytes: usize) -> (Vec<(String, Option<i64>)>, u64, u32) {
+            let recipe = stream_aggregate::counting_recipe::<Option<Text<CANONICAL>>, Option<Word>>(StoreId(0));
+            let setup = Setup { cache_bytes, ..Setup::default() };
+            counts::<CANONICAL, Text<CANONICAL>>(setup, &recipe, |key| &key.0)
+        }
+        let last = expected(&[("b", 1), (LONG, 1), ("a", 3)]);
+        assert_eq!(count::<true>(1 << 20), (last.clone(), 1, 3), "one for each row that is flushed");
+        assert_eq!(count::<false>(1 << 20), (last, 1, 9), "and one for each record");
+        let all = expected(&[("a", 1), ("b", 1), ("a", 2), (LONG, 1), ("a", 3)]);
+        assert_eq!(count::<true>(0), (all.clone(), 1, 5));
+        assert_eq!(count::<false>(0), (all, 1, 6));
+    }
+
+    #[test]
+    fn the_same_holds_for_windows() {
+        fn count<const CANONICAL: bool>(cache_bytes: usize) -> (Vec<(String, Option<i64>)>, u64, u32) {
+            let windows: TimeWindows = Tumbling::of(std::time::Duration::from_millis(10)).no_grace();
+            let recipe =
+                window_aggregate::counting_recipe::<Option<Text<CANONICAL>>, Option<Word>>(StoreId(0), windows);
+            let setup = Setup { cache_bytes, ..Setup::default() }.windowed(windows, windows.changing_for());
+            counts::<CANONICAL, Windowed<Text<CANONICAL>>>(setup, &recipe, |key| &key.key.0)
+        }
+        let last = expected(&[("b", 1), (LONG, 1), ("a", 3)]);
+        assert_eq!(count::<true>(1 << 20), (last.clone(), 1, 3));
+        assert_eq!(count::<false>(1 << 20), (last, 1, 9));
+        let all = expected(&[("a", 1), ("b", 1), ("a", 2), (LONG, 1), ("a", 3)]);
+        assert_eq!(count::<true>(0), (all.clone(), 1, 5));
+        assert_eq!(count::<false>(0), (all, 1, 6));
     }
 }

@@ -6,6 +6,7 @@ use super::{BuiltNode, Context, OperatorError, Outputs, Presence, Recipe, Source
 use crate::log::RecordRef;
 use crate::record::Record;
 use crate::windows::WindowSizes;
+use crate::wire::encoded_key::EncodedKey;
 use crate::wire::{DecodeError, Field, refuse_windows};
 
 /// Forwards `Record<K, V>`; the keys' windows have these sizes. A record that cannot be decoded or has a negative
@@ -13,9 +14,14 @@ use crate::wire::{DecodeError, Field, refuse_windows};
 #[must_use]
 pub(crate) fn recipe<K: Field, V: Field>(windows: WindowSizes) -> Recipe {
     const { refuse_windows::<V>() };
-    Recipe::new(move |builder| match builder.outputs_without_values::<K>() {
-        Some(outputs) => Ok(BuiltNode::source(CountedSource::<K, V> { windows, outputs, value: PhantomData })),
-        None => Ok(BuiltNode::source(Source { windows, outputs: builder.outputs::<K, V>()? })),
+    Recipe::new(move |builder| {
+        let Some(outputs) = builder.outputs_without_values::<K>() else {
+            return Ok(BuiltNode::source(Source { windows, outputs: builder.outputs::<K, V>()? }));
+        };
+        Ok(match builder.outputs_with_encoded_keys().filter(|_| K::CANONICAL) {
+            Some(outputs) => BuiltNode::source(CheckedSource::<K, V> { outputs, fields: PhantomData }),
+            None => BuiltNode::source(CountedSource::<K, V> { windows, outputs, value: PhantomData }),
+        })
     })
 }
 
@@ -49,6 +55,24 @@ impl<K: Field, V: Field> SourceNode for CountedSource<K, V> {
         let value = V::is_there(record.value).map_err(|error| undecodable("value", error, record.value))?;
         let (value, timestamp, headers) = (Presence(value), record.timestamp, record.headers());
         let record = Record { key, value, timestamp, headers };
+        check_timestamp(&record)?;
+        self.outputs.forward(context, record)
+    }
+}
+
+/// A source whose keys and values are only checked, because nobody reads them and the keys' bytes are canonical.
+struct CheckedSource<K, V> {
+    outputs: Outputs<Option<EncodedKey>, Presence>,
+    fields: PhantomData<fn(K, V)>,
+}
+
+impl<K: Field, V: Field> SourceNode for CheckedSource<K, V> {
+    #[inline]
+    fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError> {
+        K::is_there(record.key).map_err(|error| undecodable("key", error, record.key))?;
+        let value = V::is_there(record.value).map_err(|error| undecodable("value", error, record.value))?;
+        let key = record.key.map(EncodedKey::new);
+        let record = Record { key, value: Presence(value), timestamp: record.timestamp, headers: record.headers() };
         check_timestamp(&record)?;
         self.outputs.forward(context, record)
     }

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cached::flush_at_commit;
+use super::source::undecodable;
 use super::{BuildError, Context, NodeBuilder, OperatorError, Outputs, StoreId, TableView, TableViewRecipe};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::state::rows::{Cause, Row};
 use crate::state::table_store::TableStore;
+use crate::wire::encoded_key::AsKey;
 use crate::wire::{Key, Value};
 
 /// The rows of a table with a store, for nodes that look them up. All nodes of a task share one view of the store, so
@@ -68,18 +70,19 @@ impl<K: Key, V: Value> StoredTable<K, V> {
     /// Updates a row on behalf of a record with this timestamp and these headers. The change is forwarded now or,
     /// with a cache, later. `update` gets the current row and returns the new one with its timestamp.
     #[inline]
-    pub(super) fn update(
+    pub(super) fn update<Q: AsKey<K>>(
         &self,
         context: &mut Context,
-        key: K,
+        key: Q,
         timestamp: Timestamp,
         headers: Headers,
-        update: impl FnOnce(&K, Option<Row<V>>) -> (Option<V>, Timestamp),
+        update: impl FnOnce(&Q, Option<Row<V>>) -> (Option<V>, Timestamp),
     ) -> Result<(), OperatorError> {
         let cause = Cause { timestamp, headers: &headers };
         let changed = self.rows.borrow_mut().update(&key, cause, |row| update(&key, row));
         match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
             Some(changed) => {
+                let key = key.into_key().map_err(|error| undecodable("key", error, None))?;
                 let record = Record { key, value: changed.change, timestamp: changed.timestamp, headers };
                 self.outputs.forward(context, record)
             }

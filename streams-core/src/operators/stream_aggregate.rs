@@ -6,7 +6,8 @@ use super::presence::counting;
 use super::stored_table::StoredTable;
 use super::{BuiltNode, Context, DropReason, Next, OperatorError, Presence, Recipe, StoreId};
 use crate::record::Record;
-use crate::wire::{Nullable, NullableKey, Value};
+use crate::wire::encoded_key::{AsKey, EncodedKey};
+use crate::wire::{Key, Nullable, NullableKey, Value};
 
 /// Takes `Record<K, V>`, forwards `Change<A>` by key.
 ///
@@ -32,9 +33,8 @@ where
 /// As [`recipe`], for a count, which never reads the values.
 pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId) -> Recipe {
     Recipe::new(move |builder| {
-        let update = Arc::new(|_: &K::Inner, (), count: Option<i64>| Some(count.unwrap_or(0) + 1));
-        let aggregate = StreamAggregate { update, table: StoredTable::<K::Inner, i64>::new(builder, store)? };
-        Ok(counting::<K, V>(aggregate))
+        let table = StoredTable::new(builder, store)?;
+        Ok(counting::<K, V>(StreamCount::<K> { table }))
     })
 }
 
@@ -53,41 +53,62 @@ where
     #[inline]
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
-        self.take(context, Record { key, value: value.into_option(), timestamp, headers })
+        let record = Record { key: key.into_option(), value: value.into_option(), timestamp, headers };
+        take(&self.table, context, record, &*self.update)
     }
 }
 
-impl<K: NullableKey, A: Value, F> Next<K, Presence> for StreamAggregate<K, A, F>
-where
-    F: Fn(&K::Inner, (), Option<A>) -> Option<A>,
-{
+struct StreamCount<K: NullableKey> {
+    table: StoredTable<K::Inner, i64>,
+}
+
+impl<K: NullableKey> Next<K, Presence> for StreamCount<K> {
     #[inline]
     fn process(&mut self, context: &mut Context, record: Record<K, Presence>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
-        self.take(context, Record { key, value: value.into_option(), timestamp, headers })
+        let record = Record { key: key.into_option(), value: value.into_option(), timestamp, headers };
+        take(&self.table, context, record, one_more)
     }
 }
 
-impl<K: NullableKey, A: Value, F> StreamAggregate<K, A, F> {
+impl<K: NullableKey> Next<Option<EncodedKey>, Presence> for StreamCount<K> {
     #[inline]
-    fn take<V>(&self, context: &mut Context, record: Record<K, Option<V>>) -> Result<(), OperatorError>
-    where
-        F: Fn(&K::Inner, V, Option<A>) -> Option<A>,
-    {
-        let Some(key) = record.key.into_option() else {
-            context.drop_record(&self.table.node, DropReason::NullKey);
-            return Ok(());
-        };
-        let Some(value) = record.value else {
-            context.drop_record(&self.table.node, DropReason::NullValue);
-            return Ok(());
-        };
-        let timestamp = record.timestamp;
-        self.table.update(context, key, timestamp, record.headers, |key, row| match row {
-            Some((aggregate, time)) => ((self.update)(key, value, Some(aggregate)), time.max(timestamp)),
-            None => ((self.update)(key, value, None), timestamp),
-        })
+    fn process(
+        &mut self,
+        context: &mut Context,
+        record: Record<Option<EncodedKey>, Presence>,
+    ) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        take(&self.table, context, Record { key, value: value.into_option(), timestamp, headers }, one_more)
     }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "an aggregation may return nothing, which deletes the row")]
+fn one_more<Q>(_: &Q, (): (), count: Option<i64>) -> Option<i64> {
+    Some(count.unwrap_or(0) + 1)
+}
+
+/// Takes a record into its key's row.
+#[inline]
+fn take<K: Key, Q: AsKey<K>, V, A: Value>(
+    table: &StoredTable<K, A>,
+    context: &mut Context,
+    record: Record<Option<Q>, Option<V>>,
+    update: impl FnOnce(&Q, V, Option<A>) -> Option<A>,
+) -> Result<(), OperatorError> {
+    let Record { key, value, timestamp, headers } = record;
+    let Some(key) = key else {
+        context.drop_record(&table.node, DropReason::NullKey);
+        return Ok(());
+    };
+    let Some(value) = value else {
+        context.drop_record(&table.node, DropReason::NullValue);
+        return Ok(());
+    };
+    table.update(context, key, timestamp, headers, |key, row| match row {
+        Some((aggregate, time)) => (update(key, value, Some(aggregate)), time.max(timestamp)),
+        None => (update(key, value, None), timestamp),
+    })
 }
 
 #[cfg(test)]

@@ -439,8 +439,15 @@ impl<K: Send + 'static, V: Send + 'static> SourceChain<K, V> {
 
     /// A source followed by another node.
     pub(crate) fn over(source: &Recipe, node: &Recipe) -> Self {
-        let setup = Setup { cache_bytes: 0, ..Setup::default() };
+        Self::over_with(Setup { cache_bytes: 0, ..Setup::default() }, source, node)
+    }
+
+    pub(crate) fn over_with(setup: Setup, source: &Recipe, node: &Recipe) -> Self {
         Self(Chain::in_a_row(setup, &[source, node]))
+    }
+
+    pub(crate) fn flush(&mut self) {
+        self.0.flush();
     }
 
     pub(crate) fn feed(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::cached::flush_at_commit;
 use super::presence::counting;
+use super::source::undecodable;
 use super::{
     BuildError, BuiltNode, Context, DropReason, Next, NodeBuilder, OperatorError, Outputs, Presence, Recipe, StoreId,
     TableView, TableViewRecipe,
@@ -14,6 +15,7 @@ use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::{Cause, Row};
 use crate::state::window_store::{KeyInWindows, WindowRows};
 use crate::windows::{TimeWindows, Window, Windowed};
+use crate::wire::encoded_key::{AsKey, EncodedKey};
 use crate::wire::{Key, Nullable, NullableKey, Value};
 
 /// Takes `Record<K, V>`, forwards `Change<A>` by key and window.
@@ -34,17 +36,16 @@ where
 {
     let update = Arc::new(update);
     Recipe::new(move |builder| {
-        let aggregate = WindowAggregate::<K, A, _>::new(builder, store, windows, &update)?;
-        Ok(BuiltNode::link::<K, V>(aggregate))
+        let table = WindowedTable::new(builder, store, windows)?;
+        Ok(BuiltNode::link::<K, V>(WindowAggregate::<K, A, _> { table, update: Arc::clone(&update) }))
     })
 }
 
 /// As [`recipe`], for a count, which never reads the values.
 pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId, windows: TimeWindows) -> Recipe {
-    let update = Arc::new(|_: &K::Inner, _: Option<()>, count: Option<i64>| Some(count.unwrap_or(0) + 1));
     Recipe::new(move |builder| {
-        let aggregate = WindowAggregate::<K, i64, _>::new(builder, store, windows, &update)?;
-        Ok(counting::<K, V>(aggregate))
+        let table = WindowedTable::new(builder, store, windows)?;
+        Ok(counting::<K, V>(WindowCount::<K> { table }))
     })
 }
 
@@ -76,13 +77,8 @@ impl<K: Key, A: Value> TableView<Windowed<K>, A> for WindowView<K, A> {
 }
 
 struct WindowAggregate<K: NullableKey, A: Value, F> {
-    node: Arc<str>,
-    windows: TimeWindows,
+    table: WindowedTable<K::Inner, A>,
     update: Arc<F>,
-    rows: Rc<RefCell<WindowRows<K::Inner, A>>>,
-    key: KeyInWindows,
-    stream_time: Rc<Cell<Timestamp>>,
-    outputs: Outputs<Windowed<K::Inner>, Change<A>>,
 }
 
 impl<K, V, A, F> Next<K, V> for WindowAggregate<K, A, F>
@@ -95,52 +91,72 @@ where
     #[inline]
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
-        self.take(context, Record { key, value: value.into_option(), timestamp, headers })
+        let record = Record { key: key.into_option(), value: value.into_option(), timestamp, headers };
+        self.table.take(context, record, &*self.update)
     }
 }
 
-impl<K: NullableKey, A: Value, F> Next<K, Presence> for WindowAggregate<K, A, F>
-where
-    F: Fn(&K::Inner, Option<()>, Option<A>) -> Option<A>,
-{
+struct WindowCount<K: NullableKey> {
+    table: WindowedTable<K::Inner, i64>,
+}
+
+impl<K: NullableKey> Next<K, Presence> for WindowCount<K> {
     #[inline]
     fn process(&mut self, context: &mut Context, record: Record<K, Presence>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
-        self.take(context, Record { key, value: value.into_option(), timestamp, headers })
+        let record = Record { key: key.into_option(), value: value.into_option(), timestamp, headers };
+        self.table.take(context, record, one_more)
     }
 }
 
-impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
-    fn new(
-        builder: &mut NodeBuilder<'_>,
-        store: StoreId,
-        windows: TimeWindows,
-        update: &Arc<F>,
-    ) -> Result<Self, BuildError> {
+impl<K: NullableKey> Next<Option<EncodedKey>, Presence> for WindowCount<K> {
+    #[inline]
+    fn process(
+        &mut self,
+        context: &mut Context,
+        record: Record<Option<EncodedKey>, Presence>,
+    ) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        self.table.take(context, Record { key, value: value.into_option(), timestamp, headers }, one_more)
+    }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "an aggregation may return nothing, which deletes the row")]
+fn one_more<Q>(_: &Q, _: Option<()>, count: Option<i64>) -> Option<i64> {
+    Some(count.unwrap_or(0) + 1)
+}
+
+/// A node's own windowed table: its rows, which windows still accept records, and the children that get the changes.
+struct WindowedTable<K: Key, A: Value> {
+    node: Arc<str>,
+    windows: TimeWindows,
+    rows: Rc<RefCell<WindowRows<K, A>>>,
+    key: KeyInWindows,
+    stream_time: Rc<Cell<Timestamp>>,
+    outputs: Outputs<Windowed<K>, Change<A>>,
+}
+
+impl<K: Key, A: Value> WindowedTable<K, A> {
+    fn new(builder: &mut NodeBuilder<'_>, store: StoreId, windows: TimeWindows) -> Result<Self, BuildError> {
         let (budget, sends_old) = (builder.cache_budget(), builder.sends_old_values());
-        let rows = builder.store(store, |access| WindowRows::<K::Inner, A>::new(access, budget))?;
+        let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, budget))?;
         rows.borrow_mut().rows_mut().want_old_values(sends_old);
         let outputs = builder.outputs()?;
         flush_at_commit(builder, &rows, &outputs);
         let key = rows.borrow().key_in_windows();
-        Ok(Self {
-            node: Arc::clone(builder.name()),
-            windows,
-            update: Arc::clone(update),
-            rows,
-            key,
-            stream_time: builder.stream_time(),
-            outputs,
-        })
+        Ok(Self { node: Arc::clone(builder.name()), windows, rows, key, stream_time: builder.stream_time(), outputs })
     }
 
+    /// Takes a record into its key's row in each of its windows.
     #[inline]
-    fn take<V: Clone>(&mut self, context: &mut Context, record: Record<K, Option<V>>) -> Result<(), OperatorError>
-    where
-        F: Fn(&K::Inner, Option<V>, Option<A>) -> Option<A>,
-    {
+    fn take<Q: AsKey<K>, V: Clone>(
+        &mut self,
+        context: &mut Context,
+        record: Record<Option<Q>, Option<V>>,
+        update: impl Fn(&Q, Option<V>, Option<A>) -> Option<A>,
+    ) -> Result<(), OperatorError> {
         let Record { key, mut value, timestamp, headers } = record;
-        let Some(key) = key.into_option() else {
+        let Some(key) = key else {
             context.drop_record(&self.node, DropReason::NullKey);
             return Ok(());
         };
@@ -156,38 +172,32 @@ impl<K: NullableKey, A: Value, F> WindowAggregate<K, A, F> {
             }
             // Clone the value only if the record is in several windows.
             let value = if windows.peek().is_some() { value.clone() } else { value.take() };
-            self.update(context, &key, window, value, Cause { timestamp, headers: &headers })?;
+            let update = |row| update(&key, value, row);
+            self.update(context, &key, window, Cause { timestamp, headers: &headers }, update)?;
         }
         Ok(())
     }
 
     #[inline]
-    fn update<V>(
+    fn update<Q: AsKey<K>>(
         &mut self,
         context: &mut Context,
-        key: &K::Inner,
+        key: &Q,
         window: Window,
-        value: Option<V>,
         cause: Cause<'_>,
-    ) -> Result<(), OperatorError>
-    where
-        F: Fn(&K::Inner, Option<V>, Option<A>) -> Option<A>,
-    {
+        update: impl FnOnce(Option<A>) -> Option<A>,
+    ) -> Result<(), OperatorError> {
         let timestamp = cause.timestamp;
         let changed = self.rows.borrow_mut().update(&mut self.key, window, cause, |row| match row {
-            Some((aggregate, time)) => ((self.update)(key, value, Some(aggregate)), time.max(timestamp)),
-            None => ((self.update)(key, value, None), timestamp),
+            Some((aggregate, time)) => (update(Some(aggregate)), time.max(timestamp)),
+            None => (update(None), timestamp),
         });
         match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
-            Some(changed) => self.outputs.forward(
-                context,
-                Record {
-                    key: Windowed { key: key.clone(), window },
-                    value: changed.change,
-                    timestamp: changed.timestamp,
-                    headers: cause.headers.clone(),
-                },
-            ),
+            Some(changed) => {
+                let key = key.clone().into_key().map_err(|error| undecodable("key", error, None))?;
+                let (value, timestamp, headers) = (changed.change, changed.timestamp, cause.headers.clone());
+                self.outputs.forward(context, Record { key: Windowed { key, window }, value, timestamp, headers })
+            }
             None => Ok(()),
         }
     }

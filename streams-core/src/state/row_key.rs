@@ -6,7 +6,8 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::DefaultHashBuilder;
 
-use crate::wire::{EncodeError, Value};
+use crate::wire::EncodeError;
+use crate::wire::encoded_key::AsKey;
 
 /// Keys of up to this many bytes are stored inline, without an allocation.
 const SHORT: usize = 30;
@@ -32,16 +33,16 @@ impl KeyBuffer {
 
     /// Encodes another key into the buffer.
     #[inline]
-    pub(super) fn encode(&mut self, key: &impl Value) -> Result<(), EncodeError> {
+    pub(super) fn encode<K>(&mut self, key: &impl AsKey<K>) -> Result<(), EncodeError> {
         self.encode_behind([], key)
     }
 
     /// Encodes another key after `prefix`.
     #[inline]
-    pub(super) fn encode_behind<const N: usize>(
+    pub(super) fn encode_behind<K, const N: usize>(
         &mut self,
         prefix: [u8; N],
-        key: &impl Value,
+        key: &impl AsKey<K>,
     ) -> Result<(), EncodeError> {
         self.bytes.clear();
         self.bytes.extend_from_slice(&prefix);

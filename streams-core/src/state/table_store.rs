@@ -6,6 +6,7 @@ use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
 use super::{CacheBudget, FreshRows, StoreAccess, StoreView};
 use crate::record::Timestamp;
+use crate::wire::encoded_key::AsKey;
 use crate::wire::{DecodeError, Key, Value};
 
 /// A table's rows by key. The store and the changelog both use the key's own bytes.
@@ -47,7 +48,7 @@ impl<K: Key, V: Value> TableStore<K, V> {
     #[inline]
     pub(crate) fn update(
         &mut self,
-        key: &K,
+        key: &impl AsKey<K>,
         cause: Cause<'_>,
         update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
     ) -> Result<Option<Changed<V>>, RowError> {

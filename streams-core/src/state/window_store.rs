@@ -12,6 +12,7 @@ use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
 use super::{CacheBudget, FreshRows, StoreAccess, StoreView, window_key};
 use crate::record::Timestamp;
 use crate::windows::{Window, Windowed};
+use crate::wire::encoded_key::AsKey;
 use crate::wire::{DecodeError, EncodeError, Key, Value};
 
 /// A windowed table's rows.
@@ -35,7 +36,7 @@ impl KeyInWindows {
     /// # Errors
     /// When the key cannot be encoded in its format.
     #[inline]
-    pub(crate) fn set(&mut self, key: &impl Value) -> Result<(), EncodeError> {
+    pub(crate) fn set<K>(&mut self, key: &impl AsKey<K>) -> Result<(), EncodeError> {
         self.0.encode_behind(window_key::start(Timestamp(0)), key)
     }
 

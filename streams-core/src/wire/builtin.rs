@@ -27,6 +27,7 @@ macro_rules! big_endian {
     ($($number:ty: $fixed_size:expr),* $(,)?) => { $(
         impl Value for $number {
             const FIXED_SIZE: Option<NonZeroUsize> = $fixed_size;
+            const CANONICAL: bool = true;
 
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -86,6 +87,8 @@ impl Value for f64 {
 
 /// Java's `Serdes.Boolean()`: one byte, 1 or 0; anything else is an error, as in Java.
 impl Value for bool {
+    const CANONICAL: bool = true;
+
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.push(u8::from(*self));
@@ -106,6 +109,8 @@ impl Key for bool {}
 
 /// Java's `Serdes.String()`: UTF-8. Bytes that are not UTF-8 are an error; Java would silently replace them with U+FFFD.
 impl Value for String {
+    const CANONICAL: bool = true;
+
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self.as_bytes());
@@ -126,6 +131,8 @@ impl Key for String {}
 
 /// As `String`, but cheap to clone.
 impl Value for Arc<str> {
+    const CANONICAL: bool = true;
+
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self.as_bytes());
@@ -151,6 +158,8 @@ fn text<T>(bytes: &[u8]) -> Result<&str, DecodeError> {
 
 /// Java's `Serdes.ByteArray()`: the bytes themselves. For a list of numbers see [`super::List`].
 impl Value for Vec<u8> {
+    const CANONICAL: bool = true;
+
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self);
@@ -171,6 +180,8 @@ impl Key for Vec<u8> {}
 
 /// As `Vec<u8>`, but cheap to clone.
 impl Value for Bytes {
+    const CANONICAL: bool = true;
+
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(self);

@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 
 mod builtin;
 pub mod change;
+pub(crate) mod encoded_key;
 #[cfg(test)]
 mod golden;
 pub mod json;
@@ -36,6 +37,11 @@ pub trait Value: Clone + Send + Sync + 'static {
     /// The size of every value in bytes, for types whose Java serde has a fixed size. A [`List`] of such values leaves
     /// out the lengths of its elements.
     const FIXED_SIZE: Option<NonZeroUsize> = None;
+
+    /// Whether decoding and encoding again gives back the same bytes, whatever they were. Nodes that only compare such
+    /// keys, such as a count, work with a topic's bytes and do not decode them. JSON, for one, is not canonical: spaces
+    /// and the order of fields may differ.
+    const CANONICAL: bool = false;
 
     /// The number of windows in a value whose bytes leave out the windows' ends: in a windowed key, one plus those of
     /// the inner key. A value that was read back does not know the ends until [`Value::set_window_sizes`] sets them.
@@ -109,6 +115,9 @@ pub trait Field: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     const WINDOWS: usize = 0;
 
+    /// As [`Value::CANONICAL`].
+    const CANONICAL: bool = false;
+
     /// Appends the field's bytes to `out` and returns whether there are any: `false` means null.
     ///
     /// # Errors
@@ -140,6 +149,7 @@ pub trait Field: Clone + Send + Sync + 'static {
 
 impl<V: Value> Field for V {
     const WINDOWS: usize = <V as Value>::WINDOWS;
+    const CANONICAL: bool = <V as Value>::CANONICAL;
 
     fn set_window_sizes(&mut self, sizes: &[i64]) {
         <V as Value>::set_window_sizes(self, sizes);
@@ -170,6 +180,7 @@ impl<V: Value> Field for V {
 
 impl<V: Value> Field for Option<V> {
     const WINDOWS: usize = <V as Value>::WINDOWS;
+    const CANONICAL: bool = <V as Value>::CANONICAL;
 
     fn set_window_sizes(&mut self, sizes: &[i64]) {
         if let Some(value) = self {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Codec;
 use super::json::Json;
 use super::msgpack::MessagePack;
+use crate::windows::Windowed;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Nothing;
@@ -394,4 +395,46 @@ fn debug_builds_refuse_what_only_reading_back_can_tell() {
             assert!(refused.starts_with(expected), "{refused}");
         }
     }
+}
+
+/// Whatever bytes are a key of a type that says its bytes are canonical, the key has these bytes.
+fn check_canonical<K: super::Key>(bytes: &[u8]) {
+    assert!(K::CANONICAL);
+    let Ok(key) = K::decode(bytes) else { return };
+    assert!(K::check(bytes).is_ok());
+    let mut again = Vec::new();
+    super::Value::encode(&key, &mut again).expect("it was just decoded");
+    assert_eq!(again, bytes, "{}", std::any::type_name::<K>());
+}
+
+proptest! {
+    #[test]
+    fn canonical_bytes_are_the_only_ones(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..10),
+            prop::sample::select(vec![vec![0], vec![1], vec![2]]),
+            any::<String>().prop_map(String::into_bytes),
+        ],
+    ) {
+        check_canonical::<bool>(&bytes);
+        check_canonical::<i8>(&bytes);
+        check_canonical::<u8>(&bytes);
+        check_canonical::<i16>(&bytes);
+        check_canonical::<u16>(&bytes);
+        check_canonical::<i32>(&bytes);
+        check_canonical::<u32>(&bytes);
+        check_canonical::<i64>(&bytes);
+        check_canonical::<u64>(&bytes);
+        check_canonical::<String>(&bytes);
+        check_canonical::<std::sync::Arc<str>>(&bytes);
+        check_canonical::<Vec<u8>>(&bytes);
+        check_canonical::<bytes::Bytes>(&bytes);
+    }
+}
+
+#[test]
+fn formats_with_several_spellings_are_not_canonical() {
+    // A UUID may be written in capitals, and a window's end is left out.
+    let canonical = [<uuid::Uuid as super::Value>::CANONICAL, <Windowed<String> as super::Value>::CANONICAL];
+    assert_eq!(canonical, [false, false]);
 }

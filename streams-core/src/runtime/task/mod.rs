@@ -185,6 +185,17 @@ impl Task {
         Ok(())
     }
 
+    /// Whether there is nothing to process and nothing that could fall due.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.punctuations.is_empty() && self.inputs.iter().all(|input| input.buffered() == 0 && !input.paused)
+    }
+
+    /// What there is to do for a task that is idle.
+    pub(crate) fn pass_time(&mut self, wall_clock: Timestamp) {
+        self.context.wall_clock = wall_clock;
+        self.context.tell_drops(self.metrics.processed, false);
+    }
+
     /// The error for a panic in the application's code; it names the record that was being processed.
     pub(crate) fn panicked(&self, message: String) -> AppError {
         let error = OperatorError::Panic(message);

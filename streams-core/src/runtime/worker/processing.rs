@@ -28,8 +28,12 @@ impl Worker {
             return Ok(false);
         }
         let (began, round) = (self.seed.common.clock.monotonic(), round_time(self.shortest_interval()));
-        let mut any = false;
+        let (mut any, wall_clock) = (false, self.seed.common.clock.now());
         for id in self.slots.running_from(self.next_task) {
+            if let Some(task) = self.slots.running_task(id).filter(|task| task.is_idle()) {
+                task.pass_time(wall_clock);
+                continue;
+            }
             any |= self.process_task(id, began, round)?;
             if self.seed.common.clock.monotonic() >= began + round {
                 self.next_task = self.slots.after(id);
