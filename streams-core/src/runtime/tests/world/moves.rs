@@ -12,18 +12,20 @@ use crate::runtime::tests::faulty_log::FaultKind;
 use crate::runtime::{Guarantee, Settings};
 
 /// A world has at most so many operations, a few more at its end.
-const OPERATIONS: std::ops::Range<usize> = 40..140;
+const OPERATIONS: std::ops::Range<usize> = 40..130;
 
 /// Draws a world's operations.
 pub(super) fn draw(mut rng: Rng, settings: &Settings) -> Vec<Operation> {
     let weights = mix(&mut rng);
     let (words, seats, many) = (rng.u8(1..=9), rng.usize(1..=SEATS), rng.usize(OPERATIONS));
+    let weak_seat = rng.usize(0..SEATS);
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).expect("a short time");
     let mut drawn = Draw {
         rng,
         guarantee: settings.guarantee,
         interval: millis(settings.commit_interval()),
         deadline: millis(settings.rebalance_timeout),
+        weak_seat,
         words,
         own_word: words,
         ids: 0,
@@ -33,6 +35,9 @@ pub(super) fn draw(mut rng: Rng, settings: &Settings) -> Vec<Operation> {
     drawn.pass(10_000);
     while drawn.operations.len() < many {
         drawn.one_of(&weights);
+    }
+    if drawn.rng.bool() {
+        drawn.end_in_the_middle();
     }
     drawn.operations
 }
@@ -57,7 +62,7 @@ const MOVES: [fn(&mut Draw); 16] = [
 ];
 
 /// How often the first moves happen where nothing goes wrong.
-const EVERYDAY: [u32; 5] = [20, 5, 5, 3, 2];
+const EVERYDAY: [u32; 5] = [20, 5, 5, 3, 4];
 
 /// How often each move happens. Every world has its own mix, and in some nothing goes wrong.
 fn mix(rng: &mut Rng) -> [u32; MOVES.len()] {
@@ -80,6 +85,8 @@ struct Draw {
     interval: u64,
     /// Milliseconds that a rebalance takes at most.
     deadline: u64,
+    /// Who is cut off from its group, if anybody is.
+    weak_seat: usize,
     words: u8,
     /// A word of the present move's own: what goes wrong with it is not made good by later moves.
     own_word: u8,
@@ -226,8 +233,8 @@ impl Draw {
                 [FaultKind::ProducerFull, FaultKind::ProducerSlow, FaultKind::CommitsLate, FaultKind::CommitsAway];
             let kind = self.rng.choice(kinds).unwrap_or(FaultKind::ProducerFull);
             self.send(1..=3);
-            self.fault(one, kind, 300..5_000);
-            self.pass_between(50..1_500);
+            self.fault(one, kind, 4_000..9_000);
+            self.pass(self.interval.min(3_000) + 50);
         }
         self.send(2..=8);
         self.steps_of(&[one]);
@@ -257,7 +264,7 @@ impl Draw {
         self.pass_between(500..5_000);
         self.send(1..=6);
         self.pass_between(500..5_000);
-        for seat in [other, third] {
+        for seat in [other, third].into_iter().take(self.rng.usize(1..=2)) {
             self.join_or_leave(seat);
             self.pass_between(500..5_000);
         }
@@ -266,14 +273,15 @@ impl Draw {
     }
 
     /// A worker stands still during a rebalance, or cannot get rid of its records, until the others do not wait any
-    /// longer. Perhaps there is another rebalance, and another one.
+    /// longer. Perhaps its tasks are back when it goes on.
     fn miss_the_deadline(&mut self) {
         let [one, other, third] = self.seats();
         self.start(one);
+        self.push(Operation::Stop { seat: other });
         self.pass_between(1_000..12_000);
         self.send(1..=6);
         let rebalances = self.rng.u64(1..=3);
-        let lasts = self.deadline * rebalances..self.deadline * rebalances + 20_000;
+        let lasts = self.deadline * rebalances + 5_000..self.deadline * rebalances + 20_000;
         match self.rng.bool() {
             true => {
                 self.steps_of(&[one]);
@@ -285,61 +293,81 @@ impl Draw {
                 self.pass(500);
             }
         }
-        self.start(other);
-        self.push(Operation::Stop { seat: third });
-        for _ in 0..rebalances {
-            self.pass_between(1_000..5_000);
-            self.send(0..=3);
-            self.pass_between(self.deadline - 2_000..self.deadline + 2_000);
+        for number in 0..rebalances {
+            match number % 2 {
+                0 => self.start(other),
+                _ => self.push(Operation::Stop { seat: other }),
+            }
+            self.pass(self.deadline);
+            self.send(1..=3);
             self.send_own(1..=2);
             self.pass_between(1_000..5_000);
-            self.join_or_leave(third);
         }
+        self.join_or_leave(third);
         self.pass(20_000);
     }
 
-    /// An instance stands still beyond its session; others take over.
+    /// An instance stands still, mostly beyond its session, so that others take over. It has uncommitted work, because
+    /// it has just committed.
     fn stand_still(&mut self) {
         let [one, other, third] = self.seats();
         self.start(one);
         self.start(other);
         self.pass_between(1_000..12_000);
-        self.send(1..=3);
-        self.send_own(1..=3);
-        self.steps_of(&[one]);
-        self.push(Operation::Worker { seat: one, number: 0, steps: 5 });
-        self.push(Operation::Worker { seat: one, number: 1, steps: 5 });
+        self.work_after_a_commit(one);
         let part = if self.rng.bool() { Part::Both } else { self.part() };
-        self.pause(one, part, 46_000..80_000);
+        match self.rng.u8(0..4) {
+            // Only a transaction does not last so long.
+            0 => self.pause(one, part, 11_000..40_000),
+            _ => self.pause(one, part, 46_000 + self.interval..70_000 + self.interval),
+        }
         if self.rng.bool() {
             self.pass_between(100..5_000);
             self.join_or_leave(third);
         }
         self.send(0..=2);
         self.send_own(1..=2);
-        self.pass_between(46_000..60_000);
+        self.push(Operation::Pass { ms: 46_000 + self.interval, worker_first: true });
         self.send(1..=6);
-        self.pass_between(1_000..60_000);
+        self.push(Operation::Pass { ms: 30_000, worker_first: true });
+    }
+
+    /// An instance has committed, and then processes what the next commit is to write.
+    fn work_after_a_commit(&mut self, seat: usize) {
+        self.send(1..=3);
+        self.pass(self.interval + 100);
+        self.send_own(1..=3);
+        for _ in 0..2 {
+            self.push(Operation::Worker { seat, number: 0, steps: 3 });
+            self.push(Operation::Worker { seat, number: 1, steps: 3 });
+        }
     }
 
     /// The group hears nothing of a member that believes to be one; others take over, and what they are done with is
     /// deleted.
     fn be_cut_off(&mut self) {
-        let [one, other, _] = self.seats();
+        // Always the same, because it is checked only if there is one such seat (see `World::zombies`).
+        let (one, other) = (self.weak_seat, (self.weak_seat + self.rng.usize(1..SEATS)) % SEATS);
         self.start(one);
         self.start(other);
         self.pass_between(1_000..12_000);
-        self.send(1..=6);
-        if self.rng.bool() {
-            self.steps_of(&[one]);
-        }
         let silent = self.rng.choice([FaultKind::MemberSilent, FaultKind::MemberFails]);
-        self.fault(one, silent.unwrap_or(FaultKind::MemberSilent), 46_000..120_000);
+        let silent = silent.unwrap_or(FaultKind::MemberSilent);
         match self.rng.u8(0..3) {
-            0 => self.fault(one, FaultKind::FetchNothing, 40_000..90_000),
-            1 => self.pause(one, Part::Worker, 40_000..90_000),
-            // It hears nothing, and has something to send when it wakes.
+            0 => {
+                self.send(1..=6);
+                self.fault(one, silent, 60_000..120_000);
+                self.fault(one, FaultKind::FetchNothing, 40_000..90_000);
+            }
+            // It has something to write when it wakes.
+            1 => {
+                self.work_after_a_commit(one);
+                self.fault(one, silent, 100_000..120_000);
+                self.pause(one, Part::Worker, 50_000 + self.interval..60_000 + self.interval);
+            }
             _ => {
+                self.work_after_a_commit(one);
+                self.fault(one, silent, 60_000..120_000);
                 self.fault(one, FaultKind::FetchNothing, 40_000..90_000);
                 self.steps_of(&[one]);
             }
@@ -347,11 +375,11 @@ impl Draw {
         self.pass(20_000);
         self.send(1..=4);
         self.send_own(1..=2);
-        self.pass_between(25_000..40_000);
+        self.pass(26_000);
         self.send(0..=3);
-        self.pass_between(1_000..35_000);
+        self.pass(self.interval);
         self.push(Operation::Retention);
-        self.pass_between(1_000..35_000);
+        self.pass_between(10_000..35_000);
     }
 
     /// The log has a fault while there is something to do and to commit, and perhaps an instance does not survive it.
@@ -387,21 +415,24 @@ impl Draw {
     fn late_markers(&mut self) {
         let [one, other, third] = self.seats();
         self.start(one);
-        if self.rng.bool() {
-            self.start(other);
+        let is_crash = self.rng.bool();
+        if is_crash {
+            self.push(Operation::Stop { seat: other });
+            self.push(Operation::Stop { seat: third });
         }
         self.pass_between(1_000..12_000);
         self.send(1..=4);
-        let is_crash = self.rng.bool();
         let (ms, strictly) = (self.rng.u64(1_000..30_000), self.rng.bool());
         let (ms, strictly) = if is_crash { (80_000, true) } else { (ms, strictly) };
         self.push(Operation::MarkersLate { ms, strictly });
-        self.pass_between(100..4_500);
+        match is_crash {
+            true => self.pass(self.interval.min(4_000) + 100),
+            false => self.pass_between(100..4_500),
+        }
         if self.rng.u8(0..4) == 0 {
             let ms = duration(&mut self.rng, 10_000);
             self.push(Operation::ReplicasLate { ms });
         }
-        self.send(0..=3);
         match is_crash {
             // The others wait until the group believes that it is dead, and then for the first markers.
             true => {
@@ -409,7 +440,10 @@ impl Draw {
                 self.start(other);
                 self.pass(52_000);
             }
-            false => self.push(Operation::Stop { seat: one }),
+            false => {
+                self.send(0..=3);
+                self.push(Operation::Stop { seat: one });
+            }
         }
         // From now on the markers come one by one.
         self.push(Operation::MarkersLate { ms: 20_000, strictly: false });
@@ -462,6 +496,16 @@ impl Draw {
         if self.rng.u8(0..4) > 0 {
             self.crash_of(seat);
         }
+    }
+
+    /// The last transaction times out, and no later rebalance helps.
+    fn end_in_the_middle(&mut self) {
+        let seat = self.seat();
+        self.start(seat);
+        self.pass(12_000);
+        self.work_after_a_commit(seat);
+        self.pause(seat, Part::Worker, 12_000..20_000);
+        self.pass(11_000);
     }
 
     /// Anything at all.
