@@ -284,7 +284,11 @@ impl Draw {
         let lasts = self.deadline * rebalances + 5_000..self.deadline * rebalances + 20_000;
         match self.rng.bool() {
             true => {
-                self.steps_of(&[one]);
+                // With a transaction, which times out, or without.
+                match self.rng.bool() {
+                    true => self.steps_of(&[one]),
+                    false => self.pass(self.interval + 100),
+                }
                 self.pause(one, Part::Worker, lasts);
             }
             false => {
