@@ -15,7 +15,7 @@ pub(crate) struct Deliveries(Mutex<Ledger>);
 
 #[derive(Debug, Default)]
 struct Ledger {
-    topics: Vec<Topic>,
+    topics: Vec<TopicAccount>,
     failed: Option<Failed>,
     /// While a transaction is being aborted, its records fail as intended.
     is_aborting: bool,
@@ -29,7 +29,7 @@ struct Failed {
 }
 
 #[derive(Debug)]
-struct Topic {
+struct TopicAccount {
     name: String,
     /// The offset after the last acknowledged record, by partition; -1 before the first.
     acknowledged: Vec<i64>,
@@ -43,7 +43,7 @@ impl Deliveries {
     /// Opens an account for a topic and returns its number.
     pub(crate) fn add_topic(&self, name: &str) -> usize {
         let mut ledger = self.lock();
-        ledger.topics.push(Topic { name: name.to_owned(), acknowledged: Vec::new() });
+        ledger.topics.push(TopicAccount { name: name.to_owned(), acknowledged: Vec::new() });
         ledger.topics.len() - 1
     }
 
@@ -141,7 +141,7 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
-impl Topic {
+impl TopicAccount {
     fn acknowledge(&mut self, partition: i32, offset: i64) {
         let Ok(index) = usize::try_from(partition) else { return };
         if index >= self.acknowledged.len() {

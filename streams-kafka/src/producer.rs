@@ -20,7 +20,7 @@ use crate::transaction::{NewClient, Transactions};
 /// A producer on Kafka.
 pub(crate) struct KafkaProducer {
     /// Before the client, so that they are dropped first.
-    topics: Vec<Topic>,
+    topics: Vec<TargetTopic>,
     client: Arc<Client>,
     handles: HashMap<String, TopicHandle>,
     deliveries: Arc<Deliveries>,
@@ -33,7 +33,7 @@ pub(crate) struct KafkaProducer {
 /// How long a flush makes librdkafka send at once; a flush that takes longer is waiting for a broker.
 const PUSH_TIME: Duration = Duration::from_millis(200);
 
-struct Topic {
+struct TargetTopic {
     name: String,
     /// librdkafka's topic, or why there is none.
     native: Result<TopicRef, LogError>,
@@ -109,7 +109,7 @@ impl Producer for KafkaProducer {
         }
         let index = self.deliveries.add_topic(name);
         let handle = TopicHandle(u32::try_from(index).unwrap_or(u32::MAX));
-        self.topics.push(Topic { name: name.to_owned(), native: TopicRef::new(&self.client, name) });
+        self.topics.push(TargetTopic { name: name.to_owned(), native: TopicRef::new(&self.client, name) });
         self.handles.insert(name.to_owned(), handle);
         handle
     }

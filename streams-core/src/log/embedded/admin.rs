@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::shared::{CommittedAnswer, Guarded, SharedLog};
-use crate::log::model::{Model, Partition, Refusal, Topic};
+use crate::log::model::{Model, ModelTopic, PartitionLog, Refusal};
 use crate::log::{Admin, Doorbell, GroupMemberInfo, Isolation, LogError, NewTopic, Reply, TopicInfo};
 use crate::record::{Offset, TopicPartition};
 
@@ -45,7 +45,7 @@ impl Admin for EmbeddedAdmin {
     }
 
     fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>> {
-        Reply::ready(self.shared.ask(|model, _| offsets(model, &partitions, Partition::start)))
+        Reply::ready(self.shared.ask(|model, _| offsets(model, &partitions, PartitionLog::start)))
     }
 
     fn end_offsets(
@@ -54,8 +54,8 @@ impl Admin for EmbeddedAdmin {
         isolation: Isolation,
     ) -> Reply<Result<Vec<Offset>, LogError>> {
         let end = match isolation {
-            Isolation::ReadUncommitted => Partition::high_watermark,
-            Isolation::ReadCommitted => Partition::stable,
+            Isolation::ReadUncommitted => PartitionLog::high_watermark,
+            Isolation::ReadCommitted => PartitionLog::stable,
         };
         Reply::ready(self.shared.ask(|model, _| offsets(model, &partitions, end)))
     }
@@ -87,7 +87,7 @@ impl Admin for EmbeddedAdmin {
     }
 }
 
-fn info(topic: &Topic) -> TopicInfo {
+fn info(topic: &ModelTopic) -> TopicInfo {
     TopicInfo {
         name: topic.name.to_string(),
         partitions: u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX),
@@ -98,7 +98,7 @@ fn info(topic: &Topic) -> TopicInfo {
 fn offsets(
     model: &Model,
     partitions: &[TopicPartition],
-    of: impl Fn(&Partition) -> i64,
+    of: impl Fn(&PartitionLog) -> i64,
 ) -> Result<Vec<Offset>, Refusal> {
     let offset = |name: &TopicPartition| {
         let at = model.topics.resolve(name)?;

@@ -28,7 +28,7 @@ pub(super) struct EmbeddedProducer {
     transactional: Option<Transactional>,
     /// Set once the log knows this producer.
     tag: Option<ProducerTag>,
-    topics: Vec<Topic>,
+    topics: Vec<TargetTopic>,
     handles: BTreeMap<Arc<str>, TopicHandle>,
     /// The buffers that are not empty, by topic and partition.
     filled: Vec<(usize, usize)>,
@@ -67,7 +67,7 @@ enum Phase {
 }
 
 /// A topic that this producer has a handle for.
-struct Topic {
+struct TargetTopic {
     name: Arc<str>,
     /// Its number and the limits for its records; `None` until the first record.
     known: Option<Known>,
@@ -330,7 +330,7 @@ impl Buffer {
     }
 }
 
-impl Topic {
+impl TargetTopic {
     /// The limits for its records; asks the log if the partition is not known yet.
     fn look_up(&mut self, shared: &SharedLog, partition: Partition) -> Result<Known, LogError> {
         let inside = |known: &Known| usize::try_from(partition.0).is_ok_and(|partition| partition < known.partitions);
@@ -367,7 +367,7 @@ impl Producer for EmbeddedProducer {
         }
         let handle = TopicHandle(u32::try_from(self.topics.len()).unwrap_or(u32::MAX));
         let name: Arc<str> = name.into();
-        self.topics.push(Topic { name: Arc::clone(&name), known: None, partitions: Vec::new() });
+        self.topics.push(TargetTopic { name: Arc::clone(&name), known: None, partitions: Vec::new() });
         self.handles.insert(name, handle);
         handle
     }

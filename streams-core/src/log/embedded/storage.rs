@@ -16,7 +16,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, Pers
 
 use super::folder::Folder;
 use super::stored::{self, MetaKey, StoredBounds, StoredOffset, StoredProducer};
-use crate::log::model::{BatchSource, Change, Model, Now, PartitionId, Payload, ProducerTag};
+use crate::log::model::{BatchSource, Model, ModelChange, Now, PartitionId, Payload, ProducerTag};
 use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch};
 use crate::record::{Offset, TopicPartition};
 
@@ -122,11 +122,11 @@ impl Storage {
     }
 
     /// Writes changes atomically and passes them to the operating system.
-    pub(super) fn write(&self, model: &Model, changes: &[Change]) -> Result<(), LogError> {
+    pub(super) fn write(&self, model: &Model, changes: &[ModelChange]) -> Result<(), LogError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
         for change in changes {
             match change {
-                Change::Entry { at, base, payload } => {
+                ModelChange::Entry { at, base, payload } => {
                     let Some(entry) = model.partition(*at).and_then(|partition| partition.entry(*base)) else {
                         continue;
                     };
@@ -136,40 +136,42 @@ impl Storage {
                     }
                     batch.insert(&self.index, key, stored::entry_value(entry));
                 }
-                Change::EntryRemoved { at, base } => {
+                ModelChange::EntryRemoved { at, base } => {
                     let key = stored::entry_key(*at, *base);
                     batch.remove(&self.records, key);
                     batch.remove(&self.index, key);
                 }
-                Change::TopicDeleted { number, partitions } => self.remove_topic(&mut batch, *number, *partitions)?,
+                ModelChange::TopicDeleted { number, partitions } => {
+                    self.remove_topic(&mut batch, *number, *partitions)?
+                }
                 change => self.write_meta(&mut batch, model, change),
             }
         }
         batch.commit().map_err(|error| self.failed("write", &error))
     }
 
-    fn write_meta(&self, batch: &mut fjall::OwnedWriteBatch, model: &Model, change: &Change) {
+    fn write_meta(&self, batch: &mut fjall::OwnedWriteBatch, model: &Model, change: &ModelChange) {
         let (key, value) = match change {
-            Change::Topic(number) => {
+            ModelChange::Topic(number) => {
                 let next = stored::to_json(&model.topics.next_number());
                 batch.insert(&self.meta, MetaKey::NextTopic.to_bytes(), next);
                 (MetaKey::Topic(*number), model.stored_topic(*number).map(|topic| stored::topic_value(&topic)))
             }
-            Change::Bounds(at) => (MetaKey::Bounds(*at), model.partition(*at).map(stored::bounds_value)),
-            Change::Offset { group, partition } => {
+            ModelChange::Bounds(at) => (MetaKey::Bounds(*at), model.partition(*at).map(stored::bounds_value)),
+            ModelChange::Offset { group, partition } => {
                 let offset = model.committed_offset(group, partition);
                 let key = MetaKey::Offset { group: group.to_string(), partition: partition.clone() };
                 (key, offset.map(stored::offset_value))
             }
-            Change::Generation(group) => {
+            ModelChange::Generation(group) => {
                 (MetaKey::Generation(group.to_string()), Some(stored::to_json(&model.generation(group))))
             }
-            Change::ProducerIds => (MetaKey::NextProducer, Some(stored::to_json(&model.next_producer()))),
-            Change::TransactionalId(id) => {
+            ModelChange::ProducerIds => (MetaKey::NextProducer, Some(stored::to_json(&model.next_producer()))),
+            ModelChange::TransactionalId(id) => {
                 (MetaKey::TransactionalId(id.to_string()), model.transactional_id(id).map(stored::producer_value))
             }
             // Written together with the records.
-            Change::Entry { .. } | Change::EntryRemoved { .. } | Change::TopicDeleted { .. } => return,
+            ModelChange::Entry { .. } | ModelChange::EntryRemoved { .. } | ModelChange::TopicDeleted { .. } => return,
         };
         match value {
             Some(value) => batch.insert(&self.meta, key.to_bytes(), value),

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::log::CommittedOffset;
-use crate::log::model::{Entry, Fate, Partition, PartitionId, Payload, ProducerTag, StoredTopic};
+use crate::log::model::{Entry, Fate, PartitionId, PartitionLog, Payload, ProducerTag, StoredTopic};
 use crate::record::TopicPartition;
 
 /// A key in the `meta` keyspace: a letter, then what it is about. Topics come before everything that refers to them.
@@ -124,7 +124,7 @@ pub(super) fn read_topic(number: u32, bytes: &[u8]) -> Option<StoredTopic> {
     Some(StoredTopic { number, name, id, partitions, settings })
 }
 
-pub(super) fn bounds_value(partition: &Partition) -> Vec<u8> {
+pub(super) fn bounds_value(partition: &PartitionLog) -> Vec<u8> {
     to_json(&StoredBounds { start: partition.start(), end: partition.end(), clean_to: partition.clean_to() })
 }
 

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::PartitionId;
-use super::partition::{Entry, Fate, Partition};
+use super::partition::{Entry, Fate, PartitionLog};
 use super::rewrite::{BATCH_BYTES, BatchSource, LARGE_BYTES, Rewrite, Rewritten};
 use super::topic_config::TopicConfig;
 use crate::log::RecordRef;
@@ -67,7 +67,7 @@ impl Cleaning {
     }
 }
 
-impl Partition {
+impl PartitionLog {
     /// Advances compaction by reading about `budget` bytes, which are deducted from it, and starts a pass if one is due.
     /// Returns whether a pass has ended.
     pub(super) fn compact(

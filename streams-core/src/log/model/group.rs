@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::offsets::Offsets;
-use super::{Change, Model, Notice, Now, Refusal, range};
+use super::{Model, ModelChange, Notice, Now, Refusal, range};
 use crate::log::{CommittedOffset, GroupMetadata, OffsetToCommit};
 use crate::record::TopicPartition;
 
@@ -142,7 +142,7 @@ impl Model {
             for offset in offsets {
                 known.offsets.commit(offset);
                 let partition = offset.partition.clone();
-                self.changes.push(Change::Offset { group: Arc::clone(&group), partition });
+                self.changes.push(ModelChange::Offset { group: Arc::clone(&group), partition });
             }
         }
         Ok(())
@@ -264,7 +264,7 @@ impl Model {
         for (member, held) in known.members.values_mut().zip(shares) {
             member.standing = Standing::Owner { held, told: false };
         }
-        self.changes.push(Change::Generation(Arc::clone(group)));
+        self.changes.push(ModelChange::Generation(Arc::clone(group)));
         self.notices.push(Notice::Members(Arc::clone(group)));
     }
 }

@@ -4,10 +4,10 @@
 //! Nothing here runs automatically: the driver calls [`Model::maintain`] regularly, each time with a budget, so that no
 //! call takes long.
 
-use super::partition::{Entry, Partition};
+use super::partition::{Entry, PartitionLog};
 use super::rewrite::{BatchSource, Rewritten};
 use super::topic_config::TopicConfig;
-use super::{Change, Model, Now, PartitionId};
+use super::{Model, ModelChange, Now, PartitionId};
 
 /// Kafka's `producer.id.expiration.ms`.
 const PRODUCER_UNUSED_MAX_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -68,19 +68,19 @@ impl Model {
 
     fn note_rewritten(&mut self, at: PartitionId, rewritten: Rewritten) {
         let Rewritten { removed, written } = rewritten;
-        self.changes.extend(removed.into_iter().map(|base| Change::EntryRemoved { at, base }));
+        self.changes.extend(removed.into_iter().map(|base| ModelChange::EntryRemoved { at, base }));
         if let Some(entry) = written.and_then(|base| self.topics.partition(at)?.entry(base)) {
             self.residents.add(at, entry.base, entry.bytes);
         }
         self.changes.push(match written {
-            Some(base) => Change::Entry { at, base, payload: true },
+            Some(base) => ModelChange::Entry { at, base, payload: true },
             // The end may have been stored only in an entry that is gone.
-            None => Change::Bounds(at),
+            None => ModelChange::Bounds(at),
         });
     }
 }
 
-impl Partition {
+impl PartitionLog {
     /// The offset up to which records exceed the topic's limits on age or size.
     ///
     /// Unlike in Kafka, a record's age is measured from the partition's newest record, or from now if that is earlier.

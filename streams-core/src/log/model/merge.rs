@@ -2,13 +2,13 @@
 //! for each commit. Offsets do not change. Only batches whose transactions have ended are merged.
 
 use super::PartitionId;
-use super::partition::{Entry, Fate, Partition};
+use super::partition::{Entry, Fate, PartitionLog};
 use super::rewrite::{BATCH_BYTES, BatchSource, LARGE_BYTES, Rewrite, Rewritten};
 
 /// If there are this many small batches at the end, they are merged even if they are not enough for a large one.
 const SMALL_MAX: usize = 256;
 
-impl Partition {
+impl PartitionLog {
     /// Merges what can be merged. It reads at most about `budget` bytes, which are deducted from it.
     pub(super) fn merge_small(
         &mut self,

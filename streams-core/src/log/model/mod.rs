@@ -1,7 +1,7 @@
 //! A log as a state machine: topics, transactions and groups without a clock, a thread or a disk.
 //!
 //! The [`Model`] behaves like Kafka 4.3 with one replica per partition. Its driver passes in the time, decides when
-//! replication and transaction markers arrive, stores the reported changes ([`Change`]) and wakes those who have news
+//! replication and transaction markers arrive, stores the reported changes ([`ModelChange`]) and wakes those who have news
 //! ([`Notice`]). The embedded log lets everything arrive at once and writes to disk; a simulation lets things arrive
 //! late, twice or not at all.
 //!
@@ -35,13 +35,13 @@ mod topic_config;
 mod transaction;
 
 pub(crate) use group::{GroupMember, MemberNews};
-pub(crate) use partition::{Entry, Fate, Partition, Payload, Piece, ReadEnd, ReadLimits};
+pub(crate) use partition::{Entry, Fate, PartitionLog, Payload, Piece, ReadEnd, ReadLimits};
 pub(crate) use produce::Writer;
 pub(crate) use refusal::Refusal;
 pub(crate) use restore::StoredTopic;
 pub(crate) use rewrite::BatchSource;
 pub(crate) use sequence::advance as advance_sequence;
-pub(crate) use topic::{PartitionId, Topic};
+pub(crate) use topic::{ModelTopic, PartitionId};
 pub(crate) use transaction::{InitProducer, ProducerTag};
 
 use group::Group;
@@ -61,7 +61,7 @@ pub(crate) struct Now {
 /// A change that must be stored so that the log is the same after a restart. It says what to look up in the model. What
 /// it refers to may already be gone, in which case there is another change for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum ModelChange {
     /// A topic was created.
     Topic(u32),
     /// A topic was deleted.
@@ -115,7 +115,7 @@ pub(crate) struct Model {
     /// The number of bytes written since then.
     written_bytes: usize,
     residents: Residents,
-    changes: Vec<Change>,
+    changes: Vec<ModelChange>,
     notices: Vec<Notice>,
 }
 
@@ -166,7 +166,7 @@ impl Model {
     }
 
     /// Takes the changes since the last call, in order.
-    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+    pub(crate) fn take_changes(&mut self) -> Vec<ModelChange> {
         std::mem::take(&mut self.changes)
     }
 
@@ -189,7 +189,7 @@ impl Model {
     ) -> Result<u32, Refusal> {
         let topic = self.topics.create(name, partitions, settings, self.identity)?;
         let (number, name) = (topic.number, Arc::clone(&topic.name));
-        self.changes.push(Change::Topic(number));
+        self.changes.push(ModelChange::Topic(number));
         self.rebalance_subscribers(now, &name);
         Ok(number)
     }
@@ -198,10 +198,10 @@ impl Model {
     pub(crate) fn delete_topic(&mut self, now: Now, name: &str) -> Result<(), Refusal> {
         let topic = self.topics.remove(name)?;
         let partitions = u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX);
-        self.changes.push(Change::TopicDeleted { number: topic.number, partitions });
+        self.changes.push(ModelChange::TopicDeleted { number: topic.number, partitions });
         for (group, state) in &mut self.groups {
             for partition in state.offsets.forget_topic(&topic.name) {
-                self.changes.push(Change::Offset { group: Arc::clone(group), partition });
+                self.changes.push(ModelChange::Offset { group: Arc::clone(group), partition });
             }
             self.notices.push(Notice::Offsets(Arc::clone(group)));
         }

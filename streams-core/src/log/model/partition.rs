@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::compaction::Cleaning;
-use super::sequence::{Origin, Sequences, Verdict};
+use super::sequence::{BatchOrigin, Sequences, Verdict};
 use crate::log::{Isolation, RecordBatch};
 use crate::record::Offset;
 
@@ -90,7 +90,7 @@ pub(crate) enum ReadEnd {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Partition {
+pub(crate) struct PartitionLog {
     pub(super) entries: VecDeque<Entry>,
     pub(super) start: i64,
     pub(super) end: i64,
@@ -105,7 +105,7 @@ pub(crate) struct Partition {
     pub(super) merged_to: i64,
 }
 
-impl Partition {
+impl PartitionLog {
     /// The lowest offset that can be read; a record with that offset need not exist.
     pub(crate) const fn start(&self) -> i64 {
         self.start
@@ -143,12 +143,12 @@ impl Partition {
         self.entries.iter()
     }
 
-    pub(super) fn check(&self, origin: &Origin, records: usize) -> Verdict {
+    pub(super) fn check(&self, origin: &BatchOrigin, records: usize) -> Verdict {
         self.sequences.check(origin, records)
     }
 
     /// Writes a batch whose offsets start at 0, and returns the offset of its first record.
-    pub(super) fn append(&mut self, batch: RecordBatch, origin: Option<&Origin>, now_ms: i64) -> i64 {
+    pub(super) fn append(&mut self, batch: RecordBatch, origin: Option<&BatchOrigin>, now_ms: i64) -> i64 {
         let base = self.end;
         let batch = batch.shifted(base);
         let fate = match origin {

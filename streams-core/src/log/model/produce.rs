@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::partition::Partition;
-use super::sequence::{Origin, Verdict};
-use super::topic::Topic;
-use super::{Change, Model, Notice, Now, PartitionId, ProducerTag, Refusal};
+use super::partition::PartitionLog;
+use super::sequence::{BatchOrigin, Verdict};
+use super::topic::ModelTopic;
+use super::{Model, ModelChange, Notice, Now, PartitionId, ProducerTag, Refusal};
 use crate::log::RecordBatch;
 use crate::record::{Offset, TopicPartition};
 
@@ -31,7 +31,7 @@ impl Model {
     ) -> Result<i64, Refusal> {
         let topic = self.topics.numbered(at.topic).ok_or(Refusal::TopicGone)?;
         check_records(topic, at, &batch, now)?;
-        let origin = Origin {
+        let origin = BatchOrigin {
             producer: writer.tag.producer,
             epoch: writer.tag.epoch,
             sequence: writer.sequence,
@@ -58,7 +58,7 @@ impl Model {
         }
         self.written_bytes += bytes;
         self.residents.add(at, base, bytes);
-        self.changes.push(Change::Entry { at, base, payload: true });
+        self.changes.push(ModelChange::Entry { at, base, payload: true });
         self.notices.push(Notice::Readable(at));
         Ok(base)
     }
@@ -83,8 +83,8 @@ impl Model {
             return;
         }
         let removed = partition.delete_before(offset);
-        self.changes.extend(removed.into_iter().map(|base| Change::EntryRemoved { at, base }));
-        self.changes.push(Change::Bounds(at));
+        self.changes.extend(removed.into_iter().map(|base| ModelChange::EntryRemoved { at, base }));
+        self.changes.push(ModelChange::Bounds(at));
         // Readers before the new start must learn that they are out of range.
         self.notices.push(Notice::Readable(at));
     }
@@ -97,14 +97,14 @@ impl Model {
             partition.replicate_to(partition.end());
         }
         if decided.is_empty() {
-            self.changes.push(Change::Bounds(at));
+            self.changes.push(ModelChange::Bounds(at));
         }
-        self.changes.extend(decided.into_iter().map(|base| Change::Entry { at, base, payload: false }));
+        self.changes.extend(decided.into_iter().map(|base| ModelChange::Entry { at, base, payload: false }));
         self.notices.push(Notice::Readable(at));
     }
 
     /// The partition with that number, if its topic still exists.
-    pub(crate) fn partition(&self, at: PartitionId) -> Option<&Partition> {
+    pub(crate) fn partition(&self, at: PartitionId) -> Option<&PartitionLog> {
         self.topics.partition(at)
     }
 
@@ -117,7 +117,7 @@ impl Model {
     }
 }
 
-fn check_records(topic: &Topic, at: PartitionId, batch: &RecordBatch, now: Now) -> Result<(), Refusal> {
+fn check_records(topic: &ModelTopic, at: PartitionId, batch: &RecordBatch, now: Now) -> Result<(), Refusal> {
     let name = || topic.partition_name(at.partition);
     let config = &topic.config;
     if batch.size() > config.max_message_bytes

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::partition::{Entry, Partition, Payload};
-use super::topic::Topic;
+use super::partition::{Entry, PartitionLog, Payload};
+use super::topic::ModelTopic;
 use super::topic_config::TopicConfig;
 use super::{Model, PartitionId};
 
@@ -54,12 +54,12 @@ impl Model {
 
     /// Restores a topic without its records.
     pub(crate) fn restore_topic(&mut self, stored: &StoredTopic) -> Result<(), String> {
-        let topic = Topic {
+        let topic = ModelTopic {
             number: stored.number,
             name: stored.name.as_str().into(),
             id: stored.id.clone(),
             config: TopicConfig::parse(&stored.settings)?,
-            partitions: (0..stored.partitions).map(|_| Partition::default()).collect(),
+            partitions: (0..stored.partitions).map(|_| PartitionLog::default()).collect(),
         };
         self.topics.put(topic);
         Ok(())

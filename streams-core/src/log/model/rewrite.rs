@@ -1,6 +1,6 @@
 //! Replaces adjacent batches with one: the common part of compaction and merging.
 
-use super::partition::{Entry, Fate, Partition, Payload};
+use super::partition::{Entry, Fate, PartitionLog, Payload};
 use crate::log::{BatchBuilder, RecordBatch, RecordRef};
 use crate::record::Offset;
 
@@ -73,7 +73,7 @@ impl Rewrite {
     }
 
     /// Replaces the entries in their partition, if that changes anything, and resets this rewrite.
-    pub(super) fn finish(&mut self, partition: &mut Partition) -> Option<Rewritten> {
+    pub(super) fn finish(&mut self, partition: &mut PartitionLog) -> Option<Rewritten> {
         let Self { records, replaced, next, changed, tombstones_until_ms } = std::mem::take(self);
         let first = *replaced.first()?;
         if replaced.len() == 1 && !changed {

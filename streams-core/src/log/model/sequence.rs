@@ -12,7 +12,7 @@ const REMEMBERED_MAX: usize = 5;
 
 /// The writer of a batch, and the batch's sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub(crate) struct BatchOrigin {
     /// The producer's id.
     pub(crate) producer: i64,
     /// The producer's epoch, which is fenced by newer ones.
@@ -55,7 +55,7 @@ struct Batch {
 }
 
 impl Sequences {
-    pub(super) fn check(&self, origin: &Origin, records: usize) -> Verdict {
+    pub(super) fn check(&self, origin: &BatchOrigin, records: usize) -> Verdict {
         let Some(producer) = self.0.get(&origin.producer) else { return Verdict::Write };
         if origin.epoch < producer.epoch {
             return Verdict::Fenced;
@@ -74,7 +74,7 @@ impl Sequences {
         }
     }
 
-    pub(super) fn written(&mut self, origin: &Origin, records: usize, offset: i64, now_ms: i64) {
+    pub(super) fn written(&mut self, origin: &BatchOrigin, records: usize, offset: i64, now_ms: i64) {
         let producer = self.of_epoch(origin.producer, origin.epoch, now_ms);
         if producer.batches.len() == REMEMBERED_MAX {
             producer.batches.pop_front();
@@ -123,8 +123,8 @@ fn next_after(last: i32) -> i32 {
 mod tests {
     use super::*;
 
-    fn origin(epoch: i16, sequence: i32) -> Origin {
-        Origin { producer: 1, epoch, sequence, transactional: false }
+    fn origin(epoch: i16, sequence: i32) -> BatchOrigin {
+        BatchOrigin { producer: 1, epoch, sequence, transactional: false }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::partition::Partition;
+use super::partition::PartitionLog;
 use super::refusal::Refusal;
 use super::topic_config::TopicConfig;
 use crate::record::TopicPartition;
@@ -22,24 +22,24 @@ pub(crate) struct PartitionId {
 }
 
 #[derive(Debug)]
-pub(crate) struct Topic {
+pub(crate) struct ModelTopic {
     pub(crate) number: u32,
     pub(crate) name: Arc<str>,
     /// Unique for each incarnation in each log.
     pub(crate) id: String,
     pub(crate) config: TopicConfig,
-    pub(crate) partitions: Vec<Partition>,
+    pub(crate) partitions: Vec<PartitionLog>,
 }
 
 /// All topics of a log.
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     numbers: BTreeMap<Arc<str>, u32>,
-    topics: BTreeMap<u32, Topic>,
+    topics: BTreeMap<u32, ModelTopic>,
     next_number: u32,
 }
 
-impl Topic {
+impl ModelTopic {
     pub(crate) fn partition_name(&self, partition: u32) -> TopicPartition {
         TopicPartition::new(Arc::clone(&self.name), i32::try_from(partition).unwrap_or(i32::MAX))
     }
@@ -53,7 +53,7 @@ impl Topics {
         partitions: u32,
         settings: &[(String, String)],
         identity: u64,
-    ) -> Result<&Topic, Refusal> {
+    ) -> Result<&ModelTopic, Refusal> {
         check_name(name.as_bytes(), NAME_LENGTH_MAX)
             .map_err(|error| Refusal::TopicName(name.to_owned(), error.to_string()))?;
         let refuse = |reason: String| Refusal::TopicSetting { topic: name.to_owned(), reason };
@@ -66,18 +66,18 @@ impl Topics {
         }
         let number = self.next_number;
         let id = uuid::Uuid::from_u64_pair(identity, u64::from(number)).to_string();
-        let partitions = (0..partitions).map(|_| Partition::default()).collect();
-        Ok(self.put(Topic { number, name: name.into(), id, config, partitions }))
+        let partitions = (0..partitions).map(|_| PartitionLog::default()).collect();
+        Ok(self.put(ModelTopic { number, name: name.into(), id, config, partitions }))
     }
 
     /// Adds a topic that already has a number.
-    pub(super) fn put(&mut self, topic: Topic) -> &Topic {
+    pub(super) fn put(&mut self, topic: ModelTopic) -> &ModelTopic {
         self.next_number = self.next_number.max(topic.number + 1);
         self.numbers.insert(Arc::clone(&topic.name), topic.number);
         self.topics.entry(topic.number).or_insert(topic)
     }
 
-    pub(super) fn remove(&mut self, name: &str) -> Result<Topic, Refusal> {
+    pub(super) fn remove(&mut self, name: &str) -> Result<ModelTopic, Refusal> {
         self.numbers
             .remove(name)
             .and_then(|number| self.topics.remove(&number))
@@ -94,16 +94,16 @@ impl Topics {
         self.next_number
     }
 
-    pub(crate) fn named(&self, name: &str) -> Option<&Topic> {
+    pub(crate) fn named(&self, name: &str) -> Option<&ModelTopic> {
         self.numbered(*self.numbers.get(name)?)
     }
 
-    pub(crate) fn numbered(&self, number: u32) -> Option<&Topic> {
+    pub(crate) fn numbered(&self, number: u32) -> Option<&ModelTopic> {
         self.topics.get(&number)
     }
 
     /// All topics, in the order of their names.
-    pub(crate) fn by_name(&self) -> impl Iterator<Item = &Topic> {
+    pub(crate) fn by_name(&self) -> impl Iterator<Item = &ModelTopic> {
         self.numbers.values().filter_map(|number| self.topics.get(number))
     }
 
@@ -118,16 +118,16 @@ impl Topics {
         }
     }
 
-    pub(crate) fn partition(&self, at: PartitionId) -> Option<&Partition> {
+    pub(crate) fn partition(&self, at: PartitionId) -> Option<&PartitionLog> {
         self.topics.get(&at.topic)?.partitions.get(at.partition as usize)
     }
 
-    pub(super) fn partition_mut(&mut self, at: PartitionId) -> Option<&mut Partition> {
+    pub(super) fn partition_mut(&mut self, at: PartitionId) -> Option<&mut PartitionLog> {
         self.topics.get_mut(&at.topic)?.partitions.get_mut(at.partition as usize)
     }
 
     /// Every partition, with its topic's settings.
-    pub(super) fn partitions_mut(&mut self) -> impl Iterator<Item = (PartitionId, &TopicConfig, &mut Partition)> {
+    pub(super) fn partitions_mut(&mut self) -> impl Iterator<Item = (PartitionId, &TopicConfig, &mut PartitionLog)> {
         self.topics.values_mut().flat_map(|topic| {
             let (number, config) = (topic.number, &topic.config);
             (0..)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::offsets::METADATA_BYTES_MAX;
-use super::{Change, Model, Notice, Now, PartitionId, Refusal};
+use super::{Model, ModelChange, Notice, Now, PartitionId, Refusal};
 use crate::log::{GroupMetadata, OffsetToCommit};
 
 /// Kafka's `transaction.max.timeout.ms`.
@@ -101,7 +101,7 @@ impl Model {
     pub(crate) fn new_producer(&mut self) -> ProducerTag {
         let producer = self.coordinator.next_producer;
         self.coordinator.next_producer += 1;
-        self.changes.push(Change::ProducerIds);
+        self.changes.push(ModelChange::ProducerIds);
         ProducerTag { producer, epoch: 0 }
     }
 
@@ -130,7 +130,7 @@ impl Model {
         };
         let stage = TransactionStage::Idle { last: None };
         self.coordinator.ids.insert(Arc::clone(id), Transactional { tag, timeout, stage, used_ms: now.wall.0 });
-        self.changes.push(Change::TransactionalId(Arc::clone(id)));
+        self.changes.push(ModelChange::TransactionalId(Arc::clone(id)));
         Ok(InitProducer::Ready(tag))
     }
 
@@ -259,7 +259,7 @@ impl Model {
         self.coordinator.ids.retain(|id, transactional| {
             let keep = !unused(transactional);
             if !keep {
-                changes.push(Change::TransactionalId(Arc::clone(id)));
+                changes.push(ModelChange::TransactionalId(Arc::clone(id)));
             }
             keep
         });
@@ -321,7 +321,7 @@ impl Model {
     fn fence_and_abort(&mut self, id: &Arc<str>) {
         if let Some(transactional) = self.coordinator.ids.get_mut(id) {
             transactional.tag.epoch = transactional.tag.epoch.saturating_add(1);
-            self.changes.push(Change::TransactionalId(Arc::clone(id)));
+            self.changes.push(ModelChange::TransactionalId(Arc::clone(id)));
             self.coordinator.decide(id, false);
         }
     }
@@ -329,7 +329,7 @@ impl Model {
     fn end_in_group(&mut self, group: &Arc<str>, producer: i64, commit: bool) {
         let Some(known) = self.groups.get_mut(group) else { return };
         for partition in known.offsets.end_transaction(producer, commit) {
-            self.changes.push(Change::Offset { group: Arc::clone(group), partition });
+            self.changes.push(ModelChange::Offset { group: Arc::clone(group), partition });
         }
         self.notices.push(Notice::Offsets(Arc::clone(group)));
     }
