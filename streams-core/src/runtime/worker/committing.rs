@@ -13,12 +13,12 @@ use crate::runtime::task::Task;
 use crate::runtime::{AppError, age};
 
 impl Worker {
-    pub(super) fn begin_commit_if_due(&mut self, now: Duration, is_busy: bool) {
+    pub(super) fn begin_commit_if_due(&mut self, now: Duration, is_idle: bool) {
         if self.commit.is_some() || self.failed || self.is_proving() {
             return;
         }
         let settings = &self.seed.common.settings;
-        let due = now.saturating_sub(self.last_commit) >= settings.commit_interval_when(!is_busy)
+        let due = now.saturating_sub(self.last_commit) >= settings.commit_interval_when(is_idle)
             || self.slots.running().any(|task| task.context.commit_requested)
             || self.is_over_budget();
         if due {

@@ -302,7 +302,7 @@ impl Worker {
             busy |= self.fetch()?;
             busy |= self.process()?;
             let now = self.seed.common.clock.monotonic();
-            self.begin_commit_if_due(now, busy);
+            self.begin_commit_if_due(now, !busy && self.has_caught_up());
             busy |= self.commit.is_some() && self.advance_commit(now)?;
         }
         self.publish(now, false);
@@ -315,7 +315,12 @@ impl Worker {
     fn is_heard(&self, now: Duration) -> bool {
         let shared = &self.seed.common;
         let heard = Duration::from_millis(shared.heard_ms.load(Ordering::SeqCst));
-        now.saturating_sub(heard) <= shared.settings.session_timeout
+        now.saturating_sub(heard) < shared.settings.session_timeout
+    }
+
+    /// Whether all records that were fetched are processed.
+    fn has_caught_up(&self) -> bool {
+        self.slots.running().all(|task| task.inputs.iter().all(|input| input.buffered() == 0))
     }
 
     fn next_turn(&self, now: Duration, busy: bool) -> Turn {
@@ -333,14 +338,15 @@ impl Worker {
         let settings = &self.seed.common.settings;
         let mut wait = settings.poll;
         if self.slots.running().any(Task::needs_commit) {
-            wait = wait.min((self.last_commit + settings.commit_interval_when(true)).saturating_sub(now));
+            wait =
+                wait.min((self.last_commit + settings.commit_interval_when(self.has_caught_up())).saturating_sub(now));
         }
         if self.seed.common.paused.load(Ordering::Relaxed) {
             // Records and punctuators wait.
             return Turn::Idle(wait.max(WAIT_MIN));
         }
         // A buffered record may have to wait for another input; the doorbell rings when that input gets records.
-        if self.slots.running().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {
+        if !self.has_caught_up() {
             wait = wait.min(settings.task_idle.unwrap_or(settings.poll).max(WAIT_FOR_REPLY));
         }
         let wall_clock = self.seed.common.clock.now();

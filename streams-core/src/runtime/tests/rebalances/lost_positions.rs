@@ -77,3 +77,57 @@ fn records_that_are_fetched_are_processed_before_a_lost_position_is_given_up() {
         assert_eq!(scene.counts(), expected, "{reset:?}");
     }
 }
+
+/// The group's committed position in the only partition of a topic.
+fn committed(scene: &Scene, topic: &str) -> Option<i64> {
+    let admin = scene.log.admin(Doorbell::new()).expect("an admin");
+    let committed = admin.committed("app", vec![TopicPartition::new(topic, 0)]).wait();
+    let Some(Ok(committed)) = committed else { panic!("no answer: {committed:?}") };
+    committed.first().and_then(Option::as_ref).map(|committed| committed.offset.0)
+}
+
+/// The commit that proves membership repeats the last committed positions. If another one overtook it, or it another
+/// one, positions would go back.
+#[test]
+fn the_proof_of_membership_and_a_commit_wait_for_each_other() {
+    const REPARTITION: &str = "app-words-repartition";
+    let start = || {
+        let scene = Scene::new();
+        let settings = Scene::settings("m", Guarantee::AtLeastOnce);
+        let reset = OffsetReset::Earliest;
+        let (mut instance, faults) = scene.start(Settings { offset_reset: reset, out_of_range: reset, ..settings });
+        instance.step_until(|instance| instance.running_tasks() == 2);
+        scene.send(2);
+        instance.settle();
+        (scene, instance, faults)
+    };
+    let lose_the_position = |scene: &Scene| {
+        scene.send(2);
+        delete_before(scene, 3);
+    };
+
+    // The proof is not answered, and a commit falls due.
+    let (scene, mut instance, faults) = start();
+    lose_the_position(&scene);
+    let before = committed(&scene, REPARTITION);
+    faults.begin_for_ever(FaultKind::CommitsLate);
+    scene.pass(&mut instance, 31);
+    assert_eq!(committed(&scene, REPARTITION), before, "the commit waits");
+    faults.end_all();
+    scene.pass(&mut instance, 31);
+    assert_eq!((committed(&scene, "lines"), committed(&scene, REPARTITION)), (Some(4), Some(3)));
+    assert_eq!(scene.counts(), [1, 2, 3]);
+
+    // The commit is not answered, and a position is lost.
+    let (scene, mut instance, faults) = start();
+    faults.begin_for_ever(FaultKind::CommitsLate);
+    scene.pass(&mut instance, 31);
+    assert_eq!(committed(&scene, "lines"), Some(2));
+    lose_the_position(&scene);
+    scene.pass(&mut instance, 2);
+    assert_eq!(committed(&scene, "lines"), Some(2), "the proof waits");
+    faults.end_all();
+    scene.pass(&mut instance, 31);
+    assert_eq!(committed(&scene, "lines"), Some(4));
+    assert_eq!(scene.counts(), [1, 2, 3]);
+}
