@@ -1,7 +1,7 @@
 //! Tests of restoring state while its changelog changes.
 
 use super::faulty_log::FaultKind;
-use super::scene::{Scene, stop};
+use super::scene::{Scene, hand_over, stop};
 use crate::log::{Doorbell, Log as _};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::Guarantee;
@@ -30,5 +30,35 @@ fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_on
     assert_eq!(instance.error(), None);
     scene.send(1);
     scene.pass(&mut instance, 31);
+    assert_eq!(scene.counts(), [1, 2, 3, 4, 5]);
+}
+
+/// The same for a task that was given up meanwhile: opening it again does not make it this member's again.
+#[test]
+fn a_task_that_was_given_up_stays_so_when_its_changelog_is_read_anew() {
+    let scene = Scene::new();
+    let (mut founder, _) = scene.start(Scene::settings("f", Guarantee::AtLeastOnce));
+    founder.step_until(|instance| instance.running_tasks() == 2);
+    scene.send(4);
+    founder.settle();
+    stop(&mut founder);
+    let (mut former, faults) = scene.start(Scene::settings("m", Guarantee::AtLeastOnce));
+    former.step_until(|instance| instance.control.is_assigned());
+    faults.begin_for_ever(FaultKind::AdminLate);
+    former.settle();
+    assert_eq!(former.running_tasks(), 0);
+    let (mut owner, _) = scene.start(Scene::settings("a", Guarantee::AtLeastOnce));
+    hand_over(&mut former, &mut owner);
+    let admin = scene.log.admin(Doorbell::new()).expect("an admin");
+    let changelog = TopicPartition::new("app-count-store-changelog", 0);
+    assert_eq!(admin.delete_records(vec![(changelog, Offset(3))]).wait(), Some(Ok(())));
+    faults.end_all();
+    for _ in 0..1_000 {
+        former.step_worker();
+    }
+    assert_eq!(former.running_tasks(), 0);
+    scene.send(1);
+    owner.settle();
+    (0..1_000).for_each(|_| _ = former.step_worker());
     assert_eq!(scene.counts(), [1, 2, 3, 4, 5]);
 }
