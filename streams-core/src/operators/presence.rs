@@ -12,8 +12,8 @@ use std::rc::Rc;
 use super::build::BuiltLinks;
 use super::{BuiltNode, Context, Link, Next, OperatorError};
 use crate::record::Record;
-use crate::wire::Nullable;
-use crate::wire::encoded_key::EncodedKey;
+use crate::wire::encoded_key::{AsKey, EncodedKey};
+use crate::wire::{Key, Nullable, NullableKey};
 
 /// Stands in for a value that nobody reads: only tells whether there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +26,50 @@ impl Presence {
     }
 }
 
+/// A node that counts the records of each key.
+pub(super) trait Count<K: Key>: 'static {
+    /// Counts one record. There is nothing to count if the value is null.
+    fn count<Q: AsKey<K>>(
+        &mut self,
+        context: &mut Context,
+        record: Record<Option<Q>, Option<()>>,
+    ) -> Result<(), OperatorError>;
+}
+
 /// A node that only needs to know whether a `V` is null.
-pub(super) fn counting<K: 'static, V: Nullable>(
-    node: impl Next<K, Presence> + Next<Option<EncodedKey>, Presence> + 'static,
-) -> BuiltNode {
-    let node = Rc::new(RefCell::new(node));
+pub(super) fn counting<K: NullableKey, V: Nullable>(node: impl Count<K::Inner>) -> BuiltNode {
+    let node = Rc::new(RefCell::new(Counter { node, key: PhantomData::<fn() -> K> }));
     let encoded: Link<Option<EncodedKey>, Presence> = Rc::clone(&node) as _;
     let node: Link<K, Presence> = node;
     let typed: Link<K, V> = Rc::new(RefCell::new(Asking { node: Rc::clone(&node), value: PhantomData }));
     BuiltNode::Inner(BuiltLinks::of(typed).or_without_values(node).or_with_encoded_keys(encoded))
+}
+
+/// Passes records on to the node that counts them, whatever form their keys have.
+struct Counter<K, C> {
+    node: C,
+    key: PhantomData<fn() -> K>,
+}
+
+impl<K: NullableKey, C: Count<K::Inner>> Next<K, Presence> for Counter<K, C> {
+    #[inline]
+    fn process(&mut self, context: &mut Context, record: Record<K, Presence>) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        let (key, value) = (key.into_option(), value.into_option());
+        self.node.count(context, Record { key, value, timestamp, headers })
+    }
+}
+
+impl<K: NullableKey, C: Count<K::Inner>> Next<Option<EncodedKey>, Presence> for Counter<K, C> {
+    #[inline]
+    fn process(
+        &mut self,
+        context: &mut Context,
+        record: Record<Option<EncodedKey>, Presence>,
+    ) -> Result<(), OperatorError> {
+        let Record { key, value, timestamp, headers } = record;
+        self.node.count(context, Record { key, value: value.into_option(), timestamp, headers })
+    }
 }
 
 /// Adapts the node to parents that do have the value.

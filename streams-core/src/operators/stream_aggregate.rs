@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::presence::counting;
+use super::presence::{Count, counting};
 use super::stored_table::StoredTable;
-use super::{BuiltNode, Context, DropReason, Next, OperatorError, Presence, Recipe, StoreId};
+use super::{BuiltNode, Context, DropReason, Next, OperatorError, Recipe, StoreId};
 use crate::record::Record;
-use crate::wire::encoded_key::{AsKey, EncodedKey};
+use crate::wire::encoded_key::AsKey;
 use crate::wire::{Key, Nullable, NullableKey, Value};
 
 /// Takes `Record<K, V>`, forwards `Change<A>` by key.
@@ -32,10 +32,7 @@ where
 
 /// As [`recipe`], for a count, which never reads the values.
 pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId) -> Recipe {
-    Recipe::new(move |builder| {
-        let table = StoredTable::new(builder, store)?;
-        Ok(counting::<K, V>(StreamCount::<K> { table }))
-    })
+    Recipe::new(move |builder| Ok(counting::<K, V>(StoredTable::<K::Inner, i64>::new(builder, store)?)))
 }
 
 struct StreamAggregate<K: NullableKey, A: Value, F> {
@@ -58,34 +55,15 @@ where
     }
 }
 
-struct StreamCount<K: NullableKey> {
-    table: StoredTable<K::Inner, i64>,
-}
-
-impl<K: NullableKey> Next<K, Presence> for StreamCount<K> {
+impl<K: Key> Count<K> for StoredTable<K, i64> {
     #[inline]
-    fn process(&mut self, context: &mut Context, record: Record<K, Presence>) -> Result<(), OperatorError> {
-        let Record { key, value, timestamp, headers } = record;
-        let record = Record { key: key.into_option(), value: value.into_option(), timestamp, headers };
-        take(&self.table, context, record, one_more)
-    }
-}
-
-impl<K: NullableKey> Next<Option<EncodedKey>, Presence> for StreamCount<K> {
-    #[inline]
-    fn process(
+    fn count<Q: AsKey<K>>(
         &mut self,
         context: &mut Context,
-        record: Record<Option<EncodedKey>, Presence>,
+        record: Record<Option<Q>, Option<()>>,
     ) -> Result<(), OperatorError> {
-        let Record { key, value, timestamp, headers } = record;
-        take(&self.table, context, Record { key, value: value.into_option(), timestamp, headers }, one_more)
+        take(self, context, record, |_, (), count| Some(count.unwrap_or(0) + 1))
     }
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "an aggregation may return nothing, which deletes the row")]
-fn one_more<Q>(_: &Q, (): (), count: Option<i64>) -> Option<i64> {
-    Some(count.unwrap_or(0) + 1)
 }
 
 /// Takes a record into its key's row.

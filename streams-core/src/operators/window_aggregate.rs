@@ -5,17 +5,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cached::flush_at_commit;
-use super::presence::counting;
+use super::presence::{Count, counting};
 use super::source::undecodable;
 use super::{
-    BuildError, BuiltNode, Context, DropReason, Next, NodeBuilder, OperatorError, Outputs, Presence, Recipe, StoreId,
-    TableView, TableViewRecipe,
+    BuildError, BuiltNode, Context, DropReason, Next, NodeBuilder, OperatorError, Outputs, Recipe, StoreId, TableView,
+    TableViewRecipe,
 };
 use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::{Cause, Row};
 use crate::state::window_store::{KeyInWindows, WindowRows};
 use crate::windows::{TimeWindows, Window, Windowed};
-use crate::wire::encoded_key::{AsKey, EncodedKey};
+use crate::wire::encoded_key::AsKey;
 use crate::wire::{Key, Nullable, NullableKey, Value};
 
 /// Takes `Record<K, V>`, forwards `Change<A>` by key and window.
@@ -43,10 +43,7 @@ where
 
 /// As [`recipe`], for a count, which never reads the values.
 pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId, windows: TimeWindows) -> Recipe {
-    Recipe::new(move |builder| {
-        let table = WindowedTable::new(builder, store, windows)?;
-        Ok(counting::<K, V>(WindowCount::<K> { table }))
-    })
+    Recipe::new(move |builder| Ok(counting::<K, V>(WindowedTable::<K::Inner, i64>::new(builder, store, windows)?)))
 }
 
 /// The rows of a windowed table, for nodes that look them up.
@@ -96,34 +93,15 @@ where
     }
 }
 
-struct WindowCount<K: NullableKey> {
-    table: WindowedTable<K::Inner, i64>,
-}
-
-impl<K: NullableKey> Next<K, Presence> for WindowCount<K> {
+impl<K: Key> Count<K> for WindowedTable<K, i64> {
     #[inline]
-    fn process(&mut self, context: &mut Context, record: Record<K, Presence>) -> Result<(), OperatorError> {
-        let Record { key, value, timestamp, headers } = record;
-        let record = Record { key: key.into_option(), value: value.into_option(), timestamp, headers };
-        self.table.take(context, record, one_more)
-    }
-}
-
-impl<K: NullableKey> Next<Option<EncodedKey>, Presence> for WindowCount<K> {
-    #[inline]
-    fn process(
+    fn count<Q: AsKey<K>>(
         &mut self,
         context: &mut Context,
-        record: Record<Option<EncodedKey>, Presence>,
+        record: Record<Option<Q>, Option<()>>,
     ) -> Result<(), OperatorError> {
-        let Record { key, value, timestamp, headers } = record;
-        self.table.take(context, Record { key, value: value.into_option(), timestamp, headers }, one_more)
+        self.take(context, record, |_, _, count| Some(count.unwrap_or(0) + 1))
     }
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "an aggregation may return nothing, which deletes the row")]
-fn one_more<Q>(_: &Q, _: Option<()>, count: Option<i64>) -> Option<i64> {
-    Some(count.unwrap_or(0) + 1)
 }
 
 /// A node's own windowed table: its rows, which windows still accept records, and the children that get the changes.

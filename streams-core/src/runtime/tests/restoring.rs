@@ -6,25 +6,35 @@ use crate::log::{Doorbell, Log as _};
 use crate::record::{Offset, TopicPartition};
 use crate::runtime::Guarantee;
 
-/// Regression: the changelog's first records were deleted between the lookup of its start and the first fetch. The
-/// application ended with "changelog app-count-store-changelog-0 no longer holds offset 0; restart the application".
-#[test]
-fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_one() {
+/// An application has counted four records and has ended.
+fn with_four_counts() -> Scene {
     let scene = Scene::new();
     let (mut founder, _) = scene.start(Scene::settings("f", Guarantee::AtLeastOnce));
     founder.step_until(|instance| instance.running_tasks() == 2);
     scene.send(4);
     founder.settle();
     stop(&mut founder);
+    scene
+}
+
+/// Deletes the changelog's records but the last, which alone holds the final count.
+fn delete_head(scene: &Scene) {
+    let admin = scene.log.admin(Doorbell::new()).expect("an admin");
+    let changelog = TopicPartition::new("app-count-store-changelog", 0);
+    assert_eq!(admin.delete_records(vec![(changelog, Offset(3))]).wait(), Some(Ok(())));
+}
+
+/// Regression: the changelog's first records were deleted between the lookup of its start and the first fetch. The
+/// application ended with "changelog app-count-store-changelog-0 no longer holds offset 0; restart the application".
+#[test]
+fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_one() {
+    let scene = with_four_counts();
     let (mut instance, faults) = scene.start(Scene::settings("m", Guarantee::AtLeastOnce));
     instance.step_until(|instance| instance.worker.is_some());
     faults.begin_for_ever(FaultKind::AdminLate);
     instance.settle();
     assert_eq!(instance.running_tasks(), 0);
-    let admin = scene.log.admin(Doorbell::new()).expect("an admin");
-    let changelog = TopicPartition::new("app-count-store-changelog", 0);
-    // The last record alone holds the final count.
-    assert_eq!(admin.delete_records(vec![(changelog, Offset(3))]).wait(), Some(Ok(())));
+    delete_head(&scene);
     faults.end_all();
     instance.step_until(|instance| instance.error().is_some() || instance.running_tasks() == 2);
     assert_eq!(instance.error(), None);
@@ -36,12 +46,7 @@ fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_on
 /// The same for a task that was given up meanwhile: opening it again does not make it this member's again.
 #[test]
 fn a_task_that_was_given_up_stays_so_when_its_changelog_is_read_anew() {
-    let scene = Scene::new();
-    let (mut founder, _) = scene.start(Scene::settings("f", Guarantee::AtLeastOnce));
-    founder.step_until(|instance| instance.running_tasks() == 2);
-    scene.send(4);
-    founder.settle();
-    stop(&mut founder);
+    let scene = with_four_counts();
     let (mut former, faults) = scene.start(Scene::settings("m", Guarantee::AtLeastOnce));
     former.step_until(|instance| instance.control.is_assigned());
     faults.begin_for_ever(FaultKind::AdminLate);
@@ -49,9 +54,7 @@ fn a_task_that_was_given_up_stays_so_when_its_changelog_is_read_anew() {
     assert_eq!(former.running_tasks(), 0);
     let (mut owner, _) = scene.start(Scene::settings("a", Guarantee::AtLeastOnce));
     hand_over(&mut former, &mut owner);
-    let admin = scene.log.admin(Doorbell::new()).expect("an admin");
-    let changelog = TopicPartition::new("app-count-store-changelog", 0);
-    assert_eq!(admin.delete_records(vec![(changelog, Offset(3))]).wait(), Some(Ok(())));
+    delete_head(&scene);
     faults.end_all();
     for _ in 0..1_000 {
         former.step_worker();
