@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::by_hand::{Instance, log};
-use crate::clock::ManualClock;
 use crate::dsl::StreamsBuilder;
 use crate::record::Timestamp;
 use crate::runtime::App;
@@ -137,33 +136,4 @@ fn a_store_without_a_changelog_is_whole_or_empty_under_exactly_once() {
     send();
     commit(&mut instance);
     assert_eq!(counts(), [2]);
-}
-
-/// Counts words. A record takes 30 ms.
-fn slow_counts(clock: &ManualClock) -> Topology {
-    let (builder, clock) = (StreamsBuilder::new(), clock.clone());
-    let slow = builder.stream(WORDS).map_values(move |word| {
-        clock.advance(Duration::from_millis(30));
-        word
-    });
-    slow.group_by_key().count().to_stream().to(COUNTS);
-    builder.build().expect("a topology")
-}
-
-/// Regression: a batch job committed every 100 ms, so it wrote and sent nearly every change of a cached row.
-#[test]
-fn a_batch_job_commits_when_it_has_caught_up() {
-    for (interval, commits) in [(Duration::from_secs(30), 1), (Duration::from_secs(1), 3)] {
-        let (log, clock) = log();
-        log.create_topic("words", 1).expect("a topic");
-        let app = App::new("batch", slow_counts(&clock)).commit_interval(interval).committing_when_idle();
-        let mut instance = Instance::start(app, log.clone(), &clock);
-        instance.step_until(|instance| instance.running_tasks() == 1);
-        (0..100).for_each(|_| _ = log.send(&WORDS, "a", "word").expect("sent"));
-        instance.settle();
-        clock.advance(Duration::from_millis(100));
-        instance.settle();
-        let counts = log.read(&COUNTS).expect("readable").into_iter().map(|record| record.value).collect::<Vec<_>>();
-        assert_eq!((counts.len(), counts.last()), (commits, Some(&100)), "{counts:?}");
-    }
 }

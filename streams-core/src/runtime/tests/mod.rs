@@ -18,6 +18,7 @@ use crate::topology::{
 };
 use crate::windows::WindowSizes;
 
+mod batch_jobs;
 mod by_hand;
 mod commits;
 mod drops;

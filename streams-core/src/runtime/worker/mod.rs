@@ -50,6 +50,7 @@ pub(crate) use lost_positions::LostPosition;
 pub(crate) use slots::Slots;
 
 use pace::Pace;
+use processing::Work;
 use standing::Standing;
 use tasks::new_collector;
 
@@ -300,9 +301,11 @@ impl Worker {
         }
         if !blocked {
             busy |= self.fetch()?;
-            busy |= self.process()?;
+            let work = self.process()?;
+            let is_idle = !busy && work != Work::Records && !self.collector.borrow().is_backed_up();
+            busy |= work != Work::Nothing;
             let now = self.seed.common.clock.monotonic();
-            self.begin_commit_if_due(now, !busy && self.has_caught_up());
+            self.begin_commit_if_due(now, is_idle);
             busy |= self.commit.is_some() && self.advance_commit(now)?;
         }
         self.publish(now, false);
@@ -316,11 +319,6 @@ impl Worker {
         let shared = &self.seed.common;
         let heard = Duration::from_millis(shared.heard_ms.load(Ordering::SeqCst));
         now.saturating_sub(heard) < shared.settings.session_timeout
-    }
-
-    /// Whether all records that were fetched are processed.
-    fn has_caught_up(&self) -> bool {
-        self.slots.running().all(|task| task.inputs.iter().all(|input| input.buffered() == 0))
     }
 
     fn next_turn(&self, now: Duration, busy: bool) -> Turn {
@@ -338,15 +336,14 @@ impl Worker {
         let settings = &self.seed.common.settings;
         let mut wait = settings.poll;
         if self.slots.running().any(Task::needs_commit) {
-            wait =
-                wait.min((self.last_commit + settings.commit_interval_when(self.has_caught_up())).saturating_sub(now));
+            wait = wait.min((self.last_commit + settings.commit_interval_when(true)).saturating_sub(now));
         }
         if self.seed.common.paused.load(Ordering::Relaxed) {
             // Records and punctuators wait.
             return Turn::Idle(wait.max(WAIT_MIN));
         }
         // A buffered record may have to wait for another input; the doorbell rings when that input gets records.
-        if !self.has_caught_up() {
+        if self.slots.running().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {
             wait = wait.min(settings.task_idle.unwrap_or(settings.poll).max(WAIT_FOR_REPLY));
         }
         let wall_clock = self.seed.common.clock.now();

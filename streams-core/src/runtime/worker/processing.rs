@@ -15,33 +15,41 @@ use crate::runtime::task::{Task, writing_failed};
 /// How many cached rows are looked at between two looks at the clock and the producer.
 const ROWS_PER_LOOK: usize = 256;
 
+/// What a round did, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Work {
+    Nothing,
+    /// Only punctuators fired. That is no reason to put off what is done when there are no records.
+    Punctuators,
+    Records,
+}
+
 impl Worker {
-    /// Lets the tasks process some records, and fires punctuators. Returns whether anything happened. If the time
-    /// runs out, the next round starts with the next task.
-    pub(super) fn process(&mut self) -> Result<bool, AppError> {
+    /// Lets the tasks process some records, and fires punctuators. If the time runs out, the next round starts with the
+    /// next task.
+    pub(super) fn process(&mut self) -> Result<Work, AppError> {
         let paused = self.seed.common.paused.load(Ordering::Relaxed);
         if paused || self.failed || self.standing.is_ending() {
-            return Ok(false);
+            return Ok(Work::Nothing);
         }
         let drained = self.collector.borrow_mut().drain();
         if !drained.map_err(|error| writing_failed(error, self.slots.running()))? {
-            return Ok(false);
+            return Ok(Work::Nothing);
         }
         let (began, round) = (self.seed.common.clock.monotonic(), round_time(self.shortest_interval()));
-        let (mut any, wall_clock) = (false, self.seed.common.clock.now());
+        let (mut work, wall_clock) = (Work::Nothing, self.seed.common.clock.now());
         for id in self.slots.running_from(self.next_task) {
             if let Some(task) = self.slots.running_task(id).filter(|task| task.is_idle()) {
                 task.pass_time(wall_clock);
                 continue;
             }
-            any |= self.process_task(id, began, round)?;
+            work = work.max(self.process_task(id, began, round)?);
             if self.seed.common.clock.monotonic() >= began + round {
                 self.next_task = self.slots.after(id);
                 break;
             }
         }
-        any |= self.make_room(round)?;
-        Ok(any)
+        Ok(if self.make_room(round)? { Work::Records } else { work })
     }
 
     /// The shortest interval in which something falls due.
@@ -54,14 +62,14 @@ impl Worker {
         self.slots.running().filter_map(Task::wall_clock_interval).fold(shortest, Duration::min)
     }
 
-    /// Lets one task process records and fire due punctuators. Returns whether anything happened.
-    fn process_task(&mut self, id: TaskId, began: Duration, round: Duration) -> Result<bool, AppError> {
+    /// Lets one task process records and fire due punctuators.
+    fn process_task(&mut self, id: TaskId, began: Duration, round: Duration) -> Result<Work, AppError> {
         let shared = Arc::clone(&self.seed.common);
         let settings = &shared.settings;
         let mut processed = 0;
         let mut looked = shared.clock.monotonic();
         loop {
-            let Some(task) = self.slots.running_task(id) else { return Ok(processed > 0) };
+            let Some(task) = self.slots.running_task(id) else { return Ok(work_of(processed, false)) };
             let records = self.pace.records().min(settings.records_per_round - processed);
             let wall_clock = shared.clock.now();
             task.context.wall_clock = wall_clock;
@@ -84,7 +92,7 @@ impl Worker {
             looked = now;
             processed += done;
             if done < records || processed >= settings.records_per_round || now >= began + round {
-                return Ok(processed > 0 || punctuated);
+                return Ok(work_of(processed, punctuated));
             }
         }
     }
@@ -148,5 +156,13 @@ impl Worker {
             }
         }
         Ok(true)
+    }
+}
+
+const fn work_of(records: usize, punctuated: bool) -> Work {
+    match (records, punctuated) {
+        (0, false) => Work::Nothing,
+        (0, true) => Work::Punctuators,
+        _ => Work::Records,
     }
 }
