@@ -131,7 +131,7 @@ pub(crate) struct ChangelogOptions {
 /// A store that the user named.
 pub(crate) struct StoreOption {
     pub(crate) name: String,
-    /// The name of the constant's type, as in [`StoreKind::constant`].
+    /// The name of the constant's type, as in [`StoreKind::constant`](crate::state::StoreKind::constant).
     pub(crate) constant: &'static str,
     pub(crate) at: CallSite,
 }

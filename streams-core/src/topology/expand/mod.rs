@@ -3,7 +3,7 @@
 //! The program is read from top to bottom. Each call burns the numbers that Java's builder burns for it and becomes an
 //! operation of the [`draft`]. Tables are materialised when something needs their rows, and streams whose key changed go
 //! through a repartition topic before anything that depends on the key. Then sources of the same topics are merged, and
-//! the operations are [written](write) to the graph in Java's order, which numbers the sub-topologies.
+//! the operations are [written](mod@write) to the graph in Java's order, which numbers the sub-topologies.
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::Location;
