@@ -1,8 +1,8 @@
 //! What can go wrong while a record passes through the operators.
 
 use crate::log::LogError;
-use crate::state::StoreError;
 use crate::state::rows::RowError;
+use crate::state::{StoreError, StoreErrorKind};
 use crate::wire::{DecodeError, EncodeError};
 
 /// Why a task cannot process a record. The task adds which record it was.
@@ -64,6 +64,14 @@ pub enum OperatorError {
 }
 
 impl OperatorError {
+    /// A key whose bytes were checked and accepted cannot be decoded. Not an [`OperatorError::Decode`], which may be
+    /// skipped: the record has already changed its row.
+    #[cold]
+    pub(crate) fn unmade_key(node: &str, error: &DecodeError) -> Self {
+        let message = format!("a key cannot be decoded, although `Value::check` accepted its bytes: {error}");
+        Self::Store { node: node.to_owned(), error: StoreError::new(StoreErrorKind::Decode, message) }
+    }
+
     /// Adds the node's name to a failure to read or write its rows.
     #[cold]
     pub(crate) fn rows(node: &str, error: RowError) -> Self {

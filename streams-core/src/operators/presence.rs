@@ -187,4 +187,47 @@ mod tests {
         assert_eq!(count::<true>(0), (all.clone(), 1, 5));
         assert_eq!(count::<false>(0), (all, 1, 6));
     }
+
+    /// A key that says of its bytes what is not true: that all are keys, and that they are canonical.
+    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+    struct Liar(String);
+
+    impl Value for Liar {
+        const CANONICAL: bool = true;
+
+        fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            Value::encode(&self.0.to_lowercase(), out)
+        }
+
+        fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+            String::decode(bytes).map(Self)
+        }
+
+        fn check(_: &[u8]) -> Result<(), DecodeError> {
+            Ok(())
+        }
+    }
+
+    impl Key for Liar {}
+
+    fn feed_liar(key: &[u8]) -> Result<(), OperatorError> {
+        let count = stream_aggregate::counting_recipe::<Liar, Word>(StoreId(0));
+        let source = source::recipe::<Liar, Word>(WindowSizes::NONE);
+        SourceChain::<Liar, Change<i64>>::over(&source, &count).feed(Some(key), Some(b"v"), Timestamp(1))
+    }
+
+    /// Skipped, the record would have changed its row and been counted as dropped.
+    #[test]
+    fn a_key_that_was_accepted_and_cannot_be_made_is_no_record_to_skip() {
+        let error = feed_liar(b"\xff").unwrap_err();
+        assert!(matches!(&error, OperatorError::Store { node, .. } if node == "NODE"), "{error:?}");
+        assert!(error.to_string().contains("`Value::check` accepted its bytes"), "{error}");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "are not canonical")]
+    fn a_debug_build_notices_bytes_that_are_not_canonical() {
+        let _ = feed_liar(b"KEY");
+    }
 }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cached::flush_at_commit;
-use super::source::undecodable;
 use super::{BuildError, Context, NodeBuilder, OperatorError, Outputs, StoreId, TableView, TableViewRecipe};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::state::rows::{Cause, Row};
@@ -82,7 +81,7 @@ impl<K: Key, V: Value> StoredTable<K, V> {
         let changed = self.rows.borrow_mut().update(&key, cause, |row| update(&key, row));
         match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
             Some(changed) => {
-                let key = key.into_key().map_err(|error| undecodable("key", error, None))?;
+                let key = key.into_key().map_err(|error| OperatorError::unmade_key(&self.node, &error))?;
                 let record = Record { key, value: changed.change, timestamp: changed.timestamp, headers };
                 self.outputs.forward(context, record)
             }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::cached::flush_at_commit;
 use super::presence::{Count, counting};
-use super::source::undecodable;
 use super::{
     BuildError, BuiltNode, Context, DropReason, Next, NodeBuilder, OperatorError, Outputs, Recipe, StoreId, TableView,
     TableViewRecipe,
@@ -172,7 +171,7 @@ impl<K: Key, A: Value> WindowedTable<K, A> {
         });
         match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
             Some(changed) => {
-                let key = key.clone().into_key().map_err(|error| undecodable("key", error, None))?;
+                let key = key.clone().into_key().map_err(|error| OperatorError::unmade_key(&self.node, &error))?;
                 let (value, timestamp, headers) = (changed.change, changed.timestamp, cause.headers.clone());
                 self.outputs.forward(context, Record { key: Windowed { key, window }, value, timestamp, headers })
             }

@@ -127,7 +127,8 @@ impl TaskState {
     #[must_use]
     pub fn pending_batch(&self) -> StoreBatch {
         let mut batch = StoreBatch::default();
-        batch.reserve(self.overlays.values().map(BTreeMap::len).sum(), self.uncommitted_bytes);
+        let changes = self.overlays.values().map(BTreeMap::len).sum();
+        batch.reserve(changes, self.uncommitted_bytes.saturating_sub(changes * OVERLAY_ENTRY_BYTES));
         for (store, floor) in &self.floors {
             batch.delete_range(*store, b"", floor);
         }

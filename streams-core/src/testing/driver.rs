@@ -319,7 +319,7 @@ impl TestDriver {
 
     /// A key's rows in the windows that start in a range of time, as pairs of window start and value, ordered by time.
     #[must_use]
-    pub fn windows_of<K: Key, V: Value>(
+    pub fn windows_with_key<K: Key, V: Value>(
         &self,
         store: &WindowStore<K, V>,
         key: &K,

@@ -41,6 +41,12 @@ impl EncodedKey {
     pub(crate) fn new(bytes: &[u8]) -> Self {
         Self(SmallVec::from_slice(bytes))
     }
+
+    /// Whether these are the bytes that the key has as a row's. Only debug builds look.
+    fn is_of(&self, key: &impl Key) -> bool {
+        let mut bytes = Vec::new();
+        super::Value::encode(key, &mut bytes).is_ok() && *bytes == *self.0
+    }
 }
 
 impl<K: Key> AsKey<K> for EncodedKey {
@@ -51,6 +57,8 @@ impl<K: Key> AsKey<K> for EncodedKey {
     }
 
     fn into_key(self) -> Result<K, DecodeError> {
-        K::decode(&self.0)
+        let key = K::decode(&self.0)?;
+        debug_assert!(self.is_of(&key), "the bytes of `{}` are not canonical", std::any::type_name::<K>());
+        Ok(key)
     }
 }

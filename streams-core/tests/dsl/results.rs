@@ -357,6 +357,31 @@ fn processors_use_their_stores() {
 }
 
 #[test]
+fn processors_read_their_stores_by_prefix_and_in_reverse() {
+    const SEEN: KeyValueStore<String, i64> = KeyValueStore::new("seen");
+    let inputs = [('n', "ab", "1"), ('n', "b", "2"), ('n', "aa", "3"), ('n', "a", "4")];
+    let prefix = |b: &StreamsBuilder| {
+        let sums = b.stream(NUMBERS).process(SEEN, |mut seen, key: &String, number, out| {
+            seen.put(key, number);
+            out.send(key.clone(), seen.prefix(&"a".to_owned()).into_iter().map(|(_, number)| number).sum::<i64>());
+        });
+        sums.to(COUNTS);
+    };
+    check_counts(prefix, &inputs, "ab=1 b=1 aa=4 a=8");
+    let last = |b: &StreamsBuilder| {
+        let last = b.stream(NUMBERS).process(SEEN, |mut seen, key: &String, number, out| {
+            seen.put(key, number);
+            seen.visit_reverse(.."b".to_owned(), |_, number| {
+                out.send(key.clone(), number);
+                std::ops::ControlFlow::Break(())
+            });
+        });
+        last.to(COUNTS);
+    };
+    check_counts(last, &inputs, "ab=1 b=1 aa=1 a=1");
+}
+
+#[test]
 fn caches_hold_updates_back_unless_told_not_to() {
     for (not_cached, expected) in [(false, "a=2"), (true, "a=1 a=2")] {
         let built = topology(|b| {
