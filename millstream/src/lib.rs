@@ -9,8 +9,6 @@
 //!
 //! [`macro@Value`] and [`macro@Key`] are also derives: they give your own type a wire format, for instance with
 //! `#[streams(json)]`, which needs `serde` with its feature `derive` in addition to this crate.
-//!
-//! In the examples on those pages, read `millstream` for `streams_core`.
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
@@ -19,6 +17,9 @@ pub use streams_core::__private;
 pub use streams_core::{
     clock, config, dsl, log, private_folder, record, runtime, state, testing, topic, topology, windows, wire,
 };
+// For the tests of adapters.
+#[doc(no_inline)]
+pub use streams_core::{log_contract, store_contract};
 #[cfg(feature = "kafka")]
 #[doc(inline)]
 pub use streams_kafka as kafka;

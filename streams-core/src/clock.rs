@@ -61,9 +61,9 @@ impl Clock for SystemClock {
 /// A clock that moves only when told to, for tests and simulations.
 ///
 /// ```
+/// use millstream::clock::{Clock, ManualClock};
+/// use millstream::prelude::*;
 /// use std::time::Duration;
-/// use streams_core::clock::{Clock, ManualClock};
-/// use streams_core::record::Timestamp;
 ///
 /// let clock = ManualClock::at(Timestamp(1_000));
 /// clock.advance(Duration::from_millis(5));

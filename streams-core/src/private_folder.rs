@@ -15,7 +15,7 @@ const ID_LENGTH_MAX: u64 = 20;
 /// A lock on a folder, released when it is dropped.
 ///
 /// ```
-/// use streams_core::private_folder::{FolderLock, Holder, LockError};
+/// use millstream::private_folder::{FolderLock, Holder, LockError};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let lock = FolderLock::hold(folder.path(), ".lock")?;

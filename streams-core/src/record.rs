@@ -10,7 +10,8 @@ use bytes::Bytes;
 /// Event or wall-clock time in milliseconds since the Unix epoch, as in Kafka.
 ///
 /// ```
-/// use streams_core::record::Timestamp;
+/// use millstream::prelude::*;
+///
 /// assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00Z");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -105,7 +106,8 @@ pub struct Header {
 /// A record's headers, in order. An empty list costs nothing to create, move or clone.
 ///
 /// ```
-/// use streams_core::record::Headers;
+/// use millstream::prelude::*;
+///
 /// let mut headers = Headers::new();
 /// headers.push("trace", "abc");
 /// assert_eq!(headers.get("trace"), Some(&b"abc"[..]));

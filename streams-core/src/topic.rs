@@ -16,10 +16,11 @@ use crate::wire::Field;
 /// A key type of `()` means that records have no key; `Option<K>` and `Option<V>` allow nulls.
 ///
 /// ```
-/// use streams_core::topic::Topic;
+/// use millstream::prelude::*;
 ///
 /// const LINES: Topic<(), String> = Topic::new("lines");
 /// const COUNTS: Topic<String, i64> = Topic::new("word-counts");
+///
 /// assert_eq!(COUNTS.name(), "word-counts");
 /// ```
 pub struct Topic<K, V> {
@@ -76,9 +77,8 @@ impl<K: Field, V> Topic<K, V> {
     /// have windows within windows, set the outermost first.
     ///
     /// ```
+    /// use millstream::prelude::*;
     /// use std::time::Duration;
-    /// use streams_core::topic::Topic;
-    /// use streams_core::windows::Windowed;
     ///
     /// const MINUTE: Duration = Duration::from_secs(60);
     /// const VIEWS: Topic<Windowed<String>, i64> = Topic::new("views-per-minute").windows_of(MINUTE);

@@ -25,10 +25,9 @@ pub struct Window {
 /// the topic's constant, or after the call whose closure creates the keys. Records are partitioned by the inner key.
 ///
 /// ```
+/// use millstream::prelude::*;
+/// use millstream::windows::Window;
 /// use std::time::Duration;
-/// use streams_core::record::Timestamp;
-/// use streams_core::topic::Topic;
-/// use streams_core::windows::{Window, Windowed};
 ///
 /// const MINUTE: Duration = Duration::from_secs(60);
 /// const VIEWS: Topic<Windowed<String>, i64> = Topic::new("views-per-minute").windows_of(MINUTE);
@@ -42,11 +41,10 @@ pub struct Window {
 /// start and end as numbers instead.
 ///
 /// ```compile_fail,E0080
-/// use streams_core::dsl::StreamsBuilder;
-/// use streams_core::topic::Topic;
-/// use streams_core::windows::Windowed;
+/// use millstream::prelude::*;
 ///
 /// const LAST_WINDOW: Topic<u64, Windowed<String>> = Topic::new("last-windows");
+///
 /// StreamsBuilder::new().table(LAST_WINDOW);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,8 +168,8 @@ impl std::fmt::Display for WindowSizes {
 /// Tumbling windows: aligned to the epoch, without gaps or overlaps.
 ///
 /// ```
+/// use millstream::prelude::*;
 /// use std::time::Duration;
-/// use streams_core::windows::Tumbling;
 ///
 /// let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(10));
 /// assert!(minutes.validate().is_ok());
@@ -204,8 +202,8 @@ impl Tumbling {
 /// Hopping windows: one starts every `advance_by`, so windows overlap and a record belongs to several of them.
 ///
 /// ```
+/// use millstream::prelude::*;
 /// use std::time::Duration;
-/// use streams_core::windows::Hopping;
 ///
 /// let last_hour = Hopping::of(Duration::from_secs(3_600)).advance_by(Duration::from_secs(60)).no_grace();
 /// assert!(last_hour.validate().is_ok());

@@ -1,8 +1,8 @@
 //! Apache Kafka for Millstream: the log port over librdkafka.
 //!
 //! ```
-//! use streams_core::log::Log;
-//! use streams_kafka::Kafka;
+//! use millstream::log::Log;
+//! use millstream::prelude::*;
 //!
 //! let kafka = Kafka::at("localhost:9092").set("producer.compression.type", "lz4");
 //! assert_eq!(kafka.describe(), "Apache Kafka at localhost:9092");
@@ -42,7 +42,7 @@ pub use settings::Kafka;
 /// The version of librdkafka that this is built with, such as `2.12.1`.
 ///
 /// ```
-/// assert!(streams_kafka::librdkafka_version().starts_with("2."));
+/// assert!(millstream::kafka::librdkafka_version().starts_with("2."));
 /// ```
 #[must_use]
 pub fn librdkafka_version() -> String {

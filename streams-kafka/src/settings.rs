@@ -24,7 +24,7 @@ use crate::setting_errors::shown_value;
 /// that the engine owns, is an error when the first client is created.
 ///
 /// ```
-/// use streams_kafka::Kafka;
+/// use millstream::prelude::*;
 ///
 /// let kafka = Kafka::at("localhost:9092")
 ///     .set("security.protocol", "sasl_ssl")

@@ -11,10 +11,10 @@
 //! damaged folder is decided above [`streams_core::state::StateBackend`].
 //!
 //! ```
-//! use streams_core::state::{StateBackend, StoreBatch, StoreIndex};
-//! use streams_rocksdb::RocksDb;
+//! use millstream::prelude::*;
+//! use millstream::state::{StateBackend, StoreBatch, StoreIndex};
 //!
-//! # let folder = tempfile::tempdir().expect("a temporary folder");
+//! let folder = tempfile::tempdir().expect("a temporary folder");
 //! let backend = RocksDb::default().with_cache_bytes(64 << 20);
 //! let stores = ["totals".to_owned()];
 //!
@@ -26,7 +26,7 @@
 //!
 //! let store = backend.open(folder.path(), &stores)?;
 //! assert_eq!(store.get(StoreIndex(1), b"u1")?, Some(b"7".to_vec()));
-//! # Ok::<(), streams_core::state::StoreError>(())
+//! # Ok::<(), millstream::state::StoreError>(())
 //! ```
 #![forbid(unsafe_code)]
 

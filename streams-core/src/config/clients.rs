@@ -64,7 +64,7 @@ impl ClientScope {
 /// Settings for librdkafka, by client. `Debug` shows only values that cannot be secret.
 ///
 /// ```
-/// use streams_core::config::{ClientScope, ClientSettings};
+/// use millstream::config::{ClientScope, ClientSettings};
 ///
 /// let mut clients = ClientSettings::default();
 /// clients.set(ClientScope::Consumer, "fetch.min.bytes", "1000")?;

@@ -4,7 +4,8 @@
 //! files, the environment and the command line:
 //!
 //! ```
-//! use streams_core::config::{Guarantee, Layers};
+//! use millstream::config::Guarantee;
+//! use millstream::prelude::*;
 //! use std::time::Duration;
 //!
 //! let config = Layers::new()
@@ -17,7 +18,7 @@
 //!
 //! let typo = Layers::new().set("application.id", "word-count").set("num.stream.thread", 2).read();
 //! assert!(typo.unwrap_err().to_string().contains("did you mean `num.stream.threads`?"));
-//! # Ok::<(), streams_core::config::ConfigErrors>(())
+//! # Ok::<(), millstream::config::ConfigErrors>(())
 //! ```
 //!
 //! Unknown names are errors, and so are names that only Java knows: a setting is honoured or refused, never ignored.

@@ -17,9 +17,8 @@ use crate::wire::{Field, Nullable, NullableKey};
 /// Creates streams and tables, and builds a [`Topology`] from the operations on them.
 ///
 /// ```
-/// use streams_core::dsl::StreamsBuilder;
-/// use streams_core::testing::TestDriver;
-/// use streams_core::topic::Topic;
+/// use millstream::prelude::*;
+/// use millstream::testing::TestDriver;
 ///
 /// const LINES: Topic<(), String> = Topic::new("lines");
 /// const COUNTS: Topic<String, i64> = Topic::new("word-counts");
@@ -37,15 +36,16 @@ use crate::wire::{Field, Nullable, NullableKey};
 /// let mut driver = TestDriver::new(topology);
 /// driver.pipe(&LINES, (), "to be or not to be");
 /// assert!(driver.read(&COUNTS).contains(&("be".to_owned(), 2)));
-/// # Ok::<(), streams_core::topology::TopologyError>(())
+/// # Ok::<(), TopologyError>(())
 /// ```
 ///
 /// Streams and tables borrow the builder, so they cannot be used after `build()`:
 ///
 /// ```compile_fail,E0505
-/// # use streams_core::dsl::StreamsBuilder;
-/// # use streams_core::topic::Topic;
-/// # const LINES: Topic<(), String> = Topic::new("lines");
+/// use millstream::prelude::*;
+///
+/// const LINES: Topic<(), String> = Topic::new("lines");
+///
 /// let builder = StreamsBuilder::new();
 /// let lines = builder.stream(LINES);
 /// let topology = builder.build();
@@ -70,12 +70,13 @@ impl StreamsBuilder {
     /// and by a second source alone; that is an error of `build()`.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const WEB: Topic<u64, String> = Topic::new("web-views");
-    /// # const MOBILE: Topic<u64, String> = Topic::new("mobile-views");
-    /// # const VIEWS: Topic<u64, String> = Topic::new("views");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const WEB: Topic<u64, String> = Topic::new("web-views");
+    /// const MOBILE: Topic<u64, String> = Topic::new("mobile-views");
+    /// const VIEWS: Topic<u64, String> = Topic::new("views");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream([WEB, MOBILE]).filter(|_, page| page != "/health").to(VIEWS);
     ///
@@ -83,7 +84,7 @@ impl StreamsBuilder {
     /// driver.pipe(&WEB, 1_u64, "/home");
     /// driver.pipe(&MOBILE, 2_u64, "/cart");
     /// assert_eq!(driver.read(&VIEWS), [(1, "/home".to_owned()), (2, "/cart".to_owned())]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn stream<K, V>(&self, topics: impl Topics<K, V>) -> KStream<'_, K, V>
@@ -100,16 +101,15 @@ impl StreamsBuilder {
     /// counted.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::state::KeyValueStore;
-    /// # use streams_core::topic::Topic;
+    /// use millstream::prelude::*;
+    ///
     /// const USERS: Topic<u64, String> = Topic::new("users");
     /// const NAMES: KeyValueStore<u64, String> = KeyValueStore::new("names");
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.table(USERS).stored_as(NAMES);
     /// assert!(builder.build()?.describe().contains("Processor: KTABLE-SOURCE-0000000001 (stores: [names])"));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn table<K, V>(&self, topic: Topic<K, V>) -> KTable<'_, K::Inner, V::Inner>
@@ -129,12 +129,13 @@ impl StreamsBuilder {
     /// [`GlobalKTable`].
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const COUNTRIES: Topic<String, String> = Topic::new("countries");
-    /// # const ORDERS: Topic<u64, String> = Topic::new("orders");
-    /// # const SHIPPED: Topic<u64, String> = Topic::new("shipped-to");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const COUNTRIES: Topic<String, String> = Topic::new("countries");
+    /// const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// const SHIPPED: Topic<u64, String> = Topic::new("shipped-to");
+    ///
     /// let builder = StreamsBuilder::new();
     /// let countries = builder.global_table(COUNTRIES);
     /// builder.stream(ORDERS).join_global(countries, |_, code| code.clone(), |_, country| country).to(SHIPPED);
@@ -143,7 +144,7 @@ impl StreamsBuilder {
     /// driver.pipe(&COUNTRIES, "pe", "Peru");
     /// driver.pipe(&ORDERS, 1_u64, "pe");
     /// assert_eq!(driver.read(&SHIPPED), [(1, "Peru".to_owned())]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn global_table<K, V>(&self, topic: Topic<K, V>) -> GlobalKTable<'_, K::Inner, V::Inner>
@@ -160,11 +161,10 @@ impl StreamsBuilder {
     /// options already, are an error of `build()`.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::state::KeyValueStore;
-    /// # use streams_core::topic::Topic;
-    /// # const NAMES: Topic<u64, String> = Topic::new("names");
-    /// # const FIRST: Topic<u64, String> = Topic::new("first-names");
+    /// use millstream::prelude::*;
+    ///
+    /// const NAMES: Topic<u64, String> = Topic::new("names");
+    /// const FIRST: Topic<u64, String> = Topic::new("first-names");
     /// const SEEN: KeyValueStore<u64, bool> = KeyValueStore::new("seen");
     ///
     /// let builder = StreamsBuilder::new();
@@ -179,7 +179,7 @@ impl StreamsBuilder {
     ///     })
     ///     .to(FIRST);
     /// assert!(builder.build()?.describe().contains("(stores: [seen])"));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn store(&self, store: impl ProcessorStore) -> ProcessorStoreOptions<'_> {

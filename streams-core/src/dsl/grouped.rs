@@ -37,11 +37,12 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// Counts the records of each key.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const VIEWS: Topic<String, String> = Topic::new("views");
-    /// # const COUNTS: Topic<String, i64> = Topic::new("counts");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const COUNTS: Topic<String, i64> = Topic::new("counts");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(VIEWS).group_by_key().count().to_stream().to(COUNTS);
     ///
@@ -49,7 +50,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// driver.pipe(&VIEWS, "ada", "/home");
     /// driver.pipe(&VIEWS, "ada", "/cart");
     /// assert_eq!(driver.read(&COUNTS), [("ada".to_owned(), 1), ("ada".to_owned(), 2)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn count(self) -> KTable<'t, K::Inner, i64>
@@ -64,14 +65,15 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// first result.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const BIDS: Topic<u64, i64> = Topic::new("bids");
-    /// # const HIGHEST: Topic<u64, i64> = Topic::new("highest-bids");
+    /// use millstream::prelude::*;
+    ///
+    /// const BIDS: Topic<u64, i64> = Topic::new("bids");
+    /// const HIGHEST: Topic<u64, i64> = Topic::new("highest-bids");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(BIDS).group_by_key().reduce(i64::max).to_stream().to(HIGHEST);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn reduce(
@@ -91,11 +93,12 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// An aggregate per key, created by `init` and updated by each value.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const WORDS: Topic<u64, String> = Topic::new("words");
-    /// # const TEXTS: Topic<u64, String> = Topic::new("texts");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const WORDS: Topic<u64, String> = Topic::new("words");
+    /// const TEXTS: Topic<u64, String> = Topic::new("texts");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .stream(WORDS)
@@ -108,7 +111,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// driver.pipe(&WORDS, 7_u64, "up");
     /// driver.pipe(&WORDS, 7_u64, "on");
     /// assert_eq!(driver.read(&TEXTS), [(7, "up".to_owned()), (7, "upon".to_owned())]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn aggregate<A>(
@@ -132,11 +135,12 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// returning `None`, after which the key's next record starts a new one.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const STEPS: Topic<u64, String> = Topic::new("steps-of-orders");
-    /// # const OPEN: Topic<u64, Option<i64>> = Topic::new("open-orders");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const STEPS: Topic<u64, String> = Topic::new("steps-of-orders");
+    /// const OPEN: Topic<u64, Option<i64>> = Topic::new("open-orders");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .stream(STEPS)
@@ -151,7 +155,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     ///     driver.pipe(&STEPS, 7_u64, step);
     /// }
     /// assert_eq!(driver.read(&OPEN), [(7, Some(1)), (7, Some(2)), (7, None)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn aggregate_with<A>(

@@ -33,11 +33,12 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// [`KGroupedTable::aggregate_with`].
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const USERS: Topic<u64, String> = Topic::new("countries-of-users");
-    /// # const COUNTS: Topic<String, i64> = Topic::new("users-per-country");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const USERS: Topic<u64, String> = Topic::new("countries-of-users");
+    /// const COUNTS: Topic<String, i64> = Topic::new("users-per-country");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.table(USERS).group_by(|id, country| (country, *id)).count().to_stream().to(COUNTS);
     ///
@@ -45,7 +46,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// driver.pipe(&USERS, 1_u64, "Peru");
     /// driver.pipe(&USERS, 2_u64, "Peru");
     /// assert_eq!(driver.read(&COUNTS), [("Peru".to_owned(), 1), ("Peru".to_owned(), 2)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn count(self) -> KTable<'t, K, i64>
@@ -62,10 +63,11 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// result so far. A group's first row is its first result.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const BALANCES: Topic<u64, i64> = Topic::new("balances");
-    /// # const TOTALS: Topic<u64, i64> = Topic::new("totals");
+    /// use millstream::prelude::*;
+    ///
+    /// const BALANCES: Topic<u64, i64> = Topic::new("balances");
+    /// const TOTALS: Topic<u64, i64> = Topic::new("totals");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .table(BALANCES)
@@ -73,8 +75,8 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     ///     .reduce(|total, cents| total + cents, |total, cents| total - cents)
     ///     .to_stream()
     ///     .to(TOTALS);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn reduce(
@@ -97,12 +99,13 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// An aggregate per group, created by `init` and updated by `add` and `subtract`.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # use streams_core::wire::List;
-    /// # const USERS: Topic<u64, String> = Topic::new("countries-of-users");
-    /// # const MEMBERS: Topic<String, List<u64>> = Topic::new("users-by-country");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use millstream::wire::List;
+    ///
+    /// const USERS: Topic<u64, String> = Topic::new("countries-of-users");
+    /// const MEMBERS: Topic<String, List<u64>> = Topic::new("users-by-country");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .table(USERS)
@@ -117,7 +120,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// }
     /// let members = [("Peru", vec![1]), ("Peru", vec![1, 2]), ("Peru", vec![2]), ("Chad", vec![1])];
     /// assert_eq!(driver.read(&MEMBERS), members.map(|(country, ids)| (country.to_owned(), List(ids))));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn aggregate<A>(
@@ -150,11 +153,12 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// a single result. Nothing is subtracted from a group without an aggregate.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const USERS: Topic<u64, String> = Topic::new("countries-of-users");
-    /// # const COUNTS: Topic<String, Option<i64>> = Topic::new("users-per-country");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const USERS: Topic<u64, String> = Topic::new("countries-of-users");
+    /// const COUNTS: Topic<String, Option<i64>> = Topic::new("users-per-country");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .table(USERS)
@@ -171,7 +175,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// driver.pipe(&USERS, 1_u64, "Chad");
     /// let counts = [("Peru", Some(1)), ("Peru", None), ("Chad", Some(1))];
     /// assert_eq!(driver.read(&COUNTS), counts.map(|(country, count)| (country.to_owned(), count)));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn aggregate_with<A>(

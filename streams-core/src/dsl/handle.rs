@@ -54,13 +54,12 @@ macro_rules! windows_of {
             /// declare it. It must be set where a closure creates keys, and where windows of several lengths meet.
             ///
             /// ```
-            /// # use std::time::Duration;
-            /// # use streams_core::dsl::StreamsBuilder;
-            /// # use streams_core::record::Timestamp;
-            /// # use streams_core::topic::Topic;
-            /// # use streams_core::windows::{Window, Windowed};
-            /// # const VISITS: Topic<String, i64> = Topic::new("visits-with-their-day");
-            /// # const PER_DAY: Topic<Windowed<String>, i64> = Topic::new("visits-per-day");
+            /// use millstream::prelude::*;
+            /// use millstream::windows::Window;
+            /// use std::time::Duration;
+            ///
+            /// const VISITS: Topic<String, i64> = Topic::new("visits-with-their-day");
+            /// const PER_DAY: Topic<Windowed<String>, i64> = Topic::new("visits-per-day");
             /// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
             ///
             /// let builder = StreamsBuilder::new();
@@ -76,8 +75,8 @@ macro_rules! windows_of {
             ///     .count()
             ///     .to_stream()
             ///     .to(PER_DAY);
-            /// # builder.build()?;
-            /// # Ok::<(), streams_core::topology::TopologyError>(())
+            /// builder.build()?;
+            /// # Ok::<(), TopologyError>(())
             /// ```
             pub fn windows_of(self, size: std::time::Duration) -> Self {
                 const { assert!(K::WINDOWS > 0, "the keys have no windows") };

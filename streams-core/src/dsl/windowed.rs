@@ -34,14 +34,13 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// Counts the records of each key in each window.
     ///
     /// ```
-    /// # use std::time::Duration;
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::record::Timestamp;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # use streams_core::windows::{Tumbling, Windowed};
-    /// # const VIEWS: Topic<String, String> = Topic::new("views");
-    /// # const PER_MINUTE: Topic<Windowed<String>, i64> = Topic::new("views-per-minute").windows_of(Duration::from_secs(60));
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::time::Duration;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const PER_MINUTE: Topic<Windowed<String>, i64> = Topic::new("views-per-minute").windows_of(Duration::from_secs(60));
+    ///
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(10));
     /// builder.stream(VIEWS).group_by_key().windowed_by(minutes).count().to_stream().to(PER_MINUTE);
@@ -54,7 +53,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// let counts = driver.read(&PER_MINUTE).into_iter();
     /// let counts: Vec<_> = counts.map(|(key, count)| (key.window.start.0 / 60_000, count)).collect();
     /// assert_eq!(counts, [(0, 1), (0, 2), (1, 1), (0, 3)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn count(self) -> KTable<'t, Windowed<K::Inner>, i64>
@@ -68,14 +67,13 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// Combines the values of each key in each window: `reducer` gets the result so far and the next value.
     ///
     /// ```
-    /// # use std::time::Duration;
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::record::Timestamp;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # use streams_core::windows::{Tumbling, Windowed};
-    /// # const SPEEDS: Topic<u64, i64> = Topic::new("speeds");
-    /// # const TOP_SPEEDS: Topic<Windowed<u64>, i64> = Topic::new("top-speeds").windows_of(Duration::from_secs(60));
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::time::Duration;
+    ///
+    /// const SPEEDS: Topic<u64, i64> = Topic::new("speeds");
+    /// const TOP_SPEEDS: Topic<Windowed<u64>, i64> = Topic::new("top-speeds").windows_of(Duration::from_secs(60));
+    ///
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
     /// builder.stream(SPEEDS).group_by_key().windowed_by(minutes).reduce(i64::max).to_stream().to(TOP_SPEEDS);
@@ -86,7 +84,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// }
     /// let tops = driver.read(&TOP_SPEEDS).into_iter().map(|(car, speed)| (car.window.start.0 / 60_000, speed));
     /// assert_eq!(tops.collect::<Vec<_>>(), [(0, 90), (0, 120), (1, 80)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn reduce(self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<'t, Windowed<K::Inner>, V::Inner>
@@ -106,15 +104,14 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// An aggregate per key and window, created by `init` and updated by each value.
     ///
     /// ```
-    /// # use std::time::Duration;
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::record::Timestamp;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # use streams_core::windows::{Tumbling, Windowed};
-    /// # use streams_core::wire::List;
-    /// # const CLICKS: Topic<u64, String> = Topic::new("clicks");
-    /// # const PATHS: Topic<Windowed<u64>, List<String>> = Topic::new("paths").windows_of(Duration::from_secs(60));
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use millstream::wire::List;
+    /// use std::time::Duration;
+    ///
+    /// const CLICKS: Topic<u64, String> = Topic::new("clicks");
+    /// const PATHS: Topic<Windowed<u64>, List<String>> = Topic::new("paths").windows_of(Duration::from_secs(60));
+    ///
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
     /// builder
@@ -132,7 +129,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// let paths = driver.read(&PATHS).into_iter().map(|(user, List(pages))| (user.window.start.0, pages.join(" ")));
     /// let expected = [(0, "/home"), (0, "/home /cart"), (60_000, "/home")];
     /// assert_eq!(paths.collect::<Vec<_>>(), expected.map(|(start, pages)| (start, pages.to_owned())));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn aggregate<A>(
@@ -156,14 +153,13 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// by returning `None`, after which the window's next record starts a new one.
     ///
     /// ```
-    /// # use std::time::Duration;
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::record::Timestamp;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # use streams_core::windows::{Tumbling, Windowed};
-    /// # const BEATS: Topic<u64, String> = Topic::new("beats");
-    /// # const FAILURES: Topic<Windowed<u64>, Option<i64>> = Topic::new("failures").windows_of(Duration::from_secs(60));
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::time::Duration;
+    ///
+    /// const BEATS: Topic<u64, String> = Topic::new("beats");
+    /// const FAILURES: Topic<Windowed<u64>, Option<i64>> = Topic::new("failures").windows_of(Duration::from_secs(60));
+    ///
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
     /// builder
@@ -181,7 +177,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// }
     /// let failures = driver.read(&FAILURES).into_iter().map(|(host, count)| (host.window.start.0, count));
     /// assert_eq!(failures.collect::<Vec<_>>(), [(0, Some(1)), (0, None), (60_000, Some(1))]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn aggregate_with<A>(

@@ -15,8 +15,9 @@ mod bytes;
 /// Consecutive records of one partition.
 ///
 /// ```
-/// use streams_core::log::BatchBuilder;
-/// use streams_core::record::{Headers, Offset, Timestamp};
+/// use millstream::log::BatchBuilder;
+/// use millstream::prelude::*;
+/// use millstream::record::Offset;
 ///
 /// let mut builder = BatchBuilder::default();
 /// builder.push(Offset(7), Timestamp(1), Some(b"k"), None, &Headers::new());

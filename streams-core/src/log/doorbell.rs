@@ -7,8 +7,8 @@ use std::time::Duration;
 /// at once.
 ///
 /// ```
+/// use millstream::log::Doorbell;
 /// use std::time::Duration;
-/// use streams_core::log::Doorbell;
 ///
 /// let bell = Doorbell::new();
 /// bell.ring();

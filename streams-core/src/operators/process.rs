@@ -20,16 +20,12 @@ use crate::record::{Headers, Record, TaskId, Timestamp};
 /// A node written by the program. Every task gets its own instance.
 ///
 /// ```
+/// use millstream::prelude::*;
+/// use millstream::testing::TestDriver;
 /// use std::time::Duration;
-/// use streams_core::dsl::StreamsBuilder;
-/// use streams_core::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
-/// use streams_core::record::{Record, Timestamp};
-/// use streams_core::state::KeyValueStore;
-/// # use streams_core::testing::TestDriver;
-/// # use streams_core::topic::Topic;
 ///
-/// # const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
-/// # const REPORTS: Topic<String, i64> = Topic::new("reports");
+/// const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
+/// const REPORTS: Topic<String, i64> = Topic::new("reports");
 /// const TOTALS: KeyValueStore<String, i64> = KeyValueStore::new("totals");
 ///
 /// /// Adds amounts up, and tells all totals once a minute of the records' own time.
@@ -75,7 +71,7 @@ use crate::record::{Headers, Record, TaskId, Timestamp};
 /// // As soon as it is known what time it is, and then at every full minute.
 /// let reports = [("ada", 5), ("ada", 7), ("bob", 2)];
 /// assert_eq!(driver.read(&REPORTS), reports.map(|(account, total)| (account.to_owned(), total)));
-/// # Ok::<(), streams_core::topology::TopologyError>(())
+/// # Ok::<(), TopologyError>(())
 /// ```
 pub trait Processor<K, V, K2, V2>: 'static {
     /// The stores it uses, as the type of their constants: `KeyValueStore<..>`, or a tuple of several.

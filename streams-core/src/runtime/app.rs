@@ -42,7 +42,7 @@ type StateListener = Box<dyn Fn(AppState, AppState) + Send>;
 /// [`AppError::OtherTopology`].
 ///
 /// ```
-/// use streams_core::prelude::*;
+/// use millstream::prelude::*;
 ///
 /// const LINES: Topic<String, String> = Topic::new("lines");
 /// const SHOUTED: Topic<String, String> = Topic::new("shouted");
@@ -85,12 +85,11 @@ impl App {
     /// settings from the same configuration (`Kafka::configured`).
     ///
     /// ```
-    /// use streams_core::config::Layers;
-    /// use streams_core::dsl::StreamsBuilder;
-    /// use streams_core::runtime::App;
-    /// # use streams_core::topic::Topic;
-    /// # const IN: Topic<String, String> = Topic::new("in");
-    /// # const OUT: Topic<String, String> = Topic::new("out");
+    /// use millstream::prelude::*;
+    ///
+    /// const IN: Topic<String, String> = Topic::new("in");
+    /// const OUT: Topic<String, String> = Topic::new("out");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(IN).to(OUT);
     /// let config = Layers::new().set("application.id", "shop").set("num.stream.threads", "2").read()?;
@@ -394,21 +393,22 @@ fn pump_worker(seed: WorkerSeed) -> Result<(), AppError> {
 /// A handle to a running application. Cheap to clone, and usable from any thread or async task.
 ///
 /// ```
-/// use streams_core::prelude::*;
-/// use streams_core::runtime::Handle;
-/// # const IN: Topic<String, String> = Topic::new("in");
-/// # const OUT: Topic<String, String> = Topic::new("out");
+/// use millstream::prelude::*;
+/// use millstream::runtime::Handle;
+///
+/// const IN: Topic<String, String> = Topic::new("in");
+/// const OUT: Topic<String, String> = Topic::new("out");
 ///
 /// /// For whoever asks how the service does.
 /// fn health(app: &Handle) -> String {
 ///     let processed: u64 = app.tasks().values().map(|task| task.processed).sum();
 ///     format!("{}, {processed} records", app.state())
 /// }
-/// # let builder = StreamsBuilder::new();
-/// # builder.stream(IN).to(OUT);
-/// # let topology = builder.build()?;
-/// # let log = Embedded::in_memory();
-/// # log.create_topic("in", 1)?;
+/// let builder = StreamsBuilder::new();
+/// builder.stream(IN).to(OUT);
+/// let topology = builder.build()?;
+/// let log = Embedded::in_memory();
+/// log.create_topic("in", 1)?;
 ///
 /// let running = App::new("copy", topology).start(log)?;
 /// let handle = running.handle();
@@ -512,15 +512,16 @@ async fn next_state((mut receiver, first): StatesLeft) -> Option<(AppState, Stat
 /// It dereferences to its [`Handle`], so everything that a handle can do works here too.
 ///
 /// ```
-/// use streams_core::prelude::*;
-/// use streams_core::runtime::AppState;
-/// # const IN: Topic<String, String> = Topic::new("in");
-/// # const OUT: Topic<String, String> = Topic::new("out");
-/// # let builder = StreamsBuilder::new();
-/// # builder.stream(IN).to(OUT);
-/// # let topology = builder.build()?;
-/// # let log = Embedded::in_memory();
-/// # log.create_topic("in", 1)?;
+/// use millstream::prelude::*;
+///
+/// const IN: Topic<String, String> = Topic::new("in");
+/// const OUT: Topic<String, String> = Topic::new("out");
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(IN).to(OUT);
+/// let topology = builder.build()?;
+/// let log = Embedded::in_memory();
+/// log.create_topic("in", 1)?;
 ///
 /// let running = App::new("copy", topology).start(log)?;
 /// running.wait_until_running()?;

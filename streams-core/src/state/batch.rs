@@ -7,7 +7,7 @@ use super::StoreIndex;
 /// All keys and values are in one buffer, so a batch of a million rows takes no million allocations.
 ///
 /// ```
-/// use streams_core::state::{StoreBatch, StoreChange, StoreIndex};
+/// use millstream::state::{StoreBatch, StoreChange, StoreIndex};
 ///
 /// let mut batch = StoreBatch::default();
 /// batch.put(StoreIndex(1), "u1", "7");

@@ -17,9 +17,9 @@ use super::{
 /// Keeps state in memory. The folder passed to [`StateBackend::open`] is not used.
 ///
 /// ```
+/// use millstream::state::{Memory, StateBackend, StoreBatch, StoreIndex};
 /// use std::ops::Bound;
 /// use std::path::Path;
-/// use streams_core::state::{Memory, StateBackend, StoreBatch, StoreIndex};
 ///
 /// let mut store = Memory.open(Path::new("unused"), &["totals".to_owned()])?;
 /// let mut batch = StoreBatch::default();
@@ -27,7 +27,7 @@ use super::{
 /// store.write(batch)?;
 /// assert_eq!(store.get(StoreIndex(1), b"u1")?, Some(b"7".to_vec()));
 /// assert_eq!(store.range(StoreIndex(1), Bound::Unbounded, Bound::Unbounded).count(), 1);
-/// # Ok::<(), streams_core::state::StoreError>(())
+/// # Ok::<(), millstream::state::StoreError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Memory;

@@ -14,9 +14,9 @@ pub type Opened = Result<Box<dyn Store>, StoreError>;
 /// A store that is being opened; check with [`OpeningStore::poll`].
 ///
 /// ```
+/// use millstream::state::{Memory, OpeningStore, StateBackend};
 /// use std::path::Path;
 /// use std::task::Poll;
-/// use streams_core::state::{Memory, OpeningStore, StateBackend};
 ///
 /// let (answer, mut opening) = OpeningStore::later();
 /// assert!(opening.poll().is_pending());

@@ -38,8 +38,8 @@ const APPLICATION_ID: &str = "test";
 /// visible, and with commits by hand updates are held back for longer, as in production.
 ///
 /// ```
-/// use streams_core::prelude::*;
-/// use streams_core::testing::TestDriver;
+/// use millstream::prelude::*;
+/// use millstream::testing::TestDriver;
 ///
 /// const VIEWS: Topic<String, String> = Topic::new("views");
 /// const COUNTS: Topic<String, i64> = Topic::new("counts");

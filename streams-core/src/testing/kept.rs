@@ -14,11 +14,10 @@ use crate::state::{
 /// are only names: nothing is created on disk.
 ///
 /// ```
-/// use streams_core::dsl::StreamsBuilder;
-/// use streams_core::state::KeyValueStore;
-/// use streams_core::testing::{KeptState, TestDriver};
-/// # use streams_core::topic::Topic;
-/// # const VIEWS: Topic<String, String> = Topic::new("views");
+/// use millstream::prelude::*;
+/// use millstream::testing::{KeptState, TestDriver};
+///
+/// const VIEWS: Topic<String, String> = Topic::new("views");
 /// const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
 ///
 /// let builder = StreamsBuilder::new();

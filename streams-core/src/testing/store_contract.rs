@@ -3,9 +3,9 @@
 //! An adapter runs the contract with one line inside a test module. Each clause becomes a separate test:
 //!
 //! ```
-//! # mod backend_tests {
-//! streams_core::store_contract!(streams_core::state::Memory, tempfile::tempdir().expect("a temporary folder"));
-//! # }
+//! mod backend_tests {
+//! millstream::store_contract!(millstream::state::Memory, tempfile::tempdir().expect("a temporary folder"));
+//! }
 //! ```
 //!
 //! The first argument creates the backend. The second creates an empty folder: any `AsRef<Path>` that removes the

@@ -18,8 +18,7 @@ impl Topology {
     /// The topology as Kafka Streams' `Topology.describe()` prints it.
     ///
     /// ```
-    /// use streams_core::dsl::StreamsBuilder;
-    /// use streams_core::topic::Topic;
+    /// use millstream::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(Topic::<(), String>::new("lines")).to(Topic::<(), String>::new("copies"));
@@ -35,7 +34,7 @@ impl Topology {
     ///
     /// "
     /// );
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[must_use]
     pub fn describe(&self) -> String {

@@ -7,8 +7,7 @@ impl Topology {
     /// The topology in the DOT language of Graphviz; `dot -Tsvg` draws it.
     ///
     /// ```
-    /// use streams_core::dsl::StreamsBuilder;
-    /// use streams_core::topic::Topic;
+    /// use millstream::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(Topic::<(), String>::new("lines")).to(Topic::<(), String>::new("copies"));
@@ -29,7 +28,7 @@ impl Topology {
     /// }
     /// "#
     /// );
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[must_use]
     pub fn to_dot(&self) -> String {

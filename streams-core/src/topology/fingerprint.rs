@@ -31,8 +31,7 @@ impl Topology {
     /// The topology's fingerprint, which is equal for programs that may share an application's state.
     ///
     /// ```
-    /// use streams_core::dsl::StreamsBuilder;
-    /// use streams_core::topic::Topic;
+    /// use millstream::prelude::*;
     ///
     /// let copy = |from: &'static str| {
     ///     let builder = StreamsBuilder::new();
@@ -42,7 +41,7 @@ impl Topology {
     /// let (lines, words) = (copy("lines")?.fingerprint(), copy("words")?.fingerprint());
     /// assert_eq!(lines.hash(), copy("lines")?.fingerprint().hash());
     /// assert_ne!(lines.hash(), words.hash());
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

@@ -10,9 +10,8 @@ impl Topology {
     /// The topology as JSON. The names of internal topics come without the application id.
     ///
     /// ```
+    /// use millstream::prelude::*;
     /// use serde_json::json;
-    /// use streams_core::dsl::StreamsBuilder;
-    /// use streams_core::topic::Topic;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(Topic::<(), String>::new("lines")).to(Topic::<(), String>::new("copies"));
@@ -28,7 +27,7 @@ impl Topology {
     ///         "successors": []
     ///     })
     /// );
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -7,8 +7,7 @@ impl Topology {
     /// The topology as a Mermaid flowchart: topics are rounded, nodes are boxes, stores are cylinders.
     ///
     /// ```
-    /// use streams_core::dsl::StreamsBuilder;
-    /// use streams_core::topic::Topic;
+    /// use millstream::prelude::*;
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(Topic::<(), String>::new("lines")).to(Topic::<(), String>::new("copies"));
@@ -26,7 +25,7 @@ impl Topology {
     ///     node1 --> topic0
     /// "#
     /// );
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[must_use]
     pub fn to_mermaid(&self) -> String {

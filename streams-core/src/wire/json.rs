@@ -18,8 +18,8 @@ use super::{Codec, DecodeError, EncodeError, Value};
 /// enum.
 ///
 /// ```
-/// use streams_core::wire::Codec;
-/// use streams_core::wire::json::Json;
+/// use millstream::wire::Codec;
+/// use millstream::wire::json::Json;
 ///
 /// #[derive(serde::Serialize, serde::Deserialize)]
 /// struct Click {
@@ -29,7 +29,7 @@ use super::{Codec, DecodeError, EncodeError, Value};
 /// let mut bytes = Vec::new();
 /// Json::encode(&Click { page: "/home".to_owned() }, &mut bytes)?;
 /// assert_eq!(bytes, br#"{"page":"/home"}"#);
-/// # Ok::<(), streams_core::wire::EncodeError>(())
+/// # Ok::<(), millstream::wire::EncodeError>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Json;

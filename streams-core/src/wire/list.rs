@@ -26,7 +26,8 @@ const RESERVE_MAX: usize = 1024;
 /// A list that can be a record's value or key. It is a separate type because `Vec<u8>` stands for plain bytes.
 ///
 /// ```
-/// use streams_core::wire::{List, Value};
+/// use millstream::prelude::*;
+/// use millstream::wire::List;
 ///
 /// let mut bytes = Vec::new();
 /// List(vec!["a".to_owned(), "bc".to_owned()]).encode(&mut bytes)?;

@@ -230,7 +230,7 @@ impl Field for () {
 /// lines that declare it never null:
 ///
 /// ```
-/// use streams_core::wire::MaybeNull;
+/// use millstream::wire::MaybeNull;
 ///
 /// #[derive(Clone)]
 /// struct Priced {

@@ -20,8 +20,8 @@ const DEPTH_MAX: usize = 128;
 /// [`Json`](super::json::Json), but NaN and infinities are allowed.
 ///
 /// ```
-/// use streams_core::wire::Codec;
-/// use streams_core::wire::msgpack::MessagePack;
+/// use millstream::wire::Codec;
+/// use millstream::wire::msgpack::MessagePack;
 ///
 /// #[derive(serde::Serialize, serde::Deserialize)]
 /// struct Click {
@@ -31,7 +31,7 @@ const DEPTH_MAX: usize = 128;
 /// let mut bytes = Vec::new();
 /// MessagePack::encode(&Click { page: "/".to_owned() }, &mut bytes)?;
 /// assert_eq!(bytes, b"\x81\xa4page\xa1/");
-/// # Ok::<(), streams_core::wire::EncodeError>(())
+/// # Ok::<(), millstream::wire::EncodeError>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct MessagePack;

@@ -41,11 +41,37 @@ pub(super) fn check(source: &Source) -> Vec<String> {
             }
         }
     }
+    // Users know one crate; the others are its parts.
+    if ["streams-core/src/", "streams-kafka/src/", "streams-rocksdb/src/"].iter().any(|of| source.path.starts_with(of))
+    {
+        for (number, line) in example_lines(&source.text) {
+            for part in ["streams_core", "streams_kafka", "streams_rocksdb"] {
+                if line.contains(part) {
+                    say(number, &format!("an example says `{part}`: users write `millstream`"));
+                }
+            }
+        }
+    }
     // A test that is switched off tests nothing, and nobody switches it on again.
     for (at, _) in source.code.match_indices("#[ignore") {
         say(line_of(&source.code, at), "a test that is switched off: repair it or delete it");
     }
     broken
+}
+
+/// The lines of a file's documentation that are code, with their numbers.
+fn example_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut is_code = false;
+    (1..).zip(text.lines()).filter(move |(_, line)| {
+        let line = line.trim_start();
+        let Some(text) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else {
+            is_code = false;
+            return false;
+        };
+        let is_fence = text.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        is_code && !is_fence
+    })
 }
 
 #[cfg(test)]
@@ -70,6 +96,11 @@ mod tests {
             ),
             ("streams-core/src/x.rs", "//! X.\nthread::sleep(d);", "streams-core/src/x.rs:2: `thread::sleep`"),
             ("streams-core/src/x.rs", "//! X.\nUuid::new_v4();", "streams-core/src/x.rs:2: `new_v4`"),
+            (
+                "streams-core/src/x.rs",
+                "//! X: `streams_core::x`.\n//! ```\n//! use streams_core::x;\n//! ```",
+                "streams-core/src/x.rs:3: an example says `streams_core`",
+            ),
             ("a/tests/x.rs", "//! X.\n#[test]\n#[ignore = \"slow\"]\nfn f() {}", "a/tests/x.rs:3: a test that is"),
         ];
         for (path, text, expected) in table {

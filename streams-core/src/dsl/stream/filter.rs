@@ -9,14 +9,15 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// Keeps the records for which the predicate is true.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
-    /// # const LARGE: Topic<String, i64> = Topic::new("large-amounts");
+    /// use millstream::prelude::*;
+    ///
+    /// const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
+    /// const LARGE: Topic<String, i64> = Topic::new("large-amounts");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(AMOUNTS).filter(|_, amount| *amount > 1_000).to(LARGE);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
@@ -45,11 +46,12 @@ impl<'t, K, V> KStream<'t, K, Option<V>> {
     /// In Kafka Streams this is `filter((key, value) -> value != null)`.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const MAYBE: Topic<u64, Option<String>> = Topic::new("maybe-names");
-    /// # const NAMES: Topic<u64, String> = Topic::new("names");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const MAYBE: Topic<u64, Option<String>> = Topic::new("maybe-names");
+    /// const NAMES: Topic<u64, String> = Topic::new("names");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(MAYBE).filter_some().map_values(|name| name.to_uppercase()).to(NAMES);
     ///
@@ -57,7 +59,7 @@ impl<'t, K, V> KStream<'t, K, Option<V>> {
     /// driver.pipe(&MAYBE, 1_u64, Some("ada".to_owned()));
     /// driver.pipe(&MAYBE, 1_u64, None);
     /// assert_eq!(driver.read(&NAMES), [(1, "ADA".to_owned())]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn filter_some(self) -> KStream<'t, K, V>

@@ -11,12 +11,13 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// topic first. If only values change, use [`KStream::flat_map_values`].
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # use streams_core::wire::List;
-    /// # const ORDERS: Topic<u64, List<String>> = Topic::new("orders");
-    /// # const SOLD: Topic<String, u64> = Topic::new("sold-articles");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use millstream::wire::List;
+    ///
+    /// const ORDERS: Topic<u64, List<String>> = Topic::new("orders");
+    /// const SOLD: Topic<String, u64> = Topic::new("sold-articles");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .stream(ORDERS)
@@ -26,7 +27,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// let mut driver = TestDriver::new(builder.build()?);
     /// driver.pipe(&ORDERS, 7_u64, List(vec!["pen".to_owned(), "ink".to_owned()]));
     /// assert_eq!(driver.read(&SOLD), [("pen".to_owned(), 7), ("ink".to_owned(), 7)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn flat_map<K2, V2>(self, mapper: impl Fn(K, V) -> Vec<(K2, V2)> + Send + Sync + 'static) -> KStream<'t, K2, V2>
@@ -42,17 +43,18 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// Replaces each record with any number of records that have its key.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const LINES: Topic<(), String> = Topic::new("lines");
-    /// # const WORDS: Topic<(), String> = Topic::new("words");
+    /// use millstream::prelude::*;
+    ///
+    /// const LINES: Topic<(), String> = Topic::new("lines");
+    /// const WORDS: Topic<(), String> = Topic::new("words");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .stream(LINES)
     ///     .flat_map_values(|line| line.split_whitespace().map(str::to_lowercase).collect())
     ///     .to(WORDS);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn flat_map_values<V2>(self, mapper: impl Fn(V) -> Vec<V2> + Send + Sync + 'static) -> KStream<'t, K, V2>

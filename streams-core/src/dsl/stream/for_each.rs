@@ -9,11 +9,12 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// after a crash, even under exactly-once.
     ///
     /// ```
-    /// # use std::sync::mpsc;
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const ALARMS: Topic<String, String> = Topic::new("alarms");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::sync::mpsc;
+    ///
+    /// const ALARMS: Topic<String, String> = Topic::new("alarms");
+    ///
     /// let (alarms, heard) = mpsc::channel();
     /// let builder = StreamsBuilder::new();
     /// builder.stream(ALARMS).for_each(move |room, text| _ = alarms.send(format!("{room}: {text}")));
@@ -21,7 +22,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// let mut driver = TestDriver::new(builder.build()?);
     /// driver.pipe(&ALARMS, "kitchen", "smoke");
     /// assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["kitchen: smoke"]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn for_each(self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> Output<'t>

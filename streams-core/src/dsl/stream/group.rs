@@ -13,11 +13,12 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// first, so that all records of a key meet in one task.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const SALES: Topic<String, i64> = Topic::new("sales");
-    /// # const TOTALS: Topic<String, i64> = Topic::new("totals");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const SALES: Topic<String, i64> = Topic::new("sales");
+    /// const TOTALS: Topic<String, i64> = Topic::new("totals");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(SALES).group_by_key().reduce(|total, cents| total + cents).to_stream().to(TOTALS);
     ///
@@ -27,7 +28,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// }
     /// let totals = [("north", 500), ("south", 200), ("north", 600)];
     /// assert_eq!(driver.read(&TOTALS), totals.map(|(shop, cents)| (shop.to_owned(), cents)));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn group_by_key(self) -> KGroupedStream<'t, K, V>
@@ -42,14 +43,15 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// Groups the records by another key, for an aggregation. They go through a repartition topic.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const LINES: Topic<(), String> = Topic::new("lines");
-    /// # const LENGTHS: Topic<u64, i64> = Topic::new("lines-per-length");
+    /// use millstream::prelude::*;
+    ///
+    /// const LINES: Topic<(), String> = Topic::new("lines");
+    /// const LENGTHS: Topic<u64, i64> = Topic::new("lines-per-length");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(LINES).group_by(|_, line| line.len() as u64).count().to_stream().to(LENGTHS);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn group_by<K2>(self, mapper: impl Fn(&K, &V) -> K2 + Send + Sync + 'static) -> KGroupedStream<'t, K2, V>

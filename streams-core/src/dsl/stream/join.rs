@@ -15,12 +15,13 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// startup.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const CLICKS: Topic<u64, String> = Topic::new("clicks");
-    /// # const COUNTRIES: Topic<u64, String> = Topic::new("countries");
-    /// # const LOCATED: Topic<u64, String> = Topic::new("located-clicks");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const CLICKS: Topic<u64, String> = Topic::new("clicks");
+    /// const COUNTRIES: Topic<u64, String> = Topic::new("countries");
+    /// const LOCATED: Topic<u64, String> = Topic::new("located-clicks");
+    ///
     /// let builder = StreamsBuilder::new();
     /// let countries = builder.table(COUNTRIES);
     /// builder.stream(CLICKS).join(countries, |page, country| format!("{page} from {country}")).to(LOCATED);
@@ -30,7 +31,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// driver.pipe(&COUNTRIES, 1_u64, "Peru");
     /// driver.pipe(&CLICKS, 1_u64, "/cart");
     /// assert_eq!(driver.read(&LOCATED), [(1, "/cart from Peru".to_owned())]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn join<T, R>(
@@ -50,12 +51,13 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// Joins each record with the table's row of the same key, or with `None` if there is no row or the key is null.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const CLICKS: Topic<u64, String> = Topic::new("clicks");
-    /// # const NAMES: Topic<u64, String> = Topic::new("names");
-    /// # const SEEN: Topic<u64, String> = Topic::new("seen");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const CLICKS: Topic<u64, String> = Topic::new("clicks");
+    /// const NAMES: Topic<u64, String> = Topic::new("names");
+    /// const SEEN: Topic<u64, String> = Topic::new("seen");
+    ///
     /// let builder = StreamsBuilder::new();
     /// let names = builder.table(NAMES);
     /// builder
@@ -68,7 +70,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// driver.pipe(&NAMES, 1_u64, "Ada");
     /// driver.pipe(&CLICKS, 1_u64, "/cart");
     /// assert_eq!(driver.read(&SEEN), [(1, "a guest at /home".to_owned()), (1, "Ada at /cart".to_owned())]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn left_join<T, R>(

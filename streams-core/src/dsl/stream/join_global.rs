@@ -15,16 +15,17 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// `key` returns `None`.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const ORDERS: Topic<u64, String> = Topic::new("orders");
-    /// # const PRICES: Topic<String, i64> = Topic::new("prices");
-    /// # const PRICED: Topic<u64, i64> = Topic::new("priced-orders");
+    /// use millstream::prelude::*;
+    ///
+    /// const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// const PRICES: Topic<String, i64> = Topic::new("prices");
+    /// const PRICED: Topic<u64, i64> = Topic::new("priced-orders");
+    ///
     /// let builder = StreamsBuilder::new();
     /// let prices = builder.global_table(PRICES);
     /// builder.stream(ORDERS).join_global(prices, |_, article| article.clone(), |_, cents| cents).to(PRICED);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn join_global<GK, T, R, M>(
@@ -48,12 +49,13 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// is no row or no key.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const ORDERS: Topic<u64, String> = Topic::new("orders");
-    /// # const PRICES: Topic<String, i64> = Topic::new("prices");
-    /// # const PRICED: Topic<u64, i64> = Topic::new("priced-orders");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// const PRICES: Topic<String, i64> = Topic::new("prices");
+    /// const PRICED: Topic<u64, i64> = Topic::new("priced-orders");
+    ///
     /// let builder = StreamsBuilder::new();
     /// let prices = builder.global_table(PRICES);
     /// builder
@@ -66,7 +68,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// driver.pipe(&ORDERS, 1_u64, "pen");
     /// driver.pipe(&ORDERS, 2_u64, "ink");
     /// assert_eq!(driver.read(&PRICED), [(1, 120), (2, -1)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn left_join_global<GK, T, R, M>(

@@ -11,14 +11,15 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// records through a repartition topic first. If only the value changes, use [`KStream::map_values`].
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const USERS: Topic<u64, String> = Topic::new("users");
-    /// # const NAMES: Topic<String, u64> = Topic::new("names");
+    /// use millstream::prelude::*;
+    ///
+    /// const USERS: Topic<u64, String> = Topic::new("users");
+    /// const NAMES: Topic<String, u64> = Topic::new("names");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(USERS).map(|id, name| (name, id)).to(NAMES);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn map<K2, V2>(self, mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static) -> KStream<'t, K2, V2>
@@ -34,14 +35,15 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// Replaces the value of each record and keeps the key.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const LINES: Topic<(), String> = Topic::new("lines");
-    /// # const LENGTHS: Topic<(), u64> = Topic::new("lengths");
+    /// use millstream::prelude::*;
+    ///
+    /// const LINES: Topic<(), String> = Topic::new("lines");
+    /// const LENGTHS: Topic<(), u64> = Topic::new("lengths");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(LINES).map_values(|line| line.len() as u64).to(LENGTHS);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn map_values<V2>(self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KStream<'t, K, V2>

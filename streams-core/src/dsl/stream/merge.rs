@@ -9,15 +9,16 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// Merges two streams. There is no order between the records of one and the other.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const WEB: Topic<u64, String> = Topic::new("web");
-    /// # const MOBILE: Topic<u64, String> = Topic::new("mobile");
-    /// # const ALL: Topic<u64, String> = Topic::new("all");
+    /// use millstream::prelude::*;
+    ///
+    /// const WEB: Topic<u64, String> = Topic::new("web");
+    /// const MOBILE: Topic<u64, String> = Topic::new("mobile");
+    /// const ALL: Topic<u64, String> = Topic::new("all");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(WEB).merge(builder.stream(MOBILE)).to(ALL);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn merge(self, other: impl Into<Self>) -> Self

@@ -48,13 +48,14 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// Naming one node never changes the generated name of another.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const LINES: Topic<(), String> = Topic::new("lines");
+    /// use millstream::prelude::*;
+    ///
+    /// const LINES: Topic<(), String> = Topic::new("lines");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(LINES).filter(|_, line| !line.is_empty()).named("not-empty").to(LINES);
     /// assert!(builder.build()?.describe().contains("Processor: not-empty (stores: [])"));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {

@@ -9,12 +9,13 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// after a crash, even under exactly-once.
     ///
     /// ```
-    /// # use std::sync::atomic::{AtomicI64, Ordering};
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
-    /// # const BOOKED: Topic<String, i64> = Topic::new("booked-amounts");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::sync::atomic::{AtomicI64, Ordering};
+    ///
+    /// const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
+    /// const BOOKED: Topic<String, i64> = Topic::new("booked-amounts");
+    ///
     /// static LARGEST: AtomicI64 = AtomicI64::new(0);
     ///
     /// let builder = StreamsBuilder::new();
@@ -24,7 +25,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// driver.pipe(&AMOUNTS, "ada", 500);
     /// assert_eq!(driver.read(&BOOKED), [("ada".to_owned(), 500)]);
     /// assert_eq!(LARGEST.load(Ordering::Relaxed), 500);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn peek(self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> Self

@@ -21,13 +21,14 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// As [`KStream::print`], but writes to any output, such as a file.
     ///
     /// ```
-    /// # use std::fs::File;
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const VIEWS: Topic<String, i64> = Topic::new("views");
-    /// # let folder = tempfile::tempdir()?;
-    /// # let path = folder.path().join("views.txt");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::fs::File;
+    ///
+    /// const VIEWS: Topic<String, i64> = Topic::new("views");
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("views.txt");
     /// let builder = StreamsBuilder::new();
     /// builder.stream(VIEWS).print_to("views", File::create(&path)?);
     ///

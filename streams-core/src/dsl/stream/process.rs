@@ -15,12 +15,11 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// repartition topic first; [`KStream::process_values`] keeps the key.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::state::KeyValueStore;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const PAYMENTS: Topic<u64, i64> = Topic::new("payments");
-    /// # const ACCEPTED: Topic<u64, i64> = Topic::new("accepted-payments");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const PAYMENTS: Topic<u64, i64> = Topic::new("payments");
+    /// const ACCEPTED: Topic<u64, i64> = Topic::new("accepted-payments");
     /// const SEEN: KeyValueStore<u64, bool> = KeyValueStore::new("seen");
     /// const TOTALS: KeyValueStore<u64, i64> = KeyValueStore::new("totals");
     ///
@@ -41,7 +40,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// driver.pipe(&PAYMENTS, 1_u64, 500);
     /// driver.pipe(&PAYMENTS, 1_u64, 500);
     /// assert_eq!(driver.read(&ACCEPTED), [(1, 500)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn process<S, K2, V2>(
@@ -70,13 +69,12 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// creates one for each task.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::dsl::processor::{Forward, Processor, Refs};
-    /// # use streams_core::record::Record;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const READINGS: Topic<u64, i64> = Topic::new("readings");
-    /// # const CHANGES: Topic<u64, i64> = Topic::new("changes");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const READINGS: Topic<u64, i64> = Topic::new("readings");
+    /// const CHANGES: Topic<u64, i64> = Topic::new("changes");
+    ///
     /// /// Leaves out readings that have not changed. Fields are lost when the task moves; state that must be kept
     /// /// belongs in a store.
     /// #[derive(Default)]
@@ -104,7 +102,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     ///     driver.pipe(&READINGS, 1_u64, value);
     /// }
     /// assert_eq!(driver.read(&CHANGES), [(1, 20), (1, 21)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn process_with<P, K2, V2>(
@@ -132,12 +130,11 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// As [`KStream::process`], but all output has the record's key, so no repartition topic is needed afterwards.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::state::KeyValueStore;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const METERS: Topic<u64, i64> = Topic::new("meters");
-    /// # const USED: Topic<u64, i64> = Topic::new("used");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const METERS: Topic<u64, i64> = Topic::new("meters");
+    /// const USED: Topic<u64, i64> = Topic::new("used");
     /// const LAST: KeyValueStore<u64, i64> = KeyValueStore::new("last-readings");
     ///
     /// let builder = StreamsBuilder::new();
@@ -153,7 +150,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// driver.pipe(&METERS, 7_u64, 100);
     /// driver.pipe(&METERS, 7_u64, 130);
     /// assert_eq!(driver.read(&USED), [(7, 100), (7, 30)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn process_values<S, V2>(

@@ -16,14 +16,15 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// a left join further down keeps them (KIP-962).
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const EVENTS: Topic<u64, String> = Topic::new("events");
-    /// # const SPREAD: Topic<u64, String> = Topic::new("spread");
+    /// use millstream::prelude::*;
+    ///
+    /// const EVENTS: Topic<u64, String> = Topic::new("events");
+    /// const SPREAD: Topic<u64, String> = Topic::new("spread");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(EVENTS).repartition().partitions(12).named("wide").to(SPREAD);
     /// assert!(builder.build()?.describe().contains("(topic: wide-repartition)"));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn repartition(self) -> Repartitioned<'t, K, V>

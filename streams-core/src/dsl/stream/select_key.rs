@@ -10,14 +10,15 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// through a repartition topic first.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const LINES: Topic<(), String> = Topic::new("lines");
-    /// # const BY_LENGTH: Topic<u64, String> = Topic::new("lines-by-length");
+    /// use millstream::prelude::*;
+    ///
+    /// const LINES: Topic<(), String> = Topic::new("lines");
+    /// const BY_LENGTH: Topic<u64, String> = Topic::new("lines-by-length");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(LINES).select_key(|_, line| line.len() as u64).to(BY_LENGTH);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn select_key<K2>(self, mapper: impl Fn(&K, &V) -> K2 + Send + Sync + 'static) -> KStream<'t, K2, V>

@@ -19,12 +19,13 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// default branch, or are left out if there is none.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const ORDERS: Topic<u64, i64> = Topic::new("orders");
-    /// # const SMALL: Topic<u64, i64> = Topic::new("small-orders");
-    /// # const LARGE: Topic<u64, i64> = Topic::new("large-orders");
-    /// # const HUGE: Topic<u64, i64> = Topic::new("huge-orders");
+    /// use millstream::prelude::*;
+    ///
+    /// const ORDERS: Topic<u64, i64> = Topic::new("orders");
+    /// const SMALL: Topic<u64, i64> = Topic::new("small-orders");
+    /// const LARGE: Topic<u64, i64> = Topic::new("large-orders");
+    /// const HUGE: Topic<u64, i64> = Topic::new("huge-orders");
+    ///
     /// let builder = StreamsBuilder::new();
     /// let by_size = builder.stream(ORDERS).split().named("size-");
     /// by_size.branch(|_, cents| *cents < 1_000).named("small").to(SMALL);
@@ -33,7 +34,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     ///
     /// let text = builder.build()?.describe();
     /// assert!(text.contains("--> size-0, size-large, size-small"));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn split(self) -> Split<'t, K, V>

@@ -15,14 +15,15 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// tombstone.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const LINES: Topic<(), String> = Topic::new("lines");
-    /// # const COPIES: Topic<(), String> = Topic::new("copies");
+    /// use millstream::prelude::*;
+    ///
+    /// const LINES: Topic<(), String> = Topic::new("lines");
+    /// const COPIES: Topic<(), String> = Topic::new("copies");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(LINES).to(COPIES).named("copy");
     /// assert!(builder.build()?.describe().contains("Sink: copy (topic: copies)"));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn to<TK, TV>(self, topic: Topic<TK, TV>) -> Output<'t>

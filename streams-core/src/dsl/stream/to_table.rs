@@ -11,16 +11,15 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// counted. If the key may have changed, the records go through a repartition topic first.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::state::KeyValueStore;
-    /// # use streams_core::topic::Topic;
-    /// # const MOVES: Topic<u64, String> = Topic::new("moves");
+    /// use millstream::prelude::*;
+    ///
+    /// const MOVES: Topic<u64, String> = Topic::new("moves");
     /// const ADDRESSES: KeyValueStore<u64, String> = KeyValueStore::new("addresses");
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(MOVES).to_table().stored_as(ADDRESSES);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn to_table(self) -> KTable<'t, K::Inner, V::Inner>

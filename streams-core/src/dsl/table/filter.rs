@@ -11,11 +11,12 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// Keeps the rows for which the predicate is true. A row for which it becomes false is deleted from the result.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const BALANCES: Topic<u64, i64> = Topic::new("balances");
-    /// # const OVERDRAWN: Topic<u64, Option<i64>> = Topic::new("overdrawn");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const BALANCES: Topic<u64, i64> = Topic::new("balances");
+    /// const OVERDRAWN: Topic<u64, Option<i64>> = Topic::new("overdrawn");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.table(BALANCES).filter(|_, cents| *cents < 0).to_stream().to(OVERDRAWN);
     ///
@@ -23,7 +24,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// driver.pipe(&BALANCES, 1_u64, -5);
     /// driver.pipe(&BALANCES, 1_u64, 5);
     /// assert_eq!(driver.read(&OVERDRAWN), [(1, Some(-5)), (1, None)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self

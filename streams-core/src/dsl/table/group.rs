@@ -14,11 +14,12 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// known.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const USERS: Topic<u64, String> = Topic::new("countries-of-users");
-    /// # const COUNTS: Topic<String, i64> = Topic::new("users-per-country");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const USERS: Topic<u64, String> = Topic::new("countries-of-users");
+    /// const COUNTS: Topic<String, i64> = Topic::new("users-per-country");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.table(USERS).group_by(|id, country| (country, *id)).count().to_stream().to(COUNTS);
     ///
@@ -27,7 +28,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// driver.pipe(&USERS, 1_u64, "Chad");
     /// let counts = [("Peru", 1), ("Peru", 0), ("Chad", 1)];
     /// assert_eq!(driver.read(&COUNTS), counts.map(|(country, count)| (country.to_owned(), count)));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn group_by<K2, V2>(

@@ -13,14 +13,15 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// The result is kept only if it is [stored](KTable::stored_as); otherwise a join computes the rows that it looks up.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # const USERS: Topic<u64, String> = Topic::new("users");
-    /// # const LENGTHS: Topic<u64, u64> = Topic::new("name-lengths");
+    /// use millstream::prelude::*;
+    ///
+    /// const USERS: Topic<u64, String> = Topic::new("users");
+    /// const LENGTHS: Topic<u64, u64> = Topic::new("name-lengths");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder.table(USERS).map_values(|name| name.len() as u64).to_stream().to(LENGTHS);
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn map_values<V2>(self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KTable<'t, K, V2>

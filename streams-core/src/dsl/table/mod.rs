@@ -47,16 +47,15 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// cannot be queried yet.
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::state::KeyValueStore;
-    /// # use streams_core::topic::Topic;
-    /// # const VIEWS: Topic<String, String> = Topic::new("views");
+    /// use millstream::prelude::*;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
     /// const PER_USER: KeyValueStore<String, i64> = KeyValueStore::new("views-per-user");
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream(VIEWS).group_by_key().count().stored_as(PER_USER);
     /// assert!(builder.build()?.describe().contains("(stores: [views-per-user])"));
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
@@ -124,16 +123,16 @@ impl<K, V> KTable<'_, Windowed<K>, V> {
     /// which is also the default. Only directly after a windowed aggregation.
     ///
     /// ```
-    /// # use std::time::Duration;
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::topic::Topic;
-    /// # use streams_core::windows::Tumbling;
-    /// # const VIEWS: Topic<String, String> = Topic::new("views");
+    /// use millstream::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    ///
     /// let builder = StreamsBuilder::new();
     /// let minutes = Tumbling::of(Duration::from_secs(60)).no_grace();
     /// builder.stream(VIEWS).group_by_key().windowed_by(minutes).count().retention(Duration::from_secs(86_400));
-    /// # builder.build()?;
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
     /// ```
     pub fn retention(self, retention: Duration) -> Self {
         self.builder.options(self.step, |options| options.retention = Some(retention));

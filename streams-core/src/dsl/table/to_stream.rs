@@ -14,11 +14,12 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// [`filter_some`](KStream::filter_some):
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const VIEWS: Topic<String, String> = Topic::new("views");
-    /// # const POPULAR: Topic<String, i64> = Topic::new("popular-pages");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const POPULAR: Topic<String, i64> = Topic::new("popular-pages");
+    ///
     /// let builder = StreamsBuilder::new();
     /// let counts = builder.stream(VIEWS).group_by_key().count().to_stream();
     /// counts.filter_some().filter(|_, count| *count > 1).to(POPULAR);
@@ -28,17 +29,18 @@ impl<'t, K, V> KTable<'t, K, V> {
     ///     driver.pipe(&VIEWS, page, "viewed");
     /// }
     /// assert_eq!(driver.read(&POPULAR), [("/home".to_owned(), 2)]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     ///
     /// If deletions matter too, match on the `Option`:
     ///
     /// ```
-    /// # use streams_core::dsl::StreamsBuilder;
-    /// # use streams_core::testing::TestDriver;
-    /// # use streams_core::topic::Topic;
-    /// # const USERS: Topic<u64, Option<String>> = Topic::new("users");
-    /// # const NEWS: Topic<u64, String> = Topic::new("news");
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const USERS: Topic<u64, Option<String>> = Topic::new("users");
+    /// const NEWS: Topic<u64, String> = Topic::new("news");
+    ///
     /// let builder = StreamsBuilder::new();
     /// builder
     ///     .table(USERS)
@@ -50,7 +52,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// driver.pipe(&USERS, 1_u64, Some("ada".to_owned()));
     /// driver.pipe(&USERS, 1_u64, None);
     /// assert_eq!(driver.read(&NEWS), [(1, "is called ada".to_owned()), (1, "left".to_owned())]);
-    /// # Ok::<(), streams_core::topology::TopologyError>(())
+    /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
     pub fn to_stream(self) -> KStream<'t, K, Option<V>>

@@ -108,11 +108,11 @@ impl Embedded {
     /// Creates a topic with Kafka's default settings.
     ///
     /// ```
-    /// let log = streams_core::log::Embedded::in_memory();
+    /// let log = millstream::log::Embedded::in_memory();
     /// log.create_topic("clicks", 4)?;
     /// let error = log.create_topic("clicks", 4).unwrap_err();
     /// assert_eq!(error.to_string(), "topic `clicks` already exists");
-    /// # Ok::<_, streams_core::log::LogError>(())
+    /// # Ok::<_, millstream::log::LogError>(())
     /// ```
     ///
     /// # Errors

@@ -32,16 +32,16 @@ impl Embedded {
     /// key go to the partitions in turn. A missing topic is created with one partition. Returns where the record is.
     ///
     /// ```
-    /// use streams_core::log::Embedded;
-    /// use streams_core::topic::Topic;
+    /// use millstream::prelude::*;
     ///
     /// const WORDS: Topic<String, i64> = Topic::new("words");
+    ///
     /// let log = Embedded::in_memory();
     /// log.send(&WORDS, "to", 1)?;
     /// log.send(&WORDS, "be", 2)?;
     /// let values: Vec<i64> = log.read(&WORDS)?.into_iter().map(|record| record.value).collect();
     /// assert_eq!(values, [1, 2]);
-    /// # Ok::<_, streams_core::log::LogError>(())
+    /// # Ok::<_, millstream::log::LogError>(())
     /// ```
     ///
     /// # Errors

@@ -13,8 +13,10 @@ store_constant! {
     /// Names a key-value store and its types.
     ///
     /// ```
-    /// use streams_core::state::KeyValueStore;
+    /// use millstream::prelude::*;
+    ///
     /// const TOTALS: KeyValueStore<String, i64> = KeyValueStore::new("totals");
+    ///
     /// assert_eq!(TOTALS.name(), "totals");
     /// ```
     KeyValueStore

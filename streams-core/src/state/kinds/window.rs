@@ -17,8 +17,10 @@ store_constant! {
     /// Names a window store and its types: one value per key and window.
     ///
     /// ```
-    /// use streams_core::state::WindowStore;
+    /// use millstream::prelude::*;
+    ///
     /// const VIEWS: WindowStore<String, i64> = WindowStore::new("views-per-minute");
+    ///
     /// assert_eq!(VIEWS.name(), "views-per-minute");
     /// ```
     WindowStore

@@ -4,9 +4,9 @@
 //! module. Each clause becomes a separate test:
 //!
 //! ```
-//! # mod log_tests {
-//! streams_core::log_contract!(streams_core::testing::log_contract::InMemory::new());
-//! # }
+//! mod log_tests {
+//! millstream::log_contract!(millstream::testing::log_contract::InMemory::new());
+//! }
 //! ```
 //!
 //! The expression creates a log under test, or another client of the same log: clauses do not interfere, because
