@@ -8,6 +8,7 @@
 
 pub mod clock;
 pub mod config;
+mod error_text;
 pub mod private_folder;
 mod random;
 pub mod record;
@@ -32,6 +33,7 @@ pub mod prelude;
 /// For the code that the derives generate only.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::error_text::write_error;
     pub use crate::wire::json::Json;
     pub use crate::wire::msgpack::MessagePack;
     pub use crate::wire::{Codec, DecodeError, EncodeError, Key, Value};

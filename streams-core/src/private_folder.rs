@@ -53,7 +53,7 @@ impl fmt::Display for Holder {
 }
 
 /// Why a folder cannot be locked.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum LockError {
     /// Somebody else has locked it.
     #[error("{0} has it open")]
@@ -62,6 +62,8 @@ pub enum LockError {
     #[error(transparent)]
     Io(#[from] io::Error),
 }
+
+crate::debug_says_what_display_says!(LockError);
 
 impl FolderLock {
     /// Locks a file with that name in an existing folder.

@@ -141,7 +141,7 @@ pub const NAME_LENGTH_MAX: usize = 249;
 
 /// Why a name cannot be used. The rule is Kafka's rule for topics; it applies to store names and application ids too,
 /// because these become part of topic names and folder names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The name has no characters.
     #[error("a name cannot be empty")]
@@ -164,6 +164,8 @@ pub enum NameError {
         position: usize,
     },
 }
+
+crate::debug_says_what_display_says!(NameError);
 
 /// Checks a name against Kafka's rule: `[A-Za-z0-9._-]{1,max}`, and neither `.` nor `..`.
 ///

@@ -38,7 +38,7 @@ impl fmt::Display for Origin {
 }
 
 /// One error in a configuration. It never contains a value that may be secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{subject} ({origin}): {problem}")]
 pub struct ConfigError {
     /// The setting's name, or what else could not be used, such as a file.
@@ -56,7 +56,7 @@ impl ConfigError {
 }
 
 /// All errors in a configuration; at least one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
@@ -89,3 +89,5 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+crate::debug_says_what_display_says!(ConfigError, ConfigErrors);

@@ -192,7 +192,7 @@ pub struct OutgoingRecord<'a> {
 }
 
 /// Why a record was not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The queue is full: call [`Producer::poll`] and send the same record again later.
     #[error("the producer's queue is full")]
@@ -201,6 +201,8 @@ pub enum SendError {
     #[error(transparent)]
     Refused(#[from] LogError),
 }
+
+crate::debug_says_what_display_says!(SendError);
 
 /// Writes records, in transactions or not.
 ///

@@ -53,7 +53,7 @@ pub enum LogErrorKind {
 }
 
 /// An error of the log. Its message names the topic, partition or setting.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct LogError {
     /// For code that decides what to do.
@@ -61,6 +61,8 @@ pub struct LogError {
     /// What happened and what to do about it, for people.
     pub message: String,
 }
+
+crate::debug_says_what_display_says!(LogError);
 
 impl LogError {
     /// An error with that message.

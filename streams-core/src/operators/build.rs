@@ -506,7 +506,7 @@ impl NodeBuilder<'_> {
 }
 
 /// Why a task could not be built.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot build node {node}: {reason}")]
 pub struct BuildError {
     /// The node that could not be built.
@@ -514,3 +514,5 @@ pub struct BuildError {
     /// What is wrong, and where possible what to do.
     pub reason: String,
 }
+
+crate::debug_says_what_display_says!(BuildError);

@@ -6,7 +6,7 @@ use crate::state::{StoreError, StoreErrorKind};
 use crate::wire::{DecodeError, EncodeError};
 
 /// Why a task cannot process a record. The task adds which record it was.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperatorError {
     /// The record's bytes do not decode as the topic's types.
@@ -62,6 +62,8 @@ pub enum OperatorError {
     #[error("the application's code panicked: {0}")]
     Panic(String),
 }
+
+crate::debug_says_what_display_says!(OperatorError);
 
 impl OperatorError {
     /// A key whose bytes were checked and accepted cannot be decoded. Not an [`OperatorError::Decode`], which may be

@@ -9,7 +9,7 @@ use crate::state::StoreError;
 use crate::topic::NameError;
 
 /// Why an application cannot start or continue. Each message names the object concerned and the next step.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppError {
     /// The application's id, which becomes part of topic and folder names, breaks a rule.
@@ -79,7 +79,7 @@ pub enum AppError {
         changes: String,
     },
     /// Input or output topics do not exist.
-    #[error("these topics do not exist: {}; create them before the application starts", topics.join(", "))]
+    #[error("{}", missing_topics(topics))]
     MissingTopics {
         /// Their names.
         topics: Vec<String>,
@@ -250,11 +250,27 @@ pub enum AppError {
     },
 }
 
+crate::debug_says_what_display_says!(AppError);
+
 impl AppError {
     /// An error of the log, with what was being done.
     pub(crate) fn log(doing: impl Into<String>, error: LogError) -> Self {
         Self::Log { doing: doing.into(), error }
     }
+}
+
+/// Names the topics, and how to create them in either log.
+fn missing_topics(topics: &[String]) -> String {
+    let (what, which) = match topics {
+        [topic] => (format!("topic `{topic}` does not exist"), "it"),
+        _ => (format!("these topics do not exist: {}", topics.join(", ")), "them"),
+    };
+    let first = topics.first().map_or("", String::as_str);
+    format!(
+        "{what}; create {which} before the application starts: on Kafka with `kafka-topics.sh --bootstrap-server \
+         HOST:PORT --create --topic {first} --partitions N`, on an embedded log with \
+         `log.create_topic(\"{first}\", N)`"
+    )
 }
 
 /// What the user can do about a record that cannot be processed.
@@ -263,6 +279,10 @@ const fn next_step(error: &OperatorError) -> &'static str {
         OperatorError::Decode { .. } | OperatorError::NegativeTimestamp(_) => {
             "; mend what writes the topic, or set `deserialization.exception.handler` to `skip` to drop and count \
              such records"
+        }
+        OperatorError::Panic(_) => {
+            "; the record is not committed, so the next start processes it again: mend the code, or what sends such \
+             records"
         }
         _ => "",
     }

@@ -335,18 +335,15 @@ impl Preparation {
         let missing = |wanted: &BTreeSet<Arc<str>>| -> Vec<String> {
             wanted.iter().filter(|name| !counts.contains_key(*name)).map(ToString::to_string).collect()
         };
-        let inputs = missing(&self.external.sources);
-        if !inputs.is_empty() {
-            return Err(AppError::MissingTopics { topics: inputs });
+        let (inputs, outputs) = (missing(&self.external.sources), missing(&self.external.sinks));
+        let needed = if self.creates_outputs { inputs } else { inputs.into_iter().chain(outputs.clone()).collect() };
+        if !needed.is_empty() {
+            return Err(AppError::MissingTopics { topics: needed });
         }
-        let outputs = missing(&self.external.sinks);
         if outputs.is_empty() {
             let mut plan = Plan::new(Arc::clone(&self.application_id), Arc::clone(&self.topology), &counts)?;
             plan.note_ids(found);
             return Ok(Stage::LookUpInternal(plan, None));
-        }
-        if !self.creates_outputs {
-            return Err(AppError::MissingTopics { topics: outputs });
         }
         let partitions = self.external.sources.iter().filter_map(|input| counts.get(input)).max().copied().unwrap_or(1);
         let topics = outputs

@@ -53,7 +53,7 @@ pub(crate) trait RowLayout: 'static {
 }
 
 /// Why rows could not be read or written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
     /// The store failed, or holds something else than such rows.
     #[error(transparent)]
@@ -62,6 +62,8 @@ pub enum RowError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
+
+crate::debug_says_what_display_says!(RowError);
 
 /// A row: its value and its timestamp.
 pub(crate) type Row<V> = (V, Timestamp);

@@ -107,7 +107,7 @@ pub enum StoreErrorKind {
 }
 
 /// A failure of the state; the message names the folder or store.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
     /// The kind of failure, for code that has to react to it.
@@ -115,6 +115,8 @@ pub struct StoreError {
     /// What happened, where, and what to do about it.
     pub message: String,
 }
+
+crate::debug_says_what_display_says!(StoreError);
 
 impl StoreError {
     /// Creates an error.

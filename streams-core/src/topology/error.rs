@@ -9,7 +9,7 @@ use crate::topic::NameError;
 pub type CallSite = &'static Location<'static>;
 
 /// Why a topology cannot be built. Each error names the node, store or topic, the place in the source, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TopologyError {
     /// The builder was not used.
@@ -203,7 +203,10 @@ pub enum TopologyError {
     },
 
     /// Records that must meet cannot, because the user gave their topics different partition counts.
-    #[error("records of {topics} must meet in one task, so these topics need the same number of partitions")]
+    #[error(
+        "records of {topics} must meet in one task, so these topics need the same number of partitions; give them the \
+         same `.partitions(..)`, or leave it out for all but one"
+    )]
     Copartition {
         /// The topics with their numbers of partitions.
         topics: String,
@@ -232,3 +235,5 @@ pub enum TopologyError {
     #[error("a bug in the construction of the topology, please report it: {0}")]
     Internal(String),
 }
+
+crate::debug_says_what_display_says!(TopologyError);

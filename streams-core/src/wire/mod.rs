@@ -433,7 +433,7 @@ pub trait Codec<T> {
 }
 
 /// Why a value could not be turned into bytes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot encode a value of type {type_name}: {reason}")]
 pub struct EncodeError {
     /// As [`std::any::type_name`] prints it.
@@ -450,7 +450,7 @@ impl EncodeError {
 }
 
 /// Why bytes could not be read as a value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a value of type {type_name}: {reason}")]
 pub struct DecodeError {
     /// As [`std::any::type_name`] prints it.
@@ -458,6 +458,8 @@ pub struct DecodeError {
     /// What is wrong with the bytes.
     pub reason: String,
 }
+
+crate::debug_says_what_display_says!(EncodeError, DecodeError);
 
 impl DecodeError {
     /// An error that names the type `T`.

@@ -38,7 +38,11 @@ fn input_topics_that_do_not_exist_are_all_named_and_nothing_is_created() {
         let expected = missing.iter().map(ToString::to_string).collect();
         assert_eq!(error, Some(AppError::MissingTopics { topics: expected }));
         let message = error.unwrap().to_string();
-        assert!(message.contains(&missing.join(", ")) && message.contains("create them"), "{message}");
+        assert!(
+            message.contains(&missing.join(", "))
+                && message.contains("before the application starts: on Kafka with `kafka-topics.sh "),
+            "{message}"
+        );
         assert_eq!(topics(&log), existing, "nothing was created");
     }
 }

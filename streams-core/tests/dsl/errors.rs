@@ -357,7 +357,8 @@ fn partitions_that_must_fit_do() {
             b.stream(A).repartition().named("left").partitions(4).join(table, |left, _| left).to(OUT);
         },
         "records of `left-repartition` (4 partitions) and `right-repartition` (3 partitions) must meet in one task, so \
-         these topics need the same number of partitions",
+         these topics need the same number of partitions; give them the same `.partitions(..)`, or leave it out for all \
+         but one",
     );
     check(
         |b| _ = b.stream(A).repartition().named("none").partitions(0).to(OUT),

@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("clock", &["record"]),
     ("random", &[]),
+    ("error_text", &[]),
     ("private_folder", &[]),
     ("wire", &["record"]),
     ("windows", &["record", "wire"]),

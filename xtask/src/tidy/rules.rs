@@ -52,6 +52,12 @@ pub(super) fn check(source: &Source) -> Vec<String> {
             }
         }
     }
+    // `main` prints the error that it returns with `Debug`, which must say what `Display` says.
+    for (at, name) in errors_with_derived_debug(&source.product) {
+        let what =
+            format!("`{name}` is an error, so `debug_says_what_display_says!` implements its `Debug`, no derive");
+        say(line_of(&source.product, at), &what);
+    }
     // A test that is switched off tests nothing, and nobody switches it on again.
     for (at, _) in source.code.match_indices("#[ignore") {
         say(line_of(&source.code, at), "a test that is switched off: repair it or delete it");
@@ -72,6 +78,31 @@ fn example_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         is_code ^= is_fence;
         is_code && !is_fence
     })
+}
+
+/// The public errors whose `Debug` is derived, each with the place of the derive.
+fn errors_with_derived_debug(code: &str) -> Vec<(usize, &str)> {
+    let word = |at: usize| words(&code[at..]).next().map(|(_, word)| word);
+    let has = |list: &str, name: &str| words(list).any(|(_, word)| word == name);
+    let mut types: Vec<(usize, &str, String)> = Vec::new();
+    for (at, opening) in code.match_indices("#[derive(") {
+        let Some((list, rest)) = code[at + opening.len()..].split_once(")]") else { continue };
+        let Some(item) = ["pub enum ", "pub struct "].iter().filter_map(|kind| Some((rest.find(kind)?, *kind))).min()
+        else {
+            continue;
+        };
+        // Another item's derive comes first: the item of this one is not public.
+        let is_of_another = ["enum ", "struct "].iter().any(|kind| rest[..item.0].contains(kind));
+        let start = code.len() - rest.len() + item.0 + item.1.len();
+        let Some(name) = word(start).filter(|_| !is_of_another) else { continue };
+        match types.iter_mut().find(|(_, known, _)| *known == name) {
+            Some((_, _, derives)) => derives.push_str(list),
+            None => types.push((at, name, list.to_owned())),
+        }
+    }
+    let is_error = |name: &str, derives: &str| has(derives, "Error") || code.contains(&format!("Error for {name} "));
+    let broken = types.iter().filter(|(_, name, derives)| has(derives, "Debug") && is_error(name, derives));
+    broken.map(|(at, name, _)| (*at, *name)).collect()
 }
 
 #[cfg(test)]
@@ -101,6 +132,16 @@ mod tests {
                 "//! X: `streams_core::x`.\n//! ```\n//! use streams_core::x;\n//! ```",
                 "streams-core/src/x.rs:3: an example says `streams_core`",
             ),
+            (
+                "a/src/x.rs",
+                "//! X.\n#[derive(Debug, thiserror::Error)]\n#[error(\"x\")]\npub enum E { A }",
+                "a/src/x.rs:2: `E` is an error",
+            ),
+            (
+                "a/src/x.rs",
+                "//! X.\n\n#[derive(Clone, Debug)]\npub struct E(u8);\nimpl std::error::Error for E {}",
+                "a/src/x.rs:3: `E` is an error",
+            ),
             ("a/tests/x.rs", "//! X.\n#[test]\n#[ignore = \"slow\"]\nfn f() {}", "a/tests/x.rs:3: a test that is"),
         ];
         for (path, text, expected) in table {
@@ -120,6 +161,11 @@ mod tests {
             ("a/src/lib.rs", "#![doc = include_str!(\"../../README.md\")]"),
             ("streams-core/src/x.rs", "//! X.\n#[cfg(test)]\nmod tests { fn f() { Instant::now(); } }"),
             ("xtask/src/x.rs", "//! X.\nInstant::now();"),
+            (
+                "a/src/x.rs",
+                "//! X.\n#[derive(Clone, thiserror::Error)]\npub enum E {}\n#[derive(Debug)]\npub struct F;",
+            ),
+            ("a/src/x.rs", "//! X.\n#[derive(Debug, thiserror::Error)]\nenum E {}\n#[derive(Clone)]\npub struct F;"),
             ("tests/ui/missing_grace.rs", "fn main() {}"),
         ];
         for (path, text) in table {
