@@ -276,6 +276,21 @@ impl StreamsConfig {
         self.isolation_level.unwrap_or_else(|| self.processing_guarantee.isolation_level())
     }
 
+    /// Where a setting's value was set, or which other setting it follows and where that one was set.
+    fn explain_origin_of(&self, setting: &settings::Setting) -> String {
+        let follows_the_guarantee = match setting.name {
+            "commit.interval.ms" => self.commit_interval.is_none(),
+            "consumer.isolation.level" => self.isolation_level.is_none(),
+            _ => false,
+        };
+        let guarantee = settings::find("processing.guarantee").filter(|_| follows_the_guarantee);
+        match guarantee.map(|guarantee| self.origin_of(guarantee)) {
+            Some(Origin::Default) => Origin::Default.to_string(),
+            Some(origin) => format!("because of processing.guarantee, {origin}"),
+            None => self.origin_of(setting).to_string(),
+        }
+    }
+
     /// Where a setting's value was set.
     fn origin_of(&self, setting: &settings::Setting) -> Origin {
         let value = (setting.show)(self);
@@ -294,7 +309,7 @@ impl StreamsConfig {
 impl fmt::Display for StreamsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for setting in settings::SETTINGS {
-            writeln!(f, "{} = {} ({})", setting.name, (setting.show)(self), self.origin_of(setting))?;
+            writeln!(f, "{} = {} ({})", setting.name, (setting.show)(self), self.explain_origin_of(setting))?;
         }
         for (name, value, origin) in self.topics.shown().chain(self.clients.shown()) {
             writeln!(f, "{name} = {value} ({origin})")?;

@@ -379,6 +379,41 @@ fn the_programs_own_struct_is_the_lowest_layer() {
     assert!(config.to_string().contains("num.stream.threads = 9 (code)"), "{config}");
 }
 
+/// Regression: a commit interval that nobody had set was said to come from the code.
+#[test]
+fn a_setting_that_follows_the_guarantee_says_so() {
+    let guarantee = ("processing.guarantee", "exactly_once_v2");
+    let built = StreamsConfig { processing_guarantee: Guarantee::ExactlyOnce, ..StreamsConfig::new("app").unwrap() };
+    let from_environment = Layers::over(StreamsConfig::new("app").unwrap())
+        .environment_of([("KSTREAM_PROCESSING_GUARANTEE", "exactly_once_v2")])
+        .read()
+        .unwrap();
+    for (config, interval, isolation) in [
+        (read(&[]).unwrap(), "30s (default)", "read_uncommitted (default)"),
+        (
+            read(&[("processing.guarantee", "at_least_once")]).unwrap(),
+            "30s (BECAUSE, code)",
+            "read_uncommitted (BECAUSE, code)",
+        ),
+        (read(&[guarantee]).unwrap(), "100ms (BECAUSE, code)", "read_committed (BECAUSE, code)"),
+        (built, "100ms (BECAUSE, code)", "read_committed (BECAUSE, code)"),
+        (
+            from_environment,
+            "100ms (BECAUSE, KSTREAM_PROCESSING_GUARANTEE)",
+            "read_committed (BECAUSE, KSTREAM_PROCESSING_GUARANTEE)",
+        ),
+        (read(&[guarantee, ("commit.interval.ms", "5s")]).unwrap(), "5s (code)", "read_committed (BECAUSE, code)"),
+    ] {
+        let printed = config.to_string().replace("because of processing.guarantee", "BECAUSE");
+        let value = |name: &str| {
+            let line = printed.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+            line.unwrap_or_else(|| panic!("{name} is not in\n{printed}")).to_owned()
+        };
+        assert_eq!(value("commit.interval.ms"), interval, "{printed}");
+        assert_eq!(value("consumer.isolation.level"), isolation, "{printed}");
+    }
+}
+
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let errors = Layers::new()

@@ -459,7 +459,8 @@ impl Handle {
         self.0.paused.load(Ordering::SeqCst)
     }
 
-    /// The metrics of each task, at most about 100 ms old.
+    /// The metrics of each task, at most about 100 ms old. While the application runs, every task of its
+    /// [`assignment`](Handle::assignment) is there.
     #[must_use]
     pub fn tasks(&self) -> BTreeMap<TaskId, TaskMetrics> {
         self.0.metrics.snapshot()

@@ -33,6 +33,7 @@ mod idle_state;
 mod isolation;
 mod rebalances;
 mod restoring;
+mod running_tasks;
 mod said;
 mod scene;
 mod slow_records;
