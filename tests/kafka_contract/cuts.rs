@@ -83,7 +83,7 @@ fn who_is_cut_off_between_giving_up_and_getting_can_tell() -> Result<(), LogErro
 fn start(name: &str, session: Duration, id: &str, topology: Topology, log: &Kafka) -> Running {
     let settings = Settings {
         client_id: Some(name.to_owned()),
-        guarantee: Guarantee::ExactlyOnce,
+        guarantee: Some(Guarantee::ExactlyOnce),
         session_timeout: session,
         transaction_timeout: Duration::from_secs(5),
         cache_bytes: 0,

@@ -25,7 +25,7 @@ fn a_program_with_another_topology_leaves_the_group() -> Result<(), LogError> {
     write(&old, 5)?;
     write(&new, 10)?;
     let id = unique_prefix();
-    let app = |from: &str| App::new(id.as_str(), count(from, &out)).cache_bytes(0);
+    let app = |from: &str| App::new(id.as_str(), count(from, &out)).at_least_once().cache_bytes(0);
     let running = app(&old).start(kafka.clone()).expect("it starts");
     let mut reader = Reader::new(&kafka, &TopicPartition::new(out.as_str(), 0), None)?;
     reader.until("the first counts", |reader| reader.values.len() >= 5);
@@ -58,7 +58,7 @@ fn of_programs_that_start_at_once_one_stays() -> Result<(), LogError> {
     decide("flush", &bell, || producer.flush())?;
     let id = unique_prefix();
     let mut programs = [&one, &two].map(|from| {
-        let app = App::new(id.as_str(), count(from, &out)).cache_bytes(0);
+        let app = App::new(id.as_str(), count(from, &out)).at_least_once().cache_bytes(0);
         app.start(kafka.clone()).map(Some).expect("it starts")
     });
     let left = decide("one to leave", &bell, || {

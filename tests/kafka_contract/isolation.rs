@@ -92,7 +92,7 @@ fn aborted_records_are_not_processed_where_only_committed_ones_are_read() -> Res
         reader.until("the end", |reader| reader.end.is_some());
         Ok(reader.values)
     };
-    assert_eq!(run(|app| app)?, ["aborted", "committed", "aborted at the end"]);
+    assert_eq!(run(App::at_least_once)?, ["aborted", "committed", "aborted at the end"]);
     assert_eq!(run(App::read_committed)?, ["committed"]);
     Ok(())
 }

@@ -35,7 +35,7 @@ fn a_result_whose_time_the_broker_does_not_take_is_told_with_its_input() -> Resu
         let builder = StreamsBuilder::new();
         builder.stream(named(&input)).to(named(&output));
         let app = App::new(unique_prefix(), builder.build().expect("a topology"));
-        let app = if exactly_once { app.exactly_once() } else { app };
+        let app = if exactly_once { app.exactly_once() } else { app.at_least_once() };
         let error = app.run_until_idle(kafka.clone()).expect_err("an hour ahead is allowed").to_string();
         let input = format!("task 0_0 made it from offset 2 of {input}-0, which has that timestamp");
         for part in [format!("{output}-0"), FUTURE.to_string(), "`message.timestamp.after.max.ms`".into(), input] {

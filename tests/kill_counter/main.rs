@@ -79,7 +79,7 @@ fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error
         ..Settings::default()
     };
     let app = App::new(&arguments.id, topology(arguments)?).settings(settings).state_in(RocksDb::default());
-    let app = if arguments.exactly_once { app.exactly_once() } else { app };
+    let app = if arguments.exactly_once { app.exactly_once() } else { app.at_least_once() };
     let running = app.on_state_change(|from, to| eprintln!("{from} -> {to}")).start(log.clone())?;
     // Nothing is counted before the line has been printed.
     running.pause();

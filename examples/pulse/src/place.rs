@@ -131,7 +131,7 @@ impl Place {
     pub fn start(&self, topology: &Topology, folder: &Path) -> Result<Running, AppError> {
         let settings = Settings {
             workers: WORKERS,
-            guarantee: self.guarantee,
+            guarantee: Some(self.guarantee),
             commit_interval: Some(COMMIT_INTERVAL),
             session_timeout: self.session_timeout,
             transaction_timeout: self.session_timeout.saturating_sub(Duration::from_secs(1)),

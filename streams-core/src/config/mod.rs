@@ -13,8 +13,8 @@
 //!     .set("commit.interval.ms", 500)
 //!     .environment_of([("KSTREAM_PROCESSING_GUARANTEE", "exactly_once_v2")])
 //!     .read()?;
-//! assert_eq!(config.processing_guarantee, Guarantee::ExactlyOnce);
-//! assert_eq!(config.commit_interval(), Duration::from_millis(500));
+//! assert_eq!(config.processing_guarantee, Some(Guarantee::ExactlyOnce));
+//! assert_eq!(config.commit_interval, Some(Duration::from_millis(500)));
 //!
 //! let typo = Layers::new().set("application.id", "word-count").set("num.stream.thread", 2).read();
 //! assert!(typo.unwrap_err().to_string().contains("did you mean `num.stream.threads`?"));
@@ -175,10 +175,11 @@ pub struct StreamsConfig {
     pub bootstrap_servers: Option<String>,
     /// `num.stream.threads`: the number of worker threads. Default 1.
     pub num_stream_threads: usize,
-    /// `processing.guarantee`. Default `at_least_once`.
-    pub processing_guarantee: Guarantee,
-    /// `commit.interval.ms`; `None` means 30 seconds, or 100 milliseconds under exactly-once. Read it with
-    /// [`StreamsConfig::commit_interval`].
+    /// `processing.guarantee`: `at_least_once` or `exactly_once_v2`. `None`, the default, leaves it to the log that the
+    /// application runs on: exactly-once on an embedded log, at-least-once on Kafka.
+    pub processing_guarantee: Option<Guarantee>,
+    /// `commit.interval.ms`; `None`, the default, follows the guarantee: 30 seconds, or 100 milliseconds under
+    /// exactly-once, where results become visible only with a commit.
     pub commit_interval: Option<Duration>,
     /// `statestore.cache.max.bytes`: the size of the caches that hold updates back, over all workers; 0 forwards every
     /// update at once. Default 10 MiB.
@@ -201,8 +202,8 @@ pub struct StreamsConfig {
     /// `auto.offset.reset`: where to start reading an input partition without a position. `None`, the default, starts at
     /// the earliest record, but a position that is out of range is an error: nothing is skipped unless it was asked for.
     pub auto_offset_reset: Option<OffsetReset>,
-    /// `consumer.isolation.level`: `read_uncommitted` or `read_committed`. `None` follows the guarantee; read it with
-    /// [`StreamsConfig::isolation_level`].
+    /// `consumer.isolation.level`: `read_uncommitted` or `read_committed`. `None`, the default, follows the
+    /// guarantee: only committed records under exactly-once, all records under at-least-once.
     pub isolation_level: Option<IsolationLevel>,
     /// `internal.topics.create`: `first_run`, the default, or `always`.
     pub create_internal_topics: CreateInternalTopics,
@@ -239,7 +240,7 @@ impl StreamsConfig {
             client_id: None,
             bootstrap_servers: None,
             num_stream_threads: 1,
-            processing_guarantee: Guarantee::AtLeastOnce,
+            processing_guarantee: None,
             commit_interval: None,
             statestore_cache_max_bytes: 10 * 1024 * 1024,
             statestore_uncommitted_max_bytes: 64 * 1024 * 1024,
@@ -260,20 +261,6 @@ impl StreamsConfig {
             clients: ClientSettings::default(),
             origins: Origins::default(),
         }
-    }
-
-    /// The commit interval that was set, or the guarantee's default. The default is short under exactly-once, because
-    /// results become visible only with a commit.
-    #[must_use]
-    pub fn commit_interval(&self) -> Duration {
-        self.commit_interval.unwrap_or_else(|| self.processing_guarantee.commit_interval())
-    }
-
-    /// The isolation level that was set, or the guarantee's default: only committed records under exactly-once, all
-    /// records under at-least-once.
-    #[must_use]
-    pub fn isolation_level(&self) -> IsolationLevel {
-        self.isolation_level.unwrap_or_else(|| self.processing_guarantee.isolation_level())
     }
 
     /// Where a setting's value was set, or which other setting it follows and where that one was set.

@@ -74,10 +74,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "processing.guarantee",
         apply: |config, value| {
-            config.processing_guarantee = guarantee(value)?;
+            config.processing_guarantee = Some(guarantee(value)?);
             Ok(())
         },
-        show: |config| word_of(config.processing_guarantee, GUARANTEES),
+        show: |config| config.processing_guarantee.map_or_else(left_to_the_log, |chosen| word_of(chosen, GUARANTEES)),
     },
     Setting {
         name: "commit.interval.ms",
@@ -85,7 +85,10 @@ pub(super) const SETTINGS: &[Setting] = &[
             config.commit_interval = Some(positive_duration(value)?);
             Ok(())
         },
-        show: |config| show_duration(config.commit_interval()),
+        show: |config| match config.commit_interval {
+            Some(interval) => show_duration(interval),
+            None => following(config, |guarantee| show_duration(guarantee.commit_interval())),
+        },
     },
     Setting {
         name: "statestore.cache.max.bytes",
@@ -159,7 +162,10 @@ pub(super) const SETTINGS: &[Setting] = &[
             config.isolation_level = Some(word(value, ISOLATION)?);
             Ok(())
         },
-        show: |config| word_of(config.isolation_level(), ISOLATION),
+        show: |config| match config.isolation_level {
+            Some(level) => word_of(level, ISOLATION),
+            None => following(config, |guarantee| word_of(guarantee.isolation_level(), ISOLATION)),
+        },
     },
     Setting {
         name: "internal.topics.create",
@@ -226,6 +232,23 @@ fn guarantee(value: &str) -> Result<Guarantee, String> {
             Err("Kafka Streams 4.0 has removed that name; write `exactly_once_v2`".to_owned())
         }
         value => word(value, GUARANTEES),
+    }
+}
+
+/// What is printed for a guarantee that was not chosen: the configuration does not know the log.
+fn left_to_the_log() -> String {
+    "decided by the log: exactly_once_v2 on an embedded log, at_least_once on Kafka".to_owned()
+}
+
+/// What is printed for a setting that follows the guarantee.
+fn following(config: &StreamsConfig, default: fn(Guarantee) -> String) -> String {
+    match config.processing_guarantee {
+        Some(guarantee) => default(guarantee),
+        None => format!(
+            "decided by the guarantee: {} under exactly_once_v2, {} under at_least_once",
+            default(Guarantee::ExactlyOnce),
+            default(Guarantee::AtLeastOnce)
+        ),
     }
 }
 

@@ -103,7 +103,7 @@ fn settings_arrive_in_their_fields() {
         client_id: Some("blue".to_owned()),
         bootstrap_servers: Some("a:9092".to_owned()),
         num_stream_threads: 4,
-        processing_guarantee: Guarantee::ExactlyOnce,
+        processing_guarantee: Some(Guarantee::ExactlyOnce),
         commit_interval: Some(Duration::from_millis(1)),
         statestore_cache_max_bytes: 2,
         statestore_uncommitted_max_bytes: 3,
@@ -126,17 +126,6 @@ fn settings_arrive_in_their_fields() {
     expected.topics.set("min.insync.replicas", "2").unwrap();
     expected.clients.set(ClientScope::Consumer, "fetch.min.bytes", "12").unwrap();
     assert_eq!(config, expected);
-}
-
-#[test]
-fn the_commit_interval_follows_the_guarantee_unless_it_is_set() {
-    for (entries, expected) in [
-        (&[][..], 30_000),
-        (&[("processing.guarantee", "exactly_once_v2")], 100),
-        (&[("processing.guarantee", "exactly_once_v2"), ("commit.interval.ms", "30000")], 30_000),
-    ] {
-        assert_eq!(read(entries).unwrap().commit_interval(), Duration::from_millis(expected), "{entries:?}");
-    }
 }
 
 #[test]
@@ -379,17 +368,23 @@ fn the_programs_own_struct_is_the_lowest_layer() {
     assert!(config.to_string().contains("num.stream.threads = 9 (code)"), "{config}");
 }
 
-/// Regression: a commit interval that nobody had set was said to come from the code.
+/// Regression: a commit interval that nobody had set was said to come from the code. As long as the log is to decide the
+/// guarantee, what is printed must be true on any log.
 #[test]
 fn a_setting_that_follows_the_guarantee_says_so() {
     let guarantee = ("processing.guarantee", "exactly_once_v2");
-    let built = StreamsConfig { processing_guarantee: Guarantee::ExactlyOnce, ..StreamsConfig::new("app").unwrap() };
+    let built =
+        StreamsConfig { processing_guarantee: Some(Guarantee::ExactlyOnce), ..StreamsConfig::new("app").unwrap() };
     let from_environment = Layers::over(StreamsConfig::new("app").unwrap())
         .environment_of([("KSTREAM_PROCESSING_GUARANTEE", "exactly_once_v2")])
         .read()
         .unwrap();
     for (config, interval, isolation) in [
-        (read(&[]).unwrap(), "30s (default)", "read_uncommitted (default)"),
+        (
+            read(&[]).unwrap(),
+            "decided by the guarantee: 100ms under exactly_once_v2, 30s under at_least_once (default)",
+            "decided by the guarantee: read_committed under exactly_once_v2, read_uncommitted under at_least_once (default)",
+        ),
         (
             read(&[("processing.guarantee", "at_least_once")]).unwrap(),
             "30s (BECAUSE, code)",
@@ -412,6 +407,9 @@ fn a_setting_that_follows_the_guarantee_says_so() {
         assert_eq!(value("commit.interval.ms"), interval, "{printed}");
         assert_eq!(value("consumer.isolation.level"), isolation, "{printed}");
     }
+    let unset = "decided by the log: exactly_once_v2 on an embedded log, at_least_once on Kafka (default)";
+    let printed = read(&[]).unwrap().to_string();
+    assert!(printed.contains(&format!("\nprocessing.guarantee = {unset}\n")), "{printed}");
 }
 
 #[test]
@@ -530,7 +528,7 @@ fn toml_tables_make_dotted_names() {
     "#;
     let config = read_file("app.toml", text).unwrap();
     assert_eq!(config.bootstrap_servers.as_deref(), Some("a:9092,b:9092"));
-    assert_eq!(config.commit_interval(), Duration::from_secs(1));
+    assert_eq!(config.commit_interval, Some(Duration::from_secs(1)));
     assert_eq!(config.statestore_cache_max_bytes, 1024 * 1024);
     assert_eq!(config.statestore_uncommitted_max_bytes, 16);
     assert_eq!(config.clients.of(ClientScope::Consumer)["enable.metrics.push"], "true");

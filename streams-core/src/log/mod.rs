@@ -73,6 +73,13 @@ pub trait Log: Send + Sync + 'static {
     fn creates_output_topics(&self) -> bool {
         false
     }
+
+    /// Whether an application that has chosen no guarantee runs under exactly-once. Where a transaction costs next to
+    /// nothing, as on an embedded log, every result is then there after a tenth of a second, once. Elsewhere the
+    /// default is Kafka Streams' own, at-least-once.
+    fn is_exactly_once_by_default(&self) -> bool {
+        false
+    }
 }
 
 /// The records that a reader sees.

@@ -67,7 +67,8 @@ pub struct App {
 }
 
 impl App {
-    /// An application with Kafka Streams' default settings and its state in memory.
+    /// An application with Kafka Streams' default settings and its state in memory. Only the guarantee depends on the log
+    /// that it runs on, see [`App::exactly_once`].
     #[must_use]
     pub fn new(id: impl Into<String>, topology: Topology) -> Self {
         Self {
@@ -116,10 +117,20 @@ impl App {
     }
 
     /// Commits input positions, state and output atomically, every 100 ms unless [`App::commit_interval`] sets
-    /// another interval.
+    /// another interval. This is the default on an embedded log; on Kafka the default is [`App::at_least_once`], as in
+    /// Kafka Streams.
     #[must_use]
     pub fn exactly_once(mut self) -> Self {
-        self.settings.guarantee = Guarantee::ExactlyOnce;
+        self.settings.guarantee = Some(Guarantee::ExactlyOnce);
+        self
+    }
+
+    /// Loses nothing, but repeats the work since the last commit after a crash, so that records may be written twice.
+    /// Commits every 30 seconds unless [`App::commit_interval`] sets another interval, and holds updates of tables
+    /// back until then, as far as they fit into the caches ([`App::cache_bytes`]).
+    #[must_use]
+    pub fn at_least_once(mut self) -> Self {
+        self.settings.guarantee = Some(Guarantee::AtLeastOnce);
         self
     }
 
@@ -201,9 +212,11 @@ impl App {
         &self.topology
     }
 
-    /// For tests, where time jumps: unless an interval was set, commits as rarely as the guarantee allows.
+    /// For tests, where time jumps: at-least-once unless another guarantee was chosen, and unless an interval was set,
+    /// commits as rarely as the guarantee allows. So a test sees each record as it is written, as with Kafka Streams'
+    /// driver.
     pub(crate) fn seldom_committing(mut self) -> Self {
-        let interval = match self.settings.guarantee {
+        let interval = match *self.settings.guarantee.get_or_insert(Guarantee::AtLeastOnce) {
             Guarantee::AtLeastOnce => Guarantee::AtLeastOnce.commit_interval(),
             Guarantee::ExactlyOnce => self.settings.transaction_timeout / 2,
         };
@@ -215,11 +228,12 @@ impl App {
         check_name(self.id.as_bytes(), NAME_LENGTH_MAX)
             .map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
         check_internal_names(&self.id, &self.topology)?;
-        self.settings.check()?;
+        let settings = self.settings.decided_by(&*log);
+        settings.check()?;
         let parts = InstanceParts {
             application_id: self.id.into(),
             topology: Arc::new(self.topology),
-            settings: Arc::new(self.settings),
+            settings: Arc::new(settings),
             log,
             backend: self.backend,
             clock: self.clock,
@@ -260,8 +274,9 @@ impl App {
     /// too, so it keeps running as long as somebody keeps writing. Without a broker it waits for one. If nothing
     /// happens for a long time, a warning says what it is waiting for.
     ///
-    /// It commits at its commit interval and whenever it has caught up with its inputs. A cached table therefore sends
-    /// few updates, often only the last one of each row; `cache_bytes(0)` sends all.
+    /// It commits whenever it has caught up with its inputs, and at its commit interval, which is at least a second
+    /// unless [`App::commit_interval`] sets another. A cached table therefore sends few updates, often only the last one
+    /// of each row; `cache_bytes(0)` sends all.
     ///
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].

@@ -6,7 +6,11 @@ use std::time::Duration;
 use super::AppError;
 use crate::config::{ApplicationId, StreamsConfig};
 pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable};
-use crate::log::Isolation;
+use crate::log::{Isolation, Log};
+
+/// How often a batch job commits that has not set an interval. Under exactly-once its tasks also see each other's records
+/// only after a commit, so it is not longer.
+const BATCH_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many records a worker fetches at once.
 const RECORDS_PER_ROUND: usize = 1_000;
@@ -16,8 +20,9 @@ const RECORDS_PER_ROUND: usize = 1_000;
 pub struct Settings {
     /// `num.stream.threads`: worker threads.
     pub workers: usize,
-    /// `processing.guarantee`.
-    pub guarantee: Guarantee,
+    /// `processing.guarantee`; `None` leaves it to the log that the application runs on: exactly-once on an embedded
+    /// log, at-least-once on Kafka.
+    pub guarantee: Option<Guarantee>,
     /// `commit.interval.ms`; `None` means the guarantee's default, see [`Settings::commit_interval`].
     pub commit_interval: Option<Duration>,
     /// Whether and how often work is also committed while there is nothing else to do. A batch job is done only once
@@ -71,11 +76,27 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The guarantee that was chosen. As long as neither the program nor the log has, it is at-least-once.
+    #[must_use]
+    pub fn guarantee(&self) -> Guarantee {
+        self.guarantee.unwrap_or_default()
+    }
+
+    /// Lets the log choose what was left to it.
+    pub(crate) fn decided_by(self, log: &dyn Log) -> Self {
+        let default = if log.is_exactly_once_by_default() { Guarantee::ExactlyOnce } else { Guarantee::AtLeastOnce };
+        Self { guarantee: self.guarantee.or(Some(default)), ..self }
+    }
+
     /// How often work is committed. The default is every 30 seconds, or every 100 milliseconds under exactly-once,
-    /// where results become visible only with a commit.
+    /// where results become visible only with a commit. The results of a batch job are wanted at its end, and every
+    /// commit of a table's cache is one more record for each row that has changed, so there the default is never less
+    /// than a second.
     #[must_use]
     pub fn commit_interval(&self) -> Duration {
-        self.commit_interval.unwrap_or_else(|| self.guarantee.commit_interval())
+        let is_batch = self.idle_commit_interval.is_some();
+        let at_least = if is_batch { BATCH_COMMIT_INTERVAL } else { Duration::ZERO };
+        self.commit_interval.unwrap_or_else(|| self.guarantee().commit_interval().max(at_least))
     }
 
     /// The commit interval while there is something else to do, and the one while there is nothing.
@@ -87,15 +108,15 @@ impl Settings {
     /// The isolation level for input. For restoring state it depends on the guarantee alone, see
     /// [`Settings::restore_isolation`].
     pub(crate) fn input_isolation(&self) -> Isolation {
-        isolation(self.isolation_level.unwrap_or_else(|| self.guarantee.isolation_level()))
+        isolation(self.isolation_level.unwrap_or_else(|| self.guarantee().isolation_level()))
     }
 
     /// The isolation level for changelogs, which are written in transactions only under exactly-once.
-    pub(crate) const fn restore_isolation(&self) -> Isolation {
-        isolation(self.guarantee.isolation_level())
+    pub(crate) fn restore_isolation(&self) -> Isolation {
+        isolation(self.guarantee().isolation_level())
     }
 
-    /// Checks that the settings fit together.
+    /// Checks that the settings fit together, once the log [has decided](Settings::decided_by) what was left to it.
     ///
     /// # Errors
     /// Names the setting and the rule.
@@ -115,19 +136,19 @@ impl Settings {
         if self.records_per_round == 0 {
             return refuse("records_per_round", "it must be at least 1");
         }
-        if self.guarantee == Guarantee::ExactlyOnce && self.isolation_level == Some(IsolationLevel::ReadUncommitted) {
+        if self.guarantee() == Guarantee::ExactlyOnce && self.isolation_level == Some(IsolationLevel::ReadUncommitted) {
             return refuse(
                 "consumer.isolation.level",
                 "under exactly-once only committed records are read; leave it out, or set `read_committed`",
             );
         }
-        if self.guarantee == Guarantee::ExactlyOnce && self.transaction_timeout >= self.session_timeout {
+        if self.guarantee() == Guarantee::ExactlyOnce && self.transaction_timeout >= self.session_timeout {
             return refuse(
                 "transaction.timeout.ms",
                 "it must be below session.timeout.ms, so that a dead member's transaction ends first",
             );
         }
-        if self.guarantee == Guarantee::ExactlyOnce && self.commit_interval() >= self.transaction_timeout {
+        if self.guarantee() == Guarantee::ExactlyOnce && self.commit_interval() >= self.transaction_timeout {
             return refuse(
                 "commit.interval.ms",
                 "under exactly-once it must be below transaction.timeout.ms (10 s unless set), or every transaction times out",

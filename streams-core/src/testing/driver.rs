@@ -37,6 +37,9 @@ const APPLICATION_ID: &str = "test";
 /// appears as a single update. [`TestDriver::configure`] changes this: without a cache every single update is
 /// visible, and with commits by hand updates are held back for longer, as in production.
 ///
+/// The guarantee is at-least-once, as with Kafka Streams' driver, unless [`Setup::with`] chooses another: what the
+/// application sends can be read at once. Under exactly-once it can be read only after a commit.
+///
 /// ```
 /// use millstream::prelude::*;
 /// use millstream::testing::TestDriver;

@@ -26,7 +26,7 @@ fn wait_until(running: &Running, what: &str, done: impl Fn() -> bool) {
 
 fn started(log: &Embedded, guarantee: Guarantee) -> Running {
     let commit_interval = Some(Duration::from_millis(50));
-    let settings = Settings { guarantee, commit_interval, cache_bytes: 0, ..Settings::default() };
+    let settings = Settings { guarantee: Some(guarantee), commit_interval, cache_bytes: 0, ..Settings::default() };
     let running = App::new("words", word_count()).settings(settings).start(log.clone()).unwrap();
     wait_until(&running, "the first words are counted", || log.read(&COUNTS).is_ok_and(|counts| counts.len() == 2));
     running

@@ -16,7 +16,7 @@ const BY_WORD: Topic<String, String> = Topic::new("words-by-word-repartition");
 fn app(reset: Option<&str>) -> App {
     let layers = Layers::new().set("application.id", "words").set("commit.interval.ms", 100);
     let layers = reset.iter().fold(layers, |layers, reset| layers.set("auto.offset.reset", reset));
-    App::configured(&layers.read().unwrap(), word_count())
+    App::configured(&layers.read().unwrap(), word_count()).at_least_once()
 }
 
 /// The last count of each word.

@@ -43,7 +43,7 @@ fn copy() -> Topology {
 /// The ways to run: with each guarantee, failing on undecodable records or skipping them.
 fn settings(guarantee: Guarantee, on_undecodable: OnUndecodable) -> Settings {
     let commit_interval = Some(Duration::from_millis(100));
-    Settings { guarantee, on_undecodable, commit_interval, cache_bytes: 0, ..Settings::default() }
+    Settings { guarantee: Some(guarantee), on_undecodable, commit_interval, cache_bytes: 0, ..Settings::default() }
 }
 
 const GUARANTEES: [Guarantee; 2] = [Guarantee::AtLeastOnce, Guarantee::ExactlyOnce];

@@ -20,7 +20,7 @@ const OFFSET: &str = "changelog/word-counts";
 const ROWS: StoreIndex = StoreIndex(1);
 
 fn app(state: &KeptState, folder: &Path) -> App {
-    App::new("words", word_count()).state_in(InFolders(state.clone())).state_dir(folder)
+    App::new("words", word_count()).at_least_once().state_in(InFolders(state.clone())).state_dir(folder)
 }
 
 /// The last count of each word.

@@ -140,7 +140,7 @@ fn an_output_topic_takes_records_only_of_its_size() {
             builder.stream(LINES).map_values(|word| if word == "x" { word.repeat(2_000) } else { word }).to(LONG);
         });
         let app = App::new("app", grown);
-        let app = if exactly_once { app.exactly_once() } else { app };
+        let app = if exactly_once { app.exactly_once() } else { app.at_least_once() };
         let message = message_of(app, &log);
         for part in ["task 0_0", "offset 1 of lines-0", "long-0", "2001 bytes", "1000", "max.message.bytes"] {
             assert!(message.contains(part), "{part}: {message}");

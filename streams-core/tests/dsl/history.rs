@@ -24,7 +24,8 @@ fn windows_over_old_records_go_on_counting_after_a_crash() {
         });
         let ten_days = i64::try_from((10 * DAY).as_millis()).unwrap();
         let setup = TestDriver::configure(topology).start_at(Timestamp(ten_days));
-        let mut driver = setup.with(move |app| if exactly_once { app.exactly_once() } else { app }).start();
+        let mut driver =
+            setup.with(move |app| if exactly_once { app.exactly_once() } else { app.at_least_once() }).start();
         driver.pipe_at(&A, "k", "one", Timestamp(1_000));
         driver.pipe_at(&A, "k", "two", Timestamp(2_000));
         // Long enough for the log's housekeeping to run.

@@ -150,6 +150,10 @@ impl Log for Embedded {
     fn creates_output_topics(&self) -> bool {
         true
     }
+
+    fn is_exactly_once_by_default(&self) -> bool {
+        true
+    }
 }
 
 impl std::fmt::Debug for Embedded {

@@ -227,7 +227,7 @@ impl Opening {
         let followed = changelogs().map(|(store, log)| (log.clone(), store.index, changelog_key(&store.name)));
         let mut follower = Follower::new(&store, followed.collect::<Vec<_>>(), folder.path()).map_err(failed)?;
         self.clear_old(shared, &stores, &mut store, &mut follower, &folder).map_err(failed)?;
-        if shared.settings.guarantee == Guarantee::ExactlyOnce {
+        if shared.settings.guarantee() == Guarantee::ExactlyOnce {
             self.clear_holes(&stores, &mut store, &mut follower).map_err(failed)?;
         }
         let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();

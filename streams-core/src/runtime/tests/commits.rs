@@ -33,7 +33,7 @@ fn nothing_is_written_for_a_task_where_nothing_happened() {
         let folder = tempfile::tempdir().expect("a folder");
         let state = KeptState::default();
         let app = App::new("idle", windowed()).state_in(state.clone()).state_dir(folder.path());
-        let app = if exactly_once { app.exactly_once() } else { app };
+        let app = if exactly_once { app.exactly_once() } else { app.at_least_once() };
         let mut instance = Instance::start(app, log.clone(), &clock);
         instance.step_until(|instance| instance.running_tasks() == 2);
         let keys = ["a", "b", "c", "d", "e", "f"];

@@ -159,8 +159,8 @@ fn each_call_in_turn(how: Run, name: &str, failure: Failure, app: impl Fn() -> A
 /// Regression: if the member could not be created, the application had ended but nobody was told.
 #[test]
 fn an_application_ends_with_the_error_whatever_fails() {
-    let at_least_once = || App::new("ends", topology());
-    let exactly_once = || at_least_once().exactly_once();
+    let at_least_once = || App::new("ends", topology()).at_least_once();
+    let exactly_once = || App::new("ends", topology()).exactly_once();
     let (stopped, idle) = (Run::UntilStopped, Run::UntilIdle);
     for (how, app) in [(stopped, &at_least_once as &dyn Fn() -> App), (stopped, &exactly_once), (idle, &at_least_once)]
     {

@@ -60,7 +60,7 @@ fn when_two_tasks_cannot_be_committed_no_position_of_either_is() {
     let builder = StreamsBuilder::new();
     let joined = builder.stream(BY_KEY).group_by_key().reduce(|left, right| left + &right);
     joined.stored_as(crate::state::KeyValueStore::new("rows"));
-    let app = App::new("app", builder.build().expect("a topology")).cache_bytes(1 << 20);
+    let app = App::new("app", builder.build().expect("a topology")).at_least_once().cache_bytes(1 << 20);
     let error = app.run_until_idle(log.clone()).expect_err("rows are too large");
     assert!(error.to_string().contains("max.message.bytes"), "{error}");
     assert_eq!([0, 1].map(|partition| committed(&log, "app", "lines", partition)), [None, None]);
@@ -123,7 +123,7 @@ fn what_a_punctuator_sends_is_committed_although_no_record_came() {
         let builder = StreamsBuilder::new();
         builder.stream(LINES).process_with((), || Ticks).to(TICKS);
         let setup = TestDriver::configure(builder.build().expect("a topology"));
-        let setup = setup.with(move |app| if exactly_once { app.exactly_once() } else { app });
+        let setup = setup.with(move |app| if exactly_once { app.exactly_once() } else { app.at_least_once() });
         let mut driver = setup.start();
         driver.advance_wall_clock(Duration::from_secs(60));
         assert_eq!(driver.read(&TICKS).len(), 1, "exactly once: {exactly_once}");
@@ -139,7 +139,7 @@ fn a_transactional_id_that_is_refused_ends_the_application() {
     let log = Embedded::in_memory();
     log.create_topic("lines", 1).expect("a topic");
     let settings = Settings {
-        guarantee: Guarantee::ExactlyOnce,
+        guarantee: Some(Guarantee::ExactlyOnce),
         transaction_timeout: Duration::from_secs(20 * 60),
         session_timeout: Duration::from_secs(30 * 60),
         ..Settings::default()
@@ -246,7 +246,7 @@ fn when_a_task_cannot_be_restored_no_other_has_a_hole() {
 fn who_is_to_stop_does_not_wait_for_ever_for_a_commit() {
     let (embedded, clock) = log();
     embedded.create_topic("lines", 1).expect("a topic");
-    let app = App::new("away", word_count()).cache_bytes(0);
+    let app = App::new("away", word_count()).at_least_once().cache_bytes(0);
     let mut instance = Instance::start(app, odd(&embedded), &clock);
     instance.step_until(|instance| instance.state() == AppState::Running);
     embedded.send(&LINES, (), "to").expect("sent");
@@ -328,7 +328,10 @@ fn who_comes_back_reads_what_was_written_while_it_was_out() {
     log.create_topic("lines", 1).expect("a topic");
     let folder = tempfile::tempdir().expect("a folder");
     let state = KeptState::default();
-    let app = || App::new("zombie", word_count()).cache_bytes(1 << 20).commit_interval(Duration::from_secs(3_600));
+    let app = || {
+        let app = App::new("zombie", word_count()).at_least_once();
+        app.cache_bytes(1 << 20).commit_interval(Duration::from_secs(3_600))
+    };
     let kept = || app().state_in(state.clone()).state_dir(folder.path());
     let note = || {
         let bytes = state.get("1_0", META, b"changelog/count-store").expect("a folder");
@@ -446,7 +449,7 @@ fn state_that_may_have_missed_deletions_is_built_anew() {
             log.create_topic("lines", 1).expect("a topic");
             let folder = tempfile::tempdir().expect("a folder");
             let state = KeptState::default();
-            let app = || App::new("old", word_count()).cache_bytes(0);
+            let app = || App::new("old", word_count()).at_least_once().cache_bytes(0);
             let kept = || app().state_in(state.clone()).state_dir(folder.path());
             let mut instance = Instance::start(if was_written { kept() } else { app() }, log.clone(), &clock);
             instance.step_until(|instance| instance.running_tasks() == 2);

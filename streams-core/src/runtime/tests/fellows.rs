@@ -27,7 +27,7 @@ fn count(topic: &'static str) -> Topology {
 }
 
 fn app(topic: &'static str) -> App {
-    App::new("counter", count(topic)).cache_bytes(0)
+    App::new("counter", count(topic)).at_least_once().cache_bytes(0)
 }
 
 /// The two topics that the programs count, starting with that of the smaller hash.

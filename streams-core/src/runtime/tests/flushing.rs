@@ -122,7 +122,7 @@ impl Scene {
         builder.stream(WORDS).group_by_key().count().stored_as(STORE).to_stream().to(COUNTS);
         let topology = builder.build().expect("a topology");
         let room = Room::default();
-        let settings = Settings { guarantee, ..Settings::default() };
+        let settings = Settings { guarantee: Some(guarantee), ..Settings::default() };
         let wrapped = WrappedLog { log: log.clone(), wrap: room.clone() };
         let mut instance = Instance::start(App::new("app", topology).settings(settings), wrapped, &clock);
         instance.step_until(|instance| instance.running_tasks() == 1);

@@ -81,13 +81,13 @@ fn out(log: &Embedded) -> Vec<String> {
 }
 
 fn app() -> App {
-    App::new("named", named_words()).cache_bytes(0)
+    App::new("named", named_words()).at_least_once().cache_bytes(0)
 }
 
 /// The application with `auto.offset.reset=latest`, and a commit in every millisecond.
 fn latest(guarantee: Guarantee) -> App {
     app().settings(Settings {
-        guarantee,
+        guarantee: Some(guarantee),
         offset_reset: OffsetReset::Latest,
         out_of_range: OffsetReset::Latest,
         commit_interval: Some(Duration::from_millis(1)),
@@ -110,11 +110,11 @@ fn settle(instance: &mut Instance, clock: &ManualClock) {
 fn aborted_records_are_not_processed_where_only_committed_ones_are_read() {
     let config = |layers: Layers| layers.set("application.id", "named").read().expect("a configuration");
     let configured = config(Layers::new().set("consumer.isolation.level", "read_committed"));
-    let configured = App::configured(&configured, named_words()).cache_bytes(0);
+    let configured = App::configured(&configured, named_words()).at_least_once().cache_bytes(0);
     let committed = &["b Some(\"2\")"][..];
     let all = &["a Some(\"1\")", "b Some(\"2\")", "c None"][..];
     for (what, app, expected) in [
-        ("as it is", app(), all),
+        ("at-least-once", app(), all),
         ("read_committed", app().read_committed(), committed),
         ("in the configuration", configured, committed),
         ("exactly-once", app().exactly_once(), committed),

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{App, AppError, AppState};
+use super::{App, AppError, AppState, Guarantee};
+use crate::config::Layers;
 use crate::dsl::StreamsBuilder;
-use crate::log::{Doorbell, Embedded, Log as _};
+use crate::log::{Doorbell, Embedded, Log};
 use crate::operators::{NodeId, Recipe, StoreId, map, repartition_filter, sink, source, stream_aggregate};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::KeyValueStore;
@@ -195,7 +196,7 @@ fn a_cache_merges_updates_until_the_commit() {
 fn a_killed_application_goes_on_with_its_state_restored() {
     for exactly_once in [false, true] {
         let setup = TestDriver::configure(word_count()).partitions(2);
-        let setup = setup.with(move |app| if exactly_once { app.exactly_once() } else { app });
+        let setup = setup.with(move |app| if exactly_once { app.exactly_once() } else { app.at_least_once() });
         let mut driver = setup.start();
         for word in ["to", "be", "to"] {
             driver.pipe(&LINES, (), word);
@@ -406,6 +407,59 @@ fn a_listener_that_panics_takes_nobody_along() {
     assert_eq!(*seen.lock().expect("lock"), expected);
 }
 
+/// A log that leaves the choice of a guarantee to Kafka Streams' default, as Kafka does.
+fn as_on_kafka(log: Embedded) -> impl Log {
+    struct Plain;
+    impl wrapped_log::Wrap for Plain {
+        fn is_exactly_once_by_default(&self) -> Option<bool> {
+            Some(false)
+        }
+    }
+    wrapped_log::WrappedLog { log, wrap: Plain }
+}
+
+/// Regression: the first result on an embedded log came after 30 seconds, which looked as if nothing worked.
+#[test]
+fn the_log_decides_the_guarantee_unless_the_application_does() {
+    let decided = |app: App, log: Arc<dyn Log>| {
+        let (parts, _) = app.into_parts(log).expect("settings that fit");
+        (parts.settings.guarantee(), parts.settings.commit_interval().as_millis())
+    };
+    let config = |layers: Layers| layers.set("application.id", "app").read().expect("a configuration");
+    let chosen = |word: &str| App::configured(&config(Layers::new().set("processing.guarantee", word)), word_count());
+    let app = || App::new("app", word_count());
+    let (often, seldom) = ((Guarantee::ExactlyOnce, 100), (Guarantee::AtLeastOnce, 30_000));
+    for (what, app, embedded, kafka) in [
+        ("nothing", &app as &dyn Fn() -> App, often, seldom),
+        ("a configuration", &|| App::configured(&config(Layers::new()), word_count()), often, seldom),
+        ("at-least-once", &|| app().at_least_once(), seldom, seldom),
+        ("exactly-once", &|| app().exactly_once(), often, often),
+        ("at-least-once as a word", &|| chosen("at_least_once"), seldom, seldom),
+        ("exactly-once as a word", &|| chosen("exactly_once_v2"), often, often),
+    ] {
+        let seen = decided(app(), Arc::new(Embedded::in_memory()));
+        assert_eq!(seen, embedded, "{what} on an embedded log");
+        assert_eq!(decided(app(), Arc::new(as_on_kafka(Embedded::in_memory()))), kafka, "{what} on Kafka");
+    }
+}
+
+/// With the defaults a result can be read after a tenth of a second, and once it is there, only it.
+#[test]
+fn results_are_there_at_once_on_an_embedded_log() {
+    let (log, clock) = by_hand::log();
+    log.create_topic("lines", 1).expect("a topic");
+    let mut instance = by_hand::Instance::start(App::new("first", word_count()), log.clone(), &clock);
+    instance.step_until(|instance| instance.state() == AppState::Running);
+    log.send(&LINES, (), "to be").expect("sent");
+    for _ in 0..2 {
+        instance.settle();
+        clock.advance(Duration::from_millis(100));
+    }
+    instance.settle();
+    let counts = log.read(&COUNTS).expect("readable").into_iter().map(|record| (record.key, record.value));
+    assert_eq!(last(counts.collect()), ["to be 1"]);
+}
+
 #[test]
 fn exactly_once_commits_often_whatever_else_is_configured() {
     let config = || crate::config::StreamsConfig::new("often").expect("a name");
@@ -415,7 +469,7 @@ fn exactly_once_commits_often_whatever_else_is_configured() {
         parts.settings.commit_interval()
     };
     let configured = |config: &crate::config::StreamsConfig| App::configured(config, word_count());
-    assert_eq!(interval(configured(&config())), Duration::from_secs(30));
+    assert_eq!(interval(configured(&config()).at_least_once()), Duration::from_secs(30));
     assert_eq!(interval(configured(&config()).exactly_once()), Duration::from_millis(100));
     assert_eq!(interval(configured(&slow).exactly_once()), Duration::from_secs(7));
     let settings = super::Settings::default();

@@ -24,7 +24,7 @@ impl Scene {
 
     /// Settings for a member with that name, without a cache.
     pub(super) fn settings(name: &str, guarantee: Guarantee) -> Settings {
-        Settings { client_id: Some(name.to_owned()), guarantee, cache_bytes: 0, ..Settings::default() }
+        Settings { client_id: Some(name.to_owned()), guarantee: Some(guarantee), cache_bytes: 0, ..Settings::default() }
     }
 
     pub(super) fn start(&self, settings: Settings) -> (Instance, Faults) {

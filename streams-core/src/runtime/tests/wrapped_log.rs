@@ -30,6 +30,10 @@ pub(super) trait Wrap: Send + Sync + 'static {
     fn admin(&self, inner: Arc<dyn Admin>, _doorbell: Doorbell) -> Arc<dyn Admin> {
         inner
     }
+
+    fn is_exactly_once_by_default(&self) -> Option<bool> {
+        None
+    }
 }
 
 /// The log with what is put around its clients.
@@ -65,6 +69,10 @@ impl<W: Wrap> Log for WrappedLog<W> {
 
     fn creates_output_topics(&self) -> bool {
         self.log.creates_output_topics()
+    }
+
+    fn is_exactly_once_by_default(&self) -> bool {
+        self.wrap.is_exactly_once_by_default().unwrap_or_else(|| self.log.is_exactly_once_by_default())
     }
 }
 

@@ -58,7 +58,7 @@ impl Worker {
         self.last_commit = now;
         let Some(metadata) = self.standing.metadata() else { return };
         if self.slots.running().any(Task::needs_commit) {
-            self.commit = Some(Commit::new(self.seed.common.settings.guarantee, metadata.clone()));
+            self.commit = Some(Commit::new(self.seed.common.settings.guarantee(), metadata.clone()));
         }
     }
 

@@ -206,7 +206,7 @@ impl Worker {
                 .admin(seed.doorbell.clone())
                 .map_err(|error| AppError::log("creating an admin client", error))?,
             collector: new_collector(&seed)?,
-            producer_ready: shared.settings.guarantee == Guarantee::AtLeastOnce,
+            producer_ready: shared.settings.guarantee() == Guarantee::AtLeastOnce,
             consumer: consumer(ConsumerPurpose::Main, "consumer")?,
             restore_consumer: consumer(ConsumerPurpose::Restore, "restore")?,
             slots: Slots::default(),

@@ -235,7 +235,7 @@ impl Worker {
     }
 
     pub(super) fn is_exactly_once(&self) -> bool {
-        self.seed.common.settings.guarantee == Guarantee::ExactlyOnce
+        self.seed.common.settings.guarantee() == Guarantee::ExactlyOnce
     }
 
     /// Registers the transactional id. Returns whether the producer can be used; until then there are no tasks.
@@ -258,7 +258,7 @@ impl Worker {
 
 pub(super) fn new_collector(seed: &WorkerSeed) -> Result<Rc<RefCell<ProducerCollector>>, AppError> {
     let shared = &seed.common;
-    let transactional = shared.settings.guarantee == Guarantee::ExactlyOnce;
+    let transactional = shared.settings.guarantee() == Guarantee::ExactlyOnce;
     let options = ProducerOptions {
         client_id: format!("{}-{}-producer", shared.client_id(), seed.number),
         // The id is the same after a restart, so that the new producer fences its predecessor.

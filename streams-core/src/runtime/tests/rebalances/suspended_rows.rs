@@ -62,7 +62,7 @@ impl Post {
 fn start(cached_rows: usize, log: &crate::log::Embedded, clock: &crate::clock::ManualClock) -> (Instance, Post) {
     let settings = Settings {
         client_id: Some("m".to_owned()),
-        guarantee: Guarantee::AtLeastOnce,
+        guarantee: Some(Guarantee::AtLeastOnce),
         cache_bytes: cached_rows * ROW_BYTES,
         ..Settings::default()
     };

@@ -105,7 +105,7 @@ impl World {
     }
 
     fn is_exactly_once(&self) -> bool {
-        self.script.settings.guarantee == Guarantee::ExactlyOnce
+        self.script.settings.guarantee() == Guarantee::ExactlyOnce
     }
 
     fn run(&mut self) -> Outcome {
@@ -238,7 +238,7 @@ impl World {
         }
         if believes_to_be_heard && seat.faults.heard().is_some_and(|heard| now - heard >= session) {
             self.tally.note(Happening::Zombie);
-            if self.script.settings.guarantee == Guarantee::AtLeastOnce {
+            if self.script.settings.guarantee() == Guarantee::AtLeastOnce {
                 self.zombies.insert(number);
             }
         }

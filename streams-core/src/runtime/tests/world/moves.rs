@@ -22,7 +22,7 @@ pub(super) fn draw(mut rng: Rng, settings: &Settings) -> Vec<Operation> {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).expect("a short time");
     let mut drawn = Draw {
         rng,
-        guarantee: settings.guarantee,
+        guarantee: settings.guarantee(),
         interval: millis(settings.commit_interval()),
         deadline: millis(settings.rebalance_timeout),
         weak_seat,

@@ -115,7 +115,7 @@ impl Script {
             Guarantee::AtLeastOnce => [60, 60],
         };
         let settings = Settings {
-            guarantee,
+            guarantee: Some(guarantee),
             workers: rng.usize(1..=2),
             commit_interval: rng.choice(intervals).map(Duration::from_millis),
             cache_bytes: if seed & 4 == 0 { 0 } else { rng.choice([1_000, 1 << 20, 1 << 20]).unwrap_or(1_000) },

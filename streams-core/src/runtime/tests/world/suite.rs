@@ -121,7 +121,7 @@ fn demanded(family: u64) -> Vec<Happening> {
         Happening::PositionLost,
         Happening::Purged,
     ];
-    demanded.extend(match settings.guarantee {
+    demanded.extend(match settings.guarantee() {
         Guarantee::AtLeastOnce => [Happening::CommitLate, Happening::CommitRepeated],
         Guarantee::ExactlyOnce => [Happening::TransactionGivenUp, Happening::MarkerLate],
     });
