@@ -40,7 +40,7 @@ impl Attributes {
                 } else if meta.path.is_ident("codec") {
                     Format::Codec(meta.value()?.parse()?)
                 } else {
-                    return Err(meta.error("unknown format; there are `json`, `msgpack` and `codec = path::To::Codec`"));
+                    return Err(meta.error(unknown_format(&meta.path)));
                 };
                 match format.replace(chosen) {
                     None => Ok(()),
@@ -54,6 +54,21 @@ impl Attributes {
         };
         Ok(Self { format: format.unwrap_or(Format::Inner), engine })
     }
+}
+
+fn unknown_format(named: &Path) -> String {
+    let name = named.get_ident().map(ToString::to_string).unwrap_or_default();
+    let meant = ["json", "msgpack", "codec"].into_iter().find(|known| is_nearly(&name, known));
+    let guess = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+    format!("unknown format; {guess}there are `json`, `msgpack` and `codec = path::To::Codec`")
+}
+
+/// Whether the names differ in one letter: missing, too many or another one; or in upper and lower case.
+fn is_nearly(typed: &str, known: &str) -> bool {
+    let (typed, known) = (typed.to_lowercase().into_bytes(), known.as_bytes());
+    let same_start = typed.iter().zip(known).take_while(|(typed, known)| typed == known).count();
+    let same_end = typed.iter().rev().zip(known.iter().rev()).take_while(|(typed, known)| typed == known).count();
+    typed.len().abs_diff(known.len()) <= 1 && same_start + same_end + 1 >= typed.len().max(known.len())
 }
 
 fn streams(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {

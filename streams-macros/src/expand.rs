@@ -203,6 +203,10 @@ mod tests {
                 "#[streams(yaml)] struct Click;",
                 "unknown format; there are `json`, `msgpack` and `codec = path::To::Codec`",
             ),
+            (
+                "#[streams(Msgpak)] struct Click;",
+                "unknown format; did you mean `msgpack`? there are `json`, `msgpack` and `codec = path::To::Codec`",
+            ),
             ("#[streams(json, msgpack)] struct Click;", "a type has one format; choose one of them"),
             ("#[streams(json)] #[streams(codec = Mine)] struct Click;", "a type has one format; choose one of them"),
             (

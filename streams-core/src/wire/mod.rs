@@ -19,6 +19,8 @@ pub mod json;
 mod list;
 pub mod msgpack;
 pub mod murmur2;
+#[doc(hidden)]
+pub mod refused;
 #[cfg(test)]
 mod round_trips;
 pub mod serde_value;
@@ -30,8 +32,10 @@ pub use list::List;
 /// Numbers, strings, bytes and lists already have Java's formats.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored or sent: it has no wire format",
-    label = "no wire format",
-    note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
+    label = "give it one with `#[derive(Value)]`",
+    note = "a type of your own gets one from `#[derive(Value)]` with `#[streams(json)]`, which needs serde's derives, \
+            also on the types inside it",
+    note = "a type of another crate goes into a struct of your own, or becomes a number or `String` first"
 )]
 pub trait Value: Clone + Send + Sync + 'static {
     /// The size of every value in bytes, for types whose Java serde has a fixed size. A [`List`] of such values leaves
@@ -98,17 +102,20 @@ pub(crate) const fn refuse_windows<V: Field>() {
 /// cached row is forwarded with the key that is read back from the bytes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used as a record key",
-    label = "not a key",
-    note = "if the stream has no key yet, give it one first with `.select_key(..)` or `.group_by(..)`",
-    note = "a type of your own needs `#[derive(Key)]`"
+    label = "not a key, which `#[derive(Key)]` makes of a type of your own",
+    note = "`#[derive(Key)]` also needs `#[derive(Clone, PartialEq, Eq, Hash)]`; it includes `Value`",
+    note = "`f32` and `f64` cannot be keys, because equal numbers may differ in their bytes: use an integer, \
+            such as cents or `to_bits()`"
 )]
 pub trait Key: Value + Hash + Eq {}
 
 /// A record's key or value: a [`Value`], an `Option` of one, or `()`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored or sent: it has no wire format",
-    label = "no wire format",
-    note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
+    label = "give it one with `#[derive(Value)]`",
+    note = "a type of your own gets one from `#[derive(Value)]` with `#[streams(json)]`, which needs serde's derives, \
+            also on the types inside it",
+    note = "a type of another crate goes into a struct of your own, or becomes a number or `String` first"
 )]
 pub trait Field: Clone + Send + Sync + 'static {
     /// As [`Value::WINDOWS`].
@@ -321,8 +328,10 @@ tuples_are_not_null! {
 /// value.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored or sent: it has no wire format",
-    label = "no wire format",
-    note = "add `#[derive(Value)]` to `{Self}`, choosing a format with `#[streams(json)]`"
+    label = "give it one with `#[derive(Value)]`",
+    note = "a type of your own gets one from `#[derive(Value)]` with `#[streams(json)]`, which needs serde's derives, \
+            also on the types inside it",
+    note = "a type of another crate goes into a struct of your own, or becomes a number or `String` first"
 )]
 pub trait Nullable: Field + MaybeNull<Inner: Value> {
     /// Wraps a value; returns `None` if the value is null and the type does not allow that.
@@ -345,9 +354,10 @@ impl<V: Value> Nullable for Option<V> {
 /// key is null.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used as a record key",
-    label = "not a key",
-    note = "if the stream has no key yet, give it one first with `.select_key(..)` or `.group_by(..)`",
-    note = "a type of your own needs `#[derive(Key)]`"
+    label = "not a key, which `#[derive(Key)]` makes of a type of your own",
+    note = "`#[derive(Key)]` also needs `#[derive(Clone, PartialEq, Eq, Hash)]`; it includes `Value`",
+    note = "`f32` and `f64` cannot be keys, because equal numbers may differ in their bytes: use an integer, \
+            such as cents or `to_bits()`"
 )]
 pub trait NullableKey: Field {
     /// The key without the null.
@@ -391,16 +401,23 @@ impl<K: Key> NullableKey for Option<K> {
     label = "expected `{T}`, found `{Self}`",
     note = "convert it first with `.map_values(..)` or `.map(..)`, or change the topic's type"
 )]
-pub trait SendAs<T: Field> {
+pub trait SendAs<T> {
     /// Appends the bytes as a topic of `T` stores them; `false` means null.
     ///
     /// # Errors
     /// As [`Value::encode`].
-    fn write_as(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError>;
+    fn write_as(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError>
+    where
+        T: Field;
 }
 
-impl<T: Field> SendAs<T> for T {
-    fn write_as(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+// Without a bound on `T`, so that the compiler reports a missing format, and not that a stream of `T` differs from a
+// topic of `T`.
+impl<T> SendAs<T> for T {
+    fn write_as(&self, out: &mut Vec<u8>) -> Result<bool, EncodeError>
+    where
+        T: Field,
+    {
         self.write(out)
     }
 }

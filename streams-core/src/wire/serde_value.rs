@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 /// A type with serde's `Serialize` and `Deserialize`, which JSON and MessagePack need. Every such type implements it
 /// automatically.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no serde derives, which its JSON or MessagePack format is made from",
+    message = "`{Self}` needs `#[derive(serde::Serialize, serde::Deserialize)]` for its JSON or MessagePack format",
     label = "serde cannot write and read it",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+    note = "serde comes with `cargo add serde --features derive`"
 )]
 pub trait SerdeValue: Serialize + DeserializeOwned {}
 
