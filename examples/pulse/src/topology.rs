@@ -123,8 +123,8 @@ mod tests {
         driver.pipe_at(&CLICKS, ADA, click("/cart"), Timestamp(1_000));
 
         assert_eq!(counts(&driver, "/cart"), "2+1, 1+1 at 0, 1+0 at 2000");
-        assert_eq!(driver.get(&COUNTRY_TOTALS_STORE, &"Kenya".to_owned()), Some(2));
-        assert_eq!(driver.get(&COUNTRY_TOTALS_STORE, &"(guests)".to_owned()), Some(1));
+        assert_eq!(driver.get(&COUNTRY_TOTALS_STORE, "Kenya"), Some(2));
+        assert_eq!(driver.get(&COUNTRY_TOTALS_STORE, "(guests)"), Some(1));
 
         let mut visits = driver.read(&VISITS);
         visits.sort_by_key(|(key, visit)| (key.key, visit.actions));
@@ -164,6 +164,6 @@ mod tests {
         driver.pipe_at(&VIEWS, ADA, view("/"), late);
         driver.pipe_at(&VIEWS, ADA, view("/"), Timestamp(0));
         assert_eq!(counts(&driver, "/"), "3+1, 2+1 at 600000");
-        assert_eq!(driver.get(&COUNTRY_TOTALS_STORE, &"Kenya".to_owned()), Some(4));
+        assert_eq!(driver.get(&COUNTRY_TOTALS_STORE, "Kenya"), Some(4));
     }
 }

@@ -57,7 +57,7 @@ mod tests {
         driver.pipe(&LINES, (), "to be or\tnot to be");
         let counts = driver.read(&COUNTS).into_iter().map(|(word, count)| format!("{} {count}", word.escape_ascii()));
         assert_eq!(counts.collect::<BTreeSet<_>>(), ["be 2", "not 1", "or 1", "to 2"].map(str::to_owned).into());
-        assert_eq!(driver.get(&STORE, &"be".into()), Some(2));
+        assert_eq!(driver.get(&STORE, "be"), Some(2));
     }
 
     #[test]
@@ -67,8 +67,8 @@ mod tests {
         driver.kill();
         driver.restart();
         driver.pipe(&LINES, (), "to");
-        assert_eq!(driver.get(&STORE, &"to".into()), Some(2));
-        assert_eq!(driver.get(&STORE, &"be".into()), Some(1));
+        assert_eq!(driver.get(&STORE, "to"), Some(2));
+        assert_eq!(driver.get(&STORE, "be"), Some(1));
     }
 
     proptest::proptest! {

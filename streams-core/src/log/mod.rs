@@ -25,6 +25,7 @@ mod membership;
 pub(crate) mod model;
 mod outcome;
 mod reply;
+mod typed;
 
 pub use batch::{BatchBuilder, RecordBatch, RecordRef};
 pub use doorbell::Doorbell;

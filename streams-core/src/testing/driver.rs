@@ -18,7 +18,7 @@ use crate::runtime::{
 use crate::state::{KeyValueStore, StateBackend, WindowStore};
 use crate::topic::Topic;
 use crate::topology::Topology;
-use crate::wire::{Field, Key, Value};
+use crate::wire::{Field, IntoField, Key, Value};
 
 use super::rows::{Share, StoreRows};
 
@@ -58,7 +58,7 @@ const APPLICATION_ID: &str = "test";
 ///
 /// driver.kill(); // as a crash would
 /// driver.restart();
-/// assert_eq!(driver.get(&STORE, &"ada".to_owned()), Some(2));
+/// assert_eq!(driver.get(&STORE, "ada"), Some(2));
 /// # Ok::<_, TopologyError>(())
 /// ```
 ///
@@ -164,7 +164,7 @@ impl TestDriver {
     }
 
     /// Writes a record with the clock's time as its timestamp and lets the application process it.
-    pub fn pipe<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, key: impl Into<K>, value: impl Into<V>) {
+    pub fn pipe<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, key: impl IntoField<K>, value: impl IntoField<V>) {
         let now = crate::clock::Clock::now(&self.clock);
         self.pipe_at(topic, key, value, now);
     }
@@ -173,11 +173,14 @@ impl TestDriver {
     pub fn pipe_at<K: Field, V: Field>(
         &mut self,
         topic: &Topic<K, V>,
-        key: impl Into<K>,
-        value: impl Into<V>,
+        key: impl IntoField<K>,
+        value: impl IntoField<V>,
         timestamp: Timestamp,
     ) {
-        self.pipe_record(topic, Record { key: key.into(), value: value.into(), timestamp, headers: Headers::new() });
+        self.pipe_record(
+            topic,
+            Record { key: key.into_field(), value: value.into_field(), timestamp, headers: Headers::new() },
+        );
     }
 
     /// Writes a record and lets the application process it. Its key chooses the partition; records without a
@@ -295,9 +298,9 @@ impl TestDriver {
 
     /// The value of a key in a store, which may be a global table's. Includes updates that a cache still holds back.
     #[must_use]
-    pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: &K) -> Option<V> {
+    pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: impl IntoField<K>) -> Option<V> {
         let mut bytes = Vec::new();
-        succeed(key.encode(&mut bytes));
+        succeed(key.into_field().encode(&mut bytes));
         let row = self.store(store.name()).get(&bytes);
         succeed(row).map(|value| succeed(V::decode(&value)))
     }
@@ -325,12 +328,12 @@ impl TestDriver {
     pub fn windows_with_key<K: Key, V: Value>(
         &self,
         store: &WindowStore<K, V>,
-        key: &K,
+        key: impl IntoField<K>,
         starts: impl RangeBounds<Timestamp>,
     ) -> Vec<(Timestamp, V)> {
         let Some(starts) = first_and_last(&starts) else { return Vec::new() };
         let mut bytes = Vec::new();
-        succeed(key.encode(&mut bytes));
+        succeed(key.into_field().encode(&mut bytes));
         let found = self.store(store.name()).in_windows(&bytes, starts);
         succeed(found).into_iter().map(|(start, value)| (start, succeed(V::decode(&value)))).collect()
     }

@@ -27,7 +27,7 @@ use crate::state::{
 /// driver.pipe(&VIEWS, "ada", "/cart");
 /// driver.kill();
 /// driver.restart();
-/// assert_eq!(driver.get(&COUNTS, &"ada".to_owned()), Some(1));
+/// assert_eq!(driver.get(&COUNTS, "ada"), Some(1));
 /// assert_eq!(driver.tasks().values().map(|task| task.restored).sum::<u64>(), 0, "nothing is read again");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```

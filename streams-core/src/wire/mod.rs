@@ -15,6 +15,7 @@ pub mod change;
 pub(crate) mod encoded_key;
 #[cfg(test)]
 mod golden;
+mod into_field;
 pub mod json;
 mod list;
 pub mod msgpack;
@@ -26,6 +27,7 @@ mod round_trips;
 pub mod serde_value;
 mod strict;
 
+pub use into_field::IntoField;
 pub use list::List;
 
 /// A type with a wire format. Derive it with `#[derive(Value)]` and `#[streams(json)]` or `#[streams(msgpack)]`.

@@ -62,8 +62,8 @@ fn a_global_tables_rows_are_seen() {
     for (key, value) in [("x", "old"), ("y", "other"), ("x", "new")] {
         driver.pipe(&B, key, value);
     }
-    assert_eq!(driver.get(&ROWS, &"x".to_owned()), Some("new".to_owned()));
-    assert_eq!(driver.get(&ROWS, &"z".to_owned()), None);
+    assert_eq!(driver.get(&ROWS, "x"), Some("new".to_owned()));
+    assert_eq!(driver.get(&ROWS, "z"), None);
     assert_eq!(driver.rows(&ROWS), [("x", "new"), ("y", "other")].map(|(key, row)| (key.to_owned(), row.to_owned())));
 }
 

@@ -183,7 +183,7 @@ fn a_table_is_its_topics_latest_values() {
     assert_eq!(driver.rows(&ROWS), [("a".to_owned(), "z".to_owned())]);
     let mut driver = TestDriver::new(topology(|b| _ = b.stream(MAYBE).to_table().stored_as(ROWS)));
     pipe(&mut driver, &[('m', "a", "x"), ('m', "-", "y"), ('m', "a", "z")]);
-    assert_eq!(driver.get(&ROWS, &"a".to_owned()), Some("z".to_owned()));
+    assert_eq!(driver.get(&ROWS, "a"), Some("z".to_owned()));
 }
 
 #[test]

@@ -6,14 +6,12 @@ use std::collections::BTreeMap;
 
 use super::Embedded;
 use crate::log::model::{Now, PartitionId, ProducerTag, Refusal, Writer, advance_sequence};
-use crate::log::{
-    BatchBuilder, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, LogError, LogErrorKind, RecordRef,
-};
+use crate::log::typed::{EncodedRecord, Turn, check_readable, decode};
+use crate::log::{BatchBuilder, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, LogError, LogErrorKind};
 use crate::record::{Headers, Offset, Record, Timestamp, TopicPartition};
 use crate::topic::Topic;
 use crate::windows::WindowSizes;
-use crate::wire::murmur2::partition_of;
-use crate::wire::{DecodeError, EncodeError, Field, refuse_windows};
+use crate::wire::{Field, IntoField};
 
 /// The number of records that [`Embedded::read`] fetches at a time.
 const READ_RECORDS: usize = 10_000;
@@ -23,8 +21,7 @@ const READ_RECORDS: usize = 10_000;
 pub(super) struct Sender {
     tag: Option<ProducerTag>,
     sequences: BTreeMap<PartitionId, i32>,
-    /// The partition for the next record without a key.
-    turn: u32,
+    turn: Turn,
 }
 
 impl Embedded {
@@ -49,10 +46,10 @@ impl Embedded {
     pub fn send<K: Field, V: Field>(
         &self,
         topic: &Topic<K, V>,
-        key: impl Into<K>,
-        value: impl Into<V>,
+        key: impl IntoField<K>,
+        value: impl IntoField<V>,
     ) -> Result<(TopicPartition, Offset), LogError> {
-        self.write(topic, &key.into(), &value.into(), None, &Headers::new())
+        self.write(topic, &key.into_field(), &value.into_field(), None, &Headers::new())
     }
 
     /// As [`Embedded::send`], but with the given time.
@@ -62,11 +59,11 @@ impl Embedded {
     pub fn send_at<K: Field, V: Field>(
         &self,
         topic: &Topic<K, V>,
-        key: impl Into<K>,
-        value: impl Into<V>,
+        key: impl IntoField<K>,
+        value: impl IntoField<V>,
         timestamp: Timestamp,
     ) -> Result<(TopicPartition, Offset), LogError> {
-        self.write(topic, &key.into(), &value.into(), Some(timestamp), &Headers::new())
+        self.write(topic, &key.into_field(), &value.into_field(), Some(timestamp), &Headers::new())
     }
 
     /// Writes a record with its own time and headers to a topic, which must exist.
@@ -95,15 +92,7 @@ impl Embedded {
         topic: &Topic<K, V>,
         positions: &mut BTreeMap<TopicPartition, Offset>,
     ) -> Result<Vec<Record<K, V>>, LogError> {
-        const { refuse_windows::<V>() };
-        if topic.windows().len() != K::WINDOWS {
-            let message = format!(
-                "the keys of topic `{0}` are windowed, and their bytes leave out the length of their windows: set it with \
-                 `Topic::new(\"{0}\").windows_of(..)`",
-                topic.name()
-            );
-            return Err(LogError::new(LogErrorKind::Invalid, message));
-        }
+        check_readable(topic)?;
         let mut records = Vec::new();
         let options = ConsumerOptions { isolation: Isolation::ReadCommitted, ..ConsumerOptions::default() };
         let mut consumer = self.new_consumer(&options, Doorbell::new())?;
@@ -134,28 +123,20 @@ impl Embedded {
         timestamp: Option<Timestamp>,
         headers: &Headers,
     ) -> Result<(TopicPartition, Offset), LogError> {
-        let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
-        let encoded = |written: Result<bool, EncodeError>| {
-            written.map_err(|error| {
-                LogError::new(LogErrorKind::Invalid, format!("a record for topic `{}`: {error}", topic.name()))
-            })
-        };
-        let key = encoded(key.write(&mut key_bytes))?.then_some(key_bytes.as_slice());
-        let value = encoded(value.write(&mut value_bytes))?.then_some(value_bytes.as_slice());
+        let mut encoded = EncodedRecord::default();
+        encoded.encode(topic, key, value)?;
         let sent = self.shared.run(|guarded, now| {
             let timestamp = timestamp.unwrap_or(now.wall);
             let mut builder = BatchBuilder::default();
-            builder.push(Offset(0), timestamp, key, value, headers);
+            builder.push(Offset(0), timestamp, encoded.key(), encoded.value(), headers);
             let number = match guarded.model.topics.named(topic.name()) {
                 Some(topic) => topic.number,
                 None => guarded.model.create_topic(now, topic.name(), 1, &[])?,
             };
             let partitions = guarded.model.topics.numbered(number).map_or(1, |topic| topic.partitions.len());
             let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
-            let partition = match key {
-                Some(key) => u32::try_from(partition_of(K::partition_bytes(key), partitions).0).unwrap_or(0),
-                None => guarded.sender.next_turn() % partitions.max(1),
-            };
+            let partition = guarded.sender.turn.partition::<K>(encoded.key(), partitions);
+            let partition = u32::try_from(partition.0).unwrap_or(0);
             let at = PartitionId { topic: number, partition };
             let offset = guarded.sender.send(&mut guarded.model, now, at, builder)?;
             Ok::<_, Refusal>((guarded.model.name_of(at), Offset(offset)))
@@ -165,12 +146,6 @@ impl Embedded {
 }
 
 impl Sender {
-    fn next_turn(&mut self) -> u32 {
-        let turn = self.turn;
-        self.turn = turn.wrapping_add(1);
-        turn
-    }
-
     fn send(
         &mut self,
         model: &mut crate::log::model::Model,
@@ -213,21 +188,4 @@ fn read_to_end<K: Field, V: Field>(
             }
         }
     }
-}
-
-fn decode<K: Field, V: Field>(
-    partition: &TopicPartition,
-    record: &RecordRef<'_>,
-    windows: &WindowSizes,
-) -> Result<Record<K, V>, LogError> {
-    let error = |part: &'static str| {
-        move |error: DecodeError| {
-            let message = format!("the {part} at offset {} of {partition} cannot be read: {error}", record.offset);
-            LogError::new(LogErrorKind::Corrupt, message)
-        }
-    };
-    let mut key = K::read(record.key).map_err(error("key"))?;
-    key.set_window_sizes(windows.as_slice());
-    let value = V::read(record.value).map_err(error("value"))?;
-    Ok(Record { key, value, timestamp: record.timestamp, headers: record.headers() })
 }

@@ -174,8 +174,8 @@ fn every_update_comes_out_and_is_in_the_store() {
     counts.sort();
     let counts = counts.iter().map(|(word, count)| format!("{word} {count}")).collect::<Vec<_>>();
     assert_eq!(counts, ["be 1", "be 2", "not 1", "or 1", "to 1", "to 2"]);
-    assert_eq!(driver.get(&STORE, &"to".to_owned()), Some(2));
-    assert_eq!(driver.get(&STORE, &"never".to_owned()), None);
+    assert_eq!(driver.get(&STORE, "to"), Some(2));
+    assert_eq!(driver.get(&STORE, "never"), None);
     assert_eq!(driver.tasks().values().map(|task| task.processed).sum::<u64>(), 12);
 }
 
@@ -203,7 +203,7 @@ fn a_killed_application_goes_on_with_its_state_restored() {
         }
         driver.kill();
         driver.restart();
-        assert_eq!(driver.get(&STORE, &"to".to_owned()), Some(2), "exactly once: {exactly_once}");
+        assert_eq!(driver.get(&STORE, "to"), Some(2), "exactly once: {exactly_once}");
         driver.pipe(&LINES, (), "to");
         assert_eq!(last(driver.read(&COUNTS)), ["be 1", "to 3"], "exactly once: {exactly_once}");
         assert_eq!(driver.tasks().values().map(|task| task.restored).sum::<u64>(), 3);
