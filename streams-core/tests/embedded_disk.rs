@@ -606,3 +606,21 @@ fn many_threads_share_one_log() {
         }
     }
 }
+
+/// After a restart, batches are on the disk only.
+#[test]
+fn a_time_is_found_in_batches_that_are_no_longer_in_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    {
+        let log = open(folder.path());
+        for seconds in [10, 30, 20, 40] {
+            log.send_at(&NUMBERS, (), seconds, Timestamp(seconds * 1_000)).expect("sent");
+        }
+    }
+    let log = open(folder.path());
+    let at = |seconds: i64| {
+        let asked = vec![TopicPartition::new("numbers", 0)];
+        admin(&log).offsets_at(asked, Timestamp(seconds * 1_000)).wait().expect("an answer").expect("offsets")[0].0
+    };
+    assert_eq!([0, 11, 31, 41].map(at), [0, 1, 3, 4]);
+}

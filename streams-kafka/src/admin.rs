@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use streams_core::log::{
     Admin, CommittedOffset, Doorbell, GroupMemberInfo, Isolation, LogError, LogErrorKind, NewTopic, Reply, TopicInfo,
 };
-use streams_core::record::{Offset, TopicPartition};
+use streams_core::record::{Offset, Timestamp, TopicPartition};
 
 use crate::committer::committed_in_order;
 use crate::errors::Code;
 use crate::helper::Helper;
-use crate::native::{Client, Listener, PartitionEntry, PartitionList, Role, TopicDescription};
+use crate::native::{Client, Listener, PartitionEntry, PartitionList, Place, Role, TopicDescription};
 use crate::settings::Kafka;
 
 /// A request that has not been answered after this time has failed.
@@ -119,7 +119,7 @@ impl Admin for KafkaAdmin {
     }
 
     fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Offset>, LogError>> {
-        self.ask(move |client| offsets(client, &partitions, false, Isolation::ReadUncommitted))
+        self.ask(move |client| offsets(client, &partitions, Place::Start, Isolation::ReadUncommitted))
     }
 
     fn end_offsets(
@@ -127,7 +127,16 @@ impl Admin for KafkaAdmin {
         partitions: Vec<TopicPartition>,
         isolation: Isolation,
     ) -> Reply<Result<Vec<Offset>, LogError>> {
-        self.ask(move |client| offsets(client, &partitions, true, isolation))
+        self.ask(move |client| offsets(client, &partitions, Place::End, isolation))
+    }
+
+    fn offsets_at(&self, partitions: Vec<TopicPartition>, time: Timestamp) -> Reply<Result<Vec<Offset>, LogError>> {
+        self.ask(move |client| {
+            // In this order: a record written in between is either found or comes after the end.
+            let ends = offsets(client, &partitions, Place::End, Isolation::ReadUncommitted)?;
+            let found = offsets(client, &partitions, Place::Time(time), Isolation::ReadUncommitted)?;
+            Ok(found.into_iter().zip(ends).map(|(found, end)| if found.0 < 0 { end } else { found }).collect())
+        })
     }
 
     fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>> {
@@ -235,25 +244,30 @@ fn settle(client: &Client, expected: &[(String, Option<u32>)]) {
 fn offsets(
     client: &Client,
     partitions: &[TopicPartition],
-    is_end: bool,
+    place: Place,
     isolation: Isolation,
 ) -> Result<Vec<Offset>, LogError> {
     if partitions.is_empty() {
         return Ok(Vec::new());
     }
-    let what = if is_end { "looking up the end of" } else { "looking up the start of" };
+    let what = match place {
+        Place::Start => "looking up the start of",
+        Place::End => "looking up the end of",
+        Place::Time(_) => "looking up a time in",
+    };
     let ask = || {
-        let found = client.list_offsets(partitions, is_end, isolation, TIMEOUT_MS);
+        let found = client.list_offsets(partitions, place, isolation, TIMEOUT_MS);
         found.map_err(|failure| no_offsets(client, partitions, what, failure))
     };
     let mut found = ask()?;
     if refresh_leaders(client, &found) {
         found = ask()?;
     }
+    let is_time = matches!(place, Place::Time(_));
     let found: HashMap<_, _> = found.into_iter().map(|entry| (entry.partition.clone(), entry)).collect();
     let offset = |partition: &TopicPartition| match found.get(partition) {
         Some(PartitionEntry { error: Some(code), .. }) => Err(code.about(format!("{what} {partition}"))),
-        Some(PartitionEntry { offset: Some(offset), .. }) if *offset >= 0 => Ok(Offset(*offset)),
+        Some(PartitionEntry { offset: Some(offset), .. }) if *offset >= 0 || is_time => Ok(Offset(*offset)),
         _ => Err(LogError::new(LogErrorKind::Other, format!("{what} {partition}: no answer"))),
     };
     partitions.iter().map(offset).collect()

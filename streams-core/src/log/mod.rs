@@ -16,6 +16,7 @@
 
 use std::task::Poll;
 
+use crate::clock::{SharedClock, SystemClock};
 use crate::record::{Headers, Offset, Partition, Timestamp, TopicPartition};
 
 mod batch;
@@ -25,7 +26,7 @@ mod membership;
 pub(crate) mod model;
 mod outcome;
 mod reply;
-mod typed;
+pub(crate) mod typed;
 
 pub use batch::{BatchBuilder, RecordBatch, RecordRef};
 pub use doorbell::Doorbell;
@@ -80,6 +81,17 @@ pub trait Log: Send + Sync + 'static {
     /// default is Kafka Streams' own, at-least-once.
     fn is_exactly_once_by_default(&self) -> bool {
         false
+    }
+
+    /// Whether the records of a transaction can be read as soon as its commit is done. On Kafka, the markers that make
+    /// them readable are written a moment later.
+    fn commits_at_once(&self) -> bool {
+        false
+    }
+
+    /// The clock that records get their time from, unless their sender sets it.
+    fn clock(&self) -> SharedClock {
+        SystemClock::shared()
     }
 }
 
@@ -345,6 +357,10 @@ pub trait Admin: Send + Sync {
         partitions: Vec<TopicPartition>,
         isolation: Isolation,
     ) -> Reply<Result<Vec<Offset>, LogError>>;
+
+    /// The offsets of the partitions' first records whose timestamp is `time` or later, in the same order; the offset
+    /// after the last record ([`Isolation::ReadUncommitted`]) where there is none.
+    fn offsets_at(&self, partitions: Vec<TopicPartition>, time: Timestamp) -> Reply<Result<Vec<Offset>, LogError>>;
 
     /// Deletes the records before these offsets.
     fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>>;

@@ -50,19 +50,31 @@ impl<T> Reply<T> {
         }
     }
 
+    /// Waits for the answer, at most for `timeout`, and returns it as [`Reply::poll`] does. It can be used in an async
+    /// executor, whose thread it then blocks.
+    pub fn wait_at_most(&mut self, timeout: Duration) -> Poll<Option<T>> {
+        if let Arrival::Waiting(receiver) = &mut self.0 {
+            match wait_for(receiver, timeout) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(answer) => self.0 = answer.map_or(Arrival::Taken, Arrival::Ready),
+            }
+        }
+        self.poll()
+    }
+
     /// Waits for the answer. It can be used in an async executor, whose thread it then blocks. For tools and tests, never
     /// on a worker. `None` means the same as in [`Reply::poll`].
     pub fn wait(mut self) -> Option<T> {
-        match std::mem::replace(&mut self.0, Arrival::Taken) {
-            Arrival::Ready(answer) => Some(answer),
-            Arrival::Taken => None,
-            Arrival::Waiting(receiver) => wait_for(receiver).ok(),
+        loop {
+            if let Poll::Ready(answer) = self.wait_at_most(Duration::MAX) {
+                return answer;
+            }
         }
     }
 }
 
-/// Blocks until a future is ready. Unlike the executors' own functions for this, it may be called inside an executor.
-fn wait_for<F: Future>(future: F) -> F::Output {
+/// Blocks until a future is ready, at most for `timeout`. Unlike the executors' own functions for this, it may be called inside an executor.
+fn wait_for<F: Future>(future: F, timeout: Duration) -> Poll<F::Output> {
     struct Ring(Doorbell);
 
     impl Wake for Ring {
@@ -76,8 +88,28 @@ fn wait_for<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
+            return Poll::Ready(output);
         }
-        doorbell.wait(Duration::MAX);
+        // Only an answer rings, so that a ring is followed by a last look.
+        if !doorbell.wait(timeout) {
+            return Poll::Pending;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_late_can_be_waited_for_again() {
+        let (sender, mut reply) = Reply::later();
+        assert_eq!(reply.wait_at_most(Duration::from_millis(1)), Poll::Pending);
+        sender.send(5).expect("somebody asks");
+        assert_eq!(reply.wait_at_most(Duration::from_secs(60)), Poll::Ready(Some(5)));
+        assert_eq!(reply.wait_at_most(Duration::from_secs(60)), Poll::Ready(None));
+        let (sender, mut reply) = Reply::<u32>::later();
+        drop(sender);
+        assert_eq!(reply.wait_at_most(Duration::from_secs(60)), Poll::Ready(None));
     }
 }

@@ -72,7 +72,7 @@ impl Reach {
 mod tests {
     use super::*;
     use crate::log::{CommittedOffset, GroupMemberInfo, Isolation, LogErrorKind, NewTopic};
-    use crate::record::{Offset, TopicPartition};
+    use crate::record::{Offset, Timestamp, TopicPartition};
     use std::sync::atomic::{AtomicBool, Ordering};
 
     /// Answers lookups of topics unless it is switched off.
@@ -109,6 +109,10 @@ mod tests {
         }
 
         fn end_offsets(&self, _: Vec<TopicPartition>, _: Isolation) -> Answer<Vec<Offset>> {
+            nothing()
+        }
+
+        fn offsets_at(&self, _: Vec<TopicPartition>, _: Timestamp) -> Answer<Vec<Offset>> {
             nothing()
         }
 

@@ -5,6 +5,7 @@ use std::ptr;
 
 use rdkafka::bindings as sys;
 use streams_core::log::{GroupMemberInfo, Isolation, NewTopic};
+use streams_core::record::Timestamp;
 use sys::rd_kafka_admin_op_t as Op;
 
 use super::{Client, PartitionEntry, PartitionList, partitions, take_error, text_of};
@@ -21,6 +22,17 @@ pub(crate) struct TopicDescription {
     /// Whether every partition can be written to and read from.
     pub(crate) has_all_leaders: bool,
     pub(crate) id: String,
+}
+
+/// The place in a partition whose offset is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The first record.
+    Start,
+    /// After the last record.
+    End,
+    /// The first record that is as late.
+    Time(Timestamp),
 }
 
 impl Client {
@@ -136,17 +148,19 @@ impl Client {
         }
     }
 
-    /// The first offset of each partition or, if `is_end`, the one after its last, in no particular order.
+    /// An offset of each partition, in no particular order; negative if no record is as late as the time asked for.
     pub(crate) fn list_offsets(
         &self,
         partitions: &[streams_core::record::TopicPartition],
-        is_end: bool,
+        place: Place,
         isolation: Isolation,
         timeout_ms: i32,
     ) -> Result<Vec<PartitionEntry>> {
-        let spec = match is_end {
-            false => sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_EARLIEST,
-            true => sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_LATEST,
+        let spec = match place {
+            Place::Start => sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_EARLIEST as i64,
+            Place::End => sys::rd_kafka_OffsetSpec_t::RD_KAFKA_OFFSET_SPEC_LATEST as i64,
+            // Negative numbers mean other places.
+            Place::Time(time) => time.0.max(0),
         };
         let level = match isolation {
             Isolation::ReadUncommitted => sys::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED,
@@ -154,7 +168,7 @@ impl Client {
         };
         let mut list = PartitionList::new();
         for partition in partitions {
-            list.add(partition, spec as i64).map_err(invalid)?;
+            list.add(partition, spec).map_err(invalid)?;
         }
         let event = self.ask(Op::RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms, |options, queue| {
             // SAFETY: everything is live; the list is copied.

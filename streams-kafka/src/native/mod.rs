@@ -30,7 +30,7 @@ mod partitions;
 mod produce;
 mod transaction;
 
-pub(crate) use admin::TopicDescription;
+pub(crate) use admin::{Place, TopicDescription};
 pub(crate) use batch::{Message, MessageBuffer};
 pub(crate) use partitions::{PartitionEntry, PartitionList};
 pub(crate) use produce::{ProduceError, TopicRef};

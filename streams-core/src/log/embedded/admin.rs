@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::shared::{CommittedAnswer, Guarded, SharedLog};
-use crate::log::model::{Model, ModelTopic, PartitionLog, Refusal};
+use crate::log::model::{Model, ModelTopic, PartitionId, PartitionLog, Refusal};
 use crate::log::{Admin, Doorbell, GroupMemberInfo, Isolation, LogError, NewTopic, Reply, TopicInfo};
-use crate::record::{Offset, TopicPartition};
+use crate::record::{Offset, Timestamp, TopicPartition};
 
 pub(super) struct EmbeddedAdmin {
     pub(super) shared: Arc<SharedLog>,
@@ -58,6 +58,21 @@ impl Admin for EmbeddedAdmin {
             Isolation::ReadCommitted => PartitionLog::stable,
         };
         Reply::ready(self.shared.ask(|model, _| offsets(model, &partitions, end)))
+    }
+
+    fn offsets_at(&self, partitions: Vec<TopicPartition>, time: Timestamp) -> Reply<Result<Vec<Offset>, LogError>> {
+        let stored = |at: PartitionId, base: i64| match &self.shared.disk {
+            Some(disk) => disk.storage.read(at, base),
+            None => Ok(None),
+        };
+        Reply::ready(self.shared.ask(|model, _| {
+            let offset = |name: &TopicPartition| {
+                let at = model.topics.resolve(name)?;
+                let Some(partition) = model.partition(at) else { return Ok(Offset(0)) };
+                partition.offset_at(time, |base| stored(at, base))
+            };
+            partitions.iter().map(offset).collect::<Result<Vec<_>, LogError>>()
+        }))
     }
 
     fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Reply<Result<(), LogError>> {

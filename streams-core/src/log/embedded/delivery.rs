@@ -11,6 +11,11 @@ pub(crate) trait Delivery: Send + Sync + 'static {
 
     /// Whether records reach their replicas now. Until then, they are neither acknowledged nor read.
     fn replicates(&self) -> bool;
+
+    /// Whether nothing is ever late.
+    fn is_immediate(&self) -> bool {
+        false
+    }
 }
 
 /// Everything arrives at once, in order.
@@ -22,6 +27,10 @@ impl Delivery for AtOnce {
     }
 
     fn replicates(&self) -> bool {
+        true
+    }
+
+    fn is_immediate(&self) -> bool {
         true
     }
 }

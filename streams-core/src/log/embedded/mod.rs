@@ -154,6 +154,14 @@ impl Log for Embedded {
     fn is_exactly_once_by_default(&self) -> bool {
         true
     }
+
+    fn commits_at_once(&self) -> bool {
+        self.shared.delivery.is_immediate()
+    }
+
+    fn clock(&self) -> SharedClock {
+        Arc::clone(&self.shared.clock)
+    }
 }
 
 impl std::fmt::Debug for Embedded {

@@ -31,8 +31,8 @@ pub(super) type CommittedAnswer = Result<Vec<Option<CommittedOffset>>, LogError>
 pub(super) struct SharedLog {
     /// One line for people.
     pub(super) place: String,
-    clock: SharedClock,
-    delivery: Arc<dyn Delivery>,
+    pub(super) clock: SharedClock,
+    pub(super) delivery: Arc<dyn Delivery>,
     guarded: Mutex<Guarded>,
     /// Set if the log is on disk.
     pub(super) disk: Option<Disk>,

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::compaction::Cleaning;
 use super::sequence::{BatchOrigin, Sequences, Verdict};
 use crate::log::{Isolation, RecordBatch};
-use crate::record::Offset;
+use crate::record::{Offset, Timestamp};
 
 /// A stored batch.
 #[derive(Debug, Clone)]
@@ -244,6 +244,29 @@ impl PartitionLog {
             piece.next = limit;
         }
         ReadEnd::At { position: limit, end: true }
+    }
+
+    /// The offset of the first record that is as late as `time`, or the high watermark. `stored` reads the batch with that
+    /// base offset; `None` if it is gone.
+    pub(crate) fn offset_at<E>(
+        &self,
+        time: Timestamp,
+        stored: impl Fn(i64) -> Result<Option<RecordBatch>, E>,
+    ) -> Result<Offset, E> {
+        let readable = self.entries.iter().take_while(|entry| entry.base < self.high_watermark);
+        for entry in readable.filter(|entry| entry.max_timestamp >= time.0) {
+            let batch = match &entry.payload {
+                Payload::Resident(batch) => Some(batch.clone()),
+                Payload::Stored => stored(entry.base)?,
+            };
+            // Deleting records leaves the rest of a batch as it is, and compaction may have taken the latest record.
+            let batch = batch.map(|batch| batch.starting_at(Offset(self.start)).ending_before(Offset(entry.next)));
+            let found = batch.as_ref().and_then(|batch| batch.iter().find(|record| record.timestamp >= time));
+            if let Some(record) = found {
+                return Ok(record.offset);
+            }
+        }
+        Ok(Offset(self.high_watermark))
     }
 
     /// Deletes the records before `offset` and returns the base offsets of the removed entries.

@@ -6,7 +6,7 @@ use crate::log::{
     Admin, CommittedOffset, Consumer, ConsumerOptions, Doorbell, Embedded, FetchEvent, GroupMemberInfo, Isolation, Log,
     LogError, Member, MemberOptions, NewTopic, Producer, ProducerOptions, Reply, TopicInfo,
 };
-use crate::record::{Offset, TopicPartition};
+use crate::record::{Offset, Timestamp, TopicPartition};
 
 /// What a test puts around a log's clients; nothing, unless it says so.
 pub(super) trait Wrap: Send + Sync + 'static {
@@ -149,6 +149,10 @@ impl<A: Ask> Admin for Asking<A> {
 
     fn end_offsets(&self, partitions: Vec<TopicPartition>, isolation: Isolation) -> Answer<Vec<Offset>> {
         self.0.ask("asking for end offsets", move |admin| admin.end_offsets(partitions, isolation))
+    }
+
+    fn offsets_at(&self, partitions: Vec<TopicPartition>, time: Timestamp) -> Answer<Vec<Offset>> {
+        self.0.ask("asking for the offsets of a time", move |admin| admin.offsets_at(partitions, time))
     }
 
     fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Answer<()> {

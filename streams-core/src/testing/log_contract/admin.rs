@@ -2,8 +2,8 @@
 
 use super::client::{Bench, Seen, new_topic};
 use super::{LogUnderTest, Outcome};
-use crate::log::{Isolation, LogErrorKind};
-use crate::record::TopicPartition;
+use crate::log::{CommitOutcome, Isolation, LogErrorKind, OutgoingRecord};
+use crate::record::{Headers, Timestamp, TopicPartition};
 
 use Isolation::{ReadCommitted, ReadUncommitted};
 
@@ -111,6 +111,47 @@ pub fn start_and_end_follow_the_records(under_test: &dyn LogUnderTest) -> Outcom
     assert_eq!(stable, ends);
     let starts = bench.answer("start_offsets", bench.admin.start_offsets(asked))??;
     assert_eq!(starts.iter().map(|offset| offset.0).collect::<Vec<_>>(), [0, 0, 0]);
+    Ok(())
+}
+
+/// Clause: a time is found at the first record that is as late, even if earlier ones follow it; if there is none, the
+/// answer is the end. Records of open transactions count, deleted ones do not.
+pub fn a_time_is_looked_up_in_each_partition(under_test: &dyn LogUnderTest) -> Outcome {
+    const BEGIN: i64 = 1_700_000_000_000;
+    let bench = Bench::new(under_test)?;
+    let topic = bench.topic("times", 2)?;
+    let at = |seconds: i64| Timestamp(BEGIN + 1_000 * seconds);
+    let headers = Headers::new();
+    let record = |seconds| OutgoingRecord { key: None, value: Some(b"v"), timestamp: at(seconds), headers: &headers };
+    let mut writer = bench.writer()?;
+    for seconds in [10, 30, 20] {
+        writer.send_record(&topic, 0, record(seconds))?;
+    }
+    writer.flush()?;
+    writer.send_record(&topic, 0, record(40))?;
+    writer.flush()?;
+    let mut open = bench.transactional_writer("open")?;
+    open.producer.begin_transaction()?;
+    open.send_record(&topic, 0, record(50))?;
+    open.flush()?;
+    let offsets = |time: Timestamp| -> Result<Vec<i64>, crate::log::LogError> {
+        let asked = [1, 0].map(|partition| TopicPartition::new(topic.as_str(), partition)).to_vec();
+        let found = bench.answer("offsets_at", bench.admin.offsets_at(asked, time))??;
+        Ok(found.into_iter().map(|offset| offset.0).collect())
+    };
+    for (time, expected) in
+        [(Timestamp(0), 0), (at(10), 0), (at(11), 1), (at(20), 1), (at(30), 1), (at(31), 3), (at(41), 4), (at(51), 5)]
+    {
+        assert_eq!(offsets(time)?, [0, expected], "{time}");
+    }
+    bench.delete_before(&topic, 0, 2)?;
+    for (time, expected) in [(Timestamp(0), 2), (at(20), 2), (at(30), 3)] {
+        assert_eq!(offsets(time)?, [0, expected], "{time}, after deletion");
+    }
+    assert_eq!(open.abort(), CommitOutcome::Done);
+    let missing = vec![TopicPartition::new(bench.name("missing"), 0)];
+    let missing = bench.answer("offsets_at", bench.admin.offsets_at(missing, at(0)))?;
+    assert_eq!(missing.map_err(|error| error.kind), Err(LogErrorKind::UnknownTopic));
     Ok(())
 }
 

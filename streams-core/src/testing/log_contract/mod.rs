@@ -144,6 +144,7 @@ macro_rules! __log_contract_clauses {
             a_wrong_topic_does_not_spoil_the_others
             a_topic_created_again_is_another_one
             start_and_end_follow_the_records
+            a_time_is_looked_up_in_each_partition
             deleted_records_are_gone
             offsets_of_an_unknown_topic_are_an_error
             compaction_keeps_the_last_value_of_each_key
