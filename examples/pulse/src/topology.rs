@@ -109,7 +109,7 @@ mod tests {
 
     /// Views and clicks on a page: in total, and by window.
     fn counts(driver: &TestDriver, page: &str) -> String {
-        let total = driver.get(&PAGE_TOTALS_STORE, &page.to_owned()).unwrap_or_default();
+        let total = driver.get(&PAGE_TOTALS_STORE, page).unwrap_or_default();
         let windows = driver.windows(&PAGE_WINDOWS_STORE).into_iter().filter(|(of, ..)| of == page);
         let windows = windows.map(|(_, start, counts)| format!(", {}+{} at {}", counts.views, counts.clicks, start.0));
         format!("{}+{}{}", total.views, total.clicks, windows.collect::<String>())

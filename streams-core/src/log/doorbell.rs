@@ -9,7 +9,7 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use streams_core::log::Doorbell;
+/// use millstream::log::Doorbell;
 ///
 /// let bell = Doorbell::new();
 /// bell.ring();

@@ -14,8 +14,8 @@ use super::Value;
 /// such as a `&str` for a `String`.
 ///
 /// ```
-/// use streams_core::log::Embedded;
-/// use streams_core::topic::Topic;
+/// use millstream::log::Embedded;
+/// use millstream::topic::Topic;
 ///
 /// const PRICES: Topic<String, f64> = Topic::new("prices");
 /// const STOCK: Topic<i32, Option<i64>> = Topic::new("stock");
@@ -23,7 +23,7 @@ use super::Value;
 /// log.send(&PRICES, "tea", 2.5)?;
 /// log.send(&STOCK, 7, 12)?;
 /// log.send(&STOCK, 7, None)?;
-/// # Ok::<_, streams_core::log::LogError>(())
+/// # Ok::<_, millstream::log::LogError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed where the topic or store has `{T}`",
@@ -137,6 +137,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::needless_borrows_for_generic_args, reason = "references are what is tested")]
     fn text_and_bytes_are_taken_as_they_are_at_hand() {
         let owned = "tea".to_owned();
         let strings: [String; 7] = [

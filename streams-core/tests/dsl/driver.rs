@@ -96,13 +96,13 @@ fn rows_are_read_as_they_are_although_a_cache_holds_them_back() {
     }
     let rows = [("a", 1), ("b", 3), ("c", 1), ("d", 1)];
     assert_eq!(driver.rows(&ROWS), rows.map(|(key, count)| (text(key), count)));
-    assert_eq!(rows.map(|(key, _)| driver.get(&ROWS, &text(key))), rows.map(|(_, count)| Some(count)));
+    assert_eq!(rows.map(|(key, _)| driver.get(&ROWS, text(key))), rows.map(|(_, count)| Some(count)));
     let windows = [("b", 0, 1), ("d", 0, 1), ("a", 10, 1), ("b", 10, 1), ("c", 10, 1), ("b", 20, 1)];
     assert_eq!(driver.windows(&WINDOWS), windows.map(|(key, start, count)| (text(key), Timestamp(start), count)));
-    let of_b = |from, to| driver.windows_with_key(&WINDOWS, &text("b"), Timestamp(from)..Timestamp(to));
+    let of_b = |from, to| driver.windows_with_key(&WINDOWS, text("b"), Timestamp(from)..Timestamp(to));
     assert_eq!(of_b(0, 20), [(Timestamp(0), 1), (Timestamp(10), 1)]);
     assert_eq!(of_b(1, 21), [(Timestamp(10), 1), (Timestamp(20), 1)]);
-    assert_eq!(driver.windows_with_key(&WINDOWS, &text("a"), ..), [(Timestamp(10), 1)]);
+    assert_eq!(driver.windows_with_key(&WINDOWS, text("a"), ..), [(Timestamp(10), 1)]);
     assert_eq!(driver.read(&COUNTS), [], "reading forwards nothing");
     driver.commit();
     let mut forwarded = driver.read(&COUNTS);
