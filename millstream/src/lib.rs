@@ -15,7 +15,7 @@
 pub use streams_core::__private;
 #[doc(inline)]
 pub use streams_core::{
-    clock, config, dsl, log, private_folder, record, runtime, state, testing, topic, topology, windows, wire,
+    client, clock, config, dsl, log, private_folder, record, runtime, state, testing, topic, topology, windows, wire,
 };
 // For the tests of adapters.
 #[doc(no_inline)]

@@ -19,6 +19,8 @@ pub mod wire;
 pub mod log;
 pub mod state;
 
+pub mod client;
+
 mod operators;
 pub mod topology;
 

@@ -1,5 +1,6 @@
 //! The names that nearly every program needs: `use millstream::prelude::*`.
 
+pub use crate::client::{Client, StartAt};
 pub use crate::config::{Layers, StreamsConfig};
 pub use crate::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 pub use crate::dsl::{

@@ -21,6 +21,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // An adapter's author must learn this but no engine. `state` is not allowed here, nor `log` below: `runtime` connects
     // them.
     ("log", &["clock", "private_folder", "random", "record", "topic", "wire", "windows"]),
+    // Typed access to topics, for programs around an application. No engine.
+    ("client", &["clock", "record", "topic", "wire", "windows", "log"]),
     // A store knows bytes and keys, not tasks.
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // Operators see a record, a context and their stores; never a consumer, a producer or a thread.
