@@ -138,7 +138,7 @@ impl Place {
             state_dir: folder.join("state"),
             ..Settings::default()
         };
-        let app = App::new(&self.application_id, topology.clone()).settings(settings);
+        let app = App::new(&self.application_id, topology.clone()).settings(settings).quiet();
         match &self.log {
             AnyLog::Embedded(log) => app.start(log.clone()),
             #[cfg(all(feature = "kafka", feature = "rocksdb"))]

@@ -1,9 +1,7 @@
 //! An application: a topology and what it takes to run it.
 //!
-//! [`App`] says what to run and how; [`Running`] is a handle to a running application. The threads do nothing but
-//! call the control and the workers in turn: one for the control, one per worker.
+//! [`App`] says what to run and how; [`Running`] is a handle to a running application.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
@@ -14,12 +12,14 @@ use tokio::sync::watch;
 
 use std::collections::BTreeMap;
 
-use super::control::{Control, ControlTurn, InstanceParts, Status};
+use super::control::{Control, InstanceParts, Status};
 use super::idle::Idleness;
 use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
 use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel};
-use super::worker::{Report, Turn, Worker, WorkerSeed, panic_message};
+use super::start_line;
+use super::threads::{StateListener, notify, start_control};
+use super::voice::Voice;
 use super::{AppError, Settings, signals};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::StreamsConfig;
@@ -33,13 +33,25 @@ use crate::topology::Topology;
 /// How often [`App::run_until_idle`] commits while it has nothing else to do.
 const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
-type StateListener = Box<dyn Fn(AppState, AppState) + Send>;
-
 /// A topology and how to run it.
 ///
 /// The application's id determines its group, its internal topics and its state folder. Instances with the same id
 /// share the work and must have the same topology: one that starts with another while others run fails with
 /// [`AppError::OtherTopology`].
+///
+/// # What it says
+///
+/// Events go to the program's `tracing` subscriber. If the program has set none when it starts the application, the
+/// application's threads print on standard error what a person must know: how it starts, that the log cannot be reached
+/// and since when, how far its state is restored, how many records were dropped and why, and what ended it. The same
+/// line does not come more often than every ten seconds or so. [`App::quiet`] turns that off, and so does a subscriber,
+/// if it is set before:
+///
+/// ```text
+/// tracing_subscriber::fmt().init(); // in the program's dependencies: tracing-subscriber = "0.3"
+/// ```
+///
+/// Nothing else is printed by the library, and a [`TestDriver`](crate::testing::TestDriver) prints nothing.
 ///
 /// ```
 /// use millstream::prelude::*;
@@ -64,6 +76,7 @@ pub struct App {
     clock: SharedClock,
     random: SharedRandom,
     listeners: Vec<StateListener>,
+    is_quiet: bool,
 }
 
 impl App {
@@ -79,6 +92,7 @@ impl App {
             clock: SystemClock::shared(),
             random: Arc::new(SystemRandom),
             listeners: Vec::new(),
+            is_quiet: false,
         }
     }
 
@@ -206,6 +220,14 @@ impl App {
         self
     }
 
+    /// Prints nothing on standard error, even if the program has no `tracing` subscriber. See
+    /// [what it says](App#what-it-says).
+    #[must_use]
+    pub const fn quiet(mut self) -> Self {
+        self.is_quiet = true;
+        self
+    }
+
     /// The application's topology.
     #[must_use]
     pub const fn topology(&self) -> &Topology {
@@ -248,7 +270,13 @@ impl App {
     /// When a setting is invalid or the state folder cannot be used. Later errors end the application and are
     /// returned by [`Running::wait`].
     pub fn start(self, log: impl Log) -> Result<Running, AppError> {
-        self.start_on(Arc::new(log))
+        let voice = self.voice(false);
+        self.start_on(Arc::new(log), &voice)
+    }
+
+    /// What the application says if nobody listens.
+    fn voice(&self, returns_its_error: bool) -> Voice {
+        if self.is_quiet { Voice::default() } else { Voice::new(Arc::clone(&self.clock), returns_its_error) }
     }
 
     pub(super) fn committing_when_idle(mut self) -> Self {
@@ -256,17 +284,16 @@ impl App {
         self
     }
 
-    fn start_on(self, log: Arc<dyn Log>) -> Result<Running, AppError> {
+    fn start_on(self, log: Arc<dyn Log>, voice: &Voice) -> Result<Running, AppError> {
         let (parts, listeners) = self.into_parts(log)?;
         let status = Status::new();
         let id = Arc::clone(&parts.application_id);
-        let listening = notify(&status, &id, listeners)?;
-        let control = Control::new(parts, Arc::clone(&status))?;
-        let name = format!("{id}-control");
-        let control = {
-            let status = Arc::clone(&status);
-            spawn(name, move || pump_control(control, &status, &id))?
-        };
+        let listening = notify(&status, &id, listeners, voice)?;
+        let control = voice.heard(|| {
+            start_line::tell(&parts);
+            Control::new(parts, Arc::clone(&status))
+        })?;
+        let control = start_control(control, &status, &id, voice)?;
         Ok(Running { handle: Handle(status), threads: listening.into_iter().chain([control]).collect() })
     }
 
@@ -284,9 +311,9 @@ impl App {
         let log: Arc<dyn Log> = Arc::new(log);
         let doorbell = Doorbell::new();
         let admin = log.admin(doorbell.clone()).map_err(|error| AppError::log("creating an admin client", error))?;
-        let clock = Arc::clone(&self.clock);
-        let running = self.committing_when_idle().start_on(log)?;
-        let idle = Idleness::new(&running.handle, admin, doorbell, clock).wait();
+        let (clock, voice) = (Arc::clone(&self.clock), self.voice(true));
+        let running = self.committing_when_idle().start_on(log, &voice)?;
+        let idle = voice.heard(|| Idleness::new(&running.handle, admin, doorbell, clock).wait());
         running.close().and(idle)
     }
 
@@ -296,7 +323,8 @@ impl App {
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].
     pub fn run(self, log: impl Log) -> Result<(), AppError> {
-        let running = self.start(log)?;
+        let voice = self.voice(true);
+        let running = self.start_on(Arc::new(log), &voice)?;
         running.stop_on_signals()?;
         running.wait()
     }
@@ -312,96 +340,6 @@ fn check_internal_names(application_id: &str, topology: &Topology) -> Result<(),
             Err(AppError::InternalTopicName { topic, name: longest.short_name().to_owned(), max: NAME_LENGTH_MAX })
         }
         _ => Ok(()),
-    }
-}
-
-/// Calls the listeners on a separate thread, so that a slow one delays nothing.
-fn notify(status: &Status, id: &str, listeners: Vec<StateListener>) -> Result<Option<JoinHandle<()>>, AppError> {
-    if listeners.is_empty() {
-        return Ok(None);
-    }
-    let transitions = status.transitions();
-    let thread = spawn(format!("{id}-listeners"), move || {
-        for (from, to) in transitions {
-            for listener in &listeners {
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| listener(from, to))) {
-                    tracing::error!(%from, %to, panic = panic_message(&*panic), "a state listener panicked");
-                }
-            }
-        }
-    })?;
-    Ok(Some(thread))
-}
-
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AppError> {
-    let thread = std::thread::Builder::new().name(name.clone()).spawn(run);
-    thread.map_err(|error| AppError::Thread { thread: name, reason: error.to_string() })
-}
-
-fn pump_control(mut control: Control, status: &Status, id: &str) {
-    let mut threads = Vec::new();
-    loop {
-        if status.killed.load(Ordering::Relaxed) {
-            control.die();
-            break;
-        }
-        let step = catch_unwind(AssertUnwindSafe(|| control.step()));
-        match step {
-            Ok(ControlTurn::Busy) => {}
-            Ok(ControlTurn::Idle(wait)) => {
-                status.doorbell.wait(wait);
-            }
-            Ok(ControlTurn::Spawn(seeds)) => threads.extend(seeds.into_iter().map(|seed| spawn_worker(seed, id))),
-            Ok(ControlTurn::Finished) => break,
-            Err(panic) => {
-                control.break_off(AppError::Panic { thread: format!("{id}-control"), message: panic_message(&*panic) })
-            }
-        }
-    }
-    for thread in threads.into_iter().flatten() {
-        let _ = thread.join();
-    }
-}
-
-fn spawn_worker(seed: WorkerSeed, id: &str) -> Option<JoinHandle<()>> {
-    let name = format!("{id}-worker-{}", seed.number);
-    let (number, reports, doorbell) = (seed.number, seed.reports.clone(), seed.control_doorbell.clone());
-    let ended = move |error: Option<AppError>| {
-        if let Some(error) = error {
-            let _ = reports.send(Report::Failed { worker: number, error });
-            let _ = reports.send(Report::Stopped { worker: number });
-        }
-        doorbell.ring();
-    };
-    let not_spawned = ended.clone();
-    let thread_name = name.clone();
-    let spawned = spawn(name, move || {
-        let outcome = catch_unwind(AssertUnwindSafe(|| pump_worker(seed)));
-        ended(match outcome {
-            Ok(result) => result.err(),
-            Err(panic) => Some(AppError::Panic { thread: thread_name, message: panic_message(&*panic) }),
-        });
-    });
-    match spawned {
-        Ok(thread) => Some(thread),
-        Err(error) => {
-            not_spawned(Some(error));
-            None
-        }
-    }
-}
-
-fn pump_worker(seed: WorkerSeed) -> Result<(), AppError> {
-    let mut worker = Worker::new(seed)?;
-    loop {
-        if worker.is_killed() {
-            return Ok(());
-        }
-        match worker.run_once() {
-            Turn::Busy => {}
-            Turn::Idle(wait) => worker.wait(wait),
-            Turn::Finished => return Ok(()),
-        }
     }
 }
 

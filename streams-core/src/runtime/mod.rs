@@ -34,9 +34,12 @@ mod reach;
 mod retry;
 mod settings;
 mod signals;
+mod start_line;
 mod task;
 #[cfg(test)]
 mod tests;
+mod threads;
+mod voice;
 mod worker;
 
 pub use crate::operators::{BuildError, DropReason, OperatorError};

@@ -59,7 +59,7 @@ impl Embedded {
     /// A log in memory with ids from `random`, in which `delivery` decides when things arrive.
     pub(crate) fn simulated(clock: SharedClock, random: &dyn Random, delivery: Arc<dyn Delivery>) -> Self {
         let model = Model::new(random.number());
-        let shared = SharedLog::new("embedded log in memory".to_owned(), clock, delivery, model, None);
+        let shared = SharedLog::new("an embedded log in memory".to_owned(), clock, delivery, model, None);
         Self { shared: Arc::new(shared) }
     }
 
@@ -89,7 +89,7 @@ impl Embedded {
     /// As [`Embedded::open`].
     pub fn open_with_clock(path: impl AsRef<Path>, clock: SharedClock) -> Result<Self, LogError> {
         let folder = Folder::lock(path.as_ref())?;
-        let place = format!("embedded log in {}", folder.path.display());
+        let place = format!("an embedded log in {}", folder.path.display());
         let storage = Arc::new(Storage::open(folder)?);
         let now = Now { wall: clock.now(), monotonic: clock.monotonic() };
         let mut model = storage.restore(now, SystemRandom.number())?;

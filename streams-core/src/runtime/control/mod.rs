@@ -23,6 +23,7 @@ use super::lifecycle::AppState;
 use super::plan::{Plan, external_topics};
 use super::preparation::Preparation;
 use super::reach::Reach;
+use super::voice::END;
 use super::worker::{Common, WorkerSeed};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
@@ -245,7 +246,7 @@ impl Control {
 
     /// Keeps the first error and shuts everything down.
     pub(crate) fn fail(&mut self, error: AppError) {
-        tracing::error!(%error, "the application cannot go on");
+        tracing::error!(target: END, %error, "the application stops: {error}");
         self.status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.status.become_state(AppState::PendingError);
         match &mut self.phase {

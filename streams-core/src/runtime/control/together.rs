@@ -17,6 +17,7 @@ use crate::runtime::globals::GlobalTables;
 use crate::runtime::inputs::InputCheck;
 use crate::runtime::lifecycle::AppState;
 use crate::runtime::reach::Reach;
+use crate::runtime::voice::END;
 use crate::runtime::worker::{Command, Common, Report, WorkerSeed};
 
 /// A worker whose commit was refused gets its tasks back at once the first time, then at most this often.
@@ -336,7 +337,7 @@ impl Together {
                 }
             }
             Report::Failed { worker, error } => {
-                tracing::error!(worker, %error, "the application stops because a worker failed");
+                tracing::error!(target: END, worker, %error, "the application stops: {error}");
                 status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 status.become_state(AppState::PendingError);
                 self.stop();

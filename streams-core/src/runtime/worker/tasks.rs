@@ -208,7 +208,8 @@ impl Worker {
             self.close_all();
             return;
         }
-        tracing::error!(worker = self.seed.number, %error, "worker failed");
+        // Whoever hears the report tells everybody.
+        tracing::debug!(worker = self.seed.number, %error, "worker failed");
         self.failed = true;
         self.commit = None;
         match &error {
