@@ -85,7 +85,6 @@ fn start(name: &str, session: Duration, id: &str, topology: Topology, log: &Kafk
         client_id: Some(name.to_owned()),
         guarantee: Some(Guarantee::ExactlyOnce),
         session_timeout: session,
-        transaction_timeout: Duration::from_secs(5),
         cache_bytes: 0,
         ..Settings::default()
     };

@@ -75,7 +75,6 @@ fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error
         state_dir: arguments.state_dir.clone(),
         // The next process waits this long for the one that was killed.
         session_timeout: Duration::from_secs(4),
-        transaction_timeout: Duration::from_secs(3),
         ..Settings::default()
     };
     let app = App::new(&arguments.id, topology(arguments)?).settings(settings).state_in(RocksDb::default());

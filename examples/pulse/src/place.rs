@@ -134,7 +134,6 @@ impl Place {
             guarantee: Some(self.guarantee),
             commit_interval: Some(COMMIT_INTERVAL),
             session_timeout: self.session_timeout,
-            transaction_timeout: self.session_timeout.saturating_sub(Duration::from_secs(1)),
             state_dir: folder.join("state"),
             ..Settings::default()
         };

@@ -209,12 +209,15 @@ pub struct StreamsConfig {
     pub create_internal_topics: CreateInternalTopics,
     /// `deserialization.exception.handler`: `fail`, the default, or `skip`. Java takes class names here.
     pub on_undecodable: OnUndecodable,
-    /// `session.timeout.ms`: a member that has not been heard from for this long counts as dead. Default 45 seconds.
+    /// `session.timeout.ms`: an instance that has not been heard from for this long counts as dead, and others take over
+    /// its tasks; see [`App::session_timeout`](crate::runtime::App::session_timeout). Default 45 seconds.
     pub session_timeout: Duration,
     /// `max.poll.interval.ms`: how long a rebalance waits for this member's commit. Default 5 minutes.
     pub max_poll_interval: Duration,
-    /// `transaction.timeout.ms`: the broker aborts a transaction that has been open for this long. Default 10 seconds.
-    pub transaction_timeout: Duration,
+    /// `transaction.timeout.ms`: the broker aborts a transaction that has been open for this long. `None`, the default, is
+    /// 10 seconds, or two thirds of the session timeout if that is less. Read it with
+    /// [`StreamsConfig::transaction_timeout`].
+    pub transaction_timeout: Option<Duration>,
     /// `task.timeout.ms`: how long a task that is being opened waits for a log that does not answer. Default 5 minutes.
     pub task_timeout: Duration,
     /// `topic.*`: settings of all internal topics.
@@ -223,6 +226,14 @@ pub struct StreamsConfig {
     pub clients: ClientSettings,
     /// Where the values were set, for printing.
     pub origins: Origins,
+}
+
+/// Unless the session timeout is too short for it.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The default of `transaction.timeout.ms` for a session timeout.
+pub(crate) fn transaction_timeout_below(session_timeout: Duration) -> Duration {
+    TRANSACTION_TIMEOUT.min(session_timeout * 2 / 3)
 }
 
 impl StreamsConfig {
@@ -255,7 +266,7 @@ impl StreamsConfig {
             on_undecodable: OnUndecodable::Fail,
             session_timeout: Duration::from_secs(45),
             max_poll_interval: Duration::from_secs(300),
-            transaction_timeout: Duration::from_secs(10),
+            transaction_timeout: None,
             task_timeout: Duration::from_secs(300),
             topics: TopicSettings::default(),
             clients: ClientSettings::default(),
@@ -263,17 +274,27 @@ impl StreamsConfig {
         }
     }
 
+    /// The transaction timeout that was set, or the default. A transaction must end before its owner counts as dead, so
+    /// the default is below the session timeout.
+    #[must_use]
+    pub fn transaction_timeout(&self) -> Duration {
+        self.transaction_timeout.unwrap_or_else(|| transaction_timeout_below(self.session_timeout))
+    }
+
     /// Where a setting's value was set, or which other setting it follows and where that one was set.
     fn explain_origin_of(&self, setting: &settings::Setting) -> String {
-        let follows_the_guarantee = match setting.name {
-            "commit.interval.ms" => self.commit_interval.is_none(),
-            "consumer.isolation.level" => self.isolation_level.is_none(),
-            _ => false,
+        let followed = match setting.name {
+            "commit.interval.ms" if self.commit_interval.is_none() => Some("processing.guarantee"),
+            "consumer.isolation.level" if self.isolation_level.is_none() => Some("processing.guarantee"),
+            "transaction.timeout.ms" if self.transaction_timeout.is_none() => {
+                (self.transaction_timeout() < TRANSACTION_TIMEOUT).then_some("session.timeout.ms")
+            }
+            _ => None,
         };
-        let guarantee = settings::find("processing.guarantee").filter(|_| follows_the_guarantee);
-        match guarantee.map(|guarantee| self.origin_of(guarantee)) {
-            Some(Origin::Default) => Origin::Default.to_string(),
-            Some(origin) => format!("because of processing.guarantee, {origin}"),
+        let followed = followed.and_then(settings::find);
+        match followed.map(|followed| (followed.name, self.origin_of(followed))) {
+            Some((_, Origin::Default)) => Origin::Default.to_string(),
+            Some((name, origin)) => format!("because of {name}, {origin}"),
             None => self.origin_of(setting).to_string(),
         }
     }

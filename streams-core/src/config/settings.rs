@@ -202,10 +202,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "transaction.timeout.ms",
         apply: |config, value| {
-            config.transaction_timeout = positive_duration(value)?;
+            config.transaction_timeout = Some(positive_duration(value)?);
             Ok(())
         },
-        show: |config| show_duration(config.transaction_timeout),
+        show: |config| show_duration(config.transaction_timeout()),
     },
     Setting {
         name: "task.timeout.ms",

@@ -118,7 +118,7 @@ fn settings_arrive_in_their_fields() {
         on_undecodable: OnUndecodable::Skip,
         session_timeout: Duration::from_millis(8),
         max_poll_interval: Duration::from_millis(9),
-        transaction_timeout: Duration::from_millis(10),
+        transaction_timeout: Some(Duration::from_millis(10)),
         task_timeout: Duration::from_millis(11),
         origins: config.origins.clone(),
         ..StreamsConfig::new("app").unwrap()
@@ -366,6 +366,22 @@ fn the_programs_own_struct_is_the_lowest_layer() {
     // The program has the last word, and the origin says so.
     config.num_stream_threads = 9;
     assert!(config.to_string().contains("num.stream.threads = 9 (code)"), "{config}");
+}
+
+#[test]
+fn the_transaction_timeout_stays_below_the_session_timeout_unless_it_is_set() {
+    let session = |value| ("session.timeout.ms", value);
+    for (entries, expected) in [
+        (&[][..], "10s (default)"),
+        (&[session("60s")], "10s (default)"),
+        (&[session("6s")], "4s (because of session.timeout.ms, code)"),
+        (&[session("6s"), ("transaction.timeout.ms", "5s")], "5s (code)"),
+        (&[("transaction.timeout.ms", "20s")], "20s (code)"),
+    ] {
+        let printed = read(entries).unwrap().to_string();
+        let line = printed.lines().find_map(|line| line.strip_prefix("transaction.timeout.ms = "));
+        assert_eq!(line, Some(expected), "{entries:?}");
+    }
 }
 
 /// Regression: a commit interval that nobody had set was said to come from the code. As long as the log is to decide the

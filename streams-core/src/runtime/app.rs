@@ -183,6 +183,25 @@ impl App {
         self
     }
 
+    /// How long an instance may be silent before the others take over its tasks (`session.timeout.ms`, 45 seconds unless
+    /// set). This is about instances that cannot say goodbye: killed with `kill -9`, cut off, or standing still.
+    ///
+    /// * An instance that stops cleanly gives its tasks away at once.
+    /// * After a crash, its tasks wait this long.
+    ///
+    /// A short time means short outages, and that an instance which merely stood still for a moment, or lost its
+    /// connection, loses its tasks. Kafka's brokers accept 6 seconds to 30 minutes unless `group.min.session.timeout.ms`
+    /// and `group.max.session.timeout.ms` say otherwise. An instance is heard from every 500 milliseconds, or four times
+    /// within a session that is shorter than two seconds.
+    ///
+    /// Under exactly-once, `transaction.timeout.ms` must be shorter. If it was not set, it is 10 seconds, or two thirds of
+    /// this time if that is less.
+    #[must_use]
+    pub fn session_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.session_timeout = timeout;
+        self
+    }
+
     /// Where persistent state is kept (`state.dir`).
     #[must_use]
     pub fn state_dir(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
@@ -240,7 +259,7 @@ impl App {
     pub(crate) fn seldom_committing(mut self) -> Self {
         let interval = match *self.settings.guarantee.get_or_insert(Guarantee::AtLeastOnce) {
             Guarantee::AtLeastOnce => Guarantee::AtLeastOnce.commit_interval(),
-            Guarantee::ExactlyOnce => self.settings.transaction_timeout / 2,
+            Guarantee::ExactlyOnce => self.settings.transaction_timeout() / 2,
         };
         self.settings.commit_interval.get_or_insert(interval);
         self
@@ -319,6 +338,9 @@ impl App {
 
     /// Runs the application until Ctrl-C, SIGTERM or an error, then shuts it down cleanly. A second Ctrl-C ends the
     /// process at once; uncommitted work is repeated at the next start.
+    ///
+    /// A clean shutdown gives the tasks to other instances at once. After `kill -9` others take over when the session
+    /// times out, by default after 45 seconds; see [`App::session_timeout`].
     ///
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::AppError;
-use crate::config::{ApplicationId, StreamsConfig};
+use crate::config::{ApplicationId, StreamsConfig, transaction_timeout_below};
 pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable};
 use crate::log::{Isolation, Log};
 
@@ -58,13 +58,13 @@ pub struct Settings {
     pub create_internal_topics: CreateInternalTopics,
     /// `deserialization.exception.handler`.
     pub on_undecodable: OnUndecodable,
-    /// `session.timeout.ms`.
+    /// `session.timeout.ms`; see [`App::session_timeout`](super::App::session_timeout).
     pub session_timeout: Duration,
     /// How long a rebalance waits for this member's commit (`max.poll.interval.ms` in Kafka's terms).
     pub rebalance_timeout: Duration,
     /// `transaction.timeout.ms`; shorter than the session timeout, so that a dead member's transaction does not
-    /// outlive its membership for long.
-    pub transaction_timeout: Duration,
+    /// outlive its membership for long. `None` means the default, see [`Settings::transaction_timeout`].
+    pub transaction_timeout: Option<Duration>,
     /// `task.timeout.ms`: how long a task that is being opened waits for an answer from the log.
     pub task_timeout: Duration,
     /// `poll.ms`: the longest wait of a worker that has nothing to do.
@@ -105,6 +105,13 @@ impl Settings {
         self.idle_commit_interval.filter(|_| is_idle).map_or(interval, |idle| interval.min(idle))
     }
 
+    /// When the log aborts a transaction that is still open. The default is 10 seconds, or two thirds of the session
+    /// timeout if that is less.
+    #[must_use]
+    pub fn transaction_timeout(&self) -> Duration {
+        self.transaction_timeout.unwrap_or_else(|| transaction_timeout_below(self.session_timeout))
+    }
+
     /// The isolation level for input. For restoring state it depends on the guarantee alone, see
     /// [`Settings::restore_isolation`].
     pub(crate) fn input_isolation(&self) -> Isolation {
@@ -142,16 +149,20 @@ impl Settings {
                 "under exactly-once only committed records are read; leave it out, or set `read_committed`",
             );
         }
-        if self.guarantee() == Guarantee::ExactlyOnce && self.transaction_timeout >= self.session_timeout {
+        if self.session_timeout < Duration::from_millis(1) {
+            return refuse("session.timeout.ms", "it must be at least 1 ms");
+        }
+        if self.guarantee() == Guarantee::ExactlyOnce && self.transaction_timeout() >= self.session_timeout {
             return refuse(
                 "transaction.timeout.ms",
                 "it must be below session.timeout.ms, so that a dead member's transaction ends first",
             );
         }
-        if self.guarantee() == Guarantee::ExactlyOnce && self.commit_interval() >= self.transaction_timeout {
+        if self.guarantee() == Guarantee::ExactlyOnce && self.commit_interval() >= self.transaction_timeout() {
             return refuse(
                 "commit.interval.ms",
-                "under exactly-once it must be below transaction.timeout.ms (10 s unless set), or every transaction times out",
+                "under exactly-once it must be below transaction.timeout.ms (10 s, or two thirds of a shorter \
+                 session.timeout.ms, unless set), or every transaction times out",
             );
         }
         Ok(())

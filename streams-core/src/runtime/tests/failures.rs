@@ -140,7 +140,7 @@ fn a_transactional_id_that_is_refused_ends_the_application() {
     log.create_topic("lines", 1).expect("a topic");
     let settings = Settings {
         guarantee: Some(Guarantee::ExactlyOnce),
-        transaction_timeout: Duration::from_secs(20 * 60),
+        transaction_timeout: Some(Duration::from_secs(20 * 60)),
         session_timeout: Duration::from_secs(30 * 60),
         ..Settings::default()
     };

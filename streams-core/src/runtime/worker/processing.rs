@@ -57,7 +57,7 @@ impl Worker {
         let settings = &self.seed.common.settings;
         let mut shortest = settings.commit_interval();
         if self.is_exactly_once() {
-            shortest = shortest.min(settings.transaction_timeout);
+            shortest = shortest.min(settings.transaction_timeout());
         }
         self.slots.running().filter_map(Task::wall_clock_interval).fold(shortest, Duration::min)
     }
@@ -100,7 +100,7 @@ impl Worker {
     /// A record that takes longer than a transaction may stay open would be repeated for ever, so it is an error the
     /// second time. A record that was merely delayed is quicker when it is repeated.
     fn check_slowness(&mut self, id: TaskId, records: usize, took: Duration) -> Result<(), AppError> {
-        let limit = self.seed.common.settings.transaction_timeout;
+        let limit = self.seed.common.settings.transaction_timeout();
         if records != 1 || !self.is_exactly_once() || took <= limit {
             return Ok(());
         }

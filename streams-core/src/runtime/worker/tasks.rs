@@ -265,7 +265,7 @@ pub(super) fn new_collector(seed: &WorkerSeed) -> Result<Rc<RefCell<ProducerColl
         // The id is the same after a restart, so that the new producer fences its predecessor.
         transactional_id: transactional
             .then(|| format!("{}-{}-{}", shared.plan.application_id, shared.directory.process_id(), seed.number)),
-        transaction_timeout_ms: u32::try_from(shared.settings.transaction_timeout.as_millis()).unwrap_or(u32::MAX),
+        transaction_timeout_ms: u32::try_from(shared.settings.transaction_timeout().as_millis()).unwrap_or(u32::MAX),
     };
     let producer = shared
         .log
