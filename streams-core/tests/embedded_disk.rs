@@ -119,6 +119,7 @@ fn member(log: &Embedded, topic: &str) -> (Box<dyn Member>, streams_core::log::G
     let options = MemberOptions {
         group: "group".into(),
         client_id: "client".into(),
+        instance_id: None,
         plan: GroupPlan { subtopologies: vec![PlannedSubtopology { id: 0, topics }] },
         session_timeout: Duration::from_secs(60),
         rebalance_timeout: Duration::from_secs(60),

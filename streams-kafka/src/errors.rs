@@ -35,6 +35,8 @@ impl Code {
     pub(crate) const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
     pub(crate) const GROUP_ID_NOT_FOUND: Self = Self(69);
     pub(crate) const INVALID_PRODUCER_EPOCH: Self = Self(47);
+    pub(crate) const FENCED_INSTANCE: Self = Self(82);
+    pub(crate) const INVALID_SESSION_TIMEOUT: Self = Self(26);
     pub(crate) const PRODUCER_FENCED: Self = Self(90);
 
     /// The kind of error that the code stands for.
@@ -70,6 +72,10 @@ impl Code {
     /// An error with this code about `subject`. The message says what to do next, if that is known.
     pub(crate) fn about(self, subject: impl std::fmt::Display) -> LogError {
         let advice = match self.kind() {
+            _ if self == Self::INVALID_SESSION_TIMEOUT => {
+                "; set `session.timeout.ms` to a time between the broker's `group.min.session.timeout.ms` and \
+                 `group.max.session.timeout.ms` (6 s and 30 min, unless they were set)"
+            }
             LogErrorKind::UnknownTopic => "; create it, or check its name",
             LogErrorKind::TooLarge => {
                 "; raise the topic's `max.message.bytes` and the setting `producer.message.max.bytes`, or send less"
@@ -173,6 +179,8 @@ mod tests {
             error.message,
             "topic `clicks`: Broker: Unknown topic or partition (UNKNOWN_TOPIC_OR_PART); create it, or check its name"
         );
+        let error = Code::INVALID_SESSION_TIMEOUT.about("group `g`");
+        assert!(error.message.contains("`session.timeout.ms`") && error.message.contains("6 s and 30 min"), "{error}");
         assert_eq!(Code(9999).about("x").message, "x: error code 9999 of the broker");
     }
 }

@@ -7,6 +7,8 @@
 //!                            +----------- lost -----------+---------------------> joining
 //! ```
 //!
+//! A static member leaves by unsubscribing, because librdkafka does not tell the group that it is closed (KIP-345).
+//!
 //! The rebalance waits in librdkafka until the assignment is given back. That happens on the thread of the commits, after
 //! them: librdkafka commits with its *current* generation, so a commit in flight must be decided before the next
 //! generation can start.
@@ -151,6 +153,13 @@ impl KafkaMember {
         self.give_back();
     }
 
+    /// The client has raised a fatal error and gives everything back itself.
+    fn on_replaced(&mut self) {
+        self.generation.set(None);
+        self.standing = Standing::Joining;
+        self.events.push_back(MemberEvent::Replaced);
+    }
+
     /// Lets the rebalance continue, after the commits in flight.
     fn give_back(&mut self) {
         self.generation.set(None);
@@ -174,9 +183,13 @@ impl KafkaMember {
 
     fn poll_client(&mut self) {
         while let Some((code, reason)) = self.client.poll_member() {
-            // A member that was not polled for too long gets a separate signal that it has lost its tasks.
-            if code != Code::MAX_POLL_EXCEEDED {
-                self.on_failure(code, code.about(format!("group `{}`: {reason}", self.group)));
+            let fatal = if code == Code::FATAL { self.client.fatal_error() } else { None };
+            let (code, reason) = fatal.unwrap_or((code, reason));
+            match code {
+                // A member that was not polled for too long gets a separate signal that it has lost its tasks.
+                Code::MAX_POLL_EXCEEDED => {}
+                Code::FENCED_INSTANCE => self.on_replaced(),
+                code => self.on_failure(code, code.about(format!("group `{}`: {reason}", self.group))),
             }
         }
         while let Some(signal) = self.signals.take() {

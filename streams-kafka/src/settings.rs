@@ -140,6 +140,9 @@ impl Kafka {
         let rebalance_ms = options.rebalance_timeout.as_millis().max(session_ms);
         let mut settings = self.common(&options.client_id, ClientScope::MainConsumer);
         settings.owned("group.id", &options.group);
+        if let Some(id) = &options.instance_id {
+            settings.owned("group.instance.id", id);
+        }
         settings.owned("group.protocol", "classic");
         settings.owned("partition.assignment.strategy", "range");
         settings.reader();
@@ -299,6 +302,7 @@ mod tests {
         MemberOptions {
             group: "group".into(),
             client_id: "member".into(),
+            instance_id: Some("instance".into()),
             plan: GroupPlan::default(),
             session_timeout: Duration::from_secs(6),
             rebalance_timeout: Duration::from_secs(6),

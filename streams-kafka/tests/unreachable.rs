@@ -81,6 +81,7 @@ fn a_member_is_told_that_no_broker_can_be_reached() {
     let options = MemberOptions {
         group: "group".into(),
         client_id: "member".into(),
+        instance_id: None,
         plan,
         session_timeout: Duration::from_secs(6),
         rebalance_timeout: Duration::from_secs(6),

@@ -79,6 +79,12 @@ fn who_is_cut_off_between_giving_up_and_getting_can_tell() -> Result<(), LogErro
     log_contract::who_missed_an_owner_of_its_tasks_can_tell(&DistantKafka::start("cut-member"))
 }
 
+#[test]
+fn a_static_member_that_is_cut_off_between_giving_up_and_getting_can_tell() -> Result<(), LogError> {
+    let kafka = DistantKafka::start("cut-static-member");
+    log_contract::a_static_member_that_missed_an_owner_of_its_tasks_can_tell(&kafka)
+}
+
 /// An instance; tasks go to the one with the first name.
 fn start(name: &str, session: Duration, id: &str, topology: Topology, log: &Kafka) -> Running {
     let settings = Settings {

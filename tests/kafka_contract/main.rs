@@ -10,4 +10,5 @@ mod fellows;
 mod isolation;
 mod outages;
 mod reading;
+mod sessions;
 mod times;

@@ -51,6 +51,7 @@ fn member(kafka: &Kafka, bell: &Doorbell, topic: &str) -> Result<Box<dyn Member>
     let options = MemberOptions {
         group: format!("group-{topic}"),
         client_id: "member".into(),
+        instance_id: None,
         plan: GroupPlan { subtopologies: vec![PlannedSubtopology { id: 0, topics }] },
         session_timeout: Duration::from_secs(6),
         rebalance_timeout: Duration::from_secs(6),
@@ -144,6 +145,7 @@ fn a_member_outlives_its_coordinator() -> Result<(), LogError> {
                     }
                     MemberEvent::Lost => current = None,
                     MemberEvent::Failed(error) => assert!(error.is_transient(), "{error}"),
+                    MemberEvent::Replaced => panic!("it is no static member"),
                 }
             }
             let position = OffsetToCommit {

@@ -229,7 +229,11 @@ const OWNED: &[(&[&str], &str)] = &[
     (&["enable.gapless.guarantee"], "a record that cannot be written stops the application in any case"),
     (&["transactional.id"], "every worker has its own, which is what fences a zombie"),
     (&["group.id"], "it is `application.id`"),
-    (&["group.instance.id"], "there is no static membership yet: an instance that stops leaves the group at once"),
+    (
+        &["group.instance.id"],
+        "it is made from the file `process-id` in the state folder, so that it belongs to one state; an instance whose \
+         state is in memory has none",
+    ),
     (&["acks", "request.required.acks"], "a record counts as written when every replica in sync has it (`all`)"),
     (&["partitioner"], "the engine chooses partitions itself, as Java does: murmur2 of the key's bytes"),
     (&["enable.partition.eof"], "the engine needs it to know when it has caught up"),

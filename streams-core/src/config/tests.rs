@@ -236,7 +236,7 @@ fn what_the_engine_owns_is_refused_for_every_client() {
         ("producer.enable.idempotence", "always on"),
         ("producer.transactional.id", "fences a zombie"),
         ("consumer.group.id", "it is `application.id`"),
-        ("consumer.group.instance.id", "no static membership"),
+        ("consumer.group.instance.id", "the file `process-id` in the state folder"),
         ("consumer.check.crcs", "always on"),
         ("producer.acks", "every replica in sync"),
         ("producer.partitioner", "murmur2"),

@@ -19,6 +19,12 @@ pub struct MemberOptions {
     /// The order of members' names determines which partitions they get, so a name that survives restarts brings tasks
     /// back to where their state is.
     pub client_id: String,
+    /// If set, the member is static (KIP-345): one that joins with the id of a member that the group still counts on
+    /// takes its place. It is assigned the same tasks in the same generation, and the others notice nothing. The one
+    /// that was replaced is fenced. It is shared by members that follow one another and want the same topics with the
+    /// same numbers of partitions, because a replaced member's tasks are not divided again. Among static members, this
+    /// id instead of the client's name determines the order. Only letters, digits, `.`, `_` and `-`.
+    pub instance_id: Option<String>,
     /// The sub-topologies and their topics.
     pub plan: GroupPlan,
     /// A member that has not been heard from for this long counts as dead.
@@ -108,9 +114,19 @@ pub struct GroupMetadata {
 impl GroupMetadata {
     /// Whether nobody else can have owned the member's tasks between `earlier`, in which it gave them up, and now.
     ///
-    /// In Kafka's classic protocol, every change of owners starts a new generation, so this must be the same member in
-    /// the very next one. A member that comes back later, or under another id, has missed a generation in which somebody
-    /// else may have owned its tasks and committed.
+    /// In Kafka's classic protocol a task has one owner per generation, and a member has one id from when it joins until
+    /// it is removed or replaced. So this must be the same member in the very next generation: then it owns its tasks in
+    /// both, and nobody else can have owned them in between. A member that comes back later, or under another id, may
+    /// have missed an owner of its tasks that committed.
+    ///
+    /// Static membership (KIP-345) changes two things, but not this rule:
+    /// * A generation may begin without a static member that did not give up its tasks in time. The group keeps it as
+    ///   the same member and assigns it tasks, which nobody else touches until it hears of them. If it then comes back
+    ///   in that generation, what it gave up in the one before is as it left it.
+    /// * A static member that takes its predecessor's place owns its tasks in the *same* generation, but under a new id.
+    ///   This also happens to a member that has lost its id and replaces itself. An id never returns, so this never
+    ///   follows directly. The tasks are opened from what is committed, because the predecessor may have
+    ///   done more than the newcomer knows, even if both are the same process.
     #[must_use]
     pub fn directly_follows(&self, earlier: &Self) -> bool {
         self.group == earlier.group
@@ -141,6 +157,9 @@ pub enum MemberEvent {
     },
     /// The tasks may already belong to somebody else: nothing may be committed any more.
     Lost,
+    /// Another member has joined with this one's [`MemberOptions::instance_id`] and has taken its place. It owns nothing
+    /// any more, cannot commit, and will never be a member again.
+    Replaced,
     /// The member does not work, for now or for good.
     Failed(LogError),
 }
@@ -156,8 +175,8 @@ pub trait Member: Send {
     /// A handle that commits positions on the member's behalf, from any thread.
     fn committer(&self) -> Arc<dyn Committer>;
 
-    /// Leaves the group, so that others take over at once. Tasks must be committed before that. Idempotent. To the group,
-    /// dropping a member without leaving looks like a crash.
+    /// Leaves the group, so that others take over at once, also if it is a static member. Tasks must be committed before
+    /// that. Idempotent. To the group, dropping a member without leaving looks like a crash.
     fn leave(&mut self) -> std::task::Poll<()>;
 }
 
@@ -174,6 +193,27 @@ pub trait Committer: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_same_member_in_the_very_next_generation_follows_directly() {
+        let at = |generation, member_id: &str| GroupMetadata {
+            group: "group".into(),
+            generation,
+            member_id: member_id.into(),
+        };
+        for (generation, member_id, follows) in [
+            (5, "a", true),
+            (6, "a", false),
+            (4, "a", false),
+            // A static member that took its own place, at once or after others had rebalanced.
+            (4, "b", false),
+            (5, "b", false),
+        ] {
+            let later = at(generation, member_id);
+            assert_eq!(later.directly_follows(&at(4, "a")), follows, "{later:?}");
+        }
+        assert!(!at(i32::MIN, "a").directly_follows(&at(i32::MAX, "a")));
+    }
 
     #[test]
     fn a_task_goes_with_its_partition_of_the_widest_topic() {

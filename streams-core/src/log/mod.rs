@@ -324,9 +324,10 @@ pub struct NewTopic {
 /// A member of a group, as others see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupMemberInfo {
-    /// Assigned by the group; starts with the client's name.
+    /// Assigned by the group; starts with the client's name, or with the instance id of a static member.
     pub member_id: String,
-    /// The member's [`MemberOptions::client_id`].
+    /// The member's [`MemberOptions::client_id`]. If a static member has taken another's place, it is still the other's
+    /// until the next generation, as in Kafka.
     pub client_id: String,
     /// Where it runs, for people; empty if the log does not know.
     pub host: String,

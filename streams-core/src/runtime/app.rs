@@ -187,7 +187,9 @@ impl App {
     /// set). This is about instances that cannot say goodbye: killed with `kill -9`, cut off, or standing still.
     ///
     /// * An instance that stops cleanly gives its tasks away at once.
-    /// * After a crash, its tasks wait this long.
+    /// * One that was killed and comes back with the same state folder within this time has its tasks at once, and the
+    ///   others notice nothing (static membership, KIP-345). If nobody comes back, its tasks wait this long.
+    /// * One whose state is in memory is a stranger after a restart. The group waits this long for its predecessor.
     ///
     /// A short time means short outages, and that an instance which merely stood still for a moment, or lost its
     /// connection, loses its tasks. Kafka's brokers accept 6 seconds to 30 minutes unless `group.min.session.timeout.ms`
@@ -339,8 +341,9 @@ impl App {
     /// Runs the application until Ctrl-C, SIGTERM or an error, then shuts it down cleanly. A second Ctrl-C ends the
     /// process at once; uncommitted work is repeated at the next start.
     ///
-    /// A clean shutdown gives the tasks to other instances at once. After `kill -9` others take over when the session
-    /// times out, by default after 45 seconds; see [`App::session_timeout`].
+    /// A clean shutdown gives the tasks to other instances at once. After `kill -9` they stay where they are until this
+    /// instance comes back with its state folder, or until its session times out, by default after 45 seconds; see
+    /// [`App::session_timeout`].
     ///
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].

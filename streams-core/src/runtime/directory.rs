@@ -55,6 +55,16 @@ impl StateDirectory {
         &self.process_id
     }
 
+    /// Whether anything outlives the process, its id above all.
+    pub(crate) const fn lasts(&self) -> bool {
+        !matches!(self.home, Home::Nowhere)
+    }
+
+    /// Where the state is, for people.
+    pub(crate) fn describe(&self) -> String {
+        self.home.describe()
+    }
+
     /// Claims a task's folder; `None` while another worker of this process still has it.
     pub(crate) fn claim(&self, task: TaskId) -> Result<Option<TaskFolder>, AppError> {
         self.close_abandoned();

@@ -78,6 +78,20 @@ pub enum AppError {
         /// How the topologies differ, if that is known.
         changes: String,
     },
+    /// Another process has taken this one's place in the group.
+    #[error(
+        "another process has taken this one's place in the group of {application_id}: it has the same instance id \
+         {instance_id}, which comes from the file `process-id` in {state}, so that folder was copied or is on a shared \
+         disk; give every process a folder of its own (`state.dir`), and delete the file `process-id` in a copy"
+    )]
+    Replaced {
+        /// The application's id, which is also the group's.
+        application_id: String,
+        /// The id under which both are static members of the group.
+        instance_id: String,
+        /// Where this process keeps its state.
+        state: String,
+    },
     /// Input or output topics do not exist.
     #[error("{}", missing_topics(topics))]
     MissingTopics {

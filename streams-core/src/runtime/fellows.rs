@@ -9,13 +9,14 @@
 //! member id. All others are newcomers, and leave when there is a member with another topology. Where only newcomers
 //! meet, those with the smallest hash stay: they wait for the others to leave, and leave too if the others do not.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::AppError;
 use super::directory::StateDirectory;
 use super::inquiry::Inquiry;
-use crate::log::{Admin, GroupMemberInfo, LogError};
+use crate::log::{Admin, GroupMemberInfo, GroupPlan, LogError};
 use crate::topology::Fingerprint;
 
 /// Marks the hash in a client's name. The number is the version of the fingerprint's rules; hashes made by other
@@ -44,6 +45,22 @@ impl Identity {
     /// The member's client name, which begins with `name`.
     pub(crate) fn client_id(&self, name: &str) -> String {
         format!("{name}-{}-{MARK}{:016x}", self.process_id, self.hash)
+    }
+
+    /// The id as a static member, if the process id lasts: one that is restarted with the same state takes its
+    /// predecessor's place in the group, and gets its tasks at once.
+    ///
+    /// A place that is taken over keeps its share, and the group even goes on to list its first client's name. So the id
+    /// changes with everything that share and name depend on: the topology, and the topics with their numbers of
+    /// partitions. Otherwise tasks that are new would belong to nobody, and another topology would go unnoticed.
+    pub(crate) fn instance_id(&self, plan: &GroupPlan) -> String {
+        let mut text = format!("{:016x}", self.hash);
+        for sub in &plan.subtopologies {
+            for (topic, partitions) in &sub.topics {
+                let _ = write!(text, "\n{} {topic} {partitions}", sub.id);
+            }
+        }
+        format!("{}-{MARK}{:016x}", self.process_id, Fingerprint::hash_of(&text))
     }
 
     /// The topology as text, to be stored with the state.

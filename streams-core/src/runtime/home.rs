@@ -56,6 +56,15 @@ impl Home {
         Ok(Self::Folder { root: root.to_owned(), _lock: lock })
     }
 
+    /// The place, for people.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Nowhere => "memory".to_owned(),
+            Self::Folder { root, .. } => root.display().to_string(),
+            Self::Place { application_id, .. } => format!("the state of {application_id}"),
+        }
+    }
+
     /// The text stored under a name, in this run or an earlier one.
     pub(crate) fn noted(&self, name: &str) -> Result<Option<String>, AppError> {
         match self {

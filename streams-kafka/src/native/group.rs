@@ -2,12 +2,16 @@
 
 use std::ptr;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
 use streams_core::log::GroupMetadata;
 
 use super::{Client, PartitionList, c_string, take_error, text_of};
 use crate::errors::Code;
+
+/// The group may be in the middle of a rebalance, and others slow.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Converts librdkafka's error codes, one of which means "no error", to a `Result`.
 fn result(code: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
@@ -88,12 +92,33 @@ impl Client {
     }
 
     /// Leaves the group. Waits until that is done.
+    ///
+    /// Closing the client is not enough for a static member, which stays in the group to come back (2.12.1,
+    /// `rd_kafka_cgrp_leave_maybe`). But one that has nothing to read leaves, whether it is static or not.
     pub(crate) fn leave_group(&self) -> Result<(), Code> {
         self.0.context.is_leaving.store(true, Ordering::SeqCst);
+        // SAFETY: a live consumer.
+        let unsubscribed = result(unsafe { sys::rd_kafka_unsubscribe(self.rk()) });
         // Otherwise, a rebalance that waits for its acknowledgement would wait for ever.
         let _ = self.unassign();
-        // SAFETY: a live consumer.
+        if unsubscribed.is_ok() {
+            self.wait_until_left();
+        }
+        // SAFETY: a live consumer. It waits for the answer to the request to leave.
         result(unsafe { sys::rd_kafka_consumer_close(self.rk()) })
+    }
+
+    /// Waits until the client has sent its request to leave, upon which it forgets its member id. While the group
+    /// rebalances, that is put off.
+    fn wait_until_left(&self) {
+        let since = Instant::now();
+        while since.elapsed() < LEAVE_PATIENCE
+            && self.group_metadata().is_some_and(|metadata| !metadata.member_id.is_empty())
+        {
+            // Serves the callback about the rebalance. Anything else does not matter any more.
+            while self.poll_member().is_some() {}
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }
 

@@ -342,12 +342,15 @@ unsafe extern "C" fn on_rebalance(
 ) {
     // SAFETY: the opaque pointer as in `on_log`; the list lives during the call and is only read.
     let (context, entries) = unsafe { (&*context.cast::<CallbackContext>(), partitions::entries(partitions)) };
+    let is_assigned = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     if context.is_leaving.load(Ordering::SeqCst) {
-        // SAFETY: the client that calls; null is "no assignment".
-        unsafe { sys::rd_kafka_assign(rk, ptr::null()) };
+        // An assignment must be accepted before it can be given back.
+        let nothing = PartitionList::new();
+        let assignment = if is_assigned { nothing.as_ptr().cast_const() } else { ptr::null() };
+        // SAFETY: the client that calls, and a live list, which is copied; null is "no assignment".
+        unsafe { sys::rd_kafka_assign(rk, assignment) };
         return;
     }
-    let is_assigned = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     context.listener.rebalanced(is_assigned, entries.into_iter().map(|entry| entry.partition).collect());
 }
 

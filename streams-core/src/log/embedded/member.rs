@@ -32,7 +32,7 @@ enum Standing {
     Waiting { id: String },
     /// A member with tasks, perhaps asked to give them up.
     Owner { id: String, tasks: BTreeSet<TaskId> },
-    /// Gone for good, because it left or the group refused it.
+    /// Gone for good, because it left, or the group refused it, or another has its instance id.
     Left,
 }
 
@@ -47,6 +47,7 @@ impl EmbeddedMember {
     fn join(&mut self) -> Result<String, LogError> {
         let wish = GroupMember {
             client_id: self.options.client_id.clone(),
+            instance_id: self.options.instance_id.clone(),
             topics: self.options.plan.topics(),
             session_timeout: self.options.session_timeout,
             rebalance_timeout: self.options.rebalance_timeout,
@@ -60,8 +61,8 @@ impl EmbeddedMember {
 
     fn heartbeat(&mut self, id: &str) -> Option<MemberEvent> {
         let news = self.shared.run(|guarded, now| {
-            let news = guarded.model.heartbeat(now, &self.group, id);
-            if news == MemberNews::Unknown {
+            let news = guarded.model.heartbeat(now, &self.group, id, self.options.instance_id.as_deref());
+            if matches!(news, MemberNews::Unknown | MemberNews::Replaced) {
                 guarded.forget_member(&self.group, id);
             }
             news
@@ -89,6 +90,17 @@ impl EmbeddedMember {
                     _ => BTreeSet::new(),
                 };
                 Some(MemberEvent::Revoked { tasks, metadata, deadline })
+            }
+            MemberNews::Lost => {
+                let lost = matches!(self.standing, Standing::Owner { .. });
+                self.standing = Standing::Waiting { id: id.to_owned() };
+                // There may be more news.
+                self.doorbell.ring();
+                lost.then_some(MemberEvent::Lost)
+            }
+            MemberNews::Replaced => {
+                self.standing = Standing::Left;
+                Some(MemberEvent::Replaced)
             }
             MemberNews::Unknown => {
                 let lost = matches!(self.standing, Standing::Owner { .. });

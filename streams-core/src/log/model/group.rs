@@ -8,6 +8,9 @@
 //! ```
 //!
 //! Until the next generation starts, the old one may still commit.
+//!
+//! A static member (KIP-345) that joins with the instance id of another takes that one's place and share, without a
+//! rebalance. And if it takes too long to give up its share, the next generation begins without it, but counts on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,8 +24,11 @@ use crate::record::TopicPartition;
 /// A member's options.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupMember {
-    /// The start of its member id, which determines the order in which partitions are assigned.
+    /// The start of its member id, which determines the order in which partitions are assigned; unless it has an
+    /// instance id.
     pub(crate) client_id: String,
+    /// That of a static member. No two members of a group have the same.
+    pub(crate) instance_id: Option<String>,
     /// The topics that it subscribes to.
     pub(crate) topics: BTreeSet<Arc<str>>,
     /// If it is not heard from for this long, it counts as dead.
@@ -45,8 +51,12 @@ pub(crate) enum MemberNews {
         metadata: GroupMetadata,
         deadline: Duration,
     },
+    /// It took too long to give up its partitions, so they may belong to others; it is still a member.
+    Lost,
     /// It is not a member: it must join again, and its partitions belong to others.
     Unknown,
+    /// Another has joined with its instance id.
+    Replaced,
 }
 
 /// A group: its current members and its committed positions.
@@ -62,6 +72,8 @@ struct Member {
     wish: GroupMember,
     heard: Duration,
     standing: Standing,
+    /// Whether a generation has begun before it gave up its partitions, and it does not know.
+    is_late: bool,
 }
 
 #[derive(Debug)]
@@ -75,7 +87,7 @@ enum Standing {
 }
 
 impl Model {
-    /// Adds a member to the group and starts a rebalance. Returns the member's id.
+    /// Adds a member to the group and starts a rebalance, unless it takes another's place. Returns the member's id.
     pub(crate) fn join(&mut self, now: Now, group: &Arc<str>, wish: GroupMember) -> Result<String, Refusal> {
         let refuse = |reason| Err(Refusal::MemberSetting { group: Arc::clone(group), reason });
         if group.is_empty() {
@@ -86,20 +98,44 @@ impl Model {
         }
         self.joined_count += 1;
         let suffix = uuid::Uuid::from_u64_pair(self.session, self.joined_count);
-        let id = format!("{}-{suffix}", wish.client_id);
+        let id = format!("{}-{suffix}", wish.instance_id.as_ref().unwrap_or(&wish.client_id));
         self.due_at(now.monotonic.saturating_add(wish.session_timeout));
-        let member = Member { wish, heard: now.monotonic, standing: Standing::Joined };
-        self.groups.entry(Arc::clone(group)).or_default().members.insert(id.clone(), member);
-        self.rebalance(now, group);
+        let known = self.groups.entry(Arc::clone(group)).or_default();
+        let predecessor = wish.instance_id.as_deref().and_then(|instance| known.remove_instance(instance));
+        let member = Member { wish, heard: now.monotonic, standing: Standing::Joined, is_late: false };
+        match predecessor {
+            None => {
+                known.members.insert(id.clone(), member);
+                self.rebalance(now, group);
+            }
+            Some(predecessor) => {
+                known.members.insert(id.clone(), member.in_place_of(predecessor));
+                self.notices.push(Notice::Members(Arc::clone(group)));
+                self.complete_rebalance(group);
+            }
+        }
         Ok(id)
     }
 
-    /// Keeps a member in the group, and returns its news.
-    pub(crate) fn heartbeat(&mut self, now: Now, group: &Arc<str>, member_id: &str) -> MemberNews {
+    /// Keeps a member in the group, and returns its news. A static member also says its instance id.
+    pub(crate) fn heartbeat(
+        &mut self,
+        now: Now,
+        group: &Arc<str>,
+        member_id: &str,
+        instance_id: Option<&str>,
+    ) -> MemberNews {
         let Some(known) = self.groups.get_mut(group) else { return MemberNews::Unknown };
         let metadata = known.metadata(group, member_id);
+        if !known.members.contains_key(member_id) {
+            let is_replaced = instance_id.is_some_and(|instance| known.id_of_instance(instance).is_some());
+            return if is_replaced { MemberNews::Replaced } else { MemberNews::Unknown };
+        }
         let Some(member) = known.members.get_mut(member_id) else { return MemberNews::Unknown };
         member.heard = now.monotonic;
+        if std::mem::take(&mut member.is_late) {
+            return MemberNews::Lost;
+        }
         match &mut member.standing {
             Standing::Owner { held, told } if !*told => {
                 *told = true;
@@ -212,14 +248,18 @@ impl Model {
     }
 
     pub(super) fn tick_groups(&mut self, now: Now) {
-        let mut shrunk = Vec::new();
+        let (mut shrunk, mut ready) = (Vec::new(), Vec::new());
         let mut deadlines = Vec::new();
         for (name, group) in &mut self.groups {
             let before = group.members.len();
-            group.members.retain(|_, member| member.deadline() > now.monotonic);
+            group.members.retain(|_, member| !member.is_dead(now.monotonic));
+            let late = group.members.values_mut().filter(|member| member.is_slow(now.monotonic));
+            let late = late.map(Member::give_up_late).count();
             deadlines.extend(group.members.values().map(Member::deadline));
-            if group.members.len() < before {
-                shrunk.push(Arc::clone(name));
+            match group.members.len() < before {
+                true => shrunk.push(Arc::clone(name)),
+                false if late > 0 => ready.push(Arc::clone(name)),
+                false => {}
             }
         }
         for deadline in deadlines {
@@ -227,6 +267,9 @@ impl Model {
         }
         for group in shrunk {
             self.rebalance(now, &group);
+        }
+        for group in ready {
+            self.complete_rebalance(&group);
         }
     }
 
@@ -273,15 +316,52 @@ impl Group {
     fn metadata(&self, group: &str, member_id: &str) -> GroupMetadata {
         GroupMetadata { group: group.to_owned(), generation: self.generation, member_id: member_id.to_owned() }
     }
+
+    fn id_of_instance(&self, instance: &str) -> Option<&String> {
+        let of_instance = |member: &Member| member.wish.instance_id.as_deref() == Some(instance);
+        self.members.iter().find(|(_, member)| of_instance(member)).map(|(id, _)| id)
+    }
+
+    fn remove_instance(&mut self, instance: &str) -> Option<Member> {
+        let id = self.id_of_instance(instance)?.clone();
+        self.members.remove(&id)
+    }
 }
 
 impl Member {
-    /// When the member is removed unless it is heard from.
+    fn session_end(&self) -> Duration {
+        self.heard.saturating_add(self.wish.session_timeout)
+    }
+
+    /// Until when something must be heard from the member.
     fn deadline(&self) -> Duration {
-        let session = self.heard.saturating_add(self.wish.session_timeout);
         match self.standing {
-            Standing::Revoking { deadline, .. } => session.min(deadline),
-            _ => session,
+            Standing::Revoking { deadline, .. } => self.session_end().min(deadline),
+            _ => self.session_end(),
         }
+    }
+
+    /// Whether the group does not count on it any more.
+    fn is_dead(&self, now: Duration) -> bool {
+        self.session_end() <= now || (self.is_slow(now) && self.wish.instance_id.is_none())
+    }
+
+    /// Whether the group has waited in vain for its partitions.
+    fn is_slow(&self, now: Duration) -> bool {
+        matches!(self.standing, Standing::Revoking { deadline, .. } if deadline <= now)
+    }
+
+    /// The next generation takes its partitions, although it has not given them up.
+    fn give_up_late(&mut self) {
+        (self.standing, self.is_late) = (Standing::Joined, true);
+    }
+
+    /// This member with the share of its predecessor, who can no longer commit, and to which nobody needs to listen.
+    fn in_place_of(mut self, predecessor: Self) -> Self {
+        if let Standing::Owner { held, .. } = predecessor.standing {
+            self.standing = Standing::Owner { held, told: false };
+        }
+        self.wish.client_id = predecessor.wish.client_id;
+        self
     }
 }

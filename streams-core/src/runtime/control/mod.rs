@@ -189,9 +189,16 @@ impl Control {
             return Ok(ControlTurn::Busy);
         };
         let settings = &self.parts.settings;
+        let instance_id = self.directory.lasts().then(|| self.identity.instance_id(&plan.group));
+        let replaced = AppError::Replaced {
+            application_id: self.parts.application_id.to_string(),
+            instance_id: instance_id.clone().unwrap_or_default(),
+            state: self.directory.describe(),
+        };
         let options = MemberOptions {
             group: self.parts.application_id.to_string(),
             client_id: self.identity.client_id(settings.client_id.as_deref().unwrap_or(&self.parts.application_id)),
+            instance_id,
             plan: plan.group.clone(),
             session_timeout: settings.session_timeout,
             rebalance_timeout: settings.rebalance_timeout,
@@ -220,7 +227,7 @@ impl Control {
         });
         let topics = external_topics(&common.plan.topology).sources.into_iter().map(|topic| topic.to_string());
         let reach = Reach::new(Arc::clone(&self.admin), topics);
-        let parts = TogetherParts { member, heard_ms, inputs, fellows, reach, globals: *globals };
+        let parts = TogetherParts { member, replaced, heard_ms, inputs, fellows, reach, globals: *globals };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
         self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))

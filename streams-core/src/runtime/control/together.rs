@@ -30,6 +30,8 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 /// What exists when the instance joins its group.
 pub(super) struct TogetherParts {
     pub(super) member: Box<dyn Member>,
+    /// The error if another process takes the member's place.
+    pub(super) replaced: AppError,
     /// When the member was last polled. The workers read this.
     pub(super) heard_ms: Arc<AtomicU64>,
     pub(super) inputs: InputCheck,
@@ -41,6 +43,8 @@ pub(super) struct TogetherParts {
 /// The instance with its member and workers.
 pub(super) struct Together {
     member: Box<dyn Member>,
+    /// The error if another process takes the member's place.
+    replaced: AppError,
     /// When the member was last polled. The workers read this.
     heard_ms: Arc<AtomicU64>,
     inputs: InputCheck,
@@ -108,10 +112,11 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
 impl Together {
     /// Starts with nothing assigned. Also returns the seeds of the workers.
     pub(super) fn new(parts: TogetherParts, common: &Arc<Common>, control: &Doorbell) -> (Self, Vec<WorkerSeed>) {
-        let TogetherParts { member, heard_ms, inputs, fellows, reach, globals } = parts;
+        let TogetherParts { member, replaced, heard_ms, inputs, fellows, reach, globals } = parts;
         let (workers, seeds, reports) = link_workers(common, control);
         let together = Self {
             member,
+            replaced,
             heard_ms,
             inputs,
             fellows,
@@ -237,12 +242,13 @@ impl Together {
             }
             MemberEvent::Lost => {
                 tracing::warn!("tasks lost: they belong to other members already");
-                status.become_state(AppState::Rebalancing);
-                self.revoking = None;
-                self.held_back = None;
-                self.assigned = None;
-                self.workers.iter_mut().for_each(WorkerLink::lose);
+                self.lose(status);
                 Ok(())
+            }
+            MemberEvent::Replaced => {
+                // What the workers still write would only be in the successor's way.
+                self.lose(status);
+                Err(self.replaced.clone())
             }
             MemberEvent::Failed(error) if error.is_transient() => {
                 tracing::debug!(%error, "the group cannot be reached; trying again");
@@ -251,6 +257,14 @@ impl Together {
             }
             MemberEvent::Failed(error) => Err(AppError::log("being a member of the group", error)),
         }
+    }
+
+    fn lose(&mut self, status: &Status) {
+        status.become_state(AppState::Rebalancing);
+        self.revoking = None;
+        self.held_back = None;
+        self.assigned = None;
+        self.workers.iter_mut().for_each(WorkerLink::lose);
     }
 
     /// Gives the workers their assignment, once all members are known to run the same topology. Returns whether it

@@ -13,8 +13,8 @@ use super::wrapped_log::{Answer, Ask, Asking, Fetch, Fetching, Wrap, WrappedLog}
 use crate::clock::{Clock as _, ManualClock};
 use crate::log::{
     Admin, CommitOutcome, CommittedOffset, Committer, Consumer, Doorbell, Embedded, FetchEvent, GroupMetadata,
-    LogError, LogErrorKind, Member, MemberEvent, OffsetToCommit, OutgoingRecord, Producer, Reply, SendError,
-    TopicHandle,
+    LogError, LogErrorKind, Member, MemberEvent, MemberOptions, OffsetToCommit, OutgoingRecord, Producer, Reply,
+    SendError, TopicHandle,
 };
 use crate::record::{Offset, Partition, TopicPartition};
 
@@ -140,6 +140,10 @@ struct Inner {
     logged: usize,
     flushes: usize,
     has_missed_deadline: bool,
+    /// Whether members join without an instance id, as those do whose state is in memory.
+    is_dynamic: bool,
+    /// The membership in which tasks were last assigned, also to an earlier instance.
+    assigned: Option<GroupMetadata>,
 }
 
 impl Faults {
@@ -160,6 +164,11 @@ impl Faults {
     /// Whether a worker of the instance did not give its tasks up in time.
     pub(super) fn has_missed_deadline(&self) -> bool {
         self.guard().has_missed_deadline
+    }
+
+    /// Makes members dynamic from now on.
+    pub(super) fn make_dynamic(&self) {
+        self.guard().is_dynamic = true;
     }
 
     /// A new member has not been heard of yet.
@@ -281,6 +290,13 @@ impl Wrap for Faults {
 
     fn member(&self, inner: Box<dyn Member>, doorbell: Doorbell) -> Box<dyn Member> {
         Box::new(FaultyMember { inner, faults: self.clone(), doorbell, deadline: None })
+    }
+
+    fn member_options(&self, options: MemberOptions) -> MemberOptions {
+        match self.guard().is_dynamic {
+            true => MemberOptions { instance_id: None, ..options },
+            false => options,
+        }
     }
 
     fn admin(&self, inner: Arc<dyn Admin>, doorbell: Doorbell) -> Arc<dyn Admin> {
@@ -452,6 +468,12 @@ impl Member for FaultyMember {
         let event = self.inner.poll();
         if let Some(MemberEvent::Revoked { deadline, .. }) = &event {
             self.deadline = Some(now + deadline.mul_f32(0.9));
+        }
+        if let Some(MemberEvent::Assigned { metadata, .. }) = &event {
+            let before = self.faults.guard().assigned.replace(metadata.clone());
+            if before.is_some_and(|before| before.generation == metadata.generation) {
+                self.faults.tally.note(Happening::PlaceTaken);
+            }
         }
         event
     }

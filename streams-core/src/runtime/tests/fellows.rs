@@ -251,6 +251,7 @@ fn a_member_that_does_not_say_what_it_runs_is_told_of_and_left_alone() {
     let options = MemberOptions {
         group: "counter".to_owned(),
         client_id: "an-older-version".to_owned(),
+        instance_id: None,
         plan: GroupPlan::default(),
         session_timeout: Duration::from_secs(60),
         rebalance_timeout: Duration::from_secs(60),

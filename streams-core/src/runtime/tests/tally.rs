@@ -16,6 +16,8 @@ pub(super) enum Happening {
     StateRestored,
     /// An instance ended as in a crash while tasks were running.
     Killed,
+    /// A member took its predecessor's place in the same generation.
+    PlaceTaken,
     /// An instance was not stepped within its session timeout.
     StoodStill,
     /// Only its worker was not, and its member went on.

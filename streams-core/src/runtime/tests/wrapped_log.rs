@@ -27,6 +27,11 @@ pub(super) trait Wrap: Send + Sync + 'static {
         inner
     }
 
+    /// What a member joins with.
+    fn member_options(&self, options: MemberOptions) -> MemberOptions {
+        options
+    }
+
     fn admin(&self, inner: Arc<dyn Admin>, _doorbell: Doorbell) -> Arc<dyn Admin> {
         inner
     }
@@ -59,6 +64,7 @@ impl<W: Wrap> Log for WrappedLog<W> {
 
     fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
         self.wrap.create("a member")?;
+        let options = self.wrap.member_options(options);
         Ok(self.wrap.member(self.log.member(options, doorbell.clone())?, doorbell))
     }
 

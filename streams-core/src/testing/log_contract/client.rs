@@ -206,17 +206,6 @@ impl<'a> Bench<'a> {
         self.member_with(group, client, topics, timeout)
     }
 
-    /// A member whose connection can be cut.
-    pub(super) fn distant_member(
-        &self,
-        group: &str,
-        client: &str,
-        topics: &[(&str, u32)],
-    ) -> Result<TestMember, LogError> {
-        let options = self.member_options(group, client, topics, self.under_test.session_timeout());
-        Ok(TestMember::new(self.under_test.distant_log().member(options, self.bell.clone())?))
-    }
-
     pub(super) fn member_with(
         &self,
         group: &str,
@@ -224,24 +213,29 @@ impl<'a> Bench<'a> {
         topics: &[(&str, u32)],
         rebalance_timeout: Duration,
     ) -> Result<TestMember, LogError> {
-        let options = self.member_options(group, client, topics, rebalance_timeout);
+        self.join(MemberOptions { rebalance_timeout, ..self.member_options(group, client, topics) })
+    }
+
+    /// A member with these options.
+    pub(super) fn join(&self, options: MemberOptions) -> Result<TestMember, LogError> {
         Ok(TestMember::new(self.under_test.log().member(options, self.bell.clone())?))
     }
 
-    fn member_options(
-        &self,
-        group: &str,
-        client: &str,
-        topics: &[(&str, u32)],
-        rebalance_timeout: Duration,
-    ) -> MemberOptions {
+    /// A member with these options whose connection can be cut.
+    pub(super) fn join_from_afar(&self, options: MemberOptions) -> Result<TestMember, LogError> {
+        Ok(TestMember::new(self.under_test.distant_log().member(options, self.bell.clone())?))
+    }
+
+    /// The options of a dynamic member, with one sub-topology that reads these topics.
+    pub(super) fn member_options(&self, group: &str, client: &str, topics: &[(&str, u32)]) -> MemberOptions {
         let topics = topics.iter().map(|(name, partitions)| (Arc::from(*name), *partitions)).collect();
         MemberOptions {
             group: self.name(group),
             client_id: self.name(client),
+            instance_id: None,
             plan: GroupPlan { subtopologies: vec![PlannedSubtopology { id: 0, topics }] },
             session_timeout: self.under_test.session_timeout(),
-            rebalance_timeout,
+            rebalance_timeout: self.under_test.session_timeout(),
         }
     }
 
@@ -487,6 +481,8 @@ pub(super) struct TestMember {
     pub(super) revoked: usize,
     /// How often it was told that its tasks are lost.
     pub(super) lost: usize,
+    /// Whether another member has taken its place.
+    pub(super) was_replaced: bool,
     /// If set, it does not acknowledge revocations.
     pub(super) hesitates: bool,
     /// The membership in which it last gave up its tasks, unless it has been told since that they are lost.
@@ -503,6 +499,7 @@ impl TestMember {
             tasks: Vec::new(),
             revoked: 0,
             lost: 0,
+            was_replaced: false,
             hesitates: false,
             given_up: None,
             came_back: Vec::new(),
@@ -527,6 +524,11 @@ impl TestMember {
                 MemberEvent::Lost => {
                     self.lost += 1;
                     self.given_up = None;
+                    self.tasks.clear();
+                    self.metadata = None;
+                }
+                MemberEvent::Replaced => {
+                    self.was_replaced = true;
                     self.tasks.clear();
                     self.metadata = None;
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::{Bench, position};
 use super::{LogUnderTest, Outcome};
-use crate::log::{CommitOutcome, CommittedOffset, LogError};
+use crate::log::{CommitOutcome, CommittedOffset, LogError, MemberOptions};
 use crate::record::{Offset, TopicPartition};
 
 /// Clause: a group's only member gets all tasks, with the metadata of its group and generation.
@@ -189,9 +189,14 @@ pub fn who_takes_part_in_a_rebalance_can_tell_that_nobody_came_between(under_tes
 /// told that they are lost, or assigned tasks in a membership that does not directly follow the old one. The old
 /// membership can no longer commit.
 pub fn who_missed_an_owner_of_its_tasks_can_tell(under_test: &dyn LogUnderTest) -> Outcome {
+    missed_an_owner(under_test, None)
+}
+
+pub(super) fn missed_an_owner(under_test: &dyn LogUnderTest, instance_id: Option<String>) -> Outcome {
     let bench = Bench::new(under_test)?;
     let topic = bench.topic("input", 2)?;
-    let mut a = bench.distant_member("group", "a", &[(&topic, 2)])?;
+    let options = bench.member_options("group", "a", &[(&topic, 2)]);
+    let mut a = bench.join_from_afar(MemberOptions { instance_id, ..options })?;
     let mut b = bench.member("group", "b", &[(&topic, 2)])?;
     bench.settle(&mut [&mut a, &mut b], &[&["0_0"], &["0_1"]]);
     let old = a.current()?;

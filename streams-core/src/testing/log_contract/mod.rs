@@ -26,12 +26,14 @@ mod admin;
 mod client;
 mod groups;
 mod reading;
+mod static_members;
 mod transactions;
 mod writing;
 
 pub use admin::*;
 pub use groups::*;
 pub use reading::*;
+pub use static_members::*;
 pub use transactions::*;
 pub use writing::*;
 
@@ -136,6 +138,14 @@ macro_rules! __log_contract_clauses {
             the_old_generation_commits_until_it_gave_up
             who_takes_part_in_a_rebalance_can_tell_that_nobody_came_between
             who_missed_an_owner_of_its_tasks_can_tell
+            a_static_member_that_comes_back_has_its_tasks_in_the_same_generation
+            who_takes_the_place_of_a_static_member_fences_it
+            a_static_member_that_leaves_is_replaced_at_once
+            a_static_member_that_leaves_in_the_middle_of_a_rebalance_is_not_waited_for
+            a_static_member_that_dies_is_replaced_after_the_session_timeout
+            static_members_share_tasks_in_the_order_of_their_instance_ids
+            a_static_member_that_does_not_give_up_in_time_loses_its_tasks
+            a_static_member_that_missed_an_owner_of_its_tasks_can_tell
             committed_offsets_come_back_with_their_metadata
             committed_offsets_outlive_the_members
             the_members_of_a_group_are_known_to_all

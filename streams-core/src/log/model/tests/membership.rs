@@ -23,6 +23,8 @@ enum Step {
     Poll(usize),
     GiveUp(usize),
     Leave(usize),
+    /// Starts anew, as after a crash; a static member comes back as the same instance.
+    Crash(usize),
     Wait(i64),
 }
 
@@ -31,6 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0..4usize).prop_map(Step::Poll),
         4 => (0..4usize).prop_map(Step::GiveUp),
         1 => (0..4usize).prop_map(Step::Leave),
+        1 => (0..4usize).prop_map(Step::Crash),
         2 => (0..400i64).prop_map(Step::Wait),
     ]
 }
@@ -39,16 +42,19 @@ impl Client {
     fn poll(&mut self, bench: &mut Bench, group: &Arc<str>) {
         let now = bench.now();
         bench.model.tick(now);
+        let instance = self.instance_id();
+        let name = self.name;
         let id = self.id.get_or_insert_with(|| {
             let wish = GroupMember {
-                client_id: self.name.to_owned(),
+                client_id: name.to_owned(),
+                instance_id: instance.clone(),
                 topics: [Arc::from("t")].into(),
                 session_timeout: Duration::from_millis(SESSION_MS.unsigned_abs()),
                 rebalance_timeout: Duration::from_millis(REBALANCE_MS.unsigned_abs()),
             };
             bench.model.join(now, group, wish).expect("joined")
         });
-        match bench.model.heartbeat(now, group, id) {
+        match bench.model.heartbeat(now, group, id, instance.as_deref()) {
             MemberNews::Nothing => {}
             MemberNews::Assigned { held, metadata } => {
                 assert!(self.held.is_empty() && !self.asked, "nothing is given before the last was given up");
@@ -59,8 +65,15 @@ impl Client {
                 assert!(deadline <= Duration::from_millis(REBALANCE_MS.unsigned_abs()));
                 self.asked = true;
             }
+            MemberNews::Lost => (self.held, self.metadata, self.asked) = (Vec::new(), None, false),
             MemberNews::Unknown => self.forget(),
+            MemberNews::Replaced => unreachable!("every client has its own name"),
         }
+    }
+
+    /// Two of the clients are static members.
+    fn instance_id(&self) -> Option<String> {
+        ["a", "d"].contains(&self.name).then(|| self.name.to_owned())
     }
 
     fn give_up(&mut self, bench: &mut Bench, group: &Arc<str>) {
@@ -103,6 +116,7 @@ proptest! {
                 Step::Poll(client) => clients[client].poll(&mut bench, &group),
                 Step::GiveUp(client) => clients[client].give_up(&mut bench, &group),
                 Step::Leave(client) => clients[client].leave(&mut bench, &group),
+                Step::Crash(client) => clients[client].forget(),
                 Step::Wait(ms) => {
                     bench.now_ms += ms;
                     bench.model.tick(bench.now());

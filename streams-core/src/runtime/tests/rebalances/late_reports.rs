@@ -66,6 +66,7 @@ fn guest(scene: &Scene, name: &str) -> Box<dyn Member> {
     let options = MemberOptions {
         group: "app".to_owned(),
         client_id: name.to_owned(),
+        instance_id: None,
         plan: GroupPlan::default(),
         session_timeout: Duration::from_secs(45),
         rebalance_timeout: PATIENCE,

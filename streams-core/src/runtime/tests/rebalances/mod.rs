@@ -4,5 +4,6 @@
 mod late_reports;
 mod lost_positions;
 mod resumed;
+mod static_members;
 mod suspended_rows;
 mod zombies;

@@ -69,6 +69,16 @@ struct World {
     tally: Tally,
 }
 
+/// A place whose instances are static members. In half of the worlds, those of one place are dynamic.
+fn seat(number: usize, seed: u64, clock: &ManualClock, tally: &Tally) -> Seat {
+    let seat = Seat::new(number, clock, tally);
+    // The lowest bits are those of the family.
+    if (seed / 8) % 6 == number as u64 {
+        seat.faults.make_dynamic();
+    }
+    seat
+}
+
 /// What went wrong.
 type Outcome = Result<(), String>;
 
@@ -91,7 +101,7 @@ impl World {
             chance,
             lateness,
             admin,
-            seats: (0..SEATS).map(|number| Seat::new(number, &clock, tally)).collect(),
+            seats: (0..SEATS).map(|number| seat(number, script.seed, &clock, tally)).collect(),
             sent: Vec::new(),
             inputs: inputs.collect(),
             positions: BTreeMap::new(),

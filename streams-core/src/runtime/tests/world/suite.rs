@@ -110,6 +110,7 @@ fn demanded(family: u64) -> Vec<Happening> {
         Happening::TaskReopened,
         Happening::StateRestored,
         Happening::Killed,
+        Happening::PlaceTaken,
         Happening::StoodStill,
         Happening::WorkerStoodStill,
         Happening::Zombie,
