@@ -19,6 +19,7 @@ pub(crate) struct Application {
     pub(crate) exactly_once: bool,
     pub(crate) cache_bytes: usize,
     pub(crate) commit_interval: Duration,
+    pub(crate) session_timeout: Duration,
     /// Contains state and progress.
     pub(crate) folder: PathBuf,
 }
@@ -43,8 +44,18 @@ pub(crate) struct Counter {
 }
 
 impl Application {
-    /// Starts the process with that number.
+    /// Starts the process with that number, on the state that all of them share.
     pub(crate) fn start(&self, number: usize) -> Counter {
+        self.start_in("state", number)
+    }
+
+    /// Where a process has its state, if it was started in that place.
+    pub(crate) fn state_in(&self, place: &str) -> PathBuf {
+        self.folder.join(place).join(&self.id)
+    }
+
+    /// Starts the process with that number on the state in that place.
+    pub(crate) fn start_in(&self, place: &str, number: usize) -> Counter {
         let progress = self.folder.join(format!("progress-{number}"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_kill-counter"));
         command
@@ -52,8 +63,9 @@ impl Application {
             .args(["--id", &self.id, "--partitions", &PARTITIONS.to_string()])
             .args(["--cache-bytes", &self.cache_bytes.to_string()])
             .args(["--commit-interval-ms", &self.commit_interval.as_millis().to_string()])
+            .args(["--session-timeout-s", &self.session_timeout.as_secs().to_string()])
             .args(self.exactly_once.then_some("--exactly-once"))
-            .args([Path::new("--state-dir"), &self.folder.join("state")])
+            .args([Path::new("--state-dir"), &self.folder.join(place)])
             .args([Path::new("--progress"), &progress]);
         Counter { program: Program::start(&format!("process {number}"), &mut command), progress }
     }
@@ -74,6 +86,11 @@ impl Counter {
     pub(crate) fn until_said_times(&self, what: &str, times: usize) {
         let said = |lines: &[String]| lines.iter().filter(|line| line.contains(what)).count();
         self.program.until(what, |lines| (said(lines) >= times).then_some(()));
+    }
+
+    /// How many lines with this it has printed.
+    pub(crate) fn said(&self, what: &str) -> usize {
+        self.program.lines().iter().filter(|line| line.contains(what)).count()
     }
 
     /// The number of warnings and errors that it has printed.
@@ -115,6 +132,11 @@ impl Counter {
     pub(crate) fn finish(self) -> (Vec<Partition>, Vec<String>) {
         let lines = self.program.finish();
         (progress::read(&self.progress, PARTITIONS as usize), lines)
+    }
+
+    /// The partitions of which it has processed records.
+    pub(crate) fn partitions(&self) -> Vec<usize> {
+        (0..).zip(self.progress()).filter(|(_, told)| told.next > 0).map(|(partition, _)| partition).collect()
     }
 
     pub(crate) fn progress(&self) -> Vec<Partition> {

@@ -8,3 +8,4 @@ mod events;
 mod kills;
 mod outage;
 mod restarts;
+mod static_members;

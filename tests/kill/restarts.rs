@@ -38,7 +38,9 @@ fn on_embedded(folder: &Path) -> (PathBuf, Application) {
 fn application(id: String, log: [String; 2], folder: &Path) -> Application {
     let commit_interval = Duration::from_millis(250);
     let folder = folder.to_owned();
-    Application { id, log, exactly_once: false, cache_bytes: SMALL_CACHE, commit_interval, folder }
+    let session_timeout = Duration::from_secs(4);
+    let (exactly_once, cache_bytes) = (false, SMALL_CACHE);
+    Application { id, log, exactly_once, cache_bytes, commit_interval, session_timeout, folder }
 }
 
 /// Kills the application, and compares the last counts with the events.

@@ -46,6 +46,8 @@ struct Arguments {
     cache_bytes: usize,
     #[arg(long)]
     commit_interval_ms: u64,
+    #[arg(long, default_value_t = 4)]
+    session_timeout_s: u64,
 }
 
 fn main() -> ExitCode {
@@ -73,8 +75,7 @@ fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error
         commit_interval: Some(Duration::from_millis(arguments.commit_interval_ms)),
         cache_bytes: arguments.cache_bytes,
         state_dir: arguments.state_dir.clone(),
-        // The next process waits this long for the one that was killed.
-        session_timeout: Duration::from_secs(4),
+        session_timeout: Duration::from_secs(arguments.session_timeout_s),
         ..Settings::default()
     };
     let app = App::new(&arguments.id, topology(arguments)?).settings(settings).state_in(RocksDb::default());
@@ -117,11 +118,10 @@ fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
 
 /// The line about the state from which counting starts. Tasks are not processing yet, but have restored their state.
 fn beginning(running: &millstream::runtime::Running, log: &dyn Log, arguments: &Arguments) -> String {
-    let partitions = arguments.partitions as usize;
     // Counters are published at intervals.
     let tasks = loop {
         let tasks = running.tasks();
-        if tasks.len() == partitions && tasks.values().all(|task| task.phase == TaskPhase::Running) {
+        if tasks.len() == running.assignment().len() && tasks.values().all(|task| task.phase == TaskPhase::Running) {
             break tasks;
         }
         std::thread::sleep(Duration::from_millis(10));
