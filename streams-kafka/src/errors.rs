@@ -152,9 +152,9 @@ mod tests {
     fn transaction_errors_say_what_may_be_done_next() {
         for (code, flags, expected) in [
             (-185, "r", "Retriable"),
-            (22, "a", "AbortRequired(LogError { kind: Fenced"),
-            (25, "a", "AbortRequired(LogError { kind: Fenced"),
-            (82, "a", "AbortRequired(LogError { kind: Fenced"),
+            (22, "a", "AbortRequired: Fenced"),
+            (25, "a", "AbortRequired: Fenced"),
+            (82, "a", "AbortRequired: Fenced"),
             (-144, "f", "Fenced"),
             (90, "f", "Fenced"),
             (12, "a", "AbortRequired"),
@@ -166,7 +166,10 @@ mod tests {
             (-173, "", "Unknown"),
             (9999, "", "Unknown"),
         ] {
-            let outcome = format!("{:?}", failed(code, flags));
+            let outcome = match failed(code, flags) {
+                CommitOutcome::AbortRequired(error) => format!("AbortRequired: {:?}", error.kind),
+                outcome => format!("{outcome:?}"),
+            };
             assert!(outcome.starts_with(expected), "{code} {flags}: {outcome}");
         }
     }
