@@ -111,6 +111,7 @@ impl StreamsBuilder {
     /// assert!(builder.build()?.describe().contains("Processor: KTABLE-SOURCE-0000000001 (stores: [names])"));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn table<K, V>(&self, topic: Topic<K, V>) -> KTable<'_, K::Inner, V::Inner>
     where
@@ -146,6 +147,7 @@ impl StreamsBuilder {
     /// assert_eq!(driver.read(&SHIPPED), [(1, "Peru".to_owned())]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a global table does nothing until it is joined, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn global_table<K, V>(&self, topic: Topic<K, V>) -> GlobalKTable<'_, K::Inner, V::Inner>
     where

@@ -22,6 +22,7 @@ handle::step!(GlobalKTable);
 
 impl<'t, K, V> GlobalKTable<'t, K, V> {
     /// Names the table's nodes.
+    #[must_use = "a global table does nothing until it is joined, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         self.builder.name(self.step, name.into(), Location::caller());

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::table::{self, KTable};
-use super::{StreamsBuilder, TimeWindowedKStream, handle};
+use super::{Shared, StreamsBuilder, TimeWindowedKStream, handle};
 use crate::operators::{Recipe, StoreId, stream_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call, CallId};
 use crate::windows::IntoTimeWindows;
@@ -52,6 +52,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// assert_eq!(driver.read(&COUNTS), [("ada".to_owned(), 1), ("ada".to_owned(), 2)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn count(self) -> KTable<'t, K::Inner, i64>
     where
@@ -75,11 +76,9 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// builder.build()?;
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn reduce(
-        self,
-        reducer: impl Fn(V::Inner, V::Inner) -> V::Inner + Send + Sync + 'static,
-    ) -> KTable<'t, K::Inner, V::Inner>
+    pub fn reduce(self, reducer: impl Fn(V::Inner, V::Inner) -> V::Inner + Shared) -> KTable<'t, K::Inner, V::Inner>
     where
         K: NullableKey,
         V: Nullable,
@@ -113,11 +112,12 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// assert_eq!(driver.read(&TEXTS), [(7, "up".to_owned()), (7, "upon".to_owned())]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn aggregate<A>(
         self,
-        init: impl Fn() -> A + Send + Sync + 'static,
-        apply: impl Fn(&mut A, V::Inner) + Send + Sync + 'static,
+        init: impl Fn() -> A + Shared,
+        apply: impl Fn(&mut A, V::Inner) + Shared,
     ) -> KTable<'t, K::Inner, A>
     where
         K: NullableKey,
@@ -157,10 +157,11 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// assert_eq!(driver.read(&OPEN), [(7, Some(1)), (7, Some(2)), (7, None)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn aggregate_with<A>(
         self,
-        update: impl Fn(&K::Inner, V::Inner, Option<A>) -> Option<A> + Send + Sync + 'static,
+        update: impl Fn(&K::Inner, V::Inner, Option<A>) -> Option<A> + Shared,
     ) -> KTable<'t, K::Inner, A>
     where
         K: NullableKey,
@@ -183,7 +184,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     fn update<A>(
         self,
         kind: AggregateKind,
-        update: impl Fn(&K::Inner, V::Inner, Option<A>) -> Option<A> + Send + Sync + 'static,
+        update: impl Fn(&K::Inner, V::Inner, Option<A>) -> Option<A> + Shared,
     ) -> KTable<'t, K::Inner, A>
     where
         K: NullableKey,

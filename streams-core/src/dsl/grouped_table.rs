@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::table::{self, KTable};
-use super::{StreamsBuilder, handle};
+use super::{Shared, StreamsBuilder, handle};
 use crate::operators::table_aggregate;
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call, CallId};
 use crate::wire::{Key, Value};
@@ -48,6 +48,7 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// assert_eq!(driver.read(&COUNTS), [("Peru".to_owned(), 1), ("Peru".to_owned(), 2)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn count(self) -> KTable<'t, K, i64>
     where
@@ -78,12 +79,9 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// builder.build()?;
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn reduce(
-        self,
-        add: impl Fn(V, V) -> V + Send + Sync + 'static,
-        subtract: impl Fn(V, V) -> V + Send + Sync + 'static,
-    ) -> KTable<'t, K, V>
+    pub fn reduce(self, add: impl Fn(V, V) -> V + Shared, subtract: impl Fn(V, V) -> V + Shared) -> KTable<'t, K, V>
     where
         K: Key,
         V: Value,
@@ -122,12 +120,13 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// assert_eq!(driver.read(&MEMBERS), members.map(|(country, ids)| (country.to_owned(), List(ids))));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn aggregate<A>(
         self,
-        init: impl Fn() -> A + Send + Sync + 'static,
-        add: impl Fn(&mut A, V) + Send + Sync + 'static,
-        subtract: impl Fn(&mut A, V) + Send + Sync + 'static,
+        init: impl Fn() -> A + Shared,
+        add: impl Fn(&mut A, V) + Shared,
+        subtract: impl Fn(&mut A, V) + Shared,
     ) -> KTable<'t, K, A>
     where
         K: Key,
@@ -177,11 +176,12 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// assert_eq!(driver.read(&COUNTS), counts.map(|(country, count)| (country.to_owned(), count)));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn aggregate_with<A>(
         self,
-        add: impl Fn(&K, V, Option<A>) -> Option<A> + Send + Sync + 'static,
-        subtract: impl Fn(&K, V, A) -> Option<A> + Send + Sync + 'static,
+        add: impl Fn(&K, V, Option<A>) -> Option<A> + Shared,
+        subtract: impl Fn(&K, V, A) -> Option<A> + Shared,
     ) -> KTable<'t, K, A>
     where
         K: Key,

@@ -8,8 +8,8 @@
 //! There is one operation per file. Bounds are on the methods, so that a type that does not fit gets the error message
 //! of the trait that it lacks.
 //!
-//! Closures are `Fn + Send + Sync`: every task calls the same closure, on whichever worker runs the task, so closures
-//! have no state to capture. State belongs in stores.
+//! Closures are [`Shared`]: every task calls the same closure, on whichever worker runs the task, so closures have no
+//! state to capture. State belongs in stores.
 
 use crate::operators::{repartition_filter, sink, source};
 use crate::topology::program::Repartition;
@@ -21,8 +21,11 @@ mod global_table;
 mod grouped;
 mod grouped_table;
 mod handle;
+#[doc(hidden)]
+pub mod not_yet;
 pub mod processor;
 mod processor_store;
+mod shared;
 mod stream;
 mod table;
 mod windowed;
@@ -32,6 +35,7 @@ pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;
 pub use processor_store::ProcessorStoreOptions;
+pub use shared::Shared;
 pub use stream::{KStream, Output, Repartitioned, Split};
 pub use table::KTable;
 pub use windowed::TimeWindowedKStream;

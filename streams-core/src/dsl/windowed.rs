@@ -1,7 +1,7 @@
 //! Windowed streams and their aggregations.
 
 use super::table::{self, KTable};
-use super::{KGroupedStream, handle};
+use super::{KGroupedStream, Shared, handle};
 use crate::operators::{Recipe, StoreId, window_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
@@ -55,6 +55,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// assert_eq!(counts, [(0, 1), (0, 2), (1, 1), (0, 3)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn count(self) -> KTable<'t, Windowed<K::Inner>, i64>
     where
@@ -86,8 +87,9 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// assert_eq!(tops.collect::<Vec<_>>(), [(0, 90), (0, 120), (1, 80)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn reduce(self, reducer: impl Fn(V, V) -> V + Send + Sync + 'static) -> KTable<'t, Windowed<K::Inner>, V::Inner>
+    pub fn reduce(self, reducer: impl Fn(V, V) -> V + Shared) -> KTable<'t, Windowed<K::Inner>, V::Inner>
     where
         K: NullableKey,
         V: Nullable,
@@ -131,11 +133,12 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// assert_eq!(paths.collect::<Vec<_>>(), expected.map(|(start, pages)| (start, pages.to_owned())));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn aggregate<A>(
         self,
-        init: impl Fn() -> A + Send + Sync + 'static,
-        apply: impl Fn(&mut A, V) + Send + Sync + 'static,
+        init: impl Fn() -> A + Shared,
+        apply: impl Fn(&mut A, V) + Shared,
     ) -> KTable<'t, Windowed<K::Inner>, A>
     where
         K: NullableKey,
@@ -179,10 +182,11 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// assert_eq!(failures.collect::<Vec<_>>(), [(0, Some(1)), (0, None), (60_000, Some(1))]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn aggregate_with<A>(
         self,
-        update: impl Fn(&K::Inner, V, Option<A>) -> Option<A> + Send + Sync + 'static,
+        update: impl Fn(&K::Inner, V, Option<A>) -> Option<A> + Shared,
     ) -> KTable<'t, Windowed<K::Inner>, A>
     where
         K: NullableKey,
@@ -200,7 +204,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     fn update<A>(
         self,
         kind: AggregateKind,
-        update: impl Fn(&K::Inner, Option<V::Inner>, Option<A>) -> Option<A> + Send + Sync + 'static,
+        update: impl Fn(&K::Inner, Option<V::Inner>, Option<A>) -> Option<A> + Shared,
     ) -> KTable<'t, Windowed<K::Inner>, A>
     where
         K: NullableKey,

@@ -453,8 +453,8 @@ mod tests {
     fn stores_that_share_their_input_ask_for_its_positions_once() {
         let builder = StreamsBuilder::new();
         let lines = builder.stream(LINES).group_by_key();
-        lines.count();
-        lines.reduce(|_, line| line);
+        _ = lines.count();
+        _ = lines.reduce(|_, line| line);
         let topology = Arc::new(builder.build().expect("a topology"));
         let plan = Plan::new("app".into(), topology, &[("lines".into(), 2)].into()).expect("a plan");
         let missing = plan.internal_topics(None, &[]);

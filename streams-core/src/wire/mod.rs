@@ -401,7 +401,8 @@ impl<K: Key> NullableKey for Option<K> {
 #[diagnostic::on_unimplemented(
     message = "a stream of `{Self}` cannot be sent to a topic of `{T}`",
     label = "expected `{T}`, found `{Self}`",
-    note = "convert it first with `.map_values(..)` or `.map(..)`, or change the topic's type"
+    note = "convert it first with `.map_values(..)` or `.map(..)`, or change the topic's type",
+    note = "after `.to_stream()` values are an `Option`, because rows can be deleted: `.filter_some()` leaves deletions out"
 )]
 pub trait SendAs<T> {
     /// Appends the bytes as a topic of `T` stores them; `false` means null.

@@ -1,5 +1,7 @@
 //! The topologies, in the same order and with the same names as in `tests/java/describe`.
 
+#![allow(unused_must_use, reason = "tables that nobody reads have names and numbers, too")]
+
 use std::time::Duration;
 
 use streams_core::dsl::{KStream, StreamsBuilder};

@@ -116,7 +116,7 @@ fn two_nodes_cannot_have_one_name() {
     check(
         |b| {
             b.stream(A).repartition().named("same").to(OUT);
-            b.stream(B).group_by(|_, value| value.clone()).named("same").count();
+            _ = b.stream(B).group_by(|_, value| value.clone()).named("same").count();
         },
         "two nodes are named `same-repartition-filter`: one at HERE, one at HERE; give one of them another name",
     );
@@ -336,14 +336,14 @@ fn a_topic_has_one_source() {
     check(
         |b| {
             b.stream(A).to(OUT);
-            b.table(A);
+            _ = b.table(A);
         },
         expected,
     );
     check(
         |b| {
-            b.global_table(A);
-            b.table(A);
+            _ = b.global_table(A);
+            _ = b.table(A);
         },
         expected,
     );

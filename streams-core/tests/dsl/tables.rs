@@ -110,9 +110,9 @@ fn a_filter_is_told_old_values_if_they_are_at_hand() {
     check(
         |b| {
             let table = b.table(T);
-            table.filter(|_, _| true).named("before");
+            _ = table.filter(|_, _| true).named("before");
             b.stream(A).join(table, |left, _| left).named("join").to(OUT);
-            table.filter(|_, _| true).named("after");
+            _ = table.filter(|_, _| true).named("after");
         },
         &[
             "KTABLE-SOURCE-0000000002+ [t-STATE-STORE-0000000000]",
@@ -128,8 +128,8 @@ fn tasks_share_nothing_but_topics() {
     let built = topology(|b| {
         let table = b.table(T);
         b.stream(A).join(table, |left, _| left).to(OUT);
-        b.stream(B).group_by(|_, value| value.clone()).count();
-        b.global_table(Topic::<String, String>::new("g"));
+        _ = b.stream(B).group_by(|_, value| value.clone()).count();
+        _ = b.global_table(Topic::<String, String>::new("g"));
     });
     let parts: Vec<_> = built
         .subtopologies()

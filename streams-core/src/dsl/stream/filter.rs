@@ -1,7 +1,7 @@
 //! `filter`, `filter_not` and `filter_some`.
 
 use super::KStream;
-use crate::dsl::Data;
+use crate::dsl::{Data, Shared};
 use crate::operators::{filter, filter_some};
 use crate::topology::names::prefix;
 
@@ -20,7 +20,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
+    pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Shared) -> Self
     where
         K: Data,
         V: Data,
@@ -30,7 +30,7 @@ impl<'t, K, V> KStream<'t, K, V> {
 
     /// Drops the records for which the predicate is true.
     #[track_caller]
-    pub fn filter_not(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
+    pub fn filter_not(self, predicate: impl Fn(&K, &V) -> bool + Shared) -> Self
     where
         K: Data,
         V: Data,

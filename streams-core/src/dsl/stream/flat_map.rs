@@ -1,7 +1,7 @@
 //! `flat_map`, `flat_map_values` and `flat_map_values_with_key`.
 
 use super::KStream;
-use crate::dsl::Data;
+use crate::dsl::{Data, Shared};
 use crate::operators::{flat_map, flat_map_values};
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -30,7 +30,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn flat_map<K2, V2>(self, mapper: impl Fn(K, V) -> Vec<(K2, V2)> + Send + Sync + 'static) -> KStream<'t, K2, V2>
+    pub fn flat_map<K2, V2>(self, mapper: impl Fn(K, V) -> Vec<(K2, V2)> + Shared) -> KStream<'t, K2, V2>
     where
         K: Data,
         V: Data,
@@ -57,7 +57,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn flat_map_values<V2>(self, mapper: impl Fn(V) -> Vec<V2> + Send + Sync + 'static) -> KStream<'t, K, V2>
+    pub fn flat_map_values<V2>(self, mapper: impl Fn(V) -> Vec<V2> + Shared) -> KStream<'t, K, V2>
     where
         K: Data,
         V: Data,
@@ -68,10 +68,7 @@ impl<'t, K, V> KStream<'t, K, V> {
 
     /// As [`KStream::flat_map_values`], but the mapper also gets the key.
     #[track_caller]
-    pub fn flat_map_values_with_key<V2>(
-        self,
-        mapper: impl Fn(&K, V) -> Vec<V2> + Send + Sync + 'static,
-    ) -> KStream<'t, K, V2>
+    pub fn flat_map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> Vec<V2> + Shared) -> KStream<'t, K, V2>
     where
         K: Data,
         V: Data,

@@ -1,7 +1,7 @@
 //! `for_each`.
 
 use super::{KStream, Output};
-use crate::dsl::Data;
+use crate::dsl::{Data, Shared};
 use crate::operators::for_each;
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -25,7 +25,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn for_each(self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> Output<'t>
+    pub fn for_each(self, action: impl Fn(&K, &V) + Shared) -> Output<'t>
     where
         K: Data,
         V: Data,

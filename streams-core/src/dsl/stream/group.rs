@@ -1,7 +1,7 @@
 //! `group_by_key` and `group_by`.
 
 use super::KStream;
-use crate::dsl::{Data, KGroupedStream, through};
+use crate::dsl::{Data, KGroupedStream, Shared, through};
 use crate::operators::select_key;
 use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey};
@@ -54,7 +54,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn group_by<K2>(self, mapper: impl Fn(&K, &V) -> K2 + Send + Sync + 'static) -> KGroupedStream<'t, K2, V>
+    pub fn group_by<K2>(self, mapper: impl Fn(&K, &V) -> K2 + Shared) -> KGroupedStream<'t, K2, V>
     where
         K: Data,
         K2: NullableKey,

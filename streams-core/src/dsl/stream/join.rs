@@ -1,7 +1,8 @@
 //! Joins of a stream with a table: `join` and `left_join`.
 
 use super::KStream;
-use crate::dsl::{Data, KTable, through};
+use crate::dsl::not_yet::TableToJoin;
+use crate::dsl::{Data, KTable, Shared, through};
 use crate::operators::stream_table_join;
 use crate::topology::program::Call;
 use crate::wire::{Nullable, NullableKey, Value};
@@ -36,8 +37,8 @@ impl<'t, K, V> KStream<'t, K, V> {
     #[track_caller]
     pub fn join<T, R>(
         self,
-        table: KTable<'t, K::Inner, T>,
-        joiner: impl Fn(V::Inner, T) -> R + Send + Sync + 'static,
+        table: impl TableToJoin<'t, K::Inner, T>,
+        joiner: impl Fn(V::Inner, T) -> R + Shared,
     ) -> KStream<'t, K, R>
     where
         K: NullableKey,
@@ -45,7 +46,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         T: Value,
         R: Data,
     {
-        self.join_table(table, false, move |value, row| row.map(|row| joiner(value, row)))
+        self.join_table(table.into_table(), false, move |value, row| row.map(|row| joiner(value, row)))
     }
 
     /// Joins each record with the table's row of the same key, or with `None` if there is no row or the key is null.
@@ -75,8 +76,8 @@ impl<'t, K, V> KStream<'t, K, V> {
     #[track_caller]
     pub fn left_join<T, R>(
         self,
-        table: KTable<'t, K::Inner, T>,
-        joiner: impl Fn(V::Inner, Option<T>) -> R + Send + Sync + 'static,
+        table: impl TableToJoin<'t, K::Inner, T>,
+        joiner: impl Fn(V::Inner, Option<T>) -> R + Shared,
     ) -> KStream<'t, K, R>
     where
         K: NullableKey,
@@ -84,7 +85,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         T: Value,
         R: Data,
     {
-        self.join_table(table, true, move |value, row| Some(joiner(value, row)))
+        self.join_table(table.into_table(), true, move |value, row| Some(joiner(value, row)))
     }
 
     #[track_caller]
@@ -92,7 +93,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         self,
         table: KTable<'t, K::Inner, T>,
         left: bool,
-        joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
+        joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Shared,
     ) -> KStream<'t, K, R>
     where
         K: NullableKey,

@@ -1,7 +1,7 @@
 //! Joins of a stream with a global table: `join_global` and `left_join_global`.
 
 use super::KStream;
-use crate::dsl::{Data, GlobalKTable};
+use crate::dsl::{Data, GlobalKTable, Shared};
 use crate::operators::global_join;
 use crate::topology::program::Call;
 use crate::wire::{Key, MaybeNull, NullableKey, Value};
@@ -31,8 +31,8 @@ impl<'t, K, V> KStream<'t, K, V> {
     pub fn join_global<GK, T, R, M>(
         self,
         table: GlobalKTable<'t, GK, T>,
-        key: impl Fn(&K, &V::Inner) -> M + Send + Sync + 'static,
-        joiner: impl Fn(V::Inner, T) -> R + Send + Sync + 'static,
+        key: impl Fn(&K, &V::Inner) -> M + Shared,
+        joiner: impl Fn(V::Inner, T) -> R + Shared,
     ) -> KStream<'t, K, R>
     where
         K: Data,
@@ -74,8 +74,8 @@ impl<'t, K, V> KStream<'t, K, V> {
     pub fn left_join_global<GK, T, R, M>(
         self,
         table: GlobalKTable<'t, GK, T>,
-        key: impl Fn(&K, &V::Inner) -> M + Send + Sync + 'static,
-        joiner: impl Fn(V::Inner, Option<T>) -> R + Send + Sync + 'static,
+        key: impl Fn(&K, &V::Inner) -> M + Shared,
+        joiner: impl Fn(V::Inner, Option<T>) -> R + Shared,
     ) -> KStream<'t, K, R>
     where
         K: Data,
@@ -92,9 +92,9 @@ impl<'t, K, V> KStream<'t, K, V> {
     fn join_global_table<GK, T, R, M>(
         self,
         table: GlobalKTable<'t, GK, T>,
-        key: impl Fn(&K, &V::Inner) -> M + Send + Sync + 'static,
+        key: impl Fn(&K, &V::Inner) -> M + Shared,
         left: bool,
-        joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
+        joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Shared,
     ) -> KStream<'t, K, R>
     where
         K: Data,

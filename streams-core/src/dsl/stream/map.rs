@@ -1,7 +1,7 @@
 //! `map`, `map_values` and `map_values_with_key`.
 
 use super::KStream;
-use crate::dsl::Data;
+use crate::dsl::{Data, Shared};
 use crate::operators::{map, map_values};
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -22,7 +22,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn map<K2, V2>(self, mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static) -> KStream<'t, K2, V2>
+    pub fn map<K2, V2>(self, mapper: impl Fn(K, V) -> (K2, V2) + Shared) -> KStream<'t, K2, V2>
     where
         K: Data,
         V: Data,
@@ -46,7 +46,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn map_values<V2>(self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KStream<'t, K, V2>
+    pub fn map_values<V2>(self, mapper: impl Fn(V) -> V2 + Shared) -> KStream<'t, K, V2>
     where
         K: Data,
         V: Data,
@@ -57,7 +57,7 @@ impl<'t, K, V> KStream<'t, K, V> {
 
     /// As [`KStream::map_values`], but the mapper also gets the key.
     #[track_caller]
-    pub fn map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KStream<'t, K, V2>
+    pub fn map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> V2 + Shared) -> KStream<'t, K, V2>
     where
         K: Data,
         V: Data,

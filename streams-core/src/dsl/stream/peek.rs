@@ -1,7 +1,7 @@
 //! `peek`.
 
 use super::KStream;
-use crate::dsl::Data;
+use crate::dsl::{Data, Shared};
 use crate::operators::peek;
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -28,7 +28,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn peek(self, action: impl Fn(&K, &V) + Send + Sync + 'static) -> Self
+    pub fn peek(self, action: impl Fn(&K, &V) + Shared) -> Self
     where
         K: Data,
         V: Data,

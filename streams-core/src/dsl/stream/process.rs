@@ -1,8 +1,8 @@
 //! The Processor API: `process`, `process_with` and `process_values`.
 
 use super::KStream;
-use crate::dsl::Data;
 use crate::dsl::processor::{Forward, ForwardValues, Processor, Refs, StoreTuple};
+use crate::dsl::{Data, Shared};
 use crate::operators::process;
 use crate::topology::program::Call;
 
@@ -46,7 +46,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     pub fn process<S, K2, V2>(
         self,
         stores: S,
-        code: impl Fn(Refs<'_, S>, &K, V, &mut Forward<'_, K2, V2>) + Send + Sync + 'static,
+        code: impl Fn(Refs<'_, S>, &K, V, &mut Forward<'_, K2, V2>) + Shared,
     ) -> KStream<'t, K2, V2>
     where
         S: StoreTuple,
@@ -105,11 +105,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn process_with<P, K2, V2>(
-        self,
-        stores: P::Stores,
-        make: impl Fn() -> P + Send + Sync + 'static,
-    ) -> KStream<'t, K2, V2>
+    pub fn process_with<P, K2, V2>(self, stores: P::Stores, make: impl Fn() -> P + Shared) -> KStream<'t, K2, V2>
     where
         P: Processor<K, V, K2, V2>,
         K: Data,
@@ -156,7 +152,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     pub fn process_values<S, V2>(
         self,
         stores: S,
-        code: impl Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, '_, V2>) + Send + Sync + 'static,
+        code: impl Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, '_, V2>) + Shared,
     ) -> KStream<'t, K, V2>
     where
         S: StoreTuple,

@@ -1,7 +1,7 @@
 //! `select_key`.
 
 use super::KStream;
-use crate::dsl::Data;
+use crate::dsl::{Data, Shared};
 use crate::operators::select_key;
 use crate::topology::names::prefix;
 
@@ -21,7 +21,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn select_key<K2>(self, mapper: impl Fn(&K, &V) -> K2 + Send + Sync + 'static) -> KStream<'t, K2, V>
+    pub fn select_key<K2>(self, mapper: impl Fn(&K, &V) -> K2 + Shared) -> KStream<'t, K2, V>
     where
         K: Data,
         V: Data,

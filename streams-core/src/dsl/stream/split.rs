@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::KStream;
 use crate::dsl::attached::Attached;
-use crate::dsl::{Data, StreamsBuilder, handle};
+use crate::dsl::{Data, Shared, StreamsBuilder, handle};
 use crate::operators::{branch, merge};
 use crate::topology::program::{Call, CallId};
 
@@ -71,7 +71,7 @@ impl<'t, K, V> Split<'t, K, V> {
 
     /// The records for which this predicate is true and those of the earlier branches are not.
     #[track_caller]
-    pub fn branch(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KStream<'t, K, V>
+    pub fn branch(self, predicate: impl Fn(&K, &V) -> bool + Shared) -> KStream<'t, K, V>
     where
         K: Data,
         V: Data,

@@ -21,6 +21,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// builder.build()?;
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn to_table(self) -> KTable<'t, K::Inner, V::Inner>
     where

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::KTable;
+use crate::dsl::Shared;
 use crate::operators::table_filter;
 use crate::topology::program::{Call, TableOperatorKind};
 use crate::wire::{Key, Value};
@@ -26,8 +27,9 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// assert_eq!(driver.read(&OVERDRAWN), [(1, Some(-5)), (1, None)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
+    pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Shared) -> Self
     where
         K: Key,
         V: Value,
@@ -36,8 +38,9 @@ impl<'t, K, V> KTable<'t, K, V> {
     }
 
     /// Keeps the rows for which the predicate is false.
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn filter_not(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
+    pub fn filter_not(self, predicate: impl Fn(&K, &V) -> bool + Shared) -> Self
     where
         K: Key,
         V: Value,
@@ -46,7 +49,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     }
 
     #[track_caller]
-    fn filtered(self, keep: bool, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self
+    fn filtered(self, keep: bool, predicate: impl Fn(&K, &V) -> bool + Shared) -> Self
     where
         K: Key,
         V: Value,

@@ -1,7 +1,7 @@
 //! `group_by` of a table.
 
 use super::KTable;
-use crate::dsl::KGroupedTable;
+use crate::dsl::{KGroupedTable, Shared};
 use crate::operators::{change_sink, change_source, table_select};
 use crate::topology::program::{Call, ChangeRepartition};
 use crate::wire::{Key, Value};
@@ -31,10 +31,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn group_by<K2, V2>(
-        self,
-        mapper: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static,
-    ) -> KGroupedTable<'t, K2, V2>
+    pub fn group_by<K2, V2>(self, mapper: impl Fn(&K, V) -> (K2, V2) + Shared) -> KGroupedTable<'t, K2, V2>
     where
         K: Key,
         V: Value,

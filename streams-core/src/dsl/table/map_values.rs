@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::KTable;
+use crate::dsl::Shared;
 use crate::operators::table_map_values;
 use crate::topology::program::{Call, TableOperatorKind};
 use crate::wire::{Key, Value};
@@ -23,8 +24,9 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// builder.build()?;
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn map_values<V2>(self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KTable<'t, K, V2>
+    pub fn map_values<V2>(self, mapper: impl Fn(V) -> V2 + Shared) -> KTable<'t, K, V2>
     where
         K: Key,
         V: Value,
@@ -34,8 +36,9 @@ impl<'t, K, V> KTable<'t, K, V> {
     }
 
     /// As [`KTable::map_values`], but the mapper also gets the key.
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KTable<'t, K, V2>
+    pub fn map_values_with_key<V2>(self, mapper: impl Fn(&K, V) -> V2 + Shared) -> KTable<'t, K, V2>
     where
         K: Key,
         V: Value,

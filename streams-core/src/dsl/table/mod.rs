@@ -36,6 +36,7 @@ handle::debug!(KTable);
 impl<'t, K, V> KTable<'t, K, V> {
     /// Names the node that this table comes from, instead of a generated name such as `KTABLE-FILTER-0000000003`. The
     /// store is named separately, with [`KTable::stored_as`].
+    #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         self.builder.name(self.step, name.into(), Location::caller());

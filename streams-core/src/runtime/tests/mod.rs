@@ -242,7 +242,7 @@ fn work_whose_transaction_timed_out_is_done_again() {
 fn totals_go_on_when_a_task_is_opened_again() {
     const WORDS: Topic<Option<String>, String> = Topic::new("words");
     let builder = StreamsBuilder::new();
-    builder.stream(WORDS).group_by_key().count();
+    _ = builder.stream(WORDS).group_by_key().count();
     let setup = TestDriver::configure(builder.build().expect("a topology"));
     let mut driver = setup.caching(0).with(|app| app.exactly_once()).start();
     let totals = |driver: &mut TestDriver| {

@@ -1,0 +1,144 @@
+//! What is looked for and is not there: joins other than those of a stream with a table, and `to` on a table.
+//!
+//! The methods exist only so that the compiler can say what to use instead. Each demands something of [`ThisVersion`]
+//! that it does not have; with the real operation, its method and trait here are deleted.
+
+use super::stream::Output;
+use super::{GlobalKTable, KStream, KTable, Shared};
+
+/// A table that a stream of keys `K` can be joined with, whose rows are `T`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be joined with a stream whose keys are `{K}`",
+    label = "expected a table whose keys are `{K}`",
+    note = "a record is joined with the row of the same key: change the stream's key first with `.select_key(..)`, or \
+            read the table with `.global_table(..)` and use `.join_global(..)`, which computes a key from each record"
+)]
+pub trait TableToJoin<'t, K, T> {
+    /// The table itself.
+    fn into_table(self) -> KTable<'t, K, T>;
+}
+
+impl<'t, K, T> TableToJoin<'t, K, T> for KTable<'t, K, T> {
+    fn into_table(self) -> Self {
+        self
+    }
+}
+
+impl<'t, K, K2, T> TableToJoin<'t, K, T> for KStream<'t, K2, T>
+where
+    ThisVersion: JoinsStreams<K>,
+{
+    fn into_table(self) -> KTable<'t, K, T> {
+        ThisVersion::never()
+    }
+}
+
+impl<'t, K, K2, T> TableToJoin<'t, K, T> for GlobalKTable<'t, K2, T>
+where
+    ThisVersion: JoinsGlobalTablesByKey<K>,
+{
+    fn into_table(self) -> KTable<'t, K, T> {
+        ThisVersion::never()
+    }
+}
+
+/// This version of the library.
+#[derive(Debug)]
+pub struct ThisVersion;
+
+/// What this version does not do, as a bound that never holds.
+macro_rules! not_yet {
+    ($(#[$message:meta] $can:ident;)+) => { $(
+        #[$message]
+        pub trait $can<T> {
+            /// Stands in for the result.
+            fn never<R>() -> R;
+        }
+    )+ };
+}
+
+not_yet! {
+    #[diagnostic::on_unimplemented(
+        message = "two streams cannot be joined yet: make one of them a table with `.to_table()`",
+        label = "a stream, not a table",
+        note = "`.join(clicks.to_table(), ..)` joins each record with the latest one of the other stream with the same \
+                key; joins of two streams within a window are not there yet"
+    )]
+    JoinsStreams;
+
+    #[diagnostic::on_unimplemented(
+        message = "a global table is joined with `.join_global(..)` or `.left_join_global(..)`",
+        label = "a global table",
+        note = "`.join_global(prices, |key, order| order.article.clone(), |order, price| ..)`: the first closure computes \
+                the row's key from a record, the second one combines the two"
+    )]
+    JoinsGlobalTablesByKey;
+
+    #[diagnostic::on_unimplemented(
+        message = "two tables cannot be joined yet: join the changes of one with the other, \
+                   `first.to_stream().filter_some().join(second, ..)`",
+        label = "joins of two tables are not there yet",
+        note = "this produces a result when the first table changes, not when the second one does"
+    )]
+    JoinsTables;
+
+    #[diagnostic::on_unimplemented(
+        message = "a table is sent as the stream of its changes: `.to_stream().to(..)`",
+        label = "`.to_stream()` is missing before `.to(..)`",
+        note = "deletions are sent as tombstones; `.to_stream().filter_some()` leaves them out"
+    )]
+    SendsTables;
+}
+
+#[doc(hidden)]
+impl<'t, K, V> KStream<'t, K, V> {
+    pub fn outer_join<K2, T, R>(
+        self,
+        _stream: KStream<'t, K2, T>,
+        _joiner: impl Fn(Option<V>, Option<T>) -> R + Shared,
+    ) -> KStream<'t, K, R>
+    where
+        ThisVersion: JoinsStreams<K>,
+    {
+        ThisVersion::never()
+    }
+}
+
+#[doc(hidden)]
+impl<'t, K, V> KTable<'t, K, V> {
+    pub fn join<K2, T, R>(self, _table: KTable<'t, K2, T>, _joiner: impl Fn(V, T) -> R + Shared) -> KTable<'t, K, R>
+    where
+        ThisVersion: JoinsTables<K>,
+    {
+        ThisVersion::never()
+    }
+
+    pub fn left_join<K2, T, R>(
+        self,
+        _table: KTable<'t, K2, T>,
+        _joiner: impl Fn(V, Option<T>) -> R + Shared,
+    ) -> KTable<'t, K, R>
+    where
+        ThisVersion: JoinsTables<K>,
+    {
+        ThisVersion::never()
+    }
+
+    pub fn outer_join<K2, T, R>(
+        self,
+        _table: KTable<'t, K2, T>,
+        _joiner: impl Fn(Option<V>, Option<T>) -> R + Shared,
+    ) -> KTable<'t, K, R>
+    where
+        ThisVersion: JoinsTables<K>,
+    {
+        ThisVersion::never()
+    }
+
+    pub fn to<T>(self, _topic: T) -> Output<'t>
+    where
+        ThisVersion: SendsTables<T>,
+    {
+        ThisVersion::never()
+    }
+}
