@@ -102,7 +102,7 @@ fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
     builder
         .stream(events)
         .process_values((), move |(), _, event: i64, out| {
-            if let Some(position) = out.record().position() {
+            if let Some(position) = out.position() {
                 let mut teller = teller.lock().unwrap_or_else(PoisonError::into_inner);
                 teller.tell(position.partition.0, position.offset.0).expect("progress can be told");
             }

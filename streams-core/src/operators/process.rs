@@ -129,7 +129,12 @@ impl<K, V> Forward<'_, K, V> {
         self.sent.push(Record { key, value, timestamp: self.timestamp, headers: self.headers.clone() });
     }
 
-    /// Sends a record with its own timestamp and headers.
+    /// Sends a record with the given timestamp and headers.
+    pub fn send_with(&mut self, key: K, value: V, timestamp: Timestamp, headers: Headers) {
+        self.send_record(Record { key, value, timestamp, headers });
+    }
+
+    /// Sends a whole record, with its own timestamp and headers, as [`Processor::process`] gets it.
     pub fn send_record(&mut self, record: Record<K, V>) {
         self.sent.push(record);
     }
@@ -179,26 +184,56 @@ impl<K, V> Forward<'_, K, V> {
 }
 
 /// [`Forward`] for code that keeps every record's key.
-pub struct ForwardValues<'a, 'b, V>(&'a mut Forward<'b, (), V>);
+pub struct ForwardValues<'a, V>(Forward<'a, (), V>);
 
-impl<'b, V> ForwardValues<'_, 'b, V> {
-    /// Sends a value under the key of the record being processed, with its timestamp and headers.
+impl<V> ForwardValues<'_, V> {
+    /// As [`Forward::send`], under the key of the record being processed.
     pub fn send(&mut self, value: V) {
         self.0.send((), value);
     }
 
-    /// Sends a value under the key of the record being processed, with the given timestamp and headers.
+    /// As [`Forward::send_with`], under the key of the record being processed.
     pub fn send_with(&mut self, value: V, timestamp: Timestamp, headers: Headers) {
-        self.0.send_record(Record { key: (), value, timestamp, headers });
+        self.0.send_with((), value, timestamp, headers);
     }
 
-    /// Gives access to the context.
+    /// As [`Forward::timestamp`].
     #[must_use]
-    pub const fn record(&self) -> &Forward<'b, (), V> {
-        self.0
+    pub const fn timestamp(&self) -> Timestamp {
+        self.0.timestamp()
     }
 
-    /// Asks for a commit soon.
+    /// As [`Forward::headers`].
+    #[must_use]
+    pub const fn headers(&self) -> &Headers {
+        self.0.headers()
+    }
+
+    /// As [`Forward::position`].
+    #[must_use]
+    pub const fn position(&self) -> Option<&RecordPosition> {
+        self.0.position()
+    }
+
+    /// As [`Forward::task`].
+    #[must_use]
+    pub const fn task(&self) -> TaskId {
+        self.0.task()
+    }
+
+    /// As [`Forward::stream_time`].
+    #[must_use]
+    pub const fn stream_time(&self) -> Timestamp {
+        self.0.stream_time()
+    }
+
+    /// As [`Forward::wall_clock`].
+    #[must_use]
+    pub const fn wall_clock(&self) -> Timestamp {
+        self.0.wall_clock()
+    }
+
+    /// As [`Forward::request_commit`].
     pub const fn request_commit(&mut self) {
         self.0.request_commit();
     }
@@ -246,7 +281,7 @@ where
     K: Clone + 'static,
     V: 'static,
     V2: Clone + 'static,
-    F: Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, '_, V2>) + Send + Sync + 'static,
+    F: Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, V2>) + Send + Sync + 'static,
 {
     let _ = stores;
     let process = Arc::new(process);
@@ -378,14 +413,14 @@ where
     S: StoreTuple,
     K: Clone,
     V2: Clone,
-    F: Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, '_, V2>),
+    F: Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, V2>),
 {
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
         let use_ = StoreUse::new(timestamp);
         self.sent.clear();
-        let mut out = Forward { context, sent: &mut self.sent, timestamp, headers: &headers };
-        (self.process)(S::lend(&self.stores, &use_), &key, value, &mut ForwardValues(&mut out));
+        let mut out = ForwardValues(Forward { context, sent: &mut self.sent, timestamp, headers: &headers });
+        (self.process)(S::lend(&self.stores, &use_), &key, value, &mut out);
         use_.finish().map_err(|error| OperatorError::rows(&self.node, error))?;
         for Record { value, timestamp, headers, .. } in self.sent.drain(..) {
             self.outputs.forward(context, Record { key: key.clone(), value, timestamp, headers })?;
@@ -563,12 +598,42 @@ mod tests {
         assert_eq!(chain.received(), [at(2, "b".to_owned(), false), at(2, "b".to_owned(), true)]);
     }
 
+    /// The code in a `process` and in a `process_values` differs only in the keys that it sends.
+    #[test]
+    fn code_that_keeps_the_key_is_spelled_like_code_that_may_change_it() {
+        macro_rules! code {
+            ($($key:ident)?) => {
+                |mut totals, id: &String, cents: i64, out| {
+                    $(let $key = id.clone();)?
+                    totals.put(id, cents);
+                    let place = (out.position().is_some(), out.task().partition.0, out.headers().len());
+                    let times = (out.timestamp().0, out.stream_time().0, out.wall_clock().0);
+                    out.send($($key.clone(),)? format!("{place:?} {times:?}"));
+                    out.send_with($($key,)? "late".to_owned(), Timestamp(99), headers("h", "1"));
+                    out.request_commit();
+                }
+            };
+        }
+        let with_keys = process(TOTALS, code!(key));
+        let values = super::values_recipe(&TOTALS, vec![StoreId(0)], code!());
+        let first = at(1, "a".to_owned(), "(false, 0, 0) (1, 1, 1000)".to_owned());
+        let second = Record { headers: headers("h", "1"), ..at(99, "a".to_owned(), "late".to_owned()) };
+        for recipe in [with_keys, values] {
+            let mut chain = chain::<String, String>(&recipe);
+            chain.context.wall_clock = Timestamp(1_000);
+            chain.send(pay(1, "a", 5));
+            assert_eq!(chain.received(), [first.clone(), second.clone()]);
+            assert!(chain.context.commit_requested);
+            assert_eq!(chain.logged(0).len(), 1);
+        }
+    }
+
     #[test]
     fn values_keep_their_key() {
         let recipe = super::values_recipe(&TOTALS, vec![StoreId(0)], |mut totals, id: &String, cents: i64, out| {
             let total = totals.get(id).unwrap_or(0) + cents;
             totals.put(id, total);
-            out.send(format!("{} at {}", total, out.record().timestamp().0));
+            out.send(format!("{} at {}", total, out.timestamp().0));
             out.send_with("late".to_owned(), Timestamp(99), headers("h", "1"));
         });
         let mut chain = chain::<String, String>(&recipe);

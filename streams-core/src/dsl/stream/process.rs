@@ -123,7 +123,8 @@ impl<'t, K, V> KStream<'t, K, V> {
         KStream::new(self.builder, self.builder.add(call))
     }
 
-    /// As [`KStream::process`], but all output has the record's key, so no repartition topic is needed afterwards.
+    /// As [`KStream::process`], but all output has the record's key, so no repartition topic is needed afterwards. The
+    /// code is written in the same way, except that it sends values without keys.
     ///
     /// ```
     /// use millstream::prelude::*;
@@ -152,7 +153,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     pub fn process_values<S, V2>(
         self,
         stores: S,
-        code: impl Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, '_, V2>) + Shared,
+        code: impl Fn(Refs<'_, S>, &K, V, &mut ForwardValues<'_, V2>) + Shared,
     ) -> KStream<'t, K, V2>
     where
         S: StoreTuple,
