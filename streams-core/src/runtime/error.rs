@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::RenamedTopic;
 use crate::log::{LogError, LogErrorKind};
 use crate::operators::{BuildError, OperatorError};
 use crate::record::{TaskId, TopicPartition};
@@ -144,6 +145,20 @@ pub enum AppError {
         /// The topic.
         topic: String,
     },
+    /// Internal topics have other generated names than in the topology with which the application has run before. Their
+    /// contents would be lost.
+    #[error(
+        "internal topics have other generated names than when the application last ran, because operators were added \
+         or removed before them: {}; what is in the old topics would be lost. To keep it, give the operators the \
+         names they had, with `.stored_as(..)` or `.named(..)`: {}; or go back to the old topology; or set \
+         `internal.topics.create` to `always` for one start, to begin with empty topics",
+        list(topics),
+        old_names(topics)
+    )]
+    GeneratedNamesChanged {
+        /// The topics, with their names before and now.
+        topics: Vec<RenamedTopic>,
+    },
     /// A changelog ends before the offset up to which it was read earlier: it was truncated, or is a different topic
     /// of the same name.
     #[error(
@@ -285,6 +300,21 @@ fn missing_topics(topics: &[String]) -> String {
          HOST:PORT --create --topic {first} --partitions N`, on an embedded log with \
          `log.create_topic(\"{first}\", N)`"
     )
+}
+
+fn list(topics: &[RenamedTopic]) -> String {
+    topics.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The names that the operators had, by the names of their topics.
+fn old_names(topics: &[RenamedTopic]) -> String {
+    let name = |topic: &RenamedTopic| {
+        let (name, _) = topic.before.rsplit_once('-')?;
+        let start = name.find("-KSTREAM-").or_else(|| name.find("-KTABLE-"))? + 1;
+        Some(format!("`{}`", name.get(start..)?))
+    };
+    let names: std::collections::BTreeSet<_> = topics.iter().filter_map(name).collect();
+    Vec::from_iter(names).join(", ")
 }
 
 /// What the user can do about a record that cannot be processed.

@@ -68,6 +68,11 @@ impl Identity {
         self.fingerprint.text()
     }
 
+    /// The text of the topology that created the state on disk.
+    pub(super) fn noted(&self) -> Option<&str> {
+        self.noted.as_deref()
+    }
+
     /// How this topology differs from the one that created the state on disk.
     pub(crate) fn changes(&self) -> Option<String> {
         self.fingerprint.changes_since(self.noted.as_deref()?)

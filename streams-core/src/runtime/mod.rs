@@ -31,6 +31,7 @@ mod plan;
 mod preparation;
 mod questions;
 mod reach;
+mod renamed;
 mod retry;
 mod settings;
 mod signals;
@@ -47,6 +48,7 @@ pub use app::{App, Handle, Running};
 pub use error::AppError;
 pub use lifecycle::AppState;
 pub use metrics::{TaskMetrics, TaskPhase};
+pub use renamed::RenamedTopic;
 pub use settings::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, Settings};
 
 pub(crate) use control::{Control, ControlTurn, Status};

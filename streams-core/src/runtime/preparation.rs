@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::fellows::Identity;
 use super::internal_topics::check_settings;
 use super::plan::{ExternalTopics, Plan, external_topics};
+use super::renamed::renamed_topics;
 use super::retry::Retry;
 use super::{AppError, CreateInternalTopics, Settings};
 use crate::log::{Admin, CommittedOffset, GroupMemberInfo, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
@@ -54,6 +55,12 @@ enum Stage {
         missing: Vec<NewTopic>,
         partitions: Vec<TopicPartition>,
         reply: Option<CommittedReply>,
+    },
+    /// An internal topic is gone: has it another name?
+    LookForOldNames {
+        plan: Plan,
+        gone: String,
+        reply: Option<TopicsReply>,
     },
     Create {
         plan: Plan,
@@ -156,6 +163,7 @@ impl Preparation {
             Stage::AskWhetherRunBefore { plan, missing, partitions, reply } => {
                 self.ask_whether_run_before(plan, missing, partitions, reply)
             }
+            Stage::LookForOldNames { plan, gone, reply } => self.look_for_old_names(plan, gone, reply),
             Stage::Create { plan, missing, reply } => self.create(plan, missing, reply),
             Stage::CheckSettings { plan, unchecked, reply } => self.check_settings(plan, unchecked, reply),
             Stage::Done => Ok(StepResult::Wait(Stage::Done)),
@@ -275,11 +283,35 @@ impl Preparation {
         };
         match gone_topic(&plan, &missing, &partitions, &committed) {
             None => Ok(StepResult::Step(Stage::Create { plan, missing, reply: None })),
-            Some(topic) if std::mem::replace(&mut self.looked_again, true) => {
-                Err(AppError::InternalTopicGone { topic })
+            Some(gone) if std::mem::replace(&mut self.looked_again, true) => {
+                Ok(StepResult::Step(Stage::LookForOldNames { plan, gone, reply: None }))
             }
             // Perhaps another instance has created it since we looked, and has already committed.
             Some(_) => Ok(StepResult::Later(Stage::LookUpInternal(plan, None))),
+        }
+    }
+
+    /// The topic is gone, or the topology calls it by another generated name now.
+    fn look_for_old_names(
+        &mut self,
+        plan: Plan,
+        gone: String,
+        reply: Option<TopicsReply>,
+    ) -> Result<StepResult, AppError> {
+        let mut reply = reply.unwrap_or_else(|| self.admin.topics(None));
+        match self.answer(&mut reply, "looking up all topics")? {
+            Answer::OnItsWay => Ok(StepResult::Wait(Stage::LookForOldNames { plan, gone, reply: Some(reply) })),
+            Answer::AskAgain => Ok(StepResult::Later(Stage::LookForOldNames { plan, gone, reply: None })),
+            Answer::Here(found) => {
+                let wanted = plan.internal_topics(None, &[]).into_iter().map(|topic| topic.name);
+                let (wanted, existing) =
+                    (Vec::from_iter(wanted), Vec::from_iter(found.into_iter().map(|topic| topic.name)));
+                let topics = renamed_topics(&self.application_id, &gone, &wanted, &existing, self.identity.noted());
+                Err(match topics.is_empty() {
+                    true => AppError::InternalTopicGone { topic: gone },
+                    false => AppError::GeneratedNamesChanged { topics },
+                })
+            }
         }
     }
 

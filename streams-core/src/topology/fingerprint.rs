@@ -104,6 +104,12 @@ impl Fingerprint {
         text.bytes().fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
     }
 
+    /// Whether a fingerprint, by its text, has an internal topic of that name (without the application's id).
+    #[must_use]
+    pub fn names_topic(text: &str, topic: &str) -> bool {
+        text.split([' ', ',', ':', '\n']).any(|word| word == topic)
+    }
+
     /// The differences from an earlier text, in a few words; `None` if there are none, or if that text was made by other
     /// rules.
     #[must_use]

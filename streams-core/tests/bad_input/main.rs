@@ -3,7 +3,7 @@
 //!
 //! There is one file per theme: `names.rs` (settings and names), `topics.rs` (topics that are missing or have another
 //! shape), `gone.rs` (topics that were deleted), `positions.rs` (positions that do not exist), `records.rs` (records that
-//! cannot be read or used), `state.rs` (folders and their contents).
+//! cannot be read or used), `renamed.rs` (names that changed between runs), `state.rs` (folders and their contents).
 //!
 //! In all cases, the message names the topic, partition, offset, store or setting and the next step, and nothing is
 //! skipped, reset or created silently.
@@ -14,6 +14,7 @@ mod gone;
 mod names;
 mod positions;
 mod records;
+mod renamed;
 mod state;
 mod topics;
 mod world;

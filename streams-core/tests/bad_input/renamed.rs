@@ -1,0 +1,91 @@
+//! Topologies that changed between two runs, and with them the names of internal topics.
+
+use streams_core::dsl::StreamsBuilder;
+use streams_core::log::Embedded;
+use streams_core::runtime::{App, AppError};
+use streams_core::state::KeyValueStore;
+use streams_core::testing::KeptState;
+use streams_core::topology::Topology;
+
+use crate::world::{COUNTS, InFolders, LINES, error_of, log_with_lines, send_lines, topics, topology};
+
+/// Counts lines under themselves, with as many operators before the count as are asked for. `name` is that of the
+/// store; `group` that of the repartition topic.
+fn counted(operators: u32, name: Option<&'static str>, group: Option<&'static str>) -> Topology {
+    topology(|builder: &StreamsBuilder| {
+        let lines = (0..operators).fold(builder.stream(LINES), |lines, _| lines.filter(|_, line| !line.is_empty()));
+        let group_of = |name: Option<&'static str>| {
+            let lines = lines.group_by(|_, line| line.clone());
+            name.map_or(lines, |name| lines.named(name))
+        };
+        let counts = group_of(group).count();
+        let counts = match name {
+            Some(name) => counts.stored_as(KeyValueStore::new(name)),
+            None => counts,
+        };
+        counts.to_stream().to(COUNTS);
+    })
+}
+
+/// The result of two runs of one application with these topologies; the second one gets another line.
+fn run(first: Topology, second: App, with_state: impl Fn(App) -> App) -> (Embedded, Option<AppError>) {
+    let log = log_with_lines(1, &["to", "be", "to"]);
+    assert_eq!(error_of(with_state(App::new("words", first)), &log), None);
+    send_lines(&log, &["to"]);
+    let error = error_of(with_state(second), &log);
+    (log, error)
+}
+
+fn last_count(log: &Embedded) -> (String, i64) {
+    log.read(&COUNTS).unwrap().into_iter().map(|record| (record.key, record.value)).next_back().unwrap()
+}
+
+const OLD: &str = "KSTREAM-AGGREGATE-STATE-STORE-0000000002";
+const NEW: &str = "KSTREAM-AGGREGATE-STATE-STORE-0000000003";
+
+/// It said that the new topic was gone, although there had never been one of that name.
+#[test]
+fn generated_names_that_changed_are_named_with_what_to_do() {
+    for kept in [false, true] {
+        let (state, folder) = (KeptState::default(), tempfile::tempdir().unwrap());
+        let with_state = |app: App| match kept {
+            true => app.state_in(InFolders(state.clone())).state_dir(folder.path()),
+            false => app,
+        };
+        let second = App::new("words", counted(1, None, None));
+        let (log, error) = run(counted(0, None, None), second, with_state);
+        let expected = format!(
+            "internal topics have other generated names than when the application last ran, because operators were \
+             added or removed before them: words-{OLD}-changelog is now called words-{NEW}-changelog, \
+             words-{OLD}-repartition is now called words-{NEW}-repartition; what is in the old topics would be lost. To \
+             keep it, give the operators the names they had, with `.stored_as(..)` or `.named(..)`: `{OLD}`; or go back \
+             to the old topology; or set `internal.topics.create` to `always` for one start, to begin with empty topics"
+        );
+        assert_eq!(error.map(|error| error.to_string()), Some(expected), "kept: {kept}");
+        assert!(!topics(&log).iter().any(|topic| topic.contains(NEW)), "nothing was created");
+        assert_eq!(last_count(&log), ("to".to_owned(), 2), "nothing was counted from zero");
+    }
+}
+
+/// What the sentence advises.
+#[test]
+fn each_way_out_of_changed_names_works() {
+    let as_it_is = |app: App| app;
+    for (second, expected) in [
+        (App::new("words", counted(1, Some(OLD), Some(OLD))), 3),
+        (App::new("words", counted(0, None, None)), 3),
+        (App::new("words", counted(1, None, None)).create_new_internal_topics(), 1),
+    ] {
+        let (log, error) = run(counted(0, None, None), second, as_it_is);
+        assert_eq!((error, last_count(&log)), (None, ("to".to_owned(), expected)));
+    }
+}
+
+#[test]
+fn given_names_stay_when_operators_are_added_and_a_given_name_that_changed_is_no_generated_one() {
+    let named = |operators, name| counted(operators, Some(name), Some("by-line"));
+    let (log, error) = run(named(0, "counts"), App::new("words", named(2, "counts")), |app| app);
+    assert_eq!((error, last_count(&log)), (None, ("to".to_owned(), 3)));
+    let (_, error) = run(named(0, "counts"), App::new("words", named(0, "totals")), |app| app);
+    assert_eq!(error, Some(AppError::InternalTopicGone { topic: "words-totals-changelog".to_owned() }));
+}
