@@ -63,7 +63,7 @@ fn a_record_of_another_type_is_an_error_behind_which_reading_goes_on() {
 #[test]
 fn a_topic_that_does_not_exist_is_named_with_the_next_step() {
     let (_, client) = client();
-    let sentence = "there is no topic `numbers` on embedded log in memory: check the name, or create it with \
+    let sentence = "there is no topic `numbers` on an embedded log in memory: check the name, or create it with \
                     `client.create_topic(..).partitions(..).create()`";
     assert_eq!(client.read(&NUMBERS).expect_err("it is missing").to_string(), sentence);
     assert_eq!(client.tail(&NUMBERS, StartAt::End).expect_err("it is missing").to_string(), sentence);

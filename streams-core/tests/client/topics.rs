@@ -13,7 +13,8 @@ fn a_topic_is_created_with_its_settings_and_only_once() {
     assert_eq!(topic().create(), Ok(()));
     assert!(configs(&log, "numbers").contains(&("retention.ms".into(), "86400000".into())));
     let error = topic().create().expect_err("it exists").to_string();
-    let expected = "topic `numbers` already exists on embedded log in memory; add `.if_missing()` to leave it as it is";
+    let expected =
+        "topic `numbers` already exists on an embedded log in memory; add `.if_missing()` to leave it as it is";
     assert_eq!(error, expected);
     assert_eq!(topic().if_missing().create(), Ok(()));
     assert_eq!(client.create_topic(&NUMBERS).if_missing().create(), Ok(()), "any number of partitions will do");
