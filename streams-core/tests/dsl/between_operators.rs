@@ -91,3 +91,24 @@ fn a_tuple_goes_from_one_join_to_the_next() {
         assert_eq!(lines.iter().map(|(key, line)| (*key, &**line)).collect::<Vec<_>>(), expected);
     }
 }
+
+/// A type that is refused with a sentence must not become a candidate for a literal's type.
+#[test]
+fn literals_and_empty_lists_have_the_types_that_they_have_without_the_refusals() {
+    const SUMS: Topic<u64, i32> = Topic::new("sums");
+    const EMPTY: Topic<u64, Vec<u8>> = Topic::new("empty");
+    let builder = StreamsBuilder::new();
+    let orders = builder.stream(ORDERS);
+    let sums = orders.map_values(|_| 1).group_by_key().aggregate(|| 0, |sum, one| *sum += one);
+    let empty = orders.map_values(|_| Vec::new()).group_by_key().reduce(|_, latest| latest);
+    let sizes = empty.map_values(|bytes| std::mem::size_of_val(&bytes[..]) as u64);
+    sums.to_stream().to(SUMS);
+    empty.to_stream().to(EMPTY);
+    sizes.to_stream().map_values(|size| size.map(|size| size.to_string())).to(LINES);
+
+    let mut driver = TestDriver::new(builder.build().unwrap());
+    driver.pipe(&ORDERS, 7_u64, "a pen");
+    assert_eq!(driver.read(&SUMS), [(7, 1)]);
+    assert_eq!(driver.read(&EMPTY), [(7, vec![])]);
+    assert_eq!(driver.read(&LINES), [(7, "0".to_owned())]);
+}
