@@ -4,7 +4,7 @@
 //!
 //! [`prelude`] has the names that nearly every program needs. Topologies are written with [`dsl`], and with windows from
 //! [`windows`]; [`dsl::processor`] is for your own code between streams, with stores and with calls as time passes.
-//! [`testing`] has the test driver, [`config`] the settings. [`wire`] is for your own codecs; [`log`] and [`state`] are
+//! [`client`] is for programs that only write and read topics. [`testing`] has the test driver, [`config`] the settings. [`wire`] is for your own codecs; [`log`] and [`state`] are
 //! for adapters to other logs and stores.
 //!
 //! [`macro@Value`] and [`macro@Key`] are also derives: they give your own type a wire format, for instance with

@@ -4,6 +4,7 @@
 //! from.
 
 mod bench;
+mod client;
 mod contract;
 mod cuts;
 mod fellows;

@@ -5,6 +5,7 @@
 //! from.
 
 mod console;
+mod copy;
 mod counters;
 mod counting;
 mod run;

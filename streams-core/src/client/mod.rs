@@ -25,7 +25,8 @@
 //! ```
 //!
 //! Every call waits for the log, for 30 seconds at most unless [`Client::patience`] says otherwise, and logs a warning when
-//! it has to wait for more than two. Only a [`Tail`] waits for ever.
+//! it has to wait for more than two. Only a [`Tail`] waits for ever. In an async executor, a call blocks its thread; only
+//! the stream of [`Tail::stream`] does not. Where many records are sent one by one, give them a thread of their own.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

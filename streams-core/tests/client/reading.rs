@@ -46,6 +46,17 @@ fn an_open_transaction_holds_back_what_follows_it_and_an_aborted_one_is_left_out
     assert_eq!(values(&client.read(&NUMBERS).expect("records")), [1, 2, 3]);
 }
 
+/// No record leads to the end there.
+#[test]
+fn a_topic_with_nothing_but_aborted_records_is_read_to_its_end() {
+    let (log, client) = client();
+    client.create_topic(&NUMBERS).create().expect("created");
+    let mut open = open_transaction(&log);
+    write(&mut *open, &1_i64.to_be_bytes());
+    assert_eq!(open.abort_transaction(), Poll::Ready(CommitOutcome::Done));
+    assert_eq!(client.read(&NUMBERS), Ok(Vec::new()));
+}
+
 #[test]
 fn a_record_of_another_type_is_an_error_behind_which_reading_goes_on() {
     let (log, client) = client();

@@ -1,6 +1,7 @@
 //! Sends and reads typed records directly, for first steps and for tests.
 //!
-//! Unlike the port, [`Embedded::send`] creates a missing topic.
+//! Unlike the port, [`Embedded::send`] creates a missing topic. These are shortcuts for what
+//! [`Client`](crate::client::Client) does on any log.
 
 use std::collections::BTreeMap;
 
