@@ -21,6 +21,7 @@ mod member;
 mod producer;
 mod shared;
 mod storage;
+mod store;
 mod stored;
 mod syncer;
 mod typed;
@@ -69,7 +70,19 @@ impl Embedded {
     /// aborted; groups have no members, but keep their positions.
     ///
     /// Several applications in one process share clones of one `Embedded`. No other process can open the folder until the
-    /// last clone, and everything created from it, has been dropped.
+    /// last clone, and everything created from it, has been dropped. That closes the log, and a log that was closed opens
+    /// at once, whatever its size. If the process ends without it (it is killed, or calls `std::process::exit`), the next
+    /// one reads back what was written last, at most about 80 MB. That takes seconds in a debug build, unless the crates
+    /// that do it are optimised. These lines in your workspace's `Cargo.toml` do that:
+    ///
+    /// ```toml
+    /// [profile.dev.package]
+    /// fjall.opt-level = 3
+    /// lsm-tree.opt-level = 3
+    /// byteview.opt-level = 3
+    /// xxhash-rust.opt-level = 3
+    /// lz4_flex.opt-level = 3
+    /// ```
     ///
     /// By default, records are kept for ever; a topic's `retention.ms` or `retention.bytes`, or compaction, deletes them
     /// earlier. For `retention.ms`, a record's age is measured from the newest record of its partition, or from now if

@@ -12,9 +12,10 @@
 
 use std::sync::Arc;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+use fjall::PersistMode;
 
 use super::folder::Folder;
+use super::store::{Changes, Store};
 use super::stored::{self, MetaKey, StoredBounds, StoredOffset, StoredProducer};
 use crate::log::model::{BatchSource, Model, ModelChange, Now, PartitionId, Payload, ProducerTag};
 use crate::log::{CommittedOffset, LogError, LogErrorKind, RecordBatch};
@@ -23,17 +24,8 @@ use crate::record::{Offset, TopicPartition};
 /// The version of the format, which is written into every log.
 const FORMAT: u32 = 1;
 
-/// The store's memory for batches that are not in a table file yet, and for blocks that were read.
-const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
-/// A larger journal is flushed to tables, so that opening the log takes seconds at most.
-const JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
-
 pub(super) struct Storage {
-    records: Keyspace,
-    index: Keyspace,
-    meta: Keyspace,
-    database: Database,
+    store: Store,
     // Last, so that the folder is released after the store is closed.
     folder: Folder,
 }
@@ -41,21 +33,8 @@ pub(super) struct Storage {
 impl Storage {
     /// Opens the store in a folder, and creates it if necessary.
     pub(super) fn open(folder: Folder) -> Result<Self, LogError> {
-        let opened = Database::builder(folder.data())
-            .cache_size(CACHE_BYTES)
-            .max_journaling_size(JOURNAL_BYTES)
-            .open()
-            .and_then(|database| {
-                let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-                // Batches are large, written once and deleted in bulk, so compaction need not copy them.
-                let separated = || options().with_kv_separation(Some(KvSeparationOptions::default()));
-                let records = database.keyspace("records", separated)?;
-                let index = database.keyspace("index", options)?;
-                let meta = database.keyspace("meta", options)?;
-                Ok((database, records, index, meta))
-            });
-        match opened {
-            Ok((database, records, index, meta)) => Ok(Self { records, index, meta, database, folder }),
+        match Store::open(&folder.data()) {
+            Ok(store) => Ok(Self { store, folder }),
             Err(error) => {
                 let message = format!(
                     "the embedded log in {} cannot be opened: {}; if its files are damaged, restore them from a \
@@ -73,7 +52,7 @@ impl Storage {
         let identity = self.identity(identity)?;
         let mut model = Model::new(identity);
         self.restore_meta(now, &mut model)?;
-        for stored in self.index.iter() {
+        for stored in self.store.index.iter() {
             let (key, value) = stored.into_inner().map_err(|error| self.failed("read", &error))?;
             let entry = stored::read_entry(&key, &value);
             let (at, entry) = entry.ok_or_else(|| self.damaged("an index entry"))?;
@@ -87,12 +66,12 @@ impl Storage {
 
     /// This log's own number, which it gets when it is first opened.
     fn identity(&self, fresh: u64) -> Result<u64, LogError> {
-        let get = |key: MetaKey| self.meta.get(key.to_bytes()).map_err(|error| self.failed("read", &error));
+        let get = |key: MetaKey| self.store.meta.get(key.to_bytes()).map_err(|error| self.failed("read", &error));
         match get(MetaKey::Format)? {
             None => {
-                let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
-                batch.insert(&self.meta, MetaKey::Format.to_bytes(), stored::to_json(&FORMAT));
-                batch.insert(&self.meta, MetaKey::Identity.to_bytes(), stored::to_json(&fresh));
+                let mut batch = self.store.begin(PersistMode::SyncAll);
+                batch.insert(&self.store.meta, &MetaKey::Format.to_bytes(), stored::to_json(&FORMAT));
+                batch.insert(&self.store.meta, &MetaKey::Identity.to_bytes(), stored::to_json(&fresh));
                 batch.commit().map_err(|error| self.failed("write", &error))?;
                 Ok(fresh)
             }
@@ -113,7 +92,7 @@ impl Storage {
     }
 
     fn restore_meta(&self, now: Now, model: &mut Model) -> Result<(), LogError> {
-        for stored in self.meta.iter() {
+        for stored in self.store.meta.iter() {
             let (key, value) = stored.into_inner().map_err(|error| self.failed("read", &error))?;
             let key = MetaKey::from_bytes(&key).ok_or_else(|| self.damaged("a key"))?;
             restore_one(now, model, &key, &value).ok_or_else(|| self.damaged(&format!("{key:?}")))?;
@@ -123,7 +102,7 @@ impl Storage {
 
     /// Writes changes atomically and passes them to the operating system.
     pub(super) fn write(&self, model: &Model, changes: &[ModelChange]) -> Result<(), LogError> {
-        let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
+        let mut batch = self.store.begin(PersistMode::Buffer);
         for change in changes {
             match change {
                 ModelChange::Entry { at, base, payload } => {
@@ -132,14 +111,14 @@ impl Storage {
                     };
                     let key = stored::entry_key(*at, *base);
                     if let (true, Payload::Resident(records)) = (*payload, &entry.payload) {
-                        batch.insert(&self.records, key, records.to_bytes());
+                        batch.insert(&self.store.records, &key, records.to_bytes());
                     }
-                    batch.insert(&self.index, key, stored::entry_value(entry));
+                    batch.insert(&self.store.index, &key, stored::entry_value(entry));
                 }
                 ModelChange::EntryRemoved { at, base } => {
                     let key = stored::entry_key(*at, *base);
-                    batch.remove(&self.records, key);
-                    batch.remove(&self.index, key);
+                    batch.remove(&self.store.records, &key);
+                    batch.remove(&self.store.index, &key);
                 }
                 ModelChange::TopicDeleted { number, partitions } => {
                     self.remove_topic(&mut batch, *number, *partitions)?
@@ -150,11 +129,11 @@ impl Storage {
         batch.commit().map_err(|error| self.failed("write", &error))
     }
 
-    fn write_meta(&self, batch: &mut fjall::OwnedWriteBatch, model: &Model, change: &ModelChange) {
+    fn write_meta(&self, batch: &mut Changes<'_>, model: &Model, change: &ModelChange) {
         let (key, value) = match change {
             ModelChange::Topic(number) => {
                 let next = stored::to_json(&model.topics.next_number());
-                batch.insert(&self.meta, MetaKey::NextTopic.to_bytes(), next);
+                batch.insert(&self.store.meta, &MetaKey::NextTopic.to_bytes(), next);
                 (MetaKey::Topic(*number), model.stored_topic(*number).map(|topic| stored::topic_value(&topic)))
             }
             ModelChange::Bounds(at) => (MetaKey::Bounds(*at), model.partition(*at).map(stored::bounds_value)),
@@ -174,33 +153,34 @@ impl Storage {
             ModelChange::Entry { .. } | ModelChange::EntryRemoved { .. } | ModelChange::TopicDeleted { .. } => return,
         };
         match value {
-            Some(value) => batch.insert(&self.meta, key.to_bytes(), value),
-            None => batch.remove(&self.meta, key.to_bytes()),
+            Some(value) => batch.insert(&self.store.meta, &key.to_bytes(), value),
+            None => batch.remove(&self.store.meta, &key.to_bytes()),
         }
     }
 
-    fn remove_topic(&self, batch: &mut fjall::OwnedWriteBatch, number: u32, partitions: u32) -> Result<(), LogError> {
-        for stored in self.index.prefix(number.to_be_bytes()) {
+    fn remove_topic(&self, batch: &mut Changes<'_>, number: u32, partitions: u32) -> Result<(), LogError> {
+        for stored in self.store.index.prefix(number.to_be_bytes()) {
             let key = stored.key().map_err(|error| self.failed("read", &error))?;
-            batch.remove(&self.records, key.clone());
-            batch.remove(&self.index, key);
+            batch.remove(&self.store.records, &key);
+            batch.remove(&self.store.index, &key);
         }
         for partition in 0..partitions {
             let at = PartitionId { topic: number, partition };
-            batch.remove(&self.meta, MetaKey::Bounds(at).to_bytes());
+            batch.remove(&self.store.meta, &MetaKey::Bounds(at).to_bytes());
         }
-        batch.remove(&self.meta, MetaKey::Topic(number).to_bytes());
+        batch.remove(&self.store.meta, &MetaKey::Topic(number).to_bytes());
         Ok(())
     }
 
     /// Ensures that everything written so far survives a power cut.
     pub(super) fn sync(&self) -> Result<(), LogError> {
-        self.database.persist(PersistMode::SyncData).map_err(|error| self.failed("sync", &error))
+        self.store.sync().map_err(|error| self.failed("sync", &error))
     }
 
     /// The records stored under an entry's base offset; `None` if they are gone.
     pub(super) fn read(&self, at: PartitionId, base: i64) -> Result<Option<RecordBatch>, LogError> {
-        let Some(bytes) = self.records.get(stored::entry_key(at, base)).map_err(|error| self.failed("read", &error))?
+        let Some(bytes) =
+            self.store.records.get(stored::entry_key(at, base)).map_err(|error| self.failed("read", &error))?
         else {
             return Ok(None);
         };
