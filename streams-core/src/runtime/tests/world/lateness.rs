@@ -45,6 +45,12 @@ impl Lateness {
         self.guard().replicas_until = self.clock.monotonic() + lasts;
     }
 
+    /// Whether anything is still held back.
+    pub(super) fn any(&self) -> bool {
+        let (now, inner) = (self.clock.monotonic(), self.guard());
+        now < inner.markers_until.max(inner.replicas_until)
+    }
+
     /// From now on everything arrives.
     pub(super) fn end(&self) {
         let mut inner = self.guard();

@@ -164,11 +164,11 @@ impl World {
             Operation::Stop { seat } => self.seats[seat].stop(),
             Operation::Kill { seat } => self.kill(seat),
             Operation::MarkersLate { ms, strictly } => {
-                self.disturbed = true;
+                self.hinder_all();
                 self.lateness.hold_markers(Duration::from_millis(ms), strictly);
             }
             Operation::ReplicasLate { ms } => {
-                self.disturbed = true;
+                self.hinder_all();
                 self.lateness.hold_replicas(Duration::from_millis(ms));
             }
             Operation::Retention => self.delete_what_is_done(),
@@ -196,6 +196,13 @@ impl World {
         let app = app.state_in(seat.state.clone()).random(Arc::clone(&self.chance));
         let log = faulty_log(&self.log, &seat.faults);
         seat.begin(Instance::start(app, log, &self.clock), self.clock.monotonic());
+        seat.hindered |= self.lateness.any();
+    }
+
+    /// The log itself is late, for every instance.
+    fn hinder_all(&mut self) {
+        self.disturbed = true;
+        self.seats.iter_mut().for_each(|seat| seat.hindered = true);
     }
 
     fn kill(&mut self, seat: usize) {
