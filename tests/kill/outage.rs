@@ -36,7 +36,7 @@ fn an_application_waits_for_its_broker_and_outlives_its_outage() {
         folder: folder.path().to_owned(),
     };
     let counter = application.start(1);
-    counter.until_said("the log cannot be reached; trying again until it can");
+    counter.until_said("cannot be reached, and is asked again until it can");
     say("the broker is down: the application says so and waits");
     assert!(counter.is_alive());
     cluster.revive();

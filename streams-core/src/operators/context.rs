@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::OperatorError;
-use super::drops::{Drops, Told};
+use super::drops::{Dropped, Drops};
 use crate::log::TopicHandle;
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp};
 
@@ -70,13 +70,13 @@ impl DropReason {
     pub const ALL: [Self; 5] = [Self::NullKey, Self::NullValue, Self::Late, Self::Undecodable, Self::NegativeTimestamp];
 
     /// The reason as a sentence.
-    const fn explanation(self) -> &'static str {
+    pub(crate) const fn explanation(self) -> &'static str {
         match self {
             Self::NullKey => "their key is null",
             Self::NullValue => "their value is null",
             Self::Late => "they came after their window was closed; a longer grace keeps it open",
-            Self::Undecodable => "their bytes cannot be read, and the setting says to skip them",
-            Self::NegativeTimestamp => "their timestamp is negative, and the setting says to skip them",
+            Self::Undecodable => "their bytes cannot be read, and `deserialization.exception.handler` is `skip`",
+            Self::NegativeTimestamp => "their timestamp is negative, and `deserialization.exception.handler` is `skip`",
         }
     }
 
@@ -126,11 +126,11 @@ impl Context {
         }
     }
 
-    /// Counts a record that is dropped on purpose. The log tells each at debug level, and all of them now and then with
-    /// their number.
+    /// Counts a record that is dropped on purpose. The log tells each at debug level, and the runtime tells all of them
+    /// now and then with their number.
     pub fn drop_record(&mut self, node: &str, reason: DropReason) {
         self.dropped[reason as usize] += 1;
-        self.drops.count(node, reason, self.wall_clock);
+        self.drops.count(node, reason, || None);
         if let Some(position) = &self.position {
             tracing::debug!(
                 task = %self.task, node, reason = reason.label(),
@@ -140,13 +140,19 @@ impl Context {
         }
     }
 
-    /// Says how many records were dropped, if it is time for that or the task ends. `processed` are all that were
-    /// processed, for comparison.
-    pub(crate) fn tell_drops(&mut self, processed: u64, is_end: bool) {
-        for Told { node, reason, dropped, total } in self.drops.tell(self.wall_clock, is_end) {
-            let reason = reason.explanation();
-            tracing::warn!(task = %self.task, node, dropped, total, processed, "records were dropped: {reason}");
-        }
+    /// Counts a record that cannot be read and is skipped, as the setting says.
+    #[cold]
+    pub(crate) fn skip_record(&mut self, reason: DropReason, error: &OperatorError) {
+        self.dropped[reason as usize] += 1;
+        let Some(position) = &self.position else { return };
+        let (topic, partition, offset) = (&*position.topic, position.partition.0, position.offset.0);
+        self.drops.count(topic, reason, || Some(format!("offset {offset} of {topic}-{partition}: {error}")));
+        tracing::debug!(task = %self.task, topic, partition, offset, %error, "record skipped");
+    }
+
+    /// Takes what was dropped since this was called last.
+    pub(crate) fn take_drops(&mut self) -> Vec<Dropped> {
+        self.drops.take()
     }
 
     /// How many records were dropped for the given reason.

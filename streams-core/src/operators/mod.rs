@@ -73,6 +73,7 @@ pub(crate) use build::{
     BuiltNode, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts, TaskServices,
 };
 pub(crate) use context::{Collector, Context, Destination};
+pub(crate) use drops::Dropped;
 pub(crate) use presence::Presence;
 pub(crate) use table_view::{TableView, TableViewRecipe};
 

@@ -8,10 +8,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::control::Status;
+use super::drop_notices::DropNotices;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::settings::OnUndecodable;
 use super::{AppError, TaskMetrics, TaskPhase};
+use crate::clock::SharedClock;
 use crate::log::{LogError, RecordBatch, TopicHandle};
 use crate::operators::{
     BuildError, Collector, Context, Destination, DropReason, NodeId, Recipe, RecordPosition, StoreId, TaskBuilder,
@@ -30,6 +33,8 @@ pub(crate) struct RowCheck {
     source: Recipe,
     on_undecodable: OnUndecodable,
     metrics: MetricsBoard,
+    notices: DropNotices,
+    clock: SharedClock,
 }
 
 impl RowCheck {
@@ -38,13 +43,15 @@ impl RowCheck {
         plan: &Plan,
         store: StoreId,
         on_undecodable: OnUndecodable,
-        metrics: MetricsBoard,
+        status: &Status,
+        clock: SharedClock,
     ) -> Option<Self> {
         let sub = plan.topology.subtopologies().iter().find(|sub| sub.global && sub.stores.contains(&store))?;
         let node = *sub.nodes.first()?;
         let source = plan.topology.graph().node(node)?;
         let (name, source) = (Arc::clone(&source.name), source.recipe.clone());
-        Some(Self { subtopology: sub.id, node, name, source, on_undecodable, metrics })
+        let (metrics, notices) = (status.metrics.clone(), status.drops.clone());
+        Some(Self { subtopology: sub.id, node, name, source, on_undecodable, metrics, notices, clock })
     }
 
     /// The rows in a batch. Records that cannot become rows are dropped and counted, or are an error.
@@ -72,12 +79,12 @@ impl RowCheck {
                     return Err(AppError::Record { task, partition, offset, error });
                 }
                 Err(error) => {
-                    tracing::warn!(%partition, offset = record.offset.0, %error, "record skipped");
-                    context.drop_record(&self.name, DropReason::Undecodable);
+                    context.skip_record(DropReason::Undecodable, &error);
                 }
             }
         }
         self.count(task, &context);
+        self.notices.note(task, 0, context.take_drops(), self.clock.now());
         Ok(rows.take().0)
     }
 

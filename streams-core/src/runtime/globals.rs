@@ -106,7 +106,7 @@ impl GlobalTables {
                 );
                 follower.clear(&mut &*store, store.index()).map_err(failed)?;
             }
-            let check = RowCheck::new(plan, id, settings.on_undecodable, status.metrics.clone());
+            let check = RowCheck::new(plan, id, settings.on_undecodable, status, Arc::clone(&parts.clock));
             let kind = Arc::clone(&definition.kind);
             tables.push(GlobalTable { store, id, kind, folder, check, follower });
         }

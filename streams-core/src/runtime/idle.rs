@@ -9,6 +9,7 @@ use super::AppError;
 use super::app::Handle;
 use super::lifecycle::AppState;
 use super::metrics::{TaskMetrics, TaskPhase};
+use super::voice::PEOPLE;
 use crate::clock::SharedClock;
 use crate::log::{Admin, Doorbell, Isolation};
 use crate::record::{Offset, TaskId, TopicPartition};
@@ -57,9 +58,11 @@ impl<'a> Idleness<'a> {
                 return Ok(());
             }
             let Some(awaited) = self.awaited(state, &tasks)? else { return Ok(()) };
-            if self.stillness.is_long(self.clock.monotonic(), (state, tasks)) {
+            let is_long = self.stillness.is_long(self.clock.monotonic(), (state, tasks));
+            // A log that cannot be reached is told by whoever asks it.
+            if is_long && awaited != Awaited::Running(AppState::Disconnected) {
                 let waiting_for = self.explain(&awaited);
-                tracing::warn!(waiting_for, "nothing has happened for a while");
+                tracing::warn!(target: PEOPLE, waiting_for, "nothing has happened for a while: waiting for {waiting_for}");
             }
             let is_starting = matches!(awaited, Awaited::Running(_));
             self.doorbell.wait(if is_starting { START_INTERVAL } else { LOOK_INTERVAL });

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use super::fellows::Identity;
 use super::internal_topics::check_settings;
+use super::outage::Outage;
 use super::plan::{ExternalTopics, Plan, external_topics};
 use super::renamed::renamed_topics;
 use super::retry::Retry;
 use super::{AppError, CreateInternalTopics, Settings};
-use crate::log::{Admin, CommittedOffset, GroupMemberInfo, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
+use crate::log::{Admin, CommittedOffset, GroupMemberInfo, Log, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
 use crate::record::TopicPartition;
 use crate::topic::TopicRef;
 use crate::topology::{InternalTopicKind, Subtopology, Topology};
@@ -42,7 +43,8 @@ pub(crate) struct Preparation {
     retry: Retry,
     created: bool,
     looked_again: bool,
-    out_of_reach: bool,
+    now: Duration,
+    outage: Outage,
 }
 
 enum Stage {
@@ -101,7 +103,7 @@ impl Preparation {
         topology: Arc<Topology>,
         settings: Arc<Settings>,
         admin: Arc<dyn Admin>,
-        creates_outputs: bool,
+        log: &dyn Log,
     ) -> Self {
         let external = external_topics(&topology);
         Self {
@@ -110,13 +112,14 @@ impl Preparation {
             topology,
             settings,
             admin,
-            creates_outputs,
+            creates_outputs: log.creates_output_topics(),
             external,
             step: Stage::LookAtGroup(None),
             retry: Retry::after(RETRY_AFTER),
             created: false,
             looked_again: false,
-            out_of_reach: false,
+            now: Duration::ZERO,
+            outage: Outage::of(log.describe()),
         }
     }
 
@@ -125,6 +128,7 @@ impl Preparation {
         if self.retry.is_pausing(now) {
             return Poll::Pending;
         }
+        self.now = now;
         loop {
             let step = std::mem::replace(&mut self.step, Stage::Done);
             match self.advance(step) {
@@ -151,7 +155,7 @@ impl Preparation {
 
     /// Whether the last request could not reach the log.
     pub(crate) const fn is_out_of_reach(&self) -> bool {
-        self.out_of_reach
+        self.outage.lasts()
     }
 
     fn advance(&mut self, step: Stage) -> Result<StepResult, AppError> {
@@ -175,7 +179,7 @@ impl Preparation {
         let error = match reply.poll() {
             Poll::Pending => return Ok(Answer::OnItsWay),
             Poll::Ready(Some(Ok(answer))) => {
-                self.out_of_reach = false;
+                self.outage.is_over(self.now);
                 return Ok(Answer::Here(answer));
             }
             Poll::Ready(Some(Err(error))) => error,
@@ -184,9 +188,7 @@ impl Preparation {
         if !error.is_transient() {
             return Err(AppError::log(doing, error));
         }
-        if !std::mem::replace(&mut self.out_of_reach, true) {
-            tracing::warn!(doing, %error, "the log cannot be reached; trying again until it can");
-        }
+        self.outage.goes_on(self.now, Some(&error));
         Ok(Answer::AskAgain)
     }
 

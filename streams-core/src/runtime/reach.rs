@@ -1,13 +1,14 @@
 //! Finds out whether the log can be reached.
 //!
 //! A member without answers only knows that something is wrong: one broker of three may be down, or all of them. So a
-//! small request is repeated until the log answers. Only the state that users see and one log line depend on the
-//! result; everything that needs the log does its own retries.
+//! small request is repeated until the log answers. Only the state that users see and what they are told depend on
+//! the result; everything that needs the log does its own retries.
 
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::outage::Outage;
 use crate::log::{Admin, LogError, Reply, TopicInfo};
 
 /// How long to wait before repeating the request.
@@ -19,14 +20,14 @@ pub(crate) struct Reach {
     question: Option<Reply<Result<Vec<TopicInfo>, LogError>>>,
     ask_at: Option<Duration>,
     topics: Vec<String>,
-    is_lost: bool,
+    outage: Outage,
 }
 
 impl Reach {
-    /// When in doubt, looks up one of these topics.
-    pub(crate) fn new(admin: Arc<dyn Admin>, topics: impl IntoIterator<Item = String>) -> Self {
+    /// When in doubt, looks up one of these topics. `log` describes the log for people.
+    pub(crate) fn new(admin: Arc<dyn Admin>, log: String, topics: impl IntoIterator<Item = String>) -> Self {
         let topics = topics.into_iter().take(1).collect();
-        Self { admin, question: None, ask_at: None, topics, is_lost: false }
+        Self { admin, question: None, ask_at: None, topics, outage: Outage::of(log) }
     }
 
     /// Call this when something could not reach the log at `now`.
@@ -38,7 +39,7 @@ impl Reach {
 
     /// Whether the log is known to be out of reach.
     pub(crate) const fn is_lost(&self) -> bool {
-        self.is_lost
+        self.outage.lasts()
     }
 
     /// Sends the request if there is doubt, and handles the answer.
@@ -53,15 +54,10 @@ impl Reach {
         match answer {
             // Any other answer, even an error, shows that the log can be reached.
             Some(answer) if !answer.as_ref().is_err_and(LogError::is_transient) => {
-                if std::mem::take(&mut self.is_lost) {
-                    tracing::warn!("the log is there again");
-                }
+                self.outage.is_over(now);
             }
             answer => {
-                if !std::mem::replace(&mut self.is_lost, true) {
-                    let error = answer.and_then(Result::err).map_or_else(String::new, |error| error.to_string());
-                    tracing::warn!(error, "the log cannot be reached; the application goes on when it can");
-                }
+                self.outage.goes_on(now, answer.and_then(Result::err).as_ref());
                 self.ask_at = Some(now + ASK_AGAIN_AFTER);
             }
         }
@@ -132,7 +128,7 @@ mod tests {
     #[test]
     fn doubt_is_settled_by_asking_until_the_log_answers() {
         let log = Arc::new(There(AtomicBool::new(true)));
-        let mut reach = Reach::new(Arc::clone(&log) as Arc<dyn Admin>, ["lines".to_owned()]);
+        let mut reach = Reach::new(Arc::clone(&log) as Arc<dyn Admin>, "a log".to_owned(), ["lines".to_owned()]);
         let mut lost_at = |there: bool, doubt: bool, ms: u64| {
             log.0.store(there, Ordering::SeqCst);
             let now = Duration::from_millis(ms);

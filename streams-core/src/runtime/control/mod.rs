@@ -98,7 +98,7 @@ impl Control {
             Arc::clone(&parts.topology),
             Arc::clone(&parts.settings),
             Arc::clone(&admin),
-            parts.log.creates_output_topics(),
+            &*parts.log,
         );
         status.become_state(AppState::Rebalancing);
         Ok(Self {
@@ -221,12 +221,13 @@ impl Control {
             committer: member.committer(),
             globals: globals.stores(),
             metrics: self.status.metrics.clone(),
+            drops: self.status.drops.clone(),
             paused: Arc::clone(&self.status.paused),
             killed: Arc::clone(&self.status.killed),
             heard_ms: Arc::clone(&heard_ms),
         });
         let topics = external_topics(&common.plan.topology).sources.into_iter().map(|topic| topic.to_string());
-        let reach = Reach::new(Arc::clone(&self.admin), topics);
+        let reach = Reach::new(Arc::clone(&self.admin), self.parts.log.describe(), topics);
         let parts = TogetherParts { member, replaced, heard_ms, inputs, fellows, reach, globals: *globals };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
         self.phase = ControlPhase::Together(Box::new(together));
@@ -277,6 +278,7 @@ impl Control {
 
     fn end(&mut self) -> ControlTurn {
         self.phase = ControlPhase::Finished;
+        self.status.drops.tell_the_rest(self.parts.clock.now());
         if self.status.error().is_some() {
             self.status.become_state(AppState::PendingError);
             self.status.become_state(AppState::Error);

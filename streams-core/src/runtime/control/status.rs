@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::log::Doorbell;
 use crate::record::TaskId;
 use crate::runtime::AppError;
+use crate::runtime::drop_notices::DropNotices;
 use crate::runtime::lifecycle::AppState;
 use crate::runtime::metrics::MetricsBoard;
 
@@ -25,6 +26,7 @@ pub(crate) struct Status {
     transitions: Mutex<Option<Sender<Transition>>>,
     pub(crate) error: Mutex<Option<AppError>>,
     pub(crate) metrics: MetricsBoard,
+    pub(crate) drops: DropNotices,
     pub(crate) owners: Mutex<BTreeMap<TaskId, usize>>,
     pub(crate) stop: AtomicBool,
     /// Set this to end everything at once, as a crash would.
@@ -35,12 +37,14 @@ pub(crate) struct Status {
 
 impl Status {
     pub(crate) fn new() -> Arc<Self> {
+        let metrics = MetricsBoard::default();
         Arc::new(Self {
             state: watch::Sender::new(AppState::Created),
             state_changed: (Mutex::default(), Condvar::new()),
             transitions: Mutex::default(),
             error: Mutex::new(None),
-            metrics: MetricsBoard::default(),
+            drops: DropNotices::new(metrics.clone()),
+            metrics,
             owners: Mutex::default(),
             stop: AtomicBool::new(false),
             killed: Arc::default(),

@@ -17,6 +17,7 @@ use crate::runtime::globals::GlobalTables;
 use crate::runtime::inputs::InputCheck;
 use crate::runtime::lifecycle::AppState;
 use crate::runtime::reach::Reach;
+use crate::runtime::restore_notices::RestoreNotices;
 use crate::runtime::voice::END;
 use crate::runtime::worker::{Command, Common, Report, WorkerSeed};
 
@@ -62,6 +63,7 @@ pub(super) struct Together {
     stopping: bool,
     leaving_since: Option<Duration>,
     leaving: bool,
+    restoring: RestoreNotices,
 }
 
 struct WorkerLink {
@@ -131,6 +133,7 @@ impl Together {
             stopping: false,
             leaving_since: None,
             leaving: false,
+            restoring: RestoreNotices::default(),
         };
         (together, seeds)
     }
@@ -177,6 +180,9 @@ impl Together {
             busy |= self.hand_out(status, workers);
         }
         self.reach.step(now);
+        if !self.is_running() || self.restoring.have_begun() {
+            self.restoring.step(now, &status.metrics);
+        }
         if self.reach.is_lost() {
             status.become_state(AppState::Disconnected);
         } else if *status.state.borrow() == AppState::Disconnected && !self.is_running() {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::age;
 use super::directory::TaskFolder;
+use super::drop_notices::DropNotices;
 use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
 use super::offset_metadata::OffsetMetadata;
@@ -49,6 +50,7 @@ pub(crate) struct Task {
     /// The drop counts from before the task was opened; the context counts from 0.
     dropped_before: BTreeMap<&'static str, u64>,
     pub(crate) context: Context,
+    notices: DropNotices,
     odd_times: OddTimes,
     parts: TaskParts,
     punctuations: Punctuations,
@@ -87,6 +89,7 @@ impl Task {
         context: Context,
         inputs: Vec<Input>,
         metrics: TaskMetrics,
+        notices: DropNotices,
     ) -> Self {
         let Ready { id, folder, state, stores, .. } = ready;
         let mut task = Self {
@@ -100,6 +103,7 @@ impl Task {
             punctuated: false,
             is_transaction_ending: false,
             context,
+            notices,
             odd_times: OddTimes::default(),
             parts,
             span: tracing::info_span!("task", task = %id),
@@ -138,7 +142,7 @@ impl Task {
             }
         }
         self.metrics.processed += processed as u64;
-        self.context.tell_drops(self.metrics.processed, false);
+        self.note_drops();
         self.metrics.uncommitted += processed as u64;
         Ok(processed)
     }
@@ -176,8 +180,7 @@ impl Task {
                 if on_undecodable == OnUndecodable::Fail {
                     return Err(record_error(self.id, input, record.offset, error));
                 }
-                tracing::warn!(task = %self.id, partition = %input.partition, offset = record.offset.0, %error, "record skipped");
-                context.drop_record("source", reason);
+                context.skip_record(reason, &error);
                 context.stream_time = time_before;
                 input.skip();
             }
@@ -193,7 +196,7 @@ impl Task {
     /// What there is to do for a task that is idle.
     pub(crate) fn pass_time(&mut self, wall_clock: Timestamp) {
         self.context.wall_clock = wall_clock;
-        self.context.tell_drops(self.metrics.processed, false);
+        self.note_drops();
     }
 
     /// The error for a panic in the application's code; it names the record that was being processed.
@@ -337,7 +340,7 @@ impl Task {
             }
         }
         self.metrics.commits += 1;
-        self.context.tell_drops(self.metrics.processed, false);
+        self.note_drops();
         let mut batch = StoreBatch::default();
         note_changelogs(&mut self.stores, &mut batch);
         if batch.is_empty() {
@@ -359,12 +362,18 @@ impl Task {
 
     /// Ends the task. Its state is complete up to now and is synced to disk.
     pub(crate) fn close(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.context.tell_drops(self.metrics.processed, true);
+        self.note_drops();
         let mut batch = StoreBatch::default();
         age::note(&mut batch, now);
         let mut state = self.state.borrow_mut();
         state.committed().write(batch)?;
         state.committed().flush()
+    }
+
+    /// Passes on what was dropped, for people.
+    fn note_drops(&mut self) {
+        let dropped = self.context.take_drops();
+        self.notices.note(self.id, self.metrics.processed, dropped, self.context.wall_clock);
     }
 
     /// The task's current metrics.

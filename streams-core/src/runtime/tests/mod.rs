@@ -35,7 +35,7 @@ mod isolation;
 mod rebalances;
 mod restoring;
 mod running_tasks;
-mod said;
+pub(super) mod said;
 mod scene;
 mod slow_records;
 mod slow_stores;

@@ -14,16 +14,16 @@ static OTHERS: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [0, 1].map(|_| Dispatc
 
 /// What was logged so far.
 #[derive(Clone, Default)]
-pub(super) struct Said(Arc<Mutex<Vec<u8>>>);
+pub(in crate::runtime) struct Said(Arc<Mutex<Vec<u8>>>);
 
 impl Said {
     /// What was logged so far.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::runtime) fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("lock").clone()).expect("text")
     }
 
     /// Captures what this thread logs while `act` runs.
-    pub(super) fn listen<T>(&self, act: impl FnOnce() -> T) -> T {
+    pub(in crate::runtime) fn listen<T>(&self, act: impl FnOnce() -> T) -> T {
         LazyLock::force(&OTHERS);
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -47,7 +47,7 @@ impl Write for Said {
 }
 
 /// What this thread logs while `act` runs.
-pub(super) fn said(act: impl FnOnce()) -> String {
+pub(in crate::runtime) fn said(act: impl FnOnce()) -> String {
     let said = Said::default();
     said.listen(act);
     said.text()

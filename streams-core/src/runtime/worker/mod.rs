@@ -21,6 +21,7 @@ use super::age;
 use super::collector::ProducerCollector;
 use super::commit::Commit;
 use super::directory::StateDirectory;
+use super::drop_notices::DropNotices;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::questions::Questions;
@@ -80,6 +81,7 @@ pub(crate) struct Common {
     pub(crate) committer: Arc<dyn Committer>,
     pub(crate) globals: BTreeMap<StoreId, Arc<GlobalStore>>,
     pub(crate) metrics: MetricsBoard,
+    pub(crate) drops: DropNotices,
     pub(crate) paused: Arc<AtomicBool>,
     pub(crate) killed: Arc<AtomicBool>,
     /// When the member was last polled, in milliseconds of the clock's monotonic time.

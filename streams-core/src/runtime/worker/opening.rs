@@ -147,7 +147,7 @@ impl Worker {
         let mut context = Context::new(id, Rc::clone(&self.collector) as Rc<RefCell<dyn Collector>>);
         context.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(Timestamp::UNKNOWN);
         context.wall_clock = shared.clock.now();
-        Ok(Task::new(ready, parts, context, inputs, metrics))
+        Ok(Task::new(ready, parts, context, inputs, metrics, shared.drops.clone()))
     }
 }
 
