@@ -13,6 +13,7 @@ pub mod private_folder;
 mod random;
 pub mod record;
 pub mod topic;
+mod voice;
 pub mod windows;
 pub mod wire;
 

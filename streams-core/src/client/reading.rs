@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 
+use super::waiting::aloud;
 use super::{CLIENT_ID, ClientError};
 use crate::log::typed::{check_readable, decode};
 use crate::log::{Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, LogError, RecordBatch};
@@ -130,7 +131,7 @@ impl<K: Field, V: Field> Reading<K, V> {
                 self.items.push_back(Item::Failed(ClientError::OutOfRange { partition, position, first, end }));
             }
             FetchEvent::Error { error, .. } if error.is_transient() => {
-                tracing::warn!(%error, "topic `{}` cannot be read for now", self.topic);
+                aloud(|| tracing::warn!(%error, "topic `{}` cannot be read for now; waiting", self.topic));
                 self.trouble = Some(error);
             }
             FetchEvent::Error { partition, error } => {

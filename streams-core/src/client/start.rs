@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::waiting::pause;
+use super::waiting::{pause, until_known};
 use super::{Client, ClientError};
 use crate::clock::{Clock, SystemClock};
 use crate::log::Isolation;
@@ -62,14 +62,16 @@ impl Client {
         match start {
             StartAt::Beginning => self.first_offsets(partitions),
             StartAt::End => self.committed_ends(partitions),
-            StartAt::Time(time) => self.ask("looking up a time", |admin| admin.offsets_at(asked(), *time)),
+            StartAt::Time(time) => {
+                until_known(|| self.ask("looking up a time", |admin| admin.offsets_at(asked(), *time)))
+            }
             StartAt::Offset(offset) => self.inside(partitions, |_| Some(*offset)),
             StartAt::Offsets(offsets) => self.inside(partitions, |partition| offsets.get(&partition).copied()),
         }
     }
 
     fn first_offsets(&self, partitions: &[TopicPartition]) -> Result<Vec<Offset>, ClientError> {
-        self.ask("looking up where the topic starts", |admin| admin.start_offsets(partitions.to_vec()))
+        until_known(|| self.ask("looking up where the topic starts", |admin| admin.start_offsets(partitions.to_vec())))
     }
 
     /// The offsets that were asked for, if the partitions have them.
@@ -92,7 +94,9 @@ impl Client {
     }
 
     fn ends(&self, partitions: &[TopicPartition], isolation: Isolation) -> Result<Vec<Offset>, ClientError> {
-        self.ask("looking up where the topic ends", |admin| admin.end_offsets(partitions.to_vec(), isolation))
+        until_known(|| {
+            self.ask("looking up where the topic ends", |admin| admin.end_offsets(partitions.to_vec(), isolation))
+        })
     }
 
     /// The offsets after the last committed records.

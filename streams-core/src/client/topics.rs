@@ -1,5 +1,6 @@
 //! Looks up and creates topics.
 
+use super::waiting::aloud;
 use super::{Client, ClientError};
 use crate::log::{LogError, LogErrorKind, NewTopic, TopicInfo};
 use crate::record::TopicPartition;
@@ -71,9 +72,11 @@ impl<'a> CreateTopic<'a> {
         for (setting, wanted) in configs {
             let value = actual.iter().find(|(name, _)| name == setting).map_or("", |(_, value)| value);
             if value != wanted {
-                tracing::warn!(
-                    "topic `{name}` exists, with {setting} = `{value}`, not `{wanted}`; it is left as it is"
-                );
+                aloud(|| {
+                    tracing::warn!(
+                        "topic `{name}` exists with {setting} = `{value}`, not `{wanted}`; it is left as it is"
+                    );
+                });
             }
         }
         Ok(())

@@ -7,10 +7,14 @@ use std::time::Duration;
 use super::{Client, ClientError};
 use crate::clock::{Clock, SystemClock};
 use crate::log::{Admin, Doorbell, LogError, LogErrorKind, Reply};
+use crate::voice::Voice;
 
 /// When the log is told to be silent for the first time, and then again.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
 const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// After this time, every broker knows of a topic.
+const KNOWN_AFTER: Duration = Duration::from_secs(5);
 
 /// The time between two attempts.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -59,7 +63,7 @@ impl Wait {
         }
         if waited >= self.tell_at {
             let error = self.cause.as_ref().map(tracing::field::display);
-            tracing::warn!(error, "{log} has not answered for {} s ({doing}); waiting", waited.as_secs());
+            aloud(|| tracing::warn!(error, "{log} has not answered for {} s ({doing}); waiting", waited.as_secs()));
             self.tell_at = waited + TOLD_AGAIN_AFTER;
         }
         Ok(self.tell_at.min(patience).saturating_sub(waited).max(Duration::from_millis(1)))
@@ -99,6 +103,27 @@ impl Client {
             }
         }
     }
+}
+
+/// Repeats a question about a topic that was found a moment ago: of several brokers, some learn later than others of a
+/// topic that was just created.
+pub(super) fn until_known<T>(mut ask: impl FnMut() -> Result<T, ClientError>) -> Result<T, ClientError> {
+    let timer = SystemClock::new();
+    loop {
+        match ask() {
+            Err(ClientError::Log(error))
+                if error.kind == LogErrorKind::UnknownTopic && timer.monotonic() < KNOWN_AFTER =>
+            {
+                pause(RETRY_PAUSE);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Says something even if the program has no subscriber for it.
+pub(super) fn aloud(say: impl FnOnce()) {
+    Voice::new(SystemClock::shared(), true).heard(say);
 }
 
 /// Lets time pass.

@@ -43,7 +43,6 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod threads;
-mod voice;
 mod worker;
 
 pub use crate::operators::{BuildError, DropReason, OperatorError};
@@ -54,6 +53,7 @@ pub use metrics::{TaskMetrics, TaskPhase};
 pub use renamed::RenamedTopic;
 pub use settings::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, Settings};
 
+use crate::voice;
 pub(crate) use control::{Control, ControlTurn, Status};
 pub(crate) use plan::external_topics;
 pub(crate) use worker::{Turn, Worker};

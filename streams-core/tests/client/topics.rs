@@ -1,6 +1,11 @@
 //! Creating topics.
 
+use std::process::Command;
+
 use super::*;
+
+/// Set for a child process.
+const CHILD: &str = "CLIENT_TOPICS_CHILD";
 
 fn configs(log: &Embedded, name: &str) -> Vec<(String, String)> {
     log.admin(Doorbell::new()).expect("an admin").topic_configs(name).wait().expect("an answer").expect("settings")
@@ -35,4 +40,24 @@ fn what_a_topic_cannot_have_is_refused() {
     assert!(error.contains("retention"), "{error}");
     let error = client.create_topic(&NUMBERS).partitions(0).create().expect_err("none").to_string();
     assert!(error.contains("numbers") && error.contains("partition"), "{error}");
+}
+
+/// A subscriber is set for a whole process, so the program runs in one of its own.
+#[test]
+fn a_program_without_a_subscriber_is_told_of_settings_that_differ() {
+    if std::env::var_os(CHILD).is_some() {
+        let (_, client) = client();
+        let topic =
+            |retention: &str| client.create_topic(&NUMBERS).set("retention.ms", retention).if_missing().create();
+        assert_eq!((topic("1000"), topic("2000"), topic("1000")), (Ok(()), Ok(()), Ok(())));
+        return;
+    }
+    let name = "topics::a_program_without_a_subscriber_is_told_of_settings_that_differ";
+    let mut child = Command::new(std::env::current_exe().expect("this program"));
+    let output = child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").output().expect("it ran");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(output.status.success(), "{said}");
+    let expected =
+        "millstream: warning: topic `numbers` exists with retention.ms = `1000`, not `2000`; it is left as it is\n";
+    assert_eq!(said, expected);
 }

@@ -1,5 +1,6 @@
 //! A log that does not answer, or not yet.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use super::*;
 struct Flaky {
     log: Embedded,
     unreachable: Arc<AtomicUsize>,
+    /// How many questions for offsets are answered by somebody who does not know the topic yet.
+    unaware: Arc<AtomicUsize>,
     full: usize,
     never_acknowledges: bool,
 }
@@ -43,7 +46,11 @@ impl Log for Flaky {
     }
 
     fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
-        Ok(Arc::new(Asked { inner: self.log.admin(doorbell)?, unreachable: Arc::clone(&self.unreachable) }))
+        Ok(Arc::new(Asked {
+            inner: self.log.admin(doorbell)?,
+            unreachable: Arc::clone(&self.unreachable),
+            unaware: Arc::clone(&self.unaware),
+        }))
     }
 
     fn creates_output_topics(&self) -> bool {
@@ -54,6 +61,7 @@ impl Log for Flaky {
 struct Asked {
     inner: Arc<dyn Admin>,
     unreachable: Arc<AtomicUsize>,
+    unaware: Arc<AtomicUsize>,
 }
 
 type Answer<T> = Reply<Result<T, LogError>>;
@@ -64,6 +72,13 @@ impl Asked {
             return question(&*self.inner);
         }
         Reply::ready(Err(LogError::new(LogErrorKind::Unavailable, "no broker answers")))
+    }
+
+    fn ask_for_offsets(&self, question: impl FnOnce(&dyn Admin) -> Answer<Vec<Offset>>) -> Answer<Vec<Offset>> {
+        if is_over(&self.unaware) {
+            return self.ask(question);
+        }
+        Reply::ready(Err(LogError::new(LogErrorKind::UnknownTopic, "this broker knows of no such topic")))
     }
 }
 
@@ -85,15 +100,15 @@ impl Admin for Asked {
     }
 
     fn start_offsets(&self, partitions: Vec<TopicPartition>) -> Answer<Vec<Offset>> {
-        self.ask(|admin| admin.start_offsets(partitions))
+        self.ask_for_offsets(|admin| admin.start_offsets(partitions))
     }
 
     fn end_offsets(&self, partitions: Vec<TopicPartition>, isolation: Isolation) -> Answer<Vec<Offset>> {
-        self.ask(|admin| admin.end_offsets(partitions, isolation))
+        self.ask_for_offsets(|admin| admin.end_offsets(partitions, isolation))
     }
 
     fn offsets_at(&self, partitions: Vec<TopicPartition>, time: Timestamp) -> Answer<Vec<Offset>> {
-        self.ask(|admin| admin.offsets_at(partitions, time))
+        self.ask_for_offsets(|admin| admin.offsets_at(partitions, time))
     }
 
     fn delete_records(&self, before: Vec<(TopicPartition, Offset)>) -> Answer<()> {
@@ -172,11 +187,14 @@ impl Producer for Slow {
     }
 }
 
-fn flaky(unreachable: usize, full: usize, never_acknowledges: bool) -> (Embedded, Client) {
-    let log = Embedded::in_memory();
-    let unreachable = Arc::new(AtomicUsize::new(unreachable));
-    let client = Client::new(Flaky { log: log.clone(), unreachable, full, never_acknowledges }).expect("a client");
-    (log, client)
+/// A log that answers, with ways to make it worse.
+fn sound() -> Flaky {
+    let (unreachable, unaware) = (Arc::default(), Arc::default());
+    Flaky { log: Embedded::in_memory(), unreachable, unaware, full: 0, never_acknowledges: false }
+}
+
+fn client_of(log: Flaky) -> Client {
+    Client::new(log).expect("a client")
 }
 
 /// What an error says after the time that was waited, which depends on the machine.
@@ -188,16 +206,68 @@ fn without_time(error: &ClientError) -> String {
 
 #[test]
 fn a_log_that_comes_back_is_waited_for() {
-    let (_, client) = flaky(2, 0, false);
+    let log = sound();
+    log.unreachable.store(2, Ordering::SeqCst);
+    let client = client_of(log);
     client.create_topic(&NUMBERS).create().expect("created");
     client.send(&NUMBERS, (), 1).expect("sent");
     assert_eq!(values(&client.read(&NUMBERS).expect("records")), [1]);
 }
 
+/// Nobody waits in silence. The log comes back as soon as something was said of it.
+#[test]
+fn a_log_that_stays_away_for_some_seconds_is_told_of() {
+    let log = sound();
+    log.unreachable.store(usize::MAX, Ordering::SeqCst);
+    let heard = Heard { text: Arc::default(), unreachable: Arc::clone(&log.unreachable) };
+    let client = client_of(log).patience(Duration::from_secs(600));
+    let writer = heard.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let sent = tracing::subscriber::with_default(subscriber, || client.send(&NUMBERS, (), 1));
+    assert_eq!(sent, Ok((TopicPartition::new("numbers", 0), Offset(0))));
+    let text = heard.text.lock().expect("a lock").clone();
+    assert!(text.contains("WARN") && text.contains("a log at nowhere:1 has not answered for "), "{text}");
+    assert!(text.contains(" s (looking up topic `numbers`); waiting") && text.contains("no broker answers"), "{text}");
+}
+
+/// What was logged. Once it is, the log can be reached.
+#[derive(Clone)]
+struct Heard {
+    text: Arc<Mutex<String>>,
+    unreachable: Arc<AtomicUsize>,
+}
+
+impl std::io::Write for Heard {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.text.lock().expect("a lock").push_str(&String::from_utf8_lossy(bytes));
+        self.unreachable.store(0, Ordering::SeqCst);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Of several brokers, one may not know yet of a topic that was just created.
+#[test]
+fn a_topic_that_some_broker_does_not_know_yet_is_asked_for_again() {
+    let log = sound();
+    let unaware = Arc::clone(&log.unaware);
+    let client = client_of(log);
+    client.send(&NUMBERS, (), 1).expect("sent");
+    for start in [StartAt::Beginning, StartAt::Time(Timestamp(0)), StartAt::Offset(Offset(0))] {
+        unaware.store(2, Ordering::SeqCst);
+        let tail = client.tail(&NUMBERS, start).expect("a tail");
+        assert_eq!(told(tail.take(1)), ["1"]);
+    }
+}
+
 #[test]
 fn a_log_that_stays_away_is_named_when_patience_is_over() {
-    let (_, client) = flaky(usize::MAX, 0, false);
-    let client = client.patience(Duration::from_millis(300));
+    let log = sound();
+    log.unreachable.store(usize::MAX, Ordering::SeqCst);
+    let client = client_of(log).patience(Duration::from_millis(300));
     let rest = " s (looking up topic `numbers`): no broker answers; check that it is running and that the address is \
                 right, or wait longer with `Client::patience`";
     assert_eq!(without_time(&client.send(&NUMBERS, (), 1).expect_err("it is away")), rest);
@@ -207,15 +277,14 @@ fn a_log_that_stays_away_is_named_when_patience_is_over() {
 
 #[test]
 fn a_full_queue_is_waited_for_and_order_is_kept() {
-    let (_, client) = flaky(0, 3, false);
+    let client = client_of(Flaky { full: 3, ..sound() });
     assert_eq!(client.send_all(&NUMBERS, (0..20).map(|n| ((), n))), Ok(20));
     assert_eq!(values(&client.read(&NUMBERS).expect("records")), (0..20).collect::<Vec<_>>());
 }
 
 #[test]
 fn records_that_nobody_acknowledges_are_an_error() {
-    let (_, client) = flaky(0, 0, true);
-    let client = client.patience(Duration::from_millis(200));
+    let client = client_of(Flaky { never_acknowledges: true, ..sound() }).patience(Duration::from_millis(200));
     let rest = " s (writing to topic `numbers`); check that it is running and that the address is right, or wait longer \
                 with `Client::patience`";
     assert_eq!(without_time(&client.send(&NUMBERS, (), 1).expect_err("nobody acknowledges")), rest);

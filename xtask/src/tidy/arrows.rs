@@ -11,6 +11,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &["record"]),
     ("random", &[]),
     ("error_text", &[]),
+    // Prints what is logged where nobody listens.
+    ("voice", &["clock"]),
     ("private_folder", &[]),
     ("wire", &["record"]),
     ("windows", &["record", "wire"]),
@@ -22,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // them.
     ("log", &["clock", "private_folder", "random", "record", "topic", "wire", "windows"]),
     // Typed access to topics, for programs around an application. No engine.
-    ("client", &["clock", "record", "topic", "wire", "windows", "log"]),
+    ("client", &["clock", "record", "voice", "topic", "wire", "windows", "log"]),
     // A store knows bytes and keys, not tasks.
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // Operators see a record, a context and their stores; never a consumer, a producer or a thread.
@@ -40,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "private_folder",
             "random",
             "record",
+            "voice",
             "topic",
             "wire",
             "windows",

@@ -1,7 +1,7 @@
-//! What an application says on standard error if its program has no `tracing` subscriber.
+//! What an application or a client says on standard error if its program has no `tracing` subscriber.
 //!
 //! Sentences that nobody sees help nobody, and a first program has no subscriber. So the application's own threads get
-//! one of ours, which prints what a person must know: warnings and errors of this project's crates, and events with the
+//! one of ours (a client's caller only while the client speaks), which prints what a person must know: warnings and errors of this project's crates, and events with the
 //! target [`PEOPLE`], which are whole sentences. Everything else is off at its callsite, so a record pays nothing for it.
 //!
 //! `line.rs` makes a line of an event; `limit.rs` keeps a line that comes again and again from drowning the others.
