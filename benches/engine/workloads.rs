@@ -89,8 +89,8 @@ impl Workload {
         create_topics(&tools, &names)?;
         write_input(&tools, &names, self.keys(), records)?;
         let topology = self.topology(&names)?;
-        let app = App::new(&names.application, topology).at_least_once().workers(1).cache_bytes(256 << 20);
-        let measured = Measured::of(records, || app.run_until_idle(log).map_err(Failure::from))?;
+        let app = App::new(&names.application, topology).quiet().at_least_once().workers(1).cache_bytes(256 << 20);
+        let measured = Measured::of(records, || app.run_until_idle(log).map(drop).map_err(Failure::from))?;
         self.check(&tools, &names, records)?;
         Ok(measured)
     }

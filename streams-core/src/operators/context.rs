@@ -36,6 +36,8 @@ pub struct Destination {
     pub handle: TopicHandle,
     /// The topic's number of partitions.
     pub partitions: u32,
+    /// Whether it is the application's own.
+    pub is_internal: bool,
 }
 
 /// Where the record being processed comes from.
@@ -107,6 +109,8 @@ pub struct Context {
     pub commit_requested: bool,
     collector: Rc<RefCell<dyn Collector>>,
     dropped: [u64; DropReason::ALL.len()],
+    /// How many records were sent to topics that are not internal.
+    sent_out: u64,
     drops: Drops,
 }
 
@@ -122,6 +126,7 @@ impl Context {
             commit_requested: false,
             collector,
             dropped: [0; DropReason::ALL.len()],
+            sent_out: 0,
             drops: Drops::default(),
         }
     }
@@ -161,6 +166,11 @@ impl Context {
         self.dropped[reason as usize]
     }
 
+    /// How many records were sent to topics that are not internal.
+    pub(crate) const fn sent_out(&self) -> u64 {
+        self.sent_out
+    }
+
     /// Sends a record out of the task.
     ///
     /// # Errors
@@ -176,6 +186,7 @@ impl Context {
         timestamp: Timestamp,
         headers: &Headers,
     ) -> Result<(), OperatorError> {
+        self.sent_out += u64::from(!destination.is_internal);
         self.collector
             .borrow_mut()
             .send(destination, partition, key, value, timestamp, headers)

@@ -200,7 +200,9 @@ impl TestServices {
 
 impl TaskServices for TestServices {
     fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
-        Ok(Destination { topic: topic.full_name("app"), handle: TopicHandle(0), partitions: self.setup.partitions })
+        let is_internal = matches!(topic, TopicRef::Internal(_));
+        let partitions = self.setup.partitions;
+        Ok(Destination { topic: topic.full_name("app"), handle: TopicHandle(0), partitions, is_internal })
     }
 
     fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {

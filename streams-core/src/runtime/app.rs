@@ -18,6 +18,7 @@ use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
 use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel};
 use super::start_line;
+use super::summary::Summary;
 use super::threads::{StateListener, notify, start_control};
 use super::voice::Voice;
 use super::{AppError, Settings, signals};
@@ -320,7 +321,7 @@ impl App {
 
     /// Processes everything in the input topics, then stops: a batch job. Records that arrive meanwhile are processed
     /// too, so it keeps running as long as somebody keeps writing. Without a broker it waits for one. If nothing
-    /// happens for a long time, a warning says what it is waiting for.
+    /// happens for a long time, a warning says what it is waiting for. It returns a [`Summary`] of what it has done.
     ///
     /// It commits whenever it has caught up with its inputs, and at its commit interval, which is at least a second
     /// unless [`App::commit_interval`] sets another. A cached table therefore sends few updates, often only the last one
@@ -328,14 +329,17 @@ impl App {
     ///
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].
-    pub fn run_until_idle(self, log: impl Log) -> Result<(), AppError> {
+    pub fn run_until_idle(self, log: impl Log) -> Result<Summary, AppError> {
+        let began = self.clock.monotonic();
         let log: Arc<dyn Log> = Arc::new(log);
         let doorbell = Doorbell::new();
         let admin = log.admin(doorbell.clone()).map_err(|error| AppError::log("creating an admin client", error))?;
         let (clock, voice) = (Arc::clone(&self.clock), self.voice(true));
         let running = self.committing_when_idle().start_on(log, &voice)?;
-        let idle = voice.heard(|| Idleness::new(&running.handle, admin, doorbell, clock).wait());
-        running.close().and(idle)
+        let handle = running.handle();
+        let idle = voice.heard(|| Idleness::new(&handle, admin, doorbell, Arc::clone(&clock)).wait());
+        running.close().and(idle)?;
+        Ok(handle.0.totals.summary(clock.monotonic().saturating_sub(began)))
     }
 
     /// Runs the application until Ctrl-C, SIGTERM or an error, then shuts it down cleanly. A second Ctrl-C ends the

@@ -13,6 +13,7 @@ use super::drop_notices::DropNotices;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::settings::OnUndecodable;
+use super::summary::{Tally, Totals};
 use super::{AppError, TaskMetrics, TaskPhase};
 use crate::clock::SharedClock;
 use crate::log::{LogError, RecordBatch, TopicHandle};
@@ -34,6 +35,7 @@ pub(crate) struct RowCheck {
     on_undecodable: OnUndecodable,
     metrics: MetricsBoard,
     notices: DropNotices,
+    totals: Totals,
     clock: SharedClock,
 }
 
@@ -50,8 +52,8 @@ impl RowCheck {
         let node = *sub.nodes.first()?;
         let source = plan.topology.graph().node(node)?;
         let (name, source) = (Arc::clone(&source.name), source.recipe.clone());
-        let (metrics, notices) = (status.metrics.clone(), status.drops.clone());
-        Some(Self { subtopology: sub.id, node, name, source, on_undecodable, metrics, notices, clock })
+        let (metrics, notices, totals) = (status.metrics.clone(), status.drops.clone(), status.totals.clone());
+        Some(Self { subtopology: sub.id, node, name, source, on_undecodable, metrics, notices, totals, clock })
     }
 
     /// The rows in a batch. Records that cannot become rows are dropped and counted, or are an error.
@@ -99,6 +101,8 @@ impl RowCheck {
             *metrics.dropped.entry(reason.label()).or_insert(0) += context.dropped(reason);
         }
         self.metrics.publish(task, metrics);
+        let dropped = DropReason::ALL.map(|reason| context.dropped(reason));
+        self.totals.add(&Tally { dropped, ..Tally::default() });
     }
 }
 
@@ -146,7 +150,7 @@ impl Alone {
 
 impl TaskServices for Alone {
     fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
-        Ok(Destination { topic: topic.short_name().into(), handle: TopicHandle(0), partitions: 1 })
+        Ok(Destination { topic: topic.short_name().into(), handle: TopicHandle(0), partitions: 1, is_internal: true })
     }
 
     fn store(&mut self, _: StoreId) -> Result<StoreAccess, BuildError> {

@@ -39,6 +39,7 @@ mod retry;
 mod settings;
 mod signals;
 mod start_line;
+mod summary;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ pub use lifecycle::AppState;
 pub use metrics::{TaskMetrics, TaskPhase};
 pub use renamed::RenamedTopic;
 pub use settings::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, Settings};
+pub use summary::Summary;
 
 use crate::voice;
 pub(crate) use control::{Control, ControlTurn, Status};

@@ -95,6 +95,12 @@ impl Plan {
     }
 
     /// Whether the topic with that full name is a repartition topic.
+    /// Whether a topic is the application's own.
+    pub(crate) fn is_internal(&self, name: &str) -> bool {
+        let names = self.topology.internal_topics().iter().map(|topic| TopicRef::Internal(Arc::clone(&topic.name)));
+        names.into_iter().any(|topic| *topic.full_name(&self.application_id) == *name)
+    }
+
     pub(crate) fn is_repartition_topic(&self, name: &str) -> bool {
         self.topology.internal_topics().iter().any(|topic| {
             matches!(topic.kind, InternalTopicKind::Repartition { .. })

@@ -296,6 +296,12 @@ impl TestDriver {
         instance.status.metrics.snapshot()
     }
 
+    /// What was done and committed since the last start.
+    #[cfg(test)]
+    pub(crate) fn summary(&self) -> crate::runtime::Summary {
+        self.instance.as_ref().map(|instance| instance.status.totals.summary(Duration::ZERO)).unwrap_or_default()
+    }
+
     /// The value of a key in a store, which may be a global table's. Includes updates that a cache still holds back.
     #[must_use]
     pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: impl IntoField<K>) -> Option<V> {

@@ -222,6 +222,7 @@ impl Control {
             globals: globals.stores(),
             metrics: self.status.metrics.clone(),
             drops: self.status.drops.clone(),
+            totals: self.status.totals.clone(),
             paused: Arc::clone(&self.status.paused),
             killed: Arc::clone(&self.status.killed),
             heard_ms: Arc::clone(&heard_ms),

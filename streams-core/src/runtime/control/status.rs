@@ -13,6 +13,7 @@ use crate::runtime::AppError;
 use crate::runtime::drop_notices::DropNotices;
 use crate::runtime::lifecycle::AppState;
 use crate::runtime::metrics::MetricsBoard;
+use crate::runtime::summary::Totals;
 
 /// A change of state: before and after.
 pub(crate) type Transition = (AppState, AppState);
@@ -27,6 +28,7 @@ pub(crate) struct Status {
     pub(crate) error: Mutex<Option<AppError>>,
     pub(crate) metrics: MetricsBoard,
     pub(crate) drops: DropNotices,
+    pub(crate) totals: Totals,
     pub(crate) owners: Mutex<BTreeMap<TaskId, usize>>,
     pub(crate) stop: AtomicBool,
     /// Set this to end everything at once, as a crash would.
@@ -44,6 +46,7 @@ impl Status {
             transitions: Mutex::default(),
             error: Mutex::new(None),
             drops: DropNotices::new(metrics.clone()),
+            totals: Totals::default(),
             metrics,
             owners: Mutex::default(),
             stop: AtomicBool::new(false),

@@ -28,6 +28,8 @@ pub(crate) struct Input {
     pub(crate) lost: Option<LostPosition>,
     /// The largest timestamp processed.
     pub(crate) partition_time: Timestamp,
+    /// Whether the topic is the application's own.
+    pub(crate) is_internal: bool,
     /// Whether reading of this partition is paused.
     pub(crate) paused: bool,
     batches: VecDeque<RecordBatch>,
@@ -45,11 +47,13 @@ pub(crate) struct StartPosition {
     pub(crate) committed_metadata: String,
     /// The largest timestamp processed so far.
     pub(crate) partition_time: Timestamp,
+    /// Whether the topic is the application's own.
+    pub(crate) is_internal: bool,
 }
 
 impl Input {
     pub(crate) fn new(source: Rc<RefCell<dyn SourceNode>>, start: StartPosition) -> Self {
-        let StartPosition { partition, position, committed_metadata, partition_time } = start;
+        let StartPosition { partition, position, committed_metadata, partition_time, is_internal } = start;
         Self {
             partition,
             source,
@@ -58,6 +62,7 @@ impl Input {
             committed_metadata,
             lost: None,
             partition_time,
+            is_internal,
             paused: false,
             batches: VecDeque::new(),
             cursor: 0,
@@ -188,6 +193,7 @@ mod tests {
             position: Offset(0),
             committed_metadata: String::new(),
             partition_time: Timestamp::UNKNOWN,
+            is_internal: false,
         };
         Input::new(Rc::new(RefCell::new(Nowhere)), start)
     }

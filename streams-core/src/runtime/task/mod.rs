@@ -16,6 +16,7 @@ use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
 use super::offset_metadata::OffsetMetadata;
 use super::settings::OnUndecodable;
+use super::worker::Common;
 use super::{AppError, collector::ProducerCollector};
 use crate::log::OffsetToCommit;
 use crate::operators::{Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts};
@@ -23,6 +24,7 @@ use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
 
 mod buffer;
+mod done;
 mod due_queue;
 mod odd_times;
 mod opening;
@@ -34,6 +36,7 @@ pub(crate) use odd_times::writing_failed;
 pub(crate) use opening::{Advance, Opening, Ready};
 
 use buffer::next_input;
+use done::Done;
 use odd_times::OddTimes;
 use punctuate::Punctuations;
 
@@ -51,6 +54,7 @@ pub(crate) struct Task {
     dropped_before: BTreeMap<&'static str, u64>,
     pub(crate) context: Context,
     notices: DropNotices,
+    done: Done,
     odd_times: OddTimes,
     parts: TaskParts,
     punctuations: Punctuations,
@@ -89,7 +93,7 @@ impl Task {
         context: Context,
         inputs: Vec<Input>,
         metrics: TaskMetrics,
-        notices: DropNotices,
+        shared: &Common,
     ) -> Self {
         let Ready { id, folder, state, stores, .. } = ready;
         let mut task = Self {
@@ -103,7 +107,8 @@ impl Task {
             punctuated: false,
             is_transaction_ending: false,
             context,
-            notices,
+            notices: shared.drops.clone(),
+            done: Done::new(shared.totals.clone()),
             odd_times: OddTimes::default(),
             parts,
             span: tracing::info_span!("task", task = %id),
@@ -185,6 +190,7 @@ impl Task {
                 input.skip();
             }
         }
+        self.done.processed(input.is_internal);
         Ok(())
     }
 
@@ -326,6 +332,7 @@ impl Task {
     /// Call this when the work so far is written and belongs to the commit in progress.
     pub(crate) fn work_is_written(&mut self) {
         self.odd_times.clear();
+        self.done.written(&self.context);
         self.metrics.uncommitted = 0;
         self.context.commit_requested = false;
         self.punctuated = false;
@@ -340,6 +347,7 @@ impl Task {
             }
         }
         self.metrics.commits += 1;
+        self.done.committed();
         self.note_drops();
         let mut batch = StoreBatch::default();
         note_changelogs(&mut self.stores, &mut batch);

@@ -303,7 +303,9 @@ impl Opening {
                 None => (first_position(shared.settings.offset_reset, partition, extent)?, Timestamp::UNKNOWN),
             };
             let committed_metadata = committed.map_or_else(String::new, |committed| committed.metadata.clone());
-            inputs.push(StartPosition { partition: partition.clone(), position, committed_metadata, partition_time });
+            let is_internal = shared.plan.is_repartition_topic(&partition.topic);
+            let partition = partition.clone();
+            inputs.push(StartPosition { partition, position, committed_metadata, partition_time, is_internal });
         }
         let begun = opened.follower.begin(&mut opened.store, &extents.changelogs);
         begun.map_err(|trouble| trouble.into_error(opened.folder.path(), |error| self.failed(error)))?;

@@ -66,7 +66,7 @@ fn run(how: Run, app: App, fault: &Arc<Fault>) -> Seen {
         .commit_interval(Duration::from_millis(1))
         .on_state_change(move |_, to| *listener.lock().expect("no panic") = Some(to));
     let outcome = catch_unwind(AssertUnwindSafe(|| match how {
-        Run::UntilIdle => app.run_until_idle(log),
+        Run::UntilIdle => app.run_until_idle(log).map(drop),
         Run::UntilStopped => app.start(log).and_then(|running| {
             let handle = running.handle();
             let runs = running.wait_until_running();

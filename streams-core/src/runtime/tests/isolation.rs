@@ -263,7 +263,8 @@ fn a_batch_job_says_which_open_transaction_it_waits_for() {
         job.is_finished()
     });
     assert!(ended, "{}", said.text());
-    assert_eq!(job.join().expect("no panic"), Ok(()));
+    let summary = job.join().expect("no panic").expect("no error");
+    assert_eq!((summary.records_in, summary.dropped_total()), (1, 0));
     assert_eq!(out(&log), ["before None"]);
 }
 

@@ -39,6 +39,7 @@ pub(super) mod said;
 mod scene;
 mod slow_records;
 mod slow_stores;
+mod summaries;
 mod tally;
 mod waiting;
 mod world;

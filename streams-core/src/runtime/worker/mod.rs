@@ -26,6 +26,7 @@ use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::questions::Questions;
 use super::settings::Guarantee;
+use super::summary::Totals;
 use super::task::Task;
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
@@ -82,6 +83,7 @@ pub(crate) struct Common {
     pub(crate) globals: BTreeMap<StoreId, Arc<GlobalStore>>,
     pub(crate) metrics: MetricsBoard,
     pub(crate) drops: DropNotices,
+    pub(crate) totals: Totals,
     pub(crate) paused: Arc<AtomicBool>,
     pub(crate) killed: Arc<AtomicBool>,
     /// When the member was last polled, in milliseconds of the clock's monotonic time.

@@ -147,14 +147,15 @@ impl Worker {
         let mut context = Context::new(id, Rc::clone(&self.collector) as Rc<RefCell<dyn Collector>>);
         context.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(Timestamp::UNKNOWN);
         context.wall_clock = shared.clock.now();
-        Ok(Task::new(ready, parts, context, inputs, metrics, shared.drops.clone()))
+        Ok(Task::new(ready, parts, context, inputs, metrics, &shared))
     }
 }
 
 fn resolve(plan: &Plan, collector: &RefCell<ProducerCollector>, topic: &Arc<str>) -> Option<Destination> {
     let partitions = *plan.partitions.get(topic)?;
     let handle = collector.borrow_mut().producer().topic(topic);
-    Some(Destination { topic: Arc::clone(topic), handle, partitions })
+    let is_internal = plan.is_internal(topic);
+    Some(Destination { topic: Arc::clone(topic), handle, partitions, is_internal })
 }
 
 /// What the runtime provides to a task's recipes.
