@@ -1,15 +1,85 @@
-#![doc = include_str!("../../README.md")]
+//! Kafka Streams for Rust: you write a typed topology, and it runs as partition-parallel tasks with state that survives
+//! crashes, on Apache Kafka, or without a broker on an embedded log in the same process.
 //!
-//! # Where things are
+//! ```
+//! use millstream::prelude::*;
 //!
-//! [`prelude`] has the names that nearly every program needs. Topologies are written with [`dsl`], and with windows from
-//! [`windows`]; [`dsl::processor`] is for your own code between streams, with stores and with calls as time passes.
-//! [`client`] is for programs that only write and read topics. [`testing`] has the test driver, [`config`] the settings. [`wire`] is for your own codecs; [`log`] and [`state`] are
-//! for adapters to other logs and stores.
+//! const LINES: Topic<(), String> = Topic::new("lines");
+//! const COUNTS: Topic<String, i64> = Topic::new("word-counts");
 //!
-//! [`macro@Value`] and [`macro@Key`] are also derives: they give your own type a wire format, for instance with
-//! `#[streams(json)]`, which needs `serde` with its feature `derive` in addition to this crate.
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let builder = StreamsBuilder::new();
+//!     builder
+//!         .stream(LINES)
+//!         .flat_map_values(|line| line.split_whitespace().map(str::to_lowercase).collect())
+//!         .group_by(|_, word| word.clone())
+//!         .count()
+//!         .to_stream()
+//!         .to(COUNTS);
+//!
+//!     let log = Embedded::in_memory(); // or Kafka::at("localhost:9092")
+//!     log.send(&LINES, (), "to be or not to be")?;
+//!     let summary = App::new("word-count", builder.build()?).run_until_idle(log.clone())?;
+//!     println!("{summary}");
+//!     for record in log.read(&COUNTS)? {
+//!         println!("{}: {}", record.key, record.value);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! ```text
+//! millstream: word-count starts: exactly-once on an embedded log in memory, 1 worker, state in memory
+//! 1 record in, 4 out, 0.1 s
+//! or: 1
+//! not: 1
+//! to: 2
+//! be: 2
+//! ```
+//!
+//! # In a few sentences
+//!
+//! A **topic** is a named sequence of records, divided into partitions by the records' keys. Read as a **stream**, each of
+//! its records is something that happened; read as a **table**, the last record of a key is that key's row. You connect
+//! streams and tables with operators, and the result is a **topology**. For each partition there is a **task** that runs
+//! it, with **state** of its own; each change of the state is also written to a changelog topic, from which it is restored
+//! after a loss. Positions, state and output are committed together. All processes with the same application id divide
+//! the tasks among themselves. More of that in [`guide::concepts`].
+//!
+//! # Where to begin
+//!
+//! | you want to | read |
+//! | --- | --- |
+//! | build a first application, step by step | [`guide::tutorial`] |
+//! | see all operators | [`dsl`], above all [`KStream`](dsl::KStream) and [`KTable`](dsl::KTable) |
+//! | give your own types a format | [`macro@Value`] and [`macro@Key`], the derives |
+//! | count per minute | [`windows`] |
+//! | write an operator of your own, with stores and timers | [`dsl::processor`] |
+//! | test a topology | [`testing::TestDriver`] |
+//! | read and write topics from outside a topology | [`client`] |
+//! | run it: settings, logging, errors, several processes | [`guide::running`], [`config`] |
+//! | know what is different from Kafka Streams | [`guide::differences`] |
+//! | write an adapter to another log or store | [`log`], [`state`] |
+//!
+//! # Logging
+//!
+//! Millstream reports through [`tracing`](https://docs.rs/tracing). As long as a program has set no subscriber, what a
+//! person must know appears on standard error: what was started, a broker that does not answer, records that were dropped.
+//! [`App::quiet`](runtime::App::quiet) turns that off; see [`guide::running`].
+//!
+//! # What is not there yet
+//!
+//! Joins of two streams, of two tables and over foreign keys; session and sliding windows; `suppress` and results on
+//! window close; cogrouping; versioned stores; queries of a running application's state from outside; standby tasks;
+//! dead letter topics. The whole list, with what to use until then, is in [`guide::differences`].
 #![forbid(unsafe_code)]
+
+pub mod guide;
+
+/// So that the README's programs are compiled and run, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[doc(hidden)]
 pub use streams_core::__private;
@@ -17,8 +87,8 @@ pub use streams_core::__private;
 pub use streams_core::{
     client, clock, config, dsl, log, private_folder, record, runtime, state, testing, topic, topology, windows, wire,
 };
-// For the tests of adapters.
-#[doc(no_inline)]
+// For the tests of adapters; the modules `testing::log_contract` and `testing::store_contract` tell of them.
+#[doc(hidden)]
 pub use streams_core::{log_contract, store_contract};
 #[cfg(feature = "kafka")]
 #[doc(inline)]

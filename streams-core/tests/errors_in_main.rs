@@ -91,15 +91,15 @@ fn a_program_that_ends_with_an_error_prints_the_sentence_and_not_the_variant() {
     let table: [(Main, &str); 9] = [
         (
             missing_topic,
-            "topic `in` does not exist; create it before the application starts: on Kafka with `kafka-topics.sh \
-             --bootstrap-server HOST:PORT --create --topic in --partitions N`, on an embedded log with \
-             `log.create_topic(\"in\", N)`",
+            "topic `in` does not exist; create it before the application starts, with \
+             `client.create_topic(..).partitions(N).create()` of a `Client`, or on Kafka with `kafka-topics.sh \
+             --bootstrap-server HOST:PORT --create --topic in --partitions N`",
         ),
         (
             missing_topics,
-            "these topics do not exist: in, more; create them before the application starts: on Kafka with \
-             `kafka-topics.sh --bootstrap-server HOST:PORT --create --topic in --partitions N`, on an embedded log with \
-             `log.create_topic(\"in\", N)`",
+            "these topics do not exist: in, more; create them before the application starts, with \
+             `client.create_topic(..).partitions(N).create()` of a `Client`, or on Kafka with `kafka-topics.sh \
+             --bootstrap-server HOST:PORT --create --topic in --partitions N`",
         ),
         (
             undecodable_record,

@@ -45,9 +45,9 @@ const UNDECODABLE_ROW: &str = "millstream: warning: 2 records were skipped in to
                                numbers-0: the value cannot be read: not a value of type i64: it has 4 bytes, but this \
                                type takes 8; the topic contains another type (first bytes: 6e696e65)";
 
-const MISSING: &str = "topic `numbers` does not exist; create it before the application starts: on Kafka with \
-                       `kafka-topics.sh --bootstrap-server HOST:PORT --create --topic numbers --partitions N`, on an \
-                       embedded log with `log.create_topic(\"numbers\", N)`";
+const MISSING: &str = "topic `numbers` does not exist; create it before the application starts, with \
+                       `client.create_topic(..).partitions(N).create()` of a `Client`, or on Kafka with \
+                       `kafka-topics.sh --bootstrap-server HOST:PORT --create --topic numbers --partitions N`";
 
 fn copy() -> App {
     let builder = StreamsBuilder::new();

@@ -296,9 +296,9 @@ fn missing_topics(topics: &[String]) -> String {
     };
     let first = topics.first().map_or("", String::as_str);
     format!(
-        "{what}; create {which} before the application starts: on Kafka with `kafka-topics.sh --bootstrap-server \
-         HOST:PORT --create --topic {first} --partitions N`, on an embedded log with \
-         `log.create_topic(\"{first}\", N)`"
+        "{what}; create {which} before the application starts, with `client.create_topic(..).partitions(N).create()` \
+         of a `Client`, or on Kafka with `kafka-topics.sh --bootstrap-server HOST:PORT --create --topic {first} \
+         --partitions N`"
     )
 }
 

@@ -40,7 +40,7 @@ fn input_topics_that_do_not_exist_are_all_named_and_nothing_is_created() {
         let message = error.unwrap().to_string();
         assert!(
             message.contains(&missing.join(", "))
-                && message.contains("before the application starts: on Kafka with `kafka-topics.sh "),
+                && message.contains("before the application starts, with `client.create_topic(..)"),
             "{message}"
         );
         assert_eq!(topics(&log), existing, "nothing was created");

@@ -1,0 +1,50 @@
+//! Running an application: settings, logging, errors, several processes, and what happens when one dies.
+//!
+//! # Settings
+//!
+//! Settings have Kafka Streams' names and meanings. [`Layers`](crate::config::Layers) reads them from code, files, the
+//! environment and the command line, in that order of precedence, and can print each with where it came from. An unknown
+//! setting is an error that suggests the nearest name. The ones that are used most have methods on
+//! [`App`](crate::runtime::App).
+//!
+//! # Logging
+//!
+//! Everything is told through [`tracing`](https://docs.rs/tracing). A program that sets no subscriber still gets what a
+//! person has to know, as plain lines on standard error: what was started, a broker that cannot be reached, records that
+//! were dropped as late or could not be decoded (with their numbers), a restore that takes long. Each is said at most now
+//! and then. [`App::quiet`](crate::runtime::App::quiet) turns that off. As soon as the program sets a subscriber, before
+//! it starts the application, that gets all events instead:
+//!
+//! ```toml
+//! tracing-subscriber = { version = "0.3", features = ["env-filter"] }
+//! ```
+//!
+//! ```text
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     tracing_subscriber::fmt::init(); // and RUST_LOG=info,streams_core=debug in the environment
+//!     ..
+//! }
+//! ```
+//!
+//! # Errors
+//!
+//! An application ends with an [`AppError`](crate::runtime::AppError) only if going on would lose or invent something.
+//! Whatever can pass, such as a broker that is away, is waited for. The error names the topic, partition, offset, store or
+//! setting and what to do; `fn main() -> Result<(), Box<dyn std::error::Error>>` prints that sentence. A record that
+//! cannot be decoded ends the application unless `deserialization.exception.handler` is `skip`: then it is counted,
+//! reported and skipped.
+//!
+//! # Several processes
+//!
+//! Processes with the same application id share the tasks, and must run the same topology: one with another topology is
+//! refused while others run. A process that stops (Ctrl-C, SIGTERM, [`Handle::stop`](crate::runtime::Handle::stop))
+//! commits and leaves, and the others take over its tasks at once.
+//!
+//! A process that is killed or loses its machine cannot say so. Kafka notices after the session timeout, 45 seconds unless
+//! set (`session.timeout.ms`), and the others take over after that.
+//!
+//! # Watching it
+//!
+//! [`Handle`](crate::runtime::Handle) has the state, the tasks with their counters, and pause and resume;
+//! [`App::on_state_change`](crate::runtime::App::on_state_change) calls you. `Topology::describe` prints what Kafka
+//! Streams prints for the same topology, and [`Topology`](crate::topology::Topology) can be drawn as Mermaid or DOT.
