@@ -17,6 +17,10 @@ use fjall::{
     AbstractTree, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch, PersistMode,
 };
 
+mod folders;
+#[cfg(test)]
+mod kills;
+
 /// The store's memory for batches that are not in a table file yet, and for blocks that were read.
 const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -53,6 +57,7 @@ impl Store {
     }
 
     fn open_as_it_is(folder: &Path) -> fjall::Result<Self> {
+        folders::remove_unfinished(folder)?;
         let is_new = !folder.try_exists()?;
         let database = Database::builder(folder).cache_size(CACHE_BYTES).max_journaling_size(JOURNALS_BYTES).open()?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
@@ -63,7 +68,9 @@ impl Store {
         let meta = database.keyspace("meta", options)?;
         let mut journal = Journal { folder: folder.to_owned(), bytes: AtomicU64::new(0), is_in_tables: false };
         // A new journal gets its space in advance. Of one that is read, fjall cuts off what is not used.
-        if !is_new {
+        if is_new {
+            folders::sync_names(folder)?;
+        } else {
             *journal.bytes.get_mut() = journal.length()?;
         }
         Ok(Self { records, index, meta, database, journal })
@@ -180,6 +187,7 @@ impl Journal {
 
     /// Leaves the files empty, as they are after a start with nothing in them.
     fn empty(&self) -> io::Result<()> {
+        folders::sync_names(&self.folder)?;
         for path in self.files()? {
             let file = OpenOptions::new().write(true).open(path)?;
             file.set_len(0)?;
