@@ -36,7 +36,7 @@ fn an_application_waits_for_its_broker_and_outlives_its_outage() {
         folder: folder.path().to_owned(),
     };
     let counter = application.start(1);
-    counter.until_said("cannot be reached, and is asked again until it can");
+    counter.until_said("cannot be reached");
     say("the broker is down: the application says so and waits");
     assert!(counter.is_alive());
     cluster.revive();
@@ -55,7 +55,7 @@ fn an_application_waits_for_its_broker_and_outlives_its_outage() {
     counter.until_said_times("-> DISCONNECTED", 2);
     let warned = counter.warnings() - warned;
     // One line of librdkafka's every ten seconds, and our own lines about the outage.
-    let most = began.elapsed().as_secs() as usize / 10 + 3;
+    let most = began.elapsed().as_secs() as usize / 10 + 6;
     assert!(warned <= most, "{warned} warnings in {:?}", began.elapsed());
     cluster.revive();
     let down = began.elapsed().as_secs_f64();

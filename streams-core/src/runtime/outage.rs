@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::voice::PEOPLE;
 use crate::log::LogError;
 
+/// How long a first answer may take before that is told.
+const SILENT_AFTER: Duration = Duration::from_secs(3);
+
 /// How long after the beginning it is told again.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
@@ -19,6 +22,8 @@ const AGAIN_AFTER_MAX: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Outage {
     /// The log, for people.
     log: String,
+    /// When the question was asked whose answer takes so long that it was told.
+    silent_since: Option<Duration>,
     now: Option<Lasting>,
 }
 
@@ -32,12 +37,25 @@ struct Lasting {
 impl Outage {
     /// Says nothing yet about the log that is described like that.
     pub(crate) const fn of(log: String) -> Self {
-        Self { log, now: None }
+        Self { log, silent_since: None, now: None }
     }
 
     /// Whether the log cannot be reached.
     pub(crate) const fn lasts(&self) -> bool {
         self.now.is_some()
+    }
+
+    /// Call this while there is no answer to a question that was asked at `since`. That may mean nothing.
+    pub(crate) fn may_have_begun(&mut self, now: Duration, since: Duration) {
+        if self.now.is_some() || self.silent_since.is_some() || now.saturating_sub(since) < SILENT_AFTER {
+            return;
+        }
+        self.silent_since = Some(since);
+        let (log, seconds) = (&self.log, now.saturating_sub(since).as_secs());
+        tracing::warn!(
+            target: PEOPLE, log, seconds,
+            "{log} has not answered for {seconds} s: does it run, and is the address right? It is asked until it answers"
+        );
     }
 
     /// Call this whenever the log could not be reached.
@@ -46,8 +64,11 @@ impl Outage {
         let why = error.map_or_else(|| "it does not answer".to_owned(), ToString::to_string);
         match &mut self.now {
             None => {
-                tracing::warn!(target: PEOPLE, log, "{log} cannot be reached, and is asked again until it can: {why}");
-                self.now = Some(Lasting { since: now, tell_at: now + AGAIN_AFTER, pause: AGAIN_AFTER });
+                let since = self.silent_since.take().unwrap_or(now);
+                let seconds = now.saturating_sub(since).as_secs();
+                let lasting = if seconds == 0 { String::new() } else { format!(", for {seconds} s now") };
+                tracing::warn!(target: PEOPLE, log, "{log} cannot be reached{lasting}, and is asked until it can: {why}");
+                self.now = Some(Lasting { since, tell_at: now + AGAIN_AFTER, pause: AGAIN_AFTER });
             }
             Some(lasting) if now >= lasting.tell_at => {
                 let seconds = now.saturating_sub(lasting.since).as_secs();
@@ -61,9 +82,10 @@ impl Outage {
 
     /// Call this whenever the log has answered.
     pub(crate) fn is_over(&mut self, now: Duration) {
-        if let Some(lasting) = self.now.take() {
-            let (log, seconds) = (&self.log, now.saturating_sub(lasting.since).as_secs());
-            tracing::warn!(target: PEOPLE, log, seconds, "{log} is there again, after {seconds} s");
+        let (log, since) = (&self.log, self.now.take().map(|lasting| lasting.since));
+        if let Some(since) = since.or(self.silent_since.take()) {
+            let seconds = now.saturating_sub(since).as_secs();
+            tracing::warn!(target: PEOPLE, log, seconds, "{log} is there, after {seconds} s");
         }
     }
 }
@@ -73,6 +95,36 @@ mod tests {
     use super::*;
     use crate::log::LogErrorKind;
     use crate::runtime::tests::said::said;
+
+    fn told(said: &str) -> Vec<&str> {
+        let parts = said.lines().filter_map(|line| line.split_once("WARN millstream: Apache Kafka at shop:9092 "));
+        parts.filter_map(|(_, rest)| Some(rest.split_once(" log=")?.0)).collect()
+    }
+
+    #[test]
+    fn a_first_answer_that_takes_long_is_told_before_anybody_knows_why() {
+        let error = LogError::new(LogErrorKind::Unavailable, "refused");
+        for fails in [false, true] {
+            let said = said(|| {
+                let mut outage = Outage::of("Apache Kafka at shop:9092".to_owned());
+                for second in 10..25 {
+                    outage.may_have_begun(Duration::from_secs(second), Duration::from_secs(10));
+                }
+                assert!(!outage.lasts(), "perhaps it is slow");
+                if fails {
+                    outage.goes_on(Duration::from_secs(25), Some(&error));
+                    assert!(outage.lasts());
+                }
+                outage.is_over(Duration::from_secs(30));
+            });
+            let silent =
+                "has not answered for 3 s: does it run, and is the address right? It is asked until it answers";
+            let lost = "cannot be reached, for 15 s now, and is asked until it can: refused";
+            let expected =
+                if fails { &[silent, lost, "is there, after 20 s"][..] } else { &[silent, "is there, after 20 s"] };
+            assert_eq!(told(&said), expected);
+        }
+    }
 
     #[test]
     fn an_outage_is_told_at_once_now_and_then_and_when_it_is_over() {
@@ -87,16 +139,14 @@ mod tests {
             outage.is_over(Duration::from_secs(262));
             outage.goes_on(Duration::from_secs(300), Some(&error));
         });
-        let sentence = |line: &str| Some(line.split_once("WARN millstream: ")?.1.split_once(" log=")?.0.to_owned());
-        let told: Vec<_> = said.lines().filter_map(sentence).collect();
         let expected = [
-            "cannot be reached, and is asked again until it can: refused",
+            "cannot be reached, and is asked until it can: refused",
             "cannot be reached, for 10 s now: refused",
             "cannot be reached, for 40 s now: refused",
             "cannot be reached, for 160 s now: it does not answer",
-            "is there again, after 161 s",
-            "cannot be reached, and is asked again until it can: refused",
+            "is there, after 161 s",
+            "cannot be reached, and is asked until it can: refused",
         ];
-        assert_eq!(told, expected.map(|rest| format!("Apache Kafka at shop:9092 {rest}")));
+        assert_eq!(told(&said), expected);
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Preparation {
     created: bool,
     looked_again: bool,
     now: Duration,
+    /// Since when there is no answer.
+    asked_at: Option<Duration>,
     outage: Outage,
 }
 
@@ -119,6 +121,7 @@ impl Preparation {
             created: false,
             looked_again: false,
             now: Duration::ZERO,
+            asked_at: None,
             outage: Outage::of(log.describe()),
         }
     }
@@ -177,8 +180,13 @@ impl Preparation {
     /// The log's answer; an error if it is permanent.
     fn answer<T>(&mut self, reply: &mut Reply<Result<T, LogError>>, doing: &str) -> Result<Answer<T>, AppError> {
         let error = match reply.poll() {
-            Poll::Pending => return Ok(Answer::OnItsWay),
+            Poll::Pending => {
+                let since = *self.asked_at.get_or_insert(self.now);
+                self.outage.may_have_begun(self.now, since);
+                return Ok(Answer::OnItsWay);
+            }
             Poll::Ready(Some(Ok(answer))) => {
+                self.asked_at = None;
                 self.outage.is_over(self.now);
                 return Ok(Answer::Here(answer));
             }
