@@ -105,15 +105,15 @@ fn run_and_kill(folder: &Path, seed: u64, time: Duration) -> u64 {
         .spawn()
         .expect("a child");
     let out = BufReader::new(child.stdout.take().expect("a pipe"));
-    let listener = std::thread::spawn(move || {
+    let (end, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         let numbers = out.lines().map_while(Result::ok).filter_map(|line| line.strip_prefix("child: ")?.parse().ok());
-        numbers.last().unwrap_or(0)
+        end.send(numbers.last().unwrap_or(0)).expect("the parent waits");
     });
-    std::thread::sleep(time);
-    assert_eq!(child.try_wait().expect("a child"), None, "the child ended by itself");
+    assert!(ended.recv_timeout(time).is_err(), "the child ended by itself");
     child.kill().expect("killed");
     child.wait().expect("dead");
-    listener.join().expect("listened")
+    ended.recv().expect("what it said")
 }
 
 fn rows(store: &Store) -> Rows {
