@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::waiting::{pause, until_known};
 use super::{Client, ClientError};
 use crate::clock::{Clock, SystemClock};
-use crate::log::Isolation;
+use crate::log::{Isolation, LogError, LogErrorKind};
 use crate::record::{Offset, Partition, Timestamp, TopicPartition};
 
 /// How long to wait for transactions that may just be ending.
@@ -24,7 +24,8 @@ pub enum StartAt {
     End,
     /// At this offset in every partition.
     Offset(Offset),
-    /// At these offsets; partitions that are not named are read from their beginning. With [`Offset::next`] of the
+    /// At these offsets; partitions that are not named are read from their beginning, and those that do not
+    /// exist are an error. With [`Offset::next`] of the
     /// last record that was received, reading goes on where it stopped.
     Offsets(BTreeMap<Partition, Offset>),
     /// In each partition, with the first record whose timestamp is as late as this, or at the end.
@@ -66,7 +67,20 @@ impl Client {
                 until_known(|| self.ask("looking up a time", |admin| admin.offsets_at(asked(), *time)))
             }
             StartAt::Offset(offset) => self.inside(partitions, |_| Some(*offset)),
-            StartAt::Offsets(offsets) => self.inside(partitions, |partition| offsets.get(&partition).copied()),
+            StartAt::Offsets(offsets) => {
+                let exists = |wanted: &Partition| partitions.iter().any(|known| known.partition == *wanted);
+                if let (Some(missing), Some(known)) =
+                    (offsets.keys().find(|wanted| !exists(wanted)), partitions.first())
+                {
+                    let (topic, count) = (&known.topic, partitions.len());
+                    let message = format!(
+                        "partition {topic}-{missing} does not exist, topic `{topic}` has {count}; leave its offset out, or \
+                         start at the beginning if the topic was created again"
+                    );
+                    return Err(LogError::new(LogErrorKind::UnknownTopic, message).into());
+                }
+                self.inside(partitions, |partition| offsets.get(&partition).copied())
+            }
         }
     }
 

@@ -130,3 +130,28 @@ fn records_that_are_gone_are_an_error_and_other_partitions_go_on() {
                     was created again; start again, for instance at the beginning";
     assert_eq!(told, ["1", "3", sentence]);
 }
+
+/// Regression: reading went on at the old position in the new topic, behind records that nobody was told of.
+#[test]
+fn a_topic_that_is_created_again_ends_its_tail_with_an_error() {
+    let (log, client) = client();
+    client.send_all(&NUMBERS, (0..3).map(|n| ((), n))).expect("sent");
+    let mut tail = client.tail(&NUMBERS, StartAt::Beginning).expect("a tail");
+    assert_eq!(told(tail.by_ref().take(3)), ["0", "1", "2"]);
+    let admin = log.admin(Doorbell::new()).expect("an admin");
+    assert_eq!(admin.delete_topics(vec!["numbers".into()]).wait(), Some(Ok(vec![Ok(())])));
+    client.send_all(&NUMBERS, (10..15).map(|n| ((), n))).expect("sent");
+    let sentence = "numbers-0 cannot be read at offset 3: its records before that were deleted while it was read, or it \
+                    was created again; start again, for instance at the beginning";
+    assert_eq!(told(tail), [sentence]);
+}
+
+/// Regression: the offset was ignored, and the other partitions were read from their beginning.
+#[test]
+fn an_offset_of_a_partition_that_does_not_exist_is_refused() {
+    let (_, client) = client();
+    client.create_topic(&NUMBERS).partitions(2).create().expect("created");
+    let offsets = BTreeMap::from([(Partition(0), Offset(0)), (Partition(7), Offset(1))]);
+    let error = client.tail(&NUMBERS, offsets).expect_err("there is none").to_string();
+    assert!(error.starts_with("partition numbers-7 does not exist, topic `numbers` has 2; "), "{error}");
+}

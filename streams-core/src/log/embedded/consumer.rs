@@ -182,6 +182,8 @@ impl Reading {
             return Ok(at);
         }
         match guarded.model.topics.resolve(&self.name) {
+            // The topic was created again: the position is one in the topic that is gone.
+            Ok(_) if self.at.is_some() => Err(self.out_of_range()),
             Ok(at) => {
                 self.at = Some(at);
                 Ok(at)
