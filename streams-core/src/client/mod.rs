@@ -28,7 +28,7 @@
 //! it has to wait for more than two. Only a [`Tail`] waits for ever. In an async executor, a call blocks its thread; only
 //! the stream of [`Tail::stream`] does not. Where many records are sent one by one, give them a thread of their own.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::SharedClock;
@@ -37,6 +37,7 @@ use crate::record::{Offset, Record, Timestamp, TopicPartition};
 use crate::topic::Topic;
 use crate::wire::{Field, IntoField};
 
+mod desk;
 mod error;
 mod into_record;
 mod reading;
@@ -53,7 +54,7 @@ pub use start::StartAt;
 pub use tail::{Tail, TailStream};
 pub use topics::CreateTopic;
 
-use writing::Writing;
+use desk::Desk;
 
 /// How long a call waits for the log.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -74,7 +75,7 @@ struct Inner {
     place: Arc<str>,
     clock: SharedClock,
     admin: Arc<dyn Admin>,
-    writing: Mutex<Writing>,
+    desk: Desk,
 }
 
 impl Client {
@@ -85,7 +86,7 @@ impl Client {
     pub fn new(log: impl Log) -> Result<Self, ClientError> {
         let admin = log.admin(Doorbell::new())?;
         let (place, clock) = (log.describe().into(), log.clock());
-        let inner = Inner { log: Arc::new(log), place, clock, admin, writing: Mutex::new(Writing::new()) };
+        let inner = Inner { log: Arc::new(log), place, clock, admin, desk: Desk::default() };
         Ok(Self { inner: Arc::new(inner), patience: PATIENCE })
     }
 
@@ -136,8 +137,8 @@ impl Client {
     /// Writes many records, in order, and waits once until all are acknowledged. Returns their number. No more than the
     /// log's own queue is held in memory, however many there are.
     ///
-    /// The records are not a transaction: after an error, some may be written. Nobody else writes through this client
-    /// meanwhile.
+    /// The records are not a transaction: after an error, some may be written. Other threads that write through this
+    /// client wait meanwhile; the iterator itself may.
     ///
     /// # Errors
     /// As [`Client::send`]; the error says which records were written, as far as that is known.

@@ -1,7 +1,6 @@
 //! Writes records: queues them, and waits until they are acknowledged.
 
 use std::collections::HashMap;
-use std::sync::{MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -83,6 +82,12 @@ impl Writing {
             record: EncodedRecord::default(),
         }
     }
+
+    /// Starts anew with the next record.
+    fn forget(&mut self, topic: &str) {
+        self.partitions.remove(topic);
+        self.sending = None;
+    }
 }
 
 impl Client {
@@ -95,7 +100,7 @@ impl Client {
         let (key, value, headers, timestamp) = record.into_parts();
         let timestamp = timestamp.unwrap_or_else(|| self.inner.clock.now());
         let record = crate::record::Record { key, value, timestamp, headers };
-        let mut writing = self.writing();
+        let mut writing = self.inner.desk.sit_down();
         let is_new = !writing.partitions.contains_key(topic.name());
         let mut written = self.write(&mut writing, topic, [record.clone()]);
         if let (Err(failure), false) = (&written, is_new)
@@ -119,7 +124,7 @@ impl Client {
         records: impl IntoIterator<Item: IntoRecord<K, V>>,
     ) -> Result<usize, ClientError> {
         let topic_name = || topic.name().to_owned();
-        match self.write(&mut self.writing(), topic, records) {
+        match self.write(&mut self.inner.desk.sit_down(), topic, records) {
             Ok(written) => Ok(written.count),
             Err(Failure::Refused { index, error }) => Err(ClientError::Refused { topic: topic_name(), index, error }),
             Err(Failure::NotDelivered { count, error }) => {
@@ -127,10 +132,6 @@ impl Client {
             }
             Err(Failure::Other(error)) => Err(error),
         }
-    }
-
-    fn writing(&self) -> MutexGuard<'_, Writing> {
-        self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write<K: Field, V: Field>(
@@ -141,10 +142,11 @@ impl Client {
     ) -> Result<Written, Failure> {
         let written = self.try_to_write(writing, topic, records);
         if let Err(failure) = &written {
-            writing.partitions.remove(topic.name());
-            if !matches!(failure, Failure::Refused { .. }) {
-                // What it still holds must not be written later, when nobody expects it any more.
-                writing.sending = None;
+            let is_unknown = failure.kind() == Some(LogErrorKind::UnknownTopic);
+            if is_unknown || !matches!(failure, Failure::Refused { .. }) {
+                // What the producer still holds must not be written later, when nobody expects it any more. And what it
+                // knows of a topic can be minutes old.
+                writing.forget(topic.name());
             }
         }
         written
@@ -200,10 +202,18 @@ impl Client {
 
     fn partition_count(&self, writing: &mut Writing, topic: &str) -> Result<u32, ClientError> {
         let now = writing.timer.monotonic();
+        // A log of one's own is asked each time: that is quick, and it creates a topic that was deleted.
+        let is_believed =
+            |known: &Known| now.saturating_sub(known.at) < BELIEVED_FOR && !self.inner.log.creates_output_topics();
         match writing.partitions.get(topic) {
-            Some(known) if now.saturating_sub(known.at) < BELIEVED_FOR => Ok(known.partitions),
-            _ => {
+            Some(known) if is_believed(known) => Ok(known.partitions),
+            before => {
+                let before = before.map(|known| known.partitions);
                 let partitions = self.target(topic)?.partitions;
+                if before.is_some_and(|before| before != partitions) {
+                    // The producer would not know the new ones for minutes.
+                    writing.sending = None;
+                }
                 writing.partitions.insert(topic.to_owned(), Known { partitions, at: now });
                 Ok(partitions)
             }

@@ -119,3 +119,34 @@ fn windowed_keys_are_read_back_whole() {
     assert_eq!(ours, ClientError::Log(theirs.clone()));
     assert_eq!(theirs.kind, LogErrorKind::Invalid);
 }
+
+/// Regression: the thread waited for itself for ever.
+#[test]
+fn an_iterator_of_records_may_send_others() {
+    const REJECTED: Topic<(), i64> = Topic::new("rejected");
+    let (_, client) = client();
+    let (done, is_done) = std::sync::mpsc::channel();
+    let writer = client.clone();
+    std::thread::spawn(move || {
+        let records = (0..4).filter_map(|n| match n % 2 {
+            0 => Some(((), n)),
+            _ => writer.send(&REJECTED, (), n).map(|_| None).expect("sent"),
+        });
+        done.send(writer.send_all(&NUMBERS, records)).expect("somebody waits");
+    });
+    assert_eq!(is_done.recv_timeout(Duration::from_secs(60)), Ok(Ok(2)));
+    assert_eq!(values(&client.read(&NUMBERS).expect("records")), [0, 2]);
+    assert_eq!(values(&client.read(&REJECTED).expect("records")), [1, 3]);
+    client.send(&NUMBERS, (), 4).expect("others may write again");
+}
+
+/// Regression: what the producer held when the iterator panicked was written by the next call.
+#[test]
+fn records_before_a_panic_are_not_written_later() {
+    let (_, client) = client();
+    let writer = client.clone();
+    let records = (0..5).map(|n| if n == 3 { panic!("no more records") } else { ((), n) });
+    assert!(std::thread::spawn(move || writer.send_all(&NUMBERS, records)).join().is_err());
+    client.send(&NUMBERS, (), 100).expect("sent");
+    assert_eq!(values(&client.read(&NUMBERS).expect("records")), [100]);
+}
