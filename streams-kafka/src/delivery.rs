@@ -100,7 +100,17 @@ fn is_likelier(this: &NotDelivered, first: &NotDelivered, now: Timestamp) -> boo
         (Code::INVALID_TIMESTAMP, Code::INVALID_TIMESTAMP) => {
             oddness(this.timestamp, now) > oddness(first.timestamp, now)
         }
+        (Code::INVALID_RECORD, Code::INVALID_RECORD) => invalidity(this, now) > invalidity(first, now),
         _ => false,
+    }
+}
+
+/// How likely a record is to be invalid: in compacted topics, one without a key is.
+fn invalidity(record: &NotDelivered, now: Timestamp) -> u8 {
+    match (oddness(record.timestamp, now).0, record.has_key) {
+        (2, _) => 3,
+        (_, false) => 2,
+        (odd, true) => odd,
     }
 }
 
@@ -191,6 +201,26 @@ mod tests {
         deliveries.end_abort();
         deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
         assert!(deliveries.take_failure().is_some());
+    }
+
+    /// Regression: the first record was told of, and a time that was not at fault.
+    #[test]
+    fn a_record_without_a_key_is_told_of_if_all_are_called_invalid() {
+        let now = Timestamp(1_000_000_000_000);
+        let of = |(has_key, at): (bool, i64)| NotDelivered {
+            code: Code::INVALID_RECORD,
+            timestamp: Timestamp(now.0 + at),
+            has_key,
+        };
+        for (first, second, is_second) in [
+            ((true, 0), (false, 0), true),
+            ((false, 0), (true, 0), false),
+            ((true, -3_600_000), (false, 0), true),
+            ((true, 3_600_000), (false, 0), false),
+            ((true, 0), (true, -3_600_000), true),
+        ] {
+            assert_eq!(is_likelier(&of(second), &of(first), now), is_second, "{first:?} {second:?}");
+        }
     }
 
     /// Takes the codes and timestamps (relative to now) of a batch's records, and returns the one that is reported.
