@@ -1,7 +1,7 @@
 //! Looks up and changes topics, on a separate thread.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use streams_core::log::{
@@ -13,6 +13,7 @@ use crate::committer::committed_in_order;
 use crate::errors::Code;
 use crate::helper::Helper;
 use crate::native::{Client, Listener, PartitionEntry, PartitionList, Place, Role, TopicDescription};
+use crate::reasons::Reasons;
 use crate::settings::Kafka;
 
 /// A request that has not been answered after this time has failed.
@@ -36,8 +37,7 @@ type Failure = (Code, String);
 impl KafkaAdmin {
     pub(crate) fn new(kafka: &Kafka, doorbell: &Doorbell) -> Result<Self, LogError> {
         let settings = kafka.admin_settings()?;
-        // Requests fail when no broker can be reached; there is nothing to report in between.
-        let listener = Arc::new(Silent);
+        let listener = Arc::<Troubles>::default();
         let quiet = Doorbell::new();
         // A consumer that reads nothing: when a broker answers that a group's coordinator has moved, librdkafka accesses
         // its own group, and without one it dereferences a null pointer (2.12.1, `rd_kafka_handle_OffsetFetch`).
@@ -55,10 +55,39 @@ impl KafkaAdmin {
     }
 }
 
-/// Ignores all reports.
-struct Silent;
+/// Why no broker can be reached. Requests fail with it; there is nothing to report in between.
+#[derive(Default)]
+struct Troubles {
+    reasons: Reasons,
+    trouble: Mutex<Option<String>>,
+}
 
-impl Listener for Silent {}
+impl Troubles {
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener for Troubles {
+    fn error(&self, code: Code, reason: &str) {
+        let reason = self.reasons.best(code, reason);
+        if matches!(code, Code::ALL_BROKERS_DOWN | Code::RESOLVE | Code::AUTHENTICATION | Code::SSL) {
+            *self.lock() = Some(reason);
+        }
+    }
+
+    fn connection_failed(&self, line: &str) {
+        self.reasons.note(line);
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn reached(&self) {
+        *self.lock() = None;
+    }
+}
 
 impl Admin for KafkaAdmin {
     fn topics(&self, names: Option<Vec<String>>) -> Reply<Result<Vec<TopicInfo>, LogError>> {

@@ -14,6 +14,7 @@ use streams_core::record::{Offset, TopicPartition};
 
 use crate::errors::Code;
 use crate::native::{Client, Listener, Message, MessageBuffer, PartitionList, Role};
+use crate::reasons::Reasons;
 use crate::settings::Kafka;
 
 /// The maximum number of messages to take from librdkafka at a time.
@@ -81,7 +82,8 @@ struct Slots {
 impl KafkaConsumer {
     pub(crate) fn new(kafka: &Kafka, options: &ConsumerOptions, doorbell: &Doorbell) -> Result<Self, LogError> {
         let settings = kafka.consumer_settings(options)?;
-        let troubles = Arc::new(Troubles { kafka: settings.kafka().to_owned(), reports: Mutex::default() });
+        let (kafka_name, reasons) = (settings.kafka().to_owned(), Reasons::default());
+        let troubles = Arc::new(Troubles { kafka: kafka_name, reasons, reports: Mutex::default() });
         let listener = Arc::clone(&troubles) as Arc<dyn Listener>;
         let client = Client::create(Role::Consumer, &settings.entries, kafka.log_limit(), doorbell, listener)?;
         let buffer = MessageBuffer::with_capacity(CHUNK);
@@ -381,6 +383,7 @@ fn is_worth_telling(code: Code) -> bool {
 /// Errors that the client reports independently of calls.
 struct Troubles {
     kafka: String,
+    reasons: Reasons,
     reports: Mutex<Reports>,
 }
 
@@ -395,10 +398,11 @@ struct Reports {
 
 impl Listener for Troubles {
     fn error(&self, code: Code, reason: &str) {
+        let best = self.reasons.best(code, reason);
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(code.kind(), LogErrorKind::UnknownTopic | LogErrorKind::Denied) && code.0 > 0 {
             reports.about_topics.push((code, reason.to_owned()));
-        } else if let Some(error) = broker_trouble(code, reason, &self.kafka) {
+        } else if let Some(error) = broker_trouble(code, &best, &self.kafka) {
             let now = Instant::now();
             if reports.told.get(&code).is_none_or(|last| now.duration_since(*last) >= TROUBLE_INTERVAL) {
                 reports.told.insert(code, now);

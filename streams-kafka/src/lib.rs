@@ -32,6 +32,7 @@ mod logging;
 mod member;
 mod native;
 mod producer;
+mod reasons;
 mod servers;
 mod setting_errors;
 mod settings;

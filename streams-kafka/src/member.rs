@@ -28,6 +28,7 @@ use crate::consumer::broker_trouble;
 use crate::errors::Code;
 use crate::helper::Helper;
 use crate::native::{Client, Listener, PartitionList, Role};
+use crate::reasons::Reasons;
 use crate::settings::{Kafka, heartbeat_interval};
 
 /// The same kind of failure is reported once in this time.
@@ -86,7 +87,11 @@ enum Standing {
 impl KafkaMember {
     pub(crate) fn new(kafka: &Kafka, options: MemberOptions, doorbell: &Doorbell) -> Result<Self, LogError> {
         let settings = kafka.member_settings(&options)?;
-        let signals = Arc::new(Signals { kafka: settings.kafka().to_owned(), queue: Mutex::default() });
+        let signals = Arc::new(Signals {
+            kafka: settings.kafka().to_owned(),
+            reasons: Reasons::default(),
+            queue: Mutex::default(),
+        });
         let listener = Arc::clone(&signals) as Arc<dyn Listener>;
         let client = Client::create(Role::Consumer, &settings.entries, kafka.log_limit(), doorbell, listener)?;
         let client = Arc::new(client);
@@ -248,6 +253,7 @@ impl Member for KafkaMember {
 /// The signals of the client that have not been taken yet.
 struct Signals {
     kafka: String,
+    reasons: Reasons,
     queue: Mutex<VecDeque<Signal>>,
 }
 
@@ -269,7 +275,7 @@ impl Signals {
 
 impl Listener for Signals {
     fn error(&self, code: Code, reason: &str) {
-        if let Some(error) = broker_trouble(code, reason, &self.kafka) {
+        if let Some(error) = broker_trouble(code, &self.reasons.best(code, reason), &self.kafka) {
             self.push(Signal::Failed(code, error));
         }
     }

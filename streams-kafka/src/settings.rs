@@ -159,6 +159,8 @@ impl Kafka {
         let mut settings = self.common("millstream-admin", ClientScope::Admin);
         settings.owned("group.id", GROUP_OF_NOBODY);
         settings.reader();
+        // A broker that expects TLS or credentials only closes the connection.
+        settings.default("log.connection.close", "true");
         self.finish(settings, ClientScope::Admin)
     }
 

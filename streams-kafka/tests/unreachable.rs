@@ -162,6 +162,36 @@ fn a_question_fails_in_time_and_names_what_was_asked() {
     assert!(error.is_transient() && error.message.contains("topic-7"), "{error:?}");
 }
 
+/// Regression: it was told that nobody answers, and why only in a log that nobody may read.
+#[test]
+fn a_question_that_fails_says_why() {
+    let closing = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = closing.local_addr().expect("an address").to_string();
+    // As a broker that expects TLS.
+    std::thread::spawn(move || closing.incoming().for_each(drop));
+    for (kafka, reason) in [
+        (nowhere(), "Connection refused"),
+        (Kafka::at("no-such-host.invalid:9092"), "Failed to resolve 'no-such-host.invalid:9092'"),
+        (Kafka::at(address), "a broker that expects TLS does that, see `security.protocol`"),
+    ] {
+        let (bell, asked) = (Doorbell::new(), Instant::now());
+        let admin = kafka.admin(bell.clone()).expect("an admin");
+        let error = loop {
+            let mut reply = admin.topics(Some(vec!["topic".to_owned()]));
+            let answer = wait_for(&bell, || match reply.poll() {
+                Poll::Ready(answer) => Some(answer.expect("an answer")),
+                Poll::Pending => None,
+            });
+            let error = answer.expect_err("nobody is there");
+            assert!(error.is_transient(), "{error:?}");
+            if error.message.contains(reason) || asked.elapsed() > PATIENCE {
+                break error;
+            }
+        };
+        assert!(error.message.contains(reason), "{error}");
+    }
+}
+
 #[test]
 fn settings_are_checked_when_the_first_client_is_created() {
     let refused = |kafka: Kafka| kafka.producer(ProducerOptions::default(), Doorbell::new()).err().expect("an error");

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
-use millstream_tests::kafka::bootstrap_servers;
+use millstream_tests::kafka::{add_partitions, bootstrap_servers};
 use streams_core::client::{Client, ClientError, Received, StartAt};
 use streams_core::log::{
     CommitOutcome, Doorbell, Embedded, Log as _, LogError, OutgoingRecord, Producer, ProducerOptions,
@@ -254,13 +254,13 @@ fn streams_share_threads_and_lose_no_wake_up() -> Outcome {
     })
 }
 
-/// A broker that does not answer is named, with what was to be done, when patience is over.
+/// A broker that does not answer is named, with what was to be done and why that is, when patience is over.
 #[test]
 fn an_address_where_nobody_listens_is_named() -> Outcome {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     drop(listener);
-    let client = Client::new(Kafka::at(&address))?.patience(Duration::from_secs(3));
+    let client = Client::new(Kafka::at(&address))?.patience(Duration::from_secs(5));
     let numbers: Topic<(), i64> = Topic::new("numbers");
     for error in [
         client.send(&numbers, (), 1).expect_err("nobody is there"),
@@ -271,6 +271,7 @@ fn an_address_where_nobody_listens_is_named() -> Outcome {
         assert!(matches!(error, ClientError::NoAnswer { .. }), "{text}");
         assert!(text.starts_with(&format!("Apache Kafka at {address} has not answered for ")), "{text}");
         assert!(text.contains("topic `numbers`"), "{text}");
+        assert!(text.contains("Connection refused"), "{text}");
     }
     Ok(())
 }
@@ -289,5 +290,34 @@ fn many_records_are_written_through_a_small_queue() -> Outcome {
     }
     let expected = |key: i64| (format!("key-{key}"), (key..RECORDS).step_by(7).collect::<Vec<_>>());
     assert_eq!(by_key, (0..7).map(expected).collect());
+    Ok(())
+}
+
+/// Regression: as soon as the client knew of the new partitions, its producer, which did not, refused every record for
+/// them for minutes.
+#[test]
+fn partitions_that_are_added_are_written_to_without_an_error() -> Outcome {
+    let client = client()?;
+    let people: Topic<String, i64> = topic(&client, 1)?;
+    client.send(&people, "ada", 1)?;
+    add_partitions(people.name(), 4);
+    let started = Instant::now();
+    while client.send(&people, "bob", 2)?.0.partition == Partition(0) {
+        assert!(started.elapsed() < PATIENCE, "the new partitions are not found");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(client.send_all(&people, (0..100).map(|n| (format!("{n}"), n)))?, 100);
+    Ok(())
+}
+
+/// The broker says only that something in the batch is wrong.
+#[test]
+fn a_record_without_a_key_among_others_is_told_of_in_a_compacted_topic() -> Outcome {
+    let client = client()?;
+    let people: Topic<Option<String>, i64> = Topic::named(unique_prefix()).expect("a name");
+    client.create_topic(&people).set("cleanup.policy", "compact").create()?;
+    let records = [Some("ada".to_owned()), None, Some("bob".to_owned())].map(|key| (key, 1));
+    let error = client.send_all(&people, records).expect_err("one has no key").to_string();
+    assert!(error.contains("it has no key though the topic is compacted"), "{error}");
     Ok(())
 }

@@ -17,6 +17,16 @@ pub fn bootstrap_servers() -> &'static str {
     SERVERS.get_or_init(|| std::env::var("MILLSTREAM_KAFKA").unwrap_or_else(|_| start()))
 }
 
+/// Gives a topic more partitions.
+///
+/// # Panics
+/// When that fails.
+pub fn add_partitions(topic: &str, partitions: u32) {
+    let class = "org.apache.kafka.tools.TopicCommand";
+    let (servers, partitions) = (bootstrap_servers(), partitions.to_string());
+    xtask(&["exec", class, "--bootstrap-server", servers, "--alter", "--topic", topic, "--partitions", &partitions]);
+}
+
 /// A separate cluster for a test that breaks it. It has a name, is empty, and is removed when this is dropped.
 #[derive(Debug)]
 pub struct OwnCluster {

@@ -15,6 +15,9 @@ use crate::errors::Code;
 pub(crate) type Failure = (Code, String);
 type Result<T> = std::result::Result<T, Failure>;
 
+/// How long nothing is told of a broker that cannot be reached, because the first attempts may fail.
+const TOLD_AFTER_MS: i32 = 2_000;
+
 /// A topic as its brokers describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicDescription {
@@ -36,17 +39,33 @@ pub(crate) enum Place {
 }
 
 impl Client {
-    /// Waits until some broker answers.
+    /// Waits until some broker answers. If after a while the client has reported that there is none, it does not wait any
+    /// longer, so that whoever asks hears why.
     fn reach(&self, timeout_ms: i32) -> Result<()> {
+        let listener = &self.0.context.listener;
+        let first = timeout_ms.min(TOLD_AFTER_MS);
+        let mut code = self.ask_anybody(first);
+        if code != 0 && listener.trouble().is_none() {
+            code = self.ask_anybody(timeout_ms.saturating_sub(first));
+        }
+        if code == 0 {
+            listener.reached();
+            return Ok(());
+        }
+        Err((Code(code), listener.trouble().unwrap_or_else(|| "no broker answers".into())))
+    }
+
+    fn ask_anybody(&self, timeout_ms: i32) -> i32 {
         let mut metadata = ptr::null();
         // SAFETY: a live client and a place for the answer; 0 and null are "no topic at all".
-        let code = unsafe { sys::rd_kafka_metadata(self.rk(), 0, ptr::null_mut(), &mut metadata, timeout_ms) };
-        if code as i32 != 0 {
-            return Err((Code(code as i32), "no broker answers".into()));
+        let code = unsafe { sys::rd_kafka_metadata(self.rk(), 0, ptr::null_mut(), &mut metadata, timeout_ms) } as i32;
+        if code == 0 {
+            // SAFETY: the answer is ours until it is destroyed.
+            unsafe { sys::rd_kafka_metadata_destroy(metadata) };
         }
-        // SAFETY: the answer is ours until it is destroyed.
-        unsafe { sys::rd_kafka_metadata_destroy(metadata) };
-        Ok(())
+        // The listener hears the reports of the meantime.
+        self.poll();
+        code
     }
 
     /// The names of all topics.

@@ -42,6 +42,19 @@ pub(crate) trait Listener: Send + Sync {
         let _ = (code, reason);
     }
 
+    /// A connection has failed, as librdkafka's log says. Called on librdkafka's threads.
+    fn connection_failed(&self, line: &str) {
+        let _ = line;
+    }
+
+    /// Why no broker can be reached, as far as [`Listener::error`] was told.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
+    /// A broker has answered.
+    fn reached(&self) {}
+
     /// A record was acknowledged at `offset`, or was not delivered. `topic` is the tag passed to [`TopicRef::produce`].
     fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<NotDelivered>) {
         let _ = (topic, partition, offset, failure);
@@ -287,6 +300,9 @@ unsafe extern "C" fn on_log(rk: *const sys::rd_kafka_t, level: c_int, facility: 
         let context = sys::rd_kafka_opaque(rk).cast::<CallbackContext>();
         (&*context, text_of(facility), text_of(line))
     };
+    if facility == "FAIL" {
+        context.listener.connection_failed(&line);
+    }
     context.log.log(&context.name, level, &facility, &line);
 }
 
