@@ -115,6 +115,20 @@ fn undecodable_row() {
     App::new("copy", builder.build().unwrap()).settings(settings).run_until_idle(log).unwrap();
 }
 
+/// The program sets its subscriber after the start.
+fn subscribed_later() {
+    let log = numbers();
+    log.create_topic(OUT.name(), 1).unwrap();
+    let settings = Settings { workers: 2, on_undecodable: OnUndecodable::Skip, ..Settings::default() };
+    let running = copy().settings(settings).start(log.clone()).unwrap();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).without_time().init();
+    with_texts(&log);
+    log.send(&NUMBERS, "last", 9).unwrap();
+    let out = Client::new(log).unwrap().tail(&OUT, StartAt::Beginning).unwrap();
+    assert_eq!(out.take(4).map(|received| received.unwrap().record.value).max(), Some(9));
+    running.close().unwrap();
+}
+
 fn two_in_a_row() {
     copy().run_until_idle(numbers()).unwrap();
     copy().run_until_idle(numbers()).unwrap();
@@ -149,9 +163,22 @@ fn said_by(name: &str) -> Vec<String> {
     lines
 }
 
+/// Regression: the application went on to print, and the program's subscriber heard nothing of it.
+#[test]
+fn a_subscriber_that_is_set_after_the_start_hears_the_application() {
+    let said = said_by("subscribed later");
+    let skipped = said.iter().find(|line| line.contains("were skipped")).expect("a warning");
+    assert!(skipped.starts_with(" WARN millstream: 2 of 6 records were skipped in topic `numbers`"), "{said:?}");
+    assert!(said.iter().any(|line| line.starts_with(" INFO") && line.contains("streams_core::runtime")), "{said:?}");
+    assert_eq!(said[0], START);
+}
+
 #[test]
 fn programs_without_a_subscriber_are_told_what_a_person_must_know() {
     if let Ok(name) = std::env::var(PROGRAM) {
+        if name == "subscribed later" {
+            return subscribed_later();
+        }
         let (_, program, _) = PROGRAMS.iter().find(|(known, ..)| *known == name).unwrap();
         return program();
     }

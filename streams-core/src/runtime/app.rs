@@ -45,8 +45,9 @@ const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 /// Events go to the program's `tracing` subscriber. If the program has set none when it starts the application, the
 /// application's threads print on standard error what a person must know: how it starts, that the log cannot be reached
 /// and since when, how far its state is restored, how many records were dropped and why, and what ended it. The same
-/// line does not come more often than every ten seconds or so. [`App::quiet`] turns that off, and so does a subscriber,
-/// if it is set before:
+/// line does not come more often than every ten seconds or so. [`App::quiet`] turns that off. So does a subscriber; it is
+/// best set before, because one that is set later is only noticed with the next line. So does a logger of the crate `log`
+/// that was set before, if `tracing` has its feature `log`:
 ///
 /// ```text
 /// tracing_subscriber::fmt().init(); // in the program's dependencies: tracing-subscriber = "0.3"

@@ -1,10 +1,13 @@
 //! What an application or a client says on standard error if its program has no `tracing` subscriber.
 //!
 //! Sentences that nobody sees help nobody, and a first program has no subscriber. So the application's own threads get
-//! one of ours (a client's caller only while the client speaks), which prints what a person must know: warnings and errors of this project's crates, and events with the
-//! target [`PEOPLE`], which are whole sentences. Everything else is off at its callsite, so a record pays nothing for it.
+//! one of ours (a client's caller only while the client speaks), which prints what a person must know: warnings and
+//! errors of this project's crates, and events with the target [`PEOPLE`], which are whole sentences. Everything else is
+//! off at its callsite, so a record pays nothing for it.
 //!
 //! `line.rs` makes a line of an event; `limit.rs` keeps a line that comes again and again from drowning the others.
+//! Whoever listens comes first: `bridge.rs` asks whether the program's logger does, and `later.rs` whether the program
+//! has set a subscriber in the meantime.
 
 use std::io::Write as _;
 use std::panic::catch_unwind;
@@ -19,9 +22,13 @@ use tracing::{Dispatch, Event, Level, Metadata, dispatcher};
 
 use crate::clock::SharedClock;
 
+mod bridge;
+mod later;
 mod limit;
 mod line;
 
+use bridge::a_logger_listens;
+use later::Later;
 use limit::Limits;
 use line::line_of;
 
@@ -44,8 +51,14 @@ impl Voice {
     pub(super) fn new(clock: SharedClock, returns_its_error: bool) -> Self {
         let nobody_listens =
             dispatcher::get_default(|listener| listener.is::<NoSubscriber>() || listener.is::<Speaker>());
-        let speaker = || Speaker { clock, returns_its_error, limits: Mutex::default(), print: print_line };
-        Self(nobody_listens.then(|| Dispatch::new(speaker())))
+        let speaker = || Speaker {
+            clock,
+            returns_its_error,
+            limits: Mutex::default(),
+            later: Later::default(),
+            print: print_line,
+        };
+        Self((nobody_listens && !a_logger_listens()).then(|| Dispatch::new(speaker())))
     }
 
     /// Prints what is said on this thread while `act` runs.
@@ -62,6 +75,7 @@ struct Speaker {
     clock: SharedClock,
     returns_its_error: bool,
     limits: Mutex<Limits<Identifier>>,
+    later: Later,
     print: fn(&str),
 }
 
@@ -84,11 +98,17 @@ impl Speaker {
 
 impl Subscriber for Speaker {
     fn register_callsite(&self, callsite: &'static Metadata<'static>) -> Interest {
-        if self.is_for_people(callsite) { Interest::always() } else { Interest::never() }
+        match self.later.found() {
+            Some(_) => Interest::sometimes(),
+            None if self.is_for_people(callsite) => Interest::always(),
+            None => Interest::never(),
+        }
     }
 
     fn enabled(&self, event: &Metadata<'_>) -> bool {
-        self.is_for_people(event)
+        // Other events get here only if somebody is interested in them: perhaps a subscriber of the program.
+        let theirs = || self.later.look(self.clock.monotonic());
+        self.is_for_people(event) || theirs().is_some_and(|theirs| theirs.enabled(event))
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -96,6 +116,10 @@ impl Subscriber for Speaker {
     }
 
     fn event(&self, event: &Event<'_>) {
+        if let Some(theirs) = self.later.found() {
+            hand_on(event, theirs);
+            return;
+        }
         // With several subscribers in the process, events may arrive without having been asked for.
         if !self.is_for_people(event.metadata()) {
             return;
@@ -109,22 +133,48 @@ impl Subscriber for Speaker {
         } else {
             Some(line)
         };
-        if let Some(line) = line {
-            (self.print)(&line);
+        let Some(line) = line else { return };
+        match self.later.look_now() {
+            Some(theirs) => hand_on(event, theirs),
+            None => (self.print)(&line),
         }
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
+    // Only a subscriber of the program is interested in spans.
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        self.later.found().map_or_else(|| Id::from_u64(1), |theirs| theirs.new_span(attributes))
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        self.later.found().into_iter().for_each(|theirs| theirs.record(span, values));
+    }
 
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn record_follows_from(&self, span: &Id, follows: &Id) {
+        self.later.found().into_iter().for_each(|theirs| theirs.record_follows_from(span, follows));
+    }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, span: &Id) {
+        self.later.found().into_iter().for_each(|theirs| theirs.enter(span));
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, span: &Id) {
+        self.later.found().into_iter().for_each(|theirs| theirs.exit(span));
+    }
+
+    fn clone_span(&self, span: &Id) -> Id {
+        self.later.found().map_or_else(|| span.clone(), |theirs| theirs.clone_span(span))
+    }
+
+    fn try_close(&self, span: Id) -> bool {
+        self.later.found().is_some_and(|theirs| theirs.try_close(span))
+    }
+}
+
+fn hand_on(event: &Event<'_>, theirs: &Dispatch) {
+    if theirs.enabled(event.metadata()) {
+        theirs.event(event);
+    }
 }
 
 impl Drop for Speaker {
@@ -157,7 +207,8 @@ mod tests {
 
     fn speaker(returns_its_error: bool) -> Dispatch {
         let print = |line: &str| PRINTED.lock().expect("lock").push(line.to_owned());
-        Dispatch::new(Speaker { clock: SystemClock::shared(), returns_its_error, limits: Mutex::default(), print })
+        let (clock, limits, later) = (SystemClock::shared(), Mutex::default(), Later::default());
+        Dispatch::new(Speaker { clock, returns_its_error, limits, later, print })
     }
 
     /// `tracing` asks the thread that reaches a callsite first, unless there are several subscribers.
