@@ -29,7 +29,7 @@ const YIELD_AFTER: usize = 1_000;
 #[must_use = "records are read as the iterator is advanced"]
 pub struct Tail<K, V> {
     reading: Reading<K, V>,
-    place: std::sync::Arc<str>,
+    client: Client,
     /// How long to wait for a record before it ends.
     idle: Option<Duration>,
     /// How long to wait for a record that is known to be there.
@@ -45,10 +45,11 @@ impl<K: Field, V: Field> Tail<K, V> {
     ) -> Result<Self, ClientError> {
         let patience = ends.is_some().then_some(client.patience);
         let reading = Reading::new(&*client.inner.log, topic, partitions, ends)?;
-        Ok(Self { reading, place: std::sync::Arc::clone(&client.inner.place), idle: None, patience })
+        Ok(Self { reading, client: client.clone(), idle: None, patience })
     }
 
-    /// Ends the iterator when no record has come for that long.
+    /// Ends the iterator when no record has come for that long. If the log could not be reached meanwhile and still
+    /// cannot, the last item says so, because nobody knows then whether there were any.
     pub const fn until_idle(mut self, time: Duration) -> Self {
         self.idle = Some(time);
         self
@@ -77,7 +78,8 @@ impl<K: Field, V: Field> Iterator for Tail<K, V> {
                 continue;
             }
             let doing = || format!("reading topic `{}`", self.reading.topic());
-            let wait = wait.get_or_insert_with(|| Wait::new(&self.place, doing(), self.patience));
+            let wait = wait.get_or_insert_with(|| Wait::new(&self.client.inner.place, doing(), self.patience));
+            self.reading.take_trouble().into_iter().for_each(|error| wait.note(error));
             let mut slice = match wait.slice() {
                 Ok(slice) => slice.min(LOOK_AGAIN_AFTER),
                 Err(error) => {
@@ -86,9 +88,23 @@ impl<K: Field, V: Field> Iterator for Tail<K, V> {
                 }
             };
             if let Some(idle) = self.idle {
-                slice = slice.min(idle.checked_sub(wait.elapsed()).filter(|left| !left.is_zero())?);
+                let left = idle.saturating_sub(wait.elapsed());
+                if left.is_zero() && wait.has_trouble() {
+                    // Silence says nothing if the log could not be reached.
+                    match self.client.topic(self.reading.topic()) {
+                        Ok(_) => wait.restart(),
+                        Err(error) => {
+                            self.reading.end();
+                            return Some(Err(error));
+                        }
+                    }
+                    continue;
+                }
+                if left.is_zero() {
+                    return None;
+                }
+                slice = slice.min(left);
             }
-            self.reading.take_trouble().into_iter().for_each(|error| wait.note(error));
             self.reading.doorbell().wait(slice);
         }
     }

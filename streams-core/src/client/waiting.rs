@@ -45,6 +45,11 @@ impl Wait {
         self.cause = Some(error);
     }
 
+    /// Whether there was such an error.
+    pub(super) const fn has_trouble(&self) -> bool {
+        self.cause.is_some()
+    }
+
     /// Something has happened: the wait begins anew.
     pub(super) fn restart(&mut self) {
         self.timer = SystemClock::new();

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use streams_core::log::{
-    Admin, CommittedOffset, Consumer, ConsumerOptions, GroupMemberInfo, Isolation, LogError, LogErrorKind, Member,
-    MemberOptions, NewTopic, OffsetToCommit, Reply, SendError, TopicHandle, TopicInfo,
+    Admin, CommittedOffset, Consumer, ConsumerOptions, FetchEvent, GroupMemberInfo, Isolation, LogError, LogErrorKind,
+    Member, MemberOptions, NewTopic, OffsetToCommit, Reply, SendError, TopicHandle, TopicInfo,
 };
 use streams_core::record::{Offset, TopicPartition};
 
@@ -20,6 +20,8 @@ struct Flaky {
     unaware: Arc<AtomicUsize>,
     full: usize,
     never_acknowledges: bool,
+    /// Whether readers are cut off at once.
+    cuts_off: bool,
 }
 
 /// Counts down to 0; returns whether it was there already.
@@ -33,7 +35,8 @@ impl Log for Flaky {
     }
 
     fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
-        self.log.consumer(options, doorbell)
+        let inner = self.log.consumer(options, doorbell)?;
+        Ok(Box::new(Cut { inner, untold: self.cuts_off }))
     }
 
     fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
@@ -187,10 +190,42 @@ impl Producer for Slow {
     }
 }
 
+/// A consumer that tells of a broken connection once.
+struct Cut {
+    inner: Box<dyn Consumer>,
+    untold: bool,
+}
+
+impl Consumer for Cut {
+    fn add(&mut self, partition: &TopicPartition, from: Offset) {
+        self.inner.add(partition, from);
+    }
+
+    fn remove(&mut self, partition: &TopicPartition) {
+        self.inner.remove(partition);
+    }
+
+    fn pause(&mut self, partition: &TopicPartition) {
+        self.inner.pause(partition);
+    }
+
+    fn resume(&mut self, partition: &TopicPartition) {
+        self.inner.resume(partition);
+    }
+
+    fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
+        if std::mem::take(&mut self.untold) {
+            let error = LogError::new(LogErrorKind::Unavailable, "no broker can be reached");
+            events.push(FetchEvent::Error { partition: None, error });
+        }
+        self.inner.fetch(records_max, events);
+    }
+}
+
 /// A log that answers, with ways to make it worse.
 fn sound() -> Flaky {
     let (unreachable, unaware) = (Arc::default(), Arc::default());
-    Flaky { log: Embedded::in_memory(), unreachable, unaware, full: 0, never_acknowledges: false }
+    Flaky { log: Embedded::in_memory(), unreachable, unaware, full: 0, never_acknowledges: false, cuts_off: false }
 }
 
 fn client_of(log: Flaky) -> Client {
@@ -289,4 +324,24 @@ fn records_that_nobody_acknowledges_are_an_error() {
                 with `Client::patience`";
     assert_eq!(without_time(&client.send(&NUMBERS, (), 1).expect_err("nobody acknowledges")), rest);
     assert_eq!(without_time(&client.send_all(&NUMBERS, [((), 1)]).expect_err("nobody acknowledges")), rest);
+}
+
+/// Regression: a copy of a topic ended as if it were complete when the broker was away for longer than records may take.
+#[test]
+fn silence_is_no_end_while_the_log_cannot_be_reached() {
+    for stays_away in [true, false] {
+        let log = Flaky { cuts_off: true, ..sound() };
+        let unreachable = Arc::clone(&log.unreachable);
+        let client = client_of(log).patience(Duration::from_millis(300));
+        client.create_topic(&NUMBERS).create().expect("created");
+        client.send(&NUMBERS, (), 1).expect("sent");
+        let tail = client.tail(&NUMBERS, StartAt::Beginning).expect("a tail").until_idle(Duration::from_millis(50));
+        unreachable.store(if stays_away { usize::MAX } else { 0 }, Ordering::SeqCst);
+        let items: Vec<_> = tail.map(|item| item.map(|received| received.record.value)).collect();
+        assert_eq!(items.first(), Some(&Ok(1)));
+        match items.get(1) {
+            Some(Err(ClientError::NoAnswer { .. })) => assert!(stays_away && items.len() == 2),
+            other => assert!(!stays_away && other.is_none(), "{other:?}"),
+        }
+    }
 }
