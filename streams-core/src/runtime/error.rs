@@ -149,7 +149,7 @@ pub enum AppError {
     /// contents would be lost.
     #[error(
         "internal topics have other generated names than when the application last ran, because operators were added \
-         or removed before them: {}; what is in the old topics would be lost. To keep it, give the operators the \
+         or removed before them, or they were given names: {}; what is in the old topics would be lost. To keep it, give the operators the \
          names they had, with `.stored_as(..)` or `.named(..)`: {}; or go back to the old topology; or set \
          `internal.topics.create` to `always` for one start, to begin with empty topics",
         list(topics),

@@ -42,13 +42,38 @@ pub(super) fn renamed_topics(
     let before = by_kind(existing.iter().filter(|name| name.starts_with(&own) && is_noted(name)));
     let now = by_kind(wanted.iter());
     let pairs = now.iter().filter_map(|(kind, now)| Some((before.get(kind)?, now)));
-    let renamed: Vec<_> = pairs
+    let mut renamed: Vec<_> = pairs
         .filter(|(before, now)| before.len() == now.len())
         .flat_map(|(before, now)| before.iter().zip(now))
         .filter(|(before, now)| before != now)
         .map(|((_, before), (_, now))| RenamedTopic { before: (*before).to_owned(), now: (*now).to_owned() })
         .collect();
+    for suffix in SUFFIXES {
+        renamed.extend(named_since(&own, suffix, wanted, existing).filter(|topic| is_noted(&topic.before)));
+    }
     if renamed.iter().any(|topic| topic.now == missing) { renamed } else { Vec::new() }
+}
+
+/// What the names of internal topics end with.
+const SUFFIXES: [&str; 2] = ["-changelog", "-repartition"];
+
+/// The topic of this ending that was given a name, if it is the only one that is missing and the only generated one that
+/// is not wanted any more.
+fn named_since(own: &str, suffix: &str, wanted: &[String], existing: &[String]) -> Option<RenamedTopic> {
+    let is_own = |name: &&String| {
+        name.strip_prefix(own).is_some_and(|short| short.starts_with("KSTREAM-") || short.starts_with("KTABLE-"))
+    };
+    let ends = |name: &&String| name.ends_with(suffix);
+    let before = existing.iter().filter(ends).filter(is_own).filter(|name| generated(name).is_some());
+    let before = only(before.filter(|name| !wanted.contains(name)))?;
+    let now = only(wanted.iter().filter(ends).filter(|name| !existing.contains(name)))?;
+    generated(now).is_none().then(|| RenamedTopic { before: before.clone(), now: now.clone() })
+}
+
+/// The item, if it is the only one.
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    let item = items.next()?;
+    items.next().is_none().then_some(item)
 }
 
 /// What surrounds a generated name's number.
@@ -67,7 +92,7 @@ fn by_kind<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<Kind<'a>, BT
 
 /// The kind and the number of an internal topic with a generated name.
 fn generated(name: &str) -> Option<(Kind<'_>, u64)> {
-    let (rest, suffix) = ["-changelog", "-repartition"].into_iter().find_map(|suffix| {
+    let (rest, suffix) = SUFFIXES.into_iter().find_map(|suffix| {
         let rest = name.strip_suffix(suffix)?;
         Some((rest, suffix))
     })?;
@@ -110,6 +135,22 @@ mod tests {
         assert_eq!(renamed(5, &names([3, 5]), &names([3]), None), []);
         assert_eq!(renamed(5, &names([5]), &names([]), None), []);
         assert_eq!(renamed(5, &names([3, 5]), &names([3, 5]), None), [], "it exists");
+    }
+
+    /// Regression: the new name was said to be gone, although the topic had only been given one.
+    #[test]
+    fn a_topic_that_was_given_a_name_is_the_one_that_is_not_wanted_any_more() {
+        let named = "app-counts-changelog".to_owned();
+        let now = |others: Vec<String>| [others, vec![named.clone()]].concat();
+        let given = |before: &[String], now: &[String]| renamed_topics("app", &named, now, before, None);
+        let (before, expected) =
+            (names([3]), RenamedTopic { before: format!("{STORE}0000000003-changelog"), now: named.clone() });
+        assert_eq!(given(&before, &now(names([]))), std::slice::from_ref(&expected));
+        assert_eq!(given(&names([1, 3]), &now(names([1]))), [expected]);
+        // Two, of which nobody knows which it was; and one of another application.
+        assert_eq!(given(&names([1, 3]), &now(names([]))), []);
+        let other = vec!["app-eu-KSTREAM-AGGREGATE-STATE-STORE-0000000003-changelog".to_owned()];
+        assert_eq!(given(&other, &now(names([]))), []);
     }
 
     #[test]

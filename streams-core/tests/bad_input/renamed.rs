@@ -56,7 +56,7 @@ fn generated_names_that_changed_are_named_with_what_to_do() {
         let (log, error) = run(counted(0, None, None), second, with_state);
         let expected = format!(
             "internal topics have other generated names than when the application last ran, because operators were \
-             added or removed before them: words-{OLD}-changelog is now called words-{NEW}-changelog, \
+             added or removed before them, or they were given names: words-{OLD}-changelog is now called words-{NEW}-changelog, \
              words-{OLD}-repartition is now called words-{NEW}-repartition; what is in the old topics would be lost. To \
              keep it, give the operators the names they had, with `.stored_as(..)` or `.named(..)`: `{OLD}`; or go back \
              to the old topology; or set `internal.topics.create` to `always` for one start, to begin with empty topics"
@@ -88,4 +88,32 @@ fn given_names_stay_when_operators_are_added_and_a_given_name_that_changed_is_no
     assert_eq!((error, last_count(&log)), (None, ("to".to_owned(), 3)));
     let (_, error) = run(named(0, "counts"), App::new("words", named(0, "totals")), |app| app);
     assert_eq!(error, Some(AppError::InternalTopicGone { topic: "words-totals-changelog".to_owned() }));
+}
+
+/// Regression: naming a store that had a generated name was answered with "is gone", and with advice to restore it.
+#[test]
+fn a_store_that_is_given_a_name_is_told_of_with_the_name_it_had() {
+    let second = App::new("words", counted(0, Some("counts"), None));
+    let (_, error) = run(counted(0, None, None), second, |app| app);
+    let error = error.expect("an error").to_string();
+    assert!(error.contains(&format!("words-{OLD}-changelog is now called words-counts-changelog")), "{error}");
+    assert!(
+        error.contains(&format!(
+            "give the operators the names they had, with `.stored_as(..)` or `.named(..)`: `{OLD}`"
+        )),
+        "{error}"
+    );
+}
+
+/// An operator that is removed changes names as one that is added does; topics of an application whose id begins with
+/// this one's are none of its own.
+#[test]
+fn an_operator_that_is_removed_is_told_of_and_another_application_is_left_alone() {
+    let log = log_with_lines(1, &["to", "be", "to"]);
+    assert_eq!(error_of(App::new("words-eu", counted(4, None, None)), &log), None);
+    assert_eq!(error_of(App::new("words", counted(1, None, None)), &log), None);
+    send_lines(&log, &["to"]);
+    let error = error_of(App::new("words", counted(0, None, None)), &log).expect("an error").to_string();
+    assert!(error.contains(&format!("words-{NEW}-changelog is now called words-{OLD}-changelog")), "{error}");
+    assert!(!error.contains("words-eu"), "{error}");
 }
