@@ -107,6 +107,28 @@ fn the_last_handle_closes_the_log() {
     check(&open(folder.path()), 4_000, false);
 }
 
+/// Threads of an application still have the log when its owner lets go of it, and all let go at the same moment.
+#[test]
+fn of_handles_that_are_dropped_at_once_one_closes_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for round in 0..5 {
+        let log = open(folder.path());
+        send(&log, round * 1_500..(round + 1) * 1_500);
+        check(&log, (round + 1) * 1_500, false);
+        let together = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for handle in vec![log; 4] {
+                let together = &together;
+                scope.spawn(move || {
+                    together.wait();
+                    drop(handle);
+                });
+            }
+        });
+        assert_eq!(journal(folder.path()), 0, "round {round}");
+    }
+}
+
 /// Whoever is killed between the tables and the journal leaves everything in both.
 #[test]
 fn what_is_in_tables_and_in_the_journal_is_there_once() {
