@@ -12,6 +12,7 @@ use millstream_tests::progress::{self, Partition};
 use crate::events::PARTITIONS;
 
 /// The settings that all processes of an application share.
+#[derive(Clone)]
 pub(crate) struct Application {
     pub(crate) id: String,
     /// `--kafka SERVERS` or `--embedded FOLDER`.

@@ -8,4 +8,5 @@ mod events;
 mod kills;
 mod outage;
 mod restarts;
+mod static_chaos;
 mod static_members;

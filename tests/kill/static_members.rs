@@ -12,26 +12,38 @@ use streams_kafka::Kafka;
 use crate::counter::{Application, Counter, turn};
 use crate::events::{Comparison, Events, PARTITIONS};
 
-const EVENTS: Events = Events { number: 200_000 };
+pub(crate) const EVENTS: Events = Events { number: 200_000 };
 
 /// No test waits that long, so nobody takes over because of it. It is the longest that Kafka's brokers accept.
-const LONG: Duration = Duration::from_secs(30 * 60);
+pub(crate) const LONG: Duration = Duration::from_secs(30 * 60);
 
 /// An application with its input, of which a test writes one part after the other.
-struct Scene {
+pub(crate) struct Scene {
     kafka: Kafka,
-    application: Application,
-    written: i64,
+    pub(crate) application: Application,
+    pub(crate) written: i64,
 }
 
 impl Scene {
-    fn new(exactly_once: bool, session_timeout: Duration, folder: &Path) -> Self {
-        let (id, kafka) = (unique_prefix(), Kafka::at(bootstrap_servers()));
+    pub(crate) fn new(exactly_once: bool, session_timeout: Duration, folder: &Path) -> Self {
+        let servers = bootstrap_servers();
+        Self::on(Kafka::at(servers), servers, exactly_once, session_timeout, folder)
+    }
+
+    /// A scene on this cluster.
+    pub(crate) fn on(
+        kafka: Kafka,
+        servers: &str,
+        exactly_once: bool,
+        session_timeout: Duration,
+        folder: &Path,
+    ) -> Self {
+        let id = unique_prefix();
         let _ = TopicOf::create(&kafka, &format!("{id}-counts"), PARTITIONS);
         let _ = TopicOf::create(&kafka, &format!("{id}-events"), PARTITIONS);
         let application = Application {
             id,
-            log: ["--kafka".to_owned(), bootstrap_servers().to_owned()],
+            log: ["--kafka".to_owned(), servers.to_owned()],
             exactly_once,
             cache_bytes: 0,
             commit_interval: Duration::from_millis(100),
@@ -41,7 +53,7 @@ impl Scene {
         Self { kafka, application, written: 0 }
     }
 
-    fn topic(&self) -> TopicOf<'_> {
+    pub(crate) fn topic(&self) -> TopicOf<'_> {
         TopicOf::new(&self.kafka, &format!("{}-events", self.application.id), PARTITIONS)
     }
 
@@ -82,13 +94,13 @@ impl Scene {
         self.topic().committed(&self.application.id).iter().sum()
     }
 
-    fn until_committed(&self) {
+    pub(crate) fn until_committed(&self) {
         // A transaction's marker has an offset, too, but not in a topic that is only read.
         wait_for("everything to be committed", || self.committed() >= self.written);
     }
 
     /// Checks the results, once everything is written and committed.
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         assert_eq!(self.written, EVENTS.number);
         let counts = format!("{}-counts", self.application.id);
         match self.application.exactly_once {
@@ -102,7 +114,7 @@ impl Scene {
     }
 }
 
-fn wait_for(what: &str, reached: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, reached: impl Fn() -> bool) {
     let began = Instant::now();
     while !reached() {
         assert!(began.elapsed() < PATIENCE, "waited for {what}, in vain");

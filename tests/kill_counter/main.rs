@@ -118,10 +118,11 @@ fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
 
 /// The line about the state from which counting starts. Tasks are not processing yet, but have restored their state.
 fn beginning(running: &millstream::runtime::Running, log: &dyn Log, arguments: &Arguments) -> String {
-    // Counters are published at intervals.
+    // Counters are published at intervals, and of tasks that went elsewhere before all were running, they stay.
     let tasks = loop {
-        let tasks = running.tasks();
-        if tasks.len() == running.assignment().len() && tasks.values().all(|task| task.phase == TaskPhase::Running) {
+        let (owned, mut tasks) = (running.assignment(), running.tasks());
+        tasks.retain(|task, _| owned.contains_key(task));
+        if tasks.len() == owned.len() && tasks.values().all(|task| task.phase == TaskPhase::Running) {
             break tasks;
         }
         std::thread::sleep(Duration::from_millis(10));
