@@ -26,6 +26,9 @@
 //! }
 //! ```
 //!
+//! A program that listens with the `log` crate instead, through `tracing`'s feature `log`, calls `.quiet()`: otherwise the
+//! lines on standard error take the events' place.
+//!
 //! # Errors
 //!
 //! An application ends with an [`AppError`](crate::runtime::AppError) only if going on would lose or invent something.
@@ -40,8 +43,10 @@
 //! refused while others run. A process that stops (Ctrl-C, SIGTERM, [`Handle::stop`](crate::runtime::Handle::stop))
 //! commits and leaves, and the others take over its tasks at once.
 //!
-//! A process that is killed or loses its machine cannot say so. Kafka notices after the session timeout, 45 seconds unless
-//! set (`session.timeout.ms`), and the others take over after that.
+//! A process that is killed or loses its machine cannot say so. If it is started again with its state folder, it has its
+//! tasks back at once. If it does not come back, Kafka notices after the session timeout, 45 seconds unless
+//! [`App::session_timeout`](crate::runtime::App::session_timeout) or `session.timeout.ms` says otherwise, and the others
+//! take over after that. Give every process a state folder of its own: a copy of a folder takes its owner's place.
 //!
 //! # Watching it
 //!
