@@ -101,24 +101,30 @@ impl Client {
         let unsubscribed = result(unsafe { sys::rd_kafka_unsubscribe(self.rk()) });
         // Otherwise, a rebalance that waits for its acknowledgement would wait for ever.
         let _ = self.unassign();
-        if unsubscribed.is_ok() {
-            self.wait_until_left();
+        if unsubscribed.is_ok() && !self.wait_until_left() {
+            tracing::warn!(
+                "the group is waiting for another member and does not answer, so it hears of the stop only when \
+                 `session.timeout.ms` has passed; others take over after that"
+            );
         }
         // SAFETY: a live consumer. It waits for the answer to the request to leave.
         result(unsafe { sys::rd_kafka_consumer_close(self.rk()) })
     }
 
-    /// Waits until the client has sent its request to leave, upon which it forgets its member id. While the group
-    /// rebalances, that is put off.
-    fn wait_until_left(&self) {
+    /// Waits until the client has sent its request to leave, upon which it forgets its member id; `false` if that takes
+    /// too long. librdkafka puts it off while the group rebalances, which it does for long if it waits for a member that
+    /// was killed.
+    fn wait_until_left(&self) -> bool {
         let since = Instant::now();
-        while since.elapsed() < LEAVE_PATIENCE
-            && self.group_metadata().is_some_and(|metadata| !metadata.member_id.is_empty())
-        {
+        while self.group_metadata().is_some_and(|metadata| !metadata.member_id.is_empty()) {
+            if since.elapsed() >= LEAVE_PATIENCE {
+                return false;
+            }
             // Serves the callback about the rebalance. Anything else does not matter any more.
             while self.poll_member().is_some() {}
             std::thread::sleep(Duration::from_millis(2));
         }
+        true
     }
 }
 
