@@ -136,6 +136,7 @@ impl Setup {
 
     /// Starts the application.
     #[must_use]
+    #[track_caller]
     pub fn start(self) -> TestDriver {
         let clock = ManualClock::at(self.start);
         let log = Embedded::with_clock(Arc::new(clock.clone()));
@@ -153,6 +154,7 @@ impl Setup {
 impl TestDriver {
     /// Starts a topology with the defaults.
     #[must_use]
+    #[track_caller]
     pub fn new(topology: Topology) -> Self {
         Self::configure(topology).start()
     }
@@ -164,12 +166,14 @@ impl TestDriver {
     }
 
     /// Writes a record with the clock's time as its timestamp and lets the application process it.
+    #[track_caller]
     pub fn pipe<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, key: impl IntoField<K>, value: impl IntoField<V>) {
         let now = crate::clock::Clock::now(&self.clock);
         self.pipe_at(topic, key, value, now);
     }
 
     /// Writes a record with the given timestamp and lets the application process it.
+    #[track_caller]
     pub fn pipe_at<K: Field, V: Field>(
         &mut self,
         topic: &Topic<K, V>,
@@ -185,12 +189,14 @@ impl TestDriver {
 
     /// Writes a record and lets the application process it. Its key chooses the partition; records without a
     /// key go to the partitions in turn.
+    #[track_caller]
     pub fn pipe_record<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: Record<K, V>) {
         succeed(self.log.send_record(topic, &record));
         self.run();
     }
 
     /// Lets the application process records that were written to the log directly.
+    #[track_caller]
     pub fn run(&mut self) {
         self.settle();
         if self.setup.commit_each_record {
@@ -199,16 +205,19 @@ impl TestDriver {
     }
 
     /// The keys and values written to a topic since the last call, partition by partition.
+    #[track_caller]
     pub fn read<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<(K, V)> {
         self.read_records(topic).into_iter().map(|record| (record.key, record.value)).collect()
     }
 
     /// The records written to a topic since the last call, partition by partition.
+    #[track_caller]
     pub fn read_records<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<Record<K, V>> {
         succeed(self.log.read_on(topic, &mut self.read_up_to))
     }
 
     /// Commits, which flushes the caches.
+    #[track_caller]
     pub fn commit(&mut self) {
         // A commit's output may be another sub-topology's input, which then has something to commit.
         for _ in 0..=self.setup.topology.subtopologies().len() {
@@ -221,6 +230,7 @@ impl TestDriver {
 
     /// Advances the clock, which fires wall-clock punctuators and commits that are due. A punctuator that is due
     /// several times fires once.
+    #[track_caller]
     pub fn advance_wall_clock(&mut self, by: Duration) {
         let mut left = by;
         while !left.is_zero() {
@@ -248,6 +258,7 @@ impl TestDriver {
     ///
     /// After a kill the clock advances by a minute, because the group waits that long for the dead instance. Nothing
     /// runs meanwhile, so anything due in that minute happens after the start.
+    #[track_caller]
     pub fn restart(&mut self) {
         self.kill();
         if std::mem::take(&mut self.has_dead_member) {
@@ -267,6 +278,7 @@ impl TestDriver {
     }
 
     /// Shuts the application down cleanly: it commits first.
+    #[track_caller]
     pub fn stop(&mut self) {
         if let Some(instance) = &self.instance {
             instance.status.stop.store(true, Ordering::SeqCst);
@@ -283,6 +295,7 @@ impl TestDriver {
 
     /// Pipes a record and returns the error that it ended the application with, if any. Use this to test for
     /// failures: it does not panic.
+    #[track_caller]
     pub fn error_after<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: &Record<K, V>) -> Option<AppError> {
         succeed(self.log.send_record(topic, record));
         self.step_until_settled();
@@ -304,6 +317,7 @@ impl TestDriver {
 
     /// The value of a key in a store, which may be a global table's. Includes updates that a cache still holds back.
     #[must_use]
+    #[track_caller]
     pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: impl IntoField<K>) -> Option<V> {
         let mut bytes = Vec::new();
         succeed(key.into_field().encode(&mut bytes));
@@ -313,6 +327,7 @@ impl TestDriver {
 
     /// All keys and values of a store, which may be a global table's: task by task, ordered by the keys' bytes.
     #[must_use]
+    #[track_caller]
     pub fn rows<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>) -> Vec<(K, V)> {
         let rows = self.store(store.name());
         succeed(rows.all(|row| (succeed(rows.key(&row)), succeed(V::decode(row.value)))))
@@ -320,6 +335,7 @@ impl TestDriver {
 
     /// All rows of a window store as key, window start and value: task by task, ordered by time.
     #[must_use]
+    #[track_caller]
     pub fn windows<K: Key, V: Value>(&self, store: &WindowStore<K, V>) -> Vec<(K, Timestamp, V)> {
         let rows = self.store(store.name());
         let found = succeed(rows.all(|row| {
@@ -331,6 +347,7 @@ impl TestDriver {
 
     /// A key's rows in the windows that start in a range of time, as pairs of window start and value, ordered by time.
     #[must_use]
+    #[track_caller]
     pub fn windows_with_key<K: Key, V: Value>(
         &self,
         store: &WindowStore<K, V>,
@@ -344,6 +361,7 @@ impl TestDriver {
         succeed(found).into_iter().map(|(start, value)| (start, succeed(V::decode(&value)))).collect()
     }
 
+    #[track_caller]
     fn store(&self, name: &str) -> StoreRows {
         let definitions = &self.setup.topology.graph().stores;
         let Some(definition) = definitions.iter().find(|store| *store.name == *name) else {
@@ -365,6 +383,7 @@ impl TestDriver {
     }
 
     /// Steps the application until it is idle; panics if it has failed.
+    #[track_caller]
     fn settle(&mut self) {
         self.step_until_settled();
         if let Some(error) = self.instance.as_ref().and_then(|instance| instance.status.error()) {
@@ -372,6 +391,7 @@ impl TestDriver {
         }
     }
 
+    #[track_caller]
     fn step_until_settled(&mut self) {
         let Some(instance) = &mut self.instance else { fail("the application is not running; call restart() first") };
         let mut quiet = 0;
@@ -420,6 +440,7 @@ impl Instance {
     }
 }
 
+#[track_caller]
 fn succeed<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
     match result {
         Ok(value) => value,
@@ -428,6 +449,7 @@ fn succeed<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
 }
 
 #[allow(clippy::panic, reason = "this is how a test fails")]
+#[track_caller]
 fn fail(message: &str) -> ! {
     panic!("{message}")
 }
