@@ -244,6 +244,11 @@ impl std::fmt::Debug for StreamsBuilder {
 }
 
 /// One topic, or several with the same types.
+#[diagnostic::on_unimplemented(
+    message = "a stream is read from a topic, not from `{Self}`",
+    label = "expected a topic's constant, an array of them or a `Vec`",
+    note = "a topic has the types of its keys and values: `const CLICKS: Topic<String, i64> = Topic::new(\"clicks\");`"
+)]
 pub trait Topics<K, V> {
     /// The topics as a list.
     fn into_topics(self) -> Vec<Topic<K, V>>;

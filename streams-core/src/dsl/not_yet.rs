@@ -1,4 +1,5 @@
-//! What is looked for and is not there: joins other than those of a stream with a table, and `to` on a table.
+//! What is looked for and is not there: joins other than those of a stream with a table, `to` on a table, and aggregations
+//! of a stream that is not grouped.
 //!
 //! The methods exist only so that the compiler can say what to use instead. Each demands something of [`ThisVersion`]
 //! that it does not have; with the real operation, its method and trait here are deleted.
@@ -88,6 +89,13 @@ not_yet! {
         note = "deletions are sent as tombstones; `.to_stream().filter_some()` leaves them out"
     )]
     SendsTables;
+
+    #[diagnostic::on_unimplemented(
+        message = "a stream is grouped before it is aggregated: `.group_by_key().count()`",
+        label = "`.group_by_key()` or `.group_by(..)` is missing before this",
+        note = "`.group_by(|key, value| ..)` groups by a key that it computes; with a constant key, all records are one group"
+    )]
+    AggregatesWithoutGroups;
 }
 
 #[doc(hidden)]
@@ -99,6 +107,27 @@ impl<'t, K, V> KStream<'t, K, V> {
     ) -> KStream<'t, K, R>
     where
         ThisVersion: JoinsStreams<K>,
+    {
+        ThisVersion::never()
+    }
+
+    pub fn count(self) -> KTable<'t, K, i64>
+    where
+        ThisVersion: AggregatesWithoutGroups<K>,
+    {
+        ThisVersion::never()
+    }
+
+    pub fn reduce(self, _reducer: impl Fn(V, V) -> V + Shared) -> KTable<'t, K, V>
+    where
+        ThisVersion: AggregatesWithoutGroups<K>,
+    {
+        ThisVersion::never()
+    }
+
+    pub fn aggregate<A>(self, _init: impl Fn() -> A + Shared, _add: impl Fn(A, V) -> A + Shared) -> KTable<'t, K, A>
+    where
+        ThisVersion: AggregatesWithoutGroups<K>,
     {
         ThisVersion::never()
     }

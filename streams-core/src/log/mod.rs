@@ -42,6 +42,11 @@ pub use reply::Reply;
 use std::sync::Arc;
 
 /// Creates the clients that read and write records, own tasks and manage topics.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a log that an application or a client can run on",
+    label = "expected `Kafka::at(\"host:9092\")`, `Embedded::in_memory()` or `Embedded::open(\"folder\")`",
+    note = "`Kafka` is there with the feature `kafka`, which is one of the default features"
+)]
 pub trait Log: Send + Sync + 'static {
     /// The kind and place of this log, in one line for people.
     fn describe(&self) -> String;
