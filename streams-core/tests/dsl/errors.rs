@@ -249,7 +249,8 @@ fn how_long_the_windows_of_keys_are_is_asked_for() {
         |b| _ = b.stream(SECONDS).filter(|_, _| true).to(MINUTES),
         &lost(
             "the topic `per-minute`",
-            "`per-minute` was declared with windows of `60s`, but windows of `1s` are sent to it",
+            "`per-minute` was declared with windows of `60s`, but windows of `1s` are sent to it; give its constant their \
+             length, or send them to another topic",
         ),
     );
     let nowhere = "`.windows_of(..)` at HERE has no effect: no node forwards keys there; put it after the operator \

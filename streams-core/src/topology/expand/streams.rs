@@ -190,8 +190,10 @@ impl Expansion {
         let StreamState { node: parent, windows, .. } = self.stream(input)?;
         let (parent, TypedTopic { name: topic, said, .. }) = (*parent, topic);
         if let Some(known) = windows.contradicts(said) {
-            let reason =
-                format!("`{topic}` was declared with windows of `{said}`, but windows of `{known}` are sent to it");
+            let reason = format!(
+                "`{topic}` was declared with windows of `{said}`, but windows of `{known}` are sent to it; give its \
+                 constant their length, or send them to another topic"
+            );
             return Err(TopologyError::WindowSize { what: format!("the topic `{topic}`"), reason, at: at.site });
         }
         let name = self.names.node(at.options.name()?, prefix::SINK);
