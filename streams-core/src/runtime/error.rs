@@ -43,7 +43,10 @@ pub enum AppError {
         reason: String,
     },
     /// The state folder belongs to a process that is running.
-    #[error("the state folder {} is in use by {holder}; stop that, or give this one a `state.dir` of its own", path.display())]
+    #[error(
+        "the state folder {} is in use by {holder}; stop that, or give this one a `state.dir` of its own, with \
+         `.state_dir(..)` or by starting it in another folder", path.display()
+    )]
     StateFolderInUse {
         /// The folder.
         path: PathBuf,
