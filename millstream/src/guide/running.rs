@@ -40,8 +40,10 @@
 //! # Several processes
 //!
 //! Processes with the same application id share the tasks, and must run the same topology: one with another topology is
-//! refused while others run. A process that stops (Ctrl-C, SIGTERM, [`Handle::stop`](crate::runtime::Handle::stop))
-//! commits and leaves, and the others take over its tasks at once.
+//! refused while others run. Each needs a state folder of its own: that is `./state`, unless
+//! [`App::state_dir`](crate::runtime::App::state_dir) or `state.dir` says otherwise. A process that stops (Ctrl-C,
+//! SIGTERM, [`Handle::stop`](crate::runtime::Handle::stop)) commits and leaves, and the others take over its tasks at
+//! once.
 //!
 //! A process that is killed or loses its machine cannot say so. If it is started again with its state folder, it has its
 //! tasks back at once. If it does not come back, Kafka notices after the session timeout, 45 seconds unless

@@ -126,15 +126,15 @@
 //!
 //!     let app = App::new("page-views", builder.build()?).workers(2).start(log.clone())?;
 //!     app.stop_on_signals()?;
-//!     app.wait_until_running()?;
+//!     app.wait_until_running()?; // now the output topic is there, too
 //!
-//!     let mut counts = client.tail(&PAGES, StartAt::End)?;
+//!     // Once the application is stopped, no count comes any more: so do not wait for ever.
+//!     let mut counts = client.tail(&PAGES, StartAt::End)?.until_idle(Duration::from_secs(5));
 //!     for page in ["/", "/cart", "/", "/help"] {
 //!         client.send(&VIEWS, "ada", page)?;
-//!         if let Some(count) = counts.next() {
-//!             let count = count?.record;
-//!             println!("{}: {}", count.key, count.value);
-//!         }
+//!         let Some(count) = counts.next() else { break };
+//!         let count = count?.record;
+//!         println!("{}: {}", count.key, count.value);
 //!         std::thread::sleep(Duration::from_secs(1));
 //!     }
 //!     app.wait()?; // until Ctrl-C
@@ -220,5 +220,5 @@
 //! ```
 //!
 //! The input and output topics must exist there, because how many partitions they have is a decision of its own; internal
-//! topics are created. Start the program a second time, and the two processes share the work. What else there is to
-//! running an application is in [`running`](super::running).
+//! topics are created. Start the program a second time, in another folder because the state is in `./state`, and the two
+//! processes share the work. What else there is to running an application is in [`running`](super::running).

@@ -10,10 +10,13 @@ use crate::wire::{Nullable, NullableKey, Value};
 impl<'t, K, V> KStream<'t, K, V> {
     /// Joins each record with the table's row of the same key; records without a row are left out.
     ///
-    /// Only the stream's records produce results: each sees the row as it is when the record is processed. Records with
-    /// a null key or value are dropped and counted. If the stream's key may have changed, its records go through a
-    /// repartition topic first. The topics of stream and table need the same number of partitions, which is checked at
-    /// startup.
+    /// Only the stream's records produce results: each sees the row as it is when the record is processed. Of the records
+    /// that wait, those with smaller timestamps are processed first. So a row that is stamped with the clock's time is not
+    /// seen by records with older timestamps, even if it was sent before them: give it the time since when it is true.
+    ///
+    /// Records with a null key or value are dropped and counted. If the stream's key may have changed, its records go
+    /// through a repartition topic first. The topics of stream and table need the same number of partitions, which is
+    /// checked at startup.
     ///
     /// ```
     /// use millstream::prelude::*;
