@@ -25,6 +25,9 @@ const SETTLE_INTERVAL: Duration = Duration::from_millis(10);
 const STABLE_TIMEOUT: Duration = Duration::from_secs(60);
 const STABLE_INTERVAL: Duration = Duration::from_millis(20);
 
+/// How long a group may be without a coordinator until that is told.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Looks up and changes topics and positions on Kafka.
 pub(crate) struct KafkaAdmin {
     client: Arc<Client>,
@@ -212,19 +215,30 @@ impl Admin for KafkaAdmin {
     }
 
     fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
-        let group = group.to_owned();
-        self.ask(move |client| match client.group_members(&group, TIMEOUT_MS) {
-            Ok(mut members) => {
-                members.sort_by(|left, right| left.member_id.cmp(&right.member_id));
-                Ok(members)
+        let (client, group) = (Arc::clone(&self.client), group.to_owned());
+        let started = Instant::now();
+        self.helper.ask_until(move || {
+            client.poll();
+            match client.group_members(&group, TIMEOUT_MS) {
+                Ok(mut members) => {
+                    members.sort_by(|left, right| left.member_id.cmp(&right.member_id));
+                    Some(Ok(members))
+                }
+                Err((Code::GROUP_ID_NOT_FOUND, _)) => Some(Ok(Vec::new())),
+                // A new cluster's first group: its coordinator is there in a moment, and nothing is wrong.
+                Err((code, _)) if code.is_about_the_coordinator() && started.elapsed() < COORDINATOR_TIMEOUT => {
+                    std::thread::sleep(STABLE_INTERVAL);
+                    None
+                }
+                Err(failure) => Some(Err(error(&format!("looking up the members of group `{group}`"), failure))),
             }
-            Err((Code::GROUP_ID_NOT_FOUND, _)) => Ok(Vec::new()),
-            Err(failure) => Err(error(&format!("looking up the members of group `{group}`"), failure)),
         })
     }
 }
 
 fn error(what: &str, (code, reason): Failure) -> LogError {
+    // librdkafka's reasons for what a whole request was refused for end with nothing behind the colon.
+    let reason = reason.trim_end().trim_end_matches(':').trim_end();
     if reason.is_empty() { code.about(what) } else { code.about(format!("{what}: {reason}")) }
 }
 
@@ -328,5 +342,24 @@ fn no_offsets(client: &Client, partitions: &[TopicPartition], what: &str, failur
     match partitions.iter().find(is_missing) {
         Some(partition) => Code::UNKNOWN_TOPIC_OR_PARTITION.about(format!("{what} {partition}")),
         None => LogError::new(LogErrorKind::Unavailable, format!("{what} {subject}: no leader; try again")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_says_nothing_leaves_no_colon() {
+        let said = |reason: &str| error("looking up", (Code::TRANSPORT, reason.to_owned())).to_string();
+        let bare = said("");
+        assert!(bare.starts_with("looking up: ") && !bare.contains(": :"), "{bare}");
+        for (reason, expected) in [
+            ("ConsumerGroupDescribe: ", bare.replacen("looking up", "looking up: ConsumerGroupDescribe", 1)),
+            (" : ", bare.clone()),
+            ("no broker", bare.replacen("looking up", "looking up: no broker", 1)),
+        ] {
+            assert_eq!(said(reason), expected);
+        }
     }
 }

@@ -59,6 +59,12 @@ impl Code {
         }
     }
 
+    /// Whether a group's coordinator is not there yet, or is another broker since a moment ago.
+    pub(crate) const fn is_about_the_coordinator(self) -> bool {
+        // COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR
+        matches!(self.0, 14..=16)
+    }
+
     /// Whether the broker that was asked no longer leads the partition, or leads it in another epoch.
     pub(crate) const fn is_about_an_old_leader(self) -> bool {
         matches!(self.0, 5 | 6 | 74 | 75)

@@ -121,6 +121,18 @@ fn transactions_are_whole_or_nothing_when_brokers_crash() -> Result<(), LogError
     Ok(())
 }
 
+/// Regression: an application on a new cluster began with a warning that the log cannot be reached, because nobody
+/// coordinates a group before the first one is asked for.
+#[test]
+fn a_new_cluster_has_groups_without_members() -> Result<(), LogError> {
+    let cluster = OwnCluster::start("new", 1);
+    let admin = Kafka::at(cluster.bootstrap_servers()).admin(Doorbell::new())?;
+    for number in 0..50 {
+        assert_eq!(admin.group_members(&format!("group-{number}")).wait(), Some(Ok(Vec::new())), "{number}");
+    }
+    Ok(())
+}
+
 /// A member keeps its tasks during an outage that is shorter than its session, or gets them back. Either way, its
 /// positions are committed, in a generation that it belongs to.
 #[test]

@@ -48,7 +48,7 @@
 //! A process that is killed or loses its machine cannot say so. If it is started again with its state folder, it has its
 //! tasks back at once. If it does not come back, Kafka notices after the session timeout, 45 seconds unless
 //! [`App::session_timeout`](crate::runtime::App::session_timeout) or `session.timeout.ms` says otherwise, and the others
-//! take over after that. Give every process a state folder of its own: a copy of a folder takes its owner's place.
+//! take over after that. A process with a copy of another's state folder takes that one's place.
 //!
 //! # Watching it
 //!
