@@ -132,7 +132,11 @@ fn a_program_that_ends_with_an_error_prints_the_sentence_and_not_the_variant() {
             "the topology is empty: start with `builder.stream(..)`, `builder.table(..)` or \
              `builder.global_table(..)`",
         ),
-        (no_such_topic, "topic `out` does not exist"),
+        (
+            no_such_topic,
+            "topic `out` does not exist (there is none yet): check the name, or send a record to it or create it first; \
+             an application creates the topics that it writes when it starts",
+        ),
     ];
     for (main, expected) in table {
         assert_eq!(printed(main), expected);

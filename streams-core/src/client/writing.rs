@@ -19,6 +19,9 @@ const BELIEVED_FOR: Duration = Duration::from_secs(30);
 /// Acknowledgements are processed after this many records.
 const POLL_EVERY: usize = 10_000;
 
+/// Or after this time: the records of a slow source are not held back until it has made many.
+const UNPOLLED_FOR: Duration = Duration::from_millis(100);
+
 /// The longest wait for room; acknowledgements arrive without a ring, too.
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
@@ -166,6 +169,7 @@ impl Client {
         let handle = sending.producer.topic(topic.name());
         let mut wait = self.wait(format!("writing to topic `{}`", topic.name()));
         let (mut count, mut last, mut refused) = (0, None, None);
+        let mut polled_at: Option<Duration> = None;
         for record in records {
             let (key, value, headers, timestamp) = record.into_parts();
             if let Err(error) = writing.record.encode(topic, &key, &value) {
@@ -185,7 +189,10 @@ impl Client {
                 Err(failure) => return Err(failure.after(count)),
             }
             (count, last) = (count + 1, Some(partition));
-            if count % POLL_EVERY == 0 {
+            let now = writing.timer.monotonic();
+            let is_due = polled_at.is_none_or(|polled_at| now.saturating_sub(polled_at) >= UNPOLLED_FOR);
+            if is_due || count % POLL_EVERY == 0 {
+                polled_at = Some(now);
                 sending.producer.poll().map_err(|error| Failure::NotDelivered { count, error })?;
             }
         }

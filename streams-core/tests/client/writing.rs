@@ -71,6 +71,21 @@ fn many_records_are_written_in_order() {
     assert_eq!(client.send_all(&PEOPLE, Vec::<(String, i64)>::new()), Ok(0));
 }
 
+/// Regression: on an embedded log, records were visible only when a thousand had come.
+#[test]
+fn records_of_a_slow_source_are_not_held_back() {
+    let (log, client) = client();
+    client.create_topic(&PEOPLE).create().expect("created");
+    let mut visible = Vec::new();
+    let records = (0..3).map(|n| {
+        visible.push(log.read(&PEOPLE).expect("records").len());
+        std::thread::sleep(Duration::from_millis(150));
+        ("ada", n)
+    });
+    assert_eq!(client.send_all(&PEOPLE, records), Ok(3));
+    assert_eq!(visible, [0, 1, 2]);
+}
+
 #[test]
 fn a_record_that_is_refused_names_itself_and_leaves_those_before_it() {
     const LINES: Topic<(), String> = Topic::new("lines");
@@ -147,6 +162,9 @@ fn records_before_a_panic_are_not_written_later() {
     let writer = client.clone();
     let records = (0..5).map(|n| if n == 3 { panic!("no more records") } else { ((), n) });
     assert!(std::thread::spawn(move || writer.send_all(&NUMBERS, records)).join().is_err());
+    // The first record of a call is sent on at once, those that follow soon are held.
+    let written = values(&client.read(&NUMBERS).expect("records"));
+    assert_eq!(written.first(), Some(&0));
     client.send(&NUMBERS, (), 100).expect("sent");
-    assert_eq!(values(&client.read(&NUMBERS).expect("records")), [100]);
+    assert_eq!(values(&client.read(&NUMBERS).expect("records")), [written, vec![100]].concat());
 }

@@ -109,10 +109,13 @@ impl Embedded {
     /// The partitions of a topic, each with its first offset.
     fn starts(&self, topic: &str) -> Result<Vec<(TopicPartition, Offset)>, LogError> {
         self.shared.ask(|model, _| {
-            let topic = model.topics.named(topic).ok_or_else(|| Refusal::UnknownTopic(topic.into()))?;
+            let topic = model
+                .topics
+                .named(topic)
+                .ok_or_else(|| missing(topic, model.topics.by_name().map(|topic| &*topic.name)))?;
             let starts =
                 (0..).zip(&topic.partitions).map(|(number, log)| (topic.partition_name(number), Offset(log.start())));
-            Ok::<_, Refusal>(starts.collect())
+            Ok::<_, LogError>(starts.collect())
         })
     }
 
@@ -161,6 +164,17 @@ impl Sender {
         *sequence = advance_sequence(*sequence, 1);
         Ok(offset)
     }
+}
+
+/// A topic that is not there, and those that are.
+fn missing<'a>(topic: &str, there: impl Iterator<Item = &'a str>) -> LogError {
+    let there = there.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let what_is = if there.is_empty() { "there is none yet".to_owned() } else { format!("there are {there}") };
+    let message = format!(
+        "topic `{topic}` does not exist ({what_is}): check the name, or send a record to it or create it first; an \
+         application creates the topics that it writes when it starts"
+    );
+    LogError::new(LogErrorKind::UnknownTopic, message)
 }
 
 /// Reads the consumer's only partition to its end, and returns the offset of the end.
