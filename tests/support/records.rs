@@ -4,8 +4,8 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use streams_core::log::{
-    Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, NewTopic, OutgoingRecord, Producer,
-    ProducerOptions, RecordRef, SendError, TopicHandle,
+    Admin, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, LogError, NewTopic, OutgoingRecord,
+    Producer, ProducerOptions, RecordRef, Reply, SendError, TopicHandle,
 };
 use streams_core::record::{Headers, Offset, Partition, Timestamp, TopicPartition};
 
@@ -57,9 +57,8 @@ impl<'a> TopicOf<'a> {
     /// When the log does not answer.
     #[must_use]
     pub fn ends(&self) -> Vec<i64> {
-        let admin = self.log.admin(Doorbell::new()).expect("an admin client");
-        let ends = admin.end_offsets(self.partitions(), Isolation::ReadUncommitted).wait();
-        ends.expect("an answer").expect("ends").into_iter().map(|end| end.0).collect()
+        let ends = self.ask(|admin| admin.end_offsets(self.partitions(), Isolation::ReadUncommitted));
+        ends.into_iter().map(|end| end.0).collect()
     }
 
     /// The offset that a group has committed for each partition; 0 if it has committed none.
@@ -68,9 +67,23 @@ impl<'a> TopicOf<'a> {
     /// When the log does not answer.
     #[must_use]
     pub fn committed(&self, group: &str) -> Vec<i64> {
-        let admin = self.log.admin(Doorbell::new()).expect("an admin client");
-        let committed = admin.committed(group, self.partitions()).wait().expect("an answer").expect("positions");
+        let committed = self.ask(|admin| admin.committed(group, self.partitions()));
         committed.into_iter().map(|position| position.map_or(0, |position| position.offset.0)).collect()
+    }
+
+    /// Asks until there is an answer: in some suites brokers are killed meanwhile.
+    fn ask<T>(&self, question: impl Fn(&dyn Admin) -> Reply<Result<T, LogError>>) -> T {
+        let admin = self.log.admin(Doorbell::new()).expect("an admin client");
+        let began = Instant::now();
+        loop {
+            match question(&*admin).wait().expect("an answer") {
+                Ok(answer) => return answer,
+                Err(error) if error.is_transient() && began.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     /// Calls `each` for every current record, partition by partition.
