@@ -5,16 +5,15 @@
 //! of zeros.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-use std::ffi::OsString;
+mod child;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 
+use child::{child_folder, spawn};
 use streams_core::log::{Embedded, LogErrorKind};
 use streams_core::topic::Topic;
-
-/// Set for a child process: the folder of its log.
-const CHILD_FOLDER: &str = "EMBEDDED_CLOSING_CHILD_FOLDER";
 
 const TEXTS: Topic<String, String> = Topic::new("texts");
 
@@ -149,22 +148,6 @@ fn what_is_in_tables_and_in_the_journal_is_there_once() {
         drop(log);
         check(&open(folder.path()), 6_000, false);
     }
-}
-
-/// Starts this test again in a separate process, on that folder.
-fn spawn(test: &str, folder: &Path) -> Child {
-    let program = std::env::current_exe().expect("this program");
-    Command::new(program)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(CHILD_FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a child")
-}
-
-fn child_folder() -> Option<PathBuf> {
-    std::env::var_os(CHILD_FOLDER).map(|folder: OsString| folder.into())
 }
 
 /// Sends a number to the parent.

@@ -1,15 +1,17 @@
 //! The tasks of a log on disk: survive crashes, lock out other processes, and stay small in memory.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod child;
+
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Child;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use child::{child_folder, spawn};
 use streams_core::clock::ManualClock;
 use streams_core::log::{
     Admin, CommitOutcome, CommittedOffset, ConsumerOptions, Doorbell, Embedded, FetchEvent, GroupPlan, Isolation, Log,
@@ -20,9 +22,6 @@ use streams_core::record::{Headers, Offset, Partition, Timestamp, TopicPartition
 use streams_core::topic::Topic;
 
 use Isolation::{ReadCommitted, ReadUncommitted};
-
-/// Set for a child process: the folder of its log.
-const CHILD_FOLDER: &str = "EMBEDDED_DISK_CHILD_FOLDER";
 
 const NUMBERS: Topic<(), i64> = Topic::new("numbers");
 
@@ -230,22 +229,6 @@ fn what_a_dead_process_left_open_is_aborted() {
     send(&mut *successor, "output", "kept");
     assert_eq!(decide(|| successor.commit_transaction()), CommitOutcome::Done);
     assert_eq!(read(&log, "output", ReadCommitted), [(2, "kept".to_owned())]);
-}
-
-/// Starts this test again in a separate process, on that folder.
-fn spawn(test: &str, folder: &Path) -> Child {
-    let program = std::env::current_exe().expect("this program");
-    Command::new(program)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(CHILD_FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a child")
-}
-
-fn child_folder() -> Option<PathBuf> {
-    std::env::var_os(CHILD_FOLDER).map(|folder: OsString| folder.into())
 }
 
 /// Sends a line to the parent.

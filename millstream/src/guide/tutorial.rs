@@ -8,7 +8,7 @@
 //! serde = { version = "1", features = ["derive"] }
 //! ```
 //!
-//! Without its default features, Millstream needs no C compiler and builds in a minute. It has the embedded log and
+//! Without its default features, Millstream needs no C compiler and builds in a minute or two. It has the embedded log and
 //! keeps state in memory; the last step adds Kafka and RocksDB.
 //!
 //! # 2. Topics, and what is in them
