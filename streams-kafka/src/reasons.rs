@@ -16,10 +16,7 @@ impl Reasons {
     /// Remembers a line of librdkafka's log about a connection, without the thread that it starts with.
     pub(crate) fn note(&self, line: &str) {
         let reason = line.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(line, |(_, rest)| rest);
-        let is_at_the_first_word = reason.contains("closed by peer") && reason.contains("APIVERSION");
-        let advice =
-            if is_at_the_first_word { "; a broker that expects TLS does that, see `security.protocol`" } else { "" };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{reason}{advice}"));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(explained(reason));
     }
 
     /// The best reason for a report: its own, or that of the connection that failed last.
@@ -28,12 +25,25 @@ impl Reasons {
         match (code, &*last) {
             (Code::ALL_BROKERS_DOWN, Some(cause)) => format!("{reason}, the last one because of: {cause}"),
             (Code::TRANSPORT | Code::RESOLVE | Code::AUTHENTICATION | Code::SSL, _) => {
-                *last = Some(reason.to_owned());
-                reason.to_owned()
+                let reason = explained(reason);
+                *last = Some(reason.clone());
+                reason
             }
             _ => reason.to_owned(),
         }
     }
+}
+
+/// A reason with what it most likely means. A connection that is closed before the client's first request has arrived
+/// reads as closed, one that is closed after it as reset.
+fn explained(reason: &str) -> String {
+    let is_cut = ["closed by peer", "connection reset"].iter().any(|cut| reason.contains(cut));
+    let advice = if is_cut && reason.contains("APIVERSION") {
+        "; a broker that expects TLS does that, see `security.protocol`"
+    } else {
+        ""
+    };
+    format!("{reason}{advice}")
 }
 
 #[cfg(test)]

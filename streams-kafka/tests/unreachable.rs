@@ -2,7 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "this is how a test fails")]
 
-use std::net::TcpListener;
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn nowhere() -> Kafka {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     Kafka::at(listener.local_addr().expect("an address").to_string())
+}
+
+/// An address where connections are accepted and handed to `end`.
+fn hangs_up(end: impl Fn(TcpStream) + Send + 'static) -> Kafka {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(end));
+    Kafka::at(address)
 }
 
 fn wait_for<T>(bell: &Doorbell, mut ask: impl FnMut() -> Option<T>) -> T {
@@ -165,14 +174,18 @@ fn a_question_fails_in_time_and_names_what_was_asked() {
 /// Regression: it was told that nobody answers, and why only in a log that nobody may read.
 #[test]
 fn a_question_that_fails_says_why() {
-    let closing = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let address = closing.local_addr().expect("an address").to_string();
-    // As a broker that expects TLS.
-    std::thread::spawn(move || closing.incoming().for_each(drop));
+    // As a broker that expects TLS: the client finds its connection closed, or reset if its request had arrived.
+    let closes = hangs_up(drop);
+    let resets = hangs_up(|mut connection| {
+        let mut first = [0];
+        let _ = connection.read_exact(&mut first);
+    });
+    let advice = "a broker that expects TLS does that, see `security.protocol`";
     for (kafka, reason) in [
         (nowhere(), "Connection refused"),
         (Kafka::at("no-such-host.invalid:9092"), "Failed to resolve 'no-such-host.invalid:9092'"),
-        (Kafka::at(address), "a broker that expects TLS does that, see `security.protocol`"),
+        (closes, advice),
+        (resets, advice),
     ] {
         let (bell, asked) = (Doorbell::new(), Instant::now());
         let admin = kafka.admin(bell.clone()).expect("an admin");
