@@ -302,8 +302,7 @@ impl<'a> TaskBuilder<'a> {
         let caches_of_children = self.parts.caches.len();
         let punctuations_of_children = self.parts.punctuations.len();
         let children = children.iter().map(|child| self.links(name, *child)).collect::<Result<_, _>>()?;
-        let mut builder =
-            NodeBuilder { name: Arc::clone(name), children, sends_old_values, may_cache: true, task: self };
+        let mut builder = NodeBuilder { name: Arc::clone(name), children, sends_old_values, task: self };
         match recipe.build(&mut builder)? {
             BuiltNode::Inner(links) => {
                 self.built.insert(node, links);
@@ -344,7 +343,6 @@ pub struct NodeBuilder<'a> {
     name: Arc<str>,
     children: Vec<BuiltLinks>,
     sends_old_values: bool,
-    may_cache: bool,
     task: &'a mut dyn BuildTask,
 }
 
@@ -451,12 +449,27 @@ impl NodeBuilder<'_> {
         store: StoreId,
         make: impl FnOnce(StoreAccess) -> S,
     ) -> Result<Rc<RefCell<S>>, BuildError> {
+        self.cached_store(store, |access, _| make(access))
+    }
+
+    /// As [`NodeBuilder::store`], for rows with a cache: `make` also gets its budget, which is off if the store is to
+    /// have none.
+    ///
+    /// # Errors
+    /// As [`NodeBuilder::store`].
+    pub(crate) fn cached_store<S: StoreView>(
+        &mut self,
+        store: StoreId,
+        make: impl FnOnce(StoreAccess, CacheBudget) -> S,
+    ) -> Result<Rc<RefCell<S>>, BuildError> {
         if let Some(shared) = self.task.shared().get(&store) {
             return shared.typed().ok_or_else(|| {
                 self.error(format!("one of its stores is used elsewhere as another type than {}", type_name::<S>()))
             });
         }
-        let shared = Rc::new(RefCell::new(make(self.task.services().store(store)?)));
+        let access = self.task.services().store(store)?;
+        let budget = if access.is_cached() { self.task.services().cache_budget() } else { CacheBudget::off() };
+        let shared = Rc::new(RefCell::new(make(access, budget)));
         self.task.parts().views.push(Rc::clone(&shared) as _);
         self.task.shared().insert(store, Untyped::new(Rc::clone(&shared)));
         Ok(shared)
@@ -468,17 +481,6 @@ impl NodeBuilder<'_> {
     /// When there is no such table.
     pub fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {
         self.task.services().global_store(store)
-    }
-
-    /// The budget of this node's cache.
-    #[must_use]
-    pub(crate) fn cache_budget(&mut self) -> CacheBudget {
-        if self.may_cache { self.task.services().cache_budget() } else { CacheBudget::off() }
-    }
-
-    /// Turns this node's cache off, whatever the task's budget.
-    pub fn without_cache(&mut self) {
-        self.may_cache = false;
     }
 
     /// This node's own stream time. It survives restarts and is [`Timestamp::UNKNOWN`] at first.

@@ -27,8 +27,7 @@ pub(super) fn open<K: Key, V: Value>(
     builder: &mut NodeBuilder<'_>,
     store: StoreId,
 ) -> Result<Rc<RefCell<TableStore<K, V>>>, BuildError> {
-    let budget = builder.cache_budget();
-    builder.store(store, |access| TableStore::new(access, budget))
+    builder.cached_store(store, TableStore::new)
 }
 
 struct StoreView<K: Key, V: Value> {

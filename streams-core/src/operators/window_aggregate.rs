@@ -49,8 +49,7 @@ pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId, windo
 #[must_use]
 pub(crate) fn view<K: Key, A: Value>(store: StoreId) -> TableViewRecipe<Windowed<K>, A> {
     TableViewRecipe::new(move |builder| {
-        let budget = builder.cache_budget();
-        let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, budget))?;
+        let rows = builder.cached_store(store, WindowRows::<K, A>::new)?;
         let key = rows.borrow().key_in_windows();
         Ok(Box::new(WindowView { node: Arc::clone(builder.name()), rows, key }))
     })
@@ -115,9 +114,8 @@ struct WindowedTable<K: Key, A: Value> {
 
 impl<K: Key, A: Value> WindowedTable<K, A> {
     fn new(builder: &mut NodeBuilder<'_>, store: StoreId, windows: TimeWindows) -> Result<Self, BuildError> {
-        let (budget, sends_old) = (builder.cache_budget(), builder.sends_old_values());
-        let rows = builder.store(store, |access| WindowRows::<K, A>::new(access, budget))?;
-        rows.borrow_mut().rows_mut().want_old_values(sends_old);
+        let rows = builder.cached_store(store, WindowRows::<K, A>::new)?;
+        rows.borrow_mut().rows_mut().want_old_values(builder.sends_old_values());
         let outputs = builder.outputs()?;
         flush_at_commit(builder, &rows, &outputs);
         let key = rows.borrow().key_in_windows();

@@ -22,6 +22,7 @@ pub struct StoreAccess {
     changelog: Option<Rc<RefCell<dyn Changelog>>>,
     kind: Arc<dyn StoreKind>,
     windows: WindowSizes,
+    cached: bool,
 }
 
 impl StoreAccess {
@@ -34,7 +35,7 @@ impl StoreAccess {
         state: Rc<RefCell<TaskState>>,
         changelog: Option<Rc<RefCell<dyn Changelog>>>,
     ) -> Self {
-        Self { name, index, state, changelog, kind: Arc::new(Table), windows: WindowSizes::NONE }
+        Self { name, index, state, changelog, kind: Arc::new(Table), windows: WindowSizes::NONE, cached: true }
     }
 
     /// Sets the store's kind, which is a table otherwise, and the sizes of the windows in its keys.
@@ -43,6 +44,19 @@ impl StoreAccess {
         self.kind = kind;
         self.windows = windows;
         self
+    }
+
+    /// Sets whether changes of its rows may wait in a cache, as they do otherwise.
+    #[must_use]
+    pub const fn cached(mut self, cached: bool) -> Self {
+        self.cached = cached;
+        self
+    }
+
+    /// Whether changes of its rows may wait in a cache.
+    #[must_use]
+    pub const fn is_cached(&self) -> bool {
+        self.cached
     }
 
     /// What the store's rows are.

@@ -112,6 +112,8 @@ pub struct StoreDefinition {
     pub changelog: Option<TopicRef>,
     /// Whether it belongs to a global table.
     pub global: bool,
+    /// Whether changes of its rows may wait in a cache, as far as the settings allow one.
+    pub cached: bool,
     /// The user's topic settings for its changelog.
     pub topic_configs: Vec<(String, String)>,
 }

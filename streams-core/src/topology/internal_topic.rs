@@ -65,6 +65,7 @@ mod tests {
             windows: WindowSizes::NONE,
             changelog: None,
             global: false,
+            cached: true,
             topic_configs: vec![("segment.bytes".to_owned(), "1".to_owned())],
         };
         let graph = Graph { nodes: Vec::new(), stores: vec![store] };

@@ -139,6 +139,7 @@ fn word_count() -> Topology {
                 windows: WindowSizes::NONE,
                 changelog: Some(changelog),
                 global: false,
+                cached: true,
                 topic_configs: Vec::new(),
             }],
         },

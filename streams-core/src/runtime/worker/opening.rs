@@ -186,7 +186,7 @@ impl TaskServices for Services<'_> {
             Rc::new(RefCell::new(changelog)) as Rc<RefCell<dyn Changelog>>
         });
         let access = StoreAccess::new(Arc::clone(&part.name), part.index, Rc::clone(&self.ready.state), changelog);
-        Ok(access.of(Arc::clone(&definition.kind), definition.windows))
+        Ok(access.of(Arc::clone(&definition.kind), definition.windows).cached(definition.cached))
     }
 
     fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {

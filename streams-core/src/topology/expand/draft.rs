@@ -42,7 +42,7 @@ pub(super) enum DraftKind {
     /// The two nodes that represent a global table.
     GlobalTable { source_name: String, topic: String, source: Recipe, store: StoreId },
     /// A processor. Its own stores come first, then those of others that it reads.
-    Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<CallId>, not_cached: bool },
+    Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<CallId> },
     /// A processor whose store depends on later calls.
     LateTable { table: CallId, recipe: TableRecipe },
     /// A filter, and a topic's sink and source.

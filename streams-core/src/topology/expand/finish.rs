@@ -65,8 +65,8 @@ impl Writing {
             DraftKind::Root => return Ok(()),
             DraftKind::Source { topics, recipe, .. } => writer.source(node(recipe), external(topics))?,
             DraftKind::Sink { topic, recipe } => writer.sink(node(recipe), TopicRef::External(topic.into()))?,
-            DraftKind::Processor { recipe, stores, table, not_cached } => {
-                let processor = writer.processor(node(uncached(recipe, not_cached)), &stores)?;
+            DraftKind::Processor { recipe, stores, table } => {
+                let processor = writer.processor(node(recipe), &stores)?;
                 if let Some(table) = table.and_then(|table| self.tables.get(&table)) {
                     writer.graph.nodes[processor.0 as usize].sends_old_values = table.sends_old_values;
                 }
@@ -115,7 +115,7 @@ impl Writing {
         let table = self.tables.get(&table).ok_or_else(|| super::not_a("table", table))?;
         let store = table.store();
         let stores: &[StoreId] = store.as_slice();
-        let processor = self.writer.processor(node(uncached(recipe(store), table.not_cached)), stores)?;
+        let processor = self.writer.processor(node(recipe(store)), stores)?;
         self.writer.graph.nodes[processor.0 as usize].sends_old_values = table.sends_old_values;
         Ok(processor)
     }
@@ -123,17 +123,6 @@ impl Writing {
 
 fn external(topics: impl IntoIterator<Item = String>) -> Vec<TopicRef> {
     topics.into_iter().map(|topic| TopicRef::External(topic.into())).collect()
-}
-
-/// The same recipe, without a cache if `not_cached`.
-fn uncached(recipe: Recipe, not_cached: bool) -> Recipe {
-    if !not_cached {
-        return recipe;
-    }
-    Recipe::new(move |builder| {
-        builder.without_cache();
-        recipe.build(builder)
-    })
 }
 
 /// For nodes that belong to no task: the runtime fills global tables, using the recipes of their sources.

@@ -139,12 +139,7 @@ impl Expansion {
         recipe: AggregateRecipe,
     ) -> Result<(), TopologyError> {
         let id = self.stores.add(store)?;
-        let kind = DraftKind::Processor {
-            recipe: recipe(id),
-            stores: vec![id],
-            table: Some(at.step),
-            not_cached: at.options.not_cached,
-        };
+        let kind = DraftKind::Processor { recipe: recipe(id), stores: vec![id], table: Some(at.step) };
         let node = self.drafts.add(parent, name, kind, at.site);
         let rows = RowsIn::Stored(StoreState::There(id));
         self.tables.insert(at.step, TableState::new(at, (sources, store.windows), node, rows));

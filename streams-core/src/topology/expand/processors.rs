@@ -84,7 +84,7 @@ impl Expansion {
             None => self.names.node(None, prefix),
         };
         let stores = stores.iter().map(|store| self.processor_store(store, at.site)).collect::<Result<Vec<_>, _>>()?;
-        let kind = DraftKind::Processor { recipe: recipe(stores.clone()), stores, table: None, not_cached: false };
+        let kind = DraftKind::Processor { recipe: recipe(stores.clone()), stores, table: None };
         let node = self.drafts.add(input.node, name.clone(), kind, at.site);
         let windows = if changes_key { KeyWindows::made(at.site) } else { input.windows };
         let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes_key, node);
@@ -112,6 +112,7 @@ impl Expansion {
         let new = NewStore {
             name: spec.name.clone(),
             kind: Arc::new(Plain),
+            cached: false,
             changelog,
             global_topic: None,
             at,

@@ -26,6 +26,7 @@ pub(super) struct Stores {
 pub(super) struct NewStore {
     pub(super) name: String,
     pub(super) kind: Arc<dyn StoreKind>,
+    pub(super) cached: bool,
     pub(super) changelog: ChangelogOptions,
     /// The topic that a global table reads, which is also its changelog.
     pub(super) global_topic: Option<TopicRef>,
@@ -40,7 +41,7 @@ impl Stores {
     /// # Errors
     /// When another store has the same name, or one that differs only in case, or when the name is too long.
     pub(super) fn add(&mut self, new: &NewStore) -> Result<StoreId, TopologyError> {
-        let NewStore { name, kind, changelog, global_topic, windows, at } = new;
+        let NewStore { name, kind, cached, changelog, global_topic, windows, at } = new;
         if let Some(first) = self.by_name.insert(name.to_ascii_lowercase(), self.definitions.len()) {
             return Err(self.collision(first, name, at));
         }
@@ -58,6 +59,7 @@ impl Stores {
             windows: *windows,
             changelog: restored_from,
             global: global_topic.is_some(),
+            cached: *cached,
             topic_configs: changelog.configs.clone(),
         });
         self.places.push(at);

@@ -51,7 +51,7 @@ pub(super) struct SplitState {
 
 /// A processor without stores.
 pub(super) fn stateless(recipe: Recipe) -> DraftKind {
-    DraftKind::Processor { recipe, stores: Vec::new(), table: None, not_cached: false }
+    DraftKind::Processor { recipe, stores: Vec::new(), table: None }
 }
 
 impl Expansion {

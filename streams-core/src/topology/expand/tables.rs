@@ -35,18 +35,8 @@ pub(super) struct TableState {
     pub(super) sends_old_values: bool,
     /// Whether something needs old values, and everything upstream has been adapted to that.
     pub(super) asked_for_old_values: bool,
-    /// Whether every update is written and sent at once.
-    pub(super) not_cached: bool,
     /// The first option for its changelog, if there is one.
     pub(super) changelog_option: Option<&'static str>,
-}
-
-/// How another node gets at a table's rows.
-pub(super) struct TableRows {
-    /// The store that contains them, or that they are computed from.
-    pub(super) store: StoreId,
-    /// Whether that store has no cache, on which all its users must agree.
-    pub(super) not_cached: bool,
 }
 
 /// Where a table's rows are.
@@ -130,12 +120,8 @@ impl Expansion {
         let old_values = kind == TableOperatorKind::Filter && self.send_old_values(input, false)?;
         let parent = self.table_state(input)?;
         let (parent, sources) = (parent.node, parent.sources.clone());
-        let kind = DraftKind::Processor {
-            recipe: recipe(store),
-            stores: store.into_iter().collect(),
-            table: Some(at.step),
-            not_cached: at.options.not_cached,
-        };
+        let kind =
+            DraftKind::Processor { recipe: recipe(store), stores: store.into_iter().collect(), table: Some(at.step) };
         let node = self.drafts.add(parent, name, kind, at.site);
         let rows = match store {
             Some(store) => RowsIn::Stored(StoreState::There(store)),
@@ -208,8 +194,8 @@ impl Expansion {
             Some(store) => (store.name.clone(), store.at),
             None => (self.names.store(prefix), at.site),
         };
-        let changelog = at.options.changelog.clone();
-        Ok(NewStore { name, kind, changelog, global_topic: None, windows, at: site })
+        let (cached, changelog) = (!at.options.not_cached, at.options.changelog.clone());
+        Ok(NewStore { name, kind, cached, changelog, global_topic: None, windows, at: site })
     }
 
     /// Makes a table that reads records keep its rows in its store.
@@ -224,13 +210,12 @@ impl Expansion {
         Ok(())
     }
 
-    /// A table's rows for another node, which must be connected to the store.
-    pub(super) fn rows_of(&mut self, step: CallId) -> Result<TableRows, TopologyError> {
+    /// The store that contains a table's rows, or that they are computed from, for another node that looks them up and
+    /// must be connected to it.
+    pub(super) fn rows_of(&mut self, step: CallId) -> Result<StoreId, TopologyError> {
         self.materialize(step)?;
-        let table = self.table_state(step)?;
-        let not_cached = table.not_cached;
-        match table.rows {
-            RowsIn::Stored(StoreState::There(store)) => Ok(TableRows { store, not_cached }),
+        match self.table_state(step)?.rows {
+            RowsIn::Stored(StoreState::There(store)) => Ok(store),
             RowsIn::Stored(StoreState::OnDemand(_)) => Err(super::not_a("kept table", step)),
             RowsIn::Computed(parent) => self.rows_of(parent),
         }
@@ -269,9 +254,9 @@ impl TableState {
         node: DraftId,
         rows: RowsIn,
     ) -> Self {
-        let (sends_old_values, asked_for_old_values, not_cached) = (false, false, at.options.not_cached);
+        let (sends_old_values, asked_for_old_values) = (false, false);
         let changelog_option = at.options.changelog.option();
-        Self { sources, windows, node, rows, sends_old_values, asked_for_old_values, not_cached, changelog_option }
+        Self { sources, windows, node, rows, sends_old_values, asked_for_old_values, changelog_option }
     }
 
     /// The table's own store, if it has one.
