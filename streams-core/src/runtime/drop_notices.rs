@@ -72,6 +72,16 @@ impl DropNotices {
         self.tell(&mut nodes, now, false);
     }
 
+    /// How many records were dropped so far, by node (by topic, where they could not be read) and reason.
+    pub(crate) fn totals(&self) -> BTreeMap<(Box<str>, DropReason), u64> {
+        let nodes = self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = BTreeMap::new();
+        for node in &*nodes {
+            *totals.entry((node.node.clone(), node.reason)).or_insert(0) += node.total;
+        }
+        totals
+    }
+
     /// Tells everything that was not told yet.
     pub(crate) fn tell_the_rest(&self, now: Timestamp) {
         let mut nodes = self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -102,6 +102,14 @@ pub enum AppError {
         /// Their names.
         topics: Vec<String>,
     },
+    /// A test's record is for a topic that the topology does not read.
+    #[error("the topology does not read topic `{topic}`; it reads {}", quoted(reads))]
+    NotRead {
+        /// The topic.
+        topic: String,
+        /// The topics that the topology reads.
+        reads: Vec<String>,
+    },
     /// Topics that must be co-partitioned have different numbers of partitions.
     #[error(
         "these topics are joined or merged by key and must have the same number of partitions: {topics}; \
@@ -303,6 +311,13 @@ fn missing_topics(topics: &[String]) -> String {
          of a `Client`, or on Kafka with `kafka-topics.sh --bootstrap-server HOST:PORT --create --topic {first} \
          --partitions N`"
     )
+}
+
+fn quoted(topics: &[String]) -> String {
+    match topics {
+        [] => "none".to_owned(),
+        _ => topics.iter().map(|topic| format!("`{topic}`")).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn list(topics: &[RenamedTopic]) -> String {

@@ -64,6 +64,20 @@ impl Plan {
         counts.check_copartitioned()?;
         counts.changelogs();
         let partitions = counts.known;
+        Ok(Self::with(application_id, topology, partitions))
+    }
+
+    /// A plan in which every topic has one partition, whatever the user's program says.
+    pub(crate) fn with_one_partition(application_id: Arc<str>, topology: Arc<Topology>) -> Self {
+        let ExternalTopics { mut sources, sinks } = external_topics(&topology);
+        sources.extend(sinks);
+        let internal = topology.internal_topics().iter().map(|topic| TopicRef::Internal(Arc::clone(&topic.name)));
+        sources.extend(internal.map(|topic| topic.full_name(&application_id)));
+        let partitions = sources.into_iter().map(|topic| (topic, 1)).collect();
+        Self::with(application_id, topology, partitions)
+    }
+
+    fn with(application_id: Arc<str>, topology: Arc<Topology>, partitions: BTreeMap<Arc<str>, u32>) -> Self {
         let subtopologies = topology
             .subtopologies()
             .iter()
@@ -81,7 +95,7 @@ impl Plan {
                     .collect(),
             })
             .collect();
-        Ok(Self { application_id, topology, partitions, ids: BTreeMap::new(), group: GroupPlan { subtopologies } })
+        Self { application_id, topology, partitions, ids: BTreeMap::new(), group: GroupPlan { subtopologies } }
     }
 
     /// Stores the ids of the topics that the plan was made for.
@@ -94,13 +108,13 @@ impl Plan {
         self.topology.internal_topics().iter().map(|topic| internal_topic(self, topic, replication, extra)).collect()
     }
 
-    /// Whether the topic with that full name is a repartition topic.
     /// Whether a topic is the application's own.
     pub(crate) fn is_internal(&self, name: &str) -> bool {
         let names = self.topology.internal_topics().iter().map(|topic| TopicRef::Internal(Arc::clone(&topic.name)));
         names.into_iter().any(|topic| *topic.full_name(&self.application_id) == *name)
     }
 
+    /// Whether the topic with that full name is a repartition topic.
     pub(crate) fn is_repartition_topic(&self, name: &str) -> bool {
         self.topology.internal_topics().iter().any(|topic| {
             matches!(topic.kind, InternalTopicKind::Repartition { .. })

@@ -46,6 +46,22 @@ impl Topology {
         &self.copartitioned
     }
 
+    /// The same graph in one part, except for global tables.
+    pub(crate) fn merged(self) -> Self {
+        let (globals, parts): (Vec<_>, Vec<_>) = self.subtopologies.into_iter().partition(|part| part.global);
+        let mut whole = Subtopology { id: 0, ..Subtopology::default() };
+        for part in parts {
+            whole.nodes.extend(part.nodes);
+            whole.sources.extend(part.sources);
+            whole.sinks.extend(part.sinks);
+            whole.stores.extend(part.stores);
+        }
+        whole.nodes.sort_unstable();
+        whole.stores.sort_unstable();
+        let globals = (1..).zip(globals).map(|(id, global)| Subtopology { id, ..global });
+        Self { subtopologies: std::iter::once(whole).chain(globals).collect(), ..self }
+    }
+
     /// The repartition and changelog topics, which the application creates itself.
     #[must_use]
     pub fn internal_topics(&self) -> &[InternalTopic] {
@@ -143,7 +159,7 @@ pub enum InternalTopicKind {
 }
 
 /// A part of the topology that shares only topics with the others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subtopology {
     /// The number in task ids and in `describe()`.
     pub id: u32,

@@ -12,6 +12,7 @@ mod properties;
 mod results;
 mod row_identity;
 mod tables;
+mod topology_test_driver;
 mod windows;
 
 use streams_core::dsl::StreamsBuilder;

@@ -16,7 +16,7 @@ use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
 use super::offset_metadata::OffsetMetadata;
 use super::settings::OnUndecodable;
-use super::worker::Common;
+use super::summary::Totals;
 use super::{AppError, collector::ProducerCollector};
 use crate::log::OffsetToCommit;
 use crate::operators::{Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts};
@@ -24,6 +24,7 @@ use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
 
 mod buffer;
+mod building;
 mod done;
 mod due_queue;
 mod odd_times;
@@ -32,6 +33,8 @@ mod punctuate;
 mod unlogged;
 
 pub(crate) use buffer::{Input, StartPosition};
+pub(crate) use building::{Building, resolve};
+pub(crate) use due_queue::DueQueue;
 pub(crate) use odd_times::writing_failed;
 pub(crate) use opening::{Advance, Opening, Ready};
 
@@ -93,7 +96,7 @@ impl Task {
         context: Context,
         inputs: Vec<Input>,
         metrics: TaskMetrics,
-        shared: &Common,
+        (drops, totals): (&DropNotices, &Totals),
     ) -> Self {
         let Ready { id, folder, state, stores, .. } = ready;
         let mut task = Self {
@@ -107,8 +110,8 @@ impl Task {
             punctuated: false,
             is_transaction_ending: false,
             context,
-            notices: shared.drops.clone(),
-            done: Done::new(shared.totals.clone()),
+            notices: drops.clone(),
+            done: Done::new(totals.clone()),
             odd_times: OddTimes::default(),
             parts,
             span: tracing::info_span!("task", task = %id),
@@ -138,10 +141,6 @@ impl Task {
             let Some(index) = next_input(&mut self.inputs, now, idle) else { break };
             self.process_head(index, on_undecodable)?;
             processed += 1;
-            if !self.punctuations.is_empty() {
-                let stream_time = self.context.stream_time;
-                self.punctuate(PunctuationTime::Stream, stream_time)?;
-            }
             if self.parts.cache_budget.is_exceeded() {
                 break;
             }
@@ -152,6 +151,17 @@ impl Task {
         Ok(processed)
     }
 
+    /// Processes the next record of one input.
+    pub(crate) fn process_one(&mut self, index: usize, on_undecodable: OnUndecodable) -> Result<(), AppError> {
+        let _span = self.span.clone().entered();
+        self.process_head(index, on_undecodable)?;
+        self.metrics.processed += 1;
+        self.note_drops();
+        self.metrics.uncommitted += 1;
+        Ok(())
+    }
+
+    /// Processes the next record of one input, and fires what is due at the stream time after it.
     fn process_head(&mut self, index: usize, on_undecodable: OnUndecodable) -> Result<(), AppError> {
         let Some(input) = self.inputs.get_mut(index) else { return Ok(()) };
         let Some(record) = input.head() else { return Ok(()) };
@@ -191,6 +201,10 @@ impl Task {
             }
         }
         self.done.processed(input.is_internal);
+        if !self.punctuations.is_empty() {
+            let stream_time = self.context.stream_time;
+            self.punctuate(PunctuationTime::Stream, stream_time)?;
+        }
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::{ChangelogPartition, StartPosition, TaskStore, unlogged};
+use super::{StartPosition, TaskStore, unlogged};
 use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::Destination;
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
@@ -34,7 +34,7 @@ use crate::runtime::settings::{Guarantee, OffsetReset};
 use crate::runtime::worker::Common;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::kinds::{ChangelogRecord, StoreRow};
-use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, TaskState};
+use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, TaskState};
 
 /// How long to wait before retrying a log that could not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -179,27 +179,7 @@ impl Opening {
         folder: TaskFolder,
         destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
     ) -> OpeningStep {
-        let topology = &shared.plan.topology;
-        let ids = topology
-            .subtopologies()
-            .iter()
-            .filter(|sub| sub.id == self.id.subtopology)
-            .flat_map(|sub| sub.stores.iter().copied())
-            .collect::<Vec<_>>();
-        let mut stores = Vec::new();
-        for (id, number) in ids.iter().zip(1_u16..) {
-            let Some(definition) = topology.graph().store(*id) else { continue };
-            let changelog = shared.plan.changelog(*id).and_then(|topic| {
-                let partition = TopicPartition { topic: Arc::clone(&topic), partition: self.id.partition };
-                Some(ChangelogPartition { partition, destination: destination(&topic)?, offset: None, written: None })
-            });
-            stores.push(TaskStore {
-                name: Arc::clone(&definition.name),
-                index: StoreIndex(number),
-                kind: Arc::clone(&definition.kind),
-                changelog,
-            });
-        }
+        let stores = TaskStore::all(&shared.plan, self.id, destination);
         let names = stores.iter().map(|store| store.name.to_string()).collect::<Vec<_>>();
         let folder = FolderBeingOpened::new(&shared.directory, &*shared.backend, folder, &names);
         OpeningStep::OpenStore(stores, folder)

@@ -1,22 +1,13 @@
 //! Opens tasks: restores their state and builds their operators.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Worker;
 use super::slots::Phase;
-use super::{Common, Worker};
 use crate::log::FetchEvent;
-use crate::operators::{BuildError, Collector, Context, Destination, NodeId, StoreId, TaskBuilder, TaskServices};
-use crate::record::Timestamp;
-use crate::runtime::collector::{ProducerCollector, TopicChangelog};
-use crate::runtime::plan::Plan;
-use crate::runtime::task::{Advance, Input, Opening, Ready, Task};
+use crate::runtime::task::{Advance, Building, Opening, Ready, Task, resolve};
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
-use crate::state::{CacheBudget, Changelog, GlobalStore, StoreAccess};
-use crate::topic::TopicRef;
-use crate::topology::NodeKind;
 
 /// How many times more records are restored than processed in a round: they cost less.
 const RESTORE_FACTOR: usize = 10;
@@ -108,96 +99,17 @@ impl Worker {
     }
 
     /// Builds a task's operators and connects them to its inputs.
-    pub(super) fn build(&mut self, mut ready: Ready, metrics: TaskMetrics) -> Result<Task, AppError> {
-        let id = ready.id;
-        let failed = |error| AppError::Build { task: id, error };
-        let shared = Arc::clone(&self.seed.common);
-        let topology = &shared.plan.topology;
-        let Some(sub) = topology.subtopologies().iter().find(|sub| sub.id == id.subtopology) else {
-            return Err(failed(BuildError { node: "-".into(), reason: "there is no such sub-topology".into() }));
+    pub(super) fn build(&self, ready: Ready, metrics: TaskMetrics) -> Result<Task, AppError> {
+        let shared = &self.seed.common;
+        let building = Building {
+            plan: &shared.plan,
+            globals: &shared.globals,
+            collector: &self.collector,
+            cache_budget: &self.cache_budget,
+            drops: &shared.drops,
+            totals: &shared.totals,
+            wall_clock: shared.clock.now(),
         };
-        let cache_budget = &self.cache_budget;
-        let mut services = Services { shared: &shared, collector: &self.collector, cache_budget, ready: &ready };
-        let mut builder = TaskBuilder::new(id, &mut services);
-        for number in sub.nodes.iter().rev() {
-            if let Some(node) = topology.graph().node(*number) {
-                builder
-                    .build(*number, &node.name, &node.children, node.sends_old_values, &node.recipe)
-                    .map_err(failed)?;
-            }
-        }
-        let parts = builder.finish();
-        for (name, time) in &parts.stream_times {
-            if let Some((_, kept)) = ready.times.iter().find(|(node, _)| **node == **name) {
-                time.set(*kept);
-            }
-        }
-        let source_of = |topic: &str| {
-            let reads = |node: &NodeId| match topology.graph().node(*node).map(|node| &node.kind) {
-                Some(NodeKind::Source { topics }) => {
-                    topics.iter().any(|source| *source.full_name(&shared.plan.application_id) == *topic)
-                }
-                _ => false,
-            };
-            parts.sources.iter().find(|(node, _)| reads(node)).map(|(_, source)| Rc::clone(source))
-        };
-        let started = std::mem::take(&mut ready.inputs).into_iter();
-        let inputs =
-            started.filter_map(|start| Some(Input::new(source_of(&start.partition.topic)?, start))).collect::<Vec<_>>();
-        let mut context = Context::new(id, Rc::clone(&self.collector) as Rc<RefCell<dyn Collector>>);
-        context.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(Timestamp::UNKNOWN);
-        context.wall_clock = shared.clock.now();
-        Ok(Task::new(ready, parts, context, inputs, metrics, &shared))
-    }
-}
-
-fn resolve(plan: &Plan, collector: &RefCell<ProducerCollector>, topic: &Arc<str>) -> Option<Destination> {
-    let partitions = *plan.partitions.get(topic)?;
-    let handle = collector.borrow_mut().producer().topic(topic);
-    let is_internal = plan.is_internal(topic);
-    Some(Destination { topic: Arc::clone(topic), handle, partitions, is_internal })
-}
-
-/// What the runtime provides to a task's recipes.
-struct Services<'a> {
-    shared: &'a Common,
-    collector: &'a Rc<RefCell<ProducerCollector>>,
-    cache_budget: &'a CacheBudget,
-    ready: &'a Ready,
-}
-
-impl TaskServices for Services<'_> {
-    fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
-        let name = topic.full_name(&self.shared.plan.application_id);
-        resolve(&self.shared.plan, self.collector, &name)
-            .ok_or_else(|| BuildError { node: "-".to_owned(), reason: format!("topic {name} does not exist") })
-    }
-
-    fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {
-        let missing = || BuildError { node: "-".to_owned(), reason: format!("the task has no store {}", store.0) };
-        let definition = self.shared.plan.topology.graph().store(store).ok_or_else(missing)?;
-        let part = self.ready.stores.iter().find(|part| part.name == definition.name).ok_or_else(missing)?;
-        let changelog = part.changelog.as_ref().map(|changelog| {
-            let changelog = TopicChangelog {
-                collector: Rc::clone(self.collector),
-                destination: changelog.destination.clone(),
-                partition: changelog.partition.partition,
-            };
-            Rc::new(RefCell::new(changelog)) as Rc<RefCell<dyn Changelog>>
-        });
-        let access = StoreAccess::new(Arc::clone(&part.name), part.index, Rc::clone(&self.ready.state), changelog);
-        Ok(access.of(Arc::clone(&definition.kind), definition.windows).cached(definition.cached))
-    }
-
-    fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {
-        let found = self.shared.globals.get(&store).cloned();
-        found.ok_or_else(|| BuildError {
-            node: "-".to_owned(),
-            reason: format!("there is no global table with store {}", store.0),
-        })
-    }
-
-    fn cache_budget(&self) -> CacheBudget {
-        self.cache_budget.clone()
+        building.build(ready, metrics)
     }
 }

@@ -1,0 +1,257 @@
+//! A topology as one task without a log, stepped record by record, as Kafka Streams' `TopologyTestDriver` does.
+//!
+//! It owns the order of things: which record comes next, when punctuators fire, when the caches are flushed, and that
+//! what is sent comes back in where the topology reads it. What a record does is left to [`Task`], which is
+//! production's. `sent.rs` stands in for the log, `globals.rs` has the global tables, and `rows.rs` reads the stores.
+//!
+//! All sub-topologies are one task with one stream time, and every topic has one partition.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::collector::ProducerCollector;
+use super::control::Status;
+use super::directory::StateDirectory;
+use super::home::Home;
+use super::plan::Plan;
+use super::settings::OnUndecodable;
+use super::task::{Building, DueQueue, Ready, StartPosition, Task, TaskStore, resolve};
+use super::worker::panic_message;
+use super::{AppError, TaskMetrics};
+use crate::clock::{Clock as _, ManualClock};
+use crate::log::{BatchBuilder, RecordBatch};
+use crate::operators::{BuildError, DropReason, PunctuationTime};
+use crate::random::SystemRandom;
+use crate::record::{Headers, Offset, Partition, TaskId, Timestamp, TopicPartition};
+use crate::state::{CacheBudget, Memory, StateBackend as _, TaskState};
+use crate::topology::Topology;
+
+mod globals;
+mod rows;
+mod sent;
+
+pub use rows::RawRow;
+pub use sent::SentRecord;
+
+use globals::Globals;
+use sent::Sent;
+
+/// The only task, as in Kafka Streams' driver.
+const TASK: TaskId = TaskId { subtopology: 0, partition: Partition(0) };
+
+/// How many rows are flushed or looked at in one call.
+const ROWS_PER_CALL: usize = usize::MAX;
+
+/// What a [`SingleTask`] is started with.
+pub(crate) struct SingleTaskOptions {
+    pub(crate) application_id: String,
+    pub(crate) cache_bytes: usize,
+    pub(crate) on_undecodable: OnUndecodable,
+    pub(crate) start: Timestamp,
+}
+
+/// A record for an input topic.
+pub(crate) struct RecordIn<'a> {
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) headers: &'a Headers,
+}
+
+/// A topology as one task.
+pub(crate) struct SingleTask {
+    task: Task,
+    inputs: BTreeMap<Arc<str>, usize>,
+    /// The inputs that have records, by the timestamp of the next one.
+    queue: DueQueue,
+    /// The offset of each input's next record.
+    ends: Vec<Offset>,
+    globals: Globals,
+    collector: Rc<RefCell<ProducerCollector>>,
+    cache_budget: CacheBudget,
+    sent: Sent,
+    clock: ManualClock,
+    status: Arc<Status>,
+    on_undecodable: OnUndecodable,
+}
+
+impl SingleTask {
+    /// Builds the task.
+    ///
+    /// # Errors
+    /// When a part of the topology cannot be built.
+    pub(crate) fn new(topology: Topology, options: SingleTaskOptions) -> Result<Self, AppError> {
+        let SingleTaskOptions { application_id, cache_bytes, on_undecodable, start } = options;
+        let plan = Plan::with_one_partition(application_id.into(), Arc::new(topology.merged()));
+        let (status, clock, sent) = (Status::new(), ManualClock::at(start), Sent::default());
+        let producer = Box::new(sent.producer());
+        let collector = Rc::new(RefCell::new(ProducerCollector::new(producer, false)));
+        let cache_budget = CacheBudget::new(cache_bytes);
+        let globals = Globals::open(&plan, on_undecodable, &status, &clock)?;
+        let building = Building {
+            plan: &plan,
+            globals: &globals.stores(),
+            collector: &collector,
+            cache_budget: &cache_budget,
+            drops: &status.drops,
+            totals: &status.totals,
+            wall_clock: start,
+        };
+        let task = building.build(ready(&plan, &collector)?, TaskMetrics::default())?;
+        let inputs = task.inputs.iter().enumerate().map(|(index, input)| (Arc::clone(&input.partition.topic), index));
+        let (inputs, ends) = (inputs.collect(), vec![Offset(0); task.inputs.len()]);
+        let queue = DueQueue::default();
+        Ok(Self { task, inputs, queue, ends, globals, collector, cache_budget, sent, clock, status, on_undecodable })
+    }
+
+    /// The topics that the topology reads.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &str> {
+        self.inputs.keys().map(|topic| &**topic).chain(self.globals.topics())
+    }
+
+    /// Processes a record, and everything that follows from it. Returns whether the topology reads the topic.
+    ///
+    /// # Errors
+    /// When a record cannot be processed. Nothing can be processed after that.
+    pub(crate) fn pipe(&mut self, topic: &str, record: &RecordIn<'_>) -> Result<bool, AppError> {
+        let is_input = self.enqueue(topic, record);
+        if is_input {
+            self.process_all()?;
+        }
+        Ok(self.globals.apply(topic, record)? || is_input)
+    }
+
+    /// Moves the clock and fires the wall-clock punctuators that are due, each once.
+    ///
+    /// # Errors
+    /// As [`SingleTask::pipe`].
+    pub(crate) fn advance_clock(&mut self, by: std::time::Duration) -> Result<(), AppError> {
+        self.clock.advance(by);
+        let now = self.now();
+        self.task.context.wall_clock = now;
+        self.guarded(|single| single.task.punctuate(PunctuationTime::WallClock, now).map(drop))?;
+        self.commit()?;
+        self.process_all()
+    }
+
+    /// The clock's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Takes the records that were sent since the last call, to all topics, in order.
+    pub(crate) fn take_sent(&mut self) -> Vec<SentRecord> {
+        self.sent.take()
+    }
+
+    /// All rows of all stores: of each store in turn, in the order of their keys' bytes.
+    ///
+    /// # Errors
+    /// When a store holds bytes that are no rows.
+    pub(crate) fn rows(&self) -> Result<Vec<RawRow>, AppError> {
+        let mut rows = Vec::new();
+        rows::of_task(&self.task, &mut rows).map_err(|error| AppError::Store { task: TASK, error })?;
+        self.globals.rows(&mut rows).map_err(|error| AppError::Store { task: TASK, error })?;
+        Ok(rows)
+    }
+
+    /// How many records were dropped so far, by node and reason.
+    pub(crate) fn dropped(&self) -> BTreeMap<(Box<str>, DropReason), u64> {
+        self.status.drops.totals()
+    }
+
+    /// Queues a record for the task. Returns whether it reads the topic.
+    fn enqueue(&mut self, topic: &str, record: &RecordIn<'_>) -> bool {
+        let Some(index) = self.inputs.get(topic).copied() else { return false };
+        let (Some(input), Some(end)) = (self.task.inputs.get_mut(index), self.ends.get_mut(index)) else {
+            return false;
+        };
+        let was_empty = input.buffered() == 0;
+        input.push(batch_of(record, *end));
+        *end = end.next();
+        if was_empty {
+            self.queue.add(record.timestamp, index);
+        }
+        true
+    }
+
+    /// Processes what is queued until nothing is left.
+    fn process_all(&mut self) -> Result<(), AppError> {
+        self.take_back()?;
+        while let Some((_, index)) = self.queue.take_due(Timestamp(i64::MAX)) {
+            let on_undecodable = self.on_undecodable;
+            self.guarded(|single| single.task.process_one(index, on_undecodable))?;
+            if let Some(next) = self.task.inputs.get(index).and_then(|input| Some(input.head()?.timestamp)) {
+                self.queue.add(next, index);
+            }
+            self.commit()?;
+            self.take_back()?;
+        }
+        Ok(())
+    }
+
+    /// Flushes the caches and writes the state.
+    fn commit(&mut self) -> Result<(), AppError> {
+        self.guarded(|single| {
+            while single.task.flush_caches(ROWS_PER_CALL)? {}
+            single.task.write_state(&single.collector.borrow(), true)?;
+            single.task.work_is_written();
+            single.task.committed(&HashMap::new())?;
+            while single.cache_budget.is_exceeded() && !single.task.make_room(ROWS_PER_CALL)? {}
+            Ok(())
+        })
+    }
+
+    /// Brings records that were sent to topics that the topology reads back in.
+    fn take_back(&mut self) -> Result<(), AppError> {
+        let new = self.sent.take_new();
+        for sent in &new {
+            let record = RecordIn {
+                key: sent.key.as_deref(),
+                value: sent.value.as_deref(),
+                timestamp: sent.timestamp.unwrap_or(Timestamp::UNKNOWN),
+                headers: &sent.headers,
+            };
+            self.enqueue(&sent.topic, &record);
+            self.globals.apply(&sent.topic, &record)?;
+        }
+        self.sent.keep(new);
+        Ok(())
+    }
+
+    /// Does some of the task's work. A panic in the application's code is an error.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Result<(), AppError>) -> Result<(), AppError> {
+        catch_unwind(AssertUnwindSafe(|| work(&mut *self)))
+            .unwrap_or_else(|panic| Err(self.task.panicked(panic_message(&*panic))))
+    }
+}
+
+/// The task's state, empty.
+fn ready(plan: &Plan, collector: &RefCell<ProducerCollector>) -> Result<Ready, AppError> {
+    let stores = TaskStore::all(plan, TASK, &mut |topic| resolve(plan, collector, topic));
+    let names = stores.iter().map(|store| store.name.to_string()).collect::<Vec<_>>();
+    let folder = StateDirectory::new(Home::Nowhere, &SystemRandom)?.claim(TASK)?.ok_or_else(|| {
+        let error = BuildError { node: "-".to_owned(), reason: "its folder is in use".to_owned() };
+        AppError::Build { task: TASK, error }
+    })?;
+    let store = Memory.open(folder.path(), &names).map_err(|error| AppError::Store { task: TASK, error })?;
+    let input = |topic: Arc<str>| StartPosition {
+        is_internal: plan.is_repartition_topic(&topic),
+        partition: TopicPartition { topic, partition: TASK.partition },
+        position: Offset(0),
+        committed_metadata: String::new(),
+        partition_time: Timestamp::UNKNOWN,
+    };
+    let inputs = plan.inputs(TASK).into_iter().map(input).collect();
+    let state = Rc::new(RefCell::new(TaskState::new(store)));
+    Ok(Ready { id: TASK, state, stores, inputs, times: Vec::new(), folder })
+}
+
+fn batch_of(record: &RecordIn<'_>, offset: Offset) -> RecordBatch {
+    let mut builder = BatchBuilder::default();
+    builder.push(offset, record.timestamp, record.key, record.value, record.headers);
+    builder.finish(offset.next())
+}

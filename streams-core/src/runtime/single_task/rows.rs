@@ -1,0 +1,62 @@
+//! Reads the rows of a task's stores as they are stored.
+
+use std::sync::Arc;
+
+use crate::record::Timestamp;
+use crate::runtime::task::Task;
+use crate::state::{GlobalStore, KeyRange, StoreError, StoreErrorKind, StoreKind};
+use crate::windows::Window;
+
+/// A row of a store as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RawRow {
+    /// The store's name.
+    pub store: Arc<str>,
+    /// The key's own bytes.
+    pub key: Vec<u8>,
+    /// The row's window, in stores that have windows.
+    pub window: Option<Window>,
+    /// The row's timestamp, in stores that keep one.
+    pub timestamp: Option<Timestamp>,
+    /// The value's bytes.
+    pub value: Vec<u8>,
+}
+
+/// Appends the rows of all stores of a task. Its caches must have been flushed.
+pub(super) fn of_task(task: &Task, rows: &mut Vec<RawRow>) -> Result<(), StoreError> {
+    for store in &task.stores {
+        let mut outcome = Ok(());
+        task.state.borrow().scan(store.index, KeyRange::ALL, &mut |key, row| {
+            outcome = read(&store.name, &*store.kind, key, row).map(|row| rows.push(row));
+            outcome.is_ok()
+        })?;
+        outcome?;
+    }
+    Ok(())
+}
+
+/// Appends the rows of a global table.
+pub(super) fn of_global(store: &GlobalStore, kind: &dyn StoreKind, rows: &mut Vec<RawRow>) -> Result<(), StoreError> {
+    let (name, mut outcome) = (Arc::from(store.name()), Ok(()));
+    store.scan(&mut |key, row| {
+        outcome = read(&name, kind, key, row).map(|row| rows.push(row));
+        outcome.is_ok()
+    })?;
+    outcome
+}
+
+fn read(store: &Arc<str>, kind: &dyn StoreKind, key: &[u8], row: &[u8]) -> Result<RawRow, StoreError> {
+    let malformed = || {
+        let reason = format!("{} {} is no row of store {store}", key.escape_ascii(), row.escape_ascii());
+        StoreError::new(StoreErrorKind::Decode, reason)
+    };
+    let row = kind.read(key, row).ok_or_else(malformed)?;
+    Ok(RawRow {
+        store: Arc::clone(store),
+        key: row.key.to_vec(),
+        window: row.window,
+        timestamp: row.timestamp,
+        value: row.value.to_vec(),
+    })
+}

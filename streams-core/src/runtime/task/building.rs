@@ -1,0 +1,150 @@
+//! Builds a task: makes its operators and connects them to its inputs, its stores and its producer.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{ChangelogPartition, Input, Ready, Task, TaskStore};
+use crate::operators::{BuildError, Collector, Context, Destination, NodeId, StoreId, TaskBuilder, TaskServices};
+use crate::record::{TaskId, Timestamp, TopicPartition};
+use crate::runtime::collector::{ProducerCollector, TopicChangelog};
+use crate::runtime::drop_notices::DropNotices;
+use crate::runtime::plan::Plan;
+use crate::runtime::summary::Totals;
+use crate::runtime::{AppError, TaskMetrics};
+use crate::state::{CacheBudget, Changelog, GlobalStore, StoreAccess, StoreIndex};
+use crate::topic::TopicRef;
+use crate::topology::NodeKind;
+
+/// What tasks are built from.
+pub(crate) struct Building<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) globals: &'a BTreeMap<StoreId, Arc<GlobalStore>>,
+    pub(crate) collector: &'a Rc<RefCell<ProducerCollector>>,
+    pub(crate) cache_budget: &'a CacheBudget,
+    pub(crate) drops: &'a DropNotices,
+    pub(crate) totals: &'a Totals,
+    pub(crate) wall_clock: Timestamp,
+}
+
+impl Building<'_> {
+    /// Builds a task whose state is complete.
+    pub(crate) fn build(&self, mut ready: Ready, metrics: TaskMetrics) -> Result<Task, AppError> {
+        let id = ready.id;
+        let failed = |error| AppError::Build { task: id, error };
+        let topology = &self.plan.topology;
+        let Some(sub) = topology.subtopologies().iter().find(|sub| sub.id == id.subtopology) else {
+            return Err(failed(BuildError { node: "-".into(), reason: "there is no such sub-topology".into() }));
+        };
+        let mut services = Services { building: self, ready: &ready };
+        let mut builder = TaskBuilder::new(id, &mut services);
+        for number in sub.nodes.iter().rev() {
+            if let Some(node) = topology.graph().node(*number) {
+                builder
+                    .build(*number, &node.name, &node.children, node.sends_old_values, &node.recipe)
+                    .map_err(failed)?;
+            }
+        }
+        let parts = builder.finish();
+        for (name, time) in &parts.stream_times {
+            if let Some((_, kept)) = ready.times.iter().find(|(node, _)| **node == **name) {
+                time.set(*kept);
+            }
+        }
+        let source_of = |topic: &str| {
+            let reads = |node: &NodeId| match topology.graph().node(*node).map(|node| &node.kind) {
+                Some(NodeKind::Source { topics }) => {
+                    topics.iter().any(|source| *source.full_name(&self.plan.application_id) == *topic)
+                }
+                _ => false,
+            };
+            parts.sources.iter().find(|(node, _)| reads(node)).map(|(_, source)| Rc::clone(source))
+        };
+        let started = std::mem::take(&mut ready.inputs).into_iter();
+        let inputs =
+            started.filter_map(|start| Some(Input::new(source_of(&start.partition.topic)?, start))).collect::<Vec<_>>();
+        let mut context = Context::new(id, Rc::clone(self.collector) as Rc<RefCell<dyn Collector>>);
+        context.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(Timestamp::UNKNOWN);
+        context.wall_clock = self.wall_clock;
+        Ok(Task::new(ready, parts, context, inputs, metrics, (self.drops, self.totals)))
+    }
+}
+
+impl TaskStore {
+    /// A task's stores, in the order of their numbers.
+    pub(crate) fn all(
+        plan: &Plan,
+        task: TaskId,
+        destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
+    ) -> Vec<Self> {
+        let topology = &plan.topology;
+        let of_task = topology.subtopologies().iter().filter(|sub| sub.id == task.subtopology);
+        let mut stores = Vec::new();
+        for (id, number) in of_task.flat_map(|sub| &sub.stores).zip(1_u16..) {
+            let Some(definition) = topology.graph().store(*id) else { continue };
+            let changelog = plan.changelog(*id).and_then(|topic| {
+                let partition = TopicPartition { topic: Arc::clone(&topic), partition: task.partition };
+                Some(ChangelogPartition { partition, destination: destination(&topic)?, offset: None, written: None })
+            });
+            stores.push(Self {
+                name: Arc::clone(&definition.name),
+                index: StoreIndex(number),
+                kind: Arc::clone(&definition.kind),
+                changelog,
+            });
+        }
+        stores
+    }
+}
+
+/// Looks up a topic to send to; `None` if it does not exist.
+pub(crate) fn resolve(plan: &Plan, collector: &RefCell<ProducerCollector>, topic: &Arc<str>) -> Option<Destination> {
+    let partitions = *plan.partitions.get(topic)?;
+    let handle = collector.borrow_mut().producer().topic(topic);
+    let is_internal = plan.is_internal(topic);
+    Some(Destination { topic: Arc::clone(topic), handle, partitions, is_internal })
+}
+
+/// What the runtime provides to a task's recipes.
+struct Services<'a> {
+    building: &'a Building<'a>,
+    ready: &'a Ready,
+}
+
+impl TaskServices for Services<'_> {
+    fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
+        let Building { plan, collector, .. } = self.building;
+        let name = topic.full_name(&plan.application_id);
+        resolve(plan, collector, &name)
+            .ok_or_else(|| BuildError { node: "-".to_owned(), reason: format!("topic {name} does not exist") })
+    }
+
+    fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {
+        let missing = || BuildError { node: "-".to_owned(), reason: format!("the task has no store {}", store.0) };
+        let definition = self.building.plan.topology.graph().store(store).ok_or_else(missing)?;
+        let part = self.ready.stores.iter().find(|part| part.name == definition.name).ok_or_else(missing)?;
+        let changelog = part.changelog.as_ref().map(|changelog| {
+            let changelog = TopicChangelog {
+                collector: Rc::clone(self.building.collector),
+                destination: changelog.destination.clone(),
+                partition: changelog.partition.partition,
+            };
+            Rc::new(RefCell::new(changelog)) as Rc<RefCell<dyn Changelog>>
+        });
+        let access = StoreAccess::new(Arc::clone(&part.name), part.index, Rc::clone(&self.ready.state), changelog);
+        Ok(access.of(Arc::clone(&definition.kind), definition.windows).cached(definition.cached))
+    }
+
+    fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {
+        let found = self.building.globals.get(&store).cloned();
+        found.ok_or_else(|| BuildError {
+            node: "-".to_owned(),
+            reason: format!("there is no global table with store {}", store.0),
+        })
+    }
+
+    fn cache_budget(&self) -> CacheBudget {
+        self.building.cache_budget.clone()
+    }
+}
