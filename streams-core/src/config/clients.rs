@@ -235,7 +235,11 @@ const OWNED: &[(&[&str], &str)] = &[
          state is in memory has none",
     ),
     (&["acks", "request.required.acks"], "a record counts as written when every replica in sync has it (`all`)"),
-    (&["partitioner"], "the engine chooses partitions itself, as Java does: murmur2 of the key's bytes"),
+    (
+        &["partitioner"],
+        "the engine chooses partitions itself, as Java does: murmur2 of the key's bytes, or what \
+     `.partitioned_by(..)` says in the topology",
+    ),
     (&["enable.partition.eof"], "the engine needs it to know when it has caught up"),
     (&["check.crcs"], "it is always on: records damaged in transit must not become state"),
     (&["log.queue"], "librdkafka's log goes to `tracing`"),

@@ -177,7 +177,11 @@ const CLIENTS: &[(&[&str], &str)] = &[
         "librdkafka's name for all of them is `compression.level`",
     ),
     (&["metadata.max.idle.ms"], "librdkafka's name is `topic.metadata.refresh.interval.ms`"),
-    (&["partitioner.*"], "a record's key determines its partition, as in Java: murmur2 of its bytes"),
+    (
+        &["partitioner.*"],
+        "a record's key determines its partition, as in Java: murmur2 of its bytes; another choice is made in the \
+     topology, with `.partitioned_by(..)`",
+    ),
     (&["transaction.two.phase.commit.enable"], "the engine manages transactions itself; leave it out"),
     (&["exclude.internal.topics"], "topics are read by name, not by pattern; leave it out"),
     (&["share.acknowledgement.mode", "share.acquire.mode"], "share groups are not used; leave it out"),

@@ -223,16 +223,21 @@ impl StreamsBuilder {
         let shared = self.attachments.borrow().get(attached);
         if shared.is_none() {
             let problem = format!("a handle does not find its {}", type_name::<T>());
-            self.program.borrow_mut().complain(TopologyError::Internal(problem));
+            self.complain(TopologyError::Internal(problem));
         }
         shared
+    }
+
+    /// Records an error, which `build()` returns if it is the first.
+    pub(super) fn complain(&self, problem: TopologyError) {
+        self.program.borrow_mut().complain(problem);
     }
 
     /// Records an error if an operation takes a stream or table of another builder.
     #[track_caller]
     pub(super) fn expect_same(&self, other: &Self) {
         if !std::ptr::eq(self, other) {
-            self.program.borrow_mut().complain(TopologyError::TwoBuilders { at: Location::caller() });
+            self.complain(TopologyError::TwoBuilders { at: Location::caller() });
         }
     }
 }

@@ -30,13 +30,14 @@ mod stream;
 mod table;
 mod windowed;
 
+pub use crate::operators::partitioner::{IntoPartitions, Partitions, Target};
 pub use builder::{StreamsBuilder, Topics};
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;
 pub use processor_store::ProcessorStoreOptions;
 pub use shared::Shared;
-pub use stream::{KStream, Output, Repartitioned, Split};
+pub use stream::{KStream, Output, Repartitioned, Sent, Split};
 pub use table::KTable;
 pub use windowed::TimeWindowedKStream;
 

@@ -65,11 +65,14 @@ pub enum DropReason {
     Undecodable,
     /// Its timestamp is negative, and the application chose to skip such records.
     NegativeTimestamp,
+    /// The application's partitioner chose no partition for it.
+    NoPartition,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::NullKey, Self::NullValue, Self::Late, Self::Undecodable, Self::NegativeTimestamp];
+    pub const ALL: [Self; 6] =
+        [Self::NullKey, Self::NullValue, Self::Late, Self::Undecodable, Self::NegativeTimestamp, Self::NoPartition];
 
     /// The reason as a sentence.
     pub(crate) const fn explanation(self) -> &'static str {
@@ -79,6 +82,7 @@ impl DropReason {
             Self::Late => "they came after their window was closed; a longer grace keeps it open",
             Self::Undecodable => "their bytes cannot be read, and `deserialization.exception.handler` is `skip`",
             Self::NegativeTimestamp => "their timestamp is negative, and `deserialization.exception.handler` is `skip`",
+            Self::NoPartition => "their partitioner chose no partition",
         }
     }
 
@@ -91,6 +95,7 @@ impl DropReason {
             Self::Late => "late",
             Self::Undecodable => "undecodable",
             Self::NegativeTimestamp => "negative-timestamp",
+            Self::NoPartition => "no-partition",
         }
     }
 }

@@ -46,6 +46,18 @@ pub enum OperatorError {
         /// How the log failed.
         error: LogError,
     },
+    /// A partitioner chose a partition that its topic does not have.
+    #[error("{node}: its partitioner chose partition {partition} of topic {topic}, which has {partitions}, from 0 on")]
+    Partition {
+        /// The sink.
+        node: String,
+        /// The topic's full name.
+        topic: String,
+        /// The number that was chosen.
+        partition: i64,
+        /// How many partitions the topic has.
+        partitions: u32,
+    },
     /// Under exactly-once, processing the record takes longer than a transaction may stay open, so it can never be
     /// committed.
     #[error(

@@ -1,16 +1,17 @@
 //! Sinks: they encode typed records and send them to a topic.
 //!
-//! The sink chooses the partition as Java does: by murmur2 of the key's bytes, or of the inner key's for windowed
-//! keys. Records without a key go to one partition until about a batch's worth has been sent there, then to the next,
-//! so that batches stay full.
+//! Unless the application has a [partitioner](super::partitioner), the sink chooses the partition as Java does: by murmur2
+//! of the key's bytes, or of the inner key's for windowed keys. Records without a key go to one partition until about a
+//! batch's worth has been sent there, then to the next, so that batches stay full.
 
 use std::marker::PhantomData;
 
-use super::{BuiltNode, Context, Destination, Next, OperatorError, Recipe};
-use crate::record::{Partition, Record};
+use super::partitioner::{Partitioner, Partitions, Target};
+use super::{BuiltNode, Context, Destination, DropReason, Next, OperatorError, Recipe};
+use crate::record::{Headers, Partition, Record, Timestamp};
 use crate::topic::TopicRef;
 use crate::wire::murmur2::partition_of;
-use crate::wire::{EncodeError, Field, SendAs};
+use crate::wire::{Field, SendAs};
 
 /// Takes `Record<K, V>` and sends it to a topic of keys `TK` and values `TV`.
 #[must_use]
@@ -21,19 +22,34 @@ where
     TK: Field,
     TV: Field,
 {
+    partitioned_recipe::<K, V, TK, TV>(topic, None)
+}
+
+/// As [`recipe`], with the application's choice of partitions, if it has one.
+#[must_use]
+pub(crate) fn partitioned_recipe<K, V, TK, TV>(topic: TopicRef, partitioner: Option<Partitioner<K, V>>) -> Recipe
+where
+    K: SendAs<TK> + 'static,
+    V: SendAs<TV> + 'static,
+    TK: Field,
+    TV: Field,
+{
     Recipe::new(move |builder| {
-        let destination = builder.destination(&topic)?;
-        let encoder = Encoder::new(builder.name(), destination, builder.task().partition);
-        Ok(BuiltNode::link::<K, V>(Sink::<TK, TV> { encoder, types: PhantomData }))
+        let route = Route::new(builder.destination(&topic)?, builder.task().partition);
+        let encoder = Encoder::new(builder.name());
+        let partitioner = partitioner.clone();
+        Ok(BuiltNode::link::<K, V>(Sink::<K, V, TK, TV> { encoder, route, partitioner, types: PhantomData }))
     })
 }
 
-struct Sink<TK, TV> {
+struct Sink<K, V, TK, TV> {
     encoder: Encoder,
+    route: Route,
+    partitioner: Option<Partitioner<K, V>>,
     types: PhantomData<fn(TK, TV)>,
 }
 
-impl<K, V, TK, TV> Next<K, V> for Sink<TK, TV>
+impl<K, V, TK, TV> Next<K, V> for Sink<K, V, TK, TV>
 where
     K: SendAs<TK>,
     V: SendAs<TV>,
@@ -42,14 +58,9 @@ where
 {
     #[inline]
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
-        let (key, value) = (&record.key, &record.value);
-        self.encoder.send(
-            context,
-            |out| key.write_as(out),
-            TK::partition_bytes,
-            |out| value.write_as(out),
-            (record.timestamp, &record.headers),
-        )
+        let partitions = self.route.choose(self.partitioner.as_ref(), &record);
+        self.encoder.encode::<K, V, TK, TV>(&record)?;
+        self.encoder.send::<TK>(context, &mut self.route, partitions, record.timestamp, &record.headers)
     }
 }
 
@@ -57,70 +68,117 @@ where
 /// which Kafka's own partitioner uses in the same way.
 const STICKY_BYTES: usize = 16_384;
 
-/// Encodes records into reusable buffers and sends them.
-struct Encoder {
-    node: String,
+/// A rough estimate of a record's overhead in a batch.
+const RECORD_OVERHEAD: usize = 10;
+
+/// A topic to send to, and the partition whose turn it is.
+struct Route {
     destination: Destination,
-    key: Vec<u8>,
-    value: Vec<u8>,
     sticky: Partition,
     sticky_bytes: usize,
 }
 
-impl Encoder {
+impl Route {
     /// `first` is the first partition for records without a key; it differs between tasks, so that they do not all
     /// start with the same one.
-    fn new(node: &str, destination: Destination, first: Partition) -> Self {
-        let sticky = Partition(first.0.rem_euclid(partitions(&destination)));
-        Self { node: node.to_owned(), destination, key: Vec::new(), value: Vec::new(), sticky, sticky_bytes: 0 }
+    fn new(destination: Destination, first: Partition) -> Self {
+        let sticky = Partition(first.0.rem_euclid(count(&destination)));
+        Self { destination, sticky, sticky_bytes: 0 }
     }
 
-    /// Sends one record; `key` and `value` write their bytes and return whether there are any.
     #[inline]
-    fn send(
-        &mut self,
-        context: &mut Context,
-        key: impl FnOnce(&mut Vec<u8>) -> Result<bool, EncodeError>,
-        partition_bytes: impl FnOnce(&[u8]) -> &[u8],
-        value: impl FnOnce(&mut Vec<u8>) -> Result<bool, EncodeError>,
-        (timestamp, headers): (crate::record::Timestamp, &crate::record::Headers),
-    ) -> Result<(), OperatorError> {
+    fn choose<K, V>(&self, partitioner: Option<&Partitioner<K, V>>, record: &Record<K, V>) -> Partitions {
+        let Some(partitioner) = partitioner else { return Partitions::ByKey };
+        let Destination { topic, partitions, .. } = &self.destination;
+        let Record { key, value, timestamp, headers } = record;
+        let target = Target { topic, partitions: *partitions, timestamp: *timestamp, headers };
+        partitioner(key, value, &target)
+    }
+
+    /// The partition of a record without a key, whose value has that many bytes.
+    fn in_turn(&mut self, bytes: usize) -> Partition {
+        if self.sticky_bytes >= STICKY_BYTES {
+            self.sticky_bytes = 0;
+            self.sticky.0 = (self.sticky.0 + 1).rem_euclid(count(&self.destination));
+        }
+        self.sticky_bytes += bytes + RECORD_OVERHEAD;
+        self.sticky
+    }
+}
+
+fn count(destination: &Destination) -> i32 {
+    i32::try_from(destination.partitions).unwrap_or(i32::MAX).max(1)
+}
+
+/// Encodes records into reusable buffers and sends them.
+struct Encoder {
+    node: String,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    has_key: bool,
+    has_value: bool,
+}
+
+impl Encoder {
+    fn new(node: &str) -> Self {
+        Self { node: node.to_owned(), key: Vec::new(), value: Vec::new(), has_key: false, has_value: false }
+    }
+
+    #[inline]
+    fn encode<K, V, TK, TV>(&mut self, record: &Record<K, V>) -> Result<(), OperatorError>
+    where
+        K: SendAs<TK>,
+        V: SendAs<TV>,
+        TK: Field,
+        TV: Field,
+    {
         self.key.clear();
         self.value.clear();
-        let written = key(&mut self.key).and_then(|key| Ok((key, value(&mut self.value)?)));
-        let (has_key, has_value) = match written {
-            Ok(written) => written,
+        let key = record.key.write_as(&mut self.key);
+        let written = key.and_then(|key| Ok((key, record.value.write_as(&mut self.value)?)));
+        match written {
+            Ok(written) => (self.has_key, self.has_value) = written,
             Err(error) => return Err(OperatorError::Encode { node: self.node.clone(), error }),
-        };
-        let key = has_key.then_some(self.key.as_slice());
-        let value = has_value.then_some(self.value.as_slice());
+        }
+        Ok(())
+    }
+
+    /// Sends what was encoded last.
+    #[inline]
+    fn send<TK: Field>(
+        &self,
+        context: &mut Context,
+        route: &mut Route,
+        partitions: Partitions,
+        timestamp: Timestamp,
+        headers: &Headers,
+    ) -> Result<(), OperatorError> {
+        let key = self.has_key.then_some(self.key.as_slice());
+        let value = self.has_value.then_some(self.value.as_slice());
+        if let Some(chosen) = partitions.chosen(&self.node, &route.destination)? {
+            if chosen.is_empty() {
+                context.drop_record(&self.node, DropReason::NoPartition);
+            }
+            for partition in chosen {
+                context.send(&self.node, &route.destination, partition, key, value, timestamp, headers)?;
+            }
+            return Ok(());
+        }
         let partition = match key {
-            Some(key) => partition_of(partition_bytes(key), self.destination.partitions),
-            None => sticky_partition(&mut self.sticky, &mut self.sticky_bytes, self.value.len(), &self.destination),
+            Some(key) => partition_of(TK::partition_bytes(key), route.destination.partitions),
+            None => route.in_turn(self.value.len()),
         };
-        context.send(&self.node, &self.destination, partition, key, value, timestamp, headers)
+        context.send(&self.node, &route.destination, partition, key, value, timestamp, headers)
     }
-}
-
-fn sticky_partition(sticky: &mut Partition, sent: &mut usize, bytes: usize, destination: &Destination) -> Partition {
-    if *sent >= STICKY_BYTES {
-        *sent = 0;
-        sticky.0 = (sticky.0 + 1).rem_euclid(partitions(destination));
-    }
-    *sent += bytes + RECORD_OVERHEAD;
-    *sticky
-}
-
-/// A rough estimate of a record's overhead in a batch.
-const RECORD_OVERHEAD: usize = 10;
-
-fn partitions(destination: &Destination) -> i32 {
-    i32::try_from(destination.partitions).unwrap_or(i32::MAX).max(1)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use crate::operators::partitioner::{IntoPartitions, Partitioner, Partitions, Target};
     use crate::operators::testing::{SinkChain, Word, at, headers};
+    use crate::operators::{DropReason, OperatorError};
     use crate::record::Timestamp;
     use crate::topic::TopicRef;
     use crate::windows::{Window, Windowed};
@@ -161,6 +219,18 @@ mod tests {
     }
 
     #[test]
+    fn a_windowed_key_goes_where_its_inner_key_goes_also_if_a_partitioner_leaves_it_to_that() {
+        type Key = Windowed<Word>;
+        let leave: Partitioner<Key, Word> = Arc::new(|_, _, _| Partitions::ByKey);
+        let mut chain = SinkChain::new(&super::partitioned_recipe::<Key, Word, Key, Word>(topic(), Some(leave)), 7);
+        for start in [0, 60_000, 120_000] {
+            let window = Window { start: Timestamp(start), end: Timestamp(start + 60_000) };
+            chain.send(at(start, Windowed { key: Word::from("key"), window }, Word::from("value"))).unwrap();
+            assert_eq!(chain.sent().pop().unwrap().partition, partition_of(b"key", 7));
+        }
+    }
+
+    #[test]
     fn records_without_a_key_stay_in_one_partition_for_a_batch_and_then_move_on() {
         let mut chain = SinkChain::new(&super::recipe::<(), Word, (), Word>(topic()), 3);
         let value = "x".repeat(6_000);
@@ -177,5 +247,52 @@ mod tests {
         let mut chain = SinkChain::new(&super::recipe::<Word, Option<Word>, Word, Word>(topic()), 1);
         chain.send(at(0, Word::from("k"), None::<Word>)).unwrap();
         assert_eq!(chain.sent()[0].value, None, "a tombstone");
+    }
+
+    fn partitioned(choose: fn(&Word, i64, &Target<'_>) -> Partitions) -> SinkChain<Word, i64> {
+        let partitioner: Partitioner<Word, i64> = Arc::new(move |key, value, to| choose(key, *value, to));
+        SinkChain::new(&super::partitioned_recipe::<Word, i64, Word, i64>(topic(), Some(partitioner)), 4)
+    }
+
+    #[test]
+    fn a_partitioner_sends_a_record_to_one_partition_to_several_or_to_none() {
+        let mut chain = partitioned(|key, value, to| {
+            assert_eq!((to.topic, to.partitions, to.timestamp), ("out", 4, Timestamp(42)));
+            match value {
+                0..4 => value.into_partitions(),
+                4 => Partitions::several([3, 1]),
+                5 => Partitions::All,
+                6 => Partitions::none(),
+                _ => {
+                    assert_eq!((key, to.headers), (&Word::from("key"), &headers("h", "1")));
+                    Partitions::ByKey
+                }
+            }
+        });
+        let expected = partition_of(b"key", 4).0;
+        for (value, expected) in
+            [(0, vec![0]), (3, vec![3]), (4, vec![1, 3]), (5, vec![0, 1, 2, 3]), (6, vec![]), (7, vec![expected])]
+        {
+            let before = chain.sent().len();
+            let mut record = at(42, Word::from("key"), value);
+            record.headers = headers("h", "1");
+            chain.send(record).unwrap();
+            let sent = chain.sent().split_off(before);
+            assert_eq!(sent.iter().map(|sent| sent.partition.0).collect::<Vec<_>>(), expected, "value {value}");
+            assert!(sent.iter().all(|sent| sent.value.as_deref() == Some(&value.to_be_bytes())));
+        }
+        assert_eq!(chain.dropped(DropReason::NoPartition), 1);
+    }
+
+    #[test]
+    fn a_partition_that_the_topic_does_not_have_is_an_error() {
+        let mut chain = partitioned(|_, value, _| value.into_partitions());
+        for value in [4, -1] {
+            let error = chain.send(at(0, Word::from("key"), value)).unwrap_err();
+            let expected =
+                OperatorError::Partition { node: "NODE".into(), topic: "out".into(), partition: value, partitions: 4 };
+            assert_eq!(error, expected);
+        }
+        assert_eq!(chain.sent(), []);
     }
 }

@@ -429,6 +429,10 @@ impl<K: 'static, V: 'static> SinkChain<K, V> {
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.0.sent()
     }
+
+    pub(crate) fn dropped(&self, reason: DropReason) -> u64 {
+        self.0.context.dropped(reason)
+    }
 }
 
 /// A source under test.

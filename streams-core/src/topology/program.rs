@@ -143,6 +143,13 @@ pub(crate) struct Types {
     pub(crate) text: String,
 }
 
+impl Repartition {
+    /// The node that writes the topic, partitioned by the records' keys.
+    pub(crate) fn by_key(self) -> (Self, SinkRecipe) {
+        (self, Box::new(self.sink))
+    }
+}
+
 impl Types {
     /// These types.
     pub(crate) fn of<K: 'static, V: 'static>() -> Self {
@@ -207,6 +214,8 @@ impl TypedTopic {
 
 /// Returns a table's own store, if it has one.
 pub(crate) type StoreOf<'a> = dyn Fn(CallId) -> Option<StoreId> + 'a;
+/// A recipe for the node that writes a topic; it knows the partitioner when the program is complete.
+pub(crate) type SinkRecipe = Box<dyn FnOnce(TopicRef) -> Recipe>;
 /// A recipe for a node that keeps its table in a store, if there is one.
 pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
 /// A recipe for a node that keeps an aggregate in a store.
@@ -231,9 +240,9 @@ pub(crate) enum Call {
     /// `.merge(..)`
     Merge { left: CallId, right: CallId, recipe: Recipe },
     /// `.repartition()`
-    Repartition { input: CallId, through: Repartition },
+    Repartition { input: CallId, through: Repartition, sink: SinkRecipe },
     /// `.to(..)`
-    Sink { input: CallId, topic: TypedTopic, recipe: Recipe },
+    Sink { input: CallId, topic: TypedTopic, recipe: SinkRecipe },
     /// `.to_table()`
     ToTable { input: CallId, through: Repartition, table: TableRecipe },
     /// `.group_by_key()`, and `.group_by(..)` with a recipe for the new key

@@ -82,6 +82,7 @@ pub(crate) fn all() -> Vec<Named> {
         GLOBAL_TABLES,
         PROCESSORS,
         PROGRAMS,
+        SINKS,
     ]
     .concat()
 }
@@ -794,3 +795,9 @@ const PROGRAMS: &[Named] = &[
             .stored_as(count_store("customers-per-count"));
     }),
 ];
+
+const SINKS: &[Named] = &[("partitioners", |b| {
+    let a = b.stream(A);
+    a.to(out(1)).partitioned_by(|_, _, _| 0);
+    a.repartition().partitioned_by(|_, _, _| 0).partitions(3).named("spread").to(out(2)).named("last");
+})];

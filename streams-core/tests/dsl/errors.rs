@@ -518,3 +518,14 @@ fn a_processors_store_is_described_once_and_used() {
          alloc::string::String at HERE; use one constant for both",
     );
 }
+
+#[test]
+fn a_second_partitioner_is_an_error() {
+    let expected =
+        "`.partitioned_by(..)` at HERE has no effect: the records have a partitioner already; keep one of the two";
+    check(|b| _ = b.stream(A).to(OUT).partitioned_by(|_, _, _| 0).partitioned_by(|_, _, _| 1), expected);
+    let twice = |b: &StreamsBuilder| {
+        b.stream(A).repartition().partitioned_by(|_, _, _| 0).partitioned_by(|_, _, _| 1).to(OUT);
+    };
+    check(twice, expected);
+}

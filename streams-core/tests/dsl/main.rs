@@ -11,6 +11,7 @@ mod keys;
 mod properties;
 mod results;
 mod row_identity;
+mod sinks;
 mod tables;
 mod topology_test_driver;
 mod windows;

@@ -26,6 +26,7 @@ mod to_table;
 
 pub use repartition::Repartitioned;
 pub use split::Split;
+pub use to::Sent;
 
 /// A stream of records with keys `K` and values `V`.
 ///

@@ -2,9 +2,14 @@
 
 use std::ops::Deref;
 use std::panic::Location;
+use std::rc::Rc;
 
 use super::KStream;
-use crate::dsl::{handle, through};
+use super::to::{ChosenPartitions, choose_partitions};
+use crate::dsl::attached::Attached;
+use crate::dsl::{Shared, handle, through};
+use crate::operators::partitioner::{IntoPartitions, Target};
+use crate::operators::sink;
 use crate::topology::program::Call;
 use crate::wire::{Field, NullableKey};
 
@@ -32,26 +37,70 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: NullableKey,
         V: Field,
     {
-        let call = Call::Repartition { input: self.step, through: through::<K, V>() };
-        Repartitioned(KStream::new(self.builder, self.builder.add(call)))
+        let chosen = ChosenPartitions::<K, V>::default();
+        let partitioner = self.builder.attach(Rc::clone(&chosen));
+        let sink = Box::new(move |topic| sink::partitioned_recipe::<K, V, K, V>(topic, chosen.take()));
+        let call = Call::Repartition { input: self.step, through: through::<K, V>(), sink };
+        Repartitioned { stream: KStream::new(self.builder, self.builder.add(call)), partitioner }
     }
 }
 
-/// A stream after a repartition. It dereferences to a [`KStream`], and its topic's number of partitions can be set.
+/// A stream after a repartition. It dereferences to a [`KStream`], and its topic's partitions can be chosen.
 #[must_use = "a stream does nothing until it is sent, stored or acted on"]
-pub struct Repartitioned<'t, K, V>(KStream<'t, K, V>);
+pub struct Repartitioned<'t, K, V> {
+    stream: KStream<'t, K, V>,
+    partitioner: Attached<ChosenPartitions<K, V>>,
+}
 
 impl<'t, K, V> Repartitioned<'t, K, V> {
     /// Sets the topic's number of partitions. By default it has as many as the widest topic upstream.
     pub fn partitions(self, partitions: u32) -> Self {
-        self.0.builder.options(self.0.step, |options| options.partitions = Some(partitions));
+        self.stream.builder.options(self.stream.step, |options| options.partitions = Some(partitions));
         self
     }
 
     /// Names the repartition and its topic, `<application>-<name>-repartition`.
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
-        self.0.builder.name(self.0.step, name.into(), Location::caller());
+        self.stream.builder.name(self.stream.step, name.into(), Location::caller());
+        self
+    }
+
+    /// Chooses the partition of each record instead of murmur2 of its key, as
+    /// [`Sent::partitioned_by`](crate::dsl::Sent::partitioned_by) does for a topic of the application's user.
+    ///
+    /// What follows by key finds all records of a key in one task only if the partitioner keeps them together.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const READINGS: Topic<u64, i64> = Topic::new("readings");
+    /// const COUNTS: Topic<u64, i64> = Topic::new("counts");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// // Sensors of one site have ids of one thousand, and go to one task.
+    /// builder
+    ///     .stream(READINGS)
+    ///     .repartition()
+    ///     .partitioned_by(|sensor, _, to| sensor / 1_000 % u64::from(to.partitions))
+    ///     .group_by_key()
+    ///     .count()
+    ///     .to_stream()
+    ///     .to(COUNTS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&READINGS, 1_007_u64, 20);
+    /// assert_eq!(driver.read(&COUNTS), [(1_007, 1)]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn partitioned_by<P: IntoPartitions>(self, choose: impl Fn(&K, &V, &Target<'_>) -> P + Shared) -> Self
+    where
+        K: 'static,
+        V: 'static,
+    {
+        choose_partitions(self.stream.builder, self.partitioner, choose);
         self
     }
 }
@@ -60,13 +109,13 @@ impl<'t, K, V> Deref for Repartitioned<'t, K, V> {
     type Target = KStream<'t, K, V>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.stream
     }
 }
 
 impl<'t, K, V> From<Repartitioned<'t, K, V>> for KStream<'t, K, V> {
     fn from(repartitioned: Repartitioned<'t, K, V>) -> Self {
-        repartitioned.0
+        repartitioned.stream
     }
 }
 
@@ -74,6 +123,6 @@ handle::copy!(Repartitioned);
 
 impl<K, V> std::fmt::Debug for Repartitioned<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        self.stream.fmt(f)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::RepartitionNames;
-use super::super::program::{CallId, ChangeRepartition, Repartition, TableRecipe, Types};
+use super::super::program::{CallId, ChangeRepartition, Repartition, SinkRecipe, TableRecipe, Types};
 use crate::operators::{Recipe, StoreId};
 use crate::windows::WindowSizes;
 
@@ -46,7 +46,13 @@ pub(super) enum DraftKind {
     /// A processor whose store depends on later calls.
     LateTable { table: CallId, recipe: TableRecipe },
     /// A filter, and a topic's sink and source.
-    Repartition { names: RepartitionNames, through: Repartition, windows: WindowSizes, partitions: Option<u32> },
+    Repartition {
+        names: RepartitionNames,
+        through: Repartition,
+        sink: SinkRecipe,
+        windows: WindowSizes,
+        partitions: Option<u32>,
+    },
     /// A topic's sink and source, for a table's changes.
     TableRepartition { sink_name: String, topic: String, through: ChangeRepartition, windows: WindowSizes },
     /// A sink to a topic of the user.

@@ -85,11 +85,11 @@ impl Writing {
                 let node = NewNode { name: &name, parents: &[source], recipe: no_task(), at };
                 writer.processor(node, &[store])?
             }
-            DraftKind::Repartition { names, through, windows, partitions } => {
+            DraftKind::Repartition { names, through, sink, windows, partitions } => {
                 let topic = writer.repartition_topic(&names.topic, partitions, at)?;
                 let recipe = (through.filter)(!keep_null_keys.contains(&id));
                 let filter = writer.processor(NewNode { name: &names.filter, parents: &parents, recipe, at }, &[])?;
-                let sink = NewNode { name: &names.sink, parents: &[filter], recipe: (through.sink)(topic.clone()), at };
+                let sink = NewNode { name: &names.sink, parents: &[filter], recipe: sink(topic.clone()), at };
                 writer.sink(sink, topic.clone())?;
                 let source = NewNode { name: &names.source, parents: &[], recipe: (through.source)(windows), at };
                 writer.source(source, vec![topic])?

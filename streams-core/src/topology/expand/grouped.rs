@@ -122,7 +122,7 @@ impl Expansion {
                 self.drafts.connect(group.node, node);
                 node
             }
-            _ => self.repartition_draft(at, (group.node, &group.windows), names, group.through, None)?.0,
+            _ => self.repartition_draft(at, (group.node, &group.windows), names, group.through.by_key(), None)?.0,
         };
         if let Some(group) = self.groups.get_mut(&step) {
             group.repartition = Some(node);

@@ -69,7 +69,8 @@ impl Expansion {
         let (node, windows) = match stream.join_repartition {
             Some(there) if base == stream.name => there,
             _ => {
-                let added = self.repartition_draft(at, (stream.node, &stream.windows), names, through, None)?;
+                let added =
+                    self.repartition_draft(at, (stream.node, &stream.windows), names, through.by_key(), None)?;
                 if let Some(stream) = self.streams.get_mut(&input) {
                     stream.join_repartition = Some(added);
                 }

@@ -109,7 +109,7 @@ impl Expansion {
             Call::Split { input, recipe } => self.split(at, input, recipe()),
             Call::Branch { split, default, recipe } => self.branch(at, split, default, recipe),
             Call::Merge { left, right, recipe } => self.merge(at, left, right, recipe),
-            Call::Repartition { input, through } => self.repartition(at, input, through),
+            Call::Repartition { input, through, sink } => self.repartition(at, input, through, sink),
             Call::Sink { input, topic, recipe } => self.sink(at, input, topic, recipe),
             Call::ToTable { input, through, table } => self.table_of_stream(at, input, through, table),
             Call::Group { input, select, through } => self.group(at, input, select, through),

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::{RepartitionNames, prefix};
-use super::super::program::{CallId, Repartition, TypedTopic, Types};
+use super::super::program::{CallId, Repartition, SinkRecipe, TypedTopic, Types};
 use super::draft::{DraftId, DraftKind, ROOT};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
+use crate::topic::TopicRef;
 use crate::windows::WindowSizes;
 
 /// What is known of a stream while the program is read.
@@ -147,6 +148,7 @@ impl Expansion {
         at: &At<'_>,
         input: CallId,
         through: Repartition,
+        sink: SinkRecipe,
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
         let base = match at.options.name()? {
@@ -159,7 +161,7 @@ impl Expansion {
         let names = self.names.repartition(&base);
         let name = names.source.clone();
         let (node, windows) =
-            self.repartition_draft(at, (input.node, &input.windows), names, through, at.options.partitions)?;
+            self.repartition_draft(at, (input.node, &input.windows), names, (through, sink), at.options.partitions)?;
         let (sources, windows) = (BTreeSet::from([name.clone()]), KeyWindows::known(windows));
         self.streams.insert(at.step, StreamState::new(name, sources, windows, false, node));
         Ok(())
@@ -171,12 +173,12 @@ impl Expansion {
         at: &At<'_>,
         (parent, windows): (DraftId, &KeyWindows),
         names: RepartitionNames,
-        through: Repartition,
+        (through, sink): (Repartition, SinkRecipe),
         partitions: Option<u32>,
     ) -> Result<(DraftId, WindowSizes), TopologyError> {
         let what = format!("the topic `{}`", names.topic);
         let windows = windows.only(&ReadBack { what: &what, windows: through.windows, at: at.site })?;
-        let (name, kind) = (names.source.clone(), DraftKind::Repartition { names, through, windows, partitions });
+        let (name, kind) = (names.source.clone(), DraftKind::Repartition { names, through, sink, windows, partitions });
         Ok((self.drafts.add(parent, name, kind, at.site), windows))
     }
 
@@ -185,7 +187,7 @@ impl Expansion {
         at: &At<'_>,
         input: CallId,
         topic: TypedTopic,
-        recipe: Recipe,
+        recipe: SinkRecipe,
     ) -> Result<(), TopologyError> {
         let StreamState { node: parent, windows, .. } = self.stream(input)?;
         let (parent, TypedTopic { name: topic, said, .. }) = (*parent, topic);
@@ -197,6 +199,7 @@ impl Expansion {
             return Err(TopologyError::WindowSize { what: format!("the topic `{topic}`"), reason, at: at.site });
         }
         let name = self.names.node(at.options.name()?, prefix::SINK);
+        let recipe = recipe(TopicRef::External(topic.as_str().into()));
         self.drafts.add(parent, name, DraftKind::Sink { topic, recipe }, at.site);
         Ok(())
     }

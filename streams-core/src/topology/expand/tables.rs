@@ -88,7 +88,7 @@ impl Expansion {
         let (parent, sources) = if input.key_changed {
             let names = self.names.repartition(&name);
             let sources = BTreeSet::from([names.source.clone()]);
-            (self.repartition_draft(at, (input.node, &input.windows), names, through, None)?.0, sources)
+            (self.repartition_draft(at, (input.node, &input.windows), names, through.by_key(), None)?.0, sources)
         } else {
             (input.node, input.sources)
         };

@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -27,6 +29,7 @@ import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.processor.StreamPartitioner;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessorSupplier;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
@@ -60,6 +63,7 @@ final class Topologies {
             globalTables();
             processors();
             programs();
+            sinks();
         }
         return ALL;
     }
@@ -668,4 +672,14 @@ final class Topologies {
     }
 
     private Topologies() { }
+
+    private static void sinks() {
+        add("partitioners", b -> {
+            final KStream<String, String> a = b.stream("a");
+            final StreamPartitioner<String, String> first = (topic, key, value, partitions) -> Optional.of(Set.of(0));
+            a.to("out-1", Produced.streamPartitioner(first));
+            a.repartition(Repartitioned.streamPartitioner(first).withNumberOfPartitions(3).withName("spread"))
+                .to("out-2", Produced.as("last"));
+        });
+    }
 }
