@@ -1,0 +1,125 @@
+package millstream.oracle;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.SessionStore;
+import org.apache.kafka.streams.state.TimestampedKeyValueStore;
+import org.apache.kafka.streams.state.TimestampedWindowStore;
+import org.apache.kafka.streams.state.WindowStore;
+import org.apache.kafka.streams.state.internals.Innermost;
+import org.apache.kafka.streams.state.internals.RocksDBVersionedStore;
+import org.apache.kafka.streams.state.internals.VersionedRows;
+
+/**
+ * The rows of one store, as bytes. They are read below caches and loggers: the driver has committed, so everything is
+ * there, and reading a cache would make its entries the latest used.
+ */
+final class StoreRows {
+    private final String name;
+    private final boolean hasTimes;
+    private final Consumer<BiConsumer<Row, byte[]>> read;
+    private Map<Row, byte[]> rows = new HashMap<>();
+
+    private StoreRows(final String name, final boolean hasTimes, final Consumer<BiConsumer<Row, byte[]>> read) {
+        this.name = name;
+        this.hasTimes = hasTimes;
+        this.read = read;
+    }
+
+    /** Null for a store that can't be read. */
+    static StoreRows of(final String name, final StateStore store) {
+        final StateStore inner = Innermost.of(store);
+        final boolean hasTimes = store instanceof TimestampedKeyValueStore || store instanceof TimestampedWindowStore;
+        if (inner instanceof RocksDBVersionedStore versioned) {
+            return new StoreRows(name, false, to -> VersionedRows.read(versioned, (key, from, until, value) ->
+                to.accept(new Row(key, from, until == null ? Row.OPEN : until, Row.PERIOD), value)));
+        }
+        if (inner instanceof SessionStore) {
+            final SessionStore<Bytes, byte[]> sessions = Flow.cast(inner);
+            return new StoreRows(name, false, to -> windowed(sessions.fetch((Bytes) null, (Bytes) null), to));
+        }
+        if (inner instanceof WindowStore) {
+            final WindowStore<Bytes, byte[]> windows = Flow.cast(inner);
+            return new StoreRows(name, hasTimes,
+                Innermost.hasDuplicates(inner) ? to -> numbered(windows.all(), to) : to -> windowed(windows.all(), to));
+        }
+        if (inner instanceof KeyValueStore) {
+            final KeyValueStore<Bytes, byte[]> plain = Flow.cast(inner);
+            return new StoreRows(name, hasTimes, to -> plain(plain.all(), to));
+        }
+        return null;
+    }
+
+    /** Adds a line for each row that has come, changed or gone. */
+    void addChanges(final List<String> lines) {
+        final Map<Row, byte[]> old = rows;
+        final Map<Row, byte[]> now = new HashMap<>(Math.max(16, old.size() * 2));
+        read.accept((row, value) -> {
+            now.put(row, value);
+            final byte[] before = old.remove(row);
+            // Most rows are the same object as before, which makes this cheap.
+            if (before != value && (before == null || !Arrays.equals(before, value))) {
+                lines.add(present(row, value));
+            }
+        });
+        old.keySet().forEach(row -> lines.add(line('-', row).toString()));
+        rows = now;
+    }
+
+    private String present(final Row row, final byte[] value) {
+        final StringBuilder line = line('+', row).append(' ');
+        if (hasTimes) {
+            Escaped.addRest(line, value, Long.BYTES);
+            line.append(' ').append(ByteBuffer.wrap(value).getLong());
+        } else {
+            Escaped.add(line, value);
+        }
+        return line.toString();
+    }
+
+    private StringBuilder line(final char sign, final Row row) {
+        return row.addTo(new StringBuilder(64).append(sign).append(' ').append(name).append(' '));
+    }
+
+    private static void plain(final KeyValueIterator<Bytes, byte[]> all, final BiConsumer<Row, byte[]> to) {
+        try (all) {
+            while (all.hasNext()) {
+                final KeyValue<Bytes, byte[]> row = all.next();
+                to.accept(new Row(row.key, 0, 0, Row.PLAIN), row.value);
+            }
+        }
+    }
+
+    private static void windowed(final KeyValueIterator<Windowed<Bytes>, byte[]> all, final BiConsumer<Row, byte[]> to) {
+        try (all) {
+            while (all.hasNext()) {
+                final KeyValue<Windowed<Bytes>, byte[]> row = all.next();
+                to.accept(new Row(row.key.key(), row.key.window().start(), row.key.window().end(), Row.PERIOD), row.value);
+            }
+        }
+    }
+
+    /** Rows with the same key and start are numbered in the order in which they were written. */
+    private static void numbered(final KeyValueIterator<Windowed<Bytes>, byte[]> all, final BiConsumer<Row, byte[]> to) {
+        final Map<Row, Long> seen = new HashMap<>();
+        try (all) {
+            while (all.hasNext()) {
+                final KeyValue<Windowed<Bytes>, byte[]> row = all.next();
+                final Row first = new Row(row.key.key(), row.key.window().start(), 0, Row.NUMBERED);
+                final long number = seen.merge(first, 1L, Long::sum) - 1;
+                to.accept(new Row(first.key(), first.from(), number, Row.NUMBERED), row.value);
+            }
+        }
+    }
+}
