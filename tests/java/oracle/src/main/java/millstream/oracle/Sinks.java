@@ -6,6 +6,7 @@ import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.processor.RecordContext;
 import org.apache.kafka.streams.processor.TopicNameExtractor;
 import org.apache.kafka.streams.state.KeyValueStore;
 
@@ -52,10 +53,22 @@ final class Sinks {
         return produced;
     }
 
-    /** One of the topics, by the hash of the value. */
     static TopicNameExtractor<Object, String> chosen(final JsonNode step) {
-        final List<String> topics = Json.texts(step, "topics");
-        return (key, value, context) -> topics.get((int) (Text.hash(value) % topics.size()));
+        return new Chosen(Json.texts(step, "topics"));
+    }
+
+    /** One of the topics, by the hash of the value. */
+    private record Chosen(List<String> topics) implements TopicNameExtractor<Object, String> {
+        @Override
+        public String extract(final Object key, final String value, final RecordContext context) {
+            return topics.get((int) (Text.hash(value) % topics.size()));
+        }
+
+        /** What describe() says. */
+        @Override
+        public String toString() {
+            return "chosen";
+        }
     }
 
     private static Flow toTable(final KStream<Object, String> in, final JsonNode step) {

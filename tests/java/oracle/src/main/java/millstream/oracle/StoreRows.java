@@ -1,6 +1,5 @@
 package millstream.oracle;
 
-import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -14,8 +13,6 @@ import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
-import org.apache.kafka.streams.state.TimestampedKeyValueStore;
-import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.internals.Innermost;
 import org.apache.kafka.streams.state.internals.RocksDBVersionedStore;
@@ -27,36 +24,36 @@ import org.apache.kafka.streams.state.internals.VersionedRows;
  */
 final class StoreRows {
     private final String name;
-    private final boolean hasTimes;
+    private final RowValue value;
     private final Consumer<BiConsumer<Row, byte[]>> read;
     private Map<Row, byte[]> rows = new HashMap<>();
 
-    private StoreRows(final String name, final boolean hasTimes, final Consumer<BiConsumer<Row, byte[]>> read) {
+    private StoreRows(final String name, final RowValue value, final Consumer<BiConsumer<Row, byte[]>> read) {
         this.name = name;
-        this.hasTimes = hasTimes;
+        this.value = value;
         this.read = read;
     }
 
     /** Null for a store that can't be read. */
     static StoreRows of(final String name, final StateStore store) {
         final StateStore inner = Innermost.of(store);
-        final boolean hasTimes = store instanceof TimestampedKeyValueStore || store instanceof TimestampedWindowStore;
+        final RowValue value = RowValue.of(store);
         if (inner instanceof RocksDBVersionedStore versioned) {
-            return new StoreRows(name, false, to -> VersionedRows.read(versioned, (key, from, until, value) ->
-                to.accept(new Row(key, from, until == null ? Row.OPEN : until, Row.PERIOD), value)));
+            return new StoreRows(name, value, to -> VersionedRows.read(versioned, (key, from, until, bytes) ->
+                to.accept(new Row(key, from, until == null ? Row.OPEN : until, Row.PERIOD), bytes)));
         }
         if (inner instanceof SessionStore) {
             final SessionStore<Bytes, byte[]> sessions = Flow.cast(inner);
-            return new StoreRows(name, false, to -> windowed(sessions.fetch((Bytes) null, (Bytes) null), to));
+            return new StoreRows(name, value, to -> windowed(sessions.fetch((Bytes) null, (Bytes) null), to));
         }
         if (inner instanceof WindowStore) {
             final WindowStore<Bytes, byte[]> windows = Flow.cast(inner);
-            return new StoreRows(name, hasTimes,
+            return new StoreRows(name, value,
                 Innermost.hasDuplicates(inner) ? to -> numbered(windows.all(), to) : to -> windowed(windows.all(), to));
         }
         if (inner instanceof KeyValueStore) {
             final KeyValueStore<Bytes, byte[]> plain = Flow.cast(inner);
-            return new StoreRows(name, hasTimes, to -> plain(plain.all(), to));
+            return new StoreRows(name, value, to -> plain(plain.all(), to));
         }
         return null;
     }
@@ -65,27 +62,20 @@ final class StoreRows {
     void addChanges(final List<String> lines) {
         final Map<Row, byte[]> old = rows;
         final Map<Row, byte[]> now = new HashMap<>(Math.max(16, old.size() * 2));
-        read.accept((row, value) -> {
-            now.put(row, value);
+        read.accept((row, bytes) -> {
+            now.put(row, bytes);
             final byte[] before = old.remove(row);
             // Most rows are the same object as before, which makes this cheap.
-            if (before != value && (before == null || !Arrays.equals(before, value))) {
-                lines.add(present(row, value));
+            if (before != bytes && (before == null || !Arrays.equals(before, bytes))) {
+                lines.add(present(row, bytes));
             }
         });
         old.keySet().forEach(row -> lines.add(line('-', row).toString()));
         rows = now;
     }
 
-    private String present(final Row row, final byte[] value) {
-        final StringBuilder line = line('+', row).append(' ');
-        if (hasTimes) {
-            Escaped.addRest(line, value, Long.BYTES);
-            line.append(' ').append(ByteBuffer.wrap(value).getLong());
-        } else {
-            Escaped.add(line, value);
-        }
-        return line.toString();
+    private String present(final Row row, final byte[] bytes) {
+        return value.addTo(line('+', row).append(' '), bytes).toString();
     }
 
     private StringBuilder line(final char sign, final Row row) {

@@ -23,24 +23,24 @@ public final class Innermost {
     /** Whether a window store keeps several rows with one key and start. */
     public static boolean hasDuplicates(final StateStore window) {
         StateStore layer = window;
-        while (true) {
-            final Boolean has = flag(layer, "retainDuplicates");
+        while (layer != null) {
+            final Object has = field(layer, "retainDuplicates");
             if (has != null) {
-                return has;
+                return (Boolean) has;
             }
-            if (!(layer instanceof WrappedStateStore<?, ?, ?> wrapper)) {
-                return false;
-            }
-            layer = wrapper.wrapped();
+            // Adapters, which give rows of plain stores a timestamp or headers, call it so.
+            layer = layer instanceof WrappedStateStore<?, ?, ?> wrapper ? wrapper.wrapped()
+                : (StateStore) field(layer, "store");
         }
+        return false;
     }
 
-    private static Boolean flag(final Object object, final String name) {
+    private static Object field(final Object object, final String name) {
         for (Class<?> type = object.getClass(); type != null; type = type.getSuperclass()) {
             try {
                 final Field field = type.getDeclaredField(name);
                 field.setAccessible(true);
-                return field.getBoolean(object);
+                return field.get(object);
             } catch (final NoSuchFieldException error) {
                 continue;
             } catch (final IllegalAccessException error) {
