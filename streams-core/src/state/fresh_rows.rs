@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::StoreAccess;
 use super::key_range::KeyRange;
 use super::rows::RowError;
+use crate::record::Timestamp;
 
 /// A store's rows as of the last change, in the form in which they are or will be stored.
 pub(crate) trait FreshRows {
@@ -30,6 +31,12 @@ pub(crate) trait FreshRows {
 /// The store as a task's operators access it. The task keeps it, so that rows can be read from outside.
 pub(crate) trait StoreView: 'static {
     fn fresh_rows(&mut self) -> &mut dyn FreshRows;
+
+    /// For rows that expire: the time of the newest that was ever written, which decides what is over. For sessions that
+    /// is their end, for other windows their start.
+    fn newest(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// Without a cache.

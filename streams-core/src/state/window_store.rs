@@ -117,6 +117,10 @@ impl<K: Key, V: Value> StoreView for WindowRows<K, V> {
     fn fresh_rows(&mut self) -> &mut dyn FreshRows {
         &mut self.rows
     }
+
+    fn newest(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.newest))
+    }
 }
 
 /// The layout of [`WindowRows`].

@@ -6,9 +6,12 @@ use std::time::Duration;
 use streams_core::dsl::StreamsBuilder;
 use streams_core::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 use streams_core::record::{Record, Timestamp};
-use streams_core::state::KeyValueStore;
+use streams_core::runtime::{AppError, DropReason, OnUndecodable};
+use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::testing::{RawRecord, TopologyTestDriver};
 use streams_core::topic::Topic;
+use streams_core::windows::Tumbling;
+use streams_core::wire::Value as _;
 
 use crate::{OUT, topology};
 
@@ -265,4 +268,151 @@ fn a_topic_that_is_read_and_written_comes_round() {
         builder.stream(IN).filter(|_, value: &String| value.len() < 4).map_values(|value| value + "a").to(IN);
     };
     check(0, write, &[Pipe("in", "k", "x", 3, "in k xa 3 | in k xaa 3 | in k xaaa 3")]);
+}
+
+/// Rows are gone as soon as their window is a retention behind the newest, whenever they are really deleted.
+#[test]
+fn rows_that_have_expired_are_not_seen() {
+    const WINDOWS: WindowStore<String, i64> = WindowStore::new("w");
+    let counting = topology(|builder| {
+        let windows = Tumbling::of(Duration::from_millis(10)).grace(Duration::from_millis(20));
+        let counts = builder.stream(IN).group_by_key().windowed_by(windows).count();
+        counts.stored_as(WINDOWS).retention(Duration::from_millis(30));
+    });
+    let mut driver = TopologyTestDriver::configure(counting).cache_bytes(0).start().unwrap();
+    for (at, expected) in [
+        (0, "k@0/10=1"),
+        (5, "k@0/10=2"),
+        (10, "k@0/10=2 k@10/20=1"),
+        (29, "k@0/10=2 k@10/20=1 k@20/30=1"),
+        (30, "k@10/20=1 k@20/30=1 k@30/40=1"),
+        (31, "k@10/20=1 k@20/30=1 k@30/40=2"),
+        (39, "k@10/20=1 k@20/30=1 k@30/40=3"),
+        (40, "k@20/30=1 k@30/40=3 k@40/50=1"),
+        (25, "k@20/30=2 k@30/40=3 k@40/50=1"),
+        (19, "k@20/30=2 k@30/40=3 k@40/50=1"),
+        (100, "k@100/110=1"),
+        (0, "k@100/110=1"),
+    ] {
+        driver.pipe_at(&IN, "k", "x", Timestamp(at)).unwrap();
+        let rows = driver.rows().unwrap().into_iter().map(|row| {
+            let (window, count) = (row.window.unwrap(), i64::decode(&row.value).unwrap());
+            format!("{}@{}/{}={count}", row.key.escape_ascii(), window.start.0, window.end.0)
+        });
+        assert_eq!(rows.collect::<Vec<_>>().join(" "), expected, "after {at}");
+    }
+    assert_eq!(driver.dropped_records_total(), 2);
+}
+
+#[test]
+fn rows_of_all_stores_are_seen_with_their_times() {
+    const NAMES: Topic<String, String> = Topic::new("names");
+    const NAMED: KeyValueStore<String, String> = KeyValueStore::new("named");
+    const SEEN: KeyValueStore<String, i64> = KeyValueStore::new("seen");
+    const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+    let topology = topology(|builder| {
+        builder.global_table(NAMES).stored_as(NAMED);
+        let records = builder.stream(IN);
+        let forwarded = records.process(SEEN, |mut seen, key, _, out: &mut Forward<'_, String, String>| {
+            seen.put(key, 7);
+            out.send(key.clone(), String::new());
+        });
+        forwarded.for_each(|_, _| ());
+        records.group_by_key().count().stored_as(COUNTS);
+    });
+    let mut driver = TopologyTestDriver::new(topology).unwrap();
+    driver.pipe_at(&IN, "a", "x", Timestamp(3)).unwrap();
+    driver.pipe_at(&IN, "b", "x", Timestamp(4)).unwrap();
+    driver.pipe_at(&IN, "a", "x", Timestamp(2)).unwrap();
+    driver.pipe_at(&NAMES, "n", "v", Timestamp(9)).unwrap();
+    let rows = driver.rows().unwrap().into_iter().map(|row| {
+        let at = row.timestamp.map_or("-".to_owned(), |at| at.0.to_string());
+        format!("{} {} {} {} {at}", row.kind, row.store, row.key.escape_ascii(), row.value.escape_ascii())
+    });
+    let number = |number: u8| format!("\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x{number:02x}");
+    let expected = [
+        format!("key-value seen a {} -", number(7)),
+        format!("key-value seen b {} -", number(7)),
+        format!("table counts a {} 3", number(2)),
+        format!("table counts b {} 4", number(1)),
+        "table named n v 9".to_owned(),
+    ];
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn dropped_records_are_counted_by_node_and_reason() {
+    const TABLE: Topic<String, String> = Topic::new("tab");
+    const RECORDS: Topic<Option<String>, Option<String>> = Topic::new("in");
+    const JOINED: Topic<String, String> = Topic::new("out");
+    let topology = topology(|builder| {
+        let records = builder.stream(RECORDS);
+        records.group_by_key().count().to_stream().for_each(|_, _| ());
+        records.select_key(|_, _| None::<String>).repartition().for_each(|_, _| ());
+        let table = builder.table(TABLE);
+        records.join(table, |_, row| row).to(JOINED);
+    });
+    let mut driver = TopologyTestDriver::new(topology).unwrap();
+    for (topic, key, value, sum) in
+        [("in", None, Some("v"), 2), ("tab", None, Some("v"), 3), ("in", Some("k"), None, 5)]
+    {
+        let [key, value] = [key, value].map(|text: Option<&str>| text.map(|text| text.as_bytes().to_vec()));
+        driver.pipe_bytes(topic, &RawRecord { key, value, timestamp: Timestamp(1), ..RawRecord::default() }).unwrap();
+        assert_eq!(driver.dropped_records_total(), sum);
+    }
+    let dropped =
+        driver.dropped().into_iter().map(|((node, reason), count)| format!("{node} {} {count}", reason.label()));
+    let expected = [
+        "KSTREAM-AGGREGATE-0000000002 null-key 1",
+        "KSTREAM-AGGREGATE-0000000002 null-value 1",
+        "KSTREAM-FILTER-0000000008 null-key 2", // which Kafka Streams does not count
+        "KSTREAM-JOIN-0000000014 null-key 1",
+        "KSTREAM-JOIN-0000000014 null-value 1",
+        "KTABLE-SOURCE-0000000013 null-key 1",
+    ];
+    assert_eq!(dropped.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn errors_are_values() {
+    let mut driver = TopologyTestDriver::new(topology(|builder| {
+        let checked = builder.stream(IN).map_values(|value| {
+            assert!(value != "bad", "no good");
+            value
+        });
+        checked.to(OUT);
+    }))
+    .unwrap();
+    let error = |outcome: Result<(), AppError>| outcome.unwrap_err().to_string();
+    assert_eq!(error(driver.pipe(&OUT, "k", "v")), "the topology does not read topic `out`; it reads `in`");
+    driver.pipe(&IN, "k", "good").unwrap();
+    let panicked = error(driver.pipe(&IN, "k", "bad"));
+    assert!(
+        panicked.starts_with("task 0_0 failed at offset 1 of in-0: the application's code panicked: no good"),
+        "{panicked}"
+    );
+    assert_eq!(error(driver.pipe(&IN, "k", "good")), panicked, "it has ended");
+    assert_eq!(error(driver.advance_wall_clock(Duration::ZERO)), panicked);
+    assert_eq!(sent(&mut driver), "out k good 0");
+
+    let undecodable = RawRecord { key: Some(b"k".to_vec()), value: Some(vec![0xff]), ..RawRecord::default() };
+    let copy = || topology(|builder| _ = builder.stream(IN).to(OUT));
+    let mut driver = TopologyTestDriver::new(copy()).unwrap();
+    let refused = error(driver.pipe_bytes("in", &undecodable));
+    assert!(refused.starts_with("task 0_0 failed at offset 0 of in-0: the value cannot be read"), "{refused}");
+    let mut driver = TopologyTestDriver::configure(copy()).on_undecodable(OnUndecodable::Skip).start().unwrap();
+    driver.pipe_bytes("in", &undecodable).unwrap();
+    assert_eq!(driver.dropped().into_iter().collect::<Vec<_>>(), [(("in".to_owned(), DropReason::Undecodable), 1)]);
+
+    let nameless = TopologyTestDriver::configure(copy()).application_id("").start();
+    assert!(matches!(nameless, Err(AppError::ApplicationId { .. })));
+}
+
+#[test]
+fn an_application_without_input_of_its_own_has_nothing_to_do() {
+    const NAMES: Topic<String, String> = Topic::new("names");
+    let mut driver = TopologyTestDriver::new(topology(|builder| _ = builder.global_table(NAMES))).unwrap();
+    driver.pipe(&NAMES, "k", "v").unwrap();
+    driver.advance_wall_clock(Duration::from_secs(1)).unwrap();
+    assert_eq!((sent(&mut driver), driver.rows().unwrap().len()), (String::new(), 1));
 }

@@ -13,6 +13,8 @@ use crate::windows::Window;
 pub struct RawRow {
     /// The store's name.
     pub store: Arc<str>,
+    /// The kind of store, as in the topology's JSON.
+    pub kind: &'static str,
     /// The key's own bytes.
     pub key: Vec<u8>,
     /// The row's window, in stores that have windows.
@@ -23,12 +25,13 @@ pub struct RawRow {
     pub value: Vec<u8>,
 }
 
-/// Appends the rows of all stores of a task. Its caches must have been flushed.
+/// Appends the rows of all stores of a task, without those that have expired. Its caches must have been flushed.
 pub(super) fn of_task(task: &Task, rows: &mut Vec<RawRow>) -> Result<(), StoreError> {
     for store in &task.stores {
+        let newest = task.view(&store.name).and_then(|view| view.borrow().newest());
         let mut outcome = Ok(());
         task.state.borrow().scan(store.index, KeyRange::ALL, &mut |key, row| {
-            outcome = read(&store.name, &*store.kind, key, row).map(|row| rows.push(row));
+            outcome = read(&store.name, &*store.kind, key, row, newest).map(|row| rows.extend(row));
             outcome.is_ok()
         })?;
         outcome?;
@@ -40,23 +43,34 @@ pub(super) fn of_task(task: &Task, rows: &mut Vec<RawRow>) -> Result<(), StoreEr
 pub(super) fn of_global(store: &GlobalStore, kind: &dyn StoreKind, rows: &mut Vec<RawRow>) -> Result<(), StoreError> {
     let (name, mut outcome) = (Arc::from(store.name()), Ok(()));
     store.scan(&mut |key, row| {
-        outcome = read(&name, kind, key, row).map(|row| rows.push(row));
+        outcome = read(&name, kind, key, row, None).map(|row| rows.extend(row));
         outcome.is_ok()
     })?;
     outcome
 }
 
-fn read(store: &Arc<str>, kind: &dyn StoreKind, key: &[u8], row: &[u8]) -> Result<RawRow, StoreError> {
+/// The parts of a row, unless it is over.
+fn read(
+    store: &Arc<str>,
+    kind: &dyn StoreKind,
+    key: &[u8],
+    row: &[u8],
+    newest: Option<Timestamp>,
+) -> Result<Option<RawRow>, StoreError> {
     let malformed = || {
         let reason = format!("{} {} is no row of store {store}", key.escape_ascii(), row.escape_ascii());
         StoreError::new(StoreErrorKind::Decode, reason)
     };
     let row = kind.read(key, row).ok_or_else(malformed)?;
-    Ok(RawRow {
+    if newest.is_some_and(|newest| kind.is_over(&row, newest)) {
+        return Ok(None);
+    }
+    Ok(Some(RawRow {
         store: Arc::clone(store),
+        kind: kind.name(),
         key: row.key.to_vec(),
         window: row.window,
         timestamp: row.timestamp,
         value: row.value.to_vec(),
-    })
+    }))
 }

@@ -54,6 +54,13 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
         None
     }
 
+    /// For kinds with a retention: whether a row has expired once the newest row is at `newest`. Unlike
+    /// [`StoreKind::over_below`] this is exact.
+    fn is_over(&self, row: &StoredRow<'_>, newest: Timestamp) -> bool {
+        let (Some(window), Some(retention)) = (row.window, self.retention()) else { return false };
+        window.start.0 <= newest.0.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// The settings of the changelog's topic. If the kind has a retention, the topic keeps rows for
     /// `additional_retention` longer than the store.
     fn changelog_settings(&self, additional_retention: Duration) -> Vec<(&'static str, String)>;
@@ -169,6 +176,20 @@ mod tests {
                 let (earlier, later) = (kind.over_below(Timestamp(earlier)), kind.over_below(Timestamp(later)));
                 prop_assert_eq!(earlier.is_some(), kind.retention().is_some(), "{:?}", kind);
                 prop_assert!(earlier <= later, "{:?}", kind);
+            }
+        }
+
+        #[test]
+        fn every_row_in_the_range_of_those_that_are_over_is_over(
+            key in prop::collection::vec(any::<u8>(), 0..30),
+            time in any::<i64>(),
+        ) {
+            for kind in all() {
+                let record = ChangelogRecord { key: &key, value: Some(&[]), timestamp: Timestamp(time) };
+                let Some((key, Some(row))) = kind.to_store(record) else { continue };
+                let Some(row) = kind.read(&key, &row) else { continue };
+                let in_range = kind.over_below(Timestamp(time)).is_some_and(|over| key < over);
+                prop_assert!(!in_range || kind.is_over(&row, Timestamp(time)), "{:?} {:?}", kind, row);
             }
         }
 

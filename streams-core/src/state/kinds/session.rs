@@ -76,6 +76,12 @@ impl StoreKind for Sessions {
         Some(self.span(time.0.saturating_sub(self.retention_ms()).saturating_add(1)).to_vec())
     }
 
+    /// Sessions expire by their ends.
+    fn is_over(&self, row: &StoredRow<'_>, newest: Timestamp) -> bool {
+        let retention = i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX);
+        row.window.is_some_and(|session| session.end.0 <= newest.0.saturating_sub(retention))
+    }
+
     fn changelog_settings(&self, additional_retention: Duration) -> Vec<(&'static str, String)> {
         compacted_for(self.retention.saturating_add(additional_retention))
     }
