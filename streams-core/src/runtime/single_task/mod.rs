@@ -23,7 +23,7 @@ use super::worker::panic_message;
 use super::{AppError, TaskMetrics};
 use crate::clock::{Clock as _, ManualClock};
 use crate::log::{BatchBuilder, RecordBatch};
-use crate::operators::{BuildError, DropReason, PunctuationTime};
+use crate::operators::{BuildError, DropReason, PunctuationTime, StoreId};
 use crate::random::SystemRandom;
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp, TopicPartition};
 use crate::state::{CacheBudget, Memory, StateBackend as _, TaskState};
@@ -86,7 +86,7 @@ impl SingleTask {
     pub(crate) fn new(topology: Topology, options: SingleTaskOptions) -> Result<Self, AppError> {
         let SingleTaskOptions { application_id, cache_bytes, on_undecodable, start } = options;
         let plan = Plan::with_one_partition(application_id.into(), Arc::new(topology.merged()));
-        let (status, clock, sent) = (Status::new(), ManualClock::at(start), Sent::default());
+        let (status, clock, sent) = (Status::new(), ManualClock::at(start), Sent::new(timeless(&plan)));
         let producer = Box::new(sent.producer());
         let collector = Rc::new(RefCell::new(ProducerCollector::new(producer, false)));
         let cache_budget = CacheBudget::new(cache_bytes);
@@ -227,6 +227,12 @@ impl SingleTask {
         catch_unwind(AssertUnwindSafe(|| work(&mut *self)))
             .unwrap_or_else(|panic| Err(self.task.panicked(panic_message(&*panic))))
     }
+}
+
+/// The changelogs whose records' timestamps mean nothing.
+fn timeless(plan: &Plan) -> Vec<Arc<str>> {
+    let stores = (0..).map(StoreId).zip(&plan.topology.graph().stores);
+    stores.filter(|(_, store)| !store.kind.logs_times()).filter_map(|(id, _)| plan.changelog(id)).collect()
 }
 
 /// The task's state, empty.

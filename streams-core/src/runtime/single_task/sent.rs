@@ -18,7 +18,7 @@ pub struct SentRecord {
     pub key: Option<Vec<u8>>,
     /// The value's bytes; `None` is null.
     pub value: Option<Vec<u8>>,
-    /// `None` if the log is to set it, which Kafka Streams does for a few changelogs.
+    /// `None` in the changelogs of a few kinds of stores, where it means nothing and Kafka Streams sets none.
     pub timestamp: Option<Timestamp>,
     /// The headers, in order.
     pub headers: Headers,
@@ -30,12 +30,19 @@ pub(super) struct Sent {
     /// Those that nobody has looked at yet.
     new: Arc<Mutex<Vec<SentRecord>>>,
     kept: Vec<SentRecord>,
+    /// The topics whose records' timestamps mean nothing.
+    timeless: Vec<Arc<str>>,
 }
 
 impl Sent {
+    /// Nothing yet; the timestamps in some topics mean nothing.
+    pub(super) fn new(timeless: Vec<Arc<str>>) -> Self {
+        Self { timeless, ..Self::default() }
+    }
+
     /// A producer whose records come here.
     pub(super) fn producer(&self) -> impl Producer + use<> {
-        Sender { new: Arc::clone(&self.new), topics: Vec::new() }
+        Sender { new: Arc::clone(&self.new), topics: Vec::new(), timeless: self.timeless.clone() }
     }
 
     /// Takes the records that were sent since the last call.
@@ -64,6 +71,7 @@ struct Sender {
     new: Arc<Mutex<Vec<SentRecord>>>,
     /// The topics by their handles, with the number of records sent to each.
     topics: Vec<(Arc<str>, i64)>,
+    timeless: Vec<Arc<str>>,
 }
 
 /// Everything is acknowledged at once, and there are no transactions.
@@ -83,7 +91,7 @@ impl Producer for Sender {
             topic: Arc::clone(topic),
             key: record.key.map(<[u8]>::to_vec),
             value: record.value.map(<[u8]>::to_vec),
-            timestamp: Some(record.timestamp).filter(|timestamp| *timestamp != Timestamp::UNKNOWN),
+            timestamp: Some(record.timestamp).filter(|_| !self.timeless.contains(topic)),
             headers: record.headers.clone(),
         });
         Ok(())
@@ -123,5 +131,32 @@ impl Producer for Sender {
 
     fn abort_transaction(&mut self) -> Poll<CommitOutcome> {
         Poll::Ready(CommitOutcome::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_kept_in_order_and_timeless_topics_have_no_timestamps() {
+        let mut sent = Sent::new(vec!["b".into()]);
+        let mut producer = sent.producer();
+        let topics = ["a", "b", "a"].map(|topic| producer.topic(topic));
+        for (topic, at) in topics.into_iter().zip([5, 6, 4]) {
+            let record = OutgoingRecord { key: None, value: None, timestamp: Timestamp(at), headers: &Headers::new() };
+            producer.send(topic, Partition(0), record).unwrap();
+        }
+        let show = |records: Vec<SentRecord>| {
+            let shown =
+                records.into_iter().map(|record| format!("{} {:?}", record.topic, record.timestamp.map(|at| at.0)));
+            shown.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(show(sent.take()), "a Some(5), b None, a Some(4)");
+        assert_eq!(show(sent.take()), "");
+        assert_eq!(
+            topics.map(|topic| producer.acknowledged(topic, Partition(0))),
+            [2, 1, 2].map(|end| Some(Offset(end)))
+        );
     }
 }

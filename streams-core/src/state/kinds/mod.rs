@@ -65,6 +65,12 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
     /// `additional_retention` longer than the store.
     fn changelog_settings(&self, additional_retention: Duration) -> Vec<(&'static str, String)>;
 
+    /// Whether the changelog's records have timestamps that mean something. Where they do not, Kafka Streams leaves them
+    /// to its producer.
+    fn logs_times(&self) -> bool {
+        true
+    }
+
     /// The change that a changelog record makes to the store; `None` if no store of this kind can have written it.
     /// Never panics, whatever the bytes.
     fn to_store(&self, record: ChangelogRecord<'_>) -> Option<StoreRow>;
