@@ -38,7 +38,7 @@ pub use grouped_table::KGroupedTable;
 pub use processor_store::ProcessorStoreOptions;
 pub use shared::Shared;
 pub use stream::{KStream, Output, Repartitioned, Sent, Split};
-pub use table::KTable;
+pub use table::{KTable, OtherTable};
 pub use windowed::TimeWindowedKStream;
 
 /// A key or value in a stream: anything that can be cloned where the stream forks. A wire format is needed only where

@@ -76,14 +76,6 @@ not_yet! {
     JoinsGlobalTablesByKey;
 
     #[diagnostic::on_unimplemented(
-        message = "two tables cannot be joined yet: join the changes of one with the other, \
-                   `first.to_stream().filter_some().join(second, ..)`",
-        label = "joins of two tables are not there yet",
-        note = "this produces a result when the first table changes, not when the second one does"
-    )]
-    JoinsTables;
-
-    #[diagnostic::on_unimplemented(
         message = "a table is sent as the stream of its changes: `.to_stream().to(..)`",
         label = "`.to_stream()` is missing before `.to(..)`",
         note = "deletions are sent as tombstones; `.to_stream().filter_some()` leaves them out"
@@ -135,35 +127,6 @@ impl<'t, K, V> KStream<'t, K, V> {
 
 #[doc(hidden)]
 impl<'t, K, V> KTable<'t, K, V> {
-    pub fn join<K2, T, R>(self, _table: KTable<'t, K2, T>, _joiner: impl Fn(V, T) -> R + Shared) -> KTable<'t, K, R>
-    where
-        ThisVersion: JoinsTables<K>,
-    {
-        ThisVersion::never()
-    }
-
-    pub fn left_join<K2, T, R>(
-        self,
-        _table: KTable<'t, K2, T>,
-        _joiner: impl Fn(V, Option<T>) -> R + Shared,
-    ) -> KTable<'t, K, R>
-    where
-        ThisVersion: JoinsTables<K>,
-    {
-        ThisVersion::never()
-    }
-
-    pub fn outer_join<K2, T, R>(
-        self,
-        _table: KTable<'t, K2, T>,
-        _joiner: impl Fn(Option<V>, Option<T>) -> R + Shared,
-    ) -> KTable<'t, K, R>
-    where
-        ThisVersion: JoinsTables<K>,
-    {
-        ThisVersion::never()
-    }
-
     pub fn to<T>(self, _topic: T) -> Output<'t>
     where
         ThisVersion: SendsTables<T>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::cached::flush_at_commit;
 use super::{BuildError, Context, NodeBuilder, OperatorError, Outputs, StoreId, TableView, TableViewRecipe};
 use crate::record::{Change, Headers, Record, Timestamp};
-use crate::state::rows::{Cause, Row};
+use crate::state::rows::{Cause, Changed, Row};
 use crate::state::table_store::TableStore;
 use crate::wire::encoded_key::AsKey;
 use crate::wire::{Key, Value};
@@ -39,6 +39,10 @@ impl<K: Key, V: Value> TableView<K, V> for StoreView<K, V> {
     fn get(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
         self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))
     }
+
+    fn get_forwarded(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        self.rows.borrow_mut().get_forwarded(key).map_err(|error| OperatorError::rows(&self.node, error))
+    }
 }
 
 /// A node's own table: its rows, and the children that get the changes. With caching, changes are forwarded when the
@@ -57,6 +61,14 @@ impl<K: Key, V: Value> StoredTable<K, V> {
         let outputs = builder.outputs()?;
         flush_at_commit(builder, &rows, &outputs);
         Ok(Self { node: Arc::clone(builder.name()), rows, outputs })
+    }
+
+    /// As [`StoredTable::new`], for [`StoredTable::take`]: what a row was is looked up only for a cache.
+    pub(super) fn of_changes(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self, BuildError> {
+        let table = Self::new(builder, store)?;
+        let is_cached = table.rows.borrow().rows().is_cached();
+        table.rows.borrow_mut().rows_mut().want_old_values(is_cached && builder.sends_old_values());
+        Ok(table)
     }
 
     /// Turns the changelog off, for a table that is restored from its source topic.
@@ -96,6 +108,19 @@ impl<K: Key, V: Value> StoredTable<K, V> {
         let changed = self.rows.borrow_mut().set(&key, Cause { timestamp, headers: &headers }, value);
         match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
             Some(changed) => self.outputs.forward(context, Record { key, value: changed.change, timestamp, headers }),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`StoredTable::set`], for a change that says itself what the row was. Without a cache, that is forwarded with
+    /// it, even if the store has something else.
+    pub(super) fn take(&self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
+        let Record { key, value: Change { old, new, .. }, timestamp, headers } = record;
+        let changed = self.rows.borrow_mut().set(&key, Cause { timestamp, headers: &headers }, new);
+        match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
+            Some(Changed { change, timestamp }) => {
+                self.outputs.forward(context, Record { key, value: Change { old, ..change }, timestamp, headers })
+            }
             None => Ok(()),
         }
     }

@@ -159,6 +159,10 @@ mod tests {
             Ok(Some((Num(100), Timestamp(100))))
         }
 
+        fn get_forwarded(&mut self, key: &Word) -> Result<Option<(Num, Timestamp)>, OperatorError> {
+            self.get(key)
+        }
+
         fn get_as_of(&mut self, _: &Word, timestamp: Timestamp) -> Result<Option<(Num, Timestamp)>, OperatorError> {
             Ok((timestamp.0 > 1).then_some((Num(timestamp.0), timestamp)))
         }

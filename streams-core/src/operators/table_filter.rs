@@ -122,6 +122,11 @@ impl<K, V, F: Fn(&K, &V) -> bool> TableView<K, V> for FilteredView<K, V, F> {
         Ok(self.filter.row(key, row))
     }
 
+    fn get_forwarded(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        let row = self.parent.get_forwarded(key)?;
+        Ok(self.filter.row(key, row))
+    }
+
     fn get_as_of(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Row<V>>, OperatorError> {
         let row = self.parent.get_as_of(key, timestamp)?;
         Ok(self.filter.row(key, row))

@@ -108,6 +108,10 @@ impl<K, V, V2, F: Fn(&K, V) -> V2> TableView<K, V2> for MappedView<K, V, F> {
         Ok(self.parent.get(key)?.map(|(value, timestamp)| ((self.mapper)(key, value), timestamp)))
     }
 
+    fn get_forwarded(&mut self, key: &K) -> Result<Option<Row<V2>>, OperatorError> {
+        Ok(self.parent.get_forwarded(key)?.map(|(value, timestamp)| ((self.mapper)(key, value), timestamp)))
+    }
+
     fn get_as_of(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Row<V2>>, OperatorError> {
         let row = self.parent.get_as_of(key, timestamp)?;
         Ok(row.map(|(value, timestamp)| ((self.mapper)(key, value), timestamp)))

@@ -16,6 +16,16 @@ pub(crate) trait TableView<K, V> {
     /// When the store below fails.
     fn get(&mut self, key: &K) -> Result<Option<(V, Timestamp)>, OperatorError>;
 
+    /// A key's row as the table's node forwarded it last: without changes that still wait in its cache.
+    ///
+    /// Tables are joined by these rows. If changes of both tables wait, each of them is joined with what the other row
+    /// was or is already, so that their results add up to the last one. Joined with rows that are not forwarded yet, two
+    /// deletions of both rows would find nothing to delete, and old values would be of results that never were.
+    ///
+    /// # Errors
+    /// As [`TableView::get`].
+    fn get_forwarded(&mut self, key: &K) -> Result<Option<(V, Timestamp)>, OperatorError>;
+
     /// The row that the key had at some time, as far as the table keeps versions; its row now otherwise.
     ///
     /// # Errors

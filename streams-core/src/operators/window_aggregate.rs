@@ -11,7 +11,7 @@ use super::{
     TableViewRecipe,
 };
 use crate::record::{Change, Record, Timestamp};
-use crate::state::rows::{Cause, Row};
+use crate::state::rows::{Cause, Row, RowError};
 use crate::state::window_store::{KeyInWindows, WindowRows};
 use crate::windows::{TimeWindows, Window, Windowed};
 use crate::wire::encoded_key::AsKey;
@@ -63,8 +63,22 @@ struct WindowView<K: Key, A: Value> {
 
 impl<K: Key, A: Value> TableView<Windowed<K>, A> for WindowView<K, A> {
     fn get(&mut self, key: &Windowed<K>) -> Result<Option<Row<A>>, OperatorError> {
+        self.look_up(key, WindowRows::get)
+    }
+
+    fn get_forwarded(&mut self, key: &Windowed<K>) -> Result<Option<Row<A>>, OperatorError> {
+        self.look_up(key, WindowRows::get_forwarded)
+    }
+}
+
+impl<K: Key, A: Value> WindowView<K, A> {
+    fn look_up(
+        &mut self,
+        key: &Windowed<K>,
+        get: impl FnOnce(&mut WindowRows<K, A>, &mut KeyInWindows, Window) -> Result<Option<Row<A>>, RowError>,
+    ) -> Result<Option<Row<A>>, OperatorError> {
         let row = match self.key.set(&key.key) {
-            Ok(()) => self.rows.borrow_mut().get(&mut self.key, key.window),
+            Ok(()) => get(&mut self.rows.borrow_mut(), &mut self.key, key.window),
             Err(error) => Err(error.into()),
         };
         row.map_err(|error| OperatorError::rows(&self.node, error))

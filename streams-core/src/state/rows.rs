@@ -198,6 +198,23 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         Ok(self.load(key.key())?.map(|(row, _)| row))
     }
 
+    /// Whether a row has a change that is not flushed.
+    pub(super) fn is_dirty(&mut self, key: &KeyBuffer) -> bool {
+        let Some(cache) = &mut self.cache else { return false };
+        cache.find(key).is_some_and(|place| cache.at(place).is_dirty())
+    }
+
+    /// A row as of the last flush. Rows that are gone for good are not found.
+    ///
+    /// # Errors
+    /// As [`Rows::row`].
+    pub(super) fn flushed(&self, key: &KeyBuffer) -> Result<Option<Row<V>>, RowError> {
+        if key.key() < self.floor.as_slice() {
+            return Ok(None);
+        }
+        Ok(self.load(key.key())?.map(|(row, _)| row))
+    }
+
     /// Changes a row: `update` gets what is there and returns what is to be there, or `None` to delete it,
     /// and the time of the result. Returns what is to be forwarded now, which is nothing with a cache.
     ///

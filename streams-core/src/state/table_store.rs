@@ -41,6 +41,15 @@ impl<K: Key, V: Value> TableStore<K, V> {
         self.rows.row(&self.key)
     }
 
+    /// A key's row as of the last flush.
+    ///
+    /// # Errors
+    /// As [`TableStore::get`].
+    pub(crate) fn get_forwarded(&mut self, key: &K) -> Result<Option<Row<V>>, RowError> {
+        self.key.encode(key)?;
+        if self.rows.is_dirty(&self.key) { self.rows.flushed(&self.key) } else { self.rows.row(&self.key) }
+    }
+
     /// As [`Rows::update`].
     ///
     /// # Errors

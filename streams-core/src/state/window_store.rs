@@ -83,6 +83,15 @@ impl<K: Key, V: Value> WindowRows<K, V> {
         self.rows.peek(key.at(window.start))
     }
 
+    /// As [`WindowRows::get`], as of the last flush.
+    ///
+    /// # Errors
+    /// As [`WindowRows::get`].
+    pub(crate) fn get_forwarded(&mut self, key: &mut KeyInWindows, window: Window) -> Result<Option<Row<V>>, RowError> {
+        let key = key.at(window.start);
+        if self.rows.is_dirty(key) { self.rows.flushed(key) } else { self.rows.peek(key) }
+    }
+
     /// As [`Rows::update`], for the key's row in one window.
     ///
     /// # Errors

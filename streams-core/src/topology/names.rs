@@ -40,6 +40,9 @@ pub(crate) mod prefix {
     pub(crate) const TABLE_SELECT: &str = "KTABLE-SELECT-";
     pub(crate) const TABLE_AGGREGATE: &str = "KTABLE-AGGREGATE-";
     pub(crate) const TABLE_REDUCE: &str = "KTABLE-REDUCE-";
+    pub(crate) const TABLE_JOIN_THIS: &str = "KTABLE-JOINTHIS-";
+    pub(crate) const TABLE_JOIN_OTHER: &str = "KTABLE-JOINOTHER-";
+    pub(crate) const TABLE_MERGE: &str = "KTABLE-MERGE-";
 }
 
 const REPARTITION_SUFFIX: &str = "-repartition";

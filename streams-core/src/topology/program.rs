@@ -223,6 +223,35 @@ pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
 /// A recipe for a node that looks up rows of another table; `None` if no store contains them.
 pub(crate) type JoinRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<Recipe>>;
 
+/// A join of two tables.
+pub(crate) struct TablesJoin {
+    pub(crate) kind: JoinKind,
+    /// The recipes of the nodes for the left and the right table's updates; `None` if no store contains a table's rows.
+    pub(crate) sides: Box<dyn FnOnce(&StoreOf<'_>) -> Option<[Recipe; 2]>>,
+    /// The recipe of the node behind both.
+    pub(crate) merge: TableRecipe,
+}
+
+/// Which rows of a join's sides have a result although the other side has none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JoinKind {
+    Inner,
+    Left,
+    Outer,
+}
+
+impl JoinKind {
+    /// Whether there is no result without a row of the left side.
+    pub(crate) fn needs_left(self) -> bool {
+        self != Self::Outer
+    }
+
+    /// Whether there is no result without a row of the right side.
+    pub(crate) fn needs_right(self) -> bool {
+        self == Self::Inner
+    }
+}
+
 /// A call to the builder or to one of its streams and tables.
 pub(crate) enum Call {
     /// `builder.stream(..)`
@@ -259,6 +288,8 @@ pub(crate) enum Call {
     TableAggregate { group: CallId, kind: AggregateKind, recipe: AggregateRecipe },
     /// `.join(..)` and `.left_join(..)` of a stream and a table
     TableJoin { input: CallId, table: CallId, left: bool, through: Repartition, recipe: JoinRecipe },
+    /// `.join(..)`, `.left_join(..)` and `.outer_join(..)` of two tables
+    TablesJoin { left: CallId, right: CallId, join: TablesJoin },
     /// `.process(..)`, `.process_with(..)` and `.process_values(..)`
     Process {
         input: CallId,

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod table_joins;
 mod topologies;
 
 use std::collections::BTreeSet;

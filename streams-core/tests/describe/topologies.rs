@@ -9,25 +9,27 @@ use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
+use crate::table_joins;
+
 /// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
 
 type Text = KeyValueStore<String, String>;
 type Count = KeyValueStore<String, i64>;
 
-const A: Topic<String, String> = Topic::new("a");
-const B: Topic<String, String> = Topic::new("b");
+pub(crate) const A: Topic<String, String> = Topic::new("a");
+pub(crate) const B: Topic<String, String> = Topic::new("b");
 const C: Topic<String, String> = Topic::new("c");
-const T: Topic<String, String> = Topic::new("t");
-const U: Topic<String, String> = Topic::new("u");
+pub(crate) const T: Topic<String, String> = Topic::new("t");
+pub(crate) const U: Topic<String, String> = Topic::new("u");
 const G: Topic<String, String> = Topic::new("g");
 const H: Topic<String, String> = Topic::new("h");
-const OUT: Topic<String, String> = Topic::new("out");
-const COUNTS: Topic<String, i64> = Topic::new("out");
+pub(crate) const OUT: Topic<String, String> = Topic::new("out");
+pub(crate) const COUNTS: Topic<String, i64> = Topic::new("out");
 const WINDOWED_COUNTS: Topic<Windowed<String>, i64> = Topic::new("out");
 const WINDOWED_TEXTS: Topic<Windowed<String>, String> = Topic::new("out");
 
-fn tumbling() -> TimeWindows {
+pub(crate) fn tumbling() -> TimeWindows {
     Tumbling::of(Duration::from_secs(5 * 60)).grace(Duration::from_secs(60))
 }
 
@@ -35,7 +37,7 @@ fn hopping() -> TimeWindows {
     Hopping::of(Duration::from_secs(60 * 60)).advance_by(Duration::from_secs(60)).no_grace()
 }
 
-fn text_store(name: &str) -> Text {
+pub(crate) fn text_store(name: &str) -> Text {
     Text::named(name).unwrap()
 }
 
@@ -43,7 +45,7 @@ fn count_store(name: &str) -> Count {
     Count::named(name).unwrap()
 }
 
-fn out(number: impl std::fmt::Display) -> Topic<String, String> {
+pub(crate) fn out(number: impl std::fmt::Display) -> Topic<String, String> {
     Topic::named(format!("out-{number}")).unwrap()
 }
 
@@ -51,7 +53,7 @@ fn keyed<'t>(stream: KStream<'t, String, String>) -> KStream<'t, String, String>
     stream.select_key(|_, value| value.clone())
 }
 
-fn left(left: String, _: String) -> String {
+pub(crate) fn left(left: String, _: String) -> String {
     left
 }
 
@@ -60,7 +62,7 @@ fn swap(key: String, value: String) -> (String, String) {
 }
 
 #[expect(clippy::ptr_arg, reason = "a closure gets the key as it is")]
-fn swapped(key: &String, value: String) -> (String, String) {
+pub(crate) fn swapped(key: &String, value: String) -> (String, String) {
     (value, key.clone())
 }
 
@@ -83,6 +85,7 @@ pub(crate) fn all() -> Vec<Named> {
         PROCESSORS,
         PROGRAMS,
         SINKS,
+        table_joins::ALL,
     ]
     .concat()
 }

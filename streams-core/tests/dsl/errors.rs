@@ -239,6 +239,14 @@ fn how_long_the_windows_of_keys_are_is_asked_for() {
                    length with `.windows_of(..)`, or keep them apart";
     check(|b| _ = b.stream(SECONDS).merge(b.stream(MINUTES)).group_by_key().count(), &lost("the aggregation", several));
     check(
+        |b| _ = b.table(SECONDS).outer_join(b.table(MINUTES), |left, _| left),
+        &lost(
+            "the join",
+            "windows of `1s` would be joined with windows of `60s`, and those with the same start have the same key; give \
+             both tables windows of the same length",
+        ),
+    );
+    check(
         |b| _ = b.stream([SECONDS, MINUTES]).to(UNKNOWN),
         &lost(
             "the topic `per-minute`",

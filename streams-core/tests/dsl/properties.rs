@@ -27,10 +27,11 @@ impl<'t> Program<'t> {
     fn apply(&mut self, number: usize, (kind, left, right, named): &Step) {
         let builder = self.builder;
         let (stream, other) = (*left.get(&self.streams), *right.get(&self.streams));
-        let (table, global) = (*right.get(&self.tables), *right.get(&self.globals));
+        let (table, other_table) = (*right.get(&self.tables), *left.get(&self.tables));
+        let global = *right.get(&self.globals);
         let name = format!("name-{number}");
         let stream_named = |stream: KStream<'t, String, String>| if *named { stream.named(&name) } else { stream };
-        match kind % 20 {
+        match kind % 24 {
             0 => self.streams.push(builder.stream(topic("stream", number))),
             // Sometimes a name that is already used.
             1 => self.streams.push(builder.stream(topic("shared", number % 2))),
@@ -69,6 +70,13 @@ impl<'t> Program<'t> {
             }
             17 => self.streams.push(stream_named(stream.join(table, |left, _| left))),
             18 => self.streams.push(stream_named(stream.left_join(table, |left, _| left))),
+            19 => self.tables.push(table.join(other_table, |left, right| left + &right)),
+            20 => self.tables.push(table.left_join(other_table, |left, _| left).not_cached()),
+            21 => {
+                let joined = table.outer_join(other_table, Option::or);
+                let store = KeyValueStore::named(format!("store-{number}")).unwrap();
+                self.tables.push(if *named { joined.stored_as(store) } else { joined });
+            }
             _ => self.streams.push(stream_named(stream.join_global(global, |key, _| key.clone(), |left, _| left))),
         }
     }

@@ -80,6 +80,69 @@ fn a_group_of_rows_needs_old_values_all_the_way_up() {
 }
 
 #[test]
+fn a_join_of_tables_has_both_kept_and_its_result_only_if_asked() {
+    let both = |left: Option<String>, right: Option<String>| left.or(right);
+    check(
+        |b| _ = b.table(T).join(b.table(A).filter(|_, _| true), |left, _| left).to_stream().to(OUT),
+        &[
+            "KTABLE-SOURCE-0000000002 [t-STATE-STORE-0000000000]",
+            "KTABLE-SOURCE-0000000005 [a-STATE-STORE-0000000003]",
+            "KTABLE-FILTER-0000000006 []",
+            "KTABLE-JOINTHIS-0000000008 [a-STATE-STORE-0000000003]",
+            "KTABLE-JOINOTHER-0000000009 [t-STATE-STORE-0000000000]",
+            "KTABLE-MERGE-0000000007 []",
+        ],
+    );
+    // A left join has to know whether there was a row on the left, an outer join on both sides.
+    check(
+        |b| _ = b.table(T).left_join(b.table(A), |left, _| left).not_cached(),
+        &[
+            "KTABLE-SOURCE-0000000002+ [t-STATE-STORE-0000000000]",
+            "KTABLE-SOURCE-0000000005 [a-STATE-STORE-0000000003]",
+            "KTABLE-JOINTHIS-0000000008 [a-STATE-STORE-0000000003]",
+            "KTABLE-JOINOTHER-0000000009 [t-STATE-STORE-0000000000]",
+            "KTABLE-MERGE-0000000007 [KTABLE-MERGE-STATE-STORE-0000000006]",
+        ],
+    );
+    check(
+        |b| {
+            let joined = b.table(T).outer_join(b.table(A), both).stored_as(KeyValueStore::new("joined"));
+            b.stream(B).join(joined, |left, _| left).named("join").to(OUT);
+        },
+        &[
+            "KTABLE-SOURCE-0000000002+ [t-STATE-STORE-0000000000]",
+            "KTABLE-SOURCE-0000000005+ [a-STATE-STORE-0000000003]",
+            "KTABLE-JOINTHIS-0000000007 [a-STATE-STORE-0000000003]",
+            "KTABLE-JOINOTHER-0000000008 [t-STATE-STORE-0000000000]",
+            "KTABLE-MERGE-0000000006 [joined]",
+            "join [joined]",
+        ],
+    );
+    check(
+        |b| {
+            let joined = b.table(T).join(b.table(A), |left, _| left);
+            _ = joined
+                .filter(|_, _| true)
+                .group_by(|k, v| (v, k.clone()))
+                .count()
+                .stored_as(KeyValueStore::new("counts"));
+            b.stream(B).join(joined, |left, _| left).named("join").to(OUT);
+        },
+        &[
+            "KTABLE-SOURCE-0000000002+ [t-STATE-STORE-0000000000]",
+            "KTABLE-SOURCE-0000000005+ [a-STATE-STORE-0000000003]",
+            "KTABLE-JOINTHIS-0000000007+ [a-STATE-STORE-0000000003]",
+            "KTABLE-JOINOTHER-0000000008+ [t-STATE-STORE-0000000000]",
+            "KTABLE-MERGE-0000000006+ []",
+            "KTABLE-FILTER-0000000009+ []",
+            "KTABLE-SELECT-0000000010 []",
+            "KTABLE-AGGREGATE-0000000013 [counts]",
+            "join [t-STATE-STORE-0000000000 a-STATE-STORE-0000000003]",
+        ],
+    );
+}
+
+#[test]
 fn a_kept_table_is_asked_for_old_values_no_further_up() {
     check(
         |b| {

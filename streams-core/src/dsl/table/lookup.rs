@@ -34,6 +34,19 @@ impl<K: 'static, V: 'static> Lookup<K, V> {
         }))
     }
 
+    /// For the join of two tables, whose rows are computed from both, unless it has a store itself.
+    pub(super) fn joined<L: 'static, R: 'static>(
+        table: CallId,
+        stored: ViewOfStore<K, V>,
+        (left, right): (Option<Lookup<K, L>>, Option<Lookup<K, R>>),
+        join: impl Fn(TableViewRecipe<K, L>, TableViewRecipe<K, R>) -> TableViewRecipe<K, V> + 'static,
+    ) -> Self {
+        Self(Rc::new(move |store_of| match store_of(table) {
+            Some(store) => Some(stored(store)),
+            None => Some(join(left.as_ref()?.view(store_of)?, right.as_ref()?.view(store_of)?)),
+        }))
+    }
+
     /// The table's view, once it is known which tables have stores; `None` if neither this table nor those that it is
     /// computed from have one.
     pub(in crate::dsl) fn view(&self, store_of: &StoreOf<'_>) -> Option<TableViewRecipe<K, V>> {

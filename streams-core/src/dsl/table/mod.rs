@@ -13,10 +13,12 @@ use crate::wire::{Key, Value, refuse_windows};
 
 mod filter;
 mod group;
+mod join;
 mod lookup;
 mod map_values;
 mod to_stream;
 
+pub use join::OtherTable;
 use lookup::{Lookup, ViewOfStore};
 
 /// A table: the latest row `V` of each key `K`.

@@ -45,6 +45,8 @@ pub(super) enum DraftKind {
     Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<CallId> },
     /// A processor whose store depends on later calls.
     LateTable { table: CallId, recipe: TableRecipe },
+    /// The nodes for the updates of a join's two tables, and the one behind both. Each side looks rows up in stores.
+    TablesJoin { table: CallId, this: JoinSide, other: JoinSide, merge: Recipe, store: Option<StoreId> },
     /// A filter, and a topic's sink and source.
     Repartition {
         names: RepartitionNames,
@@ -57,6 +59,16 @@ pub(super) enum DraftKind {
     TableRepartition { sink_name: String, topic: String, through: ChangeRepartition, windows: WindowSizes },
     /// A sink to a topic of the user.
     Sink { topic: String, recipe: Recipe },
+}
+
+/// The node for the updates of one of a join's tables.
+pub(super) struct JoinSide {
+    pub(super) name: String,
+    /// The operation that its table comes from.
+    pub(super) parent: DraftId,
+    pub(super) recipe: Recipe,
+    /// The stores with the other table's rows.
+    pub(super) stores: Vec<StoreId>,
 }
 
 /// All operations of the program.

@@ -6,7 +6,7 @@ use super::super::copartition;
 use super::super::error::TopologyError;
 use super::super::graph::{InternalTopic, InternalTopicKind, StoreDefinition, Topology};
 use super::super::program::TableRecipe;
-use super::draft::{Draft, DraftId, DraftKind};
+use super::draft::{Draft, DraftId, DraftKind, JoinSide};
 use super::write::{GraphWriter, NewNode};
 use super::{Expansion, TableState};
 use crate::operators::{NodeId, Recipe, StoreId};
@@ -71,6 +71,21 @@ impl Writing {
                     writer.graph.nodes[processor.0 as usize].sends_old_values = table.sends_old_values;
                 }
                 processor
+            }
+            DraftKind::TablesJoin { table, this, other, merge, store } => {
+                let sends_old_values = self.tables.get(&table).is_some_and(|table| table.sends_old_values);
+                let mut sides = Vec::new();
+                for JoinSide { name, parent, recipe, stores } in [&this, &other] {
+                    let parents: Vec<_> = self.written.get(parent).copied().into_iter().collect();
+                    let node = NewNode { name, parents: &parents, recipe: recipe.clone(), at };
+                    sides.push(writer.processor(node, stores)?);
+                }
+                let merge = NewNode { name: &name, parents: &sides, recipe: merge, at };
+                let last = writer.processor(merge, store.as_slice())?;
+                for node in sides.into_iter().chain([last]) {
+                    writer.graph.nodes[node.0 as usize].sends_old_values = sends_old_values;
+                }
+                last
             }
             DraftKind::LateTable { table, recipe } => self.late_table(node, table, recipe)?,
             DraftKind::TableSource { source_name, topic, source, table, recipe } => {

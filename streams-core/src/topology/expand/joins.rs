@@ -42,10 +42,10 @@ impl Expansion {
         let sources: BTreeSet<_> = stream.sources.union(&self.table_state(table)?.sources).cloned().collect();
         self.copartitioned.push(sources.clone());
         let name = self.names.node(given, if left { prefix::LEFT_JOIN } else { prefix::JOIN });
-        let store = self.rows_of(table)?;
+        let stores = self.rows_of(table)?;
         let recipe = recipe(&|table| self.tables.get(&table).and_then(TableState::store))
             .ok_or_else(|| super::not_a("table whose rows are kept", table))?;
-        let kind = DraftKind::Processor { recipe, stores: vec![store], table: None };
+        let kind = DraftKind::Processor { recipe, stores, table: None };
         let node = self.drafts.add(stream.node, name.clone(), kind, at.site);
         self.drafts.all[node.0].keeps_null_keys = left;
         self.streams.insert(at.step, StreamState::new(name, sources, stream.windows, false, node));

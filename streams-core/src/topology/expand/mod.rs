@@ -24,6 +24,7 @@ mod processors;
 mod stores;
 mod streams;
 mod tables;
+mod tables_join;
 mod write;
 
 use draft::{DraftId, Drafts};
@@ -121,6 +122,7 @@ impl Expansion {
             Call::TableJoin { input, table, left, through, recipe } => {
                 self.table_join(at, (input, table), left, through, recipe)
             }
+            Call::TablesJoin { left, right, join } => self.tables_join(at, (left, right), join),
             Call::Process { input, prefix, changes_key, stores, recipe } => {
                 self.process(at, input, (prefix, changes_key), &stores, recipe)
             }

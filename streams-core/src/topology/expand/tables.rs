@@ -45,6 +45,8 @@ pub(super) enum RowsIn {
     Stored(StoreState),
     /// Computed from the parent's rows.
     Computed(CallId),
+    /// Computed from the rows of a join's two tables, or in a store of the result's own.
+    Joined { sides: [CallId; 2], store: Option<StoreId> },
 }
 
 /// Whether a table's store has been added to the topology.
@@ -210,14 +212,18 @@ impl Expansion {
         Ok(())
     }
 
-    /// The store that contains a table's rows, or that they are computed from, for another node that looks them up and
-    /// must be connected to it.
-    pub(super) fn rows_of(&mut self, step: CallId) -> Result<StoreId, TopologyError> {
+    /// The stores that contain a table's rows, or that they are computed from, for another node that looks them up and
+    /// must be connected to them.
+    pub(super) fn rows_of(&mut self, step: CallId) -> Result<Vec<StoreId>, TopologyError> {
         self.materialize(step)?;
         match self.table_state(step)?.rows {
-            RowsIn::Stored(StoreState::There(store)) => Ok(store),
+            RowsIn::Stored(StoreState::There(store)) | RowsIn::Joined { store: Some(store), .. } => Ok(vec![store]),
             RowsIn::Stored(StoreState::OnDemand(_)) => Err(super::not_a("kept table", step)),
             RowsIn::Computed(parent) => self.rows_of(parent),
+            RowsIn::Joined { sides: [left, right], store: None } => {
+                let (left, right) = (self.rows_of(left)?, self.rows_of(right)?);
+                Ok([left, right].concat())
+            }
         }
     }
 
@@ -240,6 +246,11 @@ impl Expansion {
                 if !table.sends_old_values {
                     return Ok(false);
                 }
+            }
+            RowsIn::Joined { sides: [left, right], .. } => {
+                self.send_old_values(left, true)?;
+                self.send_old_values(right, true)?;
+                self.table_state(step)?.sends_old_values = true;
             }
         }
         self.table_state(step)?.asked_for_old_values = true;
@@ -264,6 +275,7 @@ impl TableState {
         match self.rows {
             RowsIn::Stored(StoreState::There(store)) => Some(store),
             RowsIn::Stored(StoreState::OnDemand(_)) | RowsIn::Computed(_) => None,
+            RowsIn::Joined { store, .. } => store,
         }
     }
 }

@@ -64,6 +64,7 @@ final class Topologies {
             processors();
             programs();
             sinks();
+            TableJoins.add(Topologies::add);
         }
         return ALL;
     }
