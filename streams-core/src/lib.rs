@@ -31,6 +31,9 @@ pub mod runtime;
 
 pub mod testing;
 
+#[cfg(test)]
+mod golden;
+
 pub mod prelude;
 
 /// For the code that the derives generate only.

@@ -34,6 +34,8 @@ usage: cargo xtask COMMAND
            necessary: `eval \"$(cargo xtask env)\"`.
   oracle-describe
            Lets Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
+  oracle-bytes
+           Lets Kafka Streams itself write the bytes of streams-core/tests/bytes (JDK and Maven).
   bench engine [ARGS]
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
   bench compare [--workload W[,W..]] [--pairs N] [--guarantee alo|eos] [--scale PART] [--json FILE]
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["tidy"] => tidy::run(),
         ["oracle-describe"] => oracle::describe(),
+        ["oracle-bytes"] => oracle::bytes(),
         ["setup"] => setup::run(),
         ["env"] => env::print(),
         [] | ["help" | "-h" | "--help", ..] | [_, "-h" | "--help"] | ["bench", _, "--help"] => {

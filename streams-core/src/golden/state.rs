@@ -1,0 +1,35 @@
+//! The layouts of stores' changelogs.
+
+use std::time::Duration;
+
+use super::Vector;
+use crate::record::Timestamp;
+use crate::state::kinds::{ChangelogRecord, Sessions, StoreKind, StoredRow, Windows};
+use crate::windows::Window;
+
+/// A record with that key becomes a row with the given parts, and the row leads back to the key.
+fn check(vector: &Vector, kind: &dyn StoreKind, window: Window) {
+    let logged = vector.made();
+    let record = ChangelogRecord { key: &logged, value: Some(b"v"), timestamp: Timestamp(7) };
+    let (stored, row) = kind.to_store(record).unwrap();
+    let StoredRow { key, window: found, value, .. } = kind.read(&stored, row.as_deref().unwrap()).unwrap();
+    assert_eq!((key, found, value), (&*vector.bytes(0), Some(window), &b"v"[..]));
+    vector.expect(&kind.changelog_key(&stored).unwrap());
+}
+
+/// A table has one row per key and window, so its keys end with the number 0. Only a join's buffer has others.
+pub(super) fn window_store_key(vector: &Vector) {
+    let start = vector.number::<i64>(1);
+    let kind = Windows { size: Duration::from_millis(10), retention: Duration::from_secs(60) };
+    if vector.number::<u32>(2) == 0 {
+        check(vector, &kind, Window { start: Timestamp(start), end: Timestamp(start.saturating_add(10)) });
+    } else {
+        let record = ChangelogRecord { key: &vector.made(), value: None, timestamp: Timestamp(0) };
+        assert_eq!(kind.to_store(record), None);
+    }
+}
+
+pub(super) fn session_store_key(vector: &Vector) {
+    let [start, end] = [1, 2].map(|index| Timestamp(vector.number(index)));
+    check(vector, &Sessions { retention: Duration::from_secs(600) }, Window { start, end });
+}
