@@ -223,11 +223,14 @@ pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
 /// A recipe for a node that looks up rows of another table; `None` if no store contains them.
 pub(crate) type JoinRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<Recipe>>;
 
+/// The recipes of two nodes that look up rows of each other's tables; `None` if no store contains them.
+pub(crate) type SidesRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<[Recipe; 2]>>;
+
 /// A join of two tables.
 pub(crate) struct TablesJoin {
     pub(crate) kind: JoinKind,
-    /// The recipes of the nodes for the left and the right table's updates; `None` if no store contains a table's rows.
-    pub(crate) sides: Box<dyn FnOnce(&StoreOf<'_>) -> Option<[Recipe; 2]>>,
+    /// The nodes for the left and the right table's updates.
+    pub(crate) sides: SidesRecipe,
     /// The recipe of the node behind both.
     pub(crate) merge: TableRecipe,
 }

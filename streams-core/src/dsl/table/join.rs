@@ -192,7 +192,7 @@ impl<'t, K, V> KTable<'t, K, V> {
         let merge = Box::new(|store| table_merge::recipe::<K, R>(store));
         let join = TablesJoin { kind, sides: Box::new(sides), merge };
         let step = builder.add(Call::TablesJoin { left: self.step, right: other.step, join });
-        let lookup = Lookup::joined(step, view_of_rows, (left, right), move |left, right| {
+        let lookup = Lookup::joined(step, view_of_rows, left, right, move |left, right| {
             let joiner = Arc::clone(&joiner);
             table_join::view(left, right, kind.needs_left(), move |left, right| joiner(left, right))
         });

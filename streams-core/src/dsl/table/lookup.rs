@@ -38,7 +38,8 @@ impl<K: 'static, V: 'static> Lookup<K, V> {
     pub(super) fn joined<L: 'static, R: 'static>(
         table: CallId,
         stored: ViewOfStore<K, V>,
-        (left, right): (Option<Lookup<K, L>>, Option<Lookup<K, R>>),
+        left: Option<Lookup<K, L>>,
+        right: Option<Lookup<K, R>>,
         join: impl Fn(TableViewRecipe<K, L>, TableViewRecipe<K, R>) -> TableViewRecipe<K, V> + 'static,
     ) -> Self {
         Self(Rc::new(move |store_of| match store_of(table) {
