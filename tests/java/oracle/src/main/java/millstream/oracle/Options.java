@@ -8,6 +8,8 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.state.BuiltInDslStoreSuppliers;
+import org.apache.kafka.streams.state.DslStoreSuppliers;
 import org.apache.kafka.streams.state.Stores;
 
 /**
@@ -76,7 +78,7 @@ record Options<S extends StateStore>(Named name, Materialized<Object, String, S>
         return Json.has(stored, "name") ? Materialized.as(Json.text(stored, "name")) : Materialized.with(null, null);
     }
 
-    static Materialized.StoreType type(final String type) {
-        return type.equals("rocksdb") ? Materialized.StoreType.ROCKS_DB : Materialized.StoreType.IN_MEMORY;
+    static DslStoreSuppliers type(final String type) {
+        return type.equals("rocksdb") ? BuiltInDslStoreSuppliers.ROCKS_DB : new MemoryStores();
     }
 }

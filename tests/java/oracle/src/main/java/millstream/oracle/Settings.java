@@ -19,8 +19,7 @@ final class Settings {
             what.optimize().isEmpty() ? StreamsConfig.NO_OPTIMIZATION : String.join(",", what.optimize()));
         properties.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
         properties.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, what.onDisk()
-            ? BuiltInDslStoreSuppliers.RocksDBDslStoreSuppliers.class
-            : BuiltInDslStoreSuppliers.InMemoryDslStoreSuppliers.class);
+            ? BuiltInDslStoreSuppliers.RocksDBDslStoreSuppliers.class : MemoryStores.class);
         // The overloads without options have no place for serdes.
         properties.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         properties.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);

@@ -1,6 +1,5 @@
 package millstream.oracle;
 
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +13,7 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.WindowStore;
+import org.apache.kafka.streams.state.internals.DuplicateRows;
 import org.apache.kafka.streams.state.internals.Innermost;
 import org.apache.kafka.streams.state.internals.RocksDBVersionedStore;
 import org.apache.kafka.streams.state.internals.VersionedRows;
@@ -37,23 +37,32 @@ final class StoreRows {
     /** Null for a store that can't be read. */
     static StoreRows of(final String name, final StateStore store) {
         final StateStore inner = Innermost.of(store);
-        final RowValue value = RowValue.of(store);
+        final Consumer<BiConsumer<Row, byte[]>> read = reader(inner);
+        return read == null ? null : new StoreRows(name, RowValue.of(store, inner), read);
+    }
+
+    private static Consumer<BiConsumer<Row, byte[]>> reader(final StateStore inner) {
         if (inner instanceof RocksDBVersionedStore versioned) {
-            return new StoreRows(name, value, to -> VersionedRows.read(versioned, (key, from, until, bytes) ->
-                to.accept(new Row(key, from, until == null ? Row.OPEN : until, Row.PERIOD), bytes)));
+            return to -> VersionedRows.read(versioned, (key, from, until, bytes) ->
+                to.accept(new Row(key, from, until == null ? Row.OPEN : until, Row.PERIOD), bytes));
         }
         if (inner instanceof SessionStore) {
             final SessionStore<Bytes, byte[]> sessions = Flow.cast(inner);
-            return new StoreRows(name, value, to -> windowed(sessions.fetch((Bytes) null, (Bytes) null), to));
+            return to -> windowed(sessions.fetch((Bytes) null, (Bytes) null), to);
+        }
+        if (inner instanceof MemoryWindows windows) {
+            return windows::read;
+        }
+        if (Innermost.hasDuplicates(inner)) {
+            return to -> numbered(inner, to);
         }
         if (inner instanceof WindowStore) {
             final WindowStore<Bytes, byte[]> windows = Flow.cast(inner);
-            return new StoreRows(name, value,
-                Innermost.hasDuplicates(inner) ? to -> numbered(windows.all(), to) : to -> windowed(windows.all(), to));
+            return to -> windowed(windows.all(), to);
         }
         if (inner instanceof KeyValueStore) {
             final KeyValueStore<Bytes, byte[]> plain = Flow.cast(inner);
-            return new StoreRows(name, value, to -> plain(plain.all(), to));
+            return to -> plain(plain.all(), to);
         }
         return null;
     }
@@ -66,7 +75,7 @@ final class StoreRows {
             now.put(row, bytes);
             final byte[] before = old.remove(row);
             // Most rows are the same object as before, which makes this cheap.
-            if (before != bytes && (before == null || !Arrays.equals(before, bytes))) {
+            if (before != bytes && (before == null || !value.isSame(before, bytes))) {
                 lines.add(present(row, bytes));
             }
         });
@@ -100,16 +109,8 @@ final class StoreRows {
         }
     }
 
-    /** Rows with the same key and start are numbered in the order in which they were written. */
-    private static void numbered(final KeyValueIterator<Windowed<Bytes>, byte[]> all, final BiConsumer<Row, byte[]> to) {
-        final Map<Row, Long> seen = new HashMap<>();
-        try (all) {
-            while (all.hasNext()) {
-                final KeyValue<Windowed<Bytes>, byte[]> row = all.next();
-                final Row first = new Row(row.key.key(), row.key.window().start(), 0, Row.NUMBERED);
-                final long number = seen.merge(first, 1L, Long::sum) - 1;
-                to.accept(new Row(first.key(), first.from(), number, Row.NUMBERED), row.value);
-            }
-        }
+    private static void numbered(final StateStore inner, final BiConsumer<Row, byte[]> to) {
+        final Numbers numbers = new Numbers();
+        DuplicateRows.read(inner, (key, start, bytes) -> to.accept(numbers.next(key, start), bytes));
     }
 }

@@ -67,7 +67,7 @@ final class StoreSteps {
         final Duration size = Json.duration(step, "size");
         final boolean duplicates = Json.flag(step, "duplicates", false);
         return onDisk ? Stores.persistentWindowStore(name, retention, size, duplicates)
-            : Stores.inMemoryWindowStore(name, retention, size, duplicates);
+            : MemoryStores.window(name, retention, size, duplicates, false);
     }
 
     private static WindowBytesStoreSupplier timestampedWindow(final JsonNode step, final String name,
@@ -76,12 +76,12 @@ final class StoreSteps {
         final Duration size = Json.duration(step, "size");
         final boolean duplicates = Json.flag(step, "duplicates", false);
         return onDisk ? Stores.persistentTimestampedWindowStore(name, retention, size, duplicates)
-            : Stores.inMemoryWindowStore(name, retention, size, duplicates);
+            : MemoryStores.window(name, retention, size, duplicates, false);
     }
 
     private static SessionBytesStoreSupplier session(final JsonNode step, final String name, final boolean onDisk) {
         final Duration retention = Json.duration(step, "retention");
-        return onDisk ? Stores.persistentSessionStore(name, retention) : Stores.inMemorySessionStore(name, retention);
+        return onDisk ? Stores.persistentSessionStore(name, retention) : MemoryStores.session(name, retention);
     }
 
     private StoreSteps() { }

@@ -2,37 +2,42 @@ package org.apache.kafka.streams.state.internals;
 
 import java.lang.reflect.Field;
 import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.SessionStore;
+import org.apache.kafka.streams.state.VersionedKeyValueStore;
+import org.apache.kafka.streams.state.WindowStore;
 
-/** The store of bytes below metering, caches and loggers. It is in this package because those are only known here. */
+/**
+ * The store of bytes below metering, caches, loggers and adapters. It is in this package because those are only known
+ * here.
+ */
 public final class Innermost {
     public static StateStore of(final StateStore store) {
         StateStore inner = store;
-        while (inner instanceof WrappedStateStore<?, ?, ?> wrapper && isLayer(inner)) {
-            inner = wrapper.wrapped();
+        for (StateStore next = below(inner); isStore(next); next = below(inner)) {
+            inner = next;
         }
-        return inner instanceof VersionedKeyValueToBytesStoreAdapter adapter ? adapter.inner : inner;
+        return inner;
     }
 
-    /** Wrappers that only mark what a store is, or that convert rows, are part of the store. */
-    private static boolean isLayer(final StateStore store) {
-        final String name = store.getClass().getSimpleName();
-        return store instanceof MeteredStateStore || name.startsWith("Metered") || name.startsWith("Caching")
-            || name.startsWith("TimeOrderedCaching") || name.startsWith("ChangeLogging") || store instanceof ListValueStore;
+    /** Whether a window store on RocksDB keeps several rows with one key and start. */
+    public static boolean hasDuplicates(final StateStore inner) {
+        return inner instanceof RocksDBWindowStore && (Boolean) field(inner, "retainDuplicates");
     }
 
-    /** Whether a window store keeps several rows with one key and start. */
-    public static boolean hasDuplicates(final StateStore window) {
-        StateStore layer = window;
-        while (layer != null) {
-            final Object has = field(layer, "retainDuplicates");
-            if (has != null) {
-                return (Boolean) has;
-            }
-            // Adapters, which give rows of plain stores a timestamp or headers, call it so.
-            layer = layer instanceof WrappedStateStore<?, ?, ?> wrapper ? wrapper.wrapped()
-                : (StateStore) field(layer, "store");
+    private static StateStore below(final StateStore store) {
+        if (store instanceof WrappedStateStore<?, ?, ?> wrapper) {
+            return wrapper.wrapped();
         }
-        return false;
+        // Adapters, which give the rows of simpler stores a timestamp or headers.
+        final boolean isAdapter = store.getClass().getSimpleName().endsWith("Adapter");
+        return isAdapter ? (StateStore) field(store, store instanceof VersionedKeyValueToBytesStoreAdapter ? "inner" : "store")
+            : null;
+    }
+
+    private static boolean isStore(final StateStore store) {
+        return store instanceof KeyValueStore || store instanceof WindowStore || store instanceof SessionStore
+            || store instanceof VersionedKeyValueStore;
     }
 
     private static Object field(final Object object, final String name) {
@@ -47,7 +52,7 @@ public final class Innermost {
                 throw new IllegalStateException(error);
             }
         }
-        return null;
+        throw new IllegalStateException(object.getClass() + " has no " + name);
     }
 
     private Innermost() { }
