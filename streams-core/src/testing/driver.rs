@@ -30,7 +30,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(60);
 
 const APPLICATION_ID: &str = "test";
 
-/// Runs a topology for a test.
+/// Runs a topology for a test. (To compare topologies with Kafka Streams record by record, there is
+/// [`TopologyTestDriver`](super::TopologyTestDriver).)
 ///
 /// By default each input topic has one partition, caches have [`App`]'s default size, and each piped record is
 /// followed by a commit, which flushes them. As with Kafka Streams' driver, all that one record does to a row thus

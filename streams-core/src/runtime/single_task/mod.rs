@@ -121,7 +121,8 @@ impl SingleTask {
         if is_input {
             self.process_all()?;
         }
-        Ok(self.globals.apply(topic, record)? || is_input)
+        let is_global = self.apply_globally(topic, record)?;
+        Ok(is_input || is_global)
     }
 
     /// Moves the clock and fires the wall-clock punctuators that are due, each once.
@@ -216,14 +217,19 @@ impl SingleTask {
                 headers: &sent.headers,
             };
             self.enqueue(&sent.topic, &record);
-            self.globals.apply(&sent.topic, &record)?;
+            self.apply_globally(&sent.topic, &record)?;
         }
         self.sent.keep(new);
         Ok(())
     }
 
-    /// Does some of the task's work. A panic in the application's code is an error.
-    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Result<(), AppError>) -> Result<(), AppError> {
+    /// Applies a record to the global tables of its topic. Returns whether there are any.
+    fn apply_globally(&mut self, topic: &str, record: &RecordIn<'_>) -> Result<bool, AppError> {
+        self.guarded(|single| single.globals.apply(topic, record))
+    }
+
+    /// Does some of the work. A panic in the application's code is an error.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, AppError>) -> Result<T, AppError> {
         catch_unwind(AssertUnwindSafe(|| work(&mut *self)))
             .unwrap_or_else(|panic| Err(self.task.panicked(panic_message(&*panic))))
     }
