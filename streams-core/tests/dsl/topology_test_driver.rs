@@ -19,8 +19,7 @@ const IN: Topic<String, String> = Topic::new("in");
 
 /// What was sent, each record as topic, key, value, timestamp.
 fn sent(driver: &mut TopologyTestDriver) -> String {
-    let text =
-        |bytes: &Option<Vec<u8>>| bytes.as_deref().map_or("~".to_owned(), |bytes| bytes.escape_ascii().to_string());
+    let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map_or("~".to_owned(), shown);
     let mut sent = String::new();
     for record in driver.take_sent() {
         let (topic, key, value) = (&record.topic, text(&record.key), text(&record.value));
@@ -28,6 +27,12 @@ fn sent(driver: &mut TopologyTestDriver) -> String {
         write!(sent, "{}{topic} {key} {value} {at}", if sent.is_empty() { "" } else { " | " }).unwrap();
     }
     sent
+}
+
+fn shown(bytes: &[u8]) -> String {
+    let shown =
+        |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") };
+    bytes.iter().map(shown).collect()
 }
 
 /// A step of a test: what happens, and what is sent then.
@@ -415,4 +420,166 @@ fn an_application_without_input_of_its_own_has_nothing_to_do() {
     driver.pipe(&NAMES, "k", "v").unwrap();
     driver.advance_wall_clock(Duration::from_secs(1)).unwrap();
     assert_eq!((sent(&mut driver), driver.rows().unwrap().len()), (String::new(), 1));
+}
+
+const WINDOWS: WindowStore<String, i64> = WindowStore::new("w");
+const REDUCED: KeyValueStore<String, String> = KeyValueStore::new("r");
+const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("c");
+const JOINED: KeyValueStore<String, String> = KeyValueStore::new("j");
+const MAPPED: KeyValueStore<String, String> = KeyValueStore::new("m");
+const FILTERED: KeyValueStore<String, String> = KeyValueStore::new("f");
+const TABLE: KeyValueStore<String, String> = KeyValueStore::new("t");
+
+/// One record changes the rows of many stores.
+fn many_stores(builder: &StreamsBuilder, is_joined: bool) {
+    let to = |name: &str| Topic::<String, Option<String>>::named(name).unwrap();
+    let shown = |number: Option<i64>| number.map_or("null".to_owned(), |number| number.to_string());
+    let records = builder.stream(IN);
+    let words = records.flat_map_values(|text: String| text.split('-').map(str::to_owned).collect());
+    let groups = words.group_by_key();
+    let windows = groups.windowed_by(Tumbling::of(Duration::from_millis(10)).no_grace()).count().stored_as(WINDOWS);
+    let reduced = groups.reduce(|old, new| old + &new).stored_as(REDUCED);
+    let counts = groups.count().stored_as(COUNTS);
+    if is_joined {
+        counts.join(reduced, |count, text| format!("{count}{text}")).to_stream().to(to("joined"));
+        let left = reduced.left_join(counts, move |text, count| text + &shown(count)).stored_as(JOINED);
+        left.to_stream().to(to("left"));
+    }
+    windows.to_stream().map(move |key, count| (key.key, count.map(|count| count.to_string()))).to(to("windows"));
+    let mapped = counts.map_values(|count| format!("m{count}")).stored_as(MAPPED);
+    mapped.filter(|_, text| text.len() < 3).stored_as(FILTERED).to_stream().to(to("filtered"));
+    let table = records.filter(|_, text: &String| text.contains('-')).to_table().stored_as(TABLE);
+    if is_joined {
+        table.join(counts, |text, count| text + &count.to_string()).to_stream().to(to("tc"));
+    }
+    let named = |text: String, row: Option<String>| Some(format!("{text}/{}", row.unwrap_or("null".to_owned())));
+    records.left_join(table, named).to(to("st"));
+}
+
+/// Stores that one record changes are flushed one after the other, in the order in which the topology names them; what
+/// a flush forwards may wait in a later cache.
+#[test]
+fn caches_are_flushed_in_javas_order() {
+    check(
+        1_000_000,
+        |builder| many_stores(builder, false),
+        &[
+            Pipe(
+                "in",
+                "k",
+                "x",
+                10,
+                "st k x/null 10 | \
+                 app-w-changelog k\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x0a\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01 10 | \
+                 windows k 1 10 | app-r-changelog k x 10 | \
+                 app-c-changelog k \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01 10 | app-m-changelog k m1 10 | \
+                 app-f-changelog k m1 10 | filtered k m1 10",
+            ),
+            Pipe(
+                "in",
+                "k",
+                "y-z",
+                12,
+                "st k y-z/y-z 12 | \
+                 app-w-changelog k\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x0a\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 12 | \
+                 windows k 3 12 | app-r-changelog k xyz 12 | \
+                 app-c-changelog k \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 12 | app-m-changelog k m3 12 | \
+                 app-f-changelog k m3 12 | filtered k m3 12 | app-t-changelog k y-z 12",
+            ),
+            Pipe(
+                "in",
+                "l",
+                "u-v-w",
+                25,
+                "st l u-v-w/u-v-w 25 | \
+                 app-w-changelog l\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x14\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 25 | \
+                 windows l 3 25 | app-r-changelog l uvw 25 | \
+                 app-c-changelog l \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 25 | app-m-changelog l m3 25 | \
+                 app-f-changelog l m3 25 | filtered l m3 25 | app-t-changelog l u-v-w 25",
+            ),
+            Pipe(
+                "in",
+                "k",
+                "q",
+                5,
+                "st k q/y-z 5 | app-r-changelog k xyzq 12 | \
+                 app-c-changelog k \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x04 12 | app-m-changelog k m4 12 | \
+                 app-f-changelog k m4 12 | filtered k m4 12",
+            ),
+            Pipe(
+                "in",
+                "k",
+                "a-b-c",
+                33,
+                "st k a-b-c/a-b-c 33 | \
+                 app-w-changelog k\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x1e\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 33 | \
+                 windows k 3 33 | app-r-changelog k xyzqabc 33 | \
+                 app-c-changelog k \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x07 33 | app-m-changelog k m7 33 | \
+                 app-f-changelog k m7 33 | filtered k m7 33 | app-t-changelog k a-b-c 33",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn without_caches_updates_go_through_all_stores_in_javas_order() {
+    check(
+        0,
+        |builder| many_stores(builder, true),
+        &[
+            Pipe(
+                "in",
+                "k",
+                "x",
+                10,
+                "\
+                 app-w-changelog k\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x0a\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01 10 | \
+                 windows k 1 10 | app-r-changelog k x 10 | app-j-changelog k xnull 10 | left k xnull 10 | \
+                 app-c-changelog k \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01 10 | joined k 1x 10 | \
+                 app-j-changelog k x1 10 | left k x1 10 | app-m-changelog k m1 10 | app-f-changelog k m1 10 | \
+                 filtered k m1 10 | st k x/null 10",
+            ),
+            Pipe(
+                "in",
+                "k",
+                "y-z",
+                12,
+                "\
+                 app-w-changelog k\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x0a\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02 12 | \
+                 windows k 2 12 | app-r-changelog k xy 12 | joined k 1xy 12 | app-j-changelog k xy1 12 | \
+                 left k xy1 12 | app-c-changelog k \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02 12 | joined k 2xy 12 | \
+                 app-j-changelog k xy2 12 | left k xy2 12 | app-m-changelog k m2 12 | app-f-changelog k m2 12 | \
+                 filtered k m2 12 | \
+                 app-w-changelog k\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x0a\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 12 | \
+                 windows k 3 12 | app-r-changelog k xyz 12 | joined k 2xyz 12 | app-j-changelog k xyz2 12 | \
+                 left k xyz2 12 | app-c-changelog k \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 12 | \
+                 joined k 3xyz 12 | app-j-changelog k xyz3 12 | left k xyz3 12 | app-m-changelog k m3 12 | \
+                 app-f-changelog k m3 12 | filtered k m3 12 | app-t-changelog k y-z 12 | tc k y-z3 12 | \
+                 st k y-z/y-z 12",
+            ),
+            Pipe(
+                "in",
+                "l",
+                "u-v-w",
+                25,
+                "\
+                 app-w-changelog l\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x14\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01 25 | \
+                 windows l 1 25 | app-r-changelog l u 25 | app-j-changelog l unull 25 | left l unull 25 | \
+                 app-c-changelog l \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01 25 | joined l 1u 25 | \
+                 app-j-changelog l u1 25 | left l u1 25 | app-m-changelog l m1 25 | app-f-changelog l m1 25 | \
+                 filtered l m1 25 | \
+                 app-w-changelog l\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x14\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02 25 | \
+                 windows l 2 25 | app-r-changelog l uv 25 | joined l 1uv 25 | app-j-changelog l uv1 25 | \
+                 left l uv1 25 | app-c-changelog l \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02 25 | joined l 2uv 25 | \
+                 app-j-changelog l uv2 25 | left l uv2 25 | app-m-changelog l m2 25 | app-f-changelog l m2 25 | \
+                 filtered l m2 25 | \
+                 app-w-changelog l\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x14\\x00\\x00\\x00\\x00 \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 25 | \
+                 windows l 3 25 | app-r-changelog l uvw 25 | joined l 2uvw 25 | app-j-changelog l uvw2 25 | \
+                 left l uvw2 25 | app-c-changelog l \\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x03 25 | \
+                 joined l 3uvw 25 | app-j-changelog l uvw3 25 | left l uvw3 25 | app-m-changelog l m3 25 | \
+                 app-f-changelog l m3 25 | filtered l m3 25 | app-t-changelog l u-v-w 25 | tc l u-v-w3 25 | \
+                 st l u-v-w/u-v-w 25",
+            ),
+        ],
+    );
 }
