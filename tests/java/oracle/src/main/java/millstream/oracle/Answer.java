@@ -82,7 +82,7 @@ final class Answer {
         json.writeEndObject();
     }
 
-    private static void write(final JsonGenerator json, final String field, final List<String> lines) throws IOException {
+    static void write(final JsonGenerator json, final String field, final List<String> lines) throws IOException {
         json.writeArrayFieldStart(field);
         for (final String line : lines) {
             json.writeString(line);
@@ -90,7 +90,7 @@ final class Answer {
         json.writeEndArray();
     }
 
-    private static String text(final Throwable error) {
+    static String text(final Throwable error) {
         Throwable root = error;
         while (root.getCause() != null && root.getCause() != root) {
             root = root.getCause();
@@ -98,11 +98,11 @@ final class Answer {
         return root.getClass().getName() + ": " + root.getMessage();
     }
 
-    private interface Fields {
+    interface Fields {
         void write(JsonGenerator json) throws IOException;
     }
 
-    private static String write(final Fields fields) {
+    static String write(final Fields fields) {
         final StringWriter text = new StringWriter(4096);
         try (JsonGenerator json = JSON.createGenerator(text)) {
             json.writeStartObject();

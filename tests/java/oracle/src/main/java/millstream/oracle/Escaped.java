@@ -1,6 +1,8 @@
 package millstream.oracle;
 
 import java.nio.charset.StandardCharsets;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
 
 /** Bytes as the answers print them. */
 final class Escaped {
@@ -27,6 +29,19 @@ final class Escaped {
 
     static void add(final StringBuilder to, final String text) {
         add(to, text == null ? null : text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Key, value, timestamp (or `-` if there is none) and headers. */
+    static void addRecord(final StringBuilder to, final byte[] key, final byte[] value, final Long time,
+                          final Headers headers) {
+        add(to, key);
+        add(to.append(' '), value);
+        to.append(' ').append(time == null ? "-" : time.toString());
+        char separator = ' ';
+        for (final Header header : headers) {
+            add(to.append(separator).append(header.key()).append('='), header.value());
+            separator = ';';
+        }
     }
 
     private static void add(final StringBuilder to, final byte[] bytes, final int from) {

@@ -17,25 +17,31 @@ import java.util.concurrent.Future;
 
 /**
  * Reads cases from standard input, one a line, and answers each with a line on standard output, in the same order. See
- * tests/oracle/FORMAT.md. `--threads N` sets how many cases run at once (by default as many as there are cores).
+ * tests/oracle/FORMAT.md. `--threads N` sets how many cases run at once (by default as many as there are cores), and with
+ * `--broker ADDRESS` each case is a real application on that broker.
  */
 public final class Main {
     private static final int CASES_AHEAD = 64;
 
     public static void main(final String[] args) throws Exception {
         int threads = Runtime.getRuntime().availableProcessors();
-        if (args.length == 2 && args[0].equals("--threads")) {
-            threads = Integer.parseInt(args[1]);
-        } else if (args.length != 0) {
-            throw new IllegalArgumentException("usage: Main [--threads N]");
+        String broker = null;
+        for (int at = 0; at < args.length; at += 2) {
+            if (args[at].equals("--threads") && at + 1 < args.length) {
+                threads = Integer.parseInt(args[at + 1]);
+            } else if (args[at].equals("--broker") && at + 1 < args.length) {
+                broker = args[at + 1];
+            } else {
+                throw new IllegalArgumentException("usage: Main [--threads N] [--broker ADDRESS]");
+            }
         }
         final PrintStream answers = new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
         // Standard output belongs to the answers: what `print` prints there is lost.
         System.setOut(new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8));
-        run(threads, answers);
+        run(threads, broker, answers);
     }
 
-    private static void run(final int threads, final PrintStream answers) throws Exception {
+    private static void run(final int threads, final String broker, final PrintStream answers) throws Exception {
         final ExecutorService workers = Executors.newFixedThreadPool(threads);
         final BlockingQueue<Future<String>> queue = new ArrayBlockingQueue<>(CASES_AHEAD);
         final Future<String> end = CompletableFuture.completedFuture(null);
@@ -45,7 +51,7 @@ public final class Main {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 final String one = line;
                 if (!one.isBlank()) {
-                    queue.put(workers.submit(() -> answer(one)));
+                    queue.put(workers.submit(() -> answer(one, broker)));
                 }
             }
         }
@@ -54,12 +60,12 @@ public final class Main {
         workers.shutdown();
     }
 
-    private static String answer(final String line) {
+    private static String answer(final String line, final String broker) {
         String id = null;
         try {
             final Case what = Case.read(line);
             id = what.id();
-            return Run.answer(what);
+            return broker == null ? Run.answer(what) : RealRun.answer(what, broker);
         } catch (final BadCase error) {
             return Answer.bad(id, error.getMessage());
         }

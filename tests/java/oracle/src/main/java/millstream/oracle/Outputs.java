@@ -10,7 +10,6 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.function.Function;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.header.Header;
 import org.apache.kafka.streams.TopologyTestDriver;
 
 /**
@@ -61,15 +60,7 @@ final class Outputs {
 
     private static String line(final ProducerRecord<byte[], byte[]> record) {
         final StringBuilder line = new StringBuilder(64).append(record.topic()).append(' ');
-        Escaped.add(line, record.key());
-        Escaped.add(line.append(' '), record.value());
-        line.append(' ').append(record.timestamp() == null ? "-" : record.timestamp().toString());
-        char separator = ' ';
-        for (final Header header : record.headers()) {
-            line.append(separator).append(header.key()).append('=');
-            Escaped.add(line, header.value());
-            separator = ';';
-        }
+        Escaped.addRecord(line, record.key(), record.value(), record.timestamp(), record.headers());
         return line.toString();
     }
 
