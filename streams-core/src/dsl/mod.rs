@@ -30,6 +30,7 @@ mod stream;
 mod table;
 mod windowed;
 
+pub use crate::operators::chosen_sink::{ChosenTopic, RecordContext};
 pub use crate::operators::partitioner::{IntoPartitions, Partitions, Target};
 pub use builder::{StreamsBuilder, Topics};
 pub use global_table::GlobalKTable;

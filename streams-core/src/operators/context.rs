@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::OperatorError;
 use super::drops::{Dropped, Drops};
-use crate::log::TopicHandle;
+use super::partitioner::Chosen;
+use crate::log::{LogError, LogErrorKind, TopicHandle};
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp};
 
 /// Where records leave the task: a sink with one method, which operators and changelogs write to and the runtime
@@ -24,8 +25,52 @@ pub trait Collector {
         value: Option<&[u8]>,
         timestamp: Timestamp,
         headers: &Headers,
-    ) -> Result<(), crate::log::LogError>;
+    ) -> Result<(), LogError>;
+
+    /// A topic to send to that the topology does not name, if it is known.
+    fn destination(&mut self, _topic: &str) -> Option<Destination> {
+        None
+    }
+
+    /// Takes a record for a topic that is not known yet. What is sent after it stays behind it.
+    ///
+    /// # Errors
+    /// As [`Collector::send`].
+    fn send_when_known(&mut self, record: Unaddressed) -> Result<(), LogError> {
+        let message = format!("topic {} cannot be looked up from here", record.topic);
+        Err(LogError::new(LogErrorKind::UnknownTopic, message))
+    }
+
+    /// Takes the names of the nodes whose records were dropped in the meantime, because their partitioner chose no
+    /// partition once their topic was known.
+    fn take_dropped(&mut self, _task: TaskId) -> Vec<Box<str>> {
+        Vec::new()
+    }
 }
+
+/// A record for a topic whose number of partitions is not known yet.
+pub struct Unaddressed {
+    /// The topic's full name.
+    pub topic: Arc<str>,
+    /// The task that sends it.
+    pub task: TaskId,
+    /// The node that sends it.
+    pub node: Box<str>,
+    /// Where the record comes from that it was made of.
+    pub position: Option<RecordPosition>,
+    /// The key's bytes; `None` is null.
+    pub key: Option<Box<[u8]>>,
+    /// The value's bytes; `None` is null.
+    pub value: Option<Box<[u8]>>,
+    /// The record's timestamp.
+    pub timestamp: Timestamp,
+    /// The record's headers.
+    pub headers: Headers,
+    /// Chooses the partitions, from the topic, the node's name and the key.
+    pub choose: ChoosePartitions,
+}
+
+type ChoosePartitions = Box<dyn FnOnce(&Destination, &str, Option<&[u8]>) -> Result<Chosen, OperatorError>>;
 
 /// A topic that records are sent to, resolved when the task is built.
 #[derive(Debug, Clone)]
@@ -162,6 +207,8 @@ impl Context {
 
     /// Takes what was dropped since this was called last.
     pub(crate) fn take_drops(&mut self) -> Vec<Dropped> {
+        let late = self.collector.borrow_mut().take_dropped(self.task);
+        late.iter().for_each(|node| self.drop_record(node, DropReason::NoPartition));
         self.drops.take()
     }
 
@@ -174,6 +221,21 @@ impl Context {
     /// How many records were sent to topics that are not internal.
     pub(crate) const fn sent_out(&self) -> u64 {
         self.sent_out
+    }
+
+    /// A topic to send to that the topology does not name, if it is known.
+    pub(super) fn destination(&self, topic: &str) -> Option<Destination> {
+        self.collector.borrow_mut().destination(topic)
+    }
+
+    /// Sends a record out of the task as soon as its topic is known.
+    ///
+    /// # Errors
+    /// As [`Context::send`].
+    pub(super) fn send_when_known(&mut self, record: Unaddressed) -> Result<(), OperatorError> {
+        self.sent_out += 1;
+        let node = record.node.to_string();
+        self.collector.borrow_mut().send_when_known(record).map_err(|error| OperatorError::Send { node, error })
     }
 
     /// Sends a record out of the task.

@@ -46,6 +46,14 @@ pub enum OperatorError {
         /// How the log failed.
         error: LogError,
     },
+    /// No topic was chosen for a record.
+    #[error("{node}: no topic was chosen: {reason}")]
+    NoTopic {
+        /// The sink.
+        node: String,
+        /// Why not, as the application says.
+        reason: String,
+    },
     /// A partitioner chose a partition that its topic does not have.
     #[error("{node}: its partitioner chose partition {partition} of topic {topic}, which has {partitions}, from 0 on")]
     Partition {

@@ -24,6 +24,7 @@ mod untyped;
 pub(crate) mod branch;
 pub(crate) mod change_sink;
 pub(crate) mod change_source;
+pub(crate) mod chosen_sink;
 pub(crate) mod filter;
 pub(crate) mod filter_some;
 pub(crate) mod flat_map;
@@ -75,7 +76,7 @@ pub use error::OperatorError;
 pub(crate) use build::{
     BuiltNode, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts, TaskServices,
 };
-pub(crate) use context::{Collector, Context, Destination};
+pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;
 pub(crate) use presence::Presence;
 pub(crate) use table_view::{TableView, TableViewRecipe};

@@ -15,7 +15,7 @@ use crate::record::{Headers, Partition, Timestamp};
 pub(crate) type Partitioner<K, V> = Arc<dyn Fn(&K, &V, &Target<'_>) -> Partitions + Send + Sync>;
 
 /// The partitions that were chosen. Usually it is one.
-pub(super) type Chosen = SmallVec<[Partition; 2]>;
+pub(crate) type Chosen = SmallVec<[Partition; 2]>;
 
 /// What a partitioner knows besides a record's key and value.
 #[derive(Debug)]

@@ -6,8 +6,10 @@
 
 use std::marker::PhantomData;
 
-use super::partitioner::{Partitioner, Partitions, Target};
-use super::{BuiltNode, Context, Destination, DropReason, Next, OperatorError, Recipe};
+use smallvec::smallvec;
+
+use super::partitioner::{Chosen, Partitioner, Partitions, Target};
+use super::{BuiltNode, Context, Destination, DropReason, Next, OperatorError, Recipe, Unaddressed};
 use crate::record::{Headers, Partition, Record, Timestamp};
 use crate::topic::TopicRef;
 use crate::wire::murmur2::partition_of;
@@ -72,7 +74,7 @@ const STICKY_BYTES: usize = 16_384;
 const RECORD_OVERHEAD: usize = 10;
 
 /// A topic to send to, and the partition whose turn it is.
-struct Route {
+pub(super) struct Route {
     destination: Destination,
     sticky: Partition,
     sticky_bytes: usize,
@@ -81,18 +83,36 @@ struct Route {
 impl Route {
     /// `first` is the first partition for records without a key; it differs between tasks, so that they do not all
     /// start with the same one.
-    fn new(destination: Destination, first: Partition) -> Self {
+    pub(super) fn new(destination: Destination, first: Partition) -> Self {
         let sticky = Partition(first.0.rem_euclid(count(&destination)));
         Self { destination, sticky, sticky_bytes: 0 }
     }
 
     #[inline]
-    fn choose<K, V>(&self, partitioner: Option<&Partitioner<K, V>>, record: &Record<K, V>) -> Partitions {
+    pub(super) fn choose<K, V>(&self, partitioner: Option<&Partitioner<K, V>>, record: &Record<K, V>) -> Partitions {
         let Some(partitioner) = partitioner else { return Partitions::ByKey };
         let Destination { topic, partitions, .. } = &self.destination;
         let Record { key, value, timestamp, headers } = record;
         let target = Target { topic, partitions: *partitions, timestamp: *timestamp, headers };
         partitioner(key, value, &target)
+    }
+
+    /// The numbers of the partitions, for a record with these bytes.
+    #[inline]
+    fn partitions<TK: Field>(
+        &mut self,
+        node: &str,
+        partitions: Partitions,
+        key: Option<&[u8]>,
+        value_bytes: usize,
+    ) -> Result<Chosen, OperatorError> {
+        if let Some(chosen) = partitions.chosen(node, &self.destination)? {
+            return Ok(chosen);
+        }
+        Ok(smallvec![match key {
+            Some(key) => partition_of(TK::partition_bytes(key), self.destination.partitions),
+            None => self.in_turn(value_bytes),
+        }])
     }
 
     /// The partition of a record without a key, whose value has that many bytes.
@@ -111,7 +131,7 @@ fn count(destination: &Destination) -> i32 {
 }
 
 /// Encodes records into reusable buffers and sends them.
-struct Encoder {
+pub(super) struct Encoder {
     node: String,
     key: Vec<u8>,
     value: Vec<u8>,
@@ -120,12 +140,12 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn new(node: &str) -> Self {
+    pub(super) fn new(node: &str) -> Self {
         Self { node: node.to_owned(), key: Vec::new(), value: Vec::new(), has_key: false, has_value: false }
     }
 
     #[inline]
-    fn encode<K, V, TK, TV>(&mut self, record: &Record<K, V>) -> Result<(), OperatorError>
+    pub(super) fn encode<K, V, TK, TV>(&mut self, record: &Record<K, V>) -> Result<(), OperatorError>
     where
         K: SendAs<TK>,
         V: SendAs<TV>,
@@ -145,7 +165,7 @@ impl Encoder {
 
     /// Sends what was encoded last.
     #[inline]
-    fn send<TK: Field>(
+    pub(super) fn send<TK: Field>(
         &self,
         context: &mut Context,
         route: &mut Route,
@@ -153,22 +173,54 @@ impl Encoder {
         timestamp: Timestamp,
         headers: &Headers,
     ) -> Result<(), OperatorError> {
-        let key = self.has_key.then_some(self.key.as_slice());
-        let value = self.has_value.then_some(self.value.as_slice());
-        if let Some(chosen) = partitions.chosen(&self.node, &route.destination)? {
-            if chosen.is_empty() {
-                context.drop_record(&self.node, DropReason::NoPartition);
-            }
-            for partition in chosen {
-                context.send(&self.node, &route.destination, partition, key, value, timestamp, headers)?;
-            }
-            return Ok(());
+        let chosen = route.partitions::<TK>(&self.node, partitions, self.key(), self.value.len())?;
+        if chosen.is_empty() {
+            context.drop_record(&self.node, DropReason::NoPartition);
         }
-        let partition = match key {
-            Some(key) => partition_of(TK::partition_bytes(key), route.destination.partitions),
-            None => route.in_turn(self.value.len()),
+        for partition in chosen {
+            let destination = &route.destination;
+            context.send(&self.node, destination, partition, self.key(), self.value(), timestamp, headers)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was encoded last as soon as its topic is known; `choose` then chooses the partitions.
+    pub(super) fn send_when_known<TK: Field>(
+        &self,
+        context: &mut Context,
+        topic: &str,
+        (timestamp, headers): (Timestamp, &Headers),
+        choose: impl FnOnce(&Route) -> Partitions + 'static,
+    ) -> Result<(), OperatorError> {
+        let (first, bytes) = (context.task.partition, self.value.len());
+        let unaddressed = Unaddressed {
+            topic: topic.into(),
+            task: context.task,
+            node: self.node.as_str().into(),
+            position: context.position.clone(),
+            key: self.key().map(Into::into),
+            value: self.value().map(Into::into),
+            timestamp,
+            headers: headers.clone(),
+            choose: Box::new(move |destination, node, key| {
+                let mut route = Route::new(destination.clone(), first);
+                let partitions = choose(&route);
+                route.partitions::<TK>(node, partitions, key, bytes)
+            }),
         };
-        context.send(&self.node, &route.destination, partition, key, value, timestamp, headers)
+        context.send_when_known(unaddressed)
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.has_key.then_some(self.key.as_slice())
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        self.has_value.then_some(self.value.as_slice())
+    }
+
+    pub(super) fn node(&self) -> &str {
+        &self.node
     }
 }
 

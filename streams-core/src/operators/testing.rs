@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{
     BuildError, BuiltNode, Collector, Context, Destination, DropReason, Link, Next, NodeId, OperatorError, Recipe,
-    SourceNode, StoreId, TaskBuilder, TaskParts, TaskServices,
+    SourceNode, StoreId, TaskBuilder, TaskParts, TaskServices, Unaddressed,
 };
 use crate::log::{BatchBuilder, LogError, TopicHandle};
 use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
@@ -96,7 +96,37 @@ pub(crate) struct Sent {
 }
 
 #[derive(Default)]
-struct Outbox(Vec<Sent>);
+struct Outbox {
+    sent: Vec<Sent>,
+    /// How many partitions topics have that the topology does not name, and whether that is known already.
+    partitions: u32,
+    known: Known,
+    waiting: Vec<Unaddressed>,
+}
+
+/// When a topic that the topology does not name is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Known {
+    #[default]
+    Now,
+    Later,
+}
+
+impl Outbox {
+    fn know(&mut self, known: Known) {
+        self.known = known;
+        if known == Known::Later {
+            return;
+        }
+        for Unaddressed { topic, node, key, value, timestamp, headers, choose, .. } in std::mem::take(&mut self.waiting)
+        {
+            let destination = self.destination(&topic).unwrap();
+            for partition in choose(&destination, &node, key.as_deref()).unwrap() {
+                self.send(&destination, partition, key.as_deref(), value.as_deref(), timestamp, &headers).unwrap();
+            }
+        }
+    }
+}
 
 impl Collector for Outbox {
     fn send(
@@ -110,7 +140,17 @@ impl Collector for Outbox {
     ) -> Result<(), LogError> {
         let (key, value) = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
         let topic = Arc::clone(&destination.topic);
-        self.0.push(Sent { topic, partition, key, value, timestamp, headers: headers.clone() });
+        self.sent.push(Sent { topic, partition, key, value, timestamp, headers: headers.clone() });
+        Ok(())
+    }
+
+    fn destination(&mut self, topic: &str) -> Option<Destination> {
+        let (topic, handle, partitions) = (topic.into(), TopicHandle(0), self.partitions);
+        (self.known == Known::Now).then_some(Destination { topic, handle, partitions, is_internal: false })
+    }
+
+    fn send_when_known(&mut self, record: Unaddressed) -> Result<(), LogError> {
+        self.waiting.push(record);
         Ok(())
     }
 }
@@ -190,7 +230,8 @@ impl TestServices {
         let changelogs = names.iter().map(|_| Rc::default()).collect();
         let state = Rc::new(RefCell::new(TaskState::new(store)));
         let budget = CacheBudget::new(setup.cache_bytes);
-        Self { setup, state, changelogs, outbox: Rc::default(), budget }
+        let outbox = Outbox { partitions: setup.partitions, ..Outbox::default() };
+        Self { setup, state, changelogs, outbox: Rc::new(RefCell::new(outbox)), budget }
     }
 
     fn index(store: usize) -> StoreIndex {
@@ -410,7 +451,7 @@ where
 
     /// Everything the task has sent so far.
     pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.services.outbox.borrow().0.clone()
+        self.services.outbox.borrow().sent.clone()
     }
 }
 
@@ -432,6 +473,11 @@ impl<K: 'static, V: 'static> SinkChain<K, V> {
 
     pub(crate) fn dropped(&self, reason: DropReason) -> u64 {
         self.0.context.dropped(reason)
+    }
+
+    /// Says when topics that the topology does not name are known.
+    pub(crate) fn know(&self, known: Known) {
+        self.0.services.outbox.borrow_mut().know(known);
     }
 }
 

@@ -1,27 +1,42 @@
 //! Where records leave a worker: its producer, the transaction, and the records waiting for room.
 //!
 //! A full producer must not stop an operator in the middle of a record. Records that it refuses wait here, and the
-//! worker processes nothing more until they are accepted. Back-pressure thus takes effect between records.
+//! worker processes nothing more until they are accepted. Back-pressure thus takes effect between records. Records for
+//! topics that have to be looked up first wait here, too.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::task::Poll;
 
+use super::output_topics::OutputTopics;
+use crate::clock::SharedClock;
 use crate::log::{LogError, LogErrorKind, OutgoingRecord, Producer, SendError};
-use crate::operators::{Collector, Destination};
-use crate::record::{Headers, Offset, Partition, Timestamp};
+use crate::operators::{Collector, Destination, RecordPosition, Unaddressed};
+use crate::record::{Headers, Offset, Partition, TaskId, Timestamp};
 use crate::state::{Changelog, StoreError, StoreErrorKind};
 
 /// A worker's producer and the records waiting for it.
 pub(crate) struct ProducerCollector {
     producer: Box<dyn Producer>,
+    topics: OutputTopics,
+    clock: SharedClock,
     waiting: VecDeque<Waiting>,
+    /// The tasks and nodes of records that no partition was chosen for.
+    dropped: Vec<(TaskId, Box<str>)>,
     transactional: bool,
     in_transaction: bool,
     trouble: Option<LogError>,
 }
 
-struct Waiting {
+enum Waiting {
+    Addressed(Addressed),
+    /// Its topic has to be looked up.
+    Unaddressed(Unaddressed),
+}
+
+/// A record that a producer has refused for now.
+struct Addressed {
     destination: Destination,
     partition: Partition,
     key: Option<Box<[u8]>>,
@@ -31,8 +46,22 @@ struct Waiting {
 }
 
 impl ProducerCollector {
-    pub(crate) fn new(producer: Box<dyn Producer>, transactional: bool) -> Self {
-        Self { producer, waiting: VecDeque::new(), transactional, in_transaction: false, trouble: None }
+    pub(crate) fn new(
+        producer: Box<dyn Producer>,
+        topics: OutputTopics,
+        clock: SharedClock,
+        transactional: bool,
+    ) -> Self {
+        Self {
+            producer,
+            topics,
+            clock,
+            waiting: VecDeque::new(),
+            dropped: Vec::new(),
+            transactional,
+            in_transaction: false,
+            trouble: None,
+        }
     }
 
     pub(crate) fn producer(&mut self) -> &mut dyn Producer {
@@ -81,22 +110,66 @@ impl ProducerCollector {
 
     fn hand_over(&mut self) -> Result<bool, LogError> {
         self.producer.poll()?;
-        while let Some(record) = self.waiting.front() {
-            let outgoing = OutgoingRecord {
-                key: record.key.as_deref(),
-                value: record.value.as_deref(),
-                timestamp: record.timestamp,
-                headers: &record.headers,
+        while let Some(next) = self.waiting.pop_front() {
+            let left = match next {
+                Waiting::Addressed(record) => self.hand_over_one(record)?.map(Waiting::Addressed),
+                Waiting::Unaddressed(record) => self.address(record)?.map(Waiting::Unaddressed),
             };
-            match self.producer.send(record.destination.handle, record.partition, outgoing) {
-                Ok(()) => {
-                    self.waiting.pop_front();
-                }
-                Err(SendError::Full) => return Ok(false),
-                Err(SendError::Refused(error)) => return Err(error),
+            if let Some(left) = left {
+                self.waiting.push_front(left);
+                return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Returns the record if there is no room for it.
+    fn hand_over_one(&mut self, record: Addressed) -> Result<Option<Addressed>, LogError> {
+        let outgoing = OutgoingRecord {
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            timestamp: record.timestamp,
+            headers: &record.headers,
+        };
+        match self.producer.send(record.destination.handle, record.partition, outgoing) {
+            Ok(()) => Ok(None),
+            Err(SendError::Full) => Ok(Some(record)),
+            Err(SendError::Refused(error)) => Err(error),
+        }
+    }
+
+    /// Puts a record whose topic is known in front, once for each partition. Returns it if the topic is not known yet.
+    fn address(&mut self, record: Unaddressed) -> Result<Option<Unaddressed>, LogError> {
+        let now = self.clock.monotonic();
+        let destination = match self.topics.look_up(&record.topic, now) {
+            Poll::Pending => return Ok(Some(record)),
+            Poll::Ready(answer) => answer.map(|()| self.destination(&record.topic)),
+        };
+        let Unaddressed { topic: _, task, node, position, key, value, timestamp, headers, choose } = record;
+        let failed = |kind: LogErrorKind, message: String| {
+            let made_of = position.map(|RecordPosition { topic, partition, offset }| {
+                format!("; task {task} made the record of offset {offset} of {topic}-{partition}")
+            });
+            LogError::new(kind, message + &made_of.unwrap_or_default())
+        };
+        let destination = match destination {
+            Ok(Some(destination)) => destination,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(failed(error.kind, format!("{node}: {error}"))),
+        };
+        let partitions = match choose(&destination, &node, key.as_deref()) {
+            Ok(partitions) => partitions,
+            Err(error) => return Err(failed(LogErrorKind::Invalid, error.to_string())),
+        };
+        if partitions.is_empty() {
+            self.dropped.push((task, node));
+        }
+        for partition in partitions.into_iter().rev() {
+            let (destination, key, value, headers) = (destination.clone(), key.clone(), value.clone(), headers.clone());
+            let record = Addressed { destination, partition, key, value, timestamp, headers };
+            self.waiting.push_front(Waiting::Addressed(record));
+        }
+        Ok(None)
     }
 
     /// The offset after the last acknowledged record of a changelog partition.
@@ -125,15 +198,32 @@ impl Collector for ProducerCollector {
                 Err(SendError::Refused(error)) => return self.note(Err(error)),
             }
         }
-        self.waiting.push_back(Waiting {
+        self.waiting.push_back(Waiting::Addressed(Addressed {
             destination: destination.clone(),
             partition,
             key: key.map(Into::into),
             value: value.map(Into::into),
             timestamp,
             headers: headers.clone(),
-        });
+        }));
         Ok(())
+    }
+
+    fn destination(&mut self, topic: &str) -> Option<Destination> {
+        let (topic, partitions) = self.topics.known(topic)?;
+        let handle = self.producer.topic(&topic);
+        Some(Destination { topic, handle, partitions, is_internal: false })
+    }
+
+    fn send_when_known(&mut self, record: Unaddressed) -> Result<(), LogError> {
+        let begun = self.ensure_transaction();
+        self.note(begun)?;
+        self.waiting.push_back(Waiting::Unaddressed(record));
+        Ok(())
+    }
+
+    fn take_dropped(&mut self, task: TaskId) -> Vec<Box<str>> {
+        self.dropped.extract_if(.., |(dropped_by, _)| *dropped_by == task).map(|(_, node)| node).collect()
     }
 }
 

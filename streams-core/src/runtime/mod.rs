@@ -29,6 +29,7 @@ mod metrics;
 mod notes;
 mod offset_metadata;
 mod outage;
+mod output_topics;
 mod plan;
 mod preparation;
 mod questions;

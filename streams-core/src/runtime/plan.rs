@@ -46,7 +46,7 @@ pub(crate) fn external_topics(topology: &Topology) -> ExternalTopics {
             NodeKind::Sink { topic: TopicRef::External(name) } => {
                 topics.sinks.insert(Arc::clone(name));
             }
-            NodeKind::Sink { .. } | NodeKind::Processor => {}
+            NodeKind::Sink { .. } | NodeKind::ChosenSink { .. } | NodeKind::Processor => {}
         }
     }
     topics
@@ -120,6 +120,12 @@ impl Plan {
             matches!(topic.kind, InternalTopicKind::Repartition { .. })
                 && *TopicRef::Internal(Arc::clone(&topic.name)).full_name(&self.application_id) == *name
         })
+    }
+
+    /// The number of partitions of the widest topic of the user that is read.
+    pub(crate) fn widest_input(&self) -> u32 {
+        let sources = external_topics(&self.topology).sources;
+        sources.iter().filter_map(|input| self.partitions.get(input)).max().copied().unwrap_or(1)
     }
 
     /// The full name of a store's changelog topic, if it has one.

@@ -152,6 +152,9 @@ impl<'a> Description<'a> {
                 let stores = stores.join(", ");
                 writeln!(f, "    Processor: {} (stores: [{stores}])\n      --> {after}\n      <-- {before}", node.name)
             }
+            NodeKind::ChosenSink { chooser } => {
+                writeln!(f, "    Sink: {} (extractor class: {chooser})\n      <-- {before}", node.name)
+            }
             NodeKind::Sink { topic } => {
                 writeln!(f, "    Sink: {} (topic: {})\n      <-- {before}", node.name, topic.short_name())
             }

@@ -112,6 +112,12 @@ pub enum NodeKind {
         /// Of the user, or a repartition topic.
         topic: TopicRef,
     },
+    /// Writes each record to the topic that the application chooses for it.
+    ChosenSink {
+        /// The name of the type that chooses. It changes when code is moved, so topologies that differ in nothing else are
+        /// the same.
+        chooser: Arc<str>,
+    },
 }
 
 /// A store in a topology, without its contents.

@@ -75,7 +75,7 @@ impl<'a> Picture<'a> {
             for topic in topics_of(node) {
                 let topic = Place::Topic(self.topics.binary_search(&topic).unwrap_or_else(|place| place));
                 let (from, to) = match node.kind {
-                    NodeKind::Sink { .. } => (place, topic),
+                    NodeKind::Sink { .. } | NodeKind::ChosenSink { .. } => (place, topic),
                     NodeKind::Source { .. } | NodeKind::Processor => (topic, place),
                 };
                 arrows.push(Arrow { from, to, state: false });
@@ -93,6 +93,6 @@ fn topics_of(node: &Node) -> &[TopicRef] {
     match &node.kind {
         NodeKind::Source { topics } => topics,
         NodeKind::Sink { topic } => std::slice::from_ref(topic),
-        NodeKind::Processor => &[],
+        NodeKind::Processor | NodeKind::ChosenSink { .. } => &[],
     }
 }

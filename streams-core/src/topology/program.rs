@@ -275,6 +275,8 @@ pub(crate) enum Call {
     Repartition { input: CallId, through: Repartition, sink: SinkRecipe },
     /// `.to(..)`
     Sink { input: CallId, topic: TypedTopic, recipe: SinkRecipe },
+    /// `.to_with(..)`; `chooser` is the name of the closure's type.
+    ChosenSink { input: CallId, chooser: &'static str, recipe: Box<dyn FnOnce() -> Recipe> },
     /// `.to_table()`
     ToTable { input: CallId, through: Repartition, table: TableRecipe },
     /// `.group_by_key()`, and `.group_by(..)` with a recipe for the new key

@@ -57,7 +57,7 @@ fn subtopology(id: u32, nodes: Vec<NodeId>, graph: &Graph) -> Subtopology {
             NodeKind::Sink { topic } => {
                 sinks.insert(topic.clone());
             }
-            NodeKind::Processor => {}
+            NodeKind::Processor | NodeKind::ChosenSink { .. } => {}
         }
     }
     let global = stores.iter().any(|store| graph.store(*store).is_some_and(|store| store.global));

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use streams_core::dsl::{KStream, StreamsBuilder};
+use streams_core::dsl::{KStream, RecordContext, StreamsBuilder};
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
@@ -799,8 +799,21 @@ const PROGRAMS: &[Named] = &[
     }),
 ];
 
-const SINKS: &[Named] = &[("partitioners", |b| {
-    let a = b.stream(A);
-    a.to(out(1)).partitioned_by(|_, _, _| 0);
-    a.repartition().partitioned_by(|_, _, _| 0).partitions(3).named("spread").to(out(2)).named("last");
-})];
+const SINKS: &[Named] = &[
+    ("partitioners", |b| {
+        let a = b.stream(A);
+        a.to(out(1)).partitioned_by(|_, _, _| 0);
+        a.repartition().partitioned_by(|_, _, _| 0).partitions(3).named("spread").to(out(2)).named("last");
+    }),
+    // The type's name is what Java prints for an object whose `toString` returns it.
+    ("topics chosen record by record", |b| {
+        let a = b.stream(A);
+        a.to_with(chosen_topic);
+        keyed(a).to_with(chosen_topic).named("chosen").partitioned_by(|_, _, _| 0);
+        keyed(a).group_by_key().count().to_stream().filter_some().to(COUNTS);
+    }),
+];
+
+fn chosen_topic(_: &String, _: &String, _: &RecordContext<'_>) -> Topic<String, String> {
+    OUT
+}

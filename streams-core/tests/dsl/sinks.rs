@@ -1,8 +1,8 @@
-//! Where records are sent to: partitioners of `to` and `repartition`.
+//! Where records are sent to: partitioners of `to` and `repartition`, and topics that are chosen record by record.
 
-use streams_core::dsl::Partitions;
+use streams_core::dsl::{Partitions, StreamsBuilder};
 use streams_core::record::{Headers, Record, Timestamp};
-use streams_core::testing::TestDriver;
+use streams_core::testing::{TestDriver, TopologyTestDriver};
 use streams_core::topic::Topic;
 
 use crate::{OUT, topology};
@@ -88,4 +88,76 @@ fn a_partitioner_gets_the_streams_own_types() {
     driver.pipe(&texts, "b", Some("y".to_owned()));
     let keys: Vec<_> = driver.read(&OUT).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["b", "ab"]);
+}
+
+/// Sends each word to the topic of its first letter.
+fn by_first_letter(builder: &StreamsBuilder) {
+    let words = builder.stream(Topic::<Option<String>, Option<String>>::new("words"));
+    let by_letter = words.to_with(|_, word, context| {
+        let word = word.clone().unwrap_or_else(|| format!("null-of-{}", context.timestamp.0));
+        Topic::<Option<String>, Option<String>>::named(word.chars().take(1).collect::<String>())
+    });
+    _ = by_letter.named("by-letter");
+}
+
+#[test]
+fn a_topic_is_chosen_for_each_record_with_its_timestamp_and_headers() {
+    let words = Topic::<Option<String>, Option<String>>::new("words");
+    let mut driver = TestDriver::new(topology(by_first_letter));
+    let mut headers = Headers::new();
+    headers.push("h", "1");
+    for (at, key, word) in [(10, Some("k"), Some("apple")), (20, None, Some("bean")), (5, Some("k"), None)] {
+        let (key, value) = (key.map(str::to_owned), word.map(str::to_owned));
+        driver.pipe_record(&words, Record { key, value, timestamp: Timestamp(at), headers: headers.clone() });
+    }
+    for (topic, key, word, at) in
+        [("a", Some("k"), Some("apple"), 10), ("b", None, Some("bean"), 20), ("n", Some("k"), None, 5)]
+    {
+        let topic = Topic::<Option<String>, Option<String>>::new(topic);
+        let (key, value) = (key.map(str::to_owned), word.map(str::to_owned));
+        let expected = Record { key, value, timestamp: Timestamp(at), headers: headers.clone() };
+        assert_eq!(driver.read_records(&topic), [expected]);
+    }
+    assert_eq!(driver.read(&Topic::<Option<String>, Option<String>>::new("z")), [], "nothing was sent there yet");
+}
+
+#[test]
+fn a_choice_that_is_no_name_ends_the_application_with_the_record() {
+    let words = Topic::<Option<String>, Option<String>>::new("words");
+    let mut driver = TestDriver::new(topology(by_first_letter));
+    let record = Record { key: None, value: Some("/".to_owned()), timestamp: Timestamp(0), headers: Headers::new() };
+    let error = driver.error_after(&words, &record).unwrap().to_string();
+    let expected = "task 0_0 failed at offset 0 of words-0: by-letter: no topic was chosen: a name may contain only \
+                    letters, digits, `.`, `_` and `-`; byte 0 is none of them";
+    assert!(error.starts_with(expected), "{error}");
+}
+
+#[test]
+fn a_record_that_is_sent_to_a_topic_of_the_topology_comes_back() {
+    let topology = topology(|builder| {
+        let numbers = builder.stream(NUMBERS);
+        numbers.to_with(|_, number, _| if *number % 2 == 0 { SPREAD } else { COUNTS });
+        builder.stream(SPREAD).map_values(|number| number * 10).to(COUNTS);
+    });
+    let mut driver = TopologyTestDriver::new(topology).unwrap();
+    for number in 1..4 {
+        driver.pipe_at(&NUMBERS, None::<String>, number, Timestamp(number)).unwrap();
+    }
+    let sent = driver.take_sent().into_iter().map(|sent| {
+        let value = sent.value.unwrap().try_into().map(i64::from_be_bytes).unwrap();
+        (sent.topic.to_string(), value, sent.timestamp.unwrap().0)
+    });
+    let expected = [("counts", 1, 1), ("spread", 2, 2), ("counts", 20, 2), ("counts", 3, 3)];
+    assert_eq!(sent.collect::<Vec<_>>(), expected.map(|(topic, value, at)| (topic.to_owned(), value, at)));
+}
+
+#[test]
+fn where_the_closure_that_chooses_stands_makes_no_difference_between_topologies() {
+    fn moved(builder: &StreamsBuilder) {
+        _ = builder.stream(NUMBERS).to_with(|_, _, _| SPREAD);
+    }
+    let here = topology(|builder| _ = builder.stream(NUMBERS).to_with(|_, _, _| SPREAD));
+    let there = topology(moved);
+    assert_ne!(here.describe(), there.describe());
+    assert_eq!(here.fingerprint(), there.fingerprint());
 }

@@ -1,5 +1,6 @@
-//! `to`.
+//! `to` and `to_with`.
 
+use std::any::type_name;
 use std::cell::RefCell;
 use std::panic::Location;
 use std::rc::Rc;
@@ -8,8 +9,9 @@ use std::sync::Arc;
 use super::KStream;
 use crate::dsl::attached::Attached;
 use crate::dsl::{Data, Shared, StreamsBuilder, handle};
+use crate::operators::chosen_sink::{ChosenTopic, RecordContext};
 use crate::operators::partitioner::{IntoPartitions, Partitioner, Target};
-use crate::operators::sink;
+use crate::operators::{chosen_sink, sink};
 use crate::topic::Topic;
 use crate::topology::TopologyError;
 use crate::topology::program::{Call, CallId, TypedTopic};
@@ -48,12 +50,69 @@ impl<'t, K, V> KStream<'t, K, V> {
         let call = Call::Sink { input: self.step, topic: TypedTopic::of(&topic), recipe };
         Sent { builder: self.builder, step: self.builder.add(call), partitioner }
     }
+
+    /// Sends each record to the topic that a closure chooses for it: to one of several constants, which have the same
+    /// types, or to a topic whose name is made at run time. This is `to` with Kafka Streams' `TopicNameExtractor`.
+    ///
+    /// On Kafka the topics must exist: a topic that does not, or a name that breaks Kafka's rule, ends the application
+    /// with an error that names it. On an embedded log missing topics are created, with as many partitions as the widest
+    /// input has.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const ORDERS: Topic<u64, i64> = Topic::new("orders");
+    /// const SMALL: Topic<u64, i64> = Topic::new("small-orders");
+    /// const LARGE: Topic<u64, i64> = Topic::new("large-orders");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(ORDERS).to_with(|_, cents, _| if *cents < 10_000 { SMALL } else { LARGE });
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&ORDERS, 1_u64, 500);
+    /// driver.pipe(&ORDERS, 2_u64, 20_000);
+    /// assert_eq!(driver.read(&SMALL), [(1, 500)]);
+    /// assert_eq!(driver.read(&LARGE), [(2, 20_000)]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    ///
+    /// A name made at run time may be no valid name, so that the closure returns the `Result` of [`Topic::named`]:
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const VISITS: Topic<String, String> = Topic::new("visits");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let by_country = builder.stream(VISITS).to_with(|_, country, _| {
+    ///     Topic::<String, String>::named(format!("visits-from-{country}"))
+    /// });
+    /// by_country.named("by-country");
+    /// assert!(builder.build()?.describe().contains("Sink: by-country (extractor class: "));
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn to_with<C, F>(self, choose: F) -> Sent<'t, K, V>
+    where
+        F: Fn(&K, &V, &RecordContext<'_>) -> C + Shared,
+        C: ChosenTopic + 'static,
+        K: SendAs<C::Key> + Data,
+        V: SendAs<C::Value> + Data,
+    {
+        let chosen = ChosenPartitions::<K, V>::default();
+        let partitioner = self.builder.attach(Rc::clone(&chosen));
+        let recipe = Box::new(move || chosen_sink::recipe::<K, V, C>(choose, chosen.take()));
+        let call = Call::ChosenSink { input: self.step, chooser: type_name::<F>(), recipe };
+        Sent { builder: self.builder, step: self.builder.add(call), partitioner }
+    }
 }
 
 /// A partitioner, once there is one.
 pub(super) type ChosenPartitions<K, V> = Rc<RefCell<Option<Partitioner<K, V>>>>;
 
-/// The end of a stream whose records are sent to a topic; made by [`KStream::to`].
+/// The end of a stream whose records are sent to a topic; made by [`KStream::to`] and
+/// [`KStream::to_with`].
 pub struct Sent<'t, K, V> {
     builder: &'t StreamsBuilder,
     step: CallId,

@@ -106,6 +106,11 @@ impl Embedded {
         Ok(records)
     }
 
+    /// Whether there is a topic of that name.
+    pub(crate) fn has_topic(&self, topic: &str) -> bool {
+        self.starts(topic).is_ok()
+    }
+
     /// The partitions of a topic, each with its first offset.
     fn starts(&self, topic: &str) -> Result<Vec<(TopicPartition, Offset)>, LogError> {
         self.shared.ask(|model, _| {

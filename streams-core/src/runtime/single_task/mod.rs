@@ -16,6 +16,7 @@ use super::collector::ProducerCollector;
 use super::control::Status;
 use super::directory::StateDirectory;
 use super::home::Home;
+use super::output_topics::OutputTopics;
 use super::plan::Plan;
 use super::settings::OnUndecodable;
 use super::task::{Building, DueQueue, Ready, StartPosition, Task, TaskStore, resolve};
@@ -88,7 +89,8 @@ impl SingleTask {
         let plan = Plan::with_one_partition(application_id.into(), Arc::new(topology.merged()));
         let (status, clock, sent) = (Status::new(), ManualClock::at(start), Sent::new(timeless(&plan)));
         let producer = Box::new(sent.producer());
-        let collector = Rc::new(RefCell::new(ProducerCollector::new(producer, false)));
+        let (topics, time) = (OutputTopics::with_one_partition(), Arc::new(clock.clone()));
+        let collector = Rc::new(RefCell::new(ProducerCollector::new(producer, topics, time, false)));
         let cache_budget = CacheBudget::new(cache_bytes);
         let globals = Globals::open(&plan, on_undecodable, &status, &clock)?;
         let building = Building {

@@ -21,6 +21,7 @@ use crate::windows::WindowSizes;
 
 mod batch_jobs;
 mod by_hand;
+mod chosen_topics;
 mod commits;
 mod drops;
 mod ends;

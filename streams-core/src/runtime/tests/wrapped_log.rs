@@ -39,6 +39,10 @@ pub(super) trait Wrap: Send + Sync + 'static {
     fn is_exactly_once_by_default(&self) -> Option<bool> {
         None
     }
+
+    fn creates_output_topics(&self) -> Option<bool> {
+        None
+    }
 }
 
 /// The log with what is put around its clients.
@@ -74,7 +78,7 @@ impl<W: Wrap> Log for WrappedLog<W> {
     }
 
     fn creates_output_topics(&self) -> bool {
-        self.log.creates_output_topics()
+        self.wrap.creates_output_topics().unwrap_or_else(|| self.log.creates_output_topics())
     }
 
     fn is_exactly_once_by_default(&self) -> bool {

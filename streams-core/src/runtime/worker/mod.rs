@@ -204,12 +204,13 @@ impl Worker {
                 .map_err(|error| AppError::log("creating a consumer", error))
         };
         let now = shared.clock.monotonic();
+        let admin = shared
+            .log
+            .admin(seed.doorbell.clone())
+            .map_err(|error| AppError::log("creating an admin client", error))?;
         Ok(Self {
-            admin: shared
-                .log
-                .admin(seed.doorbell.clone())
-                .map_err(|error| AppError::log("creating an admin client", error))?,
-            collector: new_collector(&seed)?,
+            collector: new_collector(&seed, &admin)?,
+            admin,
             producer_ready: shared.settings.guarantee() == Guarantee::AtLeastOnce,
             consumer: consumer(ConsumerPurpose::Main, "consumer")?,
             restore_consumer: consumer(ConsumerPurpose::Restore, "restore")?,

@@ -3,15 +3,17 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::task::Poll;
 
 use super::slots::{Phase, Slot};
 use super::standing::Standing;
 use super::{Command, Report, Worker, WorkerSeed};
-use crate::log::{CommitOutcome, GroupMetadata, LogError, ProducerOptions};
+use crate::log::{Admin, CommitOutcome, GroupMetadata, LogError, ProducerOptions};
 use crate::record::TaskId;
 use crate::runtime::collector::ProducerCollector;
+use crate::runtime::output_topics::OutputTopics;
 use crate::runtime::settings::Guarantee;
 use crate::runtime::task::{Opening, Task};
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
@@ -172,7 +174,7 @@ impl Worker {
     /// A producer whose transaction or outcome is in doubt is never used again; its successor with the same
     /// transactional id fences it.
     fn replace_producer(&mut self) -> Result<(), AppError> {
-        self.collector = new_collector(&self.seed)?;
+        self.collector = new_collector(&self.seed, &self.admin)?;
         self.producer_ready = !self.is_exactly_once();
         Ok(())
     }
@@ -257,7 +259,10 @@ impl Worker {
     }
 }
 
-pub(super) fn new_collector(seed: &WorkerSeed) -> Result<Rc<RefCell<ProducerCollector>>, AppError> {
+pub(super) fn new_collector(
+    seed: &WorkerSeed,
+    admin: &Arc<dyn Admin>,
+) -> Result<Rc<RefCell<ProducerCollector>>, AppError> {
     let shared = &seed.common;
     let transactional = shared.settings.guarantee() == Guarantee::ExactlyOnce;
     let options = ProducerOptions {
@@ -271,5 +276,7 @@ pub(super) fn new_collector(seed: &WorkerSeed) -> Result<Rc<RefCell<ProducerColl
         .log
         .producer(options, seed.doorbell.clone())
         .map_err(|error| AppError::log("creating a producer", error))?;
-    Ok(Rc::new(RefCell::new(ProducerCollector::new(producer, transactional))))
+    let topics = OutputTopics::of(&shared.plan, Arc::clone(admin), shared.log.creates_output_topics());
+    let collector = ProducerCollector::new(producer, topics, Arc::clone(&shared.clock), transactional);
+    Ok(Rc::new(RefCell::new(collector)))
 }

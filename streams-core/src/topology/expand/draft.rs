@@ -59,6 +59,8 @@ pub(super) enum DraftKind {
     TableRepartition { sink_name: String, topic: String, through: ChangeRepartition, windows: WindowSizes },
     /// A sink to a topic of the user.
     Sink { topic: String, recipe: Recipe },
+    /// A sink to topics that the application chooses.
+    ChosenSink { chooser: &'static str, recipe: Recipe },
 }
 
 /// The node for the updates of one of a join's tables.

@@ -65,6 +65,7 @@ impl Writing {
             DraftKind::Root => return Ok(()),
             DraftKind::Source { topics, recipe, .. } => writer.source(node(recipe), external(topics))?,
             DraftKind::Sink { topic, recipe } => writer.sink(node(recipe), TopicRef::External(topic.into()))?,
+            DraftKind::ChosenSink { chooser, recipe } => writer.chosen_sink(node(recipe), chooser)?,
             DraftKind::Processor { recipe, stores, table } => {
                 let processor = writer.processor(node(recipe), &stores)?;
                 if let Some(table) = table.and_then(|table| self.tables.get(&table)) {

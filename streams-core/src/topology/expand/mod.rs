@@ -112,6 +112,7 @@ impl Expansion {
             Call::Merge { left, right, recipe } => self.merge(at, left, right, recipe),
             Call::Repartition { input, through, sink } => self.repartition(at, input, through, sink),
             Call::Sink { input, topic, recipe } => self.sink(at, input, topic, recipe),
+            Call::ChosenSink { input, chooser, recipe } => self.chosen_sink(at, input, chooser, recipe()),
             Call::ToTable { input, through, table } => self.table_of_stream(at, input, through, table),
             Call::Group { input, select, through } => self.group(at, input, select, through),
             Call::Aggregate { group, windows, kind, recipe } => self.aggregate(at, group, windows, kind, recipe),

@@ -203,6 +203,19 @@ impl Expansion {
         self.drafts.add(parent, name, DraftKind::Sink { topic, recipe }, at.site);
         Ok(())
     }
+
+    pub(super) fn chosen_sink(
+        &mut self,
+        at: &At<'_>,
+        input: CallId,
+        chooser: &'static str,
+        recipe: Recipe,
+    ) -> Result<(), TopologyError> {
+        let parent = self.stream(input)?.node;
+        let name = self.names.node(at.options.name()?, prefix::SINK);
+        self.drafts.add(parent, name, DraftKind::ChosenSink { chooser, recipe }, at.site);
+        Ok(())
+    }
 }
 
 /// The window sizes of the keys of topics that one source reads, which must be the same.

@@ -62,6 +62,10 @@ impl GraphWriter {
         self.node(node, NodeKind::Sink { topic })
     }
 
+    pub(super) fn chosen_sink(&mut self, node: NewNode<'_>, chooser: &str) -> Result<NodeId, TopologyError> {
+        self.node(node, NodeKind::ChosenSink { chooser: chooser.into() })
+    }
+
     pub(super) fn repartition_topic(
         &mut self,
         name: &str,
@@ -79,7 +83,7 @@ impl GraphWriter {
     pub(super) fn topics_of(&self, source: &str) -> &[TopicRef] {
         self.graph.nodes.iter().find(|node| &*node.name == source).map_or(&[], |node| match &node.kind {
             NodeKind::Source { topics } => topics,
-            NodeKind::Processor | NodeKind::Sink { .. } => &[],
+            NodeKind::Processor | NodeKind::Sink { .. } | NodeKind::ChosenSink { .. } => &[],
         })
     }
 

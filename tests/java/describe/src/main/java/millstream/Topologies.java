@@ -29,7 +29,9 @@ import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.processor.RecordContext;
 import org.apache.kafka.streams.processor.StreamPartitioner;
+import org.apache.kafka.streams.processor.TopicNameExtractor;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessorSupplier;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
@@ -681,6 +683,24 @@ final class Topologies {
             a.to("out-1", Produced.streamPartitioner(first));
             a.repartition(Repartitioned.streamPartitioner(first).withNumberOfPartitions(3).withName("spread"))
                 .to("out-2", Produced.as("last"));
+        });
+        add("topics chosen record by record", b -> {
+            final TopicNameExtractor<String, String> chosen = new TopicNameExtractor<>() {
+                @Override
+                public String extract(final String key, final String value, final RecordContext context) {
+                    return "out";
+                }
+
+                @Override
+                public String toString() {
+                    return "describe::topologies::chosen_topic";
+                }
+            };
+            final KStream<String, String> a = b.stream("a");
+            a.to(chosen);
+            keyed(a).to(chosen, Produced.<String, String>as("chosen")
+                .withStreamPartitioner((topic, key, value, partitions) -> Optional.of(Set.of(0))));
+            keyed(a).groupByKey().count().toStream().filter((key, value) -> value != null).to("out");
         });
     }
 }
