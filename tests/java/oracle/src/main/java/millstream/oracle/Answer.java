@@ -14,6 +14,7 @@ final class Answer {
 
     private final String id;
     private final List<Step> steps = new ArrayList<>();
+    private List<String> closed = List.of();
     private String describe;
     private int failedAt;
     private String failure;
@@ -31,6 +32,11 @@ final class Answer {
 
     void describe(final String text) {
         describe = text;
+    }
+
+    /** What closing the application has told. */
+    void closed(final List<String> lines) {
+        closed = lines;
     }
 
     /** The application has failed at the next input, or at -1. */
@@ -57,6 +63,9 @@ final class Answer {
                 write(json, step);
             }
             json.writeEndArray();
+            if (!closed.isEmpty()) {
+                write(json, "closed", closed);
+            }
         });
     }
 

@@ -18,6 +18,9 @@ abstract class Behaviour {
 
     abstract void process(Item item);
 
+    /** The application ends. */
+    void close() { }
+
     final void forward(final Item item) {
         room.forward(item);
     }

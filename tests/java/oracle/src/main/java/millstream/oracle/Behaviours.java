@@ -45,6 +45,8 @@ final class Behaviours {
                     room.commit();
                     room.forward(item);
                 });
+            case "farewell":
+                return Farewell::new;
             case "add_header": case "drop_header": case "read_header":
                 return headers(node, Json.text(node, "name"));
             case "to_child":
@@ -83,8 +85,23 @@ final class Behaviours {
         };
     }
 
+    /** Forwards everything, and tells when it is closed. */
+    private static final class Farewell extends Behaviour {
+        @Override
+        void process(final Item item) {
+            forward(item);
+        }
+
+        @Override
+        void close() {
+            room().farewell();
+        }
+    }
+
     private static Supplier<Behaviour> headers(final JsonNode node, final String name) {
         switch (Functions.name(node)) {
+            case "farewell":
+                return Farewell::new;
             case "add_header":
                 final String text = Json.text(node, "text");
                 return each(item -> item.withHeaders(with(item.headers(), name, text)));

@@ -1,10 +1,10 @@
 package millstream.oracle;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.util.function.BinaryOperator;
 import org.apache.kafka.streams.kstream.Aggregator;
 import org.apache.kafka.streams.kstream.Initializer;
 import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.Reducer;
 
 /** What all aggregations share. */
 final class Counts {
@@ -19,8 +19,13 @@ final class Counts {
     }
 
     static Aggregator<Object, String, String> aggregator(final JsonNode step, final String field) {
-        final BinaryOperator<String> add = Functions.adder(Json.need(step, field));
-        return (key, value, aggregate) -> add.apply(aggregate, value);
+        final Functions.Adder add = Functions.adder(Json.need(step, field));
+        return (key, value, aggregate) -> add.add(key, aggregate, value);
+    }
+
+    static Reducer<String> reducer(final JsonNode step, final String field) {
+        final Functions.Adder add = Functions.adder(Json.need(step, field));
+        return (aggregate, value) -> add.add(null, aggregate, value);
     }
 
     private Counts() { }

@@ -74,8 +74,22 @@ final class Functions {
         }
     }
 
-    /** A of FORMAT.md: of the aggregate and the value, in this order. */
-    static BinaryOperator<String> adder(final JsonNode node) {
+    /** What A of FORMAT.md is; the key is null in a reducer. */
+    interface Adder {
+        String add(Object key, String aggregate, String value);
+    }
+
+    /** A of FORMAT.md. */
+    static Adder adder(final JsonNode node) {
+        if (name(node).equals("with_key")) {
+            return (key, aggregate, value) ->
+                Text.cut(Text.show(aggregate) + "," + Text.show(Text.key(key)) + ":" + Text.show(value));
+        }
+        final BinaryOperator<String> add = keyless(node);
+        return (key, aggregate, value) -> add.apply(aggregate, value);
+    }
+
+    private static BinaryOperator<String> keyless(final JsonNode node) {
         switch (name(node)) {
             case "concat":
                 return Functions::concat;

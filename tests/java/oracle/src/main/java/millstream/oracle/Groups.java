@@ -2,6 +2,7 @@ package millstream.oracle;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.function.BiFunction;
+import java.util.function.BiPredicate;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.Grouped;
 
@@ -19,8 +20,10 @@ final class Groups {
             default:
                 final BiFunction<Object, String, String> key = Functions.key(Json.need(step, "key"));
                 final BiFunction<Object, String, String> value = Functions.value(Json.need(step, "value"));
-                return Flow.of(in.table().groupBy(
-                    (k, v) -> KeyValue.<Object, String>pair(key.apply(k, v), value.apply(k, v)), grouped));
+                final BiPredicate<Object, String> isNone =
+                    Json.has(step, "no_pair") ? Functions.predicate(step.get("no_pair")) : (k, v) -> false;
+                return Flow.of(in.table().groupBy((k, v) -> isNone.test(k, v) ? null
+                    : KeyValue.<Object, String>pair(key.apply(k, v), value.apply(k, v)), grouped));
         }
     }
 

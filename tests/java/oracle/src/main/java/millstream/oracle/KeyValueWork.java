@@ -21,6 +21,8 @@ final class KeyValueWork {
             case "ts_keep":
                 return keep((TimestampedKeyValueStore<String, String> store, Item item) ->
                     store.put(item.key(), ValueAndTimestamp.make(item.value(), item.time())));
+            case "shelve":
+                return with((Shelf shelf, Item item) -> Long.toString(shelf.put(item.key())));
             case "tally":
                 return with((KeyValueStore<String, String> store, Item item) -> {
                     final String count = Long.toString(Text.number(store.get(item.key())) + 1);

@@ -16,18 +16,19 @@ final class LowLevel {
     private static final Serializer<String> WRITE = Flow.TEXT.serializer();
 
     static Flow add(final Plan plan, final String op, final JsonNode step) {
-        plan.later(topology -> add(topology, plan.onDisk, op, step));
+        final Place place = plan.place();
+        plan.later(topology -> add(topology, place, op, step));
         return null;
     }
 
-    private static void add(final Topology topology, final boolean onDisk, final String op, final JsonNode step) {
+    private static void add(final Topology topology, final Place place, final String op, final JsonNode step) {
         final String name = Json.text(step, "name");
         switch (op) {
             case "add_source":
                 source(topology, name, step);
                 break;
             case "add_processor":
-                topology.addProcessor(name, Processors.supplier(step, onDisk), texts(step, "parents"));
+                topology.addProcessor(name, Processors.supplier(step, place), texts(step, "parents"));
                 for (final String store : texts(step, "stores")) {
                     topology.connectProcessorAndStateStores(name, store);
                 }
@@ -36,19 +37,19 @@ final class LowLevel {
                 sink(topology, name, step);
                 break;
             case "add_store":
-                topology.addStateStore(StoreSteps.of(step, onDisk), texts(step, "processors"));
+                topology.addStateStore(StoreSteps.of(step, place.onDisk()), texts(step, "processors"));
                 break;
             case "connect_store":
                 topology.connectProcessorAndStateStores(name, texts(step, "stores"));
                 break;
             case "add_global_store":
-                final ProcessorSupplier<String, String, Void, Void> keep = Flow.cast(Processors.supplier(step, onDisk));
-                topology.addGlobalStore(StoreSteps.of(step, onDisk).withLoggingDisabled(), Json.text(step, "source"),
+                final ProcessorSupplier<String, String, Void, Void> keep = Flow.cast(Processors.supplier(step, place));
+                topology.addGlobalStore(StoreSteps.of(step, place.onDisk()).withLoggingDisabled(), Json.text(step, "source"),
                     READ, READ, Json.text(step, "topic"), Json.text(step, "processor"), keep);
                 break;
             default:
-                final ProcessorSupplier<String, String, Void, Void> read = Flow.cast(Processors.supplier(step, onDisk));
-                topology.addReadOnlyStateStore(StoreSteps.of(step, onDisk).withLoggingDisabled(),
+                final ProcessorSupplier<String, String, Void, Void> read = Flow.cast(Processors.supplier(step, place));
+                topology.addReadOnlyStateStore(StoreSteps.of(step, place.onDisk()).withLoggingDisabled(),
                     Json.text(step, "source"), READ, READ, Json.text(step, "topic"), Json.text(step, "processor"), read);
         }
     }

@@ -33,6 +33,10 @@ final class Plan {
         return topology;
     }
 
+    Place place() {
+        return new Place(onDisk, seen, number());
+    }
+
     /** The number of the step that is being built. */
     int number() {
         return results.size();

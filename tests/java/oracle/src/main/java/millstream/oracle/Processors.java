@@ -24,7 +24,7 @@ final class Processors {
                 plan.builder.addStateStore(StoreSteps.of(step, plan.onDisk));
                 return null;
             case "global_store":
-                final ProcessorSupplier<Object, String, Void, Void> keep = Flow.cast(supplier(step, plan.onDisk));
+                final ProcessorSupplier<Object, String, Void, Void> keep = Flow.cast(supplier(step, plan.place()));
                 plan.builder.addGlobalStore(StoreSteps.of(step, plan.onDisk).withLoggingDisabled(),
                     Json.text(step, "topic"), Sources.consumed(step, "source"), keep);
                 return null;
@@ -37,7 +37,7 @@ final class Processors {
 
     private static KStream<Object, String> process(final Plan plan, final JsonNode step) {
         final KStream<Object, String> in = plan.in(step).stream();
-        final ProcessorSupplier<Object, String, Object, String> supplier = supplier(step, plan.onDisk);
+        final ProcessorSupplier<Object, String, Object, String> supplier = supplier(step, plan.place());
         final String[] stores = Json.texts(step, "stores").toArray(String[]::new);
         final Named name = Options.named(step);
         return Options.choose(name, () -> in.process(supplier, stores), n -> in.process(supplier, n, stores));
@@ -45,42 +45,42 @@ final class Processors {
 
     private static KStream<Object, String> processValues(final Plan plan, final JsonNode step) {
         final KStream<Object, String> in = plan.in(step).stream();
-        final FixedKeyProcessorSupplier<Object, String, String> supplier = fixedKeySupplier(step, plan.onDisk);
+        final FixedKeyProcessorSupplier<Object, String, String> supplier = fixedKeySupplier(step, plan.place());
         final String[] stores = Json.texts(step, "stores").toArray(String[]::new);
         final Named name = Options.named(step);
         return Options.choose(name, () -> in.processValues(supplier, stores),
             n -> in.processValues(supplier, n, stores));
     }
 
-    static ProcessorSupplier<Object, String, Object, String> supplier(final JsonNode step, final boolean onDisk) {
+    static ProcessorSupplier<Object, String, Object, String> supplier(final JsonNode step, final Place place) {
         final Supplier<Behaviour> behaviour = Behaviours.of(Json.need(step, "does"));
         final String store = storeOf(step);
         return new ProcessorSupplier<>() {
             @Override
             public Processor<Object, String, Object, String> get() {
-                return new Free(behaviour.get(), store);
+                return new Free(behaviour.get(), store, place);
             }
 
             @Override
             public Set<StoreBuilder<?>> stores() {
-                return StoreSteps.attached(step, onDisk);
+                return StoreSteps.attached(step, place.onDisk());
             }
         };
     }
 
     private static FixedKeyProcessorSupplier<Object, String, String> fixedKeySupplier(final JsonNode step,
-                                                                                       final boolean onDisk) {
+                                                                                       final Place place) {
         final Supplier<Behaviour> behaviour = Behaviours.of(Json.need(step, "does"));
         final String store = storeOf(step);
         return new FixedKeyProcessorSupplier<>() {
             @Override
             public FixedKeyProcessor<Object, String, String> get() {
-                return new FixedKey(behaviour.get(), store);
+                return new FixedKey(behaviour.get(), store, place);
             }
 
             @Override
             public Set<StoreBuilder<?>> stores() {
-                return StoreSteps.attached(step, onDisk);
+                return StoreSteps.attached(step, place.onDisk());
             }
         };
     }
@@ -98,15 +98,17 @@ final class Processors {
     private static final class Free implements Processor<Object, String, Object, String> {
         private final Behaviour behaviour;
         private final String store;
+        private final Place place;
 
-        Free(final Behaviour behaviour, final String store) {
+        Free(final Behaviour behaviour, final String store, final Place place) {
             this.behaviour = behaviour;
             this.store = store;
+            this.place = place;
         }
 
         @Override
         public void init(final ProcessorContext<Object, String> context) {
-            behaviour.enter(new Room(context, store) {
+            behaviour.enter(new Room(context, store, place) {
                 @Override
                 void forward(final Item item, final String child) {
                     final Record<Object, String> record =
@@ -124,22 +126,29 @@ final class Processors {
         public void process(final Record<Object, String> record) {
             behaviour.process(new Item(Text.key(record.key()), record.value(), record.timestamp(), record.headers()));
         }
+
+        @Override
+        public void close() {
+            behaviour.close();
+        }
     }
 
     private static final class FixedKey implements FixedKeyProcessor<Object, String, String> {
         private final Behaviour behaviour;
         private final String store;
+        private final Place place;
         /** The record that is being processed: only it can make others with its key. */
         private FixedKeyRecord<Object, String> current;
 
-        FixedKey(final Behaviour behaviour, final String store) {
+        FixedKey(final Behaviour behaviour, final String store, final Place place) {
             this.behaviour = behaviour;
             this.store = store;
+            this.place = place;
         }
 
         @Override
         public void init(final FixedKeyProcessorContext<Object, String> context) {
-            behaviour.enter(new Room(context, store) {
+            behaviour.enter(new Room(context, store, place) {
                 @Override
                 void forward(final Item item, final String child) {
                     final FixedKeyRecord<Object, String> record =
@@ -158,6 +167,11 @@ final class Processors {
             current = record;
             behaviour.process(new Item(Text.key(record.key()), record.value(), record.timestamp(), record.headers()));
             current = null;
+        }
+
+        @Override
+        public void close() {
+            behaviour.close();
         }
     }
 

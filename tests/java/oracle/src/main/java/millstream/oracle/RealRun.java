@@ -45,8 +45,9 @@ final class RealRun {
     }
 
     private void run(final String address, final String folder, final RealAnswer answer) throws Exception {
-        final Properties properties = settings(address, folder);
-        final Topology topology = Plan.build(what, Settings.topology(properties), properties, new Seen());
+        final Seen seen = new Seen();
+        final Properties properties = settings(address, folder, seen);
+        final Topology topology = Plan.build(what, Settings.topology(properties), properties, seen);
         answer.describe(topology.describe().toString());
         cluster.create(topics.all(), what.partitions());
         if (what.isWritten()) {
@@ -63,8 +64,8 @@ final class RealRun {
         answer.add(cluster.read(topics.sinks()));
     }
 
-    private Properties settings(final String address, final String folder) {
-        final Properties properties = Settings.of(what, folder);
+    private Properties settings(final String address, final String folder, final Seen seen) {
+        final Properties properties = Settings.of(what, folder, seen);
         properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, address);
         properties.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 2);
         properties.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 100);

@@ -14,10 +14,12 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
 abstract class Room {
     private final ProcessingContext context;
     private final String store;
+    private final Place place;
 
-    Room(final ProcessingContext context, final String store) {
+    Room(final ProcessingContext context, final String store, final Place place) {
         this.context = context;
         this.store = store;
+        this.place = place;
     }
 
     /** Forwards to all children, or to the one with a name. */
@@ -49,6 +51,11 @@ abstract class Room {
 
     String topic() {
         return context.recordMetadata().map(RecordMetadata::topic).orElse(null);
+    }
+
+    /** Tells that the processor is closed. */
+    void farewell() {
+        place.seen().addClosed(place.step());
     }
 
     void commit() {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
@@ -21,6 +22,7 @@ final class Run implements AutoCloseable {
     private final Outputs outputs;
     private final Dropped dropped;
     private final Seen seen;
+    private boolean isClosed;
 
     private Run(final String application, final Topology topology, final Properties properties, final Seen seen) {
         driver = new TopologyTestDriver(topology, properties, Instant.EPOCH);
@@ -44,8 +46,8 @@ final class Run implements AutoCloseable {
     private static void answer(final Case what, final String folder, final Answer answer) {
         final Run run;
         try {
-            final Properties properties = Settings.of(what, folder);
             final Seen seen = new Seen();
+            final Properties properties = Settings.of(what, folder, seen);
             final Topology topology = Plan.build(what, Settings.topology(properties), properties, seen);
             answer.describe(topology.describe().toString());
             run = new Run(what.application(), topology, properties, seen);
@@ -59,6 +61,7 @@ final class Run implements AutoCloseable {
             for (final Input input : what.inputs()) {
                 answer.add(run.take(input));
             }
+            answer.closed(run.finish());
         } catch (final RuntimeException | Error error) {
             answer.fail(true, error);
         }
@@ -76,10 +79,19 @@ final class Run implements AutoCloseable {
         return new Answer.Step(outputs.take(), stores.changes(), seen.take(), dropped.take());
     }
 
+    /** Closes the application, which may tell something. */
+    private List<String> finish() {
+        isClosed = true;
+        driver.close();
+        return seen.take();
+    }
+
     @Override
     public void close() {
         try {
-            driver.close();
+            if (!isClosed) {
+                driver.close();
+            }
         } catch (final RuntimeException error) {
             // A driver whose application has failed says so again when it is closed; the answer has it already.
             return;

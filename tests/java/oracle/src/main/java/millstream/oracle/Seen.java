@@ -3,7 +3,7 @@ package millstream.oracle;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What operators without any output have been given: `peek`, `for_each`, `print`. */
+/** What operators without any output have been given: `peek`, `for_each`, `print`; and what wrapped and closed processors tell. */
 final class Seen {
     private List<String> lines = new ArrayList<>();
 
@@ -12,6 +12,16 @@ final class Seen {
         Escaped.add(line, Text.key(key));
         Escaped.add(line.append(' '), value);
         lines.add(line.toString());
+    }
+
+    /** A wrapped processor has been given a record. */
+    void addName(final String processor) {
+        lines.add("@" + processor);
+    }
+
+    /** A processor has been closed. */
+    void addClosed(final int step) {
+        lines.add(step + " closed");
     }
 
     /** The lines since the last call. */

@@ -9,6 +9,7 @@ import org.apache.kafka.streams.kstream.Initializer;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Merger;
+import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.kstream.SessionWindowedKStream;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.state.SessionStore;
@@ -41,10 +42,10 @@ final class SessionAggregates {
 
     private static KTable<Windowed<Object>, String> reduce(final SessionWindowedKStream<Object, String> in,
                                                            final JsonNode step) {
-        final BinaryOperator<String> add = Functions.adder(Json.need(step, "add"));
+        final Reducer<String> add = Counts.reducer(step, "add");
         final Options<SessionStore<Bytes, byte[]>> options = Options.of(step, Flow.textKeys());
-        return options.choose(() -> in.reduce(add::apply), n -> in.reduce(add::apply, n),
-            s -> in.reduce(add::apply, s), (n, s) -> in.reduce(add::apply, n, s));
+        return options.choose(() -> in.reduce(add), n -> in.reduce(add, n),
+            s -> in.reduce(add, s), (n, s) -> in.reduce(add, n, s));
     }
 
     private static KTable<Windowed<Object>, String> aggregate(final SessionWindowedKStream<Object, String> in,

@@ -9,7 +9,7 @@ import org.apache.kafka.streams.state.BuiltInDslStoreSuppliers;
 
 /** The settings of a case. */
 final class Settings {
-    static Properties of(final Case what, final String stateFolder) {
+    static Properties of(final Case what, final String stateFolder, final Seen seen) {
         final Properties properties = new Properties();
         properties.put(StreamsConfig.APPLICATION_ID_CONFIG, what.application());
         properties.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "nowhere:0");
@@ -20,6 +20,11 @@ final class Settings {
         properties.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
         properties.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, what.onDisk()
             ? BuiltInDslStoreSuppliers.RocksDBDslStoreSuppliers.class : MemoryStores.class);
+        properties.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, what.taskIdle());
+        if (what.isWrapped()) {
+            properties.put(StreamsConfig.PROCESSOR_WRAPPER_CLASS_CONFIG, SeenWrapper.class);
+            properties.put(SeenWrapper.SEEN, seen);
+        }
         // The overloads without options have no place for serdes.
         properties.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         properties.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);

@@ -22,6 +22,9 @@ final class StoreSteps {
         if (Json.flag(step, "caching", false)) {
             builder = builder.withCachingEnabled();
         }
+        if (builder instanceof Shelf.Builder) {
+            return builder;
+        }
         return Json.flag(step, "logging", true) ? builder.withLoggingEnabled(Map.of()) : builder.withLoggingDisabled();
     }
 
@@ -50,6 +53,8 @@ final class StoreSteps {
                 return Stores.timestampedWindowStoreBuilder(timestampedWindow(step, name, onDisk), TEXT, TEXT);
             case "session":
                 return Stores.sessionStoreBuilder(session(step, name, onDisk), TEXT, TEXT);
+            case "shelf":
+                return new Shelf.Builder(name);
             case "versioned":
                 return Stores.versionedKeyValueStoreBuilder(
                     Stores.persistentVersionedKeyValueStore(name, Json.duration(step, "retention")), TEXT, TEXT);

@@ -1,7 +1,6 @@
 package millstream.oracle;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.util.function.BinaryOperator;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.kstream.Aggregator;
@@ -9,6 +8,7 @@ import org.apache.kafka.streams.kstream.Initializer;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /** Aggregations of a grouped stream without windows. */
@@ -32,10 +32,10 @@ final class StreamAggregates {
     }
 
     private static KTable<Object, String> reduce(final KGroupedStream<Object, String> in, final JsonNode step) {
-        final BinaryOperator<String> add = Functions.adder(Json.need(step, "add"));
+        final Reducer<String> add = Counts.reducer(step, "add");
         final Options<KeyValueStore<Bytes, byte[]>> options = Options.of(step, Flow.textKeys());
-        return options.choose(() -> in.reduce(add::apply), n -> in.reduce(add::apply, n, unnamed()),
-            s -> in.reduce(add::apply, s), (n, s) -> in.reduce(add::apply, n, s));
+        return options.choose(() -> in.reduce(add), n -> in.reduce(add, n, unnamed()),
+            s -> in.reduce(add, s), (n, s) -> in.reduce(add, n, s));
     }
 
     private static KTable<Object, String> aggregate(final KGroupedStream<Object, String> in, final JsonNode step) {

@@ -1,7 +1,6 @@
 package millstream.oracle;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.util.function.BinaryOperator;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.kstream.Aggregator;
@@ -9,6 +8,7 @@ import org.apache.kafka.streams.kstream.Initializer;
 import org.apache.kafka.streams.kstream.KGroupedTable;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /** Aggregations of a grouped table, which also remove. */
@@ -32,14 +32,14 @@ final class TableAggregates {
     }
 
     private static KTable<Object, String> reduce(final KGroupedTable<Object, String> in, final JsonNode step) {
-        final BinaryOperator<String> add = Functions.adder(Json.need(step, "add"));
-        final BinaryOperator<String> remove = Functions.adder(Json.need(step, "remove"));
+        final Reducer<String> add = Counts.reducer(step, "add");
+        final Reducer<String> remove = Counts.reducer(step, "remove");
         final Options<KeyValueStore<Bytes, byte[]>> options = Options.of(step, Flow.textKeys());
         // There is no overload with a name alone.
-        return options.choose(() -> in.reduce(add::apply, remove::apply),
-            n -> in.reduce(add::apply, remove::apply, n, Materialized.with(Flow.textKeys(), Flow.TEXT)),
-            s -> in.reduce(add::apply, remove::apply, s),
-            (n, s) -> in.reduce(add::apply, remove::apply, n, s));
+        return options.choose(() -> in.reduce(add, remove),
+            n -> in.reduce(add, remove, n, Materialized.with(Flow.textKeys(), Flow.TEXT)),
+            s -> in.reduce(add, remove, s),
+            (n, s) -> in.reduce(add, remove, n, s));
     }
 
     private static KTable<Object, String> aggregate(final KGroupedTable<Object, String> in, final JsonNode step) {

@@ -1,13 +1,13 @@
 package millstream.oracle;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.util.function.BinaryOperator;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.kstream.Aggregator;
 import org.apache.kafka.streams.kstream.Initializer;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.state.WindowStore;
@@ -35,10 +35,10 @@ final class TimeAggregates {
 
     private static KTable<Windowed<Object>, String> reduce(final TimeWindowedKStream<Object, String> in,
                                                            final JsonNode step) {
-        final BinaryOperator<String> add = Functions.adder(Json.need(step, "add"));
+        final Reducer<String> add = Counts.reducer(step, "add");
         final Options<WindowStore<Bytes, byte[]>> options = Options.of(step, Flow.textKeys());
-        return options.choose(() -> in.reduce(add::apply), n -> in.reduce(add::apply, n),
-            s -> in.reduce(add::apply, s), (n, s) -> in.reduce(add::apply, n, s));
+        return options.choose(() -> in.reduce(add), n -> in.reduce(add, n),
+            s -> in.reduce(add, s), (n, s) -> in.reduce(add, n, s));
     }
 
     private static KTable<Windowed<Object>, String> aggregate(final TimeWindowedKStream<Object, String> in,
