@@ -4,7 +4,7 @@ pub use crate::client::{Client, StartAt};
 pub use crate::config::{Layers, StreamsConfig};
 pub use crate::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 pub use crate::dsl::{
-    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, TimeWindowedKStream,
+    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, Suppress, TimeWindowedKStream,
 };
 pub use crate::log::Embedded;
 pub use crate::record::{Headers, Record, Timestamp};

@@ -94,6 +94,17 @@ impl fmt::Display for TopicPartition {
     }
 }
 
+/// Where the record being processed comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPosition {
+    /// The topic's full name.
+    pub topic: Arc<str>,
+    /// The partition of the topic.
+    pub partition: Partition,
+    /// The offset in the partition.
+    pub offset: Offset,
+}
+
 /// One header of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {

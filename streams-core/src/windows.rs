@@ -55,6 +55,23 @@ pub struct Windowed<K> {
     pub window: Window,
 }
 
+/// A key with a window.
+#[diagnostic::on_unimplemented(
+    message = "keys of type `{Self}` have no window that could close",
+    label = "waits until the windows of the table's rows close, but they have none",
+    note = "aggregate in windows first, with `.windowed_by(..)`, or use `Suppress::until_time_limit(..)`"
+)]
+pub trait InWindow {
+    /// The key's window; the outermost one, if there are several.
+    fn window(&self) -> Window;
+}
+
+impl<K> InWindow for Windowed<K> {
+    fn window(&self) -> Window {
+        self.window
+    }
+}
+
 /// The number of bytes that a window adds to a key.
 const START_BYTES: usize = size_of::<i64>();
 

@@ -27,6 +27,7 @@ pub mod processor;
 mod processor_store;
 mod shared;
 mod stream;
+pub mod suppress;
 mod table;
 mod windowed;
 
@@ -39,6 +40,7 @@ pub use grouped_table::KGroupedTable;
 pub use processor_store::ProcessorStoreOptions;
 pub use shared::Shared;
 pub use stream::{KStream, Output, Repartitioned, Sent, Split};
+pub use suppress::Suppress;
 pub use table::{KTable, OtherTable};
 pub use windowed::TimeWindowedKStream;
 

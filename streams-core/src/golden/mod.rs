@@ -27,6 +27,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("murmur2", wire::murmur2),
     ("partition", wire::partition),
     ("session-store-key", state::session_store_key),
+    ("suppressed", state::suppressed),
     ("text", wire::text),
     ("uuid", wire::uuid),
     ("window-store-key", state::window_store_key),
@@ -46,7 +47,6 @@ const NOT_THERE: &[&str] = &[
     "session-key",
     "session-partition",
     "subscription",
-    "suppressed",
     "time-first-key",
 ];
 

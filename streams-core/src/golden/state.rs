@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::Vector;
-use crate::record::Timestamp;
+use super::{Vector, unhex};
+use crate::record::{Header, Offset, Partition, RecordPosition, Timestamp};
+use crate::state::held_record::{self, HeldContext, HeldRecord, HeldValues};
 use crate::state::kinds::{ChangelogRecord, Sessions, StoreKind, StoredRow, Windows};
 use crate::windows::Window;
 
@@ -32,4 +33,29 @@ pub(super) fn window_store_key(vector: &Vector) {
 pub(super) fn session_store_key(vector: &Vector) {
     let [start, end] = [1, 2].map(|index| Timestamp(vector.number(index)));
     check(vector, &Sessions { retention: Duration::from_secs(600) }, Window { start, end });
+}
+
+/// Timestamp, offset, topic, partition and headers of a record that is held back.
+fn held_context(vector: &Vector) -> HeldContext {
+    let position = RecordPosition {
+        topic: vector.text(2).into(),
+        partition: Partition(vector.number(3)),
+        offset: Offset(vector.number(1)),
+    };
+    let header = |header: &str| {
+        let (name, value) = header.split_once(':').unwrap();
+        Header { name: String::from_utf8(unhex(name).unwrap()).unwrap(), value: unhex(value).map(Into::into) }
+    };
+    let headers = vector.input[4].split(',').filter(|header| *header != "-").map(header).collect();
+    HeldContext { timestamp: Timestamp(vector.number(0)), position: Some(position), headers }
+}
+
+pub(super) fn suppressed(vector: &Vector) {
+    let [prior, old, new] = [5, 6, 7].map(|index| vector.nullable(index));
+    let values = HeldValues { prior: prior.as_deref(), old: old.as_deref(), new: new.as_deref() };
+    let held = HeldRecord { context: held_context(vector), values, time: Timestamp(vector.number(8)) };
+    let mut made = Vec::new();
+    held_record::write(&held.context, &held.values, held.time, &mut made).unwrap();
+    vector.expect(&made);
+    assert_eq!(held_record::read(&made), Some(held));
 }

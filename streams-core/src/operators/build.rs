@@ -475,6 +475,11 @@ impl NodeBuilder<'_> {
         Ok(shared)
     }
 
+    /// Whether the task has no caches at all.
+    pub(crate) fn caches_are_off(&mut self) -> bool {
+        self.task.services().cache_budget().is_off()
+    }
+
     /// The store of a global table.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::OperatorError;
 use super::drops::{Dropped, Drops};
 use super::partitioner::Chosen;
 use crate::log::{LogError, LogErrorKind, TopicHandle};
-use crate::record::{Headers, Offset, Partition, TaskId, Timestamp};
+use crate::record::{Headers, Partition, RecordPosition, TaskId, Timestamp};
 
 /// Where records leave the task: a sink with one method, which operators and changelogs write to and the runtime
 /// connects to a producer.
@@ -83,17 +83,6 @@ pub struct Destination {
     pub partitions: u32,
     /// Whether it is the application's own.
     pub is_internal: bool,
-}
-
-/// Where the record being processed comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordPosition {
-    /// The topic's full name.
-    pub topic: Arc<str>,
-    /// The partition of the topic.
-    pub partition: Partition,
-    /// The offset in the partition.
-    pub offset: Offset,
 }
 
 /// Why a record was dropped on purpose. Each reason is counted separately.

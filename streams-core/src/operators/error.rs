@@ -78,6 +78,21 @@ pub enum OperatorError {
         /// How long a transaction may stay open.
         limit: std::time::Duration,
     },
+    /// A suppression holds back more than it may, and was told not to send anything early.
+    #[error(
+        "{node} holds back {held} {what}, and may hold {limit}: with `shut_down_when_full()` the application ends then; \
+         raise the limit, or hold changes back for a shorter time"
+    )]
+    BufferFull {
+        /// The suppression's node.
+        node: String,
+        /// `records` or `bytes`.
+        what: &'static str,
+        /// How many it holds back.
+        held: usize,
+        /// How many it may hold back.
+        limit: usize,
+    },
     /// The user's code panicked.
     #[error("the application's code panicked: {0}")]
     Panic(String),

@@ -47,6 +47,7 @@ pub(crate) mod source;
 pub(crate) mod stored_table;
 pub(crate) mod stream_aggregate;
 pub(crate) mod stream_table_join;
+pub(crate) mod suppress;
 pub(crate) mod table_aggregate;
 pub(crate) mod table_filter;
 pub(crate) mod table_join;
@@ -69,8 +70,9 @@ mod row_identity_tests;
 pub(crate) mod testing;
 
 // The public ones are re-exported by `dsl::processor`, `topology` and `runtime`.
+pub use crate::record::RecordPosition;
 pub use build::{BuildError, NodeId, PunctuationTime, StoreId};
-pub use context::{DropReason, RecordPosition};
+pub use context::DropReason;
 pub use error::OperatorError;
 
 pub(crate) use build::{

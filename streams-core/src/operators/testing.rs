@@ -159,7 +159,7 @@ impl Collector for Outbox {
 pub(crate) type Logged = (Vec<u8>, Option<Vec<u8>>, i64);
 
 #[derive(Default)]
-struct Recorder(Vec<Logged>);
+struct Recorder(Vec<(Logged, Headers)>);
 
 impl Changelog for Recorder {
     fn append(
@@ -169,8 +169,7 @@ impl Changelog for Recorder {
         timestamp: Timestamp,
         headers: &Headers,
     ) -> Result<(), StoreError> {
-        assert!(headers.is_empty(), "tables' changelogs carry no headers");
-        self.0.push((key.to_vec(), value.map(<[u8]>::to_vec), timestamp.0));
+        self.0.push(((key.to_vec(), value.map(<[u8]>::to_vec), timestamp.0), headers.clone()));
         Ok(())
     }
 }
@@ -446,6 +445,15 @@ where
 
     /// What was written to a store's changelog since the last call.
     pub(crate) fn logged(&mut self, store: usize) -> Vec<Logged> {
+        let without_headers = |(logged, headers): (Logged, Headers)| {
+            assert!(headers.is_empty(), "tables' changelogs carry no headers");
+            logged
+        };
+        self.logged_with_headers(store).into_iter().map(without_headers).collect()
+    }
+
+    /// As [`Chain::logged`], with the records' headers.
+    pub(crate) fn logged_with_headers(&mut self, store: usize) -> Vec<(Logged, Headers)> {
         std::mem::take(&mut self.services.changelogs[store].borrow_mut().0)
     }
 

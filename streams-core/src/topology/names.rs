@@ -38,6 +38,7 @@ pub(crate) mod prefix {
     pub(crate) const TABLE_MAP_VALUES: &str = "KTABLE-MAPVALUES-";
     pub(crate) const TABLE_TO_STREAM: &str = "KTABLE-TOSTREAM-";
     pub(crate) const TABLE_SELECT: &str = "KTABLE-SELECT-";
+    pub(crate) const TABLE_SUPPRESS: &str = "KTABLE-SUPPRESS-";
     pub(crate) const TABLE_AGGREGATE: &str = "KTABLE-AGGREGATE-";
     pub(crate) const TABLE_REDUCE: &str = "KTABLE-REDUCE-";
     pub(crate) const TABLE_JOIN_THIS: &str = "KTABLE-JOINTHIS-";

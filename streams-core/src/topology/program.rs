@@ -254,6 +254,11 @@ impl JoinKind {
         self == Self::Inner
     }
 }
+/// A recipe for a suppression, given its store, the grace of the windows that it waits for, and whether changes that
+/// reach it may have waited in caches.
+pub(crate) type SuppressRecipe = Box<dyn FnOnce(StoreId, Duration) -> BehindCaches>;
+/// A recipe that depends on whether records reach the node through caches.
+pub(crate) type BehindCaches = Box<dyn FnOnce(bool) -> Recipe>;
 
 /// A call to the builder or to one of its streams and tables.
 pub(crate) enum Call {
@@ -285,6 +290,8 @@ pub(crate) enum Call {
     Aggregate { group: CallId, windows: Option<Box<dyn Windowing>>, kind: AggregateKind, recipe: AggregateRecipe },
     /// `.filter(..)` and `.map_values(..)` of a table
     TableOperator { input: CallId, kind: TableOperatorKind, recipe: TableRecipe },
+    /// `.suppress(..)` of a table
+    Suppress { input: CallId, until: SuppressUntil, recipe: SuppressRecipe },
     /// `.to_stream()`
     ToStream { input: CallId, recipe: Recipe },
     /// `.group_by(..)` of a table
@@ -307,6 +314,15 @@ pub(crate) enum Call {
     Store { store: StoreSpec },
     /// `.join_global(..)` and `.left_join_global(..)`
     GlobalJoin { input: CallId, table: CallId, left: bool, recipe: Box<dyn FnOnce(StoreId) -> Recipe> },
+}
+
+/// What a suppression waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SuppressUntil {
+    /// The end of a window and its grace, which the windowed aggregation upstream tells.
+    WindowCloses,
+    /// Something that it says itself.
+    Elapsed,
 }
 
 /// The kind of an aggregation, which determines its prefix.

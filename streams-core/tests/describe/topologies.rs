@@ -2,6 +2,8 @@
 
 #![allow(unused_must_use, reason = "tables that nobody reads have names and numbers, too")]
 
+mod suppressions;
+
 use std::time::Duration;
 
 use streams_core::dsl::{KStream, RecordContext, StreamsBuilder};
@@ -80,6 +82,7 @@ pub(crate) fn all() -> Vec<Named> {
         WINDOWS,
         TABLES,
         GROUPED_TABLES,
+        suppressions::SUPPRESSIONS,
         JOINS,
         GLOBAL_TABLES,
         PROCESSORS,

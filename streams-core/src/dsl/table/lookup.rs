@@ -4,8 +4,9 @@
 
 use std::rc::Rc;
 
-use crate::operators::{StoreId, TableViewRecipe};
+use crate::operators::{StoreId, TableViewRecipe, suppress};
 use crate::topology::program::{CallId, StoreOf};
+use crate::wire::{Key, Value};
 
 /// How to look up the rows of one table.
 pub(in crate::dsl) struct Lookup<K, V>(Rc<Find<K, V>>);
@@ -45,6 +46,18 @@ impl<K: 'static, V: 'static> Lookup<K, V> {
         Self(Rc::new(move |store_of| match store_of(table) {
             Some(store) => Some(stored(store)),
             None => Some(join(left.as_ref()?.view(store_of)?, right.as_ref()?.view(store_of)?)),
+        }))
+    }
+
+    /// For a table whose rows are those of `parent`, except where a change is held back in its own buffer.
+    pub(super) fn suppressed(table: CallId, parent: Option<Self>) -> Self
+    where
+        K: Key,
+        V: Value,
+    {
+        Self(Rc::new(move |store_of| {
+            let parent = parent.as_ref()?.view(store_of)?;
+            Some(suppress::view(store_of(table)?, parent))
         }))
     }
 

@@ -16,6 +16,7 @@ mod group;
 mod join;
 mod lookup;
 mod map_values;
+mod suppress;
 mod to_stream;
 
 pub use join::OtherTable;

@@ -16,11 +16,13 @@ use crate::windows::Window;
 
 mod plain;
 mod session;
+mod suppression;
 mod table;
 mod window;
 
 pub use plain::Plain;
 pub use session::Sessions;
+pub use suppression::Suppressed;
 pub use table::{KeyValueStore, Table};
 pub use window::{WindowStore, Windows};
 
@@ -117,6 +119,9 @@ pub(crate) trait Windowing {
     /// Says which number is wrong and which values are allowed.
     fn check(&self) -> Result<(), String>;
 
+    /// How long after a window's end no record changes its row any more.
+    fn closes_after(&self) -> Duration;
+
     /// How long after a window's start its row may still change. Rows are kept at least that long.
     fn changing_for(&self) -> Duration;
 
@@ -145,7 +150,13 @@ mod tests {
     use super::*;
 
     fn all() -> Vec<Arc<dyn StoreKind>> {
-        vec![Arc::new(Plain), Arc::new(Sessions::example()), Arc::new(Table), Arc::new(Windows::example())]
+        vec![
+            Arc::new(Plain),
+            Arc::new(Sessions::example()),
+            Arc::new(Suppressed),
+            Arc::new(Table),
+            Arc::new(Windows::example()),
+        ]
     }
 
     #[test]

@@ -111,6 +111,10 @@ impl Windowing for TimeWindows {
         self.validate()
     }
 
+    fn closes_after(&self) -> Duration {
+        Duration::from_millis(self.grace_ms.unsigned_abs())
+    }
+
     fn changing_for(&self) -> Duration {
         Duration::from_millis(self.retention_min_ms().unsigned_abs())
     }

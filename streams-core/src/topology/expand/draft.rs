@@ -4,10 +4,11 @@
 //! added under a parent. That order determines the numbers of sub-topologies, so it is exactly Java's.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::RepartitionNames;
-use super::super::program::{CallId, ChangeRepartition, Repartition, SinkRecipe, TableRecipe, Types};
+use super::super::program::{BehindCaches, CallId, ChangeRepartition, Repartition, SinkRecipe, TableRecipe, Types};
 use crate::operators::{Recipe, StoreId};
 use crate::windows::WindowSizes;
 
@@ -27,6 +28,8 @@ pub(super) struct Draft {
     pub(super) children: Vec<DraftId>,
     /// Whether it is a join that keeps null keys (KIP-962).
     pub(super) keeps_null_keys: bool,
+    /// How long after their end its windows are closed, if it is an aggregation in windows.
+    pub(super) grace: Option<Duration>,
     pub(super) at: CallSite,
     priority: u32,
 }
@@ -43,6 +46,8 @@ pub(super) enum DraftKind {
     GlobalTable { source_name: String, topic: String, source: Recipe, store: StoreId },
     /// A processor. Its own stores come first, then those of others that it reads.
     Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<CallId> },
+    /// A processor with a buffer, which depends on whether its input may wait in caches.
+    Suppress { recipe: BehindCaches, buffer: StoreId },
     /// A processor whose store depends on later calls.
     LateTable { table: CallId, recipe: TableRecipe },
     /// The nodes for the updates of a join's two tables, and the one behind both. Each side looks rows up in stores.
@@ -89,6 +94,7 @@ impl Drafts {
             parents: Vec::new(),
             children: Vec::new(),
             keeps_null_keys: false,
+            grace: None,
             at,
             priority: 0,
         };
@@ -104,6 +110,7 @@ impl Drafts {
             parents: Vec::new(),
             children: Vec::new(),
             keeps_null_keys: false,
+            grace: None,
             at,
             priority: 0,
         });

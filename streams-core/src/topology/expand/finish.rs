@@ -20,19 +20,23 @@ impl Expansion {
         self.drafts.merge_sources()?;
         let order = self.drafts.in_writing_order();
         let keep_null_keys = self.drafts.before_joins_that_keep_null_keys();
-        let mut writing = Writing { writer: GraphWriter::default(), tables: self.tables, written: HashMap::new() };
+        let mut writing = Writing {
+            writer: GraphWriter::new(self.stores.definitions),
+            tables: self.tables,
+            written: HashMap::new(),
+            behind_caches: HashSet::new(),
+        };
         let mut drafts: Vec<_> = self.drafts.all.into_iter().map(Some).collect();
         for id in order {
             if let Some(draft) = drafts.get_mut(id.0).and_then(Option::take) {
                 writing.write(id, draft, &keep_null_keys)?;
             }
         }
-        let Writing { mut writer, .. } = writing;
+        let Writing { writer, .. } = writing;
         if writer.graph.nodes.is_empty() {
             return Err(TopologyError::Empty);
         }
         unused?;
-        writer.graph.stores = self.stores.definitions;
 
         let copartitioned = self.copartitioned.iter().map(|sources| {
             let name = |source: &String| self.drafts.merged_sources.get(source).unwrap_or(source).clone();
@@ -53,6 +57,8 @@ struct Writing {
     tables: HashMap<super::CallId, TableState>,
     /// The node that an operation's children are connected to.
     written: HashMap<DraftId, NodeId>,
+    /// The nodes whose output may have waited in a cache, their own or another's upstream.
+    behind_caches: HashSet<NodeId>,
 }
 
 impl Writing {
@@ -61,12 +67,14 @@ impl Writing {
         let parents: Vec<_> = parents.iter().filter_map(|parent| self.written.get(parent).copied()).collect();
         let node = |recipe| NewNode { name: &name, parents: &parents, recipe, at };
         let writer = &mut self.writer;
+        let (mut is_behind, mut is_cached) = (parents.iter().any(|parent| self.behind_caches.contains(parent)), false);
         let last = match kind {
             DraftKind::Root => return Ok(()),
             DraftKind::Source { topics, recipe, .. } => writer.source(node(recipe), external(topics))?,
             DraftKind::Sink { topic, recipe } => writer.sink(node(recipe), TopicRef::External(topic.into()))?,
             DraftKind::ChosenSink { chooser, recipe } => writer.chosen_sink(node(recipe), chooser)?,
             DraftKind::Processor { recipe, stores, table } => {
+                is_cached = table.is_some() && writer.is_cached(stores.first());
                 let processor = writer.processor(node(recipe), &stores)?;
                 if let Some(table) = table.and_then(|table| self.tables.get(&table)) {
                     writer.graph.nodes[processor.0 as usize].sends_old_values = table.sends_old_values;
@@ -74,6 +82,7 @@ impl Writing {
                 processor
             }
             DraftKind::TablesJoin { table, this, other, merge, store } => {
+                is_cached = writer.is_cached(store.as_ref());
                 let sends_old_values = self.tables.get(&table).is_some_and(|table| table.sends_old_values);
                 let mut sides = Vec::new();
                 for JoinSide { name, parent, recipe, stores } in [&this, &other] {
@@ -88,11 +97,20 @@ impl Writing {
                 }
                 last
             }
-            DraftKind::LateTable { table, recipe } => self.late_table(node, table, recipe)?,
+            DraftKind::Suppress { recipe, buffer } => {
+                let processor = writer.processor(node(recipe(is_behind)), &[buffer])?;
+                writer.graph.nodes[processor.0 as usize].sends_old_values = true;
+                processor
+            }
+            DraftKind::LateTable { table, recipe } => {
+                is_cached = self.is_cached(table);
+                self.late_table(node, table, recipe)?
+            }
             DraftKind::TableSource { source_name, topic, source, table, recipe } => {
                 let source = NewNode { name: &source_name, parents: &[], recipe: source, at };
                 let source = writer.source(source, external([topic]))?;
                 let parents = [source];
+                is_cached = self.is_cached(table);
                 self.late_table(|recipe| NewNode { name: &name, parents: &parents, recipe, at }, table, recipe)?
             }
             DraftKind::GlobalTable { source_name, topic, source, store } => {
@@ -107,6 +125,7 @@ impl Writing {
                 let filter = writer.processor(NewNode { name: &names.filter, parents: &parents, recipe, at }, &[])?;
                 let sink = NewNode { name: &names.sink, parents: &[filter], recipe: sink(topic.clone()), at };
                 writer.sink(sink, topic.clone())?;
+                is_behind = false;
                 let source = NewNode { name: &names.source, parents: &[], recipe: (through.source)(windows), at };
                 writer.source(source, vec![topic])?
             }
@@ -114,12 +133,21 @@ impl Writing {
                 let topic = writer.repartition_topic(&topic, None, at)?;
                 let sink = NewNode { name: &sink_name, parents: &parents, recipe: (through.sink)(topic.clone()), at };
                 writer.sink(sink, topic.clone())?;
+                is_behind = false;
                 writer
                     .source(NewNode { name: &name, parents: &[], recipe: (through.source)(windows), at }, vec![topic])?
             }
         };
+        if is_behind || is_cached {
+            self.behind_caches.insert(last);
+        }
         self.written.insert(id, last);
         Ok(())
+    }
+
+    /// Whether a table whose store depends on later calls has one with a cache.
+    fn is_cached(&self, table: super::CallId) -> bool {
+        self.tables.get(&table).is_some_and(|table| self.writer.is_cached(table.store().as_ref()))
     }
 
     fn late_table<'a>(

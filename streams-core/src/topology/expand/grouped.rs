@@ -95,13 +95,16 @@ impl Expansion {
         let group = self.groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group", group_step))?;
         let read = ReadBack { what: "the aggregation", windows: group.through.windows, at: at.site };
         let in_keys = group.windows.only(&read)?;
+        let grace = windows.as_ref().map(|windows| windows.closes_after());
         let store = match windows {
             None => self.new_store(at, prefix, in_keys)?,
             Some(windows) => self.new_window_store(at, prefix, &*windows, in_keys)?,
         };
         let name = self.names.node(at.options.name()?, prefix);
         let (parent, sources) = self.partitioned_for_aggregate(at, group_step, &group, &store.name)?;
-        self.add_aggregate(at, (parent, sources), name, &store, recipe)
+        let node = self.add_aggregate(at, (parent, sources), name, &store, recipe)?;
+        self.drafts.all[node.0].grace = grace;
+        Ok(())
     }
 
     /// The operation to aggregate, and its sources: the group's own if its key did not change, otherwise a repartition
@@ -137,13 +140,13 @@ impl Expansion {
         name: String,
         store: &NewStore,
         recipe: AggregateRecipe,
-    ) -> Result<(), TopologyError> {
+    ) -> Result<DraftId, TopologyError> {
         let id = self.stores.add(store)?;
         let kind = DraftKind::Processor { recipe: recipe(id), stores: vec![id], table: Some(at.step) };
         let node = self.drafts.add(parent, name, kind, at.site);
         let rows = RowsIn::Stored(StoreState::There(id));
         self.tables.insert(at.step, TableState::new(at, (sources, store.windows), node, rows));
-        Ok(())
+        Ok(node)
     }
 
     /// The store of a windowed aggregation. Rows are kept as long as they can change, or as long as the user asks for.
@@ -218,6 +221,6 @@ impl Expansion {
             group.repartition = Some(parent);
         }
         let sources = BTreeSet::from([self.drafts.get(parent).name.clone()]);
-        self.add_aggregate(at, (parent, sources), name, &store, recipe)
+        self.add_aggregate(at, (parent, sources), name, &store, recipe).map(drop)
     }
 }

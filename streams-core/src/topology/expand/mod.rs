@@ -23,6 +23,7 @@ mod options;
 mod processors;
 mod stores;
 mod streams;
+mod suppress;
 mod tables;
 mod tables_join;
 mod write;
@@ -117,6 +118,7 @@ impl Expansion {
             Call::Group { input, select, through } => self.group(at, input, select, through),
             Call::Aggregate { group, windows, kind, recipe } => self.aggregate(at, group, windows, kind, recipe),
             Call::TableOperator { input, kind, recipe } => self.table_operator(at, input, kind, recipe),
+            Call::Suppress { input, until, recipe } => self.suppress(at, input, until, recipe),
             Call::ToStream { input, recipe } => self.stream_of_table(at, input, recipe),
             Call::TableGroup { input, select, through } => self.table_group(at, input, select, through),
             Call::TableAggregate { group, kind, recipe } => self.table_aggregate(at, group, kind, recipe),

@@ -47,6 +47,8 @@ pub(super) enum RowsIn {
     Computed(CallId),
     /// Computed from the rows of a join's two tables, or in a store of the result's own.
     Joined { sides: [CallId; 2], store: Option<StoreId> },
+    /// In a buffer as long as a change is held back, otherwise those of the parent.
+    Suppressed { buffer: StoreId, parent: CallId },
 }
 
 /// Whether a table's store has been added to the topology.
@@ -220,6 +222,7 @@ impl Expansion {
             RowsIn::Stored(StoreState::There(store)) | RowsIn::Joined { store: Some(store), .. } => Ok(vec![store]),
             RowsIn::Stored(StoreState::OnDemand(_)) => Err(super::not_a("kept table", step)),
             RowsIn::Computed(parent) => self.rows_of(parent),
+            RowsIn::Suppressed { buffer, parent } => Ok([vec![buffer], self.rows_of(parent)?].concat()),
             RowsIn::Joined { sides: [left, right], store: None } => {
                 let (left, right) = (self.rows_of(left)?, self.rows_of(right)?);
                 Ok([left, right].concat())
@@ -239,7 +242,7 @@ impl Expansion {
                 self.materialize(step)?;
                 self.table_state(step)?.sends_old_values = true;
             }
-            RowsIn::Computed(parent) => {
+            RowsIn::Computed(parent) | RowsIn::Suppressed { parent, .. } => {
                 let at_hand = self.send_old_values(parent, force)?;
                 let table = self.table_state(step)?;
                 table.sends_old_values |= at_hand;
@@ -273,7 +276,7 @@ impl TableState {
     /// The table's own store, if it has one.
     pub(super) fn store(&self) -> Option<StoreId> {
         match self.rows {
-            RowsIn::Stored(StoreState::There(store)) => Some(store),
+            RowsIn::Stored(StoreState::There(store)) | RowsIn::Suppressed { buffer: store, .. } => Some(store),
             RowsIn::Stored(StoreState::OnDemand(_)) | RowsIn::Computed(_) => None,
             RowsIn::Joined { store, .. } => store,
         }

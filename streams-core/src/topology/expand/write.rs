@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind};
+use super::super::graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition};
 use super::super::names;
 use super::super::subtopologies::ConnectedNodes;
 use crate::operators::{NodeId, Recipe, StoreId};
@@ -31,6 +31,11 @@ pub(super) struct NewNode<'a> {
 }
 
 impl GraphWriter {
+    /// Begins a graph with these stores.
+    pub(super) fn new(stores: Vec<StoreDefinition>) -> Self {
+        Self { graph: Graph { stores, ..Graph::default() }, ..Self::default() }
+    }
+
     pub(super) fn source(&mut self, node: NewNode<'_>, topics: Vec<TopicRef>) -> Result<NodeId, TopologyError> {
         for topic in &topics {
             if let Some(first) = self.source_topics.insert(topic.clone(), node.at) {
@@ -77,6 +82,11 @@ impl GraphWriter {
         let kind = InternalTopicKind::Repartition { partitions };
         self.repartition_topics.push(InternalTopic { name: Arc::clone(&name), kind });
         Ok(TopicRef::Internal(name))
+    }
+
+    /// Whether there is a store, and changes of its rows may wait in a cache.
+    pub(super) fn is_cached(&self, store: Option<&StoreId>) -> bool {
+        store.and_then(|store| self.graph.store(*store)).is_some_and(|store| store.cached)
     }
 
     /// The topics that a source reads, by the source's name.

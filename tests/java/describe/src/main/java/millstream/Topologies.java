@@ -61,6 +61,7 @@ final class Topologies {
             windows();
             tables();
             groupedTables();
+            Suppressions.add(Topologies::add);
             joins();
             globalTables();
             processors();
