@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -26,14 +27,11 @@ final class StateFolder implements AutoCloseable {
         delete(path);
     }
 
+    /** Kafka Streams makes it when it needs it, so a program that is killed leaves nothing unless it was on disk. */
     private static Path root() {
-        try {
-            final Path root = Files.createTempDirectory("oracle-");
-            Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(root)));
-            return root;
-        } catch (final IOException error) {
-            throw new UncheckedIOException(error);
-        }
+        final Path root = Path.of(System.getProperty("java.io.tmpdir"), "oracle-" + UUID.randomUUID());
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(root)));
+        return root;
     }
 
     private static void delete(final Path folder) {
