@@ -21,6 +21,13 @@ impl Timestamp {
     /// The stream time that Kafka Streams reports before the first record.
     pub const UNKNOWN: Self = Self(-1);
 
+    /// The time that long before, but no earlier than 1970.
+    #[must_use]
+    pub(crate) fn before(self, duration: std::time::Duration) -> Self {
+        let milliseconds = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(milliseconds).max(0))
+    }
+
     /// The same moment as a chrono time, or `None` if it is outside chrono's range.
     #[must_use]
     pub fn to_datetime(self) -> Option<chrono::DateTime<chrono::Utc>> {

@@ -1,7 +1,7 @@
 //! `Topic<K, V>`: a typed constant with a topic's name and the types of its records.
 //!
 //! A topic's types determine its wire format, and all types downstream are inferred from them. The rules for names are
-//! here too, because topics, stores and application ids share them.
+//! here too, because topics, stores and application ids share them, and so is what can be said about reading a topic.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -10,6 +10,10 @@ use std::time::Duration;
 
 use crate::windows::WindowSizes;
 use crate::wire::Field;
+
+mod reading;
+
+pub use reading::{OffsetReset, Reading, TimestampPolicy};
 
 /// A topic's name and the types of its keys and values.
 ///

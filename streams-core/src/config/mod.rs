@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::topic::{NAME_LENGTH_MAX, NameError, check_name};
+pub use crate::topic::{OffsetReset, TimestampPolicy};
 
 mod clients;
 mod environment;
@@ -83,18 +84,6 @@ impl Guarantee {
             Self::ExactlyOnce => IsolationLevel::ReadCommitted,
         }
     }
-}
-
-/// Where to start reading an input partition for which the group has no position, or whose position no longer exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OffsetReset {
-    /// `earliest`: at the first record that the topic still has.
-    #[default]
-    Earliest,
-    /// `latest`: after the last record at that moment.
-    Latest,
-    /// `none`: nowhere; it is an error.
-    None,
 }
 
 /// Which records of transactions are read.
@@ -202,6 +191,9 @@ pub struct StreamsConfig {
     /// `auto.offset.reset`: where to start reading an input partition without a position. `None`, the default, starts at
     /// the earliest record, but a position that is out of range is an error: nothing is skipped unless it was asked for.
     pub auto_offset_reset: Option<OffsetReset>,
+    /// `default.timestamp.extractor`: which time records have, for all sources that don't say it themselves: `fail`, the
+    /// default, `skip`, `partition_time` or `wall_clock`. Java takes class names here.
+    pub timestamps: TimestampPolicy,
     /// `consumer.isolation.level`: `read_uncommitted` or `read_committed`. `None`, the default, follows the
     /// guarantee: only committed records under exactly-once, all records under at-least-once.
     pub isolation_level: Option<IsolationLevel>,
@@ -261,6 +253,7 @@ impl StreamsConfig {
             poll: Duration::from_millis(100),
             replication_factor: None,
             auto_offset_reset: None,
+            timestamps: TimestampPolicy::Fail,
             isolation_level: None,
             create_internal_topics: CreateInternalTopics::FirstRun,
             on_undecodable: OnUndecodable::Fail,

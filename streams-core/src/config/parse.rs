@@ -81,6 +81,50 @@ pub(super) fn show_duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
+/// A duration as Java and ISO 8601 write it: `PT1H30M`, `P2DT0.5S`. As [`duration`], it may not be longer than Kafka can
+/// count, and it is counted in milliseconds.
+pub(super) fn iso_duration(text: &str) -> Result<Duration, String> {
+    let parts = text.trim().strip_prefix(['P', 'p']).and_then(|parts| {
+        let (days, times) = parts.split_once(['T', 't']).map_or((parts, None), |(days, times)| (days, Some(times)));
+        let days = iso_parts(days, &[('D', 86_400_000)])?;
+        let times = times.map(|times| {
+            iso_parts(times, &[('H', 3_600_000), ('M', 60_000), ('S', 1_000)]).filter(|_| !times.is_empty())
+        });
+        match times {
+            Some(times) => days.checked_add(times?),
+            None => Some(days).filter(|_| !parts.is_empty()),
+        }
+    });
+    match parts.map(Duration::from_millis) {
+        Some(duration) if duration <= DURATION_MAX => Ok(duration),
+        Some(_) => Err(format!("`{text}` is longer than Kafka can count")),
+        None => Err(format!("`{text}` is not a duration such as `PT1H30M` or `P7D`")),
+    }
+}
+
+/// The sum of some parts such as `1H30M`, in milliseconds, each at most once and in this order; seconds may have a fraction.
+fn iso_parts(mut text: &str, units: &[(char, u64)]) -> Option<u64> {
+    let mut sum: u64 = 0;
+    for (unit, milliseconds) in units {
+        let Some((number, rest)) = text.split_once([*unit, unit.to_ascii_lowercase()]) else { continue };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number(whole) || !is_number(fraction) || fraction != "0" && *unit != 'S' {
+            return None;
+        }
+        let thousandths = format!("{fraction:0<3}").get(..3)?.parse::<u64>().ok()?;
+        sum = sum.checked_add(whole.parse::<u64>().ok()?.checked_mul(*milliseconds)?)?.checked_add(thousandths)?;
+        text = rest;
+    }
+    text.is_empty().then_some(sum)
+}
+
+/// A duration in a form that [`iso_duration`] reads.
+pub(super) fn show_iso_duration(duration: Duration) -> String {
+    let (seconds, thousandths) = (duration.as_secs(), duration.subsec_millis());
+    if thousandths == 0 { format!("PT{seconds}S") } else { format!("PT{seconds}.{thousandths:03}S") }
+}
+
 /// A size in a form that [`size`] reads.
 pub(super) fn show_size(size: usize) -> String {
     if size > 0 && size.is_multiple_of(MIB) { format!("{}MiB", size / MIB) } else { size.to_string() }
@@ -92,9 +136,12 @@ mod tests {
 
     use super::*;
 
+    fn millis(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
     #[test]
     fn durations_are_milliseconds_or_have_a_unit() {
-        let millis = Duration::from_millis;
         for (text, expected) in [
             ("0", Some(Duration::ZERO)),
             ("30000", Some(millis(30_000))),
@@ -111,6 +158,36 @@ mod tests {
             ("1.5", None),
         ] {
             assert_eq!(duration(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_as_in_java() {
+        for (text, expected) in [
+            ("PT1H", Some(3_600_000)),
+            ("PT1H30M", Some(5_400_000)),
+            ("P2DT3H4M", Some(183_840_000)),
+            ("P7D", Some(604_800_000)),
+            ("pt15m", Some(900_000)),
+            ("PT20.345S", Some(20_345)),
+            ("PT0.5S", Some(500)),
+            ("PT20.3456S", Some(20_345)),
+            ("PT0S", Some(0)),
+            ("PT9223372036854775.807S", Some(i64::MAX.cast_unsigned())),
+            ("PT9223372036854775.808S", None),
+            ("PT99999999999999999999H", None),
+            ("P", None),
+            ("PT", None),
+            ("P1DT", None),
+            ("", None),
+            ("1h", None),
+            ("PT1M1H", None),
+            ("PT1.5H", None),
+            ("PT-1H", None),
+            ("PT1", None),
+            ("P1H", None),
+        ] {
+            assert_eq!(iso_duration(text).ok(), expected.map(millis), "{text}");
         }
     }
 
@@ -136,6 +213,7 @@ mod tests {
         fn what_is_shown_can_be_read(millis in 0..=i64::MAX.cast_unsigned(), bytes: usize) {
             let shown = Duration::from_millis(millis);
             prop_assert_eq!(duration(&show_duration(shown)), Ok(shown));
+            prop_assert_eq!(iso_duration(&show_iso_duration(shown)), Ok(shown));
             prop_assert_eq!(size(&show_size(bytes)), Ok(bytes));
             prop_assert_eq!(size(&show_size(bytes / MIB * MIB)), Ok(bytes / MIB * MIB));
         }
@@ -143,6 +221,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(anything: String) {
             let _ = duration(&anything);
+            let _ = iso_duration(&anything);
             let _ = size(&anything);
             let _ = number::<u16>(&anything, 1..=9);
         }

@@ -31,7 +31,6 @@ pub(super) fn client_names() -> impl Iterator<Item = &'static str> {
 const TYPES_CHOOSE: &str = "a topic's and a store's types choose the format: `Topic<String, i64>`, `#[derive(Value)]`";
 const IN_CODE: &str = "Java names a class here; the state backend is chosen in code, with `App::state_in`";
 const NO_CLASSES: &str = "there is no replacement for it yet; leave it out";
-const NO_EXTRACTOR: &str = "there are no timestamp extractors yet; a record's own timestamp counts";
 const NO_STANDBYS: &str = "there are no standby tasks yet; state is restored from its changelog when a task moves";
 const RANGE_ONLY: &str = "tasks are always assigned by Kafka's range assignor over the widest source topic";
 const FAILURES_STOP: &str = "there is no such handler yet: the failure stops the application, and nothing is committed";
@@ -75,7 +74,6 @@ const STREAMS: &[(&[&str], &str)] = &[
     ),
     (&["default.dsl.store", "dsl.store.format", "dsl.store.suppliers.class", "rocksdb.config.setter"], IN_CODE),
     (&["default.client.supplier", "processor.wrapper.class"], NO_CLASSES),
-    (&["default.timestamp.extractor"], NO_EXTRACTOR),
     (
         &["num.standby.replicas", "acceptable.recovery.lag", "max.warmup.replicas", "probing.rebalance.interval.ms"],
         NO_STANDBYS,

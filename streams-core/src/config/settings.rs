@@ -3,9 +3,13 @@
 
 use std::path::PathBuf;
 
-use super::parse::{duration, number, positive_duration, show_duration, show_size, size, text, word, word_of};
+use super::parse::{
+    duration, iso_duration, number, positive_duration, show_duration, show_iso_duration, show_size, size, text, word,
+    word_of,
+};
 use super::{
     ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, StreamsConfig,
+    TimestampPolicy,
 };
 
 /// A row of the table.
@@ -28,6 +32,13 @@ const GUARANTEES: &[(&str, Guarantee)] =
 
 const RESETS: &[(&str, OffsetReset)] =
     &[("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("none", OffsetReset::None)];
+
+const TIMESTAMPS: &[(&str, TimestampPolicy)] = &[
+    ("fail", TimestampPolicy::Fail),
+    ("skip", TimestampPolicy::Skip),
+    ("partition_time", TimestampPolicy::PartitionTime),
+    ("wall_clock", TimestampPolicy::WallClock),
+];
 
 const ISOLATION: &[(&str, IsolationLevel)] =
     &[("read_uncommitted", IsolationLevel::ReadUncommitted), ("read_committed", IsolationLevel::ReadCommitted)];
@@ -150,10 +161,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "auto.offset.reset",
         apply: |config, value| {
-            config.auto_offset_reset = Some(word(value, RESETS)?);
+            config.auto_offset_reset = Some(reset(value)?);
             Ok(())
         },
-        show: |config| config.auto_offset_reset.map_or_else(String::new, |reset| word_of(reset, RESETS)),
+        show: |config| config.auto_offset_reset.map_or_else(String::new, show_reset),
+    },
+    Setting {
+        name: "default.timestamp.extractor",
+        apply: |config, value| {
+            config.timestamps = timestamps(value)?;
+            Ok(())
+        },
+        show: |config| word_of(config.timestamps, TIMESTAMPS),
     },
     // In Kafka a setting of the client; here the engine applies it to all input, whatever the log.
     Setting {
@@ -233,6 +252,40 @@ fn guarantee(value: &str) -> Result<Guarantee, String> {
         }
         value => word(value, GUARANTEES),
     }
+}
+
+/// One of the words, or `by_duration:` and a duration.
+fn reset(value: &str) -> Result<OffsetReset, String> {
+    match value.trim().strip_prefix(BY_DURATION) {
+        Some(duration) => iso_duration(duration).map(OffsetReset::ByDuration),
+        None => word(value, RESETS).map_err(|error| format!("{error}, and not `{BY_DURATION}PT1H` or so")),
+    }
+}
+
+fn show_reset(reset: OffsetReset) -> String {
+    match reset {
+        OffsetReset::ByDuration(duration) => format!("{BY_DURATION}{}", show_iso_duration(duration)),
+        reset => word_of(reset, RESETS),
+    }
+}
+
+const BY_DURATION: &str = "by_duration:";
+
+/// Java takes a class here; for its built-in classes, the error says which word to write.
+fn timestamps(value: &str) -> Result<TimestampPolicy, String> {
+    let value = value.trim();
+    let class = value.rsplit('.').next().unwrap_or(value);
+    let answer = match class {
+        "FailOnInvalidTimestamp" => "write `fail` instead of Java's class",
+        "LogAndSkipOnInvalidTimestamp" => "write `skip` instead of Java's class",
+        "UsePartitionTimeOnInvalidTimestamp" => "write `partition_time` instead of Java's class",
+        "WallclockTimestampExtractor" => "write `wall_clock` instead of Java's class",
+        _ if value.contains('.') => {
+            "Java classes cannot be used; an extractor of your own is a closure, `.timestamped_by(..)` after the source"
+        }
+        _ => return word(value, TIMESTAMPS),
+    };
+    Err(answer.to_owned())
 }
 
 /// What is printed for a guarantee that was not chosen: the configuration does not know the log.

@@ -1,17 +1,20 @@
 //! `StreamsBuilder`: builds topologies.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::cell::RefCell;
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::attached::{Attached, Attachments};
 use super::processor::ProcessorStore;
 use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
-use crate::operators::{global_source, source, table_source};
+use crate::operators::timestamps::Extractor;
+use crate::operators::{Recipe, global_source, source, table_source};
 use crate::topic::{Topic, TopicRef};
 use crate::topology::expand::expand;
 use crate::topology::program::{Call, CallId, Options, Program, StoreOption, TypedTopic, Types};
 use crate::topology::{CallSite, Topology, TopologyError};
+use crate::windows::WindowSizes;
 use crate::wire::{Field, Nullable, NullableKey};
 
 /// Creates streams and tables, and builds a [`Topology`] from the operations on them.
@@ -93,7 +96,7 @@ impl StreamsBuilder {
         V: Field,
     {
         let topics = topics.into_topics().iter().map(TypedTopic::of).collect();
-        let call = Call::Source { topics, types: Types::of::<K, V>(), recipe: source::recipe::<K, V> };
+        let call = Call::Source { topics, types: Types::of::<K, V>(), recipe: source_recipe::<K, V> };
         KStream::new(self, self.add(call))
     }
 
@@ -120,7 +123,7 @@ impl StreamsBuilder {
     {
         let call = Call::Table {
             topic: TypedTopic::of(&topic),
-            source: source::recipe::<Option<K::Inner>, Option<V::Inner>>,
+            source: source_recipe::<Option<K::Inner>, Option<V::Inner>>,
             table: Box::new(|store| table_source::recipe::<Option<K::Inner>, Option<V::Inner>>(store, true)),
         };
         KTable::stored(self, self.add(call), table::view_of_rows)
@@ -239,6 +242,15 @@ impl StreamsBuilder {
         if !std::ptr::eq(self, other) {
             self.complain(TopologyError::TwoBuilders { at: Location::caller() });
         }
+    }
+}
+
+/// The recipe for a source, which extracts the times of its records if there is an extractor. That is one of these types,
+/// because it comes from the source's own handle.
+fn source_recipe<K: Field, V: Field>(windows: WindowSizes, extractor: Option<&dyn Any>) -> Recipe {
+    match extractor.and_then(<dyn Any>::downcast_ref::<Extractor<K, V>>) {
+        Some(extractor) => source::extracting_recipe(windows, Arc::clone(extractor)),
+        None => source::recipe::<K, V>(windows),
     }
 }
 

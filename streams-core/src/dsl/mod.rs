@@ -25,6 +25,7 @@ mod handle;
 pub mod not_yet;
 pub mod processor;
 mod processor_store;
+mod reading;
 mod shared;
 mod stream;
 pub mod suppress;
@@ -33,6 +34,7 @@ mod windowed;
 
 pub use crate::operators::chosen_sink::{ChosenTopic, RecordContext};
 pub use crate::operators::partitioner::{IntoPartitions, Partitions, Target};
+pub use crate::operators::timestamps::{ExtractedTime, IntoExtractedTime};
 pub use builder::{StreamsBuilder, Topics};
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;

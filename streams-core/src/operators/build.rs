@@ -133,6 +133,20 @@ pub(crate) trait SourceNode {
     /// # Errors
     /// When the record cannot be read, or an operator fails.
     fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError>;
+
+    /// If the source extracts the times of its records: the same source for another input, because it remembers the
+    /// next record.
+    fn extracting(&self) -> Option<Rc<RefCell<dyn SourceNode>>> {
+        None
+    }
+
+    /// The time of the record that comes next, for a source that extracts it.
+    ///
+    /// # Errors
+    /// When the record cannot be read, or the application refuses it.
+    fn extract(&mut self, record: RecordRef<'_>, _partition_time: Timestamp) -> Result<Timestamp, OperatorError> {
+        Ok(record.timestamp)
+    }
 }
 
 /// A node that holds back updates in a typed cache.

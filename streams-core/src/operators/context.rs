@@ -97,7 +97,7 @@ pub enum DropReason {
     Late,
     /// Its bytes cannot be read, and the application chose to skip such records.
     Undecodable,
-    /// Its timestamp is negative, and the application chose to skip such records.
+    /// Its timestamp is negative, or its extractor returned none, and the application chose to skip such records.
     NegativeTimestamp,
     /// The application's partitioner chose no partition for it.
     NoPartition,
@@ -115,7 +115,7 @@ impl DropReason {
             Self::NullValue => "their value is null",
             Self::Late => "they came after their window was closed; a longer grace keeps it open",
             Self::Undecodable => "their bytes cannot be read, and `deserialization.exception.handler` is `skip`",
-            Self::NegativeTimestamp => "their timestamp is negative, and `deserialization.exception.handler` is `skip`",
+            Self::NegativeTimestamp => "their timestamp is negative, or their extractor leaves them out",
             Self::NoPartition => "their partitioner chose no partition",
         }
     }

@@ -22,6 +22,14 @@ pub enum OperatorError {
     /// The record's timestamp is negative.
     #[error("the record's timestamp is {0}, which is negative; Kafka uses -1 for records written without one")]
     NegativeTimestamp(i64),
+    /// The application's timestamp extractor refuses the record.
+    #[error("{node}: the record's timestamp cannot be extracted: {reason}")]
+    NoTimestamp {
+        /// The source.
+        node: String,
+        /// Why not, as the application says.
+        reason: String,
+    },
     /// A value cannot be encoded in its format.
     #[error("{node}: {error}")]
     Encode {

@@ -1,10 +1,14 @@
 //! Sources: they decode a topic's records.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
 
+use super::timestamps::{ExtractedTime, Extractor};
 use super::{BuiltNode, Context, OperatorError, Outputs, Presence, Recipe, SourceNode};
 use crate::log::RecordRef;
-use crate::record::Record;
+use crate::record::{Offset, Record, Timestamp};
 use crate::windows::WindowSizes;
 use crate::wire::encoded_key::EncodedKey;
 use crate::wire::{DecodeError, Field, refuse_windows};
@@ -25,6 +29,18 @@ pub(crate) fn recipe<K: Field, V: Field>(windows: WindowSizes) -> Recipe {
     })
 }
 
+/// Forwards `Record<K, V>` as [`recipe`] does, with the times that the application extracts from the records.
+#[must_use]
+pub(crate) fn extracting_recipe<K: Field, V: Field>(windows: WindowSizes, extractor: Extractor<K, V>) -> Recipe {
+    const { refuse_windows::<V>() };
+    Recipe::new(move |builder| {
+        let source = Source { windows, outputs: builder.outputs::<K, V>()? };
+        let (node, extractor) = (Arc::clone(builder.name()), Arc::clone(&extractor));
+        Ok(BuiltNode::source(ExtractingSource { node, source, extractor, next: None }))
+    })
+}
+
+#[derive(Clone)]
 struct Source<K, V> {
     windows: WindowSizes,
     outputs: Outputs<K, V>,
@@ -33,11 +49,54 @@ struct Source<K, V> {
 impl<K: Field, V: Field> SourceNode for Source<K, V> {
     #[inline]
     fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError> {
-        let key = read_key::<K>(&record, &self.windows)?;
-        let value = V::read(record.value).map_err(|error| undecodable("value", error, record.value))?;
-        let record = Record { key, value, timestamp: record.timestamp, headers: record.headers() };
+        let record = self.read(&record)?;
         check_timestamp(&record)?;
         self.outputs.forward(context, record)
+    }
+}
+
+impl<K: Field, V: Field> Source<K, V> {
+    #[inline]
+    fn read(&self, record: &RecordRef<'_>) -> Result<Record<K, V>, OperatorError> {
+        let key = read_key::<K>(record, &self.windows)?;
+        let value = V::read(record.value).map_err(|error| undecodable("value", error, record.value))?;
+        Ok(Record { key, value, timestamp: record.timestamp, headers: record.headers() })
+    }
+}
+
+/// A source of records whose times the application extracts. It reads a record once, before it is known when it is
+/// processed.
+struct ExtractingSource<K, V> {
+    node: Arc<str>,
+    source: Source<K, V>,
+    extractor: Extractor<K, V>,
+    next: Option<(Offset, Record<K, V>)>,
+}
+
+impl<K: Field, V: Field> SourceNode for ExtractingSource<K, V> {
+    fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError> {
+        let next = self.next.take().filter(|(offset, _)| *offset == record.offset);
+        let Some((_, next)) = next else { return self.source.process(context, record) };
+        let record = Record { timestamp: record.timestamp, ..next };
+        check_timestamp(&record)?;
+        self.source.outputs.forward(context, record)
+    }
+
+    fn extracting(&self) -> Option<Rc<RefCell<dyn SourceNode>>> {
+        let Self { node, source, extractor, .. } = self;
+        let (node, source, extractor) = (Arc::clone(node), source.clone(), Arc::clone(extractor));
+        Some(Rc::new(RefCell::new(Self { node, source, extractor, next: None })))
+    }
+
+    fn extract(&mut self, record: RecordRef<'_>, partition_time: Timestamp) -> Result<Timestamp, OperatorError> {
+        let read = self.source.read(&record)?;
+        let time = (self.extractor)(&read, partition_time);
+        self.next = Some((record.offset, read));
+        match time {
+            ExtractedTime::At(time) => Ok(time),
+            ExtractedTime::Skip => Ok(Timestamp::UNKNOWN),
+            ExtractedTime::Fail(reason) => Err(OperatorError::NoTimestamp { node: self.node.to_string(), reason }),
+        }
     }
 }
 

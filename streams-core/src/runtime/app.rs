@@ -16,7 +16,7 @@ use super::control::{Control, InstanceParts, Status};
 use super::idle::Idleness;
 use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
-use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel};
+use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel, TimestampPolicy};
 use super::start_line;
 use super::summary::Summary;
 use super::threads::{StateListener, notify, start_control};
@@ -156,6 +156,15 @@ impl App {
     #[must_use]
     pub fn read_committed(mut self) -> Self {
         self.settings.isolation_level = Some(IsolationLevel::ReadCommitted);
+        self
+    }
+
+    /// Which time records have, for all sources that don't say it themselves with
+    /// [`KStream::timestamps`](crate::dsl::KStream::timestamps) or
+    /// [`KStream::timestamped_by`](crate::dsl::KStream::timestamped_by) (`default.timestamp.extractor`).
+    #[must_use]
+    pub fn timestamps(mut self, policy: TimestampPolicy) -> Self {
+        self.settings.timestamps = policy;
         self
     }
 

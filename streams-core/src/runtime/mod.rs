@@ -54,7 +54,9 @@ pub use error::AppError;
 pub use lifecycle::AppState;
 pub use metrics::{TaskMetrics, TaskPhase};
 pub use renamed::RenamedTopic;
-pub use settings::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, Settings};
+pub use settings::{
+    CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, Settings, TimestampPolicy,
+};
 pub use single_task::{RawRow, SentRecord};
 pub use summary::Summary;
 

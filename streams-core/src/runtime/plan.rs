@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::AppError;
 use super::internal_topics::internal_topic;
 use crate::log::{GroupPlan, NewTopic, PlannedSubtopology, TopicInfo};
-use crate::operators::StoreId;
+use crate::operators::{NodeId, StoreId};
 use crate::record::TaskId;
-use crate::topic::TopicRef;
+use crate::topic::{OffsetReset, Reading, TopicRef};
 use crate::topology::{InternalTopicKind, NodeKind, Topology};
 
 /// Full names, partition counts and tasks.
@@ -37,7 +37,7 @@ pub(crate) fn external_topics(topology: &Topology) -> ExternalTopics {
     let mut topics = ExternalTopics { sources: BTreeSet::new(), sinks: BTreeSet::new() };
     for node in &topology.graph().nodes {
         match &node.kind {
-            NodeKind::Source { topics: read } => {
+            NodeKind::Source { topics: read, .. } => {
                 topics.sources.extend(read.iter().filter_map(|topic| match topic {
                     TopicRef::External(name) => Some(Arc::clone(name)),
                     TopicRef::Internal(_) => None,
@@ -120,6 +120,24 @@ impl Plan {
             matches!(topic.kind, InternalTopicKind::Repartition { .. })
                 && *TopicRef::Internal(Arc::clone(&topic.name)).full_name(&self.application_id) == *name
         })
+    }
+
+    /// The node of a sub-topology that reads a topic, by the topic's full name, and how it reads it.
+    pub(crate) fn source_of(&self, subtopology: u32, topic: &str) -> Option<(NodeId, Reading)> {
+        let sub = self.topology.subtopologies().iter().find(|sub| sub.id == subtopology)?;
+        sub.nodes.iter().find_map(|id| match &self.topology.graph().node(*id)?.kind {
+            NodeKind::Source { topics, reading } => {
+                let reads = topics.iter().any(|source| *source.full_name(&self.application_id) == *topic);
+                reads.then_some((*id, *reading))
+            }
+            _ => None,
+        })
+    }
+
+    /// Where the source of a topic says that reading starts, by the topic's full name.
+    pub(crate) fn reset_of(&self, topic: &str) -> Option<OffsetReset> {
+        let parts = self.topology.subtopologies().iter();
+        parts.filter_map(|sub| self.source_of(sub.id, topic)).find_map(|(_, reading)| reading.reset)
     }
 
     /// The number of partitions of the widest topic of the user that is read.

@@ -9,7 +9,7 @@ use futures::channel::oneshot;
 
 use super::bounds::Bounds;
 use crate::log::{Admin, CommittedOffset, Committer, Isolation, LogError, LogErrorKind, Reply};
-use crate::record::{Offset, TopicPartition};
+use crate::record::{Offset, Timestamp, TopicPartition};
 
 type Answer<A> = Result<Vec<A>, LogError>;
 
@@ -20,6 +20,15 @@ pub(crate) struct Questions {
     starts: Question<Offset>,
     ends: Question<Offset>,
     stable_ends: Question<Offset>,
+    times: Vec<TimeQuestion>,
+}
+
+/// Where a task's inputs are that are read from some time on.
+struct TimeQuestion {
+    partitions: Vec<TopicPartition>,
+    time: Timestamp,
+    asker: oneshot::Sender<Answer<Offset>>,
+    reply: Option<Reply<Answer<Offset>>>,
 }
 
 impl Questions {
@@ -40,12 +49,27 @@ impl Questions {
         })
     }
 
+    /// Asks for the first offsets of these partitions whose records have that time or a later one.
+    pub(crate) fn offsets_at(&mut self, partitions: Vec<TopicPartition>, time: Timestamp) -> Reply<Answer<Offset>> {
+        let (asker, reply) = Reply::later();
+        self.times.push(TimeQuestion { partitions, time, asker, reply: None });
+        reply
+    }
+
     /// Distributes answers that have arrived, then sends the requests that are waiting.
     pub(crate) fn step(&mut self, committer: &dyn Committer, admin: &dyn Admin) {
         self.positions.step(|partitions| committer.committed(partitions));
         self.starts.step(|partitions| admin.start_offsets(partitions));
         self.ends.step(|partitions| admin.end_offsets(partitions, Isolation::ReadUncommitted));
         self.stable_ends.step(|partitions| admin.end_offsets(partitions, Isolation::ReadCommitted));
+        for mut question in std::mem::take(&mut self.times) {
+            let ask = || admin.offsets_at(question.partitions.clone(), question.time);
+            match question.reply.get_or_insert_with(ask).poll() {
+                Poll::Pending if question.asker.is_canceled() => {}
+                Poll::Pending => self.times.push(question),
+                Poll::Ready(answer) => _ = question.asker.send(answer.unwrap_or_else(no_answer)),
+            }
+        }
     }
 }
 
@@ -77,10 +101,9 @@ impl<A> Question<A> {
     fn step(&mut self, ask: impl FnOnce(Vec<TopicPartition>) -> Reply<Answer<A>>) {
         if let Some(asked) = &mut self.asked {
             let Poll::Ready(answer) = asked.reply.poll() else { return };
-            let gone = || Err(LogError::new(LogErrorKind::Unavailable, "the log gave no answer"));
             let askers = std::mem::take(&mut asked.askers);
             self.asked = None;
-            hand_out(answer.unwrap_or_else(gone), askers);
+            hand_out(answer.unwrap_or_else(no_answer), askers);
         }
         // Tasks that were closed in the meantime no longer need an answer.
         self.waiting.retain(|(_, sender)| !sender.is_canceled());
@@ -94,6 +117,10 @@ impl<A> Question<A> {
         }
         self.asked = Some(Asked { reply: ask(all), askers });
     }
+}
+
+fn no_answer<A>() -> Answer<A> {
+    Err(LogError::new(LogErrorKind::Unavailable, "the log gave no answer"))
 }
 
 fn hand_out<A>(answer: Answer<A>, askers: Vec<(usize, oneshot::Sender<Answer<A>>)>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::AppError;
 use crate::config::{ApplicationId, StreamsConfig, transaction_timeout_below};
-pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable};
+pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, TimestampPolicy};
 use crate::log::{Isolation, Log};
 
 /// How often a batch job commits that has not set an interval. Under exactly-once its tasks also see each other's records
@@ -51,6 +51,8 @@ pub struct Settings {
     /// Where reading continues when a committed position no longer exists. This is an error unless the application
     /// set `auto.offset.reset` itself, so that nothing is skipped silently.
     pub out_of_range: OffsetReset,
+    /// `default.timestamp.extractor`: which time records have, for all sources that don't say it themselves.
+    pub timestamps: TimestampPolicy,
     /// `consumer.isolation.level`: which records of other programs' transactions are read from input topics and
     /// global tables; `None` follows the guarantee.
     pub isolation_level: Option<IsolationLevel>,
@@ -199,6 +201,7 @@ impl From<&StreamsConfig> for Settings {
             replication: config.replication_factor,
             offset_reset: config.auto_offset_reset.unwrap_or(OffsetReset::Earliest),
             out_of_range: config.auto_offset_reset.unwrap_or(OffsetReset::None),
+            timestamps: config.timestamps,
             isolation_level: config.isolation_level,
             create_internal_topics: config.create_internal_topics,
             on_undecodable: config.on_undecodable,

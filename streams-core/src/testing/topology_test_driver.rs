@@ -11,7 +11,7 @@ use crate::log::typed::EncodedRecord;
 use crate::operators::DropReason;
 use crate::record::{Headers, Timestamp};
 use crate::runtime::{AppError, OnUndecodable, RawRow, RecordIn, SentRecord, Settings, SingleTask, SingleTaskOptions};
-use crate::topic::{NAME_LENGTH_MAX, Topic, check_name};
+use crate::topic::{NAME_LENGTH_MAX, TimestampPolicy, Topic, check_name};
 use crate::topology::Topology;
 use crate::wire::{Field, IntoField};
 
@@ -95,6 +95,13 @@ impl TopologySetup {
         self
     }
 
+    /// Sets which time records have, for all sources that don't say it themselves (`default.timestamp.extractor`).
+    #[must_use]
+    pub const fn timestamps(mut self, policy: TimestampPolicy) -> Self {
+        self.options.timestamps = policy;
+        self
+    }
+
     /// Sets the clock's initial time, which is 0 by default.
     #[must_use]
     pub const fn start_at(mut self, start: Timestamp) -> Self {
@@ -126,9 +133,10 @@ impl TopologyTestDriver {
     /// Starts configuring how to run a topology.
     #[must_use]
     pub fn configure(topology: Topology) -> TopologySetup {
-        let Settings { cache_bytes, on_undecodable, .. } = Settings::default();
+        let Settings { cache_bytes, on_undecodable, timestamps, .. } = Settings::default();
         let (application_id, start) = ("app".to_owned(), Timestamp(0));
-        TopologySetup { topology, options: SingleTaskOptions { application_id, cache_bytes, on_undecodable, start } }
+        let options = SingleTaskOptions { application_id, cache_bytes, on_undecodable, timestamps, start };
+        TopologySetup { topology, options }
     }
 
     /// Processes a record with the clock's time as its timestamp.

@@ -141,7 +141,7 @@ impl<'a> Description<'a> {
     fn write_node(&self, f: &mut fmt::Formatter<'_>, node: &Node, described: &Described) -> fmt::Result {
         let (before, after) = (self.names(&described.before), self.names(&described.after));
         match &node.kind {
-            NodeKind::Source { topics } => {
+            NodeKind::Source { topics, .. } => {
                 let topics = hash_set_order(topics.iter().map(TopicRef::short_name).collect());
                 let topics = copied_hash_set_order(topics).join(", ");
                 writeln!(f, "    Source: {} (topics: [{topics}])\n      --> {after}", node.name)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::state::StoreKind;
-use crate::topic::TopicRef;
+use crate::topic::{Reading, TopicRef};
 use crate::windows::WindowSizes;
 
 /// A program as a graph, built by `StreamsBuilder::build`. It is immutable and shared by all workers.
@@ -104,6 +104,8 @@ pub enum NodeKind {
     Source {
         /// At least one.
         topics: Vec<TopicRef>,
+        /// What the application says about how they are read.
+        reading: Reading,
     },
     /// Transforms records or acts on them.
     Processor,

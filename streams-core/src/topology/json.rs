@@ -59,7 +59,7 @@ impl Topology {
 
     fn node(&self, node: &Node) -> Value {
         let (kind, topics) = match &node.kind {
-            NodeKind::Source { topics } => ("source", topics.iter().map(TopicRef::short_name).collect()),
+            NodeKind::Source { topics, .. } => ("source", topics.iter().map(TopicRef::short_name).collect()),
             NodeKind::Processor => ("processor", Vec::new()),
             NodeKind::ChosenSink { .. } => ("sink", Vec::new()),
             NodeKind::Sink { topic } => ("sink", vec![topic.short_name()]),

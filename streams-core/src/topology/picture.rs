@@ -91,7 +91,7 @@ impl<'a> Picture<'a> {
 
 fn topics_of(node: &Node) -> &[TopicRef] {
     match &node.kind {
-        NodeKind::Source { topics } => topics,
+        NodeKind::Source { topics, .. } => topics,
         NodeKind::Sink { topic } => std::slice::from_ref(topic),
         NodeKind::Processor | NodeKind::ChosenSink { .. } => &[],
     }

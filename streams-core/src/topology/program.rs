@@ -5,7 +5,8 @@
 //! that followed it; [`super::expand`] reads it from top to bottom, like a sequence of calls to Java's builder. A program
 //! has no type parameters: everything typed is in recipes.
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::error::{CallSite, TopologyError};
@@ -13,7 +14,7 @@ use super::names;
 use crate::operators::processor_stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
 use crate::state::kinds::Windowing;
-use crate::topic::{Topic, TopicRef};
+use crate::topic::{Reading, Topic, TopicRef};
 use crate::windows::WindowSizes;
 use crate::wire::Field;
 
@@ -82,6 +83,7 @@ impl Program {
 #[derive(Default)]
 pub(crate) struct Options {
     name: Option<(String, CallSite)>,
+    pub(crate) source: SourceOptions,
     pub(crate) store: Option<StoreOption>,
     pub(crate) not_cached: bool,
     pub(crate) changelog: ChangelogOptions,
@@ -109,6 +111,19 @@ impl Options {
             || self.retention.is_some()
     }
 }
+
+/// The options of a source.
+#[derive(Default)]
+pub(crate) struct SourceOptions {
+    pub(crate) reading: Reading,
+    /// An [`Extractor`](crate::operators::timestamps::Extractor) of the source's types.
+    pub(crate) extractor: Option<Rc<dyn Any>>,
+    /// The last of these options, with its place.
+    pub(crate) said: Option<(&'static str, CallSite)>,
+}
+
+/// A recipe for a source, with its keys' windows and its [`SourceOptions::extractor`].
+pub(crate) type SourceRecipe = fn(WindowSizes, Option<&dyn Any>) -> Recipe;
 
 /// The option `.windows_of(..)`.
 #[derive(Clone, Copy)]
@@ -263,9 +278,9 @@ pub(crate) type BehindCaches = Box<dyn FnOnce(bool) -> Recipe>;
 /// A call to the builder or to one of its streams and tables.
 pub(crate) enum Call {
     /// `builder.stream(..)`
-    Source { topics: Vec<TypedTopic>, types: Types, recipe: fn(WindowSizes) -> Recipe },
+    Source { topics: Vec<TypedTopic>, types: Types, recipe: SourceRecipe },
     /// `builder.table(..)`
-    Table { topic: TypedTopic, source: fn(WindowSizes) -> Recipe, table: TableRecipe },
+    Table { topic: TypedTopic, source: SourceRecipe, table: TableRecipe },
     /// `builder.global_table(..)`
     GlobalTable { topic: TypedTopic, source: Recipe },
     /// An operator with one input that needs nothing else.

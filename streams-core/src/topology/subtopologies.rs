@@ -53,7 +53,7 @@ fn subtopology(id: u32, nodes: Vec<NodeId>, graph: &Graph) -> Subtopology {
     for node in nodes.iter().filter_map(|node| graph.node(*node)) {
         stores.extend(node.stores.iter().copied());
         match &node.kind {
-            NodeKind::Source { topics } => sources.extend(topics.iter().cloned()),
+            NodeKind::Source { topics, .. } => sources.extend(topics.iter().cloned()),
             NodeKind::Sink { topic } => {
                 sinks.insert(topic.clone());
             }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use streams_core::dsl::StreamsBuilder;
+use streams_core::record::{Record, Timestamp};
 use streams_core::state::{KeyValueStore, WindowStore};
-use streams_core::topic::Topic;
+use streams_core::topic::{OffsetReset, TimestampPolicy, Topic};
 use streams_core::windows::{Hopping, Tumbling, Windowed};
 
 use crate::{A, B, OUT, topology};
 
 const T: Topic<String, String> = Topic::new("t");
+const MAYBE: Topic<String, Option<String>> = Topic::new("maybe");
 const ROWS: KeyValueStore<String, String> = KeyValueStore::new("rows");
 const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
 
@@ -536,4 +538,67 @@ fn a_second_partitioner_is_an_error() {
         b.stream(A).repartition().partitioned_by(|_, _, _| 0).partitioned_by(|_, _, _| 1).to(OUT);
     };
     check(twice, expected);
+}
+
+#[test]
+fn options_of_a_source_belong_directly_behind_it_and_are_said_once() {
+    let why = "it belongs directly after `builder.stream(..)` or `builder.table(..)`, whose records it is about";
+    let wrong = |option: &str| format!("`{option}` at HERE has no effect: {why}");
+    let time = |_: &Record<String, String>, _: Timestamp| Timestamp(0);
+    let mapped = |b: &StreamsBuilder| _ = b.stream(A).map_values(|value| value).timestamped_by(time).to(OUT);
+    check(mapped, &wrong(".timestamped_by(..)"));
+    check(|b| _ = b.stream(A).merge(b.stream(B)).timestamps(TimestampPolicy::Skip).to(OUT), &wrong(".timestamps(..)"));
+    let filtered = |b: &StreamsBuilder| _ = b.table(T).filter(|_, _| true).offset_reset(OffsetReset::Latest);
+    check(filtered, &wrong(".offset_reset(..)"));
+
+    let twice = |option: &str| {
+        format!("`{option}` at HERE has no effect: the source has another one already; keep one of the two")
+    };
+    let both = |b: &StreamsBuilder| _ = b.stream(A).timestamps(TimestampPolicy::Skip).timestamped_by(time).to(OUT);
+    check(both, &twice(".timestamped_by(..)"));
+    let both = |b: &StreamsBuilder| _ = b.stream(A).timestamped_by(time).timestamps(TimestampPolicy::Skip).to(OUT);
+    check(both, &twice(".timestamps(..)"));
+    let both = |b: &StreamsBuilder| {
+        _ = b.table(T).offset_reset(OffsetReset::Latest).offset_reset(OffsetReset::Latest).to_stream().to(MAYBE);
+    };
+    check(both, &twice(".offset_reset(..)"));
+}
+
+#[test]
+fn a_topic_that_is_read_twice_is_read_in_one_way() {
+    let expected = |reason: &str| format!("topic `a` is read twice, at HERE and at HERE: {reason}");
+    let reset = "with another `.offset_reset(..)`; it has only one position, so say the same at both, or read it once";
+    let read = |first: Option<OffsetReset>, second: Option<OffsetReset>| {
+        move |b: &StreamsBuilder| {
+            for reset in [first, second] {
+                let a = b.stream(A);
+                reset.map_or(a, |reset| a.offset_reset(reset)).to(OUT);
+            }
+        }
+    };
+    let latest = Some(OffsetReset::Latest);
+    for other in [None, Some(OffsetReset::Earliest), Some(OffsetReset::ByDuration(Duration::from_secs(1)))] {
+        check(read(latest, other), &expected(reset));
+        check(read(other, latest), &expected(reset));
+    }
+    assert!(topology(read(latest, latest)).describe().contains("(topics: [a])"));
+
+    let times = "with timestamps of its own at one of them; a record has only one, so read it once, and use that stream \
+                 twice";
+    let one = |b: &StreamsBuilder| {
+        b.stream(A).timestamps(TimestampPolicy::Skip).to(OUT);
+        b.stream(A).to(OUT);
+    };
+    check(one, &expected(times));
+    let two = |b: &StreamsBuilder| {
+        b.stream(A).to(OUT);
+        b.stream(A).timestamped_by(|_, _| Timestamp(0)).to(OUT);
+    };
+    check(two, &expected(times));
+    let both = |b: &StreamsBuilder| {
+        for _ in 0..2 {
+            b.stream(A).timestamped_by(|_, _| Timestamp(0)).to(OUT);
+        }
+    };
+    check(both, &expected(times));
 }

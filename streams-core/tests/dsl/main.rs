@@ -12,6 +12,7 @@ mod properties;
 mod results;
 mod row_identity;
 mod sinks;
+mod sources;
 mod suppress;
 mod table_joins;
 mod tables;

@@ -144,7 +144,7 @@ fn check_internal_topics(topology: &Topology) {
         match internal.kind {
             InternalTopicKind::Repartition { .. } => {
                 let writes = |node: &&streams_core::topology::Node| matches!(&node.kind, NodeKind::Sink { topic } if *topic == reference);
-                let reads = |node: &&streams_core::topology::Node| matches!(&node.kind, NodeKind::Source { topics } if topics.contains(&reference));
+                let reads = |node: &&streams_core::topology::Node| matches!(&node.kind, NodeKind::Source { topics, .. } if topics.contains(&reference));
                 let nodes = &topology.graph().nodes;
                 assert_eq!(
                     (nodes.iter().filter(writes).count(), nodes.iter().filter(reads).count()),

@@ -28,6 +28,7 @@ use crate::operators::{BuildError, DropReason, PunctuationTime, StoreId};
 use crate::random::SystemRandom;
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp, TopicPartition};
 use crate::state::{CacheBudget, Memory, StateBackend as _, TaskState};
+use crate::topic::TimestampPolicy;
 use crate::topology::Topology;
 
 mod globals;
@@ -51,6 +52,7 @@ pub(crate) struct SingleTaskOptions {
     pub(crate) application_id: String,
     pub(crate) cache_bytes: usize,
     pub(crate) on_undecodable: OnUndecodable,
+    pub(crate) timestamps: TimestampPolicy,
     pub(crate) start: Timestamp,
 }
 
@@ -85,7 +87,7 @@ impl SingleTask {
     /// # Errors
     /// When a part of the topology cannot be built.
     pub(crate) fn new(topology: Topology, options: SingleTaskOptions) -> Result<Self, AppError> {
-        let SingleTaskOptions { application_id, cache_bytes, on_undecodable, start } = options;
+        let SingleTaskOptions { application_id, cache_bytes, on_undecodable, timestamps, start } = options;
         let plan = Plan::with_one_partition(application_id.into(), Arc::new(topology.merged()));
         let (status, clock, sent) = (Status::new(), ManualClock::at(start), Sent::new(timeless(&plan)));
         let producer = Box::new(sent.producer());
@@ -101,6 +103,7 @@ impl SingleTask {
             drops: &status.drops,
             totals: &status.totals,
             wall_clock: start,
+            timestamps,
         };
         let task = building.build(ready(&plan, &collector)?, TaskMetrics::default())?;
         let inputs = task.inputs.iter().enumerate().map(|(index, input)| (Arc::clone(&input.partition.topic), index));
@@ -175,8 +178,8 @@ impl SingleTask {
         let was_empty = input.buffered() == 0;
         input.push(batch_of(record, *end));
         *end = end.next();
-        if was_empty {
-            self.queue.add(record.timestamp, index);
+        if was_empty && let Some(time) = self.task.next_time(index) {
+            self.queue.add(time, index);
         }
         true
     }
@@ -187,7 +190,7 @@ impl SingleTask {
         while let Some((_, index)) = self.queue.take_due(Timestamp(i64::MAX)) {
             let on_undecodable = self.on_undecodable;
             self.guarded(|single| single.task.process_one(index, on_undecodable))?;
-            if let Some(next) = self.task.inputs.get(index).and_then(|input| Some(input.head()?.timestamp)) {
+            if let Some(next) = self.task.next_time(index) {
                 self.queue.add(next, index);
             }
             self.commit()?;

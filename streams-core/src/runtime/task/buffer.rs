@@ -3,16 +3,21 @@
 //! Among the first records of all partitions, the one with the smallest timestamp comes next, so that joined inputs
 //! advance together. An empty partition may still have records that are not fetched yet: the task waits until its end
 //! has been reached, and then for `max.task.idle.ms` (KIP-353, KIP-695).
+//!
+//! Which time a record has is decided when it becomes the first one of its partition: its own timestamp, what a policy says,
+//! or what the source extracts from it. A record that has none comes first, so that it is skipped at once.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::log::{RecordBatch, RecordRef};
-use crate::operators::SourceNode;
+use crate::operators::{OperatorError, SourceNode};
 use crate::record::{Offset, Timestamp, TopicPartition};
-use crate::runtime::worker::LostPosition;
+use crate::runtime::worker::{LostPosition, panic_message};
+use crate::topic::TimestampPolicy;
 
 /// One input partition of a task.
 pub(crate) struct Input {
@@ -37,6 +42,17 @@ pub(crate) struct Input {
     buffered: usize,
     caught_up: bool,
     empty_since: Option<Duration>,
+    timing: Timing,
+    /// The time of the next record, once it is known, where it is not simply the record's own.
+    next_time: Option<Result<Timestamp, OperatorError>>,
+}
+
+/// Where the records' times come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timing {
+    Policy(TimestampPolicy),
+    /// The source extracts them.
+    Extracted,
 }
 
 /// Where reading of an input starts.
@@ -52,7 +68,11 @@ pub(crate) struct StartPosition {
 }
 
 impl Input {
-    pub(crate) fn new(source: Rc<RefCell<dyn SourceNode>>, start: StartPosition) -> Self {
+    /// `timestamps` applies unless the source extracts times itself.
+    pub(crate) fn new(source: Rc<RefCell<dyn SourceNode>>, start: StartPosition, timestamps: TimestampPolicy) -> Self {
+        let extracting = source.borrow().extracting();
+        let timing = extracting.as_ref().map_or(Timing::Policy(timestamps), |_| Timing::Extracted);
+        let source = extracting.unwrap_or(source);
         let StartPosition { partition, position, committed_metadata, partition_time, is_internal } = start;
         Self {
             partition,
@@ -69,6 +89,8 @@ impl Input {
             buffered: 0,
             caught_up: false,
             empty_since: None,
+            timing,
+            next_time: None,
         }
     }
 
@@ -108,6 +130,7 @@ impl Input {
         self.empty_since = None;
         self.paused = false;
         self.lost = None;
+        self.next_time = None;
     }
 
     /// The next record.
@@ -115,16 +138,60 @@ impl Input {
         self.batches.front()?.get(self.cursor)
     }
 
-    /// Call this when the next record was processed.
-    pub(crate) fn advance(&mut self) {
-        if let Some(timestamp) = self.head().map(|record| record.timestamp) {
-            self.partition_time = self.partition_time.max(timestamp);
+    /// The time of the next record, if it is not simply the record's own; an error if it cannot be extracted.
+    #[inline]
+    pub(crate) fn decided_time(&mut self, wall_clock: Timestamp) -> Option<Result<Timestamp, OperatorError>> {
+        match self.timing {
+            Timing::Policy(TimestampPolicy::Fail | TimestampPolicy::Skip) => None,
+            _ => self.decide_time(wall_clock),
         }
+    }
+
+    /// Decides once, when the record becomes the next one.
+    fn decide_time(&mut self, wall_clock: Timestamp) -> Option<Result<Timestamp, OperatorError>> {
+        if self.next_time.is_none() {
+            let record = self.batches.front()?.get(self.cursor)?;
+            self.next_time = Some(match self.timing {
+                Timing::Extracted => {
+                    let (source, partition_time) = (&self.source, self.partition_time);
+                    // Not left to the worker, who would blame the record that was processed last.
+                    catch_unwind(AssertUnwindSafe(|| source.borrow_mut().extract(record, partition_time)))
+                        .unwrap_or_else(|panic| Err(OperatorError::Panic(panic_message(&*panic))))
+                }
+                Timing::Policy(TimestampPolicy::WallClock) => Ok(wall_clock),
+                // As long as no time is known, the record's own is as invalid as it was.
+                Timing::Policy(_) if record.timestamp.0 >= 0 || self.partition_time == Timestamp::UNKNOWN => {
+                    Ok(record.timestamp)
+                }
+                Timing::Policy(_) => Ok(self.partition_time),
+            });
+        }
+        self.next_time.clone()
+    }
+
+    /// The time by which the next record is chosen. One that cannot be processed comes first.
+    #[inline]
+    pub(super) fn order(&mut self, wall_clock: Timestamp) -> Option<Timestamp> {
+        match self.decided_time(wall_clock) {
+            None => Some(self.head()?.timestamp),
+            Some(time) => Some(time.unwrap_or(Timestamp::UNKNOWN)),
+        }
+    }
+
+    /// Whether records with negative timestamps are skipped, whatever the application's settings say.
+    pub(crate) const fn skips_negative_timestamps(&self) -> bool {
+        matches!(self.timing, Timing::Policy(TimestampPolicy::Skip) | Timing::Extracted)
+    }
+
+    /// Call this when the next record was processed at that time.
+    pub(crate) fn advance(&mut self, time: Timestamp) {
+        self.partition_time = self.partition_time.max(time);
         self.skip();
     }
 
     /// Call this when the next record is skipped on purpose. Its timestamp does not advance stream time.
     pub(crate) fn skip(&mut self) {
+        self.next_time = None;
         let Some(batch) = self.batches.front() else { return };
         if let Some(record) = batch.get(self.cursor) {
             self.position = record.offset.next();
@@ -153,16 +220,21 @@ impl Input {
 }
 
 /// The index of the input whose record comes next; `None` if there is no record or the task has to wait.
-pub(crate) fn next_input(inputs: &mut [Input], now: Duration, idle: Option<Duration>) -> Option<usize> {
+pub(crate) fn next_input(
+    inputs: &mut [Input],
+    now: Duration,
+    idle: Option<Duration>,
+    wall_clock: Timestamp,
+) -> Option<usize> {
     if let [only] = inputs {
         return (only.buffered > 0).then_some(0);
     }
     let mut next: Option<(Timestamp, usize)> = None;
-    for (index, input) in inputs.iter().enumerate() {
-        if let Some(head) = input.head()
-            && next.is_none_or(|(smallest, _)| head.timestamp < smallest)
+    for (index, input) in inputs.iter_mut().enumerate() {
+        if let Some(time) = input.order(wall_clock)
+            && next.is_none_or(|(smallest, _)| time < smallest)
         {
-            next = Some((head.timestamp, index));
+            next = Some((time, index));
         }
     }
     let (_, index) = next?;
@@ -176,7 +248,7 @@ pub(crate) fn next_input(inputs: &mut [Input], now: Duration, idle: Option<Durat
 mod tests {
     use super::*;
     use crate::log::BatchBuilder;
-    use crate::operators::{Context, OperatorError};
+    use crate::operators::Context;
     use crate::record::Headers;
 
     struct Nowhere;
@@ -187,15 +259,18 @@ mod tests {
         }
     }
 
-    fn input(topic: &str) -> Input {
-        let start = StartPosition {
+    fn start(topic: &str) -> StartPosition {
+        StartPosition {
             partition: TopicPartition::new(topic, 0),
             position: Offset(0),
             committed_metadata: String::new(),
             partition_time: Timestamp::UNKNOWN,
             is_internal: false,
-        };
-        Input::new(Rc::new(RefCell::new(Nowhere)), start)
+        }
+    }
+
+    fn input(topic: &str) -> Input {
+        Input::new(Rc::new(RefCell::new(Nowhere)), start(topic), TimestampPolicy::Fail)
     }
 
     fn batch(first: i64, timestamps: &[i64], next: i64) -> RecordBatch {
@@ -208,11 +283,53 @@ mod tests {
 
     fn order(inputs: &mut [Input]) -> Vec<(usize, i64)> {
         let mut order = Vec::new();
-        while let Some(index) = next_input(inputs, Duration::ZERO, Some(Duration::ZERO)) {
-            order.push((index, inputs[index].head().expect("a record").timestamp.0));
-            inputs[index].advance();
+        while let Some(index) = next(inputs, Duration::ZERO, Some(Duration::ZERO)) {
+            let time = inputs[index].order(NOW).expect("a record");
+            order.push((index, time.0));
+            inputs[index].advance(time);
         }
         order
+    }
+
+    /// The wall clock.
+    const NOW: Timestamp = Timestamp(1_000);
+
+    fn next(inputs: &mut [Input], now: Duration, idle: Option<Duration>) -> Option<usize> {
+        next_input(inputs, now, idle, NOW)
+    }
+
+    /// An input with that policy that has records with these timestamps and no others.
+    fn timed(policy: TimestampPolicy, timestamps: &[i64]) -> Input {
+        let mut input = Input::new(Rc::new(RefCell::new(Nowhere)), start("a"), policy);
+        let end = i64::try_from(timestamps.len()).expect("a few");
+        input.push(batch(0, timestamps, end));
+        input.reached_end(Offset(end));
+        input
+    }
+
+    #[test]
+    fn a_policy_decides_which_time_a_record_has_and_so_when_it_comes() {
+        let others = [2, 4, 6];
+        for (policy, own, expected) in [
+            (TimestampPolicy::Fail, &[3, -1, 5][..], "2 3 -1 4 5 6"),
+            (TimestampPolicy::Skip, &[3, -1, 5], "2 3 -1 4 5 6"),
+            (TimestampPolicy::PartitionTime, &[3, -1, 5, -7], "2 3 3 4 5 5 6"),
+            (TimestampPolicy::PartitionTime, &[-1, 3], "-1 2 3 4 6"),
+            (TimestampPolicy::WallClock, &[3, -1, 5], "2 4 6 1000 1000 1000"),
+        ] {
+            let mut inputs = [timed(policy, own), timed(TimestampPolicy::Fail, &others)];
+            let order: Vec<_> = order(&mut inputs).iter().map(|(_, time)| time.to_string()).collect();
+            assert_eq!(order.join(" "), expected, "{policy:?} {own:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_at_which_a_record_became_the_first_one_stays_its_time() {
+        let mut inputs = [timed(TimestampPolicy::WallClock, &[3, 3])];
+        assert_eq!(inputs[0].order(Timestamp(10)), Some(Timestamp(10)));
+        assert_eq!(inputs[0].order(Timestamp(20)), Some(Timestamp(10)));
+        inputs[0].advance(Timestamp(10));
+        assert_eq!((inputs[0].order(Timestamp(30)), inputs[0].partition_time), (Some(Timestamp(30)), Timestamp(10)));
     }
 
     #[test]
@@ -231,21 +348,21 @@ mod tests {
         inputs[0].push(batch(0, &[5], 1));
         let idle = Some(Duration::from_millis(100));
         let at = Duration::from_millis;
-        assert_eq!(next_input(&mut inputs, at(0), idle), None, "b may have records on the way");
+        assert_eq!(next(&mut inputs, at(0), idle), None, "b may have records on the way");
         inputs[1].reached_end(Offset(0));
-        assert_eq!(next_input(&mut inputs, at(1_000), idle), None, "b is empty since just now");
-        assert_eq!(next_input(&mut inputs, at(1_099), idle), None);
-        assert_eq!(next_input(&mut inputs, at(1_100), idle), Some(0));
-        assert_eq!(next_input(&mut inputs, at(0), None), Some(0), "-1 never waits");
+        assert_eq!(next(&mut inputs, at(1_000), idle), None, "b is empty since just now");
+        assert_eq!(next(&mut inputs, at(1_099), idle), None);
+        assert_eq!(next(&mut inputs, at(1_100), idle), Some(0));
+        assert_eq!(next(&mut inputs, at(0), None), Some(0), "-1 never waits");
     }
 
     #[test]
     fn the_position_counts_markers_behind_a_batch_only_once_it_is_done() {
         let mut input = input("a");
         input.push(batch(3, &[1, 2], 7));
-        input.advance();
+        input.advance(Timestamp(1));
         assert_eq!(input.position, Offset(4));
-        input.advance();
+        input.advance(Timestamp(2));
         assert_eq!(input.position, Offset(7));
         input.reached_end(Offset(9));
         assert_eq!(input.position, Offset(9));

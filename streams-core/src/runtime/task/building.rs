@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{ChangelogPartition, Input, Ready, Task, TaskStore};
-use crate::operators::{BuildError, Collector, Context, Destination, NodeId, StoreId, TaskBuilder, TaskServices};
+use super::{ChangelogPartition, Input, Ready, StartPosition, Task, TaskStore};
+use crate::operators::{BuildError, Collector, Context, Destination, StoreId, TaskBuilder, TaskServices};
 use crate::record::{TaskId, Timestamp, TopicPartition};
 use crate::runtime::collector::{ProducerCollector, TopicChangelog};
 use crate::runtime::drop_notices::DropNotices;
@@ -14,8 +14,7 @@ use crate::runtime::plan::Plan;
 use crate::runtime::summary::Totals;
 use crate::runtime::{AppError, TaskMetrics};
 use crate::state::{CacheBudget, Changelog, GlobalStore, StoreAccess, StoreIndex};
-use crate::topic::TopicRef;
-use crate::topology::NodeKind;
+use crate::topic::{TimestampPolicy, TopicRef};
 
 /// What tasks are built from.
 pub(crate) struct Building<'a> {
@@ -26,6 +25,8 @@ pub(crate) struct Building<'a> {
     pub(crate) drops: &'a DropNotices,
     pub(crate) totals: &'a Totals,
     pub(crate) wall_clock: Timestamp,
+    /// Which time records have, for sources that don't say it themselves.
+    pub(crate) timestamps: TimestampPolicy,
 }
 
 impl Building<'_> {
@@ -52,18 +53,12 @@ impl Building<'_> {
                 time.set(*kept);
             }
         }
-        let source_of = |topic: &str| {
-            let reads = |node: &NodeId| match topology.graph().node(*node).map(|node| &node.kind) {
-                Some(NodeKind::Source { topics }) => {
-                    topics.iter().any(|source| *source.full_name(&self.plan.application_id) == *topic)
-                }
-                _ => false,
-            };
-            parts.sources.iter().find(|(node, _)| reads(node)).map(|(_, source)| Rc::clone(source))
+        let input = |start: StartPosition| {
+            let (node, reading) = self.plan.source_of(id.subtopology, &start.partition.topic)?;
+            let (_, source) = parts.sources.iter().find(|(source, _)| *source == node)?;
+            Some(Input::new(Rc::clone(source), start, reading.timestamps.unwrap_or(self.timestamps)))
         };
-        let started = std::mem::take(&mut ready.inputs).into_iter();
-        let inputs =
-            started.filter_map(|start| Some(Input::new(source_of(&start.partition.topic)?, start))).collect::<Vec<_>>();
+        let inputs = std::mem::take(&mut ready.inputs).into_iter().filter_map(input).collect::<Vec<_>>();
         let mut context = Context::new(id, Rc::clone(self.collector) as Rc<RefCell<dyn Collector>>);
         context.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(Timestamp::UNKNOWN);
         context.wall_clock = self.wall_clock;

@@ -30,6 +30,7 @@ mod due_queue;
 mod odd_times;
 mod opening;
 mod punctuate;
+mod starts;
 mod unlogged;
 
 pub(crate) use buffer::{Input, StartPosition};
@@ -138,7 +139,7 @@ impl Task {
             if processed % RECORDS_PER_LOOK == 0 && collector.borrow().is_backed_up() {
                 break;
             }
-            let Some(index) = next_input(&mut self.inputs, now, idle) else { break };
+            let Some(index) = next_input(&mut self.inputs, now, idle, self.context.wall_clock) else { break };
             self.process_head(index, on_undecodable)?;
             processed += 1;
             if self.parts.cache_budget.is_exceeded() {
@@ -149,6 +150,11 @@ impl Task {
         self.note_drops();
         self.metrics.uncommitted += processed as u64;
         Ok(processed)
+    }
+
+    /// The time by which the next record of one input is chosen.
+    pub(crate) fn next_time(&mut self, index: usize) -> Option<Timestamp> {
+        self.inputs.get_mut(index)?.order(self.context.wall_clock)
     }
 
     /// Processes the next record of one input.
@@ -164,10 +170,19 @@ impl Task {
     /// Processes the next record of one input, and fires what is due at the stream time after it.
     fn process_head(&mut self, index: usize, on_undecodable: OnUndecodable) -> Result<(), AppError> {
         let Some(input) = self.inputs.get_mut(index) else { return Ok(()) };
-        let Some(record) = input.head() else { return Ok(()) };
         let context = &mut self.context;
-        let time_before = context.stream_time;
-        context.stream_time = time_before.max(record.timestamp);
+        let decided = input.decided_time(context.wall_clock);
+        let Some(mut record) = input.head() else { return Ok(()) };
+        let refused = match decided {
+            Some(Ok(time)) => {
+                record.timestamp = time;
+                None
+            }
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        let (time_before, now) = (context.stream_time, record.timestamp);
+        context.stream_time = time_before.max(now);
         match &mut context.position {
             Some(position) if Arc::ptr_eq(&position.topic, &input.partition.topic) => position.offset = record.offset,
             position => {
@@ -179,21 +194,23 @@ impl Task {
             }
         }
         self.odd_times.note(record.timestamp, context.wall_clock, index, record.offset);
-        let outcome = if record.timestamp.0 < 0 {
-            Err(OperatorError::NegativeTimestamp(record.timestamp.0))
-        } else {
-            input.source.borrow_mut().process(context, record)
+        let offset = record.offset;
+        let outcome = match refused {
+            Some(error) => Err(error),
+            None if now.0 < 0 => Err(OperatorError::NegativeTimestamp(now.0)),
+            None => input.source.borrow_mut().process(context, record),
         };
         match outcome {
-            Ok(()) => input.advance(),
+            Ok(()) => input.advance(now),
             Err(error) => {
                 let reason = match error {
                     OperatorError::Decode { .. } => DropReason::Undecodable,
                     OperatorError::NegativeTimestamp(_) => DropReason::NegativeTimestamp,
-                    _ => return Err(record_error(self.id, input, record.offset, error)),
+                    _ => return Err(record_error(self.id, input, offset, error)),
                 };
-                if on_undecodable == OnUndecodable::Fail {
-                    return Err(record_error(self.id, input, record.offset, error));
+                let leaves_out = reason == DropReason::NegativeTimestamp && input.skips_negative_timestamps();
+                if on_undecodable == OnUndecodable::Fail && !leaves_out {
+                    return Err(record_error(self.id, input, offset, error));
                 }
                 context.skip_record(reason, &error);
                 context.stream_time = time_before;

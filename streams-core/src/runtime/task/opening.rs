@@ -13,11 +13,13 @@
 //! when some last record was seen.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::starts::{AskedTimes, first_position, reset_of};
 use super::{StartPosition, TaskStore, unlogged};
 use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::Destination;
@@ -30,7 +32,7 @@ use crate::runtime::notes::{NoteTrouble, changelog_key, check_format, check_topi
 use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::questions::Questions;
 use crate::runtime::retry::Retry;
-use crate::runtime::settings::{Guarantee, OffsetReset};
+use crate::runtime::settings::Guarantee;
 use crate::runtime::worker::Common;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::kinds::{ChangelogRecord, StoreRow};
@@ -87,6 +89,8 @@ enum OpeningStep {
     OpenStore(Vec<TaskStore>, FolderBeingOpened),
     AskCommitted(OpenedTask, Option<Reply<Result<Vec<Option<CommittedOffset>>, LogError>>>),
     AskBounds(OpenedTask, Vec<Option<CommittedOffset>>, Option<Box<AskedBounds>>),
+    /// Only if inputs without a position are read from some time on.
+    AskTimes(OpenedTask, Vec<Option<CommittedOffset>>, Extents, Option<AskedTimes>),
     Restoring(OpenedTask, Vec<StartPosition>, Vec<(String, Timestamp)>),
     Done,
 }
@@ -148,10 +152,31 @@ impl Opening {
                 let mut bounds = bounds.unwrap_or_else(|| Box::new(AskedBounds::ask(questions, shared, &opened)));
                 match bounds.poll() {
                     Poll::Pending => self.step = OpeningStep::AskBounds(opened, committed, Some(bounds)),
-                    Poll::Ready(Ok(extents)) => return self.begin_restoring(shared, opened, &committed, &extents),
+                    Poll::Ready(Ok(extents)) => {
+                        let asked = AskedTimes::ask(questions, shared, &opened.inputs, &committed);
+                        if asked.is_empty() {
+                            return self.begin_restoring(shared, opened, &committed, &extents);
+                        }
+                        self.step = OpeningStep::AskTimes(opened, committed, extents, Some(asked));
+                    }
                     Poll::Ready(Err(error)) => {
                         self.try_again(shared, now, "asking where topics begin and end", Some(error))?;
                         self.step = OpeningStep::AskBounds(opened, committed, None);
+                    }
+                }
+                Ok(Advance::Waiting)
+            }
+            OpeningStep::AskTimes(opened, committed, mut extents, asked) => {
+                let mut asked = asked.unwrap_or_else(|| AskedTimes::ask(questions, shared, &opened.inputs, &committed));
+                match asked.poll() {
+                    Poll::Pending => self.step = OpeningStep::AskTimes(opened, committed, extents, Some(asked)),
+                    Poll::Ready(Ok(found)) => {
+                        extents.by_time = found;
+                        return self.begin_restoring(shared, opened, &committed, &extents);
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.try_again(shared, now, "asking where topics are at a time", Some(error))?;
+                        self.step = OpeningStep::AskTimes(opened, committed, extents, None);
                     }
                 }
                 Ok(Advance::Waiting)
@@ -274,13 +299,14 @@ impl Opening {
         let mut inputs = Vec::new();
         let mut of_inputs = extents.inputs.iter().copied();
         let committed = committed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        for (partition, committed) in opened.inputs.iter().zip(committed) {
+        for (number, (partition, committed)) in opened.inputs.iter().zip(committed).enumerate() {
             let extent = of_inputs.next().unwrap_or_default();
             let (position, partition_time) = match committed {
                 Some(committed) => (committed.offset, read_times(committed, &mut times)),
-                // The setting applies to input topics; records in transit between tasks are never skipped.
-                None if shared.plan.is_repartition_topic(&partition.topic) => (extent.start, Timestamp::UNKNOWN),
-                None => (first_position(shared.settings.offset_reset, partition, extent)?, Timestamp::UNKNOWN),
+                None => {
+                    let by_time = extents.by_time.get(&number).copied();
+                    (first_position(reset_of(shared, partition), partition, extent, by_time)?, Timestamp::UNKNOWN)
+                }
             };
             let committed_metadata = committed.map_or_else(String::new, |committed| committed.metadata.clone());
             let is_internal = shared.plan.is_repartition_topic(&partition.topic);
@@ -391,6 +417,8 @@ struct AskedBounds {
 struct Extents {
     inputs: Vec<Extent>,
     changelogs: Vec<Extent>,
+    /// The offsets of inputs that are read from some time on, by their number.
+    by_time: BTreeMap<usize, Offset>,
 }
 
 impl AskedBounds {
@@ -406,7 +434,9 @@ impl AskedBounds {
 
     fn poll(&mut self) -> Poll<Result<Extents, LogError>> {
         match (self.inputs.poll(), self.changelogs.poll()) {
-            (Poll::Ready(Ok(inputs)), Poll::Ready(Ok(changelogs))) => Poll::Ready(Ok(Extents { inputs, changelogs })),
+            (Poll::Ready(Ok(inputs)), Poll::Ready(Ok(changelogs))) => {
+                Poll::Ready(Ok(Extents { inputs, changelogs, by_time: BTreeMap::new() }))
+            }
             (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
             _ => Poll::Pending,
         }
@@ -433,17 +463,4 @@ fn read_times(committed: &CommittedOffset, times: &mut [(String, Timestamp)]) ->
         *time = (*time).max(metadata.times.get(name).copied().unwrap_or(Timestamp::UNKNOWN));
     }
     metadata.partition_time
-}
-
-fn first_position(reset: OffsetReset, partition: &TopicPartition, extent: Extent) -> Result<Offset, AppError> {
-    match reset {
-        OffsetReset::Earliest => Ok(extent.start),
-        // Not the end: the records of transactions that are still open become visible only after the start.
-        OffsetReset::Latest => Ok(extent.readable),
-        OffsetReset::None => Err(AppError::InputOutOfRange {
-            partition: partition.clone(),
-            position: 0,
-            detail: ": the group has committed none".to_owned(),
-        }),
-    }
 }

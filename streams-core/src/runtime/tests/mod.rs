@@ -13,7 +13,7 @@ use crate::record::{Change, Record, Timestamp};
 use crate::state::KeyValueStore;
 use crate::state::kinds::Table;
 use crate::testing::TestDriver;
-use crate::topic::{Topic, TopicRef};
+use crate::topic::{Reading, Topic, TopicRef};
 use crate::topology::{
     Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, Subtopology, Topology,
 };
@@ -68,7 +68,7 @@ fn word_count() -> Topology {
     let mut nodes = vec![
         node(
             "lines",
-            NodeKind::Source { topics: vec![external("lines")] },
+            NodeKind::Source { topics: vec![external("lines")], reading: Reading::default() },
             &[],
             &[1],
             source::recipe::<(), String>(WindowSizes::NONE),
@@ -93,7 +93,7 @@ fn word_count() -> Topology {
         ),
         node(
             "words-source",
-            NodeKind::Source { topics: vec![repartition.clone()] },
+            NodeKind::Source { topics: vec![repartition.clone()], reading: Reading::default() },
             &[],
             &[5],
             source::recipe::<String, String>(WindowSizes::NONE),

@@ -130,7 +130,7 @@ impl Worker {
                 let (position, one) = (lost.position.0, vec![partition.clone()]);
                 let (is_internal, reset) = (
                     self.seed.common.plan.is_repartition_topic(&partition.topic),
-                    self.seed.common.settings.out_of_range,
+                    self.seed.common.plan.reset_of(&partition.topic).unwrap_or(self.seed.common.settings.out_of_range),
                 );
                 let partition = partition.clone();
                 lost.step = Doubt::Asking(match reset {
@@ -139,6 +139,9 @@ impl Worker {
                         return Err(AppError::InputOutOfRange { partition, position, detail: String::new() });
                     }
                     OffsetReset::Earliest => self.admin.start_offsets(one),
+                    OffsetReset::ByDuration(age) => {
+                        self.admin.offsets_at(one, self.seed.common.clock.now().before(age))
+                    }
                     OffsetReset::Latest => self.admin.end_offsets(one, self.seed.common.settings.input_isolation()),
                 });
             }

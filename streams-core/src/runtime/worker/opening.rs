@@ -109,6 +109,7 @@ impl Worker {
             drops: &shared.drops,
             totals: &shared.totals,
             wall_clock: shared.clock.now(),
+            timestamps: shared.settings.timestamps,
         };
         building.build(ready, metrics)
     }

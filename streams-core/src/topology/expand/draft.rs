@@ -10,6 +10,7 @@ use super::super::error::{CallSite, TopologyError};
 use super::super::names::RepartitionNames;
 use super::super::program::{BehindCaches, CallId, ChangeRepartition, Repartition, SinkRecipe, TableRecipe, Types};
 use crate::operators::{Recipe, StoreId};
+use crate::topic::Reading;
 use crate::windows::WindowSizes;
 
 /// An operation's index in the draft.
@@ -39,9 +40,16 @@ pub(super) enum DraftKind {
     /// Nothing: the parent of all sources.
     Root,
     /// A source.
-    Source { topics: Vec<String>, types: Types, windows: WindowSizes, recipe: Recipe },
+    Source { topics: Vec<String>, types: Types, windows: WindowSizes, reading: SourceReading, recipe: Recipe },
     /// A source and its table.
-    TableSource { source_name: String, topic: String, source: Recipe, table: CallId, recipe: TableRecipe },
+    TableSource {
+        source_name: String,
+        topic: String,
+        source: Recipe,
+        reading: Reading,
+        table: CallId,
+        recipe: TableRecipe,
+    },
     /// The two nodes that represent a global table.
     GlobalTable { source_name: String, topic: String, source: Recipe, store: StoreId },
     /// A processor. Its own stores come first, then those of others that it reads.
@@ -76,6 +84,14 @@ pub(super) struct JoinSide {
     pub(super) recipe: Recipe,
     /// The stores with the other table's rows.
     pub(super) stores: Vec<StoreId>,
+}
+
+/// How a source reads its topics.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct SourceReading {
+    pub(super) said: Reading,
+    /// Whether it extracts the times of its records.
+    pub(super) extracts: bool,
 }
 
 /// All operations of the program.
@@ -151,8 +167,14 @@ impl Drafts {
     fn check_mergeable(&self, topic: &str, main: DraftId, other: DraftId) -> Result<(), TopologyError> {
         let (first, second) = (self.get(main), self.get(other));
         let (
-            DraftKind::Source { topics, types, windows, .. },
-            DraftKind::Source { topics: other_topics, types: other_types, windows: other_windows, .. },
+            DraftKind::Source { topics, types, windows, reading, .. },
+            DraftKind::Source {
+                topics: other_topics,
+                types: other_types,
+                windows: other_windows,
+                reading: other_reading,
+                ..
+            },
         ) = (&first.kind, &second.kind)
         else {
             return Err(TopologyError::Internal(format!("{} and {} are not sources", first.name, second.name)));
@@ -167,6 +189,12 @@ impl Drafts {
             format!("as {} and as {}; use one constant for both", types.text, other_types.text)
         } else if windows != other_windows {
             format!("with windows of `{windows}` and of `{other_windows}`; use one constant for both")
+        } else if reading.said.reset != other_reading.said.reset {
+            "with another `.offset_reset(..)`; it has only one position, so say the same at both, or read it once"
+                .to_owned()
+        } else if reading != other_reading || reading.extracts {
+            "with timestamps of its own at one of them; a record has only one, so read it once, and use that stream twice"
+                .to_owned()
         } else {
             return Ok(());
         };

@@ -10,7 +10,7 @@ use super::draft::{Draft, DraftId, DraftKind, JoinSide};
 use super::write::{GraphWriter, NewNode};
 use super::{Expansion, TableState};
 use crate::operators::{NodeId, Recipe, StoreId};
-use crate::topic::TopicRef;
+use crate::topic::{Reading, TimestampPolicy, TopicRef};
 
 impl Expansion {
     /// Merges sources and writes the graph.
@@ -52,6 +52,9 @@ impl Expansion {
     }
 }
 
+/// Records of repartition topics have the times that they were given before.
+const OF_INTERNAL_TOPICS: Reading = Reading { reset: None, timestamps: Some(TimestampPolicy::Fail) };
+
 struct Writing {
     writer: GraphWriter,
     tables: HashMap<super::CallId, TableState>,
@@ -70,7 +73,9 @@ impl Writing {
         let (mut is_behind, mut is_cached) = (parents.iter().any(|parent| self.behind_caches.contains(parent)), false);
         let last = match kind {
             DraftKind::Root => return Ok(()),
-            DraftKind::Source { topics, recipe, .. } => writer.source(node(recipe), external(topics))?,
+            DraftKind::Source { topics, recipe, reading, .. } => {
+                writer.source(node(recipe), external(topics), reading.said)?
+            }
             DraftKind::Sink { topic, recipe } => writer.sink(node(recipe), TopicRef::External(topic.into()))?,
             DraftKind::ChosenSink { chooser, recipe } => writer.chosen_sink(node(recipe), chooser)?,
             DraftKind::Processor { recipe, stores, table } => {
@@ -106,16 +111,16 @@ impl Writing {
                 is_cached = self.is_cached(table);
                 self.late_table(node, table, recipe)?
             }
-            DraftKind::TableSource { source_name, topic, source, table, recipe } => {
+            DraftKind::TableSource { source_name, topic, source, reading, table, recipe } => {
                 let source = NewNode { name: &source_name, parents: &[], recipe: source, at };
-                let source = writer.source(source, external([topic]))?;
+                let source = writer.source(source, external([topic]), reading)?;
                 let parents = [source];
                 is_cached = self.is_cached(table);
                 self.late_table(|recipe| NewNode { name: &name, parents: &parents, recipe, at }, table, recipe)?
             }
             DraftKind::GlobalTable { source_name, topic, source, store } => {
                 let source = NewNode { name: &source_name, parents: &[], recipe: source, at };
-                let source = writer.source(source, external([topic]))?;
+                let source = writer.source(source, external([topic]), Reading::default())?;
                 let node = NewNode { name: &name, parents: &[source], recipe: no_task(), at };
                 writer.processor(node, &[store])?
             }
@@ -127,15 +132,15 @@ impl Writing {
                 writer.sink(sink, topic.clone())?;
                 is_behind = false;
                 let source = NewNode { name: &names.source, parents: &[], recipe: (through.source)(windows), at };
-                writer.source(source, vec![topic])?
+                writer.source(source, vec![topic], OF_INTERNAL_TOPICS)?
             }
             DraftKind::TableRepartition { sink_name, topic, through, windows } => {
                 let topic = writer.repartition_topic(&topic, None, at)?;
                 let sink = NewNode { name: &sink_name, parents: &parents, recipe: (through.sink)(topic.clone()), at };
                 writer.sink(sink, topic.clone())?;
                 is_behind = false;
-                writer
-                    .source(NewNode { name: &name, parents: &[], recipe: (through.source)(windows), at }, vec![topic])?
+                let source = NewNode { name: &name, parents: &[], recipe: (through.source)(windows), at };
+                writer.source(source, vec![topic], OF_INTERNAL_TOPICS)?
             }
         };
         if is_behind || is_cached {

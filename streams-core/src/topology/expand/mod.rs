@@ -101,6 +101,13 @@ impl Expansion {
     fn step(&mut self, step: CallId, Written { call, options, at }: Written) -> Result<(), TopologyError> {
         let at = &At { step, options: &options, site: at };
         let first = DraftId(self.drafts.all.len());
+        if let Some((option, site)) = options.source.said
+            && !matches!(call, Call::Source { .. } | Call::Table { .. })
+        {
+            let reason =
+                "it belongs directly after `builder.stream(..)` or `builder.table(..)`, whose records it is about";
+            return Err(options::no_effect(option, reason.to_owned(), site));
+        }
         match call {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
             Call::Table { topic, source, table } => self.table(at, topic, source, table),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::{RepartitionNames, prefix};
-use super::super::program::{CallId, Repartition, SinkRecipe, TypedTopic, Types};
-use super::draft::{DraftId, DraftKind, ROOT};
+use super::super::program::{CallId, Repartition, SinkRecipe, SourceOptions, SourceRecipe, TypedTopic, Types};
+use super::draft::{DraftId, DraftKind, ROOT, SourceReading};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
@@ -61,13 +61,14 @@ impl Expansion {
         at: &At<'_>,
         topics: Vec<TypedTopic>,
         types: Types,
-        recipe: fn(WindowSizes) -> Recipe,
+        recipe: SourceRecipe,
     ) -> Result<(), TopologyError> {
         let windows = windows_of_topics(&topics, at.site)?;
         let mut unique = BTreeSet::new();
         let topics = topics.into_iter().map(|topic| topic.name).filter(|topic| unique.insert(topic.clone())).collect();
         let name = self.names.node(at.options.name()?, prefix::SOURCE);
-        let kind = DraftKind::Source { topics, types, windows, recipe: recipe(windows) };
+        let (recipe, reading) = at.options.source.applied_to(recipe, windows);
+        let kind = DraftKind::Source { topics, types, windows, reading, recipe };
         let node = self.drafts.add(ROOT, name.clone(), kind, at.site);
         let (sources, windows) = (BTreeSet::from([name.clone()]), KeyWindows::known(windows));
         self.streams.insert(at.step, StreamState::new(name, sources, windows, false, node));
@@ -215,6 +216,14 @@ impl Expansion {
         let name = self.names.node(at.options.name()?, prefix::SINK);
         self.drafts.add(parent, name, DraftKind::ChosenSink { chooser, recipe }, at.site);
         Ok(())
+    }
+}
+
+impl SourceOptions {
+    /// The source's recipe, and how it reads.
+    pub(super) fn applied_to(&self, recipe: SourceRecipe, windows: WindowSizes) -> (Recipe, SourceReading) {
+        let extractor = self.extractor.as_deref();
+        (recipe(windows, extractor), SourceReading { said: self.reading, extracts: extractor.is_some() })
     }
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{CallId, Repartition, TableOperatorKind, TableRecipe, TypedTopic};
-use super::draft::{DraftId, DraftKind, ROOT};
+use super::super::program::{CallId, Repartition, SourceRecipe, TableOperatorKind, TableRecipe, TypedTopic};
+use super::draft::{DraftId, DraftKind, ROOT, SourceReading};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::options::no_effect;
 use super::stores::NewStore;
@@ -64,16 +64,17 @@ impl Expansion {
         &mut self,
         at: &At<'_>,
         topic: TypedTopic,
-        source: fn(WindowSizes) -> Recipe,
+        source: SourceRecipe,
         recipe: TableRecipe,
     ) -> Result<(), TopologyError> {
         let (windows, topic) = (topic.windows(at.site)?, topic.name);
-        let source = source(windows);
+        let (source, SourceReading { said: reading, .. }) = at.options.source.applied_to(source, windows);
         let store = self.new_store(at, &format!("{topic}-"), windows)?;
         let given = at.options.name()?;
         let source_name = self.names.node_of(given, "-source", prefix::SOURCE);
         let name = self.names.node(given, prefix::TABLE_SOURCE);
-        let kind = DraftKind::TableSource { source_name: source_name.clone(), topic, source, table: at.step, recipe };
+        let kind =
+            DraftKind::TableSource { source_name: source_name.clone(), topic, source, reading, table: at.step, recipe };
         let node = self.drafts.add(ROOT, name, kind, at.site);
         self.source_table(at, BTreeSet::from([source_name]), node, store)
     }

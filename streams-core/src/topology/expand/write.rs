@@ -8,7 +8,7 @@ use super::super::graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKin
 use super::super::names;
 use super::super::subtopologies::ConnectedNodes;
 use crate::operators::{NodeId, Recipe, StoreId};
-use crate::topic::TopicRef;
+use crate::topic::{Reading, TopicRef};
 
 /// The part of the graph that has been written.
 #[derive(Default)]
@@ -36,7 +36,12 @@ impl GraphWriter {
         Self { graph: Graph { stores, ..Graph::default() }, ..Self::default() }
     }
 
-    pub(super) fn source(&mut self, node: NewNode<'_>, topics: Vec<TopicRef>) -> Result<NodeId, TopologyError> {
+    pub(super) fn source(
+        &mut self,
+        node: NewNode<'_>,
+        topics: Vec<TopicRef>,
+        reading: Reading,
+    ) -> Result<NodeId, TopologyError> {
         for topic in &topics {
             if let Some(first) = self.source_topics.insert(topic.clone(), node.at) {
                 return Err(TopologyError::TopicReadTwice {
@@ -47,7 +52,7 @@ impl GraphWriter {
                 });
             }
         }
-        self.node(node, NodeKind::Source { topics })
+        self.node(node, NodeKind::Source { topics, reading })
     }
 
     pub(super) fn processor(&mut self, node: NewNode<'_>, stores: &[StoreId]) -> Result<NodeId, TopologyError> {
@@ -92,7 +97,7 @@ impl GraphWriter {
     /// The topics that a source reads, by the source's name.
     pub(super) fn topics_of(&self, source: &str) -> &[TopicRef] {
         self.graph.nodes.iter().find(|node| &*node.name == source).map_or(&[], |node| match &node.kind {
-            NodeKind::Source { topics } => topics,
+            NodeKind::Source { topics, .. } => topics,
             NodeKind::Processor | NodeKind::Sink { .. } | NodeKind::ChosenSink { .. } => &[],
         })
     }
