@@ -81,12 +81,14 @@ pub(crate) struct BuiltLinks {
     presence: Option<Untyped>,
     /// A `Link<Option<EncodedKey>, Presence>`, if the node needs no key either.
     encoded: Option<Untyped>,
+    /// If the node takes keys that may be null: a link for parents whose keys cannot be null.
+    certain: Option<Untyped>,
 }
 
 impl BuiltLinks {
     /// For parents that send records of these types.
     pub(super) fn of<K: 'static, V: 'static>(link: Link<K, V>) -> Self {
-        Self { link: Untyped::new(link), presence: None, encoded: None }
+        Self { link: Untyped::new(link), presence: None, encoded: None, certain: None }
     }
 
     /// Also for parents that leave out the values.
@@ -97,6 +99,20 @@ impl BuiltLinks {
     /// Also for parents that leave out the values and leave the keys encoded.
     pub(super) fn or_with_encoded_keys(self, link: Link<Option<EncodedKey>, Presence>) -> Self {
         Self { encoded: Some(Untyped::new(link)), ..self }
+    }
+
+    /// Also for parents whose keys cannot be null; `adapt` makes their link.
+    pub(super) fn or_with_certain_keys<K: 'static, V: 'static>(
+        self,
+        adapt: impl FnOnce(Link<Option<K>, V>) -> Link<K, V>,
+    ) -> Self {
+        let certain = self.link.typed().map(adapt).map(Untyped::new).or(self.certain);
+        Self { certain, ..self }
+    }
+
+    /// The link for parents that send records of these types.
+    fn typed<K: 'static, V: 'static>(&self) -> Option<Link<K, V>> {
+        self.link.typed().or_else(|| self.certain.as_ref()?.typed())
     }
 }
 
@@ -342,7 +358,7 @@ impl<'a> TaskBuilder<'a> {
     /// A built node's input, for tests that feed it directly.
     #[cfg(test)]
     pub(crate) fn link<K: 'static, V: 'static>(&self, node: NodeId) -> Option<Link<K, V>> {
-        self.built.get(&node)?.link.typed()
+        self.built.get(&node)?.typed()
     }
 
     /// The finished task.
@@ -424,7 +440,7 @@ impl NodeBuilder<'_> {
     /// # Errors
     /// As [`NodeBuilder::outputs`], and when there is no such child.
     pub fn output<K: 'static, V: 'static>(&self, index: usize) -> Result<Link<K, V>, BuildError> {
-        self.children.get(index).and_then(|child| child.link.typed()).ok_or_else(|| {
+        self.children.get(index).and_then(BuiltLinks::typed).ok_or_else(|| {
             let (key, value) = (type_name::<K>(), type_name::<V>());
             self.error(format!("its child {index} does not take records of {key} and {value}"))
         })

@@ -35,6 +35,7 @@ pub(crate) mod global_source;
 pub(crate) mod map;
 pub(crate) mod map_values;
 pub(crate) mod merge;
+pub(crate) mod nullable_keys;
 pub(crate) mod partitioner;
 pub(crate) mod peek;
 pub(crate) mod print;

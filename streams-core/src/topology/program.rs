@@ -289,6 +289,8 @@ pub(crate) enum Call {
     Split { input: CallId, recipe: Box<dyn FnOnce() -> Recipe> },
     /// `.branch(..)` and `.default_branch()`
     Branch { split: CallId, default: bool, recipe: Recipe },
+    /// A stream whose keys are not null becomes one whose keys may be; `accept` makes a node take both.
+    NullableKeys { input: CallId, accept: fn(Recipe) -> Recipe },
     /// `.merge(..)`
     Merge { left: CallId, right: CallId, recipe: Recipe },
     /// `.repartition()`

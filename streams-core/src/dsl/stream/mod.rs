@@ -15,6 +15,7 @@ mod join;
 mod join_global;
 mod map;
 mod merge;
+mod nullable_keys;
 mod peek;
 mod print;
 mod process;

@@ -70,6 +70,8 @@ pub(super) enum DraftKind {
     },
     /// A topic's sink and source, for a table's changes.
     TableRepartition { sink_name: String, topic: String, through: ChangeRepartition, windows: WindowSizes },
+    /// Nothing: the nodes of the operations below also take keys that cannot be null.
+    NullableKeys { accept: fn(Recipe) -> Recipe },
     /// A sink to a topic of the user.
     Sink { topic: String, recipe: Recipe },
     /// A sink to topics that the application chooses.
@@ -203,13 +205,12 @@ impl Drafts {
 
     fn merge_into(&mut self, main: DraftId, other: DraftId) {
         for child in std::mem::take(&mut self.all[other.0].children) {
-            for parent in &mut self.all[child.0].parents {
-                if *parent == other {
-                    *parent = main;
-                }
+            // As in Java, the source that stays is the last of its new child's parents, unless it is one already.
+            let parents = &mut self.all[child.0].parents;
+            parents.retain(|parent| *parent != other);
+            if !parents.contains(&main) {
+                parents.push(main);
             }
-            let mut seen = HashSet::new();
-            self.all[child.0].parents.retain(|parent| seen.insert(*parent));
             if !self.all[main.0].children.contains(&child) {
                 self.all[main.0].children.push(child);
             }

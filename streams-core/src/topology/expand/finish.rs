@@ -25,6 +25,7 @@ impl Expansion {
             tables: self.tables,
             written: HashMap::new(),
             behind_caches: HashSet::new(),
+            accepting: HashMap::new(),
         };
         let mut drafts: Vec<_> = self.drafts.all.into_iter().map(Some).collect();
         for id in order {
@@ -62,17 +63,25 @@ struct Writing {
     written: HashMap<DraftId, NodeId>,
     /// The nodes whose output may have waited in a cache, their own or another's upstream.
     behind_caches: HashSet<NodeId>,
+    /// How the nodes below an operation take its keys, where that is not as they would by themselves.
+    accepting: HashMap<DraftId, fn(Recipe) -> Recipe>,
 }
 
 impl Writing {
     fn write(&mut self, id: DraftId, draft: Draft, keep_null_keys: &HashSet<DraftId>) -> Result<(), TopologyError> {
         let Draft { name, kind, parents, at, .. } = draft;
+        let accepting: Vec<_> = parents.iter().filter_map(|parent| self.accepting.get(parent).copied()).collect();
+        let accept = |recipe: Recipe| accepting.iter().fold(recipe, |recipe, accept| accept(recipe));
         let parents: Vec<_> = parents.iter().filter_map(|parent| self.written.get(parent).copied()).collect();
-        let node = |recipe| NewNode { name: &name, parents: &parents, recipe, at };
+        let node = |recipe| NewNode { name: &name, parents: &parents, recipe: accept(recipe), at };
         let writer = &mut self.writer;
         let (mut is_behind, mut is_cached) = (parents.iter().any(|parent| self.behind_caches.contains(parent)), false);
         let last = match kind {
             DraftKind::Root => return Ok(()),
+            DraftKind::NullableKeys { accept } => {
+                self.accepting.insert(id, accept);
+                *parents.first().ok_or_else(|| TopologyError::Internal(format!("{name} is no stream")))?
+            }
             DraftKind::Source { topics, recipe, reading, .. } => {
                 writer.source(node(recipe), external(topics), reading.said)?
             }
@@ -126,7 +135,7 @@ impl Writing {
             }
             DraftKind::Repartition { names, through, sink, windows, partitions } => {
                 let topic = writer.repartition_topic(&names.topic, partitions, at)?;
-                let recipe = (through.filter)(!keep_null_keys.contains(&id));
+                let recipe = accept((through.filter)(!keep_null_keys.contains(&id)));
                 let filter = writer.processor(NewNode { name: &names.filter, parents: &parents, recipe, at }, &[])?;
                 let sink = NewNode { name: &names.sink, parents: &[filter], recipe: sink(topic.clone()), at };
                 writer.sink(sink, topic.clone())?;

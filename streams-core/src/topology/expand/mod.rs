@@ -117,6 +117,7 @@ impl Expansion {
             }
             Call::Split { input, recipe } => self.split(at, input, recipe()),
             Call::Branch { split, default, recipe } => self.branch(at, split, default, recipe),
+            Call::NullableKeys { input, accept } => self.nullable_keys(at, input, accept),
             Call::Merge { left, right, recipe } => self.merge(at, left, right, recipe),
             Call::Repartition { input, through, sink } => self.repartition(at, input, through, sink),
             Call::Sink { input, topic, recipe } => self.sink(at, input, topic, recipe),

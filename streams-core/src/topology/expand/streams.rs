@@ -126,6 +126,19 @@ impl Expansion {
         Ok(())
     }
 
+    /// Lets the next operations see a stream's keys as nullable; no node comes of it.
+    pub(super) fn nullable_keys(
+        &mut self,
+        at: &At<'_>,
+        input: CallId,
+        accept: fn(Recipe) -> Recipe,
+    ) -> Result<(), TopologyError> {
+        let input = self.stream(input)?.clone();
+        let node = self.drafts.add(input.node, input.name.clone(), DraftKind::NullableKeys { accept }, at.site);
+        self.streams.insert(at.step, StreamState { node, join_repartition: None, ..input });
+        Ok(())
+    }
+
     pub(super) fn merge(
         &mut self,
         at: &At<'_>,
