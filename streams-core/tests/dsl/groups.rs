@@ -179,3 +179,19 @@ fn a_group_of_rows_knows_its_key_and_can_be_deleted() {
         check_each_update(write, inputs, expected);
     }
 }
+
+/// Its count is written to the topology after the join; Java then refuses the topology.
+#[test]
+fn a_table_can_be_joined_although_its_group_is_aggregated_again_afterwards() {
+    check_texts(
+        |b| {
+            let group = b.stream(WORDS).group_by(|key, _| key.clone()).named("shared");
+            let texts = group.reduce(|so_far, next| so_far + &next);
+            let words = b.stream(MAYBE).to_table().to_stream();
+            words.join(texts, |word, text| format!("{word}|{text}")).to(TEXTS);
+            group.count().to_stream().to(COUNTS);
+        },
+        &[('w', "k", "a"), ('m', "k", "x"), ('w', "k", "b"), ('m', "k", "y")],
+        "k=x|a k=y|ab",
+    );
+}
