@@ -6,6 +6,7 @@ mod ci;
 mod deny;
 mod env;
 mod external;
+mod java;
 mod kafka;
 mod oracle;
 mod packages;
@@ -32,6 +33,9 @@ usage: cargo xtask COMMAND
   setup    Finds or installs what `test` needs, and stops there.
   env      Prints variables for plain `cargo`, so that it does not compile RocksDB again; compiles RocksDB once if
            necessary: `eval \"$(cargo xtask env)\"`.
+  oracle [--seed S] [--cases N] [--family NAME] [ARGS]
+           Compares the engine with Kafka Streams, record by record, on random topologies and inputs (JDK and Maven).
+           Shows differences in their smallest cases, and ends with `N passed, N failed`; `--help` says more.
   oracle-describe
            Lets Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
   oracle-bytes
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["ci"] => ci::run(),
         ["tidy"] => tidy::run(),
+        ["oracle", rest @ ..] => oracle::compare(rest),
         ["oracle-describe"] => oracle::describe(),
         ["oracle-bytes"] => oracle::bytes(),
         ["setup"] => setup::run(),

@@ -1,6 +1,32 @@
-//! Files with the answers of Kafka Streams itself, which tests compare with.
+//! What Kafka Streams itself says: the differential test, and files with its answers, which tests compare with.
 
-use crate::process::{Failure, command, find_program, run, workspace};
+use std::process::Command;
+
+use crate::process::{Failure, cargo_program, command, find_program, run, workspace};
+use crate::{cache, java, setup};
+
+/// Compiles both sides and runs `tests/oracle` with these arguments, for instance `--seed 1 --cases 10000`.
+pub(crate) fn compare(args: &[&str]) -> Result<(), Failure> {
+    // Tests and help need no Java.
+    let mut oracle = oracle(args)?;
+    if !args.iter().any(|arg| ["--help", "-h", "--print"].contains(arg)) {
+        setup::ensure(setup::FOR_KAFKA)?;
+        oracle.arg("--class-path").arg(java::class_path("tests/java/oracle", "oracle-java")?);
+    }
+    match oracle.status() {
+        Ok(status) if status.success() => Ok(()),
+        // It has said what differs.
+        Ok(_) => Err(Failure::failed("")),
+        Err(error) => Err(Failure::failed(format!("the oracle cannot be started: {error}"))),
+    }
+}
+
+fn oracle(args: &[&str]) -> Result<Command, Failure> {
+    let mut cargo = command(cargo_program());
+    cargo.env("CARGO_TARGET_DIR", cache::target_folder()?);
+    cargo.args(["run", "-q", "--locked", "--release", "-p", "millstream-oracle", "--bin", "oracle", "--"]).args(args);
+    Ok(cargo)
+}
 
 /// Generates the golden files of `streams-core/tests/describe` again.
 pub(crate) fn describe() -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::java;
+use crate::java;
 use crate::process::{Failure, run as run_program, workspace};
 use crate::test::Build;
 use crate::{cache, setup};
@@ -26,7 +26,7 @@ pub(crate) fn compare_answers(build: &mut Build) -> Result<(), Failure> {
 
 /// The rig, ready for its arguments.
 fn rig(build: &mut Build, profile: &str) -> Result<Command, Failure> {
-    let class_path = java::class_path()?;
+    let class_path = java::class_path("benches/compare/java", "compare-java")?;
     build.rocksdb.wait()?;
     let binaries = ["--bin", "compare", "--bin", "compare-millstream"];
     let mut cargo = build.cargo(&["build", "--locked", "--profile", profile, "-p", "millstream-benches"]);

@@ -2,7 +2,6 @@
 
 mod compare;
 mod engine;
-mod java;
 
 pub(crate) use compare::{compare, compare_answers};
 pub(crate) use engine::engine;

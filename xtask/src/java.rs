@@ -1,4 +1,4 @@
-//! Kafka Streams' side of the comparison: `benches/compare/java`, compiled by Maven into the cache folder.
+//! Java programs of ours, compiled by Maven into the cache folder.
 
 use std::ffi::OsString;
 use std::fs;
@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use crate::cache;
 use crate::process::{Failure, command, run as run_program, workspace};
 
-/// The class path to run it with: the classes and Kafka Streams' jars. Maven runs only if the sources have changed or a
-/// jar is gone.
-pub(super) fn class_path() -> Result<OsString, Failure> {
-    let project = workspace().join("benches/compare/java");
-    let sources = sources(&project)?;
-    let folder = cache::folder()?.join("compare-java").join(cache::fingerprint(sources.iter().map(String::as_str)));
-    let classes = folder.join("classes");
-    let jars_file = folder.join("jars");
+/// The class path to run a program with: its classes and its jars. Maven runs only if the sources have changed or a jar is
+/// gone. `project` is the program's folder in the workspace, and `name` that of its folder in the cache.
+pub(crate) fn class_path(project: &str, name: &str) -> Result<OsString, Failure> {
+    let folder = workspace().join(project);
+    let sources = sources(&folder)?;
+    let cached = cache::folder()?.join(name).join(cache::fingerprint(sources.iter().map(String::as_str)));
+    let classes = cached.join("classes");
+    let jars_file = cached.join("jars");
     if !is_compiled(&classes, &jars_file) {
-        compile(&project, &folder, &jars_file)?;
+        println!("Java: compiling {project}");
+        compile(&folder, &cached, &jars_file)?;
     }
     let jars = read(&jars_file)?;
     let parts = std::iter::once(classes).chain(std::env::split_paths(jars.trim_end()));
@@ -24,7 +25,6 @@ pub(super) fn class_path() -> Result<OsString, Failure> {
 }
 
 fn compile(project: &Path, folder: &Path, jars_file: &Path) -> Result<(), Failure> {
-    println!("Java: compiling benches/compare/java");
     let option = |name: &str, path: &Path| {
         let mut option = OsString::from(format!("-D{name}="));
         option.push(path);
@@ -43,10 +43,16 @@ fn is_compiled(classes: &Path, jars_file: &Path) -> bool {
 
 /// The contents of all files that Maven reads.
 fn sources(project: &Path) -> Result<Vec<String>, Failure> {
-    let folder = project.join("src/main/java/millstream");
-    let entries = fs::read_dir(&folder).map_err(|error| Failure::failed(format!("{}: {error}", folder.display())))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.push(project.join("pom.xml"));
+    let mut folders = vec![project.join("src/main/java")];
+    let mut files = vec![project.join("pom.xml")];
+    while let Some(folder) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).map_err(|error| Failure::failed(format!("{}: {error}", folder.display())))?;
+        let entries: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let (inner, sources): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_dir());
+        folders.extend(inner);
+        files.extend(sources);
+    }
     files.sort();
     files.iter().map(|file| read(file)).collect()
 }

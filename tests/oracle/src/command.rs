@@ -1,0 +1,226 @@
+//! The command line: compares many cases, or shows, shrinks or prints single ones.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use millstream::record::Timestamp;
+use millstream_oracle::answer::Answer;
+use millstream_oracle::case::Case;
+use millstream_oracle::compare::Place;
+use millstream_oracle::contest::{Contest, Verdict};
+use millstream_oracle::coverage::Coverage;
+use millstream_oracle::generate::{FAMILIES, Family, case, family};
+use millstream_oracle::java::JavaCommand;
+use millstream_oracle::ledger::{self, Entry};
+use millstream_oracle::progress::Progress;
+use millstream_oracle::shrink::shrink;
+
+/// Compares the engine with Kafka Streams, record by record, on random topologies and inputs.
+#[derive(Parser, Debug)]
+#[command(name = "cargo xtask oracle")]
+struct Options {
+    /// Any number; the same seed gives the same cases.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many cases.
+    #[arg(long, default_value_t = 1_000)]
+    cases: u64,
+    /// The first case's number.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Only cases of this family.
+    #[arg(long, value_parser = known_family)]
+    family: Option<&'static Family>,
+    /// How many differences are shrunk and shown before the run ends.
+    #[arg(long, default_value_t = 5)]
+    differences: u64,
+    /// Shows differences as they are.
+    #[arg(long)]
+    no_shrinking: bool,
+    /// Runs the case in a file, or of this seed with this number, on both sides and prints the answers.
+    #[arg(long, value_name = "FILE|NUMBER")]
+    case: Option<String>,
+    /// Prints the generated cases, one a line, and runs nothing.
+    #[arg(long)]
+    print: bool,
+    /// Adds the result to the ledger.
+    #[arg(long)]
+    record: bool,
+    /// How many cases Java runs at once; all processors otherwise.
+    #[arg(long)]
+    java_threads: Option<usize>,
+    /// The class path of the Java side; `cargo xtask oracle` sets it.
+    #[arg(long, hide = true)]
+    class_path: Option<String>,
+}
+
+fn known_family(name: &str) -> Result<&'static Family, String> {
+    family(name).ok_or_else(|| {
+        let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
+        format!("the families are {}", names.join(", "))
+    })
+}
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Runs the command. Returns whether both sides did the same.
+pub(crate) fn run() -> Outcome<bool> {
+    let options = Options::parse();
+    if options.print {
+        for number in numbers(&options) {
+            println!("{}", case(options.seed, number, options.family).to_line());
+        }
+        return Ok(true);
+    }
+    let class_path = options.class_path.clone().ok_or("there is no class path; run `cargo xtask oracle`")?;
+    let mut contest = Contest::start(JavaCommand { class_path, threads: options.java_threads })?;
+    match &options.case {
+        Some(which) => show(&options, &mut contest, which),
+        None => compare(&options, &mut contest),
+    }
+}
+
+fn numbers(options: &Options) -> impl Iterator<Item = u64> + use<> {
+    options.from..options.from.saturating_add(options.cases)
+}
+
+/// Shows both sides' answers to one case.
+fn show(options: &Options, contest: &mut Contest, which: &str) -> Outcome<bool> {
+    let case = match which.parse() {
+        Ok(number) => case(options.seed, number, options.family),
+        Err(_) => Case::read(&fs::read_to_string(which).map_err(|error| format!("{which}: {error}"))?)?,
+    };
+    let verdict = contest.one(&case)?;
+    if let Verdict::Answered(answers) = &verdict {
+        for (side, answer) in [("Kafka Streams", &answers.java), ("ours", &answers.ours)] {
+            println!("=== {side}\n{}", shown(&case, answer));
+        }
+    }
+    report(options, contest, &case, &verdict)?;
+    if verdict.is_same() {
+        println!("no difference");
+    }
+    Ok(verdict.is_same())
+}
+
+fn shown(case: &Case, answer: &Answer) -> String {
+    let mut lines = vec![answer.describe.clone().unwrap_or_default()];
+    for (number, (input, step)) in case.inputs.iter().zip(&answer.steps).enumerate() {
+        lines.push(format!("{number}: {}", serde_json::to_string(input).unwrap_or_default()));
+        let seen = step.seen.iter().map(|line| format!("    seen {line}"));
+        lines.extend(step.out.iter().map(|line| format!("    {line}")).chain(seen));
+        lines.extend(step.stores.iter().map(|line| format!("    {line}")));
+        if step.dropped > 0 {
+            lines.push(format!("    dropped {}", step.dropped));
+        }
+    }
+    if let Some(failure) = &answer.error {
+        lines.push(format!("failed with input {}: {}", failure.at, failure.text));
+    }
+    lines.join("\n")
+}
+
+/// Compares many cases.
+fn compare(options: &Options, contest: &mut Contest) -> Outcome<bool> {
+    let mut progress = Progress::of(options.cases);
+    let mut coverage = Coverage::default();
+    let (mut passed, mut failed) = (0, 0);
+    let cases = numbers(options).map(|number| case(options.seed, number, options.family));
+    contest.all(cases, |contest, case, verdict| {
+        if let Verdict::Answered(answers) = &verdict {
+            coverage.add(&case, answers);
+        }
+        if verdict.is_same() {
+            passed += 1;
+        } else {
+            failed += 1;
+            progress.clear();
+            report(options, contest, &case, &verdict)?;
+        }
+        progress.tell(passed + failed, failed);
+        Ok(failed < options.differences)
+    })?;
+    progress.clear();
+    println!("{}\n", coverage.shown());
+    println!("{} cases a second", progress.rate(passed + failed));
+    if options.record {
+        record(options, passed, failed)?;
+    }
+    println!("{passed} passed, {failed} failed");
+    Ok(failed == 0)
+}
+
+/// Shows what is wrong with a case, if anything is: the difference in the smallest case that still has it.
+fn report(
+    options: &Options,
+    contest: &mut Contest,
+    case: &Case,
+    verdict: &Verdict,
+) -> Result<(), millstream_oracle::java::JavaError> {
+    if let Verdict::Unanswered(error) = verdict {
+        println!("case {}: {error}\n{}\n", case.id, case.to_line());
+    }
+    let (Some(difference), Some(kind)) = (verdict.difference(), Kind::of(verdict)) else { return Ok(()) };
+    println!("case {} ({}): {difference}", case.id, case.family);
+    if options.no_shrinking {
+        println!("{}\n", case.to_line());
+        return Ok(());
+    }
+    let small = shrink(case, difference.place, |smaller| {
+        contest.one(smaller).is_ok_and(|verdict| Kind::of(&verdict).is_some_and(|found| found.is_like(kind)))
+    });
+    if let Verdict::Answered(answers) = contest.one(&small)?
+        && let Some(difference) = answers.comparison.difference
+    {
+        println!("The smallest case with such a difference: {difference}\n{}", as_test(&small, &answers.java));
+    }
+    Ok(())
+}
+
+/// What a smaller case must have in common with the one that it comes from.
+#[derive(Clone, Copy)]
+struct Kind {
+    place: Place,
+    /// Whether Java and we could start.
+    started: (bool, bool),
+}
+
+impl Kind {
+    fn of(verdict: &Verdict) -> Option<Self> {
+        let Verdict::Answered(answers) = verdict else { return None };
+        let started = |answer: &Answer| answer.error.as_ref().is_none_or(|failure| failure.at >= 0);
+        let place = answers.comparison.difference.as_ref()?.place;
+        Some(Self { place, started: (started(&answers.java), started(&answers.ours)) })
+    }
+
+    fn is_like(self, other: Self) -> bool {
+        self.place.is_like(other.place) && self.started == other.started
+    }
+}
+
+/// A test that runs without Java.
+fn as_test(case: &Case, java: &Answer) -> String {
+    let name = case.id.replace('/', "_");
+    let (case, java) = (case.to_line(), serde_json::to_string(java).unwrap_or_default());
+    format!(
+        "#[test]\nfn case_{name}() {{\n    millstream_oracle::check(\n        r##\"{case}\"##,\n        r##\"{java}\"##,\n    );\n}}\n"
+    )
+}
+
+fn record(options: &Options, passed: u64, failed: u64) -> Outcome<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let date: String = Timestamp(i64::try_from(now)?).to_string().chars().take(10).collect();
+    let family = options.family.map(|family| family.name.to_owned());
+    let file = ledger_file();
+    ledger::add(&file, &Entry { date, seed: options.seed, cases: options.cases, family, passed, failed })?;
+    let (passed, failed) = ledger::totals(&file)?;
+    println!("in all runs of {}: {passed} passed, {failed} failed", file.display());
+    Ok(())
+}
+
+fn ledger_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger.jsonl")
+}

@@ -1,0 +1,269 @@
+//! The topology of a case while it is generated: the steps so far, and what each has made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::random::Random;
+use crate::functions::{Adder, Nullable, Predicate};
+use crate::step::{Step, StepId, Stored, Windows};
+
+/// What a step makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    Stream,
+    WindowedStream,
+    Table,
+    WindowedTable,
+    GlobalTable,
+    Group,
+    TableGroup,
+    /// Has this many branches.
+    Split(usize),
+    Nothing,
+}
+
+/// What a topic is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadAs {
+    Stream,
+    Table,
+    GlobalTable,
+}
+
+/// A topic that the case's inputs go to.
+#[derive(Debug, Clone)]
+pub(super) struct InputTopic {
+    pub(super) name: String,
+    pub(super) read_as: ReadAs,
+}
+
+/// What is known of a step's result.
+#[derive(Debug, Clone)]
+struct Made {
+    sort: Sort,
+    /// The windows in its keys.
+    windows: Option<Windows>,
+    /// How many steps use it.
+    uses: usize,
+    /// The input topics that its records come from.
+    topics: BTreeSet<String>,
+    /// How the rows of a table begin in Java, if that is not how they begin here.
+    beginning: Option<Beginning>,
+}
+
+/// The value that the first value of a row replaces in Java, although there was no row before.
+///
+/// With a cache of size 0, Java says that an aggregate's first value replaces the initializer's, which a table's group then
+/// subtracts although it was never added. Here there was none (DIFFERENCES.md), and so it is in Java with a cache. What a
+/// case with cache 0 does with such a table must therefore not depend on it.
+#[derive(Debug, Clone)]
+struct Beginning {
+    /// The value, if it is known.
+    value: Option<Nullable>,
+    /// Whether the first value may be null.
+    may_stay_empty: bool,
+}
+
+impl Beginning {
+    /// That of a step's result, from that of its input.
+    fn of(step: &Step, before: Option<&Self>) -> Option<Self> {
+        let begins_with = |value: &str, may_stay_empty| Some(Self { value: Some(Some(value.into())), may_stay_empty });
+        match step {
+            Step::Count { .. } => begins_with("0", false),
+            Step::Aggregate { init, add, options, remove: None, .. } => {
+                // Over windows, the last value may be a null that was in the stream.
+                let may_stay_empty = !add.keeps_values() || options.windows.is_some() && *add == Adder::Last;
+                begins_with(init.as_ref()?, may_stay_empty)
+            }
+            Step::Cogroup { init, .. } => begins_with(init.as_ref()?, true),
+            Step::ToTable { .. } | Step::Reduce { .. } | Step::Aggregate { .. } => None,
+            Step::MapValues { value: map, .. } | Step::TransformValues { value: map, .. } => {
+                let Self { value, may_stay_empty } = before?.clone();
+                let value = value.filter(|_| !map.sees_key()).map(|value| map.apply(&None, &value));
+                Some(Self { value, may_stay_empty })
+            }
+            Step::Filter { r#where: Predicate::Value(_), .. }
+            | Step::FilterNot { r#where: Predicate::Value(_), .. } => None,
+            _ => before.cloned(),
+        }
+    }
+
+    /// Whether the table that a filter makes may begin like this.
+    fn may_be_filtered(&self, filter: &Predicate, keeps: bool) -> bool {
+        match (filter, &self.value) {
+            (Predicate::Value(_), Some(value)) => filter.holds(&None, value) != keeps,
+            (Predicate::Value(_), None) => false,
+            _ => !self.may_stay_empty,
+        }
+    }
+}
+
+/// The steps so far.
+pub(super) struct Draft {
+    pub(super) random: Random,
+    pub(super) steps: Vec<Step>,
+    pub(super) topics: Vec<InputTopic>,
+    /// Lengths of time at whose boundaries something happens.
+    pub(super) spans: BTreeSet<u64>,
+    /// Whether updates are held back.
+    has_cache: bool,
+    /// How many names there are.
+    names: usize,
+    made: Vec<Made>,
+    /// The input topics that sinks write to, with the topics that the records come from.
+    written: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Draft {
+    pub(super) const fn new(random: Random, has_cache: bool) -> Self {
+        Self {
+            random,
+            steps: Vec::new(),
+            topics: Vec::new(),
+            spans: BTreeSet::new(),
+            has_cache,
+            names: 0,
+            made: Vec::new(),
+            written: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a step that makes a result of this sort from those of earlier steps.
+    pub(super) fn add(&mut self, step: Step, sort: Sort, inputs: &[StepId]) -> StepId {
+        let mut topics = BTreeSet::new();
+        let mut windows = None;
+        let mut beginning: Option<Beginning> = None;
+        for input in inputs {
+            if let Some(made) = self.made.get_mut(*input) {
+                made.uses += 1;
+                topics.extend(made.topics.iter().cloned());
+                windows = windows.or(made.windows);
+                beginning = beginning.or_else(|| made.beginning.clone());
+            }
+        }
+        let is_of_table = inputs.iter().any(|input| self.sort(*input) == Sort::TableGroup);
+        let beginning = Beginning::of(&step, beginning.as_ref()).filter(|_| !is_of_table);
+        self.steps.push(step);
+        self.made.push(Made { sort, windows, uses: 0, topics, beginning });
+        self.steps.len() - 1
+    }
+
+    /// As [`Draft::add`], for an aggregation over windows.
+    pub(super) fn add_windowed(&mut self, step: Step, windows: Windows, inputs: &[StepId]) -> StepId {
+        let made = self.add(step, Sort::WindowedTable, inputs);
+        self.made[made].windows = Some(windows);
+        made
+    }
+
+    /// As [`Draft::add`], for a step that reads these topics.
+    pub(super) fn add_source(&mut self, step: Step, sort: Sort, read_as: ReadAs, topics: Vec<String>) -> StepId {
+        let made = self.add(step, sort, &[]);
+        for name in topics {
+            self.made[made].topics.insert(name.clone());
+            if !self.topics.iter().any(|topic| topic.name == name) {
+                self.topics.push(InputTopic { name, read_as });
+            }
+        }
+        made
+    }
+
+    /// A topic that is not read yet.
+    pub(super) fn unread_topic(&self) -> String {
+        format!("in-{}", self.topics.len())
+    }
+
+    /// The results of a sort, in order.
+    pub(super) fn all(&self, sort: Sort) -> Vec<StepId> {
+        (0..self.made.len()).filter(|step| self.made[*step].sort == sort).collect()
+    }
+
+    /// A result of a sort, rather a late one that nothing uses; `None` if there is none.
+    pub(super) fn any(&mut self, sort: Sort) -> Option<StepId> {
+        let all = self.all(sort);
+        let unused: Vec<_> = all.iter().copied().filter(|step| self.made[*step].uses == 0).collect();
+        if !unused.is_empty() && self.random.percent(75) {
+            return if self.random.percent(60) { unused.last().copied() } else { self.random.pick(&unused).copied() };
+        }
+        self.random.pick(&all).copied()
+    }
+
+    /// A table whose old values an operator needs, so that it must [begin](Beginning) alike on both sides.
+    pub(super) fn any_with_old_values(&mut self, sort: Sort) -> Option<StepId> {
+        let found = self.any(sort)?;
+        (self.has_cache || self.made[found].beginning.is_none()).then_some(found)
+    }
+
+    /// Whether a table may be filtered like this. A filter gets the old values, and does not forward that a row is gone
+    /// which was never there.
+    pub(super) fn may_filter(&self, table: StepId, filter: &Predicate, keeps: bool) -> bool {
+        let beginning = self.made.get(table).and_then(|made| made.beginning.as_ref());
+        self.has_cache || beginning.is_none_or(|beginning| beginning.may_be_filtered(filter, keeps))
+    }
+
+    /// A result of a sort that is not this one, if there are several.
+    pub(super) fn another(&mut self, sort: Sort, than: StepId) -> Option<StepId> {
+        let mut all = self.all(sort);
+        if all.len() > 1 && !self.random.percent(5) {
+            all.retain(|step| *step != than);
+        }
+        self.random.pick(&all).copied()
+    }
+
+    pub(super) fn sort(&self, step: StepId) -> Sort {
+        self.made.get(step).map_or(Sort::Nothing, |made| made.sort)
+    }
+
+    pub(super) fn windows(&self, step: StepId) -> Option<Windows> {
+        self.made.get(step)?.windows
+    }
+
+    pub(super) fn is_used(&self, step: StepId) -> bool {
+        self.made.get(step).is_some_and(|made| made.uses > 0)
+    }
+
+    /// A number that no other name has.
+    const fn unique(&mut self) -> usize {
+        self.names += 1;
+        self.names
+    }
+
+    /// Remembers lengths of time at whose boundaries something happens.
+    pub(super) fn remember(&mut self, spans: impl IntoIterator<Item = u64>) {
+        self.spans.extend(spans.into_iter().filter(|span| *span > 0));
+    }
+
+    /// A name for the next step, sometimes.
+    pub(super) fn name(&mut self) -> Option<String> {
+        self.random.percent(25).then(|| format!("n{}", self.unique()))
+    }
+
+    /// How the next step's table is stored, if that is said.
+    pub(super) fn stored(&mut self) -> Option<Stored> {
+        if !self.random.percent(40) {
+            return None;
+        }
+        let name = self.random.percent(70).then(|| format!("s{}", self.unique()));
+        let caching = self.random.percent(20).then_some(false);
+        // The engine refuses an option that has no effect, and without a name it may have none.
+        let logging = (name.is_some() && self.random.percent(15)).then_some(false);
+        let stored = Stored { name, caching, logging, ..Stored::default() };
+        (stored != Stored::default()).then_some(stored)
+    }
+
+    /// Whether a step's records may be written to an input topic without going round in circles. If so, it is taken
+    /// that they are.
+    pub(super) fn may_write(&mut self, step: StepId, topic: &str) -> bool {
+        let from = self.made.get(step).map(|made| made.topics.clone()).unwrap_or_default();
+        let mut pending: Vec<_> = from.iter().cloned().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(upstream) = pending.pop() {
+            if upstream == topic {
+                return false;
+            }
+            if seen.insert(upstream.clone()) {
+                pending.extend(self.written.get(&upstream).into_iter().flatten().cloned());
+            }
+        }
+        self.written.entry(topic.to_owned()).or_default().extend(from);
+        true
+    }
+}

@@ -1,0 +1,163 @@
+//! Generates cases: the case with a number is the same whenever its seed is, whatever else is generated.
+//!
+//! Each family of operators has a file with its [`Arm`]s, each of which adds one operator to a [`Draft`]; an operator
+//! that has no arm is not generated. [`inputs`] makes the records once the topology is known.
+
+mod aggregate;
+mod draft;
+mod inputs;
+mod joins;
+mod random;
+mod sources;
+mod stateless;
+mod tables;
+mod vocabulary;
+mod windows;
+
+use draft::{Draft, Sort};
+use random::Random;
+
+use crate::case::{Case, StoreType};
+
+/// Adds an operator to the topology; does nothing if there is nothing that it could follow.
+type Arm = fn(&mut Draft) -> Option<()>;
+
+/// Arms, each with how often it is chosen.
+type Arms = &'static [(u32, Arm)];
+
+/// What a case is about.
+#[derive(Debug)]
+pub struct Family {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The operators that may be in it.
+    arms: &'static [Arms],
+    /// How many operators a case has at most.
+    operators_max: u64,
+    /// Whether updates may be held back.
+    caching: bool,
+}
+
+/// The families. Case by case they take turns.
+pub const FAMILIES: &[Family] = &[
+    Family { name: "stateless", arms: &[stateless::ARMS], operators_max: 8, caching: false },
+    Family { name: "aggregate", arms: &[aggregate::ARMS, stateless::SOME], operators_max: 6, caching: false },
+    Family { name: "windows", arms: &[windows::ARMS, stateless::SOME], operators_max: 4, caching: false },
+    Family { name: "joins", arms: &[joins::ARMS, stateless::SOME], operators_max: 5, caching: false },
+    Family { name: "tables", arms: &[tables::ARMS, stateless::SOME], operators_max: 6, caching: false },
+    Family { name: "mixed", arms: EVERYTHING, operators_max: 12, caching: false },
+    Family { name: "caching", arms: EVERYTHING, operators_max: 5, caching: true },
+];
+
+const EVERYTHING: &[Arms] = &[stateless::ARMS, aggregate::ARMS, windows::ARMS, joins::ARMS, tables::ARMS];
+
+/// Each so many-th case keeps its stores in RocksDB.
+const ROCKSDB_EACH: u64 = 10;
+
+/// The family with this name.
+#[must_use]
+pub fn family(name: &str) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| family.name == name)
+}
+
+/// A seed's case with this number, of one family or of all in turn.
+#[must_use]
+pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
+    let turn = usize::try_from(number).unwrap_or(0) % FAMILIES.len();
+    let family = of.unwrap_or(&FAMILIES[turn]);
+    let mut draft = Draft::new(Random::of(seed, number), family.caching);
+    let cache = if family.caching { draft.random.one_of(10_000_000, &[1_000, 200]) } else { 0 };
+    let application = draft.random.one_of("app", &["app", "app", "an.other_app-2"]).to_owned();
+    topology(&mut draft, family);
+    let inputs = inputs::of(&mut draft);
+    Case {
+        id: format!("{seed}/{number}"),
+        family: family.name.to_owned(),
+        application,
+        optimize: Vec::new(),
+        cache,
+        stores: if number % ROCKSDB_EACH == ROCKSDB_EACH - 1 { StoreType::Rocksdb } else { StoreType::Memory },
+        steps: draft.steps,
+        inputs,
+    }
+}
+
+fn topology(draft: &mut Draft, family: &Family) {
+    let arms: Vec<(u32, Arm)> = family.arms.iter().copied().flatten().copied().collect();
+    sources::stream(draft);
+    let operators = draft.random.between(1, family.operators_max);
+    let mut tries = 0;
+    let mut added = 0;
+    while added < operators && tries < 10 * operators {
+        tries += 1;
+        if let Some(arm) = draft.random.weighted(&arms)
+            && arm(draft).is_some()
+        {
+            added += 1;
+        }
+        if draft.random.percent(40) {
+            show_last(draft);
+        }
+    }
+    for step in 0..draft.steps.len() {
+        if !draft.is_used(step) && !draft.random.percent(5) {
+            show(draft, step);
+        }
+    }
+}
+
+/// Sends the last result to a topic, so that it can be seen.
+fn show_last(draft: &mut Draft) {
+    if let Some(last) = draft.steps.len().checked_sub(1)
+        && !draft.is_used(last)
+    {
+        show(draft, last);
+    }
+}
+
+/// Sends a result to a topic, if it is a stream or a table.
+fn show(draft: &mut Draft, step: usize) {
+    match draft.sort(step) {
+        Sort::Stream | Sort::WindowedStream => stateless::to(draft, step),
+        Sort::Table | Sort::WindowedTable => {
+            let stream = tables::to_stream(draft, step);
+            stateless::to(draft, stream);
+        }
+        Sort::GlobalTable | Sort::Group | Sort::TableGroup | Sort::Split(_) | Sort::Nothing => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{FAMILIES, case, family};
+    use crate::case::{Case, Input};
+    use crate::interpret::topology;
+    use crate::seen::Seen;
+
+    #[test]
+    fn a_case_is_the_same_whenever_its_seed_and_number_are() {
+        for number in [0, 1, 77] {
+            assert_eq!(case(3, number, None), case(3, number, None));
+            assert_eq!(Case::read(&case(3, number, None).to_line()).unwrap(), case(3, number, None));
+        }
+        let different: BTreeSet<_> =
+            (0..50).map(|number| case(number / 25, number % 25, family("mixed")).to_line()).collect();
+        assert_eq!(different.len(), 50);
+    }
+
+    #[test]
+    fn every_generated_topology_can_be_built_and_has_enough_input() {
+        for family in FAMILIES {
+            for number in 0..150 {
+                let case = case(1, number, Some(family));
+                if let Err(problem) = topology(&case.steps, &Seen::default()) {
+                    panic!("{problem}\n{}", case.to_line());
+                }
+                let records = case.inputs.iter().filter(|input| matches!(input, Input::Record(_))).count();
+                assert!(records >= 40, "{records} records: {}", case.to_line());
+            }
+        }
+    }
+}

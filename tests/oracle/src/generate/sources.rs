@@ -1,0 +1,84 @@
+//! Streams, tables and global tables of topics.
+
+use super::draft::{Draft, ReadAs, Sort};
+use crate::step::{Step, StepId};
+
+/// Reads a new topic as a stream, or several.
+pub(super) fn stream(draft: &mut Draft) -> StepId {
+    let mut topics = vec![draft.unread_topic()];
+    if draft.random.percent(10) {
+        topics.push(format!("{}-too", topics[0]));
+    }
+    let name = draft.name();
+    let step = Step::Stream { topics: Some(topics.clone()), pattern: None, name, extractor: None, reset: None };
+    draft.add_source(step, Sort::Stream, ReadAs::Stream, topics)
+}
+
+/// Reads a topic again that is read as a stream.
+pub(super) fn stream_again(draft: &mut Draft) -> Option<StepId> {
+    let of = draft.all(Sort::Stream);
+    let sources = of.iter().filter_map(|step| match &draft.steps[*step] {
+        Step::Stream { topics: Some(topics), .. } => Some(topics.clone()),
+        _ => None,
+    });
+    let sources: Vec<Vec<String>> = sources.collect();
+    let topics = draft.random.pick(&sources)?.clone();
+    let name = draft.name();
+    let step = Step::Stream { topics: Some(topics.clone()), pattern: None, name, extractor: None, reset: None };
+    Some(draft.add_source(step, Sort::Stream, ReadAs::Stream, topics))
+}
+
+/// Reads a new topic as a table.
+pub(super) fn table(draft: &mut Draft) -> StepId {
+    let topic = draft.unread_topic();
+    let (name, stored) = (draft.name(), draft.stored());
+    let step = Step::Table { topic: topic.clone(), name, stored, extractor: None, reset: None };
+    draft.add_source(step, Sort::Table, ReadAs::Table, vec![topic])
+}
+
+/// Reads a new topic as a global table.
+pub(super) fn global_table(draft: &mut Draft) -> StepId {
+    let topic = draft.unread_topic();
+    let stored = draft.stored().filter(|stored| stored.name.is_some());
+    let stored = stored.map(|stored| crate::step::Stored { name: stored.name, ..Default::default() });
+    let name = draft.name();
+    let step = Step::GlobalTable { topic: topic.clone(), name, stored, extractor: None };
+    draft.add_source(step, Sort::GlobalTable, ReadAs::GlobalTable, vec![topic])
+}
+
+/// An existing stream, or a new one.
+pub(super) fn some_stream(draft: &mut Draft) -> StepId {
+    if draft.random.percent(8) {
+        return stream(draft);
+    }
+    if draft.random.percent(3)
+        && let Some(stream) = stream_again(draft)
+    {
+        return stream;
+    }
+    match draft.any(Sort::Stream) {
+        Some(found) => found,
+        None => stream(draft),
+    }
+}
+
+/// An existing table, or a new one.
+pub(super) fn some_table(draft: &mut Draft) -> StepId {
+    if !draft.random.percent(20)
+        && let Some(table) = draft.any(Sort::Table)
+    {
+        return table;
+    }
+    table(draft)
+}
+
+/// A stream that is not this one, which may be new.
+pub(super) fn another_stream(draft: &mut Draft, than: StepId) -> StepId {
+    if draft.random.percent(40) {
+        return stream(draft);
+    }
+    match draft.another(Sort::Stream, than) {
+        Some(found) => found,
+        None => stream(draft),
+    }
+}

@@ -1,0 +1,76 @@
+//! Aggregations over windows.
+
+use super::Arms;
+use super::aggregate::{group, init};
+use super::draft::Draft;
+use super::vocabulary::adder;
+use crate::step::{Aggregation, Step, Stored, Windows};
+
+/// All of them.
+pub(super) const ARMS: Arms = &[(3, count), (3, reduce), (4, aggregate)];
+
+/// Random windows of a kind that is there.
+fn windows(draft: &mut Draft) -> Windows {
+    let random = &mut draft.random;
+    let size: u64 = random.one_of(10, &[1, 2, 5, 100, 1_000, 60_000, 3_600_000]);
+    let advance = match random.between(0, 4) {
+        0 | 1 => size,
+        2 => size.div_ceil(2),
+        3 => size.div_ceil(3),
+        _ => random.between(size.div_ceil(5), size),
+    };
+    let grace = match random.between(0, 4) {
+        0 => 0,
+        1 => 1,
+        2 => size,
+        3 => size / 2,
+        _ => 2 * size + 1,
+    };
+    draft.remember([size, advance, grace, size + grace, 2 * size + grace]);
+    Windows::Time { size, advance: (advance != size).then_some(advance), grace }
+}
+
+/// The least time that windows must be kept.
+const fn retention_min(windows: Windows) -> u64 {
+    match windows {
+        Windows::Time { size, grace, .. } => size + grace,
+        Windows::Sliding { difference, grace } => 2 * difference + grace,
+        Windows::Session { gap, grace } => gap + grace,
+        Windows::Unlimited { .. } => 0,
+    }
+}
+
+fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
+    let (name, mut stored) = (draft.name(), draft.stored());
+    if draft.random.percent(20) {
+        let retention = retention_min(windows) + draft.random.one_of(0, &[1, 10, 1_000, 86_400_000]);
+        draft.remember([retention]);
+        stored = Some(Stored { retention: Some(retention), ..stored.unwrap_or_default() });
+    }
+    Aggregation { windows: Some(windows), emit: None, name, stored }
+}
+
+fn count(draft: &mut Draft) -> Option<()> {
+    let input = group(draft);
+    let windows = windows(draft);
+    let options = options(draft, windows);
+    draft.add_windowed(Step::Count { input, options }, windows, &[input]);
+    Some(())
+}
+
+fn reduce(draft: &mut Draft) -> Option<()> {
+    let input = group(draft);
+    let windows = windows(draft);
+    let (add, options) = (adder(&mut draft.random), options(draft, windows));
+    draft.add_windowed(Step::Reduce { input, add, remove: None, options }, windows, &[input]);
+    Some(())
+}
+
+fn aggregate(draft: &mut Draft) -> Option<()> {
+    let input = group(draft);
+    let windows = windows(draft);
+    let (add, options) = (adder(&mut draft.random), options(draft, windows));
+    let init = init(draft);
+    draft.add_windowed(Step::Aggregate { input, init, add, remove: None, options }, windows, &[input]);
+    Some(())
+}

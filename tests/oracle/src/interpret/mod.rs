@@ -1,0 +1,166 @@
+//! Interprets a case's steps: each becomes a call of the public DSL.
+//!
+//! One file per family of operators. What a step makes is a [`Handle`], which later steps use by the step's number.
+
+use millstream::dsl::{GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder};
+use millstream::topology::Topology;
+use millstream::windows::Windowed;
+
+use crate::functions::Nullable;
+use crate::seen::Seen;
+use crate::step::{Step, StepId};
+use crate::text::Text;
+
+mod aggregations;
+mod joins;
+mod options;
+mod sources;
+mod streams;
+mod tables;
+mod windows;
+
+/// What a step makes.
+#[derive(Clone)]
+enum Handle<'t> {
+    Stream(Stream<'t>),
+    WindowedStream(WindowedStream<'t>),
+    Table(Table<'t>),
+    WindowedTable(WindowedTable<'t>),
+    GlobalTable(GlobalKTable<'t, Text, Text>),
+    Group(Group<'t>),
+    TableGroup(TableGroup<'t>),
+    Split(Vec<Stream<'t>>),
+    Nothing,
+}
+
+type Stream<'t> = KStream<'t, Nullable, Nullable>;
+type WindowedStream<'t> = KStream<'t, Windowed<Text>, Nullable>;
+type Table<'t> = KTable<'t, Text, Text>;
+type WindowedTable<'t> = KTable<'t, Windowed<Text>, Text>;
+type Group<'t> = KGroupedStream<'t, Nullable, Nullable>;
+type TableGroup<'t> = KGroupedTable<'t, Text, Text>;
+
+/// Why a case cannot be interpreted.
+#[derive(thiserror::Error)]
+pub enum Problem {
+    /// A step is wrong, or uses what is not there yet.
+    #[error("step {step}: {what}")]
+    Step {
+        /// The step's number.
+        step: StepId,
+        /// What is wrong.
+        what: String,
+    },
+    /// The topology is refused.
+    #[error("the topology is refused: {0}")]
+    Refused(String),
+}
+
+impl std::fmt::Debug for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What is wrong with a step.
+type What = String;
+
+/// Builds a topology from its steps. What operators without output are given goes to `seen`.
+///
+/// # Errors
+/// When a step makes no sense, is not there yet, or the topology is refused.
+pub fn topology(steps: &[Step], seen: &Seen) -> Result<Topology, Problem> {
+    let builder = StreamsBuilder::new();
+    let mut interpreter = Interpreter { builder: &builder, seen: seen.clone(), made: Vec::new() };
+    for (number, step) in steps.iter().enumerate() {
+        let made = interpreter.interpret(step).map_err(|what| Problem::Step { step: number, what })?;
+        interpreter.made.push(made);
+    }
+    builder.build().map_err(|error| Problem::Refused(error.to_string()))
+}
+
+/// The steps so far.
+struct Interpreter<'t> {
+    builder: &'t StreamsBuilder,
+    seen: Seen,
+    made: Vec<Handle<'t>>,
+}
+
+impl<'t> Interpreter<'t> {
+    fn interpret(&self, step: &Step) -> Result<Handle<'t>, What> {
+        match step {
+            Step::Stream { .. } | Step::Table { .. } | Step::GlobalTable { .. } => self.source(step),
+            Step::Filter { input, .. } | Step::FilterNot { input, .. } | Step::MapValues { input, .. } => {
+                match self.get(*input)? {
+                    Handle::Stream(stream) => streams::values(stream, step).map(Handle::Stream),
+                    Handle::WindowedStream(stream) => streams::values(stream, step).map(Handle::WindowedStream),
+                    Handle::Table(table) => tables::values(table, step).map(Handle::Table),
+                    Handle::WindowedTable(table) => tables::values(table, step).map(Handle::WindowedTable),
+                    _ => Err(format!("step {input} is neither a stream nor a table")),
+                }
+            }
+            Step::Map { .. }
+            | Step::FlatMap { .. }
+            | Step::FlatMapValues { .. }
+            | Step::SelectKey { .. }
+            | Step::Peek { .. }
+            | Step::ForEach { .. }
+            | Step::Print { .. }
+            | Step::Merge { .. }
+            | Step::Split { .. }
+            | Step::Branch { .. }
+            | Step::Repartition { .. }
+            | Step::To { .. }
+            | Step::ToChosen { .. }
+            | Step::ToTable { .. } => self.stream_step(step),
+            Step::GroupByKey { .. } | Step::GroupBy { .. } | Step::GroupTable { .. } => self.group(step),
+            Step::Count { input, options }
+            | Step::Reduce { input, options, .. }
+            | Step::Aggregate { input, options, .. } => match (self.get(*input)?, &options.windows) {
+                (Handle::Group(group), None) => aggregations::of_stream(group, step),
+                (Handle::Group(group), Some(windows)) => windows::aggregation(group, *windows, step),
+                (Handle::TableGroup(group), None) => aggregations::of_table(group, step),
+                _ => Err(format!("step {input} is no group")),
+            },
+            Step::JoinTable { .. } | Step::JoinGlobal { .. } => self.join(step),
+            Step::ToStream { .. } => self.to_stream(step),
+            Step::Process { .. }
+            | Step::ProcessValues { .. }
+            | Step::Store { .. }
+            | Step::Cogroup { .. }
+            | Step::Join { .. }
+            | Step::TableJoin { .. }
+            | Step::FkJoin { .. }
+            | Step::TransformValues { .. }
+            | Step::Suppress { .. } => Err(format!("not there yet: {step:?}")),
+        }
+    }
+
+    /// The number of the step that is being interpreted.
+    fn number(&self) -> StepId {
+        self.made.len()
+    }
+
+    fn get(&self, step: StepId) -> Result<Handle<'t>, What> {
+        self.made.get(step).cloned().ok_or_else(|| format!("there is no step {step} before it"))
+    }
+
+    fn stream(&self, step: StepId) -> Result<Stream<'t>, What> {
+        match self.get(step)? {
+            Handle::Stream(stream) => Ok(stream),
+            _ => Err(format!("step {step} is no stream")),
+        }
+    }
+
+    fn table(&self, step: StepId) -> Result<Table<'t>, What> {
+        match self.get(step)? {
+            Handle::Table(table) => Ok(table),
+            _ => Err(format!("step {step} is no table")),
+        }
+    }
+}
+
+/// For a field that a step does not have, or that does not fit.
+fn unfit<T>(step: &Step) -> Result<T, What> {
+    Err(format!("not like this: {step:?}"))
+}

@@ -1,0 +1,60 @@
+//! Windowed aggregations.
+
+use std::time::Duration;
+
+use millstream::dsl::KTable;
+use millstream::windows::{Hopping, TimeWindows, Tumbling, Windowed};
+
+use super::options::{Nameable as _, Storable as _};
+use super::{Group, Handle, What, unfit};
+use crate::step::{Aggregation, Emit, Step, Windows};
+use crate::text::Text;
+
+/// `count`, `reduce` and `aggregate` of a group's windows.
+pub(super) fn aggregation<'t>(group: Group<'t>, windows: Windows, step: &Step) -> Result<Handle<'t>, What> {
+    match windows {
+        Windows::Time { size, advance, grace } => in_time_windows(group, time_windows(size, advance, grace), step),
+        Windows::Sliding { .. } | Windows::Session { .. } | Windows::Unlimited { .. } => {
+            Err(format!("windows are not there yet: {windows:?}"))
+        }
+    }
+}
+
+fn time_windows(size: u64, advance: Option<u64>, grace: u64) -> TimeWindows {
+    let (size, grace) = (Duration::from_millis(size), Duration::from_millis(grace));
+    match advance.map(Duration::from_millis) {
+        None => Tumbling::of(size).grace(grace),
+        Some(advance) => Hopping::of(size).advance_by(advance).grace(grace),
+    }
+}
+
+fn in_time_windows<'t>(group: Group<'t>, windows: TimeWindows, step: &Step) -> Result<Handle<'t>, What> {
+    let windowed = group.windowed_by(windows);
+    match step.clone() {
+        Step::Count { options, .. } => {
+            let counts = with_options(windowed.count(), &options)?;
+            Ok(Handle::WindowedTable(counts.map_values(|count| count.to_string().into())))
+        }
+        Step::Reduce { add, remove: None, options, .. } => {
+            let reduced = windowed.reduce(move |result, value| add.apply(&value, &result));
+            with_options(reduced, &options).map(Handle::WindowedTable)
+        }
+        Step::Aggregate { init, add, remove: None, options, .. } => {
+            let init = init.map(Text::from);
+            let table = windowed
+                .aggregate_with(move |_, value, aggregate| add.apply(&value, &aggregate.or_else(|| init.clone())));
+            with_options(table, &options).map(Handle::WindowedTable)
+        }
+        _ => unfit(step),
+    }
+}
+
+fn with_options<'t, V: millstream::wire::Value>(
+    table: KTable<'t, Windowed<Text>, V>,
+    options: &Aggregation,
+) -> Result<KTable<'t, Windowed<Text>, V>, What> {
+    if options.emit == Some(Emit::Close) {
+        return Err("results on window close are not there yet".to_owned());
+    }
+    table.maybe_named(options.name.as_ref()).maybe_stored(options.stored.as_ref())
+}

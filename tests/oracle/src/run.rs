@@ -1,0 +1,135 @@
+//! Our side: runs a case on the engine's test driver that works as Java's does, and writes the answer.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use bytes::Bytes;
+use millstream::record::{Header, Headers, Timestamp};
+use millstream::runtime::DropReason;
+use millstream::testing::{RawRecord, TopologyTestDriver};
+use millstream::topology::Topology;
+
+use crate::answer::{Answer, Changes, Failure, escaped};
+use crate::case::{Case, Input, InputRecord};
+use crate::interpret;
+use crate::seen::Seen;
+
+/// Runs a case.
+#[must_use]
+pub fn run(case: &Case) -> Answer {
+    let mut answer = Answer { id: case.id.clone(), ..Answer::default() };
+    let seen = Seen::default();
+    // A panic is a failure of the engine like any other, and must not hide the case that caused it.
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        let topology = interpret::topology(&case.steps, &seen).map_err(|problem| problem.to_string())?;
+        answer.describe = Some(topology.describe());
+        inputs(case, topology, &seen, &mut answer.steps)
+    }));
+    let failed = match ran {
+        Ok(Ok(())) => None,
+        Ok(Err(text)) => Some(text),
+        Err(panic) => Some(format!("panicked: {}", panic_text(&*panic))),
+    };
+    let reached = i64::try_from(answer.steps.len()).unwrap_or(i64::MAX);
+    let at = |text: &String| if text.starts_with(NOT_STARTED) || answer.describe.is_none() { -1 } else { reached };
+    answer.error = failed.map(|text| Failure { at: at(&text), text });
+    answer
+}
+
+/// How the text of an error begins if the application could not be started.
+const NOT_STARTED: &str = "not started: ";
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("?")
+}
+
+fn inputs(case: &Case, topology: Topology, seen: &Seen, answers: &mut Vec<Changes>) -> Result<(), String> {
+    let cache = usize::try_from(case.cache).unwrap_or(usize::MAX);
+    let setup = TopologyTestDriver::configure(topology).application_id(&*case.application).cache_bytes(cache);
+    let mut driver = setup.start().map_err(|error| format!("{NOT_STARTED}{error}"))?;
+    let mut before = Before::default();
+    for input in &case.inputs {
+        match input {
+            Input::Record(record) => driver.pipe_bytes(&record.topic, &raw(record)),
+            Input::Advance { advance } => driver.advance_wall_clock(Duration::from_millis(*advance)),
+        }
+        .map_err(|error| error.to_string())?;
+        let changes = before.changes(&mut driver).map_err(|error| error.to_string())?;
+        answers.push(Changes { seen: seen.take(), ..changes });
+    }
+    Ok(())
+}
+
+fn raw(record: &InputRecord) -> RawRecord {
+    let bytes = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
+    let header = |(name, value): &(String, Option<String>)| Header {
+        name: name.clone(),
+        value: value.as_ref().map(|value| Bytes::copy_from_slice(value.as_bytes())),
+    };
+    RawRecord {
+        key: bytes(&record.key),
+        value: bytes(&record.value),
+        timestamp: Timestamp(record.ts),
+        headers: record.headers.iter().map(header).collect(),
+    }
+}
+
+/// What was there after the input before.
+#[derive(Default)]
+struct Before {
+    /// The rows, by `store key`.
+    rows: BTreeMap<String, String>,
+    /// As [`dropped`] counts.
+    dropped: (u64, u64),
+}
+
+impl Before {
+    fn changes(&mut self, driver: &mut TopologyTestDriver) -> Result<Changes, millstream::runtime::AppError> {
+        let sent = driver.take_sent();
+        let out = sent.iter().map(|record| {
+            let (key, value) = (escaped(record.key.as_deref()), escaped(record.value.as_deref()));
+            let timestamp = record.timestamp.map_or("-".to_owned(), |timestamp| timestamp.0.to_string());
+            format!("{} {key} {value} {timestamp}{}", record.topic, headers(&record.headers))
+        });
+        let out = out.collect();
+        let dropped = dropped(driver);
+        let before = std::mem::replace(&mut self.dropped, dropped);
+        let (dropped, filtered) = (dropped.0 - before.0, dropped.1 - before.1);
+        Ok(Changes { out, stores: self.rows(driver)?, dropped, filtered, ..Changes::default() })
+    }
+
+    fn rows(&mut self, driver: &TopologyTestDriver) -> Result<Vec<String>, millstream::runtime::AppError> {
+        let rows = driver.rows()?.into_iter().map(|row| {
+            let window = row.window.map(|window| format!("@{}/{}", window.start.0, window.end.0));
+            let key = format!("{} {}{}", row.store, escaped(Some(&row.key)), window.unwrap_or_default());
+            let timestamp = row.timestamp.map(|timestamp| format!(" {}", timestamp.0)).unwrap_or_default();
+            (key, format!("{}{timestamp}", escaped(Some(&row.value))))
+        });
+        let rows: BTreeMap<String, String> = rows.collect();
+        let before = std::mem::take(&mut self.rows);
+        let changed = rows.iter().filter(|(key, row)| before.get(*key) != Some(row));
+        let mut changes: Vec<_> = changed.map(|(key, row)| format!("+ {key} {row}")).collect();
+        changes.extend(before.keys().filter(|key| !rows.contains_key(*key)).map(|key| format!("- {key}")));
+        changes.sort_unstable();
+        self.rows = rows;
+        Ok(changes)
+    }
+}
+
+fn headers(headers: &Headers) -> String {
+    let shown = headers.iter().map(|header| format!("{}={}", header.name, escaped(header.value.as_deref())));
+    let shown = shown.collect::<Vec<_>>().join(";");
+    if shown.is_empty() { shown } else { format!(" {shown}") }
+}
+
+/// How many records were dropped so far, and how many of them before a repartition topic.
+fn dropped(driver: &TopologyTestDriver) -> (u64, u64) {
+    let dropped = driver.dropped();
+    // Other filters drop nothing for its key.
+    let is_filtered = |node: &str, reason| {
+        reason == DropReason::NullKey && (node.starts_with("KSTREAM-FILTER-") || node.ends_with("-repartition-filter"))
+    };
+    let filtered = dropped.iter().filter(|((node, reason), _)| is_filtered(node, *reason));
+    (dropped.values().sum(), filtered.map(|(_, count)| count).sum())
+}
