@@ -43,7 +43,7 @@ pub use processor_store::ProcessorStoreOptions;
 pub use shared::Shared;
 pub use stream::{KStream, Output, Repartitioned, Sent, Split};
 pub use suppress::Suppress;
-pub use table::{KTable, OtherTable};
+pub use table::{ForeignKey, KTable, OtherTable};
 pub use windowed::TimeWindowedKStream;
 
 /// A key or value in a stream: anything that can be cloned where the stream forks. A wire format is needed only where

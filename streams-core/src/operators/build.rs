@@ -307,6 +307,7 @@ pub(crate) struct TaskBuilder<'a> {
     services: &'a mut dyn TaskServices,
     built: HashMap<NodeId, BuiltLinks>,
     shared: HashMap<StoreId, Untyped>,
+    beside: HashMap<StoreId, Untyped>,
     parts: TaskParts,
 }
 
@@ -314,7 +315,7 @@ impl<'a> TaskBuilder<'a> {
     /// A builder for a task, with no nodes yet.
     pub(crate) fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
         let parts = TaskParts { cache_budget: services.cache_budget(), ..TaskParts::default() };
-        Self { task, services, built: HashMap::new(), shared: HashMap::new(), parts }
+        Self { task, services, built: HashMap::new(), shared: HashMap::new(), beside: HashMap::new(), parts }
     }
 
     /// Builds one node, whose children must have been built already.
@@ -381,6 +382,7 @@ trait BuildTask {
     fn task(&self) -> TaskId;
     fn services(&mut self) -> &mut dyn TaskServices;
     fn shared(&mut self) -> &mut HashMap<StoreId, Untyped>;
+    fn beside(&mut self) -> &mut HashMap<StoreId, Untyped>;
     fn parts(&mut self) -> &mut TaskParts;
 }
 
@@ -395,6 +397,10 @@ impl BuildTask for TaskBuilder<'_> {
 
     fn shared(&mut self) -> &mut HashMap<StoreId, Untyped> {
         &mut self.shared
+    }
+
+    fn beside(&mut self) -> &mut HashMap<StoreId, Untyped> {
+        &mut self.beside
     }
 
     fn parts(&mut self) -> &mut TaskParts {
@@ -508,6 +514,18 @@ impl NodeBuilder<'_> {
     /// Whether the task has no caches at all.
     pub(crate) fn caches_are_off(&mut self) -> bool {
         self.task.services().cache_budget().is_off()
+    }
+
+    /// What several nodes of a task share in memory, besides a store or without one. It is found by a store's number, which
+    /// need not be one of the task's.
+    ///
+    /// # Errors
+    /// When another node uses it with another type.
+    pub(crate) fn beside<S: Default + 'static>(&mut self, store: StoreId) -> Result<Rc<RefCell<S>>, BuildError> {
+        let shared = self.task.beside().entry(store).or_insert_with(|| Untyped::new(Rc::<RefCell<S>>::default()));
+        shared.typed().ok_or_else(|| {
+            self.error(format!("what it shares with another node is of another type than {}", type_name::<S>()))
+        })
     }
 
     /// The store of a global table.

@@ -101,12 +101,24 @@ pub enum DropReason {
     NegativeTimestamp,
     /// The application's partitioner chose no partition for it.
     NoPartition,
+    /// It is a row of an inner foreign-key join that refers to no other row.
+    NullForeignKey,
+    /// It is an answer within a foreign-key join to a row that has changed since.
+    StaleAnswer,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::NullKey, Self::NullValue, Self::Late, Self::Undecodable, Self::NegativeTimestamp, Self::NoPartition];
+    pub const ALL: [Self; 8] = [
+        Self::NullKey,
+        Self::NullValue,
+        Self::Late,
+        Self::Undecodable,
+        Self::NegativeTimestamp,
+        Self::NoPartition,
+        Self::NullForeignKey,
+        Self::StaleAnswer,
+    ];
 
     /// The reason as a sentence.
     pub(crate) const fn explanation(self) -> &'static str {
@@ -117,7 +129,14 @@ impl DropReason {
             Self::Undecodable => "their bytes cannot be read, and `deserialization.exception.handler` is `skip`",
             Self::NegativeTimestamp => "their timestamp is negative, or their extractor leaves them out",
             Self::NoPartition => "their partitioner chose no partition",
+            Self::NullForeignKey => "they have no foreign key; a left join keeps them",
+            Self::StaleAnswer => "the rows that they answer have changed since, and are answered themselves",
         }
+    }
+
+    /// Whether it happens all the time without anything being wrong, so that nobody needs to be told of it.
+    pub(crate) const fn is_routine(self) -> bool {
+        matches!(self, Self::StaleAnswer)
     }
 
     /// The reason as a metrics label.
@@ -130,6 +149,8 @@ impl DropReason {
             Self::Undecodable => "undecodable",
             Self::NegativeTimestamp => "negative-timestamp",
             Self::NoPartition => "no-partition",
+            Self::NullForeignKey => "null-foreign-key",
+            Self::StaleAnswer => "stale-answer",
         }
     }
 }

@@ -30,6 +30,7 @@ pub(crate) mod filter_some;
 pub(crate) mod flat_map;
 pub(crate) mod flat_map_values;
 pub(crate) mod for_each;
+pub(crate) mod foreign_key;
 pub(crate) mod global_join;
 pub(crate) mod global_source;
 pub(crate) mod map;

@@ -135,7 +135,11 @@ impl NodeDrops {
             _ => format!("{records} dropped at {node}: {explanation}"),
         };
         let reason = self.reason.label();
-        tracing::warn!(target: PEOPLE, node, reason, dropped, total, processed, "{sentence}");
+        if self.reason.is_routine() {
+            tracing::debug!(node, reason, dropped, total, processed, "{sentence}");
+        } else {
+            tracing::warn!(target: PEOPLE, node, reason, dropped, total, processed, "{sentence}");
+        }
     }
 
     /// How many records all tasks of the sub-topology have processed.

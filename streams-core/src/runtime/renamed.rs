@@ -55,7 +55,7 @@ pub(super) fn renamed_topics(
 }
 
 /// What the names of internal topics end with.
-const SUFFIXES: [&str; 2] = ["-changelog", "-repartition"];
+const SUFFIXES: [&str; 3] = ["-changelog", "-repartition", "-topic"];
 
 /// The topic of this ending that was given a name, if it is the only one that is missing and the only generated one that
 /// is not wanted any more.
@@ -167,6 +167,7 @@ mod tests {
         for (name, expected) in [
             ("a-KSTREAM-REDUCE-STATE-STORE-0000000012-repartition", Some(12)),
             ("a-KTABLE-AGGREGATE-STATE-STORE-0000000003-changelog", Some(3)),
+            ("a-KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-0000000010-topic", Some(10)),
             ("a-counts-0000000003-changelog", None),
             ("a-KSTREAM-REDUCE-STATE-STORE-000000001x-repartition", None),
             ("a-KSTREAM-0000000001", None),

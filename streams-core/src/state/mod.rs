@@ -34,6 +34,7 @@ mod row_key;
 pub(crate) mod rows;
 mod small_bytes;
 mod store;
+pub(crate) mod subscriptions;
 pub(crate) mod suppression_buffer;
 pub(crate) mod table_store;
 mod task_state;

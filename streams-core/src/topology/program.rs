@@ -238,6 +238,9 @@ pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
 /// A recipe for a node that looks up rows of another table; `None` if no store contains them.
 pub(crate) type JoinRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<Recipe>>;
 
+/// As [`JoinRecipe`], for a node that also knows a store of its join.
+pub(crate) type StoreJoinRecipe = Box<dyn FnOnce(&StoreOf<'_>, StoreId) -> Option<Recipe>>;
+
 /// The recipes of two nodes that look up rows of each other's tables; `None` if no store contains them.
 pub(crate) type SidesRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<[Recipe; 2]>>;
 
@@ -248,6 +251,34 @@ pub(crate) struct TablesJoin {
     pub(crate) sides: SidesRecipe,
     /// The recipe of the node behind both.
     pub(crate) merge: TableRecipe,
+}
+
+/// A join of two tables over a foreign key, as the recipes of its nodes.
+pub(crate) struct ForeignKeyJoin {
+    /// Subscribes the left side's rows.
+    pub(crate) subscribe: StoreJoinRecipe,
+    /// The topic of the subscriptions.
+    pub(crate) registration: Passage,
+    /// Keeps the subscriptions in a store.
+    pub(crate) keep: AggregateRecipe,
+    /// Answers subscriptions with the right side's rows.
+    pub(crate) answer: JoinRecipe,
+    /// Tells subscribers of updates on the right, from the same store.
+    pub(crate) tell: AggregateRecipe,
+    /// The topic of the answers.
+    pub(crate) response: Passage,
+    /// Joins answers with the left side's rows.
+    pub(crate) resolve: StoreJoinRecipe,
+    /// Makes a table of the results.
+    pub(crate) result: TableRecipe,
+}
+
+/// The nodes that write and read an internal topic.
+pub(crate) struct Passage {
+    /// Writes the topic.
+    pub(crate) sink: SinkRecipe,
+    /// Reads it and sets the keys' window sizes.
+    pub(crate) source: fn(WindowSizes) -> Recipe,
 }
 
 /// Which rows of a join's sides have a result although the other side has none.
@@ -319,6 +350,8 @@ pub(crate) enum Call {
     TableJoin { input: CallId, table: CallId, left: bool, through: Repartition, recipe: JoinRecipe },
     /// `.join(..)`, `.left_join(..)` and `.outer_join(..)` of two tables
     TablesJoin { left: CallId, right: CallId, join: TablesJoin },
+    /// `.join_on(..)` and `.left_join_on(..)`
+    ForeignKeyJoin { left: CallId, right: CallId, join: ForeignKeyJoin },
     /// `.process(..)`, `.process_with(..)` and `.process_values(..)`
     Process {
         input: CallId,

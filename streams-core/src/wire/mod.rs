@@ -13,6 +13,7 @@ use std::num::NonZeroUsize;
 mod builtin;
 pub mod change;
 pub(crate) mod encoded_key;
+pub(crate) mod foreign_key;
 #[cfg(test)]
 mod golden;
 mod into_field;
@@ -20,6 +21,7 @@ pub mod json;
 mod list;
 pub mod msgpack;
 pub mod murmur2;
+pub(crate) mod murmur3;
 #[doc(hidden)]
 pub mod refused;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod foreign_key_joins;
 mod table_joins;
 mod topologies;
 

@@ -98,7 +98,7 @@ pub(crate) const ALL: &[Named] = &[
     }),
 ];
 
-fn table<'t>(builder: &'t StreamsBuilder, name: &str) -> KTable<'t, String, String> {
+pub(crate) fn table<'t>(builder: &'t StreamsBuilder, name: &str) -> KTable<'t, String, String> {
     builder.table(Topic::<String, String>::named(name).unwrap())
 }
 

@@ -11,7 +11,7 @@ use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
-use crate::table_joins;
+use crate::{foreign_key_joins, table_joins};
 
 /// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
@@ -89,6 +89,7 @@ pub(crate) fn all() -> Vec<Named> {
         PROGRAMS,
         SINKS,
         table_joins::ALL,
+        foreign_key_joins::ALL,
     ]
     .concat()
 }

@@ -5,6 +5,7 @@
 mod between_operators;
 mod driver;
 mod errors;
+mod foreign_key_joins;
 mod groups;
 mod history;
 mod keys;

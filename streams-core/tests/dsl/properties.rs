@@ -31,7 +31,7 @@ impl<'t> Program<'t> {
         let global = *right.get(&self.globals);
         let name = format!("name-{number}");
         let stream_named = |stream: KStream<'t, String, String>| if *named { stream.named(&name) } else { stream };
-        match kind % 24 {
+        match kind % 25 {
             0 => self.streams.push(builder.stream(topic("stream", number))),
             // Sometimes a name that is already used.
             1 => self.streams.push(builder.stream(topic("shared", number % 2))),
@@ -76,6 +76,11 @@ impl<'t> Program<'t> {
                 let joined = table.outer_join(other_table, Option::or);
                 let store = KeyValueStore::named(format!("store-{number}")).unwrap();
                 self.tables.push(if *named { joined.stored_as(store) } else { joined });
+            }
+            22 => self.tables.push(table.join_on(other_table, |_, row| row.clone(), |left, _| left)),
+            _ if *named => {
+                let joined = table.left_join_on(other_table, |key, _| Some(key.clone()), |left, _| left);
+                self.tables.push(joined.named(&name));
             }
             _ => self.streams.push(stream_named(stream.join_global(global, |key, _| key.clone(), |left, _| left))),
         }

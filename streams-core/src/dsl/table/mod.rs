@@ -14,12 +14,14 @@ use crate::wire::{Key, Value, refuse_windows};
 mod filter;
 mod group;
 mod join;
+mod join_on;
 mod lookup;
 mod map_values;
 mod suppress;
 mod to_stream;
 
 pub use join::OtherTable;
+pub use join_on::ForeignKey;
 use lookup::{Lookup, ViewOfStore};
 
 /// A table: the latest row `V` of each key `K`.

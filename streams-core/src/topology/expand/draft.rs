@@ -72,6 +72,10 @@ pub(super) enum DraftKind {
     TableRepartition { sink_name: String, topic: String, through: ChangeRepartition, windows: WindowSizes },
     /// Nothing: the nodes of the operations below also take keys that cannot be null.
     NullableKeys { accept: fn(Recipe) -> Recipe },
+    /// A sink to an internal topic, which it creates.
+    InternalSink { topic: String, recipe: SinkRecipe },
+    /// A source of an internal topic, whose only parent is the sink that creates it.
+    InternalSource { topic: String, recipe: Recipe },
     /// A sink to a topic of the user.
     Sink { topic: String, recipe: Recipe },
     /// A sink to topics that the application chooses.
@@ -133,6 +137,15 @@ impl Drafts {
             priority: 0,
         });
         self.connect(parent, id);
+        id
+    }
+
+    /// Adds an operation under several parents.
+    pub(super) fn add_below(&mut self, parents: &[DraftId], name: String, kind: DraftKind, at: CallSite) -> DraftId {
+        let id = DraftId(self.all.len());
+        let (first, others) = parents.split_first().unwrap_or((&ROOT, &[]));
+        self.add(*first, name, kind, at);
+        others.iter().for_each(|parent| self.connect(*parent, id));
         id
     }
 

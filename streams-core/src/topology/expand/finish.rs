@@ -95,6 +95,14 @@ impl Writing {
                 }
                 processor
             }
+            DraftKind::InternalSink { topic, recipe } => {
+                let topic = writer.repartition_topic(&topic, None, at)?;
+                writer.sink(node(recipe(topic.clone())), topic)?
+            }
+            DraftKind::InternalSource { topic, recipe } => {
+                let source = NewNode { name: &name, parents: &[], recipe, at };
+                writer.source(source, vec![TopicRef::Internal(topic.into())], Reading::default())?
+            }
             DraftKind::TablesJoin { table, this, other, merge, store } => {
                 is_cached = writer.is_cached(store.as_ref());
                 let sends_old_values = self.tables.get(&table).is_some_and(|table| table.sends_old_values);

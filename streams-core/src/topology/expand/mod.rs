@@ -16,6 +16,7 @@ use crate::operators::StoreId;
 
 mod draft;
 mod finish;
+mod foreign_key_join;
 mod grouped;
 mod joins;
 mod key_windows;
@@ -134,6 +135,7 @@ impl Expansion {
                 self.table_join(at, (input, table), left, through, recipe)
             }
             Call::TablesJoin { left, right, join } => self.tables_join(at, (left, right), join),
+            Call::ForeignKeyJoin { left, right, join } => self.foreign_key_join(at, left, right, join),
             Call::Process { input, prefix, changes_key, stores, recipe } => {
                 self.process(at, input, (prefix, changes_key), &stores, recipe)
             }

@@ -148,7 +148,7 @@ impl Expansion {
     }
 
     /// A table that is made of records: kept as soon as something needs its rows.
-    fn source_table(
+    pub(super) fn source_table(
         &mut self,
         at: &At<'_>,
         sources: BTreeSet<String>,

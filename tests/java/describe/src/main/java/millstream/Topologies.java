@@ -68,6 +68,7 @@ final class Topologies {
             programs();
             sinks();
             TableJoins.add(Topologies::add);
+            ForeignKeyJoins.add(Topologies::add);
         }
         return ALL;
     }
