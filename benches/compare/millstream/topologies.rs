@@ -21,30 +21,42 @@ pub(crate) fn topology(name: &str, output: &str, inputs: &[String]) -> Result<To
     let builder = StreamsBuilder::new();
     let input = builder.stream(topic(0)?);
     match name {
-        "pass-through" => input.map_values(|value| value).filter(|_, value| !value.is_empty()).to(bytes(output)?),
-        "keep-none" => input.filter(|_, value| value.is_empty()).to(bytes(output)?),
-        "count" => input.group_by_key().count().to_stream().to(Topic::<Bytes, i64>::named(output)?),
-        "tumbling-sum" => input
-            .group_by_key()
-            .windowed_by(TUMBLING.grace(GRACE))
-            .aggregate(|| 0, |sum: &mut i64, value| *sum += number(&value))
-            .to_stream()
-            .to(windowed(output)?),
-        "hopping-count" => input
-            .group_by_key()
-            .windowed_by(HOPPING.advance_by(ADVANCE).grace(GRACE))
-            .count()
-            .to_stream()
-            .to(windowed(output)?),
+        "pass-through" => {
+            input.map_values(|value| value).filter(|_, value| !value.is_empty()).to(bytes(output)?);
+        }
+        "keep-none" => {
+            input.filter(|_, value| value.is_empty()).to(bytes(output)?);
+        }
+        "count" => {
+            input.group_by_key().count().to_stream().to(Topic::<Bytes, i64>::named(output)?);
+        }
+        "tumbling-sum" => {
+            input
+                .group_by_key()
+                .windowed_by(TUMBLING.grace(GRACE))
+                .aggregate(|| 0, |sum: &mut i64, value| *sum += number(&value))
+                .to_stream()
+                .to(windowed(output)?);
+        }
+        "hopping-count" => {
+            input
+                .group_by_key()
+                .windowed_by(HOPPING.advance_by(ADVANCE).grace(GRACE))
+                .count()
+                .to_stream()
+                .to(windowed(output)?);
+        }
         "stream-table-join" => {
             let table = builder.table(topic(1)?);
-            input.join(table, |value, row| halves(&value, &row)).to(bytes(output)?)
+            input.join(table, |value, row| halves(&value, &row)).to(bytes(output)?);
         }
-        "update" => input
-            .group_by_key()
-            .aggregate(Bytes::new, |state, value| *state = updated(state, &value))
-            .to_stream()
-            .to(bytes(output)?),
+        "update" => {
+            input
+                .group_by_key()
+                .aggregate(Bytes::new, |state, value| *state = updated(state, &value))
+                .to_stream()
+                .to(bytes(output)?);
+        }
         _ => return Err(format!("there is no topology {name}").into()),
     };
     Ok(builder.build()?)
