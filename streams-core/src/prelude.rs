@@ -12,5 +12,5 @@ pub use crate::runtime::{App, AppError, AppState};
 pub use crate::state::{KeyValueStore, WindowStore};
 pub use crate::topic::Topic;
 pub use crate::topology::{Topology, TopologyError};
-pub use crate::windows::{Hopping, Tumbling, Windowed};
+pub use crate::windows::{Hopping, JoinWindows, Tumbling, Windowed};
 pub use crate::wire::{Key, Value};

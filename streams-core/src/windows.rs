@@ -1,12 +1,17 @@
 //! Time windows: the intervals of event time that a record belongs to, and keys that include such an interval.
 //!
 //! Windows can be used only once it is decided how long they wait for late records: [`Tumbling`] and [`Hopping`] become
-//! [`TimeWindows`] through `.grace(..)` or `.no_grace()`.
+//! [`TimeWindows`] through `.grace(..)` or `.no_grace()`, and so do [`JoinWindows`], the time within which two streams are
+//! joined.
 
 use std::time::Duration;
 
 use crate::record::Timestamp;
 use crate::wire::{DecodeError, EncodeError, Key, Value};
+
+mod join;
+
+pub use join::{IntoJoinSpan, JoinSpan, JoinWindows};
 
 /// An interval of event time from `start` (inclusive) to `end` (exclusive for tumbling and hopping windows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,47 +1,11 @@
-//! What is looked for and is not there: joins other than those of a stream with a table, `to` on a table, and aggregations
-//! of a stream that is not grouped.
+//! What is looked for and is not there: joins of streams without a time, `to` on a table, and
+//! aggregations of a stream that is not grouped.
 //!
 //! The methods exist only so that the compiler can say what to use instead. Each demands something of [`ThisVersion`]
 //! that it does not have; with the real operation, its method and trait here are deleted.
 
 use super::stream::Output;
-use super::{GlobalKTable, KStream, KTable, Shared};
-
-/// A table that a stream of keys `K` can be joined with, whose rows are `T`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be joined with a stream whose keys are `{K}`",
-    label = "expected a table whose keys are `{K}`",
-    note = "a record is joined with the row of the same key: change the stream's key first with `.select_key(..)`, or \
-            read the table with `.global_table(..)` and use `.join_global(..)`, which computes a key from each record"
-)]
-pub trait TableToJoin<'t, K, T> {
-    /// The table itself.
-    fn into_table(self) -> KTable<'t, K, T>;
-}
-
-impl<'t, K, T> TableToJoin<'t, K, T> for KTable<'t, K, T> {
-    fn into_table(self) -> Self {
-        self
-    }
-}
-
-impl<'t, K, K2, T> TableToJoin<'t, K, T> for KStream<'t, K2, T>
-where
-    ThisVersion: JoinsStreams<K>,
-{
-    fn into_table(self) -> KTable<'t, K, T> {
-        ThisVersion::never()
-    }
-}
-
-impl<'t, K, K2, T> TableToJoin<'t, K, T> for GlobalKTable<'t, K2, T>
-where
-    ThisVersion: JoinsGlobalTablesByKey<K>,
-{
-    fn into_table(self) -> KTable<'t, K, T> {
-        ThisVersion::never()
-    }
-}
+use super::{KStream, KTable, Shared};
 
 /// This version of the library.
 #[derive(Debug)]
@@ -60,12 +24,14 @@ macro_rules! not_yet {
 
 not_yet! {
     #[diagnostic::on_unimplemented(
-        message = "two streams cannot be joined yet: make one of them a table with `.to_table()`",
-        label = "a stream, not a table",
+        message = "two streams are joined within some time: `.join(clicks.within(JoinWindows::of(..).grace(..)), ..)`",
+        label = "how far apart in time may two records be?",
+        note = "`JoinWindows::of(Duration::from_secs(5)).no_grace()`: at most five seconds, and records wait only for \
+                others that come in order",
         note = "`.join(clicks.to_table(), ..)` joins each record with the latest one of the other stream with the same \
-                key; joins of two streams within a window are not there yet"
+                key, however old that is"
     )]
-    JoinsStreams;
+    JoinsStreamsForEver;
 
     #[diagnostic::on_unimplemented(
         message = "a global table is joined with `.join_global(..)` or `.left_join_global(..)`",
@@ -92,17 +58,6 @@ not_yet! {
 
 #[doc(hidden)]
 impl<'t, K, V> KStream<'t, K, V> {
-    pub fn outer_join<K2, T, R>(
-        self,
-        _stream: KStream<'t, K2, T>,
-        _joiner: impl Fn(Option<V>, Option<T>) -> R + Shared,
-    ) -> KStream<'t, K, R>
-    where
-        ThisVersion: JoinsStreams<K>,
-    {
-        ThisVersion::never()
-    }
-
     pub fn count(self) -> KTable<'t, K, i64>
     where
         ThisVersion: AggregatesWithoutGroups<K>,

@@ -18,7 +18,7 @@ pub(crate) fn recipe<K, V, GK, T, R>(
     store: StoreId,
     mapper: impl Fn(&K, &V::Inner) -> Option<GK> + Send + Sync + 'static,
     left: bool,
-    joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
+    joiner: impl Fn(&K, V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
 ) -> Recipe
 where
     K: Clone + 'static,
@@ -60,7 +60,7 @@ where
     T: Value,
     R: Clone,
     M: Fn(&K, &V::Inner) -> Option<GK>,
-    J: Fn(V::Inner, Option<T>) -> Option<R>,
+    J: Fn(&K, V::Inner, Option<T>) -> Option<R>,
 {
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let (mapper, joiner) = &*self.functions;
@@ -77,7 +77,7 @@ where
                 return Ok(());
             }
         };
-        let Some(value) = joiner(value, row) else { return Ok(()) };
+        let Some(value) = joiner(&key, value, row) else { return Ok(()) };
         self.outputs.forward(context, Record { key, value, timestamp, headers })
     }
 }
@@ -126,7 +126,7 @@ mod tests {
             StoreId(0),
             |_, value| value.0.split_once(':').map(|(key, _)| Word::from(key)),
             left,
-            move |value, row| {
+            move |_, value, row| {
                 let row = row.map(|row| row.0.to_string()).or_else(|| left.then(|| "-".to_owned()))?;
                 Some(format!("{}/{row}", value.0))
             },

@@ -17,6 +17,7 @@ mod cached;
 mod context;
 mod drops;
 mod error;
+mod join_kind;
 mod presence;
 mod table_view;
 mod untyped;
@@ -48,6 +49,7 @@ pub(crate) mod sink;
 pub(crate) mod source;
 pub(crate) mod stored_table;
 pub(crate) mod stream_aggregate;
+pub(crate) mod stream_join;
 pub(crate) mod stream_table_join;
 pub(crate) mod suppress;
 pub(crate) mod table_aggregate;
@@ -83,6 +85,7 @@ pub(crate) use build::{
 };
 pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;
+pub(crate) use join_kind::JoinKind;
 pub(crate) use presence::Presence;
 pub(crate) use table_view::{TableView, TableViewRecipe};
 

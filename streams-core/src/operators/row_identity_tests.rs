@@ -73,7 +73,7 @@ fn run<K: Key + Debug>(cache_bytes: usize, steps: &[Step<K>]) -> Outcome {
     let look_up = stream_table_join::recipe::<K, Num, Num, Num>(
         stored_table::view(StoreId(0)),
         true,
-        move |_, row: Option<Num>| {
+        move |_, _, row: Option<Num>| {
             seen.lock().unwrap().push(row.map(|row| row.0));
             None
         },

@@ -144,7 +144,7 @@ mod tests {
             let join = stream_table_join::recipe::<Word, Num, Num, i64>(
                 super::view(StoreId(0)),
                 true,
-                |value: Num, row: Option<Num>| Some(value.0 * 1_000 + row.map_or(0, |row| row.0)),
+                |_, value: Num, row: Option<Num>| Some(value.0 * 1_000 + row.map_or(0, |row| row.0)),
             );
             let fill = table_source::recipe::<Word, Option<Num>>(Some(StoreId(0)), true);
             let setup = Setup { cache_bytes, ..Setup::default() };
@@ -177,7 +177,7 @@ mod tests {
             let join = stream_table_join::recipe::<Word, Option<Num>, Num, (i64, Option<i64>)>(
                 super::view(StoreId(0)),
                 true,
-                |value: Num, row: Option<Num>| Some((value.0, row.map(|row| row.0))),
+                |_, value: Num, row: Option<Num>| Some((value.0, row.map(|row| row.0))),
             );
             let table = table_source::recipe::<Word, Option<Num>>(Some(StoreId(0)), true);
             let to_stream = table_to_stream::recipe::<Word, Num>();

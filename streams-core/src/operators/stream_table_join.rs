@@ -16,7 +16,7 @@ use crate::wire::{Nullable, NullableKey, Value};
 pub(crate) fn recipe<K, V, T, R>(
     table: TableViewRecipe<K::Inner, T>,
     left: bool,
-    joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
+    joiner: impl Fn(&K, V::Inner, Option<T>) -> Option<R> + Send + Sync + 'static,
 ) -> Recipe
 where
     K: NullableKey,
@@ -53,7 +53,7 @@ where
     V: Nullable,
     T: Value,
     R: Clone,
-    F: Fn(V::Inner, Option<T>) -> Option<R>,
+    F: Fn(&K, V::Inner, Option<T>) -> Option<R>,
 {
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
@@ -69,7 +69,7 @@ where
                 return Ok(());
             }
         };
-        let Some(value) = (self.joiner)(value, row) else { return Ok(()) };
+        let Some(value) = (self.joiner)(&key, value, row) else { return Ok(()) };
         self.outputs.forward(context, Record { key, value, timestamp, headers })
     }
 }
@@ -102,7 +102,7 @@ mod tests {
             view = table_filter::view(view, false, |key: &Word, _: &Num| key.0 == "b");
             view = table_map_values::view(view, |_: &Word, value: Num| Num(value.0 * 10));
         }
-        let joiner = move |value, row: Option<Num>| (left || row.is_some()).then(|| show(value, row));
+        let joiner = move |_: &Option<Word>, value, row: Option<Num>| (left || row.is_some()).then(|| show(value, row));
         table.retyped(&super::recipe::<Option<Word>, Option<Word>, Num, String>(view, left, joiner))
     }
 
@@ -173,8 +173,9 @@ mod tests {
         let mut view = TableViewRecipe::new(|_| Ok(Box::new(Versions)));
         view = table_filter::view(view, true, |_: &Word, row: &Num| row.0 != 3);
         view = table_map_values::view(view, |_: &Word, row: Num| Num(row.0 * 10));
-        let join =
-            super::recipe::<Option<Word>, Option<Word>, Num, String>(view, true, |value, row| Some(show(value, row)));
+        let join = super::recipe::<Option<Word>, Option<Word>, Num, String>(view, true, |_, value, row| {
+            Some(show(value, row))
+        });
         let mut joined = Joined::new(&join);
         for time in [1, 2, 3, 4, 2] {
             joined.send(at(time, Some("a".into()), Some("x".into())));

@@ -377,7 +377,7 @@ mod tests {
             let join = stream_table_join::recipe::<Windowed<Word>, Word, Word, String>(
                 super::view(StoreId(0)),
                 true,
-                |_, row| Some(row.map_or_else(|| "-".to_owned(), |row: Word| row.0)),
+                |_, _, row| Some(row.map_or_else(|| "-".to_owned(), |row: Word| row.0)),
             );
             let setup = Setup { cache_bytes, ..Setup::default() }.windowed(windows, ms(10));
             let (mut joined, aggregate) = Chain::<Windowed<Word>, Word, Windowed<Word>, String>::with_neighbour::<

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::kinds::Table;
-use super::{Changelog, KeyRange, StoreError, StoreIndex, StoreKind, TaskState};
+use super::{Changelog, KeyRange, META, StoreError, StoreErrorKind, StoreIndex, StoreKind, TaskState};
 use crate::record::{Headers, Timestamp};
 use crate::windows::WindowSizes;
 
@@ -124,6 +124,33 @@ impl StoreAccess {
         each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
         self.state.borrow().scan(self.index, range, each)
+    }
+
+    /// Keeps a number with the task's metadata; committed with the task. It is not logged, so it is gone if the state
+    /// is restored from the changelog alone.
+    pub(crate) fn note(&self, what: &str, number: i64) {
+        self.state.borrow_mut().put(META, &self.note_key(what), Some(&number.to_be_bytes()));
+    }
+
+    /// The number that was kept last, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails, or the number is damaged.
+    pub(crate) fn noted(&self, what: &str) -> Result<Option<i64>, StoreError> {
+        let Some(bytes) = self.state.borrow().get(META, &self.note_key(what))? else { return Ok(None) };
+        bytes.as_slice().try_into().map(|bytes| Some(i64::from_be_bytes(bytes))).map_err(|_| {
+            let reason = format!(
+                "the note `{what}` of the store {} has {} bytes instead of 8: it is damaged; delete the state folder to \
+                 rebuild the state from its topics",
+                self.name,
+                bytes.len()
+            );
+            StoreError::new(StoreErrorKind::Corrupt, reason)
+        })
+    }
+
+    fn note_key(&self, what: &str) -> Vec<u8> {
+        format!("store/{}/{what}", self.name).into_bytes()
     }
 
     /// The state that the store is in, and its number there, for ordered reads.

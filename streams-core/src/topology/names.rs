@@ -33,6 +33,12 @@ pub(crate) mod prefix {
     pub(crate) const REDUCE: &str = "KSTREAM-REDUCE-";
     pub(crate) const JOIN: &str = "KSTREAM-JOIN-";
     pub(crate) const LEFT_JOIN: &str = "KSTREAM-LEFTJOIN-";
+    pub(crate) const WINDOWED: &str = "KSTREAM-WINDOWED-";
+    pub(crate) const JOIN_THIS: &str = "KSTREAM-JOINTHIS-";
+    pub(crate) const JOIN_OTHER: &str = "KSTREAM-JOINOTHER-";
+    pub(crate) const OUTER_THIS: &str = "KSTREAM-OUTERTHIS-";
+    pub(crate) const OUTER_OTHER: &str = "KSTREAM-OUTEROTHER-";
+    pub(crate) const OUTER_SHARED: &str = "KSTREAM-OUTERSHARED-";
     pub(crate) const TABLE_SOURCE: &str = "KTABLE-SOURCE-";
     pub(crate) const TABLE_FILTER: &str = "KTABLE-FILTER-";
     pub(crate) const TABLE_MAP_VALUES: &str = "KTABLE-MAPVALUES-";

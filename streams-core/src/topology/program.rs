@@ -12,10 +12,11 @@ use std::time::Duration;
 use super::error::{CallSite, TopologyError};
 use super::names;
 use crate::operators::processor_stores::StoreSpec;
-use crate::operators::{Recipe, StoreId};
+use crate::operators::stream_join::{JoinRecipes, JoinStores};
+use crate::operators::{JoinKind, Recipe, StoreId};
 use crate::state::kinds::Windowing;
 use crate::topic::{Reading, Topic, TopicRef};
-use crate::windows::WindowSizes;
+use crate::windows::{JoinSpan, WindowSizes};
 use crate::wire::Field;
 
 /// A call's index in its program.
@@ -281,25 +282,6 @@ pub(crate) struct Passage {
     pub(crate) source: fn(WindowSizes) -> Recipe,
 }
 
-/// Which rows of a join's sides have a result although the other side has none.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum JoinKind {
-    Inner,
-    Left,
-    Outer,
-}
-
-impl JoinKind {
-    /// Whether there is no result without a row of the left side.
-    pub(crate) fn needs_left(self) -> bool {
-        self != Self::Outer
-    }
-
-    /// Whether there is no result without a row of the right side.
-    pub(crate) fn needs_right(self) -> bool {
-        self == Self::Inner
-    }
-}
 /// A recipe for a suppression, given its store, the grace of the windows that it waits for, and whether changes that
 /// reach it may have waited in caches.
 pub(crate) type SuppressRecipe = Box<dyn FnOnce(StoreId, Duration) -> BehindCaches>;
@@ -352,6 +334,8 @@ pub(crate) enum Call {
     TablesJoin { left: CallId, right: CallId, join: TablesJoin },
     /// `.join_on(..)` and `.left_join_on(..)`
     ForeignKeyJoin { left: CallId, right: CallId, join: ForeignKeyJoin },
+    /// `.join(..)`, `.left_join(..)` and `.outer_join(..)` of two streams
+    StreamJoin(Box<StreamJoin>),
     /// `.process(..)`, `.process_with(..)` and `.process_values(..)`
     Process {
         input: CallId,
@@ -364,6 +348,26 @@ pub(crate) enum Call {
     Store { store: StoreSpec },
     /// `.join_global(..)` and `.left_join_global(..)`
     GlobalJoin { input: CallId, table: CallId, left: bool, recipe: Box<dyn FnOnce(StoreId) -> Recipe> },
+}
+
+/// A join of two streams.
+pub(crate) struct StreamJoin {
+    pub(crate) left: CallId,
+    pub(crate) right: CallId,
+    pub(crate) kind: JoinKind,
+    pub(crate) span: JoinSpan,
+    pub(crate) stores: JoinStoreOptions,
+    /// For the left and the right stream.
+    pub(crate) through: (Repartition, Repartition),
+    pub(crate) recipes: Box<dyn FnOnce(JoinStores) -> JoinRecipes>,
+}
+
+/// The options of the stores of a join of two streams.
+#[derive(Default)]
+pub(crate) struct JoinStoreOptions {
+    /// The name that those of all its stores begin with.
+    pub(crate) name: Option<(String, CallSite)>,
+    pub(crate) changelog: ChangelogOptions,
 }
 
 /// What a suppression waits for.

@@ -372,6 +372,9 @@ pub trait NullableKey: Field {
 
     /// The key, or `None` for null, borrowed.
     fn as_option(&self) -> Option<&Self::Inner>;
+
+    /// Wraps a key.
+    fn from_key(key: Self::Inner) -> Self;
 }
 
 impl<K: Key> NullableKey for K {
@@ -384,6 +387,10 @@ impl<K: Key> NullableKey for K {
     fn as_option(&self) -> Option<&K> {
         Some(self)
     }
+
+    fn from_key(key: K) -> Self {
+        key
+    }
 }
 
 impl<K: Key> NullableKey for Option<K> {
@@ -395,6 +402,36 @@ impl<K: Key> NullableKey for Option<K> {
 
     fn as_option(&self) -> Option<&K> {
         self.as_ref()
+    }
+
+    fn from_key(key: K) -> Self {
+        Some(key)
+    }
+}
+
+/// A key that another stream's keys can be taken for: one of the same type, or one that may also be null.
+#[diagnostic::on_unimplemented(
+    message = "the results of an outer join may have a null key here, but `{K}` is never null",
+    label = "its keys may be null",
+    note = "let the keys of both streams be null, with `KStream::<Option<_>, _>::from(stream)`, or call `.outer_join(..)` on \
+            the stream whose keys may be null"
+)]
+pub trait WidensTo<K> {
+    /// The same key.
+    fn widen(self) -> K;
+}
+
+#[diagnostic::do_not_recommend]
+impl<K> WidensTo<K> for K {
+    fn widen(self) -> K {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<K: Key> WidensTo<Option<K>> for K {
+    fn widen(self) -> Option<K> {
+        Some(self)
     }
 }
 

@@ -11,6 +11,7 @@ use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
+use crate::stream_joins::STREAM_JOINS;
 use crate::{foreign_key_joins, table_joins};
 
 /// A topology's name, and a function that builds it.
@@ -21,7 +22,7 @@ type Count = KeyValueStore<String, i64>;
 
 pub(crate) const A: Topic<String, String> = Topic::new("a");
 pub(crate) const B: Topic<String, String> = Topic::new("b");
-const C: Topic<String, String> = Topic::new("c");
+pub(crate) const C: Topic<String, String> = Topic::new("c");
 pub(crate) const T: Topic<String, String> = Topic::new("t");
 pub(crate) const U: Topic<String, String> = Topic::new("u");
 const G: Topic<String, String> = Topic::new("g");
@@ -51,7 +52,7 @@ pub(crate) fn out(number: impl std::fmt::Display) -> Topic<String, String> {
     Topic::named(format!("out-{number}")).unwrap()
 }
 
-fn keyed<'t>(stream: KStream<'t, String, String>) -> KStream<'t, String, String> {
+pub(crate) fn keyed<'t>(stream: KStream<'t, String, String>) -> KStream<'t, String, String> {
     stream.select_key(|_, value| value.clone())
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn all() -> Vec<Named> {
         SINKS,
         table_joins::ALL,
         foreign_key_joins::ALL,
+        STREAM_JOINS,
     ]
     .concat()
 }

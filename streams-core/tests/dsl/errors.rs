@@ -6,7 +6,7 @@ use streams_core::dsl::StreamsBuilder;
 use streams_core::record::{Record, Timestamp};
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::{OffsetReset, TimestampPolicy, Topic};
-use streams_core::windows::{Hopping, Tumbling, Windowed};
+use streams_core::windows::{Hopping, JoinWindows, Tumbling, Windowed};
 
 use crate::{A, B, OUT, topology};
 
@@ -47,6 +47,44 @@ fn a_source_needs_topics() {
             b.stream(Vec::<Topic<String, String>>::new()).to(OUT);
         },
         "the stream at HERE reads no topic; name at least one",
+    );
+}
+
+#[test]
+fn join_windows_that_cannot_be_are_refused_with_what_to_do() {
+    let of = |millis| JoinWindows::of(Duration::from_millis(millis));
+    let short = "records are kept for 0 ms, so none would ever be joined; to join those with the same timestamp, give \
+                 them a millisecond of grace";
+    let crossed = "no record is both at most -6 ms earlier and at most 5 ms later; the latest time must not be before the \
+                   earliest one";
+    for (span, why) in
+        [(of(0).no_grace(), short), (of(5).later_by(Duration::from_millis(6)).grace(Duration::from_secs(1)), crossed)]
+    {
+        let expected = format!("the windows of `both` (HERE) cannot be used: {why}");
+        check(|b| _ = b.stream(A).join(b.stream(B).within(span), |a, _| a).named("both").to(OUT), &expected);
+        let expected = format!("the windows of `KSTREAM-JOIN` (HERE) cannot be used: {why}");
+        check(|b| _ = b.stream(A).left_join(b.stream(B).within(span), |a, _| a).to(OUT), &expected);
+    }
+}
+
+#[test]
+fn names_of_a_joins_stores_follow_the_rules_of_names() {
+    let join = |b: &StreamsBuilder, name: &str, out: &'static str| {
+        let soon = JoinWindows::of(Duration::from_secs(1)).no_grace();
+        let right = b.stream(B).within(soon).stores_named(name);
+        b.stream(A).join(right, |a, _| a).to(Topic::<String, String>::new(out));
+    };
+    let expected = "`a/b-this-join-store-changelog` (HERE) is not a valid name: a name may contain only letters, digits, \
+                    `.`, `_` and `-`; byte 1 is none of them";
+    check(|b| join(b, "a/b", "out"), expected);
+    let expected = "two things are stored as `same-this-join-store`: one at HERE, one at HERE; a table's store cannot be used \
+                    by another table or a processor, so give one of them another store";
+    check(
+        |b| {
+            join(b, "same", "out");
+            join(b, "same", "other-out");
+        },
+        expected,
     );
 }
 

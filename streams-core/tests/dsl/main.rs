@@ -14,6 +14,7 @@ mod results;
 mod row_identity;
 mod sinks;
 mod sources;
+mod stream_joins;
 mod suppress;
 mod table_joins;
 mod tables;

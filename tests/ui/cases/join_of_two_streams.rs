@@ -1,4 +1,4 @@
-//! A stream can be joined with tables, but not yet with another stream.
+//! Two streams are joined within some time, which has to be said.
 
 use millstream::prelude::*;
 
@@ -10,6 +10,5 @@ fn main() {
     let builder = StreamsBuilder::new();
     let (views, clicks) = (builder.stream(VIEWS), builder.stream(CLICKS));
     views.join(clicks, |view, click| format!("{view} {click}")).to(OUT);
-    views.left_join(clicks, |view, click| format!("{view} {click:?}")).to(OUT);
     views.outer_join(clicks, |view, click| format!("{view:?} {click:?}")).to(OUT);
 }

@@ -42,7 +42,26 @@ impl<'t, K, V> KStream<'t, K, V> {
         T: Value,
         R: Data,
     {
-        self.join_global_table(table, key, false, move |value, row| row.map(|row| joiner(value, row)))
+        self.join_global_table(table, key, false, move |_, value, row| row.map(|row| joiner(value, row)))
+    }
+
+    /// As [`KStream::join_global`], with a joiner that also sees the stream's key.
+    #[track_caller]
+    pub fn join_global_with_key<GK, T, R, M>(
+        self,
+        table: GlobalKTable<'t, GK, T>,
+        key: impl Fn(&K, &V::Inner) -> M + Shared,
+        joiner: impl Fn(&K, V::Inner, T) -> R + Shared,
+    ) -> KStream<'t, K, R>
+    where
+        K: Data,
+        V: MaybeNull,
+        M: NullableKey<Inner = GK>,
+        GK: Key,
+        T: Value,
+        R: Data,
+    {
+        self.join_global_table(table, key, false, move |key, value, row| row.map(|row| joiner(key, value, row)))
     }
 
     /// Joins each record with the row of a global table whose key is computed from the record, or with `None` if there
@@ -85,7 +104,26 @@ impl<'t, K, V> KStream<'t, K, V> {
         T: Value,
         R: Data,
     {
-        self.join_global_table(table, key, true, move |value, row| Some(joiner(value, row)))
+        self.join_global_table(table, key, true, move |_, value, row| Some(joiner(value, row)))
+    }
+
+    /// As [`KStream::left_join_global`], with a joiner that also sees the stream's key.
+    #[track_caller]
+    pub fn left_join_global_with_key<GK, T, R, M>(
+        self,
+        table: GlobalKTable<'t, GK, T>,
+        key: impl Fn(&K, &V::Inner) -> M + Shared,
+        joiner: impl Fn(&K, V::Inner, Option<T>) -> R + Shared,
+    ) -> KStream<'t, K, R>
+    where
+        K: Data,
+        V: MaybeNull,
+        M: NullableKey<Inner = GK>,
+        GK: Key,
+        T: Value,
+        R: Data,
+    {
+        self.join_global_table(table, key, true, move |key, value, row| Some(joiner(key, value, row)))
     }
 
     #[track_caller]
@@ -94,7 +132,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         table: GlobalKTable<'t, GK, T>,
         key: impl Fn(&K, &V::Inner) -> M + Shared,
         left: bool,
-        joiner: impl Fn(V::Inner, Option<T>) -> Option<R> + Shared,
+        joiner: impl Fn(&K, V::Inner, Option<T>) -> Option<R> + Shared,
     ) -> KStream<'t, K, R>
     where
         K: Data,

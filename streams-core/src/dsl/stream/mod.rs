@@ -24,10 +24,12 @@ mod select_key;
 mod split;
 mod to;
 mod to_table;
+mod within;
 
 pub use repartition::Repartitioned;
 pub use split::Split;
 pub use to::Sent;
+pub use within::StreamWithin;
 
 /// A stream of records with keys `K` and values `V`.
 ///

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{KTable, Lookup, view_of_rows};
 use crate::dsl::Shared;
-use crate::operators::{table_join, table_merge};
-use crate::topology::program::{Call, JoinKind, StoreOf, TablesJoin};
+use crate::operators::{JoinKind, table_join, table_merge};
+use crate::topology::program::{Call, StoreOf, TablesJoin};
 use crate::wire::{Key, Nullable, Value};
 
 /// A table that a table of keys `K` can be joined with, whose rows are `T`.

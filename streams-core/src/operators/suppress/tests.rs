@@ -372,7 +372,7 @@ fn lookups_find_what_was_sent_on() {
         }
     }
     let view = || super::view::<Word, Num>(STORE, TableViewRecipe::new(|_| Ok(Box::new(Thousand))));
-    let joiner = |change: Change<Num>, row: Option<Num>| Some((change.new, row));
+    let joiner = |_: &Word, change: Change<Num>, row: Option<Num>| Some((change.new, row));
     let join = stream_table_join::recipe::<Word, Change<Num>, Num, Found>(view(), true, joiner);
     let suppress = super::recipe::<Word, Num>(STORE, time_limit(10), false);
     let mut chain: Chain<Word, Change<Num>, Word, Found> = Chain::in_a_row(setup(), &[&suppress, &join]);

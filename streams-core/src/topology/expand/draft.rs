@@ -76,19 +76,21 @@ pub(super) enum DraftKind {
     InternalSink { topic: String, recipe: SinkRecipe },
     /// A source of an internal topic, whose only parent is the sink that creates it.
     InternalSource { topic: String, recipe: Recipe },
+    /// The sides of a join of two streams, and their merge. Each side comes after its buffer.
+    StreamJoin { left: JoinSide, right: JoinSide, merge: Recipe },
     /// A sink to a topic of the user.
     Sink { topic: String, recipe: Recipe },
     /// A sink to topics that the application chooses.
     ChosenSink { chooser: &'static str, recipe: Recipe },
 }
 
-/// The node for the updates of one of a join's tables.
+/// The node for the updates of one of a join's tables, or for the records of one of its streams.
 pub(super) struct JoinSide {
     pub(super) name: String,
-    /// The operation that its table comes from.
+    /// The operation that its table comes from, or that keeps its stream's records.
     pub(super) parent: DraftId,
     pub(super) recipe: Recipe,
-    /// The stores with the other table's rows.
+    /// The stores with the other side's rows.
     pub(super) stores: Vec<StoreId>,
 }
 

@@ -82,6 +82,15 @@ impl Writing {
                 self.accepting.insert(id, accept);
                 *parents.first().ok_or_else(|| TopologyError::Internal(format!("{name} is no stream")))?
             }
+            DraftKind::StreamJoin { left, right, merge } => {
+                let mut sides = Vec::new();
+                for JoinSide { name, parent, recipe, stores } in [left, right] {
+                    let parents: Vec<_> = self.written.get(&parent).copied().into_iter().collect();
+                    let node = NewNode { name: &name, parents: &parents, recipe, at };
+                    sides.push(writer.processor(node, &stores)?);
+                }
+                writer.processor(NewNode { name: &name, parents: &sides, recipe: merge, at }, &[])?
+            }
             DraftKind::Source { topics, recipe, reading, .. } => {
                 writer.source(node(recipe), external(topics), reading.said)?
             }

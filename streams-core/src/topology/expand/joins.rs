@@ -38,7 +38,7 @@ impl Expansion {
         recipe: JoinRecipe,
     ) -> Result<(), TopologyError> {
         let given = at.options.name()?;
-        let stream = self.partitioned_for_join(at, input, through)?;
+        let stream = self.partitioned_for_join(at, input, through, given)?;
         let sources: BTreeSet<_> = stream.sources.union(&self.table_state(table)?.sources).cloned().collect();
         self.copartitioned.push(sources.clone());
         let name = self.names.node(given, if left { prefix::LEFT_JOIN } else { prefix::JOIN });
@@ -52,19 +52,20 @@ impl Expansion {
         Ok(())
     }
 
-    /// The stream after its repartition for joins, if it needs one. Several joins of one stream share it, unless a name
-    /// gives a join its own topic; numbers are burned each time.
-    fn partitioned_for_join(
+    /// The stream after its repartition for joins, if it needs one. Several joins of one stream share it, unless a
+    /// given name gives a join its own topic; numbers are burned each time.
+    pub(super) fn partitioned_for_join(
         &mut self,
         at: &At<'_>,
         input: CallId,
         through: Repartition,
+        given: Option<&str>,
     ) -> Result<StreamState, TopologyError> {
         let stream = self.stream(input)?.clone();
         if !stream.key_changed {
             return Ok(stream);
         }
-        let base = at.options.name()?.unwrap_or(&stream.name);
+        let base = given.unwrap_or(&stream.name);
         let names = self.names.repartition(base);
         let (node, windows) = match stream.join_repartition {
             Some(there) if base == stream.name => there,

@@ -23,6 +23,7 @@ mod key_windows;
 mod options;
 mod processors;
 mod stores;
+mod stream_joins;
 mod streams;
 mod suppress;
 mod tables;
@@ -136,6 +137,7 @@ impl Expansion {
             }
             Call::TablesJoin { left, right, join } => self.tables_join(at, (left, right), join),
             Call::ForeignKeyJoin { left, right, join } => self.foreign_key_join(at, left, right, join),
+            Call::StreamJoin(join) => self.stream_join(at, *join),
             Call::Process { input, prefix, changes_key, stores, recipe } => {
                 self.process(at, input, (prefix, changes_key), &stores, recipe)
             }

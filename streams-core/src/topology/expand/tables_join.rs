@@ -2,10 +2,11 @@
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{CallId, JoinKind, TablesJoin};
+use super::super::program::{CallId, TablesJoin};
 use super::draft::{DraftKind, JoinSide};
 use super::tables::{RowsIn, TableState};
 use super::{At, Expansion};
+use crate::operators::JoinKind;
 use crate::windows::WindowSizes;
 
 impl Expansion {

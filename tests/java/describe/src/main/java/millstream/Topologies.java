@@ -69,6 +69,7 @@ final class Topologies {
             sinks();
             TableJoins.add(Topologies::add);
             ForeignKeyJoins.add(Topologies::add);
+            StreamJoins.all().forEach(Topologies::add);
         }
         return ALL;
     }
