@@ -44,7 +44,7 @@ use sent::Sent;
 /// The only task, as in Kafka Streams' driver.
 const TASK: TaskId = TaskId { subtopology: 0, partition: Partition(0) };
 
-/// How many rows are flushed or looked at in one call.
+/// How many rows are looked at in one call.
 const ROWS_PER_CALL: usize = usize::MAX;
 
 /// What a [`SingleTask`] is started with.
@@ -202,7 +202,8 @@ impl SingleTask {
     /// Flushes the caches and writes the state.
     fn commit(&mut self) -> Result<(), AppError> {
         self.guarded(|single| {
-            while single.task.flush_caches(ROWS_PER_CALL)? {}
+            // Java writes and forwards row by row.
+            while single.task.flush_caches(1)? {}
             single.task.write_state(&single.collector.borrow(), true)?;
             single.task.work_is_written();
             single.task.committed(&HashMap::new())?;
