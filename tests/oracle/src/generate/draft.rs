@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::random::Random;
 use crate::functions::{Adder, Nullable, Predicate};
-use crate::step::{Step, StepId, Stored, Windows};
+use crate::step::{Aggregation, Step, StepId, Stored, Windows};
 
 /// What a step makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +65,18 @@ struct Beginning {
 
 impl Beginning {
     /// That of a step's result, from that of its input.
-    fn of(step: &Step, before: Option<&Self>) -> Option<Self> {
+    fn of(step: &Step, before: Option<&Self>, has_cache: bool) -> Option<Self> {
         let begins_with = |value: &str, may_stay_empty| Some(Self { value: Some(Some(value.into())), may_stay_empty });
+        let is_cached =
+            |stored: &Option<Stored>| has_cache && stored.as_ref().is_none_or(|stored| stored.caching != Some(false));
         match step {
+            Step::Count { options: Aggregation { stored, .. }, .. }
+            | Step::Aggregate { options: Aggregation { stored, .. }, .. }
+            | Step::Cogroup { stored, .. }
+                if is_cached(stored) =>
+            {
+                None
+            }
             Step::Count { .. } => begins_with("0", false),
             Step::Aggregate { init, add, options, remove: None, .. } => {
                 // Over windows, the last value may be a null that was in the stream.
@@ -141,7 +150,7 @@ impl Draft {
             }
         }
         let is_of_table = inputs.iter().any(|input| self.sort(*input) == Sort::TableGroup);
-        let beginning = Beginning::of(&step, beginning.as_ref()).filter(|_| !is_of_table);
+        let beginning = Beginning::of(&step, beginning.as_ref(), self.has_cache).filter(|_| !is_of_table);
         self.steps.push(step);
         self.made.push(Made { sort, windows, uses: 0, topics, beginning });
         self.steps.len() - 1
@@ -189,14 +198,14 @@ impl Draft {
     /// A table whose old values an operator needs, so that it must [begin](Beginning) alike on both sides.
     pub(super) fn any_with_old_values(&mut self, sort: Sort) -> Option<StepId> {
         let found = self.any(sort)?;
-        (self.has_cache || self.made[found].beginning.is_none()).then_some(found)
+        self.made[found].beginning.is_none().then_some(found)
     }
 
     /// Whether a table may be filtered like this. A filter gets the old values, and does not forward that a row is gone
     /// which was never there.
     pub(super) fn may_filter(&self, table: StepId, filter: &Predicate, keeps: bool) -> bool {
         let beginning = self.made.get(table).and_then(|made| made.beginning.as_ref());
-        self.has_cache || beginning.is_none_or(|beginning| beginning.may_be_filtered(filter, keeps))
+        beginning.is_none_or(|beginning| beginning.may_be_filtered(filter, keeps))
     }
 
     /// A result of a sort that is not this one, if there are several.

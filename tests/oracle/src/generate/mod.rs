@@ -51,6 +51,9 @@ pub const FAMILIES: &[Family] = &[
 
 const EVERYTHING: &[Arms] = &[stateless::ARMS, aggregate::ARMS, windows::ARMS, joins::ARMS, tables::ARMS];
 
+/// So many bytes that nothing is evicted: which rows a full cache evicts depends on how it counts bytes.
+const CACHE: u64 = 10_000_000;
+
 /// Each so many-th case keeps its stores in RocksDB.
 const ROCKSDB_EACH: u64 = 10;
 
@@ -66,7 +69,7 @@ pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
     let turn = usize::try_from(number).unwrap_or(0) % FAMILIES.len();
     let family = of.unwrap_or(&FAMILIES[turn]);
     let mut draft = Draft::new(Random::of(seed, number), family.caching);
-    let cache = if family.caching { draft.random.one_of(10_000_000, &[1_000, 200]) } else { 0 };
+    let cache = if family.caching { CACHE } else { 0 };
     let application = draft.random.one_of("app", &["app", "app", "an.other_app-2"]).to_owned();
     topology(&mut draft, family);
     let inputs = inputs::of(&mut draft);
