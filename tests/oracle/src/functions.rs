@@ -1,6 +1,8 @@
 //! The vocabulary of functions that cases pass to operators; `FORMAT.md` defines each. They mean the same in Java.
 
 use millstream::dsl::Partitions;
+use millstream::record::Timestamp;
+use millstream::topic::TimestampPolicy;
 use millstream::windows::Windowed;
 use serde::{Deserialize, Serialize};
 
@@ -295,4 +297,31 @@ pub enum Extractor {
     Fail,
     Skip,
     PartitionTime,
+}
+
+impl Extractor {
+    /// The time of a record, for extractors that are no policy.
+    #[must_use]
+    pub fn time(&self, value: &Nullable, own: Timestamp, partition_time: Timestamp) -> Timestamp {
+        match self {
+            Self::ValueTime { r#mod } => {
+                let later = i64::try_from(hash(value) % r#mod.max(&1)).unwrap_or(0);
+                Timestamp(own.0.saturating_add(later))
+            }
+            Self::NegativeIf(remainder) if remainder.holds(hash(value)) => Timestamp(-1),
+            Self::PartitionTimeIf(remainder) if remainder.holds(hash(value)) => partition_time,
+            _ => own,
+        }
+    }
+
+    /// What to do with invalid timestamps, if that is all.
+    #[must_use]
+    pub const fn policy(&self) -> Option<TimestampPolicy> {
+        match self {
+            Self::Fail => Some(TimestampPolicy::Fail),
+            Self::Skip => Some(TimestampPolicy::Skip),
+            Self::PartitionTime => Some(TimestampPolicy::PartitionTime),
+            Self::ValueTime { .. } | Self::NegativeIf(_) | Self::PartitionTimeIf(_) => None,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Arms;
 use super::draft::{Draft, Sort};
-use super::sources::some_stream;
+use super::stateless::any_stream;
 use super::vocabulary::{adder, keeping_adder, key_map};
 use crate::step::{Aggregation, Step, StepId};
 
@@ -16,9 +16,9 @@ pub(super) fn group(draft: &mut Draft) -> StepId {
     {
         return group;
     }
-    let input = some_stream(draft);
+    let (input, sort) = any_stream(draft);
     let name = draft.name();
-    let step = if draft.random.percent(50) {
+    let step = if sort == Sort::Stream && draft.random.percent(50) {
         Step::GroupByKey { input, name }
     } else {
         Step::GroupBy { input, key: key_map(&mut draft.random), name }

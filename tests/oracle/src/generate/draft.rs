@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::random::Random;
-use crate::functions::{Adder, Nullable, Predicate};
+use crate::functions::{Adder, Extractor, Nullable, Predicate};
 use crate::step::{Aggregation, Step, StepId, Stored, Windows};
 
 /// What a step makes.
@@ -34,6 +34,8 @@ pub(super) enum ReadAs {
 pub(super) struct InputTopic {
     pub(super) name: String,
     pub(super) read_as: ReadAs,
+    /// Whether the source does something about timestamps that are negative.
+    pub(super) takes_negative: bool,
 }
 
 /// What is known of a step's result.
@@ -165,11 +167,17 @@ impl Draft {
 
     /// As [`Draft::add`], for a step that reads these topics.
     pub(super) fn add_source(&mut self, step: Step, sort: Sort, read_as: ReadAs, topics: Vec<String>) -> StepId {
+        let takes_negative = match &step {
+            Step::Stream { extractor, .. } | Step::Table { extractor, .. } => {
+                matches!(extractor, Some(Extractor::Skip | Extractor::PartitionTime))
+            }
+            _ => false,
+        };
         let made = self.add(step, sort, &[]);
         for name in topics {
             self.made[made].topics.insert(name.clone());
             if !self.topics.iter().any(|topic| topic.name == name) {
-                self.topics.push(InputTopic { name, read_as });
+                self.topics.push(InputTopic { name, read_as, takes_negative });
             }
         }
         made

@@ -23,6 +23,8 @@ pub(super) fn of(draft: &mut Draft) -> Vec<Input> {
     let values = some_of(&mut draft.random, VALUES, 3, 6);
     let has_headers = draft.random.percent(40);
     let has_nulls = !draft.random.percent(10);
+    // Without an extractor that can do with them, a negative timestamp ends the application.
+    let has_error = draft.random.percent(1);
     let mut inputs = Vec::new();
     let mut left = records;
     while left > 0 {
@@ -38,7 +40,8 @@ pub(super) fn of(draft: &mut Draft) -> Vec<Input> {
         let key = key.filter(|_| !(has_nulls && random.percent(6))).map(|key| (*key).to_owned());
         let value = random.pick(&values).filter(|_| !(has_nulls && random.percent(tombstones)));
         let value = value.map(|value| (*value).to_owned());
-        let ts = times.next(random, left);
+        let is_invalid = topic.takes_negative && random.percent(10) || has_error && random.percent(3);
+        let ts = if is_invalid { -1 } else { times.next(random, left) };
         let headers = if has_headers { headers(random) } else { Vec::new() };
         inputs.push(Input::Record(InputRecord { topic: topic.name, key, value, ts, headers }));
         left -= 1;

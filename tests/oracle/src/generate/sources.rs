@@ -1,7 +1,9 @@
 //! Streams, tables and global tables of topics.
 
 use super::draft::{Draft, ReadAs, Sort};
-use crate::step::{Step, StepId};
+use super::vocabulary::remainder;
+use crate::functions::Extractor;
+use crate::step::{Reset, Step, StepId};
 
 /// Reads a new topic as a stream, or several.
 pub(super) fn stream(draft: &mut Draft) -> StepId {
@@ -9,8 +11,8 @@ pub(super) fn stream(draft: &mut Draft) -> StepId {
     if draft.random.percent(10) {
         topics.push(format!("{}-too", topics[0]));
     }
-    let name = draft.name();
-    let step = Step::Stream { topics: Some(topics.clone()), pattern: None, name, extractor: None, reset: None };
+    let (name, extractor, reset) = (draft.name(), extractor(draft), reset(draft));
+    let step = Step::Stream { topics: Some(topics.clone()), pattern: None, name, extractor, reset };
     draft.add_source(step, Sort::Stream, ReadAs::Stream, topics)
 }
 
@@ -18,7 +20,8 @@ pub(super) fn stream(draft: &mut Draft) -> StepId {
 pub(super) fn stream_again(draft: &mut Draft) -> Option<StepId> {
     let of = draft.all(Sort::Stream);
     let sources = of.iter().filter_map(|step| match &draft.steps[*step] {
-        Step::Stream { topics: Some(topics), .. } => Some(topics.clone()),
+        // Two ways to read the same topic are refused.
+        Step::Stream { topics: Some(topics), extractor: None, reset: None, .. } => Some(topics.clone()),
         _ => None,
     });
     let sources: Vec<Vec<String>> = sources.collect();
@@ -28,11 +31,37 @@ pub(super) fn stream_again(draft: &mut Draft) -> Option<StepId> {
     Some(draft.add_source(step, Sort::Stream, ReadAs::Stream, topics))
 }
 
+/// How a topic's records get their times, sometimes.
+fn extractor(draft: &mut Draft) -> Option<Extractor> {
+    if !draft.random.percent(8) {
+        return None;
+    }
+    Some(match draft.random.between(0, 5) {
+        0 => Extractor::Fail,
+        1 => Extractor::Skip,
+        2 => Extractor::PartitionTime,
+        3 => Extractor::NegativeIf(remainder(&mut draft.random)),
+        4 => Extractor::PartitionTimeIf(remainder(&mut draft.random)),
+        _ => Extractor::ValueTime { r#mod: draft.random.between(2, 100) },
+    })
+}
+
+/// Where a topic is read from, sometimes. With a driver, it makes no difference.
+fn reset(draft: &mut Draft) -> Option<Reset> {
+    if !draft.random.percent(4) {
+        return None;
+    }
+    Some(match draft.random.one_of("earliest", &["latest", "none", ""]) {
+        "" => Reset::Millis(3_600_000),
+        policy => Reset::Policy(policy.to_owned()),
+    })
+}
+
 /// Reads a new topic as a table.
 pub(super) fn table(draft: &mut Draft) -> StepId {
     let topic = draft.unread_topic();
-    let (name, stored) = (draft.name(), draft.stored());
-    let step = Step::Table { topic: topic.clone(), name, stored, extractor: None, reset: None };
+    let (name, stored, extractor, reset) = (draft.name(), draft.stored(), extractor(draft), reset(draft));
+    let step = Step::Table { topic: topic.clone(), name, stored, extractor, reset };
     draft.add_source(step, Sort::Table, ReadAs::Table, vec![topic])
 }
 

@@ -22,6 +22,7 @@ pub(super) const ARMS: Arms = &[
     (3, merge),
     (2, split),
     (2, repartition),
+    (1, to_chosen),
     (1, windowed_select_key),
     (1, windowed_merge),
 ];
@@ -30,7 +31,7 @@ pub(super) const ARMS: Arms = &[
 pub(super) const SOME: Arms = &[(1, filter), (1, map_values), (1, map), (1, select_key), (1, merge), (1, repartition)];
 
 /// A stream of any kind.
-fn any_stream(draft: &mut Draft) -> (StepId, Sort) {
+pub(super) fn any_stream(draft: &mut Draft) -> (StepId, Sort) {
     if draft.random.percent(15)
         && let Some(stream) = draft.any(Sort::WindowedStream)
     {
@@ -67,14 +68,14 @@ fn map_values(draft: &mut Draft) -> Option<()> {
 }
 
 fn map(draft: &mut Draft) -> Option<()> {
-    let input = some_stream(draft);
+    let (input, _) = any_stream(draft);
     let (key, value, name) = (key_map(&mut draft.random), value_map(&mut draft.random), draft.name());
     draft.add(Step::Map { input, key, value, name }, Sort::Stream, &[input]);
     Some(())
 }
 
 fn flat_map(draft: &mut Draft) -> Option<()> {
-    let input = some_stream(draft);
+    let (input, _) = any_stream(draft);
     let (key, value, name) = (key_map(&mut draft.random), value_map(&mut draft.random), draft.name());
     let times = draft.random.between(1, 3);
     draft.add(Step::FlatMap { input, key, value, times, name }, Sort::Stream, &[input]);
@@ -82,10 +83,10 @@ fn flat_map(draft: &mut Draft) -> Option<()> {
 }
 
 fn flat_map_values(draft: &mut Draft) -> Option<()> {
-    let input = some_stream(draft);
+    let (input, sort) = any_stream(draft);
     let (value, name) = (value_map(&mut draft.random), draft.name());
     let (times, with_key) = (draft.random.between(1, 3), with_key(draft, &value));
-    draft.add(Step::FlatMapValues { input, value, times, with_key, name }, Sort::Stream, &[input]);
+    draft.add(Step::FlatMapValues { input, value, times, with_key, name }, sort, &[input]);
     Some(())
 }
 
@@ -106,14 +107,14 @@ fn select_key_of(draft: &mut Draft, input: StepId) -> Option<()> {
 }
 
 fn peek(draft: &mut Draft) -> Option<()> {
-    let input = some_stream(draft);
+    let (input, sort) = any_stream(draft);
     let name = draft.name();
-    draft.add(Step::Peek { input, name }, Sort::Stream, &[input]);
+    draft.add(Step::Peek { input, name }, sort, &[input]);
     Some(())
 }
 
 fn for_each(draft: &mut Draft) -> Option<()> {
-    let input = some_stream(draft);
+    let (input, _) = any_stream(draft);
     let name = draft.name();
     draft.add(Step::ForEach { input, name }, Sort::Nothing, &[input]);
     Some(())
@@ -172,6 +173,15 @@ fn repartition(draft: &mut Draft) -> Option<()> {
     let partitions = draft.random.percent(20).then_some(1);
     let partitioner = draft.random.percent(20).then(|| partitioner(&mut draft.random));
     draft.add(Step::Repartition { input, name, partitions, partitioner }, Sort::Stream, &[input]);
+    Some(())
+}
+
+fn to_chosen(draft: &mut Draft) -> Option<()> {
+    let (input, _) = any_stream(draft);
+    let topics = (0..=draft.random.index(3)).map(|number| format!("chosen-{input}-{number}")).collect();
+    let name = draft.name();
+    let partitioner = draft.random.percent(10).then(|| partitioner(&mut draft.random));
+    draft.add(Step::ToChosen { input, topics, name, partitioner }, Sort::Nothing, &[input]);
     Some(())
 }
 

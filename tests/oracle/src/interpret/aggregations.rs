@@ -15,7 +15,11 @@ impl<'t> Interpreter<'t> {
                 Handle::Group(self.stream(input)?.group_by_key().maybe_named(name.as_ref()))
             }
             Step::GroupBy { input, key: make, name } => {
-                let group = self.stream(input)?.group_by(move |key, value| make.apply(key, value));
+                let group: Group<'t> = match self.get(input)? {
+                    Handle::Stream(stream) => stream.group_by(move |key, value| make.apply(key, value)),
+                    Handle::WindowedStream(stream) => stream.group_by(move |key, value| make.apply(key, value)),
+                    _ => return Err(format!("step {input} is no stream")),
+                };
                 Handle::Group(group.maybe_named(name.as_ref()))
             }
             Step::GroupTable { input, key: make, value: map, name } if make.makes_keys() && map.keeps_values() => {

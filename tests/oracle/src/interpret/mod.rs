@@ -19,6 +19,8 @@ mod streams;
 mod tables;
 mod windows;
 
+use streams::Look;
+
 /// What a step makes.
 #[derive(Clone)]
 enum Handle<'t> {
@@ -92,26 +94,35 @@ impl<'t> Interpreter<'t> {
             Step::Stream { .. } | Step::Table { .. } | Step::GlobalTable { .. } => self.source(step),
             Step::Filter { input, .. } | Step::FilterNot { input, .. } | Step::MapValues { input, .. } => {
                 match self.get(*input)? {
-                    Handle::Stream(stream) => streams::values(stream, step).map(Handle::Stream),
-                    Handle::WindowedStream(stream) => streams::values(stream, step).map(Handle::WindowedStream),
                     Handle::Table(table) => tables::values(table, step).map(Handle::Table),
                     Handle::WindowedTable(table) => tables::values(table, step).map(Handle::WindowedTable),
-                    _ => Err(format!("step {input} is neither a stream nor a table")),
+                    stream => self.keeping(stream, step),
                 }
             }
-            Step::Map { .. }
-            | Step::FlatMap { .. }
-            | Step::FlatMapValues { .. }
-            | Step::SelectKey { .. }
-            | Step::Peek { .. }
-            | Step::ForEach { .. }
-            | Step::Print { .. }
-            | Step::Merge { .. }
+            Step::FlatMapValues { input, .. } | Step::Peek { input, .. } => self.keeping(self.get(*input)?, step),
+            Step::Map { input, .. } | Step::FlatMap { input, .. } | Step::SelectKey { input, .. } => {
+                let keyed = match self.get(*input)? {
+                    Handle::Stream(stream) => streams::keyed(stream, step),
+                    Handle::WindowedStream(stream) => streams::keyed(stream, step),
+                    _ => not_a("stream"),
+                };
+                keyed.map(Handle::Stream)
+            }
+            Step::ForEach { input, .. }
+            | Step::Print { input, .. }
+            | Step::To { input, .. }
+            | Step::ToChosen { input, .. } => {
+                let end = match self.get(*input)? {
+                    Handle::Stream(stream) => streams::end(stream, step, self.look()),
+                    Handle::WindowedStream(stream) => streams::end(stream, step, self.look()),
+                    _ => not_a("stream"),
+                };
+                end.map(|()| Handle::Nothing)
+            }
+            Step::Merge { .. }
             | Step::Split { .. }
             | Step::Branch { .. }
             | Step::Repartition { .. }
-            | Step::To { .. }
-            | Step::ToChosen { .. }
             | Step::ToTable { .. } => self.stream_step(step),
             Step::GroupByKey { .. } | Step::GroupBy { .. } | Step::GroupTable { .. } => self.group(step),
             Step::Count { input, options }
@@ -136,6 +147,18 @@ impl<'t> Interpreter<'t> {
         }
     }
 
+    fn keeping(&self, stream: Handle<'t>, step: &Step) -> Result<Handle<'t>, What> {
+        match stream {
+            Handle::Stream(stream) => streams::keeping(stream, step, self.look()).map(Handle::Stream),
+            Handle::WindowedStream(stream) => streams::keeping(stream, step, self.look()).map(Handle::WindowedStream),
+            _ => not_a("stream"),
+        }
+    }
+
+    fn look(&self) -> Look {
+        Look { seen: self.seen.clone(), step: self.number() }
+    }
+
     /// The number of the step that is being interpreted.
     fn number(&self) -> StepId {
         self.made.len()
@@ -158,6 +181,10 @@ impl<'t> Interpreter<'t> {
             _ => Err(format!("step {step} is no table")),
         }
     }
+}
+
+fn not_a<T>(what: &str) -> Result<T, What> {
+    Err(format!("its input is no {what}"))
 }
 
 /// For a field that a step does not have, or that does not fit.

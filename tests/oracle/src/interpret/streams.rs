@@ -1,82 +1,96 @@
 //! Operators on streams that keep no state.
 
+use std::fmt::Debug;
+
 use millstream::dsl::{Data, KStream, Sent};
-use millstream::windows::Windowed;
+use millstream::topic::{NameError, Topic};
+use millstream::wire::Field;
 
 use super::options::{Nameable as _, Storable as _, topic};
 use super::{Handle, Interpreter, Stream, What, unfit};
 use crate::functions::{AsText, KeyMap, Nullable, Partitioner, ValueMap, cut, hash};
-use crate::seen::LABEL;
-use crate::step::Step;
-use crate::text::Text;
+use crate::seen::{LABEL, Seen};
+use crate::step::{Step, StepId};
 
-/// `filter`, `filter_not` and `map_values`.
-pub(super) fn values<'t, K: AsText + Data>(
+/// Where `peek`, `for_each` and `print` leave what they were given.
+pub(super) struct Look {
+    pub(super) seen: Seen,
+    pub(super) step: StepId,
+}
+
+/// Operators that keep the key.
+pub(super) fn keeping<'t, K: AsText + Data>(
     stream: KStream<'t, K, Nullable>,
     step: &Step,
+    Look { seen, step: number }: Look,
 ) -> Result<KStream<'t, K, Nullable>, What> {
-    Ok(match step.clone() {
+    let (kept, name) = match step.clone() {
         Step::Filter { r#where, name, stored: None, .. } => {
-            stream.filter(move |key, value| r#where.holds(key, value)).maybe_named(name.as_ref())
+            (stream.filter(move |key, value| r#where.holds(key, value)), name)
         }
         Step::FilterNot { r#where, name, stored: None, .. } => {
-            stream.filter_not(move |key, value| r#where.holds(key, value)).maybe_named(name.as_ref())
+            (stream.filter_not(move |key, value| r#where.holds(key, value)), name)
         }
         Step::MapValues { value: map, with_key: Some(true), name, stored: None, .. } => {
-            stream.map_values_with_key(move |key, value| map.apply(key, &value)).maybe_named(name.as_ref())
+            (stream.map_values_with_key(move |key, value| map.apply(key, &value)), name)
         }
         Step::MapValues { value: map, name, stored: None, .. } => {
-            stream.map_values(move |value| map.apply(&None, &value)).maybe_named(name.as_ref())
+            (stream.map_values(move |value| map.apply(&None, &value)), name)
+        }
+        Step::FlatMapValues { value: map, times, with_key: Some(true), name, .. } => {
+            (stream.flat_map_values_with_key(move |key, value| several_values(&map, times, key, &value)), name)
+        }
+        Step::FlatMapValues { value: map, times, name, .. } => {
+            (stream.flat_map_values(move |value| several_values(&map, times, &None, &value)), name)
+        }
+        Step::Peek { name, .. } => (stream.peek(move |key, value| seen.add(number, key, value)), name),
+        _ => return unfit(step),
+    };
+    Ok(kept.maybe_named(name.as_ref()))
+}
+
+/// Operators that make another key.
+pub(super) fn keyed<'t, K: AsText + Data>(stream: KStream<'t, K, Nullable>, step: &Step) -> Result<Stream<'t>, What> {
+    let (keyed, name) = match step.clone() {
+        Step::Map { key: make, value: map, name, .. } => {
+            (stream.map(move |key, value| (make.apply(&key, &value), map.apply(&key, &value))), name)
+        }
+        Step::FlatMap { key, value, times, name, .. } => {
+            (stream.flat_map(move |k, v| several(&key, &value, times, &k, &v)), name)
+        }
+        Step::SelectKey { key: make, name, .. } => (stream.select_key(move |key, value| make.apply(key, value)), name),
+        _ => return unfit(step),
+    };
+    Ok(keyed.maybe_named(name.as_ref()))
+}
+
+/// Ends of a stream.
+pub(super) fn end<K: AsText + Data + Field + Debug>(
+    stream: KStream<'_, K, Nullable>,
+    step: &Step,
+    Look { seen, step: number }: Look,
+) -> Result<(), What> {
+    match step.clone() {
+        Step::ForEach { name, .. } => {
+            stream.for_each(move |key, value| seen.add(number, key, value)).maybe_named(name.as_ref());
+        }
+        Step::Print { name, .. } => {
+            stream.print_to(LABEL, seen.printed(number)).maybe_named(name.as_ref());
+        }
+        Step::To { topic: to, name, partitioner, .. } => {
+            options(stream.to::<K, Nullable>(topic(&to)?), name, partitioner);
+        }
+        Step::ToChosen { topics, name, partitioner, .. } => {
+            options(stream.to_with(move |_, value, _| chosen::<K>(&topics, value)), name, partitioner);
         }
         _ => return unfit(step),
-    })
+    }
+    Ok(())
 }
 
 impl<'t> Interpreter<'t> {
     pub(super) fn stream_step(&self, step: &Step) -> Result<Handle<'t>, What> {
         Ok(match step.clone() {
-            Step::Map { input, key: make, value: map, name } => {
-                let mapped =
-                    self.stream(input)?.map(move |key, value| (make.apply(&key, &value), map.apply(&key, &value)));
-                Handle::Stream(mapped.maybe_named(name.as_ref()))
-            }
-            Step::FlatMap { input, key, value, times, name } => {
-                let mapped = self.stream(input)?.flat_map(move |k, v| several(&key, &value, times, &k, &v));
-                Handle::Stream(mapped.maybe_named(name.as_ref()))
-            }
-            Step::FlatMapValues { input, value: map, times, with_key: Some(true), name } => {
-                let mapped =
-                    self.stream(input)?.flat_map_values_with_key(move |k, v| several_values(&map, times, k, &v));
-                Handle::Stream(mapped.maybe_named(name.as_ref()))
-            }
-            Step::FlatMapValues { input, value: map, times, name, .. } => {
-                let mapped = self.stream(input)?.flat_map_values(move |v| several_values(&map, times, &None, &v));
-                Handle::Stream(mapped.maybe_named(name.as_ref()))
-            }
-            Step::SelectKey { input, key: make, name } => {
-                let keyed: Stream<'t> = match self.get(input)? {
-                    Handle::Stream(stream) => stream.select_key(move |key, value| make.apply(key, value)),
-                    Handle::WindowedStream(stream) => stream.select_key(move |key, value| make.apply(key, value)),
-                    _ => return Err(format!("step {input} is no stream")),
-                };
-                Handle::Stream(keyed.maybe_named(name.as_ref()))
-            }
-            Step::Peek { input, name } => {
-                let (seen, number) = (self.seen.clone(), self.number());
-                let peeked = self.stream(input)?.peek(move |key, value| seen.add(number, key, value));
-                Handle::Stream(peeked.maybe_named(name.as_ref()))
-            }
-            Step::ForEach { input, name } => {
-                let (seen, number) = (self.seen.clone(), self.number());
-                let end = self.stream(input)?.for_each(move |key, value| seen.add(number, key, value));
-                end.maybe_named(name.as_ref());
-                Handle::Nothing
-            }
-            Step::Print { input, name } => {
-                let end = self.stream(input)?.print_to(LABEL, self.seen.printed(self.number()));
-                end.maybe_named(name.as_ref());
-                Handle::Nothing
-            }
             Step::Merge { input, other, name } => match (self.get(input)?, self.get(other)?) {
                 (Handle::Stream(left), Handle::Stream(right)) => {
                     Handle::Stream(left.merge(right).maybe_named(name.as_ref()))
@@ -103,18 +117,6 @@ impl<'t> Interpreter<'t> {
                 }
                 Handle::Stream(through.into())
             }
-            Step::To { input, topic: to, name, partitioner } => {
-                match self.get(input)? {
-                    Handle::Stream(stream) => {
-                        options(stream.to::<Nullable, Nullable>(topic(&to)?), name, partitioner);
-                    }
-                    Handle::WindowedStream(stream) => {
-                        options(stream.to::<Windowed<Text>, Nullable>(topic(&to)?), name, partitioner);
-                    }
-                    _ => return Err(format!("step {input} is no stream")),
-                }
-                Handle::Nothing
-            }
             Step::ToTable { input, name, stored } => {
                 let table = self.stream(input)?.to_table().maybe_named(name.as_ref());
                 Handle::Table(table.maybe_stored(stored.as_ref())?)
@@ -137,6 +139,12 @@ impl<'t> Interpreter<'t> {
     }
 }
 
+/// One of these topics, by the hash of the value.
+fn chosen<K: Field>(topics: &[String], value: &Nullable) -> Result<Topic<K, Nullable>, NameError> {
+    let index = usize::try_from(hash(value) % topics.len().max(1) as u64).unwrap_or(0);
+    Topic::named(topics.get(index).map_or("", String::as_str))
+}
+
 /// The options of a sink.
 fn options<K: AsText + 'static>(sink: Sent<'_, K, Nullable>, name: Option<String>, partitioner: Option<Partitioner>) {
     let sink = sink.maybe_named(name.as_ref());
@@ -153,7 +161,13 @@ fn several_values(map: &ValueMap, times: u64, key: &impl AsText, value: &Nullabl
 }
 
 /// The records that a flat map makes.
-fn several(make: &KeyMap, map: &ValueMap, times: u64, key: &Nullable, value: &Nullable) -> Vec<(Nullable, Nullable)> {
+fn several(
+    make: &KeyMap,
+    map: &ValueMap,
+    times: u64,
+    key: &impl AsText,
+    value: &Nullable,
+) -> Vec<(Nullable, Nullable)> {
     let made = make.apply(key, value);
     several_values(map, times, key, value).into_iter().map(|value| (made.clone(), value)).collect()
 }
