@@ -17,6 +17,7 @@ use crate::wire::{Field, NullableKey};
 
 mod attached;
 mod builder;
+mod cogrouped;
 mod global_table;
 mod grouped;
 mod grouped_table;
@@ -37,6 +38,7 @@ pub use crate::operators::chosen_sink::{ChosenTopic, RecordContext};
 pub use crate::operators::partitioner::{IntoPartitions, Partitions, Target};
 pub use crate::operators::timestamps::{ExtractedTime, IntoExtractedTime};
 pub use builder::{StreamsBuilder, Topics};
+pub use cogrouped::{CogroupedKStream, TimeWindowedCogroupedKStream};
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;

@@ -232,8 +232,13 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         }
         let place = self.cached(key)?;
         let wants_old = self.wants_old;
+        let is_gone = key.key() < self.floor.as_slice();
         let Some(cache) = &mut self.cache else { return Ok(None) };
         let cached = cache.at(place);
+        if is_gone {
+            // It starts over, as it does without a cache.
+            cached.row = None;
+        }
         if !cached.is_dirty() {
             let before = if cached.row.is_some() { Before::Exists } else { Before::Absent };
             let old = if wants_old { cached.row.clone() } else { None };

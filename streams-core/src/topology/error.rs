@@ -76,6 +76,18 @@ pub enum TopologyError {
         second: CallSite,
     },
 
+    /// Two groups without names that are aggregated together and need a topic each.
+    #[error(
+        "the aggregation at {at} needs several repartition topics, which would all be called `{topic}`; name the groups \
+         with `.named(..)`, directly after `.group_by(..)` or `.group_by_key()`"
+    )]
+    CogroupTopics {
+        /// The topic's name without the application's id.
+        topic: String,
+        /// The aggregation.
+        at: CallSite,
+    },
+
     /// Two stores whose names differ only in case.
     #[error(
         "the stores `{first_name}` ({first}) and `{second_name}` ({second}) differ only in upper and lower case, \

@@ -288,6 +288,13 @@ pub(crate) type SuppressRecipe = Box<dyn FnOnce(StoreId, Duration) -> BehindCach
 /// A recipe that depends on whether records reach the node through caches.
 pub(crate) type BehindCaches = Box<dyn FnOnce(bool) -> Recipe>;
 
+/// One of the groups that are aggregated together.
+pub(crate) struct CogroupInput {
+    pub(crate) group: CallId,
+    /// Aggregates its records in the store of all.
+    pub(crate) recipe: AggregateRecipe,
+}
+
 /// A call to the builder or to one of its streams and tables.
 pub(crate) enum Call {
     /// `builder.stream(..)`
@@ -318,6 +325,10 @@ pub(crate) enum Call {
     Group { input: CallId, select: Option<Recipe>, through: Repartition },
     /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of records
     Aggregate { group: CallId, windows: Option<Box<dyn Windowing>>, kind: AggregateKind, recipe: AggregateRecipe },
+    /// The first `.cogroup(..)` of a group: makes nothing, but groups together what aggregates the same groups
+    Cogroup,
+    /// `.aggregate(..)` of several groups of records
+    CogroupAggregate { cogroup: CallId, inputs: Vec<CogroupInput>, windows: Option<Box<dyn Windowing>>, merge: Recipe },
     /// `.filter(..)` and `.map_values(..)` of a table
     TableOperator { input: CallId, kind: TableOperatorKind, recipe: TableRecipe },
     /// `.suppress(..)` of a table

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod cogroups;
 mod foreign_key_joins;
 mod stream_joins;
 mod table_joins;
@@ -72,6 +73,9 @@ struct Difference {
     java: &'static str,
 }
 
+/// Kafka Streams compares the topics of a cogroup before their repartitions.
+const COGROUPED: &str = "copartitioned [a, b]\n";
+
 const DIFFERENCES: &[Difference] = &[
     Difference {
         topology: "two joins of a changed key",
@@ -89,6 +93,37 @@ const DIFFERENCES: &[Difference] = &[
         topology: "stream joins that share a changed key on the right",
         ours: "copartitioned [a, app-KSTREAM-KEY-SELECT-0000000001-repartition, c]\n",
         java: "copartitioned [a, app-KSTREAM-KEY-SELECT-0000000001-repartition]\n",
+    },
+    Difference {
+        topology: "cogroup with a changed key",
+        ours: "copartitioned [app-COGROUPKSTREAM-AGGREGATE-STATE-STORE-0000000003-repartition, b]\n",
+        java: COGROUPED,
+    },
+    Difference {
+        topology: "cogroup of changed keys with names",
+        ours: "copartitioned [app-first-repartition, app-second-repartition]\n",
+        java: COGROUPED,
+    },
+    Difference {
+        topology: "cogroup with a changed key stored",
+        ours: "copartitioned [a, app-rows-repartition]\n",
+        java: COGROUPED,
+    },
+    Difference {
+        topology: "two cogroups of the same groups",
+        ours: "copartitioned [app-COGROUPKSTREAM-AGGREGATE-STATE-STORE-0000000003-repartition, \
+         app-COGROUPKSTREAM-AGGREGATE-STATE-STORE-0000000010-repartition, b]\n",
+        java: COGROUPED,
+    },
+    Difference {
+        topology: "a cogroup joined",
+        ours: "copartitioned [a, app-COGROUPKSTREAM-AGGREGATE-STATE-STORE-0000000003-repartition, c, t]\n",
+        java: COGROUPED,
+    },
+    Difference {
+        topology: "windowed cogroup of changed keys named and stored",
+        ours: "copartitioned [app-first-repartition, app-rows-repartition]\n",
+        java: COGROUPED,
     },
 ];
 

@@ -12,7 +12,7 @@ use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
 use crate::stream_joins::STREAM_JOINS;
-use crate::{foreign_key_joins, table_joins};
+use crate::{cogroups, foreign_key_joins, table_joins};
 
 /// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
@@ -92,6 +92,7 @@ pub(crate) fn all() -> Vec<Named> {
         table_joins::ALL,
         foreign_key_joins::ALL,
         STREAM_JOINS,
+        cogroups::ALL,
     ]
     .concat()
 }

@@ -22,7 +22,8 @@ mod to_stream;
 
 pub use join::OtherTable;
 pub use join_on::ForeignKey;
-use lookup::{Lookup, ViewOfStore};
+use lookup::Lookup;
+pub(super) use lookup::ViewOfStore;
 
 /// A table: the latest row `V` of each key `K`.
 ///

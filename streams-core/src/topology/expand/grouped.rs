@@ -19,12 +19,12 @@ use crate::windows::WindowSizes;
 #[derive(Clone)]
 pub(super) struct GroupState {
     /// The user's name, after which the repartition topic is named.
-    given: Option<String>,
-    sources: BTreeSet<String>,
-    windows: KeyWindows,
-    key_changed: bool,
-    node: DraftId,
-    through: Repartition,
+    pub(super) given: Option<String>,
+    pub(super) sources: BTreeSet<String>,
+    pub(super) windows: KeyWindows,
+    pub(super) key_changed: bool,
+    pub(super) node: DraftId,
+    pub(super) through: Repartition,
     /// Its repartition, which several aggregations share if the user named it.
     repartition: Option<DraftId>,
 }
@@ -150,7 +150,7 @@ impl Expansion {
     }
 
     /// The store of a windowed aggregation. Rows are kept as long as they can change, or as long as the user asks for.
-    fn new_window_store(
+    pub(super) fn new_window_store(
         &mut self,
         at: &At<'_>,
         prefix: &str,

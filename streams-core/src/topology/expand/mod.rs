@@ -14,6 +14,7 @@ use super::names::Names;
 use super::program::{Call, CallId, Options, Program, Written};
 use crate::operators::StoreId;
 
+mod cogrouped;
 mod draft;
 mod finish;
 mod foreign_key_join;
@@ -30,6 +31,7 @@ mod tables;
 mod tables_join;
 mod write;
 
+use cogrouped::CogroupRepartitions;
 use draft::{DraftId, Drafts};
 use grouped::{GroupState, TableGroupState};
 use processors::ProcessorStores;
@@ -62,6 +64,7 @@ struct Expansion {
     tables: HashMap<CallId, TableState>,
     globals: HashMap<CallId, StoreId>,
     groups: HashMap<CallId, GroupState>,
+    cogroups: HashMap<CallId, CogroupRepartitions>,
     table_groups: HashMap<CallId, TableGroupState>,
     splits: HashMap<CallId, SplitState>,
     /// The names of sources whose records must meet.
@@ -94,6 +97,7 @@ impl Expansion {
             tables: HashMap::new(),
             globals: HashMap::new(),
             groups: HashMap::new(),
+            cogroups: HashMap::new(),
             table_groups: HashMap::new(),
             splits: HashMap::new(),
             copartitioned: Vec::new(),
@@ -127,6 +131,9 @@ impl Expansion {
             Call::ToTable { input, through, table } => self.table_of_stream(at, input, through, table),
             Call::Group { input, select, through } => self.group(at, input, select, through),
             Call::Aggregate { group, windows, kind, recipe } => self.aggregate(at, group, windows, kind, recipe),
+            Call::CogroupAggregate { cogroup, inputs, windows, merge } => {
+                self.cogroup_aggregate(at, cogroup, inputs, windows, merge)
+            }
             Call::TableOperator { input, kind, recipe } => self.table_operator(at, input, kind, recipe),
             Call::Suppress { input, until, recipe } => self.suppress(at, input, until, recipe),
             Call::ToStream { input, recipe } => self.stream_of_table(at, input, recipe),
@@ -141,7 +148,7 @@ impl Expansion {
             Call::Process { input, prefix, changes_key, stores, recipe } => {
                 self.process(at, input, (prefix, changes_key), &stores, recipe)
             }
-            Call::Store { .. } => Ok(()),
+            Call::Store { .. } | Call::Cogroup => Ok(()),
             Call::GlobalJoin { input, table, left, recipe } => self.global_join(at, (input, table), left, recipe),
         }?;
         self.give_windows(at, first)

@@ -70,6 +70,7 @@ final class Topologies {
             TableJoins.add(Topologies::add);
             ForeignKeyJoins.add(Topologies::add);
             StreamJoins.all().forEach(Topologies::add);
+            Cogroups.add(Topologies::add);
         }
         return ALL;
     }

@@ -1,0 +1,169 @@
+//! Several streams that are aggregated together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use streams_core::record::Timestamp;
+use streams_core::runtime::App;
+use streams_core::state::{KeyValueStore, WindowStore};
+use streams_core::testing::TestDriver;
+use streams_core::topic::Topic;
+use streams_core::windows::{Hopping, Windowed};
+
+use crate::topology;
+
+const ONE: Topic<Option<String>, Option<String>> = Topic::new("one");
+const TWO: Topic<Option<String>, Option<String>> = Topic::new("two");
+const OUT: Topic<String, Option<String>> = Topic::new("out");
+const SUMS: KeyValueStore<u64, i64> = KeyValueStore::new("sums");
+
+fn append(text: &mut String, value: Option<String>) {
+    *text += value.as_deref().unwrap_or("~");
+}
+
+/// Pipes records such as `1:k=A@7`, of stream 1 or 2; `~` is null.
+fn pipe(driver: &mut TestDriver, record: &str) {
+    let (topic, rest) = record.split_once(':').unwrap();
+    let (key, rest) = rest.split_once('=').unwrap();
+    let (value, time) = rest.split_once('@').unwrap();
+    let some = |text: &str| (text != "~").then(|| text.to_owned());
+    let topic = if topic == "1" { ONE } else { TWO };
+    driver.pipe_at(&topic, some(key), some(value), Timestamp(time.parse().unwrap()));
+}
+
+fn dropped(driver: &mut TestDriver) -> u64 {
+    driver.tasks().values().map(|task| task.dropped_total()).sum()
+}
+
+/// `CogroupedKStreamImplTest.shouldCogroupAndAggregateTwoKStreamsWithSharedKeys`, and records without key or value.
+#[test]
+fn two_streams_share_the_rows_as_kafka_streams_own_test_expects() {
+    let input = "1:k1=A@0 1:k2=A@1 1:k1=A@10 1:k2=A@100 2:k2=B@100 2:k2=B@200 2:k1=B@1 2:k2=B@500 2:k1=B@500 \
+                 2:k2=B@500 2:k3=B@500 2:k2=B@100 2:k2=~@600 2:~=B@600 1:~=A@600";
+    let expected = "k1=A@0 k2=A@1 k1=AA@10 k2=AA@100 k2=AAB@100 k2=AABB@200 k1=AAB@10 k2=AABBB@500 k1=AABB@500 \
+                    k2=AABBBB@500 k3=B@500 k2=AABBBBB@500";
+    for cache_bytes in [0, 1 << 20] {
+        let built = topology(|b| {
+            let (one, two) = (b.stream(ONE).group_by_key(), b.stream(TWO).group_by_key());
+            one.cogroup(append).cogroup(two, append).aggregate(String::new).to_stream().to(OUT);
+        });
+        let mut driver = TestDriver::configure(built).with(move |app| app.cache_bytes(cache_bytes)).start();
+        input.split(' ').for_each(|record| pipe(&mut driver, record));
+        let records = driver.read_records(&OUT).into_iter();
+        let records = records.map(|record| format!("{}={}@{}", record.key, record.value.unwrap(), record.timestamp.0));
+        assert_eq!(records.collect::<Vec<_>>().join(" "), expected);
+        assert_eq!(dropped(&mut driver), 3);
+    }
+}
+
+#[test]
+fn a_row_can_be_deleted_and_begins_anew() {
+    let built = topology(|b| {
+        let (one, two) = (b.stream(ONE).group_by_key(), b.stream(TWO).group_by_key());
+        let cogrouped = one
+            .cogroup(append)
+            .cogroup_with(two, |key, value, text| (value.as_deref() != Some("end")).then(|| format!("{text}{key}")));
+        cogrouped.aggregate(|| ">".to_owned()).to_stream().to(OUT);
+    });
+    let mut driver = TestDriver::new(built);
+    "1:k=A@1 2:k=x@2 2:k=end@3 2:k=end@4 1:k=B@5".split(' ').for_each(|record| pipe(&mut driver, record));
+    let values: Vec<_> = driver.read(&OUT).into_iter().map(|(_, value)| value.unwrap_or_default()).collect();
+    assert_eq!(values, [">A", ">Ak", "", ">B"]);
+}
+
+/// As in all time windows, null values are passed on, and each closed window counts as a drop.
+#[test]
+fn windows_have_rows_of_all_streams() {
+    const STORE: WindowStore<String, String> = WindowStore::new("windows");
+    const TEXTS: Topic<Windowed<String>, String> = Topic::new("texts").windows_of(Duration::from_millis(10));
+    for cache_bytes in [0, 1 << 20] {
+        let built = topology(|b| {
+            let windows = Hopping::of(Duration::from_millis(10)).advance_by(Duration::from_millis(5)).no_grace();
+            let (one, two) = (b.stream(ONE).group_by_key(), b.stream(TWO).group_by_key());
+            let both = one.cogroup(append).cogroup(two, append).windowed_by(windows).aggregate(String::new);
+            both.stored_as(STORE).to_stream().to(TEXTS);
+        });
+        let mut driver = TestDriver::configure(built).with(move |app| app.cache_bytes(cache_bytes)).start();
+        "1:k=A@7 2:k=B@3 2:k=~@8 1:k=C@21 2:k=D@9 1:~=E@9".split(' ').for_each(|record| pipe(&mut driver, record));
+        let texts = driver.read(&TEXTS).into_iter().map(|(key, text)| (key.window.start.0, text));
+        let texts: Vec<_> = texts.map(|(start, text)| format!("{start}={text}")).collect();
+        // Stream 2 has its own stream time, by which its record at 9 is not late. But the rows are over in the common
+        // store. In Kafka Streams, too.
+        let expected = "0=A 5=A 0=AB 0=AB~ 5=A~ 15=C 20=C 0=D 5=D";
+        assert_eq!(texts.join(" "), expected, "cache: {cache_bytes}");
+        assert_eq!(dropped(&mut driver), 1);
+    }
+}
+
+#[test]
+fn groups_that_need_a_topic_each_need_a_name() {
+    let builder = streams_core::dsl::StreamsBuilder::new();
+    let group = |topic: Topic<Option<String>, Option<String>>| builder.stream(topic).group_by(|_, value| value.clone());
+    _ = group(ONE)
+        .cogroup(append)
+        .cogroup(group(TWO), append)
+        .aggregate(String::new)
+        .stored_as(KeyValueStore::new("rows"));
+    let error = builder.build().unwrap_err().to_string();
+    assert!(error.contains("would all be called `rows-repartition`; name the groups with `.named(..)`"), "{error}");
+}
+
+/// One step of a random history.
+#[derive(Debug, Clone)]
+enum Step {
+    Add { stream: usize, key: u64, value: i64 },
+    Commit,
+    Kill,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        10 => (0..3_usize, 0..5_u64, -9..9_i64).prop_map(|(stream, key, value)| Step::Add { stream, key, value }),
+        2 => Just(Step::Commit),
+        1 => Just(Step::Kill),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// Under exactly-once each record counts once, whatever the caches, the partitions and the crashes.
+    #[test]
+    fn every_record_of_every_stream_counts_once(steps in steps(), partitions in 1..4_u32, cached: bool) {
+        const NUMBERS: [Topic<u64, i64>; 3] = [Topic::new("a"), Topic::new("b"), Topic::new("c")];
+        let built = topology(|b| {
+            let [first, second, third] = NUMBERS.map(|topic| b.stream(topic));
+            // The keys of the second stream are changed, and go through a topic.
+            let second = second.select_key(|key, _| *key).group_by_key();
+            let add = |sum: &mut i64, value| *sum += value;
+            let all = first.group_by_key().cogroup(add).cogroup(second, add).cogroup(third.group_by_key(), add);
+            _ = all.aggregate(|| 0).stored_as(SUMS);
+        });
+        let setup = TestDriver::configure(built).partitions(partitions).commit_by_hand().with(move |app: App| {
+            (if cached { app } else { app.cache_bytes(0) }).exactly_once()
+        });
+        let mut driver = setup.start();
+        let mut sums = BTreeMap::new();
+        for (at, step) in (0..).map(Timestamp).zip(steps) {
+            match step {
+                Step::Add { stream, key, value } => {
+                    driver.pipe_at(&NUMBERS[stream], key, value, at);
+                    *sums.entry(key).or_insert(0) += value;
+                }
+                Step::Commit => driver.commit(),
+                Step::Kill => {
+                    driver.kill();
+                    driver.restart();
+                    driver.run();
+                }
+            }
+        }
+        for _ in 0..3 {
+            driver.commit();
+            driver.run();
+        }
+        prop_assert_eq!(driver.rows(&SUMS).into_iter().collect::<BTreeMap<_, _>>(), sums);
+    }
+}
