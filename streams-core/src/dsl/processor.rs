@@ -4,8 +4,19 @@
 //! records with, and a [`StoreRef`] for each of its stores. A [`Processor`] is a type of your own that has fields, and a
 //! [`Schedule`] for being called as time passes.
 //!
+//! | a store of | constant | what the code gets |
+//! | --- | --- | --- |
+//! | values by key | [`KeyValueStore<K, V>`](crate::state::KeyValueStore) | [`StoreRef`] |
+//! | values with timestamps by key | [`KeyValueStore<K, Timestamped<V>>`](Timestamped) | [`StoreRef`] |
+//! | values by key and window, also several of the same | [`ProcessorWindowStore`] | [`WindowStoreRef`] |
+//! | values by key and session | [`ProcessorSessionStore`] | [`SessionStoreRef`] |
+//! | a table's rows, to read | [`KeyValueStore::read_only`](crate::state::KeyValueStore::read_only) | [`TableRef`] |
+//!
 //! The names have a separate module, because programs with processors need most of them and other programs need none.
 
-pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule};
-pub use crate::operators::processor_stores::{ProcessorStore, Refs, StoreRef, StoreSpec, StoreTuple};
+pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule, ValueProcessor};
+pub use crate::operators::processor_stores::{
+    ProcessorStore, ReadOnly, Refs, SessionStoreRef, StoreRef, StoreSpec, StoreTuple, TableRef, WindowStoreRef,
+};
 pub use crate::operators::{PunctuationTime, RecordPosition};
+pub use crate::state::{ProcessorSessionStore, ProcessorWindowStore, StoreValue, Timestamped};

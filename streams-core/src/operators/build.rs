@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::process::{PunctuationId, ScheduleBook};
 use super::untyped::Untyped;
 use super::{Context, Destination, Link, Next, OperatorError, Outputs, Presence};
 use crate::log::RecordRef;
@@ -188,11 +189,37 @@ pub trait Flush {
 
 /// A target for punctuations.
 pub trait Punctuate {
-    /// Called when a punctuation is due, with its time.
+    /// Called when one of its punctuations is due, with its time.
     ///
     /// # Errors
     /// As [`Next::process`].
-    fn punctuate(&mut self, context: &mut Context, now: Timestamp) -> Result<(), OperatorError>;
+    fn punctuate(
+        &mut self,
+        context: &mut Context,
+        punctuation: PunctuationId,
+        now: Timestamp,
+    ) -> Result<(), OperatorError>;
+}
+
+/// A node that is told when its task ends.
+pub(crate) trait Close {
+    /// Called once.
+    fn close(&mut self);
+}
+
+/// The nodes to tell when the task ends, whatever the reason: they are told when this is dropped.
+#[derive(Default)]
+pub(crate) struct Closers(Vec<Rc<RefCell<dyn Close>>>);
+
+impl Drop for Closers {
+    fn drop(&mut self) {
+        for node in &self.0 {
+            // Borrowed only if its own code has panicked.
+            if let Ok(mut node) = node.try_borrow_mut() {
+                node.close();
+            }
+        }
+    }
 }
 
 /// The clock that a punctuation follows.
@@ -207,10 +234,14 @@ pub enum PunctuationTime {
 
 /// A scheduled punctuation.
 pub struct Punctuation {
+    /// Tells it from others of the task.
+    pub id: PunctuationId,
     /// The clock that it follows.
     pub time: PunctuationTime,
     /// The time between two calls.
     pub interval: Duration,
+    /// The first of the times at which it is called, if it was said.
+    pub start: Option<Timestamp>,
     /// The object to call.
     pub target: Rc<RefCell<dyn Punctuate>>,
 }
@@ -228,6 +259,10 @@ pub(crate) struct TaskParts {
     next_cache: usize,
     /// The punctuations, in topological order.
     pub punctuations: Vec<Punctuation>,
+    /// What becomes of them later.
+    pub schedule: ScheduleBook,
+    /// The nodes to tell when the task ends, in topological order.
+    pub closers: Closers,
     /// What the operators access their stores through, each store once.
     pub views: Vec<Rc<RefCell<dyn StoreView>>>,
     /// The operators' own stream times by node name. They survive restarts.
@@ -306,6 +341,7 @@ pub(crate) struct TaskBuilder<'a> {
     task: TaskId,
     services: &'a mut dyn TaskServices,
     built: HashMap<NodeId, BuiltLinks>,
+    names: HashMap<NodeId, Arc<str>>,
     shared: HashMap<StoreId, Untyped>,
     beside: HashMap<StoreId, Untyped>,
     parts: TaskParts,
@@ -315,7 +351,15 @@ impl<'a> TaskBuilder<'a> {
     /// A builder for a task, with no nodes yet.
     pub(crate) fn new(task: TaskId, services: &'a mut dyn TaskServices) -> Self {
         let parts = TaskParts { cache_budget: services.cache_budget(), ..TaskParts::default() };
-        Self { task, services, built: HashMap::new(), shared: HashMap::new(), beside: HashMap::new(), parts }
+        Self {
+            task,
+            services,
+            built: HashMap::new(),
+            names: HashMap::new(),
+            shared: HashMap::new(),
+            beside: HashMap::new(),
+            parts,
+        }
     }
 
     /// Builds one node, whose children must have been built already.
@@ -332,8 +376,11 @@ impl<'a> TaskBuilder<'a> {
     ) -> Result<(), BuildError> {
         let caches_of_children = self.parts.caches.len();
         let punctuations_of_children = self.parts.punctuations.len();
+        let closers_of_children = self.parts.closers.0.len();
+        let child_names = children.iter().filter_map(|child| self.names.get(child).cloned()).collect();
         let children = children.iter().map(|child| self.links(name, *child)).collect::<Result<_, _>>()?;
-        let mut builder = NodeBuilder { name: Arc::clone(name), children, sends_old_values, task: self };
+        self.names.insert(node, Arc::clone(name));
+        let mut builder = NodeBuilder { name: Arc::clone(name), children, child_names, sends_old_values, task: self };
         match recipe.build(&mut builder)? {
             BuiltNode::Inner(links) => {
                 self.built.insert(node, links);
@@ -346,6 +393,8 @@ impl<'a> TaskBuilder<'a> {
         self.parts.caches.splice(0..0, own);
         let own = self.parts.punctuations.split_off(punctuations_of_children);
         self.parts.punctuations.splice(0..0, own);
+        let own = self.parts.closers.0.split_off(closers_of_children);
+        self.parts.closers.0.splice(0..0, own);
         Ok(())
     }
 
@@ -373,6 +422,7 @@ impl<'a> TaskBuilder<'a> {
 pub struct NodeBuilder<'a> {
     name: Arc<str>,
     children: Vec<BuiltLinks>,
+    child_names: Vec<Arc<str>>,
     sends_old_values: bool,
     task: &'a mut dyn BuildTask,
 }
@@ -425,6 +475,12 @@ impl NodeBuilder<'_> {
     #[must_use]
     pub const fn sends_old_values(&self) -> bool {
         self.sends_old_values
+    }
+
+    /// The names of all children, in their order.
+    #[must_use]
+    pub(super) fn child_names(&self) -> Vec<Arc<str>> {
+        self.child_names.clone()
     }
 
     /// How many children the node has.
@@ -511,6 +567,27 @@ impl NodeBuilder<'_> {
         Ok(shared)
     }
 
+    /// As [`NodeBuilder::store`], for rows that expire: `make` also gets the time of the newest row that was ever
+    /// written, which survives restarts.
+    ///
+    /// # Errors
+    /// As [`NodeBuilder::store`].
+    pub(crate) fn timed_store<S: StoreView>(
+        &mut self,
+        store: StoreId,
+        make: impl FnOnce(StoreAccess, Rc<Cell<Timestamp>>) -> S,
+    ) -> Result<Rc<RefCell<S>>, BuildError> {
+        let mut newest = None;
+        let view = self.store(store, |access| {
+            let time = Rc::new(Cell::new(Timestamp::UNKNOWN));
+            // No node has such a name.
+            newest = Some((Arc::from(format!("store:{}", access.name())), Rc::clone(&time)));
+            make(access, time)
+        })?;
+        self.task.parts().stream_times.extend(newest);
+        Ok(view)
+    }
+
     /// Whether the task has no caches at all.
     pub(crate) fn caches_are_off(&mut self) -> bool {
         self.task.services().cache_budget().is_off()
@@ -552,6 +629,16 @@ impl NodeBuilder<'_> {
     /// Schedules a punctuation.
     pub fn punctuate(&mut self, punctuation: Punctuation) {
         self.task.parts().punctuations.push(punctuation);
+    }
+
+    /// Where the task's processors schedule punctuations while it runs.
+    pub(super) fn schedule_book(&mut self) -> ScheduleBook {
+        self.task.parts().schedule.clone()
+    }
+
+    /// Tells the node when the task ends.
+    pub(super) fn close_with_task(&mut self, node: Rc<RefCell<dyn Close>>) {
+        self.task.parts().closers.0.push(node);
     }
 
     /// Creates an error that names this node.

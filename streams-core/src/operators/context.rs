@@ -105,11 +105,13 @@ pub enum DropReason {
     NullForeignKey,
     /// It is an answer within a foreign-key join to a row that has changed since.
     StaleAnswer,
+    /// A processor put a row into a store that keeps rows of that time no more.
+    Expired,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NullKey,
         Self::NullValue,
         Self::Late,
@@ -118,6 +120,7 @@ impl DropReason {
         Self::NoPartition,
         Self::NullForeignKey,
         Self::StaleAnswer,
+        Self::Expired,
     ];
 
     /// The reason as a sentence.
@@ -131,6 +134,7 @@ impl DropReason {
             Self::NoPartition => "their partitioner chose no partition",
             Self::NullForeignKey => "they have no foreign key; a left join keeps them",
             Self::StaleAnswer => "the rows that they answer have changed since, and are answered themselves",
+            Self::Expired => "their rows are older than what the store keeps; a longer retention keeps them",
         }
     }
 
@@ -151,6 +155,7 @@ impl DropReason {
             Self::NoPartition => "no-partition",
             Self::NullForeignKey => "null-foreign-key",
             Self::StaleAnswer => "stale-answer",
+            Self::Expired => "expired",
         }
     }
 }

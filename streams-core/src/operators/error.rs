@@ -74,6 +74,24 @@ pub enum OperatorError {
         /// How many partitions the topic has.
         partitions: u32,
     },
+    /// A processor sent a record to a child that it does not have.
+    #[error("{node}: it sends a record to {child}, which is none of its children: {}", children.join(", "))]
+    NoChild {
+        /// The processor.
+        node: String,
+        /// The name of the child.
+        child: String,
+        /// The names of its children.
+        children: Vec<String>,
+    },
+    /// A processor scheduled something that cannot be.
+    #[error("{node}: {reason}")]
+    Schedule {
+        /// The processor.
+        node: String,
+        /// What cannot be.
+        reason: String,
+    },
     /// Under exactly-once, processing the record takes longer than a transaction may stay open, so it can never be
     /// committed.
     #[error(

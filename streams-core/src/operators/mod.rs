@@ -81,7 +81,8 @@ pub use context::DropReason;
 pub use error::OperatorError;
 
 pub(crate) use build::{
-    BuiltNode, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts, TaskServices,
+    BuiltNode, Close, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts,
+    TaskServices,
 };
 pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;
@@ -115,6 +116,13 @@ impl<K, V> Outputs<K, V> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl<K, V> Outputs<K, V> {
+    /// One child, by its number.
+    pub(super) fn child(&self, number: usize) -> Option<&Link<K, V>> {
+        self.0.get(number)
     }
 }
 

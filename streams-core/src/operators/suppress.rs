@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::process::PunctuationId;
 use super::{
     BuildError, BuiltNode, Context, Flush, Next, NodeBuilder, OperatorError, Outputs, Punctuate, Punctuation,
     PunctuationTime, Recipe, StoreId, TableView, TableViewRecipe,
@@ -102,7 +103,8 @@ pub(crate) fn recipe<K: Key, V: Value>(store: StoreId, suppression: Suppression<
         if let Until::WallClock(wait_ms) = suppression.until {
             let interval = (wait_ms / LOOKS_PER_WAIT).clamp(1, 1_000).unsigned_abs();
             let (time, interval) = (PunctuationTime::WallClock, Duration::from_millis(interval));
-            builder.punctuate(Punctuation { time, interval, target: Rc::clone(&node) as _ });
+            let id = builder.schedule_book().new_id();
+            builder.punctuate(Punctuation { id, time, interval, start: None, target: Rc::clone(&node) as _ });
         }
         Ok(BuiltNode::shared::<K, Change<V>, _>(&node))
     })
@@ -266,7 +268,7 @@ impl<K: Key, V: Value> Flush for Suppress<K, V> {
 }
 
 impl<K: Key, V: Value> Punctuate for Suppress<K, V> {
-    fn punctuate(&mut self, context: &mut Context, _now: Timestamp) -> Result<(), OperatorError> {
+    fn punctuate(&mut self, context: &mut Context, _: PunctuationId, _now: Timestamp) -> Result<(), OperatorError> {
         self.send_due(context, usize::MAX).map(drop)
     }
 }

@@ -1,7 +1,7 @@
 //! The typed key-value store of the Processor API.
 //!
-//! The store and its changelog hold the same encoded keys and values. Every write goes to both at once; the changelog
-//! record carries the timestamp of the record being processed.
+//! The store and its changelog hold the same encoded keys; what they hold as values is [`StoreValue`]'s. Every write goes
+//! to both at once.
 
 use std::marker::PhantomData;
 use std::ops::Bound;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::key_range::behind;
 use super::rows::RowError;
-use super::{FreshRows, KeyOrder, KeyRange, StoreAccess, StoreError, StoreErrorKind, StoreView};
+use super::{FreshRows, KeyOrder, KeyRange, StoreAccess, StoreError, StoreErrorKind, StoreValue, StoreView};
 use crate::record::{Headers, Timestamp};
 use crate::wire::{DecodeError, Value};
 
@@ -24,7 +24,7 @@ pub struct KeyValue<K, V> {
 /// Where an iteration over a store starts or ends, as an encoded key.
 pub(crate) type KeyBound = Bound<Vec<u8>>;
 
-impl<K: Value, V: Value> KeyValue<K, V> {
+impl<K: Value, V: StoreValue> KeyValue<K, V> {
     /// A typed view of `access`.
     #[must_use]
     pub const fn new(access: StoreAccess) -> Self {
@@ -45,7 +45,7 @@ impl<K: Value, V: Value> KeyValue<K, V> {
         self.key.clear();
         key.encode(&mut self.key)?;
         let value = self.access.get(&self.key)?;
-        value.map(|bytes| V::decode(&bytes)).transpose().map_err(|error| self.unreadable("value", &error))
+        value.map(|bytes| V::read_row(&bytes)).transpose().map_err(|error| self.unreadable("value", &error))
     }
 
     /// Sets a key's value; `None` deletes the key.
@@ -57,11 +57,13 @@ impl<K: Value, V: Value> KeyValue<K, V> {
         key.encode(&mut self.key)?;
         self.value.clear();
         if let Some(value) = value {
-            value.encode(&mut self.value)?;
+            value.write_row(&mut self.value)?;
         }
-        let value = value.map(|_| self.value.as_slice());
+        let row = value.map(|_| self.value.as_slice());
+        let logged = row.map(|row| V::logged(row, timestamp));
+        let (value, timestamp) = logged.map_or((None, timestamp), |(value, timestamp)| (Some(value), timestamp));
         self.access.log(&self.key, value, timestamp, &Headers::new())?;
-        self.access.put(&self.key, value);
+        self.access.put(&self.key, row);
         Ok(())
     }
 
@@ -138,7 +140,7 @@ impl<K: Value, V: Value> KeyValue<K, V> {
     fn decode(&self, key: &[u8], value: &[u8]) -> Result<(K, V), RowError> {
         let mut key = K::decode(key).map_err(|error| self.unreadable("key", &error))?;
         key.set_window_sizes(self.access.windows().as_slice());
-        let value = V::decode(value).map_err(|error| self.unreadable("value", &error))?;
+        let value = V::read_row(value).map_err(|error| self.unreadable("value", &error))?;
         Ok((key, value))
     }
 

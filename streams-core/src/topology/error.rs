@@ -204,6 +204,17 @@ pub enum TopologyError {
         /// The call that the option follows.
         at: CallSite,
     },
+    /// A processor reads a store that no table before it has.
+    #[error(
+        "a processor at {at} reads the store `{name}`, which no table before it has: store one with \
+         `.stored_as({name})`, or leave out `.read_only()` for a store of the processor's own"
+    )]
+    NoTableStore {
+        /// The store's name.
+        name: String,
+        /// The call.
+        at: CallSite,
+    },
 
     /// A repartition topic with no partitions.
     #[error("`{node}` ({at}) asks for 0 partitions; a topic has at least one")]

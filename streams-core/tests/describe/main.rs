@@ -7,6 +7,7 @@
 
 mod cogroups;
 mod foreign_key_joins;
+mod processor_stores;
 mod stream_joins;
 mod table_joins;
 mod topologies;

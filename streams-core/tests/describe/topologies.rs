@@ -12,7 +12,7 @@ use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
 use crate::stream_joins::STREAM_JOINS;
-use crate::{cogroups, foreign_key_joins, table_joins};
+use crate::{cogroups, foreign_key_joins, processor_stores, table_joins};
 
 /// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
@@ -25,7 +25,7 @@ pub(crate) const B: Topic<String, String> = Topic::new("b");
 pub(crate) const C: Topic<String, String> = Topic::new("c");
 pub(crate) const T: Topic<String, String> = Topic::new("t");
 pub(crate) const U: Topic<String, String> = Topic::new("u");
-const G: Topic<String, String> = Topic::new("g");
+pub(crate) const G: Topic<String, String> = Topic::new("g");
 const H: Topic<String, String> = Topic::new("h");
 pub(crate) const OUT: Topic<String, String> = Topic::new("out");
 pub(crate) const COUNTS: Topic<String, i64> = Topic::new("out");
@@ -93,6 +93,7 @@ pub(crate) fn all() -> Vec<Named> {
         foreign_key_joins::ALL,
         STREAM_JOINS,
         cogroups::ALL,
+        processor_stores::ALL,
     ]
     .concat()
 }

@@ -10,6 +10,7 @@ mod foreign_key_joins;
 mod groups;
 mod history;
 mod keys;
+mod processors;
 mod properties;
 mod results;
 mod row_identity;

@@ -1,7 +1,7 @@
-//! The Processor API: `process`, `process_with` and `process_values`.
+//! The Processor API: `process`, `process_with`, `process_values` and `process_values_with`.
 
 use super::KStream;
-use crate::dsl::processor::{Forward, ForwardValues, Processor, Refs, StoreTuple};
+use crate::dsl::processor::{Forward, ForwardValues, Processor, Refs, StoreTuple, ValueProcessor};
 use crate::dsl::{Data, Shared};
 use crate::operators::process;
 use crate::topology::program::Call;
@@ -167,6 +167,26 @@ impl<'t, K, V> KStream<'t, K, V> {
             changes_key: false,
             stores: stores.specs(),
             recipe: Box::new(move |ids| process::values_recipe::<S, K, V, V2, _>(&stores, ids, code)),
+        };
+        KStream::new(self.builder, self.builder.add(call))
+    }
+
+    /// As [`KStream::process_with`] with a [`ValueProcessor`], which keeps every record's key: no repartition topic is
+    /// needed afterwards.
+    #[track_caller]
+    pub fn process_values_with<P, V2>(self, stores: P::Stores, make: impl Fn() -> P + Shared) -> KStream<'t, K, V2>
+    where
+        P: ValueProcessor<K, V, V2>,
+        K: Data,
+        V: Data,
+        V2: Data,
+    {
+        let call = Call::Process {
+            input: self.step,
+            prefix: "KSTREAM-PROCESSVALUES-",
+            changes_key: false,
+            stores: stores.specs(),
+            recipe: Box::new(move |ids| process::value_processor_recipe::<P, K, V, V2>(ids, make)),
         };
         KStream::new(self.builder, self.builder.add(call))
     }

@@ -337,10 +337,10 @@ fn on_the_wall_clock_only_its_time_counts() {
     let mut chain = plain(suppression);
     let punctuation = &chain.parts.punctuations[0];
     assert_eq!(punctuation.interval, std::time::Duration::from_millis(5));
-    let target = std::rc::Rc::clone(&punctuation.target);
+    let (id, target) = (punctuation.id, std::rc::Rc::clone(&punctuation.target));
     let look = |chain: &mut Plain, now: i64| {
         chain.context.wall_clock = Timestamp(now);
-        target.borrow_mut().punctuate(&mut chain.context, Timestamp(now)).unwrap();
+        target.borrow_mut().punctuate(&mut chain.context, id, Timestamp(now)).unwrap();
         chain.received()
     };
     chain.context.wall_clock = Timestamp(1_000);

@@ -93,7 +93,7 @@ impl Task {
     /// Creates a task that is ready to run.
     pub(crate) fn new(
         ready: Ready,
-        parts: TaskParts,
+        mut parts: TaskParts,
         context: Context,
         inputs: Vec<Input>,
         metrics: TaskMetrics,
@@ -107,7 +107,7 @@ impl Task {
             stores,
             dropped_before: metrics.dropped.clone(),
             metrics,
-            punctuations: Punctuations::new(Vec::new(), Timestamp::UNKNOWN),
+            punctuations: Punctuations::new(std::mem::take(&mut parts.punctuations), parts.schedule.clone(), &context),
             punctuated: false,
             is_transaction_ending: false,
             context,
@@ -118,7 +118,6 @@ impl Task {
             span: tracing::info_span!("task", task = %id),
             folder,
         };
-        task.punctuations = Punctuations::new(std::mem::take(&mut task.parts.punctuations), task.context.wall_clock);
         task.metrics.phase = TaskPhase::Running;
         task
     }
@@ -218,6 +217,7 @@ impl Task {
             }
         }
         self.done.processed(input.is_internal);
+        self.punctuations.take_requests(&self.context);
         if !self.punctuations.is_empty() {
             let stream_time = self.context.stream_time;
             self.punctuate(PunctuationTime::Stream, stream_time)?;
@@ -252,6 +252,7 @@ impl Task {
 
     /// Fires the due punctuators of one kind. Returns whether any fired.
     pub(crate) fn punctuate(&mut self, time: PunctuationTime, now: Timestamp) -> Result<bool, AppError> {
+        self.punctuations.take_requests(&self.context);
         if self.punctuations.is_empty() {
             return Ok(false);
         }

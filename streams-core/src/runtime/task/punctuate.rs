@@ -1,37 +1,82 @@
 //! When punctuators fire.
 //!
 //! Stream-time punctuators fire as soon as stream time is known and then at multiples of their interval; wall-clock
-//! ones first one interval after they were scheduled. Missed times are skipped, not replayed (Kafka Streams'
+//! ones first one interval after they were scheduled; anchored ones at the times that follow from their start. Missed times are skipped, not replayed (Kafka Streams'
 //! `PunctuationSchedule`), and those that are overdue fire in the order in which they were due.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::due_queue::DueQueue;
+use crate::operators::process::{PunctuationId, ScheduleBook, ScheduleRequest};
 use crate::operators::{Context, OperatorError, Punctuation, PunctuationTime};
 use crate::record::Timestamp;
 
 /// A task's punctuators, and when each fires next.
 pub(crate) struct Punctuations {
-    punctuators: Vec<Punctuation>,
+    /// By number; `None` after they were cancelled.
+    punctuators: Vec<Option<Punctuation>>,
+    /// Numbers that no queue has any more.
+    free: Vec<usize>,
+    /// What processors ask for while the task runs.
+    book: ScheduleBook,
     by_stream_time: DueQueue,
     by_wall_clock: DueQueue,
 }
 
 impl Punctuations {
-    /// Schedules them; wall-clock ones count from `wall_clock`.
-    pub(crate) fn new(punctuators: Vec<Punctuation>, wall_clock: Timestamp) -> Self {
-        let (mut by_stream_time, mut by_wall_clock) = (DueQueue::default(), DueQueue::default());
-        for (number, punctuator) in punctuators.iter().enumerate() {
-            match punctuator.time {
-                PunctuationTime::Stream => by_stream_time.add(Timestamp(0), number),
-                PunctuationTime::WallClock => {
-                    if let Some(first) = wall_clock.0.checked_add(interval_ms(punctuator.interval)) {
-                        by_wall_clock.add(Timestamp(first), number);
-                    }
-                }
+    /// Schedules them as of the context's times.
+    pub(crate) fn new(punctuators: Vec<Punctuation>, book: ScheduleBook, context: &Context) -> Self {
+        let (by_stream_time, by_wall_clock) = (DueQueue::default(), DueQueue::default());
+        let mut punctuations = Self { punctuators: Vec::new(), free: Vec::new(), book, by_stream_time, by_wall_clock };
+        punctuators.into_iter().for_each(|punctuator| punctuations.add(punctuator, context));
+        punctuations
+    }
+
+    fn add(&mut self, punctuator: Punctuation, context: &Context) {
+        let (now, first) = match punctuator.time {
+            PunctuationTime::Stream => (context.stream_time, Some(0)),
+            PunctuationTime::WallClock => {
+                (context.wall_clock, context.wall_clock.0.checked_add(interval_ms(punctuator.interval)))
+            }
+        };
+        let first = match punctuator.start {
+            Some(start) if start < now => following(start, now, interval_ms(punctuator.interval)),
+            Some(start) => Some(start),
+            None => first.map(Timestamp),
+        };
+        let Some(first) = first else { return };
+        let number = self.free.pop().unwrap_or(self.punctuators.len());
+        self.queue(punctuator.time).add(first, number);
+        match self.punctuators.get_mut(number) {
+            Some(free) => *free = Some(punctuator),
+            None => self.punctuators.push(Some(punctuator)),
+        }
+    }
+
+    const fn queue(&mut self, time: PunctuationTime) -> &mut DueQueue {
+        match time {
+            PunctuationTime::Stream => &mut self.by_stream_time,
+            PunctuationTime::WallClock => &mut self.by_wall_clock,
+        }
+    }
+
+    /// Does what processors have asked for since this was called last. What is cancelled stays in its queue until it is
+    /// due, as in Kafka Streams.
+    pub(crate) fn take_requests(&mut self, context: &Context) {
+        for request in self.book.take() {
+            match request {
+                ScheduleRequest::Add(punctuator) => self.add(punctuator, context),
+                ScheduleRequest::Cancel(id) => self.cancel(id),
             }
         }
-        Self { punctuators, by_stream_time, by_wall_clock }
+    }
+
+    fn cancel(&mut self, id: PunctuationId) {
+        let has_it = |punctuator: &&mut Option<Punctuation>| punctuator.as_ref().is_some_and(|one| one.id == id);
+        if let Some(punctuator) = self.punctuators.iter_mut().find(has_it) {
+            *punctuator = None;
+        }
     }
 
     /// Fires those of one kind that are due at `now`; whether any fired.
@@ -41,28 +86,33 @@ impl Punctuations {
         now: Timestamp,
         context: &mut Context,
     ) -> Result<bool, OperatorError> {
+        self.take_requests(context);
         if now == Timestamp::UNKNOWN {
             return Ok(false);
         }
-        let queue = match time {
-            PunctuationTime::Stream => &mut self.by_stream_time,
-            PunctuationTime::WallClock => &mut self.by_wall_clock,
-        };
         let mut fired = false;
-        while let Some((due, number)) = queue.take_due(now) {
-            let Some(punctuator) = self.punctuators.get(number) else { continue };
+        while let Some((due, number)) = self.queue(time).take_due(now) {
+            let Some(Some(Punctuation { id, interval, target, .. })) = self.punctuators.get(number) else {
+                self.free.push(number);
+                continue;
+            };
+            let (id, interval, target) = (*id, interval_ms(*interval), Rc::clone(target));
             fired = true;
-            punctuator.target.borrow_mut().punctuate(context, now)?;
-            if let Some(next) = following(due, now, interval_ms(punctuator.interval)) {
-                queue.add(next, number);
+            target.borrow_mut().punctuate(context, id, now)?;
+            self.take_requests(context);
+            match following(due, now, interval) {
+                Some(next) if self.punctuators.get(number).is_some_and(Option::is_some) => {
+                    self.queue(time).add(next, number);
+                }
+                _ => self.free.push(number),
             }
         }
         Ok(fired)
     }
 
-    /// Whether there are none at all.
+    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.punctuators.is_empty()
+        self.punctuators.iter().all(Option::is_none)
     }
 
     /// When the next wall-clock punctuator is due.
@@ -72,7 +122,8 @@ impl Punctuations {
 
     /// The shortest interval of the wall-clock punctuators.
     pub(crate) fn wall_clock_interval(&self) -> Option<Duration> {
-        let wall_clock = self.punctuators.iter().filter(|punctuator| punctuator.time == PunctuationTime::WallClock);
+        let punctuators = self.punctuators.iter().flatten();
+        let wall_clock = punctuators.filter(|punctuator| punctuator.time == PunctuationTime::WallClock);
         wall_clock.map(|punctuator| punctuator.interval).min()
     }
 }
@@ -91,7 +142,6 @@ fn following(due: Timestamp, now: Timestamp, interval_ms: i64) -> Option<Timesta
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::rc::Rc;
 
     use super::*;
     use crate::log::LogError;
@@ -136,7 +186,7 @@ mod tests {
     struct Note(usize, Fired);
 
     impl Punctuate for Note {
-        fn punctuate(&mut self, _: &mut Context, now: Timestamp) -> Result<(), OperatorError> {
+        fn punctuate(&mut self, _: &mut Context, _: PunctuationId, now: Timestamp) -> Result<(), OperatorError> {
             self.1.borrow_mut().push(format!("{}@{}", self.0, now.0));
             Ok(())
         }
@@ -145,14 +195,19 @@ mod tests {
     /// What fires when punctuators of these intervals are scheduled at 0 and looked at then.
     fn fired(time: PunctuationTime, intervals: &[u64], looks: &[i64]) -> String {
         let fired = Fired::default();
+        let book = ScheduleBook::default();
         let punctuation = |(number, interval): (usize, &u64)| Punctuation {
+            id: book.new_id(),
             time,
             interval: Duration::from_millis(*interval),
+            start: None,
             target: Rc::new(RefCell::new(Note(number, Rc::clone(&fired)))),
         };
-        let mut punctuations = Punctuations::new(intervals.iter().enumerate().map(punctuation).collect(), Timestamp(0));
         let task = TaskId { subtopology: 0, partition: Partition(0) };
         let mut context = Context::new(task, Rc::new(RefCell::new(Nowhere)));
+        context.wall_clock = Timestamp(0);
+        let punctuators = intervals.iter().enumerate().map(punctuation).collect();
+        let mut punctuations = Punctuations::new(punctuators, book.clone(), &context);
         for now in looks {
             punctuations.fire(time, Timestamp(*now), &mut context).expect("no error");
         }

@@ -16,6 +16,7 @@ use crate::windows::Window;
 
 mod join_buffer;
 mod plain;
+mod processor_windows;
 mod session;
 mod suppression;
 mod table;
@@ -25,7 +26,10 @@ mod window;
 pub(crate) use join_buffer::BufferedAt;
 pub use join_buffer::JoinBuffer;
 pub use plain::Plain;
+pub use processor_windows::ProcessorWindows;
+pub(crate) use processor_windows::{span_ms, span_prefix, split_logged, write_logged};
 pub use session::Sessions;
+pub(crate) use session::{split as split_session, write_session};
 pub use suppression::Suppressed;
 pub use table::{KeyValueStore, Table};
 pub use unmatched::Unmatched;
@@ -67,6 +71,11 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
     fn is_over(&self, row: &StoredRow<'_>, newest: Timestamp) -> bool {
         let (Some(window), Some(retention)) = (row.window, self.retention()) else { return false };
         window.start.0 <= newest.0.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Whether rows with the same key and window are kept side by side.
+    fn keeps_duplicates(&self) -> bool {
+        false
     }
 
     /// The settings of the changelog's topic. If the kind has a retention, the topic keeps rows for
@@ -159,6 +168,8 @@ mod tests {
         vec![
             Arc::new(JoinBuffer::example()),
             Arc::new(Plain),
+            Arc::new(ProcessorWindows::example()),
+            Arc::new(ProcessorWindows { timestamped: true, ..ProcessorWindows::example() }),
             Arc::new(Sessions::example()),
             Arc::new(Suppressed),
             Arc::new(Table),

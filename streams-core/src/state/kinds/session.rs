@@ -46,8 +46,14 @@ impl Sessions {
     }
 }
 
+/// Appends a changelog key behind the key's own bytes.
+pub(crate) fn write_session(session: Window, out: &mut Vec<u8>) {
+    out.extend_from_slice(&session.end.0.to_be_bytes());
+    out.extend_from_slice(&session.start.0.to_be_bytes());
+}
+
 /// Splits a changelog key into the key's own bytes and the session.
-fn split(logged: &[u8]) -> Option<(&[u8], Window)> {
+pub(crate) fn split(logged: &[u8]) -> Option<(&[u8], Window)> {
     let (rest, start) = logged.split_last_chunk::<TIME>()?;
     let (key, end) = rest.split_last_chunk::<TIME>()?;
     let [start, end] = [start, end].map(|time| Timestamp(i64::from_be_bytes(*time)));

@@ -58,7 +58,6 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     ///
     /// # Errors
     /// When the store fails or contains anything but such rows.
-    #[cfg_attr(not(test), expect(dead_code, reason = "aggregations without sessions read single rows"))]
     pub(crate) fn scan_rows(
         &mut self,
         range: KeyRange<'_>,

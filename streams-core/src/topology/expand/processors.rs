@@ -1,7 +1,6 @@
 //! Processors and their stores.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::program::{Call, CallId, ChangelogOptions, Program};
@@ -13,7 +12,6 @@ use super::streams::StreamState;
 use super::{At, Expansion};
 use crate::operators::processor_stores::StoreSpec;
 use crate::operators::{Recipe, StoreId};
-use crate::state::kinds::Plain;
 
 /// The stores of all processors.
 #[derive(Default)]
@@ -84,7 +82,10 @@ impl Expansion {
             None => self.names.node(None, prefix),
         };
         let stores = stores.iter().map(|store| self.processor_store(store, at.site)).collect::<Result<Vec<_>, _>>()?;
-        let kind = DraftKind::Processor { recipe: recipe(stores.clone()), stores, table: None };
+        let recipe = recipe(stores.clone());
+        // A global table's store is everywhere, without being connected.
+        let stores = stores.into_iter().filter(|store| !self.stores.is_global(*store)).collect();
+        let kind = DraftKind::Processor { recipe, stores, table: None };
         let node = self.drafts.add(input.node, name.clone(), kind, at.site);
         let windows = if changes_key { KeyWindows::made(at.site) } else { input.windows };
         let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes_key, node);
@@ -92,8 +93,14 @@ impl Expansion {
         Ok(())
     }
 
+    /// The store of a table that a processor reads.
+    fn read_store(&self, spec: &StoreSpec, at: CallSite) -> Result<StoreId, TopologyError> {
+        self.stores.of_table(&spec.name).ok_or_else(|| TopologyError::NoTableStore { name: spec.name.clone(), at })
+    }
+
     /// A processor's store, which is created for the first processor that names it.
     fn processor_store(&mut self, spec: &StoreSpec, at: CallSite) -> Result<StoreId, TopologyError> {
+        let Some(kind) = spec.kind.clone() else { return self.read_store(spec, at) };
         let stores = &mut self.processor_stores;
         if let Some((id, known, first)) = stores.known.get(&spec.name) {
             return same_types((known, first), (spec, at)).map(|()| *id);
@@ -111,7 +118,7 @@ impl Expansion {
         };
         let new = NewStore {
             name: spec.name.clone(),
-            kind: Arc::new(Plain),
+            kind,
             cached: false,
             changelog,
             global_topic: None,

@@ -9,6 +9,7 @@ use super::super::names::{self, changelog_topic};
 use super::super::program::ChangelogOptions;
 use crate::operators::StoreId;
 use crate::state::StoreKind;
+use crate::state::kinds::Table;
 use crate::topic::TopicRef;
 use crate::windows::WindowSizes;
 
@@ -69,6 +70,18 @@ impl Stores {
     /// Whether there is a store with this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.definitions.iter().any(|definition| *definition.name == *name)
+    }
+
+    /// Whether a store is a global table's.
+    pub(super) fn is_global(&self, store: StoreId) -> bool {
+        self.definitions.get(store.0 as usize).is_some_and(|definition| definition.global)
+    }
+
+    /// The number of a table's store with this name.
+    pub(super) fn of_table(&self, name: &str) -> Option<StoreId> {
+        let number = self.definitions.iter().position(|definition| *definition.name == *name)?;
+        let is_table = self.definitions.get(number)?.kind.name() == Table.name();
+        u32::try_from(number).ok().filter(|_| is_table).map(StoreId)
     }
 
     fn collision(&self, first: usize, name: &str, second: CallSite) -> TopologyError {

@@ -71,6 +71,7 @@ final class Topologies {
             ForeignKeyJoins.add(Topologies::add);
             StreamJoins.all().forEach(Topologies::add);
             Cogroups.add(Topologies::add);
+            ProcessorStores.add(Topologies::add);
         }
         return ALL;
     }

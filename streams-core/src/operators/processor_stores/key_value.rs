@@ -1,114 +1,18 @@
-//! How a program's own code accesses stores: it passes constants and gets borrowed handles.
-//!
-//! `(SEEN, TOTALS)` names two stores; while a record is processed, the code has a [`StoreRef`] to each. Its methods
-//! return no errors. After a first failure they do nothing more, and the record fails when the code returns.
+//! Key-value stores in processors.
 
 use std::any::TypeId;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::{ControlFlow, RangeBounds};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::{BuildError, NodeBuilder, StoreId};
-use crate::record::Timestamp;
+use super::{ProcessorStore, StoreSpec, StoreUse};
+use crate::operators::{BuildError, NodeBuilder, StoreId};
 use crate::state::key_value::{KeyBound, KeyValue};
+use crate::state::kinds::{Plain, Table};
 use crate::state::rows::RowError;
-use crate::state::{KeyOrder, KeyValueStore};
-use crate::windows::WindowSizes;
-use crate::wire::{Value, refuse_windows};
-
-/// A store that a processor asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreSpec {
-    /// The store's name.
-    pub name: String,
-    /// The store's Rust types. All processors that use the store must agree on them.
-    pub types: TypeId,
-    /// The types' names, for error messages.
-    pub type_names: String,
-    /// How many windows a key contains.
-    pub windows_in_keys: usize,
-    /// The sizes of those windows, as far as the constant sets them.
-    pub windows: WindowSizes,
-}
-
-/// A store constant that a processor can use.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name a store that a processor can use",
-    label = "not a store for processors",
-    note = "declare one with `const NAME: KeyValueStore<Key, Value> = KeyValueStore::new(\"name\")`"
-)]
-pub trait ProcessorStore: Clone + Send + Sync + 'static {
-    /// The handle that the code gets.
-    type Ref<'a>;
-    /// The store in a task.
-    #[doc(hidden)]
-    type Open: 'static;
-
-    /// Describes the store to the topology.
-    fn spec(&self) -> StoreSpec;
-
-    /// Opens the store for a task.
-    #[doc(hidden)]
-    fn open(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::Open, BuildError>;
-
-    /// Lends the store while a record is processed.
-    #[doc(hidden)]
-    fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> Self::Ref<'a>;
-}
-
-/// The stores a processor uses: none (`()`), one constant, or a tuple of up to six.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name stores that a processor can use",
-    label = "expected store constants",
-    note = "pass `()`, one `KeyValueStore` constant, or a tuple of up to six of them"
-)]
-pub trait StoreTuple: Clone + Send + Sync + 'static {
-    /// The handles that the code gets: for a tuple, a tuple of [`StoreRef`]s.
-    type Refs<'a>;
-    /// The stores in a task.
-    #[doc(hidden)]
-    type Open: 'static;
-
-    /// Describes the stores to the topology, in order.
-    fn specs(&self) -> Vec<StoreSpec>;
-
-    /// Opens the stores for a task; `stores` are those of [`StoreTuple::specs`], in order.
-    #[doc(hidden)]
-    fn open(builder: &mut NodeBuilder<'_>, stores: &[StoreId]) -> Result<Self::Open, BuildError>;
-
-    /// Lends the stores while a record is processed.
-    #[doc(hidden)]
-    fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> Self::Refs<'a>;
-}
-
-/// The handles for a processor's stores.
-pub type Refs<'a, S> = <S as StoreTuple>::Refs<'a>;
-
-/// The access to stores during one record or punctuation.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct StoreUse {
-    timestamp: Timestamp,
-    failed: Cell<bool>,
-    failure: RefCell<Option<RowError>>,
-}
-
-impl StoreUse {
-    pub(super) const fn new(timestamp: Timestamp) -> Self {
-        Self { timestamp, failed: Cell::new(false), failure: RefCell::new(None) }
-    }
-
-    /// Reports the first failure, if there was one.
-    pub(super) fn finish(self) -> Result<(), RowError> {
-        self.failure.into_inner().map_or(Ok(()), Err)
-    }
-
-    fn fail(&self, error: RowError) {
-        if !self.failed.replace(true) {
-            *self.failure.borrow_mut() = Some(error);
-        }
-    }
-}
+use crate::state::{KeyOrder, KeyValueStore, StoreKind, StoreValue};
+use crate::wire::Value;
 
 /// A key-value store, borrowed while a record is processed.
 ///
@@ -123,7 +27,7 @@ pub struct StoreRef<'a, K, V> {
 /// How many pairs are read from the store at once.
 const PAGE: usize = 256;
 
-impl<K: Value, V: Value> StoreRef<'_, K, V> {
+impl<K: Value, V: StoreValue> StoreRef<'_, K, V> {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &K) -> Option<V> {
@@ -140,12 +44,39 @@ impl<K: Value, V: Value> StoreRef<'_, K, V> {
         self.attempt(|store| store.put(key, None, self.use_.timestamp));
     }
 
+    /// Deletes a key and returns the value that it had.
+    pub fn take(&mut self, key: &K) -> Option<V> {
+        let value = self.get(key);
+        self.delete(key);
+        value
+    }
+
+    /// Sets the value of a key that has none, and returns the one that it has otherwise.
+    pub fn put_if_absent(&mut self, key: &K, value: V) -> Option<V> {
+        let there = self.get(key);
+        if there.is_none() {
+            self.put(key, value);
+        }
+        there
+    }
+
     /// The pairs in a range of keys, ordered by the keys' encoded bytes as in Kafka Streams. For text and
     /// non-negative numbers this is their natural order.
     #[must_use]
     pub fn range(&self, keys: impl RangeBounds<K>) -> Vec<(K, V)> {
         let mut pairs = Vec::new();
         self.visit(keys, |key, value| {
+            pairs.push((key, value));
+            ControlFlow::Continue(())
+        });
+        pairs
+    }
+
+    /// As [`StoreRef::range`], in reverse order.
+    #[must_use]
+    pub fn range_reverse(&self, keys: impl RangeBounds<K>) -> Vec<(K, V)> {
+        let mut pairs = Vec::new();
+        self.visit_reverse(keys, |key, value| {
             pairs.push((key, value));
             ControlFlow::Continue(())
         });
@@ -215,31 +146,24 @@ impl<K: Value, V: Value> StoreRef<'_, K, V> {
     }
 
     fn attempt<R>(&self, action: impl FnOnce(&mut KeyValue<K, V>) -> Result<R, RowError>) -> Option<R> {
-        if self.use_.failed.get() {
-            return None;
-        }
-        match action(&mut self.store.borrow_mut()) {
-            Ok(result) => Some(result),
-            Err(error) => {
-                self.use_.fail(error);
-                None
-            }
-        }
+        self.use_.attempt(self.store, action)
     }
 }
 
-impl<K: Value, V: Value> ProcessorStore for KeyValueStore<K, V> {
+impl<K: Value, V: StoreValue> ProcessorStore for KeyValueStore<K, V> {
     type Ref<'a> = StoreRef<'a, K, V>;
     type Open = Rc<RefCell<KeyValue<K, V>>>;
 
     fn spec(&self) -> StoreSpec {
-        const { refuse_windows::<V>() };
+        const { V::CHECKED };
+        let kind: Arc<dyn StoreKind> = if V::TIMESTAMPED { Arc::new(Table) } else { Arc::new(Plain) };
         StoreSpec {
             name: self.name().to_owned(),
             types: TypeId::of::<Self>(),
             type_names: format!("{} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
             windows_in_keys: K::WINDOWS,
             windows: self.windows(),
+            kind: Some(kind),
         }
     }
 
@@ -250,60 +174,6 @@ impl<K: Value, V: Value> ProcessorStore for KeyValueStore<K, V> {
     fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> StoreRef<'a, K, V> {
         StoreRef { store: open, use_ }
     }
-}
-
-impl<K: Value, V: Value> StoreTuple for KeyValueStore<K, V> {
-    type Refs<'a> = StoreRef<'a, K, V>;
-    type Open = <Self as ProcessorStore>::Open;
-
-    fn specs(&self) -> Vec<StoreSpec> {
-        vec![self.spec()]
-    }
-
-    fn open(builder: &mut NodeBuilder<'_>, stores: &[StoreId]) -> Result<Self::Open, BuildError> {
-        <Self as ProcessorStore>::open(builder, *stores.first().ok_or_else(|| missing(builder))?)
-    }
-
-    fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> StoreRef<'a, K, V> {
-        <Self as ProcessorStore>::lend(open, use_)
-    }
-}
-
-fn missing(builder: &NodeBuilder<'_>) -> BuildError {
-    builder.error("it was not given as many stores as it asked for")
-}
-
-macro_rules! store_tuples {
-    ($(($($name:ident $position:tt),*))*) => {$(
-        impl<$($name: ProcessorStore),*> StoreTuple for ($($name,)*) {
-            type Refs<'a> = ($($name::Ref<'a>,)*);
-            type Open = ($($name::Open,)*);
-
-            fn specs(&self) -> Vec<StoreSpec> {
-                vec![$(self.$position.spec()),*]
-            }
-
-            #[allow(unused_variables, reason = "there may be no stores")]
-            fn open(builder: &mut NodeBuilder<'_>, stores: &[StoreId]) -> Result<Self::Open, BuildError> {
-                Ok(($($name::open(builder, *stores.get($position).ok_or_else(|| missing(builder))?)?,)*))
-            }
-
-            #[allow(clippy::unused_unit, unused_variables, reason = "there may be no stores")]
-            fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> Self::Refs<'a> {
-                ($($name::lend(&open.$position, use_),)*)
-            }
-        }
-    )*};
-}
-
-store_tuples! {
-    ()
-    (A 0)
-    (A 0, B 1)
-    (A 0, B 1, C 2)
-    (A 0, B 1, C 2, D 3)
-    (A 0, B 1, C 2, D 3, E 4)
-    (A 0, B 1, C 2, D 3, E 4, F 5)
 }
 
 #[cfg(test)]

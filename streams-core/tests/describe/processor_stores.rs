@@ -1,0 +1,43 @@
+//! Stores of processors, in the same order and with the same names as in `tests/java/describe`.
+
+use std::time::Duration;
+
+use streams_core::dsl::processor::{ProcessorSessionStore, ProcessorWindowStore, Timestamped};
+use streams_core::state::KeyValueStore;
+
+use crate::topologies::{A, B, G, Named, OUT, T, text_store};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+const TIMESTAMPED: KeyValueStore<String, Timestamped<String>> = KeyValueStore::new("timestamped");
+const WINDOWS: ProcessorWindowStore<String, String> = ProcessorWindowStore::new("windows", MINUTE, HOUR);
+const DUPLICATES: ProcessorWindowStore<String, String> =
+    ProcessorWindowStore::new("duplicates", MINUTE, HOUR).with_duplicates();
+const TIMESTAMPED_WINDOWS: ProcessorWindowStore<String, Timestamped<String>> =
+    ProcessorWindowStore::new("timestamped-windows", MINUTE, HOUR);
+const SESSIONS: ProcessorSessionStore<String, String> = ProcessorSessionStore::new("sessions", HOUR);
+
+pub(crate) const ALL: &[Named] = &[
+    ("a processor's stores of every kind", |b| {
+        let stores = (TIMESTAMPED, WINDOWS, DUPLICATES, TIMESTAMPED_WINDOWS, SESSIONS);
+        _ = b.stream(A).process(stores, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+    }),
+    ("a processor that reads a table", |b| {
+        let rows = text_store("rows");
+        b.table(T).stored_as(rows.clone());
+        _ = b.stream(A).process(rows.read_only(), |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+    }),
+    ("a named processor that reads an aggregate and its own store", |b| {
+        let last = text_store("last");
+        b.stream(A).group_by_key().reduce(|_, value| value).stored_as(last.clone());
+        let stores = (last.read_only(), text_store("own"));
+        let read = b.stream(B).process(stores, |_, key, value, out| out.send(key.clone(), value));
+        _ = read.named("reader").to(OUT);
+    }),
+    ("a processor that reads a global table", |b| {
+        let everywhere = text_store("everywhere");
+        b.global_table(G).stored_as(everywhere.clone());
+        _ = b.stream(A).process(everywhere.read_only(), |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+    }),
+];
