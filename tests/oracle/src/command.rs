@@ -17,6 +17,7 @@ use millstream_oracle::java::JavaCommand;
 use millstream_oracle::ledger::{self, Entry};
 use millstream_oracle::progress::Progress;
 use millstream_oracle::shrink::shrink;
+use millstream_oracle::vectors::Writer;
 
 /// Compares the engine with Kafka Streams, record by record, on random topologies and inputs.
 #[derive(Parser, Debug)]
@@ -49,6 +50,9 @@ struct Options {
     /// Adds the result to the ledger.
     #[arg(long)]
     record: bool,
+    /// Writes the committed vectors again: this many cases of each family, with Java's answers.
+    #[arg(long, value_name = "CASES", num_args = 0..=1, default_missing_value = "300")]
+    record_vectors: Option<u64>,
     /// How many cases Java runs at once; all processors otherwise.
     #[arg(long)]
     java_threads: Option<usize>,
@@ -77,6 +81,9 @@ pub(crate) fn run() -> Outcome<bool> {
     }
     let class_path = options.class_path.clone().ok_or("there is no class path; run `cargo xtask oracle`")?;
     let mut contest = Contest::start(JavaCommand { class_path, threads: options.java_threads })?;
+    if let Some(cases) = options.record_vectors {
+        return record_vectors(&mut contest, cases);
+    }
     match &options.case {
         Some(which) => show(&options, &mut contest, which),
         None => compare(&options, &mut contest),
@@ -208,6 +215,32 @@ fn as_test(case: &Case, java: &Answer) -> String {
     format!(
         "#[test]\nfn case_{name}() {{\n    millstream_oracle::check(\n        r##\"{case}\"##,\n        r##\"{java}\"##,\n    );\n}}\n"
     )
+}
+
+/// The seed of the vectors.
+const VECTORS: u64 = 1;
+
+/// Writes the committed vectors. What differs now is no vector.
+fn record_vectors(contest: &mut Contest, cases: u64) -> Outcome<bool> {
+    let mut are_same = true;
+    for family in FAMILIES {
+        let mut file = Writer::create(family.name)?;
+        let mut outcome = Ok(());
+        contest.all((0..cases).map(|number| case(VECTORS, number, Some(family))), |_, case, verdict| {
+            match &verdict {
+                Verdict::Answered(answers) if verdict.is_same() => outcome = file.add(&case, &answers.java),
+                _ => {
+                    are_same = false;
+                    println!("case {} ({}) differs and is left out", case.id, case.family);
+                }
+            }
+            Ok(outcome.is_ok())
+        })?;
+        outcome?;
+        file.finish()?;
+        println!("{}: written", family.name);
+    }
+    Ok(are_same)
 }
 
 fn record(options: &Options, passed: u64, failed: u64) -> Outcome<()> {

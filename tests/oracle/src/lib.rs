@@ -21,6 +21,7 @@ pub mod seen;
 pub mod shrink;
 pub mod step;
 pub mod text;
+pub mod vectors;
 
 /// Runs a case and compares the answer with Java's, both as JSON. A shrunk difference is printed as a test that calls it.
 ///
