@@ -54,8 +54,8 @@ const EVERYTHING: &[Arms] = &[stateless::ARMS, aggregate::ARMS, windows::ARMS, j
 /// So many bytes that nothing is evicted: which rows a full cache evicts depends on how it counts bytes.
 const CACHE: u64 = 10_000_000;
 
-/// Each so many-th case keeps its stores in RocksDB.
-const ROCKSDB_EACH: u64 = 10;
+/// In so many of a hundred cases, Java keeps its stores in RocksDB.
+const ROCKSDB: u32 = 10;
 
 /// The family with this name.
 #[must_use]
@@ -71,6 +71,7 @@ pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
     let mut draft = Draft::new(Random::of(seed, number), family.caching);
     let cache = if family.caching { CACHE } else { 0 };
     let application = draft.random.one_of("app", &["app", "app", "an.other_app-2"]).to_owned();
+    let stores = if draft.random.percent(ROCKSDB) { StoreType::Rocksdb } else { StoreType::Memory };
     topology(&mut draft, family);
     let inputs = inputs::of(&mut draft);
     Case {
@@ -79,7 +80,7 @@ pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
         application,
         optimize: Vec::new(),
         cache,
-        stores: if number % ROCKSDB_EACH == ROCKSDB_EACH - 1 { StoreType::Rocksdb } else { StoreType::Memory },
+        stores,
         steps: draft.steps,
         inputs,
     }
