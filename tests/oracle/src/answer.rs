@@ -14,6 +14,9 @@ pub struct Answer {
     pub error: Option<Failure>,
     /// What each input changed, in order.
     pub steps: Vec<Changes>,
+    /// What was seen while the application was closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<String>,
 }
 
 /// Why an application ended.

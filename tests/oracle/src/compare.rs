@@ -85,6 +85,14 @@ fn first_difference(case: &Case, java: &Answer, ours: &Answer) -> Option<Differe
             return Some(Difference { place, input: input.unwrap_or_default(), java, ours });
         }
     }
+    if java.closed != ours.closed {
+        return Some(Difference {
+            place: Place::Seen(java.steps.len()),
+            input: String::new(),
+            java: java.closed.clone(),
+            ours: ours.closed.clone(),
+        });
+    }
     (java.error != ours.error || java.steps.len() != ours.steps.len()).then(|| {
         let shown = |answer: &Answer| match &answer.error {
             None => vec![format!("no failure in {} inputs", answer.steps.len())],

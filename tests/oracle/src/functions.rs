@@ -223,7 +223,7 @@ impl Adder {
 }
 
 /// The number in an aggregate: an optional `-` and 1 to 18 digits. Every other text counts as 0.
-fn number_in(aggregate: &Nullable) -> i64 {
+pub(crate) fn number_in(aggregate: &Nullable) -> i64 {
     let text = aggregate.as_ref().map_or("", Text::as_str);
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_number = (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -279,12 +279,6 @@ impl Partitioner {
         }
     }
 }
-
-/// What a processor does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "f", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "see FORMAT.md")]
-pub enum Behaviour {}
 
 /// Takes a timestamp from a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

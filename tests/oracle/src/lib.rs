@@ -5,6 +5,7 @@
 //! line after every single input. A generator makes cases from a seed; a difference is shrunk to a minimal case.
 
 pub mod answer;
+pub mod behaviour;
 pub mod case;
 pub mod compare;
 pub mod contest;

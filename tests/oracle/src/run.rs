@@ -24,7 +24,9 @@ pub fn run(case: &Case) -> Answer {
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let topology = interpret::topology(&case.steps, &seen).map_err(|problem| problem.to_string())?;
         answer.describe = Some(topology.describe());
-        inputs(case, topology, &seen, &mut answer.steps)
+        inputs(case, topology, &seen, &mut answer.steps)?;
+        answer.closed = seen.take();
+        Ok(())
     }));
     let failed = match ran {
         Ok(Ok(())) => None,
@@ -58,6 +60,8 @@ fn inputs(case: &Case, topology: Topology, seen: &Seen, answers: &mut Vec<Change
         let changes = before.changes(&mut driver).map_err(|error| error.to_string())?;
         answers.push(Changes { seen: seen.take(), ..changes });
     }
+    // Its processors are closed.
+    drop(driver);
     Ok(())
 }
 
@@ -100,10 +104,21 @@ impl Before {
     }
 
     fn rows(&mut self, driver: &TopologyTestDriver) -> Result<Vec<String>, millstream::runtime::AppError> {
+        let mut number = (String::new(), 0);
         let rows = driver.rows()?.into_iter().map(|row| {
-            let window = row.window.map(|window| format!("@{}/{}", window.start.0, window.end.0));
+            let window = row.window.map(|window| {
+                if !row.kind.ends_with("with-duplicates") {
+                    return format!("@{}/{}", window.start.0, window.end.0);
+                }
+                // Rows of the same key and window follow each other in the order in which they were written.
+                let same = format!("{} {} {}", row.store, escaped(Some(&row.key)), window.start.0);
+                number = if number.0 == same { (same, number.1 + 1) } else { (same, 0) };
+                format!("@{}#{}", window.start.0, number.1)
+            });
             let key = format!("{} {}{}", row.store, escaped(Some(&row.key)), window.unwrap_or_default());
-            let timestamp = row.timestamp.map(|timestamp| format!(" {}", timestamp.0)).unwrap_or_default();
+            // A session's time is in its key, and Java keeps none besides.
+            let timestamp = row.timestamp.filter(|_| row.kind != "session");
+            let timestamp = timestamp.map(|timestamp| format!(" {}", timestamp.0)).unwrap_or_default();
             (key, format!("{}{timestamp}", escaped(Some(&row.value))))
         });
         let rows: BTreeMap<String, String> = rows.collect();

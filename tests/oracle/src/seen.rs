@@ -19,6 +19,11 @@ impl Seen {
         self.push(format!("{step} {} {}", shown(&key.as_text()), shown(value)));
     }
 
+    /// Adds that a processor is closed.
+    pub fn closed(&self, step: StepId) {
+        self.push(format!("{step} closed"));
+    }
+
     /// The lines since the last call.
     #[must_use]
     pub fn take(&self) -> Vec<String> {

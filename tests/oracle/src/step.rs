@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::behaviour::Behaviour;
 use crate::case::StoreType;
-use crate::functions::{Adder, Behaviour, Extractor, Joiner, KeyMap, Partitioner, Predicate, ValueMap};
+use crate::functions::{Adder, Extractor, Joiner, KeyMap, Partitioner, Predicate, ValueMap};
 
 /// The number of a step, whose result a later step uses.
 pub type StepId = usize;
@@ -46,7 +47,7 @@ steps! {
     ProcessValues { #[serde(rename = "in")] input: StepId, does: Behaviour, stores: Option<Vec<String>>, name: Option<String> }
     Store {
         kind: StoreKind, name: String, logging: Option<bool>, caching: Option<bool>,
-        size: Option<u64>, retention: Option<u64>, duplicates: Option<bool>,
+        size: Option<u64>, retention: Option<u64>, duplicates: Option<bool>, r#type: Option<StoreType>,
     }
     GroupByKey { #[serde(rename = "in")] input: StepId, name: Option<String> }
     GroupBy { #[serde(rename = "in")] input: StepId, key: KeyMap, name: Option<String> }
@@ -84,6 +85,23 @@ steps! {
     Suppress {
         #[serde(rename = "in")] input: StepId, until: Until, max_records: Option<u64>, max_bytes: Option<u64>,
         full: Option<Full>, logging: Option<bool>, name: Option<String>,
+    }
+}
+
+impl Step {
+    /// The name of the store of the table without windows that it makes.
+    #[must_use]
+    pub fn stored_as(&self) -> Option<&str> {
+        let stored = match self {
+            Self::Table { stored, .. }
+            | Self::GlobalTable { stored, .. }
+            | Self::Filter { stored, .. }
+            | Self::FilterNot { stored, .. }
+            | Self::MapValues { stored, .. }
+            | Self::ToTable { stored, .. } => stored,
+            _ => return None,
+        };
+        stored.as_ref()?.name.as_deref()
     }
 }
 
@@ -231,6 +249,7 @@ pub enum StoreKind {
     KeyValue,
     Timestamped,
     Window,
+    TimestampedWindow,
     Session,
     Versioned,
 }

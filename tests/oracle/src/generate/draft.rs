@@ -253,6 +253,16 @@ impl Draft {
         self.random.percent(25).then(|| format!("n{}", self.unique()))
     }
 
+    /// A name for a store.
+    pub(super) fn store_name(&mut self) -> String {
+        format!("s{}", self.unique())
+    }
+
+    /// A name for a step that needs one.
+    pub(super) fn certain_name(&mut self) -> String {
+        format!("n{}", self.unique())
+    }
+
     /// How the next step's table is stored, if that is said.
     pub(super) fn stored(&mut self) -> Option<Stored> {
         if !self.random.percent(40) {

@@ -7,6 +7,7 @@ mod aggregate;
 mod draft;
 mod inputs;
 mod joins;
+mod processors;
 mod random;
 mod sources;
 mod stateless;
@@ -45,11 +46,13 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "windows", arms: &[windows::ARMS, stateless::SOME], operators_max: 4, caching: false },
     Family { name: "joins", arms: &[joins::ARMS, stateless::SOME], operators_max: 5, caching: false },
     Family { name: "tables", arms: &[tables::ARMS, stateless::SOME], operators_max: 6, caching: false },
+    Family { name: "processors", arms: &[processors::ARMS, stateless::SOME], operators_max: 5, caching: false },
     Family { name: "mixed", arms: EVERYTHING, operators_max: 12, caching: false },
     Family { name: "caching", arms: EVERYTHING, operators_max: 5, caching: true },
 ];
 
-const EVERYTHING: &[Arms] = &[stateless::ARMS, aggregate::ARMS, windows::ARMS, joins::ARMS, tables::ARMS];
+const EVERYTHING: &[Arms] =
+    &[stateless::ARMS, aggregate::ARMS, windows::ARMS, joins::ARMS, tables::ARMS, processors::ARMS];
 
 /// So many bytes that nothing is evicted: which rows a full cache evicts depends on how it counts bytes.
 const CACHE: u64 = 10_000_000;

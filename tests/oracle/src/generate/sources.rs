@@ -59,8 +59,14 @@ fn reset(draft: &mut Draft) -> Option<Reset> {
 
 /// Reads a new topic as a table.
 pub(super) fn table(draft: &mut Draft) -> StepId {
+    let stored = draft.stored();
+    table_stored(draft, stored)
+}
+
+/// Reads a new topic as a table that is stored like this.
+pub(super) fn table_stored(draft: &mut Draft, stored: Option<crate::step::Stored>) -> StepId {
     let topic = draft.unread_topic();
-    let (name, stored, extractor, reset) = (draft.name(), draft.stored(), extractor(draft), reset(draft));
+    let (name, extractor, reset) = (draft.name(), extractor(draft), reset(draft));
     let step = Step::Table { topic: topic.clone(), name, stored, extractor, reset };
     draft.add_source(step, Sort::Table, ReadAs::Table, vec![topic])
 }

@@ -14,6 +14,7 @@ use crate::text::Text;
 mod aggregations;
 mod joins;
 mod options;
+mod processors;
 mod sources;
 mod streams;
 mod tables;
@@ -73,7 +74,7 @@ type What = String;
 /// When a step makes no sense, is not there yet, or the topology is refused.
 pub fn topology(steps: &[Step], seen: &Seen) -> Result<Topology, Problem> {
     let builder = StreamsBuilder::new();
-    let mut interpreter = Interpreter { builder: &builder, seen: seen.clone(), made: Vec::new() };
+    let mut interpreter = Interpreter { builder: &builder, seen: seen.clone(), steps, made: Vec::new() };
     for (number, step) in steps.iter().enumerate() {
         let made = interpreter.interpret(step).map_err(|what| Problem::Step { step: number, what })?;
         interpreter.made.push(made);
@@ -85,6 +86,8 @@ pub fn topology(steps: &[Step], seen: &Seen) -> Result<Topology, Problem> {
 struct Interpreter<'t> {
     builder: &'t StreamsBuilder,
     seen: Seen,
+    /// All of them.
+    steps: &'t [Step],
     made: Vec<Handle<'t>>,
 }
 
@@ -135,10 +138,9 @@ impl<'t> Interpreter<'t> {
             },
             Step::JoinTable { .. } | Step::JoinGlobal { .. } => self.join(step),
             Step::ToStream { .. } => self.to_stream(step),
-            Step::Process { .. }
-            | Step::ProcessValues { .. }
-            | Step::Store { .. }
-            | Step::Cogroup { .. }
+            Step::Process { .. } | Step::ProcessValues { .. } => self.process(step),
+            Step::Store { .. } => self.store(step),
+            Step::Cogroup { .. }
             | Step::Join { .. }
             | Step::TableJoin { .. }
             | Step::FkJoin { .. }

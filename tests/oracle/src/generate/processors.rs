@@ -1,0 +1,275 @@
+//! Processors and their stores.
+
+use super::Arms;
+use super::draft::{Draft, Sort};
+use super::sources::some_stream;
+use super::vocabulary::{key_map, predicate, value_map};
+use crate::behaviour::{Behaviour, Clock, Read};
+use crate::case::StoreType;
+use crate::functions::ValueMap;
+use crate::step::{Step, StepId, StoreKind};
+
+/// All of them.
+pub(super) const ARMS: Arms = &[
+    (5, plain),
+    (2, tick),
+    (1, hold),
+    (4, key_value),
+    (2, timestamped),
+    (1, table_row),
+    (4, window),
+    (3, session),
+    (1, shared),
+    (1, to_child),
+];
+
+/// A processor after a stream; `store` is what it uses.
+fn process(draft: &mut Draft, does: Behaviour, store: Option<String>, may_keep_key: bool) -> StepId {
+    let input = some_stream(draft);
+    process_of(draft, input, does, store, may_keep_key)
+}
+
+fn process_of(draft: &mut Draft, input: StepId, does: Behaviour, store: Option<String>, may_keep_key: bool) -> StepId {
+    let stores = store.map(|store| vec![store]);
+    let name = draft.name();
+    let step = if may_keep_key && draft.random.percent(40) {
+        Step::ProcessValues { input, does, stores, name }
+    } else {
+        Step::Process { input, does, stores, name }
+    };
+    draft.add(step, Sort::Stream, &[input])
+}
+
+fn plain(draft: &mut Draft) -> Option<()> {
+    let random = &mut draft.random;
+    let mut keeps_key = true;
+    let header = random.one_of("h", &["g"]).to_owned();
+    let does = match random.between(0, 10) {
+        0 => Behaviour::Same {},
+        1 => Behaviour::Twice {},
+        2 => Behaviour::Only { r#where: predicate(random) },
+        3 => {
+            keeps_key = false;
+            Behaviour::Rekey { key: key_map(random) }
+        }
+        4 => Behaviour::Value { value: value_map(random) },
+        5 => Behaviour::Shift { by: random.one_of(0, &[1, 10, 1_000]) },
+        6 => Behaviour::Clock {},
+        7 => Behaviour::Commit {},
+        8 => Behaviour::Farewell {},
+        9 => Behaviour::AddHeader { name: header, text: random.one_of("x", &["", "yy"]).to_owned() },
+        _ if random.percent(50) => Behaviour::DropHeader { name: header },
+        _ => Behaviour::ReadHeader { name: header },
+    };
+    process(draft, does, None, keeps_key);
+    Some(())
+}
+
+fn every(draft: &mut Draft) -> u64 {
+    let every = draft.random.one_of(10, &[1, 7, 100, 1_000]);
+    draft.remember([every]);
+    every
+}
+
+fn start(draft: &mut Draft) -> Option<i64> {
+    draft.random.percent(40).then(|| i64::try_from(draft.random.between(0, 2_000)).unwrap_or(0))
+}
+
+fn tick(draft: &mut Draft) -> Option<()> {
+    let (every, start) = (every(draft), start(draft));
+    let random = &mut draft.random;
+    let clock = random.percent(40).then_some(Clock::Wall);
+    let times = random.percent(40).then(|| random.between(1, 4));
+    let late = random.percent(40).then_some(true);
+    process(draft, Behaviour::Tick { every, clock, start, times, late }, None, false);
+    Some(())
+}
+
+/// Adds a processors' store.
+fn store(draft: &mut Draft, kind: StoreKind) -> String {
+    let name = draft.store_name();
+    let (mut size, mut retention, mut duplicates) = (None, None, None);
+    let keeps = [60_000, 100_000, 120_000, 240_001, 600_000];
+    if matches!(kind, StoreKind::Window | StoreKind::TimestampedWindow) {
+        let kept = draft.random.one_of(keeps[0], &keeps);
+        (size, retention) = (Some(draft.random.one_of(1, &[10, 1_000])), Some(kept));
+        duplicates = draft.random.percent(30).then_some(true);
+        draft.remember([kept, kept / 2]);
+    }
+    if kind == StoreKind::Session {
+        let kept = draft.random.one_of(keeps[0], &keeps);
+        retention = Some(kept);
+        draft.remember([kept]);
+    }
+    let logging = draft.random.percent(10).then_some(false);
+    let many = matches!(kind, StoreKind::Window | StoreKind::TimestampedWindow | StoreKind::Session);
+    let r#type = many.then_some(StoreType::Rocksdb);
+    let step = Step::Store { kind, name: name.clone(), logging, caching: None, size, retention, duplicates, r#type };
+    draft.add(step, Sort::Nothing, &[]);
+    name
+}
+
+fn hold(draft: &mut Draft) -> Option<()> {
+    let (every, start) = (every(draft), start(draft));
+    let store = store(draft, StoreKind::KeyValue);
+    let does = if draft.random.percent(60) {
+        Behaviour::Hold { store: None, every, start }
+    } else {
+        Behaviour::HoldWall { store: None, every, start }
+    };
+    process(draft, does, Some(store), false);
+    Some(())
+}
+
+fn text(draft: &mut Draft, of: &[&str]) -> Option<String> {
+    draft.random.percent(70).then(|| draft.random.pick(of).map(|text| (*text).to_owned())).flatten()
+}
+
+const BOUNDS: &[&str] = &["", "a", "k", "k1", "k10", "k2", "z"];
+
+fn with_key_value(draft: &mut Draft) -> Behaviour {
+    let store = None;
+    match draft.random.between(0, 9) {
+        0 => Behaviour::Tally { store },
+        1 => Behaviour::KvPutIfAbsent { store },
+        2..=3 => Behaviour::KvDelete { store, r#where: predicate(&mut draft.random) },
+        4 => Behaviour::KvLookup { store },
+        5 => Behaviour::Keep { store },
+        _ => {
+            let read =
+                draft.random.one_of(Read::All, &[Read::ReverseAll, Read::Range, Read::ReverseRange, Read::Prefix]);
+            let (mut from, mut to, mut prefix) = (None, None, None);
+            if matches!(read, Read::Range | Read::ReverseRange) {
+                (from, to) = (text(draft, BOUNDS), text(draft, BOUNDS));
+            }
+            if read == Read::Prefix {
+                prefix = Some(draft.random.one_of("k", &["k1", "a"]).to_owned());
+            }
+            let read = Some(read);
+            Behaviour::KvPut { store, read, from, to, prefix }
+        }
+    }
+}
+
+fn key_value(draft: &mut Draft) -> Option<()> {
+    let store = store(draft, StoreKind::KeyValue);
+    let does = with_key_value(draft);
+    process(draft, does, Some(store), true);
+    Some(())
+}
+
+/// Two processors with one store.
+fn shared(draft: &mut Draft) -> Option<()> {
+    let store = store(draft, StoreKind::KeyValue);
+    let does = with_key_value(draft);
+    let first = process(draft, does, Some(store.clone()), true);
+    let does = with_key_value(draft);
+    process_of(draft, first, does, Some(store), true);
+    Some(())
+}
+
+fn timestamped(draft: &mut Draft) -> Option<()> {
+    let store = store(draft, StoreKind::Timestamped);
+    let does = match draft.random.between(0, 5) {
+        0 => Behaviour::TsKeep { store: None },
+        1 => Behaviour::TsLookup { store: None },
+        _ => Behaviour::TsPut { store: None },
+    };
+    process(draft, does, Some(store), true);
+    Some(())
+}
+
+/// Looks at a table's store.
+fn table_row(draft: &mut Draft) -> Option<()> {
+    let stored = draft.steps.iter().filter_map(|step| step.stored_as().map(str::to_owned));
+    let stored: Vec<_> = stored.collect();
+    let store = match draft.random.pick(&stored) {
+        Some(store) => store.clone(),
+        None => {
+            let stored = crate::step::Stored { name: Some(draft.store_name()), ..Default::default() };
+            super::sources::table_stored(draft, Some(stored.clone()));
+            stored.name?
+        }
+    };
+    let input = some_stream(draft);
+    // A global store is not connected.
+    let is_global = |step: &Step| matches!(step, Step::GlobalTable { .. }) && step.stored_as() == Some(&store);
+    if draft.steps.iter().any(is_global) {
+        let does = Behaviour::TsLookup { store: Some(store) };
+        process_of(draft, input, does, None, true);
+    } else {
+        process_of(draft, input, Behaviour::TsLookup { store: None }, Some(store), true);
+    }
+    Some(())
+}
+
+fn window(draft: &mut Draft) -> Option<()> {
+    let with_times = draft.random.percent(30);
+    let store = store(draft, if with_times { StoreKind::TimestampedWindow } else { StoreKind::Window });
+    let has_duplicates = matches!(draft.steps.last(), Some(Step::Store { duplicates: Some(true), .. }));
+    let size = draft.random.one_of(10_i64, &[0, 1_000, 60_000, 200_000]);
+    draft.remember([size.unsigned_abs()]);
+    let reads = [
+        Read::Fetch,
+        Read::BackwardFetch,
+        Read::Keys,
+        Read::BackwardKeys,
+        Read::FetchAll,
+        Read::BackwardFetchAll,
+        Read::All,
+        Read::BackwardAll,
+    ];
+    // One row of a store with duplicates is another in Java (DIFFERENCES.md).
+    let mut read = draft.random.one_of(Read::Point, &reads);
+    if has_duplicates && read == Read::Point {
+        read = Read::Fetch;
+    }
+    let (mut from, mut to) = (None, None);
+    if matches!(read, Read::Keys | Read::BackwardKeys) {
+        (from, to) = (text(draft, BOUNDS), text(draft, BOUNDS));
+    }
+    let does = if with_times {
+        Behaviour::TsWindowList { store: None, size, read, from, to }
+    } else if draft.random.percent(30) {
+        Behaviour::WindowPut { store: None, size }
+    } else {
+        Behaviour::WindowList { store: None, size, read, from, to }
+    };
+    process(draft, does, Some(store), true);
+    Some(())
+}
+
+fn session(draft: &mut Draft) -> Option<()> {
+    let store = store(draft, StoreKind::Session);
+    let gap = draft.random.one_of(10_i64, &[1, 1_000, 30_000]);
+    draft.remember([gap.unsigned_abs()]);
+    let does = if draft.random.percent(40) {
+        Behaviour::SessionPut { store: None, gap }
+    } else {
+        let read = draft.random.one_of(
+            Read::Fetch,
+            &[Read::BackwardFetch, Read::Keys, Read::BackwardKeys, Read::Find, Read::BackwardFind],
+        );
+        let (mut from, mut to) = (None, None);
+        if matches!(read, Read::Keys | Read::BackwardKeys) {
+            (from, to) = (text(draft, BOUNDS), text(draft, BOUNDS));
+        }
+        let size =
+            matches!(read, Read::Find | Read::BackwardFind).then(|| draft.random.one_of(0, &[10, 1_000, 100_000]));
+        Behaviour::SessionList { store: None, gap, read, from, to, size }
+    };
+    process(draft, does, Some(store), true);
+    Some(())
+}
+
+/// A processor that chooses a child for each record.
+fn to_child(draft: &mut Draft) -> Option<()> {
+    let children = vec![draft.certain_name(), draft.certain_name()];
+    let chosen = process(draft, Behaviour::ToChild { children: children.clone() }, None, true);
+    for name in children {
+        let value = ValueMap::Append { text: "!".to_owned() };
+        let step = Step::MapValues { input: chosen, value, with_key: None, name: Some(name), stored: None };
+        draft.add(step, Sort::Stream, &[chosen]);
+    }
+    Some(())
+}

@@ -1,0 +1,168 @@
+//! Processors: what they do is in `does`, one file for each kind of store.
+
+use std::time::Duration;
+
+use millstream::dsl::processor::{ProcessorSessionStore, ProcessorWindowStore, StoreTuple};
+use millstream::state::{KeyValueStore, Timestamped};
+
+use super::options::Nameable as _;
+use super::{Handle, Interpreter, Stream, What, unfit};
+use crate::behaviour::Behaviour;
+use crate::step::{Step, StoreKind};
+use crate::text::Text;
+
+mod key_value;
+mod plain;
+mod stored;
+mod windows;
+
+use key_value::{KeyValues, Rows, TimestampedValues};
+use stored::{Work, Worker};
+use windows::{Sessions, TimestampedWindows, Windows};
+
+type Plain = KeyValueStore<Text, Text>;
+type WithTimes = KeyValueStore<Text, Timestamped<Text>>;
+type WindowsOf<V> = ProcessorWindowStore<Text, V>;
+type SessionsOf = ProcessorSessionStore<Text, Text>;
+
+/// Where a step's records go through its processor.
+struct Place<'t, 'a> {
+    stream: Stream<'t>,
+    keeps_key: bool,
+    does: &'a Behaviour,
+}
+
+impl<'t> Place<'t, '_> {
+    fn work<W: Work>(self, store: W::Store) -> Stream<'t> {
+        let does = self.does.clone();
+        if self.keeps_key {
+            let make = move || stored::KeyKept(Worker::<W>::new(does.clone()));
+            return self.stream.process_values_with(store, make);
+        }
+        self.stream.process_with(store, move || Worker::<W>::new(does.clone()))
+    }
+}
+
+/// The definition of a store.
+struct Definition<'a> {
+    kind: Defined,
+    name: &'a str,
+    size: Duration,
+    retention: Duration,
+    duplicates: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Defined {
+    Processors(StoreKind),
+    Table,
+}
+
+impl Definition<'_> {
+    fn windows<V: millstream::dsl::processor::StoreValue>(&self) -> Result<WindowsOf<V>, What> {
+        let store =
+            ProcessorWindowStore::named(self.name, self.size, self.retention).map_err(|error| error.to_string())?;
+        Ok(if self.duplicates { store.with_duplicates() } else { store })
+    }
+
+    fn sessions(&self) -> Result<SessionsOf, What> {
+        ProcessorSessionStore::named(self.name, self.retention).map_err(|error| error.to_string())
+    }
+
+    fn key_value<V>(&self) -> Result<KeyValueStore<Text, V>, What> {
+        KeyValueStore::named(self.name).map_err(|error| error.to_string())
+    }
+}
+
+impl<'t> Interpreter<'t> {
+    pub(super) fn process(&self, step: &Step) -> Result<Handle<'t>, What> {
+        let (input, does, stores, name, keeps_key) = match step {
+            Step::Process { input, does, stores, name } => (input, does, stores, name, false),
+            Step::ProcessValues { input, does, stores, name } => (input, does, stores, name, true),
+            _ => return unfit(step),
+        };
+        let place = Place { stream: self.stream(*input)?, keeps_key, does };
+        let used = does.store().or_else(|| stores.as_ref()?.first());
+        let processed = match used {
+            None => self.plain(place)?,
+            Some(store) => self.with_store(place, store)?,
+        };
+        Ok(Handle::Stream(processed.maybe_named(name.as_ref())))
+    }
+
+    fn plain(&self, place: Place<'t, '_>) -> Result<Stream<'t>, What> {
+        let (does, seen, number) = (place.does.clone(), self.seen.clone(), self.number());
+        let make = move || plain::Doing::new(does.clone(), seen.clone(), number);
+        Ok(if place.keeps_key {
+            place.stream.process_values_with((), move || plain::KeyKept(make()))
+        } else {
+            place.stream.process_with((), make)
+        })
+    }
+
+    fn with_store(&self, place: Place<'t, '_>, name: &str) -> Result<Stream<'t>, What> {
+        let store = self.definition(name)?;
+        Ok(match store.kind {
+            Defined::Table => place.work::<Rows>(store.key_value::<Text>()?.read_only()),
+            Defined::Processors(StoreKind::KeyValue) => place.work::<KeyValues>(store.key_value()?),
+            Defined::Processors(StoreKind::Timestamped) => place.work::<TimestampedValues>(store.key_value()?),
+            Defined::Processors(StoreKind::Window) => place.work::<Windows>(store.windows()?),
+            Defined::Processors(StoreKind::TimestampedWindow) => place.work::<TimestampedWindows>(store.windows()?),
+            Defined::Processors(StoreKind::Session) => place.work::<Sessions>(store.sessions()?),
+            Defined::Processors(StoreKind::Versioned) => return Err(format!("not there yet: {name}")),
+        })
+    }
+
+    /// The step that defines a store.
+    fn definition(&self, wanted: &'_ str) -> Result<Definition<'_>, What> {
+        let table = |name: &'t str| {
+            let (size, retention) = (Duration::ZERO, Duration::ZERO);
+            Definition { kind: Defined::Table, name, size, retention, duplicates: false }
+        };
+        let found = self.steps.iter().find_map(|step| match step {
+            Step::Store { kind, name, size, retention, duplicates, .. } if name == wanted => {
+                let duration = |millis: &Option<u64>| Duration::from_millis(millis.unwrap_or_default());
+                let (size, retention, kind) = (duration(size), duration(retention), Defined::Processors(*kind));
+                Some(Definition { kind, name, size, retention, duplicates: duplicates.unwrap_or(false) })
+            }
+            step => step.stored_as().filter(|name| *name == wanted).map(table),
+        });
+        found.ok_or_else(|| format!("there is no store {wanted}"))
+    }
+
+    /// Sets a store's options.
+    pub(super) fn store(&self, step: &Step) -> Result<Handle<'t>, What> {
+        let Step::Store { name, logging, caching, .. } = step else { return unfit(step) };
+        if *caching == Some(true) {
+            return unfit(step);
+        }
+        if *logging == Some(false) {
+            let store = self.definition(name)?;
+            match store.kind {
+                Defined::Processors(StoreKind::KeyValue) => self.unlogged(store.key_value::<Text>()?),
+                Defined::Processors(StoreKind::Timestamped) => self.unlogged::<WithTimes>(store.key_value()?),
+                Defined::Processors(StoreKind::Window) => self.unlogged(store.windows::<Text>()?),
+                Defined::Processors(StoreKind::TimestampedWindow) => {
+                    self.unlogged(store.windows::<Timestamped<Text>>()?);
+                }
+                Defined::Processors(StoreKind::Session) => self.unlogged(store.sessions()?),
+                Defined::Processors(StoreKind::Versioned) | Defined::Table => return unfit(step),
+            }
+        }
+        Ok(Handle::Nothing)
+    }
+
+    fn unlogged<S: StoreTuple + millstream::dsl::processor::ProcessorStore>(&self, store: S) {
+        self.builder.store(store).not_logged();
+    }
+}
+
+/// The text that the functions of the vocabulary show for null.
+fn shown(text: Option<&Text>) -> &str {
+    text.map_or("null", Text::as_str)
+}
+
+/// Texts joined with commas.
+fn listed(texts: impl IntoIterator<Item = String>) -> Text {
+    crate::functions::cut(&texts.into_iter().collect::<Vec<_>>().join(","))
+}
