@@ -4,13 +4,14 @@ pub use crate::client::{Client, StartAt};
 pub use crate::config::{Layers, StreamsConfig};
 pub use crate::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 pub use crate::dsl::{
-    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder, Suppress, TimeWindowedKStream,
+    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, SessionWindowedKStream, StreamsBuilder, Suppress,
+    TimeWindowedKStream,
 };
 pub use crate::log::Embedded;
 pub use crate::record::{Headers, Record, Timestamp};
 pub use crate::runtime::{App, AppError, AppState};
-pub use crate::state::{KeyValueStore, Timestamped, WindowStore};
+pub use crate::state::{KeyValueStore, SessionStore, Timestamped, WindowStore};
 pub use crate::topic::Topic;
 pub use crate::topology::{Topology, TopologyError};
-pub use crate::windows::{Hopping, JoinWindows, Tumbling, Windowed};
+pub use crate::windows::{Hopping, JoinWindows, Session, Sessions, Tumbling, Windowed};
 pub use crate::wire::{Key, Value};

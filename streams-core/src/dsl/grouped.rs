@@ -4,10 +4,9 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use super::table::{self, KTable};
-use super::{Shared, StreamsBuilder, TimeWindowedKStream, handle};
+use super::{IntoWindows, Shared, StreamsBuilder, handle};
 use crate::operators::{Recipe, StoreId, stream_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call, CallId};
-use crate::windows::IntoTimeWindows;
 use crate::wire::{Nullable, NullableKey, Value};
 
 /// A stream's records `V` grouped by their key `K`; created by
@@ -171,13 +170,13 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         self.update(AggregateKind::Aggregate, update)
     }
 
-    /// Groups the records by key and time window.
+    /// Groups the records by key and window: [`Tumbling`](crate::windows::Tumbling), [`Hopping`](crate::windows::Hopping) or
+    /// [`Sessions`](crate::windows::Sessions).
     ///
     /// The windows must say how long they wait for late records: `Tumbling::of(..)` does not compile without `.grace(..)`
     /// or `.no_grace()`.
-    #[track_caller]
-    pub fn windowed_by(self, windows: impl IntoTimeWindows) -> TimeWindowedKStream<'t, K, V> {
-        TimeWindowedKStream::new(self, windows.into_time_windows())
+    pub fn windowed_by<W: IntoWindows>(self, windows: W) -> W::Stream<'t, K, V> {
+        windows.group(self)
     }
 
     #[track_caller]

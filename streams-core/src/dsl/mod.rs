@@ -48,7 +48,7 @@ pub use shared::Shared;
 pub use stream::{KStream, Output, Repartitioned, Sent, Split, StreamWithin};
 pub use suppress::Suppress;
 pub use table::{ForeignKey, KTable, OtherTable};
-pub use windowed::TimeWindowedKStream;
+pub use windowed::{IntoWindows, SessionWindowedKStream, TimeWindowedKStream};
 
 /// A key or value in a stream: anything that can be cloned where the stream forks. A wire format is needed only where
 /// records are sent or stored.

@@ -6,51 +6,61 @@ use std::sync::Arc;
 
 use super::{Context, Flush, NodeBuilder, OperatorError, Outputs};
 use crate::record::Change;
-use crate::state::rows::{ChangeOf, RowError, RowLayout, Rows};
+use crate::state::rows::{RowError, Rows};
+use crate::state::runs::{RunLayout, Runs};
 use crate::state::table_store::{ByKey, TableStore};
 use crate::state::window_store::{ByWindow, WindowRows};
+use crate::state::write_back::{ChangesOf, WriteBack};
 use crate::wire::{Key, Value};
 
 /// A store view whose cached rows are written and forwarded in batches.
 pub(super) trait FlushedRows: 'static {
-    type Layout: RowLayout;
-    type Value: Value;
+    type Rows: WriteBack;
 
-    fn rows(&self) -> &Rows<Self::Layout, Self::Value>;
+    fn rows(&self) -> &Self::Rows;
 
-    fn rows_mut(&mut self) -> &mut Rows<Self::Layout, Self::Value>;
+    fn rows_mut(&mut self) -> &mut Self::Rows;
 }
 
-type RowsOf<R> = Rows<<R as FlushedRows>::Layout, <R as FlushedRows>::Value>;
-
-type ChangesOf<R> = Vec<ChangeOf<KeyOf<R>, <R as FlushedRows>::Value>>;
-
 /// The key that such rows are forwarded with.
-pub(super) type KeyOf<R> = <<R as FlushedRows>::Layout as RowLayout>::Key;
+pub(super) type KeyOf<R> = <<R as FlushedRows>::Rows as WriteBack>::Key;
+
+/// The value of such rows.
+pub(super) type ValueOf<R> = <<R as FlushedRows>::Rows as WriteBack>::Value;
 
 impl<K: Key, V: Value> FlushedRows for TableStore<K, V> {
-    type Layout = ByKey<K>;
-    type Value = V;
+    type Rows = Rows<ByKey<K>, V>;
 
-    fn rows(&self) -> &Rows<ByKey<K>, V> {
+    fn rows(&self) -> &Self::Rows {
         Self::rows(self)
     }
 
-    fn rows_mut(&mut self) -> &mut Rows<ByKey<K>, V> {
+    fn rows_mut(&mut self) -> &mut Self::Rows {
         Self::rows_mut(self)
     }
 }
 
 impl<K: Key, V: Value> FlushedRows for WindowRows<K, V> {
-    type Layout = ByWindow<K>;
-    type Value = V;
+    type Rows = Rows<ByWindow<K>, V>;
 
-    fn rows(&self) -> &Rows<ByWindow<K>, V> {
+    fn rows(&self) -> &Self::Rows {
         Self::rows(self)
     }
 
-    fn rows_mut(&mut self) -> &mut Rows<ByWindow<K>, V> {
+    fn rows_mut(&mut self) -> &mut Self::Rows {
         Self::rows_mut(self)
+    }
+}
+
+impl<L: RunLayout, V: Value> FlushedRows for Runs<L, V> {
+    type Rows = Self;
+
+    fn rows(&self) -> &Self {
+        self
+    }
+
+    fn rows_mut(&mut self) -> &mut Self {
+        self
     }
 }
 
@@ -58,7 +68,7 @@ impl<K: Key, V: Value> FlushedRows for WindowRows<K, V> {
 pub(super) fn flush_at_commit<R: FlushedRows>(
     builder: &mut NodeBuilder<'_>,
     rows: &Rc<RefCell<R>>,
-    outputs: &Outputs<KeyOf<R>, Change<R::Value>>,
+    outputs: &Outputs<KeyOf<R>, Change<ValueOf<R>>>,
 ) {
     if rows.borrow().rows().is_cached() {
         let node = Arc::clone(builder.name());
@@ -70,8 +80,8 @@ pub(super) fn flush_at_commit<R: FlushedRows>(
 struct Flusher<R: FlushedRows> {
     node: Arc<str>,
     rows: Rc<RefCell<R>>,
-    outputs: Outputs<KeyOf<R>, Change<R::Value>>,
-    changes: ChangesOf<R>,
+    outputs: Outputs<KeyOf<R>, Change<ValueOf<R>>>,
+    changes: ChangesOf<R::Rows>,
 }
 
 /// How many rows are written before they are forwarded. This limits the number of copies that exist at a time.
@@ -83,7 +93,7 @@ impl<R: FlushedRows> Flusher<R> {
     fn forward(
         &mut self,
         context: &mut Context,
-        write: impl FnOnce(&mut RowsOf<R>, Option<&mut ChangesOf<R>>) -> Result<bool, RowError>,
+        write: impl FnOnce(&mut R::Rows, Option<&mut ChangesOf<R::Rows>>) -> Result<bool, RowError>,
     ) -> Result<bool, OperatorError> {
         let forward = (!self.outputs.is_empty()).then_some(&mut self.changes);
         let written = write(self.rows.borrow_mut().rows_mut(), forward);

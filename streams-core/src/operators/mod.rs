@@ -45,6 +45,7 @@ pub(crate) mod process;
 pub(crate) mod processor_stores;
 pub(crate) mod repartition_filter;
 pub(crate) mod select_key;
+pub(crate) mod session_aggregate;
 pub(crate) mod sink;
 pub(crate) mod source;
 pub(crate) mod stored_table;

@@ -13,13 +13,13 @@ use super::{
 };
 use crate::log::{BatchBuilder, LogError, TopicHandle};
 use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
-use crate::state::kinds::{Table, Windowing as _};
+use crate::state::kinds::{Table, Windowing};
 use crate::state::{
     CacheBudget, Changelog, GlobalStore, KeyRange, Memory, StateBackend, StoreAccess, StoreBatch, StoreError,
     StoreIndex, StoreKind, TaskState,
 };
 use crate::topic::TopicRef;
-use crate::windows::{TimeWindows, WindowSizes};
+use crate::windows::WindowSizes;
 use crate::wire::{DecodeError, EncodeError, Key, Value};
 
 /// A record without headers.
@@ -206,7 +206,7 @@ impl Default for Setup {
 
 impl Setup {
     /// The same with stores that keep a row per key and window, each for that long.
-    pub(crate) fn windowed(self, windows: TimeWindows, retention: Duration) -> Self {
+    pub(crate) fn windowed(self, windows: impl Windowing, retention: Duration) -> Self {
         let kind = windows.kind(retention);
         let windows = kind.window_size().map_or(self.windows, |size| self.windows.within(size));
         Self { kind, windows, ..self }

@@ -3,9 +3,9 @@
 use super::row_key::RowKey;
 use crate::record::{Headers, Timestamp};
 
-/// A row in the cache. Small, because caches are full of them.
-pub(super) struct CachedRow<V> {
-    pub(super) key: RowKey,
+/// A row in the cache, found by its `key`. Small, because caches are full of them.
+pub(super) struct CachedRow<V, K = RowKey> {
+    pub(super) key: K,
     /// The row, or `None` for "there is none".
     pub(super) row: Option<V>,
     /// The row's timestamp; for a deleted row, the deleting record's.
@@ -56,9 +56,23 @@ const MEASURE_EVERY_USUALLY: u8 = 4;
 /// Measuring a row takes as long as its bytes: one of this many bytes more is measured half as often.
 const BYTES_PER_CHANGE: u32 = 64;
 
-impl<V> CachedRow<V> {
+/// What a row is found by in a cache.
+pub(crate) trait Identity {
+    /// How many bytes are stored outside of it.
+    fn allocated(&self) -> usize {
+        0
+    }
+}
+
+impl Identity for RowKey {
+    fn allocated(&self) -> usize {
+        Self::allocated(self)
+    }
+}
+
+impl<V, K: Identity> CachedRow<V, K> {
     /// A clean row whose encoded value has so many bytes; it counts as not used.
-    pub(super) fn new(key: RowKey, hash: u32, row: Option<V>, timestamp: Timestamp, value_bytes: usize) -> Self {
+    pub(super) fn new(key: K, hash: u32, row: Option<V>, timestamp: Timestamp, value_bytes: usize) -> Self {
         Self {
             key,
             row,

@@ -109,11 +109,12 @@ macro_rules! store_constant {
 
 pub(super) use store_constant;
 
-/// A store constant that can hold a table of these types; `K` is `Windowed<..>` for window stores.
+/// A store constant that can hold a table of these types; `K` is `Windowed<..>` for window and session stores.
 #[diagnostic::on_unimplemented(
     message = "this store cannot hold a table of `{K}` and `{V}`",
     label = "a store of other types",
-    note = "declare the store as `KeyValueStore<{K}, {V}>`, or as `WindowStore<.., {V}>` for a windowed table"
+    note = "declare the store as `KeyValueStore<{K}, {V}>`; as `WindowStore<.., {V}>` or `SessionStore<.., {V}>` for a \
+            windowed table"
 )]
 pub trait StoreFor<K, V> {
     /// The store's name.

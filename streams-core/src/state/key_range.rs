@@ -53,6 +53,21 @@ impl<'a> KeyRange<'a> {
         Self { from: if begins_below { Bound::Included(floor) } else { self.from }, ..self }
     }
 
+    /// Whether a key is between the bounds.
+    pub(super) fn contains(&self, key: &[u8]) -> bool {
+        let behind_from = match self.from {
+            Bound::Included(from) => key >= from,
+            Bound::Excluded(from) => key > from,
+            Bound::Unbounded => true,
+        };
+        let before_to = match self.to {
+            Bound::Included(to) => key <= to,
+            Bound::Excluded(to) => key < to,
+            Bound::Unbounded => true,
+        };
+        behind_from && before_to
+    }
+
     /// Whether no key can be between the bounds.
     pub(super) fn is_empty(&self) -> bool {
         bounds_cross(self.from, self.to)

@@ -261,7 +261,7 @@ impl<V> Drop for RowCache<V> {
 }
 
 /// The hash table's hash: it takes its place from the lowest bits and a tag from the highest.
-const fn spread(hash: u32) -> u64 {
+pub(super) const fn spread(hash: u32) -> u64 {
     (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 

@@ -18,7 +18,7 @@ use super::cached_row::Before;
 use super::row_cache::{Found, Hand, RowCache};
 use super::row_key::KeyBuffer;
 use super::timestamped::{RowBuffer, split_timestamped};
-use super::{CacheBudget, StoreAccess, StoreError, StoreErrorKind, StoreKind};
+use super::{CacheBudget, StoreAccess, StoreError, StoreKind};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::wire::{DecodeError, EncodeError, Value};
 
@@ -446,12 +446,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
 
     #[cold]
     fn unreadable(&self, what: &str, reason: &str) -> RowError {
-        let message = format!(
-            "store {} holds a {what} that cannot be read: {reason}; if the type or its format has changed, give the \
-             store a new name or reset the application",
-            self.name()
-        );
-        StoreError::new(StoreErrorKind::Decode, message).into()
+        StoreError::unreadable(self.name(), what, reason).into()
     }
 
     #[cold]

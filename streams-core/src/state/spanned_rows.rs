@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::key_range::behind;
-use super::kinds::{span_ms, span_prefix};
+use super::spans::{Spans, rows_of};
 use super::{KeyOrder, KeyRange, StoreAccess, StoreError};
 use crate::record::Timestamp;
 
@@ -19,7 +19,7 @@ pub(crate) struct SpannedRows {
     /// The time of the newest row that was ever written. It is kept for the store.
     newest: Rc<Cell<Timestamp>>,
     retention_ms: i64,
-    span_ms: i64,
+    spans: Spans,
     /// Spans before this one were deleted.
     first_span: i64,
 }
@@ -41,7 +41,7 @@ impl SpannedRows {
     pub(crate) fn new(access: StoreAccess, newest: Rc<Cell<Timestamp>>) -> Self {
         let retention = access.kind().retention().unwrap_or(Duration::MAX);
         let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        let mut rows = Self { access, newest, retention_ms, span_ms: span_ms(retention), first_span: i64::MIN };
+        let mut rows = Self { access, newest, retention_ms, spans: Spans::of(retention), first_span: i64::MIN };
         rows.first_span = rows.first_live_span();
         rows
     }
@@ -69,11 +69,11 @@ impl SpannedRows {
     }
 
     fn span(&self, time: Timestamp) -> i64 {
-        time.0.div_euclid(self.span_ms)
+        self.spans.number(time)
     }
 
     fn key(&self, time: Timestamp, logged: &[u8]) -> Vec<u8> {
-        [&span_prefix(self.span(time))[..], logged].concat()
+        [&rows_of(self.span(time))[..], logged].concat()
     }
 
     /// Sets or deletes a row, given its changelog key and its time. Returns whether its span is still kept; if not,
@@ -83,7 +83,7 @@ impl SpannedRows {
         let first = self.first_live_span();
         if first > self.first_span {
             self.first_span = first;
-            self.access.delete_below(&span_prefix(first));
+            self.access.delete_below(&rows_of(first));
         }
         if self.span(time) < first {
             return false;
@@ -109,7 +109,7 @@ impl SpannedRows {
         if from > to {
             return (Bound::Excluded(Vec::new()), Bound::Included(Vec::new()));
         }
-        (Bound::Included(span_prefix(self.span(from)).to_vec()), behind(&span_prefix(self.span(to))))
+        (Bound::Included(rows_of(self.span(from)).to_vec()), behind(&rows_of(self.span(to))))
     }
 
     /// Calls `each` with the changelog keys and rows of what is left of a read, until it returns `false`. Returns what is

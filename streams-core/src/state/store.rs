@@ -123,6 +123,15 @@ impl StoreError {
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
+
+    /// Something in a store that is not what the program would have put there.
+    pub(super) fn unreadable(store: &str, what: &str, reason: &str) -> Self {
+        let message = format!(
+            "store {store} holds a {what} that cannot be read: {reason}; if the type or its format has changed, give the \
+             store a new name or reset the application"
+        );
+        Self::new(StoreErrorKind::Decode, message)
+    }
 }
 
 /// Whether the bounds cross or touch, so that no key can lie between them. For backends: ordered maps tend to panic

@@ -15,9 +15,10 @@ use crate::record::{Headers, Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{
     App, AppError, AppState, Control, ControlTurn, Status, TaskMetrics, Turn, Worker, external_topics,
 };
-use crate::state::{KeyValueStore, StateBackend, WindowStore};
+use crate::state::{KeyValueStore, SessionStore, StateBackend, WindowStore};
 use crate::topic::Topic;
 use crate::topology::{Node, NodeKind, Topology};
+use crate::windows::{Session, Window};
 use crate::wire::{Field, IntoField, Key, Value};
 
 use super::rows::{Share, StoreRows};
@@ -370,6 +371,20 @@ impl TestDriver {
         succeed(key.into_field().encode(&mut bytes));
         let found = self.store(store.name()).in_windows(&bytes, starts);
         succeed(found).into_iter().map(|(start, value)| (start, succeed(V::decode(&value)))).collect()
+    }
+
+    /// All rows of a session store as key, session and value, ordered by the sessions' ends.
+    #[must_use]
+    #[track_caller]
+    pub fn sessions<K: Key, V: Value>(&self, store: &SessionStore<K, V>) -> Vec<(K, Session, V)> {
+        let rows = self.store(store.name());
+        let found = succeed(rows.all(|row| {
+            let Window { start, end } = row.window?;
+            Some((succeed(rows.key(&row)), Session { start, end }, succeed(V::decode(row.value))))
+        }));
+        let mut found: Vec<_> = found.into_iter().flatten().collect();
+        found.sort_by_key(|(_, session, _)| (session.end, session.start));
+        found
     }
 
     #[track_caller]

@@ -79,7 +79,7 @@ impl StoreRows {
 
     /// Decodes a row's key, without the row's own window, and sets the sizes of any windows within it.
     pub(super) fn key<K: Value>(&self, row: &StoredRow<'_>) -> Result<K, DecodeError> {
-        let windows = if row.window.is_some() { self.windows.inner() } else { self.windows };
+        let windows = if self.kind.window_size().is_some() { self.windows.inner() } else { self.windows };
         let mut key = K::decode(row.key)?;
         key.set_window_sizes(windows.as_slice());
         Ok(key)

@@ -165,10 +165,10 @@ pub enum TopologyError {
         at: CallSite,
     },
 
-    /// A window store that drops windows while they still change.
+    /// A store of windows that drops them while they still change.
     #[error(
-        "`{node}` ({at}) keeps its windows for {retention:?}, but they change for {needed:?} (size and grace); \
-         retain them for at least that long"
+        "`{node}` ({at}) keeps its windows for {retention:?}, but they can change for {needed:?}; retain them for at least \
+         that long"
     )]
     Retention {
         /// The node that aggregates over the windows.

@@ -11,6 +11,7 @@ mod processor_stores;
 mod stream_joins;
 mod table_joins;
 mod topologies;
+mod windows;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -12,7 +12,7 @@ use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
 use crate::stream_joins::STREAM_JOINS;
-use crate::{cogroups, foreign_key_joins, processor_stores, table_joins};
+use crate::{cogroups, foreign_key_joins, processor_stores, table_joins, windows};
 
 /// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
@@ -69,7 +69,7 @@ pub(crate) fn swapped(key: &String, value: String) -> (String, String) {
     (value, key.clone())
 }
 
-fn replace(aggregate: &mut String, value: String) {
+pub(crate) fn replace(aggregate: &mut String, value: String) {
     *aggregate = value;
 }
 
@@ -81,6 +81,7 @@ pub(crate) fn all() -> Vec<Named> {
         REPARTITIONS,
         AGGREGATES,
         WINDOWS,
+        windows::SESSIONS,
         TABLES,
         GROUPED_TABLES,
         suppressions::SUPPRESSIONS,

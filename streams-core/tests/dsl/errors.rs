@@ -6,7 +6,7 @@ use streams_core::dsl::StreamsBuilder;
 use streams_core::record::{Record, Timestamp};
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::{OffsetReset, TimestampPolicy, Topic};
-use streams_core::windows::{Hopping, JoinWindows, Tumbling, Windowed};
+use streams_core::windows::{Hopping, JoinWindows, Sessions, Tumbling, Windowed};
 
 use crate::{A, B, OUT, topology};
 
@@ -342,6 +342,14 @@ fn windows_must_make_sense() {
             &format!("the windows of `counting` (HERE) cannot be used: {why}"),
         );
     }
+    check(
+        |b| {
+            let sessions = Sessions::gap(Duration::MAX).no_grace();
+            _ = b.stream(A).group_by_key().windowed_by(sessions).count().named("counting");
+        },
+        "the windows of `counting` (HERE) cannot be used: sessions with a gap of 9223372036854775807 ms and a grace of 0 ms \
+         are longer than time itself",
+    );
 }
 
 #[test]
@@ -349,8 +357,14 @@ fn windows_are_kept_as_long_as_they_change() {
     let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(30));
     check(
         |b| _ = b.stream(A).group_by_key().windowed_by(minutes).count().retention(Duration::from_secs(89)),
-        "`KSTREAM-AGGREGATE` (HERE) keeps its windows for 89s, but they change for 90s (size and grace); retain them \
-         for at least that long",
+        "`KSTREAM-AGGREGATE` (HERE) keeps its windows for 89s, but they can change for 90s; retain them for at least \
+         that long",
+    );
+    let visits = Sessions::gap(Duration::from_secs(60)).grace(Duration::from_secs(30));
+    check(
+        |b| _ = b.stream(A).group_by_key().windowed_by(visits).count().retention(Duration::from_secs(89)),
+        "`KSTREAM-AGGREGATE` (HERE) keeps its windows for 89s, but they can change for 90s; retain them for at least \
+         that long",
     );
     check(
         |b| {

@@ -14,6 +14,7 @@ mod processors;
 mod properties;
 mod results;
 mod row_identity;
+mod sessions;
 mod sinks;
 mod sources;
 mod stream_joins;

@@ -124,7 +124,7 @@ fn a_full_buffer_sends_early() {
 #[test]
 fn windows_are_sent_when_they_close() {
     let closes = Suppress::until_window_closes().unbounded();
-    let topology_of = |windows| {
+    let topology_of = |windows: TimeWindows| {
         topology(|b| windows_to_counts(b.stream(A).group_by_key().windowed_by(windows).count().suppress(closes)))
     };
     check(

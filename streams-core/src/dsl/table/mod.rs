@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::attached::Attached;
 use super::{StreamsBuilder, handle};
-use crate::operators::{StoreId, TableViewRecipe, stored_table, window_aggregate};
+use crate::operators::{StoreId, TableViewRecipe, session_aggregate, stored_table, window_aggregate};
 use crate::state::StoreFor;
 use crate::topology::program::{Call, CallId, StoreOption};
-use crate::windows::Windowed;
+use crate::windows::{Session, Windowed};
 use crate::wire::{Key, Value, refuse_windows};
 
 mod filter;
@@ -125,9 +125,9 @@ impl<'t, K: 'static, V: 'static> KTable<'t, K, V> {
     }
 }
 
-impl<K, V> KTable<'_, Windowed<K>, V> {
-    /// How long a window's row is kept, in stream time from the window's start: at least the window's size and grace,
-    /// which is also the default. Only directly after a windowed aggregation.
+impl<K, W, V> KTable<'_, Windowed<K, W>, V> {
+    /// How long a window's row is kept, in stream time: at least the window's size and grace from the window's start, or the
+    /// gap and grace from a session's end, which is also the default. Only directly after a windowed aggregation.
     ///
     /// ```
     /// use millstream::prelude::*;
@@ -157,4 +157,10 @@ pub(super) fn view_of_rows<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<
 pub(super) fn view_of_windows<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<Windowed<K>, V> {
     const { refuse_windows::<V>() };
     window_aggregate::view(store)
+}
+
+/// Looks up the rows of a table in its session store.
+pub(super) fn view_of_sessions<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<Windowed<K, Session>, V> {
+    const { refuse_windows::<V>() };
+    session_aggregate::view(store)
 }

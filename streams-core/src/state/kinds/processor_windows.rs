@@ -1,15 +1,14 @@
 //! Window stores of processors: rows by key and a window's start, several of the same if the store keeps duplicates.
 //!
 //! The changelog's key is Java's: the key's bytes, the window's start, and a sequence number that is 0 without
-//! duplicates. The store puts the span that the start falls into before those bytes, as session stores do. A span is as
-//! long as one of Java's segments, so rows expire as theirs do, and rows of several keys are read in the same order.
-//!
-//! Its length depends on the retention, so a store whose retention changes must be restored from its changelog.
+//! duplicates. The store puts the [span](crate::state::spans) that the start falls into before those bytes, as session
+//! stores do. So rows expire as theirs do, and rows of several keys are read in the same order.
 
 use std::time::Duration;
 
 use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, compacted_for, millis};
 use crate::record::Timestamp;
+use crate::state::spans::{SPAN, Spans};
 use crate::state::timestamped::{split_timestamped, timestamped};
 use crate::windows::Window;
 
@@ -28,19 +27,6 @@ pub struct ProcessorWindows {
 
 const TIME: usize = size_of::<i64>();
 const SEQUENCE: usize = size_of::<u32>();
-/// Flips the sign bit, so that big-endian bytes sort as the signed numbers do.
-const SIGN: i64 = i64::MIN;
-const SPAN_MIN_MS: i64 = 60_000;
-
-/// How long the spans are by which rows that are kept for that long expire.
-pub(crate) fn span_ms(retention: Duration) -> i64 {
-    (i64::try_from(retention.as_millis()).unwrap_or(i64::MAX) / 2).max(SPAN_MIN_MS)
-}
-
-/// The prefix of the keys of all rows in a span.
-pub(crate) const fn span_prefix(span: i64) -> [u8; TIME] {
-    (span ^ SIGN).to_be_bytes()
-}
 
 /// Splits a changelog key into the key's own bytes, the window's start and the sequence number.
 pub(crate) fn split_logged(logged: &[u8]) -> Option<(&[u8], Timestamp, u32)> {
@@ -62,8 +48,8 @@ impl ProcessorWindows {
         Self { size, retention, duplicates: true, timestamped: false }
     }
 
-    fn span(&self, time: i64) -> [u8; TIME] {
-        span_prefix(time.div_euclid(span_ms(self.retention)))
+    fn span(&self, time: Timestamp) -> [u8; SPAN] {
+        Spans::of(self.retention).rows(time)
     }
 }
 
@@ -100,7 +86,7 @@ impl StoreKind for ProcessorWindows {
     /// Only whole spans expire.
     fn over_below(&self, time: Timestamp) -> Option<Vec<u8>> {
         let retention = i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX);
-        Some(self.span(time.0.saturating_sub(retention)).to_vec())
+        Some(self.span(Timestamp(time.0.saturating_sub(retention))).to_vec())
     }
 
     /// With duplicates it is never compacted: no record replaces another.
@@ -116,16 +102,16 @@ impl StoreKind for ProcessorWindows {
     fn to_store(&self, record: ChangelogRecord<'_>) -> Option<StoreRow> {
         let (_, start, _) = split_logged(record.key)?;
         let row = |value: &[u8]| if self.timestamped { timestamped(record.timestamp, value) } else { value.to_vec() };
-        Some(([&self.span(start.0)[..], record.key].concat(), record.value.map(row)))
+        Some(([&self.span(start)[..], record.key].concat(), record.value.map(row)))
     }
 
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let (_, logged) = key.split_first_chunk::<TIME>()?;
+        let (_, logged) = key.split_first_chunk::<SPAN>()?;
         split_logged(logged).map(|_| logged.to_vec())
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {
-        let (key, start, _) = split_logged(key.split_first_chunk::<TIME>()?.1)?;
+        let (key, start, _) = split_logged(key.split_first_chunk::<SPAN>()?.1)?;
         let size = i64::try_from(self.size.as_millis()).unwrap_or(i64::MAX);
         let window = Some(Window { start, end: Timestamp(start.0.saturating_add(size)) });
         if !self.timestamped {

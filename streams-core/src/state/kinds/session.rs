@@ -1,21 +1,43 @@
 //! Session stores: one row per key and session. A session is a period that grows while records keep arriving.
 //!
-//! The changelog's key is Java's: the key's bytes, then the session's end, then its start. The store puts the span
-//! that the session's end falls into before those bytes. Spans divide time without gaps, and two to four of them are
-//! live at once. Expired rows are therefore one range, the oldest spans. The sessions of a key that a record could
-//! join are one short range in each span, because they end no earlier than the inactivity gap before the record.
-//! Ordering by end alone would mean scanning the sessions of every other key.
-//!
-//! A span is as long as one of Java's segments. Its length depends on the retention, so a store whose retention
-//! changes must be restored from its changelog.
+//! The changelog's key is Java's: the key's bytes, then the session's end, then its start. The store puts the
+//! [span](crate::state::spans) that the session's end falls into before those bytes. The sessions of a key that a record
+//! could join are then one short range in each span, because they end no earlier than the inactivity gap before the
+//! record. Ordering by end alone would mean scanning the sessions of every other key.
 //!
 //! A row is just the value: its timestamp is the session's end, which is already in the key.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, compacted_for, millis};
+use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
 use crate::record::Timestamp;
-use crate::windows::Window;
+use crate::state::definition::{StoreFor, store_constant};
+use crate::state::spans::{SPAN, Spans};
+use crate::windows::{Session, SessionWindows, Window, Windowed};
+
+store_constant! {
+    /// Names a session store and its types: one value per key and session.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const VISITS: SessionStore<String, i64> = SessionStore::new("views-per-visit");
+    ///
+    /// assert_eq!(VISITS.name(), "views-per-visit");
+    /// ```
+    SessionStore
+}
+
+impl<K, V> StoreFor<Windowed<K, Session>, V> for SessionStore<K, V> {
+    fn store_name(&self) -> &str {
+        self.name()
+    }
+
+    fn constant(&self) -> &'static str {
+        "SessionStore"
+    }
+}
 
 /// One row per key and session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +47,6 @@ pub struct Sessions {
 }
 
 const TIME: usize = size_of::<i64>();
-/// Flips the sign bit, so that big-endian bytes sort as the signed numbers do.
-const SIGN: i64 = i64::MIN;
-const SPAN_MIN_MS: i64 = 60_000;
 
 impl Sessions {
     #[cfg(test)]
@@ -39,10 +58,8 @@ impl Sessions {
         i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// The prefix of the keys of all sessions whose end is in the same span as `end`.
-    fn span(&self, end: i64) -> [u8; TIME] {
-        let span = (self.retention_ms() / 2).max(SPAN_MIN_MS);
-        (end.div_euclid(span) ^ SIGN).to_be_bytes()
+    fn spans(&self) -> Spans {
+        Spans::of(self.retention)
     }
 }
 
@@ -58,6 +75,12 @@ pub(crate) fn split(logged: &[u8]) -> Option<(&[u8], Window)> {
     let (key, end) = rest.split_last_chunk::<TIME>()?;
     let [start, end] = [start, end].map(|time| Timestamp(i64::from_be_bytes(*time)));
     Some((key, Window { start, end }))
+}
+
+/// Splits a store's key into the key's own bytes and the session.
+pub(crate) fn split_stored(key: &[u8]) -> Option<(&[u8], Window)> {
+    let (_, logged) = key.split_first_chunk::<SPAN>()?;
+    split(logged)
 }
 
 impl StoreKind for Sessions {
@@ -79,7 +102,8 @@ impl StoreKind for Sessions {
 
     /// Only whole spans expire: expired sessions in the first span that is kept stay until that span expires.
     fn over_below(&self, time: Timestamp) -> Option<Vec<u8>> {
-        Some(self.span(time.0.saturating_sub(self.retention_ms()).saturating_add(1)).to_vec())
+        let kept = Timestamp(time.0.saturating_sub(self.retention_ms()).saturating_add(1));
+        Some(self.spans().rows(kept).to_vec())
     }
 
     /// Sessions expire by their ends.
@@ -94,19 +118,37 @@ impl StoreKind for Sessions {
 
     fn to_store(&self, record: ChangelogRecord<'_>) -> Option<StoreRow> {
         let (_, session) = split(record.key)?;
-        let key = [&self.span(session.end.0)[..], record.key].concat();
+        let key = [&self.spans().rows(session.end)[..], record.key].concat();
         Some((key, record.value.map(<[u8]>::to_vec)))
     }
 
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
-        let (_, logged) = key.split_first_chunk::<TIME>()?;
-        split(logged).map(|_| logged.to_vec())
+        split_stored(key)?;
+        key.get(SPAN..).map(<[u8]>::to_vec)
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {
-        let (_, logged) = key.split_first_chunk::<TIME>()?;
-        let (key, session) = split(logged)?;
+        let (key, session) = split_stored(key)?;
         Some(StoredRow { key, window: Some(session), timestamp: Some(session.end), value: row })
+    }
+}
+
+impl Windowing for SessionWindows {
+    fn check(&self) -> Result<(), String> {
+        self.validate()
+    }
+
+    /// As Kafka Streams has it, although a record may still change a session at this very moment.
+    fn closes_after(&self) -> Duration {
+        Duration::from_millis(self.retention_min_ms().unsigned_abs())
+    }
+
+    fn changing_for(&self) -> Duration {
+        Duration::from_millis(self.retention_min_ms().unsigned_abs())
+    }
+
+    fn kind(&self, retention: Duration) -> Arc<dyn StoreKind> {
+        Arc::new(Sessions { retention })
     }
 }
 

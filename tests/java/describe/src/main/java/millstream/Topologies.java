@@ -59,6 +59,7 @@ final class Topologies {
             repartitions();
             aggregates();
             windows();
+            Windows.add();
             tables();
             groupedTables();
             Suppressions.add(Topologies::add);
@@ -76,13 +77,13 @@ final class Topologies {
         return ALL;
     }
 
-    private static void add(final String name, final Consumer<StreamsBuilder> topology) {
+    static void add(final String name, final Consumer<StreamsBuilder> topology) {
         if (ALL.put(name, topology) != null) {
             throw new IllegalArgumentException(name + " is there already");
         }
     }
 
-    private static KStream<String, String> keyed(final KStream<String, String> stream) {
+    static KStream<String, String> keyed(final KStream<String, String> stream) {
         return stream.selectKey((key, value) -> value);
     }
 

@@ -1,7 +1,8 @@
-//! Windowed streams and their aggregations.
+//! Aggregations in tumbling and hopping windows.
 
-use super::table::{self, KTable};
-use super::{KGroupedStream, Shared, handle};
+use super::IntoWindows;
+use crate::dsl::table::{self, KTable};
+use crate::dsl::{KGroupedStream, Shared, handle};
 use crate::operators::{Recipe, StoreId, window_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
@@ -26,11 +27,15 @@ impl<K, V> std::fmt::Debug for TimeWindowedKStream<'_, K, V> {
     }
 }
 
-impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
-    pub(super) const fn new(group: KGroupedStream<'t, K, V>, windows: TimeWindows) -> Self {
-        Self { group, windows }
-    }
+impl IntoWindows for TimeWindows {
+    type Stream<'t, K, V> = TimeWindowedKStream<'t, K, V>;
 
+    fn group<'t, K, V>(self, group: KGroupedStream<'t, K, V>) -> Self::Stream<'t, K, V> {
+        TimeWindowedKStream { group, windows: self }
+    }
+}
+
+impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// Counts the records of each key in each window.
     ///
     /// ```

@@ -1,0 +1,24 @@
+//! Windowed streams and their aggregations: one sort of windows per file.
+
+use super::KGroupedStream;
+
+mod session;
+mod time;
+
+pub use session::SessionWindowedKStream;
+pub use time::TimeWindowedKStream;
+
+/// Windows that [`KGroupedStream::windowed_by`] accepts.
+#[diagnostic::on_unimplemented(
+    message = "this window does not say how long it waits for late records",
+    label = "how late may a record be?",
+    note = "choose `.grace(duration)` or `.no_grace()`"
+)]
+pub trait IntoWindows {
+    /// What a stream becomes when it is divided into such windows.
+    type Stream<'t, K, V>;
+
+    /// Divides the stream.
+    #[doc(hidden)]
+    fn group<'t, K, V>(self, group: KGroupedStream<'t, K, V>) -> Self::Stream<'t, K, V>;
+}

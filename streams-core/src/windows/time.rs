@@ -1,0 +1,232 @@
+//! Tumbling and hopping windows: all equally long, and aligned to the epoch.
+
+use std::time::Duration;
+
+use super::{LENGTH_MAX_MS, Window, millis};
+use crate::record::Timestamp;
+
+/// Tumbling windows: aligned to the epoch, without gaps or overlaps.
+///
+/// ```
+/// use millstream::prelude::*;
+/// use std::time::Duration;
+///
+/// let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(10));
+/// assert!(minutes.validate().is_ok());
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "windows are described for `windowed_by(..)`"]
+pub struct Tumbling {
+    size: Duration,
+}
+
+impl Tumbling {
+    /// Windows of that length, in whole milliseconds.
+    pub const fn of(size: Duration) -> Self {
+        Self { size }
+    }
+
+    /// How late records may be: a window takes records until stream time reaches its end plus `grace`.
+    #[must_use]
+    pub const fn grace(self, grace: Duration) -> TimeWindows {
+        TimeWindows::new(self.size, self.size, grace)
+    }
+
+    /// A window takes no records once stream time has reached its end.
+    #[must_use]
+    pub const fn no_grace(self) -> TimeWindows {
+        self.grace(Duration::ZERO)
+    }
+}
+
+/// Hopping windows: one starts every `advance_by`, so windows overlap and a record belongs to several of them.
+///
+/// ```
+/// use millstream::prelude::*;
+/// use std::time::Duration;
+///
+/// let last_hour = Hopping::of(Duration::from_secs(3_600)).advance_by(Duration::from_secs(60)).no_grace();
+/// assert!(last_hour.validate().is_ok());
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "windows are described for `windowed_by(..)`"]
+pub struct Hopping {
+    size: Duration,
+}
+
+/// [`Hopping`] windows with their advance.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "windows are described for `windowed_by(..)`"]
+pub struct HoppingEvery {
+    size: Duration,
+    advance: Duration,
+}
+
+impl Hopping {
+    /// Windows of that length, in whole milliseconds.
+    pub const fn of(size: Duration) -> Self {
+        Self { size }
+    }
+
+    /// The time from the start of one window to the start of the next: at most the windows' length, in whole
+    /// milliseconds.
+    pub const fn advance_by(self, advance: Duration) -> HoppingEvery {
+        HoppingEvery { size: self.size, advance }
+    }
+}
+
+impl HoppingEvery {
+    /// How late records may be: a window takes records until stream time reaches its end plus `grace`.
+    #[must_use]
+    pub const fn grace(self, grace: Duration) -> TimeWindows {
+        TimeWindows::new(self.size, self.advance, grace)
+    }
+
+    /// A window takes no records once stream time has reached its end.
+    #[must_use]
+    pub const fn no_grace(self) -> TimeWindows {
+        self.grace(Duration::ZERO)
+    }
+}
+
+/// Tumbling or hopping windows with their grace period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeWindows {
+    /// A window's length, at least 1.
+    pub size_ms: i64,
+    /// The time between the starts of two windows, at least 1 and at most the size.
+    pub advance_ms: i64,
+    /// How long after its end a window still takes records, by stream time.
+    pub grace_ms: i64,
+}
+
+impl TimeWindows {
+    const fn new(size: Duration, advance: Duration, grace: Duration) -> Self {
+        Self { size_ms: millis(size), advance_ms: millis(advance), grace_ms: millis(grace) }
+    }
+
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// A sentence that says which number is wrong and what it may be.
+    pub fn validate(&self) -> Result<(), String> {
+        let Self { size_ms, advance_ms, grace_ms } = *self;
+        if size_ms < 1 {
+            return Err("a window must be at least one millisecond long".to_owned());
+        }
+        if advance_ms < 1 {
+            return Err("a hopping window must advance by at least one millisecond".to_owned());
+        }
+        if advance_ms > size_ms {
+            return Err(format!(
+                "hopping windows that advance by {advance_ms} ms but are only {size_ms} ms long would leave \
+                 gaps; advance by at most their length"
+            ));
+        }
+        if grace_ms < 0 {
+            return Err("a window's grace cannot be negative".to_owned());
+        }
+        if size_ms > LENGTH_MAX_MS || grace_ms > LENGTH_MAX_MS {
+            return Err(format!("a window of {size_ms} ms with a grace of {grace_ms} ms is longer than time itself"));
+        }
+        Ok(())
+    }
+
+    /// The minimum time for which a window's rows must be kept, in milliseconds from the window's start: until no
+    /// record can change them any more.
+    #[must_use]
+    pub const fn retention_min_ms(&self) -> i64 {
+        self.size_ms.saturating_add(self.grace_ms)
+    }
+
+    /// The windows that contain a moment, by ascending start. No window starts before 0.
+    pub fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window> + use<> {
+        let Self { size_ms, advance_ms, .. } = *self;
+        let advance_ms = advance_ms.max(1);
+        let earliest = timestamp.0.saturating_sub(size_ms).saturating_add(advance_ms).max(0);
+        let first = earliest / advance_ms * advance_ms;
+        std::iter::successors(Some(first), move |start| start.checked_add(advance_ms))
+            .take_while(move |start| *start <= timestamp.0)
+            .map(move |start| Window { start: Timestamp(start), end: Timestamp(start.saturating_add(size_ms)) })
+    }
+}
+
+/// Windows that `windowed_by(..)` accepts for several streams.
+#[diagnostic::on_unimplemented(
+    message = "this window does not say how long it waits for late records",
+    label = "how late may a record be?",
+    note = "choose `.grace(duration)` or `.no_grace()`"
+)]
+pub trait IntoTimeWindows {
+    /// The windows' size, advance and grace as plain numbers.
+    fn into_time_windows(self) -> TimeWindows;
+}
+
+impl IntoTimeWindows for TimeWindows {
+    fn into_time_windows(self) -> TimeWindows {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn starts(windows: TimeWindows, timestamp: i64) -> Vec<(i64, i64)> {
+        windows.windows_for(Timestamp(timestamp)).map(|window| (window.start.0, window.end.0)).collect()
+    }
+
+    #[test]
+    fn a_moment_belongs_to_the_windows_that_hold_it_and_none_starts_before_zero() {
+        let tumbling = Tumbling::of(ms(10)).no_grace();
+        let hopping = Hopping::of(ms(10)).advance_by(ms(4)).no_grace();
+        for (windows, timestamp, expected) in [
+            (tumbling, 0, vec![(0, 10)]),
+            (tumbling, 9, vec![(0, 10)]),
+            (tumbling, 10, vec![(10, 20)]),
+            (hopping, 0, vec![(0, 10)]),
+            (hopping, 3, vec![(0, 10)]),
+            (hopping, 4, vec![(0, 10), (4, 14)]),
+            (hopping, 9, vec![(0, 10), (4, 14), (8, 18)]),
+            (hopping, 10, vec![(4, 14), (8, 18)]),
+            (hopping, 12, vec![(4, 14), (8, 18), (12, 22)]),
+            (hopping, 14, vec![(8, 18), (12, 22)]),
+            (tumbling, -1, vec![]),
+        ] {
+            assert_eq!(starts(windows, timestamp), expected, "{windows:?} at {timestamp}");
+        }
+    }
+
+    #[test]
+    fn the_last_moment_of_time_has_a_window_and_ends_the_list() {
+        let last = i64::MAX / 10 * 10;
+        assert_eq!(starts(Tumbling::of(ms(10)).no_grace(), i64::MAX), [(last, i64::MAX)]);
+    }
+
+    #[test]
+    fn windows_that_cannot_be_are_refused() {
+        let long = Duration::MAX;
+        for (windows, expected) in [
+            (Tumbling::of(ms(1)).no_grace(), None),
+            (Hopping::of(ms(10)).advance_by(ms(10)).grace(ms(5)), None),
+            (
+                Tumbling::of(Duration::from_micros(999)).no_grace(),
+                Some("a window must be at least one millisecond long"),
+            ),
+            (Hopping::of(ms(10)).advance_by(ms(0)).no_grace(), Some("must advance by at least one")),
+            (Hopping::of(ms(10)).advance_by(ms(11)).no_grace(), Some("would leave gaps")),
+            (Tumbling::of(long).no_grace(), Some("longer than time")),
+            (Tumbling::of(ms(1)).grace(long), Some("longer than time")),
+        ] {
+            match (windows.validate(), expected) {
+                (Ok(()), None) => {}
+                (Err(error), Some(expected)) => assert!(error.contains(expected), "{error}"),
+                (found, expected) => panic!("{windows:?}: {found:?} instead of {expected:?}"),
+            }
+        }
+    }
+}
