@@ -40,7 +40,8 @@ pub(super) fn of(draft: &mut Draft) -> Vec<Input> {
         let key = key.filter(|_| !(has_nulls && random.percent(6))).map(|key| (*key).to_owned());
         let value = random.pick(&values).filter(|_| !(has_nulls && random.percent(tombstones)));
         let value = value.map(|value| (*value).to_owned());
-        let is_invalid = topic.takes_negative && random.percent(10) || has_error && random.percent(3);
+        let is_invalid = topic.read_as != ReadAs::GlobalTable
+            && (topic.takes_negative && random.percent(10) || has_error && random.percent(3));
         let ts = if is_invalid { -1 } else { times.next(random, left) };
         let headers = if has_headers { headers(random) } else { Vec::new() };
         inputs.push(Input::Record(InputRecord { topic: topic.name, key, value, ts, headers }));
