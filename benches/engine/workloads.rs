@@ -3,7 +3,7 @@
 //! Values have 100 bytes and keys 16; there are 4 partitions and a fixed seed. Event time advances by one second per
 //! 10,000 records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -227,8 +227,8 @@ fn read_all(log: &dyn Log, topic: &str) -> Result<Output, Failure> {
     for partition in 0..PARTITIONS {
         consumer.add(&TopicPartition::new(topic, i32::try_from(partition)?), Offset(0));
     }
-    let (mut output, mut ended, mut events) = (Output::default(), 0, Vec::new());
-    while ended < PARTITIONS {
+    let (mut output, mut ended, mut events) = (Output::default(), HashSet::new(), Vec::new());
+    while ended.len() < PARTITIONS as usize {
         consumer.fetch(10_000, &mut events);
         if events.is_empty() {
             doorbell.wait(Duration::from_millis(10));
@@ -243,7 +243,7 @@ fn read_all(log: &dyn Log, topic: &str) -> Result<Output, Failure> {
                         }
                     }
                 }
-                FetchEvent::End { .. } => ended += 1,
+                FetchEvent::End { partition, .. } => _ = ended.insert(partition),
                 FetchEvent::OutOfRange { .. } => return Err("the output topic has lost its first records".into()),
                 FetchEvent::Error { error, .. } => return Err(error.into()),
             }

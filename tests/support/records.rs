@@ -97,15 +97,15 @@ impl<'a> TopicOf<'a> {
         for (partition, end) in self.partitions().into_iter().zip(self.ends()) {
             if end > 0 {
                 consumer.add(&partition, Offset(0));
-                read_partition(&mut *consumer, &bell, &mut each);
+                read_partition(&mut *consumer, &bell, Offset(end), &mut each);
                 consumer.remove(&partition);
             }
         }
     }
 }
 
-/// Reads the consumer's only partition to its end.
-fn read_partition(consumer: &mut dyn Consumer, bell: &Doorbell, each: &mut impl FnMut(&RecordRef<'_>)) {
+/// Reads the consumer's only partition to this end. It seems to end earlier while a transaction is open or ending.
+fn read_partition(consumer: &mut dyn Consumer, bell: &Doorbell, end: Offset, each: &mut impl FnMut(&RecordRef<'_>)) {
     let mut last_news = Instant::now();
     let mut events = Vec::new();
     loop {
@@ -114,7 +114,8 @@ fn read_partition(consumer: &mut dyn Consumer, bell: &Doorbell, each: &mut impl 
             last_news = Instant::now();
             match event {
                 FetchEvent::Records { batch, .. } => batch.iter().for_each(|record| each(&record)),
-                FetchEvent::End { .. } => return,
+                FetchEvent::End { position, .. } if end <= position => return,
+                FetchEvent::End { .. } => {}
                 FetchEvent::Error { error, .. } if error.is_transient() => {}
                 event => panic!("{event:?}"),
             }

@@ -1,5 +1,6 @@
 //! The broker's topics, through the engine's own port: created, written, read, counted, deleted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,12 +67,19 @@ impl Topics {
 
     /// The number of offsets that a topic has assigned. Transactions take some for themselves.
     pub(crate) fn offsets(&self, topic: &str) -> Result<u64, Failure> {
+        Ok(self.ends(topic)?.into_iter().filter_map(|end| u64::try_from(end.0).ok()).sum())
+    }
+
+    /// Where each partition ends, transactions that are still open or ending included.
+    fn ends(&self, topic: &str) -> Result<Vec<Offset>, Failure> {
         let ends = self.admin.end_offsets(partitions(topic), Isolation::ReadUncommitted);
-        let ends = ends.wait().ok_or(NO_ANSWER)??;
-        Ok(ends.into_iter().filter_map(|end| u64::try_from(end.0).ok()).sum())
+        Ok(ends.wait().ok_or(NO_ANSWER)??)
     }
 
     /// Calls `each` for every record, in order within each partition.
+    ///
+    /// A commit is done before the broker lets readers see all of its records, so a partition may seem to end too early,
+    /// and to end again later. Whoever wrote the topic must be finished.
     pub(crate) fn read(
         &self,
         topic: &str,
@@ -81,12 +89,12 @@ impl Topics {
         let bell = Doorbell::new();
         let options = ConsumerOptions { isolation, ..ConsumerOptions::default() };
         let mut consumer = self.log.consumer(options, bell.clone())?;
-        let partitions = partitions(topic);
-        for partition in &partitions {
+        let mut open: HashMap<_, _> = partitions(topic).into_iter().zip(self.ends(topic)?).collect();
+        for partition in open.keys() {
             consumer.add(partition, Offset(0));
         }
-        let (mut ended, mut events) = (0, Vec::new());
-        while ended < partitions.len() {
+        let mut events = Vec::new();
+        while !open.is_empty() {
             self.interrupt.check()?;
             consumer.fetch(10_000, &mut events);
             if events.is_empty() {
@@ -95,7 +103,11 @@ impl Topics {
             for event in events.drain(..) {
                 match event {
                     FetchEvent::Records { batch, .. } => batch.iter().for_each(|record| each(&record)),
-                    FetchEvent::End { .. } => ended += 1,
+                    FetchEvent::End { partition, position } => {
+                        if open.get(&partition).is_some_and(|end| *end <= position) {
+                            open.remove(&partition);
+                        }
+                    }
                     FetchEvent::Error { error, .. } if error.is_transient() => {}
                     FetchEvent::Error { error, .. } => return Err(error.into()),
                     FetchEvent::OutOfRange { .. } => return Err(format!("{topic} has lost its first records").into()),

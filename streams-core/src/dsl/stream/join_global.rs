@@ -46,6 +46,29 @@ impl<'t, K, V> KStream<'t, K, V> {
     }
 
     /// As [`KStream::join_global`], with a joiner that also sees the stream's key.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// const PRICES: Topic<String, i64> = Topic::new("prices");
+    /// const BILLS: Topic<u64, String> = Topic::new("bills");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.global_table(PRICES);
+    /// builder
+    ///     .stream(ORDERS)
+    ///     .join_global_with_key(prices, |_, article| article.clone(), |id, article, cents| format!("{id}: {article}, {cents}"))
+    ///     .to(BILLS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&PRICES, "pen", 120);
+    /// driver.pipe(&ORDERS, 1_u64, "pen");
+    /// driver.pipe(&ORDERS, 2_u64, "ink");
+    /// assert_eq!(driver.read(&BILLS), [(1, "1: pen, 120".to_owned())]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn join_global_with_key<GK, T, R, M>(
         self,
@@ -108,6 +131,32 @@ impl<'t, K, V> KStream<'t, K, V> {
     }
 
     /// As [`KStream::left_join_global`], with a joiner that also sees the stream's key.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// const PRICES: Topic<String, i64> = Topic::new("prices");
+    /// const BILLS: Topic<u64, String> = Topic::new("bills");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.global_table(PRICES);
+    /// builder
+    ///     .stream(ORDERS)
+    ///     .left_join_global_with_key(prices, |_, article| article.clone(), |id, article, cents| match cents {
+    ///         Some(cents) => format!("{id}: {article}, {cents}"),
+    ///         None => format!("{id}: no {article}"),
+    ///     })
+    ///     .to(BILLS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&PRICES, "pen", 120);
+    /// driver.pipe(&ORDERS, 1_u64, "pen");
+    /// driver.pipe(&ORDERS, 2_u64, "ink");
+    /// assert_eq!(driver.read(&BILLS), [(1, "1: pen, 120".to_owned()), (2, "2: no ink".to_owned())]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
     #[track_caller]
     pub fn left_join_global_with_key<GK, T, R, M>(
         self,

@@ -1,6 +1,7 @@
 //! Windowed streams and their aggregations: one sort of windows per file.
 
 use super::KGroupedStream;
+use crate::wire::{MaybeNull, Nullable};
 
 mod session;
 mod time;
@@ -21,4 +22,17 @@ pub trait IntoWindows {
     /// Divides the stream.
     #[doc(hidden)]
     fn group<'t, K, V>(self, group: KGroupedStream<'t, K, V>) -> Self::Stream<'t, K, V>;
+}
+
+/// What a reduction makes of a window's result so far and of the next value, either of which may be null.
+fn reduced<V: Nullable>(
+    reducer: &impl Fn(V, V) -> V,
+    result: Option<V::Inner>,
+    value: Option<V::Inner>,
+) -> Option<V::Inner> {
+    let Some(result) = result else { return value };
+    match (V::from_option(Some(result)), V::from_option(value)) {
+        (Some(result), Some(value)) => reducer(result, value).into_option(),
+        (result, _) => result.and_then(MaybeNull::into_option),
+    }
 }

@@ -1,12 +1,14 @@
 //! Aggregations in session windows.
 
-use super::IntoWindows;
+use std::sync::Arc;
+
+use super::{IntoWindows, reduced};
 use crate::dsl::table::{self, KTable};
 use crate::dsl::{KGroupedStream, Shared, handle};
 use crate::operators::{Recipe, StoreId, session_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{Session, SessionWindows, Windowed};
-use crate::wire::{MaybeNull, Nullable, NullableKey, Value};
+use crate::wire::{Nullable, NullableKey, Value};
 
 /// A stream's records grouped by key and session; created by [`KGroupedStream::windowed_by`].
 ///
@@ -107,19 +109,12 @@ impl<'t, K, V> SessionWindowedKStream<'t, K, V> {
         K: NullableKey,
         V: Nullable,
     {
-        let reduce = move |result: Option<V::Inner>, value: Option<V::Inner>| match result {
-            None => value,
-            Some(result) => match (V::from_option(Some(result)), V::from_option(value)) {
-                (Some(result), Some(value)) => reducer(result, value).into_option(),
-                (result, _) => result.and_then(MaybeNull::into_option),
-            },
-        };
-        let reduce = std::sync::Arc::new(reduce);
-        let merge = std::sync::Arc::clone(&reduce);
+        let merger = Arc::new(reducer);
+        let reducer = Arc::clone(&merger);
         self.update(
             AggregateKind::Reduce,
-            move |_, value, result| reduce(result, value),
-            move |_, result, other| merge(result, Some(other)),
+            move |_, value, result| reduced(&*reducer, result, value),
+            move |_, result, other| reduced(&*merger, result, Some(other)),
         )
     }
 

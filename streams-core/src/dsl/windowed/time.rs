@@ -1,12 +1,12 @@
 //! Aggregations in tumbling and hopping windows.
 
-use super::IntoWindows;
+use super::{IntoWindows, reduced};
 use crate::dsl::table::{self, KTable};
 use crate::dsl::{KGroupedStream, Shared, handle};
 use crate::operators::{Recipe, StoreId, window_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
-use crate::wire::{MaybeNull, Nullable, NullableKey, Value};
+use crate::wire::{Nullable, NullableKey, Value};
 
 /// A stream's records grouped by key and time window; created by [`KGroupedStream::windowed_by`].
 ///
@@ -99,13 +99,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         K: NullableKey,
         V: Nullable,
     {
-        self.update(AggregateKind::Reduce, move |_, value, result: Option<V::Inner>| match result {
-            None => value,
-            Some(result) => match (V::from_option(Some(result)), V::from_option(value)) {
-                (Some(result), Some(value)) => reducer(result, value).into_option(),
-                (result, _) => result.and_then(MaybeNull::into_option),
-            },
-        })
+        self.update(AggregateKind::Reduce, move |_, value, result| reduced(&reducer, result, value))
     }
 
     /// An aggregate per key and window, created by `init` and updated by each value.
