@@ -3,7 +3,7 @@
 use millstream::dsl::Partitions;
 use millstream::record::Timestamp;
 use millstream::topic::TimestampPolicy;
-use millstream::windows::Windowed;
+use millstream::windows::{Session, Windowed};
 use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
@@ -30,6 +30,12 @@ impl AsText for Nullable {
 }
 
 impl AsText for Windowed<Text> {
+    fn as_text(&self) -> Nullable {
+        Some(format!("{}@{}/{}", self.key.as_str(), self.window.start.0, self.window.end.0).into())
+    }
+}
+
+impl AsText for Windowed<Text, Session> {
     fn as_text(&self) -> Nullable {
         Some(format!("{}@{}/{}", self.key.as_str(), self.window.start.0, self.window.end.0).into())
     }

@@ -11,8 +11,10 @@ use crate::step::{Aggregation, Step, StepId, Stored, Windows};
 pub(super) enum Sort {
     Stream,
     WindowedStream,
+    SessionStream,
     Table,
     WindowedTable,
+    SessionTable,
     GlobalTable,
     Group,
     TableGroup,
@@ -71,6 +73,7 @@ impl Beginning {
         let begins_with = |value: &str, may_stay_empty| Some(Self { value: Some(Some(value.into())), may_stay_empty });
         let is_cached =
             |stored: &Option<Stored>| has_cache && stored.as_ref().is_none_or(|stored| stored.caching != Some(false));
+        let is_session = |options: &Aggregation| matches!(options.windows, Some(Windows::Session { .. }));
         match step {
             Step::Count { options: Aggregation { stored, .. }, .. }
             | Step::Aggregate { options: Aggregation { stored, .. }, .. }
@@ -78,6 +81,13 @@ impl Beginning {
                 if is_cached(stored) =>
             {
                 None
+            }
+            // Nothing replaces the row of a session that gets another record of its only moment.
+            Step::Reduce { options, .. } if is_session(options) && !is_cached(&options.stored) => {
+                Some(Self { value: None, may_stay_empty: true })
+            }
+            Step::Count { options, .. } | Step::Aggregate { options, .. } if is_session(options) => {
+                Some(Self { value: None, may_stay_empty: !matches!(step, Step::Count { .. }) })
             }
             Step::Count { .. } => begins_with("0", false),
             Step::Aggregate { init, add, options, remove: None, .. } => {
@@ -160,7 +170,8 @@ impl Draft {
 
     /// As [`Draft::add`], for an aggregation over windows.
     pub(super) fn add_windowed(&mut self, step: Step, windows: Windows, inputs: &[StepId]) -> StepId {
-        let made = self.add(step, Sort::WindowedTable, inputs);
+        let sort = if matches!(windows, Windows::Session { .. }) { Sort::SessionTable } else { Sort::WindowedTable };
+        let made = self.add(step, sort, inputs);
         self.made[made].windows = Some(windows);
         made
     }

@@ -125,8 +125,8 @@ fn show_last(draft: &mut Draft) {
 /// Sends a result to a topic, if it is a stream or a table.
 fn show(draft: &mut Draft, step: usize) {
     match draft.sort(step) {
-        Sort::Stream | Sort::WindowedStream => stateless::to(draft, step),
-        Sort::Table | Sort::WindowedTable => {
+        Sort::Stream | Sort::WindowedStream | Sort::SessionStream => stateless::to(draft, step),
+        Sort::Table | Sort::WindowedTable | Sort::SessionTable => {
             let stream = tables::to_stream(draft, step);
             stateless::to(draft, stream);
         }

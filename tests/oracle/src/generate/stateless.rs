@@ -33,11 +33,17 @@ pub(super) const SOME: Arms = &[(1, filter), (1, map_values), (1, map), (1, sele
 /// A stream of any kind.
 pub(super) fn any_stream(draft: &mut Draft) -> (StepId, Sort) {
     if draft.random.percent(15)
-        && let Some(stream) = draft.any(Sort::WindowedStream)
+        && let Some(stream) = windowed_stream(draft)
     {
-        return (stream, Sort::WindowedStream);
+        return stream;
     }
     (some_stream(draft), Sort::Stream)
+}
+
+/// A stream whose keys have windows or sessions.
+fn windowed_stream(draft: &mut Draft) -> Option<(StepId, Sort)> {
+    let sort = draft.random.one_of(Sort::WindowedStream, &[Sort::SessionStream]);
+    Some((draft.any(sort)?, sort))
 }
 
 fn filter(draft: &mut Draft) -> Option<()> {
@@ -96,7 +102,7 @@ fn select_key(draft: &mut Draft) -> Option<()> {
 }
 
 fn windowed_select_key(draft: &mut Draft) -> Option<()> {
-    let input = draft.any(Sort::WindowedStream)?;
+    let (input, _) = windowed_stream(draft)?;
     select_key_of(draft, input)
 }
 
@@ -136,13 +142,13 @@ fn merge(draft: &mut Draft) -> Option<()> {
 }
 
 fn windowed_merge(draft: &mut Draft) -> Option<()> {
-    let input = draft.any(Sort::WindowedStream)?;
-    let all = draft.all(Sort::WindowedStream);
+    let (input, sort) = windowed_stream(draft)?;
+    let all = draft.all(sort);
     let windows = draft.windows(input);
     let alike: Vec<_> = all.into_iter().filter(|other| draft.windows(*other) == windows).collect();
     let other = *draft.random.pick(&alike)?;
     let name = draft.name();
-    draft.add(Step::Merge { input, other, name }, Sort::WindowedStream, &[input, other]);
+    draft.add(Step::Merge { input, other, name }, sort, &[input, other]);
     Some(())
 }
 

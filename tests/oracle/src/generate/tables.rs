@@ -24,10 +24,11 @@ pub(super) const ARMS: Arms = &[
 
 /// A table of any kind, and how its result is stored, which is not said for windowed keys.
 fn any_table(draft: &mut Draft) -> (StepId, Sort) {
-    if draft.random.percent(15)
-        && let Some(table) = draft.any(Sort::WindowedTable)
-    {
-        return (table, Sort::WindowedTable);
+    if draft.random.percent(15) {
+        let sort = draft.random.one_of(Sort::WindowedTable, &[Sort::SessionTable]);
+        if let Some(table) = draft.any(sort) {
+            return (table, sort);
+        }
     }
     (some_table(draft), Sort::Table)
 }
@@ -83,7 +84,11 @@ fn streamed(draft: &mut Draft) -> Option<()> {
 
 /// The stream of a table's changes.
 pub(super) fn to_stream(draft: &mut Draft, input: StepId) -> StepId {
-    let sort = if draft.sort(input) == Sort::WindowedTable { Sort::WindowedStream } else { Sort::Stream };
+    let sort = match draft.sort(input) {
+        Sort::WindowedTable => Sort::WindowedStream,
+        Sort::SessionTable => Sort::SessionStream,
+        _ => Sort::Stream,
+    };
     let name = draft.name();
     draft.add(Step::ToStream { input, key: None, name }, sort, &[input])
 }
@@ -95,7 +100,7 @@ fn group(draft: &mut Draft) -> StepId {
     {
         return group;
     }
-    let sort = if draft.random.percent(15) { Sort::WindowedTable } else { Sort::Table };
+    let sort = draft.random.one_of(Sort::Table, &[Sort::Table, Sort::Table, Sort::WindowedTable, Sort::SessionTable]);
     let input = match draft.any_with_old_values(sort) {
         Some(table) => table,
         None => super::sources::table(draft),

@@ -9,7 +9,20 @@ use crate::step::{Aggregation, Step, Stored, Windows};
 /// All of them.
 pub(super) const ARMS: Arms = &[(3, count), (3, reduce), (4, aggregate)];
 
-/// Random windows of a kind that is there.
+/// Windows of any kind that is there.
+fn any_windows(draft: &mut Draft) -> Windows {
+    if draft.random.percent(40) { sessions(draft) } else { windows(draft) }
+}
+
+fn sessions(draft: &mut Draft) -> Windows {
+    let random = &mut draft.random;
+    let gap: u64 = random.one_of(10, &[0, 1, 5, 100, 1_000, 60_000, 3_600_000]);
+    let grace = random.one_of(0, &[1, gap, gap / 2, 2 * gap + 1]);
+    draft.remember([gap, grace, gap + grace, 2 * gap, 2 * gap + grace]);
+    Windows::Session { gap, grace }
+}
+
+/// Random tumbling or hopping windows.
 fn windows(draft: &mut Draft) -> Windows {
     let random = &mut draft.random;
     let size: u64 = random.one_of(10, &[1, 2, 5, 100, 1_000, 60_000, 3_600_000]);
@@ -52,7 +65,7 @@ fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
 
 fn count(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let windows = windows(draft);
+    let windows = any_windows(draft);
     let options = options(draft, windows);
     draft.add_windowed(Step::Count { input, options }, windows, &[input]);
     Some(())
@@ -60,7 +73,7 @@ fn count(draft: &mut Draft) -> Option<()> {
 
 fn reduce(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let windows = windows(draft);
+    let windows = any_windows(draft);
     let (add, options) = (adder(&mut draft.random), options(draft, windows));
     draft.add_windowed(Step::Reduce { input, add, remove: None, options }, windows, &[input]);
     Some(())
@@ -68,7 +81,7 @@ fn reduce(draft: &mut Draft) -> Option<()> {
 
 fn aggregate(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let windows = windows(draft);
+    let windows = any_windows(draft);
     let (add, options) = (adder(&mut draft.random), options(draft, windows));
     let init = init(draft);
     draft.add_windowed(Step::Aggregate { input, init, add, remove: None, options }, windows, &[input]);

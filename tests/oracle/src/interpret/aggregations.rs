@@ -18,6 +18,7 @@ impl<'t> Interpreter<'t> {
                 let group: Group<'t> = match self.get(input)? {
                     Handle::Stream(stream) => stream.group_by(move |key, value| make.apply(key, value)),
                     Handle::WindowedStream(stream) => stream.group_by(move |key, value| make.apply(key, value)),
+                    Handle::SessionStream(stream) => stream.group_by(move |key, value| make.apply(key, value)),
                     _ => return Err(format!("step {input} is no stream")),
                 };
                 Handle::Group(group.maybe_named(name.as_ref()))
@@ -34,6 +35,7 @@ impl<'t> Interpreter<'t> {
                 let group = match self.get(input)? {
                     Handle::Table(table) => group!(table),
                     Handle::WindowedTable(table) => group!(table),
+                    Handle::SessionTable(table) => group!(table),
                     _ => return Err(format!("step {input} is no table")),
                 };
                 Handle::TableGroup(group.maybe_named(name.as_ref()))

@@ -4,7 +4,7 @@
 
 use millstream::dsl::{GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, StreamsBuilder};
 use millstream::topology::Topology;
-use millstream::windows::Windowed;
+use millstream::windows::{Session, Windowed};
 
 use crate::functions::Nullable;
 use crate::seen::Seen;
@@ -15,6 +15,7 @@ mod aggregations;
 mod joins;
 mod options;
 mod processors;
+mod sessions;
 mod sources;
 mod streams;
 mod tables;
@@ -27,8 +28,10 @@ use streams::Look;
 enum Handle<'t> {
     Stream(Stream<'t>),
     WindowedStream(WindowedStream<'t>),
+    SessionStream(SessionStream<'t>),
     Table(Table<'t>),
     WindowedTable(WindowedTable<'t>),
+    SessionTable(SessionTable<'t>),
     GlobalTable(GlobalKTable<'t, Text, Text>),
     Group(Group<'t>),
     TableGroup(TableGroup<'t>),
@@ -38,8 +41,10 @@ enum Handle<'t> {
 
 type Stream<'t> = KStream<'t, Nullable, Nullable>;
 type WindowedStream<'t> = KStream<'t, Windowed<Text>, Nullable>;
+type SessionStream<'t> = KStream<'t, Windowed<Text, Session>, Nullable>;
 type Table<'t> = KTable<'t, Text, Text>;
 type WindowedTable<'t> = KTable<'t, Windowed<Text>, Text>;
+type SessionTable<'t> = KTable<'t, Windowed<Text, Session>, Text>;
 type Group<'t> = KGroupedStream<'t, Nullable, Nullable>;
 type TableGroup<'t> = KGroupedTable<'t, Text, Text>;
 
@@ -99,6 +104,7 @@ impl<'t> Interpreter<'t> {
                 match self.get(*input)? {
                     Handle::Table(table) => tables::values(table, step).map(Handle::Table),
                     Handle::WindowedTable(table) => tables::values(table, step).map(Handle::WindowedTable),
+                    Handle::SessionTable(table) => tables::values(table, step).map(Handle::SessionTable),
                     stream => self.keeping(stream, step),
                 }
             }
@@ -107,6 +113,7 @@ impl<'t> Interpreter<'t> {
                 let keyed = match self.get(*input)? {
                     Handle::Stream(stream) => streams::keyed(stream, step),
                     Handle::WindowedStream(stream) => streams::keyed(stream, step),
+                    Handle::SessionStream(stream) => streams::keyed(stream, step),
                     _ => not_a("stream"),
                 };
                 keyed.map(Handle::Stream)
@@ -118,6 +125,7 @@ impl<'t> Interpreter<'t> {
                 let end = match self.get(*input)? {
                     Handle::Stream(stream) => streams::end(stream, step, self.look()),
                     Handle::WindowedStream(stream) => streams::end(stream, step, self.look()),
+                    Handle::SessionStream(stream) => streams::end(stream, step, self.look()),
                     _ => not_a("stream"),
                 };
                 end.map(|()| Handle::Nothing)
@@ -153,6 +161,7 @@ impl<'t> Interpreter<'t> {
         match stream {
             Handle::Stream(stream) => streams::keeping(stream, step, self.look()).map(Handle::Stream),
             Handle::WindowedStream(stream) => streams::keeping(stream, step, self.look()).map(Handle::WindowedStream),
+            Handle::SessionStream(stream) => streams::keeping(stream, step, self.look()).map(Handle::SessionStream),
             _ => not_a("stream"),
         }
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use millstream::dsl::{
     GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Repartitioned, Sent, Split,
 };
-use millstream::state::{KeyValueStore, WindowStore};
+use millstream::state::{KeyValueStore, SessionStore, WindowStore};
 use millstream::topic::Topic;
-use millstream::windows::Windowed;
+use millstream::windows::{Session, Windowed};
 use millstream::wire::{Key, Value};
 
 use super::What;
@@ -97,6 +97,24 @@ impl<V: Value> Storable for KTable<'_, Text, V> {
 impl<K: Key, V: Value> Storable for KTable<'_, Windowed<K>, V> {
     fn named_store(self, name: &str) -> Result<Self, What> {
         Ok(self.stored_as(WindowStore::named(name).map_err(|error| error.to_string())?))
+    }
+
+    fn uncached(self) -> Self {
+        self.not_cached()
+    }
+
+    fn unlogged(self) -> Self {
+        self.not_logged()
+    }
+
+    fn kept_for(self, retention: Duration) -> Result<Self, What> {
+        Ok(self.retention(retention))
+    }
+}
+
+impl<K: Key, V: Value> Storable for KTable<'_, Windowed<K, Session>, V> {
+    fn named_store(self, name: &str) -> Result<Self, What> {
+        Ok(self.stored_as(SessionStore::named(name).map_err(|error| error.to_string())?))
     }
 
     fn uncached(self) -> Self {

@@ -98,6 +98,9 @@ impl<'t> Interpreter<'t> {
                 (Handle::WindowedStream(left), Handle::WindowedStream(right)) => {
                     Handle::WindowedStream(left.merge(right).maybe_named(name.as_ref()))
                 }
+                (Handle::SessionStream(left), Handle::SessionStream(right)) => {
+                    Handle::SessionStream(left.merge(right).maybe_named(name.as_ref()))
+                }
                 _ => return Err(format!("steps {input} and {other} are no streams of one kind")),
             },
             Step::Split { .. } => self.split(step)?,

@@ -42,6 +42,7 @@ impl<'t> Interpreter<'t> {
         Ok(match self.get(*input)? {
             Handle::Table(table) => Handle::Stream(table.to_stream().maybe_named(name.as_ref()).into()),
             Handle::WindowedTable(table) => Handle::WindowedStream(table.to_stream().maybe_named(name.as_ref())),
+            Handle::SessionTable(table) => Handle::SessionStream(table.to_stream().maybe_named(name.as_ref())),
             _ => return Err(format!("step {input} is no table")),
         })
     }

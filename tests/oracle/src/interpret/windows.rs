@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use millstream::dsl::KTable;
-use millstream::windows::{Hopping, TimeWindows, Tumbling, Windowed};
+use millstream::windows::{Hopping, TimeWindows, Tumbling};
 
-use super::options::{Nameable as _, Storable as _};
-use super::{Group, Handle, What, unfit};
+use super::options::{Nameable as _, Storable};
+use super::{Group, Handle, What, sessions, unfit};
 use crate::step::{Aggregation, Emit, Step, Windows};
 use crate::text::Text;
 
@@ -14,9 +14,8 @@ use crate::text::Text;
 pub(super) fn aggregation<'t>(group: Group<'t>, windows: Windows, step: &Step) -> Result<Handle<'t>, What> {
     match windows {
         Windows::Time { size, advance, grace } => in_time_windows(group, time_windows(size, advance, grace), step),
-        Windows::Sliding { .. } | Windows::Session { .. } | Windows::Unlimited { .. } => {
-            Err(format!("windows are not there yet: {windows:?}"))
-        }
+        Windows::Session { gap, grace } => sessions::aggregation(group, (gap, grace), step),
+        Windows::Sliding { .. } | Windows::Unlimited { .. } => Err(format!("windows are not there yet: {windows:?}")),
     }
 }
 
@@ -49,10 +48,14 @@ fn in_time_windows<'t>(group: Group<'t>, windows: TimeWindows, step: &Step) -> R
     }
 }
 
-fn with_options<'t, V: millstream::wire::Value>(
-    table: KTable<'t, Windowed<Text>, V>,
+/// A table of windows or sessions with its options.
+pub(super) fn with_options<'t, K: 'static, V: 'static>(
+    table: KTable<'t, K, V>,
     options: &Aggregation,
-) -> Result<KTable<'t, Windowed<Text>, V>, What> {
+) -> Result<KTable<'t, K, V>, What>
+where
+    KTable<'t, K, V>: Storable,
+{
     if options.emit == Some(Emit::Close) {
         return Err("results on window close are not there yet".to_owned());
     }

@@ -1,0 +1,36 @@
+//! Aggregations in session windows.
+
+use std::time::Duration;
+
+use millstream::windows::Sessions;
+
+use super::windows::with_options;
+use super::{Group, Handle, What, unfit};
+use crate::step::Step;
+use crate::text::Text;
+
+/// `count`, `reduce` and `aggregate` of a group's sessions, with their gap and grace in milliseconds.
+pub(super) fn aggregation<'t>(group: Group<'t>, (gap, grace): (u64, u64), step: &Step) -> Result<Handle<'t>, What> {
+    let sessions = Sessions::gap(Duration::from_millis(gap)).grace(Duration::from_millis(grace));
+    let windowed = group.windowed_by(sessions);
+    match step.clone() {
+        Step::Count { options, .. } => {
+            let counts = with_options(windowed.count(), &options)?;
+            Ok(Handle::SessionTable(counts.map_values(|count| count.to_string().into())))
+        }
+        Step::Reduce { add, remove: None, options, .. } => {
+            let reduced = windowed.reduce(move |result, value| add.apply(&value, &result));
+            with_options(reduced, &options).map(Handle::SessionTable)
+        }
+        Step::Aggregate { init, add, remove: None, options, .. } => {
+            let init = init.map(Text::from);
+            let (begin, merge) = (init.clone(), add.clone());
+            let table = windowed.aggregate_with(
+                move |_, value, aggregate| add.apply(&value, &aggregate.or_else(|| init.clone())),
+                move |_, aggregate, other| merge.merge(&aggregate.or_else(|| begin.clone()), &Some(other)),
+            );
+            with_options(table, &options).map(Handle::SessionTable)
+        }
+        _ => unfit(step),
+    }
+}
