@@ -69,9 +69,8 @@
 //!
 //! # What is not there yet
 //!
-//! Sliding windows; results on window close without `suppress`; versioned stores; queries of a running application's
-//! state from outside; standby tasks; dead letter topics. The whole list, with what to use until then, is in
-//! [`guide::differences`].
+//! Sliding windows; results on window close without `suppress`; queries of a running application's state from outside;
+//! standby tasks; dead letter topics. The whole list, with what to use until then, is in [`guide::differences`].
 #![forbid(unsafe_code)]
 
 pub mod guide;

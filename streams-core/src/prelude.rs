@@ -10,7 +10,7 @@ pub use crate::dsl::{
 pub use crate::log::Embedded;
 pub use crate::record::{Headers, Record, Timestamp};
 pub use crate::runtime::{App, AppError, AppState};
-pub use crate::state::{KeyValueStore, SessionStore, Timestamped, WindowStore};
+pub use crate::state::{KeyValueStore, SessionStore, Timestamped, VersionedStore, WindowStore};
 pub use crate::topic::Topic;
 pub use crate::topology::{Topology, TopologyError};
 pub use crate::windows::{Hopping, JoinWindows, Session, Sessions, Tumbling, Windowed};

@@ -33,8 +33,7 @@ impl<'t, K, V> GlobalKTable<'t, K, V> {
     /// stores of a running application cannot be queried yet.
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
-        let (name, constant) = (store.store_name().to_owned(), store.constant());
-        self.builder.stored_as(self.step, StoreOption { name, constant, at: Location::caller() });
+        self.builder.stored_as(self.step, StoreOption::of(&store, Location::caller()));
         self
     }
 }

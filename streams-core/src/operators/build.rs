@@ -588,6 +588,14 @@ impl NodeBuilder<'_> {
         Ok(view)
     }
 
+    /// How long a store keeps the versions that its rows had, if it does.
+    ///
+    /// # Errors
+    /// When the task has no such store.
+    pub(crate) fn history(&mut self, store: StoreId) -> Result<Option<Duration>, BuildError> {
+        Ok(self.task.services().store(store)?.kind().history())
+    }
+
     /// Whether the task has no caches at all.
     pub(crate) fn caches_are_off(&mut self) -> bool {
         self.task.services().cache_budget().is_off()

@@ -105,13 +105,15 @@ pub enum DropReason {
     NullForeignKey,
     /// It is an answer within a foreign-key join to a row that has changed since.
     StaleAnswer,
-    /// A processor put a row into a store that keeps rows of that time no more.
+    /// It is a row for a store that keeps rows of that time no more.
     Expired,
+    /// It is an earlier version of a row than the latest one, and joins of tables are with latest rows.
+    Outdated,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NullKey,
         Self::NullValue,
         Self::Late,
@@ -121,6 +123,7 @@ impl DropReason {
         Self::NullForeignKey,
         Self::StaleAnswer,
         Self::Expired,
+        Self::Outdated,
     ];
 
     /// The reason as a sentence.
@@ -135,6 +138,7 @@ impl DropReason {
             Self::NullForeignKey => "they have no foreign key; a left join keeps them",
             Self::StaleAnswer => "the rows that they answer have changed since, and are answered themselves",
             Self::Expired => "their rows are older than what the store keeps; a longer retention keeps them",
+            Self::Outdated => "a later version of their row is known, and tables are joined by their latest rows",
         }
     }
 
@@ -156,6 +160,7 @@ impl DropReason {
             Self::NullForeignKey => "null-foreign-key",
             Self::StaleAnswer => "stale-answer",
             Self::Expired => "expired",
+            Self::Outdated => "outdated",
         }
     }
 }

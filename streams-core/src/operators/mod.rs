@@ -18,6 +18,7 @@ mod context;
 mod drops;
 mod error;
 mod join_kind;
+mod placed;
 mod presence;
 mod table_view;
 mod untyped;
@@ -88,6 +89,7 @@ pub(crate) use build::{
 pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;
 pub(crate) use join_kind::JoinKind;
+pub(crate) use placed::Placed;
 pub(crate) use presence::Presence;
 pub(crate) use table_view::{TableView, TableViewRecipe};
 

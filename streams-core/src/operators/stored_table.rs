@@ -5,10 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cached::flush_at_commit;
-use super::{BuildError, Context, NodeBuilder, OperatorError, Outputs, StoreId, TableView, TableViewRecipe};
+use super::{
+    BuildError, Context, DropReason, NodeBuilder, OperatorError, Outputs, StoreId, TableView, TableViewRecipe,
+};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::state::rows::{Cause, Changed, Row};
 use crate::state::table_store::TableStore;
+use crate::state::versioned_rows::VersionedRows;
 use crate::wire::encoded_key::AsKey;
 use crate::wire::{Key, Value};
 
@@ -17,17 +20,26 @@ use crate::wire::{Key, Value};
 #[must_use]
 pub(crate) fn view<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
     TableViewRecipe::new(move |builder| {
-        let rows = open(builder, store)?;
-        Ok(Box::new(StoreView { node: Arc::clone(builder.name()), rows }))
+        let node = Arc::clone(builder.name());
+        Ok(match open(builder, store)? {
+            KeptRows::Current(rows) => Box::new(StoreView { node, rows }),
+            KeptRows::Versioned(rows) => Box::new(VersionedView { node, rows }),
+        })
     })
 }
 
+/// A table's rows in its store, without or with the versions that they had.
+enum KeptRows<K: Key, V: Value> {
+    Current(Rc<RefCell<TableStore<K, V>>>),
+    Versioned(Rc<RefCell<VersionedRows<K, V>>>),
+}
+
 /// The task's only view of a table's store.
-pub(super) fn open<K: Key, V: Value>(
-    builder: &mut NodeBuilder<'_>,
-    store: StoreId,
-) -> Result<Rc<RefCell<TableStore<K, V>>>, BuildError> {
-    builder.cached_store(store, TableStore::new)
+fn open<K: Key, V: Value>(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<KeptRows<K, V>, BuildError> {
+    match builder.history(store)? {
+        None => builder.cached_store(store, TableStore::new).map(KeptRows::Current),
+        Some(_) => builder.store(store, VersionedRows::new).map(KeptRows::Versioned),
+    }
 }
 
 struct StoreView<K: Key, V: Value> {
@@ -45,35 +57,68 @@ impl<K: Key, V: Value> TableView<K, V> for StoreView<K, V> {
     }
 }
 
+struct VersionedView<K: Key, V: Value> {
+    node: Arc<str>,
+    rows: Rc<RefCell<VersionedRows<K, V>>>,
+}
+
+impl<K: Key, V: Value> TableView<K, V> for VersionedView<K, V> {
+    fn get(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))
+    }
+
+    /// There is no cache, so everything is forwarded.
+    fn get_forwarded(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        self.get(key)
+    }
+
+    fn get_as_of(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Row<V>>, OperatorError> {
+        self.rows.borrow_mut().get_as_of(key, timestamp).map_err(|error| OperatorError::rows(&self.node, error))
+    }
+}
+
 /// A node's own table: its rows, and the children that get the changes. With caching, changes are forwarded when the
 /// cache is flushed.
 pub(super) struct StoredTable<K: Key, V: Value> {
     pub(super) node: Arc<str>,
-    rows: Rc<RefCell<TableStore<K, V>>>,
+    rows: KeptRows<K, V>,
     outputs: Outputs<K, Change<V>>,
 }
 
 impl<K: Key, V: Value> StoredTable<K, V> {
     /// The table that the node being built keeps in `store`.
     pub(super) fn new(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self, BuildError> {
-        let rows = open(builder, store)?;
-        rows.borrow_mut().rows_mut().want_old_values(builder.sends_old_values());
+        let (rows, wants_old) = (open(builder, store)?, builder.sends_old_values());
         let outputs = builder.outputs()?;
-        flush_at_commit(builder, &rows, &outputs);
+        match &rows {
+            KeptRows::Current(rows) => {
+                rows.borrow_mut().rows_mut().want_old_values(wants_old);
+                flush_at_commit(builder, rows, &outputs);
+            }
+            KeptRows::Versioned(rows) => rows.borrow_mut().want_old_values(wants_old),
+        }
         Ok(Self { node: Arc::clone(builder.name()), rows, outputs })
     }
 
     /// As [`StoredTable::new`], for [`StoredTable::take`]: what a row was is looked up only for a cache.
     pub(super) fn of_changes(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self, BuildError> {
         let table = Self::new(builder, store)?;
-        let is_cached = table.rows.borrow().rows().is_cached();
-        table.rows.borrow_mut().rows_mut().want_old_values(is_cached && builder.sends_old_values());
+        match &table.rows {
+            KeptRows::Current(rows) => {
+                let is_cached = rows.borrow().rows().is_cached();
+                rows.borrow_mut().rows_mut().want_old_values(is_cached && builder.sends_old_values());
+            }
+            KeptRows::Versioned(rows) => rows.borrow_mut().want_old_values(false),
+        }
         Ok(table)
     }
 
     /// Turns the changelog off, for a table that is restored from its source topic.
     pub(super) fn without_changelog(self) -> Self {
-        self.rows.borrow_mut().rows_mut().log_changes(false);
+        match &self.rows {
+            KeptRows::Current(rows) => rows.borrow_mut().rows_mut().log_changes(false),
+            KeptRows::Versioned(rows) => rows.borrow_mut().log_changes(false),
+        }
         self
     }
 
@@ -88,8 +133,16 @@ impl<K: Key, V: Value> StoredTable<K, V> {
         headers: Headers,
         update: impl FnOnce(&Q, Option<Row<V>>) -> (Option<V>, Timestamp),
     ) -> Result<(), OperatorError> {
-        let cause = Cause { timestamp, headers: &headers };
-        let changed = self.rows.borrow_mut().update(&key, cause, |row| update(&key, row));
+        let changed = match &self.rows {
+            KeptRows::Current(rows) => {
+                let cause = Cause { timestamp, headers: &headers };
+                rows.borrow_mut().update(&key, cause, |row| update(&key, row))
+            }
+            KeptRows::Versioned(rows) => {
+                let written = rows.borrow_mut().update(&key, |row| update(&key, row));
+                written.inspect(|written| self.count_refused(context, written.as_ref()))
+            }
+        };
         match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
             Some(changed) => {
                 let key = key.into_key().map_err(|error| OperatorError::unmade_key(&self.node, &error))?;
@@ -105,8 +158,7 @@ impl<K: Key, V: Value> StoredTable<K, V> {
     #[inline]
     pub(super) fn set(&self, context: &mut Context, record: Record<K, Option<V>>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
-        let changed = self.rows.borrow_mut().set(&key, Cause { timestamp, headers: &headers }, value);
-        match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
+        match self.set_row(context, &key, value, Cause { timestamp, headers: &headers })? {
             Some(changed) => self.outputs.forward(context, Record { key, value: changed.change, timestamp, headers }),
             None => Ok(()),
         }
@@ -116,8 +168,7 @@ impl<K: Key, V: Value> StoredTable<K, V> {
     /// it, even if the store has something else.
     pub(super) fn take(&self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
         let Record { key, value: Change { old, new, .. }, timestamp, headers } = record;
-        let changed = self.rows.borrow_mut().set(&key, Cause { timestamp, headers: &headers }, new);
-        match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
+        match self.set_row(context, &key, new, Cause { timestamp, headers: &headers })? {
             Some(Changed { change, timestamp }) => {
                 self.outputs.forward(context, Record { key, value: Change { old, ..change }, timestamp, headers })
             }
@@ -125,11 +176,43 @@ impl<K: Key, V: Value> StoredTable<K, V> {
         }
     }
 
+    #[inline]
+    fn set_row(
+        &self,
+        context: &mut Context,
+        key: &K,
+        row: Option<V>,
+        cause: Cause<'_>,
+    ) -> Result<Option<Changed<V>>, OperatorError> {
+        let changed = match &self.rows {
+            KeptRows::Current(rows) => rows.borrow_mut().set(key, cause, row),
+            KeptRows::Versioned(rows) => {
+                let written = rows.borrow_mut().set(key, row, cause.timestamp);
+                written.inspect(|written| self.count_refused(context, written.as_ref()))
+            }
+        };
+        changed.map_err(|error| OperatorError::rows(&self.node, error))
+    }
+
+    /// Counts a write that a versioned store has refused.
+    fn count_refused(&self, context: &mut Context, written: Option<&Changed<V>>) {
+        if written.is_none() {
+            context.drop_record(&self.node, DropReason::Expired);
+        }
+    }
+
     /// A row, including changes that are not flushed yet.
     pub(super) fn get(&self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
-        self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))
+        let row = match &self.rows {
+            KeptRows::Current(rows) => rows.borrow_mut().get(key),
+            KeptRows::Versioned(rows) => rows.borrow_mut().get(key),
+        };
+        row.map_err(|error| OperatorError::rows(&self.node, error))
     }
 }
+
+#[cfg(test)]
+mod versions;
 
 #[cfg(test)]
 mod tests {

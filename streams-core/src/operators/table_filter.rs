@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::stored_table::StoredTable;
-use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe};
+use super::{BuiltNode, Context, Next, OperatorError, Outputs, Placed, Recipe, TableView, TableViewRecipe};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::Row;
 use crate::wire::{Key, Value};
@@ -12,23 +12,25 @@ use crate::wire::{Key, Value};
 /// Takes and forwards `Change<V>` by key; rows that fail the predicate become deletions.
 ///
 /// If old rows are known, nothing is forwarded when neither the old nor the new row is in the result. If they are
-/// not, a row outside the result is forwarded as a deletion each time it changes.
+/// not, a row outside the result is forwarded as a deletion each time it changes. So are those of a table with versions:
+/// the versions of the row may be in the result at other times.
 pub(crate) fn recipe<K: Key, V: Value>(
     keep: bool,
     predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
-    store: Option<StoreId>,
+    placed: impl Into<Placed>,
 ) -> Recipe {
-    let filter = RowFilter { keep, predicate: Arc::new(predicate) };
+    let (filter, placed) = (RowFilter { keep, predicate: Arc::new(predicate) }, placed.into());
     Recipe::new(move |builder| {
         let (filter, sends_old) = (filter.clone(), builder.sends_old_values());
-        Ok(match store {
+        let leaves_out = sends_old && !placed.takes_versions;
+        Ok(match placed.store {
             Some(store) => {
                 let table = StoredTable::new(builder, store)?;
-                BuiltNode::link::<K, Change<V>>(Stored { filter, sends_old, table })
+                BuiltNode::link::<K, Change<V>>(Stored { filter, leaves_out, table })
             }
             None => {
                 let outputs = builder.outputs()?;
-                BuiltNode::link::<K, Change<V>>(Passing { filter, sends_old, outputs })
+                BuiltNode::link::<K, Change<V>>(Passing { filter, placed, sends_old, leaves_out, outputs })
             }
         })
     })
@@ -75,7 +77,10 @@ impl<F> RowFilter<F> {
 
 struct Passing<K, V, F> {
     filter: RowFilter<F>,
+    placed: Placed,
     sends_old: bool,
+    /// Whether nothing is forwarded when neither the old nor the new row is in the result.
+    leaves_out: bool,
     outputs: Outputs<K, Change<V>>,
 }
 
@@ -84,19 +89,17 @@ impl<K: Key, V: Value, F: Fn(&K, &V) -> bool> Next<K, Change<V>> for Passing<K, 
         let Record { key, value, timestamp, headers } = record;
         let new = self.filter.apply(&key, value.new);
         let old = if self.sends_old { self.filter.apply(&key, value.old) } else { None };
-        if self.sends_old && old.is_none() && new.is_none() {
+        if self.leaves_out && old.is_none() && new.is_none() {
             return Ok(());
         }
-        self.outputs.forward(
-            context,
-            Record { key, value: Change { old, new, is_latest: value.is_latest }, timestamp, headers },
-        )
+        let value = Change { old, new, is_latest: self.placed.is_latest(value.is_latest) };
+        self.outputs.forward(context, Record { key, value, timestamp, headers })
     }
 }
 
 struct Stored<K: Key, V: Value, F> {
     filter: RowFilter<F>,
-    sends_old: bool,
+    leaves_out: bool,
     table: StoredTable<K, V>,
 }
 
@@ -104,7 +107,7 @@ impl<K: Key, V: Value, F: Fn(&K, &V) -> bool> Next<K, Change<V>> for Stored<K, V
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
         let value = self.filter.apply(&key, value.new);
-        if self.sends_old && value.is_none() && self.table.get(&key)?.is_none() {
+        if self.leaves_out && value.is_none() && self.table.get(&key)?.is_none() {
             return Ok(());
         }
         self.table.set(context, Record { key, value, timestamp, headers })
@@ -135,8 +138,8 @@ impl<K, V, F: Fn(&K, &V) -> bool> TableView<K, V> for FilteredView<K, V, F> {
 
 #[cfg(test)]
 mod tests {
-    use crate::operators::StoreId;
     use crate::operators::testing::{Chain, Num, Setup, Word, at};
+    use crate::operators::{Placed, StoreId};
     use crate::record::{Change, Record};
 
     type Filtered = Chain<Word, Change<Num>, Word, Change<Num>>;
@@ -177,13 +180,27 @@ mod tests {
         }
     }
 
+    /// Of a table with versions: Java's `KTableFilter` with `useVersionedSemantics`.
     #[test]
-    fn a_late_update_stays_one() {
-        let mut filtered = even(true, None, true, 0);
-        let late =
-            Record { value: Change { is_latest: false, ..change(1, None, Some(2)).value }, ..change(1, None, None) };
-        filtered.send(late.clone());
-        assert_eq!(filtered.received(), [late]);
+    fn of_versions_all_changes_are_forwarded_and_earlier_ones_stay_that() {
+        for gives_versions in [true, false] {
+            let placed = Placed { takes_versions: true, gives_versions, store: None };
+            let recipe = super::recipe::<Word, Num>(true, |_, value| value.0 % 2 == 0, placed);
+            let mut filtered: Filtered = Chain::with(Setup { old_values: true, ..Setup::default() }, &recipe);
+            let earlier = |record: Record<Word, Change<Num>>, is_latest| {
+                let value = Change { is_latest, ..record.value.clone() };
+                record.with("a".into(), value)
+            };
+            filtered.send(change(5, None, Some(1)));
+            filtered.send(earlier(change(3, Some(1), Some(2)), false));
+            filtered.send(earlier(change(4, Some(1), Some(3)), false));
+            let expected = [
+                change(5, None, None),
+                earlier(change(3, None, Some(2)), !gives_versions),
+                earlier(change(4, None, None), !gives_versions),
+            ];
+            assert_eq!(filtered.received(), expected);
+        }
     }
 
     #[test]

@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 
-use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, TableView, TableViewRecipe};
+use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, TableView, TableViewRecipe};
 use crate::record::{Change, Record};
 use crate::state::rows::Row;
 
 /// Takes `Change<V>` by key, forwards `Change<R>` with the later of both rows' timestamps.
 ///
 /// `joiner` returns `None` if the two rows have no result together. A deletion is forwarded even if there was no result
-/// before, as in Java, because that is not known. Nothing is forwarded if the other table has no row and either
+/// before, as in Java, because that is not known. Rows are joined as they are now: a change of a table with versions that
+/// is not of the latest one is dropped and counted (KIP-914). Nothing is forwarded if the other table has no row and either
 /// `needs_other`, or the update is from no row to none.
 pub(crate) fn recipe<K, V, T, R>(
     other: TableViewRecipe<K, T>,
@@ -28,6 +29,7 @@ where
     let joiner = Arc::new(joiner);
     Recipe::new(move |builder| {
         let join = Join {
+            node: Arc::clone(builder.name()),
             other: other.make(builder)?,
             needs_other,
             joiner: Arc::clone(&joiner),
@@ -60,6 +62,7 @@ where
 }
 
 struct Join<K, T, R, F> {
+    node: Arc<str>,
     other: Box<dyn TableView<K, T>>,
     needs_other: bool,
     joiner: Arc<F>,
@@ -76,6 +79,10 @@ where
 {
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
         let Record { key, value: Change { old, new, is_latest }, timestamp, headers } = record;
+        if !is_latest {
+            context.drop_record(&self.node, DropReason::Outdated);
+            return Ok(());
+        }
         let (other, time) = match self.other.get_forwarded(&key)? {
             Some((row, time)) => (Some(row), time.max(timestamp)),
             None if self.needs_other || (old.is_none() && new.is_none()) => return Ok(()),
@@ -212,14 +219,20 @@ mod tests {
     }
 
     #[test]
-    fn the_later_time_the_headers_and_a_late_update_are_passed_on() {
+    fn the_later_time_and_the_headers_are_passed_on() {
         let recipe = super::recipe(fixed(Some(("x", 3))), INNER.0, INNER.1);
         let mut chain = Sided::new(&recipe);
-        let value = Change { old: None, new: Some("a"), is_latest: false };
-        let record = Record { headers: headers("h", "1"), ..at(5, 1, value) };
+        let record = Record { headers: headers("h", "1"), ..at(5, 1, Change::latest(None, Some("a"))) };
         chain.send(record.clone());
-        let value = Change { old: None, new: Some("ax".to_owned()), is_latest: false };
-        assert_eq!(chain.received(), [record.with(1, value)]);
+        assert_eq!(chain.received(), [record.with(1, Change::latest(None, Some("ax".to_owned())))]);
+    }
+
+    #[test]
+    fn an_earlier_version_of_a_row_is_dropped_and_counted() {
+        let recipe = super::recipe(fixed(Some(("x", 3))), INNER.0, INNER.1);
+        let mut chain = Sided::new(&recipe);
+        chain.send(at(5, 1, Change { old: None, new: Some("a"), is_latest: false }));
+        assert_eq!((chain.received(), chain.context.dropped(DropReason::Outdated)), (vec![], 1));
     }
 
     /// `KTableKTableInnerJoinValueGetter` and its sisters.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::stored_table::StoredTable;
-use super::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, StoreId, TableView, TableViewRecipe};
+use super::{BuiltNode, Context, Next, OperatorError, Outputs, Placed, Recipe, StoreId, TableView, TableViewRecipe};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::Row;
 use crate::wire::{Key, Value};
@@ -11,15 +11,19 @@ use crate::wire::{Key, Value};
 /// Takes `Change<V>` by key, forwards `Change<V2>`. A deletion stays a deletion; the mapper is not called for it.
 ///
 /// `V2` needs a format only if the result is kept in a store; see [`stored`].
-pub(crate) fn recipe<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, store: Option<StoreId>) -> Recipe
+pub(crate) fn recipe<K, V, V2>(
+    mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
+    placed: impl Into<Placed>,
+) -> Recipe
 where
     K: Key,
     V: Value,
     V2: Value,
 {
-    match store {
+    let placed = placed.into();
+    match placed.store {
         Some(store) => stored(mapper, store),
-        None => passing(mapper),
+        None => passing(mapper, placed),
     }
 }
 
@@ -38,7 +42,7 @@ where
 }
 
 /// [`recipe`] without a store.
-pub(crate) fn passing<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> Recipe
+fn passing<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, placed: Placed) -> Recipe
 where
     K: Clone + 'static,
     V: 'static,
@@ -47,7 +51,7 @@ where
     let mapper = Arc::new(mapper);
     Recipe::new(move |builder| {
         let (sends_old, outputs) = (builder.sends_old_values(), builder.outputs::<K, Change<V2>>()?);
-        Ok(BuiltNode::link::<K, Change<V>>(Passing { mapper: Arc::clone(&mapper), sends_old, outputs }))
+        Ok(BuiltNode::link::<K, Change<V>>(Passing { mapper: Arc::clone(&mapper), placed, sends_old, outputs }))
     })
 }
 
@@ -69,6 +73,7 @@ where
 
 struct Passing<K, V2, F> {
     mapper: Arc<F>,
+    placed: Placed,
     sends_old: bool,
     outputs: Outputs<K, Change<V2>>,
 }
@@ -78,10 +83,8 @@ impl<K: Clone, V, V2: Clone, F: Fn(&K, V) -> V2> Next<K, Change<V>> for Passing<
         let Record { key, value, timestamp, headers } = record;
         let new = value.new.map(|value| (self.mapper)(&key, value));
         let old = value.old.filter(|_| self.sends_old).map(|value| (self.mapper)(&key, value));
-        self.outputs.forward(
-            context,
-            Record { key, value: Change { old, new, is_latest: value.is_latest }, timestamp, headers },
-        )
+        let value = Change { old, new, is_latest: self.placed.is_latest(value.is_latest) };
+        self.outputs.forward(context, Record { key, value, timestamp, headers })
     }
 }
 
@@ -120,8 +123,8 @@ impl<K, V, V2, F: Fn(&K, V) -> V2> TableView<K, V2> for MappedView<K, V, F> {
 
 #[cfg(test)]
 mod tests {
-    use crate::operators::StoreId;
     use crate::operators::testing::{Chain, Num, Setup, Word, at};
+    use crate::operators::{Placed, StoreId};
     use crate::record::{Change, Record};
 
     fn mapped(
@@ -165,12 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn a_late_update_stays_one() {
-        let mut mapped = mapped(None, true, 0);
-        let (sent, expected) = (input(1, None, Some(1)), output(1, None, Some("a1")));
-        mapped.send(Record { value: Change { is_latest: false, ..sent.value }, ..sent });
-        let value = Change { is_latest: false, ..expected.value };
-        assert_eq!(mapped.received(), [Record { value, ..expected }]);
+    fn an_earlier_version_stays_one_if_the_result_has_versions() {
+        for gives_versions in [true, false] {
+            let placed = Placed { takes_versions: true, gives_versions, store: None };
+            let recipe = super::recipe(|key: &Word, value: Num| Word(format!("{}{}", key.0, value.0)), placed);
+            let mut mapped: Chain<Word, Change<Num>, Word, Change<Word>> = Chain::new(&recipe);
+            let (sent, expected) = (input(1, None, Some(1)), output(1, None, Some("a1")));
+            mapped.send(Record { value: Change { is_latest: false, ..sent.value }, ..sent });
+            let value = Change { is_latest: !gives_versions, ..expected.value };
+            assert_eq!(mapped.received(), [Record { value, ..expected }]);
+        }
     }
 
     #[test]

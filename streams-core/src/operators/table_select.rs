@@ -9,7 +9,9 @@ use crate::wire::{Key, Value};
 /// Takes `Change<V>` by key, forwards `Change<V2>` by group.
 ///
 /// If a row stays in its group, one change carries both old and new row (KIP-904). If it moves, a change for the old
-/// group removes it first, then a change for the new group adds it. The input's changes must carry old rows.
+/// group removes it first, then a change for the new group adds it. The input's changes must carry old rows. An aggregate
+/// is of the rows as they are now, so a change of a table with versions that is not of the latest one is left out
+/// (KIP-914).
 pub(crate) fn recipe<K, V, K2, V2>(mapper: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static) -> Recipe
 where
     K: 'static,
@@ -32,9 +34,11 @@ struct Select<K2, V2, F> {
 impl<K, V, K2: Key, V2: Value, F: Fn(&K, V) -> (K2, V2)> Next<K, Change<V>> for Select<K2, V2, F> {
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
         let Record { key, value: change, timestamp, headers } = record;
-        let is_latest = change.is_latest;
+        if !change.is_latest {
+            return Ok(());
+        }
         let mut send = |key: K2, old: Option<V2>, new: Option<V2>| {
-            let value = Change { old, new, is_latest };
+            let value = Change::latest(old, new);
             self.outputs.forward(context, Record { key, value, timestamp, headers: headers.clone() })
         };
         let new = change.new.map(|value| (self.mapper)(&key, value));
@@ -61,13 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn a_late_update_stays_one_in_both_groups() {
+    fn an_earlier_version_of_a_row_is_in_no_group() {
         let even = |_: &i32, value: i64| (Word::from(if value % 2 == 0 { "even" } else { "odd" }), Num(value));
         let mut chain = Chain::<i32, Change<i64>, Word, Change<Num>>::new(&super::recipe(even));
         chain.send(at(1, 7, Change { is_latest: false, ..Change::latest(Some(1), Some(2)) }));
-        let late =
-            |group: Record<Word, Change<Num>>| Record { value: Change { is_latest: false, ..group.value }, ..group };
-        assert_eq!(chain.received(), [late(group(1, "odd", Some(1), None)), late(group(1, "even", None, Some(2)))]);
+        assert_eq!(chain.received(), []);
     }
 
     #[test]

@@ -184,6 +184,8 @@ pub(crate) struct Setup {
     /// The kind of all stores, and the sizes of the windows in their keys.
     pub(crate) kind: Arc<dyn StoreKind>,
     pub(crate) windows: WindowSizes,
+    /// Whether the flaws of Kafka Streams are repeated.
+    pub(crate) repeats_flaws: bool,
     /// Every global store is this one.
     pub(crate) global: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) children: usize,
@@ -198,6 +200,7 @@ impl Default for Setup {
             stores: vec!["store"],
             kind: Arc::new(Table),
             windows: WindowSizes::NONE,
+            repeats_flaws: false,
             global: vec![],
             children: 1,
         }
@@ -250,7 +253,8 @@ impl TaskServices for TestServices {
         let changelog = Rc::clone(&self.changelogs[number]) as Rc<RefCell<dyn Changelog>>;
         let name = self.setup.stores[number].into();
         let access = StoreAccess::new(name, Self::index(number), Rc::clone(&self.state), Some(changelog));
-        Ok(access.of(Arc::clone(&self.setup.kind), self.setup.windows))
+        let access = access.of(Arc::clone(&self.setup.kind), self.setup.windows);
+        Ok(access.repeating_flaws(self.setup.repeats_flaws))
     }
 
     fn global_store(&mut self, _store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {

@@ -23,6 +23,7 @@ pub struct StoreAccess {
     kind: Arc<dyn StoreKind>,
     windows: WindowSizes,
     cached: bool,
+    repeats_flaws: bool,
 }
 
 impl StoreAccess {
@@ -35,7 +36,16 @@ impl StoreAccess {
         state: Rc<RefCell<TaskState>>,
         changelog: Option<Rc<RefCell<dyn Changelog>>>,
     ) -> Self {
-        Self { name, index, state, changelog, kind: Arc::new(Table), windows: WindowSizes::NONE, cached: true }
+        Self {
+            name,
+            index,
+            state,
+            changelog,
+            kind: Arc::new(Table),
+            windows: WindowSizes::NONE,
+            cached: true,
+            repeats_flaws: false,
+        }
     }
 
     /// Sets the store's kind, which is a table otherwise, and the sizes of the windows in its keys.
@@ -57,6 +67,19 @@ impl StoreAccess {
     #[must_use]
     pub const fn is_cached(&self) -> bool {
         self.cached
+    }
+
+    /// Sets whether what Kafka Streams does wrong is done in the same way, to compare everything else with it.
+    #[must_use]
+    pub const fn repeating_flaws(mut self, repeats: bool) -> Self {
+        self.repeats_flaws = repeats;
+        self
+    }
+
+    /// Whether what Kafka Streams does wrong is done in the same way.
+    #[must_use]
+    pub const fn repeats_flaws(&self) -> bool {
+        self.repeats_flaws
     }
 
     /// What the store's rows are.

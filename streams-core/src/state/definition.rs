@@ -1,6 +1,7 @@
 //! Typed constants that name stores and tie each name to its types. Each kind of store defines its own constant type.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::topic::{NameError, check_name};
 
@@ -113,12 +114,17 @@ pub(super) use store_constant;
 #[diagnostic::on_unimplemented(
     message = "this store cannot hold a table of `{K}` and `{V}`",
     label = "a store of other types",
-    note = "declare the store as `KeyValueStore<{K}, {V}>`; as `WindowStore<.., {V}>` or `SessionStore<.., {V}>` for a \
-            windowed table"
+    note = "declare the store as `KeyValueStore<{K}, {V}>` or `VersionedStore<{K}, {V}>`; as `WindowStore<.., {V}>` or \
+            `SessionStore<.., {V}>` for a windowed table"
 )]
 pub trait StoreFor<K, V> {
     /// The store's name.
     fn store_name(&self) -> &str;
+
+    /// How long the store keeps the versions that its rows had, if it does.
+    fn history(&self) -> Option<Duration> {
+        None
+    }
 
     /// The constant's type, as in [`StoreKind::constant`](super::StoreKind::constant).
     fn constant(&self) -> &'static str;

@@ -166,7 +166,11 @@ impl<K: Key, V: Value> SuppressionBuffer<K, V> {
         let Some(held) = self.rows.get_mut(bytes) else { return Ok(None) };
         let mut key = K::decode(bytes).map_err(|error| unreadable(self.access.name(), "key", &error.to_string()))?;
         key.set_window_sizes(self.access.windows().as_slice());
-        let change = Change::latest(held.prior.clone(), held.new.take());
+        let old = match &held.old {
+            Old::Other(old) if self.access.repeats_flaws() => old.clone(),
+            _ => held.prior.clone(),
+        };
+        let change = Change::latest(old, held.new.take());
         Ok(Some(Sending { key, change, context: held.context.clone() }))
     }
 

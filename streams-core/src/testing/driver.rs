@@ -15,7 +15,7 @@ use crate::record::{Headers, Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{
     App, AppError, AppState, Control, ControlTurn, Status, TaskMetrics, Turn, Worker, external_topics,
 };
-use crate::state::{KeyValueStore, SessionStore, StateBackend, WindowStore};
+use crate::state::{KeyValueStore, SessionStore, StateBackend, VersionedStore, WindowStore};
 use crate::topic::Topic;
 use crate::topology::{Node, NodeKind, Topology};
 use crate::windows::{Session, Window};
@@ -334,6 +334,21 @@ impl TestDriver {
         let mut bytes = Vec::new();
         succeed(key.into_field().encode(&mut bytes));
         let row = self.store(store.name()).get(&bytes);
+        succeed(row).map(|value| succeed(V::decode(&value)))
+    }
+
+    /// The value that a key had at some time in a versioned store; with a time that is still to come, its latest one.
+    #[must_use]
+    #[track_caller]
+    pub fn get_as_of<K: Key, V: Value>(
+        &self,
+        store: &VersionedStore<K, V>,
+        key: impl IntoField<K>,
+        time: Timestamp,
+    ) -> Option<V> {
+        let mut bytes = Vec::new();
+        succeed(key.into_field().encode(&mut bytes));
+        let row = self.store(store.name()).as_of(&bytes, time);
         succeed(row).map(|value| succeed(V::decode(&value)))
     }
 

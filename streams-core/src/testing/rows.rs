@@ -42,6 +42,27 @@ impl StoreRows {
         Ok(None)
     }
 
+    /// The bytes of the version that a key had at some time, as far as the kind keeps versions. As for the application
+    /// itself, earlier ones than the latest are there only within the history.
+    pub(super) fn as_of(&self, key: &[u8], at: Timestamp) -> Result<Option<Vec<u8>>, RowError> {
+        let history = self.kind.history().map_or(0, |history| i64::try_from(history.as_millis()).unwrap_or(i64::MAX));
+        let mut found = None;
+        for share in &self.shares {
+            let Share::Task(view) = share else { continue };
+            let newest = view.borrow().newest().unwrap_or(Timestamp::UNKNOWN);
+            let is_known = at.0 >= newest.0.saturating_sub(history);
+            self.scan(share, &mut |row| {
+                let valid = row.window.is_some_and(|valid| {
+                    valid.start <= at && (valid.end == Timestamp(i64::MAX) || (is_known && at < valid.end))
+                });
+                if valid && row.key == key {
+                    found = Some(row.value.to_vec());
+                }
+            })?;
+        }
+        Ok(found)
+    }
+
     /// The bytes of a key's values in the windows from one start to another, by their starts.
     pub(super) fn in_windows(
         &self,
@@ -62,19 +83,28 @@ impl StoreRows {
 
     /// Maps every row with `look`.
     pub(super) fn all<T>(&self, mut look: impl FnMut(StoredRow<'_>) -> T) -> Result<Vec<T>, RowError> {
-        let (mut rows, mut outcome) = (Vec::new(), Ok(()));
+        let mut rows = Vec::new();
+        for share in &self.shares {
+            self.scan(share, &mut |row| rows.push(look(row)))?;
+        }
+        Ok(rows)
+    }
+
+    /// Gives every row of a share that is shown to `look`.
+    fn scan(&self, share: &Share, look: &mut dyn FnMut(StoredRow<'_>)) -> Result<(), RowError> {
+        let mut outcome = Ok(());
         let mut take = |key: &[u8], row: &[u8]| {
-            outcome = self.read(key, row).map(|row| rows.push(look(row)));
+            if !self.kind.is_shown(key, row) {
+                return true;
+            }
+            outcome = self.read(key, row).map(&mut *look);
             outcome.is_ok()
         };
-        for share in &self.shares {
-            match share {
-                Share::Task(view) => view.borrow_mut().fresh_rows().scan(KeyRange::ALL, &mut take)?,
-                Share::Global(store) => store.scan(&mut take)?,
-            }
+        match share {
+            Share::Task(view) => view.borrow_mut().fresh_rows().scan(KeyRange::ALL, &mut take)?,
+            Share::Global(store) => store.scan(&mut take)?,
         }
-        outcome?;
-        Ok(rows)
+        Ok(outcome?)
     }
 
     /// Decodes a row's key, without the row's own window, and sets the sizes of any windows within it.

@@ -165,6 +165,17 @@ pub enum TopologyError {
         at: CallSite,
     },
 
+    /// Versions of rows where there can be none, or none where they are needed.
+    #[error("`{node}` ({at}) is not possible: {reason}")]
+    Versions {
+        /// The node of the table or the operation.
+        node: String,
+        /// Why not, and what to do.
+        reason: String,
+        /// The call that made it.
+        at: CallSite,
+    },
+
     /// A store of windows that drops them while they still change.
     #[error(
         "`{node}` ({at}) keeps its windows for {retention:?}, but they can change for {needed:?}; retain them for at least \

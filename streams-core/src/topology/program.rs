@@ -13,7 +13,8 @@ use super::error::{CallSite, TopologyError};
 use super::names;
 use crate::operators::processor_stores::StoreSpec;
 use crate::operators::stream_join::{JoinRecipes, JoinStores};
-use crate::operators::{JoinKind, Recipe, StoreId};
+use crate::operators::{JoinKind, Placed, Recipe, StoreId};
+use crate::state::StoreFor;
 use crate::state::kinds::Windowing;
 use crate::topic::{Reading, Topic, TopicRef};
 use crate::windows::{JoinSpan, WindowSizes};
@@ -104,6 +105,11 @@ impl Options {
         Ok(Some(name))
     }
 
+    /// How long the store keeps the versions that its rows had, if the user has named one that does.
+    pub(crate) fn history(&self) -> Option<Duration> {
+        self.store.as_ref()?.history
+    }
+
     /// Whether there is an option that is part of Java's `Materialized`.
     pub(crate) fn materialized(&self) -> bool {
         self.store.is_some()
@@ -149,7 +155,16 @@ pub(crate) struct StoreOption {
     pub(crate) name: String,
     /// The name of the constant's type, as in [`StoreKind::constant`](crate::state::StoreKind::constant).
     pub(crate) constant: &'static str,
+    /// How long it keeps the versions that its rows had, if it does.
+    pub(crate) history: Option<Duration>,
     pub(crate) at: CallSite,
+}
+
+impl StoreOption {
+    /// The store that a constant names.
+    pub(crate) fn of<K, V>(store: &impl StoreFor<K, V>, at: CallSite) -> Self {
+        Self { name: store.store_name().to_owned(), constant: store.constant(), history: store.history(), at }
+    }
 }
 
 /// The Rust types of a topic's or store's keys and values.
@@ -234,6 +249,8 @@ pub(crate) type StoreOf<'a> = dyn Fn(CallId) -> Option<StoreId> + 'a;
 pub(crate) type SinkRecipe = Box<dyn FnOnce(TopicRef) -> Recipe>;
 /// A recipe for a node that keeps its table in a store, if there is one.
 pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
+/// A recipe for an operator on a table.
+pub(crate) type TableOperatorRecipe = Box<dyn FnOnce(Placed) -> Recipe>;
 /// A recipe for a node that keeps an aggregate in a store.
 pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
 /// A recipe for a node that looks up rows of another table; `None` if no store contains them.
@@ -330,7 +347,7 @@ pub(crate) enum Call {
     /// `.aggregate(..)` of several groups of records
     CogroupAggregate { cogroup: CallId, inputs: Vec<CogroupInput>, windows: Option<Box<dyn Windowing>>, merge: Recipe },
     /// `.filter(..)` and `.map_values(..)` of a table
-    TableOperator { input: CallId, kind: TableOperatorKind, recipe: TableRecipe },
+    TableOperator { input: CallId, kind: TableOperatorKind, recipe: TableOperatorRecipe },
     /// `.suppress(..)` of a table
     Suppress { input: CallId, until: SuppressUntil, recipe: SuppressRecipe },
     /// `.to_stream()`

@@ -3,6 +3,7 @@
 #![allow(unused_must_use, reason = "tables that nobody reads have names and numbers, too")]
 
 mod suppressions;
+mod versions;
 
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ pub(crate) fn all() -> Vec<Named> {
         TABLES,
         GROUPED_TABLES,
         suppressions::SUPPRESSIONS,
+        versions::VERSIONS,
         JOINS,
         GLOBAL_TABLES,
         PROCESSORS,

@@ -16,20 +16,22 @@ use streams_core::windows::{Tumbling, Windowed};
 
 use crate::topology;
 
-const LEFT: Topic<u64, Option<String>> = Topic::new("left");
-const RIGHT: Topic<u64, Option<String>> = Topic::new("right");
-const OUT: Topic<u64, Option<String>> = Topic::new("out");
+pub(crate) const LEFT: Topic<u64, Option<String>> = Topic::new("left");
+pub(crate) const RIGHT: Topic<u64, Option<String>> = Topic::new("right");
+pub(crate) const OUT: Topic<u64, Option<String>> = Topic::new("out");
 const JOINED: KeyValueStore<u64, String> = KeyValueStore::new("joined");
 
 /// A join of the tables that it is given, as a closure that ends with text such as `A-a`.
-type Join = for<'t> fn(Text<'t>, Text<'t>) -> Text<'t>;
-type Text<'t> = KTable<'t, u64, String>;
+pub(crate) type Join = for<'t> fn(Text<'t>, Text<'t>) -> Text<'t>;
+pub(crate) type Text<'t> = KTable<'t, u64, String>;
 
-const INNER: Join = |left, right| left.join(right, |left, right| format!("{left}-{right}"));
-const LEFT_JOIN: Join = |left, right| left.left_join(right, |left, right| format!("{left}-{}", or_null(right)));
-const OUTER: Join = |left, right| left.outer_join(right, |left, right| format!("{}-{}", or_null(left), or_null(right)));
+pub(crate) const INNER: Join = |left, right| left.join(right, |left, right| format!("{left}-{right}"));
+pub(crate) const LEFT_JOIN: Join =
+    |left, right| left.left_join(right, |left, right| format!("{left}-{}", or_null(right)));
+pub(crate) const OUTER: Join =
+    |left, right| left.outer_join(right, |left, right| format!("{}-{}", or_null(left), or_null(right)));
 
-fn or_null(text: Option<String>) -> String {
+pub(crate) fn or_null(text: Option<String>) -> String {
     text.unwrap_or_else(|| "null".to_owned())
 }
 
@@ -38,13 +40,13 @@ fn some(text: &str) -> Option<String> {
 }
 
 /// The input of Kafka Streams' `AbstractJoinIntegrationTest`: `l`eft or `r`ight, the row (`~` deletes it) and its time.
-const INPUT: &str =
+pub(crate) const INPUT: &str =
     "l~1 r~2 lA3 ra4 lB5 rb6 l~7 r~8 lC9 rc10 r~11 l~12 r~13 rd7 lD6 l~2 r~3 re14 lE15 l~10 r~9 lF4 rf3";
 /// The same without records that are out of order.
 const IN_ORDER: &str = "l~1 r~2 lA3 ra4 lB5 rb6 l~7 r~8 lC9 rc10 r~11 l~12 r~13 rd14 lD15";
 
 /// Pipes one record of such an input.
-fn pipe(driver: &mut TestDriver, record: &str) {
+pub(crate) fn pipe(driver: &mut TestDriver, record: &str) {
     let (side, rest) = record.split_at(1);
     let (row, time) = rest.split_at(1);
     let topic = if side == "l" { LEFT } else { RIGHT };
@@ -52,7 +54,7 @@ fn pipe(driver: &mut TestDriver, record: &str) {
 }
 
 /// What came out since the last call, as in `A-a@4`.
-fn read(driver: &mut TestDriver) -> String {
+pub(crate) fn read(driver: &mut TestDriver) -> String {
     let records = driver.read_records(&OUT).into_iter();
     let texts =
         records.map(|record| format!("{}@{}", record.value.unwrap_or_else(|| "~".to_owned()), record.timestamp.0));

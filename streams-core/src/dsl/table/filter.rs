@@ -59,8 +59,8 @@ impl<'t, K, V> KTable<'t, K, V> {
         let call = Call::TableOperator {
             input: self.step,
             kind: TableOperatorKind::Filter,
-            recipe: Box::new(move |store| {
-                table_filter::recipe(keep, move |key: &K, value: &V| predicate(key, value), store)
+            recipe: Box::new(move |placed| {
+                table_filter::recipe(keep, move |key: &K, value: &V| predicate(key, value), placed)
             }),
         };
         self.computed(call, move |parent| {

@@ -49,7 +49,9 @@ impl<'t, K, V> KTable<'t, K, V> {
         let call = Call::TableOperator {
             input: self.step,
             kind: TableOperatorKind::MapValues,
-            recipe: Box::new(move |store| table_map_values::recipe(move |key: &K, value: V| mapper(key, value), store)),
+            recipe: Box::new(move |placed| {
+                table_map_values::recipe(move |key: &K, value: V| mapper(key, value), placed)
+            }),
         };
         self.computed(call, move |parent| {
             let mapper = Arc::clone(&for_view);

@@ -66,8 +66,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// ```
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
-        let (name, constant) = (store.store_name().to_owned(), store.constant());
-        self.builder.stored_as(self.step, StoreOption { name, constant, at: Location::caller() });
+        self.builder.stored_as(self.step, StoreOption::of(&store, Location::caller()));
         self
     }
 

@@ -106,7 +106,11 @@ struct LeftJoin<F, E> {
 
 impl<K: Key, V: Value, F: Key, E: Fn(&K, &V) -> Option<F>> Next<K, Change<V>> for LeftJoin<F, E> {
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
-        let Record { key, value: Change { old, new, .. }, timestamp, headers } = record;
+        let Record { key, value: Change { old, new, is_latest }, timestamp, headers } = record;
+        if !is_latest {
+            context.drop_record(&self.sender.node, DropReason::Outdated);
+            return Ok(());
+        }
         if old.is_none() && new.is_none() {
             return Ok(());
         }
@@ -131,7 +135,11 @@ struct InnerJoin<K, F, E> {
 impl<K: Key, V: Value, F: Key, E: Fn(&K, &V) -> Option<F>> Next<K, Change<V>> for InnerJoin<K, F, E> {
     /// What was joined before is not known, so where a result may have to be deleted, an answer is asked for.
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
-        let Record { key, value: Change { old, new, .. }, timestamp, headers } = record;
+        let Record { key, value: Change { old, new, is_latest }, timestamp, headers } = record;
+        if !is_latest {
+            context.drop_record(&self.sender.node, DropReason::Outdated);
+            return Ok(());
+        }
         if old.is_none() && new.is_none() {
             return Ok(());
         }
@@ -263,6 +271,17 @@ mod tests {
                 let dropped = u64::from(!is_left && new.is_some_and(|new| !new.contains('>')));
                 assert_eq!(chain.context.dropped(DropReason::NullForeignKey), dropped);
             }
+        }
+    }
+
+    /// KIP-914.
+    #[test]
+    fn an_earlier_version_of_a_row_is_dropped_and_counted() {
+        for left in [false, true] {
+            let mut chain = subscribing(left, None);
+            let update = update(Some("a>x"), Some("b>y"));
+            chain.send(Record { value: Change { is_latest: false, ..update.value }, ..update });
+            assert_eq!((chain.received(), chain.context.dropped(DropReason::Outdated)), (vec![], 1));
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::answer::encoded;
 use super::{LeftKey, Sent};
-use crate::operators::{BuiltNode, Context, Next, OperatorError, Outputs, Recipe, StoreId};
+use crate::operators::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, StoreId};
 use crate::record::{Change, Record};
 use crate::state::subscriptions::Subscriptions;
 use crate::wire::foreign_key::Answer;
@@ -38,7 +38,11 @@ struct Tell<K, T> {
 
 impl<K: Key, F: Key, T: Value> Next<F, Change<T>> for Tell<K, T> {
     fn process(&mut self, context: &mut Context, record: Record<F, Change<T>>) -> Result<(), OperatorError> {
-        let Record { key, value: Change { new, .. }, timestamp, headers } = record;
+        let Record { key, value: Change { new, is_latest, .. }, timestamp, headers } = record;
+        if !is_latest {
+            context.drop_record(&self.node, DropReason::Outdated);
+            return Ok(());
+        }
         let row = new.map(|row| encoded(&self.node, &row)).transpose()?;
         let mut from = None;
         loop {
@@ -103,6 +107,16 @@ mod tests {
                 assert_eq!(told, expected);
             }
         }
+    }
+
+    /// KIP-914.
+    #[test]
+    fn an_earlier_version_of_a_row_is_dropped_and_counted() {
+        let mut chain = subscribed(3);
+        let change = Change::latest(None, Some(Word::from("row")));
+        chain.send(at(8, "fk".into(), Change { is_latest: false, ..change }));
+        assert!(chain.received().is_empty());
+        assert_eq!(chain.context.dropped(DropReason::Outdated), 1);
     }
 
     #[test]

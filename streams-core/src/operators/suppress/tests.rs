@@ -109,6 +109,22 @@ fn a_change_waits_from_the_first_one_of_its_key_and_the_last_one_is_sent() {
     );
 }
 
+/// To be compared with Kafka Streams, which sends the old value of the last change, although nobody has got it.
+#[test]
+fn where_flaws_are_repeated_the_old_value_is_that_of_the_last_change() {
+    let setup = Setup { repeats_flaws: true, ..setup() };
+    let chain = Chain::with(setup, &super::recipe::<Word, Num>(STORE, time_limit(10), false));
+    timeline(
+        chain,
+        vec![
+            (change(0, "a", Some(1), Some(2)), vec![]),
+            (change(8, "a", Some(2), Some(3)), vec![]),
+            (change(9, "b", Some(4), Some(5)), vec![]),
+            (change(30, "c", None, Some(6)), vec![change(8, "a", Some(2), Some(3)), change(9, "b", Some(4), Some(5))]),
+        ],
+    );
+}
+
 #[test]
 fn changes_of_the_same_time_are_sent_in_the_order_of_their_keys() {
     timeline(

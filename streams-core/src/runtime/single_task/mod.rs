@@ -104,6 +104,7 @@ impl SingleTask {
             totals: &status.totals,
             wall_clock: start,
             timestamps,
+            repeats_flaws: true,
         };
         let task = building.build(ready(&plan, &collector)?, TaskMetrics::default())?;
         let inputs = task.inputs.iter().enumerate().map(|(index, input)| (Arc::clone(&input.partition.topic), index));

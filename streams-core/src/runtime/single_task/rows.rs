@@ -49,7 +49,7 @@ pub(super) fn of_global(store: &GlobalStore, kind: &dyn StoreKind, rows: &mut Ve
     outcome
 }
 
-/// The parts of a row, unless it is over.
+/// The parts of a row, unless it is over or is no content.
 fn read(
     store: &Arc<str>,
     kind: &dyn StoreKind,
@@ -57,6 +57,9 @@ fn read(
     row: &[u8],
     newest: Option<Timestamp>,
 ) -> Result<Option<RawRow>, StoreError> {
+    if !kind.is_shown(key, row) {
+        return Ok(None);
+    }
     let malformed = || {
         let reason = format!("{} {} is no row of store {store}", key.escape_ascii(), row.escape_ascii());
         StoreError::new(StoreErrorKind::Decode, reason)

@@ -27,6 +27,8 @@ pub(crate) struct Building<'a> {
     pub(crate) wall_clock: Timestamp,
     /// Which time records have, for sources that don't say it themselves.
     pub(crate) timestamps: TimestampPolicy,
+    /// Whether what Kafka Streams does wrong is done in the same way.
+    pub(crate) repeats_flaws: bool,
 }
 
 impl Building<'_> {
@@ -128,7 +130,8 @@ impl TaskServices for Services<'_> {
             Rc::new(RefCell::new(changelog)) as Rc<RefCell<dyn Changelog>>
         });
         let access = StoreAccess::new(Arc::clone(&part.name), part.index, Rc::clone(&self.ready.state), changelog);
-        Ok(access.of(Arc::clone(&definition.kind), definition.windows).cached(definition.cached))
+        let access = access.of(Arc::clone(&definition.kind), definition.windows).cached(definition.cached);
+        Ok(access.repeating_flaws(self.building.repeats_flaws))
     }
 
     fn global_store(&mut self, store: StoreId) -> Result<Arc<GlobalStore>, BuildError> {

@@ -36,7 +36,7 @@ use crate::runtime::settings::Guarantee;
 use crate::runtime::worker::Common;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::kinds::{ChangelogRecord, StoreRow};
-use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind, TaskState};
+use crate::state::{META, Restoring, Store, StoreBatch, StoreError, StoreErrorKind, TaskState};
 
 /// How long to wait before retrying a log that could not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -348,7 +348,7 @@ impl Opening {
         let changelog_of =
             |store: &&TaskStore| store.changelog.as_ref().is_some_and(|changelog| changelog.partition == *partition);
         let Some(store) = opened.stores.iter().find(changelog_of) else { return Ok(()) };
-        let rows = rows_of(store, partition, batch)
+        let rows = rows_of(&*opened.store, store, partition, batch)
             .and_then(|rows| opened.follower.apply(&mut opened.store, partition, rows, batch.next_offset()));
         rows.map_err(|error| AppError::Store { task: self.id, error })?;
         self.metrics.restored += batch.len() as u64;
@@ -443,17 +443,32 @@ impl AskedBounds {
     }
 }
 
-/// Turns a changelog's records into the store's rows.
-fn rows_of(store: &TaskStore, changelog: &TopicPartition, batch: &RecordBatch) -> Result<Vec<StoreRow>, StoreError> {
-    let records = batch.iter().filter_map(|record| Some((record.key?, record)));
-    let row = |(key, record): (&[u8], crate::log::RecordRef<'_>)| {
-        let logged = ChangelogRecord { key, value: record.value, timestamp: record.timestamp };
-        store.kind.to_store(logged).ok_or_else(|| {
-            let reason = format!("changelog {changelog} holds a malformed record at offset {}", record.offset);
-            StoreError::new(StoreErrorKind::Decode, reason)
-        })
+/// Turns a changelog's records into changes of the store's rows.
+fn rows_of(
+    state: &dyn Store,
+    store: &TaskStore,
+    changelog: &TopicPartition,
+    batch: &RecordBatch,
+) -> Result<Vec<StoreRow>, StoreError> {
+    let malformed = |offset: Offset| {
+        let reason = format!("changelog {changelog} holds a malformed record at offset {offset}");
+        StoreError::new(StoreErrorKind::Decode, reason)
     };
-    records.map(row).collect()
+    let logged = batch.iter().filter_map(|record| {
+        let logged = ChangelogRecord { key: record.key?, value: record.value, timestamp: record.timestamp };
+        Some((record.offset, logged))
+    });
+    if !store.kind.reads_to_restore() {
+        let row = |(offset, logged)| store.kind.to_store(logged).ok_or_else(|| malformed(offset));
+        return logged.map(row).collect();
+    }
+    let mut rows = Restoring::new(state, store.index);
+    for (offset, logged) in logged {
+        if !store.kind.restore(logged, &mut rows)? {
+            return Err(malformed(offset));
+        }
+    }
+    Ok(rows.into_changes().collect())
 }
 
 /// Returns the partition's time as of the commit, and merges the operators' times into `times`.

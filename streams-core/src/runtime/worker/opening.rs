@@ -110,6 +110,7 @@ impl Worker {
             totals: &shared.totals,
             wall_clock: shared.clock.now(),
             timestamps: shared.settings.timestamps,
+            repeats_flaws: false,
         };
         building.build(ready, metrics)
     }

@@ -11,6 +11,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::StoreError;
+use super::versions::VersionRows;
 use crate::record::Timestamp;
 use crate::windows::Window;
 
@@ -21,6 +23,7 @@ pub(crate) mod session;
 mod suppression;
 mod table;
 mod unmatched;
+mod versioned;
 mod window;
 
 pub(crate) use join_buffer::BufferedAt;
@@ -34,6 +37,7 @@ pub use suppression::Suppressed;
 pub use table::{KeyValueStore, Table};
 pub use unmatched::Unmatched;
 pub(crate) use unmatched::{Side, WaitingAt};
+pub use versioned::{Versioned, VersionedStore};
 pub use window::{WindowStore, Windows};
 
 /// Defines what a store's rows are.
@@ -51,6 +55,11 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
 
     /// How long rows are kept in stream time; `None` means for ever.
     fn retention(&self) -> Option<Duration> {
+        None
+    }
+
+    /// For kinds that keep the versions that a row had: how long in stream time after they have ended.
+    fn history(&self) -> Option<Duration> {
         None
     }
 
@@ -92,10 +101,32 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
     /// Never panics, whatever the bytes.
     fn to_store(&self, record: ChangelogRecord<'_>) -> Option<StoreRow>;
 
+    /// Whether what a changelog record means depends on the rows that are there. Such records are applied with
+    /// [`StoreKind::restore`], others with [`StoreKind::to_store`].
+    fn reads_to_restore(&self) -> bool {
+        false
+    }
+
+    /// Applies a changelog record to the rows that those before it have left. Returns whether a store of this kind can
+    /// have written it.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    fn restore(&self, record: ChangelogRecord<'_>, rows: &mut dyn VersionRows) -> Result<bool, StoreError> {
+        let Some((key, row)) = self.to_store(record) else { return Ok(false) };
+        rows.put(&key, row.as_deref());
+        Ok(true)
+    }
+
     /// The changelog's form of a store's key; `None` if the key cannot belong to such a store.
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>>;
 
-    /// Splits a stored row into its parts; `None` if the row cannot belong to such a store.
+    /// Whether a row is one of the store's contents. Some kinds have others for their own use.
+    fn is_shown(&self, _key: &[u8], _row: &[u8]) -> bool {
+        true
+    }
+
+    /// Splits a stored row into its parts; `None` if the row cannot belong to such a store, or is not shown.
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>>;
 }
 
@@ -174,6 +205,7 @@ mod tests {
             Arc::new(Suppressed),
             Arc::new(Table),
             Arc::new(Unmatched),
+            Arc::new(Versioned::example()),
             Arc::new(Windows::example()),
         ]
     }

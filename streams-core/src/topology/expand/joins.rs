@@ -15,6 +15,10 @@ use crate::topic::TopicRef;
 
 impl Expansion {
     pub(super) fn global_table(&mut self, at: &At<'_>, topic: TypedTopic, source: Recipe) -> Result<(), TopologyError> {
+        if at.options.history().is_some() {
+            let reason = "a global table has only the latest rows; keep it in a `KeyValueStore`".to_owned();
+            return Err(TopologyError::Versions { node: at.node_or(prefix::TABLE_SOURCE), reason, at: at.site });
+        }
         let (windows, topic) = (topic.windows(at.site)?, topic.name);
         let mut store = self.new_store(at, &format!("{topic}-"), windows)?;
         store.global_topic = Some(TopicRef::External(topic.as_str().into()));

@@ -23,7 +23,14 @@ impl Expansion {
         recipe: SuppressRecipe,
     ) -> Result<(), TopologyError> {
         refuse_options(at)?;
-        let parent = self.table_state(input)?.node;
+        let table = self.table_state(input)?;
+        let (parent, versioned) = (table.node, table.versioned);
+        if versioned {
+            let reason = "the table before it has versions of its rows, of which earlier ones may come after later ones; \
+                          keep it in a `KeyValueStore`, or suppress a table behind it that is kept in one";
+            let node = at.node_or(prefix::TABLE_SUPPRESS);
+            return Err(TopologyError::Versions { node, reason: reason.to_owned(), at: at.site });
+        }
         let grace = match until {
             SuppressUntil::WindowCloses => self.grace_of(at, parent)?,
             SuppressUntil::Elapsed => Duration::ZERO,

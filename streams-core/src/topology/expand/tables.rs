@@ -9,16 +9,18 @@ use std::sync::Arc;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{CallId, Repartition, SourceRecipe, TableOperatorKind, TableRecipe, TypedTopic};
+use super::super::program::{
+    CallId, Repartition, SourceRecipe, TableOperatorKind, TableOperatorRecipe, TableRecipe, TypedTopic,
+};
 use super::draft::{DraftId, DraftKind, ROOT, SourceReading};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::options::no_effect;
 use super::stores::NewStore;
 use super::streams::{StreamState, stateless};
 use super::{At, Expansion};
-use crate::operators::{Recipe, StoreId};
+use crate::operators::{Placed, Recipe, StoreId};
 use crate::state::StoreKind;
-use crate::state::kinds::Table;
+use crate::state::kinds::{Table, Versioned};
 use crate::windows::WindowSizes;
 
 /// What is known of a table while the program is read.
@@ -31,6 +33,8 @@ pub(super) struct TableState {
     pub(super) node: DraftId,
     /// In a store, or computed from those of another table.
     pub(super) rows: RowsIn,
+    /// Whether its changes tell which of them are of the latest version of a row (KIP-914).
+    pub(super) versioned: bool,
     /// Whether its node sends old values with its changes.
     pub(super) sends_old_values: bool,
     /// Whether something needs old values, and everything upstream has been adapted to that.
@@ -108,7 +112,7 @@ impl Expansion {
         at: &At<'_>,
         input: CallId,
         kind: TableOperatorKind,
-        recipe: TableRecipe,
+        recipe: TableOperatorRecipe,
     ) -> Result<(), TopologyError> {
         let prefix = match kind {
             TableOperatorKind::Filter => prefix::TABLE_FILTER,
@@ -124,9 +128,11 @@ impl Expansion {
         // A filter that gets old values need not forward deletions of rows that it never had.
         let old_values = kind == TableOperatorKind::Filter && self.send_old_values(input, false)?;
         let parent = self.table_state(input)?;
-        let (parent, sources) = (parent.node, parent.sources.clone());
-        let kind =
-            DraftKind::Processor { recipe: recipe(store), stores: store.into_iter().collect(), table: Some(at.step) };
+        let (parent, sources, takes_versions) = (parent.node, parent.sources.clone(), parent.versioned);
+        // In Java, versions end at every operator with options for a store, even if it has none.
+        let gives_versions = if at.options.materialized() { at.options.history().is_some() } else { takes_versions };
+        let recipe = recipe(Placed { store, takes_versions, gives_versions });
+        let kind = DraftKind::Processor { recipe, stores: store.into_iter().collect(), table: Some(at.step) };
         let node = self.drafts.add(parent, name, kind, at.site);
         let rows = match store {
             Some(store) => RowsIn::Stored(StoreState::There(store)),
@@ -134,6 +140,7 @@ impl Expansion {
         };
         let mut table = TableState::new(at, (sources, windows), node, rows);
         table.sends_old_values = old_values;
+        table.versioned = gives_versions;
         self.tables.insert(at.step, table);
         Ok(())
     }
@@ -172,7 +179,11 @@ impl Expansion {
         windows: WindowSizes,
     ) -> Result<NewStore, TopologyError> {
         no_retention(at)?;
-        self.store_of_kind(at, prefix, Arc::new(Table), windows)
+        let kind: Arc<dyn StoreKind> = match at.options.history() {
+            Some(history) => Arc::new(Versioned { history }),
+            None => Arc::new(Table),
+        };
+        self.store_of_kind(at, prefix, kind, windows)
     }
 
     /// A call's store of the given kind.
@@ -199,7 +210,8 @@ impl Expansion {
             Some(store) => (store.name.clone(), store.at),
             None => (self.names.store(prefix), at.site),
         };
-        let (cached, changelog) = (!at.options.not_cached, at.options.changelog.clone());
+        let cached = !at.options.not_cached && kind.history().is_none();
+        let changelog = at.options.changelog.clone();
         Ok(NewStore { name, kind, cached, changelog, global_topic: None, windows, at: site })
     }
 
@@ -271,7 +283,8 @@ impl TableState {
     ) -> Self {
         let (sends_old_values, asked_for_old_values) = (false, false);
         let changelog_option = at.options.changelog.option();
-        Self { sources, windows, node, rows, sends_old_values, asked_for_old_values, changelog_option }
+        let versioned = at.options.history().is_some();
+        Self { sources, windows, node, rows, versioned, sends_old_values, asked_for_old_values, changelog_option }
     }
 
     /// The table's own store, if it has one.

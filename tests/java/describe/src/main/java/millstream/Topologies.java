@@ -63,6 +63,7 @@ final class Topologies {
             tables();
             groupedTables();
             Suppressions.add(Topologies::add);
+            Versions.add(Topologies::add);
             joins();
             globalTables();
             processors();
