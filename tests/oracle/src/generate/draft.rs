@@ -50,6 +50,8 @@ struct Made {
     uses: usize,
     /// The input topics that its records come from.
     topics: BTreeSet<String>,
+    /// The tables that were joined on the way to it, two by two.
+    joined: BTreeSet<(StepId, StepId)>,
     /// How the rows of a table begin in Java, if that is not how they begin here.
     beginning: Option<Beginning>,
 }
@@ -130,8 +132,12 @@ pub(super) struct Draft {
     /// How many names there are.
     names: usize,
     made: Vec<Made>,
+    /// Results that no further step may use.
+    taken: BTreeSet<StepId>,
     /// The input topics that sinks write to, with the topics that the records come from.
     written: BTreeMap<String, BTreeSet<String>>,
+    /// Tables of which no record may change both.
+    apart: Vec<(StepId, StepId)>,
 }
 
 impl Draft {
@@ -144,19 +150,26 @@ impl Draft {
             has_cache,
             names: 0,
             made: Vec::new(),
+            taken: BTreeSet::new(),
             written: BTreeMap::new(),
+            apart: Vec::new(),
         }
     }
 
     /// Adds a step that makes a result of this sort from those of earlier steps.
     pub(super) fn add(&mut self, step: Step, sort: Sort, inputs: &[StepId]) -> StepId {
         let mut topics = BTreeSet::new();
+        let mut joined = BTreeSet::new();
+        if let Step::TableJoin { input, other, .. } | Step::FkJoin { input, other, .. } = step {
+            joined.insert((input, other));
+        }
         let mut windows = None;
         let mut beginning: Option<Beginning> = None;
         for input in inputs {
             if let Some(made) = self.made.get_mut(*input) {
                 made.uses += 1;
                 topics.extend(made.topics.iter().cloned());
+                joined.extend(made.joined.iter().copied());
                 windows = windows.or(made.windows);
                 beginning = beginning.or_else(|| made.beginning.clone());
             }
@@ -164,7 +177,7 @@ impl Draft {
         let is_of_table = inputs.iter().any(|input| self.sort(*input) == Sort::TableGroup);
         let beginning = Beginning::of(&step, beginning.as_ref(), self.has_cache).filter(|_| !is_of_table);
         self.steps.push(step);
-        self.made.push(Made { sort, windows, uses: 0, topics, beginning });
+        self.made.push(Made { sort, windows, uses: 0, topics, joined, beginning });
         self.steps.len() - 1
     }
 
@@ -201,7 +214,8 @@ impl Draft {
 
     /// The results of a sort, in order.
     pub(super) fn all(&self, sort: Sort) -> Vec<StepId> {
-        (0..self.made.len()).filter(|step| self.made[*step].sort == sort).collect()
+        let is_there = |step: &StepId| self.made[*step].sort == sort && !self.taken.contains(step);
+        (0..self.made.len()).filter(is_there).collect()
     }
 
     /// A result of a sort, rather a late one that nothing uses; `None` if there is none.
@@ -218,6 +232,51 @@ impl Draft {
     pub(super) fn any_with_old_values(&mut self, sort: Sort) -> Option<StepId> {
         let found = self.any(sort)?;
         self.made[found].beginning.is_none().then_some(found)
+    }
+
+    /// Whether a table [begins](Beginning) alike on both sides.
+    pub(super) fn begins_alike(&self, table: StepId) -> bool {
+        self.made.get(table).is_some_and(|made| made.beginning.is_none())
+    }
+
+    /// Whether two tables may be joined. If `is_sensitive`, no record may change both sides of this join, or of one before it.
+    /// Nor may it change both sides of this one if caches hold both changes back: then one is joined with the other's row as
+    /// it was forwarded last, and in Java with the row in the cache (DIFFERENCES.md).
+    pub(super) fn may_join(&mut self, left: StepId, right: StepId, is_sensitive: bool) -> bool {
+        if !self.has_cache && !is_sensitive {
+            return true;
+        }
+        let made = [left, right].into_iter().filter_map(|side| self.made.get(side)).filter(|_| is_sensitive);
+        let mut joins: Vec<_> = made.flat_map(|made| made.joined.iter().copied()).collect();
+        joins.push((left, right));
+        let are_apart = joins.iter().all(|(left, right)| self.are_apart(*left, *right));
+        if are_apart {
+            self.apart.extend(joins);
+        }
+        are_apart
+    }
+
+    /// Whether caches may hold updates back.
+    pub(super) const fn has_cache(&self) -> bool {
+        self.has_cache
+    }
+
+    /// Whether no input record changes both tables.
+    pub(super) fn are_apart(&self, left: StepId, right: StepId) -> bool {
+        self.upstream(left).is_disjoint(&self.upstream(right))
+    }
+
+    /// The input topics that a step's records come from, those that sinks of the topology write to included.
+    fn upstream(&self, step: StepId) -> BTreeSet<String> {
+        let mut pending: Vec<_> =
+            self.made.get(step).into_iter().flat_map(|made| made.topics.iter().cloned()).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(topic) = pending.pop() {
+            if seen.insert(topic.clone()) {
+                pending.extend(self.written.get(&topic).into_iter().flatten().cloned());
+            }
+        }
+        seen
     }
 
     /// Whether a table may be filtered like this. A filter gets the old values, and does not forward that a row is gone
@@ -259,6 +318,42 @@ impl Draft {
         self.spans.extend(spans.into_iter().filter(|span| *span > 0));
     }
 
+    /// Whether a group may go through a repartition topic, and if so, whether that is named after the group.
+    pub(super) fn may_need_topic(&self, group: StepId) -> Option<bool> {
+        match self.steps.get(group) {
+            Some(Step::GroupBy { name, .. }) => Some(name.is_some()),
+            Some(Step::GroupByKey { name, input }) if self.may_have_other_keys(*input) => Some(name.is_some()),
+            _ => None,
+        }
+    }
+
+    /// Makes a result unavailable for further steps.
+    pub(super) fn take(&mut self, step: StepId) {
+        self.taken.insert(step);
+    }
+
+    /// Whether the keys of a stream may have changed since its records were partitioned.
+    fn may_have_other_keys(&self, stream: StepId) -> bool {
+        match self.steps.get(stream) {
+            Some(Step::Map { .. } | Step::FlatMap { .. } | Step::SelectKey { .. } | Step::Process { .. }) => true,
+            Some(Step::Merge { input, other, .. }) => {
+                self.may_have_other_keys(*input) || self.may_have_other_keys(*other)
+            }
+            Some(
+                Step::Filter { input, .. }
+                | Step::FilterNot { input, .. }
+                | Step::MapValues { input, .. }
+                | Step::FlatMapValues { input, .. }
+                | Step::Peek { input, .. }
+                | Step::Split { input, .. }
+                | Step::Branch { input, .. }
+                | Step::ProcessValues { input, .. }
+                | Step::JoinGlobal { input, .. },
+            ) => self.may_have_other_keys(*input),
+            _ => false,
+        }
+    }
+
     /// A name for the next step, sometimes.
     pub(super) fn name(&mut self) -> Option<String> {
         self.random.percent(25).then(|| format!("n{}", self.unique()))
@@ -287,21 +382,19 @@ impl Draft {
         (stored != Stored::default()).then_some(stored)
     }
 
-    /// Whether a step's records may be written to an input topic without going round in circles. If so, it is taken
-    /// that they are.
+    /// Whether a step's records may be written to an input topic: not if they go round in circles, or if one record would
+    /// change both tables of a join that must not see that. If so, it is taken that they are.
     pub(super) fn may_write(&mut self, step: StepId, topic: &str) -> bool {
-        let from = self.made.get(step).map(|made| made.topics.clone()).unwrap_or_default();
-        let mut pending: Vec<_> = from.iter().cloned().collect();
-        let mut seen = BTreeSet::new();
-        while let Some(upstream) = pending.pop() {
-            if upstream == topic {
-                return false;
-            }
-            if seen.insert(upstream.clone()) {
-                pending.extend(self.written.get(&upstream).into_iter().flatten().cloned());
-            }
+        if self.upstream(step).contains(topic) {
+            return false;
         }
+        let from = self.made.get(step).map(|made| made.topics.clone()).unwrap_or_default();
+        let before = self.written.clone();
         self.written.entry(topic.to_owned()).or_default().extend(from);
+        if self.apart.iter().any(|(left, right)| !self.are_apart(*left, *right)) {
+            self.written = before;
+            return false;
+        }
         true
     }
 }

@@ -4,6 +4,7 @@
 //! that has no arm is not generated. [`inputs`] makes the records once the topology is known.
 
 mod aggregate;
+mod cogroups;
 mod draft;
 mod inputs;
 mod joins;
@@ -11,6 +12,7 @@ mod processors;
 mod random;
 mod sources;
 mod stateless;
+mod table_joins;
 mod tables;
 mod vocabulary;
 mod windows;
@@ -42,17 +44,41 @@ pub struct Family {
 /// The families. Case by case they take turns.
 pub const FAMILIES: &[Family] = &[
     Family { name: "stateless", arms: &[stateless::ARMS], operators_max: 8, caching: false },
-    Family { name: "aggregate", arms: &[aggregate::ARMS, stateless::SOME], operators_max: 6, caching: false },
-    Family { name: "windows", arms: &[windows::ARMS, stateless::SOME], operators_max: 4, caching: false },
+    Family {
+        name: "aggregate",
+        arms: &[aggregate::ARMS, cogroups::ARMS, stateless::SOME],
+        operators_max: 6,
+        caching: false,
+    },
+    Family {
+        name: "windows",
+        arms: &[windows::ARMS, cogroups::WINDOWED, stateless::SOME],
+        operators_max: 4,
+        caching: false,
+    },
     Family { name: "joins", arms: &[joins::ARMS, stateless::SOME], operators_max: 5, caching: false },
-    Family { name: "tables", arms: &[tables::ARMS, stateless::SOME], operators_max: 6, caching: false },
+    Family {
+        name: "tables",
+        arms: &[tables::ARMS, table_joins::ARMS, stateless::SOME],
+        operators_max: 6,
+        caching: false,
+    },
     Family { name: "processors", arms: &[processors::ARMS, stateless::SOME], operators_max: 5, caching: false },
     Family { name: "mixed", arms: EVERYTHING, operators_max: 12, caching: false },
     Family { name: "caching", arms: EVERYTHING, operators_max: 5, caching: true },
 ];
 
-const EVERYTHING: &[Arms] =
-    &[stateless::ARMS, aggregate::ARMS, windows::ARMS, joins::ARMS, tables::ARMS, processors::ARMS];
+const EVERYTHING: &[Arms] = &[
+    stateless::ARMS,
+    aggregate::ARMS,
+    cogroups::ARMS,
+    windows::ARMS,
+    cogroups::WINDOWED,
+    joins::ARMS,
+    tables::ARMS,
+    table_joins::ARMS,
+    processors::ARMS,
+];
 
 /// So many bytes that nothing is evicted: which rows a full cache evicts depends on how it counts bytes.
 const CACHE: u64 = 10_000_000;

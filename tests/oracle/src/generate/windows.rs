@@ -23,7 +23,7 @@ fn sessions(draft: &mut Draft) -> Windows {
 }
 
 /// Random tumbling or hopping windows.
-fn windows(draft: &mut Draft) -> Windows {
+pub(super) fn windows(draft: &mut Draft) -> Windows {
     let random = &mut draft.random;
     let size: u64 = random.one_of(10, &[1, 2, 5, 100, 1_000, 60_000, 3_600_000]);
     let advance = match random.between(0, 4) {
@@ -44,7 +44,7 @@ fn windows(draft: &mut Draft) -> Windows {
 }
 
 /// The least time that windows must be kept.
-const fn retention_min(windows: Windows) -> u64 {
+pub(super) const fn retention_min(windows: Windows) -> u64 {
     match windows {
         Windows::Time { size, grace, .. } => size + grace,
         Windows::Sliding { difference, grace } => 2 * difference + grace,

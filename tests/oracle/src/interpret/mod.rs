@@ -12,12 +12,14 @@ use crate::step::{Step, StepId};
 use crate::text::Text;
 
 mod aggregations;
+mod cogroups;
 mod joins;
 mod options;
 mod processors;
 mod sessions;
 mod sources;
 mod streams;
+mod table_joins;
 mod tables;
 mod windows;
 
@@ -145,15 +147,14 @@ impl<'t> Interpreter<'t> {
                 _ => Err(format!("step {input} is no group")),
             },
             Step::JoinTable { .. } | Step::JoinGlobal { .. } => self.join(step),
+            Step::TableJoin { .. } | Step::FkJoin { .. } => self.table_join(step),
+            Step::Cogroup { .. } => self.cogroup(step),
             Step::ToStream { .. } => self.to_stream(step),
             Step::Process { .. } | Step::ProcessValues { .. } => self.process(step),
             Step::Store { .. } => self.store(step),
-            Step::Cogroup { .. }
-            | Step::Join { .. }
-            | Step::TableJoin { .. }
-            | Step::FkJoin { .. }
-            | Step::TransformValues { .. }
-            | Step::Suppress { .. } => Err(format!("not there yet: {step:?}")),
+            Step::Join { .. } | Step::TransformValues { .. } | Step::Suppress { .. } => {
+                Err(format!("not there yet: {step:?}"))
+            }
         }
     }
 

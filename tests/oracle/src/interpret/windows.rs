@@ -19,7 +19,7 @@ pub(super) fn aggregation<'t>(group: Group<'t>, windows: Windows, step: &Step) -
     }
 }
 
-fn time_windows(size: u64, advance: Option<u64>, grace: u64) -> TimeWindows {
+pub(super) fn time_windows(size: u64, advance: Option<u64>, grace: u64) -> TimeWindows {
     let (size, grace) = (Duration::from_millis(size), Duration::from_millis(grace));
     match advance.map(Duration::from_millis) {
         None => Tumbling::of(size).grace(grace),
