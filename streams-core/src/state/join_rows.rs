@@ -61,7 +61,7 @@ impl JoinRows {
         self.newest = newest;
     }
 
-    /// Logs a record, and stores it unless it is null or too late. Returns whether it was too late.
+    /// Logs a record, and stores it unless it is null or too late. Returns whether it counts as late.
     ///
     /// # Errors
     /// When the store or the changelog fails.
@@ -78,7 +78,7 @@ impl JoinRows {
         self.newest.set(self.newest.get().max(timestamp));
         let oldest = self.oldest();
         if timestamp.0 < oldest {
-            return Ok(true);
+            return Ok(self.layout.is_refused(timestamp.0, self.newest.get().0));
         }
         self.access.put(&self.buffer, Some(value));
         self.expire(oldest);
@@ -149,15 +149,15 @@ impl JoinRows {
             return Ok(sequence);
         }
         let sequence = match self.access.noted(SEQUENCE)? {
-            Some(reserved) => reserved,
-            None => self.look_through()?,
+            Some(reserved) if self.newest.get() != Timestamp::UNKNOWN => reserved,
+            reserved => self.look_through()?.max(reserved.unwrap_or(0)),
         };
         (self.sequence, self.reserved) = (Some(sequence), sequence);
         Ok(sequence)
     }
 
-    /// The largest number among the records, if they were restored from the changelog alone. The newest timestamp may
-    /// also be lost then.
+    /// The largest number among the records. Both it and the newest timestamp may be lost, for instance if the records were
+    /// restored from the changelog alone.
     fn look_through(&self) -> Result<i64, StoreError> {
         let (mut sequence, mut newest) = (0, self.newest.get());
         self.access.scan(KeyRange::ALL, &mut |key, _| {
@@ -175,6 +175,10 @@ impl JoinRows {
 impl StoreView for JoinRows {
     fn fresh_rows(&mut self) -> &mut dyn FreshRows {
         self
+    }
+
+    fn newest(&self) -> Option<Timestamp> {
+        Some(self.newest.get())
     }
 }
 
@@ -318,22 +322,24 @@ mod tests {
     #[test]
     fn every_record_takes_a_number_and_is_logged_even_if_it_changes_nothing() {
         let mut test = Test::new();
-        assert!(!test.put("a", "new", 9_000));
-        assert!(!test.put("a", "-", 9_500), "null");
-        assert!(test.put("a", "late", 4_000), "the newest is 9,000, which is 5,000 later");
-        assert!(!test.put("a", "just in time", 4_001));
+        assert!(!test.put("a", "new", 79_000));
+        assert!(!test.put("a", "-", 79_500), "null");
+        assert!(!test.put("a", "late", 74_000), "nobody finds it, but Java keeps it");
+        assert!(!test.put("a", "just in time", 74_001));
+        assert!(test.put("a", "later", 59_999), "its segment of a minute has expired");
         let logged = |sequence: u8, value: Option<&str>, time: i64| {
             let key = [b"a", &time.to_be_bytes()[..], &[0, 0, 0, sequence]].concat();
             (key, value.map(|value| value.as_bytes().to_vec()), time)
         };
         let expected = [
-            logged(1, Some("new"), 9_000),
-            logged(2, None, 9_500),
-            logged(3, Some("late"), 4_000),
-            logged(4, Some("just in time"), 4_001),
+            logged(1, Some("new"), 79_000),
+            logged(2, None, 79_500),
+            logged(3, Some("late"), 74_000),
+            logged(4, Some("just in time"), 74_001),
+            logged(5, Some("later"), 59_999),
         ];
         assert_eq!(test.logged.borrow().0, expected);
-        assert_eq!(values(&test.fetch("a", (0, 9_999))), ["just in time", "new"]);
+        assert_eq!(values(&test.fetch("a", (0, 99_999))), ["just in time", "new"]);
     }
 
     #[test]
@@ -389,7 +395,8 @@ mod tests {
         let mut restored = restored.restarted();
         restored.put("a", "third", 1);
         assert_eq!(restored.fetch("a", (1, 1)).len(), 7);
-        assert!(restored.put("a", "late", -2_000), "3,000 is still the newest");
+        restored.put("a", "late", -2_000);
+        assert_eq!(restored.fetch("a", (-9_000, 0)), [], "3,000 is still the newest");
     }
 
     #[test]

@@ -145,10 +145,14 @@ fn a_record_is_found_as_long_as_it_is_kept() {
             ("r", "a late 1", "a x/late 1"),
             ("l", "b y 25", ""),
             ("r", "a later 1", ""),
-            ("r", "b new 40", ""),
-            ("r", "a kept 16", ""),
-            ("r", "a over 15", ""),
-            ("l", "a z 17", "a z/kept 17"),
+            ("r", "b new 140", ""),
+            ("r", "a kept 116", ""),
+            ("r", "a over 115", ""),
+            ("l", "a z 117", "a z/kept 117"),
+            // What nobody can find counts as late once its whole segment of a minute has expired.
+            ("r", "b new 60025", ""),
+            ("r", "a over 60000", ""),
+            ("r", "a over 59999", ""),
         ],
     );
     assert_eq!(dropped(&driver), [("late", 1)]);

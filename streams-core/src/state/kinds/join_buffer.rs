@@ -31,6 +31,8 @@ const SEQUENCE: usize = size_of::<u32>();
 const SIGN: i64 = i64::MIN;
 /// Shorter spans would make more work than the rows that they save.
 const SPAN_MIN_MS: i64 = 1_000;
+/// How long Kafka Streams' segments are at least.
+const SEGMENT_MIN_MS: i64 = 60_000;
 
 /// What a row's key consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,14 @@ impl JoinBuffer {
     pub(crate) fn oldest(&self, newest: i64) -> i64 {
         let retention = i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX);
         newest.saturating_sub(retention).saturating_add(1)
+    }
+
+    /// Whether Kafka Streams refuses a record when the newest one is at `newest`, and counts it as dropped: it keeps records
+    /// in segments, and accepts them, though nobody can find them, until their whole segment has expired.
+    pub(crate) fn is_refused(&self, time: i64, newest: i64) -> bool {
+        let retention = i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX);
+        let segment = (retention / 2).max(SEGMENT_MIN_MS);
+        time.div_euclid(segment) < newest.saturating_sub(retention).div_euclid(segment)
     }
 
     /// The number of the span that a time falls into.
@@ -186,6 +196,22 @@ mod tests {
         assert!(record >= over(17_998), "a record in the same span may not be over");
         assert!(record < over(17_999), "12 s after its last moment, with its span");
         assert!(over(i64::MIN) <= stored(b"", 0, 0) && over(i64::MAX) > record, "no overflow at either end of time");
+    }
+
+    #[test]
+    fn a_record_is_refused_with_its_whole_segment() {
+        // Kept for 12 s, in segments of a minute.
+        for (time, newest, expected) in [
+            (0, 71_999, false),
+            (59_999, 71_999, false),
+            (0, 72_000, true),
+            (59_999, 72_000, true),
+            (60_000, 72_000, false),
+            (60_000, 131_999, false),
+            (60_000, 132_000, true),
+        ] {
+            assert_eq!(JoinBuffer::example().is_refused(time, newest), expected, "{time} at {newest}");
+        }
     }
 
     #[test]
