@@ -120,6 +120,7 @@ fn label(step: &Json) -> String {
     add(step["does"]["f"].as_str());
     add(step["extractor"]["f"].as_str().map(|_| "extractor"));
     add((is("grace") && step["op"] == "join_table").then_some("grace"));
+    add((step["op"] == "join" && step["in"] == step["other"]).then_some("self"));
     add(step["stored"].get("versioned").map(|_| "versioned"));
     label
 }

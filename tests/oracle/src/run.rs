@@ -79,6 +79,11 @@ fn raw(record: &InputRecord) -> RawRecord {
     }
 }
 
+/// The kind of store that keeps the records of a side of a join.
+const JOIN: &str = "join-buffer";
+/// The kind of store that keeps the records of both sides that wait for a match.
+const UNMATCHED: &str = "unmatched";
+
 /// What was there after the input before.
 #[derive(Default)]
 struct Before {
@@ -107,7 +112,7 @@ impl Before {
         let mut number = (String::new(), 0);
         let rows = driver.rows()?.into_iter().map(|row| {
             let window = row.window.map(|window| {
-                if !row.kind.ends_with("with-duplicates") {
+                if row.kind != JOIN && !row.kind.ends_with("with-duplicates") {
                     return format!("@{}/{}", window.start.0, window.end.0);
                 }
                 // Rows of the same key and window follow each other in the order in which they were written.
@@ -115,9 +120,11 @@ impl Before {
                 number = if number.0 == same { (same, number.1 + 1) } else { (same, 0) };
                 format!("@{}#{}", window.start.0, number.1)
             });
-            let key = format!("{} {}{}", row.store, escaped(Some(&row.key)), window.unwrap_or_default());
-            // A session's time is in its key, and Java keeps none besides.
-            let timestamp = row.timestamp.filter(|_| row.kind != "session");
+            // Java's key of a record that waits for a match is more than the record's own.
+            let key = if row.kind == UNMATCHED { &row.logged_key } else { &row.key };
+            let key = format!("{} {}{}", row.store, escaped(Some(key)), window.unwrap_or_default());
+            // The time of a session or of a joined record is in its key, and Java keeps none besides.
+            let timestamp = row.timestamp.filter(|_| !["session", JOIN, UNMATCHED].contains(&row.kind));
             let timestamp = timestamp.map(|timestamp| format!(" {}", timestamp.0)).unwrap_or_default();
             (key, format!("{}{timestamp}", escaped(Some(&row.value))))
         });

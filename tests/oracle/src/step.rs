@@ -60,7 +60,7 @@ steps! {
     }
     Cogroup { groups: Vec<CogroupInput>, init: Option<String>, windows: Option<Windows>, name: Option<String>, stored: Option<Stored> }
     Join {
-        kind: JoinKind, #[serde(rename = "in")] input: StepId, other: StepId, before: u64, after: u64, grace: u64,
+        kind: JoinKind, #[serde(rename = "in")] input: StepId, other: StepId, before: i64, after: i64, grace: u64,
         joiner: Joiner, name: Option<String>, store: Option<String>, logging: Option<bool>,
         r#type: Option<StoreType>,
     }

@@ -23,6 +23,8 @@ pub struct RawRow {
     pub timestamp: Option<Timestamp>,
     /// The value's bytes.
     pub value: Vec<u8>,
+    /// The whole key as the changelog has it, which is Java's.
+    pub logged_key: Vec<u8>,
 }
 
 /// Appends the rows of all stores of a task, without those that have expired. Its caches must have been flushed.
@@ -64,7 +66,7 @@ fn read(
         let reason = format!("{} {} is no row of store {store}", key.escape_ascii(), row.escape_ascii());
         StoreError::new(StoreErrorKind::Decode, reason)
     };
-    let row = kind.read(key, row).ok_or_else(malformed)?;
+    let (row, logged_key) = kind.read(key, row).zip(kind.changelog_key(key)).ok_or_else(malformed)?;
     if newest.is_some_and(|newest| kind.is_over(&row, newest)) {
         return Ok(None);
     }
@@ -75,5 +77,6 @@ fn read(
         window: row.window,
         timestamp: row.timestamp,
         value: row.value.to_vec(),
+        logged_key,
     }))
 }

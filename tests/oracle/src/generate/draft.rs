@@ -52,6 +52,8 @@ struct Made {
     topics: BTreeSet<String>,
     /// The tables that were joined on the way to it, two by two.
     joined: BTreeSet<(StepId, StepId)>,
+    /// How many streams' records are multiplied with each other in its records.
+    factors: usize,
     /// How the rows of a table begin in Java, if that is not how they begin here.
     beginning: Option<Beginning>,
 }
@@ -165,6 +167,8 @@ impl Draft {
         }
         let mut windows = None;
         let mut beginning: Option<Beginning> = None;
+        let factors = inputs.iter().map(|input| self.factors(*input));
+        let factors = if matches!(step, Step::Join { .. }) { factors.sum() } else { factors.max().unwrap_or(1) };
         for input in inputs {
             if let Some(made) = self.made.get_mut(*input) {
                 made.uses += 1;
@@ -177,7 +181,7 @@ impl Draft {
         let is_of_table = inputs.iter().any(|input| self.sort(*input) == Sort::TableGroup);
         let beginning = Beginning::of(&step, beginning.as_ref(), self.has_cache).filter(|_| !is_of_table);
         self.steps.push(step);
-        self.made.push(Made { sort, windows, uses: 0, topics, joined, beginning });
+        self.made.push(Made { sort, windows, uses: 0, topics, joined, factors, beginning });
         self.steps.len() - 1
     }
 
@@ -297,6 +301,11 @@ impl Draft {
 
     pub(super) fn sort(&self, step: StepId) -> Sort {
         self.made.get(step).map_or(Sort::Nothing, |made| made.sort)
+    }
+
+    /// How many streams' records are multiplied with each other in a step's records.
+    pub(super) fn factors(&self, step: StepId) -> usize {
+        self.made.get(step).map_or(1, |made| made.factors)
     }
 
     pub(super) fn windows(&self, step: StepId) -> Option<Windows> {

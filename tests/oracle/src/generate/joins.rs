@@ -2,20 +2,73 @@
 
 use super::Arms;
 use super::draft::{Draft, Sort};
-use super::sources::{global_table, some_stream, some_table};
-use super::vocabulary::{joiner, key_map};
+use super::random::Random;
+use super::sources::{another_stream, global_table, some_stream, some_table};
+use super::vocabulary::{joiner_of_records, key_map};
 use crate::step::{JoinKind, Step};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(4, join_table), (3, join_global)];
+pub(super) const ARMS: Arms = &[(8, join), (4, join_table), (3, join_global)];
 
 fn inner_or_left(draft: &mut Draft) -> JoinKind {
     draft.random.one_of(JoinKind::Inner, &[JoinKind::Left])
 }
 
+/// Joins of joins of joins would make millions of results.
+const FACTORS_MAX: usize = 3;
+
+/// Joins two streams, sometimes a stream with itself.
+fn join(draft: &mut Draft) -> Option<()> {
+    let input = some_stream(draft);
+    let other = if draft.random.percent(8) { input } else { another_stream(draft, input) };
+    if draft.factors(input) + draft.factors(other) > FACTORS_MAX {
+        return None;
+    }
+    let kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Left, JoinKind::Outer]);
+    let (before, after, grace) = span(draft);
+    let (joiner, name) = (joiner_of_records(&mut draft.random), draft.name());
+    let store = draft.random.percent(20).then(|| format!("j{}", draft.steps.len()));
+    let logging = draft.random.percent(10).then_some(false);
+    let step = Step::Join { kind, input, other, before, after, grace, joiner, name, store, logging, r#type: None };
+    draft.add(step, Sort::Stream, &[input, other]);
+    Some(())
+}
+
+/// How long before and after, and the grace. Both sides may be far apart, or both on one side of a record.
+fn span(draft: &mut Draft) -> (i64, i64, u64) {
+    let random = &mut draft.random;
+    let size: i64 = random.one_of(10, &[1, 2, 5, 100, 1_000, 60_000, 3_600_000]);
+    let side = |random: &mut Random| match random.between(0, 5) {
+        0 => 0,
+        1 => 1,
+        2 => size / 2,
+        3 => 3 * size,
+        _ => size,
+    };
+    let (mut before, mut after) = (side(random), side(random));
+    match random.between(0, 19) {
+        0 => before = -after / 2,
+        1 => after = -before / 2,
+        _ => {}
+    }
+    let mut grace = match random.between(0, 4) {
+        0 | 1 => 0,
+        2 => 1,
+        3 => size.unsigned_abs(),
+        _ => size.unsigned_abs() * 3,
+    };
+    // What is kept for no time at all is refused.
+    if before + after == 0 {
+        grace = grace.max(1);
+    }
+    let (b, a) = (before.unsigned_abs(), after.unsigned_abs());
+    draft.remember([b, a, grace, b + grace, a + grace, b + a + grace]);
+    (before, after, grace)
+}
+
 fn join_table(draft: &mut Draft) -> Option<()> {
     let (input, other) = (some_stream(draft), some_table(draft));
-    let (kind, joiner, name) = (inner_or_left(draft), joiner(&mut draft.random), draft.name());
+    let (kind, joiner, name) = (inner_or_left(draft), joiner_of_records(&mut draft.random), draft.name());
     draft.add(Step::JoinTable { kind, input, other, joiner, name, grace: None }, Sort::Stream, &[input, other]);
     Some(())
 }
@@ -26,7 +79,7 @@ fn join_global(draft: &mut Draft) -> Option<()> {
         Some(table) => table,
         None => global_table(draft),
     };
-    let (kind, key, joiner) = (inner_or_left(draft), key_map(&mut draft.random), joiner(&mut draft.random));
+    let (kind, key, joiner) = (inner_or_left(draft), key_map(&mut draft.random), joiner_of_records(&mut draft.random));
     let name = draft.name();
     draft.add(Step::JoinGlobal { kind, input, other, key, joiner, name }, Sort::Stream, &[input]);
     Some(())

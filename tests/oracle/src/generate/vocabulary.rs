@@ -86,11 +86,17 @@ pub(super) fn remover(random: &mut Random, adder: &Adder) -> Adder {
     }
 }
 
+/// Joins what has the same key.
 pub(super) fn joiner(random: &mut Random) -> Joiner {
     match random.between(0, 9) {
         0..=2 => Joiner::NullIf(remainder(random)),
         _ => Joiner::Pair,
     }
+}
+
+/// Joins records, and may see the key.
+pub(super) fn joiner_of_records(random: &mut Random) -> Joiner {
+    if random.percent(30) { Joiner::KeyPair } else { joiner(random) }
 }
 
 pub(super) fn partitioner(random: &mut Random) -> Partitioner {

@@ -146,15 +146,13 @@ impl<'t> Interpreter<'t> {
                 (Handle::TableGroup(group), None) => aggregations::of_table(group, step),
                 _ => Err(format!("step {input} is no group")),
             },
-            Step::JoinTable { .. } | Step::JoinGlobal { .. } => self.join(step),
+            Step::Join { .. } | Step::JoinTable { .. } | Step::JoinGlobal { .. } => self.join(step),
             Step::TableJoin { .. } | Step::FkJoin { .. } => self.table_join(step),
             Step::Cogroup { .. } => self.cogroup(step),
             Step::ToStream { .. } => self.to_stream(step),
             Step::Process { .. } | Step::ProcessValues { .. } => self.process(step),
             Step::Store { .. } => self.store(step),
-            Step::Join { .. } | Step::TransformValues { .. } | Step::Suppress { .. } => {
-                Err(format!("not there yet: {step:?}"))
-            }
+            Step::TransformValues { .. } | Step::Suppress { .. } => Err(format!("not there yet: {step:?}")),
         }
     }
 
