@@ -181,6 +181,9 @@ impl<K: Key, A: Value> WindowedTable<K, A> {
             Some((aggregate, time)) => (update(Some(aggregate)), time.max(timestamp)),
             None => (update(None), timestamp),
         });
+        if self.rows.borrow().refuses(window) {
+            context.drop_record(&self.node, DropReason::Expired);
+        }
         match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
             Some(changed) => {
                 let key = key.clone().into_key().map_err(|error| OperatorError::unmade_key(&self.node, &error))?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
+use super::spans::Spans;
 use super::{CacheBudget, FreshRows, StoreAccess, StoreView, window_key};
 use crate::record::Timestamp;
 use crate::windows::{Window, Windowed};
@@ -24,6 +25,8 @@ pub(crate) struct WindowRows<K: Key, V> {
     expire_at: i64,
     /// How far the newest window advances between two deletions.
     expiry_step: i64,
+    retention_ms: i64,
+    spans: Spans,
 }
 
 /// A key that is encoded once and then looked up in several windows.
@@ -58,7 +61,8 @@ impl<K: Key, V: Value> WindowRows<K, V> {
         let retention = access.kind().retention().unwrap_or(Duration::MAX);
         let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         let expiry_step = (retention_ms / STEPS_PER_RETENTION).max(1);
-        Self { rows: Rows::new(access, budget), newest: i64::MIN, expire_at: i64::MIN, expiry_step }
+        let (rows, spans) = (Rows::new(access, budget), Spans::of(retention));
+        Self { rows, newest: i64::MIN, expire_at: i64::MIN, expiry_step, retention_ms, spans }
     }
 
     pub(crate) const fn rows(&self) -> &Rows<ByWindow<K>, V> {
@@ -108,7 +112,22 @@ impl<K: Key, V: Value> WindowRows<K, V> {
             self.newest = window.start.0;
             self.expire();
         }
-        self.rows.update(key.at(window.start), cause, update)
+        let is_over = window.start.0 <= self.over_until();
+        self.rows.update(key.at(window.start), cause, |row| update(row.filter(|_| !is_over)))
+    }
+
+    /// The last start of a window whose row is not found any more.
+    const fn over_until(&self) -> i64 {
+        self.newest.saturating_sub(self.retention_ms)
+    }
+
+    /// Whether a row of this window is not kept even for a moment, because all windows of its [span](Spans) are over. That
+    /// happens where several nodes share a store, each with its own stream time.
+    #[must_use]
+    #[inline]
+    pub(crate) const fn refuses(&self, window: Window) -> bool {
+        let over = self.over_until();
+        window.start.0 <= over && self.spans.number(window.start) < self.spans.number(Timestamp(over))
     }
 
     fn expire(&mut self) {

@@ -9,7 +9,7 @@ use streams_core::runtime::App;
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::testing::TestDriver;
 use streams_core::topic::Topic;
-use streams_core::windows::{Hopping, Windowed};
+use streams_core::windows::{Hopping, Tumbling, Windowed};
 
 use crate::topology;
 
@@ -92,6 +92,36 @@ fn windows_have_rows_of_all_streams() {
         // store. In Kafka Streams, too.
         let expected = "0=A 5=A 0=AB 0=AB~ 5=A~ 15=C 20=C 0=D 5=D";
         assert_eq!(texts.join(" "), expected, "cache: {cache_bytes}");
+        assert_eq!(dropped(&mut driver), 1);
+    }
+}
+
+/// The second stream's time lags behind the store's. `RocksDBWindowStore` keeps rows by the minute, finds none that is over
+/// by the retention, and counts those whose whole minute is. They are logged and forwarded all the same.
+#[test]
+fn rows_that_are_over_in_the_common_store_begin_anew_and_count_as_dropped_a_minute_later() {
+    const TEXTS: Topic<Windowed<String>, String> = Topic::new("texts").windows_of(Duration::from_millis(10));
+    for cache_bytes in [0, 1 << 20] {
+        let built = topology(|b| {
+            let (one, two) = (b.stream(ONE).group_by_key(), b.stream(TWO).group_by_key());
+            let windows = Tumbling::of(Duration::from_millis(10)).no_grace();
+            let both = one.cogroup(append).cogroup(two, append).windowed_by(windows).aggregate(String::new);
+            both.retention(Duration::from_secs(80)).to_stream().to(TEXTS);
+        });
+        let mut driver = TestDriver::configure(built).with(move |app| app.cache_bytes(cache_bytes)).start();
+        "1:k=A@60005 2:k=B@59999 1:k=C@139990 2:k=D@60001 2:k=E@60002"
+            .split(' ')
+            .for_each(|record| pipe(&mut driver, record));
+        assert_eq!(dropped(&mut driver), 0);
+        "1:k=F@140000 2:k=G@60003 2:k=H@60004 2:k=I@60012".split(' ').for_each(|record| pipe(&mut driver, record));
+        let texts = driver.read(&TEXTS).into_iter().map(|(key, text)| format!("{}={text}", key.window.start.0));
+        let expected = "60000=A 59990=B 139990=C 60000=AD 60000=ADE 140000=F 60000=G 60000=H 60010=I";
+        assert_eq!(texts.collect::<Vec<_>>().join(" "), expected, "cache: {cache_bytes}");
+        assert_eq!(dropped(&mut driver), 0, "their minute is not over");
+        "1:k=J@199999 2:k=K@60019 1:k=L@200000 2:k=M@60019".split(' ').for_each(|record| pipe(&mut driver, record));
+        let texts = driver.read(&TEXTS).into_iter().map(|(key, text)| format!("{}={text}", key.window.start.0));
+        let expected = "199990=J 60010=K 200000=L 60010=M";
+        assert_eq!(texts.collect::<Vec<_>>().join(" "), expected, "cache: {cache_bytes}");
         assert_eq!(dropped(&mut driver), 1);
     }
 }
