@@ -11,8 +11,10 @@ use std::time::Duration;
 use crate::windows::WindowSizes;
 use crate::wire::Field;
 
+mod pattern;
 mod reading;
 
+pub use pattern::{Pattern, TopicPattern};
 pub use reading::{OffsetReset, Reading, TimestampPolicy};
 
 /// A topic's name and the types of its keys and values.
@@ -119,6 +121,8 @@ pub enum TopicRef {
     External(Arc<str>),
     /// A repartition or changelog topic of the application. The application's id and a hyphen precede this name.
     Internal(Arc<str>),
+    /// The topics of the user, to be read, whose names match.
+    Matching(Pattern),
 }
 
 impl TopicRef {
@@ -127,6 +131,8 @@ impl TopicRef {
     pub fn full_name(&self, application_id: &str) -> Arc<str> {
         match self {
             Self::External(name) => Arc::clone(name),
+            // It stands for the topics as long as they are not known.
+            Self::Matching(pattern) => Arc::clone(pattern.text()),
             Self::Internal(name) => format!("{application_id}-{name}").into(),
         }
     }
@@ -136,6 +142,7 @@ impl TopicRef {
     pub fn short_name(&self) -> &str {
         match self {
             Self::External(name) | Self::Internal(name) => name,
+            Self::Matching(pattern) => pattern.text(),
         }
     }
 }

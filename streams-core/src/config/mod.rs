@@ -186,6 +186,9 @@ pub struct StreamsConfig {
     pub buffered_records_per_partition: usize,
     /// `poll.ms`: how long an idle worker waits for records. Default 100 milliseconds.
     pub poll: Duration,
+    /// `metadata.max.age.ms`: how often to look for new topics that match a pattern of the topology. `None`, the default,
+    /// leaves it to the log: every 5 minutes on Kafka, every second on an embedded log.
+    pub metadata_max_age: Option<Duration>,
     /// `replication.factor` of internal topics; `None` (-1), the default, leaves it to the broker.
     pub replication_factor: Option<u16>,
     /// `auto.offset.reset`: where to start reading an input partition without a position. `None`, the default, starts at
@@ -251,6 +254,7 @@ impl StreamsConfig {
             max_task_idle: Some(Duration::ZERO),
             buffered_records_per_partition: 1_000,
             poll: Duration::from_millis(100),
+            metadata_max_age: None,
             replication_factor: None,
             auto_offset_reset: None,
             timestamps: TimestampPolicy::Fail,

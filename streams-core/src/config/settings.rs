@@ -150,6 +150,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| show_duration(config.poll),
     },
     Setting {
+        name: "metadata.max.age.ms",
+        apply: |config, value| {
+            config.metadata_max_age = Some(positive_duration(value)?);
+            Ok(())
+        },
+        show: |config| {
+            let by_the_log = || "decided by the log: 5m on Kafka, 1s on an embedded log".to_owned();
+            config.metadata_max_age.map_or_else(by_the_log, show_duration)
+        },
+    },
+    Setting {
         name: "replication.factor",
         apply: |config, value| {
             config.replication_factor =

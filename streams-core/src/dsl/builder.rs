@@ -10,9 +10,9 @@ use super::processor::ProcessorStore;
 use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
 use crate::operators::timestamps::Extractor;
 use crate::operators::{Recipe, global_source, source, table_source};
-use crate::topic::{Topic, TopicRef};
+use crate::topic::{Topic, TopicPattern, TopicRef};
 use crate::topology::expand::expand;
-use crate::topology::program::{Call, CallId, Options, Program, StoreOption, TypedTopic, Types};
+use crate::topology::program::{Call, CallId, Options, Program, StoreOption, TypedTopic, TypedTopics, Types};
 use crate::topology::{CallSite, Topology, TopologyError};
 use crate::windows::WindowSizes;
 use crate::wire::{Field, Nullable, NullableKey};
@@ -67,10 +67,23 @@ impl StreamsBuilder {
         Self::default()
     }
 
-    /// A stream of a topic's records, or of several topics with the same types (an array or a `Vec`).
+    /// A stream of a topic's records, of several topics with the same types (an array or a `Vec`), or of all topics that
+    /// match a [`TopicPattern`].
     ///
     /// Two streams of the same topics share one source. A topic cannot be read by one source together with another topic
-    /// and by a second source alone; that is an error of `build()`.
+    /// and by a second source alone, nor by its name and by a pattern; that is an error of `build()`.
+    ///
+    /// What follows may set how the topics are read: [`KStream::timestamped_by`], [`KStream::timestamps`] and
+    /// [`KStream::offset_reset`].
+    ///
+    /// # Patterns
+    /// New topics that match are read soon after they were created: a running application looks for them every five
+    /// minutes on Kafka (`metadata.max.age.ms`), and every second on an embedded log. It then commits, and its instances
+    /// divide the tasks anew. As long as no topic matches, it runs and has nothing to do. The application's own internal
+    /// topics never match, and neither do Kafka's.
+    ///
+    /// State and repartition topics have as many partitions as the widest topic when they were created; a wider one that
+    /// comes later ends an application that has them.
     ///
     /// ```
     /// use millstream::prelude::*;
@@ -95,7 +108,10 @@ impl StreamsBuilder {
         K: Field,
         V: Field,
     {
-        let topics = topics.into_topics().iter().map(TypedTopic::of).collect();
+        let topics = match topics.into_topics() {
+            TopicsToRead::Named(topics) => TypedTopics::Named(topics.iter().map(TypedTopic::of).collect()),
+            TopicsToRead::Matching(pattern) => TypedTopics::Matching(TypedTopic::matching(&pattern)),
+        };
         let call = Call::Source { topics, types: Types::of::<K, V>(), recipe: source_recipe::<K, V> };
         KStream::new(self, self.add(call))
     }
@@ -260,31 +276,46 @@ impl std::fmt::Debug for StreamsBuilder {
     }
 }
 
-/// One topic, or several with the same types.
+/// What a stream reads: one topic, several with the same types, or those that match a pattern.
 #[diagnostic::on_unimplemented(
     message = "a stream is read from a topic, not from `{Self}`",
-    label = "expected a topic's constant, an array of them or a `Vec`",
+    label = "expected a topic's constant, an array of them, a `Vec` or a `TopicPattern`",
     note = "a topic has the types of its keys and values: `const CLICKS: Topic<String, i64> = Topic::new(\"clicks\");`"
 )]
 pub trait Topics<K, V> {
-    /// The topics as a list.
-    fn into_topics(self) -> Vec<Topic<K, V>>;
+    /// The topics by their names, or the pattern.
+    fn into_topics(self) -> TopicsToRead<K, V>;
+}
+
+/// The topics that a stream reads.
+#[derive(Debug, Clone)]
+pub enum TopicsToRead<K, V> {
+    /// These.
+    Named(Vec<Topic<K, V>>),
+    /// All that match.
+    Matching(TopicPattern<K, V>),
 }
 
 impl<K, V> Topics<K, V> for Topic<K, V> {
-    fn into_topics(self) -> Vec<Self> {
-        vec![self]
+    fn into_topics(self) -> TopicsToRead<K, V> {
+        TopicsToRead::Named(vec![self])
     }
 }
 
 impl<K, V, const N: usize> Topics<K, V> for [Topic<K, V>; N] {
-    fn into_topics(self) -> Vec<Topic<K, V>> {
-        self.into()
+    fn into_topics(self) -> TopicsToRead<K, V> {
+        TopicsToRead::Named(self.into())
     }
 }
 
 impl<K, V> Topics<K, V> for Vec<Topic<K, V>> {
-    fn into_topics(self) -> Self {
-        self
+    fn into_topics(self) -> TopicsToRead<K, V> {
+        TopicsToRead::Named(self)
+    }
+}
+
+impl<K, V> Topics<K, V> for TopicPattern<K, V> {
+    fn into_topics(self) -> TopicsToRead<K, V> {
+        TopicsToRead::Matching(self)
     }
 }

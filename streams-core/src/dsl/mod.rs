@@ -37,7 +37,7 @@ mod windowed;
 pub use crate::operators::chosen_sink::{ChosenTopic, RecordContext};
 pub use crate::operators::partitioner::{IntoPartitions, Partitions, Target};
 pub use crate::operators::timestamps::{ExtractedTime, IntoExtractedTime};
-pub use builder::{StreamsBuilder, Topics};
+pub use builder::{StreamsBuilder, Topics, TopicsToRead};
 pub use cogrouped::{CogroupedKStream, TimeWindowedCogroupedKStream};
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;

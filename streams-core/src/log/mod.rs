@@ -15,6 +15,7 @@
 //! * **Positions are explicit**: a consumer reads exactly where it is told to; nothing is ever reset silently.
 
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::record::{Headers, Offset, Partition, Timestamp, TopicPartition};
@@ -92,6 +93,11 @@ pub trait Log: Send + Sync + 'static {
     /// them readable are written a moment later.
     fn commits_at_once(&self) -> bool {
         false
+    }
+
+    /// How often it is worth looking for new topics, unless `metadata.max.age.ms` says otherwise.
+    fn topic_interval(&self) -> Duration {
+        Duration::from_secs(5 * 60)
     }
 
     /// The clock that records get their time from, unless their sender sets it.

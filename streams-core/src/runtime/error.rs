@@ -110,6 +110,17 @@ pub enum AppError {
         /// The topics that the topology reads.
         reads: Vec<String>,
     },
+    /// A topic matches two of the topology's patterns.
+    #[error(
+        "topic `{topic}` matches two patterns, `{}` and `{}`, but a topic has only one source; make the patterns match \
+         different topics", patterns[0], patterns[1]
+    )]
+    TopicMatchesTwo {
+        /// The topic.
+        topic: String,
+        /// Two of the patterns.
+        patterns: [String; 2],
+    },
     /// Topics that must be co-partitioned have different numbers of partitions.
     #[error(
         "these topics are joined or merged by key and must have the same number of partitions: {topics}; \

@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::AppError;
 use super::directory::StateDirectory;
 use super::inquiry::Inquiry;
+use super::matching::MatchedTopics;
 use crate::log::{Admin, GroupMemberInfo, GroupPlan, LogError};
 use crate::topology::Fingerprint;
 
@@ -42,9 +43,10 @@ impl Identity {
         Self { group: Arc::clone(group), process_id: process_id.to_owned(), fingerprint, hash, noted }
     }
 
-    /// The member's client name, which begins with `name`.
-    pub(crate) fn client_id(&self, name: &str) -> String {
-        format!("{name}-{}-{MARK}{:016x}", self.process_id, self.hash)
+    /// The member's client name, which begins with `name`. If topics are read by a pattern, it also tells which ones.
+    pub(crate) fn client_id(&self, name: &str, matched: &MatchedTopics) -> String {
+        let topics = matched.hash().map_or_else(String::new, |hash| format!(".{hash:016x}"));
+        format!("{name}-{}-{MARK}{:016x}{topics}", self.process_id, self.hash)
     }
 
     /// The id as a static member, if the process id lasts: one that is restarted with the same state takes its
@@ -110,8 +112,18 @@ impl Identity {
 
 /// The hash of a client's topology, if its name ends with one.
 fn hash_of(client_id: &str) -> Option<u64> {
+    u64::from_str_radix(hashes_of(client_id)?.0, 16).ok()
+}
+
+/// The hash of the topics that a client reads by a pattern, if its name tells it.
+fn topics_of(client_id: &str) -> Option<u64> {
+    u64::from_str_radix(hashes_of(client_id)?.1, 16).ok()
+}
+
+fn hashes_of(client_id: &str) -> Option<(&str, &str)> {
     let (_, mark) = client_id.rsplit_once('-')?;
-    u64::from_str_radix(mark.strip_prefix(MARK)?, 16).ok()
+    let hashes = mark.strip_prefix(MARK)?;
+    Some(hashes.split_once('.').unwrap_or((hashes, "")))
 }
 
 /// Looks at the group after each assignment.
@@ -124,6 +136,10 @@ pub(super) struct Fellows {
     /// The member id with which it settled; with that id it is no longer a newcomer.
     settled_as: Option<String>,
     inquiry: Inquiry<Vec<GroupMemberInfo>>,
+    /// The topics that are read by a pattern, and whether all members of this generation read the same.
+    topics: Option<u64>,
+    topics_are_the_same: bool,
+    others_see_other_topics: bool,
     /// Since when it has been waiting for others to leave.
     waiting_since: Option<Duration>,
     /// What has been logged already.
@@ -134,10 +150,16 @@ pub(super) struct Fellows {
 struct Logged {
     cannot_look: bool,
     unmarked: bool,
+    other_topics: bool,
 }
 
 impl Fellows {
-    pub(super) fn new(admin: Arc<dyn Admin>, identity: Arc<Identity>, directory: Arc<StateDirectory>) -> Self {
+    pub(super) fn new(
+        admin: Arc<dyn Admin>,
+        identity: Arc<Identity>,
+        directory: Arc<StateDirectory>,
+        matched: &MatchedTopics,
+    ) -> Self {
         Self {
             admin,
             identity,
@@ -145,6 +167,9 @@ impl Fellows {
             member_id: String::new(),
             settled_as: None,
             inquiry: Inquiry::idle(),
+            topics: matched.hash(),
+            topics_are_the_same: false,
+            others_see_other_topics: false,
             waiting_since: None,
             logged: Logged::default(),
         }
@@ -153,6 +178,7 @@ impl Fellows {
     /// Call this when the group has assigned tasks to this member.
     pub(super) fn begin(&mut self, now: Duration, member_id: &str) {
         member_id.clone_into(&mut self.member_id);
+        self.topics_are_the_same = self.topics.is_none();
         self.inquiry.begin(now);
     }
 
@@ -171,7 +197,12 @@ impl Fellows {
 
     /// Whether records may be processed.
     pub(super) fn is_settled(&self) -> bool {
-        self.settled_as.as_deref() == Some(&*self.member_id)
+        self.topics_are_the_same && self.settled_as.as_deref() == Some(&*self.member_id)
+    }
+
+    /// Whether members of the group see other topics that match a pattern; tells that once for each look at the group.
+    pub(super) fn take_others_see_other_topics(&mut self) -> bool {
+        std::mem::take(&mut self.others_see_other_topics)
     }
 
     fn judge(&mut self, members: &[GroupMemberInfo], now: Duration) -> Result<(), AppError> {
@@ -181,10 +212,11 @@ impl Fellows {
             return Ok(());
         }
         self.tell_of_unmarked(members);
+        self.compare_topics(members, now);
         let Some((member, hash)) = self.identity.others(members).min_by_key(|(_, hash)| *hash) else {
             return self.settle();
         };
-        if self.is_settled() {
+        if self.settled_as.as_deref() == Some(&*self.member_id) {
             let member = &member.member_id;
             tracing::warn!(
                 member,
@@ -200,6 +232,28 @@ impl Fellows {
         // The group is not uniform yet.
         self.inquiry.again(now);
         Ok(())
+    }
+
+    /// Members that read other topics by a pattern would divide other tasks. Each of them looks for topics again, and who
+    /// has missed some comes back with a new plan. Until then nobody processes anything.
+    fn compare_topics(&mut self, members: &[GroupMemberInfo], now: Duration) {
+        let differs = |member: &&GroupMemberInfo| {
+            hash_of(&member.client_id) == Some(self.identity.hash) && topics_of(&member.client_id) != self.topics
+        };
+        let Some(other) = members.iter().find(differs) else {
+            self.topics_are_the_same = true;
+            self.logged.other_topics = false;
+            return;
+        };
+        if !std::mem::replace(&mut self.logged.other_topics, true) {
+            let member = &other.member_id;
+            tracing::info!(
+                member,
+                "a member of the group sees other topics that match; waiting until all see the same"
+            );
+        }
+        self.others_see_other_topics = true;
+        self.inquiry.again(now);
     }
 
     /// Stores this topology as the owner of the state.

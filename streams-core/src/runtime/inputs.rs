@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::AppError;
 use super::inquiry::Inquiry;
-use crate::log::{Admin, GroupPlan, LogError, LogErrorKind, TopicInfo};
+use super::plan::Plan;
+use crate::log::{Admin, LogError, LogErrorKind, TopicInfo};
 
 /// Looks up the topics of the group's tasks.
 pub(super) struct InputCheck {
@@ -18,8 +19,10 @@ pub(super) struct InputCheck {
 }
 
 impl InputCheck {
-    pub(super) fn new(admin: Arc<dyn Admin>, plan: &GroupPlan) -> Self {
-        let topics = plan.topics().iter().map(ToString::to_string).collect();
+    /// Topics that are read because they match a pattern may be deleted.
+    pub(super) fn new(admin: Arc<dyn Admin>, plan: &Plan) -> Self {
+        let topics = plan.group.topics();
+        let topics = topics.iter().filter(|topic| !plan.matched.contains(topic)).map(ToString::to_string).collect();
         Self { admin, topics, inquiry: Inquiry::idle() }
     }
 

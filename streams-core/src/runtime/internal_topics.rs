@@ -6,17 +6,18 @@ use crate::log::NewTopic;
 use crate::topic::TopicRef;
 use crate::topology::InternalTopic;
 
-/// The topic to create, including the user's settings for all internal topics (`for_all`).
+/// The topic to create, including the user's settings for all internal topics (`for_all`); `None` if its number of
+/// partitions is not known.
 pub(crate) fn internal_topic(
     plan: &Plan,
     topic: &InternalTopic,
     replication: Option<u16>,
     for_all: &[(String, String)],
-) -> NewTopic {
+) -> Option<NewTopic> {
     let name = TopicRef::Internal(topic.name.clone()).full_name(&plan.application_id);
-    let partitions = plan.partitions.get(&name).copied().unwrap_or(1);
+    let partitions = plan.partitions.get(&name).copied()?;
     let settings = topic.settings(plan.topology.graph(), for_all, InternalTopic::WINDOW_ADDITIONAL_RETENTION);
-    NewTopic { name: name.to_string(), partitions, replication, configs: settings.into_iter().collect() }
+    Some(NewTopic { name: name.to_string(), partitions, replication, configs: settings.into_iter().collect() })
 }
 
 /// Compares a topic's settings with those it should have been created with. A setting that deletes records the

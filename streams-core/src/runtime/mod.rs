@@ -25,6 +25,7 @@ mod inputs;
 mod inquiry;
 mod internal_topics;
 mod lifecycle;
+mod matching;
 mod metrics;
 mod notes;
 mod offset_metadata;
@@ -62,6 +63,7 @@ pub use summary::Summary;
 
 use crate::voice;
 pub(crate) use control::{Control, ControlTurn, Status};
+pub(crate) use matching::patterns;
 pub(crate) use plan::external_topics;
 pub(crate) use single_task::{RecordIn, SingleTask, SingleTaskOptions};
 pub(crate) use worker::{Turn, Worker};

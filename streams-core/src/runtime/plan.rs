@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::AppError;
 use super::internal_topics::internal_topic;
+use super::matching::MatchedTopics;
 use crate::log::{GroupPlan, NewTopic, PlannedSubtopology, TopicInfo};
 use crate::operators::{NodeId, StoreId};
 use crate::record::TaskId;
@@ -24,9 +25,11 @@ pub(crate) struct Plan {
     pub(crate) ids: BTreeMap<Arc<str>, String>,
     /// The tasks that the group's members divide.
     pub(crate) group: GroupPlan,
+    /// The topics that are read because they match a pattern.
+    pub(crate) matched: MatchedTopics,
 }
 
-/// The user's topics that a topology reads and writes, by full name.
+/// The user's topics that a topology reads and writes by name, by full name.
 pub(crate) struct ExternalTopics {
     pub(crate) sources: BTreeSet<Arc<str>>,
     pub(crate) sinks: BTreeSet<Arc<str>>,
@@ -40,7 +43,7 @@ pub(crate) fn external_topics(topology: &Topology) -> ExternalTopics {
             NodeKind::Source { topics: read, .. } => {
                 topics.sources.extend(read.iter().filter_map(|topic| match topic {
                     TopicRef::External(name) => Some(Arc::clone(name)),
-                    TopicRef::Internal(_) => None,
+                    TopicRef::Internal(_) | TopicRef::Matching(_) => None,
                 }));
             }
             NodeKind::Sink { topic: TopicRef::External(name) } => {
@@ -58,13 +61,16 @@ impl Plan {
         application_id: Arc<str>,
         topology: Arc<Topology>,
         external: &BTreeMap<Arc<str>, u32>,
+        matched: MatchedTopics,
     ) -> Result<Self, AppError> {
-        let mut counts = Counts { application_id: &application_id, topology: &topology, known: external.clone() };
+        let mut known = external.clone();
+        known.extend(matched.topics().map(|(topic, partitions)| (Arc::clone(topic), partitions)));
+        let mut counts = Counts { application_id: &application_id, topology: &topology, matched: &matched, known };
         counts.repartition_topics();
         counts.check_copartitioned()?;
         counts.changelogs();
         let partitions = counts.known;
-        Ok(Self::with(application_id, topology, partitions))
+        Ok(Self::with(application_id, topology, partitions, matched))
     }
 
     /// A plan in which every topic has one partition, whatever the user's program says.
@@ -73,11 +79,18 @@ impl Plan {
         sources.extend(sinks);
         let internal = topology.internal_topics().iter().map(|topic| TopicRef::Internal(Arc::clone(&topic.name)));
         sources.extend(internal.map(|topic| topic.full_name(&application_id)));
+        let matched = MatchedTopics::themselves(&topology);
+        sources.extend(matched.topics().map(|(topic, _)| Arc::clone(topic)));
         let partitions = sources.into_iter().map(|topic| (topic, 1)).collect();
-        Self::with(application_id, topology, partitions)
+        Self::with(application_id, topology, partitions, matched)
     }
 
-    fn with(application_id: Arc<str>, topology: Arc<Topology>, partitions: BTreeMap<Arc<str>, u32>) -> Self {
+    fn with(
+        application_id: Arc<str>,
+        topology: Arc<Topology>,
+        partitions: BTreeMap<Arc<str>, u32>,
+        matched: MatchedTopics,
+    ) -> Self {
         let subtopologies = topology
             .subtopologies()
             .iter()
@@ -87,15 +100,15 @@ impl Plan {
                 topics: sub
                     .sources
                     .iter()
-                    .map(|topic| topic.full_name(&application_id))
-                    .map(|name| {
-                        let count = partitions.get(&name).copied().unwrap_or(0);
-                        (name, count)
+                    .flat_map(|topic| matched.names(topic, &application_id))
+                    .filter_map(|name| {
+                        Some((Arc::clone(&name), partitions.get(&name).copied().filter(|count| *count > 0)?))
                     })
                     .collect(),
             })
             .collect();
-        Self { application_id, topology, partitions, ids: BTreeMap::new(), group: GroupPlan { subtopologies } }
+        let (ids, group) = (BTreeMap::new(), GroupPlan { subtopologies });
+        Self { application_id, topology, partitions, ids, group, matched }
     }
 
     /// Stores the ids of the topics that the plan was made for.
@@ -103,9 +116,12 @@ impl Plan {
         self.ids.extend(found.iter().map(|topic| (Arc::from(topic.name.as_str()), topic.id.clone())));
     }
 
-    /// The internal topics that the application needs.
+    /// The internal topics that the application needs. As long as no topic matches a pattern, those behind it are not
+    /// needed, and it is not known how many partitions they will have.
     pub(crate) fn internal_topics(&self, replication: Option<u16>, extra: &[(String, String)]) -> Vec<NewTopic> {
-        self.topology.internal_topics().iter().map(|topic| internal_topic(self, topic, replication, extra)).collect()
+        let topics = self.topology.internal_topics().iter();
+        let topics = topics.filter_map(|topic| internal_topic(self, topic, replication, extra));
+        topics.filter(|topic| topic.partitions > 0).collect()
     }
 
     /// Whether a topic is the application's own.
@@ -127,7 +143,8 @@ impl Plan {
         let sub = self.topology.subtopologies().iter().find(|sub| sub.id == subtopology)?;
         sub.nodes.iter().find_map(|id| match &self.topology.graph().node(*id)?.kind {
             NodeKind::Source { topics, reading } => {
-                let reads = topics.iter().any(|source| *source.full_name(&self.application_id) == *topic);
+                let names = |source| self.matched.names(source, &self.application_id);
+                let reads = topics.iter().any(|source| names(source).iter().any(|name| **name == *topic));
                 reads.then_some((*id, *reading))
             }
             _ => None,
@@ -143,7 +160,8 @@ impl Plan {
     /// The number of partitions of the widest topic of the user that is read.
     pub(crate) fn widest_input(&self) -> u32 {
         let sources = external_topics(&self.topology).sources;
-        sources.iter().filter_map(|input| self.partitions.get(input)).max().copied().unwrap_or(1)
+        let named = sources.iter().filter_map(|input| self.partitions.get(input)).copied();
+        named.chain(self.matched.topics().map(|(_, partitions)| partitions)).max().unwrap_or(1)
     }
 
     /// The full name of a store's changelog topic, if it has one.
@@ -168,12 +186,15 @@ impl Plan {
 struct Counts<'a> {
     application_id: &'a str,
     topology: &'a Topology,
+    matched: &'a MatchedTopics,
     known: BTreeMap<Arc<str>, u32>,
 }
 
 impl Counts<'_> {
+    /// The partition count of a topic, or of the widest that matches.
     fn count(&self, topic: &TopicRef) -> Option<u32> {
-        self.known.get(&topic.full_name(self.application_id)).copied()
+        let names = self.matched.names(topic, self.application_id);
+        names.iter().filter_map(|name| self.known.get(name)).max().copied()
     }
 
     /// A repartition topic has as many partitions as the user requested, otherwise as many as the widest topic
@@ -218,7 +239,7 @@ impl Counts<'_> {
     /// Whether a topic's partition count is fixed from outside.
     fn is_given(&self, topic: &TopicRef) -> bool {
         match topic {
-            TopicRef::External(_) => true,
+            TopicRef::External(_) | TopicRef::Matching(_) => true,
             TopicRef::Internal(name) => self.topology.internal_topics().iter().any(|internal| {
                 internal.name == *name
                     && matches!(internal.kind, InternalTopicKind::Repartition { partitions: Some(_) })
@@ -228,15 +249,13 @@ impl Counts<'_> {
 
     fn check_copartitioned(&self) -> Result<(), AppError> {
         for group in self.topology.copartitioned() {
-            let counts: Vec<_> = group.iter().filter_map(|topic| Some((topic, self.count(topic)?))).collect();
-            let mut different = counts.iter().map(|(_, count)| count).collect::<BTreeSet<_>>();
+            let names = group.iter().flat_map(|topic| self.matched.names(topic, self.application_id));
+            let counts: Vec<_> = names.filter_map(|name| Some((self.known.get(&name).copied()?, name))).collect();
+            let mut different = counts.iter().map(|(count, _)| count).collect::<BTreeSet<_>>();
             if different.len() > 1 {
                 different.clear();
-                let topics = counts
-                    .iter()
-                    .map(|(topic, count)| format!("{} ({count})", topic.full_name(self.application_id)))
-                    .collect::<Vec<_>>()
-                    .join(", ");
+                let topics =
+                    counts.iter().map(|(count, topic)| format!("{topic} ({count})")).collect::<Vec<_>>().join(", ");
                 return Err(AppError::NotCopartitioned { topics });
             }
         }

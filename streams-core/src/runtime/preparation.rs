@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use super::fellows::Identity;
 use super::internal_topics::check_settings;
+use super::matching::{MatchedTopics, patterns};
 use super::outage::Outage;
 use super::plan::{ExternalTopics, Plan, external_topics};
 use super::renamed::renamed_topics;
 use super::retry::Retry;
+use super::voice::PEOPLE;
 use super::{AppError, CreateInternalTopics, Settings};
 use crate::log::{Admin, CommittedOffset, GroupMemberInfo, Log, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
 use crate::record::TopicPartition;
@@ -39,6 +41,9 @@ pub(crate) struct Preparation {
     admin: Arc<dyn Admin>,
     creates_outputs: bool,
     external: ExternalTopics,
+    /// How often to look again as long as no topic matches.
+    interval: Duration,
+    waits_for_topics: bool,
     step: Stage,
     retry: Retry,
     created: bool,
@@ -108,6 +113,7 @@ impl Preparation {
         log: &dyn Log,
     ) -> Self {
         let external = external_topics(&topology);
+        let settings_interval = settings.topic_interval(log);
         Self {
             application_id,
             identity,
@@ -116,6 +122,8 @@ impl Preparation {
             admin,
             creates_outputs: log.creates_output_topics(),
             external,
+            interval: settings_interval,
+            waits_for_topics: false,
             step: Stage::LookAtGroup(None),
             retry: Retry::after(RETRY_AFTER),
             created: false,
@@ -154,6 +162,16 @@ impl Preparation {
     /// When [`Preparation::poll`] has to be called again even if the doorbell does not ring.
     pub(crate) const fn retry_at(&self) -> Option<Duration> {
         self.retry.ends_at()
+    }
+
+    /// Whether everything is there but a topic to read: none matches the topology's patterns yet.
+    pub(crate) const fn waits_for_topics(&self) -> bool {
+        self.waits_for_topics
+    }
+
+    /// Looks for topics as soon as possible.
+    pub(crate) fn look_now(&mut self) {
+        self.retry = Retry::after(RETRY_AFTER);
     }
 
     /// Whether the last request could not reach the log.
@@ -221,12 +239,15 @@ impl Preparation {
     fn look_up_external(&mut self, reply: Option<TopicsReply>) -> Result<StepResult, AppError> {
         let mut reply = reply.unwrap_or_else(|| {
             let names = self.external.sources.union(&self.external.sinks).map(ToString::to_string).collect();
-            self.admin.topics(Some(names))
+            self.admin.topics(patterns(&self.topology).next().is_none().then_some(names))
         });
         Ok(match self.answer(&mut reply, "looking up the topics")? {
             Answer::OnItsWay => StepResult::Wait(Stage::LookUpExternal(Some(reply))),
             Answer::AskAgain => StepResult::Later(Stage::LookUpExternal(None)),
-            Answer::Here(found) => StepResult::Step(self.check_external(&found)?),
+            Answer::Here(found) => {
+                let matched = MatchedTopics::among(&found, &self.topology, &self.application_id)?;
+                self.check_external(&found, matched)?
+            }
         })
     }
 
@@ -371,9 +392,12 @@ impl Preparation {
         })
     }
 
-    fn check_external(&self, found: &[TopicInfo]) -> Result<Stage, AppError> {
+    fn check_external(&mut self, found: &[TopicInfo], matched: MatchedTopics) -> Result<StepResult, AppError> {
+        let is_named = |topic: &&TopicInfo| {
+            self.external.sources.contains(&*topic.name) || self.external.sinks.contains(&*topic.name)
+        };
         let counts: BTreeMap<Arc<str>, u32> =
-            found.iter().map(|topic| (Arc::from(topic.name.as_str()), topic.partitions)).collect();
+            found.iter().filter(is_named).map(|topic| (Arc::from(topic.name.as_str()), topic.partitions)).collect();
         let missing = |wanted: &BTreeSet<Arc<str>>| -> Vec<String> {
             wanted.iter().filter(|name| !counts.contains_key(*name)).map(ToString::to_string).collect()
         };
@@ -383,16 +407,33 @@ impl Preparation {
             return Err(AppError::MissingTopics { topics: needed });
         }
         if outputs.is_empty() {
-            let mut plan = Plan::new(Arc::clone(&self.application_id), Arc::clone(&self.topology), &counts)?;
+            let mut plan = Plan::new(Arc::clone(&self.application_id), Arc::clone(&self.topology), &counts, matched)?;
+            if plan.group.topics().is_empty() && patterns(&self.topology).next().is_some() {
+                return Ok(self.wait_for_topics());
+            }
+            if std::mem::take(&mut self.waits_for_topics) {
+                self.retry = Retry::after(RETRY_AFTER);
+            }
             plan.note_ids(found);
-            return Ok(Stage::LookUpInternal(plan, None));
+            return Ok(StepResult::Step(Stage::LookUpInternal(plan, None)));
         }
-        let partitions = self.external.sources.iter().filter_map(|input| counts.get(input)).max().copied().unwrap_or(1);
+        let named = self.external.sources.iter().filter_map(|input| counts.get(input)).copied();
+        let partitions = named.chain(matched.topics().map(|(_, partitions)| partitions)).max().unwrap_or(1);
         let topics = outputs
             .into_iter()
             .map(|name| NewTopic { name, partitions, replication: None, configs: Vec::new() })
             .collect();
-        Ok(Stage::CreateOutputs(topics, None))
+        Ok(StepResult::Step(Stage::CreateOutputs(topics, None)))
+    }
+
+    /// Nothing can be planned before there is a topic to read.
+    fn wait_for_topics(&mut self) -> StepResult {
+        if !std::mem::replace(&mut self.waits_for_topics, true) {
+            let patterns = patterns(&self.topology).map(|pattern| format!("`{}`", pattern.text())).collect::<Vec<_>>();
+            tracing::info!(target: PEOPLE, "no topic matches {} yet; waiting for one", patterns.join(" or "));
+        }
+        self.retry = Retry::after(self.interval);
+        StepResult::Later(Stage::LookUpExternal(None))
     }
 
     /// Before creating internal topics, checks whether the application has run before.
@@ -454,8 +495,8 @@ fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)>
             InternalTopicKind::Changelog { store } => sub.stores.contains(&store),
             InternalTopicKind::Repartition { .. } => sub.sinks.contains(&reference),
         };
-        for source in plan.topology.subtopologies().iter().filter(writes).flat_map(|sub| &sub.sources) {
-            let source = source.full_name(&plan.application_id);
+        let sources = plan.topology.subtopologies().iter().filter(writes).flat_map(|sub| &sub.sources);
+        for source in sources.flat_map(|source| plan.matched.names(source, &plan.application_id)) {
             let count = plan.partitions.get(&source).copied().unwrap_or(0);
             inputs.extend((0..count).map(|partition| {
                 let partition = i32::try_from(partition).unwrap_or(i32::MAX);
@@ -498,7 +539,8 @@ mod tests {
         _ = lines.count();
         _ = lines.reduce(|_, line| line);
         let topology = Arc::new(builder.build().expect("a topology"));
-        let plan = Plan::new("app".into(), topology, &[("lines".into(), 2)].into()).expect("a plan");
+        let plan =
+            Plan::new("app".into(), topology, &[("lines".into(), 2)].into(), MatchedTopics::default()).expect("a plan");
         let missing = plan.internal_topics(None, &[]);
         assert_eq!(missing.len(), 2, "a changelog each: {missing:?}");
         let Stage::AskWhetherRunBefore { partitions, .. } = Preparation::before_creating(plan, missing) else {

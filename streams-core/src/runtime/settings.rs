@@ -71,6 +71,9 @@ pub struct Settings {
     pub task_timeout: Duration,
     /// `poll.ms`: the longest wait of a worker that has nothing to do.
     pub poll: Duration,
+    /// `metadata.max.age.ms`: how often to look for new topics that match a pattern of the topology; `None` leaves it to the
+    /// log.
+    pub metadata_max_age: Option<Duration>,
     /// `client.id`: the prefix of the clients' names; by default the application's id.
     pub client_id: Option<String>,
     /// `topic.*`: settings for all internal topics.
@@ -112,6 +115,11 @@ impl Settings {
     #[must_use]
     pub fn transaction_timeout(&self) -> Duration {
         self.transaction_timeout.unwrap_or_else(|| transaction_timeout_below(self.session_timeout))
+    }
+
+    /// How often to look for new topics that match a pattern.
+    pub(crate) fn topic_interval(&self, log: &dyn Log) -> Duration {
+        self.metadata_max_age.unwrap_or_else(|| log.topic_interval())
     }
 
     /// The isolation level for input. For restoring state it depends on the guarantee alone, see
@@ -210,6 +218,7 @@ impl From<&StreamsConfig> for Settings {
             transaction_timeout: config.transaction_timeout,
             task_timeout: config.task_timeout,
             poll: config.poll,
+            metadata_max_age: config.metadata_max_age,
             client_id: config.client_id.clone(),
             topic_configs: config.topics.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         }

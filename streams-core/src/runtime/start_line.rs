@@ -34,7 +34,7 @@ fn fed_back(topology: &Topology) -> impl Iterator<Item = &str> {
     let subtopologies = topology.subtopologies().iter();
     subtopologies.flat_map(|sub| sub.sources.intersection(&sub.sinks)).filter_map(|topic| match topic {
         TopicRef::External(name) => Some(&**name),
-        TopicRef::Internal(_) => None,
+        TopicRef::Internal(_) | TopicRef::Matching(_) => None,
     })
 }
 

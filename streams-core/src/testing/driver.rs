@@ -13,7 +13,7 @@ use crate::clock::{ManualClock, SharedClock};
 use crate::log::Embedded;
 use crate::record::{Headers, Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{
-    App, AppError, AppState, Control, ControlTurn, Status, TaskMetrics, Turn, Worker, external_topics,
+    App, AppError, AppState, Control, ControlTurn, Status, TaskMetrics, Turn, Worker, external_topics, patterns,
 };
 use crate::state::{KeyValueStore, SessionStore, StateBackend, VersionedStore, WindowStore};
 use crate::topic::Topic;
@@ -193,8 +193,21 @@ impl TestDriver {
     /// key go to the partitions in turn.
     #[track_caller]
     pub fn pipe_record<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: Record<K, V>) {
+        self.create_matching(topic.name());
         succeed(self.log.send_record(topic, &record));
         self.run();
+    }
+
+    /// Creates a topic that matches a pattern of the topology with its first record, and lets the application notice.
+    #[track_caller]
+    fn create_matching(&mut self, topic: &str) {
+        if patterns(&self.setup.topology).any(|pattern| pattern.matcher()(topic)) && !self.log.has_topic(topic) {
+            succeed(self.log.create_topic(topic, self.setup.partitions));
+            if let Some(instance) = &mut self.instance {
+                instance.control.look_for_topics();
+            }
+            self.settle();
+        }
     }
 
     /// Lets the application process records that were written to the log directly.
@@ -309,6 +322,7 @@ impl TestDriver {
     /// failures: it does not panic.
     #[track_caller]
     pub fn error_after<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, record: &Record<K, V>) -> Option<AppError> {
+        self.create_matching(topic.name());
         succeed(self.log.send_record(topic, record));
         self.step_until_settled();
         self.instance.as_ref().and_then(|instance| instance.status.error())

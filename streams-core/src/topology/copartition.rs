@@ -41,7 +41,7 @@ pub(crate) fn check(groups: &[BTreeSet<TopicRef>], internal: &[InternalTopic]) -
             .iter()
             .map(|topic| match topic {
                 TopicRef::Internal(name) => given.get(&**name).map(|partitions| (name, *partitions)),
-                TopicRef::External(_) => None,
+                TopicRef::External(_) | TopicRef::Matching(_) => None,
             })
             .collect();
         let Some(numbers) = numbers else { continue };

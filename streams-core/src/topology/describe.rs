@@ -142,9 +142,14 @@ impl<'a> Description<'a> {
         let (before, after) = (self.names(&described.before), self.names(&described.after));
         match &node.kind {
             NodeKind::Source { topics, .. } => {
-                let topics = hash_set_order(topics.iter().map(TopicRef::short_name).collect());
-                let topics = copied_hash_set_order(topics).join(", ");
-                writeln!(f, "    Source: {} (topics: [{topics}])\n      --> {after}", node.name)
+                let topics = match topics.as_slice() {
+                    [TopicRef::Matching(pattern)] => pattern.text().to_string(),
+                    topics => {
+                        let topics = hash_set_order(topics.iter().map(TopicRef::short_name).collect());
+                        format!("[{}]", copied_hash_set_order(topics).join(", "))
+                    }
+                };
+                writeln!(f, "    Source: {} (topics: {topics})\n      --> {after}", node.name)
             }
             NodeKind::Processor => {
                 let stores = node.stores.iter().filter_map(|store| self.graph.store(*store));

@@ -147,6 +147,17 @@ pub enum TopologyError {
         second: CallSite,
     },
 
+    /// A pattern for topics that is no regular expression.
+    #[error("the pattern `{pattern}` ({at}) for the names of topics is no regular expression: {reason}")]
+    Pattern {
+        /// As given.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+        /// The call that made the stream.
+        at: CallSite,
+    },
+
     /// A source without topics.
     #[error("the stream at {at} reads no topic; name at least one")]
     NoTopics {

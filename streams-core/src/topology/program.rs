@@ -16,7 +16,7 @@ use crate::operators::stream_join::{JoinRecipes, JoinStores};
 use crate::operators::{JoinKind, Placed, Recipe, StoreId};
 use crate::state::StoreFor;
 use crate::state::kinds::Windowing;
-use crate::topic::{Reading, Topic, TopicRef};
+use crate::topic::{Reading, Topic, TopicPattern, TopicRef};
 use crate::windows::{JoinSpan, WindowSizes};
 use crate::wire::Field;
 
@@ -224,10 +224,22 @@ pub(crate) struct TypedTopic {
     pub(crate) said: WindowSizes,
 }
 
+/// The topics of a stream.
+pub(crate) enum TypedTopics {
+    Named(Vec<TypedTopic>),
+    /// Those that match; the name is the pattern.
+    Matching(TypedTopic),
+}
+
 impl TypedTopic {
     /// What is known from a topic's constant.
     pub(crate) fn of<K: Field, V>(topic: &Topic<K, V>) -> Self {
         Self { name: topic.name().to_owned(), windows: K::WINDOWS, said: topic.windows() }
+    }
+
+    /// What is known from a pattern's constant.
+    pub(crate) fn matching<K: Field, V>(pattern: &TopicPattern<K, V>) -> Self {
+        Self { name: pattern.text().to_owned(), windows: K::WINDOWS, said: pattern.windows() }
     }
 
     /// The window sizes of the topic's keys.
@@ -315,7 +327,7 @@ pub(crate) struct CogroupInput {
 /// A call to the builder or to one of its streams and tables.
 pub(crate) enum Call {
     /// `builder.stream(..)`
-    Source { topics: Vec<TypedTopic>, types: Types, recipe: SourceRecipe },
+    Source { topics: TypedTopics, types: Types, recipe: SourceRecipe },
     /// `builder.table(..)`
     Table { topic: TypedTopic, source: SourceRecipe, table: TableRecipe },
     /// `builder.global_table(..)`

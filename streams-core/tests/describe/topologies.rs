@@ -13,7 +13,7 @@ use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
 use crate::stream_joins::STREAM_JOINS;
-use crate::{cogroups, foreign_key_joins, processor_stores, table_joins, windows};
+use crate::{cogroups, foreign_key_joins, processor_stores, sources, table_joins, windows};
 
 /// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
@@ -97,6 +97,7 @@ pub(crate) fn all() -> Vec<Named> {
         STREAM_JOINS,
         cogroups::ALL,
         processor_stores::ALL,
+        sources::ALL,
     ]
     .concat()
 }

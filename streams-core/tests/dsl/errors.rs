@@ -5,7 +5,7 @@ use std::time::Duration;
 use streams_core::dsl::StreamsBuilder;
 use streams_core::record::{Record, Timestamp};
 use streams_core::state::{KeyValueStore, WindowStore};
-use streams_core::topic::{OffsetReset, TimestampPolicy, Topic};
+use streams_core::topic::{OffsetReset, TimestampPolicy, Topic, TopicPattern};
 use streams_core::windows::{Hopping, JoinWindows, Sessions, Tumbling, Windowed};
 
 use crate::{A, B, OUT, topology};
@@ -653,4 +653,44 @@ fn a_topic_that_is_read_twice_is_read_in_one_way() {
         }
     };
     check(both, &expected(times));
+}
+
+#[test]
+fn a_pattern_is_a_regular_expression_and_reads_no_topic_that_is_read_by_name() {
+    let pattern = |text: &'static str| TopicPattern::<String, String>::new(text);
+    let builder = StreamsBuilder::new();
+    builder.stream(pattern("a(")).to(OUT);
+    let error = builder.build().unwrap_err().to_string();
+    assert!(error.starts_with("the pattern `a(` ("), "{error}");
+    assert!(
+        error.contains("for the names of topics is no regular expression: ") && error.contains("unclosed"),
+        "{error}"
+    );
+
+    let expected = |topic: &str| {
+        format!(
+            "topic `{topic}` is read twice, at HERE and at HERE: by its name, and because it matches the pattern `[at]`; \
+             leave it out of the pattern"
+        )
+    };
+    let first = |b: &StreamsBuilder| {
+        b.stream(pattern("[at]")).to(OUT);
+        b.stream(A).to(OUT);
+    };
+    check(first, &expected("a"));
+    let last = |b: &StreamsBuilder| {
+        b.stream(A).to(OUT);
+        b.stream(pattern("[at]")).to(OUT);
+    };
+    check(last, &expected("a"));
+    let table = |b: &StreamsBuilder| {
+        _ = b.table(T).to_stream();
+        b.stream(pattern("[at]")).to(OUT);
+    };
+    check(table, &expected("t"));
+    let global = |b: &StreamsBuilder| {
+        _ = b.global_table(T);
+        b.stream(pattern("[at]")).to(OUT);
+    };
+    check(global, &expected("t"));
 }

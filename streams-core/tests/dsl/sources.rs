@@ -7,7 +7,7 @@ use streams_core::log::Embedded;
 use streams_core::record::{Headers, Record, Timestamp};
 use streams_core::runtime::{App, OnUndecodable, Settings};
 use streams_core::testing::{TestDriver, TopologyTestDriver};
-use streams_core::topic::{OffsetReset, TimestampPolicy, Topic};
+use streams_core::topic::{OffsetReset, TimestampPolicy, Topic, TopicPattern};
 use streams_core::topology::Topology;
 
 use crate::topology;
@@ -263,4 +263,65 @@ fn a_source_that_may_start_nowhere_ends_the_application_with_its_topic() {
 
 fn chrono_now() -> i64 {
     i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+const MANY: TopicPattern<String, i64> = TopicPattern::new("many-.*");
+
+fn many(name: &str) -> Topic<String, i64> {
+    Topic::named(format!("many-{name}")).unwrap()
+}
+
+/// The sum of each key over all topics that match, joined with its name in a table.
+fn sums() -> Topology {
+    topology(|builder| {
+        let names = builder.table(Topic::<String, String>::new("names"));
+        let sums = builder.stream(MANY).group_by_key().reduce(|sum, number| sum + number).to_stream().filter_some();
+        sums.left_join(names, |sum, name| sum + name.map_or(0, |name| i64::try_from(name.len()).unwrap() * 1_000))
+            .to(OUT);
+    })
+}
+
+#[test]
+fn topics_that_match_are_read_whenever_they_are_created() {
+    let mut driver = TestDriver::configure(sums()).partitions(2).start();
+    let names = Topic::<String, String>::new("names");
+    driver.pipe(&names, "key", "ada");
+    driver.pipe(&many("a"), "key", 1);
+    driver.pipe(&many("b"), "key", 10);
+    driver.kill();
+    driver.restart();
+    driver.pipe(&many("c"), "key", 100);
+    driver.pipe(&many("a"), "key", 2);
+    let values: Vec<_> = driver.read(&OUT).into_iter().map(|(_, value)| value).collect();
+    assert_eq!(values, [3_001, 3_011, 3_111, 3_113]);
+}
+
+#[test]
+fn a_topology_of_a_pattern_alone_waits_for_its_first_topic() {
+    let mut driver = TestDriver::new(topology(|builder| _ = builder.stream(MANY).to(OUT)));
+    assert!(driver.tasks().is_empty());
+    driver.pipe(&many("a"), "key", 1);
+    driver.pipe(&many("b"), "key", 2);
+    assert_eq!(driver.read(&OUT), [("key".to_owned(), 1), ("key".to_owned(), 2)]);
+    let log = Embedded::in_memory();
+    let summary = App::new("app", topology(|builder| _ = builder.stream(MANY).to(OUT))).quiet().run_until_idle(log);
+    assert_eq!(summary.unwrap().records_in, 0);
+}
+
+#[test]
+fn all_topics_that_match_are_one_input_of_the_driver_of_a_single_task() {
+    let topology = topology(|builder| {
+        let times = builder.stream(MANY).timestamped_by(|number, time| Timestamp(number.value.max(time.0)));
+        times.to(OUT);
+        builder.stream(NUMBERS).to(many("c"));
+    });
+    let mut driver = TopologyTestDriver::new(topology).unwrap();
+    driver.pipe(&many("a"), "key", 70).unwrap();
+    driver.pipe(&many("b"), "key", 20).unwrap();
+    driver.pipe(&NUMBERS, "key", 90).unwrap();
+    assert!(driver.pipe(&Topic::<String, i64>::new("man-y"), "key", 1).is_err());
+    let sent: Vec<_> =
+        driver.take_sent().iter().map(|sent| (sent.topic.to_string(), sent.timestamp.unwrap().0)).collect();
+    let expected = [("out", 70), ("out", 70), ("many-c", 0), ("out", 90)];
+    assert_eq!(sent, expected.map(|(topic, at)| (topic.to_owned(), at)));
 }

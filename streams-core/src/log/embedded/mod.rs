@@ -164,6 +164,11 @@ impl Log for Embedded {
         true
     }
 
+    /// Looking costs next to nothing.
+    fn topic_interval(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(1)
+    }
+
     fn is_exactly_once_by_default(&self) -> bool {
         true
     }

@@ -20,7 +20,8 @@ use super::globals::GlobalTables;
 use super::home::Home;
 use super::inputs::InputCheck;
 use super::lifecycle::AppState;
-use super::plan::{Plan, external_topics};
+use super::matching::TopicWatch;
+use super::plan::Plan;
 use super::preparation::Preparation;
 use super::reach::Reach;
 use super::voice::END;
@@ -77,7 +78,8 @@ pub(crate) struct Control {
 }
 
 enum ControlPhase {
-    Preparing(Box<Preparation>),
+    /// The global tables are kept if the instance begins again because other topics match its patterns.
+    Preparing(Box<Preparation>, Option<Box<GlobalTables>>),
     ReadingGlobals(Plan, Box<GlobalTables>),
     Together(Box<Together>),
     Finished,
@@ -92,14 +94,7 @@ impl Control {
             .admin(status.doorbell.clone())
             .map_err(|error| AppError::log("creating an admin client", error))?;
         let identity = identify(&parts, &directory)?;
-        let preparation = Preparation::new(
-            Arc::clone(&parts.application_id),
-            Arc::clone(&identity),
-            Arc::clone(&parts.topology),
-            Arc::clone(&parts.settings),
-            Arc::clone(&admin),
-            &*parts.log,
-        );
+        let preparation = preparation(&parts, &identity, &admin);
         status.become_state(AppState::Rebalancing);
         Ok(Self {
             span: tracing::info_span!("control", application = %parts.application_id),
@@ -108,7 +103,7 @@ impl Control {
             identity,
             admin,
             status,
-            phase: ControlPhase::Preparing(Box::new(preparation)),
+            phase: ControlPhase::Preparing(Box::new(preparation), None),
         })
     }
 
@@ -127,7 +122,7 @@ impl Control {
     fn advance(&mut self) -> Result<ControlTurn, AppError> {
         let now = self.parts.clock.monotonic();
         match &mut self.phase {
-            ControlPhase::Preparing(preparation) => {
+            ControlPhase::Preparing(preparation, globals) => {
                 if self.status.stop.load(Ordering::SeqCst) {
                     return Ok(self.end());
                 }
@@ -135,6 +130,7 @@ impl Control {
                     Poll::Pending => {
                         self.status.become_state(match preparation.is_out_of_reach() {
                             true => AppState::Disconnected,
+                            false if preparation.waits_for_topics() => AppState::Running,
                             false => AppState::Rebalancing,
                         });
                         let wait = preparation.retry_at().map_or(WAIT_MAX, |at| at.saturating_sub(now));
@@ -143,8 +139,11 @@ impl Control {
                     Poll::Ready(plan) => {
                         let plan = plan?;
                         self.status.become_state(AppState::Rebalancing);
-                        let globals = self.open_globals(&plan)?;
-                        self.phase = ControlPhase::ReadingGlobals(plan, Box::new(globals));
+                        let globals = match globals.take() {
+                            Some(globals) => globals,
+                            None => Box::new(self.open_globals(&plan)?),
+                        };
+                        self.phase = ControlPhase::ReadingGlobals(plan, globals);
                         Ok(ControlTurn::Busy)
                     }
                 }
@@ -162,6 +161,10 @@ impl Control {
             ControlPhase::Together(together) => {
                 let busy = together.step(now, &self.status, self.parts.settings.workers)?;
                 if together.is_over() {
+                    if together.begins_again() && !self.status.stop.load(Ordering::SeqCst) {
+                        self.begin_again();
+                        return Ok(ControlTurn::Busy);
+                    }
                     return Ok(self.end());
                 }
                 Ok(if busy { ControlTurn::Busy } else { ControlTurn::Idle(WAIT_MAX) })
@@ -170,11 +173,29 @@ impl Control {
         }
     }
 
+    /// Makes a new plan, because other topics match the topology's patterns than before.
+    fn begin_again(&mut self) {
+        let ControlPhase::Together(together) = std::mem::replace(&mut self.phase, ControlPhase::Finished) else {
+            return;
+        };
+        let preparation = preparation(&self.parts, &self.identity, &self.admin);
+        self.phase = ControlPhase::Preparing(Box::new(preparation), Some(Box::new(together.into_globals())));
+    }
+
+    /// Looks for new topics that match a pattern, without waiting until that is due.
+    pub(crate) fn look_for_topics(&mut self) {
+        match &mut self.phase {
+            ControlPhase::Preparing(preparation, _) => preparation.look_now(),
+            ControlPhase::Together(together) => together.look_for_topics(self.parts.clock.monotonic()),
+            ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => {}
+        }
+    }
+
     /// The global tables' stores, once they are complete.
     pub(crate) fn global_stores(&self) -> Vec<Arc<GlobalStore>> {
         match &self.phase {
             ControlPhase::Together(together) => together.globals().stores().into_values().collect(),
-            ControlPhase::Preparing(_) | ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => Vec::new(),
+            ControlPhase::Preparing(..) | ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => Vec::new(),
         }
     }
 
@@ -197,7 +218,9 @@ impl Control {
         };
         let options = MemberOptions {
             group: self.parts.application_id.to_string(),
-            client_id: self.identity.client_id(settings.client_id.as_deref().unwrap_or(&self.parts.application_id)),
+            client_id: self
+                .identity
+                .client_id(settings.client_id.as_deref().unwrap_or(&self.parts.application_id), &plan.matched),
             instance_id,
             plan: plan.group.clone(),
             session_timeout: settings.session_timeout,
@@ -208,9 +231,17 @@ impl Control {
             .log
             .member(options, self.status.doorbell.clone())
             .map_err(|error| AppError::log("joining the group", error))?;
-        let inputs = InputCheck::new(Arc::clone(&self.admin), &plan.group);
+        let inputs = InputCheck::new(Arc::clone(&self.admin), &plan);
+        let topics = TopicWatch::new(
+            Arc::clone(&self.admin),
+            Arc::clone(&self.parts.topology),
+            Arc::clone(&self.parts.application_id),
+            plan.matched.clone(),
+            settings.topic_interval(&*self.parts.log),
+        );
         let heard_ms = Arc::new(AtomicU64::new(millis(self.parts.clock.monotonic())));
-        let fellows = Fellows::new(Arc::clone(&self.admin), Arc::clone(&self.identity), Arc::clone(&self.directory));
+        let (admin, identity) = (Arc::clone(&self.admin), Arc::clone(&self.identity));
+        let fellows = Fellows::new(admin, identity, Arc::clone(&self.directory), &plan.matched);
         let common = Arc::new(Common {
             settings: Arc::clone(settings),
             plan,
@@ -227,9 +258,9 @@ impl Control {
             killed: Arc::clone(&self.status.killed),
             heard_ms: Arc::clone(&heard_ms),
         });
-        let topics = external_topics(&common.plan.topology).sources.into_iter().map(|topic| topic.to_string());
-        let reach = Reach::new(Arc::clone(&self.admin), self.parts.log.describe(), topics);
-        let parts = TogetherParts { member, replaced, heard_ms, inputs, fellows, reach, globals: *globals };
+        let read = common.plan.group.topics().into_iter().map(|topic| topic.to_string());
+        let reach = Reach::new(Arc::clone(&self.admin), self.parts.log.describe(), read);
+        let parts = TogetherParts { member, replaced, heard_ms, inputs, topics, fellows, reach, globals: *globals };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
         self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))
@@ -261,7 +292,7 @@ impl Control {
         match &mut self.phase {
             ControlPhase::Together(together) => together.stop(),
             // If a phase fails while it is being replaced, `Finished` is left in its place.
-            ControlPhase::Preparing(_) | ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => {
+            ControlPhase::Preparing(..) | ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => {
                 self.end();
             }
         }
@@ -289,6 +320,17 @@ impl Control {
         }
         ControlTurn::Finished
     }
+}
+
+fn preparation(parts: &InstanceParts, identity: &Arc<Identity>, admin: &Arc<dyn Admin>) -> Preparation {
+    Preparation::new(
+        Arc::clone(&parts.application_id),
+        Arc::clone(identity),
+        Arc::clone(&parts.topology),
+        Arc::clone(&parts.settings),
+        Arc::clone(admin),
+        &*parts.log,
+    )
 }
 
 /// Determines this program's identity in its group, and logs what has changed since the state on disk was last used.

@@ -16,9 +16,10 @@ use crate::runtime::fellows::Fellows;
 use crate::runtime::globals::GlobalTables;
 use crate::runtime::inputs::InputCheck;
 use crate::runtime::lifecycle::AppState;
+use crate::runtime::matching::TopicWatch;
 use crate::runtime::reach::Reach;
 use crate::runtime::restore_notices::RestoreNotices;
-use crate::runtime::voice::END;
+use crate::runtime::voice::{END, PEOPLE};
 use crate::runtime::worker::{Command, Common, Report, WorkerSeed};
 
 /// A worker whose commit was refused gets its tasks back at once the first time, then at most this often.
@@ -36,6 +37,7 @@ pub(super) struct TogetherParts {
     /// When the member was last polled. The workers read this.
     pub(super) heard_ms: Arc<AtomicU64>,
     pub(super) inputs: InputCheck,
+    pub(super) topics: TopicWatch,
     pub(super) fellows: Fellows,
     pub(super) reach: Reach,
     pub(super) globals: GlobalTables,
@@ -49,6 +51,7 @@ pub(super) struct Together {
     /// When the member was last polled. The workers read this.
     heard_ms: Arc<AtomicU64>,
     inputs: InputCheck,
+    topics: TopicWatch,
     fellows: Fellows,
     reach: Reach,
     globals: GlobalTables,
@@ -61,6 +64,8 @@ pub(super) struct Together {
     assigned: Option<GroupMetadata>,
     revoking: Option<Revoking>,
     stopping: bool,
+    /// Whether the instance is to come back with a new plan.
+    again: bool,
     leaving_since: Option<Duration>,
     leaving: bool,
     restoring: RestoreNotices,
@@ -114,13 +119,14 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
 impl Together {
     /// Starts with nothing assigned. Also returns the seeds of the workers.
     pub(super) fn new(parts: TogetherParts, common: &Arc<Common>, control: &Doorbell) -> (Self, Vec<WorkerSeed>) {
-        let TogetherParts { member, replaced, heard_ms, inputs, fellows, reach, globals } = parts;
+        let TogetherParts { member, replaced, heard_ms, inputs, topics, fellows, reach, globals } = parts;
         let (workers, seeds, reports) = link_workers(common, control);
         let together = Self {
             member,
             replaced,
             heard_ms,
             inputs,
+            topics,
             fellows,
             reach,
             globals,
@@ -131,11 +137,27 @@ impl Together {
             assigned: None,
             revoking: None,
             stopping: false,
+            again: false,
             leaving_since: None,
             leaving: false,
             restoring: RestoreNotices::default(),
         };
         (together, seeds)
+    }
+
+    /// Whether it ends only to come back with a new plan.
+    pub(super) const fn begins_again(&self) -> bool {
+        self.again
+    }
+
+    /// The global tables, for a new plan.
+    pub(super) fn into_globals(self) -> GlobalTables {
+        self.globals
+    }
+
+    /// Looks for topics that match a pattern as soon as possible.
+    pub(super) fn look_for_topics(&mut self, now: Duration) {
+        self.topics.look_now(now);
     }
 
     pub(super) const fn globals(&self) -> &GlobalTables {
@@ -155,8 +177,9 @@ impl Together {
 
     pub(super) fn step(&mut self, now: Duration, status: &Status, workers: usize) -> Result<bool, AppError> {
         let mut busy = self.globals.step(now)?;
-        if status.stop.load(Ordering::SeqCst) && !self.stopping {
+        if status.stop.load(Ordering::SeqCst) && (!self.stopping || self.again) {
             status.become_state(AppState::PendingShutdown);
+            self.again = false;
             self.stop();
         }
         while let Ok(report) = self.reports.try_recv() {
@@ -177,7 +200,15 @@ impl Together {
         if !self.stopping {
             self.inputs.step(now)?;
             self.fellows.step(now)?;
+            if self.fellows.take_others_see_other_topics() {
+                self.topics.look_now(now);
+            }
             busy |= self.hand_out(status, workers);
+        }
+        if !self.stopping && self.topics.step(now)? {
+            tracing::info!(target: PEOPLE, "other topics match the topology's patterns now; the tasks are divided anew");
+            self.begin_again(status);
+            busy = true;
         }
         self.reach.step(now);
         if !self.is_running() || self.restoring.have_begun() {
@@ -213,6 +244,14 @@ impl Together {
         if !std::mem::replace(&mut self.stopping, true) {
             self.workers.iter().for_each(|worker| worker.tell(Command::Stop));
         }
+    }
+
+    /// Commits and leaves the group, to come back with a new plan.
+    fn begin_again(&mut self, status: &Status) {
+        status.become_state(AppState::Rebalancing);
+        status.owners.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.again = true;
+        self.stop();
     }
 
     /// Carries out what the group decided.
@@ -357,6 +396,7 @@ impl Together {
                 }
             }
             Report::Failed { worker, error } => {
+                self.again = false;
                 tracing::error!(target: END, worker, %error, "the application stops: {error}");
                 status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 status.become_state(AppState::PendingError);

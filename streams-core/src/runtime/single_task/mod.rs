@@ -16,6 +16,7 @@ use super::collector::ProducerCollector;
 use super::control::Status;
 use super::directory::StateDirectory;
 use super::home::Home;
+use super::matching::patterns;
 use super::output_topics::OutputTopics;
 use super::plan::Plan;
 use super::settings::OnUndecodable;
@@ -28,7 +29,7 @@ use crate::operators::{BuildError, DropReason, PunctuationTime, StoreId};
 use crate::random::SystemRandom;
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp, TopicPartition};
 use crate::state::{CacheBudget, Memory, StateBackend as _, TaskState};
-use crate::topic::TimestampPolicy;
+use crate::topic::{Pattern, TimestampPolicy};
 use crate::topology::Topology;
 
 mod globals;
@@ -64,10 +65,14 @@ pub(crate) struct RecordIn<'a> {
     pub(crate) headers: &'a Headers,
 }
 
+/// Tells of topics whether they match a pattern.
+type Matcher = Box<dyn Fn(&str) -> bool>;
+
 /// A topology as one task.
 pub(crate) struct SingleTask {
     task: Task,
     inputs: BTreeMap<Arc<str>, usize>,
+    patterns: Vec<(Arc<str>, Matcher)>,
     /// The inputs that have records, by the timestamp of the next one.
     queue: DueQueue,
     /// The offset of each input's next record.
@@ -88,6 +93,8 @@ impl SingleTask {
     /// When a part of the topology cannot be built.
     pub(crate) fn new(topology: Topology, options: SingleTaskOptions) -> Result<Self, AppError> {
         let SingleTaskOptions { application_id, cache_bytes, on_undecodable, timestamps, start } = options;
+        let matcher = |pattern: &Pattern| (Arc::clone(pattern.text()), Box::new(pattern.matcher()) as Matcher);
+        let patterns = patterns(&topology).map(matcher).collect();
         let plan = Plan::with_one_partition(application_id.into(), Arc::new(topology.merged()));
         let (status, clock, sent) = (Status::new(), ManualClock::at(start), Sent::new(timeless(&plan)));
         let producer = Box::new(sent.producer());
@@ -110,7 +117,20 @@ impl SingleTask {
         let inputs = task.inputs.iter().enumerate().map(|(index, input)| (Arc::clone(&input.partition.topic), index));
         let (inputs, ends) = (inputs.collect(), vec![Offset(0); task.inputs.len()]);
         let queue = DueQueue::default();
-        Ok(Self { task, inputs, queue, ends, globals, collector, cache_budget, sent, clock, status, on_undecodable })
+        Ok(Self {
+            task,
+            inputs,
+            patterns,
+            queue,
+            ends,
+            globals,
+            collector,
+            cache_budget,
+            sent,
+            clock,
+            status,
+            on_undecodable,
+        })
     }
 
     /// The topics that the topology reads.
@@ -123,12 +143,19 @@ impl SingleTask {
     /// # Errors
     /// When a record cannot be processed. Nothing can be processed after that.
     pub(crate) fn pipe(&mut self, topic: &str, record: &RecordIn<'_>) -> Result<bool, AppError> {
-        let is_input = self.enqueue(topic, record);
+        let is_input = self.enqueue(&self.read_as(topic), record);
         if is_input {
             self.process_all()?;
         }
         let is_global = self.apply_globally(topic, record)?;
         Ok(is_input || is_global)
+    }
+
+    /// The name under which the topology reads a topic: its pattern's, if it matches one. All topics that match are one
+    /// input, as in Kafka Streams' driver.
+    fn read_as(&self, topic: &str) -> Arc<str> {
+        let matching = self.patterns.iter().find(|(_, matches)| matches(topic));
+        matching.map_or_else(|| topic.into(), |(pattern, _)| Arc::clone(pattern))
     }
 
     /// Moves the clock and fires the wall-clock punctuators that are due, each once.
@@ -223,7 +250,7 @@ impl SingleTask {
                 timestamp: sent.timestamp.unwrap_or(Timestamp::UNKNOWN),
                 headers: &sent.headers,
             };
-            self.enqueue(&sent.topic, &record);
+            self.enqueue(&self.read_as(&sent.topic), &record);
             self.apply_globally(&sent.topic, &record)?;
         }
         self.sent.keep(new);

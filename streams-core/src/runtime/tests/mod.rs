@@ -33,6 +33,7 @@ mod flushing;
 mod held_up;
 mod idle_state;
 mod isolation;
+mod patterns;
 mod rebalances;
 mod restoring;
 mod running_tasks;

@@ -81,6 +81,10 @@ impl<W: Wrap> Log for WrappedLog<W> {
         self.wrap.creates_output_topics().unwrap_or_else(|| self.log.creates_output_topics())
     }
 
+    fn topic_interval(&self) -> std::time::Duration {
+        self.log.topic_interval()
+    }
+
     fn is_exactly_once_by_default(&self) -> bool {
         self.wrap.is_exactly_once_by_default().unwrap_or_else(|| self.log.is_exactly_once_by_default())
     }

@@ -1,7 +1,7 @@
 //! Moves fetched records into the tasks' buffers.
 
 use super::Worker;
-use crate::log::FetchEvent;
+use crate::log::{FetchEvent, LogErrorKind};
 use crate::record::TopicPartition;
 use crate::runtime::AppError;
 use crate::runtime::task::Input;
@@ -46,6 +46,14 @@ impl Worker {
                 Ok(())
             }
             FetchEvent::Error { error, .. } if error.is_transient() => Ok(()),
+            // A topic that was read because it matches a pattern was deleted: the control will notice.
+            FetchEvent::Error { partition: Some(partition), error }
+                if error.kind == LogErrorKind::UnknownTopic
+                    && self.seed.common.plan.matched.contains(&partition.topic) =>
+            {
+                tracing::warn!(%partition, %error, "a topic that matched a pattern is gone");
+                Ok(())
+            }
             FetchEvent::Error { partition, error } => {
                 let of = partition.map_or_else(String::new, |partition| format!(" partition {partition}"));
                 Err(AppError::log(format!("reading{of}"), error))

@@ -10,7 +10,7 @@ use super::super::error::{CallSite, TopologyError};
 use super::super::names::RepartitionNames;
 use super::super::program::{BehindCaches, CallId, ChangeRepartition, Repartition, SinkRecipe, TableRecipe, Types};
 use crate::operators::{Recipe, StoreId};
-use crate::topic::Reading;
+use crate::topic::{Reading, TopicRef};
 use crate::windows::WindowSizes;
 
 /// An operation's index in the draft.
@@ -40,7 +40,7 @@ pub(super) enum DraftKind {
     /// Nothing: the parent of all sources.
     Root,
     /// A source.
-    Source { topics: Vec<String>, types: Types, windows: WindowSizes, reading: SourceReading, recipe: Recipe },
+    Source { topics: Vec<TopicRef>, types: Types, windows: WindowSizes, reading: SourceReading, recipe: Recipe },
     /// A source and its table.
     TableSource {
         source_name: String,
@@ -167,13 +167,13 @@ impl Drafts {
 
     /// Merges sources that read the same topics into the first of them.
     pub(super) fn merge_sources(&mut self) -> Result<(), TopologyError> {
-        let mut readers: HashMap<String, DraftId> = HashMap::new();
+        let mut readers: HashMap<TopicRef, DraftId> = HashMap::new();
         for current in self.all[ROOT.0].children.clone() {
             let DraftKind::Source { topics, .. } = &self.get(current).kind else { continue };
             for topic in topics.clone() {
                 let main = *readers.entry(topic.clone()).or_insert(current);
                 if main != current {
-                    self.check_mergeable(&topic, main, current)?;
+                    self.check_mergeable(topic.short_name(), main, current)?;
                     self.merge_into(main, current);
                 }
             }
@@ -196,11 +196,12 @@ impl Drafts {
         else {
             return Err(TopologyError::Internal(format!("{} and {} are not sources", first.name, second.name)));
         };
+        let names = |topics: &[TopicRef]| topics.iter().map(TopicRef::short_name).collect::<Vec<_>>().join(", ");
         let reason = if topics.iter().collect::<BTreeSet<_>>() != other_topics.iter().collect::<BTreeSet<_>>() {
             format!(
                 "together with other topics ({} and {}); make one stream per topic, and `.merge(..)` where you need both",
-                topics.join(", "),
-                other_topics.join(", ")
+                names(topics),
+                names(other_topics)
             )
         } else if types != other_types {
             format!("as {} and as {}; use one constant for both", types.text, other_types.text)

@@ -91,9 +91,7 @@ impl Writing {
                 }
                 writer.processor(NewNode { name: &name, parents: &sides, recipe: merge, at }, &[])?
             }
-            DraftKind::Source { topics, recipe, reading, .. } => {
-                writer.source(node(recipe), external(topics), reading.said)?
-            }
+            DraftKind::Source { topics, recipe, reading, .. } => writer.source(node(recipe), topics, reading.said)?,
             DraftKind::Sink { topic, recipe } => writer.sink(node(recipe), TopicRef::External(topic.into()))?,
             DraftKind::ChosenSink { chooser, recipe } => writer.chosen_sink(node(recipe), chooser)?,
             DraftKind::Processor { recipe, stores, table } => {
@@ -210,6 +208,6 @@ fn changelogs(stores: &[StoreDefinition]) -> impl Iterator<Item = InternalTopic>
         Some(TopicRef::Internal(name)) => {
             Some(InternalTopic { name: name.clone(), kind: InternalTopicKind::Changelog { store } })
         }
-        Some(TopicRef::External(_)) | None => None,
+        Some(TopicRef::External(_) | TopicRef::Matching(_)) | None => None,
     })
 }

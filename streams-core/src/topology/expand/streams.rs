@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::{RepartitionNames, prefix};
-use super::super::program::{CallId, Repartition, SinkRecipe, SourceOptions, SourceRecipe, TypedTopic, Types};
+use super::super::program::{
+    CallId, Repartition, SinkRecipe, SourceOptions, SourceRecipe, TypedTopic, TypedTopics, Types,
+};
 use super::draft::{DraftId, DraftKind, ROOT, SourceReading};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
-use crate::topic::TopicRef;
+use crate::topic::{Pattern, TopicRef};
 use crate::windows::WindowSizes;
 
 /// What is known of a stream while the program is read.
@@ -59,13 +61,27 @@ impl Expansion {
     pub(super) fn source(
         &mut self,
         at: &At<'_>,
-        topics: Vec<TypedTopic>,
+        topics: TypedTopics,
         types: Types,
         recipe: SourceRecipe,
     ) -> Result<(), TopologyError> {
-        let windows = windows_of_topics(&topics, at.site)?;
-        let mut unique = BTreeSet::new();
-        let topics = topics.into_iter().map(|topic| topic.name).filter(|topic| unique.insert(topic.clone())).collect();
+        let (windows, topics) = match topics {
+            TypedTopics::Named(topics) => {
+                let windows = windows_of_topics(&topics, at.site)?;
+                let mut unique = BTreeSet::new();
+                let names = topics.into_iter().map(|topic| topic.name).filter(|topic| unique.insert(topic.clone()));
+                (windows, names.map(|name| TopicRef::External(name.into())).collect())
+            }
+            TypedTopics::Matching(pattern) => {
+                let windows = pattern.windows(at.site)?;
+                let pattern = Pattern::new(&pattern.name).map_err(|reason| TopologyError::Pattern {
+                    pattern: pattern.name,
+                    reason,
+                    at: at.site,
+                })?;
+                (windows, vec![TopicRef::Matching(pattern)])
+            }
+        };
         let name = self.names.node(at.options.name()?, prefix::SOURCE);
         let (recipe, reading) = at.options.source.applied_to(recipe, windows);
         let kind = DraftKind::Source { topics, types, windows, reading, recipe };

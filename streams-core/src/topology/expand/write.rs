@@ -43,6 +43,7 @@ impl GraphWriter {
         reading: Reading,
     ) -> Result<NodeId, TopologyError> {
         for topic in &topics {
+            self.check_patterns(topic, node.at)?;
             if let Some(first) = self.source_topics.insert(topic.clone(), node.at) {
                 return Err(TopologyError::TopicReadTwice {
                     topic: topic.short_name().to_owned(),
@@ -53,6 +54,22 @@ impl GraphWriter {
             }
         }
         self.node(node, NodeKind::Source { topics, reading })
+    }
+
+    /// Refuses a topic whose name matches another source's pattern, which would read it as well.
+    fn check_patterns(&self, topic: &TopicRef, at: CallSite) -> Result<(), TopologyError> {
+        let both = |other: &TopicRef| match (topic, other) {
+            (TopicRef::Matching(pattern), TopicRef::External(name))
+            | (TopicRef::External(name), TopicRef::Matching(pattern)) => {
+                pattern.matcher()(name).then(|| (Arc::clone(name), Arc::clone(pattern.text())))
+            }
+            _ => None,
+        };
+        let found = self.source_topics.iter().find_map(|(other, first)| Some((both(other)?, *first)));
+        let Some(((topic, pattern), first)) = found else { return Ok(()) };
+        let reason =
+            format!("by its name, and because it matches the pattern `{pattern}`; leave it out of the pattern");
+        Err(TopologyError::TopicReadTwice { topic: topic.to_string(), reason, first, second: at })
     }
 
     pub(super) fn processor(&mut self, node: NewNode<'_>, stores: &[StoreId]) -> Result<NodeId, TopologyError> {

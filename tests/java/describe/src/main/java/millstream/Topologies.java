@@ -74,6 +74,7 @@ final class Topologies {
             StreamJoins.all().forEach(Topologies::add);
             Cogroups.add(Topologies::add);
             ProcessorStores.add(Topologies::add);
+            Sources.add(Topologies::add);
         }
         return ALL;
     }
