@@ -155,6 +155,26 @@ fn windows_are_sent_when_they_close() {
     );
 }
 
+/// Kafka Streams does not know the format of these keys, and fails.
+#[test]
+fn windows_of_a_cogroup_are_sent_when_they_close() {
+    let topology = topology(|b| {
+        let group = b.stream(A).group_by_key().cogroup(|count: &mut i64, _| *count += 1);
+        let counts = group.windowed_by(tumbling(2, 1)).aggregate(|| 0);
+        windows_to_counts(counts.suppress(Suppress::until_window_closes().unbounded()));
+    });
+    check(
+        &topology,
+        &[
+            (("k1", "v", 0), &[]),
+            (("k1", "v", 1), &[]),
+            (("k1", "v", 2), &[]),
+            (("k1", "v", 5), &[("k1@0/2", 2, 1), ("k1@2/4", 1, 2)]),
+            (("k1", "v", 0), &[]),
+        ],
+    );
+}
+
 /// What was sent is subtracted again, and not what was only held back. Kafka Streams forgets that, and counts a value
 /// that it has never counted.
 #[test]

@@ -63,9 +63,31 @@ pub fn escaped(bytes: Option<&[u8]>) -> String {
     text
 }
 
+/// The bytes that [`escaped`] shows like this; `None` if it shows none so.
+#[must_use]
+pub fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut rest = match text {
+        "~" => return None,
+        "''" => return Some(Vec::new()),
+        text => text.as_bytes(),
+    };
+    let mut bytes = Vec::with_capacity(rest.len());
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'\\' {
+            bytes.push(*byte);
+            continue;
+        }
+        let (hex, after) = rest.strip_prefix(b"x")?.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()?);
+        rest = after;
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::{escaped, unescaped};
 
     #[test]
     fn no_two_texts_look_alike() {
@@ -79,6 +101,7 @@ mod tests {
             (Some(b"k1@5/10#0!"), "k1@5/10#0!"),
         ] {
             assert_eq!(escaped(bytes), expected);
+            assert_eq!(unescaped(expected).as_deref(), bytes);
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod contest;
 pub mod coverage;
 pub mod functions;
 pub mod generate;
+pub mod held;
 pub mod interpret;
 pub mod java;
 pub mod ledger;

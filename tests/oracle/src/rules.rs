@@ -5,6 +5,8 @@
 
 use crate::answer::Answer;
 use crate::case::Case;
+use crate::held::without_old_values;
+use crate::step::{Aggregation, Step, Windows};
 
 /// One rule.
 pub struct Rule {
@@ -21,6 +23,7 @@ pub const RULES: &[Rule] = &[
     Rule { name: "null keys before a repartition topic are counted", apply: filtered },
     Rule { name: "the name of an extractor's class", apply: extractor_class },
     Rule { name: "when windows expire behind a cache", apply: expiry_behind_cache },
+    Rule { name: "what a suppression's first change replaces", apply: first_replaced },
 ];
 
 /// Java connects a join to its table's store before it adds that store, if the table's group is aggregated again after the
@@ -67,6 +70,29 @@ fn expiry_behind_cache(case: &Case, java: &mut Answer, ours: &mut Answer) -> boo
         step.stores.retain(|line| !(line.starts_with("- ") && line.contains('@')));
     }
     true
+}
+
+/// What the first value of an aggregate replaces is in the changelog of a suppression behind it. That is the initializer's
+/// value in Java, and nothing here (DIFFERENCES.md).
+fn first_replaced(case: &Case, java: &mut Answer, ours: &mut Answer) -> bool {
+    let is_session = |windows: &Option<Windows>| matches!(windows, Some(Windows::Session { .. }));
+    let begins_otherwise = case.steps.iter().any(|step| match step {
+        Step::Count { .. } | Step::Aggregate { remove: None, .. } | Step::Cogroup { .. } => true,
+        Step::Reduce { options: Aggregation { windows, .. }, .. } => is_session(windows),
+        _ => false,
+    });
+    let mut has_any = false;
+    let lines =
+        java.steps.iter_mut().zip(&mut ours.steps).flat_map(|(java, ours)| java.out.iter_mut().zip(&mut ours.out));
+    for (java, ours) in lines.filter(|(java, ours)| begins_otherwise && java != ours) {
+        if let (Some(cut), Some(other)) = (without_old_values(java), without_old_values(ours))
+            && cut == other
+        {
+            (*java, *ours) = (cut, other);
+            has_any = true;
+        }
+    }
+    has_any
 }
 
 /// A closure has no other name than that of its type (DIFFERENCES.md).

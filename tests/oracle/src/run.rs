@@ -1,13 +1,14 @@
 //! Our side: runs a case on the engine's test driver that works as Java's does, and writes the answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use millstream::record::{Header, Headers, Timestamp};
 use millstream::runtime::DropReason;
-use millstream::testing::{RawRecord, TopologyTestDriver};
+use millstream::testing::{RawRecord, SentRecord, TopologyTestDriver};
 use millstream::topology::Topology;
 
 use crate::answer::{Answer, Changes, Failure, escaped};
@@ -47,10 +48,10 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 fn inputs(case: &Case, topology: Topology, seen: &Seen, answers: &mut Vec<Changes>) -> Result<(), String> {
+    let mut before = Before { unordered: suppressions(&topology, &case.application), ..Before::default() };
     let cache = usize::try_from(case.cache).unwrap_or(usize::MAX);
     let setup = TopologyTestDriver::configure(topology).application_id(&*case.application).cache_bytes(cache);
     let mut driver = setup.start().map_err(|error| format!("{NOT_STARTED}{error}"))?;
-    let mut before = Before::default();
     for input in &case.inputs {
         match input {
             Input::Record(record) => driver.pipe_bytes(&record.topic, &raw(record)),
@@ -63,6 +64,15 @@ fn inputs(case: &Case, topology: Topology, seen: &Seen, answers: &mut Vec<Change
     // Its processors are closed.
     drop(driver);
     Ok(())
+}
+
+/// The kind of the store in which a suppression's changes wait.
+const SUPPRESSION: &str = "suppression";
+
+/// The changelogs of suppressions.
+fn suppressions(topology: &Topology, application: &str) -> BTreeSet<Arc<str>> {
+    let stores = topology.graph().stores.iter().filter(|store| store.kind.name() == SUPPRESSION);
+    stores.filter_map(|store| Some(store.changelog.as_ref()?.full_name(application))).collect()
 }
 
 fn raw(record: &InputRecord) -> RawRecord {
@@ -87,6 +97,8 @@ const UNMATCHED: &str = "unmatched";
 /// What was there after the input before.
 #[derive(Default)]
 struct Before {
+    /// The changelogs whose order means nothing.
+    unordered: BTreeSet<Arc<str>>,
     /// The rows, by `store key`.
     rows: BTreeMap<String, String>,
     /// As [`dropped`] counts.
@@ -96,12 +108,19 @@ struct Before {
 impl Before {
     fn changes(&mut self, driver: &mut TopologyTestDriver) -> Result<Changes, millstream::runtime::AppError> {
         let sent = driver.take_sent();
-        let out = sent.iter().map(|record| {
+        let line = |record: &SentRecord| {
             let (key, value) = (escaped(record.key.as_deref()), escaped(record.value.as_deref()));
             let timestamp = record.timestamp.map_or("-".to_owned(), |timestamp| timestamp.0.to_string());
             format!("{} {key} {value} {timestamp}{}", record.topic, headers(&record.headers))
-        });
-        let out = out.collect();
+        };
+        let mut out = Vec::with_capacity(sent.len());
+        for run in sent.chunk_by(|one, next| one.topic == next.topic) {
+            let from = out.len();
+            out.extend(run.iter().map(line));
+            if run.first().is_some_and(|record| self.unordered.contains(&record.topic)) {
+                out[from..].sort_unstable();
+            }
+        }
         let dropped = dropped(driver);
         let before = std::mem::replace(&mut self.dropped, dropped);
         let (dropped, filtered) = (dropped.0 - before.0, dropped.1 - before.1);
@@ -110,7 +129,8 @@ impl Before {
 
     fn rows(&mut self, driver: &TopologyTestDriver) -> Result<Vec<String>, millstream::runtime::AppError> {
         let mut number = (String::new(), 0);
-        let rows = driver.rows()?.into_iter().map(|row| {
+        let shown = driver.rows()?.into_iter().filter(|row| row.kind != SUPPRESSION);
+        let rows = shown.map(|row| {
             let window = row.window.map(|window| {
                 if row.kind != JOIN && !row.kind.ends_with("with-duplicates") {
                     return format!("@{}/{}", window.start.0, window.end.0);

@@ -235,7 +235,7 @@ impl Draft {
     /// A table whose old values an operator needs, so that it must [begin](Beginning) alike on both sides.
     pub(super) fn any_with_old_values(&mut self, sort: Sort) -> Option<StepId> {
         let found = self.any(sort)?;
-        self.made[found].beginning.is_none().then_some(found)
+        self.begins_alike(found).then_some(found)
     }
 
     /// Whether a table [begins](Beginning) alike on both sides.

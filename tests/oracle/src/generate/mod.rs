@@ -12,6 +12,7 @@ mod processors;
 mod random;
 mod sources;
 mod stateless;
+mod suppress;
 mod table_joins;
 mod tables;
 mod vocabulary;
@@ -63,6 +64,12 @@ pub const FAMILIES: &[Family] = &[
         operators_max: 6,
         caching: false,
     },
+    Family {
+        name: "suppress",
+        arms: &[suppress::ARMS, tables::ARMS, windows::ARMS, stateless::SOME],
+        operators_max: 5,
+        caching: false,
+    },
     Family { name: "processors", arms: &[processors::ARMS, stateless::SOME], operators_max: 5, caching: false },
     Family { name: "mixed", arms: EVERYTHING, operators_max: 12, caching: false },
     Family { name: "caching", arms: EVERYTHING, operators_max: 5, caching: true },
@@ -77,6 +84,7 @@ const EVERYTHING: &[Arms] = &[
     joins::ARMS,
     tables::ARMS,
     table_joins::ARMS,
+    suppress::ARMS,
     processors::ARMS,
 ];
 

@@ -19,6 +19,7 @@ mod processors;
 mod sessions;
 mod sources;
 mod streams;
+mod suppress;
 mod table_joins;
 mod tables;
 mod windows;
@@ -150,9 +151,15 @@ impl<'t> Interpreter<'t> {
             Step::TableJoin { .. } | Step::FkJoin { .. } => self.table_join(step),
             Step::Cogroup { .. } => self.cogroup(step),
             Step::ToStream { .. } => self.to_stream(step),
+            Step::Suppress { input, .. } => match self.get(*input)? {
+                Handle::Table(table) => suppress::rows(table, step).map(Handle::Table),
+                Handle::WindowedTable(table) => suppress::windowed(table, step).map(Handle::WindowedTable),
+                Handle::SessionTable(table) => suppress::windowed(table, step).map(Handle::SessionTable),
+                _ => not_a("table"),
+            },
             Step::Process { .. } | Step::ProcessValues { .. } => self.process(step),
             Step::Store { .. } => self.store(step),
-            Step::TransformValues { .. } | Step::Suppress { .. } => Err(format!("not there yet: {step:?}")),
+            Step::TransformValues { .. } => Err(format!("not there yet: {step:?}")),
         }
     }
 

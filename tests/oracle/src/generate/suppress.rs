@@ -1,0 +1,103 @@
+//! Tables whose changes are held back.
+
+use super::Arms;
+use super::draft::{Draft, Sort};
+use super::sources::some_table;
+use crate::step::{Closed, Full, Step, StepId, Until};
+
+/// All of them.
+pub(super) const ARMS: Arms = &[(4, until_close), (2, windows_for_some_time), (4, rows_for_some_time)];
+
+/// What is held back at most, and what happens then.
+#[derive(Default)]
+struct Limits {
+    max_records: Option<u64>,
+    max_bytes: Option<u64>,
+    full: Option<Full>,
+}
+
+fn until_close(draft: &mut Draft) -> Option<()> {
+    let (input, sort) = windowed_table(draft)?;
+    // Results that are final are not sent early, so a limit must be one that most cases don't reach.
+    let limits = if draft.random.percent(85) { Limits::default() } else { high_limits(draft) };
+    add(draft, (input, sort), Until::Close(Closed::Close), limits)
+}
+
+fn windows_for_some_time(draft: &mut Draft) -> Option<()> {
+    let table = windowed_table(draft)?;
+    for_some_time(draft, table)
+}
+
+fn rows_for_some_time(draft: &mut Draft) -> Option<()> {
+    let table = some_table(draft);
+    for_some_time(draft, (table, Sort::Table))
+}
+
+fn for_some_time(draft: &mut Draft, table: (StepId, Sort)) -> Option<()> {
+    let limit = draft.random.one_of(10, &[0, 1, 2, 100, 1_000, 60_000]);
+    draft.remember([limit, 2 * limit]);
+    let limits = match draft.random.between(0, 9) {
+        0..=4 => Limits::default(),
+        5 => high_limits(draft),
+        _ => low_limits(draft),
+    };
+    add(draft, table, Until::Millis(limit), limits)
+}
+
+/// Ends the application when they are exceeded.
+fn high_limits(draft: &mut Draft) -> Limits {
+    let random = &mut draft.random;
+    let max_records = random.percent(60).then(|| random.between(2, 6));
+    let max_bytes = (max_records.is_none() || random.percent(20)).then(|| random.between(120, 600));
+    Limits { max_records, max_bytes, full: Some(Full::Stop) }
+}
+
+/// Sends what has waited longest when they are exceeded.
+fn low_limits(draft: &mut Draft) -> Limits {
+    let random = &mut draft.random;
+    let max_records = random.percent(60).then(|| random.between(0, 4));
+    let max_bytes = (max_records.is_none() || random.percent(20)).then(|| random.between(40, 400));
+    Limits { max_records, max_bytes, full: random.one_of(None, &[Some(Full::Emit)]) }
+}
+
+/// A table of windows or sessions, which may be new.
+fn windowed_table(draft: &mut Draft) -> Option<(StepId, Sort)> {
+    if draft.random.percent(40) || draft.all(Sort::WindowedTable).is_empty() && draft.all(Sort::SessionTable).is_empty()
+    {
+        let arm = draft.random.weighted(super::windows::ARMS)?;
+        arm(draft)?;
+    }
+    let sort = draft.random.one_of(Sort::WindowedTable, &[Sort::SessionTable]);
+    let other = if sort == Sort::WindowedTable { Sort::SessionTable } else { Sort::WindowedTable };
+    draft.any(sort).map(|table| (table, sort)).or_else(|| draft.any(other).map(|table| (table, other)))
+}
+
+/// Whether a table's keys are those of a windowed `cogroup`, whose format Java doesn't know (DIFFERENCES.md).
+fn is_of_windowed_cogroup(draft: &Draft, table: StepId) -> bool {
+    let comes_from = |inputs: &[StepId]| inputs.iter().any(|input| is_of_windowed_cogroup(draft, *input));
+    match draft.steps.get(table) {
+        Some(Step::Cogroup { windows, .. }) => windows.is_some(),
+        Some(
+            Step::Filter { input, .. }
+            | Step::FilterNot { input, .. }
+            | Step::MapValues { input, .. }
+            | Step::TransformValues { input, .. }
+            | Step::Suppress { input, .. },
+        ) => comes_from(&[*input]),
+        Some(Step::TableJoin { input, other, .. } | Step::FkJoin { input, other, .. }) => comes_from(&[*input, *other]),
+        _ => false,
+    }
+}
+
+fn add(draft: &mut Draft, (input, sort): (StepId, Sort), until: Until, limits: Limits) -> Option<()> {
+    let Limits { max_records, max_bytes, full } = limits;
+    // What a row was before is counted in sizes, and found by joins.
+    let shows_old_values = max_bytes.is_some() || sort == Sort::Table;
+    let is_refused = shows_old_values && !draft.begins_alike(input) || is_of_windowed_cogroup(draft, input);
+    if draft.has_cache() || is_refused {
+        return None;
+    }
+    let (name, logging) = (draft.name(), draft.random.percent(10).then_some(false));
+    draft.add(Step::Suppress { input, until, max_records, max_bytes, full, logging, name }, sort, &[input]);
+    Some(())
+}
