@@ -50,6 +50,23 @@
 //! [`App::session_timeout`](crate::runtime::App::session_timeout) or `session.timeout.ms` says otherwise, and the others
 //! take over after that. A process with a copy of another's state folder takes that one's place.
 //!
+//! # Replays
+//!
+//! A live stream is in order, more or less. A backlog is not: each task reads its partitions as fast as it can, soon one is
+//! hours of event time ahead of another, and where their records meet behind a repartition topic, those of the slower one
+//! are too late for their windows. Kafka Streams drops them, and so does an application here unless it says
+//! [`App::align_event_time`](crate::runtime::App::align_event_time) (`event.time.alignment`). Tasks then advance together:
+//! within a process none goes ahead of the others by more than the bound, and a record that came through a repartition
+//! topic waits until no other task, in whatever process, can still send one that is older by more than the bound. With a
+//! grace of at least the bound plus the disorder of the input itself, nothing is late that is not late in the input.
+//!
+//! * Tasks at the end of their partitions hold nobody up, so in live operation nobody waits. The same goes for a paused
+//!   application, and for a process that has not been heard of for two session timeouts.
+//! * All processes must have the setting, or none. To change it, stop them all.
+//! * Between processes it works by telling each other how far they are, with each record and each commit. Records that wait
+//!   are in memory, as many as the quickest process is ahead of the slowest one.
+//! * Topics within a foreign-key join are not aligned, because their records go round in circles.
+//!
 //! # Watching it
 //!
 //! [`Handle`](crate::runtime::Handle) has the state, the tasks with their counters, and pause and resume;

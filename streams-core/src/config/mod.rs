@@ -182,6 +182,10 @@ pub struct StreamsConfig {
     /// `max.task.idle.ms`: how long a task with several inputs waits for an input that has been read to its end.
     /// `None` (-1) never waits, not even for records known to be on the broker. Default 0.
     pub max_task_idle: Option<Duration>,
+    /// `event.time.alignment`, which Java does not have: how far apart in event time tasks may be while there are records
+    /// to catch up with; see [`App::align_event_time`](crate::runtime::App::align_event_time). `None` (`off`), the default,
+    /// is Java's rule: every task goes as fast as it can.
+    pub event_time_alignment: Option<Duration>,
     /// `buffered.records.per.partition`: a partition with more unprocessed records is paused. Default 1,000.
     pub buffered_records_per_partition: usize,
     /// `poll.ms`: how long an idle worker waits for records. Default 100 milliseconds.
@@ -252,6 +256,7 @@ impl StreamsConfig {
             statestore_uncommitted_max_bytes: 64 * 1024 * 1024,
             state_dir: PathBuf::from("state"),
             max_task_idle: Some(Duration::ZERO),
+            event_time_alignment: None,
             buffered_records_per_partition: 1_000,
             poll: Duration::from_millis(100),
             metadata_max_age: None,

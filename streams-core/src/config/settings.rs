@@ -2,6 +2,7 @@
 //! all use it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::parse::{
     duration, iso_duration, number, positive_duration, show_duration, show_iso_duration, show_size, size, text, word,
@@ -134,6 +135,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| config.max_task_idle.map_or_else(|| "-1".to_owned(), show_duration),
     },
     Setting {
+        name: "event.time.alignment",
+        apply: |config, value| {
+            config.event_time_alignment = alignment(value)?;
+            Ok(())
+        },
+        show: |config| config.event_time_alignment.map_or_else(|| OFF.to_owned(), show_duration),
+    },
+    Setting {
         name: "buffered.records.per.partition",
         apply: |config, value| {
             config.buffered_records_per_partition = number(value, 1..=RECORDS_MAX)?;
@@ -264,6 +273,16 @@ fn guarantee(value: &str) -> Result<Guarantee, String> {
         value => word(value, GUARANTEES),
     }
 }
+
+/// A duration, or `off`.
+fn alignment(value: &str) -> Result<Option<Duration>, String> {
+    match value.trim() {
+        OFF => Ok(None),
+        value => duration(value).map(Some).map_err(|error| format!("{error}, or `{OFF}`")),
+    }
+}
+
+const OFF: &str = "off";
 
 /// One of the words, or `by_duration:` and a duration.
 fn reset(value: &str) -> Result<OffsetReset, String> {

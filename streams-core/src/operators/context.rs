@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::OperatorError;
 use super::drops::{Dropped, Drops};
+use super::marks::MarkedTopic;
 use super::partitioner::Chosen;
 use crate::log::{LogError, LogErrorKind, TopicHandle};
 use crate::record::{Headers, Partition, RecordPosition, TaskId, Timestamp};
@@ -83,6 +84,8 @@ pub struct Destination {
     pub partitions: u32,
     /// Whether it is the application's own.
     pub is_internal: bool,
+    /// Set if its records say who sent them and how far the sender is.
+    pub(crate) marks: Option<Rc<MarkedTopic>>,
 }
 
 /// Why a record was dropped on purpose. Each reason is counted separately.
@@ -273,10 +276,16 @@ impl Context {
         timestamp: Timestamp,
         headers: &Headers,
     ) -> Result<(), OperatorError> {
-        self.sent_out += u64::from(!destination.is_internal);
-        self.collector
-            .borrow_mut()
-            .send(destination, partition, key, value, timestamp, headers)
-            .map_err(|error| OperatorError::Send { node: node.to_owned(), error })
+        let sent = match &destination.marks {
+            None => {
+                self.sent_out += u64::from(!destination.is_internal);
+                self.collector.borrow_mut().send(destination, partition, key, value, timestamp, headers)
+            }
+            Some(marks) => {
+                let headers = marks.mark(partition, headers, self.stream_time);
+                self.collector.borrow_mut().send(destination, partition, key, value, timestamp, &headers)
+            }
+        };
+        sent.map_err(|error| OperatorError::Send { node: node.to_owned(), error })
     }
 }

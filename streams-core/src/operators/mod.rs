@@ -18,6 +18,7 @@ mod context;
 mod drops;
 mod error;
 mod join_kind;
+mod marks;
 mod placed;
 mod presence;
 mod table_view;
@@ -89,6 +90,7 @@ pub(crate) use build::{
 pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;
 pub(crate) use join_kind::JoinKind;
+pub(crate) use marks::{Mark, MarkKind, MarkedTopic, Sender};
 pub(crate) use placed::Placed;
 pub(crate) use presence::Presence;
 pub(crate) use table_view::{TableView, TableViewRecipe};

@@ -124,8 +124,13 @@ mod tests {
     use crate::log::TopicHandle;
 
     fn chosen(partitions: impl IntoPartitions, of: u32) -> Result<Option<Vec<i32>>, String> {
-        let destination =
-            Destination { topic: "out".into(), handle: TopicHandle(0), partitions: of, is_internal: false };
+        let destination = Destination {
+            topic: "out".into(),
+            handle: TopicHandle(0),
+            partitions: of,
+            is_internal: false,
+            marks: None,
+        };
         let chosen = partitions.into_partitions().chosen("NODE", &destination);
         chosen
             .map(|chosen| chosen.map(|chosen| chosen.into_iter().map(|partition| partition.0).collect()))

@@ -146,7 +146,7 @@ impl Collector for Outbox {
 
     fn destination(&mut self, topic: &str) -> Option<Destination> {
         let (topic, handle, partitions) = (topic.into(), TopicHandle(0), self.partitions);
-        (self.known == Known::Now).then_some(Destination { topic, handle, partitions, is_internal: false })
+        (self.known == Known::Now).then_some(Destination { topic, handle, partitions, is_internal: false, marks: None })
     }
 
     fn send_when_known(&mut self, record: Unaddressed) -> Result<(), LogError> {
@@ -245,7 +245,7 @@ impl TaskServices for TestServices {
     fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
         let is_internal = matches!(topic, TopicRef::Internal(_));
         let partitions = self.setup.partitions;
-        Ok(Destination { topic: topic.full_name("app"), handle: TopicHandle(0), partitions, is_internal })
+        Ok(Destination { topic: topic.full_name("app"), handle: TopicHandle(0), partitions, is_internal, marks: None })
     }
 
     fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {

@@ -168,6 +168,37 @@ impl App {
         self
     }
 
+    /// Tasks advance by event time (`event.time.alignment`), so that a replay has the results of a live run: while there
+    /// are records to catch up with, no task goes ahead of the others by more than `bound` of event time, and a record
+    /// that was sent through a repartition topic waits until no other task upstream can still send one that is older by
+    /// more than that. Tasks at the end of their inputs hold nobody up.
+    ///
+    /// Without it, each task goes as fast as it can, as in Kafka Streams. In a backlog, tasks are then hours of event time
+    /// apart, and of the records that meet behind a repartition topic, most are too late for their windows. The grace of
+    /// windows should be no shorter than `bound` plus the disorder of the input itself.
+    ///
+    /// All instances must have it, or none: records of repartition topics then carry one header more.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const MINUTE: Duration = Duration::from_secs(60);
+    /// const PER_PAGE: Topic<Windowed<String>, i64> = Topic::new("views-per-page").windows_of(MINUTE);
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = Tumbling::of(MINUTE).grace(Duration::from_secs(10));
+    /// builder.stream(VIEWS).group_by(|_, page| page.clone()).windowed_by(minutes).count().to_stream().to(PER_PAGE);
+    /// let app = App::new("views", builder.build()?).align_event_time(Duration::from_secs(5));
+    /// # Ok::<_, TopologyError>(())
+    /// ```
+    #[must_use]
+    pub fn align_event_time(mut self, bound: Duration) -> Self {
+        self.settings.event_time_alignment = Some(bound);
+        self
+    }
+
     /// How often work is committed (`commit.interval.ms`).
     #[must_use]
     pub fn commit_interval(mut self, interval: Duration) -> Self {

@@ -212,7 +212,7 @@ impl Collector for ProducerCollector {
     fn destination(&mut self, topic: &str) -> Option<Destination> {
         let (topic, partitions) = self.topics.known(topic)?;
         let handle = self.producer.topic(&topic);
-        Some(Destination { topic, handle, partitions, is_internal: false })
+        Some(Destination { topic, handle, partitions, is_internal: false, marks: None })
     }
 
     fn send_when_known(&mut self, record: Unaddressed) -> Result<(), LogError> {

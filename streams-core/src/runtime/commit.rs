@@ -4,7 +4,7 @@
 //!
 //! | step | at-least-once | exactly-once |
 //! |---|---|---|
-//! | 1 | flush caches in topological order | the same |
+//! | 1 | flush caches in topological order, tell event times | the same |
 //! | 2 | wait until everything sent is acknowledged | the same |
 //! | 3 | write state and stream times in one batch | positions into the transaction |
 //! | 4 | commit positions through the group | commit the transaction |
@@ -117,6 +117,10 @@ impl Commit {
                         Poll::Pending => return Ok(CommitProgress::Pending { blocks: true }),
                         Poll::Ready(Err(error)) => return not_written(error, slots),
                         Poll::Ready(Ok(())) => {}
+                    }
+                    let told = slots.running_mut().try_for_each(|task| task.tell(collector));
+                    if let Err(error) = told {
+                        return not_written(error, slots);
                     }
                     self.offsets = slots.running().flat_map(Task::offsets).collect();
                     self.step = CommitStep::AwaitAcknowledgements;

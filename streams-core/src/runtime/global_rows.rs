@@ -150,7 +150,13 @@ impl Alone {
 
 impl TaskServices for Alone {
     fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
-        Ok(Destination { topic: topic.short_name().into(), handle: TopicHandle(0), partitions: 1, is_internal: true })
+        Ok(Destination {
+            topic: topic.short_name().into(),
+            handle: TopicHandle(0),
+            partitions: 1,
+            is_internal: true,
+            marks: None,
+        })
     }
 
     fn store(&mut self, _: StoreId) -> Result<StoreAccess, BuildError> {

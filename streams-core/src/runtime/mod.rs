@@ -6,6 +6,7 @@
 //! test or a simulation can run several instances in one thread.
 
 mod age;
+mod alignment;
 mod app;
 mod assignment;
 mod bounds;

@@ -39,6 +39,9 @@ pub struct Settings {
     /// `max.task.idle.ms`: how long a task with several inputs waits for one that is caught up but empty. `None` (-1)
     /// never waits, not even for records that are known to exist.
     pub task_idle: Option<Duration>,
+    /// `event.time.alignment`: how far apart in event time tasks may be while there are records to catch up with. `None`
+    /// is Java's rule: every task goes as fast as it can.
+    pub event_time_alignment: Option<Duration>,
     /// `buffered.records.per.partition`: above it, reading of a partition is paused.
     pub buffered_records: usize,
     /// How many records a worker fetches at once, and at most processes per task before it turns to anything else.
@@ -204,6 +207,7 @@ impl From<&StreamsConfig> for Settings {
             uncommitted_bytes: config.statestore_uncommitted_max_bytes,
             state_dir: config.state_dir.clone(),
             task_idle: config.max_task_idle,
+            event_time_alignment: config.event_time_alignment,
             buffered_records: config.buffered_records_per_partition,
             records_per_round: RECORDS_PER_ROUND,
             replication: config.replication_factor,

@@ -45,6 +45,7 @@ impl CacheBudget {
     }
 
     /// How many bytes the caches hold.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn held(&self) -> usize {
         self.0.held.get()

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use super::alignment::Alignment;
 use super::directory::StateDirectory;
 use super::fellows::{Fellows, Identity};
 use super::globals::GlobalTables;
@@ -242,6 +243,7 @@ impl Control {
         let heard_ms = Arc::new(AtomicU64::new(millis(self.parts.clock.monotonic())));
         let (admin, identity) = (Arc::clone(&self.admin), Arc::clone(&self.identity));
         let fellows = Fellows::new(admin, identity, Arc::clone(&self.directory), &plan.matched);
+        let alignment = Alignment::of(settings, &plan)?;
         let common = Arc::new(Common {
             settings: Arc::clone(settings),
             plan,
@@ -256,6 +258,7 @@ impl Control {
             totals: self.status.totals.clone(),
             paused: Arc::clone(&self.status.paused),
             killed: Arc::clone(&self.status.killed),
+            alignment,
             heard_ms: Arc::clone(&heard_ms),
         });
         let read = common.plan.group.topics().into_iter().map(|topic| topic.to_string());

@@ -112,6 +112,8 @@ impl SingleTask {
             wall_clock: start,
             timestamps,
             repeats_flaws: true,
+            alignment: None,
+            is_exactly_once: false,
         };
         let task = building.build(ready(&plan, &collector)?, TaskMetrics::default())?;
         let inputs = task.inputs.iter().enumerate().map(|(index, input)| (Arc::clone(&input.partition.topic), index));

@@ -16,6 +16,8 @@ use std::time::Duration;
 use crate::log::{RecordBatch, RecordRef};
 use crate::operators::{OperatorError, SourceNode};
 use crate::record::{Offset, Timestamp, TopicPartition};
+use crate::runtime::alignment::Lanes;
+use crate::runtime::offset_metadata::KeptSender;
 use crate::runtime::worker::{LostPosition, panic_message};
 use crate::topic::TimestampPolicy;
 
@@ -42,9 +44,13 @@ pub(crate) struct Input {
     buffered: usize,
     caught_up: bool,
     empty_since: Option<Duration>,
+    /// Since when it is empty although there are more records, as far as anybody has asked.
+    lacking_since: Option<Duration>,
     timing: Timing,
     /// The time of the next record, once it is known, where it is not simply the record's own.
     next_time: Option<Result<Timestamp, OperatorError>>,
+    /// Records come out of these first, if they are aligned.
+    lanes: Option<Box<Lanes>>,
 }
 
 /// Where the records' times come from.
@@ -89,14 +95,41 @@ impl Input {
             buffered: 0,
             caught_up: false,
             empty_since: None,
+            lacking_since: None,
             timing,
             next_time: None,
+            lanes: None,
         }
+    }
+
+    /// Puts records in order before they are buffered.
+    pub(super) fn in_lanes(self, lanes: Option<Lanes>) -> Self {
+        Self { lanes: lanes.map(Box::new), ..self }
     }
 
     /// Adds fetched records.
     pub(crate) fn push(&mut self, batch: RecordBatch) {
         self.caught_up = false;
+        match &mut self.lanes {
+            None => self.buffer(batch),
+            Some(lanes) => {
+                lanes.accept(&batch);
+                if lanes.releases_at_once() {
+                    self.release(Duration::ZERO, Duration::ZERO, |time| time);
+                }
+            }
+        }
+    }
+
+    /// Buffers the records that need not wait for others any more. As for the parameters, see [`Lanes::release`].
+    pub(super) fn release(&mut self, now: Duration, patience: Duration, limit: impl Fn(Timestamp) -> Timestamp) {
+        let buffered = self.buffered;
+        if let Some(released) = self.lanes.as_mut().and_then(|lanes| lanes.release(now, patience, limit, buffered)) {
+            self.buffer(released);
+        }
+    }
+
+    fn buffer(&mut self, batch: RecordBatch) {
         if batch.is_empty() {
             if self.batches.is_empty() {
                 self.position = self.position.max(batch.next_offset());
@@ -111,6 +144,9 @@ impl Input {
     /// Call this when the partition's end was reached at `position`.
     pub(crate) fn reached_end(&mut self, position: Offset) {
         self.caught_up = true;
+        if let Some(lanes) = &mut self.lanes {
+            lanes.reached_end(position);
+        }
         if self.batches.is_empty() {
             self.position = self.position.max(position);
         }
@@ -121,13 +157,37 @@ impl Input {
         self.buffered
     }
 
-    /// Drops what was fetched; reading continues from `position`.
+    /// The number of records that are fetched and not processed.
+    pub(crate) fn fetched(&self) -> usize {
+        self.buffered + self.lanes.as_ref().map_or(0, |lanes| lanes.waiting())
+    }
+
+    /// The position that a commit stores, and where reading starts. Behind it, records may be processed already.
+    pub(crate) fn position_to_commit(&self) -> Offset {
+        self.lanes.as_ref().map_or(self.position, |lanes| lanes.position(self.buffered))
+    }
+
+    /// What is stored with the position.
+    pub(super) fn senders_to_commit(&self) -> Vec<KeptSender> {
+        self.lanes.as_ref().map_or_else(Vec::new, |lanes| lanes.kept(self.buffered))
+    }
+
+    /// The earliest time of a record that may still come out of the lanes, if anybody waits for that.
+    pub(super) fn floor(&self) -> Option<Timestamp> {
+        self.lanes.as_ref()?.floor()
+    }
+
+    /// Drops what was fetched; reading continues from the position.
     pub(crate) fn clear(&mut self) {
+        if let Some(lanes) = &mut self.lanes {
+            lanes.clear(self.buffered);
+        }
         self.batches.clear();
         self.cursor = 0;
         self.buffered = 0;
         self.caught_up = false;
         self.empty_since = None;
+        self.lacking_since = None;
         self.paused = false;
         self.lost = None;
         self.next_time = None;
@@ -203,6 +263,37 @@ impl Input {
             self.batches.pop_front();
             self.cursor = 0;
         }
+    }
+
+    /// How far the partition is in event time when its next record is processed; `None` if there is no record.
+    pub(super) fn reached(&mut self, wall_clock: Timestamp) -> Option<Timestamp> {
+        let next = self.order(wall_clock)?;
+        self.lacking_since = None;
+        Some(next.max(self.partition_time))
+    }
+
+    /// How far the partition's records are before the next ones: nothing older comes. `None` if nobody has to wait.
+    pub(super) fn promises(&mut self, now: Duration, wall_clock: Timestamp, patience: Duration) -> Option<Timestamp> {
+        match (self.reached(wall_clock), self.floor()) {
+            (Some(head), Some(floor)) => Some(head.min(floor)),
+            (None, None) => self.is_on_its_way(now, patience).then_some(self.partition_time),
+            (head, floor) => head.or(floor),
+        }
+    }
+
+    /// As [`Input::is_on_its_way`], for others in the same process: they see what waits for its senders themselves.
+    pub(super) fn holds_others_up(&mut self, now: Duration, patience: Duration) -> bool {
+        self.lanes.is_none() && self.is_on_its_way(now, patience)
+    }
+
+    /// Whether there are more records that have not arrived, as far as is known and for no longer than `patience`.
+    pub(super) fn is_on_its_way(&mut self, now: Duration, patience: Duration) -> bool {
+        if self.buffered > 0 || self.caught_up {
+            self.lacking_since = None;
+            return false;
+        }
+        let since = *self.lacking_since.get_or_insert(now);
+        now.saturating_sub(since) < patience
     }
 
     /// Whether the task has to wait for this partition.

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::teller::Teller;
 use super::{ChangelogPartition, Input, Ready, StartPosition, Task, TaskStore};
-use crate::operators::{BuildError, Collector, Context, Destination, StoreId, TaskBuilder, TaskServices};
+use crate::operators::{
+    BuildError, Collector, Context, Destination, MarkedTopic, Sender, StoreId, TaskBuilder, TaskServices,
+};
 use crate::record::{TaskId, Timestamp, TopicPartition};
+use crate::runtime::alignment::{Alignment, Lanes};
 use crate::runtime::collector::{ProducerCollector, TopicChangelog};
 use crate::runtime::drop_notices::DropNotices;
+use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::plan::Plan;
 use crate::runtime::summary::Totals;
 use crate::runtime::{AppError, TaskMetrics};
@@ -29,6 +34,9 @@ pub(crate) struct Building<'a> {
     pub(crate) timestamps: TimestampPolicy,
     /// Whether what Kafka Streams does wrong is done in the same way.
     pub(crate) repeats_flaws: bool,
+    /// `None` if tasks go as fast as they can.
+    pub(crate) alignment: Option<&'a Alignment>,
+    pub(crate) is_exactly_once: bool,
 }
 
 impl Building<'_> {
@@ -40,7 +48,8 @@ impl Building<'_> {
         let Some(sub) = topology.subtopologies().iter().find(|sub| sub.id == id.subtopology) else {
             return Err(failed(BuildError { node: "-".into(), reason: "there is no such sub-topology".into() }));
         };
-        let mut services = Services { building: self, ready: &ready };
+        let sender = Rc::new(Sender::new(id));
+        let mut services = Services { building: self, ready: &ready, sender: Rc::clone(&sender), marked: Vec::new() };
         let mut builder = TaskBuilder::new(id, &mut services);
         for number in sub.nodes.iter().rev() {
             if let Some(node) = topology.graph().node(*number) {
@@ -50,6 +59,7 @@ impl Building<'_> {
             }
         }
         let parts = builder.finish();
+        let marked = services.marked;
         for (name, time) in &parts.stream_times {
             if let Some((_, kept)) = ready.times.iter().find(|(node, _)| **node == **name) {
                 time.set(*kept);
@@ -58,13 +68,28 @@ impl Building<'_> {
         let input = |start: StartPosition| {
             let (node, reading) = self.plan.source_of(id.subtopology, &start.partition.topic)?;
             let (_, source) = parts.sources.iter().find(|(source, _)| *source == node)?;
-            Some(Input::new(Rc::clone(source), start, reading.timestamps.unwrap_or(self.timestamps)))
+            let lanes = self.lanes(&start);
+            Some(Input::new(Rc::clone(source), start, reading.timestamps.unwrap_or(self.timestamps)).in_lanes(lanes))
         };
         let inputs = std::mem::take(&mut ready.inputs).into_iter().filter_map(input).collect::<Vec<_>>();
         let mut context = Context::new(id, Rc::clone(self.collector) as Rc<RefCell<dyn Collector>>);
         context.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(Timestamp::UNKNOWN);
         context.wall_clock = self.wall_clock;
-        Ok(Task::new(ready, parts, context, inputs, metrics, (self.drops, self.totals)))
+        if !parts.caches.is_empty() {
+            sender.flushed_at(context.stream_time);
+        }
+        let teller = (!marked.is_empty()).then(|| Teller::new(sender, marked, self.is_exactly_once));
+        let mut task = Task::new(ready, parts, context, inputs, metrics, (self.drops, self.totals));
+        task.teller = teller;
+        Ok(task)
+    }
+
+    /// The lanes of a repartition topic whose records are aligned, or were when its position was committed.
+    fn lanes(&self, start: &StartPosition) -> Option<Lanes> {
+        let senders = self.alignment.and_then(|alignment| alignment.senders_of(&start.partition.topic));
+        let committed = OffsetMetadata::decode(&start.committed_metadata);
+        let kept = committed.map(|committed| committed.senders).unwrap_or_default();
+        (senders.is_some() || !kept.is_empty()).then(|| Lanes::new(senders, start.position, &kept))
     }
 }
 
@@ -100,20 +125,42 @@ pub(crate) fn resolve(plan: &Plan, collector: &RefCell<ProducerCollector>, topic
     let partitions = *plan.partitions.get(topic)?;
     let handle = collector.borrow_mut().producer().topic(topic);
     let is_internal = plan.is_internal(topic);
-    Some(Destination { topic: Arc::clone(topic), handle, partitions, is_internal })
+    Some(Destination { topic: Arc::clone(topic), handle, partitions, is_internal, marks: None })
 }
 
 /// What the runtime provides to a task's recipes.
 struct Services<'a> {
     building: &'a Building<'a>,
     ready: &'a Ready,
+    sender: Rc<Sender>,
+    /// The topics whose records are marked.
+    marked: Vec<Destination>,
+}
+
+impl Services<'_> {
+    /// Sees to it that records for a repartition topic are marked, if they are aligned.
+    fn marking(&mut self, destination: Destination) -> Destination {
+        let alignment = self.building.alignment;
+        if alignment.is_none_or(|alignment| alignment.senders_of(&destination.topic).is_none()) {
+            return destination;
+        }
+        if let Some(known) = self.marked.iter().find(|known| known.topic == destination.topic) {
+            return known.clone();
+        }
+        let marks = Some(Rc::new(MarkedTopic::new(&self.sender, destination.partitions)));
+        let marked = Destination { marks, ..destination };
+        self.marked.push(marked.clone());
+        marked
+    }
 }
 
 impl TaskServices for Services<'_> {
     fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
         let Building { plan, collector, .. } = self.building;
         let name = topic.full_name(&plan.application_id);
-        resolve(plan, collector, &name)
+        let found = resolve(plan, collector, &name);
+        found
+            .map(|destination| self.marking(destination))
             .ok_or_else(|| BuildError { node: "-".to_owned(), reason: format!("topic {name} does not exist") })
     }
 

@@ -27,15 +27,18 @@ mod buffer;
 mod building;
 mod done;
 mod due_queue;
+mod event_time;
 mod odd_times;
 mod opening;
 mod punctuate;
 mod starts;
+mod teller;
 mod unlogged;
 
 pub(crate) use buffer::{Input, StartPosition};
 pub(crate) use building::{Building, resolve};
 pub(crate) use due_queue::DueQueue;
+pub(crate) use event_time::Next;
 pub(crate) use odd_times::writing_failed;
 pub(crate) use opening::{Advance, Opening, Ready};
 
@@ -43,6 +46,7 @@ use buffer::next_input;
 use done::Done;
 use odd_times::OddTimes;
 use punctuate::Punctuations;
+use teller::Teller;
 
 /// How many records are processed between two checks for back-pressure of the producer.
 const RECORDS_PER_LOOK: usize = 64;
@@ -62,6 +66,8 @@ pub(crate) struct Task {
     odd_times: OddTimes,
     parts: TaskParts,
     punctuations: Punctuations,
+    /// `None` unless event time is aligned and the task sends to a repartition topic.
+    teller: Option<Teller>,
     /// Whether a punctuator has fired since the last commit, so that its output must be committed.
     punctuated: bool,
     /// Whether the state is marked as being in the middle of a transaction's end.
@@ -108,6 +114,7 @@ impl Task {
             dropped_before: metrics.dropped.clone(),
             metrics,
             punctuations: Punctuations::new(std::mem::take(&mut parts.punctuations), parts.schedule.clone(), &context),
+            teller: None,
             punctuated: false,
             is_transaction_ending: false,
             context,
@@ -317,19 +324,21 @@ impl Task {
             || self.punctuated
             || self.metrics.uncommitted > 0
             || self.state.borrow().uncommitted_bytes() > 0
+            || self.teller.as_ref().is_some_and(Teller::needs_commit)
     }
 
     /// The input positions to commit, with the stream times as metadata.
     pub(crate) fn offsets(&self) -> Vec<OffsetToCommit> {
         let times = self.parts.stream_times.iter().map(|(name, time)| (name.to_string(), time.get())).collect();
-        let mut metadata = OffsetMetadata { partition_time: Timestamp::UNKNOWN, times };
+        let mut metadata = OffsetMetadata { partition_time: Timestamp::UNKNOWN, times, senders: Vec::new() };
         self.inputs
             .iter()
             .map(|input| {
                 metadata.partition_time = input.partition_time;
+                metadata.senders = input.senders_to_commit();
                 OffsetToCommit {
                     partition: input.partition.clone(),
-                    offset: input.position,
+                    offset: input.position_to_commit(),
                     metadata: metadata.encode(),
                 }
             })
@@ -425,9 +434,9 @@ impl Task {
                 self.metrics.dropped.insert(reason.label(), before + dropped);
             }
         }
-        self.metrics.buffered = self.inputs.iter().map(|input| input.buffered() as u64).sum();
+        self.metrics.buffered = self.inputs.iter().map(|input| input.fetched() as u64).sum();
         for input in &self.inputs {
-            self.metrics.positions.insert(input.partition.clone(), input.position);
+            self.metrics.positions.insert(input.partition.clone(), input.position_to_commit());
         }
         self.metrics.clone()
     }

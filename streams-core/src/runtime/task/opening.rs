@@ -49,6 +49,8 @@ pub(crate) struct Opening {
     step: OpeningStep,
     retry: Retry,
     trouble_since: Option<Duration>,
+    /// Since when others wait for it, as far as anybody has asked.
+    awaited_since: Option<Duration>,
 }
 
 /// A task whose state is complete and whose positions are known.
@@ -99,7 +101,16 @@ impl Opening {
     pub(crate) fn new(id: TaskId, mut metrics: TaskMetrics) -> Self {
         metrics.phase = TaskPhase::Opening;
         let span = tracing::info_span!("task", task = %id);
-        Self { id, metrics, span, step: OpeningStep::Claim, retry: Retry::after(RETRY_AFTER), trouble_since: None }
+        let (step, retry) = (OpeningStep::Claim, Retry::after(RETRY_AFTER));
+        Self { id, metrics, span, step, retry, trouble_since: None, awaited_since: None }
+    }
+
+    /// Whether it may have records to process before long: it is being opened for less than `patience`, and has no state
+    /// to restore.
+    pub(crate) fn is_brief(&mut self, now: Duration, patience: Duration) -> bool {
+        let since = *self.awaited_since.get_or_insert(now);
+        let left = self.metrics.restore_remaining;
+        now.saturating_sub(since) < patience && (self.metrics.phase == TaskPhase::Opening || left == 0)
     }
 
     /// Takes the next step, if possible.

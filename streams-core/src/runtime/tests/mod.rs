@@ -19,6 +19,7 @@ use crate::topology::{
 };
 use crate::windows::WindowSizes;
 
+mod alignment;
 mod batch_jobs;
 mod by_hand;
 mod chosen_topics;

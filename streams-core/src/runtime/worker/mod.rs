@@ -18,6 +18,7 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use super::age;
+use super::alignment::Alignment;
 use super::collector::ProducerCollector;
 use super::commit::Commit;
 use super::directory::StateDirectory;
@@ -38,6 +39,7 @@ use crate::operators::StoreId;
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::state::{CacheBudget, GlobalStore, StateBackend};
 
+mod aligning;
 mod committing;
 mod intake;
 mod lost_positions;
@@ -86,6 +88,8 @@ pub(crate) struct Common {
     pub(crate) totals: Totals,
     pub(crate) paused: Arc<AtomicBool>,
     pub(crate) killed: Arc<AtomicBool>,
+    /// `None` if tasks go as fast as they can, whatever their records' times.
+    pub(crate) alignment: Option<Alignment>,
     /// When the member was last polled, in milliseconds of the clock's monotonic time.
     pub(crate) heard_ms: Arc<AtomicU64>,
 }
@@ -165,6 +169,8 @@ pub(crate) struct Worker {
     commit: Option<Commit>,
     /// Whether processing has stopped because positions cannot be committed.
     is_held_up: bool,
+    /// Whether the next record has to wait for a task of another worker.
+    is_held_back: bool,
     pace: Pace,
     /// The task that comes first in the next round.
     next_task: Option<TaskId>,
@@ -177,6 +183,7 @@ pub(crate) struct Worker {
     failed: bool,
     last_commit: Duration,
     last_publish: Duration,
+    last_told: Duration,
     last_purge: Duration,
     /// The task whose age is recorded next, and when.
     next_note: (Option<TaskId>, Duration),
@@ -220,6 +227,7 @@ impl Worker {
             standing: Standing::Without,
             commit: None,
             is_held_up: false,
+            is_held_back: false,
             pace: Pace::new(),
             next_task: None,
             cache_budget: CacheBudget::new(shared.settings.cache_bytes / shared.settings.workers.max(1)),
@@ -228,6 +236,7 @@ impl Worker {
             failed: false,
             last_commit: now,
             last_publish: now,
+            last_told: now,
             last_purge: now,
             next_note: (None, now + age::NOTE_INTERVAL),
             purge: None,
@@ -293,6 +302,7 @@ impl Worker {
         }
         if !is_heard && !self.failed && !self.is_out_of_patience(now) {
             // Send nothing on behalf of a member that may have been removed from the group.
+            self.hold_nobody_up();
             self.publish(now, false);
             return Ok(Turn::Idle(WAIT_FOR_REPLY));
         }
@@ -306,6 +316,7 @@ impl Worker {
         }
         if !blocked {
             busy |= self.fetch()?;
+            self.look_at_times(now)?;
             let work = self.process()?;
             let is_idle = !busy && work != Work::Records && !self.collector.borrow().is_backed_up();
             busy |= work != Work::Nothing;
@@ -334,7 +345,7 @@ impl Worker {
         if self.commit.as_ref().is_some_and(Commit::is_flushing) && !is_backed_up {
             return Turn::Busy;
         }
-        let awaits = self.commit.is_some() || self.slots.has_openings() || self.has_lost_positions;
+        let awaits = self.commit.is_some() || self.slots.has_openings() || self.has_lost_positions || self.is_held_back;
         if awaits || is_backed_up {
             return Turn::Idle(WAIT_FOR_REPLY);
         }
@@ -342,6 +353,9 @@ impl Worker {
         let mut wait = settings.poll;
         if self.slots.running().any(Task::needs_commit) {
             wait = wait.min((self.last_commit + settings.commit_interval_when(true)).saturating_sub(now));
+        }
+        if self.slots.running().any(Task::may_tell) {
+            wait = wait.min(aligning::TELL_INTERVAL);
         }
         if self.seed.common.paused.load(Ordering::Relaxed) {
             // Records and punctuators wait.

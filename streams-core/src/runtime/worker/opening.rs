@@ -111,6 +111,8 @@ impl Worker {
             wall_clock: shared.clock.now(),
             timestamps: shared.settings.timestamps,
             repeats_flaws: false,
+            alignment: shared.alignment.as_ref(),
+            is_exactly_once: self.is_exactly_once(),
         };
         building.build(ready, metrics)
     }

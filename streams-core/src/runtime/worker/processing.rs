@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::pace::round_time;
 use super::{Worker, panic_message};
 use crate::operators::{OperatorError, PunctuationTime};
-use crate::record::{Offset, TaskId, TopicPartition};
+use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::AppError;
+use crate::runtime::alignment::Alignment;
 use crate::runtime::task::{Task, writing_failed};
 
 /// How many cached rows are looked at between two looks at the clock and the producer.
@@ -30,6 +31,7 @@ impl Worker {
     pub(super) fn process(&mut self) -> Result<Work, AppError> {
         let paused = self.seed.common.paused.load(Ordering::Relaxed);
         if paused || self.failed || self.standing.is_ending() {
+            self.hold_nobody_up();
             return Ok(Work::Nothing);
         }
         let drained = self.collector.borrow_mut().drain();
@@ -37,19 +39,28 @@ impl Worker {
             return Ok(Work::Nothing);
         }
         let (began, round) = (self.seed.common.clock.monotonic(), round_time(self.shortest_interval()));
+        let work = match self.seed.common.alignment {
+            Some(_) => self.process_by_event_time(began, round)?,
+            None => self.process_in_turn(began, round)?,
+        };
+        Ok(if self.make_room(round)? { Work::Records } else { work })
+    }
+
+    /// Lets one task after the other process records until the round's time is up.
+    fn process_in_turn(&mut self, began: Duration, round: Duration) -> Result<Work, AppError> {
         let (mut work, wall_clock) = (Work::Nothing, self.seed.common.clock.now());
         for id in self.slots.running_from(self.next_task) {
             if let Some(task) = self.slots.running_task(id).filter(|task| task.is_idle()) {
                 task.pass_time(wall_clock);
                 continue;
             }
-            work = work.max(self.process_task(id, began, round)?);
+            work = work.max(self.process_task(id, began, round, None)?);
             if self.seed.common.clock.monotonic() >= began + round {
                 self.next_task = self.slots.after(id);
                 break;
             }
         }
-        Ok(if self.make_room(round)? { Work::Records } else { work })
+        Ok(work)
     }
 
     /// The shortest interval in which something falls due.
@@ -62,8 +73,14 @@ impl Worker {
         self.slots.running().filter_map(Task::wall_clock_interval).fold(shortest, Duration::min)
     }
 
-    /// Lets one task process records and fire due punctuators.
-    fn process_task(&mut self, id: TaskId, began: Duration, round: Duration) -> Result<Work, AppError> {
+    /// Lets one task process records, those up to `limit` if there is one, and fire due punctuators.
+    pub(super) fn process_task(
+        &mut self,
+        id: TaskId,
+        began: Duration,
+        round: Duration,
+        limit: Option<(Timestamp, &Alignment)>,
+    ) -> Result<Work, AppError> {
         let shared = Arc::clone(&self.seed.common);
         let settings = &shared.settings;
         let mut processed = 0;
@@ -75,7 +92,10 @@ impl Worker {
             task.context.wall_clock = wall_clock;
             let collector = &self.collector;
             let piece = catch_unwind(AssertUnwindSafe(|| {
-                let done = task.process(records, looked, settings.task_idle, settings.on_undecodable, collector)?;
+                let done = match limit {
+                    None => task.process(records, looked, settings.task_idle, settings.on_undecodable, collector)?,
+                    Some(limit) => task.process_until(limit, (records, looked), &shared, collector)?,
+                };
                 Ok::<_, AppError>((done, task.punctuate(PunctuationTime::WallClock, wall_clock)?))
             }));
             let (done, punctuated) = piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
@@ -126,13 +146,11 @@ impl Worker {
 
     /// Makes room in the caches if they hold more than they may, in all tasks alike, for no longer than a round and
     /// only as long as the producer keeps up. Suspended tasks are included: nobody uses their rows, which are all
-    /// written. Returns whether there may be more to do: not if all rows left are in use, as when a single key needs more
-    /// than the caches may hold.
+    /// written. Returns whether there was anything to do.
     fn make_room(&mut self, round: Duration) -> Result<bool, AppError> {
         if !self.cache_budget.is_exceeded() {
             return Ok(false);
         }
-        let held = self.cache_budget.held();
         let end = self.seed.common.clock.monotonic() + round;
         let ids = self.slots.open_from(self.next_to_make_room);
         // The first time round, rows may be in use, and the caches of the first task were not begun with.
@@ -157,7 +175,7 @@ impl Worker {
                 }
             }
         }
-        Ok(self.cache_budget.held() != held)
+        Ok(true)
     }
 }
 

@@ -11,7 +11,7 @@ use super::slots::{Phase, Slot};
 use super::standing::Standing;
 use super::{Command, Report, Worker, WorkerSeed};
 use crate::log::{Admin, CommitOutcome, GroupMetadata, LogError, ProducerOptions};
-use crate::record::TaskId;
+use crate::record::{TaskId, Timestamp};
 use crate::runtime::collector::ProducerCollector;
 use crate::runtime::output_topics::OutputTopics;
 use crate::runtime::settings::Guarantee;
@@ -34,6 +34,7 @@ impl Worker {
                 Command::Assign { tasks, metadata, epoch } => self.assign(&tasks, metadata, epoch),
                 Command::Revoke { tasks, metadata, epoch } => {
                     self.standing = Standing::Revoking { metadata, tasks, epoch };
+                    self.hold_nobody_up();
                 }
                 Command::Lose => {
                     self.standing = Standing::Without;
@@ -42,6 +43,7 @@ impl Worker {
                 Command::Stop => {
                     let metadata = self.standing.metadata().cloned();
                     self.standing = Standing::Stopping { metadata, since: self.seed.common.clock.monotonic() };
+                    self.hold_nobody_up();
                 }
             }
         }
@@ -86,6 +88,10 @@ impl Worker {
 
     /// Starts opening a task.
     fn open(&mut self, id: TaskId, given: GroupMetadata) {
+        if let Some(alignment) = &self.seed.common.alignment {
+            // The others wait until it is known what this task has to do.
+            alignment.board.set(self.seed.number, Some(Timestamp::UNKNOWN));
+        }
         let metrics = self.seed.common.metrics.get(id);
         self.slots.insert(id, Slot::opening(Opening::new(id, metrics), given));
     }
@@ -108,7 +114,7 @@ impl Worker {
         for (index, input) in task.inputs.iter_mut().enumerate() {
             input.clear();
             self.routes.insert(input.partition.clone(), (id, index));
-            self.consumer.add(&input.partition, input.position);
+            self.consumer.add(&input.partition, input.position_to_commit());
         }
         task.metrics.phase = TaskPhase::Running;
         task.metrics.worker = worker;
@@ -165,6 +171,7 @@ impl Worker {
     /// Drops every task with its work since the last commit.
     pub(super) fn drop_tasks(&mut self) {
         self.commit = None;
+        self.hold_nobody_up();
         self.close_all();
         if let Err(error) = self.replace_producer() {
             self.fail(error);
@@ -213,6 +220,7 @@ impl Worker {
         // Whoever hears the report tells everybody.
         tracing::debug!(worker = self.seed.number, %error, "worker failed");
         self.failed = true;
+        self.hold_nobody_up();
         self.commit = None;
         match &error {
             // The other tasks' work is sound and can still be committed, unless it shares a transaction with the

@@ -1,0 +1,7 @@
+//! Tests of event time alignment.
+
+mod in_process;
+mod like_live;
+mod nobody_waits;
+mod replays;
+mod setting;
