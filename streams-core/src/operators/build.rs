@@ -580,8 +580,7 @@ impl NodeBuilder<'_> {
         let mut newest = None;
         let view = self.store(store, |access| {
             let time = Rc::new(Cell::new(Timestamp::UNKNOWN));
-            // No node has such a name.
-            newest = Some((Arc::from(format!("store:{}", access.name())), Rc::clone(&time)));
+            newest = Some((Arc::from(time_of_store(access.name())), Rc::clone(&time)));
             make(access, time)
         })?;
         self.task.parts().stream_times.extend(newest);
@@ -666,3 +665,8 @@ pub struct BuildError {
 }
 
 crate::debug_says_what_display_says!(BuildError);
+
+/// The name under which the time of a store's newest row is kept, beside the times of the nodes: no node has such a name.
+pub(crate) fn time_of_store(store: &str) -> String {
+    format!("store:{store}")
+}

@@ -85,7 +85,7 @@ pub use error::OperatorError;
 
 pub(crate) use build::{
     BuiltNode, Close, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts,
-    TaskServices,
+    TaskServices, time_of_store,
 };
 pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;

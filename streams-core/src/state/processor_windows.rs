@@ -12,7 +12,7 @@ use super::definition::StoreName;
 use super::kinds::{ProcessorWindows, split_logged, write_logged};
 use super::rows::RowError;
 use super::spanned_rows::{Rest, SpannedRead, SpannedRows};
-use super::{FreshRows, KeyOrder, StoreAccess, StoreError, StoreErrorKind, StoreValue, StoreView};
+use super::{FreshRows, KeyOrder, KeyRange, StoreAccess, StoreError, StoreErrorKind, StoreValue, StoreView};
 use crate::record::{Headers, Timestamp};
 use crate::topic::NameError;
 use crate::windows::{Window, Windowed};
@@ -129,6 +129,8 @@ pub struct WindowsOf<K, V> {
     size_ms: i64,
     /// The number of the row that was put last, in a store with duplicates.
     sequence: Option<u32>,
+    /// Whether there were rows when the task was opened. `None` until it matters.
+    had_rows: Option<bool>,
     key: Vec<u8>,
     row: Vec<u8>,
     types: PhantomData<fn(K) -> V>,
@@ -153,6 +155,7 @@ impl<K: Value, V: StoreValue> WindowsOf<K, V> {
             size_ms: i64::try_from(size.as_millis()).unwrap_or(i64::MAX),
             sequence: access.kind().keeps_duplicates().then_some(0),
             rows: SpannedRows::new(access, newest),
+            had_rows: None,
             key: Vec::new(),
             row: Vec::new(),
             types: PhantomData,
@@ -195,19 +198,48 @@ impl<K: Value, V: StoreValue> WindowsOf<K, V> {
         Ok(kept)
     }
 
-    /// The number of a new row. Numbers begin again when the task is opened, as in Kafka Streams, but skip those that
-    /// rows with the same key and window have from before.
+    /// The number of a new row. Numbers begin again when the task is opened, as in Kafka Streams, but come after those that
+    /// rows with the same key and window have from before, so that rows stay in the order in which they were put.
     fn next_sequence(&mut self, own: usize, start: Timestamp) -> Result<u32, RowError> {
-        let Some(mut sequence) = self.sequence else { return Ok(0) };
-        loop {
-            sequence = sequence.wrapping_add(1) & (u32::MAX >> 1);
-            let mut logged = self.key.get(..own).unwrap_or_default().to_vec();
-            write_logged(start, sequence, &mut logged);
-            if self.rows.get(start, &logged)?.is_none() {
-                self.sequence = Some(sequence);
-                return Ok(sequence);
-            }
+        let Some(last) = self.sequence else { return Ok(0) };
+        let earlier = if self.had_rows()? { self.last_sequence(own, start)? } else { 0 };
+        let sequence = last.max(earlier).wrapping_add(1) & (u32::MAX >> 1);
+        self.sequence = Some(sequence);
+        Ok(sequence)
+    }
+
+    fn had_rows(&mut self) -> Result<bool, RowError> {
+        if let Some(had_rows) = self.had_rows {
+            return Ok(had_rows);
         }
+        let mut has_rows = false;
+        self.rows.access().scan(KeyRange::ALL, &mut |_, _| {
+            has_rows = true;
+            false
+        })?;
+        self.had_rows = Some(has_rows);
+        Ok(has_rows)
+    }
+
+    /// The largest number of the rows with the key in the buffer and this window, or 0.
+    fn last_sequence(&self, own: usize, start: Timestamp) -> Result<u32, RowError> {
+        let own = self.key.get(..own).unwrap_or_default();
+        let logged = |sequence| {
+            let mut logged = own.to_vec();
+            write_logged(start, sequence, &mut logged);
+            Bound::Included(logged)
+        };
+        let keys = (logged(0), logged(u32::MAX));
+        let read = SpannedRead { keys, order: KeyOrder::Descending, times: (start, start) };
+        let mut last = 0;
+        self.rows.page(&read, self.rows.start(&read), &mut |logged, _| match split_logged(logged) {
+            Some((key, time, sequence)) if key == own && time == start => {
+                last = sequence;
+                false
+            }
+            _ => true,
+        })?;
+        Ok(last)
     }
 
     /// The row of a key and window; with duplicates the one that was put last.
@@ -429,11 +461,13 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_that_were_there_before_a_restart_are_not_overwritten() {
+    fn duplicates_that_were_there_before_a_restart_stay_and_come_first() {
         let (mut before, state) = store(true, -1);
         let key = "k".to_owned();
-        before.put(&key, Timestamp(5), Some(&1), Timestamp(5)).unwrap();
-        before.put(&key, Timestamp(5), Some(&2), Timestamp(5)).unwrap();
+        // Other rows use up numbers, so that those of the key are larger than the first one after the restart.
+        for (other, value) in [("other", 0), ("k", 1), ("k\0", 0), ("k", 2)] {
+            before.put(&other.to_owned(), Timestamp(5), Some(&value), Timestamp(5)).unwrap();
+        }
         let mut after = reopened(&state, true, 5);
         after.put(&key, Timestamp(5), Some(&3), Timestamp(5)).unwrap();
         let of_key = after.of_key(&key, (Timestamp(5), Timestamp(5)), KeyOrder::Ascending).unwrap();

@@ -12,7 +12,7 @@ use streams_core::dsl::processor::{
 use streams_core::record::{Record, Timestamp};
 use streams_core::runtime::DropReason;
 use streams_core::state::KeyValueStore;
-use streams_core::testing::{TestDriver, TopologyTestDriver};
+use streams_core::testing::{KeptState, TestDriver, TopologyTestDriver};
 use streams_core::windows::Window;
 
 use crate::{A, B, OUT, topology};
@@ -113,6 +113,27 @@ fn a_row_of_a_window_that_is_over_is_refused_counted_and_logged() {
         dropped.into_iter().collect::<Vec<_>>(),
         [(("KSTREAM-PROCESSOR-0000000001".to_owned(), DropReason::Expired), 1)]
     );
+}
+
+#[test]
+fn a_row_that_is_over_is_not_found_after_a_restart_either() {
+    const RECENT: ProcessorWindowStore<String, String> =
+        ProcessorWindowStore::new("recent", Duration::from_secs(1), Duration::from_secs(60));
+    for keeps in [false, true] {
+        let driver = TestDriver::configure(topology(|builder| {
+            let processed = builder.stream(A).process(RECENT, |mut recent, key, value: String, out| {
+                recent.put(key, value, out.timestamp());
+                let found = recent.fetch(key, Timestamp(0)..=Timestamp(i64::MAX)).into_iter();
+                out.send(key.clone(), found.map(|(_, value)| value).collect::<Vec<_>>().join(" "));
+            });
+            _ = processed.to(OUT);
+        }));
+        let mut driver = if keeps { driver.state_in(KeptState::default()).start() } else { driver.start() };
+        assert_eq!(outcome(&mut driver, &[(30_000, "k", "a"), (100_000, "k", "b")]), texts([("k", "a"), ("k", "b")]));
+        driver.kill();
+        driver.restart();
+        assert_eq!(outcome(&mut driver, &[(50_000, "k", "c")]), texts([("k", "c b")]), "state is kept: {keeps}");
+    }
 }
 
 #[test]

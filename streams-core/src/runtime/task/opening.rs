@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::starts::{AskedTimes, first_position, reset_of};
 use super::{StartPosition, TaskStore, unlogged};
 use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
-use crate::operators::Destination;
+use crate::operators::{Destination, time_of_store};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::age;
 use crate::runtime::bounds::{Bounds, Extent};
@@ -387,15 +387,16 @@ impl Opening {
     }
 
     fn stored_times(&self, shared: &Common, opened: &OpenedTask) -> Result<Vec<(String, Timestamp)>, AppError> {
-        let topology = &shared.plan.topology;
-        let nodes =
-            topology.subtopologies().iter().filter(|sub| sub.id == self.id.subtopology).flat_map(|sub| &sub.nodes);
-        nodes
-            .filter_map(|node| topology.graph().node(*node))
-            .map(|node| {
-                let time = read_i64(&*opened.store, &time_key(&node.name), opened.folder.path())
+        let graph = shared.plan.topology.graph();
+        let part = shared.plan.topology.subtopologies().iter().find(|sub| sub.id == self.id.subtopology);
+        let nodes = part.into_iter().flat_map(|part| &part.nodes).filter_map(|node| graph.node(*node));
+        let stores = part.into_iter().flat_map(|part| &part.stores).filter_map(|store| graph.store(*store));
+        let names = nodes.map(|node| node.name.to_string()).chain(stores.map(|store| time_of_store(&store.name)));
+        names
+            .map(|name| {
+                let time = read_i64(&*opened.store, &time_key(&name), opened.folder.path())
                     .map_err(|error| AppError::Store { task: self.id, error })?;
-                Ok((node.name.to_string(), time.map_or(Timestamp::UNKNOWN, Timestamp)))
+                Ok((name, time.map_or(Timestamp::UNKNOWN, Timestamp)))
             })
             .collect()
     }
