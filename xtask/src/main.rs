@@ -36,6 +36,9 @@ usage: cargo xtask COMMAND
   oracle [--seed S] [--cases N] [--family NAME] [ARGS]
            Compares the engine with Kafka Streams, record by record, on random topologies and inputs (JDK and Maven).
            Shows differences in their smallest cases, and ends with `N passed, N failed`; `--help` says more.
+  mutants --suite oracle [--only TEXT]
+           Plants bugs in a copy of the engine and lets the recorded cases of `tests/oracle` find them: a table, and
+           an error if one is not found.
   oracle-describe
            Lets Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
   oracle-bytes
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["tidy"] => tidy::run(),
         ["oracle", rest @ ..] => oracle::compare(rest),
+        ["mutants", "--suite", "oracle", rest @ ..] => oracle::mutants(rest),
         ["oracle-describe"] => oracle::describe(),
         ["oracle-bytes"] => oracle::bytes(),
         ["setup"] => setup::run(),

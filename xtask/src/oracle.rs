@@ -9,7 +9,7 @@ use crate::{cache, java, setup};
 pub(crate) fn compare(args: &[&str]) -> Result<(), Failure> {
     // Tests and help need no Java.
     let mut oracle = oracle(args)?;
-    if !args.iter().any(|arg| ["--help", "-h", "--print"].contains(arg)) {
+    if !args.iter().any(|arg| ["--help", "-h", "--print", "--check-vectors", "--properties"].contains(arg)) {
         setup::ensure(setup::FOR_KAFKA)?;
         oracle.arg("--class-path").arg(java::class_path("tests/java/oracle", "oracle-java")?);
     }
@@ -21,10 +21,28 @@ pub(crate) fn compare(args: &[&str]) -> Result<(), Failure> {
     }
 }
 
+/// Plants bugs in a copy of the engine, and lets the recorded cases find them.
+pub(crate) fn mutants(args: &[&str]) -> Result<(), Failure> {
+    let mut mutants = program("mutants")?;
+    let status = mutants.arg(cache::folder()?.join("mutants")).args(args).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Failure::failed("")),
+        Err(error) => Err(Failure::failed(format!("the mutants cannot be started: {error}"))),
+    }
+}
+
 fn oracle(args: &[&str]) -> Result<Command, Failure> {
+    let mut oracle = program("oracle")?;
+    oracle.args(args);
+    Ok(oracle)
+}
+
+/// A program of `tests/oracle`, optimised.
+fn program(name: &str) -> Result<Command, Failure> {
     let mut cargo = command(cargo_program());
     cargo.env("CARGO_TARGET_DIR", cache::target_folder()?);
-    cargo.args(["run", "-q", "--locked", "--release", "-p", "millstream-oracle", "--bin", "oracle", "--"]).args(args);
+    cargo.args(["run", "-q", "--locked", "--release", "-p", "millstream-oracle", "--bin", name, "--"]);
     Ok(cargo)
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+use comfy_table::{Table, presets};
 use millstream::record::Timestamp;
 use millstream_oracle::answer::Answer;
 use millstream_oracle::case::Case;
@@ -16,8 +17,9 @@ use millstream_oracle::generate::{FAMILIES, Family, case, family};
 use millstream_oracle::java::JavaCommand;
 use millstream_oracle::ledger::{self, Entry};
 use millstream_oracle::progress::Progress;
+use millstream_oracle::properties::{self, PROPERTIES};
 use millstream_oracle::shrink::shrink;
-use millstream_oracle::vectors::Writer;
+use millstream_oracle::vectors::{self, Checked, Writer};
 
 /// Compares the engine with Kafka Streams, record by record, on random topologies and inputs.
 #[derive(Parser, Debug)]
@@ -53,6 +55,12 @@ struct Options {
     /// Writes the committed vectors again: this many cases of each family, with Java's answers.
     #[arg(long, value_name = "CASES", num_args = 0..=1, default_missing_value = "300")]
     record_vectors: Option<u64>,
+    /// Checks what must stay the same however a topology is run, without Java: so many suitable cases of each property.
+    #[arg(long)]
+    properties: bool,
+    /// Compares with the recorded answers in a folder, without Java: the committed ones, or others.
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1)]
+    check_vectors: Option<Option<PathBuf>>,
     /// How many cases Java runs at once; all processors otherwise.
     #[arg(long)]
     java_threads: Option<usize>,
@@ -78,6 +86,12 @@ pub(crate) fn run() -> Outcome<bool> {
             println!("{}", case(options.seed, number, options.family).to_line());
         }
         return Ok(true);
+    }
+    if let Some(folder) = &options.check_vectors {
+        return check_vectors(&folder.clone().unwrap_or_else(vectors::folder));
+    }
+    if options.properties {
+        return check_properties(&options);
     }
     let class_path = options.class_path.clone().ok_or("there is no class path; run `cargo xtask oracle`")?;
     let mut contest = Contest::start(JavaCommand { class_path, threads: options.java_threads })?;
@@ -241,6 +255,58 @@ fn record_vectors(contest: &mut Contest, cases: u64) -> Outcome<bool> {
         println!("{}: written", family.name);
     }
     Ok(are_same)
+}
+
+/// Checks each property with so many cases that it speaks about.
+fn check_properties(options: &Options) -> Outcome<bool> {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["property", "cases", "tried", "compared", "differ"]);
+    // An application that fails, as some cases' do, panics in the test driver.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut differ_in_all = 0;
+    for property in PROPERTIES {
+        let mut progress = Progress::of(options.cases);
+        let (mut suitable, mut tried, mut compared, mut differ) = (0, 0, 0, 0);
+        for number in options.from.. {
+            if suitable == options.cases || tried > TRIED_MAX * options.cases {
+                break;
+            }
+            tried += 1;
+            let case = case(options.seed, number, options.family);
+            match properties::check(property, &case, number) {
+                properties::Outcome::Unsuitable => continue,
+                properties::Outcome::Same(count) => compared += count,
+                properties::Outcome::Different(difference) => {
+                    differ += 1;
+                    progress.clear();
+                    if differ <= options.differences {
+                        println!("{}: case {}: {difference}\n{}\n", property.name(), case.id, case.to_line());
+                    }
+                }
+            }
+            suitable += 1;
+            progress.tell(suitable, differ);
+        }
+        progress.clear();
+        differ_in_all += differ;
+        let numbers = [suitable, tried, compared as u64, differ].map(|number| number.to_string());
+        table.add_row(std::iter::once(property.name().to_owned()).chain(numbers));
+    }
+    println!("{table}");
+    Ok(differ_in_all == 0)
+}
+
+/// A property that speaks about fewer cases than one in so many is not looked into for ever.
+const TRIED_MAX: u64 = 200;
+
+/// Compares with recorded answers.
+fn check_vectors(folder: &Path) -> Outcome<bool> {
+    let Checked { differing, all } = vectors::check_all(&vectors::files(folder)?)?;
+    for (case, difference) in differing.iter().take(1) {
+        println!("case {} ({}): {difference}\n{}\n", case.id, case.family, case.to_line());
+    }
+    println!("{} passed, {} failed", all - differing.len(), differing.len());
+    Ok(differing.is_empty())
 }
 
 fn record(options: &Options, passed: u64, failed: u64) -> Outcome<()> {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -60,31 +61,55 @@ impl Writer {
     }
 }
 
-/// The committed files, in order.
+/// The files of a folder, in order.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn files() -> io::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder())?.collect::<Result<Vec<_>, _>>()?;
+pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "gz"));
     files.sort();
     Ok(files)
 }
 
-/// The cases of a file of which we do not what Java did, each with the first difference, and the number of all.
+/// The outcome of comparing with what Java did.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// The cases of which we do something else, each with the first difference.
+    pub differing: Vec<(Case, Difference)>,
+    /// The number of all cases.
+    pub all: usize,
+}
+
+/// Runs the cases of all files, each file in a thread of its own.
 ///
 /// # Errors
-/// When the file cannot be read.
-pub fn check(file: &Path) -> io::Result<(Vec<(Case, Difference)>, usize)> {
-    let (mut differing, mut all) = (Vec::new(), 0);
+/// When a file cannot be read.
+pub fn check_all(files: &[PathBuf]) -> io::Result<Checked> {
+    let checked = thread::scope(|scope| {
+        let threads: Vec<_> = files.iter().map(|file| scope.spawn(|| check(file))).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread has panicked")))
+        };
+        threads.into_iter().map(join).collect::<io::Result<Vec<_>>>()
+    })?;
+    Ok(checked.into_iter().fold(Checked::default(), |mut sum, checked| {
+        sum.differing.extend(checked.differing);
+        sum.all += checked.all;
+        sum
+    }))
+}
+
+fn check(file: &Path) -> io::Result<Checked> {
+    let mut checked = Checked::default();
     for line in BufReader::new(GzDecoder::new(File::open(file)?)).lines() {
         let Line { case, java } = serde_json::from_str(&line?)?;
         let case = Case::from_json(&case).map_err(|error| io::Error::other(error.to_string()))?;
-        all += 1;
+        checked.all += 1;
         if let Some(difference) = compare(&case, &java, &run(&case)).difference {
-            differing.push((case, difference));
+            checked.differing.push((case, difference));
         }
     }
-    Ok((differing, all))
+    Ok(checked)
 }

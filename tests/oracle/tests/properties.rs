@@ -1,0 +1,37 @@
+//! What stays the same however a topology is run. `cargo xtask oracle --properties` checks more cases.
+
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
+use millstream_oracle::generate::case;
+use millstream_oracle::properties::{Outcome, Property, check};
+
+/// Cases that are looked at, of which most are not suitable.
+const TRIED: u64 = 1_000;
+
+fn holds(property: Property, at_least: usize) {
+    let mut suitable = 0;
+    for number in 0..TRIED {
+        let case = case(1, number, None);
+        match check(property, &case, number) {
+            Outcome::Unsuitable => {}
+            Outcome::Same(_) => suitable += 1,
+            Outcome::Different(difference) => panic!("{difference}\n{}", case.to_line()),
+        }
+    }
+    assert!(suitable >= at_least, "only {suitable} of {TRIED} cases are suitable");
+}
+
+#[test]
+fn interruptions_change_no_output() {
+    holds(Property::Interruptions, 100);
+}
+
+#[test]
+fn caches_leave_the_same_final_tables() {
+    holds(Property::Caches, 50);
+}
+
+#[test]
+fn any_number_of_partitions_leaves_the_same_final_tables() {
+    holds(Property::Partitions, 10);
+}
