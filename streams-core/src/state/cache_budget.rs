@@ -45,7 +45,6 @@ impl CacheBudget {
     }
 
     /// How many bytes the caches hold.
-    #[cfg(test)]
     #[must_use]
     pub(crate) fn held(&self) -> usize {
         self.0.held.get()

@@ -142,6 +142,18 @@ fn sessions_go_through_topics_and_stores_with_start_and_end() {
     }
 }
 
+#[test]
+fn a_key_may_need_more_room_than_all_caches_have() {
+    let tens = Sessions::gap(Duration::from_millis(10)).grace(Duration::from_millis(10_000));
+    let program = topology(|b| _ = b.stream(WORDS).group_by_key().windowed_by(tens).count().stored_as(VISITS));
+    let mut driver = TestDriver::configure(program).caching(300).start();
+    for at in (0..2_000).step_by(100) {
+        pipe_at(&mut driver, ('w', "a", "x"), at);
+    }
+    let expected: Vec<_> = (0..2_000).step_by(100).map(|at| ("a".to_owned(), session(at, at), 1)).collect();
+    assert_eq!(driver.sessions(&VISITS), expected, "and the application has something else to do than to make room");
+}
+
 /// A group of a session table's rows subtracts what was there before, also if a session was only updated.
 #[test]
 fn a_group_of_sessions_follows_them() {

@@ -146,11 +146,13 @@ impl Worker {
 
     /// Makes room in the caches if they hold more than they may, in all tasks alike, for no longer than a round and
     /// only as long as the producer keeps up. Suspended tasks are included: nobody uses their rows, which are all
-    /// written. Returns whether there was anything to do.
+    /// written. Returns whether there may be more to do: not if all rows left are in use, as when a single key needs more
+    /// than the caches may hold.
     fn make_room(&mut self, round: Duration) -> Result<bool, AppError> {
         if !self.cache_budget.is_exceeded() {
             return Ok(false);
         }
+        let held = self.cache_budget.held();
         let end = self.seed.common.clock.monotonic() + round;
         let ids = self.slots.open_from(self.next_to_make_room);
         // The first time round, rows may be in use, and the caches of the first task were not begun with.
@@ -175,7 +177,7 @@ impl Worker {
                 }
             }
         }
-        Ok(true)
+        Ok(self.cache_budget.held() != held)
     }
 }
 
