@@ -3,12 +3,16 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+mod session;
+
+pub use session::SessionWindowedCogroupedKStream;
+
 use super::table::{self, KTable, ViewOfStore};
-use super::{KGroupedStream, Shared, StreamsBuilder};
-use crate::operators::{merge, stream_aggregate, window_aggregate};
+use super::{IntoWindows, KGroupedStream, Shared, StreamsBuilder};
+use crate::operators::{merge, session_aggregate, stream_aggregate, window_aggregate};
 use crate::record::Change;
 use crate::topology::program::{AggregateRecipe, Call, CallId, CogroupInput};
-use crate::windows::{IntoTimeWindows, TimeWindows, Windowed};
+use crate::windows::{SessionWindows, TimeWindows, Windowed};
 use crate::wire::{Key, Nullable, NullableKey, Value};
 
 /// Groups of several streams, whose values may differ in type, that are aggregated into one table with rows `A` by key
@@ -21,20 +25,25 @@ pub struct CogroupedKStream<'t, K, A> {
     builder: &'t StreamsBuilder,
     /// Aggregations of the same groups share their repartition topics.
     step: CallId,
-    inputs: Vec<(CallId, Arc<dyn Input<A>>)>,
-    key: PhantomData<fn() -> K>,
+    inputs: Vec<(CallId, Arc<dyn Input<K, A>>)>,
 }
 
 /// Makes a row for a key that has none.
 type Init<A> = Arc<dyn Fn() -> A + Send + Sync>;
 
-/// One of the streams, with its function.
-trait Input<A> {
+/// Makes one row of two: those of sessions that a record joins.
+type Merge<K, A> = Arc<dyn Fn(&K, A, A) -> A + Send + Sync>;
+
+/// One of the streams, with its function, for rows by keys `K`.
+trait Input<K, A> {
     /// Aggregates its records by key.
     fn by_key(&self, init: Init<A>) -> AggregateRecipe;
 
     /// Aggregates its records by key and time window.
     fn by_time(&self, init: Init<A>, windows: TimeWindows) -> AggregateRecipe;
+
+    /// Aggregates its records by key and session.
+    fn by_session(&self, init: Init<A>, merge: Merge<K, A>, windows: SessionWindows) -> AggregateRecipe;
 }
 
 /// A stream of keys `K` and values `V`, with its function.
@@ -43,7 +52,7 @@ struct Taken<K, V, F> {
     types: PhantomData<fn(K, V)>,
 }
 
-impl<K, V, A, F> Input<A> for Taken<K, V, F>
+impl<K, V, A, F> Input<K::Inner, A> for Taken<K, V, F>
 where
     K: NullableKey,
     V: Nullable,
@@ -65,6 +74,20 @@ where
             window_aggregate::recipe::<K, V, A>(store, windows, move |key, value, aggregate| {
                 take::<V, A>(value, aggregate, &*init, |value, aggregate| update(key, value, aggregate))
             })
+        })
+    }
+
+    fn by_session(&self, init: Init<A>, merge: Merge<K::Inner, A>, windows: SessionWindows) -> AggregateRecipe {
+        let (update, begin) = (Arc::clone(&self.update), Arc::clone(&init));
+        Box::new(move |store| {
+            session_aggregate::recipe::<K, V, A>(
+                store,
+                windows,
+                move |key, value, aggregate| {
+                    take::<V, A>(value, aggregate, &*init, |value, aggregate| update(key, value, aggregate))
+                },
+                move |key, aggregate, other| Some(merge(key, aggregate.unwrap_or_else(&*begin), other)),
+            )
         })
     }
 }
@@ -144,7 +167,7 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
         K: NullableKey,
     {
         let Self { builder, .. } = self;
-        CogroupedKStream { builder, step: builder.add(Call::Cogroup), inputs: Vec::new(), key: PhantomData }
+        CogroupedKStream { builder, step: builder.add(Call::Cogroup), inputs: Vec::new() }
     }
 }
 
@@ -200,7 +223,7 @@ impl<'t, K: Key, A: Value> CogroupedKStream<'t, K, A> {
         V: Nullable,
     {
         self.builder.expect_same(group.builder);
-        let input: Arc<dyn Input<A>> = Arc::new(Taken::<K2, V, _> { update: Arc::new(update), types: PhantomData });
+        let input: Arc<dyn Input<K, A>> = Arc::new(Taken::<K2, V, _> { update: Arc::new(update), types: PhantomData });
         match self.inputs.iter_mut().find(|(known, _)| *known == group.step) {
             Some((_, known)) => *known = input,
             None => self.inputs.push((group.step, input)),
@@ -223,7 +246,7 @@ impl<'t, K: Key, A: Value> CogroupedKStream<'t, K, A> {
         self.table(call, table::view_of_rows)
     }
 
-    /// Aggregates by key and time window. The windows must say how long they wait for late records.
+    /// Aggregates by key and window. The windows must say how long they wait for late records.
     ///
     /// ```
     /// use millstream::prelude::*;
@@ -252,11 +275,11 @@ impl<'t, K: Key, A: Value> CogroupedKStream<'t, K, A> {
     /// assert_eq!(signs.collect::<Vec<_>>(), [".", ".!", "."]);
     /// # Ok::<(), TopologyError>(())
     /// ```
-    pub fn windowed_by(&self, windows: impl IntoTimeWindows) -> TimeWindowedCogroupedKStream<'t, K, A> {
-        TimeWindowedCogroupedKStream { groups: self.clone(), windows: windows.into_time_windows() }
+    pub fn windowed_by<W: IntoWindows>(&self, windows: W) -> W::Cogrouped<'t, K, A> {
+        windows.cogroup(self.clone())
     }
 
-    fn inputs(&self, recipe: impl Fn(&dyn Input<A>) -> AggregateRecipe) -> Vec<CogroupInput> {
+    fn inputs(&self, recipe: impl Fn(&dyn Input<K, A>) -> AggregateRecipe) -> Vec<CogroupInput> {
         self.inputs.iter().map(|(group, input)| CogroupInput { group: *group, recipe: recipe(&**input) }).collect()
     }
 
@@ -269,8 +292,8 @@ impl<'t, K: Key, A: Value> CogroupedKStream<'t, K, A> {
 /// Groups of several streams, by key and time window; created by [`CogroupedKStream::windowed_by`].
 #[must_use = "windows do nothing until they are aggregated"]
 pub struct TimeWindowedCogroupedKStream<'t, K, A> {
-    groups: CogroupedKStream<'t, K, A>,
-    windows: TimeWindows,
+    pub(super) groups: CogroupedKStream<'t, K, A>,
+    pub(super) windows: TimeWindows,
 }
 
 impl<'t, K: Key, A: Value> TimeWindowedCogroupedKStream<'t, K, A> {
@@ -291,7 +314,7 @@ impl<'t, K: Key, A: Value> TimeWindowedCogroupedKStream<'t, K, A> {
 
 impl<K, A> Clone for CogroupedKStream<'_, K, A> {
     fn clone(&self) -> Self {
-        Self { builder: self.builder, step: self.step, inputs: self.inputs.clone(), key: PhantomData }
+        Self { builder: self.builder, step: self.step, inputs: self.inputs.clone() }
     }
 }
 

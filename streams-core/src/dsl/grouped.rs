@@ -62,7 +62,8 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     }
 
     /// Combines the values of each key: `reducer` gets the result so far and the next value. A key's first value is its
-    /// first result.
+    /// first result. A reducer may also return an `Option`, where `None` deletes the result; the key's next value is then its
+    /// first one again.
     ///
     /// ```
     /// use millstream::prelude::*;
@@ -77,13 +78,14 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// ```
     #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn reduce(self, reducer: impl Fn(V::Inner, V::Inner) -> V::Inner + Shared) -> KTable<'t, K::Inner, V::Inner>
+    pub fn reduce<R>(self, reducer: impl Fn(V::Inner, V::Inner) -> R + Shared) -> KTable<'t, K::Inner, V::Inner>
     where
         K: NullableKey,
         V: Nullable,
+        R: Nullable<Inner = V::Inner>,
     {
         self.update(AggregateKind::Reduce, move |_, value, result| match result {
-            Some(result) => Some(reducer(result, value)),
+            Some(result) => reducer(result, value).into_option(),
             None => Some(value),
         })
     }

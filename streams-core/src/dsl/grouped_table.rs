@@ -7,7 +7,7 @@ use super::table::{self, KTable};
 use super::{Shared, StreamsBuilder, handle};
 use crate::operators::table_aggregate;
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call, CallId};
-use crate::wire::{Key, Value};
+use crate::wire::{Key, Nullable, Value};
 
 /// A table's rows `V` by the group `K` that they belong to; created by [`KTable::group_by`].
 #[must_use = "a group does nothing until it is counted, reduced or aggregated"]
@@ -61,7 +61,8 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     }
 
     /// Combines the rows of each group: `add` adds a row, `subtract` removes one. The first argument of both is the
-    /// result so far. A group's first row is its first result.
+    /// result so far. A group's first row is its first result. Both may also return an `Option`, where `None` deletes the
+    /// result; the group's next row is then its first result again.
     ///
     /// ```
     /// use millstream::prelude::*;
@@ -81,16 +82,22 @@ impl<'t, K, V> KGroupedTable<'t, K, V> {
     /// ```
     #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
-    pub fn reduce(self, add: impl Fn(V, V) -> V + Shared, subtract: impl Fn(V, V) -> V + Shared) -> KTable<'t, K, V>
+    pub fn reduce<A, S>(
+        self,
+        add: impl Fn(V, V) -> A + Shared,
+        subtract: impl Fn(V, V) -> S + Shared,
+    ) -> KTable<'t, K, V>
     where
         K: Key,
         V: Value,
+        A: Nullable<Inner = V>,
+        S: Nullable<Inner = V>,
     {
         let add = move |_: &K, row: V, result: Option<V>| match result {
-            Some(result) => Some(add(result, row)),
+            Some(result) => add(result, row).into_option(),
             None => Some(row),
         };
-        let subtract = move |_: &K, row: V, result: V| Some(subtract(result, row));
+        let subtract = move |_: &K, row: V, result: V| subtract(result, row).into_option();
         self.add(AggregateKind::Reduce, Box::new(move |store| table_aggregate::recipe(store, add, subtract)))
     }
 

@@ -35,10 +35,10 @@ mod table;
 mod windowed;
 
 pub use crate::operators::chosen_sink::{ChosenTopic, RecordContext};
-pub use crate::operators::partitioner::{IntoPartitions, Partitions, Target};
+pub use crate::operators::partitioner::{IntoPartition, IntoPartitions, Partitions, Target};
 pub use crate::operators::timestamps::{ExtractedTime, IntoExtractedTime};
 pub use builder::{StreamsBuilder, Topics, TopicsToRead};
-pub use cogrouped::{CogroupedKStream, TimeWindowedCogroupedKStream};
+pub use cogrouped::{CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream};
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;
@@ -47,7 +47,7 @@ pub use processor_store::ProcessorStoreOptions;
 pub use shared::Shared;
 pub use stream::{KStream, Output, Repartitioned, Sent, Split, StreamWithin};
 pub use suppress::Suppress;
-pub use table::{ForeignKey, KTable, OtherTable};
+pub use table::{ForeignKey, ForeignTable, GroupedRow, KTable, OtherTable, PartitionedTable};
 pub use windowed::{IntoWindows, SessionWindowedKStream, TimeWindowedKStream};
 
 /// A key or value in a stream: anything that can be cloned where the stream forks. A wire format is needed only where

@@ -14,7 +14,7 @@ use crate::record::{Headers, Record, Timestamp};
 use crate::topic::Topic;
 use crate::wire::{Field, SendAs};
 
-/// What is known of a record besides its key and value when its topic is chosen.
+/// What is known of a record besides its key and value, when its topic is chosen or a row is transformed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RecordContext<'a> {

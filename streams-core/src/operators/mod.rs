@@ -63,6 +63,7 @@ pub(crate) mod table_merge;
 pub(crate) mod table_select;
 pub(crate) mod table_source;
 pub(crate) mod table_to_stream;
+pub(crate) mod table_transform;
 pub(crate) mod timestamps;
 pub(crate) mod to_table;
 pub(crate) mod window_aggregate;

@@ -105,12 +105,41 @@ impl IntoPartitions for Partition {
     }
 }
 
+/// What a partitioner may return where a record goes to a single partition: its number, or an `Option` of that.
+#[diagnostic::on_unimplemented(
+    message = "here a partitioner returns one partition's number, not `{Self}`",
+    label = "not a number",
+    note = "`|key, to| key.len() % to.partitions as usize`; an `Option` may leave the choice to the key, with `None`"
+)]
+pub trait IntoPartition {
+    /// The choice: [`Partitions::One`] or [`Partitions::ByKey`].
+    fn into_partition(self) -> Partitions;
+}
+
+impl IntoPartition for Partition {
+    fn into_partition(self) -> Partitions {
+        self.into_partitions()
+    }
+}
+
 macro_rules! numbers {
     ($($number:ty)+) => { $(
         impl IntoPartitions for $number {
             fn into_partitions(self) -> Partitions {
                 // What is too large for an `i64` is too large for a partition, too.
                 Partitions::One(i64::try_from(self).unwrap_or(i64::MAX))
+            }
+        }
+
+        impl IntoPartition for $number {
+            fn into_partition(self) -> Partitions {
+                self.into_partitions()
+            }
+        }
+
+        impl IntoPartition for Option<$number> {
+            fn into_partition(self) -> Partitions {
+                self.map_or(Partitions::ByKey, IntoPartitions::into_partitions)
             }
         }
     )+ };

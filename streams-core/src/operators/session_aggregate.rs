@@ -185,6 +185,9 @@ impl<K: Key, A: Value> SessionTable<K, A> {
             (update(&key, value, aggregate), timestamp)
         });
         self.rows.borrow_mut().observe(session.end);
+        if self.rows.borrow().refuses(session.end) {
+            context.drop_record(&self.node, DropReason::Expired);
+        }
         let changed = changed.map_err(|error| OperatorError::rows(&self.node, error))?;
         self.forward(context, &key, session, changed)
     }

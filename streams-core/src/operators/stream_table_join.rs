@@ -100,7 +100,7 @@ mod tests {
         let mut view = stored_table::view::<Word, Num>(StoreId(0));
         if filtered_and_mapped {
             view = table_filter::view(view, false, |key: &Word, _: &Num| key.0 == "b");
-            view = table_map_values::view(view, |_: &Word, value: Num| Num(value.0 * 10));
+            view = table_map_values::view(view, |_: &Word, value: Num| Some(Num(value.0 * 10)));
         }
         let joiner = move |_: &Option<Word>, value, row: Option<Num>| (left || row.is_some()).then(|| show(value, row));
         table.retyped(&super::recipe::<Option<Word>, Option<Word>, Num, String>(view, left, joiner))
@@ -172,7 +172,7 @@ mod tests {
     fn a_record_is_joined_with_the_row_at_its_own_time_through_every_view() {
         let mut view = TableViewRecipe::new(|_| Ok(Box::new(Versions)));
         view = table_filter::view(view, true, |_: &Word, row: &Num| row.0 != 3);
-        view = table_map_values::view(view, |_: &Word, row: Num| Num(row.0 * 10));
+        view = table_map_values::view(view, |_: &Word, row: Num| Some(Num(row.0 * 10)));
         let join = super::recipe::<Option<Word>, Option<Word>, Num, String>(view, true, |_, value, row| {
             Some(show(value, row))
         });

@@ -8,11 +8,12 @@ use crate::record::{Change, Record, Timestamp};
 use crate::state::rows::Row;
 use crate::wire::{Key, Value};
 
-/// Takes `Change<V>` by key, forwards `Change<V2>`. A deletion stays a deletion; the mapper is not called for it.
+/// Takes `Change<V>` by key, forwards `Change<V2>`. A deletion stays a deletion; the mapper is not called for it. A row that
+/// it makes `None` of is deleted.
 ///
 /// `V2` needs a format only if the result is kept in a store; see [`stored`].
 pub(crate) fn recipe<K, V, V2>(
-    mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
+    mapper: impl Fn(&K, V) -> Option<V2> + Send + Sync + 'static,
     placed: impl Into<Placed>,
 ) -> Recipe
 where
@@ -28,7 +29,7 @@ where
 }
 
 /// [`recipe`] with a store.
-pub(crate) fn stored<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, store: StoreId) -> Recipe
+pub(crate) fn stored<K, V, V2>(mapper: impl Fn(&K, V) -> Option<V2> + Send + Sync + 'static, store: StoreId) -> Recipe
 where
     K: Key,
     V: Value,
@@ -42,7 +43,7 @@ where
 }
 
 /// [`recipe`] without a store.
-fn passing<K, V, V2>(mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static, placed: Placed) -> Recipe
+fn passing<K, V, V2>(mapper: impl Fn(&K, V) -> Option<V2> + Send + Sync + 'static, placed: Placed) -> Recipe
 where
     K: Clone + 'static,
     V: 'static,
@@ -58,7 +59,7 @@ where
 /// The rows of a mapped table without a store: its parent's rows, mapped on lookup.
 pub(crate) fn view<K, V, V2>(
     parent: TableViewRecipe<K, V>,
-    mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
+    mapper: impl Fn(&K, V) -> Option<V2> + Send + Sync + 'static,
 ) -> TableViewRecipe<K, V2>
 where
     K: 'static,
@@ -78,11 +79,11 @@ struct Passing<K, V2, F> {
     outputs: Outputs<K, Change<V2>>,
 }
 
-impl<K: Clone, V, V2: Clone, F: Fn(&K, V) -> V2> Next<K, Change<V>> for Passing<K, V2, F> {
+impl<K: Clone, V, V2: Clone, F: Fn(&K, V) -> Option<V2>> Next<K, Change<V>> for Passing<K, V2, F> {
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
-        let new = value.new.map(|value| (self.mapper)(&key, value));
-        let old = value.old.filter(|_| self.sends_old).map(|value| (self.mapper)(&key, value));
+        let new = value.new.and_then(|value| (self.mapper)(&key, value));
+        let old = value.old.filter(|_| self.sends_old).and_then(|value| (self.mapper)(&key, value));
         let value = Change { old, new, is_latest: self.placed.is_latest(value.is_latest) };
         self.outputs.forward(context, Record { key, value, timestamp, headers })
     }
@@ -93,10 +94,10 @@ struct Stored<K: Key, V2: Value, F> {
     table: StoredTable<K, V2>,
 }
 
-impl<K: Key, V: Value, V2: Value, F: Fn(&K, V) -> V2> Next<K, Change<V>> for Stored<K, V2, F> {
+impl<K: Key, V: Value, V2: Value, F: Fn(&K, V) -> Option<V2>> Next<K, Change<V>> for Stored<K, V2, F> {
     fn process(&mut self, context: &mut Context, record: Record<K, Change<V>>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
-        let value = value.new.map(|value| (self.mapper)(&key, value));
+        let value = value.new.and_then(|value| (self.mapper)(&key, value));
         self.table.set(context, Record { key, value, timestamp, headers })
     }
 }
@@ -106,18 +107,30 @@ struct MappedView<K, V, F> {
     mapper: Arc<F>,
 }
 
-impl<K, V, V2, F: Fn(&K, V) -> V2> TableView<K, V2> for MappedView<K, V, F> {
+impl<K, V, F> MappedView<K, V, F> {
+    fn row<V2>(&self, key: &K, row: Option<Row<V>>) -> Option<Row<V2>>
+    where
+        F: Fn(&K, V) -> Option<V2>,
+    {
+        let (value, timestamp) = row?;
+        Some(((self.mapper)(key, value)?, timestamp))
+    }
+}
+
+impl<K, V, V2, F: Fn(&K, V) -> Option<V2>> TableView<K, V2> for MappedView<K, V, F> {
     fn get(&mut self, key: &K) -> Result<Option<Row<V2>>, OperatorError> {
-        Ok(self.parent.get(key)?.map(|(value, timestamp)| ((self.mapper)(key, value), timestamp)))
+        let row = self.parent.get(key)?;
+        Ok(self.row(key, row))
     }
 
     fn get_forwarded(&mut self, key: &K) -> Result<Option<Row<V2>>, OperatorError> {
-        Ok(self.parent.get_forwarded(key)?.map(|(value, timestamp)| ((self.mapper)(key, value), timestamp)))
+        let row = self.parent.get_forwarded(key)?;
+        Ok(self.row(key, row))
     }
 
     fn get_as_of(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Row<V2>>, OperatorError> {
         let row = self.parent.get_as_of(key, timestamp)?;
-        Ok(row.map(|(value, timestamp)| ((self.mapper)(key, value), timestamp)))
+        Ok(self.row(key, row))
     }
 }
 
@@ -132,7 +145,10 @@ mod tests {
         old_values: bool,
         cache_bytes: usize,
     ) -> Chain<Word, Change<Num>, Word, Change<Word>> {
-        let recipe = super::recipe(|key: &Word, value: Num| Word(format!("{}{}", key.0, value.0)), store.map(StoreId));
+        let recipe = super::recipe(
+            |key: &Word, value: Num| (value.0 >= 0).then(|| Word(format!("{}{}", key.0, value.0))),
+            store.map(StoreId),
+        );
         Chain::with(Setup { old_values, cache_bytes, ..Setup::default() }, &recipe)
     }
 
@@ -168,10 +184,32 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_mapped_to_nothing_is_deleted() {
+        for store in [None, Some(0)] {
+            let mut mapped = mapped(store, true, 0);
+            [
+                input(1, None, Some(1)),
+                input(2, Some(1), Some(-2)),
+                input(3, Some(-2), Some(-3)),
+                input(4, Some(-3), Some(4)),
+            ]
+            .into_iter()
+            .for_each(|record| mapped.send(record));
+            let expected = [
+                output(1, None, Some("a1")),
+                output(2, Some("a1"), None),
+                output(3, None, None),
+                output(4, None, Some("a4")),
+            ];
+            assert_eq!(mapped.received(), expected, "store: {store:?}");
+        }
+    }
+
+    #[test]
     fn an_earlier_version_stays_one_if_the_result_has_versions() {
         for gives_versions in [true, false] {
             let placed = Placed { takes_versions: true, gives_versions, store: None };
-            let recipe = super::recipe(|key: &Word, value: Num| Word(format!("{}{}", key.0, value.0)), placed);
+            let recipe = super::recipe(|key: &Word, value: Num| Some(Word(format!("{}{}", key.0, value.0))), placed);
             let mut mapped: Chain<Word, Change<Num>, Word, Change<Word>> = Chain::new(&recipe);
             let (sent, expected) = (input(1, None, Some(1)), output(1, None, Some("a1")));
             mapped.send(Record { value: Change { is_latest: false, ..sent.value }, ..sent });

@@ -305,8 +305,8 @@ pub(crate) struct ForeignKeyJoin {
 
 /// The nodes that write and read an internal topic.
 pub(crate) struct Passage {
-    /// Writes the topic.
-    pub(crate) sink: SinkRecipe,
+    /// Writes the topic; the keys' window sizes are those of the node that reads it.
+    pub(crate) sink: Box<dyn FnOnce(TopicRef, WindowSizes) -> Recipe>,
     /// Reads it and sets the keys' window sizes.
     pub(crate) source: fn(WindowSizes) -> Recipe,
 }
@@ -360,10 +360,12 @@ pub(crate) enum Call {
     CogroupAggregate { cogroup: CallId, inputs: Vec<CogroupInput>, windows: Option<Box<dyn Windowing>>, merge: Recipe },
     /// `.filter(..)` and `.map_values(..)` of a table
     TableOperator { input: CallId, kind: TableOperatorKind, recipe: TableOperatorRecipe },
+    /// `.transform_values(..)` of a table
+    TransformTable { input: CallId, stores: Vec<StoreSpec>, recipe: Box<dyn FnOnce(Vec<StoreId>, Placed) -> Recipe> },
     /// `.suppress(..)` of a table
     Suppress { input: CallId, until: SuppressUntil, recipe: SuppressRecipe },
-    /// `.to_stream()`
-    ToStream { input: CallId, recipe: Recipe },
+    /// `.to_stream()`, and `.to_stream_by(..)` with a recipe for the new key
+    ToStream { input: CallId, recipe: Recipe, select: Option<Recipe> },
     /// `.group_by(..)` of a table
     TableGroup { input: CallId, select: Recipe, through: ChangeRepartition },
     /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of rows

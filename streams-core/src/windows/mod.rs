@@ -17,7 +17,7 @@ mod time;
 pub use join::{IntoJoinSpan, JoinSpan, JoinWindows};
 pub use sessions::{SessionWindows, Sessions};
 pub use sizes::WindowSizes;
-pub use time::{Hopping, HoppingEvery, IntoTimeWindows, TimeWindows, Tumbling};
+pub use time::{Hopping, HoppingEvery, TimeWindows, Tumbling};
 
 /// An interval of event time from `start` (inclusive) to `end` (exclusive for tumbling and hopping windows), one of many
 /// equally long ones.

@@ -151,23 +151,6 @@ impl TimeWindows {
     }
 }
 
-/// Windows that `windowed_by(..)` accepts for several streams.
-#[diagnostic::on_unimplemented(
-    message = "this window does not say how long it waits for late records",
-    label = "how late may a record be?",
-    note = "choose `.grace(duration)` or `.no_grace()`"
-)]
-pub trait IntoTimeWindows {
-    /// The windows' size, advance and grace as plain numbers.
-    fn into_time_windows(self) -> TimeWindows;
-}
-
-impl IntoTimeWindows for TimeWindows {
-    fn into_time_windows(self) -> TimeWindows {
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -161,7 +161,7 @@ refused! {
     #[diagnostic::on_unimplemented(
         message = "`{T}` may be null, but a row of a table or a store cannot be null: use the type inside the `Option`",
         label = "a row is either there or not",
-        note = "`None` deletes a table's row in `aggregate_with`, and so does `filter`; \
+        note = "`None` deletes a table's row where a closure may return it, as in `map_values`, `reduce` and `aggregate_with`; \
                 only the values of streams and topics may be an `Option`"
     )]
     MaybeAbsent, MaybeAbsentFormat: [V] Option<V>;

@@ -2,9 +2,12 @@
 
 #![allow(unused_must_use, reason = "tables that nobody reads have names and numbers, too")]
 
+use std::time::Duration;
+
 use streams_core::dsl::{CogroupedKStream, KGroupedStream, StreamsBuilder};
-use streams_core::state::WindowStore;
+use streams_core::state::{SessionStore, WindowStore};
 use streams_core::topic::Topic;
+use streams_core::windows::{SessionWindows, Sessions};
 
 use crate::table_joins::maybe_right;
 use crate::topologies::{A, B, C, Named, OUT, T, left, out, swapped, text_store, tumbling};
@@ -74,7 +77,19 @@ pub(crate) const ALL: &[Named] = &[
         let both = both.named("both").stored_as(WindowStore::new("rows"));
         both.to_stream().select_key(|windowed, _| windowed.key.clone()).to(OUT);
     }),
+    ("cogroup in sessions", |b| {
+        two(keyed(b, A), keyed(b, B)).windowed_by(sessions()).aggregate(String::new, left);
+    }),
+    ("cogroup in sessions of changed keys named and stored", |b| {
+        let both = two(changed(b, A).named("first"), changed(b, B)).windowed_by(sessions());
+        let both = both.aggregate(String::new, left).named("both").stored_as(SessionStore::new("rows"));
+        both.to_stream_by(|windowed, _| windowed.key.clone()).to(OUT);
+    }),
 ];
+
+fn sessions() -> SessionWindows {
+    Sessions::gap(Duration::from_secs(5 * 60)).grace(Duration::from_secs(60))
+}
 
 type Group<'t> = KGroupedStream<'t, String, String>;
 

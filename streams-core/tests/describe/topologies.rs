@@ -13,7 +13,7 @@ use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
 use crate::stream_joins::STREAM_JOINS;
-use crate::{cogroups, foreign_key_joins, processor_stores, sources, table_joins, windows};
+use crate::{cogroups, foreign_key_joins, processor_stores, sources, table_joins, transforms, windows};
 
 /// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
@@ -98,6 +98,7 @@ pub(crate) fn all() -> Vec<Named> {
         cogroups::ALL,
         processor_stores::ALL,
         sources::ALL,
+        transforms::ALL,
     ]
     .concat()
 }

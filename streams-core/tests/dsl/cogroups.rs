@@ -9,7 +9,7 @@ use streams_core::runtime::App;
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::testing::TestDriver;
 use streams_core::topic::Topic;
-use streams_core::windows::{Hopping, Tumbling, Windowed};
+use streams_core::windows::{Hopping, SessionWindows, Sessions, Tumbling, Windowed};
 
 use crate::topology;
 
@@ -124,6 +124,53 @@ fn rows_that_are_over_in_the_common_store_begin_anew_and_count_as_dropped_a_minu
         assert_eq!(texts.collect::<Vec<_>>().join(" "), expected, "cache: {cache_bytes}");
         assert_eq!(dropped(&mut driver), 1);
     }
+}
+
+/// `SessionWindowedCogroupedKStreamImplTest.sessionWindowMixAggregatorsTest`.
+#[test]
+fn sessions_last_as_long_as_records_of_any_stream_come() {
+    let input = "1:k1=A@0 1:k2=A@0 1:k2=A@1 1:k1=A@2 2:k1=B@3 2:k2=B@3 2:k2=B@444 2:k1=B@444";
+    let expected = "k1=0+A@0 k2=0+A@0 k2=~@0 k2=0+0+A+A@1 k1=~@0 k1=0+0+A+A@2 k1=~@2 k1=0+0+0+A+A-B@3 k2=~@1 \
+                    k2=0+0+0+A+A-B@3 k2=0-B@444 k1=0-B@444";
+    for cache_bytes in [0, 1 << 20] {
+        let sessions = Sessions::gap(Duration::from_millis(100)).grace(Duration::from_secs(86_400));
+        let mut driver = in_sessions(sessions, cache_bytes);
+        input.split(' ').for_each(|record| pipe(&mut driver, record));
+        assert_eq!(sessions_of(&mut driver), expected, "cache: {cache_bytes}");
+    }
+}
+
+/// Each stream has its own stream time, by which its sessions are late. The common store lets go of whole minutes, finds none
+/// that is over, and counts those that it does not take any more.
+#[test]
+fn sessions_of_a_stream_that_lags_behind_are_not_found_and_count_as_dropped_a_minute_later() {
+    let mut driver = in_sessions(Sessions::gap(Duration::from_millis(10)).no_grace(), 0);
+    "2:k=B@0 1:k=A@59000 2:k=C@5 2:k=D@6".split(' ').for_each(|record| pipe(&mut driver, record));
+    assert_eq!(dropped(&mut driver), 0);
+    "1:k=E@61000 2:k=F@7 1:k=G@5".split(' ').for_each(|record| pipe(&mut driver, record));
+    let expected = "k=0-B@0 k=0+A@59000 k=0-C@5 k=0-D@6 k=0+E@61000 k=0-F@7";
+    assert_eq!(sessions_of(&mut driver), expected);
+    assert_eq!(dropped(&mut driver), 2, "one is over in the store, and one is late");
+}
+
+fn in_sessions(sessions: SessionWindows, cache_bytes: usize) -> TestDriver {
+    let built = topology(|b| {
+        let (one, two) = (b.stream(ONE).group_by_key(), b.stream(TWO).group_by_key());
+        let text = |value: Option<String>| value.unwrap_or_else(|| "~".to_owned());
+        let both = one.cogroup(move |all: &mut String, value| *all += &format!("+{}", text(value)));
+        let both = both.cogroup(two, move |all, value| *all += &format!("-{}", text(value)));
+        let rows = both.windowed_by(sessions).aggregate(|| "0".to_owned(), |one, other| format!("{one}+{other}"));
+        rows.to_stream_by(|session, _| session.key.clone()).to(OUT);
+    });
+    TestDriver::configure(built).with(move |app| app.cache_bytes(cache_bytes)).start()
+}
+
+fn sessions_of(driver: &mut TestDriver) -> String {
+    let records = driver.read_records(&OUT).into_iter();
+    let records = records.map(|record| {
+        format!("{}={}@{}", record.key, record.value.unwrap_or_else(|| "~".to_owned()), record.timestamp.0)
+    });
+    records.collect::<Vec<_>>().join(" ")
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod suppress;
 mod table_joins;
 mod tables;
 mod topology_test_driver;
+mod transforms;
 mod versions;
 mod windows;
 

@@ -6,5 +6,6 @@ const NAMES: Topic<u64, String> = Topic::new("names");
 
 fn main() {
     let builder = StreamsBuilder::new();
-    let _ = builder.table(NAMES).map_values(|name| (name != "").then_some(name));
+    let names = builder.stream(NAMES).group_by_key();
+    let _ = names.aggregate(|| None, |last: &mut Option<String>, name| *last = Some(name));
 }

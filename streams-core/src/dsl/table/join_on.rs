@@ -1,8 +1,9 @@
 //! Joins of two tables over a foreign key: `join_on` and `left_join_on`.
 
+use super::partitioned::{ForeignTable, Partitioning};
 use super::{KTable, view_of_rows};
 use crate::dsl::Shared;
-use crate::operators::{foreign_key, sink, source, table_source};
+use crate::operators::{foreign_key, source, table_source};
 use crate::topology::program::{Call, ForeignKeyJoin, Passage, StoreOf};
 use crate::wire::foreign_key::{Answer, Subscription};
 use crate::wire::{Key, Nullable, Value};
@@ -38,7 +39,8 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// key is `None` have no result and are counted as dropped. A deletion may be forwarded where there was no result. A
     /// joiner may also return an `Option`, where `None` means that the two rows have no result.
     ///
-    /// The tables may have different numbers of partitions. They talk through two topics of the application, so results
+    /// The tables may have different numbers of partitions. If the other table's topic is not partitioned by murmur2 of its
+    /// keys, [say how](KTable::partitioned_by). They talk through two topics of the application, so results
     /// come a little later, and updates of rows that refer to different keys may overtake each other. A row that has
     /// changed while an answer was on its way ignores it (`stale-answer` in the metrics) and gets another one. This is
     /// Kafka Streams' foreign-key join (KIP-213), with its messages to the byte. A result has the timestamp of the update
@@ -70,7 +72,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     #[track_caller]
     pub fn join_on<F, T, X, R>(
         self,
-        other: KTable<'t, F, T>,
+        other: impl ForeignTable<'t, F, T>,
         foreign_key: impl Fn(&K, &V) -> X + Shared,
         joiner: impl Fn(V, T) -> R + Shared,
     ) -> KTable<'t, K, R::Inner>
@@ -83,7 +85,7 @@ impl<'t, K, V> KTable<'t, K, V> {
         R: Nullable,
     {
         let foreign_key = move |key: &K, row: &V| foreign_key(key, row).into_key();
-        self.joined_on(other, false, foreign_key, move |row, other| joiner(row, other?).into_option())
+        joined_on((self, None), other, false, foreign_key, move |row, other| joiner(row, other?).into_option())
     }
 
     /// As [`KTable::join_on`], but each row has a result: with `None` if it refers to no row, or to one that is not there.
@@ -115,7 +117,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     #[track_caller]
     pub fn left_join_on<F, T, X, R>(
         self,
-        other: KTable<'t, F, T>,
+        other: impl ForeignTable<'t, F, T>,
         foreign_key: impl Fn(&K, &V) -> X + Shared,
         joiner: impl Fn(V, Option<T>) -> R + Shared,
     ) -> KTable<'t, K, R::Inner>
@@ -128,52 +130,54 @@ impl<'t, K, V> KTable<'t, K, V> {
         R: Nullable,
     {
         let foreign_key = move |key: &K, row: &V| foreign_key(key, row).into_key();
-        self.joined_on(other, true, foreign_key, move |row, other| joiner(row, other).into_option())
+        joined_on((self, None), other, true, foreign_key, move |row, other| joiner(row, other).into_option())
     }
+}
 
-    #[track_caller]
-    fn joined_on<F, T, R>(
-        self,
-        other: KTable<'t, F, T>,
-        left: bool,
-        foreign_key: impl Fn(&K, &V) -> Option<F> + Shared,
-        joiner: impl Fn(V, Option<T>) -> Option<R> + Shared,
-    ) -> KTable<'t, K, R>
-    where
-        K: Key,
-        V: Value,
-        F: Key,
-        T: Value,
-        R: Value,
-    {
-        let builder = self.builder;
-        builder.expect_same(other.builder);
-        let (rows, others) = (self.lookup(), other.lookup());
-        let for_doubts = rows.clone();
-        let join = ForeignKeyJoin {
-            subscribe: Box::new(move |store_of: &StoreOf<'_>, store| {
-                let rows = for_doubts?.view(store_of)?;
-                Some(foreign_key::subscribe::recipe(foreign_key, rows, (left, store)))
-            }),
-            registration: Passage {
-                sink: Box::new(sink::recipe::<Option<F>, Subscription, Option<F>, Subscription>),
-                source: source::recipe::<Option<F>, Subscription>,
-            },
-            keep: Box::new(foreign_key::keep::recipe::<F>),
-            answer: Box::new(move |store_of: &StoreOf<'_>| {
-                Some(foreign_key::answer::recipe::<K, F, T>(others?.view(store_of)?))
-            }),
-            tell: Box::new(foreign_key::tell::recipe::<K, F, T>),
-            response: Passage { sink: Box::new(foreign_key::sink_recipe::<K>), source: source::recipe::<K, Answer<T>> },
-            resolve: Box::new(move |store_of: &StoreOf<'_>, store| {
-                Some(foreign_key::resolve::recipe::<K, V, T, R>(rows?.view(store_of)?, (left, store), joiner))
-            }),
-            result: Box::new(|store| table_source::recipe::<K, Option<R>>(store, true)),
-        };
-        KTable::stored(
-            builder,
-            builder.add(Call::ForeignKeyJoin { left: self.step, right: other.step, join }),
-            view_of_rows,
-        )
-    }
+/// Joins two tables; this side's topic may be partitioned in a way of its own, and the other's, too.
+#[track_caller]
+pub(super) fn joined_on<'t, K, V, F, T, R>(
+    (table, partitioning): (KTable<'t, K, V>, Option<Partitioning<K>>),
+    other: impl ForeignTable<'t, F, T>,
+    left: bool,
+    foreign_key: impl Fn(&K, &V) -> Option<F> + Shared,
+    joiner: impl Fn(V, Option<T>) -> Option<R> + Shared,
+) -> KTable<'t, K, R>
+where
+    K: Key,
+    V: Value,
+    F: Key,
+    T: Value,
+    R: Value,
+{
+    let builder = table.builder;
+    let (other, other_partitioning) = other.into_parts();
+    builder.expect_same(other.builder);
+    let (rows, others) = (table.lookup(), other.lookup());
+    let for_doubts = rows.clone();
+    let join = ForeignKeyJoin {
+        subscribe: Box::new(move |store_of: &StoreOf<'_>, store| {
+            let rows = for_doubts?.view(store_of)?;
+            Some(foreign_key::subscribe::recipe(foreign_key, rows, (left, store)))
+        }),
+        registration: Passage {
+            sink: Box::new(move |topic, _| foreign_key::subscription_sink_recipe(topic, other_partitioning)),
+            source: source::recipe::<Option<F>, Subscription>,
+        },
+        keep: Box::new(foreign_key::keep::recipe::<F>),
+        answer: Box::new(move |store_of: &StoreOf<'_>| {
+            Some(foreign_key::answer::recipe::<K, F, T>(others?.view(store_of)?))
+        }),
+        tell: Box::new(foreign_key::tell::recipe::<K, F, T>),
+        response: Passage {
+            sink: Box::new(move |topic, windows| foreign_key::sink_recipe::<K>(topic, partitioning, windows)),
+            source: source::recipe::<K, Answer<T>>,
+        },
+        resolve: Box::new(move |store_of: &StoreOf<'_>, store| {
+            Some(foreign_key::resolve::recipe::<K, V, T, R>(rows?.view(store_of)?, (left, store), joiner))
+        }),
+        result: Box::new(|store| table_source::recipe::<K, Option<R>>(store, true)),
+    };
+    let call = Call::ForeignKeyJoin { left: table.step, right: other.step, join };
+    KTable::stored(builder, builder.add(call), view_of_rows)
 }

@@ -17,13 +17,17 @@ mod join;
 mod join_on;
 mod lookup;
 mod map_values;
+mod partitioned;
 mod suppress;
 mod to_stream;
+mod transform_values;
 
+pub use group::GroupedRow;
 pub use join::OtherTable;
 pub use join_on::ForeignKey;
 use lookup::Lookup;
 pub(super) use lookup::ViewOfStore;
+pub use partitioned::{ForeignTable, PartitionedTable};
 
 /// A table: the latest row `V` of each key `K`.
 ///

@@ -1,8 +1,8 @@
 //! `to_stream`.
 
 use super::KTable;
-use crate::dsl::{Data, KStream};
-use crate::operators::table_to_stream;
+use crate::dsl::{Data, KStream, Shared};
+use crate::operators::{select_key, table_to_stream};
 use crate::topology::program::Call;
 
 impl<'t, K, V> KTable<'t, K, V> {
@@ -60,7 +60,42 @@ impl<'t, K, V> KTable<'t, K, V> {
         K: Data,
         V: Data,
     {
-        let call = Call::ToStream { input: self.step, recipe: table_to_stream::recipe::<K, V>() };
+        let call = Call::ToStream { input: self.step, recipe: table_to_stream::recipe::<K, V>(), select: None };
+        KStream::new(self.builder, self.builder.add(call))
+    }
+
+    /// As [`KTable::to_stream`], under a key that the selector computes from the row's key and the new row, which is `None`
+    /// if it was deleted. The next operation that depends on the key sends the records through a repartition topic first.
+    ///
+    /// A [name](KStream::named) is that of the node that makes the stream, as in Kafka Streams; the selector's node has a
+    /// generated one.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const USERS: Topic<u64, Option<String>> = Topic::new("users");
+    /// const NEWS: Topic<String, Option<String>> = Topic::new("news");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.table(USERS).to_stream_by(|id, name| format!("{id}/{}", if name.is_some() { "set" } else { "gone" })).to(NEWS);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&USERS, 1_u64, Some("ada".to_owned()));
+    /// driver.pipe(&USERS, 1_u64, None);
+    /// assert_eq!(driver.read(&NEWS), [("1/set".to_owned(), Some("ada".to_owned())), ("1/gone".to_owned(), None)]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn to_stream_by<K2>(self, selector: impl Fn(&K, Option<&V>) -> K2 + Shared) -> KStream<'t, K2, Option<V>>
+    where
+        K: Data,
+        V: Data,
+        K2: Data,
+    {
+        let select = select_key::recipe(move |key: &K, row: &Option<V>| selector(key, row.as_ref()));
+        let recipe = table_to_stream::recipe::<K, V>();
+        let call = Call::ToStream { input: self.step, recipe, select: Some(select) };
         KStream::new(self.builder, self.builder.add(call))
     }
 }

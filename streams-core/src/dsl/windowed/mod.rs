@@ -1,6 +1,6 @@
 //! Windowed streams and their aggregations: one sort of windows per file.
 
-use super::KGroupedStream;
+use super::{CogroupedKStream, KGroupedStream};
 use crate::wire::{MaybeNull, Nullable};
 
 mod session;
@@ -9,7 +9,7 @@ mod time;
 pub use session::SessionWindowedKStream;
 pub use time::TimeWindowedKStream;
 
-/// Windows that [`KGroupedStream::windowed_by`] accepts.
+/// Windows that [`KGroupedStream::windowed_by`] and [`CogroupedKStream::windowed_by`] accept.
 #[diagnostic::on_unimplemented(
     message = "this window does not say how long it waits for late records",
     label = "how late may a record be?",
@@ -22,6 +22,13 @@ pub trait IntoWindows {
     /// Divides the stream.
     #[doc(hidden)]
     fn group<'t, K, V>(self, group: KGroupedStream<'t, K, V>) -> Self::Stream<'t, K, V>;
+
+    /// What several streams become that are aggregated together.
+    type Cogrouped<'t, K, A>;
+
+    /// Divides the streams.
+    #[doc(hidden)]
+    fn cogroup<'t, K, A>(self, groups: CogroupedKStream<'t, K, A>) -> Self::Cogrouped<'t, K, A>;
 }
 
 /// What a reduction makes of a window's result so far and of the next value, either of which may be null.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{IntoWindows, reduced};
 use crate::dsl::table::{self, KTable};
-use crate::dsl::{KGroupedStream, Shared, handle};
+use crate::dsl::{CogroupedKStream, KGroupedStream, SessionWindowedCogroupedKStream, Shared, handle};
 use crate::operators::{Recipe, StoreId, session_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{Session, SessionWindows, Windowed};
@@ -38,6 +38,12 @@ impl IntoWindows for SessionWindows {
 
     fn group<'t, K, V>(self, group: KGroupedStream<'t, K, V>) -> Self::Stream<'t, K, V> {
         SessionWindowedKStream { group, windows: self }
+    }
+
+    type Cogrouped<'t, K, A> = SessionWindowedCogroupedKStream<'t, K, A>;
+
+    fn cogroup<'t, K, A>(self, groups: CogroupedKStream<'t, K, A>) -> Self::Cogrouped<'t, K, A> {
+        SessionWindowedCogroupedKStream { groups, windows: self }
     }
 }
 

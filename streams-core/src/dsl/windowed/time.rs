@@ -2,7 +2,7 @@
 
 use super::{IntoWindows, reduced};
 use crate::dsl::table::{self, KTable};
-use crate::dsl::{KGroupedStream, Shared, handle};
+use crate::dsl::{CogroupedKStream, KGroupedStream, Shared, TimeWindowedCogroupedKStream, handle};
 use crate::operators::{Recipe, StoreId, window_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
@@ -32,6 +32,12 @@ impl IntoWindows for TimeWindows {
 
     fn group<'t, K, V>(self, group: KGroupedStream<'t, K, V>) -> Self::Stream<'t, K, V> {
         TimeWindowedKStream { group, windows: self }
+    }
+
+    type Cogrouped<'t, K, A> = TimeWindowedCogroupedKStream<'t, K, A>;
+
+    fn cogroup<'t, K, A>(self, groups: CogroupedKStream<'t, K, A>) -> Self::Cogrouped<'t, K, A> {
+        TimeWindowedCogroupedKStream { groups, windows: self }
     }
 }
 

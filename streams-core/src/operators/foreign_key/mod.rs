@@ -14,13 +14,15 @@
 //! cache is told later, so that whatever the other side has been told remains true until it is told something else.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::partitioner::{Partitioner, Partitions};
 use super::{Recipe, sink};
 use crate::topic::TopicRef;
-use crate::wire::foreign_key::Answer;
+use crate::windows::WindowSizes;
+use crate::wire::foreign_key::{Answer, Subscription};
 use crate::wire::{DecodeError, EncodeError, Key, Value};
 
 pub(crate) mod answer;
@@ -63,9 +65,30 @@ impl<K: Key> Value for LeftKey<K> {
 /// What the right side sends back: its row is encoded once for all answers.
 pub(super) type Sent = Answer<Bytes>;
 
-/// Takes answers by the left side's keys `K` and sends them to the partitions that they are for.
-pub(crate) fn sink_recipe<K: Key>(topic: TopicRef) -> Recipe {
-    let to: Partitioner<LeftKey<K>, Sent> =
-        std::sync::Arc::new(|_, answer, _| answer.to.map_or(Partitions::ByKey, |to| Partitions::One(to.0.into())));
+/// Takes answers by the left side's keys `K` and sends them to the partitions that they are for, or to those that the
+/// program chooses. `windows` are those of the keys.
+pub(crate) fn sink_recipe<K: Key>(topic: TopicRef, choose: Option<Partitioner<K, ()>>, windows: WindowSizes) -> Recipe {
+    let to: Partitioner<LeftKey<K>, Sent> = match choose {
+        None => Arc::new(|_, answer, _| answer.to.map_or(Partitions::ByKey, |to| Partitions::One(to.0.into()))),
+        Some(choose) => Arc::new(move |key: &LeftKey<K>, _, target| match K::decode(&key.0) {
+            Ok(mut key) => {
+                key.set_window_sizes(windows.as_slice());
+                choose(&key, &(), target)
+            }
+            // Whoever reads the answer says what is wrong with it.
+            Err(_) => Partitions::ByKey,
+        }),
+    };
     sink::partitioned_recipe::<LeftKey<K>, Sent, LeftKey<K>, Sent>(topic, Some(to))
+}
+
+/// Takes subscriptions by foreign key and sends them to the partitions that the program chooses, if it does. Those without a
+/// foreign key are spread over all.
+pub(crate) fn subscription_sink_recipe<F: Key>(topic: TopicRef, choose: Option<Partitioner<F, ()>>) -> Recipe {
+    let to = choose.map(|choose| -> Partitioner<Option<F>, Subscription> {
+        Arc::new(move |key: &Option<F>, _, target| {
+            key.as_ref().map_or(Partitions::ByKey, |key| choose(key, &(), target))
+        })
+    });
+    sink::partitioned_recipe::<Option<F>, Subscription, Option<F>, Subscription>(topic, to)
 }

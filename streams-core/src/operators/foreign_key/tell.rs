@@ -70,6 +70,7 @@ mod tests {
     use crate::operators::testing::{Chain, Setup, SinkChain, Word, at};
     use crate::record::Partition;
     use crate::topic::TopicRef;
+    use crate::windows::WindowSizes;
     use crate::wire::foreign_key::{Instruction, Subscription};
 
     /// Subscribes keys `0..rows` at `fk`, in the order of their bytes, and one at a key that begins alike.
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn answers_go_where_the_subscriber_is_or_to_its_keys_partition() {
-        let recipe = super::super::sink_recipe::<Word>(TopicRef::Internal("answers".into()));
+        let recipe = super::super::sink_recipe::<Word>(TopicRef::Internal("answers".into()), None, WindowSizes::NONE);
         let mut chain = SinkChain::<LeftKey<Word>, Sent>::new(&recipe, 5);
         for to in [Some(Partition(3)), None] {
             let answer = Answer { hash: None, row: Some(Bytes::from_static(b"row")), to };

@@ -132,6 +132,11 @@ impl StoreUse {
         for _ in 0..self.expired.get() {
             context.drop_record(node, DropReason::Expired);
         }
+        self.result(node)
+    }
+
+    /// Reports the first failure, if there was one.
+    pub(super) fn result(self, node: &str) -> Result<(), OperatorError> {
         match self.failure.into_inner() {
             None => Ok(()),
             Some(Failure::Rows(error)) => Err(OperatorError::rows(node, error)),

@@ -153,6 +153,14 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
         Timestamp(self.visible_from().0.saturating_sub(1))
     }
 
+    /// Whether a row of that time is not kept even for a moment, because all rows of its span are over. That happens where
+    /// several nodes share a store, each with its own stream time.
+    #[must_use]
+    pub(crate) fn refuses(&self, time: Timestamp) -> bool {
+        let over = self.kept_from();
+        time <= over && self.layout.span(time).1 < self.layout.span(over).0
+    }
+
     /// A key's run. It is valid until the next one is opened.
     ///
     /// # Errors

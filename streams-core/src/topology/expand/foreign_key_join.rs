@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{CallId, ChangelogOptions, ForeignKeyJoin, Passage, StoreOf};
+use super::super::program::{CallId, ChangelogOptions, ForeignKeyJoin, Passage, SinkRecipe, StoreOf};
 use super::draft::{DraftId, DraftKind};
 use super::stores::NewStore;
 use super::tables::TableState;
@@ -70,8 +70,8 @@ impl Expansion {
     ) -> DraftId {
         let PassageNames { topic, sink, source } = names;
         let kind = DraftKind::InternalSource { topic: topic.clone(), recipe: (passage.source)(windows) };
-        let sink =
-            self.drafts.add_below(parents, sink, DraftKind::InternalSink { topic, recipe: passage.sink }, at.site);
+        let recipe: SinkRecipe = Box::new(move |topic| (passage.sink)(topic, windows));
+        let sink = self.drafts.add_below(parents, sink, DraftKind::InternalSink { topic, recipe }, at.site);
         self.drafts.add(sink, source, kind, at.site)
     }
 

@@ -136,7 +136,8 @@ impl Expansion {
             }
             Call::TableOperator { input, kind, recipe } => self.table_operator(at, input, kind, recipe),
             Call::Suppress { input, until, recipe } => self.suppress(at, input, until, recipe),
-            Call::ToStream { input, recipe } => self.stream_of_table(at, input, recipe),
+            Call::TransformTable { input, stores, recipe } => self.transform_table(at, input, &stores, recipe),
+            Call::ToStream { input, recipe, select } => self.stream_of_table(at, input, recipe, select),
             Call::TableGroup { input, select, through } => self.table_group(at, input, select, through),
             Call::TableAggregate { group, kind, recipe } => self.table_aggregate(at, group, kind, recipe),
             Call::TableJoin { input, table, left, through, recipe } => {

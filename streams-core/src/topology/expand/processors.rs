@@ -81,16 +81,25 @@ impl Expansion {
             Some(name) => name.to_owned(),
             None => self.names.node(None, prefix),
         };
-        let stores = stores.iter().map(|store| self.processor_store(store, at.site)).collect::<Result<Vec<_>, _>>()?;
-        let recipe = recipe(stores.clone());
-        // A global table's store is everywhere, without being connected.
-        let stores = stores.into_iter().filter(|store| !self.stores.is_global(*store)).collect();
-        let kind = DraftKind::Processor { recipe, stores, table: None };
+        let (ids, stores) = self.stores_of_code(stores, at.site)?;
+        let kind = DraftKind::Processor { recipe: recipe(ids), stores, table: None };
         let node = self.drafts.add(input.node, name.clone(), kind, at.site);
         let windows = if changes_key { KeyWindows::made(at.site) } else { input.windows };
         let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes_key, node);
         self.streams.insert(at.step, stream);
         Ok(())
+    }
+
+    /// The stores that the program's own code asks for, and those among them that its node is connected to. A global table's
+    /// store is everywhere, without being connected.
+    pub(super) fn stores_of_code(
+        &mut self,
+        stores: &[StoreSpec],
+        at: CallSite,
+    ) -> Result<(Vec<StoreId>, Vec<StoreId>), TopologyError> {
+        let ids = stores.iter().map(|store| self.processor_store(store, at)).collect::<Result<Vec<_>, _>>()?;
+        let connected = ids.iter().copied().filter(|store| !self.stores.is_global(*store)).collect();
+        Ok((ids, connected))
     }
 
     /// The store of a table that a processor reads.

@@ -18,6 +18,7 @@ use super::options::no_effect;
 use super::stores::NewStore;
 use super::streams::{StreamState, stateless};
 use super::{At, Expansion};
+use crate::operators::processor_stores::StoreSpec;
 use crate::operators::{Placed, Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::state::kinds::{Table, Versioned};
@@ -145,12 +146,64 @@ impl Expansion {
         Ok(())
     }
 
-    pub(super) fn stream_of_table(&mut self, at: &At<'_>, input: CallId, recipe: Recipe) -> Result<(), TopologyError> {
+    /// `transform_values`: kept only if the user named a store. Unlike the other operators, it burns no number for a store
+    /// without a name.
+    pub(super) fn transform_table(
+        &mut self,
+        at: &At<'_>,
+        input: CallId,
+        stores: &[StoreSpec],
+        recipe: impl FnOnce(Vec<StoreId>, Placed) -> Recipe,
+    ) -> Result<(), TopologyError> {
+        no_retention(at)?;
+        let windows = self.table_state(input)?.windows;
+        let store = match &at.options.store {
+            Some(_) => {
+                let store = self.new_store(at, prefix::TABLE_TRANSFORM_VALUES, windows)?;
+                Some(self.stores.add(&store)?)
+            }
+            None => None,
+        };
+        let name = self.names.node(at.options.name()?, prefix::TABLE_TRANSFORM_VALUES);
+        let (ids, connected) = self.stores_of_code(stores, at.site)?;
+        let parent = self.table_state(input)?;
+        let (parent, sources, takes_versions) = (parent.node, parent.sources.clone(), parent.versioned);
+        let gives_versions = if at.options.materialized() { at.options.history().is_some() } else { takes_versions };
+        let recipe = recipe(ids, Placed { store, takes_versions, gives_versions });
+        let stores = store.into_iter().chain(connected).collect();
+        let kind = DraftKind::Processor { recipe, stores, table: Some(at.step) };
+        let node = self.drafts.add(parent, name, kind, at.site);
+        let rows = match store {
+            Some(store) => RowsIn::Stored(StoreState::There(store)),
+            None => RowsIn::Computed(input),
+        };
+        let mut table = TableState::new(at, (sources, windows), node, rows);
+        table.versioned = gives_versions;
+        self.tables.insert(at.step, table);
+        Ok(())
+    }
+
+    /// `to_stream`. A new key is selected by a node of its own, which cannot be named.
+    pub(super) fn stream_of_table(
+        &mut self,
+        at: &At<'_>,
+        input: CallId,
+        recipe: Recipe,
+        select: Option<Recipe>,
+    ) -> Result<(), TopologyError> {
         let name = self.names.node(at.options.name()?, prefix::TABLE_TO_STREAM);
         let table = self.table_state(input)?;
         let (parent, sources, windows) = (table.node, table.sources.clone(), KeyWindows::known(table.windows));
         let node = self.drafts.add(parent, name.clone(), stateless(recipe), at.site);
-        self.streams.insert(at.step, StreamState::new(name, sources, windows, false, node));
+        let stream = match select {
+            None => StreamState::new(name, sources, windows, false, node),
+            Some(select) => {
+                let name = self.names.node(None, prefix::KEY_SELECT);
+                let node = self.drafts.add(node, name.clone(), stateless(select), at.site);
+                StreamState::new(name, sources, KeyWindows::made(at.site), true, node)
+            }
+        };
+        self.streams.insert(at.step, stream);
         Ok(())
     }
 

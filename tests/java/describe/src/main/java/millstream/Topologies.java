@@ -75,6 +75,7 @@ final class Topologies {
             Cogroups.add(Topologies::add);
             ProcessorStores.add(Topologies::add);
             Sources.add(Topologies::add);
+            Transforms.add(Topologies::add);
         }
         return ALL;
     }
