@@ -117,6 +117,9 @@ fn label(step: &Json) -> String {
     add(step["until"].is_u64().then_some("time limit"));
     add(is("remove").then_some("of table"));
     add(is("pattern").then_some("pattern"));
+    add((step["op"] == "to_stream" && is("key")).then_some("key"));
+    add(is("no_pair").then_some("no pair"));
+    add((step["op"] == "fk_join" && is("partitioner")).then_some("partitioner"));
     add(step["does"]["f"].as_str());
     add(step["extractor"]["f"].as_str().map(|_| "extractor"));
     add((is("grace") && step["op"] == "join_table").then_some("grace"));

@@ -139,14 +139,6 @@ impl ValueMap {
     pub const fn sees_key(&self) -> bool {
         matches!(self, Self::WithKey)
     }
-
-    /// The new value of a row, for functions that [keep values](Self::keeps_values): if it is null nevertheless, the value
-    /// stays.
-    #[must_use]
-    pub fn apply_to_row(&self, key: &impl AsText, value: Text) -> Text {
-        let value = Some(value);
-        self.apply(key, &value).or(value).unwrap_or_else(|| "".into())
-    }
 }
 
 /// Makes a key.
@@ -173,12 +165,6 @@ impl KeyMap {
             Self::NullIf(remainder) if remainder.holds(hash(value)) => None,
             Self::Same | Self::NullIf(_) => key.as_text(),
         }
-    }
-
-    /// Whether a record with a key and a value always gets a key.
-    #[must_use]
-    pub const fn makes_keys(&self) -> bool {
-        !matches!(self, Self::NullIf(_))
     }
 }
 

@@ -51,7 +51,7 @@ steps! {
     }
     GroupByKey { #[serde(rename = "in")] input: StepId, name: Option<String> }
     GroupBy { #[serde(rename = "in")] input: StepId, key: KeyMap, name: Option<String> }
-    GroupTable { #[serde(rename = "in")] input: StepId, key: KeyMap, value: ValueMap, name: Option<String> }
+    GroupTable { #[serde(rename = "in")] input: StepId, key: KeyMap, value: ValueMap, no_pair: Option<Predicate>, name: Option<String> }
     Count { #[serde(rename = "in")] input: StepId, #[serde(flatten)] options: Aggregation }
     Reduce { #[serde(rename = "in")] input: StepId, add: Adder, remove: Option<Adder>, #[serde(flatten)] options: Aggregation }
     Aggregate {

@@ -3,7 +3,7 @@
 use super::Arms;
 use super::draft::{Draft, Sort};
 use super::stateless::any_stream;
-use super::vocabulary::{adder, keeping_adder, key_map};
+use super::vocabulary::{adder, key_map};
 use crate::step::{Aggregation, Step, StepId};
 
 /// All of them.
@@ -39,7 +39,7 @@ fn count(draft: &mut Draft) -> Option<()> {
 
 fn reduce(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let (add, options) = (keeping_adder(&mut draft.random), options(draft));
+    let (add, options) = (adder(&mut draft.random), options(draft));
     draft.add(Step::Reduce { input, add, remove: None, options }, Sort::Table, &[input]);
     Some(())
 }

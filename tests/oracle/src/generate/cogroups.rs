@@ -4,7 +4,7 @@ use super::Arms;
 use super::aggregate::group;
 use super::draft::{Draft, Sort};
 use super::vocabulary::adder;
-use super::windows::{retention_min, windows};
+use super::windows::{any_windows, retention_min};
 use crate::step::{CogroupInput, Step, StepId, Stored};
 
 /// Without windows.
@@ -54,7 +54,7 @@ fn windowed(draft: &mut Draft) -> Option<()> {
         groups.truncate(1);
     }
     let steps: Vec<_> = groups.iter().map(|group| group.input).collect();
-    let windows = windows(draft);
+    let windows = any_windows(draft);
     let (init, name, mut stored) = (init(draft), draft.name(), draft.stored());
     if draft.random.percent(20) {
         let retention = retention_min(windows) + draft.random.one_of(0, &[1, 10, 1_000, 86_400_000]);

@@ -93,6 +93,9 @@ impl Beginning {
             Step::Count { options, .. } | Step::Aggregate { options, .. } if is_session(options) => {
                 Some(Self { value: None, may_stay_empty: !matches!(step, Step::Count { .. }) })
             }
+            Step::Cogroup { windows: Some(Windows::Session { .. }), .. } => {
+                Some(Self { value: None, may_stay_empty: true })
+            }
             Step::Count { .. } => begins_with("0", false),
             Step::Aggregate { init, add, options, remove: None, .. } => {
                 // Over windows, the last value may be a null that was in the stream.
@@ -101,10 +104,18 @@ impl Beginning {
             }
             Step::Cogroup { init, .. } => begins_with(init.as_ref()?, true),
             Step::ToTable { .. } | Step::Reduce { .. } | Step::Aggregate { .. } => None,
-            Step::MapValues { value: map, .. } | Step::TransformValues { value: map, .. } => {
+            Step::MapValues { value: map, .. } => {
                 let Self { value, may_stay_empty } = before?.clone();
                 let value = value.filter(|_| !map.sees_key()).map(|value| map.apply(&None, &value));
-                Some(Self { value, may_stay_empty })
+                // A value that is mapped to null is as good as none.
+                let begins = value != Some(None);
+                begins.then_some(Self { value, may_stay_empty: may_stay_empty || !map.keeps_values() })
+            }
+            // Null is transformed, too.
+            Step::TransformValues { value: map, .. } => {
+                let value = before?.value.as_ref().filter(|_| !map.sees_key());
+                let is_alike = value.is_some_and(|value| map.apply(&None, value) == map.apply(&None, &None));
+                (!is_alike).then_some(Self { value: None, may_stay_empty: true })
             }
             Step::Filter { r#where: Predicate::Value(_), .. }
             | Step::FilterNot { r#where: Predicate::Value(_), .. } => None,
@@ -344,7 +355,13 @@ impl Draft {
     /// Whether the keys of a stream may have changed since its records were partitioned.
     fn may_have_other_keys(&self, stream: StepId) -> bool {
         match self.steps.get(stream) {
-            Some(Step::Map { .. } | Step::FlatMap { .. } | Step::SelectKey { .. } | Step::Process { .. }) => true,
+            Some(
+                Step::Map { .. }
+                | Step::FlatMap { .. }
+                | Step::SelectKey { .. }
+                | Step::Process { .. }
+                | Step::ToStream { key: Some(_), .. },
+            ) => true,
             Some(Step::Merge { input, other, .. }) => {
                 self.may_have_other_keys(*input) || self.may_have_other_keys(*other)
             }

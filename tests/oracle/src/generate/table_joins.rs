@@ -4,6 +4,7 @@ use super::Arms;
 use super::draft::{Draft, Sort};
 use super::sources::table;
 use super::vocabulary::{joiner, key_map};
+use crate::functions::Partitioner;
 use crate::step::{JoinKind, Step, StepId};
 
 /// All of them.
@@ -17,7 +18,11 @@ fn side(draft: &mut Draft, sort: Sort) -> StepId {
     }
 }
 
+/// A sort of windowed tables. Not with a cache: Java's may still have rows that are over, which a join then finds.
 fn windowed_sort(draft: &mut Draft) -> Sort {
+    if draft.has_cache() {
+        return Sort::Table;
+    }
     draft.random.one_of(Sort::WindowedTable, &[Sort::SessionTable])
 }
 
@@ -54,7 +59,10 @@ fn fk_join(draft: &mut Draft) -> Option<()> {
     }
     let (key, joiner, name) = (key_map(&mut draft.random), joiner(&mut draft.random), draft.name());
     let stored = draft.stored().filter(|_| sort == Sort::Table);
-    let step = Step::FkJoin { kind, input, other, key, joiner, name, partitioner: None, stored };
+    // These choose one partition, whatever the value is, which is not there.
+    let partitioner = draft.random.pick(&[Partitioner::KeyHash, Partitioner::ValueHash, Partitioner::Default]).cloned();
+    let partitioner = partitioner.filter(|_| draft.random.percent(20));
+    let step = Step::FkJoin { kind, input, other, key, joiner, name, partitioner, stored };
     draft.add(step, sort, &[input, other]);
     Some(())
 }

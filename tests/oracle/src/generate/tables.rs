@@ -5,8 +5,7 @@ use super::aggregate::init;
 use super::draft::{Draft, Sort};
 use super::sources::{some_stream, some_table};
 use super::stateless::with_key;
-use super::vocabulary::{adder, keeping_adder, predicate, remover, row_key, row_map};
-use crate::functions::Adder;
+use super::vocabulary::{adder, key_map, predicate, remover, value_map};
 use crate::step::{Aggregation, Step, StepId};
 
 /// All of them.
@@ -15,8 +14,10 @@ pub(super) const ARMS: Arms = &[
     (3, filter),
     (1, filter_not),
     (3, map_values),
+    (3, transform_values),
     (2, to_table),
     (2, streamed),
+    (2, streamed_by),
     (2, count),
     (2, reduce),
     (3, aggregate),
@@ -62,10 +63,18 @@ fn filter_not(draft: &mut Draft) -> Option<()> {
 
 fn map_values(draft: &mut Draft) -> Option<()> {
     let (input, sort) = any_table(draft);
-    let (value, name) = (row_map(&mut draft.random), draft.name());
+    let (value, name) = (value_map(&mut draft.random), draft.name());
     let stored = draft.stored().filter(|_| sort == Sort::Table);
     let with_key = with_key(draft, &value);
     draft.add(Step::MapValues { input, value, with_key, name, stored }, sort, &[input]);
+    Some(())
+}
+
+fn transform_values(draft: &mut Draft) -> Option<()> {
+    let (input, sort) = any_table(draft);
+    let (value, name) = (value_map(&mut draft.random), draft.name());
+    let stored = draft.stored().filter(|_| sort == Sort::Table);
+    draft.add(Step::TransformValues { input, value, name, stored }, sort, &[input]);
     Some(())
 }
 
@@ -79,6 +88,14 @@ fn to_table(draft: &mut Draft) -> Option<()> {
 fn streamed(draft: &mut Draft) -> Option<()> {
     let (table, _) = any_table(draft);
     to_stream(draft, table);
+    Some(())
+}
+
+/// The stream of a table's changes, under other keys.
+fn streamed_by(draft: &mut Draft) -> Option<()> {
+    let (input, _) = any_table(draft);
+    let (key, name) = (key_map(&mut draft.random), draft.name());
+    draft.add(Step::ToStream { input, key: Some(key), name }, Sort::Stream, &[input]);
     Some(())
 }
 
@@ -105,8 +122,9 @@ fn group(draft: &mut Draft) -> StepId {
         Some(table) => table,
         None => super::sources::table(draft),
     };
-    let (key, value, name) = (row_key(&mut draft.random), row_map(&mut draft.random), draft.name());
-    draft.add(Step::GroupTable { input, key, value, name }, Sort::TableGroup, &[input])
+    let (key, value, name) = (key_map(&mut draft.random), value_map(&mut draft.random), draft.name());
+    let no_pair = draft.random.percent(20).then(|| predicate(&mut draft.random));
+    draft.add(Step::GroupTable { input, key, value, no_pair, name }, Sort::TableGroup, &[input])
 }
 
 fn options(draft: &mut Draft) -> Aggregation {
@@ -122,8 +140,8 @@ fn count(draft: &mut Draft) -> Option<()> {
 
 fn reduce(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let (add, options) = (keeping_adder(&mut draft.random), options(draft));
-    let remove = if add == Adder::Sum { Adder::Difference } else { Adder::Minus };
+    let (add, options) = (adder(&mut draft.random), options(draft));
+    let remove = remover(&mut draft.random, &add);
     draft.add(Step::Reduce { input, add, remove: Some(remove), options }, Sort::Table, &[input]);
     Some(())
 }

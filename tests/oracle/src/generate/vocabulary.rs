@@ -32,7 +32,7 @@ pub(super) fn value_map(random: &mut Random) -> ValueMap {
 }
 
 /// Makes values of rows, which cannot be null.
-pub(super) fn row_map(random: &mut Random) -> ValueMap {
+fn row_map(random: &mut Random) -> ValueMap {
     match random.between(0, 9) {
         0..=3 => ValueMap::Append { text: random.one_of("x", &["y", "!"]).to_owned() },
         4..=5 => ValueMap::WithKey,
@@ -51,7 +51,7 @@ pub(super) fn key_map(random: &mut Random) -> KeyMap {
 }
 
 /// Makes keys of records that have a key and a value; they cannot be null.
-pub(super) fn row_key(random: &mut Random) -> KeyMap {
+fn row_key(random: &mut Random) -> KeyMap {
     match random.between(0, 9) {
         0..=4 => KeyMap::ValueHash { r#mod: random.between(2, 4) },
         5..=6 => KeyMap::KeyHash { r#mod: random.between(1, 3) },
@@ -69,7 +69,7 @@ pub(super) fn adder(random: &mut Random) -> Adder {
 }
 
 /// Adds values; the result cannot be null.
-pub(super) fn keeping_adder(random: &mut Random) -> Adder {
+fn keeping_adder(random: &mut Random) -> Adder {
     match random.between(0, 9) {
         0..=4 => Adder::Concat,
         5..=7 => Adder::Sum,

@@ -10,7 +10,7 @@ use crate::step::{Aggregation, Step, Stored, Windows};
 pub(super) const ARMS: Arms = &[(3, count), (3, reduce), (4, aggregate)];
 
 /// Windows of any kind that is there.
-fn any_windows(draft: &mut Draft) -> Windows {
+pub(super) fn any_windows(draft: &mut Draft) -> Windows {
     if draft.random.percent(40) { sessions(draft) } else { windows(draft) }
 }
 
@@ -23,7 +23,7 @@ fn sessions(draft: &mut Draft) -> Windows {
 }
 
 /// Random tumbling or hopping windows.
-pub(super) fn windows(draft: &mut Draft) -> Windows {
+fn windows(draft: &mut Draft) -> Windows {
     let random = &mut draft.random;
     let size: u64 = random.one_of(10, &[1, 2, 5, 100, 1_000, 60_000, 3_600_000]);
     let advance = match random.between(0, 4) {

@@ -23,12 +23,13 @@ impl<'t> Interpreter<'t> {
                 };
                 Handle::Group(group.maybe_named(name.as_ref()))
             }
-            Step::GroupTable { input, key: make, value: map, name } if make.makes_keys() && map.keeps_values() => {
+            Step::GroupTable { input, key: make, value: map, no_pair, name } => {
                 macro_rules! group {
                     ($table:expr) => {
                         $table.group_by(move |key, value: Text| {
-                            let row = Some(value.clone());
-                            (make.apply(key, &row).unwrap_or_else(|| "".into()), map.apply_to_row(key, value))
+                            let row = Some(value);
+                            let is_none = no_pair.as_ref().is_some_and(|no_pair| no_pair.holds(key, &row));
+                            if is_none { None } else { make.apply(key, &row).zip(map.apply(key, &row)) }
                         })
                     };
                 }
@@ -49,8 +50,8 @@ impl<'t> Interpreter<'t> {
 pub(super) fn of_stream<'t>(group: Group<'t>, step: &Step) -> Result<Handle<'t>, What> {
     match step.clone() {
         Step::Count { options, .. } => counted(group.count(), &options),
-        Step::Reduce { add, remove: None, options, .. } if add.keeps_values() => {
-            let reduced = group.reduce(move |result, value| reduce(&add, result, value));
+        Step::Reduce { add, remove: None, options, .. } => {
+            let reduced = group.reduce(move |result, value| add.apply(&Some(value), &Some(result)));
             stored(reduced, &options)
         }
         Step::Aggregate { init: Some(init), add, remove: None, options, .. } if add.keeps_values() => {
@@ -76,10 +77,10 @@ pub(super) fn of_stream<'t>(group: Group<'t>, step: &Step) -> Result<Handle<'t>,
 pub(super) fn of_table<'t>(group: TableGroup<'t>, step: &Step) -> Result<Handle<'t>, What> {
     match step.clone() {
         Step::Count { options, .. } => counted(group.count(), &options),
-        Step::Reduce { add, remove: Some(remove), options, .. } if add.keeps_values() && remove.keeps_values() => {
+        Step::Reduce { add, remove: Some(remove), options, .. } => {
             let reduced = group.reduce(
-                move |result, value| reduce(&add, result, value),
-                move |result, value| reduce(&remove, result, value),
+                move |result, value| add.apply(&Some(value), &Some(result)),
+                move |result, value| remove.apply(&Some(value), &Some(result)),
             );
             stored(reduced, &options)
         }
@@ -106,7 +107,7 @@ fn counted<'t>(counts: KTable<'t, Text, i64>, options: &Aggregation) -> Result<H
         return Err("only windows have these options".to_owned());
     };
     let counts = counts.maybe_named(name.as_ref()).maybe_stored(stored.as_ref())?;
-    Ok(Handle::Table(counts.map_values(|count| count.to_string().into())))
+    Ok(Handle::Table(counts.map_values(|count| Text::from(count.to_string()))))
 }
 
 fn stored<'t>(table: KTable<'t, Text, Text>, options: &Aggregation) -> Result<Handle<'t>, What> {

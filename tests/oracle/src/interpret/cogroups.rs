@@ -1,6 +1,9 @@
 //! Groups that are aggregated together.
 
+use std::time::Duration;
+
 use millstream::dsl::CogroupedKStream;
+use millstream::windows::Sessions;
 
 use super::options::{Nameable as _, Storable as _};
 use super::windows::time_windows;
@@ -13,6 +16,7 @@ impl<'t> Interpreter<'t> {
         let Step::Cogroup { groups, init: Some(init), windows, name, stored } = step.clone() else {
             return unfit(step);
         };
+        let merge = groups.first().map(|group| group.add.clone());
         let mut cogrouped: Option<CogroupedKStream<'t, Text, Text>> = None;
         for CogroupInput { input, add } in groups {
             let Handle::Group(group) = self.get(input)? else { return Err(format!("step {input} is no group")) };
@@ -23,6 +27,7 @@ impl<'t> Interpreter<'t> {
             });
         }
         let cogrouped = cogrouped.ok_or("there are no groups")?;
+        let merge = merge.ok_or("there are no groups")?;
         let init = move || Text::from(init.as_str());
         match windows {
             None => {
@@ -32,6 +37,13 @@ impl<'t> Interpreter<'t> {
             Some(Windows::Time { size, advance, grace }) => {
                 let table = cogrouped.windowed_by(time_windows(size, advance, grace)).aggregate(init);
                 table.maybe_named(name.as_ref()).maybe_stored(stored.as_ref()).map(Handle::WindowedTable)
+            }
+            Some(Windows::Session { gap, grace }) => {
+                let sessions = Sessions::gap(Duration::from_millis(gap)).grace(Duration::from_millis(grace));
+                let table = cogrouped.windowed_by(sessions).aggregate(init, move |aggregate, other| {
+                    merge.merge(&Some(aggregate), &Some(other)).unwrap_or_else(|| "".into())
+                });
+                table.maybe_named(name.as_ref()).maybe_stored(stored.as_ref()).map(Handle::SessionTable)
             }
             Some(_) => Err(format!("windows are not there yet: {windows:?}")),
         }

@@ -103,14 +103,15 @@ impl<'t> Interpreter<'t> {
     fn interpret(&self, step: &Step) -> Result<Handle<'t>, What> {
         match step {
             Step::Stream { .. } | Step::Table { .. } | Step::GlobalTable { .. } => self.source(step),
-            Step::Filter { input, .. } | Step::FilterNot { input, .. } | Step::MapValues { input, .. } => {
-                match self.get(*input)? {
-                    Handle::Table(table) => tables::values(table, step).map(Handle::Table),
-                    Handle::WindowedTable(table) => tables::values(table, step).map(Handle::WindowedTable),
-                    Handle::SessionTable(table) => tables::values(table, step).map(Handle::SessionTable),
-                    stream => self.keeping(stream, step),
-                }
-            }
+            Step::Filter { input, .. }
+            | Step::FilterNot { input, .. }
+            | Step::MapValues { input, .. }
+            | Step::TransformValues { input, .. } => match self.get(*input)? {
+                Handle::Table(table) => tables::values(table, step).map(Handle::Table),
+                Handle::WindowedTable(table) => tables::values(table, step).map(Handle::WindowedTable),
+                Handle::SessionTable(table) => tables::values(table, step).map(Handle::SessionTable),
+                stream => self.keeping(stream, step),
+            },
             Step::FlatMapValues { input, .. } | Step::Peek { input, .. } => self.keeping(self.get(*input)?, step),
             Step::Map { input, .. } | Step::FlatMap { input, .. } | Step::SelectKey { input, .. } => {
                 let keyed = match self.get(*input)? {
@@ -159,7 +160,6 @@ impl<'t> Interpreter<'t> {
             },
             Step::Process { .. } | Step::ProcessValues { .. } => self.process(step),
             Step::Store { .. } => self.store(step),
-            Step::TransformValues { .. } => Err(format!("not there yet: {step:?}")),
         }
     }
 

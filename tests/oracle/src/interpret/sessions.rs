@@ -16,7 +16,7 @@ pub(super) fn aggregation<'t>(group: Group<'t>, (gap, grace): (u64, u64), step: 
     match step.clone() {
         Step::Count { options, .. } => {
             let counts = with_options(windowed.count(), &options)?;
-            Ok(Handle::SessionTable(counts.map_values(|count| count.to_string().into())))
+            Ok(Handle::SessionTable(counts.map_values(|count| Text::from(count.to_string()))))
         }
         Step::Reduce { add, remove: None, options, .. } => {
             let reduced = windowed.reduce(move |result, value| add.apply(&value, &result));

@@ -1,11 +1,11 @@
 //! Joins of two tables, by their keys or over a foreign key.
 
-use millstream::dsl::KTable;
+use millstream::dsl::{KTable, Partitions};
 use millstream::wire::Key;
 
 use super::options::{Nameable as _, Storable};
 use super::{Handle, Interpreter, What, unfit};
-use crate::functions::{AsText, Joiner};
+use crate::functions::{AsText, Joiner, Partitioner};
 use crate::step::{JoinKind, Step};
 use crate::text::Text;
 
@@ -68,18 +68,36 @@ where
     K: Key + AsText,
     KTable<'t, K, Text>: Storable,
 {
-    let Step::FkJoin { kind, key: make, joiner, name, partitioner: None, stored, .. } = step.clone() else {
+    let Step::FkJoin { kind, key: make, joiner, name, partitioner, stored, .. } = step.clone() else {
         return unfit(step);
     };
     let foreign_key = move |key: &K, row: &Text| make.apply(key, &Some(row.clone()));
-    let joined = match kind {
-        JoinKind::Inner => {
-            left.join_on(right, foreign_key, move |row, other| joiner.apply(&None, &Some(row), &Some(other)))
+    let matching = {
+        let joiner = joiner.clone();
+        move |row, other| joiner.apply(&None, &Some(row), &Some(other))
+    };
+    let with_all = move |row, other| joiner.apply(&None, &Some(row), &other);
+    let joined = match (kind, partitioner) {
+        (JoinKind::Inner, None) => left.join_on(right, foreign_key, matching),
+        (JoinKind::Left, None) => left.left_join_on(right, foreign_key, with_all),
+        (JoinKind::Inner | JoinKind::Left, Some(by)) => {
+            let by_other = by.clone();
+            let left = left.partitioned_by(move |key, to| one(&by, key, to.partitions));
+            let right = right.partitioned_by(move |key, to| one(&by_other, key, to.partitions));
+            match kind {
+                JoinKind::Inner => left.join_on(right, foreign_key, matching),
+                _ => left.left_join_on(right, foreign_key, with_all),
+            }
         }
-        JoinKind::Left => {
-            left.left_join_on(right, foreign_key, move |row, other| joiner.apply(&None, &Some(row), &other))
-        }
-        JoinKind::Outer => return unfit(step),
+        (JoinKind::Outer, _) => return unfit(step),
     };
     joined.maybe_named(name.as_ref()).maybe_stored(stored.as_ref())
+}
+
+/// The choice of a partitioner that chooses one partition, or none.
+fn one(by: &Partitioner, key: &impl AsText, count: u32) -> Option<i64> {
+    match by.choose(key, &None, count) {
+        Partitions::One(partition) => Some(partition),
+        _ => None,
+    }
 }

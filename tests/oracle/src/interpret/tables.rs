@@ -9,7 +9,7 @@ use crate::functions::AsText;
 use crate::step::Step;
 use crate::text::Text;
 
-/// `filter`, `filter_not` and `map_values`.
+/// `filter`, `filter_not`, `map_values` and `transform_values`.
 pub(super) fn values<'t, K>(table: KTable<'t, K, Text>, step: &Step) -> Result<KTable<'t, K, Text>, What>
 where
     K: Key + AsText,
@@ -24,13 +24,17 @@ where
             let kept = table.filter_not(move |key, value: &Text| r#where.holds(key, &Some(value.clone())));
             kept.maybe_named(name.as_ref()).maybe_stored(stored.as_ref())
         }
-        Step::MapValues { value: map, with_key: Some(true), name, stored, .. } if map.keeps_values() => {
-            let mapped = table.map_values_with_key(move |key, value| map.apply_to_row(key, value));
+        Step::MapValues { value: map, with_key: Some(true), name, stored, .. } => {
+            let mapped = table.map_values_with_key(move |key, value| map.apply(key, &Some(value)));
             mapped.maybe_named(name.as_ref()).maybe_stored(stored.as_ref())
         }
-        Step::MapValues { value: map, name, stored, .. } if map.keeps_values() => {
-            let mapped = table.map_values(move |value| map.apply_to_row(&None, value));
+        Step::MapValues { value: map, name, stored, .. } => {
+            let mapped = table.map_values(move |value| map.apply(&None, &Some(value)));
             mapped.maybe_named(name.as_ref()).maybe_stored(stored.as_ref())
+        }
+        Step::TransformValues { value: map, name, stored, .. } => {
+            let transformed = table.transform_values((), move |(), key, value, _| map.apply(key, &value));
+            transformed.maybe_named(name.as_ref()).maybe_stored(stored.as_ref())
         }
         _ => unfit(step),
     }
@@ -38,8 +42,21 @@ where
 
 impl<'t> Interpreter<'t> {
     pub(super) fn to_stream(&self, step: &Step) -> Result<Handle<'t>, What> {
-        let Step::ToStream { input, key: None, name } = step else { return unfit(step) };
-        Ok(match self.get(*input)? {
+        let Step::ToStream { input, key, name } = step.clone() else { return unfit(step) };
+        if let Some(make) = key {
+            macro_rules! stream {
+                ($table:expr) => {
+                    $table.to_stream_by(move |key, row| make.apply(key, &row.cloned())).maybe_named(name.as_ref())
+                };
+            }
+            return Ok(Handle::Stream(match self.get(input)? {
+                Handle::Table(table) => stream!(table),
+                Handle::WindowedTable(table) => stream!(table),
+                Handle::SessionTable(table) => stream!(table),
+                _ => return Err(format!("step {input} is no table")),
+            }));
+        }
+        Ok(match self.get(input)? {
             Handle::Table(table) => Handle::Stream(table.to_stream().maybe_named(name.as_ref()).into()),
             Handle::WindowedTable(table) => Handle::WindowedStream(table.to_stream().maybe_named(name.as_ref())),
             Handle::SessionTable(table) => Handle::SessionStream(table.to_stream().maybe_named(name.as_ref())),

@@ -32,7 +32,7 @@ fn in_time_windows<'t>(group: Group<'t>, windows: TimeWindows, step: &Step) -> R
     match step.clone() {
         Step::Count { options, .. } => {
             let counts = with_options(windowed.count(), &options)?;
-            Ok(Handle::WindowedTable(counts.map_values(|count| count.to_string().into())))
+            Ok(Handle::WindowedTable(counts.map_values(|count| Text::from(count.to_string()))))
         }
         Step::Reduce { add, remove: None, options, .. } => {
             let reduced = windowed.reduce(move |result, value| add.apply(&value, &result));
