@@ -1,7 +1,8 @@
 //! The guide: how to think in streams and tables, a first application step by step, and how to run one.
 //!
 //! Read [`concepts`] for the words, then build the application of [`tutorial`]. [`running`] is for the day when others
-//! depend on it: settings, logging, failures, several processes. [`differences`] is for those who know Kafka Streams, and says
+//! depend on it: settings, logging, failures, several processes. [`tables`] is about their joins and aggregations, with what
+//! deletions and late records do. [`differences`] is for those who know Kafka Streams, and says
 //! what is not there yet.
 //!
 //! Examples that have no `main` are the body of a function that returns `Result<(), Box<dyn std::error::Error>>`.
@@ -9,4 +10,5 @@
 pub mod concepts;
 pub mod differences;
 pub mod running;
+pub mod tables;
 pub mod tutorial;
