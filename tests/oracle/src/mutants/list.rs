@@ -122,16 +122,16 @@ pub const MUTANTS: &[Mutant] = &[
 
     // Tables.
     mutant("table filter: what was and is left out is forwarded", "operators/table_filter.rs",
-        "self.sends_old && old.is_none() && new.is_none()",
+        "self.leaves_out && old.is_none() && new.is_none()",
         "false"),
     mutant("table filter: the old row is not filtered", "operators/table_filter.rs",
         "if self.sends_old { self.filter.apply(&key, value.old) } else { None }",
         "value.old"),
     mutant("stored table filter: what was and is left out is forwarded", "operators/table_filter.rs",
-        "self.sends_old && value.is_none() && self.table.get(&key)?.is_none()",
+        "self.leaves_out && value.is_none() && self.table.get(&key)?.is_none()",
         "false"),
     mutant("table map_values: the old row is forgotten", "operators/table_map_values.rs",
-        "value.old.filter(|_| self.sends_old).map(|value| (self.mapper)(&key, value))",
+        "value.old.filter(|_| self.sends_old).and_then(|value| (self.mapper)(&key, value))",
         "None"),
 
     // Suppress.
