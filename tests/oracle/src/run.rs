@@ -66,6 +66,9 @@ fn inputs(case: &Case, topology: Topology, seen: &Seen, answers: &mut Vec<Change
     Ok(())
 }
 
+/// The kind of the store that keeps versions of rows. The latest one has no end.
+const VERSIONED: &str = "versioned";
+
 /// The kind of the store in which a suppression's changes wait.
 const SUPPRESSION: &str = "suppression";
 
@@ -132,6 +135,9 @@ impl Before {
         let shown = driver.rows()?.into_iter().filter(|row| row.kind != SUPPRESSION);
         let rows = shown.map(|row| {
             let window = row.window.map(|window| {
+                if row.kind == VERSIONED && window.end == Timestamp(i64::MAX) {
+                    return format!("@{}/-", window.start.0);
+                }
                 if row.kind != JOIN && !row.kind.ends_with("with-duplicates") {
                     return format!("@{}/{}", window.start.0, window.end.0);
                 }

@@ -89,7 +89,28 @@ steps! {
 }
 
 impl Step {
-    /// The name of the store of the table without windows that it makes.
+    /// How the table that it makes is stored, if that is said.
+    #[must_use]
+    pub const fn stored(&self) -> Option<&Stored> {
+        match self {
+            Self::Table { stored, .. }
+            | Self::GlobalTable { stored, .. }
+            | Self::Filter { stored, .. }
+            | Self::FilterNot { stored, .. }
+            | Self::MapValues { stored, .. }
+            | Self::TransformValues { stored, .. }
+            | Self::ToTable { stored, .. }
+            | Self::Cogroup { stored, .. }
+            | Self::TableJoin { stored, .. }
+            | Self::FkJoin { stored, .. } => stored.as_ref(),
+            Self::Count { options, .. } | Self::Reduce { options, .. } | Self::Aggregate { options, .. } => {
+                options.stored.as_ref()
+            }
+            _ => None,
+        }
+    }
+
+    /// The name of the store of the table without windows and versions that it makes.
     #[must_use]
     pub fn stored_as(&self) -> Option<&str> {
         let stored = match self {
@@ -98,10 +119,10 @@ impl Step {
             | Self::Filter { stored, .. }
             | Self::FilterNot { stored, .. }
             | Self::MapValues { stored, .. }
-            | Self::ToTable { stored, .. } => stored,
-            _ => return None,
+            | Self::ToTable { stored, .. } => stored.as_ref(),
+            _ => None,
         };
-        stored.as_ref()?.name.as_deref()
+        stored.filter(|stored| stored.versioned.is_none())?.name.as_deref()
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn group(draft: &mut Draft) -> StepId {
 }
 
 fn options(draft: &mut Draft) -> Aggregation {
-    Aggregation { name: draft.name(), stored: draft.stored(), ..Aggregation::default() }
+    Aggregation { name: draft.name(), stored: draft.rows_stored(), ..Aggregation::default() }
 }
 
 fn count(draft: &mut Draft) -> Option<()> {

@@ -42,7 +42,7 @@ fn init(draft: &mut Draft) -> Option<String> {
 fn cogroup(draft: &mut Draft) -> Option<()> {
     let groups = inputs(draft)?;
     let steps: Vec<_> = groups.iter().map(|group| group.input).collect();
-    let (init, name, stored) = (init(draft), draft.name(), draft.stored());
+    let (init, name, stored) = (init(draft), draft.name(), draft.rows_stored());
     draft.add(Step::Cogroup { groups, init, windows: None, name, stored }, Sort::Table, &steps);
     Some(())
 }

@@ -408,6 +408,47 @@ impl Draft {
         (stored != Stored::default()).then_some(stored)
     }
 
+    /// As [`Draft::stored`], for a table without windows, which may keep versions of its rows.
+    pub(super) fn rows_stored(&mut self) -> Option<Stored> {
+        let mut stored = self.stored()?;
+        // Such a store has a name, and no cache. What is not cached begins otherwise in Java, with a cache for others, too.
+        if stored.name.is_some() && !self.has_cache && self.random.percent(25) {
+            let history = self.random.one_of(10, &[0, 1, 100, 1_000, 60_000]);
+            self.remember([history]);
+            (stored.versioned, stored.caching) = (Some(history), None);
+        }
+        Some(stored)
+    }
+
+    /// Whether such a step made a table, or a table that it is made of.
+    pub(super) fn is_made_with(&self, table: StepId, is_such: &dyn Fn(&Step) -> bool) -> bool {
+        let Some(step) = self.steps.get(table) else { return false };
+        let made_of: &[StepId] = match step {
+            Step::Filter { input, .. }
+            | Step::FilterNot { input, .. }
+            | Step::MapValues { input, .. }
+            | Step::TransformValues { input, .. }
+            | Step::Suppress { input, .. } => &[*input],
+            Step::TableJoin { input, other, .. } | Step::FkJoin { input, other, .. } => &[*input, *other],
+            _ => &[],
+        };
+        is_such(step) || made_of.iter().any(|table| self.is_made_with(*table, is_such))
+    }
+
+    /// Whether a table's changes are of versions, which those of a table that is not kept are if its input's are.
+    pub(super) fn has_versions(&self, table: StepId) -> bool {
+        match self.steps.get(table) {
+            Some(step) if step.stored().is_some() => step.stored().is_some_and(|stored| stored.versioned.is_some()),
+            Some(
+                Step::Filter { input, .. }
+                | Step::FilterNot { input, .. }
+                | Step::MapValues { input, .. }
+                | Step::TransformValues { input, .. },
+            ) => self.has_versions(*input),
+            _ => false,
+        }
+    }
+
     /// Whether a step's records may be written to an input topic: not if they go round in circles, or if one record would
     /// change both tables of a join that must not see that. If so, it is taken that they are.
     pub(super) fn may_write(&mut self, step: StepId, topic: &str) -> bool {

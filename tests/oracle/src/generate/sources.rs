@@ -59,7 +59,7 @@ fn reset(draft: &mut Draft) -> Option<Reset> {
 
 /// Reads a new topic as a table.
 pub(super) fn table(draft: &mut Draft) -> StepId {
-    let stored = draft.stored();
+    let stored = draft.rows_stored();
     table_stored(draft, stored)
 }
 

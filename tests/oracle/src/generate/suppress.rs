@@ -72,28 +72,19 @@ fn windowed_table(draft: &mut Draft) -> Option<(StepId, Sort)> {
     draft.any(sort).map(|table| (table, sort)).or_else(|| draft.any(other).map(|table| (table, other)))
 }
 
-/// Whether a table's keys are those of a windowed `cogroup`, whose format Java doesn't know (DIFFERENCES.md).
-fn is_of_windowed_cogroup(draft: &Draft, table: StepId) -> bool {
-    let comes_from = |inputs: &[StepId]| inputs.iter().any(|input| is_of_windowed_cogroup(draft, *input));
-    match draft.steps.get(table) {
-        Some(Step::Cogroup { windows, .. }) => windows.is_some(),
-        Some(
-            Step::Filter { input, .. }
-            | Step::FilterNot { input, .. }
-            | Step::MapValues { input, .. }
-            | Step::TransformValues { input, .. }
-            | Step::Suppress { input, .. },
-        ) => comes_from(&[*input]),
-        Some(Step::TableJoin { input, other, .. } | Step::FkJoin { input, other, .. }) => comes_from(&[*input, *other]),
-        _ => false,
-    }
+/// Whether a step makes keys whose format Java doesn't know (DIFFERENCES.md).
+const fn is_windowed_cogroup(step: &Step) -> bool {
+    matches!(step, Step::Cogroup { windows: Some(_), .. })
 }
 
 fn add(draft: &mut Draft, (input, sort): (StepId, Sort), until: Until, limits: Limits) -> Option<()> {
     let Limits { max_records, max_bytes, full } = limits;
     // What a row was before is counted in sizes, and found by joins.
     let shows_old_values = max_bytes.is_some() || sort == Sort::Table;
-    let is_refused = shows_old_values && !draft.begins_alike(input) || is_of_windowed_cogroup(draft, input);
+    let is_refused = shows_old_values && !draft.begins_alike(input)
+        || draft.is_made_with(input, &is_windowed_cogroup)
+        // Both sides refuse it, because earlier versions would overwrite later ones.
+        || draft.has_versions(input);
     if draft.has_cache() || is_refused {
         return None;
     }

@@ -42,7 +42,7 @@ fn table_join(draft: &mut Draft) -> Option<()> {
     }
     let kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Left, JoinKind::Outer]);
     let (joiner, name) = (joiner(&mut draft.random), draft.name());
-    let stored = draft.stored().filter(|_| sort == Sort::Table);
+    let stored = draft.rows_stored().filter(|_| sort == Sort::Table);
     draft.add(Step::TableJoin { kind, input, other, joiner, name, stored }, sort, &[input, other]);
     Some(())
 }
@@ -54,11 +54,13 @@ fn fk_join(draft: &mut Draft) -> Option<()> {
     let kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Left]);
     // If an answer says that there is no row, and comes too late, an inner join asks again (DIFFERENCES.md). To tables of
     // which one record changes both, and to what they are joined to, it comes too late even with one task.
-    if !draft.may_join(input, other, kind == JoinKind::Inner) {
+    // So does one of a suppressed row that has expired in the meantime.
+    let may_have_expired = |draft: &Draft| draft.is_made_with(input, &|step| matches!(step, Step::Suppress { .. }));
+    if !draft.may_join(input, other, kind == JoinKind::Inner) || kind == JoinKind::Inner && may_have_expired(draft) {
         return None;
     }
     let (key, joiner, name) = (key_map(&mut draft.random), joiner(&mut draft.random), draft.name());
-    let stored = draft.stored().filter(|_| sort == Sort::Table);
+    let stored = draft.rows_stored().filter(|_| sort == Sort::Table);
     // These choose one partition, whatever the value is, which is not there.
     let partitioner = draft.random.pick(&[Partitioner::KeyHash, Partitioner::ValueHash, Partitioner::Default]).cloned();
     let partitioner = partitioner.filter(|_| draft.random.percent(20));

@@ -45,7 +45,7 @@ fn filter(draft: &mut Draft) -> Option<()> {
     if !draft.may_filter(input, &r#where, true) {
         return None;
     }
-    let stored = draft.stored().filter(|_| sort == Sort::Table);
+    let stored = draft.rows_stored().filter(|_| sort == Sort::Table);
     draft.add(Step::Filter { input, r#where, name, stored }, sort, &[input]);
     Some(())
 }
@@ -56,7 +56,7 @@ fn filter_not(draft: &mut Draft) -> Option<()> {
     if !draft.may_filter(input, &r#where, false) {
         return None;
     }
-    let stored = draft.stored().filter(|_| sort == Sort::Table);
+    let stored = draft.rows_stored().filter(|_| sort == Sort::Table);
     draft.add(Step::FilterNot { input, r#where, name, stored }, sort, &[input]);
     Some(())
 }
@@ -64,7 +64,7 @@ fn filter_not(draft: &mut Draft) -> Option<()> {
 fn map_values(draft: &mut Draft) -> Option<()> {
     let (input, sort) = any_table(draft);
     let (value, name) = (value_map(&mut draft.random), draft.name());
-    let stored = draft.stored().filter(|_| sort == Sort::Table);
+    let stored = draft.rows_stored().filter(|_| sort == Sort::Table);
     let with_key = with_key(draft, &value);
     draft.add(Step::MapValues { input, value, with_key, name, stored }, sort, &[input]);
     Some(())
@@ -73,14 +73,14 @@ fn map_values(draft: &mut Draft) -> Option<()> {
 fn transform_values(draft: &mut Draft) -> Option<()> {
     let (input, sort) = any_table(draft);
     let (value, name) = (value_map(&mut draft.random), draft.name());
-    let stored = draft.stored().filter(|_| sort == Sort::Table);
+    let stored = draft.rows_stored().filter(|_| sort == Sort::Table);
     draft.add(Step::TransformValues { input, value, name, stored }, sort, &[input]);
     Some(())
 }
 
 fn to_table(draft: &mut Draft) -> Option<()> {
     let input = some_stream(draft);
-    let (name, stored) = (draft.name(), draft.stored());
+    let (name, stored) = (draft.name(), draft.rows_stored());
     draft.add(Step::ToTable { input, name, stored }, Sort::Table, &[input]);
     Some(())
 }
@@ -128,7 +128,7 @@ fn group(draft: &mut Draft) -> StepId {
 }
 
 fn options(draft: &mut Draft) -> Aggregation {
-    Aggregation { name: draft.name(), stored: draft.stored(), ..Aggregation::default() }
+    Aggregation { name: draft.name(), stored: draft.rows_stored(), ..Aggregation::default() }
 }
 
 fn count(draft: &mut Draft) -> Option<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use millstream::dsl::{
     GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Output, Repartitioned, Sent, Split,
 };
-use millstream::state::{KeyValueStore, SessionStore, WindowStore};
+use millstream::state::{KeyValueStore, SessionStore, VersionedStore, WindowStore};
 use millstream::topic::Topic;
 use millstream::windows::{Session, Windowed};
 use millstream::wire::{Key, Value};
@@ -49,6 +49,9 @@ impl Nameable for Output<'_> {
 /// A table whose store can be named.
 pub(super) trait Storable: Sized {
     fn named_store(self, name: &str) -> Result<Self, What>;
+    fn versioned_store(self, _: &str, _: Duration) -> Result<Self, What> {
+        Err("only rows without windows have versions".to_owned())
+    }
     fn uncached(self) -> Self;
     fn unlogged(self) -> Self;
     fn kept_for(self, retention: Duration) -> Result<Self, What>;
@@ -57,8 +60,11 @@ pub(super) trait Storable: Sized {
     fn maybe_stored(self, stored: Option<&Stored>) -> Result<Self, What> {
         let Some(Stored { name, retention, caching, logging, versioned, kind }) = stored else { return Ok(self) };
         let mut table = self;
-        if let Some(name) = name {
-            table = table.named_store(name)?;
+        match (name, versioned) {
+            (Some(name), Some(history)) => table = table.versioned_store(name, Duration::from_millis(*history))?,
+            (Some(name), None) => table = table.named_store(name)?,
+            (None, Some(_)) => return Err("a versioned store needs a name".to_owned()),
+            (None, None) => {}
         }
         if let Some(retention) = retention {
             table = table.kept_for(Duration::from_millis(*retention))?;
@@ -69,9 +75,9 @@ pub(super) trait Storable: Sized {
         if *logging == Some(false) {
             table = table.unlogged();
         }
-        match (versioned, kind) {
-            (None, None) => Ok(table),
-            _ => Err("versioned stores and kinds of stores are not there yet".to_owned()),
+        match kind {
+            None => Ok(table),
+            Some(_) => Err("kinds of stores are not there yet".to_owned()),
         }
     }
 }
@@ -79,6 +85,10 @@ pub(super) trait Storable: Sized {
 impl<V: Value> Storable for KTable<'_, Text, V> {
     fn named_store(self, name: &str) -> Result<Self, What> {
         Ok(self.stored_as(KeyValueStore::named(name).map_err(|error| error.to_string())?))
+    }
+
+    fn versioned_store(self, name: &str, history: Duration) -> Result<Self, What> {
+        Ok(self.stored_as(VersionedStore::named(name, history).map_err(|error| error.to_string())?))
     }
 
     fn uncached(self) -> Self {

@@ -31,7 +31,9 @@ pub(super) fn part_of(property: Property, case: &Case) -> Option<(Case, Topology
 fn topology(property: Property, case: &Case) -> Option<Topology> {
     let is_suitable = match property {
         Property::Interruptions => case.steps.iter().all(survives),
-        Property::Caches => Flow::all_of(case).is_some_and(|flows| !flows.contains(&Flow::Ordered)),
+        Property::Caches => {
+            Flow::all_of(case).is_some_and(|flows| !flows.contains(&Flow::Ordered)) && !sends_what_still_changes(case)
+        }
         Property::Partitions => Flow::all_of(case).is_some() && keys_are_independent(case),
     };
     if !is_suitable {
@@ -165,6 +167,34 @@ impl Flow {
             Self::Stream => result,
             _ => Self::Ordered,
         }
+    }
+}
+
+/// Whether final results are sent a millisecond before they stop changing, as those of sessions and sliding windows are, in
+/// Kafka Streams, too. What is sent then depends on which changes have been seen.
+fn sends_what_still_changes(case: &Case) -> bool {
+    case.steps.iter().any(|step| match step {
+        Step::Suppress { input, until: Until::Close(_), .. } => is_of_sessions(&case.steps, *input),
+        _ => false,
+    })
+}
+
+/// Whether a table is one of sessions or sliding windows.
+fn is_of_sessions(steps: &[Step], table: StepId) -> bool {
+    let are = |windows: Option<Windows>| matches!(windows, Some(Windows::Session { .. } | Windows::Sliding { .. }));
+    match steps.get(table) {
+        Some(Step::Count { options, .. } | Step::Reduce { options, .. } | Step::Aggregate { options, .. }) => {
+            are(options.windows)
+        }
+        Some(Step::Cogroup { windows, .. }) => are(*windows),
+        Some(
+            Step::Filter { input, .. }
+            | Step::FilterNot { input, .. }
+            | Step::MapValues { input, .. }
+            | Step::TransformValues { input, .. }
+            | Step::Suppress { input, .. },
+        ) => is_of_sessions(steps, *input),
+        _ => false,
     }
 }
 
