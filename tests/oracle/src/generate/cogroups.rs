@@ -5,7 +5,7 @@ use super::aggregate::group;
 use super::draft::{Draft, Sort};
 use super::vocabulary::adder;
 use super::windows::{any_windows, retention_min};
-use crate::step::{CogroupInput, Step, StepId, Stored};
+use crate::step::{CogroupInput, Step, StepId, Stored, Windows};
 
 /// Without windows.
 pub(super) const ARMS: Arms = &[(4, cogroup)];
@@ -60,6 +60,14 @@ fn windowed(draft: &mut Draft) -> Option<()> {
         let retention = retention_min(windows) + draft.random.one_of(0, &[1, 10, 1_000, 86_400_000]);
         draft.remember([retention]);
         stored = Some(Stored { retention: Some(retention), ..stored.unwrap_or_default() });
+    }
+    if let Windows::Session { gap, grace } = windows
+        && draft.has_cache()
+    {
+        // A cache in Java also still has sessions that are over.
+        let needed = 3 * gap + grace + 1;
+        let kept = stored.unwrap_or_default();
+        stored = Some(Stored { retention: Some(kept.retention.unwrap_or(0).max(needed)), ..kept });
     }
     draft.add_windowed(Step::Cogroup { groups, init, windows: Some(windows), name, stored }, windows, &steps);
     Some(())
