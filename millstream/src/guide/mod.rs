@@ -2,7 +2,7 @@
 //!
 //! Read [`concepts`] for the words, then build the application of [`tutorial`]. [`running`] is for the day when others
 //! depend on it: settings, logging, failures, several processes. [`tables`] is about their joins and aggregations, with what
-//! deletions and late records do. [`differences`] is for those who know Kafka Streams, and says
+//! deletions and late records do, and [`suppress_and_versions`] about results that stay as they are. [`differences`] is for those who know Kafka Streams, and says
 //! what is not there yet.
 //!
 //! Examples that have no `main` are the body of a function that returns `Result<(), Box<dyn std::error::Error>>`.
@@ -10,5 +10,6 @@
 pub mod concepts;
 pub mod differences;
 pub mod running;
+pub mod suppress_and_versions;
 pub mod tables;
 pub mod tutorial;
