@@ -14,7 +14,7 @@ use crate::log::{Doorbell, Embedded, Isolation, Log as _};
 use crate::operators::DropReason;
 use crate::record::{Timestamp, TopicPartition};
 use crate::runtime::tests::by_hand::{Instance, log};
-use crate::runtime::{App, Guarantee, Settings};
+use crate::runtime::{App, Guarantee, Settings, TaskMetrics};
 use crate::topic::Topic;
 use crate::topology::Topology;
 use crate::windows::{Tumbling, Windowed};
@@ -189,8 +189,7 @@ impl Replay {
 
     /// How many records were too late, as the instances count them.
     pub(super) fn late(&self, instances: &[Instance]) -> u64 {
-        let tasks = instances.iter().flat_map(|instance| instance.status.metrics.snapshot().into_values());
-        tasks.filter_map(|task| task.dropped.get(DropReason::Late.label()).copied()).sum()
+        instances.iter().map(|instance| late(instance.status.metrics.snapshot().values())).sum()
     }
 
     fn state(&self, instances: &[Instance]) -> String {
@@ -198,6 +197,11 @@ impl Replay {
         let tasks: Vec<_> = instances.iter().map(|instance| instance.status.metrics.snapshot()).collect();
         format!("{counted} of {} are counted; {tasks:#?}", self.sent.len())
     }
+}
+
+/// How many records were too late for these tasks.
+pub(super) fn late<'a>(tasks: impl Iterator<Item = &'a TaskMetrics>) -> u64 {
+    tasks.filter_map(|task| task.dropped.get(DropReason::Late.label()).copied()).sum()
 }
 
 pub(super) fn settings(guarantee: Guarantee, workers: usize, is_aligned: bool) -> Settings {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::replays::{BOUND, COUNTS, EVENTS, counting};
+use super::replays::{BOUND, COUNTS, EVENTS, Replay, counting, late, minute, settings};
 use crate::record::Timestamp;
-use crate::runtime::App;
 use crate::runtime::tests::by_hand::{Instance, log};
+use crate::runtime::{App, Guarantee, Settings};
 use crate::testing::TestDriver;
 use crate::topic::Topic;
 
@@ -52,4 +52,28 @@ fn more_tasks_than_can_be_kept_track_of_are_refused() {
     let expected = "151 tasks send to app-KSTREAM-AGGREGATE-STATE-STORE-0000000002-repartition, and no more than 150 can \
                     be aligned";
     assert!(error.contains("event.time.alignment") && error.contains(expected), "{error}");
+}
+
+/// Nothing is skipped or processed twice, in whatever order senders' records were processed before.
+#[test]
+fn it_can_be_turned_on_and_off_between_two_runs() {
+    for is_aligned in [true, false] {
+        let small = Settings { records_per_round: 20, ..settings(Guarantee::ExactlyOnce, 1, true) };
+        let of = |is_aligned: bool| Settings { event_time_alignment: is_aligned.then_some(BOUND), ..small.clone() };
+        let mut replay = Replay::of(&minute(&[(0, 20), (1, 40), (2, 100), (3, 200)]), of(is_aligned));
+        let mut instances = replay.instances(1);
+        while replay.counted().values().sum::<i64>() < 100 {
+            replay.step(&mut instances);
+        }
+        let first = std::sync::Arc::clone(&instances[0].status);
+        replay.stop(&mut instances, 0);
+        let counted: i64 = replay.counted().values().sum();
+        assert!(counted < replay.all(), "{counted} were counted before");
+        replay.settings = of(!is_aligned);
+        instances.push(replay.instance("one"));
+        replay.run(&mut instances);
+        let counted: i64 = replay.counted().values().sum();
+        let late = late(first.metrics.snapshot().values()) + replay.late(&instances);
+        assert_eq!(counted + late.cast_signed(), replay.all(), "aligned first: {is_aligned}; {late} are late");
+    }
 }
