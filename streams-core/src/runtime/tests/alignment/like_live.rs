@@ -16,6 +16,9 @@ use crate::windows::Tumbling;
 /// How far the input itself is out of order.
 const DISORDER_MS: i64 = 200;
 
+/// Records of so many milliseconds come at once in a live run.
+const STEP_MS: i64 = 300;
+
 /// Through two repartition topics, one after the other.
 fn through_two() -> Topology {
     let builder = StreamsBuilder::new();
@@ -57,9 +60,13 @@ fn live(events: &[Event]) -> Counts {
     let mut live = Replay::with(through_two(), &[], settings(Guarantee::ExactlyOnce, 1, false));
     let mut instances = live.instances(1);
     (0..20).for_each(|_| live.step(&mut instances));
-    for event in events.chunks(5) {
-        live.send(event);
+    let mut rest = events;
+    while let Some(first) = rest.first() {
+        let later = |event: &Event| event.time > first.time + STEP_MS;
+        let (now, left) = rest.split_at(rest.iter().position(later).unwrap_or(rest.len()));
+        live.send(now);
         (0..25).for_each(|_| live.step(&mut instances));
+        rest = left;
     }
     live.run(&mut instances);
     live.counted()
