@@ -109,8 +109,8 @@ fn a_program_that_ends_with_an_error_prints_the_sentence_and_not_the_variant() {
         ),
         (
             panicking_code,
-            "task 0_0 failed at offset 0 of in-0: the application's code panicked: called `Option::unwrap()` on a \
-             `None` value; the record is not committed, so the next start processes it again: mend the code, or what \
+            "task 0_0 failed at offset 0 of in-0: KSTREAM-MAPVALUES-0000000001: the application's code panicked: \
+             called `Option::unwrap()` on a `None` value; the record is not committed, so the next start processes it again: mend the code, or what \
              sends such records",
         ),
         (

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BuiltNode, Context, Link, Next, OperatorError, Recipe};
+use super::{BuiltNode, Context, Link, Next, OperatorError, Recipe, pass};
 use crate::record::Record;
 
 /// Decides whether a record belongs to a branch.
@@ -39,7 +39,7 @@ impl<K, V> Next<K, V> for Branch<K, V> {
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let branch = self.branches.iter().find(|(predicate, _)| predicate(&record.key, &record.value));
         match branch.map(|(_, child)| child).or(self.rest.as_ref()) {
-            Some(child) => child.borrow_mut().process(context, record),
+            Some(child) => pass(child, context, record),
             None => Ok(()),
         }
     }

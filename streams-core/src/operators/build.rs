@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::process::{PunctuationId, ScheduleBook};
 use super::untyped::Untyped;
-use super::{Context, Destination, Link, Next, OperatorError, Outputs, Presence};
+use super::{Address, Context, Destination, Link, Next, OperatorError, Outputs, Presence, blaming};
 use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
 use crate::state::{CacheBudget, GlobalStore, StoreAccess, StoreView};
@@ -76,6 +76,8 @@ impl std::fmt::Debug for Recipe {
 /// How parents reach a node that was built.
 #[derive(Clone)]
 pub(crate) struct BuiltLinks {
+    /// The node's object, and those that adapt it to parents that send less or more.
+    addresses: Vec<Address>,
     /// A `Link<K, V>`.
     link: Untyped,
     /// A `Link<K, Presence>`, if the node does not read the value.
@@ -89,25 +91,30 @@ pub(crate) struct BuiltLinks {
 impl BuiltLinks {
     /// For parents that send records of these types.
     pub(super) fn of<K: 'static, V: 'static>(link: Link<K, V>) -> Self {
-        Self { link: Untyped::new(link), presence: None, encoded: None, certain: None }
+        let addresses = vec![Address::of(&link)];
+        Self { addresses, link: Untyped::new(link), presence: None, encoded: None, certain: None }
     }
 
     /// Also for parents that leave out the values.
-    pub(super) fn or_without_values<K: 'static>(self, link: Link<K, Presence>) -> Self {
+    pub(super) fn or_without_values<K: 'static>(mut self, link: Link<K, Presence>) -> Self {
+        self.addresses.push(Address::of(&link));
         Self { presence: Some(Untyped::new(link)), ..self }
     }
 
     /// Also for parents that leave out the values and leave the keys encoded.
-    pub(super) fn or_with_encoded_keys(self, link: Link<Option<EncodedKey>, Presence>) -> Self {
+    pub(super) fn or_with_encoded_keys(mut self, link: Link<Option<EncodedKey>, Presence>) -> Self {
+        self.addresses.push(Address::of(&link));
         Self { encoded: Some(Untyped::new(link)), ..self }
     }
 
     /// Also for parents whose keys cannot be null; `adapt` makes their link.
     pub(super) fn or_with_certain_keys<K: 'static, V: 'static>(
-        self,
+        mut self,
         adapt: impl FnOnce(Link<Option<K>, V>) -> Link<K, V>,
     ) -> Self {
-        let certain = self.link.typed().map(adapt).map(Untyped::new).or(self.certain);
+        let certain = self.link.typed().map(adapt);
+        self.addresses.extend(certain.as_ref().map(Address::of));
+        let certain = certain.map(Untyped::new).or(self.certain);
         Self { certain, ..self }
     }
 
@@ -267,6 +274,8 @@ pub(crate) struct TaskParts {
     pub views: Vec<Rc<RefCell<dyn StoreView>>>,
     /// The operators' own stream times by node name. They survive restarts.
     pub stream_times: Vec<(Arc<str>, Rc<Cell<Timestamp>>)>,
+    /// Which node an object is, if it panics.
+    pub names: HashMap<Address, Arc<str>>,
 }
 
 impl TaskParts {
@@ -277,7 +286,7 @@ impl TaskParts {
     /// As [`Flush::flush`].
     pub(crate) fn flush(&self, context: &mut Context, rows_max: usize) -> Result<bool, OperatorError> {
         for cache in &self.caches {
-            if cache.borrow_mut().flush(context, rows_max)? {
+            if blaming(Address::of(cache), || cache.borrow_mut().flush(context, rows_max))? {
                 return Ok(true);
             }
         }
@@ -302,7 +311,7 @@ impl TaskParts {
     /// cache's last row. Returns whether it has come to the last cache's.
     fn ask_caches<E>(&mut self, mut ask: impl FnMut(&mut dyn Flush) -> Result<bool, E>) -> Result<bool, E> {
         while let Some(cache) = self.caches.get(self.next_cache) {
-            if !ask(&mut *cache.borrow_mut())? {
+            if !blaming(Address::of(cache), || ask(&mut *cache.borrow_mut()))? {
                 return Ok(false);
             }
             self.next_cache += 1;
@@ -383,9 +392,14 @@ impl<'a> TaskBuilder<'a> {
         let mut builder = NodeBuilder { name: Arc::clone(name), children, child_names, sends_old_values, task: self };
         match recipe.build(&mut builder)? {
             BuiltNode::Inner(links) => {
+                let names = links.addresses.iter().map(|address| (*address, Arc::clone(name)));
+                self.parts.names.extend(names);
                 self.built.insert(node, links);
             }
-            BuiltNode::Source(source) => self.parts.sources.push((node, source)),
+            BuiltNode::Source(source) => {
+                self.parts.names.insert(Address::of(&source), Arc::clone(name));
+                self.parts.sources.push((node, source));
+            }
         }
         // Children are built first, but a node's own caches must be flushed before theirs, and its punctuations are
         // scheduled before theirs.

@@ -120,8 +120,13 @@ pub enum OperatorError {
         limit: usize,
     },
     /// The user's code panicked.
-    #[error("the application's code panicked: {0}")]
-    Panic(String),
+    #[error("{}the application's code panicked: {message}", node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default())]
+    Panic {
+        /// The node that called it, if it was a node.
+        node: Option<String>,
+        /// What it said.
+        message: String,
+    },
 }
 
 crate::debug_says_what_display_says!(OperatorError);

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use crate::record::Record;
 
+mod blame;
 mod build;
 mod cached;
 mod context;
@@ -84,6 +85,7 @@ pub use build::{BuildError, NodeId, PunctuationTime, StoreId};
 pub use context::DropReason;
 pub use error::OperatorError;
 
+pub(crate) use blame::{Address, blamed, blaming};
 pub(crate) use build::{
     BuiltNode, Close, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts,
     TaskServices, time_of_store,
@@ -107,6 +109,12 @@ pub trait Next<K, V> {
 
 /// A reference to a child. A child with several parents, such as a merge, is shared.
 pub(crate) type Link<K, V> = Rc<RefCell<dyn Next<K, V>>>;
+
+/// Passes a record to a child.
+#[inline]
+fn pass<K, V>(child: &Link<K, V>, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
+    blaming(Address::of(child), || child.borrow_mut().process(context, record))
+}
 
 /// A node's children.
 pub struct Outputs<K, V>(Vec<Link<K, V>>);
@@ -141,9 +149,9 @@ impl<K: Clone, V: Clone> Outputs<K, V> {
     pub fn forward(&self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let Some((last, others)) = self.0.split_last() else { return Ok(()) };
         for child in others {
-            child.borrow_mut().process(context, record.clone())?;
+            pass(child, context, record.clone())?;
         }
-        last.borrow_mut().process(context, record)
+        pass(last, context, record)
     }
 }
 

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::build::BuiltLinks;
-use super::{BuiltNode, Context, Link, Next, OperatorError};
+use super::{BuiltNode, Context, Link, Next, OperatorError, pass};
 use crate::record::Record;
 use crate::wire::encoded_key::{AsKey, EncodedKey};
 use crate::wire::{Key, Nullable, NullableKey};
@@ -83,7 +83,7 @@ impl<K, V: Nullable> Next<K, V> for Asking<K, V> {
     fn process(&mut self, context: &mut Context, record: Record<K, V>) -> Result<(), OperatorError> {
         let Record { key, value, timestamp, headers } = record;
         let value = Presence(value.as_option().is_some());
-        self.node.borrow_mut().process(context, Record { key, value, timestamp, headers })
+        pass(&self.node, context, Record { key, value, timestamp, headers })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Context, Link, Next, OperatorError, Recipe};
+use super::{Context, Link, Next, OperatorError, Recipe, pass};
 use crate::record::Record;
 use crate::windows::WindowSizes;
 use crate::wire::Field;
@@ -23,7 +23,7 @@ impl<K: Field, V> Next<K, V> for WindowEnds<K, V> {
     #[inline]
     fn process(&mut self, context: &mut Context, mut record: Record<K, V>) -> Result<(), OperatorError> {
         record.key.set_window_sizes(self.windows.as_slice());
-        self.child.borrow_mut().process(context, record)
+        pass(&self.child, context, record)
     }
 }
 

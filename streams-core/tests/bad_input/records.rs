@@ -301,8 +301,9 @@ fn a_panic_in_the_programs_code_stops_the_application_in_front_of_the_record() {
         });
         let app = App::new("copy", gives_up).settings(settings(guarantee, OnUndecodable::Skip));
         let message = message_of(app, &log);
-        let expected = "task 0_0 failed at offset 1 of numbers-0: the application's code panicked: no 2; the record is \
-                        not committed, so the next start processes it again: mend the code, or what sends such records";
+        let expected = "task 0_0 failed at offset 1 of numbers-0: KSTREAM-MAPVALUES-0000000001: the application's code \
+                        panicked: no 2; the record is not committed, so the next start processes it again: mend the \
+                        code, or what sends such records";
         assert_eq!(message, expected);
         check_nothing_beyond(&log, guarantee);
     }

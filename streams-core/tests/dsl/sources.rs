@@ -99,7 +99,8 @@ fn an_extractor_that_panics_ends_the_application_with_the_record() {
     driver.pipe(&NUMBERS, "key", 1);
     let record = Record::new("key".to_owned(), 0, Timestamp(7));
     let error = driver.error_after(&NUMBERS, &record).unwrap().to_string();
-    let expected = "task 0_0 failed at offset 1 of numbers-0: the application's code panicked: no time";
+    let expected =
+        "task 0_0 failed at offset 1 of numbers-0: KSTREAM-SOURCE-0000000000: the application's code panicked: no time";
     assert!(error.starts_with(expected), "{error}");
 }
 

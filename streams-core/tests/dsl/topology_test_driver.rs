@@ -393,7 +393,9 @@ fn errors_are_values() {
     driver.pipe(&IN, "k", "good").unwrap();
     let panicked = error(driver.pipe(&IN, "k", "bad"));
     assert!(
-        panicked.starts_with("task 0_0 failed at offset 1 of in-0: the application's code panicked: no good"),
+        panicked.starts_with(
+            "task 0_0 failed at offset 1 of in-0: KSTREAM-MAPVALUES-0000000001: the application's code panicked: no good"
+        ),
         "{panicked}"
     );
     assert_eq!(error(driver.pipe(&IN, "k", "good")), panicked, "it has ended");

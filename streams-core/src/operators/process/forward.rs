@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Schedule;
 use crate::operators::processor_stores::StoreUse;
-use crate::operators::{Context, OperatorError, Outputs, RecordPosition};
+use crate::operators::{Context, OperatorError, Outputs, RecordPosition, pass};
 use crate::record::{Headers, Record, TaskId, Timestamp};
 
 /// What a processor can do besides using its stores: send records, schedule punctuations, and look at its context.
@@ -35,7 +35,7 @@ impl<K: Clone, V: Clone> NamedOutputs<K, V> {
         let Some(name) = child else { return self.outputs.forward(place.context, record) };
         let child = self.names.iter().position(|child| **child == *name);
         match child.and_then(|child| self.outputs.child(child)) {
-            Some(child) => child.borrow_mut().process(place.context, record),
+            Some(child) => pass(child, place.context, record),
             None => Err(OperatorError::NoChild {
                 node: place.node.to_string(),
                 child: name.to_owned(),

@@ -216,7 +216,9 @@ impl Input {
                     let (source, partition_time) = (&self.source, self.partition_time);
                     // Not left to the worker, who would blame the record that was processed last.
                     catch_unwind(AssertUnwindSafe(|| source.borrow_mut().extract(record, partition_time)))
-                        .unwrap_or_else(|panic| Err(OperatorError::Panic(panic_message(&*panic))))
+                        .unwrap_or_else(|panic| {
+                            Err(OperatorError::Panic { node: None, message: panic_message(&*panic) })
+                        })
                 }
                 Timing::Policy(TimestampPolicy::WallClock) => Ok(wall_clock),
                 // As long as no time is known, the record's own is as invalid as it was.

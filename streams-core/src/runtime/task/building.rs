@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::teller::Teller;
 use super::{ChangelogPartition, Input, Ready, StartPosition, Task, TaskStore};
 use crate::operators::{
-    BuildError, Collector, Context, Destination, MarkedTopic, Sender, StoreId, TaskBuilder, TaskServices,
+    Address, BuildError, Collector, Context, Destination, MarkedTopic, Sender, StoreId, TaskBuilder, TaskServices,
 };
 use crate::record::{TaskId, Timestamp, TopicPartition};
 use crate::runtime::alignment::{Alignment, Lanes};
@@ -58,7 +58,7 @@ impl Building<'_> {
                     .map_err(failed)?;
             }
         }
-        let parts = builder.finish();
+        let mut parts = builder.finish();
         let marked = services.marked;
         for (name, time) in &parts.stream_times {
             if let Some((_, kept)) = ready.times.iter().find(|(node, _)| **node == **name) {
@@ -69,7 +69,12 @@ impl Building<'_> {
             let (node, reading) = self.plan.source_of(id.subtopology, &start.partition.topic)?;
             let (_, source) = parts.sources.iter().find(|(source, _)| *source == node)?;
             let lanes = self.lanes(&start);
-            Some(Input::new(Rc::clone(source), start, reading.timestamps.unwrap_or(self.timestamps)).in_lanes(lanes))
+            let input = Input::new(Rc::clone(source), start, reading.timestamps.unwrap_or(self.timestamps));
+            // One that extracts times is another object.
+            if let Some(name) = parts.names.get(&Address::of(source)).cloned() {
+                parts.names.insert(Address::of(&input.source), name);
+            }
+            Some(input.in_lanes(lanes))
         };
         let inputs = std::mem::take(&mut ready.inputs).into_iter().filter_map(input).collect::<Vec<_>>();
         let mut context = Context::new(id, Rc::clone(self.collector) as Rc<RefCell<dyn Collector>>);

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,13 @@ use super::notes::{changelog_key, time_key};
 use super::offset_metadata::OffsetMetadata;
 use super::settings::OnUndecodable;
 use super::summary::Totals;
+use super::worker::panic_message;
 use super::{AppError, collector::ProducerCollector};
 use crate::log::OffsetToCommit;
-use crate::operators::{Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts};
+use crate::operators::{
+    Address, Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts, blamed,
+    blaming,
+};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
 
@@ -184,6 +189,10 @@ impl Task {
                 record.timestamp = time;
                 None
             }
+            Some(Err(OperatorError::Panic { message, .. })) => {
+                let node = self.parts.names.get(&Address::of(&input.source)).map(ToString::to_string);
+                Some(OperatorError::Panic { node, message })
+            }
             Some(Err(error)) => Some(error),
             None => None,
         };
@@ -204,7 +213,7 @@ impl Task {
         let outcome = match refused {
             Some(error) => Err(error),
             None if now.0 < 0 => Err(OperatorError::NegativeTimestamp(now.0)),
-            None => input.source.borrow_mut().process(context, record),
+            None => blaming(Address::of(&input.source), || input.source.borrow_mut().process(context, record)),
         };
         match outcome {
             Ok(()) => input.advance(now),
@@ -243,9 +252,10 @@ impl Task {
         self.note_drops();
     }
 
-    /// The error for a panic in the application's code; it names the record that was being processed.
+    /// The error for a panic in the application's code; it names the node and the record that was being processed.
     pub(crate) fn panicked(&self, message: String) -> AppError {
-        let error = OperatorError::Panic(message);
+        let node = blamed().and_then(|node| self.parts.names.get(&node)).map(ToString::to_string);
+        let error = OperatorError::Panic { node, message };
         match &self.context.position {
             Some(position) => AppError::Record {
                 task: self.id,
@@ -287,7 +297,8 @@ impl Task {
     /// Flushes the caches in topological order, some rows of them: writes held-back updates to stores and changelogs,
     /// and forwards them. Returns whether there are more.
     pub(crate) fn flush_caches(&mut self, rows_max: usize) -> Result<bool, AppError> {
-        self.with_caches(|parts, context| parts.flush(context, rows_max))
+        catch_unwind(AssertUnwindSafe(|| self.with_caches(|parts, context| parts.flush(context, rows_max))))
+            .unwrap_or_else(|panic| Err(self.panicked(panic_message(&*panic))))
     }
 
     /// Makes room in the caches, looking at some of their rows. Returns whether those were the last.

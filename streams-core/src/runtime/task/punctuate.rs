@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::due_queue::DueQueue;
 use crate::operators::process::{PunctuationId, ScheduleBook, ScheduleRequest};
-use crate::operators::{Context, OperatorError, Punctuation, PunctuationTime};
+use crate::operators::{Address, Context, OperatorError, Punctuation, PunctuationTime, blaming};
 use crate::record::Timestamp;
 
 /// A task's punctuators, and when each fires next.
@@ -98,7 +98,7 @@ impl Punctuations {
             };
             let (id, interval, target) = (*id, interval_ms(*interval), Rc::clone(target));
             fired = true;
-            target.borrow_mut().punctuate(context, id, now)?;
+            blaming(Address::of(&target), || target.borrow_mut().punctuate(context, id, now))?;
             self.take_requests(context);
             match following(due, now, interval) {
                 Some(next) if self.punctuators.get(number).is_some_and(Option::is_some) => {
