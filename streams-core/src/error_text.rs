@@ -9,6 +9,11 @@ use std::fmt;
 
 /// Prints an error's own text, then its causes, each unless the text so far has it.
 pub fn write_error(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(&told(error))
+}
+
+/// What [`write_error`] prints.
+pub(crate) fn told(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -19,7 +24,7 @@ pub fn write_error(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result
         }
         cause = error.source();
     }
-    f.write_str(&text)
+    text
 }
 
 /// Implements `Debug` for errors so that it prints what they say.

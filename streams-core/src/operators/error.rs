@@ -119,6 +119,14 @@ pub enum OperatorError {
         /// How many it may hold back.
         limit: usize,
     },
+    /// The application's code refuses the record.
+    #[error("{node}: the application refuses the record: {reason}")]
+    Refused {
+        /// The node that called it.
+        node: String,
+        /// Why, as the application says.
+        reason: String,
+    },
     /// The user's code panicked.
     #[error("{}the application's code panicked: {message}", node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default())]
     Panic {

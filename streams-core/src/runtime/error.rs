@@ -353,7 +353,7 @@ const fn next_step(error: &OperatorError) -> &'static str {
             "; mend what writes the topic, or set `deserialization.exception.handler` to `skip` to drop and count \
              such records"
         }
-        OperatorError::Panic { .. } => {
+        OperatorError::Panic { .. } | OperatorError::Refused { .. } => {
             "; the record is not committed, so the next start processes it again: mend the code, or what sends such \
              records"
         }

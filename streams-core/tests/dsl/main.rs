@@ -12,6 +12,7 @@ mod history;
 mod keys;
 mod processors;
 mod properties;
+mod refused;
 mod results;
 mod row_identity;
 mod sessions;

@@ -28,7 +28,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // A store knows bytes and keys, not tasks.
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // Operators see a record, a context and their stores; never a consumer, a producer or a thread.
-    ("operators", &["record", "topic", "wire", "windows", "state", "log"]),
+    // `error_text` is how an application's own error becomes a sentence, with all its causes.
+    ("operators", &["error_text", "record", "topic", "wire", "windows", "state", "log"]),
     // Plain data: runs nothing, and has no clock, disk or network. `config` has the names of topic settings, which also
     // apply to changelogs.
     ("topology", &["record", "topic", "wire", "windows", "config", "state", "operators"]),
