@@ -1,10 +1,10 @@
-//! `print` and `print_to`.
+//! `print`, `print_to` and `print_with`.
 
 use std::fmt::Debug;
 use std::io::{Write, stdout};
 
 use super::{KStream, Output};
-use crate::dsl::Data;
+use crate::dsl::{Data, Shared};
 use crate::operators::print;
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -43,7 +43,34 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data + Debug,
         V: Data + Debug,
     {
-        let end: Self = self.operator("KSTREAM-PRINTER-", false, print::recipe::<K, V>(label.into(), out));
+        self.print_with(label, out, |key, value| format!("{key:?}, {value:?}"))
+    }
+
+    /// As [`KStream::print_to`], but a closure says what is written of a record after `[label]: `. In Kafka Streams this
+    /// is `Printed.withKeyValueMapper`.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const VIEWS: Topic<String, i64> = Topic::new("views");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(VIEWS).print_with("views", std::io::stdout(), |page, count| format!("{page} was seen {count} times"));
+    /// builder.build()?;
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn print_with(
+        self,
+        label: impl Into<String>,
+        out: impl Write + Send + 'static,
+        line: impl Fn(&K, &V) -> String + Shared,
+    ) -> Output<'t>
+    where
+        K: Data,
+        V: Data,
+    {
+        let end: Self = self.operator("KSTREAM-PRINTER-", false, print::recipe(label.into(), out, line));
         Output { builder: end.builder, step: end.step }
     }
 }
