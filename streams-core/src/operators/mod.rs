@@ -29,6 +29,7 @@ pub(crate) mod branch;
 pub(crate) mod change_sink;
 pub(crate) mod change_source;
 pub(crate) mod chosen_sink;
+pub(crate) mod distinct;
 pub(crate) mod fallible;
 pub(crate) mod filter;
 pub(crate) mod filter_some;

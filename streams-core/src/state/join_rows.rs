@@ -61,6 +61,13 @@ impl JoinRows {
         self.newest = newest;
     }
 
+    /// Moves the time by which records are visible, as a record that is not put does. Returns the newest time.
+    pub(crate) fn advance(&self, time: Timestamp) -> Timestamp {
+        let newest = self.newest.get().max(time);
+        self.newest.set(newest);
+        newest
+    }
+
     /// Logs a record, and stores it unless it is null or too late. Returns whether it counts as late.
     ///
     /// # Errors

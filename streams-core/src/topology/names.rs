@@ -25,6 +25,8 @@ pub(crate) mod prefix {
     pub(crate) const SINK: &str = "KSTREAM-SINK-";
     pub(crate) const FILTER: &str = "KSTREAM-FILTER-";
     pub(crate) const KEY_SELECT: &str = "KSTREAM-KEY-SELECT-";
+    /// Not in Kafka Streams.
+    pub(crate) const DISTINCT: &str = "KSTREAM-DISTINCT-";
     pub(crate) const BRANCH: &str = "KSTREAM-BRANCH-";
     pub(crate) const MERGE: &str = "KSTREAM-MERGE-";
     pub(crate) const REPARTITION: &str = "KSTREAM-REPARTITION-";

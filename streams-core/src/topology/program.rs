@@ -17,7 +17,7 @@ use crate::operators::{JoinKind, Placed, Recipe, StoreId};
 use crate::state::StoreFor;
 use crate::state::kinds::Windowing;
 use crate::topic::{Reading, Topic, TopicPattern, TopicRef};
-use crate::windows::{JoinSpan, WindowSizes};
+use crate::windows::{DistinctSpan, JoinSpan, WindowSizes};
 use crate::wire::Field;
 
 /// A call's index in its program.
@@ -334,6 +334,8 @@ pub(crate) enum Call {
     GlobalTable { topic: TypedTopic, source: Recipe },
     /// An operator with one input that needs nothing else.
     Operator { input: CallId, prefix: &'static str, changes_key: bool, recipe: Recipe },
+    /// `.distinct(..)` and `.distinct_by(..)`
+    Distinct { input: CallId, span: DistinctSpan, through: Repartition, recipe: AggregateRecipe },
     /// `.split()`; the recipe knows the predicates of all branches when the program is complete.
     Split { input: CallId, recipe: Box<dyn FnOnce() -> Recipe> },
     /// `.branch(..)` and `.default_branch()`

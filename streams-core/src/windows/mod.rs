@@ -2,18 +2,21 @@
 //!
 //! Windows can be used only once it is decided how long they wait for late records: [`Tumbling`], [`Hopping`] and
 //! [`Sessions`] become [`TimeWindows`] and [`SessionWindows`] through `.grace(..)` or `.no_grace()`, and so do
-//! [`JoinWindows`], the time within which two streams are joined.
+//! [`JoinWindows`], the time within which two streams are joined, and [`DistinctWindows`], the time within which records repeat
+//! others.
 
 use std::time::Duration;
 
 use crate::record::Timestamp;
 use crate::wire::{DecodeError, EncodeError, Key, Value};
 
+mod distinct;
 mod join;
 mod sessions;
 mod sizes;
 mod time;
 
+pub use distinct::{DistinctSpan, DistinctWindows, IntoDistinctSpan};
 pub use join::{IntoJoinSpan, JoinSpan, JoinWindows};
 pub use sessions::{SessionWindows, Sessions};
 pub use sizes::WindowSizes;

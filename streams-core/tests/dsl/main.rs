@@ -4,6 +4,7 @@
 
 mod between_operators;
 mod cogroups;
+mod distinct;
 mod driver;
 mod errors;
 mod foreign_key_joins;

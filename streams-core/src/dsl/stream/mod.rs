@@ -7,6 +7,7 @@ use super::{StreamsBuilder, handle};
 use crate::operators::Recipe;
 use crate::topology::program::{Call, CallId};
 
+mod distinct;
 mod fallible;
 mod filter;
 mod flat_map;

@@ -16,6 +16,7 @@ use super::versions::VersionRows;
 use crate::record::Timestamp;
 use crate::windows::Window;
 
+mod distinct;
 mod join_buffer;
 mod plain;
 mod processor_windows;
@@ -26,6 +27,7 @@ mod unmatched;
 mod versioned;
 mod window;
 
+pub use distinct::Distinct;
 pub(crate) use join_buffer::BufferedAt;
 pub use join_buffer::JoinBuffer;
 pub use plain::Plain;
@@ -197,6 +199,7 @@ mod tests {
 
     fn all() -> Vec<Arc<dyn StoreKind>> {
         vec![
+            Arc::new(Distinct::example()),
             Arc::new(JoinBuffer::example()),
             Arc::new(Plain),
             Arc::new(ProcessorWindows::example()),

@@ -15,6 +15,7 @@ use super::program::{Call, CallId, Options, Program, Written};
 use crate::operators::StoreId;
 
 mod cogrouped;
+mod distinct;
 mod draft;
 mod finish;
 mod foreign_key_join;
@@ -121,6 +122,7 @@ impl Expansion {
             Call::Operator { input, prefix, changes_key, recipe } => {
                 self.operator(at, input, prefix, changes_key, recipe)
             }
+            Call::Distinct { input, span, through, recipe } => self.distinct(at, input, span, through, recipe),
             Call::Split { input, recipe } => self.split(at, input, recipe()),
             Call::Branch { split, default, recipe } => self.branch(at, split, default, recipe),
             Call::NullableKeys { input, accept } => self.nullable_keys(at, input, accept),
