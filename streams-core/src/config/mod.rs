@@ -42,6 +42,7 @@ mod error;
 mod file;
 mod foreign_names;
 mod layers;
+mod optimizations;
 mod parse;
 mod refused;
 mod settings;
@@ -55,6 +56,7 @@ pub use clients::owned_client_setting;
 pub use clients::{ClientScope, ClientSettings};
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use layers::Layers;
+pub use optimizations::Optimizations;
 pub use topics::TopicSettings;
 pub(crate) use topics::topic_setting_meant;
 
@@ -219,6 +221,9 @@ pub struct StreamsConfig {
     pub transaction_timeout: Option<Duration>,
     /// `task.timeout.ms`: how long a task that is being opened waits for a log that does not answer. Default 5 minutes.
     pub task_timeout: Duration,
+    /// `topology.optimization`: `none`, the default, `all`, or a list of optimisations. The topology must be built with it,
+    /// by [`StreamsBuilder::build_with`](crate::dsl::StreamsBuilder::build_with).
+    pub topology_optimization: Optimizations,
     /// `topic.*`: settings of all internal topics.
     pub topics: TopicSettings,
     /// `consumer.*`, `producer.*` and so on for some clients; `security.protocol`, `sasl.*` and `ssl.*` for all.
@@ -270,6 +275,7 @@ impl StreamsConfig {
             max_poll_interval: Duration::from_secs(300),
             transaction_timeout: None,
             task_timeout: Duration::from_secs(300),
+            topology_optimization: Optimizations::NONE,
             topics: TopicSettings::default(),
             clients: ClientSettings::default(),
             origins: Origins::default(),

@@ -37,7 +37,6 @@ const FAILURES_STOP: &str = "there is no such handler yet: the failure stops the
 const METRICS: &str = "metrics are not collected through reporters; leave it out";
 const FOLDERS: &str = "nothing in the state folder is deleted by age; delete a task's folder when it is not needed";
 const NO_OLDER: &str = "there is no older version with another format; leave it out";
-const OPTIMISER: &str = "there is no optimiser yet; `describe()` shows the topology that will run";
 
 /// Kafka Streams 4.3's own settings (and those announced for 4.4) that do not exist here.
 const STREAMS: &[(&[&str], &str)] = &[
@@ -94,7 +93,6 @@ const STREAMS: &[(&[&str], &str)] = &[
     (&["upgrade.from", "built.in.metrics.version"], NO_OLDER),
     (&["metrics.recording.level", "metrics.num.samples", "metrics.sample.window.ms", "metric.reporters"], METRICS),
     (&["log.summary.interval.ms"], "there is no such summary; choose what is logged with a `tracing` subscriber"),
-    (&["topology.optimization"], OPTIMISER),
     (
         &["ensure.explicit.internal.resource.naming"],
         "names are not enforced yet; `describe()` shows which are generated",

@@ -254,6 +254,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         show: |config| show_duration(config.task_timeout),
     },
+    Setting {
+        name: "topology.optimization",
+        apply: |config, value| {
+            config.topology_optimization = value.parse()?;
+            Ok(())
+        },
+        show: |config| config.topology_optimization.to_string(),
+    },
 ];
 
 /// More threads in one process are a typing error.

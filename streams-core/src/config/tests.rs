@@ -68,6 +68,8 @@ fn every_setting_reads_what_java_users_write_and_shows_it() {
         ("max.poll.interval.ms", "60000", "1m"),
         ("transaction.timeout.ms", "5s", "5s"),
         ("task.timeout.ms", "0", "0s"),
+        ("topology.optimization", "none", "none"),
+        ("topology.optimization", "single.store.self.join", "single.store.self.join"),
     ];
     for (key, text, shown) in rows {
         let config = read(&[(key, text)]).unwrap();
@@ -304,7 +306,6 @@ fn what_only_java_has_is_refused_with_advice() {
         ("num.standby.replicas", "no standby tasks yet"),
         ("cache.max.bytes.buffering", "`statestore.cache.max.bytes`"),
         ("rack.aware.assignment.non_overlap_cost", "range"),
-        ("topology.optimization", "no optimiser yet"),
         ("state.cleanup.delay.ms", "by age"),
         ("consumer.fetch.max.wait.ms", "`fetch.wait.max.ms`"),
         ("producer.buffer.memory", "`queue.buffering.max.kbytes`"),

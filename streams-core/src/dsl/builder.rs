@@ -13,7 +13,7 @@ use crate::operators::{Recipe, global_source, source, table_source};
 use crate::topic::{Topic, TopicPattern, TopicRef};
 use crate::topology::expand::expand;
 use crate::topology::program::{Call, CallId, Options, Program, StoreOption, TypedTopic, TypedTopics, Types};
-use crate::topology::{CallSite, Topology, TopologyError};
+use crate::topology::{CallSite, Optimizations, Topology, TopologyError};
 use crate::windows::WindowSizes;
 use crate::wire::{Field, Nullable, NullableKey};
 
@@ -212,7 +212,29 @@ impl StreamsBuilder {
     /// # Errors
     /// When it makes no sense: [`TopologyError`] says what is wrong and where in the source.
     pub fn build(self) -> Result<Topology, TopologyError> {
-        expand(self.program.into_inner())
+        self.build_with(Optimizations::NONE)
+    }
+
+    /// As [`StreamsBuilder::build`], with optimisations. Without them, every operator has the topics and stores that it
+    /// would have alone.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const CLICKS: Topic<String, String> = Topic::new("clicks");
+    ///
+    /// let config = Layers::new().set("application.id", "clicks").set("topology.optimization", "all").read()?;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(CLICKS).group_by(|_, page| page.clone()).count();
+    /// let topology = builder.build_with(config.topology_optimization)?;
+    /// let app = App::configured(&config, topology);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`StreamsBuilder::build`].
+    pub fn build_with(self, optimizations: Optimizations) -> Result<Topology, TopologyError> {
+        expand(self.program.into_inner(), optimizations)
     }
 
     #[track_caller]

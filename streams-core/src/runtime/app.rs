@@ -29,7 +29,7 @@ use crate::random::{SharedRandom, SystemRandom};
 use crate::record::TaskId;
 use crate::state::{Memory, StateBackend};
 use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
-use crate::topology::Topology;
+use crate::topology::{Optimizations, Topology};
 
 /// How often [`App::run_until_idle`] commits while it has nothing else to do.
 const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
@@ -313,6 +313,7 @@ impl App {
         check_name(self.id.as_bytes(), NAME_LENGTH_MAX)
             .map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
         check_internal_names(&self.id, &self.topology)?;
+        check_optimizations(self.settings.optimizations, self.topology.optimizations())?;
         let settings = self.settings.decided_by(&*log);
         settings.check()?;
         let parts = InstanceParts {
@@ -411,6 +412,20 @@ fn check_internal_names(application_id: &str, topology: &Topology) -> Result<(),
         }
         _ => Ok(()),
     }
+}
+
+/// A topology is optimised when it is built, which may be before the settings are read.
+fn check_optimizations(set: Optimizations, built_with: Optimizations) -> Result<(), AppError> {
+    if set == Optimizations::NONE || set == built_with {
+        return Ok(());
+    }
+    Err(AppError::Setting {
+        setting: "topology.optimization".to_owned(),
+        reason: format!(
+            "it is `{set}`, but the topology was built with `{built_with}`; build it with \
+             `builder.build_with(config.topology_optimization)`"
+        ),
+    })
 }
 
 /// A handle to a running application. Cheap to clone, and usable from any thread or async task.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::AppError;
-use crate::config::{ApplicationId, StreamsConfig, transaction_timeout_below};
+use crate::config::{ApplicationId, Optimizations, StreamsConfig, transaction_timeout_below};
 pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, TimestampPolicy};
 use crate::log::{Isolation, Log};
 
@@ -61,6 +61,8 @@ pub struct Settings {
     pub isolation_level: Option<IsolationLevel>,
     /// `internal.topics.create`: whether missing internal topics are created even if the application has run before.
     pub create_internal_topics: CreateInternalTopics,
+    /// `topology.optimization`: what the topology must have been built with, unless it is `none`.
+    pub optimizations: Optimizations,
     /// `deserialization.exception.handler`.
     pub on_undecodable: OnUndecodable,
     /// `session.timeout.ms`; see [`App::session_timeout`](super::App::session_timeout).
@@ -224,6 +226,7 @@ impl From<&StreamsConfig> for Settings {
             poll: config.poll,
             metadata_max_age: config.metadata_max_age,
             client_id: config.client_id.clone(),
+            optimizations: config.topology_optimization,
             topic_configs: config.topics.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::config::Optimizations;
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::topic::{Reading, TopicRef};
@@ -15,6 +16,7 @@ pub struct Topology {
     subtopologies: Vec<Subtopology>,
     copartitioned: Vec<BTreeSet<TopicRef>>,
     internal_topics: Vec<InternalTopic>,
+    optimizations: Optimizations,
 }
 
 impl Topology {
@@ -24,7 +26,17 @@ impl Topology {
         copartitioned: Vec<BTreeSet<TopicRef>>,
         internal_topics: Vec<InternalTopic>,
     ) -> Self {
-        Self { graph, subtopologies, copartitioned, internal_topics }
+        Self { graph, subtopologies, copartitioned, internal_topics, optimizations: Optimizations::NONE }
+    }
+
+    pub(crate) fn optimized(self, optimizations: Optimizations) -> Self {
+        Self { optimizations, ..self }
+    }
+
+    /// The optimisations that it was built with.
+    #[must_use]
+    pub const fn optimizations(&self) -> Optimizations {
+        self.optimizations
     }
 
     /// All nodes and stores.

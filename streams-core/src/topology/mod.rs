@@ -23,6 +23,7 @@ mod picture;
 pub(crate) mod program;
 mod subtopologies;
 
+pub use crate::config::Optimizations;
 pub use crate::operators::{NodeId, StoreId};
 pub use error::{CallSite, TopologyError};
 pub use fingerprint::Fingerprint;

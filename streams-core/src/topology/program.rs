@@ -317,6 +317,31 @@ pub(crate) type SuppressRecipe = Box<dyn FnOnce(StoreId, Duration) -> BehindCach
 /// A recipe that depends on whether records reach the node through caches.
 pub(crate) type BehindCaches = Box<dyn FnOnce(bool) -> Recipe>;
 
+/// What an operator does to its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// It forwards some or all of them as they are.
+    Nothing,
+    /// Values.
+    Values,
+    /// Keys, and values perhaps.
+    Keys,
+    /// Whatever the user's processor changes. As in Kafka Streams, nothing is optimised around it.
+    Everything,
+}
+
+impl Changes {
+    /// Whether records may have other keys afterwards.
+    pub(crate) const fn keys(self) -> bool {
+        matches!(self, Self::Keys | Self::Everything)
+    }
+
+    /// What an operator changes that makes values of type `W` of values of type `V`.
+    pub(crate) fn of_values<V: 'static, W: 'static>() -> Self {
+        if TypeId::of::<V>() == TypeId::of::<W>() { Self::Nothing } else { Self::Values }
+    }
+}
+
 /// One of the groups that are aggregated together.
 pub(crate) struct CogroupInput {
     pub(crate) group: CallId,
@@ -333,7 +358,7 @@ pub(crate) enum Call {
     /// `builder.global_table(..)`
     GlobalTable { topic: TypedTopic, source: Recipe },
     /// An operator with one input that needs nothing else.
-    Operator { input: CallId, prefix: &'static str, changes_key: bool, recipe: Recipe },
+    Operator { input: CallId, prefix: &'static str, changes: Changes, recipe: Recipe },
     /// `.distinct(..)` and `.distinct_by(..)`
     Distinct { input: CallId, span: DistinctSpan, through: Repartition, recipe: AggregateRecipe },
     /// `.split()`; the recipe knows the predicates of all branches when the program is complete.
@@ -384,14 +409,20 @@ pub(crate) enum Call {
     Process {
         input: CallId,
         prefix: &'static str,
-        changes_key: bool,
+        changes: Changes,
         stores: Vec<StoreSpec>,
         recipe: Box<dyn FnOnce(Vec<StoreId>) -> Recipe>,
     },
     /// `builder.store(..)`: sets options of a processors' store.
     Store { store: StoreSpec },
     /// `.join_global(..)` and `.left_join_global(..)`
-    GlobalJoin { input: CallId, table: CallId, left: bool, recipe: Box<dyn FnOnce(StoreId) -> Recipe> },
+    GlobalJoin {
+        input: CallId,
+        table: CallId,
+        left: bool,
+        changes: Changes,
+        recipe: Box<dyn FnOnce(StoreId) -> Recipe>,
+    },
 }
 
 /// A join of two streams.

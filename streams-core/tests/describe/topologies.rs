@@ -13,7 +13,7 @@ use streams_core::topic::Topic;
 use streams_core::windows::{Hopping, TimeWindows, Tumbling, Windowed};
 
 use crate::stream_joins::STREAM_JOINS;
-use crate::{cogroups, foreign_key_joins, processor_stores, sources, table_joins, transforms, windows};
+use crate::{cogroups, foreign_key_joins, optimized, processor_stores, sources, table_joins, transforms, windows};
 
 /// A topology's name, and a function that builds it.
 pub(crate) type Named = (&'static str, fn(&StreamsBuilder));
@@ -99,6 +99,7 @@ pub(crate) fn all() -> Vec<Named> {
         processor_stores::ALL,
         sources::ALL,
         transforms::ALL,
+        optimized::ALL,
     ]
     .concat()
 }

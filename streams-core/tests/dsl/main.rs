@@ -11,6 +11,7 @@ mod foreign_key_joins;
 mod groups;
 mod history;
 mod keys;
+mod optimizations;
 mod processors;
 mod properties;
 mod refused;

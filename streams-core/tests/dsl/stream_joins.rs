@@ -7,7 +7,7 @@ use streams_core::dsl::{KStream, StreamsBuilder};
 use streams_core::record::{Headers, Timestamp};
 use streams_core::testing::{KeptState, RawRecord, TestDriver, TopologyTestDriver};
 use streams_core::topic::Topic;
-use streams_core::topology::Topology;
+use streams_core::topology::{Optimizations, Topology};
 use streams_core::windows::{JoinSpan, JoinWindows};
 
 use crate::topology;
@@ -260,6 +260,78 @@ fn a_stream_may_be_joined_with_itself() {
             ("l", "a w 11", "a w/y 11, a y/w 11, a w/w 11"),
         ],
     );
+}
+
+/// The results of an input, and what is sent to the changelogs.
+fn results_of(topology: Topology, records: &[&str]) -> (Vec<String>, String) {
+    let mut driver = TopologyTestDriver::new(topology).unwrap();
+    let (mut results, mut changelogs) = (Vec::new(), String::new());
+    for record in records {
+        pipe(&mut driver, "l", record);
+        let sent = driver.take_sent();
+        changelogs.extend(sent.iter().filter(|sent| sent.topic.ends_with("changelog")).map(|_| '.'));
+        let line = |sent: &streams_core::runtime::SentRecord| {
+            let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| bytes.escape_ascii().to_string());
+            format!("{:?} {:?} {:?}", text(&sent.key), text(&sent.value), sent.timestamp)
+        };
+        results.push(sent.iter().filter(|sent| &*sent.topic == "o").map(line).collect::<Vec<_>>().join(", "));
+    }
+    (results, changelogs)
+}
+
+#[test]
+fn a_self_join_on_a_single_store_has_the_same_results_from_half_the_rows() {
+    let records = [
+        "a x 10",
+        "a y 15",
+        "b z 15",
+        "a w 21",
+        "a x 15",
+        "a ~ 20",
+        "~ n 20",
+        "a late 13",
+        "a v 40",
+        "a u 32",
+        "a t 23",
+    ];
+    for span in [
+        JoinWindows::of(ms(10)).grace(ms(5)),
+        JoinWindows::of(ms(10)).before(ms(0)).no_grace(),
+        JoinWindows::of(ms(3)).after(ms(9)).grace(ms(100)),
+    ] {
+        let write = |b: &StreamsBuilder| {
+            let stream = b.stream(L);
+            join(Inner, stream, stream, span).to(O);
+        };
+        let optimized = || {
+            let builder = StreamsBuilder::new();
+            write(&builder);
+            builder.build_with(Optimizations::NONE.single_store_self_join()).unwrap()
+        };
+        assert_eq!(optimized().internal_topics().len(), 1);
+        let ((expected, logged), (results, logged_once)) =
+            (results_of(topology(write), &records), results_of(optimized(), &records));
+        assert_eq!(results, expected);
+        assert_eq!(logged.len(), 2 * logged_once.len());
+    }
+}
+
+/// Kafka Streams rewrites all of these, and so loses the results of null keys, and joins records with themselves that are
+/// not as far apart as they must be.
+#[test]
+fn self_joins_that_a_single_store_would_change_keep_two() {
+    let within = JoinWindows::of(ms(10));
+    for (kind, span) in
+        [(Left, within.no_grace()), (Outer, within.no_grace()), (Inner, within.later_by(ms(1)).no_grace())]
+    {
+        let builder = StreamsBuilder::new();
+        let stream = builder.stream(L);
+        join(kind, stream, stream, span).to(O);
+        let optimized = builder.build_with(Optimizations::ALL).unwrap();
+        let (expected, _) =
+            results_of(topology(|b| _ = join(kind, b.stream(L), b.stream(L), span).to(O)), &["~ n 1", "a x 2"]);
+        assert_eq!(results_of(optimized, &["~ n 1", "a x 2"]).0, expected);
+    }
 }
 
 #[test]

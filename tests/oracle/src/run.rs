@@ -23,7 +23,7 @@ pub fn run(case: &Case) -> Answer {
     let seen = Seen::default();
     // A panic is a failure of the engine like any other, and must not hide the case that caused it.
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        let topology = interpret::topology(&case.steps, &seen).map_err(|problem| problem.to_string())?;
+        let topology = interpret::topology(case, &seen).map_err(|problem| problem.to_string())?;
         answer.describe = Some(topology.describe());
         inputs(case, topology, &seen, &mut answer.steps)?;
         answer.closed = seen.take();

@@ -6,6 +6,7 @@ use super::{KStream, Output};
 use crate::dsl::{Data, Shared};
 use crate::operators::fallible;
 use crate::topology::names::prefix;
+use crate::topology::program::Changes;
 
 /// Operations whose closures return a `Result`. Kafka Streams has no such methods; its closures throw exceptions.
 ///
@@ -54,7 +55,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
         let work = move |key, value| mapper(key, value).map(Some);
-        self.operator("KSTREAM-MAP-", true, fallible::recipe(work))
+        self.operator("KSTREAM-MAP-", Changes::Keys, fallible::recipe(work))
     }
 
     /// As [`KStream::map_values`], but the mapper may refuse a record: then the application ends, and its error names
@@ -92,7 +93,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
         let work = move |key, value| mapper(&key, value).map(|value| Some((key, value)));
-        self.operator("KSTREAM-MAPVALUES-", false, fallible::recipe(work))
+        self.operator("KSTREAM-MAPVALUES-", Changes::Values, fallible::recipe(work))
     }
 
     /// As [`KStream::filter`], but the predicate may refuse a record: then the application ends, and its error names
@@ -105,7 +106,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
         let work = move |key, value| predicate(&key, &value).map(|keeps| keeps.then_some((key, value)));
-        self.operator(prefix::FILTER, false, fallible::recipe(work))
+        self.operator(prefix::FILTER, Changes::Nothing, fallible::recipe(work))
     }
 
     /// As [`KStream::flat_map`], but the mapper may refuse a record: then the application ends, and its error names the
@@ -122,7 +123,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         V2: Data,
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
-        self.operator("KSTREAM-FLATMAP-", true, fallible::recipe(mapper))
+        self.operator("KSTREAM-FLATMAP-", Changes::Keys, fallible::recipe(mapper))
     }
 
     /// As [`KStream::flat_map_values`], but the mapper may refuse a record: then the application ends, and its error
@@ -154,7 +155,7 @@ impl<'t, K, V> KStream<'t, K, V> {
             let values = mapper(&key, value)?;
             Ok::<_, E>(values.into_iter().map(move |value| (key.clone(), value)))
         };
-        self.operator("KSTREAM-FLATMAPVALUES-", false, fallible::recipe(work))
+        self.operator("KSTREAM-FLATMAPVALUES-", Changes::Values, fallible::recipe(work))
     }
 
     /// As [`KStream::select_key`], but the mapper may refuse a record: then the application ends, and its error names
@@ -168,7 +169,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
         let work = move |key, value| mapper(&key, &value).map(|key| Some((key, value)));
-        self.operator(prefix::KEY_SELECT, true, fallible::recipe(work))
+        self.operator(prefix::KEY_SELECT, Changes::Keys, fallible::recipe(work))
     }
 
     /// As [`KStream::for_each`], but the action may refuse a record: then the application ends, and its error names the
@@ -181,7 +182,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
         let work = move |key: K, value: V| action(&key, &value).map(|()| None::<(K, V)>);
-        let end: Self = self.operator("KSTREAM-FOREACH-", false, fallible::recipe(work));
+        let end: Self = self.operator("KSTREAM-FOREACH-", Changes::Nothing, fallible::recipe(work));
         Output { builder: end.builder, step: end.step }
     }
 }

@@ -4,6 +4,7 @@ use super::KStream;
 use crate::dsl::{Data, Shared};
 use crate::operators::{filter, filter_some};
 use crate::topology::names::prefix;
+use crate::topology::program::Changes;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Keeps the records for which the predicate is true.
@@ -25,7 +26,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data,
         V: Data,
     {
-        self.operator(prefix::FILTER, false, filter::recipe(true, predicate))
+        self.operator(prefix::FILTER, Changes::Nothing, filter::recipe(true, predicate))
     }
 
     /// Drops the records for which the predicate is true.
@@ -35,7 +36,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data,
         V: Data,
     {
-        self.operator(prefix::FILTER, false, filter::recipe(false, predicate))
+        self.operator(prefix::FILTER, Changes::Nothing, filter::recipe(false, predicate))
     }
 }
 
@@ -67,6 +68,6 @@ impl<'t, K, V> KStream<'t, K, Option<V>> {
         K: Data,
         V: Data,
     {
-        self.operator(prefix::FILTER, false, filter_some::recipe::<K, V>())
+        self.operator(prefix::FILTER, Changes::Values, filter_some::recipe::<K, V>())
     }
 }

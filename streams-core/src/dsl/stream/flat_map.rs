@@ -3,6 +3,7 @@
 use super::KStream;
 use crate::dsl::{Data, Shared};
 use crate::operators::{flat_map, flat_map_values};
+use crate::topology::program::Changes;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Replaces each record with any number of records.
@@ -37,7 +38,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K2: Data,
         V2: Data,
     {
-        self.operator("KSTREAM-FLATMAP-", true, flat_map::recipe(mapper))
+        self.operator("KSTREAM-FLATMAP-", Changes::Keys, flat_map::recipe(mapper))
     }
 
     /// Replaces each record with any number of records that have its key.
@@ -74,6 +75,6 @@ impl<'t, K, V> KStream<'t, K, V> {
         V: Data,
         V2: Data,
     {
-        self.operator("KSTREAM-FLATMAPVALUES-", false, flat_map_values::recipe(mapper))
+        self.operator("KSTREAM-FLATMAPVALUES-", Changes::Values, flat_map_values::recipe(mapper))
     }
 }

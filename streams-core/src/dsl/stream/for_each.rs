@@ -3,6 +3,7 @@
 use super::{KStream, Output};
 use crate::dsl::{Data, Shared};
 use crate::operators::for_each;
+use crate::topology::program::Changes;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Calls an action for each record and ends the stream. The action is repeated when records are processed again
@@ -30,7 +31,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data,
         V: Data,
     {
-        let end: Self = self.operator("KSTREAM-FOREACH-", false, for_each::recipe(action));
+        let end: Self = self.operator("KSTREAM-FOREACH-", Changes::Nothing, for_each::recipe(action));
         Output { builder: end.builder, step: end.step }
     }
 }

@@ -3,7 +3,7 @@
 use super::KStream;
 use crate::dsl::{Data, GlobalKTable, Shared};
 use crate::operators::global_join;
-use crate::topology::program::Call;
+use crate::topology::program::{Call, Changes};
 use crate::wire::{Key, MaybeNull, NullableKey, Value};
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -197,6 +197,7 @@ impl<'t, K, V> KStream<'t, K, V> {
             input: self.step,
             table: table.step,
             left,
+            changes: Changes::of_values::<V, R>(),
             recipe: Box::new(move |store| global_join::recipe::<K, V, GK, T, R>(store, mapper, left, joiner)),
         };
         KStream::new(self.builder, self.builder.add(call))

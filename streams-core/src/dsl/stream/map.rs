@@ -3,6 +3,7 @@
 use super::KStream;
 use crate::dsl::{Data, Shared};
 use crate::operators::{map, map_values};
+use crate::topology::program::Changes;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Replaces the key and value of each record.
@@ -29,7 +30,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K2: Data,
         V2: Data,
     {
-        self.operator("KSTREAM-MAP-", true, map::recipe(mapper))
+        self.operator("KSTREAM-MAP-", Changes::Keys, map::recipe(mapper))
     }
 
     /// Replaces the value of each record and keeps the key.
@@ -63,6 +64,6 @@ impl<'t, K, V> KStream<'t, K, V> {
         V: Data,
         V2: Data,
     {
-        self.operator("KSTREAM-MAPVALUES-", false, map_values::recipe(mapper))
+        self.operator("KSTREAM-MAPVALUES-", Changes::Values, map_values::recipe(mapper))
     }
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::{StreamsBuilder, handle};
 use crate::operators::Recipe;
-use crate::topology::program::{Call, CallId};
+use crate::topology::program::{Call, CallId, Changes};
 
 mod distinct;
 mod fallible;
@@ -71,8 +71,8 @@ impl<'t, K, V> KStream<'t, K, V> {
 
     /// Adds an operator with this stream as its only input.
     #[track_caller]
-    fn operator<K2, V2>(self, prefix: &'static str, changes_key: bool, recipe: Recipe) -> KStream<'t, K2, V2> {
-        let call = Call::Operator { input: self.step, prefix, changes_key, recipe };
+    fn operator<K2, V2>(self, prefix: &'static str, changes: Changes, recipe: Recipe) -> KStream<'t, K2, V2> {
+        let call = Call::Operator { input: self.step, prefix, changes, recipe };
         KStream::new(self.builder, self.builder.add(call))
     }
 }

@@ -3,6 +3,7 @@
 use super::KStream;
 use crate::dsl::{Data, Shared};
 use crate::operators::peek;
+use crate::topology::program::Changes;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Calls an action for each record and passes the record on. The action is repeated when records are processed again
@@ -33,6 +34,6 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data,
         V: Data,
     {
-        self.operator("KSTREAM-PEEK-", false, peek::recipe(action))
+        self.operator("KSTREAM-PEEK-", Changes::Nothing, peek::recipe(action))
     }
 }

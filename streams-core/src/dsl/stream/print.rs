@@ -6,6 +6,7 @@ use std::io::{Write, stdout};
 use super::{KStream, Output};
 use crate::dsl::{Data, Shared};
 use crate::operators::print;
+use crate::topology::program::Changes;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Writes each record to standard output as `[label]: key, value` and ends the stream, for debugging a topology.
@@ -70,7 +71,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         K: Data,
         V: Data,
     {
-        let end: Self = self.operator("KSTREAM-PRINTER-", false, print::recipe(label.into(), out, line));
+        let end: Self = self.operator("KSTREAM-PRINTER-", Changes::Nothing, print::recipe(label.into(), out, line));
         Output { builder: end.builder, step: end.step }
     }
 }

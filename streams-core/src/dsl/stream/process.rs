@@ -4,7 +4,7 @@ use super::KStream;
 use crate::dsl::processor::{Forward, ForwardValues, Processor, Refs, StoreTuple, ValueProcessor};
 use crate::dsl::{Data, Shared};
 use crate::operators::process;
-use crate::topology::program::Call;
+use crate::topology::program::{Call, Changes};
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Calls your own code for each record, for what the other operations cannot express. The code gets its stores, the
@@ -58,7 +58,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         let call = Call::Process {
             input: self.step,
             prefix: "KSTREAM-PROCESSOR-",
-            changes_key: true,
+            changes: Changes::Everything,
             stores: stores.specs(),
             recipe: Box::new(move |ids| process::recipe::<S, K, V, K2, V2, _>(&stores, ids, code)),
         };
@@ -116,7 +116,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         let call = Call::Process {
             input: self.step,
             prefix: "KSTREAM-PROCESSOR-",
-            changes_key: true,
+            changes: Changes::Everything,
             stores: stores.specs(),
             recipe: Box::new(move |ids| process::processor_recipe::<P, K, V, K2, V2>(ids, make)),
         };
@@ -164,7 +164,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         let call = Call::Process {
             input: self.step,
             prefix: "KSTREAM-PROCESSVALUES-",
-            changes_key: false,
+            changes: Changes::Values,
             stores: stores.specs(),
             recipe: Box::new(move |ids| process::values_recipe::<S, K, V, V2, _>(&stores, ids, code)),
         };
@@ -184,7 +184,7 @@ impl<'t, K, V> KStream<'t, K, V> {
         let call = Call::Process {
             input: self.step,
             prefix: "KSTREAM-PROCESSVALUES-",
-            changes_key: false,
+            changes: Changes::Values,
             stores: stores.specs(),
             recipe: Box::new(move |ids| process::value_processor_recipe::<P, K, V, V2>(ids, make)),
         };

@@ -4,6 +4,7 @@ use super::KStream;
 use crate::dsl::{Data, Shared};
 use crate::operators::select_key;
 use crate::topology::names::prefix;
+use crate::topology::program::Changes;
 
 impl<'t, K, V> KStream<'t, K, V> {
     /// Replaces the key of each record and keeps the value. The next operation that depends on the key sends the records
@@ -27,6 +28,6 @@ impl<'t, K, V> KStream<'t, K, V> {
         V: Data,
         K2: Data,
     {
-        self.operator(prefix::KEY_SELECT, true, select_key::recipe(mapper))
+        self.operator(prefix::KEY_SELECT, Changes::Keys, select_key::recipe(mapper))
     }
 }

@@ -5,7 +5,8 @@
 //! what the other side has kept. So a record never meets itself, unless a stream is joined with itself. Both sides'
 //! results come together in a merge.
 //!
-//! A left or outer join also has [`Unjoined`]: the records that wait for a match, which both sides share.
+//! A left or outer join also has [`Unjoined`]: the records that wait for a match, which both sides share. An inner join of a
+//! stream with itself may do with one buffer: see [`itself`].
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::windows::JoinSpan;
 use crate::wire::{Nullable, NullableKey};
 
 mod buffer;
+mod itself;
 mod side;
 mod unjoined;
 
@@ -36,6 +38,8 @@ pub(crate) struct JoinRecipes {
     pub(crate) left: Recipe,
     pub(crate) right: Recipe,
     pub(crate) merge: Recipe,
+    /// In place of all but the left buffer, where both streams are the same.
+    pub(crate) itself: Recipe,
 }
 
 /// Joins `Record<K, V>` from the left with `Record<K2, W>` from the right into `Record<K, R>`.
@@ -63,7 +67,9 @@ where
         move |key: &K, right: Option<W::Inner>, left: Option<V::Inner>| joiner(key, left, right)
     };
     let side = |side, other, span| side::Place { side, other, span, layout, kind, unmatched: stores.unmatched };
+    let itself = itself::recipe::<K, V, W::Inner, R, _>(stores.left, (layout, span), Arc::clone(&joiner));
     JoinRecipes {
+        itself,
         left_buffer: buffer::recipe::<K, V>(stores.left, layout),
         right_buffer: buffer::recipe::<K2, W>(stores.right, layout),
         left: side::recipe::<K, K, V, W::Inner, R, _>(side(Side::Left, stores.right, span), Some, joiner),

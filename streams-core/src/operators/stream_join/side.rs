@@ -290,10 +290,14 @@ where
 
     #[cold]
     fn unreadable(&self, error: &DecodeError) -> OperatorError {
-        let message = format!(
-            "a stored record of the join cannot be read: {error}; if the type or its format has changed, give the \
-             join's stores a new name or reset the application"
-        );
-        self.failed(StoreError::new(StoreErrorKind::Decode, message))
+        self.failed(StoreError::new(StoreErrorKind::Decode, unreadable(error)))
     }
+}
+
+/// What to say about a stored record that is not one.
+pub(super) fn unreadable(error: &DecodeError) -> String {
+    format!(
+        "a stored record of the join cannot be read: {error}; if the type or its format has changed, give the join's \
+         stores a new name or reset the application"
+    )
 }

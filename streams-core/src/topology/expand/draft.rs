@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::RepartitionNames;
-use super::super::program::{BehindCaches, CallId, ChangeRepartition, Repartition, SinkRecipe, TableRecipe, Types};
+use super::super::program::{
+    BehindCaches, CallId, ChangeRepartition, Changes, Repartition, SinkRecipe, TableRecipe, Types,
+};
 use crate::operators::{Recipe, StoreId};
 use crate::topic::{Reading, TopicRef};
 use crate::windows::WindowSizes;
@@ -27,12 +29,36 @@ pub(super) struct Draft {
     pub(super) kind: DraftKind,
     pub(super) parents: Vec<DraftId>,
     pub(super) children: Vec<DraftId>,
+    /// What it is to the optimisations.
+    pub(super) role: Role,
     /// Whether it is a join that keeps null keys (KIP-962).
     pub(super) keeps_null_keys: bool,
     /// How long after their end its windows are closed, if it is an aggregation in windows.
     pub(super) grace: Option<Duration>,
     pub(super) at: CallSite,
     priority: u32,
+}
+
+/// What an operation is to the optimisations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    ChangesKeys,
+    ChangesValues,
+    /// A merge of two streams.
+    Merge,
+    /// A repartition that the library adds because of changed keys.
+    Repartition,
+    Other,
+}
+
+impl From<Changes> for Role {
+    fn from(changes: Changes) -> Self {
+        match changes {
+            Changes::Nothing => Self::Other,
+            Changes::Values | Changes::Everything => Self::ChangesValues,
+            Changes::Keys => Self::ChangesKeys,
+        }
+    }
 }
 
 /// The nodes that an operation becomes.
@@ -76,8 +102,9 @@ pub(super) enum DraftKind {
     InternalSink { topic: String, recipe: SinkRecipe },
     /// A source of an internal topic, whose only parent is the sink that creates it.
     InternalSource { topic: String, recipe: Recipe },
-    /// The sides of a join of two streams, and their merge. Each side comes after its buffer.
-    StreamJoin { left: JoinSide, right: JoinSide, merge: Recipe },
+    /// The sides of a join of two streams, and their merge. Each side comes after its buffer. If the streams turn out to be
+    /// the same, `itself` may do the same with the left side's buffer alone.
+    StreamJoin { left: JoinSide, right: JoinSide, merge: Recipe, itself: Option<Recipe> },
     /// A sink to a topic of the user.
     Sink { topic: String, recipe: Recipe },
     /// A sink to topics that the application chooses.
@@ -117,6 +144,7 @@ impl Drafts {
             kind: DraftKind::Root,
             parents: Vec::new(),
             children: Vec::new(),
+            role: Role::Other,
             keeps_null_keys: false,
             grace: None,
             at,
@@ -127,18 +155,32 @@ impl Drafts {
 
     /// Adds an operation under a parent.
     pub(super) fn add(&mut self, parent: DraftId, name: String, kind: DraftKind, at: CallSite) -> DraftId {
+        let id = self.push(name, kind, at);
+        self.connect(parent, id);
+        id
+    }
+
+    /// Adds an operation under a parent, which comes directly after it in the order.
+    pub(super) fn add_behind(&mut self, parent: DraftId, name: String, kind: DraftKind, at: CallSite) -> DraftId {
+        let id = self.push(name, kind, at);
+        self.link(parent, id);
+        self.all[id.0].priority = self.get(parent).priority;
+        id
+    }
+
+    fn push(&mut self, name: String, kind: DraftKind, at: CallSite) -> DraftId {
         let id = DraftId(self.all.len());
         self.all.push(Draft {
             name,
             kind,
             parents: Vec::new(),
             children: Vec::new(),
+            role: Role::Other,
             keeps_null_keys: false,
             grace: None,
             at,
             priority: 0,
         });
-        self.connect(parent, id);
         id
     }
 
@@ -153,12 +195,33 @@ impl Drafts {
 
     /// Puts an operation under another parent, or again under the same one, which moves it back in the order.
     pub(super) fn connect(&mut self, parent: DraftId, child: DraftId) {
+        self.link(parent, child);
+        self.all[child.0].priority = self.next_priority;
+        self.next_priority += 1;
+    }
+
+    /// Puts an operation under another parent, and leaves its place in the order.
+    pub(super) fn link(&mut self, parent: DraftId, child: DraftId) {
         if !self.all[parent.0].children.contains(&child) {
             self.all[parent.0].children.push(child);
             self.all[child.0].parents.push(parent);
         }
-        self.all[child.0].priority = self.next_priority;
-        self.next_priority += 1;
+    }
+
+    /// Undoes [`Drafts::link`].
+    pub(super) fn unlink(&mut self, parent: DraftId, child: DraftId) {
+        self.all[parent.0].children.retain(|other| *other != child);
+        self.all[child.0].parents.retain(|other| *other != parent);
+    }
+
+    /// Takes an operation out: its children become its parents'.
+    pub(super) fn bridge(&mut self, id: DraftId) {
+        let parents = self.get(id).parents.clone();
+        for child in self.get(id).children.clone() {
+            parents.iter().for_each(|parent| self.link(*parent, child));
+            self.unlink(id, child);
+        }
+        parents.iter().for_each(|parent| self.unlink(*parent, id));
     }
 
     pub(super) fn get(&self, id: DraftId) -> &Draft {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::super::copartition;
 use super::super::error::TopologyError;
 use super::super::graph::{InternalTopic, InternalTopicKind, StoreDefinition, Topology};
 use super::super::program::TableRecipe;
+use super::super::{Optimizations, copartition};
 use super::draft::{Draft, DraftId, DraftKind, JoinSide};
 use super::write::{GraphWriter, NewNode};
 use super::{Expansion, TableState};
@@ -14,10 +14,17 @@ use crate::topic::{Reading, TimestampPolicy, TopicRef};
 
 impl Expansion {
     /// Merges sources and writes the graph.
-    pub(super) fn finish(mut self) -> Result<Topology, TopologyError> {
+    pub(super) fn finish(mut self, optimizations: Optimizations) -> Result<Topology, TopologyError> {
         self.check_kept()?;
         let unused = self.processor_stores.unused(&self.stores);
         self.drafts.merge_sources()?;
+        if optimizations.merges_repartition_topics() {
+            self.merge_repartition_topics();
+        }
+        if optimizations.has_single_store_self_joins() {
+            let gone = self.make_self_joins();
+            self.stores.retire(&gone);
+        }
         let order = self.drafts.in_writing_order();
         let keep_null_keys = self.drafts.before_joins_that_keep_null_keys();
         let mut writing = Writing {
@@ -49,7 +56,7 @@ impl Expansion {
         let subtopologies = writer.connected.subtopologies(&writer.graph);
         let mut internal_topics = writer.repartition_topics;
         internal_topics.extend(changelogs(&writer.graph.stores));
-        Ok(Topology::new(writer.graph, subtopologies, copartitioned, internal_topics))
+        Ok(Topology::new(writer.graph, subtopologies, copartitioned, internal_topics).optimized(optimizations))
     }
 }
 
@@ -82,7 +89,7 @@ impl Writing {
                 self.accepting.insert(id, accept);
                 *parents.first().ok_or_else(|| TopologyError::Internal(format!("{name} is no stream")))?
             }
-            DraftKind::StreamJoin { left, right, merge } => {
+            DraftKind::StreamJoin { left, right, merge, .. } => {
                 let mut sides = Vec::new();
                 for JoinSide { name, parent, recipe, stores } in [left, right] {
                     let parents: Vec<_> = self.written.get(&parent).copied().into_iter().collect();

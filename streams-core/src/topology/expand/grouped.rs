@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::error::TopologyError;
 use super::super::names::{self, prefix};
 use super::super::program::{AggregateKind, AggregateRecipe, CallId, ChangeRepartition, Repartition};
-use super::draft::{DraftId, DraftKind};
+use super::draft::{DraftId, DraftKind, Role};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::stores::NewStore;
 use super::streams::stateless;
@@ -67,6 +67,7 @@ impl Expansion {
         if let Some(recipe) = select {
             let name = self.names.node(given.as_deref(), prefix::KEY_SELECT);
             node = self.drafts.add(node, name, stateless(recipe), at.site);
+            self.drafts.all[node.0].role = Role::ChangesKeys;
             windows = KeyWindows::made(at.site);
             key_changed = true;
         }

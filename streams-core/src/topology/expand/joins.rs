@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{CallId, JoinRecipe, Repartition, TypedTopic};
+use super::super::program::{CallId, Changes, JoinRecipe, Repartition, TypedTopic};
 use super::draft::{DraftKind, ROOT};
 use super::key_windows::KeyWindows;
 use super::streams::{StreamState, stateless};
@@ -91,7 +91,7 @@ impl Expansion {
         &mut self,
         at: &At<'_>,
         (input, table): (CallId, CallId),
-        left: bool,
+        (left, changes): (bool, Changes),
         recipe: impl FnOnce(StoreId) -> Recipe,
     ) -> Result<(), TopologyError> {
         let store = *self.globals.get(&table).ok_or_else(|| super::not_a("global table", table))?;
@@ -99,6 +99,7 @@ impl Expansion {
         let name = self.names.node(at.options.name()?, prefix::LEFT_JOIN);
         let node = self.drafts.add(stream.node, name.clone(), stateless(recipe(store)), at.site);
         self.drafts.all[node.0].keeps_null_keys = left;
+        self.drafts.all[node.0].role = changes.into();
         let stream = StreamState::new(name, stream.sources, stream.windows, stream.key_changed, node);
         self.streams.insert(at.step, stream);
         Ok(())

@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::panic::Location;
 
+use super::Optimizations;
 use super::error::{CallSite, TopologyError};
 use super::graph::Topology;
 use super::names::Names;
@@ -22,6 +23,7 @@ mod foreign_key_join;
 mod grouped;
 mod joins;
 mod key_windows;
+mod optimize;
 mod options;
 mod processors;
 mod stores;
@@ -44,7 +46,7 @@ use tables::TableState;
 ///
 /// # Errors
 /// The first error in the program.
-pub(crate) fn expand(program: Program) -> Result<Topology, TopologyError> {
+pub(crate) fn expand(program: Program, optimizations: Optimizations) -> Result<Topology, TopologyError> {
     if let Some(problem) = program.problem {
         return Err(problem);
     }
@@ -52,7 +54,7 @@ pub(crate) fn expand(program: Program) -> Result<Topology, TopologyError> {
     for (number, step) in program.calls.into_iter().enumerate() {
         expansion.step(CallId(number), step)?;
     }
-    expansion.finish()
+    expansion.finish(optimizations)
 }
 
 /// What is known of the part of the program that has been read.
@@ -119,9 +121,7 @@ impl Expansion {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
             Call::Table { topic, source, table } => self.table(at, topic, source, table),
             Call::GlobalTable { topic, source } => self.global_table(at, topic, source),
-            Call::Operator { input, prefix, changes_key, recipe } => {
-                self.operator(at, input, prefix, changes_key, recipe)
-            }
+            Call::Operator { input, prefix, changes, recipe } => self.operator(at, input, prefix, changes, recipe),
             Call::Distinct { input, span, through, recipe } => self.distinct(at, input, span, through, recipe),
             Call::Split { input, recipe } => self.split(at, input, recipe()),
             Call::Branch { split, default, recipe } => self.branch(at, split, default, recipe),
@@ -148,11 +148,13 @@ impl Expansion {
             Call::TablesJoin { left, right, join } => self.tables_join(at, (left, right), join),
             Call::ForeignKeyJoin { left, right, join } => self.foreign_key_join(at, left, right, join),
             Call::StreamJoin(join) => self.stream_join(at, *join),
-            Call::Process { input, prefix, changes_key, stores, recipe } => {
-                self.process(at, input, (prefix, changes_key), &stores, recipe)
+            Call::Process { input, prefix, changes, stores, recipe } => {
+                self.process(at, input, (prefix, changes), &stores, recipe)
             }
             Call::Store { .. } | Call::Cogroup => Ok(()),
-            Call::GlobalJoin { input, table, left, recipe } => self.global_join(at, (input, table), left, recipe),
+            Call::GlobalJoin { input, table, left, changes, recipe } => {
+                self.global_join(at, (input, table), (left, changes), recipe)
+            }
         }?;
         self.give_windows(at, first)
     }

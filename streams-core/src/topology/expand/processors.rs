@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::program::{Call, CallId, ChangelogOptions, Program};
+use super::super::program::{Call, CallId, ChangelogOptions, Changes, Program};
 use super::draft::DraftKind;
 use super::key_windows::KeyWindows;
 use super::options::no_effect;
@@ -71,7 +71,7 @@ impl Expansion {
         &mut self,
         at: &At<'_>,
         input: CallId,
-        (prefix, changes_key): (&str, bool),
+        (prefix, changes): (&str, Changes),
         stores: &[StoreSpec],
         recipe: impl FnOnce(Vec<StoreId>) -> Recipe,
     ) -> Result<(), TopologyError> {
@@ -84,8 +84,9 @@ impl Expansion {
         let (ids, stores) = self.stores_of_code(stores, at.site)?;
         let kind = DraftKind::Processor { recipe: recipe(ids), stores, table: None };
         let node = self.drafts.add(input.node, name.clone(), kind, at.site);
-        let windows = if changes_key { KeyWindows::made(at.site) } else { input.windows };
-        let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes_key, node);
+        self.drafts.all[node.0].role = changes.into();
+        let windows = if changes.keys() { KeyWindows::made(at.site) } else { input.windows };
+        let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes.keys(), node);
         self.streams.insert(at.step, stream);
         Ok(())
     }

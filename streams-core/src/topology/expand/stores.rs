@@ -1,6 +1,6 @@
 //! The stores of the topology so far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
@@ -65,6 +65,15 @@ impl Stores {
         });
         self.places.push(at);
         Ok(id)
+    }
+
+    /// Takes the changelogs of stores that no node uses any more. Their numbers stay, because others follow.
+    pub(super) fn retire(&mut self, stores: &HashSet<StoreId>) {
+        for store in stores {
+            if let Some(definition) = self.definitions.get_mut(store.0 as usize) {
+                definition.changelog = None;
+            }
+        }
     }
 
     /// Whether there is a store with this name.

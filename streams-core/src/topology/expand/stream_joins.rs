@@ -47,6 +47,7 @@ impl Expansion {
         let names = self.join_names(given, kind, &options);
         let stores = self.join_stores(at, &names, kind, (span, in_keys), &options)?;
         let recipes = recipes(stores);
+        let may_be_single = kind == JoinKind::Inner && span.before_ms >= 0 && span.after_ms >= 0;
         let side = |name: &str, parent, recipe, other: StoreId| {
             let stores = [Some(other), stores.unmatched].into_iter().flatten().collect();
             JoinSide { name: name.to_owned(), parent, recipe, stores }
@@ -57,6 +58,7 @@ impl Expansion {
             left: side(&names.left, left_buffer, recipes.left, stores.right),
             right: side(&names.right, right_buffer, recipes.right, stores.left),
             merge: recipes.merge,
+            itself: may_be_single.then_some(recipes.itself),
         };
         let node = self.drafts.add(left.node, names.merge.clone(), join, at.site);
         self.drafts.connect(right.node, node);

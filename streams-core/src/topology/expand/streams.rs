@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::super::error::{CallSite, TopologyError};
 use super::super::names::{RepartitionNames, prefix};
 use super::super::program::{
-    CallId, Repartition, SinkRecipe, SourceOptions, SourceRecipe, TypedTopic, TypedTopics, Types,
+    CallId, Changes, Repartition, SinkRecipe, SourceOptions, SourceRecipe, TypedTopic, TypedTopics, Types,
 };
-use super::draft::{DraftId, DraftKind, ROOT, SourceReading};
+use super::draft::{DraftId, DraftKind, ROOT, Role, SourceReading};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::{At, Expansion};
 use crate::operators::Recipe;
@@ -96,14 +96,15 @@ impl Expansion {
         at: &At<'_>,
         input: CallId,
         prefix: &str,
-        changes_key: bool,
+        changes: Changes,
         recipe: Recipe,
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
         let name = self.names.node(at.options.name()?, prefix);
         let node = self.drafts.add(input.node, name.clone(), stateless(recipe), at.site);
-        let windows = if changes_key { KeyWindows::made(at.site) } else { input.windows };
-        let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes_key, node);
+        self.drafts.all[node.0].role = changes.into();
+        let windows = if changes.keys() { KeyWindows::made(at.site) } else { input.windows };
+        let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes.keys(), node);
         self.streams.insert(at.step, stream);
         Ok(())
     }
@@ -151,6 +152,8 @@ impl Expansion {
     ) -> Result<(), TopologyError> {
         let input = self.stream(input)?.clone();
         let node = self.drafts.add(input.node, input.name.clone(), DraftKind::NullableKeys { accept }, at.site);
+        // The nodes below it have keys of another type than those above.
+        self.drafts.all[node.0].role = Role::ChangesValues;
         self.streams.insert(at.step, StreamState { node, join_repartition: None, ..input });
         Ok(())
     }
@@ -166,6 +169,7 @@ impl Expansion {
         let name = self.names.node(at.options.name()?, prefix::MERGE);
         let node = self.drafts.add(left.node, name.clone(), stateless(recipe), at.site);
         self.drafts.connect(right.node, node);
+        self.drafts.all[node.0].role = Role::Merge;
         let sources = left.sources.union(&right.sources).cloned().collect();
         let key_changed = left.key_changed || right.key_changed;
         let windows = left.windows.or(&right.windows);
@@ -192,6 +196,8 @@ impl Expansion {
         let name = names.source.clone();
         let (node, windows) =
             self.repartition_draft(at, (input.node, &input.windows), names, (through, sink), at.options.partitions)?;
+        // It stays where the user put it.
+        self.drafts.all[node.0].role = Role::Other;
         let (sources, windows) = (BTreeSet::from([name.clone()]), KeyWindows::known(windows));
         self.streams.insert(at.step, StreamState::new(name, sources, windows, false, node));
         Ok(())
@@ -209,7 +215,9 @@ impl Expansion {
         let what = format!("the topic `{}`", names.topic);
         let windows = windows.only(&ReadBack { what: &what, windows: through.windows, at: at.site })?;
         let (name, kind) = (names.source.clone(), DraftKind::Repartition { names, through, sink, windows, partitions });
-        Ok((self.drafts.add(parent, name, kind, at.site), windows))
+        let node = self.drafts.add(parent, name, kind, at.site);
+        self.drafts.all[node.0].role = Role::Repartition;
+        Ok((node, windows))
     }
 
     pub(super) fn sink(

@@ -142,6 +142,10 @@ pub(super) struct Draft {
     pub(super) spans: BTreeSet<u64>,
     /// Whether updates are held back.
     has_cache: bool,
+    /// Whether a stream that is joined with itself is kept once.
+    pub(super) has_single_store_self_joins: bool,
+    /// Whether repartition topics are merged.
+    pub(super) merges_repartition_topics: bool,
     /// How many names there are.
     names: usize,
     made: Vec<Made>,
@@ -161,6 +165,8 @@ impl Draft {
             topics: Vec::new(),
             spans: BTreeSet::new(),
             has_cache,
+            has_single_store_self_joins: false,
+            merges_repartition_topics: false,
             names: 0,
             made: Vec::new(),
             taken: BTreeSet::new(),

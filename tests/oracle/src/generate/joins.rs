@@ -5,7 +5,7 @@ use super::draft::{Draft, Sort};
 use super::random::Random;
 use super::sources::{another_stream, global_table, some_stream, some_table};
 use super::vocabulary::{joiner_of_records, key_map};
-use crate::step::{JoinKind, Step};
+use crate::step::{JoinKind, Step, StepId};
 
 /// All of them.
 pub(super) const ARMS: Arms = &[(8, join), (4, join_table), (3, join_global)];
@@ -24,14 +24,28 @@ fn join(draft: &mut Draft) -> Option<()> {
     if draft.factors(input) + draft.factors(other) > FACTORS_MAX {
         return None;
     }
-    let kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Left, JoinKind::Outer]);
-    let (before, after, grace) = span(draft);
+    let mut kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Left, JoinKind::Outer]);
+    let (mut before, mut after, grace) = span(draft);
+    if draft.has_single_store_self_joins && is_self_join(draft, input, other) {
+        // Java's optimisation changes what these do.
+        kind = JoinKind::Inner;
+        (before, after) = (before.max(0), after.max(0));
+    }
     let (joiner, name) = (joiner_of_records(&mut draft.random), draft.name());
     let store = draft.random.percent(20).then(|| format!("j{}", draft.steps.len()));
     let logging = draft.random.percent(10).then_some(false);
     let step = Step::Join { kind, input, other, before, after, grace, joiner, name, store, logging, r#type: None };
     draft.add(step, Sort::Stream, &[input, other]);
     Some(())
+}
+
+/// Whether both streams are the same to Kafka Streams.
+fn is_self_join(draft: &Draft, input: StepId, other: StepId) -> bool {
+    let topics = |step: StepId| match draft.steps.get(step) {
+        Some(Step::Stream { topics, .. }) => topics.clone(),
+        _ => None,
+    };
+    input == other || topics(input).is_some_and(|read| topics(other) == Some(read))
 }
 
 /// How long before and after, and the grace. Both sides may be far apart, or both on one side of a record.

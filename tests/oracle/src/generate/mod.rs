@@ -40,40 +40,37 @@ pub struct Family {
     operators_max: u64,
     /// Whether updates may be held back.
     caching: bool,
+    /// Whether the topology is optimised.
+    optimized: bool,
+}
+
+impl Family {
+    const fn of(name: &'static str, arms: &'static [Arms], operators_max: u64) -> Self {
+        Self { name, arms, operators_max, caching: false, optimized: false }
+    }
 }
 
 /// The families. Case by case they take turns.
 pub const FAMILIES: &[Family] = &[
-    Family { name: "stateless", arms: &[stateless::ARMS], operators_max: 8, caching: false },
+    Family::of("stateless", &[stateless::ARMS], 8),
+    Family::of("aggregate", &[aggregate::ARMS, cogroups::ARMS, stateless::SOME], 6),
+    Family::of("windows", &[windows::ARMS, cogroups::WINDOWED, stateless::SOME], 4),
+    Family::of("joins", &[joins::ARMS, stateless::SOME], 5),
+    Family::of("tables", &[tables::ARMS, table_joins::ARMS, stateless::SOME], 6),
+    Family::of("suppress", &[suppress::ARMS, tables::ARMS, windows::ARMS, stateless::SOME], 5),
+    Family::of("processors", &[processors::ARMS, stateless::SOME], 5),
+    Family::of("mixed", EVERYTHING, 12),
+    Family { caching: true, ..Family::of("caching", EVERYTHING, 5) },
     Family {
-        name: "aggregate",
-        arms: &[aggregate::ARMS, cogroups::ARMS, stateless::SOME],
-        operators_max: 6,
-        caching: false,
+        optimized: true,
+        ..Family::of("optimized", &[stateless::ARMS, aggregate::ARMS, cogroups::ARMS, joins::ARMS], 8)
     },
-    Family {
-        name: "windows",
-        arms: &[windows::ARMS, cogroups::WINDOWED, stateless::SOME],
-        operators_max: 4,
-        caching: false,
-    },
-    Family { name: "joins", arms: &[joins::ARMS, stateless::SOME], operators_max: 5, caching: false },
-    Family {
-        name: "tables",
-        arms: &[tables::ARMS, table_joins::ARMS, stateless::SOME],
-        operators_max: 6,
-        caching: false,
-    },
-    Family {
-        name: "suppress",
-        arms: &[suppress::ARMS, tables::ARMS, windows::ARMS, stateless::SOME],
-        operators_max: 5,
-        caching: false,
-    },
-    Family { name: "processors", arms: &[processors::ARMS, stateless::SOME], operators_max: 5, caching: false },
-    Family { name: "mixed", arms: EVERYTHING, operators_max: 12, caching: false },
-    Family { name: "caching", arms: EVERYTHING, operators_max: 5, caching: true },
 ];
+
+/// Optimisations, as lists.
+const OPTIMIZE: &[&[&str]] = &[&[MERGE, SELF_JOIN], &[MERGE], &[SELF_JOIN]];
+const MERGE: &str = "merge.repartition.topics";
+const SELF_JOIN: &str = "single.store.self.join";
 
 const EVERYTHING: &[Arms] = &[
     stateless::ARMS,
@@ -109,13 +106,16 @@ pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
     let cache = if family.caching { CACHE } else { 0 };
     let application = draft.random.one_of("app", &["app", "app", "an.other_app-2"]).to_owned();
     let stores = if draft.random.percent(ROCKSDB) { StoreType::Rocksdb } else { StoreType::Memory };
+    let optimize: &[&str] = if family.optimized { draft.random.one_of(&[MERGE, SELF_JOIN], OPTIMIZE) } else { &[] };
+    draft.has_single_store_self_joins = optimize.contains(&SELF_JOIN);
+    draft.merges_repartition_topics = optimize.contains(&MERGE);
     topology(&mut draft, family);
     let inputs = inputs::of(&mut draft);
     Case {
         id: format!("{seed}/{number}"),
         family: family.name.to_owned(),
         application,
-        optimize: Vec::new(),
+        optimize: optimize.iter().map(|word| (*word).to_owned()).collect(),
         cache,
         stores,
         steps: draft.steps,
@@ -193,7 +193,7 @@ mod tests {
         for family in FAMILIES {
             for number in 0..150 {
                 let case = case(1, number, Some(family));
-                if let Err(problem) = topology(&case.steps, &Seen::default()) {
+                if let Err(problem) = topology(&case, &Seen::default()) {
                     panic!("{problem}\n{}", case.to_line());
                 }
                 let records = case.inputs.iter().filter(|input| matches!(input, Input::Record(_))).count();

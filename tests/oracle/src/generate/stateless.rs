@@ -134,6 +134,9 @@ fn print(draft: &mut Draft) -> Option<()> {
 }
 
 fn merge(draft: &mut Draft) -> Option<()> {
+    if draft.merges_repartition_topics {
+        return None;
+    }
     let input = some_stream(draft);
     let other = another_stream(draft, input);
     let name = draft.name();

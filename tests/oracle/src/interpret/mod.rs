@@ -6,6 +6,7 @@ use millstream::dsl::{GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTab
 use millstream::topology::Topology;
 use millstream::windows::{Session, Windowed};
 
+use crate::case::Case;
 use crate::functions::Nullable;
 use crate::seen::Seen;
 use crate::step::{Step, StepId};
@@ -76,18 +77,21 @@ impl std::fmt::Debug for Problem {
 /// What is wrong with a step.
 type What = String;
 
-/// Builds a topology from its steps. What operators without output are given goes to `seen`.
+/// Builds a case's topology from its steps. What operators without output are given goes to `seen`.
 ///
 /// # Errors
 /// When a step makes no sense, is not there yet, or the topology is refused.
-pub fn topology(steps: &[Step], seen: &Seen) -> Result<Topology, Problem> {
+pub fn topology(case: &Case, seen: &Seen) -> Result<Topology, Problem> {
+    let steps = case.steps.as_slice();
     let builder = StreamsBuilder::new();
     let mut interpreter = Interpreter { builder: &builder, seen: seen.clone(), steps, made: Vec::new() };
     for (number, step) in steps.iter().enumerate() {
         let made = interpreter.interpret(step).map_err(|what| Problem::Step { step: number, what })?;
         interpreter.made.push(made);
     }
-    builder.build().map_err(|error| Problem::Refused(error.to_string()))
+    let optimizations = if case.optimize.is_empty() { "none".to_owned() } else { case.optimize.join(",") };
+    let optimizations = optimizations.parse().map_err(Problem::Refused)?;
+    builder.build_with(optimizations).map_err(|error| Problem::Refused(error.to_string()))
 }
 
 /// The steps so far.

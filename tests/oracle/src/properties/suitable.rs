@@ -39,7 +39,7 @@ fn topology(property: Property, case: &Case) -> Option<Topology> {
     if !is_suitable {
         return None;
     }
-    let topology = interpret::topology(&case.steps, &Seen::default()).ok()?;
+    let topology = interpret::topology(case, &Seen::default()).ok()?;
     (reads_single_topics(&topology) && topics_have_one_writer(&topology)).then_some(topology)
 }
 

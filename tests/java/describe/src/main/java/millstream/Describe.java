@@ -39,7 +39,7 @@ public final class Describe {
             final String title = "=== " + entry.getKey() + "\n";
             final StreamsBuilder builder = new StreamsBuilder();
             entry.getValue().accept(builder);
-            final Topology topology = builder.build();
+            final Topology topology = Optimized.build(entry.getKey(), builder);
             golden.append(title).append(topology.describe());
             topics.append(title).append(topics(topology));
         }

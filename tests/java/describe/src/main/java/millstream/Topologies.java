@@ -76,6 +76,7 @@ final class Topologies {
             ProcessorStores.add(Topologies::add);
             Sources.add(Topologies::add);
             Transforms.add(Topologies::add);
+            Optimized.add(Topologies::add);
         }
         return ALL;
     }

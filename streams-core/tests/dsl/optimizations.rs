@@ -1,0 +1,147 @@
+//! Optimised topologies do the same as others.
+
+use streams_core::config::Layers;
+use streams_core::dsl::StreamsBuilder;
+use streams_core::log::Embedded;
+use streams_core::runtime::App;
+use streams_core::testing::TestDriver;
+use streams_core::topic::Topic;
+use streams_core::topology::{InternalTopicKind, Optimizations, Topology};
+
+const A: Topic<String, String> = Topic::new("a");
+const B: Topic<String, String> = Topic::new("b");
+const C: Topic<String, String> = Topic::new("c");
+const G: Topic<String, i64> = Topic::new("g");
+const COUNTS: Topic<String, i64> = Topic::new("counts");
+const LAST: Topic<String, String> = Topic::new("last");
+
+/// Writes a program.
+type Write = fn(&StreamsBuilder);
+
+fn built(optimizations: Optimizations, write: Write) -> Topology {
+    let builder = StreamsBuilder::new();
+    write(&builder);
+    builder.build_with(optimizations).unwrap()
+}
+
+fn last(_: String, value: String) -> String {
+    value
+}
+
+/// The names of the repartition topics, in order.
+fn repartitions(topology: &Topology) -> Vec<&str> {
+    let topics = topology.internal_topics().iter();
+    let topics = topics.filter(|topic| matches!(topic.kind, InternalTopicKind::Repartition { .. }));
+    topics.map(|topic| &*topic.name).collect()
+}
+
+#[test]
+fn a_merged_repartition_topic_feeds_all_that_had_one() {
+    let write = |b: &StreamsBuilder| {
+        let keyed = b.stream(A).select_key(|_, value| value.clone());
+        keyed.group_by_key().named("counted").count().to_stream().to(COUNTS);
+        keyed.filter(|_, value| value != "x").group_by_key().named("reduced").reduce(last).to_stream().to(LAST);
+    };
+    for (optimizations, topics) in [
+        (Optimizations::NONE, &["counted-repartition", "reduced-repartition"][..]),
+        (Optimizations::NONE.merge_repartition_topics(), &["counted-repartition"]),
+    ] {
+        let topology = built(optimizations, write);
+        assert_eq!(repartitions(&topology), topics);
+        let mut driver = TestDriver::new(topology);
+        for value in ["x", "y", "x"] {
+            driver.pipe(&A, "k", value);
+        }
+        let text = |text: &str| text.to_owned();
+        assert_eq!(driver.read(&COUNTS), [(text("x"), 1), (text("y"), 1), (text("x"), 2)]);
+        assert_eq!(driver.read(&LAST), [(text("y"), text("y"))]);
+    }
+}
+
+/// Kafka Streams merges these topics, so that records reach an aggregation in tasks that their keys do not belong to, or of
+/// other types; where a merge follows another one, it refuses the topology.
+#[test]
+fn repartition_topics_are_merged_only_where_all_records_come_the_same_way() {
+    let cases: [(&str, Write, &[&str]); 4] = [
+        (
+            "another stream with changed keys joins in on the way",
+            |b| {
+                let keyed = b.stream(A).select_key(|_, value| value.clone());
+                keyed.group_by_key().named("one").count().to_stream().to(COUNTS);
+                let other = b.stream(B).select_key(|_, value| value.clone());
+                keyed.merge(other).group_by_key().named("both").reduce(last).to_stream().to(LAST);
+            },
+            &["one-repartition", "both-repartition"],
+        ),
+        (
+            "a processor changes what it likes",
+            |b| {
+                let keyed = b.stream(A).select_key(|_, value| value.clone());
+                let processed = keyed.process((), |(), key, value: String, out| out.send(key.clone() + "'", value));
+                processed.group_by_key().named("one").count().to_stream().to(COUNTS);
+                processed.group_by_key().named("other").reduce(last).to_stream().to(LAST);
+            },
+            &["one-repartition", "other-repartition"],
+        ),
+        (
+            "a global table's rows are other values",
+            |b| {
+                let (keyed, rows) = (b.stream(A).select_key(|_, value| value.clone()), b.global_table(G));
+                let joined = keyed.left_join_global(rows, |key, _| key.clone(), |_, row| row.unwrap_or(0));
+                joined.group_by_key().named("one").reduce(|sum, row| sum + row).to_stream().to(COUNTS);
+                keyed.group_by_key().named("other").reduce(last).to_stream().to(LAST);
+            },
+            &["one-repartition", "other-repartition"],
+        ),
+        (
+            "a merge follows another one",
+            |b| {
+                let [a, b, c] = [A, B, C].map(|topic| b.stream(topic).select_key(|_, value| value.clone()));
+                let merged = a.merge(b).merge(c);
+                merged.group_by_key().named("one").count().to_stream().to(COUNTS);
+                merged.group_by_key().named("other").reduce(last).to_stream().to(LAST);
+            },
+            &["one-repartition"],
+        ),
+    ];
+    for (case, write, topics) in cases {
+        let mut expected: Vec<&str> = topics.to_vec();
+        expected.sort_unstable();
+        let topology = built(Optimizations::ALL, write);
+        let mut found = repartitions(&topology);
+        found.sort_unstable();
+        assert_eq!(found, expected, "{case}:\n{}", topology.describe());
+        let results = |topology: Topology| {
+            let read = topology.describe();
+            let mut driver = TestDriver::new(topology);
+            for (topic, value) in [(A, "x"), (B, "y"), (A, "z"), (B, "x")] {
+                if read.contains(&format!("(topics: [{}])", topic.name())) {
+                    driver.pipe(&topic, "k", value);
+                }
+            }
+            (driver.read(&COUNTS), driver.read(&LAST))
+        };
+        assert_eq!(results(topology), results(built(Optimizations::NONE, write)), "{case}");
+    }
+}
+
+#[test]
+fn a_setting_that_the_topology_was_not_built_with_is_an_error() {
+    let started = |set: &str, optimizations| {
+        let config = Layers::new().set("application.id", "app").set("topology.optimization", set).read().unwrap();
+        let topology = built(optimizations, |b| _ = b.stream(A).to(LAST));
+        let log = Embedded::in_memory();
+        let mut app = App::configured(&config, topology).quiet();
+        app = app.workers(1);
+        app.run_until_idle(log).err().map(|error| error.to_string())
+    };
+    assert_eq!(
+        started("all", Optimizations::NONE).unwrap(),
+        "setting topology.optimization: it is `all`, but the topology was built with `none`; build it with \
+         `builder.build_with(config.topology_optimization)`"
+    );
+    for (set, optimizations) in [("all", Optimizations::ALL), ("none", Optimizations::ALL)] {
+        let error = started(set, optimizations);
+        assert!(!error.unwrap_or_default().contains("topology.optimization"), "{set}");
+    }
+}
