@@ -69,7 +69,7 @@
 //!
 //! # What is not there yet
 //!
-//! Sliding windows; results on window close without `suppress`; queries of a running application's state from outside;
+//! Sliding windows; queries of a running application's state from outside;
 //! standby tasks; dead letter topics. The whole list, with what to use until then, is in [`guide::differences`].
 #![forbid(unsafe_code)]
 

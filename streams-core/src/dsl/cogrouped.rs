@@ -9,7 +9,7 @@ pub use session::SessionWindowedCogroupedKStream;
 
 use super::table::{self, KTable, ViewOfStore};
 use super::{IntoWindows, KGroupedStream, Shared, StreamsBuilder};
-use crate::operators::{merge, session_aggregate, stream_aggregate, window_aggregate};
+use crate::operators::{Emission, merge, session_aggregate, stream_aggregate, window_aggregate};
 use crate::record::Change;
 use crate::topology::program::{AggregateRecipe, Call, CallId, CogroupInput};
 use crate::windows::{SessionWindows, TimeWindows, Windowed};
@@ -71,7 +71,7 @@ where
     fn by_time(&self, init: Init<A>, windows: TimeWindows) -> AggregateRecipe {
         let update = Arc::clone(&self.update);
         Box::new(move |store| {
-            window_aggregate::recipe::<K, V, A>(store, windows, move |key, value, aggregate| {
+            window_aggregate::recipe::<K, V, A>(store, windows, Emission::OnUpdate, move |key, value, aggregate| {
                 take::<V, A>(value, aggregate, &*init, |value, aggregate| update(key, value, aggregate))
             })
         })
@@ -83,6 +83,7 @@ where
             session_aggregate::recipe::<K, V, A>(
                 store,
                 windows,
+                Emission::OnUpdate,
                 move |key, value, aggregate| {
                     take::<V, A>(value, aggregate, &*init, |value, aggregate| update(key, value, aggregate))
                 },

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::testing::{Chain, Logged, Num, Setup, Word, at};
-use super::{DropReason, StoreId, stream_aggregate, table_source, window_aggregate};
+use super::{DropReason, Emission, StoreId, stream_aggregate, table_source, window_aggregate};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::kinds::{ChangelogRecord, StoreKind, Table, Windows};
 use crate::state::window_key;
@@ -148,7 +148,7 @@ proptest! {
         let size = advance + overlap;
         let windows = Hopping::of(ms(size)).advance_by(ms(advance)).grace(ms(grace));
         let retention = size + grace + extra_retention;
-        let sum = window_aggregate::recipe::<Num, Num, Num>(StoreId(0), windows, |_, value, sum| {
+        let sum = window_aggregate::recipe::<Num, Num, Num>(StoreId(0), windows, Emission::OnUpdate, |_, value, sum| {
             let value: Num = value?;
             (value.0 >= 0).then(|| Num(sum.map_or(0, |sum: Num| sum.0) + value.0))
         });

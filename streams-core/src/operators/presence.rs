@@ -92,7 +92,9 @@ mod tests {
     use std::cell::Cell;
 
     use crate::operators::testing::{Setup, SourceChain, Word};
-    use crate::operators::{DropReason, OperatorError, Recipe, StoreId, source, stream_aggregate, window_aggregate};
+    use crate::operators::{
+        DropReason, Emission, OperatorError, Recipe, StoreId, source, stream_aggregate, window_aggregate,
+    };
     use crate::record::{Change, Record, Timestamp};
     use crate::state::kinds::Windowing as _;
     use crate::windows::{TimeWindows, Tumbling, WindowSizes, Windowed};
@@ -175,8 +177,11 @@ mod tests {
     fn the_same_holds_for_windows() {
         fn count<const CANONICAL: bool>(cache_bytes: usize) -> (Vec<(String, Option<i64>)>, u64, u32) {
             let windows: TimeWindows = Tumbling::of(std::time::Duration::from_millis(10)).no_grace();
-            let recipe =
-                window_aggregate::counting_recipe::<Option<Text<CANONICAL>>, Option<Word>>(StoreId(0), windows);
+            let recipe = window_aggregate::counting_recipe::<Option<Text<CANONICAL>>, Option<Word>>(
+                StoreId(0),
+                windows,
+                Emission::OnUpdate,
+            );
             let setup = Setup { cache_bytes, ..Setup::default() }.windowed(windows, windows.changing_for());
             counts::<CANONICAL, Windowed<Text<CANONICAL>>>(setup, &recipe, |key| &key.key.0)
         }

@@ -5,15 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cached::flush_at_commit;
+use super::open_rows::OpenRows;
 use super::presence::{Count, counting};
 use super::{
-    BuildError, BuiltNode, Context, DropReason, Next, NodeBuilder, OperatorError, Outputs, Recipe, StoreId, TableView,
-    TableViewRecipe,
+    BuildError, BuiltNode, Context, DropReason, Emission, Next, NodeBuilder, OperatorError, Outputs, Recipe, StoreId,
+    TableView, TableViewRecipe,
 };
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::state::rows::{Cause, Changed, Row, RowError};
 use crate::state::runs::RunId;
-use crate::state::session_rows::{SessionPlace, SessionRows};
+use crate::state::session_rows::{BySession, SessionPlace, SessionRows};
 use crate::windows::{Session, SessionWindows, Windowed};
 use crate::wire::encoded_key::AsKey;
 use crate::wire::{Key, Nullable, NullableKey, Value};
@@ -29,9 +30,14 @@ use crate::wire::{Key, Nullable, NullableKey, Value};
 /// first, with the next session's; then `update` takes the record in.
 ///
 /// The stream's headers are not forwarded, except by a cache, as in Java.
+///
+/// On close, changes are not forwarded. Instead each session is forwarded as soon as it ended more than the gap and the
+/// grace before stream time, in the order of end, start and key, with the headers of the record that has closed it. As
+/// stream time is kept with the state, none is forwarded again after a restart.
 pub(crate) fn recipe<K, V, A>(
     store: StoreId,
     windows: SessionWindows,
+    emission: Emission,
     update: impl Fn(&K::Inner, Option<V::Inner>, Option<A>) -> Option<A> + Send + Sync + 'static,
     merge: impl Fn(&K::Inner, Option<A>, A) -> Option<A> + Send + Sync + 'static,
 ) -> Recipe
@@ -42,15 +48,21 @@ where
 {
     let (update, merge) = (Arc::new(update), Arc::new(merge));
     Recipe::new(move |builder| {
-        let table = SessionTable::new(builder, store, windows)?;
+        let table = SessionTable::new(builder, store, windows, emission)?;
         let (update, merge) = (Arc::clone(&update), Arc::clone(&merge));
         Ok(BuiltNode::link::<K, V>(SessionAggregate::<K, A, _, _> { table, update, merge }))
     })
 }
 
 /// As [`recipe`], for a count, which never reads the values.
-pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId, windows: SessionWindows) -> Recipe {
-    Recipe::new(move |builder| Ok(counting::<K, V>(SessionTable::<K::Inner, i64>::new(builder, store, windows)?)))
+pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(
+    store: StoreId,
+    windows: SessionWindows,
+    emission: Emission,
+) -> Recipe {
+    Recipe::new(move |builder| {
+        Ok(counting::<K, V>(SessionTable::<K::Inner, i64>::new(builder, store, windows, emission)?))
+    })
 }
 
 /// The rows of a session table, for nodes that look them up.
@@ -129,16 +141,29 @@ struct SessionTable<K: Key, A: Value> {
     outputs: Outputs<Windowed<K, Session>, Change<A>>,
     /// The sessions that the current record joins.
     joined: Vec<SessionPlace>,
+    /// Those that are still to be forwarded, if that happens when they close.
+    open: Option<OpenRows<BySession<K>, A>>,
 }
 
 impl<K: Key, A: Value> SessionTable<K, A> {
-    fn new(builder: &mut NodeBuilder<'_>, store: StoreId, windows: SessionWindows) -> Result<Self, BuildError> {
+    fn new(
+        builder: &mut NodeBuilder<'_>,
+        store: StoreId,
+        windows: SessionWindows,
+        emission: Emission,
+    ) -> Result<Self, BuildError> {
         let rows = builder.cached_store(store, SessionRows::<K, A>::new)?;
-        rows.borrow_mut().want_old_values(builder.sends_old_values());
         let outputs = builder.outputs()?;
-        flush_at_commit(builder, &rows, &outputs);
-        let stream_time = builder.stream_time();
-        Ok(Self { node: Arc::clone(builder.name()), windows, rows, stream_time, outputs, joined: Vec::new() })
+        flush_at_commit(builder, &rows, &emission.of_changes(&outputs));
+        let (node, stream_time) = (Arc::clone(builder.name()), builder.stream_time());
+        let open = match emission {
+            Emission::OnUpdate => {
+                rows.borrow_mut().want_old_values(builder.sends_old_values());
+                None
+            }
+            Emission::OnClose => Some(OpenRows::new(Arc::clone(&node), &rows, &outputs)),
+        };
+        Ok(Self { node, windows, rows, stream_time, outputs, joined: Vec::new(), open })
     }
 
     /// Takes a record into its key's sessions.
@@ -161,6 +186,10 @@ impl<K: Key, A: Value> SessionTable<K, A> {
         }
         // After a restart, the store does not know yet what is over.
         self.rows.borrow_mut().observe(self.stream_time.get());
+        if let Some(open) = &mut self.open {
+            let open_from = self.stream_time.get().0.saturating_sub(self.windows.retention_min_ms());
+            open.complete(Timestamp(open_from)).map_err(|error| OperatorError::rows(&self.node, error))?;
+        }
         let stream_time = self.stream_time.get().max(timestamp);
         self.stream_time.set(stream_time);
         let (run, session) = self.join(&key, timestamp).map_err(|error| OperatorError::rows(&self.node, error))?;
@@ -184,12 +213,28 @@ impl<K: Key, A: Value> SessionTable<K, A> {
             let aggregate = row.map_or(aggregate, |(old, _)| merge(&key, None, old));
             (update(&key, value, aggregate), timestamp)
         });
+        let changed = changed.map_err(|error| OperatorError::rows(&self.node, error))?;
+        self.close(context, (run, session), &headers)?;
         self.rows.borrow_mut().observe(session.end);
         if self.rows.borrow().refuses(session.end) {
             context.drop_record(&self.node, DropReason::Expired);
         }
-        let changed = changed.map_err(|error| OperatorError::rows(&self.node, error))?;
         self.forward(context, &key, session, changed)
+    }
+
+    /// If sessions are forwarded on close: notes that one has taken the place of those that the record joins, and forwards
+    /// what closes.
+    fn close(
+        &mut self,
+        context: &mut Context,
+        (run, session): (RunId, Session),
+        headers: &Headers,
+    ) -> Result<(), OperatorError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        self.joined.iter().for_each(|place| open.remove(run, *place));
+        open.add(run, session.into());
+        let open_from = self.stream_time.get().0.saturating_sub(self.windows.retention_min_ms());
+        open.close_before(context, Timestamp(open_from), headers)
     }
 
     /// Finds the sessions that a record joins, and the session that they make with it.
@@ -216,7 +261,7 @@ impl<K: Key, A: Value> SessionTable<K, A> {
         window: Session,
         changed: Option<Changed<A>>,
     ) -> Result<(), OperatorError> {
-        let Some(Changed { change, timestamp }) = changed else { return Ok(()) };
+        let Some(Changed { change, timestamp }) = changed.filter(|_| self.open.is_none()) else { return Ok(()) };
         let key = key.clone().into_key().map_err(|error| OperatorError::unmade_key(&self.node, &error))?;
         let key = Windowed { key, window };
         self.outputs.forward(context, Record { key, value: change, timestamp, headers: Headers::new() })

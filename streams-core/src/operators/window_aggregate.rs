@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::cached::flush_at_commit;
 use super::presence::{Count, counting};
 use super::{
-    BuildError, BuiltNode, Context, DropReason, Next, NodeBuilder, OperatorError, Outputs, Recipe, StoreId, TableView,
-    TableViewRecipe,
+    BuildError, BuiltNode, Context, DropReason, Emission, Next, NodeBuilder, OperatorError, Outputs, Recipe, StoreId,
+    TableView, TableViewRecipe,
 };
-use crate::record::{Change, Record, Timestamp};
+use crate::record::{Change, Headers, Record, Timestamp};
 use crate::state::rows::{Cause, Row, RowError};
-use crate::state::window_store::{KeyInWindows, WindowRows};
+use crate::state::window_store::{KeyInWindows, Rest, WindowRows};
 use crate::windows::{TimeWindows, Window, Windowed};
 use crate::wire::encoded_key::AsKey;
 use crate::wire::{Key, Nullable, NullableKey, Value};
@@ -23,9 +23,14 @@ use crate::wire::{Key, Nullable, NullableKey, Value};
 /// despite its documentation. A window accepts records as long as its end is after the node's stream time minus the
 /// grace. Each closed window of a record counts as a drop; the others are updated in ascending order. Stream time is
 /// the largest timestamp among the records with a key that this node has seen.
+///
+/// On close, changes are not forwarded. Instead each row is forwarded when stream time has reached its window's end and the
+/// grace, in the order of the windows' starts and the keys' bytes, with the headers of the record that has closed it. As
+/// stream time is kept with the state, none is forwarded again after a restart.
 pub(crate) fn recipe<K, V, A>(
     store: StoreId,
     windows: TimeWindows,
+    emission: Emission,
     update: impl Fn(&K::Inner, Option<V::Inner>, Option<A>) -> Option<A> + Send + Sync + 'static,
 ) -> Recipe
 where
@@ -35,14 +40,20 @@ where
 {
     let update = Arc::new(update);
     Recipe::new(move |builder| {
-        let table = WindowedTable::new(builder, store, windows)?;
+        let table = WindowedTable::new(builder, store, windows, emission)?;
         Ok(BuiltNode::link::<K, V>(WindowAggregate::<K, A, _> { table, update: Arc::clone(&update) }))
     })
 }
 
 /// As [`recipe`], for a count, which never reads the values.
-pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId, windows: TimeWindows) -> Recipe {
-    Recipe::new(move |builder| Ok(counting::<K, V>(WindowedTable::<K::Inner, i64>::new(builder, store, windows)?)))
+pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(
+    store: StoreId,
+    windows: TimeWindows,
+    emission: Emission,
+) -> Recipe {
+    Recipe::new(move |builder| {
+        Ok(counting::<K, V>(WindowedTable::<K::Inner, i64>::new(builder, store, windows, emission)?))
+    })
 }
 
 /// The rows of a windowed table, for nodes that look them up.
@@ -120,6 +131,7 @@ impl<K: Key> Count<K> for WindowedTable<K, i64> {
 struct WindowedTable<K: Key, A: Value> {
     node: Arc<str>,
     windows: TimeWindows,
+    emission: Emission,
     rows: Rc<RefCell<WindowRows<K, A>>>,
     key: KeyInWindows,
     stream_time: Rc<Cell<Timestamp>>,
@@ -127,13 +139,21 @@ struct WindowedTable<K: Key, A: Value> {
 }
 
 impl<K: Key, A: Value> WindowedTable<K, A> {
-    fn new(builder: &mut NodeBuilder<'_>, store: StoreId, windows: TimeWindows) -> Result<Self, BuildError> {
+    fn new(
+        builder: &mut NodeBuilder<'_>,
+        store: StoreId,
+        windows: TimeWindows,
+        emission: Emission,
+    ) -> Result<Self, BuildError> {
         let rows = builder.cached_store(store, WindowRows::<K, A>::new)?;
-        rows.borrow_mut().rows_mut().want_old_values(builder.sends_old_values());
+        match emission {
+            Emission::OnUpdate => rows.borrow_mut().rows_mut().want_old_values(builder.sends_old_values()),
+            Emission::OnClose => rows.borrow_mut().read_on_close(),
+        }
         let outputs = builder.outputs()?;
-        flush_at_commit(builder, &rows, &outputs);
-        let key = rows.borrow().key_in_windows();
-        Ok(Self { node: Arc::clone(builder.name()), windows, rows, key, stream_time: builder.stream_time(), outputs })
+        flush_at_commit(builder, &rows, &emission.of_changes(&outputs));
+        let (node, key) = (Arc::clone(builder.name()), rows.borrow().key_in_windows());
+        Ok(Self { node, windows, emission, rows, key, stream_time: builder.stream_time(), outputs })
     }
 
     /// Takes a record into its key's row in each of its windows.
@@ -149,7 +169,8 @@ impl<K: Key, A: Value> WindowedTable<K, A> {
             context.drop_record(&self.node, DropReason::NullKey);
             return Ok(());
         };
-        let stream_time = self.stream_time.get().max(timestamp);
+        let before = self.stream_time.get();
+        let stream_time = before.max(timestamp);
         self.stream_time.set(stream_time);
         let closed_until = stream_time.0.saturating_sub(self.windows.grace_ms);
         self.key.set(&key).map_err(|error| OperatorError::rows(&self.node, error.into()))?;
@@ -164,6 +185,31 @@ impl<K: Key, A: Value> WindowedTable<K, A> {
             let update = |row| update(&key, value, row);
             self.update(context, &key, window, Cause { timestamp, headers: &headers }, update)?;
         }
+        match self.emission {
+            Emission::OnUpdate => Ok(()),
+            Emission::OnClose => self.close(context, before, &headers),
+        }
+    }
+
+    /// Forwards the rows of the windows that have closed since stream time was `before`.
+    fn close(&self, context: &mut Context, before: Timestamp, headers: &Headers) -> Result<(), OperatorError> {
+        if let Some((first, last)) = self.windows.closing(before, self.stream_time.get()) {
+            let mut rest = Rest::between(first, last);
+            loop {
+                // The rows are let go before they are forwarded, because nodes downstream may look them up.
+                let page = self.rows.borrow_mut().take_page(&mut rest, ROWS_PER_STEP);
+                let page = page.map_err(|error| OperatorError::rows(&self.node, error))?;
+                let is_last = page.len() < ROWS_PER_STEP;
+                for (key, (value, timestamp)) in page {
+                    let (value, headers) = (Change::latest(None, Some(value)), headers.clone());
+                    self.outputs.forward(context, Record { key, value, timestamp, headers })?;
+                }
+                if is_last {
+                    break;
+                }
+            }
+        }
+        self.rows.borrow_mut().expire();
         Ok(())
     }
 
@@ -185,22 +231,25 @@ impl<K: Key, A: Value> WindowedTable<K, A> {
             context.drop_record(&self.node, DropReason::Expired);
         }
         match changed.map_err(|error| OperatorError::rows(&self.node, error))? {
-            Some(changed) => {
+            Some(changed) if self.emission == Emission::OnUpdate => {
                 let key = key.clone().into_key().map_err(|error| OperatorError::unmade_key(&self.node, &error))?;
                 let (value, timestamp, headers) = (changed.change, changed.timestamp, cause.headers.clone());
                 self.outputs.forward(context, Record { key: Windowed { key, window }, value, timestamp, headers })
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 }
+
+/// How many rows of closed windows are copied before they are forwarded.
+const ROWS_PER_STEP: usize = 256;
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use crate::operators::testing::{Chain, Setup, Word, at};
-    use crate::operators::{DropReason, Recipe, StoreId, stream_table_join};
+    use crate::operators::testing::{Chain, Setup, Word, at, headers};
+    use crate::operators::{DropReason, Emission, Recipe, StoreId, stream_table_join};
     use crate::record::{Change, Headers, Record, Timestamp};
     use crate::state::kinds::Windowing as _;
     use crate::state::rows::Cause;
@@ -216,7 +265,11 @@ mod tests {
 
     /// Concatenates values, with `~` for null; `X` deletes the row.
     fn concatenated(windows: TimeWindows) -> Recipe {
-        super::recipe::<Option<Word>, Option<Word>, Word>(StoreId(0), windows, |_, value, all| {
+        concatenated_and_emitted(windows, Emission::OnUpdate)
+    }
+
+    fn concatenated_and_emitted(windows: TimeWindows, emission: Emission) -> Recipe {
+        super::recipe::<Option<Word>, Option<Word>, Word>(StoreId(0), windows, emission, |_, value, all| {
             let value = value.map_or_else(|| "~".to_owned(), |value| value.0);
             (value != "X").then(|| Word(all.map_or_else(String::new, |all| all.0) + &value))
         })
@@ -435,6 +488,37 @@ mod tests {
         let kind = Tumbling::of(ms(10)).no_grace().kind(ms(100));
         let access = StoreAccess::new("store".into(), StoreIndex(1), state, None);
         WindowRows::new(access.of(kind, WindowSizes::NONE.around(ms(10))), CacheBudget::new(cache_bytes))
+    }
+
+    #[test]
+    fn on_close_rows_are_forwarded_once_and_logged_once_per_flush() {
+        for (cache_bytes, updates_logged) in [(0, 5), (1 << 20, 3)] {
+            let tens = Tumbling::of(ms(10)).grace(ms(5));
+            let setup = Setup { cache_bytes, old_values: true, ..Setup::default() }.windowed(tens, tens.changing_for());
+            let mut chain: Windows = Chain::with(setup, &concatenated_and_emitted(tens, Emission::OnClose));
+            for (timestamp, key, value) in
+                [(3, "b", "1"), (8, "k", "2"), (6, "k", "3"), (5, "a", "X"), (14, "a", "4"), (2, "k", "5")]
+            {
+                chain.send(at(timestamp, Some(key.into()), Some(value.into())));
+            }
+            chain.flush();
+            assert_eq!(chain.received(), [], "nothing has closed");
+            let caused = Record { headers: headers("h", "x"), ..input(90, "6") };
+            chain.send(caused);
+            let expected = [("b", 0, 3, "1"), ("k", 0, 8, "235"), ("a", 10, 14, "4")];
+            let expected = expected.map(|(key, start, timestamp, value)| Record {
+                key: Windowed {
+                    key: Word::from(key),
+                    window: Window { start: Timestamp(start), end: Timestamp(start + 10) },
+                },
+                value: Change::latest(None, Some(Word::from(value))),
+                timestamp: Timestamp(timestamp),
+                headers: headers("h", "x"),
+            });
+            assert_eq!(chain.received(), expected, "by start and key, with the headers of what has closed them");
+            let of_closed = |(_, value, timestamp): &(_, Option<Vec<u8>>, i64)| value.is_some() && *timestamp < 90;
+            assert_eq!(chain.logged(0).iter().filter(|row| of_closed(row)).count(), updates_logged);
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) mod key_value;
 pub mod kinds;
 mod layered;
 mod memory;
+pub(crate) mod open_windows;
 mod opening;
 #[cfg(test)]
 mod ordered_reads;

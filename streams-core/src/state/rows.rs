@@ -20,6 +20,7 @@ use super::row_key::KeyBuffer;
 use super::timestamped::{RowBuffer, split_timestamped};
 use super::{CacheBudget, StoreAccess, StoreError, StoreKind};
 use crate::record::{Change, Headers, Record, Timestamp};
+use crate::windows::WindowSizes;
 use crate::wire::{DecodeError, EncodeError, Value};
 
 mod ordered;
@@ -137,6 +138,11 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
     #[must_use]
     pub(crate) const fn name(&self) -> &Arc<str> {
         self.access.name()
+    }
+
+    /// How long the windows in keys are.
+    pub(super) const fn windows(&self) -> &WindowSizes {
+        self.access.windows()
     }
 
     /// What the store's rows are.

@@ -5,12 +5,14 @@
 //! retention removes them.
 
 use std::marker::PhantomData;
+use std::ops::Bound;
 use std::time::Duration;
 
+use super::key_range::{KeyRange, behind};
 use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
 use super::spans::Spans;
-use super::{CacheBudget, FreshRows, StoreAccess, StoreView, window_key};
+use super::{CacheBudget, FreshRows, StoreAccess, StoreError, StoreView, window_key};
 use crate::record::Timestamp;
 use crate::windows::{Window, Windowed};
 use crate::wire::encoded_key::AsKey;
@@ -27,7 +29,25 @@ pub(crate) struct WindowRows<K: Key, V> {
     expiry_step: i64,
     retention_ms: i64,
     spans: Spans,
+    /// Whether rows are forwarded when their windows close. They expire only after that.
+    is_read_on_close: bool,
 }
+
+/// What is left to be read of a range of windows.
+pub(crate) struct Rest {
+    from: Bound<Vec<u8>>,
+    to: Bound<Vec<u8>>,
+}
+
+impl Rest {
+    /// The windows that start between two moments, both included.
+    pub(crate) fn between(first: Timestamp, last: Timestamp) -> Self {
+        Self { from: Bound::Included(window_key::start(first).to_vec()), to: behind(&window_key::start(last)) }
+    }
+}
+
+/// Rows with their keys.
+pub(crate) type Page<K, V> = Vec<(Windowed<K>, Row<V>)>;
 
 /// A key that is encoded once and then looked up in several windows.
 #[derive(Debug)]
@@ -62,7 +82,8 @@ impl<K: Key, V: Value> WindowRows<K, V> {
         let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         let expiry_step = (retention_ms / STEPS_PER_RETENTION).max(1);
         let (rows, spans) = (Rows::new(access, budget), Spans::of(retention));
-        Self { rows, newest: i64::MIN, expire_at: i64::MIN, expiry_step, retention_ms, spans }
+        let (newest, expire_at, is_read_on_close) = (i64::MIN, i64::MIN, false);
+        Self { rows, newest, expire_at, expiry_step, retention_ms, spans, is_read_on_close }
     }
 
     pub(crate) const fn rows(&self) -> &Rows<ByWindow<K>, V> {
@@ -93,7 +114,8 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     /// As [`WindowRows::get`].
     pub(crate) fn get_forwarded(&mut self, key: &mut KeyInWindows, window: Window) -> Result<Option<Row<V>>, RowError> {
         let key = key.at(window.start);
-        if self.rows.is_dirty(key) { self.rows.flushed(key) } else { self.rows.peek(key) }
+        // What is forwarded on close is never held back by a cache.
+        if !self.is_read_on_close && self.rows.is_dirty(key) { self.rows.flushed(key) } else { self.rows.peek(key) }
     }
 
     /// As [`Rows::update`], for the key's row in one window.
@@ -110,7 +132,9 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     ) -> Result<Option<Changed<V>>, RowError> {
         if window.start.0 > self.newest {
             self.newest = window.start.0;
-            self.expire();
+            if !self.is_read_on_close {
+                self.expire();
+            }
         }
         let is_over = window.start.0 <= self.over_until();
         self.rows.update(key.at(window.start), cause, |row| update(row.filter(|_| !is_over)))
@@ -130,7 +154,43 @@ impl<K: Key, V: Value> WindowRows<K, V> {
         window.start.0 <= over && self.spans.number(window.start) < self.spans.number(Timestamp(over))
     }
 
-    fn expire(&mut self) {
+    /// Rows are forwarded when their windows close, and expire only when [`WindowRows::expire`] is called.
+    pub(crate) const fn read_on_close(&mut self) {
+        self.is_read_on_close = true;
+    }
+
+    /// The first rows of what is left of a range, in the order of the windows' starts and the keys' bytes. If there are
+    /// `rows_max` of them, more may be left then.
+    ///
+    /// # Errors
+    /// When the store fails or holds something else.
+    pub(crate) fn take_page(&mut self, rest: &mut Rest, rows_max: usize) -> Result<Page<K, V>, RowError> {
+        let sizes = *self.rows.windows();
+        let (mut page, mut unreadable) = (Vec::new(), None);
+        let (from, to) = (rest.from.as_ref().map(Vec::as_slice), rest.to.as_ref().map(Vec::as_slice));
+        let mut last = None;
+        self.rows.scan_rows(KeyRange::between(from, to), &mut |key, row| {
+            match ByWindow::<K>::typed_key(key, sizes.as_slice()) {
+                Ok(typed) => page.push((typed, row)),
+                Err(reason) => unreadable = Some(reason.to_string()),
+            }
+            let goes_on = page.len() < rows_max && unreadable.is_none();
+            if !goes_on {
+                last = Some(key.to_vec());
+            }
+            goes_on
+        })?;
+        if let Some(reason) = unreadable {
+            return Err(StoreError::unreadable(self.rows.name(), "key", &reason).into());
+        }
+        if let Some(last) = last {
+            rest.from = Bound::Excluded(last);
+        }
+        Ok(page)
+    }
+
+    /// Deletes what is over, now and then.
+    pub(crate) fn expire(&mut self) {
         if self.newest < self.expire_at {
             return;
         }

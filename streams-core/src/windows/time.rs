@@ -139,6 +139,18 @@ impl TimeWindows {
         self.size_ms.saturating_add(self.grace_ms)
     }
 
+    /// The starts of the first and the last window that close when stream time advances from `before`, if any do. What is
+    /// before the first moment may be unknown.
+    pub(crate) fn closing(&self, before: Timestamp, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let advance_ms = self.advance_ms.max(1);
+        let last_closed = |time: Timestamp| {
+            let latest = time.0.saturating_sub(self.grace_ms).saturating_sub(self.size_ms);
+            latest.div_euclid(advance_ms).saturating_mul(advance_ms)
+        };
+        let (first, last) = (last_closed(before).saturating_add(advance_ms).max(0), last_closed(now));
+        (first <= last).then_some((Timestamp(first), Timestamp(last)))
+    }
+
     /// The windows that contain a moment, by ascending start. No window starts before 0.
     pub fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window> + use<> {
         let Self { size_ms, advance_ms, .. } = *self;
@@ -188,6 +200,24 @@ mod tests {
     fn the_last_moment_of_time_has_a_window_and_ends_the_list() {
         let last = i64::MAX / 10 * 10;
         assert_eq!(starts(Tumbling::of(ms(10)).no_grace(), i64::MAX), [(last, i64::MAX)]);
+    }
+
+    #[test]
+    fn a_window_closes_when_its_end_and_the_grace_are_reached() {
+        let hopping = Hopping::of(ms(10)).advance_by(ms(4)).grace(ms(3));
+        for (before, now, expected) in [
+            (-1, 12, None),
+            (-1, 13, Some((0, 0))),
+            (-1, 21, Some((0, 8))),
+            (12, 13, Some((0, 0))),
+            (13, 16, None),
+            (13, 17, Some((4, 4))),
+            (13, 13, None),
+            (13, 12, None),
+        ] {
+            let starts = hopping.closing(Timestamp(before), Timestamp(now)).map(|(first, last)| (first.0, last.0));
+            assert_eq!(starts, expected, "from {before} to {now}");
+        }
     }
 
     #[test]

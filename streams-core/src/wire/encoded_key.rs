@@ -31,15 +31,20 @@ impl<K: Key> AsKey<K> for K {
     }
 }
 
-/// The bytes of a key that were checked and not decoded. Only for keys whose bytes are canonical
-/// ([`super::Value::CANONICAL`]): bytes of others may differ from those that the same key has as a row's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The bytes of a key that are a row's, or were checked and not decoded. The latter is only for keys whose bytes are
+/// canonical ([`super::Value::CANONICAL`]): bytes of others may differ from those that the same key has as a row's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EncodedKey(SmallVec<[u8; 32]>);
 
 impl EncodedKey {
     #[inline]
     pub(crate) fn new(bytes: &[u8]) -> Self {
         Self(SmallVec::from_slice(bytes))
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Whether these are the bytes that the key has as a row's. Only debug builds look.

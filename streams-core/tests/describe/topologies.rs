@@ -82,6 +82,7 @@ pub(crate) fn all() -> Vec<Named> {
         REPARTITIONS,
         AGGREGATES,
         WINDOWS,
+        windows::ON_CLOSE,
         windows::SESSIONS,
         TABLES,
         GROUPED_TABLES,

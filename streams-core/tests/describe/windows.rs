@@ -2,18 +2,39 @@
 
 use std::time::Duration;
 
-use streams_core::state::SessionStore;
+use streams_core::state::{SessionStore, WindowStore};
 use streams_core::topic::Topic;
-use streams_core::windows::{Session, SessionWindows, Sessions, Windowed};
+use streams_core::windows::{Hopping, Session, SessionWindows, Sessions, TimeWindows, Tumbling, Windowed};
 
 use crate::topologies::{A, Named, keyed, left, replace};
 
 const SESSION_COUNTS: Topic<Windowed<String, Session>, Option<i64>> = Topic::new("out");
 const SESSION_TEXTS: Topic<Windowed<String, Session>, Option<String>> = Topic::new("out");
 
+const COUNTS: Topic<Windowed<String>, Option<i64>> = Topic::new("out");
+const TEXTS: Topic<Windowed<String>, Option<String>> = Topic::new("out");
+
+fn minutes() -> TimeWindows {
+    Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(5))
+}
+
 fn sessions() -> SessionWindows {
     Sessions::gap(Duration::from_secs(5 * 60)).grace(Duration::from_secs(60))
 }
+
+pub(crate) const ON_CLOSE: &[Named] = &[
+    ("tumbling count on close", |b| {
+        b.stream(A).group_by_key().windowed_by(minutes()).emit_on_close().count().to_stream().to(COUNTS);
+    }),
+    ("tumbling count on close stored", |b| {
+        b.stream(A).group_by_key().windowed_by(minutes()).emit_on_close().count().stored_as(WindowStore::new("counts"));
+    }),
+    ("hopping aggregate of a changed key on close", |b| {
+        let hopping = Hopping::of(Duration::from_secs(60)).advance_by(Duration::from_secs(10)).no_grace();
+        let windowed = b.stream(A).group_by(|_, value| value.clone()).windowed_by(hopping);
+        windowed.emit_on_close().aggregate(String::new, replace).to_stream().to(TEXTS);
+    }),
+];
 
 pub(crate) const SESSIONS: &[Named] = &[
     ("session count", |b| {
@@ -24,6 +45,13 @@ pub(crate) const SESSIONS: &[Named] = &[
     }),
     ("session count stored", |b| {
         b.stream(A).group_by_key().windowed_by(sessions()).count().stored_as(SessionStore::new("counts"));
+    }),
+    ("session count on close", |b| {
+        b.stream(A).group_by_key().windowed_by(sessions()).emit_on_close().count().to_stream().to(SESSION_COUNTS);
+    }),
+    ("session reduce of a changed key on close named and stored", |b| {
+        let windowed = keyed(b.stream(A)).group_by_key().named("keyed").windowed_by(sessions());
+        windowed.emit_on_close().reduce(left).named("reducing").stored_as(SessionStore::new("reduced"));
     }),
     ("session count retained without a store's name", |b| {
         b.stream(A).group_by_key().windowed_by(sessions()).count().retention(Duration::from_secs(7 * 24 * 3_600));

@@ -11,6 +11,7 @@ mod foreign_key_joins;
 mod groups;
 mod history;
 mod keys;
+mod on_close;
 mod optimizations;
 mod processors;
 mod properties;

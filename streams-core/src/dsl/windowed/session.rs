@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{IntoWindows, reduced};
 use crate::dsl::table::{self, KTable};
 use crate::dsl::{CogroupedKStream, KGroupedStream, SessionWindowedCogroupedKStream, Shared, handle};
-use crate::operators::{Recipe, StoreId, session_aggregate};
+use crate::operators::{Emission, Recipe, StoreId, session_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{Session, SessionWindows, Windowed};
 use crate::wire::{Nullable, NullableKey, Value};
@@ -23,13 +23,14 @@ use crate::wire::{Nullable, NullableKey, Value};
 pub struct SessionWindowedKStream<'t, K, V> {
     group: KGroupedStream<'t, K, V>,
     windows: SessionWindows,
+    emission: Emission,
 }
 
 handle::copy!(SessionWindowedKStream);
 
 impl<K, V> std::fmt::Debug for SessionWindowedKStream<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SessionWindowedKStream({:?}, {:?})", self.group, self.windows)
+        write!(f, "SessionWindowedKStream({:?}, {:?}, {:?})", self.group, self.windows, self.emission)
     }
 }
 
@@ -37,7 +38,7 @@ impl IntoWindows for SessionWindows {
     type Stream<'t, K, V> = SessionWindowedKStream<'t, K, V>;
 
     fn group<'t, K, V>(self, group: KGroupedStream<'t, K, V>) -> Self::Stream<'t, K, V> {
-        SessionWindowedKStream { group, windows: self }
+        SessionWindowedKStream { group, windows: self, emission: Emission::OnUpdate }
     }
 
     type Cogrouped<'t, K, A> = SessionWindowedCogroupedKStream<'t, K, A>;
@@ -48,6 +49,37 @@ impl IntoWindows for SessionWindows {
 }
 
 impl<'t, K, V> SessionWindowedKStream<'t, K, V> {
+    /// Sends each session once, when it closes: with the first record whose time is more than the gap and the grace after
+    /// the session's end (KIP-825). Sessions that were joined to others are not sent, and there are no tombstones. Without
+    /// new records nothing closes.
+    ///
+    /// Kafka Streams' `EmitStrategy.onWindowClose()`. An index of the sessions that are open is in memory.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::time::Duration;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const PER_VISIT: Topic<Windowed<String, Session>, Option<i64>> = Topic::new("final-views-per-visit");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let visits = Sessions::gap(Duration::from_secs(60)).grace(Duration::from_secs(40));
+    /// builder.stream(VIEWS).group_by_key().windowed_by(visits).emit_on_close().count().to_stream().to(PER_VISIT);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for (second, who) in [(0, "ada"), (100, "ada"), (50, "ada"), (200, "bob"), (201, "bob")] {
+    ///     driver.pipe_at(&VIEWS, who, "/home", Timestamp(second * 1_000));
+    /// }
+    /// let visits = driver.read(&PER_VISIT).into_iter();
+    /// let visits: Vec<_> = visits.map(|(key, views)| (key.key, key.window.end.0, views)).collect();
+    /// assert_eq!(visits, [("ada".to_owned(), 100_000, Some(3))]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    pub const fn emit_on_close(self) -> Self {
+        Self { emission: Emission::OnClose, ..self }
+    }
+
     /// Counts the records of each session.
     ///
     /// ```
@@ -254,7 +286,9 @@ impl<'t, K, V> SessionWindowedKStream<'t, K, V> {
         V: Nullable,
         A: Value,
     {
-        let recipe = move |store, windows| session_aggregate::recipe::<K, V, A>(store, windows, update, merge);
+        let recipe = move |store, windows, emission| {
+            session_aggregate::recipe::<K, V, A>(store, windows, emission, update, merge)
+        };
         self.aggregation(kind, recipe)
     }
 
@@ -262,15 +296,15 @@ impl<'t, K, V> SessionWindowedKStream<'t, K, V> {
     fn aggregation<A>(
         self,
         kind: AggregateKind,
-        recipe: impl FnOnce(StoreId, SessionWindows) -> Recipe + 'static,
+        recipe: impl FnOnce(StoreId, SessionWindows, Emission) -> Recipe + 'static,
     ) -> KTable<'t, Windowed<K::Inner, Session>, A>
     where
         K: NullableKey,
         V: Nullable,
         A: Value,
     {
-        let Self { group, windows } = self;
-        let recipe: AggregateRecipe = Box::new(move |store| recipe(store, windows));
+        let Self { group, windows, emission } = self;
+        let recipe: AggregateRecipe = Box::new(move |store| recipe(store, windows, emission));
         let call = Call::Aggregate { group: group.step, windows: Some(Box::new(windows)), kind, recipe };
         KTable::stored(group.builder, group.builder.add(call), table::view_of_sessions)
     }

@@ -3,7 +3,7 @@
 use super::{IntoWindows, reduced};
 use crate::dsl::table::{self, KTable};
 use crate::dsl::{CogroupedKStream, KGroupedStream, Shared, TimeWindowedCogroupedKStream, handle};
-use crate::operators::{Recipe, StoreId, window_aggregate};
+use crate::operators::{Emission, Recipe, StoreId, window_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
 use crate::wire::{Nullable, NullableKey, Value};
@@ -17,13 +17,14 @@ use crate::wire::{Nullable, NullableKey, Value};
 pub struct TimeWindowedKStream<'t, K, V> {
     group: KGroupedStream<'t, K, V>,
     windows: TimeWindows,
+    emission: Emission,
 }
 
 handle::copy!(TimeWindowedKStream);
 
 impl<K, V> std::fmt::Debug for TimeWindowedKStream<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TimeWindowedKStream({:?}, {:?})", self.group, self.windows)
+        write!(f, "TimeWindowedKStream({:?}, {:?}, {:?})", self.group, self.windows, self.emission)
     }
 }
 
@@ -31,7 +32,7 @@ impl IntoWindows for TimeWindows {
     type Stream<'t, K, V> = TimeWindowedKStream<'t, K, V>;
 
     fn group<'t, K, V>(self, group: KGroupedStream<'t, K, V>) -> Self::Stream<'t, K, V> {
-        TimeWindowedKStream { group, windows: self }
+        TimeWindowedKStream { group, windows: self, emission: Emission::OnUpdate }
     }
 
     type Cogrouped<'t, K, A> = TimeWindowedCogroupedKStream<'t, K, A>;
@@ -42,6 +43,41 @@ impl IntoWindows for TimeWindows {
 }
 
 impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
+    /// Sends each result once, when its window closes: with the first record with which stream time reaches the window's
+    /// end and the grace (KIP-825). Without new records nothing closes.
+    ///
+    /// Kafka Streams' `EmitStrategy.onWindowClose()`. What
+    /// [`Suppress::until_window_closes`](crate::dsl::Suppress::until_window_closes) holds back in memory is read from the
+    /// aggregation's own store here, so nothing is kept twice.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::time::Duration;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const PER_MINUTE: Topic<Windowed<String>, Option<i64>> =
+    ///     Topic::new("final-views-per-minute").windows_of(Duration::from_secs(60));
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(10));
+    /// builder.stream(VIEWS).group_by_key().windowed_by(minutes).emit_on_close().count().to_stream().to(PER_MINUTE);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for second in [0, 59, 65, 50, 69] {
+    ///     driver.pipe_at(&VIEWS, "ada", "/home", Timestamp(second * 1_000));
+    /// }
+    /// assert_eq!(driver.read(&PER_MINUTE), []);
+    /// driver.pipe_at(&VIEWS, "bob", "/home", Timestamp(70_000));
+    /// let counts = driver.read(&PER_MINUTE).into_iter();
+    /// let counts: Vec<_> = counts.map(|(key, count)| (key.key, key.window.start.0, count)).collect();
+    /// assert_eq!(counts, [("ada".to_owned(), 0, Some(3))]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    pub const fn emit_on_close(self) -> Self {
+        Self { emission: Emission::OnClose, ..self }
+    }
+
     /// Counts the records of each key in each window.
     ///
     /// ```
@@ -216,22 +252,24 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
         V: Nullable,
         A: Value,
     {
-        self.aggregation(kind, move |store, windows| window_aggregate::recipe::<K, V, A>(store, windows, update))
+        self.aggregation(kind, move |store, windows, emission| {
+            window_aggregate::recipe::<K, V, A>(store, windows, emission, update)
+        })
     }
 
     #[track_caller]
     fn aggregation<A>(
         self,
         kind: AggregateKind,
-        recipe: impl FnOnce(StoreId, TimeWindows) -> Recipe + 'static,
+        recipe: impl FnOnce(StoreId, TimeWindows, Emission) -> Recipe + 'static,
     ) -> KTable<'t, Windowed<K::Inner>, A>
     where
         K: NullableKey,
         V: Nullable,
         A: Value,
     {
-        let Self { group, windows } = self;
-        let recipe: AggregateRecipe = Box::new(move |store| recipe(store, windows));
+        let Self { group, windows, emission } = self;
+        let recipe: AggregateRecipe = Box::new(move |store| recipe(store, windows, emission));
         let call = Call::Aggregate { group: group.step, windows: Some(Box::new(windows)), kind, recipe };
         KTable::stored(group.builder, group.builder.add(call), table::view_of_windows)
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::recipe;
 use crate::operators::testing::{Chain, Setup, Word, at};
-use crate::operators::{DropReason, StoreId};
+use crate::operators::{DropReason, Emission, StoreId};
 use crate::record::{Change, Record, Timestamp};
 use crate::state::kinds::{ChangelogRecord, Windowing as _};
 use crate::windows::{Session, SessionWindows, Windowed};
@@ -74,6 +74,7 @@ fn check(windows: SessionWindows, retention: i64, cache_bytes: usize, steps: Vec
     let texts = recipe::<Word, Word, Word>(
         StoreId(0),
         windows,
+        Emission::OnUpdate,
         move |_, value, all| value.filter(|value| value.0 != "9").map(|value| Word(text(all) + &value.0)),
         move |_, all, other| Some(Word(format!("({}+{})", text(all), other.0))),
     );

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{recipe, view};
 use crate::operators::testing::{Chain, Setup, Word, at, headers};
-use crate::operators::{DropReason, Recipe, StoreId, stream_table_join};
+use crate::operators::{DropReason, Emission, Recipe, StoreId, stream_table_join};
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::windows::{Session, SessionWindows, Sessions, Windowed};
 
@@ -17,17 +17,19 @@ fn ms(millis: u64) -> Duration {
 
 /// Concatenates values, with `~` for null, and sessions with `+`; `X` deletes the session.
 fn texts(windows: SessionWindows) -> Recipe {
+    emitted(windows, Emission::OnUpdate)
+}
+
+fn emitted(windows: SessionWindows, emission: Emission) -> Recipe {
     recipe::<Option<Word>, Option<Word>, Word>(
         StoreId(0),
         windows,
+        emission,
         |_, value, all| {
             let value = value.map_or_else(|| "~".to_owned(), |value| value.0);
             (value != "X").then(|| Word(all.map_or_else(String::new, |all| all.0) + &value))
         },
-        |key, all, other| {
-            assert_eq!(key.0, "k");
-            Some(Word(format!("{}+{}", all.map_or_else(String::new, |all| all.0), other.0)))
-        },
+        |_, all, other| Some(Word(format!("{}+{}", all.map_or_else(String::new, |all| all.0), other.0))),
     )
 }
 
@@ -277,6 +279,37 @@ fn a_session_is_found_as_long_as_it_is_kept_and_no_longer() {
 }
 
 #[test]
+fn on_close_sessions_are_forwarded_once_by_end_start_and_key() {
+    let tens = Sessions::gap(ms(10)).grace(ms(5));
+    for cache_bytes in [0, 300, 1 << 20] {
+        let setup = Setup { cache_bytes, old_values: true, ..Setup::default() }.windowed(tens, ms(15));
+        let mut chain: Table = Chain::with(setup, &emitted(tens, Emission::OnClose));
+        for (timestamp, key, value) in [
+            (20, "b", "1"),
+            (12, "b", "2"),
+            (20, "a", "3"),
+            (13, "a", "4"),
+            (19, "c", "5"),
+            (12, "c", "X"),
+            (35, "z", "6"),
+        ] {
+            chain.send(at(timestamp, Some(key.into()), Some(value.into())));
+        }
+        assert_eq!(chain.received(), [], "the first of them ended 15 ms ago, as long as they are kept");
+        chain.send(Record { headers: headers("h", "x"), ..at(36, Some("z".into()), Some("7".into())) });
+        let received = chain.received().into_iter().map(|record| {
+            assert_eq!((record.timestamp, record.headers), (record.key.window.end, headers("h", "x")));
+            let Session { start, end } = record.key.window;
+            assert_eq!(record.value.old, None);
+            (record.key.key.0, start.0, end.0, record.value.new.map(|value| value.0))
+        });
+        let row = |key: &str, start, end, value: &str| (key.to_owned(), start, end, Some(value.to_owned()));
+        let expected = [row("b", 12, 20, "+12"), row("a", 13, 20, "+34")];
+        assert_eq!(received.collect::<Vec<_>>(), expected, "cache: {cache_bytes}");
+    }
+}
+
+#[test]
 fn what_is_over_is_deleted_from_the_store_by_and_by() {
     for cache_bytes in [0, 1 << 20] {
         let windows = Sessions::gap(ms(1_000)).no_grace();
@@ -353,7 +386,7 @@ fn a_look_up_finds_the_latest_row_of_a_session_flushed_or_not() {
 fn keys_are_kept_apart_even_if_one_begins_with_the_other() {
     for cache_bytes in [0, 1, 1 << 20] {
         let tens = Sessions::gap(ms(10)).grace(ms(100));
-        let count = super::counting_recipe::<Word, Word>(StoreId(0), tens);
+        let count = super::counting_recipe::<Word, Word>(StoreId(0), tens, Emission::OnUpdate);
         let setup = Setup { cache_bytes, ..Setup::default() }.windowed(tens, ms(1_000));
         let mut chain: Chain<Word, Word, Windowed<Word, Session>, Change<i64>> = Chain::with(setup, &count);
         let keys = ["", "k", "k\0", "k\0\0\0\0\0\0\0\0", "k\0\0\0\0\0\0\0\u{1}"];

@@ -26,7 +26,7 @@ use super::timestamped::RowBuffer;
 use super::{CacheBudget, FreshRows, KeyOrder, KeyRange, StoreAccess, StoreError, StoreView};
 use crate::record::{Change, Timestamp};
 use crate::wire::Value;
-use crate::wire::encoded_key::AsKey;
+use crate::wire::encoded_key::{AsKey, EncodedKey};
 
 mod flush;
 mod fresh;
@@ -64,6 +64,8 @@ pub(crate) struct Runs<L: RunLayout, V> {
     /// What is charged to the budget.
     bytes: usize,
     wants_old: bool,
+    /// Whether rows are forwarded when their windows close, and not when they are flushed.
+    is_read_on_close: bool,
     retention_ms: i64,
     /// The latest time of a row, which determines what is over.
     newest: i64,
@@ -102,6 +104,7 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
             hand: 0,
             bytes: 0,
             wants_old: false,
+            is_read_on_close: false,
             retention_ms: retention,
             newest: i64::MIN,
             newest_stored: None,
@@ -139,6 +142,36 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
             self.access.delete_below(&floor);
             self.floor = floor;
         }
+    }
+
+    /// Keeps rows a moment longer than the store's kind says. So rows whose windows close when they are older than that can
+    /// still be found with the record that closes them.
+    pub(crate) const fn read_on_close(&mut self) {
+        self.is_read_on_close = true;
+        self.retention_ms = self.retention_ms.saturating_add(1);
+    }
+
+    /// The bytes of a run's key.
+    pub(crate) fn key(&self, run: RunId) -> &[u8] {
+        self.runs[run.0].key.key()
+    }
+
+    /// Calls `each` with the keys and places of all rows that can be found and are no earlier than `from`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn each_place(
+        &mut self,
+        from: Timestamp,
+        each: &mut dyn FnMut(&[u8], L::Place),
+    ) -> Result<(), RowError> {
+        let floor = self.layout.floor(from);
+        FreshRows::scan(self, KeyRange::between(Bound::Included(&floor), Bound::Unbounded), &mut |key, _| {
+            if let Some((key, place)) = L::split(key).filter(|(_, place)| place.time() >= from) {
+                each(key, place);
+            }
+            true
+        })
     }
 
     /// The earliest time of a row that can still be found.
@@ -273,7 +306,27 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
     /// # Errors
     /// As [`Runs::peek`].
     pub(crate) fn peek_flushed<K>(&mut self, key: &impl AsKey<K>, place: L::Place) -> Result<Option<Row<V>>, RowError> {
-        self.look_up(key, place, |row| !row.is_dirty())
+        // What is forwarded on close is never held back by a cache.
+        let is_read_on_close = self.is_read_on_close;
+        self.look_up(key, place, |row| is_read_on_close || !row.is_dirty())
+    }
+
+    /// As [`Runs::peek`], for a key's bytes.
+    ///
+    /// # Errors
+    /// As [`Runs::peek`].
+    pub(crate) fn peek_encoded(&mut self, key: &EncodedKey, place: L::Place) -> Result<Option<Row<V>>, RowError> {
+        self.key.take_stored(key.bytes(), 0);
+        self.look_up_key(place, |_| true)
+    }
+
+    /// The key that a row is forwarded with.
+    ///
+    /// # Errors
+    /// When the bytes are not such a key.
+    pub(crate) fn typed_key(&self, key: &EncodedKey, place: L::Place) -> Result<L::Key, RowError> {
+        let key = L::typed_key(key.bytes(), place, self.access.windows().as_slice());
+        key.map_err(|error| self.unreadable("key", &error.to_string()))
     }
 
     /// Looks up a row in the store, unless it is in a run and `counts` there.
@@ -283,10 +336,19 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
         place: L::Place,
         counts: impl Fn(&CachedRow<V, L::Place>) -> bool,
     ) -> Result<Option<Row<V>>, RowError> {
+        self.key.encode(key)?;
+        self.look_up_key(place, counts)
+    }
+
+    /// As [`Runs::look_up`], for the key in the buffer.
+    fn look_up_key(
+        &mut self,
+        place: L::Place,
+        counts: impl Fn(&CachedRow<V, L::Place>) -> bool,
+    ) -> Result<Option<Row<V>>, RowError> {
         if place.time() < self.visible_from() {
             return Ok(None);
         }
-        self.key.encode(key)?;
         if self.is_cached()
             && let Some(run) = self.find().map(|slot| &self.runs[slot])
         {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::random::Random;
 use crate::functions::{Adder, Extractor, Nullable, Predicate};
-use crate::step::{Aggregation, Step, StepId, Stored, Windows};
+use crate::step::{Aggregation, Emit, Step, StepId, Stored, Windows};
 
 /// What a step makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,12 @@ impl Beginning {
         let begins_with = |value: &str, may_stay_empty| Some(Self { value: Some(Some(value.into())), may_stay_empty });
         let is_cached =
             |stored: &Option<Stored>| has_cache && stored.as_ref().is_none_or(|stored| stored.caching != Some(false));
+        // What is sent when windows close replaces nothing.
+        if matches!(step, Step::Count { options, .. } | Step::Reduce { options, .. } | Step::Aggregate { options, .. }
+            if options.emit == Some(Emit::Close))
+        {
+            return None;
+        }
         let is_session = |options: &Aggregation| matches!(options.windows, Some(Windows::Session { .. }));
         match step {
             Step::Count { options: Aggregation { stored, .. }, .. }

@@ -4,7 +4,7 @@ use super::Arms;
 use super::aggregate::{group, init};
 use super::draft::Draft;
 use super::vocabulary::adder;
-use crate::step::{Aggregation, Step, Stored, Windows};
+use crate::step::{Aggregation, Emit, Step, Stored, Windows};
 
 /// All of them.
 pub(super) const ARMS: Arms = &[(3, count), (3, reduce), (4, aggregate)];
@@ -53,6 +53,9 @@ pub(super) const fn retention_min(windows: Windows) -> u64 {
     }
 }
 
+/// Longer than there is input.
+const FOR_EVER: u64 = 1 << 42;
+
 fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
     let (name, mut stored) = (draft.name(), draft.stored());
     if draft.random.percent(20) {
@@ -60,7 +63,27 @@ fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
         draft.remember([retention]);
         stored = Some(Stored { retention: Some(retention), ..stored.unwrap_or_default() });
     }
-    Aggregation { windows: Some(windows), emit: None, name, stored }
+    if let Windows::Session { gap, grace } = windows
+        && draft.has_cache()
+    {
+        // Java's cache still has sessions that are older than the retention (DIFFERENCES.md).
+        let kept = stored.unwrap_or_default();
+        let needed = 2 * gap + grace + 1;
+        stored = Some(Stored { retention: Some(kept.retention.unwrap_or(0).max(needed)), ..kept });
+    }
+    let emit = match draft.random.between(0, 9) {
+        0..=2 => Some(Emit::Close),
+        3 => Some(Emit::Update),
+        _ => None,
+    };
+    if emit == Some(Emit::Close) {
+        // Java loses what is older than the retention when it closes (DIFFERENCES.md), and shows sessions for longer.
+        let kept = Stored { retention: Some(FOR_EVER), ..stored.unwrap_or_default() };
+        // Java keeps such tables without a cache.
+        let caching = if draft.has_cache() { Some(false) } else { kept.caching };
+        stored = Some(Stored { caching, ..kept });
+    }
+    Aggregation { windows: Some(windows), emit, name, stored }
 }
 
 fn count(draft: &mut Draft) -> Option<()> {

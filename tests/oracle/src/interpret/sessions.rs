@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millstream::windows::Sessions;
 
-use super::windows::with_options;
+use super::windows::{emits_on_close, with_options};
 use super::{Group, Handle, What, unfit};
 use crate::step::Step;
 use crate::text::Text;
@@ -13,6 +13,7 @@ use crate::text::Text;
 pub(super) fn aggregation<'t>(group: Group<'t>, (gap, grace): (u64, u64), step: &Step) -> Result<Handle<'t>, What> {
     let sessions = Sessions::gap(Duration::from_millis(gap)).grace(Duration::from_millis(grace));
     let windowed = group.windowed_by(sessions);
+    let windowed = if emits_on_close(step) { windowed.emit_on_close() } else { windowed };
     match step.clone() {
         Step::Count { options, .. } => {
             let counts = with_options(windowed.count(), &options)?;

@@ -29,6 +29,7 @@ pub(super) fn time_windows(size: u64, advance: Option<u64>, grace: u64) -> TimeW
 
 fn in_time_windows<'t>(group: Group<'t>, windows: TimeWindows, step: &Step) -> Result<Handle<'t>, What> {
     let windowed = group.windowed_by(windows);
+    let windowed = if emits_on_close(step) { windowed.emit_on_close() } else { windowed };
     match step.clone() {
         Step::Count { options, .. } => {
             let counts = with_options(windowed.count(), &options)?;
@@ -48,6 +49,14 @@ fn in_time_windows<'t>(group: Group<'t>, windows: TimeWindows, step: &Step) -> R
     }
 }
 
+/// Whether results are sent when windows close.
+pub(super) const fn emits_on_close(step: &Step) -> bool {
+    let (Step::Count { options, .. } | Step::Reduce { options, .. } | Step::Aggregate { options, .. }) = step else {
+        return false;
+    };
+    matches!(options.emit, Some(Emit::Close))
+}
+
 /// A table of windows or sessions with its options.
 pub(super) fn with_options<'t, K: 'static, V: 'static>(
     table: KTable<'t, K, V>,
@@ -56,8 +65,5 @@ pub(super) fn with_options<'t, K: 'static, V: 'static>(
 where
     KTable<'t, K, V>: Storable,
 {
-    if options.emit == Some(Emit::Close) {
-        return Err("results on window close are not there yet".to_owned());
-    }
     table.maybe_named(options.name.as_ref()).maybe_stored(options.stored.as_ref())
 }

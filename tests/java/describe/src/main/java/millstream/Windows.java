@@ -3,11 +3,13 @@ package millstream;
 import java.time.Duration;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.state.SessionStore;
 
@@ -16,11 +18,27 @@ final class Windows {
     private static final SessionWindows SESSIONS =
         SessionWindows.ofInactivityGapAndGrace(Duration.ofMinutes(5), Duration.ofMinutes(1));
 
+    private static final TimeWindows MINUTES =
+        TimeWindows.ofSizeAndGrace(Duration.ofMinutes(1), Duration.ofSeconds(5));
+
     private Windows() {
     }
 
     static void add() {
+        onClose();
         sessions();
+    }
+
+    private static void onClose() {
+        Topologies.add("tumbling count on close", b -> b.<String, String>stream("a").groupByKey().windowedBy(MINUTES)
+            .emitStrategy(EmitStrategy.onWindowClose()).count().toStream().to("out"));
+        Topologies.add("tumbling count on close stored", b -> b.<String, String>stream("a").groupByKey()
+            .windowedBy(MINUTES).emitStrategy(EmitStrategy.onWindowClose()).count(Materialized.as("counts")));
+        Topologies.add("hopping aggregate of a changed key on close", b -> b.<String, String>stream("a")
+            .groupBy((key, value) -> value)
+            .windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofMinutes(1)).advanceBy(Duration.ofSeconds(10)))
+            .emitStrategy(EmitStrategy.onWindowClose())
+            .aggregate(() -> "", (key, value, aggregate) -> value).toStream().to("out"));
     }
 
     private static void sessions() {
@@ -30,6 +48,11 @@ final class Windows {
             .count(Named.as("counting")).toStream().to("out"));
         Topologies.add("session count stored", b -> b.<String, String>stream("a").groupByKey().windowedBy(SESSIONS)
             .count(Materialized.as("counts")));
+        Topologies.add("session count on close", b -> b.<String, String>stream("a").groupByKey().windowedBy(SESSIONS)
+            .emitStrategy(EmitStrategy.onWindowClose()).count().toStream().to("out"));
+        Topologies.add("session reduce of a changed key on close named and stored", b -> Topologies.keyed(b.stream("a"))
+            .groupByKey(Grouped.as("keyed")).windowedBy(SESSIONS).emitStrategy(EmitStrategy.onWindowClose())
+            .reduce((left, right) -> left, Named.as("reducing"), Materialized.as("reduced")));
         Topologies.add("session count retained without a store's name", b -> b.<String, String>stream("a").groupByKey()
             .windowedBy(SESSIONS)
             .count(Materialized.<String, Long, SessionStore<Bytes, byte[]>>with(null, null).withRetention(Duration.ofDays(7))));
