@@ -69,8 +69,8 @@
 //!
 //! # What is not there yet
 //!
-//! Sliding windows; queries of a running application's state from outside;
-//! standby tasks; dead letter topics. The whole list, with what to use until then, is in [`guide::differences`].
+//! Queries of a running application's state from outside; standby tasks; dead letter topics. The whole list, with what to
+//! use until then, is in [`guide::differences`].
 #![forbid(unsafe_code)]
 
 pub mod guide;

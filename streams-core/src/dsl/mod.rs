@@ -48,7 +48,7 @@ pub use shared::Shared;
 pub use stream::{KStream, Output, Repartitioned, Sent, Split, StreamWithin};
 pub use suppress::Suppress;
 pub use table::{ForeignKey, ForeignTable, GroupedRow, KTable, OtherTable, PartitionedTable};
-pub use windowed::{IntoWindows, SessionWindowedKStream, TimeWindowedKStream};
+pub use windowed::{IntoWindows, SessionWindowedKStream, SlidingWindowedKStream, TimeWindowedKStream};
 
 /// A key or value in a stream: anything that can be cloned where the stream forks. A wire format is needed only where
 /// records are sent or stored.

@@ -54,6 +54,7 @@ pub(crate) mod repartition_filter;
 pub(crate) mod select_key;
 pub(crate) mod session_aggregate;
 pub(crate) mod sink;
+pub(crate) mod sliding_aggregate;
 pub(crate) mod source;
 pub(crate) mod stored_table;
 pub(crate) mod stream_aggregate;

@@ -39,6 +39,7 @@ mod row_key;
 pub(crate) mod rows;
 pub(crate) mod runs;
 pub(crate) mod session_rows;
+pub(crate) mod sliding_rows;
 mod small_bytes;
 pub(crate) mod spanned_rows;
 mod spans;

@@ -383,7 +383,11 @@ impl TestDriver {
             let start = row.window?.start;
             Some((succeed(rows.key(&row)), start, succeed(V::decode(row.value))))
         }));
-        found.into_iter().flatten().collect()
+        let mut found: Vec<_> = found.into_iter().flatten().collect();
+        if !rows.kind.is_in_order_of_time() {
+            found.sort_by_key(|(_, start, _)| *start);
+        }
+        found
     }
 
     /// A key's rows in the windows that start in a range of time, as pairs of window start and value, ordered by time.

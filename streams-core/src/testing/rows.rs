@@ -69,6 +69,16 @@ impl StoreRows {
         key: &[u8],
         starts: (Timestamp, Timestamp),
     ) -> Result<Vec<(Timestamp, Vec<u8>)>, RowError> {
+        if !self.kind.is_in_order_of_time() {
+            let is_between = |start: Timestamp| starts.0 <= start && start <= starts.1;
+            let found = self.all(|row| {
+                let start = row.window?.start;
+                (row.key == key && is_between(start)).then(|| (start, row.value.to_vec()))
+            })?;
+            let mut found: Vec<_> = found.into_iter().flatten().collect();
+            found.sort_by_key(|(start, _)| *start);
+            return Ok(found);
+        }
         let (mut rows, mut outcome) = (Vec::new(), Ok(()));
         for share in &self.shares {
             let Share::Task(view) = share else { continue };

@@ -1,9 +1,9 @@
 //! Windows: the intervals of event time that records are aggregated in, and keys that include such an interval.
 //!
-//! Windows can be used only once it is decided how long they wait for late records: [`Tumbling`], [`Hopping`] and
-//! [`Sessions`] become [`TimeWindows`] and [`SessionWindows`] through `.grace(..)` or `.no_grace()`, and so do
-//! [`JoinWindows`], the time within which two streams are joined, and [`DistinctWindows`], the time within which records repeat
-//! others.
+//! Windows can be used only once it is decided how long they wait for late records: [`Tumbling`], [`Hopping`],
+//! [`Sliding`] and [`Sessions`] become [`TimeWindows`], [`SlidingWindows`] and [`SessionWindows`] through `.grace(..)` or
+//! `.no_grace()`, and so do [`JoinWindows`], the time within which two streams are joined, and [`DistinctWindows`], the time
+//! within which records repeat others.
 
 use std::time::Duration;
 
@@ -14,16 +14,18 @@ mod distinct;
 mod join;
 mod sessions;
 mod sizes;
+mod sliding;
 mod time;
 
 pub use distinct::{DistinctSpan, DistinctWindows, IntoDistinctSpan};
 pub use join::{IntoJoinSpan, JoinSpan, JoinWindows};
 pub use sessions::{SessionWindows, Sessions};
 pub use sizes::WindowSizes;
+pub use sliding::{Sliding, SlidingWindows};
 pub use time::{Hopping, HoppingEvery, TimeWindows, Tumbling};
 
-/// An interval of event time from `start` (inclusive) to `end` (exclusive for tumbling and hopping windows), one of many
-/// equally long ones.
+/// An interval of event time from `start` (inclusive) to `end` (exclusive for tumbling and hopping windows, inclusive for sliding
+/// ones), one of many equally long ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
     /// The first moment of the window.

@@ -82,6 +82,7 @@ pub(crate) fn all() -> Vec<Named> {
         REPARTITIONS,
         AGGREGATES,
         WINDOWS,
+        windows::SLIDING,
         windows::ON_CLOSE,
         windows::SESSIONS,
         TABLES,

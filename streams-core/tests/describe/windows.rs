@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use streams_core::state::{SessionStore, WindowStore};
 use streams_core::topic::Topic;
-use streams_core::windows::{Hopping, Session, SessionWindows, Sessions, TimeWindows, Tumbling, Windowed};
+use streams_core::windows::{
+    Hopping, Session, SessionWindows, Sessions, Sliding, SlidingWindows, TimeWindows, Tumbling, Windowed,
+};
 
 use crate::topologies::{A, Named, keyed, left, replace};
 
@@ -21,6 +23,34 @@ fn minutes() -> TimeWindows {
 fn sessions() -> SessionWindows {
     Sessions::gap(Duration::from_secs(5 * 60)).grace(Duration::from_secs(60))
 }
+
+fn sliding() -> SlidingWindows {
+    Sliding::of(Duration::from_secs(30)).grace(Duration::from_secs(5))
+}
+
+pub(crate) const SLIDING: &[Named] = &[
+    ("sliding count", |b| {
+        b.stream(A).group_by_key().windowed_by(sliding()).count().to_stream().to(COUNTS);
+    }),
+    ("sliding count named and stored", |b| {
+        let counts = b.stream(A).group_by_key().windowed_by(sliding()).count().named("counting");
+        counts.stored_as(WindowStore::new("counts")).to_stream().to(COUNTS);
+    }),
+    ("sliding count retained without a store's name", |b| {
+        b.stream(A).group_by_key().windowed_by(sliding()).count().retention(Duration::from_secs(7 * 24 * 3_600));
+    }),
+    ("sliding reduce of a changed key named and stored", |b| {
+        let windowed = keyed(b.stream(A)).group_by_key().named("keyed").windowed_by(sliding());
+        windowed.reduce(left).named("reducing").stored_as(WindowStore::new("reduced"));
+    }),
+    ("sliding aggregate of a changed key on close", |b| {
+        let windowed = b.stream(A).group_by(|_, value| value.clone()).windowed_by(sliding());
+        windowed.emit_on_close().aggregate(String::new, replace).to_stream().to(TEXTS);
+    }),
+    ("sliding count not cached and not logged", |b| {
+        b.stream(A).group_by_key().windowed_by(sliding()).count().not_cached().not_logged();
+    }),
+];
 
 pub(crate) const ON_CLOSE: &[Named] = &[
     ("tumbling count on close", |b| {

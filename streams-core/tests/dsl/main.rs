@@ -20,6 +20,7 @@ mod results;
 mod row_identity;
 mod sessions;
 mod sinks;
+mod sliding;
 mod sources;
 mod stream_joins;
 mod suppress;

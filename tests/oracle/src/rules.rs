@@ -73,12 +73,13 @@ fn expiry_behind_cache(case: &Case, java: &mut Answer, ours: &mut Answer) -> boo
 }
 
 /// What the first value of an aggregate replaces is in the changelog of a suppression behind it. That is the initializer's
-/// value in Java, and nothing here (DIFFERENCES.md).
+/// value in Java, or what a sliding window begins with, and nothing here (DIFFERENCES.md).
 fn first_replaced(case: &Case, java: &mut Answer, ours: &mut Answer) -> bool {
-    let is_session = |windows: &Option<Windows>| matches!(windows, Some(Windows::Session { .. }));
+    let begins_with_others =
+        |windows: &Option<Windows>| matches!(windows, Some(Windows::Session { .. } | Windows::Sliding { .. }));
     let begins_otherwise = case.steps.iter().any(|step| match step {
         Step::Count { .. } | Step::Aggregate { remove: None, .. } | Step::Cogroup { .. } => true,
-        Step::Reduce { options: Aggregation { windows, .. }, .. } => is_session(windows),
+        Step::Reduce { options: Aggregation { windows, .. }, .. } => begins_with_others(windows),
         _ => false,
     });
     let mut has_any = false;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::attached::Attached;
 use super::{StreamsBuilder, handle};
-use crate::operators::{StoreId, TableViewRecipe, session_aggregate, stored_table, window_aggregate};
+use crate::operators::{
+    StoreId, TableViewRecipe, session_aggregate, sliding_aggregate, stored_table, window_aggregate,
+};
 use crate::state::StoreFor;
 use crate::topology::program::{Call, CallId, StoreOption};
 use crate::windows::{Session, Windowed};
@@ -160,6 +162,12 @@ pub(super) fn view_of_rows<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<
 pub(super) fn view_of_windows<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<Windowed<K>, V> {
     const { refuse_windows::<V>() };
     window_aggregate::view(store)
+}
+
+/// Looks up the rows of a table in its store of sliding windows.
+pub(super) fn view_of_sliding_windows<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<Windowed<K>, V> {
+    const { refuse_windows::<V>() };
+    sliding_aggregate::view(store)
 }
 
 /// Looks up the rows of a table in its session store.

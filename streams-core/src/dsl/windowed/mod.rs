@@ -4,9 +4,11 @@ use super::{CogroupedKStream, KGroupedStream};
 use crate::wire::{MaybeNull, Nullable};
 
 mod session;
+mod sliding;
 mod time;
 
 pub use session::SessionWindowedKStream;
+pub use sliding::SlidingWindowedKStream;
 pub use time::TimeWindowedKStream;
 
 /// Windows that [`KGroupedStream::windowed_by`] and [`CogroupedKStream::windowed_by`] accept.

@@ -21,6 +21,7 @@ mod join_buffer;
 mod plain;
 mod processor_windows;
 pub(crate) mod session;
+pub(crate) mod sliding;
 mod suppression;
 mod table;
 mod unmatched;
@@ -35,6 +36,7 @@ pub use processor_windows::ProcessorWindows;
 pub(crate) use processor_windows::{split_logged, write_logged};
 pub use session::{SessionStore, Sessions};
 pub(crate) use session::{split as split_session, write_session};
+pub use sliding::Sliding;
 pub use suppression::Suppressed;
 pub use table::{KeyValueStore, Table};
 pub use unmatched::Unmatched;
@@ -68,6 +70,11 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
     /// The size of the windows in its keys, if they are all equally long and the keys' bytes leave it out.
     fn window_size(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whether rows are ordered by their windows' starts before their keys.
+    fn is_in_order_of_time(&self) -> bool {
+        false
     }
 
     /// For kinds with a retention: all rows whose keys sort below the result have expired once stream time, or the
@@ -173,6 +180,11 @@ pub(crate) trait Windowing {
     /// How long after a window's start its row may still change. Rows are kept at least that long.
     fn changing_for(&self) -> Duration;
 
+    /// Whether a count in a store without a name takes one number for a name that is never used, as in Java.
+    fn burns_a_number(&self) -> bool {
+        true
+    }
+
     /// The kind of store that keeps one row per key and window for `retention`.
     fn kind(&self, retention: Duration) -> Arc<dyn StoreKind>;
 }
@@ -205,6 +217,7 @@ mod tests {
             Arc::new(ProcessorWindows::example()),
             Arc::new(ProcessorWindows { timestamped: true, ..ProcessorWindows::example() }),
             Arc::new(Sessions::example()),
+            Arc::new(Sliding::example()),
             Arc::new(Suppressed),
             Arc::new(Table),
             Arc::new(Unmatched),

@@ -73,6 +73,10 @@ impl StoreKind for Windows {
         Some(self.size)
     }
 
+    fn is_in_order_of_time(&self) -> bool {
+        true
+    }
+
     /// The newest window starts at `time`; windows that start `retention` or more before it have expired.
     fn over_below(&self, time: Timestamp) -> Option<Vec<u8>> {
         let retention = i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX);

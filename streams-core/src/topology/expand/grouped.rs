@@ -90,7 +90,8 @@ impl Expansion {
             AggregateKind::Count | AggregateKind::Aggregate => prefix::AGGREGATE,
         };
         // Java burns one number too many here, and can never change that.
-        if kind == AggregateKind::Count && at.options.materialized() && at.options.store.is_none() {
+        let may_burn = windows.as_ref().is_none_or(|windows| windows.burns_a_number());
+        if may_burn && kind == AggregateKind::Count && at.options.materialized() && at.options.store.is_none() {
             self.names.burn();
         }
         let group = self.groups.get(&group_step).cloned().ok_or_else(|| super::not_a("group", group_step))?;

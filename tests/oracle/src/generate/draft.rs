@@ -84,6 +84,7 @@ impl Beginning {
             return None;
         }
         let is_session = |options: &Aggregation| matches!(options.windows, Some(Windows::Session { .. }));
+        let is_sliding = |options: &Aggregation| matches!(options.windows, Some(Windows::Sliding { .. }));
         match step {
             Step::Count { options: Aggregation { stored, .. }, .. }
             | Step::Aggregate { options: Aggregation { stored, .. }, .. }
@@ -101,6 +102,13 @@ impl Beginning {
             }
             Step::Cogroup { windows: Some(Windows::Session { .. }), .. } => {
                 Some(Self { value: None, may_stay_empty: true })
+            }
+            // A new window begins with the result of another one, which its first value replaces in Java.
+            Step::Reduce { options, .. } if is_sliding(options) && !is_cached(&options.stored) => {
+                Some(Self { value: None, may_stay_empty: false })
+            }
+            Step::Count { options, .. } | Step::Aggregate { options, .. } if is_sliding(options) => {
+                Some(Self { value: None, may_stay_empty: !matches!(step, Step::Count { .. }) })
             }
             Step::Count { .. } => begins_with("0", false),
             Step::Aggregate { init, add, options, remove: None, .. } => {

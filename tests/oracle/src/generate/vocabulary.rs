@@ -69,7 +69,7 @@ pub(super) fn adder(random: &mut Random) -> Adder {
 }
 
 /// Adds values; the result cannot be null.
-fn keeping_adder(random: &mut Random) -> Adder {
+pub(super) fn keeping_adder(random: &mut Random) -> Adder {
     match random.between(0, 9) {
         0..=4 => Adder::Concat,
         5..=7 => Adder::Sum,

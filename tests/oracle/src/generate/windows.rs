@@ -3,15 +3,32 @@
 use super::Arms;
 use super::aggregate::{group, init};
 use super::draft::Draft;
-use super::vocabulary::adder;
+use super::vocabulary::{adder, keeping_adder};
 use crate::step::{Aggregation, Emit, Step, Stored, Windows};
 
 /// All of them.
 pub(super) const ARMS: Arms = &[(3, count), (3, reduce), (4, aggregate)];
 
-/// Windows of any kind that is there.
+/// Windows in which several groups can be aggregated together.
 pub(super) fn any_windows(draft: &mut Draft) -> Windows {
     if draft.random.percent(40) { sessions(draft) } else { windows(draft) }
+}
+
+/// Windows of any kind, for a single group.
+fn all_windows(draft: &mut Draft) -> Windows {
+    match draft.random.between(0, 9) {
+        0..=2 => sessions(draft),
+        3..=5 => sliding(draft),
+        _ => windows(draft),
+    }
+}
+
+fn sliding(draft: &mut Draft) -> Windows {
+    let random = &mut draft.random;
+    let difference: u64 = random.one_of(10, &[1, 5, 100, 1_000, 60_000, 3_600_000]);
+    let grace = random.one_of(0, &[1, difference, difference / 2, 2 * difference + 1]);
+    draft.remember([difference, grace, difference + grace, 2 * difference, 2 * difference + grace]);
+    Windows::Sliding { difference, grace }
 }
 
 fn sessions(draft: &mut Draft) -> Windows {
@@ -63,12 +80,12 @@ fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
         draft.remember([retention]);
         stored = Some(Stored { retention: Some(retention), ..stored.unwrap_or_default() });
     }
-    if let Windows::Session { gap, grace } = windows
+    if let Windows::Session { gap: length, grace } | Windows::Sliding { difference: length, grace } = windows
         && draft.has_cache()
     {
-        // Java's cache still has sessions that are older than the retention (DIFFERENCES.md).
+        // Java's cache still has what is older than the retention (DIFFERENCES.md).
         let kept = stored.unwrap_or_default();
-        let needed = 2 * gap + grace + 1;
+        let needed = 3 * length + grace + 1;
         stored = Some(Stored { retention: Some(kept.retention.unwrap_or(0).max(needed)), ..kept });
     }
     let emit = match draft.random.between(0, 9) {
@@ -88,7 +105,7 @@ fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
 
 fn count(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let windows = any_windows(draft);
+    let windows = all_windows(draft);
     let options = options(draft, windows);
     draft.add_windowed(Step::Count { input, options }, windows, &[input]);
     Some(())
@@ -96,15 +113,17 @@ fn count(draft: &mut Draft) -> Option<()> {
 
 fn reduce(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let windows = any_windows(draft);
-    let (add, options) = (adder(&mut draft.random), options(draft, windows));
+    let windows = all_windows(draft);
+    let is_sliding = matches!(windows, Windows::Sliding { .. });
+    let add = if is_sliding { keeping_adder(&mut draft.random) } else { adder(&mut draft.random) };
+    let options = options(draft, windows);
     draft.add_windowed(Step::Reduce { input, add, remove: None, options }, windows, &[input]);
     Some(())
 }
 
 fn aggregate(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let windows = any_windows(draft);
+    let windows = all_windows(draft);
     let (add, options) = (adder(&mut draft.random), options(draft, windows));
     let init = init(draft);
     draft.add_windowed(Step::Aggregate { input, init, add, remove: None, options }, windows, &[input]);

@@ -97,7 +97,7 @@ pub(super) fn of_table<'t>(group: TableGroup<'t>, step: &Step) -> Result<Handle<
 }
 
 /// The result of functions that [keep values](Adder::keeps_values).
-fn reduce(add: &Adder, result: Text, value: Text) -> Text {
+pub(super) fn reduce(add: &Adder, result: Text, value: Text) -> Text {
     let result = Some(result);
     add.apply(&Some(value), &result).or(result).unwrap_or_else(|| "".into())
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use millstream::dsl::KTable;
-use millstream::windows::{Hopping, TimeWindows, Tumbling};
+use millstream::windows::{Hopping, Sliding, TimeWindows, Tumbling};
 
+use super::aggregations::reduce;
 use super::options::{Nameable as _, Storable};
 use super::{Group, Handle, What, sessions, unfit};
 use crate::step::{Aggregation, Emit, Step, Windows};
@@ -15,7 +16,8 @@ pub(super) fn aggregation<'t>(group: Group<'t>, windows: Windows, step: &Step) -
     match windows {
         Windows::Time { size, advance, grace } => in_time_windows(group, time_windows(size, advance, grace), step),
         Windows::Session { gap, grace } => sessions::aggregation(group, (gap, grace), step),
-        Windows::Sliding { .. } | Windows::Unlimited { .. } => Err(format!("windows are not there yet: {windows:?}")),
+        Windows::Sliding { difference, grace } => in_sliding_windows(group, (difference, grace), step),
+        Windows::Unlimited { .. } => Err(format!("windows are not there yet: {windows:?}")),
     }
 }
 
@@ -43,6 +45,31 @@ fn in_time_windows<'t>(group: Group<'t>, windows: TimeWindows, step: &Step) -> R
             let init = init.map(Text::from);
             let table = windowed
                 .aggregate_with(move |_, value, aggregate| add.apply(&value, &aggregate.or_else(|| init.clone())));
+            with_options(table, &options).map(Handle::WindowedTable)
+        }
+        _ => unfit(step),
+    }
+}
+
+fn in_sliding_windows<'t>(group: Group<'t>, (difference, grace): (u64, u64), step: &Step) -> Result<Handle<'t>, What> {
+    let windows = Sliding::of(Duration::from_millis(difference)).grace(Duration::from_millis(grace));
+    let windowed = group.windowed_by(windows);
+    let windowed = if emits_on_close(step) { windowed.emit_on_close() } else { windowed };
+    match step.clone() {
+        Step::Count { options, .. } => {
+            let counts = with_options(windowed.count(), &options)?;
+            Ok(Handle::WindowedTable(counts.map_values(|count| Text::from(count.to_string()))))
+        }
+        Step::Reduce { add, remove: None, options, .. } => {
+            // Without nulls, only an aggregation can delete a row.
+            let reduced = windowed.reduce(move |result, value| reduce(&add, result, value));
+            with_options(reduced, &options).map(Handle::WindowedTable)
+        }
+        Step::Aggregate { init, add, remove: None, options, .. } => {
+            let init = init.map(Text::from);
+            let table = windowed.aggregate_with(move |_, value, aggregate| {
+                add.apply(&Some(value), &aggregate.or_else(|| init.clone()))
+            });
             with_options(table, &options).map(Handle::WindowedTable)
         }
         _ => unfit(step),

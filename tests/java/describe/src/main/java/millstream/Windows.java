@@ -9,9 +9,11 @@ import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.state.SessionStore;
+import org.apache.kafka.streams.state.WindowStore;
 
 /** Topologies with windows that are not aligned to the epoch, as in streams-core/tests/describe/windows.rs. */
 final class Windows {
@@ -21,12 +23,36 @@ final class Windows {
     private static final TimeWindows MINUTES =
         TimeWindows.ofSizeAndGrace(Duration.ofMinutes(1), Duration.ofSeconds(5));
 
+    private static final SlidingWindows SLIDING =
+        SlidingWindows.ofTimeDifferenceAndGrace(Duration.ofSeconds(30), Duration.ofSeconds(5));
+
     private Windows() {
     }
 
     static void add() {
+        sliding();
         onClose();
         sessions();
+    }
+
+    private static void sliding() {
+        Topologies.add("sliding count", b -> b.<String, String>stream("a").groupByKey().windowedBy(SLIDING).count()
+            .toStream().to("out"));
+        Topologies.add("sliding count named and stored", b -> b.<String, String>stream("a").groupByKey()
+            .windowedBy(SLIDING).count(Named.as("counting"), Materialized.as("counts")).toStream().to("out"));
+        Topologies.add("sliding count retained without a store's name", b -> b.<String, String>stream("a").groupByKey()
+            .windowedBy(SLIDING)
+            .count(Materialized.<String, Long, WindowStore<Bytes, byte[]>>with(null, null).withRetention(Duration.ofDays(7))));
+        Topologies.add("sliding reduce of a changed key named and stored", b -> Topologies.keyed(b.stream("a"))
+            .groupByKey(Grouped.as("keyed")).windowedBy(SLIDING)
+            .reduce((left, right) -> left, Named.as("reducing"), Materialized.as("reduced")));
+        Topologies.add("sliding aggregate of a changed key on close", b -> b.<String, String>stream("a")
+            .groupBy((key, value) -> value).windowedBy(SLIDING).emitStrategy(EmitStrategy.onWindowClose())
+            .aggregate(() -> "", (key, value, aggregate) -> value).toStream().to("out"));
+        Topologies.add("sliding count not cached and not logged", b -> b.<String, String>stream("a").groupByKey()
+            .windowedBy(SLIDING)
+            .count(Materialized.<String, Long, WindowStore<Bytes, byte[]>>with(null, null)
+                .withCachingDisabled().withLoggingDisabled()));
     }
 
     private static void onClose() {
