@@ -13,5 +13,7 @@ pub use crate::runtime::{App, AppError, AppState};
 pub use crate::state::{KeyValueStore, SessionStore, Timestamped, VersionedStore, WindowStore};
 pub use crate::topic::Topic;
 pub use crate::topology::{Topology, TopologyError};
-pub use crate::windows::{DistinctWindows, Hopping, JoinWindows, Session, Sessions, Sliding, Tumbling, Windowed};
+pub use crate::windows::{
+    DistinctWindows, Hopping, JoinWindows, Session, Sessions, Sliding, Tumbling, Unlimited, Windowed,
+};
 pub use crate::wire::{Key, Value};

@@ -22,7 +22,7 @@ pub use join::{IntoJoinSpan, JoinSpan, JoinWindows};
 pub use sessions::{SessionWindows, Sessions};
 pub use sizes::WindowSizes;
 pub use sliding::{Sliding, SlidingWindows};
-pub use time::{Hopping, HoppingEvery, TimeWindows, Tumbling};
+pub use time::{Hopping, HoppingEvery, TimeWindows, Tumbling, Unlimited};
 
 /// An interval of event time from `start` (inclusive) to `end` (exclusive for tumbling and hopping windows, inclusive for sliding
 /// ones), one of many equally long ones.

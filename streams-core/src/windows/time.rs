@@ -1,4 +1,4 @@
-//! Tumbling and hopping windows: all equally long, and aligned to the epoch.
+//! Tumbling and hopping windows: all equally long, and aligned to the epoch. And the window that never ends.
 
 use std::time::Duration;
 
@@ -89,7 +89,39 @@ impl HoppingEvery {
     }
 }
 
-/// Tumbling or hopping windows with their grace period.
+/// One window that never ends: all records from a moment on, where an operation asks for windows or the key is to say when
+/// counting began. Earlier records are not in it, and are not counted as late.
+///
+/// ```
+/// use millstream::prelude::*;
+/// use millstream::testing::TestDriver;
+///
+/// const VIEWS: Topic<String, String> = Topic::new("views");
+/// const SINCE: Topic<Windowed<String>, Option<i64>> = Topic::new("views-since-launch");
+///
+/// let builder = StreamsBuilder::new();
+/// let launch = Unlimited::starting_at(Timestamp(1_000));
+/// builder.stream(VIEWS).group_by_key().windowed_by(launch).count().to_stream().to(SINCE);
+///
+/// let mut driver = TestDriver::new(builder.build()?);
+/// for at in [999, 1_000, 5_000_000_000, 1_001] {
+///     driver.pipe_at(&VIEWS, "ada", "/home", Timestamp(at));
+/// }
+/// let counts = driver.read(&SINCE).into_iter().map(|(key, count)| (key.window.start.0, count));
+/// assert_eq!(counts.collect::<Vec<_>>(), [(1_000, Some(1)), (1_000, Some(2)), (1_000, Some(3))]);
+/// # Ok::<(), TopologyError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Unlimited(());
+
+impl Unlimited {
+    /// The window that starts then.
+    pub const fn starting_at(start: Timestamp) -> TimeWindows {
+        TimeWindows { size_ms: i64::MAX, advance_ms: i64::MAX, grace_ms: 0, unlimited_from: Some(start) }
+    }
+}
+
+/// Tumbling or hopping windows with their grace period, or [`Unlimited`] ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWindows {
     /// A window's length, at least 1.
@@ -98,11 +130,13 @@ pub struct TimeWindows {
     pub advance_ms: i64,
     /// How long after its end a window still takes records, by stream time.
     pub grace_ms: i64,
+    /// If there is only one window, and it never ends: its start.
+    pub unlimited_from: Option<Timestamp>,
 }
 
 impl TimeWindows {
     const fn new(size: Duration, advance: Duration, grace: Duration) -> Self {
-        Self { size_ms: millis(size), advance_ms: millis(advance), grace_ms: millis(grace) }
+        Self { size_ms: millis(size), advance_ms: millis(advance), grace_ms: millis(grace), unlimited_from: None }
     }
 
     /// Checks the numbers.
@@ -110,7 +144,11 @@ impl TimeWindows {
     /// # Errors
     /// A sentence that says which number is wrong and what it may be.
     pub fn validate(&self) -> Result<(), String> {
-        let Self { size_ms, advance_ms, grace_ms } = *self;
+        let Self { size_ms, advance_ms, grace_ms, unlimited_from } = *self;
+        if let Some(start) = unlimited_from {
+            let is_wrong = start.0 < 0;
+            return if is_wrong { Err("a window cannot start before 0".to_owned()) } else { Ok(()) };
+        }
         if size_ms < 1 {
             return Err("a window must be at least one millisecond long".to_owned());
         }
@@ -142,6 +180,9 @@ impl TimeWindows {
     /// The starts of the first and the last window that close when stream time advances from `before`, if any do. What is
     /// before the first moment may be unknown.
     pub(crate) fn closing(&self, before: Timestamp, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        if self.unlimited_from.is_some() {
+            return None;
+        }
         let advance_ms = self.advance_ms.max(1);
         let last_closed = |time: Timestamp| {
             let latest = time.0.saturating_sub(self.grace_ms).saturating_sub(self.size_ms);
@@ -153,10 +194,10 @@ impl TimeWindows {
 
     /// The windows that contain a moment, by ascending start. No window starts before 0.
     pub fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window> + use<> {
-        let Self { size_ms, advance_ms, .. } = *self;
+        let Self { size_ms, advance_ms, unlimited_from, .. } = *self;
         let advance_ms = advance_ms.max(1);
         let earliest = timestamp.0.saturating_sub(size_ms).saturating_add(advance_ms).max(0);
-        let first = earliest / advance_ms * advance_ms;
+        let first = unlimited_from.map_or(earliest / advance_ms * advance_ms, |start| start.0);
         std::iter::successors(Some(first), move |start| start.checked_add(advance_ms))
             .take_while(move |start| *start <= timestamp.0)
             .map(move |start| Window { start: Timestamp(start), end: Timestamp(start.saturating_add(size_ms)) })
@@ -197,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn an_unlimited_window_holds_everything_from_its_start_on() {
+        let since = Unlimited::starting_at(Timestamp(10));
+        for (timestamp, expected) in [(9, vec![]), (10, vec![(10, i64::MAX)]), (i64::MAX - 1, vec![(10, i64::MAX)])] {
+            assert_eq!(starts(since, timestamp), expected, "{timestamp}");
+        }
+        assert_eq!(starts(Unlimited::starting_at(Timestamp(0)), 7), [(0, i64::MAX)]);
+        assert_eq!(since.closing(Timestamp(-1), Timestamp(i64::MAX)), None, "it never closes");
+    }
+
+    #[test]
     fn the_last_moment_of_time_has_a_window_and_ends_the_list() {
         let last = i64::MAX / 10 * 10;
         assert_eq!(starts(Tumbling::of(ms(10)).no_grace(), i64::MAX), [(last, i64::MAX)]);
@@ -232,6 +283,8 @@ mod tests {
             ),
             (Hopping::of(ms(10)).advance_by(ms(0)).no_grace(), Some("must advance by at least one")),
             (Hopping::of(ms(10)).advance_by(ms(11)).no_grace(), Some("would leave gaps")),
+            (Unlimited::starting_at(Timestamp(0)), None),
+            (Unlimited::starting_at(Timestamp(-1)), Some("before 0")),
             (Tumbling::of(long).no_grace(), Some("longer than time")),
             (Tumbling::of(ms(1)).grace(long), Some("longer than time")),
         ] {

@@ -83,6 +83,7 @@ pub(crate) fn all() -> Vec<Named> {
         AGGREGATES,
         WINDOWS,
         windows::SLIDING,
+        windows::UNLIMITED,
         windows::ON_CLOSE,
         windows::SESSIONS,
         TABLES,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use streams_core::record::Timestamp;
 use streams_core::state::{SessionStore, WindowStore};
 use streams_core::topic::Topic;
 use streams_core::windows::{
-    Hopping, Session, SessionWindows, Sessions, Sliding, SlidingWindows, TimeWindows, Tumbling, Windowed,
+    Hopping, Session, SessionWindows, Sessions, Sliding, SlidingWindows, TimeWindows, Tumbling, Unlimited, Windowed,
 };
 
 use crate::topologies::{A, Named, keyed, left, replace};
@@ -49,6 +50,20 @@ pub(crate) const SLIDING: &[Named] = &[
     }),
     ("sliding count not cached and not logged", |b| {
         b.stream(A).group_by_key().windowed_by(sliding()).count().not_cached().not_logged();
+    }),
+];
+
+pub(crate) const UNLIMITED: &[Named] = &[
+    ("unlimited count", |b| {
+        b.stream(A).group_by_key().windowed_by(Unlimited::starting_at(Timestamp(0))).count().to_stream().to(COUNTS);
+    }),
+    ("unlimited reduce of a changed key named and stored", |b| {
+        let windowed =
+            keyed(b.stream(A)).group_by_key().named("keyed").windowed_by(Unlimited::starting_at(Timestamp(1_000)));
+        windowed.reduce(left).named("reducing").stored_as(WindowStore::new("reduced"));
+    }),
+    ("unlimited count not cached without a store's name", |b| {
+        b.stream(A).group_by_key().windowed_by(Unlimited::starting_at(Timestamp(0))).count().not_cached();
     }),
 ];
 

@@ -6,7 +6,7 @@ use streams_core::dsl::StreamsBuilder;
 use streams_core::record::{Record, Timestamp};
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::topic::{OffsetReset, TimestampPolicy, Topic, TopicPattern};
-use streams_core::windows::{Hopping, JoinWindows, Sessions, Tumbling, Windowed};
+use streams_core::windows::{Hopping, JoinWindows, Sessions, Sliding, Tumbling, Unlimited, Windowed};
 
 use crate::{A, B, OUT, topology};
 
@@ -48,6 +48,20 @@ fn a_source_needs_topics() {
         },
         "the stream at HERE reads no topic; name at least one",
     );
+}
+
+#[test]
+fn windows_that_cannot_be_are_refused() {
+    let ms = Duration::from_millis;
+    let expected = "the windows of `KSTREAM-AGGREGATE` (HERE) cannot be used: an unlimited window never closes, so nothing \
+                    would be sent; leave out `.emit_on_close()`";
+    check(
+        |b| _ = b.stream(A).group_by_key().windowed_by(Unlimited::starting_at(Timestamp(0))).emit_on_close().count(),
+        expected,
+    );
+    let expected = "the windows of `KSTREAM-AGGREGATE` (HERE) cannot be used: the records of a sliding window must be \
+                    allowed to differ by a millisecond at least";
+    check(|b| _ = b.stream(A).group_by_key().windowed_by(Sliding::of(ms(0)).grace(ms(9))).count(), expected);
 }
 
 #[test]

@@ -44,9 +44,8 @@ impl Windows {
     }
 
     fn read(self, driver: &mut TestDriver) -> Vec<Sent> {
-        let shown = |key: String, start: Timestamp, end: Timestamp, count: Option<i64>| {
-            (start.0, end.0, key, count.unwrap())
-        };
+        let shown =
+            |key: String, start: Timestamp, end: Timestamp, count: Option<i64>| (start.0, end.0, key, count.unwrap());
         match self {
             Self::Time(_) => {
                 let rows = driver.read(&TENS).into_iter();

@@ -1,9 +1,14 @@
-//! Aggregations in tumbling and hopping windows.
+//! Aggregations in tumbling, hopping and unlimited windows.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::{IntoWindows, reduced};
 use crate::dsl::table::{self, KTable};
 use crate::dsl::{CogroupedKStream, KGroupedStream, Shared, TimeWindowedCogroupedKStream, handle};
 use crate::operators::{Emission, Recipe, StoreId, window_aggregate};
+use crate::state::StoreKind;
+use crate::state::kinds::Windowing;
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{TimeWindows, Windowed};
 use crate::wire::{Nullable, NullableKey, Value};
@@ -25,6 +30,35 @@ handle::copy!(TimeWindowedKStream);
 impl<K, V> std::fmt::Debug for TimeWindowedKStream<'_, K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TimeWindowedKStream({:?}, {:?}, {:?})", self.group, self.windows, self.emission)
+    }
+}
+
+/// Windows whose results are sent at some time.
+struct Emitted {
+    windows: TimeWindows,
+    emission: Emission,
+}
+
+impl Windowing for Emitted {
+    fn check(&self) -> Result<(), String> {
+        if self.windows.unlimited_from.is_some() && self.emission == Emission::OnClose {
+            return Err(
+                "an unlimited window never closes, so nothing would be sent; leave out `.emit_on_close()`".to_owned()
+            );
+        }
+        self.windows.check()
+    }
+
+    fn closes_after(&self) -> Duration {
+        self.windows.closes_after()
+    }
+
+    fn changing_for(&self) -> Duration {
+        self.windows.changing_for()
+    }
+
+    fn kind(&self, retention: Duration) -> Arc<dyn StoreKind> {
+        self.windows.kind(retention)
     }
 }
 
@@ -270,6 +304,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     {
         let Self { group, windows, emission } = self;
         let recipe: AggregateRecipe = Box::new(move |store| recipe(store, windows, emission));
+        let windows = Emitted { windows, emission };
         let call = Call::Aggregate { group: group.step, windows: Some(Box::new(windows)), kind, recipe };
         KTable::stored(group.builder, group.builder.add(call), table::view_of_windows)
     }

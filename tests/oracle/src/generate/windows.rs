@@ -19,8 +19,15 @@ fn all_windows(draft: &mut Draft) -> Windows {
     match draft.random.between(0, 9) {
         0..=2 => sessions(draft),
         3..=5 => sliding(draft),
+        6 => unlimited(draft),
         _ => windows(draft),
     }
+}
+
+fn unlimited(draft: &mut Draft) -> Windows {
+    let start = draft.random.one_of(0, &[1, 10, 1_000, 60_000]);
+    draft.remember([start]);
+    Windows::Unlimited { start }
 }
 
 fn sliding(draft: &mut Draft) -> Windows {
@@ -75,7 +82,8 @@ const FOR_EVER: u64 = 1 << 42;
 
 fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
     let (name, mut stored) = (draft.name(), draft.stored());
-    if draft.random.percent(20) {
+    let is_unlimited = matches!(windows, Windows::Unlimited { .. });
+    if !is_unlimited && draft.random.percent(20) {
         let retention = retention_min(windows) + draft.random.one_of(0, &[1, 10, 1_000, 86_400_000]);
         draft.remember([retention]);
         stored = Some(Stored { retention: Some(retention), ..stored.unwrap_or_default() });
@@ -89,7 +97,7 @@ fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
         stored = Some(Stored { retention: Some(kept.retention.unwrap_or(0).max(needed)), ..kept });
     }
     let emit = match draft.random.between(0, 9) {
-        0..=2 => Some(Emit::Close),
+        0..=2 if !is_unlimited => Some(Emit::Close),
         3 => Some(Emit::Update),
         _ => None,
     };

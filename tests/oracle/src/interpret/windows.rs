@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use millstream::dsl::KTable;
-use millstream::windows::{Hopping, Sliding, TimeWindows, Tumbling};
+use millstream::record::Timestamp;
+use millstream::windows::{Hopping, Sliding, TimeWindows, Tumbling, Unlimited};
 
 use super::aggregations::reduce;
 use super::options::{Nameable as _, Storable};
@@ -17,7 +18,10 @@ pub(super) fn aggregation<'t>(group: Group<'t>, windows: Windows, step: &Step) -
         Windows::Time { size, advance, grace } => in_time_windows(group, time_windows(size, advance, grace), step),
         Windows::Session { gap, grace } => sessions::aggregation(group, (gap, grace), step),
         Windows::Sliding { difference, grace } => in_sliding_windows(group, (difference, grace), step),
-        Windows::Unlimited { .. } => Err(format!("windows are not there yet: {windows:?}")),
+        Windows::Unlimited { start } => {
+            let start = Timestamp(i64::try_from(start).unwrap_or(i64::MAX));
+            in_time_windows(group, Unlimited::starting_at(start), step)
+        }
     }
 }
 

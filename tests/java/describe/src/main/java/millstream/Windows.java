@@ -1,6 +1,7 @@
 package millstream;
 
 import java.time.Duration;
+import java.time.Instant;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.kstream.EmitStrategy;
@@ -11,6 +12,7 @@ import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.kstream.UnlimitedWindows;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.WindowStore;
@@ -31,6 +33,7 @@ final class Windows {
 
     static void add() {
         sliding();
+        unlimited();
         onClose();
         sessions();
     }
@@ -53,6 +56,17 @@ final class Windows {
             .windowedBy(SLIDING)
             .count(Materialized.<String, Long, WindowStore<Bytes, byte[]>>with(null, null)
                 .withCachingDisabled().withLoggingDisabled()));
+    }
+
+    private static void unlimited() {
+        Topologies.add("unlimited count", b -> b.<String, String>stream("a").groupByKey()
+            .windowedBy(UnlimitedWindows.of()).count().toStream().to("out"));
+        Topologies.add("unlimited reduce of a changed key named and stored", b -> Topologies.keyed(b.stream("a"))
+            .groupByKey(Grouped.as("keyed")).windowedBy(UnlimitedWindows.of().startOn(Instant.ofEpochMilli(1_000)))
+            .reduce((left, right) -> left, Named.as("reducing"), Materialized.as("reduced")));
+        Topologies.add("unlimited count not cached without a store's name", b -> b.<String, String>stream("a")
+            .groupByKey().windowedBy(UnlimitedWindows.of())
+            .count(Materialized.<String, Long, WindowStore<Bytes, byte[]>>with(null, null).withCachingDisabled()));
     }
 
     private static void onClose() {
