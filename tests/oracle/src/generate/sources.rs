@@ -11,8 +11,10 @@ pub(super) fn stream(draft: &mut Draft) -> StepId {
     if draft.random.percent(10) {
         topics.push(format!("{}-too", topics[0]));
     }
+    let pattern = draft.random.percent(5).then(|| format!("{}(-[a-z]+)?", topics[0]));
     let (name, extractor, reset) = (draft.name(), extractor(draft), reset(draft));
-    let step = Step::Stream { topics: Some(topics.clone()), pattern: None, name, extractor, reset };
+    let named = pattern.is_none().then(|| topics.clone());
+    let step = Step::Stream { topics: named, pattern, name, extractor, reset };
     draft.add_source(step, Sort::Stream, ReadAs::Stream, topics)
 }
 

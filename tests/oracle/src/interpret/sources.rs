@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use millstream::state::KeyValueStore;
-use millstream::topic::OffsetReset;
+use millstream::topic::{OffsetReset, TopicPattern};
 
 use super::options::{Nameable as _, Storable as _, TextTopic, topic};
 use super::{Handle, Interpreter, What, unfit};
+use crate::functions::Nullable;
 use crate::step::{Reset, Step, Stored};
 
 /// How the topics of a stream or a table are read.
@@ -33,6 +34,11 @@ impl<'t> Interpreter<'t> {
         Ok(match step {
             Step::Stream { topics: Some(topics), pattern: None, name, extractor, reset } => {
                 let topics: Vec<TextTopic> = topics.iter().map(|name| topic(name)).collect::<Result<_, _>>()?;
+                let stream = self.builder.stream(topics).maybe_named(name.as_ref());
+                Handle::Stream(read_as!(stream, extractor, reset))
+            }
+            Step::Stream { topics: None, pattern: Some(pattern), name, extractor, reset } => {
+                let topics: TopicPattern<Nullable, Nullable> = TopicPattern::of(pattern.as_str());
                 let stream = self.builder.stream(topics).maybe_named(name.as_ref());
                 Handle::Stream(read_as!(stream, extractor, reset))
             }
