@@ -6,6 +6,7 @@
 //! Applications depend on `millstream`, which re-exports what they need; adapters depend on this crate.
 #![forbid(unsafe_code)]
 
+pub mod aggregates;
 pub mod clock;
 pub mod config;
 mod error_text;

@@ -16,6 +16,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("private_folder", &[]),
     ("wire", &["record"]),
     ("windows", &["record", "wire"]),
+    // Values with formats of their own.
+    ("aggregates", &["wire"]),
     // A topic's keys may be windowed; the topic's constant declares the length of the windows.
     ("topic", &["record", "wire", "windows"]),
     // Plain data with a parser; starts nothing.

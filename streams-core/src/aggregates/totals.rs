@@ -1,0 +1,169 @@
+//! Sums and means.
+
+use super::Merge;
+use super::fields::Fields;
+use crate::wire::{DecodeError, EncodeError, Value};
+
+/// The exact sum, number and mean of whole numbers. It never overflows.
+///
+/// ```
+/// use millstream::aggregates::Total;
+///
+/// let mut total = Total::default();
+/// assert_eq!((total.sum(), total.mean()), (0, None));
+/// total.add(i64::MAX);
+/// total.add(i64::MAX);
+/// assert_eq!((total.sum(), total.count()), (2 * i128::from(i64::MAX), 2));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Total {
+    count: u64,
+    sum: i128,
+}
+
+impl Total {
+    /// Takes a number.
+    pub fn add(&mut self, number: i64) {
+        self.count = self.count.saturating_add(1);
+        self.sum = self.sum.saturating_add(number.into());
+    }
+
+    /// How many numbers there were.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their sum.
+    #[must_use]
+    pub const fn sum(&self) -> i128 {
+        self.sum
+    }
+
+    /// Their mean, if there were any.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a mean is rounded")]
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum as f64 / self.count as f64)
+    }
+}
+
+impl Merge for Total {
+    fn merge(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+    }
+}
+
+impl Value for Total {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(&self.count.to_be_bytes());
+        out.extend_from_slice(&self.sum.to_be_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut fields = Fields(bytes);
+        let count = u64::from_be_bytes(fields.next::<Self, 8>()?);
+        let sum = i128::from_be_bytes(fields.next::<Self, 16>()?);
+        fields.end::<Self>()?;
+        Ok(Self { count, sum })
+    }
+}
+
+/// The sum, number and mean of numbers with fractions. Sums are rounded, so their last digits depend on the order.
+///
+/// ```
+/// use millstream::aggregates::Mean;
+///
+/// let mut mean = Mean::default();
+/// mean.add(0.5);
+/// mean.add(1.5);
+/// assert_eq!((mean.sum(), mean.mean()), (2.0, Some(1.0)));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Mean {
+    count: u64,
+    sum: f64,
+}
+
+impl Mean {
+    /// Takes a number.
+    pub fn add(&mut self, number: f64) {
+        self.count = self.count.saturating_add(1);
+        self.sum += number;
+    }
+
+    /// How many numbers there were.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their sum.
+    #[must_use]
+    pub const fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// Their mean, if there were any.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a mean is rounded")]
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}
+
+impl Merge for Mean {
+    fn merge(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.sum += other.sum;
+    }
+}
+
+impl Value for Mean {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(&self.count.to_be_bytes());
+        out.extend_from_slice(&self.sum.to_be_bytes());
+        Ok(())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut fields = Fields(bytes);
+        let count = u64::from_be_bytes(fields.next::<Self, 8>()?);
+        let sum = f64::from_be_bytes(fields.next::<Self, 8>()?);
+        fields.end::<Self>()?;
+        Ok(Self { count, sum })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn total(numbers: &[i64]) -> Total {
+        let mut total = Total::default();
+        numbers.iter().for_each(|number| total.add(*number));
+        total
+    }
+
+    #[test]
+    fn merging_is_adding_all() {
+        assert_eq!(total(&[1, -5]).merged(total(&[i64::MIN])), total(&[1, -5, i64::MIN]));
+        assert_eq!(total(&[]).merged(total(&[])), Total::default());
+        let (mut left, mut right) = (Mean::default(), Mean::default());
+        left.add(1.5);
+        right.add(2.5);
+        assert_eq!(left.merged(right).mean(), Some(2.0));
+    }
+
+    #[test]
+    fn bytes_lead_back_and_others_are_refused() {
+        let mut bytes = Vec::new();
+        total(&[1, -5]).encode(&mut bytes).expect("encoded");
+        assert_eq!(Total::decode(&bytes), Ok(total(&[1, -5])));
+        assert!(Total::decode(&bytes[..23]).is_err());
+        bytes.push(0);
+        assert!(Total::decode(&bytes).is_err() && Mean::decode(&bytes).is_err());
+    }
+}
