@@ -2,6 +2,7 @@
 
 use super::IntoWindows;
 use crate::dsl::table::{self, KTable};
+use crate::dsl::not_yet::SlidingWindowedCogroupedKStream;
 use crate::dsl::{CogroupedKStream, KGroupedStream, Shared, handle};
 use crate::operators::{Emission, Recipe, StoreId, sliding_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
@@ -39,10 +40,11 @@ impl IntoWindows for SlidingWindows {
         SlidingWindowedKStream { group, windows: self, emission: Emission::OnUpdate }
     }
 
-    /// Several groups cannot be aggregated together in sliding windows yet.
-    type Cogrouped<'t, K, A> = ();
+    type Cogrouped<'t, K, A> = SlidingWindowedCogroupedKStream<'t, K, A>;
 
-    fn cogroup<'t, K, A>(self, _: CogroupedKStream<'t, K, A>) -> Self::Cogrouped<'t, K, A> {}
+    fn cogroup<'t, K, A>(self, _: CogroupedKStream<'t, K, A>) -> Self::Cogrouped<'t, K, A> {
+        SlidingWindowedCogroupedKStream(std::marker::PhantomData)
+    }
 }
 
 impl<'t, K, V> SlidingWindowedKStream<'t, K, V> {
