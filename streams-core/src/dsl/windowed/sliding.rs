@@ -1,8 +1,8 @@
 //! Aggregations in sliding windows.
 
 use super::IntoWindows;
-use crate::dsl::table::{self, KTable};
 use crate::dsl::not_yet::SlidingWindowedCogroupedKStream;
+use crate::dsl::table::{self, KTable};
 use crate::dsl::{CogroupedKStream, KGroupedStream, Shared, handle};
 use crate::operators::{Emission, Recipe, StoreId, sliding_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
