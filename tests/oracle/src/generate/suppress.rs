@@ -78,6 +78,11 @@ const fn is_windowed_cogroup(step: &Step) -> bool {
 }
 
 fn add(draft: &mut Draft, (input, sort): (StepId, Sort), until: Until, limits: Limits) -> Option<()> {
+    // The buffer's rows name the topic and offset of their record. Records of all topics that match a pattern are one
+    // input to our driver, under the pattern's name.
+    if draft.steps.iter().any(|step| matches!(step, Step::Stream { pattern: Some(_), .. })) {
+        return None;
+    }
     let Limits { max_records, max_bytes, full } = limits;
     // What a row was before is counted in sizes, and found by joins.
     let shows_old_values = max_bytes.is_some() || sort == Sort::Table;
