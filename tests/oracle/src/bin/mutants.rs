@@ -156,7 +156,7 @@ enum Found {
 }
 
 /// Far more than all cases need.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn found(oracle: &Path, cases: &Path, mutant: Option<&Mutant>) -> Outcome<Found> {
     let mut command = Command::new(oracle);
