@@ -2,8 +2,8 @@
 //!
 //! Java's driver has one task, one partition and a commit after every record, and so has a comparison with it. Here the
 //! same random topologies run as in production, exactly-once on an embedded log, twice: once quietly and once with
-//! commits, crashes and restarts at random moments, caches of any size, or more partitions. A rule of its own says which cases
-//! must give the same outputs, and in which sense.
+//! commits, crashes and restarts at random moments, caches of any size, or more partitions. `suitable.rs`
+//! says which cases must give the same outputs, and in which sense.
 
 mod runs;
 mod suitable;
