@@ -45,6 +45,8 @@ usage: cargo xtask COMMAND
            Lets Kafka Streams itself write the bytes of streams-core/tests/bytes (JDK and Maven).
   bench engine [ARGS]
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
+  bench operators [ARGS]
+           CPU per record, in memory, of windows that overlap sixty times, slide, or are sessions, and of joins of streams.
   bench compare [--workload W[,W..]] [--pairs N] [--guarantee alo|eos] [--scale PART] [--json FILE]
                 [--before PROGRAM] [--check]
            Kafka Streams and this engine in turn on one broker: CPU per record, time, memory, changelog records.
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
             kafka::run(&rest)
         }
         ["bench", "engine", rest @ ..] => bench::engine(rest),
+        ["bench", "operators", rest @ ..] => bench::operators(rest),
         ["bench", "compare", rest @ ..] if !rest.contains(&"--help") => bench::compare(rest),
         ["test"] => test::run(),
         ["ci"] => ci::run(),

@@ -2,6 +2,8 @@
 
 mod compare;
 mod engine;
+mod operators;
 
 pub(crate) use compare::{compare, compare_answers};
 pub(crate) use engine::engine;
+pub(crate) use operators::operators;
