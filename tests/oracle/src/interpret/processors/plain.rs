@@ -49,7 +49,7 @@ impl Doing {
         match &self.does {
             Behaviour::Twice {} => {
                 let mut again = item.clone();
-                again.timestamp.0 += 1;
+                again.timestamp.0 = again.timestamp.0.saturating_add(1);
                 again.headers.push("n", "2");
                 vec![item, again]
             }
@@ -59,7 +59,9 @@ impl Doing {
                 let value = value.apply(&item.key, &item.value);
                 with_value(item, value)
             }
-            Behaviour::Shift { by } => vec![Record { timestamp: Timestamp(item.timestamp.0 + by), ..item }],
+            Behaviour::Shift { by } => {
+                vec![Record { timestamp: Timestamp(item.timestamp.0.saturating_add(*by)), ..item }]
+            }
             Behaviour::Clock {} => with_value(item, Some(format!("{}/{}", looks.stream_time, looks.wall_clock).into())),
             Behaviour::Origin {} => with_value(item, Some(shown(looks.topic.as_ref()).into())),
             Behaviour::AddHeader { name, text } => {

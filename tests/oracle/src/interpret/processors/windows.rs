@@ -24,7 +24,7 @@ impl Work for Windows {
         put(store, item, Clone::clone);
         match does {
             Behaviour::WindowPut { size, .. } => {
-                let around = Timestamp(item.time - size)..=Timestamp(item.time + size);
+                let around = Timestamp(item.time - size)..=Timestamp(item.time.saturating_add(*size));
                 Some(Some(store.fetch(item.key, around).len().to_string().into()))
             }
             Behaviour::WindowList { .. } => Some(Some(list(does, store, item, |value| value))),
@@ -72,7 +72,7 @@ fn list<V: StoreValue>(
     else {
         return "?".into();
     };
-    let around: RangeInclusive<_> = Timestamp((item.time - size).max(0))..=Timestamp(item.time + size);
+    let around: RangeInclusive<_> = Timestamp((item.time - size).max(0))..=Timestamp(item.time.saturating_add(*size));
     let of_key = |rows: Vec<(Timestamp, V)>| {
         listed(rows.into_iter().map(|(start, value)| format!("{}@{}", show(value).as_str(), start.0)))
     };
@@ -117,7 +117,7 @@ impl Work for Sessions {
 fn put_session(store: &mut SessionStoreRef<'_, Text, Text>, item: &Item<'_>, gap: i64) -> Text {
     let mut session = Window { start: Timestamp(item.time), end: Timestamp(item.time) };
     let mut parts = Vec::new();
-    for (found, value) in store.find(item.key, Timestamp(item.time - gap), Timestamp(item.time + gap)) {
+    for (found, value) in store.find(item.key, Timestamp(item.time - gap), Timestamp(item.time.saturating_add(gap))) {
         store.remove(item.key, found);
         parts.push(value.as_str().to_owned());
         session = Window { start: session.start.min(found.start), end: session.end.max(found.end) };
@@ -131,7 +131,7 @@ fn put_session(store: &mut SessionStoreRef<'_, Text, Text>, item: &Item<'_>, gap
 fn sessions(does: &Behaviour, store: &SessionStoreRef<'_, Text, Text>, item: &Item<'_>) -> Text {
     let Behaviour::SessionList { read, from, to, size, .. } = does else { return "?".into() };
     let size = size.unwrap_or(0);
-    let around = (Timestamp(item.time - size), Timestamp(item.time + size));
+    let around = (Timestamp(item.time - size), Timestamp(item.time.saturating_add(size)));
     let row = |(key, session, value): (Text, Window, Text)| {
         format!("{}@{}/{}={}", key.as_str(), session.start.0, session.end.0, value.as_str())
     };
