@@ -42,3 +42,20 @@ pub(crate) fn sides(records: u64) -> impl Iterator<Item = (bool, Item)> {
 fn after(item: Item) -> Item {
     Item { time: item.time.saturating_add(CLOSING_AFTER), ..item }
 }
+
+/// How many partitions a backlog has.
+pub(crate) const BACKLOG_PARTITIONS: u32 = 4;
+
+/// The same time in each of the partitions, of which the first has half of the records and the last one in twelve: read as
+/// fast as they come, they are soon far apart in time.
+pub(crate) fn backlog(records: u64) -> impl Iterator<Item = (i32, Item)> {
+    let of_partition = move |(partition, share): (i32, u64)| {
+        let count = records * share / 12;
+        let span = records * 1_000 / RECORDS_PER_SECOND;
+        items(count).zip(0..).map(move |(item, number)| {
+            let time = i64::try_from(number * span / count).unwrap_or(i64::MAX);
+            (partition, Item { time, ..item })
+        })
+    };
+    [(0, 6), (1, 3), (2, 2), (3, 1)].into_iter().flat_map(of_partition)
+}

@@ -11,28 +11,35 @@ use millstream::record::{Offset, Partition, TopicPartition};
 use crate::Failure;
 use crate::input::Item;
 
-/// Creates topics with one partition.
-pub(crate) fn create(log: &dyn Log, topics: &[&str]) -> Result<(), Failure> {
+/// Creates topics with so many partitions.
+pub(crate) fn create(log: &dyn Log, topics: &[(&str, u32)]) -> Result<(), Failure> {
     let admin = log.admin(Doorbell::new())?;
-    let topic =
-        |name: &&str| NewTopic { name: (*name).to_owned(), partitions: 1, replication: None, configs: Vec::new() };
+    let topic = |(name, partitions): &(&str, u32)| NewTopic {
+        name: (*name).to_owned(),
+        partitions: *partitions,
+        replication: None,
+        configs: Vec::new(),
+    };
     for answer in admin.create_topics(topics.iter().map(topic).collect()).wait().ok_or("no answer")?? {
         answer?;
     }
     Ok(())
 }
 
+/// Where a record is written to.
+pub(crate) type Place = (&'static str, Partition);
+
 /// Writes records to topics.
-pub(crate) fn write(log: &dyn Log, items: impl Iterator<Item = (&'static str, Item)>) -> Result<(), Failure> {
+pub(crate) fn write(log: &dyn Log, items: impl Iterator<Item = (Place, Item)>) -> Result<(), Failure> {
     let doorbell = Doorbell::new();
     let mut producer = log.producer(ProducerOptions::default(), doorbell.clone())?;
     let headers = Headers::new();
-    for (topic, Item { key, value, time }) in items {
+    for ((topic, partition), Item { key, value, time }) in items {
         let topic = producer.topic(topic);
         let (key, value) = (key.to_be_bytes(), value.to_be_bytes());
         let record =
             OutgoingRecord { key: Some(&key), value: Some(&value), timestamp: Timestamp(time), headers: &headers };
-        while let Err(error) = producer.send(topic, Partition(0), record) {
+        while let Err(error) = producer.send(topic, partition, record) {
             match error {
                 SendError::Full => {
                     producer.poll()?;

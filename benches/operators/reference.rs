@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::input::{Item, items, sides};
+use crate::input::{Item, backlog, items, sides};
 
 /// The final results, by the bytes of their keys.
 pub(crate) type Rows = BTreeMap<Vec<u8>, i64>;
@@ -27,6 +27,15 @@ pub(crate) fn closed_counts(records: u64, size: i64, advance: i64) -> Rows {
     }
     let start_of = |key: &[u8]| key.last_chunk().map_or(0, |start| i64::from_be_bytes(*start));
     rows.retain(|key, _| start_of(key) + size <= now);
+    rows
+}
+
+/// The counts of a backlog's values in windows of that size.
+pub(crate) fn backlog_counts(records: u64, size: i64) -> Rows {
+    let mut rows = Rows::new();
+    for (_, Item { value, time, .. }) in backlog(records) {
+        *rows.entry(key_in_window(value.unsigned_abs(), time / size * size)).or_default() += 1;
+    }
     rows
 }
 

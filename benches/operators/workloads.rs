@@ -5,10 +5,11 @@ use std::time::Duration;
 use clap::ValueEnum;
 use millstream::log::Log;
 use millstream::prelude::*;
+use millstream::record::Partition;
 
-use crate::input::{items, sides};
+use crate::input::{BACKLOG_PARTITIONS, backlog, items, sides};
 use crate::measure::Measured;
-use crate::reference::{Rows, Totals, closed_counts, pairs, session_counts, sliding_max};
+use crate::reference::{Rows, Totals, backlog_counts, closed_counts, pairs, session_counts, sliding_max};
 use crate::{Failure, log};
 
 /// An operator with windows.
@@ -24,6 +25,10 @@ pub(crate) enum Workload {
     InnerJoin,
     /// A left join of two streams within a second
     LeftJoin,
+    /// Counts by value in a second's windows, of a backlog that is read in the order of event time by one worker
+    Replay,
+    /// The same by two workers
+    ReplayOnTwo,
 }
 
 impl std::fmt::Display for Workload {
@@ -34,6 +39,8 @@ impl std::fmt::Display for Workload {
             Self::SessionCount => "session count",
             Self::InnerJoin => "stream-stream inner join",
             Self::LeftJoin => "stream-stream left join",
+            Self::Replay => "aligned replay, repartitioned",
+            Self::ReplayOnTwo => "the same on two workers",
         })
     }
 }
@@ -47,6 +54,9 @@ const ADVANCE: i64 = 1_000;
 const DIFFERENCE: i64 = 2_500;
 const GAP: i64 = 500;
 const WITHIN: i64 = 1_000;
+const WINDOW: i64 = 1_000;
+/// How far apart in time tasks may be. The grace is as long.
+const BOUND: i64 = 1_000;
 
 /// The caches' memory, so much that nothing is evicted.
 const CACHE: usize = 256 << 20;
@@ -56,24 +66,41 @@ const fn ms(millis: i64) -> Duration {
 }
 
 impl Workload {
-    pub(crate) const ALL: &[Self] =
-        &[Self::HoppingOnClose, Self::SlidingMax, Self::SessionCount, Self::InnerJoin, Self::LeftJoin];
+    pub(crate) const ALL: &[Self] = &[
+        Self::HoppingOnClose,
+        Self::SlidingMax,
+        Self::SessionCount,
+        Self::InnerJoin,
+        Self::LeftJoin,
+        Self::Replay,
+        Self::ReplayOnTwo,
+    ];
 
     const fn is_join(self) -> bool {
         matches!(self, Self::InnerJoin | Self::LeftJoin)
     }
 
+    const fn is_replay(self) -> bool {
+        matches!(self, Self::Replay | Self::ReplayOnTwo)
+    }
+
     /// Runs the workload once and compares its output with the reference. Returns the number of results, too.
     pub(crate) fn measure(self, records: u64) -> Result<(Measured, u64), Failure> {
         let log = Embedded::in_memory();
-        log::create(&log, &[LEFT.name(), RIGHT.name(), OUTPUT])?;
+        let partitions = if self.is_replay() { BACKLOG_PARTITIONS } else { 1 };
+        log::create(&log, &[(LEFT.name(), partitions), (RIGHT.name(), 1), (OUTPUT, 1)])?;
+        let one = Partition(0);
         if self.is_join() {
-            let topic = |(is_right, item)| (if is_right { "right" } else { "left" }, item);
-            log::write(&log, sides(records).map(topic))?;
+            let place = |(is_right, item)| ((if is_right { "right" } else { "left" }, one), item);
+            log::write(&log, sides(records).map(place))?;
+        } else if self.is_replay() {
+            log::write(&log, backlog(records).map(|(partition, item)| (("left", Partition(partition)), item)))?;
         } else {
-            log::write(&log, items(records).map(|item| ("left", item)))?;
+            log::write(&log, items(records).map(|item| (("left", one), item)))?;
         }
-        let app = App::new("operators", self.topology()?).quiet().at_least_once().workers(1).cache_bytes(CACHE);
+        let workers = if self == Self::ReplayOnTwo { 2 } else { 1 };
+        let app = App::new("operators", self.topology()?).quiet().at_least_once().workers(workers).cache_bytes(CACHE);
+        let app = if self.is_replay() { app.align_event_time(ms(BOUND)) } else { app };
         let running = log.clone();
         let measured = Measured::of(records, || app.run_until_idle(running).map(drop).map_err(Failure::from))?;
         let results = self.check(&log, records)?;
@@ -108,6 +135,11 @@ impl Workload {
                 };
                 joined.to(output);
             }
+            Self::Replay | Self::ReplayOnTwo => {
+                let output: Topic<Windowed<i64>, Option<i64>> = Topic::named(OUTPUT)?;
+                let windows = Tumbling::of(ms(WINDOW)).grace(ms(BOUND));
+                left.group_by(|_, value| *value).windowed_by(windows).count().to_stream().to(output);
+            }
         }
         Ok(builder.build()?)
     }
@@ -137,6 +169,7 @@ impl Workload {
         let expected = match self {
             Self::HoppingOnClose => closed_counts(records, SIZE, ADVANCE),
             Self::SlidingMax => sliding_max(records, DIFFERENCE),
+            Self::Replay | Self::ReplayOnTwo => backlog_counts(records, WINDOW),
             _ => session_counts(records, GAP),
         };
         let differing = rows.iter().find(|(key, value)| expected.get(*key) != Some(*value));

@@ -46,7 +46,7 @@ usage: cargo xtask COMMAND
   bench engine [ARGS]
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
   bench operators [ARGS]
-           CPU per record, in memory, of windows that overlap sixty times, slide, or are sessions, and of joins of streams.
+           CPU per record, in memory, of windows that overlap sixty times, slide, or are sessions, joins of streams, and an aligned replay.
   bench compare [--workload W[,W..]] [--pairs N] [--guarantee alo|eos] [--scale PART] [--json FILE]
                 [--before PROGRAM] [--check]
            Kafka Streams and this engine in turn on one broker: CPU per record, time, memory, changelog records.
