@@ -165,7 +165,8 @@
 //! ```
 //!
 //! The result is a table: it always is what a join of the two tables in a database would give, and each change of a row of
-//! either side is a change of the result, with the later timestamp of the two rows.
+//! either side is a change of the result, with the later timestamp of the two rows. Both topics need the same number of
+//! partitions.
 //!
 //! * **Late rows** replace newer ones: what is written last to a partition is what is true. That is Kafka Streams' rule.
 //! * **Nulls.** A null value deletes a row, and the result with it where a join needs both. A row of a topic with a null key is
@@ -214,12 +215,27 @@
 //! ```
 //!
 //! Each row of the left table refers to at most one row of the right one, and a row of the right one may be referred to by
-//! any number of rows. The tables send each other messages through two topics of the application, so results come a little
-//! later than the change that causes them.
+//! any number of rows. The two are usually in different tasks, so they talk through two topics of the application, and
+//! results come a little later than the change that causes them:
+//!
+//! ```text
+//! books (left)                                       authors (right)
+//! b1 -> a     -- "I refer to a", hash of the row -->   a: kept as a subscription
+//!             <-- "a is Ann", the same hash ---------  a = Ann
+//! b1/Ann
+//!                                                      a = Eve   (an update)
+//!             <-- "a is Eve", the hash ---------------  to all who have subscribed
+//! b1/Eve
+//! b1 -> b     -- "not a any more", "I refer to b" -->
+//! ```
+//!
+//! An answer to a row that has changed in the meantime is recognised by the hash, and ignored; it is counted as
+//! `stale-answer`, which is nothing to worry about. If a topic is not partitioned by its keys' bytes, say how:
+//! [`partitioned_by`](crate::dsl::KTable::partitioned_by).
 //!
 //! * **Late rows** replace newer ones, as between two tables.
-//! * **Nulls.** A row that refers to nothing (`None`) has no result in `join_on`, which counts it as dropped, and one with
-//!   `None` in `left_join_on`. Where a row is deleted, so is its result; a deletion may be forwarded where there was none.
+//! * **Nulls.** A row that refers to nothing (`None`) has no result in `join_on`, which counts it as dropped
+//!   (`null-foreign-key`), and one with `None` in `left_join_on`. Where a row is deleted, so is its result; a deletion may be forwarded where there was none.
 //!
 //! ```
 //! use millstream::prelude::*;

@@ -1,10 +1,10 @@
 //! The guide: how to think in streams and tables, a first application step by step, and how to run one.
 //!
-//! Read [`concepts`] for the words, then build the application of [`tutorial`]. [`joins`] shows when each join has a result.
-//! [`tables`] is about their joins and aggregations, with what deletions and late records do, and [`suppress_and_versions`]
-//! about results that stay as they are. [`running`] is for the day when others depend on it: settings, logging, failures,
-//! several processes. [`differences`] is for those who know Kafka Streams, and says what is not there yet.
-//! [`windows`] shows which records are aggregated together, and when results are sent.
+//! Read [`concepts`] for the words, then build the application of [`tutorial`]. What each family of operators does, with a
+//! picture of when results are sent and what late and null records do: [`streams`] record by record, [`windows`], [`joins`],
+//! [`tables`] and their aggregations, and [`suppress_and_versions`] for results that stay as they are. [`running`] is for the
+//! day when others depend on it: settings, logging, failures, several processes. [`differences`] is for those who know Kafka
+//! Streams, and says what is not there yet.
 //!
 //! Examples that have no `main` are the body of a function that returns `Result<(), Box<dyn std::error::Error>>`.
 
@@ -12,6 +12,7 @@ pub mod concepts;
 pub mod differences;
 pub mod joins;
 pub mod running;
+pub mod streams;
 pub mod suppress_and_versions;
 pub mod tables;
 pub mod tutorial;

@@ -1,4 +1,4 @@
-//! Tables: rows that change, joined and aggregated.
+//! Tables: rows that change, and aggregations of them.
 //!
 //! A [`KTable`](crate::dsl::KTable) has at most one row per key. Each record of its topic *is* the row of its key from then
 //! on, and a record with a null value, a **tombstone**, deletes it. What flows from operator to operator are changes: what
@@ -40,78 +40,10 @@
 //!   knows what the row was, because an aggregation or join further on needs that.
 //! * With a cache, which is the default, several changes of a row between two commits are one.
 //!
-//! # Joins by key
+//! # Joins
 //!
-//! An update of either table is joined with the other's row of the same key. The result has the later timestamp of the two.
-//!
-//! ```text
-//! names        1=Ada@1                  1=Ada King@1               1=~@4
-//! cities                  1=London@2                  1=~@3
-//!                 |           |             |            |            |
-//! join            .        Ada, London   Ada King,    deleted@3       .
-//!                             @2         London@2
-//! left_join    Ada, ?@1    Ada, London   Ada King,    Ada King,    deleted@4
-//!                             @2         London@2       ?@3
-//! ```
-//!
-//! ```
-//! use millstream::prelude::*;
-//! use millstream::testing::TestDriver;
-//!
-//! const NAMES: Topic<u64, Option<String>> = Topic::new("names");
-//! const CITIES: Topic<u64, Option<String>> = Topic::new("cities");
-//! const BOTH: Topic<u64, Option<String>> = Topic::new("both");
-//! const ALL: Topic<u64, Option<String>> = Topic::new("all");
-//!
-//! let builder = StreamsBuilder::new();
-//! let (names, cities) = (builder.table(NAMES), builder.table(CITIES));
-//! names.join(cities, |name, city| format!("{name}, {city}")).to_stream().to(BOTH);
-//! names.left_join(cities, |name, city| format!("{name}, {}", city.unwrap_or("?".into()))).to_stream().to(ALL);
-//!
-//! let mut driver = TestDriver::new(builder.build()?);
-//! for (topic, row, time) in [
-//!     (&NAMES, Some("Ada"), 1),
-//!     (&CITIES, Some("London"), 2),
-//!     (&NAMES, Some("Ada King"), 1),
-//!     (&CITIES, None, 3),
-//!     (&NAMES, None, 4),
-//! ] {
-//!     driver.pipe_at(topic, 1_u64, row.map(str::to_owned), Timestamp(time));
-//! }
-//! let rows = |records: Vec<Record<u64, Option<String>>>| -> Vec<(Option<String>, i64)> {
-//!     records.into_iter().map(|record| (record.value, record.timestamp.0)).collect()
-//! };
-//! let row = |text: &str, time| (Some(text.to_owned()), time);
-//! assert_eq!(rows(driver.read_records(&BOTH)), [row("Ada, London", 2), row("Ada King, London", 2), (None, 3)]);
-//! let all = [row("Ada, ?", 1), row("Ada, London", 2), row("Ada King, London", 2), row("Ada King, ?", 3), (None, 4)];
-//! assert_eq!(rows(driver.read_records(&ALL)), all);
-//! # Ok::<(), TopologyError>(())
-//! ```
-//!
-//! An [`outer_join`](crate::dsl::KTable::outer_join) also has a result where only the other table has a row. Both topics need
-//! the same number of partitions.
-//!
-//! # Joins over a foreign key
-//!
-//! With [`join_on`](crate::dsl::KTable::join_on), each row says which row of the other table it belongs to. If that row
-//! changes, all results that it is part of do. The two rows are usually in different tasks, so they talk through two topics:
-//!
-//! ```text
-//! books (left)                                       authors (right)
-//! Romola=7    -- "I refer to 7", hash of the row -->   7: kept as a subscription
-//!             <-- "7 is Evans", the same hash -------  7=Evans
-//! result: Romola=Evans
-//!                                                      7=Eliot   (an update)
-//!             <-- "7 is Eliot", the hash -----------   to all who have subscribed
-//! result: Romola=Eliot
-//! Romola=8    -- "not 7 any more", "I refer to 8" -->
-//! ```
-//!
-//! An answer to a row that has changed in the meantime is recognised by the hash, and ignored; it is counted as
-//! `stale-answer`, which is nothing to worry about. A row whose key is `None` has no result and is counted
-//! (`null-foreign-key`), except in a [`left_join_on`](crate::dsl::KTable::left_join_on). A tombstone takes the subscription
-//! back, and deletes the result. If a topic is not partitioned by its keys' bytes, say how:
-//! [`partitioned_by`](crate::dsl::KTable::partitioned_by).
+//! An update of either table is joined with the other's row: [`joins`](super::joins#two-tables) shows when, also for rows that
+//! refer to each other by a [foreign key](super::joins#two-tables-over-a-foreign-key).
 //!
 //! # Aggregations of rows
 //!
