@@ -62,7 +62,7 @@ fn a_merged_repartition_topic_feeds_all_that_had_one() {
 /// other types; where a merge follows another one, it refuses the topology.
 #[test]
 fn repartition_topics_are_merged_only_where_all_records_come_the_same_way() {
-    let cases: [(&str, Write, &[&str]); 4] = [
+    let cases: [(&str, Write, &[&str]); 6] = [
         (
             "another stream with changed keys joins in on the way",
             |b| {
@@ -100,6 +100,24 @@ fn repartition_topics_are_merged_only_where_all_records_come_the_same_way() {
                 let merged = a.merge(b).merge(c);
                 merged.group_by_key().named("one").count().to_stream().to(COUNTS);
                 merged.group_by_key().named("other").reduce(last).to_stream().to(LAST);
+            },
+            &["one-repartition"],
+        ),
+        (
+            "two branches of a split are grouped",
+            |b| {
+                let branches = b.stream(A).select_key(|_, value| value.clone()).split();
+                branches.branch(|_, value| value == "x").group_by_key().named("one").count().to_stream().to(COUNTS);
+                branches.default_branch().group_by_key().named("other").reduce(last).to_stream().to(LAST);
+            },
+            &["one-repartition"],
+        ),
+        (
+            "what a filter lets pass is grouped twice",
+            |b| {
+                let kept = b.stream(A).select_key(|_, value| value.clone()).filter(|_, value| value != "z");
+                kept.group_by_key().named("one").count().to_stream().to(COUNTS);
+                kept.group_by_key().named("other").reduce(last).to_stream().to(LAST);
             },
             &["one-repartition"],
         ),
