@@ -36,7 +36,10 @@ impl Coverage {
         let written = topics_written(java);
         let mut seen: BTreeMap<String, bool> = BTreeMap::new();
         for (number, step) in steps.iter().enumerate() {
-            *seen.entry(label(step)).or_default() |= emitted(steps, number, &case.application, &written, java);
+            let emitted = emitted(steps, number, &case.application, &written, java);
+            for label in labels(step) {
+                *seen.entry(label).or_default() |= emitted;
+            }
         }
         for (label, emitted) in seen {
             let counts = self.operators.entry(label).or_default();
@@ -96,9 +99,10 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// A step's operator with what makes it a different one.
-fn label(step: &Json) -> String {
-    let mut label = step["op"].as_str().unwrap_or("?").to_owned();
+/// A step's operator with what makes it a different one, and the operator with each of its options.
+fn labels(step: &Json) -> Vec<String> {
+    let op = step["op"].as_str().unwrap_or("?");
+    let mut label = op.to_owned();
     let mut add = |text: Option<&str>| {
         if let Some(text) = text {
             label.push(' ');
@@ -106,8 +110,9 @@ fn label(step: &Json) -> String {
         }
     };
     let is = |name: &str| step.get(name).is_some();
-    let words = ["kind", "emit", "until", "full"].map(|name| step[name].as_str());
-    words.into_iter().for_each(&mut add);
+    add(step["kind"].as_str());
+    add(step["emit"].as_str().filter(|emit| *emit == "close"));
+    ["until", "full"].iter().for_each(|name| add(step[*name].as_str()));
     add(step["windows"]["kind"].as_str());
     if let Json::Object(windows) = &step["windows"]
         && windows.get("advance").is_some_and(|advance| Some(advance) != windows.get("size"))
@@ -116,16 +121,21 @@ fn label(step: &Json) -> String {
     }
     add(step["until"].is_u64().then_some("time limit"));
     add(is("remove").then_some("of table"));
-    add(is("pattern").then_some("pattern"));
     add((step["op"] == "to_stream" && is("key")).then_some("key"));
-    add(is("no_pair").then_some("no pair"));
-    add((step["op"] == "fk_join" && is("partitioner")).then_some("partitioner"));
     add(step["does"]["f"].as_str());
-    add(step["extractor"]["f"].as_str().map(|_| "extractor"));
     add((is("grace") && step["op"] == "join_table").then_some("grace"));
     add((step["op"] == "join" && step["in"] == step["other"]).then_some("self"));
-    add(step["stored"].get("versioned").map(|_| "versioned"));
-    label
+    let options = [
+        (is("pattern"), "pattern"),
+        (is("no_pair"), "no pair"),
+        (is("partitioner"), "partitioner"),
+        (is("extractor"), "extractor"),
+        (step["emit"] == "update", "emitted on update"),
+        (step["stored"].get("versioned").is_some(), "versioned"),
+    ];
+    let with = options.iter().filter(|(is_there, _)| *is_there).map(|(_, option)| format!("{op} {option}"));
+    let with: Vec<_> = with.collect();
+    std::iter::once(label).chain(with).collect()
 }
 
 /// The topics to which an answer's records went.
@@ -145,6 +155,12 @@ fn emitted(steps: &[Json], number: usize, application: &str, written: &BTreeSet<
             let prefix = format!("{number} ");
             java.steps.iter().flat_map(|step| &step.seen).any(|line| line.starts_with(&prefix))
         }
+        // It forwards nothing to be seen.
+        "store" => step["name"].as_str().is_some_and(|store| writes_rows(store, java)),
+        "process" | "process_values" if ["keep", "ts_keep"].iter().any(|keeps| step["does"]["f"] == *keeps) => {
+            let stores = step["stores"].as_array().into_iter().flatten().filter_map(Json::as_str);
+            stores.chain(step["does"]["store"].as_str()).any(|store| writes_rows(store, java))
+        }
         "repartition" => {
             written.iter().any(|topic| topic.starts_with(&format!("{application}-")) && topic.ends_with("-repartition"))
         }
@@ -154,6 +170,11 @@ fn emitted(steps: &[Json], number: usize, application: &str, written: &BTreeSet<
             users.any(|user| steps[user]["op"] != "merge" && emitted(steps, user, application, written, java))
         }
     }
+}
+
+fn writes_rows(store: &str, java: &Answer) -> bool {
+    let prefix = format!("+ {store} ");
+    java.steps.iter().flat_map(|step| &step.stores).any(|line| line.starts_with(&prefix))
 }
 
 fn uses(step: &Json, number: usize) -> bool {

@@ -4,8 +4,8 @@ use super::Arms;
 use super::aggregate::group;
 use super::draft::{Draft, Sort};
 use super::vocabulary::adder;
-use super::windows::{any_windows, retention_min};
-use crate::step::{CogroupInput, Step, StepId, Stored, Windows};
+use super::windows::{any_windows, retention_min, retention_with_cache};
+use crate::step::{CogroupInput, Step, StepId, Stored};
 
 /// Without windows.
 pub(super) const ARMS: Arms = &[(4, cogroup)];
@@ -61,11 +61,9 @@ fn windowed(draft: &mut Draft) -> Option<()> {
         draft.remember([retention]);
         stored = Some(Stored { retention: Some(retention), ..stored.unwrap_or_default() });
     }
-    if let Windows::Session { gap, grace } = windows
-        && draft.has_cache()
+    if draft.has_cache()
+        && let Some(needed) = retention_with_cache(windows)
     {
-        // A cache in Java also still has sessions that are over.
-        let needed = 3 * gap + grace + 1;
         let kept = stored.unwrap_or_default();
         stored = Some(Stored { retention: Some(kept.retention.unwrap_or(0).max(needed)), ..kept });
     }

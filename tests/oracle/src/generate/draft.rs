@@ -417,7 +417,7 @@ impl Draft {
 
     /// How the next step's table is stored, if that is said.
     pub(super) fn stored(&mut self) -> Option<Stored> {
-        if !self.random.percent(40) {
+        if !self.random.percent(50) {
             return None;
         }
         let name = self.random.percent(70).then(|| format!("s{}", self.unique()));
@@ -432,7 +432,7 @@ impl Draft {
     pub(super) fn rows_stored(&mut self) -> Option<Stored> {
         let mut stored = self.stored()?;
         // Such a store has a name, and no cache. What is not cached begins otherwise in Java, with a cache for others, too.
-        if stored.name.is_some() && !self.has_cache && self.random.percent(25) {
+        if stored.name.is_some() && !self.has_cache && self.random.percent(75) {
             let history = self.random.one_of(10, &[0, 1, 100, 1_000, 60_000]);
             self.remember([history]);
             (stored.versioned, stored.caching) = (Some(history), None);

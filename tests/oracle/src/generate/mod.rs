@@ -54,11 +54,11 @@ impl Family {
 pub const FAMILIES: &[Family] = &[
     Family::of("stateless", &[stateless::ARMS], 8),
     Family::of("aggregate", &[aggregate::ARMS, cogroups::ARMS, stateless::SOME], 6),
-    Family::of("windows", &[windows::ARMS, cogroups::WINDOWED, stateless::SOME], 4),
+    Family::of("windows", &[windows::ARMS, cogroups::WINDOWED, stateless::SOME], 9),
     Family::of("joins", &[joins::ARMS, stateless::SOME], 5),
-    Family::of("tables", &[tables::ARMS, table_joins::ARMS, stateless::SOME], 6),
+    Family::of("tables", &[tables::ARMS, table_joins::ARMS, stateless::SOME], 10),
     Family::of("suppress", &[suppress::ARMS, tables::ARMS, windows::ARMS, stateless::SOME], 5),
-    Family::of("processors", &[processors::ARMS, stateless::SOME], 5),
+    Family::of("processors", &[processors::ARMS, stateless::SOME], 26),
     Family::of("mixed", EVERYTHING, 12),
     Family { caching: true, ..Family::of("caching", EVERYTHING, 5) },
     Family {

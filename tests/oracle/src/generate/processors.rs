@@ -11,14 +11,14 @@ use crate::step::{Step, StepId, StoreKind};
 
 /// All of them.
 pub(super) const ARMS: Arms = &[
-    (5, plain),
-    (2, tick),
-    (1, hold),
+    (10, plain),
+    (1, tick),
+    (2, hold),
     (4, key_value),
-    (2, timestamped),
+    (3, timestamped),
     (1, table_row),
-    (4, window),
-    (3, session),
+    (3, window),
+    (2, session),
     (1, shared),
     (1, to_child),
 ];
@@ -32,7 +32,7 @@ fn process(draft: &mut Draft, does: Behaviour, store: Option<String>, may_keep_k
 fn process_of(draft: &mut Draft, input: StepId, does: Behaviour, store: Option<String>, may_keep_key: bool) -> StepId {
     let stores = store.map(|store| vec![store]);
     let name = draft.name();
-    let step = if may_keep_key && draft.random.percent(40) {
+    let step = if may_keep_key && draft.random.percent(50) {
         Step::ProcessValues { input, does, stores, name }
     } else {
         Step::Process { input, does, stores, name }
@@ -44,10 +44,10 @@ fn plain(draft: &mut Draft) -> Option<()> {
     let random = &mut draft.random;
     let mut keeps_key = true;
     let header = random.one_of("h", &["g"]).to_owned();
-    let does = match random.between(0, 10) {
+    let does = match random.between(0, 12) {
         0 => Behaviour::Same {},
         1 => Behaviour::Twice {},
-        2 => Behaviour::Only { r#where: predicate(random) },
+        2 | 12 => Behaviour::Only { r#where: predicate(random) },
         3 => {
             keeps_key = false;
             Behaviour::Rekey { key: key_map(random) }
@@ -58,7 +58,7 @@ fn plain(draft: &mut Draft) -> Option<()> {
         7 => Behaviour::Commit {},
         8 => Behaviour::Farewell {},
         9 => Behaviour::AddHeader { name: header, text: random.one_of("x", &["", "yy"]).to_owned() },
-        _ if random.percent(50) => Behaviour::DropHeader { name: header },
+        10 => Behaviour::DropHeader { name: header },
         _ => Behaviour::ReadHeader { name: header },
     };
     process(draft, does, None, keeps_key);
@@ -112,7 +112,7 @@ fn store(draft: &mut Draft, kind: StoreKind) -> String {
 fn hold(draft: &mut Draft) -> Option<()> {
     let (every, start) = (every(draft), start(draft));
     let store = store(draft, StoreKind::KeyValue);
-    let does = if draft.random.percent(60) {
+    let does = if draft.random.percent(45) {
         Behaviour::Hold { store: None, every, start }
     } else {
         Behaviour::HoldWall { store: None, every, start }
@@ -129,12 +129,12 @@ const BOUNDS: &[&str] = &["", "a", "k", "k1", "k10", "k2", "z"];
 
 fn with_key_value(draft: &mut Draft) -> Behaviour {
     let store = None;
-    match draft.random.between(0, 9) {
-        0 => Behaviour::Tally { store },
-        1 => Behaviour::KvPutIfAbsent { store },
-        2..=3 => Behaviour::KvDelete { store, r#where: predicate(&mut draft.random) },
-        4 => Behaviour::KvLookup { store },
-        5 => Behaviour::Keep { store },
+    match draft.random.between(0, 13) {
+        0..=1 => Behaviour::Tally { store },
+        2..=3 => Behaviour::KvPutIfAbsent { store },
+        4..=5 => Behaviour::KvDelete { store, r#where: predicate(&mut draft.random) },
+        6..=7 => Behaviour::KvLookup { store },
+        8..=9 => Behaviour::Keep { store },
         _ => {
             let read =
                 draft.random.one_of(Read::All, &[Read::ReverseAll, Read::Range, Read::ReverseRange, Read::Prefix]);
@@ -171,8 +171,8 @@ fn shared(draft: &mut Draft) -> Option<()> {
 fn timestamped(draft: &mut Draft) -> Option<()> {
     let store = store(draft, StoreKind::Timestamped);
     let does = match draft.random.between(0, 5) {
-        0 => Behaviour::TsKeep { store: None },
-        1 => Behaviour::TsLookup { store: None },
+        0..=1 => Behaviour::TsKeep { store: None },
+        2..=3 => Behaviour::TsLookup { store: None },
         _ => Behaviour::TsPut { store: None },
     };
     process(draft, does, Some(store), true);
@@ -230,7 +230,7 @@ fn window(draft: &mut Draft) -> Option<()> {
     }
     let does = if with_times {
         Behaviour::TsWindowList { store: None, size, read, from, to }
-    } else if draft.random.percent(30) {
+    } else if draft.random.percent(45) {
         Behaviour::WindowPut { store: None, size }
     } else {
         Behaviour::WindowList { store: None, size, read, from, to }
@@ -243,7 +243,7 @@ fn session(draft: &mut Draft) -> Option<()> {
     let store = store(draft, StoreKind::Session);
     let gap = draft.random.one_of(10_i64, &[1, 1_000, 30_000]);
     draft.remember([gap.unsigned_abs()]);
-    let does = if draft.random.percent(40) {
+    let does = if draft.random.percent(50) {
         Behaviour::SessionPut { store: None, gap }
     } else {
         let read = draft.random.one_of(

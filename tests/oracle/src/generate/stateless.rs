@@ -189,7 +189,7 @@ fn to_chosen(draft: &mut Draft) -> Option<()> {
     let (input, _) = any_stream(draft);
     let topics = (0..=draft.random.index(3)).map(|number| format!("chosen-{input}-{number}")).collect();
     let name = draft.name();
-    let partitioner = draft.random.percent(10).then(|| partitioner(&mut draft.random));
+    let partitioner = draft.random.percent(50).then(|| partitioner(&mut draft.random));
     draft.add(Step::ToChosen { input, topics, name, partitioner }, Sort::Nothing, &[input]);
     Some(())
 }

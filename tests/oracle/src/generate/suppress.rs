@@ -6,7 +6,7 @@ use super::sources::some_table;
 use crate::step::{Closed, Full, Step, StepId, Until};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(4, until_close), (2, windows_for_some_time), (4, rows_for_some_time)];
+pub(super) const ARMS: Arms = &[(10, until_close), (6, windows_for_some_time), (10, rows_for_some_time)];
 
 /// What is held back at most, and what happens then.
 #[derive(Default)]
@@ -19,7 +19,7 @@ struct Limits {
 fn until_close(draft: &mut Draft) -> Option<()> {
     let (input, sort) = windowed_table(draft)?;
     // Results that are final are not sent early, so a limit must be one that most cases don't reach.
-    let limits = if draft.random.percent(85) { Limits::default() } else { high_limits(draft) };
+    let limits = if draft.random.percent(60) { Limits::default() } else { high_limits(draft) };
     add(draft, (input, sort), Until::Close(Closed::Close), limits)
 }
 
@@ -37,8 +37,8 @@ fn for_some_time(draft: &mut Draft, table: (StepId, Sort)) -> Option<()> {
     let limit = draft.random.one_of(10, &[0, 1, 2, 100, 1_000, 60_000]);
     draft.remember([limit, 2 * limit]);
     let limits = match draft.random.between(0, 9) {
-        0..=4 => Limits::default(),
-        5 => high_limits(draft),
+        0..=3 => Limits::default(),
+        4..=5 => high_limits(draft),
         _ => low_limits(draft),
     };
     add(draft, table, Until::Millis(limit), limits)

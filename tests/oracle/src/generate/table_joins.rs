@@ -8,7 +8,7 @@ use crate::functions::Partitioner;
 use crate::step::{JoinKind, Step, StepId};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(4, table_join), (4, fk_join)];
+pub(super) const ARMS: Arms = &[(4, table_join), (7, fk_join)];
 
 /// A table whose old values may be needed, or a new one.
 fn side(draft: &mut Draft, sort: Sort) -> StepId {
@@ -63,7 +63,7 @@ fn fk_join(draft: &mut Draft) -> Option<()> {
     let stored = draft.rows_stored().filter(|_| sort == Sort::Table);
     // These choose one partition, whatever the value is, which is not there.
     let partitioner = draft.random.pick(&[Partitioner::KeyHash, Partitioner::ValueHash, Partitioner::Default]).cloned();
-    let partitioner = partitioner.filter(|_| draft.random.percent(20));
+    let partitioner = partitioner.filter(|_| draft.random.percent(40));
     let step = Step::FkJoin { kind, input, other, key, joiner, name, partitioner, stored };
     draft.add(step, sort, &[input, other]);
     Some(())

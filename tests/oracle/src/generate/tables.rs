@@ -11,11 +11,11 @@ use crate::step::{Aggregation, Step, StepId};
 /// All of them.
 pub(super) const ARMS: Arms = &[
     (2, table),
-    (3, filter),
-    (1, filter_not),
+    (4, filter),
+    (3, filter_not),
     (3, map_values),
     (3, transform_values),
-    (2, to_table),
+    (3, to_table),
     (2, streamed),
     (2, streamed_by),
     (2, count),

@@ -7,7 +7,7 @@ use super::vocabulary::{adder, keeping_adder};
 use crate::step::{Aggregation, Emit, Step, Stored, Windows};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(3, count), (3, reduce), (4, aggregate)];
+pub(super) const ARMS: Arms = &[(5, count), (5, reduce), (5, aggregate)];
 
 /// Windows in which several groups can be aggregated together.
 pub(super) fn any_windows(draft: &mut Draft) -> Windows {
@@ -16,10 +16,10 @@ pub(super) fn any_windows(draft: &mut Draft) -> Windows {
 
 /// Windows of any kind, for a single group.
 fn all_windows(draft: &mut Draft) -> Windows {
-    match draft.random.between(0, 9) {
-        0..=2 => sessions(draft),
-        3..=5 => sliding(draft),
-        6 => unlimited(draft),
+    match draft.random.between(0, 19) {
+        0..=4 => sessions(draft),
+        5..=8 => sliding(draft),
+        9..=11 => unlimited(draft),
         _ => windows(draft),
     }
 }
@@ -50,10 +50,10 @@ fn sessions(draft: &mut Draft) -> Windows {
 fn windows(draft: &mut Draft) -> Windows {
     let random = &mut draft.random;
     let size: u64 = random.one_of(10, &[1, 2, 5, 100, 1_000, 60_000, 3_600_000]);
-    let advance = match random.between(0, 4) {
-        0 | 1 => size,
-        2 => size.div_ceil(2),
-        3 => size.div_ceil(3),
+    let advance = match random.between(0, 5) {
+        0..=2 => size,
+        3 => size.div_ceil(2),
+        4 => size.div_ceil(3),
         _ => random.between(size.div_ceil(5), size),
     };
     let grace = match random.between(0, 4) {
@@ -77,6 +77,17 @@ pub(super) const fn retention_min(windows: Windows) -> u64 {
     }
 }
 
+/// The least time that windows must be kept if there is a cache: Java's still has what is older than the retention (DIFFERENCES.md).
+pub(super) const fn retention_with_cache(windows: Windows) -> Option<u64> {
+    match windows {
+        Windows::Sliding { difference, grace } => Some(3 * difference + grace + 1),
+        // However old a record is, it counts if it is next to a session that has gone on since, and so does any other session
+        // next to it.
+        Windows::Session { .. } => Some(FOR_EVER),
+        Windows::Time { .. } | Windows::Unlimited { .. } => None,
+    }
+}
+
 /// Longer than there is input.
 const FOR_EVER: u64 = 1 << 42;
 
@@ -88,17 +99,15 @@ fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
         draft.remember([retention]);
         stored = Some(Stored { retention: Some(retention), ..stored.unwrap_or_default() });
     }
-    if let Windows::Session { gap: length, grace } | Windows::Sliding { difference: length, grace } = windows
-        && draft.has_cache()
+    if draft.has_cache()
+        && let Some(needed) = retention_with_cache(windows)
     {
-        // Java's cache still has what is older than the retention (DIFFERENCES.md).
         let kept = stored.unwrap_or_default();
-        let needed = 3 * length + grace + 1;
         stored = Some(Stored { retention: Some(kept.retention.unwrap_or(0).max(needed)), ..kept });
     }
     let emit = match draft.random.between(0, 9) {
-        0..=2 if !is_unlimited => Some(Emit::Close),
-        3 => Some(Emit::Update),
+        0..=4 if !is_unlimited => Some(Emit::Close),
+        5 => Some(Emit::Update),
         _ => None,
     };
     if emit == Some(Emit::Close) {
