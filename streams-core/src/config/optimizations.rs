@@ -28,18 +28,32 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Optimizations {
+    reuse_source_topics: bool,
     merge_repartition_topics: bool,
     single_store_self_join: bool,
 }
 
+const REUSE: &str = "reuse.ktable.source.topics";
 const MERGE: &str = "merge.repartition.topics";
 const SELF_JOIN: &str = "single.store.self.join";
 
 impl Optimizations {
     /// `none`, the default.
-    pub const NONE: Self = Self { merge_repartition_topics: false, single_store_self_join: false };
+    pub const NONE: Self =
+        Self { reuse_source_topics: false, merge_repartition_topics: false, single_store_self_join: false };
     /// `all` that there are.
-    pub const ALL: Self = Self { merge_repartition_topics: true, single_store_self_join: true };
+    pub const ALL: Self =
+        Self { reuse_source_topics: true, merge_repartition_topics: true, single_store_self_join: true };
+
+    /// `reuse.ktable.source.topics`: the topic that a table reads is its changelog, too, up to where it has been processed.
+    /// The topic must keep each key's latest record (`cleanup.policy=compact`), or a table that is restored lacks rows.
+    ///
+    /// Rows are restored as they are in the topic: with the record's own timestamp whatever an extractor said, and even if
+    /// a record was skipped because it cannot be decoded.
+    #[must_use]
+    pub const fn reuse_source_topics(self) -> Self {
+        Self { reuse_source_topics: true, ..self }
+    }
 
     /// `merge.repartition.topics`: several operators that need the same new keys share one repartition topic, directly
     /// behind the operator that made the keys. The topic is named after the first of them.
@@ -53,6 +67,10 @@ impl Optimizations {
     #[must_use]
     pub const fn single_store_self_join(self) -> Self {
         Self { single_store_self_join: true, ..self }
+    }
+
+    pub(crate) const fn reuses_source_topics(self) -> bool {
+        self.reuse_source_topics
     }
 
     pub(crate) const fn merges_repartition_topics(self) -> bool {
@@ -75,11 +93,12 @@ impl FromStr for Optimizations {
             _ => {}
         }
         text.split(',').map(str::trim).try_fold(Self::NONE, |chosen, word| match word {
+            REUSE => Ok(chosen.reuse_source_topics()),
             MERGE => Ok(chosen.merge_repartition_topics()),
             SELF_JOIN => Ok(chosen.single_store_self_join()),
-            "reuse.ktable.source.topics" => Err(format!("`{word}` is not there yet")),
             _ => Err(format!(
-                "`{word}` is not one of the optimisations `{MERGE}` and `{SELF_JOIN}`; `all` and `none` stand alone"
+                "`{word}` is not one of the optimisations `{REUSE}`, `{MERGE}` and `{SELF_JOIN}`; `all` and `none` \
+                 stand alone"
             )),
         })
     }
@@ -87,7 +106,11 @@ impl FromStr for Optimizations {
 
 impl fmt::Display for Optimizations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let chosen = [(self.merge_repartition_topics, MERGE), (self.single_store_self_join, SELF_JOIN)];
+        let chosen = [
+            (self.reuse_source_topics, REUSE),
+            (self.merge_repartition_topics, MERGE),
+            (self.single_store_self_join, SELF_JOIN),
+        ];
         let chosen: Vec<_> = chosen.iter().filter_map(|(is_chosen, word)| is_chosen.then_some(*word)).collect();
         match chosen.as_slice() {
             [] => f.write_str("none"),
@@ -107,12 +130,17 @@ mod tests {
             ("none", Optimizations::NONE, "none"),
             (" all ", Optimizations::ALL, "all"),
             ("single.store.self.join", Optimizations::NONE.single_store_self_join(), "single.store.self.join"),
-            ("merge.repartition.topics , single.store.self.join", Optimizations::ALL, "all"),
+            (
+                "merge.repartition.topics , reuse.ktable.source.topics",
+                Optimizations::NONE.merge_repartition_topics().reuse_source_topics(),
+                "reuse.ktable.source.topics,merge.repartition.topics",
+            ),
+            ("reuse.ktable.source.topics,merge.repartition.topics,single.store.self.join", Optimizations::ALL, "all"),
         ] {
             let read: Optimizations = text.parse().expect(text);
             assert_eq!((read, read.to_string()), (expected, shown.to_owned()), "{text}");
         }
-        for text in ["", "all,none", "none,merge.repartition.topics", "merge", "reuse.ktable.source.topics"] {
+        for text in ["", "all,none", "none,merge.repartition.topics", "merge", "reuse"] {
             assert!(text.parse::<Optimizations>().is_err(), "{text}");
         }
     }

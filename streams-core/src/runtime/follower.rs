@@ -111,6 +111,11 @@ impl Follower {
         self.0.iter().find(|followed| followed.partition == *partition)?.position
     }
 
+    /// How far a partition could be read when following started.
+    pub(crate) fn end(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.0.iter().find(|followed| followed.partition == *partition).map(|followed| followed.end)
+    }
+
     /// Empties a store and forgets its positions in one batch; otherwise, after a crash, a partly filled store could
     /// be taken for a complete one.
     pub(crate) fn clear(&mut self, target: &mut impl Target, store: StoreIndex) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use streams_core::topic::Topic;
 use streams_core::topology::{Optimizations, Topology, TopologyError};
 use streams_core::windows::{JoinSpan, JoinWindows, TimeWindows, Tumbling};
 
-use crate::topologies::{A, B, COUNTS, Named, OUT, T, U, left, out};
+use crate::topologies::{A, B, COUNTS, Named, OUT, T, U, left, out, text_store};
 
 /// Builds a topology, with optimisations if its name says so.
 pub(crate) fn build(name: &str, builder: StreamsBuilder) -> Result<Topology, TopologyError> {
@@ -109,6 +109,24 @@ pub(crate) const ALL: &[Named] = &[
         let append = |all: &mut String, value: String| *all += &value;
         keyed.group_by_key().cogroup(append).cogroup(b.stream(B).group_by_key(), append).aggregate(String::new);
         keyed.group_by_key().count();
+    }),
+    ("optimized: a table is its changelog", |b| {
+        b.table(T).stored_as(text_store("kept")).to_stream().to(OUT);
+    }),
+    ("optimized: a table that is not kept", |b| {
+        b.table(T).to_stream().to(OUT);
+    }),
+    ("optimized: a table of a stream has a changelog", |b| {
+        b.stream(T).to_table().stored_as(text_store("kept")).to_stream().to(OUT);
+    }),
+    ("optimized: a filtered table and a group", |b| {
+        let rows = b.table(T).filter(|_, _| true);
+        rows.group_by(|key, value| (key.clone(), value.clone())).count().to_stream().to(COUNTS);
+    }),
+    ("optimized: a table's changes under another key", |b| {
+        let keyed = b.table(T).to_stream_by(|_, row| row.cloned().unwrap_or_default());
+        keyed.group_by_key().count();
+        keyed.group_by_key().count().to_stream().to(COUNTS);
     }),
     ("optimized: self-join", |b| {
         let a = b.stream(A);

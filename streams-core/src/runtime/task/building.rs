@@ -110,9 +110,13 @@ impl TaskStore {
         let mut stores = Vec::new();
         for (id, number) in of_task.flat_map(|sub| &sub.stores).zip(1_u16..) {
             let Some(definition) = topology.graph().store(*id) else { continue };
-            let changelog = plan.changelog(*id).and_then(|topic| {
+            let is_input = matches!(definition.changelog, Some(TopicRef::External(_)));
+            // An input may have fewer partitions than there are tasks.
+            let changelog = plan.changelog(*id).filter(|topic| !is_input || plan.inputs(task).contains(topic));
+            let changelog = changelog.and_then(|topic| {
                 let partition = TopicPartition { topic: Arc::clone(&topic), partition: task.partition };
-                Some(ChangelogPartition { partition, destination: destination(&topic)?, offset: None, written: None })
+                let destination = destination(&topic)?;
+                Some(ChangelogPartition { partition, destination, is_input, offset: None, written: None })
             });
             stores.push(Self {
                 name: Arc::clone(&definition.name),
@@ -173,7 +177,7 @@ impl TaskServices for Services<'_> {
         let missing = || BuildError { node: "-".to_owned(), reason: format!("the task has no store {}", store.0) };
         let definition = self.building.plan.topology.graph().store(store).ok_or_else(missing)?;
         let part = self.ready.stores.iter().find(|part| part.name == definition.name).ok_or_else(missing)?;
-        let changelog = part.changelog.as_ref().map(|changelog| {
+        let changelog = part.changelog.as_ref().filter(|changelog| !changelog.is_input).map(|changelog| {
             let changelog = TopicChangelog {
                 collector: Rc::clone(self.building.collector),
                 destination: changelog.destination.clone(),

@@ -94,6 +94,9 @@ pub(crate) struct TaskStore {
 pub(crate) struct ChangelogPartition {
     pub(crate) partition: TopicPartition,
     pub(crate) destination: Destination,
+    /// Whether it is one of the task's inputs, which nothing is written to. The local state has followed it as far as it was
+    /// processed.
+    pub(crate) is_input: bool,
     /// The changelog offset after the changes in the committed state, as recorded with the state.
     pub(crate) offset: Option<Offset>,
     /// The same for state that is written but not yet committed.
@@ -366,7 +369,11 @@ impl Task {
         let mut batch = self.state.borrow().pending_batch();
         self.end_transaction(&mut batch);
         for changelog in self.stores.iter_mut().filter_map(|store| store.changelog.as_mut()) {
-            changelog.written = collector.acknowledged(&changelog.destination, changelog.partition.partition);
+            let is_it = |input: &&Input| changelog.is_input && input.partition == changelog.partition;
+            changelog.written = match self.inputs.iter().find(is_it) {
+                Some(input) => Some(input.position),
+                None => collector.acknowledged(&changelog.destination, changelog.partition.partition),
+            };
         }
         if is_committed {
             note_changelogs(&mut self.stores, &mut batch);

@@ -309,6 +309,7 @@ impl Opening {
         let mut times = self.stored_times(shared, &opened)?;
         let mut inputs = Vec::new();
         let mut of_inputs = extents.inputs.iter().copied();
+        let committed_positions = committed;
         let committed = committed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         for (number, (partition, committed)) in opened.inputs.iter().zip(committed).enumerate() {
             let extent = of_inputs.next().unwrap_or_default();
@@ -324,7 +325,8 @@ impl Opening {
             let partition = partition.clone();
             inputs.push(StartPosition { partition, position, committed_metadata, partition_time, is_internal });
         }
-        let begun = opened.follower.begin(&mut opened.store, &extents.changelogs);
+        let changelogs = readable_changelogs(&opened, extents, committed_positions);
+        let begun = opened.follower.begin(&mut opened.store, &changelogs);
         begun.map_err(|trouble| trouble.into_error(opened.folder.path(), |error| self.failed(error)))?;
         let left = opened.follower.left().map(|(partition, position)| (partition.clone(), position)).collect();
         self.metrics.phase = TaskPhase::Restoring;
@@ -359,6 +361,11 @@ impl Opening {
         let changelog_of =
             |store: &&TaskStore| store.changelog.as_ref().is_some_and(|changelog| changelog.partition == *partition);
         let Some(store) = opened.stores.iter().find(changelog_of) else { return Ok(()) };
+        let batch = match limit_of(opened, partition) {
+            // What follows has not been processed yet.
+            Some(limit) if batch.next_offset() > limit => &batch.clone().ending_before(limit),
+            _ => batch,
+        };
         let rows = rows_of(&*opened.store, store, partition, batch)
             .and_then(|rows| opened.follower.apply(&mut opened.store, partition, rows, batch.next_offset()));
         rows.map_err(|error| AppError::Store { task: self.id, error })?;
@@ -369,7 +376,8 @@ impl Opening {
     /// Call this when a changelog was read to its end.
     pub(crate) fn restored_to(&mut self, partition: &TopicPartition, position: Offset) {
         if let OpeningStep::Restoring(opened, ..) = &mut self.step {
-            opened.follower.reached(partition, position);
+            let limit = limit_of(opened, partition).unwrap_or(position);
+            opened.follower.reached(partition, position.min(limit));
         }
     }
 
@@ -453,6 +461,31 @@ impl AskedBounds {
             _ => Poll::Pending,
         }
     }
+}
+
+/// How far changelogs are to be read. Where an input is its table's changelog, that is as far as it was processed; what
+/// follows is yet to come as input.
+fn readable_changelogs(opened: &OpenedTask, extents: &Extents, committed: &[Option<CommittedOffset>]) -> Vec<Extent> {
+    let readable = |(partition, extent): (&TopicPartition, &Extent)| {
+        if !is_input(&opened.stores, partition) {
+            return *extent;
+        }
+        let number = opened.inputs.iter().position(|input| input == partition);
+        let committed = number.and_then(|number| committed.get(number)?.as_ref());
+        let processed = committed.map_or(extent.start, |committed| committed.offset);
+        Extent { readable: extent.readable.min(processed), ..*extent }
+    };
+    opened.follower.partitions().zip(&extents.changelogs).map(readable).collect()
+}
+
+/// Where restoring must not go on reading a changelog, because it is an input.
+fn limit_of(opened: &OpenedTask, changelog: &TopicPartition) -> Option<Offset> {
+    is_input(&opened.stores, changelog).then(|| opened.follower.end(changelog))?
+}
+
+fn is_input(stores: &[TaskStore], changelog: &TopicPartition) -> bool {
+    let mut changelogs = stores.iter().filter_map(|store| store.changelog.as_ref());
+    changelogs.any(|of_store| of_store.is_input && of_store.partition == *changelog)
 }
 
 /// Turns a changelog's records into changes of the store's rows.

@@ -37,6 +37,7 @@ mod isolation;
 mod patterns;
 mod rebalances;
 mod restoring;
+mod reused_topics;
 mod running_tasks;
 pub(super) mod said;
 mod scene;

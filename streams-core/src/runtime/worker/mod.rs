@@ -32,8 +32,8 @@ use super::task::Task;
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::log::{
-    Admin, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Log, LogError,
-    Reply,
+    Admin, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation, Log,
+    LogError, Reply,
 };
 use crate::operators::StoreId;
 use crate::record::{Offset, TaskId, TopicPartition};
@@ -202,7 +202,13 @@ impl Worker {
             let client_id = format!("{}-{}-{name}", shared.client_id(), seed.number);
             let isolation = match purpose {
                 ConsumerPurpose::Main => shared.settings.input_isolation(),
-                ConsumerPurpose::Restore => shared.settings.restore_isolation(),
+                ConsumerPurpose::Restore => match shared.settings.restore_isolation() {
+                    // Input topics may be among the changelogs.
+                    Isolation::ReadUncommitted if shared.plan.topology.optimizations().reuses_source_topics() => {
+                        shared.settings.input_isolation()
+                    }
+                    isolation => isolation,
+                },
             };
             let options = ConsumerOptions { client_id, purpose, isolation, prefetch_bytes: None };
             shared

@@ -18,6 +18,9 @@ impl Expansion {
         self.check_kept()?;
         let unused = self.processor_stores.unused(&self.stores);
         self.drafts.merge_sources()?;
+        if optimizations.reuses_source_topics() {
+            self.reuse_source_topics();
+        }
         if optimizations.merges_repartition_topics() {
             self.merge_repartition_topics();
         }

@@ -1,14 +1,26 @@
 //! The optimisations of a topology, which change the draft before it is written.
 //!
-//! Both work as in Kafka Streams, except that they leave alone what they would change the results of (DIFFERENCES.md).
+//! They work as in Kafka Streams, except that they leave alone what they would change the results of (DIFFERENCES.md).
 
 use std::collections::HashSet;
 
-use super::Expansion;
 use super::draft::{DraftId, DraftKind, Drafts, ROOT, Role};
+use super::{Expansion, TableState};
 use crate::operators::StoreId;
+use crate::topic::TopicRef;
 
 impl Expansion {
+    /// Lets the topics that tables read be their changelogs, too.
+    pub(super) fn reuse_source_topics(&mut self) {
+        for draft in &self.drafts.all {
+            if let DraftKind::TableSource { topic, table, .. } = &draft.kind
+                && let Some(store) = self.tables.get(table).and_then(TableState::store)
+            {
+                self.stores.restore_from(store, TopicRef::External(topic.as_str().into()));
+            }
+        }
+    }
+
     /// Lets operators that need the same new keys share a repartition topic. The topic is directly behind the operator
     /// that made the keys, or behind the merge of several.
     pub(super) fn merge_repartition_topics(&mut self) {

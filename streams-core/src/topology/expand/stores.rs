@@ -67,6 +67,13 @@ impl Stores {
         Ok(id)
     }
 
+    /// Lets a store be restored from a topic that it need not write.
+    pub(super) fn restore_from(&mut self, store: StoreId, topic: TopicRef) {
+        if let Some(definition) = self.definitions.get_mut(store.0 as usize) {
+            definition.changelog = Some(topic);
+        }
+    }
+
     /// Takes the changelogs of stores that no node uses any more. Their numbers stay, because others follow.
     pub(super) fn retire(&mut self, stores: &HashSet<StoreId>) {
         for store in stores {

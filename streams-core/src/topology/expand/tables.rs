@@ -12,7 +12,7 @@ use super::super::names::prefix;
 use super::super::program::{
     CallId, Repartition, SourceRecipe, TableOperatorKind, TableOperatorRecipe, TableRecipe, TypedTopic,
 };
-use super::draft::{DraftId, DraftKind, ROOT, SourceReading};
+use super::draft::{DraftId, DraftKind, ROOT, Role, SourceReading};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::options::no_effect;
 use super::stores::NewStore;
@@ -200,6 +200,7 @@ impl Expansion {
             Some(select) => {
                 let name = self.names.node(None, prefix::KEY_SELECT);
                 let node = self.drafts.add(node, name.clone(), stateless(select), at.site);
+                self.drafts.all[node.0].role = Role::ChangesKeys;
                 StreamState::new(name, sources, KeyWindows::made(at.site), true, node)
             }
         };

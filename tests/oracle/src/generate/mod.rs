@@ -63,12 +63,13 @@ pub const FAMILIES: &[Family] = &[
     Family { caching: true, ..Family::of("caching", EVERYTHING, 5) },
     Family {
         optimized: true,
-        ..Family::of("optimized", &[stateless::ARMS, aggregate::ARMS, cogroups::ARMS, joins::ARMS], 8)
+        ..Family::of("optimized", &[stateless::ARMS, aggregate::ARMS, cogroups::ARMS, joins::ARMS, tables::ARMS], 8)
     },
 ];
 
 /// Optimisations, as lists.
-const OPTIMIZE: &[&[&str]] = &[&[MERGE, SELF_JOIN], &[MERGE], &[SELF_JOIN]];
+const OPTIMIZE: &[&[&str]] = &[&[REUSE, MERGE, SELF_JOIN], &[MERGE], &[SELF_JOIN], &[REUSE]];
+const REUSE: &str = "reuse.ktable.source.topics";
 const MERGE: &str = "merge.repartition.topics";
 const SELF_JOIN: &str = "single.store.self.join";
 
@@ -106,7 +107,8 @@ pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
     let cache = if family.caching { CACHE } else { 0 };
     let application = draft.random.one_of("app", &["app", "app", "an.other_app-2"]).to_owned();
     let stores = if draft.random.percent(ROCKSDB) { StoreType::Rocksdb } else { StoreType::Memory };
-    let optimize: &[&str] = if family.optimized { draft.random.one_of(&[MERGE, SELF_JOIN], OPTIMIZE) } else { &[] };
+    let optimize: &[&str] =
+        if family.optimized { draft.random.one_of(&[REUSE, MERGE, SELF_JOIN], OPTIMIZE) } else { &[] };
     draft.has_single_store_self_joins = optimize.contains(&SELF_JOIN);
     draft.merges_repartition_topics = optimize.contains(&MERGE);
     topology(&mut draft, family);

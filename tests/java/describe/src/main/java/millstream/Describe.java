@@ -65,7 +65,9 @@ public final class Describe {
             lines.add("  sources " + sorted(info.sourceTopics));
             lines.add("  sinks " + sorted(info.sinkTopics));
             new TreeMap<>(info.repartitionSourceTopics).values().forEach(topic -> lines.add(repartition(topic)));
-            new TreeMap<>(info.stateChangelogTopics).values().forEach(topic -> lines.add("  changelog " + settings(topic)));
+            new TreeMap<>(info.stateChangelogTopics).values().stream()
+                .filter(topic -> !info.sourceTopics.contains(topic.name()))
+                .forEach(topic -> lines.add("  changelog " + settings(topic)));
         }
         final TreeSet<String> groups = new TreeSet<>();
         // A single topic needs no group.

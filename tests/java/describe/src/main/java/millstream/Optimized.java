@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.Properties;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
@@ -13,9 +15,11 @@ import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.state.KeyValueStore;
 
 /** Topologies that are built with optimisations, in the order and with the names of streams-core/tests/describe/optimized.rs. */
 final class Optimized {
@@ -30,8 +34,7 @@ final class Optimized {
             return builder.build();
         }
         final Properties properties = new Properties();
-        properties.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG,
-            StreamsConfig.MERGE_REPARTITION_TOPICS + "," + StreamsConfig.SINGLE_STORE_SELF_JOIN);
+        properties.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
         return builder.build(properties);
     }
 
@@ -112,6 +115,19 @@ final class Optimized {
             keyed.groupByKey().<String>cogroup((k, v, a) -> a + v)
                 .cogroup(b.<String, String>stream("b").groupByKey(), (k, v, a) -> a + v).aggregate(() -> "");
             keyed.groupByKey().count();
+        });
+        add.accept("a table is its changelog", b ->
+            b.table("t", Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as("kept")).toStream().to("out"));
+        add.accept("a table that is not kept", b -> b.<String, String>table("t").toStream().to("out"));
+        add.accept("a table of a stream has a changelog", b ->
+            b.<String, String>stream("t").toTable(Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as("kept"))
+                .toStream().to("out"));
+        add.accept("a filtered table and a group", b ->
+            b.<String, String>table("t").filter((k, v) -> true).groupBy(KeyValue::pair).count().toStream().to("out"));
+        add.accept("a table's changes under another key", b -> {
+            final KStream<String, String> keyed = b.<String, String>table("t").toStream((k, v) -> v);
+            keyed.groupByKey().count();
+            keyed.groupByKey().count().toStream().to("out");
         });
         add.accept("self-join", b -> {
             final KStream<String, String> a = b.stream("a");
