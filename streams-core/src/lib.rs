@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregates;
+mod calendar;
 pub mod clock;
 pub mod config;
 mod error_text;
@@ -43,5 +44,5 @@ pub mod __private {
     pub use crate::error_text::write_error;
     pub use crate::wire::json::Json;
     pub use crate::wire::msgpack::MessagePack;
-    pub use crate::wire::{Codec, DecodeError, EncodeError, Key, Value};
+    pub use crate::wire::{Codec, DecodeError, EncodeError, Key, Value, WindowSize};
 }

@@ -14,6 +14,6 @@ pub use crate::state::{KeyValueStore, SessionStore, Timestamped, VersionedStore,
 pub use crate::topic::Topic;
 pub use crate::topology::{Topology, TopologyError};
 pub use crate::windows::{
-    DistinctWindows, Hopping, JoinWindows, Session, Sessions, Sliding, Tumbling, Unlimited, Windowed,
+    CalendarWindows, DistinctWindows, Hopping, JoinWindows, Session, Sessions, Sliding, Tumbling, Unlimited, Windowed,
 };
 pub use crate::wire::{Key, Value};

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::windows::WindowSizes;
+use crate::windows::{CalendarWindows, WindowSize, WindowSizes};
 use crate::wire::Field;
 
 mod pattern;
@@ -94,9 +94,29 @@ impl<K: Field, V> Topic<K, V> {
     /// When the topic's keys have no windows, when all their sizes have been set already, or when the size is below a
     /// millisecond. In a constant, the compiler reports it.
     #[must_use]
-    pub const fn windows_of(mut self, size: Duration) -> Self {
-        assert!(self.windows.len() < K::WINDOWS, "the topic's keys have no such windows");
+    pub const fn windows_of(self, size: Duration) -> Self {
         assert!(size.as_millis() > 0, "a window must be at least one millisecond long");
+        self.windows_sized(WindowSize::of(size))
+    }
+
+    /// As [`Topic::windows_of`], for windows of a calendar.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const PER_DAY: Topic<Windowed<String>, i64> = Topic::new("views-per-day").windows_by(CalendarWindows::days());
+    /// ```
+    ///
+    /// # Panics
+    /// When the topic's keys have no windows, or when all their sizes have been set already. In a constant, the compiler
+    /// reports it.
+    #[must_use]
+    pub const fn windows_by(self, calendar: CalendarWindows) -> Self {
+        self.windows_sized(WindowSize::Calendar(calendar))
+    }
+
+    const fn windows_sized(mut self, size: WindowSize) -> Self {
+        assert!(self.windows.len() < K::WINDOWS, "the topic's keys have no such windows");
         self.windows = self.windows.around(size);
         self
     }

@@ -101,7 +101,7 @@ fn delegate_to(inner: &Type, input: &DeriveInput, attributes: &Attributes) -> sy
             const FIXED_SIZE: ::core::option::Option<::core::num::NonZeroUsize> = #inner::FIXED_SIZE;
             const WINDOWS: usize = #inner::WINDOWS;
 
-            fn set_window_sizes(&mut self, sizes: &[i64]) {
+            fn set_window_sizes(&mut self, sizes: &[#private::WindowSize]) {
                 #inner::set_window_sizes(&mut self.0, sizes);
             }
 

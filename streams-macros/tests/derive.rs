@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use millstream::record::Timestamp;
-use millstream::windows::{Window, Windowed};
+use millstream::windows::{Window, WindowSize, Windowed};
 use millstream::wire::{Codec, DecodeError, EncodeError, List, Value as _};
 use millstream::{Key, Value};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ fn a_struct_around_a_windowed_key_takes_its_windows_length() {
     let mut read = Minute::decode(&bytes).unwrap();
     assert_ne!(read, key);
     assert_eq!(Minute::WINDOWS, 1);
-    read.set_window_sizes(&[1]);
+    read.set_window_sizes(&[WindowSize::Millis(1)]);
     assert_eq!(read, key);
 }
 

@@ -30,6 +30,48 @@
 //!                [   b           c         )
 //! ```
 //!
+//! # Calendar windows
+//!
+//! [`CalendarWindows`](crate::windows::CalendarWindows) are days, weeks, months, quarters or years as the clocks of a place
+//! show them. *How much did each shop sell per day, by its own midnight?* Tumbling windows of 24 hours begin at midnight UTC,
+//! and drift by an hour when clocks change; a calendar's day then has 23 or 25 hours. Kafka Streams has no such windows.
+//!
+//! ```text
+//! in Berlin     Sat 29 March          Sun 30 March          Mon 31 March
+//! records         a             b       c            d      e
+//! time       |----+-------------+-----|-+------------+-----|+---------------
+//! windows    [    a             b     )[c            d     )[e
+//!            24 hours                  23 hours             24 hours
+//! ```
+//!
+//! ```
+//! use millstream::prelude::*;
+//! use millstream::testing::TestDriver;
+//! use millstream::windows::chrono_tz::Europe;
+//!
+//! const DAYS: CalendarWindows = CalendarWindows::days().in_zone(Europe::Berlin);
+//! const SALES: Topic<String, i64> = Topic::new("sales");
+//! const PER_DAY: Topic<Windowed<String>, i64> = Topic::new("sales-per-day").windows_by(DAYS);
+//!
+//! let builder = StreamsBuilder::new();
+//! let days = builder.stream(SALES).group_by_key().windowed_by(DAYS.no_grace());
+//! days.reduce(|sum, euros| sum + euros).to_stream().to(PER_DAY);
+//!
+//! let mut driver = TestDriver::new(builder.build()?);
+//! // Midnight of 30 March 2025 in Berlin is 23:00 of the day before in UTC, and 22:00 a day later.
+//! let midnight = 1_743_289_200_000;
+//! for (minute, euros) in [(-1, 5), (0, 7), (23 * 60 - 1, 1), (23 * 60, 2)] {
+//!     driver.pipe_at(&SALES, "berlin", euros, Timestamp(midnight + minute * 60_000));
+//! }
+//! let rows = driver.read(&PER_DAY).into_iter();
+//! let rows: Vec<_> = rows.map(|(key, sum)| ((key.window.end.0 - key.window.start.0) / 3_600_000, sum)).collect();
+//! assert_eq!(rows, [(24, 5), (23, 7), (23, 8), (24, 2)]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! In all else they are like tumbling windows: grace, late and null records, final results. The first window of a key begins no
+//! earlier than 1970, and rows are kept a day longer than the longest window and the grace.
+//!
 //! # Sliding windows
 //!
 //! [`Sliding`](crate::windows::Sliding) windows are not aligned to anything but the records: there is one for each set of
@@ -77,7 +119,7 @@
 //!
 //! | windows | a window takes records while |
 //! | --- | --- |
-//! | tumbling, hopping | its end is after stream time minus the grace |
+//! | tumbling, hopping, calendar | its end is after stream time minus the grace |
 //! | sliding | its end is not before stream time minus the grace |
 //! | sessions | its end, with the record, is not before stream time minus the grace and the gap |
 //!
@@ -91,7 +133,7 @@
 //! grace costs memory and, where only final results are sent, time; too little of it loses records. Each operator has its own
 //! stream time for each partition, and no record means no time: if nothing arrives, nothing closes.
 //!
-//! Null keys are dropped and counted. Null values count in tumbling, hopping and session windows, and are dropped and counted
+//! Null keys are dropped and counted. Null values count in tumbling, hopping, calendar and session windows, and are dropped and counted
 //! in sliding ones, as in Kafka Streams.
 //!
 //! # Updates, or one final result

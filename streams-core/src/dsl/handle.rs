@@ -79,6 +79,15 @@ macro_rules! windows_of {
             /// # Ok::<(), TopologyError>(())
             /// ```
             pub fn windows_of(self, size: std::time::Duration) -> Self {
+                self.windows_sized($crate::windows::WindowSize::of(size))
+            }
+
+            /// As [`windows_of`](Self::windows_of), for windows of a calendar.
+            pub fn windows_by(self, calendar: $crate::windows::CalendarWindows) -> Self {
+                self.windows_sized($crate::windows::WindowSize::Calendar(calendar))
+            }
+
+            fn windows_sized(self, size: $crate::windows::WindowSize) -> Self {
                 const { assert!(K::WINDOWS > 0, "the keys have no windows") };
                 self.builder.options(self.step, |options| {
                     let sizes = options.windows.map_or($crate::windows::WindowSizes::NONE, |said| said.sizes);

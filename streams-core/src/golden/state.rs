@@ -6,7 +6,7 @@ use super::{Vector, unhex};
 use crate::record::{Header, Offset, Partition, RecordPosition, Timestamp};
 use crate::state::held_record::{self, HeldContext, HeldRecord, HeldValues};
 use crate::state::kinds::{ChangelogRecord, Sessions, StoreKind, StoredRow, Windows};
-use crate::windows::Window;
+use crate::windows::{Window, WindowSize};
 
 /// A record with that key becomes a row with the given parts, and the row leads back to the key.
 fn check(vector: &Vector, kind: &dyn StoreKind, window: Window) {
@@ -21,7 +21,7 @@ fn check(vector: &Vector, kind: &dyn StoreKind, window: Window) {
 /// A table has one row per key and window, so its keys end with the number 0. Only a join's buffer has others.
 pub(super) fn window_store_key(vector: &Vector) {
     let start = vector.number::<i64>(1);
-    let kind = Windows { size: Duration::from_millis(10), retention: Duration::from_secs(60) };
+    let kind = Windows { size: WindowSize::Millis(10), retention: Duration::from_secs(60) };
     if vector.number::<u32>(2) == 0 {
         check(vector, &kind, Window { start: Timestamp(start), end: Timestamp(start.saturating_add(10)) });
     } else {

@@ -11,7 +11,7 @@ use super::{DropReason, Emission, StoreId, stream_aggregate, table_source, windo
 use crate::record::{Change, Record, Timestamp};
 use crate::state::kinds::{ChangelogRecord, StoreKind, Table, Windows};
 use crate::state::window_key;
-use crate::windows::{Hopping, Windowed};
+use crate::windows::{Hopping, WindowSize, Windowed};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -210,7 +210,7 @@ proptest! {
                 prop_assert_eq!(None, stored.get(key), "what is long over is not");
             }
         }
-        prop_assert_eq!(restored(&Windows { size: Duration::ZERO, retention: Duration::ZERO }, chain.logged(0)), all.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(restored(&Windows { size: WindowSize::Millis(0), retention: Duration::ZERO }, chain.logged(0)), all.into_iter().collect::<Vec<_>>());
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::testing::{Chain, Num, Setup, at};
 use super::{StoreId, stored_table, stream_aggregate, stream_table_join};
 use crate::record::{Change, Timestamp};
-use crate::windows::{Window, WindowSizes, Windowed};
+use crate::windows::{Window, WindowSize, WindowSizes, Windowed};
 use crate::wire::json::Json;
 use crate::wire::{Codec, DecodeError, EncodeError, Key, Value};
 
@@ -40,7 +39,7 @@ fn steps<K: Debug + Clone + 'static>(
 
 /// How long windows are, and those in them.
 fn windows() -> WindowSizes {
-    WindowSizes::NONE.around(Duration::from_millis(20)).around(Duration::from_millis(10))
+    [20, 10].into_iter().fold(WindowSizes::NONE, |sizes, size| sizes.around(WindowSize::Millis(size)))
 }
 
 /// The same key with windows that end where they must.

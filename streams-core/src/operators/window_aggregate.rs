@@ -255,7 +255,7 @@ mod tests {
     use crate::state::rows::Cause;
     use crate::state::window_store::WindowRows;
     use crate::state::{CacheBudget, Memory, StateBackend, StoreAccess, StoreIndex, TaskState};
-    use crate::windows::{Hopping, TimeWindows, Tumbling, Window, WindowSizes, Windowed};
+    use crate::windows::{Hopping, TimeWindows, Tumbling, Window, WindowSize, WindowSizes, Windowed};
 
     type Windows = Chain<Option<Word>, Option<Word>, Windowed<Word>, Change<Word>>;
 
@@ -487,7 +487,10 @@ mod tests {
         let state = std::rc::Rc::new(std::cell::RefCell::new(TaskState::new(store)));
         let kind = Tumbling::of(ms(10)).no_grace().kind(ms(100));
         let access = StoreAccess::new("store".into(), StoreIndex(1), state, None);
-        WindowRows::new(access.of(kind, WindowSizes::NONE.around(ms(10))), CacheBudget::new(cache_bytes))
+        WindowRows::new(
+            access.of(kind, WindowSizes::NONE.around(WindowSize::Millis(10))),
+            CacheBudget::new(cache_bytes),
+        )
     }
 
     #[test]

@@ -29,12 +29,10 @@ impl<K: Field, V> Next<K, V> for WindowEnds<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use crate::operators::peek;
     use crate::operators::testing::{Chain, Word, at};
     use crate::record::Timestamp;
-    use crate::windows::{Window, WindowSizes, Windowed};
+    use crate::windows::{Window, WindowSize, WindowSizes, Windowed};
 
     fn within<K>(key: K, start: i64, end: i64) -> Windowed<K> {
         Windowed { key, window: Window { start: Timestamp(start), end: Timestamp(end) } }
@@ -43,9 +41,11 @@ mod tests {
     #[test]
     fn windows_end_where_it_was_said_on_the_way_to_every_child() {
         type Key = Option<Windowed<Windowed<Word>>>;
-        let size = Duration::from_millis;
         let node = peek::recipe::<Key, i64>(|_, _| {});
-        let recipe = super::recipe::<Key, i64>(node, WindowSizes::NONE.around(size(100)).around(size(10)));
+        let recipe = super::recipe::<Key, i64>(
+            node,
+            WindowSizes::NONE.around(WindowSize::Millis(100)).around(WindowSize::Millis(10)),
+        );
         let mut chain = Chain::<Key, i64, Key, i64>::with_children(&recipe, 2);
         chain.send(at(1, Some(within(within("a".into(), 20, 7), 0, i64::MAX)), 1));
         chain.send(at(2, Some(within(within("a".into(), i64::MAX, 0), i64::MAX - 1, 0)), 2));

@@ -86,9 +86,23 @@ macro_rules! store_constant {
             /// When the store's keys have no windows, when all their sizes are already set, or when the size is below
             /// a millisecond. In a constant this is a compile error.
             #[must_use]
-            pub const fn windows_of(mut self, size: std::time::Duration) -> Self {
-                assert!(self.windows.len() < K::WINDOWS, "the store's keys have no such windows");
+            pub const fn windows_of(self, size: std::time::Duration) -> Self {
                 assert!(size.as_millis() > 0, "a window must be at least one millisecond long");
+                self.windows_sized($crate::windows::WindowSize::of(size))
+            }
+
+            /// As `windows_of`, for windows of a calendar.
+            ///
+            /// # Panics
+            /// When the store's keys have no windows, or when all their sizes are already set. In a constant this is a
+            /// compile error.
+            #[must_use]
+            pub const fn windows_by(self, calendar: $crate::windows::CalendarWindows) -> Self {
+                self.windows_sized($crate::windows::WindowSize::Calendar(calendar))
+            }
+
+            const fn windows_sized(mut self, size: $crate::windows::WindowSize) -> Self {
+                assert!(self.windows.len() < K::WINDOWS, "the store's keys have no such windows");
                 self.windows = self.windows.around(size);
                 self
             }

@@ -23,7 +23,7 @@ use super::window_fetch::fetch;
 use super::window_store::ByWindow;
 use super::*;
 use crate::record::{Headers, Timestamp};
-use crate::windows::{Window, Windowed};
+use crate::windows::{Window, WindowSize, Windowed};
 use crate::wire::DecodeError;
 
 /// Session rows as typed rows: the key has the row's time.
@@ -34,7 +34,7 @@ impl RowLayout for BySession {
 
     const PREFIX: usize = 8;
 
-    fn typed_key(key: &[u8], _windows: &[i64]) -> Result<Self::Key, DecodeError> {
+    fn typed_key(key: &[u8], _windows: &[WindowSize]) -> Result<Self::Key, DecodeError> {
         let row = session(key).ok_or_else(|| DecodeError::new::<Self::Key>("no session's key"))?;
         Ok(Windowed { key: row.0, window: row.1 })
     }
@@ -310,7 +310,7 @@ proptest! {
 
     #[test]
     fn windows_are_read_as_a_map_would_be(steps in steps(), cache in caches()) {
-        let kind = Windows { size: MINUTE, retention: MINUTE };
+        let kind = Windows { size: WindowSize::of(MINUTE), retention: MINUTE };
         check::<ByWindow<Vec<u8>>>(kind, window_key, cache, steps)?;
     }
 
@@ -370,7 +370,7 @@ proptest! {
         from in -2..14_i64,
         to in -2..14_i64,
     ) {
-        let kind = Windows { size: MINUTE, retention: MINUTE };
+        let kind = Windows { size: WindowSize::of(MINUTE), retention: MINUTE };
         let mut tested = Tested::<ByWindow<Vec<u8>>>::new(kind, 1 << 20, window_key);
         for (count, (number, time)) in rows.into_iter().enumerate() {
             tested.run(Step::Set(number, time, Some(time)), 7)?;

@@ -15,7 +15,7 @@ use super::spanned_rows::{Rest, SpannedRead, SpannedRows};
 use super::{FreshRows, KeyOrder, KeyRange, StoreAccess, StoreError, StoreErrorKind, StoreValue, StoreView};
 use crate::record::{Headers, Timestamp};
 use crate::topic::NameError;
-use crate::windows::{Window, Windowed};
+use crate::windows::{Window, WindowSize, Windowed};
 use crate::wire::Value;
 
 /// Names a window store of processors and its types: rows by key and the start of a window.
@@ -126,7 +126,7 @@ impl<K, V> fmt::Debug for ProcessorWindowStore<K, V> {
 /// A processors' window store in a task.
 pub struct WindowsOf<K, V> {
     rows: SpannedRows,
-    size_ms: i64,
+    size: WindowSize,
     /// The number of the row that was put last, in a store with duplicates.
     sequence: Option<u32>,
     /// Whether there were rows when the task was opened. `None` until it matters.
@@ -150,9 +150,9 @@ pub(crate) type WindowPage<K, V> = (Vec<(Windowed<K>, V)>, Option<Rest>);
 impl<K: Value, V: StoreValue> WindowsOf<K, V> {
     /// A typed view of `access`; `newest` is kept for the store.
     pub(crate) fn new(access: StoreAccess, newest: Rc<Cell<Timestamp>>) -> Self {
-        let size = access.kind().window_size().unwrap_or(Duration::MAX);
+        let size = access.kind().window_size().unwrap_or(WindowSize::Millis(i64::MAX));
         Self {
-            size_ms: i64::try_from(size.as_millis()).unwrap_or(i64::MAX),
+            size,
             sequence: access.kind().keeps_duplicates().then_some(0),
             rows: SpannedRows::new(access, newest),
             had_rows: None,
@@ -163,7 +163,7 @@ impl<K: Value, V: StoreValue> WindowsOf<K, V> {
     }
 
     fn window(&self, start: Timestamp) -> Window {
-        Window { start, end: Timestamp(start.0.saturating_add(self.size_ms)) }
+        Window { start, end: self.size.end(start) }
     }
 
     /// Sets or deletes a row; `now` is the time of the record being processed. Returns whether the row's time is not

@@ -20,7 +20,7 @@ use super::row_key::KeyBuffer;
 use super::timestamped::{RowBuffer, split_timestamped};
 use super::{CacheBudget, StoreAccess, StoreError, StoreKind};
 use crate::record::{Change, Headers, Record, Timestamp};
-use crate::windows::WindowSizes;
+use crate::windows::{WindowSize, WindowSizes};
 use crate::wire::{DecodeError, EncodeError, Value};
 
 mod ordered;
@@ -34,7 +34,7 @@ pub(crate) trait RowLayout: 'static {
     ///
     /// # Errors
     /// When the bytes are not such a key.
-    fn typed_key(key: &[u8], windows: &[i64]) -> Result<Self::Key, DecodeError>;
+    fn typed_key(key: &[u8], windows: &[WindowSize]) -> Result<Self::Key, DecodeError>;
 
     /// Appends the changelog's form of a key, given the store's form of it.
     fn changelog_key(local: &[u8], out: &mut Vec<u8>);

@@ -10,7 +10,7 @@ use super::spans::Spans;
 use super::timestamped::RowBuffer;
 use super::{StoreAccess, StoreError, StoreKind};
 use crate::record::Timestamp;
-use crate::windows::{Session, Window, Windowed};
+use crate::windows::{Session, Window, WindowSize, Windowed};
 use crate::wire::{DecodeError, Key};
 
 /// A session table's rows.
@@ -72,7 +72,7 @@ impl<K: Key> RunLayout for BySession<K> {
         Some((key, SessionPlace { end, start }))
     }
 
-    fn typed_key(key: &[u8], place: SessionPlace, windows: &[i64]) -> Result<Self::Key, DecodeError> {
+    fn typed_key(key: &[u8], place: SessionPlace, windows: &[WindowSize]) -> Result<Self::Key, DecodeError> {
         let mut key = K::decode(key)?;
         key.set_window_sizes(windows);
         Ok(Windowed { key, window: place.into() })

@@ -10,7 +10,7 @@ use super::spans::Spans;
 use super::timestamped::{RowBuffer, split_timestamped};
 use super::{StoreAccess, StoreError, StoreKind};
 use crate::record::Timestamp;
-use crate::windows::{Window, Windowed};
+use crate::windows::{Window, WindowSize, Windowed};
 use crate::wire::{DecodeError, Key};
 
 /// The rows of a table with sliding windows.
@@ -57,7 +57,11 @@ impl<K: Key> RunLayout for BySlidingWindow<K> {
         Some((key, SlidingPlace(start)))
     }
 
-    fn typed_key(key: &[u8], SlidingPlace(start): SlidingPlace, windows: &[i64]) -> Result<Self::Key, DecodeError> {
+    fn typed_key(
+        key: &[u8],
+        SlidingPlace(start): SlidingPlace,
+        windows: &[WindowSize],
+    ) -> Result<Self::Key, DecodeError> {
         use crate::wire::Value as _;
 
         let mut key = Windowed { key: K::decode(key)?, window: Window { start, end: Timestamp(i64::MAX) } };

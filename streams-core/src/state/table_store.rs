@@ -6,6 +6,7 @@ use super::row_key::KeyBuffer;
 use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
 use super::{CacheBudget, FreshRows, StoreAccess, StoreView};
 use crate::record::Timestamp;
+use crate::windows::WindowSize;
 use crate::wire::encoded_key::AsKey;
 use crate::wire::{DecodeError, Key, Value};
 
@@ -88,7 +89,7 @@ pub(crate) struct ByKey<K>(PhantomData<fn() -> K>);
 impl<K: Key> RowLayout for ByKey<K> {
     type Key = K;
 
-    fn typed_key(key: &[u8], windows: &[i64]) -> Result<K, DecodeError> {
+    fn typed_key(key: &[u8], windows: &[WindowSize]) -> Result<K, DecodeError> {
         let mut key = K::decode(key)?;
         key.set_window_sizes(windows);
         Ok(key)

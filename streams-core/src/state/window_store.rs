@@ -14,7 +14,7 @@ use super::rows::{Cause, Changed, Row, RowError, RowLayout, Rows};
 use super::spans::Spans;
 use super::{CacheBudget, FreshRows, StoreAccess, StoreError, StoreView, window_key};
 use crate::record::Timestamp;
-use crate::windows::{Window, Windowed};
+use crate::windows::{Window, WindowSize, Windowed};
 use crate::wire::encoded_key::AsKey;
 use crate::wire::{DecodeError, EncodeError, Key, Value};
 
@@ -217,7 +217,7 @@ pub(crate) struct ByWindow<K>(PhantomData<fn() -> K>);
 impl<K: Key> RowLayout for ByWindow<K> {
     type Key = Windowed<K>;
 
-    fn typed_key(key: &[u8], windows: &[i64]) -> Result<Windowed<K>, DecodeError> {
+    fn typed_key(key: &[u8], windows: &[WindowSize]) -> Result<Windowed<K>, DecodeError> {
         let Some((start, key)) = window_key::split(key) else {
             return Err(DecodeError::new::<Windowed<K>>("its window's start is missing"));
         };

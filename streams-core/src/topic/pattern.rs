@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::windows::WindowSizes;
+use crate::windows::{CalendarWindows, WindowSize, WindowSizes};
 use crate::wire::Field;
 
 /// A pattern for the names of topics, and the types of their keys and values. A stream reads all topics whose whole name
@@ -67,9 +67,22 @@ impl<K: Field, V> TopicPattern<K, V> {
     /// # Panics
     /// As [`Topic::windows_of`](super::Topic::windows_of).
     #[must_use]
-    pub const fn windows_of(mut self, size: Duration) -> Self {
-        assert!(self.windows.len() < K::WINDOWS, "the topics' keys have no such windows");
+    pub const fn windows_of(self, size: Duration) -> Self {
         assert!(size.as_millis() > 0, "a window must be at least one millisecond long");
+        self.windows_sized(WindowSize::of(size))
+    }
+
+    /// As [`Topic::windows_by`](super::Topic::windows_by), for all topics that match.
+    ///
+    /// # Panics
+    /// As [`Topic::windows_by`](super::Topic::windows_by).
+    #[must_use]
+    pub const fn windows_by(self, calendar: CalendarWindows) -> Self {
+        self.windows_sized(WindowSize::Calendar(calendar))
+    }
+
+    const fn windows_sized(mut self, size: WindowSize) -> Self {
+        assert!(self.windows.len() < K::WINDOWS, "the topics' keys have no such windows");
         self.windows = self.windows.around(size);
         self
     }

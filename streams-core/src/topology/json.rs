@@ -96,8 +96,8 @@ fn store(store: &StoreDefinition) -> Value {
         "changelog": store.changelog.as_ref().map(TopicRef::short_name),
         "global": store.global,
     });
-    for (field, number) in store.kind.details() {
-        value[field] = number.into();
+    for (field, detail) in store.kind.details() {
+        value[field] = detail;
     }
     value
 }

@@ -1,6 +1,7 @@
 //! Windows: the intervals of event time that records are aggregated in, and keys that include such an interval.
 //!
 //! Windows can be used only once it is decided how long they wait for late records: [`Tumbling`], [`Hopping`],
+//! [`CalendarWindows`],
 //! [`Sliding`] and [`Sessions`] become [`TimeWindows`], [`SlidingWindows`] and [`SessionWindows`] through `.grace(..)` or
 //! `.no_grace()`, and so do [`JoinWindows`], the time within which two streams are joined, and [`DistinctWindows`], the time
 //! within which records repeat others.
@@ -17,6 +18,9 @@ mod sizes;
 mod sliding;
 mod time;
 
+pub use chrono::Weekday;
+#[cfg(feature = "time-zones")]
+pub use chrono_tz;
 pub use distinct::{DistinctSpan, DistinctWindows, IntoDistinctSpan};
 pub use join::{IntoJoinSpan, JoinSpan, JoinWindows};
 pub use sessions::{SessionWindows, Sessions};
@@ -24,8 +28,11 @@ pub use sizes::WindowSizes;
 pub use sliding::{Sliding, SlidingWindows};
 pub use time::{Hopping, HoppingEvery, TimeWindows, Tumbling, Unlimited};
 
+pub use crate::calendar::CalendarWindows;
+pub use crate::wire::WindowSize;
+
 /// An interval of event time from `start` (inclusive) to `end` (exclusive for tumbling and hopping windows, inclusive for sliding
-/// ones), one of many equally long ones.
+/// ones), one of many that are known by their starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
     /// The first moment of the window.
@@ -114,9 +121,9 @@ const TIME: usize = size_of::<i64>();
 impl<K: Value> Value for Windowed<K> {
     const WINDOWS: usize = 1 + K::WINDOWS;
 
-    fn set_window_sizes(&mut self, sizes: &[i64]) {
+    fn set_window_sizes(&mut self, sizes: &[WindowSize]) {
         if let Some((size, sizes)) = sizes.split_first() {
-            self.window.end = Timestamp(self.window.start.0.saturating_add(*size));
+            self.window.end = size.end(self.window.start);
             self.key.set_window_sizes(sizes);
         }
     }
@@ -147,7 +154,7 @@ impl<K: Key> Key for Windowed<K> {}
 impl<K: Value> Value for Windowed<K, Session> {
     const WINDOWS: usize = K::WINDOWS;
 
-    fn set_window_sizes(&mut self, sizes: &[i64]) {
+    fn set_window_sizes(&mut self, sizes: &[WindowSize]) {
         self.key.set_window_sizes(sizes);
     }
 

@@ -1,13 +1,13 @@
 //! How long the windows in keys are.
 
-use std::time::Duration;
+use std::fmt;
 
-use super::millis;
+use super::WindowSize;
 
 /// The window sizes of keys, which the keys' bytes leave out. For windows within windows, the outermost comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WindowSizes {
-    millis: [i64; WINDOWS_MAX],
+    sizes: [WindowSize; WINDOWS_MAX],
     known: usize,
 }
 
@@ -16,13 +16,13 @@ const WINDOWS_MAX: usize = 4;
 
 impl WindowSizes {
     /// No sizes are known.
-    pub const NONE: Self = Self { millis: [0; WINDOWS_MAX], known: 0 };
+    pub const NONE: Self = Self { sizes: [WindowSize::Millis(0); WINDOWS_MAX], known: 0 };
 
     /// These sizes and a window inside the innermost one.
     #[must_use]
-    pub const fn around(mut self, size: Duration) -> Self {
+    pub const fn around(mut self, size: WindowSize) -> Self {
         if self.known < WINDOWS_MAX {
-            self.millis[self.known] = millis(size);
+            self.sizes[self.known] = size;
             self.known += 1;
         }
         self
@@ -30,15 +30,14 @@ impl WindowSizes {
 
     /// These sizes and a window around the outermost one.
     #[must_use]
-    pub fn within(self, size: Duration) -> Self {
-        let outer = Self::NONE.around(size);
-        self.as_slice().iter().fold(outer, |sizes, size| sizes.around(Duration::from_millis(size.unsigned_abs())))
+    pub fn within(self, size: WindowSize) -> Self {
+        self.as_slice().iter().fold(Self::NONE.around(size), |sizes, size| sizes.around(*size))
     }
 
-    /// The sizes in milliseconds, the outermost first.
+    /// The sizes, the outermost first.
     #[must_use]
-    pub fn as_slice(&self) -> &[i64] {
-        self.millis.get(..self.known).unwrap_or_default()
+    pub fn as_slice(&self) -> &[WindowSize] {
+        self.sizes.get(..self.known).unwrap_or_default()
     }
 
     /// The number of sizes that are known.
@@ -56,8 +55,7 @@ impl WindowSizes {
     /// These sizes without the outermost window.
     #[must_use]
     pub fn inner(self) -> Self {
-        let sizes = self.as_slice().iter().skip(1);
-        sizes.fold(Self::NONE, |sizes, size| sizes.around(Duration::from_millis(size.unsigned_abs())))
+        self.as_slice().iter().skip(1).fold(Self::NONE, |sizes, size| sizes.around(*size))
     }
 }
 
@@ -67,11 +65,11 @@ impl Default for WindowSizes {
     }
 }
 
-impl std::fmt::Display for WindowSizes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for WindowSizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, size) in self.as_slice().iter().enumerate() {
             let around = if place > 0 { " around " } else { "" };
-            write!(f, "{around}{:?}", Duration::from_millis(size.unsigned_abs()))?;
+            write!(f, "{around}{size}")?;
         }
         Ok(())
     }

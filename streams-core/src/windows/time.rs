@@ -1,8 +1,9 @@
-//! Tumbling and hopping windows: all equally long, and aligned to the epoch. And the window that never ends.
+//! Windows that are known by their starts: tumbling and hopping ones, all equally long, and aligned to the epoch; the window
+//! that never ends; and those of a calendar.
 
 use std::time::Duration;
 
-use super::{LENGTH_MAX_MS, Window, millis};
+use super::{CalendarWindows, LENGTH_MAX_MS, Window, millis};
 use crate::record::Timestamp;
 
 /// Tumbling windows: aligned to the epoch, without gaps or overlaps.
@@ -89,6 +90,20 @@ impl HoppingEvery {
     }
 }
 
+impl CalendarWindows {
+    /// How late records may be: a window takes records until stream time reaches its end plus `grace`.
+    #[must_use]
+    pub const fn grace(self, grace: Duration) -> TimeWindows {
+        TimeWindows::of_calendar(self, grace)
+    }
+
+    /// A window takes no records once stream time has reached its end.
+    #[must_use]
+    pub const fn no_grace(self) -> TimeWindows {
+        self.grace(Duration::ZERO)
+    }
+}
+
 /// One window that never ends: all records from a moment on, where an operation asks for windows or the key is to say when
 /// counting began. Earlier records are not in it, and are not counted as late.
 ///
@@ -118,14 +133,14 @@ pub struct Unlimited(());
 impl Unlimited {
     /// The window that starts then.
     pub const fn starting_at(start: Timestamp) -> TimeWindows {
-        TimeWindows { size_ms: i64::MAX, advance_ms: i64::MAX, grace_ms: 0, unlimited_from: Some(start) }
+        TimeWindows { unlimited_from: Some(start), ..TimeWindows::new(Duration::MAX, Duration::MAX, Duration::ZERO) }
     }
 }
 
-/// Tumbling or hopping windows with their grace period, or [`Unlimited`] ones.
+/// Tumbling or hopping windows with their grace period, those of a calendar, or [`Unlimited`] ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWindows {
-    /// A window's length, at least 1.
+    /// A window's length, at least 1; in a calendar, at least that of the longest one.
     pub size_ms: i64,
     /// The time between the starts of two windows, at least 1 and at most the size.
     pub advance_ms: i64,
@@ -133,11 +148,20 @@ pub struct TimeWindows {
     pub grace_ms: i64,
     /// If there is only one window, and it never ends: its start.
     pub unlimited_from: Option<Timestamp>,
+    /// If they are those of a calendar: of which.
+    pub calendar: Option<CalendarWindows>,
 }
 
 impl TimeWindows {
     const fn new(size: Duration, advance: Duration, grace: Duration) -> Self {
-        Self { size_ms: millis(size), advance_ms: millis(advance), grace_ms: millis(grace), unlimited_from: None }
+        let (size_ms, advance_ms, grace_ms) = (millis(size), millis(advance), millis(grace));
+        Self { size_ms, advance_ms, grace_ms, unlimited_from: None, calendar: None }
+    }
+
+    const fn of_calendar(windows: CalendarWindows, grace: Duration) -> Self {
+        let longest = windows.longest_ms();
+        let (size_ms, advance_ms, grace_ms) = (longest, longest, millis(grace));
+        Self { size_ms, advance_ms, grace_ms, unlimited_from: None, calendar: Some(windows) }
     }
 
     /// Checks the numbers.
@@ -145,7 +169,7 @@ impl TimeWindows {
     /// # Errors
     /// A sentence that says which number is wrong and what it may be.
     pub fn validate(&self) -> Result<(), String> {
-        let Self { size_ms, advance_ms, grace_ms, unlimited_from } = *self;
+        let Self { size_ms, advance_ms, grace_ms, unlimited_from, .. } = *self;
         if let Some(start) = unlimited_from {
             let is_wrong = start.0 < 0;
             return if is_wrong { Err("a window cannot start before 0".to_owned()) } else { Ok(()) };
@@ -178,11 +202,20 @@ impl TimeWindows {
         self.size_ms.saturating_add(self.grace_ms)
     }
 
-    /// The starts of the first and the last window that close when stream time advances from `before`, if any do. What is
-    /// before the first moment may be unknown.
+    /// The windows that start between these two moments, both included, close when stream time advances from `before`, if
+    /// any do. What is before the first moment may be unknown.
     pub(crate) fn closing(&self, before: Timestamp, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
         if self.unlimited_from.is_some() {
             return None;
+        }
+        if let Some(calendar) = &self.calendar {
+            // The window that contains what has just closed starts where the last closed one ends.
+            let open_from = |time: Timestamp| {
+                let closed = Timestamp(time.0.saturating_sub(self.grace_ms));
+                calendar.around(closed).map_or(0, |(start, _)| start.0)
+            };
+            let (first, last) = (open_from(before), open_from(now) - 1);
+            return (first <= last).then_some((Timestamp(first), Timestamp(last)));
         }
         let advance_ms = self.advance_ms.max(1);
         let last_closed = |time: Timestamp| {
@@ -195,13 +228,25 @@ impl TimeWindows {
 
     /// The windows that contain a moment, by ascending start. No window starts before 0.
     pub fn windows_for(&self, timestamp: Timestamp) -> impl Iterator<Item = Window> + use<> {
-        let Self { size_ms, advance_ms, unlimited_from, .. } = *self;
-        let advance_ms = advance_ms.max(1);
-        let earliest = timestamp.0.saturating_sub(size_ms).saturating_add(advance_ms).max(0);
-        let first = unlimited_from.map_or(earliest / advance_ms * advance_ms, |start| start.0);
+        let (first, size_ms, advance_ms) = self.first_for(timestamp);
         std::iter::successors(Some(first), move |start| start.checked_add(advance_ms))
             .take_while(move |start| *start <= timestamp.0)
             .map(move |start| Window { start: Timestamp(start), end: Timestamp(start.saturating_add(size_ms)) })
+    }
+
+    /// The start of the first window that may contain a moment, its length, and how far the next one is.
+    fn first_for(&self, timestamp: Timestamp) -> (i64, i64, i64) {
+        let Self { size_ms, advance_ms, unlimited_from, calendar, .. } = *self;
+        if let Some(calendar) = calendar {
+            return match calendar.around(timestamp) {
+                Some((start, end)) => (start.0, end.0 - start.0, i64::MAX),
+                None => (i64::MAX, 0, i64::MAX),
+            };
+        }
+        let advance_ms = advance_ms.max(1);
+        let earliest = timestamp.0.saturating_sub(size_ms).saturating_add(advance_ms).max(0);
+        let first = unlimited_from.map_or(earliest / advance_ms * advance_ms, |start| start.0);
+        (first, size_ms, advance_ms)
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{DecodeError, EncodeError, Key, Value};
+use super::{DecodeError, EncodeError, Key, Value, WindowSize};
 
 /// The bytes as an array of the length that a `T` takes.
 fn exactly<T, const N: usize>(bytes: &[u8]) -> Result<[u8; N], DecodeError> {
@@ -235,7 +235,7 @@ impl<V: Value> Value for Arc<V> {
 
     const WINDOWS: usize = V::WINDOWS;
 
-    fn set_window_sizes(&mut self, sizes: &[i64]) {
+    fn set_window_sizes(&mut self, sizes: &[WindowSize]) {
         if V::WINDOWS > 0 {
             Self::make_mut(self).set_window_sizes(sizes);
         }

@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::hash::Hash;
 
-use super::{DecodeError, EncodeError, Field, Key, Nullable, Value};
+use super::{DecodeError, EncodeError, Field, Key, Nullable, Value, WindowSize};
 
 const CONSTANT_SIZE: u8 = 0;
 const VARIABLE_SIZE: u8 = 1;
@@ -73,7 +73,7 @@ impl<T: Nullable + Hash + Eq> Key for List<T> {}
 impl<T: Nullable> Value for List<T> {
     const WINDOWS: usize = <T::Inner as Value>::WINDOWS;
 
-    fn set_window_sizes(&mut self, sizes: &[i64]) {
+    fn set_window_sizes(&mut self, sizes: &[WindowSize]) {
         self.0.iter_mut().for_each(|element| element.set_window_sizes(sizes));
     }
 

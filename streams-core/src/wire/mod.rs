@@ -28,9 +28,11 @@ pub mod refused;
 mod round_trips;
 pub mod serde_value;
 mod strict;
+mod window_size;
 
 pub use into_field::IntoField;
 pub use list::List;
+pub use window_size::WindowSize;
 
 /// A type with a wire format. Derive it with `#[derive(Value)]` and `#[streams(json)]` or `#[streams(msgpack)]`.
 /// Numbers, strings, bytes and lists already have Java's formats.
@@ -84,9 +86,9 @@ pub trait Value: Clone + Send + Sync + 'static {
         encoded
     }
 
-    /// Sets the windows' ends from their sizes in milliseconds, the outermost first.
+    /// Sets the windows' ends from their sizes, the outermost first.
     #[doc(hidden)]
-    fn set_window_sizes(&mut self, _sizes: &[i64]) {}
+    fn set_window_sizes(&mut self, _sizes: &[WindowSize]) {}
 }
 
 /// Refuses values that contain windowed keys, at compile time: the ends of their windows would be unknown when they are
@@ -155,14 +157,14 @@ pub trait Field: Clone + Send + Sync + 'static {
 
     /// As [`Value::set_window_sizes`].
     #[doc(hidden)]
-    fn set_window_sizes(&mut self, _sizes: &[i64]) {}
+    fn set_window_sizes(&mut self, _sizes: &[WindowSize]) {}
 }
 
 impl<V: Value> Field for V {
     const WINDOWS: usize = <V as Value>::WINDOWS;
     const CANONICAL: bool = <V as Value>::CANONICAL;
 
-    fn set_window_sizes(&mut self, sizes: &[i64]) {
+    fn set_window_sizes(&mut self, sizes: &[WindowSize]) {
         <V as Value>::set_window_sizes(self, sizes);
     }
 
@@ -193,7 +195,7 @@ impl<V: Value> Field for Option<V> {
     const WINDOWS: usize = <V as Value>::WINDOWS;
     const CANONICAL: bool = <V as Value>::CANONICAL;
 
-    fn set_window_sizes(&mut self, sizes: &[i64]) {
+    fn set_window_sizes(&mut self, sizes: &[WindowSize]) {
         if let Some(value) = self {
             <V as Value>::set_window_sizes(value, sizes);
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod between_operators;
+mod calendars;
 mod cogroups;
 mod distinct;
 mod driver;

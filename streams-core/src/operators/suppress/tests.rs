@@ -13,7 +13,7 @@ use crate::operators::{
 use crate::record::{Change, Headers, Offset, Partition, Record, Timestamp};
 use crate::state::StoreKind as _;
 use crate::state::kinds::{ChangelogRecord, Suppressed};
-use crate::windows::{Window, WindowSizes, Windowed};
+use crate::windows::{Window, WindowSize, WindowSizes, Windowed};
 
 type Plain = Chain<Word, Change<Num>, Word, Change<Num>>;
 type InWindows = Chain<Windowed<Word>, Change<Num>, Windowed<Word>, Change<Num>>;
@@ -44,7 +44,7 @@ fn plain(suppression: Suppression<Word>) -> Plain {
 }
 
 fn windowed(suppression: Suppression<Windowed<Word>>, behind_caches: bool) -> InWindows {
-    let windows = WindowSizes::NONE.around(std::time::Duration::from_millis(SIZE_MS.unsigned_abs()));
+    let windows = WindowSizes::NONE.around(WindowSize::Millis(SIZE_MS));
     let setup = Setup { windows, cache_bytes: if behind_caches { 1 << 20 } else { 0 }, ..setup() };
     Chain::with(setup, &super::recipe::<Windowed<Word>, Num>(STORE, suppression, behind_caches))
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{ChangelogRecord, JoinBuffer, StoreKind, StoreRow, StoredRow};
+use super::{ChangelogRecord, Detail, JoinBuffer, StoreKind, StoreRow, StoredRow};
 use crate::record::Timestamp;
 use crate::windows::DistinctSpan;
 
@@ -41,7 +41,7 @@ impl StoreKind for Distinct {
         "operator's name"
     }
 
-    fn details(&self) -> Vec<(&'static str, u64)> {
+    fn details(&self) -> Vec<(&'static str, Detail)> {
         self.0.details()
     }
 

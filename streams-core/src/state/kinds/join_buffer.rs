@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, millis};
+use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, millis};
 use crate::record::Timestamp;
 use crate::windows::{JoinSpan, Window};
 
@@ -110,8 +110,8 @@ impl StoreKind for JoinBuffer {
         "join's name"
     }
 
-    fn details(&self) -> Vec<(&'static str, u64)> {
-        vec![("size_ms", millis(self.size)), ("retention_ms", millis(self.retention))]
+    fn details(&self) -> Vec<(&'static str, Detail)> {
+        vec![("size_ms", millis(self.size).into()), ("retention_ms", millis(self.retention).into())]
     }
 
     fn retention(&self) -> Option<Duration> {

@@ -11,10 +11,12 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value as Detail;
+
 use super::StoreError;
 use super::versions::VersionRows;
 use crate::record::Timestamp;
-use crate::windows::Window;
+use crate::windows::{Window, WindowSize};
 
 mod distinct;
 mod join_buffer;
@@ -53,7 +55,7 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
     fn constant(&self) -> &'static str;
 
     /// Further fields that describe such a store in JSON.
-    fn details(&self) -> Vec<(&'static str, u64)> {
+    fn details(&self) -> Vec<(&'static str, Detail)> {
         Vec::new()
     }
 
@@ -67,8 +69,8 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
         None
     }
 
-    /// The size of the windows in its keys, if they are all equally long and the keys' bytes leave it out.
-    fn window_size(&self) -> Option<Duration> {
+    /// The size of the windows in its keys, if the keys' bytes leave it out.
+    fn window_size(&self) -> Option<WindowSize> {
         None
     }
 

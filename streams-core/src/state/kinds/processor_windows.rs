@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, compacted_for, millis};
+use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, compacted_for, millis};
 use crate::record::Timestamp;
 use crate::state::spans::{SPAN, Spans};
 use crate::state::timestamped::{split_timestamped, timestamped};
-use crate::windows::Window;
+use crate::windows::{Window, WindowSize};
 
 /// A processors' window store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,16 +67,16 @@ impl StoreKind for ProcessorWindows {
         "ProcessorWindowStore"
     }
 
-    fn details(&self) -> Vec<(&'static str, u64)> {
-        vec![("size_ms", millis(self.size)), ("retention_ms", millis(self.retention))]
+    fn details(&self) -> Vec<(&'static str, Detail)> {
+        vec![("size_ms", millis(self.size).into()), ("retention_ms", millis(self.retention).into())]
     }
 
     fn retention(&self) -> Option<Duration> {
         Some(self.retention)
     }
 
-    fn window_size(&self) -> Option<Duration> {
-        Some(self.size)
+    fn window_size(&self) -> Option<WindowSize> {
+        Some(WindowSize::of(self.size))
     }
 
     fn keeps_duplicates(&self) -> bool {

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
+use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
 use crate::record::Timestamp;
 use crate::state::definition::{StoreFor, store_constant};
 use crate::state::spans::{SPAN, Spans};
@@ -92,8 +92,8 @@ impl StoreKind for Sessions {
         "SessionStore"
     }
 
-    fn details(&self) -> Vec<(&'static str, u64)> {
-        vec![("retention_ms", millis(self.retention))]
+    fn details(&self) -> Vec<(&'static str, Detail)> {
+        vec![("retention_ms", millis(self.retention).into())]
     }
 
     fn retention(&self) -> Option<Duration> {

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis, split_logged};
+use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis, split_logged};
 use crate::record::Timestamp;
 use crate::state::spans::{SPAN, Spans};
 use crate::state::timestamped::{split_timestamped, timestamped};
-use crate::windows::{SlidingWindows, Window};
+use crate::windows::{SlidingWindows, Window, WindowSize};
 
 /// One row with a timestamp per key and sliding window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,16 +44,16 @@ impl StoreKind for Sliding {
         "WindowStore"
     }
 
-    fn details(&self) -> Vec<(&'static str, u64)> {
-        vec![("size_ms", millis(self.difference)), ("retention_ms", millis(self.retention))]
+    fn details(&self) -> Vec<(&'static str, Detail)> {
+        vec![("size_ms", millis(self.difference).into()), ("retention_ms", millis(self.retention).into())]
     }
 
     fn retention(&self) -> Option<Duration> {
         Some(self.retention)
     }
 
-    fn window_size(&self) -> Option<Duration> {
-        Some(self.difference)
+    fn window_size(&self) -> Option<WindowSize> {
+        Some(WindowSize::of(self.difference))
     }
 
     /// Only whole spans expire.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, millis};
+use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, millis};
 use crate::record::Timestamp;
 use crate::state::StoreError;
 use crate::state::definition::{StoreFor, StoreName};
@@ -141,8 +141,8 @@ impl StoreKind for Versioned {
         CONSTANT
     }
 
-    fn details(&self) -> Vec<(&'static str, u64)> {
-        vec![("history_ms", millis(self.history))]
+    fn details(&self) -> Vec<(&'static str, Detail)> {
+        vec![("history_ms", millis(self.history).into())]
     }
 
     fn retention(&self) -> Option<Duration> {

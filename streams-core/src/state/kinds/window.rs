@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
+use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
 use crate::record::Timestamp;
 use crate::state::definition::{StoreFor, store_constant};
 use crate::state::timestamped::{split_timestamped, timestamped};
 use crate::state::window_key;
-use crate::windows::{TimeWindows, Window, Windowed};
+use crate::windows::{TimeWindows, Window, WindowSize, Windowed};
 
 store_constant! {
     /// Names a window store and its types: one value per key and window.
@@ -40,7 +40,7 @@ impl<K, V> StoreFor<Windowed<K>, V> for WindowStore<K, V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
     /// How long a window is.
-    pub size: Duration,
+    pub size: WindowSize,
     /// How long rows are kept in stream time, counted from the start of their window.
     pub retention: Duration,
 }
@@ -48,7 +48,7 @@ pub struct Windows {
 #[cfg(test)]
 impl Windows {
     pub(super) const fn example() -> Self {
-        Self { size: Duration::from_secs(60), retention: Duration::from_secs(90) }
+        Self { size: WindowSize::Millis(60_000), retention: Duration::from_secs(90) }
     }
 }
 
@@ -61,15 +61,19 @@ impl StoreKind for Windows {
         "WindowStore"
     }
 
-    fn details(&self) -> Vec<(&'static str, u64)> {
-        vec![("size_ms", millis(self.size)), ("retention_ms", millis(self.retention))]
+    fn details(&self) -> Vec<(&'static str, Detail)> {
+        let size = match self.size {
+            WindowSize::Millis(size) => ("size_ms", size.into()),
+            WindowSize::Calendar(windows) => ("calendar", windows.to_string().into()),
+        };
+        vec![size, ("retention_ms", millis(self.retention).into())]
     }
 
     fn retention(&self) -> Option<Duration> {
         Some(self.retention)
     }
 
-    fn window_size(&self) -> Option<Duration> {
+    fn window_size(&self) -> Option<WindowSize> {
         Some(self.size)
     }
 
@@ -104,8 +108,7 @@ impl StoreKind for Windows {
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {
         let (start, key) = window_key::split(key)?;
         let (timestamp, value) = split_timestamped(row)?;
-        let size = i64::try_from(self.size.as_millis()).unwrap_or(i64::MAX);
-        let window = Window { start, end: Timestamp(start.0.saturating_add(size)) };
+        let window = Window { start, end: self.size.end(start) };
         Some(StoredRow { key, window: Some(window), timestamp: Some(timestamp), value })
     }
 }
@@ -124,7 +127,8 @@ impl Windowing for TimeWindows {
     }
 
     fn kind(&self, retention: Duration) -> Arc<dyn StoreKind> {
-        Arc::new(Windows { size: Duration::from_millis(self.size_ms.unsigned_abs()), retention })
+        let size = self.calendar.map_or(WindowSize::Millis(self.size_ms), WindowSize::Calendar);
+        Arc::new(Windows { size, retention })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::record::Timestamp;
 use crate::state::cached_row::Identity;
 use crate::state::timestamped::RowBuffer;
 use crate::state::{StoreAccess, StoreError, StoreKind};
+use crate::windows::WindowSize;
 use crate::wire::DecodeError;
 
 /// Where one of a key's rows lies in time.
@@ -40,7 +41,7 @@ pub(crate) trait RunLayout: 'static {
     ///
     /// # Errors
     /// When the bytes are not such a key.
-    fn typed_key(key: &[u8], place: Self::Place, windows: &[i64]) -> Result<Self::Key, DecodeError>;
+    fn typed_key(key: &[u8], place: Self::Place, windows: &[WindowSize]) -> Result<Self::Key, DecodeError>;
 
     /// The stored form of a row.
     fn stored(encoded: &RowBuffer) -> &[u8];

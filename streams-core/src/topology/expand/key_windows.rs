@@ -12,7 +12,7 @@ use super::draft::{DraftId, DraftKind};
 use super::grouped::{GroupState, TableGroupState};
 use super::options::no_effect;
 use super::{At, Expansion};
-use crate::windows::WindowSizes;
+use crate::windows::{WindowSize, WindowSizes};
 
 /// The windows that the keys of a stream or a table may have.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl KeyWindows {
         }
         let mut known = self.known.iter();
         match (known.next(), known.next()) {
-            (Some(sizes), None) if sizes.as_slice().contains(&0) => {
+            (Some(sizes), None) if sizes.as_slice().contains(&WindowSize::Millis(0)) => {
                 lost("a window must be at least one millisecond long".to_owned())
             }
             (Some(sizes), None) if sizes.len() == windows => Ok(*sizes),

@@ -15,7 +15,7 @@ use crate::operators::stream_join::JoinStores;
 use crate::operators::{JoinKind, Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::state::kinds::{JoinBuffer, Unmatched};
-use crate::windows::{JoinSpan, WindowSizes};
+use crate::windows::{JoinSpan, WindowSize, WindowSizes};
 
 /// The names of a join's nodes, and of its stores.
 struct JoinNames {
@@ -118,7 +118,7 @@ impl Expansion {
             self.stores.add(&NewStore { name, kind, changelog, global_topic: None, windows, cached: false, at: site })
         };
         let layout = JoinBuffer::of(span);
-        let in_buffers = in_keys.within(layout.size);
+        let in_buffers = in_keys.within(WindowSize::of(layout.size));
         let left = add(&names.left_store, Arc::new(layout), in_buffers)?;
         let right = add(&names.right_store, Arc::new(layout), in_buffers)?;
         let waiting = (!kind.needs_right()).then(|| add(&names.unmatched_store, Arc::new(Unmatched), in_keys));

@@ -61,7 +61,7 @@ pub(super) enum StoreState {
     /// Added.
     There(StoreId),
     /// Added as soon as something needs the rows.
-    OnDemand(NewStore),
+    OnDemand(Box<NewStore>),
 }
 
 impl Expansion {
@@ -217,7 +217,7 @@ impl Expansion {
         store: NewStore,
     ) -> Result<(), TopologyError> {
         let windows = store.windows;
-        let rows = RowsIn::Stored(StoreState::OnDemand(store));
+        let rows = RowsIn::Stored(StoreState::OnDemand(Box::new(store)));
         self.tables.insert(at.step, TableState::new(at, (sources, windows), node, rows));
         if at.options.store.is_some() {
             self.materialize(at.step)?;
