@@ -20,6 +20,7 @@ final class Settings {
         properties.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
         properties.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, what.onDisk()
             ? BuiltInDslStoreSuppliers.RocksDBDslStoreSuppliers.class : MemoryStores.class);
+        properties.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, QuickRocksDb.class);
         properties.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, what.taskIdle());
         if (what.isWrapped()) {
             properties.put(StreamsConfig.PROCESSOR_WRAPPER_CLASS_CONFIG, SeenWrapper.class);

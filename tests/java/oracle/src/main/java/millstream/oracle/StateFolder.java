@@ -29,9 +29,15 @@ final class StateFolder implements AutoCloseable {
 
     /** Kafka Streams makes it when it needs it, so a program that is killed leaves nothing unless it was on disk. */
     private static Path root() {
-        final Path root = Path.of(System.getProperty("java.io.tmpdir"), "oracle-" + UUID.randomUUID());
+        final Path root = parent().resolve("oracle-" + UUID.randomUUID());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(root)));
         return root;
+    }
+
+    /** In memory if there is such a folder, because nothing here has to outlive the program. */
+    private static Path parent() {
+        final Path inMemory = Path.of("/dev/shm");
+        return Files.isWritable(inMemory) ? inMemory : Path.of(System.getProperty("java.io.tmpdir"));
     }
 
     private static void delete(final Path folder) {
