@@ -23,8 +23,8 @@
 //! right        r1 (3 s later)   . . . . . . . . . . . . r2
 //!
 //! inner        l1/r1           l2/r1
-//! left         l1/r1           l2/r1                           only what no r is near: l/-, once its time is over
-//! outer        l1/r1           l2/r1                    -/r2   also r2, once its time is over
+//! left         l1/r1           l2/r1                           (an l without an r: l/-)
+//! outer        l1/r1           l2/r1                    -/r2   once its time is over
 //! ```
 //!
 //! Whichever record of a pair comes last makes the result, with its own headers and the later of both timestamps. Records

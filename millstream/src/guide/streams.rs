@@ -42,8 +42,8 @@
 //! ```text
 //! orders        5      2000     90000     70
 //!               |        |        |        |
-//! small         5        .        .       70      the first branch whose predicate is true gets the record
-//! large         .      2000       .        .
+//! small         5        .        .       70      first branch: below 1000
+//! large         .      2000       .        .      second branch: below 10000
 //! default       .        .      90000      .      everything else
 //! ```
 //!
@@ -82,16 +82,17 @@
 //!
 //! # Groups and repartition topics
 //!
-//! All records of a key must be in one partition before they can be counted or joined. After `select_key` they are not:
+//! All records of a key must be in one partition before they can be counted or joined. With a new key, they are not:
 //!
 //! ```text
-//! visits, by user          partition 0    ada=/home   ada=/cart          partition 1    bob=/home
-//!                                             |           |                                 |
-//! group_by(page)                       /home=ada    /cart=ada                          /home=bob
-//!                                             |           |                                 |
-//! repartition topic        partition 0    /home=ada   /home=bob          partition 1    /cart=ada
-//!                                             |           |                                 |
-//! count                                  /home=1     /home=2                           /cart=1
+//!                    partition 0                partition 1
+//! visits, by user    ada=/home    ada=/cart     bob=/home
+//!                        |            |             |
+//! group_by(page)     /home=ada    /cart=ada     /home=bob
+//!
+//! repartition topic  /home=ada    /home=bob     /cart=ada
+//!                        |            |             |
+//! count              /home=1      /home=2       /cart=1
 //! ```
 //!
 //! [`group_by`](crate::dsl::KStream::group_by) computes a new key, [`group_by_key`](crate::dsl::KStream::group_by_key) keeps

@@ -23,11 +23,11 @@
 //! # What null, late and repeated records do
 //!
 //! ```text
-//! time of the record      1          5          3          6          6          -
-//! record                  k=a        k=b        k=c        k=~        k=~        ~=d
-//!                         |          |          |          |          |          |
-//! the row of k         a@1        b@5        c@3        none       none       (no change)
-//! forwarded            k=a        k=b        k=c        k=~        k=~        nothing: dropped and counted
+//! time of the record   1         5         3         6         6         -
+//! record              k=a       k=b       k=c       k=~       k=~       ~=d
+//!                      |         |         |         |         |         |
+//! the row of k        a@1       b@5       c@3      none      none       (no change)
+//! forwarded           k=a       k=b       k=c       k=~       k=~       dropped, counted
 //! ```
 //!
 //! * A **tombstone** deletes the row and is passed on, to topics as a null value. Mappers and joiners are not called for it;
