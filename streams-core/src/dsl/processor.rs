@@ -10,13 +10,16 @@
 //! | values with timestamps by key | [`KeyValueStore<K, Timestamped<V>>`](Timestamped) | [`StoreRef`] |
 //! | values by key and window, also several of the same | [`ProcessorWindowStore`] | [`WindowStoreRef`] |
 //! | values by key and session | [`ProcessorSessionStore`] | [`SessionStoreRef`] |
+//! | values by key, and what they were | [`VersionedStore`](crate::state::VersionedStore) | [`VersionedStoreRef`] |
 //! | a table's rows, to read | [`KeyValueStore::read_only`](crate::state::KeyValueStore::read_only) | [`TableRef`] |
+//! | a table's rows and what they were, to read | [`VersionedStore::read_only`](crate::state::VersionedStore::read_only) | [`VersionedTableRef`] |
 //!
 //! The names have a separate module, because programs with processors need most of them and other programs need none.
 
 pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule, ValueProcessor};
 pub use crate::operators::processor_stores::{
-    ProcessorStore, ReadOnly, Refs, SessionStoreRef, StoreRef, StoreSpec, StoreTuple, TableRef, WindowStoreRef,
+    ProcessorStore, ReadOnly, Refs, SessionStoreRef, StoreOrigin, StoreRef, StoreSpec, StoreTuple, TableRef,
+    VersionedStoreRef, VersionedTableRef, WindowStoreRef,
 };
 pub use crate::operators::{PunctuationTime, RecordPosition};
-pub use crate::state::{ProcessorSessionStore, ProcessorWindowStore, StoreValue, Timestamped};
+pub use crate::state::{ProcessorSessionStore, ProcessorWindowStore, StoreValue, Timestamped, Version, Written};

@@ -9,6 +9,7 @@ use super::{
     BuildError, Context, DropReason, NodeBuilder, OperatorError, Outputs, StoreId, TableView, TableViewRecipe,
 };
 use crate::record::{Change, Headers, Record, Timestamp};
+use crate::state::Version;
 use crate::state::rows::{Cause, Changed, Row};
 use crate::state::table_store::TableStore;
 use crate::state::versioned_rows::VersionedRows;
@@ -64,7 +65,8 @@ struct VersionedView<K: Key, V: Value> {
 
 impl<K: Key, V: Value> TableView<K, V> for VersionedView<K, V> {
     fn get(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
-        self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))
+        let version = self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))?;
+        Ok(version.map(Version::row))
     }
 
     /// There is no cache, so everything is forwarded.
@@ -73,7 +75,8 @@ impl<K: Key, V: Value> TableView<K, V> for VersionedView<K, V> {
     }
 
     fn get_as_of(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Row<V>>, OperatorError> {
-        self.rows.borrow_mut().get_as_of(key, timestamp).map_err(|error| OperatorError::rows(&self.node, error))
+        let version = self.rows.borrow_mut().get_as_of(key, timestamp);
+        Ok(version.map_err(|error| OperatorError::rows(&self.node, error))?.map(Version::row))
     }
 }
 
@@ -205,7 +208,7 @@ impl<K: Key, V: Value> StoredTable<K, V> {
     pub(super) fn get(&self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
         let row = match &self.rows {
             KeptRows::Current(rows) => rows.borrow_mut().get(key),
-            KeptRows::Versioned(rows) => rows.borrow_mut().get(key),
+            KeptRows::Versioned(rows) => rows.borrow_mut().get(key).map(|version| version.map(Version::row)),
         };
         row.map_err(|error| OperatorError::rows(&self.node, error))
     }

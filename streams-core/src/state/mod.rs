@@ -77,4 +77,4 @@ pub(crate) use restoring::Restoring;
 pub use store::{META, StateBackend, Store, StoreError, StoreErrorKind, StoreIndex, StorePairs, bounds_cross};
 pub use store_value::{StoreValue, Timestamped};
 pub(crate) use task_state::TaskState;
-pub use versions::{KeyAndRow, VersionRows};
+pub use versions::{KeyAndRow, Version, VersionRows, Written};

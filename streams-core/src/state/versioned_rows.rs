@@ -1,4 +1,4 @@
-//! A table's typed rows in a versioned store.
+//! Typed rows in a versioned store: a table's or a processor's.
 //!
 //! A write goes to the store and to the changelog at once; there is no cache, because each version counts. What is
 //! refused is not logged. After a write that is not the latest of its key, the latest is logged once more: compaction
@@ -14,8 +14,8 @@ use crate::record::{Change, Headers, Timestamp};
 use crate::wire::encoded_key::AsKey;
 use crate::wire::{Key, Value};
 
-/// A table's rows with their versions.
-pub(crate) struct VersionedRows<K, V> {
+/// Rows with their versions.
+pub struct VersionedRows<K, V> {
     access: StoreAccess,
     versions: History,
     wants_old: bool,
@@ -29,7 +29,7 @@ pub(crate) struct VersionedRows<K, V> {
     types: PhantomData<fn(K) -> V>,
 }
 
-impl<K: Key, V: Value> VersionedRows<K, V> {
+impl<K: Value, V: Value> VersionedRows<K, V> {
     /// Rows in `access`, whose kind says how long versions are kept.
     #[must_use]
     pub(crate) fn new(access: StoreAccess) -> Self {
@@ -61,76 +61,51 @@ impl<K: Key, V: Value> VersionedRows<K, V> {
     ///
     /// # Errors
     /// When the store fails or holds bytes of another type, or the key cannot be encoded.
-    pub(crate) fn get(&mut self, key: &K) -> Result<Option<Row<V>>, RowError> {
+    pub(crate) fn get(&mut self, key: &K) -> Result<Option<Version<V>>, RowError> {
         self.encode_key(key)?;
         let latest = History::latest(&self.access, &self.key)?;
-        latest.map(|latest| self.row(&latest)).transpose()
+        latest.map(|latest| self.version(&latest)).transpose()
     }
 
     /// The version of a key that was valid at some time, as far as that is still known.
     ///
     /// # Errors
     /// As [`VersionedRows::get`].
-    pub(crate) fn get_as_of(&mut self, key: &K, at: Timestamp) -> Result<Option<Row<V>>, RowError> {
+    pub(crate) fn get_as_of(&mut self, key: &K, at: Timestamp) -> Result<Option<Version<V>>, RowError> {
         self.encode_key(key)?;
         let newest = self.newest()?;
         let version = self.versions.as_of(&self.access, &self.key, at, newest)?;
-        version.map(|version| self.row(&version)).transpose()
+        version.map(|version| self.version(&version)).transpose()
     }
 
-    /// Writes a version: `update` gets the latest one and returns the new one, or `None` to delete the row, with the
-    /// time from which it is valid. Returns what is to be forwarded, which is nothing if the write is refused.
+    /// Writes a version that is valid from then on, or `None` to delete the row.
     ///
     /// # Errors
     /// As [`VersionedRows::get`]; also when the changelog fails, or the value cannot be encoded.
-    pub(crate) fn update(
-        &mut self,
-        key: &impl AsKey<K>,
-        update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
-    ) -> Result<Option<Changed<V>>, RowError> {
+    pub(crate) fn put(&mut self, key: &K, value: Option<&V>, at: Timestamp) -> Result<Written, RowError> {
         self.encode_key(key)?;
         let latest = History::latest(&self.access, &self.key)?;
-        let row = latest.as_ref().map(|latest| self.row(latest)).transpose()?;
-        let old = if self.wants_old { row.as_ref().map(|(value, _)| value.clone()) } else { None };
-        let (new, at) = update(row);
-        self.write(latest.as_ref(), (old, new), at)
-    }
-
-    /// As [`VersionedRows::update`], whatever the latest version is.
-    ///
-    /// # Errors
-    /// As [`VersionedRows::update`].
-    pub(crate) fn set(&mut self, key: &K, new: Option<V>, at: Timestamp) -> Result<Option<Changed<V>>, RowError> {
-        self.encode_key(key)?;
-        let latest = History::latest(&self.access, &self.key)?;
-        let old = match &latest {
-            Some(latest) if self.wants_old => Some(self.row(latest)?.0),
-            _ => None,
-        };
-        self.write(latest.as_ref(), (old, new), at)
+        self.write(latest.as_ref(), value, at)
     }
 
     /// Writes a version of the key that was encoded last.
     fn write(
         &mut self,
         latest: Option<&Version<Vec<u8>>>,
-        (old, new): (Option<V>, Option<V>),
+        value: Option<&V>,
         at: Timestamp,
-    ) -> Result<Option<Changed<V>>, RowError> {
+    ) -> Result<Written, RowError> {
         self.value.clear();
-        if let Some(value) = &new {
+        if let Some(value) = value {
             value.encode(&mut self.value)?;
         }
         let mut newest = self.newest()?;
-        let value = new.as_ref().map(|_| self.value.as_slice());
+        let value = value.map(|_| self.value.as_slice());
         let written = self.versions.put(&mut self.access, &self.key, latest, (value, at), &mut newest)?;
         self.newest = Some(newest);
         self.log(latest, value, at, written)?;
         self.expire(newest);
-        Ok((written != Written::Refused).then(|| {
-            let change = Change { old, new, is_latest: written == Written::Latest };
-            Changed { change, timestamp: at }
-        }))
+        Ok(written)
     }
 
     fn log(
@@ -174,17 +149,14 @@ impl<K: Key, V: Value> VersionedRows<K, V> {
         }
     }
 
-    fn encode_key<Q>(&mut self, key: &Q) -> Result<(), RowError>
-    where
-        Q: AsKey<K>,
-    {
+    fn encode_key(&mut self, key: &K) -> Result<(), RowError> {
         self.key.clear();
         Ok(key.encode(&mut self.key)?)
     }
 
-    fn row(&self, version: &Version<Vec<u8>>) -> Result<Row<V>, RowError> {
+    fn version(&self, version: &Version<Vec<u8>>) -> Result<Version<V>, RowError> {
         match V::decode(&version.value) {
-            Ok(value) => Ok((value, version.from)),
+            Ok(value) => Ok(Version { value, from: version.from, until: version.until }),
             Err(error) => {
                 let message = format!(
                     "store {} holds a version that cannot be read: {error}; if the type or its format has changed, give \
@@ -197,7 +169,56 @@ impl<K: Key, V: Value> VersionedRows<K, V> {
     }
 }
 
-impl<K: Key, V: Value> StoreView for VersionedRows<K, V> {
+/// What a table forwards when it is written to.
+impl<K: Key, V: Value> VersionedRows<K, V> {
+    /// Writes a version: `update` gets the latest one and returns the new one, or `None` to delete the row, with the
+    /// time from which it is valid. Returns what is to be forwarded, which is nothing if the write is refused.
+    ///
+    /// # Errors
+    /// As [`VersionedRows::get`]; also when the changelog fails, or the value cannot be encoded.
+    pub(crate) fn update(
+        &mut self,
+        key: &impl AsKey<K>,
+        update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
+    ) -> Result<Option<Changed<V>>, RowError> {
+        self.key.clear();
+        key.encode(&mut self.key)?;
+        let latest = History::latest(&self.access, &self.key)?;
+        let row = latest.as_ref().map(|latest| self.version(latest)).transpose()?.map(Version::row);
+        let old = if self.wants_old { row.as_ref().map(|(value, _)| value.clone()) } else { None };
+        let (new, at) = update(row);
+        self.change(latest.as_ref(), (old, new), at)
+    }
+
+    /// As [`VersionedRows::update`], whatever the latest version is.
+    ///
+    /// # Errors
+    /// As [`VersionedRows::update`].
+    pub(crate) fn set(&mut self, key: &K, new: Option<V>, at: Timestamp) -> Result<Option<Changed<V>>, RowError> {
+        self.encode_key(key)?;
+        let latest = History::latest(&self.access, &self.key)?;
+        let old = match &latest {
+            Some(latest) if self.wants_old => Some(self.version(latest)?.value),
+            _ => None,
+        };
+        self.change(latest.as_ref(), (old, new), at)
+    }
+
+    fn change(
+        &mut self,
+        latest: Option<&Version<Vec<u8>>>,
+        (old, new): (Option<V>, Option<V>),
+        at: Timestamp,
+    ) -> Result<Option<Changed<V>>, RowError> {
+        let written = self.write(latest, new.as_ref(), at)?;
+        Ok((written != Written::Refused).then(|| {
+            let change = Change { old, new, is_latest: written == Written::Latest };
+            Changed { change, timestamp: at }
+        }))
+    }
+}
+
+impl<K: Value, V: Value> StoreView for VersionedRows<K, V> {
     fn fresh_rows(&mut self) -> &mut dyn FreshRows {
         &mut self.access
     }

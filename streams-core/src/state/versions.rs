@@ -11,6 +11,7 @@
 
 use std::ops::Bound;
 
+use super::rows::Row;
 use super::{KeyOrder, KeyRange, StoreAccess, StoreError, window_key};
 use crate::record::Timestamp;
 
@@ -76,21 +77,23 @@ pub(crate) struct History {
     pub(crate) millis: i64,
 }
 
-/// A version of a row.
+/// A version of a row, in a versioned store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Version<T> {
-    pub(crate) value: T,
-    pub(crate) from: Timestamp,
-    /// `None` for the latest one.
-    pub(crate) until: Option<Timestamp>,
+pub struct Version<T> {
+    /// The row's value.
+    pub value: T,
+    /// The timestamp that it was written with, from which it is valid.
+    pub from: Timestamp,
+    /// When the next version or a deletion ended it; `None` for the latest one.
+    pub until: Option<Timestamp>,
 }
 
 /// A version that may be a deletion.
 type OlderVersion<'a> = Version<Option<&'a [u8]>>;
 
-/// What became of a write.
+/// What became of a write to a versioned store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
+pub enum Written {
     /// Nothing: it is too old.
     Refused,
     /// It is the latest version, or deletes the row.
@@ -286,6 +289,10 @@ impl History {
 }
 
 impl<T> Version<T> {
+    pub(crate) fn row(self) -> Row<T> {
+        (self.value, self.from)
+    }
+
     fn map<U>(self, map: impl FnOnce(T) -> U) -> Version<U> {
         Version { value: map(self.value), from: self.from, until: self.until }
     }

@@ -238,6 +238,21 @@ pub enum TopologyError {
         at: CallSite,
     },
 
+    /// A processor reads a table's store as one of another kind.
+    #[error(
+        "a processor at {at} reads the store `{name}` as a `{read}`, but it is a `{is}`; use the table's own constant"
+    )]
+    StoreRead {
+        /// The store's name.
+        name: String,
+        /// The type of the constant that the processor has.
+        read: &'static str,
+        /// The type of the constant that the table has.
+        is: &'static str,
+        /// The call.
+        at: CallSite,
+    },
+
     /// A repartition topic with no partitions.
     #[error("`{node}` ({at}) asks for 0 partitions; a topic has at least one")]
     NoPartitions {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use streams_core::dsl::processor::{ProcessorSessionStore, ProcessorWindowStore, Timestamped};
-use streams_core::state::KeyValueStore;
+use streams_core::state::{KeyValueStore, VersionedStore};
 
 use crate::topologies::{A, B, G, Named, OUT, T, text_store};
 
@@ -34,6 +34,13 @@ pub(crate) const ALL: &[Named] = &[
         let stores = (last.read_only(), text_store("own"));
         let read = b.stream(B).process(stores, |_, key, value, out| out.send(key.clone(), value));
         _ = read.named("reader").to(OUT);
+    }),
+    ("a processor's versioned store, and one that reads a versioned table", |b| {
+        const HISTORY: VersionedStore<String, String> = VersionedStore::new("history", HOUR);
+        const VERSIONS: VersionedStore<String, String> = VersionedStore::new("versions", HOUR);
+        b.table(T).stored_as(HISTORY);
+        let stores = (HISTORY.read_only(), VERSIONS);
+        _ = b.stream(A).process_values(stores, |_, _, value, out| out.send(value)).to(OUT);
     }),
     ("a processor that reads a global table", |b| {
         let everywhere = text_store("everywhere");

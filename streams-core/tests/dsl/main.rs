@@ -29,6 +29,7 @@ mod table_joins;
 mod tables;
 mod topology_test_driver;
 mod transforms;
+mod versioned_processors;
 mod versions;
 mod windows;
 

@@ -49,6 +49,9 @@ behaviours! {
     TsWindowList { store: Option<String>, size: i64, read: Read, from: Option<String>, to: Option<String> }
     SessionPut { store: Option<String>, gap: i64 }
     SessionList { store: Option<String>, gap: i64, read: Read, from: Option<String>, to: Option<String>, size: Option<i64> }
+    VersionedPut { store: Option<String>, back: Option<i64> }
+    VersionedDelete { store: Option<String>, r#where: Predicate }
+    VersionedLookup { store: Option<String>, back: Option<i64> }
 }
 
 /// The clock that a punctuation follows.
@@ -102,7 +105,10 @@ impl Behaviour {
             | Self::WindowList { store, .. }
             | Self::TsWindowList { store, .. }
             | Self::SessionPut { store, .. }
-            | Self::SessionList { store, .. } => store.as_ref(),
+            | Self::SessionList { store, .. }
+            | Self::VersionedPut { store, .. }
+            | Self::VersionedDelete { store, .. }
+            | Self::VersionedLookup { store, .. } => store.as_ref(),
             _ => None,
         }
     }

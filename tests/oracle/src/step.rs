@@ -113,7 +113,19 @@ impl Step {
     /// The name of the store of the table without windows and versions that it makes.
     #[must_use]
     pub fn stored_as(&self) -> Option<&str> {
-        let stored = match self {
+        self.stored_rows().filter(|stored| stored.versioned.is_none())?.name.as_deref()
+    }
+
+    /// The name of the store with versions of the table that it makes, and how many milliseconds of history it has.
+    #[must_use]
+    pub fn versioned_as(&self) -> Option<(&str, u64)> {
+        let stored = self.stored_rows()?;
+        Some((stored.name.as_deref()?, stored.versioned?))
+    }
+
+    /// The store of the table of texts without windows that it makes.
+    const fn stored_rows(&self) -> Option<&Stored> {
+        match self {
             Self::Table { stored, .. }
             | Self::GlobalTable { stored, .. }
             | Self::Filter { stored, .. }
@@ -121,8 +133,7 @@ impl Step {
             | Self::MapValues { stored, .. }
             | Self::ToTable { stored, .. } => stored.as_ref(),
             _ => None,
-        };
-        stored.filter(|stored| stored.versioned.is_none())?.name.as_deref()
+        }
     }
 }
 

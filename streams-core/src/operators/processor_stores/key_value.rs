@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, RangeBounds};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{ProcessorStore, StoreSpec, StoreUse};
+use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
 use crate::operators::{BuildError, NodeBuilder, StoreId};
 use crate::state::key_value::{KeyBound, KeyValue};
 use crate::state::kinds::{Plain, Table};
@@ -163,7 +163,7 @@ impl<K: Value, V: StoreValue> ProcessorStore for KeyValueStore<K, V> {
             type_names: format!("{} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
             windows_in_keys: K::WINDOWS,
             windows: self.windows(),
-            kind: Some(kind),
+            origin: StoreOrigin::Processor(kind),
         }
     }
 

@@ -19,11 +19,13 @@ mod key_value;
 mod sessions;
 mod tables;
 mod tuples;
+mod versions;
 mod windows;
 
 pub use key_value::StoreRef;
 pub use sessions::SessionStoreRef;
 pub use tables::{ReadOnly, TableRef};
+pub use versions::{VersionedStoreRef, VersionedTableRef};
 pub use windows::WindowStoreRef;
 
 /// A store that a processor asks for.
@@ -39,8 +41,17 @@ pub struct StoreSpec {
     pub windows_in_keys: usize,
     /// The sizes of those windows, as far as the constant sets them.
     pub windows: WindowSizes,
-    /// What its rows are; `None` if it is a table's, which exists already.
-    pub kind: Option<Arc<dyn StoreKind>>,
+    /// Where it comes from.
+    pub origin: StoreOrigin,
+}
+
+/// Where a store comes from that a processor asks for.
+#[derive(Debug, Clone)]
+pub enum StoreOrigin {
+    /// The first processor that names it: it is created with rows of this kind.
+    Processor(Arc<dyn StoreKind>),
+    /// A table, whose rows are of such a kind.
+    Table(Arc<dyn StoreKind>),
 }
 
 /// A store constant that a processor can use.
@@ -48,7 +59,7 @@ pub struct StoreSpec {
     message = "`{Self}` does not name a store that a processor can use",
     label = "not a store for processors",
     note = "declare one with `const NAME: KeyValueStore<Key, Value> = KeyValueStore::new(\"name\")`, or a \
-            `ProcessorWindowStore` or `ProcessorSessionStore`; a table's store can be read with `NAME.read_only()`"
+            `ProcessorWindowStore`, `ProcessorSessionStore` or `VersionedStore`; a table's store can be read with `NAME.read_only()`"
 )]
 pub trait ProcessorStore: Clone + Send + Sync + 'static {
     /// The handle that the code gets.
@@ -73,8 +84,8 @@ pub trait ProcessorStore: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name stores that a processor can use",
     label = "expected store constants",
-    note = "pass `()`, one `KeyValueStore`, `ProcessorWindowStore` or `ProcessorSessionStore` constant, or a tuple of up \
-            to six of them; a table's store can be read with `NAME.read_only()`"
+    note = "pass `()`, one `KeyValueStore`, `ProcessorWindowStore`, `ProcessorSessionStore` or `VersionedStore` constant, \
+            or a tuple of up to six of them; a table's store can be read with `NAME.read_only()`"
 )]
 pub trait StoreTuple: Clone + Send + Sync + 'static {
     /// The handles that the code gets: for a tuple, a tuple of [`StoreRef`]s.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::windows::encoded;
-use super::{ProcessorStore, StoreSpec, StoreUse};
+use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
 use crate::operators::{BuildError, NodeBuilder, StoreId};
 use crate::record::Timestamp;
 use crate::state::processor_sessions::{SessionRead, SessionsOf};
@@ -136,7 +136,7 @@ impl<K: Value, V: Value> ProcessorStore for ProcessorSessionStore<K, V> {
             type_names: format!("sessions of {} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
             windows_in_keys: 0,
             windows: WindowSizes::NONE,
-            kind: Some(kind),
+            origin: StoreOrigin::Processor(kind),
         }
     }
 

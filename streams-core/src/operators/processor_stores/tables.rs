@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::windows::encoded;
-use super::{ProcessorStore, StoreSpec, StoreUse};
+use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
 use crate::operators::{BuildError, NodeBuilder, StoreId};
+use crate::state::kinds::Table;
 use crate::state::rows::{Row, RowError};
 use crate::state::table_store::TableStore;
 use crate::state::{
@@ -18,7 +19,7 @@ use crate::wire::{DecodeError, Key, Value};
 
 /// The store of a table, which a processor reads; made by [`KeyValueStore::read_only`].
 #[derive(Debug)]
-pub struct ReadOnly<S>(S);
+pub struct ReadOnly<S>(pub(super) S);
 
 impl<S: Clone> Clone for ReadOnly<S> {
     fn clone(&self) -> Self {
@@ -194,7 +195,7 @@ impl<K: Key, V: Value> ProcessorStore for ReadOnly<KeyValueStore<K, V>> {
             type_names: format!("{} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
             windows_in_keys: K::WINDOWS,
             windows: self.0.windows(),
-            kind: None,
+            origin: StoreOrigin::Table(Arc::new(Table)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::ops::{Bound, ControlFlow, RangeBounds, RangeInclusive};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{ProcessorStore, StoreSpec, StoreUse};
+use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
 use crate::operators::{BuildError, NodeBuilder, StoreId};
 use crate::record::Timestamp;
 use crate::state::processor_windows::{WindowRead, WindowsOf};
@@ -209,7 +209,7 @@ impl<K: Value, V: StoreValue> ProcessorStore for ProcessorWindowStore<K, V> {
             type_names: format!("windows of {} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
             windows_in_keys: 0,
             windows: WindowSizes::NONE,
-            kind: Some(kind),
+            origin: StoreOrigin::Processor(kind),
         }
     }
 

@@ -19,7 +19,8 @@ use crate::windows::Window;
 ///
 /// A table that is stored in one knows what its rows were at any time within that history, by the records' timestamps: a
 /// stream that is joined with it gets the row that was valid at the time of the stream's record, and a record that comes
-/// late does not overwrite a later one (KIP-889, KIP-914).
+/// late does not overwrite a later one (KIP-889, KIP-914). A processor can have such a store, too; see
+/// [`VersionedStoreRef`](crate::dsl::processor::VersionedStoreRef).
 ///
 /// ```
 /// use millstream::prelude::*;

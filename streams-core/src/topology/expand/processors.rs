@@ -1,6 +1,7 @@
 //! Processors and their stores.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::program::{Call, CallId, ChangelogOptions, Changes, Program};
@@ -10,8 +11,9 @@ use super::options::no_effect;
 use super::stores::{NewStore, Stores};
 use super::streams::StreamState;
 use super::{At, Expansion};
-use crate::operators::processor_stores::StoreSpec;
+use crate::operators::processor_stores::{StoreOrigin, StoreSpec};
 use crate::operators::{Recipe, StoreId};
+use crate::state::StoreKind;
 
 /// The stores of all processors.
 #[derive(Default)]
@@ -104,13 +106,25 @@ impl Expansion {
     }
 
     /// The store of a table that a processor reads.
-    fn read_store(&self, spec: &StoreSpec, at: CallSite) -> Result<StoreId, TopologyError> {
-        self.stores.of_table(&spec.name).ok_or_else(|| TopologyError::NoTableStore { name: spec.name.clone(), at })
+    fn read_store(&self, spec: &StoreSpec, kind: &dyn StoreKind, at: CallSite) -> Result<StoreId, TopologyError> {
+        let name = || spec.name.clone();
+        let (id, stored) =
+            self.stores.find(&spec.name).ok_or_else(|| TopologyError::NoTableStore { name: name(), at })?;
+        if stored.name() == kind.name() {
+            Ok(id)
+        } else if stored.constant() == kind.constant() {
+            Err(TopologyError::NoTableStore { name: name(), at })
+        } else {
+            Err(TopologyError::StoreRead { name: name(), read: kind.constant(), is: stored.constant(), at })
+        }
     }
 
     /// A processor's store, which is created for the first processor that names it.
     fn processor_store(&mut self, spec: &StoreSpec, at: CallSite) -> Result<StoreId, TopologyError> {
-        let Some(kind) = spec.kind.clone() else { return self.read_store(spec, at) };
+        let kind = match &spec.origin {
+            StoreOrigin::Table(kind) => return self.read_store(spec, &**kind, at),
+            StoreOrigin::Processor(kind) => Arc::clone(kind),
+        };
         let stores = &mut self.processor_stores;
         if let Some((id, known, first)) = stores.known.get(&spec.name) {
             return same_types((known, first), (spec, at)).map(|()| *id);

@@ -9,7 +9,6 @@ use super::super::names::{self, changelog_topic};
 use super::super::program::ChangelogOptions;
 use crate::operators::StoreId;
 use crate::state::StoreKind;
-use crate::state::kinds::Table;
 use crate::topic::TopicRef;
 use crate::windows::WindowSizes;
 
@@ -93,11 +92,11 @@ impl Stores {
         self.definitions.get(store.0 as usize).is_some_and(|definition| definition.global)
     }
 
-    /// The number of a table's store with this name.
-    pub(super) fn of_table(&self, name: &str) -> Option<StoreId> {
+    /// The store with this name.
+    pub(super) fn find(&self, name: &str) -> Option<(StoreId, &dyn StoreKind)> {
         let number = self.definitions.iter().position(|definition| *definition.name == *name)?;
-        let is_table = self.definitions.get(number)?.kind.name() == Table.name();
-        u32::try_from(number).ok().filter(|_| is_table).map(StoreId)
+        let kind = &*self.definitions.get(number)?.kind;
+        u32::try_from(number).ok().map(|number| (StoreId(number), kind))
     }
 
     fn collision(&self, first: usize, name: &str, second: CallSite) -> TopologyError {

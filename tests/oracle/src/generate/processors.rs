@@ -19,6 +19,8 @@ pub(super) const ARMS: Arms = &[
     (1, table_row),
     (3, window),
     (2, session),
+    (2, versioned),
+    (1, version_of_table),
     (1, shared),
     (1, to_child),
 ];
@@ -100,6 +102,11 @@ fn store(draft: &mut Draft, kind: StoreKind) -> String {
         let kept = draft.random.one_of(keeps[0], &keeps);
         retention = Some(kept);
         draft.remember([kept]);
+    }
+    if kind == StoreKind::Versioned {
+        let kept = draft.random.one_of(10, HISTORIES);
+        retention = Some(kept);
+        draft.remember([kept, kept + 1]);
     }
     let logging = draft.random.percent(10).then_some(false);
     let many = matches!(kind, StoreKind::Window | StoreKind::TimestampedWindow | StoreKind::Session);
@@ -259,6 +266,54 @@ fn session(draft: &mut Draft) -> Option<()> {
         Behaviour::SessionList { store: None, gap, read, from, to, size }
     };
     process(draft, does, Some(store), true);
+    Some(())
+}
+
+/// How long versions are kept.
+const HISTORIES: &[u64] = &[0, 1, 100, 1_000, 60_000, 600_000];
+
+fn back(draft: &mut Draft) -> Option<i64> {
+    let back = draft.random.one_of(0, &[1, 10, 100, 1_000]);
+    draft.remember([back]);
+    draft.random.percent(70).then_some(i64::try_from(back).unwrap_or(0))
+}
+
+fn versioned(draft: &mut Draft) -> Option<()> {
+    let versions = store(draft, StoreKind::Versioned);
+    let does = if draft.random.percent(30) {
+        Behaviour::VersionedDelete { store: None, r#where: predicate(&mut draft.random) }
+    } else {
+        Behaviour::VersionedPut { store: None, back: back(draft) }
+    };
+    let written = process(draft, does, Some(versions.clone()), true);
+    if draft.random.percent(30) {
+        let back = back(draft);
+        process_of(draft, written, Behaviour::VersionedLookup { store: None, back }, Some(versions), true);
+    }
+    Some(())
+}
+
+/// Looks at what a table's row was.
+fn version_of_table(draft: &mut Draft) -> Option<()> {
+    if draft.has_cache() {
+        return None;
+    }
+    let stored: Vec<_> =
+        draft.steps.iter().filter_map(|step| step.versioned_as().map(|(name, _)| name.to_owned())).collect();
+    let store = match draft.random.pick(&stored) {
+        Some(store) => store.clone(),
+        None => {
+            let name = draft.store_name();
+            let history = draft.random.one_of(10, HISTORIES);
+            let versioned = (Some(name.clone()), Some(history));
+            let stored = crate::step::Stored { name: versioned.0, versioned: versioned.1, ..Default::default() };
+            super::sources::table_stored(draft, Some(stored));
+            name
+        }
+    };
+    let input = some_stream(draft);
+    let back = back(draft);
+    process_of(draft, input, Behaviour::VersionedLookup { store: None, back }, Some(store), true);
     Some(())
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use millstream::dsl::processor::{ProcessorSessionStore, ProcessorWindowStore, StoreTuple};
-use millstream::state::{KeyValueStore, Timestamped};
+use millstream::state::{KeyValueStore, Timestamped, VersionedStore};
 
 use super::options::Nameable as _;
 use super::{Handle, Interpreter, Stream, What, unfit};
@@ -14,15 +14,18 @@ use crate::text::Text;
 mod key_value;
 mod plain;
 mod stored;
+mod versions;
 mod windows;
 
 use key_value::{KeyValues, Rows, TimestampedValues};
 use stored::{Work, Worker};
+use versions::{OfTables, Versions};
 use windows::{Sessions, TimestampedWindows, Windows};
 
 type Plain = KeyValueStore<Text, Text>;
 type WithTimes = KeyValueStore<Text, Timestamped<Text>>;
 type WindowsOf<V> = ProcessorWindowStore<Text, V>;
+type VersionsOf = VersionedStore<Text, Text>;
 type SessionsOf = ProcessorSessionStore<Text, Text>;
 
 /// Where a step's records go through its processor.
@@ -56,6 +59,7 @@ struct Definition<'a> {
 enum Defined {
     Processors(StoreKind),
     Table,
+    VersionedTable,
 }
 
 impl Definition<'_> {
@@ -67,6 +71,10 @@ impl Definition<'_> {
 
     fn sessions(&self) -> Result<SessionsOf, What> {
         ProcessorSessionStore::named(self.name, self.retention).map_err(|error| error.to_string())
+    }
+
+    fn versions(&self) -> Result<VersionsOf, What> {
+        VersionedStore::named(self.name, self.retention).map_err(|error| error.to_string())
     }
 
     fn key_value<V>(&self) -> Result<KeyValueStore<Text, V>, What> {
@@ -104,20 +112,24 @@ impl<'t> Interpreter<'t> {
         let store = self.definition(name)?;
         Ok(match store.kind {
             Defined::Table => place.work::<Rows>(store.key_value::<Text>()?.read_only()),
+            Defined::VersionedTable => place.work::<OfTables>(store.versions()?.read_only()),
             Defined::Processors(StoreKind::KeyValue) => place.work::<KeyValues>(store.key_value()?),
             Defined::Processors(StoreKind::Timestamped) => place.work::<TimestampedValues>(store.key_value()?),
             Defined::Processors(StoreKind::Window) => place.work::<Windows>(store.windows()?),
             Defined::Processors(StoreKind::TimestampedWindow) => place.work::<TimestampedWindows>(store.windows()?),
             Defined::Processors(StoreKind::Session) => place.work::<Sessions>(store.sessions()?),
-            Defined::Processors(StoreKind::Versioned) => return Err(format!("not there yet: {name}")),
+            Defined::Processors(StoreKind::Versioned) => place.work::<Versions>(store.versions()?),
         })
     }
 
     /// The step that defines a store.
     fn definition(&self, wanted: &'_ str) -> Result<Definition<'_>, What> {
-        let table = |name: &'t str| {
-            let (size, retention) = (Duration::ZERO, Duration::ZERO);
-            Definition { kind: Defined::Table, name, size, retention, duplicates: false }
+        let (size, duplicates) = (Duration::ZERO, false);
+        let table =
+            |name: &'t str| Definition { kind: Defined::Table, name, size, retention: Duration::ZERO, duplicates };
+        let versions = |(name, history): (&'t str, u64)| {
+            let retention = Duration::from_millis(history);
+            Definition { kind: Defined::VersionedTable, name, size, retention, duplicates }
         };
         let found = self.steps.iter().find_map(|step| match step {
             Step::Store { kind, name, size, retention, duplicates, .. } if name == wanted => {
@@ -125,7 +137,8 @@ impl<'t> Interpreter<'t> {
                 let (size, retention, kind) = (duration(size), duration(retention), Defined::Processors(*kind));
                 Some(Definition { kind, name, size, retention, duplicates: duplicates.unwrap_or(false) })
             }
-            step => step.stored_as().filter(|name| *name == wanted).map(table),
+            step => (step.stored_as().filter(|name| *name == wanted).map(table))
+                .or_else(|| step.versioned_as().filter(|(name, _)| *name == wanted).map(versions)),
         });
         found.ok_or_else(|| format!("there is no store {wanted}"))
     }
@@ -146,7 +159,8 @@ impl<'t> Interpreter<'t> {
                     self.unlogged(store.windows::<Timestamped<Text>>()?);
                 }
                 Defined::Processors(StoreKind::Session) => self.unlogged(store.sessions()?),
-                Defined::Processors(StoreKind::Versioned) | Defined::Table => return unfit(step),
+                Defined::Processors(StoreKind::Versioned) => self.unlogged(store.versions()?),
+                Defined::Table | Defined::VersionedTable => return unfit(step),
             }
         }
         Ok(Handle::Nothing)

@@ -8,7 +8,10 @@ import java.util.function.Consumer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.processor.api.FixedKeyProcessor;
+import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 import org.apache.kafka.streams.processor.api.Record;
@@ -41,6 +44,12 @@ final class ProcessorStores {
             b.addStateStore(Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore("own"), TEXT, TEXT));
             b.<String, String>stream("b").process(nothing, Named.as("reader"), "last", "own").to("out");
         });
+        add.accept("a processor's versioned store, and one that reads a versioned table", b -> {
+            b.table("t", Materialized.as(Stores.persistentVersionedKeyValueStore("history", HOUR)));
+            b.addStateStore(Stores.versionedKeyValueStoreBuilder(
+                Stores.persistentVersionedKeyValueStore("versions", HOUR), TEXT, TEXT));
+            b.<String, String>stream("a").processValues(NothingForValues::new, "history", "versions").to("out");
+        });
         add.accept("a processor that reads a global table", b -> {
             b.globalTable("g", as("everywhere"));
             b.<String, String>stream("a").process(nothing).to("out");
@@ -50,6 +59,11 @@ final class ProcessorStores {
     private static final class Nothing implements Processor<String, String, String, String> {
         @Override
         public void process(final Record<String, String> record) { }
+    }
+
+    private static final class NothingForValues implements FixedKeyProcessor<String, String, String> {
+        @Override
+        public void process(final FixedKeyRecord<String, String> record) { }
     }
 
     private ProcessorStores() { }

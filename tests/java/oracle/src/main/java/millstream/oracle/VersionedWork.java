@@ -13,9 +13,14 @@ final class VersionedWork {
             case "versioned_put":
                 final long back = Json.millis(node, "back", 0);
                 return KeyValueWork.with((VersionedKeyValueStore<String, String> store, Item item) -> {
-                    final long validTo = store.put(item.key(), item.value(), item.time());
-                    return Text.cut(validTo + "|" + show(store.get(item.key(), item.time() - back)));
+                    final String done = item.value() == null ? show(store.delete(item.key(), item.time()))
+                        : Long.toString(store.put(item.key(), item.value(), item.time()));
+                    return Text.cut(done + "|" + show(store.get(item.key(), item.time() - back)));
                 });
+            case "versioned_lookup":
+                final long ago = Json.millis(node, "back", -1);
+                return KeyValueWork.with((VersionedKeyValueStore<String, String> store, Item item) ->
+                    show(ago < 0 ? store.get(item.key()) : store.get(item.key(), item.time() - ago)));
             case "versioned_delete":
                 final BiPredicate<Object, String> where = Functions.predicate(Json.need(node, "where"));
                 return KeyValueWork.with((VersionedKeyValueStore<String, String> store, Item item) -> {
