@@ -124,6 +124,11 @@ impl Flow {
         Some(match step {
             Step::Stream { .. } => Self::Stream,
             Step::Table { .. } => Self::Table,
+            Step::Filter { input, .. } | Step::FilterNot { input, .. } | Step::MapValues { input, .. }
+                if is_versioned(step) && of(*input) == Some(Self::Table) =>
+            {
+                Self::Ordered
+            }
             Step::Filter { input, .. } | Step::FilterNot { input, .. } => match of(*input)? {
                 // The last change that a filter lets pass may not have been seen.
                 Self::Changes => Self::Ordered,
@@ -168,6 +173,11 @@ impl Flow {
             _ => Self::Ordered,
         }
     }
+}
+
+/// Whether a step's table keeps versions. They go by their timestamps, so what is the latest one depends on each change.
+fn is_versioned(step: &Step) -> bool {
+    step.stored().is_some_and(|stored| stored.versioned.is_some())
 }
 
 /// Whether final results are sent a millisecond before they stop changing, as those of sessions and sliding windows are, in
