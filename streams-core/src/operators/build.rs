@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::process::{PunctuationId, ScheduleBook};
 use super::untyped::Untyped;
-use super::{Address, Context, Destination, Link, Next, OperatorError, Outputs, Presence, blaming};
+use super::{Address, Context, Destination, Expire, Link, Next, OperatorError, Outputs, Presence, blaming};
 use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
 use crate::state::{CacheBudget, GlobalStore, StoreAccess, StoreView};
@@ -158,6 +158,14 @@ pub(crate) trait SourceNode {
     /// When the record cannot be read, or an operator fails.
     fn process(&mut self, context: &mut Context, record: RecordRef<'_>) -> Result<(), OperatorError>;
 
+    /// Whether a record can be read, without processing it.
+    ///
+    /// # Errors
+    /// As [`SourceNode::process`], for the record itself.
+    fn check(&self, _record: &RecordRef<'_>) -> Result<(), OperatorError> {
+        Ok(())
+    }
+
     /// If the source extracts the times of its records: the same source for another input, because it remembers the
     /// next record.
     fn extracting(&self) -> Option<Rc<RefCell<dyn SourceNode>>> {
@@ -260,6 +268,8 @@ pub(crate) struct TaskParts {
     pub sources: Vec<(NodeId, Rc<RefCell<dyn SourceNode>>)>,
     /// The caches, in topological order: flushing an earlier one may fill a later one.
     pub caches: Vec<Rc<RefCell<dyn Flush>>>,
+    /// The tables whose rows expire, in topological order.
+    pub expirers: Vec<Rc<RefCell<dyn Expire>>>,
     /// What the caches may hold, together with others.
     pub cache_budget: CacheBudget,
     /// The cache that is asked next to make room.
@@ -291,6 +301,14 @@ impl TaskParts {
             }
         }
         Ok(false)
+    }
+
+    /// Deletes the rows that have expired at the context's stream time, and forwards their deletions.
+    ///
+    /// # Errors
+    /// As [`Expire::expire`].
+    pub(crate) fn expire(&self, context: &mut Context) -> Result<(), OperatorError> {
+        self.expirers.iter().try_for_each(|rows| blaming(Address::of(rows), || rows.borrow_mut().expire(context)))
     }
 
     /// Makes room in the caches, looking at no more than `rows_max` rows of each. Returns whether it has come to the
@@ -386,6 +404,7 @@ impl<'a> TaskBuilder<'a> {
         let caches_of_children = self.parts.caches.len();
         let punctuations_of_children = self.parts.punctuations.len();
         let closers_of_children = self.parts.closers.0.len();
+        let expirers_of_children = self.parts.expirers.len();
         let child_names = children.iter().filter_map(|child| self.names.get(child).cloned()).collect();
         let children = children.iter().map(|child| self.links(name, *child)).collect::<Result<_, _>>()?;
         self.names.insert(node, Arc::clone(name));
@@ -409,6 +428,8 @@ impl<'a> TaskBuilder<'a> {
         self.parts.punctuations.splice(0..0, own);
         let own = self.parts.closers.0.split_off(closers_of_children);
         self.parts.closers.0.splice(0..0, own);
+        let own = self.parts.expirers.split_off(expirers_of_children);
+        self.parts.expirers.splice(0..0, own);
         Ok(())
     }
 
@@ -609,6 +630,14 @@ impl NodeBuilder<'_> {
         Ok(self.task.services().store(store)?.kind().history())
     }
 
+    /// How long a store keeps rows, if they are deleted then.
+    ///
+    /// # Errors
+    /// When the task has no such store.
+    pub(crate) fn expires_after(&mut self, store: StoreId) -> Result<Option<Duration>, BuildError> {
+        Ok(self.task.services().store(store)?.kind().expires_after())
+    }
+
     /// Whether the task has no caches at all.
     pub(crate) fn caches_are_off(&mut self) -> bool {
         self.task.services().cache_budget().is_off()
@@ -645,6 +674,11 @@ impl NodeBuilder<'_> {
     /// Registers the node's cache to be flushed at commits.
     pub fn flush_at_commit(&mut self, cache: Rc<RefCell<dyn Flush>>) {
         self.task.parts().caches.push(cache);
+    }
+
+    /// Registers the node's rows to be deleted when they have expired.
+    pub(super) fn expire(&mut self, rows: Rc<RefCell<dyn Expire>>) {
+        self.task.parts().expirers.push(rows);
     }
 
     /// Schedules a punctuation.

@@ -19,6 +19,7 @@ mod context;
 mod drops;
 mod emission;
 mod error;
+mod expiry;
 mod join_kind;
 mod marks;
 mod open_rows;
@@ -98,6 +99,7 @@ pub(crate) use build::{
 pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;
 pub(crate) use emission::Emission;
+pub(crate) use expiry::Expire;
 pub(crate) use join_kind::JoinKind;
 pub(crate) use marks::{Mark, MarkKind, MarkedTopic, Sender};
 pub(crate) use placed::Placed;

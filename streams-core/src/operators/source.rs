@@ -53,6 +53,10 @@ impl<K: Field, V: Field> SourceNode for Source<K, V> {
         check_timestamp(&record)?;
         self.outputs.forward(context, record)
     }
+
+    fn check(&self, record: &RecordRef<'_>) -> Result<(), OperatorError> {
+        check_fields::<K, V>(record)
+    }
 }
 
 impl<K: Field, V: Field> Source<K, V> {
@@ -80,6 +84,10 @@ impl<K: Field, V: Field> SourceNode for ExtractingSource<K, V> {
         let record = Record { timestamp: record.timestamp, ..next };
         check_timestamp(&record)?;
         self.source.outputs.forward(context, record)
+    }
+
+    fn check(&self, record: &RecordRef<'_>) -> Result<(), OperatorError> {
+        check_fields::<K, V>(record)
     }
 
     fn extracting(&self) -> Option<Rc<RefCell<dyn SourceNode>>> {
@@ -117,6 +125,10 @@ impl<K: Field, V: Field> SourceNode for CountedSource<K, V> {
         check_timestamp(&record)?;
         self.outputs.forward(context, record)
     }
+
+    fn check(&self, record: &RecordRef<'_>) -> Result<(), OperatorError> {
+        check_fields::<K, V>(record)
+    }
 }
 
 /// A source whose keys and values are only checked, because nobody reads them and the keys' bytes are canonical.
@@ -135,6 +147,15 @@ impl<K: Field, V: Field> SourceNode for CheckedSource<K, V> {
         check_timestamp(&record)?;
         self.outputs.forward(context, record)
     }
+
+    fn check(&self, record: &RecordRef<'_>) -> Result<(), OperatorError> {
+        check_fields::<K, V>(record)
+    }
+}
+
+fn check_fields<K: Field, V: Field>(record: &RecordRef<'_>) -> Result<(), OperatorError> {
+    K::is_there(record.key).map_err(|error| undecodable("key", error, record.key))?;
+    V::is_there(record.value).map_err(|error| undecodable("value", error, record.value)).map(drop)
 }
 
 #[inline]

@@ -5,11 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cached::flush_at_commit;
+use super::expiry::expire;
 use super::{
     BuildError, Context, DropReason, NodeBuilder, OperatorError, Outputs, StoreId, TableView, TableViewRecipe,
 };
 use crate::record::{Change, Headers, Record, Timestamp};
 use crate::state::Version;
+use crate::state::expiring_rows::ExpiringRows;
 use crate::state::rows::{Cause, Changed, Row};
 use crate::state::table_store::TableStore;
 use crate::state::versioned_rows::VersionedRows;
@@ -25,21 +27,26 @@ pub(crate) fn view<K: Key, V: Value>(store: StoreId) -> TableViewRecipe<K, V> {
         Ok(match open(builder, store)? {
             KeptRows::Current(rows) => Box::new(StoreView { node, rows }),
             KeptRows::Versioned(rows) => Box::new(VersionedView { node, rows }),
+            KeptRows::Expiring(rows) => Box::new(ExpiringView { node, rows }),
         })
     })
 }
 
-/// A table's rows in its store, without or with the versions that they had.
+/// A table's rows in its store: for good, with the versions that they had, or for some time.
 enum KeptRows<K: Key, V: Value> {
     Current(Rc<RefCell<TableStore<K, V>>>),
     Versioned(Rc<RefCell<VersionedRows<K, V>>>),
+    Expiring(Rc<RefCell<ExpiringRows<K, V>>>),
 }
 
 /// The task's only view of a table's store.
 fn open<K: Key, V: Value>(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<KeptRows<K, V>, BuildError> {
-    match builder.history(store)? {
+    if builder.history(store)?.is_some() {
+        return builder.store(store, VersionedRows::new).map(KeptRows::Versioned);
+    }
+    match builder.expires_after(store)? {
         None => builder.cached_store(store, TableStore::new).map(KeptRows::Current),
-        Some(_) => builder.store(store, VersionedRows::new).map(KeptRows::Versioned),
+        Some(_) => builder.store(store, ExpiringRows::new).map(KeptRows::Expiring),
     }
 }
 
@@ -80,6 +87,22 @@ impl<K: Key, V: Value> TableView<K, V> for VersionedView<K, V> {
     }
 }
 
+struct ExpiringView<K: Key, V: Value> {
+    node: Arc<str>,
+    rows: Rc<RefCell<ExpiringRows<K, V>>>,
+}
+
+impl<K: Key, V: Value> TableView<K, V> for ExpiringView<K, V> {
+    fn get(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        self.rows.borrow_mut().get(key).map_err(|error| OperatorError::rows(&self.node, error))
+    }
+
+    /// There is no cache, so everything is forwarded.
+    fn get_forwarded(&mut self, key: &K) -> Result<Option<Row<V>>, OperatorError> {
+        self.get(key)
+    }
+}
+
 /// A node's own table: its rows, and the children that get the changes. With caching, changes are forwarded when the
 /// cache is flushed.
 pub(super) struct StoredTable<K: Key, V: Value> {
@@ -99,6 +122,10 @@ impl<K: Key, V: Value> StoredTable<K, V> {
                 flush_at_commit(builder, rows, &outputs);
             }
             KeptRows::Versioned(rows) => rows.borrow_mut().want_old_values(wants_old),
+            KeptRows::Expiring(rows) => {
+                rows.borrow_mut().want_old_values(wants_old);
+                expire(builder, rows, &outputs);
+            }
         }
         Ok(Self { node: Arc::clone(builder.name()), rows, outputs })
     }
@@ -112,6 +139,8 @@ impl<K: Key, V: Value> StoredTable<K, V> {
                 rows.borrow_mut().rows_mut().want_old_values(is_cached && builder.sends_old_values());
             }
             KeptRows::Versioned(rows) => rows.borrow_mut().want_old_values(false),
+            // Nobody gives such tables a store from which rows expire.
+            KeptRows::Expiring(_) => {}
         }
         Ok(table)
     }
@@ -121,6 +150,8 @@ impl<K: Key, V: Value> StoredTable<K, V> {
         match &self.rows {
             KeptRows::Current(rows) => rows.borrow_mut().rows_mut().log_changes(false),
             KeptRows::Versioned(rows) => rows.borrow_mut().log_changes(false),
+            // Its deletions are in no source topic.
+            KeptRows::Expiring(_) => {}
         }
         self
     }
@@ -143,6 +174,11 @@ impl<K: Key, V: Value> StoredTable<K, V> {
             }
             KeptRows::Versioned(rows) => {
                 let written = rows.borrow_mut().update(&key, |row| update(&key, row));
+                written.inspect(|written| self.count_refused(context, written.as_ref()))
+            }
+            KeptRows::Expiring(rows) => {
+                let cause = (Cause { timestamp, headers: &headers }, context.stream_time);
+                let written = rows.borrow_mut().update(&key, cause, |row| update(&key, row));
                 written.inspect(|written| self.count_refused(context, written.as_ref()))
             }
         };
@@ -193,11 +229,15 @@ impl<K: Key, V: Value> StoredTable<K, V> {
                 let written = rows.borrow_mut().set(key, row, cause.timestamp);
                 written.inspect(|written| self.count_refused(context, written.as_ref()))
             }
+            KeptRows::Expiring(rows) => {
+                let written = rows.borrow_mut().update(key, (cause, context.stream_time), |_| (row, cause.timestamp));
+                written.inspect(|written| self.count_refused(context, written.as_ref()))
+            }
         };
         changed.map_err(|error| OperatorError::rows(&self.node, error))
     }
 
-    /// Counts a write that a versioned store has refused.
+    /// Counts a write that a store has refused because it is too old.
     fn count_refused(&self, context: &mut Context, written: Option<&Changed<V>>) {
         if written.is_none() {
             context.drop_record(&self.node, DropReason::Expired);
@@ -209,6 +249,7 @@ impl<K: Key, V: Value> StoredTable<K, V> {
         let row = match &self.rows {
             KeptRows::Current(rows) => rows.borrow_mut().get(key),
             KeptRows::Versioned(rows) => rows.borrow_mut().get(key).map(|version| version.map(Version::row)),
+            KeptRows::Expiring(rows) => rows.borrow_mut().get(key),
         };
         row.map_err(|error| OperatorError::rows(&self.node, error))
     }

@@ -16,6 +16,7 @@ mod changelog;
 mod definition;
 mod dirty_order;
 mod dirty_rows;
+pub(crate) mod expiring_rows;
 pub(crate) mod fresh_rows;
 mod global;
 pub(crate) mod held_record;

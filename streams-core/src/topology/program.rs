@@ -90,6 +90,8 @@ pub(crate) struct Options {
     pub(crate) not_cached: bool,
     pub(crate) changelog: ChangelogOptions,
     pub(crate) retention: Option<Duration>,
+    /// How long rows are kept, with the place where that was said.
+    pub(crate) expiry: Option<(Duration, CallSite)>,
     pub(crate) partitions: Option<u32>,
     pub(crate) windows: Option<SaidWindows>,
 }

@@ -8,6 +8,7 @@ mod cogroups;
 mod distinct;
 mod driver;
 mod errors;
+mod expiry;
 mod foreign_key_joins;
 mod groups;
 mod history;

@@ -83,6 +83,55 @@ impl<'t, K, V> KTable<'t, K, V> {
         self
     }
 
+    /// Deletes a row when it was not updated for some time: when stream time is that much after the row's timestamp. A
+    /// deletion is forwarded, and a tombstone goes to the changelog, both with the time when the row has expired. Kafka
+    /// Streams has nothing like it.
+    ///
+    /// Stream time is the largest timestamp that the task has seen, of any key in any of its topics; if no records come,
+    /// nothing expires. Rows expire before the record is processed that has advanced stream time, the oldest first, so
+    /// joins and aggregations find none that is too old, and an aggregation of a row that has expired starts anew. A record
+    /// that would make a row that has expired already is dropped and counted.
+    ///
+    /// Only for tables of a topic or a stream, and for aggregations of streams without windows. (Windows have a retention.)
+    /// Such a table is kept in a store and has no cache, so what it forwards does not depend on when commits are. Where its
+    /// records come from another table's cache, they come late; use [`KTable::not_cached`] there. Processors cannot read the
+    /// store.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::time::Duration;
+    ///
+    /// const LOGINS: Topic<String, String> = Topic::new("logins");
+    /// const OPEN: Topic<String, Option<i64>> = Topic::new("logins-of-those-online");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let logins = builder.stream(LOGINS).group_by_key().count();
+    /// logins.expire_after(Duration::from_secs(60)).to_stream().to(OPEN);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for (second, user) in [(0, "ada"), (30, "ada"), (45, "bob"), (90, "bob"), (95, "ada")] {
+    ///     driver.pipe_at(&LOGINS, user, "ok", Timestamp(second * 1_000));
+    /// }
+    /// let counts: Vec<_> = driver.read_records(&OPEN).into_iter().map(|r| (r.key, r.value, r.timestamp.0 / 1_000)).collect();
+    /// let expected = [
+    ///     ("ada", Some(1), 0),
+    ///     ("ada", Some(2), 30),
+    ///     ("bob", Some(1), 45),
+    ///     ("ada", None, 90),
+    ///     ("bob", Some(2), 90),
+    ///     ("ada", Some(1), 95),
+    /// ];
+    /// assert_eq!(counts, expected.map(|(user, count, second)| (user.to_owned(), count, second)));
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn expire_after(self, ttl: Duration) -> Self {
+        let site = Location::caller();
+        self.builder.options(self.step, |options| options.expiry = Some((ttl, site)));
+        self
+    }
+
     /// Keeps no changelog: the rows are lost with the machine, and an instance that takes over a task starts with what is
     /// on its own disk, perhaps nothing. Under exactly-once, the rows are also lost if the process ends between the
     /// commit of a transaction and the writing of its state; a warning then names the store.

@@ -201,6 +201,18 @@ impl Task {
         };
         let (time_before, now) = (context.stream_time, record.timestamp);
         context.stream_time = time_before.max(now);
+        // Nothing expires because of a record that is left out.
+        if time_before < now
+            && refused.is_none()
+            && !self.parts.expirers.is_empty()
+            && input.source.borrow().check(&record).is_ok()
+        {
+            // What expires does not come from a record.
+            let position = context.position.take();
+            let expired = self.parts.expire(context);
+            context.position = position;
+            expired.map_err(|error| AppError::Operator { task: self.id, error })?;
+        }
         match &mut context.position {
             Some(position) if Arc::ptr_eq(&position.topic, &input.partition.topic) => position.offset = record.offset,
             position => {

@@ -19,6 +19,7 @@ use crate::record::Timestamp;
 use crate::windows::{Window, WindowSize};
 
 mod distinct;
+pub(crate) mod expiring;
 mod join_buffer;
 mod plain;
 mod processor_windows;
@@ -31,6 +32,7 @@ mod versioned;
 mod window;
 
 pub use distinct::Distinct;
+pub use expiring::Expiring;
 pub(crate) use join_buffer::BufferedAt;
 pub use join_buffer::JoinBuffer;
 pub use plain::Plain;
@@ -66,6 +68,11 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
 
     /// For kinds that keep the versions that a row had: how long in stream time after they have ended.
     fn history(&self) -> Option<Duration> {
+        None
+    }
+
+    /// For kinds from which rows are deleted, with tombstones: how long after their timestamps, in stream time.
+    fn expires_after(&self) -> Option<Duration> {
         None
     }
 
@@ -214,6 +221,7 @@ mod tests {
     fn all() -> Vec<Arc<dyn StoreKind>> {
         vec![
             Arc::new(Distinct::example()),
+            Arc::new(Expiring::example()),
             Arc::new(JoinBuffer::example()),
             Arc::new(Plain),
             Arc::new(ProcessorWindows::example()),

@@ -117,6 +117,13 @@ impl Expansion {
                 "it belongs directly after `builder.stream(..)` or `builder.table(..)`, whose records it is about";
             return Err(options::no_effect(option, reason.to_owned(), site));
         }
+        if let Some((_, site)) = options.expiry
+            && !expires(&call)
+        {
+            let reason = "rows expire from tables of a topic or a stream, and from aggregations of streams without windows; \
+                          it belongs directly after one of these";
+            return Err(options::no_effect(options::EXPIRE_AFTER, reason.to_owned(), site));
+        }
         match call {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
             Call::Table { topic, source, table } => self.table(at, topic, source, table),
@@ -166,6 +173,17 @@ impl Expansion {
     fn table_state(&mut self, step: CallId) -> Result<&mut TableState, TopologyError> {
         self.tables.get_mut(&step).ok_or_else(|| not_a("table", step))
     }
+}
+
+/// Whether a call makes rows that may expire.
+const fn expires(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::Table { .. }
+            | Call::ToTable { .. }
+            | Call::Aggregate { windows: None, .. }
+            | Call::CogroupAggregate { windows: None, .. }
+    )
 }
 
 fn not_a(what: &str, step: CallId) -> TopologyError {

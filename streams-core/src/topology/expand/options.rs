@@ -60,6 +60,7 @@ impl ChangelogOptions {
 
 const NOT_LOGGED: &str = ".not_logged()";
 const CHANGELOG_CONFIG: &str = ".changelog_config(..)";
+pub(super) const EXPIRE_AFTER: &str = ".expire_after(..)";
 
 pub(super) const fn no_effect(option: &'static str, reason: String, at: CallSite) -> TopologyError {
     TopologyError::Option { option, reason, at }

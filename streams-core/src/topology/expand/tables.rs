@@ -6,22 +6,23 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::super::error::TopologyError;
+use super::super::error::{CallSite, TopologyError};
 use super::super::names::prefix;
 use super::super::program::{
     CallId, Repartition, SourceRecipe, TableOperatorKind, TableOperatorRecipe, TableRecipe, TypedTopic,
 };
 use super::draft::{DraftId, DraftKind, ROOT, Role, SourceReading};
 use super::key_windows::{KeyWindows, ReadBack};
-use super::options::no_effect;
+use super::options::{EXPIRE_AFTER, no_effect};
 use super::stores::NewStore;
 use super::streams::{StreamState, stateless};
 use super::{At, Expansion};
 use crate::operators::processor_stores::StoreSpec;
 use crate::operators::{Placed, Recipe, StoreId};
 use crate::state::StoreKind;
-use crate::state::kinds::{Table, Versioned};
+use crate::state::kinds::{Expiring, Table, Versioned};
 use crate::windows::WindowSizes;
 
 /// What is known of a table while the program is read.
@@ -219,7 +220,8 @@ impl Expansion {
         let windows = store.windows;
         let rows = RowsIn::Stored(StoreState::OnDemand(Box::new(store)));
         self.tables.insert(at.step, TableState::new(at, (sources, windows), node, rows));
-        if at.options.store.is_some() {
+        // Rows that expire are deleted downstream, too, so they are kept even if nobody reads them.
+        if at.options.store.is_some() || at.options.expiry.is_some() {
             self.materialize(at.step)?;
         }
         Ok(())
@@ -233,9 +235,10 @@ impl Expansion {
         windows: WindowSizes,
     ) -> Result<NewStore, TopologyError> {
         no_retention(at)?;
-        let kind: Arc<dyn StoreKind> = match at.options.history() {
-            Some(history) => Arc::new(Versioned { history }),
-            None => Arc::new(Table),
+        let kind: Arc<dyn StoreKind> = match (at.options.history(), at.options.expiry) {
+            (Some(history), None) => Arc::new(Versioned { history }),
+            (None, None) => Arc::new(Table),
+            (history, Some((ttl, site))) => Arc::new(Expiring { ttl: checked_expiry(ttl, history, site)? }),
         };
         self.store_of_kind(at, prefix, kind, windows)
     }
@@ -264,7 +267,7 @@ impl Expansion {
             Some(store) => (store.name.clone(), store.at),
             None => (self.names.store(prefix), at.site),
         };
-        let cached = !at.options.not_cached && kind.history().is_none();
+        let cached = !at.options.not_cached && kind.history().is_none() && kind.expires_after().is_none();
         let changelog = at.options.changelog.clone();
         Ok(NewStore { name, kind, cached, changelog, global_topic: None, windows, at: site })
     }
@@ -349,6 +352,26 @@ impl TableState {
             RowsIn::Joined { store, .. } => store,
         }
     }
+}
+
+/// The longest time to live: about 73 million years, so that no sum of times overflows.
+const TTL_MAX: Duration = Duration::from_millis(i64::MAX.unsigned_abs() / 4);
+
+/// A time after which rows expire.
+fn checked_expiry(ttl: Duration, history: Option<Duration>, at: CallSite) -> Result<Duration, TopologyError> {
+    let refused = |reason: &str| Err(no_effect(EXPIRE_AFTER, reason.to_owned(), at));
+    if history.is_some() {
+        return refused(
+            "a versioned store keeps rows for ever, and their versions for its history; name a `KeyValueStore`",
+        );
+    }
+    if ttl < Duration::from_millis(1) {
+        return refused("rows must be there for at least a millisecond");
+    }
+    if ttl > TTL_MAX {
+        return refused("rows that are there for ever need no such option");
+    }
+    Ok(ttl)
 }
 
 /// Refuses `.retention(..)` for tables other than windowed aggregates.
