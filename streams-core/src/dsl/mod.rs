@@ -45,7 +45,7 @@ pub use grouped_table::KGroupedTable;
 pub use joinable::{Joinable, OuterJoinable};
 pub use processor_store::ProcessorStoreOptions;
 pub use shared::Shared;
-pub use stream::{KStream, Output, Repartitioned, Sent, Split, StreamWithin};
+pub use stream::{Distinct, KStream, Output, Repartitioned, Sent, Split, StreamWithin};
 pub use suppress::Suppress;
 pub use table::{ForeignKey, ForeignTable, GroupedRow, KTable, OtherTable, PartitionedTable};
 pub use windowed::{IntoWindows, SessionWindowedKStream, SlidingWindowedKStream, TimeWindowedKStream};

@@ -15,6 +15,7 @@ use crate::operators::processor_stores::StoreSpec;
 use crate::operators::stream_join::{JoinRecipes, JoinStores};
 use crate::operators::{JoinKind, Placed, Recipe, StoreId};
 use crate::state::StoreFor;
+use crate::state::kinds::Distinct;
 use crate::state::kinds::Windowing;
 use crate::topic::{Reading, Topic, TopicPattern, TopicRef};
 use crate::windows::{DistinctSpan, JoinSpan, WindowSizes};
@@ -166,6 +167,11 @@ impl StoreOption {
     /// The store that a constant names.
     pub(crate) fn of<K, V>(store: &impl StoreFor<K, V>, at: CallSite) -> Self {
         Self { name: store.store_name().to_owned(), constant: store.constant(), history: store.history(), at }
+    }
+
+    /// A store of ids, which nobody else reads.
+    pub(crate) fn of_ids(name: String, at: CallSite) -> Self {
+        Self { name, constant: Distinct::CONSTANT, history: None, at }
     }
 }
 

@@ -94,9 +94,9 @@ impl DistinctSpan {
 
 /// Within what time records are duplicates, as `distinct(..)` accepts it.
 #[diagnostic::on_unimplemented(
-    message = "these windows do not say how long they wait for late records",
-    label = "how late may a record be?",
-    note = "choose `.grace(duration)` or `.no_grace()`"
+    message = "`{Self}` does not say within what time records are duplicates, and how late they may be",
+    label = "expected `DistinctWindows` with a grace",
+    note = "`DistinctWindows::of(duration)`, and then `.grace(duration)` or `.no_grace()`"
 )]
 pub trait IntoDistinctSpan {
     /// The time and the grace, as plain numbers.

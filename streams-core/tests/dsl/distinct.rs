@@ -128,3 +128,48 @@ fn windows_that_make_no_sense_are_an_error_with_the_place() {
     let error = builder.build().unwrap_err().to_string();
     assert!(error.contains("`none`") && error.contains("nothing is a duplicate"), "{error}");
 }
+
+#[test]
+fn the_store_of_what_was_seen_has_the_options_of_other_stores() {
+    let named = topology(|b| {
+        b.stream(IN).distinct(TEN).named("once").store_named("seen").changelog_config("segment.bytes", "77").to(OUT);
+    });
+    assert!(named.describe().contains("Processor: once (stores: [seen])"), "{}", named.describe());
+    assert_eq!(named.to_json()["stores"][0]["changelog"], "seen-changelog");
+    let mut driver = TestDriver::new(named);
+    assert_eq!(out_of(&mut driver, &[(100, "a", "1"), (101, "a", "2")]), ["a 1"]);
+
+    let unlogged = topology(|b| _ = b.stream(IN).distinct_by(TEN, |_, value| value.clone()).not_logged().to(OUT));
+    assert!(unlogged.to_json()["stores"][0]["changelog"].is_null());
+    for (keeps, expected) in [(false, &["a 1"][..]), (true, &[])] {
+        let driver = TestDriver::configure(unlogged.clone()).with(App::exactly_once);
+        let mut driver = if keeps { driver.state_in(KeptState::default()).start() } else { driver.start() };
+        assert_eq!(out_of(&mut driver, &[(100, "a", "1")]), ["a 1"]);
+        driver.kill();
+        driver.restart();
+        assert_eq!(out_of(&mut driver, &[(100, "a", "1")]), expected, "keeps {keeps}");
+    }
+}
+
+#[test]
+fn wrong_options_of_the_store_are_errors_with_the_place() {
+    fn error(write: impl FnOnce(&StreamsBuilder)) -> String {
+        let builder = StreamsBuilder::new();
+        write(&builder);
+        builder.build().map(drop).map_err(|error| error.to_string()).unwrap_err()
+    }
+    for (error, part) in [
+        (error(|b| _ = b.stream(IN).distinct(TEN).store_named("a/b").to(OUT)), "a/b"),
+        (error(|b| _ = b.stream(IN).distinct(TEN).store_named("a").store_named("b").to(OUT)), "`a`"),
+        (
+            error(|b| {
+                b.stream(IN).distinct(TEN).store_named("seen").to(OUT);
+                b.stream(OUT).distinct(TEN).store_named("seen").to(IN);
+            }),
+            "seen",
+        ),
+        (error(|b| _ = b.stream(IN).distinct(TEN).changelog_config("segment.byte", "1").to(OUT)), "segment.bytes"),
+    ] {
+        assert!(error.contains(part) && error.contains("distinct.rs:"), "{error}");
+    }
+}

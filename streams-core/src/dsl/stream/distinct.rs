@@ -1,10 +1,13 @@
 //! `distinct` and `distinct_by`.
 
+use std::ops::Deref;
+use std::panic::Location;
+
 use super::KStream;
-use crate::dsl::{Shared, through};
+use crate::dsl::{Shared, handle, through};
 use crate::operators::distinct;
-use crate::topology::program::Call;
-use crate::windows::IntoDistinctSpan;
+use crate::topology::program::{AggregateRecipe, Call, StoreOption};
+use crate::windows::{DistinctSpan, IntoDistinctSpan};
 use crate::wire::{Field, Key, NullableKey};
 
 /// Operations that let each record through once. Kafka Streams has no such methods.
@@ -44,15 +47,13 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn distinct(self, within: impl IntoDistinctSpan) -> Self
+    pub fn distinct(self, within: impl IntoDistinctSpan) -> Distinct<'t, K, V>
     where
         K: NullableKey,
         V: Field,
     {
         let span = within.into_distinct_span();
-        let recipe = Box::new(move |store| distinct::by_key::<K, V>(store, span));
-        let call = Call::Distinct { input: self.step, span, through: through::<K, V>(), recipe };
-        KStream::new(self.builder, self.builder.add(call))
+        self.only_first(span, Box::new(move |store| distinct::by_key::<K, V>(store, span)))
     }
 
     /// As [`KStream::distinct`], but only records with the same key and the same id are duplicates.
@@ -84,14 +85,100 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// # Ok::<(), TopologyError>(())
     /// ```
     #[track_caller]
-    pub fn distinct_by<I: Key>(self, within: impl IntoDistinctSpan, id: impl Fn(&K, &V) -> I + Shared) -> Self
+    pub fn distinct_by<I: Key>(
+        self,
+        within: impl IntoDistinctSpan,
+        id: impl Fn(&K, &V) -> I + Shared,
+    ) -> Distinct<'t, K, V>
     where
         K: NullableKey,
         V: Field,
     {
         let span = within.into_distinct_span();
-        let recipe = Box::new(move |store| distinct::by_id::<K, V, I>(store, span, id));
+        self.only_first(span, Box::new(move |store| distinct::by_id::<K, V, I>(store, span, id)))
+    }
+
+    #[track_caller]
+    fn only_first(self, span: DistinctSpan, recipe: AggregateRecipe) -> Distinct<'t, K, V>
+    where
+        K: NullableKey,
+        V: Field,
+    {
         let call = Call::Distinct { input: self.step, span, through: through::<K, V>(), recipe };
-        KStream::new(self.builder, self.builder.add(call))
+        Distinct { stream: KStream::new(self.builder, self.builder.add(call)) }
+    }
+}
+
+/// A stream without the duplicates of its records. It dereferences to a [`KStream`]; the options here are about the store of
+/// what was seen.
+#[must_use = "a stream does nothing until it is sent, stored or acted on"]
+pub struct Distinct<'t, K, V> {
+    stream: KStream<'t, K, V>,
+}
+
+impl<K, V> Distinct<'_, K, V> {
+    /// Names the node and, unless [`Distinct::store_named`] does, its store: `<name>-store`.
+    #[track_caller]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.stream.builder.name(self.stream.step, name.into(), Location::caller());
+        self
+    }
+
+    /// Names the store, so that its changelog, `<application>-<name>-changelog`, keeps its name when the program changes.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// const ORDERS: Topic<u64, String> = Topic::new("orders");
+    /// const ONCE: Topic<u64, String> = Topic::new("orders-once");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let day = DistinctWindows::of(Duration::from_secs(86_400)).no_grace();
+    /// builder.stream(ORDERS).distinct(day).store_named("seen-orders").to(ONCE);
+    /// assert!(builder.build()?.describe().contains("(stores: [seen-orders])"));
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn store_named(self, name: impl Into<String>) -> Self {
+        self.stream.builder.stored_as(self.stream.step, StoreOption::of_ids(name.into(), Location::caller()));
+        self
+    }
+
+    /// Keeps no changelog: what was seen is lost with the machine, and an instance that takes over a task starts with what
+    /// is on its own disk, perhaps nothing. It then lets duplicates through.
+    pub fn not_logged(self) -> Self {
+        self.stream.builder.options(self.stream.step, |options| options.changelog.off = true);
+        self
+    }
+
+    /// A topic setting for the changelog, such as `("segment.bytes", "1048576")`. A name that looks like a typo is an error
+    /// of `build()`; the broker checks other unknown names.
+    pub fn changelog_config(self, setting: impl Into<String>, value: impl Into<String>) -> Self {
+        let config = (setting.into(), value.into());
+        self.stream.builder.options(self.stream.step, |options| options.changelog.configs.push(config));
+        self
+    }
+}
+
+impl<'t, K, V> Deref for Distinct<'t, K, V> {
+    type Target = KStream<'t, K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.stream
+    }
+}
+
+impl<'t, K, V> From<Distinct<'t, K, V>> for KStream<'t, K, V> {
+    fn from(distinct: Distinct<'t, K, V>) -> Self {
+        distinct.stream
+    }
+}
+
+handle::copy!(Distinct);
+
+impl<K, V> std::fmt::Debug for Distinct<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.stream.fmt(f)
     }
 }

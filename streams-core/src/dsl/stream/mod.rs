@@ -28,6 +28,7 @@ mod to;
 mod to_table;
 mod within;
 
+pub use distinct::Distinct;
 pub use repartition::Repartitioned;
 pub use split::Split;
 pub use to::Sent;

@@ -14,6 +14,9 @@ use crate::windows::DistinctSpan;
 pub struct Distinct(JoinBuffer);
 
 impl Distinct {
+    /// There is no constant; the operator names it.
+    pub(crate) const CONSTANT: &str = "operator's name";
+
     /// The store of a `distinct`.
     #[must_use]
     pub(crate) fn of(span: DistinctSpan) -> Self {
@@ -38,7 +41,7 @@ impl StoreKind for Distinct {
     }
 
     fn constant(&self) -> &'static str {
-        "operator's name"
+        Self::CONSTANT
     }
 
     fn details(&self) -> Vec<(&'static str, Detail)> {

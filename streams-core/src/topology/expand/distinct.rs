@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{AggregateRecipe, CallId, ChangelogOptions, Repartition};
+use super::super::program::{AggregateRecipe, CallId, Repartition};
 use super::draft::DraftKind;
 use super::stores::NewStore;
 use super::streams::StreamState;
@@ -27,14 +27,18 @@ impl Expansion {
         span.validate().map_err(|reason| TopologyError::Windows { node: node(), reason, at: at.site })?;
         let input = self.partitioned_for_join(at, input, through, given)?;
         let name = self.names.node(given, prefix::DISTINCT);
+        let (store_name, site) = match &at.options.store {
+            Some(store) => (store.name.clone(), store.at),
+            None => (format!("{name}-store"), at.site),
+        };
         let store = self.stores.add(&NewStore {
-            name: format!("{name}-store"),
+            name: store_name,
             kind: Arc::new(Distinct::of(span)),
-            changelog: ChangelogOptions::default(),
+            changelog: at.options.changelog.clone(),
             global_topic: None,
             windows: WindowSizes::NONE,
             cached: false,
-            at: at.site,
+            at: site,
         })?;
         let kind = DraftKind::Processor { recipe: recipe(store), stores: vec![store], table: None };
         let node = self.drafts.add(input.node, name.clone(), kind, at.site);
