@@ -94,7 +94,7 @@ impl DistinctSpan {
 
 /// Within what time records are duplicates, as `distinct(..)` accepts it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say within what time records are duplicates, and how late they may be",
+    message = "`{Self}` does not say how late records may be that repeat others",
     label = "expected `DistinctWindows` with a grace",
     note = "`DistinctWindows::of(duration)`, and then `.grace(duration)` or `.no_grace()`"
 )]
