@@ -58,6 +58,7 @@
 //! | test a topology | [`testing::TestDriver`]; [`testing::TopologyTestDriver`] compares with Kafka Streams |
 //! | read and write topics from outside a topology | [`client`] |
 //! | run it: settings, logging, errors, several processes | [`guide::running`], [`config`] |
+//! | drop duplicates, let rows expire, count by calendar days | [`guide::beyond`], which is what Kafka Streams does not have |
 //! | know what is different from Kafka Streams | [`guide::differences`] |
 //! | write an adapter to another log or store | [`log`], [`state`] |
 //!
