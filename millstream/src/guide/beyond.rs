@@ -74,6 +74,9 @@
 //! aggregations never find one that is too old. And it is the same whatever the cache, the commits and the crashes, because
 //! such a table has no cache.
 //!
+//! Processors' key-value stores can do the same: `builder.store(SEEN).expire_after(..)`. Nobody is told there, but the
+//! changelog gets its tombstones.
+//!
 //! * **Late records** update a row that is there, as always. One that would make a row which has expired already is dropped
 //!   and counted (`expired`).
 //! * **Null keys** are dropped and counted. **Null values** delete the row of a table, and are dropped and counted by

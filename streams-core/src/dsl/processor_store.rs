@@ -1,5 +1,8 @@
 //! The options of processors' stores.
 
+use std::panic::Location;
+use std::time::Duration;
+
 use super::StreamsBuilder;
 use crate::topology::program::CallId;
 
@@ -15,6 +18,48 @@ impl ProcessorStoreOptions<'_> {
     /// [`KTable::not_logged`](super::KTable::not_logged).
     pub fn not_logged(self) -> Self {
         self.builder.options(self.step, |options| options.changelog.off = true);
+        self
+    }
+
+    /// Deletes a row when it was not put for some time: when the task's stream time is that much after the time of the
+    /// record with which it was put, or after its own timestamp if the store is one of `Timestamped` values. The changelog
+    /// gets a tombstone. What is too old already is not put, but counted. Only for key-value stores; the others have a
+    /// retention. See [`KTable::expire_after`](super::KTable::expire_after).
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::time::Duration;
+    ///
+    /// const SEEN: KeyValueStore<String, i64> = KeyValueStore::new("seen");
+    /// const VISITS: Topic<String, String> = Topic::new("visits");
+    /// const RETURNED: Topic<String, i64> = Topic::new("returned");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.store(SEEN).expire_after(Duration::from_secs(60));
+    /// builder
+    ///     .stream(VISITS)
+    ///     .process(SEEN, |mut seen, visitor, _page, out| {
+    ///         if let Some(times) = seen.get(visitor) {
+    ///             out.send(visitor.clone(), times);
+    ///         }
+    ///         let times = seen.get(visitor).unwrap_or(0);
+    ///         seen.put(visitor, times + 1);
+    ///     })
+    ///     .to(RETURNED);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for second in [0, 50, 100, 160] {
+    ///     driver.pipe_at(&VISITS, "ada", "/home", Timestamp(second * 1_000));
+    /// }
+    /// // The last visit is a minute after the one before: it is a first one again.
+    /// assert_eq!(driver.read(&RETURNED), [("ada".to_owned(), 1), ("ada".to_owned(), 2)]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn expire_after(self, ttl: Duration) -> Self {
+        let site = Location::caller();
+        self.builder.options(self.step, |options| options.expiry = Some((ttl, site)));
         self
     }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::{Context, NodeBuilder, OperatorError, Outputs};
 use crate::record::{Change, Headers, Record};
+use crate::state::StoreValue;
 use crate::state::expiring_rows::{Expired, ExpiringRows};
+use crate::state::key_value::KeyValue;
 use crate::wire::{Key, Value};
 
 /// A node whose rows expire.
@@ -55,5 +57,26 @@ impl<K: Key, V: Value> Expire for Expiry<K, V> {
                 return Ok(());
             }
         }
+    }
+}
+
+/// As [`expire`], for the rows of a processors' store: nobody is told.
+pub(super) fn expire_unseen<K: Value, V: StoreValue>(
+    builder: &mut NodeBuilder<'_>,
+    rows: &Rc<RefCell<KeyValue<K, V>>>,
+) {
+    let (node, rows) = (Arc::clone(builder.name()), Rc::clone(rows));
+    builder.expire(Rc::new(RefCell::new(UnseenExpiry { node, rows })));
+}
+
+struct UnseenExpiry<K, V> {
+    node: Arc<str>,
+    rows: Rc<RefCell<KeyValue<K, V>>>,
+}
+
+impl<K: Value, V: StoreValue> Expire for UnseenExpiry<K, V> {
+    fn expire(&mut self, context: &mut Context) -> Result<(), OperatorError> {
+        let expired = self.rows.borrow_mut().expire(context.stream_time);
+        expired.map_err(|error| OperatorError::rows(&self.node, error))
     }
 }

@@ -81,7 +81,7 @@ impl<S: StoreTuple, F> Transform<S, F> {
     where
         F: Fn(Refs<'_, S>, &K, Option<V>, &RecordContext<'_>) -> Option<V2>,
     {
-        let use_ = StoreUse::new(timestamp);
+        let use_ = StoreUse::new(timestamp, context.stream_time);
         let record = RecordContext { timestamp, headers, position: context.position.as_ref() };
         let value = (self.code)(S::lend(&self.stores, &use_), key, row, &record);
         use_.finish(&self.node, context).map(|()| value)
@@ -93,7 +93,7 @@ impl<S: StoreTuple, F> Transform<S, F> {
         F: Fn(Refs<'_, S>, &K, Option<V>, &RecordContext<'_>) -> Option<V2>,
     {
         let (row, timestamp) = row.map_or((None, NO_TIME), |(row, timestamp)| (Some(row), timestamp));
-        let use_ = StoreUse::new(timestamp);
+        let use_ = StoreUse::new(timestamp, timestamp);
         let record = RecordContext { timestamp, headers: &Headers::new(), position: None };
         let value = (self.code)(S::lend(&self.stores, &use_), key, row, &record);
         use_.result(&self.node).map(|()| value.map(|value| (value, timestamp)))

@@ -6,9 +6,11 @@
 
 use std::marker::PhantomData;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::kinds::expiring::{index_key, put, row_key, split_index};
+use super::expiry_index::ExpiryIndex;
+use super::kinds::expiring::{put, row_key};
 use super::rows::{Cause, Changed, Row, RowError};
 use super::timestamped::{RowBuffer, split_timestamped};
 use super::{FreshRows, KeyRange, StoreAccess, StoreError, StoreErrorKind, StoreView};
@@ -19,17 +21,12 @@ use crate::wire::{Key, Value};
 /// A table's rows, which expire.
 pub(crate) struct ExpiringRows<K, V> {
     access: StoreAccess,
-    ttl_ms: i64,
+    index: ExpiryIndex,
     wants_old: bool,
-    /// No row has an earlier timestamp. Unknown at first.
-    oldest: Timestamp,
     key: Vec<u8>,
     encoded: RowBuffer,
     types: PhantomData<fn(K) -> V>,
 }
-
-/// What is looked for in the index at a time.
-type Entries = Vec<(Timestamp, Vec<u8>)>;
 
 impl<K: Key, V: Value> ExpiringRows<K, V> {
     /// Rows in `access`, whose kind says how long they live.
@@ -38,13 +35,17 @@ impl<K: Key, V: Value> ExpiringRows<K, V> {
         let ttl = access.kind().expires_after().unwrap_or(Duration::MAX);
         Self {
             access,
-            ttl_ms: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX),
+            index: ExpiryIndex::new(ttl),
             wants_old: false,
-            oldest: Timestamp(i64::MIN),
             key: Vec::new(),
             encoded: RowBuffer::new(),
             types: PhantomData,
         }
+    }
+
+    /// The store's name.
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        self.access.name()
     }
 
     /// Whether changes tell what the row was. Off at first.
@@ -59,6 +60,34 @@ impl<K: Key, V: Value> ExpiringRows<K, V> {
     pub(crate) fn get(&mut self, key: &impl AsKey<K>) -> Result<Option<Row<V>>, RowError> {
         self.encode_key(key)?;
         self.load()
+    }
+
+    /// Calls `each` with the encoded keys between the bounds, and with their rows, until it returns `false`. It must not write
+    /// to the task's state.
+    ///
+    /// # Errors
+    /// As [`ExpiringRows::get`].
+    pub(crate) fn scan_rows(
+        &self,
+        (from, to): (&Bound<Vec<u8>>, &Bound<Vec<u8>>),
+        each: &mut dyn FnMut(&[u8], Row<V>) -> bool,
+    ) -> Result<(), RowError> {
+        let behind_index = |bound: &Bound<Vec<u8>>| match bound {
+            Bound::Unbounded => Bound::Unbounded,
+            bound => bound.as_ref().map(|key| row_key(key)),
+        };
+        let first = Bound::Included(row_key(&[]));
+        let (from, to) = (if *from == Bound::Unbounded { first } else { behind_index(from) }, behind_index(to));
+        let range = KeyRange::between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
+        let mut failure = None;
+        self.access.scan(range, &mut |key, row| match self.read(row) {
+            Ok(row) => each(key.get(1..).unwrap_or_default(), row),
+            Err(error) => {
+                failure = Some(error);
+                false
+            }
+        })?;
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Changes a row when stream time is `now`: `update` gets what is there, and returns what is to be there, or `None` to
@@ -78,7 +107,7 @@ impl<K: Key, V: Value> ExpiringRows<K, V> {
         let old = if self.wants_old { row.as_ref().map(|(value, _)| value.clone()) } else { None };
         let (new, time) = update(row);
         let timestamp = if new.is_some() { time } else { cause.timestamp };
-        if new.is_some() && self.is_over(timestamp, now) {
+        if new.is_some() && self.index.is_over(timestamp, now) {
             return Ok(None);
         }
         self.write(before, new.as_ref(), timestamp, cause.headers)?;
@@ -92,43 +121,16 @@ impl<K: Key, V: Value> ExpiringRows<K, V> {
     /// # Errors
     /// As [`ExpiringRows::update`].
     pub(crate) fn take_expired(&mut self, now: Timestamp, rows_max: usize) -> Result<Vec<Expired<K, V>>, RowError> {
-        if !self.is_over(self.oldest, now) {
-            return Ok(Vec::new());
-        }
         let mut expired = Vec::new();
-        for (time, key) in self.entries(now, rows_max)? {
+        for (time, key) in self.index.expired(&self.access, now, rows_max)? {
             self.key = key;
-            let at = Timestamp(time.0.saturating_add(self.ttl_ms));
+            let at = self.index.end(time);
             if let Some((value, _)) = self.load()? {
                 self.write(Some(time), None, at, &Headers::new())?;
                 expired.push(Expired { key: self.typed_key()?, value, at });
             }
         }
         Ok(expired)
-    }
-
-    /// The first entries of the index whose rows have expired; what comes after them is known then, too.
-    fn entries(&mut self, now: Timestamp, rows_max: usize) -> Result<Entries, StoreError> {
-        let (from, mut found) = (index_key(self.oldest, &[]), Vec::new());
-        let mut oldest = Timestamp(i64::MAX);
-        let end = row_key(&[]);
-        let range = KeyRange::between(Bound::Included(&from), Bound::Excluded(&end));
-        self.access.scan(range, &mut |entry, _| {
-            let Some((time, key)) = split_index(entry) else { return true };
-            let takes = self.is_over(time, now) && found.len() < rows_max;
-            if takes {
-                found.push((time, key.to_vec()));
-            } else {
-                oldest = time;
-            }
-            takes
-        })?;
-        self.oldest = oldest;
-        Ok(found)
-    }
-
-    const fn is_over(&self, time: Timestamp, now: Timestamp) -> bool {
-        time.0.saturating_add(self.ttl_ms) <= now.0
     }
 
     /// Writes the row of the key that was encoded last.
@@ -143,20 +145,24 @@ impl<K: Key, V: Value> ExpiringRows<K, V> {
         let row = new.map(|_| (self.encoded.row(), timestamp));
         put(&mut self.access, &self.key, before, row);
         if new.is_some() {
-            self.oldest = self.oldest.min(timestamp);
+            self.index.add(timestamp);
         }
         Ok(self.access.log(&self.key, new.map(|_| self.encoded.value()), timestamp, headers)?)
     }
 
     /// The row of the key that was encoded last.
     fn load(&self) -> Result<Option<Row<V>>, RowError> {
-        let Some(row) = self.access.get(&row_key(&self.key))? else { return Ok(None) };
-        let Some((time, value)) = split_timestamped(&row) else {
-            return Err(self.unreadable("its timestamp is missing").into());
+        let row = self.access.get(&row_key(&self.key))?;
+        Ok(row.map(|row| self.read(&row)).transpose()?)
+    }
+
+    fn read(&self, row: &[u8]) -> Result<Row<V>, StoreError> {
+        let Some((time, value)) = split_timestamped(row) else {
+            return Err(self.unreadable("its timestamp is missing"));
         };
         match V::decode(value) {
-            Ok(value) => Ok(Some((value, time))),
-            Err(error) => Err(self.unreadable(&error.to_string()).into()),
+            Ok(value) => Ok((value, time)),
+            Err(error) => Err(self.unreadable(&error.to_string())),
         }
     }
 
@@ -193,20 +199,6 @@ pub(crate) struct Expired<K, V> {
 
 impl<K: Key, V: Value> StoreView for ExpiringRows<K, V> {
     fn fresh_rows(&mut self) -> &mut dyn FreshRows {
-        self
-    }
-}
-
-impl<K: Key, V: Value> FreshRows for ExpiringRows<K, V> {
-    fn name(&self) -> &std::sync::Arc<str> {
-        self.access.name()
-    }
-
-    fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, RowError> {
-        Ok(self.access.get(&row_key(key))?)
-    }
-
-    fn scan(&mut self, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), RowError> {
-        Ok(self.access.scan(range, each)?)
+        &mut self.access
     }
 }

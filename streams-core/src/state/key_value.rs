@@ -1,14 +1,17 @@
 //! The typed key-value store of the Processor API.
 //!
 //! The store and its changelog hold the same encoded keys; what they hold as values is [`StoreValue`]'s. Every write goes
-//! to both at once.
+//! to both at once. If its rows expire, the store has them with their times and an index; see `kinds/expiring.rs`.
 
 use std::marker::PhantomData;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::expiry_index::ExpiryIndex;
 use super::key_range::behind;
+use super::kinds::expiring::{self, ROW};
 use super::rows::RowError;
+use super::timestamped::{split_timestamped, timestamped};
 use super::{FreshRows, KeyOrder, KeyRange, StoreAccess, StoreError, StoreErrorKind, StoreValue, StoreView};
 use crate::record::{Headers, Timestamp};
 use crate::wire::{DecodeError, Value};
@@ -16,10 +19,15 @@ use crate::wire::{DecodeError, Value};
 /// A store of values `V` by key `K`.
 pub struct KeyValue<K, V> {
     access: StoreAccess,
+    /// If its rows expire.
+    index: Option<ExpiryIndex>,
     key: Vec<u8>,
     value: Vec<u8>,
     types: PhantomData<fn(K) -> V>,
 }
+
+/// How many rows expire before others are looked for.
+const ROWS_PER_STEP: usize = 256;
 
 /// Where an iteration over a store starts or ends, as an encoded key.
 pub(crate) type KeyBound = Bound<Vec<u8>>;
@@ -27,8 +35,9 @@ pub(crate) type KeyBound = Bound<Vec<u8>>;
 impl<K: Value, V: StoreValue> KeyValue<K, V> {
     /// A typed view of `access`.
     #[must_use]
-    pub const fn new(access: StoreAccess) -> Self {
-        Self { access, key: Vec::new(), value: Vec::new(), types: PhantomData }
+    pub fn new(access: StoreAccess) -> Self {
+        let index = access.kind().expires_after().map(ExpiryIndex::new);
+        Self { access, index, key: Vec::new(), value: Vec::new(), types: PhantomData }
     }
 
     /// The store's name.
@@ -43,16 +52,23 @@ impl<K: Value, V: StoreValue> KeyValue<K, V> {
     /// When the store fails or holds bytes of another type, or the key cannot be encoded.
     pub fn get(&mut self, key: &K) -> Result<Option<V>, RowError> {
         self.key.clear();
+        self.key.extend_from_slice(self.prefix());
         key.encode(&mut self.key)?;
         let value = self.access.get(&self.key)?;
-        value.map(|bytes| V::read_row(&bytes)).transpose().map_err(|error| self.unreadable("value", &error))
+        value.map(|row| self.read_row(&row)).transpose().map_err(|error| self.unreadable("value", &error))
     }
 
-    /// Sets a key's value; `None` deletes the key.
+    /// Sets a key's value, when stream time is `now`; `None` deletes the key. Returns whether it was not too old for a store
+    /// whose rows expire.
     ///
     /// # Errors
     /// When the store or its changelog fails, or when the key or value cannot be encoded.
-    pub fn put(&mut self, key: &K, value: Option<&V>, timestamp: Timestamp) -> Result<(), RowError> {
+    pub(crate) fn put(
+        &mut self,
+        key: &K,
+        value: Option<&V>,
+        (timestamp, now): (Timestamp, Timestamp),
+    ) -> Result<bool, RowError> {
         self.key.clear();
         key.encode(&mut self.key)?;
         self.value.clear();
@@ -62,9 +78,53 @@ impl<K: Value, V: StoreValue> KeyValue<K, V> {
         let row = value.map(|_| self.value.as_slice());
         let logged = row.map(|row| V::logged(row, timestamp));
         let (value, timestamp) = logged.map_or((None, timestamp), |(value, timestamp)| (Some(value), timestamp));
+        if let Some(index) = &mut self.index {
+            if value.is_some() && index.is_over(timestamp, now) {
+                return Ok(false);
+            }
+            index.add(timestamp);
+            let before = self.access.get(&expiring::row_key(&self.key))?;
+            let before = before.as_deref().and_then(split_timestamped).map(|(time, _)| time);
+            let row = value.map(|value| timestamped(timestamp, value));
+            let row = row.as_deref().map(|row| (row, timestamp));
+            expiring::put(&mut self.access, &self.key, before, row);
+        } else {
+            self.access.put(&self.key, row);
+        }
         self.access.log(&self.key, value, timestamp, &Headers::new())?;
-        self.access.put(&self.key, row);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Deletes the rows that have expired when stream time is `now`.
+    ///
+    /// # Errors
+    /// When the store or its changelog fails.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Result<(), RowError> {
+        let Some(index) = &mut self.index else { return Ok(()) };
+        loop {
+            let expired = index.expired(&self.access, now, ROWS_PER_STEP)?;
+            for (time, key) in &expired {
+                expiring::put(&mut self.access, key, Some(*time), None);
+                self.access.log(key, None, index.end(*time), &Headers::new())?;
+            }
+            if expired.len() < ROWS_PER_STEP {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What is in front of the keys of rows.
+    const fn prefix(&self) -> &'static [u8] {
+        if self.index.is_some() { &[ROW] } else { &[] }
+    }
+
+    /// A value from its row. Where rows expire, all have times.
+    fn read_row(&self, row: &[u8]) -> Result<V, DecodeError> {
+        if self.index.is_none() || V::TIMESTAMPED {
+            return V::read_row(row);
+        }
+        let value = split_timestamped(row).map(|(_, value)| value);
+        V::read_row(value.ok_or_else(|| DecodeError::new::<K>("its timestamp is missing"))?)
     }
 
     /// A bound in the order of encoded keys.
@@ -73,7 +133,7 @@ impl<K: Value, V: StoreValue> KeyValue<K, V> {
     /// When the key cannot be encoded.
     pub fn bound(&self, bound: Bound<&K>) -> Result<KeyBound, RowError> {
         let encoded = |key: &K| {
-            let mut bytes = Vec::new();
+            let mut bytes = self.prefix().to_vec();
             key.encode(&mut bytes).map(|()| bytes)
         };
         Ok(match bound {
@@ -108,7 +168,7 @@ impl<K: Value, V: StoreValue> KeyValue<K, V> {
                 false
             }
         };
-        let (from, to) = (from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice));
+        let (from, to) = (self.behind_index(from), to.as_ref().map(Vec::as_slice));
         self.access.scan(KeyRange::between(from, to).in_order(order), &mut each)?;
         failure.map_or(Ok((pairs, last)), Err)
     }
@@ -117,8 +177,8 @@ impl<K: Value, V: StoreValue> KeyValue<K, V> {
     ///
     /// # Errors
     /// When the prefix cannot be encoded.
-    pub fn bounds_of(prefix: &impl Value) -> Result<(KeyBound, KeyBound), RowError> {
-        let mut bytes = Vec::new();
+    pub fn bounds_of(&self, prefix: &impl Value) -> Result<(KeyBound, KeyBound), RowError> {
+        let mut bytes = self.prefix().to_vec();
         prefix.encode(&mut bytes)?;
         let end = behind(&bytes);
         Ok((Bound::Included(bytes), end))
@@ -130,17 +190,27 @@ impl<K: Value, V: StoreValue> KeyValue<K, V> {
     /// When the store fails.
     pub fn count(&self) -> Result<usize, RowError> {
         let mut keys = 0;
-        self.access.scan(KeyRange::ALL, &mut |_, _| {
+        let range = KeyRange::between(self.behind_index(&Bound::Unbounded), Bound::Unbounded);
+        self.access.scan(range, &mut |_, _| {
             keys += 1;
             true
         })?;
         Ok(keys)
     }
 
+    /// A lower bound that leaves the index out.
+    fn behind_index<'a>(&self, from: &'a KeyBound) -> Bound<&'a [u8]> {
+        match from {
+            Bound::Unbounded if self.index.is_some() => Bound::Included(&[ROW]),
+            from => from.as_ref().map(Vec::as_slice),
+        }
+    }
+
     fn decode(&self, key: &[u8], value: &[u8]) -> Result<(K, V), RowError> {
+        let key = key.strip_prefix(self.prefix()).unwrap_or(key);
         let mut key = K::decode(key).map_err(|error| self.unreadable("key", &error))?;
         key.set_window_sizes(self.access.windows().as_slice());
-        let value = V::read_row(value).map_err(|error| self.unreadable("value", &error))?;
+        let value = self.read_row(value).map_err(|error| self.unreadable("value", &error))?;
         Ok((key, value))
     }
 

@@ -17,6 +17,7 @@ mod definition;
 mod dirty_order;
 mod dirty_rows;
 pub(crate) mod expiring_rows;
+mod expiry_index;
 pub(crate) mod fresh_rows;
 mod global;
 pub(crate) mod held_record;

@@ -332,7 +332,7 @@ proptest! {
         let mut model = BTreeMap::new();
         for (number, row, commits) in steps {
             let key = own_keys()[number].clone();
-            store.put(&key, row.as_ref(), Timestamp(0)).unwrap();
+            store.put(&key, row.as_ref(), (Timestamp(0), Timestamp(0))).unwrap();
             match row {
                 Some(row) => model.insert(key, row),
                 None => model.remove(&key),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::record::Timestamp;
-use crate::state::kinds::StoredRow;
+use crate::state::kinds::{ChangelogRecord, StoredRow};
 use crate::state::rows::RowError;
 use crate::state::window_fetch::fetch;
 use crate::state::{GlobalStore, KeyRange, StoreError, StoreErrorKind, StoreKind, StoreView};
@@ -30,13 +30,15 @@ pub(super) enum Share {
 impl StoreRows {
     /// A key's value as bytes.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, RowError> {
+        let record = ChangelogRecord { key, value: None, timestamp: Timestamp::UNKNOWN };
+        let Some((key, _)) = self.kind.to_store(record) else { return Ok(None) };
         for share in &self.shares {
             let row = match share {
-                Share::Task(view) => view.borrow_mut().fresh_rows().get(key)?,
-                Share::Global(store) => store.get(key)?,
+                Share::Task(view) => view.borrow_mut().fresh_rows().get(&key)?,
+                Share::Global(store) => store.get(&key)?,
             };
             if let Some(row) = row {
-                return Ok(Some(self.read(key, &row)?.value.to_vec()));
+                return Ok(Some(self.read(&key, &row)?.value.to_vec()));
             }
         }
         Ok(None)

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use streams_core::dsl::StreamsBuilder;
+use streams_core::dsl::processor::ProcessorWindowStore;
 use streams_core::record::Timestamp;
 use streams_core::runtime::{App, OnUndecodable, Settings};
-use streams_core::state::{KeyValueStore, VersionedStore};
+use streams_core::state::{KeyValueStore, Timestamped, VersionedStore};
 use streams_core::testing::{KeptState, TestDriver};
 use streams_core::topic::Topic;
 use streams_core::topology::TopologyError;
@@ -251,6 +252,30 @@ fn cogroups_and_tables_of_streams_expire() {
     }
 }
 
+#[test]
+fn a_processor_reads_a_table_whose_rows_expire() {
+    let mut driver = TestDriver::new(topology(|b| {
+        b.table(IN).expire_after(TEN).stored_as(STORE);
+        let read = b.stream(OTHER).process(STORE.read_only(), |rows, key: &String, _, out| {
+            let row = rows.get_timestamped(key).map(|row| format!("{}@{}", row.value, row.timestamp.0));
+            let (all, from) = (rows.all().len(), rows.range("b".to_owned()..).len());
+            out.send(key.clone(), Some(format!("{} {all} {from}", row.unwrap_or_default())));
+        });
+        read.to(OUT);
+    }));
+    for line in [(0, "a", "1"), (4, "b", "1"), (5, "c", "1")] {
+        pipe(&mut driver, line);
+    }
+    for time in [9, 10, 14] {
+        driver.pipe_at(&OTHER, "a", "", Timestamp(time));
+        driver.pipe_at(&OTHER, "b", "", Timestamp(time));
+    }
+    assert_eq!(
+        read(&mut driver),
+        ["a=1@0 3 2@9", "b=1@4 3 2@9", "a= 2 2@10", "b=1@4 2 2@10", "a= 1 1@14", "b= 1 1@14"]
+    );
+}
+
 /// A record that is left out does not advance stream time, so nothing may expire because of it.
 #[test]
 fn a_record_that_cannot_be_read_expires_nothing() {
@@ -279,6 +304,14 @@ fn where_rows_cannot_expire_it_is_an_error_with_the_place() {
         (error(|b| _ = b.table(IN).filter(|_, _| true).expire_after(TEN)), "it belongs directly after one of these"),
         (
             error(|b| {
+                const WINDOWS: ProcessorWindowStore<String, String> = ProcessorWindowStore::new("windows", TEN, TEN);
+                b.store(WINDOWS).expire_after(TEN);
+                b.stream(IN).process(WINDOWS, |_, key: &String, value, out| out.send(key.clone(), value)).to(OUT);
+            }),
+            "the rows of a `ProcessorWindowStore` are kept for as long as its constant says",
+        ),
+        (
+            error(|b| {
                 let windows = Tumbling::of(TEN).no_grace();
                 _ = b.stream(IN).group_by_key().windowed_by(windows).count().expire_after(TEN).to_stream();
             }),
@@ -287,6 +320,86 @@ fn where_rows_cannot_expire_it_is_an_error_with_the_place() {
     ] {
         assert!(error.contains("`.expire_after(..)` at ") && error.contains(part), "{error}");
     }
+}
+
+/// Puts each record by its key, or deletes that if its value is null, and sends what the store has then.
+fn seen(b: &StreamsBuilder) {
+    b.store(STORE).expire_after(TEN);
+    let rows = b.stream(IN).process(STORE, |mut rows, key: &String, text: Option<String>, out| {
+        match text {
+            Some(text) => rows.put(key, text),
+            None => rows.delete(key),
+        }
+        let all: Vec<_> = rows.all().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let (prefixed, from) = (rows.prefix(&"b".to_owned()).len(), rows.range("b".to_owned()..).len());
+        out.send(all.join(" "), Some(format!("{} {prefixed} {from}", rows.count())));
+    });
+    rows.to(OUT);
+}
+
+#[test]
+fn rows_of_processors_stores_expire_wherever_the_application_is_killed() {
+    let lines = [
+        (0, "a", "1"),
+        (5, "b", "1"),
+        (9, "a", "2"),
+        (14, "c", "1"),
+        (15, "d", "1"),
+        (5, "e", "late"),
+        (6, "e", "in time"),
+        (16, "c", "-"),
+        (19, "f", "1"),
+    ];
+    let expected = [
+        "a=1=1 0 0@0",
+        "a=1 b=1=2 1 1@5",
+        "a=2 b=1=2 1 1@9",
+        "a=2 b=1 c=1=3 1 2@14",
+        "a=2 c=1 d=1=3 0 2@15",
+        "a=2 c=1 d=1=3 0 2@5",
+        "a=2 c=1 d=1 e=in time=4 0 3@6",
+        "a=2 d=1=2 0 1@16",
+        "d=1 f=1=2 0 2@19",
+    ];
+    for keeps in [false, true] {
+        for killed_after in 0..=lines.len() {
+            let driver = TestDriver::configure(topology(seen)).with(App::exactly_once);
+            let mut driver = if keeps { driver.state_in(KeptState::default()).start() } else { driver.start() };
+            for (done, line) in lines.iter().enumerate() {
+                if done == killed_after {
+                    driver.kill();
+                    driver.restart();
+                }
+                pipe(&mut driver, *line);
+            }
+            assert_eq!(read(&mut driver), expected, "keeps: {keeps}, killed after {killed_after}");
+            assert_eq!(rows(&driver), ["d=1", "f=1"]);
+            assert_eq!(driver.get(&STORE, "d"), Some("1".to_owned()));
+        }
+    }
+    let mut driver = TestDriver::new(topology(seen));
+    lines.iter().for_each(|line| pipe(&mut driver, *line));
+    assert_eq!(dropped(&mut driver), 1);
+}
+
+#[test]
+fn rows_with_times_of_their_own_expire_by_those() {
+    const FROM: KeyValueStore<String, Timestamped<String>> = KeyValueStore::new("from");
+    let mut driver = TestDriver::new(topology(|b| {
+        b.store(FROM).expire_after(TEN);
+        let rows = b.stream(IN).filter_some().process(FROM, |mut rows, key: &String, text, out| {
+            let timestamp = Timestamp(out.timestamp().0 + text.parse::<i64>().unwrap());
+            rows.put(key, Timestamped { value: text, timestamp });
+            let all: Vec<_> = rows.all().into_iter().map(|(key, row)| format!("{key}@{}", row.timestamp.0)).collect();
+            out.send(all.join(" "), Some(String::new()));
+        });
+        rows.to(OUT);
+    }));
+    for line in [(0, "a", "0"), (0, "b", "5"), (9, "c", "-8"), (10, "d", "0"), (15, "e", "-5"), (16, "e", "-7")] {
+        pipe(&mut driver, line);
+    }
+    let expected = ["a@0=@0", "a@0 b@5=@0", "a@0 b@5 c@1=@9", "b@5 c@1 d@10=@10", "d@10 e@10=@15", "d@10 e@9=@16"];
+    assert_eq!(read(&mut driver), expected);
 }
 
 #[derive(Debug, Clone)]

@@ -94,8 +94,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     ///
     /// Only for tables of a topic or a stream, and for aggregations of streams without windows. (Windows have a retention.)
     /// Such a table is kept in a store and has no cache, so what it forwards does not depend on when commits are. Where its
-    /// records come from another table's cache, they come late; use [`KTable::not_cached`] there. Processors cannot read the
-    /// store.
+    /// records come from another table's cache, they come late; use [`KTable::not_cached`] there.
     ///
     /// ```
     /// use millstream::prelude::*;

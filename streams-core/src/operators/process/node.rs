@@ -75,7 +75,7 @@ impl<P, S: StoreTuple, K, V, K2: Clone, V2: Clone> ProcessorNode<P, S, K, V, K2,
         headers: &Headers,
         code: impl FnOnce(&mut P, Refs<'_, S>, &mut Forward<'_, K2, V2>),
     ) -> Result<(), OperatorError> {
-        let use_ = StoreUse::new(timestamp);
+        let use_ = StoreUse::new(timestamp, context.stream_time);
         let (node, schedule) = (&self.node, &mut self.schedule);
         let place = Place { node, context, schedule, use_: &use_, timestamp, headers };
         let mut out = Forward { place, outputs: &self.outputs };

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
+use crate::operators::expiry::expire_unseen;
 use crate::operators::{BuildError, NodeBuilder, StoreId};
 use crate::state::key_value::{KeyBound, KeyValue};
 use crate::state::kinds::{Plain, Table};
@@ -36,12 +37,17 @@ impl<K: Value, V: StoreValue> StoreRef<'_, K, V> {
 
     /// Sets the value of a key.
     pub fn put(&mut self, key: &K, value: V) {
-        self.attempt(|store| store.put(key, Some(&value), self.use_.timestamp));
+        self.set(key, Some(&value));
     }
 
     /// Deletes a key, if it is there.
     pub fn delete(&mut self, key: &K) {
-        self.attempt(|store| store.put(key, None, self.use_.timestamp));
+        self.set(key, None);
+    }
+
+    fn set(&self, key: &K, value: Option<&V>) {
+        let times = (self.use_.timestamp, self.use_.stream_time);
+        self.use_.count_expired(self.attempt(|store| store.put(key, value, times)));
     }
 
     /// Deletes a key and returns the value that it had.
@@ -94,7 +100,7 @@ impl<K: Value, V: StoreValue> StoreRef<'_, K, V> {
     #[must_use]
     pub fn prefix(&self, prefix: &impl Value) -> Vec<(K, V)> {
         let mut pairs = Vec::new();
-        let bounds = self.attempt(|_| KeyValue::<K, V>::bounds_of(prefix));
+        let bounds = self.attempt(|store| store.bounds_of(prefix));
         self.visit_between(bounds, KeyOrder::Ascending, |key, value| {
             pairs.push((key, value));
             ControlFlow::Continue(())
@@ -168,7 +174,11 @@ impl<K: Value, V: StoreValue> ProcessorStore for KeyValueStore<K, V> {
     }
 
     fn open(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::Open, BuildError> {
-        builder.store(store, KeyValue::new)
+        let rows = builder.store(store, KeyValue::new)?;
+        if builder.expires_after(store)?.is_some() {
+            expire_unseen(builder, &rows);
+        }
+        Ok(rows)
     }
 
     fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> StoreRef<'a, K, V> {

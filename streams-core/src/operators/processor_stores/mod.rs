@@ -113,6 +113,7 @@ pub type Refs<'a, S> = <S as StoreTuple>::Refs<'a>;
 #[doc(hidden)]
 pub struct StoreUse {
     timestamp: Timestamp,
+    stream_time: Timestamp,
     failed: Cell<bool>,
     failure: RefCell<Option<Failure>>,
     /// How many rows were refused because their time was over.
@@ -125,8 +126,8 @@ enum Failure {
 }
 
 impl StoreUse {
-    pub(super) const fn new(timestamp: Timestamp) -> Self {
-        Self { timestamp, failed: Cell::new(false), failure: RefCell::new(None), expired: Cell::new(0) }
+    pub(super) const fn new(timestamp: Timestamp, stream_time: Timestamp) -> Self {
+        Self { timestamp, stream_time, failed: Cell::new(false), failure: RefCell::new(None), expired: Cell::new(0) }
     }
 
     pub(super) const fn has_failed(&self) -> bool {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::windows::encoded;
 use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
 use crate::operators::{BuildError, NodeBuilder, StoreId};
+use crate::state::expiring_rows::ExpiringRows;
 use crate::state::kinds::Table;
 use crate::state::rows::{Row, RowError};
 use crate::state::table_store::TableStore;
@@ -82,6 +83,8 @@ pub struct OpenTable<K: Key, V: Value>(RefCell<Place<K, V>>);
 enum Place<K: Key, V: Value> {
     /// The table is in the same task.
     Task(Rc<RefCell<TableStore<K, V>>>),
+    /// The same, if its rows expire.
+    Expiring(Rc<RefCell<ExpiringRows<K, V>>>),
     /// The table is global.
     Global(Arc<GlobalStore>),
 }
@@ -134,6 +137,7 @@ impl<K: Key, V: Value> Place<K, V> {
     fn get(&self, key: &K) -> Result<Option<Row<V>>, RowError> {
         match self {
             Self::Task(rows) => rows.borrow_mut().get(key),
+            Self::Expiring(rows) => rows.borrow_mut().get(key),
             Self::Global(store) => {
                 let mut bytes = Vec::new();
                 key.encode(&mut bytes)?;
@@ -156,6 +160,16 @@ impl<K: Key, V: Value> Place<K, V> {
                     match K::decode(key) {
                         Ok(key) => rows.push((key, row)),
                         Err(error) => failure = Some(unreadable(&name, &error)),
+                    }
+                    failure.is_none()
+                })?;
+            }
+            Self::Expiring(table) => {
+                let table = table.borrow();
+                table.scan_rows((&from, &to), &mut |key, row| {
+                    match K::decode(key) {
+                        Ok(key) => rows.push((key, row)),
+                        Err(error) => failure = Some(unreadable(table.name(), &error)),
                     }
                     failure.is_none()
                 })?;
@@ -202,6 +216,9 @@ impl<K: Key, V: Value> ProcessorStore for ReadOnly<KeyValueStore<K, V>> {
     fn open(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::Open, BuildError> {
         let place = match builder.global_store(store) {
             Ok(global) => Place::Global(global),
+            Err(_) if builder.expires_after(store)?.is_some() => {
+                Place::Expiring(builder.store(store, ExpiringRows::new)?)
+            }
             Err(_) => Place::Task(builder.cached_store(store, TableStore::new)?),
         };
         Ok(OpenTable(RefCell::new(place)))

@@ -16,15 +16,18 @@ use crate::state::window_key;
 pub struct Expiring {
     /// How long after its timestamp, in stream time, a row is there.
     pub ttl: Duration,
+    /// Whether it is a table's. Processors' stores have another name, because others read them in another way.
+    pub is_table: bool,
 }
 
 const INDEX: u8 = 0;
-const ROW: u8 = 1;
+/// The first byte of the keys of rows.
+pub(crate) const ROW: u8 = 1;
 
 impl Expiring {
     #[cfg(test)]
     pub(super) const fn example() -> Self {
-        Self { ttl: Duration::from_secs(600) }
+        Self { ttl: Duration::from_secs(600), is_table: true }
     }
 }
 
@@ -59,7 +62,7 @@ pub(crate) fn put(rows: &mut dyn VersionRows, key: &[u8], before: Option<Timesta
 
 impl StoreKind for Expiring {
     fn name(&self) -> &'static str {
-        "expiring"
+        if self.is_table { "expiring" } else { "expiring-key-value" }
     }
 
     fn constant(&self) -> &'static str {

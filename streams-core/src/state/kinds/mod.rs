@@ -222,6 +222,7 @@ mod tests {
         vec![
             Arc::new(Distinct::example()),
             Arc::new(Expiring::example()),
+            Arc::new(Expiring { is_table: false, ..Expiring::example() }),
             Arc::new(JoinBuffer::example()),
             Arc::new(Plain),
             Arc::new(ProcessorWindows::example()),

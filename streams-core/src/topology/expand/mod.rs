@@ -120,8 +120,8 @@ impl Expansion {
         if let Some((_, site)) = options.expiry
             && !expires(&call)
         {
-            let reason = "rows expire from tables of a topic or a stream, and from aggregations of streams without windows; \
-                          it belongs directly after one of these";
+            let reason = "rows expire from tables of a topic or a stream, from aggregations of streams without windows, and \
+                          from processors' key-value stores; it belongs directly after one of these";
             return Err(options::no_effect(options::EXPIRE_AFTER, reason.to_owned(), site));
         }
         match call {
@@ -183,6 +183,7 @@ const fn expires(call: &Call) -> bool {
             | Call::ToTable { .. }
             | Call::Aggregate { windows: None, .. }
             | Call::CogroupAggregate { windows: None, .. }
+            | Call::Store { .. }
     )
 }
 

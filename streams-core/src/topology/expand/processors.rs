@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::program::{Call, CallId, ChangelogOptions, Changes, Program};
 use super::draft::DraftKind;
 use super::key_windows::KeyWindows;
-use super::options::no_effect;
+use super::options::{EXPIRE_AFTER, no_effect};
 use super::stores::{NewStore, Stores};
 use super::streams::StreamState;
+use super::tables::checked_expiry;
 use super::{At, Expansion};
 use crate::operators::processor_stores::{StoreOrigin, StoreSpec};
 use crate::operators::{Recipe, StoreId};
 use crate::state::StoreKind;
+use crate::state::kinds::{Expiring, Table};
 
 /// The stores of all processors.
 #[derive(Default)]
@@ -28,8 +31,12 @@ pub(super) struct ProcessorStores {
 struct OptionsOfStore {
     spec: StoreSpec,
     changelog: ChangelogOptions,
+    expiry: Option<(Duration, CallSite)>,
     at: CallSite,
 }
+
+/// A table whose rows expire is read like any other.
+const EXPIRING_TABLE: Expiring = Expiring { ttl: Duration::MAX, is_table: true };
 
 const STORE: &str = "builder.store(..)";
 
@@ -49,6 +56,7 @@ impl ProcessorStores {
             settings.push(OptionsOfStore {
                 spec: spec.clone(),
                 changelog: step.options.changelog.clone(),
+                expiry: step.options.expiry,
                 at: step.at,
             });
         }
@@ -110,7 +118,8 @@ impl Expansion {
         let name = || spec.name.clone();
         let (id, stored) =
             self.stores.find(&spec.name).ok_or_else(|| TopologyError::NoTableStore { name: name(), at })?;
-        if stored.name() == kind.name() {
+        let is_expiring_table = stored.name() == EXPIRING_TABLE.name() && kind.name() == Table.name();
+        if stored.name() == kind.name() || is_expiring_table {
             Ok(id)
         } else if stored.constant() == kind.constant() {
             Err(TopologyError::NoTableStore { name: name(), at })
@@ -133,12 +142,16 @@ impl Expansion {
             let reason = format!("set it with `KeyValueStore::new(\"{}\").windows_of(..)`", spec.name);
             return Err(TopologyError::WindowSize { what: format!("the store `{}`", spec.name), reason, at });
         }
-        let changelog = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
+        let (changelog, expiry) = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
             Some(said) => {
                 same_types((&said.spec, said.at), (spec, at))?;
-                said.changelog.clone()
+                (said.changelog.clone(), said.expiry)
             }
-            None => ChangelogOptions::default(),
+            None => (ChangelogOptions::default(), None),
+        };
+        let kind = match expiry {
+            Some((ttl, site)) => expiring(&*kind, ttl, site)?,
+            None => kind,
         };
         let new = NewStore {
             name: spec.name.clone(),
@@ -153,6 +166,15 @@ impl Expansion {
         stores.known.insert(spec.name.clone(), (id, spec.clone(), at));
         Ok(id)
     }
+}
+
+/// The kind of a key-value store whose rows expire.
+fn expiring(kind: &dyn StoreKind, ttl: Duration, at: CallSite) -> Result<Arc<dyn StoreKind>, TopologyError> {
+    if kind.constant() != Table.constant() {
+        let reason = format!("the rows of a `{}` are kept for as long as its constant says", kind.constant());
+        return Err(no_effect(EXPIRE_AFTER, reason, at));
+    }
+    Ok(Arc::new(Expiring { ttl: checked_expiry(ttl, None, at)?, is_table: false }))
 }
 
 /// Checks that a store has the same types wherever it is named.

@@ -238,7 +238,9 @@ impl Expansion {
         let kind: Arc<dyn StoreKind> = match (at.options.history(), at.options.expiry) {
             (Some(history), None) => Arc::new(Versioned { history }),
             (None, None) => Arc::new(Table),
-            (history, Some((ttl, site))) => Arc::new(Expiring { ttl: checked_expiry(ttl, history, site)? }),
+            (history, Some((ttl, site))) => {
+                Arc::new(Expiring { ttl: checked_expiry(ttl, history, site)?, is_table: true })
+            }
         };
         self.store_of_kind(at, prefix, kind, windows)
     }
@@ -358,7 +360,11 @@ impl TableState {
 const TTL_MAX: Duration = Duration::from_millis(i64::MAX.unsigned_abs() / 4);
 
 /// A time after which rows expire.
-fn checked_expiry(ttl: Duration, history: Option<Duration>, at: CallSite) -> Result<Duration, TopologyError> {
+pub(super) fn checked_expiry(
+    ttl: Duration,
+    history: Option<Duration>,
+    at: CallSite,
+) -> Result<Duration, TopologyError> {
     let refused = |reason: &str| Err(no_effect(EXPIRE_AFTER, reason.to_owned(), at));
     if history.is_some() {
         return refused(
