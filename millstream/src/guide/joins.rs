@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | stream [`within`](crate::dsl::KStream::within) a time of another | a record of either comes | the other stream's records near it in time | both sides' records, as long as they can have a match |
 //! | [stream with table](crate::dsl::KStream::join) | a record of the stream comes | the row of its key | the table |
+//! | [stream with table, with grace](crate::dsl::KTable::with_grace) | a record of the stream has waited for the grace | the row that its key had at the record's time | the table's versions, and the records that wait |
 //! | [stream with global table](crate::dsl::KStream::join_global) | a record of the stream comes | the row of a key made from the record | the whole table, in every process |
 //! | [table with table](crate::dsl::KTable::join) | a row of either changes | the other table's row of its key | both tables |
 //! | [table with table over a foreign key](crate::dsl::KTable::join_on) | a row of either changes | the row that it refers to, or all rows that refer to it | both tables, and who refers to what |
@@ -118,6 +119,55 @@
 //! driver.pipe(&CITIES, 1_u64, None);
 //! driver.pipe(&CLICKS, 1_u64, "l4");
 //! assert_eq!(driver.read(&LOCATED), ["l1/-", "l2/r1", "l3/r2", "l4/-"].map(|text| (1, text.to_owned())));
+//! # Ok::<(), TopologyError>(())
+//! ```
+//!
+//! # A stream with a table whose rows come late
+//!
+//! ```text
+//! time      0 s        4 s        5 s        8 s                  15 s       18 s
+//! table     r1 . . . . r2 . . . . . . . . . . . . . . . . . . . . . . . . .          r2 comes after l1 and l2
+//! stream    . . . . . . . . . . . l1 . . . . l2 . . . . . . . . . l3 . . . . l4      they wait for ten seconds
+//!
+//! inner                                                           l1/r2      l2/r2
+//! ```
+//!
+//! A table that keeps versions of its rows (a [`VersionedStore`](crate::state::VersionedStore)) can say what a row was at a
+//! record's time. [`with_grace`](crate::dsl::KTable::with_grace) has the stream's records wait until stream time, the largest
+//! timestamp of the stream in this partition, is so much later than their own. Rows of the past may come meanwhile. Records
+//! that have waited long enough are joined by their timestamps, and each result has the timestamp and the headers of its
+//! record. What waits is in a store with a changelog, so it is neither lost nor joined twice if a process ends.
+//!
+//! * **Late records** of the stream wait like others for what is left of the grace; one that is older than stream time minus
+//!   the grace is joined at once. **Late rows** of the table are put where they belong, as far back as the table's history
+//!   goes, but change no result that was forwarded.
+//! * **Nulls.** As without a grace: a record with a null value is dropped and counted, and so is one with a null key, which
+//!   `left_join` joins with `None` at once.
+//! * **The end.** The last records wait until later ones come. If nothing comes any more, they wait for ever.
+//!
+//! ```
+//! use millstream::prelude::*;
+//! use millstream::testing::TestDriver;
+//! use std::time::Duration;
+//!
+//! const ORDERS: Topic<u64, String> = Topic::new("orders");
+//! const PRICES: Topic<u64, String> = Topic::new("prices");
+//! const PRICED: Topic<u64, String> = Topic::new("priced");
+//! const HISTORY: VersionedStore<u64, String> = VersionedStore::new("price-history", Duration::from_secs(60));
+//!
+//! let builder = StreamsBuilder::new();
+//! let prices = builder.table(PRICES).stored_as(HISTORY).with_grace(Duration::from_secs(10));
+//! builder.stream(ORDERS).join(prices, |order, price| format!("{order}/{price}")).to(PRICED);
+//!
+//! let mut driver = TestDriver::new(builder.build()?);
+//! driver.pipe_at(&PRICES, 1_u64, "r1", Timestamp(0));
+//! driver.pipe_at(&ORDERS, 1_u64, "l1", Timestamp(5_000));
+//! driver.pipe_at(&ORDERS, 1_u64, "l2", Timestamp(8_000));
+//! driver.pipe_at(&PRICES, 1_u64, "r2", Timestamp(4_000)); // late
+//! assert_eq!(driver.read(&PRICED), []);
+//! driver.pipe_at(&ORDERS, 1_u64, "l3", Timestamp(15_000)); // l1 has waited for ten seconds
+//! driver.pipe_at(&ORDERS, 1_u64, "l4", Timestamp(18_000));
+//! assert_eq!(driver.read(&PRICED), ["l1/r2", "l2/r2"].map(|text| (1, text.to_owned())));
 //! # Ok::<(), TopologyError>(())
 //! ```
 //!

@@ -107,6 +107,8 @@
 //! * The **history** says for how long a version can be asked for after it has ended, in stream time, and how late a record
 //!   may be. One that is later is dropped and counted (`expired`). The latest version is kept for ever.
 //! * A **tombstone** ends a version, and says that there is no row from its time on.
+//! * A record that comes before a version of its time can **wait** for it: `.join(rates.with_grace(..), ..)`, see
+//!   [joins](crate::guide::joins).
 //! * Joins of two tables are with latest rows. They drop earlier versions and count them (`outdated`).
 //! * Such a table has no cache. It cannot be suppressed, and a global table cannot be one.
 //! * Its changelog has Kafka Streams' bytes, with one addition: after an older version, the latest one is logged once more,

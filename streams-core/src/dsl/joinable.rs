@@ -3,7 +3,7 @@
 //! One method takes both. What else is passed gets a sentence that says what is missing.
 
 use super::not_yet::{JoinsGlobalTablesByKey, JoinsStreamsForEver, ThisVersion};
-use super::{Data, GlobalKTable, KStream, KTable, Shared, StreamWithin};
+use super::{Data, GlobalKTable, KStream, KTable, Shared, StreamWithin, TableWithGrace};
 use crate::operators::JoinKind;
 use crate::wire::{Key, MaybeNull, Nullable, NullableKey, Value, WidensTo};
 
@@ -57,7 +57,24 @@ impl<'t, K: MayBe<K2>, K2, T> Joinable<'t, K, T> for KTable<'t, K2, T> {
         T: Value,
         R: Data,
     {
-        stream.join_table(self, left, joiner)
+        stream.join_table((self, None), left, joiner)
+    }
+}
+
+impl<'t, K: MayBe<K2>, K2, T> Joinable<'t, K, T> for TableWithGrace<'t, K2, T> {
+    #[track_caller]
+    fn join_into<V, R>(
+        self,
+        stream: KStream<'t, K, V>,
+        left: bool,
+        joiner: impl Fn(&K, V::Inner, Option<T>) -> Option<R> + Shared,
+    ) -> KStream<'t, K, R>
+    where
+        V: Nullable,
+        T: Value,
+        R: Data,
+    {
+        stream.join_table((self.table, Some(self.grace)), left, joiner)
     }
 }
 

@@ -47,7 +47,7 @@ pub use processor_store::ProcessorStoreOptions;
 pub use shared::Shared;
 pub use stream::{Distinct, KStream, Output, Repartitioned, Sent, Split, StreamWithin};
 pub use suppress::Suppress;
-pub use table::{ForeignKey, ForeignTable, GroupedRow, KTable, OtherTable, PartitionedTable};
+pub use table::{ForeignKey, ForeignTable, GroupedRow, KTable, OtherTable, PartitionedTable, TableWithGrace};
 pub use windowed::{IntoWindows, SessionWindowedKStream, SlidingWindowedKStream, TimeWindowedKStream};
 
 /// A key or value in a stream: anything that can be cloned where the stream forks. A wire format is needed only where

@@ -19,6 +19,7 @@ type Check = fn(&Vector);
 
 /// How each layout is checked.
 const CHECKS: &[(&str, Check)] = &[
+    ("buffered-record", state::buffered_record),
     ("change", wire::change),
     ("double", wire::double),
     ("list-long", wire::list_of_numbers),
@@ -29,6 +30,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("session-store-key", state::session_store_key),
     ("suppressed", state::suppressed),
     ("text", wire::text),
+    ("time-first-key", state::time_first_key),
     ("uuid", wire::uuid),
     ("window-store-key", state::window_store_key),
     ("windowed-key", wire::windowed_key),
@@ -37,7 +39,6 @@ const CHECKS: &[(&str, Check)] = &[
 
 /// Layouts that no operator reads or writes yet.
 const NOT_THERE: &[&str] = &[
-    "buffered-record",
     "combined-key",
     "combined-prefix",
     "join-side-key",
@@ -47,7 +48,6 @@ const NOT_THERE: &[&str] = &[
     "session-key",
     "session-partition",
     "subscription",
-    "time-first-key",
 ];
 
 /// How many vectors each layout has.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Vector, unhex};
 use crate::record::{Header, Offset, Partition, RecordPosition, Timestamp};
 use crate::state::held_record::{self, HeldContext, HeldRecord, HeldValues};
-use crate::state::kinds::{ChangelogRecord, Sessions, StoreKind, StoredRow, Windows};
+use crate::state::kinds::{ChangelogRecord, GraceBuffer, HeldAt, Sessions, StoreKind, StoredRow, Windows};
 use crate::windows::{Window, WindowSize};
 
 /// A record with that key becomes a row with the given parts, and the row leads back to the key.
@@ -33,6 +33,23 @@ pub(super) fn window_store_key(vector: &Vector) {
 pub(super) fn session_store_key(vector: &Vector) {
     let [start, end] = [1, 2].map(|index| Timestamp(vector.number(index)));
     check(vector, &Sessions { retention: Duration::from_secs(600) }, Window { start, end });
+}
+
+pub(super) fn time_first_key(vector: &Vector) {
+    let (key, logged) = (vector.bytes(1), vector.made());
+    let record = ChangelogRecord { key: &logged, value: None, timestamp: Timestamp(0) };
+    let (stored, _) = GraceBuffer.to_store(record).unwrap();
+    let at = HeldAt { timestamp: vector.number(0), key: &key, sequence: vector.number(2) };
+    assert_eq!(HeldAt::split(&stored), Some(at));
+    vector.expect(&at.logged());
+}
+
+pub(super) fn buffered_record(vector: &Vector) {
+    let new = vector.nullable(5);
+    let values = HeldValues { prior: None, old: None, new: new.as_deref() };
+    let mut made = Vec::new();
+    held_record::write(&held_context(vector), &values, Timestamp(0), &mut made).unwrap();
+    vector.expect(&made);
 }
 
 /// Timestamp, offset, topic, partition and headers of a record that is held back.

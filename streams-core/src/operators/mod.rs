@@ -42,6 +42,7 @@ pub(crate) mod for_each;
 pub(crate) mod foreign_key;
 pub(crate) mod global_join;
 pub(crate) mod global_source;
+pub(crate) mod grace_join;
 pub(crate) mod map;
 pub(crate) mod map_values;
 pub(crate) mod merge;

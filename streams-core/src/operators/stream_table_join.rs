@@ -4,7 +4,10 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, TableView, TableViewRecipe};
+use super::{
+    BuildError, BuiltNode, Context, DropReason, Next, NodeBuilder, OperatorError, Outputs, Recipe, TableView,
+    TableViewRecipe,
+};
 use crate::record::Record;
 use crate::wire::{Nullable, NullableKey, Value};
 
@@ -25,26 +28,34 @@ where
     R: Clone + 'static,
 {
     let joiner = Arc::new(joiner);
-    Recipe::new(move |builder| {
-        let join = Join::<K, V, T, R, _> {
-            node: Arc::clone(builder.name()),
-            table: table.make(builder)?,
-            left,
-            joiner: Arc::clone(&joiner),
-            outputs: builder.outputs()?,
-            value: PhantomData,
-        };
-        Ok(BuiltNode::link::<K, V>(join))
-    })
+    Recipe::new(move |builder| Ok(BuiltNode::link::<K, V>(Join::<K, V, T, R, _>::new(builder, &table, left, &joiner)?)))
 }
 
-struct Join<K: NullableKey, V, T, R, F> {
+pub(super) struct Join<K: NullableKey, V, T, R, F> {
     node: Arc<str>,
     table: Box<dyn TableView<K::Inner, T>>,
     left: bool,
     joiner: Arc<F>,
     outputs: Outputs<K, R>,
     value: PhantomData<fn(V)>,
+}
+
+impl<K: NullableKey, V, T: Value, R: Clone + 'static, F> Join<K, V, T, R, F> {
+    pub(super) fn new(
+        builder: &mut NodeBuilder<'_>,
+        table: &TableViewRecipe<K::Inner, T>,
+        left: bool,
+        joiner: &Arc<F>,
+    ) -> Result<Self, BuildError> {
+        Ok(Self {
+            node: Arc::clone(builder.name()),
+            table: table.make(builder)?,
+            left,
+            joiner: Arc::clone(joiner),
+            outputs: builder.outputs()?,
+            value: PhantomData,
+        })
+    }
 }
 
 impl<K, V, T, R, F> Next<K, V> for Join<K, V, T, R, F>

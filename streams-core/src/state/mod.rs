@@ -20,6 +20,7 @@ pub(crate) mod expiring_rows;
 mod expiry_index;
 pub(crate) mod fresh_rows;
 mod global;
+pub(crate) mod grace_rows;
 pub(crate) mod held_record;
 pub(crate) mod join_rows;
 pub(crate) mod key_range;

@@ -279,6 +279,9 @@ pub(crate) type JoinRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<Recipe>>;
 /// As [`JoinRecipe`], for a node that also knows a store of its join.
 pub(crate) type StoreJoinRecipe = Box<dyn FnOnce(&StoreOf<'_>, StoreId) -> Option<Recipe>>;
 
+/// As [`JoinRecipe`], for a node that also knows the store in which records wait, if they do.
+pub(crate) type TableJoinRecipe = Box<dyn FnOnce(&StoreOf<'_>, Option<StoreId>) -> Option<Recipe>>;
+
 /// The recipes of two nodes that look up rows of each other's tables; `None` if no store contains them.
 pub(crate) type SidesRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<[Recipe; 2]>>;
 
@@ -406,7 +409,7 @@ pub(crate) enum Call {
     /// `.count()`, `.reduce(..)` and `.aggregate(..)` of a group of rows
     TableAggregate { group: CallId, kind: AggregateKind, recipe: AggregateRecipe },
     /// `.join(..)` and `.left_join(..)` of a stream and a table
-    TableJoin { input: CallId, table: CallId, left: bool, through: Repartition, recipe: JoinRecipe },
+    TableJoin(TableJoin),
     /// `.join(..)`, `.left_join(..)` and `.outer_join(..)` of two tables
     TablesJoin { left: CallId, right: CallId, join: TablesJoin },
     /// `.join_on(..)` and `.left_join_on(..)`
@@ -431,6 +434,17 @@ pub(crate) enum Call {
         changes: Changes,
         recipe: Box<dyn FnOnce(StoreId) -> Recipe>,
     },
+}
+
+/// A join of a stream and a table.
+pub(crate) struct TableJoin {
+    pub(crate) input: CallId,
+    pub(crate) table: CallId,
+    pub(crate) left: bool,
+    /// How long the stream's records wait for rows that come late.
+    pub(crate) grace: Option<Duration>,
+    pub(crate) through: Repartition,
+    pub(crate) recipe: TableJoinRecipe,
 }
 
 /// A join of two streams.

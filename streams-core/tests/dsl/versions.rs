@@ -366,3 +366,85 @@ fn versions_where_none_can_be_are_refused() {
         current.suppress(waits).to_stream().to(OUT);
     });
 }
+
+/// `StreamTableJoinWithGraceIntegrationTest`.
+#[test]
+fn records_wait_for_rows_of_their_time_as_in_kafka_streams_own_tests() {
+    const GRACE: Duration = Duration::from_millis(2);
+    let inner = topology(|b| {
+        let rows = b.table(RIGHT).stored_as(RIGHT_ROWS).with_grace(GRACE);
+        let left = b.stream(LEFT).filter_some();
+        left.join(rows, |left, right| Some(format!("{left}-{right}"))).to(OUT);
+    });
+    check("inner", &inner, "; ; ; ; ; ; ; ; B-a@5; ; ; ; ; ; D-b@6; ; ; ; ; ; ; F-a@4; ");
+    let left = topology(|b| {
+        let rows = b.table(RIGHT).stored_as(RIGHT_ROWS).with_grace(GRACE);
+        let left = b.stream(LEFT).filter_some();
+        left.left_join(rows, |left, right| Some(format!("{left}-{}", or_null(right)))).to(OUT);
+    });
+    check("left", &left, "; ; ; ; A-null@3; ; ; ; B-a@5; ; ; ; ; ; D-b@6; ; ; ; C-null@9; ; ; F-a@4; ");
+}
+
+/// A record waits with its key, its value and its headers, and is joined once, with the row that has come in the meantime.
+#[test]
+fn what_waits_survives_crashes_and_is_joined_once() {
+    const IN: Topic<u64, String> = Topic::new("in");
+    let built = topology(|b| {
+        let rows = b.table(RIGHT).stored_as(RIGHT_ROWS).with_grace(Duration::from_millis(10));
+        b.stream(IN).left_join(rows, |left, right| Some(format!("{left}-{}", or_null(right)))).to(OUT);
+    });
+    for (exactly_once, keeps_state) in [(true, false), (true, true), (false, false), (false, true)] {
+        let setup = TestDriver::configure(built.clone()).partitions(3).commit_by_hand();
+        let setup = setup.with(move |app| if exactly_once { app.exactly_once() } else { app });
+        let mut driver = if keeps_state { setup.state_in(KeptState::default()) } else { setup }.start();
+        let crash = |driver: &mut TestDriver| {
+            driver.kill();
+            driver.restart();
+            driver.run();
+        };
+        let way = format!("exactly once: {exactly_once}, keeps state: {keeps_state}");
+        for (row, at) in [("a", 5), ("b", 5), ("c", 8)] {
+            driver.pipe_at(&IN, 1_u64, row, Timestamp(at));
+        }
+        driver.commit();
+        // Nothing of this is committed: it comes again.
+        driver.pipe_at(&IN, 1_u64, "d", Timestamp(9));
+        crash(&mut driver);
+        driver.pipe_at(&RIGHT, 1_u64, Some("x".to_owned()), Timestamp(6));
+        driver.pipe_at(&IN, 1_u64, "e", Timestamp(5));
+        driver.commit();
+        crash(&mut driver);
+        driver.pipe_at(&IN, 1_u64, "f", Timestamp(14));
+        driver.commit();
+        assert_eq!(read(&mut driver), "", "{way}");
+        driver.pipe_at(&IN, 1_u64, "g", Timestamp(18));
+        driver.commit();
+        assert_eq!(read(&mut driver), "a-null@5 b-null@5 e-null@5 c-x@8", "{way}");
+        // Stream time is what it was: this is too late to wait, and these have been joined.
+        crash(&mut driver);
+        driver.pipe_at(&IN, 1_u64, "h", Timestamp(7));
+        driver.pipe_at(&IN, 1_u64, "i", Timestamp(19));
+        driver.commit();
+        // It was logged before it was processed again.
+        let twice = if exactly_once { "" } else { " d-x@9" };
+        assert_eq!(read(&mut driver), format!("h-x@7 d-x@9{twice}"), "{way}");
+    }
+}
+
+#[test]
+fn a_table_that_does_not_know_rows_of_that_long_ago_is_refused() {
+    let long = FIVE_MINUTES + Duration::from_millis(1);
+    let error = refused(|b| {
+        let rows = b.table(RIGHT).stored_as(RIGHT_ROWS).with_grace(long);
+        b.stream(LEFT).join(rows, |_, right| right).named("late").to(OUT);
+    });
+    let reason = "its records wait 300.001s for rows of their time, but the table `KTABLE-SOURCE-0000000001` knows those only of \
+                  the last 300s; give its store `right-rows` a history of at least 300.001s";
+    assert!(error.contains("`late`") && error.contains(reason), "{error}");
+    let error = refused(|b| {
+        let rows = b.table(RIGHT).stored_as(JOINED).with_grace(Duration::ZERO);
+        b.stream(LEFT).join(rows, |_, right| right).named("late").to(OUT);
+    });
+    let reason = "the table `KTABLE-SOURCE-0000000001` has only the latest rows; keep it in a `VersionedStore`";
+    assert!(error.contains("`late`") && error.contains(reason), "{error}");
+}

@@ -52,7 +52,7 @@ struct Options {
     /// Adds the result to the ledger.
     #[arg(long)]
     record: bool,
-    /// Writes the committed vectors again: this many cases of each family, with Java's answers.
+    /// Writes the committed vectors again: this many cases of each family, or of the chosen one, with Java's answers.
     #[arg(long, value_name = "CASES", num_args = 0..=1, default_missing_value = "300")]
     record_vectors: Option<u64>,
     /// Checks what must stay the same however a topology is run, without Java: so many suitable cases of each property.
@@ -96,7 +96,7 @@ pub(crate) fn run() -> Outcome<bool> {
     let class_path = options.class_path.clone().ok_or("there is no class path; run `cargo xtask oracle`")?;
     let mut contest = Contest::start(JavaCommand { class_path, threads: options.java_threads })?;
     if let Some(cases) = options.record_vectors {
-        return record_vectors(&mut contest, cases);
+        return record_vectors(&mut contest, cases, options.family);
     }
     match &options.case {
         Some(which) => show(&options, &mut contest, which),
@@ -235,9 +235,9 @@ fn as_test(case: &Case, java: &Answer) -> String {
 const VECTORS: u64 = 1;
 
 /// Writes the committed vectors. What differs now is no vector.
-fn record_vectors(contest: &mut Contest, cases: u64) -> Outcome<bool> {
+fn record_vectors(contest: &mut Contest, cases: u64, only: Option<&Family>) -> Outcome<bool> {
     let mut are_same = true;
-    for family in FAMILIES {
+    for family in FAMILIES.iter().filter(|family| only.is_none_or(|only| only.name == family.name)) {
         let mut file = Writer::create(family.name)?;
         let mut outcome = Ok(());
         contest.all((0..cases).map(|number| case(VECTORS, number, Some(family))), |_, case, verdict| {

@@ -72,6 +72,9 @@ const VERSIONED: &str = "versioned";
 /// The kind of the store in which a suppression's changes wait.
 const SUPPRESSION: &str = "suppression";
 
+/// The kinds of stores that Java cannot iterate.
+const HIDDEN: &[&str] = &[SUPPRESSION, "grace-buffer"];
+
 /// The changelogs of suppressions.
 fn suppressions(topology: &Topology, application: &str) -> BTreeSet<Arc<str>> {
     let stores = topology.graph().stores.iter().filter(|store| store.kind.name() == SUPPRESSION);
@@ -132,7 +135,7 @@ impl Before {
 
     fn rows(&mut self, driver: &TopologyTestDriver) -> Result<Vec<String>, millstream::runtime::AppError> {
         let mut number = (String::new(), 0);
-        let shown = driver.rows()?.into_iter().filter(|row| row.kind != SUPPRESSION);
+        let shown = driver.rows()?.into_iter().filter(|row| !HIDDEN.contains(&row.kind));
         let rows = shown.map(|row| {
             let window = row.window.map(|window| {
                 if row.kind == VERSIONED && window.end == Timestamp(i64::MAX) {

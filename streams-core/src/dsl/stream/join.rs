@@ -1,9 +1,11 @@
 //! Joins of a stream with a table, or with another stream within some time: `join`, `left_join` and `outer_join`.
 
+use std::time::Duration;
+
 use super::KStream;
 use crate::dsl::{Data, Joinable, KTable, OuterJoinable, Shared, through};
-use crate::operators::stream_table_join;
-use crate::topology::program::Call;
+use crate::operators::{grace_join, stream_table_join};
+use crate::topology::program::{Call, TableJoin};
 use crate::wire::{Nullable, NullableKey, Value};
 
 impl<'t, K, V> KStream<'t, K, V> {
@@ -39,6 +41,9 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert_eq!(driver.read(&LOCATED), [(1, "/cart from Peru".to_owned())]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    ///
+    /// If the table keeps versions of its rows, each record sees the row as it was at the record's time, and it may wait for
+    /// rows that come late: see [`KTable::with_grace`].
     ///
     /// # With another stream
     ///
@@ -279,7 +284,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     #[track_caller]
     pub(in crate::dsl) fn join_table<T, R>(
         self,
-        table: KTable<'t, K::Inner, T>,
+        (table, grace): (KTable<'t, K::Inner, T>, Option<Duration>),
         left: bool,
         joiner: impl Fn(&K, V::Inner, Option<T>) -> Option<R> + Shared,
     ) -> KStream<'t, K, R>
@@ -291,15 +296,20 @@ impl<'t, K, V> KStream<'t, K, V> {
     {
         self.builder.expect_same(table.builder);
         let lookup = table.lookup();
-        let call = Call::TableJoin {
+        let call = Call::TableJoin(TableJoin {
             input: self.step,
             table: table.step,
             left,
+            grace,
             through: through::<K, V>(),
-            recipe: Box::new(move |store_of| {
-                Some(stream_table_join::recipe::<K, V, T, R>(lookup?.view(store_of)?, left, joiner))
+            recipe: Box::new(move |store_of, buffer| {
+                let rows = lookup?.view(store_of)?;
+                Some(match buffer.zip(grace) {
+                    Some((buffer, grace)) => grace_join::recipe::<K, V, T, R>((buffer, grace), rows, left, joiner),
+                    None => stream_table_join::recipe::<K, V, T, R>(rows, left, joiner),
+                })
             }),
-        };
+        });
         KStream::new(self.builder, self.builder.add(call))
     }
 }

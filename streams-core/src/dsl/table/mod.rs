@@ -23,6 +23,7 @@ mod partitioned;
 mod suppress;
 mod to_stream;
 mod transform_values;
+mod with_grace;
 
 pub use group::GroupedRow;
 pub use join::OtherTable;
@@ -30,6 +31,7 @@ pub use join_on::ForeignKey;
 use lookup::Lookup;
 pub(super) use lookup::ViewOfStore;
 pub use partitioned::{ForeignTable, PartitionedTable};
+pub use with_grace::TableWithGrace;
 
 /// A table: the latest row `V` of each key `K`.
 ///

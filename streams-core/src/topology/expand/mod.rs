@@ -149,9 +149,7 @@ impl Expansion {
             Call::ToStream { input, recipe, select } => self.stream_of_table(at, input, recipe, select),
             Call::TableGroup { input, select, through } => self.table_group(at, input, select, through),
             Call::TableAggregate { group, kind, recipe } => self.table_aggregate(at, group, kind, recipe),
-            Call::TableJoin { input, table, left, through, recipe } => {
-                self.table_join(at, (input, table), left, through, recipe)
-            }
+            Call::TableJoin(join) => self.table_join(at, join),
             Call::TablesJoin { left, right, join } => self.tables_join(at, (left, right), join),
             Call::ForeignKeyJoin { left, right, join } => self.foreign_key_join(at, left, right, join),
             Call::StreamJoin(join) => self.stream_join(at, *join),

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::graph::StoreDefinition;
@@ -85,6 +86,12 @@ impl Stores {
     /// Whether there is a store with this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.definitions.iter().any(|definition| *definition.name == *name)
+    }
+
+    /// A store's name and how long it keeps the versions that its rows had, if it does.
+    pub(super) fn history(&self, store: StoreId) -> Option<(&str, Duration)> {
+        let definition = self.definitions.get(store.0 as usize)?;
+        Some((&definition.name, definition.kind.history()?))
     }
 
     /// Whether a store is a global table's.

@@ -8,6 +8,7 @@ use super::{A, B, Named, OUT, T, U, keyed, left, swapped};
 
 const ROWS: VersionedStore<String, String> = VersionedStore::new("rows", Duration::from_secs(60 * 60));
 const OTHERS: VersionedStore<String, String> = VersionedStore::new("others", Duration::from_secs(90));
+const GRACE: Duration = Duration::from_secs(10);
 const COUNTS: VersionedStore<String, i64> = VersionedStore::new("counts", Duration::from_secs(60));
 
 pub(super) const VERSIONS: &[Named] = &[
@@ -46,6 +47,26 @@ pub(super) const VERSIONS: &[Named] = &[
     ("join with mapped versions", |b| {
         let mapped = b.table(T).stored_as(ROWS).map_values(|value| value);
         b.stream(A).left_join(mapped, |left, _| left).to(OUT);
+    }),
+    ("join with grace", |b| {
+        b.stream(A).join(b.table(T).stored_as(ROWS).with_grace(GRACE), left).to(OUT);
+    }),
+    ("left join with grace named", |b| {
+        let a = b.stream(A);
+        a.left_join(b.table(T).stored_as(ROWS).with_grace(GRACE), |left, _| left).named("joined").to(OUT);
+    }),
+    ("join with grace of a changed key", |b| {
+        let rows = b.table(T).stored_as(ROWS);
+        keyed(b.stream(A)).join(rows.with_grace(GRACE), left).to(OUT);
+    }),
+    ("joins with grace, one after the other", |b| {
+        let (rows, others) = (b.table(T).stored_as(ROWS), b.table(U).stored_as(OTHERS));
+        let joined = b.stream(A).left_join(rows.with_grace(GRACE), |left, _| left);
+        joined.join(others.with_grace(Duration::from_secs(90)), left).to(OUT);
+    }),
+    ("join with grace with mapped versions", |b| {
+        let mapped = b.table(T).stored_as(ROWS).map_values(|value| value);
+        b.stream(A).left_join(mapped.with_grace(Duration::ZERO), |left, _| left).to(OUT);
     }),
     ("table join of versions", |b| {
         let (rows, others) = (b.table(T).stored_as(ROWS), b.table(U).stored_as(OTHERS));

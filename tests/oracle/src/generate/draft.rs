@@ -457,15 +457,20 @@ impl Draft {
 
     /// Whether a table's changes are of versions, which those of a table that is not kept are if its input's are.
     pub(super) fn has_versions(&self, table: StepId) -> bool {
+        self.history(table).is_some()
+    }
+
+    /// How long a table's versions are kept, if it has any.
+    pub(super) fn history(&self, table: StepId) -> Option<u64> {
         match self.steps.get(table) {
-            Some(step) if step.stored().is_some() => step.stored().is_some_and(|stored| stored.versioned.is_some()),
+            Some(step) if step.stored().is_some() => step.stored()?.versioned,
             Some(
                 Step::Filter { input, .. }
                 | Step::FilterNot { input, .. }
                 | Step::MapValues { input, .. }
                 | Step::TransformValues { input, .. },
-            ) => self.has_versions(*input),
-            _ => false,
+            ) => self.history(*input),
+            _ => None,
         }
     }
 

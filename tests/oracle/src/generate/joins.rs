@@ -3,12 +3,12 @@
 use super::Arms;
 use super::draft::{Draft, Sort};
 use super::random::Random;
-use super::sources::{another_stream, global_table, some_stream, some_table};
-use super::vocabulary::{joiner_of_records, key_map};
-use crate::step::{JoinKind, Step, StepId};
+use super::sources::{another_stream, global_table, some_stream, some_table, table_stored};
+use super::vocabulary::{certain_key, joiner_of_records, key_map};
+use crate::step::{JoinKind, Step, StepId, Stored};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(8, join), (4, join_table), (3, join_global)];
+pub(super) const ARMS: Arms = &[(8, join), (4, join_table), (4, join_table_with_grace), (3, join_global)];
 
 fn inner_or_left(draft: &mut Draft) -> JoinKind {
     draft.random.one_of(JoinKind::Inner, &[JoinKind::Left])
@@ -85,6 +85,44 @@ fn join_table(draft: &mut Draft) -> Option<()> {
     let (kind, joiner, name) = (inner_or_left(draft), joiner_of_records(&mut draft.random), draft.name());
     draft.add(Step::JoinTable { kind, input, other, joiner, name, grace: None }, Sort::Stream, &[input, other]);
     Some(())
+}
+
+/// Joins a stream with a table that has versions, for whose rows the stream's records wait.
+fn join_table_with_grace(draft: &mut Draft) -> Option<()> {
+    // The buffer's rows name the topic and offset of their record. Records of all topics that match a pattern are one input
+    // to our driver, under the pattern's name; caches know no offsets here; and in Java, what a punctuation sends has no topic.
+    let has_no_place = |step: &Step| {
+        matches!(step, Step::Stream { pattern: Some(_), .. } | Step::Process { .. } | Step::ProcessValues { .. })
+    };
+    let mut input = some_stream(draft);
+    if draft.has_cache() || draft.steps.iter().any(has_no_place) {
+        return None;
+    }
+    let (other, history) = versioned_table(draft);
+    let (kind, joiner) = (inner_or_left(draft), joiner_of_records(&mut draft.random));
+    // In Java, a left join's record without a key ends the application (DIFFERENCES.md).
+    if kind == JoinKind::Left {
+        let (key, name) = (certain_key(&mut draft.random), draft.name());
+        input = draft.add(Step::SelectKey { input, key, name }, Sort::Stream, &[input]);
+    }
+    let grace = draft.random.one_of(history, &[0, 1, history / 2, history]).min(history);
+    draft.remember([grace, 2 * grace, history]);
+    let (name, grace) = (draft.name(), Some(grace));
+    draft.add(Step::JoinTable { kind, input, other, joiner, name, grace }, Sort::Stream, &[input, other]);
+    Some(())
+}
+
+/// A table that has versions, which may be new, with the length of its history.
+fn versioned_table(draft: &mut Draft) -> (StepId, u64) {
+    let tables = draft.all(Sort::Table).into_iter();
+    let versioned: Vec<_> = tables.filter_map(|table| Some((table, draft.history(table)?))).collect();
+    if let Some(found) = draft.random.pick(&versioned).copied().filter(|_| draft.random.percent(60)) {
+        return found;
+    }
+    let history = draft.random.one_of(10, &[0, 1, 100, 1_000, 60_000]);
+    draft.remember([history]);
+    let stored = Stored { name: Some(draft.store_name()), versioned: Some(history), ..Stored::default() };
+    (table_stored(draft, Some(stored)), history)
 }
 
 fn join_global(draft: &mut Draft) -> Option<()> {

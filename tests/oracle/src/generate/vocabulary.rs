@@ -50,6 +50,16 @@ pub(super) fn key_map(random: &mut Random) -> KeyMap {
     }
 }
 
+/// Makes keys that cannot be null, whatever the record is.
+pub(super) fn certain_key(random: &mut Random) -> KeyMap {
+    let by_key = random.percent(70);
+    if by_key {
+        KeyMap::KeyHash { r#mod: random.between(1, 3) }
+    } else {
+        KeyMap::ValueHash { r#mod: random.between(2, 4) }
+    }
+}
+
 /// Makes keys of records that have a key and a value; they cannot be null.
 fn row_key(random: &mut Random) -> KeyMap {
     match random.between(0, 9) {

@@ -22,8 +22,12 @@ impl<'t> Interpreter<'t> {
                     JoinKind::Inner | JoinKind::Left => inner_or_left(stream, other, kind, joiner),
                 }
             }
-            Step::JoinTable { kind, input, other, joiner, grace: None, .. } => {
-                inner_or_left(self.stream(input)?, self.table(other)?, kind, joiner)
+            Step::JoinTable { kind, input, other, joiner, grace, .. } => {
+                let (stream, table) = (self.stream(input)?, self.table(other)?);
+                match grace {
+                    Some(grace) => inner_or_left(stream, table.with_grace(Duration::from_millis(grace)), kind, joiner),
+                    None => inner_or_left(stream, table, kind, joiner),
+                }
             }
             Step::JoinGlobal { kind, input, other, key: make, joiner, .. } => {
                 let Handle::GlobalTable(table) = self.get(other)? else {

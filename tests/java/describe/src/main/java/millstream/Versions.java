@@ -4,10 +4,12 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -26,6 +28,10 @@ final class Versions {
     private static <V> Materialized<String, V, KeyValueStore<Bytes, byte[]>> versioned(
         final String name, final Duration history) {
         return Materialized.as(Stores.persistentVersionedKeyValueStore(name, history));
+    }
+
+    private static Joined<String, String, String> grace(final int seconds) {
+        return Joined.with(Serdes.String(), Serdes.String(), Serdes.String(), null, Duration.ofSeconds(seconds));
     }
 
     static void add(final BiConsumer<String, Consumer<StreamsBuilder>> add) {
@@ -52,6 +58,24 @@ final class Versions {
         add.accept("join with mapped versions", b -> {
             final KTable<String, String> mapped = b.<String, String>table("t", rows()).mapValues(value -> value);
             b.<String, String>stream("a").leftJoin(mapped, (left, right) -> left).to("out");
+        });
+        add.accept("join with grace", b -> b.<String, String>stream("a")
+            .join(b.<String, String>table("t", rows()), (left, right) -> left, grace(10)).to("out"));
+        add.accept("left join with grace named", b -> b.<String, String>stream("a")
+            .leftJoin(b.<String, String>table("t", rows()), (left, right) -> left, grace(10).withName("joined")).to("out"));
+        add.accept("join with grace of a changed key", b -> {
+            final KTable<String, String> rows = b.table("t", rows());
+            b.<String, String>stream("a").selectKey((key, value) -> value).join(rows, (left, right) -> left, grace(10)).to("out");
+        });
+        add.accept("joins with grace, one after the other", b -> {
+            final KTable<String, String> rows = b.table("t", rows());
+            final KTable<String, String> others = b.table("u", others());
+            b.<String, String>stream("a").leftJoin(rows, (left, right) -> left, grace(10))
+                .join(others, (left, right) -> left, grace(90)).to("out");
+        });
+        add.accept("join with grace with mapped versions", b -> {
+            final KTable<String, String> mapped = b.<String, String>table("t", rows()).mapValues(value -> value);
+            b.<String, String>stream("a").leftJoin(mapped, (left, right) -> left, grace(0)).to("out");
         });
         add.accept("table join of versions", b -> b.<String, String>table("t", rows())
             .join(b.<String, String>table("u", others()), (left, right) -> left).toStream().to("out"));

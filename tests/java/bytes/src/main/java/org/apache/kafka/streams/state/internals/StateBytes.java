@@ -42,13 +42,13 @@ public final class StateBytes {
         return SessionKeySchema.toBinary(Bytes.wrap(key), start, end).get();
     }
 
-    /** A key of a join's buffer of stream records. */
+    /** A key of a join's buffer of stream records, and of its changelog. */
     public static byte[] timeFirstKey(final long time, final byte[] key, final int sequence) {
         return PrefixedWindowKeySchemas.TimeFirstWindowKeySchema.toStoreKeyBinary(Bytes.wrap(key), time, sequence).get();
     }
 
-    /** A row of a join's buffer of stream records. */
+    /** A row of the changelog of a join's buffer of stream records. */
     public static byte[] bufferedRecord(final byte[] value, final ProcessorRecordContext context) {
-        return new BufferValue(null, null, value, context).serialize(0).array();
+        return bufferValue(null, null, value, context, 0);
     }
 }
