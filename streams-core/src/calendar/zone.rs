@@ -30,6 +30,16 @@ impl Zone {
         Self::Place(place, &Rules { date, midnight })
     }
 
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Utc, Self::Utc) => true,
+            #[cfg(feature = "time-zones")]
+            (Self::Place(place, _), Self::Place(other, _)) => place == other,
+            #[cfg(feature = "time-zones")]
+            _ => false,
+        }
+    }
+
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Utc => "UTC",
