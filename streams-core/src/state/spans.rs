@@ -22,11 +22,16 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// The spans of a store that keeps rows for that long. Their length depends on it, so a store whose retention changes
-    /// must be restored from its changelog.
+    /// The spans of a store that keeps rows for that long. Their length depends on it, so a store whose retention changes is
+    /// restored from its changelog; see [`StoreKind::layout`](super::StoreKind::layout).
     pub(crate) fn of(retention: Duration) -> Self {
         let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         Self { length_ms: (retention_ms / 2).max(LENGTH_MIN_MS) }
+    }
+
+    /// How long each is.
+    pub(crate) const fn length_ms(self) -> i64 {
+        self.length_ms
     }
 
     /// The number of the span with a time.

@@ -133,7 +133,12 @@ impl History {
     }
 
     fn span_of(self, end: i64) -> i64 {
-        end.div_euclid((self.millis / 2).max(SPAN_MIN_MS))
+        end.div_euclid(self.span_ms())
+    }
+
+    /// How long each span is.
+    pub(crate) fn span_ms(self) -> i64 {
+        (self.millis / 2).max(SPAN_MIN_MS)
     }
 
     fn span(self, end: i64) -> [u8; TIME] {

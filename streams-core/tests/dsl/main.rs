@@ -13,6 +13,7 @@ mod foreign_key_joins;
 mod groups;
 mod history;
 mod keys;
+mod layouts;
 mod on_close;
 mod optimizations;
 mod processors;

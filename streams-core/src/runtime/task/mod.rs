@@ -33,6 +33,7 @@ mod building;
 mod done;
 mod due_queue;
 mod event_time;
+mod layouts;
 mod odd_times;
 mod opening;
 mod punctuate;

@@ -20,7 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::starts::{AskedTimes, first_position, reset_of};
-use super::{StartPosition, TaskStore, unlogged};
+use super::{StartPosition, TaskStore, layouts, unlogged};
 use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::{Destination, time_of_store};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
@@ -242,12 +242,35 @@ impl Opening {
         }
         let followed = changelogs().map(|(store, log)| (log.clone(), store.index, changelog_key(&store.name)));
         let mut follower = Follower::new(&store, followed.collect::<Vec<_>>(), folder.path()).map_err(failed)?;
+        self.clear_other_layouts(&stores, &mut store, &mut follower).map_err(failed)?;
         self.clear_old(shared, &stores, &mut store, &mut follower, &folder).map_err(failed)?;
         if shared.settings.guarantee() == Guarantee::ExactlyOnce {
             self.clear_holes(&stores, &mut store, &mut follower).map_err(failed)?;
         }
         let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();
         Ok(OpenedTask { store, stores, inputs, follower, folder })
+    }
+
+    /// Empties stores whose rows lie in another way than before.
+    fn clear_other_layouts(
+        &self,
+        stores: &[TaskStore],
+        store: &mut Box<dyn Store>,
+        follower: &mut Follower,
+    ) -> Result<(), StoreError> {
+        for part in stores {
+            let Some(before) = layouts::former(&**store, part)? else { continue };
+            let (task, name, now) = (self.id, &*part.name, part.kind.layout());
+            if part.changelog.is_some() {
+                tracing::warn!(%task, store = name, before, now,
+                    "the store's rows lie in another way than before; rebuilding it from its changelog");
+            } else {
+                tracing::warn!(%task, store = name, before, now,
+                    "the store's rows lie in another way than before, and it has no changelog; it begins empty");
+            }
+            follower.clear(store, part.index)?;
+        }
+        layouts::note(&mut **store, stores)
     }
 
     /// Empties stores that may have missed deletions.

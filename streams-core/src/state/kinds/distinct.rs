@@ -40,6 +40,10 @@ impl StoreKind for Distinct {
         "distinct"
     }
 
+    fn layout(&self) -> String {
+        format!("{} as {}", self.name(), self.0.layout())
+    }
+
     fn constant(&self) -> &'static str {
         Self::CONSTANT
     }

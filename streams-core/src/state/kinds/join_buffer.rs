@@ -71,8 +71,12 @@ impl JoinBuffer {
 
     /// The number of the span that a time falls into.
     pub(crate) fn span(&self, time: i64) -> i64 {
+        time.div_euclid(self.span_ms())
+    }
+
+    fn span_ms(&self) -> i64 {
         let retention = i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX);
-        time.div_euclid((retention / 2).max(SPAN_MIN_MS))
+        (retention / 2).max(SPAN_MIN_MS)
     }
 
     /// The prefix of the keys of all records in a span.
@@ -104,6 +108,10 @@ fn split(logged: &[u8]) -> Option<BufferedAt<'_>> {
 impl StoreKind for JoinBuffer {
     fn name(&self) -> &'static str {
         "join-buffer"
+    }
+
+    fn layout(&self) -> String {
+        format!("{} in spans of {} ms", self.name(), self.span_ms())
     }
 
     fn constant(&self) -> &'static str {

@@ -56,6 +56,11 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
     /// The kind's name in JSON.
     fn name(&self) -> &'static str;
 
+    /// How its rows lie in a store, as a text: a store whose layout is another one than before is built anew.
+    fn layout(&self) -> String {
+        self.name().to_owned()
+    }
+
     /// The type of the constants that name such stores in a program.
     fn constant(&self) -> &'static str;
 
@@ -248,7 +253,33 @@ mod tests {
         assert_eq!(unique.len(), names.len(), "{names:?}");
     }
 
+    /// The kinds whose layout depends on how long rows are kept.
+    fn kept_for(kept: Duration) -> Vec<Arc<dyn StoreKind>> {
+        vec![
+            Arc::new(JoinBuffer { retention: kept, ..JoinBuffer::example() }),
+            Arc::new(ProcessorWindows { retention: kept, ..ProcessorWindows::example() }),
+            Arc::new(Sessions { retention: kept }),
+            Arc::new(Sliding { retention: kept, ..Sliding::example() }),
+            Arc::new(Versioned { history: kept }),
+            Arc::new(Windows { retention: kept, ..Windows::example() }),
+        ]
+    }
+
     proptest! {
+        #[test]
+        fn rows_lie_where_they_lay_if_the_layout_is_the_same(
+            key in prop::collection::vec(any::<u8>(), 0..30),
+            time in any::<i64>(),
+            seconds in (1..600_u64, 1..600_u64),
+        ) {
+            let kept = |seconds| kept_for(Duration::from_secs(seconds));
+            for (before, now) in kept(seconds.0).into_iter().zip(kept(seconds.1)) {
+                let record = ChangelogRecord { key: &key, value: Some(&[]), timestamp: Timestamp(time) };
+                let is_same = before.layout() == now.layout();
+                prop_assert!(!is_same || before.to_store(record) == now.to_store(record), "{:?} and {:?}", before, now);
+            }
+        }
+
         #[test]
         fn rows_of_every_kind_lead_back_to_their_changelog(
             key in prop::collection::vec(any::<u8>(), 0..30),

@@ -63,6 +63,10 @@ impl StoreKind for ProcessorWindows {
         }
     }
 
+    fn layout(&self) -> String {
+        format!("{} in spans of {} ms", self.name(), Spans::of(self.retention).length_ms())
+    }
+
     fn constant(&self) -> &'static str {
         "ProcessorWindowStore"
     }

@@ -88,6 +88,10 @@ impl StoreKind for Sessions {
         "session"
     }
 
+    fn layout(&self) -> String {
+        format!("{} in spans of {} ms", self.name(), self.spans().length_ms())
+    }
+
     fn constant(&self) -> &'static str {
         "SessionStore"
     }

@@ -40,6 +40,10 @@ impl StoreKind for Sliding {
         "sliding-window"
     }
 
+    fn layout(&self) -> String {
+        format!("{} in spans of {} ms", self.name(), Spans::of(self.retention).length_ms())
+    }
+
     fn constant(&self) -> &'static str {
         "WindowStore"
     }

@@ -138,6 +138,10 @@ impl StoreKind for Versioned {
         "versioned"
     }
 
+    fn layout(&self) -> String {
+        format!("{} in spans of {} ms", self.name(), self.versions().span_ms())
+    }
+
     fn constant(&self) -> &'static str {
         CONSTANT
     }
