@@ -402,6 +402,20 @@ fn rows_with_times_of_their_own_expire_by_those() {
     assert_eq!(read(&mut driver), expected);
 }
 
+/// Otherwise nobody would know what to delete downstream. Names are as for a table that is kept for another reason.
+#[test]
+fn a_table_whose_rows_expire_is_kept_and_described_with_its_time_to_live() {
+    let expiring = |ttl| topology(|b| _ = b.table(IN).expire_after(ttl).named("rows").to_stream().to(OUT));
+    let program = expiring(TEN);
+    let described = "Processor: rows (stores: [in-STATE-STORE-0000000000])";
+    assert!(program.describe().contains(described), "{}", program.describe());
+    let json = program.to_json();
+    let store = &json["stores"][0];
+    assert_eq!((&store["type"], &store["ttl_ms"]), (&"expiring".into(), &10.into()));
+    assert_eq!(store["changelog"], "in-STATE-STORE-0000000000-changelog");
+    assert_ne!(program.fingerprint().hash(), expiring(2 * TEN).fingerprint().hash());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// Key, time, whether it is a deletion.
