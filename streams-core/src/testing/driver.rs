@@ -29,6 +29,8 @@ const ROUNDS_MAX: usize = 100_000;
 /// After this long the group has noticed that a member is dead, and assigns its tasks to the next one.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
 
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 const APPLICATION_ID: &str = "test";
 
 /// Runs a topology for a test. (To compare topologies with Kafka Streams record by record, there is
@@ -71,6 +73,8 @@ pub struct TestDriver {
     log: Embedded,
     clock: ManualClock,
     instance: Option<Instance>,
+    /// More instances of the same application.
+    others: Vec<Instance>,
     /// Whether the last instance was killed, so that the group still has its member.
     has_dead_member: bool,
     read_up_to: BTreeMap<TopicPartition, Offset>,
@@ -147,7 +151,15 @@ impl Setup {
             succeed(log.create_topic(topic, self.partitions));
         }
         let read_up_to = BTreeMap::new();
-        let mut driver = TestDriver { setup: self, log, clock, instance: None, has_dead_member: false, read_up_to };
+        let mut driver = TestDriver {
+            setup: self,
+            log,
+            clock,
+            instance: None,
+            others: Vec::new(),
+            has_dead_member: false,
+            read_up_to,
+        };
         driver.begin();
         driver
     }
@@ -203,9 +215,7 @@ impl TestDriver {
     fn create_matching(&mut self, topic: &str) {
         if patterns(&self.setup.topology).any(|pattern| pattern.matcher()(topic)) && !self.log.has_topic(topic) {
             succeed(self.log.create_topic(topic, self.setup.partitions));
-            if let Some(instance) = &mut self.instance {
-                instance.control.look_for_topics();
-            }
+            self.instances().for_each(|instance| instance.control.look_for_topics());
             self.settle();
         }
     }
@@ -246,9 +256,7 @@ impl TestDriver {
     pub fn commit(&mut self) {
         // A commit's output may be another sub-topology's input, which then has something to commit.
         for _ in 0..=self.setup.topology.subtopologies().len() {
-            if let Some(instance) = &mut self.instance {
-                instance.workers.iter_mut().for_each(Worker::commit_now);
-            }
+            self.instances().for_each(|instance| instance.workers.iter_mut().for_each(Worker::commit_now));
             self.settle();
         }
     }
@@ -257,20 +265,22 @@ impl TestDriver {
     /// several times fires once.
     #[track_caller]
     pub fn advance_wall_clock(&mut self, by: Duration) {
-        let mut left = by;
+        self.let_pass(by);
+        self.run();
+    }
+
+    fn let_pass(&mut self, time: Duration) {
+        let mut left = time;
         while !left.is_zero() {
-            let patience = self.instance.as_ref().map_or(left, |instance| instance.control.session_timeout());
-            let step = (patience / 3).clamp(Duration::from_millis(1), left.max(Duration::from_millis(1)));
+            let patience = self.instances().next().map(|instance| instance.control.session_timeout());
+            let step = patience.map_or(left, |patience| (patience / 3).clamp(MILLISECOND, left.max(MILLISECOND)));
             self.clock.advance(step);
             left = left.saturating_sub(step);
             // Step the application all the while, so that the group does not remove it.
-            if let Some(instance) = &mut self.instance
-                && !instance.workers.is_empty()
-            {
+            for instance in self.instances().filter(|instance| !instance.workers.is_empty()) {
                 instance.control.step();
             }
         }
-        self.run();
     }
 
     /// Ends the application as a crash would: it commits nothing and does not leave the group.
@@ -281,25 +291,81 @@ impl TestDriver {
     /// Starts the application again after [`TestDriver::kill`] or [`TestDriver::stop`]. If it is still running, it is
     /// killed first.
     ///
-    /// After a kill the clock advances by a minute, because the group waits that long for the dead instance. Nothing
-    /// runs meanwhile, so anything due in that minute happens after the start.
+    /// After a kill the clock advances by a minute, because the group waits that long for the dead instance. Unless there
+    /// are [others](TestDriver::start_another), nothing runs meanwhile, so anything due in that minute happens after the start.
     #[track_caller]
     pub fn restart(&mut self) {
         self.kill();
         if std::mem::take(&mut self.has_dead_member) {
-            self.clock.advance(DEAD_AFTER);
+            self.let_pass(DEAD_AFTER);
         }
         self.begin();
     }
 
     fn begin(&mut self) {
+        self.instance = Some(self.new_instance());
+        self.settle();
+    }
+
+    fn new_instance(&self) -> Instance {
         let app = (self.setup.app)(App::new(APPLICATION_ID, self.setup.topology.clone()));
         let clock: SharedClock = Arc::new(self.clock.clone());
         let (parts, _) = succeed(app.seldom_committing().clock(clock).into_parts(Arc::new(self.log.clone())));
         let status = Status::new();
         let control = succeed(Control::new(parts, Arc::clone(&status)));
-        self.instance = Some(Instance { control, workers: Vec::new(), status });
+        Instance { control, workers: Vec::new(), status }
+    }
+
+    /// Starts another instance of the application, which gets a share of its tasks. Workers share tasks by partition, so
+    /// there should be [several](Setup::partitions).
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const STORE: KeyValueStore<String, i64> = KeyValueStore::new("views-per-user");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(VIEWS).group_by_key().count().stored_as(STORE);
+    ///
+    /// let mut driver = TestDriver::configure(builder.build()?).partitions(3).start();
+    /// driver.pipe(&VIEWS, "ada", "/cart");
+    /// driver.start_another();
+    /// driver.pipe(&VIEWS, "ada", "/checkout");
+    /// driver.kill_another(); // its tasks move back
+    /// assert_eq!(driver.get(&STORE, "ada"), Some(2));
+    /// # Ok::<_, TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn start_another(&mut self) {
+        let another = self.new_instance();
+        self.others.push(another);
         self.settle();
+    }
+
+    /// Shuts down cleanly what [`TestDriver::start_another`] has started last. Its tasks move to the others.
+    #[track_caller]
+    pub fn stop_another(&mut self) {
+        if let Some(another) = self.others.last() {
+            another.status.stop.store(true, Ordering::SeqCst);
+        }
+        self.settle();
+        self.others.pop();
+    }
+
+    /// Ends what [`TestDriver::start_another`] has started last as a crash would. The clock advances by a minute, after
+    /// which the others have its tasks.
+    #[track_caller]
+    pub fn kill_another(&mut self) {
+        if self.others.pop().is_some() {
+            self.let_pass(DEAD_AFTER);
+            self.settle();
+        }
+    }
+
+    fn instances(&mut self) -> impl Iterator<Item = &mut Instance> {
+        self.instance.iter_mut().chain(&mut self.others)
     }
 
     /// Shuts the application down cleanly: it commits first.
@@ -330,9 +396,12 @@ impl TestDriver {
 
     /// The metrics of each task.
     pub fn tasks(&mut self) -> BTreeMap<TaskId, TaskMetrics> {
-        let Some(instance) = &mut self.instance else { return BTreeMap::new() };
-        instance.workers.iter_mut().for_each(Worker::publish_now);
-        instance.status.metrics.snapshot()
+        let mut tasks = BTreeMap::new();
+        for instance in self.instances() {
+            instance.workers.iter_mut().for_each(Worker::publish_now);
+            tasks.extend(instance.status.metrics.snapshot());
+        }
+        tasks
     }
 
     /// What was done and committed since the last start.
@@ -429,8 +498,8 @@ impl TestDriver {
                 definitions.iter().map(|store| &store.name).collect::<Vec<_>>()
             ))
         };
-        let tasks =
-            self.instance.iter().flat_map(|instance| &instance.workers).flat_map(|worker| worker.slots().running());
+        let instances = self.instance.iter().chain(&self.others);
+        let tasks = instances.flat_map(|instance| &instance.workers).flat_map(|worker| worker.slots().running());
         let shares = tasks.filter_map(|task| task.view(name)).map(Share::Task);
         let globals = self.instance.iter().flat_map(|instance| instance.control.global_stores());
         let globals = globals.filter(|store| store.name() == name).map(Share::Global);
@@ -445,19 +514,26 @@ impl TestDriver {
     #[track_caller]
     fn settle(&mut self) {
         self.step_until_settled();
-        if let Some(error) = self.instance.as_ref().and_then(|instance| instance.status.error()) {
+        if let Some(error) = self.instances().find_map(|instance| instance.status.error()) {
             fail(&format!("the application failed: {error}"));
         }
     }
 
     #[track_caller]
     fn step_until_settled(&mut self) {
-        let Some(instance) = &mut self.instance else { fail("the application is not running; call restart() first") };
+        if self.instance.is_none() {
+            fail("the application is not running; call restart() first");
+        }
         let mut quiet = 0;
         for _ in 0..ROUNDS_MAX {
-            quiet = if instance.round() { 0 } else { quiet + 1 };
-            let state = *instance.status.state.borrow();
-            if quiet > 2 && (state == AppState::Running || state.is_final()) {
+            let (mut is_busy, mut are_settled) = (false, true);
+            for instance in self.instances() {
+                is_busy |= instance.round();
+                let state = *instance.status.state.borrow();
+                are_settled &= state == AppState::Running || state.is_final();
+            }
+            quiet = if is_busy { 0 } else { quiet + 1 };
+            if quiet > 2 && are_settled {
                 return;
             }
         }

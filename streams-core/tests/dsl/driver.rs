@@ -129,6 +129,40 @@ fn records_without_a_key_go_to_the_partitions_in_turn_and_keep_their_headers() {
 }
 
 #[test]
+fn other_instances_get_a_share_of_the_tasks_and_give_it_back() {
+    const COUNTS: Topic<String, i64> = Topic::new("counts");
+    const ROWS: KeyValueStore<String, i64> = KeyValueStore::new("rows");
+    let counting =
+        topology(|builder| _ = builder.stream(A).group_by_key().count().stored_as(ROWS).to_stream().to(COUNTS));
+    let setup = TestDriver::configure(counting).partitions(3).commit_by_hand();
+    let mut driver = setup.with(|app| app.exactly_once().cache_bytes(0)).start();
+    let pipe = |driver: &mut TestDriver| {
+        for key in ["a", "b", "c", "d", "e"] {
+            driver.pipe(&A, key, "");
+        }
+    };
+    pipe(&mut driver);
+    driver.start_another();
+    pipe(&mut driver);
+    driver.start_another();
+    // What the dead instance has not committed is done again.
+    pipe(&mut driver);
+    driver.kill_another();
+    pipe(&mut driver);
+    driver.stop_another();
+    pipe(&mut driver);
+    driver.commit();
+    let counts = ["a", "b", "c", "d", "e"].map(|key| (key.to_owned(), 5));
+    let mut rows = driver.rows(&ROWS);
+    rows.sort();
+    assert_eq!(rows, counts);
+    let mut sent = driver.read(&COUNTS);
+    sent.sort();
+    let each_once = counts.iter().flat_map(|(key, _)| (1..=5).map(|count| (key.clone(), count)));
+    assert_eq!(sent, each_once.collect::<Vec<_>>());
+}
+
+#[test]
 #[should_panic(expected = "typo")]
 fn a_topic_that_the_program_does_not_have_is_named() {
     const TYPO: Topic<String, String> = Topic::new("typo");
