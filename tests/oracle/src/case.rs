@@ -59,6 +59,17 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// The topic that a record arrives in.
+    #[must_use]
+    pub const fn topic(&self) -> Option<&String> {
+        match self {
+            Self::Record(record) => Some(&record.topic),
+            Self::Advance { .. } => None,
+        }
+    }
+}
+
 /// A record of an input topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputRecord {

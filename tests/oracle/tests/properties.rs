@@ -2,16 +2,21 @@
 
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
-use millstream_oracle::generate::case;
+use millstream_oracle::generate::{case, family};
 use millstream_oracle::properties::{Outcome, Property, check};
 
 /// Cases that are looked at, of which most are not suitable.
 const TRIED: u64 = 1_000;
 
 fn holds(property: Property, at_least: usize) {
+    holds_in(property, "", at_least);
+}
+
+/// As [`holds`], with cases of this family alone.
+fn holds_in(property: Property, name: &str, at_least: usize) {
     let mut suitable = 0;
     for number in 0..TRIED {
-        let case = case(1, number, None);
+        let case = case(1, number, family(name));
         match check(property, &case, number) {
             Outcome::Unsuitable => {}
             Outcome::Same(_) => suitable += 1,
@@ -34,4 +39,14 @@ fn caches_leave_the_same_final_tables() {
 #[test]
 fn any_number_of_partitions_leaves_the_same_final_tables() {
     holds(Property::Partitions, 10);
+}
+
+#[test]
+fn instances_that_come_and_go_leave_the_same_tables_and_send_each_record_once() {
+    holds(Property::Instances, 50);
+}
+
+#[test]
+fn final_results_are_sent_exactly_once() {
+    holds_in(Property::FinalResults, "windows", 20);
 }

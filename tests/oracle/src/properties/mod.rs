@@ -2,9 +2,10 @@
 //!
 //! Java's driver has one task, one partition and a commit after every record, and so has a comparison with it. Here the
 //! same random topologies run as in production, exactly-once on an embedded log, twice: once quietly and once with
-//! commits, crashes and restarts at random moments, caches of any size, or more partitions. `suitable.rs`
-//! says which cases must give the same outputs, and in which sense.
+//! commits, crashes and restarts at random moments, caches of any size, more partitions, or a second instance that comes and
+//! goes. `suitable.rs` and `meeting.rs` say which cases must give the same outputs, and in which sense.
 
+mod meeting;
 mod runs;
 mod suitable;
 
@@ -13,7 +14,9 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use crate::case::Case;
-use runs::{After, Outputs, Way};
+pub use meeting::PARTITIONS;
+use runs::{After, Outputs, Sent, Way};
+pub use suitable::{Part, Sense};
 
 /// What must stay the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +27,17 @@ pub enum Property {
     Caches,
     /// One, three and eight partitions leave the same final tables where keys are independent of each other.
     Partitions,
+    /// A second instance that comes, goes and crashes at any time, so that tasks move, leaves the same final tables; and if
+    /// records stay in their partitions, each output is there once and in its place.
+    Instances,
+    /// What is sent when windows close, and by suppressions until then, is sent exactly once, with moves, stops and crashes
+    /// at any time.
+    FinalResults,
 }
 
 /// All properties.
-pub const PROPERTIES: [Property; 3] = [Property::Interruptions, Property::Caches, Property::Partitions];
+pub const PROPERTIES: [Property; 5] =
+    [Property::Interruptions, Property::Caches, Property::Partitions, Property::Instances, Property::FinalResults];
 
 impl Property {
     /// The name in tables.
@@ -37,8 +47,19 @@ impl Property {
             Self::Interruptions => "interruptions",
             Self::Caches => "caches",
             Self::Partitions => "partitions",
+            Self::Instances => "instances",
+            Self::FinalResults => "final results",
         }
     }
+}
+
+/// What of a case is the same however many instances run it, if it sends anything.
+#[must_use]
+pub fn for_instances(case: &Case) -> Option<Part> {
+    let part = suitable::part_of(Property::Instances, case)?;
+    let quiet = Way { partitions: PARTITIONS, cache_bytes: 0, after: vec![After::Commit] };
+    let sends = |outputs: Outputs| outputs.values().any(|records| !records.is_empty());
+    runs::outputs(&part, &quiet).is_ok_and(sends).then_some(part)
 }
 
 /// The outcome of a case.
@@ -55,23 +76,21 @@ pub enum Outcome {
 /// Checks a property with a case; `seed` chooses how the case is run the second time.
 #[must_use]
 pub fn check(property: Property, case: &Case, seed: u64) -> Outcome {
-    let Some((case, topology)) = suitable::part_of(property, case) else { return Outcome::Unsuitable };
+    let Some(part) = suitable::part_of(property, case) else { return Outcome::Unsuitable };
     let mut random = Rng::with_seed(seed);
-    let quiet = Way { partitions: 1, cache_bytes: 0, after: vec![After::Commit] };
+    let way = other_way(property, part.case.inputs.len(), &mut random);
+    let partitions = if property == Property::Partitions { 1 } else { way.partitions };
+    let quiet = Way { partitions, cache_bytes: 0, after: vec![After::Commit] };
     // A case that ends the application, as some are made to, shows nothing here.
-    let Ok(expected) = runs::outputs(&case, &topology, &quiet) else { return Outcome::Unsuitable };
+    let Ok(expected) = runs::outputs(&part, &quiet) else { return Outcome::Unsuitable };
     if expected.values().all(Vec::is_empty) {
         return Outcome::Unsuitable;
     }
-    let way = other_way(property, case.inputs.len(), &mut random);
-    let found = match runs::outputs(&case, &topology, &way) {
+    let found = match runs::outputs(&part, &way) {
         Ok(found) => found,
         Err(failure) => return Outcome::Different(format!("{way:?} ends with: {failure}")),
     };
-    let (expected, found) = match property {
-        Property::Interruptions => (lines(&expected), lines(&found)),
-        Property::Caches | Property::Partitions => (rows(&expected), rows(&found)),
-    };
+    let (expected, found) = (in_sense(&part.sense, &expected), in_sense(&part.sense, &found));
     match expected.iter().find(|(place, line)| found.get(*place) != Some(line)) {
         Some((place, line)) => {
             Outcome::Different(format!("{way:?}: {place} is {:?} and was {line:?} before", found.get(place)))
@@ -104,17 +123,51 @@ fn other_way(property: Property, inputs: usize, random: &mut Rng) -> Way {
             Way { partitions: 1, cache_bytes, after: after.collect() }
         }
         Property::Partitions => Way { partitions: random.choice([3, 8]).unwrap_or(3), cache_bytes: 0, after: quiet },
+        Property::Instances | Property::FinalResults => {
+            let after = (0..inputs).map(|_| match random.u32(0..100) {
+                0..10 => After::JoinOrLeave,
+                10..14 => After::KillSecond,
+                14..17 => After::Kill,
+                17..19 => After::Stop,
+                19..40 => After::Commit,
+                40..60 => After::Nothing,
+                _ => After::More,
+            });
+            Way { partitions: meeting::PARTITIONS, cache_bytes: 0, after: after.collect() }
+        }
     }
 }
 
-/// Every record by its topic and number.
-fn lines(outputs: &Outputs) -> BTreeMap<String, String> {
-    let numbered = |(topic, records): (&String, &Vec<runs::Sent>)| {
-        let topic = topic.clone();
-        let lines = records.iter().enumerate();
-        lines.map(|(number, sent)| (format!("record {number} of {topic}"), sent.line())).collect::<Vec<_>>()
-    };
-    outputs.iter().flat_map(numbered).collect()
+/// What is compared, by its place.
+fn in_sense(sense: &Sense, outputs: &Outputs) -> BTreeMap<String, String> {
+    match sense {
+        Sense::Records => lines(outputs, false),
+        Sense::Tables => rows(outputs),
+        Sense::TablesOf(tables) => {
+            let (tables, others) = outputs
+                .iter()
+                .map(|(topic, sent)| (topic.clone(), sent.clone()))
+                .partition(|(topic, _)| tables.contains(topic));
+            let mut compared = rows(&tables);
+            compared.extend(lines(&others, true));
+            compared
+        }
+    }
+}
+
+/// Every record by its topic and number, in its place or anywhere.
+fn lines(outputs: &Outputs, is_anywhere: bool) -> BTreeMap<String, String> {
+    let mut lines = BTreeMap::new();
+    for (topic, records) in outputs {
+        let line = if is_anywhere { Sent::line_without_headers } else { Sent::line };
+        let mut of_topic: Vec<_> = records.iter().map(line).collect();
+        if is_anywhere {
+            of_topic.sort_unstable();
+        }
+        let numbered = of_topic.into_iter().enumerate();
+        lines.extend(numbered.map(|(number, line)| (format!("record {number} of {topic}"), line)));
+    }
+    lines
 }
 
 /// The last value of every key; a deleted row is one that was never there.

@@ -9,8 +9,9 @@ use millstream::testing::TestDriver;
 use millstream::topic::{Topic, TopicRef};
 use millstream::topology::{NodeKind, Topology};
 
+use super::suitable::Part;
 use crate::answer::escaped;
-use crate::case::{Case, Input, InputRecord};
+use crate::case::{Input, InputRecord};
 use crate::text::Text;
 
 /// How a case is run.
@@ -37,13 +38,17 @@ pub(super) enum After {
     Stop,
     /// It is processed, and the application crashes and starts again.
     Kill,
+    /// It is processed, and a second instance starts, if there is none, or else stops.
+    JoinOrLeave,
+    /// It is processed, and the second instance crashes, if there is one.
+    KillSecond,
 }
 
 /// What was sent to each of the application's output topics, partition by partition.
 pub(super) type Outputs = BTreeMap<String, Vec<Sent>>;
 
 /// A record that was sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sent(Record<Option<Bytes>, Option<Bytes>>);
 
 impl Sent {
@@ -60,23 +65,29 @@ impl Sent {
         let headers =
             self.0.headers.iter().map(|header| format!(" {}={}", header.name, escaped(header.value.as_deref())));
         let headers: String = headers.collect();
+        format!("{}{headers}", self.line_without_headers())
+    }
+
+    /// All but the headers.
+    pub(super) fn line_without_headers(&self) -> String {
         let value = escaped(self.0.value.as_deref());
-        format!("{} {value} {}{headers}", self.key(), self.0.timestamp.0)
+        format!("{} {value} {}", self.key(), self.0.timestamp.0)
     }
 }
 
 /// Runs a case. An application that fails is an error.
-pub(super) fn outputs(case: &Case, topology: &Topology, way: &Way) -> Result<Outputs, String> {
+pub(super) fn outputs(part: &Part, way: &Way) -> Result<Outputs, String> {
     // The driver is made for tests, and says so if the application fails.
-    let ran = catch_unwind(AssertUnwindSafe(|| run(case, topology, way)));
+    let ran = catch_unwind(AssertUnwindSafe(|| run(part, way)));
     ran.unwrap_or_else(|panic| Err(panic.downcast_ref::<String>().cloned().unwrap_or_default()))
 }
 
-fn run(case: &Case, topology: &Topology, way: &Way) -> Result<Outputs, String> {
+fn run(Part { case, topology, closing, .. }: &Part, way: &Way) -> Result<Outputs, String> {
     let cache_bytes = way.cache_bytes;
     let setup = TestDriver::configure(topology.clone()).commit_by_hand().partitions(way.partitions);
     let mut driver = setup.with(move |app| app.cache_bytes(cache_bytes).exactly_once()).start();
     let mut after = way.after.iter().cycle();
+    let mut has_second = false;
     for input in &case.inputs {
         let Input::Record(record) = input else { continue };
         let after = after.next().copied().unwrap_or(After::Commit);
@@ -89,9 +100,25 @@ fn run(case: &Case, topology: &Topology, way: &Way) -> Result<Outputs, String> {
                 driver.restart();
             }
             After::Kill => driver.restart(),
+            After::JoinOrLeave if has_second => {
+                driver.stop_another();
+                has_second = false;
+            }
+            After::JoinOrLeave => {
+                driver.start_another();
+                has_second = true;
+            }
+            After::KillSecond => {
+                driver.kill_another();
+                has_second = false;
+            }
         }
     }
     driver.run();
+    driver.commit();
+    for record in closing {
+        send(&mut driver, record, false)?;
+    }
     driver.commit();
     sinks(topology).into_iter().map(|topic| Ok((topic.to_owned(), read(&mut driver, topic)?))).collect()
 }

@@ -9,38 +9,172 @@ use std::collections::BTreeSet;
 use millstream::topic::TopicRef;
 use millstream::topology::Topology;
 
-use super::Property;
+use super::{Property, meeting};
 use crate::behaviour::Behaviour;
-use crate::case::{Case, Input};
+use crate::case::{Case, Input, InputRecord};
+use crate::functions::{Adder, Extractor};
 use crate::interpret;
 use crate::seen::Seen;
-use crate::step::{Emit, Reset, Step, StepId, Until, Windows};
+use crate::step::{Emit, JoinKind, Reset, Step, StepId, Until, Windows};
 
-/// What the property says something about: of a case its records, perhaps not all of them, and its topology.
-pub(super) fn part_of(property: Property, case: &Case) -> Option<(Case, Topology)> {
-    let mut case = case.clone();
-    case.inputs.retain(|input| match input {
-        // Records without a key go to any partition.
-        Input::Record(record) => property != Property::Partitions || record.key.is_some(),
-        Input::Advance { .. } => false,
-    });
-    let topology = topology(property, &case)?;
-    Some((case, topology))
+/// What the property says something about.
+pub struct Part {
+    /// Of a case its records, perhaps not all of them.
+    pub case: Case,
+    /// Its topology.
+    pub topology: Topology,
+    /// Records that close windows, once all others have been processed.
+    pub closing: Vec<InputRecord>,
+    /// In which sense the outputs are the same.
+    pub sense: Sense,
 }
 
-fn topology(property: Property, case: &Case) -> Option<Topology> {
-    let is_suitable = match property {
-        Property::Interruptions => case.steps.iter().all(survives),
-        Property::Caches => {
-            Flow::all_of(case).is_some_and(|flows| !flows.contains(&Flow::Ordered)) && !sends_what_still_changes(case)
-        }
-        Property::Partitions => Flow::all_of(case).is_some() && keys_are_independent(case),
-    };
-    if !is_suitable {
-        return None;
+impl Part {
+    /// Whether the records that close windows make a difference.
+    #[must_use]
+    pub fn is_closed_by_records(&self) -> bool {
+        let joins_nothing = |step: &Step| matches!(step, Step::Join { kind: JoinKind::Left | JoinKind::Outer, .. });
+        self.case.steps.iter().any(|step| waits(step) || joins_nothing(step))
     }
-    let topology = interpret::topology(case, &Seen::default()).ok()?;
-    (reads_single_topics(&topology) && topics_have_one_writer(&topology)).then_some(topology)
+}
+
+/// In which sense outputs are the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sense {
+    /// Each record is there once, and in its place.
+    Records,
+    /// The last values of all keys are the same.
+    Tables,
+    /// Of these topics the last values are the same, and each record of all others is there once, at any place and with any
+    /// headers.
+    TablesOf(BTreeSet<String>),
+}
+
+/// What the property says something about, of a case; `None` if there is nothing.
+pub(super) fn part_of(property: Property, case: &Case) -> Option<Part> {
+    let mut case = case.clone();
+    let needs_keys = matches!(property, Property::Partitions | Property::Instances | Property::FinalResults);
+    case.inputs.retain(|input| match input {
+        // Records without a key go to any partition.
+        Input::Record(record) => !needs_keys || record.key.is_some(),
+        Input::Advance { .. } => false,
+    });
+    let Promise { sense, closing, is_for_any_order } = promise(property, &mut case)?;
+    let topology = interpret::topology(&case, &Seen::default()).ok()?;
+    let is_suitable = if is_for_any_order {
+        !has_globals(&topology)
+    } else {
+        reads_single_topics(&topology) && topics_have_one_writer(&topology)
+    };
+    is_suitable.then_some(Part { case, topology, closing, sense })
+}
+
+/// What is promised of a case.
+pub(super) struct Promise {
+    pub(super) sense: Sense,
+    pub(super) closing: Vec<InputRecord>,
+    /// Whether it holds in whatever order records of several topics meet.
+    pub(super) is_for_any_order: bool,
+}
+
+impl Promise {
+    pub(super) const fn of(sense: Sense) -> Self {
+        Self { sense, closing: Vec::new(), is_for_any_order: false }
+    }
+}
+
+/// What a property promises of a case. The case may be changed so that there is something to promise.
+fn promise(property: Property, case: &mut Case) -> Option<Promise> {
+    match property {
+        Property::Interruptions => case.steps.iter().all(survives).then(|| each_once(case))?,
+        Property::Caches => {
+            let is_suitable = Flow::all_of(case).is_some_and(|flows| !flows.contains(&Flow::Ordered))
+                && !sends_what_still_changes(case)
+                && !has_hidden_times(case)
+                // A change that comes too late for versions may be hidden by a later one.
+                && !has_versions(case);
+            is_suitable.then_some(Promise::of(Sense::Tables))
+        }
+        Property::Partitions => {
+            let is_suitable = Flow::all_of(case).is_some() && keys_are_independent(case);
+            is_suitable.then_some(Promise::of(Sense::Tables))
+        }
+        Property::Instances => meeting::promise(case),
+        Property::FinalResults => case.steps.iter().any(waits).then(|| meeting::promise(case))?,
+    }
+}
+
+/// Each record once, and in its place, unless there are left or outer joins of streams. When those look for records that
+/// have waited long enough goes by an estimate, in Java, too, which a restarted task does not have, and their results get the
+/// headers of the record that makes it look.
+pub(super) fn each_once(case: &Case) -> Option<Promise> {
+    let mut places_vary = BTreeSet::new();
+    for (number, step) in case.steps.iter().enumerate() {
+        let varies = matches!(step, Step::Join { kind: JoinKind::Left | JoinKind::Outer, .. });
+        if inputs_of(step).iter().any(|input| places_vary.contains(input)) {
+            if !is_stateless(step) {
+                return None;
+            }
+            places_vary.insert(number);
+        } else if varies {
+            places_vary.insert(number);
+        }
+    }
+    if places_vary.is_empty() {
+        return Some(Promise::of(Sense::Records));
+    }
+    let reaches = case.steps.iter().filter_map(|step| match step {
+        Step::Join { before, after, grace, .. } => {
+            before.unsigned_abs().checked_add(after.unsigned_abs())?.checked_add(*grace)
+        }
+        _ => None,
+    });
+    let (_, last) = first_and_last(case)?;
+    let time = last.checked_add_unsigned(reaches.sum::<u64>())?.checked_add(1)?;
+    let closing = meeting::closing(case, time);
+    Some(Promise { sense: Sense::TablesOf(BTreeSet::new()), closing, is_for_any_order: false })
+}
+
+/// The steps whose results a step uses.
+fn inputs_of(step: &Step) -> Vec<StepId> {
+    let json = serde_json::to_value(step).unwrap_or_default();
+    let groups = json["groups"].as_array().into_iter().flatten().map(|group| &group["in"]);
+    let all = [&json["in"], &json["other"]].into_iter().chain(groups);
+    all.filter_map(|input| usize::try_from(input.as_u64()?).ok()).collect()
+}
+
+/// Whether each record's results depend on this record alone.
+const fn is_stateless(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Filter { .. }
+            | Step::FilterNot { .. }
+            | Step::MapValues { .. }
+            | Step::FlatMapValues { .. }
+            | Step::Map { .. }
+            | Step::FlatMap { .. }
+            | Step::SelectKey { .. }
+            | Step::Peek { .. }
+            | Step::Merge { .. }
+            | Step::To { .. }
+            | Step::ForEach { .. }
+            | Step::Print { .. }
+    )
+}
+
+/// Whether an operator sends results when they are final.
+pub(super) const fn waits(step: &Step) -> bool {
+    match step {
+        Step::Suppress { until: Until::Close(_), .. } => true,
+        Step::Count { options, .. } | Step::Reduce { options, .. } | Step::Aggregate { options, .. } => {
+            matches!(options.emit, Some(Emit::Close))
+        }
+        _ => false,
+    }
+}
+
+fn has_globals(topology: &Topology) -> bool {
+    topology.subtopologies().iter().any(|part| part.global)
 }
 
 fn reads_single_topics(topology: &Topology) -> bool {
@@ -58,7 +192,7 @@ fn topics_have_one_writer(topology: &Topology) -> bool {
 
 /// Whether a step does the same after a crash: it loses no state, begins to read where it began before, and doesn't go by
 /// the wall clock or by punctuations, which start anew.
-fn survives(step: &Step) -> bool {
+pub(super) fn survives(step: &Step) -> bool {
     match step {
         Step::Stream { reset: Some(reset), .. } | Step::Table { reset: Some(reset), .. }
             if *reset != Reset::Policy("earliest".to_owned()) =>
@@ -189,6 +323,22 @@ fn sends_what_still_changes(case: &Case) -> bool {
     })
 }
 
+/// Whether a suppression misses times because caches keep rows to themselves that come and go, as in Kafka Streams: its time is that
+/// of the changes that it sees.
+fn has_hidden_times(case: &Case) -> bool {
+    let suppresses = case.steps.iter().any(|step| matches!(step, Step::Suppress { .. }));
+    let may_delete = |step: &Step| match step {
+        Step::Reduce { add, .. } | Step::Aggregate { add, .. } => !add.keeps_values() || *add == Adder::Last,
+        _ => false,
+    };
+    suppresses && case.steps.iter().any(may_delete)
+}
+
+/// Whether a table keeps versions of its rows.
+pub(super) fn has_versions(case: &Case) -> bool {
+    case.steps.iter().any(|step| step.stored().is_some_and(|stored| stored.versioned.is_some()))
+}
+
 /// Whether a table is one of sessions or sliding windows.
 fn is_of_sessions(steps: &[Step], table: StepId) -> bool {
     let are = |windows: Option<Windows>| matches!(windows, Some(Windows::Session { .. } | Windows::Sliding { .. }));
@@ -225,26 +375,33 @@ fn keys_are_independent(case: &Case) -> bool {
         Step::Count { options, .. } | Step::Reduce { options, .. } | Step::Aggregate { options, .. } => options.windows,
         _ => None,
     });
+    // Windows close with the last records of a partition, which others may not get.
+    let suppresses = case.steps.iter().any(|step| waits(step) || matches!(step, Step::Suppress { .. }));
+    let disorder = first_and_last(case).map_or(0, |(first, last)| last.saturating_sub(first));
+    let reaches = |time: u64| i64::try_from(time).is_ok_and(|time| time >= disorder);
+    // These go by the records of other keys.
+    let goes_by_others = |step: &Step| match step {
+        Step::Stream { extractor, .. } | Step::Table { extractor, .. } => {
+            !matches!(extractor, None | Some(Extractor::ValueTime { .. }))
+        }
+        _ => false,
+    };
+    // A store with versions refuses what is older than its history.
+    let mut histories = case.steps.iter().filter_map(|step| step.stored()?.versioned);
+    case.steps.iter().all(keeps_keys)
+        && !case.steps.iter().any(goes_by_others)
+        && !suppresses
+        && histories.all(reaches)
+        && windows.map(grace).all(reaches)
+}
+
+/// The times of the oldest and the newest record.
+pub(super) fn first_and_last(case: &Case) -> Option<(i64, i64)> {
     let times = case.inputs.iter().filter_map(|input| match input {
         Input::Record(record) => Some(record.ts),
         Input::Advance { .. } => None,
     });
-    // Windows close with the last records of a partition, which others may not get.
-    let waits = |step: &Step| match step {
-        Step::Suppress { .. } => true,
-        Step::Count { options, .. } | Step::Reduce { options, .. } | Step::Aggregate { options, .. } => {
-            options.emit == Some(Emit::Close)
-        }
-        _ => false,
-    };
-    let suppresses = case.steps.iter().any(waits);
-    let disorder = match (times.clone().min(), times.max()) {
-        (Some(first), Some(last)) => last.saturating_sub(first),
-        _ => 0,
-    };
-    case.steps.iter().all(keeps_keys)
-        && !suppresses
-        && windows.map(grace).all(|grace| i64::try_from(grace).is_ok_and(|grace| grace >= disorder))
+    times.clone().min().zip(times.max())
 }
 
 const fn grace(windows: Windows) -> u64 {
