@@ -18,6 +18,7 @@ use crate::wire::{Field, NullableKey};
 mod attached;
 mod builder;
 mod cogrouped;
+mod global_store;
 mod global_table;
 mod grouped;
 mod grouped_table;
@@ -39,6 +40,7 @@ pub use crate::operators::partitioner::{IntoPartition, IntoPartitions, Partition
 pub use crate::operators::timestamps::{ExtractedTime, IntoExtractedTime};
 pub use builder::{StreamsBuilder, Topics, TopicsToRead};
 pub use cogrouped::{CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream};
+pub use global_store::GlobalStoreOptions;
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;

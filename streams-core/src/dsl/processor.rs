@@ -14,12 +14,15 @@
 //! | a table's rows, to read | [`KeyValueStore::read_only`](crate::state::KeyValueStore::read_only) | [`TableRef`] |
 //! | a table's rows and what they were, to read | [`VersionedStore::read_only`](crate::state::VersionedStore::read_only) | [`VersionedTableRef`] |
 //!
+//! [`StreamsBuilder::global_store`](super::StreamsBuilder::global_store) has a store of values by key that every task can
+//! read; the code that fills it gets a [`GlobalStoreRef`].
+//!
 //! The names have a separate module, because programs with processors need most of them and other programs need none.
 
 pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule, ValueProcessor};
 pub use crate::operators::processor_stores::{
-    ProcessorStore, ReadOnly, Refs, SessionStoreRef, StoreOrigin, StoreRef, StoreSpec, StoreTuple, TableRef,
-    VersionedStoreRef, VersionedTableRef, WindowStoreRef,
+    GlobalStoreRef, ProcessorStore, ReadOnly, Refs, SessionStoreRef, StoreOrigin, StoreRef, StoreSpec, StoreTuple,
+    TableRef, VersionedStoreRef, VersionedTableRef, WindowStoreRef,
 };
 pub use crate::operators::{PunctuationTime, RecordPosition};
 pub use crate::state::{ProcessorSessionStore, ProcessorWindowStore, StoreValue, Timestamped, Version, Written};

@@ -41,6 +41,7 @@ pub(crate) mod flat_map_values;
 pub(crate) mod for_each;
 pub(crate) mod foreign_key;
 pub(crate) mod global_join;
+pub(crate) mod global_processor;
 pub(crate) mod global_source;
 pub(crate) mod grace_join;
 pub(crate) mod map;

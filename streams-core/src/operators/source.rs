@@ -159,7 +159,7 @@ fn check_fields<K: Field, V: Field>(record: &RecordRef<'_>) -> Result<(), Operat
 }
 
 #[inline]
-fn read_key<K: Field>(record: &RecordRef<'_>, windows: &WindowSizes) -> Result<K, OperatorError> {
+pub(super) fn read_key<K: Field>(record: &RecordRef<'_>, windows: &WindowSizes) -> Result<K, OperatorError> {
     let mut key = K::read(record.key).map_err(|error| undecodable("key", error, record.key))?;
     if K::WINDOWS > 0 {
         key.set_window_sizes(windows.as_slice());

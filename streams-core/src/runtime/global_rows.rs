@@ -1,10 +1,12 @@
-//! Decides which records of a global table's topic become rows.
+//! Decides which records of a global table's topic become rows, and which rows a global processor makes of them.
 //!
 //! Each record is decoded once before it is stored. Otherwise an undecodable one would be noticed only when a task
 //! looks it up, long after its offset is forgotten. Keys are encoded again, because lookups use their own type's
 //! bytes, and another program may have written them differently.
 
+use std::any::Any;
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,12 +16,13 @@ use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::settings::OnUndecodable;
 use super::summary::{Tally, Totals};
+use super::worker::panic_message;
 use super::{AppError, TaskMetrics, TaskPhase};
 use crate::clock::SharedClock;
 use crate::log::{LogError, RecordBatch, TopicHandle};
 use crate::operators::{
-    BuildError, Collector, Context, Destination, DropReason, NodeId, Recipe, RecordPosition, StoreId, TaskBuilder,
-    TaskServices,
+    BuildError, Collector, Context, Destination, DropReason, NodeId, OperatorError, Recipe, RecordPosition, StoreId,
+    TaskBuilder, TaskServices,
 };
 use crate::record::{Headers, Partition, TaskId, Timestamp, TopicPartition};
 use crate::state::kinds::ChangelogRecord;
@@ -32,6 +35,7 @@ pub(crate) struct RowCheck {
     node: NodeId,
     name: Arc<str>,
     source: Recipe,
+    store: Arc<GlobalStore>,
     on_undecodable: OnUndecodable,
     metrics: MetricsBoard,
     notices: DropNotices,
@@ -43,23 +47,24 @@ impl RowCheck {
     /// The check for the global table in that store; `None` if the topology has no such table.
     pub(crate) fn new(
         plan: &Plan,
-        store: StoreId,
+        (id, store): (StoreId, &Arc<GlobalStore>),
         on_undecodable: OnUndecodable,
         status: &Status,
         clock: SharedClock,
     ) -> Option<Self> {
-        let sub = plan.topology.subtopologies().iter().find(|sub| sub.global && sub.stores.contains(&store))?;
+        let sub = plan.topology.subtopologies().iter().find(|sub| sub.global && sub.stores.contains(&id))?;
         let node = *sub.nodes.first()?;
         let source = plan.topology.graph().node(node)?;
         let (name, source) = (Arc::clone(&source.name), source.recipe.clone());
         let (metrics, notices, totals) = (status.metrics.clone(), status.drops.clone(), status.totals.clone());
-        Some(Self { subtopology: sub.id, node, name, source, on_undecodable, metrics, notices, totals, clock })
+        let store = Arc::clone(store);
+        Some(Self { subtopology: sub.id, node, name, source, store, on_undecodable, metrics, notices, totals, clock })
     }
 
     /// The rows in a batch. Records that cannot become rows are dropped and counted, or are an error.
     pub(crate) fn rows(&self, partition: &TopicPartition, batch: &RecordBatch) -> Result<Vec<GlobalRow>, AppError> {
         let task = TaskId { subtopology: self.subtopology, partition: partition.partition };
-        let mut alone = Alone;
+        let mut alone = Alone(&self.store);
         let mut builder = TaskBuilder::new(task, &mut alone);
         builder
             .build(self.node, &self.name, &[], false, &self.source)
@@ -73,21 +78,28 @@ impl RowCheck {
                 partition: partition.partition,
                 offset: record.offset,
             });
-            let read = sources.iter().try_for_each(|(_, source)| source.borrow_mut().process(&mut context, record));
-            match read {
+            let read = catch_unwind(AssertUnwindSafe(|| {
+                sources.iter().try_for_each(|(_, source)| source.borrow_mut().process(&mut context, record))
+            }));
+            match read.unwrap_or_else(|panic| Err(self.panicked(&*panic))) {
                 Ok(()) => {}
-                Err(error) if self.on_undecodable == OnUndecodable::Fail => {
-                    let (partition, offset) = (partition.clone(), record.offset.0);
-                    return Err(AppError::Record { task, partition, offset, error });
+                Err(error @ OperatorError::Decode { .. }) if self.on_undecodable == OnUndecodable::Skip => {
+                    context.skip_record(DropReason::Undecodable, &error);
                 }
                 Err(error) => {
-                    context.skip_record(DropReason::Undecodable, &error);
+                    let (partition, offset) = (partition.clone(), record.offset.0);
+                    return Err(AppError::Record { task, partition, offset, error });
                 }
             }
         }
         self.count(task, &context);
         self.notices.note(task, 0, context.take_drops(), self.clock.now());
         Ok(rows.take().0)
+    }
+
+    /// The error for a panic in the application's code.
+    fn panicked(&self, panic: &(dyn Any + Send)) -> OperatorError {
+        OperatorError::Panic { node: Some(self.name.to_string()), message: panic_message(panic) }
     }
 
     /// Publishes the number of dropped records. A global table has no task, so it appears in the metrics only once
@@ -139,16 +151,16 @@ impl Collector for CollectedRows {
     }
 }
 
-/// The services for a source node without a task: just a destination, whose name is not used.
-struct Alone;
+/// The services for a source node without a task: a destination, whose name is not used, and the store that it fills.
+struct Alone<'a>(&'a Arc<GlobalStore>);
 
-impl Alone {
+impl Alone<'_> {
     fn refused() -> BuildError {
         BuildError { node: "-".to_owned(), reason: "a global table's source has no store of its own".to_owned() }
     }
 }
 
-impl TaskServices for Alone {
+impl TaskServices for Alone<'_> {
     fn destination(&mut self, topic: &TopicRef) -> Result<Destination, BuildError> {
         Ok(Destination {
             topic: topic.short_name().into(),
@@ -164,7 +176,7 @@ impl TaskServices for Alone {
     }
 
     fn global_store(&mut self, _: StoreId) -> Result<Arc<GlobalStore>, BuildError> {
-        Err(Self::refused())
+        Ok(Arc::clone(self.0))
     }
 
     fn cache_budget(&self) -> CacheBudget {

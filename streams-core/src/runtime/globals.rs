@@ -1,4 +1,4 @@
-//! Global tables: every instance holds all partitions and keeps them up to date alongside the tasks.
+//! Global tables and the stores of global processors: every instance holds all partitions and keeps them up to date alongside the tasks.
 //!
 //! The topic is its own changelog, so nothing is written back. The application starts processing only when every
 //! global table has been read to its initial end. Where only committed records are read, this is the last stable
@@ -106,7 +106,7 @@ impl GlobalTables {
                 );
                 follower.clear(&mut &*store, store.index()).map_err(failed)?;
             }
-            let check = RowCheck::new(plan, id, settings.on_undecodable, status, Arc::clone(&parts.clock));
+            let check = RowCheck::new(plan, (id, &store), settings.on_undecodable, status, Arc::clone(&parts.clock));
             let kind = Arc::clone(&definition.kind);
             tables.push(GlobalTable { store, id, kind, folder, check, follower });
         }

@@ -267,6 +267,8 @@ impl TypedTopic {
 pub(crate) type StoreOf<'a> = dyn Fn(CallId) -> Option<StoreId> + 'a;
 /// A recipe for the node that writes a topic; it knows the partitioner when the program is complete.
 pub(crate) type SinkRecipe = Box<dyn FnOnce(TopicRef) -> Recipe>;
+/// A recipe for the source that fills a global store, with the windows in its topic's keys.
+pub(crate) type GlobalStoreRecipe = Box<dyn FnOnce((StoreId, WindowSizes)) -> Recipe>;
 /// A recipe for a node that keeps its table in a store, if there is one.
 pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
 /// A recipe for an operator on a table.
@@ -368,6 +370,8 @@ pub(crate) enum Call {
     Table { topic: TypedTopic, source: SourceRecipe, table: TableRecipe },
     /// `builder.global_table(..)`
     GlobalTable { topic: TypedTopic, source: Recipe },
+    /// `builder.global_store(..)`
+    GlobalStore { topic: TypedTopic, store: String, recipe: GlobalStoreRecipe },
     /// An operator with one input that needs nothing else.
     Operator { input: CallId, prefix: &'static str, changes: Changes, recipe: Recipe },
     /// `.distinct(..)` and `.distinct_by(..)`

@@ -47,4 +47,14 @@ pub(crate) const ALL: &[Named] = &[
         b.global_table(G).stored_as(everywhere.clone());
         _ = b.stream(A).process(everywhere.read_only(), |_, key, value, out| out.send(key.clone(), value)).to(OUT);
     }),
+    ("a global store that is filled by code", |b| {
+        let filled = text_store("filled");
+        b.global_store(G, filled.clone(), |filled, record| filled.put(&record.key, record.value));
+        _ = b.stream(A).process(filled.read_only(), |_, key, value, out| out.send(key.clone(), value)).to(OUT);
+    }),
+    ("a named global store that is filled by code, behind its reader", |b| {
+        b.stream(A).to(OUT);
+        b.global_store(G, text_store("filled"), |_, _| {}).named("fills");
+        b.stream(B).to(OUT);
+    }),
 ];

@@ -10,6 +10,7 @@ mod driver;
 mod errors;
 mod expiry;
 mod foreign_key_joins;
+mod global_stores;
 mod groups;
 mod history;
 mod keys;

@@ -49,6 +49,7 @@ steps! {
         kind: StoreKind, name: String, logging: Option<bool>, caching: Option<bool>,
         size: Option<u64>, retention: Option<u64>, duplicates: Option<bool>, r#type: Option<StoreType>,
     }
+    GlobalStore { topic: String, does: Behaviour, source: Option<String>, kind: StoreKind, name: String }
     GroupByKey { #[serde(rename = "in")] input: StepId, name: Option<String> }
     GroupBy { #[serde(rename = "in")] input: StepId, key: KeyMap, name: Option<String> }
     GroupTable { #[serde(rename = "in")] input: StepId, key: KeyMap, value: ValueMap, no_pair: Option<Predicate>, name: Option<String> }

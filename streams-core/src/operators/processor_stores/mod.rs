@@ -15,6 +15,7 @@ use crate::state::StoreKind;
 use crate::state::rows::RowError;
 use crate::windows::WindowSizes;
 
+mod global;
 mod key_value;
 mod sessions;
 mod tables;
@@ -22,6 +23,8 @@ mod tuples;
 mod versions;
 mod windows;
 
+pub(crate) use global::GlobalRows;
+pub use global::GlobalStoreRef;
 pub use key_value::StoreRef;
 pub use sessions::SessionStoreRef;
 pub use tables::{ReadOnly, TableRef};

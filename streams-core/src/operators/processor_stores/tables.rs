@@ -189,12 +189,12 @@ impl<K: Key, V: Value> Place<K, V> {
     }
 }
 
-fn read<V: Value>(store: &GlobalStore, row: &[u8]) -> Result<Row<V>, RowError> {
+pub(super) fn read<V: Value>(store: &GlobalStore, row: &[u8]) -> Result<Row<V>, RowError> {
     let row = Timestamped::<V>::read_row(row).map_err(|error| unreadable(store.name(), &error))?;
     Ok((row.value, row.timestamp))
 }
 
-fn unreadable(store: &str, error: &DecodeError) -> RowError {
+pub(super) fn unreadable(store: &str, error: &DecodeError) -> RowError {
     StoreError::new(StoreErrorKind::Decode, format!("store {store} holds a row that cannot be read: {error}")).into()
 }
 

@@ -38,16 +38,18 @@ impl Globals {
         let definitions = (0..).map(StoreId).zip(&plan.topology.graph().stores);
         let tables = definitions.filter(|(_, definition)| definition.global).filter_map(|(id, definition)| {
             let partition = TopicPartition { topic: plan.changelog(id)?, partition: TASK.partition };
-            let check = RowCheck::new(plan, id, on_undecodable, status, Arc::new(clock.clone()))?;
-            Some((id, definition, partition, check))
+            Some((id, definition, partition))
         });
-        let table = tables.map(|(id, definition, partition, check)| {
+        let mut all = Vec::new();
+        for (id, definition, partition) in tables {
             let name = definition.name.to_string();
             let store = Memory.open(Path::new(""), std::slice::from_ref(&name)).map_err(failed)?;
             let store = Arc::new(GlobalStore::new(name, StoreIndex(1), store));
-            Ok(Global { partition, id, store, kind: Arc::clone(&definition.kind), check, end: Offset(0) })
-        });
-        table.collect::<Result<_, _>>().map(Self)
+            let kind = Arc::clone(&definition.kind);
+            let check = RowCheck::new(plan, (id, &store), on_undecodable, status, Arc::new(clock.clone()));
+            all.extend(check.map(|check| Global { partition, id, store, kind, check, end: Offset(0) }));
+        }
+        Ok(Self(all))
     }
 
     /// The tables' stores, for the task.

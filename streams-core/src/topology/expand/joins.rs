@@ -28,11 +28,23 @@ impl Expansion {
         let mut store = self.new_store(at, &format!("{topic}-"), windows)?;
         store.global_topic = Some(TopicRef::External(topic.as_str().into()));
         let store = self.stores.add(&store)?;
+        self.add_global(at, topic, source, store)?;
+        self.globals.insert(at.step, store);
+        Ok(())
+    }
+
+    /// Adds the nodes that fill a store of which every instance has a full copy.
+    pub(super) fn add_global(
+        &mut self,
+        at: &At<'_>,
+        topic: String,
+        source: Recipe,
+        store: StoreId,
+    ) -> Result<(), TopologyError> {
         let given = at.options.name()?;
         let source_name = self.names.node_of(given, "-source", prefix::SOURCE);
         let name = self.names.node(given, prefix::TABLE_SOURCE);
         self.drafts.add(ROOT, name, DraftKind::GlobalTable { source_name, topic, source, store }, at.site);
-        self.globals.insert(at.step, store);
         Ok(())
     }
 

@@ -128,6 +128,7 @@ impl Expansion {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
             Call::Table { topic, source, table } => self.table(at, topic, source, table),
             Call::GlobalTable { topic, source } => self.global_table(at, topic, source),
+            Call::GlobalStore { topic, store, recipe } => self.global_store(at, topic, store, recipe),
             Call::Operator { input, prefix, changes, recipe } => self.operator(at, input, prefix, changes, recipe),
             Call::Distinct { input, span, through, recipe } => self.distinct(at, input, span, through, recipe),
             Call::Split { input, recipe } => self.split(at, input, recipe()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::program::{Call, CallId, ChangelogOptions, Changes, Program};
+use super::super::program::{Call, CallId, ChangelogOptions, Changes, GlobalStoreRecipe, Program, TypedTopic};
 use super::draft::DraftKind;
 use super::key_windows::KeyWindows;
 use super::options::{EXPIRE_AFTER, no_effect};
@@ -17,6 +17,8 @@ use crate::operators::processor_stores::{StoreOrigin, StoreSpec};
 use crate::operators::{Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::state::kinds::{Expiring, Table};
+use crate::topic::TopicRef;
+use crate::windows::WindowSizes;
 
 /// The stores of all processors.
 #[derive(Default)]
@@ -99,6 +101,27 @@ impl Expansion {
         let stream = StreamState::new(name, input.sources, windows, input.key_changed || changes.keys(), node);
         self.streams.insert(at.step, stream);
         Ok(())
+    }
+
+    /// A global store that the program's own code fills.
+    pub(super) fn global_store(
+        &mut self,
+        at: &At<'_>,
+        topic: TypedTopic,
+        name: String,
+        recipe: GlobalStoreRecipe,
+    ) -> Result<(), TopologyError> {
+        let (windows, topic) = (topic.windows(at.site)?, topic.name);
+        let store = self.stores.add(&NewStore {
+            name,
+            kind: Arc::new(Table),
+            cached: false,
+            changelog: ChangelogOptions::default(),
+            global_topic: Some(TopicRef::External(topic.as_str().into())),
+            windows: WindowSizes::NONE,
+            at: at.site,
+        })?;
+        self.add_global(at, topic, recipe((store, windows)), store)
     }
 
     /// The stores that the program's own code asks for, and those among them that its node is connected to. A global table's

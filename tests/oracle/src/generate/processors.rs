@@ -1,7 +1,7 @@
 //! Processors and their stores.
 
 use super::Arms;
-use super::draft::{Draft, Sort};
+use super::draft::{Draft, ReadAs, Sort};
 use super::sources::some_stream;
 use super::vocabulary::{key_map, predicate, value_map};
 use crate::behaviour::{Behaviour, Clock, Read};
@@ -17,6 +17,7 @@ pub(super) const ARMS: Arms = &[
     (4, key_value),
     (3, timestamped),
     (1, table_row),
+    (3, global_store),
     (3, window),
     (2, session),
     (2, versioned),
@@ -183,6 +184,21 @@ fn timestamped(draft: &mut Draft) -> Option<()> {
         _ => Behaviour::TsPut { store: None },
     };
     process(draft, does, Some(store), true);
+    Some(())
+}
+
+/// Fills a global store, and looks at it.
+fn global_store(draft: &mut Draft) -> Option<()> {
+    let (topic, name, source) = (draft.unread_topic(), draft.store_name(), draft.name());
+    let does = match draft.random.percent(50) {
+        true => Behaviour::TsPut { store: None },
+        false => Behaviour::TsKeep { store: None },
+    };
+    let step =
+        Step::GlobalStore { topic: topic.clone(), does, source, kind: StoreKind::Timestamped, name: name.clone() };
+    draft.add_source(step, Sort::Nothing, ReadAs::GlobalTable, vec![topic]);
+    let input = some_stream(draft);
+    process_of(draft, input, Behaviour::TsLookup { store: Some(name) }, None, true);
     Some(())
 }
 

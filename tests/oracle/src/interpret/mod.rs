@@ -164,6 +164,7 @@ impl<'t> Interpreter<'t> {
             },
             Step::Process { .. } | Step::ProcessValues { .. } => self.process(step),
             Step::Store { .. } => self.store(step),
+            Step::GlobalStore { .. } => self.global_store(step),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use millstream::dsl::processor::{ReadOnly, StoreRef};
+use millstream::dsl::processor::{GlobalStoreRef, ReadOnly, StoreRef};
 use millstream::prelude::{Refs, Timestamp};
 use millstream::state::Timestamped;
 
@@ -107,6 +107,18 @@ impl Work for TimestampedValues {
 fn put_timestamped(store: &mut StoreRef<'_, Text, Timestamped<Text>>, item: &Item<'_>) {
     match item.value {
         Some(value) => store.put(item.key, Timestamped { value: value.clone(), timestamp: Timestamp(item.time) }),
+        None => store.delete(item.key),
+    }
+}
+
+/// Fills a global store.
+pub(super) fn fill(does: &Behaviour, store: &mut GlobalStoreRef<'_, Text, Text>, item: &Item<'_>) {
+    let is_newer = |stored: Timestamped<Text>| stored.timestamp.0 > item.time;
+    if matches!(does, Behaviour::TsPut { .. }) && store.get_timestamped(item.key).is_some_and(is_newer) {
+        return;
+    }
+    match item.value {
+        Some(value) => store.put(item.key, value.clone()),
         None => store.delete(item.key),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use millstream::dsl::processor::{ProcessorSessionStore, ProcessorWindowStore, StoreTuple};
 use millstream::state::{KeyValueStore, Timestamped, VersionedStore};
 
-use super::options::Nameable as _;
+use super::options::{Nameable as _, TextTopic, topic};
 use super::{Handle, Interpreter, Stream, What, unfit};
 use crate::behaviour::Behaviour;
 use crate::step::{Step, StoreKind};
@@ -137,6 +137,7 @@ impl<'t> Interpreter<'t> {
                 let (size, retention, kind) = (duration(size), duration(retention), Defined::Processors(*kind));
                 Some(Definition { kind, name, size, retention, duplicates: duplicates.unwrap_or(false) })
             }
+            Step::GlobalStore { name, .. } if name == wanted => Some(table(name)),
             step => (step.stored_as().filter(|name| *name == wanted).map(table))
                 .or_else(|| step.versioned_as().filter(|(name, _)| *name == wanted).map(versions)),
         });
@@ -162,6 +163,23 @@ impl<'t> Interpreter<'t> {
                 Defined::Processors(StoreKind::Versioned) => self.unlogged(store.versions()?),
                 Defined::Table | Defined::VersionedTable => return unfit(step),
             }
+        }
+        Ok(Handle::Nothing)
+    }
+
+    /// A store that every instance has.
+    pub(super) fn global_store(&self, step: &Step) -> Result<Handle<'t>, What> {
+        let Step::GlobalStore { topic: from, does, source, kind: StoreKind::Timestamped, name } = step else {
+            return unfit(step);
+        };
+        let (does, store) = (does.clone(), self.definition(name)?.key_value::<Text>()?);
+        let from: TextTopic = topic(from)?;
+        let filled = self.builder.global_store(from, store, move |store, record| {
+            let Some(key) = &record.key else { return };
+            key_value::fill(&does, store, &stored::Item { key, value: &record.value, time: record.timestamp.0 });
+        });
+        if let Some(name) = source {
+            filled.named(name);
         }
         Ok(Handle::Nothing)
     }

@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessor;
@@ -15,6 +16,7 @@ import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 
 /** Stores of processors, in the order and with the names of streams-core/tests/describe/processor_stores.rs. */
@@ -54,6 +56,24 @@ final class ProcessorStores {
             b.globalTable("g", as("everywhere"));
             b.<String, String>stream("a").process(nothing).to("out");
         });
+        add.accept("a global store that is filled by code", b -> {
+            b.addGlobalStore(filled(), "g", Consumed.with(TEXT, TEXT), Filling::new);
+            b.<String, String>stream("a").process(nothing).to("out");
+        });
+        add.accept("a named global store that is filled by code, behind its reader", b -> {
+            b.<String, String>stream("a").to("out");
+            b.addGlobalStore(filled(), "g", Consumed.with(TEXT, TEXT).withName("fills"), Filling::new);
+            b.<String, String>stream("b").to("out");
+        });
+    }
+
+    private static StoreBuilder<?> filled() {
+        return Stores.timestampedKeyValueStoreBuilder(Stores.inMemoryKeyValueStore("filled"), TEXT, TEXT);
+    }
+
+    private static final class Filling implements Processor<String, String, Void, Void> {
+        @Override
+        public void process(final Record<String, String> record) { }
     }
 
     private static final class Nothing implements Processor<String, String, String, String> {

@@ -1,0 +1,78 @@
+//! Code of your own: processors, their stores, and when they are called.
+//!
+//! What the other operations cannot express is a *processor*: your own code, which gets each record, has stores, and sends
+//! what it likes. A closure is enough if it only has to react to records ([`process`](crate::dsl::KStream::process)). A type
+//! that is a [`Processor`](crate::dsl::processor::Processor) has fields and can be called as time passes
+//! ([`process_with`](crate::dsl::KStream::process_with)). Both have a form that keeps the key, so that nothing has to be
+//! repartitioned afterwards: `process_values` and `process_values_with`.
+//!
+//! # Stores
+//!
+//! A store is a constant. Who names it, has it; processors that name the same one share it and run in the same task.
+//!
+//! | what it keeps | the constant | after a crash |
+//! | --- | --- | --- |
+//! | a value by key | [`KeyValueStore`](crate::state::KeyValueStore), of values or of [`Timestamped`](crate::dsl::processor::Timestamped) ones | restored from its changelog |
+//! | rows by key and window, also several | [`ProcessorWindowStore`](crate::dsl::processor::ProcessorWindowStore) | likewise, as long as they are kept |
+//! | rows by key and session | [`ProcessorSessionStore`](crate::dsl::processor::ProcessorSessionStore) | likewise |
+//! | a value by key, and what it was when | [`VersionedStore`](crate::state::VersionedStore) | likewise, with its history |
+//! | a table's rows, to read | the table's constant with `.read_only()` | as the table |
+//! | rows that every instance has | a [global store](crate::dsl::StreamsBuilder::global_store) or [global table](crate::dsl::StreamsBuilder::global_table) | read again from its topic |
+//!
+//! What a processor writes, it finds at once. It is committed together with the records that it has sent and the position of
+//! the record that it came from; after a crash under exactly-once all three are as if the record had never come. A store's
+//! methods return no errors: after a first failure they do nothing more, and the record fails when the code returns.
+//!
+//! ```
+//! use millstream::prelude::*;
+//! use millstream::testing::TestDriver;
+//! use std::time::Duration;
+//!
+//! const PRICES: Topic<String, i64> = Topic::new("prices");
+//! const ORDERS: Topic<String, i64> = Topic::new("orders"); // a product and how many of it
+//! const BILLED: Topic<String, i64> = Topic::new("billed");
+//! const PRICE: VersionedStore<String, i64> = VersionedStore::new("prices", Duration::from_secs(24 * 60 * 60));
+//!
+//! // Each order is billed with the price of its time, also if it comes late, and half price from the tenth order on.
+//! const COUNTS: KeyValueStore<String, u32> = KeyValueStore::new("orders-per-product");
+//!
+//! let builder = StreamsBuilder::new();
+//! builder.table(PRICES).stored_as(PRICE);
+//! builder
+//!     .stream(ORDERS)
+//!     .process_values((PRICE.read_only(), COUNTS), |(prices, mut counts), product, quantity, out| {
+//!         let Some(price) = prices.get_as_of(product, out.timestamp()) else { return };
+//!         let count = counts.get(product).unwrap_or(0) + 1;
+//!         counts.put(product, count);
+//!         out.send(quantity * price.value / if count < 10 { 1 } else { 2 });
+//!     })
+//!     .to(BILLED);
+//!
+//! let mut driver = TestDriver::new(builder.build()?);
+//! driver.pipe_at(&PRICES, "tea", 300, Timestamp(1_000));
+//! driver.pipe_at(&PRICES, "tea", 400, Timestamp(5_000));
+//! for (time, quantity) in [(6_000, 1), (4_000, 2), (500, 9)] {
+//!     driver.pipe_at(&ORDERS, "tea", quantity, Timestamp(time));
+//! }
+//! assert_eq!(driver.read(&BILLED), [("tea".to_owned(), 400), ("tea".to_owned(), 600)]);
+//! # Ok::<(), TopologyError>(())
+//! ```
+//!
+//! # Late and null records
+//!
+//! A processor gets what the stream has: null keys and values if their types allow them, and late records like any others.
+//! What is late is for the code to decide; [`stream_time`](crate::dsl::processor::Forward::stream_time) tells how late. Stores
+//! with windows, sessions or versions refuse what is older than they keep, and count it as dropped.
+//!
+//! # Called as time passes
+//!
+//! ```text
+//! second          1      30      59      60             125
+//! records       ada=5   ada=2   bob=1   bob=1          ada=1
+//! every minute    *       .       .       *               *
+//! ```
+//!
+//! A *punctuation* calls a processor at an interval of the records' time or of the clock on the wall. One by the records' time
+//! is due with the first record, and then whenever a record brings stream time past the next one, once however far it jumps.
+//! One by the wall clock is due whether there are records or not; it depends on when the program runs, so its results differ
+//! from run to run. [`Processor`](crate::dsl::processor::Processor) has an example.
