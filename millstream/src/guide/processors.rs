@@ -76,3 +76,117 @@
 //! is due with the first record, and then whenever a record brings stream time past the next one, once however far it jumps.
 //! One by the wall clock is due whether there are records or not; it depends on when the program runs, so its results differ
 //! from run to run. [`Processor`](crate::dsl::processor::Processor) has an example.
+//!
+//! # Around all processors
+//!
+//! [`Topology::around_processors`](crate::topology::Topology::around_processors) puts a closure around every processor, your own
+//! and those of the other operations. It is called with each record on its way into a node, and lets the node process it:
+//!
+//! ```
+//! use millstream::prelude::*;
+//! use millstream::testing::TestDriver;
+//! use std::collections::BTreeMap;
+//! use std::sync::{Arc, Mutex};
+//! use std::time::{Duration, Instant};
+//!
+//! const WORDS: Topic<(), String> = Topic::new("words");
+//! const LONG: Topic<(), String> = Topic::new("long-words");
+//!
+//! let builder = StreamsBuilder::new();
+//! builder.stream(WORDS).filter(|_, word| word.len() > 5).named("only-long").to(LONG);
+//!
+//! let times: Arc<Mutex<BTreeMap<String, Duration>>> = Arc::default();
+//! let measured = Arc::clone(&times);
+//! let topology = builder.build()?.around_processors(move |call| {
+//!     let begun = Instant::now();
+//!     call.process(); // with everything downstream
+//!     *measured.lock().unwrap().entry(call.node().to_owned()).or_default() += begun.elapsed();
+//! });
+//!
+//! let mut driver = TestDriver::new(topology);
+//! driver.pipe(&WORDS, (), "streaming");
+//! assert_eq!(times.lock().unwrap().keys().collect::<Vec<_>>(), ["only-long"]);
+//! # Ok::<(), TopologyError>(())
+//! ```
+//!
+//! # The low-level topology
+//!
+//! Kafka Streams has a second builder, `Topology`, whose nodes are connected by their names. Here the same nodes are made by
+//! the DSL, with the same names and the same `describe()`, and the compiler checks that what a node sends is what the next one
+//! takes:
+//!
+//! | `Topology` | here |
+//! | --- | --- |
+//! | `addSource(name, topics)` | `builder.stream(TOPIC).named(name)`; several topics or a pattern as [`Topics`](crate::dsl::Topics) |
+//! | ... with an extractor, a reset policy | `.timestamped_by(..)`, `.offset_reset(..)` |
+//! | `addProcessor(name, supplier, parent)` | `parent.process_with(stores, make).named(name)` |
+//! | ... with several parents | `one.merge(other)` before it, if both send the same types; else map them to one `enum` first |
+//! | `addSink(name, topic, parent)` | `parent.to(TOPIC).named(name)` |
+//! | ... with a partitioner, or a topic chosen by the record | `.partitioned_by(..)`, [`to_with`](crate::dsl::KStream::to_with) |
+//! | `context.forward(record, child)` | [`out.send_to(child, record)`](crate::dsl::processor::Forward::send_to) |
+//! | `addStateStore(store, processors)` | the store's constant, in `process_with` of each of them; options with [`builder.store(STORE)`](crate::dsl::StreamsBuilder::store) |
+//! | `connectProcessorAndStateStores(name, stores)` | likewise |
+//! | `addGlobalStore(..)` | [`builder.global_store(..)`](crate::dsl::StreamsBuilder::global_store) |
+//! | `addReadOnlyStateStore(..)` | `builder.table(TOPIC).stored_as(STORE)`, read with `STORE.read_only()` |
+//!
+//! A source, a processor with a store, two children of which it chooses one for each record, and a processor that shares its
+//! store:
+//!
+//! ```
+//! use millstream::prelude::*;
+//! use millstream::testing::TestDriver;
+//!
+//! const ORDERS: Topic<String, i64> = Topic::new("orders");
+//! const ACCEPTED: Topic<String, i64> = Topic::new("accepted");
+//! const TO_CHECK: Topic<String, i64> = Topic::new("to-check");
+//! const LIMITS: Topic<String, i64> = Topic::new("limits");
+//! const LIMIT: KeyValueStore<String, i64> = KeyValueStore::new("limit");
+//!
+//! /// Sends orders above a customer's limit to be checked.
+//! struct Judge;
+//!
+//! impl Processor<String, i64, String, i64> for Judge {
+//!     type Stores = KeyValueStore<String, i64>;
+//!
+//!     fn process(
+//!         &mut self,
+//!         limits: Refs<'_, Self::Stores>,
+//!         order: Record<String, i64>,
+//!         out: &mut Forward<'_, String, i64>,
+//!     ) {
+//!         let is_too_much = limits.get(&order.key).is_some_and(|limit| order.value > limit);
+//!         out.send_to(if is_too_much { "check" } else { "accept" }, order);
+//!     }
+//! }
+//!
+//! let builder = StreamsBuilder::new();
+//! // topology.addSource("orders-source", "orders")
+//! let orders = builder.stream(ORDERS).named("orders-source");
+//! // .addProcessor("judge", Judge::new, "orders-source")
+//! let judged = orders.process_with(LIMIT, || Judge).named("judge");
+//! // .addSink("accept", "accepted", "judge").addSink("check", "to-check", "judge")
+//! judged.to(ACCEPTED).named("accept");
+//! judged.to(TO_CHECK).named("check");
+//! // .addSource("limits-source", "limits").addProcessor("keep", Keep::new, "limits-source")
+//! // .addStateStore(limitStore, "judge", "keep")
+//! let limits = builder.stream(LIMITS).named("limits-source");
+//! let keep = limits.process(LIMIT, |mut kept, customer, limit, _: &mut Forward<'_, (), ()>| kept.put(customer, limit));
+//! _ = keep.named("keep");
+//!
+//! let topology = builder.build()?;
+//! let expected = "
+//!     Processor: judge (stores: [limit])
+//!       --> accept, check
+//!       <-- orders-source
+//! ";
+//! assert!(topology.describe().contains(expected.trim_start_matches('\n')), "{}", topology.describe());
+//!
+//! let mut driver = TestDriver::new(topology);
+//! driver.pipe(&LIMITS, "ada", 1_000);
+//! for cents in [500, 5_000] {
+//!     driver.pipe(&ORDERS, "ada", cents);
+//! }
+//! assert_eq!(driver.read(&ACCEPTED), [("ada".to_owned(), 500)]);
+//! assert_eq!(driver.read(&TO_CHECK), [("ada".to_owned(), 5_000)]);
+//! # Ok::<(), TopologyError>(())
+//! ```

@@ -72,7 +72,8 @@ const STREAMS: &[(&[&str], &str)] = &[
         TYPES_CHOOSE,
     ),
     (&["default.dsl.store", "dsl.store.format", "dsl.store.suppliers.class", "rocksdb.config.setter"], IN_CODE),
-    (&["default.client.supplier", "processor.wrapper.class"], NO_CLASSES),
+    (&["default.client.supplier"], NO_CLASSES),
+    (&["processor.wrapper.class"], "Java names a class here; `Topology::around_processors` takes a closure"),
     (
         &["num.standby.replicas", "acceptable.recovery.lag", "max.warmup.replicas", "probing.rebalance.interval.ms"],
         NO_STANDBYS,

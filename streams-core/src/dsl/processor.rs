@@ -17,6 +17,9 @@
 //! [`StreamsBuilder::global_store`](super::StreamsBuilder::global_store) has a store of values by key that every task can
 //! read; the code that fills it gets a [`GlobalStoreRef`].
 //!
+//! [`Topology::around_processors`](crate::topology::Topology::around_processors) puts a closure around all processors, which
+//! gets a [`ProcessorCall`] for each of their records.
+//!
 //! The names have a separate module, because programs with processors need most of them and other programs need none.
 
 pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule, ValueProcessor};
@@ -24,5 +27,6 @@ pub use crate::operators::processor_stores::{
     GlobalStoreRef, ProcessorStore, ReadOnly, Refs, SessionStoreRef, StoreOrigin, StoreRef, StoreSpec, StoreTuple,
     TableRef, VersionedStoreRef, VersionedTableRef, WindowStoreRef,
 };
+pub use crate::operators::wrapping::ProcessorCall;
 pub use crate::operators::{PunctuationTime, RecordPosition};
 pub use crate::state::{ProcessorSessionStore, ProcessorWindowStore, StoreValue, Timestamped, Version, Written};

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::process::{PunctuationId, ScheduleBook};
 use super::untyped::Untyped;
+use super::wrapping::{Wrapper, wrapped};
 use super::{Address, Context, Destination, Expire, Link, Next, OperatorError, Outputs, Presence, blaming};
 use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
@@ -86,13 +87,15 @@ pub(crate) struct BuiltLinks {
     encoded: Option<Untyped>,
     /// If the node takes keys that may be null: a link for parents whose keys cannot be null.
     certain: Option<Untyped>,
+    /// The node's name, if closures are to be put around it.
+    wrap: Option<Arc<str>>,
 }
 
 impl BuiltLinks {
     /// For parents that send records of these types.
     pub(super) fn of<K: 'static, V: 'static>(link: Link<K, V>) -> Self {
         let addresses = vec![Address::of(&link)];
-        Self { addresses, link: Untyped::new(link), presence: None, encoded: None, certain: None }
+        Self { addresses, link: Untyped::new(link), presence: None, encoded: None, certain: None, wrap: None }
     }
 
     /// Also for parents that leave out the values.
@@ -116,6 +119,15 @@ impl BuiltLinks {
         self.addresses.extend(certain.as_ref().map(Address::of));
         let certain = certain.map(Untyped::new).or(self.certain);
         Self { certain, ..self }
+    }
+
+    /// Closures around the node see whole records.
+    fn without_values(&self) -> Option<&Untyped> {
+        self.presence.as_ref().filter(|_| self.wrap.is_none())
+    }
+
+    fn with_encoded_keys(&self) -> Option<&Untyped> {
+        self.encoded.as_ref().filter(|_| self.wrap.is_none())
     }
 
     /// The link for parents that send records of these types.
@@ -371,6 +383,7 @@ pub(crate) struct TaskBuilder<'a> {
     names: HashMap<NodeId, Arc<str>>,
     shared: HashMap<StoreId, Untyped>,
     beside: HashMap<StoreId, Untyped>,
+    around: Arc<[Wrapper]>,
     parts: TaskParts,
 }
 
@@ -385,8 +398,15 @@ impl<'a> TaskBuilder<'a> {
             names: HashMap::new(),
             shared: HashMap::new(),
             beside: HashMap::new(),
+            around: Arc::default(),
             parts,
         }
+    }
+
+    /// Puts closures around the processors that are built from now on.
+    #[must_use]
+    pub(crate) fn around_processors(self, around: &Arc<[Wrapper]>) -> Self {
+        Self { around: Arc::clone(around), ..self }
     }
 
     /// Builds one node, whose children must have been built already.
@@ -401,6 +421,31 @@ impl<'a> TaskBuilder<'a> {
         sends_old_values: bool,
         recipe: &Recipe,
     ) -> Result<(), BuildError> {
+        self.build_node((node, name, false), children, sends_old_values, recipe)
+    }
+
+    /// As [`TaskBuilder::build`], for a node that closures are put around, if there are any.
+    ///
+    /// # Errors
+    /// As [`Recipe::build`].
+    pub(crate) fn build_processor(
+        &mut self,
+        node: NodeId,
+        name: &Arc<str>,
+        children: &[NodeId],
+        sends_old_values: bool,
+        recipe: &Recipe,
+    ) -> Result<(), BuildError> {
+        self.build_node((node, name, true), children, sends_old_values, recipe)
+    }
+
+    fn build_node(
+        &mut self,
+        (node, name, is_processor): (NodeId, &Arc<str>, bool),
+        children: &[NodeId],
+        sends_old_values: bool,
+        recipe: &Recipe,
+    ) -> Result<(), BuildError> {
         let caches_of_children = self.parts.caches.len();
         let punctuations_of_children = self.parts.punctuations.len();
         let closers_of_children = self.parts.closers.0.len();
@@ -408,15 +453,18 @@ impl<'a> TaskBuilder<'a> {
         let child_names = children.iter().filter_map(|child| self.names.get(child).cloned()).collect();
         let children = children.iter().map(|child| self.links(name, *child)).collect::<Result<_, _>>()?;
         self.names.insert(node, Arc::clone(name));
-        let mut builder = NodeBuilder { name: Arc::clone(name), children, child_names, sends_old_values, task: self };
+        let (name, around) = (Arc::clone(name), Arc::clone(&self.around));
+        let mut builder =
+            NodeBuilder { name: Arc::clone(&name), children, child_names, sends_old_values, around, task: self };
         match recipe.build(&mut builder)? {
-            BuiltNode::Inner(links) => {
-                let names = links.addresses.iter().map(|address| (*address, Arc::clone(name)));
+            BuiltNode::Inner(mut links) => {
+                links.wrap = (is_processor && !self.around.is_empty()).then(|| Arc::clone(&name));
+                let names = links.addresses.iter().map(|address| (*address, Arc::clone(&name)));
                 self.parts.names.extend(names);
                 self.built.insert(node, links);
             }
             BuiltNode::Source(source) => {
-                self.parts.names.insert(Address::of(&source), Arc::clone(name));
+                self.parts.names.insert(Address::of(&source), name);
                 self.parts.sources.push((node, source));
             }
         }
@@ -459,6 +507,7 @@ pub struct NodeBuilder<'a> {
     children: Vec<BuiltLinks>,
     child_names: Vec<Arc<str>>,
     sends_old_values: bool,
+    around: Arc<[Wrapper]>,
     task: &'a mut dyn BuildTask,
 }
 
@@ -537,15 +586,20 @@ impl NodeBuilder<'_> {
     /// # Errors
     /// As [`NodeBuilder::outputs`], and when there is no such child.
     pub fn output<K: 'static, V: 'static>(&self, index: usize) -> Result<Link<K, V>, BuildError> {
-        self.children.get(index).and_then(BuiltLinks::typed).ok_or_else(|| {
+        let child = self.children.get(index);
+        let link = child.and_then(BuiltLinks::typed).ok_or_else(|| {
             let (key, value) = (type_name::<K>(), type_name::<V>());
             self.error(format!("its child {index} does not take records of {key} and {value}"))
+        })?;
+        Ok(match child.and_then(|child| child.wrap.as_ref()) {
+            Some(name) => wrapped(name, link, &self.around),
+            None => link,
         })
     }
 
     /// All children, if none of them reads values; `None` if one does.
     pub(super) fn outputs_without_values<K: 'static>(&self) -> Option<Outputs<K, Presence>> {
-        let presence = |child: &BuiltLinks| child.presence.as_ref()?.typed::<Link<K, Presence>>();
+        let presence = |child: &BuiltLinks| child.without_values()?.typed::<Link<K, Presence>>();
         let children = self.children.iter().map(presence).collect::<Option<Vec<_>>>()?;
         (!children.is_empty()).then(|| Outputs::new(children))
     }
@@ -553,7 +607,7 @@ impl NodeBuilder<'_> {
     /// All children, if none of them reads values or needs keys; `None` if one does. Whether they take keys of the same
     /// type is for [`NodeBuilder::outputs_without_values`] to check.
     pub(super) fn outputs_with_encoded_keys(&self) -> Option<Outputs<Option<EncodedKey>, Presence>> {
-        let encoded = |child: &BuiltLinks| child.encoded.as_ref()?.typed::<Link<Option<EncodedKey>, Presence>>();
+        let encoded = |child: &BuiltLinks| child.with_encoded_keys()?.typed::<Link<Option<EncodedKey>, Presence>>();
         let children = self.children.iter().map(encoded).collect::<Option<Vec<_>>>()?;
         (!children.is_empty()).then(|| Outputs::new(children))
     }

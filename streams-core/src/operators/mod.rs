@@ -77,6 +77,7 @@ pub(crate) mod timestamps;
 pub(crate) mod to_table;
 pub(crate) mod window_aggregate;
 pub(crate) mod window_ends;
+pub(crate) mod wrapping;
 
 #[cfg(test)]
 mod cache_tests;

@@ -1,9 +1,11 @@
 //! The graph: nodes, stores, internal topics, sub-topologies.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::config::Optimizations;
+use crate::operators::wrapping::{ProcessorCall, Wrapper};
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::topic::{Reading, TopicRef};
@@ -17,16 +19,76 @@ pub struct Topology {
     copartitioned: Vec<BTreeSet<TopicRef>>,
     internal_topics: Vec<InternalTopic>,
     optimizations: Optimizations,
+    around_processors: Around,
+}
+
+/// The closures around all processors, the first one innermost.
+#[derive(Clone, Default)]
+struct Around(Arc<[Wrapper]>);
+
+impl fmt::Debug for Around {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} closures", self.0.len())
+    }
 }
 
 impl Topology {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         graph: Graph,
         subtopologies: Vec<Subtopology>,
         copartitioned: Vec<BTreeSet<TopicRef>>,
         internal_topics: Vec<InternalTopic>,
     ) -> Self {
-        Self { graph, subtopologies, copartitioned, internal_topics, optimizations: Optimizations::NONE }
+        let (optimizations, around_processors) = (Optimizations::NONE, Around::default());
+        Self { graph, subtopologies, copartitioned, internal_topics, optimizations, around_processors }
+    }
+
+    /// Puts a closure around all processors, those of the DSL's operations too: it is called with each record on its way
+    /// into a node, and lets the node [process](ProcessorCall::process) it. So it can measure, log, trace, change values
+    /// and headers, or leave a record out (KIP-1112). Called again, it puts another closure around the first.
+    ///
+    /// Sources, sinks and the nodes that fill global tables and global stores are not wrapped, nor are punctuations. What a
+    /// node sends is seen on its way into the next ones. Records whose values nobody needs are decoded for the closure.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use std::collections::BTreeMap;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// const ORDERS: Topic<String, i64> = Topic::new("orders");
+    /// const LARGE: Topic<String, i64> = Topic::new("large-orders");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let large = builder.stream(ORDERS).filter(|_, cents| *cents >= 1_000).named("large");
+    /// large.map_values(|cents| cents / 100).named("euros").to(LARGE);
+    ///
+    /// let counts: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+    /// let counting = Arc::clone(&counts);
+    /// let topology = builder.build()?.around_processors(move |call| {
+    ///     *counting.lock().unwrap().entry(call.node().to_owned()).or_default() += 1;
+    ///     call.process();
+    /// });
+    ///
+    /// let mut driver = TestDriver::new(topology);
+    /// for cents in [500, 1_500, 2_500] {
+    ///     driver.pipe(&ORDERS, "ada", cents);
+    /// }
+    /// assert_eq!(driver.read(&LARGE), [("ada".to_owned(), 15), ("ada".to_owned(), 25)]);
+    /// let expected = [("large", 3), ("euros", 2)].map(|(node, count)| (node.to_owned(), count));
+    /// assert_eq!(*counts.lock().unwrap(), BTreeMap::from(expected));
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[must_use]
+    pub fn around_processors(self, wrapper: impl Fn(&mut ProcessorCall<'_>) + Send + Sync + 'static) -> Self {
+        let around = self.around_processors.0.iter().cloned().chain([Arc::new(wrapper) as Wrapper]);
+        let around_processors = Around(around.collect());
+        Self { around_processors, ..self }
+    }
+
+    /// The closures around all processors.
+    pub(crate) const fn wrappers(&self) -> &Arc<[Wrapper]> {
+        &self.around_processors.0
     }
 
     pub(crate) fn optimized(self, optimizations: Optimizations) -> Self {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod around_processors;
 mod between_operators;
 mod calendars;
 mod cogroups;
@@ -15,6 +16,7 @@ mod groups;
 mod history;
 mod keys;
 mod layouts;
+mod low_level;
 mod on_close;
 mod optimizations;
 mod processors;

@@ -25,6 +25,9 @@ pub struct Case {
     /// What Java keeps its stores in.
     #[serde(default)]
     pub stores: StoreType,
+    /// Whether a closure around all processors tells `seen` which of them get records.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wrapper: bool,
     /// The topology.
     pub steps: Vec<Step>,
     /// The input, in order.

@@ -19,6 +19,11 @@ impl Seen {
         self.push(format!("{step} {} {}", shown(&key.as_text()), shown(value)));
     }
 
+    /// Adds that a processor gets a record.
+    pub fn entered(&self, processor: &str) {
+        self.push(format!("@{processor}"));
+    }
+
     /// Adds that a processor is closed.
     pub fn closed(&self, step: StepId) {
         self.push(format!("{step} closed"));

@@ -50,6 +50,14 @@ steps! {
         size: Option<u64>, retention: Option<u64>, duplicates: Option<bool>, r#type: Option<StoreType>,
     }
     GlobalStore { topic: String, does: Behaviour, source: Option<String>, kind: StoreKind, name: String }
+    AddSource { name: String, topics: Vec<String> }
+    AddProcessor { name: String, parents: Vec<String>, does: Behaviour, stores: Option<Vec<String>> }
+    AddSink { name: String, topic: String, parents: Vec<String> }
+    AddStore {
+        kind: StoreKind, name: String, logging: Option<bool>, size: Option<u64>, retention: Option<u64>,
+        duplicates: Option<bool>, r#type: Option<StoreType>, processors: Option<Vec<String>>,
+    }
+    ConnectStore { name: String, stores: Vec<String> }
     GroupByKey { #[serde(rename = "in")] input: StepId, name: Option<String> }
     GroupBy { #[serde(rename = "in")] input: StepId, key: KeyMap, name: Option<String> }
     GroupTable { #[serde(rename = "in")] input: StepId, key: KeyMap, value: ValueMap, no_pair: Option<Predicate>, name: Option<String> }

@@ -20,6 +20,7 @@ use crate::runtime::summary::Totals;
 use crate::runtime::{AppError, TaskMetrics};
 use crate::state::{CacheBudget, Changelog, GlobalStore, StoreAccess, StoreIndex};
 use crate::topic::{TimestampPolicy, TopicRef};
+use crate::topology::NodeKind;
 
 /// What tasks are built from.
 pub(crate) struct Building<'a> {
@@ -50,11 +51,12 @@ impl Building<'_> {
         };
         let sender = Rc::new(Sender::new(id));
         let mut services = Services { building: self, ready: &ready, sender: Rc::clone(&sender), marked: Vec::new() };
-        let mut builder = TaskBuilder::new(id, &mut services);
+        let mut builder = TaskBuilder::new(id, &mut services).around_processors(topology.wrappers());
         for number in sub.nodes.iter().rev() {
             if let Some(node) = topology.graph().node(*number) {
-                builder
-                    .build(*number, &node.name, &node.children, node.sends_old_values, &node.recipe)
+                let is_processor = node.kind == NodeKind::Processor;
+                let build = if is_processor { TaskBuilder::build_processor } else { TaskBuilder::build };
+                build(&mut builder, *number, &node.name, &node.children, node.sends_old_values, &node.recipe)
                     .map_err(failed)?;
             }
         }

@@ -8,6 +8,7 @@ mod cogroups;
 mod draft;
 mod inputs;
 mod joins;
+mod low_level;
 mod processors;
 mod random;
 mod sources;
@@ -22,6 +23,7 @@ use draft::{Draft, Sort};
 use random::Random;
 
 use crate::case::{Case, StoreType};
+use crate::step::Step;
 
 /// Adds an operator to the topology; does nothing if there is nothing that it could follow.
 type Arm = fn(&mut Draft) -> Option<()>;
@@ -92,6 +94,13 @@ const CACHE: u64 = 10_000_000;
 /// In so many of a hundred cases, Java keeps its stores in RocksDB.
 const ROCKSDB: u32 = 10;
 
+/// So many of a hundred cases with processors have nodes of the low-level topology, too.
+const LOW_LEVEL: u32 = 20;
+
+/// In so many of a hundred cases, there is a closure around all processors. Java has one around those that fill global
+/// stores, too (DIFFERENCES.md).
+const WRAPPED: u32 = 6;
+
 /// The family with this name.
 #[must_use]
 pub fn family(name: &str) -> Option<&'static Family> {
@@ -113,6 +122,8 @@ pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
     draft.merges_repartition_topics = optimize.contains(&MERGE);
     topology(&mut draft, family);
     let inputs = inputs::of(&mut draft);
+    let is_everywhere = |step: &Step| matches!(step, Step::GlobalTable { .. } | Step::GlobalStore { .. });
+    let wrapper = draft.random.percent(WRAPPED) && !draft.steps.iter().any(is_everywhere);
     Case {
         id: format!("{seed}/{number}"),
         family: family.name.to_owned(),
@@ -120,6 +131,7 @@ pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
         optimize: optimize.iter().map(|word| (*word).to_owned()).collect(),
         cache,
         stores,
+        wrapper,
         steps: draft.steps,
         inputs,
     }
@@ -146,6 +158,10 @@ fn topology(draft: &mut Draft, family: &Family) {
         if !draft.is_used(step) && !draft.random.percent(5) {
             show(draft, step);
         }
+    }
+    // Kafka Streams adds these after the DSL's.
+    if family.name == "processors" && draft.random.percent(LOW_LEVEL) {
+        low_level::some_nodes(draft);
     }
 }
 

@@ -135,7 +135,8 @@ fn text(draft: &mut Draft, of: &[&str]) -> Option<String> {
 
 const BOUNDS: &[&str] = &["", "a", "k", "k1", "k10", "k2", "z"];
 
-fn with_key_value(draft: &mut Draft) -> Behaviour {
+/// Something to do with a store of values.
+pub(super) fn with_key_value(draft: &mut Draft) -> Behaviour {
     let store = None;
     match draft.random.between(0, 13) {
         0..=1 => Behaviour::Tally { store },

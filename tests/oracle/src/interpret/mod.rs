@@ -15,6 +15,7 @@ use crate::text::Text;
 mod aggregations;
 mod cogroups;
 mod joins;
+mod low_level;
 mod options;
 mod processors;
 mod sessions;
@@ -91,7 +92,15 @@ pub fn topology(case: &Case, seen: &Seen) -> Result<Topology, Problem> {
     }
     let optimizations = if case.optimize.is_empty() { "none".to_owned() } else { case.optimize.join(",") };
     let optimizations = optimizations.parse().map_err(Problem::Refused)?;
-    builder.build_with(optimizations).map_err(|error| Problem::Refused(error.to_string()))
+    let topology = builder.build_with(optimizations).map_err(|error| Problem::Refused(error.to_string()))?;
+    if !case.wrapper {
+        return Ok(topology);
+    }
+    let seen = seen.clone();
+    Ok(topology.around_processors(move |call| {
+        seen.entered(call.node());
+        call.process();
+    }))
 }
 
 /// The steps so far.
@@ -165,6 +174,11 @@ impl<'t> Interpreter<'t> {
             Step::Process { .. } | Step::ProcessValues { .. } => self.process(step),
             Step::Store { .. } => self.store(step),
             Step::GlobalStore { .. } => self.global_store(step),
+            Step::AddSource { .. }
+            | Step::AddProcessor { .. }
+            | Step::AddSink { .. }
+            | Step::AddStore { .. }
+            | Step::ConnectStore { .. } => self.low_level(step),
         }
     }
 

@@ -204,7 +204,7 @@ pub(super) fn survives(step: &Step) -> bool {
             logging.unwrap_or(true)
         }
         Step::Repartition { partitions, .. } => partitions.is_none_or(|partitions| partitions == 1),
-        Step::Process { does, .. } | Step::ProcessValues { does, .. } => !matches!(
+        Step::Process { does, .. } | Step::ProcessValues { does, .. } | Step::AddProcessor { does, .. } => !matches!(
             does,
             Behaviour::Clock {}
                 | Behaviour::Commit {}

@@ -89,13 +89,24 @@ impl<'t> Interpreter<'t> {
             Step::ProcessValues { input, does, stores, name } => (input, does, stores, name, true),
             _ => return unfit(step),
         };
-        let place = Place { stream: self.stream(*input)?, keeps_key, does };
-        let used = does.store().or_else(|| stores.as_ref()?.first());
+        self.processor(self.stream(*input)?, (does, stores.as_ref()), name.as_ref(), keeps_key)
+    }
+
+    /// A processor behind a stream.
+    pub(super) fn processor(
+        &self,
+        stream: Stream<'t>,
+        (does, stores): (&Behaviour, Option<&Vec<String>>),
+        name: Option<&String>,
+        keeps_key: bool,
+    ) -> Result<Handle<'t>, What> {
+        let place = Place { stream, keeps_key, does };
+        let used = does.store().or_else(|| stores?.first());
         let processed = match used {
             None => self.plain(place)?,
             Some(store) => self.with_store(place, store)?,
         };
-        Ok(Handle::Stream(processed.maybe_named(name.as_ref())))
+        Ok(Handle::Stream(processed.maybe_named(name)))
     }
 
     fn plain(&self, place: Place<'t, '_>) -> Result<Stream<'t>, What> {
@@ -132,7 +143,10 @@ impl<'t> Interpreter<'t> {
             Definition { kind: Defined::VersionedTable, name, size, retention, duplicates }
         };
         let found = self.steps.iter().find_map(|step| match step {
-            Step::Store { kind, name, size, retention, duplicates, .. } if name == wanted => {
+            Step::Store { kind, name, size, retention, duplicates, .. }
+            | Step::AddStore { kind, name, size, retention, duplicates, .. }
+                if name == wanted =>
+            {
                 let duration = |millis: &Option<u64>| Duration::from_millis(millis.unwrap_or_default());
                 let (size, retention, kind) = (duration(size), duration(retention), Defined::Processors(*kind));
                 Some(Definition { kind, name, size, retention, duplicates: duplicates.unwrap_or(false) })
@@ -150,7 +164,11 @@ impl<'t> Interpreter<'t> {
         if *caching == Some(true) {
             return unfit(step);
         }
-        if *logging == Some(false) {
+        self.options_of_store(name, *logging)
+    }
+
+    pub(super) fn options_of_store(&self, name: &str, logging: Option<bool>) -> Result<Handle<'t>, What> {
+        if logging == Some(false) {
             let store = self.definition(name)?;
             match store.kind {
                 Defined::Processors(StoreKind::KeyValue) => self.unlogged(store.key_value::<Text>()?),
@@ -161,7 +179,7 @@ impl<'t> Interpreter<'t> {
                 }
                 Defined::Processors(StoreKind::Session) => self.unlogged(store.sessions()?),
                 Defined::Processors(StoreKind::Versioned) => self.unlogged(store.versions()?),
-                Defined::Table | Defined::VersionedTable => return unfit(step),
+                Defined::Table | Defined::VersionedTable => return Err(format!("{name} is a table's store")),
             }
         }
         Ok(Handle::Nothing)
