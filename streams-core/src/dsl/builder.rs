@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::attached::{Attached, Attachments};
 use super::processor::ProcessorStore;
 use super::{GlobalKTable, KStream, KTable, ProcessorStoreOptions, table};
+use crate::operators::source::is_readable;
 use crate::operators::timestamps::Extractor;
 use crate::operators::{Recipe, global_source, source, table_source};
 use crate::topic::{Topic, TopicPattern, TopicRef};
@@ -140,6 +141,7 @@ impl StreamsBuilder {
         let call = Call::Table {
             topic: TypedTopic::of(&topic),
             source: source_recipe::<Option<K::Inner>, Option<V::Inner>>,
+            is_readable: is_readable::<Option<K::Inner>, Option<V::Inner>>,
             table: Box::new(|store| table_source::recipe::<Option<K::Inner>, Option<V::Inner>>(store, true)),
         };
         KTable::stored(self, self.add(call), table::view_of_rows)

@@ -153,6 +153,14 @@ impl<K: Field, V: Field> SourceNode for CheckedSource<K, V> {
     }
 }
 
+/// Tells whether a source reads a record of this key and value.
+pub(crate) type IsReadable = fn(Option<&[u8]>, Option<&[u8]>) -> bool;
+
+/// The one for these types.
+pub(crate) fn is_readable<K: Field, V: Field>(key: Option<&[u8]>, value: Option<&[u8]>) -> bool {
+    K::is_there(key).is_ok() && V::is_there(value).is_ok()
+}
+
 fn check_fields<K: Field, V: Field>(record: &RecordRef<'_>) -> Result<(), OperatorError> {
     K::is_there(record.key).map_err(|error| undecodable("key", error, record.key))?;
     V::is_there(record.value).map_err(|error| undecodable("value", error, record.value)).map(drop)

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::Optimizations;
+use crate::operators::source::IsReadable;
 use crate::operators::wrapping::{ProcessorCall, Wrapper};
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::state::StoreKind;
@@ -208,6 +209,8 @@ pub struct StoreDefinition {
     /// The topic to restore it from: an internal `<store>-changelog`, or the source topic of a global table. `None` if
     /// the store is not logged.
     pub changelog: Option<TopicRef>,
+    /// Where a source topic is the changelog: which of its records became rows.
+    pub(crate) is_readable: Option<IsReadable>,
     /// Whether it belongs to a global table.
     pub global: bool,
     /// Whether changes of its rows may wait in a cache, as far as the settings allow one.

@@ -64,6 +64,7 @@ mod tests {
             kind: Arc::new(Table),
             windows: WindowSizes::NONE,
             changelog: None,
+            is_readable: None,
             global: false,
             cached: true,
             topic_configs: vec![("segment.bytes".to_owned(), "1".to_owned())],

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::error::{CallSite, TopologyError};
 use super::names;
 use crate::operators::processor_stores::StoreSpec;
+use crate::operators::source::IsReadable;
 use crate::operators::stream_join::{JoinRecipes, JoinStores};
 use crate::operators::{JoinKind, Placed, Recipe, StoreId};
 use crate::state::StoreFor;
@@ -367,7 +368,7 @@ pub(crate) enum Call {
     /// `builder.stream(..)`
     Source { topics: TypedTopics, types: Types, recipe: SourceRecipe },
     /// `builder.table(..)`
-    Table { topic: TypedTopic, source: SourceRecipe, table: TableRecipe },
+    Table { topic: TypedTopic, source: SourceRecipe, is_readable: IsReadable, table: TableRecipe },
     /// `builder.global_table(..)`
     GlobalTable { topic: TypedTopic, source: Recipe },
     /// `builder.global_store(..)`

@@ -1,9 +1,14 @@
 //! Optimised topologies do the same as others.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use streams_core::config::Layers;
 use streams_core::dsl::StreamsBuilder;
 use streams_core::log::Embedded;
-use streams_core::runtime::App;
+use streams_core::record::Timestamp;
+use streams_core::runtime::{App, OnUndecodable, Settings};
+use streams_core::state::KeyValueStore;
 use streams_core::testing::TestDriver;
 use streams_core::topic::Topic;
 use streams_core::topology::{InternalTopicKind, Optimizations, Topology};
@@ -15,6 +20,7 @@ const G: Topic<String, i64> = Topic::new("g");
 const COUNTS: Topic<String, i64> = Topic::new("counts");
 const LAST: Topic<String, String> = Topic::new("last");
 const ROWS: Topic<String, Option<String>> = Topic::new("rows");
+const LAST_ROWS: Topic<String, Option<String>> = Topic::new("last-rows");
 
 /// Writes a program.
 type Write = fn(&StreamsBuilder);
@@ -177,6 +183,70 @@ fn a_table_is_restored_from_the_topic_that_it_reads_as_far_as_that_is_committed(
         let counts: std::collections::BTreeMap<_, _> = driver.read(&COUNTS).into_iter().collect();
         assert_eq!(counts.get("y"), Some(&2), "restart {restart}");
     }
+}
+
+/// The times that were extracted are in no topic but the changelog.
+#[test]
+fn a_table_whose_times_are_extracted_has_a_changelog_of_its_own() {
+    let topology = built(Optimizations::ALL, |b| {
+        let rows = b.table(ROWS).timestamped_by(|_, _| Timestamp(7));
+        rows.stored_as(KeyValueStore::new("rows")).to_stream().to(LAST_ROWS);
+    });
+    let names: Vec<_> = topology.internal_topics().iter().map(|topic| topic.name.to_string()).collect();
+    assert_eq!(names, ["rows-changelog"]);
+}
+
+/// Their deletions are in no topic but the changelog.
+#[test]
+fn rows_that_expire_have_a_changelog_of_their_own() {
+    let topology = built(Optimizations::ALL, |b| {
+        b.table(ROWS)
+            .expire_after(Duration::from_millis(10))
+            .stored_as(KeyValueStore::new("rows"))
+            .to_stream()
+            .to(LAST_ROWS);
+    });
+    let names: Vec<_> = topology.internal_topics().iter().map(|topic| topic.name.to_string()).collect();
+    assert_eq!(names, ["rows-changelog"]);
+    let mut driver = TestDriver::configure(topology).with(|app| app.exactly_once()).start();
+    let row = |row: &str| Some(row.to_owned());
+    driver.pipe_at(&ROWS, "k", row("x"), Timestamp(0));
+    driver.pipe_at(&ROWS, "l", row("y"), Timestamp(10));
+    driver.commit();
+    driver.kill();
+    driver.restart();
+    driver.pipe_at(&ROWS, "k", row("z"), Timestamp(10));
+    driver.commit();
+    let expected = [("k", row("x")), ("k", None), ("l", row("y")), ("k", row("z"))];
+    assert_eq!(driver.read(&LAST_ROWS), expected.map(|(key, row)| (key.to_owned(), row)));
+}
+
+/// A restore reads what was left out, too.
+#[test]
+fn what_a_table_left_out_is_left_out_of_a_restore_from_its_topic() {
+    let topology = built(Optimizations::NONE.reuse_source_topics(), |b| {
+        b.table(ROWS).stored_as(KeyValueStore::new("rows")).to_stream().to(LAST_ROWS);
+    });
+    let settings = || Settings { on_undecodable: OnUndecodable::Skip, ..Settings::default() };
+    let skip = move |app: App| app.settings(settings()).exactly_once();
+    let mut driver = TestDriver::configure(topology).with(skip).start();
+    let raw: Topic<Option<String>, Option<Bytes>> = Topic::new("rows");
+    let bytes = |bytes: &'static [u8]| Some(Bytes::from_static(bytes));
+    for (key, row) in
+        [(Some("k"), bytes(b"x")), (None, bytes(b"nobody's")), (Some("l"), bytes(b"\xff")), (Some("m"), bytes(b"y"))]
+    {
+        driver.pipe(&raw, key.map(str::to_owned), row);
+    }
+    let rows = |driver: &TestDriver| {
+        let store = KeyValueStore::<String, String>::new("rows");
+        driver.rows(&store).into_iter().map(|(key, row)| format!("{key}={row}")).collect::<Vec<_>>()
+    };
+    driver.pipe_at(&ROWS, "n", Some("too early".to_owned()), Timestamp(-1));
+    driver.commit();
+    assert_eq!(rows(&driver), ["k=x", "m=y"]);
+    driver.kill();
+    driver.restart();
+    assert_eq!(rows(&driver), ["k=x", "m=y"]);
 }
 
 #[test]

@@ -124,6 +124,8 @@ impl TaskStore {
                 name: Arc::clone(&definition.name),
                 index: StoreIndex(number),
                 kind: Arc::clone(&definition.kind),
+                is_readable: definition.is_readable,
+                takes_negative: true,
                 changelog,
             });
         }

@@ -21,6 +21,7 @@ use super::summary::Totals;
 use super::worker::panic_message;
 use super::{AppError, collector::ProducerCollector};
 use crate::log::OffsetToCommit;
+use crate::operators::source::IsReadable;
 use crate::operators::{
     Address, Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts, blamed,
     blaming,
@@ -88,6 +89,10 @@ pub(crate) struct TaskStore {
     pub(crate) name: Arc<str>,
     pub(crate) index: StoreIndex,
     pub(crate) kind: Arc<dyn StoreKind>,
+    /// If the changelog is an input: which of its records became rows.
+    pub(crate) is_readable: Option<IsReadable>,
+    /// Whether records with negative timestamps became rows, too.
+    pub(crate) takes_negative: bool,
     pub(crate) changelog: Option<ChangelogPartition>,
 }
 

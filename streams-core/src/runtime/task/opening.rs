@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::starts::{AskedTimes, first_position, reset_of};
 use super::{StartPosition, TaskStore, layouts, unlogged};
-use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
+use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, RecordRef, Reply};
 use crate::operators::{Destination, time_of_store};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::age;
@@ -37,6 +37,7 @@ use crate::runtime::worker::Common;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::kinds::{ChangelogRecord, StoreRow};
 use crate::state::{META, Restoring, Store, StoreBatch, StoreError, StoreErrorKind, TaskState};
+use crate::topic::TimestampPolicy;
 
 /// How long to wait before retrying a log that could not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -215,7 +216,9 @@ impl Opening {
         folder: TaskFolder,
         destination: &mut dyn FnMut(&Arc<str>) -> Option<Destination>,
     ) -> OpeningStep {
-        let stores = TaskStore::all(&shared.plan, self.id, destination);
+        let mut stores = TaskStore::all(&shared.plan, self.id, destination);
+        let leaves_out = matches!(shared.settings.timestamps, TimestampPolicy::Fail | TimestampPolicy::Skip);
+        stores.iter_mut().for_each(|store| store.takes_negative = !leaves_out);
         let names = stores.iter().map(|store| store.name.to_string()).collect::<Vec<_>>();
         let folder = FolderBeingOpened::new(&shared.directory, &*shared.backend, folder, &names);
         OpeningStep::OpenStore(stores, folder)
@@ -522,7 +525,13 @@ fn rows_of(
         let reason = format!("changelog {changelog} holds a malformed record at offset {offset}");
         StoreError::new(StoreErrorKind::Decode, reason)
     };
-    let logged = batch.iter().filter_map(|record| {
+    // An input was checked when it was processed, and what could not be read was left out.
+    let is_row = |record: &RecordRef<'_>| {
+        store.is_readable.is_none_or(|is_readable| {
+            (store.takes_negative || record.timestamp.0 >= 0) && is_readable(record.key, record.value)
+        })
+    };
+    let logged = batch.iter().filter(is_row).filter_map(|record| {
         let logged = ChangelogRecord { key: record.key?, value: record.value, timestamp: record.timestamp };
         Some((record.offset, logged))
     });

@@ -142,6 +142,7 @@ fn word_count() -> Topology {
                 kind: Arc::new(Table),
                 windows: WindowSizes::NONE,
                 changelog: Some(changelog),
+                is_readable: None,
                 global: false,
                 cached: true,
                 topic_configs: Vec::new(),

@@ -11,6 +11,7 @@ use super::super::names::RepartitionNames;
 use super::super::program::{
     BehindCaches, CallId, ChangeRepartition, Changes, Repartition, SinkRecipe, TableRecipe, Types,
 };
+use crate::operators::source::IsReadable;
 use crate::operators::{Recipe, StoreId};
 use crate::topic::{Reading, TopicRef};
 use crate::windows::WindowSizes;
@@ -73,6 +74,9 @@ pub(super) enum DraftKind {
         topic: String,
         source: Recipe,
         reading: Reading,
+        is_readable: IsReadable,
+        /// Whether it extracts the records' times.
+        extracts: bool,
         table: CallId,
         recipe: TableRecipe,
     },

@@ -145,7 +145,7 @@ impl Writing {
                 is_cached = self.is_cached(table);
                 self.late_table(node, table, recipe)?
             }
-            DraftKind::TableSource { source_name, topic, source, reading, table, recipe } => {
+            DraftKind::TableSource { source_name, topic, source, reading, table, recipe, .. } => {
                 let source = NewNode { name: &source_name, parents: &[], recipe: source, at };
                 let source = writer.source(source, external([topic]), reading)?;
                 let parents = [source];

@@ -126,7 +126,7 @@ impl Expansion {
         }
         match call {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
-            Call::Table { topic, source, table } => self.table(at, topic, source, table),
+            Call::Table { topic, source, is_readable, table } => self.table(at, topic, (source, is_readable), table),
             Call::GlobalTable { topic, source } => self.global_table(at, topic, source),
             Call::GlobalStore { topic, store, recipe } => self.global_store(at, topic, store, recipe),
             Call::Operator { input, prefix, changes, recipe } => self.operator(at, input, prefix, changes, recipe),

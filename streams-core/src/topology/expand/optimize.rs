@@ -10,13 +10,15 @@ use crate::operators::StoreId;
 use crate::topic::TopicRef;
 
 impl Expansion {
-    /// Lets the topics that tables read be their changelogs, too.
+    /// Lets the topics that tables read be their changelogs, too. Where rows expire, their deletions are in no such topic,
+    /// and where times are extracted, neither are these.
     pub(super) fn reuse_source_topics(&mut self) {
         for draft in &self.drafts.all {
-            if let DraftKind::TableSource { topic, table, .. } = &draft.kind
+            if let DraftKind::TableSource { topic, table, is_readable, extracts: false, .. } = &draft.kind
                 && let Some(store) = self.tables.get(table).and_then(TableState::store)
+                && !self.stores.expire(store)
             {
-                self.stores.restore_from(store, TopicRef::External(topic.as_str().into()));
+                self.stores.restore_from(store, TopicRef::External(topic.as_str().into()), *is_readable);
             }
         }
     }

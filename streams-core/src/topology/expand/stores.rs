@@ -9,6 +9,7 @@ use super::super::graph::StoreDefinition;
 use super::super::names::{self, changelog_topic};
 use super::super::program::ChangelogOptions;
 use crate::operators::StoreId;
+use crate::operators::source::IsReadable;
 use crate::state::StoreKind;
 use crate::topic::TopicRef;
 use crate::windows::WindowSizes;
@@ -59,6 +60,7 @@ impl Stores {
             kind: Arc::clone(kind),
             windows: *windows,
             changelog: restored_from,
+            is_readable: None,
             global: global_topic.is_some(),
             cached: *cached,
             topic_configs: changelog.configs.clone(),
@@ -68,10 +70,16 @@ impl Stores {
     }
 
     /// Lets a store be restored from a topic that it need not write.
-    pub(super) fn restore_from(&mut self, store: StoreId, topic: TopicRef) {
+    pub(super) fn restore_from(&mut self, store: StoreId, topic: TopicRef, is_readable: IsReadable) {
         if let Some(definition) = self.definitions.get_mut(store.0 as usize) {
             definition.changelog = Some(topic);
+            definition.is_readable = Some(is_readable);
         }
+    }
+
+    /// Whether rows expire from a store.
+    pub(super) fn expire(&self, store: StoreId) -> bool {
+        self.definitions.get(store.0 as usize).is_some_and(|definition| definition.kind.expires_after().is_some())
     }
 
     /// Takes the changelogs of stores that no node uses any more. Their numbers stay, because others follow.

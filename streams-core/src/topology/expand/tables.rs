@@ -20,6 +20,7 @@ use super::stores::NewStore;
 use super::streams::{StreamState, stateless};
 use super::{At, Expansion};
 use crate::operators::processor_stores::StoreSpec;
+use crate::operators::source::IsReadable;
 use crate::operators::{Placed, Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::state::kinds::{Expiring, Table, Versioned};
@@ -70,17 +71,25 @@ impl Expansion {
         &mut self,
         at: &At<'_>,
         topic: TypedTopic,
-        source: SourceRecipe,
+        (source, is_readable): (SourceRecipe, IsReadable),
         recipe: TableRecipe,
     ) -> Result<(), TopologyError> {
         let (windows, topic) = (topic.windows(at.site)?, topic.name);
-        let (source, SourceReading { said: reading, .. }) = at.options.source.applied_to(source, windows);
+        let (source, SourceReading { said: reading, extracts }) = at.options.source.applied_to(source, windows);
         let store = self.new_store(at, &format!("{topic}-"), windows)?;
         let given = at.options.name()?;
         let source_name = self.names.node_of(given, "-source", prefix::SOURCE);
         let name = self.names.node(given, prefix::TABLE_SOURCE);
-        let kind =
-            DraftKind::TableSource { source_name: source_name.clone(), topic, source, reading, table: at.step, recipe };
+        let kind = DraftKind::TableSource {
+            source_name: source_name.clone(),
+            topic,
+            source,
+            reading,
+            is_readable,
+            extracts,
+            table: at.step,
+            recipe,
+        };
         let node = self.drafts.add(ROOT, name, kind, at.site);
         self.source_table(at, BTreeSet::from([source_name]), node, store)
     }

@@ -158,6 +158,8 @@ pub(super) struct Draft {
     has_cache: bool,
     /// Whether a stream that is joined with itself is kept once.
     pub(super) has_single_store_self_joins: bool,
+    /// Whether tables are restored from the topics that they read.
+    pub(super) reuses_source_topics: bool,
     /// Whether repartition topics are merged.
     pub(super) merges_repartition_topics: bool,
     /// How many names there are.
@@ -180,6 +182,7 @@ impl Draft {
             spans: BTreeSet::new(),
             has_cache,
             has_single_store_self_joins: false,
+            reuses_source_topics: false,
             merges_repartition_topics: false,
             names: 0,
             made: Vec::new(),

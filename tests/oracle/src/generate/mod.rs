@@ -118,6 +118,7 @@ pub fn case(seed: u64, number: u64, of: Option<&'static Family>) -> Case {
     let stores = if draft.random.percent(ROCKSDB) { StoreType::Rocksdb } else { StoreType::Memory };
     let optimize: &[&str] =
         if family.optimized { draft.random.one_of(&[REUSE, MERGE, SELF_JOIN], OPTIMIZE) } else { &[] };
+    draft.reuses_source_topics = optimize.contains(&REUSE);
     draft.has_single_store_self_joins = optimize.contains(&SELF_JOIN);
     draft.merges_repartition_topics = optimize.contains(&MERGE);
     topology(&mut draft, family);

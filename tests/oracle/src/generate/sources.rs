@@ -69,6 +69,8 @@ pub(super) fn table(draft: &mut Draft) -> StepId {
 pub(super) fn table_stored(draft: &mut Draft, stored: Option<crate::step::Stored>) -> StepId {
     let topic = draft.unread_topic();
     let (name, extractor, reset) = (draft.name(), extractor(draft), reset(draft));
+    // Here, such a table has a changelog of its own (DIFFERENCES.md).
+    let extractor = extractor.filter(|_| !draft.reuses_source_topics);
     let step = Step::Table { topic: topic.clone(), name, stored, extractor, reset };
     draft.add_source(step, Sort::Table, ReadAs::Table, vec![topic])
 }
