@@ -36,6 +36,7 @@ usage: cargo xtask COMMAND
   oracle [--seed S] [--cases N] [--family NAME] [ARGS]
            Compares the engine with Kafka Streams, record by record, on random topologies and inputs (JDK and Maven).
            Shows differences in their smallest cases, and ends with `N passed, N failed`; `--help` says more.
+           With --broker, runs 20 topologies as real applications of both sides on the broker of `kafka start`.
   mutants --suite oracle [--only TEXT]
            Plants bugs in a copy of the engine and lets the recorded cases of `tests/oracle` find them: a table, and
            an error if one is not found.

@@ -3,16 +3,23 @@
 use std::process::Command;
 
 use crate::process::{Failure, cargo_program, command, find_program, run, workspace};
-use crate::{cache, java, setup};
+use crate::{cache, java, kafka, setup};
 
 /// Compiles both sides and runs `tests/oracle` with these arguments, for instance `--seed 1 --cases 10000`.
 pub(crate) fn compare(args: &[&str]) -> Result<(), Failure> {
+    if args.contains(&"--broker") {
+        return on_broker(args);
+    }
     // Tests and help need no Java.
     let mut oracle = oracle(args)?;
     if !args.iter().any(|arg| ["--help", "-h", "--print", "--check-vectors", "--properties"].contains(arg)) {
         setup::ensure(setup::FOR_KAFKA)?;
         oracle.arg("--class-path").arg(java::class_path("tests/java/oracle", "oracle-java")?);
     }
+    status(oracle)
+}
+
+fn status(mut oracle: Command) -> Result<(), Failure> {
     match oracle.status() {
         Ok(status) if status.success() => Ok(()),
         // It has said what differs.
@@ -21,9 +28,28 @@ pub(crate) fn compare(args: &[&str]) -> Result<(), Failure> {
     }
 }
 
+/// How many topologies run on a real broker, unless it is said.
+const ON_BROKER: &str = "20";
+
+/// Runs topologies on a real broker: that of `MILLSTREAM_KAFKA`, or that of `cargo xtask kafka start`.
+fn on_broker(args: &[&str]) -> Result<(), Failure> {
+    setup::ensure(setup::FOR_KAFKA)?;
+    let servers = match std::env::var("MILLSTREAM_KAFKA").ok().filter(|servers| !servers.is_empty()) {
+        Some(servers) => servers,
+        None => kafka::servers("default").map_err(Failure::failed)?,
+    };
+    let mut oracle = program("oracle", &["--features", "broker"])?;
+    oracle.args(args.iter().filter(|arg| **arg != "--broker")).args(["--broker", &servers]);
+    if !args.contains(&"--cases") {
+        oracle.args(["--cases", ON_BROKER]);
+    }
+    oracle.arg("--class-path").arg(java::class_path("tests/java/oracle", "oracle-java")?);
+    status(oracle)
+}
+
 /// Plants bugs in a copy of the engine, and lets the recorded cases find them.
 pub(crate) fn mutants(args: &[&str]) -> Result<(), Failure> {
-    let mut mutants = program("mutants")?;
+    let mut mutants = program("mutants", &[])?;
     let status = mutants.arg(cache::folder()?.join("mutants")).args(args).status();
     match status {
         Ok(status) if status.success() => Ok(()),
@@ -33,16 +59,17 @@ pub(crate) fn mutants(args: &[&str]) -> Result<(), Failure> {
 }
 
 fn oracle(args: &[&str]) -> Result<Command, Failure> {
-    let mut oracle = program("oracle")?;
+    let mut oracle = program("oracle", &[])?;
     oracle.args(args);
     Ok(oracle)
 }
 
 /// A program of `tests/oracle`, optimised.
-fn program(name: &str) -> Result<Command, Failure> {
+fn program(name: &str, features: &[&str]) -> Result<Command, Failure> {
     let mut cargo = command(cargo_program());
     cargo.env("CARGO_TARGET_DIR", cache::target_folder()?);
-    cargo.args(["run", "-q", "--locked", "--release", "-p", "millstream-oracle", "--bin", name, "--"]);
+    cargo.args(["run", "-q", "--locked", "--release", "-p", "millstream-oracle", "--bin", name]);
+    cargo.args(features).arg("--");
     Ok(cargo)
 }
 

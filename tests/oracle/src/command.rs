@@ -58,6 +58,11 @@ struct Options {
     /// Checks what must stay the same however a topology is run, without Java: so many suitable cases of each property.
     #[arg(long)]
     properties: bool,
+    /// Runs so many suitable topologies as real applications of both sides on the broker with this address, which
+    /// `cargo xtask oracle --broker` starts.
+    #[cfg(feature = "broker")]
+    #[arg(long, value_name = "SERVERS")]
+    broker: Option<String>,
     /// Compares with the recorded answers in a folder, without Java: the committed ones, or others.
     #[arg(long, value_name = "FOLDER", num_args = 0..=1)]
     check_vectors: Option<Option<PathBuf>>,
@@ -94,7 +99,11 @@ pub(crate) fn run() -> Outcome<bool> {
         return check_properties(&options);
     }
     let class_path = options.class_path.clone().ok_or("there is no class path; run `cargo xtask oracle`")?;
-    let mut contest = Contest::start(JavaCommand { class_path, threads: options.java_threads })?;
+    #[cfg(feature = "broker")]
+    if let Some(servers) = &options.broker {
+        return on_broker(&options, class_path, servers);
+    }
+    let mut contest = Contest::start(JavaCommand { class_path, threads: options.java_threads, broker: None })?;
     if let Some(cases) = options.record_vectors {
         return record_vectors(&mut contest, cases, options.family);
     }
@@ -255,6 +264,38 @@ fn record_vectors(contest: &mut Contest, cases: u64, only: Option<&Family>) -> O
         println!("{}: written", family.name);
     }
     Ok(are_same)
+}
+
+/// Runs topologies on a real broker.
+#[cfg(feature = "broker")]
+fn on_broker(options: &Options, class_path: String, servers: &str) -> Outcome<bool> {
+    use millstream_oracle::broker::{self, Contest};
+
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let wanted = usize::try_from(options.cases)?;
+    let (mut contests, mut in_place) = (Vec::new(), 0);
+    for number in options.from.. {
+        if contests.len() == wanted {
+            break;
+        }
+        let case = case(options.seed, number, options.family);
+        let Some(contest) = Contest::of(&case, format!("oracle-{now}-{number}")) else { continue };
+        // At most half of them are such that nothing meets.
+        if contest.keeps_partitions() {
+            if 2 * in_place >= wanted {
+                continue;
+            }
+            in_place += 1;
+        }
+        contests.push(contest);
+    }
+    let threads = options.java_threads.or(Some(4));
+    let java = JavaCommand { class_path, threads, broker: Some(servers.to_owned()) };
+    let outcomes = broker::run(&java, servers, &contests)?;
+    outcomes.iter().for_each(|outcome| println!("{}", outcome.line));
+    let passed = outcomes.iter().filter(|outcome| outcome.is_same).count();
+    println!("{passed} passed, {} failed", outcomes.len() - passed);
+    Ok(passed == outcomes.len())
 }
 
 /// Checks each property with so many cases that it speaks about.

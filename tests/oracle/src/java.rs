@@ -27,6 +27,8 @@ pub struct JavaCommand {
     pub class_path: String,
     /// How many cases it runs at once; all processors otherwise.
     pub threads: Option<usize>,
+    /// The address of a broker, if cases run as real applications.
+    pub broker: Option<String>,
 }
 
 /// Why Java gave no answer.
@@ -65,6 +67,9 @@ impl Java {
         if let Some(threads) = command.threads {
             java.arg("--threads").arg(threads.to_string());
         }
+        if let Some(broker) = &command.broker {
+            java.arg("--broker").arg(broker);
+        }
         let mut program = java.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(JavaError::Start)?;
         let (lines, to_write) = channel::<String>();
         let (answered, answers) = channel();
@@ -85,8 +90,13 @@ impl Java {
 
     /// Asks for the answer to a case. Answers come in the order of the cases.
     pub fn ask(&self, case: &Case) {
+        self.ask_line(case.to_line());
+    }
+
+    /// As [`Java::ask`], for a case as JSON.
+    pub fn ask_line(&self, case: String) {
         // If the program has ended, the missing answer will tell.
-        let _ = self.lines.send(case.to_line());
+        let _ = self.lines.send(case);
     }
 
     /// Waits for the next answer.
@@ -94,13 +104,22 @@ impl Java {
     /// # Errors
     /// When the program has ended, or refuses the case.
     pub fn answer(&self) -> Result<Answer, JavaError> {
+        let json = self.answer_json()?;
+        serde_json::from_value(json).map_err(|error| JavaError::Unreadable(error.to_string()))
+    }
+
+    /// As [`Java::answer`], but as JSON.
+    ///
+    /// # Errors
+    /// As [`Java::answer`].
+    pub fn answer_json(&self) -> Result<Json, JavaError> {
         let line = self.answers.recv().map_err(|_| JavaError::Ended)?;
-        let unreadable = |error: serde_json::Error| JavaError::Unreadable(format!("{error}: {line}"));
-        let json: Json = serde_json::from_str(&line).map_err(unreadable)?;
-        if let Some(why) = json.get("bad").and_then(Json::as_str) {
-            return Err(JavaError::Refused(why.to_owned()));
+        let json: Json =
+            serde_json::from_str(&line).map_err(|error| JavaError::Unreadable(format!("{error}: {line}")))?;
+        match json.get("bad").and_then(Json::as_str) {
+            Some(why) => Err(JavaError::Refused(why.to_owned())),
+            None => Ok(json),
         }
-        serde_json::from_value(json).map_err(unreadable)
     }
 }
 

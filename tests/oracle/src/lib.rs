@@ -6,6 +6,8 @@
 
 pub mod answer;
 pub mod behaviour;
+#[cfg(feature = "broker")]
+pub mod broker;
 pub mod case;
 pub mod compare;
 pub mod contest;
