@@ -85,7 +85,7 @@
 //! # Several streams, one row
 //!
 //! [`cogroup`](crate::dsl::KGroupedStream::cogroup) aggregates several grouped streams into one table, each with a function
-//! of its own, instead of joining a table for each of them. Windows and sessions are the same for all streams, but each
+//! of its own, instead of joining a table for each of them. Windows of any kind are the same for all streams, but each
 //! stream has its own stream time, by which its records are late:
 //!
 //! ```

@@ -4,15 +4,17 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 mod session;
+mod sliding;
 
 pub use session::SessionWindowedCogroupedKStream;
+pub use sliding::SlidingWindowedCogroupedKStream;
 
 use super::table::{self, KTable, ViewOfStore};
 use super::{IntoWindows, KGroupedStream, Shared, StreamsBuilder};
-use crate::operators::{Emission, merge, session_aggregate, stream_aggregate, window_aggregate};
+use crate::operators::{Emission, merge, session_aggregate, sliding_aggregate, stream_aggregate, window_aggregate};
 use crate::record::Change;
 use crate::topology::program::{AggregateRecipe, Call, CallId, CogroupInput};
-use crate::windows::{SessionWindows, TimeWindows, Windowed};
+use crate::windows::{SessionWindows, SlidingWindows, TimeWindows, Windowed};
 use crate::wire::{Key, Nullable, NullableKey, Value};
 
 /// Groups of several streams, whose values may differ in type, that are aggregated into one table with rows `A` by key
@@ -44,6 +46,9 @@ trait Input<K, A> {
 
     /// Aggregates its records by key and session.
     fn by_session(&self, init: Init<A>, merge: Merge<K, A>, windows: SessionWindows) -> AggregateRecipe;
+
+    /// Aggregates its records by key and sliding window.
+    fn by_difference(&self, init: Init<A>, windows: SlidingWindows) -> AggregateRecipe;
 }
 
 /// A stream of keys `K` and values `V`, with its function.
@@ -91,6 +96,15 @@ where
             )
         })
     }
+
+    fn by_difference(&self, init: Init<A>, windows: SlidingWindows) -> AggregateRecipe {
+        let update = Arc::clone(&self.update);
+        Box::new(move |store| {
+            sliding_aggregate::recipe::<K, V, A>(store, windows, Emission::OnUpdate, move |key, value, aggregate| {
+                take::<V, A>(Some(value), aggregate, &*init, |value, aggregate| update(key, value, aggregate))
+            })
+        })
+    }
 }
 
 /// Takes a value into an aggregate, or into a new one.
@@ -111,8 +125,8 @@ impl<'t, K, V> KGroupedStream<'t, K, V> {
     /// Begins to aggregate this group together with others, which [`CogroupedKStream::cogroup`] adds. `apply` takes a
     /// value of this group into the aggregate, whose type it has to name.
     ///
-    /// Records with a null key are dropped and counted. So are null values, except in windows, where `apply` gets them if
-    /// the stream has an `Option`.
+    /// Records with a null key are dropped and counted. So are null values, except in time windows and sessions, where `apply`
+    /// gets them if the stream has an `Option`.
     ///
     /// ```
     /// use millstream::prelude::*;

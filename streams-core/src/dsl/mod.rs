@@ -39,7 +39,9 @@ pub use crate::operators::chosen_sink::{ChosenTopic, RecordContext};
 pub use crate::operators::partitioner::{IntoPartition, IntoPartitions, Partitions, Target};
 pub use crate::operators::timestamps::{ExtractedTime, IntoExtractedTime};
 pub use builder::{StreamsBuilder, Topics, TopicsToRead};
-pub use cogrouped::{CogroupedKStream, SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream};
+pub use cogrouped::{
+    CogroupedKStream, SessionWindowedCogroupedKStream, SlidingWindowedCogroupedKStream, TimeWindowedCogroupedKStream,
+};
 pub use global_store::GlobalStoreOptions;
 pub use global_table::GlobalKTable;
 pub use grouped::KGroupedStream;

@@ -1,14 +1,11 @@
-//! What is looked for and is not there: joins of streams without a time, `to` on a table, aggregations of a stream that is
-//! not grouped, and those of several groups in sliding windows.
+//! What is looked for and is not there: joins of streams without a time, `to` on a table, and aggregations of a stream that
+//! is not grouped.
 //!
 //! The methods exist only so that the compiler can say what to use instead. Each demands something of [`ThisVersion`]
 //! that it does not have; with the real operation, its method and trait here are deleted.
 
-use std::marker::PhantomData;
-
 use super::stream::Output;
 use super::{KStream, KTable, Shared};
-use crate::windows::Windowed;
 
 /// This version of the library.
 #[derive(Debug)]
@@ -57,29 +54,6 @@ not_yet! {
         note = "`.group_by(|key, value| ..)` groups by a key that it computes; with a constant key, all records are one group"
     )]
     AggregatesWithoutGroups;
-
-    #[diagnostic::on_unimplemented(
-        message = "several groups are not aggregated together in sliding windows yet",
-        label = "tumbling, hopping and session windows are possible",
-        note = "a single group can be: merge the streams, `views.map_values(Event::View).merge(..)`, group the result, and \
-                aggregate it in sliding windows"
-    )]
-    CogroupsInSlidingWindows;
-}
-
-/// Groups of several streams in sliding windows, which cannot be aggregated yet.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct SlidingWindowedCogroupedKStream<'t, K, A>(pub(super) PhantomData<(&'t (), K, A)>);
-
-#[doc(hidden)]
-impl<'t, K, A> SlidingWindowedCogroupedKStream<'t, K, A> {
-    pub fn aggregate(self, _init: impl Fn() -> A + Shared) -> KTable<'t, Windowed<K>, A>
-    where
-        ThisVersion: CogroupsInSlidingWindows<K>,
-    {
-        ThisVersion::never()
-    }
 }
 
 #[doc(hidden)]

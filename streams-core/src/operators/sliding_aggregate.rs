@@ -279,6 +279,10 @@ impl<K: Key, A: Value> SlidingTable<K, A> {
         self.newest = self.newest.max(start);
         let changed = self.rows.borrow_mut().update(run, SlidingPlace(start), cause, update);
         let changed = changed.map_err(|error| OperatorError::rows(&self.node, error))?;
+        // Another group of several may be so far ahead that the row is over.
+        if self.rows.borrow().refuses(start) {
+            context.drop_record(&self.node, DropReason::Expired);
+        }
         if let Some(open) = &mut self.open {
             open.add(run, SlidingPlace(start));
             return Ok(());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use streams_core::dsl::{CogroupedKStream, KGroupedStream, StreamsBuilder};
 use streams_core::state::{SessionStore, WindowStore};
 use streams_core::topic::Topic;
-use streams_core::windows::{SessionWindows, Sessions};
+use streams_core::windows::{SessionWindows, Sessions, Sliding, SlidingWindows};
 
 use crate::table_joins::maybe_right;
 use crate::topologies::{A, B, C, Named, OUT, T, left, out, swapped, text_store, tumbling};
@@ -77,6 +77,14 @@ pub(crate) const ALL: &[Named] = &[
         let both = both.named("both").stored_as(WindowStore::new("rows"));
         both.to_stream().select_key(|windowed, _| windowed.key.clone()).to(OUT);
     }),
+    ("cogroup in sliding windows", |b| {
+        two(keyed(b, A), keyed(b, B)).windowed_by(sliding()).aggregate(String::new);
+    }),
+    ("cogroup in sliding windows of changed keys named and stored", |b| {
+        let both = two(changed(b, A).named("first"), changed(b, B)).windowed_by(sliding()).aggregate(String::new);
+        let both = both.named("both").stored_as(WindowStore::new("rows"));
+        both.to_stream_by(|windowed, _| windowed.key.clone()).to(OUT);
+    }),
     ("cogroup in sessions", |b| {
         two(keyed(b, A), keyed(b, B)).windowed_by(sessions()).aggregate(String::new, left);
     }),
@@ -86,6 +94,10 @@ pub(crate) const ALL: &[Named] = &[
         both.to_stream_by(|windowed, _| windowed.key.clone()).to(OUT);
     }),
 ];
+
+fn sliding() -> SlidingWindows {
+    Sliding::of(Duration::from_secs(5 * 60)).grace(Duration::from_secs(60))
+}
 
 fn sessions() -> SessionWindows {
     Sessions::gap(Duration::from_secs(5 * 60)).grace(Duration::from_secs(60))

@@ -136,6 +136,11 @@ const DIFFERENCES: &[Difference] = &[
         java: COGROUPED,
     },
     Difference {
+        topology: "cogroup in sliding windows of changed keys named and stored",
+        ours: "copartitioned [app-first-repartition, app-rows-repartition]\n",
+        java: COGROUPED,
+    },
+    Difference {
         topology: "cogroup in sessions of changed keys named and stored",
         ours: "copartitioned [app-first-repartition, app-rows-repartition]\n",
         java: COGROUPED,

@@ -9,7 +9,7 @@ use streams_core::runtime::App;
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::testing::TestDriver;
 use streams_core::topic::Topic;
-use streams_core::windows::{Hopping, SessionWindows, Sessions, Tumbling, Windowed};
+use streams_core::windows::{Hopping, SessionWindows, Sessions, Sliding, Tumbling, Windowed};
 
 use crate::topology;
 
@@ -124,6 +124,28 @@ fn rows_that_are_over_in_the_common_store_begin_anew_and_count_as_dropped_a_minu
         assert_eq!(texts.collect::<Vec<_>>().join(" "), expected, "cache: {cache_bytes}");
         assert_eq!(dropped(&mut driver), 1);
     }
+}
+
+/// Sliding windows hold what is near in time from whichever stream it comes. The second stream's time lags behind in the end:
+/// its row is over in the common store, which counts.
+#[test]
+fn sliding_windows_hold_the_records_of_all_streams_near_each_other() {
+    const TEXTS: Topic<Windowed<String>, String> = Topic::new("texts").windows_of(Duration::from_millis(10));
+    let built = topology(|b| {
+        let (one, two) = (b.stream(ONE).group_by_key(), b.stream(TWO).group_by_key());
+        let windows = Sliding::of(Duration::from_millis(10)).no_grace();
+        let both = one.cogroup(append).cogroup(two, append).windowed_by(windows).aggregate(String::new);
+        both.to_stream().to(TEXTS);
+    });
+    let mut driver = TestDriver::configure(built).with(|app| app.cache_bytes(0)).start();
+    "1:k=A@100 2:k=B@105 1:l=C@105 1:~=D@105 2:k=~@105".split(' ').for_each(|record| pipe(&mut driver, record));
+    let read = |driver: &mut TestDriver| {
+        let texts = driver.read(&TEXTS).into_iter();
+        texts.map(|(key, text)| format!("{}{}={text}", key.key, key.window.start.0)).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!((read(&mut driver).as_str(), dropped(&mut driver)), ("k90=A k101=B k95=AB l95=C", 2));
+    "1:k=E@600000 2:k=F@106".split(' ').for_each(|record| pipe(&mut driver, record));
+    assert_eq!((read(&mut driver).as_str(), dropped(&mut driver)), ("k599990=E k96=F", 3));
 }
 
 /// `SessionWindowedCogroupedKStreamImplTest.sessionWindowMixAggregatorsTest`.

@@ -1,9 +1,8 @@
 //! Aggregations in sliding windows.
 
 use super::IntoWindows;
-use crate::dsl::not_yet::SlidingWindowedCogroupedKStream;
 use crate::dsl::table::{self, KTable};
-use crate::dsl::{CogroupedKStream, KGroupedStream, Shared, handle};
+use crate::dsl::{CogroupedKStream, KGroupedStream, Shared, SlidingWindowedCogroupedKStream, handle};
 use crate::operators::{Emission, Recipe, StoreId, sliding_aggregate};
 use crate::topology::program::{AggregateKind, AggregateRecipe, Call};
 use crate::windows::{SlidingWindows, Windowed};
@@ -42,8 +41,8 @@ impl IntoWindows for SlidingWindows {
 
     type Cogrouped<'t, K, A> = SlidingWindowedCogroupedKStream<'t, K, A>;
 
-    fn cogroup<'t, K, A>(self, _: CogroupedKStream<'t, K, A>) -> Self::Cogrouped<'t, K, A> {
-        SlidingWindowedCogroupedKStream(std::marker::PhantomData)
+    fn cogroup<'t, K, A>(self, groups: CogroupedKStream<'t, K, A>) -> Self::Cogrouped<'t, K, A> {
+        SlidingWindowedCogroupedKStream { groups, windows: self }
     }
 }
 

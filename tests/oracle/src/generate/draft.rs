@@ -100,7 +100,7 @@ impl Beginning {
             Step::Count { options, .. } | Step::Aggregate { options, .. } if is_session(options) => {
                 Some(Self { value: None, may_stay_empty: !matches!(step, Step::Count { .. }) })
             }
-            Step::Cogroup { windows: Some(Windows::Session { .. }), .. } => {
+            Step::Cogroup { windows: Some(Windows::Session { .. } | Windows::Sliding { .. }), .. } => {
                 Some(Self { value: None, may_stay_empty: true })
             }
             // A new window begins with the result of another one, which its first value replaces in Java.

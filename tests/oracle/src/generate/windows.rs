@@ -11,7 +11,11 @@ pub(super) const ARMS: Arms = &[(5, count), (5, reduce), (5, aggregate)];
 
 /// Windows in which several groups can be aggregated together.
 pub(super) fn any_windows(draft: &mut Draft) -> Windows {
-    if draft.random.percent(40) { sessions(draft) } else { windows(draft) }
+    match draft.random.between(0, 9) {
+        0..=3 => sessions(draft),
+        4..=6 => sliding(draft),
+        _ => windows(draft),
+    }
 }
 
 /// Windows of any kind, for a single group.

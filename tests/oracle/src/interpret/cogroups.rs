@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use millstream::dsl::CogroupedKStream;
-use millstream::windows::Sessions;
+use millstream::windows::{Sessions, Sliding};
 
 use super::options::{Nameable as _, Storable as _};
 use super::windows::time_windows;
@@ -45,7 +45,12 @@ impl<'t> Interpreter<'t> {
                 });
                 table.maybe_named(name.as_ref()).maybe_stored(stored.as_ref()).map(Handle::SessionTable)
             }
-            Some(_) => Err(format!("windows are not there yet: {windows:?}")),
+            Some(Windows::Sliding { difference, grace }) => {
+                let sliding = Sliding::of(Duration::from_millis(difference)).grace(Duration::from_millis(grace));
+                let table = cogrouped.windowed_by(sliding).aggregate(init);
+                table.maybe_named(name.as_ref()).maybe_stored(stored.as_ref()).map(Handle::WindowedTable)
+            }
+            Some(Windows::Unlimited { .. }) => unfit(step),
         }
     }
 }

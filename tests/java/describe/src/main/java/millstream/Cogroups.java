@@ -15,6 +15,7 @@ import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.TimeWindows;
 
 /** Groups that are aggregated together, in the order and with the names of streams-core/tests/describe/cogroups.rs. */
@@ -24,6 +25,8 @@ final class Cogroups {
 
     private static final SessionWindows SESSIONS =
         SessionWindows.ofInactivityGapAndGrace(Duration.ofMinutes(5), Duration.ofMinutes(1));
+    private static final SlidingWindows SLIDING =
+        SlidingWindows.ofTimeDifferenceAndGrace(Duration.ofMinutes(5), Duration.ofMinutes(1));
 
     static void add(final BiConsumer<String, Consumer<StreamsBuilder>> add) {
         add.accept("cogroup", b -> two(keyed(b, "a"), keyed(b, "b")).aggregate(Cogroups::init).toStream().to("out"));
@@ -74,6 +77,13 @@ final class Cogroups {
         add.accept("windowed cogroup of changed keys named and stored", b -> {
             final KGroupedStream<String, String> first = b.<String, String>stream("a").groupBy((k, v) -> v, Grouped.as("first"));
             two(first, changed(b, "b")).windowedBy(TUMBLING).aggregate(Cogroups::init, Named.as("both"),
+                Materialized.as("rows")).toStream((key, value) -> key.key()).to("out");
+        });
+        add.accept("cogroup in sliding windows", b -> two(keyed(b, "a"), keyed(b, "b")).windowedBy(SLIDING)
+            .aggregate(Cogroups::init));
+        add.accept("cogroup in sliding windows of changed keys named and stored", b -> {
+            final KGroupedStream<String, String> first = b.<String, String>stream("a").groupBy((k, v) -> v, Grouped.as("first"));
+            two(first, changed(b, "b")).windowedBy(SLIDING).aggregate(Cogroups::init, Named.as("both"),
                 Materialized.as("rows")).toStream((key, value) -> key.key()).to("out");
         });
         add.accept("cogroup in sessions", b -> two(keyed(b, "a"), keyed(b, "b")).windowedBy(SESSIONS)
