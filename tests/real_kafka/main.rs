@@ -8,5 +8,6 @@ mod console;
 mod copy;
 mod counters;
 mod counting;
+mod replay;
 mod run;
 mod text;
