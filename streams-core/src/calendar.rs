@@ -30,7 +30,8 @@ mod zone;
 /// ```
 /// use millstream::prelude::*;
 /// use millstream::windows::chrono_tz::Europe;
-/// ///
+/// use std::time::Duration;
+///
 /// const DAYS: CalendarWindows = CalendarWindows::days().in_zone(Europe::Berlin);
 ///
 /// // The clocks went forward on 30 March 2025: that day had 23 hours.

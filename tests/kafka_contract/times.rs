@@ -1,6 +1,7 @@
-//! Timestamps that a real broker does not accept.
+//! Timestamps that a real broker, or the client library, does not accept.
 
 use millstream_tests::kafka::bootstrap_servers;
+use streams_core::client::Client;
 use streams_core::dsl::StreamsBuilder;
 use streams_core::log::{Doorbell, Log as _, LogError, NewTopic, OutgoingRecord};
 use streams_core::record::{Headers, Partition, Timestamp};
@@ -42,5 +43,24 @@ fn a_result_whose_time_the_broker_does_not_take_is_told_with_its_input() -> Resu
             assert!(error.contains(&part), "exactly once: {exactly_once}: {part:?} in {error}");
         }
     }
+    Ok(())
+}
+
+/// librdkafka takes 0 for "now".
+#[test]
+fn the_first_millisecond_of_1970_is_written_as_the_second() -> Result<(), LogError> {
+    let (kafka, bell) = (Kafka::at(bootstrap_servers()), Doorbell::new());
+    let name = topic(&kafka, 1)?;
+    let mut producer = writer(&kafka, &bell)?;
+    let (handle, headers) = (producer.topic(&name), Headers::new());
+    for time in [0, 1, 2] {
+        let record = OutgoingRecord { key: None, value: Some(b"v"), timestamp: Timestamp(time), headers: &headers };
+        producer.send(handle, Partition(0), record).expect("there is room");
+    }
+    decide("flush", &bell, || producer.flush())?;
+    let client = Client::new(kafka).expect("a client");
+    let records = client.records(&Topic::<(), String>::named(name).expect("a name")).expect("readable");
+    let times: Vec<_> = records.map(|received| received.expect("a record").record.timestamp.0).collect();
+    assert_eq!(times, [1, 1, 2]);
     Ok(())
 }
