@@ -98,6 +98,15 @@ steps! {
 }
 
 impl Step {
+    /// The steps whose results it uses.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<StepId> {
+        let json = serde_json::to_value(self).unwrap_or_default();
+        let groups = json["groups"].as_array().into_iter().flatten().map(|group| &group["in"]);
+        let all = [&json["in"], &json["other"]].into_iter().chain(groups);
+        all.filter_map(|input| usize::try_from(input.as_u64()?).ok()).collect()
+    }
+
     /// How the table that it makes is stored, if that is said.
     #[must_use]
     pub const fn stored(&self) -> Option<&Stored> {

@@ -458,6 +458,12 @@ impl Draft {
         is_such(step) || made_of.iter().any(|table| self.is_made_with(*table, is_such))
     }
 
+    /// Whether the records of a stream, or those that a table is made of, come through such a step.
+    pub(super) fn comes_through(&self, step: StepId, is_such: &dyn Fn(&Step) -> bool) -> bool {
+        let Some(step) = self.steps.get(step) else { return false };
+        is_such(step) || step.inputs().into_iter().any(|input| self.comes_through(input, is_such))
+    }
+
     /// Whether a table's changes are of versions, which those of a table that is not kept are if its input's are.
     pub(super) fn has_versions(&self, table: StepId) -> bool {
         self.history(table).is_some()

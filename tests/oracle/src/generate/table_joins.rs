@@ -55,10 +55,11 @@ fn fk_join(draft: &mut Draft) -> Option<()> {
     // If an answer says that there is no row, and comes too late, an inner join asks again (DIFFERENCES.md). To tables of
     // which one record changes both, and to what they are joined to, it comes too late even with one task.
     // So does one of a suppressed row that has expired in the meantime, and of a row of which a single record makes several.
-    let makes_it_late = |step: &Step| {
-        matches!(step, Step::Suppress { .. } | Step::Join { .. } | Step::FlatMap { .. } | Step::FlatMapValues { .. })
-    };
-    let may_be_late = |draft: &Draft| draft.is_made_with(input, &makes_it_late);
+    let makes_several =
+        |step: &Step| matches!(step, Step::Join { .. } | Step::FlatMap { .. } | Step::FlatMapValues { .. });
+    let is_suppressed = |step: &Step| matches!(step, Step::Suppress { .. });
+    let may_be_late =
+        |draft: &Draft| draft.is_made_with(input, &is_suppressed) || draft.comes_through(input, &makes_several);
     if !draft.may_join(input, other, kind == JoinKind::Inner) || kind == JoinKind::Inner && may_be_late(draft) {
         return None;
     }

@@ -111,7 +111,7 @@ pub(super) fn each_once(case: &Case) -> Option<Promise> {
     let mut places_vary = BTreeSet::new();
     for (number, step) in case.steps.iter().enumerate() {
         let varies = matches!(step, Step::Join { kind: JoinKind::Left | JoinKind::Outer, .. });
-        if inputs_of(step).iter().any(|input| places_vary.contains(input)) {
+        if step.inputs().iter().any(|input| places_vary.contains(input)) {
             if !is_stateless(step) {
                 return None;
             }
@@ -133,14 +133,6 @@ pub(super) fn each_once(case: &Case) -> Option<Promise> {
     let time = last.checked_add_unsigned(reaches.sum::<u64>())?.checked_add(1)?;
     let closing = meeting::closing(case, time);
     Some(Promise { sense: Sense::TablesOf(BTreeSet::new()), closing, is_for_any_order: false })
-}
-
-/// The steps whose results a step uses.
-fn inputs_of(step: &Step) -> Vec<StepId> {
-    let json = serde_json::to_value(step).unwrap_or_default();
-    let groups = json["groups"].as_array().into_iter().flatten().map(|group| &group["in"]);
-    let all = [&json["in"], &json["other"]].into_iter().chain(groups);
-    all.filter_map(|input| usize::try_from(input.as_u64()?).ok()).collect()
 }
 
 /// Whether each record's results depend on this record alone.
