@@ -294,7 +294,7 @@ pub(crate) struct TaskParts {
     pub closers: Closers,
     /// What the operators access their stores through, each store once.
     pub views: Vec<Rc<RefCell<dyn StoreView>>>,
-    /// The operators' own stream times by node name. They survive restarts.
+    /// The operators' own stream times by node name, and times that belong to stores. They survive restarts.
     pub stream_times: Vec<(Arc<str>, Rc<Cell<Timestamp>>)>,
     /// Which node an object is, if it panics.
     pub names: HashMap<Address, Arc<str>>,
@@ -666,13 +666,35 @@ impl NodeBuilder<'_> {
         store: StoreId,
         make: impl FnOnce(StoreAccess, Rc<Cell<Timestamp>>) -> S,
     ) -> Result<Rc<RefCell<S>>, BuildError> {
-        let mut newest = None;
+        self.store_with_time(store, time_of_store, make)
+    }
+
+    /// As [`NodeBuilder::timed_store`], but for a time that may also go back: after a restart it is what it was at the last
+    /// commit.
+    ///
+    /// # Errors
+    /// As [`NodeBuilder::store`].
+    pub(crate) fn marked_store<S: StoreView>(
+        &mut self,
+        store: StoreId,
+        make: impl FnOnce(StoreAccess, Rc<Cell<Timestamp>>) -> S,
+    ) -> Result<Rc<RefCell<S>>, BuildError> {
+        self.store_with_time(store, mark_of_store, make)
+    }
+
+    fn store_with_time<S: StoreView>(
+        &mut self,
+        store: StoreId,
+        name: fn(&str) -> String,
+        make: impl FnOnce(StoreAccess, Rc<Cell<Timestamp>>) -> S,
+    ) -> Result<Rc<RefCell<S>>, BuildError> {
+        let mut kept = None;
         let view = self.store(store, |access| {
             let time = Rc::new(Cell::new(Timestamp::UNKNOWN));
-            newest = Some((Arc::from(time_of_store(access.name())), Rc::clone(&time)));
+            kept = Some((Arc::from(name(access.name())), Rc::clone(&time)));
             make(access, time)
         })?;
-        self.task.parts().stream_times.extend(newest);
+        self.task.parts().stream_times.extend(kept);
         Ok(view)
     }
 
@@ -771,4 +793,16 @@ crate::debug_says_what_display_says!(BuildError);
 /// The name under which the time of a store's newest row is kept, beside the times of the nodes: no node has such a name.
 pub(crate) fn time_of_store(store: &str) -> String {
     format!("store:{store}")
+}
+
+const MARK: &str = "mark:";
+
+/// The name under which a time that belongs to a store and may go back is kept.
+pub(crate) fn mark_of_store(store: &str) -> String {
+    format!("{MARK}{store}")
+}
+
+/// Whether the time of that name may go back, so that the last one counts instead of the largest.
+pub(crate) fn is_mark(name: &str) -> bool {
+    name.starts_with(MARK)
 }

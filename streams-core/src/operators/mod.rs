@@ -97,7 +97,7 @@ pub use error::OperatorError;
 pub(crate) use blame::{Address, blamed, blaming};
 pub(crate) use build::{
     BuiltNode, Close, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts,
-    TaskServices, time_of_store,
+    TaskServices, is_mark, mark_of_store, time_of_store,
 };
 pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;

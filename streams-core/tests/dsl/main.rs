@@ -22,6 +22,7 @@ mod optimizations;
 mod processors;
 mod properties;
 mod refused;
+mod restarted_joins;
 mod results;
 mod row_identity;
 mod sessions;

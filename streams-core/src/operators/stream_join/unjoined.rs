@@ -3,7 +3,9 @@
 //! A record is joined with nothing when stream time, the largest timestamp of both sides, is past its window and grace.
 //! When that is looked at is as in Java, to the record: only while a record with key and value arrives at the head of
 //! stream time, and only if the earliest record that may be waiting is out of reach for a record of the *arriving* side.
-//! That earliest time is only an estimate: the one at which the last look ended, unless an earlier record came since.
+//! That earliest time is only an estimate: the one at which the last look ended, unless an earlier record came since. It
+//! cannot be found out from the records that wait, so it is kept with the task's state, and a restarted task looks when
+//! it would have without the restart.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,17 +21,17 @@ use crate::windows::{JoinSpan, WindowSizes};
 pub(crate) struct Unjoined {
     rows: UnmatchedRows,
     stream_time: Rc<Cell<Timestamp>>,
-    /// About the earliest time at which a record waits; `None` if none is known to wait.
-    earliest: Option<i64>,
+    /// About the earliest time at which a record waits; unknown if none is known to wait. It survives restarts.
+    earliest: Rc<Cell<Timestamp>>,
 }
 
 impl Unjoined {
     /// The one of a task.
     pub(super) fn of(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Rc<RefCell<Self>>, BuildError> {
-        builder.store(store, |access| Self {
+        builder.marked_store(store, |access, earliest| Self {
             rows: UnmatchedRows::new(access),
             stream_time: Rc::new(Cell::new(Timestamp::UNKNOWN)),
-            earliest: None,
+            earliest,
         })
     }
 
@@ -52,7 +54,8 @@ impl Unjoined {
 
     /// Lets a record wait for a match.
     pub(super) fn wait(&mut self, at: WaitingAt<'_>, value: &[u8]) -> Result<(), StoreError> {
-        self.earliest = Some(self.earliest.map_or(at.timestamp, |earliest| earliest.min(at.timestamp)));
+        let earliest = self.known_earliest().map_or(at.timestamp, |earliest| earliest.min(at.timestamp));
+        self.earliest.set(Timestamp(earliest));
         self.rows.put(at, value)
     }
 
@@ -66,7 +69,7 @@ impl Unjoined {
     pub(super) fn look(&mut self, side: Side, span: JoinSpan) -> Result<Option<ClosedBelow>, StoreError> {
         let stream_time = self.stream_time.get().0;
         let closed_below = |reach: i64| stream_time.saturating_sub(reach).saturating_sub(span.grace_ms);
-        if self.earliest.is_some_and(|earliest| earliest >= closed_below(span.after_ms)) {
+        if self.known_earliest().is_some_and(|earliest| earliest >= closed_below(span.after_ms)) {
             return Ok(None);
         }
         let (this, other) = (closed_below(span.after_ms), closed_below(span.before_ms));
@@ -74,8 +77,13 @@ impl Unjoined {
             Side::Left => ClosedBelow { left: this, right: other },
             Side::Right => ClosedBelow { left: other, right: this },
         };
-        self.earliest = self.rows.looked_up_to(closed)?;
+        self.earliest.set(self.rows.looked_up_to(closed)?.map_or(Timestamp::UNKNOWN, Timestamp));
         Ok(Some(closed))
+    }
+
+    fn known_earliest(&self) -> Option<i64> {
+        let earliest = self.earliest.get();
+        (earliest != Timestamp::UNKNOWN).then_some(earliest.0)
     }
 
     /// As [`UnmatchedRows::closed`].

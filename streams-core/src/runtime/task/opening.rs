@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::starts::{AskedTimes, first_position, reset_of};
 use super::{StartPosition, TaskStore, layouts, unlogged};
 use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, RecordRef, Reply};
-use crate::operators::{Destination, time_of_store};
+use crate::operators::{Destination, is_mark, mark_of_store, time_of_store};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::age;
 use crate::runtime::bounds::{Bounds, Extent};
@@ -61,7 +61,7 @@ pub(crate) struct Ready {
     pub(crate) stores: Vec<TaskStore>,
     /// Where reading of each input starts.
     pub(crate) inputs: Vec<StartPosition>,
-    /// The operators' stream times: the larger of those in the state and in the committed metadata.
+    /// The operators' times: those in the state and in the committed metadata together (`read_times`).
     pub(crate) times: Vec<(String, Timestamp)>,
     /// Declared last, so that the store is closed first, as in a task.
     pub(crate) folder: TaskFolder,
@@ -425,7 +425,8 @@ impl Opening {
         let part = shared.plan.topology.subtopologies().iter().find(|sub| sub.id == self.id.subtopology);
         let nodes = part.into_iter().flat_map(|part| &part.nodes).filter_map(|node| graph.node(*node));
         let stores = part.into_iter().flat_map(|part| &part.stores).filter_map(|store| graph.store(*store));
-        let names = nodes.map(|node| node.name.to_string()).chain(stores.map(|store| time_of_store(&store.name)));
+        let of_stores = stores.flat_map(|store| [time_of_store(&store.name), mark_of_store(&store.name)]);
+        let names = nodes.map(|node| node.name.to_string()).chain(of_stores);
         names
             .map(|name| {
                 let time = read_i64(&*opened.store, &time_key(&name), opened.folder.path())
@@ -548,11 +549,14 @@ fn rows_of(
     Ok(rows.into_changes().collect())
 }
 
-/// Returns the partition's time as of the commit, and merges the operators' times into `times`.
+/// Returns the partition's time as of the commit, and merges the operators' times into `times`: the larger one counts. Of
+/// times that may go back the committed one does, because records after the commit are processed once more.
 fn read_times(committed: &CommittedOffset, times: &mut [(String, Timestamp)]) -> Timestamp {
     let Some(metadata) = OffsetMetadata::decode(&committed.metadata) else { return Timestamp::UNKNOWN };
     for (name, time) in times {
-        *time = (*time).max(metadata.times.get(name).copied().unwrap_or(Timestamp::UNKNOWN));
+        if let Some(committed) = metadata.times.get(name).copied() {
+            *time = if is_mark(name) { committed } else { committed.max(*time) };
+        }
     }
     metadata.partition_time
 }

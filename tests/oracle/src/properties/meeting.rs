@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use millstream::wire::murmur2::partition_of;
 
-use super::suitable::{Promise, Sense, each_once, first_and_last, has_versions, survives};
+use super::suitable::{Promise, Sense, first_and_last, has_versions, survives};
 use crate::behaviour::Behaviour;
 use crate::case::{Case, Input, InputRecord};
 use crate::functions::Adder;
@@ -25,7 +25,7 @@ pub(super) fn promise(case: &mut Case) -> Option<Promise> {
     let reads_several =
         case.steps.iter().filter(|step| matches!(step, Step::Stream { .. } | Step::Table { .. })).count() > 1;
     if !reads_several && case.steps.iter().all(keeps_partition) {
-        return each_once(case);
+        return Some(Promise::of(Sense::Records));
     }
     // Which version is the latest one, and whether it is too old, depends on when its record comes.
     if has_versions(case) {

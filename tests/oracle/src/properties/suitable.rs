@@ -86,7 +86,7 @@ impl Promise {
 /// What a property promises of a case. The case may be changed so that there is something to promise.
 fn promise(property: Property, case: &mut Case) -> Option<Promise> {
     match property {
-        Property::Interruptions => case.steps.iter().all(survives).then(|| each_once(case))?,
+        Property::Interruptions => case.steps.iter().all(survives).then(|| Promise::of(Sense::Records)),
         Property::Caches => {
             let is_suitable = Flow::all_of(case).is_some_and(|flows| !flows.contains(&Flow::Ordered))
                 && !sends_what_still_changes(case)
@@ -104,12 +104,16 @@ fn promise(property: Property, case: &mut Case) -> Option<Promise> {
     }
 }
 
-/// Each record once, and in its place, unless there are left or outer joins of streams. When those look for records that
-/// have waited long enough goes by an estimate, in Java, too, which a restarted task does not have, and their results get the
-/// headers of the record that makes it look.
-pub(super) fn each_once(case: &Case) -> Option<Promise> {
+/// The same part of a case for both Kafka Streams and ours. When left and outer joins of streams look for records that have
+/// waited long enough depends on the wall clock in Kafka Streams, and on when it was started, and their results get the headers
+/// of the record that makes it look. So each of these is there once, at any place and with any headers, and nothing may
+/// depend on their order.
+pub(super) fn on_both_sides(mut part: Part) -> Option<Part> {
+    if part.sense != Sense::Records {
+        return Some(part);
+    }
     let mut places_vary = BTreeSet::new();
-    for (number, step) in case.steps.iter().enumerate() {
+    for (number, step) in part.case.steps.iter().enumerate() {
         let varies = matches!(step, Step::Join { kind: JoinKind::Left | JoinKind::Outer, .. });
         if step.inputs().iter().any(|input| places_vary.contains(input)) {
             if !is_stateless(step) {
@@ -121,18 +125,19 @@ pub(super) fn each_once(case: &Case) -> Option<Promise> {
         }
     }
     if places_vary.is_empty() {
-        return Some(Promise::of(Sense::Records));
+        return Some(part);
     }
-    let reaches = case.steps.iter().filter_map(|step| match step {
+    let reaches = part.case.steps.iter().filter_map(|step| match step {
         Step::Join { before, after, grace, .. } => {
             before.unsigned_abs().checked_add(after.unsigned_abs())?.checked_add(*grace)
         }
         _ => None,
     });
-    let (_, last) = first_and_last(case)?;
+    let (_, last) = first_and_last(&part.case)?;
     let time = last.checked_add_unsigned(reaches.sum::<u64>())?.checked_add(1)?;
-    let closing = meeting::closing(case, time);
-    Some(Promise { sense: Sense::TablesOf(BTreeSet::new()), closing, is_for_any_order: false })
+    part.closing = meeting::closing(&part.case, time);
+    part.sense = Sense::TablesOf(BTreeSet::new());
+    Some(part)
 }
 
 /// Whether each record's results depend on this record alone.
