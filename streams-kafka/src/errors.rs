@@ -24,6 +24,7 @@ impl Code {
     pub(crate) const SSL: Self = Self(-181);
     pub(crate) const INVALID_DIFFERENT_RECORD: Self = Self(-138);
     pub(crate) const QUEUE_FULL: Self = Self(-184);
+    pub(crate) const TIMED_OUT: Self = Self(-185);
     pub(crate) const ALL_BROKERS_DOWN: Self = Self(-187);
     pub(crate) const PARTITION_EOF: Self = Self(-191);
     pub(crate) const RESOLVE: Self = Self(-193);

@@ -116,7 +116,7 @@ impl Counter {
             if reached > last_news.1 {
                 last_news = (Instant::now(), reached);
             }
-            let said = || self.program.lines().join("\n");
+            let said = || self.program.last_lines();
             assert!(last_news.0.elapsed() < PATIENCE, "stuck at {reached} of {records} records\n{}", said());
             assert!(self.program.is_alive(), "ended at {reached} of {records} records\n{}", said());
             std::thread::sleep(Duration::from_millis(1));

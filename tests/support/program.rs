@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::PATIENCE;
 
+/// How many of a program's lines a message repeats, and how many characters of each.
+const LINES_TOLD: usize = 15;
+const LINE_WIDTH: usize = 400;
+
 /// A running program, and the lines that it has printed. Dropping it kills the program.
 #[derive(Debug)]
 pub struct Program {
@@ -76,6 +80,12 @@ impl Program {
         self.printed.lock().lines.clone()
     }
 
+    /// The last of these lines, for messages: what a program says before it ends is why it ends.
+    #[must_use]
+    pub fn last_lines(&self) -> String {
+        end_of(&self.lines())
+    }
+
     /// Waits until `find` finds something in the printed lines.
     ///
     /// # Panics
@@ -87,7 +97,7 @@ impl Program {
             if let Some(found) = find(&printed.lines) {
                 return found;
             }
-            let text = || printed.lines.join("\n");
+            let text = || end_of(&printed.lines);
             if printed.streams_ended == 2 {
                 panic!("{}: ended ({:?}) before {what}\n{}", self.name, self.child().wait(), text());
             }
@@ -110,7 +120,7 @@ impl Program {
     /// # Panics
     /// When it has already ended.
     pub fn kill(self) {
-        assert!(self.is_alive(), "{}: ended before it was killed\n{}", self.name, self.lines().join("\n"));
+        assert!(self.is_alive(), "{}: ended before it was killed\n{}", self.name, self.last_lines());
         let mut child = self.child();
         child.kill().expect("it runs");
         let _ = child.wait().expect("a status");
@@ -133,7 +143,7 @@ impl Program {
         self.input = None;
         let status = self.wait();
         let lines = self.lines();
-        assert!(status.success(), "{}: {status}\n{}", self.name, lines.join("\n"));
+        assert!(status.success(), "{}: {status}\n{}", self.name, end_of(&lines));
         lines
     }
 
@@ -153,6 +163,13 @@ impl Program {
             drop(self.printed.news.wait_timeout(printed, Duration::from_millis(50)));
         }
     }
+}
+
+/// The last lines, shortened where a report would be cut off.
+fn end_of(lines: &[String]) -> String {
+    let last = lines.get(lines.len().saturating_sub(LINES_TOLD)..).unwrap_or_default();
+    let short = |line: &String| line.chars().take(LINE_WIDTH).collect::<String>();
+    last.iter().map(short).collect::<Vec<_>>().join("\n")
 }
 
 impl Drop for Program {

@@ -13,6 +13,9 @@ use crate::errors::Code;
 /// The group may be in the middle of a rebalance, and others slow.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a client that closes may wait for its group's coordinator.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Converts librdkafka's error codes, one of which means "no error", to a `Result`.
 fn result(code: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
     match code as i32 {
@@ -91,7 +94,7 @@ impl Client {
         result(unsafe { sys::rd_kafka_committed(self.rk(), partitions.as_ptr(), timeout_ms) })
     }
 
-    /// Leaves the group. Waits until that is done.
+    /// Leaves the group. Waits until that is done, but not for ever.
     ///
     /// Closing the client is not enough for a static member, which stays in the group to come back (2.12.1,
     /// `rd_kafka_cgrp_leave_maybe`). But one that has nothing to read leaves, whether it is static or not.
@@ -107,8 +110,32 @@ impl Client {
                  `session.timeout.ms` has passed; others take over after that"
             );
         }
-        // SAFETY: a live consumer. It waits for the answer to the request to leave.
-        result(unsafe { sys::rd_kafka_consumer_close(self.rk()) })
+        self.close_consumer()
+    }
+
+    /// Waits for the answer to the request to leave. `rd_kafka_consumer_close` would wait for ever if it does not come.
+    fn close_consumer(&self) -> Result<(), Code> {
+        // SAFETY: a live client; the queue is ours until it is destroyed below.
+        let queue = unsafe { sys::rd_kafka_queue_new(self.rk()) };
+        // SAFETY: a live consumer and a live queue, which the client keeps for as long as it sends to it.
+        let refused = unsafe { take_error(sys::rd_kafka_consumer_close_queue(self.rk(), queue)) };
+        let since = Instant::now();
+        let is_closed = || {
+            // SAFETY: a live consumer.
+            unsafe { sys::rd_kafka_consumer_closed(self.rk()) != 0 }
+        };
+        while refused.is_none() && !is_closed() && since.elapsed() < CLOSE_PATIENCE {
+            // SAFETY: a live queue that gets no records, because a member reads none. Serves the callback about the
+            // rebalance, and waits at most for so many milliseconds.
+            unsafe { sys::rd_kafka_queue_poll_callback(queue, 10) };
+        }
+        // SAFETY: the queue is ours and not used again. What the client still sends to it is dropped.
+        unsafe { sys::rd_kafka_queue_destroy(queue) };
+        match refused {
+            Some((code, _)) => Err(code),
+            None if is_closed() => Ok(()),
+            None => Err(Code::TIMED_OUT),
+        }
     }
 
     /// Waits until the client has sent its request to leave, upon which it forgets its member id; `false` if that takes
