@@ -101,7 +101,7 @@ impl Counter {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.program.is_alive()
+        self.program.ended().is_none()
     }
 
     /// Waits until it has reached this record, counted from the start of the input, and has processed some itself.
@@ -118,7 +118,9 @@ impl Counter {
             }
             let said = || self.program.last_lines();
             assert!(last_news.0.elapsed() < PATIENCE, "stuck at {reached} of {records} records\n{}", said());
-            assert!(self.program.is_alive(), "ended at {reached} of {records} records\n{}", said());
+            if let Some(status) = self.program.ended() {
+                panic!("ended ({status}) at {reached} of {records} records\n{}", said());
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
     }

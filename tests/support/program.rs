@@ -107,12 +107,12 @@ impl Program {
         }
     }
 
-    /// Whether it is still running.
+    /// How it has ended; `None` while it is running.
     ///
     /// # Panics
     /// When the system cannot tell.
-    pub fn is_alive(&self) -> bool {
-        self.child().try_wait().expect("a status").is_none()
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.child().try_wait().expect("a status")
     }
 
     /// Ends it like a crash, and returns once it has ended.
@@ -120,7 +120,9 @@ impl Program {
     /// # Panics
     /// When it has already ended.
     pub fn kill(self) {
-        assert!(self.is_alive(), "{}: ended before it was killed\n{}", self.name, self.last_lines());
+        if let Some(status) = self.ended() {
+            panic!("{}: ended ({status}) before it was killed\n{}", self.name, self.last_lines());
+        }
         let mut child = self.child();
         child.kill().expect("it runs");
         let _ = child.wait().expect("a status");
@@ -174,7 +176,7 @@ fn end_of(lines: &[String]) -> String {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if self.is_alive() {
+        if self.ended().is_none() {
             let _ = self.child().kill();
             let _ = self.child().wait();
         }
