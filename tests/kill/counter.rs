@@ -21,6 +21,8 @@ pub(crate) struct Application {
     pub(crate) cache_bytes: usize,
     pub(crate) commit_interval: Duration,
     pub(crate) session_timeout: Duration,
+    /// `None` is the engine's default.
+    pub(crate) transaction_timeout: Option<Duration>,
     /// Contains state and progress.
     pub(crate) folder: PathBuf,
 }
@@ -65,6 +67,7 @@ impl Application {
             .args(["--cache-bytes", &self.cache_bytes.to_string()])
             .args(["--commit-interval-ms", &self.commit_interval.as_millis().to_string()])
             .args(["--session-timeout-s", &self.session_timeout.as_secs().to_string()])
+            .args(self.transaction_timeout.map(|time| format!("--transaction-timeout-s={}", time.as_secs())))
             .args(self.exactly_once.then_some("--exactly-once"))
             .args([Path::new("--state-dir"), &self.folder.join(place)])
             .args([Path::new("--progress"), &progress]);

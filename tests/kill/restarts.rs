@@ -40,7 +40,8 @@ fn application(id: String, log: [String; 2], folder: &Path) -> Application {
     let folder = folder.to_owned();
     let session_timeout = Duration::from_secs(4);
     let (exactly_once, cache_bytes) = (false, SMALL_CACHE);
-    Application { id, log, exactly_once, cache_bytes, commit_interval, session_timeout, folder }
+    let transaction_timeout = None;
+    Application { id, log, exactly_once, cache_bytes, commit_interval, session_timeout, transaction_timeout, folder }
 }
 
 /// Kills the application, and compares the last counts with the events.

@@ -173,6 +173,10 @@ fn when_the_broker_restarts_while_a_member_is_down_each_event_is_counted_once() 
         Duration::from_secs(30),
         folder.path(),
     );
+    // Where a broker starts slowly, the default is over before its listener is open. A broker that is alone (4.3.1) then
+    // notes the dead member's transaction as aborted, without a marker in the partitions, whose committed records end
+    // there for ever; KIP-664 has the tool against that.
+    scene.application.transaction_timeout = Some(Duration::from_secs(29));
     let mut counters = Vec::new();
     under_load(&mut scene, |scene| {
         for (number, place) in (0..).zip(["a", "b"]) {

@@ -48,6 +48,7 @@ impl Scene {
             cache_bytes: 0,
             commit_interval: Duration::from_millis(100),
             session_timeout,
+            transaction_timeout: None,
             folder: folder.to_owned(),
         };
         Self { kafka, application, written: 0 }

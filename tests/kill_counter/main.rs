@@ -48,6 +48,9 @@ struct Arguments {
     commit_interval_ms: u64,
     #[arg(long, default_value_t = 4)]
     session_timeout_s: u64,
+    /// The engine's own default otherwise
+    #[arg(long)]
+    transaction_timeout_s: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -76,6 +79,7 @@ fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error
         cache_bytes: arguments.cache_bytes,
         state_dir: arguments.state_dir.clone(),
         session_timeout: Duration::from_secs(arguments.session_timeout_s),
+        transaction_timeout: arguments.transaction_timeout_s.map(Duration::from_secs),
         ..Settings::default()
     };
     let app = App::new(&arguments.id, topology(arguments)?).settings(settings).state_in(RocksDb::default());
