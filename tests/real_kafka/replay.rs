@@ -1,41 +1,27 @@
 //! A backlog whose partitions are out of step, read through a repartition topic into windows with a short grace: aligned,
-//! nothing is late, in one process and in three instances; otherwise most of it is.
+//! nothing is late, in one process and in three, or in three instances; otherwise most of it is. `cargo xtask replay` shows
+//! what Kafka Streams makes of it.
 
+use std::process::Command;
 use std::time::Duration;
 
 use millstream::prelude::*;
-use millstream::wire::murmur2::partition_of;
 use millstream_tests::kafka::bootstrap_servers;
+use millstream_tests::replay::{GRACE_MS, KEYS, PARTITIONS, RECORDS, Replay, WINDOW_MS, backlog, expected};
 use millstream_tests::say;
-
-const PARTITIONS: u32 = 4;
-const RECORDS: i64 = 200_004;
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// The windows' grace, and the bound.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How long to wait for an instance.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ten hours, of which the partitions have a half, a quarter, a sixth and a twelfth of the records.
-fn backlog() -> Vec<(i64, i64)> {
-    const TEN_HOURS_MS: i64 = 10 * 3_600_000;
-    let key_in = |partition: i32| {
-        (0_i64..).find(|key| partition_of(&key.to_be_bytes(), PARTITIONS).0 == partition).expect("some key is there")
-    };
-    let of_partition = |(partition, share): (i32, i64)| {
-        let (key, count) = (key_in(partition), RECORDS * share / 12);
-        (0..count).map(move |number| (key, number * TEN_HOURS_MS / count))
-    };
-    [(0, 6), (1, 3), (2, 2), (3, 1)].into_iter().flat_map(of_partition).collect()
+const fn ms(millis: i64) -> Duration {
+    Duration::from_millis(millis.unsigned_abs())
 }
 
 fn counting(input: &Topic<i64, i64>) -> Topology {
     let builder = StreamsBuilder::new();
     let events = builder.stream(input.clone()).timestamped_by(|event, _| Timestamp(event.value));
-    let windows = Tumbling::of(MINUTE).grace(GRACE);
-    _ = events.group_by(|_, time| time % 100).windowed_by(windows).count();
+    let windows = Tumbling::of(ms(WINDOW_MS)).grace(ms(GRACE_MS));
+    _ = events.group_by(|_, time| time % KEYS).windowed_by(windows).count();
     builder.build().expect("a topology")
 }
 
@@ -76,8 +62,22 @@ fn a_replay_loses_nothing_if_it_is_aligned() {
     let backlog = backlog();
     let all = backlog.len() as u64;
     assert_eq!(client.send_all(&input, backlog).expect("sent"), all as usize);
-    assert_eq!(late(&format!("{run}-one"), &input, 1, Some(GRACE)), 0, "one process");
-    assert_eq!(late(&format!("{run}-three"), &input, 3, Some(GRACE)), 0, "three instances");
+    assert_eq!(late(&format!("{run}-one"), &input, 1, Some(ms(GRACE_MS))), 0, "one process");
+    assert_eq!(late(&format!("{run}-three"), &input, 3, Some(ms(GRACE_MS))), 0, "three instances");
     let lost = late(&format!("{run}-apart"), &input, 1, None);
     assert!(lost > all / 4, "{lost} of {all} are late without alignment");
+}
+
+#[test]
+fn processes_divide_an_aligned_replay_and_lose_nothing() {
+    let run = millstream::testing::log_contract::unique_prefix();
+    let replay = Replay::write(bootstrap_servers(), &run);
+    let instance = || Command::new(env!("CARGO_BIN_EXE_replay-instance"));
+    for processes in [1, 3] {
+        let replayed = replay.by(&format!("in-{processes}"), processes, instance, Some(GRACE_MS));
+        say(&format!("{run}: late {:?} of {:?} in {processes} processes", replayed.late, replayed.processed));
+        assert_eq!(replayed.late, vec![0; processes]);
+        assert!(!replayed.processed.contains(&0), "{:?} are processed", replayed.processed);
+        assert!(replayed.table == expected(), "{} records are not in the final table", replayed.missing());
+    }
 }

@@ -5,6 +5,7 @@ pub mod program;
 pub mod progress;
 pub mod proxy;
 pub mod records;
+pub mod replay;
 
 use std::io::Write;
 use std::time::Duration;

@@ -11,6 +11,7 @@ mod kafka;
 mod oracle;
 mod packages;
 mod process;
+mod replay;
 mod rocksdb;
 mod setup;
 mod test;
@@ -44,6 +45,8 @@ usage: cargo xtask COMMAND
            Lets Kafka Streams itself describe the topologies of streams-core/tests/describe (JDK and Maven).
   oracle-bytes
            Lets Kafka Streams itself write the bytes of streams-core/tests/bytes (JDK and Maven).
+  replay   How many records of a replayed backlog are late: here, with event times aligned and without, and in Kafka
+           Streams, in one process and in three, on one broker (JDK and Maven).
   bench engine [ARGS]
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
   bench operators [ARGS]
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["oracle", rest @ ..] => oracle::compare(rest),
         ["mutants", "--suite", "oracle", rest @ ..] => oracle::mutants(rest),
+        ["replay"] => replay::run(),
         ["oracle-describe"] => oracle::describe(),
         ["oracle-bytes"] => oracle::bytes(),
         ["setup"] => setup::run(),

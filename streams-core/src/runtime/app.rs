@@ -171,7 +171,8 @@ impl App {
     /// Tasks advance by event time (`event.time.alignment`), so that a replay has the results of a live run: while there
     /// are records to catch up with, no task goes ahead of the others by more than `bound` of event time, and a record
     /// that was sent through a repartition topic waits until no other task upstream can still send one that is older by
-    /// more than that. Tasks at the end of their inputs hold nobody up.
+    /// more than that. Tasks at the end of their inputs hold nobody up, nor do those of an instance that is paused, so what
+    /// they come with after a pause may be late.
     ///
     /// Without it, each task goes as fast as it can, as in Kafka Streams. In a backlog, tasks are then hours of event time
     /// apart, and of the records that meet behind a repartition topic, most are too late for their windows. The grace of
