@@ -13,6 +13,7 @@
 //! | values by key, and what they were | [`VersionedStore`](crate::state::VersionedStore) | [`VersionedStoreRef`] |
 //! | a table's rows, to read | [`KeyValueStore::read_only`](crate::state::KeyValueStore::read_only) | [`TableRef`] |
 //! | a table's rows and what they were, to read | [`VersionedStore::read_only`](crate::state::VersionedStore::read_only) | [`VersionedTableRef`] |
+//! | a windowed table's rows, to read | [`WindowStore::read_only`](crate::state::WindowStore::read_only), [`SessionStore::read_only`](crate::state::SessionStore::read_only) | [`WindowTableRef`], [`SessionTableRef`] |
 //!
 //! [`StreamsBuilder::global_store`](super::StreamsBuilder::global_store) has a store of values by key that every task can
 //! read; the code that fills it gets a [`GlobalStoreRef`].
@@ -24,8 +25,8 @@
 
 pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule, ValueProcessor};
 pub use crate::operators::processor_stores::{
-    GlobalStoreRef, ProcessorStore, ReadOnly, Refs, SessionStoreRef, StoreOrigin, StoreRef, StoreSpec, StoreTuple,
-    TableRef, VersionedStoreRef, VersionedTableRef, WindowStoreRef,
+    GlobalStoreRef, ProcessorStore, ReadOnly, Refs, SessionStoreRef, SessionTableRef, StoreOrigin, StoreRef, StoreSpec,
+    StoreTuple, TableRef, VersionedStoreRef, VersionedTableRef, WindowStoreRef, WindowTableRef,
 };
 pub use crate::operators::wrapping::ProcessorCall;
 pub use crate::operators::{PunctuationTime, RecordPosition};

@@ -375,6 +375,24 @@ pub(crate) trait TaskServices {
     fn cache_budget(&self) -> CacheBudget;
 }
 
+type SharedView = Rc<RefCell<dyn StoreView>>;
+
+/// What the operators access their stores through, for nodes that only know a store's kind. A view is there when its own
+/// node is built.
+#[derive(Clone, Default)]
+pub(crate) struct OpenViews(Rc<RefCell<HashMap<StoreId, SharedView>>>);
+
+impl OpenViews {
+    /// The view of a store.
+    pub(super) fn find(&self, store: StoreId) -> Option<SharedView> {
+        self.0.borrow().get(&store).map(Rc::clone)
+    }
+
+    fn add(&self, store: StoreId, view: SharedView) {
+        self.0.borrow_mut().insert(store, view);
+    }
+}
+
 /// Collects what is built for one task, node by node, from sinks to sources.
 pub(crate) struct TaskBuilder<'a> {
     task: TaskId,
@@ -383,6 +401,7 @@ pub(crate) struct TaskBuilder<'a> {
     names: HashMap<NodeId, Arc<str>>,
     shared: HashMap<StoreId, Untyped>,
     beside: HashMap<StoreId, Untyped>,
+    views: OpenViews,
     around: Arc<[Wrapper]>,
     parts: TaskParts,
 }
@@ -398,6 +417,7 @@ impl<'a> TaskBuilder<'a> {
             names: HashMap::new(),
             shared: HashMap::new(),
             beside: HashMap::new(),
+            views: OpenViews::default(),
             around: Arc::default(),
             parts,
         }
@@ -517,6 +537,7 @@ trait BuildTask {
     fn services(&mut self) -> &mut dyn TaskServices;
     fn shared(&mut self) -> &mut HashMap<StoreId, Untyped>;
     fn beside(&mut self) -> &mut HashMap<StoreId, Untyped>;
+    fn views(&self) -> &OpenViews;
     fn parts(&mut self) -> &mut TaskParts;
 }
 
@@ -535,6 +556,10 @@ impl BuildTask for TaskBuilder<'_> {
 
     fn beside(&mut self) -> &mut HashMap<StoreId, Untyped> {
         &mut self.beside
+    }
+
+    fn views(&self) -> &OpenViews {
+        &self.views
     }
 
     fn parts(&mut self) -> &mut TaskParts {
@@ -652,6 +677,7 @@ impl NodeBuilder<'_> {
         let budget = if access.is_cached() { self.task.services().cache_budget() } else { CacheBudget::off() };
         let shared = Rc::new(RefCell::new(make(access, budget)));
         self.task.parts().views.push(Rc::clone(&shared) as _);
+        self.task.views().add(store, Rc::clone(&shared) as _);
         self.task.shared().insert(store, Untyped::new(Rc::clone(&shared)));
         Ok(shared)
     }
@@ -696,6 +722,19 @@ impl NodeBuilder<'_> {
         })?;
         self.task.parts().stream_times.extend(kept);
         Ok(view)
+    }
+
+    /// The store itself, for nodes that leave its rows to others.
+    ///
+    /// # Errors
+    /// When the task has no such store.
+    pub(super) fn access(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {
+        self.task.services().store(store)
+    }
+
+    /// The views of all stores.
+    pub(super) fn open_views(&self) -> OpenViews {
+        self.task.views().clone()
     }
 
     /// How long a store keeps the versions that its rows had, if it does.

@@ -96,8 +96,8 @@ pub use error::OperatorError;
 
 pub(crate) use blame::{Address, blamed, blaming};
 pub(crate) use build::{
-    BuiltNode, Close, Flush, NodeBuilder, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder, TaskParts,
-    TaskServices, is_mark, mark_of_store, time_of_store,
+    BuiltNode, Close, Flush, NodeBuilder, OpenViews, Punctuate, Punctuation, Recipe, SourceNode, TaskBuilder,
+    TaskParts, TaskServices, is_mark, mark_of_store, time_of_store,
 };
 pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;

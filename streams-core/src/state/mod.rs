@@ -45,7 +45,7 @@ pub(crate) mod session_rows;
 pub(crate) mod sliding_rows;
 mod small_bytes;
 pub(crate) mod spanned_rows;
-mod spans;
+pub(crate) mod spans;
 mod store;
 mod store_value;
 pub(crate) mod subscriptions;

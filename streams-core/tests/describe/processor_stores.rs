@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use streams_core::dsl::processor::{ProcessorSessionStore, ProcessorWindowStore, Timestamped};
-use streams_core::state::{KeyValueStore, VersionedStore};
+use streams_core::state::{KeyValueStore, SessionStore, VersionedStore, WindowStore};
+use streams_core::windows::{Sessions, Tumbling};
 
-use crate::topologies::{A, B, G, Named, OUT, T, text_store};
+use crate::topologies::{A, B, C, G, Named, OUT, T, text_store};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -41,6 +42,14 @@ pub(crate) const ALL: &[Named] = &[
         b.table(T).stored_as(HISTORY);
         let stores = (HISTORY.read_only(), VERSIONS);
         _ = b.stream(A).process_values(stores, |_, _, value, out| out.send(value)).to(OUT);
+    }),
+    ("a processor that reads the stores of windowed tables", |b| {
+        const PER_MINUTE: WindowStore<String, i64> = WindowStore::new("per-minute");
+        const PER_SESSION: SessionStore<String, i64> = SessionStore::new("per-session");
+        b.stream(A).group_by_key().windowed_by(Tumbling::of(MINUTE).no_grace()).count().stored_as(PER_MINUTE);
+        b.stream(B).group_by_key().windowed_by(Sessions::gap(MINUTE).no_grace()).count().stored_as(PER_SESSION);
+        let stores = (PER_MINUTE.read_only(), PER_SESSION.read_only());
+        _ = b.stream(C).process(stores, |_, key, value, out| out.send(key.clone(), value)).to(OUT);
     }),
     ("a processor that reads a global table", |b| {
         let everywhere = text_store("everywhere");

@@ -37,6 +37,7 @@ mod topology_test_driver;
 mod transforms;
 mod versioned_processors;
 mod versions;
+mod windowed_lookups;
 mod windows;
 
 use streams_core::dsl::StreamsBuilder;

@@ -49,6 +49,8 @@ behaviours! {
     TsWindowList { store: Option<String>, size: i64, read: Read, from: Option<String>, to: Option<String> }
     SessionPut { store: Option<String>, gap: i64 }
     SessionList { store: Option<String>, gap: i64, read: Read, from: Option<String>, to: Option<String>, size: Option<i64> }
+    TsWindowLookup { store: Option<String>, size: i64, read: Read }
+    SessionLookup { store: Option<String>, read: Read, size: Option<i64> }
     VersionedPut { store: Option<String>, back: Option<i64> }
     VersionedDelete { store: Option<String>, r#where: Predicate }
     VersionedLookup { store: Option<String>, back: Option<i64> }
@@ -106,6 +108,8 @@ impl Behaviour {
             | Self::TsWindowList { store, .. }
             | Self::SessionPut { store, .. }
             | Self::SessionList { store, .. }
+            | Self::TsWindowLookup { store, .. }
+            | Self::SessionLookup { store, .. }
             | Self::VersionedPut { store, .. }
             | Self::VersionedDelete { store, .. }
             | Self::VersionedLookup { store, .. } => store.as_ref(),

@@ -141,6 +141,17 @@ impl Step {
         Some((stored.name.as_deref()?, stored.versioned?))
     }
 
+    /// The name of the store of the windowed table of texts that it makes, and its windows.
+    #[must_use]
+    pub fn windowed_as(&self) -> Option<(&str, Windows)> {
+        match self {
+            Self::Reduce { options, .. } | Self::Aggregate { options, .. } => {
+                Some((options.stored.as_ref()?.name.as_deref()?, options.windows?))
+            }
+            _ => None,
+        }
+    }
+
     /// The store of the table of texts without windows that it makes.
     const fn stored_rows(&self) -> Option<&Stored> {
         match self {

@@ -21,6 +21,7 @@ mod sessions;
 mod tables;
 mod tuples;
 mod versions;
+mod windowed_tables;
 mod windows;
 
 pub(crate) use global::GlobalRows;
@@ -29,6 +30,7 @@ pub use key_value::StoreRef;
 pub use sessions::SessionStoreRef;
 pub use tables::{ReadOnly, TableRef};
 pub use versions::{VersionedStoreRef, VersionedTableRef};
+pub use windowed_tables::{SessionTableRef, WindowTableRef};
 pub use windows::WindowStoreRef;
 
 /// A store that a processor asks for.

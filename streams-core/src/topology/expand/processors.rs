@@ -142,7 +142,9 @@ impl Expansion {
         let (id, stored) =
             self.stores.find(&spec.name).ok_or_else(|| TopologyError::NoTableStore { name: name(), at })?;
         let is_expiring_table = stored.name() == EXPIRING_TABLE.name() && kind.name() == Table.name();
-        if stored.name() == kind.name() || is_expiring_table {
+        // There is more than one sort of windows and of sessions.
+        let is_windowed_table = kind.retention().is_some() && stored.constant() == kind.constant();
+        if stored.name() == kind.name() || is_expiring_table || is_windowed_table {
             Ok(id)
         } else if stored.constant() == kind.constant() {
             Err(TopologyError::NoTableStore { name: name(), at })

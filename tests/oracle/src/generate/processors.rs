@@ -7,7 +7,7 @@ use super::vocabulary::{key_map, predicate, value_map};
 use crate::behaviour::{Behaviour, Clock, Read};
 use crate::case::StoreType;
 use crate::functions::ValueMap;
-use crate::step::{Step, StepId, StoreKind};
+use crate::step::{Step, StepId, StoreKind, Windows};
 
 /// All of them.
 pub(super) const ARMS: Arms = &[
@@ -22,6 +22,7 @@ pub(super) const ARMS: Arms = &[
     (2, session),
     (2, versioned),
     (1, version_of_table),
+    (2, row_of_window),
     (1, shared),
     (1, to_child),
 ];
@@ -332,6 +333,38 @@ fn version_of_table(draft: &mut Draft) -> Option<()> {
     let back = back(draft);
     process_of(draft, input, Behaviour::VersionedLookup { store: None, back }, Some(store), true);
     Some(())
+}
+
+/// Looks at the rows of a windowed table.
+fn row_of_window(draft: &mut Draft) -> Option<()> {
+    // Java's caches keep what is over.
+    if draft.has_cache() {
+        return None;
+    }
+    let mut stored: Vec<_> = windowed(draft);
+    if stored.is_empty() {
+        super::windows::stored_reduce(draft);
+        stored = windowed(draft);
+    }
+    let (store, windows) = draft.random.pick(&stored).cloned()?;
+    let size = draft.random.one_of(10_i64, &[0, 1, 100, 1_000, 60_000]);
+    draft.remember([size.unsigned_abs()]);
+    let does = if matches!(windows, Windows::Session { .. }) {
+        let read = draft.random.one_of(Read::Fetch, &[Read::BackwardFetch, Read::Find, Read::BackwardFind]);
+        let size = matches!(read, Read::Find | Read::BackwardFind).then_some(size);
+        Behaviour::SessionLookup { store: None, read, size }
+    } else {
+        let read = draft.random.one_of(Read::Point, &[Read::Fetch, Read::BackwardFetch]);
+        Behaviour::TsWindowLookup { store: None, size, read }
+    };
+    process(draft, does, Some(store), true);
+    Some(())
+}
+
+/// The stores of windowed tables that have names.
+fn windowed(draft: &Draft) -> Vec<(String, Windows)> {
+    let stored = draft.steps.iter().filter_map(Step::windowed_as);
+    stored.map(|(name, windows)| (name.to_owned(), windows)).collect()
 }
 
 /// A processor that chooses a child for each record.

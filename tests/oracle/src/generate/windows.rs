@@ -142,6 +142,15 @@ fn reduce(draft: &mut Draft) -> Option<()> {
     Some(())
 }
 
+/// A reduction whose store has a name.
+pub(super) fn stored_reduce(draft: &mut Draft) {
+    let name = draft.store_name();
+    reduce(draft);
+    if let Some(Step::Reduce { options, .. }) = draft.steps.last_mut() {
+        options.stored.get_or_insert_default().name.get_or_insert(name);
+    }
+}
+
 fn aggregate(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
     let windows = all_windows(draft);

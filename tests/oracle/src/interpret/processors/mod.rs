@@ -3,23 +3,25 @@
 use std::time::Duration;
 
 use millstream::dsl::processor::{ProcessorSessionStore, ProcessorWindowStore, StoreTuple};
-use millstream::state::{KeyValueStore, Timestamped, VersionedStore};
+use millstream::state::{KeyValueStore, SessionStore, Timestamped, VersionedStore, WindowStore};
 
 use super::options::{Nameable as _, TextTopic, topic};
 use super::{Handle, Interpreter, Stream, What, unfit};
 use crate::behaviour::Behaviour;
-use crate::step::{Step, StoreKind};
+use crate::step::{Step, StoreKind, Windows as StepWindows};
 use crate::text::Text;
 
 mod key_value;
 mod plain;
 mod stored;
 mod versions;
+mod windowed_tables;
 mod windows;
 
 use key_value::{KeyValues, Rows, TimestampedValues};
 use stored::{Work, Worker};
 use versions::{OfTables, Versions};
+use windowed_tables::{SessionRows, WindowRows};
 use windows::{Sessions, TimestampedWindows, Windows};
 
 type Plain = KeyValueStore<Text, Text>;
@@ -60,6 +62,8 @@ enum Defined {
     Processors(StoreKind),
     Table,
     VersionedTable,
+    WindowedTable,
+    SessionTable,
 }
 
 impl Definition<'_> {
@@ -71,6 +75,14 @@ impl Definition<'_> {
 
     fn sessions(&self) -> Result<SessionsOf, What> {
         ProcessorSessionStore::named(self.name, self.retention).map_err(|error| error.to_string())
+    }
+
+    fn table_windows(&self) -> Result<WindowStore<Text, Text>, What> {
+        WindowStore::named(self.name).map_err(|error| error.to_string())
+    }
+
+    fn table_sessions(&self) -> Result<SessionStore<Text, Text>, What> {
+        SessionStore::named(self.name).map_err(|error| error.to_string())
     }
 
     fn versions(&self) -> Result<VersionsOf, What> {
@@ -123,6 +135,8 @@ impl<'t> Interpreter<'t> {
         let store = self.definition(name)?;
         Ok(match store.kind {
             Defined::Table => place.work::<Rows>(store.key_value::<Text>()?.read_only()),
+            Defined::WindowedTable => place.work::<WindowRows>(store.table_windows()?.read_only()),
+            Defined::SessionTable => place.work::<SessionRows>(store.table_sessions()?.read_only()),
             Defined::VersionedTable => place.work::<OfTables>(store.versions()?.read_only()),
             Defined::Processors(StoreKind::KeyValue) => place.work::<KeyValues>(store.key_value()?),
             Defined::Processors(StoreKind::Timestamped) => place.work::<TimestampedValues>(store.key_value()?),
@@ -138,6 +152,11 @@ impl<'t> Interpreter<'t> {
         let (size, duplicates) = (Duration::ZERO, false);
         let table =
             |name: &'t str| Definition { kind: Defined::Table, name, size, retention: Duration::ZERO, duplicates };
+        let windowed = |(name, windows): (&'t str, StepWindows)| {
+            let is_of_sessions = matches!(windows, StepWindows::Session { .. });
+            let kind = if is_of_sessions { Defined::SessionTable } else { Defined::WindowedTable };
+            Definition { kind, name, size, retention: Duration::ZERO, duplicates }
+        };
         let versions = |(name, history): (&'t str, u64)| {
             let retention = Duration::from_millis(history);
             Definition { kind: Defined::VersionedTable, name, size, retention, duplicates }
@@ -153,6 +172,7 @@ impl<'t> Interpreter<'t> {
             }
             Step::GlobalStore { name, .. } if name == wanted => Some(table(name)),
             step => (step.stored_as().filter(|name| *name == wanted).map(table))
+                .or_else(|| step.windowed_as().filter(|(name, _)| *name == wanted).map(windowed))
                 .or_else(|| step.versioned_as().filter(|(name, _)| *name == wanted).map(versions)),
         });
         found.ok_or_else(|| format!("there is no store {wanted}"))
@@ -179,7 +199,9 @@ impl<'t> Interpreter<'t> {
                 }
                 Defined::Processors(StoreKind::Session) => self.unlogged(store.sessions()?),
                 Defined::Processors(StoreKind::Versioned) => self.unlogged(store.versions()?),
-                Defined::Table | Defined::VersionedTable => return Err(format!("{name} is a table's store")),
+                Defined::Table | Defined::VersionedTable | Defined::WindowedTable | Defined::SessionTable => {
+                    return Err(format!("{name} is a table's store"));
+                }
             }
         }
         Ok(Handle::Nothing)

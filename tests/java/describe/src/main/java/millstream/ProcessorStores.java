@@ -11,6 +11,8 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -51,6 +53,13 @@ final class ProcessorStores {
             b.addStateStore(Stores.versionedKeyValueStoreBuilder(
                 Stores.persistentVersionedKeyValueStore("versions", HOUR), TEXT, TEXT));
             b.<String, String>stream("a").processValues(NothingForValues::new, "history", "versions").to("out");
+        });
+        add.accept("a processor that reads the stores of windowed tables", b -> {
+            b.<String, String>stream("a").groupByKey().windowedBy(TimeWindows.ofSizeWithNoGrace(MINUTE))
+                .count(Materialized.as("per-minute"));
+            b.<String, String>stream("b").groupByKey().windowedBy(SessionWindows.ofInactivityGapWithNoGrace(MINUTE))
+                .count(Materialized.as("per-session"));
+            b.<String, String>stream("c").process(nothing, "per-minute", "per-session").to("out");
         });
         add.accept("a processor that reads a global table", b -> {
             b.globalTable("g", as("everywhere"));

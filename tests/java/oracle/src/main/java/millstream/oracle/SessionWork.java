@@ -23,6 +23,8 @@ final class SessionWork {
                     put(store, Json.millis(node, "gap"), item);
                     return list(read(store, node, item));
                 });
+            case "session_lookup":
+                return KeyValueWork.with((SessionStore<String, String> store, Item item) -> list(read(store, node, item)));
             default:
                 return VersionedWork.of(node);
         }

@@ -33,6 +33,9 @@ final class WindowWork {
                     store.put(item.key(), ValueAndTimestamp.make(item.value(), item.time()), item.time());
                     return list(store, node, item, KeyValueWork::show);
                 });
+            case "ts_window_lookup":
+                return KeyValueWork.with((TimestampedWindowStore<String, String> store, Item item) ->
+                    list(store, node, item, KeyValueWork::show));
             default:
                 return SessionWork.of(node);
         }
