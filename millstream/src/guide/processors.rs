@@ -19,6 +19,14 @@
 //! | a table's rows, to read, also of windows and sessions | the table's constant with `.read_only()` | as the table |
 //! | rows that every instance has | a [global store](crate::dsl::StreamsBuilder::global_store) or [global table](crate::dsl::StreamsBuilder::global_table) | read again from its topic |
 //!
+//! [`builder.store(STORE)`](crate::dsl::StreamsBuilder::store) has the options of a store:
+//!
+//! | option | |
+//! | --- | --- |
+//! | `.in_memory()` | its rows are in memory, even if the application keeps its state in RocksDB; tables, joins and `distinct` have it, too |
+//! | `.expire_after(ttl)` | a row is deleted when it was not put for some time |
+//! | `.not_logged()`, `.changelog_config(..)` | no changelog, or one with settings of its own |
+//!
 //! What a processor writes, it finds at once. It is committed together with the records that it has sent and the position of
 //! the record that it came from; after a crash under exactly-once all three are as if the record had never come. A store's
 //! methods return no errors: after a first failure they do nothing more, and the record fails when the code returns.

@@ -29,7 +29,8 @@ pub(super) fn client_names() -> impl Iterator<Item = &'static str> {
 }
 
 const TYPES_CHOOSE: &str = "a topic's and a store's types choose the format: `Topic<String, i64>`, `#[derive(Value)]`";
-const IN_CODE: &str = "Java names a class here; the state backend is chosen in code, with `App::state_in`";
+const IN_CODE: &str = "Java names a class here; the state backend is chosen in code, with `App::state_in`, and for a single \
+     store with `.in_memory()`";
 const NO_CLASSES: &str = "there is no replacement for it yet; leave it out";
 const NO_STANDBYS: &str = "there are no standby tasks yet; state is restored from its changelog when a task moves";
 const RANGE_ONLY: &str = "tasks are always assigned by Kafka's range assignor over the widest source topic";

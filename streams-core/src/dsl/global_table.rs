@@ -36,4 +36,10 @@ impl<'t, K, V> GlobalKTable<'t, K, V> {
         self.builder.stored_as(self.step, StoreOption::of(&store, Location::caller()));
         self
     }
+
+    /// Keeps the copies in memory, even if the application keeps its state on disk: the topic is read in full at each start.
+    pub fn in_memory(self) -> Self {
+        self.builder.options(self.step, |options| options.keeping.in_memory = true);
+        self
+    }
 }

@@ -14,10 +14,17 @@ pub struct ProcessorStoreOptions<'t> {
 }
 
 impl ProcessorStoreOptions<'_> {
+    /// Keeps the store in memory, even if the application keeps its state on disk; see
+    /// [`KTable::in_memory`](super::KTable::in_memory).
+    pub fn in_memory(self) -> Self {
+        self.builder.options(self.step, |options| options.keeping.in_memory = true);
+        self
+    }
+
     /// Keeps no changelog: the store's contents are lost with the machine; see
     /// [`KTable::not_logged`](super::KTable::not_logged).
     pub fn not_logged(self) -> Self {
-        self.builder.options(self.step, |options| options.changelog.off = true);
+        self.builder.options(self.step, |options| options.keeping.not_logged = true);
         self
     }
 
@@ -66,7 +73,7 @@ impl ProcessorStoreOptions<'_> {
     /// A topic setting for the changelog, such as `("segment.bytes", "1048576")`.
     pub fn changelog_config(self, setting: impl Into<String>, value: impl Into<String>) -> Self {
         let config = (setting.into(), value.into());
-        self.builder.options(self.step, |options| options.changelog.configs.push(config));
+        self.builder.options(self.step, |options| options.keeping.configs.push(config));
         self
     }
 }

@@ -27,7 +27,7 @@ use crate::log::{
 };
 use crate::operators::StoreId;
 use crate::record::TopicPartition;
-use crate::state::{GlobalStore, META, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StoreKind};
+use crate::state::{GlobalStore, META, Memory, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StoreKind};
 
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
@@ -80,6 +80,7 @@ impl GlobalTables {
                 path: directory.global_path(&definition.name).unwrap_or_default(),
                 reason: error.to_string(),
             };
+            let backend = if definition.in_memory { &Memory } else { backend };
             let folder = directory.global_path(&definition.name)?;
             let mut store = backend.open(&folder, &[definition.name.to_string()]).map_err(failed)?;
             check_format(&mut *store, &folder).map_err(failed)?;

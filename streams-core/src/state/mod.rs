@@ -32,6 +32,7 @@ pub(crate) mod open_windows;
 mod opening;
 #[cfg(test)]
 mod ordered_reads;
+mod partly_in_memory;
 mod place;
 pub(crate) mod processor_sessions;
 pub(crate) mod processor_windows;
@@ -72,6 +73,7 @@ pub(crate) use key_range::{KeyOrder, KeyRange};
 pub use kinds::{KeyValueStore, SessionStore, StoreKind, VersionedStore, WindowStore};
 pub use memory::Memory;
 pub use opening::{Opened, OpeningStore};
+pub(crate) use partly_in_memory::PartlyInMemory;
 pub use place::StatePlace;
 pub use processor_sessions::ProcessorSessionStore;
 pub use processor_windows::ProcessorWindowStore;

@@ -215,6 +215,8 @@ pub struct StoreDefinition {
     pub global: bool,
     /// Whether changes of its rows may wait in a cache, as far as the settings allow one.
     pub cached: bool,
+    /// Whether its rows are kept in memory wherever those of other stores are.
+    pub in_memory: bool,
     /// The user's topic settings for its changelog.
     pub topic_configs: Vec<(String, String)>,
 }

@@ -66,6 +66,7 @@ mod tests {
             changelog: None,
             is_readable: None,
             global: false,
+            in_memory: false,
             cached: true,
             topic_configs: vec![("segment.bytes".to_owned(), "1".to_owned())],
         };

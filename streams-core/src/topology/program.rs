@@ -90,7 +90,7 @@ pub(crate) struct Options {
     pub(crate) source: SourceOptions,
     pub(crate) store: Option<StoreOption>,
     pub(crate) not_cached: bool,
-    pub(crate) changelog: ChangelogOptions,
+    pub(crate) keeping: Keeping,
     pub(crate) retention: Option<Duration>,
     /// How long rows are kept, with the place where that was said.
     pub(crate) expiry: Option<(Duration, CallSite)>,
@@ -116,10 +116,7 @@ impl Options {
 
     /// Whether there is an option that is part of Java's `Materialized`.
     pub(crate) fn materialized(&self) -> bool {
-        self.store.is_some()
-            || self.not_cached
-            || self.changelog != ChangelogOptions::default()
-            || self.retention.is_some()
+        self.store.is_some() || self.not_cached || self.keeping != Keeping::default() || self.retention.is_some()
     }
 }
 
@@ -145,12 +142,14 @@ pub(crate) struct SaidWindows {
     pub(crate) give: fn(Recipe, WindowSizes) -> Recipe,
 }
 
-/// The options of a store's changelog.
+/// Where a store's rows are kept, and its changelog.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct ChangelogOptions {
+pub(crate) struct Keeping {
+    /// Whether its rows are in memory, even if those of others are on disk.
+    pub(crate) in_memory: bool,
     /// Whether there is no changelog.
-    pub(crate) off: bool,
-    /// Topic settings, in the order of the calls.
+    pub(crate) not_logged: bool,
+    /// Topic settings of the changelog, in the order of the calls.
     pub(crate) configs: Vec<(String, String)>,
 }
 
@@ -469,7 +468,7 @@ pub(crate) struct StreamJoin {
 pub(crate) struct JoinStoreOptions {
     /// The name that those of all its stores begin with.
     pub(crate) name: Option<(String, CallSite)>,
-    pub(crate) changelog: ChangelogOptions,
+    pub(crate) keeping: Keeping,
 }
 
 /// What a suppression waits for.

@@ -485,7 +485,7 @@ fn the_place_is_that_of_the_call() {
 }
 
 #[test]
-fn a_changelog_is_described_only_where_there_is_one() {
+fn a_store_is_described_only_where_there_is_one() {
     let unkept = |option: &str, node: &str| {
         format!(
             "`{option}` at HERE has no effect: nothing needs the rows of `{node}`, so they are not kept; keep them \
@@ -497,6 +497,7 @@ fn a_changelog_is_described_only_where_there_is_one() {
     check(|b| _ = b.table(T).filter(|_, _| true).not_logged(), &unkept(off, "KTABLE-FILTER-0000000004"));
     check(|b| _ = b.table(T).map_values(|v| v).named("m").changelog_config(ms, "1"), &unkept(config, "m"));
     check(|b| _ = b.table(T).not_logged(), &unkept(off, "KTABLE-SOURCE-0000000002"));
+    check(|b| _ = b.table(T).in_memory(), &unkept(".in_memory()", "KTABLE-SOURCE-0000000002"));
     let later = unkept(config, "rows");
     check(|b| _ = b.stream(A).to_table().named("rows").changelog_config(ms, "1").to_stream().to(OUT), &later);
     check(

@@ -14,6 +14,7 @@ mod foreign_key_joins;
 mod global_stores;
 mod groups;
 mod history;
+mod in_memory;
 mod keys;
 mod layouts;
 mod low_level;

@@ -145,10 +145,17 @@ impl<K, V> Distinct<'_, K, V> {
         self
     }
 
+    /// Keeps what was seen in memory, even if the application keeps its state on disk; see
+    /// [`KTable::in_memory`](crate::dsl::KTable::in_memory).
+    pub fn in_memory(self) -> Self {
+        self.stream.builder.options(self.stream.step, |options| options.keeping.in_memory = true);
+        self
+    }
+
     /// Keeps no changelog: what was seen is lost with the machine, and an instance that takes over a task starts with what
     /// is on its own disk, perhaps nothing. It then lets duplicates through.
     pub fn not_logged(self) -> Self {
-        self.stream.builder.options(self.stream.step, |options| options.changelog.off = true);
+        self.stream.builder.options(self.stream.step, |options| options.keeping.not_logged = true);
         self
     }
 
@@ -156,7 +163,7 @@ impl<K, V> Distinct<'_, K, V> {
     /// of `build()`; the broker checks other unknown names.
     pub fn changelog_config(self, setting: impl Into<String>, value: impl Into<String>) -> Self {
         let config = (setting.into(), value.into());
-        self.stream.builder.options(self.stream.step, |options| options.changelog.configs.push(config));
+        self.stream.builder.options(self.stream.step, |options| options.keeping.configs.push(config));
         self
     }
 }

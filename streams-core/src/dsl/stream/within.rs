@@ -87,17 +87,24 @@ impl<K, V> StreamWithin<'_, K, V> {
         self
     }
 
+    /// Keeps the join's stores in memory, even if the application keeps its state on disk; see
+    /// [`KTable::in_memory`](crate::dsl::KTable::in_memory).
+    pub fn in_memory(mut self) -> Self {
+        self.stores.keeping.in_memory = true;
+        self
+    }
+
     /// Keeps no changelogs: the records that wait to be joined are lost with the machine, and an instance that takes over
     /// a task starts with what is on its own disk, perhaps nothing.
     pub fn not_logged(mut self) -> Self {
-        self.stores.changelog.off = true;
+        self.stores.keeping.not_logged = true;
         self
     }
 
     /// A topic setting for the changelogs, such as `("segment.bytes", "1048576")`. A name that looks like a typo is an
     /// error of `build()`; the broker checks other unknown names.
     pub fn changelog_config(mut self, setting: impl Into<String>, value: impl Into<String>) -> Self {
-        self.stores.changelog.configs.push((setting.into(), value.into()));
+        self.stores.keeping.configs.push((setting.into(), value.into()));
         self
     }
 }

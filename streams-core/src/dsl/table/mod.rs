@@ -133,13 +133,47 @@ impl<'t, K, V> KTable<'t, K, V> {
         self
     }
 
+    /// Keeps the rows in memory, even if the application keeps its state on disk ([`App::state_in`](crate::App::state_in)).
+    /// They are faster to read and change, and are restored from the changelog in full at each start. Without a changelog
+    /// they begin empty. A later version of the program may keep them elsewhere; they are then restored once.
+    ///
+    /// Only for tables that are kept; otherwise it is an error of `build()`.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::{KeptState, TestDriver};
+    ///
+    /// const VIEWS: Topic<String, String> = Topic::new("views");
+    /// const PER_USER: KeyValueStore<String, i64> = KeyValueStore::new("per-user");
+    /// const PER_PAGE: KeyValueStore<String, i64> = KeyValueStore::new("per-page");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let views = builder.stream(VIEWS);
+    /// views.group_by_key().count().stored_as(PER_USER);
+    /// views.group_by(|_, page| page.clone()).count().stored_as(PER_PAGE).in_memory();
+    ///
+    /// // A stand-in for a folder on disk.
+    /// let mut driver = TestDriver::configure(builder.build()?).state_in(KeptState::default()).start();
+    /// driver.pipe(&VIEWS, "ada", "/cart");
+    /// driver.pipe(&VIEWS, "bob", "/cart");
+    /// driver.restart();
+    /// assert_eq!((driver.get(&PER_USER, "ada"), driver.get(&PER_PAGE, "/cart")), (Some(1), Some(2)));
+    /// let restored: u64 = driver.tasks().values().map(|task| task.restored).sum();
+    /// assert_eq!(restored, 2, "both changes of a page's count; those per user were still there");
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    pub fn in_memory(self) -> Self {
+        self.builder.options(self.step, |options| options.keeping.in_memory = true);
+        self
+    }
+
     /// Keeps no changelog: the rows are lost with the machine, and an instance that takes over a task starts with what is
     /// on its own disk, perhaps nothing. Under exactly-once, the rows are also lost if the process ends between the
     /// commit of a transaction and the writing of its state; a warning then names the store.
     ///
     /// Only for tables that are kept; otherwise it is an error of `build()`.
     pub fn not_logged(self) -> Self {
-        self.builder.options(self.step, |options| options.changelog.off = true);
+        self.builder.options(self.step, |options| options.keeping.not_logged = true);
         self
     }
 
@@ -147,7 +181,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// logged. A name that looks like a typo is an error of `build()`; the broker checks other unknown names.
     pub fn changelog_config(self, setting: impl Into<String>, value: impl Into<String>) -> Self {
         let config = (setting.into(), value.into());
-        self.builder.options(self.step, |options| options.changelog.configs.push(config));
+        self.builder.options(self.step, |options| options.keeping.configs.push(config));
         self
     }
 }

@@ -126,6 +126,7 @@ impl TaskStore {
                 kind: Arc::clone(&definition.kind),
                 is_readable: definition.is_readable,
                 takes_negative: true,
+                in_memory: definition.in_memory,
                 changelog,
             });
         }

@@ -93,6 +93,8 @@ pub(crate) struct TaskStore {
     pub(crate) is_readable: Option<IsReadable>,
     /// Whether records with negative timestamps became rows, too.
     pub(crate) takes_negative: bool,
+    /// Whether its rows are kept in memory wherever those of other stores are.
+    pub(crate) in_memory: bool,
     pub(crate) changelog: Option<ChangelogPartition>,
 }
 

@@ -13,7 +13,7 @@
 //! when some last record was seen.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -36,7 +36,7 @@ use crate::runtime::settings::Guarantee;
 use crate::runtime::worker::Common;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
 use crate::state::kinds::{ChangelogRecord, StoreRow};
-use crate::state::{META, Restoring, Store, StoreBatch, StoreError, StoreErrorKind, TaskState};
+use crate::state::{META, PartlyInMemory, Restoring, Store, StoreBatch, StoreError, StoreErrorKind, TaskState};
 use crate::topic::TimestampPolicy;
 
 /// How long to wait before retrying a log that could not answer.
@@ -234,6 +234,10 @@ impl Opening {
     ) -> Result<OpenedTask, AppError> {
         let failed = |error| self.failed(error);
         check_format(&mut *store, folder.path()).map_err(failed)?;
+        let in_memory: BTreeSet<_> = stores.iter().filter(|part| part.in_memory).map(|part| part.index).collect();
+        if shared.backend.is_persistent() && !in_memory.is_empty() {
+            store = Box::new(PartlyInMemory::over(store, stores.len(), in_memory).map_err(failed)?);
+        }
         let inputs = shared.plan.inputs(self.id);
         let changelogs = || stores.iter().filter_map(|store| Some((store, &store.changelog.as_ref()?.partition)));
         if shared.backend.is_persistent() {
@@ -246,6 +250,7 @@ impl Opening {
         let followed = changelogs().map(|(store, log)| (log.clone(), store.index, changelog_key(&store.name)));
         let mut follower = Follower::new(&store, followed.collect::<Vec<_>>(), folder.path()).map_err(failed)?;
         self.clear_other_layouts(&stores, &mut store, &mut follower).map_err(failed)?;
+        forget_memory(&stores, &mut store, &mut follower).map_err(failed)?;
         self.clear_old(shared, &stores, &mut store, &mut follower, &folder).map_err(failed)?;
         if shared.settings.guarantee() == Guarantee::ExactlyOnce {
             self.clear_holes(&stores, &mut store, &mut follower).map_err(failed)?;
@@ -263,7 +268,7 @@ impl Opening {
     ) -> Result<(), StoreError> {
         for part in stores {
             let Some(before) = layouts::former(&**store, part)? else { continue };
-            let (task, name, now) = (self.id, &*part.name, part.kind.layout());
+            let (task, name, now) = (self.id, &*part.name, part.layout());
             if part.changelog.is_some() {
                 tracing::warn!(%task, store = name, before, now,
                     "the store's rows lie in another way than before; rebuilding it from its changelog");
@@ -488,6 +493,17 @@ impl AskedBounds {
             _ => Poll::Pending,
         }
     }
+}
+
+/// Forgets how far stores in memory have followed their changelogs, since they begin empty.
+fn forget_memory(stores: &[TaskStore], store: &mut Box<dyn Store>, follower: &mut Follower) -> Result<(), StoreError> {
+    for part in stores.iter().filter(|part| part.in_memory) {
+        let changelog = part.changelog.as_ref().map(|changelog| &changelog.partition);
+        if changelog.is_some_and(|changelog| follower.position(changelog).is_some()) {
+            follower.clear(store, part.index)?;
+        }
+    }
+    Ok(())
 }
 
 /// How far changelogs are to be read. Where an input is its table's changelog, that is as far as it was processed; what

@@ -144,6 +144,7 @@ fn word_count() -> Topology {
                 changelog: Some(changelog),
                 is_readable: None,
                 global: false,
+                in_memory: false,
                 cached: true,
                 topic_configs: Vec::new(),
             }],

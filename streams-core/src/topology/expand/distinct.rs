@@ -34,7 +34,7 @@ impl Expansion {
         let store = self.stores.add(&NewStore {
             name: store_name,
             kind: Arc::new(Distinct::of(span)),
-            changelog: at.options.changelog.clone(),
+            keeping: at.options.keeping.clone(),
             global_topic: None,
             windows: WindowSizes::NONE,
             cached: false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{CallId, ChangelogOptions, ForeignKeyJoin, Passage, SinkRecipe, StoreOf};
+use super::super::program::{CallId, ForeignKeyJoin, Keeping, Passage, SinkRecipe, StoreOf};
 use super::draft::{DraftId, DraftKind};
 use super::stores::NewStore;
 use super::tables::TableState;
@@ -93,7 +93,7 @@ impl Expansion {
             name,
             kind: Arc::new(Table),
             cached: false,
-            changelog: ChangelogOptions::default(),
+            keeping: Keeping::default(),
             global_topic: None,
             windows,
             at: at.site,

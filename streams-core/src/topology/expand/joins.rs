@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
-use super::super::program::{CallId, ChangelogOptions, Changes, Repartition, TableJoin, TypedTopic};
+use super::super::program::{CallId, Changes, Keeping, Repartition, TableJoin, TypedTopic};
 use super::draft::{DraftKind, ROOT};
 use super::key_windows::{KeyWindows, ReadBack};
 use super::stores::NewStore;
@@ -81,7 +81,7 @@ impl Expansion {
         self.stores.add(&NewStore {
             name: format!("{join}-Buffer"),
             kind: Arc::new(GraceBuffer),
-            changelog: ChangelogOptions::default(),
+            keeping: Keeping::default(),
             global_topic: None,
             windows,
             cached: false,

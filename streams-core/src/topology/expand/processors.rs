@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::program::{Call, CallId, ChangelogOptions, Changes, GlobalStoreRecipe, Program, TypedTopic};
+use super::super::program::{Call, CallId, Changes, GlobalStoreRecipe, Keeping, Program, TypedTopic};
 use super::draft::DraftKind;
 use super::key_windows::KeyWindows;
 use super::options::{EXPIRE_AFTER, no_effect};
@@ -32,7 +32,7 @@ pub(super) struct ProcessorStores {
 /// The options of a store from `builder.store(..)`.
 struct OptionsOfStore {
     spec: StoreSpec,
-    changelog: ChangelogOptions,
+    keeping: Keeping,
     expiry: Option<(Duration, CallSite)>,
     at: CallSite,
 }
@@ -57,7 +57,7 @@ impl ProcessorStores {
             }
             settings.push(OptionsOfStore {
                 spec: spec.clone(),
-                changelog: step.options.changelog.clone(),
+                keeping: step.options.keeping.clone(),
                 expiry: step.options.expiry,
                 at: step.at,
             });
@@ -116,7 +116,7 @@ impl Expansion {
             name,
             kind: Arc::new(Table),
             cached: false,
-            changelog: ChangelogOptions::default(),
+            keeping: Keeping::default(),
             global_topic: Some(TopicRef::External(topic.as_str().into())),
             windows: WindowSizes::NONE,
             at: at.site,
@@ -167,12 +167,12 @@ impl Expansion {
             let reason = format!("set it with `KeyValueStore::new(\"{}\").windows_of(..)`", spec.name);
             return Err(TopologyError::WindowSize { what: format!("the store `{}`", spec.name), reason, at });
         }
-        let (changelog, expiry) = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
+        let (keeping, expiry) = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
             Some(said) => {
                 same_types((&said.spec, said.at), (spec, at))?;
-                (said.changelog.clone(), said.expiry)
+                (said.keeping.clone(), said.expiry)
             }
-            None => (ChangelogOptions::default(), None),
+            None => (Keeping::default(), None),
         };
         let kind = match expiry {
             Some((ttl, site)) => expiring(&*kind, ttl, site)?,
@@ -182,7 +182,7 @@ impl Expansion {
             name: spec.name.clone(),
             kind,
             cached: false,
-            changelog,
+            keeping,
             global_topic: None,
             at,
             windows: spec.windows,

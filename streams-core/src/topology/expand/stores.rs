@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::error::{CallSite, TopologyError};
 use super::super::graph::StoreDefinition;
 use super::super::names::{self, changelog_topic};
-use super::super::program::ChangelogOptions;
+use super::super::program::Keeping;
 use crate::operators::StoreId;
 use crate::operators::source::IsReadable;
 use crate::state::StoreKind;
@@ -29,7 +29,7 @@ pub(super) struct NewStore {
     pub(super) name: String,
     pub(super) kind: Arc<dyn StoreKind>,
     pub(super) cached: bool,
-    pub(super) changelog: ChangelogOptions,
+    pub(super) keeping: Keeping,
     /// The topic that a global table reads, which is also its changelog.
     pub(super) global_topic: Option<TopicRef>,
     /// The window sizes of its keys.
@@ -43,15 +43,15 @@ impl Stores {
     /// # Errors
     /// When another store has the same name, or one that differs only in case, or when the name is too long.
     pub(super) fn add(&mut self, new: &NewStore) -> Result<StoreId, TopologyError> {
-        let NewStore { name, kind, cached, changelog, global_topic, windows, at } = new;
+        let NewStore { name, kind, cached, keeping, global_topic, windows, at } = new;
         if let Some(first) = self.by_name.insert(name.to_ascii_lowercase(), self.definitions.len()) {
             return Err(self.collision(first, name, at));
         }
-        changelog.check(name, at)?;
+        keeping.check(name, at)?;
         let id = u32::try_from(self.definitions.len())
             .map(StoreId)
             .map_err(|_| TopologyError::Internal("more than 4 billion stores".to_owned()))?;
-        let own_changelog = || (!changelog.off).then(|| TopicRef::Internal(changelog_topic(name).into()));
+        let own_changelog = || (!keeping.not_logged).then(|| TopicRef::Internal(changelog_topic(name).into()));
         let restored_from = global_topic.clone().or_else(own_changelog);
         let longest = restored_from.as_ref().map_or(name.as_str(), TopicRef::short_name);
         names::check(longest, at)?;
@@ -63,7 +63,8 @@ impl Stores {
             is_readable: None,
             global: global_topic.is_some(),
             cached: *cached,
-            topic_configs: changelog.configs.clone(),
+            in_memory: keeping.in_memory,
+            topic_configs: keeping.configs.clone(),
         });
         self.places.push(at);
         Ok(id)

@@ -114,8 +114,8 @@ impl Expansion {
     ) -> Result<JoinStores, TopologyError> {
         let site = options.name.as_ref().map_or(at.site, |(_, site)| *site);
         let mut add = |name: &String, kind: Arc<dyn StoreKind>, windows| {
-            let (name, changelog) = (name.clone(), options.changelog.clone());
-            self.stores.add(&NewStore { name, kind, changelog, global_topic: None, windows, cached: false, at: site })
+            let (name, keeping) = (name.clone(), options.keeping.clone());
+            self.stores.add(&NewStore { name, kind, keeping, global_topic: None, windows, cached: false, at: site })
         };
         let layout = JoinBuffer::of(span);
         let in_buffers = in_keys.within(WindowSize::of(layout.size));

@@ -44,12 +44,12 @@ impl Expansion {
         self.send_old_values(input, true)?;
         let parent_table = self.table_state(input)?;
         let (sources, windows) = (parent_table.sources.clone(), parent_table.windows);
-        let changelog = at.options.changelog.clone();
+        let keeping = at.options.keeping.clone();
         let new = NewStore {
             name: store,
             kind: Arc::new(Suppressed),
             cached: false,
-            changelog,
+            keeping,
             global_topic: None,
             windows,
             at: at.site,

@@ -43,7 +43,7 @@ pub(super) struct TableState {
     /// Whether something needs old values, and everything upstream has been adapted to that.
     pub(super) asked_for_old_values: bool,
     /// The first option for its changelog, if there is one.
-    pub(super) changelog_option: Option<&'static str>,
+    pub(super) kept_option: Option<&'static str>,
 }
 
 /// Where a table's rows are.
@@ -279,8 +279,8 @@ impl Expansion {
             None => (self.names.store(prefix), at.site),
         };
         let cached = !at.options.not_cached && kind.history().is_none() && kind.expires_after().is_none();
-        let changelog = at.options.changelog.clone();
-        Ok(NewStore { name, kind, cached, changelog, global_topic: None, windows, at: site })
+        let keeping = at.options.keeping.clone();
+        Ok(NewStore { name, kind, cached, keeping, global_topic: None, windows, at: site })
     }
 
     /// Makes a table that reads records keep its rows in its store.
@@ -350,9 +350,9 @@ impl TableState {
         rows: RowsIn,
     ) -> Self {
         let (sends_old_values, asked_for_old_values) = (false, false);
-        let changelog_option = at.options.changelog.option();
+        let kept_option = at.options.keeping.option();
         let versioned = at.options.history().is_some();
-        Self { sources, windows, node, rows, versioned, sends_old_values, asked_for_old_values, changelog_option }
+        Self { sources, windows, node, rows, versioned, sends_old_values, asked_for_old_values, kept_option }
     }
 
     /// The table's own store, if it has one.
