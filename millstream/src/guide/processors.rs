@@ -24,6 +24,7 @@
 //! | option | |
 //! | --- | --- |
 //! | `.in_memory()` | its rows are in memory, even if the application keeps its state in RocksDB; tables, joins and `distinct` have it, too |
+//! | `.cached()` | a row that changes often is logged once per commit |
 //! | `.expire_after(ttl)` | a row is deleted when it was not put for some time |
 //! | `.not_logged()`, `.changelog_config(..)` | no changelog, or one with settings of its own |
 //!

@@ -28,6 +28,48 @@ impl ProcessorStoreOptions<'_> {
         self
     }
 
+    /// Lets changes of its rows wait in the application's cache
+    /// ([`App::cache_bytes`](crate::App::cache_bytes)): a row that changes often is logged once per commit. What processors
+    /// read is the same. Tables are cached unless they say otherwise, processors' stores only if they say so.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const TOTALS: KeyValueStore<String, i64> = KeyValueStore::new("totals");
+    /// const AMOUNTS: Topic<String, i64> = Topic::new("amounts");
+    /// const LARGE: Topic<String, i64> = Topic::new("large-totals");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.store(TOTALS).cached();
+    /// builder
+    ///     .stream(AMOUNTS)
+    ///     .process(TOTALS, |mut totals, account, amount, out| {
+    ///         let total = totals.get(account).unwrap_or(0) + amount;
+    ///         totals.put(account, total);
+    ///         if total > 100 {
+    ///             out.send(account.clone(), total);
+    ///         }
+    ///     })
+    ///     .to(LARGE);
+    ///
+    /// let mut driver = TestDriver::configure(builder.build()?).caching(1 << 20).start();
+    /// for amount in [50, 40, 30, 20] {
+    ///     driver.pipe(&AMOUNTS, "ada", amount);
+    /// }
+    /// driver.commit();
+    /// assert_eq!(driver.read(&LARGE), [("ada".to_owned(), 120), ("ada".to_owned(), 140)]);
+    /// let changelog = Topic::<String, i64>::new("test-totals-changelog");
+    /// assert_eq!(driver.read(&changelog), [("ada".to_owned(), 140)]);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn cached(self) -> Self {
+        let site = Location::caller();
+        self.builder.options(self.step, |options| options.cached = Some(site));
+        self
+    }
+
     /// Deletes a row when it was not put for some time: when the task's stream time is that much after the time of the
     /// record with which it was put, or after its own timestamp if the store is one of `Timestamped` values. The changelog
     /// gets a tombstone. What is too old already is not put, but counted. Only for key-value stores; the others have a

@@ -682,7 +682,7 @@ impl NodeBuilder<'_> {
         Ok(shared)
     }
 
-    /// As [`NodeBuilder::store`], for rows that expire: `make` also gets the time of the newest row that was ever
+    /// As [`NodeBuilder::cached_store`], for rows that expire: `make` also gets the time of the newest row that was ever
     /// written, which survives restarts.
     ///
     /// # Errors
@@ -690,7 +690,7 @@ impl NodeBuilder<'_> {
     pub(crate) fn timed_store<S: StoreView>(
         &mut self,
         store: StoreId,
-        make: impl FnOnce(StoreAccess, Rc<Cell<Timestamp>>) -> S,
+        make: impl FnOnce(StoreAccess, CacheBudget, Rc<Cell<Timestamp>>) -> S,
     ) -> Result<Rc<RefCell<S>>, BuildError> {
         self.store_with_time(store, time_of_store, make)
     }
@@ -705,20 +705,20 @@ impl NodeBuilder<'_> {
         store: StoreId,
         make: impl FnOnce(StoreAccess, Rc<Cell<Timestamp>>) -> S,
     ) -> Result<Rc<RefCell<S>>, BuildError> {
-        self.store_with_time(store, mark_of_store, make)
+        self.store_with_time(store, mark_of_store, |access, _, time| make(access, time))
     }
 
     fn store_with_time<S: StoreView>(
         &mut self,
         store: StoreId,
         name: fn(&str) -> String,
-        make: impl FnOnce(StoreAccess, Rc<Cell<Timestamp>>) -> S,
+        make: impl FnOnce(StoreAccess, CacheBudget, Rc<Cell<Timestamp>>) -> S,
     ) -> Result<Rc<RefCell<S>>, BuildError> {
         let mut kept = None;
-        let view = self.store(store, |access| {
+        let view = self.cached_store(store, |access, budget| {
             let time = Rc::new(Cell::new(Timestamp::UNKNOWN));
             kept = Some((Arc::from(name(access.name())), Rc::clone(&time)));
-            make(access, time)
+            make(access, budget, time)
         })?;
         self.task.parts().stream_times.extend(kept);
         Ok(view)

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::kinds::Table;
-use super::{Changelog, KeyRange, META, StoreError, StoreErrorKind, StoreIndex, StoreKind, TaskState};
+use super::late_changelog::LateChangelog;
+use super::{CacheBudget, Changelog, KeyRange, META, StoreError, StoreErrorKind, StoreIndex, StoreKind, TaskState};
 use crate::record::{Headers, Timestamp};
 use crate::windows::WindowSizes;
 
@@ -61,6 +62,15 @@ impl StoreAccess {
     pub const fn cached(mut self, cached: bool) -> Self {
         self.cached = cached;
         self
+    }
+
+    /// Lets the changelog wait: changes are kept in memory, as far as `budget` allows, until what is returned is flushed.
+    /// That is nothing if the store is not logged.
+    #[must_use]
+    pub(crate) fn logging_late(mut self, budget: CacheBudget) -> (Self, Option<Rc<RefCell<LateChangelog>>>) {
+        let late = self.changelog.take().map(|log| Rc::new(RefCell::new(LateChangelog::new(log, budget))));
+        self.changelog = late.as_ref().map(|late| Rc::clone(late) as _);
+        (self, late)
     }
 
     /// Whether changes of its rows may wait in a cache.

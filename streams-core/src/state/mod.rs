@@ -26,6 +26,7 @@ pub(crate) mod join_rows;
 pub(crate) mod key_range;
 pub(crate) mod key_value;
 pub mod kinds;
+pub(crate) mod late_changelog;
 mod layered;
 mod memory;
 pub(crate) mod open_windows;

@@ -90,6 +90,8 @@ pub(crate) struct Options {
     pub(crate) source: SourceOptions,
     pub(crate) store: Option<StoreOption>,
     pub(crate) not_cached: bool,
+    /// Where it was said that a processors' store is to be cached.
+    pub(crate) cached: Option<CallSite>,
     pub(crate) keeping: Keeping,
     pub(crate) retention: Option<Duration>,
     /// How long rows are kept, with the place where that was said.

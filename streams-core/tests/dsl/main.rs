@@ -4,6 +4,7 @@
 
 mod around_processors;
 mod between_operators;
+mod cached_processors;
 mod calendars;
 mod cogroups;
 mod distinct;

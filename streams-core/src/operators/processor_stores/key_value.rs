@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, RangeBounds};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
+use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse, late};
 use crate::operators::expiry::expire_unseen;
 use crate::operators::{BuildError, NodeBuilder, StoreId};
 use crate::state::key_value::{KeyBound, KeyValue};
@@ -174,7 +174,7 @@ impl<K: Value, V: StoreValue> ProcessorStore for KeyValueStore<K, V> {
     }
 
     fn open(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::Open, BuildError> {
-        let rows = builder.store(store, KeyValue::new)?;
+        let rows = late::store(builder, store, KeyValue::new)?;
         if builder.expires_after(store)?.is_some() {
             expire_unseen(builder, &rows);
         }

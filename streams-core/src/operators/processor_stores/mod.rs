@@ -17,6 +17,7 @@ use crate::windows::WindowSizes;
 
 mod global;
 mod key_value;
+mod late;
 mod sessions;
 mod tables;
 mod tuples;

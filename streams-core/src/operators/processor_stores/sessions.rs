@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::windows::encoded;
-use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
+use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse, late};
 use crate::operators::{BuildError, NodeBuilder, StoreId};
 use crate::record::Timestamp;
 use crate::state::processor_sessions::{SessionRead, SessionsOf};
@@ -141,7 +141,7 @@ impl<K: Value, V: Value> ProcessorStore for ProcessorSessionStore<K, V> {
     }
 
     fn open(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::Open, BuildError> {
-        builder.timed_store(store, SessionsOf::new)
+        late::timed_store(builder, store, SessionsOf::new)
     }
 
     fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> SessionStoreRef<'a, K, V> {

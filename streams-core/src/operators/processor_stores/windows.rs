@@ -6,7 +6,7 @@ use std::ops::{Bound, ControlFlow, RangeBounds, RangeInclusive};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
+use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse, late};
 use crate::operators::{BuildError, NodeBuilder, StoreId};
 use crate::record::Timestamp;
 use crate::state::processor_windows::{WindowRead, WindowsOf};
@@ -214,7 +214,7 @@ impl<K: Value, V: StoreValue> ProcessorStore for ProcessorWindowStore<K, V> {
     }
 
     fn open(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::Open, BuildError> {
-        builder.timed_store(store, WindowsOf::new)
+        late::timed_store(builder, store, WindowsOf::new)
     }
 
     fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> WindowStoreRef<'a, K, V> {

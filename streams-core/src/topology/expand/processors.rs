@@ -34,12 +34,14 @@ struct OptionsOfStore {
     spec: StoreSpec,
     keeping: Keeping,
     expiry: Option<(Duration, CallSite)>,
+    cached: Option<CallSite>,
     at: CallSite,
 }
 
 /// A table whose rows expire is read like any other.
 const EXPIRING_TABLE: Expiring = Expiring { ttl: Duration::MAX, is_table: true };
 
+const CACHED: &str = ".cached()";
 const STORE: &str = "builder.store(..)";
 
 impl ProcessorStores {
@@ -59,6 +61,7 @@ impl ProcessorStores {
                 spec: spec.clone(),
                 keeping: step.options.keeping.clone(),
                 expiry: step.options.expiry,
+                cached: step.options.cached,
                 at: step.at,
             });
         }
@@ -167,21 +170,24 @@ impl Expansion {
             let reason = format!("set it with `KeyValueStore::new(\"{}\").windows_of(..)`", spec.name);
             return Err(TopologyError::WindowSize { what: format!("the store `{}`", spec.name), reason, at });
         }
-        let (keeping, expiry) = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
+        let (keeping, expiry, cached) = match stores.settings.iter().find(|said| said.spec.name == spec.name) {
             Some(said) => {
                 same_types((&said.spec, said.at), (spec, at))?;
-                (said.keeping.clone(), said.expiry)
+                (said.keeping.clone(), said.expiry, said.cached)
             }
-            None => (Keeping::default(), None),
+            None => (Keeping::default(), None, None),
         };
         let kind = match expiry {
             Some((ttl, site)) => expiring(&*kind, ttl, site)?,
             None => kind,
         };
+        if let Some(site) = cached {
+            check_cached(&*kind, site)?;
+        }
         let new = NewStore {
             name: spec.name.clone(),
             kind,
-            cached: false,
+            cached: cached.is_some(),
             keeping,
             global_topic: None,
             at,
@@ -200,6 +206,18 @@ fn expiring(kind: &dyn StoreKind, ttl: Duration, at: CallSite) -> Result<Arc<dyn
         return Err(no_effect(EXPIRE_AFTER, reason, at));
     }
     Ok(Arc::new(Expiring { ttl: checked_expiry(ttl, None, at)?, is_table: false }))
+}
+
+/// Refuses caches where each change is a row of its own.
+fn check_cached(kind: &dyn StoreKind, at: CallSite) -> Result<(), TopologyError> {
+    let reason = if kind.history().is_some() {
+        format!("every version is logged, so a `{}` has no cache", kind.constant())
+    } else if kind.keeps_duplicates() {
+        format!("no row is ever changed in a `{}` with duplicates, so it has no cache", kind.constant())
+    } else {
+        return Ok(());
+    };
+    Err(no_effect(CACHED, reason, at))
 }
 
 /// Checks that a store has the same types wherever it is named.
