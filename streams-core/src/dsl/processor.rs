@@ -11,6 +11,7 @@
 //! | values by key and window, also several of the same | [`ProcessorWindowStore`] | [`WindowStoreRef`] |
 //! | values by key and session | [`ProcessorSessionStore`] | [`SessionStoreRef`] |
 //! | values by key, and what they were | [`VersionedStore`](crate::state::VersionedStore) | [`VersionedStoreRef`] |
+//! | a data structure of your own, made of rows | [`CustomStore`] | [`CustomStoreRef`] |
 //! | a table's rows, to read | [`KeyValueStore::read_only`](crate::state::KeyValueStore::read_only) | [`TableRef`] |
 //! | a table's rows and what they were, to read | [`VersionedStore::read_only`](crate::state::VersionedStore::read_only) | [`VersionedTableRef`] |
 //! | a windowed table's rows, to read | [`WindowStore::read_only`](crate::state::WindowStore::read_only), [`SessionStore::read_only`](crate::state::SessionStore::read_only) | [`WindowTableRef`], [`SessionTableRef`] |
@@ -25,9 +26,11 @@
 
 pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule, ValueProcessor};
 pub use crate::operators::processor_stores::{
-    GlobalStoreRef, ProcessorStore, ReadOnly, Refs, SessionStoreRef, SessionTableRef, StoreOrigin, StoreRef, StoreSpec,
-    StoreTuple, TableRef, VersionedStoreRef, VersionedTableRef, WindowStoreRef, WindowTableRef,
+    CustomStoreRef, GlobalStoreRef, ProcessorStore, ReadOnly, Refs, SessionStoreRef, SessionTableRef, StoreOrigin,
+    StoreRef, StoreSpec, StoreTuple, TableRef, VersionedStoreRef, VersionedTableRef, WindowStoreRef, WindowTableRef,
 };
 pub use crate::operators::wrapping::ProcessorCall;
 pub use crate::operators::{PunctuationTime, RecordPosition};
-pub use crate::state::{ProcessorSessionStore, ProcessorWindowStore, StoreValue, Timestamped, Version, Written};
+pub use crate::state::{
+    CustomStore, ProcessorSessionStore, ProcessorWindowStore, StoreValue, Structure, Timestamped, Version, Written,
+};

@@ -71,7 +71,7 @@ pub use definition::StoreFor;
 pub(crate) use fresh_rows::{FreshRows, StoreView};
 pub(crate) use global::GlobalStore;
 pub(crate) use key_range::{KeyOrder, KeyRange};
-pub use kinds::{KeyValueStore, SessionStore, StoreKind, VersionedStore, WindowStore};
+pub use kinds::{CustomStore, KeyValueStore, SessionStore, StoreKind, Structure, VersionedStore, WindowStore};
 pub use memory::Memory;
 pub use opening::{Opened, OpeningStore};
 pub(crate) use partly_in_memory::PartlyInMemory;

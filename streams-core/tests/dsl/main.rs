@@ -7,6 +7,7 @@ mod between_operators;
 mod cached_processors;
 mod calendars;
 mod cogroups;
+mod custom_stores;
 mod distinct;
 mod driver;
 mod errors;

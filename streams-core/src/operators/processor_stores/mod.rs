@@ -15,6 +15,7 @@ use crate::state::StoreKind;
 use crate::state::rows::RowError;
 use crate::windows::WindowSizes;
 
+mod custom;
 mod global;
 mod key_value;
 mod late;
@@ -25,6 +26,7 @@ mod versions;
 mod windowed_tables;
 mod windows;
 
+pub use custom::CustomStoreRef;
 pub(crate) use global::GlobalRows;
 pub use global::GlobalStoreRef;
 pub use key_value::StoreRef;
@@ -65,7 +67,8 @@ pub enum StoreOrigin {
     message = "`{Self}` does not name a store that a processor can use",
     label = "not a store for processors",
     note = "declare one with `const NAME: KeyValueStore<Key, Value> = KeyValueStore::new(\"name\")`, or a \
-            `ProcessorWindowStore`, `ProcessorSessionStore` or `VersionedStore`; a table's store can be read with `NAME.read_only()`"
+            `ProcessorWindowStore`, `ProcessorSessionStore`, `VersionedStore` or `CustomStore`; a table's store can be \
+            read with `NAME.read_only()`"
 )]
 pub trait ProcessorStore: Clone + Send + Sync + 'static {
     /// The handle that the code gets.
@@ -90,8 +93,8 @@ pub trait ProcessorStore: Clone + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name stores that a processor can use",
     label = "expected store constants",
-    note = "pass `()`, one `KeyValueStore`, `ProcessorWindowStore`, `ProcessorSessionStore` or `VersionedStore` constant, \
-            or a tuple of up to six of them; a table's store can be read with `NAME.read_only()`"
+    note = "pass `()`, one `KeyValueStore`, `ProcessorWindowStore`, `ProcessorSessionStore`, `VersionedStore` or \
+            `CustomStore` constant, or a tuple of up to six of them; a table's store can be read with `NAME.read_only()`"
 )]
 pub trait StoreTuple: Clone + Send + Sync + 'static {
     /// The handles that the code gets: for a tuple, a tuple of [`StoreRef`]s.

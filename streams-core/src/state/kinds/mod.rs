@@ -18,6 +18,7 @@ use super::versions::VersionRows;
 use crate::record::Timestamp;
 use crate::windows::{Window, WindowSize};
 
+mod custom;
 mod distinct;
 pub(crate) mod expiring;
 mod grace_buffer;
@@ -32,6 +33,7 @@ mod unmatched;
 mod versioned;
 mod window;
 
+pub use custom::{Custom, CustomStore, Structure};
 pub use distinct::Distinct;
 pub use expiring::Expiring;
 pub use grace_buffer::GraceBuffer;
@@ -228,6 +230,7 @@ mod tests {
 
     fn all() -> Vec<Arc<dyn StoreKind>> {
         vec![
+            Arc::new(Custom),
             Arc::new(Distinct::example()),
             Arc::new(Expiring::example()),
             Arc::new(Expiring { is_table: false, ..Expiring::example() }),
