@@ -97,6 +97,46 @@ fn sliding_windows_are_found_by_their_starts() {
     assert_eq!(answer, "10:1@20 14:2@24 21:1@24 | Some(2) | j12-22:1 k10-20:1 k14-24:2 k21-31:1");
 }
 
+/// Rows lie in spans of a minute or more, and the bytes of a key may begin with those of another.
+#[test]
+fn windows_of_keys_with_the_same_beginning_are_found_in_every_span() {
+    let day = millis(86_400_000);
+    let records = [(5, "k"), (70_000, "kk"), (70_001, "k"), (200_000, "k"), (3_000_000, "j"), (3_000_001, "k")];
+    let windows = || {
+        asking(|builder| {
+            let windows = Tumbling::of(millis(10)).grace(day);
+            builder.stream(A).group_by_key().windowed_by(windows).count().stored_as(WINDOWS);
+        })
+    };
+    let sliding = || {
+        asking(|builder| {
+            let windows = Sliding::of(millis(10)).grace(day);
+            builder.stream(A).group_by_key().windowed_by(windows).count().stored_as(WINDOWS);
+        })
+    };
+    let own = |answer: String| answer.split(" | ").next().unwrap().to_owned();
+    assert_eq!(own(found(windows, &records, (70_005, "k"))), "70000:1@70001");
+    assert_eq!(own(found(windows, &records, (3_000_000, "k"))), "3000000:1@3000001");
+    assert_eq!(own(found(sliding, &records, (70_000, "k"))), "69991:1@70001");
+    assert_eq!(own(found(sliding, &records, (200_000, "k"))), "199990:1@200000");
+    assert_eq!(own(found(sliding, &records, (70_000, "kk"))), "69990:1@70000");
+
+    let sessions = || {
+        topology(|builder: &StreamsBuilder| {
+            let gap = Sessions::gap(millis(10)).grace(day);
+            builder.stream(A).group_by_key().windowed_by(gap).count().stored_as(SESSIONS);
+            let asked = builder.stream(B).process(SESSIONS.read_only(), |sessions, key, _: String, out| {
+                let all = sessions.fetch(key).into_iter().map(|(session, _)| session.start.0.to_string());
+                let later = sessions.find(key, out.timestamp(), Timestamp(i64::MAX)).len();
+                out.send(key.clone(), format!("{} | {later}", all.collect::<Vec<_>>().join(" ")));
+            });
+            _ = asked.to(OUT);
+        })
+    };
+    assert_eq!(found(sessions, &records, (100_000, "k")), "5 70001 200000 3000001 | 2");
+    assert_eq!(found(sessions, &records, (100_000, "kk")), "70000 | 0");
+}
+
 /// What is kept longer only because whole segments expire is not found.
 #[test]
 fn windows_that_are_over_are_not_found() {

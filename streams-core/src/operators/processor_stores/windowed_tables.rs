@@ -17,11 +17,13 @@ use super::windows::encoded;
 use super::{ProcessorStore, StoreOrigin, StoreSpec, StoreUse};
 use crate::operators::{BuildError, NodeBuilder, OpenViews, StoreId};
 use crate::record::Timestamp;
+use crate::state::key_range::behind;
 use crate::state::kinds::{Sessions, StoredRow, Windows};
 use crate::state::rows::RowError;
-use crate::state::spans::Spans;
+use crate::state::spans::{SPAN, Spans};
 use crate::state::{
-    KeyRange, SessionStore, StoreAccess, StoreError, StoreErrorKind, StoreKind, StoreView, Timestamped, WindowStore,
+    FreshRows, KeyRange, SessionStore, StoreAccess, StoreError, StoreErrorKind, StoreKind, StoreView, Timestamped,
+    WindowStore, window_key,
 };
 use crate::windows::{Window, WindowSize, WindowSizes, Windowed};
 use crate::wire::{Key, Value};
@@ -33,6 +35,8 @@ pub struct WindowedRows {
     views: OpenViews,
     view: OnceCell<Rc<RefCell<dyn StoreView>>>,
 }
+
+const ALWAYS: (Timestamp, Timestamp) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
 
 type Keys = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
@@ -59,9 +63,11 @@ impl WindowedRows {
         StoreError::new(StoreErrorKind::Decode, message).into()
     }
 
-    /// Reads the rows that `is_wanted` wants and that are not over, ordered by spans of time and then by their keys.
+    /// Reads the rows near there that `is_wanted` wants and that are not over, ordered by spans of time and then by their
+    /// keys.
     fn read<T>(
         &self,
+        near: &Near<'_>,
         is_wanted: impl Fn(&[u8], Window) -> bool,
         decode: impl Fn(StoredRow<'_>, Window) -> Result<T, RowError>,
     ) -> Result<Vec<T>, RowError> {
@@ -70,7 +76,7 @@ impl WindowedRows {
         let kind = self.access.kind();
         let spans = Spans::of(kind.retention().unwrap_or(Duration::MAX));
         let (mut rows, mut failure) = (Vec::new(), None);
-        view.borrow_mut().fresh_rows().scan(KeyRange::ALL, &mut |key, row| {
+        let mut each = |key: &[u8], row: &[u8]| {
             if !kind.is_shown(key, row) {
                 return true;
             }
@@ -86,7 +92,13 @@ impl WindowedRows {
                 }
             }
             failure.is_none()
-        })?;
+        };
+        let mut view = view.borrow_mut();
+        if kind.is_in_order_of_time() {
+            near.in_order_of_time(view.fresh_rows(), &mut each)?;
+        } else {
+            near.in_spans(view.fresh_rows(), spans, &mut each)?;
+        }
         if let Some(error) = failure {
             return Err(error);
         }
@@ -114,6 +126,71 @@ impl WindowedRows {
     }
 }
 
+/// Where rows are looked for.
+struct Near<'a> {
+    /// The key's own bytes, if it is one.
+    key: Option<&'a [u8]>,
+    /// The first and the last time by which rows lie: the starts of windows, the ends of sessions.
+    times: (Timestamp, Timestamp),
+}
+
+type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> bool;
+
+impl Near<'_> {
+    /// Visits rows that lie by time and then by their keys.
+    fn in_order_of_time(&self, rows: &mut dyn FreshRows, each: Each<'_>) -> Result<(), RowError> {
+        let (from, to) = self.times;
+        if from > to {
+            return Ok(());
+        }
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        window_key::write_start(from, &mut first);
+        window_key::write_start(to, &mut last);
+        if let Some(key) = self.key.filter(|_| from == to) {
+            first.extend_from_slice(key);
+            return rows.scan(KeyRange::between(Bound::Included(&first), Bound::Included(&first)), each);
+        }
+        rows.scan(KeyRange::between(Bound::Included(&first), bytes(&behind(&last))), each)
+    }
+
+    /// Visits rows that lie by spans of time, then by their keys. Spans without rows cost nothing.
+    fn in_spans(&self, rows: &mut dyn FreshRows, spans: Spans, each: Each<'_>) -> Result<(), RowError> {
+        let (from, to) = self.times;
+        if from > to {
+            return Ok(());
+        }
+        let (mut from, to) = (Bound::Included(spans.rows(from).to_vec()), behind(&spans.rows(to)));
+        loop {
+            let mut span = None;
+            rows.scan(KeyRange::between(bytes(&from), bytes(&to)), &mut |key, _| {
+                span = key.first_chunk::<SPAN>().copied();
+                false
+            })?;
+            let Some(span) = span else { return Ok(()) };
+            let first = [&span[..], self.key.unwrap_or_default()].concat();
+            let mut goes_on = true;
+            rows.scan(KeyRange::between(Bound::Included(&first), bytes(&behind(&first))), &mut |key, row| {
+                goes_on = each(key, row);
+                goes_on
+            })?;
+            match behind(&span) {
+                Bound::Excluded(next) if goes_on => from = Bound::Included(next),
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+fn bytes(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    bound.as_ref().map(Vec::as_slice)
+}
+
+fn encoded_key<K: Value>(key: &K) -> Result<Vec<u8>, RowError> {
+    let mut bytes = Vec::new();
+    key.encode(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn keys<K: Value>(keys: &impl RangeBounds<K>) -> Result<Keys, RowError> {
     Ok((encoded(keys.start_bound())?, encoded(keys.end_bound())?))
 }
@@ -138,7 +215,7 @@ fn has(keys: &Keys, key: &[u8]) -> bool {
 ///
 /// Times are the starts of windows, and both ends of a range of times are included. Rows of several keys come as in Kafka
 /// Streams: by spans of half the retention (at least a minute), in each by the keys' encoded bytes, then by their windows'
-/// starts. A read looks through the whole store.
+/// starts. A read looks at the rows of the period; for a single key in sliding windows, at that key's alone.
 pub struct WindowTableRef<'a, K, V> {
     rows: &'a RefCell<WindowedRows>,
     use_: &'a StoreUse,
@@ -157,11 +234,10 @@ impl<K: Key, V: Value> WindowTableRef<'_, K, V> {
     #[must_use]
     pub fn fetch(&self, key: &K, starts: RangeInclusive<Timestamp>) -> Vec<(Timestamp, Timestamped<V>)> {
         let found = self.use_.attempt(self.rows, |rows| {
-            let (key, _) = keys(&(Bound::Included(key.clone()), Bound::<K>::Unbounded))?;
-            let is_wanted = |found: &[u8], window: Window| {
-                matches!(&key, Bound::Included(key) if key == found) && starts.contains(&window.start)
-            };
-            rows.read(is_wanted, |row, window| Ok((window.start, rows.timestamped(&row)?)))
+            let key = encoded_key(key)?;
+            let near = Near { key: Some(&key), times: (*starts.start(), *starts.end()) };
+            let is_wanted = |found: &[u8], window: Window| found == key && starts.contains(&window.start);
+            rows.read(&near, is_wanted, |row, window| Ok((window.start, rows.timestamped(&row)?)))
         });
         found.unwrap_or_default()
     }
@@ -178,7 +254,8 @@ impl<K: Key, V: Value> WindowTableRef<'_, K, V> {
             let is_wanted = |key: &[u8], window: Window| has(&range, key) && starts.contains(&window.start);
             let decode =
                 |row: StoredRow<'_>, window| Ok((Windowed { key: rows.key(&row)?, window }, rows.timestamped(&row)?));
-            rows.read(is_wanted, decode)
+            let near = Near { key: None, times: (*starts.start(), *starts.end()) };
+            rows.read(&near, is_wanted, decode)
         });
         found.unwrap_or_default()
     }
@@ -186,7 +263,7 @@ impl<K: Key, V: Value> WindowTableRef<'_, K, V> {
     /// All rows.
     #[must_use]
     pub fn all(&self) -> Vec<(Windowed<K>, Timestamped<V>)> {
-        self.fetch_keys(.., Timestamp(i64::MIN)..=Timestamp(i64::MAX))
+        self.fetch_keys(.., ALWAYS.0..=ALWAYS.1)
     }
 }
 
@@ -206,7 +283,8 @@ impl<K: Value, V> WindowStore<K, V> {
     ///
     /// let hours = Tumbling::of(Duration::from_secs(60 * 60)).no_grace();
     /// let builder = StreamsBuilder::new();
-    /// builder.stream(LOGINS).group_by_key().windowed_by(hours).count().stored_as(PER_HOUR);
+    /// let per_hour = builder.stream(LOGINS).group_by_key().windowed_by(hours).count().stored_as(PER_HOUR);
+    /// per_hour.retention(Duration::from_secs(3 * 60 * 60));
     /// builder
     ///     .stream(ORDERS)
     ///     .process_values(PER_HOUR.read_only(), |logins, customer, cents, out| {
@@ -253,7 +331,7 @@ impl<K: Key, V: Value> ProcessorStore for ReadOnly<WindowStore<K, V>> {
 }
 
 /// The store of a table of sessions, borrowed while a record is processed; see [`SessionStore::read_only`]. Otherwise as a
-/// [`WindowTableRef`].
+/// [`WindowTableRef`]. A read for a single key looks at its sessions alone.
 pub struct SessionTableRef<'a, K, V> {
     rows: &'a RefCell<WindowedRows>,
     use_: &'a StoreUse,
@@ -264,20 +342,19 @@ impl<K: Key, V: Value> SessionTableRef<'_, K, V> {
     /// All sessions of a key, by their ends.
     #[must_use]
     pub fn fetch(&self, key: &K) -> Vec<(Window, V)> {
-        self.find(key, Timestamp(i64::MIN), Timestamp(i64::MAX))
+        self.find(key, ALWAYS.0, ALWAYS.1)
     }
 
     /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier, by their ends.
     #[must_use]
     pub fn find(&self, key: &K, earliest_end: Timestamp, latest_start: Timestamp) -> Vec<(Window, V)> {
         let found = self.use_.attempt(self.rows, |rows| {
-            let (key, _) = keys(&(Bound::Included(key.clone()), Bound::<K>::Unbounded))?;
+            let key = encoded_key(key)?;
+            let near = Near { key: Some(&key), times: (earliest_end, ALWAYS.1) };
             let is_wanted = |found: &[u8], session: Window| {
-                matches!(&key, Bound::Included(key) if key == found)
-                    && session.end >= earliest_end
-                    && session.start <= latest_start
+                found == key && session.end >= earliest_end && session.start <= latest_start
             };
-            rows.read(is_wanted, |row, session| Ok((session, rows.value(&row)?)))
+            rows.read(&near, is_wanted, |row, session| Ok((session, rows.value(&row)?)))
         });
         found.unwrap_or_default()
     }
@@ -288,7 +365,7 @@ impl<K: Key, V: Value> SessionTableRef<'_, K, V> {
         let found = self.use_.attempt(self.rows, |rows| {
             let range = keys(&range)?;
             let decode = |row: StoredRow<'_>, session| Ok((rows.key(&row)?, session, rows.value(&row)?));
-            rows.read(|key, _| has(&range, key), decode)
+            rows.read(&Near { key: None, times: ALWAYS }, |key, _| has(&range, key), decode)
         });
         found.unwrap_or_default()
     }
