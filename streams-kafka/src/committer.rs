@@ -10,7 +10,7 @@ use streams_core::record::{Offset, TopicPartition};
 
 use crate::errors::{Code, commit_outcome};
 use crate::helper::Helper;
-use crate::member::Generation;
+use crate::member::{CurrentClient, Generation};
 use crate::native::{Client, PartitionEntry, PartitionList};
 use crate::transaction::offset_list;
 
@@ -21,7 +21,7 @@ const LOOK_MS: i32 = 250;
 
 /// Commits on a member's behalf, without keeping the member's client alive.
 pub(crate) struct KafkaCommitter {
-    client: Weak<Client>,
+    client: Weak<CurrentClient>,
     generation: Arc<Generation>,
     commits: Arc<Helper>,
     reads: Helper,
@@ -30,7 +30,7 @@ pub(crate) struct KafkaCommitter {
 
 impl KafkaCommitter {
     pub(crate) fn new(
-        client: &Arc<Client>,
+        client: &Arc<CurrentClient>,
         generation: &Arc<Generation>,
         commits: &Arc<Helper>,
         reads: Helper,
@@ -57,7 +57,7 @@ impl Committer for KafkaCommitter {
             Err(error) => return Reply::ready(CommitOutcome::Fatal(error)),
         };
         let (client, metadata) = (Weak::clone(&self.client), metadata.clone());
-        self.commits.ask(move || match client.upgrade() {
+        self.commits.ask(move || match client.upgrade().map(|client| client.get()) {
             // librdkafka commits with its current generation, which may be a later one by now.
             Some(client) if client.group_metadata().as_ref() == Some(&metadata) => {
                 commit_outcome(if list.is_empty() { Ok(()) } else { client.commit(&list) }, &what)
@@ -72,7 +72,7 @@ impl Committer for KafkaCommitter {
         let started = Instant::now();
         self.reads.ask_until(move || {
             // The client is not kept between looks, so that it ends as soon as the member is dropped.
-            let Some(client) = client.upgrade() else {
+            let Some(client) = client.upgrade().map(|client| client.get()) else {
                 return Some(Err(LogError::new(LogErrorKind::Fenced, format!("{what}: the member is gone"))));
             };
             match look(&client, &partitions, &what) {

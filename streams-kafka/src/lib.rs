@@ -27,6 +27,7 @@ mod committer;
 mod consumer;
 mod delivery;
 mod errors;
+mod fencing;
 mod helper;
 mod logging;
 mod member;

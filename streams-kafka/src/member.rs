@@ -26,10 +26,12 @@ use streams_core::record::{TaskId, TopicPartition};
 use crate::committer::KafkaCommitter;
 use crate::consumer::broker_trouble;
 use crate::errors::Code;
+use crate::fencing::Fencing;
 use crate::helper::Helper;
+use crate::logging::LogLimit;
 use crate::native::{Client, Listener, PartitionList, Role};
 use crate::reasons::Reasons;
-use crate::settings::{Kafka, heartbeat_interval};
+use crate::settings::{Kafka, Settings, heartbeat_interval};
 
 /// The same kind of failure is reported once in this time.
 const FAILURE_INTERVAL: Duration = Duration::from_secs(10);
@@ -57,18 +59,56 @@ impl Generation {
     }
 }
 
+/// The member's client, which is replaced when it has failed for good although the member has not.
+pub(crate) struct CurrentClient(Mutex<Arc<Client>>);
+
+impl CurrentClient {
+    pub(crate) fn get(&self) -> Arc<Client> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, client: Client) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(client);
+    }
+}
+
+/// What clients of the member are made from.
+struct Joining {
+    settings: Settings,
+    topics: PartitionList,
+    log: Arc<LogLimit>,
+    doorbell: Doorbell,
+    group: String,
+}
+
+impl Joining {
+    /// Creates a client, which joins the group.
+    fn join(&self) -> Result<(Client, Arc<Signals>), LogError> {
+        let signals = Arc::new(Signals {
+            kafka: self.settings.kafka().to_owned(),
+            reasons: Reasons::default(),
+            queue: Mutex::default(),
+        });
+        let listener = Arc::clone(&signals) as Arc<dyn Listener>;
+        let client = Client::create(Role::Consumer, &self.settings.entries, &self.log, &self.doorbell, listener)?;
+        client.subscribe(&self.topics).map_err(|code| code.about(format!("joining group `{}`", self.group)))?;
+        Ok((client, signals))
+    }
+}
+
 /// A member of a group on Kafka.
 pub(crate) struct KafkaMember {
-    client: Arc<Client>,
+    joining: Joining,
+    client: Arc<CurrentClient>,
     signals: Arc<Signals>,
     generation: Arc<Generation>,
     /// Runs commits, and gives assignments back, in order.
     commits: Arc<Helper>,
     committer: Arc<KafkaCommitter>,
-    group: String,
     plan: GroupPlan,
     rebalance_timeout: Duration,
     heartbeat: Duration,
+    fencing: Fencing,
     standing: Standing,
     /// The tasks of the last assignment.
     tasks: BTreeSet<TaskId>,
@@ -86,33 +126,31 @@ enum Standing {
 
 impl KafkaMember {
     pub(crate) fn new(kafka: &Kafka, options: MemberOptions, doorbell: &Doorbell) -> Result<Self, LogError> {
-        let settings = kafka.member_settings(&options)?;
-        let signals = Arc::new(Signals {
-            kafka: settings.kafka().to_owned(),
-            reasons: Reasons::default(),
-            queue: Mutex::default(),
-        });
-        let listener = Arc::clone(&signals) as Arc<dyn Listener>;
-        let client = Client::create(Role::Consumer, &settings.entries, kafka.log_limit(), doorbell, listener)?;
-        let client = Arc::new(client);
+        let topics: Vec<_> = options.plan.topics().into_iter().map(|topic| TopicPartition::new(topic, -1)).collect();
+        let joining = Joining {
+            settings: kafka.member_settings(&options)?,
+            topics: PartitionList::of(&topics)?,
+            log: Arc::clone(kafka.log_limit()),
+            doorbell: doorbell.clone(),
+            group: options.group.clone(),
+        };
         let generation = Arc::<Generation>::default();
         let commits = Arc::new(Helper::start("kafka-commits", doorbell)?);
         let reads = Helper::start("kafka-positions", doorbell)?;
+        let (client, signals) = joining.join()?;
+        let client = Arc::new(CurrentClient(Mutex::new(Arc::new(client))));
         let committer = KafkaCommitter::new(&client, &generation, &commits, reads, &options.group);
-        let topics: Vec<_> = options.plan.topics().into_iter().map(|topic| TopicPartition::new(topic, -1)).collect();
-        client
-            .subscribe(&PartitionList::of(&topics)?)
-            .map_err(|code| code.about(format!("joining group `{}`", options.group)))?;
         Ok(Self {
+            joining,
             client,
             signals,
             generation,
             commits,
             committer: Arc::new(committer),
-            group: options.group,
             plan: options.plan,
             rebalance_timeout: options.rebalance_timeout,
             heartbeat: heartbeat_interval(options.session_timeout),
+            fencing: Fencing::new(options.session_timeout),
             standing: Standing::Joining,
             tasks: BTreeSet::new(),
             events: VecDeque::new(),
@@ -123,7 +161,7 @@ impl KafkaMember {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Assigned(partitions) => self.on_assigned(&partitions),
-            Signal::Revoked if self.client.is_assignment_lost() => self.on_lost(),
+            Signal::Revoked if self.client.get().is_assignment_lost() => self.on_lost(),
             Signal::Revoked => match self.generation.get() {
                 Some(metadata) => {
                     self.standing = Standing::GivingUp { since: Instant::now() };
@@ -139,19 +177,22 @@ impl KafkaMember {
 
     fn on_assigned(&mut self, partitions: &[TopicPartition]) {
         let is_member = |metadata: &GroupMetadata| metadata.generation >= 0 && !metadata.member_id.is_empty();
-        let metadata = self.client.group_metadata().filter(is_member);
-        if let Err(code) = self.client.assign_nothing() {
-            self.on_failure(code, code.about(format!("group `{}`: taking the assignment", self.group)));
+        let client = self.client.get();
+        let metadata = client.group_metadata().filter(is_member);
+        if let Err(code) = client.assign_nothing() {
+            self.on_failure(code, code.about(format!("group `{}`: taking the assignment", self.joining.group)));
         }
         // Without a generation or an id, the assignment is already gone; the next signal says why.
         let Some(metadata) = metadata else { return };
         self.generation.set(Some(metadata.clone()));
         self.standing = Standing::Owning;
+        self.fencing.assigned(Instant::now());
         self.tasks = tasks_of(&self.plan, partitions);
         self.events.push_back(MemberEvent::Assigned { tasks: self.tasks.clone(), metadata });
     }
 
     fn on_lost(&mut self) {
+        self.fencing.lost();
         if self.generation.get().is_some() {
             self.events.push_back(MemberEvent::Lost);
         }
@@ -159,17 +200,38 @@ impl KafkaMember {
     }
 
     /// The client has raised a fatal error and gives everything back itself.
-    fn on_replaced(&mut self) {
+    fn on_fenced(&mut self) {
+        let was_owning = self.generation.get().is_some();
         self.generation.set(None);
         self.standing = Standing::Joining;
-        self.events.push_back(MemberEvent::Replaced);
+        if !self.fencing.takes_place_back(Instant::now()) {
+            self.events.push_back(MemberEvent::Replaced);
+            return;
+        }
+        tracing::warn!(
+            group = self.joining.group,
+            "a late request of this process has taken the member's place, as another process would have; joining again"
+        );
+        if was_owning {
+            self.events.push_back(MemberEvent::Lost);
+        }
+        match self.joining.join() {
+            Ok((client, signals)) => {
+                self.client.set(client);
+                self.signals = signals;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no new client");
+                self.events.push_back(MemberEvent::Replaced);
+            }
+        }
     }
 
     /// Lets the rebalance continue, after the commits in flight.
     fn give_back(&mut self) {
         self.generation.set(None);
         self.standing = Standing::Joining;
-        let client = Arc::clone(&self.client);
+        let client = self.client.get();
         self.commits.run(move || {
             if let Err(code) = client.unassign() {
                 tracing::debug!(%code, "giving the assignment back");
@@ -187,14 +249,15 @@ impl KafkaMember {
     }
 
     fn poll_client(&mut self) {
-        while let Some((code, reason)) = self.client.poll_member() {
-            let fatal = if code == Code::FATAL { self.client.fatal_error() } else { None };
+        let client = self.client.get();
+        while let Some((code, reason)) = client.poll_member() {
+            let fatal = if code == Code::FATAL { client.fatal_error() } else { None };
             let (code, reason) = fatal.unwrap_or((code, reason));
             match code {
                 // A member that was not polled for too long gets a separate signal that it has lost its tasks.
                 Code::MAX_POLL_EXCEEDED => {}
-                Code::FENCED_INSTANCE => self.on_replaced(),
-                code => self.on_failure(code, code.about(format!("group `{}`: {reason}", self.group))),
+                Code::FENCED_INSTANCE => return self.on_fenced(),
+                code => self.on_failure(code, code.about(format!("group `{}`: {reason}", self.joining.group))),
             }
         }
         while let Some(signal) = self.signals.take() {
@@ -202,7 +265,7 @@ impl KafkaMember {
         }
         // The broker removes a member that takes too long, and librdkafka reports nothing while it waits itself.
         if let Standing::GivingUp { since } = self.standing
-            && (since.elapsed() > self.rebalance_timeout || self.client.is_assignment_lost())
+            && (since.elapsed() > self.rebalance_timeout || client.is_assignment_lost())
         {
             self.on_lost();
         }
@@ -238,7 +301,7 @@ impl Member for KafkaMember {
                 Standing::Joining | Standing::Owning | Standing::GivingUp { .. } => {
                     self.generation.set(None);
                     self.events.clear();
-                    let client = Arc::clone(&self.client);
+                    let client = self.client.get();
                     self.standing = Standing::Leaving(self.commits.ask(move || {
                         if let Err(code) = client.leave_group() {
                             tracing::debug!(%code, "leaving the group");
@@ -282,5 +345,62 @@ impl Listener for Signals {
 
     fn rebalanced(&self, is_assigned: bool, partitions: Vec<TopicPartition>) {
         self.push(if is_assigned { Signal::Assigned(partitions) } else { Signal::Revoked });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use streams_core::log::PlannedSubtopology;
+
+    use super::*;
+
+    /// The next event that is no failure. CI may be slow.
+    fn next(member: &mut KafkaMember, bell: &Doorbell) -> MemberEvent {
+        for _ in 0..1_200 {
+            match member.poll() {
+                Some(MemberEvent::Failed(_)) => {}
+                Some(event) => return event,
+                None => drop(bell.wait(Duration::from_millis(50))),
+            }
+        }
+        panic!("no event")
+    }
+
+    /// Regression: a member that had lost its connection asked twice to join, the broker took the requests in the other
+    /// order, and the process ended because another one had taken its place.
+    #[test]
+    fn only_who_was_in_the_group_all_the_time_is_replaced_when_it_is_fenced() {
+        let (unknown, fenced) =
+            (RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+        for was_lost in [true, false] {
+            let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());
+            cluster.create_topic("t", 1, 1).unwrap();
+            let topics = BTreeMap::from([(Arc::from("t"), 1)]);
+            let plan = GroupPlan { subtopologies: vec![PlannedSubtopology { id: 0, topics }] };
+            let options = MemberOptions {
+                group: "g".into(),
+                client_id: "member".into(),
+                plan,
+                instance_id: Some("instance".into()),
+                session_timeout: Duration::from_secs(6),
+                rebalance_timeout: Duration::from_secs(6),
+            };
+            let mut member = KafkaMember::new(&Kafka::at(cluster.bootstrap_servers()), options, &bell).unwrap();
+            assert!(matches!(next(&mut member, &bell), MemberEvent::Assigned { .. }));
+            if was_lost {
+                cluster.request_errors(RDKafkaApiKey::JoinGroup, &[fenced]);
+            }
+            cluster.request_errors(RDKafkaApiKey::Heartbeat, &[if was_lost { unknown } else { fenced }]);
+            if was_lost {
+                assert_eq!(next(&mut member, &bell), MemberEvent::Lost);
+                assert!(matches!(next(&mut member, &bell), MemberEvent::Assigned { .. }));
+            } else {
+                assert_eq!(next(&mut member, &bell), MemberEvent::Replaced);
+            }
+        }
     }
 }
