@@ -35,8 +35,9 @@
 //!
 //! * **Without a match.** `join` leaves a record out. `left_join` and `outer_join` join it with `None`, but not before stream
 //!   time, which both sides advance, is past the last moment at which a match could come, plus the grace. So such a result
-//!   needs a later record of any key in the same partition; it has the timestamp of its own record. A record that is already
-//!   too old to wait when it comes is joined with `None` at once.
+//!   needs a later record of any key in the same partition, and sometimes one that is later still, as in Kafka Streams; it
+//!   has the timestamp of its own record. A record that is already too old to wait when it comes is joined with `None` at
+//!   once.
 //! * **Late records.** Each side keeps its records for the length of the window plus the grace, measured by the newest
 //!   record of that side. What comes later than that finds what the other side still has, but is not kept itself, and
 //!   counts as dropped (`late`) once Kafka Streams would refuse it, too.

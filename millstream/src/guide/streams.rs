@@ -104,8 +104,9 @@
 //! choose how many partitions it has, and with it how many tasks share the work.
 //!
 //! * **Null keys** belong to no group: such records are dropped and counted (`null-key`).
-//! * **Null values** are counted by `count`, like any value. A `reduce` needs two values, and `aggregate` calls its closure:
-//!   both get an `Option` if the topic's type is one.
+//! * **Null values** are dropped and counted (`null-value`), also by `count`, as in Kafka Streams. Only in
+//!   [windows](super::windows#late-records) do they count. Where they should without windows, make values of them first:
+//!   `.map_values(|page| page.is_some())`.
 //! * Records of several partitions meet in a repartition topic in any order. What is in order by time in each of them need
 //!   not be so there: give windows a grace, and see [replays](super::running#replays).
 //!

@@ -41,7 +41,8 @@ impl<'t, K, V> KStream<'t, K, V> {
         self.operator("KSTREAM-FLATMAP-", Changes::Keys, flat_map::recipe(mapper))
     }
 
-    /// Replaces each record with any number of records that have its key.
+    /// Replaces each record with any number of records that have its key. For at most one, map the value to an `Option`,
+    /// and leave out what is `None`: `.map_values(..).filter_some()`.
     ///
     /// ```
     /// use millstream::prelude::*;
