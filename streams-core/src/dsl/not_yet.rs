@@ -1,5 +1,5 @@
-//! What is looked for and is not there: joins of streams without a time, `to` on a table, and aggregations of a stream that
-//! is not grouped.
+//! What is looked for and is not there: joins of streams without a time, `to` on a table, aggregations of what is not
+//! grouped, and `filter_map`.
 //!
 //! The methods exist only so that the compiler can say what to use instead. Each demands something of [`ThisVersion`]
 //! that it does not have; with the real operation, its method and trait here are deleted.
@@ -54,6 +54,21 @@ not_yet! {
         note = "`.group_by(|key, value| ..)` groups by a key that it computes; with a constant key, all records are one group"
     )]
     AggregatesWithoutGroups;
+
+    #[diagnostic::on_unimplemented(
+        message = "a table is grouped before it is aggregated: `.group_by(|key, row| (row.country.clone(), row)).count()`",
+        label = "`.group_by(..)` is missing before this",
+        note = "its closure returns the group's key and the row in the group; with a constant key, all rows are one group",
+        note = "`.to_stream().group_by_key()` aggregates the changes of the rows, and not the rows as they are"
+    )]
+    AggregatesTablesWithoutGroups;
+
+    #[diagnostic::on_unimplemented(
+        message = "`filter_map` is two operations here: `.map_values(..)` to an `Option`, and then `.filter_some()`",
+        label = "`.map_values(..).filter_some()`",
+        note = "`.flat_map(..)` makes any number of records, with other keys"
+    )]
+    FiltersAndMaps;
 }
 
 #[doc(hidden)]
@@ -81,7 +96,31 @@ impl<'t, K, V> KStream<'t, K, V> {
 }
 
 #[doc(hidden)]
+impl<'t, K, V> KStream<'t, K, V> {
+    pub fn filter_map<R>(self, _mapper: impl Fn(&K, V) -> Option<R> + Shared) -> KStream<'t, K, R>
+    where
+        ThisVersion: FiltersAndMaps<R>,
+    {
+        ThisVersion::never()
+    }
+}
+
+#[doc(hidden)]
 impl<'t, K, V> KTable<'t, K, V> {
+    pub fn count(self) -> Self
+    where
+        ThisVersion: AggregatesTablesWithoutGroups<K>,
+    {
+        ThisVersion::never()
+    }
+
+    pub fn reduce(self, _add: impl Fn(V, V) -> V + Shared, _subtract: impl Fn(V, V) -> V + Shared) -> Self
+    where
+        ThisVersion: AggregatesTablesWithoutGroups<K>,
+    {
+        ThisVersion::never()
+    }
+
     pub fn to<T>(self, _topic: T) -> Output<'t>
     where
         ThisVersion: SendsTables<T>,

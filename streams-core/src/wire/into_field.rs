@@ -29,7 +29,8 @@ use super::Value;
     message = "`{Self}` cannot be passed where the topic or store has `{T}`",
     label = "expected `{T}`, found `{Self}`",
     note = "numbers are not converted: write `i64::from(..)`, or `.into()`, where the types differ",
-    note = "a type of your own is passed as it is, or by reference"
+    note = "a type of your own is passed as it is, or by reference",
+    note = "`None` is a null, which a topic has if its type is an `Option`: `Topic<u64, Option<String>>`"
 )]
 pub trait IntoField<T> {
     /// The key or value.

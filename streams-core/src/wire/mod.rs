@@ -443,6 +443,8 @@ impl<K: Key> WidensTo<Option<K>> for K {
     message = "a stream of `{Self}` cannot be sent to a topic of `{T}`",
     label = "expected `{T}`, found `{Self}`",
     note = "convert it first with `.map_values(..)` or `.map(..)`, or change the topic's type",
+    note = "the keys of an aggregation in windows are `Windowed<..>`: `Topic<Windowed<String>, i64>` with `.windows_of(..)`, \
+            or `Topic<Windowed<String, Session>, i64>`; `.map(|key, value| (key.key, value))` leaves the windows out",
     note = "after `.to_stream()` values are an `Option`, because rows can be deleted: `.filter_some()` leaves deletions out"
 )]
 pub trait SendAs<T> {

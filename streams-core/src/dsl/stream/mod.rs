@@ -29,6 +29,7 @@ mod to_table;
 mod within;
 
 pub use distinct::Distinct;
+pub use merge::Mergeable;
 pub use repartition::Repartitioned;
 pub use split::Split;
 pub use to::Sent;
@@ -64,6 +65,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert!(builder.build()?.describe().contains("Processor: not-empty (stores: [])"));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("Named", "with_name"))]
     #[track_caller]
     pub fn named(self, name: impl Into<String>) -> Self {
         self.builder.name(self.step, name.into(), Location::caller());
