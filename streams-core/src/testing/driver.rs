@@ -180,6 +180,7 @@ impl TestDriver {
     }
 
     /// Writes a record with the clock's time as its timestamp and lets the application process it.
+    #[doc(alias("pipe_input", "TestInputTopic"))]
     #[track_caller]
     pub fn pipe<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, key: impl IntoField<K>, value: impl IntoField<V>) {
         let now = crate::clock::Clock::now(&self.clock);
@@ -218,6 +219,12 @@ impl TestDriver {
             self.instances().for_each(|instance| instance.control.look_for_topics());
             self.settle();
         }
+        if !self.log.has_topic(topic) {
+            let named = external_topics(&self.setup.topology).sources.into_iter().map(|name| format!("`{name}`"));
+            let matching = patterns(&self.setup.topology).map(|pattern| format!("what matches `{}`", pattern.text()));
+            let read = named.chain(matching).collect::<Vec<_>>().join(", ");
+            fail(&format!("the topology does not read `{topic}`, and there is no such topic; it reads {read}"));
+        }
     }
 
     /// Lets the application process records that were written to the log directly.
@@ -230,12 +237,14 @@ impl TestDriver {
     }
 
     /// The keys and values written to a topic since the last call, partition by partition.
+    #[doc(alias("read_key_value", "read_key_values_to_list", "TestOutputTopic"))]
     #[track_caller]
     pub fn read<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<(K, V)> {
         self.read_records(topic).into_iter().map(|record| (record.key, record.value)).collect()
     }
 
     /// The records written to a topic since the last call, partition by partition.
+    #[doc(alias("read_record", "read_records_to_list"))]
     #[track_caller]
     pub fn read_records<K: Field, V: Field>(&mut self, topic: &Topic<K, V>) -> Vec<Record<K, V>> {
         if self.may_be_chosen_later(topic.name()) {
@@ -263,6 +272,7 @@ impl TestDriver {
 
     /// Advances the clock, which fires wall-clock punctuators and commits that are due. A punctuator that is due
     /// several times fires once.
+    #[doc(alias = "advance_wall_clock_time")]
     #[track_caller]
     pub fn advance_wall_clock(&mut self, by: Duration) {
         self.let_pass(by);
@@ -317,7 +327,7 @@ impl TestDriver {
     }
 
     /// Starts another instance of the application, which gets a share of its tasks. Workers share tasks by partition, so
-    /// there should be [several](Setup::partitions).
+    /// there should be [several](Setup::partitions). State that is [kept](Setup::state_in) belongs to one instance alone.
     ///
     /// ```
     /// use millstream::prelude::*;
@@ -411,6 +421,7 @@ impl TestDriver {
     }
 
     /// The value of a key in a store, which may be a global table's. Includes updates that a cache still holds back.
+    #[doc(alias = "get_key_value_store")]
     #[must_use]
     #[track_caller]
     pub fn get<K: Key, V: Value>(&self, store: &KeyValueStore<K, V>, key: impl IntoField<K>) -> Option<V> {
@@ -491,6 +502,7 @@ impl TestDriver {
 
     #[track_caller]
     fn store(&self, name: &str) -> StoreRows {
+        self.expect_running();
         let definitions = &self.setup.topology.graph().stores;
         let Some(definition) = definitions.iter().find(|store| *store.name == *name) else {
             fail(&format!(
@@ -520,10 +532,15 @@ impl TestDriver {
     }
 
     #[track_caller]
-    fn step_until_settled(&mut self) {
+    fn expect_running(&self) {
         if self.instance.is_none() {
             fail("the application is not running; call restart() first");
         }
+    }
+
+    #[track_caller]
+    fn step_until_settled(&mut self) {
+        self.expect_running();
         let mut quiet = 0;
         for _ in 0..ROUNDS_MAX {
             let (mut is_busy, mut are_settled) = (false, true);

@@ -163,8 +163,21 @@ fn other_instances_get_a_share_of_the_tasks_and_give_it_back() {
 }
 
 #[test]
-#[should_panic(expected = "typo")]
+#[should_panic(expected = "the topology does not read `typo`, and there is no such topic; it reads `a`")]
 fn a_topic_that_the_program_does_not_have_is_named() {
     const TYPO: Topic<String, String> = Topic::new("typo");
     TestDriver::new(copy()).pipe(&TYPO, "k", "v");
+}
+
+#[test]
+#[should_panic(expected = "the application is not running; call restart() first")]
+fn rows_of_an_application_that_does_not_run_are_not_taken_for_missing() {
+    const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+    let mut driver = TestDriver::new(topology(|builder| {
+        _ = builder.stream(A).group_by_key().count().stored_as(COUNTS);
+    }));
+    driver.pipe(&A, "k", "v");
+    assert_eq!(driver.get(&COUNTS, "k"), Some(1));
+    driver.kill();
+    _ = driver.get(&COUNTS, "k");
 }
