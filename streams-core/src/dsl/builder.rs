@@ -103,6 +103,7 @@ impl StreamsBuilder {
     /// assert_eq!(driver.read(&VIEWS), [(1, "/home".to_owned()), (2, "/cart".to_owned())]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("add_source", "Consumed"))]
     #[track_caller]
     pub fn stream<K, V>(&self, topics: impl Topics<K, V>) -> KStream<'_, K, V>
     where
@@ -204,6 +205,7 @@ impl StreamsBuilder {
     /// assert!(builder.build()?.describe().contains("(stores: [seen])"));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "add_state_store")]
     #[track_caller]
     pub fn store(&self, store: impl ProcessorStore) -> ProcessorStoreOptions<'_> {
         ProcessorStoreOptions { builder: self, step: self.add(Call::Store { store: store.spec() }) }

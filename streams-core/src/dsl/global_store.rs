@@ -49,6 +49,7 @@ impl StreamsBuilder {
     /// assert_eq!(driver.read(&NAMED), [(1, "tea".to_owned())]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "add_global_store")]
     #[track_caller]
     pub fn global_store<K, V, SK, SV>(
         &self,

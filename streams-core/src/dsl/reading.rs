@@ -55,6 +55,7 @@ impl<K: 'static, V: 'static> KStream<'_, K, V> {
     /// assert_eq!(page.window.start, Timestamp(120_000));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("TimestampExtractor", "with_timestamp_extractor"))]
     #[track_caller]
     pub fn timestamped_by<T: IntoExtractedTime>(
         self,
@@ -114,6 +115,7 @@ impl<K: 'static, V: 'static> KStream<'_, K, V> {
     /// builder.build()?;
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("with_offset_reset_policy", "AutoOffsetReset"))]
     #[track_caller]
     pub fn offset_reset(self, reset: OffsetReset) -> Self {
         set_reset(self.builder, self.step, reset, Location::caller());

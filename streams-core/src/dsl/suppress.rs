@@ -32,6 +32,7 @@ use crate::windows::InWindow;
 /// assert_eq!(driver.read(&CALMER), [("gold".to_owned(), 102)]);
 /// # Ok::<(), TopologyError>(())
 /// ```
+#[doc(alias = "Suppressed")]
 #[derive(Debug, Clone, Copy)]
 pub struct Suppress(());
 
@@ -104,6 +105,7 @@ pub struct SuppressUntil<U> {
 
 impl<U: Copy> SuppressUntil<U> {
     /// Holds back as much as there is, whatever memory that takes.
+    #[doc(alias("with_no_bound", "BufferConfig"))]
     pub const fn unbounded(self) -> Suppression<U> {
         Suppression { until: self.until, limits: Limits::NONE }
     }

@@ -70,6 +70,7 @@ const IDLE_COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 /// assert_eq!(log.read(&SHOUTED)?[0].value, "TO BE");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "KafkaStreams")]
 pub struct App {
     id: String,
     topology: Topology,
@@ -278,6 +279,7 @@ impl App {
 
     /// Calls `listener` with the old and the new state at each change, in order, on a separate thread. A slow
     /// listener delays only the return of [`Running::wait`], which waits until the last change has been delivered.
+    #[doc(alias("set_state_listener", "StateListener"))]
     #[must_use]
     pub fn on_state_change(mut self, listener: impl Fn(AppState, AppState) + Send + 'static) -> Self {
         self.listeners.push(Box::new(listener));

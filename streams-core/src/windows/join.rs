@@ -31,6 +31,7 @@ pub struct JoinWindows {
 
 impl JoinWindows {
     /// The other record may be that much earlier or later, in whole milliseconds.
+    #[doc(alias("of_time_difference_and_grace", "of_time_difference_with_no_grace"))]
     pub const fn of(difference: Duration) -> Self {
         let difference = millis(difference);
         Self { before_ms: difference, after_ms: difference }

@@ -16,6 +16,7 @@ use super::{LENGTH_MAX_MS, millis};
 /// let visits = Sessions::gap(Duration::from_secs(30 * 60)).grace(Duration::from_secs(60));
 /// assert!(visits.validate().is_ok());
 /// ```
+#[doc(alias("ofInactivityGapAndGrace", "ofInactivityGapWithNoGrace"))]
 #[derive(Debug, Clone, Copy)]
 #[must_use = "windows are described for `windowed_by(..)`"]
 pub struct Sessions {

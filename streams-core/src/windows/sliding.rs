@@ -15,6 +15,7 @@ use super::{LENGTH_MAX_MS, millis};
 /// let ten_seconds = Sliding::of(Duration::from_secs(10)).grace(Duration::from_secs(5));
 /// assert!(ten_seconds.validate().is_ok());
 /// ```
+#[doc(alias("ofTimeDifferenceAndGrace", "ofTimeDifferenceWithNoGrace"))]
 #[derive(Debug, Clone, Copy)]
 #[must_use = "windows are described for `windowed_by(..)`"]
 pub struct Sliding {

@@ -15,6 +15,7 @@ use crate::record::Timestamp;
 /// let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(10));
 /// assert!(minutes.validate().is_ok());
 /// ```
+#[doc(alias("TimeWindows", "ofSizeAndGrace", "ofSizeWithNoGrace"))]
 #[derive(Debug, Clone, Copy)]
 #[must_use = "windows are described for `windowed_by(..)`"]
 pub struct Tumbling {
@@ -49,6 +50,7 @@ impl Tumbling {
 /// let last_hour = Hopping::of(Duration::from_secs(3_600)).advance_by(Duration::from_secs(60)).no_grace();
 /// assert!(last_hour.validate().is_ok());
 /// ```
+#[doc(alias("TimeWindows", "advanceBy"))]
 #[derive(Debug, Clone, Copy)]
 #[must_use = "windows are described for `windowed_by(..)`"]
 pub struct Hopping {
@@ -127,6 +129,7 @@ impl CalendarWindows {
 /// assert_eq!(driver.read(&SINCE), expected);
 /// # Ok::<(), TopologyError>(())
 /// ```
+#[doc(alias = "UnlimitedWindows")]
 #[derive(Debug, Clone, Copy)]
 pub struct Unlimited(());
 

@@ -30,6 +30,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert_eq!(driver.read(&TOTALS), totals.map(|(shop, cents)| (shop.to_owned(), cents)));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "Grouped")]
     #[track_caller]
     pub fn group_by_key(self) -> KGroupedStream<'t, K, V>
     where

@@ -28,6 +28,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert_eq!(LARGEST.load(Ordering::Relaxed), 500);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "inspect")]
     #[track_caller]
     pub fn peek(self, action: impl Fn(&K, &V) + Shared) -> Self
     where

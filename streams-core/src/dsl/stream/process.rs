@@ -42,6 +42,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert_eq!(driver.read(&ACCEPTED), [(1, 500)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("transform", "flat_transform", "add_processor"))]
     #[track_caller]
     pub fn process<S, K2, V2>(
         self,
@@ -104,6 +105,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert_eq!(driver.read(&CHANGES), [(1, 20), (1, 21)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("add_processor", "connect_processor_and_state_stores"))]
     #[track_caller]
     pub fn process_with<P, K2, V2>(self, stores: P::Stores, make: impl Fn() -> P + Shared) -> KStream<'t, K2, V2>
     where
@@ -149,6 +151,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert_eq!(driver.read(&USED), [(7, 100), (7, 30)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("transform_values", "flat_transform_values"))]
     #[track_caller]
     pub fn process_values<S, V2>(
         self,

@@ -31,6 +31,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert!(builder.build()?.describe().contains("(topic: wide-repartition)"));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "through")]
     #[track_caller]
     pub fn repartition(self) -> Repartitioned<'t, K, V>
     where

@@ -36,6 +36,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert!(text.contains("--> size-0, size-large, size-small"));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "branch")]
     #[track_caller]
     pub fn split(self) -> Split<'t, K, V>
     where

@@ -36,6 +36,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert!(builder.build()?.describe().contains("Sink: copy (topic: copies)"));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("add_sink", "Produced"))]
     #[track_caller]
     pub fn to<TK, TV>(self, topic: Topic<TK, TV>) -> Sent<'t, K, V>
     where
@@ -92,6 +93,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert!(builder.build()?.describe().contains("Sink: by-country (extractor class: "));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "TopicNameExtractor")]
     #[track_caller]
     pub fn to_with<C, F>(self, choose: F) -> Sent<'t, K, V>
     where
@@ -161,6 +163,7 @@ impl<K: 'static, V: 'static> Sent<'_, K, V> {
     /// assert_eq!(driver.read(&BY_REGION), orders.map(|(id, region)| (id, region.to_owned())), "by partition");
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("StreamPartitioner", "with_stream_partitioner"))]
     #[track_caller]
     pub fn partitioned_by<P: IntoPartitions>(self, choose: impl Fn(&K, &V, &Target<'_>) -> P + Shared) -> Self {
         choose_partitions(self.builder, self.partitioner, choose);

@@ -23,6 +23,7 @@ pub struct StreamWithin<'t, K, V> {
 impl<'t, K, V> KStream<'t, K, V> {
     /// Says how far apart in time records of this stream and another one may be, where the other one is joined with this
     /// one: see [`KStream::join`].
+    #[doc(alias("StreamJoined", "join_windows"))]
     pub fn within(self, windows: impl IntoJoinSpan) -> StreamWithin<'t, K, V> {
         StreamWithin { stream: self, span: windows.into_join_span(), stores: JoinStoreOptions::default() }
     }

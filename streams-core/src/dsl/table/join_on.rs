@@ -68,6 +68,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// assert_eq!(driver.read(&SHELF), shelf);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "foreign_key_join")]
     #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn join_on<F, T, X, R>(
@@ -113,6 +114,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// assert_eq!(driver.read(&ROOMS), [(1, Some(4)), (2, Some(0)), (3, Some(0)), (1, None)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "left_foreign_key_join")]
     #[must_use = "a table does nothing until it is read, with `.to_stream()` or a join, or kept with `.stored_as(..)`"]
     #[track_caller]
     pub fn left_join_on<F, T, X, R>(

@@ -72,6 +72,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// assert!(builder.build()?.describe().contains("(stores: [views-per-user])"));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("Materialized", "materialized_as"))]
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
         self.builder.stored_as(self.step, StoreOption::of(&store, Location::caller()));
@@ -80,6 +81,7 @@ impl<'t, K, V> KTable<'t, K, V> {
 
     /// Writes and forwards every update at once. By default, updates of the same key between two commits may be combined.
     /// A table that is not kept holds nothing back anyway.
+    #[doc(alias = "with_caching_disabled")]
     pub fn not_cached(self) -> Self {
         self.builder.options(self.step, |options| options.not_cached = true);
         self
@@ -126,6 +128,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// assert_eq!(counts, expected.map(|(user, count, second)| (user.to_owned(), count, second)));
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "ttl")]
     #[track_caller]
     pub fn expire_after(self, ttl: Duration) -> Self {
         let site = Location::caller();
@@ -172,6 +175,7 @@ impl<'t, K, V> KTable<'t, K, V> {
     /// commit of a transaction and the writing of its state; a warning then names the store.
     ///
     /// Only for tables that are kept; otherwise it is an error of `build()`.
+    #[doc(alias = "with_logging_disabled")]
     pub fn not_logged(self) -> Self {
         self.builder.options(self.step, |options| options.keeping.not_logged = true);
         self
@@ -179,6 +183,7 @@ impl<'t, K, V> KTable<'t, K, V> {
 
     /// A topic setting for the changelog, such as `("segment.bytes", "1048576")`. Only for tables that are kept and
     /// logged. A name that looks like a typo is an error of `build()`; the broker checks other unknown names.
+    #[doc(alias = "with_logging_enabled")]
     pub fn changelog_config(self, setting: impl Into<String>, value: impl Into<String>) -> Self {
         let config = (setting.into(), value.into());
         self.builder.options(self.step, |options| options.keeping.configs.push(config));
@@ -230,6 +235,7 @@ impl<K, W, V> KTable<'_, Windowed<K, W>, V> {
     /// builder.build()?;
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "with_retention")]
     pub fn retention(self, retention: Duration) -> Self {
         self.builder.options(self.step, |options| options.retention = Some(retention));
         self

@@ -76,6 +76,7 @@ impl<'t, K, V> SessionWindowedKStream<'t, K, V> {
     /// assert_eq!(visits, [("ada".to_owned(), 100_000, Some(3))]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("emit_strategy", "on_window_close"))]
     pub const fn emit_on_close(self) -> Self {
         Self { emission: Emission::OnClose, ..self }
     }

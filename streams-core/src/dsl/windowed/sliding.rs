@@ -75,6 +75,7 @@ impl<'t, K, V> SlidingWindowedKStream<'t, K, V> {
     /// assert_eq!(bursts, expected, "five sets of records that are near each other");
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("emit_strategy", "on_window_close"))]
     pub const fn emit_on_close(self) -> Self {
         Self { emission: Emission::OnClose, ..self }
     }

@@ -108,6 +108,7 @@ impl<'t, K, V> TimeWindowedKStream<'t, K, V> {
     /// assert_eq!(counts, [("ada".to_owned(), 0, Some(3))]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias("emit_strategy", "EmitStrategy", "on_window_close"))]
     pub const fn emit_on_close(self) -> Self {
         Self { emission: Emission::OnClose, ..self }
     }

@@ -8,6 +8,7 @@ use crate::operators::{Context, OperatorError, Outputs, RecordPosition, pass};
 use crate::record::{Headers, Record, TaskId, Timestamp};
 
 /// What a processor can do besides using its stores: send records, schedule punctuations, and look at its context.
+#[doc(alias = "ProcessorContext")]
 pub struct Forward<'a, K, V> {
     pub(super) place: Place<'a>,
     pub(super) outputs: &'a NamedOutputs<K, V>,
@@ -48,6 +49,7 @@ impl<K: Clone, V: Clone> NamedOutputs<K, V> {
 impl<K: Clone, V: Clone> Forward<'_, K, V> {
     /// Sends a record with the timestamp and headers of the one being processed; in a punctuation, with the
     /// punctuation's time. Every child has processed it when the call returns.
+    #[doc(alias = "forward")]
     pub fn send(&mut self, key: K, value: V) {
         let (timestamp, headers) = (self.place.timestamp, self.place.headers.clone());
         self.send_record(Record { key, value, timestamp, headers });
@@ -91,6 +93,7 @@ impl<K: Clone, V: Clone> Forward<'_, K, V> {
     /// assert_eq!(driver.read(&LARGE), [(2, 5_000)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    #[doc(alias = "forward")]
     pub fn send_to(&mut self, child: &str, record: Record<K, V>) {
         self.deliver(record, Some(child));
     }
@@ -126,6 +129,7 @@ macro_rules! looks {
         /// The topic, partition and offset of the record being processed. `None` in a punctuation, and for records that
         /// a cache held back: there is no such record then. Kafka Streams' `recordMetadata()` is there in both, in a
         /// punctuation with no topic and -1 for the rest, after a cache with the record that changed the row last.
+        #[doc(alias = "record_metadata")]
         #[must_use]
         pub fn position(&self) -> Option<&RecordPosition> {
             let $self = self;
@@ -133,6 +137,7 @@ macro_rules! looks {
         }
 
         /// The task that is running.
+        #[doc(alias = "task_id")]
         #[must_use]
         pub fn task(&self) -> TaskId {
             let $self = self;
@@ -140,6 +145,7 @@ macro_rules! looks {
         }
 
         /// Stream time: the largest timestamp among the records this task has started to process.
+        #[doc(alias = "current_stream_time_ms")]
         #[must_use]
         pub fn stream_time(&self) -> Timestamp {
             let $self = self;
@@ -147,6 +153,7 @@ macro_rules! looks {
         }
 
         /// Wall-clock time, as the worker last read it.
+        #[doc(alias = "current_system_time_ms")]
         #[must_use]
         pub fn wall_clock(&self) -> Timestamp {
             let $self = self;
@@ -154,6 +161,7 @@ macro_rules! looks {
         }
 
         /// Asks for a commit soon.
+        #[doc(alias = "commit")]
         pub fn request_commit(&mut self) {
             let $mutable = self;
             $place_mut.context.commit_requested = true;

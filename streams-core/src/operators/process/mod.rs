@@ -79,6 +79,7 @@ pub use values::{ForwardValues, ValueProcessor};
 /// assert_eq!(driver.read(&REPORTS), reports.map(|(account, total)| (account.to_owned(), total)));
 /// # Ok::<(), TopologyError>(())
 /// ```
+#[doc(alias("ProcessorSupplier", "Punctuator"))]
 pub trait Processor<K, V, K2, V2>: 'static {
     /// The stores it uses, as the type of their constants: `KeyValueStore<..>`, or a tuple of several.
     type Stores: StoreTuple;

@@ -43,6 +43,7 @@ impl ScheduleBook {
 
 /// Schedules a processor's punctuations: in [`Processor::init`](super::Processor::init), and at any time with
 /// [`Forward::schedule`](super::Forward::schedule).
+#[doc(alias = "Cancellable")]
 pub struct Schedule {
     book: ScheduleBook,
     /// The processor, as soon as it is built.
@@ -77,6 +78,7 @@ impl Schedule {
     ///
     /// By stream time it is called first as soon as stream time is known, and then at multiples of the interval; by the
     /// wall clock one interval from now.
+    #[doc(alias("schedule", "punctuate"))]
     pub fn every(&mut self, interval: Duration, time: PunctuationTime) -> PunctuationId {
         self.add(interval, time, None)
     }
@@ -135,6 +137,7 @@ impl Schedule {
 
     /// Ends a punctuation, which is not called again. In [`Processor::punctuate`](super::Processor::punctuate) it may be
     /// the one that is being called.
+    #[doc(alias = "Cancellable")]
     pub fn cancel(&mut self, punctuation: PunctuationId) {
         self.first.retain(|first| first.id != punctuation);
         if self.target.is_some() {

@@ -41,6 +41,7 @@ use crate::record::{Headers, Record, TaskId, Timestamp};
 /// assert_eq!(driver.read(&NUMBERED), [(7, "1: 20".to_owned()), (8, "2: 21".to_owned())]);
 /// # Ok::<(), TopologyError>(())
 /// ```
+#[doc(alias = "FixedKeyProcessor")]
 pub trait ValueProcessor<K, V, V2>: 'static {
     /// The stores it uses; see [`Processor::Stores`].
     type Stores: StoreTuple;
@@ -105,6 +106,7 @@ impl<K: Clone, V: Clone> KeepKey<V> for Keeper<'_, '_, K, V> {
 
 impl<V> ForwardValues<'_, V> {
     /// As [`Forward::send`], under the key of the record being processed.
+    #[doc(alias = "forward")]
     pub fn send(&mut self, value: V) {
         let (timestamp, headers) = (self.timestamp(), self.headers().clone());
         self.0.deliver(value, timestamp, headers, None);

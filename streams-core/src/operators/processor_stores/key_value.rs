@@ -79,6 +79,7 @@ impl<K: Value, V: StoreValue> StoreRef<'_, K, V> {
     }
 
     /// As [`StoreRef::range`], in reverse order.
+    #[doc(alias = "reverse_range")]
     #[must_use]
     pub fn range_reverse(&self, keys: impl RangeBounds<K>) -> Vec<(K, V)> {
         let mut pairs = Vec::new();
@@ -97,6 +98,7 @@ impl<K: Value, V: StoreValue> StoreRef<'_, K, V> {
 
     /// The pairs whose keys' encoded bytes start with those of `prefix`, ordered by them. For strings, these are the keys
     /// that start with the string.
+    #[doc(alias = "prefix_scan")]
     #[must_use]
     pub fn prefix(&self, prefix: &impl Value) -> Vec<(K, V)> {
         let mut pairs = Vec::new();
@@ -115,6 +117,7 @@ impl<K: Value, V: StoreValue> StoreRef<'_, K, V> {
     }
 
     /// As [`StoreRef::visit`], in reverse order.
+    #[doc(alias = "reverse_all")]
     pub fn visit_reverse(&self, keys: impl RangeBounds<K>, each: impl FnMut(K, V) -> ControlFlow<()>) {
         self.visit_between(self.bounds(keys), KeyOrder::Descending, each);
     }
@@ -146,6 +149,7 @@ impl<K: Value, V: StoreValue> StoreRef<'_, K, V> {
     }
 
     /// Counts the keys by reading the whole store.
+    #[doc(alias = "approximate_num_entries")]
     #[must_use]
     pub fn count(&self) -> usize {
         self.attempt(|store| store.count()).unwrap_or(0)

@@ -41,6 +41,7 @@ impl<K: Value, V: Value> SessionStoreRef<'_, K, V> {
     }
 
     /// The row of exactly this session.
+    #[doc(alias = "fetch_session")]
     #[must_use]
     pub fn get(&self, key: &K, session: Window) -> Option<V> {
         self.use_.attempt(self.store, |store| store.get(key, session)).flatten()
@@ -48,12 +49,14 @@ impl<K: Value, V: Value> SessionStoreRef<'_, K, V> {
 
     /// The sessions of a key that end at `earliest_end` or later and start at `latest_start` or earlier, by their ends.
     /// Those that a record at `t` could extend are found with `t - gap` and `t + gap`.
+    #[doc(alias = "find_sessions")]
     #[must_use]
     pub fn find(&self, key: &K, earliest_end: Timestamp, latest_start: Timestamp) -> Vec<(Window, V)> {
         self.of_key(key, (earliest_end, latest_start), KeyOrder::Ascending)
     }
 
     /// As [`SessionStoreRef::find`], in reverse order.
+    #[doc(alias = "backward_find_sessions")]
     #[must_use]
     pub fn find_reverse(&self, key: &K, earliest_end: Timestamp, latest_start: Timestamp) -> Vec<(Window, V)> {
         self.of_key(key, (earliest_end, latest_start), KeyOrder::Descending)

@@ -72,6 +72,7 @@ impl<K, V> KeyValueStore<K, V> {
 
 /// A table's rows, borrowed while a record is processed. They are as fresh as those that joins find: they include
 /// changes that still wait in the table's cache. Failures are as those of a [`StoreRef`](super::StoreRef).
+#[doc(alias = "ReadOnlyKeyValueStore")]
 pub struct TableRef<'a, K: Key, V: Value> {
     rows: &'a OpenTable<K, V>,
     use_: &'a StoreUse,

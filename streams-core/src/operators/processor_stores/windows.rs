@@ -50,6 +50,7 @@ impl<K: Value, V: StoreValue> WindowStoreRef<'_, K, V> {
     }
 
     /// The row of a key and window; in a store with duplicates the one that was put last.
+    #[doc(alias = "fetch")]
     #[must_use]
     pub fn get(&self, key: &K, start: Timestamp) -> Option<V> {
         self.use_.attempt(self.store, |store| store.get(key, start)).flatten()
@@ -62,6 +63,7 @@ impl<K: Value, V: StoreValue> WindowStoreRef<'_, K, V> {
     }
 
     /// As [`WindowStoreRef::fetch`], in reverse order.
+    #[doc(alias = "backward_fetch")]
     #[must_use]
     pub fn fetch_reverse(&self, key: &K, starts: RangeInclusive<Timestamp>) -> Vec<(Timestamp, V)> {
         self.of_key(key, &starts, KeyOrder::Descending)
@@ -78,6 +80,7 @@ impl<K: Value, V: StoreValue> WindowStoreRef<'_, K, V> {
     }
 
     /// The rows of a range of keys whose windows start in a period.
+    #[doc(alias = "fetch_all")]
     #[must_use]
     pub fn fetch_keys(&self, keys: impl RangeBounds<K>, starts: RangeInclusive<Timestamp>) -> Vec<(Windowed<K>, V)> {
         let mut rows = Vec::new();
@@ -89,6 +92,7 @@ impl<K: Value, V: StoreValue> WindowStoreRef<'_, K, V> {
     }
 
     /// As [`WindowStoreRef::fetch_keys`], in reverse order.
+    #[doc(alias = "backward_fetch_all")]
     #[must_use]
     pub fn fetch_keys_reverse(
         &self,
