@@ -39,7 +39,8 @@ pub use within::StreamWithin;
 ///
 /// A stream is a `Copy` handle: using it twice forks it. [`KStream::named`] names the node of the operation that it
 /// follows.
-#[must_use = "a stream does nothing until it is sent, stored or acted on"]
+#[must_use = "a stream does nothing until it is sent, stored or acted on; behind a processor that sends nothing, \
+              write `_ = ..`"]
 pub struct KStream<'t, K, V> {
     pub(super) builder: &'t StreamsBuilder,
     pub(super) step: CallId,

@@ -42,6 +42,30 @@ impl<'t, K, V> KStream<'t, K, V> {
     /// assert_eq!(driver.read(&ACCEPTED), [(1, 500)]);
     /// # Ok::<(), TopologyError>(())
     /// ```
+    ///
+    /// Code that only writes to its stores sends nothing. Then the types of what it could send have to be said, and the
+    /// stream behind it goes nowhere:
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    ///
+    /// const LIMITS: Topic<String, i64> = Topic::new("limits");
+    /// const HIGHEST: KeyValueStore<String, i64> = KeyValueStore::new("highest-limits");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// _ = builder.stream(LIMITS).process(HIGHEST, |mut highest, account, limit, _: &mut Forward<'_, (), ()>| {
+    ///     let before = highest.get(account).unwrap_or(limit);
+    ///     highest.put(account, limit.max(before));
+    /// });
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// for limit in [100, 500, 200] {
+    ///     driver.pipe(&LIMITS, "ada", limit);
+    /// }
+    /// assert_eq!(driver.get(&HIGHEST, "ada"), Some(500));
+    /// # Ok::<(), TopologyError>(())
+    /// ```
     #[doc(alias("transform", "flat_transform", "add_processor"))]
     #[track_caller]
     pub fn process<S, K2, V2>(
