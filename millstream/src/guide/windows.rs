@@ -189,3 +189,7 @@
 //! twice the difference and the grace; for sessions the gap and the grace from their end. [`retention`](crate::dsl::KTable::retention)
 //! keeps it longer, for those who look it up. Then it is deleted without a tombstone, and its changelog's own retention
 //! removes it there, a day later (`windowstore.changelog.additional.retention.ms`).
+//!
+//! For sessions, what is kept ends a moment before what is in time, as in Kafka Streams: once stream time is exactly the gap
+//! and the grace after a session's end, a late record that would extend it finds it no more, and begins another one. A
+//! retention that is a millisecond longer keeps the two together.

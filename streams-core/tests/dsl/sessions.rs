@@ -225,3 +225,23 @@ fn late_records_are_counted_under_their_node() {
     assert_eq!(dropped, [("late", 1)]);
     assert_eq!(driver.sessions(&VISITS), [("a".to_owned(), session(80, 100), 3)]);
 }
+
+/// The store forgets a session a millisecond before a record is late for it, as Kafka Streams' stores do.
+#[test]
+fn a_session_is_found_a_moment_less_long_than_a_record_may_be_late_for_it() {
+    let apart: &[_] = &[((0, 0), Some(1)), ((40, 40), Some(1)), ((40, 40), None), ((10, 40), Some(2))];
+    let together: &[_] =
+        &[((0, 0), Some(1)), ((40, 40), Some(1)), ((0, 0), None), ((40, 40), None), ((0, 40), Some(3))];
+    for (retention, expected) in [(40, apart), (41, together)] {
+        let mut driver = TestDriver::new(topology(|b| {
+            let sessions = Sessions::gap(Duration::from_millis(30)).grace(Duration::from_millis(10));
+            let counts = b.stream(WORDS).group_by_key().windowed_by(sessions).count();
+            counts.retention(Duration::from_millis(retention)).to_stream().to(OUT);
+        }));
+        for time in [0, 40, 10] {
+            pipe_at(&mut driver, ('w', "k", "v"), time);
+        }
+        let rows = driver.read(&OUT).into_iter().map(|(key, count)| ((key.window.start.0, key.window.end.0), count));
+        assert_eq!(rows.collect::<Vec<_>>(), expected, "kept for {retention} ms");
+    }
+}
