@@ -37,6 +37,9 @@ struct Options {
     /// Only cases of this family.
     #[arg(long, value_parser = known_family)]
     family: Option<&'static Family>,
+    /// With `--properties` and `--broker`, only cases with this operator, such as `fk_join`.
+    #[arg(long, value_name = "OPERATOR")]
+    with: Option<String>,
     /// How many differences are shrunk and shown before the run ends.
     #[arg(long, default_value_t = 5)]
     differences: u64,
@@ -58,6 +61,9 @@ struct Options {
     /// Checks what must stay the same however a topology is run, without Java: so many suitable cases of each property.
     #[arg(long)]
     properties: bool,
+    /// With `--properties`, only the one with this name in the table.
+    #[arg(long, value_name = "NAME")]
+    property: Option<String>,
     /// Runs so many suitable topologies as real applications of both sides on the broker with this address, which
     /// `cargo xtask oracle --broker` starts.
     #[cfg(feature = "broker")]
@@ -274,14 +280,18 @@ fn on_broker(options: &Options, class_path: String, servers: &str) -> Outcome<bo
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let wanted = usize::try_from(options.cases)?;
     let (mut contests, mut in_place) = (Vec::new(), 0);
-    for number in options.from.. {
+    let tried_max = 10 * TRIED_MAX * options.cases;
+    for number in (options.from..).take(usize::try_from(tried_max)?) {
         if contests.len() == wanted {
             break;
         }
         let case = case(options.seed, number, options.family);
+        if !is_with(options, &case) {
+            continue;
+        }
         let Some(contest) = Contest::of(&case, format!("oracle-{now}-{number}")) else { continue };
-        // At most half of them are such that nothing meets.
-        if contest.keeps_partitions() {
+        // At most half of them are such that nothing meets, unless an operator is asked for.
+        if contest.keeps_partitions() && options.with.is_none() {
             if 2 * in_place >= wanted {
                 continue;
             }
@@ -298,6 +308,12 @@ fn on_broker(options: &Options, class_path: String, servers: &str) -> Outcome<bo
     Ok(passed == outcomes.len())
 }
 
+/// Whether a case has the operator that it is to have.
+fn is_with(options: &Options, case: &Case) -> bool {
+    let is_it = |operator: &String| case.steps.iter().any(|step| step.operator() == *operator);
+    options.with.as_ref().is_none_or(is_it)
+}
+
 /// Checks each property with so many cases that it speaks about.
 fn check_properties(options: &Options) -> Outcome<bool> {
     let mut table = Table::new();
@@ -306,6 +322,9 @@ fn check_properties(options: &Options) -> Outcome<bool> {
     std::panic::set_hook(Box::new(|_| {}));
     let mut differ_in_all = 0;
     for property in PROPERTIES {
+        if options.property.as_ref().is_some_and(|only| only != property.name()) {
+            continue;
+        }
         let mut progress = Progress::of(options.cases);
         let (mut suitable, mut tried, mut compared, mut differ) = (0, 0, 0, 0);
         for number in options.from.. {
@@ -314,6 +333,9 @@ fn check_properties(options: &Options) -> Outcome<bool> {
             }
             tried += 1;
             let case = case(options.seed, number, options.family);
+            if !is_with(options, &case) {
+                continue;
+            }
             match properties::check(property, &case, number) {
                 properties::Outcome::Unsuitable => continue,
                 properties::Outcome::Same(count) => compared += count,

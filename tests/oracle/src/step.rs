@@ -98,6 +98,13 @@ steps! {
 }
 
 impl Step {
+    /// What the call is named in a case, such as `fk_join`.
+    #[must_use]
+    pub fn operator(&self) -> String {
+        let json = serde_json::to_value(self).unwrap_or_default();
+        json["op"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The steps whose results it uses.
     #[must_use]
     pub fn inputs(&self) -> Vec<StepId> {

@@ -43,6 +43,7 @@ const fn keeps_rows(step: &Step) -> bool {
             | Step::Table { .. }
             | Step::ToTable { .. }
             | Step::TableJoin { .. }
+            | Step::FkJoin { .. }
             | Step::Join { .. }
     )
 }

@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use millstream::wire::murmur2::partition_of;
+use serde_json::Value as Json;
 
-use super::suitable::{Promise, Sense, first_and_last, has_versions, survives};
+use super::suitable::{Promise, Sense, first_and_last, survives};
 use crate::behaviour::Behaviour;
 use crate::case::{Case, Input, InputRecord};
 use crate::functions::Adder;
@@ -19,16 +20,13 @@ pub const PARTITIONS: u32 = 3;
 
 /// In which sense a case gives the same outputs; `None` if in none. What the case must be like for that is made so.
 pub(super) fn promise(case: &mut Case) -> Option<Promise> {
-    if !case.steps.iter().all(survives) {
-        return None;
-    }
     let reads_several =
         case.steps.iter().filter(|step| matches!(step, Step::Stream { .. } | Step::Table { .. })).count() > 1;
-    if !reads_several && case.steps.iter().all(keeps_partition) {
+    if !reads_several && case.steps.iter().all(|step| survives(step) && keeps_partition(step)) {
         return Some(Promise::of(Sense::Records));
     }
-    // Which version is the latest one, and whether it is too old, depends on when its record comes.
-    if has_versions(case) {
+    case.steps = case.steps.iter().map(plain).collect();
+    if !case.steps.iter().all(survives) {
         return None;
     }
     let meets = Meets::all_of(case)?;
@@ -45,6 +43,24 @@ pub(super) fn promise(case: &mut Case) -> Option<Promise> {
     Some(Promise { sense: Sense::TablesOf(tables), closing: closing(case, close), is_for_any_order: true })
 }
 
+/// A step without options with which it loses its state or depends on order: which version of a row is the latest one, and
+/// whether it is too old, depends on when its record comes, and so may the time that is made for a record. Answers over a
+/// foreign key go where the partitioner says, so it must be the one by which the rows are there.
+fn plain(step: &Step) -> Step {
+    let mut json = serde_json::to_value(step).unwrap_or_default();
+    let leave_out = |json: &mut Json, options: &[&str]| {
+        if let Some(json) = json.as_object_mut() {
+            options.iter().for_each(|option| _ = json.remove(*option));
+        }
+    };
+    leave_out(&mut json, &["logging", "reset", "extractor"]);
+    leave_out(&mut json["stored"], &["logging", "versioned"]);
+    if matches!(step, Step::FkJoin { .. }) {
+        leave_out(&mut json, &["partitioner"]);
+    }
+    serde_json::from_value(json).unwrap_or_else(|_| step.clone())
+}
+
 /// Whether what becomes of a record stays in its partition.
 fn keeps_partition(step: &Step) -> bool {
     !matches!(
@@ -58,6 +74,7 @@ fn keeps_partition(step: &Step) -> bool {
             | Step::Repartition { partitions: Some(_), .. }
             | Step::Repartition { partitioner: Some(_), .. }
             | Step::To { partitioner: Some(_), .. }
+            | Step::FkJoin { .. }
             | Step::Process { does: Behaviour::Rekey { .. }, .. }
     )
 }
@@ -123,6 +140,9 @@ impl Meets {
         let mut all = Vec::new();
         for step in &case.steps {
             let next = Self::of(step, &all)?;
+            if loses_deletions(case, step) {
+                return None;
+            }
             all.push(next);
         }
         Some(all)
@@ -137,9 +157,14 @@ impl Meets {
             Step::TableJoin { input, other, .. } => {
                 (of(*input)? == Self::Table && of(*other)? == Self::Table).then_some(Self::Table)
             }
+            // The rows talk until each has the other one's last state.
+            Step::FkJoin { input, other, partitioner: None, .. } => {
+                (of(*input)? == Self::Table && of(*other)? == Self::Table).then_some(Self::Table)
+            }
             Step::Filter { input, .. } | Step::FilterNot { input, .. } | Step::MapValues { input, .. } => {
                 of(*input).filter(|of| matches!(of, Self::Stream | Self::Table | Self::Final))
             }
+            Step::TransformValues { input, .. } => (of(*input)? == Self::Table).then_some(Self::Table),
             Step::Peek { input, .. } => of(*input),
             Step::FlatMapValues { input, .. }
             | Step::Map { input, .. }
@@ -169,6 +194,24 @@ impl Meets {
             _ => None,
         }
     }
+}
+
+/// Whether a deletion may not be told, because it changes both tables of a join at once, as in Kafka Streams. Whoever was told
+/// the row before does not know that it is gone, and what is made of it depends on when it meets others.
+fn loses_deletions(case: &Case, step: &Step) -> bool {
+    let Step::TableJoin { input, other, .. } = step else { return false };
+    !ancestors(case, *input).is_disjoint(&ancestors(case, *other))
+}
+
+/// A step and all that it is made of.
+fn ancestors(case: &Case, step: StepId) -> BTreeSet<StepId> {
+    let (mut found, mut next) = (BTreeSet::new(), vec![step]);
+    while let Some(step) = next.pop() {
+        if found.insert(step) {
+            next.extend(case.steps.get(step).map(Step::inputs).unwrap_or_default());
+        }
+    }
+    found
 }
 
 /// The topics that have the changes of tables; `None` if one of them has something else, too, or is read.

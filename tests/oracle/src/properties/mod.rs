@@ -56,7 +56,7 @@ impl Property {
 /// What of a case is the same in Kafka Streams, however many instances run it, if it sends anything.
 #[must_use]
 pub fn for_instances(case: &Case) -> Option<Part> {
-    let part = suitable::on_both_sides(suitable::part_of(Property::Instances, case)?)?;
+    let part = suitable::part_of(Property::Instances, case).filter(suitable::is_the_same_in_java)?;
     let quiet = Way { partitions: PARTITIONS, cache_bytes: 0, after: vec![After::Commit] };
     let sends = |outputs: Outputs| outputs.values().any(|records| !records.is_empty());
     runs::outputs(&part, &quiet).is_ok_and(sends).then_some(part)

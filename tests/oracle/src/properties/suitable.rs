@@ -30,11 +30,10 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether the records that close windows make a difference.
+    /// Whether there are records that close windows, and they make a difference.
     #[must_use]
     pub fn is_closed_by_records(&self) -> bool {
-        let joins_nothing = |step: &Step| matches!(step, Step::Join { kind: JoinKind::Left | JoinKind::Outer, .. });
-        self.case.steps.iter().any(|step| waits(step) || joins_nothing(step))
+        !self.closing.is_empty() && self.case.steps.iter().any(waits)
     }
 }
 
@@ -104,59 +103,10 @@ fn promise(property: Property, case: &mut Case) -> Option<Promise> {
     }
 }
 
-/// The same part of a case for both Kafka Streams and ours. When left and outer joins of streams look for records that have
-/// waited long enough depends on the wall clock in Kafka Streams, and on when it was started, and their results get the headers
-/// of the record that makes it look. So each of these is there once, at any place and with any headers, and nothing may
-/// depend on their order.
-pub(super) fn on_both_sides(mut part: Part) -> Option<Part> {
-    if part.sense != Sense::Records {
-        return Some(part);
-    }
-    let mut places_vary = BTreeSet::new();
-    for (number, step) in part.case.steps.iter().enumerate() {
-        let varies = matches!(step, Step::Join { kind: JoinKind::Left | JoinKind::Outer, .. });
-        if step.inputs().iter().any(|input| places_vary.contains(input)) {
-            if !is_stateless(step) {
-                return None;
-            }
-            places_vary.insert(number);
-        } else if varies {
-            places_vary.insert(number);
-        }
-    }
-    if places_vary.is_empty() {
-        return Some(part);
-    }
-    let reaches = part.case.steps.iter().filter_map(|step| match step {
-        Step::Join { before, after, grace, .. } => {
-            before.unsigned_abs().checked_add(after.unsigned_abs())?.checked_add(*grace)
-        }
-        _ => None,
-    });
-    let (_, last) = first_and_last(&part.case)?;
-    let time = last.checked_add_unsigned(reaches.sum::<u64>())?.checked_add(1)?;
-    part.closing = meeting::closing(&part.case, time);
-    part.sense = Sense::TablesOf(BTreeSet::new());
-    Some(part)
-}
-
-/// Whether each record's results depend on this record alone.
-const fn is_stateless(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Filter { .. }
-            | Step::FilterNot { .. }
-            | Step::MapValues { .. }
-            | Step::FlatMapValues { .. }
-            | Step::Map { .. }
-            | Step::FlatMap { .. }
-            | Step::SelectKey { .. }
-            | Step::Peek { .. }
-            | Step::Merge { .. }
-            | Step::To { .. }
-            | Step::ForEach { .. }
-            | Step::Print { .. }
-    )
+/// Whether Kafka Streams does the same. Inner joins over a foreign key may keep results there of rows that have changed
+/// (DIFFERENCES.md).
+pub(super) fn is_the_same_in_java(part: &Part) -> bool {
+    !part.case.steps.iter().any(|step| matches!(step, Step::FkJoin { kind: JoinKind::Inner, .. }))
 }
 
 /// Whether an operator sends results when they are final.
@@ -196,7 +146,7 @@ pub(super) fn survives(step: &Step) -> bool {
         {
             false
         }
-        Step::ToChosen { .. } | Step::Stream { pattern: Some(_), .. } | Step::FkJoin { .. } => false,
+        Step::ToChosen { .. } | Step::Stream { pattern: Some(_), .. } => false,
         Step::Store { logging, .. } | Step::Suppress { logging, .. } | Step::Join { logging, .. } => {
             logging.unwrap_or(true)
         }
@@ -332,7 +282,7 @@ fn has_hidden_times(case: &Case) -> bool {
 }
 
 /// Whether a table keeps versions of its rows.
-pub(super) fn has_versions(case: &Case) -> bool {
+fn has_versions(case: &Case) -> bool {
     case.steps.iter().any(|step| step.stored().is_some_and(|stored| stored.versioned.is_some()))
 }
 
