@@ -164,7 +164,6 @@ impl Meets {
             Step::Filter { input, .. } | Step::FilterNot { input, .. } | Step::MapValues { input, .. } => {
                 of(*input).filter(|of| matches!(of, Self::Stream | Self::Table | Self::Final))
             }
-            Step::TransformValues { input, .. } => (of(*input)? == Self::Table).then_some(Self::Table),
             Step::Peek { input, .. } => of(*input),
             Step::FlatMapValues { input, .. }
             | Step::Map { input, .. }
