@@ -42,6 +42,7 @@ pub(crate) struct Message<'a> {
 impl Client {
     /// The messages that have arrived, at most `count_max` and as many as fit in the buffer. Does not wait.
     pub(crate) fn consume<'a>(&self, buffer: &'a mut MessageBuffer, count_max: usize) -> Batch<'a> {
+        self.tend();
         let count_max = count_max.min(buffer.0.len());
         // SAFETY: a live queue, and an array with room for `count_max` pointers. With a time-out of 0 the
         // call takes what is there.
@@ -53,6 +54,7 @@ impl Client {
     /// Serves a member's callbacks and returns its next error, if there is one. A member reads no partitions, so nothing
     /// else arrives.
     pub(crate) fn poll_member(&self) -> Option<(Code, String)> {
+        self.tend();
         // SAFETY: a live consumer; the message is ours to destroy.
         let message = unsafe { sys::rd_kafka_consumer_poll(self.rk(), 0) };
         if message.is_null() {

@@ -23,6 +23,7 @@ use crate::logging::LogLimit;
 
 mod admin;
 mod batch;
+mod bootstrap;
 mod connections;
 mod group;
 mod headers;
@@ -92,6 +93,7 @@ struct CallbackContext {
     is_leaving: AtomicBool,
     /// The number of broken connections, for producers.
     broken: connections::Broken,
+    bootstrap: bootstrap::Bootstrap,
 }
 
 /// A librdkafka client. Dropping it closes its connections on a separate thread, because that waits for librdkafka's
@@ -120,14 +122,15 @@ impl Client {
         doorbell: &Doorbell,
         listener: Arc<dyn Listener>,
     ) -> Result<Self, LogError> {
-        let name = settings.iter().find(|(key, _)| key == "client.id").map(|(_, value)| value.clone());
+        let setting = |name: &str| settings.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let context = Box::new(CallbackContext {
-            name: name.unwrap_or_default(),
+            name: setting("client.id").unwrap_or_default().to_owned(),
             log: Arc::clone(log),
             doorbell: doorbell.clone(),
             listener,
             is_leaving: AtomicBool::new(false),
             broken: connections::Broken::default(),
+            bootstrap: bootstrap::Bootstrap::new(c_string(setting("bootstrap.servers").unwrap_or_default())?),
         });
         let conf = Conf::new(settings)?;
         let context_ptr = ptr::from_ref(&*context).cast_mut().cast::<c_void>();
@@ -179,6 +182,7 @@ impl Client {
 
     /// Serves a producer's callbacks: deliveries and errors.
     pub(crate) fn poll(&self) {
+        self.tend();
         // SAFETY: a live client.
         unsafe { sys::rd_kafka_poll(self.rk(), 0) };
     }
@@ -301,6 +305,7 @@ unsafe extern "C" fn on_log(rk: *const sys::rd_kafka_t, level: c_int, facility: 
         (&*context, text_of(facility), text_of(line))
     };
     if facility == "FAIL" {
+        context.bootstrap.note_trouble();
         context.listener.connection_failed(&line);
     }
     context.log.log(&context.name, level, &facility, &line);
