@@ -18,7 +18,7 @@
 //! | a value by key, and what it was when | [`VersionedStore`](crate::state::VersionedStore) | likewise, with its history |
 //! | a data structure of your own, made of rows | [`CustomStore`](crate::dsl::processor::CustomStore) of a [`Structure`](crate::dsl::processor::Structure) | likewise, and made again of its rows |
 //! | a table's rows, to read, also of windows and sessions | the table's constant with `.read_only()` | as the table |
-//! | rows that every instance has | a [global store](crate::dsl::StreamsBuilder::global_store) or [global table](crate::dsl::StreamsBuilder::global_table) | read again from its topic |
+//! | rows that every instance has | a [global store](crate::dsl::StreamsBuilder::global_store) of any of these kinds but the last two, or a [global table](crate::dsl::StreamsBuilder::global_table) | read again from its topic |
 //!
 //! [`builder.store(STORE)`](crate::dsl::StreamsBuilder::store) has the options of a store:
 //!

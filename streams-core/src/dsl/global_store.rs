@@ -2,20 +2,21 @@
 
 use std::panic::Location;
 
-use super::processor::GlobalStoreRef;
+use super::processor::FilledStore;
 use super::{Shared, StreamsBuilder};
 use crate::operators::global_processor;
 use crate::record::Record;
-use crate::state::KeyValueStore;
 use crate::topic::{Topic, TopicRef};
 use crate::topology::program::{Call, CallId, TypedTopic};
-use crate::wire::{Field, Key, Value};
+use crate::wire::Field;
 
 impl StreamsBuilder {
     /// A store of which every instance has a full copy, filled from a topic by your own code: the records of all
     /// partitions pass through it, one after the other. A [global table](StreamsBuilder::global_table) has the topic's
-    /// rows as they are; this is for rows that are made of them. Processors read the store with
-    /// [`KeyValueStore::read_only`].
+    /// rows as they are; this is for rows that are made of them. The store is a `KeyValueStore`, `ProcessorWindowStore`,
+    /// `ProcessorSessionStore` or `VersionedStore`, and processors read it with its `.read_only()`.
+    ///
+    /// Rows of windows, sessions and versions are kept for their retention, measured by the newest row in the store.
     ///
     /// The topic is its changelog: after a loss of the store all of it passes through the code again, so what the code
     /// writes should follow from the records alone. It is read to its end before the application processes anything, and
@@ -51,23 +52,17 @@ impl StreamsBuilder {
     /// ```
     #[doc(alias = "add_global_store")]
     #[track_caller]
-    pub fn global_store<K, V, SK, SV>(
+    pub fn global_store<K: Field, V: Field, S: FilledStore>(
         &self,
         topic: Topic<K, V>,
-        store: KeyValueStore<SK, SV>,
-        code: impl Fn(&mut GlobalStoreRef<'_, SK, SV>, Record<K, V>) + Shared,
-    ) -> GlobalStoreOptions<'_>
-    where
-        K: Field,
-        V: Field,
-        SK: Key,
-        SV: Value,
-    {
+        store: S,
+        code: impl Fn(&mut S::Filled<'_>, Record<K, V>) + Shared,
+    ) -> GlobalStoreOptions<'_> {
         let from = TopicRef::External(topic.name().into());
         let call = Call::GlobalStore {
             topic: TypedTopic::of(&topic),
-            store: store.name().to_owned(),
-            recipe: Box::new(move |place| global_processor::recipe(from, place, code)),
+            store: store.filled(),
+            recipe: Box::new(move |place| global_processor::recipe::<K, V, S>(from, place, code)),
         };
         GlobalStoreOptions { builder: self, step: self.add(call) }
     }

@@ -16,8 +16,9 @@
 //! | a table's rows and what they were, to read | [`VersionedStore::read_only`](crate::state::VersionedStore::read_only) | [`VersionedTableRef`] |
 //! | a windowed table's rows, to read | [`WindowStore::read_only`](crate::state::WindowStore::read_only), [`SessionStore::read_only`](crate::state::SessionStore::read_only) | [`WindowTableRef`], [`SessionTableRef`] |
 //!
-//! [`StreamsBuilder::global_store`](super::StreamsBuilder::global_store) has a store of values by key that every task can
-//! read; the code that fills it gets a [`GlobalStoreRef`].
+//! [`StreamsBuilder::global_store`](super::StreamsBuilder::global_store) fills a store that every task can read. The code
+//! that fills one of values by key gets a [`GlobalStoreRef`]; for the others it gets what processors get. Window and session
+//! stores are read with their `.read_only()`, which gives a [`ReadOnlyRef`].
 //!
 //! [`Topology::around_processors`](crate::topology::Topology::around_processors) puts a closure around all processors, which
 //! gets a [`ProcessorCall`] for each of their records.
@@ -26,8 +27,9 @@
 
 pub use crate::operators::process::{Forward, ForwardValues, Processor, PunctuationId, Schedule, ValueProcessor};
 pub use crate::operators::processor_stores::{
-    CustomStoreRef, GlobalStoreRef, ProcessorStore, ReadOnly, Refs, SessionStoreRef, SessionTableRef, StoreOrigin,
-    StoreRef, StoreSpec, StoreTuple, TableRef, VersionedStoreRef, VersionedTableRef, WindowStoreRef, WindowTableRef,
+    CustomStoreRef, FilledStore, GlobalStoreRef, ProcessorStore, ReadOnly, ReadOnlyRef, Refs, SessionStoreRef,
+    SessionTableRef, StoreOrigin, StoreRef, StoreSpec, StoreTuple, TableRef, VersionedStoreRef, VersionedTableRef,
+    WindowStoreRef, WindowTableRef,
 };
 pub use crate::operators::wrapping::ProcessorCall;
 pub use crate::operators::{PunctuationTime, RecordPosition};

@@ -176,7 +176,7 @@ impl Follower {
         rows: impl IntoIterator<Item = StoreRow>,
         next: Offset,
     ) -> Result<(), StoreError> {
-        let Some(followed) = self.0.iter_mut().find(|followed| followed.partition == *partition) else {
+        let Some(followed) = self.0.iter().find(|followed| followed.partition == *partition) else {
             return Ok(());
         };
         let mut changes = StoreBatch::default();
@@ -186,6 +186,20 @@ impl Follower {
                 None => changes.delete(followed.store, key),
             }
         }
+        self.apply_batch(target, partition, changes, next)
+    }
+
+    /// As [`Follower::apply`], for changes of any sort.
+    pub(crate) fn apply_batch(
+        &mut self,
+        target: &mut impl Target,
+        partition: &TopicPartition,
+        mut changes: StoreBatch,
+        next: Offset,
+    ) -> Result<(), StoreError> {
+        let Some(followed) = self.0.iter_mut().find(|followed| followed.partition == *partition) else {
+            return Ok(());
+        };
         changes.put(META, followed.note.as_slice(), next.0.to_be_bytes());
         target.write(changes)?;
         followed.position = Some(next);

@@ -26,8 +26,9 @@ use crate::operators::{
 };
 use crate::record::{Headers, Partition, TaskId, Timestamp, TopicPartition};
 use crate::state::kinds::ChangelogRecord;
-use crate::state::{CacheBudget, GlobalStore, StoreAccess};
+use crate::state::{CacheBudget, GlobalStore, StoreAccess, StoreBatch, StoreKind, TaskState};
 use crate::topic::TopicRef;
+use crate::windows::WindowSizes;
 
 /// Checks a global table's records.
 pub(crate) struct RowCheck {
@@ -36,6 +37,8 @@ pub(crate) struct RowCheck {
     name: Arc<str>,
     source: Recipe,
     store: Arc<GlobalStore>,
+    kind: Arc<dyn StoreKind>,
+    windows: WindowSizes,
     on_undecodable: OnUndecodable,
     metrics: MetricsBoard,
     notices: DropNotices,
@@ -57,19 +60,39 @@ impl RowCheck {
         let source = plan.topology.graph().node(node)?;
         let (name, source) = (Arc::clone(&source.name), source.recipe.clone());
         let (metrics, notices, totals) = (status.metrics.clone(), status.drops.clone(), status.totals.clone());
-        let store = Arc::clone(store);
-        Some(Self { subtopology: sub.id, node, name, source, store, on_undecodable, metrics, notices, totals, clock })
+        let (store, definition) = (Arc::clone(store), plan.topology.graph().store(id)?);
+        let (kind, windows, subtopology) = (Arc::clone(&definition.kind), definition.windows, sub.id);
+        Some(Self {
+            subtopology,
+            node,
+            name,
+            source,
+            store,
+            kind,
+            windows,
+            on_undecodable,
+            metrics,
+            notices,
+            totals,
+            clock,
+        })
     }
 
-    /// The rows in a batch. Records that cannot become rows are dropped and counted, or are an error.
-    pub(crate) fn rows(&self, partition: &TopicPartition, batch: &RecordBatch) -> Result<Vec<GlobalRow>, AppError> {
+    /// What a batch changes in the store. Records that cannot become rows are dropped and counted, or are an error.
+    pub(crate) fn changes(&self, partition: &TopicPartition, batch: &RecordBatch) -> Result<StoreBatch, AppError> {
         let task = TaskId { subtopology: self.subtopology, partition: partition.partition };
-        let mut alone = Alone(&self.store);
+        let failed = |error| AppError::Store { task, error };
+        let state = Rc::new(RefCell::new(self.store.as_state()));
+        let mut alone = Alone { check: self, state: &state };
         let mut builder = TaskBuilder::new(task, &mut alone);
         builder
             .build(self.node, &self.name, &[], false, &self.source)
             .map_err(|error| AppError::Build { task, error })?;
-        let sources = builder.finish().sources;
+        let parts = builder.finish();
+        for (_, newest) in &parts.stream_times {
+            newest.set(self.store.newest().map_err(failed)?);
+        }
+        let sources = parts.sources;
         let rows = Rc::new(RefCell::new(CollectedRows(Vec::with_capacity(batch.len()))));
         let mut context = Context::new(task, Rc::clone(&rows) as Rc<RefCell<dyn Collector>>);
         for record in batch.iter() {
@@ -94,7 +117,20 @@ impl RowCheck {
         }
         self.count(task, &context);
         self.notices.note(task, 0, context.take_drops(), self.clock.now());
-        Ok(rows.take().0)
+        // Either it has sent rows, or it has written some to its state.
+        let mut changes = state.borrow().pending_batch();
+        for row in rows.take().0 {
+            // A table accepts any bytes, so no row is lost here.
+            match self.kind.to_store(row.record()) {
+                Some((key, Some(row))) => changes.put(self.store.index(), key, row),
+                Some((key, None)) => changes.delete(self.store.index(), key),
+                None => {}
+            }
+        }
+        for (_, newest) in &parts.stream_times {
+            GlobalStore::note_newest(&mut changes, newest.get());
+        }
+        Ok(changes)
     }
 
     /// The error for a panic in the application's code.
@@ -119,7 +155,7 @@ impl RowCheck {
 }
 
 /// A row of a global table, as its source node sends it.
-pub(crate) struct GlobalRow {
+struct GlobalRow {
     key: Vec<u8>,
     value: Option<Vec<u8>>,
     timestamp: Timestamp,
@@ -127,7 +163,7 @@ pub(crate) struct GlobalRow {
 
 impl GlobalRow {
     /// The row as a record of the table's changelog.
-    pub(crate) fn record(&self) -> ChangelogRecord<'_> {
+    fn record(&self) -> ChangelogRecord<'_> {
         ChangelogRecord { key: &self.key, value: self.value.as_deref(), timestamp: self.timestamp }
     }
 }
@@ -152,12 +188,10 @@ impl Collector for CollectedRows {
 }
 
 /// The services for a source node without a task: a destination, whose name is not used, and the store that it fills.
-struct Alone<'a>(&'a Arc<GlobalStore>);
-
-impl Alone<'_> {
-    fn refused() -> BuildError {
-        BuildError { node: "-".to_owned(), reason: "a global table's source has no store of its own".to_owned() }
-    }
+struct Alone<'a> {
+    check: &'a RowCheck,
+    /// The store under what the batch has changed so far.
+    state: &'a Rc<RefCell<TaskState>>,
 }
 
 impl TaskServices for Alone<'_> {
@@ -172,11 +206,13 @@ impl TaskServices for Alone<'_> {
     }
 
     fn store(&mut self, _: StoreId) -> Result<StoreAccess, BuildError> {
-        Err(Self::refused())
+        let RowCheck { store, kind, windows, .. } = self.check;
+        let access = StoreAccess::new(store.name().into(), store.index(), Rc::clone(self.state), None);
+        Ok(access.of(Arc::clone(kind), *windows).cached(false))
     }
 
     fn global_store(&mut self, _: StoreId) -> Result<Arc<GlobalStore>, BuildError> {
-        Ok(Arc::clone(self.0))
+        Ok(Arc::clone(&self.check.store))
     }
 
     fn cache_budget(&self) -> CacheBudget {

@@ -27,7 +27,7 @@ use crate::log::{
 };
 use crate::operators::StoreId;
 use crate::record::TopicPartition;
-use crate::state::{GlobalStore, META, Memory, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StoreKind};
+use crate::state::{GlobalStore, META, Memory, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
 
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
@@ -49,7 +49,6 @@ pub(crate) struct GlobalTables {
 struct GlobalTable {
     store: Arc<GlobalStore>,
     id: StoreId,
-    kind: Arc<dyn StoreKind>,
     folder: PathBuf,
     check: Option<RowCheck>,
     follower: Follower,
@@ -108,8 +107,7 @@ impl GlobalTables {
                 follower.clear(&mut &*store, store.index()).map_err(failed)?;
             }
             let check = RowCheck::new(plan, (id, &store), settings.on_undecodable, status, Arc::clone(&parts.clock));
-            let kind = Arc::clone(&definition.kind);
-            tables.push(GlobalTable { store, id, kind, folder, check, follower });
+            tables.push(GlobalTable { store, id, folder, check, follower });
         }
         Ok(Self {
             tables,
@@ -253,10 +251,8 @@ impl GlobalTable {
     /// Stores the rows of a batch.
     fn apply(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), AppError> {
         let Some(check) = &self.check else { return Ok(()) };
-        let rows = check.rows(partition, batch)?;
-        // A global table has the kind of a table, which accepts any bytes, so no row is lost here.
-        let rows = rows.iter().filter_map(|row| self.kind.to_store(row.record()));
-        let written = self.follower.apply(&mut &*self.store, partition, rows, batch.next_offset());
+        let changes = check.changes(partition, batch)?;
+        let written = self.follower.apply_batch(&mut &*self.store, partition, changes, batch.next_offset());
         written
             .map_err(|error| AppError::log(format!("writing global table {}", self.store.name()), store_as_log(&error)))
     }

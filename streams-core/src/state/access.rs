@@ -129,6 +129,12 @@ impl StoreAccess {
         self.state.borrow_mut().delete_below(self.index, floor);
     }
 
+    /// Whether the store has a changelog.
+    #[must_use]
+    pub(crate) const fn is_logged(&self) -> bool {
+        self.changelog.is_some()
+    }
+
     /// Appends a change to the changelog, if the store has one.
     ///
     /// # Errors

@@ -67,6 +67,13 @@ impl<K: Value, V: Value> VersionedRows<K, V> {
         latest.map(|latest| self.version(&latest)).transpose()
     }
 
+    /// Forgets what it knows of rows that somebody else may have written.
+    pub(crate) fn look_again(&mut self) {
+        if !self.access.is_logged() {
+            self.newest = None;
+        }
+    }
+
     /// The version of a key that was valid at some time, as far as that is still known.
     ///
     /// # Errors

@@ -512,7 +512,7 @@ impl TestDriver {
         };
         let instances = self.instance.iter().chain(&self.others);
         let tasks = instances.flat_map(|instance| &instance.workers).flat_map(|worker| worker.slots().running());
-        let shares = tasks.filter_map(|task| task.view(name)).map(Share::Task);
+        let shares = tasks.filter_map(|task| task.view(name).filter(|_| !definition.global)).map(Share::Task);
         let globals = self.instance.iter().flat_map(|instance| instance.control.global_stores());
         let globals = globals.filter(|store| store.name() == name).map(Share::Global);
         StoreRows {

@@ -7,6 +7,7 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{CallSite, TopologyError};
@@ -15,9 +16,9 @@ use crate::operators::processor_stores::StoreSpec;
 use crate::operators::source::IsReadable;
 use crate::operators::stream_join::{JoinRecipes, JoinStores};
 use crate::operators::{JoinKind, Placed, Recipe, StoreId};
-use crate::state::StoreFor;
 use crate::state::kinds::Distinct;
 use crate::state::kinds::Windowing;
+use crate::state::{StoreFor, StoreKind};
 use crate::topic::{Reading, Topic, TopicPattern, TopicRef};
 use crate::windows::{DistinctSpan, JoinSpan, WindowSizes};
 use crate::wire::Field;
@@ -373,7 +374,7 @@ pub(crate) enum Call {
     /// `builder.global_table(..)`
     GlobalTable { topic: TypedTopic, source: Recipe },
     /// `builder.global_store(..)`
-    GlobalStore { topic: TypedTopic, store: String, recipe: GlobalStoreRecipe },
+    GlobalStore { topic: TypedTopic, store: (String, Arc<dyn StoreKind>), recipe: GlobalStoreRecipe },
     /// An operator with one input that needs nothing else.
     Operator { input: CallId, prefix: &'static str, changes: Changes, recipe: Recipe },
     /// `.distinct(..)` and `.distinct_by(..)`

@@ -14,6 +14,7 @@ mod errors;
 mod expiry;
 mod foreign_key_joins;
 mod global_stores;
+mod global_windows;
 mod groups;
 mod history;
 mod in_memory;

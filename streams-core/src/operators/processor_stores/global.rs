@@ -26,10 +26,10 @@ pub struct GlobalStoreRef<'a, K, V> {
 }
 
 /// An encoded value with its time; `None` if the key was deleted.
-type Changed = Option<(Vec<u8>, Timestamp)>;
+pub(super) type Changed = Option<(Vec<u8>, Timestamp)>;
 
 /// A global store's rows, under what a batch of records has changed and is not written yet.
-pub(crate) struct GlobalRows {
+pub struct GlobalRows {
     store: Arc<GlobalStore>,
     changed: BTreeMap<Vec<u8>, Changed>,
     /// What the record that is being processed has changed, in order.

@@ -16,9 +16,11 @@ use crate::state::rows::RowError;
 use crate::windows::WindowSizes;
 
 mod custom;
+mod filled;
 mod global;
 mod key_value;
 mod late;
+mod reading;
 mod sessions;
 mod tables;
 mod tuples;
@@ -27,9 +29,10 @@ mod windowed_tables;
 mod windows;
 
 pub use custom::CustomStoreRef;
-pub(crate) use global::GlobalRows;
+pub use filled::FilledStore;
 pub use global::GlobalStoreRef;
 pub use key_value::StoreRef;
+pub use reading::ReadOnlyRef;
 pub use sessions::SessionStoreRef;
 pub use tables::{ReadOnly, TableRef};
 pub use versions::{VersionedStoreRef, VersionedTableRef};

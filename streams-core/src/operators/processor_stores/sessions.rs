@@ -28,6 +28,12 @@ pub struct SessionStoreRef<'a, K, V> {
 
 const ALWAYS: (Timestamp, Timestamp) = (Timestamp(0), Timestamp(i64::MAX));
 
+impl<'a, K, V> SessionStoreRef<'a, K, V> {
+    pub(super) const fn of(store: &'a RefCell<SessionsOf<K, V>>, use_: &'a StoreUse) -> Self {
+        Self { store, use_ }
+    }
+}
+
 impl<K: Value, V: Value> SessionStoreRef<'_, K, V> {
     /// Sets the row of a session. One whose time is over is refused, and counted as dropped.
     pub fn put(&mut self, key: &K, session: Window, value: V) {
@@ -148,6 +154,6 @@ impl<K: Value, V: Value> ProcessorStore for ProcessorSessionStore<K, V> {
     }
 
     fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> SessionStoreRef<'a, K, V> {
-        SessionStoreRef { store: open, use_ }
+        SessionStoreRef::of(open, use_)
     }
 }

@@ -148,6 +148,7 @@ impl<K: Key, V: Value> ProcessorStore for ReadOnly<VersionedStore<K, V>> {
     }
 
     fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> VersionedTableRef<'a, K, V> {
+        open.borrow_mut().look_again();
         VersionedTableRef(VersionedStoreRef { store: open, use_ })
     }
 }

@@ -32,6 +32,12 @@ const PAGE: usize = 256;
 /// All times.
 const ALWAYS: RangeInclusive<Timestamp> = Timestamp(0)..=Timestamp(i64::MAX);
 
+impl<'a, K, V> WindowStoreRef<'a, K, V> {
+    pub(super) const fn of(store: &'a RefCell<WindowsOf<K, V>>, use_: &'a StoreUse) -> Self {
+        Self { store, use_ }
+    }
+}
+
 impl<K: Value, V: StoreValue> WindowStoreRef<'_, K, V> {
     /// Sets the row of a key and the window that starts at `start`; in a store with duplicates, adds one. A row whose
     /// time is over is refused, and counted as dropped.
@@ -222,6 +228,6 @@ impl<K: Value, V: StoreValue> ProcessorStore for ProcessorWindowStore<K, V> {
     }
 
     fn lend<'a>(open: &'a Self::Open, use_: &'a StoreUse) -> WindowStoreRef<'a, K, V> {
-        WindowStoreRef { store: open, use_ }
+        WindowStoreRef::of(open, use_)
     }
 }

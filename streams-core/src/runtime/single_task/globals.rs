@@ -13,7 +13,7 @@ use crate::runtime::control::Status;
 use crate::runtime::global_rows::RowCheck;
 use crate::runtime::plan::Plan;
 use crate::runtime::settings::OnUndecodable;
-use crate::state::{GlobalStore, Memory, StateBackend as _, StoreBatch, StoreError, StoreIndex, StoreKind};
+use crate::state::{GlobalStore, Memory, StateBackend as _, StoreError, StoreIndex, StoreKind};
 
 /// All global tables.
 pub(super) struct Globals(Vec<Global>);
@@ -69,14 +69,7 @@ impl Globals {
             any = true;
             let records = batch_of(record, table.end);
             table.end = table.end.next();
-            let mut batch = StoreBatch::default();
-            for row in table.check.rows(&table.partition, &records)? {
-                match table.kind.to_store(row.record()) {
-                    Some((key, Some(row))) => batch.put(table.store.index(), key, row),
-                    Some((key, None)) => batch.delete(table.store.index(), key),
-                    None => {}
-                }
-            }
+            let batch = table.check.changes(&table.partition, &records)?;
             table.store.write(batch).map_err(failed)?;
         }
         Ok(any)

@@ -44,8 +44,9 @@ pub(super) fn of_task(task: &Task, rows: &mut Vec<RawRow>) -> Result<(), StoreEr
 /// Appends the rows of a global table.
 pub(super) fn of_global(store: &GlobalStore, kind: &dyn StoreKind, rows: &mut Vec<RawRow>) -> Result<(), StoreError> {
     let (name, mut outcome) = (Arc::from(store.name()), Ok(()));
+    let newest = if kind.retention().is_some() { Some(store.newest()?) } else { None };
     store.scan(&mut |key, row| {
-        outcome = read(&name, kind, key, row, None).map(|row| rows.extend(row));
+        outcome = read(&name, kind, key, row, newest).map(|row| rows.extend(row));
         outcome.is_ok()
     })?;
     outcome

@@ -181,6 +181,12 @@ impl TaskServices for Services<'_> {
     fn store(&mut self, store: StoreId) -> Result<StoreAccess, BuildError> {
         let missing = || BuildError { node: "-".to_owned(), reason: format!("the task has no store {}", store.0) };
         let definition = self.building.plan.topology.graph().store(store).ok_or_else(missing)?;
+        if let Some(global) = self.building.globals.get(&store) {
+            // It is only read here.
+            let state = Rc::new(RefCell::new(global.as_state()));
+            let access = StoreAccess::new(Arc::clone(&definition.name), global.index(), state, None);
+            return Ok(access.of(Arc::clone(&definition.kind), definition.windows).cached(false));
+        }
         let part = self.ready.stores.iter().find(|part| part.name == definition.name).ok_or_else(missing)?;
         let changelog = part.changelog.as_ref().filter(|changelog| !changelog.is_input).map(|changelog| {
             let changelog = TopicChangelog {

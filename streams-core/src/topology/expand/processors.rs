@@ -111,13 +111,13 @@ impl Expansion {
         &mut self,
         at: &At<'_>,
         topic: TypedTopic,
-        name: String,
+        (name, kind): (String, Arc<dyn StoreKind>),
         recipe: GlobalStoreRecipe,
     ) -> Result<(), TopologyError> {
         let (windows, topic) = (topic.windows(at.site)?, topic.name);
         let store = self.stores.add(&NewStore {
             name,
-            kind: Arc::new(Table),
+            kind,
             cached: false,
             keeping: Keeping::default(),
             global_topic: Some(TopicRef::External(topic.as_str().into())),
