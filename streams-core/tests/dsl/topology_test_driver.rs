@@ -142,6 +142,35 @@ fn the_smallest_first_timestamp_comes_next() {
     );
 }
 
+/// Records that are left out do not give others time to get in front.
+#[test]
+fn a_record_behind_one_without_a_time_is_taken_in_javas_order() {
+    let [b, c] = ["b", "c"].map(|name| Topic::<String, String>::named(name).unwrap());
+    let write = |builder: &StreamsBuilder| {
+        let three = builder.stream(IN).flat_map_values(|value: String| {
+            vec![value.clone() + "1", "late".to_owned(), "later".to_owned(), value + "2", "last".to_owned()]
+        });
+        three.to(b.clone());
+        let timed =
+            builder.stream(b).timestamped_by(|record, _| (!record.value.starts_with('l')).then_some(record.timestamp));
+        timed.to(c.clone());
+        timed.map_values(|value| "b".to_owned() + &value).to(OUT);
+        builder.stream(c).map_values(|value| "c".to_owned() + &value).to(OUT);
+    };
+    check(
+        0,
+        write,
+        &[Pipe(
+            "in",
+            "k",
+            "x",
+            10,
+            "b k x1 10 | b k late 10 | b k later 10 | b k x2 10 | b k last 10 | c k x1 10 | out k bx1 10 | c k x2 10 | \
+             out k bx2 10 | out k cx1 10 | out k cx2 10",
+        )],
+    );
+}
+
 /// What a record changes is flushed before the next one, whether that was piped or comes in again.
 #[test]
 fn each_record_is_followed_by_a_commit() {

@@ -220,11 +220,24 @@ impl SingleTask {
         while let Some((_, index)) = self.queue.take_due(Timestamp(i64::MAX)) {
             let on_undecodable = self.on_undecodable;
             self.guarded(|single| single.task.process_one(index, on_undecodable))?;
+            self.leave_out(index)?;
             if let Some(next) = self.task.next_time(index) {
                 self.queue.add(next, index);
             }
             self.commit()?;
             self.take_back()?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out the next records of an input that cannot be processed. Kafka Streams does so when it looks for the first
+    /// one that can, before anything else happens; if there is none, the last of the others takes its turn (KAFKA-6502).
+    fn leave_out(&mut self, index: usize) -> Result<(), AppError> {
+        let on_undecodable = self.on_undecodable;
+        while self.task.inputs.get(index).is_some_and(|input| input.buffered() > 1)
+            && self.task.next_time(index).is_some_and(|time| time.0 < 0)
+        {
+            self.guarded(|single| single.task.process_one(index, on_undecodable))?;
         }
         Ok(())
     }

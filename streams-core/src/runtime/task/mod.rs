@@ -174,9 +174,13 @@ impl Task {
         Ok(processed)
     }
 
-    /// The time by which the next record of one input is chosen.
+    /// The time by which the next record of one input is chosen, as Kafka Streams does: negative if the record cannot be
+    /// processed.
     pub(crate) fn next_time(&mut self, index: usize) -> Option<Timestamp> {
-        self.inputs.get_mut(index)?.order(self.context.wall_clock)
+        let input = self.inputs.get_mut(index)?;
+        let time = input.order(self.context.wall_clock)?;
+        let is_readable = input.source.borrow().check(&input.head()?).is_ok();
+        Some(if is_readable { time } else { Timestamp::UNKNOWN })
     }
 
     /// Processes the next record of one input.
