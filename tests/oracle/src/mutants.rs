@@ -39,7 +39,7 @@ pub(crate) fn is(name: &str) -> bool {
 "#;
 
 /// The end of a file's code: what comes after it are its tests.
-const TESTS: &str = "#[cfg(test)]";
+const TESTS: &str = "#[cfg(test)]\nmod tests {";
 
 /// A file's text with all its mutants.
 ///
