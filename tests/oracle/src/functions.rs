@@ -179,12 +179,13 @@ pub enum Adder {
     Difference,
     Last,
     NullIf(Remainder),
+    WithKey,
 }
 
 impl Adder {
-    /// The new aggregate.
+    /// The new aggregate. In a reduction nobody knows the key.
     #[must_use]
-    pub fn apply(&self, value: &Nullable, aggregate: &Nullable) -> Nullable {
+    pub fn apply(&self, key: &impl AsText, value: &Nullable, aggregate: &Nullable) -> Nullable {
         let with = |sign: char| Some(cut(&format!("{}{sign}{}", said(aggregate), said(value))));
         let hash = || i64::try_from(hash(value)).unwrap_or(i64::MAX);
         let number = |number: i64| Some(number.to_string().into());
@@ -195,7 +196,14 @@ impl Adder {
             Self::Sum => number(number_in(aggregate).wrapping_add(hash())),
             Self::Difference => number(number_in(aggregate).wrapping_sub(hash())),
             Self::Last => value.clone(),
+            Self::WithKey => Some(cut(&format!("{},{}:{}", said(aggregate), said(&key.as_text()), said(value)))),
         }
+    }
+
+    /// Whether the aggregate depends on the key.
+    #[must_use]
+    pub const fn sees_key(&self) -> bool {
+        matches!(self, Self::WithKey)
     }
 
     /// The result of two sessions' aggregates.

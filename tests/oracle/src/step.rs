@@ -50,9 +50,11 @@ steps! {
         size: Option<u64>, retention: Option<u64>, duplicates: Option<bool>, r#type: Option<StoreType>,
     }
     GlobalStore { topic: String, does: Behaviour, source: Option<String>, kind: StoreKind, name: String }
-    AddSource { name: String, topics: Vec<String> }
+    AddSource { name: String, topics: Option<Vec<String>>, pattern: Option<String>, extractor: Option<Extractor>, reset: Option<Reset> }
     AddProcessor { name: String, parents: Vec<String>, does: Behaviour, stores: Option<Vec<String>> }
-    AddSink { name: String, topic: String, parents: Vec<String> }
+    AddSink {
+        name: String, topic: Option<String>, topics: Option<Vec<String>>, parents: Vec<String>, partitioner: Option<Partitioner>,
+    }
     AddStore {
         kind: StoreKind, name: String, logging: Option<bool>, size: Option<u64>, retention: Option<u64>,
         duplicates: Option<bool>, r#type: Option<StoreType>, processors: Option<Vec<String>>,

@@ -3,7 +3,7 @@
 use super::Arms;
 use super::draft::{Draft, Sort};
 use super::stateless::any_stream;
-use super::vocabulary::{adder, key_map};
+use super::vocabulary::{adder, aggregator, key_map};
 use crate::step::{Aggregation, Step, StepId};
 
 /// All of them.
@@ -46,7 +46,7 @@ fn reduce(draft: &mut Draft) -> Option<()> {
 
 fn aggregate(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let (add, options) = (adder(&mut draft.random), options(draft));
+    let (add, options) = (aggregator(&mut draft.random), options(draft));
     let init = init(draft);
     draft.add(Step::Aggregate { input, init, add, remove: None, options }, Sort::Table, &[input]);
     Some(())

@@ -3,7 +3,7 @@
 use super::Arms;
 use super::aggregate::group;
 use super::draft::{Draft, Sort};
-use super::vocabulary::adder;
+use super::vocabulary::aggregator;
 use super::windows::{any_windows, retention_min, retention_with_cache};
 use crate::step::{CogroupInput, Step, StepId, Stored};
 
@@ -11,7 +11,7 @@ use crate::step::{CogroupInput, Step, StepId, Stored};
 pub(super) const ARMS: Arms = &[(4, cogroup)];
 
 /// Over windows.
-pub(super) const WINDOWED: Arms = &[(3, windowed)];
+pub(super) const WINDOWED: Arms = &[(6, windowed)];
 
 /// Groups and their functions. Only one of them may need a topic without having a name, and a group with a topic of its
 /// name can be aggregated only here: a second topic with that name is refused on both sides.
@@ -32,7 +32,7 @@ fn inputs(draft: &mut Draft) -> Option<Vec<CogroupInput>> {
             groups.push(group);
         }
     }
-    Some(groups.into_iter().map(|input| CogroupInput { input, add: adder(&mut draft.random) }).collect())
+    Some(groups.into_iter().map(|input| CogroupInput { input, add: aggregator(&mut draft.random) }).collect())
 }
 
 fn init(draft: &mut Draft) -> Option<String> {

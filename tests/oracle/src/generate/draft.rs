@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::random::Random;
+use crate::case::StoreType;
 use crate::functions::{Adder, Extractor, Nullable, Predicate};
 use crate::step::{Aggregation, Emit, Step, StepId, Stored, Windows};
 
@@ -230,7 +231,7 @@ impl Draft {
     /// As [`Draft::add`], for a step that reads these topics.
     pub(super) fn add_source(&mut self, step: Step, sort: Sort, read_as: ReadAs, topics: Vec<String>) -> StepId {
         let takes_negative = match &step {
-            Step::Stream { extractor, .. } | Step::Table { extractor, .. } => {
+            Step::Stream { extractor, .. } | Step::Table { extractor, .. } | Step::AddSource { extractor, .. } => {
                 matches!(extractor, Some(Extractor::Skip | Extractor::PartitionTime))
             }
             _ => false,
@@ -427,18 +428,24 @@ impl Draft {
         let caching = self.random.percent(20).then_some(false);
         // The engine refuses an option that has no effect, and without a name it may have none.
         let logging = (name.is_some() && self.random.percent(15)).then_some(false);
-        let stored = Stored { name, caching, logging, ..Stored::default() };
+        let kind = name.as_ref().and_then(|_| self.store_type());
+        let stored = Stored { name, caching, logging, kind, ..Stored::default() };
         (stored != Stored::default()).then_some(stored)
+    }
+
+    /// What a single store is kept in, if that is said.
+    pub(super) fn store_type(&mut self) -> Option<StoreType> {
+        self.random.percent(8).then(|| self.random.one_of(StoreType::Memory, &[StoreType::Rocksdb]))
     }
 
     /// As [`Draft::stored`], for a table without windows, which may keep versions of its rows.
     pub(super) fn rows_stored(&mut self) -> Option<Stored> {
         let mut stored = self.stored()?;
         // Such a store has a name, and no cache. What is not cached begins otherwise in Java, with a cache for others, too.
-        if stored.name.is_some() && !self.has_cache && self.random.percent(75) {
+        if stored.name.is_some() && !self.has_cache && self.random.percent(85) {
             let history = self.random.one_of(10, &[0, 1, 100, 1_000, 60_000]);
             self.remember([history]);
-            (stored.versioned, stored.caching) = (Some(history), None);
+            (stored.versioned, stored.caching, stored.kind) = (Some(history), None, None);
         }
         Some(stored)
     }

@@ -8,7 +8,7 @@ use super::vocabulary::{certain_key, joiner_of_records, key_map};
 use crate::step::{JoinKind, Step, StepId, Stored};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(8, join), (4, join_table), (4, join_table_with_grace), (3, join_global)];
+pub(super) const ARMS: Arms = &[(8, join), (4, join_table), (4, join_table_with_grace), (4, join_global)];
 
 fn inner_or_left(draft: &mut Draft) -> JoinKind {
     draft.random.one_of(JoinKind::Inner, &[JoinKind::Left])
@@ -20,7 +20,7 @@ const FACTORS_MAX: usize = 3;
 /// Joins two streams, sometimes a stream with itself.
 fn join(draft: &mut Draft) -> Option<()> {
     let input = some_stream(draft);
-    let other = if draft.random.percent(14) { input } else { another_stream(draft, input) };
+    let other = if draft.random.percent(28) { input } else { another_stream(draft, input) };
     if draft.factors(input) + draft.factors(other) > FACTORS_MAX {
         return None;
     }
@@ -34,7 +34,8 @@ fn join(draft: &mut Draft) -> Option<()> {
     let (joiner, name) = (joiner_of_records(&mut draft.random), draft.name());
     let store = draft.random.percent(20).then(|| format!("j{}", draft.steps.len()));
     let logging = draft.random.percent(10).then_some(false);
-    let step = Step::Join { kind, input, other, before, after, grace, joiner, name, store, logging, r#type: None };
+    let r#type = draft.store_type();
+    let step = Step::Join { kind, input, other, before, after, grace, joiner, name, store, logging, r#type };
     draft.add(step, Sort::Stream, &[input, other]);
     Some(())
 }

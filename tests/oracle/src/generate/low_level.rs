@@ -2,7 +2,8 @@
 
 use super::draft::{Draft, ReadAs, Sort};
 use super::processors::with_key_value;
-use super::vocabulary::{key_map, predicate, value_map};
+use super::sources::{extractor, reset};
+use super::vocabulary::{key_map, partitioner, predicate, value_map};
 use crate::behaviour::Behaviour;
 use crate::step::{Step, StoreKind};
 
@@ -11,7 +12,11 @@ use crate::step::{Step, StoreKind};
 pub(super) fn some_nodes(draft: &mut Draft) {
     let topic = draft.unread_topic();
     let source = draft.certain_name();
-    let step = Step::AddSource { name: source.clone(), topics: vec![topic.clone()] };
+    let pattern = draft.random.percent(25).then(|| format!("{topic}(-[a-z]+)?"));
+    let has_pattern = pattern.is_some();
+    let (extractor, reset) = (extractor(draft), reset(draft));
+    let topics = pattern.is_none().then(|| vec![topic.clone()]);
+    let step = Step::AddSource { name: source.clone(), topics, pattern, extractor, reset };
     draft.add_source(step, Sort::Nothing, ReadAs::Stream, vec![topic]);
     let mut parents = vec![source];
     let mut ends = Vec::new();
@@ -21,7 +26,7 @@ pub(super) fn some_nodes(draft: &mut Draft) {
         let name = draft.certain_name();
         let (stores, connected) = (&mut shared, draft.random.between(0, 3));
         let does = if draft.random.percent(40) {
-            plain(draft)
+            plain(draft, has_pattern)
         } else {
             let store = match stores.clone().filter(|_| draft.random.percent(60)) {
                 Some(store) => store,
@@ -43,14 +48,18 @@ pub(super) fn some_nodes(draft: &mut Draft) {
     }
     for end in ends {
         let name = draft.certain_name();
-        let topic = format!("out-{name}");
-        draft.add(Step::AddSink { name, topic, parents: vec![end] }, Sort::Nothing, &[]);
+        let partitioner = draft.random.percent(30).then(|| partitioner(&mut draft.random));
+        let to = |number: usize| format!("out-{name}-{number}");
+        let (topic, topics) =
+            if draft.random.percent(30) { (None, Some(vec![to(0), to(1)])) } else { (Some(to(0)), None) };
+        draft.add(Step::AddSink { name, topic, topics, parents: vec![end], partitioner }, Sort::Nothing, &[]);
     }
 }
 
-fn plain(draft: &mut Draft) -> Behaviour {
+/// Where topics match a pattern, our driver does not know which one a record is from.
+fn plain(draft: &mut Draft, has_pattern: bool) -> Behaviour {
     let random = &mut draft.random;
-    match random.between(0, 4) {
+    match random.between(0, if has_pattern { 3 } else { 6 }) {
         0 => Behaviour::Twice {},
         1 => Behaviour::Only { r#where: predicate(random) },
         2 => Behaviour::Rekey { key: key_map(random) },
@@ -61,7 +70,7 @@ fn plain(draft: &mut Draft) -> Behaviour {
 
 fn store_of_values(draft: &mut Draft) -> String {
     let name = draft.store_name();
-    let logging = draft.random.percent(10).then_some(false);
+    let logging = draft.random.percent(25).then_some(false);
     let (size, retention, duplicates, processors) = (None, None, None, None);
     let (kind, r#type) = (StoreKind::KeyValue, None);
     let step = Step::AddStore { kind, name: name.clone(), logging, size, retention, duplicates, r#type, processors };

@@ -56,7 +56,7 @@ impl Family {
 pub const FAMILIES: &[Family] = &[
     Family::of("stateless", &[stateless::ARMS], 8),
     Family::of("aggregate", &[aggregate::ARMS, cogroups::ARMS, stateless::SOME], 6),
-    Family::of("windows", &[windows::ARMS, cogroups::WINDOWED, stateless::SOME], 9),
+    Family::of("windows", &[windows::ARMS, cogroups::WINDOWED, stateless::SOME], 10),
     Family::of("joins", &[joins::ARMS, stateless::SOME], 5),
     Family::of("tables", &[tables::ARMS, table_joins::ARMS, stateless::SOME], 10),
     Family::of("suppress", &[suppress::ARMS, tables::ARMS, windows::ARMS, stateless::SOME], 5),
@@ -95,7 +95,7 @@ const CACHE: u64 = 10_000_000;
 const ROCKSDB: u32 = 10;
 
 /// So many of a hundred cases with processors have nodes of the low-level topology, too.
-const LOW_LEVEL: u32 = 20;
+const LOW_LEVEL: u32 = 75;
 
 /// In so many of a hundred cases, there is a closure around all processors. Java has one around those that fill global
 /// stores, too (DIFFERENCES.md).

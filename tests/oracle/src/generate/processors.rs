@@ -12,8 +12,8 @@ use crate::step::{Step, StepId, StoreKind, Windows};
 /// All of them.
 pub(super) const ARMS: Arms = &[
     (10, plain),
-    (1, tick),
-    (2, hold),
+    (3, tick),
+    (3, hold),
     (4, key_value),
     (3, timestamped),
     (1, table_row),
@@ -76,7 +76,7 @@ fn every(draft: &mut Draft) -> u64 {
 }
 
 fn start(draft: &mut Draft) -> Option<i64> {
-    draft.random.percent(40).then(|| i64::try_from(draft.random.between(0, 2_000)).unwrap_or(0))
+    draft.random.percent(50).then(|| i64::try_from(draft.random.between(0, 2_000)).unwrap_or(0))
 }
 
 fn tick(draft: &mut Draft) -> Option<()> {

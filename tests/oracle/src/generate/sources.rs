@@ -34,8 +34,8 @@ pub(super) fn stream_again(draft: &mut Draft) -> Option<StepId> {
 }
 
 /// How a topic's records get their times, sometimes.
-fn extractor(draft: &mut Draft) -> Option<Extractor> {
-    if !draft.random.percent(8) {
+pub(super) fn extractor(draft: &mut Draft) -> Option<Extractor> {
+    if !draft.random.percent(10) {
         return None;
     }
     Some(match draft.random.between(0, 5) {
@@ -49,8 +49,8 @@ fn extractor(draft: &mut Draft) -> Option<Extractor> {
 }
 
 /// Where a topic is read from, sometimes. With a driver, it makes no difference.
-fn reset(draft: &mut Draft) -> Option<Reset> {
-    if !draft.random.percent(4) {
+pub(super) fn reset(draft: &mut Draft) -> Option<Reset> {
+    if !draft.random.percent(6) {
         return None;
     }
     Some(match draft.random.one_of("earliest", &["latest", "none", ""]) {
@@ -80,7 +80,7 @@ pub(super) fn global_table(draft: &mut Draft) -> StepId {
     let topic = draft.unread_topic();
     let stored = draft.stored().filter(|stored| stored.name.is_some());
     let stored = stored.map(|stored| crate::step::Stored { name: stored.name, ..Default::default() });
-    let name = draft.name();
+    let name = draft.name().or_else(|| draft.random.percent(20).then(|| draft.certain_name()));
     let step = Step::GlobalTable { topic: topic.clone(), name, stored, extractor: None };
     draft.add_source(step, Sort::GlobalTable, ReadAs::GlobalTable, vec![topic])
 }
@@ -90,7 +90,7 @@ pub(super) fn some_stream(draft: &mut Draft) -> StepId {
     if draft.random.percent(8) {
         return stream(draft);
     }
-    if draft.random.percent(3)
+    if draft.random.percent(4)
         && let Some(stream) = stream_again(draft)
     {
         return stream;

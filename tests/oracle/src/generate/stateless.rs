@@ -22,17 +22,18 @@ pub(super) const ARMS: Arms = &[
     (3, merge),
     (2, split),
     (2, repartition),
-    (1, to_chosen),
+    (2, to_chosen),
     (1, windowed_select_key),
-    (1, windowed_merge),
+    (2, windowed_merge),
 ];
 
 /// Those that change what a later operator gets.
-pub(super) const SOME: Arms = &[(1, filter), (1, map_values), (1, map), (1, select_key), (1, merge), (1, repartition)];
+pub(super) const SOME: Arms =
+    &[(1, filter), (1, map_values), (1, map), (1, select_key), (1, merge), (1, windowed_merge), (1, repartition)];
 
 /// A stream of any kind.
 pub(super) fn any_stream(draft: &mut Draft) -> (StepId, Sort) {
-    if draft.random.percent(15)
+    if draft.random.percent(20)
         && let Some(stream) = windowed_stream(draft)
     {
         return stream;
@@ -62,7 +63,7 @@ fn filter_not(draft: &mut Draft) -> Option<()> {
 
 /// Whether the overload with the key is used.
 pub(super) fn with_key(draft: &mut Draft, map: &ValueMap) -> Option<bool> {
-    (map.sees_key() || draft.random.percent(20)).then_some(true)
+    (map.sees_key() || draft.random.percent(35)).then_some(true)
 }
 
 fn map_values(draft: &mut Draft) -> Option<()> {
@@ -160,12 +161,12 @@ fn split(draft: &mut Draft) -> Option<()> {
     let count = draft.random.index(3) + 1;
     let mut branches = Vec::new();
     for number in 0..count {
-        let name = draft.random.percent(25).then(|| format!("b{number}"));
+        let name = draft.random.percent(40).then(|| format!("b{number}"));
         branches.push(SplitBranch { r#where: predicate(&mut draft.random), name });
     }
     let default = draft.random.percent(60);
     let default_name = (default && draft.random.percent(25)).then(|| "rest".to_owned());
-    let name = draft.name();
+    let name = draft.name().or_else(|| draft.random.percent(30).then(|| draft.certain_name()));
     let made = count + usize::from(default);
     let split = draft.add(Step::Split { input, branches, default, default_name, name }, Sort::Split(made), &[input]);
     for index in 0..made {

@@ -6,7 +6,7 @@ use super::sources::some_table;
 use crate::step::{Closed, Full, Step, StepId, Until};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(10, until_close), (6, windows_for_some_time), (10, rows_for_some_time)];
+pub(super) const ARMS: Arms = &[(15, until_close), (9, windows_for_some_time), (15, rows_for_some_time)];
 
 /// What is held back at most, and what happens then.
 #[derive(Default)]
@@ -19,7 +19,7 @@ struct Limits {
 fn until_close(draft: &mut Draft) -> Option<()> {
     let (input, sort) = windowed_table(draft)?;
     // Results that are final are not sent early, so a limit must be one that most cases don't reach.
-    let limits = if draft.random.percent(60) { Limits::default() } else { high_limits(draft) };
+    let limits = if draft.random.percent(50) { Limits::default() } else { high_limits(draft) };
     add(draft, (input, sort), Until::Close(Closed::Close), limits)
 }
 
@@ -93,7 +93,7 @@ fn add(draft: &mut Draft, (input, sort): (StepId, Sort), until: Until, limits: L
     if draft.has_cache() || is_refused {
         return None;
     }
-    let (name, logging) = (draft.name(), draft.random.percent(10).then_some(false));
+    let (name, logging) = (draft.name(), draft.random.percent(15).then_some(false));
     draft.add(Step::Suppress { input, until, max_records, max_bytes, full, logging, name }, sort, &[input]);
     Some(())
 }

@@ -8,7 +8,7 @@ use crate::functions::Partitioner;
 use crate::step::{JoinKind, Step, StepId};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(4, table_join), (7, fk_join)];
+pub(super) const ARMS: Arms = &[(6, table_join), (9, fk_join), (3, windowed_join)];
 
 /// A table whose old values may be needed, or a new one.
 fn side(draft: &mut Draft, sort: Sort) -> StepId {
@@ -26,6 +26,21 @@ fn windowed_sort(draft: &mut Draft) -> Sort {
     draft.random.one_of(Sort::WindowedTable, &[Sort::SessionTable])
 }
 
+/// Joins two tables of the same windows, or such a table over a foreign key.
+fn windowed_join(draft: &mut Draft) -> Option<()> {
+    if draft.has_cache() {
+        return None;
+    }
+    let input = super::windows::beginning_alike(draft);
+    if draft.random.percent(40) {
+        let other = side(draft, Sort::Table);
+        return fk_join_of(draft, input, other);
+    }
+    let windows = draft.windows(input)?;
+    let other = super::windows::beginning_alike_over(draft, windows);
+    table_join_of(draft, input, other)
+}
+
 fn table_join(draft: &mut Draft) -> Option<()> {
     let sort = if draft.random.percent(20) { windowed_sort(draft) } else { Sort::Table };
     let (input, other) = if sort == Sort::Table {
@@ -37,9 +52,14 @@ fn table_join(draft: &mut Draft) -> Option<()> {
         let is_alike = draft.windows(input) == draft.windows(other) && draft.begins_alike(other);
         (input, Some(other).filter(|_| is_alike)?)
     };
+    table_join_of(draft, input, other)
+}
+
+fn table_join_of(draft: &mut Draft, input: StepId, other: StepId) -> Option<()> {
     if !draft.may_join(input, other, false) {
         return None;
     }
+    let sort = draft.sort(input);
     let kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Left, JoinKind::Outer]);
     let (joiner, name) = (joiner(&mut draft.random), draft.name());
     let stored = draft.rows_stored().filter(|_| sort == Sort::Table);
@@ -50,11 +70,19 @@ fn table_join(draft: &mut Draft) -> Option<()> {
 fn fk_join(draft: &mut Draft) -> Option<()> {
     let sort = if draft.random.percent(15) { windowed_sort(draft) } else { Sort::Table };
     let (input, other) = (side(draft, sort), side(draft, Sort::Table));
+    fk_join_of(draft, input, other)
+}
+
+fn fk_join_of(draft: &mut Draft, input: StepId, other: StepId) -> Option<()> {
     let sort = draft.sort(input);
-    let kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Left]);
+    let mut kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Inner, JoinKind::Left]);
     // If an answer says that there is no row, and comes too late, an inner join asks again (DIFFERENCES.md). To tables of
     // which one record changes both, and to what they are joined to, it comes too late even with one task.
-    // So does one of a suppressed row that has expired in the meantime, and of a row of which a single record makes several.
+    // So does one of a suppressed row, or of a window's, that has expired in the meantime, and of a row of which a single
+    // record makes several.
+    if draft.is_made_with(input, &super::windows::expire) {
+        kind = JoinKind::Left;
+    }
     let makes_several =
         |step: &Step| matches!(step, Step::Join { .. } | Step::FlatMap { .. } | Step::FlatMapValues { .. });
     let is_suppressed = |step: &Step| matches!(step, Step::Suppress { .. });

@@ -5,7 +5,7 @@ use super::aggregate::init;
 use super::draft::{Draft, Sort};
 use super::sources::{some_stream, some_table};
 use super::stateless::with_key;
-use super::vocabulary::{adder, key_map, predicate, remover, value_map};
+use super::vocabulary::{adder, aggregator, key_map, predicate, remover, value_map};
 use crate::step::{Aggregation, Step, StepId};
 
 /// All of them.
@@ -15,11 +15,11 @@ pub(super) const ARMS: Arms = &[
     (3, filter_not),
     (3, map_values),
     (3, transform_values),
-    (3, to_table),
+    (4, to_table),
     (2, streamed),
     (2, streamed_by),
-    (2, count),
-    (2, reduce),
+    (3, count),
+    (3, reduce),
     (3, aggregate),
 ];
 
@@ -120,6 +120,7 @@ fn group(draft: &mut Draft) -> StepId {
     let sort = draft.random.one_of(Sort::Table, &[Sort::Table, Sort::Table, Sort::WindowedTable, Sort::SessionTable]);
     let input = match draft.any_with_old_values(sort) {
         Some(table) => table,
+        None if sort != Sort::Table && draft.random.percent(30) => super::windows::beginning_alike(draft),
         None => super::sources::table(draft),
     };
     let (key, value, name) = (key_map(&mut draft.random), value_map(&mut draft.random), draft.name());
@@ -148,7 +149,7 @@ fn reduce(draft: &mut Draft) -> Option<()> {
 
 fn aggregate(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
-    let (add, options) = (adder(&mut draft.random), options(draft));
+    let (add, options) = (aggregator(&mut draft.random), options(draft));
     let remove = remover(&mut draft.random, &add);
     let init = init(draft);
     draft.add(Step::Aggregate { input, init, add, remove: Some(remove), options }, Sort::Table, &[input]);

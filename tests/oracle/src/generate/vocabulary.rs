@@ -78,6 +78,11 @@ pub(super) fn adder(random: &mut Random) -> Adder {
     }
 }
 
+/// As [`adder`], where the key is known.
+pub(super) fn aggregator(random: &mut Random) -> Adder {
+    if random.percent(20) { Adder::WithKey } else { adder(random) }
+}
+
 /// Adds values; the result cannot be null.
 pub(super) fn keeping_adder(random: &mut Random) -> Adder {
     match random.between(0, 9) {

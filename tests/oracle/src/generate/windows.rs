@@ -3,17 +3,17 @@
 use super::Arms;
 use super::aggregate::{group, init};
 use super::draft::Draft;
-use super::vocabulary::{adder, keeping_adder};
-use crate::step::{Aggregation, Emit, Step, Stored, Windows};
+use super::vocabulary::{adder, aggregator, keeping_adder};
+use crate::step::{Aggregation, Emit, Step, StepId, Stored, Windows};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(5, count), (5, reduce), (5, aggregate)];
+pub(super) const ARMS: Arms = &[(7, count), (7, reduce), (7, aggregate)];
 
 /// Windows in which several groups can be aggregated together.
 pub(super) fn any_windows(draft: &mut Draft) -> Windows {
     match draft.random.between(0, 9) {
-        0..=3 => sessions(draft),
-        4..=6 => sliding(draft),
+        0..=2 => sessions(draft),
+        3..=5 => sliding(draft),
         _ => windows(draft),
     }
 }
@@ -95,7 +95,30 @@ pub(super) const fn retention_with_cache(windows: Windows) -> Option<u64> {
 /// Longer than there is input.
 const FOR_EVER: u64 = 1 << 42;
 
+/// Whether a step makes rows of windows that expire before the input ends.
+pub(super) fn expire(step: &Step) -> bool {
+    let (windows, stored) = match step {
+        Step::Count { options, .. } | Step::Reduce { options, .. } | Step::Aggregate { options, .. } => {
+            (options.windows, &options.stored)
+        }
+        Step::Cogroup { windows, stored, .. } => (*windows, stored),
+        _ => return false,
+    };
+    let is_kept = stored.as_ref().is_some_and(|stored| stored.retention == Some(FOR_EVER));
+    windows.is_some_and(|windows| !matches!(windows, Windows::Unlimited { .. })) && !is_kept
+}
+
 fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
+    let is_unlimited = matches!(windows, Windows::Unlimited { .. });
+    let emit = match draft.random.between(0, 9) {
+        0..=4 if !is_unlimited => Some(Emit::Close),
+        5 => Some(Emit::Update),
+        _ => None,
+    };
+    options_of(draft, windows, emit)
+}
+
+fn options_of(draft: &mut Draft, windows: Windows, emit: Option<Emit>) -> Aggregation {
     let (name, mut stored) = (draft.name(), draft.stored());
     let is_unlimited = matches!(windows, Windows::Unlimited { .. });
     if !is_unlimited && draft.random.percent(20) {
@@ -109,11 +132,6 @@ fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
         let kept = stored.unwrap_or_default();
         stored = Some(Stored { retention: Some(kept.retention.unwrap_or(0).max(needed)), ..kept });
     }
-    let emit = match draft.random.between(0, 9) {
-        0..=4 if !is_unlimited => Some(Emit::Close),
-        5 => Some(Emit::Update),
-        _ => None,
-    };
     if emit == Some(Emit::Close) {
         // Java loses what is older than the retention when it closes (DIFFERENCES.md), and shows sessions for longer.
         let kept = Stored { retention: Some(FOR_EVER), ..stored.unwrap_or_default() };
@@ -135,11 +153,31 @@ fn count(draft: &mut Draft) -> Option<()> {
 fn reduce(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
     let windows = all_windows(draft);
+    let options = options(draft, windows);
+    reduce_of(draft, input, windows, options);
+    Some(())
+}
+
+/// A table over windows that begins alike on both sides, whatever a row begins with there.
+pub(super) fn beginning_alike(draft: &mut Draft) -> StepId {
+    let windows = all_windows(draft);
+    beginning_alike_over(draft, windows)
+}
+
+/// As [`beginning_alike`], over these windows.
+pub(super) fn beginning_alike_over(draft: &mut Draft, windows: Windows) -> StepId {
+    let input = group(draft);
+    // The rows of others begin with another window's.
+    let closes = matches!(windows, Windows::Session { .. } | Windows::Sliding { .. })
+        || matches!(windows, Windows::Time { .. }) && draft.random.percent(40);
+    let options = options_of(draft, windows, closes.then_some(Emit::Close));
+    reduce_of(draft, input, windows, options)
+}
+
+fn reduce_of(draft: &mut Draft, input: StepId, windows: Windows, options: Aggregation) -> StepId {
     let is_sliding = matches!(windows, Windows::Sliding { .. });
     let add = if is_sliding { keeping_adder(&mut draft.random) } else { adder(&mut draft.random) };
-    let options = options(draft, windows);
-    draft.add_windowed(Step::Reduce { input, add, remove: None, options }, windows, &[input]);
-    Some(())
+    draft.add_windowed(Step::Reduce { input, add, remove: None, options }, windows, &[input])
 }
 
 /// A reduction whose store has a name.
@@ -154,7 +192,7 @@ pub(super) fn stored_reduce(draft: &mut Draft) {
 fn aggregate(draft: &mut Draft) -> Option<()> {
     let input = group(draft);
     let windows = all_windows(draft);
-    let (add, options) = (adder(&mut draft.random), options(draft, windows));
+    let (add, options) = (aggregator(&mut draft.random), options(draft, windows));
     let init = init(draft);
     draft.add_windowed(Step::Aggregate { input, init, add, remove: None, options }, windows, &[input]);
     Some(())

@@ -3,7 +3,7 @@
 use millstream::dsl::KTable;
 
 use super::options::{Nameable as _, Storable as _};
-use super::{Group, Handle, Interpreter, TableGroup, What, unfit};
+use super::{Group, Handle, Interpreter, NO_KEY, TableGroup, What, unfit};
 use crate::functions::Adder;
 use crate::step::{Aggregation, Step};
 use crate::text::Text;
@@ -51,10 +51,12 @@ pub(super) fn of_stream<'t>(group: Group<'t>, step: &Step) -> Result<Handle<'t>,
     match step.clone() {
         Step::Count { options, .. } => counted(group.count(), &options),
         Step::Reduce { add, remove: None, options, .. } => {
-            let reduced = group.reduce(move |result, value| add.apply(&Some(value), &Some(result)));
+            let reduced = group.reduce(move |result, value| add.apply(&NO_KEY, &Some(value), &Some(result)));
             stored(reduced, &options)
         }
-        Step::Aggregate { init: Some(init), add, remove: None, options, .. } if add.keeps_values() => {
+        Step::Aggregate { init: Some(init), add, remove: None, options, .. }
+            if add.keeps_values() && !add.sees_key() =>
+        {
             let init = Text::from(init);
             let table = group.aggregate(
                 move || init.clone(),
@@ -64,8 +66,8 @@ pub(super) fn of_stream<'t>(group: Group<'t>, step: &Step) -> Result<Handle<'t>,
         }
         Step::Aggregate { init, add, remove: None, options, .. } => {
             let init = init.map(Text::from);
-            let table = group.aggregate_with(move |_, value, aggregate| {
-                add.apply(&Some(value), &aggregate.or_else(|| init.clone()))
+            let table = group.aggregate_with(move |key: &Text, value, aggregate| {
+                add.apply(key, &Some(value), &aggregate.or_else(|| init.clone()))
             });
             stored(table, &options)
         }
@@ -79,16 +81,16 @@ pub(super) fn of_table<'t>(group: TableGroup<'t>, step: &Step) -> Result<Handle<
         Step::Count { options, .. } => counted(group.count(), &options),
         Step::Reduce { add, remove: Some(remove), options, .. } => {
             let reduced = group.reduce(
-                move |result, value| add.apply(&Some(value), &Some(result)),
-                move |result, value| remove.apply(&Some(value), &Some(result)),
+                move |result, value| add.apply(&NO_KEY, &Some(value), &Some(result)),
+                move |result, value| remove.apply(&NO_KEY, &Some(value), &Some(result)),
             );
             stored(reduced, &options)
         }
         Step::Aggregate { init, add, remove: Some(remove), options, .. } => {
             let init = init.map(Text::from);
             let table = group.aggregate_with(
-                move |_, value, aggregate| add.apply(&Some(value), &aggregate.or_else(|| init.clone())),
-                move |_, value, aggregate| remove.apply(&Some(value), &Some(aggregate)),
+                move |key: &Text, value, aggregate| add.apply(key, &Some(value), &aggregate.or_else(|| init.clone())),
+                move |key: &Text, value, aggregate| remove.apply(key, &Some(value), &Some(aggregate)),
             );
             stored(table, &options)
         }
@@ -99,7 +101,7 @@ pub(super) fn of_table<'t>(group: TableGroup<'t>, step: &Step) -> Result<Handle<
 /// The result of functions that [keep values](Adder::keeps_values).
 pub(super) fn reduce(add: &Adder, result: Text, value: Text) -> Text {
     let result = Some(result);
-    add.apply(&Some(value), &result).or(result).unwrap_or_else(|| "".into())
+    add.apply(&NO_KEY, &Some(value), &result).or(result).unwrap_or_else(|| "".into())
 }
 
 fn counted<'t>(counts: KTable<'t, Text, i64>, options: &Aggregation) -> Result<Handle<'t>, What> {

@@ -20,7 +20,8 @@ impl<'t> Interpreter<'t> {
         let mut cogrouped: Option<CogroupedKStream<'t, Text, Text>> = None;
         for CogroupInput { input, add } in groups {
             let Handle::Group(group) = self.get(input)? else { return Err(format!("step {input} is no group")) };
-            let update = move |_: &Text, value: Option<Text>, aggregate: Text| add.apply(&value, &Some(aggregate));
+            let update =
+                move |key: &Text, value: Option<Text>, aggregate: Text| add.apply(key, &value, &Some(aggregate));
             cogrouped = Some(match cogrouped {
                 None => group.cogroup_with(update),
                 Some(others) => others.cogroup_with(group, update),

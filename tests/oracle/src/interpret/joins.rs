@@ -6,7 +6,8 @@ use millstream::dsl::{Joinable, StreamWithin};
 use millstream::windows::{JoinSpan, JoinWindows};
 
 use super::options::Nameable as _;
-use super::{Handle, Interpreter, Stream, What, unfit};
+use super::{Handle, Interpreter, NO_KEY, Stream, What, unfit};
+use crate::case::StoreType;
 use crate::functions::{Joiner, Nullable};
 use crate::step::{JoinKind, Step};
 use crate::text::Text;
@@ -14,9 +15,9 @@ use crate::text::Text;
 impl<'t> Interpreter<'t> {
     pub(super) fn join(&self, step: &Step) -> Result<Handle<'t>, What> {
         let joined: Option<Stream<'t>> = match step.clone() {
-            Step::Join { kind, input, other, before, after, grace, joiner, store, logging, r#type: None, .. } => {
+            Step::Join { kind, input, other, before, after, grace, joiner, store, logging, r#type, .. } => {
                 let (stream, other) = (self.stream(input)?, self.stream(other)?.within(span(before, after, grace)));
-                let other = maybe_stored(other, store, logging);
+                let other = maybe_stored(other, store, logging, r#type);
                 match kind {
                     JoinKind::Outer => Some(outer(stream, other, joiner)),
                     JoinKind::Inner | JoinKind::Left => inner_or_left(stream, other, kind, joiner),
@@ -71,12 +72,14 @@ fn maybe_stored<'t>(
     other: StreamWithin<'t, Nullable, Nullable>,
     store: Option<String>,
     logging: Option<bool>,
+    kind: Option<StoreType>,
 ) -> StreamWithin<'t, Nullable, Nullable> {
     let other = match store {
         Some(name) => other.stores_named(name),
         None => other,
     };
-    if logging == Some(false) { other.not_logged() } else { other }
+    let other = if logging == Some(false) { other.not_logged() } else { other };
+    if kind == Some(StoreType::Memory) { other.in_memory() } else { other }
 }
 
 /// Joins a stream with a table or with another stream.
@@ -102,8 +105,6 @@ fn outer<'t>(stream: Stream<'t>, other: StreamWithin<'t, Nullable, Nullable>, jo
         stream.outer_join(other, move |left, right| joiner.apply(&NO_KEY, &left, &right))
     }
 }
-
-const NO_KEY: Nullable = None;
 
 impl Joiner {
     /// Whether it is passed to the overload with the key.

@@ -1,24 +1,27 @@
 //! The low-level topology: what its calls are in the DSL.
 
-use super::options::{TextTopic, topic};
-use super::{Handle, Interpreter, Stream, What, unfit};
-use crate::step::Step;
+use super::{Handle, Interpreter, What, streams, unfit};
+use crate::step::{Step, StepId};
 
 impl<'t> Interpreter<'t> {
     pub(super) fn low_level(&self, step: &Step) -> Result<Handle<'t>, What> {
         match step {
-            Step::AddSource { name, topics } => {
-                let topics: Vec<TextTopic> = topics.iter().map(|name| topic(name)).collect::<Result<_, _>>()?;
-                Ok(Handle::Stream(self.builder.stream(topics).named(name)))
+            Step::AddSource { name, topics, pattern, extractor, reset } => {
+                let (topics, pattern, name) = (topics.clone(), pattern.clone(), Some(name.clone()));
+                self.source(&Step::Stream { topics, pattern, name, extractor: extractor.clone(), reset: reset.clone() })
             }
             Step::AddProcessor { name, parents, does, stores } => {
-                let parent = self.parent(parents)?;
+                let parent = self.stream(self.parent(parents)?)?;
                 self.processor(parent, (does, stores.as_ref()), Some(name), false)
             }
-            Step::AddSink { name, topic: to, parents } => {
-                let to: TextTopic = topic(to)?;
-                self.parent(parents)?.to(to).named(name);
-                Ok(Handle::Nothing)
+            Step::AddSink { name, topic, topics, parents, partitioner } => {
+                let (input, name, partitioner) = (self.parent(parents)?, Some(name.clone()), partitioner.clone());
+                let sink = match (topic.clone(), topics.clone()) {
+                    (Some(topic), None) => Step::To { input, topic, name, partitioner },
+                    (None, Some(topics)) => Step::ToChosen { input, topics, name, partitioner },
+                    _ => return unfit(step),
+                };
+                streams::end(self.stream(input)?, &sink, self.look()).map(|()| Handle::Nothing)
             }
             // Whoever names a store is connected to it.
             Step::AddStore { name, logging, .. } => self.options_of_store(name, *logging),
@@ -28,12 +31,12 @@ impl<'t> Interpreter<'t> {
     }
 
     /// The only parent: with several, the DSL has a node more, which merges them.
-    fn parent(&self, parents: &[String]) -> Result<Stream<'t>, What> {
+    fn parent(&self, parents: &[String]) -> Result<StepId, What> {
         let [parent] = parents else { return Err(format!("{} parents", parents.len())) };
         let number = self.steps.iter().position(|step| match step {
             Step::AddSource { name, .. } | Step::AddProcessor { name, .. } => name == parent,
             _ => false,
         });
-        self.stream(number.ok_or_else(|| format!("there is no node {parent}"))?)
+        number.ok_or_else(|| format!("there is no node {parent}"))
     }
 }

@@ -219,6 +219,9 @@ impl<'t> Interpreter<'t> {
     }
 }
 
+/// The key that functions see where there is none.
+const NO_KEY: Nullable = None;
+
 fn not_a<T>(what: &str) -> Result<T, What> {
     Err(format!("its input is no {what}"))
 }

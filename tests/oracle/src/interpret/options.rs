@@ -11,6 +11,7 @@ use millstream::windows::{Session, Windowed};
 use millstream::wire::{Key, Value};
 
 use super::What;
+use crate::case::StoreType;
 use crate::functions::Nullable;
 use crate::step::Stored;
 use crate::text::Text;
@@ -54,6 +55,7 @@ pub(super) trait Storable: Sized {
     }
     fn uncached(self) -> Self;
     fn unlogged(self) -> Self;
+    fn held_in_memory(self) -> Self;
     fn kept_for(self, retention: Duration) -> Result<Self, What>;
 
     /// With the store's options, if there are any.
@@ -75,10 +77,11 @@ pub(super) trait Storable: Sized {
         if *logging == Some(false) {
             table = table.unlogged();
         }
-        match kind {
-            None => Ok(table),
-            Some(_) => Err("kinds of stores are not there yet".to_owned()),
+        // There is no other word for where the application keeps all others.
+        if *kind == Some(StoreType::Memory) {
+            table = table.held_in_memory();
         }
+        Ok(table)
     }
 }
 
@@ -99,6 +102,10 @@ impl<V: Value> Storable for KTable<'_, Text, V> {
         self.not_logged()
     }
 
+    fn held_in_memory(self) -> Self {
+        self.in_memory()
+    }
+
     fn kept_for(self, _: Duration) -> Result<Self, What> {
         Err("only windows have a retention".to_owned())
     }
@@ -117,6 +124,10 @@ impl<K: Key, V: Value> Storable for KTable<'_, Windowed<K>, V> {
         self.not_logged()
     }
 
+    fn held_in_memory(self) -> Self {
+        self.in_memory()
+    }
+
     fn kept_for(self, retention: Duration) -> Result<Self, What> {
         Ok(self.retention(retention))
     }
@@ -133,6 +144,10 @@ impl<K: Key, V: Value> Storable for KTable<'_, Windowed<K, Session>, V> {
 
     fn unlogged(self) -> Self {
         self.not_logged()
+    }
+
+    fn held_in_memory(self) -> Self {
+        self.in_memory()
     }
 
     fn kept_for(self, retention: Duration) -> Result<Self, What> {

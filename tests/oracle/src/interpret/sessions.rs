@@ -5,7 +5,7 @@ use std::time::Duration;
 use millstream::windows::Sessions;
 
 use super::windows::{emits_on_close, with_options};
-use super::{Group, Handle, What, unfit};
+use super::{Group, Handle, NO_KEY, What, unfit};
 use crate::step::Step;
 use crate::text::Text;
 
@@ -20,14 +20,14 @@ pub(super) fn aggregation<'t>(group: Group<'t>, (gap, grace): (u64, u64), step: 
             Ok(Handle::SessionTable(counts.map_values(|count| Text::from(count.to_string()))))
         }
         Step::Reduce { add, remove: None, options, .. } => {
-            let reduced = windowed.reduce(move |result, value| add.apply(&value, &result));
+            let reduced = windowed.reduce(move |result, value| add.apply(&NO_KEY, &value, &result));
             with_options(reduced, &options).map(Handle::SessionTable)
         }
         Step::Aggregate { init, add, remove: None, options, .. } => {
             let init = init.map(Text::from);
             let (begin, merge) = (init.clone(), add.clone());
             let table = windowed.aggregate_with(
-                move |_, value, aggregate| add.apply(&value, &aggregate.or_else(|| init.clone())),
+                move |key: &Text, value, aggregate| add.apply(key, &value, &aggregate.or_else(|| init.clone())),
                 move |_, aggregate, other| merge.merge(&aggregate.or_else(|| begin.clone()), &Some(other)),
             );
             with_options(table, &options).map(Handle::SessionTable)

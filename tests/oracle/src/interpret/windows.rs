@@ -8,7 +8,7 @@ use millstream::windows::{Hopping, Sliding, TimeWindows, Tumbling, Unlimited};
 
 use super::aggregations::reduce;
 use super::options::{Nameable as _, Storable};
-use super::{Group, Handle, What, sessions, unfit};
+use super::{Group, Handle, NO_KEY, What, sessions, unfit};
 use crate::step::{Aggregation, Emit, Step, Windows};
 use crate::text::Text;
 
@@ -42,13 +42,14 @@ fn in_time_windows<'t>(group: Group<'t>, windows: TimeWindows, step: &Step) -> R
             Ok(Handle::WindowedTable(counts.map_values(|count| Text::from(count.to_string()))))
         }
         Step::Reduce { add, remove: None, options, .. } => {
-            let reduced = windowed.reduce(move |result, value| add.apply(&value, &result));
+            let reduced = windowed.reduce(move |result, value| add.apply(&NO_KEY, &value, &result));
             with_options(reduced, &options).map(Handle::WindowedTable)
         }
         Step::Aggregate { init, add, remove: None, options, .. } => {
             let init = init.map(Text::from);
-            let table = windowed
-                .aggregate_with(move |_, value, aggregate| add.apply(&value, &aggregate.or_else(|| init.clone())));
+            let table = windowed.aggregate_with(move |key: &Text, value, aggregate| {
+                add.apply(key, &value, &aggregate.or_else(|| init.clone()))
+            });
             with_options(table, &options).map(Handle::WindowedTable)
         }
         _ => unfit(step),
@@ -71,8 +72,8 @@ fn in_sliding_windows<'t>(group: Group<'t>, (difference, grace): (u64, u64), ste
         }
         Step::Aggregate { init, add, remove: None, options, .. } => {
             let init = init.map(Text::from);
-            let table = windowed.aggregate_with(move |_, value, aggregate| {
-                add.apply(&Some(value), &aggregate.or_else(|| init.clone()))
+            let table = windowed.aggregate_with(move |key: &Text, value, aggregate| {
+                add.apply(key, &Some(value), &aggregate.or_else(|| init.clone()))
             });
             with_options(table, &options).map(Handle::WindowedTable)
         }
