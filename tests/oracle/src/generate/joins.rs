@@ -20,7 +20,7 @@ const FACTORS_MAX: usize = 3;
 /// Joins two streams, sometimes a stream with itself.
 fn join(draft: &mut Draft) -> Option<()> {
     let input = some_stream(draft);
-    let other = if draft.random.percent(28) { input } else { another_stream(draft, input) };
+    let other = if draft.random.percent(35) { input } else { another_stream(draft, input) };
     if draft.factors(input) + draft.factors(other) > FACTORS_MAX {
         return None;
     }

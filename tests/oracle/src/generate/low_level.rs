@@ -70,7 +70,7 @@ fn plain(draft: &mut Draft, has_pattern: bool) -> Behaviour {
 
 fn store_of_values(draft: &mut Draft) -> String {
     let name = draft.store_name();
-    let logging = draft.random.percent(25).then_some(false);
+    let logging = draft.random.percent(35).then_some(false);
     let (size, retention, duplicates, processors) = (None, None, None, None);
     let (kind, r#type) = (StoreKind::KeyValue, None);
     let step = Step::AddStore { kind, name: name.clone(), logging, size, retention, duplicates, r#type, processors };

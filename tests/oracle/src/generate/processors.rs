@@ -76,7 +76,7 @@ fn every(draft: &mut Draft) -> u64 {
 }
 
 fn start(draft: &mut Draft) -> Option<i64> {
-    draft.random.percent(50).then(|| i64::try_from(draft.random.between(0, 2_000)).unwrap_or(0))
+    draft.random.percent(60).then(|| i64::try_from(draft.random.between(0, 2_000)).unwrap_or(0))
 }
 
 fn tick(draft: &mut Draft) -> Option<()> {

@@ -14,7 +14,7 @@ pub(super) const ARMS: Arms = &[
     (4, map_values),
     (3, map),
     (2, flat_map),
-    (2, flat_map_values),
+    (3, flat_map_values),
     (3, select_key),
     (1, peek),
     (1, for_each),
@@ -29,7 +29,7 @@ pub(super) const ARMS: Arms = &[
 
 /// Those that change what a later operator gets.
 pub(super) const SOME: Arms =
-    &[(1, filter), (1, map_values), (1, map), (1, select_key), (1, merge), (1, windowed_merge), (1, repartition)];
+    &[(1, filter), (1, map_values), (1, map), (1, select_key), (1, merge), (3, windowed_merge), (1, repartition)];
 
 /// A stream of any kind.
 pub(super) fn any_stream(draft: &mut Draft) -> (StepId, Sort) {

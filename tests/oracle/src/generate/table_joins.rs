@@ -8,7 +8,7 @@ use crate::functions::Partitioner;
 use crate::step::{JoinKind, Step, StepId};
 
 /// All of them.
-pub(super) const ARMS: Arms = &[(6, table_join), (9, fk_join), (3, windowed_join)];
+pub(super) const ARMS: Arms = &[(6, table_join), (9, fk_join), (4, windowed_join)];
 
 /// A table whose old values may be needed, or a new one.
 fn side(draft: &mut Draft, sort: Sort) -> StepId {
@@ -32,7 +32,7 @@ fn windowed_join(draft: &mut Draft) -> Option<()> {
         return None;
     }
     let input = super::windows::beginning_alike(draft);
-    if draft.random.percent(40) {
+    if draft.random.percent(50) {
         let other = side(draft, Sort::Table);
         return fk_join_of(draft, input, other);
     }

@@ -80,7 +80,7 @@ pub(super) fn adder(random: &mut Random) -> Adder {
 
 /// As [`adder`], where the key is known.
 pub(super) fn aggregator(random: &mut Random) -> Adder {
-    if random.percent(20) { Adder::WithKey } else { adder(random) }
+    if random.percent(28) { Adder::WithKey } else { adder(random) }
 }
 
 /// Adds values; the result cannot be null.
