@@ -83,4 +83,5 @@ pub(crate) use restoring::Restoring;
 pub use store::{META, StateBackend, Store, StoreError, StoreErrorKind, StoreIndex, StorePairs, bounds_cross};
 pub use store_value::{StoreValue, Timestamped};
 pub(crate) use task_state::TaskState;
+pub(crate) use versions::History;
 pub use versions::{KeyAndRow, Version, VersionRows, Written};

@@ -117,7 +117,14 @@ const VALUE: u8 = 1;
 impl History {
     /// The newest timestamp that was ever written; unknown if none was.
     pub(crate) fn newest(rows: &dyn VersionRows) -> Result<Timestamp, StoreError> {
-        let row = rows.get(&NEWEST)?;
+        Self::newest_by(|key| rows.get(key))
+    }
+
+    /// As [`History::newest`], of rows that are only read.
+    pub(crate) fn newest_by(
+        get: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, StoreError>,
+    ) -> Result<Timestamp, StoreError> {
+        let row = get(&NEWEST)?;
         let millis = row.and_then(|row| row.try_into().ok()).map(i64::from_be_bytes);
         Ok(millis.map_or(Timestamp::UNKNOWN, Timestamp))
     }

@@ -167,6 +167,36 @@ fn sessions_and_versions_are_filled_by_code() {
     assert_eq!(answers(&program, &steps), ["a c", "b c", "a c", " c"]);
 }
 
+/// As those of a task's own store: what is over is not seen, whenever it is really deleted.
+#[test]
+fn versions_that_are_over_are_no_rows() {
+    let filled = topology(|b: &StreamsBuilder| {
+        b.global_store(B, VERSIONS, |versions, record| {
+            versions.put(&record.key, record.value, record.timestamp);
+        });
+        let asked = b.stream(A).process(VERSIONS.read_only(), |versions, key, _: String, out| {
+            out.send(key.clone(), versions.get(key).map(|version| version.value).unwrap_or_default());
+        });
+        _ = asked.to(OUT);
+    });
+    let mut driver = TopologyTestDriver::new(filled).unwrap();
+    let hour = 3_600_000;
+    for (at, key, value, expected) in [
+        (50, "k", "a", "k@50=a"),
+        (90, "k", "b", "k@50=a k@90=b"),
+        (hour + 89, "j", "c", "k@50=a j@3600089=c k@90=b"),
+        (hour + 90, "j", "d", "j@3600089=c j@3600090=d k@90=b"),
+        (3 * hour, "j", "e", "j@3600090=d j@10800000=e k@90=b"),
+    ] {
+        driver.pipe_at(&B, key, value, Timestamp(at)).unwrap();
+        let rows = driver.rows().unwrap().into_iter().map(|row| {
+            let from = row.window.map_or(-1, |valid| valid.start.0);
+            format!("{}@{from}={}", row.key.escape_ascii(), row.value.escape_ascii())
+        });
+        assert_eq!(rows.collect::<Vec<_>>().join(" "), expected, "after {at}");
+    }
+}
+
 /// A store of another processor may be read, too.
 #[test]
 fn a_processor_reads_the_windows_of_another() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::record::Timestamp;
 use crate::runtime::task::Task;
-use crate::state::{GlobalStore, KeyRange, StoreError, StoreErrorKind, StoreKind};
+use crate::state::{GlobalStore, History, KeyRange, StoreError, StoreErrorKind, StoreKind};
 use crate::windows::Window;
 
 /// A row of a store as it is stored.
@@ -44,7 +44,12 @@ pub(super) fn of_task(task: &Task, rows: &mut Vec<RawRow>) -> Result<(), StoreEr
 /// Appends the rows of a global table.
 pub(super) fn of_global(store: &GlobalStore, kind: &dyn StoreKind, rows: &mut Vec<RawRow>) -> Result<(), StoreError> {
     let (name, mut outcome) = (Arc::from(store.name()), Ok(()));
-    let newest = if kind.retention().is_some() { Some(store.newest()?) } else { None };
+    let newest = match (kind.history(), kind.retention()) {
+        // Versions keep it among themselves.
+        (Some(_), _) => Some(History::newest_by(|key| store.get(key))?),
+        (None, Some(_)) => Some(store.newest()?),
+        (None, None) => None,
+    };
     store.scan(&mut |key, row| {
         outcome = read(&name, kind, key, row, newest).map(|row| rows.extend(row));
         outcome.is_ok()
