@@ -51,6 +51,7 @@ behaviours! {
     SessionList { store: Option<String>, gap: i64, read: Read, from: Option<String>, to: Option<String>, size: Option<i64> }
     TsWindowLookup { store: Option<String>, size: i64, read: Read }
     SessionLookup { store: Option<String>, read: Read, size: Option<i64> }
+    Shelve { store: Option<String> }
     VersionedPut { store: Option<String>, back: Option<i64> }
     VersionedDelete { store: Option<String>, r#where: Predicate }
     VersionedLookup { store: Option<String>, back: Option<i64> }
@@ -110,6 +111,7 @@ impl Behaviour {
             | Self::SessionList { store, .. }
             | Self::TsWindowLookup { store, .. }
             | Self::SessionLookup { store, .. }
+            | Self::Shelve { store }
             | Self::VersionedPut { store, .. }
             | Self::VersionedDelete { store, .. }
             | Self::VersionedLookup { store, .. } => store.as_ref(),

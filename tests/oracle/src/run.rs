@@ -73,7 +73,7 @@ const VERSIONED: &str = "versioned";
 const SUPPRESSION: &str = "suppression";
 
 /// The kinds of stores that Java cannot iterate.
-const HIDDEN: &[&str] = &[SUPPRESSION, "grace-buffer"];
+const HIDDEN: &[&str] = &[SUPPRESSION, "grace-buffer", "custom"];
 
 /// The changelogs of suppressions.
 fn suppressions(topology: &Topology, application: &str) -> BTreeSet<Arc<str>> {

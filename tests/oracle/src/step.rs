@@ -49,7 +49,10 @@ steps! {
         kind: StoreKind, name: String, logging: Option<bool>, caching: Option<bool>,
         size: Option<u64>, retention: Option<u64>, duplicates: Option<bool>, r#type: Option<StoreType>,
     }
-    GlobalStore { topic: String, does: Behaviour, source: Option<String>, kind: StoreKind, name: String }
+    GlobalStore {
+        topic: String, does: Behaviour, source: Option<String>, kind: StoreKind, name: String,
+        size: Option<u64>, retention: Option<u64>, r#type: Option<StoreType>,
+    }
     AddSource { name: String, topics: Option<Vec<String>>, pattern: Option<String>, extractor: Option<Extractor>, reset: Option<Reset> }
     AddProcessor { name: String, parents: Vec<String>, does: Behaviour, stores: Option<Vec<String>> }
     AddSink {
@@ -322,4 +325,5 @@ pub enum StoreKind {
     TimestampedWindow,
     Session,
     Versioned,
+    Shelf,
 }

@@ -37,6 +37,8 @@ impl<'a> Evidence<'a> {
                 let prefix = format!("{number} ");
                 self.java.steps.iter().flat_map(|step| &step.seen).any(|line| line.starts_with(&prefix))
             }
+            // The rows of such a store are not compared, so what its processors send shows that it was used.
+            "store" if step["kind"] == "shelf" => self.processors_with(&step["name"]).any(|user| self.of_step(user)),
             "store" | "add_store" | "global_store" => self.has_rows(&step["name"]),
             // It forwards nothing to be seen.
             "process" | "process_values" | "add_processor" if keeps(step) => {
@@ -70,6 +72,14 @@ impl<'a> Evidence<'a> {
     fn nodes_named<'s>(&'s self, step: &'s Json) -> impl Iterator<Item = usize> + 's {
         (0..self.steps.len())
             .filter(|node| self.steps[*node]["op"] == "add_processor" && self.steps[*node]["name"] == step["name"])
+    }
+
+    /// The processors that use a store.
+    fn processors_with<'s>(&'s self, store: &'s Json) -> impl Iterator<Item = usize> + 's {
+        let is_processor = |step: &Json| step["op"].as_str().is_some_and(|op| op.starts_with("process"));
+        (0..self.steps.len()).filter(move |user| {
+            is_processor(&self.steps[*user]) && stores(&self.steps[*user]).any(|name| name == store)
+        })
     }
 
     fn has_rows(&self, store: &Json) -> bool {

@@ -23,6 +23,7 @@ pub(super) const ARMS: Arms = &[
     (2, versioned),
     (1, version_of_table),
     (2, row_of_window),
+    (1, shelf),
     (1, shared),
     (1, to_child),
 ];
@@ -112,8 +113,12 @@ fn store(draft: &mut Draft, kind: StoreKind) -> String {
     }
     let logging = draft.random.percent(10).then_some(false);
     let many = matches!(kind, StoreKind::Window | StoreKind::TimestampedWindow | StoreKind::Session);
-    let r#type = many.then_some(StoreType::Rocksdb);
-    let step = Step::Store { kind, name: name.clone(), logging, caching: None, size, retention, duplicates, r#type };
+    let in_memory = draft.random.percent(20).then_some(StoreType::Memory);
+    let r#type = if many { Some(StoreType::Rocksdb) } else { in_memory.filter(|_| kind != StoreKind::Versioned) };
+    // What is over is found in Java's caches, so only rows that are kept for good are in one.
+    let may_be_cached = matches!(kind, StoreKind::KeyValue | StoreKind::Timestamped);
+    let caching = (may_be_cached && draft.random.percent(50)).then_some(true);
+    let step = Step::Store { kind, name: name.clone(), logging, caching, size, retention, duplicates, r#type };
     draft.add(step, Sort::Nothing, &[]);
     name
 }
@@ -168,6 +173,17 @@ fn key_value(draft: &mut Draft) -> Option<()> {
     Some(())
 }
 
+/// Counts in a store of its own kind.
+fn shelf(draft: &mut Draft) -> Option<()> {
+    let name = draft.store_name();
+    let (kind, logging) = (StoreKind::Shelf, Some(false));
+    let (caching, size, retention, duplicates, r#type) = (None, None, None, None, None);
+    let step = Step::Store { kind, name: name.clone(), logging, caching, size, retention, duplicates, r#type };
+    draft.add(step, Sort::Nothing, &[]);
+    process(draft, Behaviour::Shelve { store: None }, Some(name), true);
+    Some(())
+}
+
 /// Two processors with one store.
 fn shared(draft: &mut Draft) -> Option<()> {
     let store = store(draft, StoreKind::KeyValue);
@@ -192,15 +208,43 @@ fn timestamped(draft: &mut Draft) -> Option<()> {
 /// Fills a global store, and looks at it.
 fn global_store(draft: &mut Draft) -> Option<()> {
     let (topic, name, source) = (draft.unread_topic(), draft.store_name(), draft.name());
-    let does = match draft.random.percent(50) {
-        true => Behaviour::TsPut { store: None },
-        false => Behaviour::TsKeep { store: None },
+    let store = Some(name.clone());
+    let kept = draft.random.one_of(60_000, &[100_000, 240_001]);
+    let period = draft.random.one_of(10_i64, &[0, 1_000, 60_000]);
+    let (mut size, mut retention, mut r#type) = (None, None, None);
+    let (kind, does, looks) = match draft.random.between(0, 7) {
+        0 => {
+            (size, retention, r#type) = (Some(10), Some(kept), Some(StoreType::Rocksdb));
+            let read = draft.random.one_of(Read::Point, &[Read::Fetch, Read::BackwardFetch]);
+            let does = Behaviour::TsWindowList { store: None, size: period, read: Read::Fetch, from: None, to: None };
+            (StoreKind::TimestampedWindow, does, Behaviour::TsWindowLookup { store, size: period, read })
+        }
+        1 => {
+            (retention, r#type) = (Some(kept), Some(StoreType::Rocksdb));
+            let read = draft.random.one_of(Read::Fetch, &[Read::BackwardFetch, Read::Find, Read::BackwardFind]);
+            let size = matches!(read, Read::Find | Read::BackwardFind).then_some(period);
+            let does = Behaviour::SessionPut { store: None, gap: period };
+            (StoreKind::Session, does, Behaviour::SessionLookup { store, read, size })
+        }
+        2 => {
+            let kept = draft.random.one_of(10, HISTORIES);
+            retention = Some(kept);
+            draft.remember([kept, kept + 1]);
+            let back = draft.random.percent(70).then_some(period);
+            let does = Behaviour::VersionedPut { store: None, back: None };
+            (StoreKind::Versioned, does, Behaviour::VersionedLookup { store, back })
+        }
+        number if number % 2 == 0 => {
+            (StoreKind::Timestamped, Behaviour::TsPut { store: None }, Behaviour::TsLookup { store })
+        }
+        _ => (StoreKind::Timestamped, Behaviour::TsKeep { store: None }, Behaviour::TsLookup { store }),
     };
-    let step =
-        Step::GlobalStore { topic: topic.clone(), does, source, kind: StoreKind::Timestamped, name: name.clone() };
+    draft.remember(retention);
+    draft.remember([period.unsigned_abs()]);
+    let step = Step::GlobalStore { topic: topic.clone(), does, source, kind, name, size, retention, r#type };
     draft.add_source(step, Sort::Nothing, ReadAs::GlobalTable, vec![topic]);
     let input = some_stream(draft);
-    process_of(draft, input, Behaviour::TsLookup { store: Some(name) }, None, true);
+    process_of(draft, input, looks, None, true);
     Some(())
 }
 

@@ -2,26 +2,31 @@
 
 use std::time::Duration;
 
-use millstream::dsl::processor::{ProcessorSessionStore, ProcessorWindowStore, StoreTuple};
+use millstream::dsl::GlobalStoreOptions;
+use millstream::dsl::processor::{CustomStore, FilledStore, ProcessorSessionStore, ProcessorWindowStore, StoreTuple};
+use millstream::prelude::Refs;
 use millstream::state::{KeyValueStore, SessionStore, Timestamped, VersionedStore, WindowStore};
 
 use super::options::{Nameable as _, TextTopic, topic};
 use super::{Handle, Interpreter, Stream, What, unfit};
 use crate::behaviour::Behaviour;
+use crate::case::StoreType;
 use crate::step::{Step, StoreKind, Windows as StepWindows};
 use crate::text::Text;
 
 mod key_value;
 mod plain;
+mod shelf;
 mod stored;
 mod versions;
 mod windowed_tables;
 mod windows;
 
 use key_value::{KeyValues, Rows, TimestampedValues};
+use shelf::{Counts, Shelf};
 use stored::{Work, Worker};
 use versions::{OfTables, Versions};
-use windowed_tables::{SessionRows, WindowRows};
+use windowed_tables::{GlobalSessions, GlobalWindows, SessionRows, WindowRows};
 use windows::{Sessions, TimestampedWindows, Windows};
 
 type Plain = KeyValueStore<Text, Text>;
@@ -57,6 +62,15 @@ struct Definition<'a> {
     duplicates: bool,
 }
 
+/// The options of a processors' store.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct StoreOptions {
+    logging: Option<bool>,
+    caching: Option<bool>,
+    /// What it is kept in.
+    kept: Option<StoreType>,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Defined {
     Processors(StoreKind),
@@ -64,6 +78,7 @@ enum Defined {
     VersionedTable,
     WindowedTable,
     SessionTable,
+    Global(StoreKind),
 }
 
 impl Definition<'_> {
@@ -83,6 +98,10 @@ impl Definition<'_> {
 
     fn table_sessions(&self) -> Result<SessionStore<Text, Text>, What> {
         SessionStore::named(self.name).map_err(|error| error.to_string())
+    }
+
+    fn counts(&self) -> Result<CustomStore<Counts>, What> {
+        CustomStore::named(self.name).map_err(|error| error.to_string())
     }
 
     fn versions(&self) -> Result<VersionsOf, What> {
@@ -137,6 +156,12 @@ impl<'t> Interpreter<'t> {
             Defined::Table => place.work::<Rows>(store.key_value::<Text>()?.read_only()),
             Defined::WindowedTable => place.work::<WindowRows>(store.table_windows()?.read_only()),
             Defined::SessionTable => place.work::<SessionRows>(store.table_sessions()?.read_only()),
+            Defined::Global(StoreKind::TimestampedWindow) => {
+                place.work::<GlobalWindows>(store.windows::<Timestamped<Text>>()?.read_only())
+            }
+            Defined::Global(StoreKind::Session) => place.work::<GlobalSessions>(store.sessions()?.read_only()),
+            Defined::Global(StoreKind::Versioned) => place.work::<OfTables>(store.versions()?.read_only()),
+            Defined::Global(kind) => return Err(format!("a global store of the kind {kind:?}")),
             Defined::VersionedTable => place.work::<OfTables>(store.versions()?.read_only()),
             Defined::Processors(StoreKind::KeyValue) => place.work::<KeyValues>(store.key_value()?),
             Defined::Processors(StoreKind::Timestamped) => place.work::<TimestampedValues>(store.key_value()?),
@@ -144,6 +169,7 @@ impl<'t> Interpreter<'t> {
             Defined::Processors(StoreKind::TimestampedWindow) => place.work::<TimestampedWindows>(store.windows()?),
             Defined::Processors(StoreKind::Session) => place.work::<Sessions>(store.sessions()?),
             Defined::Processors(StoreKind::Versioned) => place.work::<Versions>(store.versions()?),
+            Defined::Processors(StoreKind::Shelf) => place.work::<Shelf>(store.counts()?),
         })
     }
 
@@ -170,7 +196,11 @@ impl<'t> Interpreter<'t> {
                 let (size, retention, kind) = (duration(size), duration(retention), Defined::Processors(*kind));
                 Some(Definition { kind, name, size, retention, duplicates: duplicates.unwrap_or(false) })
             }
-            Step::GlobalStore { name, .. } if name == wanted => Some(table(name)),
+            Step::GlobalStore { name, kind: StoreKind::Timestamped, .. } if name == wanted => Some(table(name)),
+            Step::GlobalStore { name, kind, size, retention, .. } if name == wanted => {
+                let [size, retention] = [size, retention].map(|time| Duration::from_millis(time.unwrap_or(0)));
+                Some(Definition { kind: Defined::Global(*kind), name, size, retention, duplicates })
+            }
             step => (step.stored_as().filter(|name| *name == wanted).map(table))
                 .or_else(|| step.windowed_as().filter(|(name, _)| *name == wanted).map(windowed))
                 .or_else(|| step.versioned_as().filter(|(name, _)| *name == wanted).map(versions)),
@@ -180,52 +210,90 @@ impl<'t> Interpreter<'t> {
 
     /// Sets a store's options.
     pub(super) fn store(&self, step: &Step) -> Result<Handle<'t>, What> {
-        let Step::Store { name, logging, caching, .. } = step else { return unfit(step) };
-        if *caching == Some(true) {
-            return unfit(step);
-        }
-        self.options_of_store(name, *logging)
+        let Step::Store { name, logging, caching, r#type, .. } = step else { return unfit(step) };
+        // What the others are kept in is the application's choice.
+        let kept = r#type.filter(|kept| *kept == StoreType::Memory);
+        let options = StoreOptions { logging: *logging, caching: *caching, kept };
+        self.all_options_of_store(name, options)
     }
 
     pub(super) fn options_of_store(&self, name: &str, logging: Option<bool>) -> Result<Handle<'t>, What> {
-        if logging == Some(false) {
-            let store = self.definition(name)?;
-            match store.kind {
-                Defined::Processors(StoreKind::KeyValue) => self.unlogged(store.key_value::<Text>()?),
-                Defined::Processors(StoreKind::Timestamped) => self.unlogged::<WithTimes>(store.key_value()?),
-                Defined::Processors(StoreKind::Window) => self.unlogged(store.windows::<Text>()?),
-                Defined::Processors(StoreKind::TimestampedWindow) => {
-                    self.unlogged(store.windows::<Timestamped<Text>>()?);
-                }
-                Defined::Processors(StoreKind::Session) => self.unlogged(store.sessions()?),
-                Defined::Processors(StoreKind::Versioned) => self.unlogged(store.versions()?),
-                Defined::Table | Defined::VersionedTable | Defined::WindowedTable | Defined::SessionTable => {
-                    return Err(format!("{name} is a table's store"));
-                }
+        self.all_options_of_store(name, StoreOptions { logging, ..StoreOptions::default() })
+    }
+
+    fn all_options_of_store(&self, name: &str, options: StoreOptions) -> Result<Handle<'t>, What> {
+        if options == StoreOptions::default() {
+            return Ok(Handle::Nothing);
+        }
+        let store = self.definition(name)?;
+        match store.kind {
+            Defined::Processors(StoreKind::KeyValue) => self.options(store.key_value::<Text>()?, options),
+            Defined::Processors(StoreKind::Timestamped) => self.options::<WithTimes>(store.key_value()?, options),
+            Defined::Processors(StoreKind::Window) => self.options(store.windows::<Text>()?, options),
+            Defined::Processors(StoreKind::TimestampedWindow) => {
+                self.options(store.windows::<Timestamped<Text>>()?, options);
             }
+            Defined::Processors(StoreKind::Session) => self.options(store.sessions()?, options),
+            Defined::Processors(StoreKind::Versioned) => self.options(store.versions()?, options),
+            Defined::Processors(StoreKind::Shelf) => self.options(store.counts()?, options),
+            Defined::Table
+            | Defined::VersionedTable
+            | Defined::WindowedTable
+            | Defined::SessionTable
+            | Defined::Global(_) => return Err(format!("{name} is a table's store")),
         }
         Ok(Handle::Nothing)
     }
 
     /// A store that every instance has.
     pub(super) fn global_store(&self, step: &Step) -> Result<Handle<'t>, What> {
-        let Step::GlobalStore { topic: from, does, source, kind: StoreKind::Timestamped, name } = step else {
-            return unfit(step);
-        };
-        let (does, store) = (does.clone(), self.definition(name)?.key_value::<Text>()?);
+        let Step::GlobalStore { topic: from, does, source, kind, name, .. } = step else { return unfit(step) };
+        let (does, definition) = (does.clone(), self.definition(name)?);
         let from: TextTopic = topic(from)?;
-        let filled = self.builder.global_store(from, store, move |store, record| {
-            let Some(key) = &record.key else { return };
-            key_value::fill(&does, store, &stored::Item { key, value: &record.value, time: record.timestamp.0 });
-        });
+        let filled = match kind {
+            StoreKind::Timestamped => {
+                self.builder.global_store(from, definition.key_value::<Text>()?, move |store, record| {
+                    let Some(key) = &record.key else { return };
+                    key_value::fill(
+                        &does,
+                        store,
+                        &stored::Item { key, value: &record.value, time: record.timestamp.0 },
+                    );
+                })
+            }
+            StoreKind::TimestampedWindow => self.filled::<TimestampedWindows>(from, definition.windows()?, does),
+            StoreKind::Session => self.filled::<Sessions>(from, definition.sessions()?, does),
+            StoreKind::Versioned => self.filled::<Versions>(from, definition.versions()?, does),
+            _ => return unfit(step),
+        };
         if let Some(name) = source {
             filled.named(name);
         }
         Ok(Handle::Nothing)
     }
 
-    fn unlogged<S: StoreTuple + millstream::dsl::processor::ProcessorStore>(&self, store: S) {
-        self.builder.store(store).not_logged();
+    /// A global store that does as the processors with such stores do.
+    fn filled<W: Work>(&self, from: TextTopic, store: W::Store, does: Behaviour) -> GlobalStoreOptions<'t>
+    where
+        W::Store: for<'a> FilledStore<Filled<'a> = Refs<'a, W::Store>>,
+    {
+        self.builder.global_store(from, store, move |store, record| {
+            let Some(key) = &record.key else { return };
+            _ = W::work(&does, store, &stored::Item { key, value: &record.value, time: record.timestamp.0 });
+        })
+    }
+
+    fn options<S: StoreTuple + millstream::dsl::processor::ProcessorStore>(&self, store: S, options: StoreOptions) {
+        let mut store = self.builder.store(store);
+        if options.logging == Some(false) {
+            store = store.not_logged();
+        }
+        if options.caching == Some(true) {
+            store = store.cached();
+        }
+        if options.kept == Some(StoreType::Memory) {
+            store.in_memory();
+        }
     }
 }
 
