@@ -99,12 +99,15 @@ impl<K: Key, V: Value> WindowRows<K, V> {
         KeyInWindows(self.rows.key_buffer())
     }
 
-    /// A key's row, including changes that are not flushed yet. Only the window's start matters, because a key read
-    /// from a topic does not know its window's end.
+    /// A key's row, including changes that are not flushed yet, unless its window is over. Only the window's start matters,
+    /// because a key read from a topic does not know its window's end.
     ///
     /// # Errors
     /// When the store fails or holds bytes of another type.
     pub(crate) fn get(&mut self, key: &mut KeyInWindows, window: Window) -> Result<Option<Row<V>>, RowError> {
+        if self.is_over(window) {
+            return Ok(None);
+        }
         self.rows.peek(key.at(window.start))
     }
 
@@ -113,6 +116,9 @@ impl<K: Key, V: Value> WindowRows<K, V> {
     /// # Errors
     /// As [`WindowRows::get`].
     pub(crate) fn get_forwarded(&mut self, key: &mut KeyInWindows, window: Window) -> Result<Option<Row<V>>, RowError> {
+        if self.is_over(window) {
+            return Ok(None);
+        }
         let key = key.at(window.start);
         // What is forwarded on close is never held back by a cache.
         if !self.is_read_on_close && self.rows.is_dirty(key) { self.rows.flushed(key) } else { self.rows.peek(key) }
@@ -136,13 +142,18 @@ impl<K: Key, V: Value> WindowRows<K, V> {
                 self.expire();
             }
         }
-        let is_over = window.start.0 <= self.over_until();
+        let is_over = self.is_over(window);
         self.rows.update(key.at(window.start), cause, |row| update(row.filter(|_| !is_over)))
     }
 
     /// The last start of a window whose row is not found any more.
     const fn over_until(&self) -> i64 {
         self.newest.saturating_sub(self.retention_ms)
+    }
+
+    /// Whether a row of this window is not found any more, whether it is deleted already or not.
+    const fn is_over(&self, window: Window) -> bool {
+        window.start.0 <= self.over_until()
     }
 
     /// Whether a row of this window is not kept even for a moment, because all windows of its [span](Spans) are over. That
