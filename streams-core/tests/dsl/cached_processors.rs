@@ -47,6 +47,32 @@ fn pipe(driver: &mut TestDriver, records: &[(i64, &str, &str)]) {
     }
 }
 
+/// Kafka Streams' caches find deleted rows where they are read backwards.
+#[test]
+fn deleted_rows_are_not_found_in_either_direction() {
+    for is_cached in [false, true] {
+        let program = topology(|b| {
+            if is_cached {
+                b.store(VALUES).cached();
+            }
+            let found = b.stream(A).process(VALUES, |mut values, key, value: String, out| {
+                if value.is_empty() {
+                    values.delete(key)
+                } else {
+                    values.put(key, value)
+                }
+                let names = |rows: Vec<(String, String)>| rows.into_iter().map(|(key, _)| key).collect::<String>();
+                out.send(key.clone(), format!("{} {}", names(values.range(..)), names(values.range_reverse(..))));
+            });
+            _ = found.to(OUT);
+        });
+        let mut driver = TestDriver::configure(program).caching(1 << 20).start();
+        pipe(&mut driver, &[(1, "b", "1"), (2, "c", ""), (3, "d", "1"), (4, "d", ""), (5, "a", "1"), (6, "b", "")]);
+        let found: Vec<_> = driver.read(&OUT).into_iter().map(|(_, found)| found).collect();
+        assert_eq!(found, ["b b", "b b", "bd db", "b b", "ab ba", "a a"], "cached: {is_cached}");
+    }
+}
+
 #[test]
 fn a_row_that_changes_often_is_logged_once_per_commit() {
     let each = ["k=1@1", "j=2@2", "k=3@3", "i=4@9", "i=-@5", "h=-@6"];
