@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::random::Random;
+use crate::behaviour::Behaviour;
 use crate::case::StoreType;
 use crate::functions::{Adder, Extractor, Nullable, Predicate};
 use crate::step::{Aggregation, Emit, Step, StepId, Stored, Windows};
@@ -471,6 +472,17 @@ impl Draft {
         is_such(step) || step.inputs().into_iter().any(|input| self.comes_through(input, is_such))
     }
 
+    /// Whether records come here because stream time has moved on. If they were later than that, and came into the task
+    /// again, they would move it on themselves, without end.
+    pub(super) fn has_ticks(&self, step: StepId) -> bool {
+        self.comes_through(step, &|step| match step {
+            Step::Process { does, .. } | Step::ProcessValues { does, .. } => {
+                matches!(does, Behaviour::Hold { .. } | Behaviour::Tick { clock: None, .. })
+            }
+            _ => false,
+        })
+    }
+
     /// Whether a table's changes are of versions, which those of a table that is not kept are if its input's are.
     pub(super) fn has_versions(&self, table: StepId) -> bool {
         self.history(table).is_some()
@@ -490,10 +502,10 @@ impl Draft {
         }
     }
 
-    /// Whether a step's records may be written to an input topic: not if they go round in circles, or if one record would
-    /// change both tables of a join that must not see that. If so, it is taken that they are.
+    /// Whether a step's records may be written to an input topic: not if they go round in circles, come with the time, or if
+    /// one record would change both tables of a join that must not see that. If so, it is taken that they are.
     pub(super) fn may_write(&mut self, step: StepId, topic: &str) -> bool {
-        if self.upstream(step).contains(topic) {
+        if self.upstream(step).contains(topic) || self.has_ticks(step) {
             return false;
         }
         let from = self.made.get(step).map(|made| made.topics.clone()).unwrap_or_default();
