@@ -220,10 +220,8 @@ impl KafkaMember {
                 self.client.set(client);
                 self.signals = signals;
             }
-            Err(error) => {
-                tracing::warn!(%error, "no new client");
-                self.events.push_back(MemberEvent::Replaced);
-            }
+            // Nobody else has the place, so the reason is this error.
+            Err(error) => self.events.push_back(MemberEvent::Failed(error)),
         }
     }
 

@@ -52,6 +52,11 @@ impl Bootstrap {
             return false;
         }
         let (now, added) = (self.now_ms(), self.added_ms.load(Ordering::Relaxed));
+        if now.saturating_sub(trouble) > LAST_MS {
+            // It is over, so from now on nobody has to look at the clock. A newer trouble stays.
+            let _ = self.trouble_ms.compare_exchange(trouble, 0, Ordering::Relaxed, Ordering::Relaxed);
+            return false;
+        }
         let due = is_due(now, trouble, added);
         due && self.added_ms.compare_exchange(added, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
