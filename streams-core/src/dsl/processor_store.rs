@@ -29,8 +29,8 @@ impl ProcessorStoreOptions<'_> {
     }
 
     /// Lets changes of its rows wait in the application's cache
-    /// ([`App::cache_bytes`](crate::runtime::App::cache_bytes)): a row that changes often is logged once per commit. What processors
-    /// read is the same. Tables are cached unless they say otherwise, processors' stores only if they say so.
+    /// ([`App::cache_bytes`](crate::runtime::App::cache_bytes)): a row that changes often is logged once per commit. What
+    /// processors read is the same. Tables are cached unless they say otherwise, processors' stores only if they say so.
     ///
     /// ```
     /// use millstream::prelude::*;

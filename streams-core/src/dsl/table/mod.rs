@@ -136,9 +136,10 @@ impl<'t, K, V> KTable<'t, K, V> {
         self
     }
 
-    /// Keeps the rows in memory, even if the application keeps its state on disk ([`App::state_in`](crate::runtime::App::state_in)).
-    /// They are faster to read and change, and are restored from the changelog in full at each start. Without a changelog
-    /// they begin empty. A later version of the program may keep them elsewhere; they are then restored once.
+    /// Keeps the rows in memory, even if the application keeps its state on disk
+    /// ([`App::state_in`](crate::runtime::App::state_in)). They are faster to read and change, and are restored from the
+    /// changelog in full at each start. Without a changelog they begin empty. A later version of the program may keep them
+    /// elsewhere; they are then restored once.
     ///
     /// Only for tables that are kept; otherwise it is an error of `build()`.
     ///
