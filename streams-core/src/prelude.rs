@@ -4,8 +4,8 @@ pub use crate::client::{Client, StartAt};
 pub use crate::config::{Layers, StreamsConfig};
 pub use crate::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 pub use crate::dsl::{
-    GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, SessionWindowedKStream, StreamsBuilder, Suppress,
-    TimeWindowedKStream,
+    CogroupedKStream, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, SessionWindowedKStream,
+    SlidingWindowedKStream, StreamsBuilder, Suppress, TimeWindowedKStream,
 };
 pub use crate::log::Embedded;
 pub use crate::record::{Headers, Record, Timestamp};
@@ -14,6 +14,7 @@ pub use crate::state::{KeyValueStore, SessionStore, Timestamped, VersionedStore,
 pub use crate::topic::Topic;
 pub use crate::topology::{Topology, TopologyError};
 pub use crate::windows::{
-    CalendarWindows, DistinctWindows, Hopping, JoinWindows, Session, Sessions, Sliding, Tumbling, Unlimited, Windowed,
+    CalendarWindows, DistinctWindows, Hopping, JoinWindows, Session, Sessions, Sliding, Tumbling, Unlimited, Window,
+    Windowed,
 };
 pub use crate::wire::{Key, Value};

@@ -68,6 +68,12 @@ impl RecordRef<'_> {
         std::iter::from_fn(|| read_header(&mut rest)).collect()
     }
 
+    /// Whether there is a header with this name; cheaper than to decode all of them.
+    pub(crate) fn has_header(&self, name: &str) -> bool {
+        let mut rest = self.headers;
+        std::iter::from_fn(|| read_raw_header(&mut rest)).any(|(found, _)| found == name.as_bytes())
+    }
+
     /// The total size of key, value and headers in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -294,14 +300,19 @@ fn write_header(buffer: &mut Vec<u8>, header: &Header) {
 }
 
 fn read_header(rest: &mut &[u8]) -> Option<Header> {
+    let (name, value) = read_raw_header(rest)?;
+    Some(Header { name: String::from_utf8_lossy(name).into_owned(), value: value.map(Bytes::copy_from_slice) })
+}
+
+fn read_raw_header<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], Option<&'a [u8]>)> {
     let name_length = i32::from_le_bytes(read_word(rest)?);
     let (name, tail) = take(rest, name_length);
     *rest = tail;
-    let name = String::from_utf8_lossy(name?).into_owned();
+    let name = name?;
     let value_length = i32::from_le_bytes(read_word(rest)?);
     let (value, tail) = take(rest, value_length);
     *rest = tail;
-    Some(Header { name, value: value.map(Bytes::copy_from_slice) })
+    Some((name, value))
 }
 
 fn read_word(rest: &mut &[u8]) -> Option<[u8; 4]> {

@@ -373,6 +373,9 @@ pub(crate) trait TaskServices {
 
     /// What the caches of this task and of all others on its worker may hold.
     fn cache_budget(&self) -> CacheBudget;
+
+    /// Whether what Kafka Streams does wrong is done in the same way.
+    fn repeats_flaws(&self) -> bool;
 }
 
 type SharedView = Rc<RefCell<dyn StoreView>>;
@@ -756,6 +759,11 @@ impl NodeBuilder<'_> {
     /// Whether the task has no caches at all.
     pub(crate) fn caches_are_off(&mut self) -> bool {
         self.task.services().cache_budget().is_off()
+    }
+
+    /// Whether what Kafka Streams does wrong is done in the same way.
+    pub(super) fn repeats_flaws(&mut self) -> bool {
+        self.task.services().repeats_flaws()
     }
 
     /// What several nodes of a task share in memory, besides a store or without one. It is found by a store's number, which

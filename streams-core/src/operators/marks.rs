@@ -13,6 +13,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::log::RecordRef;
 use crate::record::{Header, Headers, Partition, TaskId, Timestamp};
 
 /// The name of the header.
@@ -50,6 +51,11 @@ impl Mark {
         bytes.extend_from_slice(&self.sender.partition.0.to_be_bytes());
         bytes.extend_from_slice(&self.time.0.to_be_bytes());
         Header { name: NAME.to_owned(), value: Some(bytes.into()) }
+    }
+
+    /// Whether a record may have a mark.
+    pub(crate) fn may_be_on(record: &RecordRef<'_>) -> bool {
+        record.has_header(NAME)
     }
 
     /// Takes the mark off a record's headers, if it has one.

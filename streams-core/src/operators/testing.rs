@@ -270,6 +270,10 @@ impl TaskServices for TestServices {
     fn cache_budget(&self) -> CacheBudget {
         self.budget.clone()
     }
+
+    fn repeats_flaws(&self) -> bool {
+        self.setup.repeats_flaws
+    }
 }
 
 /// One node, its recording children, and the task around it.

@@ -218,4 +218,8 @@ impl TaskServices for Alone<'_> {
     fn cache_budget(&self) -> CacheBudget {
         CacheBudget::off()
     }
+
+    fn repeats_flaws(&self) -> bool {
+        false
+    }
 }

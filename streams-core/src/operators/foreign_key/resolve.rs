@@ -28,7 +28,7 @@ pub(crate) fn recipe<K: Key, V: Value, T: Value, R: Clone + 'static>(
             node: Arc::clone(builder.name()),
             rows: rows.make(builder)?,
             joiner: Arc::clone(&joiner),
-            doubts: if left { None } else { Some(builder.beside(store)?) },
+            doubts: if left || builder.repeats_flaws() { None } else { Some(builder.beside(store)?) },
             outputs: builder.outputs()?,
             bytes: Vec::new(),
         };
@@ -40,7 +40,7 @@ struct Resolve<K, V, R, J> {
     node: Arc<str>,
     rows: Box<dyn TableView<K, V>>,
     joiner: Arc<J>,
-    /// Those of an inner join; a left join always asks for an answer.
+    /// Those of an inner join; a left join always asks for an answer, and Kafka Streams has none.
     doubts: Option<Rc<RefCell<Doubts<K>>>>,
     outputs: Outputs<K, Option<R>>,
     bytes: Vec<u8>,

@@ -34,11 +34,14 @@ pub(crate) fn recipe<K: Key, V: Value, F: Key>(
         if left {
             return Ok(BuiltNode::link::<K, Change<V>>(LeftJoin::<F, _> { foreign_key, sender }));
         }
+        if builder.repeats_flaws() {
+            return Ok(BuiltNode::link::<K, Change<V>>(InnerJoin::<K, F, _> { foreign_key, sender, doubts: None }));
+        }
         let doubts = builder.beside::<Doubts<K>>(store)?;
         let asker = Asker { foreign_key: Arc::clone(&foreign_key), sender: again, rows: rows.make(builder)? };
         let at_commit = AskAtCommit { doubts: Rc::clone(&doubts), asker };
         builder.flush_at_commit(Rc::new(RefCell::new(at_commit)));
-        Ok(BuiltNode::link::<K, Change<V>>(InnerJoin::<K, F, _> { foreign_key, sender, doubts }))
+        Ok(BuiltNode::link::<K, Change<V>>(InnerJoin::<K, F, _> { foreign_key, sender, doubts: Some(doubts) }))
     })
 }
 
@@ -129,7 +132,8 @@ impl<K: Key, V: Value, F: Key, E: Fn(&K, &V) -> Option<F>> Next<K, Change<V>> fo
 struct InnerJoin<K, F, E> {
     foreign_key: Arc<E>,
     sender: Sender<F>,
-    doubts: Rc<RefCell<Doubts<K>>>,
+    /// Kafka Streams has none.
+    doubts: Option<Rc<RefCell<Doubts<K>>>>,
 }
 
 impl<K: Key, V: Value, F: Key, E: Fn(&K, &V) -> Option<F>> Next<K, Change<V>> for InnerJoin<K, F, E> {
@@ -165,7 +169,8 @@ impl<K: Key, V: Value, F: Key, E: Fn(&K, &V) -> Option<F>> Next<K, Change<V>> fo
                 false
             }
         };
-        let mut doubts = self.doubts.borrow_mut();
+        let Some(doubts) = &self.doubts else { return Ok(()) };
+        let mut doubts = doubts.borrow_mut();
         if is_certain {
             doubts.will_be_answered(&row.key, row.hash)
         } else {

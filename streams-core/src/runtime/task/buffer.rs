@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::log::{RecordBatch, RecordRef};
-use crate::operators::{OperatorError, SourceNode};
+use crate::operators::{Mark, OperatorError, SourceNode};
 use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::alignment::Lanes;
 use crate::runtime::offset_metadata::KeptSender;
@@ -110,6 +110,9 @@ impl Input {
     /// Adds fetched records.
     pub(crate) fn push(&mut self, batch: RecordBatch) {
         self.caught_up = false;
+        if self.lanes.is_none() && self.is_internal && batch.iter().any(|record| Mark::may_be_on(&record)) {
+            self.take_off_marks();
+        }
         match &mut self.lanes {
             None => self.buffer(batch),
             Some(lanes) => {
@@ -119,6 +122,23 @@ impl Input {
                 }
             }
         }
+    }
+
+    /// Another instance aligns event time, and this one does not. Its marks are no headers of the application, and what
+    /// carries nothing else is no record.
+    fn take_off_marks(&mut self) {
+        tracing::warn!(
+            partition = %self.partition,
+            "other instances align event time, and this one does not: set event.time.alignment in all of them, or in none"
+        );
+        let mut lanes = Lanes::new(None, self.position, &[]);
+        let cursor = std::mem::take(&mut self.cursor);
+        for (number, batch) in std::mem::take(&mut self.batches).into_iter().enumerate() {
+            lanes.accept(&batch.skip(if number == 0 { cursor } else { 0 }));
+        }
+        self.buffered = 0;
+        self.next_time = None;
+        self.lanes = Some(Box::new(lanes));
     }
 
     /// Buffers the records that need not wait for others any more. As for the parameters, see [`Lanes::release`].
@@ -342,7 +362,8 @@ mod tests {
     use super::*;
     use crate::log::BatchBuilder;
     use crate::operators::Context;
-    use crate::record::Headers;
+    use crate::operators::MarkKind;
+    use crate::record::{Headers, Partition, TaskId};
 
     struct Nowhere;
 
@@ -414,6 +435,31 @@ mod tests {
             let order: Vec<_> = order(&mut inputs).iter().map(|(_, time)| time.to_string()).collect();
             assert_eq!(order.join(" "), expected, "{policy:?} {own:?}");
         }
+    }
+
+    #[test]
+    fn marks_of_other_instances_are_taken_off_by_one_that_aligns_nothing() {
+        let start = StartPosition { is_internal: true, ..start("a") };
+        let mut input = Input::new(Rc::new(RefCell::new(Nowhere)), start, TimestampPolicy::Fail);
+        input.push(batch(0, &[1, 2, 3], 3));
+        input.advance(Timestamp(1));
+        let sender = TaskId { subtopology: 0, partition: Partition(0) };
+        let mut builder = BatchBuilder::default();
+        for (offset, kind) in (3..).zip([MarkKind::Record, MarkKind::TimeOnly, MarkKind::Record, MarkKind::Idle]) {
+            let mark = Mark { sender, kind, time: Timestamp(4) };
+            builder.push(Offset(offset), Timestamp(offset + 1), None, None, &[mark.header()].into_iter().collect());
+        }
+        input.push(builder.finish(Offset(7)));
+        let mut left = Vec::new();
+        while let Some(record) = input.head() {
+            let time = record.timestamp;
+            assert_eq!(record.headers(), Headers::new());
+            left.push((input.position_to_commit().0, time.0));
+            input.advance(time);
+        }
+        assert_eq!(left, [(1, 2), (2, 3), (3, 4), (5, 6)]);
+        assert_eq!(input.position_to_commit(), Offset(7));
+        assert_eq!(input.fetched(), 0);
     }
 
     #[test]

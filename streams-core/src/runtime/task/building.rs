@@ -212,4 +212,8 @@ impl TaskServices for Services<'_> {
     fn cache_budget(&self) -> CacheBudget {
         self.building.cache_budget.clone()
     }
+
+    fn repeats_flaws(&self) -> bool {
+        self.building.repeats_flaws
+    }
 }

@@ -52,8 +52,6 @@ struct Made {
     uses: usize,
     /// The input topics that its records come from.
     topics: BTreeSet<String>,
-    /// The tables that were joined on the way to it, two by two.
-    joined: BTreeSet<(StepId, StepId)>,
     /// How many streams' records are multiplied with each other in its records.
     factors: usize,
     /// How the rows of a table begin in Java, if that is not how they begin here.
@@ -197,10 +195,6 @@ impl Draft {
     /// Adds a step that makes a result of this sort from those of earlier steps.
     pub(super) fn add(&mut self, step: Step, sort: Sort, inputs: &[StepId]) -> StepId {
         let mut topics = BTreeSet::new();
-        let mut joined = BTreeSet::new();
-        if let Step::TableJoin { input, other, .. } | Step::FkJoin { input, other, .. } = step {
-            joined.insert((input, other));
-        }
         let mut windows = None;
         let mut beginning: Option<Beginning> = None;
         let factors = inputs.iter().map(|input| self.factors(*input));
@@ -209,7 +203,6 @@ impl Draft {
             if let Some(made) = self.made.get_mut(*input) {
                 made.uses += 1;
                 topics.extend(made.topics.iter().cloned());
-                joined.extend(made.joined.iter().copied());
                 windows = windows.or(made.windows);
                 beginning = beginning.or_else(|| made.beginning.clone());
             }
@@ -217,7 +210,7 @@ impl Draft {
         let is_of_table = inputs.iter().any(|input| self.sort(*input) == Sort::TableGroup);
         let beginning = Beginning::of(&step, beginning.as_ref(), self.has_cache).filter(|_| !is_of_table);
         self.steps.push(step);
-        self.made.push(Made { sort, windows, uses: 0, topics, joined, factors, beginning });
+        self.made.push(Made { sort, windows, uses: 0, topics, factors, beginning });
         self.steps.len() - 1
     }
 
@@ -279,19 +272,15 @@ impl Draft {
         self.made.get(table).is_some_and(|made| made.beginning.is_none())
     }
 
-    /// Whether two tables may be joined. If `is_sensitive`, no record may change both sides of this join, or of one before it.
-    /// Nor may it change both sides of this one if caches hold both changes back: then one is joined with the other's row as
-    /// it was forwarded last, and in Java with the row in the cache (DIFFERENCES.md).
-    pub(super) fn may_join(&mut self, left: StepId, right: StepId, is_sensitive: bool) -> bool {
-        if !self.has_cache && !is_sensitive {
+    /// Whether two tables may be joined: not if caches hold back changes of both that one record makes. Then one is joined
+    /// with the other's row as it was forwarded last, and in Java with the row in the cache (DIFFERENCES.md).
+    pub(super) fn may_join(&mut self, left: StepId, right: StepId) -> bool {
+        if !self.has_cache {
             return true;
         }
-        let made = [left, right].into_iter().filter_map(|side| self.made.get(side)).filter(|_| is_sensitive);
-        let mut joins: Vec<_> = made.flat_map(|made| made.joined.iter().copied()).collect();
-        joins.push((left, right));
-        let are_apart = joins.iter().all(|(left, right)| self.are_apart(*left, *right));
+        let are_apart = self.are_apart(left, right);
         if are_apart {
-            self.apart.extend(joins);
+            self.apart.push((left, right));
         }
         are_apart
     }

@@ -56,7 +56,7 @@ fn table_join(draft: &mut Draft) -> Option<()> {
 }
 
 fn table_join_of(draft: &mut Draft, input: StepId, other: StepId) -> Option<()> {
-    if !draft.may_join(input, other, false) {
+    if !draft.may_join(input, other) {
         return None;
     }
     let sort = draft.sort(input);
@@ -75,20 +75,8 @@ fn fk_join(draft: &mut Draft) -> Option<()> {
 
 fn fk_join_of(draft: &mut Draft, input: StepId, other: StepId) -> Option<()> {
     let sort = draft.sort(input);
-    let mut kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Inner, JoinKind::Left]);
-    // If an answer says that there is no row, and comes too late, an inner join asks again (DIFFERENCES.md). To tables of
-    // which one record changes both, and to what they are joined to, it comes too late even with one task.
-    // So does one of a suppressed row, or of a window's, that has expired in the meantime, and of a row of which a single
-    // record makes several.
-    if draft.is_made_with(input, &super::windows::expire) {
-        kind = JoinKind::Left;
-    }
-    let makes_several =
-        |step: &Step| matches!(step, Step::Join { .. } | Step::FlatMap { .. } | Step::FlatMapValues { .. });
-    let is_suppressed = |step: &Step| matches!(step, Step::Suppress { .. });
-    let may_be_late =
-        |draft: &Draft| draft.is_made_with(input, &is_suppressed) || draft.comes_through(input, &makes_several);
-    if !draft.may_join(input, other, kind == JoinKind::Inner) || kind == JoinKind::Inner && may_be_late(draft) {
+    let kind = draft.random.one_of(JoinKind::Inner, &[JoinKind::Inner, JoinKind::Left]);
+    if !draft.may_join(input, other) {
         return None;
     }
     let (key, joiner, name) = (key_map(&mut draft.random), joiner(&mut draft.random), draft.name());

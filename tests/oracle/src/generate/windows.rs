@@ -95,19 +95,6 @@ pub(super) const fn retention_with_cache(windows: Windows) -> Option<u64> {
 /// Longer than there is input.
 const FOR_EVER: u64 = 1 << 42;
 
-/// Whether a step makes rows of windows that expire before the input ends.
-pub(super) fn expire(step: &Step) -> bool {
-    let (windows, stored) = match step {
-        Step::Count { options, .. } | Step::Reduce { options, .. } | Step::Aggregate { options, .. } => {
-            (options.windows, &options.stored)
-        }
-        Step::Cogroup { windows, stored, .. } => (*windows, stored),
-        _ => return false,
-    };
-    let is_kept = stored.as_ref().is_some_and(|stored| stored.retention == Some(FOR_EVER));
-    windows.is_some_and(|windows| !matches!(windows, Windows::Unlimited { .. })) && !is_kept
-}
-
 fn options(draft: &mut Draft, windows: Windows) -> Aggregation {
     let is_unlimited = matches!(windows, Windows::Unlimited { .. });
     let emit = match draft.random.between(0, 9) {
