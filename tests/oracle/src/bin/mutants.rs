@@ -1,6 +1,7 @@
 //! Plants bugs in a copy of the workspace, builds it once, and lets the recorded cases find them, one bug at a time.
 //! `cargo xtask mutants --suite oracle` starts it.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -78,8 +79,8 @@ fn run(options: &Options) -> Outcome<bool> {
     Ok(missed == 0)
 }
 
-/// Brings the copy to the workspace's present state, with all bugs planted. A file that stays the same isn't touched, so
-/// that it isn't compiled again.
+/// Brings the copy to the workspace's present state, with all bugs planted: what is no longer there goes. A file that stays
+/// the same isn't touched, so that it isn't compiled again.
 fn copy_workspace(workspace: &Path, copy: &Path) -> Outcome<()> {
     let mut git = Command::new("git");
     git.current_dir(workspace).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
@@ -87,6 +88,7 @@ fn copy_workspace(workspace: &Path, copy: &Path) -> Outcome<()> {
     if !listed.status.success() {
         return Err(format!("git cannot list the sources: {}", String::from_utf8_lossy(&listed.stderr)).into());
     }
+    let mut present = BTreeSet::from([copy.join(ENGINE).join(PLANTED)]);
     for name in String::from_utf8(listed.stdout)?.split_terminator('\0') {
         // What is deleted but not committed is listed, too.
         if let Some(content) = content(&workspace.join(name))? {
@@ -95,10 +97,28 @@ fn copy_workspace(workspace: &Path, copy: &Path) -> Outcome<()> {
                 None => content,
             };
             write_changed(&copy.join(name), &content)?;
+            present.insert(copy.join(name));
         }
     }
-    Ok(write_changed(&copy.join(ENGINE).join("planted.rs"), MODULE.as_bytes())?)
+    write_changed(&copy.join(ENGINE).join(PLANTED), MODULE.as_bytes())?;
+    Ok(remove_others(copy, &present)?)
 }
+
+/// Removes the files of a folder that are not `present`.
+fn remove_others(folder: &Path, present: &BTreeSet<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let (path, is_folder) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?.is_dir())))?;
+        if is_folder {
+            remove_others(&path, present)?;
+        } else if !present.contains(&path) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The module in the engine's sources that knows which bug is chosen.
+const PLANTED: &str = "planted.rs";
 
 /// The folder of the engine's sources.
 const ENGINE: &str = "streams-core/src/";

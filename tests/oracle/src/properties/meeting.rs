@@ -74,6 +74,7 @@ fn keeps_partition(step: &Step) -> bool {
             | Step::Repartition { partitions: Some(_), .. }
             | Step::Repartition { partitioner: Some(_), .. }
             | Step::To { partitioner: Some(_), .. }
+            | Step::AddSink { partitioner: Some(_), .. }
             | Step::FkJoin { .. }
             | Step::Process { does: Behaviour::Rekey { .. }, .. }
     )

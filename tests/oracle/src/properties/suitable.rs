@@ -12,7 +12,7 @@ use millstream::topology::Topology;
 use super::{Property, meeting};
 use crate::behaviour::Behaviour;
 use crate::case::{Case, Input, InputRecord};
-use crate::functions::{Adder, Extractor};
+use crate::functions::{Adder, Extractor, Partitioner};
 use crate::interpret;
 use crate::seen::Seen;
 use crate::step::{Emit, JoinKind, Reset, Step, StepId, Until, Windows};
@@ -333,10 +333,20 @@ fn keys_are_independent(case: &Case) -> bool {
         }
         _ => false,
     };
+    // With these a key is in several partitions.
+    let spreads_keys = |step: &Step| {
+        let (Step::Repartition { partitioner, .. } | Step::To { partitioner, .. } | Step::AddSink { partitioner, .. }) =
+            step
+        else {
+            return false;
+        };
+        matches!(partitioner, Some(Partitioner::ValueHash | Partitioner::All))
+    };
     // A store with versions refuses what is older than its history.
     let mut histories = case.steps.iter().filter_map(|step| step.stored()?.versioned);
     case.steps.iter().all(keeps_keys)
         && !case.steps.iter().any(goes_by_others)
+        && !case.steps.iter().any(spreads_keys)
         && !suppresses
         && histories.all(reaches)
         && windows.map(grace).all(reaches)
