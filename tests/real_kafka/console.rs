@@ -19,11 +19,12 @@ pub(crate) fn producer(servers: &str, topic: &str) -> Program {
     Program::start("console producer", &mut command)
 }
 
-/// The last value of each key among the `records` records that a console consumer reads from the beginning.
+/// The last value of each key among the `records` committed records that a console consumer reads from the beginning.
 pub(crate) fn last_counts(servers: &str, topic: &str, records: i64) -> BTreeMap<String, i64> {
     let mut command = kafka_tool("org.apache.kafka.tools.consumer.ConsoleConsumer");
     command
         .args(["--bootstrap-server", servers, "--topic", topic, "--from-beginning"])
+        .args(["--isolation-level", "read_committed"])
         .args(["--max-messages", &records.to_string(), "--timeout-ms", "120000"])
         .args(["--formatter-property", "print.key=true"])
         .args(["--key-deserializer", "org.apache.kafka.common.serialization.StringDeserializer"])

@@ -34,6 +34,11 @@ impl Counter {
         self.program.terminate();
     }
 
+    /// Ends it like a crash (`kill -9`).
+    pub(crate) fn kill(self) {
+        self.program.kill();
+    }
+
     /// Waits for its end, and returns what it has done.
     pub(crate) fn finish(self) -> Share {
         let lines = self.program.finish();

@@ -1,11 +1,13 @@
 //! The text, the topics and the progress of one test.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use millstream_tests::kafka::bootstrap_servers;
 use millstream_tests::records::TopicOf;
 use millstream_tests::{PATIENCE, say};
+use streams_core::log::Isolation;
 use streams_core::testing::log_contract::unique_prefix;
 use streams_kafka::Kafka;
 use tempfile::TempDir;
@@ -23,17 +25,29 @@ pub(crate) struct Run {
     /// The prefix of the names of the topics and the application.
     id: String,
     folder: TempDir,
+    exactly_once: bool,
     /// Tests that use the whole machine take turns.
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Run {
+    /// An application that loses nothing.
     pub(crate) fn new() -> Self {
+        Self::begin(false)
+    }
+
+    /// An application that counts exactly once.
+    pub(crate) fn exactly_once() -> Self {
+        Self::begin(true)
+    }
+
+    fn begin(exactly_once: bool) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let text = Text::gather();
         let folder = tempfile::tempdir().expect("a folder");
-        let run = Self { text, kafka: Kafka::at(bootstrap_servers()), id: unique_prefix(), folder, _turn: turn };
+        let (kafka, id) = (Kafka::at(bootstrap_servers()), unique_prefix());
+        let run = Self { text, kafka, id, folder, exactly_once, _turn: turn };
         for name in [run.lines_name(), run.counts_name()] {
             let _ = TopicOf::create(&run.kafka, &name, PARTITIONS);
         }
@@ -63,7 +77,8 @@ impl Run {
         let (input, output) = (self.lines_name(), self.counts_name());
         let servers = bootstrap_servers();
         let arguments = ["--bootstrap-servers", servers, "--application-id", &self.id, "--input", &input];
-        Counter::start(name, &[arguments.as_slice(), &["--output", &output]].concat(), self.folder.path())
+        let guarantee: &[_] = if self.exactly_once { &["--exactly-once"] } else { &[] };
+        Counter::start(name, &[arguments.as_slice(), &["--output", &output], guarantee].concat(), self.folder.path())
     }
 
     /// The number of lines that have been split into words and committed.
@@ -87,6 +102,33 @@ impl Run {
         say(&format!("lines by partition: {arrived:?}, words by partition: {words:?}"));
     }
 
+    /// Waits until all lines have arrived, and there are committed counts of as many words as they have, or more.
+    pub(crate) fn until_committed(&self) {
+        let lines = self.topic(&self.lines_name());
+        assert_eq!(lines.ends().iter().sum::<i64>(), self.text.lines(), "the console producer lost lines");
+        self.until(&lines);
+        let (began, words) = (Instant::now(), self.text.words());
+        loop {
+            let (_, counted) = self.counted();
+            if counted >= words {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{counted} of {words} words are counted");
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    /// The number of committed counts, and the sum of all words' last ones.
+    fn counted(&self) -> (usize, i64) {
+        let (mut records, mut last) = (0, HashMap::new());
+        self.topic(&self.counts_name()).read(Isolation::ReadCommitted, |record| {
+            let count = record.value.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes);
+            last.insert(record.key.map(<[u8]>::to_vec), count.expect("a count"));
+            records += 1;
+        });
+        (records, last.values().sum())
+    }
+
     fn until(&self, topic: &TopicOf<'_>) {
         let (began, ends) = (Instant::now(), topic.ends());
         loop {
@@ -102,7 +144,8 @@ impl Run {
     /// Compares the counts that Kafka's console consumer reads with those of coreutils.
     pub(crate) fn check_counts(&self) {
         let counts = self.topic(&self.counts_name());
-        let records = counts.ends().iter().sum();
+        // Ends of partitions would count the markers of transactions, too.
+        let records = i64::try_from(self.counted().0).expect("a count");
         let found = console::last_counts(bootstrap_servers(), counts.name(), records);
         let words = self.text.counts.keys().chain(found.keys().filter(|word| !self.text.counts.contains_key(*word)));
         let wrong = words

@@ -65,6 +65,10 @@ struct Arguments {
     /// How often work is committed
     #[arg(long, value_name = "MS", default_value_t = 1_000, requires = "bootstrap_servers")]
     commit_interval_ms: u64,
+
+    /// Count every line exactly once, whatever is killed; read the counts with `isolation.level=read_committed`
+    #[arg(long, requires = "bootstrap_servers")]
+    exactly_once: bool,
 }
 
 fn main() -> ExitCode {
@@ -158,7 +162,9 @@ fn write_text(log: &Embedded, topic: &str, text: impl BufRead) -> Result<(), Box
 #[cfg(all(feature = "kafka", feature = "rocksdb"))]
 fn on_kafka(servers: &str, arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let topology = word_count(Topic::named(&arguments.input)?, Topic::named(&arguments.output)?)?;
-    let running = App::new(&arguments.application_id, topology)
+    let app = App::new(&arguments.application_id, topology);
+    let app = if arguments.exactly_once { app.exactly_once() } else { app.at_least_once() };
+    let running = app
         .workers(arguments.threads)
         .commit_interval(std::time::Duration::from_millis(arguments.commit_interval_ms))
         .state_dir(&arguments.state_dir)

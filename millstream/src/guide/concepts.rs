@@ -45,6 +45,10 @@
 //! these records are processed again, and counted twice. On the embedded log exactly-once is the default, on Kafka
 //! at-least-once, as in Kafka Streams.
 //!
+//! What is not committed yet is in its topic all the same, and so is what has been undone. Whoever reads an exactly-once
+//! application's output with another program, sets `isolation.level=read_committed` there. (A
+//! [`Client`](crate::client::Client) does.)
+//!
 //! # Application, instances, workers
 //!
 //! All processes that run a topology under one **application id** share its tasks, as a consumer group shares
