@@ -273,6 +273,20 @@ mod tests {
         }
     }
 
+    /// Regression: librdkafka's producers ask for topics in a way that creates them, on a broker with Kafka's default
+    /// `auto.create.topics.enable=true`. A changelog that had been deleted came back, empty and with one partition.
+    #[test]
+    fn a_topic_is_not_created_by_writing_to_it() {
+        let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());
+        let kafka = Kafka::at(cluster.bootstrap_servers()).set("topic.metadata.propagation.max.ms", "100");
+        let mut producer = KafkaProducer::new(&kafka, &ProducerOptions::default(), &bell).unwrap();
+        let topic = producer.topic("nowhere");
+        let record = OutgoingRecord { key: None, value: Some(b"v"), timestamp: Timestamp(1), headers: &Headers::new() };
+        producer.send(topic, Partition(0), record).unwrap();
+        let written = wait(&bell, || producer.flush());
+        assert_eq!(written.map_err(|error| error.kind), Err(LogErrorKind::UnknownTopic));
+    }
+
     /// Regression: the time was measured per slice of the call, and no slice lasts as long as a request may.
     #[test]
     fn a_commit_that_takes_long_in_all_renews_the_producer() {

@@ -168,6 +168,9 @@ impl Kafka {
         let mut settings = Settings { kafka: self.describe(), scope, entries: Vec::new() };
         settings.owned("bootstrap.servers", &self.bootstrap_servers);
         settings.owned("client.id", client_id);
+        // On a broker with Kafka's default `auto.create.topics.enable=true`, a producer of librdkafka's would otherwise
+        // create the topics that it asks for. A deleted changelog would come back, with the broker's defaults.
+        settings.owned("allow.auto.create.topics", "false");
         settings.default("socket.keepalive.enable", "true");
         settings.default("reconnect.backoff.ms", "100");
         settings.default("reconnect.backoff.max.ms", "2000");
