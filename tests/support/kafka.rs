@@ -95,8 +95,12 @@ fn xtask(args: &[&str]) -> String {
 
 fn run(args: &[&str]) -> Result<String, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let command = Command::new(cargo).args(["xtask", "kafka"]).args(args).output();
-    let output = command.map_err(|error| error.to_string())?;
+    let mut command = Command::new(cargo);
+    command.args(["xtask", "kafka"]).args(args);
+    // In a separate process group: Ctrl-C is for the suite, and must not stop this half-way.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }

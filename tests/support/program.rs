@@ -133,8 +133,35 @@ impl Program {
     /// # Panics
     /// When it has already ended.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child().id().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "{}: not there to be ended", self.name);
+        self.signal("-TERM");
+    }
+
+    /// Stops it with SIGSTOP: it is there, and does nothing until [`Program::resume`].
+    ///
+    /// # Panics
+    /// When it has already ended.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on after [`Program::pause`].
+    ///
+    /// # Panics
+    /// When it has already ended.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child().id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{}: not there to be sent {signal}", self.name);
+    }
+
+    /// How many lines it has printed, and those after the first `from`.
+    #[must_use]
+    pub fn lines_from(&self, from: usize) -> (usize, Vec<String>) {
+        let printed = self.printed.lock();
+        (printed.lines.len(), printed.lines.get(from..).unwrap_or_default().to_vec())
     }
 
     /// Closes its input, if nobody has taken it, and waits for its end. Returns the printed lines.

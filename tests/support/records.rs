@@ -91,13 +91,22 @@ impl<'a> TopicOf<'a> {
     /// # Panics
     /// When it cannot be read.
     pub fn read(&self, isolation: Isolation, mut each: impl FnMut(&RecordRef<'_>)) {
+        self.read_partitions(isolation, |_, record| each(record));
+    }
+
+    /// As [`TopicOf::read`]; `each` also gets the number of the record's partition.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn read_partitions(&self, isolation: Isolation, mut each: impl FnMut(i32, &RecordRef<'_>)) {
         let bell = Doorbell::new();
         let options = ConsumerOptions { client_id: "reader".into(), isolation, ..ConsumerOptions::default() };
         let mut consumer = self.log.consumer(options, bell.clone()).expect("a consumer");
         for (partition, end) in self.partitions().into_iter().zip(self.ends()) {
             if end > 0 {
                 consumer.add(&partition, Offset(0));
-                read_partition(&mut *consumer, &bell, Offset(end), &mut each);
+                let number = partition.partition.0;
+                read_partition(&mut *consumer, &bell, Offset(end), &mut |record: &RecordRef<'_>| each(number, record));
                 consumer.remove(&partition);
             }
         }
@@ -150,8 +159,16 @@ impl Writer {
     /// # Panics
     /// When it is refused.
     pub fn send(&mut self, partition: i32, key: &str, value: &[u8], timestamp: Timestamp) {
+        self.send_bytes(partition, key.as_bytes(), value, timestamp);
+    }
+
+    /// As [`Writer::send`], with any key.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn send_bytes(&mut self, partition: i32, key: &[u8], value: &[u8], timestamp: Timestamp) {
         let headers = Headers::new();
-        let record = OutgoingRecord { key: Some(key.as_bytes()), value: Some(value), timestamp, headers: &headers };
+        let record = OutgoingRecord { key: Some(key), value: Some(value), timestamp, headers: &headers };
         let began = Instant::now();
         loop {
             match self.producer.send(self.topic, Partition(partition), record) {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cache;
+mod chaos;
 mod ci;
 mod deny;
 mod env;
@@ -47,6 +48,11 @@ usage: cargo xtask COMMAND
            Lets Kafka Streams itself write the bytes of streams-core/tests/bytes (JDK and Maven).
   replay   How many records of a replayed backlog are late: here, with event times aligned and without, and in Kafka
            Streams, in one process and in three, on one broker (JDK and Maven).
+  chaos [--cycles N] [--records M] [--faults kill,pause,rolling,storm] [--guarantee exactly_once|at_least_once]
+        [--topology joined|hops] [--brokers 1|3] [--seed S] [--record]
+           Kills, pauses and restarts processes of an application on a Kafka of its own under load, and audits what they
+           have left in the broker's log and in their folders: how much is lost, doubled or out of order. `--help` says
+           more; --debug builds what is not optimised; --record adds the run to the ledger.
   bench engine [ARGS]
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
   bench operators [ARGS]
@@ -82,6 +88,7 @@ fn main() -> ExitCode {
         ["oracle", rest @ ..] => oracle::compare(rest),
         ["mutants", "--suite", "oracle", rest @ ..] => oracle::mutants(rest),
         ["replay"] => replay::run(),
+        ["chaos", rest @ ..] => chaos::run(rest),
         ["oracle-describe"] => oracle::describe(),
         ["oracle-bytes"] => oracle::bytes(),
         ["setup"] => setup::run(),

@@ -1,0 +1,31 @@
+//! `cargo xtask chaos`: `tests/chaos` kills processes on a real Kafka; this module builds it and starts it.
+
+use std::process::Command;
+
+use crate::process::{Failure, run as run_program};
+use crate::setup;
+use crate::test::Build;
+
+/// Builds the rig and runs it with these arguments. It cleans up after itself, even after Ctrl-C, so it replaces this process:
+/// nothing must end before it.
+pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
+    setup::ensure(setup::FOR_TESTS)?;
+    let mut build = Build::begin()?;
+    build.rocksdb.wait()?;
+    let profile = if args.contains(&"--debug") { "dev" } else { "release" };
+    run_program(&mut build.cargo(&["build", "--locked", "--profile", profile, "-p", "millstream-chaos"]))?;
+    let folder = if profile == "dev" { "debug" } else { profile };
+    let mut rig = Command::new(build.target().join(folder).join("chaos"));
+    instead_of_us(rig.args(args.iter().filter(|arg| **arg != "--debug")))
+}
+
+#[cfg(unix)]
+fn instead_of_us(command: &mut Command) -> Result<(), Failure> {
+    let error = std::os::unix::process::CommandExt::exec(command);
+    Err(Failure::failed(format!("the rig cannot be started: {error}")))
+}
+
+#[cfg(not(unix))]
+fn instead_of_us(command: &mut Command) -> Result<(), Failure> {
+    run_program(command)
+}
