@@ -186,6 +186,28 @@ fn everything_is_there_after_reopening() {
 }
 
 #[test]
+fn added_partitions_are_there_after_reopening() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = open(folder.path());
+    create(&log, "numbers", 1, &[]);
+    log.send(&NUMBERS, (), 1).expect("sent");
+    log.add_partitions("numbers", 3).expect("grown");
+    drop(log);
+    let log = open(folder.path());
+    assert_eq!(topics(&log)[0].partitions, 3);
+    let mut producer = log.producer(ProducerOptions::default(), Doorbell::new()).expect("a producer");
+    let topic = producer.topic("numbers");
+    let headers = Headers::new();
+    let record =
+        OutgoingRecord { key: None, value: Some(&2_i64.to_be_bytes()), timestamp: Timestamp(1), headers: &headers };
+    producer.send(topic, Partition(2), record).expect("room");
+    flush(&mut *producer);
+    drop((producer, log));
+    let values: Vec<_> = open(folder.path()).read(&NUMBERS).expect("readable").into_iter().map(|r| r.value).collect();
+    assert_eq!(values, [1, 2]);
+}
+
+#[test]
 fn an_emptied_partition_keeps_its_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = open(folder.path());

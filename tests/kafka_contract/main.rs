@@ -8,6 +8,7 @@ mod client;
 mod contract;
 mod cuts;
 mod fellows;
+mod grown;
 mod isolation;
 mod outages;
 mod reading;

@@ -50,6 +50,14 @@
 //! [`App::session_timeout`](crate::runtime::App::session_timeout) or `session.timeout.ms` says otherwise, and the others
 //! take over after that. A process with a copy of another's state folder takes that one's place.
 //!
+//! # More partitions
+//!
+//! An input topic may get more partitions while processes run. They notice at the latest after five minutes
+//! (`metadata.max.age.ms`). Where no state and no repartition topic depends on the number, the new partitions are divided
+//! among the processes like the others. Otherwise the application ends with an error that names the topic and both numbers:
+//! a key's next record might be in another partition than its state. `.repartition()` with a number of partitions of its own
+//! makes what comes after it independent of its input's.
+//!
 //! # Replays
 //!
 //! A live stream is in order, more or less. A backlog is not: each task reads its partitions as fast as it can, soon one is

@@ -85,7 +85,8 @@ impl PlannedSubtopology {
 }
 
 /// The tasks of a member that holds these partitions. A task goes with its partition of its sub-topology's widest topic;
-/// partitions of other topics are ignored.
+/// partitions of other topics are ignored, and those that a topic did not have when the plan was made: a plan has no
+/// tasks for them.
 #[must_use]
 pub fn tasks_of(plan: &GroupPlan, held: &[TopicPartition]) -> BTreeSet<TaskId> {
     plan.subtopologies
@@ -93,7 +94,10 @@ pub fn tasks_of(plan: &GroupPlan, held: &[TopicPartition]) -> BTreeSet<TaskId> {
         .flat_map(|sub| {
             let widest = sub.widest_topic();
             held.iter()
-                .filter(move |partition| Some(&partition.topic) == widest)
+                .filter(move |held| Some(&held.topic) == widest)
+                .filter(|held| {
+                    sub.topics.get(&held.topic).is_some_and(|count| i64::from(held.partition.0) < i64::from(*count))
+                })
                 .map(|partition| TaskId { subtopology: sub.id, partition: partition.partition })
         })
         .collect()

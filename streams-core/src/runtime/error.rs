@@ -143,6 +143,18 @@ pub enum AppError {
         /// How many partitions it should have.
         needed: u32,
     },
+    /// Topics that are read have got more partitions, while there is state that depends on their number.
+    #[error(
+        "{inputs}, and what the application has stored is divided by the old number: {internal}; reset the application \
+         (delete its internal topics and committed offsets) so that it begins anew with the new number, or let it read a \
+         topic with the old one. `.repartition()` with a number of partitions of its own makes state independent of that"
+    )]
+    InputsGrown {
+        /// The topics with both numbers.
+        inputs: String,
+        /// The internal topics that do not fit, with their numbers.
+        internal: String,
+    },
     /// An internal topic has a cleanup policy that loses data the application needs.
     #[error(
         "internal topic {topic} has cleanup.policy `{found}`, and the application needs `{wanted}`: records \

@@ -16,7 +16,6 @@ use std::time::Duration;
 use super::AppError;
 use super::directory::StateDirectory;
 use super::inquiry::Inquiry;
-use super::matching::MatchedTopics;
 use crate::log::{Admin, GroupMemberInfo, GroupPlan, LogError};
 use crate::topology::Fingerprint;
 
@@ -43,9 +42,11 @@ impl Identity {
         Self { group: Arc::clone(group), process_id: process_id.to_owned(), fingerprint, hash, noted }
     }
 
-    /// The member's client name, which begins with `name`. If topics are read by a pattern, it also tells which ones.
-    pub(crate) fn client_id(&self, name: &str, matched: &MatchedTopics) -> String {
-        let topics = matched.hash().map_or_else(String::new, |hash| format!(".{hash:016x}"));
+    /// The member's client name, which begins with `name`. It also tells what the member sees ([`Plan::seen`]).
+    ///
+    /// [`Plan::seen`]: super::plan::Plan::seen
+    pub(crate) fn client_id(&self, name: &str, seen: Option<u64>) -> String {
+        let topics = seen.map_or_else(String::new, |hash| format!(".{hash:016x}"));
         format!("{name}-{}-{MARK}{:016x}{topics}", self.process_id, self.hash)
     }
 
@@ -115,7 +116,7 @@ fn hash_of(client_id: &str) -> Option<u64> {
     u64::from_str_radix(hashes_of(client_id)?.0, 16).ok()
 }
 
-/// The hash of the topics that a client reads by a pattern, if its name tells it.
+/// The hash of what a client sees, if its name tells it.
 fn topics_of(client_id: &str) -> Option<u64> {
     u64::from_str_radix(hashes_of(client_id)?.1, 16).ok()
 }
@@ -136,7 +137,8 @@ pub(super) struct Fellows {
     /// The member id with which it settled; with that id it is no longer a newcomer.
     settled_as: Option<String>,
     inquiry: Inquiry<Vec<GroupMemberInfo>>,
-    /// The topics that are read by a pattern, and whether all members of this generation read the same.
+    /// What this member sees of the topics, where others may see something else, and whether all members of this
+    /// generation see the same.
     topics: Option<u64>,
     topics_are_the_same: bool,
     others_see_other_topics: bool,
@@ -158,7 +160,7 @@ impl Fellows {
         admin: Arc<dyn Admin>,
         identity: Arc<Identity>,
         directory: Arc<StateDirectory>,
-        matched: &MatchedTopics,
+        seen: Option<u64>,
     ) -> Self {
         Self {
             admin,
@@ -167,7 +169,7 @@ impl Fellows {
             member_id: String::new(),
             settled_as: None,
             inquiry: Inquiry::idle(),
-            topics: matched.hash(),
+            topics: seen,
             topics_are_the_same: false,
             others_see_other_topics: false,
             waiting_since: None,
@@ -200,7 +202,7 @@ impl Fellows {
         self.topics_are_the_same && self.settled_as.as_deref() == Some(&*self.member_id)
     }
 
-    /// Whether members of the group see other topics that match a pattern; tells that once for each look at the group.
+    /// Whether members of the group see other topics or partitions; tells that once for each look at the group.
     pub(super) fn take_others_see_other_topics(&mut self) -> bool {
         std::mem::take(&mut self.others_see_other_topics)
     }
@@ -234,8 +236,8 @@ impl Fellows {
         Ok(())
     }
 
-    /// Members that read other topics by a pattern would divide other tasks. Each of them looks for topics again, and who
-    /// has missed some comes back with a new plan. Until then nobody processes anything.
+    /// Members that see other topics or partitions would divide other tasks. Each of them looks again, and who has missed
+    /// some comes back with a new plan. Until then nobody processes anything.
     fn compare_topics(&mut self, members: &[GroupMemberInfo], now: Duration) {
         let differs = |member: &&GroupMemberInfo| {
             hash_of(&member.client_id) == Some(self.identity.hash) && topics_of(&member.client_id) != self.topics
@@ -249,7 +251,7 @@ impl Fellows {
             let member = &other.member_id;
             tracing::info!(
                 member,
-                "a member of the group sees other topics that match; waiting until all see the same"
+                "a member of the group sees other topics or partitions; waiting until all see the same"
             );
         }
         self.others_see_other_topics = true;
@@ -266,6 +268,7 @@ impl Fellows {
 
     /// A client may be allowed to join a group but not to describe it.
     fn do_without(&mut self, error: &LogError) -> Result<(), AppError> {
+        self.topics_are_the_same = true;
         if !std::mem::replace(&mut self.logged.cannot_look, true) {
             tracing::warn!(
                 %error,

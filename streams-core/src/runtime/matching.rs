@@ -12,7 +12,7 @@ use super::AppError;
 use super::inquiry::Inquiry;
 use crate::log::{Admin, TopicInfo};
 use crate::topic::{Pattern, TopicRef};
-use crate::topology::{Fingerprint, NodeKind, Topology};
+use crate::topology::{NodeKind, Topology};
 
 /// The topics that match a topology's patterns, with their partition counts, by the patterns' texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,11 +90,13 @@ impl MatchedTopics {
         self.0.values().any(|topics| topics.contains_key(topic))
     }
 
-    /// The same for all members that see the same topics; `None` if there are no patterns.
-    pub(crate) fn hash(&self) -> Option<u64> {
-        if self.0.is_empty() {
-            return None;
-        }
+    /// Whether the topology reads no topics by patterns.
+    pub(crate) fn has_no_patterns(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same for all members that see the same topics; empty if there are no patterns.
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for (pattern, topics) in &self.0 {
             let _ = writeln!(text, "{pattern}");
@@ -102,7 +104,7 @@ impl MatchedTopics {
                 let _ = writeln!(text, "{topic} {partitions}");
             }
         }
-        Some(Fingerprint::hash_of(&text))
+        text
     }
 }
 
@@ -145,7 +147,7 @@ impl TopicWatch {
 
     /// Looks if that is due. Returns whether other topics match now.
     pub(crate) fn step(&mut self, now: Duration) -> Result<bool, AppError> {
-        if self.matched.hash().is_none() {
+        if self.matched.has_no_patterns() {
             return Ok(false);
         }
         if now >= *self.next.get_or_insert(now + self.interval) && !self.is_looking {
@@ -221,12 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn members_that_see_other_topics_or_partitions_have_another_hash() {
+    fn members_that_see_other_topics_or_partitions_have_another_text() {
         let of =
-            |topics: &[(&str, u32)]| MatchedTopics::among(&found(topics), &topology(&["a.*"]), "app").unwrap().hash();
-        let hashes = [of(&[]), of(&[("a1", 1)]), of(&[("a1", 2)]), of(&[("a1", 1), ("a2", 1)])];
-        assert!(hashes.iter().enumerate().all(|(number, hash)| hash.is_some() && !hashes[..number].contains(hash)));
+            |topics: &[(&str, u32)]| MatchedTopics::among(&found(topics), &topology(&["a.*"]), "app").unwrap().text();
+        let texts = [of(&[]), of(&[("a1", 1)]), of(&[("a1", 2)]), of(&[("a1", 1), ("a2", 1)])];
+        assert!(texts.iter().enumerate().all(|(number, text)| !text.is_empty() && !texts[..number].contains(text)));
         assert_eq!(of(&[("a1", 1), ("b", 1)]), of(&[("a1", 1)]));
-        assert_eq!(MatchedTopics::default().hash(), None, "without patterns");
+        assert_eq!(MatchedTopics::default().text(), "", "without patterns");
     }
 }

@@ -3,6 +3,7 @@
 //! This is pure computation on the topics' descriptions. `preparation.rs` looks topics up and creates them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::AppError;
@@ -12,7 +13,7 @@ use crate::log::{GroupPlan, NewTopic, PlannedSubtopology, TopicInfo};
 use crate::operators::{NodeId, StoreId};
 use crate::record::TaskId;
 use crate::topic::{OffsetReset, Reading, TopicRef};
-use crate::topology::{InternalTopicKind, NodeKind, Topology};
+use crate::topology::{Fingerprint, InternalTopicKind, NodeKind, Topology};
 
 /// Full names, partition counts and tasks.
 #[derive(Debug, Clone)]
@@ -168,6 +169,22 @@ impl Plan {
     pub(crate) fn changelog(&self, store: StoreId) -> Option<Arc<str>> {
         let definition = self.topology.graph().store(store)?;
         definition.changelog.as_ref().map(|topic| topic.full_name(&self.application_id))
+    }
+
+    /// The same for all members that divide the same tasks; `None` if nothing can change that while they run. Patterns may
+    /// match other topics. And where a sub-topology without state reads several topics, the one with the most partitions
+    /// decides who has which task, and another one may have become that. (Everywhere else more partitions either leave the
+    /// owners of the tasks as they were, or are an error.)
+    pub(crate) fn seen(&self) -> Option<u64> {
+        let mut text = self.matched.text();
+        let merging = self.topology.subtopologies().iter().filter(|sub| sub.stores.is_empty()).map(|sub| sub.id);
+        let merging: BTreeSet<_> = merging.collect();
+        for sub in self.group.subtopologies.iter().filter(|sub| sub.topics.len() > 1 && merging.contains(&sub.id)) {
+            for (topic, partitions) in &sub.topics {
+                let _ = writeln!(text, "{} {topic} {partitions}", sub.id);
+            }
+        }
+        (!text.is_empty()).then(|| Fingerprint::hash_of(&text))
     }
 
     /// The input topics of a task: those of its sub-topology that have its partition.

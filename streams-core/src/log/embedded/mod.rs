@@ -134,6 +134,24 @@ impl Embedded {
         self.shared.ask(|model, now| model.create_topic(now, name, partitions, &[])).map(drop)
     }
 
+    /// Gives a topic more partitions; `total` is how many it has then. Records that are there stay where they are, so from
+    /// now on a key's records may go to another partition than before.
+    ///
+    /// ```
+    /// let log = millstream::log::Embedded::in_memory();
+    /// log.create_topic("clicks", 2)?;
+    /// log.add_partitions("clicks", 4)?;
+    /// let error = log.add_partitions("clicks", 3).unwrap_err();
+    /// assert!(error.to_string().contains("it has 4 partitions and can only get more, not 3"), "{error}");
+    /// # Ok::<_, millstream::log::LogError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such topic, or it has as many partitions already.
+    pub fn add_partitions(&self, name: &str, total: u32) -> Result<(), LogError> {
+        self.shared.ask(|model, now| model.add_partitions(now, name, total))
+    }
+
     fn new_consumer(&self, options: &ConsumerOptions, doorbell: Doorbell) -> Result<EmbeddedConsumer, LogError> {
         EmbeddedConsumer::new(Arc::clone(&self.shared), options, doorbell)
     }

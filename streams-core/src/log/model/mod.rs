@@ -194,6 +194,15 @@ impl Model {
         Ok(number)
     }
 
+    /// Gives a topic more partitions; `total` is how many it has then.
+    pub(crate) fn add_partitions(&mut self, now: Now, name: &str, total: u32) -> Result<(), Refusal> {
+        let topic = self.topics.grow(name, total)?;
+        let (number, name) = (topic.number, Arc::clone(&topic.name));
+        self.changes.push(ModelChange::Topic(number));
+        self.rebalance_subscribers(now, &name);
+        Ok(())
+    }
+
     /// Deletes a topic, its records and the positions that groups have committed for it.
     pub(crate) fn delete_topic(&mut self, now: Now, name: &str) -> Result<(), Refusal> {
         let topic = self.topics.remove(name)?;

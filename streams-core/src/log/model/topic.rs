@@ -70,6 +70,24 @@ impl Topics {
         Ok(self.put(ModelTopic { number, name: name.into(), id, config, partitions }))
     }
 
+    /// Gives a topic more partitions; `total` is how many it has then.
+    pub(super) fn grow(&mut self, name: &str, total: u32) -> Result<&ModelTopic, Refusal> {
+        let number = self.numbers.get(name).copied();
+        let topic = number.and_then(|number| self.topics.get_mut(&number));
+        let topic = topic.ok_or_else(|| Refusal::UnknownTopic(name.into()))?;
+        let now = topic.partitions.len();
+        match usize::try_from(total) {
+            Ok(total) if total > now && i32::try_from(total).is_ok() => {
+                topic.partitions.resize_with(total, PartitionLog::default);
+                Ok(topic)
+            }
+            _ => Err(Refusal::TopicSetting {
+                topic: name.to_owned(),
+                reason: format!("it has {now} partitions and can only get more, not {total}"),
+            }),
+        }
+    }
+
     /// Adds a topic that already has a number.
     pub(super) fn put(&mut self, topic: ModelTopic) -> &ModelTopic {
         self.next_number = self.next_number.max(topic.number + 1);

@@ -174,7 +174,7 @@ impl Control {
         }
     }
 
-    /// Makes a new plan, because other topics match the topology's patterns than before.
+    /// Makes a new plan, because there are other topics or partitions to read than before.
     fn begin_again(&mut self) {
         let ControlPhase::Together(together) = std::mem::replace(&mut self.phase, ControlPhase::Finished) else {
             return;
@@ -221,7 +221,7 @@ impl Control {
             group: self.parts.application_id.to_string(),
             client_id: self
                 .identity
-                .client_id(settings.client_id.as_deref().unwrap_or(&self.parts.application_id), &plan.matched),
+                .client_id(settings.client_id.as_deref().unwrap_or(&self.parts.application_id), plan.seen()),
             instance_id,
             plan: plan.group.clone(),
             session_timeout: settings.session_timeout,
@@ -232,17 +232,18 @@ impl Control {
             .log
             .member(options, self.status.doorbell.clone())
             .map_err(|error| AppError::log("joining the group", error))?;
-        let inputs = InputCheck::new(Arc::clone(&self.admin), &plan);
+        let interval = settings.topic_interval(&*self.parts.log);
+        let inputs = InputCheck::new(Arc::clone(&self.admin), &plan, interval);
         let topics = TopicWatch::new(
             Arc::clone(&self.admin),
             Arc::clone(&self.parts.topology),
             Arc::clone(&self.parts.application_id),
             plan.matched.clone(),
-            settings.topic_interval(&*self.parts.log),
+            interval,
         );
         let heard_ms = Arc::new(AtomicU64::new(millis(self.parts.clock.monotonic())));
         let (admin, identity) = (Arc::clone(&self.admin), Arc::clone(&self.identity));
-        let fellows = Fellows::new(admin, identity, Arc::clone(&self.directory), &plan.matched);
+        let fellows = Fellows::new(admin, identity, Arc::clone(&self.directory), plan.seen());
         let alignment = Alignment::of(settings, &plan)?;
         let common = Arc::new(Common {
             settings: Arc::clone(settings),

@@ -198,10 +198,15 @@ impl Together {
         // Do this last, when everything that the poll returned has been sent to the workers.
         self.heard_ms.store(millis(now), Ordering::SeqCst);
         if !self.stopping {
-            self.inputs.step(now)?;
+            if let Some(grown) = self.inputs.step(now)? {
+                tracing::info!(target: PEOPLE, "{grown}; the tasks are divided anew");
+                self.begin_again(status);
+                return Ok(true);
+            }
             self.fellows.step(now)?;
             if self.fellows.take_others_see_other_topics() {
                 self.topics.look_now(now);
+                self.inputs.begin(now);
             }
             busy |= self.hand_out(status, workers);
         }

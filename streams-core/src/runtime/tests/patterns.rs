@@ -1,13 +1,16 @@
-//! Topics that are read by a pattern and come and go while instances run.
+//! Topics that are read by a pattern and come and go while instances run, and topics that get more partitions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::by_hand::{Instance, log};
 use super::scene::stop;
+use super::wrapped_log::{Answer, Ask, Asking, GROUP_MEMBERS, TOPICS, Wrap, WrappedLog};
 use crate::clock::ManualClock;
 use crate::dsl::StreamsBuilder;
-use crate::log::{Doorbell, Embedded, Log as _};
+use crate::log::{Admin, Doorbell, Embedded, Log as _, LogError, LogErrorKind, Reply};
 use crate::runtime::{App, AppState, Guarantee, Settings};
 use crate::topic::{Topic, TopicPattern};
 use crate::topology::Topology;
@@ -28,6 +31,10 @@ fn copy() -> Topology {
 
 /// A member with that name that looks for topics that often.
 fn instance(name: &str, look_every: u64, guarantee: Guarantee, (log, clock): (&Embedded, &ManualClock)) -> Instance {
+    Instance::start(app_of(copy(), name, look_every, guarantee), log.clone(), clock)
+}
+
+fn app_of(topology: Topology, name: &str, look_every: u64, guarantee: Guarantee) -> App {
     let settings = Settings {
         client_id: Some(name.to_owned()),
         guarantee: Some(guarantee),
@@ -35,7 +42,7 @@ fn instance(name: &str, look_every: u64, guarantee: Guarantee, (log, clock): (&E
         metadata_max_age: Some(Duration::from_secs(look_every)),
         ..Settings::default()
     };
-    Instance::start(App::new("app", copy()).settings(settings), log.clone(), clock)
+    App::new("app", topology).settings(settings)
 }
 
 /// Lets time pass while the instances keep running.
@@ -119,6 +126,100 @@ fn members_that_see_different_topics_wait_until_they_see_the_same() {
             for instance in &instances {
                 assert_eq!((instance.state(), instance.error()), (AppState::Running, None), "{what}");
             }
+        }
+    }
+}
+
+/// Two topics are merged, and the one that grows decides from then on who owns which task. The second member cannot
+/// look at topics for a while, so for that while nobody may process anything.
+#[test]
+fn members_that_see_different_partitions_wait_until_they_see_the_same() {
+    let merged = || {
+        let builder = StreamsBuilder::new();
+        let [left, right] = ["a", "b"].map(|name| builder.stream(many(name)));
+        left.merge(right).to(OUT);
+        builder.build().expect("a topology")
+    };
+    for guarantee in [Guarantee::AtLeastOnce, Guarantee::ExactlyOnce] {
+        let (log, clock) = log();
+        for topic in ["many-a", "many-b"] {
+            log.create_topic(topic, 2).expect("a topic");
+        }
+        let blind = Blind::to(TOPICS, LogErrorKind::Unavailable);
+        let app = |name| app_of(merged(), name, 4, guarantee);
+        let behind = WrappedLog { log: log.clone(), wrap: blind.clone() };
+        let mut instances = [Instance::start(app("a"), log.clone(), &clock), Instance::start(app("b"), behind, &clock)];
+        for round in 0..12 {
+            if round == 2 {
+                blind.set(true);
+                log.add_partitions("many-b", 5).expect("grown");
+            }
+            if round == 6 {
+                blind.set(false);
+            }
+            send(&log, "a", round * 20..round * 20 + 20);
+            send(&log, "b", round * 20..round * 20 + 20);
+            pass(&mut instances, &clock, 2);
+        }
+        expect_once(&log, &[("a", 0..240), ("b", 0..240)], &format!("{guarantee:?}"));
+        let tasks = instances.iter().map(Instance::running_tasks).collect::<Vec<_>>();
+        assert!(tasks.iter().sum::<usize>() == 5 && !tasks.contains(&0), "{guarantee:?}: {tasks:?}");
+        for instance in &instances {
+            assert_eq!((instance.state(), instance.error()), (AppState::Running, None), "{guarantee:?}");
+        }
+    }
+}
+
+/// Regression: what it was assigned was held back for ever, until it had seen that all others see the same topics.
+#[test]
+fn who_may_not_look_at_the_group_reads_topics_by_a_pattern_all_the_same() {
+    let (log, clock) = log();
+    log.create_topic("many-a", 2).expect("a topic");
+    send(&log, "a", 0..20);
+    let blind = Blind::to(GROUP_MEMBERS, LogErrorKind::Denied);
+    blind.set(true);
+    let behind = WrappedLog { log: log.clone(), wrap: blind };
+    let app = app_of(copy(), "a", 4, Guarantee::AtLeastOnce);
+    let mut instances = [Instance::start(app, behind, &clock)];
+    pass(&mut instances, &clock, 2);
+    expect_once(&log, &[("a", 0..20)], "it may not look");
+}
+
+/// While it is set, a question fails.
+#[derive(Clone)]
+struct Blind {
+    question: &'static str,
+    kind: LogErrorKind,
+    is_set: Arc<AtomicBool>,
+}
+
+impl Blind {
+    fn to(question: &'static str, kind: LogErrorKind) -> Self {
+        Self { question, kind, is_set: Arc::default() }
+    }
+
+    fn set(&self, is_set: bool) {
+        self.is_set.store(is_set, Ordering::SeqCst);
+    }
+}
+
+struct Blinded(Arc<dyn Admin>, Blind);
+
+impl Wrap for Blind {
+    fn admin(&self, admin: Arc<dyn Admin>, _doorbell: Doorbell) -> Arc<dyn Admin> {
+        Arc::new(Asking(Blinded(admin, self.clone())))
+    }
+}
+
+impl Ask for Blinded {
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        question: impl FnOnce(&dyn Admin) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        match self.1.is_set.load(Ordering::SeqCst) {
+            true if what == self.1.question => Reply::ready(Err(LogError::new(self.1.kind, "nobody may look"))),
+            _ => question(&*self.0),
         }
     }
 }

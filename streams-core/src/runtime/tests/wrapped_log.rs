@@ -141,7 +141,7 @@ pub(super) struct Asking<A>(pub(super) A);
 
 impl<A: Ask> Admin for Asking<A> {
     fn topics(&self, names: Option<Vec<String>>) -> Answer<Vec<TopicInfo>> {
-        self.0.ask("looking up topics", move |admin| admin.topics(names))
+        self.0.ask(TOPICS, move |admin| admin.topics(names))
     }
 
     fn topic_configs(&self, name: &str) -> Answer<Vec<(String, String)>> {
@@ -183,6 +183,9 @@ impl<A: Ask> Admin for Asking<A> {
         self.0.ask(GROUP_MEMBERS, move |admin| admin.group_members(&group))
     }
 }
+
+/// The question which topics there are.
+pub(super) const TOPICS: &str = "looking up topics";
 
 /// The question who is in a group.
 pub(super) const GROUP_MEMBERS: &str = "asking for a group's members";
