@@ -10,6 +10,7 @@ pub mod aggregates;
 mod calendar;
 pub mod clock;
 pub mod config;
+mod drop_reason;
 mod error_text;
 pub mod private_folder;
 mod random;

@@ -105,13 +105,14 @@ fn a_program_that_ends_with_an_error_prints_the_sentence_and_not_the_variant() {
             undecodable_record,
             "task 0_0 failed at offset 0 of in-0: the value cannot be read: not a value of type i64: it has 4 bytes, \
              but this type takes 8; the topic contains another type (first bytes: 6e696e65); mend what writes the \
-             topic, or set `deserialization.exception.handler` to `skip` to drop and count such records",
+             topic, or set `deserialization.exception.handler` to `skip` to drop and count such records, or to \
+             `dead-letter` to keep them",
         ),
         (
             panicking_code,
             "task 0_0 failed at offset 0 of in-0: KSTREAM-MAPVALUES-0000000001: the application's code panicked: \
              called `Option::unwrap()` on a `None` value; the record is not committed, so the next start processes it again: mend the code, or what \
-             sends such records",
+             sends such records, or set `processing.exception.handler` to `skip` or `dead-letter`",
         ),
         (
             bad_application_id,

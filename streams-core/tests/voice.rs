@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use streams_core::prelude::*;
-use streams_core::runtime::{AppState, OnUndecodable, Settings};
+use streams_core::runtime::{AppState, ErrorSettings, OnError, Settings};
 
 const NUMBERS: Topic<String, i64> = Topic::new("numbers");
 const TEXTS: Topic<String, String> = Topic::new("numbers");
@@ -36,12 +36,12 @@ const LATE: &str = "millstream: warning: 750 of 1000 records were dropped at KST
                     after their window was closed; a longer grace keeps it open";
 
 const UNDECODABLE: &str = "millstream: warning: 2 of 5 records were skipped in topic `numbers`: their bytes cannot be \
-                           read, and `deserialization.exception.handler` is `skip`; for instance offset 3 of numbers-0: \
+                           read; for instance offset 3 of numbers-0: \
                            the value cannot be read: not a value of type i64: it has 4 bytes, but this type takes 8; the \
                            topic contains another type (first bytes: 6e696e65)";
 
 const UNDECODABLE_ROW: &str = "millstream: warning: 2 records were skipped in topic `numbers`: their bytes cannot be \
-                               read, and `deserialization.exception.handler` is `skip`; for instance offset 3 of \
+                               read; for instance offset 3 of \
                                numbers-0: the value cannot be read: not a value of type i64: it has 4 bytes, but this \
                                type takes 8; the topic contains another type (first bytes: 6e696e65)";
 
@@ -99,7 +99,11 @@ fn with_texts(log: &Embedded) {
 fn undecodable() {
     let log = numbers();
     with_texts(&log);
-    let settings = Settings { workers: 2, on_undecodable: OnUndecodable::Skip, ..Settings::default() };
+    let settings = Settings {
+        workers: 2,
+        errors: ErrorSettings { undecodable: OnError::Skip, ..ErrorSettings::default() },
+        ..Settings::default()
+    };
     copy().settings(settings).run_until_idle(log).unwrap();
 }
 
@@ -111,7 +115,11 @@ fn undecodable_row() {
     let rows = builder.global_table(NUMBERS);
     let others = builder.stream(Topic::<String, i64>::new("others"));
     others.join_global(rows, |key, _| key.clone(), |value, row| value + row).to(OUT);
-    let settings = Settings { workers: 2, on_undecodable: OnUndecodable::Skip, ..Settings::default() };
+    let settings = Settings {
+        workers: 2,
+        errors: ErrorSettings { undecodable: OnError::Skip, ..ErrorSettings::default() },
+        ..Settings::default()
+    };
     App::new("copy", builder.build().unwrap()).settings(settings).run_until_idle(log).unwrap();
 }
 
@@ -119,7 +127,11 @@ fn undecodable_row() {
 fn subscribed_later() {
     let log = numbers();
     log.create_topic(OUT.name(), 1).unwrap();
-    let settings = Settings { workers: 2, on_undecodable: OnUndecodable::Skip, ..Settings::default() };
+    let settings = Settings {
+        workers: 2,
+        errors: ErrorSettings { undecodable: OnError::Skip, ..ErrorSettings::default() },
+        ..Settings::default()
+    };
     let running = copy().settings(settings).start(log.clone()).unwrap();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).without_time().init();
     with_texts(&log);

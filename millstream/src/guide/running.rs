@@ -33,9 +33,9 @@
 //!
 //! An application ends with an [`AppError`](crate::runtime::AppError) only if going on would lose or invent something.
 //! Whatever can pass, such as a broker that is away, is waited for. The error names the topic, partition, offset, store or
-//! setting and what to do; `fn main() -> Result<(), Box<dyn std::error::Error>>` prints that sentence. A record that
-//! cannot be decoded ends the application unless `deserialization.exception.handler` is `skip`: then it is counted,
-//! reported and skipped.
+//! setting and what to do; `fn main() -> Result<(), Box<dyn std::error::Error>>` prints that sentence. Records that cannot
+//! be read, processed or written end the application, too, unless it chooses something else: see
+//! [When something fails](super::failures).
 //!
 //! # Several processes
 //!

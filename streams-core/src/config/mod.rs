@@ -38,6 +38,7 @@ pub use crate::topic::{OffsetReset, TimestampPolicy};
 mod clients;
 mod environment;
 mod error;
+mod errors;
 #[cfg(feature = "config-files")]
 mod file;
 mod foreign_names;
@@ -55,6 +56,7 @@ mod topics;
 pub use clients::owned_client_setting;
 pub use clients::{ClientScope, ClientSettings};
 pub use error::{ConfigError, ConfigErrors, Origin};
+pub use errors::{ErrorSettings, OnError, OnFuture};
 pub use layers::Layers;
 pub use optimizations::Optimizations;
 pub use topics::TopicSettings;
@@ -108,16 +110,6 @@ pub enum CreateInternalTopics {
     /// `always`: even if it has run before, for a topology to which a store or a repartition topic was added. Unset it
     /// once the application has started.
     Always,
-}
-
-/// What happens to a record that cannot be decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnUndecodable {
-    /// `fail`: the task fails and ends the application.
-    #[default]
-    Fail,
-    /// `skip`: the record is dropped, counted and logged.
-    Skip,
 }
 
 /// The id of an application. Its group, its internal topics and its state folder are named after it, so it follows the
@@ -208,8 +200,8 @@ pub struct StreamsConfig {
     pub isolation_level: Option<IsolationLevel>,
     /// `internal.topics.create`: `first_run`, the default, or `always`.
     pub create_internal_topics: CreateInternalTopics,
-    /// `deserialization.exception.handler`: `fail`, the default, or `skip`. Java takes class names here.
-    pub on_undecodable: OnUndecodable,
+    /// What becomes of records that cannot be read, processed or written, and of those that operators drop.
+    pub errors: ErrorSettings,
     /// `session.timeout.ms`: an instance that has not been heard from for this long counts as dead, and others take over
     /// its tasks; see [`App::session_timeout`](crate::runtime::App::session_timeout). Default 45 seconds.
     pub session_timeout: Duration,
@@ -270,7 +262,7 @@ impl StreamsConfig {
             timestamps: TimestampPolicy::Fail,
             isolation_level: None,
             create_internal_topics: CreateInternalTopics::FirstRun,
-            on_undecodable: OnUndecodable::Fail,
+            errors: ErrorSettings::default(),
             session_timeout: Duration::from_secs(45),
             max_poll_interval: Duration::from_secs(300),
             transaction_timeout: None,

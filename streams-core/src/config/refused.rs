@@ -34,7 +34,7 @@ const IN_CODE: &str = "Java names a class here; the state backend is chosen in c
 const NO_CLASSES: &str = "there is no replacement for it yet; leave it out";
 const NO_STANDBYS: &str = "there are no standby tasks yet; state is restored from its changelog when a task moves";
 const RANGE_ONLY: &str = "tasks are always assigned by Kafka's range assignor over the widest source topic";
-const FAILURES_STOP: &str = "there is no such handler yet: the failure stops the application, and nothing is committed";
+const NOT_GLOBAL: &str = "a failure in a global processor always stops the application; leave it out";
 const METRICS: &str = "metrics are not collected through reporters; leave it out";
 const FOLDERS: &str = "nothing in the state folder is deleted by age; delete a task's folder when it is not needed";
 const NO_OLDER: &str = "there is no older version with another format; leave it out";
@@ -44,21 +44,13 @@ const STREAMS: &[(&[&str], &str)] = &[
     (&["cache.max.bytes.buffering"], "Java's old name; write `statestore.cache.max.bytes`"),
     (
         &["default.deserialization.exception.handler"],
-        "Java's old name; write `deserialization.exception.handler`, with `fail` or `skip`",
+        "Java's old name; write `deserialization.exception.handler`, with `fail`, `skip` or `dead-letter`",
     ),
     (
-        &[
-            "production.exception.handler",
-            "default.production.exception.handler",
-            "processing.exception.handler",
-            "processing.exception.handler.global.enabled",
-        ],
-        FAILURES_STOP,
+        &["default.production.exception.handler"],
+        "Java's old name; write `production.exception.handler`, with `fail`, `skip` or `dead-letter`",
     ),
-    (
-        &["errors.dead.letter.queue.topic.name"],
-        "there is no dead letter topic yet; `deserialization.exception.handler = skip` drops and counts unreadable records",
-    ),
+    (&["processing.exception.handler.global.enabled"], NOT_GLOBAL),
     (
         &[
             "default.key.serde",

@@ -4,14 +4,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::errors::{ANSWERS, FUTURES, answer, reasons, show_reasons};
 use super::parse::{
     duration, iso_duration, number, positive_duration, show_duration, show_iso_duration, show_size, size, text, word,
     word_of,
 };
 use super::{
-    ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, StreamsConfig,
-    TimestampPolicy,
+    ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, StreamsConfig, TimestampPolicy,
 };
+use crate::topic::{NAME_LENGTH_MAX, check_name};
 
 /// A row of the table.
 pub(super) struct Setting {
@@ -46,8 +47,6 @@ const ISOLATION: &[(&str, IsolationLevel)] =
 
 const CREATE: &[(&str, CreateInternalTopics)] =
     &[("first_run", CreateInternalTopics::FirstRun), ("always", CreateInternalTopics::Always)];
-
-const UNDECODABLE: &[(&str, OnUndecodable)] = &[("fail", OnUndecodable::Fail), ("skip", OnUndecodable::Skip)];
 
 /// In the order in which they are printed.
 pub(super) const SETTINGS: &[Setting] = &[
@@ -137,7 +136,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "event.time.alignment",
         apply: |config, value| {
-            config.event_time_alignment = alignment(value)?;
+            config.event_time_alignment = duration_or_off(value)?;
             Ok(())
         },
         show: |config| config.event_time_alignment.map_or_else(|| OFF.to_owned(), show_duration),
@@ -217,10 +216,82 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         name: "deserialization.exception.handler",
         apply: |config, value| {
-            config.on_undecodable = on_undecodable(value)?;
+            config.errors.undecodable = answer(value)?;
             Ok(())
         },
-        show: |config| word_of(config.on_undecodable, UNDECODABLE),
+        show: |config| word_of(config.errors.undecodable, ANSWERS),
+    },
+    Setting {
+        name: "processing.exception.handler",
+        apply: |config, value| {
+            config.errors.processing = answer(value)?;
+            Ok(())
+        },
+        show: |config| word_of(config.errors.processing, ANSWERS),
+    },
+    Setting {
+        name: "production.exception.handler",
+        apply: |config, value| {
+            config.errors.production = answer(value)?;
+            Ok(())
+        },
+        show: |config| word_of(config.errors.production, ANSWERS),
+    },
+    Setting {
+        name: "processing.exception.retries",
+        apply: |config, value| {
+            config.errors.retries = number(value, 0..=u32::MAX)?;
+            Ok(())
+        },
+        show: |config| config.errors.retries.to_string(),
+    },
+    Setting {
+        name: "processing.exception.retry.backoff.ms",
+        apply: |config, value| {
+            config.errors.retry_backoff = positive_duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.errors.retry_backoff),
+    },
+    Setting {
+        name: "processing.exception.retry.backoff.max.ms",
+        apply: |config, value| {
+            config.errors.retry_backoff_max = positive_duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.errors.retry_backoff_max),
+    },
+    Setting {
+        name: "errors.dead.letter.queue.topic.name",
+        apply: |config, value| {
+            config.errors.dead_letter_topic = Some(topic_name(value)?);
+            Ok(())
+        },
+        show: |config| config.errors.dead_letter_topic.clone().unwrap_or_default(),
+    },
+    Setting {
+        name: "errors.dead.letter.queue.drops",
+        apply: |config, value| {
+            config.errors.dead_letter_drops = reasons(value)?;
+            Ok(())
+        },
+        show: |config| show_reasons(&config.errors.dead_letter_drops),
+    },
+    Setting {
+        name: "timestamp.future.max.ms",
+        apply: |config, value| {
+            config.errors.future_max = duration_or_off(value)?;
+            Ok(())
+        },
+        show: |config| config.errors.future_max.map_or_else(|| OFF.to_owned(), show_duration),
+    },
+    Setting {
+        name: "timestamp.future.handler",
+        apply: |config, value| {
+            config.errors.future = word(value, FUTURES)?;
+            Ok(())
+        },
+        show: |config| word_of(config.errors.future, FUTURES),
     },
     Setting {
         name: "session.timeout.ms",
@@ -283,7 +354,7 @@ fn guarantee(value: &str) -> Result<Guarantee, String> {
 }
 
 /// A duration, or `off`.
-fn alignment(value: &str) -> Result<Option<Duration>, String> {
+fn duration_or_off(value: &str) -> Result<Option<Duration>, String> {
     match value.trim() {
         OFF => Ok(None),
         value => duration(value).map(Some).map_err(|error| format!("{error}, or `{OFF}`")),
@@ -343,15 +414,9 @@ fn following(config: &StreamsConfig, default: fn(Guarantee) -> String) -> String
     }
 }
 
-/// Java takes a class here; for its two built-in classes, the error says which word to write.
-fn on_undecodable(value: &str) -> Result<OnUndecodable, String> {
-    let value = value.trim();
-    let class = value.rsplit('.').next().unwrap_or(value);
-    let answer = match class {
-        "LogAndFailExceptionHandler" => "write `fail` instead of Java's class",
-        "LogAndContinueExceptionHandler" => "write `skip` instead of Java's class",
-        _ if value.contains('.') => "Java classes cannot be used; write `fail` or `skip`",
-        _ => return word(value, UNDECODABLE),
-    };
-    Err(answer.to_owned())
+/// The name of a topic.
+fn topic_name(value: &str) -> Result<String, String> {
+    let name = value.trim();
+    check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| error.to_string())?;
+    Ok(name.to_owned())
 }

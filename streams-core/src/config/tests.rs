@@ -10,6 +10,7 @@ use super::clients::owned_names;
 use super::environment::{bare_names, in_capitals};
 use super::settings::SETTINGS;
 use super::*;
+use crate::drop_reason::DropReason;
 
 fn read(entries: &[(&str, &str)]) -> Result<StreamsConfig, ConfigErrors> {
     let id = Layers::new().set("application.id", "app");
@@ -64,6 +65,16 @@ fn every_setting_reads_what_java_users_write_and_shows_it() {
         ("internal.topics.create", "first_run", "first_run"),
         ("deserialization.exception.handler", "skip", "skip"),
         ("deserialization.exception.handler", "fail", "fail"),
+        ("processing.exception.handler", "dead-letter", "dead-letter"),
+        ("production.exception.handler", "skip", "skip"),
+        ("processing.exception.retries", "3", "3"),
+        ("processing.exception.retry.backoff.ms", "50", "50ms"),
+        ("processing.exception.retry.backoff.max.ms", "1m", "1m"),
+        ("errors.dead.letter.queue.topic.name", "dead", "dead"),
+        ("errors.dead.letter.queue.drops", "late, null-key", "null-key,late"),
+        ("timestamp.future.max.ms", "off", "off"),
+        ("timestamp.future.max.ms", "1h", "1h"),
+        ("timestamp.future.handler", "clamp", "clamp"),
         ("session.timeout.ms", "10000", "10s"),
         ("max.poll.interval.ms", "60000", "1m"),
         ("transaction.timeout.ms", "5s", "5s"),
@@ -105,6 +116,15 @@ fn settings_arrive_in_their_fields() {
         ("consumer.isolation.level", "read_committed"),
         ("internal.topics.create", "always"),
         ("deserialization.exception.handler", "skip"),
+        ("processing.exception.handler", "dead-letter"),
+        ("production.exception.handler", "skip"),
+        ("processing.exception.retries", "14"),
+        ("processing.exception.retry.backoff.ms", "15"),
+        ("processing.exception.retry.backoff.max.ms", "16"),
+        ("errors.dead.letter.queue.topic.name", "dead"),
+        ("errors.dead.letter.queue.drops", "late"),
+        ("timestamp.future.max.ms", "17"),
+        ("timestamp.future.handler", "clamp"),
         ("session.timeout.ms", "8"),
         ("max.poll.interval.ms", "9"),
         ("transaction.timeout.ms", "10"),
@@ -132,7 +152,18 @@ fn settings_arrive_in_their_fields() {
         metadata_max_age: Some(Duration::from_millis(13)),
         isolation_level: Some(IsolationLevel::ReadCommitted),
         create_internal_topics: CreateInternalTopics::Always,
-        on_undecodable: OnUndecodable::Skip,
+        errors: ErrorSettings {
+            undecodable: OnError::Skip,
+            processing: OnError::DeadLetter,
+            production: OnError::Skip,
+            retries: 14,
+            retry_backoff: Duration::from_millis(15),
+            retry_backoff_max: Duration::from_millis(16),
+            dead_letter_topic: Some("dead".to_owned()),
+            dead_letter_drops: BTreeSet::from([DropReason::Late]),
+            future_max: Some(Duration::from_millis(17)),
+            future: OnFuture::Clamp,
+        },
         session_timeout: Duration::from_millis(8),
         max_poll_interval: Duration::from_millis(9),
         transaction_timeout: Some(Duration::from_millis(10)),
@@ -189,11 +220,21 @@ fn values_that_make_no_sense_are_refused_with_a_sentence() {
             "wallclock",
             "`wallclock` is not one of `fail`, `skip`, `partition_time`, `wall_clock`",
         ),
-        ("deserialization.exception.handler", "dlq", "`dlq` is not one of `fail`, `skip`"),
+        ("deserialization.exception.handler", "dlq", "`dlq` is not one of `fail`, `skip`, `dead-letter`"),
+        (
+            "errors.dead.letter.queue.topic.name",
+            "a/b",
+            "a name may contain only letters, digits, `.`, `_` and `-`; byte 1 is none of them",
+        ),
+        (
+            "errors.dead.letter.queue.drops",
+            "late, gone",
+            "`gone` is not one of `null-key`, `null-value`, `late`, `no-partition`, `null-foreign-key`, `expired`, `outdated`",
+        ),
         (
             "deserialization.exception.handler",
             "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler",
-            "write `skip` instead of Java's class",
+            "write `skip` or `dead-letter` instead of Java's class",
         ),
         (
             "deserialization.exception.handler",
@@ -203,7 +244,8 @@ fn values_that_make_no_sense_are_refused_with_a_sentence() {
         (
             "deserialization.exception.handler",
             "com.example.Mine",
-            "Java classes cannot be used; write `fail` or `skip`",
+            "Java classes cannot be used; write `fail`, `skip` or `dead-letter`, or give the application a handler with \
+             `.handle_errors(..)`",
         ),
     ] {
         assert_eq!(problem(key, value), expected, "{key} = {value}");
@@ -297,7 +339,8 @@ fn what_only_java_has_is_refused_with_advice() {
         ("default.key.serde", "types choose the format"),
         ("default.value.serde", "types choose the format"),
         ("rocksdb.config.setter", "chosen in code"),
-        ("production.exception.handler", "no such handler yet"),
+        ("default.production.exception.handler", "write `production.exception.handler`"),
+        ("processing.exception.handler.global.enabled", "a failure in a global processor"),
         ("default.deserialization.exception.handler", "write `deserialization.exception.handler`"),
         ("consumer.max.poll.records", "`buffered.records.per.partition`"),
         ("partition.assignment.strategy", "range assignments"),

@@ -99,7 +99,7 @@ impl<R: FlushedRows> Flusher<R> {
         let written = write(self.rows.borrow_mut().rows_mut(), forward);
         let result = written.map_err(|error| OperatorError::rows(&self.node, error))?;
         for change in self.changes.drain(..) {
-            self.outputs.forward(context, change)?;
+            context.release(|context| self.outputs.forward(context, change))?;
         }
         Ok(result)
     }

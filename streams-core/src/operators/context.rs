@@ -1,13 +1,16 @@
 //! What an operator sees of its task while it handles a record.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::OperatorError;
 use super::drops::{Dropped, Drops};
+use super::failures::{Contain, Lost, Unsent};
 use super::marks::MarkedTopic;
 use super::partitioner::Chosen;
+use crate::drop_reason::DropReason;
 use crate::log::{LogError, LogErrorKind, TopicHandle};
 use crate::record::{Headers, Partition, RecordPosition, TaskId, Timestamp};
 
@@ -88,86 +91,6 @@ pub struct Destination {
     pub(crate) marks: Option<Rc<MarkedTopic>>,
 }
 
-/// Why a record was dropped on purpose. Each reason is counted separately.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum DropReason {
-    /// Its key is null where a key is needed.
-    NullKey,
-    /// Its value is null where a value is needed.
-    NullValue,
-    /// Its window was already closed.
-    Late,
-    /// Its bytes cannot be read, and the application chose to skip such records.
-    Undecodable,
-    /// Its timestamp is negative, or its extractor returned none, and the application chose to skip such records.
-    NegativeTimestamp,
-    /// The application's partitioner chose no partition for it.
-    NoPartition,
-    /// It is a row of an inner foreign-key join that refers to no other row.
-    NullForeignKey,
-    /// It is an answer within a foreign-key join to a row that has changed since.
-    StaleAnswer,
-    /// It is a row for a store that keeps rows of that time no more.
-    Expired,
-    /// It is an earlier version of a row than the latest one, and joins of tables are with latest rows.
-    Outdated,
-}
-
-impl DropReason {
-    /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
-        Self::NullKey,
-        Self::NullValue,
-        Self::Late,
-        Self::Undecodable,
-        Self::NegativeTimestamp,
-        Self::NoPartition,
-        Self::NullForeignKey,
-        Self::StaleAnswer,
-        Self::Expired,
-        Self::Outdated,
-    ];
-
-    /// The reason as a sentence.
-    pub(crate) const fn explanation(self) -> &'static str {
-        match self {
-            Self::NullKey => "their key is null",
-            Self::NullValue => "their value is null",
-            Self::Late => "they came after their window was closed; a longer grace keeps it open",
-            Self::Undecodable => "their bytes cannot be read, and `deserialization.exception.handler` is `skip`",
-            Self::NegativeTimestamp => "their timestamp is negative, or their extractor leaves them out",
-            Self::NoPartition => "their partitioner chose no partition",
-            Self::NullForeignKey => "they have no foreign key; a left join keeps them",
-            Self::StaleAnswer => "the rows that they answer have changed since, and are answered themselves",
-            Self::Expired => "their rows are older than what the store keeps; a longer retention keeps them",
-            Self::Outdated => "a later version of their row is known, and tables are joined by their latest rows",
-        }
-    }
-
-    /// Whether it happens all the time without anything being wrong, so that nobody needs to be told of it.
-    pub(crate) const fn is_routine(self) -> bool {
-        matches!(self, Self::StaleAnswer)
-    }
-
-    /// The reason as a metrics label.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::NullKey => "null-key",
-            Self::NullValue => "null-value",
-            Self::Late => "late",
-            Self::Undecodable => "undecodable",
-            Self::NegativeTimestamp => "negative-timestamp",
-            Self::NoPartition => "no-partition",
-            Self::NullForeignKey => "null-foreign-key",
-            Self::StaleAnswer => "stale-answer",
-            Self::Expired => "expired",
-            Self::Outdated => "outdated",
-        }
-    }
-}
-
 /// What an operator sees of its task.
 pub struct Context {
     /// The task.
@@ -182,9 +105,18 @@ pub struct Context {
     pub commit_requested: bool,
     collector: Rc<RefCell<dyn Collector>>,
     dropped: [u64; DropReason::ALL.len()],
-    /// How many records were sent to topics that are not internal.
+    /// How many records were sent, and how many of them to topics that are not internal.
+    sent: u64,
     sent_out: u64,
     drops: Drops,
+    /// Records that are dropped for these reasons are dead letters.
+    dead_letter_drops: BTreeSet<DropReason>,
+    /// The first drop of that kind since this was taken last.
+    wanted_drop: Option<(Box<str>, DropReason)>,
+    contain: Option<Contain>,
+    is_releasing: bool,
+    lost: Vec<Lost>,
+    unsent: Option<Unsent>,
 }
 
 impl Context {
@@ -199,8 +131,15 @@ impl Context {
             commit_requested: false,
             collector,
             dropped: [0; DropReason::ALL.len()],
+            sent: 0,
             sent_out: 0,
             drops: Drops::default(),
+            dead_letter_drops: BTreeSet::new(),
+            wanted_drop: None,
+            contain: None,
+            is_releasing: false,
+            lost: Vec::new(),
+            unsent: None,
         }
     }
 
@@ -209,6 +148,13 @@ impl Context {
     pub fn drop_record(&mut self, node: &str, reason: DropReason) {
         self.dropped[reason as usize] += 1;
         self.drops.count(node, reason, || None);
+        if self.dead_letter_drops.contains(&reason)
+            && !self.is_releasing
+            && self.position.is_some()
+            && self.wanted_drop.is_none()
+        {
+            self.wanted_drop = Some((node.into(), reason));
+        }
         if let Some(position) = &self.position {
             tracing::debug!(
                 task = %self.task, node, reason = reason.label(),
@@ -218,14 +164,74 @@ impl Context {
         }
     }
 
-    /// Counts a record that cannot be read and is skipped, as the setting says.
+    /// Counts a record that is skipped because of an error, as the setting says.
     #[cold]
     pub(crate) fn skip_record(&mut self, reason: DropReason, error: &OperatorError) {
         self.dropped[reason as usize] += 1;
-        let Some(position) = &self.position else { return };
+        let Some(position) = &self.position else {
+            self.drops.count(error.node().unwrap_or("-"), reason, || Some(error.to_string()));
+            return;
+        };
         let (topic, partition, offset) = (&*position.topic, position.partition.0, position.offset.0);
         self.drops.count(topic, reason, || Some(format!("offset {offset} of {topic}-{partition}: {error}")));
         tracing::debug!(task = %self.task, topic, partition, offset, %error, "record skipped");
+    }
+
+    /// From now on, records that are dropped for these reasons are dead letters, and `contain` decides about failures for
+    /// which no record can be left out.
+    pub(crate) fn set_failures(&mut self, dead_letter_drops: BTreeSet<DropReason>, contain: Contain) {
+        (self.dead_letter_drops, self.contain) = (dead_letter_drops, Some(contain));
+    }
+
+    /// Forwards something that is not made of the record in hand, but of what was held back: a row of a cache, the result
+    /// of a window that closes, what a punctuation sends. If that fails, leaving out the record in hand would not help, so
+    /// the result is left out instead, if the application goes on at all.
+    ///
+    /// # Errors
+    /// As `work`, if the application does not go on.
+    #[inline]
+    pub(crate) fn release(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), OperatorError>,
+    ) -> Result<(), OperatorError> {
+        let was_releasing = std::mem::replace(&mut self.is_releasing, true);
+        let outcome = work(self);
+        self.is_releasing = was_releasing;
+        outcome.or_else(|error| self.contain_failure(error))
+    }
+
+    /// Whether a panic, which was just caught, came from what was held back.
+    pub(crate) fn take_releasing(&mut self) -> bool {
+        std::mem::take(&mut self.is_releasing)
+    }
+
+    #[cold]
+    fn contain_failure(&mut self, error: OperatorError) -> Result<(), OperatorError> {
+        let unsent = self.unsent.take();
+        let Some(contained) = self.contain.as_ref().and_then(|contain| contain(&error)) else { return Err(error) };
+        let position = self.position.take();
+        self.skip_record(contained.reason, &error);
+        self.position.clone_from(&position);
+        if contained.is_dead_letter {
+            self.lost.push(Lost { error, position, unsent });
+        }
+        Ok(())
+    }
+
+    /// Takes the failures that are to become dead letters.
+    pub(crate) fn take_lost(&mut self) -> Vec<Lost> {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Takes the first drop that makes the record in hand a dead letter, with the node that dropped it.
+    #[inline]
+    pub(crate) fn take_wanted_drop(&mut self) -> Option<(Box<str>, DropReason)> {
+        self.wanted_drop.take()
+    }
+
+    /// How many records were sent.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Takes what was dropped since this was called last.
@@ -256,6 +262,7 @@ impl Context {
     /// # Errors
     /// As [`Context::send`].
     pub(super) fn send_when_known(&mut self, record: Unaddressed) -> Result<(), OperatorError> {
+        self.sent += 1;
         self.sent_out += 1;
         let node = record.node.to_string();
         self.collector.borrow_mut().send_when_known(record).map_err(|error| OperatorError::Send { node, error })
@@ -276,6 +283,7 @@ impl Context {
         timestamp: Timestamp,
         headers: &Headers,
     ) -> Result<(), OperatorError> {
+        self.sent += 1;
         let sent = match &destination.marks {
             None => {
                 self.sent_out += u64::from(!destination.is_internal);
@@ -286,6 +294,9 @@ impl Context {
                 self.collector.borrow_mut().send(destination, partition, key, value, timestamp, &headers)
             }
         };
-        sent.map_err(|error| OperatorError::Send { node: node.to_owned(), error })
+        sent.map_err(|error| {
+            self.unsent = Some(Unsent::new(destination, key, value, timestamp, headers));
+            OperatorError::Send { node: node.to_owned(), error }
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong while a record passes through the operators.
 
 use crate::log::LogError;
+use crate::record::Timestamp;
 use crate::state::rows::RowError;
 use crate::state::{StoreError, StoreErrorKind};
 use crate::wire::{DecodeError, EncodeError};
@@ -22,6 +23,18 @@ pub enum OperatorError {
     /// The record's timestamp is negative.
     #[error("the record's timestamp is {0}, which is negative; Kafka uses -1 for records written without one")]
     NegativeTimestamp(i64),
+    /// The record's timestamp is further ahead of the clock than the application accepts.
+    #[error(
+        "the record's timestamp {timestamp} is {ahead:?} ahead of the clock, and `timestamp.future.max.ms` allows {max:?}"
+    )]
+    TooFarAhead {
+        /// The record's timestamp.
+        timestamp: Timestamp,
+        /// How far it is ahead.
+        ahead: std::time::Duration,
+        /// How far it may be ahead.
+        max: std::time::Duration,
+    },
     /// The application's timestamp extractor refuses the record.
     #[error("{node}: the record's timestamp cannot be extracted: {reason}")]
     NoTimestamp {
@@ -140,6 +153,47 @@ pub enum OperatorError {
 crate::debug_says_what_display_says!(OperatorError);
 
 impl OperatorError {
+    /// The node with which it happened, if it was a node.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Self::Decode { .. } | Self::NegativeTimestamp(_) | Self::TooFarAhead { .. } | Self::TooSlow { .. } => None,
+            Self::NoTimestamp { node, .. }
+            | Self::Encode { node, .. }
+            | Self::Store { node, .. }
+            | Self::Send { node, .. }
+            | Self::NoTopic { node, .. }
+            | Self::Partition { node, .. }
+            | Self::NoChild { node, .. }
+            | Self::Schedule { node, .. }
+            | Self::BufferFull { node, .. }
+            | Self::Refused { node, .. } => Some(node),
+            Self::Panic { node, .. } => node.as_deref(),
+        }
+    }
+
+    /// The name of the kind of error.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Decode { .. } => "Decode",
+            Self::NegativeTimestamp(_) => "NegativeTimestamp",
+            Self::TooFarAhead { .. } => "TooFarAhead",
+            Self::NoTimestamp { .. } => "NoTimestamp",
+            Self::Encode { .. } => "Encode",
+            Self::Store { .. } => "Store",
+            Self::Send { .. } => "Send",
+            Self::NoTopic { .. } => "NoTopic",
+            Self::Partition { .. } => "Partition",
+            Self::NoChild { .. } => "NoChild",
+            Self::Schedule { .. } => "Schedule",
+            Self::TooSlow { .. } => "TooSlow",
+            Self::BufferFull { .. } => "BufferFull",
+            Self::Refused { .. } => "Refused",
+            Self::Panic { .. } => "Panic",
+        }
+    }
+
     /// A key whose bytes were checked and accepted cannot be decoded. Not an [`OperatorError::Decode`], which may be
     /// skipped: the record has already changed its row.
     #[cold]

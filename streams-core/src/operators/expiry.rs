@@ -51,7 +51,8 @@ impl<K: Key, V: Value> Expire for Expiry<K, V> {
             let is_last = expired.len() < ROWS_PER_STEP;
             for Expired { key, value, at } in expired {
                 let value = Change::latest(Some(value).filter(|_| self.sends_old_values), None);
-                self.outputs.forward(context, Record { key, value, timestamp: at, headers: Headers::new() })?;
+                let record = Record { key, value, timestamp: at, headers: Headers::new() };
+                context.release(|context| self.outputs.forward(context, record))?;
             }
             if is_last {
                 return Ok(());

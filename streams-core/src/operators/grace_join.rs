@@ -118,7 +118,8 @@ impl<J> GraceJoin<J> {
         key.set_window_sizes(self.waiting.borrow().windows().as_slice());
         let HeldContext { timestamp, position, headers } = record.context.clone();
         let position = std::mem::replace(&mut context.position, position);
-        let joined = self.join.process(context, Record { key, value, timestamp, headers });
+        let record = Record { key, value, timestamp, headers };
+        let joined = context.release(|context| self.join.process(context, record));
         context.position = position;
         joined
     }

@@ -20,6 +20,7 @@ mod drops;
 mod emission;
 mod error;
 mod expiry;
+mod failures;
 mod join_kind;
 mod marks;
 mod open_rows;
@@ -89,9 +90,9 @@ mod row_identity_tests;
 pub(crate) mod testing;
 
 // The public ones are re-exported by `dsl::processor`, `topology` and `runtime`.
+pub use crate::drop_reason::DropReason;
 pub use crate::record::RecordPosition;
 pub use build::{BuildError, NodeId, PunctuationTime, StoreId};
-pub use context::DropReason;
 pub use error::OperatorError;
 
 pub(crate) use blame::{Address, blamed, blaming};
@@ -103,6 +104,7 @@ pub(crate) use context::{Collector, Context, Destination, Unaddressed};
 pub(crate) use drops::Dropped;
 pub(crate) use emission::Emission;
 pub(crate) use expiry::Expire;
+pub(crate) use failures::{Contained, Lost};
 pub(crate) use join_kind::JoinKind;
 pub(crate) use marks::{Mark, MarkKind, MarkedTopic, Sender};
 pub(crate) use placed::Placed;

@@ -65,7 +65,8 @@ impl<L: RunLayout, V: Value> OpenRows<L, V> {
             let key = self.rows.borrow().typed_key(&key, place);
             let key = key.map_err(|error| OperatorError::rows(&self.node, error))?;
             let (value, timestamp) = (Change::latest(None, Some(value)), L::forwarded(place, timestamp));
-            self.outputs.forward(context, Record { key, value, timestamp, headers: headers.clone() })?;
+            let record = Record { key, value, timestamp, headers: headers.clone() };
+            context.release(|context| self.outputs.forward(context, record))?;
         }
         Ok(())
     }

@@ -195,7 +195,7 @@ impl<K: Key, V: Value> Suppress<K, V> {
         if sending.change.new.is_some() || !is_final {
             let position = std::mem::replace(&mut context.position, position);
             let record = Record { key: sending.key, value: sending.change, timestamp, headers };
-            let forwarded = self.outputs.forward(context, record);
+            let forwarded = context.release(|context| self.outputs.forward(context, record));
             context.position = position;
             forwarded?;
         }

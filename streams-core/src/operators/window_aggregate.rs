@@ -202,7 +202,8 @@ impl<K: Key, A: Value> WindowedTable<K, A> {
                 let is_last = page.len() < ROWS_PER_STEP;
                 for (key, (value, timestamp)) in page {
                     let (value, headers) = (Change::latest(None, Some(value)), headers.clone());
-                    self.outputs.forward(context, Record { key, value, timestamp, headers })?;
+                    let record = Record { key, value, timestamp, headers };
+                    context.release(|context| self.outputs.forward(context, record))?;
                 }
                 if is_last {
                     break;

@@ -13,10 +13,11 @@ use tokio::sync::watch;
 use std::collections::BTreeMap;
 
 use super::control::{Control, InstanceParts, Status};
+use super::failures::{ErrorPolicy, FailedRecord, Handler};
 use super::idle::Idleness;
 use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
-use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel, TimestampPolicy};
+use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel, OnError, TimestampPolicy};
 use super::start_line;
 use super::summary::Summary;
 use super::threads::{StateListener, notify, start_control};
@@ -79,6 +80,7 @@ pub struct App {
     clock: SharedClock,
     random: SharedRandom,
     listeners: Vec<StateListener>,
+    handler: Option<Handler>,
     is_quiet: bool,
 }
 
@@ -95,6 +97,7 @@ impl App {
             clock: SystemClock::shared(),
             random: Arc::new(SystemRandom),
             listeners: Vec::new(),
+            handler: None,
             is_quiet: false,
         }
     }
@@ -198,6 +201,100 @@ impl App {
     #[must_use]
     pub fn align_event_time(mut self, bound: Duration) -> Self {
         self.settings.event_time_alignment = Some(bound);
+        self
+    }
+
+    /// What becomes of a record whose bytes cannot be read (`deserialization.exception.handler`). By default the application
+    /// ends with an error that names it.
+    #[must_use]
+    pub fn on_undecodable(mut self, answer: OnError) -> Self {
+        self.settings.errors.undecodable = answer;
+        self
+    }
+
+    /// What becomes of a record with which the application's code fails, by refusing it in a `try_..` operation or by a
+    /// panic (`processing.exception.handler`). By default the application ends with an error that names the record and the
+    /// node.
+    ///
+    /// A record that is left out has no effects at all under exactly-once, also where one of several branches fails with
+    /// it: the work since the last commit is undone and done again without it, unless the record has not done anything
+    /// yet. Under at-least-once, what it has done before it fails stays done; only a panic is undone, and what was sent
+    /// since the last commit is then sent again. What is not made of one record, such as the result of a window that
+    /// closes, is left out by itself.
+    ///
+    /// ```
+    /// use millstream::config::OnError;
+    /// use millstream::prelude::*;
+    ///
+    /// const PRICES: Topic<String, String> = Topic::new("prices");
+    /// const CENTS: Topic<String, i64> = Topic::new("cents");
+    /// const DEAD: Topic<Option<Vec<u8>>, Option<Vec<u8>>> = Topic::new("dead-letters");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(PRICES).try_map_values(|price| price.parse::<i64>()).to(CENTS);
+    /// let log = Embedded::in_memory();
+    /// for (pen, price) in [("red", "120"), ("blue", "cheap"), ("green", "90")] {
+    ///     log.send(&PRICES, pen, price)?;
+    /// }
+    /// let app = App::new("prices", builder.build()?).on_processing_error(OnError::DeadLetter);
+    /// app.dead_letters_to("dead-letters").run_until_idle(log.clone())?;
+    ///
+    /// assert_eq!(log.read(&CENTS)?.len(), 2);
+    /// let dead = &log.read(&DEAD)?[0];
+    /// assert_eq!(dead.key.as_deref(), Some(&b"blue"[..]));
+    /// assert_eq!(dead.headers.get("__streams.errors.topic"), Some(&b"prices"[..]));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "ProcessingExceptionHandler")]
+    #[must_use]
+    pub fn on_processing_error(mut self, answer: OnError) -> Self {
+        self.settings.errors.processing = answer;
+        self
+    }
+
+    /// What becomes of a record of which something is made that cannot be encoded, or that its topic does not accept because
+    /// of its size or its timestamp (`production.exception.handler`). By default the application ends with an error. What
+    /// [`App::on_processing_error`] says about effects holds here, too.
+    #[doc(alias = "ProductionExceptionHandler")]
+    #[must_use]
+    pub fn on_production_error(mut self, answer: OnError) -> Self {
+        self.settings.errors.production = answer;
+        self
+    }
+
+    /// The topic for dead letters (`errors.dead.letter.queue.topic.name`): records that are left out because of an error,
+    /// as they were, with KIP-1034's headers. They are written in the same transaction as everything else. On Kafka the
+    /// topic must exist.
+    #[must_use]
+    pub fn dead_letters_to(mut self, topic: impl Into<String>) -> Self {
+        self.settings.errors.dead_letter_topic = Some(topic.into());
+        self
+    }
+
+    /// Decides about each record with which something fails, instead of the settings: they are only what
+    /// [`FailedRecord::answer`] returns. A failure that is no record's fault, of a store or of the log, always ends the
+    /// application.
+    ///
+    /// ```
+    /// use millstream::config::OnError;
+    /// use millstream::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// const IN: Topic<String, String> = Topic::new("in");
+    /// const OUT: Topic<String, i64> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(IN).try_map_values(|number| number.parse::<i64>()).named("parse").to(OUT);
+    /// let app = App::new("numbers", builder.build()?).handle_errors(|failed| match failed.node() {
+    ///     Some("parse") if failed.value() == Some(b"-") => OnError::Skip,
+    ///     _ if failed.attempts() < 3 => OnError::Retry(Duration::from_secs(1)),
+    ///     _ => failed.answer(),
+    /// });
+    /// # Ok::<_, TopologyError>(())
+    /// ```
+    #[must_use]
+    pub fn handle_errors(mut self, handler: impl Fn(&FailedRecord<'_>) -> OnError + Send + Sync + 'static) -> Self {
+        self.handler = Some(Arc::new(handler));
         self
     }
 
@@ -319,10 +416,12 @@ impl App {
         check_optimizations(self.settings.optimizations, self.topology.optimizations())?;
         let settings = self.settings.decided_by(&*log);
         settings.check()?;
+        let policy = ErrorPolicy { settings: settings.errors.clone(), handler: self.handler };
         let parts = InstanceParts {
             application_id: self.id.into(),
             topology: Arc::new(self.topology),
             settings: Arc::new(settings),
+            policy: Arc::new(policy),
             log,
             backend: self.backend,
             clock: self.clock,

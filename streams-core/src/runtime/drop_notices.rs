@@ -128,7 +128,14 @@ impl NodeDrops {
         };
         let explanation = self.reason.explanation();
         let sentence = match (self.reason, self.first.take()) {
-            (DropReason::Undecodable | DropReason::NegativeTimestamp, first) => {
+            (
+                DropReason::Undecodable
+                | DropReason::NegativeTimestamp
+                | DropReason::Failed
+                | DropReason::Unwritable
+                | DropReason::Future,
+                first,
+            ) => {
                 let instance = first.map_or_else(String::new, |first| format!("; for instance {first}"));
                 format!("{records} skipped in topic `{node}`: {explanation}{instance}")
             }
@@ -235,8 +242,8 @@ mod tests {
             }
             notices.tell_the_rest(Timestamp(1));
         });
-        let expected = "4 of 10 records were skipped in topic `in`: their bytes cannot be read, and \
-                        `deserialization.exception.handler` is `skip`; for instance offset 7 of in-0: no number";
+        let expected = "4 of 10 records were skipped in topic `in`: their bytes cannot be read; for instance offset 7 of \
+                        in-0: no number";
         assert_eq!(told, [expected]);
     }
 }

@@ -363,11 +363,11 @@ const fn next_step(error: &OperatorError) -> &'static str {
     match error {
         OperatorError::Decode { .. } | OperatorError::NegativeTimestamp(_) => {
             "; mend what writes the topic, or set `deserialization.exception.handler` to `skip` to drop and count \
-             such records"
+             such records, or to `dead-letter` to keep them"
         }
         OperatorError::Panic { .. } | OperatorError::Refused { .. } => {
             "; the record is not committed, so the next start processes it again: mend the code, or what sends such \
-             records"
+             records, or set `processing.exception.handler` to `skip` or `dead-letter`"
         }
         _ => "",
     }

@@ -14,7 +14,7 @@ use super::control::Status;
 use super::drop_notices::DropNotices;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
-use super::settings::OnUndecodable;
+use super::settings::OnError;
 use super::summary::{Tally, Totals};
 use super::worker::panic_message;
 use super::{AppError, TaskMetrics, TaskPhase};
@@ -39,7 +39,7 @@ pub(crate) struct RowCheck {
     store: Arc<GlobalStore>,
     kind: Arc<dyn StoreKind>,
     windows: WindowSizes,
-    on_undecodable: OnUndecodable,
+    on_undecodable: OnError,
     metrics: MetricsBoard,
     notices: DropNotices,
     totals: Totals,
@@ -51,7 +51,7 @@ impl RowCheck {
     pub(crate) fn new(
         plan: &Plan,
         (id, store): (StoreId, &Arc<GlobalStore>),
-        on_undecodable: OnUndecodable,
+        on_undecodable: OnError,
         status: &Status,
         clock: SharedClock,
     ) -> Option<Self> {
@@ -106,7 +106,9 @@ impl RowCheck {
             }));
             match read.unwrap_or_else(|panic| Err(self.panicked(&*panic))) {
                 Ok(()) => {}
-                Err(error @ OperatorError::Decode { .. }) if self.on_undecodable == OnUndecodable::Skip => {
+                Err(error @ OperatorError::Decode { .. })
+                    if matches!(self.on_undecodable, OnError::Skip | OnError::DeadLetter) =>
+                {
                     context.skip_record(DropReason::Undecodable, &error);
                 }
                 Err(error) => {

@@ -106,7 +106,8 @@ impl GlobalTables {
                 );
                 follower.clear(&mut &*store, store.index()).map_err(failed)?;
             }
-            let check = RowCheck::new(plan, (id, &store), settings.on_undecodable, status, Arc::clone(&parts.clock));
+            let check =
+                RowCheck::new(plan, (id, &store), settings.errors.undecodable, status, Arc::clone(&parts.clock));
             tables.push(GlobalTable { store, id, folder, check, follower });
         }
         Ok(Self {

@@ -16,6 +16,7 @@ mod control;
 mod directory;
 mod drop_notices;
 mod error;
+mod failures;
 mod fellows;
 mod follower;
 mod global_rows;
@@ -53,11 +54,13 @@ mod worker;
 pub use crate::operators::{BuildError, DropReason, OperatorError};
 pub use app::{App, Handle, Running};
 pub use error::AppError;
+pub use failures::{FailedRecord, Stage};
 pub use lifecycle::AppState;
 pub use metrics::{TaskMetrics, TaskPhase};
 pub use renamed::RenamedTopic;
 pub use settings::{
-    CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, Settings, TimestampPolicy,
+    CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnError, OnFuture, Settings,
+    TimestampPolicy,
 };
 pub use single_task::{RawRow, SentRecord};
 pub use summary::Summary;

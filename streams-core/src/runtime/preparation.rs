@@ -112,7 +112,9 @@ impl Preparation {
         admin: Arc<dyn Admin>,
         log: &dyn Log,
     ) -> Self {
-        let external = external_topics(&topology);
+        let mut external = external_topics(&topology);
+        // Dead letters go to a topic like any other output.
+        external.sinks.extend(settings.errors.dead_letter_topic.as_deref().map(Arc::from));
         let settings_interval = settings.topic_interval(log);
         Self {
             application_id,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::AppError;
 use crate::config::{ApplicationId, Optimizations, StreamsConfig, transaction_timeout_below};
-pub use crate::config::{CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnUndecodable, TimestampPolicy};
+pub use crate::config::{
+    CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnError, OnFuture, TimestampPolicy,
+};
 use crate::log::{Isolation, Log};
 
 /// How often a batch job commits that has not set an interval. Under exactly-once its tasks also see each other's records
@@ -63,8 +65,8 @@ pub struct Settings {
     pub create_internal_topics: CreateInternalTopics,
     /// `topology.optimization`: what the topology must have been built with, unless it is `none`.
     pub optimizations: Optimizations,
-    /// `deserialization.exception.handler`.
-    pub on_undecodable: OnUndecodable,
+    /// What becomes of records that cannot be read, processed or written.
+    pub errors: ErrorSettings,
     /// `session.timeout.ms`; see [`App::session_timeout`](super::App::session_timeout).
     pub session_timeout: Duration,
     /// How long a rebalance waits for this member's commit (`max.poll.interval.ms` in Kafka's terms).
@@ -164,6 +166,11 @@ impl Settings {
                 "under exactly-once only committed records are read; leave it out, or set `read_committed`",
             );
         }
+        if self.errors.dead_letter_topic.is_none()
+            && let Some(setting) = self.errors.wants_dead_letters()
+        {
+            return refuse(setting, "dead letters need a topic; set `errors.dead.letter.queue.topic.name` to its name");
+        }
         if self.session_timeout < Duration::from_millis(1) {
             return refuse("session.timeout.ms", "it must be at least 1 ms");
         }
@@ -218,7 +225,7 @@ impl From<&StreamsConfig> for Settings {
             timestamps: config.timestamps,
             isolation_level: config.isolation_level,
             create_internal_topics: config.create_internal_topics,
-            on_undecodable: config.on_undecodable,
+            errors: config.errors.clone(),
             session_timeout: config.session_timeout,
             rebalance_timeout: config.max_poll_interval,
             transaction_timeout: config.transaction_timeout,

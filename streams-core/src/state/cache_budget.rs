@@ -17,6 +17,7 @@ pub(crate) struct CacheBudget(Rc<Budget>);
 struct Budget {
     limit: usize,
     held: Cell<usize>,
+    changes: Cell<u64>,
 }
 
 impl Default for CacheBudget {
@@ -29,7 +30,7 @@ impl CacheBudget {
     /// A budget of so many bytes; with 0 there are no caches.
     #[must_use]
     pub(crate) fn new(limit: usize) -> Self {
-        Self(Rc::new(Budget { limit, held: Cell::new(0) }))
+        Self(Rc::new(Budget { limit, held: Cell::new(0), changes: Cell::new(0) }))
     }
 
     /// No caches.
@@ -61,6 +62,18 @@ impl CacheBudget {
     #[must_use]
     pub(crate) fn has_to_free(&self) -> bool {
         self.0.held.get() > self.0.limit - self.0.limit / SHARE_TO_FREE
+    }
+
+    /// How often a row in a cache was changed so far.
+    #[must_use]
+    pub(crate) fn changes(&self) -> u64 {
+        self.0.changes.get()
+    }
+
+    /// Notes that a row in a cache is changed.
+    #[inline]
+    pub(super) fn note_change(&self) {
+        self.0.changes.set(self.0.changes.get() + 1);
     }
 
     pub(super) fn add(&self, bytes: usize) {

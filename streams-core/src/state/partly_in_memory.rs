@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{
     Memory, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreIndex, StorePairs, StoreReader,
@@ -18,6 +18,8 @@ pub(crate) struct PartlyInMemory {
     disk: Box<dyn Store>,
     memory: Box<dyn Store>,
     in_memory: Arc<BTreeSet<StoreIndex>>,
+    /// Held while a batch is written to both, and until a reader sees both.
+    writing: Arc<RwLock<()>>,
 }
 
 impl PartlyInMemory {
@@ -31,7 +33,7 @@ impl PartlyInMemory {
         in_memory: BTreeSet<StoreIndex>,
     ) -> Result<Self, StoreError> {
         let memory = Memory.open(Path::new(""), &vec![String::new(); stores])?;
-        Ok(Self { disk, memory, in_memory: Arc::new(in_memory) })
+        Ok(Self { disk, memory, in_memory: Arc::new(in_memory), writing: Arc::default() })
     }
 
     fn of(&self, store: StoreIndex) -> &dyn Store {
@@ -67,6 +69,8 @@ impl Store for PartlyInMemory {
                 add(&mut disk, change);
             }
         }
+        // Nobody panics while holding the lock, so there is nothing in it that could be damaged.
+        let _writing = self.writing.write().unwrap_or_else(PoisonError::into_inner);
         // Memory accepts everything, so if the disk does, all of it is written.
         self.disk.write(disk)?;
         self.memory.write(memory)
@@ -74,7 +78,8 @@ impl Store for PartlyInMemory {
 
     fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError> {
         let (disk, memory) = (self.disk.reader()?, self.memory.reader()?);
-        Ok(Arc::new(Reader { disk, memory, in_memory: Arc::clone(&self.in_memory) }))
+        let (in_memory, writing) = (Arc::clone(&self.in_memory), Arc::clone(&self.writing));
+        Ok(Arc::new(Reader { disk, memory, in_memory, writing }))
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
@@ -91,18 +96,24 @@ fn add(batch: &mut StoreBatch, change: StoreChange<'_>) {
     }
 }
 
-/// Reads both. What is on disk may be one commit older than what is in memory.
+/// Reads both, as of the same commit.
 struct Reader {
     disk: Arc<dyn StoreReader>,
     memory: Arc<dyn StoreReader>,
     in_memory: Arc<BTreeSet<StoreIndex>>,
+    writing: Arc<RwLock<()>>,
 }
 
 impl StoreReader for Reader {
     fn look(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError> {
         let mut outcome = Ok(());
+        let mut not_writing = Some(self.writing.read().unwrap_or_else(PoisonError::into_inner));
         self.disk.look(&mut |disk| {
-            outcome = self.memory.look(&mut |memory| look(&Snapshot { disk, memory, in_memory: &self.in_memory }));
+            outcome = self.memory.look(&mut |memory| {
+                // Both are seen as of now, so the next batch need not wait.
+                not_writing.take();
+                look(&Snapshot { disk, memory, in_memory: &self.in_memory });
+            });
         })?;
         outcome
     }

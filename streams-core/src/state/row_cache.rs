@@ -112,6 +112,7 @@ impl<V> RowCache<V> {
     /// whether its size is to be measured.
     #[inline]
     pub(super) fn note_change(&mut self, place: usize, headers: &Headers) -> bool {
+        self.budget.note_change();
         let cached = self.rows.get_mut(place);
         let was_dirty = cached.is_dirty();
         cached.changed = self.dirty.note(place, was_dirty);

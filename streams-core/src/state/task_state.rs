@@ -23,13 +23,14 @@ pub struct TaskState {
     /// Per store, committed keys below this one count as deleted.
     floors: BTreeMap<StoreIndex, Vec<u8>>,
     uncommitted_bytes: usize,
+    writes: u64,
 }
 
 impl TaskState {
     /// Wraps a store, with no uncommitted writes yet.
     #[must_use]
     pub const fn new(committed: Box<dyn Store>) -> Self {
-        Self { committed, overlays: BTreeMap::new(), floors: BTreeMap::new(), uncommitted_bytes: 0 }
+        Self { committed, overlays: BTreeMap::new(), floors: BTreeMap::new(), uncommitted_bytes: 0, writes: 0 }
     }
 
     /// Looks up a key; uncommitted writes are visible.
@@ -46,6 +47,7 @@ impl TaskState {
 
     /// Sets or deletes a key in the overlay.
     pub fn put(&mut self, store: StoreIndex, key: &[u8], value: Option<&[u8]>) {
+        self.writes += 1;
         let key_bytes = key.len();
         let value_bytes = value.map_or(0, <[u8]>::len);
         match self
@@ -64,6 +66,7 @@ impl TaskState {
     /// Deletes every key below `floor`, however many there are, for the cost of a single delete. Keys below it that
     /// are put later are kept.
     pub fn delete_below(&mut self, store: StoreIndex, floor: &[u8]) {
+        self.writes += 1;
         if let Some(overlay) = self.overlays.get_mut(&store) {
             *overlay = overlay.split_off(floor);
         }
@@ -73,6 +76,12 @@ impl TaskState {
             current.clear();
             current.extend_from_slice(floor);
         }
+    }
+
+    /// How many writes there were so far.
+    #[must_use]
+    pub(crate) const fn writes(&self) -> u64 {
+        self.writes
     }
 
     /// The keys and rows in a range, including uncommitted writes. Only those that are taken are read.

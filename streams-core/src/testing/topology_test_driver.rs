@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::log::typed::EncodedRecord;
 use crate::operators::DropReason;
 use crate::record::{Headers, Timestamp};
-use crate::runtime::{AppError, OnUndecodable, RawRow, RecordIn, SentRecord, Settings, SingleTask, SingleTaskOptions};
+use crate::runtime::{AppError, OnError, RawRow, RecordIn, SentRecord, Settings, SingleTask, SingleTaskOptions};
 use crate::topic::{NAME_LENGTH_MAX, TimestampPolicy, Topic, check_name};
 use crate::topology::Topology;
 use crate::wire::{Field, IntoField};
@@ -90,8 +90,8 @@ impl TopologySetup {
     /// Sets what happens to a record that cannot be decoded (`deserialization.exception.handler`). By default it is an
     /// error.
     #[must_use]
-    pub const fn on_undecodable(mut self, what: OnUndecodable) -> Self {
-        self.options.on_undecodable = what;
+    pub const fn on_undecodable(mut self, what: OnError) -> Self {
+        self.options.errors.undecodable = what;
         self
     }
 
@@ -133,9 +133,9 @@ impl TopologyTestDriver {
     /// Starts configuring how to run a topology.
     #[must_use]
     pub fn configure(topology: Topology) -> TopologySetup {
-        let Settings { cache_bytes, on_undecodable, timestamps, .. } = Settings::default();
+        let Settings { cache_bytes, errors, timestamps, .. } = Settings::default();
         let (application_id, start) = ("app".to_owned(), Timestamp(0));
-        let options = SingleTaskOptions { application_id, cache_bytes, on_undecodable, timestamps, start };
+        let options = SingleTaskOptions { application_id, cache_bytes, errors, timestamps, start };
         TopologySetup { topology, options }
     }
 

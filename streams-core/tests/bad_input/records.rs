@@ -7,7 +7,7 @@ use streams_core::dsl::StreamsBuilder;
 use streams_core::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 use streams_core::log::Embedded;
 use streams_core::record::{Headers, Record, Timestamp};
-use streams_core::runtime::{App, Guarantee, OnUndecodable, Settings};
+use streams_core::runtime::{App, ErrorSettings, Guarantee, OnError, Settings};
 use streams_core::state::KeyValueStore;
 use streams_core::testing::TestDriver;
 use streams_core::topic::Topic;
@@ -41,9 +41,10 @@ fn copy() -> Topology {
 }
 
 /// The ways to run: with each guarantee, failing on undecodable records or skipping them.
-fn settings(guarantee: Guarantee, on_undecodable: OnUndecodable) -> Settings {
+fn settings(guarantee: Guarantee, undecodable: OnError) -> Settings {
     let commit_interval = Some(Duration::from_millis(100));
-    Settings { guarantee: Some(guarantee), on_undecodable, commit_interval, cache_bytes: 0, ..Settings::default() }
+    let errors = ErrorSettings { undecodable, ..ErrorSettings::default() };
+    Settings { guarantee: Some(guarantee), errors, commit_interval, cache_bytes: 0, ..Settings::default() }
 }
 
 const GUARANTEES: [Guarantee; 2] = [Guarantee::AtLeastOnce, Guarantee::ExactlyOnce];
@@ -72,7 +73,7 @@ fn an_undecodable_record_stops_the_application_in_front_of_it_and_says_what_it_i
             log.send(&RAW, key, value).unwrap();
             log.send(&RAW, number(3), number(3)).unwrap();
 
-            let app = || App::new("copy", copy()).settings(settings(guarantee, OnUndecodable::Fail));
+            let app = || App::new("copy", copy()).settings(settings(guarantee, OnError::Fail));
             for run in 1..=2 {
                 let message = message_of(app(), &log);
                 let place =
@@ -84,7 +85,7 @@ fn an_undecodable_record_stops_the_application_in_front_of_it_and_says_what_it_i
                 check_nothing_beyond(&log, guarantee);
             }
 
-            let app = App::new("copy", copy()).settings(settings(guarantee, OnUndecodable::Skip));
+            let app = App::new("copy", copy()).settings(settings(guarantee, OnError::Skip));
             assert_eq!(error_of(app, &log), None);
             assert_eq!(committed(&log, "copy", "numbers"), Some(3));
             let mut values = log.read(&OUT).unwrap().into_iter().map(|record| record.value).collect::<Vec<_>>();
@@ -111,7 +112,7 @@ fn check_nothing_beyond(log: &Embedded, guarantee: Guarantee) {
 fn skipped_records_are_counted_by_their_reason_and_the_rest_is_processed() {
     for guarantee in GUARANTEES {
         let setup = TestDriver::configure(copy());
-        let mut driver = setup.with(move |app| app.settings(settings(guarantee, OnUndecodable::Skip))).start();
+        let mut driver = setup.with(move |app| app.settings(settings(guarantee, OnError::Skip))).start();
         let raw =
             |key, value, timestamp| Record { key, value, timestamp: Timestamp(timestamp), headers: Headers::new() };
         for record in [
@@ -137,7 +138,7 @@ fn skipped_records_are_counted_by_their_reason_and_the_rest_is_processed() {
 fn a_record_with_a_negative_timestamp_stops_the_application_in_front_of_it() {
     for guarantee in GUARANTEES {
         let setup = TestDriver::configure(copy());
-        let mut driver = setup.with(move |app| app.settings(settings(guarantee, OnUndecodable::Fail))).start();
+        let mut driver = setup.with(move |app| app.settings(settings(guarantee, OnError::Fail))).start();
         driver.pipe_at(&NUMBERS, 1, 1, Timestamp(0));
         let bad = Record { key: 2, value: 2, timestamp: Timestamp(-1), headers: Headers::new() };
         let message = driver.error_after(&NUMBERS, &bad).unwrap().to_string();
@@ -172,7 +173,7 @@ impl Processor<i64, i64, i64, i64> for Clock {
 fn a_skipped_record_does_not_move_stream_time() {
     let clock = topology(|builder| _ = builder.stream(NUMBERS).process_with((), || Clock).to(OUT));
     let setup = TestDriver::configure(clock);
-    let skip = || settings(Guarantee::AtLeastOnce, OnUndecodable::Skip);
+    let skip = || settings(Guarantee::AtLeastOnce, OnError::Skip);
     let mut driver = setup.with(move |app| app.settings(skip())).start();
     let pipe = |driver: &mut TestDriver, value: Option<Vec<u8>>, timestamp: i64| {
         let timestamp = Timestamp(timestamp);
@@ -299,11 +300,12 @@ fn a_panic_in_the_programs_code_stops_the_application_in_front_of_the_record() {
             let checked = builder.stream(NUMBERS).map_values(|n| if n == 2 { panic!("no {n}") } else { n });
             checked.to(OUT);
         });
-        let app = App::new("copy", gives_up).settings(settings(guarantee, OnUndecodable::Skip));
+        let app = App::new("copy", gives_up).settings(settings(guarantee, OnError::Skip));
         let message = message_of(app, &log);
         let expected = "task 0_0 failed at offset 1 of numbers-0: KSTREAM-MAPVALUES-0000000001: the application's code \
                         panicked: no 2; the record is not committed, so the next start processes it again: mend the \
-                        code, or what sends such records";
+                        code, or what sends such records, or set `processing.exception.handler` to `skip` or \
+                        `dead-letter`";
         assert_eq!(message, expected);
         check_nothing_beyond(&log, guarantee);
     }
@@ -333,19 +335,19 @@ fn an_undecodable_record_of_a_global_table_is_treated_like_any_other() {
             log.send(&NUMBERS, 1, 1).unwrap();
             log.send(&NUMBERS, 3, 3).unwrap();
 
-            let message = message_of(App::new("g", joined()).settings(settings(guarantee, OnUndecodable::Fail)), &log);
+            let message = message_of(App::new("g", joined()).settings(settings(guarantee, OnError::Fail)), &log);
             for part in ["offset 1 of rows-0", "`deserialization.exception.handler`"].iter().chain(&parts) {
                 assert!(message.contains(part), "{part}: {message}");
             }
             assert_eq!(committed(&log, "g", "numbers"), None, "nothing is joined with half a table");
 
-            let app = App::new("g", joined()).settings(settings(guarantee, OnUndecodable::Skip));
+            let app = App::new("g", joined()).settings(settings(guarantee, OnError::Skip));
             let running = app.start(log.clone()).unwrap();
             running.wait_until_running().unwrap();
             let dropped: Vec<_> = running.tasks().into_values().flat_map(|task| task.dropped).collect();
             running.close().unwrap();
             assert_eq!(dropped, [("null-key", 1), ("undecodable", 1)]);
-            let app = App::new("g", joined()).settings(settings(guarantee, OnUndecodable::Skip));
+            let app = App::new("g", joined()).settings(settings(guarantee, OnError::Skip));
             assert_eq!(error_of(app, &log), None);
             let values: Vec<_> = log.read(&OUT).unwrap().into_iter().map(|record| record.value).collect();
             assert_eq!(values, [11, 33]);
@@ -376,7 +378,7 @@ fn a_result_whose_time_a_topic_does_not_take_is_told_with_its_input() {
             }
             log.send_at(&NUMBERS, 3, 3, time).unwrap();
             log.send(&NUMBERS, 4, 4).unwrap();
-            let app = App::new("times", topology).settings(settings(guarantee, OnUndecodable::Fail));
+            let app = App::new("times", topology).settings(settings(guarantee, OnError::Fail));
             let message = message_of(app, &log);
             let setting = format!("`message.timestamp.{what}.max.ms`");
             let input = "task 0_0 made it from offset 3 of numbers-0, which has that timestamp";

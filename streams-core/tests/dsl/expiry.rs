@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use streams_core::dsl::StreamsBuilder;
 use streams_core::dsl::processor::ProcessorWindowStore;
 use streams_core::record::Timestamp;
-use streams_core::runtime::{App, OnUndecodable, Settings};
+use streams_core::runtime::{App, ErrorSettings, OnError, Settings};
 use streams_core::state::{KeyValueStore, Timestamped, VersionedStore};
 use streams_core::testing::{KeptState, TestDriver};
 use streams_core::topic::Topic;
@@ -280,7 +280,12 @@ fn a_processor_reads_a_table_whose_rows_expire() {
 #[test]
 fn a_record_that_cannot_be_read_expires_nothing() {
     const RAW: Topic<String, streams_core::wire::List<u64>> = Topic::new("in");
-    let skips = |app: App| app.settings(Settings { on_undecodable: OnUndecodable::Skip, ..Settings::default() });
+    let skips = |app: App| {
+        app.settings(Settings {
+            errors: ErrorSettings { undecodable: OnError::Skip, ..ErrorSettings::default() },
+            ..Settings::default()
+        })
+    };
     let mut driver = TestDriver::configure(topology(table)).with(skips).start();
     pipe(&mut driver, (0, "a", "1"));
     driver.pipe_at(&RAW, "a", streams_core::wire::List(vec![u64::MAX]), Timestamp(1_000));

@@ -3,7 +3,7 @@
 use streams_core::dsl::StreamsBuilder;
 use streams_core::dsl::processor::Timestamped;
 use streams_core::record::{Record, Timestamp};
-use streams_core::runtime::{DropReason, OnUndecodable, Settings};
+use streams_core::runtime::{DropReason, ErrorSettings, OnError, Settings};
 use streams_core::state::KeyValueStore;
 use streams_core::testing::{KeptState, TestDriver, TopologyTestDriver};
 use streams_core::topic::Topic;
@@ -125,7 +125,10 @@ fn nulls_come_if_the_topics_types_allow_them_and_others_are_undecodable() {
     let text = error.to_string();
     assert!(text.contains("offset 0 of g-") && text.contains("the key cannot be read"), "{text}");
 
-    let skips = Settings { on_undecodable: OnUndecodable::Skip, ..Settings::default() };
+    let skips = Settings {
+        errors: ErrorSettings { undecodable: OnError::Skip, ..ErrorSettings::default() },
+        ..Settings::default()
+    };
     let mut driver = TestDriver::configure(counts()).with(move |app| app.settings(skips.clone())).start();
     driver.pipe(&NULLABLE, None::<String>, Some("v".to_owned()));
     driver.pipe(&G, "k", "v");

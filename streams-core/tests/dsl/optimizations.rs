@@ -7,7 +7,7 @@ use streams_core::config::Layers;
 use streams_core::dsl::StreamsBuilder;
 use streams_core::log::Embedded;
 use streams_core::record::Timestamp;
-use streams_core::runtime::{App, OnUndecodable, Settings};
+use streams_core::runtime::{App, ErrorSettings, OnError, Settings};
 use streams_core::state::KeyValueStore;
 use streams_core::testing::TestDriver;
 use streams_core::topic::Topic;
@@ -227,7 +227,10 @@ fn what_a_table_left_out_is_left_out_of_a_restore_from_its_topic() {
     let topology = built(Optimizations::NONE.reuse_source_topics(), |b| {
         b.table(ROWS).stored_as(KeyValueStore::new("rows")).to_stream().to(LAST_ROWS);
     });
-    let settings = || Settings { on_undecodable: OnUndecodable::Skip, ..Settings::default() };
+    let settings = || Settings {
+        errors: ErrorSettings { undecodable: OnError::Skip, ..ErrorSettings::default() },
+        ..Settings::default()
+    };
     let skip = move |app: App| app.settings(settings()).exactly_once();
     let mut driver = TestDriver::configure(topology).with(skip).start();
     let raw: Topic<Option<String>, Option<Bytes>> = Topic::new("rows");

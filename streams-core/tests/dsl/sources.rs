@@ -5,7 +5,7 @@ use std::time::Duration;
 use streams_core::dsl::{KStream, StreamsBuilder};
 use streams_core::log::Embedded;
 use streams_core::record::{Headers, Record, Timestamp};
-use streams_core::runtime::{App, OnUndecodable, Settings};
+use streams_core::runtime::{App, ErrorSettings, OnError, Settings};
 use streams_core::testing::{TestDriver, TopologyTestDriver};
 use streams_core::topic::{OffsetReset, TimestampPolicy, Topic, TopicPattern};
 use streams_core::topology::Topology;
@@ -106,7 +106,12 @@ fn an_extractor_that_panics_ends_the_application_with_the_record() {
 
 #[test]
 fn what_cannot_be_read_has_no_time_and_is_skipped_only_if_the_setting_says_so() {
-    let skipping = |app: App| app.settings(Settings { on_undecodable: OnUndecodable::Skip, ..Settings::default() });
+    let skipping = |app: App| {
+        app.settings(Settings {
+            errors: ErrorSettings { undecodable: OnError::Skip, ..ErrorSettings::default() },
+            ..Settings::default()
+        })
+    };
     let mut driver = TestDriver::configure(topology(|builder| _ = timed(builder).to(OUT))).with(skipping).start();
     driver.pipe(&NUMBERS, "key", 1);
     driver.pipe(&RAW, Some("key".to_owned()), Some(b"x".to_vec()));

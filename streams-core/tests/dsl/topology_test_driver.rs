@@ -6,7 +6,7 @@ use std::time::Duration;
 use streams_core::dsl::StreamsBuilder;
 use streams_core::dsl::processor::{Forward, Processor, PunctuationId, PunctuationTime, Refs, Schedule};
 use streams_core::record::{Record, Timestamp};
-use streams_core::runtime::{AppError, DropReason, OnUndecodable};
+use streams_core::runtime::{AppError, DropReason, OnError};
 use streams_core::state::{KeyValueStore, WindowStore};
 use streams_core::testing::{RawRecord, TopologyTestDriver};
 use streams_core::topic::Topic;
@@ -436,7 +436,7 @@ fn errors_are_values() {
     let mut driver = TopologyTestDriver::new(copy()).unwrap();
     let refused = error(driver.pipe_bytes("in", &undecodable));
     assert!(refused.starts_with("task 0_0 failed at offset 0 of in-0: the value cannot be read"), "{refused}");
-    let mut driver = TopologyTestDriver::configure(copy()).on_undecodable(OnUndecodable::Skip).start().unwrap();
+    let mut driver = TopologyTestDriver::configure(copy()).on_undecodable(OnError::Skip).start().unwrap();
     driver.pipe_bytes("in", &undecodable).unwrap();
     assert_eq!(driver.dropped().into_iter().collect::<Vec<_>>(), [(("in".to_owned(), DropReason::Undecodable), 1)]);
 

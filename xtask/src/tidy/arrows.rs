@@ -11,6 +11,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &["record"]),
     ("random", &[]),
     ("error_text", &[]),
+    // Named by settings and counted by operators.
+    ("drop_reason", &[]),
     // Prints what is logged where nobody listens.
     ("voice", &["clock"]),
     ("private_folder", &[]),
@@ -24,7 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // A topic's keys may be windowed; the topic's constant declares the length of the windows.
     ("topic", &["record", "wire", "windows"]),
     // Plain data with a parser; starts nothing.
-    ("config", &["topic"]),
+    ("config", &["drop_reason", "topic"]),
     // An adapter's author must learn this but no engine. `state` is not allowed here, nor `log` below: `runtime` connects
     // them.
     ("log", &["clock", "private_folder", "random", "record", "topic", "wire", "windows"]),
@@ -34,7 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // Operators see a record, a context and their stores; never a consumer, a producer or a thread.
     // `error_text` is how an application's own error becomes a sentence, with all its causes.
-    ("operators", &["error_text", "record", "topic", "wire", "windows", "state", "log"]),
+    ("operators", &["drop_reason", "error_text", "record", "topic", "wire", "windows", "state", "log"]),
     // Plain data: runs nothing, and has no clock, disk or network. `config` has the names of topic settings, which also
     // apply to changelogs.
     ("topology", &["record", "topic", "wire", "windows", "config", "state", "operators"]),

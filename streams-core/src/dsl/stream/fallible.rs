@@ -41,7 +41,7 @@ impl<'t, K, V> KStream<'t, K, V> {
     ///     error,
     ///     "task 0_0 failed at offset 1 of lines-0: KSTREAM-MAP-0000000001: the application refuses the record: there \
     ///      is no price; the record is not committed, so the next start processes it again: mend the code, or what \
-    ///      sends such records"
+    ///      sends such records, or set `processing.exception.handler` to `skip` or `dead-letter`"
     /// );
     /// # Ok::<(), TopologyError>(())
     /// ```

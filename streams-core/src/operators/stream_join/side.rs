@@ -246,7 +246,8 @@ where
                 let key = self.key_of(&row, unjoined).map_err(|error| self.unreadable(&error))?;
                 for value in &row.values {
                     let joined = self.alone(&key, row.side, value).map_err(|error| self.unreadable(&error))?;
-                    self.forward(context, key.clone(), joined, (row.timestamp, cause.headers))?;
+                    let cause = (row.timestamp, cause.headers);
+                    context.release(|context| self.forward(context, key.clone(), joined, cause))?;
                     last.take().iter().try_for_each(delete)?;
                 }
                 last = Some(row);

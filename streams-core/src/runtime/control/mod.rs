@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::alignment::Alignment;
 use super::directory::StateDirectory;
+use super::failures::ErrorPolicy;
 use super::fellows::{Fellows, Identity};
 use super::globals::GlobalTables;
 use super::home::Home;
@@ -49,6 +50,8 @@ pub(crate) struct InstanceParts {
     pub(crate) application_id: Arc<str>,
     pub(crate) topology: Arc<Topology>,
     pub(crate) settings: Arc<Settings>,
+    /// What becomes of records that fail.
+    pub(crate) policy: Arc<ErrorPolicy>,
     pub(crate) log: Arc<dyn Log>,
     pub(crate) backend: Arc<dyn StateBackend>,
     pub(crate) clock: SharedClock,
@@ -247,6 +250,7 @@ impl Control {
         let alignment = Alignment::of(settings, &plan)?;
         let common = Arc::new(Common {
             settings: Arc::clone(settings),
+            policy: Arc::clone(&self.parts.policy),
             plan,
             log: Arc::clone(&self.parts.log),
             backend: Arc::clone(&self.parts.backend),

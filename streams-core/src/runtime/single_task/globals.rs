@@ -12,7 +12,7 @@ use crate::runtime::AppError;
 use crate::runtime::control::Status;
 use crate::runtime::global_rows::RowCheck;
 use crate::runtime::plan::Plan;
-use crate::runtime::settings::OnUndecodable;
+use crate::runtime::settings::OnError;
 use crate::state::{GlobalStore, Memory, StateBackend as _, StoreError, StoreIndex, StoreKind};
 
 /// All global tables.
@@ -31,7 +31,7 @@ impl Globals {
     /// The tables of a topology, empty.
     pub(super) fn open(
         plan: &Plan,
-        on_undecodable: OnUndecodable,
+        on_undecodable: OnError,
         status: &Status,
         clock: &ManualClock,
     ) -> Result<Self, AppError> {

@@ -11,15 +11,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::collector::ProducerCollector;
 use super::control::Status;
 use super::directory::StateDirectory;
+use super::failures::{ErrorPolicy, Failures};
 use super::home::Home;
 use super::matching::patterns;
 use super::output_topics::OutputTopics;
 use super::plan::Plan;
-use super::settings::OnUndecodable;
+use super::settings::ErrorSettings;
 use super::task::{Building, DueQueue, Ready, StartPosition, Task, TaskStore, resolve};
 use super::worker::panic_message;
 use super::{AppError, TaskMetrics};
@@ -52,7 +54,7 @@ const ROWS_PER_CALL: usize = usize::MAX;
 pub(crate) struct SingleTaskOptions {
     pub(crate) application_id: String,
     pub(crate) cache_bytes: usize,
-    pub(crate) on_undecodable: OnUndecodable,
+    pub(crate) errors: ErrorSettings,
     pub(crate) timestamps: TimestampPolicy,
     pub(crate) start: Timestamp,
 }
@@ -83,7 +85,6 @@ pub(crate) struct SingleTask {
     sent: Sent,
     clock: ManualClock,
     status: Arc<Status>,
-    on_undecodable: OnUndecodable,
 }
 
 impl SingleTask {
@@ -92,16 +93,17 @@ impl SingleTask {
     /// # Errors
     /// When a part of the topology cannot be built.
     pub(crate) fn new(topology: Topology, options: SingleTaskOptions) -> Result<Self, AppError> {
-        let SingleTaskOptions { application_id, cache_bytes, on_undecodable, timestamps, start } = options;
+        let SingleTaskOptions { application_id, cache_bytes, errors, timestamps, start } = options;
         let matcher = |pattern: &Pattern| (Arc::clone(pattern.text()), Box::new(pattern.matcher()) as Matcher);
         let patterns = patterns(&topology).map(matcher).collect();
-        let plan = Plan::with_one_partition(application_id.into(), Arc::new(topology.merged()));
+        let mut plan = Plan::with_one_partition(application_id.into(), Arc::new(topology.merged()));
+        plan.partitions.extend(errors.dead_letter_topic.as_deref().map(|topic| (topic.into(), 1)));
         let (status, clock, sent) = (Status::new(), ManualClock::at(start), Sent::new(timeless(&plan)));
         let producer = Box::new(sent.producer());
         let (topics, time) = (OutputTopics::with_one_partition(), Arc::new(clock.clone()));
         let collector = Rc::new(RefCell::new(ProducerCollector::new(producer, topics, time, false)));
         let cache_budget = CacheBudget::new(cache_bytes);
-        let globals = Globals::open(&plan, on_undecodable, &status, &clock)?;
+        let globals = Globals::open(&plan, errors.undecodable, &status, &clock)?;
         let building = Building {
             plan: &plan,
             globals: &globals.stores(),
@@ -113,26 +115,15 @@ impl SingleTask {
             timestamps,
             repeats_flaws: true,
             alignment: None,
+            // Nothing that was committed is undone.
             is_exactly_once: false,
+            failures: &Failures::new(Arc::new(ErrorPolicy::of(errors))),
         };
         let task = building.build(ready(&plan, &collector)?, TaskMetrics::default())?;
         let inputs = task.inputs.iter().enumerate().map(|(index, input)| (Arc::clone(&input.partition.topic), index));
         let (inputs, ends) = (inputs.collect(), vec![Offset(0); task.inputs.len()]);
         let queue = DueQueue::default();
-        Ok(Self {
-            task,
-            inputs,
-            patterns,
-            queue,
-            ends,
-            globals,
-            collector,
-            cache_budget,
-            sent,
-            clock,
-            status,
-            on_undecodable,
-        })
+        Ok(Self { task, inputs, patterns, queue, ends, globals, collector, cache_budget, sent, clock, status })
     }
 
     /// The topics that the topology reads.
@@ -218,8 +209,7 @@ impl SingleTask {
     fn process_all(&mut self) -> Result<(), AppError> {
         self.take_back()?;
         while let Some((_, index)) = self.queue.take_due(Timestamp(i64::MAX)) {
-            let on_undecodable = self.on_undecodable;
-            self.guarded(|single| single.task.process_one(index, on_undecodable))?;
+            self.guarded(|single| single.task.process_one(index, Duration::ZERO))?;
             self.leave_out(index)?;
             if let Some(next) = self.task.next_time(index) {
                 self.queue.add(next, index);
@@ -233,11 +223,10 @@ impl SingleTask {
     /// Leaves out the next records of an input that cannot be processed. Kafka Streams does so when it looks for the first
     /// one that can, before anything else happens; if there is none, the last of the others takes its turn (KAFKA-6502).
     fn leave_out(&mut self, index: usize) -> Result<(), AppError> {
-        let on_undecodable = self.on_undecodable;
         while self.task.inputs.get(index).is_some_and(|input| input.buffered() > 1)
             && self.task.next_time(index).is_some_and(|time| time.0 < 0)
         {
-            self.guarded(|single| single.task.process_one(index, on_undecodable))?;
+            self.guarded(|single| single.task.process_one(index, Duration::ZERO))?;
         }
         Ok(())
     }

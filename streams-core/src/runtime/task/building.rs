@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::failing::Failing;
 use super::teller::Teller;
 use super::{ChangelogPartition, Input, Ready, StartPosition, Task, TaskStore};
 use crate::operators::{
@@ -14,6 +15,7 @@ use crate::record::{TaskId, Timestamp, TopicPartition};
 use crate::runtime::alignment::{Alignment, Lanes};
 use crate::runtime::collector::{ProducerCollector, TopicChangelog};
 use crate::runtime::drop_notices::DropNotices;
+use crate::runtime::failures::{DeadLetters, Failures};
 use crate::runtime::offset_metadata::OffsetMetadata;
 use crate::runtime::plan::Plan;
 use crate::runtime::summary::Totals;
@@ -38,6 +40,7 @@ pub(crate) struct Building<'a> {
     /// `None` if tasks go as fast as they can.
     pub(crate) alignment: Option<&'a Alignment>,
     pub(crate) is_exactly_once: bool,
+    pub(crate) failures: &'a Failures,
 }
 
 impl Building<'_> {
@@ -61,6 +64,7 @@ impl Building<'_> {
             }
         }
         let mut parts = builder.finish();
+        let dead_letters = self.dead_letters();
         let marked = services.marked;
         for (name, time) in &parts.stream_times {
             if let Some((_, kept)) = ready.times.iter().find(|(node, _)| **node == **name) {
@@ -86,9 +90,20 @@ impl Building<'_> {
             sender.flushed_at(context.stream_time);
         }
         let teller = (!marked.is_empty()).then(|| Teller::new(sender, marked, self.is_exactly_once));
-        let mut task = Task::new(ready, parts, context, inputs, metrics, (self.drops, self.totals));
+        let policy = Arc::clone(&self.failures.policy);
+        let drops = policy.settings.dead_letter_drops.clone();
+        context.set_failures(drops, Rc::new(move |error| policy.contained(error)));
+        let (failures, is_exactly_once) = (self.failures.clone(), self.is_exactly_once);
+        let failing = Failing { failures, dead_letters, is_exactly_once };
+        let mut task = Task::new(ready, parts, context, inputs, metrics, (self.drops, self.totals), failing);
         task.teller = teller;
         Ok(task)
+    }
+
+    /// Where dead letters go, if the application has a topic for them.
+    fn dead_letters(&self) -> Option<DeadLetters> {
+        let topic = self.failures.policy.settings.dead_letter_topic.as_deref()?;
+        resolve(self.plan, self.collector, &Arc::from(topic)).map(DeadLetters::to)
     }
 
     /// The lanes of a repartition topic whose records are aligned, or were when its position was committed.

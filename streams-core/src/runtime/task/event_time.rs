@@ -99,7 +99,9 @@ impl Task {
             if next.is_none_or(|next| next > limit || self.waits_for_senders(next, alignment)) {
                 break;
             }
-            self.process_head(index, shared.settings.on_undecodable)?;
+            if !self.process_head(index, now)? {
+                break;
+            }
             processed += 1;
             if self.parts.cache_budget.is_exceeded() {
                 break;

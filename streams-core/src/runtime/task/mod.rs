@@ -13,18 +13,18 @@ use std::time::Duration;
 use super::age;
 use super::directory::TaskFolder;
 use super::drop_notices::DropNotices;
+use super::failures::{DeadLetters, Failures};
 use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
 use super::offset_metadata::OffsetMetadata;
-use super::settings::OnUndecodable;
 use super::summary::Totals;
 use super::worker::panic_message;
 use super::{AppError, collector::ProducerCollector};
+use crate::config::OnError;
 use crate::log::OffsetToCommit;
 use crate::operators::source::IsReadable;
 use crate::operators::{
-    Address, Context, Destination, DropReason, OperatorError, PunctuationTime, RecordPosition, TaskParts, blamed,
-    blaming,
+    Address, Context, Destination, DropReason, OperatorError, PunctuationTime, TaskParts, blamed, blaming,
 };
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
@@ -34,6 +34,7 @@ mod building;
 mod done;
 mod due_queue;
 mod event_time;
+mod failing;
 mod layouts;
 mod odd_times;
 mod opening;
@@ -46,11 +47,13 @@ pub(crate) use buffer::{Input, StartPosition};
 pub(crate) use building::{Building, resolve};
 pub(crate) use due_queue::DueQueue;
 pub(crate) use event_time::Next;
+pub(crate) use failing::{Failing, tell_retry};
 pub(crate) use odd_times::writing_failed;
 pub(crate) use opening::{Advance, Opening, Ready};
 
 use buffer::next_input;
 use done::Done;
+use failing::{Traces, guard_future, set_position};
 use odd_times::OddTimes;
 use punctuate::Punctuations;
 use teller::Teller;
@@ -69,6 +72,13 @@ pub(crate) struct Task {
     dropped_before: BTreeMap<&'static str, u64>,
     pub(crate) context: Context,
     notices: DropNotices,
+    failures: Failures,
+    dead_letters: Option<DeadLetters>,
+    is_exactly_once: bool,
+    /// What had been done when the record in hand began.
+    traces: Traces,
+    /// What was decided about the record with which something has just failed.
+    answer: Option<OnError>,
     done: Done,
     odd_times: OddTimes,
     parts: TaskParts,
@@ -120,7 +130,9 @@ impl Task {
         inputs: Vec<Input>,
         metrics: TaskMetrics,
         (drops, totals): (&DropNotices, &Totals),
+        failing: Failing,
     ) -> Self {
+        let Failing { failures, dead_letters, is_exactly_once } = failing;
         let Ready { id, folder, state, stores, .. } = ready;
         let mut task = Self {
             id,
@@ -135,6 +147,11 @@ impl Task {
             is_transaction_ending: false,
             context,
             notices: drops.clone(),
+            failures,
+            dead_letters,
+            is_exactly_once,
+            traces: Traces::default(),
+            answer: None,
             done: Done::new(totals.clone()),
             odd_times: OddTimes::default(),
             parts,
@@ -152,7 +169,6 @@ impl Task {
         records_max: usize,
         now: Duration,
         idle: Option<Duration>,
-        on_undecodable: OnUndecodable,
         collector: &RefCell<ProducerCollector>,
     ) -> Result<usize, AppError> {
         let _span = self.span.clone().entered();
@@ -162,7 +178,9 @@ impl Task {
                 break;
             }
             let Some(index) = next_input(&mut self.inputs, now, idle, self.context.wall_clock) else { break };
-            self.process_head(index, on_undecodable)?;
+            if !self.process_head(index, now)? {
+                break;
+            }
             processed += 1;
             if self.parts.cache_budget.is_exceeded() {
                 break;
@@ -183,22 +201,42 @@ impl Task {
         Some(if is_readable { time } else { Timestamp::UNKNOWN })
     }
 
-    /// Processes the next record of one input.
-    pub(crate) fn process_one(&mut self, index: usize, on_undecodable: OnUndecodable) -> Result<(), AppError> {
+    /// Processes the next record of one input. Returns whether it did: not if it has to wait.
+    pub(crate) fn process_one(&mut self, index: usize, now: Duration) -> Result<bool, AppError> {
         let _span = self.span.clone().entered();
-        self.process_head(index, on_undecodable)?;
+        if !self.process_head(index, now)? {
+            return Ok(false);
+        }
         self.metrics.processed += 1;
         self.note_drops();
         self.metrics.uncommitted += 1;
-        Ok(())
+        Ok(true)
     }
 
-    /// Processes the next record of one input, and fires what is due at the stream time after it.
-    fn process_head(&mut self, index: usize, on_undecodable: OnUndecodable) -> Result<(), AppError> {
-        let Some(input) = self.inputs.get_mut(index) else { return Ok(()) };
+    /// Processes the next record of one input, and fires what is due at the stream time after it. Returns whether it did:
+    /// not if it has to wait.
+    fn process_head(&mut self, index: usize, now: Duration) -> Result<bool, AppError> {
+        if !self.meet_its_fate(index, now)?.map_or_else(|| self.process_record(index, now), Ok)? {
+            return Ok(false);
+        }
+        let Some(input) = self.inputs.get(index) else { return Ok(false) };
+        self.done.processed(input.is_internal);
+        self.punctuations.take_requests(&self.context);
+        if !self.punctuations.is_empty() {
+            let stream_time = self.context.stream_time;
+            self.punctuate(PunctuationTime::Stream, stream_time)?;
+        }
+        self.write_lost()?;
+        Ok(true)
+    }
+
+    /// Processes the next record of one input. Returns whether that is done, or the record is left out: not if it comes
+    /// again later.
+    fn process_record(&mut self, index: usize, now: Duration) -> Result<bool, AppError> {
+        let Some(input) = self.inputs.get_mut(index) else { return Ok(false) };
         let context = &mut self.context;
         let decided = input.decided_time(context.wall_clock);
-        let Some(mut record) = input.head() else { return Ok(()) };
+        let Some(mut record) = input.head() else { return Ok(false) };
         let refused = match decided {
             Some(Ok(time)) => {
                 record.timestamp = time;
@@ -211,10 +249,12 @@ impl Task {
             Some(Err(error)) => Some(error),
             None => None,
         };
-        let (time_before, now) = (context.stream_time, record.timestamp);
-        context.stream_time = time_before.max(now);
+        let refused = refused.or_else(|| guard_future(&self.failures, input, &mut record, context.wall_clock));
+        let (time_before, time) = (context.stream_time, record.timestamp);
+        self.traces.note(&self.failures, context, &self.parts, &self.state);
+        context.stream_time = time_before.max(time);
         // Nothing expires because of a record that is left out.
-        if time_before < now
+        if time_before < time
             && refused.is_none()
             && !self.parts.expirers.is_empty()
             && input.source.borrow().check(&record).is_ok()
@@ -225,47 +265,25 @@ impl Task {
             context.position = position;
             expired.map_err(|error| AppError::Operator { task: self.id, error })?;
         }
-        match &mut context.position {
-            Some(position) if Arc::ptr_eq(&position.topic, &input.partition.topic) => position.offset = record.offset,
-            position => {
-                *position = Some(RecordPosition {
-                    topic: Arc::clone(&input.partition.topic),
-                    partition: input.partition.partition,
-                    offset: record.offset,
-                });
-            }
-        }
+        set_position(context, input, record.offset);
         self.odd_times.note(record.timestamp, context.wall_clock, index, record.offset);
-        let offset = record.offset;
         let outcome = match refused {
             Some(error) => Err(error),
-            None if now.0 < 0 => Err(OperatorError::NegativeTimestamp(now.0)),
+            None if time.0 < 0 => Err(OperatorError::NegativeTimestamp(time.0)),
             None => blaming(Address::of(&input.source), || input.source.borrow_mut().process(context, record)),
         };
         match outcome {
-            Ok(()) => input.advance(now),
-            Err(error) => {
-                let reason = match error {
-                    OperatorError::Decode { .. } => DropReason::Undecodable,
-                    OperatorError::NegativeTimestamp(_) => DropReason::NegativeTimestamp,
-                    _ => return Err(record_error(self.id, input, offset, error)),
-                };
-                let leaves_out = reason == DropReason::NegativeTimestamp && input.skips_negative_timestamps();
-                if on_undecodable == OnUndecodable::Fail && !leaves_out {
-                    return Err(record_error(self.id, input, offset, error));
+            Ok(()) => {
+                if let Some((node, reason)) = context.take_wanted_drop() {
+                    self.write_dropped(index, &node, reason)?;
                 }
-                context.skip_record(reason, &error);
-                context.stream_time = time_before;
-                input.skip();
+                if let Some(input) = self.inputs.get_mut(index) {
+                    input.advance(time);
+                }
+                Ok(true)
             }
+            Err(error) => self.take_failure(index, (time_before, now), error),
         }
-        self.done.processed(input.is_internal);
-        self.punctuations.take_requests(&self.context);
-        if !self.punctuations.is_empty() {
-            let stream_time = self.context.stream_time;
-            self.punctuate(PunctuationTime::Stream, stream_time)?;
-        }
-        Ok(())
     }
 
     /// Whether there is nothing to process and nothing that could fall due.
@@ -280,10 +298,12 @@ impl Task {
     }
 
     /// The error for a panic in the application's code; it names the node and the record that was being processed.
-    pub(crate) fn panicked(&self, message: String) -> AppError {
+    pub(crate) fn panicked(&mut self, message: String) -> AppError {
         let node = blamed().and_then(|node| self.parts.names.get(&node)).map(ToString::to_string);
         let error = OperatorError::Panic { node, message };
-        match &self.context.position {
+        // What was held back is not made of the record in hand.
+        let is_of_record = !self.context.take_releasing();
+        match self.context.position.as_ref().filter(|_| is_of_record) {
             Some(position) => AppError::Record {
                 task: self.id,
                 partition: TopicPartition { topic: Arc::clone(&position.topic), partition: position.partition },
@@ -308,6 +328,7 @@ impl Task {
             .map_err(|error| AppError::Operator { task: self.id, error });
         self.context.position = position;
         self.punctuated |= fired.as_ref().is_ok_and(|fired| *fired);
+        self.write_lost()?;
         fired
     }
 
@@ -353,7 +374,9 @@ impl Task {
         let position = self.context.position.take();
         let result = work(&mut self.parts, &mut self.context);
         self.context.position = position;
-        result.map_err(|error| AppError::Operator { task: self.id, error })
+        let result = result.map_err(|error| AppError::Operator { task: self.id, error })?;
+        self.write_lost()?;
+        Ok(result)
     }
 
     /// Whether there is anything to commit.
@@ -425,6 +448,7 @@ impl Task {
     pub(crate) fn committed(&mut self, offsets: &HashMap<&TopicPartition, &OffsetToCommit>) -> Result<(), AppError> {
         for input in &mut self.inputs {
             if let Some(offset) = offsets.get(&input.partition) {
+                self.failures.set_aside.committed(&input.partition, offset.offset);
                 input.committed = offset.offset;
                 input.committed_metadata.clone_from(&offset.metadata);
             }

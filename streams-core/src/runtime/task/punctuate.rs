@@ -98,7 +98,8 @@ impl Punctuations {
             };
             let (id, interval, target) = (*id, interval_ms(*interval), Rc::clone(target));
             fired = true;
-            blaming(Address::of(&target), || target.borrow_mut().punctuate(context, id, now))?;
+            context
+                .release(|context| blaming(Address::of(&target), || target.borrow_mut().punctuate(context, id, now)))?;
             self.take_requests(context);
             match following(due, now, interval) {
                 Some(next) if self.punctuators.get(number).is_some_and(Option::is_some) => {

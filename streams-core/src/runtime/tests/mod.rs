@@ -277,7 +277,8 @@ fn a_panic_in_the_users_code_ends_the_application_and_names_the_record() {
     assert_eq!(
         error.to_string(),
         "task 0_0 failed at offset 1 of lines-0: map: the application's code panicked: the user's code gave up; the record \
-         is not committed, so the next start processes it again: mend the code, or what sends such records"
+         is not committed, so the next start processes it again: mend the code, or what sends such records, or set \
+         `processing.exception.handler` to `skip` or `dead-letter`"
     );
 }
 

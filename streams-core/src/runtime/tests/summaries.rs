@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::dsl::StreamsBuilder;
 use crate::log::Embedded;
 use crate::record::Timestamp;
-use crate::runtime::{App, Guarantee, OnUndecodable, Settings};
+use crate::runtime::{App, ErrorSettings, Guarantee, OnError, Settings};
 use crate::testing::TestDriver;
 use crate::topic::Topic;
 use crate::topology::Topology;
@@ -41,10 +41,8 @@ fn log() -> Embedded {
 
 fn app(topology: Topology, guarantee: Guarantee) -> App {
     let guarantee = Some(guarantee);
-    let on_undecodable = OnUndecodable::Skip;
-    App::new("job", topology)
-        .settings(Settings { workers: 2, guarantee, on_undecodable, ..Settings::default() })
-        .quiet()
+    let errors = ErrorSettings { undecodable: OnError::Skip, ..ErrorSettings::default() };
+    App::new("job", topology).settings(Settings { workers: 2, guarantee, errors, ..Settings::default() }).quiet()
 }
 
 const GUARANTEES: [Guarantee; 2] = [Guarantee::AtLeastOnce, Guarantee::ExactlyOnce];

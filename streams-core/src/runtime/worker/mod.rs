@@ -1,8 +1,8 @@
 //! The worker: the only loop.
 //!
 //! `slots.rs` holds its tasks, and `standing.rs` its standing in the group. `tasks.rs` takes on and gives up tasks,
-//! `opening.rs` opens them, `intake.rs` brings records to them, `processing.rs` processes those, and `committing.rs`
-//! decides when to commit.
+//! `opening.rs` opens them, `intake.rs` brings records to them, `processing.rs` processes those, `committing.rs` decides
+//! when to commit, and `recovering.rs` undoes what cannot be committed.
 //!
 //! A worker owns its tasks, a consumer for input, a consumer for restoring, and a producer. [`Worker::run_once`] does
 //! a bounded amount of whatever there is to do and never waits; a thread, a test or a simulation calls it repeatedly.
@@ -23,6 +23,7 @@ use super::collector::ProducerCollector;
 use super::commit::Commit;
 use super::directory::StateDirectory;
 use super::drop_notices::DropNotices;
+use super::failures::{ErrorPolicy, Failures};
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::questions::Questions;
@@ -46,6 +47,7 @@ mod lost_positions;
 mod opening;
 mod pace;
 mod processing;
+mod recovering;
 mod slots;
 mod standing;
 mod tasks;
@@ -76,6 +78,8 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(30);
 /// Shared by all workers of an application.
 pub(crate) struct Common {
     pub(crate) settings: Arc<Settings>,
+    /// What becomes of records that fail.
+    pub(crate) policy: Arc<ErrorPolicy>,
     pub(crate) plan: Plan,
     pub(crate) log: Arc<dyn Log>,
     pub(crate) backend: Arc<dyn StateBackend>,
@@ -163,6 +167,7 @@ pub(crate) struct Worker {
     consumer: Box<dyn Consumer>,
     restore_consumer: Box<dyn Consumer>,
     slots: Slots,
+    failures: Failures,
     questions: Questions,
     routes: HashMap<TopicPartition, (TaskId, usize)>,
     standing: Standing,
@@ -228,6 +233,7 @@ impl Worker {
             consumer: consumer(ConsumerPurpose::Main, "consumer")?,
             restore_consumer: consumer(ConsumerPurpose::Restore, "restore")?,
             slots: Slots::default(),
+            failures: Failures::new(Arc::clone(&shared.policy)),
             questions: Questions::default(),
             routes: HashMap::new(),
             standing: Standing::Without,
@@ -278,16 +284,6 @@ impl Worker {
                 }
                 Turn::Busy
             }
-        }
-    }
-
-    /// If records could not be sent but a retry may succeed, the work since the last commit is undone and repeated;
-    /// anything else is an error.
-    fn recover(&mut self, error: AppError) -> Result<(), AppError> {
-        let trouble = self.collector.borrow_mut().take_trouble();
-        match trouble {
-            Some(trouble) if !self.failed => self.undo(&trouble),
-            _ => Err(error),
         }
     }
 
@@ -366,6 +362,10 @@ impl Worker {
         if self.seed.common.paused.load(Ordering::Relaxed) {
             // Records and punctuators wait.
             return Turn::Idle(wait.max(WAIT_MIN));
+        }
+        // A record that has failed may be processed again.
+        if let Some(due) = self.failures.set_aside.next_due().filter(|due| *due > now) {
+            wait = wait.min(due - now);
         }
         // A buffered record may have to wait for another input; the doorbell rings when that input gets records.
         if self.slots.running().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {

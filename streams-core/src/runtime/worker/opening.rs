@@ -113,6 +113,7 @@ impl Worker {
             repeats_flaws: false,
             alignment: shared.alignment.as_ref(),
             is_exactly_once: self.is_exactly_once(),
+            failures: &self.failures,
         };
         building.build(ready, metrics)
     }

@@ -93,7 +93,7 @@ impl Worker {
             let collector = &self.collector;
             let piece = catch_unwind(AssertUnwindSafe(|| {
                 let done = match limit {
-                    None => task.process(records, looked, settings.task_idle, settings.on_undecodable, collector)?,
+                    None => task.process(records, looked, settings.task_idle, collector)?,
                     Some(limit) => task.process_until(limit, (records, looked), &shared, collector)?,
                 };
                 Ok::<_, AppError>((done, task.punctuate(PunctuationTime::WallClock, wall_clock)?))

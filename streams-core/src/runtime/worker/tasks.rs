@@ -10,7 +10,7 @@ use std::task::Poll;
 use super::slots::{Phase, Slot};
 use super::standing::Standing;
 use super::{Command, Report, Worker, WorkerSeed};
-use crate::log::{Admin, CommitOutcome, GroupMetadata, LogError, ProducerOptions};
+use crate::log::{Admin, CommitOutcome, GroupMetadata, ProducerOptions};
 use crate::record::{TaskId, Timestamp};
 use crate::runtime::collector::ProducerCollector;
 use crate::runtime::output_topics::OutputTopics;
@@ -87,7 +87,7 @@ impl Worker {
     }
 
     /// Starts opening a task.
-    fn open(&mut self, id: TaskId, given: GroupMetadata) {
+    pub(super) fn open(&mut self, id: TaskId, given: GroupMetadata) {
         if let Some(alignment) = &self.seed.common.alignment {
             // The others wait until it is known what this task has to do.
             alignment.board.set(self.seed.number, Some(Timestamp::UNKNOWN));
@@ -183,27 +183,6 @@ impl Worker {
     fn replace_producer(&mut self) -> Result<(), AppError> {
         self.collector = new_collector(&self.seed, &self.admin)?;
         self.producer_ready = !self.is_exactly_once();
-        Ok(())
-    }
-
-    /// Undoes the work since the last commit: the worker's tasks are opened again from there.
-    pub(super) fn undo(&mut self, error: &LogError) -> Result<(), AppError> {
-        tracing::warn!(worker = self.seed.number, %error, "work since the last commit is undone and done again");
-        let held =
-            |id: &TaskId| self.slots.get(*id).filter(|slot| !slot.is_suspended()).map(|slot| slot.given().clone());
-        let ids = self.slots.ids().into_iter().filter_map(|id| Some((id, held(&id)?))).collect::<Vec<_>>();
-        self.drop_tasks();
-        if self.failed {
-            return Ok(());
-        }
-        for (id, given) in ids {
-            self.open(id, given);
-        }
-        if let Standing::Assigned { epoch, told, .. } = &mut self.standing {
-            *told = false;
-            let epoch = *epoch;
-            self.report(Report::Opening { worker: self.seed.number, epoch });
-        }
         Ok(())
     }
 

@@ -490,6 +490,7 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
 
     /// Notes that a record has changed a row, which is dirty from now on.
     fn note_change(&mut self, run: RunId, index: usize, cause: Cause<'_>) -> Result<(), RowError> {
+        self.budget.note_change();
         let Run { rows, dirty, .. } = &mut self.runs[run.0];
         let row = &mut rows[index];
         row.changed = self.next_change;

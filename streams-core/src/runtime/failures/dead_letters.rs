@@ -1,0 +1,169 @@
+//! Dead letters: records that were left out, as they were, with headers that say why (KIP-1034).
+//!
+//! | header | |
+//! |---|---|
+//! | `__streams.errors.exception` | the kind of error, here a name of Rust |
+//! | `__streams.errors.message` | the error's sentence |
+//! | `__streams.errors.stacktrace` | here the task and the node |
+//! | `__streams.errors.topic`, `.partition`, `.offset` | where the record came from |
+//! | `millstream.errors.node` | the node that failed, or dropped it |
+//! | `millstream.errors.reason` | as in the metrics |
+//!
+//! The record's own headers come first, as in Kafka Streams. All are texts.
+
+use crate::operators::{Context, Destination, DropReason, Lost, OperatorError};
+use crate::record::{Headers, Partition, RecordPosition, Timestamp};
+use crate::wire::murmur2::partition_of;
+
+/// The headers of Kafka Streams.
+const EXCEPTION: &str = "__streams.errors.exception";
+const MESSAGE: &str = "__streams.errors.message";
+const STACK_TRACE: &str = "__streams.errors.stacktrace";
+const TOPIC: &str = "__streams.errors.topic";
+const PARTITION: &str = "__streams.errors.partition";
+const OFFSET: &str = "__streams.errors.offset";
+
+/// This project's own.
+const NODE: &str = "millstream.errors.node";
+const REASON: &str = "millstream.errors.reason";
+/// A negative time, which cannot be written.
+const TIMESTAMP: &str = "millstream.errors.timestamp";
+
+/// Where a task's dead letters go.
+#[derive(Debug)]
+pub(crate) struct DeadLetters(Destination);
+
+/// The record itself.
+pub(crate) struct Letter<'a> {
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) headers: Headers,
+}
+
+/// What the headers say.
+struct Told<'a> {
+    exception: String,
+    message: String,
+    node: Option<&'a str>,
+    reason: DropReason,
+    /// Where the record came from; where it was to go, if it could not be sent.
+    topic: &'a str,
+    position: Option<&'a RecordPosition>,
+}
+
+impl DeadLetters {
+    pub(crate) const fn to(destination: Destination) -> Self {
+        Self(destination)
+    }
+
+    /// Writes the record in hand, with which something has failed.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) fn failed(
+        &self,
+        context: &mut Context,
+        letter: Letter<'_>,
+        (error, reason): (&OperatorError, DropReason),
+    ) -> Result<(), OperatorError> {
+        let position = context.position.clone();
+        let told = Told {
+            exception: exception_of(error),
+            message: error.to_string(),
+            node: error.node(),
+            reason,
+            topic: position.as_ref().map_or("", |position| &position.topic),
+            position: position.as_ref(),
+        };
+        self.write(context, letter, &told)
+    }
+
+    /// Writes the record in hand, which a node has dropped.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) fn dropped(
+        &self,
+        context: &mut Context,
+        letter: Letter<'_>,
+        (node, reason): (&str, DropReason),
+    ) -> Result<(), OperatorError> {
+        let position = context.position.clone();
+        let told = Told {
+            exception: "millstream::DropReason".to_owned(),
+            message: format!("{node} has dropped it: {}", reason.label()),
+            node: Some(node),
+            reason,
+            topic: position.as_ref().map_or("", |position| &position.topic),
+            position: position.as_ref(),
+        };
+        self.write(context, letter, &told)
+    }
+
+    /// Writes what is not made of the record in hand: the record that could not be sent, if there is one, else a record
+    /// without key and value.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) fn lost(&self, context: &mut Context, lost: &Lost) -> Result<(), OperatorError> {
+        let Lost { error, position, unsent } = lost;
+        let letter = match unsent {
+            Some(unsent) => Letter {
+                key: unsent.key.as_deref(),
+                value: unsent.value.as_deref(),
+                timestamp: unsent.timestamp,
+                headers: unsent.headers.clone(),
+            },
+            None => Letter { key: None, value: None, timestamp: context.stream_time, headers: Headers::new() },
+        };
+        let of_position = position.as_ref().map_or("", |position| &position.topic);
+        let told = Told {
+            exception: exception_of(error),
+            message: error.to_string(),
+            node: error.node(),
+            reason: if unsent.is_some() { DropReason::Unwritable } else { DropReason::Failed },
+            topic: unsent.as_ref().map_or(of_position, |unsent| &unsent.topic),
+            position: position.as_ref(),
+        };
+        self.write(context, letter, &told)
+    }
+
+    fn write(&self, context: &mut Context, letter: Letter<'_>, told: &Told<'_>) -> Result<(), OperatorError> {
+        let Letter { key, value, timestamp, mut headers } = letter;
+        let partition = self.partition_for(key, told.position);
+        let node = told.node.unwrap_or("-");
+        headers.push(EXCEPTION, told.exception.clone());
+        headers.push(MESSAGE, told.message.clone());
+        headers.push(STACK_TRACE, format!("task {}\n\tat {node}\n", context.task));
+        headers.push(TOPIC, told.topic.to_owned());
+        let number = |number: Option<i64>| number.unwrap_or(-1).to_string();
+        headers.push(PARTITION, number(told.position.map(|position| position.partition.0.into())));
+        headers.push(OFFSET, number(told.position.map(|position| position.offset.0)));
+        headers.push(NODE, node.to_owned());
+        headers.push(REASON, told.reason.label());
+        let written = if timestamp.0 < 0 {
+            headers.push(TIMESTAMP, timestamp.0.to_string());
+            context.wall_clock
+        } else {
+            timestamp
+        };
+        context.send("dead letters", &self.0, partition, key, value, written, &headers)
+    }
+
+    /// By the key, as all records; without one, the number of the partition that it came from, as far as there is one.
+    fn partition_for(&self, key: Option<&[u8]>, position: Option<&RecordPosition>) -> Partition {
+        let partitions = self.0.partitions.max(1);
+        match (key, position) {
+            (Some(key), _) => partition_of(key, partitions),
+            (None, Some(position)) => {
+                Partition(i32::try_from(position.partition.0.unsigned_abs() % partitions).unwrap_or(0))
+            }
+            (None, None) => Partition(0),
+        }
+    }
+}
+
+fn exception_of(error: &OperatorError) -> String {
+    format!("millstream::OperatorError::{}", error.name())
+}
