@@ -141,12 +141,16 @@ fn topics_have_one_writer(topology: &Topology) -> bool {
 /// the wall clock or by punctuations, which start anew.
 pub(super) fn survives(step: &Step) -> bool {
     match step {
-        Step::Stream { reset: Some(reset), .. } | Step::Table { reset: Some(reset), .. }
+        Step::Stream { reset: Some(reset), .. }
+        | Step::Table { reset: Some(reset), .. }
+        | Step::AddSource { reset: Some(reset), .. }
             if *reset != Reset::Policy("earliest".to_owned()) =>
         {
             false
         }
-        Step::ToChosen { .. } | Step::Stream { pattern: Some(_), .. } => false,
+        Step::ToChosen { .. } | Step::Stream { pattern: Some(_), .. } | Step::AddSource { pattern: Some(_), .. } => {
+            false
+        }
         Step::Store { logging, .. } | Step::Suppress { logging, .. } | Step::Join { logging, .. } => {
             logging.unwrap_or(true)
         }
