@@ -77,6 +77,7 @@ fn keeps_partition(step: &Step) -> bool {
             | Step::AddSink { partitioner: Some(_), .. }
             | Step::FkJoin { .. }
             | Step::Process { does: Behaviour::Rekey { .. }, .. }
+            | Step::AddProcessor { does: Behaviour::Rekey { .. }, .. }
     )
 }
 
