@@ -52,10 +52,23 @@ impl OwnCluster {
     /// When it does not start.
     #[must_use]
     pub fn start_behind(proxy: &Proxy, name: &str) -> Self {
+        Self::start_behind_all(std::slice::from_ref(proxy), name)
+    }
+
+    /// Starts as many brokers as there are proxies, one or three, each of which can also be reached through its proxy.
+    ///
+    /// # Panics
+    /// When they do not start.
+    #[must_use]
+    pub fn start_behind_all(proxies: &[Proxy], name: &str) -> Self {
         let name = format!("{name}-{}", std::process::id());
-        let started = xtask(&["start", "--fresh", "--proxies", &proxy.port().to_string(), "--name", &name]);
+        let ports = proxies.iter().map(|proxy| proxy.port().to_string()).collect::<Vec<_>>().join(",");
+        let brokers = proxies.len().to_string();
+        let started = xtask(&["start", "--fresh", "--brokers", &brokers, "--proxies", &ports, "--name", &name]);
         let behind = printed(&started, "behind.proxies");
-        proxy.lead_to(behind.parse().unwrap_or_else(|error| panic!("{behind:?}: {error}")));
+        for (proxy, behind) in proxies.iter().zip(behind.split(',')) {
+            proxy.lead_to(behind.parse().unwrap_or_else(|error| panic!("{behind:?}: {error}")));
+        }
         Self { name, bootstrap_servers: printed(&started, "bootstrap.servers") }
     }
 

@@ -10,6 +10,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::PATIENCE;
 
@@ -36,12 +37,18 @@ struct Line {
     state: Mutex<LineState>,
     /// Signalled when the broker has the last request.
     was_cut: Condvar,
+    /// Signalled when a silence ends.
+    sound: Condvar,
 }
 
 #[derive(Default)]
 struct LineState {
     broker: Option<SocketAddr>,
     is_cut: bool,
+    /// Nothing is forwarded, and nobody is told.
+    is_silent: bool,
+    /// How long each request and each part of an answer takes.
+    delay: Duration,
     /// The next request of this kind is the last to get through.
     last_request: Option<RequestKind>,
     connections: Vec<Arc<Connection>>,
@@ -95,6 +102,17 @@ impl Proxy {
         self.line.lock().cut(None);
     }
 
+    /// Forwards nothing any more, while all connections stay open, as when packets are lost. What was sent meanwhile arrives
+    /// after [`Proxy::heal`], even from those who have long given up.
+    pub fn silence(&self) {
+        self.line.lock().is_silent = true;
+    }
+
+    /// Forwards everything that much later, in its order.
+    pub fn delay(&self, by: Duration) {
+        self.line.lock().delay = by;
+    }
+
     /// Forwards the next request of that kind, and cuts everything before it can be answered.
     pub fn cut_after(&self, request: RequestKind) {
         self.line.lock().last_request = Some(request);
@@ -111,11 +129,17 @@ impl Proxy {
         assert_eq!(state.last_request, None, "nobody has sent it");
     }
 
-    /// Accepts connections again.
+    /// Forwards everything again, at once. After a cut, it accepts connections again; after a silence, those that there are
+    /// go on.
     pub fn heal(&self) {
         let mut state = self.line.lock();
-        state.hang_up();
+        if state.is_cut {
+            state.hang_up();
+        }
         state.is_cut = false;
+        state.is_silent = false;
+        state.delay = Duration::ZERO;
+        self.line.sound.notify_all();
     }
 }
 
@@ -129,7 +153,15 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         let mut state = self.line.lock();
         state.is_cut = true;
+        state.is_silent = false;
         state.hang_up();
+        self.line.sound.notify_all();
+    }
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxy").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -166,9 +198,10 @@ impl Connection {
 
     /// Forwards answers to the client until the broker hangs up. It continues reading when the client is gone, because a
     /// broker answers requests in order and stops reading while it cannot answer.
-    fn pass_answers(&self) {
+    fn pass_answers(&self, line: &Line) {
         let mut answers = vec![0; 64 * 1024];
         while let Ok(length) = (&self.broker).read(&mut answers) {
+            line.wait_for_sound();
             match answers.get(..length) {
                 Some(answers) if length > 0 => drop((&self.client).write_all(answers)),
                 _ => break,
@@ -199,10 +232,19 @@ impl Line {
         });
         let line = Arc::clone(self);
         std::thread::spawn(move || {
-            connection.pass_answers();
+            connection.pass_answers(&line);
             line.lock().connections.retain(|known| !Arc::ptr_eq(known, &connection));
         });
         Ok(())
+    }
+
+    /// Waits as long as nothing is forwarded.
+    fn wait_for_sound(&self) {
+        let waited = self.sound.wait_while(self.lock(), |state| state.is_silent);
+        let delay = waited.unwrap_or_else(PoisonError::into_inner).delay;
+        if !delay.is_zero() {
+            std::thread::sleep(delay);
+        }
     }
 
     /// Forwards requests to the broker until one side hangs up or the last request has been sent.
@@ -215,6 +257,7 @@ impl Line {
             request.resize(4 + usize::try_from(length).unwrap_or(0), 0);
             (&connection.client).read_exact(&mut request[4..])?;
             let kind = request[4..].first_chunk().map(|kind| RequestKind(i16::from_be_bytes(*kind)));
+            self.wait_for_sound();
             let mut state = self.lock();
             let is_last = kind.is_some() && state.last_request == kind;
             if !is_last {
@@ -258,6 +301,25 @@ mod tests {
         let mut answer = [0; 7];
         client.write_all(&request(kind)).and_then(|()| client.read_exact(&mut answer)).is_ok()
             && answer[..] == request(kind)
+    }
+
+    #[test]
+    fn after_a_silence_what_was_sent_arrives_late() {
+        let proxy = Proxy::new();
+        proxy.lead_to(echo());
+        let client = TcpStream::connect(proxy.address()).expect("somebody listens");
+        assert!(is_answered(&client, RequestKind::JOIN_GROUP));
+        proxy.silence();
+        (&client).write_all(&request(RequestKind::SYNC_GROUP)).expect("sent");
+        client.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+        assert!((&client).read_exact(&mut [0; 7]).is_err(), "no answer");
+        client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        proxy.heal();
+        let mut answer = [0; 7];
+        (&client).read_exact(&mut answer).expect("the answer");
+        assert_eq!(answer[..], request(RequestKind::SYNC_GROUP));
+        proxy.delay(Duration::from_millis(1));
+        assert!(is_answered(&client, RequestKind::JOIN_GROUP), "later, but it comes");
     }
 
     #[test]

@@ -48,9 +48,9 @@ usage: cargo xtask COMMAND
            Lets Kafka Streams itself write the bytes of streams-core/tests/bytes (JDK and Maven).
   replay   How many records of a replayed backlog are late: here, with event times aligned and without, and in Kafka
            Streams, in one process and in three, on one broker (JDK and Maven).
-  chaos [--cycles N] [--records M] [--faults kill,pause,rolling,storm] [--guarantee exactly_once|at_least_once]
-        [--topology joined|hops] [--brokers 1|3] [--seed S] [--record]
-           Kills, pauses and restarts processes of an application on a Kafka of its own under load, and audits what they
+  chaos [--cycles N] [--records M] [--faults kill,pause,network,broker,disk,rolling,storm] [--brokers 1|3]
+        [--guarantee exactly_once|at_least_once] [--topology joined|hops] [--seed S] [--record]
+           Kills, pauses, cuts off and restarts processes of an application on a Kafka of its own under load, and audits what they
            have left in the broker's log and in their folders: how much is lost, doubled or out of order. `--help` says
            more; --debug builds what is not optimised; --record adds the run to the ledger.
   bench engine [ARGS]

@@ -1,17 +1,18 @@
 //! Makes the plan happen, and waits for what must follow: after every fault all tasks run again, and in the end there is
 //! nothing left to do.
 
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use millstream_tests::PATIENCE;
 use millstream_tests::kafka::OwnCluster;
+use millstream_tests::proxy::Proxy;
 
+use crate::disk::Disk;
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::load::Pace;
 use crate::places::{Application, Instance, Lived, Place};
-use crate::plan::{Cycle, Fault};
+use crate::plan::Cycle;
 use crate::progress::Progress;
 
 /// How often the processes are looked at.
@@ -44,6 +45,8 @@ pub struct Done {
     pub killed: Vec<i64>,
     /// What processes have gone through that are gone.
     pub lived: Lived,
+    /// How many full disks were noticed.
+    pub full: u64,
     /// How many tasks were opened before the first fault.
     pub opened_first: u64,
 }
@@ -57,8 +60,10 @@ pub struct Conductor<'a> {
     pub places: Vec<Place>,
     /// The cluster.
     pub cluster: &'a OwnCluster,
-    /// How many brokers it has.
-    pub brokers: usize,
+    /// The links between the first place and the brokers.
+    pub proxies: &'a [Proxy],
+    /// The disk of the first place, if it has one of its own.
+    pub disk: Option<Disk>,
     /// How far the load is.
     pub pace: &'a Pace,
     /// Tells how far the run is.
@@ -107,87 +112,6 @@ impl Conductor<'_> {
         self.until_idle()
     }
 
-    fn happen(&mut self, cycle: &Cycle) -> Result<(), Stop> {
-        let pause = Duration::from_millis(cycle.lasts_ms);
-        let beyond = if cycle.beyond_session { self.application.session + self.application.session / 2 } else { pause };
-        match cycle.fault {
-            Fault::Kill => self.kill(cycle, beyond.max(pause)),
-            Fault::Pause => self.pause(cycle, beyond),
-            Fault::Rolling => self.rolling(pause),
-            Fault::Storm => self.storm(cycle.seed),
-            Fault::Network | Fault::Broker | Fault::Disk => {
-                Err(Stop::Failed(format!("the fault {} cannot be made here", cycle.fault.name())))
-            }
-        }
-    }
-
-    fn kill(&mut self, cycle: &Cycle, pause: Duration) -> Result<(), Stop> {
-        for &place in &cycle.victims {
-            let Some((number, lived)) = self.places[place].kill() else { continue };
-            self.done.killed.push(number);
-            self.done.lived.add(lived);
-        }
-        self.rest(pause, "killed")?;
-        for &place in &cycle.victims {
-            if cycle.loses_state {
-                remove(&self.places[place].folder)?;
-            }
-            self.start(place);
-        }
-        Ok(())
-    }
-
-    fn pause(&mut self, cycle: &Cycle, time: Duration) -> Result<(), Stop> {
-        let instances =
-            |run: &Self| cycle.victims.iter().filter_map(|place| run.places[*place].instance.as_ref()).count();
-        let number = instances(self);
-        for &place in &cycle.victims {
-            self.places[place].instance.iter().for_each(Instance::pause);
-        }
-        let rested = self.rest(time, "paused");
-        for &place in &cycle.victims {
-            self.places[place].instance.iter().for_each(Instance::resume);
-        }
-        rested?;
-        // It learns that it was away, and joins again.
-        self.rest(self.application.session, "back")?;
-        if instances(self) == number { Ok(()) } else { Err(Stop::Failed("a process is gone".to_owned())) }
-    }
-
-    fn rolling(&mut self, pause: Duration) -> Result<(), Stop> {
-        for place in 0..self.places.len() {
-            self.finish(place);
-            self.start(place);
-            self.until_running("a rolling restart")?;
-            self.rest(pause, "between two restarts")?;
-        }
-        Ok(())
-    }
-
-    /// One process, up to four, and one again, with changes in quick succession; then as many as before.
-    fn storm(&mut self, seed: u64) -> Result<(), Stop> {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let number = self.places.iter().filter(|place| place.instance.is_some()).count();
-        for _ in 0..2 * self.places.len() {
-            let place = random.usize(1..self.places.len());
-            if self.places[place].instance.is_some() {
-                self.finish(place)
-            } else {
-                self.start(place)
-            }
-            self.rest(Duration::from_millis(random.u64(..1_500)), "a storm")?;
-        }
-        for place in 1..self.places.len() {
-            let (is_there, belongs) = (self.places[place].instance.is_some(), place < number);
-            if is_there && !belongs {
-                self.finish(place);
-            } else if !is_there && belongs {
-                self.start(place);
-            }
-        }
-        Ok(())
-    }
-
     /// Starts a process in that place.
     pub fn start(&mut self, place: usize) {
         self.last_number += 1;
@@ -214,7 +138,7 @@ impl Conductor<'_> {
         lived
     }
 
-    fn until_running(&mut self, after: &str) -> Result<(), Stop> {
+    pub(crate) fn until_running(&mut self, after: &str) -> Result<(), Stop> {
         self.wait(after, |run| run.instances().all(Instance::is_running))
     }
 
@@ -226,24 +150,24 @@ impl Conductor<'_> {
         self.wait("the last records", |run| run.instances().all(|instance| instance.is_idle_for(IDLE)))
     }
 
-    fn instances(&self) -> impl Iterator<Item = &Instance> {
+    pub(crate) fn instances(&self) -> impl Iterator<Item = &Instance> {
         self.places.iter().filter_map(|place| place.instance.as_ref())
     }
 
-    fn rest(&mut self, time: Duration, what: &str) -> Result<(), Stop> {
+    pub(crate) fn rest(&mut self, time: Duration, what: &str) -> Result<(), Stop> {
         let until = Instant::now() + time;
         self.wait(what, |_| Instant::now() >= until)
     }
 
     /// Waits for something, while all processes must go on.
-    fn wait(&mut self, what: &str, is_true: impl Fn(&Self) -> bool) -> Result<(), Stop> {
+    pub(crate) fn wait(&mut self, what: &str, is_true: impl Fn(&Self) -> bool) -> Result<(), Stop> {
         let began = Instant::now();
         loop {
             self.interrupt.check()?;
             for place in &mut self.places {
                 let Some(instance) = &mut place.instance else { continue };
                 instance.look();
-                if let Some(end) = instance.end() {
+                if let Some((_, end)) = instance.end() {
                     return Err(Stop::Failed(end));
                 }
             }
@@ -259,15 +183,5 @@ impl Conductor<'_> {
             self.progress.tell(cycle, self.pace.written.load(Ordering::Relaxed), kills, what);
             std::thread::sleep(LOOK);
         }
-    }
-}
-
-/// Removes a folder that may not be there.
-fn remove(folder: &Path) -> Result<(), Stop> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Stop::Failed(format!("{}: {error}", folder.display())))
-        }
-        _ => Ok(()),
     }
 }

@@ -8,7 +8,9 @@ use clap::{Parser, ValueEnum};
 use millstream::kafka::Kafka;
 use millstream_chaos::audit::{Verdict, commits, read};
 use millstream_chaos::conduct::{Conductor, Done, Stop};
+use millstream_chaos::disk::Disk;
 use millstream_chaos::events::{Events, PARTITIONS};
+use millstream_chaos::faults::SPECIAL;
 use millstream_chaos::interrupt::Interrupt;
 use millstream_chaos::ledger;
 use millstream_chaos::load::{self, Ending, Pace};
@@ -20,6 +22,7 @@ use millstream_chaos::summary::Figures;
 use millstream_chaos::topologies::{Kind, WITNESS, topic_name};
 use millstream_chaos::whole::Traces;
 use millstream_tests::kafka::OwnCluster;
+use millstream_tests::proxy::Proxy;
 use millstream_tests::records::TopicOf;
 use streams_core::log::Isolation;
 
@@ -165,7 +168,8 @@ struct Rig<'a> {
 
 impl Rig<'_> {
     fn run(&self, interrupt: &Interrupt, done: &mut Done) -> Result<(Figures, Verdict), Stop> {
-        let cluster = OwnCluster::start("chaos", self.arguments.brokers);
+        let proxies: Vec<Proxy> = (0..self.arguments.brokers).map(|_| Proxy::new()).collect();
+        let cluster = OwnCluster::start_behind_all(&proxies, "chaos");
         interrupt.check()?;
         let servers = cluster.bootstrap_servers();
         let (kafka, kind) = (Kafka::at(servers), self.arguments.topology);
@@ -174,12 +178,19 @@ impl Rig<'_> {
         let inputs: Vec<TopicOf<'_>> = kind.inputs().iter().map(topic).collect();
         let _outputs: Vec<TopicOf<'_>> = kind.outputs().iter().chain(&[WITNESS]).map(topic).collect();
         let pace = Pace::default();
-        let places = (0..=PLACES).map(|number| self.place(&format!("place-{number}"), servers)).collect();
+        let mut places: Vec<Place> =
+            (0..=PLACES).map(|number| self.place(&format!("place-{number}"), servers)).collect();
+        let disk = self.disk().map_err(Stop::Failed)?;
+        if let Some(place) = places.get_mut(SPECIAL) {
+            place.servers = proxies.iter().map(Proxy::address).collect::<Vec<_>>().join(",");
+            place.folder = disk.as_ref().map_or_else(|| place.folder.clone(), |disk| disk.folder.join("state"));
+        }
         let mut conductor = Conductor {
             application,
             places,
             cluster: &cluster,
-            brokers: self.arguments.brokers,
+            proxies: &proxies,
+            disk,
             pace: &pace,
             progress: Progress::of(self.cycles.len(), self.arguments.records),
             interrupt: interrupt.clone(),
@@ -218,7 +229,15 @@ impl Rig<'_> {
             commit_interval: Duration::from_millis(self.arguments.commit_interval),
             session: Duration::from_millis(self.arguments.session_timeout),
             transaction: None,
+            // A full disk is noticed when files are written.
+            write_buffer_bytes: if self.arguments.faults.contains(&Fault::Disk) { 1 << 20 } else { 8 << 20 },
         }
+    }
+
+    /// The first place's own disk, if it is to be full.
+    fn disk(&self) -> Result<Option<Disk>, String> {
+        let is_wanted = self.arguments.faults.contains(&Fault::Disk);
+        is_wanted.then(|| Disk::mount(&self.folder.join("disk"))).transpose()
     }
 
     fn is_exactly_once(&self) -> bool {
@@ -251,7 +270,7 @@ impl Rig<'_> {
         }
         let records = traces.inputs.iter().map(Vec::len).sum::<usize>() as u64;
         let figures = Figures::of(&conductor.done, &aborts, records);
-        verdict.add(states::check_all(conductor, kafka, self.place("auditor", &conductor.places[0].servers))?);
+        verdict.add(states::check_all(conductor, kafka, self.place("auditor", conductor.cluster.bootstrap_servers()))?);
         if conductor.done.lived.dropped > 0 {
             verdict.error(format!("{} records were dropped", conductor.done.lived.dropped));
         }

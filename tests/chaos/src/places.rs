@@ -9,6 +9,9 @@ use millstream_tests::program::Program;
 
 use crate::topologies::Kind;
 
+/// What a process says whose disk is full.
+const FULL: &str = "free some space on this disk";
+
 /// What all processes of the application have in common.
 #[derive(Debug, Clone)]
 pub struct Application {
@@ -28,6 +31,8 @@ pub struct Application {
     pub session: Duration,
     /// The transaction timeout; `None` is the engine's default.
     pub transaction: Option<Duration>,
+    /// How many bytes RocksDB buffers before it writes files.
+    pub write_buffer_bytes: usize,
 }
 
 /// What processes have gone through. Those that are gone are included.
@@ -67,6 +72,7 @@ pub struct Instance {
     rebalances: u64,
     openings: u64,
     undone: u64,
+    full: u64,
     last: Figures,
     last_news: Instant,
     last_lines: Vec<String>,
@@ -108,6 +114,7 @@ impl Place {
             .args(["--commit-interval-ms", &application.commit_interval.as_millis().to_string()])
             .args(["--session-timeout-ms", &application.session.as_millis().to_string()])
             .args(application.transaction.map(|time| format!("--transaction-timeout-ms={}", time.as_millis())))
+            .args(["--write-buffer-bytes", &application.write_buffer_bytes.to_string()])
             .args(application.exactly_once.then_some("--exactly-once"))
             .args([Path::new("--state-dir"), &self.folder]);
         self.instance = Some(Instance {
@@ -118,6 +125,7 @@ impl Place {
             rebalances: 0,
             openings: 0,
             undone: 0,
+            full: 0,
             last: Figures::default(),
             last_news: Instant::now(),
             last_lines: Vec::new(),
@@ -168,6 +176,8 @@ impl Instance {
             self.openings += 1;
         } else if line.contains("is undone and done again") {
             self.undone += 1;
+        } else if line.contains(FULL) {
+            self.full += 1;
         } else if let Some(figures) = line.strip_prefix("at ") {
             let figure = |name: &str| {
                 let value = |part: &str| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok();
@@ -192,17 +202,29 @@ impl Instance {
         self.is_running && self.last.unfinished == 0 && self.last_news.elapsed() > time
     }
 
-    /// Why it has ended, if it has.
+    /// Whether it succeeded, and how it has ended, if it has.
     #[must_use]
-    pub fn end(&self) -> Option<String> {
+    pub fn end(&self) -> Option<(bool, String)> {
         let status = self.program.ended()?;
-        Some(format!("process {} ended ({status})\n{}", self.number, self.last_words()))
+        Some((status.success(), format!("process {} ended ({status})\n{}", self.number, self.last_words())))
     }
 
     /// What it has said last.
     #[must_use]
     pub fn last_words(&self) -> String {
         self.program.last_lines()
+    }
+
+    /// Whether it has said that its disk is full, more often than that.
+    #[must_use]
+    pub const fn has_said_full(&self, before: u64) -> bool {
+        self.full > before
+    }
+
+    /// How often it has said that its disk is full.
+    #[must_use]
+    pub const fn said_full(&self) -> u64 {
+        self.full
     }
 
     /// Stops it with SIGSTOP.

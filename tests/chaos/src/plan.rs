@@ -72,10 +72,11 @@ fn cycle(random: &mut fastrand::Rng, fault: Fault) -> Cycle {
     places.truncate(if several { 2 } else { 1 });
     Cycle {
         fault,
-        at_percent: random.i64(20..70),
+        // The disk fills while there is still something to write.
+        at_percent: random.i64(if fault == Fault::Disk { 5..30 } else { 20..70 }),
         victims: places,
         lasts_ms: random.u64(..1_500),
-        beyond_session: fault != Fault::Kill || random.bool(),
+        beyond_session: fault == Fault::Pause || random.bool(),
         loses_state: random.u32(..4) == 0,
         seed: random.u64(..),
     }
@@ -84,9 +85,18 @@ fn cycle(random: &mut fastrand::Rng, fault: Fault) -> Cycle {
 impl std::fmt::Display for Cycle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { fault, at_percent, victims, lasts_ms, .. } = self;
-        write!(f, "{} of {victims:?} after {at_percent} % of its load, {lasts_ms} ms", fault.name())?;
-        f.write_str(if self.beyond_session { " beyond the session" } else { "" })?;
-        f.write_str(if self.fault == Fault::Kill && self.loses_state { ", and the state is lost" } else { "" })
+        write!(f, "{} after {at_percent} % of its load", fault.name())?;
+        match fault {
+            Fault::Kill | Fault::Pause => write!(f, ", of {victims:?}")?,
+            Fault::Network => write!(f, ", {}", ["cut", "silence", "delay"][self.seed as usize % 3])?,
+            Fault::Broker | Fault::Disk | Fault::Rolling | Fault::Storm => return Ok(()),
+        }
+        if self.beyond_session {
+            f.write_str(", beyond the session")?
+        } else {
+            write!(f, ", {lasts_ms} ms")?
+        }
+        f.write_str(if *fault == Fault::Kill && self.loses_state { ", and the state is lost" } else { "" })
     }
 }
 

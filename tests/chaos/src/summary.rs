@@ -18,6 +18,8 @@ pub struct Figures {
     pub aborts: u64,
     /// How often a task was opened after a fault.
     pub restores: u64,
+    /// How many full disks were noticed.
+    pub full: u64,
     /// How many records were fed.
     pub records: u64,
 }
@@ -33,6 +35,7 @@ impl Figures {
             rebalances: done.lived.rebalances,
             aborts: aborts.aborts,
             restores: done.lived.restores.saturating_sub(done.opened_first),
+            full: done.full,
             records,
         }
     }
@@ -49,6 +52,7 @@ impl Figures {
             ("kills inside a transaction", self.inside, kills),
             ("rebalances", self.rebalances, moves),
             ("restores", self.restores, moves),
+            ("full disks that were noticed", self.full, with(&[Fault::Disk])),
         ];
         if exactly_once {
             demands.push(("aborts", self.aborts, with(&[Fault::Kill, Fault::Pause])));
@@ -65,7 +69,7 @@ impl Figures {
     /// The line that ends a run.
     #[must_use]
     pub fn line(&self, verdict: &Verdict) -> String {
-        let Self { kills, inside, rebalances, aborts, restores, records } = self;
+        let Self { kills, inside, rebalances, aborts, restores, records, .. } = self;
         let Verdict { lost, doubled, reordered, .. } = verdict;
         format!(
             "{kills} kills ({inside} inside a transaction), {rebalances} rebalances, {aborts} aborts, {restores} restores, \
@@ -82,7 +86,7 @@ mod tests {
     #[test]
     fn a_run_in_which_too_little_has_happened_is_vacuous() {
         let cycles = plan::cycles(1, 10, &[Fault::Kill]);
-        let good = Figures { kills: 11, inside: 5, rebalances: 5, aborts: 5, restores: 5, records: 100 };
+        let good = Figures { kills: 11, inside: 5, rebalances: 5, aborts: 5, restores: 5, full: 0, records: 100 };
         let vacuous = |figures: &Figures| figures.vacuous(&cycles, 100, true).len();
         assert_eq!(vacuous(&good), 0);
         assert_eq!(vacuous(&Figures { inside: 4, ..good.clone() }), 1);

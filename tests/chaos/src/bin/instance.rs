@@ -40,6 +40,8 @@ struct Arguments {
     #[arg(long)]
     session_timeout_ms: u64,
     #[arg(long)]
+    write_buffer_bytes: usize,
+    #[arg(long)]
     transaction_timeout_ms: Option<u64>,
 }
 
@@ -67,7 +69,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         transaction_timeout: arguments.transaction_timeout_ms.map(Duration::from_millis),
         ..Settings::default()
     };
-    let state = RocksDb::default().with_cache_bytes(16 << 20).with_write_buffer_bytes(8 << 20);
+    let state = RocksDb::default().with_cache_bytes(16 << 20).with_write_buffer_bytes(arguments.write_buffer_bytes);
     let topology = arguments.topology.topology(&arguments.id, arguments.process)?;
     let app = App::new(&arguments.id, topology).settings(settings).state_in(state);
     let app = if arguments.exactly_once { app.exactly_once() } else { app.at_least_once() };
