@@ -164,8 +164,8 @@ fn every_public_error_prints_what_it_says() {
         Box::new(BuildError { node: "NODE".to_owned(), reason: "it has no store".to_owned() }),
         Box::new(StreamsBuilder::new().build().map(|_| ()).unwrap_err()),
         Box::new(AppError::Store { task, error: store() }),
-        Box::new(AppError::ChangelogLost {
-            partition: TopicPartition::new("app-counts-changelog", 1),
+        Box::new(AppError::TableTopicTruncated {
+            partition: TopicPartition::new("sites", 1),
             end: 3,
             stored: 9,
             folder: PathBuf::from("state/app/0_1"),

@@ -112,6 +112,18 @@ pub enum CreateInternalTopics {
     Always,
 }
 
+/// What happens to a store whose changelog has lost what the store needs: it was deleted, created again, or cut off at
+/// either end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnChangelogLoss {
+    /// `fail`: the application ends with an error that says what is missing.
+    #[default]
+    Fail,
+    /// `rebuild`: the store is built anew from what is left in the changelog. It is counted in
+    /// [`TaskMetrics::rebuilt`](crate::runtime::TaskMetrics::rebuilt) and logged as a warning.
+    Rebuild,
+}
+
 /// The id of an application. Its group, its internal topics and its state folder are named after it, so it follows the
 /// rule for topic names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,6 +212,8 @@ pub struct StreamsConfig {
     pub isolation_level: Option<IsolationLevel>,
     /// `internal.topics.create`: `first_run`, the default, or `always`.
     pub create_internal_topics: CreateInternalTopics,
+    /// `on.changelog.loss`: `fail`, the default, or `rebuild`. Java has no such setting: it goes on with what is left.
+    pub on_changelog_loss: OnChangelogLoss,
     /// What becomes of records that cannot be read, processed or written, and of those that operators drop.
     pub errors: ErrorSettings,
     /// `session.timeout.ms`: an instance that has not been heard from for this long counts as dead, and others take over
@@ -262,6 +276,7 @@ impl StreamsConfig {
             timestamps: TimestampPolicy::Fail,
             isolation_level: None,
             create_internal_topics: CreateInternalTopics::FirstRun,
+            on_changelog_loss: OnChangelogLoss::Fail,
             errors: ErrorSettings::default(),
             session_timeout: Duration::from_secs(45),
             max_poll_interval: Duration::from_secs(300),

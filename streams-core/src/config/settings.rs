@@ -10,7 +10,8 @@ use super::parse::{
     word_of,
 };
 use super::{
-    ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, StreamsConfig, TimestampPolicy,
+    ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, StreamsConfig,
+    TimestampPolicy,
 };
 use crate::topic::{NAME_LENGTH_MAX, check_name};
 
@@ -47,6 +48,8 @@ const ISOLATION: &[(&str, IsolationLevel)] =
 
 const CREATE: &[(&str, CreateInternalTopics)] =
     &[("first_run", CreateInternalTopics::FirstRun), ("always", CreateInternalTopics::Always)];
+
+const LOSS: &[(&str, OnChangelogLoss)] = &[("fail", OnChangelogLoss::Fail), ("rebuild", OnChangelogLoss::Rebuild)];
 
 /// In the order in which they are printed.
 pub(super) const SETTINGS: &[Setting] = &[
@@ -212,6 +215,14 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         show: |config| word_of(config.create_internal_topics, CREATE),
+    },
+    Setting {
+        name: "on.changelog.loss",
+        apply: |config, value| {
+            config.on_changelog_loss = word(value, LOSS)?;
+            Ok(())
+        },
+        show: |config| word_of(config.on_changelog_loss, LOSS),
     },
     Setting {
         name: "deserialization.exception.handler",

@@ -17,7 +17,7 @@ use super::failures::{ErrorPolicy, FailedRecord, Handler};
 use super::idle::Idleness;
 use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
-use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel, OnError, TimestampPolicy};
+use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel, OnChangelogLoss, OnError, TimestampPolicy};
 use super::start_line;
 use super::summary::Summary;
 use super::threads::{StateListener, notify, start_control};
@@ -321,6 +321,27 @@ impl App {
     #[must_use]
     pub fn create_new_internal_topics(mut self) -> Self {
         self.settings.create_internal_topics = CreateInternalTopics::Always;
+        self
+    }
+
+    /// What happens to a store whose changelog was deleted, created again, or has lost its first or last records
+    /// (`on.changelog.loss`). The default is an error ([`AppError::ChangelogLost`]) that says what is missing; nothing is
+    /// processed on state that lacks committed changes.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::runtime::OnChangelogLoss;
+    ///
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream(Topic::<String, String>::new("lines")).group_by_key().count();
+    /// # let topology = builder.build()?;
+    /// // Counts from before may be missing from now on; go on with what is left of them.
+    /// let app = App::new("counts", topology).on_changelog_loss(OnChangelogLoss::Rebuild);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_changelog_loss(mut self, choice: OnChangelogLoss) -> Self {
+        self.settings.on_changelog_loss = choice;
         self
     }
 

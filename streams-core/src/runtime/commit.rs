@@ -122,7 +122,6 @@ impl Commit {
                     if let Err(error) = told {
                         return not_written(error, slots);
                     }
-                    self.offsets = slots.running().flat_map(Task::offsets).collect();
                     self.step = CommitStep::AwaitAcknowledgements;
                 }
                 CommitStep::AwaitAcknowledgements => {
@@ -131,6 +130,8 @@ impl Commit {
                         Poll::Ready(Err(error)) => return not_written(error, slots),
                         Poll::Ready(Ok(())) => {}
                     }
+                    let collector = &*collector.borrow();
+                    self.offsets = slots.running_mut().flat_map(|task| task.offsets(collector)).collect();
                     self.step = match self.guarantee {
                         Guarantee::AtLeastOnce => CommitStep::WriteState,
                         Guarantee::ExactlyOnce => CommitStep::SendOffsets,

@@ -1,6 +1,6 @@
 //! Why an application cannot start or continue.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::RenamedTopic;
 use crate::log::{LogError, LogErrorKind};
@@ -172,8 +172,13 @@ pub enum AppError {
     /// records in transit.
     #[error(
         "internal topic {topic} is gone although the application has run before (its group has committed offsets); \
-         restore the topic, or reset the application to start over; if the topic is new in the topology, set \
-         `internal.topics.create` to `always` for one start"
+         restore the topic, or reset the application to start over{}; if the topic is new in the topology, set \
+         `internal.topics.create` to `always` for one start",
+        if topic.ends_with("-changelog") {
+            "; or set `on.changelog.loss` to `rebuild`, to begin with an empty store (the default is `fail`)"
+        } else {
+            ""
+        }
     )]
     InternalTopicGone {
         /// The topic.
@@ -193,14 +198,30 @@ pub enum AppError {
         /// The topics, with their names before and now.
         topics: Vec<RenamedTopic>,
     },
-    /// A changelog ends before the offset up to which it was read earlier: it was truncated, or is a different topic
-    /// of the same name.
+    /// A changelog has lost what its store needs.
     #[error(
-        "changelog {partition} ends at {end} but the local state was written up to {stored}: the topic was truncated or \
-         created again; restore it, or delete the state folder {} to rebuild from what is left", folder.display()
+        "the changelog {partition} has lost what store {store} needs: {loss}{}; restore the topic, or set \
+         `on.changelog.loss` to `rebuild` to go on with what is left of it (the default is `fail`)",
+        beside(folder)
     )]
     ChangelogLost {
+        /// The store's name.
+        store: String,
         /// The changelog's partition.
+        partition: TopicPartition,
+        /// What has become of it.
+        loss: Box<ChangelogLoss>,
+        /// The task's folder; empty if its state is in memory.
+        folder: PathBuf,
+    },
+    /// A topic that a table is read from ends before the offset up to which it was read earlier: it was truncated, or is a
+    /// different topic of the same name.
+    #[error(
+        "topic partition {partition} ends at {end} but the local state was written up to {stored}: the topic was truncated or \
+         created again; restore it, or delete the state folder {} to rebuild from what is left", folder.display()
+    )]
+    TableTopicTruncated {
+        /// The topic's partition.
         partition: TopicPartition,
         /// Its end offset.
         end: i64,
@@ -209,10 +230,12 @@ pub enum AppError {
         /// The task's folder.
         folder: PathBuf,
     },
-    /// A topic is not the one that the local state was built from.
+    /// A topic is not the one that the state was built from.
     #[error(
-        "topic {topic} was deleted and created again: the state in {} was made from the topic with id {noted}, now its \
-         id is {found}; restore the old topic, or delete that folder to go on with the new one", folder.display()
+        "topic {topic} was deleted and created again: the state{} was made from the topic with id {noted}, now its id is \
+         {found}; restore the old topic, or {}",
+        inside(folder),
+        start_over(folder)
     )]
     TopicReplaced {
         /// The topic.
@@ -221,7 +244,7 @@ pub enum AppError {
         noted: String,
         /// The topic id now.
         found: String,
-        /// The task's folder.
+        /// The folder of the task or global table; empty if its state is in memory.
         folder: PathBuf,
     },
     /// An input position does not exist, and no reset is configured.
@@ -314,6 +337,55 @@ pub enum AppError {
 }
 
 crate::debug_says_what_display_says!(AppError);
+
+/// What has become of a changelog.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangelogLoss {
+    /// Its last records are gone.
+    #[error("it ends at {end}, and the state was committed up to {committed}")]
+    Truncated {
+        /// The offset at its end.
+        end: i64,
+        /// The offset that the end should have reached.
+        committed: i64,
+    },
+    /// Its first records are gone, although its `cleanup.policy` keeps the last record of every key.
+    #[error("it begins at {start}, and what was written from {needed} on is needed")]
+    HeadGone {
+        /// The offset at its beginning.
+        start: i64,
+        /// The first offset that is needed.
+        needed: i64,
+    },
+    /// It is another topic of the same name.
+    #[error(
+        "it was deleted and created again: the state was made from the topic with id {noted}, now its id is {found}"
+    )]
+    CreatedAgain {
+        /// The topic id recorded with the state.
+        noted: String,
+        /// The topic id now.
+        found: String,
+    },
+}
+
+crate::debug_says_what_display_says!(ChangelogLoss);
+
+fn beside(folder: &Path) -> String {
+    if folder.as_os_str().is_empty() { String::new() } else { format!(" (the state is in {})", folder.display()) }
+}
+
+fn inside(folder: &Path) -> String {
+    if folder.as_os_str().is_empty() { String::new() } else { format!(" in {}", folder.display()) }
+}
+
+fn start_over(folder: &Path) -> &'static str {
+    match folder.parent().and_then(Path::file_name).is_some_and(|name| name == "global") {
+        true => "delete that folder to go on with the new one",
+        false => "reset the application to start over with the new one",
+    }
+}
 
 impl AppError {
     /// An error of the log, with what was being done.

@@ -77,7 +77,7 @@ impl CannotFollow {
         match self {
             Self::Store(error) => store(error),
             Self::Lost { partition, stored, end } => {
-                AppError::ChangelogLost { partition, end: end.0, stored: stored.0, folder: folder.to_owned() }
+                AppError::TableTopicTruncated { partition, end: end.0, stored: stored.0, folder: folder.to_owned() }
             }
         }
     }

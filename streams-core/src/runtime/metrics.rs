@@ -62,6 +62,8 @@ pub struct TaskMetrics {
     pub restored: u64,
     /// Changelog records that still have to be read before the task can run.
     pub restore_remaining: u64,
+    /// How often one of its stores was emptied to be built anew, by the reason.
+    pub rebuilt: BTreeMap<&'static str, u64>,
     /// Completed commits.
     pub commits: u64,
     /// Input records that are fetched but not yet processed.
@@ -71,6 +73,11 @@ pub struct TaskMetrics {
 }
 
 impl TaskMetrics {
+    /// Counts a store that is built anew.
+    pub(crate) fn count_rebuild(&mut self, reason: &'static str) {
+        *self.rebuilt.entry(reason).or_default() += 1;
+    }
+
     /// The number of records dropped on purpose, for all reasons together.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {

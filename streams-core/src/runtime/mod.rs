@@ -53,14 +53,14 @@ mod worker;
 
 pub use crate::operators::{BuildError, DropReason, OperatorError};
 pub use app::{App, Handle, Running};
-pub use error::AppError;
+pub use error::{AppError, ChangelogLoss};
 pub use failures::{FailedRecord, Stage};
 pub use lifecycle::AppState;
 pub use metrics::{TaskMetrics, TaskPhase};
 pub use renamed::RenamedTopic;
 pub use settings::{
-    CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnError, OnFuture, Settings,
-    TimestampPolicy,
+    CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnError, OnFuture,
+    Settings, TimestampPolicy,
 };
 pub use single_task::{RawRow, SentRecord};
 pub use summary::Summary;

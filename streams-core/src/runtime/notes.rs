@@ -28,6 +28,22 @@ fn topic_id_key(topic: &str) -> Vec<u8> {
     format!("topic-id/{topic}").into_bytes()
 }
 
+/// The id of the topic that the state was built from, if one is recorded.
+pub(crate) fn noted_topic(store: &dyn Store, topic: &str) -> Result<Option<String>, StoreError> {
+    let noted = store.get(META, &topic_id_key(topic))?;
+    Ok(noted.map(|id| String::from_utf8_lossy(&id).into_owned()))
+}
+
+/// Records the id of a topic, unless the log has none, or it is recorded already.
+pub(crate) fn note_topic(store: &mut dyn Store, topic: &str, id: &str) -> Result<(), StoreError> {
+    if id.is_empty() || noted_topic(store, topic)?.as_deref() == Some(id) {
+        return Ok(());
+    }
+    let mut batch = StoreBatch::default();
+    batch.put(META, topic_id_key(topic), id.as_bytes());
+    store.write(batch)
+}
+
 /// Compares the ids of the topics with those that the state was built from, and records the ids of new ones. A topic
 /// that was deleted and created again starts at offset 0, so positions stored elsewhere no longer mean anything.
 pub(crate) fn check_topics<'a>(

@@ -17,7 +17,7 @@ use super::plan::{ExternalTopics, Plan, external_topics};
 use super::renamed::renamed_topics;
 use super::retry::Retry;
 use super::voice::PEOPLE;
-use super::{AppError, CreateInternalTopics, Settings};
+use super::{AppError, CreateInternalTopics, OnChangelogLoss, Settings};
 use crate::log::{Admin, CommittedOffset, GroupMemberInfo, Log, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
 use crate::record::TopicPartition;
 use crate::topic::TopicRef;
@@ -68,7 +68,8 @@ enum Stage {
     /// An internal topic is gone: has it another name?
     LookForOldNames {
         plan: Plan,
-        gone: String,
+        gone: Vec<String>,
+        missing: Vec<NewTopic>,
         reply: Option<TopicsReply>,
     },
     Create {
@@ -190,7 +191,9 @@ impl Preparation {
             Stage::AskWhetherRunBefore { plan, missing, partitions, reply } => {
                 self.ask_whether_run_before(plan, missing, partitions, reply)
             }
-            Stage::LookForOldNames { plan, gone, reply } => self.look_for_old_names(plan, gone, reply),
+            Stage::LookForOldNames { plan, gone, missing, reply } => {
+                self.look_for_old_names(plan, gone, missing, reply)
+            }
             Stage::Create { plan, missing, reply } => self.create(plan, missing, reply),
             Stage::CheckSettings { plan, unchecked, reply } => self.check_settings(plan, unchecked, reply),
             Stage::Done => Ok(StepResult::Wait(Stage::Done)),
@@ -314,36 +317,48 @@ impl Preparation {
             }
             Answer::Here(committed) => committed,
         };
-        match gone_topic(&plan, &missing, &partitions, &committed) {
-            None => Ok(StepResult::Step(Stage::Create { plan, missing, reply: None })),
-            Some(gone) if std::mem::replace(&mut self.looked_again, true) => {
-                Ok(StepResult::Step(Stage::LookForOldNames { plan, gone, reply: None }))
-            }
-            // Perhaps another instance has created it since we looked, and has already committed.
-            Some(_) => Ok(StepResult::Later(Stage::LookUpInternal(plan, None))),
+        let gone = gone_topics(&plan, &missing, &partitions, &committed);
+        if gone.is_empty() {
+            return Ok(StepResult::Step(Stage::Create { plan, missing, reply: None }));
         }
+        if std::mem::replace(&mut self.looked_again, true) {
+            return Ok(StepResult::Step(Stage::LookForOldNames { plan, gone, missing, reply: None }));
+        }
+        // Perhaps another instance has created it since we looked, and has already committed.
+        Ok(StepResult::Later(Stage::LookUpInternal(plan, None)))
     }
 
-    /// The topic is gone, or the topology calls it by another generated name now.
+    /// The topics are gone, or the topology calls them by other generated names now.
     fn look_for_old_names(
         &mut self,
         plan: Plan,
-        gone: String,
+        gone: Vec<String>,
+        missing: Vec<NewTopic>,
         reply: Option<TopicsReply>,
     ) -> Result<StepResult, AppError> {
         let mut reply = reply.unwrap_or_else(|| self.admin.topics(None));
         match self.answer(&mut reply, "looking up all topics")? {
-            Answer::OnItsWay => Ok(StepResult::Wait(Stage::LookForOldNames { plan, gone, reply: Some(reply) })),
-            Answer::AskAgain => Ok(StepResult::Later(Stage::LookForOldNames { plan, gone, reply: None })),
+            Answer::OnItsWay => {
+                Ok(StepResult::Wait(Stage::LookForOldNames { plan, gone, missing, reply: Some(reply) }))
+            }
+            Answer::AskAgain => Ok(StepResult::Later(Stage::LookForOldNames { plan, gone, missing, reply: None })),
             Answer::Here(found) => {
                 let wanted = plan.internal_topics(None, &[]).into_iter().map(|topic| topic.name);
                 let (wanted, existing) =
                     (Vec::from_iter(wanted), Vec::from_iter(found.into_iter().map(|topic| topic.name)));
-                let topics = renamed_topics(&self.application_id, &gone, &wanted, &existing, self.identity.noted());
-                Err(match topics.is_empty() {
-                    true => AppError::InternalTopicGone { topic: gone },
-                    false => AppError::GeneratedNamesChanged { topics },
-                })
+                let first = gone.first().map_or("", String::as_str);
+                let topics = renamed_topics(&self.application_id, first, &wanted, &existing, self.identity.noted());
+                if !topics.is_empty() {
+                    return Err(AppError::GeneratedNamesChanged { topics });
+                }
+                let is_forgiven = self.settings.on_changelog_loss == OnChangelogLoss::Rebuild;
+                let lost = gone.iter().find(|topic| !is_forgiven || plan.is_repartition_topic(topic));
+                if let Some(topic) = lost {
+                    return Err(AppError::InternalTopicGone { topic: topic.clone() });
+                }
+                tracing::warn!(topics = ?gone, "changelogs are gone; they are created, and their stores begin empty, because \
+                    `on.changelog.loss` is `rebuild`");
+                Ok(StepResult::Step(Stage::Create { plan, missing, reply: None }))
             }
         }
     }
@@ -509,20 +524,26 @@ fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)>
     inputs
 }
 
-/// An internal topic that is missing although the tasks that write to it have committed before.
-fn gone_topic(
+/// The internal topics that are missing although the tasks that write to them have committed before.
+fn gone_topics(
     plan: &Plan,
     missing: &[NewTopic],
     asked: &[TopicPartition],
     committed: &[Option<CommittedOffset>],
-) -> Option<String> {
+) -> Vec<String> {
     let has_run: BTreeSet<&TopicPartition> = asked
         .iter()
         .zip(committed)
         .filter(|(_, committed)| committed.is_some())
         .map(|(partition, _)| partition)
         .collect();
-    inputs_of(plan, missing).into_iter().find(|(_, partition)| has_run.contains(partition)).map(|(topic, _)| topic)
+    let mut gone: Vec<String> = inputs_of(plan, missing)
+        .into_iter()
+        .filter(|(_, partition)| has_run.contains(partition))
+        .map(|(topic, _)| topic)
+        .collect();
+    gone.dedup();
+    gone
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::AppError;
 use crate::config::{ApplicationId, Optimizations, StreamsConfig, transaction_timeout_below};
 pub use crate::config::{
-    CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnError, OnFuture, TimestampPolicy,
+    CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnError, OnFuture,
+    TimestampPolicy,
 };
 use crate::log::{Isolation, Log};
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub isolation_level: Option<IsolationLevel>,
     /// `internal.topics.create`: whether missing internal topics are created even if the application has run before.
     pub create_internal_topics: CreateInternalTopics,
+    /// `on.changelog.loss`: what happens to a store whose changelog has lost what the store needs.
+    pub on_changelog_loss: OnChangelogLoss,
     /// `topology.optimization`: what the topology must have been built with, unless it is `none`.
     pub optimizations: Optimizations,
     /// What becomes of records that cannot be read, processed or written.
@@ -225,6 +228,7 @@ impl From<&StreamsConfig> for Settings {
             timestamps: config.timestamps,
             isolation_level: config.isolation_level,
             create_internal_topics: config.create_internal_topics,
+            on_changelog_loss: config.on_changelog_loss,
             errors: config.errors.clone(),
             session_timeout: config.session_timeout,
             rebalance_timeout: config.max_poll_interval,

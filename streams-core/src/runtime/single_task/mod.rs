@@ -297,7 +297,7 @@ fn ready(plan: &Plan, collector: &RefCell<ProducerCollector>) -> Result<Ready, A
     };
     let inputs = plan.inputs(TASK).into_iter().map(input).collect();
     let state = Rc::new(RefCell::new(TaskState::new(store)));
-    Ok(Ready { id: TASK, state, stores, inputs, times: Vec::new(), folder })
+    Ok(Ready { id: TASK, state, stores, inputs, times: Vec::new(), topics: Vec::new(), folder })
 }
 
 fn batch_of(record: &RecordIn<'_>, offset: Offset) -> RecordBatch {

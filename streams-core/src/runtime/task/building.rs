@@ -11,7 +11,7 @@ use super::{ChangelogPartition, Input, Ready, StartPosition, Task, TaskStore};
 use crate::operators::{
     Address, BuildError, Collector, Context, Destination, MarkedTopic, Sender, StoreId, TaskBuilder, TaskServices,
 };
-use crate::record::{TaskId, Timestamp, TopicPartition};
+use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::alignment::{Alignment, Lanes};
 use crate::runtime::collector::{ProducerCollector, TopicChangelog};
 use crate::runtime::drop_notices::DropNotices;
@@ -133,7 +133,8 @@ impl TaskStore {
             let changelog = changelog.and_then(|topic| {
                 let partition = TopicPartition { topic: Arc::clone(&topic), partition: task.partition };
                 let destination = destination(&topic)?;
-                Some(ChangelogPartition { partition, destination, is_input, offset: None, written: None })
+                let (id, start) = (plan.ids.get(&topic).cloned().unwrap_or_default(), Offset(0));
+                Some(ChangelogPartition { partition, destination, is_input, id, start, offset: None, written: None })
             });
             stores.push(Self {
                 name: Arc::clone(&definition.name),

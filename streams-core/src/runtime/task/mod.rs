@@ -16,7 +16,7 @@ use super::drop_notices::DropNotices;
 use super::failures::{DeadLetters, Failures};
 use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
-use super::offset_metadata::OffsetMetadata;
+use super::offset_metadata::{KeptTopic, OffsetMetadata};
 use super::summary::Totals;
 use super::worker::panic_message;
 use super::{AppError, collector::ProducerCollector};
@@ -31,6 +31,7 @@ use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreVie
 
 mod buffer;
 mod building;
+mod changelog_loss;
 mod done;
 mod due_queue;
 mod event_time;
@@ -87,6 +88,10 @@ pub(crate) struct Task {
     teller: Option<Teller>,
     /// Whether a punctuator has fired since the last commit, so that its output must be committed.
     punctuated: bool,
+    /// The inputs, as the topics that the positions rest on.
+    topics: Vec<KeptTopic>,
+    /// Whether it was told that stream times do not fit into the positions' metadata.
+    are_times_left_out: bool,
     /// Whether the state is marked as being in the middle of a transaction's end.
     is_transaction_ending: bool,
     span: tracing::Span,
@@ -115,6 +120,10 @@ pub(crate) struct ChangelogPartition {
     /// Whether it is one of the task's inputs, which nothing is written to. The local state has followed it as far as it was
     /// processed.
     pub(crate) is_input: bool,
+    /// The topic's id; empty if the log has none.
+    pub(crate) id: String,
+    /// Where it began when the task was opened.
+    pub(crate) start: Offset,
     /// The changelog offset after the changes in the committed state, as recorded with the state.
     pub(crate) offset: Option<Offset>,
     /// The same for state that is written but not yet committed.
@@ -133,7 +142,7 @@ impl Task {
         failing: Failing,
     ) -> Self {
         let Failing { failures, dead_letters, is_exactly_once } = failing;
-        let Ready { id, folder, state, stores, .. } = ready;
+        let Ready { id, folder, state, stores, topics, .. } = ready;
         let mut task = Self {
             id,
             inputs,
@@ -144,6 +153,8 @@ impl Task {
             punctuations: Punctuations::new(std::mem::take(&mut parts.punctuations), parts.schedule.clone(), &context),
             teller: None,
             punctuated: false,
+            topics,
+            are_times_left_out: false,
             is_transaction_ending: false,
             context,
             notices: drops.clone(),
@@ -388,22 +399,32 @@ impl Task {
             || self.teller.as_ref().is_some_and(Teller::needs_commit)
     }
 
-    /// The input positions to commit, with the stream times as metadata.
-    pub(crate) fn offsets(&self) -> Vec<OffsetToCommit> {
+    /// The input positions to commit, with the stream times as metadata, and the topics that they rest on. Everything sent
+    /// must have been acknowledged before.
+    pub(crate) fn offsets(&mut self, collector: &ProducerCollector) -> Vec<OffsetToCommit> {
         let times = self.parts.stream_times.iter().map(|(name, time)| (name.to_string(), time.get())).collect();
-        let mut metadata = OffsetMetadata { partition_time: Timestamp::UNKNOWN, times, senders: Vec::new() };
-        self.inputs
-            .iter()
-            .map(|input| {
-                metadata.partition_time = input.partition_time;
-                metadata.senders = input.senders_to_commit();
-                OffsetToCommit {
-                    partition: input.partition.clone(),
-                    offset: input.position_to_commit(),
-                    metadata: metadata.encode(),
-                }
-            })
-            .collect()
+        let mut metadata = OffsetMetadata::new(Timestamp::UNKNOWN, times);
+        metadata.topics.clone_from(&self.topics);
+        let changelogs = self.stores.iter().filter_map(|store| store.changelog.as_ref());
+        metadata
+            .topics
+            .extend(changelogs.filter(|changelog| !changelog.is_input).map(|changelog| changelog.kept(collector)));
+        let mut are_left_out = false;
+        let mut offset = |input: &Input| {
+            metadata.partition_time = input.partition_time;
+            metadata.senders = input.senders_to_commit();
+            let (text, is_short) = metadata.encode();
+            are_left_out |= is_short;
+            OffsetToCommit { partition: input.partition.clone(), offset: input.position_to_commit(), metadata: text }
+        };
+        let offsets = self.inputs.iter().map(&mut offset).collect();
+        if are_left_out && !std::mem::replace(&mut self.are_times_left_out, true) {
+            tracing::warn!(task = %self.id, times = metadata.times.len(),
+                "the task has more stream times than the metadata of a position takes (4,096 bytes), so they are kept with \
+                 its state only; where that is in memory, windows that have closed open again after a restart: split the \
+                 topology with `.repartition()`, or keep the state on disk");
+        }
+        offsets
     }
 
     /// Writes uncommitted state and stream times in one batch, together with the changelog offsets if the changes
@@ -505,6 +526,15 @@ impl Task {
             self.metrics.positions.insert(input.partition.clone(), input.position_to_commit());
         }
         self.metrics.clone()
+    }
+}
+
+impl ChangelogPartition {
+    /// What a position that is committed now rests on.
+    fn kept(&self, collector: &ProducerCollector) -> KeptTopic {
+        let sent = collector.acknowledged(&self.destination, self.partition.partition);
+        let end = self.offset.max(self.written).max(sent).unwrap_or(self.start);
+        KeptTopic::new(&self.partition.topic, &self.id, self.start, end)
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::changelog_loss::{KeptTopics, look_for_losses};
 use super::starts::{AskedTimes, first_position, reset_of};
 use super::{StartPosition, TaskStore, layouts, unlogged};
 use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, RecordRef, Reply};
@@ -29,7 +30,7 @@ use crate::runtime::bounds::{Bounds, Extent};
 use crate::runtime::directory::{FolderBeingOpened, TaskFolder};
 use crate::runtime::follower::Follower;
 use crate::runtime::notes::{NoteTrouble, changelog_key, check_format, check_topics, read_i64, time_key};
-use crate::runtime::offset_metadata::OffsetMetadata;
+use crate::runtime::offset_metadata::{KeptTopic, OffsetMetadata};
 use crate::runtime::questions::Questions;
 use crate::runtime::retry::Retry;
 use crate::runtime::settings::Guarantee;
@@ -63,6 +64,8 @@ pub(crate) struct Ready {
     pub(crate) inputs: Vec<StartPosition>,
     /// The operators' times: those in the state and in the committed metadata together (`read_times`).
     pub(crate) times: Vec<(String, Timestamp)>,
+    /// The inputs, as the topics that committed positions rest on.
+    pub(crate) topics: Vec<KeptTopic>,
     /// Declared last, so that the store is closed first, as in a task.
     pub(crate) folder: TaskFolder,
 }
@@ -78,13 +81,13 @@ pub(crate) enum Advance {
 }
 
 /// A task whose store is open.
-struct OpenedTask {
-    store: Box<dyn Store>,
-    stores: Vec<TaskStore>,
-    inputs: Vec<TopicPartition>,
-    follower: Follower,
+pub(super) struct OpenedTask {
+    pub(super) store: Box<dyn Store>,
+    pub(super) stores: Vec<TaskStore>,
+    pub(super) inputs: Vec<TopicPartition>,
+    pub(super) follower: Follower,
     /// Released when dropped. Declared last, so that the store is closed before another worker may open it.
-    folder: TaskFolder,
+    pub(super) folder: TaskFolder,
 }
 
 enum OpeningStep {
@@ -226,13 +229,14 @@ impl Opening {
 
     /// Checks that the store's contents belong to this application, and reads how far they follow the changelogs.
     fn check(
-        &self,
+        &mut self,
         shared: &Common,
         stores: Vec<TaskStore>,
         mut store: Box<dyn Store>,
         folder: TaskFolder,
     ) -> Result<OpenedTask, AppError> {
-        let failed = |error| self.failed(error);
+        let task = self.id;
+        let failed = |error| AppError::Store { task, error };
         check_format(&mut *store, folder.path()).map_err(failed)?;
         let in_memory: BTreeSet<_> = stores.iter().filter(|part| part.in_memory).map(|part| part.index).collect();
         if shared.backend.is_persistent() && !in_memory.is_empty() {
@@ -241,8 +245,7 @@ impl Opening {
         let inputs = shared.plan.inputs(self.id);
         let changelogs = || stores.iter().filter_map(|store| Some((store, &store.changelog.as_ref()?.partition)));
         if shared.backend.is_persistent() {
-            let topics = inputs.iter().chain(changelogs().map(|(_, changelog)| &changelog.topic));
-            check_topics(&mut *store, topics, &shared.plan.ids, folder.path()).map_err(|trouble| match trouble {
+            check_topics(&mut *store, &inputs, &shared.plan.ids, folder.path()).map_err(|trouble| match trouble {
                 NoteTrouble::Store(error) => failed(error),
                 NoteTrouble::App(error) => error,
             })?;
@@ -261,7 +264,7 @@ impl Opening {
 
     /// Empties stores whose rows lie in another way than before.
     fn clear_other_layouts(
-        &self,
+        &mut self,
         stores: &[TaskStore],
         store: &mut Box<dyn Store>,
         follower: &mut Follower,
@@ -276,6 +279,7 @@ impl Opening {
                 tracing::warn!(%task, store = name, before, now,
                     "the store's rows lie in another way than before, and it has no changelog; it begins empty");
             }
+            self.metrics.count_rebuild("layout");
             follower.clear(store, part.index)?;
         }
         layouts::note(&mut **store, stores)
@@ -283,7 +287,7 @@ impl Opening {
 
     /// Empties stores that may have missed deletions.
     fn clear_old(
-        &self,
+        &mut self,
         shared: &Common,
         stores: &[TaskStore],
         store: &mut Box<dyn Store>,
@@ -306,6 +310,7 @@ impl Opening {
             if is_too_old {
                 tracing::warn!(task = %self.id, %changelog,
                     "the local state is so old that deletions may be gone from its changelog; rebuilding the store from it");
+                self.metrics.count_rebuild("age");
                 follower.clear(store, index)?;
             }
         }
@@ -314,7 +319,7 @@ impl Opening {
 
     /// Empties stores without a changelog that may lack committed changes.
     fn clear_holes(
-        &self,
+        &mut self,
         stores: &[TaskStore],
         store: &mut Box<dyn Store>,
         follower: &mut Follower,
@@ -325,6 +330,7 @@ impl Opening {
         for part in stores.iter().filter(|part| unlogged::is_unlogged(part)) {
             tracing::warn!(task = %self.id, store = &*part.name,
                 "the store has no changelog, and may lack what was committed last before the application ended; it begins empty");
+            self.metrics.count_rebuild("unlogged");
             follower.clear(store, part.index)?;
         }
         unlogged::forget_hole(&mut **store)
@@ -356,7 +362,10 @@ impl Opening {
             let partition = partition.clone();
             inputs.push(StartPosition { partition, position, committed_metadata, partition_time, is_internal });
         }
+        let kept = KeptTopics::of(committed_positions);
+        kept.check_inputs(&opened, &shared.plan)?;
         let changelogs = readable_changelogs(&opened, extents, committed_positions);
+        look_for_losses((self.id, &mut self.metrics), shared, &mut opened, &kept, &changelogs)?;
         let begun = opened.follower.begin(&mut opened.store, &changelogs);
         begun.map_err(|trouble| trouble.into_error(opened.folder.path(), |error| self.failed(error)))?;
         let left = opened.follower.left().map(|(partition, position)| (partition.clone(), position)).collect();
@@ -383,7 +392,12 @@ impl Opening {
         age::note(&mut batch, shared.clock.now());
         store.write(batch).map_err(|error| self.failed(error))?;
         let state = Rc::new(RefCell::new(TaskState::new(store)));
-        Ok(Advance::Ready(Box::new(Ready { id: self.id, folder, state, stores, inputs, times })))
+        let topic = |StartPosition { partition, position, .. }: &StartPosition| {
+            let id = shared.plan.ids.get(&partition.topic).map_or("", String::as_str);
+            KeptTopic::new(&partition.topic, id, *position, *position)
+        };
+        let topics = inputs.iter().map(topic).collect();
+        Ok(Advance::Ready(Box::new(Ready { id: self.id, folder, state, stores, inputs, times, topics })))
     }
 
     /// Applies changelog records.
@@ -570,7 +584,7 @@ fn rows_of(
 fn read_times(committed: &CommittedOffset, times: &mut [(String, Timestamp)]) -> Timestamp {
     let Some(metadata) = OffsetMetadata::decode(&committed.metadata) else { return Timestamp::UNKNOWN };
     for (name, time) in times {
-        if let Some(committed) = metadata.times.get(name).copied() {
+        if let Some(committed) = metadata.time(name) {
             *time = if is_mark(name) { committed } else { committed.max(*time) };
         }
     }

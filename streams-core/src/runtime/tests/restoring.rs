@@ -4,7 +4,13 @@ use super::faulty_log::FaultKind;
 use super::scene::{Scene, hand_over, stop};
 use crate::log::{Doorbell, Log as _};
 use crate::record::{Offset, TopicPartition};
-use crate::runtime::Guarantee;
+use crate::runtime::{Guarantee, OnChangelogLoss, Settings};
+
+/// Settings for a member that goes on with what is left of its changelogs.
+fn rebuilding(name: &str) -> Settings {
+    let on_changelog_loss = OnChangelogLoss::Rebuild;
+    Settings { on_changelog_loss, ..Scene::settings(name, Guarantee::AtLeastOnce) }
+}
 
 /// An application has counted four records and has ended.
 fn with_four_counts() -> Scene {
@@ -29,7 +35,7 @@ fn delete_head(scene: &Scene) {
 #[test]
 fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_one() {
     let scene = with_four_counts();
-    let (mut instance, faults) = scene.start(Scene::settings("m", Guarantee::AtLeastOnce));
+    let (mut instance, faults) = scene.start(rebuilding("m"));
     instance.step_until(|instance| instance.worker.is_some());
     faults.begin_for_ever(FaultKind::AdminLate);
     instance.settle();
@@ -47,12 +53,12 @@ fn a_changelog_that_loses_its_head_while_it_is_asked_for_is_read_from_its_new_on
 #[test]
 fn a_task_that_was_given_up_stays_so_when_its_changelog_is_read_anew() {
     let scene = with_four_counts();
-    let (mut former, faults) = scene.start(Scene::settings("m", Guarantee::AtLeastOnce));
+    let (mut former, faults) = scene.start(rebuilding("m"));
     former.step_until(|instance| instance.control.is_assigned());
     faults.begin_for_ever(FaultKind::AdminLate);
     former.settle();
     assert_eq!(former.running_tasks(), 0);
-    let (mut owner, _) = scene.start(Scene::settings("a", Guarantee::AtLeastOnce));
+    let (mut owner, _) = scene.start(rebuilding("a"));
     hand_over(&mut former, &mut owner);
     delete_head(&scene);
     faults.end_all();
