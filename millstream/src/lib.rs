@@ -85,8 +85,8 @@ mod readme {}
 pub use streams_core::__private;
 #[doc(inline)]
 pub use streams_core::{
-    aggregates, client, clock, config, dsl, log, private_folder, record, runtime, state, testing, topic, topology,
-    windows, wire,
+    aggregates, client, clock, config, dead_letters, dsl, log, private_folder, record, runtime, state, testing, topic,
+    topology, windows, wire,
 };
 // For the tests of adapters; the modules `testing::log_contract` and `testing::store_contract` tell of them.
 #[doc(hidden)]

@@ -32,6 +32,8 @@ pub mod dsl;
 
 pub mod runtime;
 
+pub mod dead_letters;
+
 pub mod testing;
 
 #[cfg(test)]

@@ -31,6 +31,9 @@
 //! * (4) Nothing overtakes it: its task waits, the others go on. The pause is `processing.exception.retry.backoff.ms`, and
 //!   doubles up to `processing.exception.retry.backoff.max.ms`.
 //!
+//! **Dead letters go back** into the topics and partitions that they came from with
+//! [`Replay`](crate::dead_letters::Replay), once the code or the data is mended: each once, and what fails again stays.
+//!
 //! **Results that are not made of one record**, such as that of a window that closes, a row of a cache or what a punctuation
 //! sends, are left out by themselves, if the setting allows it: to leave out the record that happens to come then would not
 //! help. The dead letter is the record that could not be written, or has neither key nor value. Code that panics with
@@ -44,8 +47,9 @@
 //! timestamp may be, and `timestamp.future.handler` whether a record that is further ahead fails, is skipped, becomes a
 //! dead letter or gets the clock's time (`clamp`).
 //!
-//! **What is no record's fault**, such as a full disk, a damaged store, a deleted topic or a missing permission, always ends
-//! the application.
+//! **What is no record's fault**, such as a full disk, a damaged store, a deleted topic or a missing permission, ends the
+//! application, unless [`App::on_uncaught_error`](crate::runtime::App::on_uncaught_error) says that the worker begins again:
+//! then its tasks are opened again, after a pause that grows each time, and do the work since the last commit again.
 //!
 //! The settings are also methods of [`App`](crate::runtime::App), and
 //! [`App::handle_errors`](crate::runtime::App::handle_errors) decides about each record in code:

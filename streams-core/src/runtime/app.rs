@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use std::collections::BTreeMap;
 
 use super::control::{Control, InstanceParts, Status};
-use super::failures::{ErrorPolicy, FailedRecord, Handler};
+use super::failures::{ErrorPolicy, FailedRecord, Handler, Uncaught, UncaughtHandler};
 use super::idle::Idleness;
 use super::lifecycle::AppState;
 use super::metrics::TaskMetrics;
@@ -81,6 +81,7 @@ pub struct App {
     random: SharedRandom,
     listeners: Vec<StateListener>,
     handler: Option<Handler>,
+    uncaught: Option<UncaughtHandler>,
     is_quiet: bool,
 }
 
@@ -98,6 +99,7 @@ impl App {
             random: Arc::new(SystemRandom),
             listeners: Vec::new(),
             handler: None,
+            uncaught: None,
             is_quiet: false,
         }
     }
@@ -298,6 +300,31 @@ impl App {
         self
     }
 
+    /// Decides what becomes of a worker with an error that nothing else has taken. By default, and if the closure panics, the
+    /// instance ends with it.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::runtime::{AppError, Uncaught};
+    ///
+    /// const IN: Topic<String, String> = Topic::new("in");
+    /// const OUT: Topic<String, String> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(IN).to(OUT);
+    /// let app = App::new("copy", builder.build()?).on_uncaught_error(|error| match error {
+    ///     AppError::Store { .. } => Uncaught::RestartWorker,
+    ///     _ => Uncaught::StopInstance,
+    /// });
+    /// # Ok::<_, TopologyError>(())
+    /// ```
+    #[doc(alias = "set_uncaught_exception_handler")]
+    #[must_use]
+    pub fn on_uncaught_error(mut self, decide: impl Fn(&AppError) -> Uncaught + Send + Sync + 'static) -> Self {
+        self.uncaught = Some(Arc::new(decide));
+        self
+    }
+
     /// How often work is committed (`commit.interval.ms`).
     #[must_use]
     pub fn commit_interval(mut self, interval: Duration) -> Self {
@@ -437,7 +464,7 @@ impl App {
         check_optimizations(self.settings.optimizations, self.topology.optimizations())?;
         let settings = self.settings.decided_by(&*log);
         settings.check()?;
-        let policy = ErrorPolicy { settings: settings.errors.clone(), handler: self.handler };
+        let policy = ErrorPolicy { settings: settings.errors.clone(), handler: self.handler, uncaught: self.uncaught };
         let parts = InstanceParts {
             application_id: self.id.into(),
             topology: Arc::new(self.topology),

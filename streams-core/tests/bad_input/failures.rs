@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use streams_core::dead_letters::Replay;
 use streams_core::dsl::Suppress;
 use streams_core::log::Embedded;
 use streams_core::record::{Headers, Record, Timestamp};
-use streams_core::runtime::{App, AppError, DropReason, ErrorSettings, Guarantee, OnError, OnFuture, Settings, Stage};
+use streams_core::runtime::{
+    App, AppError, DropReason, ErrorSettings, Guarantee, OnError, OnFuture, Settings, Stage, Uncaught,
+};
 use streams_core::testing::TestDriver;
 use streams_core::topic::Topic;
 use streams_core::topology::Topology;
 use streams_core::windows::{Tumbling, Windowed};
 
-use crate::world::{committed, create_topic_with, error_of, message_of, topology};
+use crate::world::{committed, create_topic_with, delete_topic, error_of, message_of, topology};
 
 const PRICES: Topic<String, String> = Topic::new("prices");
 const CENTS: Topic<String, i64> = Topic::new("cents");
@@ -401,4 +404,132 @@ fn dead_letters_without_a_topic_are_refused() {
     let Some(AppError::Setting { setting, reason }) = error else { panic!("{error:?}") };
     assert_eq!(setting, "processing.exception.handler");
     assert!(reason.contains("`errors.dead.letter.queue.topic.name`"), "{reason}");
+}
+
+fn thirds(price: &str) -> i64 {
+    i64::try_from(price.len()).unwrap() % 3
+}
+
+/// The partition that a dead letter says it came from.
+fn partition_told(dead: &Record<Option<Vec<u8>>, Option<Vec<u8>>>) -> i64 {
+    text(dead.headers.get("__streams.errors.partition")).parse().unwrap()
+}
+
+/// A poison pill does not go round.
+#[test]
+fn a_dead_letter_is_put_back_once_and_where_it_came_from() {
+    let log = Embedded::in_memory();
+    log.create_topic("prices", 3).unwrap();
+    log.create_topic("dead", 2).unwrap();
+    let unspread = Topic::<String, String>::new("unspread");
+    for number in 0..30 {
+        log.send_at(&unspread, format!("pen-{number}"), price(number), Timestamp(number)).unwrap();
+    }
+    // Not where their keys' hashes would have them.
+    let spread = topology(|builder| {
+        let prices = builder.stream(Topic::<String, String>::new("unspread")).to(PRICES);
+        prices.partitioned_by(|_, price, _| thirds(price));
+    });
+    App::new("spread", spread).run_until_idle(log.clone()).unwrap();
+    let run = |mended: bool| {
+        let topology = topology(|builder| {
+            let parsed = builder.stream(PRICES).try_map_values(move |price| {
+                let is_mended = mended && price != "cheap-14";
+                price.trim_start_matches(if is_mended { "cheap-" } else { "" }).parse::<i64>()
+            });
+            parsed.to(CENTS);
+        });
+        let app =
+            App::new("pens", topology).settings(settings(Guarantee::ExactlyOnce, processing(OnError::DeadLetter)));
+        app.run_until_idle(log.clone()).unwrap();
+    };
+    let replay = |at_most| Replay::of("dead").at_most(at_most).run(log.clone()).unwrap().to_string();
+    run(false);
+    assert_eq!(log.read(&DEAD).unwrap().len(), 5);
+    assert_eq!(replay(1), "5 records put back, 0 left");
+    assert_eq!(replay(1), "0 records put back, 0 left", "each once");
+    run(true);
+    assert_eq!(cents(&log), (0..30).filter(|number| *number != 14).collect::<Vec<_>>());
+    assert_eq!(replay(1), "0 records put back, 1 left", "it has failed again");
+    run(true);
+    assert_eq!(log.read(&DEAD).unwrap().len(), 6);
+
+    let back = log.read(&PRICES).unwrap();
+    let back: Vec<_> =
+        back.into_iter().filter(|record| record.headers.get("millstream.errors.replays").is_some()).collect();
+    assert_eq!(back.len(), 5);
+    for record in &back {
+        let number = record.value.trim_start_matches("cheap-").parse().unwrap();
+        assert_eq!((&record.key, record.timestamp), (&format!("pen-{number}"), Timestamp(number)));
+        let names: Vec<_> = record.headers.iter().map(|header| header.name.as_str()).collect();
+        assert_eq!(names, ["millstream.errors.replays"]);
+    }
+    let origins: Vec<_> = log.read(&DEAD).unwrap().iter().map(partition_told).collect();
+    let partitions = back.iter().map(|record| thirds(&record.value));
+    assert_eq!(partitions.collect::<BTreeSet<_>>(), origins.into_iter().collect(), "they came from there");
+    let all = log.read(&PRICES).unwrap();
+    let in_order: Vec<_> = all.iter().map(|record| thirds(&record.value)).collect();
+    assert!(in_order.is_sorted(), "and lie there again: {in_order:?}");
+}
+
+/// What could not be written is written where it was to go; what does not say where it came from stays.
+#[test]
+fn dead_letters_that_are_not_made_of_one_record_are_put_where_they_were_to_go_or_stay() {
+    let log = Embedded::in_memory();
+    let copies = Topic::<String, String>::new("copies");
+    create_topic_with(&log, "copies", 1, &[("max.message.bytes", "300")]);
+    let topology = topology(|builder| {
+        let last = builder.stream(PRICES).group_by_key().reduce(|_, new| new).to_stream();
+        let checked = last.try_map_values(|value| match value {
+            Some(value) if value.len() == 7 => Err("seven"),
+            value => Ok(value),
+        });
+        checked.filter_some().to(Topic::<String, String>::new("copies"));
+    });
+    for (pen, length) in [("a", 10), ("b", 1_000), ("c", 7)] {
+        log.send(&PRICES, pen, "x".repeat(length)).unwrap();
+    }
+    let errors = ErrorSettings { production: OnError::DeadLetter, ..processing(OnError::DeadLetter) };
+    let app = App::new("pens", topology).settings(settings(Guarantee::ExactlyOnce, errors));
+    app.run_until_idle(log.clone()).unwrap();
+    assert_eq!(log.read(&DEAD).unwrap().len(), 2);
+    let lengths = || log.read(&copies).unwrap().into_iter().map(|record| record.value.len()).collect::<Vec<_>>();
+    assert_eq!(lengths(), [10]);
+    delete_topic(&log, "copies");
+    log.create_topic("copies", 1).unwrap();
+    assert_eq!(Replay::of("dead").run(log.clone()).unwrap().to_string(), "1 record put back, 1 left");
+    assert_eq!(lengths(), [1_000]);
+}
+
+/// What is no record's fault passes, or somebody mends it.
+#[test]
+fn a_worker_begins_again_if_the_application_wants_that() {
+    for guarantee in GUARANTEES {
+        let topology = topology(|builder| _ = builder.stream(PRICES).to(Topic::<String, String>::new("copies")));
+        let setup = TestDriver::configure(topology);
+        let failed = Arc::new(AtomicU32::new(0));
+        let counting = Arc::clone(&failed);
+        let mut driver = setup
+            .with(move |app| {
+                let counting = Arc::clone(&counting);
+                let settings = settings(guarantee, ErrorSettings { retries: 0, ..ErrorSettings::default() });
+                app.settings(settings).workers(1).on_uncaught_error(move |error| {
+                    assert!(error.to_string().contains("prices-0"), "{error}");
+                    counting.fetch_add(1, Ordering::SeqCst);
+                    Uncaught::RestartWorker
+                })
+            })
+            .start();
+        driver.pipe(&PRICES, "pen", "1");
+        let bad =
+            Record { key: "pen".to_owned(), value: "2".to_owned(), timestamp: Timestamp(-1), headers: Headers::new() };
+        let error = driver.error_after(&PRICES, &bad);
+        assert_eq!(error, None, "it is in its pause");
+        assert_eq!(failed.load(Ordering::SeqCst), 1, "{guarantee:?}");
+        driver.advance_wall_clock(Duration::from_secs(1));
+        assert_eq!(failed.load(Ordering::SeqCst), 2, "{guarantee:?}");
+        driver.advance_wall_clock(Duration::from_secs(1));
+        assert_eq!(failed.load(Ordering::SeqCst), 2, "the pause is longer");
+        assert_eq!(committed(driver.log(), "test", "prices"), Some(1));
+    }
 }

@@ -61,6 +61,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "topology",
         ],
     ),
+    // An application like those of users.
+    ("dead_letters", &["record", "topic", "wire", "log", "topology", "dsl", "runtime"]),
     ("query", &["clock", "record", "topic", "wire", "windows", "config", "log", "state", "topology", "runtime"]),
     (
         "testing",

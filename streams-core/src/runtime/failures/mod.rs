@@ -18,8 +18,8 @@ mod policy;
 mod set_aside;
 
 pub(crate) use dead_letters::{DeadLetters, Letter};
-pub(crate) use policy::{Cause, ErrorPolicy, Handler};
-pub use policy::{FailedRecord, Stage};
+pub(crate) use policy::{Cause, ErrorPolicy, Handler, UncaughtHandler};
+pub use policy::{FailedRecord, Stage, Uncaught};
 pub(crate) use set_aside::{Fate, SetAside};
 
 /// What a worker's tasks share to deal with failures.

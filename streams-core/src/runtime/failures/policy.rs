@@ -2,6 +2,7 @@
 //! otherwise the settings.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::config::{ErrorSettings, OnError};
 use crate::log::{LogErrorKind, RecordRef};
 use crate::operators::{Contained, DropReason, OperatorError};
 use crate::record::{Headers, Offset, TaskId, Timestamp, TopicPartition};
+use crate::runtime::AppError;
 
 /// What was being done with a record when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -165,11 +167,26 @@ pub(crate) struct Cause<'a> {
 /// The application's handler.
 pub(crate) type Handler = Arc<dyn Fn(&FailedRecord<'_>) -> OnError + Send + Sync>;
 
-/// The settings and the handler.
+/// What becomes of a worker with an error that no other handler has taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Uncaught {
+    /// The instance ends with the error, and its tasks go to others. (Java: `SHUTDOWN_CLIENT`)
+    #[default]
+    StopInstance,
+    /// The worker begins again: its tasks are opened again, and do the work since the last commit again. There is a pause
+    /// before that, which is longer each time as long as nothing can be committed. (Java: `REPLACE_THREAD`)
+    RestartWorker,
+}
+
+/// The application's decision about errors that no other handler takes.
+pub(crate) type UncaughtHandler = Arc<dyn Fn(&AppError) -> Uncaught + Send + Sync>;
+
+/// The settings and the handlers.
 #[derive(Clone, Default)]
 pub(crate) struct ErrorPolicy {
     pub(crate) settings: ErrorSettings,
     pub(crate) handler: Option<Handler>,
+    pub(crate) uncaught: Option<UncaughtHandler>,
 }
 
 impl fmt::Debug for ErrorPolicy {
@@ -181,7 +198,7 @@ impl fmt::Debug for ErrorPolicy {
 impl ErrorPolicy {
     /// The settings alone.
     pub(crate) const fn of(settings: ErrorSettings) -> Self {
-        Self { settings, handler: None }
+        Self { settings, handler: None, uncaught: None }
     }
 
     /// Whether any record with which the application's code fails, or of which something unwritable is made, may be left
@@ -226,6 +243,12 @@ impl ErrorPolicy {
             OnError::DeadLetter => true,
         };
         Some(Contained { reason: stage.reason(error), is_dead_letter })
+    }
+
+    /// What becomes of a worker with an error. A handler that panics has not decided.
+    pub(crate) fn uncaught(&self, error: &AppError) -> Uncaught {
+        let decided = self.uncaught.as_ref().map(|decide| catch_unwind(AssertUnwindSafe(|| decide(error))));
+        decided.and_then(Result::ok).unwrap_or_default()
     }
 
     fn setting(&self, stage: Stage, attempts: u32) -> OnError {
@@ -335,5 +358,15 @@ mod tests {
         assert_eq!(answer(&policy, &send(LogErrorKind::Denied), 0), OnError::Fail, "it is not asked");
         policy.settings.dead_letter_topic = Some("dead".into());
         assert_eq!(answer(&policy, &send(LogErrorKind::TooLarge), 0), OnError::DeadLetter);
+    }
+
+    #[test]
+    fn who_does_not_decide_about_an_error_that_nobody_takes_ends_the_instance() {
+        let error = AppError::NotRead { topic: "in".into(), reads: Vec::new() };
+        let of =
+            |decide: fn(&AppError) -> Uncaught| ErrorPolicy { uncaught: Some(Arc::new(decide)), ..Default::default() };
+        assert_eq!(ErrorPolicy::default().uncaught(&error), Uncaught::StopInstance);
+        assert_eq!(of(|_| Uncaught::RestartWorker).uncaught(&error), Uncaught::RestartWorker);
+        assert_eq!(of(|error| panic!("{error}")).uncaught(&error), Uncaught::StopInstance);
     }
 }

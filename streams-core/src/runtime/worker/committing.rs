@@ -92,6 +92,7 @@ impl Worker {
                 CommitProgress::Pending { blocks } => return Ok(blocks || ending || self.is_held_up()),
                 CommitProgress::Done => {
                     self.commit = None;
+                    self.rest.is_over();
                     self.last_commit = now;
                     self.purge_repartition_topics(now);
                 }

@@ -57,6 +57,7 @@ pub(crate) use slots::Slots;
 
 use pace::Pace;
 use processing::Work;
+use recovering::Rest;
 use standing::Standing;
 use tasks::new_collector;
 
@@ -168,6 +169,8 @@ pub(crate) struct Worker {
     restore_consumer: Box<dyn Consumer>,
     slots: Slots,
     failures: Failures,
+    /// The pause after a failure.
+    rest: Rest,
     questions: Questions,
     routes: HashMap<TopicPartition, (TaskId, usize)>,
     standing: Standing,
@@ -234,6 +237,7 @@ impl Worker {
             restore_consumer: consumer(ConsumerPurpose::Restore, "restore")?,
             slots: Slots::default(),
             failures: Failures::new(Arc::clone(&shared.policy)),
+            rest: Rest::default(),
             questions: Questions::default(),
             routes: HashMap::new(),
             standing: Standing::Without,
@@ -362,6 +366,9 @@ impl Worker {
         if self.seed.common.paused.load(Ordering::Relaxed) {
             // Records and punctuators wait.
             return Turn::Idle(wait.max(WAIT_MIN));
+        }
+        if let Some(left) = self.rest.left(now) {
+            wait = wait.min(left);
         }
         // A record that has failed may be processed again.
         if let Some(due) = self.failures.set_aside.next_due().filter(|due| *due > now) {

@@ -30,7 +30,8 @@ impl Worker {
     /// next task.
     pub(super) fn process(&mut self) -> Result<Work, AppError> {
         let paused = self.seed.common.paused.load(Ordering::Relaxed);
-        if paused || self.failed || self.standing.is_ending() {
+        let is_resting = self.rest.left(self.seed.common.clock.monotonic()).is_some();
+        if paused || is_resting || self.failed || self.standing.is_ending() {
             self.hold_nobody_up();
             return Ok(Work::Nothing);
         }

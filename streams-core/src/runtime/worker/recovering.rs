@@ -2,6 +2,7 @@
 //! record that has failed.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use super::standing::Standing;
 use super::{Report, Worker};
@@ -9,8 +10,9 @@ use crate::config::OnError;
 use crate::operators::OperatorError;
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::runtime::AppError;
-use crate::runtime::failures::Fate;
+use crate::runtime::failures::{Fate, Uncaught};
 use crate::runtime::task::tell_retry;
+use crate::runtime::voice::PEOPLE;
 
 impl Worker {
     /// If records could not be sent but a retry may succeed, or if the application goes on without a record that has
@@ -24,10 +26,23 @@ impl Worker {
                 if self.set_aside(task, &partition, Offset(offset), &error) {
                     return self.undo(&error);
                 }
-                Err(AppError::Record { task, partition, offset, error })
+                self.begin_again(AppError::Record { task, partition, offset, error })
             }
-            (None, error) => Err(error),
+            (None, error) => self.begin_again(error),
         }
+    }
+
+    /// Does the work since the last commit again in spite of an error, after a pause, if the application wants that.
+    fn begin_again(&mut self, error: AppError) -> Result<(), AppError> {
+        if self.standing.is_ending() || self.failures.policy.uncaught(&error) != Uncaught::RestartWorker {
+            return Err(error);
+        }
+        let pause = self.rest.begin(self.seed.common.clock.monotonic());
+        tracing::warn!(
+            target: PEOPLE, worker = self.seed.number, %error, ?pause,
+            "a worker has failed and begins again: {error}"
+        );
+        self.undo(&error)
     }
 
     /// Decides what becomes of a record that has failed when it comes again. Returns whether the application goes on.
@@ -70,5 +85,48 @@ impl Worker {
             self.report(Report::Opening { worker: self.seed.number, epoch });
         }
         Ok(())
+    }
+}
+
+/// The shortest and the longest pause of a worker that begins again.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The pauses of a worker that begins again, each twice as long as the one before.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    until: Option<Duration>,
+    last: Option<Duration>,
+}
+
+impl Rest {
+    fn begin(&mut self, now: Duration) -> Duration {
+        let pause = self.last.map_or(PAUSES.0, |last| (last * 2).min(PAUSES.1));
+        (self.until, self.last) = (Some(now + pause), Some(pause));
+        pause
+    }
+
+    /// How long the pause still lasts, if there is one.
+    pub(super) fn left(&self, now: Duration) -> Option<Duration> {
+        self.until.filter(|until| now < *until).map(|until| until - now)
+    }
+
+    /// The worker has committed something, so the next pause is short again.
+    pub(super) const fn is_over(&mut self) {
+        self.last = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pause_is_longer_until_something_is_committed() {
+        let (mut rest, secs) = (Rest::default(), Duration::from_secs);
+        let pauses: Vec<_> = (0..8).map(|number| rest.begin(secs(100 * number)).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!([700, 730, 760, 800].map(|now| rest.left(secs(now))), [Some(secs(60)), Some(secs(30)), None, None]);
+        rest.is_over();
+        assert_eq!(rest.begin(secs(900)), secs(1));
     }
 }
