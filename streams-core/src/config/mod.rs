@@ -194,6 +194,9 @@ pub struct StreamsConfig {
     pub event_time_alignment: Option<Duration>,
     /// `buffered.records.per.partition`: a partition with more unprocessed records is paused. Default 1,000.
     pub buffered_records_per_partition: usize,
+    /// `input.buffer.max.bytes`, which Java has announced (KIP-770): if the buffers of all partitions hold more unprocessed
+    /// bytes, over all workers, partitions are paused. Default 64 MiB.
+    pub input_buffer_max_bytes: usize,
     /// `poll.ms`: how long an idle worker waits for records. Default 100 milliseconds.
     pub poll: Duration,
     /// `metadata.max.age.ms`: how often to look for new topics that match a pattern of the topology. `None`, the default,
@@ -269,6 +272,7 @@ impl StreamsConfig {
             max_task_idle: Some(Duration::ZERO),
             event_time_alignment: None,
             buffered_records_per_partition: 1_000,
+            input_buffer_max_bytes: 64 * 1024 * 1024,
             poll: Duration::from_millis(100),
             metadata_max_age: None,
             replication_factor: None,

@@ -153,6 +153,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| config.buffered_records_per_partition.to_string(),
     },
     Setting {
+        name: "input.buffer.max.bytes",
+        apply: |config, value| {
+            config.input_buffer_max_bytes = size(value)?;
+            Ok(())
+        },
+        show: |config| show_size(config.input_buffer_max_bytes),
+    },
+    Setting {
         name: "poll.ms",
         apply: |config, value| {
             config.poll = duration(value)?;

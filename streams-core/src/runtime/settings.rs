@@ -47,6 +47,9 @@ pub struct Settings {
     pub event_time_alignment: Option<Duration>,
     /// `buffered.records.per.partition`: above it, reading of a partition is paused.
     pub buffered_records: usize,
+    /// `input.buffer.max.bytes`, for all workers together: above it, reading of partitions is paused that have records in
+    /// their buffers.
+    pub input_buffer_bytes: usize,
     /// How many records a worker fetches at once, and at most processes per task before it turns to anything else.
     /// Fewer make a simulation's steps smaller.
     pub records_per_round: usize,
@@ -221,6 +224,7 @@ impl From<&StreamsConfig> for Settings {
             task_idle: config.max_task_idle,
             event_time_alignment: config.event_time_alignment,
             buffered_records: config.buffered_records_per_partition,
+            input_buffer_bytes: config.input_buffer_max_bytes,
             records_per_round: RECORDS_PER_ROUND,
             replication: config.replication_factor,
             offset_reset: config.auto_offset_reset.unwrap_or(OffsetReset::Earliest),

@@ -22,7 +22,7 @@ use super::matching::patterns;
 use super::output_topics::OutputTopics;
 use super::plan::Plan;
 use super::settings::ErrorSettings;
-use super::task::{Building, DueQueue, Ready, StartPosition, Task, TaskStore, resolve};
+use super::task::{BufferedBytes, Building, DueQueue, Ready, StartPosition, Task, TaskStore, resolve};
 use super::worker::panic_message;
 use super::{AppError, TaskMetrics};
 use crate::clock::{Clock as _, ManualClock};
@@ -118,6 +118,7 @@ impl SingleTask {
             // Nothing that was committed is undone.
             is_exactly_once: false,
             failures: &Failures::new(Arc::new(ErrorPolicy::of(errors))),
+            buffered: &BufferedBytes::default(),
         };
         let task = building.build(ready(&plan, &collector)?, TaskMetrics::default())?;
         let inputs = task.inputs.iter().enumerate().map(|(index, input)| (Arc::clone(&input.partition.topic), index));

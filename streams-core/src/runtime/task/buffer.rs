@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::buffered_bytes::{BufferedBytes, Share};
 use crate::log::{RecordBatch, RecordRef};
 use crate::operators::{Mark, OperatorError, SourceNode};
 use crate::record::{Offset, Timestamp, TopicPartition};
@@ -42,6 +43,7 @@ pub(crate) struct Input {
     batches: VecDeque<RecordBatch>,
     cursor: usize,
     buffered: usize,
+    bytes: Share,
     caught_up: bool,
     empty_since: Option<Duration>,
     /// Since when it is empty although there are more records, as far as anybody has asked.
@@ -93,6 +95,7 @@ impl Input {
             batches: VecDeque::new(),
             cursor: 0,
             buffered: 0,
+            bytes: Share::default(),
             caught_up: false,
             empty_since: None,
             lacking_since: None,
@@ -100,6 +103,11 @@ impl Input {
             next_time: None,
             lanes: None,
         }
+    }
+
+    /// Counts the buffer's bytes among those of others.
+    pub(super) fn counted_in(self, all: &BufferedBytes) -> Self {
+        Self { bytes: Share::of(all), ..self }
     }
 
     /// Puts records in order before they are buffered.
@@ -137,6 +145,7 @@ impl Input {
             lanes.accept(&batch.skip(if number == 0 { cursor } else { 0 }));
         }
         self.buffered = 0;
+        self.bytes.clear();
         self.next_time = None;
         self.lanes = Some(Box::new(lanes));
     }
@@ -158,6 +167,7 @@ impl Input {
         }
         self.empty_since = None;
         self.buffered += batch.len();
+        self.bytes.add(batch.size());
         self.batches.push_back(batch);
     }
 
@@ -205,6 +215,7 @@ impl Input {
         self.batches.clear();
         self.cursor = 0;
         self.buffered = 0;
+        self.bytes.clear();
         self.caught_up = false;
         self.empty_since = None;
         self.lacking_since = None;
@@ -282,6 +293,7 @@ impl Input {
         self.buffered = self.buffered.saturating_sub(1);
         if self.cursor >= batch.len() {
             self.position = self.position.max(batch.next_offset());
+            self.bytes.remove(batch.size());
             self.batches.pop_front();
             self.cursor = 0;
         }

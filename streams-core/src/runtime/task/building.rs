@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::buffered_bytes::BufferedBytes;
 use super::failing::Failing;
 use super::teller::Teller;
 use super::{ChangelogPartition, Input, Ready, StartPosition, Task, TaskStore};
@@ -41,6 +42,8 @@ pub(crate) struct Building<'a> {
     pub(crate) alignment: Option<&'a Alignment>,
     pub(crate) is_exactly_once: bool,
     pub(crate) failures: &'a Failures,
+    /// What the worker's input buffers hold.
+    pub(crate) buffered: &'a BufferedBytes,
 }
 
 impl Building<'_> {
@@ -80,7 +83,7 @@ impl Building<'_> {
             if let Some(name) = parts.names.get(&Address::of(source)).cloned() {
                 parts.names.insert(Address::of(&input.source), name);
             }
-            Some(input.in_lanes(lanes))
+            Some(input.in_lanes(lanes).counted_in(self.buffered))
         };
         let inputs = std::mem::take(&mut ready.inputs).into_iter().filter_map(input).collect::<Vec<_>>();
         let mut context = Context::new(id, Rc::clone(self.collector) as Rc<RefCell<dyn Collector>>);

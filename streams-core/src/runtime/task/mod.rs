@@ -30,6 +30,7 @@ use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
 
 mod buffer;
+mod buffered_bytes;
 mod building;
 mod changelog_loss;
 mod done;
@@ -45,6 +46,7 @@ mod teller;
 mod unlogged;
 
 pub(crate) use buffer::{Input, StartPosition};
+pub(crate) use buffered_bytes::BufferedBytes;
 pub(crate) use building::{Building, resolve};
 pub(crate) use due_queue::DueQueue;
 pub(crate) use event_time::Next;

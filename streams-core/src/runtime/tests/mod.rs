@@ -33,6 +33,7 @@ mod fellows;
 mod flushing;
 mod held_up;
 mod idle_state;
+mod input_buffers;
 mod isolation;
 mod patterns;
 mod rebalances;

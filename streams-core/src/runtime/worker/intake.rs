@@ -23,12 +23,15 @@ impl Worker {
     }
 
     fn fetched(&mut self, event: FetchEvent) -> Result<(), AppError> {
-        let limit = self.seed.common.settings.buffered_records;
         match event {
             FetchEvent::Records { partition, batch } => {
+                let records_max = self.seed.common.settings.buffered_records;
+                let (held, bytes_max) = (self.buffered.clone(), self.input_buffer_bytes());
                 if let Some(input) = self.input_of(&partition) {
                     input.push(batch);
-                    if input.buffered() > limit && !input.paused {
+                    // Not one that is empty, for which others may wait.
+                    let is_too_much = input.buffered() > 0 && held.get() > bytes_max;
+                    if !input.paused && (input.buffered() > records_max || is_too_much) {
                         input.paused = true;
                         self.consumer.pause(&partition);
                     }
@@ -59,6 +62,12 @@ impl Worker {
                 Err(AppError::log(format!("reading{of}"), error))
             }
         }
+    }
+
+    /// How many bytes the input buffers of this worker may hold.
+    pub(super) fn input_buffer_bytes(&self) -> usize {
+        let settings = &self.seed.common.settings;
+        settings.input_buffer_bytes / settings.workers.max(1)
     }
 
     /// The input that reads a partition.

@@ -29,7 +29,7 @@ use super::plan::Plan;
 use super::questions::Questions;
 use super::settings::Guarantee;
 use super::summary::Totals;
-use super::task::Task;
+use super::task::{BufferedBytes, Task};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::log::{
@@ -169,6 +169,8 @@ pub(crate) struct Worker {
     restore_consumer: Box<dyn Consumer>,
     slots: Slots,
     failures: Failures,
+    /// What the input buffers hold.
+    buffered: BufferedBytes,
     /// The pause after a failure.
     rest: Rest,
     questions: Questions,
@@ -237,6 +239,7 @@ impl Worker {
             restore_consumer: consumer(ConsumerPurpose::Restore, "restore")?,
             slots: Slots::default(),
             failures: Failures::new(Arc::clone(&shared.policy)),
+            buffered: BufferedBytes::default(),
             rest: Rest::default(),
             questions: Questions::default(),
             routes: HashMap::new(),

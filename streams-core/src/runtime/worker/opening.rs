@@ -114,6 +114,7 @@ impl Worker {
             alignment: shared.alignment.as_ref(),
             is_exactly_once: self.is_exactly_once(),
             failures: &self.failures,
+            buffered: &self.buffered,
         };
         building.build(ready, metrics)
     }

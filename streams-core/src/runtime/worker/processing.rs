@@ -84,6 +84,7 @@ impl Worker {
     ) -> Result<Work, AppError> {
         let shared = Arc::clone(&self.seed.common);
         let settings = &shared.settings;
+        let (held, bytes_max) = (self.buffered.clone(), self.input_buffer_bytes());
         let mut processed = 0;
         let mut looked = shared.clock.monotonic();
         loop {
@@ -101,7 +102,9 @@ impl Worker {
             }));
             let (done, punctuated) = piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
             for input in &mut task.inputs {
-                if input.paused && input.buffered() * 2 <= settings.buffered_records {
+                // An empty one goes on in any case: others may wait for it.
+                let has_room = input.buffered() == 0 || held.get() * 2 <= bytes_max;
+                if input.paused && has_room && input.buffered() * 2 <= settings.buffered_records {
                     input.paused = false;
                     self.consumer.resume(&input.partition);
                 }
