@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{COUNTS, LINES, word_count};
-use crate::log::Embedded;
+use crate::log::{Doorbell, Embedded};
 use crate::runtime::{App, Handle, Settings};
 
 fn buffered(app: &Handle) -> u64 {
@@ -15,7 +15,7 @@ fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
         if is_so() {
             return;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        Doorbell::new().wait(Duration::from_millis(5));
     }
     panic!("{what} does not come");
 }
@@ -41,7 +41,7 @@ fn large_records_are_read_ahead_no_further_than_they_may_take_memory() {
     }
     wait_for("a full buffer", || buffered(&running) >= 10);
     // Long enough for everything to be fetched, if it were.
-    std::thread::sleep(Duration::from_millis(300));
+    Doorbell::new().wait(Duration::from_millis(300));
     // At most one fetch for each of the four partitions comes after the limit.
     assert!(buffered(&running) <= 10 + 4 * 2, "{} records of 10 kB are in memory", buffered(&running));
     running.resume();
