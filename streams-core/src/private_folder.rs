@@ -108,8 +108,9 @@ pub fn create_private(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
+    // Not through a link that has taken the folder's place since.
     #[cfg(unix)]
-    keep_private(&File::open(path)?, 0o700)?;
+    keep_private(&open_no_link(OpenOptions::new().read(true), path)?, 0o700)?;
     Ok(())
 }
 
@@ -118,15 +119,52 @@ pub fn create_private(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When the file is a symbolic link, cannot be opened, or cannot be closed to other users.
 pub fn open_private(path: &Path) -> io::Result<File> {
-    refuse_link(path)?;
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = open_no_link(&mut options, path)?;
     #[cfg(unix)]
     keep_private(&file, 0o600)?;
     Ok(file)
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// When the file is a symbolic link, does not exist, or cannot be read.
+pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_no_link(OpenOptions::new().read(true), path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes a whole file that only this user can read, in the place of one that may be there. It is atomic, even if the
+/// machine loses its power: the file has its old contents or the new ones.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = Path::new(&name);
+    let mut file = open_private(new)?;
+    file.set_len(0)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    // A link in the file's place is replaced and not followed.
+    std::fs::rename(new, path)
+}
+
+/// Opens what is there itself. A link is refused by the system, so nothing can come in between.
+fn open_no_link(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    refuse_link(path)?;
+    #[cfg(unix)]
+    {
+        let no_link = rustix::fs::OFlags::NOFOLLOW.bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, no_link.cast_signed());
+    }
+    options.open(path)
 }
 
 /// No shell expands a setting, so the folder would be created in the working folder under the name `~`.
@@ -177,5 +215,31 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         create_private(&folder.path().join("~")).expect("it is meant");
         assert!(folder.path().join("~").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_is_followed_and_what_it_leads_to_stays_as_it_is() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let [target, link] = ["target", "link"].map(|name| folder.path().join(name));
+        std::fs::write(&target, "precious").expect("written");
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o644)).expect("ours");
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        let errors = [open_private(&link).map(drop), read_private(&link).map(drop), create_private(&link)];
+        for error in errors.map(|result| result.expect_err("it is a link").to_string()) {
+            assert!(error.contains("is a symbolic link; only real folders and files are used"), "{error}");
+        }
+        // What the check before it does not see, because a link takes a file's place in between, the system does.
+        let mut options = OpenOptions::new();
+        let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), no_link);
+        assert!(options.open(&link).is_err());
+        write_private(&link, b"new").expect("written");
+        assert_eq!(read_private(&link).expect("a file by now"), b"new");
+        let mode = |path: &Path| path.metadata().expect("it is there").permissions().mode() & 0o777;
+        assert_eq!((std::fs::read(&target).expect("untouched"), mode(&target)), (b"precious".to_vec(), 0o644));
+        assert_eq!(mode(&link), 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2, "nothing else is left");
     }
 }

@@ -5,18 +5,22 @@
 //! <folder>/format    `millstream-rocksdb 1`
 //! <folder>/db/       RocksDB's files
 //! ```
+//!
+//! Nobody else can enter the folder, nor that of RocksDB, which makes its files with whatever rights the process gives new
+//! files.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use streams_core::private_folder::{FolderLock, Holder, LockError, create_private};
+use streams_core::private_folder::{FolderLock, Holder, LockError, create_private, read_private, write_private};
 use streams_core::state::{StoreError, StoreErrorKind};
 
 use crate::error::{advice, io_error, path_error};
 
 const LOCK: &str = ".lock";
 const FORMAT: &str = "format";
+/// What an interrupted first opening may leave.
 const FORMAT_NEW: &str = "format.new";
 const DATABASE: &str = "db";
 
@@ -101,7 +105,7 @@ fn check_format(path: &Path) -> Result<(), StoreError> {
         let message = format!("{what}{}", advice(StoreErrorKind::Format));
         Err(path_error(StoreErrorKind::Format, path, &message))
     };
-    match fs::read(path.join(FORMAT)) {
+    match read_private(&path.join(FORMAT)) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
             let version = text.trim_end().strip_prefix(FORMAT_NAME).and_then(|rest| rest.trim().parse::<u32>().ok());
@@ -118,7 +122,7 @@ fn check_format(path: &Path) -> Result<(), StoreError> {
             if let Some(foreign) = foreign_entry(path).map_err(io)? {
                 return refuse(format!("it contains `{foreign}`, which was not written by {FORMAT_NAME}"));
             }
-            write_format(path).map_err(io)
+            write_private(&path.join(FORMAT), format!("{FORMAT_NAME} {FORMAT_VERSION}\n").as_bytes()).map_err(io)
         }
         Err(error) => Err(io_error(path, "cannot be read", &error)),
     }
@@ -133,12 +137,4 @@ fn foreign_entry(path: &Path) -> io::Result<Option<String>> {
         }
     }
     Ok(None)
-}
-
-/// Writes the file atomically: it exists completely or not at all.
-fn write_format(path: &Path) -> io::Result<()> {
-    let mut file = File::create(path.join(FORMAT_NEW))?;
-    writeln!(file, "{FORMAT_NAME} {FORMAT_VERSION}")?;
-    file.sync_all()?;
-    fs::rename(path.join(FORMAT_NEW), path.join(FORMAT))
 }

@@ -6,13 +6,12 @@
 //! A backend may instead keep its state in its own [`StatePlace`], or keep none at all. Then nothing is created on
 //! disk.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::AppError;
-use crate::private_folder::{FolderLock, Holder, LockError, create_private, open_private};
+use crate::private_folder::{FolderLock, Holder, LockError, create_private, read_private, write_private};
 use crate::state::{StateBackend, StatePlace};
 
 const LOCK_FILE: &str = ".lock";
@@ -71,9 +70,10 @@ impl Home {
             Self::Nowhere => Ok(None),
             Self::Place { place, application_id, .. } => Ok(place.noted(application_id, name)),
             Self::Folder { root, .. } => {
-                let mut text = Vec::new();
-                let read = open_private(&root.join(name)).and_then(|mut file| file.read_to_end(&mut text));
-                read.map_err(|error| refused(root, &error))?;
+                let text = match read_private(&root.join(name)) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                    text => text.map_err(|error| refused(root, &error))?,
+                };
                 // Anything that is not text was not written here.
                 Ok(String::from_utf8(text).ok().filter(|text| !text.is_empty()))
             }
@@ -89,8 +89,7 @@ impl Home {
                 Ok(())
             }
             Self::Folder { root, .. } => {
-                let noted = open_private(&root.join(name)).and_then(|mut file| replace(&mut file, text));
-                noted.map_err(|error| refused(root, &error))
+                write_private(&root.join(name), text.as_bytes()).map_err(|error| refused(root, &error))
             }
         }
     }
@@ -111,12 +110,6 @@ impl Home {
 
 fn refused(path: &Path, error: &std::io::Error) -> AppError {
     AppError::StateFolder { path: path.to_owned(), reason: error.to_string() }
-}
-
-fn replace(file: &mut File, text: &str) -> std::io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    file.write_all(text.as_bytes())
 }
 
 #[cfg(test)]
