@@ -10,7 +10,7 @@ use streams_core::log::{
 use streams_core::record::{Offset, Timestamp, TopicPartition};
 
 use crate::committer::committed_in_order;
-use crate::errors::Code;
+use crate::errors::{Code, Right};
 use crate::helper::Helper;
 use crate::native::{Client, Listener, PartitionEntry, PartitionList, Place, Role, TopicDescription};
 use crate::reasons::Reasons;
@@ -62,11 +62,11 @@ impl KafkaAdmin {
 #[derive(Default)]
 struct Troubles {
     reasons: Reasons,
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<Failure>>,
 }
 
 impl Troubles {
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Failure>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,8 +74,15 @@ impl Troubles {
 impl Listener for Troubles {
     fn error(&self, code: Code, reason: &str) {
         let reason = self.reasons.best(code, reason);
-        if matches!(code, Code::ALL_BROKERS_DOWN | Code::RESOLVE | Code::AUTHENTICATION | Code::SSL) {
-            *self.lock() = Some(reason);
+        let mut trouble = self.lock();
+        match code {
+            // A broker that does not let the client in has answered; that all are down then says less.
+            Code::ALL_BROKERS_DOWN if trouble.as_ref().is_some_and(|(code, _)| code.is_refusal()) => {}
+            Code::ALL_BROKERS_DOWN | Code::RESOLVE | Code::AUTHENTICATION | Code::SSL => {
+                *trouble = Some((code, reason))
+            }
+            Code::TRANSPORT => *trouble = None,
+            _ => {}
         }
     }
 
@@ -83,7 +90,7 @@ impl Listener for Troubles {
         self.reasons.note(line);
     }
 
-    fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<Failure> {
         self.lock().clone()
     }
 
@@ -106,7 +113,7 @@ impl Admin for KafkaAdmin {
                     Some(Ok(TopicInfo { name: name.clone(), partitions: topic.partitions, id: topic.id.clone() }))
                 }
                 Some(Err((code, reason))) if code.kind() != LogErrorKind::UnknownTopic => {
-                    Some(Err(error(&format!("topic `{name}`"), (*code, reason.clone()))))
+                    Some(Err(denied(Right::Describe, &format!("topic `{name}`"), (*code, reason.clone()))))
                 }
                 _ => None,
             };
@@ -118,7 +125,8 @@ impl Admin for KafkaAdmin {
         let name = name.to_owned();
         self.ask(move |client| {
             let what = format!("settings of topic `{name}`");
-            client.topic_configs(&name, TIMEOUT_MS).map_err(|failure| error(&what, failure))
+            let found = client.topic_configs(&name, TIMEOUT_MS);
+            found.map_err(|failure| denied(Right::DescribeConfigs, &what, failure))
         })
     }
 
@@ -132,7 +140,7 @@ impl Admin for KafkaAdmin {
             let created = topics.iter().filter(|topic| matches!(results.get(&topic.name), Some(None)));
             let expected: Vec<_> = created.map(|topic| (topic.name.clone(), Some(topic.partitions))).collect();
             settle(client, &expected);
-            Ok(topics.iter().map(|topic| one_result("creating topic", &topic.name, &results)).collect())
+            Ok(topics.iter().map(|topic| one_result(Right::Create, "creating", &topic.name, &results)).collect())
         })
     }
 
@@ -146,7 +154,7 @@ impl Admin for KafkaAdmin {
             let deleted = names.iter().filter(|name| matches!(results.get(*name), Some(None)));
             let expected: Vec<_> = deleted.map(|name| (name.clone(), None)).collect();
             settle(client, &expected);
-            Ok(names.iter().map(|name| one_result("deleting topic", name, &results)).collect())
+            Ok(names.iter().map(|name| one_result(Right::Delete, "deleting", name, &results)).collect())
         })
     }
 
@@ -184,7 +192,8 @@ impl Admin for KafkaAdmin {
             let entries = client.delete_records(&list, TIMEOUT_MS).map_err(|failure| error(what, failure))?;
             refresh_leaders(client, &entries);
             let failed = entries.iter().find_map(|entry| Some((&entry.partition, entry.error?)));
-            failed.map_or(Ok(()), |(partition, code)| Err(code.about(format!("{what} of {partition}"))))
+            failed
+                .map_or(Ok(()), |(partition, code)| Err(code.about_a(Right::Delete, format!("{what} of {partition}"))))
         })
     }
 
@@ -236,21 +245,33 @@ impl Admin for KafkaAdmin {
     }
 }
 
-fn error(what: &str, (code, reason): Failure) -> LogError {
-    // librdkafka's reasons for what a whole request was refused for end with nothing behind the colon.
+fn error(what: &str, failure: Failure) -> LogError {
+    denied(Right::Describe, what, failure)
+}
+
+/// The error for a request that needs a right on a topic.
+fn denied(right: Right, what: &str, (code, reason): Failure) -> LogError {
+    // librdkafka's reasons for what a whole request was refused for end with nothing behind the colon, and others are the
+    // code's own text.
     let reason = reason.trim_end().trim_end_matches(':').trim_end();
-    if reason.is_empty() { code.about(what) } else { code.about(format!("{what}: {reason}")) }
+    let is_empty = reason.is_empty() || code.to_string().starts_with(reason);
+    if is_empty { code.about_a(right, what) } else { code.about_a(right, format!("{what}: {reason}")) }
 }
 
 fn by_name(results: Vec<(String, Option<Failure>)>) -> HashMap<String, Option<Failure>> {
     results.into_iter().collect()
 }
 
-fn one_result(what: &str, name: &str, results: &HashMap<String, Option<Failure>>) -> Result<(), LogError> {
-    let what = format!("{what} `{name}`");
+fn one_result(
+    right: Right,
+    doing: &str,
+    name: &str,
+    results: &HashMap<String, Option<Failure>>,
+) -> Result<(), LogError> {
+    let what = format!("{doing} topic `{name}`");
     match results.get(name) {
         Some(None) => Ok(()),
-        Some(Some(failure)) => Err(error(&what, failure.clone())),
+        Some(Some(failure)) => Err(denied(right, &what, failure.clone())),
         None => Err(LogError::new(LogErrorKind::Other, format!("{what}: no answer"))),
     }
 }
@@ -309,7 +330,9 @@ fn offsets(
     let is_time = matches!(place, Place::Time(_));
     let found: HashMap<_, _> = found.into_iter().map(|entry| (entry.partition.clone(), entry)).collect();
     let offset = |partition: &TopicPartition| match found.get(partition) {
-        Some(PartitionEntry { error: Some(code), .. }) => Err(code.about(format!("{what} {partition}"))),
+        Some(PartitionEntry { error: Some(code), .. }) => {
+            Err(code.about_a(Right::Describe, format!("{what} {partition}")))
+        }
         Some(PartitionEntry { offset: Some(offset), .. }) if *offset >= 0 || is_time => Ok(Offset(*offset)),
         _ => Err(LogError::new(LogErrorKind::Other, format!("{what} {partition}: no answer"))),
     };
@@ -357,6 +380,7 @@ mod tests {
         for (reason, expected) in [
             ("ConsumerGroupDescribe: ", bare.replacen("looking up", "looking up: ConsumerGroupDescribe", 1)),
             (" : ", bare.clone()),
+            ("Local: Broker transport failure", bare.clone()),
             ("no broker", bare.replacen("looking up", "looking up: no broker", 1)),
         ] {
             assert_eq!(said(reason), expected);

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use streams_core::log::{LogError, TopicHandle};
 use streams_core::record::{Offset, Partition, Timestamp};
 
-use crate::errors::Code;
+use crate::errors::{Code, Right};
 use crate::native::NotDelivered;
 
 /// The ledger of a producer's deliveries, written by the delivery reports.
@@ -17,6 +17,8 @@ pub(crate) struct Deliveries(Mutex<Ledger>);
 struct Ledger {
     topics: Vec<TopicAccount>,
     failed: Option<Failed>,
+    /// Why a partition was refused for the transaction, in librdkafka's words.
+    refused: Option<String>,
     /// While a transaction is being aborted, its records fail as intended.
     is_aborting: bool,
 }
@@ -63,6 +65,16 @@ impl Deliveries {
         }
     }
 
+    /// Remembers a line of librdkafka's log about a partition that was refused for the transaction. Other partitions may
+    /// be in the same request and are refused only because of that one.
+    pub(crate) fn refuse(&self, line: &str) {
+        let reason = line.find("Failed to add partition").and_then(|start| line.get(start..)).unwrap_or(line);
+        let mut ledger = self.lock();
+        if ledger.refused.is_none() || is_about_rights(reason) {
+            ledger.refused = Some(reason.to_owned());
+        }
+    }
+
     /// The offset after the last acknowledged record.
     pub(crate) fn acknowledged(&self, topic: TopicHandle, partition: Partition) -> Option<Offset> {
         let ledger = self.lock();
@@ -73,7 +85,16 @@ impl Deliveries {
 
     /// The first failure since the last call.
     pub(crate) fn take_failure(&self) -> Option<LogError> {
-        self.lock().failed.take().map(|failed| not_written(&failed.partition, &failed.failure, now()))
+        let mut ledger = self.lock();
+        let failed = ledger.failed.take()?;
+        match &ledger.refused {
+            Some(reason) if matches!(failed.failure.code, Code::PURGE_QUEUE | Code::PURGE_INFLIGHT) => {
+                let advice = if is_about_rights(reason) { Right::Write.on_the_topic() } else { String::new() };
+                let message = format!("a record for {} was not written: {reason}{advice}", failed.partition);
+                Some(LogError::new(failed.failure.code.kind(), message))
+            }
+            _ => Some(not_written(&failed.partition, &failed.failure, now())),
+        }
     }
 
     /// Starts an abort: from now on, undelivered records are no failures, and earlier failures are forgotten.
@@ -81,6 +102,7 @@ impl Deliveries {
         let mut ledger = self.lock();
         ledger.is_aborting = true;
         ledger.failed = None;
+        ledger.refused = None;
     }
 
     /// Ends an abort: the transaction is gone, and its failures with it.
@@ -89,6 +111,11 @@ impl Deliveries {
         ledger.is_aborting = false;
         ledger.failed = None;
     }
+}
+
+/// Whether a right is missing. There is no code for it, and only the advice depends on this.
+fn is_about_rights(reason: &str) -> bool {
+    reason.contains("authorization failed")
 }
 
 /// Whether an undelivered record is more likely to be at fault than the first one. Brokers accept a batch as a whole. If a
@@ -142,7 +169,7 @@ fn not_written(partition: &str, failure: &NotDelivered, now: Timestamp) -> LogEr
              not accept its timestamp {} (`message.timestamp.before.max.ms`)",
             failure.timestamp
         )),
-        code => code.about(format!("a record for {partition} was not written")),
+        code => code.about_a(Right::Write, format!("a record for {partition} was not written")),
     }
 }
 
@@ -201,6 +228,27 @@ mod tests {
         deliveries.end_abort();
         deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
         assert!(deliveries.take_failure().is_some());
+    }
+
+    /// Regression: it was told of a record for another topic that it was purged, and neither why nor of the topic.
+    #[test]
+    fn what_is_purged_with_its_transaction_is_told_with_the_partition_that_was_refused() {
+        let deliveries = Deliveries::default();
+        let topic = deliveries.add_topic("t");
+        let refused = "[thrd:b:1/1]: b:1/1: Failed to add partition \"out\" [0] to transaction: Broker: ";
+        deliveries.refuse(&format!("{refused}Operation not attempted"));
+        deliveries.refuse(&format!("{refused}Topic authorization failed"));
+        deliveries.refuse(&format!("{refused}Operation not attempted"));
+        deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
+        assert_eq!(
+            deliveries.take_failure().unwrap().message,
+            "a record for t-1 was not written: Failed to add partition \"out\" [0] to transaction: Broker: Topic \
+             authorization failed; this client needs the right (ACL) `Write` on the topic"
+        );
+        deliveries.begin_abort();
+        deliveries.end_abort();
+        deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
+        assert!(!deliveries.take_failure().unwrap().message.contains("out"), "that was another transaction");
     }
 
     /// Regression: the first record was told of, and a time that was not at fault.

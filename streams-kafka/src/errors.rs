@@ -60,6 +60,11 @@ impl Code {
         }
     }
 
+    /// Whether a broker does not let the client in, or the client does not trust the broker.
+    pub(crate) const fn is_refusal(self) -> bool {
+        matches!(self, Self::AUTHENTICATION | Self::SSL)
+    }
+
     /// Whether a group's coordinator is not there yet, or is another broker since a moment ago.
     pub(crate) const fn is_about_the_coordinator(self) -> bool {
         // COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR
@@ -78,7 +83,17 @@ impl Code {
 
     /// An error with this code about `subject`. The message says what to do next, if that is known.
     pub(crate) fn about(self, subject: impl std::fmt::Display) -> LogError {
+        self.about_a(Right::Read, subject)
+    }
+
+    /// The same for a request that needs another right on a topic than to read it.
+    pub(crate) fn about_a(self, right: Right, subject: impl std::fmt::Display) -> LogError {
+        LogError::new(self.kind(), format!("{subject}: {self}{}", self.advice(right)))
+    }
+
+    fn advice(self, right: Right) -> String {
         let advice = match self.kind() {
+            LogErrorKind::Denied => return self.missing(right),
             _ if self == Self::INVALID_SESSION_TIMEOUT => {
                 "; set `session.timeout.ms` to a time between the broker's `group.min.session.timeout.ms` and \
                  `group.max.session.timeout.ms` (6 s and 30 min, unless they were set)"
@@ -87,10 +102,24 @@ impl Code {
             LogErrorKind::TooLarge => {
                 "; raise the topic's `max.message.bytes` and the setting `producer.message.max.bytes`, or send less"
             }
-            LogErrorKind::Denied => "; check the credentials and the access rights (ACLs) of this client",
             _ => "",
         };
-        LogError::new(self.kind(), format!("{subject}: {self}{advice}"))
+        advice.to_owned()
+    }
+
+    /// What a client lacks that is not allowed to do something.
+    fn missing(self, right: Right) -> String {
+        let (right, resource) = match (self.0, right) {
+            (29, right) => return right.on_the_topic(),
+            // Whoever may read in a group may also look at it.
+            (30, _) => (Right::Read, "the group"),
+            (31, Right::Create) => (Right::Create, "the topic or the cluster"),
+            (53, _) => (Right::Write, "the transactional id"),
+            (-169 | 33 | 34 | 58, _) => return "; check `sasl.mechanism`, the user and the password".to_owned(),
+            (-181, _) => return "; check the certificates and `ssl.ca.location`".to_owned(),
+            _ => return "; check the credentials and the access rights (ACLs) of this client".to_owned(),
+        };
+        format!("; this client needs the right (ACL) `{right:?}` on {resource}")
     }
 }
 
@@ -100,6 +129,24 @@ impl std::fmt::Display for Code {
             Some((name, description)) => write!(f, "{description} ({name})"),
             None => write!(f, "error code {} of the broker", self.0),
         }
+    }
+}
+
+/// What a request needs the right for, in Kafka's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    Read,
+    Write,
+    Create,
+    Delete,
+    Describe,
+    DescribeConfigs,
+}
+
+impl Right {
+    /// The advice for a client that lacks it.
+    pub(crate) fn on_the_topic(self) -> String {
+        format!("; this client needs the right (ACL) `{self:?}` on the topic")
     }
 }
 
@@ -117,7 +164,9 @@ impl TransactionError {
     /// The outcome that says what to do next. If an error is neither retriable nor abortable nor understood, the end of
     /// the transaction is unknown. The producer must then be replaced; registering the new one settles the transaction.
     pub(crate) fn outcome(&self, what: &str) -> CommitOutcome {
-        let error = LogError::new(self.code.kind(), format!("{what}: {} [{}]", self.reason, self.code));
+        let is_denied = self.code.kind() == LogErrorKind::Denied;
+        let advice = if is_denied { self.code.missing(Right::Write) } else { String::new() };
+        let error = LogError::new(self.code.kind(), format!("{what}: {} [{}]{advice}", self.reason, self.code));
         let needs_other_setup = matches!(error.kind, LogErrorKind::Denied | LogErrorKind::Invalid);
         match self {
             _ if self.code.is_producer_fenced() => CommitOutcome::Fenced(error),
@@ -192,5 +241,23 @@ mod tests {
         let error = Code::INVALID_SESSION_TIMEOUT.about("group `g`");
         assert!(error.message.contains("`session.timeout.ms`") && error.message.contains("6 s and 30 min"), "{error}");
         assert_eq!(Code(9999).about("x").message, "x: error code 9999 of the broker");
+    }
+
+    #[test]
+    fn whoever_is_not_allowed_to_do_something_is_told_which_right_is_missing() {
+        for (code, right, expected) in [
+            (29, Right::Read, "this client needs the right (ACL) `Read` on the topic"),
+            (29, Right::DescribeConfigs, "this client needs the right (ACL) `DescribeConfigs` on the topic"),
+            (30, Right::Describe, "this client needs the right (ACL) `Read` on the group"),
+            (31, Right::Create, "this client needs the right (ACL) `Create` on the topic or the cluster"),
+            (31, Right::Write, "check the credentials and the access rights (ACLs) of this client"),
+            (53, Right::Write, "this client needs the right (ACL) `Write` on the transactional id"),
+            (-169, Right::Read, "check `sasl.mechanism`, the user and the password"),
+            (-181, Right::Read, "check the certificates and `ssl.ca.location`"),
+        ] {
+            let error = Code(code).about_a(right, "x");
+            assert_eq!(error.kind, LogErrorKind::Denied);
+            assert!(error.message.ends_with(&format!("; {expected}")), "{error}");
+        }
     }
 }

@@ -210,6 +210,10 @@ impl Listener for Reports {
     fn delivered(&self, topic: usize, partition: i32, offset: i64, failure: Option<NotDelivered>) {
         self.0.report(topic, partition, offset, failure);
     }
+
+    fn not_in_transaction(&self, line: &str) {
+        self.0.refuse(line);
+    }
 }
 
 #[cfg(test)]

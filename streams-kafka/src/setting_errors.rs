@@ -1,14 +1,11 @@
 //! The errors about settings that librdkafka does not accept, and which values may be shown.
 
+use streams_core::config::{client_value_may_be_shown, owned_client_setting};
 use streams_core::log::{LogError, LogErrorKind};
 
 /// Values are secret unless they are known not to be.
 pub(crate) fn shown_value<'a>(key: &str, value: &'a str) -> &'a str {
-    const OPEN: [&str; 9] =
-        [".ms", ".bytes", ".kbytes", ".messages", ".enable", ".type", ".protocol", ".level", ".max"];
-    let is_open =
-        OPEN.iter().any(|end| key.ends_with(end)) || ["client.id", "group.id", "debug", "acks"].contains(&key);
-    if is_open { value } else { "***" }
+    if client_value_may_be_shown(key) || owned_client_setting(key).is_some() { value } else { "***" }
 }
 
 /// The error for a setting that librdkafka does not know. It names the setting that was probably meant.

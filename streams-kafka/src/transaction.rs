@@ -103,7 +103,7 @@ impl Transactions {
     }
 
     pub(crate) fn init(&mut self, client: &Arc<Client>) -> Poll<CommitOutcome> {
-        let (client, what) = (Arc::clone(client), self.subject("registration"));
+        let (client, what) = (Arc::clone(client), self.subject("registering"));
         self.run(Call::Init, move || outcome(client.init_transactions(SLICE_MS), &what)).map(|answer| answer.outcome)
     }
 

@@ -1,5 +1,6 @@
 //! A real Kafka for the suites that need one.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -70,6 +71,34 @@ impl OwnCluster {
             proxy.lead_to(behind.parse().unwrap_or_else(|error| panic!("{behind:?}: {error}")));
         }
         Self { name, bootstrap_servers: printed(&started, "bootstrap.servers") }
+    }
+
+    /// Starts one broker, with a listener for TLS and passwords, too (`cargo xtask kafka start --secure`).
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_secured(name: &str) -> Self {
+        let name = format!("{name}-{}", std::process::id());
+        let started = xtask(&["start", "--fresh", "--secure", "--name", &name]);
+        Self { name, bootstrap_servers: printed(&started, "bootstrap.servers") }
+    }
+
+    /// The folder with the brokers' data and output, and for a secured one with what its clients need.
+    ///
+    /// # Panics
+    /// When a broker does not run.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        printed(&xtask(&["status", "--name", &self.name]), "folder").into()
+    }
+
+    /// Runs one of Kafka's own classes.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn exec(&self, class: &str, args: &[&str]) {
+        xtask(&[&["exec", "--name", &self.name, class], args].concat());
     }
 
     /// The brokers' addresses, which stay the same when brokers are killed and started again.

@@ -46,9 +46,15 @@ pub(crate) fn fetch_advisories(program: &PathBuf) -> bool {
     succeeds(command(program).args(["fetch", "db"]))
 }
 
-/// Checks for known vulnerabilities, using the fetched database.
+/// Checks for known vulnerabilities, using the fetched database and no network.
 pub(crate) fn advisories(program: &PathBuf) -> Result<(), Failure> {
-    run(command(program).args(["--offline", "check", "advisories"]))
+    let checked = run(command(program).args(["--offline", "check", "advisories"]));
+    checked.map_err(|_| {
+        Failure::failed(
+            "there are some, printed above: update the crates that they name, or list an advisory that does not apply \
+             here under `ignore` in deny.toml, with the reason",
+        )
+    })
 }
 
 #[cfg(test)]

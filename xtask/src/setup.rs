@@ -63,8 +63,14 @@ const JDK_PACKAGES: [&str; 5] = [
 const MAVEN: Need =
     Need { what: "Maven", is_there: || is_program("mvn"), packages: ["maven", "maven", "maven", "maven", "maven"] };
 
-/// The needs of `cargo xtask test`.
-pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN];
+const OPENSSL: Need = Need {
+    what: "OpenSSL's headers",
+    is_there: || has_library("openssl"),
+    packages: ["libssl-dev", "openssl-devel", "openssl", "openssl-dev", "openssl@3"],
+};
+
+/// The needs of `cargo xtask test`; OpenSSL is that of the suite `secure`.
+pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN, OPENSSL];
 
 /// The needs of the crates with RocksDB.
 pub(crate) const FOR_ROCKSDB: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG];
@@ -75,13 +81,9 @@ pub(crate) const FOR_JAVA: &[Need] = &[JAVA];
 /// The needs of a broker whose jars have yet to be downloaded.
 pub(crate) const FOR_KAFKA: &[Need] = &[JAVA, MAVEN];
 
-/// The additional needs of the features `ssl` and `sasl`.
+/// The needs of the features `ssl` and `sasl`.
 pub(crate) const FOR_FEATURES: &[Need] = &[
-    Need {
-        what: "OpenSSL's headers",
-        is_there: || has_library("openssl"),
-        packages: ["libssl-dev", "openssl-devel", "openssl", "openssl-dev", "openssl@3"],
-    },
+    OPENSSL,
     Need {
         what: "Cyrus SASL's headers",
         is_there: || has_library("libsasl2"),
@@ -309,7 +311,7 @@ mod tests {
              also comes without root: `pip install libclang`, then set LIBCLANG_PATH to its folder `clang/native`)"
         );
         assert_eq!(
-            what_to_paste(Manager::Brew, &all[5..]),
+            what_to_paste(Manager::Brew, &all[5..6]),
             "missing: Maven. Paste this, then try again:\n  brew install maven"
         );
     }

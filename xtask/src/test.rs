@@ -102,18 +102,21 @@ pub(crate) fn all_tests(build: &mut Build) -> Tally {
 fn run_all_tests(build: &mut Build, tally: &mut Tally) -> Result<(), Failure> {
     let pure = packages::pure()?;
     let rest: BTreeSet<String> = packages::all()?.difference(&pure).cloned().collect();
-    tests_of(build, &pure, tally)?;
+    tests_of(build, &pure, &[], tally)?;
     build.rocksdb.wait()?;
     if let Err(failure) = build.kafka() {
         // The suites that need it will fail; the others can run.
         tally.add_failure(format!("no Kafka: {}", failure.message));
     }
-    tests_of(build, &rest, tally)
+    tests_of(build, &rest, &["--features", SECURE], tally)
 }
 
-fn tests_of(build: &Build, packages: &BTreeSet<String>, tally: &mut Tally) -> Result<(), Failure> {
+/// The feature with which the suite `secure` is built: TLS, which needs OpenSSL's headers.
+pub(crate) const SECURE: &str = "millstream-tests/ssl";
+
+fn tests_of(build: &Build, packages: &BTreeSet<String>, args: &[&str], tally: &mut Tally) -> Result<(), Failure> {
     let mut cargo = build.cargo(&["test", "--locked", "--no-fail-fast"]);
-    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    cargo.args(packages.iter().flat_map(|package| ["-p", package])).args(args);
     let shown = shown(&cargo);
     let cannot = |error: std::io::Error| Failure::failed(format!("`{shown}`: {error}"));
     println!("{shown}");

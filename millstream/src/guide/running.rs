@@ -58,6 +58,33 @@
 //! a key's next record might be in another partition than its state. `.repartition()` with a number of partitions of its own
 //! makes what comes after it independent of its input's.
 //!
+//! # Passwords, TLS and access rights
+//!
+//! The settings are librdkafka's, and need the feature `ssl` (OpenSSL):
+//!
+//! ```text
+//! bootstrap.servers=kafka-1:9093,kafka-2:9093
+//! security.protocol=SASL_SSL
+//! ssl.ca.location=/etc/kafka/ca.pem
+//! sasl.mechanism=SCRAM-SHA-256
+//! sasl.username=word-count
+//! ```
+//!
+//! and `KSTREAM_SASL_PASSWORD_FILE=/run/secrets/kafka` in the environment, which
+//! [`Layers::environment`](crate::config::Layers::environment) reads. Secrets are shown nowhere, neither by `Debug` nor in
+//! logs nor in errors. Where the broker checks rights (ACLs), an application needs these:
+//!
+//! | on | rights |
+//! | --- | --- |
+//! | topics that it reads | `Read` |
+//! | topics that it writes | `Write` |
+//! | its internal topics, which begin with `<application id>-` | `Read`, `Write`, `Create`, `Describe`, `DescribeConfigs`, `Delete` (records, not topics) |
+//! | the group `<application id>` | `Read` |
+//! | transactional ids that begin with `<application id>-`, for exactly-once | `Write` |
+//!
+//! Whoever is not let in, or lacks a right, gets an error that names the broker, or the right and what it is missing for. The
+//! application ends with it instead of trying again.
+//!
 //! # Replays
 //!
 //! A live stream is in order, more or less. A backlog is not: each task reads its partitions as fast as it can, soon one is

@@ -124,7 +124,7 @@ impl ClientSettings {
     /// Each setting with its prefix, its value if it may be shown, and its origin.
     pub(super) fn shown(&self) -> impl Iterator<Item = (String, &str, &Origin)> {
         self.0.iter().map(|((scope, name), setting)| {
-            let value = if may_be_shown(name) { setting.value.as_str() } else { HIDDEN };
+            let value = if client_value_may_be_shown(name) { setting.value.as_str() } else { HIDDEN };
             (format!("{}{name}", scope.prefix()), value, &setting.origin)
         })
     }
@@ -139,8 +139,11 @@ impl fmt::Debug for ClientSettings {
 /// Shown in place of a value that may be secret.
 pub(super) const HIDDEN: &str = "********";
 
-/// Whether a setting's value may be shown. Unknown settings might be secret.
-fn may_be_shown(name: &str) -> bool {
+/// Whether a setting's value may be shown. Unknown settings might be secret. Adapters ask this, too, so that there is one
+/// list.
+#[doc(hidden)]
+#[must_use]
+pub fn client_value_may_be_shown(name: &str) -> bool {
     [EVERY_CLIENT, CONSUMERS, PRODUCERS].iter().any(|names| names.contains(&name))
 }
 

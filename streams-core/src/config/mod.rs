@@ -52,9 +52,9 @@ mod suggest;
 mod tests;
 mod topics;
 
-#[doc(hidden)]
-pub use clients::owned_client_setting;
 pub use clients::{ClientScope, ClientSettings};
+#[doc(hidden)]
+pub use clients::{client_value_may_be_shown, owned_client_setting};
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use errors::{ErrorSettings, OnError, OnFuture};
 pub use layers::Layers;

@@ -52,7 +52,12 @@ impl Client {
             listener.reached();
             return Ok(());
         }
-        Err((Code(code), listener.trouble().unwrap_or_else(|| "no broker answers".into())))
+        Err(match listener.trouble() {
+            // Asking again would not help.
+            Some((code, reason)) if code.is_refusal() => (code, reason),
+            Some((_, reason)) => (Code(code), reason),
+            None => (Code(code), "no broker answers".into()),
+        })
     }
 
     fn ask_anybody(&self, timeout_ms: i32) -> i32 {

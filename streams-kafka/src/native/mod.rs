@@ -48,8 +48,14 @@ pub(crate) trait Listener: Send + Sync {
         let _ = line;
     }
 
+    /// The broker has refused to take a partition into the transaction, as librdkafka's log says. Called on librdkafka's
+    /// threads.
+    fn not_in_transaction(&self, line: &str) {
+        let _ = line;
+    }
+
     /// Why no broker can be reached, as far as [`Listener::error`] was told.
-    fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<(Code, String)> {
         None
     }
 
@@ -237,7 +243,11 @@ impl Conf {
     }
 
     fn set(&self, key: &str, value: &str) -> Result<(), LogError> {
-        let (c_key, c_value) = (c_string(key)?, c_string(value)?);
+        let c_key = c_string(key)?;
+        // The value may be secret.
+        let c_value = CString::new(value).map_err(|_| {
+            LogError::new(LogErrorKind::Invalid, format!("the Kafka setting `{key}` contains a zero byte"))
+        })?;
         let mut text = [0; 512];
         // SAFETY: a live configuration, terminated strings, and a buffer with the given length.
         let result =
@@ -294,6 +304,9 @@ unsafe extern "C" fn on_event(_: *mut sys::rd_kafka_t, context: *mut c_void) {
     context.doorbell.ring();
 }
 
+/// The level of errors in librdkafka's log, as in syslog.
+const ERROR_LEVEL: c_int = 3;
+
 unsafe extern "C" fn on_log(rk: *const sys::rd_kafka_t, level: c_int, facility: *const c_char, line: *const c_char) {
     if rk.is_null() {
         return;
@@ -307,6 +320,10 @@ unsafe extern "C" fn on_log(rk: *const sys::rd_kafka_t, level: c_int, facility: 
     if facility == "FAIL" {
         context.bootstrap.note_trouble();
         context.listener.connection_failed(&line);
+    }
+    // Its records will only be reported as purged, and with them all others of the transaction.
+    if facility == "ADDPARTS" && level <= ERROR_LEVEL {
+        context.listener.not_in_transaction(&line);
     }
     context.log.log(&context.name, level, &facility, &line);
 }

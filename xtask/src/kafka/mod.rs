@@ -1,7 +1,7 @@
 //! `cargo xtask kafka`: a real Apache Kafka for tests, one command away.
 //!
 //! ```text
-//! cargo xtask kafka start [--brokers 1|3] [--fresh] [--proxies PORT[,..]] [--name NAME]
+//! cargo xtask kafka start [--brokers 1|3] [--fresh] [--proxies PORT[,..]] [--secure] [--name NAME]
 //! cargo xtask kafka stop | status [--name NAME]
 //! cargo xtask kafka kill N [--name NAME]
 //! cargo xtask kafka exec [--name NAME] CLASS ARGS...
@@ -11,7 +11,9 @@
 //!   running stay (those that died or were killed are started again with their data); `--fresh` stops them and starts
 //!   with empty data. With `--proxies`, each broker of a new cluster gets another listener, which advertises that port of
 //!   127.0.0.1, so that a proxy can be put there; a second line, `behind.proxies=127.0.0.1:PORT[,..]`, has the actual
-//!   addresses of these listeners.
+//!   addresses of these listeners. With `--secure`, each broker of a new cluster gets one for TLS and passwords, and checks
+//!   rights there; another line, `secure.servers=127.0.0.1:PORT[,..]`, has their addresses, and the cluster's folder has
+//!   what clients need: `broker.pem`, and their settings in `alice.properties` and `bob.properties`.
 //! * `stop` kills the brokers and deletes their data.
 //! * `status` prints the same line as `start`, then `folder=..` (data and the brokers' output) and
 //!   `broker.N.pid=..`, and fails if not all brokers run.
@@ -27,6 +29,7 @@
 //! of 127.0.0.1, and keep running after this command.
 
 mod request;
+mod secure;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -61,11 +64,11 @@ pub(crate) fn run(args: &[String]) -> std::result::Result<(), Failure> {
 
 fn answer(request: Request) -> Result<()> {
     match request {
-        Request::Start { name, brokers, fresh, proxies } => {
+        Request::Start { name, brokers, fresh, proxies, secure } => {
             let _lock = lock(&name)?;
-            let cluster = start(&name, brokers, fresh, &proxies)?;
+            let cluster = start(&name, brokers, fresh, &proxies, secure)?;
             println!("{}", cluster.bootstrap_line());
-            if let Some(line) = cluster.behind_line() {
+            for line in [cluster.behind_line(), cluster.secure_line()].into_iter().flatten() {
                 println!("{line}");
             }
             Ok(())
@@ -88,7 +91,7 @@ fn answer(request: Request) -> Result<()> {
 /// A message for people.
 pub(crate) fn servers(name: &str) -> Result<String> {
     let _lock = lock(name)?;
-    let line = start(name, None, false, &[])?.bootstrap_line();
+    let line = start(name, None, false, &[], false)?.bootstrap_line();
     Ok(line.split_once('=').map_or_else(|| line.clone(), |(_, servers)| servers.trim().to_owned()))
 }
 
@@ -101,7 +104,7 @@ pub(crate) fn stop(name: &str) -> Result<()> {
     Cluster::load(name)?.map_or(Ok(()), |cluster| cluster.stop(name))
 }
 
-fn start(name: &str, brokers: Option<usize>, fresh: bool, proxies: &[u16]) -> Result<Cluster> {
+fn start(name: &str, brokers: Option<usize>, fresh: bool, proxies: &[u16], secure: bool) -> Result<Cluster> {
     let mut found = Cluster::load(name)?;
     if fresh && let Some(cluster) = found.take() {
         cluster.stop(name)?;
@@ -115,10 +118,12 @@ fn start(name: &str, brokers: Option<usize>, fresh: bool, proxies: &[u16]) -> Re
                 let running = cluster.brokers.len();
                 return Err(format!("a cluster of {running} is already there: `stop` it, or add --fresh or --name"));
             }
-            _ if !proxies.is_empty() => return Err("a cluster is there already: add --fresh or --name".to_owned()),
+            _ if !proxies.is_empty() || secure && cluster.secure.is_empty() => {
+                return Err("a cluster is there already: add --fresh or --name".to_owned());
+            }
             _ => cluster,
         },
-        None => Cluster::create(name, brokers.unwrap_or(1), proxies, &class_path)?,
+        None => Cluster::create(name, brokers.unwrap_or(1), proxies, secure, &class_path)?,
     };
     cluster.spawn_missing(&class_path)?;
     cluster.save(name)?;
@@ -139,6 +144,9 @@ fn status(name: &str) -> Result<()> {
     let cluster = Cluster::load(name)?.ok_or_else(|| no_broker(name))?;
     println!("{}", cluster.bootstrap_line());
     println!("folder={}", cluster.folder.display());
+    if let Some(line) = cluster.secure_line() {
+        println!("{line}");
+    }
     let mut dead = Vec::new();
     for (number, broker) in (1..).zip(&cluster.brokers) {
         println!("broker.{number}.pid={}", broker.pid);
@@ -170,6 +178,8 @@ fn exec(name: &str, class: &str, args: &[String]) -> Result<()> {
 struct Cluster {
     folder: PathBuf,
     brokers: Vec<Broker>,
+    /// The ports of the secured listeners, one for each broker; empty without `--secure`.
+    secure: Vec<u16>,
 }
 
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -190,13 +200,14 @@ struct Behind {
 
 impl Cluster {
     /// A new cluster with formatted, empty storage; nothing runs yet.
-    fn create(name: &str, brokers: usize, proxies: &[u16], class_path: &str) -> Result<Self> {
+    fn create(name: &str, brokers: usize, proxies: &[u16], secure: bool, class_path: &str) -> Result<Self> {
         if !proxies.is_empty() && proxies.len() != brokers {
             return Err(format!("--proxies takes a port for each broker, {brokers} in all"));
         }
         let folder = std::env::temp_dir().join(format!("millstream-kafka-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let ports = free_ports(brokers * 3)?;
+        let mut ports = free_ports(brokers * if secure { 4 } else { 3 })?;
+        let secure = ports.split_off(brokers * 3);
         let mut proxies = proxies.iter();
         let brokers = ports.chunks_exact(3).filter_map(|ports| match *ports {
             [port, controller_port, behind] => {
@@ -205,7 +216,11 @@ impl Cluster {
             }
             _ => None,
         });
-        let cluster = Self { folder, brokers: brokers.collect() };
+        let cluster = Self { folder, brokers: brokers.collect(), secure };
+        if let Some(servers) = cluster.secure_servers() {
+            secure::make_keys(&cluster.folder)?;
+            secure::write_clients(&cluster.folder, &servers)?;
+        }
         cluster.format_storage(class_path)?;
         Ok(cluster)
     }
@@ -214,6 +229,7 @@ impl Cluster {
         // Any valid id will do, because clusters on different ports never meet.
         const CLUSTER_ID: &str = "bWlsbHN0cmVhbS10ZXN0cw";
         let mut formatting = Vec::new();
+        let users = if self.secure.is_empty() { Vec::new() } else { secure::formatting() };
         for number in 1..=self.brokers.len() {
             let file = self.properties_file(number);
             fs::write(&file, self.properties(number)).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -221,6 +237,7 @@ impl Cluster {
                 .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID])
                 .args(["--feature", "streams.version=1", "--feature", "transaction.version=2", "--config"])
                 .arg(&file)
+                .args(&users)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .spawn();
@@ -244,14 +261,16 @@ impl Cluster {
             (format!(",BEHIND://127.0.0.1:{port}"), format!(",BEHIND://127.0.0.1:{proxy_port}"))
         });
         let (behind, proxy) = behind.unwrap_or_default();
+        let secure = self.secure.get(number.wrapping_sub(1)).map(|port| format!(",SECURE://127.0.0.1:{port}"));
+        let secure = secure.unwrap_or_default();
         let mut text = format!(
             "process.roles=broker,controller
 node.id={number}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{behind}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}{proxy}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,BEHIND:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{behind}{secure}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{proxy}{secure}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,BEHIND:PLAINTEXT,SECURE:SASL_SSL
 log.dirs={data}
 default.replication.factor={replicas}
 min.insync.replicas={in_sync}
@@ -279,6 +298,9 @@ log.segment.delete.delay.ms=1000
             data = self.folder.join(format!("data-{number}")).display(),
         );
         let _ = writeln!(text, "broker.rack=rack-{number}");
+        if !self.secure.is_empty() {
+            text += &secure::properties(&self.folder);
+        }
         text
     }
 
@@ -376,6 +398,16 @@ log.segment.delete.delay.ms=1000
         (!addresses.is_empty()).then(|| format!("behind.proxies={}", addresses.join(",")))
     }
 
+    /// The addresses of the secured listeners, if there are any.
+    fn secure_servers(&self) -> Option<String> {
+        let addresses = self.secure.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>();
+        (!addresses.is_empty()).then(|| addresses.join(","))
+    }
+
+    fn secure_line(&self) -> Option<String> {
+        self.secure_servers().map(|servers| format!("secure.servers={servers}"))
+    }
+
     fn load(name: &str) -> Result<Option<Self>> {
         let file = state_file(name)?;
         match fs::read_to_string(&file) {
@@ -394,6 +426,9 @@ log.segment.delete.delay.ms=1000
 
     fn to_text(&self) -> String {
         let mut text = format!("{}\nfolder={}\n", self.bootstrap_line(), self.folder.display());
+        if let Some(line) = self.secure_line() {
+            let _ = writeln!(text, "{line}");
+        }
         for (number, broker) in (1..).zip(&self.brokers) {
             let Broker { port, controller_port, behind, pid } = broker;
             let _ = write!(text, "broker.{number}.port={port}\nbroker.{number}.controller={controller_port}\n");
@@ -419,7 +454,9 @@ log.segment.delete.delay.ms=1000
             let (port, pid) = (port.parse().ok()?, value("pid")?.parse().ok()?);
             brokers.push(Broker { port, controller_port, behind, pid });
         }
-        (!brokers.is_empty()).then_some(Self { folder: values.get("folder")?.into(), brokers })
+        let secure = values.get("secure.servers").copied().unwrap_or_default().split(',');
+        let secure = secure.filter_map(|server| server.rsplit_once(':')?.1.parse().ok()).collect();
+        (!brokers.is_empty()).then_some(Self { folder: values.get("folder")?.into(), brokers, secure })
     }
 }
 
@@ -558,7 +595,8 @@ mod tests {
             behind: (number == 2).then_some(Behind { port: 9200, proxy_port: 9300 }),
             pid: 70 + u32::from(number),
         };
-        Cluster { folder: "/tmp/somewhere".into(), brokers: (1..=brokers).map(broker).collect() }
+        let secure = (1..=brokers).map(|number| 9400 + number).collect();
+        Cluster { folder: "/tmp/somewhere".into(), brokers: (1..=brokers).map(broker).collect(), secure }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use super::Result;
 /// The name of the cluster if none is given.
 pub(super) const DEFAULT: &str = "default";
 
-const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [--proxies PORT[,..]] [--name NAME]
+const USAGE: &str =
+    "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [--proxies PORT[,..]] [--secure] [--name NAME]
        cargo xtask kafka stop | status [--name NAME]
        cargo xtask kafka kill N [--name NAME]
        cargo xtask kafka exec [--name NAME] CLASS ARGS...";
@@ -13,7 +14,7 @@ const USAGE: &str = "usage: cargo xtask kafka start [--brokers 1|3] [--fresh] [-
 /// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    Start { name: String, brokers: Option<usize>, fresh: bool, proxies: Vec<u16> },
+    Start { name: String, brokers: Option<usize>, fresh: bool, proxies: Vec<u16>, secure: bool },
     Stop { name: String },
     Status { name: String },
     Kill { name: String, broker: usize },
@@ -27,7 +28,7 @@ impl Request {
             return Self::parse_exec(rest);
         }
         let (mut name, mut brokers, mut fresh, mut number) = (DEFAULT.to_owned(), None, false, None);
-        let mut proxies = Vec::new();
+        let (mut proxies, mut secure) = (Vec::new(), false);
         let mut rest = rest.iter();
         while let Some(arg) = rest.next() {
             match (command.as_str(), arg.as_str()) {
@@ -40,6 +41,7 @@ impl Request {
                     };
                 }
                 ("start", "--fresh") => fresh = true,
+                ("start", "--secure") => secure = true,
                 ("start", "--proxies") => {
                     let ports =
                         rest.next().ok_or(USAGE)?.split(',').map(str::parse).collect::<std::result::Result<_, _>>();
@@ -52,7 +54,7 @@ impl Request {
             }
         }
         match command.as_str() {
-            "start" => Ok(Self::Start { name, brokers, fresh, proxies }),
+            "start" => Ok(Self::Start { name, brokers, fresh, proxies, secure }),
             "stop" => Ok(Self::Stop { name }),
             "status" => Ok(Self::Status { name }),
             "kill" => Ok(Self::Kill { name, broker: number.ok_or(USAGE)? }),
@@ -93,12 +95,15 @@ mod tests {
             brokers,
             fresh,
             proxies: proxies.to_vec(),
+            secure: false,
         };
+        let secured = Request::Start { name: name(), brokers: None, fresh: true, proxies: Vec::new(), secure: true };
         for (line, expected) in [
             ("start", start(None, false, &[])),
             ("start --fresh --brokers 3", start(Some(3), true, &[])),
             ("start --fresh --proxies 4001", start(None, true, &[4001])),
             ("start --proxies 4001,4002,4003", start(None, false, &[4001, 4002, 4003])),
+            ("start --secure --fresh", secured),
             ("stop --name chaos", Request::Stop { name: "chaos".into() }),
             ("status", Request::Status { name: name() }),
             ("kill 2 --name chaos", Request::Kill { name: "chaos".into(), broker: 2 }),
