@@ -40,3 +40,31 @@ pub(crate) fn last_counts(servers: &str, topic: &str, records: i64) -> BTreeMap<
     };
     printed.split_terminator('\n').map(parse).collect()
 }
+
+/// Separates what [`with_headers`] prints of a record.
+pub(crate) const FIELD: &str = "<|>";
+/// Separates headers.
+pub(crate) const HEADER: &str = "<;>";
+/// Separates records, because headers may have several lines.
+const RECORD: &str = "<end>";
+
+/// The `records` committed records of a topic as a console consumer prints them: time, headers and key.
+pub(crate) fn with_headers(servers: &str, topic: &str, records: i64) -> Vec<String> {
+    let mut command = kafka_tool("org.apache.kafka.tools.consumer.ConsoleConsumer");
+    command
+        .args(["--bootstrap-server", servers, "--topic", topic, "--from-beginning"])
+        .args(["--isolation-level", "read_committed"])
+        .args(["--max-messages", &records.to_string(), "--timeout-ms", "60000"]);
+    for property in ["print.timestamp=true", "print.headers=true", "print.key=true", "print.value=false"] {
+        command.args(["--formatter-property", property]);
+    }
+    for (property, separator) in [("key.separator", FIELD), ("headers.separator", HEADER), ("line.separator", RECORD)] {
+        command.args(["--formatter-property", &format!("{property}={separator}")]);
+    }
+    let output = command.output().expect("a console consumer");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&format!("Processed a total of {records} messages")), "of {records}: {said}");
+    let printed = String::from_utf8(output.stdout).expect("UTF-8 as all headers are");
+    printed.split_terminator(RECORD).map(str::to_owned).collect()
+}

@@ -8,6 +8,7 @@ mod console;
 mod copy;
 mod counters;
 mod counting;
+mod dead_letters;
 mod replay;
 mod run;
 mod text;
