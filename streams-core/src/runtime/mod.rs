@@ -21,6 +21,7 @@ mod fellows;
 mod follower;
 mod global_rows;
 mod globals;
+mod heard;
 mod home;
 mod idle;
 mod inputs;

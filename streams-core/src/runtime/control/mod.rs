@@ -9,7 +9,7 @@
 //! acknowledges the revocation -> the group assigns -> every worker gets its share, and keeps open the tasks it still
 //! has. A worker that misses the deadline loses its tasks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::directory::StateDirectory;
 use super::failures::ErrorPolicy;
 use super::fellows::{Fellows, Identity};
 use super::globals::GlobalTables;
+use super::heard::Heard;
 use super::home::Home;
 use super::inputs::InputCheck;
 use super::lifecycle::AppState;
@@ -40,7 +41,7 @@ mod together;
 
 pub(crate) use status::Status;
 
-use together::{Together, TogetherParts, millis};
+use together::{Together, TogetherParts};
 
 /// The longest wait without the doorbell ringing, because the member must be polled.
 const WAIT_MAX: Duration = Duration::from_millis(50);
@@ -244,7 +245,7 @@ impl Control {
             plan.matched.clone(),
             interval,
         );
-        let heard_ms = Arc::new(AtomicU64::new(millis(self.parts.clock.monotonic())));
+        let heard = Arc::new(Heard::new(self.parts.clock.monotonic(), settings.session_timeout));
         let (admin, identity) = (Arc::clone(&self.admin), Arc::clone(&self.identity));
         let fellows = Fellows::new(admin, identity, Arc::clone(&self.directory), plan.seen());
         let alignment = Alignment::of(settings, &plan)?;
@@ -264,11 +265,11 @@ impl Control {
             paused: Arc::clone(&self.status.paused),
             killed: Arc::clone(&self.status.killed),
             alignment,
-            heard_ms: Arc::clone(&heard_ms),
+            heard: Arc::clone(&heard),
         });
         let read = common.plan.group.topics().into_iter().map(|topic| topic.to_string());
         let reach = Reach::new(Arc::clone(&self.admin), self.parts.log.describe(), read);
-        let parts = TogetherParts { member, replaced, heard_ms, inputs, topics, fellows, reach, globals: *globals };
+        let parts = TogetherParts { member, replaced, heard, inputs, topics, fellows, reach, globals: *globals };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
         self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))

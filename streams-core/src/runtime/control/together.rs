@@ -2,7 +2,7 @@
 //! back to the group.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::runtime::AppError;
 use crate::runtime::assignment::share_out;
 use crate::runtime::fellows::Fellows;
 use crate::runtime::globals::GlobalTables;
+use crate::runtime::heard::Heard;
 use crate::runtime::inputs::InputCheck;
 use crate::runtime::lifecycle::AppState;
 use crate::runtime::matching::TopicWatch;
@@ -35,7 +36,7 @@ pub(super) struct TogetherParts {
     /// The error if another process takes the member's place.
     pub(super) replaced: AppError,
     /// When the member was last polled. The workers read this.
-    pub(super) heard_ms: Arc<AtomicU64>,
+    pub(super) heard: Arc<Heard>,
     pub(super) inputs: InputCheck,
     pub(super) topics: TopicWatch,
     pub(super) fellows: Fellows,
@@ -49,7 +50,7 @@ pub(super) struct Together {
     /// The error if another process takes the member's place.
     replaced: AppError,
     /// When the member was last polled. The workers read this.
-    heard_ms: Arc<AtomicU64>,
+    heard: Arc<Heard>,
     inputs: InputCheck,
     topics: TopicWatch,
     fellows: Fellows,
@@ -92,10 +93,6 @@ struct Revoking {
     deadline: Duration,
 }
 
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Creates the seeds of the workers, and the control's links to them.
 fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, Vec<WorkerSeed>, Receiver<Report>) {
     let (report, reports) = channel();
@@ -119,12 +116,12 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
 impl Together {
     /// Starts with nothing assigned. Also returns the seeds of the workers.
     pub(super) fn new(parts: TogetherParts, common: &Arc<Common>, control: &Doorbell) -> (Self, Vec<WorkerSeed>) {
-        let TogetherParts { member, replaced, heard_ms, inputs, topics, fellows, reach, globals } = parts;
+        let TogetherParts { member, replaced, heard, inputs, topics, fellows, reach, globals } = parts;
         let (workers, seeds, reports) = link_workers(common, control);
         let together = Self {
             member,
             replaced,
-            heard_ms,
+            heard,
             inputs,
             topics,
             fellows,
@@ -196,7 +193,7 @@ impl Together {
             self.obey(event, now, status)?;
         }
         // Do this last, when everything that the poll returned has been sent to the workers.
-        self.heard_ms.store(millis(now), Ordering::SeqCst);
+        self.heard.polled(now);
         if !self.stopping {
             if let Some(grown) = self.inputs.step(now)? {
                 tracing::info!(target: PEOPLE, "{grown}; the tasks are divided anew");

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use super::commit::Commit;
 use super::directory::StateDirectory;
 use super::drop_notices::DropNotices;
 use super::failures::{ErrorPolicy, Failures};
+use super::heard::Heard;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::questions::Questions;
@@ -47,6 +48,7 @@ mod lost_positions;
 mod opening;
 mod pace;
 mod processing;
+mod proving;
 mod recovering;
 mod slots;
 mod standing;
@@ -57,6 +59,7 @@ pub(crate) use slots::Slots;
 
 use pace::Pace;
 use processing::Work;
+use proving::Proof;
 use recovering::Rest;
 use standing::Standing;
 use tasks::new_collector;
@@ -95,8 +98,8 @@ pub(crate) struct Common {
     pub(crate) killed: Arc<AtomicBool>,
     /// `None` if tasks go as fast as they can, whatever their records' times.
     pub(crate) alignment: Option<Alignment>,
-    /// When the member was last polled, in milliseconds of the clock's monotonic time.
-    pub(crate) heard_ms: Arc<AtomicU64>,
+    /// When the member was last polled.
+    pub(crate) heard: Arc<Heard>,
 }
 
 impl Common {
@@ -200,6 +203,8 @@ pub(crate) struct Worker {
     purge: Option<Reply<Result<(), LogError>>>,
     /// Whether some input may be at a position that the log does not have.
     has_lost_positions: bool,
+    /// Whether this is still a member, after it has stood still.
+    proof: Proof,
     events: Vec<FetchEvent>,
     span: tracing::Span,
 }
@@ -260,6 +265,7 @@ impl Worker {
             next_note: (None, now + age::NOTE_INTERVAL),
             purge: None,
             has_lost_positions: false,
+            proof: Proof::default(),
             events: Vec::new(),
             span: tracing::info_span!("worker", application = %shared.plan.application_id, number = seed.number),
             seed,
@@ -298,7 +304,7 @@ impl Worker {
         let now = self.seed.common.clock.monotonic();
         // Check this before obeying commands: a member that has been polled has sent its commands already, so they
         // are obeyed below.
-        let is_heard = self.is_heard(now);
+        let is_heard = self.seed.common.heard.is_recent(now);
         let mut busy = self.obey()?;
         if self.standing == Standing::Stopped {
             return Ok(Turn::Finished);
@@ -309,7 +315,8 @@ impl Worker {
             self.publish(now, false);
             return Ok(Turn::Idle(WAIT_FOR_REPLY));
         }
-        if !is_heard && !self.failed && !self.is_out_of_patience(now) {
+        let may_send = self.failed || self.is_out_of_patience(now) || (is_heard && self.is_proven(now)?);
+        if !may_send {
             // Send nothing on behalf of a member that may have been removed from the group.
             self.hold_nobody_up();
             self.publish(now, false);
@@ -336,14 +343,6 @@ impl Worker {
         self.publish(now, false);
         self.tell_running(now);
         Ok(self.next_turn(now, busy))
-    }
-
-    /// Whether the member was polled within its session timeout. If not, the group may have long since assigned its
-    /// tasks to others, and whatever a cache writes now would be the last record of its row in the changelog.
-    fn is_heard(&self, now: Duration) -> bool {
-        let shared = &self.seed.common;
-        let heard = Duration::from_millis(shared.heard_ms.load(Ordering::SeqCst));
-        now.saturating_sub(heard) < shared.settings.session_timeout
     }
 
     fn next_turn(&self, now: Duration, busy: bool) -> Turn {
