@@ -26,8 +26,10 @@ pub struct Record {
     pub value: Option<Vec<u8>>,
 }
 
-/// How many errors are told one by one.
-const TOLD: usize = 12;
+/// How many errors are told one by one, and how many that begin alike, up to their first colon.
+const TOLD: usize = 20;
+/// See [`TOLD`].
+const TOLD_ALIKE: usize = 4;
 
 /// What audits have found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -48,8 +50,14 @@ impl Verdict {
     /// Notes an error.
     pub fn error(&mut self, what: impl Into<String>) {
         self.errors += 1;
-        if self.told.len() < TOLD {
-            self.told.push(what.into());
+        self.tell(what.into());
+    }
+
+    fn tell(&mut self, what: String) {
+        let kind = |error: &str| error.split(':').next().unwrap_or_default().to_owned();
+        let alike = self.told.iter().filter(|told| kind(told) == kind(&what)).count();
+        if self.told.len() < TOLD && alike < TOLD_ALIKE {
+            self.told.push(what);
         }
     }
 
@@ -59,8 +67,7 @@ impl Verdict {
         self.doubled += other.doubled;
         self.reordered += other.reordered;
         self.errors += other.errors;
-        let room = TOLD.saturating_sub(self.told.len());
-        self.told.extend(other.told.into_iter().take(room));
+        other.told.into_iter().for_each(|told| self.tell(told));
     }
 
     /// Whether nothing is wrong.
