@@ -11,12 +11,23 @@ use crate::test::Build;
 pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     setup::ensure(setup::FOR_TESTS)?;
     let mut build = Build::begin()?;
-    build.rocksdb.wait()?;
     let profile = if args.contains(&"--debug") { "dev" } else { "release" };
+    let mut rig = rig(&mut build, profile)?;
+    instead_of_us(rig.args(args.iter().filter(|arg| **arg != "--debug")))
+}
+
+/// A short run, for continuous integration.
+pub(crate) fn short(build: &mut Build) -> Result<(), Failure> {
+    let args = ["--cycles", "4", "--records", "48000", "--rate", "3000", "--faults", "kill,rolling"];
+    run_program(rig(build, "dev")?.args(args))
+}
+
+/// The rig, ready for its arguments.
+fn rig(build: &mut Build, profile: &str) -> Result<Command, Failure> {
+    build.rocksdb.wait()?;
     run_program(&mut build.cargo(&["build", "--locked", "--profile", profile, "-p", "millstream-chaos"]))?;
     let folder = if profile == "dev" { "debug" } else { profile };
-    let mut rig = Command::new(build.target().join(folder).join("chaos"));
-    instead_of_us(rig.args(args.iter().filter(|arg| **arg != "--debug")))
+    Ok(Command::new(build.target().join(folder).join("chaos")))
 }
 
 #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::process::{Failure, run as run_program};
 use crate::rocksdb::minutes;
 use crate::test::{Build, SECURE, Tally, all_tests};
-use crate::{bench, deny, external, packages, setup, tidy};
+use crate::{bench, chaos, deny, external, packages, setup, tidy};
 
 /// The programs that a newcomer runs first.
 const QUICK_START: [&str; 2] = ["pulse", "word-count"];
@@ -44,6 +44,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         if tally.has_failures() { Err(Failure::failed("")) } else { Ok(()) }
     });
     steps.run("a crate outside the workspace", || external::counts_words_on_kafka(&mut build));
+    steps.run("chaos, a short run", || chaos::short(&mut build));
     steps.run("the same answers as Kafka Streams", || bench::compare_answers(&mut build));
     steps.print();
     let tests = tally.close();
