@@ -81,7 +81,8 @@ impl Listener for Troubles {
             Code::ALL_BROKERS_DOWN | Code::RESOLVE | Code::AUTHENTICATION | Code::SSL => {
                 *trouble = Some((code, reason))
             }
-            Code::TRANSPORT => *trouble = None,
+            // A broker that cannot be reached any more may let the client in when it is back.
+            Code::TRANSPORT if trouble.as_ref().is_some_and(|(code, _)| code.is_refusal()) => *trouble = None,
             _ => {}
         }
     }

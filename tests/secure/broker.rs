@@ -38,7 +38,8 @@ impl Broker {
         })
     }
 
-    fn start() -> Self {
+    /// A broker for one test.
+    pub(crate) fn start() -> Self {
         let cluster = OwnCluster::start_secured("secure");
         let (folder, plain) = (cluster.folder(), Kafka::at(cluster.bootstrap_servers()));
         let broker = Self { cluster, folder, plain };
@@ -58,6 +59,12 @@ impl Broker {
             }
         });
         broker
+    }
+
+    /// Ends the broker like a crash and starts it again.
+    pub(crate) fn restart(&self) {
+        self.cluster.kill(1);
+        self.cluster.revive();
     }
 
     /// Gives a user rights, in the words of Kafka's own command.

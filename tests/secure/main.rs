@@ -8,3 +8,4 @@ mod broker;
 mod canary;
 mod counting;
 mod denied;
+mod restarts;
