@@ -10,12 +10,15 @@ use std::time::Duration;
 use super::AppError;
 use super::home::Home;
 use crate::random::{self, Random};
-use crate::record::TaskId;
+use crate::record::{TaskId, Timestamp};
 use crate::state::{OpeningStore, StateBackend, Store, StoreError};
 
 /// The names of the texts kept with the tasks' folders.
 const PROCESS_ID: &str = "process-id";
 const TOPOLOGY: &str = "topology";
+
+/// A disk that damages a task's state more often in one run is not to be trusted with a further one.
+const SET_ASIDE_MAX: u32 = 3;
 
 /// One application's state on this machine, held by one process.
 pub(crate) struct StateDirectory {
@@ -30,6 +33,10 @@ struct Tasks {
     in_use: BTreeSet<TaskId>,
     /// The monotonic time until which each task's state has followed its changelogs in this process.
     followed_until: BTreeMap<TaskId, Duration>,
+    /// Tasks whose state is damaged, and since when.
+    damaged: BTreeMap<TaskId, Timestamp>,
+    /// How often each task's state was moved aside.
+    set_aside: BTreeMap<TaskId, u32>,
     /// Stores that were still opening when their tasks were given up.
     abandoned: Vec<(OpeningStore, TaskFolder)>,
 }
@@ -72,9 +79,40 @@ impl StateDirectory {
             return Ok(None);
         }
         // From here on the claim is released, even if the folder cannot be created.
-        let mut claim = TaskFolder { task, path: PathBuf::new(), tasks: Arc::clone(&self.tasks) };
-        claim.path = self.home.folder(Path::new(&task.to_string()))?;
+        let tasks = Arc::clone(&self.tasks);
+        let mut claim = TaskFolder { task, path: PathBuf::new(), was_damaged: false, tasks };
+        let name = task.to_string();
+        let damaged = self.lock().damaged.remove(&task);
+        if let Some(at) = damaged {
+            claim.was_damaged = self.move_aside(&format!("task {task}"), Path::new(&name), at)?;
+        }
+        claim.path = self.home.folder(Path::new(&name))?;
         Ok(Some(claim))
+    }
+
+    /// Has a task's damaged state moved aside before the task is opened again. Returns whether that is possible.
+    pub(crate) fn distrust(&self, task: TaskId, at: Timestamp) -> bool {
+        let mut tasks = self.lock();
+        let before = tasks.set_aside.entry(task).or_default();
+        if !self.home.has_folders() || *before >= SET_ASIDE_MAX {
+            return false;
+        }
+        *before += 1;
+        tasks.damaged.insert(task, at);
+        true
+    }
+
+    /// Moves the damaged state of a global table aside. Returns whether that was possible.
+    pub(crate) fn set_global_aside(&self, name: &str, at: Timestamp) -> Result<bool, AppError> {
+        self.move_aside(&format!("global table {name}"), &Path::new("global").join(name), at)
+    }
+
+    fn move_aside(&self, whose: &str, name: &Path, at: Timestamp) -> Result<bool, AppError> {
+        let Some(aside) = self.home.set_aside(name, at)? else { return Ok(false) };
+        let megabytes = bytes_in(&aside) >> 20;
+        tracing::warn!(folder = %aside.display(), megabytes,
+            "the state of {whose} is damaged: it was moved aside, and is built anew from its topics, which may take a while");
+        Ok(true)
     }
 
     /// The text last stored by [`StateDirectory::note_topology`], in this run or an earlier one.
@@ -137,6 +175,17 @@ impl Drop for StateDirectory {
     }
 }
 
+/// How much a folder holds, as far as it can be read.
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_in(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
+}
+
 /// A task's store that is being opened, with its folder.
 pub(crate) struct FolderBeingOpened {
     directory: Arc<StateDirectory>,
@@ -182,10 +231,16 @@ impl Drop for FolderBeingOpened {
 pub(crate) struct TaskFolder {
     task: TaskId,
     path: PathBuf,
+    was_damaged: bool,
     tasks: Arc<Mutex<Tasks>>,
 }
 
 impl TaskFolder {
+    /// Whether it is empty because what was in it is damaged.
+    pub(crate) const fn was_damaged(&self) -> bool {
+        self.was_damaged
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -6,7 +6,7 @@ use super::RenamedTopic;
 use crate::log::{LogError, LogErrorKind};
 use crate::operators::{BuildError, OperatorError};
 use crate::record::{TaskId, TopicPartition};
-use crate::state::StoreError;
+use crate::state::{StoreError, StoreErrorKind};
 use crate::topic::NameError;
 
 /// Why an application cannot start or continue. Each message names the object concerned and the next step.
@@ -391,6 +391,19 @@ impl AppError {
     /// An error of the log, with what was being done.
     pub(crate) fn log(doing: impl Into<String>, error: LogError) -> Self {
         Self::Log { doing: doing.into(), error }
+    }
+}
+
+impl AppError {
+    /// The task whose state is damaged, if that is what has happened.
+    pub(crate) fn damaged_state(&self) -> Option<(TaskId, &StoreError)> {
+        let (task, error) = match self {
+            Self::Store { task, error }
+            | Self::Record { task, error: OperatorError::Store { error, .. }, .. }
+            | Self::Operator { task, error: OperatorError::Store { error, .. } } => (*task, error),
+            _ => return None,
+        };
+        (error.kind == StoreErrorKind::Corrupt).then_some((task, error))
     }
 }
 

@@ -81,7 +81,17 @@ impl GlobalTables {
             };
             let backend = if definition.in_memory { &Memory } else { backend };
             let folder = directory.global_path(&definition.name)?;
-            let mut store = backend.open(&folder, &[definition.name.to_string()]).map_err(failed)?;
+            let names = [definition.name.to_string()];
+            let opened = match backend.open(&folder, &names) {
+                Err(error) if error.kind == StoreErrorKind::Corrupt => {
+                    if !directory.set_global_aside(&definition.name, parts.clock.now())? {
+                        return Err(failed(error));
+                    }
+                    backend.open(&directory.global_path(&definition.name)?, &names)
+                }
+                opened => opened,
+            };
+            let mut store = opened.map_err(failed)?;
             check_format(&mut *store, &folder).map_err(failed)?;
             if backend.is_persistent() {
                 check_topics(&mut *store, [&topic], &plan.ids, &folder).map_err(|trouble| match trouble {

@@ -6,15 +6,20 @@
 //! A backend may instead keep its state in its own [`StatePlace`], or keep none at all. Then nothing is created on
 //! disk.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::AppError;
 use crate::private_folder::{FolderLock, Holder, LockError, create_private, read_private, write_private};
+use crate::record::Timestamp;
 use crate::state::{StateBackend, StatePlace};
 
 const LOCK_FILE: &str = ".lock";
+
+/// How many damaged folders of one name are kept, for whoever wants to know what has happened.
+const DAMAGED_KEPT: usize = 2;
 
 /// Where one application's state lives, locked by this process.
 pub(crate) enum Home {
@@ -94,6 +99,28 @@ impl Home {
         }
     }
 
+    /// Whether damaged folders can be moved aside.
+    pub(crate) const fn has_folders(&self) -> bool {
+        matches!(self, Self::Folder { .. })
+    }
+
+    /// Moves the folder of that name aside, with the time in its new name, and deletes those that were moved aside long
+    /// ago. `None` if there is no folder.
+    pub(crate) fn set_aside(&self, name: &Path, at: Timestamp) -> Result<Option<PathBuf>, AppError> {
+        let Self::Folder { root, .. } = self else { return Ok(None) };
+        let path = root.join(name);
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name().map(|name| name.to_string_lossy())) else {
+            return Ok(None);
+        };
+        let prefix = format!("{name}.corrupt-");
+        let aside = parent.join(format!("{prefix}{}", at.0));
+        fs::rename(&path, &aside).map_err(|error| refused(&path, &error))?;
+        if let Err(error) = delete_all_but_the_last(parent, &prefix) {
+            tracing::warn!(folder = %parent.display(), %error, "folders that were moved aside cannot be deleted");
+        }
+        Ok(Some(aside))
+    }
+
     /// The folder of that name, created if it is a real one.
     pub(crate) fn folder(&self, name: &Path) -> Result<PathBuf, AppError> {
         match self {
@@ -106,6 +133,20 @@ impl Home {
             }
         }
     }
+}
+
+/// Deletes the folders whose names begin like that, except for a few with the greatest names.
+fn delete_all_but_the_last(parent: &Path, prefix: &str) -> std::io::Result<()> {
+    let mut damaged = Vec::new();
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && entry.file_name().to_string_lossy().starts_with(prefix) {
+            damaged.push(entry.path());
+        }
+    }
+    damaged.sort();
+    let surplus = damaged.len().saturating_sub(DAMAGED_KEPT);
+    damaged.iter().take(surplus).try_for_each(fs::remove_dir_all)
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> AppError {
@@ -167,6 +208,29 @@ mod tests {
         let nowhere = Home::of(&Memory, folder.path(), "app").expect("nothing to hold");
         nowhere.note("note", "text").expect("nothing to do");
         assert_eq!(nowhere.noted("note"), Ok(None));
+    }
+
+    #[test]
+    fn damaged_folders_are_moved_aside_and_the_last_ones_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("app");
+        let home = Home::in_folder(&root).expect("free");
+        for at in 1..=4 {
+            for name in ["0_1", "0_10"] {
+                let path = home.folder(Path::new(name)).expect("a folder");
+                std::fs::write(path.join("file"), at.to_string()).expect("written");
+            }
+            let aside = home.set_aside(Path::new("0_1"), Timestamp(1_700_000_000_000 + at)).expect("moved");
+            assert_eq!(aside, Some(root.join(format!("0_1.corrupt-170000000000{at}"))));
+        }
+        let mut left: Vec<_> = std::fs::read_dir(&root)
+            .expect("readable")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+            .collect();
+        left.sort();
+        assert_eq!(left, [".lock", "0_1.corrupt-1700000000003", "0_1.corrupt-1700000000004", "0_10"]);
+        let newest = std::fs::read_to_string(root.join("0_1.corrupt-1700000000004/file"));
+        assert_eq!(newest.expect("readable"), "4");
     }
 
     #[cfg(unix)]

@@ -187,6 +187,14 @@ impl Plan {
         (!text.is_empty()).then(|| Fingerprint::hash_of(&text))
     }
 
+    /// The names of a task's stores that nothing could be restored from.
+    pub(crate) fn unlogged_stores(&self, task: TaskId) -> Vec<&str> {
+        let graph = self.topology.graph();
+        let subs = self.topology.subtopologies().iter().filter(|sub| sub.id == task.subtopology);
+        let stores = subs.flat_map(|sub| &sub.stores).filter_map(|store| graph.store(*store));
+        stores.filter(|store| store.changelog.is_none() && !store.in_memory).map(|store| &*store.name).collect()
+    }
+
     /// The input topics of a task: those of its sub-topology that have its partition.
     pub(crate) fn inputs(&self, task: TaskId) -> Vec<Arc<str>> {
         self.group

@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod changelogs;
+mod damaged;
 mod failures;
 mod gone;
 mod grown;

@@ -132,7 +132,12 @@ impl Opening {
         match std::mem::replace(&mut self.step, OpeningStep::Done) {
             OpeningStep::Claim => {
                 self.step = match shared.directory.claim(self.id)? {
-                    Some(folder) => self.begin_to_open(shared, folder, destination),
+                    Some(folder) => {
+                        if folder.was_damaged() {
+                            self.metrics.count_rebuild("corrupt");
+                        }
+                        self.begin_to_open(shared, folder, destination)
+                    }
                     None => OpeningStep::Claim,
                 };
                 Ok(Advance::Waiting)

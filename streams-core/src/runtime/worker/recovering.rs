@@ -13,6 +13,7 @@ use crate::runtime::AppError;
 use crate::runtime::failures::{Fate, Uncaught};
 use crate::runtime::task::tell_retry;
 use crate::runtime::voice::PEOPLE;
+use crate::state::StoreError;
 
 impl Worker {
     /// If records could not be sent but a retry may succeed, or if the application goes on without a record that has
@@ -22,6 +23,7 @@ impl Worker {
         match (trouble, error) {
             (_, error) if self.failed => Err(error),
             (Some(trouble), _) => self.undo(&trouble),
+            (None, error) if error.damaged_state().is_some() => self.rebuild(error),
             (None, AppError::Record { task, partition, offset, error }) => {
                 if self.set_aside(task, &partition, Offset(offset), &error) {
                     return self.undo(&error);
@@ -43,6 +45,30 @@ impl Worker {
             "a worker has failed and begins again: {error}"
         );
         self.undo(&error)
+    }
+
+    /// Builds a task's damaged state anew from its changelogs.
+    fn rebuild(&mut self, error: AppError) -> Result<(), AppError> {
+        let Some((task, damage)) = error.damaged_state() else { return Err(error) };
+        let shared = &self.seed.common;
+        let unlogged = shared.plan.unlogged_stores(task);
+        if !unlogged.is_empty() {
+            let stores = unlogged.join(", ");
+            let message = format!(
+                "{damage} (not done for you, because nothing else has the contents of {stores}, without a changelog)"
+            );
+            return Err(AppError::Store { task, error: StoreError::new(damage.kind, message) });
+        }
+        if !shared.directory.distrust(task, shared.clock.now()) {
+            return Err(error);
+        }
+        if self.is_exactly_once() || self.commit.is_some() || self.slots.running_task(task).is_none() {
+            return self.undo(&error);
+        }
+        // The other tasks' work is sound, and does not share a transaction with this one's.
+        tracing::warn!(%task, %error, "the task is opened again, with its state built anew");
+        self.reopen(task);
+        Ok(())
     }
 
     /// Decides what becomes of a record that has failed when it comes again. Returns whether the application goes on.
