@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::dsl::{IntoPartitions, Partitions, StreamsBuilder};
 use crate::log::Log;
-use crate::record::{Header, Headers};
+use crate::record::{Header, Headers, Timestamp};
 use crate::runtime::{App, AppError};
 use crate::topic::Topic;
 use crate::topology::{Topology, TopologyError};
@@ -23,6 +23,7 @@ const TOPIC_SETTING: &str = "errors.dead.letter.queue.topic.name";
 
 const TOPIC: &str = "__streams.errors.topic";
 const PARTITION: &str = "__streams.errors.partition";
+const TIMESTAMP: &str = "millstream.errors.timestamp";
 
 type Bytes = Option<Vec<u8>>;
 
@@ -93,6 +94,8 @@ impl fmt::Display for Replayed {
 struct Letter {
     topic: String,
     partition: Option<i64>,
+    /// The record's own time, if the letter has another.
+    time: Option<Timestamp>,
     value: Bytes,
 }
 
@@ -136,7 +139,8 @@ fn topology(dead_letters: Topic<Bytes, Bytes>, at_most: u32) -> Result<Topology,
     let builder = StreamsBuilder::new();
     let letters = builder.stream(dead_letters).process((), move |(), key: &Bytes, value, out| {
         if let Some((letter, headers)) = addressed(value, out.headers(), at_most) {
-            let timestamp = out.timestamp();
+            // A negative time has made it fail, and could not be written.
+            let timestamp = letter.time.filter(|time| time.0 >= 0).unwrap_or_else(|| out.timestamp());
             out.send_with(key.clone(), letter, timestamp, headers);
         }
     });
@@ -155,8 +159,9 @@ fn addressed(value: Bytes, headers: &Headers, at_most: u32) -> Option<(Letter, H
     let topic = text(TOPIC).filter(|topic| !topic.is_empty() && replays < at_most)?.to_owned();
     // Where the partition is not known, the record could not be sent to that topic.
     let partition = text(PARTITION).and_then(|number| number.parse().ok()).filter(|number| *number >= 0);
+    let time = text(TIMESTAMP).and_then(|time| time.parse().ok()).map(Timestamp);
     let is_own = |header: &&Header| !PREFIXES.iter().any(|prefix| header.name.starts_with(prefix));
     let mut left: Headers = headers.iter().filter(is_own).cloned().collect();
     left.push(REPLAYS, (replays + 1).to_string());
-    Some((Letter { topic, partition, value }, left))
+    Some((Letter { topic, partition, time, value }, left))
 }

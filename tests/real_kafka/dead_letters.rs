@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use millstream_tests::kafka::bootstrap_servers;
 use millstream_tests::records::{TopicOf, Writer};
 use millstream_tests::say;
+use streams_core::client::Client;
 use streams_core::config::{ErrorSettings, OnError};
 use streams_core::dead_letters::Replay;
 use streams_core::dsl::StreamsBuilder;
@@ -170,4 +171,42 @@ fn dead_letters_say_what_kip_1034_says_and_are_put_back_once() {
     TopicOf::new(&kafka, &topic("dead"), 2).read(Isolation::ReadCommitted, |_| count += 1);
     assert_eq!(count, 2 * all, "the pills don't go round");
     say(&format!("dead letters: {EACH} of each of {kinds} kinds, {all} put back once, none twice"));
+}
+
+/// A broker refuses such a record long after it was processed.
+#[test]
+fn a_record_whose_time_the_broker_refuses_is_found_and_left_out() {
+    let (kafka, prefix) = (Kafka::at(bootstrap_servers()), unique_prefix());
+    let topic = |name: &str| Topic::<String, String>::named(format!("{prefix}-{name}")).expect("a name");
+    let client = Client::new(kafka.clone()).expect("a client");
+    let any_time = ("message.timestamp.after.max.ms", "315360000000");
+    for (name, settings) in [("in", Some(any_time)), ("out", None), ("dead", None)] {
+        let topic = topic(name);
+        let new = client.create_topic(&topic).partitions(1);
+        let new = settings.into_iter().fold(new, |new, (name, value)| new.set(name, value));
+        new.create().expect("created");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    let now = i64::try_from(now).expect("before the year 292278994");
+    for number in 0..20 {
+        // The broker's limit is an hour unless set.
+        let ahead = if number % 10 == 4 { 5 * 3_600_000 + number } else { 0 };
+        client.send_at(&topic("in"), "k", number.to_string(), Timestamp(now + ahead)).expect("sent");
+    }
+    let builder = StreamsBuilder::new();
+    builder.stream(topic("in")).to(topic("out"));
+    let app = App::new(format!("{prefix}-app"), builder.build().expect("a topology")).exactly_once().quiet();
+    let app = app.on_production_error(OnError::DeadLetter).dead_letters_to(format!("{prefix}-dead"));
+    app.run_until_idle(kafka.clone()).expect("no record ends it");
+    let values = |name: &str| -> Vec<String> {
+        client.read(&topic(name)).expect("readable").into_iter().map(|record| record.value).collect()
+    };
+    let (dead, out): (Vec<_>, Vec<_>) =
+        (0..20).map(|number| number.to_string()).partition(|number| number.ends_with('4'));
+    assert_eq!((values("out"), values("dead")), (out, dead.clone()));
+    let again = Replay::of(format!("{prefix}-dead")).run(kafka).expect("put back");
+    assert_eq!(again.to_string(), "2 records put back, 0 left");
+    let back = client.read(&topic("in")).expect("readable").split_off(20);
+    let times: Vec<_> = back.iter().map(|record| record.timestamp.0 - now - 5 * 3_600_000).collect();
+    assert_eq!((times, values("in").split_off(20)), (vec![4, 14], dead), "with the times that they had");
 }

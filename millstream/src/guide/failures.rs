@@ -27,7 +27,8 @@
 //! * (3) With the bytes of its key and value, its timestamp and its headers, and headers that say what has failed and where
 //!   it came from (KIP-1034): `__streams.errors.exception`, `.message`,
 //!   `.stacktrace`, `.topic`, `.partition` and `.offset`, and `millstream.errors.node` and `.reason`. It is written in the same
-//!   transaction as everything else. The topic, `errors.dead.letter.queue.topic.name`, must exist.
+//!   transaction as everything else. A time that brokers refuse, because it is negative or more than an hour ahead, is in the
+//!   header `millstream.errors.timestamp`, and the dead letter has the clock's. The topic, `errors.dead.letter.queue.topic.name`, must exist.
 //! * (4) Nothing overtakes it: its task waits, the others go on. The pause is `processing.exception.retry.backoff.ms`, and
 //!   doubles up to `processing.exception.retry.backoff.max.ms`.
 //!

@@ -8,9 +8,11 @@
 //! | `__streams.errors.topic`, `.partition`, `.offset` | where the record came from |
 //! | `millstream.errors.node` | the node that failed, or dropped it |
 //! | `millstream.errors.reason` | as in the metrics |
+//! | `millstream.errors.timestamp` | the record's time in milliseconds, if it is negative or too far ahead for a topic |
 //!
 //! The record's own headers come first, as in Kafka Streams. All are texts.
 
+use crate::log::LogErrorKind;
 use crate::operators::{Context, Destination, DropReason, Lost, OperatorError};
 use crate::record::{Headers, Partition, RecordPosition, Timestamp};
 use crate::wire::murmur2::partition_of;
@@ -26,7 +28,7 @@ const OFFSET: &str = "__streams.errors.offset";
 /// This project's own.
 const NODE: &str = "millstream.errors.node";
 const REASON: &str = "millstream.errors.reason";
-/// A negative time, which cannot be written.
+/// The record's time, if a topic would not accept it: then the dead letter has the clock's.
 const TIMESTAMP: &str = "millstream.errors.timestamp";
 
 /// Where a task's dead letters go.
@@ -47,6 +49,8 @@ struct Told<'a> {
     message: String,
     node: Option<&'a str>,
     reason: DropReason,
+    /// Whether the record's time may be refused.
+    has_odd_time: bool,
     /// Where the record came from; where it was to go, if it could not be sent.
     topic: &'a str,
     position: Option<&'a RecordPosition>,
@@ -73,6 +77,7 @@ impl DeadLetters {
             message: error.to_string(),
             node: error.node(),
             reason,
+            has_odd_time: has_odd_time(error),
             topic: position.as_ref().map_or("", |position| &position.topic),
             position: position.as_ref(),
         };
@@ -95,6 +100,7 @@ impl DeadLetters {
             message: format!("{node} has dropped it: {}", reason.label()),
             node: Some(node),
             reason,
+            has_odd_time: false,
             topic: position.as_ref().map_or("", |position| &position.topic),
             position: position.as_ref(),
         };
@@ -123,6 +129,7 @@ impl DeadLetters {
             message: error.to_string(),
             node: error.node(),
             reason: if unsent.is_some() { DropReason::Unwritable } else { DropReason::Failed },
+            has_odd_time: has_odd_time(error),
             topic: unsent.as_ref().map_or(of_position, |unsent| &unsent.topic),
             position: position.as_ref(),
         };
@@ -142,7 +149,7 @@ impl DeadLetters {
         headers.push(OFFSET, number(told.position.map(|position| position.offset.0)));
         headers.push(NODE, node.to_owned());
         headers.push(REASON, told.reason.label());
-        let written = if timestamp.0 < 0 {
+        let written = if timestamp.0 < 0 || told.has_odd_time {
             headers.push(TIMESTAMP, timestamp.0.to_string());
             context.wall_clock
         } else {
@@ -161,6 +168,15 @@ impl DeadLetters {
             }
             (None, None) => Partition(0),
         }
+    }
+}
+
+/// Brokers refuse records that are more than an hour ahead of their clock, unless told otherwise.
+const fn has_odd_time(error: &OperatorError) -> bool {
+    match error {
+        OperatorError::TooFarAhead { .. } => true,
+        OperatorError::Send { error, .. } => matches!(error.kind, LogErrorKind::Timestamp(_)),
+        _ => false,
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) use building::{Building, resolve};
 pub(crate) use due_queue::DueQueue;
 pub(crate) use event_time::Next;
 pub(crate) use failing::{Failing, tell_retry};
-pub(crate) use odd_times::writing_failed;
+pub(crate) use odd_times::{origin_of, writing_failed};
 pub(crate) use opening::{Advance, Opening, Ready};
 
 use buffer::next_input;

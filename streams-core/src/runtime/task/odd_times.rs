@@ -7,7 +7,7 @@
 
 use super::Task;
 use crate::log::{LogError, LogErrorKind};
-use crate::record::{Offset, Timestamp};
+use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::AppError;
 
 /// How many records ahead of the clock are remembered. The earliest are enough, because they are refused first.
@@ -50,20 +50,25 @@ impl OddTimes {
     }
 }
 
+/// The input record of which a record was made that is refused because of its timestamp, if it is known.
+pub(crate) fn origin_of<'a>(
+    error: &LogError,
+    tasks: impl Iterator<Item = &'a Task>,
+) -> Option<(TaskId, TopicPartition, Offset)> {
+    let LogErrorKind::Timestamp(timestamp) = error.kind else { return None };
+    tasks.into_iter().find_map(|task| {
+        let seen = task.odd_times.at(timestamp)?;
+        Some((task.id, task.inputs.get(seen.input)?.partition.clone(), seen.offset))
+    })
+}
+
 /// The error for records that could not be written. If a timestamp was refused, it names the input record with that
 /// timestamp, if one is known.
 pub(crate) fn writing_failed<'a>(mut error: LogError, tasks: impl Iterator<Item = &'a Task>) -> AppError {
-    if let LogErrorKind::Timestamp(timestamp) = error.kind {
-        let input = tasks.into_iter().find_map(|task| {
-            let seen = task.odd_times.at(timestamp)?;
-            let partition = &task.inputs.get(seen.input)?.partition;
-            Some(format!(
-                "; task {} made it from offset {} of {partition}, which has that timestamp",
-                task.id, seen.offset
-            ))
-        });
-        error.message.extend(input);
-    }
+    let origin = origin_of(&error, tasks);
+    error.message.extend(origin.map(|(task, partition, offset)| {
+        format!("; task {task} made it from offset {offset} of {partition}, which has that timestamp")
+    }));
     AppError::log("writing records", error)
 }
 

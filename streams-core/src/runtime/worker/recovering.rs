@@ -11,7 +11,7 @@ use crate::operators::OperatorError;
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::runtime::AppError;
 use crate::runtime::failures::{Fate, Uncaught};
-use crate::runtime::task::tell_retry;
+use crate::runtime::task::{origin_of, tell_retry};
 use crate::runtime::voice::PEOPLE;
 use crate::state::StoreError;
 
@@ -29,6 +29,17 @@ impl Worker {
                     return self.undo(&error);
                 }
                 self.begin_again(AppError::Record { task, partition, offset, error })
+            }
+            (None, AppError::Log { doing, error }) => {
+                // The log has refused it after the operators were done with it.
+                let origin = origin_of(&error, self.slots.running());
+                let refused = OperatorError::Send { node: "producer".to_owned(), error: error.clone() };
+                if let Some((task, partition, offset)) = origin
+                    && self.set_aside(task, &partition, offset, &refused)
+                {
+                    return self.undo(&refused);
+                }
+                self.begin_again(AppError::Log { doing, error })
             }
             (None, error) => self.begin_again(error),
         }
