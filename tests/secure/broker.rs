@@ -32,15 +32,15 @@ impl Broker {
         static BROKER: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
         let mut shared = BROKER.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let broker = Arc::new(Self::start());
+            let broker = Arc::new(Self::start("secure"));
             *shared = Arc::downgrade(&broker);
             broker
         })
     }
 
-    /// A broker for one test.
-    pub(crate) fn start() -> Self {
-        let cluster = OwnCluster::start_secured("secure");
+    /// A broker with that name; whoever needs one for itself has another name.
+    pub(crate) fn start(name: &str) -> Self {
+        let cluster = OwnCluster::start_secured(name);
         let (folder, plain) = (cluster.folder(), Kafka::at(cluster.bootstrap_servers()));
         let broker = Self { cluster, folder, plain };
         // What an application needs, and no more.

@@ -5,7 +5,7 @@ use crate::broker::{Broker, Process};
 #[test]
 fn an_application_outlives_restarts_of_its_broker() {
     const RESTARTS: i64 = 2;
-    let broker = Broker::start();
+    let broker = Broker::start("secure-restarts");
     let id = broker.application();
     let guarantee = "processing.guarantee=exactly_once_v2";
     let process = Process::start(&id, &broker.settings_of("alice"), &["--set", guarantee]);
