@@ -219,6 +219,12 @@ impl Flow {
                 Self::Changes => Self::Ordered,
                 flow => flow,
             },
+            // A row that comes and goes while caches hold it back is never deleted downstream.
+            Step::MapValues { input, value, .. }
+                if of(*input) == Some(Self::Changes) && value.apply(&None, &None).is_some() =>
+            {
+                Self::Ordered
+            }
             Step::MapValues { input, .. } | Step::Peek { input, .. } => of(*input)?,
             Step::FlatMapValues { input, .. }
             | Step::Map { input, .. }
