@@ -211,9 +211,9 @@ impl Context {
         let Some(contained) = self.contain.as_ref().and_then(|contain| contain(&error)) else { return Err(error) };
         let position = self.position.take();
         self.skip_record(contained.reason, &error);
-        self.position.clone_from(&position);
+        self.position = position;
         if contained.is_dead_letter {
-            self.lost.push(Lost { error, position, unsent });
+            self.lost.push(Lost { error, unsent });
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Destination, OperatorError};
 use crate::drop_reason::DropReason;
-use crate::record::{Headers, RecordPosition, Timestamp};
+use crate::record::{Headers, Timestamp};
 
 /// Whether the application goes on without what has failed; `None` if it does not.
 pub(crate) type Contain = Rc<dyn Fn(&OperatorError) -> Option<Contained>>;
@@ -26,8 +26,6 @@ pub(crate) struct Contained {
 #[derive(Debug)]
 pub(crate) struct Lost {
     pub(crate) error: OperatorError,
-    /// Where the record came from that it was made of, if that is known.
-    pub(crate) position: Option<RecordPosition>,
     /// The record that could not be sent, if it came so far.
     pub(crate) unsent: Option<Unsent>,
 }

@@ -270,6 +270,8 @@ fn what_is_not_made_of_one_record_is_left_out_by_itself() {
             let [dead] = &log.read(&DEAD).unwrap()[..] else { panic!("one dead letter") };
             assert_eq!((&dead.key, &dead.value), (&None, &None));
             assert_eq!(text(dead.headers.get("millstream.errors.node")), "check");
+            assert_eq!(text(dead.headers.get("__streams.errors.topic")), "", "no record is to blame");
+            assert_eq!(Replay::of("dead").run(log.clone()).unwrap().to_string(), "0 records put back, 1 left");
         }
     }
 }

@@ -5,12 +5,14 @@
 //! | `__streams.errors.exception` | the kind of error, here a name of Rust |
 //! | `__streams.errors.message` | the error's sentence |
 //! | `__streams.errors.stacktrace` | here the task and the node |
-//! | `__streams.errors.topic`, `.partition`, `.offset` | where the record came from |
+//! | `__streams.errors.topic`, `.partition`, `.offset` | where the record came from; empty and -1 if it is not made of one |
 //! | `millstream.errors.node` | the node that failed, or dropped it |
 //! | `millstream.errors.reason` | as in the metrics |
 //! | `millstream.errors.timestamp` | the record's time in milliseconds, if it is negative or too far ahead for a topic |
 //!
 //! The record's own headers come first, as in Kafka Streams. All are texts.
+
+use std::sync::Arc;
 
 use crate::log::LogErrorKind;
 use crate::operators::{Context, Destination, DropReason, Lost, OperatorError};
@@ -51,9 +53,14 @@ struct Told<'a> {
     reason: DropReason,
     /// Whether the record's time may be refused.
     has_odd_time: bool,
-    /// Where the record came from; where it was to go, if it could not be sent.
-    topic: &'a str,
-    position: Option<&'a RecordPosition>,
+}
+
+/// Where a record came from, or is to go back to.
+enum Address {
+    Of(RecordPosition),
+    /// It could not be sent to that topic.
+    To(Arc<str>),
+    Unknown,
 }
 
 impl DeadLetters {
@@ -71,17 +78,8 @@ impl DeadLetters {
         letter: Letter<'_>,
         (error, reason): (&OperatorError, DropReason),
     ) -> Result<(), OperatorError> {
-        let position = context.position.clone();
-        let told = Told {
-            exception: exception_of(error),
-            message: error.to_string(),
-            node: error.node(),
-            reason,
-            has_odd_time: has_odd_time(error),
-            topic: position.as_ref().map_or("", |position| &position.topic),
-            position: position.as_ref(),
-        };
-        self.write(context, letter, &told)
+        let address = address_of(context);
+        self.write(context, letter, &Told::of(error, reason), &address)
     }
 
     /// Writes the record in hand, which a node has dropped.
@@ -94,17 +92,15 @@ impl DeadLetters {
         letter: Letter<'_>,
         (node, reason): (&str, DropReason),
     ) -> Result<(), OperatorError> {
-        let position = context.position.clone();
         let told = Told {
             exception: "millstream::DropReason".to_owned(),
             message: format!("{node} has dropped it: {}", reason.label()),
             node: Some(node),
             reason,
             has_odd_time: false,
-            topic: position.as_ref().map_or("", |position| &position.topic),
-            position: position.as_ref(),
         };
-        self.write(context, letter, &told)
+        let address = address_of(context);
+        self.write(context, letter, &told, &address)
     }
 
     /// Writes what is not made of the record in hand: the record that could not be sent, if there is one, else a record
@@ -113,40 +109,43 @@ impl DeadLetters {
     /// # Errors
     /// When it cannot be sent.
     pub(crate) fn lost(&self, context: &mut Context, lost: &Lost) -> Result<(), OperatorError> {
-        let Lost { error, position, unsent } = lost;
-        let letter = match unsent {
-            Some(unsent) => Letter {
-                key: unsent.key.as_deref(),
-                value: unsent.value.as_deref(),
-                timestamp: unsent.timestamp,
-                headers: unsent.headers.clone(),
-            },
-            None => Letter { key: None, value: None, timestamp: context.stream_time, headers: Headers::new() },
+        let Lost { error, unsent } = lost;
+        let Some(unsent) = unsent else {
+            let letter = Letter { key: None, value: None, timestamp: context.stream_time, headers: Headers::new() };
+            return self.write(context, letter, &Told::of(error, DropReason::Failed), &Address::Unknown);
         };
-        let of_position = position.as_ref().map_or("", |position| &position.topic);
-        let told = Told {
-            exception: exception_of(error),
-            message: error.to_string(),
-            node: error.node(),
-            reason: if unsent.is_some() { DropReason::Unwritable } else { DropReason::Failed },
-            has_odd_time: has_odd_time(error),
-            topic: unsent.as_ref().map_or(of_position, |unsent| &unsent.topic),
-            position: position.as_ref(),
+        let letter = Letter {
+            key: unsent.key.as_deref(),
+            value: unsent.value.as_deref(),
+            timestamp: unsent.timestamp,
+            headers: unsent.headers.clone(),
         };
-        self.write(context, letter, &told)
+        let address = Address::To(Arc::clone(&unsent.topic));
+        self.write(context, letter, &Told::of(error, DropReason::Unwritable), &address)
     }
 
-    fn write(&self, context: &mut Context, letter: Letter<'_>, told: &Told<'_>) -> Result<(), OperatorError> {
+    fn write(
+        &self,
+        context: &mut Context,
+        letter: Letter<'_>,
+        told: &Told<'_>,
+        address: &Address,
+    ) -> Result<(), OperatorError> {
+        let (topic, position) = match address {
+            Address::Of(position) => (&*position.topic, Some(position)),
+            Address::To(topic) => (&**topic, None),
+            Address::Unknown => ("", None),
+        };
         let Letter { key, value, timestamp, mut headers } = letter;
-        let partition = self.partition_for(key, told.position);
+        let partition = self.partition_for(key, position);
         let node = told.node.unwrap_or("-");
         headers.push(EXCEPTION, told.exception.clone());
         headers.push(MESSAGE, told.message.clone());
         headers.push(STACK_TRACE, format!("task {}\n\tat {node}\n", context.task));
-        headers.push(TOPIC, told.topic.to_owned());
+        headers.push(TOPIC, topic.to_owned());
         let number = |number: Option<i64>| number.unwrap_or(-1).to_string();
-        headers.push(PARTITION, number(told.position.map(|position| position.partition.0.into())));
-        headers.push(OFFSET, number(told.position.map(|position| position.offset.0)));
+        headers.push(PARTITION, number(position.map(|position| position.partition.0.into())));
+        headers.push(OFFSET, number(position.map(|position| position.offset.0)));
         headers.push(NODE, node.to_owned());
         headers.push(REASON, told.reason.label());
         let written = if timestamp.0 < 0 || told.has_odd_time {
@@ -180,6 +179,15 @@ const fn has_odd_time(error: &OperatorError) -> bool {
     }
 }
 
-fn exception_of(error: &OperatorError) -> String {
-    format!("millstream::OperatorError::{}", error.name())
+impl<'a> Told<'a> {
+    fn of(error: &'a OperatorError, reason: DropReason) -> Self {
+        let exception = format!("millstream::OperatorError::{}", error.name());
+        let (message, node, has_odd_time) = (error.to_string(), error.node(), has_odd_time(error));
+        Self { exception, message, node, reason, has_odd_time }
+    }
+}
+
+/// The address of the record in hand.
+fn address_of(context: &Context) -> Address {
+    context.position.clone().map_or(Address::Unknown, Address::Of)
 }

@@ -201,10 +201,10 @@ impl ErrorPolicy {
         Self { settings, handler: None, uncaught: None }
     }
 
-    /// Whether any record with which the application's code fails, or of which something unwritable is made, may be left
-    /// out.
-    pub(crate) fn may_leave_out(&self) -> bool {
-        self.handler.is_some() || self.settings.processing != OnError::Fail || self.settings.production != OnError::Fail
+    /// Whether the application may go on after a record with which its code fails, or of which something unwritable is made.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let ErrorSettings { processing, production, retries, .. } = &self.settings;
+        self.handler.is_some() || *retries > 0 || *processing != OnError::Fail || *production != OnError::Fail
     }
 
     /// What becomes of a record. Whether it is processed again does not depend on what has failed.

@@ -40,7 +40,13 @@ pub(crate) struct SetAside {
 }
 
 impl SetAside {
-    /// Decides about a record. Returns how often it has failed before.
+    /// Whether any record is set aside.
+    #[inline]
+    pub(crate) fn is_used(&self) -> bool {
+        self.is_used.get()
+    }
+
+    /// Decides about a record.
     pub(crate) fn decide(&self, partition: &TopicPartition, offset: Offset, fate: Fate) {
         self.is_used.set(true);
         let mut entries = self.entries.borrow_mut();
@@ -56,9 +62,8 @@ impl SetAside {
     }
 
     /// What was decided about a record, if anything was.
-    #[inline]
     pub(crate) fn fate(&self, partition: &TopicPartition, offset: Offset) -> Option<Fate> {
-        if self.is_used.get() { self.look(partition, offset, |entry| entry.fate.clone()) } else { None }
+        self.look(partition, offset, |entry| entry.fate.clone())
     }
 
     /// When the first of the records that are to be processed again may be.

@@ -1,6 +1,7 @@
 //! What a task does with a record with which something fails, or has failed before.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::buffer::Input;
@@ -8,7 +9,7 @@ use super::{Task, record_error};
 use crate::config::{OnError, OnFuture};
 use crate::log::RecordRef;
 use crate::operators::{Context, DropReason, OperatorError, RecordPosition, TaskParts};
-use crate::record::{Offset, Timestamp, TopicPartition};
+use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::AppError;
 use crate::runtime::failures::{Cause, DeadLetters, Failures, Fate, Letter, Stage};
 use crate::state::TaskState;
@@ -42,7 +43,7 @@ impl Traces {
         parts: &TaskParts,
         state: &RefCell<TaskState>,
     ) {
-        if failures.policy.may_leave_out() {
+        if failures.policy.may_go_on() {
             (self.sent, self.writes, self.cached) = counts(context, parts, state);
             self.times.clear();
             self.times.extend(parts.stream_times.iter().map(|(_, time)| time.get()));
@@ -62,10 +63,10 @@ fn counts(context: &Context, parts: &TaskParts, state: &RefCell<TaskState>) -> (
 /// The record of this position is in hand from now on.
 pub(super) fn set_position(context: &mut Context, input: &Input, offset: Offset) {
     match &mut context.position {
-        Some(position) if std::sync::Arc::ptr_eq(&position.topic, &input.partition.topic) => position.offset = offset,
+        Some(position) if Arc::ptr_eq(&position.topic, &input.partition.topic) => position.offset = offset,
         position => {
             *position = Some(RecordPosition {
-                topic: std::sync::Arc::clone(&input.partition.topic),
+                topic: Arc::clone(&input.partition.topic),
                 partition: input.partition.partition,
                 offset,
             });
@@ -98,6 +99,9 @@ impl Task {
     /// Does what was decided about the next record of an input when it failed before. Returns whether it is left out now,
     /// `false` if it has to wait, and `None` if it is to be processed.
     pub(super) fn meet_its_fate(&mut self, index: usize, now: Duration) -> Result<Option<bool>, AppError> {
+        if !self.failures.set_aside.is_used() {
+            return Ok(None);
+        }
         let Some(input) = self.inputs.get(index) else { return Ok(None) };
         let Some(offset) = input.head().map(|record| record.offset) else { return Ok(None) };
         match self.failures.set_aside.fate(&input.partition, offset) {
@@ -212,7 +216,7 @@ fn letter<'a>(record: &RecordRef<'a>) -> Letter<'a> {
 
 /// Says that a record will be processed again.
 pub(crate) fn tell_retry(
-    task: crate::record::TaskId,
+    task: TaskId,
     partition: &TopicPartition,
     offset: Offset,
     after: Duration,

@@ -30,7 +30,8 @@ impl Worker {
     /// next task.
     pub(super) fn process(&mut self) -> Result<Work, AppError> {
         let paused = self.seed.common.paused.load(Ordering::Relaxed);
-        let is_resting = self.rest.left(self.seed.common.clock.monotonic()).is_some();
+        let began = self.seed.common.clock.monotonic();
+        let is_resting = self.rest.left(began).is_some();
         if paused || is_resting || self.failed || self.standing.is_ending() {
             self.hold_nobody_up();
             return Ok(Work::Nothing);
@@ -39,7 +40,7 @@ impl Worker {
         if !drained.map_err(|error| writing_failed(error, self.slots.running()))? {
             return Ok(Work::Nothing);
         }
-        let (began, round) = (self.seed.common.clock.monotonic(), round_time(self.shortest_interval()));
+        let round = round_time(self.shortest_interval());
         let work = match self.seed.common.alignment {
             Some(_) => self.process_by_event_time(began, round)?,
             None => self.process_in_turn(began, round)?,
