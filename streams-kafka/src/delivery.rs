@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use streams_core::log::{LogError, TopicHandle};
+use streams_core::log::{LogError, LogErrorKind, TopicHandle};
 use streams_core::record::{Offset, Partition, Timestamp};
 
 use crate::errors::{Code, Right};
@@ -55,7 +55,7 @@ impl Deliveries {
         let is_aborting = ledger.is_aborting;
         let Some(topic) = ledger.topics.get_mut(topic) else { return };
         let Some(failure) = failure else { return topic.acknowledge(partition, offset) };
-        if is_aborting && matches!(failure.code, Code::PURGE_QUEUE | Code::PURGE_INFLIGHT) {
+        if is_aborting && is_purged(&failure) {
             return;
         }
         let partition = format!("{}-{partition}", topic.name);
@@ -88,10 +88,16 @@ impl Deliveries {
         let mut ledger = self.lock();
         let failed = ledger.failed.take()?;
         match &ledger.refused {
-            Some(reason) if matches!(failed.failure.code, Code::PURGE_QUEUE | Code::PURGE_INFLIGHT) => {
+            Some(reason) if is_purged(&failed.failure) => {
                 let advice = if is_about_rights(reason) { Right::Write.on_the_topic() } else { String::new() };
                 let message = format!("a record for {} was not written: {reason}{advice}", failed.partition);
                 Some(LogError::new(failed.failure.code.kind(), message))
+            }
+            // What has gone wrong may be told a moment later. If the work is done again, it is told then.
+            None if is_purged(&failed.failure) => {
+                let message =
+                    format!("a record for {} was not written, because its transaction has failed", failed.partition);
+                Some(LogError::new(LogErrorKind::Unavailable, message))
             }
             _ => Some(not_written(&failed.partition, &failed.failure, now())),
         }
@@ -113,6 +119,11 @@ impl Deliveries {
     }
 }
 
+/// Whether a record was given up with its transaction, so that another one is at fault.
+const fn is_purged(failure: &NotDelivered) -> bool {
+    matches!(failure.code, Code::PURGE_QUEUE | Code::PURGE_INFLIGHT)
+}
+
 /// Whether a right is missing. There is no code for it, and only the advice depends on this.
 fn is_about_rights(reason: &str) -> bool {
     reason.contains("authorization failed")
@@ -122,6 +133,8 @@ fn is_about_rights(reason: &str) -> bool {
 /// broker says which records are at fault, librdkafka gives the others a separate code; if not, all have the same code.
 fn is_likelier(this: &NotDelivered, first: &NotDelivered, now: Timestamp) -> bool {
     match (this.code, first.code) {
+        _ if is_purged(this) => false,
+        _ if is_purged(first) => true,
         (Code::INVALID_DIFFERENT_RECORD, _) => false,
         (_, Code::INVALID_DIFFERENT_RECORD) => true,
         (Code::INVALID_TIMESTAMP, Code::INVALID_TIMESTAMP) => {
@@ -192,8 +205,6 @@ impl TopicAccount {
 
 #[cfg(test)]
 mod tests {
-    use streams_core::log::LogErrorKind;
-
     use super::*;
 
     #[test]
@@ -228,6 +239,21 @@ mod tests {
         deliveries.end_abort();
         deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
         assert!(deliveries.take_failure().is_some());
+    }
+
+    /// Regression: the report about a record that was purged came first, and ended the application as if that were at fault.
+    #[test]
+    fn what_is_purged_with_its_transaction_is_not_at_fault() {
+        let deliveries = Deliveries::default();
+        let topic = deliveries.add_topic("t");
+        deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
+        let told = deliveries.take_failure().unwrap();
+        assert_eq!(told.message, "a record for t-1 was not written, because its transaction has failed");
+        assert!(told.is_transient(), "doing the work again finds the record that is at fault");
+        for order in [[Code::PURGE_QUEUE, Code::INVALID_TIMESTAMP], [Code::INVALID_TIMESTAMP, Code::PURGE_INFLIGHT]] {
+            order.into_iter().for_each(|code| deliveries.report(topic, 1, -1, failure(code)));
+            assert_eq!(deliveries.take_failure().unwrap().kind, LogErrorKind::Timestamp(Timestamp(7)), "{order:?}");
+        }
     }
 
     /// Regression: it was told of a record for another topic that it was purged, and neither why nor of the topic.
