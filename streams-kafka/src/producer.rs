@@ -242,6 +242,7 @@ mod tests {
             client_id: "p".into(),
             transactional_id: Some("id".into()),
             transaction_timeout_ms: timeout_ms,
+            ..ProducerOptions::default()
         };
         let mut producer = KafkaProducer::new(&Kafka::at(cluster.bootstrap_servers()), &options, bell).unwrap();
         assert_eq!(wait(bell, || producer.init_transactions()), CommitOutcome::Done);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use streams_core::config::{ClientScope, StreamsConfig, owned_client_setting};
 use streams_core::log::{
-    Admin, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, Isolation, Log, LogError, LogErrorKind, Member,
-    MemberOptions, Producer, ProducerOptions,
+    Admin, ClientMemory, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, Isolation, Log, LogError, LogErrorKind,
+    Member, MemberOptions, Producer, ProducerOptions,
 };
 
 use crate::logging::LogLimit;
@@ -105,7 +105,7 @@ impl Kafka {
         // A broker may not know a new topic for this long.
         settings.default("topic.metadata.propagation.max.ms", "5000");
         settings.default("queued.min.messages", "100000");
-        settings.default("queued.max.messages.kbytes", &(prefetch / 1024).clamp(1, 2_097_151).to_string());
+        settings.default(PREFETCH_SIZE, &(prefetch / 1024).clamp(1, 2_097_151).to_string());
         settings.default("fetch.max.bytes", &(prefetch / 2).clamp(FETCH_BYTES_MIN, FETCH_BYTES_MAX).to_string());
         self.finish(settings, scope)
     }
@@ -121,7 +121,8 @@ impl Kafka {
         // request waits to be sent. So only few are allowed.
         settings.default("max.in.flight.requests.per.connection", "2");
         settings.default("queue.buffering.max.messages", "500000");
-        settings.default("queue.buffering.max.kbytes", "65536");
+        let queue = options.queue_bytes.unwrap_or(QUEUE_BYTES_DEFAULT);
+        settings.default(QUEUE_SIZE, &(queue / 1024).clamp(1, 2_147_483_647).to_string());
         // Directly after a commit, the coordinator is busy with the markers and asks for a retry.
         settings.default("retry.backoff.ms", "10");
         settings.default("topic.metadata.propagation.max.ms", "10000");
@@ -178,6 +179,14 @@ impl Kafka {
         settings
     }
 
+    /// What the user has set for a client, in bytes, if it is a number of KiB.
+    fn set_kib(&self, settings: Result<Settings, LogError>, key: &str) -> Option<usize> {
+        let set_by_user = self.settings.iter().any(|(_, name, _)| name == key);
+        let settings = settings.ok().filter(|_| set_by_user)?;
+        let (_, value) = settings.entries.iter().rev().find(|(name, _)| name == key)?;
+        value.trim().parse::<usize>().ok()?.checked_mul(1024)
+    }
+
     /// Adds the user's settings, which override our defaults, and of which specific ones override general ones.
     fn finish(&self, mut settings: Settings, scope: ClientScope) -> Result<Settings, LogError> {
         crate::servers::check(&self.bootstrap_servers)?;
@@ -209,6 +218,10 @@ const PREFIXED: [ClientScope; 5] = [
 /// librdkafka requires a group even if none is joined; nothing is ever committed under this name.
 const GROUP_OF_NOBODY: &str = "millstream";
 const PREFETCH_BYTES_DEFAULT: usize = 32 << 20;
+const QUEUE_BYTES_DEFAULT: usize = 64 << 20;
+/// librdkafka's names for what a client may hold, in KiB.
+const PREFETCH_SIZE: &str = "queued.max.messages.kbytes";
+const QUEUE_SIZE: &str = "queue.buffering.max.kbytes";
 /// librdkafka requires that a fetch can contain the largest message (`message.max.bytes`).
 const FETCH_BYTES_MIN: usize = 1_000_000;
 const FETCH_BYTES_MAX: usize = 16 << 20;
@@ -285,6 +298,17 @@ impl Log for Kafka {
 
     fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
         Ok(Box::new(crate::member::KafkaMember::new(self, options, &doorbell)?))
+    }
+
+    fn client_memory(&self) -> ClientMemory {
+        let prefetch = self.set_kib(self.consumer_settings(&ConsumerOptions::default()), PREFETCH_SIZE);
+        let queue = self.set_kib(self.producer_settings(&ProducerOptions::default()), QUEUE_SIZE);
+        ClientMemory {
+            prefetch_bytes: prefetch.unwrap_or(PREFETCH_BYTES_DEFAULT),
+            prefetch_is_set: prefetch.is_some(),
+            queue_bytes: queue.unwrap_or(QUEUE_BYTES_DEFAULT),
+            queue_is_set: queue.is_some(),
+        }
     }
 
     fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
@@ -375,6 +399,28 @@ mod tests {
             assert_eq!(all("fetch.min.bytes"), [None, Some("5"), None]);
             assert_eq!(all("fetch.error.backoff.ms"), [Some("6"); 3]);
         }
+    }
+
+    #[test]
+    fn what_is_held_in_memory_is_told_and_set_by_the_budget_unless_the_user_has_set_it() {
+        let kafka = Kafka::at("h:1");
+        let defaults = ClientMemory {
+            prefetch_bytes: 32 << 20,
+            prefetch_is_set: false,
+            queue_bytes: 64 << 20,
+            queue_is_set: false,
+        };
+        assert_eq!(kafka.client_memory(), defaults);
+        let options = ProducerOptions { queue_bytes: Some(5 << 20), ..ProducerOptions::default() };
+        let queue = |kafka: &Kafka| {
+            let settings = kafka.producer_settings(&options).expect("settings");
+            value(&settings, "queue.buffering.max.kbytes").map(str::to_owned)
+        };
+        assert_eq!(queue(&kafka).as_deref(), Some("5120"));
+        let kafka = kafka.set("consumer.queued.max.messages.kbytes", "7").set("queue.buffering.max.kbytes", "9");
+        let set =
+            ClientMemory { prefetch_bytes: 7 << 10, prefetch_is_set: true, queue_bytes: 9 << 10, queue_is_set: true };
+        assert_eq!((kafka.client_memory(), queue(&kafka).as_deref()), (set, Some("9")));
     }
 
     #[test]

@@ -151,6 +151,7 @@ fn a_registration_is_not_decided_and_may_be_asked_for_again() {
         client_id: "writer".into(),
         transactional_id: Some("id".into()),
         transaction_timeout_ms: 10_000,
+        ..ProducerOptions::default()
     };
     let mut producer = nowhere().producer(options, bell.clone()).expect("a producer");
     for _ in 0..2 {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rocksdb::{Cache, ColumnFamilyDescriptor, DB, Options, WriteBufferManager};
-use streams_core::state::{OpeningStore, StateBackend, Store, StoreError, StoreErrorKind};
+use streams_core::state::{OpeningStore, StateBackend, StateMemory, Store, StoreError, StoreErrorKind};
 
 use crate::error::{open_error, path_error};
 use crate::folder::Folder;
@@ -19,24 +21,35 @@ const UNUSED_FAMILY: &str = "default";
 
 const CACHE_BYTES: usize = 128 << 20;
 const WRITE_BUFFER_BYTES: usize = 128 << 20;
+const WRITE_BUFFER_BYTES_MIN: usize = 1 << 20;
 
 /// Keeps state in RocksDB. Clones share their memory, so create one value per process.
 #[derive(Clone)]
 pub struct RocksDb {
     cache: Cache,
-    cache_bytes: usize,
     write_buffers: WriteBufferManager,
-    write_buffer_bytes: usize,
+    sizes: Arc<Sizes>,
+}
+
+/// The sizes of the cache and of the write buffers, in bytes. All clones have the same.
+struct Sizes {
+    cache: AtomicUsize,
+    write_buffers: AtomicUsize,
+    are_set: AtomicBool,
 }
 
 impl Default for RocksDb {
     /// 128 MiB of block cache and 128 MiB of write buffers, shared by all tasks.
     fn default() -> Self {
+        let sizes = Sizes {
+            cache: AtomicUsize::new(CACHE_BYTES),
+            write_buffers: AtomicUsize::new(WRITE_BUFFER_BYTES),
+            are_set: AtomicBool::new(false),
+        };
         Self {
             cache: Cache::new_lru_cache(CACHE_BYTES),
-            cache_bytes: CACHE_BYTES,
             write_buffers: write_buffers(WRITE_BUFFER_BYTES),
-            write_buffer_bytes: WRITE_BUFFER_BYTES,
+            sizes: Arc::new(sizes),
         }
     }
 }
@@ -44,31 +57,40 @@ impl Default for RocksDb {
 impl RocksDb {
     /// Sets the approximate size of the cache for data, indexes and filters, in bytes, for all tasks together.
     #[must_use]
-    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
-        self.cache = Cache::new_lru_cache(bytes);
-        self.cache_bytes = bytes;
+    pub fn with_cache_bytes(self, bytes: usize) -> Self {
+        self.resize(bytes, self.write_buffer_bytes());
+        self.sizes.are_set.store(true, Ordering::Relaxed);
         self
     }
 
     /// Sets the approximate size of the buffers that hold writes until they go to sorted files, in bytes, for all tasks
     /// together; at least 1 MiB.
     #[must_use]
-    pub fn with_write_buffer_bytes(mut self, bytes: usize) -> Self {
-        self.write_buffer_bytes = bytes.max(1 << 20);
-        self.write_buffers = write_buffers(self.write_buffer_bytes);
+    pub fn with_write_buffer_bytes(self, bytes: usize) -> Self {
+        self.resize(self.cache_bytes(), bytes);
+        self.sizes.are_set.store(true, Ordering::Relaxed);
         self
+    }
+
+    fn resize(&self, cache: usize, write_buffers: usize) {
+        let write_buffers = write_buffers.max(WRITE_BUFFER_BYTES_MIN);
+        // A handle to the same cache.
+        self.cache.clone().set_capacity(cache);
+        self.write_buffers.set_buffer_size(write_buffers);
+        self.sizes.cache.store(cache, Ordering::Relaxed);
+        self.sizes.write_buffers.store(write_buffers, Ordering::Relaxed);
     }
 
     /// The size of the block cache in bytes.
     #[must_use]
-    pub const fn cache_bytes(&self) -> usize {
-        self.cache_bytes
+    pub fn cache_bytes(&self) -> usize {
+        self.sizes.cache.load(Ordering::Relaxed)
     }
 
     /// The size of the write buffers in bytes.
     #[must_use]
-    pub const fn write_buffer_bytes(&self) -> usize {
-        self.write_buffer_bytes
+    pub fn write_buffer_bytes(&self) -> usize {
+        self.sizes.write_buffers.load(Ordering::Relaxed)
     }
 
     /// The number of bytes of the block cache and of the write buffers that are in use, for metrics.
@@ -91,10 +113,10 @@ impl RocksDb {
         let all: BTreeSet<&str> = named.iter().chain(&present).map(String::as_str).chain([UNUSED_FAMILY]).collect();
         let families = all.into_iter().map(|name| {
             let is_store = name != META_FAMILY && (name != UNUSED_FAMILY || named.iter().any(|store| store == name));
-            let options = family_options(&self.cache, self.write_buffer_bytes, is_store);
+            let options = family_options(&self.cache, self.write_buffer_bytes(), is_store);
             ColumnFamilyDescriptor::new(name, options)
         });
-        let options = database_options(&self.write_buffers, self.write_buffer_bytes);
+        let options = database_options(&self.write_buffers, self.write_buffer_bytes());
         let db = DB::open_cf_descriptors(&options, &database, families)
             .map_err(|error| open_error(folder.path(), &error))?;
         tracing::debug!(folder = %folder.path().display(), stores = stores.len(), "opened state");
@@ -105,8 +127,8 @@ impl RocksDb {
 impl std::fmt::Debug for RocksDb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RocksDb")
-            .field("cache_bytes", &self.cache_bytes)
-            .field("write_buffer_bytes", &self.write_buffer_bytes)
+            .field("cache_bytes", &self.cache_bytes())
+            .field("write_buffer_bytes", &self.write_buffer_bytes())
             .finish()
     }
 }
@@ -123,6 +145,16 @@ impl StateBackend for RocksDb {
 
     fn is_persistent(&self) -> bool {
         true
+    }
+
+    fn memory(&self) -> Option<StateMemory> {
+        let bytes = self.cache_bytes() + self.write_buffer_bytes();
+        Some(StateMemory { bytes, is_set: self.sizes.are_set.load(Ordering::Relaxed) })
+    }
+
+    /// Half for the cache, half for the write buffers, as the defaults are. All clones of this value have it.
+    fn limit_memory(&self, bytes: usize) {
+        self.resize(bytes / 2, bytes / 2);
     }
 
     fn open(&self, folder: &Path, stores: &[String]) -> Result<Box<dyn Store>, StoreError> {
@@ -158,7 +190,7 @@ fn family_names(folder: &Path, stores: &[String]) -> Result<Vec<String>, StoreEr
 
 #[cfg(test)]
 mod tests {
-    use streams_core::state::{StateBackend, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
+    use streams_core::state::{StateBackend, StateMemory, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
 
     use super::RocksDb;
 
@@ -178,6 +210,23 @@ mod tests {
             let capacity = store.db().property_int_value_cf(handle, "rocksdb.block-cache-capacity");
             assert_eq!(capacity, Ok(Some(3 << 20)), "family {family}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_budget_holds_for_all_clones_and_gives_way_to_what_was_set() -> Result<(), StoreError> {
+        let backend = RocksDb::default();
+        assert_eq!(backend.memory(), Some(StateMemory { bytes: 256 << 20, is_set: false }));
+        let clone = backend.clone();
+        clone.limit_memory(6 << 20);
+        assert_eq!((backend.cache_bytes(), backend.write_buffer_bytes()), (3 << 20, 3 << 20));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = backend.open_store(folder.path(), &names(["a"]))?;
+        let handle = store.db().cf_handle("a").expect("it is open");
+        let capacity = store.db().property_int_value_cf(handle, "rocksdb.block-cache-capacity");
+        assert_eq!(capacity, Ok(Some(3 << 20)));
+        let set = RocksDb::default().with_cache_bytes(1 << 20);
+        assert_eq!(set.memory(), Some(StateMemory { bytes: 129 << 20, is_set: true }));
         Ok(())
     }
 

@@ -46,6 +46,7 @@ fn open_transaction(bell: &Doorbell) -> Result<Box<dyn Producer>, LogError> {
         client_id: "writer".into(),
         transactional_id: Some(unique_prefix()),
         transaction_timeout_ms: 60_000,
+        ..ProducerOptions::default()
     };
     let mut producer = Kafka::at(bootstrap_servers()).producer(options, bell.clone())?;
     assert_eq!(decide("registration", bell, || producer.init_transactions()), CommitOutcome::Done);

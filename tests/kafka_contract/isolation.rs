@@ -19,6 +19,7 @@ fn upstream(kafka: &Kafka, bell: &Doorbell) -> Result<Box<dyn Producer>, LogErro
         client_id: "upstream".into(),
         transactional_id: Some(unique_prefix()),
         transaction_timeout_ms: 60_000,
+        ..ProducerOptions::default()
     };
     let mut upstream = kafka.producer(options, bell.clone())?;
     assert_eq!(decide("registration", bell, || upstream.init_transactions()), CommitOutcome::Done);

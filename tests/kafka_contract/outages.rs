@@ -37,6 +37,7 @@ fn transactional(kafka: &Kafka, bell: &Doorbell) -> Result<Box<dyn Producer>, Lo
         client_id: "writer".into(),
         transactional_id: Some("id".into()),
         transaction_timeout_ms: 600_000,
+        ..ProducerOptions::default()
     };
     let mut producer = kafka.producer(options, bell.clone())?;
     wait_for("registration", bell, || {

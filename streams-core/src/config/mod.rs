@@ -59,6 +59,7 @@ pub use error::{ConfigError, ConfigErrors, Origin};
 pub use errors::{ErrorSettings, OnError, OnFuture};
 pub use layers::Layers;
 pub use optimizations::Optimizations;
+pub(crate) use parse::show_size;
 pub use topics::TopicSettings;
 pub(crate) use topics::topic_setting_meant;
 
@@ -197,6 +198,10 @@ pub struct StreamsConfig {
     /// `input.buffer.max.bytes`, which Java has announced (KIP-770): if the buffers of all partitions hold more unprocessed
     /// bytes, over all workers, partitions are paused. Default 64 MiB.
     pub input_buffer_max_bytes: usize,
+    /// `memory.max.bytes`, which Java does not have: what caches, uncommitted state, input buffers, Kafka's clients and
+    /// RocksDB may hold together; see [`App::memory_bytes`](crate::runtime::App::memory_bytes). `None`, the default, leaves
+    /// it to the sizes of these parts.
+    pub memory_max_bytes: Option<usize>,
     /// `poll.ms`: how long an idle worker waits for records. Default 100 milliseconds.
     pub poll: Duration,
     /// `metadata.max.age.ms`: how often to look for new topics that match a pattern of the topology. `None`, the default,
@@ -273,6 +278,7 @@ impl StreamsConfig {
             event_time_alignment: None,
             buffered_records_per_partition: 1_000,
             input_buffer_max_bytes: 64 * 1024 * 1024,
+            memory_max_bytes: None,
             poll: Duration::from_millis(100),
             metadata_max_age: None,
             replication_factor: None,

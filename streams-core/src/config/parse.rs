@@ -126,7 +126,7 @@ pub(super) fn show_iso_duration(duration: Duration) -> String {
 }
 
 /// A size in a form that [`size`] reads.
-pub(super) fn show_size(size: usize) -> String {
+pub(crate) fn show_size(size: usize) -> String {
     if size > 0 && size.is_multiple_of(MIB) { format!("{}MiB", size / MIB) } else { size.to_string() }
 }
 

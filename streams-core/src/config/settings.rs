@@ -161,6 +161,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| show_size(config.input_buffer_max_bytes),
     },
     Setting {
+        name: "memory.max.bytes",
+        apply: |config, value| {
+            config.memory_max_bytes = Some(size(value)?);
+            Ok(())
+        },
+        show: |config| config.memory_max_bytes.map_or_else(|| "the sizes of its parts".to_owned(), show_size),
+    },
+    Setting {
         name: "poll.ms",
         apply: |config, value| {
             config.poll = duration(value)?;

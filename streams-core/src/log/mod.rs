@@ -100,10 +100,29 @@ pub trait Log: Send + Sync + 'static {
         Duration::from_secs(5 * 60)
     }
 
+    /// What its clients hold in memory. The default is nothing that is worth counting.
+    fn client_memory(&self) -> ClientMemory {
+        ClientMemory::default()
+    }
+
     /// The clock that records get their time from, unless their sender sets it.
     fn clock(&self) -> SharedClock {
         SystemClock::shared()
     }
+}
+
+/// What a log's clients hold in memory at most, in bytes, if [`ConsumerOptions::prefetch_bytes`] and
+/// [`ProducerOptions::queue_bytes`] leave it to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClientMemory {
+    /// What one consumer fetches ahead.
+    pub prefetch_bytes: usize,
+    /// Whether the user has set that, so that the option has no effect.
+    pub prefetch_is_set: bool,
+    /// What waits in one producer to be sent.
+    pub queue_bytes: usize,
+    /// Whether the user has set that, so that the option has no effect.
+    pub queue_is_set: bool,
 }
 
 /// The records that a reader sees.
@@ -203,6 +222,8 @@ pub struct ProducerOptions {
     pub transactional_id: Option<String>,
     /// The log aborts a transaction that has been open for longer than this, in milliseconds.
     pub transaction_timeout_ms: u32,
+    /// The maximum number of bytes that wait to be sent; `None` leaves it to the log.
+    pub queue_bytes: Option<usize>,
 }
 
 /// A producer's number for a topic; see [`Producer::topic`].

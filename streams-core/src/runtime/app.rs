@@ -16,6 +16,7 @@ use super::control::{Control, InstanceParts, Status};
 use super::failures::{ErrorPolicy, FailedRecord, Handler, Uncaught, UncaughtHandler};
 use super::idle::Idleness;
 use super::lifecycle::AppState;
+use super::memory::MemoryPlan;
 use super::metrics::TaskMetrics;
 use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel, OnChangelogLoss, OnError, TimestampPolicy};
 use super::start_line;
@@ -340,6 +341,33 @@ impl App {
         self
     }
 
+    /// What this process may hold in memory, in bytes (`memory.max.bytes`): caches, uncommitted state, input buffers, what
+    /// Kafka's clients have fetched ahead or not sent yet, and RocksDB. Sizes that you have set yourself are part of it and
+    /// stay; the others share the rest. How it is divided is told at the start.
+    ///
+    /// It does not include what your own code keeps, stores in memory, an embedded log, or the program itself (about 30
+    /// MiB). A record that is being processed exists several times, so leave room for a few of the largest ones.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// # const LINES: Topic<(), String> = Topic::new("lines");
+    /// # const COPY: Topic<(), String> = Topic::new("copy");
+    /// # fn topology() -> Result<Topology, TopologyError> {
+    /// #     let builder = StreamsBuilder::new();
+    /// #     builder.stream(LINES).to(COPY);
+    /// #     builder.build()
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = App::new("copy", topology()?).memory_bytes(256 << 20);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn memory_bytes(mut self, bytes: usize) -> Self {
+        self.settings.memory_bytes = Some(bytes);
+        self
+    }
+
     /// Creates internal topics that are missing although the application has run before (`internal.topics.create =
     /// always`). Use it once after adding a store or a repartition topic to a topology. Otherwise a missing topic
     /// counts as lost, and an error names it.
@@ -462,13 +490,17 @@ impl App {
             .map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
         check_internal_names(&self.id, &self.topology)?;
         check_optimizations(self.settings.optimizations, self.topology.optimizations())?;
-        let settings = self.settings.decided_by(&*log);
+        let mut settings = self.settings.decided_by(&*log);
         settings.check()?;
+        let has_global_tables = self.topology.graph().stores.iter().any(|store| store.global);
+        let memory = MemoryPlan::divide(&mut settings, &*log, &*self.backend, has_global_tables)?;
+        memory.limit(&*self.backend);
         let policy = ErrorPolicy { settings: settings.errors.clone(), handler: self.handler, uncaught: self.uncaught };
         let parts = InstanceParts {
             application_id: self.id.into(),
             topology: Arc::new(self.topology),
             settings: Arc::new(settings),
+            memory: Arc::new(memory),
             policy: Arc::new(policy),
             log,
             backend: self.backend,

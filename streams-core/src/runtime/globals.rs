@@ -66,7 +66,8 @@ impl GlobalTables {
         let (backend, settings) = (&*parts.backend, &parts.settings);
         let isolation = settings.input_isolation();
         let client_id = format!("{}-global", plan.application_id);
-        let options = ConsumerOptions { client_id, purpose: ConsumerPurpose::Restore, isolation, prefetch_bytes: None };
+        let (purpose, prefetch_bytes) = (ConsumerPurpose::Restore, parts.memory.prefetch_bytes);
+        let options = ConsumerOptions { client_id, purpose, isolation, prefetch_bytes };
         let consumer = parts
             .log
             .consumer(options, status.doorbell.clone())

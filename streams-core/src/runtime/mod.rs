@@ -29,6 +29,7 @@ mod inquiry;
 mod internal_topics;
 mod lifecycle;
 mod matching;
+mod memory;
 mod metrics;
 mod notes;
 mod offset_metadata;

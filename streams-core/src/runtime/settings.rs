@@ -50,6 +50,8 @@ pub struct Settings {
     /// `input.buffer.max.bytes`, for all workers together: above it, reading of partitions is paused that have records in
     /// their buffers.
     pub input_buffer_bytes: usize,
+    /// `memory.max.bytes`: what all parts together may hold; `None` leaves it to their sizes.
+    pub memory_bytes: Option<usize>,
     /// How many records a worker fetches at once, and at most processes per task before it turns to anything else.
     /// Fewer make a simulation's steps smaller.
     pub records_per_round: usize,
@@ -225,6 +227,7 @@ impl From<&StreamsConfig> for Settings {
             event_time_alignment: config.event_time_alignment,
             buffered_records: config.buffered_records_per_partition,
             input_buffer_bytes: config.input_buffer_max_bytes,
+            memory_bytes: config.memory_max_bytes,
             records_per_round: RECORDS_PER_ROUND,
             replication: config.replication_factor,
             offset_reset: config.auto_offset_reset.unwrap_or(OffsetReset::Earliest),

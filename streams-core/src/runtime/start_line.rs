@@ -20,6 +20,11 @@ pub(super) fn tell(parts: &InstanceParts) {
         application = id, %log, guarantee, workers, state,
         "{id} starts: {guarantee} on {log}, {workers} worker{plural}, state in {state}"
     );
+    // Of state or a log that are in memory as a whole, the limits of a few parts would say nothing.
+    if parts.memory.is_limited() {
+        let memory = &parts.memory;
+        tracing::info!(target: PEOPLE, bytes = memory.bytes(), "{id} holds at most about {memory}");
+    }
     for topic in fed_back(&parts.topology) {
         tracing::info!(
             target: PEOPLE, topic,

@@ -80,7 +80,9 @@ pub use processor_sessions::ProcessorSessionStore;
 pub use processor_windows::ProcessorWindowStore;
 pub use reader::{ReaderGate, StoreReader, StoreSnapshot};
 pub(crate) use restoring::Restoring;
-pub use store::{META, StateBackend, Store, StoreError, StoreErrorKind, StoreIndex, StorePairs, bounds_cross};
+pub use store::{
+    META, StateBackend, StateMemory, Store, StoreError, StoreErrorKind, StoreIndex, StorePairs, bounds_cross,
+};
 pub use store_value::{StoreValue, Timestamped};
 pub(crate) use task_state::TaskState;
 pub(crate) use versions::History;

@@ -26,6 +26,15 @@ pub trait StateBackend: Send + Sync + 'static {
         None
     }
 
+    /// What it holds in memory at most, for all tasks together; `None` if that has no limit.
+    fn memory(&self) -> Option<StateMemory> {
+        None
+    }
+
+    /// Sets what it may hold in memory, in bytes. Called before the first store is opened, and not if
+    /// [`StateMemory::is_set`].
+    fn limit_memory(&self, _bytes: usize) {}
+
     /// Opens the store of one task in `folder`. The folder exists, is empty or was written by this backend, and is
     /// not in use by another process. Store `n` of `stores` gets [`StoreIndex`] `n + 1`. Stores in the folder that
     /// are not named here are left untouched.
@@ -39,6 +48,15 @@ pub trait StateBackend: Send + Sync + 'static {
     fn begin_to_open(&self, folder: &Path, stores: &[String]) -> OpeningStore {
         OpeningStore::done(self.open(folder, stores))
     }
+}
+
+/// What a backend holds in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StateMemory {
+    /// The limit, in bytes.
+    pub bytes: usize,
+    /// Whether the user has set it.
+    pub is_set: bool,
 }
 
 /// The number of a store within its task.

@@ -24,6 +24,7 @@ use super::home::Home;
 use super::inputs::InputCheck;
 use super::lifecycle::AppState;
 use super::matching::TopicWatch;
+use super::memory::MemoryPlan;
 use super::plan::Plan;
 use super::preparation::Preparation;
 use super::reach::Reach;
@@ -51,6 +52,8 @@ pub(crate) struct InstanceParts {
     pub(crate) application_id: Arc<str>,
     pub(crate) topology: Arc<Topology>,
     pub(crate) settings: Arc<Settings>,
+    /// How much memory each part may use.
+    pub(crate) memory: Arc<MemoryPlan>,
     /// What becomes of records that fail.
     pub(crate) policy: Arc<ErrorPolicy>,
     pub(crate) log: Arc<dyn Log>,
@@ -251,6 +254,7 @@ impl Control {
         let alignment = Alignment::of(settings, &plan)?;
         let common = Arc::new(Common {
             settings: Arc::clone(settings),
+            memory: Arc::clone(&self.parts.memory),
             policy: Arc::clone(&self.parts.policy),
             plan,
             log: Arc::clone(&self.parts.log),

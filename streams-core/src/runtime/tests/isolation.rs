@@ -39,6 +39,7 @@ impl Upstream {
             client_id: "upstream".to_owned(),
             transactional_id: Some("upstream".to_owned()),
             transaction_timeout_ms: 600_000,
+            ..ProducerOptions::default()
         };
         let mut producer = log.producer(options, Doorbell::new()).expect("a producer");
         assert_eq!(producer.init_transactions(), Poll::Ready(CommitOutcome::Done));

@@ -25,6 +25,7 @@ use super::directory::StateDirectory;
 use super::drop_notices::DropNotices;
 use super::failures::{ErrorPolicy, Failures};
 use super::heard::Heard;
+use super::memory::MemoryPlan;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::questions::Questions;
@@ -82,6 +83,7 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(30);
 /// Shared by all workers of an application.
 pub(crate) struct Common {
     pub(crate) settings: Arc<Settings>,
+    pub(crate) memory: Arc<MemoryPlan>,
     /// What becomes of records that fail.
     pub(crate) policy: Arc<ErrorPolicy>,
     pub(crate) plan: Plan,
@@ -225,7 +227,8 @@ impl Worker {
                     isolation => isolation,
                 },
             };
-            let options = ConsumerOptions { client_id, purpose, isolation, prefetch_bytes: None };
+            let prefetch_bytes = shared.memory.prefetch_bytes;
+            let options = ConsumerOptions { client_id, purpose, isolation, prefetch_bytes };
             shared
                 .log
                 .consumer(options, seed.doorbell.clone())

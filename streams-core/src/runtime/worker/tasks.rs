@@ -258,6 +258,7 @@ pub(super) fn new_collector(
         transactional_id: transactional
             .then(|| format!("{}-{}-{}", shared.plan.application_id, shared.directory.process_id(), seed.number)),
         transaction_timeout_ms: u32::try_from(shared.settings.transaction_timeout().as_millis()).unwrap_or(u32::MAX),
+        queue_bytes: shared.memory.queue_bytes,
     };
     let producer = shared
         .log

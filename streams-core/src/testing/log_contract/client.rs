@@ -158,6 +158,7 @@ impl<'a> Bench<'a> {
             client_id: self.name("writer"),
             transactional_id: Some(self.name(id)),
             transaction_timeout_ms: u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX),
+            ..ProducerOptions::default()
         })?;
         let registered = writer.decide("init_transactions", Producer::init_transactions);
         assert_eq!(registered, CommitOutcome::Done, "a producer can be registered");
