@@ -16,6 +16,8 @@ pub enum TaskPhase {
     Opening,
     /// Its state is being restored from changelogs.
     Restoring,
+    /// Its disk is full; it is opened again from time to time, until there is space.
+    WaitingForSpace,
     /// It is processing records.
     Running,
     /// It has committed, and waits for the group's decision whether it stays.
@@ -31,6 +33,7 @@ impl TaskPhase {
         match self {
             Self::Opening => "opening",
             Self::Restoring => "restoring",
+            Self::WaitingForSpace => "waiting for space",
             Self::Running => "running",
             Self::Suspended => "suspended",
             Self::Closed => "closed",

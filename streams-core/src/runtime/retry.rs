@@ -20,6 +20,11 @@ impl Retry {
         self.at = Some(now + self.after);
     }
 
+    /// Starts a pause of another length.
+    pub(crate) fn pause_for(&mut self, now: Duration, pause: Duration) {
+        self.at = Some(now + pause);
+    }
+
     /// Whether the pause is still going on. Once it is over, there is none until [`Retry::pause`] is called again.
     pub(crate) fn is_pausing(&mut self, now: Duration) -> bool {
         self.at = self.at.filter(|at| now < *at);

@@ -2,7 +2,7 @@
 //! embedded log, and the test driver.
 //!
 //! There is one file per theme: `names.rs` (settings and names), `topics.rs` (topics that are missing or have another
-//! shape), `gone.rs` (topics that were deleted), `grown.rs` (topics that get more partitions), `positions.rs` (positions that do not exist), `records.rs` (records that
+//! shape), `gone.rs` (topics that were deleted), `full.rs` (disks without space), `grown.rs` (topics that get more partitions), `positions.rs` (positions that do not exist), `records.rs` (records that
 //! cannot be read or used), `renamed.rs` (names that changed between runs), `state.rs` (folders and their contents).
 //!
 //! In all cases, the message names the topic, partition, offset, store or setting and the next step, and nothing is
@@ -13,6 +13,7 @@
 mod changelogs;
 mod damaged;
 mod failures;
+mod full;
 mod gone;
 mod grown;
 mod names;

@@ -41,6 +41,7 @@ mod layouts;
 mod odd_times;
 mod opening;
 mod punctuate;
+mod restored_rows;
 mod starts;
 mod teller;
 mod unlogged;

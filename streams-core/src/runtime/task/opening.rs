@@ -20,9 +20,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::changelog_loss::{KeptTopics, look_for_losses};
+use super::restored_rows::rows_of;
 use super::starts::{AskedTimes, first_position, reset_of};
 use super::{StartPosition, TaskStore, layouts, unlogged};
-use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, RecordRef, Reply};
+use crate::log::{CommittedOffset, Isolation, LogError, LogErrorKind, RecordBatch, Reply};
 use crate::operators::{Destination, is_mark, mark_of_store, time_of_store};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::age;
@@ -36,8 +37,7 @@ use crate::runtime::retry::Retry;
 use crate::runtime::settings::Guarantee;
 use crate::runtime::worker::Common;
 use crate::runtime::{AppError, TaskMetrics, TaskPhase};
-use crate::state::kinds::{ChangelogRecord, StoreRow};
-use crate::state::{META, PartlyInMemory, Restoring, Store, StoreBatch, StoreError, StoreErrorKind, TaskState};
+use crate::state::{META, PartlyInMemory, Store, StoreBatch, StoreError, TaskState};
 use crate::topic::TimestampPolicy;
 
 /// How long to wait before retrying a log that could not answer.
@@ -98,6 +98,8 @@ enum OpeningStep {
     /// Only if inputs without a position are read from some time on.
     AskTimes(OpenedTask, Vec<Option<CommittedOffset>>, Extents, Option<AskedTimes>),
     Restoring(OpenedTask, Vec<StartPosition>, Vec<(String, Timestamp)>),
+    /// Restoring has failed, while these changelogs were read.
+    Failed(AppError, Vec<TopicPartition>),
     Done,
 }
 
@@ -117,6 +119,12 @@ impl Opening {
         now.saturating_sub(since) < patience && (self.metrics.phase == TaskPhase::Opening || left == 0)
     }
 
+    /// Waits before the first step, because the task's disk was full.
+    pub(crate) fn wait_for_space(&mut self, now: Duration, pause: Duration) {
+        self.metrics.phase = TaskPhase::WaitingForSpace;
+        self.retry.pause_for(now, pause);
+    }
+
     /// Takes the next step, if possible.
     pub(crate) fn advance(
         &mut self,
@@ -131,6 +139,7 @@ impl Opening {
         let _span = self.span.clone().entered();
         match std::mem::replace(&mut self.step, OpeningStep::Done) {
             OpeningStep::Claim => {
+                self.metrics.phase = TaskPhase::Opening;
                 self.step = match shared.directory.claim(self.id)? {
                     Some(folder) => {
                         if folder.was_damaged() {
@@ -208,6 +217,10 @@ impl Opening {
                     return Ok(Advance::Waiting);
                 }
                 self.ready(shared, opened, inputs, times, now)
+            }
+            OpeningStep::Failed(error, changelogs) => {
+                self.step = OpeningStep::Failed(error.clone(), changelogs);
+                Err(error)
             }
             OpeningStep::Done => Ok(Advance::Waiting),
         }
@@ -405,8 +418,16 @@ impl Opening {
         Ok(Advance::Ready(Box::new(Ready { id: self.id, folder, state, stores, inputs, times, topics })))
     }
 
-    /// Applies changelog records.
-    pub(crate) fn restore(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), AppError> {
+    /// Applies changelog records. If that fails, it takes no more of them, and [`Opening::advance`] returns the error, so that
+    /// one task's error does not keep records from the others.
+    pub(crate) fn restore(&mut self, partition: &TopicPartition, batch: &RecordBatch) {
+        if let Err(error) = self.apply(partition, batch) {
+            let changelogs = self.changelogs();
+            self.step = OpeningStep::Failed(AppError::Store { task: self.id, error }, changelogs);
+        }
+    }
+
+    fn apply(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), StoreError> {
         let OpeningStep::Restoring(opened, ..) = &mut self.step else { return Ok(()) };
         let changelog_of =
             |store: &&TaskStore| store.changelog.as_ref().is_some_and(|changelog| changelog.partition == *partition);
@@ -416,9 +437,8 @@ impl Opening {
             Some(limit) if batch.next_offset() > limit => &batch.clone().ending_before(limit),
             _ => batch,
         };
-        let rows = rows_of(&*opened.store, store, partition, batch)
-            .and_then(|rows| opened.follower.apply(&mut opened.store, partition, rows, batch.next_offset()));
-        rows.map_err(|error| AppError::Store { task: self.id, error })?;
+        let rows = rows_of(&*opened.store, store, partition, batch)?;
+        opened.follower.apply(&mut opened.store, partition, rows, batch.next_offset())?;
         self.metrics.restored += batch.len() as u64;
         Ok(())
     }
@@ -435,6 +455,7 @@ impl Opening {
     pub(crate) fn changelogs(&self) -> Vec<TopicPartition> {
         match &self.step {
             OpeningStep::Restoring(opened, ..) => opened.follower.partitions().cloned().collect(),
+            OpeningStep::Failed(_, changelogs) => changelogs.clone(),
             _ => Vec::new(),
         }
     }
@@ -548,40 +569,6 @@ fn limit_of(opened: &OpenedTask, changelog: &TopicPartition) -> Option<Offset> {
 fn is_input(stores: &[TaskStore], changelog: &TopicPartition) -> bool {
     let mut changelogs = stores.iter().filter_map(|store| store.changelog.as_ref());
     changelogs.any(|of_store| of_store.is_input && of_store.partition == *changelog)
-}
-
-/// Turns a changelog's records into changes of the store's rows.
-fn rows_of(
-    state: &dyn Store,
-    store: &TaskStore,
-    changelog: &TopicPartition,
-    batch: &RecordBatch,
-) -> Result<Vec<StoreRow>, StoreError> {
-    let malformed = |offset: Offset| {
-        let reason = format!("changelog {changelog} holds a malformed record at offset {offset}");
-        StoreError::new(StoreErrorKind::Decode, reason)
-    };
-    // An input was checked when it was processed, and what could not be read was left out.
-    let is_row = |record: &RecordRef<'_>| {
-        store.is_readable.is_none_or(|is_readable| {
-            (store.takes_negative || record.timestamp.0 >= 0) && is_readable(record.key, record.value)
-        })
-    };
-    let logged = batch.iter().filter(is_row).filter_map(|record| {
-        let logged = ChangelogRecord { key: record.key?, value: record.value, timestamp: record.timestamp };
-        Some((record.offset, logged))
-    });
-    if !store.kind.reads_to_restore() {
-        let row = |(offset, logged)| store.kind.to_store(logged).ok_or_else(|| malformed(offset));
-        return logged.map(row).collect();
-    }
-    let mut rows = Restoring::new(state, store.index);
-    for (offset, logged) in logged {
-        if !store.kind.restore(logged, &mut rows)? {
-            return Err(malformed(offset));
-        }
-    }
-    Ok(rows.into_changes().collect())
 }
 
 /// Returns the partition's time as of the commit, and merges the operators' times into `times`: the larger one counts. Of

@@ -93,6 +93,8 @@ impl Worker {
                 CommitProgress::Done => {
                     self.commit = None;
                     self.rest.is_over();
+                    let running = self.slots.running().map(|task| task.id).collect();
+                    self.full_disks.committed(&running, now);
                     self.last_commit = now;
                     self.purge_repartition_topics(now);
                 }

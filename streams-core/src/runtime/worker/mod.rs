@@ -2,7 +2,8 @@
 //!
 //! `slots.rs` holds its tasks, and `standing.rs` its standing in the group. `tasks.rs` takes on and gives up tasks,
 //! `opening.rs` opens them, `intake.rs` brings records to them, `processing.rs` processes those, `committing.rs` decides
-//! when to commit, and `recovering.rs` undoes what cannot be committed.
+//! when to commit, and `recovering.rs` undoes what cannot be committed;
+//! `full_disk.rs` says for how long, if a disk is full.
 //!
 //! A worker owns its tasks, a consumer for input, a consumer for restoring, and a producer. [`Worker::run_once`] does
 //! a bounded amount of whatever there is to do and never waits; a thread, a test or a simulation calls it repeatedly.
@@ -44,6 +45,7 @@ use crate::state::{CacheBudget, GlobalStore, StateBackend};
 
 mod aligning;
 mod committing;
+mod full_disk;
 mod intake;
 mod lost_positions;
 mod opening;
@@ -51,6 +53,7 @@ mod pace;
 mod processing;
 mod proving;
 mod recovering;
+mod rest;
 mod slots;
 mod standing;
 mod tasks;
@@ -58,10 +61,11 @@ mod tasks;
 pub(crate) use lost_positions::LostPosition;
 pub(crate) use slots::Slots;
 
+use full_disk::FullDisks;
 use pace::Pace;
 use processing::Work;
 use proving::Proof;
-use recovering::Rest;
+use rest::Rest;
 use standing::Standing;
 use tasks::new_collector;
 
@@ -178,6 +182,7 @@ pub(crate) struct Worker {
     buffered: BufferedBytes,
     /// The pause after a failure.
     rest: Rest,
+    full_disks: FullDisks,
     questions: Questions,
     routes: HashMap<TopicPartition, (TaskId, usize)>,
     standing: Standing,
@@ -249,6 +254,7 @@ impl Worker {
             failures: Failures::new(Arc::clone(&shared.policy)),
             buffered: BufferedBytes::default(),
             rest: Rest::default(),
+            full_disks: FullDisks::default(),
             questions: Questions::default(),
             routes: HashMap::new(),
             standing: Standing::Without,

@@ -35,7 +35,8 @@ impl Worker {
     pub(super) fn restore_event(&mut self, event: FetchEvent) -> Result<(), AppError> {
         match event {
             FetchEvent::Records { partition, batch } => {
-                self.slots.openings_mut().try_for_each(|opening| opening.restore(&partition, &batch))
+                self.slots.openings_mut().for_each(|opening| opening.restore(&partition, &batch));
+                Ok(())
             }
             FetchEvent::End { partition, position } => {
                 self.slots.openings_mut().for_each(|opening| opening.restored_to(&partition, position));

@@ -2,8 +2,8 @@
 //! record that has failed.
 
 use std::fmt::Display;
-use std::time::Duration;
 
+use super::slots::Phase;
 use super::standing::Standing;
 use super::{Report, Worker};
 use crate::config::OnError;
@@ -13,7 +13,7 @@ use crate::runtime::AppError;
 use crate::runtime::failures::{Fate, Uncaught};
 use crate::runtime::task::{origin_of, tell_retry};
 use crate::runtime::voice::PEOPLE;
-use crate::state::StoreError;
+use crate::state::{StoreError, StoreErrorKind};
 
 impl Worker {
     /// If records could not be sent but a retry may succeed, or if the application goes on without a record that has
@@ -23,6 +23,9 @@ impl Worker {
         match (trouble, error) {
             (_, error) if self.failed => Err(error),
             (Some(trouble), _) => self.undo(&trouble),
+            (None, AppError::Store { task, error }) if error.kind == StoreErrorKind::Full => {
+                self.wait_for_space(task, error)
+            }
             (None, error) if error.damaged_state().is_some() => self.rebuild(error),
             (None, AppError::Record { task, partition, offset, error }) => {
                 if self.set_aside(task, &partition, Offset(offset), &error) {
@@ -73,12 +76,21 @@ impl Worker {
         if !shared.directory.distrust(task, shared.clock.now()) {
             return Err(error);
         }
-        if self.is_exactly_once() || self.commit.is_some() || self.slots.running_task(task).is_none() {
-            return self.undo(&error);
+        self.begin_task_again(task, &error)
+    }
+
+    /// Does a task's work since the last commit again, and that of others only if it cannot be told apart.
+    pub(super) fn begin_task_again(&mut self, task: TaskId, error: &dyn Display) -> Result<(), AppError> {
+        // One that is being opened has done nothing yet.
+        let is_opening = self.slots.get(task).is_some_and(|slot| matches!(slot.phase, Phase::Opening(_)));
+        let is_apart = !self.is_exactly_once() && self.commit.is_none() && self.slots.running_task(task).is_some();
+        if !is_opening && !is_apart {
+            return self.undo(error);
         }
         // The other tasks' work is sound, and does not share a transaction with this one's.
-        tracing::warn!(%task, %error, "the task is opened again, with its state built anew");
+        tracing::warn!(%task, %error, "the task is opened again");
         self.reopen(task);
+        self.tell_opening();
         Ok(())
     }
 
@@ -116,54 +128,16 @@ impl Worker {
         for (id, given) in ids {
             self.open(id, given);
         }
+        self.tell_opening();
+        Ok(())
+    }
+
+    /// Tells the control that not all tasks are running.
+    fn tell_opening(&mut self) {
         if let Standing::Assigned { epoch, told, .. } = &mut self.standing {
             *told = false;
             let epoch = *epoch;
             self.report(Report::Opening { worker: self.seed.number, epoch });
         }
-        Ok(())
-    }
-}
-
-/// The shortest and the longest pause of a worker that begins again.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-
-/// The pauses of a worker that begins again, each twice as long as the one before.
-#[derive(Debug, Default)]
-pub(super) struct Rest {
-    until: Option<Duration>,
-    last: Option<Duration>,
-}
-
-impl Rest {
-    fn begin(&mut self, now: Duration) -> Duration {
-        let pause = self.last.map_or(PAUSES.0, |last| (last * 2).min(PAUSES.1));
-        (self.until, self.last) = (Some(now + pause), Some(pause));
-        pause
-    }
-
-    /// How long the pause still lasts, if there is one.
-    pub(super) fn left(&self, now: Duration) -> Option<Duration> {
-        self.until.filter(|until| now < *until).map(|until| until - now)
-    }
-
-    /// The worker has committed something, so the next pause is short again.
-    pub(super) const fn is_over(&mut self) {
-        self.last = None;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_pause_is_longer_until_something_is_committed() {
-        let (mut rest, secs) = (Rest::default(), Duration::from_secs);
-        let pauses: Vec<_> = (0..8).map(|number| rest.begin(secs(100 * number)).as_secs()).collect();
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!([700, 730, 760, 800].map(|now| rest.left(secs(now))), [Some(secs(60)), Some(secs(30)), None, None]);
-        rest.is_over();
-        assert_eq!(rest.begin(secs(900)), secs(1));
     }
 }

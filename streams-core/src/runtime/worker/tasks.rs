@@ -69,6 +69,7 @@ impl Worker {
                 self.close(id);
             }
         }
+        self.full_disks.keep(tasks);
         if self.failed {
             return;
         }
@@ -93,7 +94,12 @@ impl Worker {
             alignment.board.set(self.seed.number, Some(Timestamp::UNKNOWN));
         }
         let metrics = self.seed.common.metrics.get(id);
-        self.slots.insert(id, Slot::opening(Opening::new(id, metrics), given));
+        let now = self.seed.common.clock.monotonic();
+        let mut opening = Opening::new(id, metrics);
+        if let Some(pause) = self.full_disks.pause_of(id, now) {
+            opening.wait_for_space(now, pause);
+        }
+        self.slots.insert(id, Slot::opening(opening, given));
     }
 
     /// Closes a task and starts opening it again.
