@@ -1,7 +1,7 @@
 //! Looks up and changes topics, on a separate thread.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streams_core::log::{
@@ -9,11 +9,11 @@ use streams_core::log::{
 };
 use streams_core::record::{Offset, Timestamp, TopicPartition};
 
+use crate::admin_client::{AdminClient, Failure};
 use crate::committer::committed_in_order;
 use crate::errors::{Code, Right};
 use crate::helper::Helper;
-use crate::native::{Client, Listener, PartitionEntry, PartitionList, Place, Role, TopicDescription};
-use crate::reasons::Reasons;
+use crate::native::{Client, PartitionEntry, PartitionList, Place, TopicDescription};
 use crate::settings::Kafka;
 
 /// A request that has not been answered after this time has failed.
@@ -30,73 +30,24 @@ const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Looks up and changes topics and positions on Kafka.
 pub(crate) struct KafkaAdmin {
-    client: Arc<Client>,
+    client: Arc<AdminClient>,
     helper: Helper,
 }
 
-/// The code and text of a failed request.
-type Failure = (Code, String);
-
 impl KafkaAdmin {
     pub(crate) fn new(kafka: &Kafka, doorbell: &Doorbell) -> Result<Self, LogError> {
-        let settings = kafka.admin_settings()?;
-        let listener = Arc::<Troubles>::default();
-        let quiet = Doorbell::new();
-        // A consumer that reads nothing: when a broker answers that a group's coordinator has moved, librdkafka accesses
-        // its own group, and without one it dereferences a null pointer (2.12.1, `rd_kafka_handle_OffsetFetch`).
-        let client = Client::create(Role::Consumer, &settings.entries, kafka.log_limit(), &quiet, listener)?;
-        Ok(Self { client: Arc::new(client), helper: Helper::start("kafka-admin", doorbell)? })
+        let client = Arc::new(AdminClient::new(kafka)?);
+        Ok(Self { client, helper: Helper::start("kafka-admin", doorbell)? })
     }
 
     fn ask<T: Send + 'static>(&self, job: impl FnOnce(&Client) -> T + Send + 'static) -> Reply<T> {
         let client = Arc::clone(&self.client);
         self.helper.ask(move || {
+            let client = client.get();
             // Serves the client's own reports, so that they do not accumulate.
             client.poll();
             job(&client)
         })
-    }
-}
-
-/// Why no broker can be reached. Requests fail with it; there is nothing to report in between.
-#[derive(Default)]
-struct Troubles {
-    reasons: Reasons,
-    trouble: Mutex<Option<Failure>>,
-}
-
-impl Troubles {
-    fn lock(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Listener for Troubles {
-    fn error(&self, code: Code, reason: &str) {
-        let reason = self.reasons.best(code, reason);
-        let mut trouble = self.lock();
-        match code {
-            // A broker that does not let the client in has answered; that all are down then says less.
-            Code::ALL_BROKERS_DOWN if trouble.as_ref().is_some_and(|(code, _)| code.is_refusal()) => {}
-            Code::ALL_BROKERS_DOWN | Code::RESOLVE | Code::AUTHENTICATION | Code::SSL => {
-                *trouble = Some((code, reason))
-            }
-            // A broker that cannot be reached any more may let the client in when it is back.
-            Code::TRANSPORT if trouble.as_ref().is_some_and(|(code, _)| code.is_refusal()) => *trouble = None,
-            _ => {}
-        }
-    }
-
-    fn connection_failed(&self, line: &str) {
-        self.reasons.note(line);
-    }
-
-    fn trouble(&self) -> Option<Failure> {
-        self.lock().clone()
-    }
-
-    fn reached(&self) {
-        *self.lock() = None;
     }
 }
 
@@ -211,7 +162,8 @@ impl Admin for KafkaAdmin {
         let started = Instant::now();
         self.helper.ask_until(move || {
             let found = PartitionList::of(&partitions).and_then(|list| {
-                let entries = client.group_offsets(&group, &list, TIMEOUT_MS).map_err(|failure| error(&what, failure));
+                let entries = client.ask_about_group(|client| client.group_offsets(&group, &list, TIMEOUT_MS));
+                let entries = entries.map_err(|failure| error(&what, failure));
                 committed_in_order(&partitions, &entries?, &what)
             });
             match found {
@@ -228,8 +180,7 @@ impl Admin for KafkaAdmin {
         let (client, group) = (Arc::clone(&self.client), group.to_owned());
         let started = Instant::now();
         self.helper.ask_until(move || {
-            client.poll();
-            match client.group_members(&group, TIMEOUT_MS) {
+            match client.ask_about_group(|client| client.group_members(&group, TIMEOUT_MS)) {
                 Ok(mut members) => {
                     members.sort_by(|left, right| left.member_id.cmp(&right.member_id));
                     Some(Ok(members))

@@ -71,6 +71,12 @@ impl Code {
         matches!(self.0, 14..=16)
     }
 
+    /// Whether a question about a group may have gone to a broker that no longer coordinates it, or is gone.
+    pub(crate) const fn may_be_from_a_former_coordinator(self) -> bool {
+        // NOT_COORDINATOR, and librdkafka's time-outs: while waiting for the connection, and for the answer
+        matches!(self.0, 16 | -166 | -185)
+    }
+
     /// Whether the broker that was asked no longer leads the partition, or leads it in another epoch.
     pub(crate) const fn is_about_an_old_leader(self) -> bool {
         matches!(self.0, 5 | 6 | 74 | 75)

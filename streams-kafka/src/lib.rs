@@ -23,6 +23,7 @@
 #![deny(unsafe_code)]
 
 mod admin;
+mod admin_client;
 mod committer;
 mod consumer;
 mod delivery;

@@ -216,6 +216,39 @@ fn who_asks_for_positions_before_the_coordinator_is_there_is_answered() -> Resul
     Ok(())
 }
 
+/// Regression: a group moved to another broker while its own one was restarted, and back afterwards. Whoever had asked in
+/// between went on asking the wrong broker for ever, so applications stood still until they were restarted.
+#[test]
+fn who_asks_about_a_group_follows_it_from_broker_to_broker() -> Result<(), LogError> {
+    let cluster = OwnCluster::start("coordinators", 3);
+    let (kafka, bell) = (Kafka::at(cluster.bootstrap_servers()), Doorbell::new());
+    let partition = TopicPartition::new(topic(&kafka, 1)?, 0);
+    let (members, positions) = (kafka.admin(bell.clone())?, kafka.admin(bell.clone())?);
+    // Enough for every broker to coordinate some; librdkafka remembers ten.
+    let groups: Vec<_> = (0..8).map(|number| format!("group-{number}")).collect();
+    let ask = |when: &str| {
+        for group in &groups {
+            wait_for(&format!("{group} {when}"), &bell, || {
+                let found = members.group_members(group).wait().expect("an answer");
+                found.inspect_err(|error| assert!(error.is_transient(), "{error}")).ok()
+            });
+            wait_for(&format!("positions of {group} {when}"), &bell, || {
+                let found = positions.committed(group, vec![partition.clone()]).wait().expect("an answer");
+                found.inspect_err(|error| assert!(error.is_transient(), "{error}")).ok()
+            });
+        }
+    };
+    ask("at first");
+    cluster.kill(1);
+    ask("while a broker is away");
+    cluster.revive();
+    let servers = ["--bootstrap-server", cluster.bootstrap_servers()];
+    let election = ["--election-type", "preferred", "--all-topic-partitions"];
+    cluster.exec("org.apache.kafka.tools.LeaderElectionCommand", &[&servers[..], &election[..]].concat());
+    ask("when it leads again");
+    Ok(())
+}
+
 /// Regression: a task that was reopened after its broker had crashed sent requests with the old leader's epoch, was
 /// refused, and repeated that for five minutes.
 #[test]

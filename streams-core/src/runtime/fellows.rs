@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::AppError;
 use super::directory::StateDirectory;
 use super::inquiry::Inquiry;
+use super::voice::PEOPLE;
 use crate::log::{Admin, GroupMemberInfo, GroupPlan, LogError};
 use crate::topology::Fingerprint;
 
@@ -25,6 +26,9 @@ const MARK: &str = "t1.";
 
 /// How long a newcomer waits for others to leave, which they do as soon as they have looked.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the group may not be looked up until that is told.
+const TELL_AFTER: Duration = Duration::from_secs(10);
 
 /// What tells this program from others in its group.
 pub(crate) struct Identity {
@@ -144,12 +148,15 @@ pub(super) struct Fellows {
     others_see_other_topics: bool,
     /// Since when it has been waiting for others to leave.
     waiting_since: Option<Duration>,
+    /// Since when the group cannot be looked up.
+    trouble_since: Option<Duration>,
     /// What has been logged already.
     logged: Logged,
 }
 
 #[derive(Default)]
 struct Logged {
+    no_answer: bool,
     cannot_look: bool,
     unmarked: bool,
     other_topics: bool,
@@ -173,6 +180,7 @@ impl Fellows {
             topics_are_the_same: false,
             others_see_other_topics: false,
             waiting_since: None,
+            trouble_since: None,
             logged: Logged::default(),
         }
     }
@@ -187,8 +195,13 @@ impl Fellows {
     /// Looks at the group if that is due. An error if this member has to leave.
     pub(super) fn step(&mut self, now: Duration) -> Result<(), AppError> {
         match self.inquiry.step(now, || self.admin.group_members(&self.identity.group)) {
-            Some(Ok(members)) => self.judge(&members, now),
+            Some(Ok(members)) => {
+                self.trouble_since = None;
+                self.logged.no_answer = false;
+                self.judge(&members, now)
+            }
             Some(Err(error)) if error.is_transient() => {
+                self.tell_of_no_answer(&error, now);
                 self.inquiry.again(now);
                 Ok(())
             }
@@ -264,6 +277,20 @@ impl Fellows {
         self.settled_as = Some(self.member_id.clone());
         self.waiting_since = None;
         Ok(())
+    }
+
+    /// Nothing is processed until the group is known, so nobody should have to guess why.
+    fn tell_of_no_answer(&mut self, error: &LogError, now: Duration) {
+        let since = *self.trouble_since.get_or_insert(now);
+        let lasts = now.saturating_sub(since);
+        if lasts < TELL_AFTER || self.is_settled() || std::mem::replace(&mut self.logged.no_answer, true) {
+            return;
+        }
+        let (group, seconds) = (&*self.identity.group, lasts.as_secs());
+        tracing::warn!(
+            target: PEOPLE, group, %error, seconds,
+            "the members of group {group} cannot be looked up, for {seconds} s now, and records wait until they can: {error}"
+        );
     }
 
     /// A client may be allowed to join a group but not to describe it.

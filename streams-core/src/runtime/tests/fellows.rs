@@ -171,6 +171,29 @@ fn who_was_away_beyond_its_session_is_a_newcomer_again() {
     }
 }
 
+/// Regression: it waited without a word.
+#[test]
+fn who_cannot_look_the_group_up_says_once_that_records_wait() {
+    let (log, clock) = world();
+    send(&log, "a", 3);
+    let door = Door::open();
+    let mut instance = Instance::start(app("a"), WrappedLog { log: log.clone(), wrap: door.clone() }, &clock);
+    instance.step_control();
+    door.set(Err(LogErrorKind::Unavailable));
+    let run = said(|| {
+        for _ in 0..30 {
+            settle(&mut [&mut instance]);
+            clock.advance(Duration::from_secs(1));
+        }
+    });
+    let told: Vec<_> = run.lines().filter(|line| line.contains("cannot be looked up")).collect();
+    assert!(told.len() == 1 && told[0].contains("the members of group counter cannot be looked up, for 10 s"), "{run}");
+    assert_eq!(counts(&log), Vec::<i64>::new());
+    door.set(Ok(()));
+    settle(&mut [&mut instance]);
+    assert_eq!((instance.error(), counts(&log)), (None, vec![1, 2, 3]));
+}
+
 /// The group still lists the killed process, which had another topology.
 #[test]
 fn a_new_version_on_kept_state_is_told_what_changed() {
