@@ -25,6 +25,8 @@ pub(crate) struct Application {
     pub(crate) transaction_timeout: Option<Duration>,
     /// Contains state and progress.
     pub(crate) folder: PathBuf,
+    /// Whether an error ends all processes.
+    pub(crate) stop_all: bool,
 }
 
 /// The state from which a process starts counting.
@@ -69,6 +71,7 @@ impl Application {
             .args(["--session-timeout-s", &self.session_timeout.as_secs().to_string()])
             .args(self.transaction_timeout.map(|time| format!("--transaction-timeout-s={}", time.as_secs())))
             .args(self.exactly_once.then_some("--exactly-once"))
+            .args(self.stop_all.then_some("--stop-all"))
             .args([Path::new("--state-dir"), &self.folder.join(place)])
             .args([Path::new("--progress"), &progress]);
         Counter { program: Program::start(&format!("process {number}"), &mut command), progress }
@@ -101,6 +104,12 @@ impl Counter {
     pub(crate) fn warnings(&self) -> usize {
         let lines = self.program.lines();
         lines.iter().filter(|line| line.contains("WARN") || line.contains("ERROR")).count()
+    }
+
+    /// Waits for its end because of an error, and returns what it has printed.
+    pub(crate) fn failed(&self) -> Vec<String> {
+        assert_eq!(self.program.wait().code(), Some(1), "{}", self.program.last_lines());
+        self.program.lines()
     }
 
     pub(crate) fn is_alive(&self) -> bool {

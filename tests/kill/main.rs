@@ -10,3 +10,4 @@ mod outage;
 mod restarts;
 mod static_chaos;
 mod static_members;
+mod stop_call;

@@ -41,7 +41,17 @@ fn application(id: String, log: [String; 2], folder: &Path) -> Application {
     let session_timeout = Duration::from_secs(4);
     let (exactly_once, cache_bytes) = (false, SMALL_CACHE);
     let transaction_timeout = None;
-    Application { id, log, exactly_once, cache_bytes, commit_interval, session_timeout, transaction_timeout, folder }
+    Application {
+        id,
+        log,
+        exactly_once,
+        cache_bytes,
+        commit_interval,
+        session_timeout,
+        transaction_timeout,
+        folder,
+        stop_all: false,
+    }
 }
 
 /// Kills the application, and compares the last counts with the events.

@@ -49,6 +49,7 @@ impl Scene {
             commit_interval: Duration::from_millis(100),
             session_timeout,
             transaction_timeout: None,
+            stop_all: false,
             folder: folder.to_owned(),
         };
         Self { kafka, application, written: 0 }
@@ -82,7 +83,7 @@ impl Scene {
         [first, second]
     }
 
-    fn write(&mut self, number: i64) {
+    pub(crate) fn write(&mut self, number: i64) {
         let until = (self.written + number).min(EVENTS.number);
         let topic = self.topic();
         let mut writer = Writer::new(&topic);

@@ -3,6 +3,8 @@
 //! Before it starts counting, it prints one line, `started changelog=.. restored=.. positions=..,.. counted=..`: the
 //! number of records in its changelogs, the number it has read to restore its state, its position in each partition, and
 //! the sum of the restored counts. After that, its progress is in the file of `--progress`.
+//!
+//! With the key `poison`, it fails, and calls all other processes to stop if it was started with `--stop-all`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -16,7 +18,7 @@ use millstream::kafka::Kafka;
 use millstream::log::{Embedded, Isolation, Log};
 use millstream::prelude::*;
 use millstream::rocksdb::RocksDb;
-use millstream::runtime::{Settings, TaskPhase};
+use millstream::runtime::{Settings, TaskPhase, Uncaught};
 use millstream_tests::progress::Teller;
 use millstream_tests::records::TopicOf;
 
@@ -51,6 +53,9 @@ struct Arguments {
     /// The engine's own default otherwise
     #[arg(long)]
     transaction_timeout_s: Option<u64>,
+    /// An error ends all processes of the application
+    #[arg(long)]
+    stop_all: bool,
 }
 
 fn main() -> ExitCode {
@@ -84,6 +89,8 @@ fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error
     };
     let app = App::new(&arguments.id, topology(arguments)?).settings(settings).state_in(RocksDb::default());
     let app = if arguments.exactly_once { app.exactly_once() } else { app.at_least_once() };
+    let verdict = if arguments.stop_all { Uncaught::StopApplication } else { Uncaught::StopInstance };
+    let app = app.on_uncaught_error(move |_| verdict);
     let running = app.on_state_change(|from, to| eprintln!("{from} -> {to}")).start(log.clone())?;
     // Nothing is counted before the line has been printed.
     running.pause();
@@ -105,7 +112,8 @@ fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
     let builder = StreamsBuilder::new();
     builder
         .stream(events)
-        .process_values((), move |(), _, event: i64, out| {
+        .process_values((), move |(), key: &String, event: i64, out| {
+            assert_ne!(key, "poison", "nobody can count this");
             if let Some(position) = out.position() {
                 let mut teller = teller.lock().unwrap_or_else(PoisonError::into_inner);
                 teller.tell(position.partition.0, position.offset.0).expect("progress can be told");

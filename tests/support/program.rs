@@ -180,7 +180,12 @@ impl Program {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait(&self) -> ExitStatus {
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    #[must_use]
+    pub fn wait(&self) -> ExitStatus {
         let began = Instant::now();
         loop {
             let status = self.child().try_wait().expect("a status");

@@ -50,7 +50,9 @@
 //!
 //! **What is no record's fault**, such as a full disk, a damaged store, a deleted topic or a missing permission, ends the
 //! application, unless [`App::on_uncaught_error`](crate::runtime::App::on_uncaught_error) says that the worker begins again:
-//! then its tasks are opened again, after a pause that grows each time, and do the work since the last commit again.
+//! then its tasks are opened again, after a pause that grows each time, and do the work since the last commit again. It can
+//! also say that all instances end ([`Uncaught::StopApplication`](crate::runtime::Uncaught::StopApplication)). Otherwise the
+//! tasks of the one that ends go to the others, which may fail with the same record, one after the other.
 //!
 //! The settings are also methods of [`App`](crate::runtime::App), and
 //! [`App::handle_errors`](crate::runtime::App::handle_errors) decides about each record in code:

@@ -302,7 +302,8 @@ impl App {
     }
 
     /// Decides what becomes of a worker with an error that nothing else has taken. By default, and if the closure panics, the
-    /// instance ends with it.
+    /// instance ends with it. It may also end all instances of the application, so that nobody else takes on tasks with which
+    /// they would fail, too.
     ///
     /// ```
     /// use millstream::prelude::*;
@@ -315,6 +316,7 @@ impl App {
     /// builder.stream(IN).to(OUT);
     /// let app = App::new("copy", builder.build()?).on_uncaught_error(|error| match error {
     ///     AppError::Store { .. } => Uncaught::RestartWorker,
+    ///     AppError::Record { .. } => Uncaught::StopApplication,
     ///     _ => Uncaught::StopInstance,
     /// });
     /// # Ok::<_, TopologyError>(())

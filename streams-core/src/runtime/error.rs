@@ -96,6 +96,21 @@ pub enum AppError {
         /// Where this process keeps its state.
         state: String,
     },
+    /// Another instance has failed and has called all instances to stop ([`Uncaught::StopApplication`]).
+    ///
+    /// [`Uncaught::StopApplication`]: super::Uncaught::StopApplication
+    #[error(
+        "application {application_id} was stopped as a whole by its member {member}, which has failed: {reason}; mend the \
+         cause there, then start the instances again"
+    )]
+    StoppedByMember {
+        /// The application's id, which is also the group's.
+        application_id: String,
+        /// The client name of the instance that has failed, and its host.
+        member: String,
+        /// The first 300 characters of its error.
+        reason: String,
+    },
     /// Input or output topics do not exist.
     #[error("{}", missing_topics(topics))]
     MissingTopics {
@@ -395,6 +410,12 @@ impl AppError {
 }
 
 impl AppError {
+    /// Whether it may be a reason for all instances to stop. It is none if just this one does not belong to them, or if all
+    /// have been called already.
+    pub(crate) const fn may_concern_all(&self) -> bool {
+        !matches!(self, Self::OtherTopology { .. } | Self::Replaced { .. } | Self::StoppedByMember { .. })
+    }
+
     /// The task whose state is damaged, if that is what has happened.
     pub(crate) fn damaged_state(&self) -> Option<(TaskId, &StoreError)> {
         let (task, error) = match self {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::AppError;
 use super::directory::StateDirectory;
 use super::inquiry::Inquiry;
+use super::stop_call::{StopCalls, calling_name, is_caller};
 use super::voice::PEOPLE;
 use crate::log::{Admin, GroupMemberInfo, GroupPlan, LogError};
 use crate::topology::Fingerprint;
@@ -38,12 +39,15 @@ pub(crate) struct Identity {
     hash: u64,
     /// A text that describes the topology that created the state in this process's folder.
     noted: Option<String>,
+    /// Whose calls to stop it heeds.
+    calls: StopCalls,
 }
 
 impl Identity {
     pub(crate) fn new(group: &Arc<str>, process_id: &str, fingerprint: Fingerprint, noted: Option<String>) -> Self {
         let hash = fingerprint.hash();
-        Self { group: Arc::clone(group), process_id: process_id.to_owned(), fingerprint, hash, noted }
+        let (group, process_id, calls) = (Arc::clone(group), process_id.to_owned(), StopCalls::default());
+        Self { group, process_id, fingerprint, hash, noted, calls }
     }
 
     /// The member's client name, which begins with `name`. It also tells what the member sees ([`Plan::seen`]).
@@ -52,6 +56,26 @@ impl Identity {
     pub(crate) fn client_id(&self, name: &str, seen: Option<u64>) -> String {
         let topics = seen.map_or_else(String::new, |hash| format!(".{hash:016x}"));
         format!("{name}-{}-{MARK}{:016x}{topics}", self.process_id, self.hash)
+    }
+
+    /// The client name of the member that calls all others to stop, see `stop_call.rs`.
+    pub(super) fn calling_client_id(&self, name: &str, reason: &str) -> String {
+        calling_name(&self.client_id(name, None), reason)
+    }
+
+    /// An error if one of the group's members has called all others to stop since the first look at the group.
+    fn heed_calls(&self, members: &[GroupMemberInfo]) -> Result<(), AppError> {
+        self.calls.heard(&self.group, members)
+    }
+
+    /// Whether a member is another process of the application that has work to do.
+    pub(super) fn is_fellow(&self, member: &GroupMemberInfo) -> bool {
+        !is_caller(member) && !member.client_id.contains(&self.process_mark())
+    }
+
+    /// What the names of this process's clients contain, and those of its predecessors with the same state.
+    fn process_mark(&self) -> String {
+        format!("-{}-{MARK}", self.process_id)
     }
 
     /// The id as a static member, if the process id lasts: one that is restarted with the same state takes its
@@ -85,10 +109,11 @@ impl Identity {
         self.fingerprint.changes_since(self.noted.as_deref()?)
     }
 
-    /// Called before joining. An error if a member of the group has another topology. This process's predecessor does
+    /// Called before joining. An error if a member of the group has another topology, or has called all to stop. This process's predecessor does
     /// not count; it may still be listed until its session times out.
     pub(super) fn may_join(&self, members: &[GroupMemberInfo]) -> Result<(), AppError> {
-        let predecessor = format!("-{}-{MARK}", self.process_id);
+        self.heed_calls(members)?;
+        let predecessor = self.process_mark();
         let mut others = self.others(members).filter(|(member, _)| !member.client_id.contains(&predecessor));
         others.next().map_or(Ok(()), |(member, hash)| Err(self.error(member, hash)))
     }
@@ -96,7 +121,7 @@ impl Identity {
     /// The other members with a different topology, each with its hash.
     fn others<'a>(&self, members: &'a [GroupMemberInfo]) -> impl Iterator<Item = (&'a GroupMemberInfo, u64)> {
         let of_other = |member: &'a GroupMemberInfo| hash_of(&member.client_id).map(|hash| (member, hash));
-        members.iter().filter_map(of_other).filter(|(_, hash)| *hash != self.hash)
+        members.iter().filter(|member| !is_caller(member)).filter_map(of_other).filter(|(_, hash)| *hash != self.hash)
     }
 
     fn error(&self, member: &GroupMemberInfo, theirs: u64) -> AppError {
@@ -116,7 +141,7 @@ impl Identity {
 }
 
 /// The hash of a client's topology, if its name ends with one.
-fn hash_of(client_id: &str) -> Option<u64> {
+pub(super) fn hash_of(client_id: &str) -> Option<u64> {
     u64::from_str_radix(hashes_of(client_id)?.0, 16).ok()
 }
 
@@ -141,6 +166,8 @@ pub(super) struct Fellows {
     /// The member id with which it settled; with that id it is no longer a newcomer.
     settled_as: Option<String>,
     inquiry: Inquiry<Vec<GroupMemberInfo>>,
+    /// A look at the group during a rebalance: somebody may have joined to call all others to stop.
+    listening: Inquiry<Vec<GroupMemberInfo>>,
     /// What this member sees of the topics, where others may see something else, and whether all members of this
     /// generation see the same.
     topics: Option<u64>,
@@ -176,6 +203,7 @@ impl Fellows {
             member_id: String::new(),
             settled_as: None,
             inquiry: Inquiry::idle(),
+            listening: Inquiry::idle(),
             topics: seen,
             topics_are_the_same: false,
             others_see_other_topics: false,
@@ -192,8 +220,19 @@ impl Fellows {
         self.inquiry.begin(now);
     }
 
+    /// Call this when a rebalance begins.
+    pub(super) fn listen(&mut self, now: Duration) {
+        self.listening.begin(now);
+    }
+
     /// Looks at the group if that is due. An error if this member has to leave.
     pub(super) fn step(&mut self, now: Duration) -> Result<(), AppError> {
+        match self.listening.step(now, || self.admin.group_members(&self.identity.group)) {
+            Some(Ok(members)) => self.identity.heed_calls(&members)?,
+            Some(Err(error)) if error.is_transient() => self.listening.again(now),
+            // After the rebalance, the next look says what is wrong.
+            Some(Err(_)) | None => {}
+        }
         match self.inquiry.step(now, || self.admin.group_members(&self.identity.group)) {
             Some(Ok(members)) => {
                 self.trouble_since = None;
@@ -221,6 +260,7 @@ impl Fellows {
     }
 
     fn judge(&mut self, members: &[GroupMemberInfo], now: Duration) -> Result<(), AppError> {
+        self.identity.heed_calls(members)?;
         // The log may answer with the group from before the assignment.
         let is_missing = members.iter().all(|member| member.member_id != self.member_id);
         if is_missing && !self.inquiry.believes_a_miss(now) {
@@ -253,7 +293,9 @@ impl Fellows {
     /// some comes back with a new plan. Until then nobody processes anything.
     fn compare_topics(&mut self, members: &[GroupMemberInfo], now: Duration) {
         let differs = |member: &&GroupMemberInfo| {
-            hash_of(&member.client_id) == Some(self.identity.hash) && topics_of(&member.client_id) != self.topics
+            !is_caller(member)
+                && hash_of(&member.client_id) == Some(self.identity.hash)
+                && topics_of(&member.client_id) != self.topics
         };
         let Some(other) = members.iter().find(differs) else {
             self.topics_are_the_same = true;
@@ -300,14 +342,15 @@ impl Fellows {
             tracing::warn!(
                 %error,
                 "the group's members cannot be looked up, so nobody would notice a program with another topology under \
-                 this application id; allow `Describe` on the group"
+                 this application id, or that another instance calls all to stop; allow `Describe` on the group"
             );
         }
         self.settle()
     }
 
     fn tell_of_unmarked(&mut self, members: &[GroupMemberInfo]) {
-        let Some(member) = members.iter().find(|member| hash_of(&member.client_id).is_none()) else { return };
+        let is_unmarked = |member: &&GroupMemberInfo| !is_caller(member) && hash_of(&member.client_id).is_none();
+        let Some(member) = members.iter().find(is_unmarked) else { return };
         if !std::mem::replace(&mut self.logged.unmarked, true) {
             let (group, member) = (&*self.identity.group, &member.member_id);
             tracing::warn!(

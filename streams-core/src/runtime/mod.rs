@@ -46,6 +46,7 @@ mod settings;
 mod signals;
 mod single_task;
 mod start_line;
+mod stop_call;
 mod summary;
 mod task;
 #[cfg(test)]

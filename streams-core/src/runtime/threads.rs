@@ -84,9 +84,11 @@ fn pump_control(mut control: Control, status: &Status, id: &str, voice: &Voice) 
 fn spawn_worker(seed: WorkerSeed, id: &str, voice: &Voice) -> Option<JoinHandle<()>> {
     let name = format!("{id}-worker-{}", seed.number);
     let (number, reports, doorbell) = (seed.number, seed.reports.clone(), seed.control_doorbell.clone());
+    let policy = Arc::clone(&seed.common.policy);
     let ended = move |error: Option<AppError>| {
         if let Some(error) = error {
-            let _ = reports.send(Report::Failed { worker: number, error });
+            let verdict = policy.uncaught(&error);
+            let _ = reports.send(Report::Failed { worker: number, error, verdict });
             let _ = reports.send(Report::Stopped { worker: number });
         }
         doorbell.ring();

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::alignment::Alignment;
 use super::directory::StateDirectory;
-use super::failures::ErrorPolicy;
+use super::failures::{ErrorPolicy, Uncaught};
 use super::fellows::{Fellows, Identity};
 use super::globals::GlobalTables;
 use super::heard::Heard;
@@ -37,11 +37,13 @@ use crate::random::SharedRandom;
 use crate::state::{GlobalStore, StateBackend};
 use crate::topology::Topology;
 
+mod calling;
 mod status;
 mod together;
 
 pub(crate) use status::Status;
 
+use calling::Calling;
 use together::{Together, TogetherParts};
 
 /// The longest wait without the doorbell ringing, because the member must be polled.
@@ -90,8 +92,11 @@ enum ControlPhase {
     Preparing(Box<Preparation>, Option<Box<GlobalTables>>),
     ReadingGlobals(Plan, Box<GlobalTables>),
     Together(Box<Together>),
+    /// It has ended, and calls all other instances to stop, too.
+    Calling(Box<Calling>),
     Finished,
 }
+
 impl Control {
     /// Locks the state folder and starts looking topics up.
     pub(crate) fn new(parts: InstanceParts, status: Arc<Status>) -> Result<Self, AppError> {
@@ -173,12 +178,31 @@ impl Control {
                         self.begin_again();
                         return Ok(ControlTurn::Busy);
                     }
-                    return Ok(self.end());
+                    let Some((options, reason)) = together.call() else { return Ok(self.end()) };
+                    self.phase = ControlPhase::Calling(Box::new(self.calling(options, &reason, now)));
+                    return Ok(ControlTurn::Busy);
                 }
                 Ok(if busy { ControlTurn::Busy } else { ControlTurn::Idle(WAIT_MAX) })
             }
+            ControlPhase::Calling(calling) => {
+                if calling.step(now) {
+                    return Ok(self.end());
+                }
+                Ok(ControlTurn::Idle(WAIT_MAX))
+            }
             ControlPhase::Finished => Ok(ControlTurn::Finished),
         }
+    }
+
+    fn calling(&self, options: MemberOptions, reason: &str, now: Duration) -> Calling {
+        let (admin, identity) = (Arc::clone(&self.admin), Arc::clone(&self.identity));
+        let client = (admin, identity, self.status.doorbell.clone());
+        Calling::new(Arc::clone(&self.parts.log), client, options, (self.client_id(), reason), now)
+    }
+
+    /// What the names of this instance's clients begin with.
+    fn client_id(&self) -> &str {
+        self.parts.settings.client_id.as_deref().unwrap_or(&self.parts.application_id)
     }
 
     /// Makes a new plan, because there are other topics or partitions to read than before.
@@ -195,7 +219,7 @@ impl Control {
         match &mut self.phase {
             ControlPhase::Preparing(preparation, _) => preparation.look_now(),
             ControlPhase::Together(together) => together.look_for_topics(self.parts.clock.monotonic()),
-            ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => {}
+            ControlPhase::ReadingGlobals(..) | ControlPhase::Calling(..) | ControlPhase::Finished => {}
         }
     }
 
@@ -203,7 +227,10 @@ impl Control {
     pub(crate) fn global_stores(&self) -> Vec<Arc<GlobalStore>> {
         match &self.phase {
             ControlPhase::Together(together) => together.globals().stores().into_values().collect(),
-            ControlPhase::Preparing(..) | ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => Vec::new(),
+            ControlPhase::Preparing(..)
+            | ControlPhase::ReadingGlobals(..)
+            | ControlPhase::Calling(..)
+            | ControlPhase::Finished => Vec::new(),
         }
     }
 
@@ -226,9 +253,7 @@ impl Control {
         };
         let options = MemberOptions {
             group: self.parts.application_id.to_string(),
-            client_id: self
-                .identity
-                .client_id(settings.client_id.as_deref().unwrap_or(&self.parts.application_id), plan.seen()),
+            client_id: self.identity.client_id(self.client_id(), plan.seen()),
             instance_id,
             plan: plan.group.clone(),
             session_timeout: settings.session_timeout,
@@ -237,7 +262,7 @@ impl Control {
         let member = self
             .parts
             .log
-            .member(options, self.status.doorbell.clone())
+            .member(options.clone(), self.status.doorbell.clone())
             .map_err(|error| AppError::log("joining the group", error))?;
         let interval = settings.topic_interval(&*self.parts.log);
         let inputs = InputCheck::new(Arc::clone(&self.admin), &plan, interval);
@@ -273,7 +298,8 @@ impl Control {
         });
         let read = common.plan.group.topics().into_iter().map(|topic| topic.to_string());
         let reach = Reach::new(Arc::clone(&self.admin), self.parts.log.describe(), read);
-        let parts = TogetherParts { member, replaced, heard, inputs, topics, fellows, reach, globals: *globals };
+        let parts =
+            TogetherParts { member, options, replaced, heard, inputs, topics, fellows, reach, globals: *globals };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
         self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))
@@ -300,12 +326,21 @@ impl Control {
     /// Keeps the first error and shuts everything down.
     pub(crate) fn fail(&mut self, error: AppError) {
         tracing::error!(target: END, %error, "the application stops: {error}");
+        if let ControlPhase::Together(together) = &mut self.phase
+            && error.may_concern_all()
+            && self.parts.policy.uncaught(&error) == Uncaught::StopApplication
+        {
+            together.call_all(&error);
+        }
         self.status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.status.become_state(AppState::PendingError);
         match &mut self.phase {
             ControlPhase::Together(together) => together.stop(),
             // If a phase fails while it is being replaced, `Finished` is left in its place.
-            ControlPhase::Preparing(..) | ControlPhase::ReadingGlobals(..) | ControlPhase::Finished => {
+            ControlPhase::Preparing(..)
+            | ControlPhase::ReadingGlobals(..)
+            | ControlPhase::Calling(..)
+            | ControlPhase::Finished => {
                 self.end();
             }
         }

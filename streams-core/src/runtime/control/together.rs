@@ -8,10 +8,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Status;
-use crate::log::{Doorbell, GroupMetadata, Member, MemberEvent};
+use crate::log::{Doorbell, GroupMetadata, Member, MemberEvent, MemberOptions};
 use crate::record::TaskId;
 use crate::runtime::AppError;
 use crate::runtime::assignment::share_out;
+use crate::runtime::failures::Uncaught;
 use crate::runtime::fellows::Fellows;
 use crate::runtime::globals::GlobalTables;
 use crate::runtime::heard::Heard;
@@ -33,6 +34,8 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 /// What exists when the instance joins its group.
 pub(super) struct TogetherParts {
     pub(super) member: Box<dyn Member>,
+    /// What it joined with.
+    pub(super) options: MemberOptions,
     /// The error if another process takes the member's place.
     pub(super) replaced: AppError,
     /// When the member was last polled. The workers read this.
@@ -47,6 +50,8 @@ pub(super) struct TogetherParts {
 /// The instance with its member and workers.
 pub(super) struct Together {
     member: Box<dyn Member>,
+    /// What it joined with.
+    options: MemberOptions,
     /// The error if another process takes the member's place.
     replaced: AppError,
     /// When the member was last polled. The workers read this.
@@ -67,6 +72,8 @@ pub(super) struct Together {
     stopping: bool,
     /// Whether the instance is to come back with a new plan.
     again: bool,
+    /// The error with which all instances are to stop.
+    call: Option<String>,
     leaving_since: Option<Duration>,
     leaving: bool,
     restoring: RestoreNotices,
@@ -116,10 +123,11 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
 impl Together {
     /// Starts with nothing assigned. Also returns the seeds of the workers.
     pub(super) fn new(parts: TogetherParts, common: &Arc<Common>, control: &Doorbell) -> (Self, Vec<WorkerSeed>) {
-        let TogetherParts { member, replaced, heard, inputs, topics, fellows, reach, globals } = parts;
+        let TogetherParts { member, options, replaced, heard, inputs, topics, fellows, reach, globals } = parts;
         let (workers, seeds, reports) = link_workers(common, control);
         let together = Self {
             member,
+            options,
             replaced,
             heard,
             inputs,
@@ -135,6 +143,7 @@ impl Together {
             revoking: None,
             stopping: false,
             again: false,
+            call: None,
             leaving_since: None,
             leaving: false,
             restoring: RestoreNotices::default(),
@@ -145,6 +154,16 @@ impl Together {
     /// Whether it ends only to come back with a new plan.
     pub(super) const fn begins_again(&self) -> bool {
         self.again
+    }
+
+    /// All other instances are to be called to stop because of this error.
+    pub(super) fn call_all(&mut self, error: &AppError) {
+        self.call.get_or_insert_with(|| error.to_string());
+    }
+
+    /// Why all other instances are to be called to stop, if they are, and what the member joined with.
+    pub(super) fn call(&mut self) -> Option<(MemberOptions, String)> {
+        Some((self.options.clone(), self.call.take()?))
     }
 
     /// The global tables, for a new plan.
@@ -268,6 +287,7 @@ impl Together {
             }
             MemberEvent::Revoked { tasks, metadata, deadline } => {
                 tracing::info!(tasks = tasks.len(), generation = metadata.generation, "tasks revoked");
+                self.fellows.listen(now);
                 // Tasks that were held back never reached a worker, so there is nothing to suspend.
                 let tasks = if self.held_back.take().is_some() { BTreeSet::new() } else { tasks };
                 self.assigned = None;
@@ -397,8 +417,11 @@ impl Together {
                     status.become_state(AppState::Rebalancing);
                 }
             }
-            Report::Failed { worker, error } => {
+            Report::Failed { worker, error, verdict } => {
                 self.again = false;
+                if verdict == Uncaught::StopApplication {
+                    self.call_all(&error);
+                }
                 tracing::error!(target: END, worker, %error, "the application stops: {error}");
                 status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 status.become_state(AppState::PendingError);

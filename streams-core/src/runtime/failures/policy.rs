@@ -176,6 +176,13 @@ pub enum Uncaught {
     /// The worker begins again: its tasks are opened again, and do the work since the last commit again. There is a pause
     /// before that, which is longer each time as long as nothing can be committed. (Java: `REPLACE_THREAD`)
     RestartWorker,
+    /// The instance ends with the error, and so do all others of the application that are members of its group now, with
+    /// [`AppError::StoppedByMember`]: they commit, leave, and stay away until they are started again. (Java:
+    /// `SHUTDOWN_APPLICATION`)
+    ///
+    /// They learn it from the group within seconds, if they may describe it; an instance that is cut off from the log
+    /// at that moment does not. One that is started meanwhile is not meant.
+    StopApplication,
 }
 
 /// The application's decision about errors that no other handler takes.

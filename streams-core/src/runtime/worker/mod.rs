@@ -24,7 +24,7 @@ use super::collector::ProducerCollector;
 use super::commit::Commit;
 use super::directory::StateDirectory;
 use super::drop_notices::DropNotices;
-use super::failures::{ErrorPolicy, Failures};
+use super::failures::{ErrorPolicy, Failures, Uncaught};
 use super::heard::Heard;
 use super::memory::MemoryPlan;
 use super::metrics::MetricsBoard;
@@ -142,7 +142,8 @@ pub(crate) enum Report {
     /// for too long.
     Fenced { worker: usize, epoch: u64 },
     /// It cannot continue, but still answers commands.
-    Failed { worker: usize, error: AppError },
+    /// `verdict` is what the application has decided about the error.
+    Failed { worker: usize, error: AppError, verdict: Uncaught },
     /// It has closed everything.
     Stopped { worker: usize },
 }
@@ -302,7 +303,7 @@ impl Worker {
             Ok(turn) => turn,
             Err(error) => {
                 if let Err(error) = self.recover(error) {
-                    self.fail(error);
+                    self.give_up(error);
                 }
                 Turn::Busy
             }

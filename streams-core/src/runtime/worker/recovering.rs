@@ -31,7 +31,7 @@ impl Worker {
                 if self.set_aside(task, &partition, Offset(offset), &error) {
                     return self.undo(&error);
                 }
-                self.begin_again(AppError::Record { task, partition, offset, error })
+                Err(AppError::Record { task, partition, offset, error })
             }
             (None, AppError::Log { doing, error }) => {
                 // The log has refused it after the operators were done with it.
@@ -42,23 +42,27 @@ impl Worker {
                 {
                     return self.undo(&refused);
                 }
-                self.begin_again(AppError::Log { doing, error })
+                Err(AppError::Log { doing, error })
             }
-            (None, error) => self.begin_again(error),
+            (None, error) => Err(error),
         }
     }
 
-    /// Does the work since the last commit again in spite of an error, after a pause, if the application wants that.
-    fn begin_again(&mut self, error: AppError) -> Result<(), AppError> {
-        if self.standing.is_ending() || self.failures.policy.uncaught(&error) != Uncaught::RestartWorker {
-            return Err(error);
+    /// What becomes of the worker with an error that nothing else has taken: it does the work since the last commit again in
+    /// spite of it, after a pause, if the application wants that. Otherwise it ends.
+    pub(super) fn give_up(&mut self, error: AppError) {
+        let verdict = if self.failed { Uncaught::default() } else { self.failures.policy.uncaught(&error) };
+        if self.failed || self.standing.is_ending() || verdict != Uncaught::RestartWorker {
+            return self.fail(error, verdict);
         }
         let pause = self.rest.begin(self.seed.common.clock.monotonic());
         tracing::warn!(
             target: PEOPLE, worker = self.seed.number, %error, ?pause,
             "a worker has failed and begins again: {error}"
         );
-        self.undo(&error)
+        if let Err(error) = self.undo(&error) {
+            self.fail(error, Uncaught::default());
+        }
     }
 
     /// Builds a task's damaged state anew from its changelogs.

@@ -13,6 +13,7 @@ use super::{Command, Report, Worker, WorkerSeed};
 use crate::log::{Admin, CommitOutcome, GroupMetadata, ProducerOptions};
 use crate::record::{TaskId, Timestamp};
 use crate::runtime::collector::ProducerCollector;
+use crate::runtime::failures::Uncaught;
 use crate::runtime::output_topics::OutputTopics;
 use crate::runtime::settings::Guarantee;
 use crate::runtime::task::{Opening, Task};
@@ -180,7 +181,8 @@ impl Worker {
         self.hold_nobody_up();
         self.close_all();
         if let Err(error) = self.replace_producer() {
-            self.fail(error);
+            let verdict = self.failures.policy.uncaught(&error);
+            self.fail(error, verdict);
         }
     }
 
@@ -192,7 +194,7 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn fail(&mut self, error: AppError) {
+    pub(super) fn fail(&mut self, error: AppError, verdict: Uncaught) {
         if self.failed {
             // The first error has been reported. A commit that fails as well is not retried: the failure it detected
             // may be reported only once, and a second attempt would then commit positions without the records that
@@ -227,7 +229,7 @@ impl Worker {
         {
             tracing::warn!(%error, "the failed transaction is left to its time-out");
         }
-        self.report(Report::Failed { worker: self.seed.number, error });
+        self.report(Report::Failed { worker: self.seed.number, error, verdict });
     }
 
     pub(super) fn is_exactly_once(&self) -> bool {
