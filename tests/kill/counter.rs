@@ -27,6 +27,8 @@ pub(crate) struct Application {
     pub(crate) folder: PathBuf,
     /// Whether an error ends all processes.
     pub(crate) stop_all: bool,
+    /// What becomes of a process that stands still; without it, none does.
+    pub(crate) on_stall: Option<&'static str>,
 }
 
 /// The state from which a process starts counting.
@@ -72,6 +74,7 @@ impl Application {
             .args(self.transaction_timeout.map(|time| format!("--transaction-timeout-s={}", time.as_secs())))
             .args(self.exactly_once.then_some("--exactly-once"))
             .args(self.stop_all.then_some("--stop-all"))
+            .args(self.on_stall.map(|answer| format!("--on-stall={answer}")))
             .args([Path::new("--state-dir"), &self.folder.join(place)])
             .args([Path::new("--progress"), &progress]);
         Counter { program: Program::start(&format!("process {number}"), &mut command), progress }
@@ -110,6 +113,11 @@ impl Counter {
     pub(crate) fn failed(&self) -> Vec<String> {
         assert_eq!(self.program.wait().code(), Some(1), "{}", self.program.last_lines());
         self.program.lines()
+    }
+
+    /// Asks it to end.
+    pub(crate) fn ask_to_end(&mut self) {
+        drop(self.program.input());
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -8,6 +8,7 @@ mod events;
 mod kills;
 mod outage;
 mod restarts;
+mod stalls;
 mod static_chaos;
 mod static_members;
 mod stop_call;

@@ -35,6 +35,7 @@ fn an_application_waits_for_its_broker_and_outlives_its_outage() {
         session_timeout: Duration::from_secs(4),
         transaction_timeout: None,
         stop_all: false,
+        on_stall: None,
         folder: folder.path().to_owned(),
     };
     let counter = application.start(1);

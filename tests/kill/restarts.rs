@@ -51,6 +51,7 @@ fn application(id: String, log: [String; 2], folder: &Path) -> Application {
         transaction_timeout,
         folder,
         stop_all: false,
+        on_stall: None,
     }
 }
 

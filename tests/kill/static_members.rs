@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use millstream_tests::kafka::bootstrap_servers;
 use millstream_tests::records::{TopicOf, Writer};
 use millstream_tests::{PATIENCE, say};
+use streams_core::log::{Doorbell, Log as _};
 use streams_core::testing::log_contract::unique_prefix;
 use streams_kafka::Kafka;
 
@@ -50,6 +51,7 @@ impl Scene {
             session_timeout,
             transaction_timeout: None,
             stop_all: false,
+            on_stall: None,
             folder: folder.to_owned(),
         };
         Self { kafka, application, written: 0 }
@@ -90,6 +92,13 @@ impl Scene {
         EVENTS.write(&mut writer, self.written..until);
         writer.flush();
         self.written = until;
+    }
+
+    /// The client names of the group's members.
+    pub(crate) fn members(&self) -> Vec<String> {
+        let admin = self.kafka.admin(Doorbell::new()).expect("an admin client");
+        let members = admin.group_members(&self.application.id).wait().expect("an answer").expect("members");
+        members.into_iter().map(|member| member.client_id).collect()
     }
 
     fn committed(&self) -> i64 {

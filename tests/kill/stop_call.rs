@@ -7,7 +7,7 @@ use millstream_tests::say;
 use streams_core::record::Timestamp;
 
 use crate::counter::{Counter, turn};
-use crate::static_members::{LONG, Scene};
+use crate::static_members::{LONG, Scene, wait_for};
 
 const CALLED: &str = "was stopped as a whole by its member";
 
@@ -24,7 +24,7 @@ fn ends(the_caller_is_killed: bool) {
     scene.until_committed();
     let topic = scene.topic();
     let mut writer = Writer::new(&topic);
-    writer.send(0, "poison", &[0; 8], Timestamp(1_800_000_000_000));
+    writer.send(0, "poison", &[0; 8], Timestamp(1_700_000_000_000));
     writer.flush();
     let began = Instant::now();
     let caller = loop {
@@ -35,6 +35,9 @@ fn ends(the_caller_is_killed: bool) {
         assert!(began.elapsed() < Duration::from_secs(60), "nobody calls");
         std::thread::sleep(Duration::from_millis(1));
     };
+    if the_caller_is_killed {
+        wait_for("the call to be in the group", || scene.members().iter().any(|name| name.contains(".stop.")));
+    }
     let called = Instant::now();
     let caller = counters.remove(caller);
     let caller = if the_caller_is_killed { caller.kill().len() } else { caller.failed().len() };

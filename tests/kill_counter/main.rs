@@ -4,7 +4,8 @@
 //! number of records in its changelogs, the number it has read to restore its state, its position in each partition, and
 //! the sum of the restored counts. After that, its progress is in the file of `--progress`.
 //!
-//! With the key `poison`, it fails, and calls all other processes to stop if it was started with `--stop-all`.
+//! With the key `poison`, it fails, and calls all other processes to stop if it was started with `--stop-all`. With the key
+//! `stall`, it stands still for ever if it was started with `--on-stall`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,6 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Parser;
+use millstream::config::OnStall;
 use millstream::kafka::Kafka;
 use millstream::log::{Embedded, Isolation, Log};
 use millstream::prelude::*;
@@ -23,6 +25,8 @@ use millstream_tests::progress::Teller;
 use millstream_tests::records::TopicOf;
 
 const STORE: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+
+const STALL: Duration = Duration::from_secs(5);
 
 #[derive(Parser)]
 struct Arguments {
@@ -56,6 +60,9 @@ struct Arguments {
     /// An error ends all processes of the application
     #[arg(long)]
     stop_all: bool,
+    /// What becomes of a task that does not get on for 5 seconds
+    #[arg(long)]
+    on_stall: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -91,6 +98,12 @@ fn run(log: impl Log + Clone, arguments: &Arguments) -> Result<(), Box<dyn Error
     let app = if arguments.exactly_once { app.exactly_once() } else { app.at_least_once() };
     let verdict = if arguments.stop_all { Uncaught::StopApplication } else { Uncaught::StopInstance };
     let app = app.on_uncaught_error(move |_| verdict);
+    let app = match arguments.on_stall.as_deref() {
+        None => app,
+        Some("leave") => app.on_stall(STALL, OnStall::Leave),
+        Some("fail") => app.on_stall(STALL, OnStall::Fail),
+        Some(other) => return Err(format!("--on-stall {other}").into()),
+    };
     let running = app.on_state_change(|from, to| eprintln!("{from} -> {to}")).start(log.clone())?;
     // Nothing is counted before the line has been printed.
     running.pause();
@@ -110,10 +123,14 @@ fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
     let counts: Topic<String, i64> = Topic::named(format!("{}-counts", arguments.id))?;
     let teller = Mutex::new(Teller::create(&arguments.progress, arguments.partitions as usize)?);
     let builder = StreamsBuilder::new();
+    let stalls = arguments.on_stall.is_some();
     builder
         .stream(events)
         .process_values((), move |(), key: &String, event: i64, out| {
             assert_ne!(key, "poison", "nobody can count this");
+            while stalls && key == "stall" {
+                std::thread::park();
+            }
             if let Some(position) = out.position() {
                 let mut teller = teller.lock().unwrap_or_else(PoisonError::into_inner);
                 teller.tell(position.partition.0, position.offset.0).expect("progress can be told");

@@ -54,6 +54,10 @@
 //! also say that all instances end ([`Uncaught::StopApplication`](crate::runtime::Uncaught::StopApplication)). Otherwise the
 //! tasks of the one that ends go to the others, which may fail with the same record, one after the other.
 //!
+//! **Code that does not come back**, because it waits for something without a time limit, cannot be interrupted. After
+//! `task.stall.timeout.ms` that is said, with the record that the task has in hand, and `task.stall.handler` decides whether
+//! the instance also leaves its group, so that others take over, or ends; see [`App::on_stall`](crate::runtime::App::on_stall).
+//!
 //! The settings are also methods of [`App`](crate::runtime::App), and
 //! [`App::handle_errors`](crate::runtime::App::handle_errors) decides about each record in code:
 //!

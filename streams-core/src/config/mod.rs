@@ -125,6 +125,22 @@ pub enum OnChangelogLoss {
     Rebuild,
 }
 
+/// What becomes of a task that does not get on, most often because code of the application waits for something that does not
+/// come. Such code cannot be interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStall {
+    /// `warn`: that is said, and nothing else. The instance stays in the group, so nobody else gets its tasks.
+    #[default]
+    Warn,
+    /// `leave`: if the code has not come back, the instance also leaves its group, as in Kafka Streams after
+    /// `max.poll.interval.ms`, so that other instances take over its tasks. It comes back when the code does; what it was
+    /// doing is not committed. Code that is merely slow would make the tasks go round, and nothing would get done.
+    Leave,
+    /// `fail`: the instance ends with an error that names the task. A thread that does not come back is left to the end of
+    /// the process.
+    Fail,
+}
+
 /// The id of an application. Its group, its internal topics and its state folder are named after it, so it follows the
 /// rule for topic names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -235,6 +251,11 @@ pub struct StreamsConfig {
     pub transaction_timeout: Option<Duration>,
     /// `task.timeout.ms`: how long a task that is being opened waits for a log that does not answer. Default 5 minutes.
     pub task_timeout: Duration,
+    /// `task.stall.timeout.ms`, which Java does not have: how long a task may have records without processing any, or a step
+    /// of a worker may take, until that is reported. Default 1 minute.
+    pub task_stall_timeout: Duration,
+    /// `task.stall.handler`: `warn`, the default, `leave` or `fail`.
+    pub task_stall: OnStall,
     /// `topology.optimization`: `none`, the default, `all`, or a list of optimisations. The topology must be built with it,
     /// by [`StreamsBuilder::build_with`](crate::dsl::StreamsBuilder::build_with).
     pub topology_optimization: Optimizations,
@@ -292,6 +313,8 @@ impl StreamsConfig {
             max_poll_interval: Duration::from_secs(300),
             transaction_timeout: None,
             task_timeout: Duration::from_secs(300),
+            task_stall_timeout: Duration::from_secs(60),
+            task_stall: OnStall::Warn,
             topology_optimization: Optimizations::NONE,
             topics: TopicSettings::default(),
             clients: ClientSettings::default(),

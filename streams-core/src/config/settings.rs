@@ -10,8 +10,8 @@ use super::parse::{
     word_of,
 };
 use super::{
-    ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, StreamsConfig,
-    TimestampPolicy,
+    ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnStall,
+    StreamsConfig, TimestampPolicy,
 };
 use crate::topic::{NAME_LENGTH_MAX, check_name};
 
@@ -50,6 +50,8 @@ const CREATE: &[(&str, CreateInternalTopics)] =
     &[("first_run", CreateInternalTopics::FirstRun), ("always", CreateInternalTopics::Always)];
 
 const LOSS: &[(&str, OnChangelogLoss)] = &[("fail", OnChangelogLoss::Fail), ("rebuild", OnChangelogLoss::Rebuild)];
+
+const STALLS: &[(&str, OnStall)] = &[("warn", OnStall::Warn), ("leave", OnStall::Leave), ("fail", OnStall::Fail)];
 
 /// In the order in which they are printed.
 pub(super) const SETTINGS: &[Setting] = &[
@@ -351,6 +353,22 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         show: |config| show_duration(config.task_timeout),
+    },
+    Setting {
+        name: "task.stall.timeout.ms",
+        apply: |config, value| {
+            config.task_stall_timeout = positive_duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.task_stall_timeout),
+    },
+    Setting {
+        name: "task.stall.handler",
+        apply: |config, value| {
+            config.task_stall = word(value, STALLS)?;
+            Ok(())
+        },
+        show: |config| word_of(config.task_stall, STALLS),
     },
     Setting {
         name: "topology.optimization",

@@ -83,6 +83,9 @@ fn every_setting_reads_what_java_users_write_and_shows_it() {
         ("max.poll.interval.ms", "60000", "1m"),
         ("transaction.timeout.ms", "5s", "5s"),
         ("task.timeout.ms", "0", "0s"),
+        ("task.stall.timeout.ms", "5m", "5m"),
+        ("task.stall.handler", "leave", "leave"),
+        ("task.stall.handler", "fail", "fail"),
         ("topology.optimization", "none", "none"),
         ("topology.optimization", "single.store.self.join", "single.store.self.join"),
     ];
@@ -136,6 +139,8 @@ fn settings_arrive_in_their_fields() {
         ("max.poll.interval.ms", "9"),
         ("transaction.timeout.ms", "10"),
         ("task.timeout.ms", "11"),
+        ("task.stall.timeout.ms", "19"),
+        ("task.stall.handler", "leave"),
         ("topic.min.insync.replicas", "2"),
         ("consumer.fetch.min.bytes", "12"),
     ])
@@ -178,6 +183,8 @@ fn settings_arrive_in_their_fields() {
         max_poll_interval: Duration::from_millis(9),
         transaction_timeout: Some(Duration::from_millis(10)),
         task_timeout: Duration::from_millis(11),
+        task_stall_timeout: Duration::from_millis(19),
+        task_stall: OnStall::Leave,
         origins: config.origins.clone(),
         ..StreamsConfig::new("app").unwrap()
     };

@@ -18,7 +18,9 @@ use super::idle::Idleness;
 use super::lifecycle::AppState;
 use super::memory::MemoryPlan;
 use super::metrics::TaskMetrics;
-use super::settings::{CreateInternalTopics, Guarantee, IsolationLevel, OnChangelogLoss, OnError, TimestampPolicy};
+use super::settings::{
+    CreateInternalTopics, Guarantee, IsolationLevel, OnChangelogLoss, OnError, OnStall, TimestampPolicy,
+};
 use super::start_line;
 use super::summary::Summary;
 use super::threads::{StateListener, notify, start_control};
@@ -325,6 +327,34 @@ impl App {
     #[must_use]
     pub fn on_uncaught_error(mut self, decide: impl Fn(&AppError) -> Uncaught + Send + Sync + 'static) -> Self {
         self.uncaught = Some(Arc::new(decide));
+        self
+    }
+
+    /// What becomes of a task that has records and does not process any for this long, or is busy with a single step for
+    /// this long (`task.stall.timeout.ms`, 1 minute unless set, and `task.stall.handler`). The usual cause is code that waits
+    /// for something without a time limit. By default that is said once, with the record that the task has in hand.
+    ///
+    /// An instance stays in its group whatever its workers do, so nobody takes over the tasks of one that stands still
+    /// unless [`OnStall::Leave`] or [`OnStall::Fail`] says so. An application that is asked to stop meanwhile waits for such
+    /// a worker this long and then ends without it, with [`AppError::Stalled`].
+    ///
+    /// ```
+    /// use millstream::config::OnStall;
+    /// use millstream::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// const IN: Topic<String, String> = Topic::new("in");
+    /// const OUT: Topic<String, String> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(IN).map_values(|word| word.to_uppercase()).to(OUT);
+    /// let app = App::new("copy", builder.build()?).on_stall(Duration::from_secs(300), OnStall::Leave);
+    /// # Ok::<_, TopologyError>(())
+    /// ```
+    #[doc(alias = "max.poll.interval.ms")]
+    #[must_use]
+    pub fn on_stall(mut self, after: Duration, answer: OnStall) -> Self {
+        (self.settings.task_stall_timeout, self.settings.task_stall) = (after, answer);
         self
     }
 

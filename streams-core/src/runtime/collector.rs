@@ -7,9 +7,11 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use super::output_topics::OutputTopics;
+use super::pulse::Pulse;
 use crate::clock::SharedClock;
 use crate::log::{LogError, LogErrorKind, OutgoingRecord, Producer, SendError};
 use crate::operators::{Collector, Destination, RecordPosition, Unaddressed};
@@ -27,6 +29,8 @@ pub(crate) struct ProducerCollector {
     transactional: bool,
     in_transaction: bool,
     trouble: Option<LogError>,
+    /// Whether the control has given the worker up.
+    pulse: Option<Arc<Pulse>>,
 }
 
 enum Waiting {
@@ -61,7 +65,14 @@ impl ProducerCollector {
             transactional,
             in_transaction: false,
             trouble: None,
+            pulse: None,
         }
+    }
+
+    /// Sends nothing once the control has given the worker up: then others have its tasks, and what it still writes would be
+    /// behind their records.
+    pub(crate) fn heeding(self, pulse: &Arc<Pulse>) -> Self {
+        Self { pulse: Some(Arc::clone(pulse)), ..self }
     }
 
     pub(crate) fn producer(&mut self) -> &mut dyn Producer {
@@ -78,8 +89,12 @@ impl ProducerCollector {
         !self.waiting.is_empty()
     }
 
-    /// Opens a transaction if one is needed and none is open.
+    /// Opens a transaction if one is needed and none is open. An error if nothing may be sent any more.
     pub(crate) fn ensure_transaction(&mut self) -> Result<(), LogError> {
+        if self.pulse.as_ref().is_some_and(|pulse| pulse.is_given_up()) {
+            let message = "this worker did not come back for so long that others have its tasks";
+            return Err(LogError::new(LogErrorKind::Fenced, message));
+        }
         if self.transactional && !self.in_transaction {
             self.producer.begin_transaction()?;
             self.in_transaction = true;

@@ -111,6 +111,13 @@ pub enum AppError {
         /// The first 300 characters of its error.
         reason: String,
     },
+    /// A task did not get on, and `task.stall.handler` is `fail`; or the instance was to end, and a worker did not come back
+    /// from the application's code.
+    #[error("{stall}. The instance ends without that task's last work, which is done again at the next start")]
+    Stalled {
+        /// What did not get on, since when, and with what.
+        stall: String,
+    },
     /// Input or output topics do not exist.
     #[error("{}", missing_topics(topics))]
     MissingTopics {

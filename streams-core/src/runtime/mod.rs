@@ -37,6 +37,7 @@ mod outage;
 mod output_topics;
 mod plan;
 mod preparation;
+mod pulse;
 mod questions;
 mod reach;
 mod renamed;
@@ -45,6 +46,7 @@ mod retry;
 mod settings;
 mod signals;
 mod single_task;
+mod stall;
 mod start_line;
 mod stop_call;
 mod summary;
@@ -63,7 +65,7 @@ pub use metrics::{TaskMetrics, TaskPhase};
 pub use renamed::RenamedTopic;
 pub use settings::{
     CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnError, OnFuture,
-    Settings, TimestampPolicy,
+    OnStall, Settings, TimestampPolicy,
 };
 pub use single_task::{RawRow, SentRecord};
 pub use summary::Summary;

@@ -7,7 +7,7 @@ use super::AppError;
 use crate::config::{ApplicationId, Optimizations, StreamsConfig, transaction_timeout_below};
 pub use crate::config::{
     CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnError, OnFuture,
-    TimestampPolicy,
+    OnStall, TimestampPolicy,
 };
 use crate::log::{Isolation, Log};
 
@@ -84,6 +84,11 @@ pub struct Settings {
     pub transaction_timeout: Option<Duration>,
     /// `task.timeout.ms`: how long a task that is being opened waits for an answer from the log.
     pub task_timeout: Duration,
+    /// `task.stall.timeout.ms`: how long a task may have records without processing any, or a step of a worker may take,
+    /// until that is reported.
+    pub task_stall_timeout: Duration,
+    /// `task.stall.handler`: what becomes of an instance whose task does not get on.
+    pub task_stall: OnStall,
     /// `poll.ms`: the longest wait of a worker that has nothing to do.
     pub poll: Duration,
     /// `metadata.max.age.ms`: how often to look for new topics that match a pattern of the topology; `None` leaves it to the
@@ -241,6 +246,8 @@ impl From<&StreamsConfig> for Settings {
             rebalance_timeout: config.max_poll_interval,
             transaction_timeout: config.transaction_timeout,
             task_timeout: config.task_timeout,
+            task_stall_timeout: config.task_stall_timeout,
+            task_stall: config.task_stall,
             poll: config.poll,
             metadata_max_age: config.metadata_max_age,
             client_id: config.client_id.clone(),

@@ -68,7 +68,8 @@ fn pump_control(mut control: Control, status: &Status, id: &str, voice: &Voice) 
                 status.doorbell.wait(wait);
             }
             Ok(ControlTurn::Spawn(seeds)) => {
-                threads.extend(seeds.into_iter().map(|seed| spawn_worker(seed, id, voice)));
+                let pulses = seeds.iter().map(|seed| Arc::clone(&seed.pulse)).collect::<Vec<_>>();
+                threads.extend(seeds.into_iter().map(|seed| spawn_worker(seed, id, voice)).zip(pulses));
             }
             Ok(ControlTurn::Finished) => break,
             Err(panic) => {
@@ -76,8 +77,11 @@ fn pump_control(mut control: Control, status: &Status, id: &str, voice: &Voice) 
             }
         }
     }
-    for thread in threads.into_iter().flatten() {
-        let _ = thread.join();
+    for (thread, pulse) in threads {
+        // One that does not come back from the application's code is left to the end of the process.
+        if let Some(thread) = thread.filter(|thread| thread.is_finished() || !pulse.is_given_up()) {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -38,6 +38,7 @@ use crate::state::{GlobalStore, StateBackend};
 use crate::topology::Topology;
 
 mod calling;
+mod stalls;
 mod status;
 mod together;
 

@@ -8,6 +8,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Status;
+use super::stalls::Stalls;
+use crate::config::OnStall;
 use crate::log::{Doorbell, GroupMetadata, Member, MemberEvent, MemberOptions};
 use crate::record::TaskId;
 use crate::runtime::AppError;
@@ -21,6 +23,7 @@ use crate::runtime::lifecycle::AppState;
 use crate::runtime::matching::TopicWatch;
 use crate::runtime::reach::Reach;
 use crate::runtime::restore_notices::RestoreNotices;
+use crate::runtime::stall::{Stall, StallCause};
 use crate::runtime::voice::{END, PEOPLE};
 use crate::runtime::worker::{Command, Common, Report, WorkerSeed};
 
@@ -77,6 +80,7 @@ pub(super) struct Together {
     leaving_since: Option<Duration>,
     leaving: bool,
     restoring: RestoreNotices,
+    stalls: Stalls,
 }
 
 struct WorkerLink {
@@ -87,6 +91,19 @@ struct WorkerLink {
     running: bool,
     stopped: bool,
     refused: Option<Refused>,
+    /// How long it is waited for.
+    staying: Staying,
+}
+
+/// Whether a worker that does not come back from a step is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Staying {
+    /// Before the instance leaves its group.
+    InGroup,
+    /// The instance leaves its group without it, but comes back only together with it.
+    OutOfGroup,
+    /// No more.
+    Abandoned,
 }
 
 /// A worker that has dropped its tasks because its commit was refused.
@@ -107,6 +124,7 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
         let (commands, receiver) = channel();
         let doorbell = Doorbell::new();
         let seed = WorkerSeed {
+            pulse: Arc::default(),
             number,
             common: Arc::clone(common),
             commands: receiver,
@@ -114,7 +132,8 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
             doorbell: doorbell.clone(),
             control_doorbell: control.clone(),
         };
-        (WorkerLink { commands, doorbell, epoch: 0, running: false, stopped: false, refused: None }, seed)
+        let staying = Staying::InGroup;
+        (WorkerLink { commands, doorbell, epoch: 0, running: false, stopped: false, refused: None, staying }, seed)
     };
     let (workers, seeds) = (0..common.settings.workers.max(1)).map(link).unzip();
     (workers, seeds, reports)
@@ -125,6 +144,8 @@ impl Together {
     pub(super) fn new(parts: TogetherParts, common: &Arc<Common>, control: &Doorbell) -> (Self, Vec<WorkerSeed>) {
         let TogetherParts { member, options, replaced, heard, inputs, topics, fellows, reach, globals } = parts;
         let (workers, seeds, reports) = link_workers(common, control);
+        let pulses = seeds.iter().map(|seed| Arc::clone(&seed.pulse)).collect();
+        let stalls = Stalls::new(pulses, &common.settings);
         let together = Self {
             member,
             options,
@@ -147,6 +168,7 @@ impl Together {
             leaving_since: None,
             leaving: false,
             restoring: RestoreNotices::default(),
+            stalls,
         };
         (together, seeds)
     }
@@ -202,7 +224,11 @@ impl Together {
             busy = true;
             self.take(report, now, status);
         }
-        if self.workers.iter().all(|worker| worker.stopped) {
+        if let Some(stall) = self.stalls.step(now) {
+            self.take_stall(&stall, status);
+        }
+        self.abandon_stuck(now, status);
+        if self.workers.iter().all(|worker| worker.stopped || worker.staying != Staying::InGroup) {
             let since = *self.leaving_since.get_or_insert(now);
             self.leaving |= self.member.leave().is_ready() || now.saturating_sub(since) > LEAVE_PATIENCE;
             return Ok(busy);
@@ -257,7 +283,7 @@ impl Together {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.leaving
+        self.leaving && self.workers.iter().all(|worker| worker.stopped || worker.staying == Staying::Abandoned)
     }
 
     /// Asks all workers to commit and close.
@@ -265,6 +291,64 @@ impl Together {
         if !std::mem::replace(&mut self.stopping, true) {
             self.workers.iter().for_each(|worker| worker.tell(Command::Stop));
         }
+    }
+
+    /// Says what does not get on, and does what the settings say.
+    fn take_stall(&mut self, stall: &Stall, status: &Status) {
+        if self.reach.is_lost() {
+            // Nothing can get on, and that has been said.
+            return;
+        }
+        tracing::warn!(target: PEOPLE, worker = stall.worker, "{stall}");
+        let is_busy = matches!(stall.cause, StallCause::Busy(_));
+        match self.stalls.answer() {
+            OnStall::Leave if is_busy && !self.stopping => {
+                tracing::warn!(
+                    target: PEOPLE,
+                    "so this instance leaves its group, and others take over; it comes back when its worker does \
+                     (`task.stall.handler` is `leave`)"
+                );
+                self.let_go(stall.worker, Staying::OutOfGroup);
+                self.begin_again(status);
+            }
+            OnStall::Fail if !self.stopping || self.again => {
+                self.fail(AppError::Stalled { stall: stall.to_string() }, status)
+            }
+            OnStall::Warn | OnStall::Leave | OnStall::Fail => {}
+        }
+    }
+
+    /// An instance that ends does not wait for ever for a worker that does not come back.
+    fn abandon_stuck(&mut self, now: Duration, status: &Status) {
+        if !self.stopping || self.again {
+            return;
+        }
+        for number in 0..self.workers.len() {
+            let waits =
+                self.workers.get(number).is_some_and(|worker| !worker.stopped && worker.staying != Staying::Abandoned);
+            if let Some(stall) = self.stalls.stuck(number, now).filter(|_| waits) {
+                self.let_go(number, Staying::Abandoned);
+                self.fail(AppError::Stalled { stall: stall.to_string() }, status);
+            }
+        }
+    }
+
+    /// Goes on without a worker that does not come back.
+    fn let_go(&mut self, number: usize, staying: Staying) {
+        self.stalls.give_up(number);
+        if let Some(worker) = self.workers.get_mut(number) {
+            worker.staying = staying;
+            worker.lose();
+        }
+    }
+
+    /// Ends with an error.
+    fn fail(&mut self, error: AppError, status: &Status) {
+        self.again = false;
+        tracing::error!(target: END, %error, "the application stops: {error}");
+        status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        status.become_state(AppState::PendingError);
+        self.stop();
     }
 
     /// Commits and leaves the group, to come back with a new plan.
@@ -418,15 +502,13 @@ impl Together {
                 }
             }
             Report::Failed { worker, error, verdict } => {
-                self.again = false;
                 if verdict == Uncaught::StopApplication {
                     self.call_all(&error);
                 }
-                tracing::error!(target: END, worker, %error, "the application stops: {error}");
-                status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                status.become_state(AppState::PendingError);
-                self.stop();
+                tracing::debug!(worker, "a worker has failed");
+                self.fail(error, status);
             }
+            Report::Stalled(stall) => self.take_stall(&stall, status),
             Report::Stopped { worker } => {
                 if let Some(revoking) = &mut self.revoking {
                     revoking.waiting_for.remove(&worker);

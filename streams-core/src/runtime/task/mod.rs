@@ -17,6 +17,7 @@ use super::failures::{DeadLetters, Failures};
 use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
 use super::offset_metadata::{KeptTopic, OffsetMetadata};
+use super::pulse::InHand;
 use super::summary::Totals;
 use super::worker::panic_message;
 use super::{AppError, collector::ProducerCollector};
@@ -85,6 +86,8 @@ pub(crate) struct Task {
     answer: Option<OnError>,
     done: Done,
     odd_times: OddTimes,
+    /// Which record is in hand, for the control.
+    in_hand: Arc<InHand>,
     parts: TaskParts,
     punctuations: Punctuations,
     /// `None` unless event time is aligned and the task sends to a repartition topic.
@@ -146,6 +149,7 @@ impl Task {
     ) -> Self {
         let Failing { failures, dead_letters, is_exactly_once } = failing;
         let Ready { id, folder, state, stores, topics, .. } = ready;
+        let in_hand = InHand::of(id, inputs.iter().map(|input| input.partition.clone()));
         let mut task = Self {
             id,
             inputs,
@@ -168,6 +172,7 @@ impl Task {
             answer: None,
             done: Done::new(totals.clone()),
             odd_times: OddTimes::default(),
+            in_hand,
             parts,
             span: tracing::info_span!("task", task = %id),
             folder,
@@ -200,6 +205,7 @@ impl Task {
                 break;
             }
         }
+        self.in_hand.put_down();
         self.metrics.processed += processed as u64;
         self.note_drops();
         self.metrics.uncommitted += processed as u64;
@@ -280,6 +286,7 @@ impl Task {
             expired.map_err(|error| AppError::Operator { task: self.id, error })?;
         }
         set_position(context, input, record.offset);
+        self.in_hand.take_up(index, record.offset);
         self.odd_times.note(record.timestamp, context.wall_clock, index, record.offset);
         let outcome = match refused {
             Some(error) => Err(error),
@@ -298,6 +305,11 @@ impl Task {
             }
             Err(error) => self.take_failure(index, (time_before, now), error),
         }
+    }
+
+    /// Which record is in hand.
+    pub(crate) const fn in_hand(&self) -> &Arc<InHand> {
+        &self.in_hand
     }
 
     /// Whether there is nothing to process and nothing that could fall due.

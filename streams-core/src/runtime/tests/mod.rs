@@ -44,6 +44,7 @@ pub(super) mod said;
 mod scene;
 mod slow_records;
 mod slow_stores;
+mod stalls;
 mod stop_calls;
 mod summaries;
 mod tally;

@@ -29,8 +29,10 @@ use super::heard::Heard;
 use super::memory::MemoryPlan;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
+use super::pulse::Pulse;
 use super::questions::Questions;
 use super::settings::Guarantee;
+use super::stall::Stall;
 use super::summary::Totals;
 use super::task::{BufferedBytes, Task};
 use super::{AppError, Settings};
@@ -57,6 +59,7 @@ mod rest;
 mod slots;
 mod standing;
 mod tasks;
+mod waiting;
 
 pub(crate) use lost_positions::LostPosition;
 pub(crate) use slots::Slots;
@@ -68,6 +71,7 @@ use proving::Proof;
 use rest::Rest;
 use standing::Standing;
 use tasks::new_collector;
+use waiting::Waiting;
 
 /// How long to wait for an answer that may not ring the doorbell.
 const WAIT_FOR_REPLY: Duration = Duration::from_millis(1);
@@ -109,6 +113,11 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Whether the user has paused the application.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
     /// The prefix of the clients' names.
     pub(crate) fn client_id(&self) -> &str {
         self.settings.client_id.as_deref().unwrap_or(&self.plan.application_id)
@@ -144,6 +153,8 @@ pub(crate) enum Report {
     /// It cannot continue, but still answers commands.
     /// `verdict` is what the application has decided about the error.
     Failed { worker: usize, error: AppError, verdict: Uncaught },
+    /// A task has records and does not process them.
+    Stalled(Stall),
     /// It has closed everything.
     Stopped { worker: usize },
 }
@@ -156,6 +167,8 @@ pub(crate) struct WorkerSeed {
     pub(crate) reports: Sender<Report>,
     pub(crate) doorbell: Doorbell,
     pub(crate) control_doorbell: Doorbell,
+    /// What the worker is doing, for the control.
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 /// Whether a worker has more to do.
@@ -185,6 +198,8 @@ pub(crate) struct Worker {
     rest: Rest,
     full_disks: FullDisks,
     questions: Questions,
+    /// The tasks that have records and do not process them.
+    waiting: Waiting,
     routes: HashMap<TopicPartition, (TaskId, usize)>,
     standing: Standing,
     commit: Option<Commit>,
@@ -257,6 +272,7 @@ impl Worker {
             rest: Rest::default(),
             full_disks: FullDisks::default(),
             questions: Questions::default(),
+            waiting: Waiting::default(),
             routes: HashMap::new(),
             standing: Standing::Without,
             commit: None,
@@ -299,7 +315,7 @@ impl Worker {
             return Turn::Finished;
         }
         let _span = self.span.clone().entered();
-        match self.turn() {
+        let turn = match self.turn() {
             Ok(turn) => turn,
             Err(error) => {
                 if let Err(error) = self.recover(error) {
@@ -307,11 +323,15 @@ impl Worker {
                 }
                 Turn::Busy
             }
-        }
+        };
+        self.seed.pulse.rest();
+        turn
     }
 
     fn turn(&mut self) -> Result<Turn, AppError> {
         let now = self.seed.common.clock.monotonic();
+        self.seed.pulse.begin(now);
+        self.look_for_waiting_tasks(now);
         // Check this before obeying commands: a member that has been polled has sent its commands already, so they
         // are obeyed below.
         let is_heard = self.seed.common.heard.is_recent(now);
@@ -375,7 +395,7 @@ impl Worker {
         if self.slots.running().any(Task::may_tell) {
             wait = wait.min(aligning::TELL_INTERVAL);
         }
-        if self.seed.common.paused.load(Ordering::Relaxed) {
+        if self.seed.common.is_paused() {
             // Records and punctuators wait.
             return Turn::Idle(wait.max(WAIT_MIN));
         }

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::pace::round_time;
@@ -29,7 +28,7 @@ impl Worker {
     /// Lets the tasks process some records, and fires punctuators. If the time runs out, the next round starts with the
     /// next task.
     pub(super) fn process(&mut self) -> Result<Work, AppError> {
-        let paused = self.seed.common.paused.load(Ordering::Relaxed);
+        let paused = self.seed.common.is_paused();
         let began = self.seed.common.clock.monotonic();
         let is_resting = self.rest.left(began).is_some();
         if paused || is_resting || self.failed || self.standing.is_ending() {
@@ -94,6 +93,7 @@ impl Worker {
             let wall_clock = shared.clock.now();
             task.context.wall_clock = wall_clock;
             let collector = &self.collector;
+            self.seed.pulse.at_work(Some(task.in_hand()));
             let piece = catch_unwind(AssertUnwindSafe(|| {
                 let done = match limit {
                     None => task.process(records, looked, settings.task_idle, collector)?,
@@ -101,6 +101,7 @@ impl Worker {
                 };
                 Ok::<_, AppError>((done, task.punctuate(PunctuationTime::WallClock, wall_clock)?))
             }));
+            self.seed.pulse.at_work(None);
             let (done, punctuated) = piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
             for input in &mut task.inputs {
                 // An empty one goes on in any case: others may wait for it.

@@ -274,5 +274,6 @@ pub(super) fn new_collector(
         .map_err(|error| AppError::log("creating a producer", error))?;
     let topics = OutputTopics::of(&shared.plan, Arc::clone(admin), shared.log.creates_output_topics());
     let collector = ProducerCollector::new(producer, topics, Arc::clone(&shared.clock), transactional);
+    let collector = collector.heeding(&seed.pulse);
     Ok(Rc::new(RefCell::new(collector)))
 }
