@@ -83,6 +83,11 @@ impl Deliveries {
         (offset >= 0).then_some(Offset(offset))
     }
 
+    /// Whether there is a failure that was not taken yet.
+    pub(crate) fn has_failure(&self) -> bool {
+        self.lock().failed.is_some()
+    }
+
     /// The first failure since the last call.
     pub(crate) fn take_failure(&self) -> Option<LogError> {
         let mut ledger = self.lock();

@@ -14,6 +14,7 @@ pub(crate) struct Code(pub(crate) i32);
 impl Code {
     pub(crate) const AUTO_OFFSET_RESET: Self = Self(-140);
     pub(crate) const FENCED: Self = Self(-144);
+    pub(crate) const STATE: Self = Self(-172);
     pub(crate) const MAX_POLL_EXCEEDED: Self = Self(-147);
     pub(crate) const FATAL: Self = Self(-150);
     pub(crate) const PURGE_INFLIGHT: Self = Self(-151);

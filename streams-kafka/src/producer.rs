@@ -97,8 +97,21 @@ impl KafkaProducer {
                 let (code, reason) = self.client.fatal_error().unwrap_or((Code::FATAL, error.reason));
                 SendError::Refused(code.about(format!("a record for {name}-{partition}: {reason}")))
             }
+            Code::STATE if self.transactions.is_some() => self.in_failed_transaction(name, partition, &error.reason),
             code => SendError::Refused(code.about(format!("a record for {name}-{partition}: {}", error.reason))),
         }
+    }
+
+    /// A transaction that has failed takes no more records. If some record's report says why, the next poll tells that, and
+    /// this record waits for it; it is not at fault. Otherwise it can only be done again.
+    fn in_failed_transaction(&self, name: &str, partition: Partition, reason: &str) -> SendError {
+        self.client.poll();
+        if self.deliveries.has_failure() {
+            return SendError::Full;
+        }
+        let message =
+            format!("a record for {name}-{partition} was not sent, because its transaction has failed: {reason}");
+        SendError::Refused(LogError::new(LogErrorKind::Unavailable, message))
     }
 }
 
@@ -276,6 +289,29 @@ mod tests {
             let is_renewed = !Arc::ptr_eq(&before, &producer.client);
             assert_eq!(is_renewed, breaks, "commits: {commits}, breaks: {breaks}");
         }
+    }
+
+    /// Regression: whoever wrote the next record ended the application, because librdkafka's reason for refusing it says
+    /// nothing of why the transaction has failed.
+    #[test]
+    fn the_next_record_of_a_transaction_that_has_failed_is_not_at_fault() {
+        let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());
+        let mut producer = transactional(&cluster, 1_000, &bell);
+        begin(&mut producer, &bell);
+        cluster.broker_down(1).unwrap();
+        let topic = producer.topic("t");
+        let record = OutgoingRecord { key: None, value: Some(b"v"), timestamp: Timestamp(1), headers: &Headers::new() };
+        // The first of these times out, and the transaction fails with it.
+        let refused = wait(&bell, || match producer.send(topic, Partition(0), record) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(error),
+        });
+        assert_eq!(refused, SendError::Full);
+        let told = producer.poll().unwrap_err();
+        assert!(told.kind == LogErrorKind::Timeout && told.message.contains("t-0"), "{told}");
+        // Nobody tells it again.
+        let refused = producer.send(topic, Partition(0), record).unwrap_err();
+        assert!(matches!(&refused, SendError::Refused(error) if error.is_transient()), "{refused}");
     }
 
     /// Regression: librdkafka's producers ask for topics in a way that creates them, on a broker with Kafka's default

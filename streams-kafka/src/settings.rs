@@ -106,8 +106,11 @@ impl Kafka {
         settings.default("topic.metadata.propagation.max.ms", "5000");
         settings.default("queued.min.messages", "100000");
         settings.default(PREFETCH_SIZE, &(prefetch / 1024).clamp(1, 2_097_151).to_string());
-        settings.default("fetch.max.bytes", &(prefetch / 2).clamp(FETCH_BYTES_MIN, FETCH_BYTES_MAX).to_string());
-        self.finish(settings, scope)
+        let fetch = (prefetch / 2).clamp(FETCH_BYTES_MIN, FETCH_BYTES_MAX);
+        settings.default("fetch.max.bytes", &fetch.to_string());
+        let mut settings = self.finish(settings, scope)?;
+        settings.fetches_the_largest_message(fetch);
+        Ok(settings)
     }
 
     /// The settings of a client that writes.
@@ -131,7 +134,9 @@ impl Kafka {
             settings.owned("transaction.timeout.ms", &options.transaction_timeout_ms.to_string());
             settings.default("message.timeout.ms", &options.transaction_timeout_ms.to_string());
         }
-        self.finish(settings, ClientScope::Producer)
+        let mut settings = self.finish(settings, ClientScope::Producer)?;
+        settings.holds_the_largest_message(queue)?;
+        Ok(settings)
     }
 
     /// The settings of a group's member.
@@ -222,6 +227,7 @@ const QUEUE_BYTES_DEFAULT: usize = 64 << 20;
 /// librdkafka's names for what a client may hold, in KiB.
 const PREFETCH_SIZE: &str = "queued.max.messages.kbytes";
 const QUEUE_SIZE: &str = "queue.buffering.max.kbytes";
+const LARGEST_MESSAGE: &str = "message.max.bytes";
 /// librdkafka requires that a fetch can contain the largest message (`message.max.bytes`).
 const FETCH_BYTES_MIN: usize = 1_000_000;
 const FETCH_BYTES_MAX: usize = 16 << 20;
@@ -253,6 +259,39 @@ impl Settings {
         self.owned("enable.auto.commit", "false");
         self.owned("enable.auto.offset.store", "false");
         self.owned("auto.offset.reset", "error");
+    }
+
+    /// librdkafka wants a fetch to hold the largest message, whose size the user may have set.
+    fn fetches_the_largest_message(&mut self, fetch: usize) {
+        let largest = self.number(LARGEST_MESSAGE).filter(|bytes| *bytes > fetch);
+        if let Some(largest) = largest.filter(|_| self.number("fetch.max.bytes") == Some(fetch)) {
+            self.default("fetch.max.bytes", &largest.to_string());
+        }
+    }
+
+    /// A producer whose queue is smaller than a message would wait for room for ever.
+    fn holds_the_largest_message(&mut self, queue: usize) -> Result<(), LogError> {
+        let Some(largest) = self.number(LARGEST_MESSAGE).map(|bytes| bytes.div_ceil(1024)) else { return Ok(()) };
+        match self.number(QUEUE_SIZE) {
+            Some(kib) if kib >= largest => {}
+            Some(kib) if kib == (queue / 1024).max(1) => self.default(QUEUE_SIZE, &largest.to_string()),
+            Some(kib) => {
+                let message = format!(
+                    "the Kafka setting `producer.{QUEUE_SIZE}` is {kib}, so a record as large as `{LARGEST_MESSAGE}` allows \
+                     could never be sent: set it to at least {largest}"
+                );
+                return Err(LogError::new(LogErrorKind::Invalid, message));
+            }
+            // librdkafka says what is wrong with it.
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The value of a setting that is a number.
+    fn number(&self, name: &str) -> Option<usize> {
+        let (_, value) = self.entries.iter().rev().find(|(key, _)| key == name)?;
+        value.trim().parse().ok()
     }
 
     /// The maximum time of a request, if the user has set it.
@@ -398,6 +437,51 @@ mod tests {
             assert_eq!(all("fetch.wait.max.ms"), [Some("3"), Some("4"), Some("3")]);
             assert_eq!(all("fetch.min.bytes"), [None, Some("5"), None]);
             assert_eq!(all("fetch.error.backoff.ms"), [Some("6"); 3]);
+        }
+    }
+
+    /// Regression: no consumer could be created, because of a setting that was not the user's.
+    #[test]
+    fn a_fetch_holds_the_largest_message_unless_the_user_says_how_large_it_is() {
+        let fetch = |kafka: Kafka| {
+            let options = ConsumerOptions { prefetch_bytes: Some(4 << 20), ..ConsumerOptions::default() };
+            let settings = kafka.consumer_settings(&options).expect("settings");
+            value(&settings, "fetch.max.bytes").map(str::to_owned)
+        };
+        let kafka = |name: &str, value: &str| Kafka::at("h:1").set(name, value);
+        for (settings, expected) in [
+            (Kafka::at("h:1"), "2097152"),
+            (kafka("message.max.bytes", "12000000"), "12000000"),
+            (kafka("message.max.bytes", "1000000"), "2097152"),
+            (kafka("producer.message.max.bytes", "12000000"), "2097152"),
+            (kafka("message.max.bytes", "12000000").set("consumer.fetch.max.bytes", "13000000"), "13000000"),
+        ] {
+            assert_eq!(fetch(settings).as_deref(), Some(expected));
+        }
+    }
+
+    /// Regression: the producer's queue was full for ever.
+    #[test]
+    fn a_queue_holds_the_largest_message_or_the_settings_are_refused() {
+        let queue = |kafka: &Kafka| {
+            let options = ProducerOptions { queue_bytes: Some(4 << 20), ..ProducerOptions::default() };
+            let settings = kafka.producer_settings(&options).map_err(|error| error.to_string())?;
+            Ok(value(&settings, "queue.buffering.max.kbytes").map(str::to_owned))
+        };
+        let largest = Kafka::at("h:1").set("message.max.bytes", "12000000");
+        let told = "the Kafka setting `producer.queue.buffering.max.kbytes` is 9, so a record as large as \
+                    `message.max.bytes` allows could never be sent: set it to at least 11719";
+        for (kafka, expected) in [
+            (Kafka::at("h:1"), Ok("4096")),
+            (largest.clone(), Ok("11719")),
+            (largest.clone().set("producer.queue.buffering.max.kbytes", "20000"), Ok("20000")),
+            (largest.set("producer.queue.buffering.max.kbytes", "9"), Err(told)),
+        ] {
+            let found: Result<Option<String>, String> = queue(&kafka);
+            match expected {
+                Ok(kib) => assert_eq!(found, Ok(Some(kib.to_owned()))),
+                Err(told) => assert!(found.as_ref().is_err_and(|error| error.contains(told)), "{found:?}"),
+            }
         }
     }
 
