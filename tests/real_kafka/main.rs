@@ -9,6 +9,7 @@ mod copy;
 mod counters;
 mod counting;
 mod dead_letters;
+mod memory;
 mod replay;
 mod run;
 mod text;

@@ -31,7 +31,17 @@ impl<'a> TopicOf<'a> {
     /// When it cannot be created.
     #[must_use]
     pub fn create(log: &'a dyn Log, name: &str, partitions: u32) -> Self {
-        let new = NewTopic { name: name.to_owned(), partitions, replication: None, configs: Vec::new() };
+        Self::create_with(log, name, partitions, &[])
+    }
+
+    /// Creates a topic with settings.
+    ///
+    /// # Panics
+    /// When it cannot be created.
+    #[must_use]
+    pub fn create_with(log: &'a dyn Log, name: &str, partitions: u32, configs: &[(&str, &str)]) -> Self {
+        let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let new = NewTopic { name: name.to_owned(), partitions, replication: None, configs };
         let admin = log.admin(Doorbell::new()).expect("an admin client");
         let answers = admin.create_topics(vec![new]).wait().expect("an answer").expect("topics");
         answers.into_iter().for_each(|answer| answer.expect("a new topic"));
