@@ -57,6 +57,8 @@ usage: cargo xtask COMMAND
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
   bench operators [ARGS]
            CPU per record, in memory, of windows that overlap sixty times, slide, or are sessions, joins of streams, and an aligned replay.
+  bench recovery [--state-mb MB] [ARGS]
+           How fast a process with 1 GB of state is back after kill -9: with its state, and with an empty folder.
   bench compare [--workload W[,W..]] [--pairs N] [--guarantee alo|eos] [--scale PART] [--json FILE]
                 [--before PROGRAM] [--check]
            Kafka Streams and this engine in turn on one broker: CPU per record, time, memory, changelog records.
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         }
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["bench", "operators", rest @ ..] => bench::operators(rest),
+        ["bench", "recovery", rest @ ..] => bench::recovery(rest),
         ["bench", "compare", rest @ ..] if !rest.contains(&"--help") => bench::compare(rest),
         ["test"] => test::run(),
         ["ci"] => ci::run(),

@@ -3,7 +3,9 @@
 mod compare;
 mod engine;
 mod operators;
+mod recovery;
 
 pub(crate) use compare::{compare, compare_answers};
 pub(crate) use engine::engine;
 pub(crate) use operators::operators;
+pub(crate) use recovery::recovery;
