@@ -55,6 +55,7 @@
 //! | give your own types a format | [`macro@Value`] and [`macro@Key`], the derives |
 //! | count per minute | [`windows`] |
 //! | write an operator of your own, with stores and timers | [`dsl::processor`] |
+//! | call another service or a database for each record | [`guide::handlers`] |
 //! | test a topology | [`testing::TestDriver`]; [`testing::TopologyTestDriver`] compares with Kafka Streams |
 //! | read and write topics from outside a topology | [`client`] |
 //! | run it: settings, logging, errors, several processes | [`guide::running`], [`config`] |

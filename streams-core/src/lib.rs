@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 mod drop_reason;
 mod error_text;
+mod executor;
 pub mod private_folder;
 mod random;
 pub mod record;

@@ -39,7 +39,6 @@ impl Random for SystemRandom {
 pub(crate) struct Seeded(AtomicU64);
 
 impl Seeded {
-    #[cfg_attr(not(test), expect(dead_code, reason = "only simulations use it"))]
     pub(crate) const fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }

@@ -256,6 +256,9 @@ pub struct StreamsConfig {
     pub task_stall_timeout: Duration,
     /// `task.stall.handler`: `warn`, the default, `leave` or `fail`.
     pub task_stall: OnStall,
+    /// `handler.stop.timeout.ms`, which Java does not have: how long an instance that stops waits for the handlers of
+    /// [`KStream::handle`](crate::dsl::KStream::handle) that are running. Default 10 seconds.
+    pub handler_stop_timeout: Duration,
     /// `topology.optimization`: `none`, the default, `all`, or a list of optimisations. The topology must be built with it,
     /// by [`StreamsBuilder::build_with`](crate::dsl::StreamsBuilder::build_with).
     pub topology_optimization: Optimizations,
@@ -315,6 +318,7 @@ impl StreamsConfig {
             task_timeout: Duration::from_secs(300),
             task_stall_timeout: Duration::from_secs(60),
             task_stall: OnStall::Warn,
+            handler_stop_timeout: Duration::from_secs(10),
             topology_optimization: Optimizations::NONE,
             topics: TopicSettings::default(),
             clients: ClientSettings::default(),

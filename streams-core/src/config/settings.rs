@@ -371,6 +371,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| word_of(config.task_stall, STALLS),
     },
     Setting {
+        name: "handler.stop.timeout.ms",
+        apply: |config, value| {
+            config.handler_stop_timeout = duration(value)?;
+            Ok(())
+        },
+        show: |config| show_duration(config.handler_stop_timeout),
+    },
+    Setting {
         name: "topology.optimization",
         apply: |config, value| {
             config.topology_optimization = value.parse()?;

@@ -86,6 +86,7 @@ fn every_setting_reads_what_java_users_write_and_shows_it() {
         ("task.stall.timeout.ms", "5m", "5m"),
         ("task.stall.handler", "leave", "leave"),
         ("task.stall.handler", "fail", "fail"),
+        ("handler.stop.timeout.ms", "30s", "30s"),
         ("topology.optimization", "none", "none"),
         ("topology.optimization", "single.store.self.join", "single.store.self.join"),
     ];
@@ -141,6 +142,7 @@ fn settings_arrive_in_their_fields() {
         ("task.timeout.ms", "11"),
         ("task.stall.timeout.ms", "19"),
         ("task.stall.handler", "leave"),
+        ("handler.stop.timeout.ms", "19"),
         ("topic.min.insync.replicas", "2"),
         ("consumer.fetch.min.bytes", "12"),
     ])
@@ -185,6 +187,7 @@ fn settings_arrive_in_their_fields() {
         task_timeout: Duration::from_millis(11),
         task_stall_timeout: Duration::from_millis(19),
         task_stall: OnStall::Leave,
+        handler_stop_timeout: Duration::from_millis(19),
         origins: config.origins.clone(),
         ..StreamsConfig::new("app").unwrap()
     };

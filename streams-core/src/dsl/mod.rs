@@ -23,6 +23,7 @@ mod global_table;
 mod grouped;
 mod grouped_table;
 mod handle;
+pub mod handler;
 mod joinable;
 #[doc(hidden)]
 pub mod not_yet;
@@ -49,7 +50,7 @@ pub use grouped_table::KGroupedTable;
 pub use joinable::{Joinable, OuterJoinable};
 pub use processor_store::ProcessorStoreOptions;
 pub use shared::Shared;
-pub use stream::{Distinct, KStream, Mergeable, Output, Repartitioned, Sent, Split, StreamWithin};
+pub use stream::{Distinct, Handled, KStream, Mergeable, Output, Repartitioned, Sent, Split, StreamWithin};
 pub use suppress::Suppress;
 pub use table::{ForeignKey, ForeignTable, GroupedRow, KTable, OtherTable, PartitionedTable, TableWithGrace};
 pub use windowed::{IntoWindows, SessionWindowedKStream, SlidingWindowedKStream, TimeWindowedKStream};

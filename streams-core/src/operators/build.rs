@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::handler::{Attend, Handling};
 use super::process::{PunctuationId, ScheduleBook};
 use super::untyped::Untyped;
 use super::wrapping::{Wrapper, wrapped};
@@ -280,6 +281,8 @@ pub(crate) struct TaskParts {
     pub sources: Vec<(NodeId, Rc<RefCell<dyn SourceNode>>)>,
     /// The caches, in topological order: flushing an earlier one may fill a later one.
     pub caches: Vec<Rc<RefCell<dyn Flush>>>,
+    /// The nodes that have handlers running.
+    pub attended: Vec<Rc<RefCell<dyn Attend>>>,
     /// The tables whose rows expire, in topological order.
     pub expirers: Vec<Rc<RefCell<dyn Expire>>>,
     /// What the caches may hold, together with others.
@@ -376,6 +379,11 @@ pub(crate) trait TaskServices {
 
     /// Whether what Kafka Streams does wrong is done in the same way.
     fn repeats_flaws(&self) -> bool;
+
+    /// What handlers need to run, where there may be any.
+    fn handling(&self) -> Option<Handling> {
+        None
+    }
 }
 
 type SharedView = Rc<RefCell<dyn StoreView>>;
@@ -797,6 +805,19 @@ impl NodeBuilder<'_> {
     /// Registers the node's cache to be flushed at commits.
     pub fn flush_at_commit(&mut self, cache: Rc<RefCell<dyn Flush>>) {
         self.task.parts().caches.push(cache);
+    }
+
+    /// What handlers need to run.
+    ///
+    /// # Errors
+    /// When there can be none.
+    pub(super) fn handling(&mut self) -> Result<Handling, BuildError> {
+        self.task.services().handling().ok_or_else(|| self.error("no handlers can run here"))
+    }
+
+    /// Registers a node that has handlers running.
+    pub(super) fn attend(&mut self, node: Rc<RefCell<dyn Attend>>) {
+        self.task.parts().attended.push(node);
     }
 
     /// Registers the node's rows to be deleted when they have expired.

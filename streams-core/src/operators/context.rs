@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use super::OperatorError;
 use super::drops::{Dropped, Drops};
-use super::failures::{Contain, Lost, Unsent};
+use super::failures::{Contain, GivenUp, Judge, Judged, Lost, Unsent, Verdict};
 use super::marks::MarkedTopic;
 use super::partitioner::Chosen;
 use crate::drop_reason::DropReason;
 use crate::log::{LogError, LogErrorKind, TopicHandle};
 use crate::record::{Headers, Partition, RecordPosition, TaskId, Timestamp};
+use crate::state::in_flight::Accepted;
 
 /// Where records leave the task: a sink with one method, which operators and changelogs write to and the runtime
 /// connects to a producer.
@@ -114,8 +115,10 @@ pub struct Context {
     /// The first drop of that kind since this was taken last.
     wanted_drop: Option<(Box<str>, DropReason)>,
     contain: Option<Contain>,
+    judge: Option<Judge>,
     is_releasing: bool,
     lost: Vec<Lost>,
+    given_up: Vec<GivenUp>,
     unsent: Option<Unsent>,
 }
 
@@ -137,8 +140,10 @@ impl Context {
             dead_letter_drops: BTreeSet::new(),
             wanted_drop: None,
             contain: None,
+            judge: None,
             is_releasing: false,
             lost: Vec::new(),
+            given_up: Vec::new(),
             unsent: None,
         }
     }
@@ -177,10 +182,25 @@ impl Context {
         tracing::debug!(task = %self.task, topic, partition, offset, %error, "record skipped");
     }
 
-    /// From now on, records that are dropped for these reasons are dead letters, and `contain` decides about failures for
-    /// which no record can be left out.
-    pub(crate) fn set_failures(&mut self, dead_letter_drops: BTreeSet<DropReason>, contain: Contain) {
-        (self.dead_letter_drops, self.contain) = (dead_letter_drops, Some(contain));
+    /// From now on, records that are dropped for these reasons are dead letters, `contain` decides about failures for
+    /// which no record can be left out, and `judge` about records with which handlers have failed.
+    pub(crate) fn set_failures(&mut self, dead_letter_drops: BTreeSet<DropReason>, contain: Contain, judge: Judge) {
+        (self.dead_letter_drops, self.contain, self.judge) = (dead_letter_drops, Some(contain), Some(judge));
+    }
+
+    /// Decides about a record with which a handler has failed.
+    pub(super) fn judge(&self, judged: &Judged<'_>) -> Verdict {
+        self.judge.as_ref().map_or(Verdict::Fail, |judge| judge(self.task, judged))
+    }
+
+    /// Makes a dead letter of a record that was accepted before.
+    pub(super) fn give_up(&mut self, given_up: GivenUp) {
+        self.given_up.push(given_up);
+    }
+
+    /// Takes the records that are to become dead letters.
+    pub(crate) fn take_given_up(&mut self) -> Vec<GivenUp> {
+        std::mem::take(&mut self.given_up)
     }
 
     /// Forwards something that is not made of the record in hand, but of what was held back: a row of a cache, the result
@@ -198,6 +218,29 @@ impl Context {
         let outcome = work(self);
         self.is_releasing = was_releasing;
         outcome.or_else(|error| self.contain_failure(error))
+    }
+
+    /// As [`Context::release`], for what is made of a record that was accepted before: if the application goes on without
+    /// it, that record is left out.
+    ///
+    /// # Errors
+    /// As `work`, if the application does not go on.
+    pub(super) fn release_made_of(
+        &mut self,
+        accepted: &Accepted,
+        work: impl FnOnce(&mut Self) -> Result<(), OperatorError>,
+    ) -> Result<(), OperatorError> {
+        let was_releasing = std::mem::replace(&mut self.is_releasing, true);
+        let outcome = work(self);
+        self.is_releasing = was_releasing;
+        let Err(error) = outcome else { return Ok(()) };
+        self.unsent = None;
+        let Some(contained) = self.contain.as_ref().and_then(|contain| contain(&error)) else { return Err(error) };
+        self.skip_record(contained.reason, &error);
+        if contained.is_dead_letter {
+            self.give_up(GivenUp { error, accepted: accepted.clone(), reason: contained.reason });
+        }
+        Ok(())
     }
 
     /// Whether a panic, which was just caught, came from what was held back.

@@ -132,6 +132,18 @@ pub enum OperatorError {
         /// How many it may hold back.
         limit: usize,
     },
+    /// A handler has failed with a record, and there is no further attempt.
+    #[error("{node}: the handler has failed with {job} in attempt {attempts}: {reason}")]
+    GivenUp {
+        /// The handler's node.
+        node: String,
+        /// The record's [`JobId`](crate::dsl::handler::JobId).
+        job: Box<str>,
+        /// How many attempts have failed.
+        attempts: u32,
+        /// Why the last one has.
+        reason: Box<str>,
+    },
     /// The application's code refuses the record.
     #[error("{node}: the application refuses the record: {reason}")]
     Refused {
@@ -167,6 +179,7 @@ impl OperatorError {
             | Self::NoChild { node, .. }
             | Self::Schedule { node, .. }
             | Self::BufferFull { node, .. }
+            | Self::GivenUp { node, .. }
             | Self::Refused { node, .. } => Some(node),
             Self::Panic { node, .. } => node.as_deref(),
         }
@@ -189,6 +202,7 @@ impl OperatorError {
             Self::Schedule { .. } => "Schedule",
             Self::TooSlow { .. } => "TooSlow",
             Self::BufferFull { .. } => "BufferFull",
+            Self::GivenUp { .. } => "GivenUp",
             Self::Refused { .. } => "Refused",
             Self::Panic { .. } => "Panic",
         }

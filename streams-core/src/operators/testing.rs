@@ -7,11 +7,15 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::handler::Handling;
 use super::{
     BuildError, BuiltNode, Collector, Context, Destination, DropReason, Link, Next, NodeId, OperatorError, Recipe,
     SourceNode, StoreId, TaskBuilder, TaskParts, TaskServices, Unaddressed,
 };
-use crate::log::{BatchBuilder, LogError, TopicHandle};
+use crate::clock::ManualClock;
+use crate::executor::Stepped;
+use crate::log::{BatchBuilder, Doorbell, LogError, TopicHandle};
+use crate::random::Seeded;
 use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
 use crate::state::kinds::{Table, Windowing};
 use crate::state::{
@@ -273,6 +277,15 @@ impl TaskServices for TestServices {
 
     fn repeats_flaws(&self) -> bool {
         self.setup.repeats_flaws
+    }
+
+    fn handling(&self) -> Option<Handling> {
+        Some(Handling {
+            executor: Arc::new(Stepped::new(Arc::new(ManualClock::at(Timestamp(0))))),
+            doorbell: Doorbell::new(),
+            random: Arc::new(Seeded::new(1)),
+            waits_for_commits: false,
+        })
     }
 }
 

@@ -28,6 +28,7 @@ use super::voice::Voice;
 use super::{AppError, Settings, signals};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::StreamsConfig;
+use crate::executor::{OnTokio, SharedExecutor};
 use crate::log::{Doorbell, Log};
 use crate::random::{SharedRandom, SystemRandom};
 use crate::record::TaskId;
@@ -82,6 +83,8 @@ pub struct App {
     backend: Arc<dyn StateBackend>,
     clock: SharedClock,
     random: SharedRandom,
+    /// `None` if it depends on where the application is started.
+    executor: Option<SharedExecutor>,
     listeners: Vec<StateListener>,
     handler: Option<Handler>,
     uncaught: Option<UncaughtHandler>,
@@ -100,6 +103,7 @@ impl App {
             backend: Arc::new(Memory),
             clock: SystemClock::shared(),
             random: Arc::new(SystemRandom),
+            executor: None,
             listeners: Vec::new(),
             handler: None,
             uncaught: None,
@@ -475,6 +479,31 @@ impl App {
         self
     }
 
+    /// Runs the handlers of [`KStream::handle`](crate::dsl::KStream::handle) on this tokio runtime.
+    ///
+    /// If it is not set, they run on the runtime within which the application is started, if that has several threads, and
+    /// otherwise on one of the application's own with two threads.
+    #[must_use]
+    pub fn handlers_on(mut self, runtime: tokio::runtime::Handle) -> Self {
+        self.executor = Some(Arc::new(OnTokio::given(runtime)));
+        self
+    }
+
+    /// How long an instance that stops waits for handlers that are running (`handler.stop.timeout.ms`, 10 seconds unless
+    /// set). Those that take longer are cancelled, and begin again at the next start or where their tasks move to.
+    #[must_use]
+    pub fn handler_stop_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.handler_stop_timeout = timeout;
+        self
+    }
+
+    /// Handlers are run by this.
+    #[must_use]
+    pub(crate) fn executor(mut self, executor: SharedExecutor) -> Self {
+        self.executor = Some(executor);
+        self
+    }
+
     /// The source of names that must be unique, for tests that have to run the same way twice.
     #[cfg(test)]
     pub(crate) fn random(mut self, random: SharedRandom) -> Self {
@@ -538,6 +567,7 @@ impl App {
             backend: self.backend,
             clock: self.clock,
             random: self.random,
+            executor: self.executor.unwrap_or_else(|| Arc::new(OnTokio::here())),
         };
         Ok((parts, self.listeners))
     }

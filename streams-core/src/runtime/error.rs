@@ -482,6 +482,10 @@ const fn next_step(error: &OperatorError) -> &'static str {
             "; the record is not committed, so the next start processes it again: mend the code, or what sends such \
              records, or set `processing.exception.handler` to `skip` or `dead-letter`"
         }
+        OperatorError::GivenUp { .. } => {
+            "; the record is still in the handler's store, so the next start tries again: mend the code, or whatever it \
+             calls; or say how often to try, with `.retry(..)`, and what then, with `.give_up(..)`"
+        }
         _ => "",
     }
 }

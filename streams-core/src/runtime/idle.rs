@@ -38,7 +38,7 @@ pub(super) struct Idleness<'a> {
 enum Awaited {
     /// The application is not running yet, or is interrupted.
     Running(AppState),
-    /// These tasks are not ready, or have uncommitted work.
+    /// These tasks are not ready, have uncommitted work, or wait for handlers.
     Tasks(Vec<TaskId>),
     /// This input has more records than were processed.
     Input { partition: TopicPartition, position: Offset, end: Offset },
@@ -77,7 +77,8 @@ impl<'a> Idleness<'a> {
         }
         // Tasks of other instances do not matter here.
         let assigned = self.app.assignment();
-        let is_busy = |task: &TaskMetrics| task.uncommitted > 0 || task.phase != TaskPhase::Running;
+        let is_busy =
+            |task: &TaskMetrics| task.uncommitted > 0 || task.in_flight() > 0 || task.phase != TaskPhase::Running;
         let busy = assigned.keys().filter(|id| tasks.get(id).is_none_or(is_busy)).copied().collect::<Vec<_>>();
         if !busy.is_empty() {
             return Ok(Some(Awaited::Tasks(busy)));
@@ -122,7 +123,10 @@ impl fmt::Display for Awaited {
             Self::Running(state) => write!(f, "the application to run, which is {state}"),
             Self::Tasks(tasks) => {
                 let tasks = tasks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                write!(f, "tasks {tasks} to be restored, or to commit what they did")
+                write!(
+                    f,
+                    "tasks {tasks} to be restored, to commit what they did, or to be done with what handlers work on"
+                )
             }
             Self::Input { partition, position, end } => {
                 write!(f, "records of {partition} from offset {position} on; it ends at {end}")

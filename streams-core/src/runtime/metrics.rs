@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::operators::handler::HandlerMetrics;
 use crate::record::{Offset, TaskId, TopicPartition};
 
 /// What the task is doing.
@@ -56,11 +57,13 @@ pub struct TaskMetrics {
     pub phase: TaskPhase,
     /// Input records processed.
     pub processed: u64,
-    /// Input records processed and not yet committed.
+    /// Input records processed and not yet committed, and records with which handlers have ended since the last commit.
     pub uncommitted: u64,
     /// Records that were dropped on purpose, by reason (see
     /// [`DropReason::label`](crate::operators::DropReason::label)).
     pub dropped: BTreeMap<&'static str, u64>,
+    /// What the handlers of [`KStream::handle`](crate::dsl::KStream::handle) have done and are doing, by their names.
+    pub handlers: BTreeMap<Arc<str>, HandlerMetrics>,
     /// Changelog records read while restoring state.
     pub restored: u64,
     /// Changelog records that still have to be read before the task can run.
@@ -79,6 +82,12 @@ impl TaskMetrics {
     /// Counts a store that is built anew.
     pub(crate) fn count_rebuild(&mut self, reason: &'static str) {
         *self.rebuilt.entry(reason).or_default() += 1;
+    }
+
+    /// Records that handlers work on, or that wait for them.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.handlers.values().map(HandlerMetrics::in_flight).sum()
     }
 
     /// The number of records dropped on purpose, for all reasons together.

@@ -89,6 +89,8 @@ pub struct Settings {
     pub task_stall_timeout: Duration,
     /// `task.stall.handler`: what becomes of an instance whose task does not get on.
     pub task_stall: OnStall,
+    /// `handler.stop.timeout.ms`: how long an instance that stops waits for handlers that are running.
+    pub handler_stop_timeout: Duration,
     /// `poll.ms`: the longest wait of a worker that has nothing to do.
     pub poll: Duration,
     /// `metadata.max.age.ms`: how often to look for new topics that match a pattern of the topology; `None` leaves it to the
@@ -248,6 +250,7 @@ impl From<&StreamsConfig> for Settings {
             task_timeout: config.task_timeout,
             task_stall_timeout: config.task_stall_timeout,
             task_stall: config.task_stall,
+            handler_stop_timeout: config.handler_stop_timeout,
             poll: config.poll,
             metadata_max_age: config.metadata_max_age,
             client_id: config.client_id.clone(),

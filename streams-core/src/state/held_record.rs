@@ -51,7 +51,7 @@ impl HeldContext {
         2 * size_of::<i64>() + topic + size_of::<i32>() + self.headers.iter().map(header).sum::<usize>()
     }
 
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         out.extend_from_slice(&self.timestamp.0.to_be_bytes());
         let (offset, topic, partition) = match &self.position {
             Some(RecordPosition { topic, partition, offset }) => (offset.0, &**topic, partition.0),
@@ -68,7 +68,7 @@ impl HeldContext {
         Ok(())
     }
 
-    fn read(bytes: &mut Unread<'_>) -> Option<Self> {
+    pub(super) fn read(bytes: &mut Unread<'_>) -> Option<Self> {
         let (timestamp, offset) = (Timestamp(bytes.long()?), Offset(bytes.long()?));
         let (topic, partition) = (bytes.text()?, Partition(bytes.int()?));
         let mut headers = Headers::new();
@@ -131,7 +131,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<HeldRecord<'_>> {
     let mut bytes = Unread(bytes);
     let (context, values) = (HeldContext::read(&mut bytes)?, HeldValues::read(&mut bytes)?);
     let time = Timestamp(bytes.long()?);
-    bytes.0.is_empty().then_some(HeldRecord { context, values, time })
+    bytes.is_empty().then_some(HeldRecord { context, values, time })
 }
 
 /// How many characters Java counts.
@@ -143,7 +143,7 @@ fn length(length: usize) -> Result<i32, EncodeError> {
     i32::try_from(length).map_err(|_| EncodeError::new::<HeldContext>("it is longer than 2 GiB"))
 }
 
-fn write_bytes(bytes: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+pub(super) fn write_bytes(bytes: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let Some(bytes) = bytes else {
         out.extend_from_slice(&NULL.to_be_bytes());
         return Ok(());
@@ -154,16 +154,24 @@ fn write_bytes(bytes: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), EncodeErro
 }
 
 /// Bytes that are read from their beginning.
-struct Unread<'a>(&'a [u8]);
+pub(super) struct Unread<'a>(&'a [u8]);
 
 impl<'a> Unread<'a> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) const fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
     }
 
-    fn long(&mut self) -> Option<i64> {
+    pub(super) fn long(&mut self) -> Option<i64> {
         self.take().map(i64::from_be_bytes)
     }
 
@@ -171,7 +179,7 @@ impl<'a> Unread<'a> {
         self.take().map(i32::from_be_bytes)
     }
 
-    fn value(&mut self) -> Option<Option<&'a [u8]>> {
+    pub(super) fn value(&mut self) -> Option<Option<&'a [u8]>> {
         let length = self.int()?;
         self.value_of(length)
     }

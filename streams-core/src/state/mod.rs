@@ -22,6 +22,7 @@ pub(crate) mod fresh_rows;
 mod global;
 pub(crate) mod grace_rows;
 pub(crate) mod held_record;
+pub(crate) mod in_flight;
 pub(crate) mod join_rows;
 pub(crate) mod key_range;
 pub(crate) mod key_value;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::clock::{ManualClock, SharedClock};
+use crate::clock::{Clock as _, ManualClock, SharedClock};
+use crate::executor::{SharedExecutor, Stepped};
 use crate::log::Embedded;
 use crate::record::{Headers, Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{
@@ -72,6 +73,8 @@ pub struct TestDriver {
     setup: Setup,
     log: Embedded,
     clock: ManualClock,
+    /// Runs the handlers of all instances.
+    executor: SharedExecutor,
     instance: Option<Instance>,
     /// More instances of the same application.
     others: Vec<Instance>,
@@ -151,10 +154,12 @@ impl Setup {
             succeed(log.create_topic(topic, self.partitions));
         }
         let read_up_to = BTreeMap::new();
+        let executor = Arc::new(Stepped::new(Arc::new(clock.clone())));
         let mut driver = TestDriver {
             setup: self,
             log,
             clock,
+            executor,
             instance: None,
             others: Vec::new(),
             has_dead_member: false,
@@ -183,7 +188,7 @@ impl TestDriver {
     #[doc(alias("pipe_input", "TestInputTopic"))]
     #[track_caller]
     pub fn pipe<K: Field, V: Field>(&mut self, topic: &Topic<K, V>, key: impl IntoField<K>, value: impl IntoField<V>) {
-        let now = crate::clock::Clock::now(&self.clock);
+        let now = self.clock.now();
         self.pipe_at(topic, key, value, now);
     }
 
@@ -318,7 +323,8 @@ impl TestDriver {
     }
 
     fn new_instance(&self) -> Instance {
-        let app = (self.setup.app)(App::new(APPLICATION_ID, self.setup.topology.clone()));
+        let app = App::new(APPLICATION_ID, self.setup.topology.clone()).executor(Arc::clone(&self.executor));
+        let app = (self.setup.app)(app);
         let clock: SharedClock = Arc::new(self.clock.clone());
         let (parts, _) = succeed(app.seldom_committing().clock(clock).into_parts(Arc::new(self.log.clone())));
         let status = Status::new();
@@ -360,7 +366,7 @@ impl TestDriver {
         if let Some(another) = self.others.last() {
             another.status.stop.store(true, Ordering::SeqCst);
         }
-        self.settle();
+        self.settle_without_handlers(|driver| driver.others.last());
         self.others.pop();
     }
 
@@ -378,14 +384,33 @@ impl TestDriver {
         self.instance.iter_mut().chain(&mut self.others)
     }
 
-    /// Shuts the application down cleanly: it commits first.
+    /// Shuts the application down cleanly: it commits first. If it has handlers that do not end, the clock advances until it
+    /// waits for them no more.
     #[track_caller]
     pub fn stop(&mut self) {
         if let Some(instance) = &self.instance {
             instance.status.stop.store(true, Ordering::SeqCst);
         }
-        self.settle();
+        self.settle_without_handlers(|driver| driver.instance.as_ref());
         self.instance = None;
+    }
+
+    /// Steps the application until an instance has ended that was told to.
+    #[track_caller]
+    fn settle_without_handlers(&mut self, instance: impl Fn(&Self) -> Option<&Instance>) {
+        let patience = instance(self).map_or(Duration::ZERO, |instance| instance.control.patience_with_handlers());
+        let until = self.clock.monotonic().saturating_add(patience);
+        loop {
+            let is_waiting = |driver: &Self| {
+                let workers = instance(driver).into_iter().flat_map(|instance| &instance.workers);
+                workers.flat_map(|worker| worker.slots().running()).any(|task| task.handlers_running() > 0)
+            };
+            self.step_until_idle();
+            if !is_waiting(self) || self.clock.monotonic() >= until {
+                return self.settle();
+            }
+            self.clock.advance(MILLISECOND.max(patience / 100));
+        }
     }
 
     /// The log, for looking at internal topics or writing records directly.
@@ -536,6 +561,21 @@ impl TestDriver {
         if self.instance.is_none() {
             fail("the application is not running; call restart() first");
         }
+    }
+
+    /// Steps the application until it waits for something, whatever that is.
+    #[track_caller]
+    fn step_until_idle(&mut self) {
+        self.expect_running();
+        let mut quiet = 0;
+        for _ in 0..ROUNDS_MAX {
+            let is_busy = self.instances().filter_map(|instance| instance.round().then_some(())).count() > 0;
+            quiet = if is_busy { 0 } else { quiet + 1 };
+            if quiet > 2 {
+                return;
+            }
+        }
+        fail("the application does not come to rest");
     }
 
     #[track_caller]

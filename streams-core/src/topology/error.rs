@@ -176,6 +176,17 @@ pub enum TopologyError {
         at: CallSite,
     },
 
+    /// A handler that would not work.
+    #[error("the handler `{node}` ({at}) cannot be used: {reason}")]
+    Handler {
+        /// Its node.
+        node: String,
+        /// Which option is wrong, and what it may be.
+        reason: String,
+        /// The call that made it.
+        at: CallSite,
+    },
+
     /// Versions of rows where there can be none, or none where they are needed.
     #[error("`{node}` ({at}) is not possible: {reason}")]
     Versions {

@@ -27,6 +27,8 @@ pub(crate) mod prefix {
     pub(crate) const KEY_SELECT: &str = "KSTREAM-KEY-SELECT-";
     /// Not in Kafka Streams.
     pub(crate) const DISTINCT: &str = "KSTREAM-DISTINCT-";
+    /// Not in Kafka Streams.
+    pub(crate) const HANDLE: &str = "KSTREAM-HANDLE-";
     pub(crate) const BRANCH: &str = "KSTREAM-BRANCH-";
     pub(crate) const MERGE: &str = "KSTREAM-MERGE-";
     pub(crate) const REPARTITION: &str = "KSTREAM-REPARTITION-";

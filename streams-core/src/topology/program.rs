@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::error::{CallSite, TopologyError};
 use super::names;
+use crate::operators::handler::HandlerOptions;
 use crate::operators::processor_stores::StoreSpec;
 use crate::operators::source::IsReadable;
 use crate::operators::stream_join::{JoinRecipes, JoinStores};
@@ -99,6 +100,7 @@ pub(crate) struct Options {
     pub(crate) expiry: Option<(Duration, CallSite)>,
     pub(crate) partitions: Option<u32>,
     pub(crate) windows: Option<SaidWindows>,
+    pub(crate) handler: HandlerOptions,
 }
 
 impl Options {
@@ -278,6 +280,8 @@ pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
 pub(crate) type TableOperatorRecipe = Box<dyn FnOnce(Placed) -> Recipe>;
 /// A recipe for a node that keeps an aggregate in a store.
 pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
+/// A recipe for a node that has records handled which it keeps in a store.
+pub(crate) type HandleRecipe = Box<dyn FnOnce(StoreId, HandlerOptions) -> Recipe>;
 /// A recipe for a node that looks up rows of another table; `None` if no store contains them.
 pub(crate) type JoinRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<Recipe>>;
 
@@ -379,6 +383,8 @@ pub(crate) enum Call {
     Operator { input: CallId, prefix: &'static str, changes: Changes, recipe: Recipe },
     /// `.distinct(..)` and `.distinct_by(..)`
     Distinct { input: CallId, span: DistinctSpan, through: Repartition, recipe: AggregateRecipe },
+    /// `.handle(..)` and `.handle_batches(..)`
+    Handle { input: CallId, through: Repartition, recipe: HandleRecipe },
     /// `.split()`; the recipe knows the predicates of all branches when the program is complete.
     Split { input: CallId, recipe: Box<dyn FnOnce() -> Recipe> },
     /// `.branch(..)` and `.default_branch()`

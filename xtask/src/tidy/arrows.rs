@@ -11,6 +11,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &["record"]),
     ("random", &[]),
     ("error_text", &[]),
+    // Runs handlers, and nothing else is a future that has to be run.
+    ("executor", &["clock"]),
     // Named by settings and counted by operators.
     ("drop_reason", &[]),
     // Prints what is logged where nobody listens.
@@ -36,7 +38,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // Operators see a record, a context and their stores; never a consumer, a producer or a thread.
     // `error_text` is how an application's own error becomes a sentence, with all its causes.
-    ("operators", &["drop_reason", "error_text", "record", "topic", "wire", "windows", "state", "log"]),
+    // Handlers run on the `executor`; their node knows no more of it. `random` is for the pauses between their attempts.
+    (
+        "operators",
+        &["drop_reason", "error_text", "executor", "random", "record", "topic", "wire", "windows", "state", "log"],
+    ),
     // Plain data: runs nothing, and has no clock, disk or network. `config` has the names of topic settings, which also
     // apply to changelogs.
     ("topology", &["record", "topic", "wire", "windows", "config", "state", "operators"]),
@@ -47,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "runtime",
         &[
             "clock",
+            "executor",
             "private_folder",
             "random",
             "record",
@@ -68,6 +75,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "testing",
         &[
             "clock",
+            "executor",
             "record",
             "topic",
             "wire",

@@ -13,6 +13,7 @@ mod filter;
 mod flat_map;
 mod for_each;
 mod group;
+mod handled;
 mod join;
 mod join_global;
 mod map;
@@ -29,6 +30,7 @@ mod to_table;
 mod within;
 
 pub use distinct::Distinct;
+pub use handled::Handled;
 pub use merge::Mergeable;
 pub use repartition::Repartitioned;
 pub use split::Split;

@@ -32,6 +32,7 @@ use super::voice::END;
 use super::worker::{Common, WorkerSeed};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
+use crate::executor::SharedExecutor;
 use crate::log::{Admin, Log, MemberOptions};
 use crate::random::SharedRandom;
 use crate::state::{GlobalStore, StateBackend};
@@ -63,6 +64,8 @@ pub(crate) struct InstanceParts {
     pub(crate) backend: Arc<dyn StateBackend>,
     pub(crate) clock: SharedClock,
     pub(crate) random: SharedRandom,
+    /// Runs handlers.
+    pub(crate) executor: SharedExecutor,
 }
 
 /// What the caller of [`Control::step`] should do.
@@ -287,6 +290,8 @@ impl Control {
             backend: Arc::clone(&self.parts.backend),
             directory: Arc::clone(&self.directory),
             clock: Arc::clone(&self.parts.clock),
+            random: Arc::clone(&self.parts.random),
+            executor: Arc::clone(&self.parts.executor),
             committer: member.committer(),
             globals: globals.stores(),
             metrics: self.status.metrics.clone(),
@@ -304,6 +309,11 @@ impl Control {
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
         self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))
+    }
+
+    /// How long an instance that stops waits for handlers.
+    pub(crate) fn patience_with_handlers(&self) -> Duration {
+        self.parts.settings.handler_stop_timeout
     }
 
     /// How long the group waits for a silent instance.

@@ -8,6 +8,7 @@
 //! | `__streams.errors.topic`, `.partition`, `.offset` | where the record came from; empty and -1 if it is not made of one |
 //! | `millstream.errors.node` | the node that failed, or dropped it |
 //! | `millstream.errors.reason` | as in the metrics |
+//! | `millstream.errors.attempts` | how often a handler has failed with the record |
 //! | `millstream.errors.timestamp` | the record's time in milliseconds, if it is negative or too far ahead for a topic |
 //!
 //! The record's own headers come first, as in Kafka Streams. All are texts.
@@ -15,7 +16,7 @@
 use std::sync::Arc;
 
 use crate::log::LogErrorKind;
-use crate::operators::{Context, Destination, DropReason, Lost, OperatorError};
+use crate::operators::{Context, Destination, DropReason, GivenUp, Lost, OperatorError};
 use crate::record::{Headers, Partition, RecordPosition, Timestamp};
 use crate::wire::murmur2::partition_of;
 
@@ -29,6 +30,7 @@ const OFFSET: &str = "__streams.errors.offset";
 
 /// This project's own.
 const NODE: &str = "millstream.errors.node";
+const ATTEMPTS: &str = "millstream.errors.attempts";
 const REASON: &str = "millstream.errors.reason";
 /// The record's time, if a topic would not accept it: then the dead letter has the clock's.
 const TIMESTAMP: &str = "millstream.errors.timestamp";
@@ -122,6 +124,22 @@ impl DeadLetters {
         };
         let address = Address::To(Arc::clone(&unsent.topic));
         self.write(context, letter, &Told::of(error, DropReason::Unwritable), &address)
+    }
+
+    /// Writes a record that was accepted before.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) fn given_up(&self, context: &mut Context, given_up: GivenUp) -> Result<(), OperatorError> {
+        let GivenUp { error, accepted, reason } = given_up;
+        let mut headers = accepted.headers;
+        if let OperatorError::GivenUp { attempts, .. } = &error {
+            headers.push(ATTEMPTS, attempts.to_string());
+        }
+        let (key, value) = (accepted.key.as_deref(), accepted.value.as_deref());
+        let letter = Letter { key, value, timestamp: accepted.timestamp, headers };
+        let address = accepted.position.map_or(Address::Unknown, Address::Of);
+        self.write(context, letter, &Told::of(&error, reason), &address)
     }
 
     fn write(

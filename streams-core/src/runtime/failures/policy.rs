@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{ErrorSettings, OnError};
-use crate::log::{LogErrorKind, RecordRef};
-use crate::operators::{Contained, DropReason, OperatorError};
+use crate::log::{BatchBuilder, LogErrorKind, RecordRef};
+use crate::operators::{Contained, DropReason, Judged, OperatorError, Verdict};
 use crate::record::{Headers, Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::AppError;
 
@@ -43,7 +43,11 @@ impl Stage {
                 _ => None,
             },
             // Of a record that is too far ahead, a setting of its own has decided that it is an error.
-            OperatorError::TooFarAhead { .. } | OperatorError::Store { .. } | OperatorError::BufferFull { .. } => None,
+            // Of one that a handler has given up, everything is decided.
+            OperatorError::TooFarAhead { .. }
+            | OperatorError::Store { .. }
+            | OperatorError::BufferFull { .. }
+            | OperatorError::GivenUp { .. } => None,
         }
     }
 
@@ -231,6 +235,11 @@ impl ErrorPolicy {
                 answer,
             }),
         };
+        self.possible(answer)
+    }
+
+    /// Without a topic for them there are no dead letters.
+    fn possible(&self, answer: OnError) -> OnError {
         if answer == OnError::DeadLetter && self.settings.dead_letter_topic.is_none() {
             tracing::error!(
                 "a handler wants a dead letter, but `errors.dead.letter.queue.topic.name` is not set: it counts as a failure"
@@ -238,6 +247,40 @@ impl ErrorPolicy {
             return OnError::Fail;
         }
         answer
+    }
+
+    /// What becomes of a record with which an asynchronous handler has failed, if it does not say that itself. The
+    /// application's handler of errors sees it as the input record that it was made of.
+    pub(crate) fn judge(&self, task: TaskId, judged: &Judged<'_>) -> Verdict {
+        let Judged { accepted, error, may_retry } = *judged;
+        let again = accepted.attempts.saturating_sub(1);
+        let answer = if may_retry { self.setting(Stage::Processing, again) } else { self.settings.processing };
+        let answer = match (&self.handler, &accepted.position) {
+            (Some(handler), Some(position)) => {
+                let partition = TopicPartition { topic: Arc::clone(&position.topic), partition: position.partition };
+                let mut batch = BatchBuilder::default();
+                let (key, value) = (accepted.key.as_deref(), accepted.value.as_deref());
+                batch.push(position.offset, accepted.timestamp, key, value, &accepted.headers);
+                let batch = batch.finish(position.offset.next());
+                handler(&FailedRecord {
+                    task,
+                    partition: &partition,
+                    offset: position.offset,
+                    record: batch.get(0),
+                    stage: Stage::Processing,
+                    error,
+                    attempts: again,
+                    answer,
+                })
+            }
+            _ => answer,
+        };
+        match self.possible(answer) {
+            OnError::Fail => Verdict::Fail,
+            OnError::Skip => Verdict::Skip,
+            OnError::DeadLetter => Verdict::DeadLetter,
+            OnError::Retry(pause) => Verdict::Again(pause),
+        }
     }
 
     /// What becomes of something that no record can be left out for. The handler is not asked, because it decides about

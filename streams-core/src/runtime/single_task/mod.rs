@@ -26,9 +26,11 @@ use super::task::{BufferedBytes, Building, DueQueue, Ready, StartPosition, Task,
 use super::worker::panic_message;
 use super::{AppError, TaskMetrics};
 use crate::clock::{Clock as _, ManualClock};
-use crate::log::{BatchBuilder, RecordBatch};
+use crate::executor::{SharedExecutor, Stepped};
+use crate::log::{BatchBuilder, Doorbell, RecordBatch};
+use crate::operators::handler::Handling;
 use crate::operators::{BuildError, DropReason, PunctuationTime, StoreId};
-use crate::random::SystemRandom;
+use crate::random::{Seeded, SystemRandom};
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp, TopicPartition};
 use crate::state::{CacheBudget, Memory, StateBackend as _, TaskState};
 use crate::topic::{Pattern, TimestampPolicy};
@@ -84,6 +86,7 @@ pub(crate) struct SingleTask {
     cache_budget: CacheBudget,
     sent: Sent,
     clock: ManualClock,
+    executor: SharedExecutor,
     status: Arc<Status>,
 }
 
@@ -103,6 +106,7 @@ impl SingleTask {
         let (topics, time) = (OutputTopics::with_one_partition(), Arc::new(clock.clone()));
         let collector = Rc::new(RefCell::new(ProducerCollector::new(producer, topics, time, false)));
         let cache_budget = CacheBudget::new(cache_bytes);
+        let executor: SharedExecutor = Arc::new(Stepped::new(Arc::new(clock.clone())));
         let globals = Globals::open(&plan, errors.undecodable, &status, &clock)?;
         let building = Building {
             plan: &plan,
@@ -119,12 +123,31 @@ impl SingleTask {
             is_exactly_once: false,
             failures: &Failures::new(Arc::new(ErrorPolicy::of(errors))),
             buffered: &BufferedBytes::default(),
+            handling: &Handling {
+                executor: Arc::clone(&executor),
+                doorbell: Doorbell::new(),
+                random: Arc::new(Seeded::new(0)),
+                waits_for_commits: false,
+            },
         };
         let task = building.build(ready(&plan, &collector)?, TaskMetrics::default())?;
         let inputs = task.inputs.iter().enumerate().map(|(index, input)| (Arc::clone(&input.partition.topic), index));
         let (inputs, ends) = (inputs.collect(), vec![Offset(0); task.inputs.len()]);
         let queue = DueQueue::default();
-        Ok(Self { task, inputs, patterns, queue, ends, globals, collector, cache_budget, sent, clock, status })
+        Ok(Self {
+            task,
+            inputs,
+            patterns,
+            queue,
+            ends,
+            globals,
+            collector,
+            cache_budget,
+            sent,
+            clock,
+            executor,
+            status,
+        })
     }
 
     /// The topics that the topology reads.
@@ -161,6 +184,7 @@ impl SingleTask {
         let now = self.now();
         self.task.context.wall_clock = now;
         self.guarded(|single| single.task.punctuate(PunctuationTime::WallClock, now).map(drop))?;
+        self.attend()?;
         self.commit()?;
         self.process_all()
     }
@@ -211,6 +235,7 @@ impl SingleTask {
         self.take_back()?;
         while let Some((_, index)) = self.queue.take_due(Timestamp(i64::MAX)) {
             self.guarded(|single| single.task.process_one(index, Duration::ZERO))?;
+            self.attend()?;
             self.leave_out(index)?;
             if let Some(next) = self.task.next_time(index) {
                 self.queue.add(next, index);
@@ -219,6 +244,17 @@ impl SingleTask {
             self.take_back()?;
         }
         Ok(())
+    }
+
+    /// Lets handlers run as far as they get without time passing, and does what follows from that.
+    fn attend(&mut self) -> Result<(), AppError> {
+        let now = self.clock.monotonic();
+        loop {
+            self.executor.step();
+            if self.guarded(|single| single.task.attend(now, true))? == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Leaves out the next records of an input that cannot be processed. Kafka Streams does so when it looks for the first

@@ -9,8 +9,10 @@ use super::buffered_bytes::BufferedBytes;
 use super::failing::Failing;
 use super::teller::Teller;
 use super::{ChangelogPartition, Input, Ready, StartPosition, Task, TaskStore};
+use crate::operators::handler::Handling;
 use crate::operators::{
-    Address, BuildError, Collector, Context, Destination, MarkedTopic, Sender, StoreId, TaskBuilder, TaskServices,
+    Address, BuildError, Collector, Context, Destination, Judge, MarkedTopic, Sender, StoreId, TaskBuilder,
+    TaskServices,
 };
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::alignment::{Alignment, Lanes};
@@ -44,6 +46,7 @@ pub(crate) struct Building<'a> {
     pub(crate) failures: &'a Failures,
     /// What the worker's input buffers hold.
     pub(crate) buffered: &'a BufferedBytes,
+    pub(crate) handling: &'a Handling,
 }
 
 impl Building<'_> {
@@ -68,6 +71,14 @@ impl Building<'_> {
         }
         let mut parts = builder.finish();
         let dead_letters = self.dead_letters();
+        let wants = parts.attended.iter().find(|node| dead_letters.is_none() && node.borrow().wants_dead_letters());
+        if let Some(node) = wants {
+            let reason = format!(
+                "`{}` gives records up as dead letters, and they need a topic; set one with `.dead_letters_to(..)`, or give                  the records up in another way",
+                node.borrow().name()
+            );
+            return Err(AppError::Setting { setting: "errors.dead.letter.queue.topic.name".to_owned(), reason });
+        }
         let marked = services.marked;
         for (name, time) in &parts.stream_times {
             if let Some((_, kept)) = ready.times.iter().find(|(node, _)| **node == **name) {
@@ -95,7 +106,9 @@ impl Building<'_> {
         let teller = (!marked.is_empty()).then(|| Teller::new(sender, marked, self.is_exactly_once));
         let policy = Arc::clone(&self.failures.policy);
         let drops = policy.settings.dead_letter_drops.clone();
-        context.set_failures(drops, Rc::new(move |error| policy.contained(error)));
+        let judging = Arc::clone(&policy);
+        let judge: Judge = Rc::new(move |task, judged| judging.judge(task, judged));
+        context.set_failures(drops, Rc::new(move |error| policy.contained(error)), judge);
         let (failures, is_exactly_once) = (self.failures.clone(), self.is_exactly_once);
         let failing = Failing { failures, dead_letters, is_exactly_once };
         let mut task = Task::new(ready, parts, context, inputs, metrics, (self.drops, self.totals), failing);
@@ -234,5 +247,9 @@ impl TaskServices for Services<'_> {
 
     fn repeats_flaws(&self) -> bool {
         self.building.repeats_flaws
+    }
+
+    fn handling(&self) -> Option<Handling> {
+        Some(self.building.handling.clone())
     }
 }

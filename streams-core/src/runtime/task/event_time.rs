@@ -61,6 +61,8 @@ impl Task {
         };
         let next = self.inputs.get_mut(index).and_then(|input| input.reached(wall_clock));
         match next.filter(|next| !self.waits_for_senders(*next, alignment)) {
+            // It waits for handlers, and the others for it.
+            Some(next) if self.is_full() => Next::Unknown(next),
             Some(next) => Next::At(overflow.map_or(next, |floor| next.min(floor))),
             None => overflow.map_or(Next::Nothing, Next::Unknown),
         }
@@ -91,7 +93,7 @@ impl Task {
         let (wall_clock, idle) = (self.context.wall_clock, shared.settings.task_idle);
         let mut processed = 0;
         while processed < records_max {
-            if processed % RECORDS_PER_LOOK == 0 && collector.borrow().is_backed_up() {
+            if self.is_full() || (processed % RECORDS_PER_LOOK == 0 && collector.borrow().is_backed_up()) {
                 break;
             }
             let Some(index) = next_input(&mut self.inputs, now, idle, wall_clock) else { break };

@@ -190,11 +190,15 @@ impl Task {
         written.map_err(|error| record_error(self.id, input, record.offset, error))
     }
 
-    /// Writes the dead letters of what was not made of a single record.
+    /// Writes the dead letters of what was not made of the record in hand.
     pub(super) fn write_lost(&mut self) -> Result<(), AppError> {
-        let lost = self.context.take_lost();
-        let Some(dead_letters) = self.dead_letters.as_ref().filter(|_| !lost.is_empty()) else { return Ok(()) };
+        let (lost, given_up) = (self.context.take_lost(), self.context.take_given_up());
+        let is_nothing = lost.is_empty() && given_up.is_empty();
+        let Some(dead_letters) = self.dead_letters.as_ref().filter(|_| !is_nothing) else { return Ok(()) };
         let written = lost.iter().try_for_each(|lost| dead_letters.lost(&mut self.context, lost));
+        let given_up =
+            || given_up.into_iter().try_for_each(|given_up| dead_letters.given_up(&mut self.context, given_up));
+        let written = written.and_then(|()| given_up());
         written.map_err(|error| AppError::Operator { task: self.id, error })
     }
 

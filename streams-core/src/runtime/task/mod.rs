@@ -23,6 +23,7 @@ use super::worker::panic_message;
 use super::{AppError, collector::ProducerCollector};
 use crate::config::OnError;
 use crate::log::OffsetToCommit;
+use crate::operators::handler::HandlerMetrics;
 use crate::operators::source::IsReadable;
 use crate::operators::{
     Address, Context, Destination, DropReason, OperatorError, PunctuationTime, TaskParts, blamed, blaming,
@@ -30,6 +31,7 @@ use crate::operators::{
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
 
+mod attending;
 mod buffer;
 mod buffered_bytes;
 mod building;
@@ -75,6 +77,8 @@ pub(crate) struct Task {
     pub(crate) metrics: TaskMetrics,
     /// The drop counts from before the task was opened; the context counts from 0.
     dropped_before: BTreeMap<&'static str, u64>,
+    /// The same for what handlers have done.
+    handled_before: BTreeMap<Arc<str>, HandlerMetrics>,
     pub(crate) context: Context,
     notices: DropNotices,
     failures: Failures,
@@ -156,6 +160,7 @@ impl Task {
             state,
             stores,
             dropped_before: metrics.dropped.clone(),
+            handled_before: metrics.handlers.clone(),
             metrics,
             punctuations: Punctuations::new(std::mem::take(&mut parts.punctuations), parts.schedule.clone(), &context),
             teller: None,
@@ -193,7 +198,7 @@ impl Task {
         let _span = self.span.clone().entered();
         let mut processed = 0;
         while processed < records_max {
-            if processed % RECORDS_PER_LOOK == 0 && collector.borrow().is_backed_up() {
+            if self.is_full() || (processed % RECORDS_PER_LOOK == 0 && collector.borrow().is_backed_up()) {
                 break;
             }
             let Some(index) = next_input(&mut self.inputs, now, idle, self.context.wall_clock) else { break };
@@ -314,7 +319,9 @@ impl Task {
 
     /// Whether there is nothing to process and nothing that could fall due.
     pub(crate) fn is_idle(&self) -> bool {
-        self.punctuations.is_empty() && self.inputs.iter().all(|input| input.buffered() == 0 && !input.paused)
+        self.punctuations.is_empty()
+            && self.has_nothing_in_flight()
+            && self.inputs.iter().all(|input| input.buffered() == 0 && !input.paused)
     }
 
     /// What there is to do for a task that is idle.
@@ -489,6 +496,7 @@ impl Task {
                 input.committed_metadata.clone_from(&offset.metadata);
             }
         }
+        self.parts.attended.iter().for_each(|node| node.borrow_mut().committed());
         self.metrics.commits += 1;
         self.done.committed();
         self.note_drops();
@@ -536,6 +544,7 @@ impl Task {
                 self.metrics.dropped.insert(reason.label(), before + dropped);
             }
         }
+        self.metrics.handlers = self.handler_metrics();
         self.metrics.buffered = self.inputs.iter().map(|input| input.fetched() as u64).sum();
         for input in &self.inputs {
             self.metrics.positions.insert(input.partition.clone(), input.position_to_commit());

@@ -50,7 +50,8 @@ impl Worker {
 
     /// Whether a stopping worker has been trying to commit for too long and gives up.
     pub(super) fn is_out_of_patience(&self, now: Duration) -> bool {
-        self.standing.stopping_since().is_some_and(|since| now.saturating_sub(since) > STOP_PATIENCE)
+        let patience = STOP_PATIENCE.saturating_add(self.longest_wait_for_handlers());
+        self.standing.stopping_since().is_some_and(|since| now.saturating_sub(since) > patience)
     }
 
     /// Starts a commit if there is anything to commit.
@@ -69,6 +70,9 @@ impl Worker {
             return Ok(ending);
         }
         if self.commit.is_none() && ending {
+            if self.awaits_handlers(now)? {
+                return Ok(true);
+            }
             self.begin_commit(now);
         }
         if self.commit.is_some() && self.is_out_of_patience(now) {

@@ -37,15 +37,18 @@ use super::summary::Totals;
 use super::task::{BufferedBytes, Task};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
+use crate::executor::SharedExecutor;
 use crate::log::{
     Admin, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation, Log,
     LogError, Reply,
 };
 use crate::operators::StoreId;
+use crate::random::SharedRandom;
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::state::{CacheBudget, GlobalStore, StateBackend};
 
 mod aligning;
+mod attending;
 mod committing;
 mod full_disk;
 mod intake;
@@ -76,7 +79,7 @@ use waiting::Waiting;
 /// How long to wait for an answer that may not ring the doorbell.
 const WAIT_FOR_REPLY: Duration = Duration::from_millis(1);
 
-/// How long a stopping worker tries to commit.
+/// How long a stopping worker tries to commit, after it has waited for handlers.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Shorter waits are not worth putting the thread to sleep.
@@ -99,6 +102,9 @@ pub(crate) struct Common {
     pub(crate) backend: Arc<dyn StateBackend>,
     pub(crate) directory: Arc<StateDirectory>,
     pub(crate) clock: SharedClock,
+    pub(crate) random: SharedRandom,
+    /// Runs handlers.
+    pub(crate) executor: SharedExecutor,
     pub(crate) committer: Arc<dyn Committer>,
     pub(crate) globals: BTreeMap<StoreId, Arc<GlobalStore>>,
     pub(crate) metrics: MetricsBoard,
@@ -315,6 +321,7 @@ impl Worker {
             return Turn::Finished;
         }
         let _span = self.span.clone().entered();
+        self.seed.common.executor.step();
         let turn = match self.turn() {
             Ok(turn) => turn,
             Err(error) => {
@@ -399,6 +406,7 @@ impl Worker {
             // Records and punctuators wait.
             return Turn::Idle(wait.max(WAIT_MIN));
         }
+        wait = self.next_attendance(now).map_or(wait, |due| wait.min(due));
         if let Some(left) = self.rest.left(now) {
             wait = wait.min(left);
         }

@@ -116,6 +116,7 @@ impl Worker {
             is_exactly_once: self.is_exactly_once(),
             failures: &self.failures,
             buffered: &self.buffered,
+            handling: &self.handling(),
         };
         building.build(ready, metrics)
     }

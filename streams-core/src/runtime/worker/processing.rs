@@ -85,24 +85,26 @@ impl Worker {
         let shared = Arc::clone(&self.seed.common);
         let settings = &shared.settings;
         let (held, bytes_max) = (self.buffered.clone(), self.input_buffer_bytes());
-        let mut processed = 0;
+        let (mut processed, mut handled) = (0, 0);
         let mut looked = shared.clock.monotonic();
         loop {
-            let Some(task) = self.slots.running_task(id) else { return Ok(work_of(processed, false)) };
+            let Some(task) = self.slots.running_task(id) else { return Ok(work_of(processed + handled, false)) };
             let records = self.pace.records().min(settings.records_per_round - processed);
             let wall_clock = shared.clock.now();
             task.context.wall_clock = wall_clock;
             let collector = &self.collector;
             self.seed.pulse.at_work(Some(task.in_hand()));
             let piece = catch_unwind(AssertUnwindSafe(|| {
+                let attended = task.attend(looked, true)?;
                 let done = match limit {
                     None => task.process(records, looked, settings.task_idle, collector)?,
                     Some(limit) => task.process_until(limit, (records, looked), &shared, collector)?,
                 };
-                Ok::<_, AppError>((done, task.punctuate(PunctuationTime::WallClock, wall_clock)?))
+                Ok::<_, AppError>((done, attended, task.punctuate(PunctuationTime::WallClock, wall_clock)?))
             }));
             self.seed.pulse.at_work(None);
-            let (done, punctuated) = piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
+            let (done, attended, punctuated) =
+                piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
             for input in &mut task.inputs {
                 // An empty one goes on in any case: others may wait for it.
                 let has_room = input.buffered() == 0 || held.get() * 2 <= bytes_max;
@@ -117,8 +119,9 @@ impl Worker {
             self.check_slowness(id, done, took)?;
             looked = now;
             processed += done;
+            handled += attended;
             if done < records || processed >= settings.records_per_round || now >= began + round {
-                return Ok(work_of(processed, punctuated));
+                return Ok(work_of(processed + handled, punctuated));
             }
         }
     }

@@ -141,6 +141,8 @@ impl Worker {
         let Some(mut slot) = self.slots.remove(id) else { return };
         if let Phase::Open(task) = &mut slot.phase {
             self.stop_reading(task);
+            // If it moves, its next owner begins with the same records.
+            task.withdraw();
             task.metrics.phase = TaskPhase::Suspended;
         }
         slot.suspend(metadata.clone());
@@ -170,7 +172,9 @@ impl Worker {
         }
     }
 
-    pub(super) fn publish_closed(&self, id: TaskId, metrics: TaskMetrics) {
+    pub(super) fn publish_closed(&self, id: TaskId, mut metrics: TaskMetrics) {
+        // What is in flight is so for whoever has the task next.
+        metrics.handlers.values_mut().for_each(|handler| (handler.running, handler.waiting) = (0, 0));
         let metrics = TaskMetrics { phase: TaskPhase::Closed, uncommitted: 0, ..metrics };
         self.seed.common.metrics.publish(id, metrics);
     }

@@ -21,7 +21,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 struct Since {
     at: Duration,
-    /// How many records had been processed then.
+    /// How many records had been processed then, and how many calls of handlers had ended.
     processed: u64,
     is_told: bool,
 }
@@ -56,7 +56,7 @@ impl Worker {
         now: Duration,
         after: Duration,
     ) -> Option<Stall> {
-        let processed = task.metrics.processed;
+        let processed = task.metrics.processed + task.handlers_ended();
         let Some(input) = task.inputs.iter().find(|input| input.fetched() > 0) else {
             waiting.remove(&task.id);
             return None;
@@ -84,6 +84,10 @@ impl Worker {
         }
         if self.collector.borrow().is_backed_up() {
             return "the log, which does not take what was written to it".to_owned();
+        }
+        if task.is_full() {
+            return "handlers, which are not done with the records that it has accepted (`.max_records(..)`)"
+                .to_owned();
         }
         let empty: Vec<_> = task.inputs.iter().filter(|input| input.fetched() == 0).collect();
         if !empty.is_empty() {

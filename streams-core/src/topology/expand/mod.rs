@@ -21,6 +21,7 @@ mod draft;
 mod finish;
 mod foreign_key_join;
 mod grouped;
+mod handle;
 mod joins;
 mod key_windows;
 mod optimize;
@@ -131,6 +132,7 @@ impl Expansion {
             Call::GlobalStore { topic, store, recipe } => self.global_store(at, topic, store, recipe),
             Call::Operator { input, prefix, changes, recipe } => self.operator(at, input, prefix, changes, recipe),
             Call::Distinct { input, span, through, recipe } => self.distinct(at, input, span, through, recipe),
+            Call::Handle { input, through, recipe } => self.handle(at, input, through, recipe),
             Call::Split { input, recipe } => self.split(at, input, recipe()),
             Call::Branch { split, default, recipe } => self.branch(at, split, default, recipe),
             Call::NullableKeys { input, accept } => self.nullable_keys(at, input, accept),

@@ -1,0 +1,54 @@
+//! `handle` and `handle_batches`.
+
+use std::sync::Arc;
+
+use super::super::error::TopologyError;
+use super::super::names::prefix;
+use super::super::program::{CallId, HandleRecipe, Repartition};
+use super::draft::{DraftKind, Role};
+use super::key_windows::ReadBack;
+use super::stores::NewStore;
+use super::streams::StreamState;
+use super::{At, Expansion};
+use crate::operators::handler::Order;
+use crate::state::kinds::InFlight;
+
+impl Expansion {
+    /// Keeps records while they are handled, in a store with the handler's name. If those of a key are handled one after
+    /// the other and the keys may have changed, the stream is repartitioned first, so that all records of a key meet.
+    pub(super) fn handle(
+        &mut self,
+        at: &At<'_>,
+        input: CallId,
+        through: Repartition,
+        recipe: HandleRecipe,
+    ) -> Result<(), TopologyError> {
+        let given = at.options.name()?;
+        let options = at.options.handler.clone();
+        options.check().map_err(|reason| TopologyError::Handler {
+            node: at.node_or(prefix::HANDLE),
+            reason,
+            at: at.site,
+        })?;
+        let input = match options.order {
+            Order::PerKey => self.partitioned_for_join(at, input, through, given)?,
+            Order::Any => self.stream(input)?.clone(),
+        };
+        let name = self.names.node(given, prefix::HANDLE);
+        let read = ReadBack { what: "the handler's store", windows: through.windows, at: at.site };
+        let store = self.stores.add(&NewStore {
+            name: name.clone(),
+            kind: Arc::new(InFlight),
+            keeping: at.options.keeping.clone(),
+            global_topic: None,
+            windows: input.windows.only(&read)?,
+            cached: false,
+            at: at.site,
+        })?;
+        let kind = DraftKind::Processor { recipe: recipe(store, options), stores: vec![store], table: None };
+        let node = self.drafts.add(input.node, name.clone(), kind, at.site);
+        self.drafts.all[node.0].role = Role::ChangesValues;
+        self.streams.insert(at.step, StreamState::new(name, input.sources, input.windows, input.key_changed, node));
+        Ok(())
+    }
+}
