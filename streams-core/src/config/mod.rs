@@ -105,7 +105,8 @@ pub enum IsolationLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CreateInternalTopics {
     /// `first_run`: unless the application has run before. In that case a missing topic used to contain state or
-    /// records, and creating it empty would lose them silently (KIP-698).
+    /// records, and creating it empty would lose them silently (KIP-698). Where the state on disk says that the topology
+    /// has only got more topics since, the new ones are created all the same.
     #[default]
     FirstRun,
     /// `always`: even if it has run before, for a topology to which a store or a repartition topic was added. Unset it

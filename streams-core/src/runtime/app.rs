@@ -405,8 +405,8 @@ impl App {
     }
 
     /// Creates internal topics that are missing although the application has run before (`internal.topics.create =
-    /// always`). Use it once after adding a store or a repartition topic to a topology. Otherwise a missing topic
-    /// counts as lost, and an error names it.
+    /// always`). Use it once after adding a store or a repartition topic to a topology, if the instance has no state on disk
+    /// that says which topics there were before. Otherwise a missing topic counts as lost, and an error names it.
     ///
     /// A new store starts empty and sees only later records.
     #[must_use]

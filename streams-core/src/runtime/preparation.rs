@@ -351,6 +351,19 @@ impl Preparation {
                 if !topics.is_empty() {
                     return Err(AppError::GeneratedNamesChanged { topics });
                 }
+                let added = self.added_topics();
+                let (added, gone): (Vec<_>, Vec<_>) = gone.into_iter().partition(|topic| added.contains(topic));
+                if !added.is_empty() {
+                    tracing::warn!(
+                        target: PEOPLE, topics = ?added,
+                        "internal topics are created that the topology did not have when it last ran here: {}; they hold \
+                         nothing of what was processed before",
+                        added.join(", ")
+                    );
+                }
+                if gone.is_empty() {
+                    return Ok(StepResult::Step(Stage::Create { plan, missing, reply: None }));
+                }
                 let is_forgiven = self.settings.on_changelog_loss == OnChangelogLoss::Rebuild;
                 let lost = gone.iter().find(|topic| !is_forgiven || plan.is_repartition_topic(topic));
                 if let Some(topic) = lost {
@@ -361,6 +374,14 @@ impl Preparation {
                 Ok(StepResult::Step(Stage::Create { plan, missing, reply: None }))
             }
         }
+    }
+
+    /// The internal topics that were added to the topology since it last ran with this state, if nothing was taken away.
+    fn added_topics(&self) -> BTreeSet<String> {
+        let fingerprint = self.topology.fingerprint();
+        let added = self.identity.noted().and_then(|noted| fingerprint.topics_added_since(noted)).unwrap_or_default();
+        let full = |topic: &str| TopicRef::Internal(topic.into()).full_name(&self.application_id).to_string();
+        added.into_iter().map(full).collect()
     }
 
     fn create(

@@ -60,6 +60,16 @@ impl Topology {
     }
 }
 
+/// The names of a text's internal topics.
+fn topics_of(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let (_, name) = line.split_once(" topic ")?;
+        // A node's line has its type in front of its name, and topics among its properties only.
+        let is_topic = line.split(' ').nth(1) == Some("topic");
+        is_topic.then(|| name.split(':').next().unwrap_or(name))
+    })
+}
+
 /// An object of the JSON as a line: its type and name, its place, then its properties in the order of their names.
 fn line(what: &str, thing: &Value, place: &str) -> String {
     let properties: BTreeMap<&str, &Value> =
@@ -108,6 +118,18 @@ impl Fingerprint {
     #[must_use]
     pub fn names_topic(text: &str, topic: &str) -> bool {
         text.split([' ', ',', ':', '\n']).any(|word| word == topic)
+    }
+
+    /// The internal topics, without the application's id, that this topology has in addition to those of an earlier one, by
+    /// its text. `None` if that is not all: if the earlier one had a topic that this one has not, so that one may have taken
+    /// the other's place; or if that text was made by other rules.
+    #[must_use]
+    pub fn topics_added_since(&self, earlier: &str) -> Option<BTreeSet<&str>> {
+        if earlier.lines().next() != Some(RULES) {
+            return None;
+        }
+        let mut topics = topics_of(&self.text).collect::<BTreeSet<_>>();
+        topics_of(earlier).all(|topic| topics.remove(topic)).then_some(topics)
     }
 
     /// The differences from an earlier text, in a few words; `None` if there are none, or if that text was made by other
@@ -181,6 +203,24 @@ sink by-word-repartition-sink: sub-topology 0, topics by-word-repartition
         }
         let global = count(LINES, false, true).fingerprint().text;
         assert!(global.contains(": global sub-topology "), "{global}");
+    }
+
+    #[test]
+    fn topics_are_added_only_where_none_is_gone() {
+        let copy = {
+            let builder = StreamsBuilder::new();
+            builder.stream(LINES).to(WORDS);
+            builder.build().expect("a topology").fingerprint()
+        };
+        let counted = count(LINES, false, false).fingerprint();
+        let all = ["KSTREAM-AGGREGATE-STATE-STORE-0000000002-changelog", "by-word-repartition"];
+        assert_eq!(counted.topics_added_since(copy.text()), Some(BTreeSet::from(all)));
+        assert_eq!(counted.topics_added_since(counted.text()), Some(BTreeSet::new()));
+        assert_eq!(copy.topics_added_since(counted.text()), None);
+        // The windowed store has another number.
+        let other = count(LINES, true, true).fingerprint();
+        assert_eq!(other.topics_added_since(counted.text()), None);
+        assert_eq!(counted.topics_added_since("topology fingerprint, version 0\n"), None);
     }
 
     /// Nodes are numbered in the order of the builder's calls, so that order matters too.

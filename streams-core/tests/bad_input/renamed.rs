@@ -90,6 +90,41 @@ fn given_names_stay_when_operators_are_added_and_a_given_name_that_changed_is_no
     assert_eq!(error, Some(AppError::InternalTopicGone { topic: "words-totals-changelog".to_owned() }));
 }
 
+/// Where the state says what there was before, nothing can be lost by a store that is added; but one that takes another's
+/// place might be that other one.
+#[test]
+fn a_store_that_is_added_to_kept_state_needs_no_setting_and_one_that_takes_anothers_place_does() {
+    let with = |names: &[&'static str]| {
+        topology(|builder: &StreamsBuilder| {
+            for name in names {
+                let lines = builder.stream(LINES).group_by(|_, line| line.clone()).named(format!("by-{name}"));
+                lines.count().stored_as(KeyValueStore::new(name)).to_stream().to(COUNTS);
+            }
+        })
+    };
+    for (before, now, gone) in [
+        (&["a"][..], &["a", "b"][..], None),
+        (&["a"], &["b"], Some("words-by-b-repartition")),
+        (&["a", "b"], &["a", "c"], Some("words-by-c-repartition")),
+    ] {
+        let (state, folder) = (KeptState::default(), tempfile::tempdir().unwrap());
+        let with_state = |app: App| app.state_in(InFolders(state.clone())).state_dir(folder.path());
+        let (log, error) = run(with(before), App::new("words", with(now)), with_state);
+        match gone {
+            Some(topic) => {
+                let expected = Some(AppError::InternalTopicGone { topic: topic.to_owned() });
+                assert_eq!(error, expected, "{before:?}, then {now:?}");
+            }
+            None => {
+                assert_eq!(error, None, "{before:?}, then {now:?}");
+                let last = log.read(&COUNTS).unwrap().into_iter().map(|record| record.value).collect::<Vec<_>>();
+                assert_eq!(last.iter().filter(|count| **count == 3).count(), 1, "the old one counts on: {last:?}");
+                assert!(last.ends_with(&[3, 1]) || last.ends_with(&[1, 3]), "the new one begins: {last:?}");
+            }
+        }
+    }
+}
+
 /// Regression: naming a store that had a generated name was answered with "is gone", and with advice to restore it.
 #[test]
 fn a_store_that_is_given_a_name_is_told_of_with_the_name_it_had() {
