@@ -5,6 +5,7 @@
 
 mod counter;
 mod events;
+mod handlers;
 mod kills;
 mod outage;
 mod restarts;
