@@ -30,11 +30,13 @@ pub enum DropReason {
     Unwritable,
     /// Its timestamp is further ahead of the clock than the application accepts, and such records are skipped.
     Future,
+    /// It is not valid by the application's rules, and the application chose to go on without such records.
+    Invalid,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NullKey,
         Self::NullValue,
         Self::Late,
@@ -48,6 +50,7 @@ impl DropReason {
         Self::Failed,
         Self::Unwritable,
         Self::Future,
+        Self::Invalid,
     ];
 
     /// Those whose records may become dead letters (`errors.dead.letter.queue.drops`). What cannot be read, processed or
@@ -77,6 +80,7 @@ impl DropReason {
             Self::Outdated => "a later version of their row is known, and tables are joined by their latest rows",
             Self::Failed => "the application's code failed with them",
             Self::Unwritable => "what was made of them cannot be written",
+            Self::Invalid => "they are not valid by the application's rules",
             Self::Future => "their timestamps are further ahead of the clock than `timestamp.future.max.ms` allows",
         }
     }
@@ -103,6 +107,7 @@ impl DropReason {
             Self::Failed => "failed",
             Self::Unwritable => "unwritable",
             Self::Future => "future",
+            Self::Invalid => "invalid",
         }
     }
 }

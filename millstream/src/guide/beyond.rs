@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | let each thing through once | [`distinct`](#each-thing-once) |
 //! | call a service or a database for each record | [`handle`](super::handlers) |
+//! | refuse records that break rules, and say which | [`validate`](crate::dsl::KStream::validate) |
 //! | forget rows that nobody updates | [`expire_after`](#rows-that-expire) |
 //! | count per day, week or month of a place | [`CalendarWindows`](#days-and-months) |
 //! | have sums, means, the top few, distinct counts, quantiles | [ready-made aggregates](#aggregates-that-merge) |

@@ -67,6 +67,12 @@
 //! # Ok::<(), TopologyError>(())
 //! ```
 //!
+//! # Only what is valid
+//!
+//! [`validate`](crate::dsl::KStream::validate) before a handler keeps records away from it whose values break rules. A record
+//! whose bytes cannot be read does not even come so far. What becomes of both is said by [the settings](super::failures); a
+//! dead letter of the first kind has the broken rules in the header `millstream.errors.violations`.
+//!
 //! # Order and concurrency
 //!
 //! Records of one key are handled one after the other, in their order, including one that is tried again and again; other

@@ -1,5 +1,6 @@
 //! What can go wrong while a record passes through the operators.
 
+use super::validate::{Violation, told};
 use crate::log::LogError;
 use crate::record::Timestamp;
 use crate::state::rows::RowError;
@@ -144,6 +145,14 @@ pub enum OperatorError {
         /// Why the last one has.
         reason: Box<str>,
     },
+    /// The record's value breaks the application's rules.
+    #[error("{node}: the record is not valid: {}", told(violations))]
+    Invalid {
+        /// The node that has the rules.
+        node: String,
+        /// The rules that it breaks.
+        violations: Vec<Violation>,
+    },
     /// The application's code refuses the record.
     #[error("{node}: the application refuses the record: {reason}")]
     Refused {
@@ -180,6 +189,7 @@ impl OperatorError {
             | Self::Schedule { node, .. }
             | Self::BufferFull { node, .. }
             | Self::GivenUp { node, .. }
+            | Self::Invalid { node, .. }
             | Self::Refused { node, .. } => Some(node),
             Self::Panic { node, .. } => node.as_deref(),
         }
@@ -203,6 +213,7 @@ impl OperatorError {
             Self::TooSlow { .. } => "TooSlow",
             Self::BufferFull { .. } => "BufferFull",
             Self::GivenUp { .. } => "GivenUp",
+            Self::Invalid { .. } => "Invalid",
             Self::Refused { .. } => "Refused",
             Self::Panic { .. } => "Panic",
         }

@@ -77,6 +77,7 @@ pub(crate) mod table_to_stream;
 pub(crate) mod table_transform;
 pub(crate) mod timestamps;
 pub(crate) mod to_table;
+pub(crate) mod validate;
 pub(crate) mod window_aggregate;
 pub(crate) mod window_ends;
 pub(crate) mod wrapping;

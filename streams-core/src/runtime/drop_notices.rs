@@ -133,7 +133,8 @@ impl NodeDrops {
                 | DropReason::NegativeTimestamp
                 | DropReason::Failed
                 | DropReason::Unwritable
-                | DropReason::Future,
+                | DropReason::Future
+                | DropReason::Invalid,
                 first,
             ) => {
                 let instance = first.map_or_else(String::new, |first| format!("; for instance {first}"));

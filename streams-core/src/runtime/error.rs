@@ -478,7 +478,7 @@ const fn next_step(error: &OperatorError) -> &'static str {
             "; mend what writes the topic, or set `deserialization.exception.handler` to `skip` to drop and count \
              such records, or to `dead-letter` to keep them"
         }
-        OperatorError::Panic { .. } | OperatorError::Refused { .. } => {
+        OperatorError::Panic { .. } | OperatorError::Refused { .. } | OperatorError::Invalid { .. } => {
             "; the record is not committed, so the next start processes it again: mend the code, or what sends such \
              records, or set `processing.exception.handler` to `skip` or `dead-letter`"
         }

@@ -11,3 +11,4 @@ mod random;
 mod service;
 mod success;
 mod traps;
+mod validation;

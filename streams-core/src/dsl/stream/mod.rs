@@ -27,6 +27,7 @@ mod select_key;
 mod split;
 mod to;
 mod to_table;
+mod validate;
 mod within;
 
 pub use distinct::Distinct;

@@ -8,6 +8,7 @@
 //! | `__streams.errors.topic`, `.partition`, `.offset` | where the record came from; empty and -1 if it is not made of one |
 //! | `millstream.errors.node` | the node that failed, or dropped it |
 //! | `millstream.errors.reason` | as in the metrics |
+//! | `millstream.errors.violations` | the rules that the record's value breaks, as a list of JSON objects |
 //! | `millstream.errors.attempts` | how often a handler has failed with the record |
 //! | `millstream.errors.timestamp` | the record's time in milliseconds, if it is negative or too far ahead for a topic |
 //!
@@ -16,6 +17,7 @@
 use std::sync::Arc;
 
 use crate::log::LogErrorKind;
+use crate::operators::validate::Violation;
 use crate::operators::{Context, Destination, DropReason, GivenUp, Lost, OperatorError};
 use crate::record::{Headers, Partition, RecordPosition, Timestamp};
 use crate::wire::murmur2::partition_of;
@@ -30,6 +32,7 @@ const OFFSET: &str = "__streams.errors.offset";
 
 /// This project's own.
 const NODE: &str = "millstream.errors.node";
+const VIOLATIONS: &str = "millstream.errors.violations";
 const ATTEMPTS: &str = "millstream.errors.attempts";
 const REASON: &str = "millstream.errors.reason";
 /// The record's time, if a topic would not accept it: then the dead letter has the clock's.
@@ -55,6 +58,7 @@ struct Told<'a> {
     reason: DropReason,
     /// Whether the record's time may be refused.
     has_odd_time: bool,
+    violations: &'a [Violation],
 }
 
 /// Where a record came from, or is to go back to.
@@ -100,6 +104,7 @@ impl DeadLetters {
             node: Some(node),
             reason,
             has_odd_time: false,
+            violations: &[],
         };
         let address = address_of(context);
         self.write(context, letter, &told, &address)
@@ -166,6 +171,9 @@ impl DeadLetters {
         headers.push(OFFSET, number(position.map(|position| position.offset.0)));
         headers.push(NODE, node.to_owned());
         headers.push(REASON, told.reason.label());
+        if let Some(violations) = as_json(told.violations) {
+            headers.push(VIOLATIONS, violations);
+        }
         let written = if timestamp.0 < 0 || told.has_odd_time {
             headers.push(TIMESTAMP, timestamp.0.to_string());
             context.wall_clock
@@ -201,8 +209,17 @@ impl<'a> Told<'a> {
     fn of(error: &'a OperatorError, reason: DropReason) -> Self {
         let exception = format!("millstream::OperatorError::{}", error.name());
         let (message, node, has_odd_time) = (error.to_string(), error.node(), has_odd_time(error));
-        Self { exception, message, node, reason, has_odd_time }
+        let violations = match error {
+            OperatorError::Invalid { violations, .. } => violations.as_slice(),
+            _ => &[],
+        };
+        Self { exception, message, node, reason, has_odd_time, violations }
     }
+}
+
+/// The rules that a record breaks, if there are any.
+fn as_json(violations: &[Violation]) -> Option<String> {
+    if violations.is_empty() { None } else { serde_json::to_string(violations).ok() }
 }
 
 /// The address of the record in hand.

@@ -36,6 +36,7 @@ impl Stage {
             | OperatorError::Schedule { .. }
             | OperatorError::TooSlow { .. }
             | OperatorError::Refused { .. }
+            | OperatorError::Invalid { .. }
             | OperatorError::Panic { .. } => Some(Self::Processing),
             OperatorError::Encode { .. } => Some(Self::Production),
             OperatorError::Send { error, .. } => match error.kind {
@@ -56,6 +57,7 @@ impl Stage {
         match (self, error) {
             (Self::Deserialization, OperatorError::NegativeTimestamp(_)) => DropReason::NegativeTimestamp,
             (Self::Deserialization, _) => DropReason::Undecodable,
+            (Self::Processing, OperatorError::Invalid { .. }) => DropReason::Invalid,
             (Self::Processing, _) => DropReason::Failed,
             (Self::Production, _) => DropReason::Unwritable,
         }
@@ -221,7 +223,11 @@ impl ErrorPolicy {
     /// What becomes of a record. Whether it is processed again does not depend on what has failed.
     pub(crate) fn answer(&self, cause: &Cause<'_>) -> OnError {
         let Some(stage) = Stage::of(cause.error) else { return OnError::Fail };
-        let answer = self.setting(stage, cause.attempts);
+        let answer = match cause.error {
+            // Its value stays the same.
+            OperatorError::Invalid { .. } => self.last_word(stage),
+            _ => self.setting(stage, cause.attempts),
+        };
         let answer = match &self.handler {
             None => answer,
             Some(handler) => handler(&FailedRecord {
