@@ -128,8 +128,10 @@ fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
         .stream(events)
         .process_values((), move |(), key: &String, event: i64, out| {
             assert_ne!(key, "poison", "nobody can count this");
-            while stalls && key == "stall" {
-                std::thread::park();
+            if stalls && key == "stall" {
+                loop {
+                    std::thread::park();
+                }
             }
             if let Some(position) = out.position() {
                 let mut teller = teller.lock().unwrap_or_else(PoisonError::into_inner);
