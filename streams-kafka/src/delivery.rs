@@ -8,6 +8,7 @@ use streams_core::record::{Offset, Partition, Timestamp};
 
 use crate::errors::{Code, Right};
 use crate::native::NotDelivered;
+use crate::sizes::{SizeLimits, TooLarge};
 
 /// The ledger of a producer's deliveries, written by the delivery reports.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(crate) struct Deliveries(Mutex<Ledger>);
 struct Ledger {
     topics: Vec<TopicAccount>,
     failed: Option<Failed>,
+    /// The records of one partition that were refused because of their size.
+    too_large: Option<TooLarge>,
     /// Why a partition was refused for the transaction, in librdkafka's words.
     refused: Option<String>,
     /// While a transaction is being aborted, its records fail as intended.
@@ -58,7 +61,16 @@ impl Deliveries {
         if is_aborting && is_purged(&failure) {
             return;
         }
-        let partition = format!("{}-{partition}", topic.name);
+        let topic = topic.name.clone();
+        if failure.code == Code::MSG_SIZE_TOO_LARGE {
+            match &mut ledger.too_large {
+                Some(told) if told.topic == topic && told.partition == partition => told.add(failure.bytes),
+                // It is refused again when the work is done again.
+                Some(_) => {}
+                None => ledger.too_large = Some(TooLarge::new(&topic, partition, failure.bytes)),
+            }
+        }
+        let partition = format!("{topic}-{partition}");
         match &ledger.failed {
             Some(told) if !is_likelier(&failure, &told.failure, now()) => {}
             _ => ledger.failed = Some(Failed { partition, failure }),
@@ -89,9 +101,19 @@ impl Deliveries {
     }
 
     /// The first failure since the last call.
-    pub(crate) fn take_failure(&self) -> Option<LogError> {
+    pub(crate) fn take_failure(&self, sizes: &SizeLimits) -> Option<LogError> {
         let mut ledger = self.lock();
         let failed = ledger.failed.take()?;
+        if let Some(too_large) = ledger.too_large.take()
+            && matches!(failed.failure.code, Code::MSG_SIZE_TOO_LARGE | Code::PURGE_QUEUE | Code::PURGE_INFLIGHT)
+        {
+            let (TooLarge { topic, partition, .. }, next) = (&too_large, sizes.learn(&too_large));
+            let message = format!(
+                "a record for {topic}-{partition} was not written: it is larger than the topic accepts \
+                 (`max.message.bytes`); {next}"
+            );
+            return Some(LogError::new(LogErrorKind::Unavailable, message));
+        }
         match &ledger.refused {
             Some(reason) if is_purged(&failed.failure) => {
                 let advice = if is_about_rights(reason) { Right::Write.on_the_topic() } else { String::new() };
@@ -113,6 +135,7 @@ impl Deliveries {
         let mut ledger = self.lock();
         ledger.is_aborting = true;
         ledger.failed = None;
+        ledger.too_large = None;
         ledger.refused = None;
     }
 
@@ -226,7 +249,7 @@ mod tests {
     }
 
     fn failure(code: Code) -> Option<NotDelivered> {
-        Some(NotDelivered { code, timestamp: Timestamp(7), has_key: false })
+        Some(NotDelivered { code, timestamp: Timestamp(7), has_key: false, bytes: 9 })
     }
 
     #[test]
@@ -235,15 +258,15 @@ mod tests {
         let topic = deliveries.add_topic("t");
         deliveries.report(topic, 1, -1, failure(Code(10)));
         deliveries.report(topic, 2, -1, failure(Code(3)));
-        let told = deliveries.take_failure().unwrap();
+        let told = deliveries.take_failure(&SizeLimits::default()).unwrap();
         assert!(told.message.starts_with("a record for t-1 was not written: "), "{told}");
-        assert_eq!(deliveries.take_failure(), None);
+        assert_eq!(deliveries.take_failure(&SizeLimits::default()), None);
         deliveries.begin_abort();
         deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
-        assert_eq!(deliveries.take_failure(), None);
+        assert_eq!(deliveries.take_failure(&SizeLimits::default()), None);
         deliveries.end_abort();
         deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
-        assert!(deliveries.take_failure().is_some());
+        assert!(deliveries.take_failure(&SizeLimits::default()).is_some());
     }
 
     /// Regression: the report about a record that was purged came first, and ended the application as if that were at fault.
@@ -252,12 +275,16 @@ mod tests {
         let deliveries = Deliveries::default();
         let topic = deliveries.add_topic("t");
         deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
-        let told = deliveries.take_failure().unwrap();
+        let told = deliveries.take_failure(&SizeLimits::default()).unwrap();
         assert_eq!(told.message, "a record for t-1 was not written, because its transaction has failed");
         assert!(told.is_transient(), "doing the work again finds the record that is at fault");
         for order in [[Code::PURGE_QUEUE, Code::INVALID_TIMESTAMP], [Code::INVALID_TIMESTAMP, Code::PURGE_INFLIGHT]] {
             order.into_iter().for_each(|code| deliveries.report(topic, 1, -1, failure(code)));
-            assert_eq!(deliveries.take_failure().unwrap().kind, LogErrorKind::Timestamp(Timestamp(7)), "{order:?}");
+            assert_eq!(
+                deliveries.take_failure(&SizeLimits::default()).unwrap().kind,
+                LogErrorKind::Timestamp(Timestamp(7)),
+                "{order:?}"
+            );
         }
     }
 
@@ -272,14 +299,17 @@ mod tests {
         deliveries.refuse(&format!("{refused}Operation not attempted"));
         deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
         assert_eq!(
-            deliveries.take_failure().unwrap().message,
+            deliveries.take_failure(&SizeLimits::default()).unwrap().message,
             "a record for t-1 was not written: Failed to add partition \"out\" [0] to transaction: Broker: Topic \
              authorization failed; this client needs the right (ACL) `Write` on the topic"
         );
         deliveries.begin_abort();
         deliveries.end_abort();
         deliveries.report(topic, 1, -1, failure(Code::PURGE_QUEUE));
-        assert!(!deliveries.take_failure().unwrap().message.contains("out"), "that was another transaction");
+        assert!(
+            !deliveries.take_failure(&SizeLimits::default()).unwrap().message.contains("out"),
+            "that was another transaction"
+        );
     }
 
     /// Regression: the first record was told of, and a time that was not at fault.
@@ -290,6 +320,7 @@ mod tests {
             code: Code::INVALID_RECORD,
             timestamp: Timestamp(now.0 + at),
             has_key,
+            bytes: 9,
         };
         for (first, second, is_second) in [
             ((true, 0), (false, 0), true),
@@ -305,7 +336,8 @@ mod tests {
     /// Takes the codes and timestamps (relative to now) of a batch's records, and returns the one that is reported.
     fn told(batch: &[(Code, i64)]) -> usize {
         let now = Timestamp(1_000_000_000_000);
-        let of = |(code, at): (Code, i64)| NotDelivered { code, timestamp: Timestamp(now.0 + at), has_key: true };
+        let of =
+            |(code, at): (Code, i64)| NotDelivered { code, timestamp: Timestamp(now.0 + at), has_key: true, bytes: 9 };
         (1..batch.len()).fold(0, |told, index| match is_likelier(&of(batch[index]), &of(batch[told]), now) {
             true => index,
             false => told,
@@ -338,7 +370,7 @@ mod tests {
             (Code::INVALID_RECORD, 2_000_000_000_000, false, true),
             (Code::INVALID_RECORD, 7, false, false),
         ] {
-            let error = not_written("t-3", &NotDelivered { code, timestamp: Timestamp(at), has_key }, now);
+            let error = not_written("t-3", &NotDelivered { code, timestamp: Timestamp(at), has_key, bytes: 9 }, now);
             let expected = if is_told { LogErrorKind::Timestamp(Timestamp(at)) } else { LogErrorKind::Invalid };
             assert_eq!(error.kind, expected, "{error}");
             assert!(error.message.contains("a record for t-3") && error.message.contains(".max.ms"), "{error}");

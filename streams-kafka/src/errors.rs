@@ -31,6 +31,7 @@ impl Code {
     pub(crate) const RESOLVE: Self = Self(-193);
     pub(crate) const TRANSPORT: Self = Self(-195);
     pub(crate) const OFFSET_OUT_OF_RANGE: Self = Self(1);
+    pub(crate) const MSG_SIZE_TOO_LARGE: Self = Self(10);
     pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
     pub(crate) const INVALID_RECORD: Self = Self(87);
     pub(crate) const INVALID_TIMESTAMP: Self = Self(32);

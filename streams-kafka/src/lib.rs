@@ -38,6 +38,7 @@ mod reasons;
 mod servers;
 mod setting_errors;
 mod settings;
+mod sizes;
 mod transaction;
 
 pub use settings::Kafka;

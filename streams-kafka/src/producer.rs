@@ -15,6 +15,7 @@ use crate::delivery::Deliveries;
 use crate::errors::Code;
 use crate::native::{Client, Listener, NotDelivered, ProduceError, Role, TopicRef};
 use crate::settings::Kafka;
+use crate::sizes::SizeLimits;
 use crate::transaction::{NewClient, Transactions};
 
 /// A producer on Kafka.
@@ -25,6 +26,7 @@ pub(crate) struct KafkaProducer {
     handles: HashMap<String, TopicHandle>,
     deliveries: Arc<Deliveries>,
     transactions: Option<Transactions>,
+    sizes: Arc<SizeLimits>,
     doorbell: Doorbell,
     /// When the current flush began.
     flush_began: Option<Instant>,
@@ -65,6 +67,7 @@ impl KafkaProducer {
             handles: HashMap::new(),
             deliveries,
             transactions,
+            sizes: Arc::clone(kafka.sizes()),
             doorbell: doorbell.clone(),
             flush_began: None,
         })
@@ -135,6 +138,11 @@ impl Producer for KafkaProducer {
             return Err(SendError::Refused(LogError::new(LogErrorKind::UnknownTopic, message)));
         }
         let index = topic.0 as usize;
+        if let Some(topic) = self.topics.get(index)
+            && let Some(refused) = self.sizes.refuses(&topic.name, || bytes_of(&record))
+        {
+            return Err(SendError::Refused(too_large(&topic.name, partition, bytes_of(&record), refused)));
+        }
         match self.topics.get(index).map(|topic| &topic.native) {
             Some(Ok(native)) => {
                 native.produce(index, partition.0, &record).map_err(|error| self.refused(topic, partition, error))
@@ -149,7 +157,7 @@ impl Producer for KafkaProducer {
 
     fn poll(&mut self) -> Result<(), LogError> {
         self.client.poll();
-        self.deliveries.take_failure().map_or(Ok(()), Err)
+        self.deliveries.take_failure(&self.sizes).map_or(Ok(()), Err)
     }
 
     fn flush(&mut self) -> Poll<Result<(), LogError>> {
@@ -162,7 +170,7 @@ impl Producer for KafkaProducer {
             return Poll::Pending;
         }
         self.flush_began = None;
-        Poll::Ready(self.deliveries.take_failure().map_or(Ok(()), Err))
+        Poll::Ready(self.deliveries.take_failure(&self.sizes).map_or(Ok(()), Err))
     }
 
     fn in_flight(&self) -> usize {
@@ -214,6 +222,21 @@ impl Producer for KafkaProducer {
         };
         decided.map(|ended| self.ended(ended))
     }
+}
+
+/// The size of a record's key, value and headers.
+fn bytes_of(record: &OutgoingRecord<'_>) -> usize {
+    let headers =
+        record.headers.iter().map(|header| header.name.len() + header.value.as_ref().map_or(0, |value| value.len()));
+    record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers.sum::<usize>()
+}
+
+fn too_large(topic: &str, partition: Partition, bytes: usize, refused: usize) -> LogError {
+    let message = format!(
+        "a record for {topic}-{partition} was not written: it has {bytes} bytes, and the topic has just refused one of \
+         {refused}; raise its `max.message.bytes`, or send less"
+    );
+    LogError::new(LogErrorKind::TooLarge, message)
 }
 
 /// Enters the client's reports in the producer's ledger.

@@ -14,6 +14,7 @@ use streams_core::log::{
 
 use crate::logging::LogLimit;
 use crate::setting_errors::shown_value;
+use crate::sizes::SizeLimits;
 
 /// Apache Kafka as the log that applications read from and write to.
 ///
@@ -37,6 +38,7 @@ pub struct Kafka {
     bootstrap_servers: String,
     settings: Vec<(ClientScope, String, String)>,
     log: Arc<LogLimit>,
+    sizes: Arc<SizeLimits>,
 }
 
 impl Kafka {
@@ -44,7 +46,12 @@ impl Kafka {
     /// client is created, that is, when an application is started.
     #[must_use]
     pub fn at(bootstrap_servers: impl Into<String>) -> Self {
-        Self { bootstrap_servers: bootstrap_servers.into(), settings: Vec::new(), log: Arc::default() }
+        Self {
+            bootstrap_servers: bootstrap_servers.into(),
+            settings: Vec::new(),
+            log: Arc::default(),
+            sizes: Arc::default(),
+        }
     }
 
     /// Sets one of librdkafka's settings, optionally with one of the prefixes.
@@ -136,7 +143,15 @@ impl Kafka {
         }
         let mut settings = self.finish(settings, ClientScope::Producer)?;
         settings.holds_the_largest_message(queue)?;
+        if let Some(bytes) = self.sizes.batch_bytes() {
+            settings.default("batch.size", &bytes.to_string());
+        }
         Ok(settings)
+    }
+
+    /// What brokers have refused because of its size.
+    pub(crate) fn sizes(&self) -> &Arc<SizeLimits> {
+        &self.sizes
     }
 
     /// The settings of a group's member.

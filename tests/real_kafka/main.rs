@@ -12,4 +12,5 @@ mod dead_letters;
 mod memory;
 mod replay;
 mod run;
+mod sizes;
 mod text;

@@ -80,6 +80,8 @@ pub(crate) struct NotDelivered {
     pub(crate) code: Code,
     pub(crate) timestamp: Timestamp,
     pub(crate) has_key: bool,
+    /// Key, value and headers.
+    pub(crate) bytes: usize,
 }
 
 /// The purpose of a client.
@@ -368,8 +370,31 @@ unsafe fn not_delivered(message: *const sys::rd_kafka_message_t, code: Code) -> 
         error.write(0);
         let timestamp = Timestamp(sys::rd_kafka_message_timestamp(message, &mut kind));
         error.write(code.0);
-        NotDelivered { code, timestamp, has_key: !(*message).key.is_null() }
+        let bytes = (*message).key_len + (*message).len + header_bytes(message);
+        NotDelivered { code, timestamp, has_key: !(*message).key.is_null(), bytes }
     }
+}
+
+/// # Safety
+/// A live message of a delivery report that nobody else uses meanwhile.
+unsafe fn header_bytes(message: *const sys::rd_kafka_message_t) -> usize {
+    let mut headers = std::ptr::null_mut();
+    // SAFETY: the caller's promise, and a place for the headers, which stay the message's.
+    let code = unsafe { sys::rd_kafka_message_headers(message, &mut headers) };
+    let (mut bytes, mut index, mut found) = (0, 0, code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR);
+    while found {
+        let (mut name, mut value, mut size) = (std::ptr::null(), std::ptr::null(), 0);
+        // SAFETY: the message's headers, and places for one of them, whose name is a terminated string.
+        unsafe {
+            let code = sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
+            found = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+            if found {
+                bytes += std::ffi::CStr::from_ptr(name).count_bytes() + size;
+            }
+        }
+        index += 1;
+    }
+    bytes
 }
 
 unsafe extern "C" fn on_rebalance(
