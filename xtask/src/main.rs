@@ -31,7 +31,7 @@ usage: cargo xtask COMMAND
            Ends with `N passed, N failed`.
   ci       What continuous integration runs: format, tidy, clippy, docs, licences, features, then `test`.
   tidy     Checks the project's own rules: module arrows, file sizes, module heads, clocks, unsafe,
-           and that every difference from Kafka Streams names a test that is there.
+           and that the tests are there that DIFFERENCES.md and RELIABILITY.md name.
   setup    Finds or installs what `test` needs, and stops there.
   env      Prints variables for plain `cargo`, so that it does not compile RocksDB again; compiles RocksDB once if
            necessary: `eval \"$(cargo xtask env)\"`.

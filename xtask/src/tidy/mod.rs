@@ -4,8 +4,8 @@
 //! arrows between the engine's modules are data, in [`arrows`].
 
 mod arrows;
-mod differences;
 mod facade;
+mod named_tests;
 mod rules;
 mod source;
 
@@ -18,7 +18,7 @@ use source::Source;
 /// Runs `cargo xtask tidy`.
 pub(crate) fn run() -> Result<(), Failure> {
     let sources = sources_below(&workspace())?;
-    let broken = check(&sources, &differences_in(&workspace())?);
+    let broken = check(&sources, &pages_in(&workspace())?);
     if broken.is_empty() {
         println!("tidy: {} files keep the rules", sources.len());
         return Ok(());
@@ -27,20 +27,25 @@ pub(crate) fn run() -> Result<(), Failure> {
 }
 
 /// The violations of rules, as `file:line: what`.
-fn check(sources: &[Source], differences: &str) -> Vec<String> {
+fn check(sources: &[Source], pages: &[String]) -> Vec<String> {
     let mut broken = arrows::check(sources);
     broken.extend(facade::check(sources));
-    broken.extend(differences::check(differences, sources));
+    for (page, text) in named_tests::PAGES.into_iter().zip(pages) {
+        broken.extend(named_tests::check(page, text, sources));
+    }
     for source in sources {
         broken.extend(rules::check(source));
     }
     broken
 }
 
-/// The page that lists the differences from Kafka Streams.
-fn differences_in(root: &Path) -> Result<String, Failure> {
-    let page = root.join(differences::PAGE);
-    fs::read_to_string(&page).map_err(|error| Failure::failed(format!("{}: {error}", page.display())))
+/// The texts of the pages that name tests.
+fn pages_in(root: &Path) -> Result<Vec<String>, Failure> {
+    let read = |(page, _)| {
+        let page = root.join(page);
+        fs::read_to_string(&page).map_err(|error| Failure::failed(format!("{}: {error}", page.display())))
+    };
+    named_tests::PAGES.into_iter().map(read).collect()
 }
 
 /// Every Rust file of the project.
@@ -72,15 +77,15 @@ fn sources_below(root: &Path) -> Result<Vec<Source>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, differences_in, sources_below};
+    use super::{check, pages_in, sources_below};
     use crate::process::workspace;
 
     #[test]
     fn the_workspace_keeps_its_rules() {
         let sources = sources_below(&workspace()).expect("the sources can be read");
         assert!(sources.len() > 50, "{} files cannot be all", sources.len());
-        let differences = differences_in(&workspace()).expect("the page can be read");
-        let broken = check(&sources, &differences);
+        let pages = pages_in(&workspace()).expect("the pages can be read");
+        let broken = check(&sources, &pages);
         assert!(broken.is_empty(), "\n{}", broken.join("\n"));
     }
 }
