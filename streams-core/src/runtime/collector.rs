@@ -89,6 +89,14 @@ impl ProducerCollector {
         !self.waiting.is_empty()
     }
 
+    /// The topic that has to be looked up before anything else is sent.
+    pub(crate) fn looks_up(&self) -> Option<&str> {
+        match self.waiting.front()? {
+            Waiting::Unaddressed(record) => Some(&record.topic),
+            Waiting::Addressed(_) => None,
+        }
+    }
+
     /// Opens a transaction if one is needed and none is open. An error if nothing may be sent any more.
     pub(crate) fn ensure_transaction(&mut self) -> Result<(), LogError> {
         if self.pulse.as_ref().is_some_and(|pulse| pulse.is_given_up()) {

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use super::AppError;
 use super::collector::{ProducerCollector, may_be_repeated};
+use super::long_wait::Awaited;
 use super::retry::Retry;
 use super::settings::Guarantee;
 use super::task::{Task, writing_failed};
@@ -37,9 +38,10 @@ pub(crate) struct Commit {
     offsets: Vec<OffsetToCommit>,
     step: CommitStep,
     retry: Retry,
-    /// Since when the commit has been undecided; `None` once that has been logged.
-    undecided_since: Option<Duration>,
-    is_told: bool,
+    /// Since when the log has not answered the request of this step.
+    asked_since: Option<Duration>,
+    /// Why the log has not taken the commit, as it has said last.
+    trouble: Option<LogError>,
     span: tracing::Span,
 }
 
@@ -49,9 +51,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// How many rows are flushed between two looks at the producer, and how often that is done in one step.
 const ROWS_PER_SLICE: usize = 1_000;
 const SLICES_PER_STEP: usize = 16;
-
-/// How long a commit may be undecided before that is logged.
-const TELL_AFTER: Duration = Duration::from_secs(10);
 
 enum CommitStep {
     FlushCaches,
@@ -87,8 +86,8 @@ impl Commit {
             offsets: Vec::new(),
             step: CommitStep::FlushCaches,
             retry: Retry::after(RETRY_AFTER),
-            undecided_since: None,
-            is_told: false,
+            asked_since: None,
+            trouble: None,
             span,
         }
     }
@@ -98,14 +97,53 @@ impl Commit {
         matches!(self.step, CommitStep::FlushCaches)
     }
 
-    /// Advances as far as possible without waiting.
+    /// What it has been waiting for, and since when.
+    pub(crate) fn awaits(&self) -> Option<(Duration, Awaited)> {
+        let what = match self.step {
+            CommitStep::FlushCaches | CommitStep::WriteState => return None,
+            CommitStep::AwaitAcknowledgements => "the log to acknowledge what was written to it",
+            CommitStep::SendOffsets => "the log to take positions into a transaction",
+            CommitStep::CommitTransaction => "the log to commit a transaction",
+            CommitStep::CommitPositions(_) => "the group to take positions",
+        };
+        Some((self.asked_since?, Awaited::of(what).because(self.trouble.as_ref())))
+    }
+
+    /// A transaction that the log has neither committed nor refused when its time is up counts as one of which nobody knows:
+    /// it may have been committed in the meantime, or given up. Asking on would tell nothing new.
+    fn is_beyond_knowing(&self, now: Duration, patience: Duration) -> bool {
+        let is_of_transaction = matches!(self.step, CommitStep::SendOffsets | CommitStep::CommitTransaction);
+        is_of_transaction && self.asked_since.is_some_and(|since| now.saturating_sub(since) > patience)
+    }
+
+    fn unknown(&mut self, now: Duration) -> LogError {
+        let seconds = self.asked_since.map_or(0, |since| now.saturating_sub(since).as_secs());
+        let why = self.trouble.take().map_or_else(|| "there is no answer".to_owned(), |error| error.message);
+        let message = format!("the log has not said within {seconds} s what has become of a transaction: {why}");
+        LogError::new(LogErrorKind::Timeout, message)
+    }
+
+    /// The log's outages do not count as time in which it could have answered.
+    pub(crate) const fn excuse(&mut self) {
+        self.asked_since = None;
+    }
+
+    fn go_on_with(&mut self, step: CommitStep) {
+        (self.step, self.asked_since, self.trouble) = (step, None, None);
+    }
+
+    /// Advances as far as possible without waiting. After `patience` without a decision, a transaction's outcome counts as
+    /// unknown.
     pub(crate) fn advance(
         &mut self,
         slots: &mut Slots,
         collector: &RefCell<ProducerCollector>,
         committer: &dyn Committer,
-        now: Duration,
+        (now, patience): (Duration, Duration),
     ) -> Result<CommitProgress, AppError> {
+        if self.is_beyond_knowing(now, patience) {
+            return Ok(CommitProgress::Undone(self.unknown(now)));
+        }
         if self.retry.is_pausing(now) {
             return Ok(self.pending());
         }
@@ -122,20 +160,20 @@ impl Commit {
                     if let Err(error) = told {
                         return not_written(error, slots);
                     }
-                    self.step = CommitStep::AwaitAcknowledgements;
+                    self.go_on_with(CommitStep::AwaitAcknowledgements);
                 }
                 CommitStep::AwaitAcknowledgements => {
                     match acknowledged(&mut collector.borrow_mut()) {
-                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: true }),
+                        Poll::Pending => return Ok(self.wait(now)),
                         Poll::Ready(Err(error)) => return not_written(error, slots),
                         Poll::Ready(Ok(())) => {}
                     }
                     let collector = &*collector.borrow();
                     self.offsets = slots.running_mut().flat_map(|task| task.offsets(collector)).collect();
-                    self.step = match self.guarantee {
+                    self.go_on_with(match self.guarantee {
                         Guarantee::AtLeastOnce => CommitStep::WriteState,
                         Guarantee::ExactlyOnce => CommitStep::SendOffsets,
-                    };
+                    });
                 }
                 CommitStep::SendOffsets => {
                     let mut collector = collector.borrow_mut();
@@ -143,14 +181,14 @@ impl Commit {
                         return Ok(CommitProgress::Undone(error));
                     }
                     match collector.producer().send_offsets(&self.offsets, &self.metadata) {
-                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: true }),
+                        Poll::Pending => return Ok(self.wait(now)),
                         Poll::Ready(CommitOutcome::Done) => {
                             slots.running_mut().try_for_each(Task::begin_ending_transaction)?;
-                            self.step = CommitStep::CommitTransaction;
+                            self.go_on_with(CommitStep::CommitTransaction);
                         }
                         Poll::Ready(outcome) => match in_transaction(outcome) {
                             Ok(decided) => return decided,
-                            Err(error) => return Ok(self.ask_again(now, &error)),
+                            Err(error) => return Ok(self.ask_again(now, error)),
                         },
                     }
                 }
@@ -160,10 +198,10 @@ impl Commit {
                     let is_aborted =
                         matches!(outcome, Poll::Ready(CommitOutcome::AbortRequired(_) | CommitOutcome::Fenced(_)));
                     match outcome {
-                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: true }),
+                        Poll::Pending => return Ok(self.wait(now)),
                         Poll::Ready(CommitOutcome::Done) => {
                             collector.transaction_ended();
-                            self.step = CommitStep::WriteState;
+                            self.go_on_with(CommitStep::WriteState);
                         }
                         Poll::Ready(outcome) => match in_transaction(outcome) {
                             Ok(decided) => {
@@ -172,7 +210,7 @@ impl Commit {
                                 }
                                 return decided;
                             }
-                            Err(error) => return Ok(self.ask_again(now, &error)),
+                            Err(error) => return Ok(self.ask_again(now, error)),
                         },
                     }
                 }
@@ -182,14 +220,14 @@ impl Commit {
                         task.work_is_written();
                     }
                     match self.guarantee {
-                        Guarantee::AtLeastOnce => self.step = CommitStep::CommitPositions(None),
+                        Guarantee::AtLeastOnce => self.go_on_with(CommitStep::CommitPositions(None)),
                         Guarantee::ExactlyOnce => return self.done(slots),
                     }
                 }
                 CommitStep::CommitPositions(reply) => {
                     let reply = reply.get_or_insert_with(|| committer.commit(&self.metadata, self.offsets.clone()));
                     match reply.poll() {
-                        Poll::Pending => return Ok(CommitProgress::Pending { blocks: false }),
+                        Poll::Pending => return Ok(self.wait(now)),
                         Poll::Ready(Some(CommitOutcome::Done)) => return self.done(slots),
                         Poll::Ready(Some(CommitOutcome::Fenced(error))) => return Ok(CommitProgress::Lost(error)),
                         Poll::Ready(Some(CommitOutcome::Fatal(error) | CommitOutcome::AbortRequired(error))) => {
@@ -198,12 +236,12 @@ impl Commit {
                         // Committing the same positions twice is harmless, so an unknown outcome is retried.
                         Poll::Ready(Some(CommitOutcome::Retriable(error) | CommitOutcome::Unknown(error))) => {
                             self.step = CommitStep::CommitPositions(None);
-                            return Ok(self.ask_again(now, &error));
+                            return Ok(self.ask_again(now, error));
                         }
                         Poll::Ready(None) => {
                             self.step = CommitStep::CommitPositions(None);
                             let error = LogError::new(LogErrorKind::Unavailable, "the log gave no answer");
-                            return Ok(self.ask_again(now, &error));
+                            return Ok(self.ask_again(now, error));
                         }
                     }
                 }
@@ -211,12 +249,14 @@ impl Commit {
         }
     }
 
-    fn ask_again(&mut self, now: Duration, error: &LogError) -> CommitProgress {
+    fn ask_again(&mut self, now: Duration, error: LogError) -> CommitProgress {
         self.retry.pause(now);
-        let since = *self.undecided_since.get_or_insert(now);
-        if now.saturating_sub(since) >= TELL_AFTER && !std::mem::replace(&mut self.is_told, true) {
-            tracing::warn!(%error, "the log does not take a commit; it is asked again until it does");
-        }
+        self.trouble = Some(error);
+        self.wait(now)
+    }
+
+    fn wait(&mut self, now: Duration) -> CommitProgress {
+        self.asked_since.get_or_insert(now);
         self.pending()
     }
 

@@ -195,6 +195,12 @@ impl Plan {
         stores.filter(|store| store.changelog.is_none() && !store.in_memory).map(|store| &*store.name).collect()
     }
 
+    /// The changelogs of a task's stores.
+    pub(crate) fn changelogs(&self, task: TaskId) -> Vec<Arc<str>> {
+        let subs = self.topology.subtopologies().iter().filter(|sub| sub.id == task.subtopology);
+        subs.flat_map(|sub| &sub.stores).filter_map(|store| self.changelog(*store)).collect()
+    }
+
     /// The input topics of a task: those of its sub-topology that have its partition.
     pub(crate) fn inputs(&self, task: TaskId) -> Vec<Arc<str>> {
         self.group

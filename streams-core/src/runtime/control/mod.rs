@@ -9,7 +9,7 @@
 //! acknowledges the revocation -> the group assigns -> every worker gets its share, and keeps open the tasks it still
 //! has. A worker that misses the deadline loses its tasks.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -301,11 +301,22 @@ impl Control {
             killed: Arc::clone(&self.status.killed),
             alignment,
             heard: Arc::clone(&heard),
+            out_of_reach: AtomicBool::new(false),
         });
         let read = common.plan.group.topics().into_iter().map(|topic| topic.to_string());
         let reach = Reach::new(Arc::clone(&self.admin), self.parts.log.describe(), read);
-        let parts =
-            TogetherParts { member, options, replaced, heard, inputs, topics, fellows, reach, globals: *globals };
+        let parts = TogetherParts {
+            admin: Arc::clone(&self.admin),
+            member,
+            options,
+            replaced,
+            heard,
+            inputs,
+            topics,
+            fellows,
+            reach,
+            globals: *globals,
+        };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
         self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))

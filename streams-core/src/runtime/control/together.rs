@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Status;
 use super::stalls::Stalls;
 use crate::config::OnStall;
-use crate::log::{Doorbell, GroupMetadata, Member, MemberEvent, MemberOptions};
+use crate::log::{Admin, Doorbell, GroupMetadata, Member, MemberEvent, MemberOptions};
 use crate::record::TaskId;
 use crate::runtime::AppError;
 use crate::runtime::assignment::share_out;
@@ -20,7 +20,9 @@ use crate::runtime::globals::GlobalTables;
 use crate::runtime::heard::Heard;
 use crate::runtime::inputs::InputCheck;
 use crate::runtime::lifecycle::AppState;
+use crate::runtime::long_wait::{Awaited, LongWait};
 use crate::runtime::matching::TopicWatch;
+use crate::runtime::open_transactions::OpenTransactions;
 use crate::runtime::reach::Reach;
 use crate::runtime::restore_notices::RestoreNotices;
 use crate::runtime::stall::{Stall, StallCause};
@@ -36,6 +38,7 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What exists when the instance joins its group.
 pub(super) struct TogetherParts {
+    pub(super) admin: Arc<dyn Admin>,
     pub(super) member: Box<dyn Member>,
     /// What it joined with.
     pub(super) options: MemberOptions,
@@ -81,6 +84,9 @@ pub(super) struct Together {
     leaving: bool,
     restoring: RestoreNotices,
     stalls: Stalls,
+    long_wait: LongWait,
+    open_transactions: OpenTransactions,
+    common: Arc<Common>,
 }
 
 struct WorkerLink {
@@ -142,7 +148,7 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
 impl Together {
     /// Starts with nothing assigned. Also returns the seeds of the workers.
     pub(super) fn new(parts: TogetherParts, common: &Arc<Common>, control: &Doorbell) -> (Self, Vec<WorkerSeed>) {
-        let TogetherParts { member, options, replaced, heard, inputs, topics, fellows, reach, globals } = parts;
+        let TogetherParts { admin, member, options, replaced, heard, inputs, topics, fellows, reach, globals } = parts;
         let (workers, seeds, reports) = link_workers(common, control);
         let pulses = seeds.iter().map(|seed| Arc::clone(&seed.pulse)).collect();
         let stalls = Stalls::new(pulses, &common.settings);
@@ -169,6 +175,9 @@ impl Together {
             leaving: false,
             restoring: RestoreNotices::default(),
             stalls,
+            long_wait: LongWait::default(),
+            open_transactions: OpenTransactions::new(admin, common),
+            common: Arc::clone(common),
         };
         (together, seeds)
     }
@@ -261,6 +270,10 @@ impl Together {
         if !self.is_running() || self.restoring.have_begun() {
             self.restoring.step(now, &status.metrics);
         }
+        self.common.out_of_reach.store(self.reach.is_lost(), Ordering::Relaxed);
+        self.open_transactions.step(now, self.owners.keys());
+        let awaited = self.awaits();
+        self.long_wait.note(now, "the application", awaited, self.reach.is_lost());
         if self.reach.is_lost() {
             status.become_state(AppState::Disconnected);
         } else if *status.state.borrow() == AppState::Disconnected && !self.is_running() {
@@ -272,6 +285,20 @@ impl Together {
             status.become_state(AppState::Running);
         }
         Ok(busy)
+    }
+
+    /// What the instance waits for the group to do.
+    fn awaits(&self) -> Option<Awaited> {
+        if self.stopping || self.revoking.is_some() || self.assigned.is_some() {
+            return None;
+        }
+        // Why an assignment is held back, `fellows.rs` says.
+        self.held_back.is_none().then(|| {
+            Awaited::of(
+                "its group to assign tasks, which it does when all members have given theirs up, or their time for that is up \
+                 (`max.poll.interval.ms`)",
+            )
+        })
     }
 
     /// Whether every task is processing records.

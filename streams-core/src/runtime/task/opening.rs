@@ -30,6 +30,7 @@ use crate::runtime::age;
 use crate::runtime::bounds::{Bounds, Extent};
 use crate::runtime::directory::{FolderBeingOpened, TaskFolder};
 use crate::runtime::follower::Follower;
+use crate::runtime::long_wait::Awaited;
 use crate::runtime::notes::{NoteTrouble, changelog_key, check_format, check_topics, read_i64, time_key};
 use crate::runtime::offset_metadata::{KeptTopic, OffsetMetadata};
 use crate::runtime::questions::Questions;
@@ -51,6 +52,8 @@ pub(crate) struct Opening {
     step: OpeningStep,
     retry: Retry,
     trouble_since: Option<Duration>,
+    /// What the log has answered last.
+    trouble: Option<LogError>,
     /// Since when others wait for it, as far as anybody has asked.
     awaited_since: Option<Duration>,
 }
@@ -108,7 +111,7 @@ impl Opening {
         metrics.phase = TaskPhase::Opening;
         let span = tracing::info_span!("task", task = %id);
         let (step, retry) = (OpeningStep::Claim, Retry::after(RETRY_AFTER));
-        Self { id, metrics, span, step, retry, trouble_since: None, awaited_since: None }
+        Self { id, metrics, span, step, retry, trouble_since: None, trouble: None, awaited_since: None }
     }
 
     /// Whether it may have records to process before long: it is being opened for less than `patience`, and has no state
@@ -123,6 +126,24 @@ impl Opening {
     pub(crate) fn wait_for_space(&mut self, now: Duration, pause: Duration) {
         self.metrics.phase = TaskPhase::WaitingForSpace;
         self.retry.pause_for(now, pause);
+    }
+
+    /// What it waits for the log, or for another worker, to do.
+    pub(crate) fn awaits(&self) -> Option<Awaited> {
+        let what = match &self.step {
+            // That is told by others.
+            _ if self.metrics.phase == TaskPhase::WaitingForSpace => return None,
+            OpeningStep::Claim => "is given up by the worker that had it",
+            OpeningStep::OpenStore(..) => "has its store open",
+            OpeningStep::AskCommitted(..) => {
+                "knows the group's positions, which the log does not tell while a transaction may still change them"
+            }
+            OpeningStep::AskBounds(..) => "knows where its topics begin and end",
+            OpeningStep::AskTimes(..) => "knows where its topics are at a time",
+            // How far it is with that is told by others.
+            OpeningStep::Restoring(..) | OpeningStep::Failed(..) | OpeningStep::Done => return None,
+        };
+        Some(Awaited::of(format!("the moment when task {} {what}", self.id)).because(self.trouble.as_ref()))
     }
 
     /// Takes the next step, if possible.
@@ -167,7 +188,7 @@ impl Opening {
                 match reply.poll() {
                     Poll::Pending => self.step = OpeningStep::AskCommitted(opened, Some(reply)),
                     Poll::Ready(Some(Ok(committed))) => {
-                        self.trouble_since = None;
+                        (self.trouble_since, self.trouble) = (None, None);
                         self.step = OpeningStep::AskBounds(opened, committed, None);
                     }
                     Poll::Ready(other) => {
@@ -489,11 +510,16 @@ impl Opening {
         error: Option<LogError>,
     ) -> Result<(), AppError> {
         let error = error.unwrap_or_else(|| LogError::new(LogErrorKind::Unavailable, "the log gave no answer"));
+        if shared.is_out_of_reach() {
+            // Nobody could answer.
+            self.trouble_since = None;
+        }
         let since = *self.trouble_since.get_or_insert(now);
         if !error.is_transient() || now.saturating_sub(since) > shared.settings.task_timeout {
             return Err(AppError::log(format!("task {}: {doing}", self.id), error));
         }
         tracing::debug!(task = %self.id, doing, %error, "trying again");
+        self.trouble = Some(error);
         self.retry.pause(now);
         Ok(())
     }

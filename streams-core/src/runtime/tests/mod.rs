@@ -35,6 +35,8 @@ mod held_up;
 mod idle_state;
 mod input_buffers;
 mod isolation;
+mod long_waits;
+mod open_transactions;
 mod patterns;
 mod rebalances;
 mod restoring;

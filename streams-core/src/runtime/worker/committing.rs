@@ -12,6 +12,9 @@ use crate::runtime::commit::{Commit, CommitProgress};
 use crate::runtime::task::Task;
 use crate::runtime::{AppError, age};
 
+/// The least time after which a transaction's outcome counts as unknown.
+const COMMIT_PATIENCE_MIN: Duration = Duration::from_secs(30);
+
 impl Worker {
     pub(super) fn begin_commit_if_due(&mut self, now: Duration, is_idle: bool) {
         if self.commit.is_some() || self.failed || self.is_proving() {
@@ -63,6 +66,12 @@ impl Worker {
         }
     }
 
+    /// How long the log may take to decide about a transaction. It gives it up itself after `transaction.timeout.ms`, and its
+    /// coordinator may be about to move.
+    fn commit_patience(&self) -> Duration {
+        (self.seed.common.settings.transaction_timeout() * 2).max(COMMIT_PATIENCE_MIN)
+    }
+
     /// Advances a commit and whatever has to follow it. Returns whether processing has to wait.
     pub(super) fn advance_commit(&mut self, now: Duration) -> Result<bool, AppError> {
         let ending = self.standing.is_ending();
@@ -82,16 +91,18 @@ impl Worker {
             let message = "it did not answer in time; what was not committed is done again at the next start";
             return Err(AppError::log("committing before the end", LogError::new(LogErrorKind::Unavailable, message)));
         }
+        let (is_out_of_reach, patience) = (self.seed.common.is_out_of_reach(), self.commit_patience());
         if let Some(commit) = &mut self.commit {
+            if is_out_of_reach {
+                commit.excuse();
+            }
             let committer = Arc::clone(&self.seed.common.committer);
-            let progress =
-                catch_unwind(AssertUnwindSafe(|| commit.advance(&mut self.slots, &self.collector, &*committer, now)))
-                    .unwrap_or_else(|panic| {
-                        Err(AppError::Panic {
-                            thread: format!("worker {}", self.seed.number),
-                            message: panic_message(&*panic),
-                        })
-                    });
+            let progress = catch_unwind(AssertUnwindSafe(|| {
+                commit.advance(&mut self.slots, &self.collector, &*committer, (now, patience))
+            }))
+            .unwrap_or_else(|panic| {
+                Err(AppError::Panic { thread: format!("worker {}", self.seed.number), message: panic_message(&*panic) })
+            });
             match progress? {
                 CommitProgress::Pending { blocks } => return Ok(blocks || ending || self.is_held_up()),
                 CommitProgress::Done => {

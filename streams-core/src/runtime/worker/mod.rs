@@ -26,6 +26,7 @@ use super::directory::StateDirectory;
 use super::drop_notices::DropNotices;
 use super::failures::{ErrorPolicy, Failures, Uncaught};
 use super::heard::Heard;
+use super::long_wait::LongWait;
 use super::memory::MemoryPlan;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
@@ -116,12 +117,19 @@ pub(crate) struct Common {
     pub(crate) alignment: Option<Alignment>,
     /// When the member was last polled.
     pub(crate) heard: Arc<Heard>,
+    /// Whether the log as a whole is known to be out of reach, which is not the time to give anything up.
+    pub(crate) out_of_reach: AtomicBool,
 }
 
 impl Common {
     /// Whether the user has paused the application.
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Whether the log as a whole is known to be out of reach.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        self.out_of_reach.load(Ordering::Relaxed)
     }
 
     /// The prefix of the clients' names.
@@ -206,6 +214,10 @@ pub(crate) struct Worker {
     questions: Questions,
     /// The tasks that have records and do not process them.
     waiting: Waiting,
+    /// What the worker itself waits for.
+    long_wait: LongWait,
+    /// Why the transactional id is not registered yet, as the log has said last.
+    init_trouble: Option<LogError>,
     routes: HashMap<TopicPartition, (TaskId, usize)>,
     standing: Standing,
     commit: Option<Commit>,
@@ -279,6 +291,8 @@ impl Worker {
             full_disks: FullDisks::default(),
             questions: Questions::default(),
             waiting: Waiting::default(),
+            long_wait: LongWait::default(),
+            init_trouble: None,
             routes: HashMap::new(),
             standing: Standing::Without,
             commit: None,

@@ -31,6 +31,13 @@ impl Default for Proof {
     }
 }
 
+impl Proof {
+    /// Whether it waits for the group's answer, or for the time to ask again.
+    pub(super) const fn is_awaited(&self) -> bool {
+        self.asked.is_some() || self.retry.ends_at().is_some()
+    }
+}
+
 impl Worker {
     /// Whether nothing speaks against sending records: either the member has not stood still, or it has proven since that it
     /// is still one. If it is none, its tasks are gone after this call.

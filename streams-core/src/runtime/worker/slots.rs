@@ -144,6 +144,14 @@ impl Slots {
     }
 
     /// The tasks that are being opened, suspended or not.
+    pub(super) fn openings(&self) -> impl Iterator<Item = &Opening> {
+        self.0.values().filter_map(|slot| match &slot.phase {
+            Phase::Opening(opening) => Some(&**opening),
+            Phase::Open(_) => None,
+        })
+    }
+
+    /// The same, to go on with them.
     pub(super) fn openings_mut(&mut self) -> impl Iterator<Item = &mut Opening> {
         self.0.values_mut().filter_map(|slot| match &mut slot.phase {
             Phase::Opening(opening) => Some(&mut **opening),

@@ -246,9 +246,13 @@ impl Worker {
             return Ok(self.producer_ready);
         }
         match self.collector.borrow_mut().producer().init_transactions() {
-            Poll::Pending | Poll::Ready(CommitOutcome::Retriable(_) | CommitOutcome::Unknown(_)) => Ok(false),
+            Poll::Pending => Ok(false),
+            Poll::Ready(CommitOutcome::Retriable(error) | CommitOutcome::Unknown(error)) => {
+                self.init_trouble = Some(error);
+                Ok(false)
+            }
             Poll::Ready(CommitOutcome::Done) => {
-                self.producer_ready = true;
+                (self.producer_ready, self.init_trouble) = (true, None);
                 Ok(true)
             }
             Poll::Ready(

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::{Report, Worker};
 use crate::record::TaskId;
+use crate::runtime::long_wait::Awaited;
 use crate::runtime::stall::{Stall, StallCause};
-use crate::runtime::task::Task;
+use crate::runtime::task::{Opening, Task};
 
 /// How often the worker looks.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ impl Worker {
             return;
         }
         self.waiting.looked = Some(now);
+        self.tell_long_waits(now);
         let waits_on_purpose = self.seed.common.is_paused()
             || self.failed
             || self.standing.is_ending()
@@ -47,6 +49,31 @@ impl Worker {
             stalls.collect::<Vec<_>>().into_iter().for_each(|stall| self.report(Report::Stalled(stall)));
         }
         self.waiting.tasks = tasks;
+    }
+
+    /// Says what the worker itself waits for, if that takes long.
+    fn tell_long_waits(&mut self, now: Duration) {
+        let (awaited, shared) = (self.awaits(now), &self.seed.common);
+        self.long_wait.note(now, &format!("worker {}", self.seed.number), awaited, shared.is_out_of_reach());
+    }
+
+    fn awaits(&self, now: Duration) -> Option<Awaited> {
+        if !self.producer_ready && !self.failed {
+            let what = "the log to register its transactional id";
+            return Some(Awaited::of(what).because(self.init_trouble.as_ref()));
+        }
+        // Most commits are over soon, and another one is the next time that somebody looks.
+        let commit = self.commit.as_ref().and_then(|commit| commit.awaits());
+        if let Some((_, awaited)) = commit.filter(|(since, _)| now.saturating_sub(*since) > LOOK_INTERVAL * 2) {
+            return Some(awaited);
+        }
+        if self.is_proving() || self.proof.is_awaited() {
+            return Some(Awaited::of("the group's answer whether this is still a member of it"));
+        }
+        if let Some(topic) = self.collector.borrow().looks_up() {
+            return Some(Awaited::of(format!("the log to tell of output topic {topic}")));
+        }
+        self.slots.openings().find_map(Opening::awaits)
     }
 
     fn stall_of(
@@ -79,7 +106,7 @@ impl Worker {
         if self.commit.is_some() {
             return "a commit that the log has neither made nor refused".to_owned();
         }
-        if self.is_proving() {
+        if self.is_proving() || self.proof.is_awaited() {
             return "the group's answer whether this is still a member".to_owned();
         }
         if self.collector.borrow().is_backed_up() {
@@ -88,6 +115,9 @@ impl Worker {
         if task.is_full() {
             return "handlers, which are not done with the records that it has accepted (`.max_records(..)`)"
                 .to_owned();
+        }
+        if task.is_full() {
+            return "its handlers, which have as many records at work as they may".to_owned();
         }
         let empty: Vec<_> = task.inputs.iter().filter(|input| input.fetched() == 0).collect();
         if !empty.is_empty() {
