@@ -83,6 +83,22 @@ fn an_instance_that_stops_waits_for_its_handlers_as_long_as_was_said() {
 }
 
 #[test]
+fn what_handlers_come_to_while_an_instance_stops_is_not_done_again() {
+    let service = Service::default();
+    let setup = setup(&service, plain).partitions(1).commit_by_hand();
+    // A transaction may be open for six seconds then.
+    let setup = setup.with(|app| app.session_timeout(9 * SECOND));
+    let mut driver = setup.with(|app| app.handler_stop_timeout(20 * SECOND)).start();
+    pipe(&mut driver, &[("ada", "slow"), ("bob", "naps")]);
+    driver.commit();
+    driver.stop();
+    driver.restart();
+    driver.commit();
+    assert_eq!(done(&mut driver), ["ada slow", "bob naps"]);
+    assert_eq!(service.calls(), ["ada slow 1", "bob naps 1"]);
+}
+
+#[test]
 fn tasks_that_move_take_their_records_along_and_attempts_that_stay_behind_have_no_effect() {
     for crash in [false, true] {
         let service = Service::default();
@@ -95,6 +111,7 @@ fn tasks_that_move_take_their_records_along_and_attempts_that_stay_behind_have_n
         driver.start_another();
         let moved = service.calls().len();
         assert!(moved > 0, "handlers of tasks that were revoked begin again");
+        assert_eq!(service.running(), 12, "and those that stayed behind are cancelled");
         driver.advance_wall_clock(5 * SECOND);
         if crash {
             driver.kill_another()

@@ -10,5 +10,6 @@ mod order;
 mod random;
 mod service;
 mod success;
+mod threads;
 mod traps;
 mod validation;

@@ -60,7 +60,7 @@ impl Service {
     }
 
     /// * `fails` always fails, `fails 2` twice.
-    /// * `slow` takes ten seconds, `stuck` never ends.
+    /// * `naps` takes two seconds, `slow` ten, `stuck` never ends.
     /// * `panics`, and `permanent` fails for good.
     pub(crate) async fn work(self, job: Job<String, String>) -> Result<String, Failed> {
         let _call = self.call(&job);
@@ -73,6 +73,10 @@ impl Service {
             ("panics", _) => panic!("the handler gave up"),
             ("slow", _) => {
                 job.sleep(Duration::from_secs(10)).await;
+                Ok(job.value().clone())
+            }
+            ("naps", _) => {
+                job.sleep(Duration::from_secs(2)).await;
                 Ok(job.value().clone())
             }
             ("stuck", _) => std::future::pending().await,

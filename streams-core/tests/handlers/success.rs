@@ -1,5 +1,6 @@
 //! What comes out of a handler that succeeds.
 
+use streams_core::config::OnError;
 use streams_core::dsl::handler::Job;
 use streams_core::prelude::*;
 use streams_core::testing::{TestDriver, TopologyTestDriver};
@@ -47,10 +48,12 @@ fn a_record_that_is_left_out_because_another_operator_fails_with_it_was_never_ha
     let (jobs, called) = (builder.stream(JOBS), service.clone());
     jobs.handle("work", move |job| called.clone().work(job)).to(DONE);
     jobs.try_for_each(|_, job| if job == "bad" { Err("refused") } else { Ok(()) });
-    let setup = TestDriver::configure(builder.build().unwrap()).partitions(3);
-    let mut driver =
-        setup.with(|app| app.exactly_once().on_processing_error(streams_core::config::OnError::Skip)).start();
+    let setup = TestDriver::configure(builder.build().unwrap()).partitions(3).commit_by_hand();
+    let mut driver = setup.with(|app| app.exactly_once().on_processing_error(OnError::Skip)).start();
+    // What comes before it is undone with it, and done again.
     pipe(&mut driver, &[("ada", "a"), ("ada", "bad"), ("bob", "b")]);
+    driver.commit();
+    driver.commit();
     assert_eq!(sorted(service.calls()), ["ada a 1", "bob b 1"]);
     assert_eq!(done(&mut driver), ["ada a", "bob b"]);
 }

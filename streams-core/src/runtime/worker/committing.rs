@@ -79,10 +79,15 @@ impl Worker {
             return Ok(ending);
         }
         if self.commit.is_none() && ending {
-            if self.awaits_handlers(now)? {
+            let waits = self.awaits_handlers(now)?;
+            // A transaction must not stay open until the last handler has ended.
+            let is_due = now.saturating_sub(self.last_commit) >= self.seed.common.settings.commit_interval();
+            if !waits || is_due {
+                self.begin_commit(now);
+            }
+            if waits && self.commit.is_none() {
                 return Ok(true);
             }
-            self.begin_commit(now);
         }
         if self.commit.is_some() && self.is_out_of_patience(now) {
             // Do not wait for ever for a log that cannot be reached. The error's kind does not matter, because the
@@ -119,8 +124,10 @@ impl Worker {
                 }
                 CommitProgress::Undone(error) => self.undo(&error)?,
             }
-            // The commit may have started before the last records were processed.
-            if self.standing.is_ending() && self.slots.running().any(Task::needs_commit) {
+            // The commit may have started before the last records were processed, or while handlers were running.
+            let is_done =
+                || !self.slots.running().any(Task::needs_commit) && self.patience_with_handlers(now).is_none();
+            if self.standing.is_ending() && !is_done() {
                 return Ok(true);
             }
         }
