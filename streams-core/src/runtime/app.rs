@@ -597,7 +597,7 @@ impl App {
         let status = Status::new();
         let id = Arc::clone(&parts.application_id);
         let listening = notify(&status, &id, listeners, voice)?;
-        let control = voice.heard(|| {
+        let control = voice.heard_or_guarded(|| {
             start_line::tell(&parts);
             Control::new(parts, Arc::clone(&status))
         })?;
@@ -623,7 +623,7 @@ impl App {
         let (clock, voice) = (Arc::clone(&self.clock), self.voice(true));
         let running = self.committing_when_idle().start_on(log, &voice)?;
         let handle = running.handle();
-        let idle = voice.heard(|| Idleness::new(&handle, admin, doorbell, Arc::clone(&clock)).wait());
+        let idle = voice.heard_or_guarded(|| Idleness::new(&handle, admin, doorbell, Arc::clone(&clock)).wait());
         running.close().and(idle)?;
         Ok(handle.0.totals.summary(clock.monotonic().saturating_sub(began)))
     }

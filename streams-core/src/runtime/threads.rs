@@ -2,8 +2,8 @@
 //! nothing but call the control and the workers in turn.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
 use super::AppError;
@@ -39,7 +39,7 @@ pub(super) fn notify(
 
 fn spawn(name: String, voice: &Voice, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, AppError> {
     let voice = voice.clone();
-    let thread = std::thread::Builder::new().name(name.clone()).spawn(move || voice.heard(run));
+    let thread = std::thread::Builder::new().name(name.clone()).spawn(move || voice.heard_or_guarded(run));
     thread.map_err(|error| AppError::Thread { thread: name, reason: error.to_string() })
 }
 
@@ -73,7 +73,13 @@ fn pump_control(mut control: Control, status: &Status, id: &str, voice: &Voice) 
             }
             Ok(ControlTurn::Finished) => break,
             Err(panic) => {
-                control.break_off(AppError::Panic { thread: format!("{id}-control"), message: panic_message(&*panic) })
+                let error = AppError::Panic { thread: format!("{id}-control"), message: panic_message(&*panic) };
+                if catch_unwind(AssertUnwindSafe(|| control.break_off(error.clone()))).is_err() {
+                    // Whatever it is, whoever waits for the application's end must not wait for ever.
+                    status.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    let _ = catch_unwind(AssertUnwindSafe(|| control.die()));
+                    break;
+                }
             }
         }
     }

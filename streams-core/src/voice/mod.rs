@@ -6,6 +6,7 @@
 //! off at its callsite, so a record pays nothing for it.
 //!
 //! `line.rs` makes a line of an event; `limit.rs` keeps a line that comes again and again from drowning the others.
+//! `guard.rs` keeps a subscriber of the program that panics from taking the application down.
 //! Whoever listens comes first: `bridge.rs` asks whether the program's logger does, and `later.rs` whether the program
 //! has set a subscriber in the meantime.
 
@@ -23,11 +24,14 @@ use tracing::{Dispatch, Event, Level, Metadata, dispatcher};
 use crate::clock::SharedClock;
 
 mod bridge;
+mod guard;
 mod later;
 mod limit;
 mod line;
 
 use bridge::a_logger_listens;
+use guard::guarded;
+pub(crate) use guard::unguarded;
 use later::Later;
 use limit::Limits;
 use line::line_of;
@@ -66,6 +70,14 @@ impl Voice {
         match &self.0 {
             Some(speaker) => dispatcher::with_default(speaker, act),
             None => act(),
+        }
+    }
+
+    /// The same for what the application itself does, which has to outlive a subscriber of the program that panics.
+    pub(super) fn heard_or_guarded<T>(&self, act: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(_) => self.heard(act),
+            None => guarded(act),
         }
     }
 }

@@ -83,7 +83,6 @@ impl Status {
     pub(super) fn become_state(&self, next: AppState) {
         let from = *self.state.borrow();
         if from.may_become(next) {
-            tracing::info!(%from, to = %next, "state");
             let (changing, changed) = &self.state_changed;
             let guard = changing.lock().unwrap_or_else(PoisonError::into_inner);
             self.state.send_replace(next);
@@ -97,6 +96,9 @@ impl Status {
             if next.is_final() {
                 *transitions = None;
             }
+            drop(transitions);
+            // Last, because nobody must wait for a state in vain if this fails.
+            tracing::info!(%from, to = %next, "state");
         }
     }
 }

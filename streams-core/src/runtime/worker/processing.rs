@@ -11,6 +11,7 @@ use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 use crate::runtime::AppError;
 use crate::runtime::alignment::Alignment;
 use crate::runtime::task::{Task, writing_failed};
+use crate::runtime::voice::unguarded;
 
 /// How many cached rows are looked at between two looks at the clock and the producer.
 const ROWS_PER_LOOK: usize = 256;
@@ -94,14 +95,15 @@ impl Worker {
             task.context.wall_clock = wall_clock;
             let collector = &self.collector;
             self.seed.pulse.at_work(Some(task.in_hand()));
-            let piece = catch_unwind(AssertUnwindSafe(|| {
+            let work = || {
                 let attended = task.attend(looked, true)?;
                 let done = match limit {
                     None => task.process(records, looked, settings.task_idle, collector)?,
                     Some(limit) => task.process_until(limit, (records, looked), &shared, collector)?,
                 };
                 Ok::<_, AppError>((done, attended, task.punctuate(PunctuationTime::WallClock, wall_clock)?))
-            }));
+            };
+            let piece = unguarded(|| catch_unwind(AssertUnwindSafe(work)));
             self.seed.pulse.at_work(None);
             let (done, attended, punctuated) =
                 piece.unwrap_or_else(|panic| Err(task.panicked(panic_message(&*panic))))?;
