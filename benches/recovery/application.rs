@@ -54,7 +54,7 @@ pub(crate) fn run(servers: &str, id: &str, state_dir: &Path) -> Result<(), Failu
     Ok(running.wait()?)
 }
 
-/// Says `restoring` when the first task restores, and `running RESTORED` when all run.
+/// Says `restoring` when the first task restores or at the latest when none does any more, and `running RESTORED` when all run.
 fn tell_beginning(running: &Running) -> Result<(), Failure> {
     let mut is_told = false;
     while running.state() != AppState::Running && !running.state().is_final() {
@@ -63,6 +63,10 @@ fn tell_beginning(running: &Running) -> Result<(), Failure> {
             say("restoring")?;
         }
         std::thread::sleep(LOOK);
+    }
+    if !is_told {
+        // It was over before anybody looked.
+        say("restoring")?;
     }
     say(&format!("running {}", running.tasks().values().map(|task| task.restored).sum::<u64>()))
 }
