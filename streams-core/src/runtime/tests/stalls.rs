@@ -31,6 +31,11 @@ impl Gate {
         (Self(Arc::new(Mutex::new(Some(opened)))), open)
     }
 
+    /// Whether the code stands still in front of it.
+    fn is_reached(&self) -> bool {
+        self.0.lock().expect("lock").is_none()
+    }
+
     fn pass(&self, order: &str) {
         let gate = (order == "wait").then(|| self.0.lock().expect("lock").take()).flatten();
         if let Some(gate) = gate {
@@ -166,6 +171,7 @@ fn a_step_that_does_not_end_is_told_once_with_its_record_and_again_when_it_does(
             let mut instance = shop.start(&gate, guarantee, OnStall::Warn);
             instance.until_state(AppState::Running);
             shop.send(&["buy", "wait"]);
+            instance.until("the code stands still", |_| gate.is_reached());
             instance.pass(180);
             assert_eq!((instance.state(), instance.status.error()), (AppState::Running, None), "{guarantee:?}");
             open.send(()).expect("somebody waits");
@@ -193,6 +199,7 @@ fn an_instance_that_leaves_is_succeeded_and_comes_back_when_its_code_does() {
         let mut stuck = shop.start(&gate, guarantee, OnStall::Leave);
         stuck.until_state(AppState::Running);
         shop.send(&["buy", "wait"]);
+        stuck.until("the code stands still", |_| gate.is_reached());
         stuck.pass(70);
         assert_eq!((stuck.state(), stuck.status.error()), (AppState::Rebalancing, None), "{guarantee:?}");
         let mut other = shop.start(&Gate::default(), guarantee, OnStall::Leave);
@@ -235,6 +242,7 @@ fn an_instance_that_fails_ends_without_the_thread_that_does_not_come_back() {
     let mut instance = shop.start(&gate, Guarantee::ExactlyOnce, OnStall::Fail);
     instance.until_state(AppState::Running);
     shop.send(&["wait"]);
+    instance.until("the code stands still", |_| gate.is_reached());
     instance.pass(90);
     assert_eq!(instance.state(), AppState::Error);
     let error = instance.status.error().expect("an error");
@@ -260,6 +268,7 @@ fn an_application_that_is_asked_to_stop_waits_for_its_code_only_so_long() {
         let mut instance = shop.start(&gate, Guarantee::ExactlyOnce, answer);
         instance.until_state(AppState::Running);
         shop.send(&["wait"]);
+        instance.until("the code stands still", |_| gate.is_reached());
         instance.pass(20);
         instance.stop();
         instance.pass(30);
