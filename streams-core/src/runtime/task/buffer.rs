@@ -42,6 +42,8 @@ pub(crate) struct Input {
     pub(crate) paused: bool,
     batches: VecDeque<RecordBatch>,
     cursor: usize,
+    /// What comes behind the buffered records, if that is known to be no record.
+    end_behind: Option<Offset>,
     buffered: usize,
     bytes: Share,
     caught_up: bool,
@@ -94,6 +96,7 @@ impl Input {
             paused: false,
             batches: VecDeque::new(),
             cursor: 0,
+            end_behind: None,
             buffered: 0,
             bytes: Share::default(),
             caught_up: false,
@@ -144,6 +147,7 @@ impl Input {
         for (number, batch) in std::mem::take(&mut self.batches).into_iter().enumerate() {
             lanes.accept(&batch.skip(if number == 0 { cursor } else { 0 }));
         }
+        self.end_behind = None;
         self.buffered = 0;
         self.bytes.clear();
         self.next_time = None;
@@ -160,11 +164,10 @@ impl Input {
 
     fn buffer(&mut self, batch: RecordBatch) {
         if batch.is_empty() {
-            if self.batches.is_empty() {
-                self.position = self.position.max(batch.next_offset());
-            }
+            self.pass(batch.next_offset());
             return;
         }
+        self.end_behind = None;
         self.empty_since = None;
         self.buffered += batch.len();
         self.bytes.add(batch.size());
@@ -177,8 +180,15 @@ impl Input {
         if let Some(lanes) = &mut self.lanes {
             lanes.reached_end(position);
         }
+        self.pass(position);
+    }
+
+    /// There are no records between those in the buffer and this position, only what is none, such as markers.
+    fn pass(&mut self, position: Offset) {
         if self.batches.is_empty() {
             self.position = self.position.max(position);
+        } else {
+            self.end_behind = self.end_behind.max(Some(position));
         }
     }
 
@@ -214,6 +224,7 @@ impl Input {
         }
         self.batches.clear();
         self.cursor = 0;
+        self.end_behind = None;
         self.buffered = 0;
         self.bytes.clear();
         self.caught_up = false;
@@ -296,6 +307,9 @@ impl Input {
             self.bytes.remove(batch.size());
             self.batches.pop_front();
             self.cursor = 0;
+            if let Some(end) = self.end_behind.take_if(|_| self.batches.is_empty()) {
+                self.position = self.position.max(end);
+            }
         }
     }
 
@@ -431,6 +445,35 @@ mod tests {
         input.push(batch(0, timestamps, end));
         input.reached_end(Offset(end));
         input
+    }
+
+    /// Regression: an end that was reached while records were waiting was forgotten, so the position stayed in front of a marker
+    /// at the end, and whoever waited for a batch job to be done waited for ever.
+    #[test]
+    fn an_end_behind_waiting_records_is_reached_once_they_are_processed() {
+        let mut input = input("a");
+        input.push(batch(0, &[1, 2], 2));
+        input.reached_end(Offset(3));
+        let mut positions = Vec::new();
+        for _ in 0..2 {
+            input.advance(Timestamp(1));
+            positions.push(input.position_to_commit().0);
+        }
+        // What is told later counts, too, and what was fetched and dropped does not.
+        input.push(batch(4, &[3], 5));
+        input.push(batch(6, &[], 6));
+        input.push(batch(6, &[4], 7));
+        for _ in 0..2 {
+            input.advance(Timestamp(1));
+            positions.push(input.position_to_commit().0);
+        }
+        input.push(batch(7, &[5], 8));
+        input.reached_end(Offset(9));
+        input.clear();
+        input.push(batch(7, &[5], 8));
+        input.advance(Timestamp(1));
+        positions.push(input.position_to_commit().0);
+        assert_eq!(positions, [1, 3, 5, 7, 8]);
     }
 
     #[test]
