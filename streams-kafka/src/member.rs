@@ -368,6 +368,48 @@ mod tests {
         panic!("no event")
     }
 
+    /// A static member that reads the only partition of `t`.
+    fn options(group: &str) -> MemberOptions {
+        let topics = BTreeMap::from([(Arc::from("t"), 1)]);
+        MemberOptions {
+            group: group.into(),
+            client_id: "member".into(),
+            plan: GroupPlan { subtopologies: vec![PlannedSubtopology { id: 0, topics }] },
+            instance_id: Some("instance".into()),
+            session_timeout: Duration::from_secs(6),
+            rebalance_timeout: Duration::from_secs(6),
+        }
+    }
+
+    /// Regression: one of many members that left waited for ever, for librdkafka's answer to a question about an assignment
+    /// that was already given back.
+    #[test]
+    fn who_leaves_is_gone_soon() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let kafka = Kafka::at(cluster.bootstrap_servers());
+        let mut all: Vec<_> = (0..32)
+            .map(|number| {
+                let bell = Doorbell::new();
+                (KafkaMember::new(&kafka, options(&format!("g{number}")), &bell).unwrap(), bell)
+            })
+            .collect();
+        for (member, bell) in &mut all {
+            assert!(matches!(next(member, bell), MemberEvent::Assigned { .. }));
+        }
+        // All at once, so that some answers arrive at bad moments.
+        for (member, _) in &mut all {
+            let _ = member.leave();
+        }
+        for (number, (member, bell)) in all.iter_mut().enumerate() {
+            let since = Instant::now();
+            while member.leave().is_pending() {
+                assert!(since.elapsed() < Duration::from_secs(60), "{number} does not get away");
+                bell.wait(Duration::from_millis(10));
+            }
+        }
+    }
+
     /// Regression: a member that had lost its connection asked twice to join, the broker took the requests in the other
     /// order, and the process ended because another one had taken its place.
     #[test]
@@ -377,17 +419,7 @@ mod tests {
         for was_lost in [true, false] {
             let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());
             cluster.create_topic("t", 1, 1).unwrap();
-            let topics = BTreeMap::from([(Arc::from("t"), 1)]);
-            let plan = GroupPlan { subtopologies: vec![PlannedSubtopology { id: 0, topics }] };
-            let options = MemberOptions {
-                group: "g".into(),
-                client_id: "member".into(),
-                plan,
-                instance_id: Some("instance".into()),
-                session_timeout: Duration::from_secs(6),
-                rebalance_timeout: Duration::from_secs(6),
-            };
-            let mut member = KafkaMember::new(&Kafka::at(cluster.bootstrap_servers()), options, &bell).unwrap();
+            let mut member = KafkaMember::new(&Kafka::at(cluster.bootstrap_servers()), options("g"), &bell).unwrap();
             assert!(matches!(next(&mut member, &bell), MemberEvent::Assigned { .. }));
             if was_lost {
                 cluster.request_errors(RDKafkaApiKey::JoinGroup, &[fenced]);

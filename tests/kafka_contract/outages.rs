@@ -244,7 +244,10 @@ fn who_asks_about_a_group_follows_it_from_broker_to_broker() -> Result<(), LogEr
     cluster.revive();
     let servers = ["--bootstrap-server", cluster.bootstrap_servers()];
     let election = ["--election-type", "preferred", "--all-topic-partitions"];
-    cluster.exec("org.apache.kafka.tools.LeaderElectionCommand", &[&servers[..], &election[..]].concat());
+    let elect =
+        || cluster.exec("org.apache.kafka.tools.LeaderElectionCommand", &[&servers[..], &election[..]].concat());
+    // A broker that has just come back is elected when it has caught up.
+    wait_for("the preferred leaders", &bell, || elect().ok());
     ask("when it leads again");
     Ok(())
 }

@@ -80,7 +80,7 @@ impl Broker {
     fn change_rights(&self, how: &str, user: &str, rights: &[&str]) {
         let (class, user) = ("org.apache.kafka.tools.AclCommand", format!("User:{user}"));
         let command = ["--bootstrap-server", self.cluster.bootstrap_servers(), "--add", how, &user];
-        self.cluster.exec(class, &[&command, rights].concat());
+        self.cluster.exec(class, &[&command, rights].concat()).unwrap_or_else(|error| panic!("{class}: {error}"));
     }
 
     /// Writes lines into an application's input.

@@ -95,10 +95,10 @@ impl OwnCluster {
 
     /// Runs one of Kafka's own classes.
     ///
-    /// # Panics
-    /// When it fails.
-    pub fn exec(&self, class: &str, args: &[&str]) {
-        xtask(&[&["exec", "--name", &self.name, class], args].concat());
+    /// # Errors
+    /// What it prints when it fails.
+    pub fn exec(&self, class: &str, args: &[&str]) -> Result<String, String> {
+        run(&[&["exec", "--name", &self.name, class], args].concat())
     }
 
     /// The brokers' addresses, which stay the same when brokers are killed and started again.

@@ -104,11 +104,17 @@ impl Client {
         let unsubscribed = result(unsafe { sys::rd_kafka_unsubscribe(self.rk()) });
         // Otherwise, a rebalance that waits for its acknowledgement would wait for ever.
         let _ = self.unassign();
-        if unsubscribed.is_ok() && !self.wait_until_left() {
-            tracing::warn!(
-                "the group is waiting for another member and does not answer, so it hears of the stop only when \
-                 `session.timeout.ms` has passed; others take over after that"
-            );
+        if unsubscribed.is_ok() {
+            let has_left = self.wait_until_left();
+            // The call that revoked the assignment may still be in the queue. librdkafka drops what is asked in it, and
+            // would never answer, if that arrives just when the client ends (2.12.1, `rd_kafka_cgrp_terminated`).
+            self.0.context.has_left.store(has_left, Ordering::SeqCst);
+            if !has_left {
+                tracing::warn!(
+                    "the group is waiting for another member and does not answer, so it hears of the stop only when \
+                     `session.timeout.ms` has passed; others take over after that"
+                );
+            }
         }
         self.close_consumer()
     }

@@ -99,6 +99,8 @@ struct CallbackContext {
     listener: Arc<dyn Listener>,
     /// Set when a member leaves its group: assignments are then given back without calling the listener.
     is_leaving: AtomicBool,
+    /// Set when it has left: then nobody waits for an answer to what is still in its queue.
+    has_left: AtomicBool,
     /// The number of broken connections, for producers.
     broken: connections::Broken,
     bootstrap: bootstrap::Bootstrap,
@@ -137,6 +139,7 @@ impl Client {
             doorbell: doorbell.clone(),
             listener,
             is_leaving: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
             broken: connections::Broken::default(),
             bootstrap: bootstrap::Bootstrap::new(c_string(setting("bootstrap.servers").unwrap_or_default())?),
         });
@@ -406,6 +409,9 @@ unsafe extern "C" fn on_rebalance(
     // SAFETY: the opaque pointer as in `on_log`; the list lives during the call and is only read.
     let (context, entries) = unsafe { (&*context.cast::<CallbackContext>(), partitions::entries(partitions)) };
     let is_assigned = code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+    if context.has_left.load(Ordering::SeqCst) {
+        return;
+    }
     if context.is_leaving.load(Ordering::SeqCst) {
         // An assignment must be accepted before it can be given back.
         let nothing = PartitionList::new();
