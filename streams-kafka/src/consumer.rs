@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use streams_core::log::{BatchBuilder, Consumer, ConsumerOptions, Doorbell, FetchEvent, LogError, LogErrorKind};
 use streams_core::record::{Offset, TopicPartition};
 
+use crate::damage::{Damage, ring_after};
 use crate::errors::Code;
 use crate::native::{Client, Listener, Message, MessageBuffer, PartitionList, Role};
 use crate::reasons::Reasons;
@@ -49,6 +50,8 @@ struct Slot {
     /// Events that arrived while the partition was paused.
     held: VecDeque<FetchEvent>,
     held_bytes: usize,
+    /// What arrived at this position was damaged.
+    damage: Option<Damage>,
 }
 
 /// Whether librdkafka reads a partition.
@@ -60,6 +63,8 @@ enum Uptake {
     Reading,
     /// Temporarily unassigned, because too much arrived while it was paused.
     Parked,
+    /// Not read before then, because what arrived was damaged.
+    Resting(Instant),
     /// Not read until it is added again, because it or its position does not exist.
     Stopped,
 }
@@ -77,6 +82,8 @@ struct Slots {
     touched: Vec<usize>,
     /// Whether a slot may hold events back.
     is_holding: bool,
+    /// When the first of the slots that rest is to be read again.
+    rest_until: Option<Instant>,
 }
 
 impl KafkaConsumer {
@@ -133,8 +140,13 @@ impl KafkaConsumer {
                 (None, Some(slot)) => slot.take_record(message, events),
                 (Some(code), Some(slot)) => {
                     if slot.take_error(code, message, events) {
+                        let uptake = slot.uptake;
                         self.slots.leaving.push(slot.partition.clone());
                         self.slots.is_changed = true;
+                        if let Uptake::Resting(until) = uptake {
+                            self.slots.rests_until(until);
+                            ring_after(until.saturating_duration_since(Instant::now()), &self.doorbell);
+                        }
                     }
                 }
                 (Some(code), None) if message.topic().is_none() => {
@@ -178,6 +190,7 @@ impl Consumer for KafkaConsumer {
     }
 
     fn fetch(&mut self, records_max: usize, events: &mut Vec<FetchEvent>) {
+        self.slots.end_rests();
         self.apply_changes(events);
         let mut count = self.slots.deliver_held(records_max, events);
         loop {
@@ -235,6 +248,32 @@ impl Slots {
         let index = *self.by_partition.get(&partition)?;
         let slot = self.slots.get(index)?.as_ref()?;
         (slot.uptake == Uptake::Reading).then_some(index)
+    }
+
+    /// Reads partitions again that have rested long enough.
+    fn end_rests(&mut self) {
+        let Some(first) = self.rest_until else { return };
+        let now = Instant::now();
+        if now < first {
+            return;
+        }
+        let mut next: Option<Instant> = None;
+        for slot in self.slots.iter_mut().flatten() {
+            match slot.uptake {
+                Uptake::Resting(until) if until <= now => {
+                    slot.uptake = Uptake::Wanted;
+                    self.is_changed = true;
+                }
+                Uptake::Resting(until) => next = next.map_or(Some(until), |first| Some(first.min(until))),
+                _ => {}
+            }
+        }
+        self.rest_until = next;
+    }
+
+    /// A partition is not to be read before then.
+    fn rests_until(&mut self, until: Instant) {
+        self.rest_until = Some(self.rest_until.map_or(until, |first| first.min(until)));
     }
 
     /// Delivers held events of partitions that are not paused any more. Returns the number of records.
@@ -297,6 +336,7 @@ impl Slot {
             building: BatchBuilder::default(),
             held: VecDeque::new(),
             held_bytes: 0,
+            damage: None,
         }
     }
 
@@ -331,14 +371,36 @@ impl Slot {
             }
             // An error about an earlier position may still arrive after the position has moved.
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE if offset < self.position => false,
+            Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE if self.damage.is_some() && offset > self.position => {
+                self.rest(code, message, events);
+                true
+            }
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE => {
                 self.finish_batch(self.position, events);
                 self.uptake = Uptake::Stopped;
                 self.hand_out(FetchEvent::OutOfRange { partition: self.partition.clone(), position: offset }, events);
                 true
             }
+            code if code.is_damage() => {
+                self.rest(code, message, events);
+                true
+            }
             code => self.fail(code, events),
         }
+    }
+
+    /// Stops reading what arrives damaged, for a while if it is worth another attempt.
+    fn rest(&mut self, code: Code, message: Message<'_>, events: &mut Vec<FetchEvent>) {
+        self.finish_batch(self.position, events);
+        let damage = Damage::again(self.damage, &self.partition, self.position);
+        self.damage = Some(damage);
+        if let Some(pause) = damage.pause() {
+            self.uptake = Uptake::Resting(Instant::now() + pause);
+            return;
+        }
+        self.uptake = Uptake::Stopped;
+        let error = damage.error(code, &self.partition, message.reason());
+        events.push(FetchEvent::Error { partition: Some(self.partition.clone()), error });
     }
 
     /// Reports an error. Returns whether reading the partition must stop.
@@ -355,6 +417,7 @@ impl Slot {
 
     /// Turns the records that have arrived into an event, if there are any.
     fn finish_batch(&mut self, next_offset: Offset, events: &mut Vec<FetchEvent>) {
+        self.damage = self.damage.filter(|damage| !damage.is_over(&self.partition, next_offset));
         if self.building.is_empty() {
             return;
         }

@@ -20,6 +20,7 @@ impl Code {
     pub(crate) const PURGE_INFLIGHT: Self = Self(-151);
     pub(crate) const PURGE_QUEUE: Self = Self(-152);
     pub(crate) const NO_ENTRY: Self = Self(-156);
+    pub(crate) const NOT_IMPLEMENTED: Self = Self(-170);
     pub(crate) const NO_OFFSET: Self = Self(-168);
     pub(crate) const AUTHENTICATION: Self = Self(-169);
     pub(crate) const SSL: Self = Self(-181);
@@ -84,6 +85,12 @@ impl Code {
         matches!(self.0, 5 | 6 | 74 | 75)
     }
 
+    /// Whether what has arrived is not what was written.
+    pub(crate) const fn is_damage(self) -> bool {
+        // librdkafka's: a wrong checksum, and a batch that cannot be unpacked; and the broker's own finding.
+        matches!(self.0, -199 | -198 | 2)
+    }
+
     /// Whether another producer has taken over the transactional id, or the transaction has timed out.
     pub(crate) const fn is_producer_fenced(self) -> bool {
         matches!(self, Self::FENCED | Self::INVALID_PRODUCER_EPOCH | Self::PRODUCER_FENCED)
@@ -102,6 +109,10 @@ impl Code {
     fn advice(self, right: Right) -> String {
         let advice = match self.kind() {
             LogErrorKind::Denied => return self.missing(right),
+            _ if self == Self::NOT_IMPLEMENTED => {
+                "; the records there are packed in a way that this program cannot read, or damaged: for zstd, build it with \
+                 the feature `zstd`"
+            }
             _ if self == Self::INVALID_SESSION_TIMEOUT => {
                 "; set `session.timeout.ms` to a time between the broker's `group.min.session.timeout.ms` and \
                  `group.max.session.timeout.ms` (6 s and 30 min, unless they were set)"

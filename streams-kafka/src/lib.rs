@@ -26,6 +26,7 @@ mod admin;
 mod admin_client;
 mod committer;
 mod consumer;
+mod damage;
 mod delivery;
 mod errors;
 mod fencing;

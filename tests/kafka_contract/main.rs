@@ -7,6 +7,7 @@ mod bench;
 mod client;
 mod contract;
 mod cuts;
+mod damage;
 mod fellows;
 mod grown;
 mod isolation;

@@ -5,7 +5,8 @@
 //! the proxy; others are not affected.
 //!
 //! The proxy parses the kind of Kafka's requests, so that a test can cut a connection at an exact moment: after the broker
-//! has received a request and before the client has the answer.
+//! has received a request and before the client has the answer. It can also damage what a test recognises in the answers,
+//! as a bad cable does whose errors the checksums of TCP do not find.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -51,6 +52,10 @@ struct LineState {
     delay: Duration,
     /// The next request of this kind is the last to get through.
     last_request: Option<RequestKind>,
+    /// A bit of these bytes is turned wherever they are in an answer.
+    damaged: Option<Vec<u8>>,
+    /// How often that was done.
+    damages: usize,
     connections: Vec<Arc<Connection>>,
 }
 
@@ -118,6 +123,18 @@ impl Proxy {
         self.line.lock().last_request = Some(request);
     }
 
+    /// Turns one bit of these bytes wherever they are in an answer, until [`Proxy::heal`]. An answer is forwarded in parts,
+    /// and bytes at the border of two are not recognised, so a record should contain them more than once.
+    pub fn damage(&self, bytes: &[u8]) {
+        self.line.lock().damaged = Some(bytes.to_vec());
+    }
+
+    /// How often [`Proxy::damage`] has turned a bit.
+    #[must_use]
+    pub fn damages(&self) -> usize {
+        self.line.lock().damages
+    }
+
     /// Waits until the broker has the request of [`Proxy::cut_after`].
     ///
     /// # Panics
@@ -129,8 +146,8 @@ impl Proxy {
         assert_eq!(state.last_request, None, "nobody has sent it");
     }
 
-    /// Forwards everything again, at once. After a cut, it accepts connections again; after a silence, those that there are
-    /// go on.
+    /// Forwards everything again as it is, at once. After a cut, it accepts connections again; after a silence, those that
+    /// there are go on.
     pub fn heal(&self) {
         let mut state = self.line.lock();
         if state.is_cut {
@@ -139,6 +156,7 @@ impl Proxy {
         state.is_cut = false;
         state.is_silent = false;
         state.delay = Duration::ZERO;
+        state.damaged = None;
         self.line.sound.notify_all();
     }
 }
@@ -177,6 +195,19 @@ impl LineState {
         }
     }
 
+    /// Turns a bit in each place with the bytes that are to be damaged.
+    fn damage(&mut self, answers: &mut [u8]) {
+        let Some(bytes) = self.damaged.as_deref().filter(|bytes| !bytes.is_empty()) else { return };
+        let mut from = 0;
+        while let Some(rest) = answers.get_mut(from..)
+            && let Some(found) = rest.windows(bytes.len()).position(|window| window == bytes)
+        {
+            rest[found] ^= 1;
+            self.damages += 1;
+            from += found + bytes.len();
+        }
+    }
+
     /// Ends every connection, including the broker's side of those that were cut.
     fn hang_up(&mut self) {
         for connection in self.connections.drain(..) {
@@ -202,8 +233,11 @@ impl Connection {
         let mut answers = vec![0; 64 * 1024];
         while let Ok(length) = (&self.broker).read(&mut answers) {
             line.wait_for_sound();
-            match answers.get(..length) {
-                Some(answers) if length > 0 => drop((&self.client).write_all(answers)),
+            match answers.get_mut(..length) {
+                Some(answers) if length > 0 => {
+                    line.lock().damage(answers);
+                    drop((&self.client).write_all(answers));
+                }
                 _ => break,
             }
         }
@@ -320,6 +354,22 @@ mod tests {
         assert_eq!(answer[..], request(RequestKind::SYNC_GROUP));
         proxy.delay(Duration::from_millis(1));
         assert!(is_answered(&client, RequestKind::JOIN_GROUP), "later, but it comes");
+    }
+
+    #[test]
+    fn bytes_are_damaged_only_in_answers_and_until_it_is_healed() {
+        let proxy = Proxy::new();
+        proxy.lead_to(echo());
+        let client = TcpStream::connect(proxy.address()).expect("somebody listens");
+        proxy.damage(&[7]);
+        let damaged = [&request(RequestKind::JOIN_GROUP)[..6], &[6]].concat();
+        let mut answer = [0; 7];
+        (&client).write_all(&request(RequestKind::JOIN_GROUP)).expect("sent");
+        (&client).read_exact(&mut answer).expect("an answer");
+        assert_eq!((answer[..].to_vec(), proxy.damages()), (damaged, 1));
+        proxy.heal();
+        assert!(is_answered(&client, RequestKind::JOIN_GROUP), "as it is");
+        assert_eq!(proxy.damages(), 1);
     }
 
     #[test]
