@@ -299,6 +299,12 @@ fn write_header(buffer: &mut Vec<u8>, header: &Header) {
     buffer.extend_from_slice(header.value.as_deref().unwrap_or_default());
 }
 
+/// How many bytes [`write_header`] appends for all of them.
+pub(super) fn headers_size(headers: &Headers) -> usize {
+    let size = |header: &Header| 2 * size_of::<u32>() + header.name.len() + header.value.as_ref().map_or(0, Bytes::len);
+    headers.iter().map(size).sum()
+}
+
 fn read_header(rest: &mut &[u8]) -> Option<Header> {
     let (name, value) = read_raw_header(rest)?;
     Some(Header { name: String::from_utf8_lossy(name).into_owned(), value: value.map(Bytes::copy_from_slice) })

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::shared::{Guarded, SharedLog};
 use super::syncer::Ticket;
+use crate::log::batch::headers_size;
 use crate::log::model::{InitProducer, Model, Now, PartitionId, ProducerTag, Refusal, Writer, advance_sequence};
 use crate::log::{
     BatchBuilder, CommitOutcome, Doorbell, GroupMetadata, LogError, LogErrorKind, OffsetToCommit, OutgoingRecord,
@@ -351,7 +352,8 @@ impl TargetTopic {
         if known.keys_needed && record.key.is_none() {
             return Err(Refusal::KeyMissing(name()).into());
         }
-        let size = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        let fields = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        let size = fields + headers_size(record.headers);
         if size > known.record_bytes_max {
             let refusal = Refusal::TooLarge { partition: name(), size, max: known.record_bytes_max };
             return Err(refusal.into());
