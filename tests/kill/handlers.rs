@@ -1,6 +1,6 @@
 //! A process whose handlers are slow, and fail now and then, is killed ten times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,17 +16,25 @@ use streams_kafka::Kafka;
 
 use crate::counter::turn;
 
+/// Where jobs wait that are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retried {
+    InPlace,
+    InTopics,
+}
+
 const KILLS: usize = 10;
 const PARTITIONS: u32 = 2;
 const KEYS: i64 = 40;
 const PER_KEY: i64 = 100;
 
-fn start(id: &str, folder: &Path, number: usize) -> Program {
+fn start(id: &str, folder: &Path, number: usize, retried: Retried) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kill-handler"));
     command
         .args(["--kafka", bootstrap_servers(), "--id", id])
         .args([Path::new("--state-dir"), &folder.join("state")])
-        .args([Path::new("--calls"), &calls(folder)]);
+        .args([Path::new("--calls"), &calls(folder)])
+        .args((retried == Retried::InTopics).then_some("--retry-topics"));
     let program = Program::start(&format!("process {number}"), &mut command);
     program.until("its start", |lines| lines.iter().any(|line| line == "started").then_some(()));
     program
@@ -79,6 +87,15 @@ fn in_flight(log: &Kafka, id: &str) -> usize {
 
 #[test]
 fn what_a_killed_process_has_accepted_is_handled_in_order_and_its_results_are_there_once() {
+    kill_and_check(Retried::InPlace);
+}
+
+#[test]
+fn what_waits_in_retry_topics_outlives_killed_processes_and_its_results_are_there_once() {
+    kill_and_check(Retried::InTopics);
+}
+
+fn kill_and_check(retried: Retried) {
     let _turn = turn();
     let (folder, id, log) = (tempfile::tempdir().expect("a folder"), unique_prefix(), Kafka::at(bootstrap_servers()));
     let _ = TopicOf::create(&log, &format!("{id}-done"), PARTITIONS);
@@ -96,11 +113,11 @@ fn what_a_killed_process_has_accepted_is_handled_in_order_and_its_results_are_th
     let began = Instant::now();
     for number in 0..KILLS {
         let before = called(folder.path()).values().map(Vec::len).sum::<usize>();
-        let program = start(&id, folder.path(), number);
+        let program = start(&id, folder.path(), number, retried);
         until_called(folder.path(), before, random.usize(20..350));
         program.kill();
     }
-    let last = start(&id, folder.path(), KILLS);
+    let last = start(&id, folder.path(), KILLS, retried);
     let all = usize::try_from(KEYS * PER_KEY).expect("a small number");
     let waiting = Instant::now();
     while done(&log, &id).values().map(Vec::len).sum::<usize>() < all {
@@ -109,23 +126,27 @@ fn what_a_killed_process_has_accepted_is_handled_in_order_and_its_results_are_th
     }
     last.finish();
 
-    let (called, done) = (called(folder.path()), done(&log, &id));
+    let (called, mut done) = (called(folder.path()), done(&log, &id));
+    if retried == Retried::InTopics {
+        done.values_mut().for_each(|numbers| numbers.sort_unstable());
+    }
     let expected: Vec<i64> = (0..PER_KEY).collect();
     for key in (0..KEYS).map(|key| format!("key-{key}")) {
         assert_eq!(done.get(&key), Some(&expected), "{key}: each result once, in order");
+        let called = called.get(&key).into_iter().flatten().copied();
+        assert!(called.clone().collect::<BTreeSet<_>>().into_iter().eq(0..PER_KEY), "{key}: all were handled");
         let mut reached = -1;
-        for number in called.get(&key).into_iter().flatten() {
-            assert!(*number <= reached + 1, "{key}: {number} was handled before {}", reached + 1);
-            reached = reached.max(*number);
+        for number in called.filter(|_| retried == Retried::InPlace) {
+            assert!(number <= reached + 1, "{key}: {number} was handled before {}", reached + 1);
+            reached = reached.max(number);
         }
-        assert_eq!(reached, PER_KEY - 1, "{key}: all were handled");
     }
     assert_eq!(in_flight(&log, &id), 0);
     let calls: usize = called.values().map(Vec::len).sum();
     // Every seventh is tried twice anyway.
     let anyway = all + usize::try_from(KEYS * ((PER_KEY + 6) / 7)).expect("a small number");
     say(&format!(
-        "MILLSTREAM_SEED={seed}: {KILLS} kills, {all} jobs, {calls} calls, {} of them again after a kill, 0 lost, 0 results \
+        "MILLSTREAM_SEED={seed} {retried:?}: {KILLS} kills, {all} jobs, {calls} calls, {} of them again after a kill, 0 lost, 0 results \
          twice; {:.0} s",
         calls - anyway,
         began.elapsed().as_secs_f64()

@@ -29,6 +29,9 @@ struct Arguments {
     state_dir: PathBuf,
     #[arg(long)]
     calls: PathBuf,
+    /// Jobs that fail wait in retry topics
+    #[arg(long)]
+    retry_topics: bool,
 }
 
 fn main() -> ExitCode {
@@ -65,12 +68,14 @@ fn topology(arguments: &Arguments) -> Result<Topology, Box<dyn Error>> {
     let done: Topic<String, i64> = Topic::named(format!("{}-done", arguments.id))?;
     let calls = Arc::new(OpenOptions::new().create(true).append(true).open(&arguments.calls)?);
     let builder = StreamsBuilder::new();
-    builder
-        .stream(jobs)
-        .handle("work", move |job| work(Arc::clone(&calls), job))
-        .concurrency(8)
-        .retry(Retry::exponential(Duration::from_millis(20)).attempts(20))
-        .to(done);
+    let handled = builder.stream(jobs).handle("work", move |job| work(Arc::clone(&calls), job)).concurrency(8);
+    let pause = Duration::from_millis(20);
+    let handled = if arguments.retry_topics {
+        handled.unordered().retry(Retry::in_topics([pause * 10, pause * 25]))
+    } else {
+        handled.retry(Retry::exponential(pause).attempts(20))
+    };
+    handled.to(done);
     Ok(builder.build()?)
 }
 

@@ -92,6 +92,54 @@
 //! letter with the header `millstream.errors.attempts` beside [the others](super::failures), is left out and counted, or ends
 //! the application. What a handler does not say itself follows the settings about errors of all other code.
 //!
+//! # When a service is down for an hour
+//!
+//! Then everything fails, and what is tried again fills the store. Retry topics are for that
+//! ([`Retry::in_topics`](crate::dsl::handler::Retry::in_topics), or
+//! [`then_in_topics`](crate::dsl::handler::Retry::then_in_topics) after some attempts in place). A record that fails leaves
+//! the store and goes to a topic, in one transaction, with headers that say what has happened and when it is due. It comes
+//! back to the same handler then, and goes to the topic with the next delay if it fails again. A million records that wait
+//! take no memory: nothing of a topic is read beyond the first records that are not due. Others go on meanwhile, also those
+//! of the same key, so there is no order any more, and `build()` asks for that to be said with `unordered`.
+//!
+//! ```
+//! use millstream::dsl::handler::{GiveUp, Job, Retry};
+//! use millstream::prelude::*;
+//! use millstream::testing::TestDriver;
+//! use std::time::Duration;
+//!
+//! const CALLS: Topic<String, String> = Topic::new("calls");
+//! const ANSWERS: Topic<String, String> = Topic::new("answers");
+//! const WAITING: Topic<String, String> = Topic::new("test-call.retry.1m");
+//!
+//! async fn call(job: Job<String, String>) -> Result<String, &'static str> {
+//!     if job.attempt() == 1 { Err("nobody is there") } else { Ok("hello".to_owned()) }
+//! }
+//!
+//! let minutes = |minutes| Duration::from_secs(60 * minutes);
+//! let builder = StreamsBuilder::new();
+//! builder
+//!     .stream(CALLS)
+//!     .handle("call", call)
+//!     .unordered()
+//!     .retry(Retry::in_topics([minutes(1), minutes(10), minutes(60)]))
+//!     .give_up(GiveUp::Skip)
+//!     .to(ANSWERS);
+//!
+//! let mut driver = TestDriver::configure(builder.build()?).with(|app| app.exactly_once()).start();
+//! driver.pipe(&CALLS, "ada", "it is me");
+//! assert_eq!(driver.read(&WAITING), [("ada".to_owned(), "it is me".to_owned())]);
+//! driver.advance_wall_clock(minutes(1));
+//! driver.commit();
+//! assert_eq!(driver.read(&ANSWERS), [("ada".to_owned(), "hello".to_owned())]);
+//! # Ok::<(), TopologyError>(())
+//! ```
+//!
+//! The application creates the topics itself, with one partition for each task, and they keep what is not handled for as long
+//! as it takes. They have the handler's name rather than the input topic's: two handlers of a topic, or two applications,
+//! must not get each other's records. An application that ends when there is nothing left to do
+//! ([`run_until_idle`](crate::runtime::App::run_until_idle)) waits for what waits there.
+//!
 //! # When there is too much to do
 //!
 //! A task accepts up to 10,000 records or 64 MiB ([`max_records`](crate::dsl::Handled::max_records),

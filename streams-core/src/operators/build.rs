@@ -53,9 +53,12 @@ impl Recipe {
         between: impl Fn(Link<K, V>) -> Link<K, V> + Send + Sync + 'static,
     ) -> Self {
         Self::new(move |builder| {
-            builder.children = (0..builder.children.len())
-                .map(|index| Ok(BuiltLinks::of::<K, V>(between(builder.output(index)?))))
-                .collect::<Result<_, _>>()?;
+            // Children that take something else are the node's own, and it says so if they are not.
+            let child = |index| match (builder.output(index), builder.children.get(index)) {
+                (Ok(link), _) => Some(BuiltLinks::of::<K, V>(between(link))),
+                (Err(_), child) => child.cloned(),
+            };
+            builder.children = (0..builder.children.len()).filter_map(child).collect();
             self.build(builder)
         })
     }
@@ -615,6 +618,14 @@ impl NodeBuilder<'_> {
     /// When a child accepts other types, which means that the topology was put together wrongly.
     pub fn outputs<K: 'static, V: 'static>(&self) -> Result<Outputs<K, V>, BuildError> {
         (0..self.children.len()).map(|index| self.output(index)).collect::<Result<_, _>>().map(Outputs::new)
+    }
+
+    /// As [`NodeBuilder::outputs`], without the first children, which are of another kind.
+    ///
+    /// # Errors
+    /// As [`NodeBuilder::outputs`].
+    pub(super) fn outputs_behind<K: 'static, V: 'static>(&self, first: usize) -> Result<Outputs<K, V>, BuildError> {
+        (first..self.children.len()).map(|index| self.output(index)).collect::<Result<_, _>>().map(Outputs::new)
     }
 
     /// One child, which must accept these types.

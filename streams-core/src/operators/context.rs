@@ -243,6 +243,11 @@ impl Context {
         Ok(())
     }
 
+    /// The record that could not be sent is taken care of.
+    pub(super) fn forget_unsent(&mut self) {
+        self.unsent = None;
+    }
+
     /// Whether a panic, which was just caught, came from what was held back.
     pub(crate) fn take_releasing(&mut self) -> bool {
         std::mem::take(&mut self.is_releasing)

@@ -14,7 +14,7 @@ pub enum OperatorError {
     /// The record's bytes do not decode as the topic's types.
     #[error("the {part} cannot be read: {error} (first bytes: {bytes})")]
     Decode {
-        /// `key` or `value`.
+        /// `key`, `value`, or `headers` of a record in a retry topic.
         part: &'static str,
         /// Why decoding failed.
         error: DecodeError,

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::AppError;
 use super::internal_topics::internal_topic;
@@ -13,7 +14,7 @@ use crate::log::{GroupPlan, NewTopic, PlannedSubtopology, TopicInfo};
 use crate::operators::{NodeId, StoreId};
 use crate::record::TaskId;
 use crate::topic::{OffsetReset, Reading, TopicRef};
-use crate::topology::{Fingerprint, InternalTopicKind, NodeKind, Topology};
+use crate::topology::{Fingerprint, InternalTopic, InternalTopicKind, NodeKind, Topology};
 
 /// Full names, partition counts and tasks.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ impl Plan {
         let mut counts = Counts { application_id: &application_id, topology: &topology, matched: &matched, known };
         counts.repartition_topics();
         counts.check_copartitioned()?;
-        counts.changelogs();
+        counts.topics_of_tasks();
         let partitions = counts.known;
         Ok(Self::with(application_id, topology, partitions, matched))
     }
@@ -131,12 +132,30 @@ impl Plan {
         names.into_iter().any(|topic| *topic.full_name(&self.application_id) == *name)
     }
 
+    /// The purpose of the application's own topic with that full name.
+    fn internal_kind(&self, name: &str) -> Option<&InternalTopicKind> {
+        let short = name.strip_prefix(&*self.application_id)?.strip_prefix('-')?;
+        let mut topics = self.topology.internal_topics().iter();
+        topics.find(|topic| *topic.name == *short).map(|topic| &topic.kind)
+    }
+
     /// Whether the topic with that full name is a repartition topic.
     pub(crate) fn is_repartition_topic(&self, name: &str) -> bool {
-        self.topology.internal_topics().iter().any(|topic| {
-            matches!(topic.kind, InternalTopicKind::Repartition { .. })
-                && *TopicRef::Internal(Arc::clone(&topic.name)).full_name(&self.application_id) == *name
-        })
+        matches!(self.internal_kind(name), Some(InternalTopicKind::Repartition { .. }))
+    }
+
+    /// Whether the application's tasks write and read the topic with that full name, as they do repartition topics and retry
+    /// topics: what is in it is on its way.
+    pub(crate) fn is_read_back(&self, name: &str) -> bool {
+        self.is_repartition_topic(name) || self.retry_delay(name).is_some()
+    }
+
+    /// How long records wait in the retry topic with that full name; `None` if it is another topic.
+    pub(crate) fn retry_delay(&self, name: &str) -> Option<Duration> {
+        match self.internal_kind(name) {
+            Some(InternalTopicKind::Retry { delay }) => Some(*delay),
+            _ => None,
+        }
     }
 
     /// The node of a sub-topology that reads a topic, by the topic's full name, and how it reads it.
@@ -293,10 +312,18 @@ impl Counts<'_> {
         Ok(())
     }
 
-    /// A changelog has one partition per task of its store's sub-topology.
-    fn changelogs(&mut self) {
+    /// A changelog has one partition per task of its store's sub-topology, and so has a retry topic, which each task writes
+    /// and reads for itself.
+    fn topics_of_tasks(&mut self) {
         for sub in self.topology.subtopologies().iter().filter(|sub| !sub.global) {
             let tasks = sub.sources.iter().filter_map(|topic| self.count(topic)).max().unwrap_or(0);
+            let retry = |topic: &&InternalTopic| matches!(topic.kind, InternalTopicKind::Retry { .. });
+            let retry_topics = self.topology.internal_topics().iter().filter(retry);
+            for topic in retry_topics.map(|topic| TopicRef::Internal(Arc::clone(&topic.name))) {
+                if sub.sources.contains(&topic) {
+                    self.known.insert(topic.full_name(self.application_id), tasks);
+                }
+            }
             for store in &sub.stores {
                 if let Some(definition) = self.topology.graph().store(*store)
                     && let Some(changelog @ TopicRef::Internal(_)) = &definition.changelog

@@ -365,7 +365,7 @@ impl Preparation {
                     return Ok(StepResult::Step(Stage::Create { plan, missing, reply: None }));
                 }
                 let is_forgiven = self.settings.on_changelog_loss == OnChangelogLoss::Rebuild;
-                let lost = gone.iter().find(|topic| !is_forgiven || plan.is_repartition_topic(topic));
+                let lost = gone.iter().find(|topic| !is_forgiven || plan.is_read_back(topic));
                 if let Some(topic) = lost {
                     return Err(AppError::InternalTopicGone { topic: topic.clone() });
                 }
@@ -531,7 +531,7 @@ fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)>
         }
         let writes = |sub: &&Subtopology| match topic.kind {
             InternalTopicKind::Changelog { store } => sub.stores.contains(&store),
-            InternalTopicKind::Repartition { .. } => sub.sinks.contains(&reference),
+            InternalTopicKind::Repartition { .. } | InternalTopicKind::Retry { .. } => sub.sinks.contains(&reference),
         };
         let sources = plan.topology.subtopologies().iter().filter(writes).flat_map(|sub| &sub.sources);
         for source in sources.flat_map(|source| plan.matched.names(source, &plan.application_id)) {

@@ -175,7 +175,7 @@ impl<'a> Unread<'a> {
         self.take().map(i64::from_be_bytes)
     }
 
-    fn int(&mut self) -> Option<i32> {
+    pub(super) fn int(&mut self) -> Option<i32> {
         self.take().map(i32::from_be_bytes)
     }
 

@@ -6,6 +6,7 @@
 //!
 //! A row is a version (1), where the record comes from with its time and headers (as in [`held_record`]), the number of
 //! records before it that were made of the same one (4), failed attempts (4), when the next one is due (8), key and value.
+//! In version 2 a partition (4) and a number (8) follow, under which the record was accepted for the first time.
 //!
 //! [`held_record`]: super::held_record
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use super::held_record::{HeldContext, Unread, write_bytes};
 use super::rows::RowError;
 use super::{FreshRows, KeyRange, StoreAccess, StoreError, StoreErrorKind, StoreView};
-use crate::record::{Headers, RecordPosition, Timestamp};
+use crate::record::{Headers, Partition, RecordPosition, Timestamp};
 use crate::windows::WindowSizes;
 use crate::wire::EncodeError;
 
@@ -25,6 +26,8 @@ use crate::wire::EncodeError;
 pub(crate) const NUMBER_BYTES: usize = size_of::<i64>();
 
 const VERSION: u8 = 1;
+/// Of rows that also say under which number they were accepted first.
+const VERSION_WITH_FIRST: u8 = 2;
 
 /// What a row costs besides its key, value and headers, roughly.
 const ROW_BYTES: usize = 200;
@@ -36,6 +39,9 @@ pub(crate) struct Accepted {
     pub(crate) position: Option<RecordPosition>,
     /// How many records were made of that one before.
     pub(crate) ordinal: u32,
+    /// The partition and the number under which it was accepted first, if it was accepted again since and only that number
+    /// tells it from others.
+    pub(crate) first: Option<(Partition, i64)>,
     pub(crate) timestamp: Timestamp,
     pub(crate) headers: Headers,
     /// The key's bytes; `None` is null.
@@ -54,26 +60,37 @@ impl Accepted {
     /// # Errors
     /// When something is too long for its length.
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        out.push(VERSION);
+        out.push(if self.first.is_some() { VERSION_WITH_FIRST } else { VERSION });
         let Self { position, timestamp, headers, .. } = self;
         HeldContext { timestamp: *timestamp, position: position.clone(), headers: headers.clone() }.write(out)?;
         out.extend_from_slice(&self.ordinal.to_be_bytes());
         out.extend_from_slice(&self.attempts.to_be_bytes());
         out.extend_from_slice(&self.due.0.to_be_bytes());
         write_bytes(self.key.as_deref(), out)?;
-        write_bytes(self.value.as_deref(), out)
+        write_bytes(self.value.as_deref(), out)?;
+        if let Some((partition, number)) = self.first {
+            out.extend_from_slice(&partition.0.to_be_bytes());
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        Ok(())
     }
 
     /// Reads a row; `None` if the bytes are none.
     pub(crate) fn read(row: &[u8]) -> Option<Self> {
         let (version, rest) = row.split_first()?;
         let mut rest = Unread::of(rest);
-        let HeldContext { timestamp, position, headers } =
-            if *version == VERSION { HeldContext::read(&mut rest)? } else { return None };
+        if ![VERSION, VERSION_WITH_FIRST].contains(version) {
+            return None;
+        }
+        let HeldContext { timestamp, position, headers } = HeldContext::read(&mut rest)?;
         let (ordinal, attempts) = (u32::from_be_bytes(rest.take()?), u32::from_be_bytes(rest.take()?));
         let due = Timestamp(rest.long()?);
         let (key, value) = (rest.value()?.map(Into::into), rest.value()?.map(Into::into));
-        rest.is_empty().then_some(Self { position, ordinal, timestamp, headers, key, value, attempts, due })
+        let first = match *version {
+            VERSION_WITH_FIRST => Some((Partition(rest.int()?), rest.long()?)),
+            _ => None,
+        };
+        rest.is_empty().then_some(Self { position, ordinal, first, timestamp, headers, key, value, attempts, due })
     }
 
     /// How many bytes it takes in memory, roughly.
@@ -291,7 +308,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{Header, Offset, Partition};
+    use crate::record::{Header, Offset};
 
     type Bytes = Option<Vec<u8>>;
 
@@ -301,6 +318,7 @@ mod tests {
             (key, value) in any::<(Bytes, Bytes)>(),
             numbers in any::<(i64, u32, u32, i64)>(),
             position in prop::option::of(("[a-z]{1,5}", any::<i32>(), any::<i64>())),
+            first in prop::option::of((any::<i32>(), any::<i64>())),
             headers in prop::collection::vec((".{0,4}", prop::option::of(prop::collection::vec(any::<u8>(), 0..4))), 0..4),
         ) {
             let headers = headers.into_iter().map(|(name, value)| Header { name, value: value.map(Into::into) });
@@ -313,6 +331,7 @@ mod tests {
             let accepted = Accepted {
                 position,
                 ordinal,
+                first: first.map(|(partition, number)| (Partition(partition), number)),
                 timestamp: Timestamp(timestamp),
                 headers: headers.collect(),
                 key: key.map(Into::into),

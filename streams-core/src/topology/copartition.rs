@@ -33,7 +33,7 @@ pub(crate) fn check(groups: &[BTreeSet<TopicRef>], internal: &[InternalTopic]) -
         .iter()
         .filter_map(|topic| match topic.kind {
             InternalTopicKind::Repartition { partitions } => partitions.map(|partitions| (&*topic.name, partitions)),
-            InternalTopicKind::Changelog { .. } => None,
+            InternalTopicKind::Retry { .. } | InternalTopicKind::Changelog { .. } => None,
         })
         .collect();
     for group in groups {

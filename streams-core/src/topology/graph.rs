@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Optimizations;
 use crate::operators::source::IsReadable;
@@ -137,7 +138,7 @@ impl Topology {
         Self { subtopologies: std::iter::once(whole).chain(globals).collect(), ..self }
     }
 
-    /// The repartition and changelog topics, which the application creates itself.
+    /// The repartition, retry and changelog topics, which the application creates itself.
     #[must_use]
     pub fn internal_topics(&self) -> &[InternalTopic] {
         &self.internal_topics
@@ -226,7 +227,7 @@ pub struct StoreDefinition {
 pub struct InternalTopic {
     /// The name without the application's id.
     pub name: Arc<str>,
-    /// Repartition topic or changelog.
+    /// Repartition topic, retry topic or changelog.
     pub kind: InternalTopicKind,
 }
 
@@ -237,6 +238,11 @@ pub enum InternalTopicKind {
     Repartition {
         /// As set by the user; `None` means as many as the widest topic upstream.
         partitions: Option<u32>,
+    },
+    /// Records of a handler wait there to be handled again.
+    Retry {
+        /// For how long.
+        delay: Duration,
     },
     /// Contains a store's changes.
     Changelog {

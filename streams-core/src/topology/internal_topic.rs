@@ -1,4 +1,5 @@
-//! The settings of internal topics, which are the same as in Kafka Streams.
+//! The settings of internal topics, which are the same as in Kafka Streams. Retry topics, which that does not have, are kept
+//! as repartition topics are.
 //!
 //! Source: `kafka-streams` 4.3, the `InternalTopicConfig` classes.
 
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use super::graph::{Graph, InternalTopic, InternalTopicKind};
 
-/// Repartition topics are purged up to the committed position, which deletes only whole segments, so they are small.
+/// Repartition and retry topics are purged up to the committed position, which deletes only whole segments, so they are small.
 const REPARTITION_SEGMENT_BYTES: &str = "52428800";
 
 impl InternalTopic {
@@ -28,7 +29,8 @@ impl InternalTopic {
         let mut set = |key: &str, value: String| settings.insert(key.to_owned(), value);
         let mut of_store: &[(String, String)] = &[];
         match &self.kind {
-            InternalTopicKind::Repartition { .. } => {
+            // Whatever the delay is, what is not processed must stay, also while no instance runs.
+            InternalTopicKind::Repartition { .. } | InternalTopicKind::Retry { .. } => {
                 set("cleanup.policy", "delete".to_owned());
                 set("retention.ms", "-1".to_owned());
                 set("segment.bytes", REPARTITION_SEGMENT_BYTES.to_owned());

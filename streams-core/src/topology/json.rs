@@ -44,6 +44,9 @@ impl Topology {
             InternalTopicKind::Repartition { partitions } => {
                 json!({ "name": &*topic.name, "type": "repartition", "partitions": partitions })
             }
+            InternalTopicKind::Retry { delay } => {
+                json!({ "name": &*topic.name, "type": "retry", "delay_ms": delay.as_millis() })
+            }
             InternalTopicKind::Changelog { store } => {
                 json!({ "name": &*topic.name, "type": "changelog", "store": self.store_names(&[store]).first() })
             }

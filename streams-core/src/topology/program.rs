@@ -280,8 +280,8 @@ pub(crate) type TableRecipe = Box<dyn FnOnce(Option<StoreId>) -> Recipe>;
 pub(crate) type TableOperatorRecipe = Box<dyn FnOnce(Placed) -> Recipe>;
 /// A recipe for a node that keeps an aggregate in a store.
 pub(crate) type AggregateRecipe = Box<dyn FnOnce(StoreId) -> Recipe>;
-/// A recipe for a node that has records handled which it keeps in a store.
-pub(crate) type HandleRecipe = Box<dyn FnOnce(StoreId, HandlerOptions) -> Recipe>;
+/// A recipe for a node that has records handled which it keeps in a store, and for some time in retry topics.
+pub(crate) type HandleRecipe = Box<dyn FnOnce((StoreId, Vec<(Duration, TopicRef)>), HandlerOptions) -> Recipe>;
 /// A recipe for a node that looks up rows of another table; `None` if no store contains them.
 pub(crate) type JoinRecipe = Box<dyn FnOnce(&StoreOf<'_>) -> Option<Recipe>>;
 

@@ -147,7 +147,7 @@ fn check_internal_topics(topology: &Topology) {
     for internal in topology.internal_topics() {
         let reference = TopicRef::Internal(internal.name.clone());
         match internal.kind {
-            InternalTopicKind::Repartition { .. } => {
+            InternalTopicKind::Repartition { .. } | InternalTopicKind::Retry { .. } => {
                 let writes = |node: &&streams_core::topology::Node| matches!(&node.kind, NodeKind::Sink { topic } if *topic == reference);
                 let reads = |node: &&streams_core::topology::Node| matches!(&node.kind, NodeKind::Source { topics, .. } if topics.contains(&reference));
                 let nodes = &topology.graph().nodes;

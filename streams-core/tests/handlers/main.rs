@@ -8,6 +8,7 @@ mod crashes;
 mod failures;
 mod order;
 mod random;
+mod retry_topics;
 mod service;
 mod success;
 mod threads;

@@ -52,11 +52,24 @@ fn pipe(driver: &mut TestDriver, random: &mut Rng, sent: &mut Sent) {
     of_key.push(value);
 }
 
-fn history(seed: u64, unordered: bool) {
+/// In which order records are handled, and where they wait to be handled again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    PerKey,
+    Unordered,
+    InTopics,
+}
+
+fn history(seed: u64, way: Way) {
     let (service, mut random) = (Service::default(), Rng::with_seed(seed));
     let setup = setup(&service, move |handled| {
-        let handled = handled.concurrency(5).max_records(20).retry(Retry::exponential(SECOND).attempts(5));
-        if unordered { handled.unordered() } else { handled }
+        let handled = handled.concurrency(5).max_records(20);
+        let in_place = Retry::exponential(SECOND).attempts(5);
+        match way {
+            Way::PerKey => handled.retry(in_place),
+            Way::Unordered => handled.unordered().retry(in_place),
+            Way::InTopics => handled.unordered().retry(Retry::in_topics([2 * SECOND, 7 * SECOND, 2 * SECOND])),
+        }
     });
     let workers = random.usize(1..3);
     let mut driver = setup.commit_by_hand().with(move |app| app.workers(workers)).start();
@@ -87,7 +100,7 @@ fn history(seed: u64, unordered: bool) {
     for (key, value) in driver.read(&DONE) {
         done.entry(key).or_default().push(value);
     }
-    if unordered {
+    if way != Way::PerKey {
         sent.values_mut().chain(done.values_mut()).for_each(|values| values.sort());
     }
     assert_eq!(done, sent, "seed {seed}");
@@ -103,10 +116,16 @@ fn history(seed: u64, unordered: bool) {
 #[test]
 fn whatever_happens_each_record_is_handled_and_its_result_is_sent_once_in_its_keys_order() {
     let seeds = std::env::var("MILLSTREAM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(12);
-    (0..seeds).for_each(|seed| history(seed, false));
+    (0..seeds).for_each(|seed| history(seed, Way::PerKey));
 }
 
 #[test]
 fn whatever_happens_each_record_is_handled_and_its_result_is_sent_once_in_any_order() {
-    (100..105).for_each(|seed| history(seed, true));
+    (100..105).for_each(|seed| history(seed, Way::Unordered));
+}
+
+#[test]
+fn whatever_happens_each_record_comes_out_of_its_retry_topics_and_its_result_is_sent_once() {
+    let seeds = std::env::var("MILLSTREAM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(4);
+    (200..200 + seeds).for_each(|seed| history(seed, Way::InTopics));
 }

@@ -60,6 +60,7 @@ impl Service {
     }
 
     /// * `fails` always fails, `fails 2` twice.
+    /// * `flags 1` fails once, after two seconds.
     /// * `naps` takes two seconds, `slow` ten, `stuck` never ends.
     /// * `panics`, and `permanent` fails for good.
     pub(crate) async fn work(self, job: Job<String, String>) -> Result<String, Failed> {
@@ -69,6 +70,10 @@ impl Service {
         match (what, times.parse::<u32>()) {
             ("fails", Ok(times)) if job.attempt() <= times => Err("it is busy".into()),
             ("fails", Err(_)) => Err("it is busy".into()),
+            ("flags", Ok(times)) if job.attempt() <= times => {
+                job.sleep(Duration::from_secs(2)).await;
+                Err("it is tired".into())
+            }
             ("permanent", _) => Err(Permanent::new("there is no such thing").into()),
             ("panics", _) => panic!("the handler gave up"),
             ("slow", _) => {
@@ -127,6 +132,7 @@ pub(crate) fn metrics(driver: &mut TestDriver, name: &str) -> HandlerMetrics {
         all.accepted += one.accepted;
         all.succeeded += one.succeeded;
         all.retried += one.retried;
+        all.moved_to_topics += one.moved_to_topics;
         all.running += one.running;
         all.waiting += one.waiting;
         one.given_up.iter().for_each(|(reason, count)| *all.given_up.entry(reason).or_default() += count);

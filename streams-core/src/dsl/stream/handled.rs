@@ -191,7 +191,8 @@ impl<K, R> Handled<'_, K, R> {
         self.option(|options| options.order = Order::Any)
     }
 
-    /// When a record with which the handler has failed is handled again, and how often.
+    /// When a record with which the handler has failed is handled again, and how often: in place, or after it has waited in
+    /// [retry topics](Retry::in_topics), which need [`Handled::unordered`].
     pub fn retry(self, retry: Retry) -> Self {
         self.option(|options| options.retry = Some(retry))
     }

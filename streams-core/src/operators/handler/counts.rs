@@ -13,6 +13,9 @@ pub struct HandlerMetrics {
     pub succeeded: u64,
     /// Attempts that have failed and are made again.
     pub retried: u64,
+    /// Records that were moved to retry topics, which are among those that were retried. They are accepted again when they
+    /// are due.
+    pub moved_to_topics: u64,
     /// Records that were given up, by what the last attempt ended with: `error`, `permanent`, `panic`, `timeout`, or
     /// `cancelled`.
     pub given_up: BTreeMap<&'static str, u64>,
@@ -28,6 +31,7 @@ impl HandlerMetrics {
         self.accepted += before.accepted;
         self.succeeded += before.succeeded;
         self.retried += before.retried;
+        self.moved_to_topics += before.moved_to_topics;
         for (reason, count) in &before.given_up {
             *self.given_up.entry(reason).or_default() += count;
         }

@@ -115,7 +115,11 @@ impl JobId {
                 let source = Source::Record { topic: Arc::clone(topic), partition: partition.0, offset: offset.0 };
                 Self { source, ordinal: accepted.ordinal }
             }
-            None => Self { source: Source::Number { store: Arc::clone(store), partition, number }, ordinal: 0 },
+            None => {
+                let (partition, number) =
+                    accepted.first.map_or((partition, number), |(partition, number)| (partition.0, number));
+                Self { source: Source::Number { store: Arc::clone(store), partition, number }, ordinal: 0 }
+            }
         }
     }
 }

@@ -20,7 +20,8 @@
 //! itself: each has a number, and a mailbox that dies with the task.
 //!
 //! `schedule.rs` says which record is next, `permits.rs` how many handlers run, `attempt.rs` is one of them, and `node.rs`
-//! decides what becomes of it. `retry.rs` has the pauses, and `options.rs` what else the program says.
+//! decides what becomes of it. `retry.rs` has the pauses, `retry_topics.rs` the topics in which records wait for longer, and
+//! `options.rs` what else the program says.
 
 mod attempt;
 mod counts;
@@ -29,6 +30,7 @@ mod node;
 mod options;
 mod permits;
 mod retry;
+pub(crate) mod retry_topics;
 mod schedule;
 
 pub use attempt::Permanent;

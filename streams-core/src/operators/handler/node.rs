@@ -8,19 +8,22 @@ use std::time::Duration;
 
 use super::attempt::{End, Failure, FailureKind, HandleAll, Mailbox, Running, start};
 use super::permits::{Answer, Applicant, Permit, Permits};
+use super::retry::Again;
+use super::retry_topics::{Parked, RetryTopic, Returned};
 use super::schedule::Schedule;
 use super::{GiveUp, HandlerMetrics, HandlerOptions, Job, JobId, Retry};
 use crate::executor::SharedExecutor;
-use crate::log::Doorbell;
+use crate::log::{Doorbell, LogErrorKind};
 use crate::operators::failures::{GivenUp, Judged, Verdict};
 use crate::operators::{
     BuildError, BuiltNode, Context, DropReason, Flush, Next, NodeBuilder, OperatorError, Outputs, Recipe, StoreId,
 };
 use crate::random::SharedRandom;
-use crate::record::{Record, RecordPosition, Timestamp};
+use crate::record::{Headers, Partition, Record, RecordPosition, Timestamp};
 use crate::state::in_flight::{Accepted, InFlightRows};
 use crate::state::rows::RowError;
 use crate::state::{StoreError, StoreErrorKind};
+use crate::topic::TopicRef;
 use crate::wire::Field;
 
 /// What the runtime gives to handlers.
@@ -79,9 +82,17 @@ const ENDS_PER_LOOK: usize = 256;
 /// When to look again if it was somebody else's turn to start a handler.
 const NEXT_VISIT: Duration = Duration::from_millis(1);
 
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(time.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+}
+
 /// Takes `Record<K, V>`, accepts it into the store, and forwards the value that the handler makes of it as `Record<K, R>`,
-/// with the record's key, timestamp, headers and position.
-pub(crate) fn recipe<K, V, R>(store: StoreId, options: HandlerOptions, handler: HandleAll<K, V, R>) -> Recipe
+/// with the record's key, timestamp, headers and position. The sinks of its retry topics are its first children.
+pub(crate) fn recipe<K, V, R>(
+    (store, topics): (StoreId, Vec<(Duration, TopicRef)>),
+    options: HandlerOptions,
+    handler: HandleAll<K, V, R>,
+) -> Recipe
 where
     K: Field,
     V: Field,
@@ -89,7 +100,7 @@ where
 {
     let (permits, options) = (Permits::new(options.concurrency), Arc::new(options));
     Recipe::new(move |builder| {
-        let node = HandlerNode::new(builder, store, &options, &permits, Arc::clone(&handler))?;
+        let node = HandlerNode::new(builder, (store, &topics), &options, &permits, Arc::clone(&handler))?;
         let node = Rc::new(RefCell::new(node));
         builder.flush_at_commit(Rc::clone(&node) as _);
         builder.attend(Rc::clone(&node) as _);
@@ -119,6 +130,7 @@ struct HandlerNode<K, V, R> {
     /// The input record in hand, and how many records came that were made of it.
     in_hand: (Option<RecordPosition>, u32),
     outputs: Outputs<K, R>,
+    retry_topics: Vec<RetryTopic>,
     counts: HandlerMetrics,
 }
 
@@ -142,7 +154,7 @@ enum Obstacle {
 impl<K: Field, V: Field, R: Clone + Send + 'static> HandlerNode<K, V, R> {
     fn new(
         builder: &mut NodeBuilder<'_>,
-        store: StoreId,
+        (store, topics): (StoreId, &[(Duration, TopicRef)]),
         options: &Arc<HandlerOptions>,
         permits: &Permits,
         handler: HandleAll<K, V, R>,
@@ -166,7 +178,8 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> HandlerNode<K, V, R> {
             ready_since: None,
             obstacle: None,
             in_hand: (None, 0),
-            outputs: builder.outputs()?,
+            outputs: builder.outputs_behind(topics.len())?,
+            retry_topics: RetryTopic::all(builder, topics)?,
             counts: HandlerMetrics::default(),
         })
     }
@@ -196,6 +209,20 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> HandlerNode<K, V, R> {
 
     /// Encodes a record as it is kept.
     fn accepted(&mut self, context: &Context, record: Record<K, V>) -> Result<Accepted, OperatorError> {
+        let is_back = |position: &RecordPosition| self.retry_topics.iter().any(|topic| topic.name == position.topic);
+        if context.position.as_ref().is_some_and(is_back)
+            && let Some(Returned { position, first, ordinal, attempts, headers }) = Returned::read(&record.headers)?
+        {
+            let accepted = self.encoded(Record { headers: Headers::new(), ..record })?;
+            return Ok(Accepted { position, first, ordinal, attempts, headers, ..accepted });
+        }
+        let (position, accepted) = (context.position.clone(), self.encoded(record)?);
+        let ordinal = if position.is_some() && position == self.in_hand.0 { self.in_hand.1 + 1 } else { 0 };
+        self.in_hand = (position.clone(), ordinal);
+        Ok(Accepted { position, ordinal, ..accepted })
+    }
+
+    fn encoded(&self, record: Record<K, V>) -> Result<Accepted, OperatorError> {
         let Record { key, value, timestamp, headers } = record;
         let encoded = |field: Result<(bool, Vec<u8>), _>| match field {
             Ok((true, bytes)) => Ok(Some(bytes.into_boxed_slice())),
@@ -205,10 +232,8 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> HandlerNode<K, V, R> {
         let mut bytes = (Vec::new(), Vec::new());
         let key = encoded(key.write(&mut bytes.0).map(|is_there| (is_there, bytes.0)))?;
         let value = encoded(value.write(&mut bytes.1).map(|is_there| (is_there, bytes.1)))?;
-        let (position, due) = (context.position.clone(), Timestamp::UNKNOWN);
-        let ordinal = if position.is_some() && position == self.in_hand.0 { self.in_hand.1 + 1 } else { 0 };
-        self.in_hand = (position.clone(), ordinal);
-        Ok(Accepted { position, ordinal, timestamp, headers, key, value, attempts: 0, due })
+        let due = Timestamp::UNKNOWN;
+        Ok(Accepted { position: None, ordinal: 0, first: None, timestamp, headers, key, value, attempts: 0, due })
     }
 
     /// An accepted record as the handler gets it.
@@ -341,15 +366,26 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> HandlerNode<K, V, R> {
         let Some(attempts) = self.rows.borrow_mut().failed(number) else { return Ok(()) };
         let Some(accepted) = self.rows.borrow().get(number).cloned() else { return Ok(()) };
         let job = JobId::of(&accepted, &self.store, self.partition, number).to_string().into();
-        let (node, reason) = (self.node.to_string(), failure.reason.as_str().into());
-        let error = OperatorError::GivenUp { node, job, attempts, reason };
+        let (node, mut reason) = (self.node.to_string(), failure.reason.clone());
         context.position.clone_from(&accepted.position);
-        match self.verdict(context, (&accepted, &error), failure.kind) {
+        let may_retry = failure.kind != FailureKind::Permanent;
+        let retry = self.options.retry.as_ref().filter(|_| may_retry);
+        let again = retry.and_then(|retry| retry.again(attempts, &*self.handling.random));
+        if let Some(Again::InTopic(delay)) = again {
+            match self.park(context, (number, &accepted), delay, &reason)? {
+                None => return Ok(()),
+                Some(refused) => reason = format!("{reason}; and it cannot wait in its retry topic: {refused}"),
+            }
+        }
+        let error = OperatorError::GivenUp { node, job, attempts, reason: reason.into() };
+        let verdict = match again {
+            Some(Again::InPlace(pause)) => Verdict::Again(pause),
+            Some(Again::InTopic(_)) | None => self.verdict(context, (&accepted, &error), may_retry),
+        };
+        match verdict {
             Verdict::Again(pause) => {
                 tracing::debug!(task = %context.task, %error, ?pause, "a handler has failed and is called again");
-                let millis = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-                let due = Timestamp(context.wall_clock.0.saturating_add(millis));
-                self.rows.borrow_mut().delay(number, due);
+                self.rows.borrow_mut().delay(number, later(context.wall_clock, pause));
                 self.schedule.delay(number, now.saturating_add(pause));
                 self.counts.retried += 1;
             }
@@ -367,21 +403,43 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> HandlerNode<K, V, R> {
         Ok(())
     }
 
-    fn verdict(&self, context: &Context, (accepted, error): (&Accepted, &OperatorError), kind: FailureKind) -> Verdict {
-        let is_permanent = kind == FailureKind::Permanent;
-        let pause = self.options.retry.as_ref().filter(|_| !is_permanent);
-        if let Some(pause) = pause.and_then(|retry| retry.pause(accepted.attempts, &*self.handling.random)) {
-            return Verdict::Again(pause);
-        }
+    fn verdict(&self, context: &Context, (accepted, error): (&Accepted, &OperatorError), may_retry: bool) -> Verdict {
         match self.options.give_up {
             Some(GiveUp::DeadLetter) => Verdict::DeadLetter,
             Some(GiveUp::Skip) => Verdict::Skip,
             Some(GiveUp::Fail) => Verdict::Fail,
             // The settings know of retries, too.
-            None => {
-                context.judge(&Judged { accepted, error, may_retry: self.options.retry.is_none() && !is_permanent })
-            }
+            None => context.judge(&Judged { accepted, error, may_retry: self.options.retry.is_none() && may_retry }),
         }
+    }
+
+    /// Moves a record to the retry topic with that delay. Returns the error if the topic does not take it, as it may do
+    /// because the record's headers have become more.
+    fn park(
+        &mut self,
+        context: &mut Context,
+        (number, accepted): (i64, &Accepted),
+        delay: Duration,
+        reason: &str,
+    ) -> Result<Option<OperatorError>, OperatorError> {
+        let Some(topic) = self.retry_topics.iter().find(|topic| topic.delay == delay) else { return Ok(None) };
+        // It gets another number when it comes back.
+        let own = (Partition(self.partition), number);
+        let first = accepted.first.or_else(|| accepted.position.is_none().then_some(own));
+        let due = later(context.wall_clock, delay);
+        let parked = Parked { accepted: Accepted { first, ..accepted.clone() }, reason: reason.into(), due };
+        if let Err(error) = topic.send(context, parked) {
+            let OperatorError::Send { error: cause, .. } = &error else { return Err(error) };
+            let is_the_records_fault = matches!(cause.kind, LogErrorKind::TooLarge | LogErrorKind::Timestamp(_));
+            context.forget_unsent();
+            return if is_the_records_fault { Ok(Some(error)) } else { Err(error) };
+        }
+        tracing::debug!(task = %context.task, topic = &*topic.name, number, reason, "a record waits in a retry topic");
+        self.rows.borrow_mut().remove(number);
+        self.schedule.done(number, accepted.key.as_deref());
+        self.counts.retried += 1;
+        self.counts.moved_to_topics += 1;
+        Ok(None)
     }
 
     /// Takes handlers that have taken too long for failed ones.

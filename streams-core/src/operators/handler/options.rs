@@ -80,7 +80,14 @@ impl HandlerOptions {
         if self.batch == 0 {
             return Err("a batch of no records would never be handled; it must be at least 1".to_owned());
         }
-        self.retry.as_ref().map_or(Ok(()), Retry::check)
+        let Some(retry) = &self.retry else { return Ok(()) };
+        if retry.uses_topics() && self.order == Order::PerKey {
+            return Err("while a record waits in a retry topic, later ones of its key are handled; accept that with \
+                        `.unordered()`, or keep the order with `Retry::exponential(..)` or `Retry::after(..)`, which retry in \
+                        place"
+                .to_owned());
+        }
+        retry.check()
     }
 }
 
@@ -91,6 +98,7 @@ mod tests {
     #[test]
     fn what_would_never_handle_anything_is_refused() {
         let default = HandlerOptions::default;
+        let in_topics = || Retry::in_topics([Duration::from_secs(60)]);
         for (options, expected) in [
             (default(), None),
             (HandlerOptions { concurrency: 0, ..default() }, Some("`.concurrency(0)`")),
@@ -99,6 +107,8 @@ mod tests {
             (HandlerOptions { bytes_max: 0, ..default() }, Some("room for nothing")),
             (HandlerOptions { batch: 0, ..default() }, Some("a batch of no records")),
             (HandlerOptions { retry: Some(Retry::never().attempts(0)), ..default() }, Some("no attempts")),
+            (HandlerOptions { retry: Some(in_topics()), ..default() }, Some("accept that with `.unordered()`")),
+            (HandlerOptions { retry: Some(in_topics()), order: Order::Any, ..default() }, None),
         ] {
             let refused = options.check().err().unwrap_or_default();
             assert!(expected.map_or(refused.is_empty(), |part| refused.contains(part)), "{options:?}: {refused}");

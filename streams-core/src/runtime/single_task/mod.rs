@@ -186,6 +186,12 @@ impl SingleTask {
         self.guarded(|single| single.task.punctuate(PunctuationTime::WallClock, now).map(drop))?;
         self.attend()?;
         self.commit()?;
+        // Records of retry topics may be due. Others are processed already.
+        for index in 0..self.task.inputs.len() {
+            if let Some(time) = self.task.next_time(index) {
+                self.queue.add(time, index);
+            }
+        }
         self.process_all()
     }
 
@@ -326,7 +332,7 @@ fn ready(plan: &Plan, collector: &RefCell<ProducerCollector>) -> Result<Ready, A
     })?;
     let store = Memory.open(folder.path(), &names).map_err(|error| AppError::Store { task: TASK, error })?;
     let input = |topic: Arc<str>| StartPosition {
-        is_internal: plan.is_repartition_topic(&topic),
+        is_internal: plan.is_read_back(&topic),
         partition: TopicPartition { topic, partition: TASK.partition },
         position: Offset(0),
         committed_metadata: String::new(),

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::buffered_bytes::{BufferedBytes, Share};
+use super::parking::Parking;
 use crate::log::{RecordBatch, RecordRef};
 use crate::operators::{Mark, OperatorError, SourceNode};
 use crate::record::{Offset, Timestamp, TopicPartition};
@@ -55,6 +56,8 @@ pub(crate) struct Input {
     next_time: Option<Result<Timestamp, OperatorError>>,
     /// Records come out of these first, if they are aligned.
     lanes: Option<Box<Lanes>>,
+    /// Set if its records have to wait until they are due.
+    parking: Option<Box<Parking>>,
 }
 
 /// Where the records' times come from.
@@ -105,7 +108,13 @@ impl Input {
             timing,
             next_time: None,
             lanes: None,
+            parking: None,
         }
+    }
+
+    /// Lets records of a retry topic wait until they are due, which they are after that time.
+    pub(super) fn parked_for(self, delay: Option<Duration>) -> Self {
+        Self { parking: delay.map(|delay| Box::new(Parking::of(delay))), ..self }
     }
 
     /// Counts the buffer's bytes among those of others.
@@ -235,6 +244,19 @@ impl Input {
         self.next_time = None;
     }
 
+    /// Whether the next record is one of a retry topic that is not due.
+    #[inline]
+    pub(crate) fn waits(&mut self, wall_clock: Timestamp) -> bool {
+        let Some(parking) = &mut self.parking else { return false };
+        let next = self.batches.front().and_then(|batch| batch.get(self.cursor));
+        next.is_some_and(|record| parking.waits(&record, wall_clock))
+    }
+
+    /// When the next record is due, if it is not yet.
+    pub(crate) fn due(&self, wall_clock: Timestamp) -> Option<Timestamp> {
+        self.parking.as_ref()?.due(&self.head()?).filter(|due| *due > wall_clock)
+    }
+
     /// The next record.
     pub(crate) fn head(&self) -> Option<RecordRef<'_>> {
         self.batches.front()?.get(self.cursor)
@@ -273,9 +295,13 @@ impl Input {
         self.next_time.clone()
     }
 
-    /// The time by which the next record is chosen. One that cannot be processed comes first.
+    /// The time by which the next record is chosen. One that cannot be processed comes first; one that has to wait, not at
+    /// all.
     #[inline]
     pub(super) fn order(&mut self, wall_clock: Timestamp) -> Option<Timestamp> {
+        if self.waits(wall_clock) {
+            return None;
+        }
         match self.decided_time(wall_clock) {
             None => Some(self.head()?.timestamp),
             Some(time) => Some(time.unwrap_or(Timestamp::UNKNOWN)),
@@ -336,7 +362,7 @@ impl Input {
 
     /// Whether there are more records that have not arrived, as far as is known and for no longer than `patience`.
     pub(super) fn is_on_its_way(&mut self, now: Duration, patience: Duration) -> bool {
-        if self.buffered > 0 || self.caught_up {
+        if self.buffered > 0 || self.caught_up || self.parking.is_some() {
             self.lacking_since = None;
             return false;
         }
@@ -346,7 +372,8 @@ impl Input {
 
     /// Whether the task has to wait for this partition.
     fn holds_up(&mut self, now: Duration, idle: Option<Duration>) -> bool {
-        if self.buffered > 0 {
+        // What is handled again is late in any case.
+        if self.buffered > 0 || self.parking.is_some() {
             return false;
         }
         let Some(idle) = idle else { return false };
@@ -366,7 +393,7 @@ pub(crate) fn next_input(
     wall_clock: Timestamp,
 ) -> Option<usize> {
     if let [only] = inputs {
-        return (only.buffered > 0).then_some(0);
+        return (only.buffered > 0 && !only.waits(wall_clock)).then_some(0);
     }
     let mut next: Option<(Timestamp, usize)> = None;
     for (index, input) in inputs.iter_mut().enumerate() {
@@ -548,6 +575,33 @@ mod tests {
         assert_eq!(next(&mut inputs, at(1_099), idle), None);
         assert_eq!(next(&mut inputs, at(1_100), idle), Some(0));
         assert_eq!(next(&mut inputs, at(0), None), Some(0), "-1 never waits");
+    }
+
+    #[test]
+    fn a_record_of_a_retry_topic_waits_until_it_is_due_and_nobody_waits_for_it() {
+        let mut retried = input("retry").parked_for(Some(Duration::from_millis(100)));
+        let mut builder = BatchBuilder::default();
+        let headers = crate::operators::testing::headers("millstream.retry.due", "1050");
+        builder.push(Offset(0), Timestamp(1), None, None, &headers);
+        retried.push(builder.finish(Offset(1)));
+        let mut inputs = [input("a"), retried];
+        inputs[0].push(batch(0, &[5], 1));
+        let now = Duration::ZERO;
+        assert_eq!(inputs[1].promises(now, NOW, now), None, "and it promises nothing to others");
+        assert!(!inputs[1].is_on_its_way(now, Duration::MAX));
+        assert_eq!(next(&mut inputs, now, Some(now)), Some(0), "the other one, although it is newer");
+        inputs[0].advance(Timestamp(5));
+        inputs[0].reached_end(Offset(1));
+        assert_eq!((next(&mut inputs, now, Some(now)), inputs[1].due(NOW)), (None, Some(Timestamp(1_050))));
+        assert_eq!(next_input(&mut inputs, now, Some(now), Timestamp(1_050)), Some(1));
+        inputs[1].advance(Timestamp(1));
+        inputs[0].push(batch(1, &[6], 2));
+        assert_eq!(next(&mut inputs, now, Some(now)), Some(0), "its end is not known, and nobody waits");
+        let only = &mut inputs[1..];
+        let mut builder = BatchBuilder::default();
+        builder.push(Offset(1), Timestamp(1), None, None, &headers);
+        only[0].push(builder.finish(Offset(2)));
+        assert_eq!(next_input(only, now, Some(now), NOW), None);
     }
 
     #[test]

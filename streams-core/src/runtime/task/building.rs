@@ -94,7 +94,8 @@ impl Building<'_> {
             if let Some(name) = parts.names.get(&Address::of(source)).cloned() {
                 parts.names.insert(Address::of(&input.source), name);
             }
-            Some(input.in_lanes(lanes).counted_in(self.buffered))
+            let delay = self.plan.retry_delay(&input.partition.topic);
+            Some(input.in_lanes(lanes).parked_for(delay).counted_in(self.buffered))
         };
         let inputs = std::mem::take(&mut ready.inputs).into_iter().filter_map(input).collect::<Vec<_>>();
         let mut context = Context::new(id, Rc::clone(self.collector) as Rc<RefCell<dyn Collector>>);

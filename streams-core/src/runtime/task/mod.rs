@@ -43,6 +43,7 @@ mod failing;
 mod layouts;
 mod odd_times;
 mod opening;
+mod parking;
 mod punctuate;
 mod restored_rows;
 mod starts;

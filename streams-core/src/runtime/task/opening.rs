@@ -397,7 +397,7 @@ impl Opening {
                 }
             };
             let committed_metadata = committed.map_or_else(String::new, |committed| committed.metadata.clone());
-            let is_internal = shared.plan.is_repartition_topic(&partition.topic);
+            let is_internal = shared.plan.is_read_back(&partition.topic);
             let partition = partition.clone();
             inputs.push(StartPosition { partition, position, committed_metadata, partition_time, is_internal });
         }

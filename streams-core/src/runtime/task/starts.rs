@@ -14,7 +14,7 @@ use crate::runtime::worker::Common;
 
 /// Where reading of an input starts that has no position. Records in transit between tasks are never skipped.
 pub(super) fn reset_of(shared: &Common, partition: &TopicPartition) -> OffsetReset {
-    if shared.plan.is_repartition_topic(&partition.topic) {
+    if shared.plan.is_read_back(&partition.topic) {
         return OffsetReset::Earliest;
     }
     shared.plan.reset_of(&partition.topic).unwrap_or(shared.settings.offset_reset)

@@ -200,7 +200,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Deletes processed and committed records from repartition topics from time to time.
+    /// Deletes processed and committed records from repartition and retry topics from time to time.
     pub(super) fn purge_repartition_topics(&mut self, now: Duration) {
         if now.saturating_sub(self.last_purge) < PURGE_INTERVAL {
             return;
@@ -211,7 +211,7 @@ impl Worker {
             .slots
             .running()
             .flat_map(|task| &task.inputs)
-            .filter(|input| plan.is_repartition_topic(&input.partition.topic))
+            .filter(|input| plan.is_read_back(&input.partition.topic))
             .map(|input| (input.partition.clone(), input.committed))
             .collect::<Vec<_>>();
         if !done.is_empty() {

@@ -27,11 +27,13 @@ impl Worker {
             FetchEvent::Records { partition, batch } => {
                 let records_max = self.seed.common.settings.buffered_records;
                 let (held, bytes_max) = (self.buffered.clone(), self.input_buffer_bytes());
+                let wall_clock = self.seed.common.clock.now();
                 if let Some(input) = self.input_of(&partition) {
                     input.push(batch);
                     // Not one that is empty, for which others may wait.
                     let is_too_much = input.buffered() > 0 && held.get() > bytes_max;
-                    if !input.paused && (input.buffered() > records_max || is_too_much) {
+                    // Nor one that has to wait, perhaps for hours: what is behind it waits in the log.
+                    if !input.paused && (input.buffered() > records_max || is_too_much || input.waits(wall_clock)) {
                         input.paused = true;
                         self.consumer.pause(&partition);
                     }

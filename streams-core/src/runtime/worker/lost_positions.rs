@@ -129,7 +129,7 @@ impl Worker {
             Doubt::Proven => {
                 let (position, one) = (lost.position.0, vec![partition.clone()]);
                 let (is_internal, reset) = (
-                    self.seed.common.plan.is_repartition_topic(&partition.topic),
+                    self.seed.common.plan.is_read_back(&partition.topic),
                     self.seed.common.plan.reset_of(&partition.topic).unwrap_or(self.seed.common.settings.out_of_range),
                 );
                 let partition = partition.clone();

@@ -35,7 +35,7 @@ use super::questions::Questions;
 use super::settings::Guarantee;
 use super::stall::Stall;
 use super::summary::Totals;
-use super::task::{BufferedBytes, Task};
+use super::task::{BufferedBytes, Input, Task};
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::executor::SharedExecutor;
@@ -429,11 +429,15 @@ impl Worker {
             wait = wait.min(due - now);
         }
         // A buffered record may have to wait for another input; the doorbell rings when that input gets records.
-        if self.slots.running().any(|task| task.inputs.iter().any(|input| input.buffered() > 0)) {
+        let wall_clock = self.seed.common.clock.now();
+        let may_go_on = |input: &Input| input.buffered() > 0 && input.due(wall_clock).is_none();
+        if self.slots.running().any(|task| task.inputs.iter().any(may_go_on)) {
             wait = wait.min(settings.task_idle.unwrap_or(settings.poll).max(WAIT_FOR_REPLY));
         }
-        let wall_clock = self.seed.common.clock.now();
-        if let Some(next) = self.slots.running().filter_map(Task::next_wall_clock_punctuation).min() {
+        // A record of a retry topic will be due.
+        let due = self.slots.running().flat_map(|task| &task.inputs).filter_map(|input| input.due(wall_clock));
+        let punctuations = self.slots.running().filter_map(Task::next_wall_clock_punctuation);
+        if let Some(next) = punctuations.chain(due).min() {
             wait = wait.min(Duration::from_millis(u64::try_from(next.0 - wall_clock.0).unwrap_or(0)));
         }
         Turn::Idle(wait.max(WAIT_MIN))

@@ -110,7 +110,11 @@ impl Worker {
             for input in &mut task.inputs {
                 // An empty one goes on in any case: others may wait for it.
                 let has_room = input.buffered() == 0 || held.get() * 2 <= bytes_max;
-                if input.paused && has_room && input.buffered() * 2 <= settings.buffered_records {
+                if input.paused
+                    && has_room
+                    && input.due(wall_clock).is_none()
+                    && input.buffered() * 2 <= settings.buffered_records
+                {
                     input.paused = false;
                     self.consumer.resume(&input.partition);
                 }

@@ -84,7 +84,9 @@ impl Worker {
         after: Duration,
     ) -> Option<Stall> {
         let processed = task.metrics.processed + task.handlers_ended();
-        let Some(input) = task.inputs.iter().find(|input| input.fetched() > 0) else {
+        let wall_clock = self.seed.common.clock.now();
+        let Some(input) = task.inputs.iter().find(|input| input.fetched() > 0 && input.due(wall_clock).is_none())
+        else {
             waiting.remove(&task.id);
             return None;
         };
@@ -115,9 +117,6 @@ impl Worker {
         if task.is_full() {
             return "handlers, which are not done with the records that it has accepted (`.max_records(..)`)"
                 .to_owned();
-        }
-        if task.is_full() {
-            return "its handlers, which have as many records at work as they may".to_owned();
         }
         let empty: Vec<_> = task.inputs.iter().filter(|input| input.fetched() == 0).collect();
         if !empty.is_empty() {

@@ -62,6 +62,7 @@ mod tests {
         let accepted = Accepted {
             position: None,
             ordinal: 0,
+            first: None,
             timestamp: Timestamp(5),
             headers: Headers::new(),
             key: None,

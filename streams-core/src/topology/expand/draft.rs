@@ -84,6 +84,8 @@ pub(super) enum DraftKind {
     GlobalTable { source_name: String, topic: String, source: Recipe, store: StoreId },
     /// A processor. Its own stores come first, then those of others that it reads.
     Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<CallId> },
+    /// A handler, and before and behind it the sources and sinks of its retry topics.
+    Handler { recipe: Recipe, store: StoreId, retry_topics: Vec<RetryTopicDraft> },
     /// A processor with a buffer, which depends on whether its input may wait in caches.
     Suppress { recipe: BehindCaches, buffer: StoreId },
     /// A processor whose store depends on later calls.
@@ -113,6 +115,15 @@ pub(super) enum DraftKind {
     Sink { topic: String, recipe: Recipe },
     /// A sink to topics that the application chooses.
     ChosenSink { chooser: &'static str, recipe: Recipe },
+}
+
+/// A topic in which a handler's records wait to be handled again.
+pub(super) struct RetryTopicDraft {
+    pub(super) topic: String,
+    pub(super) delay: Duration,
+    pub(super) source_name: String,
+    pub(super) source: Recipe,
+    pub(super) sink_name: String,
 }
 
 /// The node for the updates of one of a join's tables, or for the records of one of its streams.

@@ -6,9 +6,10 @@ use super::super::error::TopologyError;
 use super::super::graph::{InternalTopic, InternalTopicKind, StoreDefinition, Topology};
 use super::super::program::TableRecipe;
 use super::super::{Optimizations, copartition};
-use super::draft::{Draft, DraftId, DraftKind, JoinSide};
+use super::draft::{Draft, DraftId, DraftKind, JoinSide, RetryTopicDraft};
 use super::write::{GraphWriter, NewNode};
 use super::{Expansion, TableState};
+use crate::operators::handler::retry_topics;
 use crate::operators::{NodeId, Recipe, StoreId};
 use crate::topic::{Reading, TimestampPolicy, TopicRef};
 
@@ -58,6 +59,7 @@ impl Expansion {
 
         let subtopologies = writer.connected.subtopologies(&writer.graph);
         let mut internal_topics = writer.repartition_topics;
+        internal_topics.extend(writer.retry_topics);
         internal_topics.extend(changelogs(&writer.graph.stores));
         Ok(Topology::new(writer.graph, subtopologies, copartitioned, internal_topics).optimized(optimizations))
     }
@@ -111,6 +113,23 @@ impl Writing {
                     writer.graph.nodes[processor.0 as usize].sends_old_values = table.sends_old_values;
                 }
                 processor
+            }
+            DraftKind::Handler { recipe, store, retry_topics } => {
+                let mut parents = parents.clone();
+                let mut sinks = Vec::new();
+                for RetryTopicDraft { topic, delay, source_name, source, sink_name } in retry_topics {
+                    let topic = writer.retry_topic(&topic, delay, at)?;
+                    let source = NewNode { name: &source_name, parents: &[], recipe: source, at };
+                    parents.push(writer.source(source, vec![topic.clone()], OF_INTERNAL_TOPICS)?);
+                    sinks.push((sink_name, topic));
+                }
+                let node = NewNode { name: &name, parents: &parents, recipe: accept(recipe), at };
+                let handler = writer.processor(node, &[store])?;
+                for (name, topic) in sinks {
+                    let recipe = retry_topics::sink_recipe(topic.clone());
+                    writer.sink(NewNode { name: &name, parents: &[handler], recipe, at }, topic)?;
+                }
+                handler
             }
             DraftKind::InternalSink { topic, recipe } => {
                 let topic = writer.repartition_topic(&topic, None, at)?;

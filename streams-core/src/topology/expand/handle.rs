@@ -1,21 +1,25 @@
 //! `handle` and `handle_batches`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::error::TopologyError;
 use super::super::names::prefix;
 use super::super::program::{CallId, HandleRecipe, Repartition};
-use super::draft::{DraftKind, Role};
+use super::draft::{DraftKind, RetryTopicDraft, Role};
 use super::key_windows::ReadBack;
 use super::stores::NewStore;
 use super::streams::StreamState;
 use super::{At, Expansion};
-use crate::operators::handler::Order;
+use crate::operators::handler::{Order, Retry, retry_topics};
 use crate::state::kinds::InFlight;
+use crate::topic::TopicRef;
 
 impl Expansion {
     /// Keeps records while they are handled, in a store with the handler's name. If those of a key are handled one after
-    /// the other and the keys may have changed, the stream is repartitioned first, so that all records of a key meet.
+    /// the other and the keys may have changed, the stream is repartitioned first, so that all records of a key meet. Retry
+    /// topics have the handler's name, too, so that those of two handlers of a topic, or of two applications, are not mixed
+    /// up.
     pub(super) fn handle(
         &mut self,
         at: &At<'_>,
@@ -36,16 +40,30 @@ impl Expansion {
         };
         let name = self.names.node(given, prefix::HANDLE);
         let read = ReadBack { what: "the handler's store", windows: through.windows, at: at.site };
+        let sizes = input.windows.only(&read)?;
         let store = self.stores.add(&NewStore {
             name: name.clone(),
             kind: Arc::new(InFlight),
             keeping: at.options.keeping.clone(),
             global_topic: None,
-            windows: input.windows.only(&read)?,
+            windows: sizes,
             cached: false,
             at: at.site,
         })?;
-        let kind = DraftKind::Processor { recipe: recipe(store, options), stores: vec![store], table: None };
+        let delays = options.retry.as_ref().map(Retry::delays_in_topics).unwrap_or_default();
+        let topics = delays.iter().map(|delay| {
+            let topic = retry_topics::topic_name(&name, *delay);
+            (*delay, TopicRef::Internal(topic.as_str().into()))
+        });
+        let recipe = recipe((store, topics.collect()), options);
+        let draft = |delay: Duration| RetryTopicDraft {
+            topic: retry_topics::topic_name(&name, delay),
+            delay,
+            source_name: retry_topics::node_name(&name, delay, "source"),
+            source: (through.source)(sizes),
+            sink_name: retry_topics::node_name(&name, delay, "sink"),
+        };
+        let kind = DraftKind::Handler { recipe, store, retry_topics: delays.into_iter().map(draft).collect() };
         let node = self.drafts.add(input.node, name.clone(), kind, at.site);
         self.drafts.all[node.0].role = Role::ChangesValues;
         self.streams.insert(at.step, StreamState::new(name, input.sources, input.windows, input.key_changed, node));

@@ -32,7 +32,8 @@ impl Expansion {
         let rows = self.table_groups.get_mut(&at.step).map(TableGroupState::made_keys);
         if let Some((node, windows)) = stream.or(group).or(rows)
             && node >= first
-            && let DraftKind::Processor { recipe, .. } = &mut self.drafts.all[node.0].kind
+            && let DraftKind::Processor { recipe, .. } | DraftKind::Handler { recipe, .. } =
+                &mut self.drafts.all[node.0].kind
         {
             *recipe = give(recipe.clone(), sizes);
             *windows = KeyWindows::known(sizes);

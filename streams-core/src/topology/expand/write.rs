@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
 use super::super::graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition};
@@ -15,6 +16,7 @@ use crate::topic::{Reading, TopicRef};
 pub(super) struct GraphWriter {
     pub(super) graph: Graph,
     pub(super) repartition_topics: Vec<InternalTopic>,
+    pub(super) retry_topics: Vec<InternalTopic>,
     /// Groups of nodes that are connected or share a store.
     pub(super) connected: ConnectedNodes,
     places: HashMap<Arc<str>, CallSite>,
@@ -103,6 +105,13 @@ impl GraphWriter {
         let name: Arc<str> = name.into();
         let kind = InternalTopicKind::Repartition { partitions };
         self.repartition_topics.push(InternalTopic { name: Arc::clone(&name), kind });
+        Ok(TopicRef::Internal(name))
+    }
+
+    pub(super) fn retry_topic(&mut self, name: &str, delay: Duration, at: CallSite) -> Result<TopicRef, TopologyError> {
+        names::check(name, at)?;
+        let name: Arc<str> = name.into();
+        self.retry_topics.push(InternalTopic { name: Arc::clone(&name), kind: InternalTopicKind::Retry { delay } });
         Ok(TopicRef::Internal(name))
     }
 
