@@ -69,8 +69,9 @@
 //!
 //! # Only what is valid
 //!
-//! [`validate`](crate::dsl::KStream::validate) before a handler keeps records away from it whose values break rules. A record
-//! whose bytes cannot be read does not even come so far. What becomes of both is said by [the settings](super::failures); a
+//! [`validate`](crate::dsl::KStream::validate) before a handler keeps records away from it whose values break rules;
+//! [`validated`](crate::dsl::KStream::validated) does so for types that derive `Validate` of the crate `validator` 0.21, with
+//! the feature `validator`. A record whose bytes cannot be read does not even come so far. What becomes of both is said by [the settings](super::failures); a
 //! dead letter of the first kind has the broken rules in the header `millstream.errors.violations`.
 //!
 //! # Order and concurrency

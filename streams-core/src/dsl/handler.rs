@@ -4,4 +4,5 @@
 //! The names have a separate module, because programs with handlers need them and other programs do not.
 
 pub use crate::operators::handler::{GiveUp, HandlerMetrics, Job, JobId, Permanent, Retry};
+pub use crate::operators::rules::HasRules;
 pub use crate::operators::validate::Violation;

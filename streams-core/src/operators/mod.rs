@@ -56,6 +56,7 @@ pub(crate) mod print;
 pub(crate) mod process;
 pub(crate) mod processor_stores;
 pub(crate) mod repartition_filter;
+pub(crate) mod rules;
 pub(crate) mod select_key;
 pub(crate) mod session_aggregate;
 pub(crate) mod sink;

@@ -11,7 +11,8 @@ use crate::record::Record;
 /// A rule that a record's value breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// The field, for instance `email`, or `address.zip` within another one.
+    /// The field, for instance `email`, `address.zip` within another one, or `lines[2].amount` within a list. Empty if the
+    /// rule is about the value as a whole.
     pub field: String,
     /// The rule's name, for programs, for instance `min`.
     pub code: String,

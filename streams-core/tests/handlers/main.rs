@@ -13,4 +13,5 @@ mod service;
 mod success;
 mod threads;
 mod traps;
+mod validated;
 mod validation;

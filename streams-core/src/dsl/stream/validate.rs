@@ -1,7 +1,7 @@
 //! `validate`.
 
 use super::KStream;
-use crate::dsl::handler::Violation;
+use crate::dsl::handler::{HasRules, Violation};
 use crate::dsl::{Data, Shared};
 use crate::operators::validate;
 use crate::topology::program::Changes;
@@ -53,5 +53,43 @@ impl<'t, K, V> KStream<'t, K, V> {
         I: IntoIterator<Item = Violation> + 'static,
     {
         self.operator("KSTREAM-VALIDATE-", Changes::Nothing, validate::recipe::<K, V, I>(rules))
+    }
+
+    /// As [`KStream::validate`], for values that know their rules ([`HasRules`]), such as those that derive `Validate` of the
+    /// crate `validator`, with Millstream's feature of that name. Fields within others are told as `address.zip` and
+    /// `lines[2].amount`.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::testing::TestDriver;
+    /// use validator::Validate;
+    ///
+    /// #[derive(Clone, serde::Serialize, serde::Deserialize, Value, Validate)]
+    /// #[streams(json)]
+    /// struct User {
+    ///     #[validate(email)]
+    ///     email: String,
+    ///     #[validate(range(min = 18))]
+    ///     age: u8,
+    /// }
+    ///
+    /// const SIGN_UPS: Topic<String, User> = Topic::new("sign-ups");
+    /// const ACCEPTED: Topic<String, User> = Topic::new("accepted");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(SIGN_UPS).validated().to(ACCEPTED);
+    ///
+    /// let mut driver = TestDriver::new(builder.build()?);
+    /// driver.pipe(&SIGN_UPS, "ada", User { email: "ada@example.org".to_owned(), age: 36 });
+    /// assert_eq!(driver.read(&ACCEPTED).len(), 1);
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[track_caller]
+    pub fn validated(self) -> Self
+    where
+        K: Data,
+        V: Data + HasRules,
+    {
+        self.validate(HasRules::violations)
     }
 }
