@@ -371,8 +371,11 @@ impl Slot {
             }
             // An error about an earlier position may still arrive after the position has moved.
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE if offset < self.position => false,
-            Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE if self.damage.is_some() && offset > self.position => {
-                self.rest(code, message, events);
+            // Nor may one about a later one be believed: librdkafka has passed what is no record, or was led astray by what
+            // was damaged. If our own position does not exist, that is said when it is asked for.
+            Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE if offset > self.position => {
+                self.finish_batch(self.position, events);
+                self.uptake = Uptake::Wanted;
                 true
             }
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE => {

@@ -2,9 +2,10 @@
 //!
 //! librdkafka checks every batch's checksum and reports a batch that fails, but goes on behind it. It may even take the
 //! batch's own bytes for further ones (2.12.1, `rd_kafka_msgset_reader_v2` skips to a length as if it were a place), and then
-//! asks for an offset that it has found there. The consumer therefore takes nothing more of that fetch, begins again at its own
-//! position, and believes no other offset to be out of range meanwhile. Damage on the way is over by then. Damage on a
-//! broker's disk is not, so reading stops with an error after some attempts.
+//! asks for an offset that it has found there, or fails an assertion and ends the process, which costs no record. The consumer
+//! therefore takes nothing more of that fetch, begins again at its own position, and believes of no other offset that it is out
+//! of range. Damage on the way is over by then. Damage on a broker's disk is not, so reading stops with an error after some
+//! attempts.
 
 use std::fmt;
 use std::time::Duration;

@@ -123,8 +123,7 @@ impl Proxy {
         self.line.lock().last_request = Some(request);
     }
 
-    /// Turns one bit of these bytes wherever they are in an answer, until [`Proxy::heal`]. An answer is forwarded in parts,
-    /// and bytes at the border of two are not recognised, so a record should contain them more than once.
+    /// Turns one bit of these bytes wherever they are in an answer, until [`Proxy::heal`].
     pub fn damage(&self, bytes: &[u8]) {
         self.line.lock().damaged = Some(bytes.to_vec());
     }
@@ -195,9 +194,10 @@ impl LineState {
         }
     }
 
-    /// Turns a bit in each place with the bytes that are to be damaged.
-    fn damage(&mut self, answers: &mut [u8]) {
-        let Some(bytes) = self.damaged.as_deref().filter(|bytes| !bytes.is_empty()) else { return };
+    /// Turns a bit in each place with the bytes that are to be damaged. Returns how many bytes at the end may be the beginning
+    /// of such a place.
+    fn damage(&mut self, answers: &mut [u8]) -> usize {
+        let Some(bytes) = self.damaged.as_deref().filter(|bytes| !bytes.is_empty()) else { return 0 };
         let mut from = 0;
         while let Some(rest) = answers.get_mut(from..)
             && let Some(found) = rest.windows(bytes.len()).position(|window| window == bytes)
@@ -206,6 +206,7 @@ impl LineState {
             self.damages += 1;
             from += found + bytes.len();
         }
+        (1..bytes.len()).rev().find(|length| answers.ends_with(&bytes[..*length])).unwrap_or(0)
     }
 
     /// Ends every connection, including the broker's side of those that were cut.
@@ -230,16 +231,16 @@ impl Connection {
     /// Forwards answers to the client until the broker hangs up. It continues reading when the client is gone, because a
     /// broker answers requests in order and stops reading while it cannot answer.
     fn pass_answers(&self, line: &Line) {
-        let mut answers = vec![0; 64 * 1024];
-        while let Ok(length) = (&self.broker).read(&mut answers) {
+        let (mut answers, mut held) = (vec![0; 64 * 1024], 0);
+        while let Ok(length) = (&self.broker).read(&mut answers[held..]) {
             line.wait_for_sound();
-            match answers.get_mut(..length) {
-                Some(answers) if length > 0 => {
-                    line.lock().damage(answers);
-                    drop((&self.client).write_all(answers));
-                }
-                _ => break,
+            if length == 0 {
+                break;
             }
+            let end = held + length;
+            held = line.lock().damage(&mut answers[..end]);
+            drop((&self.client).write_all(&answers[..end - held]));
+            answers.copy_within(end - held..end, 0);
         }
         self.leave_client();
     }
