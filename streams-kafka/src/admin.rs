@@ -61,9 +61,12 @@ impl Admin for KafkaAdmin {
             };
             let found = describe(client, &names).map_err(|failure| error(what, failure))?;
             let info = |name: &String| match found.get(name) {
-                Some(Ok(topic)) => {
-                    Some(Ok(TopicInfo { name: name.clone(), partitions: topic.partitions, id: topic.id.clone() }))
-                }
+                Some(Ok(topic)) => Some(Ok(TopicInfo {
+                    name: name.clone(),
+                    partitions: topic.partitions,
+                    id: topic.id.clone(),
+                    replicas: Some(topic.replicas),
+                })),
                 Some(Err((code, reason))) if code.kind() != LogErrorKind::UnknownTopic => {
                     Some(Err(denied(Right::Describe, &format!("topic `{name}`"), (*code, reason.clone()))))
                 }

@@ -13,5 +13,6 @@ mod grown;
 mod isolation;
 mod outages;
 mod reading;
+mod replicas;
 mod sessions;
 mod times;

@@ -6,6 +6,7 @@ pub mod progress;
 pub mod proxy;
 pub mod records;
 pub mod replay;
+pub mod said;
 
 use std::io::Write;
 use std::time::Duration;

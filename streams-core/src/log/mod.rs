@@ -338,6 +338,8 @@ pub struct TopicInfo {
     /// The log's id for this incarnation of the topic, which is different once the topic has been deleted and created
     /// again. Empty if the log does not provide one.
     pub id: String,
+    /// The number of replicas of its partitions, the smallest one if they differ; `None` if the log keeps no replicas.
+    pub replicas: Option<u16>,
 }
 
 /// A topic to create.

@@ -196,7 +196,7 @@ mod tests {
     fn found(topics: &[(&str, u32)]) -> Vec<TopicInfo> {
         let info = |(name, partitions): &(&str, u32)| {
             let (name, id) = ((*name).to_owned(), String::new());
-            TopicInfo { name, partitions: *partitions, id }
+            TopicInfo { name, partitions: *partitions, id, replicas: None }
         };
         topics.iter().map(info).collect()
     }

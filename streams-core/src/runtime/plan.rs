@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::AppError;
 use super::internal_topics::internal_topic;
 use super::matching::MatchedTopics;
+use super::replicas::Replicas;
 use crate::log::{GroupPlan, NewTopic, PlannedSubtopology, TopicInfo};
 use crate::operators::{NodeId, StoreId};
 use crate::record::TaskId;
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) partitions: BTreeMap<Arc<str>, u32>,
     /// The ids of those topics, if the log has topic ids.
     pub(crate) ids: BTreeMap<Arc<str>, String>,
+    /// How often they are stored.
+    pub(crate) replicas: Replicas,
     /// The tasks that the group's members divide.
     pub(crate) group: GroupPlan,
     /// The topics that are read because they match a pattern.
@@ -109,12 +112,13 @@ impl Plan {
                     .collect(),
             })
             .collect();
-        let (ids, group) = (BTreeMap::new(), GroupPlan { subtopologies });
-        Self { application_id, topology, partitions, ids, group, matched }
+        let (ids, replicas, group) = (BTreeMap::new(), Replicas::default(), GroupPlan { subtopologies });
+        Self { application_id, topology, partitions, ids, replicas, group, matched }
     }
 
-    /// Stores the ids of the topics that the plan was made for.
-    pub(crate) fn note_ids(&mut self, found: &[TopicInfo]) {
+    /// Stores what the log says of the topics that the plan was made for.
+    pub(crate) fn note_topics(&mut self, found: &[TopicInfo]) {
+        self.replicas.note(found.iter().filter(|topic| self.partitions.contains_key(&*topic.name)));
         self.ids.extend(found.iter().map(|topic| (Arc::from(topic.name.as_str()), topic.id.clone())));
     }
 

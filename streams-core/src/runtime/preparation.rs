@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::fellows::Identity;
+use super::gone_topics::{gone_topics, inputs_of};
 use super::internal_topics::check_settings;
 use super::matching::{MatchedTopics, patterns};
 use super::outage::Outage;
@@ -21,7 +22,7 @@ use super::{AppError, CreateInternalTopics, OnChangelogLoss, Settings};
 use crate::log::{Admin, CommittedOffset, GroupMemberInfo, Log, LogError, LogErrorKind, NewTopic, Reply, TopicInfo};
 use crate::record::TopicPartition;
 use crate::topic::TopicRef;
-use crate::topology::{InternalTopicKind, Subtopology, Topology};
+use crate::topology::Topology;
 
 /// How long to wait before retrying a log that could not be reached.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -280,7 +281,7 @@ impl Preparation {
         };
         let missing = missing_topics(&wanted, &found)?;
         if missing.is_empty() {
-            plan.note_ids(&found);
+            plan.note_topics(&found);
             return Ok(StepResult::Step(Stage::CheckSettings { plan, unchecked: wanted, reply: None }));
         }
         if std::mem::take(&mut self.created) {
@@ -405,7 +406,7 @@ impl Preparation {
     /// Checks one topic after another, the last one first. There are only a few.
     fn check_settings(
         &mut self,
-        plan: Plan,
+        mut plan: Plan,
         mut unchecked: Vec<NewTopic>,
         reply: Option<SettingsReply>,
     ) -> Result<StepResult, AppError> {
@@ -424,6 +425,7 @@ impl Preparation {
             Answer::AskAgain => StepResult::Later(Stage::CheckSettings { plan, unchecked, reply: None }),
             Answer::Here(found) => {
                 check_settings(topic, &found)?;
+                plan.replicas.note_settings(&topic.name, &found);
                 unchecked.pop();
                 StepResult::Step(Stage::CheckSettings { plan, unchecked, reply: None })
             }
@@ -452,7 +454,7 @@ impl Preparation {
             if std::mem::take(&mut self.waits_for_topics) {
                 self.retry = Retry::after(RETRY_AFTER);
             }
-            plan.note_ids(found);
+            plan.note_topics(found);
             return Ok(StepResult::Step(Stage::LookUpInternal(plan, None)));
         }
         let named = self.external.sources.iter().filter_map(|input| counts.get(input)).copied();
@@ -517,54 +519,6 @@ fn missing_topics(wanted: &[NewTopic], found: &[TopicInfo]) -> Result<Vec<NewTop
         }
     }
     Ok(missing)
-}
-
-/// For each missing topic, the input partitions of the tasks that write to it: a committed position there means that
-/// the topic was written. (Positions in a repartition topic itself are deleted with it.)
-fn inputs_of(plan: &Plan, missing: &[NewTopic]) -> Vec<(String, TopicPartition)> {
-    let mut inputs = Vec::new();
-    for topic in plan.topology.internal_topics() {
-        let reference = TopicRef::Internal(Arc::clone(&topic.name));
-        let name = reference.full_name(&plan.application_id);
-        if !missing.iter().any(|missing| *missing.name == *name) {
-            continue;
-        }
-        let writes = |sub: &&Subtopology| match topic.kind {
-            InternalTopicKind::Changelog { store } => sub.stores.contains(&store),
-            InternalTopicKind::Repartition { .. } | InternalTopicKind::Retry { .. } => sub.sinks.contains(&reference),
-        };
-        let sources = plan.topology.subtopologies().iter().filter(writes).flat_map(|sub| &sub.sources);
-        for source in sources.flat_map(|source| plan.matched.names(source, &plan.application_id)) {
-            let count = plan.partitions.get(&source).copied().unwrap_or(0);
-            inputs.extend((0..count).map(|partition| {
-                let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-                (name.to_string(), TopicPartition::new(Arc::clone(&source), partition))
-            }));
-        }
-    }
-    inputs
-}
-
-/// The internal topics that are missing although the tasks that write to them have committed before.
-fn gone_topics(
-    plan: &Plan,
-    missing: &[NewTopic],
-    asked: &[TopicPartition],
-    committed: &[Option<CommittedOffset>],
-) -> Vec<String> {
-    let has_run: BTreeSet<&TopicPartition> = asked
-        .iter()
-        .zip(committed)
-        .filter(|(_, committed)| committed.is_some())
-        .map(|(partition, _)| partition)
-        .collect();
-    let mut gone: Vec<String> = inputs_of(plan, missing)
-        .into_iter()
-        .filter(|(_, partition)| has_run.contains(partition))
-        .map(|(topic, _)| topic)
-        .collect();
-    gone.dedup();
-    gone
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(crate) struct TopicDescription {
     pub(crate) partitions: u32,
     /// Whether every partition can be written to and read from.
     pub(crate) has_all_leaders: bool,
+    /// Of the partition that has the fewest.
+    pub(crate) replicas: u16,
     pub(crate) id: String,
 }
 
@@ -385,7 +387,13 @@ unsafe fn description(
         let mut count = 0;
         let array = sys::rd_kafka_TopicDescription_partitions(topic, &mut count);
         let has_leader = |index| !sys::rd_kafka_TopicPartitionInfo_leader(*array.add(index)).is_null();
+        let replicas = |index| {
+            let mut count = 0;
+            sys::rd_kafka_TopicPartitionInfo_replicas(*array.add(index), &mut count);
+            u16::try_from(count).unwrap_or(u16::MAX)
+        };
         let description = TopicDescription {
+            replicas: (0..count).map(replicas).min().unwrap_or(0),
             partitions: u32::try_from(count).unwrap_or(u32::MAX),
             has_all_leaders: (0..count).all(has_leader),
             id: known_id(text_of(sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic)))),

@@ -107,6 +107,7 @@ fn info(topic: &ModelTopic) -> TopicInfo {
         name: topic.name.to_string(),
         partitions: u32::try_from(topic.partitions.len()).unwrap_or(u32::MAX),
         id: topic.id.clone(),
+        replicas: None,
     }
 }
 

@@ -30,7 +30,7 @@ use super::preparation::Preparation;
 use super::reach::Reach;
 use super::voice::END;
 use super::worker::{Common, WorkerSeed};
-use super::{AppError, Settings};
+use super::{AppError, Guarantee, Settings};
 use crate::clock::SharedClock;
 use crate::executor::SharedExecutor;
 use crate::log::{Admin, Log, MemberOptions};
@@ -158,7 +158,12 @@ impl Control {
                         self.status.become_state(AppState::Rebalancing);
                         let globals = match globals.take() {
                             Some(globals) => globals,
-                            None => Box::new(self.open_globals(&plan)?),
+                            None => {
+                                if self.parts.settings.guarantee() == Guarantee::ExactlyOnce {
+                                    plan.replicas.tell(&self.parts.application_id);
+                                }
+                                Box::new(self.open_globals(&plan)?)
+                            }
                         };
                         self.phase = ControlPhase::ReadingGlobals(plan, globals);
                         Ok(ControlTurn::Busy)
