@@ -8,6 +8,7 @@ mod client;
 mod contract;
 mod cuts;
 mod damage;
+mod expired;
 mod fellows;
 mod grown;
 mod isolation;

@@ -28,6 +28,15 @@ pub fn add_partitions(topic: &str, partitions: u32) {
     xtask(&["exec", class, "--bootstrap-server", servers, "--alter", "--topic", topic, "--partitions", &partitions]);
 }
 
+/// Deletes a group and its positions, as if they had expired.
+///
+/// # Panics
+/// When that fails, for instance because the group has a member.
+pub fn delete_group(group: &str) {
+    let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+    xtask(&["exec", class, "--bootstrap-server", bootstrap_servers(), "--delete", "--group", group]);
+}
+
 /// A separate cluster for a test that breaks it. It has a name, is empty, and is removed when this is dropped.
 #[derive(Debug)]
 pub struct OwnCluster {

@@ -282,6 +282,22 @@ pub enum AppError {
         /// Further explanation.
         detail: String,
     },
+    /// The group no longer has a position that was committed together with state or output: it has expired, or was deleted.
+    #[error(
+        "group {group} has no position in {partition} any more, although {rests_on}: it has expired \
+         (`offsets.retention.minutes`) or was deleted, and reading from where `auto.offset.reset` says would process records \
+         twice, or leave some out; set the position with `kafka-consumer-groups.sh --group {group} --topic {}:{} \
+         --reset-offsets --to-offset N --execute`{}, or reset the application to start over (delete its internal topics and \
+         its state folder)", partition.topic, partition.partition, rests_on.hint()
+    )]
+    PositionGone {
+        /// The application's id.
+        group: String,
+        /// The input.
+        partition: TopicPartition,
+        /// What was committed together with it.
+        rests_on: Box<RestsOn>,
+    },
     /// A position in an internal topic does not exist: records in transit between tasks are lost.
     #[error(
         "the position {position} of {partition} does not exist, and it is an internal topic: records on their way \
@@ -393,6 +409,34 @@ pub enum ChangelogLoss {
 }
 
 crate::debug_says_what_display_says!(ChangelogLoss);
+
+/// What was committed together with a position that is gone.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestsOn {
+    /// State that is kept in this folder.
+    #[error("the state in {} was committed with position {position}", folder.display())]
+    State {
+        /// The position, unless another instance has gone on since.
+        position: i64,
+        /// The task's folder.
+        folder: PathBuf,
+    },
+    /// Records of this changelog.
+    #[error("{0} has committed records")]
+    Changelog(TopicPartition),
+}
+
+crate::debug_says_what_display_says!(RestsOn);
+
+impl RestsOn {
+    fn hint(&self) -> String {
+        match self {
+            Self::State { position, .. } => format!(" (N is {position}, unless another instance has gone on since)"),
+            Self::Changelog(_) => String::new(),
+        }
+    }
+}
 
 fn beside(folder: &Path) -> String {
     if folder.as_os_str().is_empty() { String::new() } else { format!(" (the state is in {})", folder.display()) }

@@ -62,7 +62,7 @@ mod worker;
 
 pub use crate::operators::{BuildError, DropReason, OperatorError};
 pub use app::{App, Handle, Running};
-pub use error::{AppError, ChangelogLoss};
+pub use error::{AppError, ChangelogLoss, RestsOn};
 pub use failures::{FailedRecord, Stage, Uncaught};
 pub use lifecycle::AppState;
 pub use metrics::{TaskMetrics, TaskPhase};

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
+use crate::record::Offset;
 use crate::state::{META, Store, StoreBatch, StoreError, StoreErrorKind};
 
 /// The version of the layout of a task's state. Newer versions are refused.
@@ -21,6 +22,21 @@ pub(crate) fn changelog_key(store: &str) -> Vec<u8> {
 /// The key of a node's stream time.
 pub(crate) fn time_key(node: &str) -> Vec<u8> {
     format!("time/{node}").into_bytes()
+}
+
+/// The key of the position in an input that was committed together with the state.
+fn position_key(topic: &str) -> Vec<u8> {
+    format!("position/{topic}").into_bytes()
+}
+
+/// Adds the position in an input to the batch that holds the state of that moment.
+pub(crate) fn note_position(batch: &mut StoreBatch, topic: &str, position: Offset) {
+    batch.put(META, position_key(topic), position.0.to_be_bytes());
+}
+
+/// The position in an input that was committed together with the state, as far as that is known here.
+pub(crate) fn noted_position(store: &dyn Store, topic: &str, folder: &Path) -> Result<Option<Offset>, StoreError> {
+    Ok(read_i64(store, &position_key(topic), folder)?.map(Offset))
 }
 
 /// The key of the id of the topic that the state was built from.

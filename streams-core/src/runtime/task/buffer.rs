@@ -31,6 +31,8 @@ pub(crate) struct Input {
     pub(crate) position: Offset,
     /// The position in the last commit.
     pub(crate) committed: Offset,
+    /// The committed position that is noted beside the state, as far as this task has noted it.
+    pub(super) noted: Option<Offset>,
     /// The metadata in the last commit.
     pub(crate) committed_metadata: String,
     /// Set if the log does not have the position to read from.
@@ -92,6 +94,7 @@ impl Input {
             source,
             position,
             committed: position,
+            noted: None,
             committed_metadata,
             lost: None,
             partition_time,

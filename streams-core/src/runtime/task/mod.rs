@@ -39,6 +39,7 @@ mod changelog_loss;
 mod done;
 mod due_queue;
 mod event_time;
+mod expired;
 mod failing;
 mod layouts;
 mod odd_times;
@@ -468,6 +469,13 @@ impl Task {
         }
         if is_committed {
             note_changelogs(&mut self.stores, &mut batch);
+            expired::note(
+                &mut batch,
+                self.inputs.iter_mut().map(|input| {
+                    let position = input.position_to_commit();
+                    (input, position)
+                }),
+            );
         }
         for (name, time) in &self.parts.stream_times {
             batch.put(META, time_key(name), time.get().0.to_be_bytes());
@@ -503,6 +511,11 @@ impl Task {
         self.note_drops();
         let mut batch = StoreBatch::default();
         note_changelogs(&mut self.stores, &mut batch);
+        let positions = self.inputs.iter_mut().filter_map(|input| {
+            let offset = offsets.get(&input.partition)?.offset;
+            Some((input, offset))
+        });
+        expired::note(&mut batch, positions);
         if batch.is_empty() {
             return Ok(());
         }

@@ -20,6 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::changelog_loss::{KeptTopics, look_for_losses};
+use super::expired::{self, Unknown};
 use super::restored_rows::rows_of;
 use super::starts::{AskedTimes, first_position, reset_of};
 use super::{StartPosition, TaskStore, layouts, unlogged};
@@ -89,6 +90,8 @@ pub(super) struct OpenedTask {
     pub(super) stores: Vec<TaskStore>,
     pub(super) inputs: Vec<TopicPartition>,
     pub(super) follower: Follower,
+    /// What it rests on, if its positions are unknown.
+    unknown: Unknown,
     /// Released when dropped. Declared last, so that the store is closed before another worker may open it.
     pub(super) folder: TaskFolder,
 }
@@ -298,7 +301,7 @@ impl Opening {
             self.clear_holes(&stores, &mut store, &mut follower).map_err(failed)?;
         }
         let inputs = inputs.into_iter().map(|topic| TopicPartition { topic, partition: self.id.partition }).collect();
-        Ok(OpenedTask { store, stores, inputs, follower, folder })
+        Ok(OpenedTask { store, stores, inputs, follower, unknown: Unknown::default(), folder })
     }
 
     /// Empties stores whose rows lie in another way than before.
@@ -382,6 +385,7 @@ impl Opening {
         committed: &[Option<CommittedOffset>],
         extents: &Extents,
     ) -> Result<Advance, AppError> {
+        expired::check_noted(self.id, shared, &opened, committed)?;
         let mut times = self.stored_times(shared, &opened)?;
         let mut inputs = Vec::new();
         let mut of_inputs = extents.inputs.iter().copied();
@@ -404,6 +408,7 @@ impl Opening {
         let kept = KeptTopics::of(committed_positions);
         kept.check_inputs(&opened, &shared.plan)?;
         let changelogs = readable_changelogs(&opened, extents, committed_positions);
+        opened.unknown = Unknown::of(self.id, shared, &opened, committed_positions, &changelogs);
         look_for_losses((self.id, &mut self.metrics), shared, &mut opened, &kept, &changelogs)?;
         let begun = opened.follower.begin(&mut opened.store, &changelogs);
         begun.map_err(|trouble| trouble.into_error(opened.folder.path(), |error| self.failed(error)))?;
@@ -442,9 +447,17 @@ impl Opening {
     /// Applies changelog records. If that fails, it takes no more of them, and [`Opening::advance`] returns the error, so that
     /// one task's error does not keep records from the others.
     pub(crate) fn restore(&mut self, partition: &TopicPartition, batch: &RecordBatch) {
-        if let Err(error) = self.apply(partition, batch) {
+        let gone = match &self.step {
+            OpeningStep::Restoring(opened, ..) => opened.unknown.proven_by(&opened.stores, partition),
+            _ => None,
+        };
+        let applied = gone.map_or_else(
+            || self.apply(partition, batch).map_err(|error| AppError::Store { task: self.id, error }),
+            Err,
+        );
+        if let Err(error) = applied {
             let changelogs = self.changelogs();
-            self.step = OpeningStep::Failed(AppError::Store { task: self.id, error }, changelogs);
+            self.step = OpeningStep::Failed(error, changelogs);
         }
     }
 

@@ -37,6 +37,8 @@ pub(super) enum FaultKind {
     PositionsAway,
     /// They are read at once, but the answer arrives when the fault ends.
     PositionsLate,
+    /// The group has forgotten them. No outage does that, so it is never drawn.
+    PositionsForgotten,
     /// The member cannot reach the group and reports nothing.
     MemberSilent,
     /// The member reports that it cannot reach the group.
@@ -528,6 +530,9 @@ impl Committer for FaultyCommitter {
     fn committed(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
         if self.faults.has(FaultKind::PositionsAway) {
             return Reply::ready(Err(away()));
+        }
+        if self.faults.has(FaultKind::PositionsForgotten) {
+            return Reply::ready(Ok(vec![None; partitions.len()]));
         }
         let reply = self.inner.committed(partitions);
         self.faults.answer(FaultKind::PositionsLate, &self.doorbell, reply)

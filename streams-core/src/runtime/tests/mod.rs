@@ -26,6 +26,7 @@ mod chosen_topics;
 mod commits;
 mod drops;
 mod ends;
+mod expired_positions;
 mod failing_log;
 mod failures;
 mod faulty_log;
