@@ -22,8 +22,8 @@
 //! * (2) **Exactly-once** means wholly or not at all here, too: a record that has already changed a table when it fails is
 //!   undone. If it has done nothing yet, that costs nothing; otherwise the work since the last commit is undone and done
 //!   again without it, which takes as long as a short interruption. So what may fail should come first in a topology. Under
-//!   **at-least-once**, what the record has done before it fails stays done; only a panic is undone, and what was sent since
-//!   the last commit is then sent again.
+//!   **at-least-once**, what the record has done before it fails stays done; only a panic is undone, and what its task
+//!   has sent since the last commit is then sent again.
 //! * (3) With the bytes of its key and value, its timestamp and its headers, and headers that say what has failed and where
 //!   it came from (KIP-1034): `__streams.errors.exception`, `.message`,
 //!   `.stacktrace`, `.topic`, `.partition` and `.offset`, and `millstream.errors.node` and `.reason`. It is written in the same

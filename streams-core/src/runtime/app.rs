@@ -227,8 +227,8 @@ impl App {
     ///
     /// A record that is left out has no effects at all under exactly-once, also where one of several branches fails with
     /// it: the work since the last commit is undone and done again without it, unless the record has not done anything
-    /// yet. Under at-least-once, what it has done before it fails stays done; only a panic is undone, and what was sent
-    /// since the last commit is then sent again. What is not made of one record, such as the result of a window that
+    /// yet. Under at-least-once, what it has done before it fails stays done; only a panic is undone, and what its task
+    /// has sent since the last commit is then sent again. What is not made of one record, such as the result of a window that
     /// closes, is left out by itself.
     ///
     /// ```

@@ -102,6 +102,9 @@ impl Task {
         if !self.failures.set_aside.is_used() {
             return Ok(None);
         }
+        if self.awaits_commit {
+            return Ok(Some(false));
+        }
         let Some(input) = self.inputs.get(index) else { return Ok(None) };
         let Some(offset) = input.head().map(|record| record.offset) else { return Ok(None) };
         match self.failures.set_aside.fate(&input.partition, offset) {
@@ -109,6 +112,9 @@ impl Task {
             Some(Fate::Again(at)) => Ok((now < at).then_some(false)),
             Some(Fate::LeftOut { error, is_dead_letter }) => {
                 self.leave_out(index, &error, is_dead_letter)?;
+                // Otherwise, the next record that is undone would bring this one's dead letter once more.
+                self.awaits_commit = !self.is_exactly_once;
+                self.context.commit_requested |= self.awaits_commit;
                 Ok(Some(true))
             }
         }

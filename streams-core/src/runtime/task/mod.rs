@@ -90,6 +90,8 @@ pub(crate) struct Task {
     traces: Traces,
     /// What was decided about the record with which something has just failed.
     answer: Option<OnError>,
+    /// Whether it has left out a record that was set aside, and goes on when that is committed (under at-least-once).
+    awaits_commit: bool,
     done: Done,
     odd_times: OddTimes,
     /// Which record is in hand, for the control.
@@ -177,6 +179,7 @@ impl Task {
             is_exactly_once,
             traces: Traces::default(),
             answer: None,
+            awaits_commit: false,
             done: Done::new(totals.clone()),
             odd_times: OddTimes::default(),
             in_hand,
@@ -498,6 +501,7 @@ impl Task {
 
     /// Call this when the positions were committed.
     pub(crate) fn committed(&mut self, offsets: &HashMap<&TopicPartition, &OffsetToCommit>) -> Result<(), AppError> {
+        self.awaits_commit = false;
         for input in &mut self.inputs {
             if let Some(offset) = offsets.get(&input.partition) {
                 self.failures.set_aside.committed(&input.partition, offset.offset);

@@ -46,6 +46,8 @@ pub(super) enum Happening {
     PositionLost,
     /// A repartition topic was purged.
     Purged,
+    /// A record was left out because of its flaw.
+    DeadLetter,
     /// A cache wrote rows between two commits to make room.
     CacheMadeRoom,
 }

@@ -29,7 +29,7 @@ impl Worker {
             (None, error) if error.damaged_state().is_some() => self.rebuild(error),
             (None, AppError::Record { task, partition, offset, error }) => {
                 if self.set_aside(task, &partition, Offset(offset), &error) {
-                    return self.undo(&error);
+                    return self.begin_task_again(task, &error);
                 }
                 Err(AppError::Record { task, partition, offset, error })
             }
@@ -40,7 +40,7 @@ impl Worker {
                 if let Some((task, partition, offset)) = origin
                     && self.set_aside(task, &partition, offset, &refused)
                 {
-                    return self.undo(&refused);
+                    return self.begin_task_again(task, &refused);
                 }
                 Err(AppError::Log { doing, error })
             }
@@ -84,6 +84,9 @@ impl Worker {
     }
 
     /// Does a task's work since the last commit again, and that of others only if it cannot be told apart.
+    ///
+    /// If a task that fills a repartition topic did it again as well, under at-least-once, the records with which the task
+    /// behind that topic fails would come anew each time, and so without end.
     pub(super) fn begin_task_again(&mut self, task: TaskId, error: &dyn Display) -> Result<(), AppError> {
         // One that is being opened has done nothing yet.
         let is_opening = self.slots.get(task).is_some_and(|slot| matches!(slot.phase, Phase::Opening(_)));

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::operations::Script;
-use super::workload::{Event, SEEN, Workload};
+use super::workload::{DEAD, Event, Flaw, SEEN, id_of};
 use crate::log::Embedded;
 use crate::record::{Offset, TopicPartition};
+use crate::runtime::Guarantee;
 
 /// SeenByKey by key: the ids seen, separated by commas.
 pub(super) type SeenByKey = BTreeMap<String, String>;
@@ -28,9 +29,15 @@ pub(super) fn last_of(outputs: &Outputs) -> SeenByKey {
 }
 
 /// The ids expected for each key, in ascending order.
-fn expected(workload: Workload, sent: &[Event]) -> BTreeMap<String, Vec<u32>> {
+fn expected(script: &Script, sent: &[Event]) -> BTreeMap<String, Vec<u32>> {
+    let (workload, exactly_once) = (script.workload, script.settings.guarantee() == Guarantee::ExactlyOnce);
     let mut expected = BTreeMap::<_, Vec<_>>::new();
-    for event in sent {
+    let stays = |event: &&Event| match event.flaw {
+        None => true,
+        Some(Flaw::RefusedLate) => !exactly_once,
+        Some(_) => false,
+    };
+    for event in sent.iter().filter(stays) {
         expected.entry(workload.key_of(event)).or_default().push(event.id);
     }
     expected
@@ -42,7 +49,7 @@ fn ids(row: &str) -> Vec<u32> {
 
 /// Compares the output with the input. With `once`, nothing may have been done twice.
 pub(super) fn check_outputs(script: &Script, sent: &[Event], outputs: &Outputs, once: bool) -> Result<(), String> {
-    let expected = expected(script.workload, sent);
+    let expected = expected(script, sent);
     for (key, wanted) in &expected {
         let values = outputs.get(key).ok_or_else(|| format!("nothing came out for {key}; it has {wanted:?}"))?;
         check_key(wanted, values, script.settings.cache_bytes > 0, once)
@@ -83,6 +90,31 @@ fn check_key(wanted: &[u32], values: &[String], cached: bool, once: bool) -> Res
     Ok(())
 }
 
+/// How often each record became a dead letter, by its id.
+pub(super) fn dead_letters(log: &Embedded) -> Result<BTreeMap<u32, usize>, String> {
+    let mut dead = BTreeMap::new();
+    for record in log.read(&DEAD).unwrap_or_default() {
+        let id = id_of(record.value.as_deref()).ok_or_else(|| format!("a dead letter of no record: {record:?}"))?;
+        *dead.entry(id).or_default() += 1;
+    }
+    Ok(dead)
+}
+
+/// Every flawed record is a dead letter, and no other; with `once`, only once.
+pub(super) fn check_dead_letters(sent: &[Event], dead: &BTreeMap<u32, usize>, once: bool) -> Result<(), String> {
+    for event in sent {
+        let times = dead.get(&event.id).copied().unwrap_or(0);
+        let is_right = match event.flaw {
+            None => times == 0,
+            Some(_) => times == 1 || (times > 1 && !once),
+        };
+        if !is_right {
+            return Err(format!("{event:?} became a dead letter {times} times"));
+        }
+    }
+    Ok(())
+}
+
 /// A committed position never goes backwards.
 pub(super) fn check_position(partition: &TopicPartition, before: Offset, now: Offset) -> Result<(), String> {
     match now < before {
@@ -115,7 +147,7 @@ mod tests {
     /// What the audit says to outputs of three records of one key: uncached and once, cached and once, and at least
     /// once.
     fn verdicts(outputs: &Outputs) -> [&'static str; 3] {
-        let sent: Vec<_> = (1..=3).map(|id| Event { id, word: 0, at: 0 }).collect();
+        let sent: Vec<_> = (1..=3).map(|id| Event { id, word: 0, at: 0, flaw: None }).collect();
         let verdict = |cache_bytes, once| {
             let mut script = Script::from_seed(0);
             script.settings.cache_bytes = cache_bytes;
@@ -148,6 +180,20 @@ mod tests {
         let mut more = outputs("w0", &["1", "1,2", "1,2,3"]);
         more.extend(outputs("w1", &["4"]));
         assert_eq!(verdicts(&more), ["was never sent"; 3]);
+    }
+
+    #[test]
+    fn the_audit_objects_to_doctored_dead_letters() {
+        let event = |id, flaw| Event { id, word: 0, at: 0, flaw };
+        let sent = [event(1, None), event(2, Some(Flaw::Panic)), event(3, Some(Flaw::Unreadable))];
+        let is_right = |dead: &[(u32, usize)]| {
+            let dead = dead.iter().copied().collect();
+            [true, false].map(|once| check_dead_letters(&sent, &dead, once).is_ok())
+        };
+        assert_eq!(is_right(&[(2, 1), (3, 1)]), [true, true]);
+        assert_eq!(is_right(&[(2, 1), (3, 2)]), [false, true]);
+        assert_eq!(is_right(&[(2, 1)]), [false, false]);
+        assert_eq!(is_right(&[(1, 1), (2, 1), (3, 1)]), [false, false]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::record::Offset;
 use crate::runtime::AppState;
 use crate::runtime::task::Task;
 use crate::runtime::tests::by_hand::Instance;
+use crate::runtime::tests::tally::Happening;
 
 /// How long after the last fault the group has removed dead members.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
@@ -95,6 +96,11 @@ impl World {
         if !is_overtaken {
             let once = self.is_exactly_once() || !self.disturbed;
             audit::check_outputs(&self.script, &self.sent, &outputs, once)?;
+            let dead = audit::dead_letters(&self.log)?;
+            audit::check_dead_letters(&self.sent, &dead, once)?;
+            if !dead.is_empty() {
+                self.tally.note(Happening::DeadLetter);
+            }
             let mut rows = SeenByKey::new();
             for worker in self.seats.iter().filter_map(|seat| seat.instance.as_ref()).flat_map(Instance::workers) {
                 rows.extend(self.script.workload.rows(worker));

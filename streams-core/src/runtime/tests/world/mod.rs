@@ -19,6 +19,7 @@ use super::by_hand::Instance;
 use super::faulty_log::faulty_log;
 use super::tally::{Happening, Tally};
 use crate::clock::{Clock as _, ManualClock};
+use crate::config::OnError;
 use crate::log::{Admin, Delivery, Doorbell, Embedded, Log as _};
 use crate::random::{Seeded, SharedRandom};
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
@@ -37,7 +38,7 @@ mod workload;
 use lateness::Lateness;
 use operations::{Operation, SEATS, Script};
 use seat::Seat;
-use workload::{EVENTS, Event, SEEN};
+use workload::{DEAD, EVENTS, Event, Flaw, SEEN};
 
 const APPLICATION: &str = "world";
 
@@ -90,6 +91,7 @@ impl World {
         let log = Embedded::simulated(Arc::new(clock.clone()), &*chance, Arc::clone(&lateness) as Arc<dyn Delivery>);
         log.create_topic(EVENTS.name(), script.partitions).expect("a topic");
         log.create_topic(SEEN.name(), script.partitions).expect("a topic");
+        log.create_topic(DEAD.name(), 1).expect("a topic");
         let admin = log.admin(Doorbell::new()).expect("an admin");
         let topology = script.workload.topology();
         let repartition = topology.internal_topics().iter().find(|topic| topic.name.ends_with("-repartition"));
@@ -132,6 +134,7 @@ impl World {
         match operation {
             Operation::Send(event) => {
                 event.send(&self.log).expect("sent");
+                self.disturbed |= event.flaw.is_some_and(Flaw::repeats_work);
                 self.sent.push(event);
             }
             Operation::Control { seat, steps } => {
@@ -188,7 +191,8 @@ impl World {
             return;
         }
         let Script { workload, ref settings, .. } = self.script;
-        let app = App::new(APPLICATION, workload.topology()).settings(settings.clone());
+        let app = App::new(APPLICATION, workload.topology()).settings(settings.clone()).dead_letters_to(DEAD.name());
+        let app = app.on_undecodable(OnError::DeadLetter).on_processing_error(OnError::DeadLetter);
         let seat = &mut self.seats[seat];
         if lost {
             seat.state = KeptState::default();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::operations::{Operation, Part, SEATS, duration};
-use super::workload::Event;
+use super::workload::{Event, Flaw};
 use crate::runtime::tests::faulty_log::FaultKind;
 use crate::runtime::{Guarantee, Settings};
 
@@ -20,6 +20,9 @@ pub(super) fn draw(mut rng: Rng, settings: &Settings) -> Vec<Operation> {
     let (words, seats, many) = (rng.u8(1..=9), rng.usize(1..=SEATS), rng.usize(OPERATIONS));
     let weak_seat = rng.usize(0..SEATS);
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).expect("a short time");
+    // What else happens in a world does not depend on its flaws. In half of the worlds, all records are good.
+    let mut flawing = rng.clone().fork();
+    let flaws = flawing.choice([0, 0, 0, 0, 5, 15, 30, 100]).unwrap_or(0);
     let mut drawn = Draw {
         rng,
         guarantee: settings.guarantee(),
@@ -27,6 +30,8 @@ pub(super) fn draw(mut rng: Rng, settings: &Settings) -> Vec<Operation> {
         deadline: millis(settings.rebalance_timeout),
         weak_seat,
         words,
+        flawing,
+        flaws,
         own_word: words,
         ids: 0,
         operations: Vec::new(),
@@ -88,6 +93,9 @@ struct Draw {
     /// Who is cut off from its group, if anybody is.
     weak_seat: usize,
     words: u8,
+    flawing: Rng,
+    /// How many of a hundred records are flawed.
+    flaws: u8,
     /// A word of the present move's own: what goes wrong with it is not made good by later moves.
     own_word: u8,
     ids: u32,
@@ -126,7 +134,10 @@ impl Draw {
             let (word, at) = (self.rng.u8(0..self.words), self.rng.i64(0..40_000));
             match self.rng.bool() {
                 true => self.send_own(1..=1),
-                false => self.send_event(word, at),
+                false => {
+                    let flaw = (self.flawing.u8(0..100) < self.flaws).then(|| self.flawing.choice(Flaw::ALL)).flatten();
+                    self.send_event(word, at, flaw);
+                }
             }
         }
     }
@@ -134,13 +145,13 @@ impl Draw {
     /// Sends the move's own word, always in the same window.
     fn send_own(&mut self, many: std::ops::RangeInclusive<u32>) {
         for _ in 0..self.rng.u32(many) {
-            self.send_event(self.own_word, i64::from(self.own_word));
+            self.send_event(self.own_word, i64::from(self.own_word), None);
         }
     }
 
-    fn send_event(&mut self, word: u8, at: i64) {
+    fn send_event(&mut self, word: u8, at: i64, flaw: Option<Flaw>) {
         self.ids += 1;
-        self.push(Operation::Send(Event { id: self.ids, word, at }));
+        self.push(Operation::Send(Event { id: self.ids, word, at, flaw }));
     }
 
     fn pass(&mut self, ms: u64) {

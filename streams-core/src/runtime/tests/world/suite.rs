@@ -121,6 +121,7 @@ fn demanded(family: u64) -> Vec<Happening> {
         Happening::RecordRefused,
         Happening::PositionLost,
         Happening::Purged,
+        Happening::DeadLetter,
     ];
     demanded.extend(match settings.guarantee() {
         Guarantee::AtLeastOnce => [Happening::CommitLate, Happening::CommitRepeated],

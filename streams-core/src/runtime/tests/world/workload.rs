@@ -1,5 +1,5 @@
 //! What runs in the world: each record has a unique id, and a key's row is the list of the ids seen, so that every
-//! single record can be tracked and not just a count.
+//! single record can be tracked and not just a count. Some records are flawed, and become dead letters.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,8 +14,14 @@ use crate::topic::Topic;
 use crate::topology::Topology;
 use crate::windows::Tumbling;
 
-/// Ids by number; the value is `word id`.
+/// Ids by number; the value is `word id`, or `word id flaw`.
 pub(super) const EVENTS: Topic<u32, String> = Topic::new("events");
+
+/// The same, as bytes.
+const RAW_EVENTS: Topic<u32, Vec<u8>> = Topic::new("events");
+
+/// Records that were left out.
+pub(super) const DEAD: Topic<Option<Vec<u8>>, Option<Vec<u8>>> = Topic::new("dead");
 
 /// A key's ids so far, separated by commas.
 pub(super) const SEEN: Topic<String, String> = Topic::new("seen");
@@ -43,23 +49,74 @@ pub(super) struct Event {
     pub(super) id: u32,
     pub(super) word: u8,
     pub(super) at: i64,
+    pub(super) flaw: Option<Flaw>,
+}
+
+/// Why a record is left out, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// Its value is no text.
+    Unreadable,
+    /// It is refused before the repartition topic.
+    RefusedFirst,
+    /// It is refused behind the repartition topic.
+    RefusedThen,
+    /// The aggregation panics with it.
+    Panic,
+    /// It is refused after it was aggregated, which must be undone. Under at-least-once that stays.
+    RefusedLate,
+}
+
+impl Flaw {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Unreadable, Self::RefusedFirst, Self::RefusedThen, Self::Panic, Self::RefusedLate];
+
+    /// Whether something that was sent already may be sent again because of it, under at-least-once.
+    pub(super) fn repeats_work(self) -> bool {
+        self == Self::Panic
+    }
+
+    fn of(event: &str) -> Option<Self> {
+        let name = event.split(' ').nth(2)?;
+        Self::ALL.into_iter().find(|flaw| format!("{flaw:?}") == name)
+    }
+
+    /// Refuses what has this flaw.
+    fn refuse(self, event: String) -> Result<String, String> {
+        if Self::of(&event) == Some(self) { Err(format!("{self:?}")) } else { Ok(event) }
+    }
 }
 
 impl Event {
     pub(super) fn send(&self, log: &Embedded) -> Result<(), LogError> {
-        log.send_at(&EVENTS, self.id, format!("w{} {}", self.word, self.id), Timestamp(self.at)).map(drop)
+        let mut value = format!("w{} {}", self.word, self.id).into_bytes();
+        if let Some(flaw) = self.flaw {
+            value.extend(format!(" {flaw:?}").bytes());
+            value.extend((flaw == Flaw::Unreadable).then_some(0xff));
+        }
+        log.send_at(&RAW_EVENTS, self.id, value, Timestamp(self.at)).map(drop)
     }
+}
+
+/// The id of the record that a dead letter is.
+pub(super) fn id_of(dead: Option<&[u8]>) -> Option<u32> {
+    let text = String::from_utf8_lossy(dead?);
+    text.split(' ').nth(1)?.parse().ok()
 }
 
 impl Workload {
     pub(super) fn topology(self) -> Topology {
         let builder = StreamsBuilder::new();
-        let words = builder.stream(EVENTS).group_by(|_, event| word_of(event).to_owned());
+        let first = builder.stream(EVENTS).try_map_values(|event| Flaw::RefusedFirst.refuse(event));
+        let spread = first.select_key(|_, event| word_of(event).to_owned()).repartition().named("words");
+        let spread = spread.try_map_values(|event| Flaw::RefusedThen.refuse(event));
+        let words = spread.group_by_key();
         let note = |ids: &mut String, event: String| {
+            assert_ne!(Flaw::of(&event), Some(Flaw::Panic), "this is a test");
             if !ids.is_empty() {
                 ids.push(',');
             }
-            ids.push_str(event.rsplit(' ').next().unwrap_or_default());
+            ids.push_str(event.split(' ').nth(1).unwrap_or_default());
         };
         match self {
             Self::Keyed => {
@@ -71,6 +128,7 @@ impl Workload {
                 seen.map(|key, ids| (name(&key.key, key.window.start), ids)).to(SEEN);
             }
         }
+        spread.try_for_each(|_, event| Flaw::RefusedLate.refuse(event.clone()).map(drop));
         builder.build().expect("a topology")
     }
 
