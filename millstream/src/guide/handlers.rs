@@ -143,8 +143,10 @@
 //!
 //! # When there is too much to do
 //!
-//! A task accepts up to 10,000 records or 64 MiB ([`max_records`](crate::dsl::Handled::max_records),
-//! [`max_bytes`](crate::dsl::Handled::max_bytes)). After that it takes nothing more from its input until something is done.
+//! A task accepts up to 10,000 records ([`max_records`](crate::dsl::Handled::max_records)), and all tasks of a process 64 MiB
+//! together, or their part of [`memory.max.bytes`](crate::runtime::App::memory_bytes), unless a handler has
+//! [a limit of its own](crate::dsl::Handled::max_bytes). After that a task takes nothing more from its input until something
+//! is done.
 //! Other tasks go on, and the process stays a member of its group.
 //!
 //! # What to keep in mind

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::handler::Handling;
+use super::handler::{Handling, InFlightBudget};
 use super::{
     BuildError, BuiltNode, Collector, Context, Destination, DropReason, Link, Next, NodeId, OperatorError, Recipe,
     SourceNode, StoreId, TaskBuilder, TaskParts, TaskServices, Unaddressed,
 };
 use crate::clock::ManualClock;
-use crate::executor::Stepped;
+use crate::executor::{SharedExecutor, Stepped};
 use crate::log::{BatchBuilder, Doorbell, LogError, TopicHandle};
 use crate::random::Seeded;
 use crate::record::{Headers, Offset, Partition, Record, TaskId, Timestamp};
@@ -193,6 +193,8 @@ pub(crate) struct Setup {
     /// Every global store is this one.
     pub(crate) global: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) children: usize,
+    /// Runs handlers.
+    pub(crate) executor: SharedExecutor,
 }
 
 impl Default for Setup {
@@ -207,6 +209,7 @@ impl Default for Setup {
             repeats_flaws: false,
             global: vec![],
             children: 1,
+            executor: Arc::new(Stepped::new(Arc::new(ManualClock::at(Timestamp(0))))),
         }
     }
 }
@@ -281,10 +284,11 @@ impl TaskServices for TestServices {
 
     fn handling(&self) -> Option<Handling> {
         Some(Handling {
-            executor: Arc::new(Stepped::new(Arc::new(ManualClock::at(Timestamp(0))))),
+            executor: Arc::clone(&self.setup.executor),
             doorbell: Doorbell::new(),
             random: Arc::new(Seeded::new(1)),
             waits_for_commits: false,
+            budget: InFlightBudget::of(usize::MAX),
         })
     }
 }

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use std::collections::BTreeMap;
 
 use super::control::{Control, InstanceParts, Status};
-use super::failures::{ErrorPolicy, FailedRecord, Handler, Uncaught, UncaughtHandler};
+use super::failures::{ErrorPolicy, FailedRecord, Handler, Uncaught, UncaughtHandler, check_dead_letters};
 use super::idle::Idleness;
 use super::lifecycle::AppState;
-use super::memory::MemoryPlan;
+use super::memory::{Holders, MemoryPlan};
 use super::metrics::TaskMetrics;
 use super::settings::{
     CreateInternalTopics, Guarantee, IsolationLevel, OnChangelogLoss, OnError, OnStall, TimestampPolicy,
@@ -378,7 +378,7 @@ impl App {
     }
 
     /// What this process may hold in memory, in bytes (`memory.max.bytes`): caches, uncommitted state, input buffers, what
-    /// Kafka's clients have fetched ahead or not sent yet, and RocksDB. Sizes that you have set yourself are part of it and
+    /// handlers work on, what Kafka's clients have fetched ahead or not sent yet, and RocksDB. Sizes that you have set yourself are part of it and
     /// stay; the others share the rest. How it is divided is told at the start.
     ///
     /// It does not include what your own code keeps, stores in memory, an embedded log, or the program itself (about 30
@@ -554,7 +554,12 @@ impl App {
         let mut settings = self.settings.decided_by(&*log);
         settings.check()?;
         let has_global_tables = self.topology.graph().stores.iter().any(|store| store.global);
-        let memory = MemoryPlan::divide(&mut settings, &*log, &*self.backend, has_global_tables)?;
+        check_dead_letters(&self.topology, &settings.errors)?;
+        let holders = Holders {
+            has_global_tables,
+            has_handlers: self.topology.handlers().iter().any(|handler| !handler.has_own_limit),
+        };
+        let memory = MemoryPlan::divide(&mut settings, &*log, &*self.backend, holders)?;
         memory.limit(&*self.backend);
         let policy = ErrorPolicy { settings: settings.errors.clone(), handler: self.handler, uncaught: self.uncaught };
         let parts = InstanceParts {

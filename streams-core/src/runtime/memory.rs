@@ -20,6 +20,9 @@ const SHRINK_MAX: usize = 32;
 
 const MIB: usize = 1 << 20;
 
+/// What handlers' records may take, where there is no budget.
+const IN_FLIGHT_BYTES: usize = 64 * MIB;
+
 /// Each worker reads input and restores.
 const CONSUMERS_OF_A_WORKER: usize = 2;
 
@@ -33,8 +36,18 @@ pub(crate) struct MemoryPlan {
     pub(crate) prefetch_bytes: Option<usize>,
     /// How much each producer holds; `None` leaves it to the log.
     pub(crate) queue_bytes: Option<usize>,
+    /// How much the records of handlers may take together, of those that have no limit of their own.
+    pub(crate) in_flight_bytes: usize,
     state_bytes: Option<usize>,
-    parts: [Part; 6],
+    parts: [Part; 7],
+}
+
+/// What there is of some parts depends on the topology.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Holders {
+    pub(super) has_global_tables: bool,
+    /// Whether there are handlers without a limit of their own.
+    pub(super) has_handlers: bool,
 }
 
 /// What several holders of one kind may hold together.
@@ -60,7 +73,7 @@ impl MemoryPlan {
         settings: &mut Settings,
         log: &dyn Log,
         backend: &dyn StateBackend,
-        has_global_tables: bool,
+        holders: Holders,
     ) -> Result<Self, AppError> {
         let defaults = Settings::default();
         let clients = log.client_memory();
@@ -79,10 +92,11 @@ impl MemoryPlan {
                 false,
             ),
             own("input buffers", settings.input_buffer_bytes, defaults.input_buffer_bytes, 1, false),
+            part("handlers' records", IN_FLIGHT_BYTES, usize::from(holders.has_handlers), false, false),
             part(
                 "fetched ahead",
                 clients.prefetch_bytes,
-                CONSUMERS_OF_A_WORKER * workers + usize::from(has_global_tables),
+                CONSUMERS_OF_A_WORKER * workers + usize::from(holders.has_global_tables),
                 clients.prefetch_is_set,
                 false,
             ),
@@ -91,7 +105,7 @@ impl MemoryPlan {
         if let Some(budget) = settings.memory_bytes {
             fit(&mut parts, budget)?;
         }
-        let [of_state, caches, uncommitted, buffers, prefetch, queue] = &parts;
+        let [of_state, caches, uncommitted, buffers, in_flight, prefetch, queue] = &parts;
         settings.cache_bytes = caches.each;
         settings.uncommitted_bytes = uncommitted.each;
         settings.input_buffer_bytes = buffers.each;
@@ -99,6 +113,7 @@ impl MemoryPlan {
         Ok(Self {
             prefetch_bytes: decided(prefetch).filter(|bytes| *bytes > 0),
             queue_bytes: decided(queue).filter(|bytes| *bytes > 0),
+            in_flight_bytes: in_flight.each,
             state_bytes: decided(of_state),
             parts,
         })
@@ -260,7 +275,7 @@ mod tests {
 
     fn divided(settings: Settings, clients: ClientMemory, is_set: bool) -> Result<(String, Settings, usize), AppError> {
         let (mut settings, database) = (settings, rocksdb(is_set));
-        let plan = MemoryPlan::divide(&mut settings, &Clients(clients), &database, false)?;
+        let plan = MemoryPlan::divide(&mut settings, &Clients(clients), &database, Holders::default())?;
         plan.limit(&database);
         assert!(plan.is_limited());
         let state = database.bytes.load(Ordering::Relaxed);
@@ -306,12 +321,28 @@ mod tests {
         let settings = Settings { memory_bytes: Some(357 * MIB), workers: 2, ..Settings::default() };
         let (mut settings, database) = (settings, rocksdb(false));
         // 458 for the parts of the process, 2 * 128 for the workers' clients; half of all that is the budget.
-        let plan = MemoryPlan::divide(&mut settings, &Clients(KAFKA), &database, false).expect("it is enough");
+        let plan =
+            MemoryPlan::divide(&mut settings, &Clients(KAFKA), &database, Holders::default()).expect("it is enough");
         assert_eq!((plan.prefetch_bytes, plan.queue_bytes), (Some(16 * MIB), Some(32 * MIB)));
         // A global table is read by one more.
+        let with_global = Holders { has_global_tables: true, ..Holders::default() };
         let mut settings = Settings { memory_bytes: Some(1_000 * MIB), workers: 2, ..Settings::default() };
-        let plan = MemoryPlan::divide(&mut settings, &Clients(KAFKA), &database, true).expect("it is enough");
+        let plan = MemoryPlan::divide(&mut settings, &Clients(KAFKA), &database, with_global).expect("it is enough");
         assert!(plan.to_string().contains("fetched ahead 160 MiB"), "{plan}");
+    }
+
+    #[test]
+    fn handlers_have_their_part_and_shrink_with_all_others() {
+        // 586 without handlers, and 64 for them.
+        for (budget, expected) in [(None, 64 * MIB), (Some(325 * MIB), 32 * MIB), (Some(10_000 * MIB), 64 * MIB)] {
+            let mut settings = Settings { memory_bytes: budget, ..Settings::default() };
+            let holders = Holders { has_handlers: true, ..Holders::default() };
+            let plan =
+                MemoryPlan::divide(&mut settings, &Clients(KAFKA), &rocksdb(false), holders).expect("it is enough");
+            assert_eq!(plan.in_flight_bytes, expected);
+            let shown = format!("handlers' records {} MiB", expected / MIB);
+            assert!(plan.to_string().contains(&shown), "{plan}");
+        }
     }
 
     #[test]
@@ -334,7 +365,8 @@ mod tests {
     fn what_is_in_memory_as_a_whole_is_not_limited() {
         let log = Embedded::in_memory();
         let mut settings = Settings::default();
-        let plan = MemoryPlan::divide(&mut settings, &log, &crate::state::Memory, false).expect("no budget");
+        let plan =
+            MemoryPlan::divide(&mut settings, &log, &crate::state::Memory, Holders::default()).expect("no budget");
         assert!(!plan.is_limited(), "{plan}");
     }
 }

@@ -22,6 +22,17 @@ pub struct Topology {
     internal_topics: Vec<InternalTopic>,
     optimizations: Optimizations,
     around_processors: Around,
+    handlers: Vec<HandlerFacts>,
+}
+
+/// What an application has to know of a handler before it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HandlerFacts {
+    pub(crate) node: Arc<str>,
+    /// Whether its records are given up as dead letters whatever the settings say.
+    pub(crate) wants_dead_letters: bool,
+    /// Whether it says how many bytes its records may take.
+    pub(crate) has_own_limit: bool,
 }
 
 /// The closures around all processors, the first one innermost.
@@ -41,8 +52,8 @@ impl Topology {
         copartitioned: Vec<BTreeSet<TopicRef>>,
         internal_topics: Vec<InternalTopic>,
     ) -> Self {
-        let (optimizations, around_processors) = (Optimizations::NONE, Around::default());
-        Self { graph, subtopologies, copartitioned, internal_topics, optimizations, around_processors }
+        let (optimizations, around_processors, handlers) = (Optimizations::NONE, Around::default(), Vec::new());
+        Self { graph, subtopologies, copartitioned, internal_topics, optimizations, around_processors, handlers }
     }
 
     /// Puts a closure around all processors, those of the DSL's operations too: it is called with each record on its way
@@ -95,6 +106,15 @@ impl Topology {
 
     pub(crate) fn optimized(self, optimizations: Optimizations) -> Self {
         Self { optimizations, ..self }
+    }
+
+    pub(crate) fn with_handlers(self, handlers: Vec<HandlerFacts>) -> Self {
+        Self { handlers, ..self }
+    }
+
+    /// All handlers.
+    pub(crate) fn handlers(&self) -> &[HandlerFacts] {
+        &self.handlers
     }
 
     /// The optimisations that it was built with.

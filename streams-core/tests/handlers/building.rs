@@ -5,6 +5,7 @@ use std::time::Duration;
 use streams_core::dsl::Handled;
 use streams_core::dsl::handler::{GiveUp, Job, Retry};
 use streams_core::prelude::*;
+use streams_core::testing::TopologyTestDriver;
 
 use crate::service::{DONE, Failed, JOBS};
 
@@ -58,14 +59,18 @@ fn two_handlers_need_two_names_and_each_has_one() {
 }
 
 #[test]
-fn dead_letters_need_a_topic() {
+fn dead_letters_need_a_topic_which_is_said_before_anything_starts() {
     let log = Embedded::in_memory();
-    log.send(&JOBS, "ada", "a").unwrap();
-    let topology = built(|handled| handled.give_up(GiveUp::DeadLetter)).unwrap();
-    let error = App::new("dead", topology).quiet().run_until_idle(log).unwrap_err().to_string();
+    let topology = || built(|handled| handled.give_up(GiveUp::DeadLetter)).unwrap();
+    let error = App::new("dead", topology()).quiet().start(log.clone()).map(drop).unwrap_err().to_string();
     let expected = "setting errors.dead.letter.queue.topic.name: `work` gives records up as dead letters, and they need a \
                     topic; set one with `.dead_letters_to(..)`";
     assert!(error.starts_with(expected), "{error}");
+    assert_eq!(TopologyTestDriver::new(topology()).map(drop).unwrap_err().to_string(), error);
+    // Those that give up in another way need none.
+    let topology = built(|handled| handled.give_up(GiveUp::Skip)).unwrap();
+    log.create_topic("jobs", 1).unwrap();
+    App::new("dead", topology).quiet().run_until_idle(log).unwrap();
 }
 
 #[test]

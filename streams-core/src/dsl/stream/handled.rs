@@ -214,10 +214,11 @@ impl<K, R> Handled<'_, K, R> {
         self.option(|options| options.records_max = records)
     }
 
-    /// As [`Handled::max_records`], for the records' size in bytes: 64 MiB unless set. One record is accepted whatever its
-    /// size is.
+    /// As [`Handled::max_records`], for the size of each task's records in bytes. One record is accepted whatever its size
+    /// is. Handlers that say nothing share one limit in the whole process: 64 MiB, or their part of
+    /// [`App::memory_bytes`](crate::runtime::App::memory_bytes).
     pub fn max_bytes(self, bytes: usize) -> Self {
-        self.option(|options| options.bytes_max = bytes)
+        self.option(|options| options.bytes_max = Some(bytes))
     }
 
     /// A topic setting for the changelog of the accepted records, `<application>-<name>-changelog`. A name that looks like a

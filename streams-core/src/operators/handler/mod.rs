@@ -20,10 +20,11 @@
 //! itself: each has a number, and a mailbox that dies with the task.
 //!
 //! `schedule.rs` says which record is next, `permits.rs` how many handlers run, `attempt.rs` is one of them, and `node.rs`
-//! decides what becomes of it. `retry.rs` has the pauses, `retry_topics.rs` the topics in which records wait for longer, and
+//! decides what becomes of it. `budget.rs` says how many bytes all of them may hold, `retry.rs` has the pauses, `retry_topics.rs` the topics in which records wait for longer, and
 //! `options.rs` what else the program says.
 
 mod attempt;
+mod budget;
 mod counts;
 mod job;
 mod node;
@@ -35,6 +36,7 @@ mod schedule;
 
 pub use attempt::Permanent;
 pub(crate) use attempt::{HandleAll, each, together};
+pub(crate) use budget::InFlightBudget;
 pub use counts::HandlerMetrics;
 pub use job::{Job, JobId};
 pub(crate) use node::{Attend, Handling, recipe};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{End, Failure, FailureKind, HandleAll, Mailbox, Running, start};
+use super::budget::{InFlightBudget, Share};
 use super::permits::{Answer, Applicant, Permit, Permits};
 use super::retry::Again;
 use super::retry_topics::{Parked, RetryTopic, Returned};
@@ -37,6 +38,8 @@ pub(crate) struct Handling {
     pub(crate) random: SharedRandom,
     /// Whether a record may be handled only after the commit that accepted it.
     pub(crate) waits_for_commits: bool,
+    /// What the records of all handlers may take.
+    pub(crate) budget: InFlightBudget,
 }
 
 /// A node that has handlers running, as the runtime drives it.
@@ -68,9 +71,6 @@ pub(crate) trait Attend {
 
     /// Cancels all handlers that run, as if they had not begun.
     fn withdraw(&mut self);
-
-    /// Whether records are given up as dead letters whatever the settings say.
-    fn wants_dead_letters(&self) -> bool;
 
     /// What was done so far.
     fn metrics(&self) -> HandlerMetrics;
@@ -116,6 +116,8 @@ struct HandlerNode<K, V, R> {
     handler: HandleAll<K, V, R>,
     handling: Handling,
     rows: Rc<RefCell<InFlightRows>>,
+    /// What the rows take of the common budget.
+    share: Share,
     schedule: Schedule,
     applicant: Applicant,
     mailbox: Mailbox<R>,
@@ -168,6 +170,7 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> HandlerNode<K, V, R> {
             options: Arc::clone(options),
             handler,
             rows,
+            share: handling.budget.share(),
             schedule: Schedule::new(options.order, handling.waits_for_commits),
             applicant: permits.applicant(handling.doorbell.clone()),
             mailbox: Mailbox::new(handling.doorbell.clone()),
@@ -442,6 +445,13 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> HandlerNode<K, V, R> {
         Ok(None)
     }
 
+    /// A handler with a limit of its own takes nothing of the common budget.
+    fn count_bytes(&mut self) {
+        if self.options.bytes_max.is_none() {
+            self.share.set(self.rows.borrow().bytes());
+        }
+    }
+
     /// Takes handlers that have taken too long for failed ones.
     fn time_out(&mut self, context: &mut Context, now: Duration) -> Result<usize, OperatorError> {
         let is_late = |attempt: &Attempt| attempt.deadline <= now;
@@ -468,6 +478,8 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> Next<K, V> for HandlerNode<K
         if is_first {
             self.schedule.offer(number);
         }
+        drop(rows);
+        self.count_bytes();
         self.counts.accepted += 1;
         Ok(())
     }
@@ -504,6 +516,7 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> Attend for HandlerNode<K, V,
             changed += self.ended(context, now, end)?;
         }
         changed += self.time_out(context, now)?;
+        self.count_bytes();
         if may_start {
             changed += self.start_all(now)?;
         }
@@ -512,7 +525,9 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> Attend for HandlerNode<K, V,
 
     fn is_full(&self) -> bool {
         let rows = self.rows.borrow();
-        rows.len() >= self.options.records_max || rows.bytes() >= self.options.bytes_max
+        let is_over = |max| rows.bytes() >= max;
+        rows.len() >= self.options.records_max
+            || self.options.bytes_max.map_or_else(|| self.share.is_used_up(), is_over)
     }
 
     fn is_idle(&self) -> bool {
@@ -550,10 +565,6 @@ impl<K: Field, V: Field, R: Clone + Send + 'static> Attend for HandlerNode<K, V,
         }
         self.applicant.withdraw();
         (self.ready_since, self.obstacle) = (None, None);
-    }
-
-    fn wants_dead_letters(&self) -> bool {
-        self.options.give_up == Some(GiveUp::DeadLetter)
     }
 
     fn metrics(&self) -> HandlerMetrics {

@@ -38,8 +38,8 @@ pub(crate) struct HandlerOptions {
     pub(crate) timeout: Duration,
     /// How many records a task accepts before it takes nothing more from its inputs.
     pub(crate) records_max: usize,
-    /// The same in bytes.
-    pub(crate) bytes_max: usize,
+    /// The same in bytes. `None` if it shares a limit with all handlers of the process that say nothing.
+    pub(crate) bytes_max: Option<usize>,
     /// How many records one call gets at most.
     pub(crate) batch: usize,
     /// How long a batch that is not full waits for more records.
@@ -55,7 +55,7 @@ impl Default for HandlerOptions {
             give_up: None,
             timeout: Duration::from_secs(5 * 60),
             records_max: 10_000,
-            bytes_max: 64 << 20,
+            bytes_max: None,
             batch: 1,
             linger: Duration::ZERO,
         }
@@ -74,7 +74,7 @@ impl HandlerOptions {
         if self.timeout.is_zero() {
             return Err("with `.timeout(..)` of nothing each attempt would fail; give it a longer time".to_owned());
         }
-        if self.records_max == 0 || self.bytes_max == 0 {
+        if self.records_max == 0 || self.bytes_max == Some(0) {
             return Err("with room for nothing, no record would ever be accepted; it must be at least 1".to_owned());
         }
         if self.batch == 0 {
@@ -104,7 +104,7 @@ mod tests {
             (HandlerOptions { concurrency: 0, ..default() }, Some("`.concurrency(0)`")),
             (HandlerOptions { timeout: Duration::ZERO, ..default() }, Some("`.timeout(..)`")),
             (HandlerOptions { records_max: 0, ..default() }, Some("room for nothing")),
-            (HandlerOptions { bytes_max: 0, ..default() }, Some("room for nothing")),
+            (HandlerOptions { bytes_max: Some(0), ..default() }, Some("room for nothing")),
             (HandlerOptions { batch: 0, ..default() }, Some("a batch of no records")),
             (HandlerOptions { retry: Some(Retry::never().attempts(0)), ..default() }, Some("no attempts")),
             (HandlerOptions { retry: Some(in_topics()), ..default() }, Some("accept that with `.unordered()`")),

@@ -34,6 +34,7 @@ use super::{AppError, Guarantee, Settings};
 use crate::clock::SharedClock;
 use crate::executor::SharedExecutor;
 use crate::log::{Admin, Log, MemberOptions};
+use crate::operators::handler::InFlightBudget;
 use crate::random::SharedRandom;
 use crate::state::{GlobalStore, StateBackend};
 use crate::topology::Topology;
@@ -297,6 +298,7 @@ impl Control {
             clock: Arc::clone(&self.parts.clock),
             random: Arc::clone(&self.parts.random),
             executor: Arc::clone(&self.parts.executor),
+            in_flight: InFlightBudget::of(self.parts.memory.in_flight_bytes),
             committer: member.committer(),
             globals: globals.stores(),
             metrics: self.status.metrics.clone(),

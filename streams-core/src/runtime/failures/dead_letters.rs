@@ -16,10 +16,13 @@
 
 use std::sync::Arc;
 
+use crate::config::ErrorSettings;
 use crate::log::LogErrorKind;
 use crate::operators::validate::Violation;
 use crate::operators::{Context, Destination, DropReason, GivenUp, Lost, OperatorError};
 use crate::record::{Headers, Partition, RecordPosition, Timestamp};
+use crate::runtime::AppError;
+use crate::topology::Topology;
 use crate::wire::murmur2::partition_of;
 
 /// The headers of Kafka Streams.
@@ -37,6 +40,24 @@ const ATTEMPTS: &str = "millstream.errors.attempts";
 const REASON: &str = "millstream.errors.reason";
 /// The record's time, if a topic would not accept it: then the dead letter has the clock's.
 const TIMESTAMP: &str = "millstream.errors.timestamp";
+
+/// Whether those handlers have a topic for dead letters that want one whatever the settings say. For the settings
+/// themselves, [`Settings::check`](crate::runtime::Settings) says so.
+///
+/// # Errors
+/// Names a handler for which that is not so.
+pub(crate) fn check_dead_letters(topology: &Topology, errors: &ErrorSettings) -> Result<(), AppError> {
+    if errors.dead_letter_topic.is_some() {
+        return Ok(());
+    }
+    let Some(handler) = topology.handlers().iter().find(|handler| handler.wants_dead_letters) else { return Ok(()) };
+    let reason = format!(
+        "`{}` gives records up as dead letters, and they need a topic; set one with `.dead_letters_to(..)`, or give the \
+         records up in another way",
+        handler.node
+    );
+    Err(AppError::Setting { setting: "errors.dead.letter.queue.topic.name".to_owned(), reason })
+}
 
 /// Where a task's dead letters go.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ mod dead_letters;
 mod policy;
 mod set_aside;
 
-pub(crate) use dead_letters::{DeadLetters, Letter};
+pub(crate) use dead_letters::{DeadLetters, Letter, check_dead_letters};
 pub(crate) use policy::{Cause, ErrorPolicy, Handler, UncaughtHandler};
 pub use policy::{FailedRecord, Stage, Uncaught};
 pub(crate) use set_aside::{Fate, SetAside};

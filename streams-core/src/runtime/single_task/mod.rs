@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::collector::ProducerCollector;
 use super::control::Status;
 use super::directory::StateDirectory;
-use super::failures::{ErrorPolicy, Failures};
+use super::failures::{ErrorPolicy, Failures, check_dead_letters};
 use super::home::Home;
 use super::matching::patterns;
 use super::output_topics::OutputTopics;
@@ -28,7 +28,7 @@ use super::{AppError, TaskMetrics};
 use crate::clock::{Clock as _, ManualClock};
 use crate::executor::{SharedExecutor, Stepped};
 use crate::log::{BatchBuilder, Doorbell, RecordBatch};
-use crate::operators::handler::Handling;
+use crate::operators::handler::{Handling, InFlightBudget};
 use crate::operators::{BuildError, DropReason, PunctuationTime, StoreId};
 use crate::random::{Seeded, SystemRandom};
 use crate::record::{Headers, Offset, Partition, TaskId, Timestamp, TopicPartition};
@@ -97,6 +97,7 @@ impl SingleTask {
     /// When a part of the topology cannot be built.
     pub(crate) fn new(topology: Topology, options: SingleTaskOptions) -> Result<Self, AppError> {
         let SingleTaskOptions { application_id, cache_bytes, errors, timestamps, start } = options;
+        check_dead_letters(&topology, &errors)?;
         let matcher = |pattern: &Pattern| (Arc::clone(pattern.text()), Box::new(pattern.matcher()) as Matcher);
         let patterns = patterns(&topology).map(matcher).collect();
         let mut plan = Plan::with_one_partition(application_id.into(), Arc::new(topology.merged()));
@@ -128,6 +129,7 @@ impl SingleTask {
                 doorbell: Doorbell::new(),
                 random: Arc::new(Seeded::new(0)),
                 waits_for_commits: false,
+                budget: InFlightBudget::of(usize::MAX),
             },
         };
         let task = building.build(ready(&plan, &collector)?, TaskMetrics::default())?;

@@ -71,14 +71,6 @@ impl Building<'_> {
         }
         let mut parts = builder.finish();
         let dead_letters = self.dead_letters();
-        let wants = parts.attended.iter().find(|node| dead_letters.is_none() && node.borrow().wants_dead_letters());
-        if let Some(node) = wants {
-            let reason = format!(
-                "`{}` gives records up as dead letters, and they need a topic; set one with `.dead_letters_to(..)`, or give                  the records up in another way",
-                node.borrow().name()
-            );
-            return Err(AppError::Setting { setting: "errors.dead.letter.queue.topic.name".to_owned(), reason });
-        }
         let marked = services.marked;
         for (name, time) in &parts.stream_times {
             if let Some((_, kept)) = ready.times.iter().find(|(node, _)| **node == **name) {

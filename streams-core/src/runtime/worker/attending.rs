@@ -18,6 +18,7 @@ impl Worker {
             doorbell: self.seed.doorbell.clone(),
             random: Arc::clone(&shared.random),
             waits_for_commits: self.is_exactly_once(),
+            budget: shared.in_flight.clone(),
         }
     }
 

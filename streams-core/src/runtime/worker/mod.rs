@@ -44,6 +44,7 @@ use crate::log::{
     LogError, Reply,
 };
 use crate::operators::StoreId;
+use crate::operators::handler::InFlightBudget;
 use crate::random::SharedRandom;
 use crate::record::{Offset, TaskId, TopicPartition};
 use crate::state::{CacheBudget, GlobalStore, StateBackend};
@@ -106,6 +107,8 @@ pub(crate) struct Common {
     pub(crate) random: SharedRandom,
     /// Runs handlers.
     pub(crate) executor: SharedExecutor,
+    /// What the records of handlers may take.
+    pub(crate) in_flight: InFlightBudget,
     pub(crate) committer: Arc<dyn Committer>,
     pub(crate) globals: BTreeMap<StoreId, Arc<GlobalStore>>,
     pub(crate) metrics: MetricsBoard,

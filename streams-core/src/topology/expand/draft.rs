@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
+use super::super::graph::HandlerFacts;
 use super::super::names::RepartitionNames;
 use super::super::program::{
     BehindCaches, CallId, ChangeRepartition, Changes, Repartition, SinkRecipe, TableRecipe, Types,
@@ -85,7 +86,7 @@ pub(super) enum DraftKind {
     /// A processor. Its own stores come first, then those of others that it reads.
     Processor { recipe: Recipe, stores: Vec<StoreId>, table: Option<CallId> },
     /// A handler, and before and behind it the sources and sinks of its retry topics.
-    Handler { recipe: Recipe, store: StoreId, retry_topics: Vec<RetryTopicDraft> },
+    Handler { facts: HandlerFacts, recipe: Recipe, store: StoreId, retry_topics: Vec<RetryTopicDraft> },
     /// A processor with a buffer, which depends on whether its input may wait in caches.
     Suppress { recipe: BehindCaches, buffer: StoreId },
     /// A processor whose store depends on later calls.

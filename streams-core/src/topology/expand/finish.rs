@@ -61,7 +61,8 @@ impl Expansion {
         let mut internal_topics = writer.repartition_topics;
         internal_topics.extend(writer.retry_topics);
         internal_topics.extend(changelogs(&writer.graph.stores));
-        Ok(Topology::new(writer.graph, subtopologies, copartitioned, internal_topics).optimized(optimizations))
+        let topology = Topology::new(writer.graph, subtopologies, copartitioned, internal_topics);
+        Ok(topology.with_handlers(writer.handlers).optimized(optimizations))
     }
 }
 
@@ -114,7 +115,8 @@ impl Writing {
                 }
                 processor
             }
-            DraftKind::Handler { recipe, store, retry_topics } => {
+            DraftKind::Handler { facts, recipe, store, retry_topics } => {
+                writer.handlers.push(facts);
                 let mut parents = parents.clone();
                 let mut sinks = Vec::new();
                 for RetryTopicDraft { topic, delay, source_name, source, sink_name } in retry_topics {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::error::TopologyError;
+use super::super::graph::HandlerFacts;
 use super::super::names::prefix;
 use super::super::program::{CallId, HandleRecipe, Repartition};
 use super::draft::{DraftKind, RetryTopicDraft, Role};
@@ -11,7 +12,7 @@ use super::key_windows::ReadBack;
 use super::stores::NewStore;
 use super::streams::StreamState;
 use super::{At, Expansion};
-use crate::operators::handler::{Order, Retry, retry_topics};
+use crate::operators::handler::{GiveUp, Order, Retry, retry_topics};
 use crate::state::kinds::InFlight;
 use crate::topic::TopicRef;
 
@@ -55,6 +56,11 @@ impl Expansion {
             let topic = retry_topics::topic_name(&name, *delay);
             (*delay, TopicRef::Internal(topic.as_str().into()))
         });
+        let facts = HandlerFacts {
+            node: name.as_str().into(),
+            wants_dead_letters: options.give_up == Some(GiveUp::DeadLetter),
+            has_own_limit: options.bytes_max.is_some(),
+        };
         let recipe = recipe((store, topics.collect()), options);
         let draft = |delay: Duration| RetryTopicDraft {
             topic: retry_topics::topic_name(&name, delay),
@@ -63,7 +69,7 @@ impl Expansion {
             source: (through.source)(sizes),
             sink_name: retry_topics::node_name(&name, delay, "sink"),
         };
-        let kind = DraftKind::Handler { recipe, store, retry_topics: delays.into_iter().map(draft).collect() };
+        let kind = DraftKind::Handler { facts, recipe, store, retry_topics: delays.into_iter().map(draft).collect() };
         let node = self.drafts.add(input.node, name.clone(), kind, at.site);
         self.drafts.all[node.0].role = Role::ChangesValues;
         self.streams.insert(at.step, StreamState::new(name, input.sources, input.windows, input.key_changed, node));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::error::{CallSite, TopologyError};
-use super::super::graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition};
+use super::super::graph::{Graph, HandlerFacts, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition};
 use super::super::names;
 use super::super::subtopologies::ConnectedNodes;
 use crate::operators::{NodeId, Recipe, StoreId};
@@ -17,6 +17,7 @@ pub(super) struct GraphWriter {
     pub(super) graph: Graph,
     pub(super) repartition_topics: Vec<InternalTopic>,
     pub(super) retry_topics: Vec<InternalTopic>,
+    pub(super) handlers: Vec<HandlerFacts>,
     /// Groups of nodes that are connected or share a store.
     pub(super) connected: ConnectedNodes,
     places: HashMap<Arc<str>, CallSite>,
