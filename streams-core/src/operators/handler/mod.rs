@@ -28,6 +28,8 @@ mod budget;
 mod counts;
 mod job;
 mod node;
+#[cfg(test)]
+mod node_tests;
 mod options;
 mod permits;
 mod retry;

@@ -32,6 +32,7 @@ mod failures;
 mod faulty_log;
 mod fellows;
 mod flushing;
+mod handlers;
 mod held_up;
 mod idle_state;
 mod input_buffers;
