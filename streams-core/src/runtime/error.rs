@@ -220,6 +220,19 @@ pub enum AppError {
         /// The topics, with their names before and now.
         topics: Vec<RenamedTopic>,
     },
+    /// Stores with generated names are where others were when the application last ran, because operators have changed their
+    /// order. Each would go on with another one's rows.
+    #[error(
+        "stores with generated names have changed places since the application last ran here: {}; each would go on with the \
+         rows of the one whose name it has now. Give them the names they had, with `.stored_as(..)`: {}; or go back to the old \
+         order of the operators; or reset the application to start over",
+        list(stores),
+        former_names(stores)
+    )]
+    StoresChangedPlaces {
+        /// The stores, with their names before and now.
+        stores: Vec<RenamedTopic>,
+    },
     /// A changelog has lost what its store needs.
     #[error(
         "the changelog {partition} has lost what store {store} needs: {loss}{}; restore the topic, or set \
@@ -513,6 +526,10 @@ fn old_names(topics: &[RenamedTopic]) -> String {
     };
     let names: std::collections::BTreeSet<_> = topics.iter().filter_map(name).collect();
     Vec::from_iter(names).join(", ")
+}
+
+fn former_names(stores: &[RenamedTopic]) -> String {
+    stores.iter().map(|store| format!("`{}`", store.before)).collect::<Vec<_>>().join(", ")
 }
 
 /// What the user can do about a record that cannot be processed.

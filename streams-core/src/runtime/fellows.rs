@@ -19,7 +19,7 @@ use super::inquiry::Inquiry;
 use super::stop_call::{StopCalls, calling_name, is_caller};
 use super::voice::PEOPLE;
 use crate::log::{Admin, GroupMemberInfo, GroupPlan, LogError};
-use crate::topology::Fingerprint;
+use crate::topology::{Fingerprint, StoreChanges};
 
 /// Marks the hash in a client's name. The number is the version of the fingerprint's rules; hashes made by other
 /// rules cannot be compared.
@@ -102,6 +102,11 @@ impl Identity {
     /// The text of the topology that created the state on disk.
     pub(super) fn noted(&self) -> Option<&str> {
         self.noted.as_deref()
+    }
+
+    /// What has become of the stores of the topology that created the state on disk.
+    pub(super) fn stores(&self) -> Option<StoreChanges> {
+        self.fingerprint.stores_since(self.noted.as_deref()?)
     }
 
     /// How this topology differs from the one that created the state on disk.

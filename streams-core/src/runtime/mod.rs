@@ -53,6 +53,7 @@ mod single_task;
 mod stall;
 mod start_line;
 mod stop_call;
+mod store_report;
 mod summary;
 mod task;
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod mermaid;
 pub(crate) mod names;
 mod picture;
 pub(crate) mod program;
+mod store_changes;
 mod subtopologies;
 
 pub use crate::config::Optimizations;
@@ -28,3 +29,4 @@ pub use crate::operators::{NodeId, StoreId};
 pub use error::{CallSite, TopologyError};
 pub use fingerprint::Fingerprint;
 pub use graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, Subtopology, Topology};
+pub(crate) use store_changes::{StoreChange, StoreChanges};

@@ -5,6 +5,7 @@ use streams_core::log::Embedded;
 use streams_core::runtime::{App, AppError};
 use streams_core::state::KeyValueStore;
 use streams_core::testing::KeptState;
+use streams_core::topic::Topic;
 use streams_core::topology::Topology;
 
 use crate::world::{COUNTS, InFolders, LINES, error_of, log_with_lines, send_lines, topics, topology};
@@ -138,6 +139,49 @@ fn a_store_that_is_given_a_name_is_told_of_with_the_name_it_had() {
         )),
         "{error}"
     );
+}
+
+/// Regression: each of the two counts went on with the other's rows, and nobody was told.
+#[test]
+fn generated_names_that_have_changed_places_are_an_error_that_says_which_was_which() {
+    let counted = |ends: [&'static str; 2], names: [Option<&'static str>; 2]| {
+        topology(|builder: &StreamsBuilder| {
+            for (end, name) in ends.into_iter().zip(names) {
+                let lines = builder.stream(Topic::<String, String>::new(end)).group_by_key().count();
+                let counts = match name {
+                    Some(name) => lines.stored_as(KeyValueStore::new(name)),
+                    None => lines,
+                };
+                counts.to_stream().to(COUNTS);
+            }
+        })
+    };
+    let (log, state, folder) = (Embedded::in_memory(), KeptState::default(), tempfile::tempdir().unwrap());
+    let send = |number: usize| {
+        for end in ["a", "b", "b"] {
+            log.send(&Topic::<String, String>::new(end), end, number.to_string()).unwrap();
+        }
+    };
+    let run = |topology: Topology| {
+        let app = App::new("ends", topology).cache_bytes(0);
+        error_of(app.state_in(InFolders(state.clone())).state_dir(folder.path()), &log)
+    };
+    let last = |end: &str| log.read(&COUNTS).unwrap().into_iter().rfind(|record| record.key == end).unwrap().value;
+    send(1);
+    assert_eq!(run(counted(["a", "b"], [None, None])), None);
+    assert_eq!((last("a"), last("b")), (1, 2));
+    send(2);
+    let error = run(counted(["b", "a"], [None, None])).expect("an error");
+    let AppError::StoresChangedPlaces { stores } = &error else { panic!("{error}") };
+    let [one, other] = &stores[..] else { panic!("{error}") };
+    assert_eq!((&one.before, &one.now), (&other.now, &other.before));
+    assert!(error.to_string().contains(&format!("{} is now called {}", one.before, one.now)), "{error}");
+    assert_eq!((last("a"), last("b")), (1, 2), "nothing was counted");
+    // What the sentence advises: the names that they had, or the old order.
+    let was: [&'static str; 2] = [&one.before, &other.before].map(|name| &*name.clone().leak());
+    let names = if was[0] < was[1] { [was[1], was[0]] } else { was };
+    assert_eq!(run(counted(["b", "a"], names.map(Some))), None);
+    assert_eq!((last("a"), last("b")), (2, 4));
 }
 
 /// An operator that is removed changes names as one that is added does; topics of an application whose id begins with

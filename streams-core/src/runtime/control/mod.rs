@@ -28,6 +28,7 @@ use super::memory::MemoryPlan;
 use super::plan::Plan;
 use super::preparation::Preparation;
 use super::reach::Reach;
+use super::store_report;
 use super::voice::END;
 use super::worker::{Common, WorkerSeed};
 use super::{AppError, Guarantee, Settings};
@@ -417,6 +418,9 @@ fn identify(parts: &InstanceParts, directory: &StateDirectory) -> Result<Arc<Ide
     let identity = Identity::new(id, directory.process_id(), parts.topology.fingerprint(), noted);
     if let Some(changes) = identity.changes() {
         tracing::warn!(application = %id, changes, "the topology is not the one that the state on disk was made by");
+    }
+    if let Some(stores) = identity.stores() {
+        store_report::tell(id, &stores, &directory.describe())?;
     }
     Ok(Arc::new(identity))
 }

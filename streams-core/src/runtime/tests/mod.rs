@@ -22,6 +22,7 @@ use crate::windows::WindowSizes;
 mod alignment;
 mod batch_jobs;
 mod by_hand;
+mod changed_topologies;
 mod chosen_topics;
 mod commits;
 mod drops;
