@@ -57,6 +57,8 @@ pub(crate) struct Opening {
     trouble: Option<LogError>,
     /// Since when others wait for it, as far as anybody has asked.
     awaited_since: Option<Duration>,
+    /// The changelog because of which positions are asked for again.
+    doubted: Option<TopicPartition>,
 }
 
 /// A task whose state is complete and whose positions are known.
@@ -114,7 +116,7 @@ impl Opening {
         metrics.phase = TaskPhase::Opening;
         let span = tracing::info_span!("task", task = %id);
         let (step, retry) = (OpeningStep::Claim, Retry::after(RETRY_AFTER));
-        Self { id, metrics, span, step, retry, trouble_since: None, trouble: None, awaited_since: None }
+        Self { id, metrics, span, step, retry, trouble_since: None, trouble: None, awaited_since: None, doubted: None }
     }
 
     /// Whether it may have records to process before long: it is being opened for less than `patience`, and has no state
@@ -409,6 +411,11 @@ impl Opening {
         kept.check_inputs(&opened, &shared.plan)?;
         let changelogs = readable_changelogs(&opened, extents, committed_positions);
         opened.unknown = Unknown::of(self.id, shared, &opened, committed_positions, &changelogs);
+        if let Some(changelog) = self.doubted.take()
+            && let Some(error) = opened.unknown.proven_by(&opened.stores, &changelog)
+        {
+            return Err(error);
+        }
         look_for_losses((self.id, &mut self.metrics), shared, &mut opened, &kept, &changelogs)?;
         let begun = opened.follower.begin(&mut opened.store, &changelogs);
         begun.map_err(|trouble| trouble.into_error(opened.folder.path(), |error| self.failed(error)))?;
@@ -447,18 +454,27 @@ impl Opening {
     /// Applies changelog records. If that fails, it takes no more of them, and [`Opening::advance`] returns the error, so that
     /// one task's error does not keep records from the others.
     pub(crate) fn restore(&mut self, partition: &TopicPartition, batch: &RecordBatch) {
-        let gone = match &self.step {
-            OpeningStep::Restoring(opened, ..) => opened.unknown.proven_by(&opened.stores, partition),
-            _ => None,
-        };
-        let applied = gone.map_or_else(
-            || self.apply(partition, batch).map_err(|error| AppError::Store { task: self.id, error }),
-            Err,
-        );
-        if let Err(error) = applied {
-            let changelogs = self.changelogs();
-            self.step = OpeningStep::Failed(error, changelogs);
+        if self.doubts_positions(partition) {
+            return;
         }
+        if let Err(error) = self.apply(partition, batch) {
+            let changelogs = self.changelogs();
+            self.step = OpeningStep::Failed(AppError::Store { task: self.id, error }, changelogs);
+        }
+    }
+
+    /// Whether a changelog's records show that there must be a position. It is asked for again, because somebody may have
+    /// committed it since, who has the task now.
+    fn doubts_positions(&mut self, changelog: &TopicPartition) -> bool {
+        let OpeningStep::Restoring(opened, ..) = &self.step else { return false };
+        if opened.unknown.proven_by(&opened.stores, changelog).is_none() {
+            return false;
+        }
+        if let OpeningStep::Restoring(opened, ..) = std::mem::replace(&mut self.step, OpeningStep::Done) {
+            self.doubted = Some(changelog.clone());
+            self.step = OpeningStep::AskCommitted(opened, None);
+        }
+        true
     }
 
     fn apply(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -490,6 +506,14 @@ impl Opening {
         match &self.step {
             OpeningStep::Restoring(opened, ..) => opened.follower.partitions().cloned().collect(),
             OpeningStep::Failed(_, changelogs) => changelogs.clone(),
+            // They are still being read while positions are asked for again.
+            OpeningStep::AskCommitted(opened, _)
+            | OpeningStep::AskBounds(opened, ..)
+            | OpeningStep::AskTimes(opened, ..)
+                if self.doubted.is_some() =>
+            {
+                opened.follower.partitions().cloned().collect()
+            }
             _ => Vec::new(),
         }
     }
