@@ -117,7 +117,7 @@
 //!     if job.attempt() == 1 { Err("nobody is there") } else { Ok("hello".to_owned()) }
 //! }
 //!
-//! let minutes = |minutes| Duration::from_secs(60 * minutes);
+//! let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
 //! let builder = StreamsBuilder::new();
 //! builder
 //!     .stream(CALLS)
