@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use millstream::kafka::Kafka;
 use streams_core::log::Isolation;
 
-use crate::audit::state::{Kept, check, folded, kept, task_folders};
+use crate::audit::state::{Kept, check, kept, task_folders};
 use crate::audit::{Record, Verdict, read};
 use crate::conduct::{Conductor, Stop};
 use crate::events::PARTITIONS;
@@ -35,24 +35,11 @@ pub fn check_all(conductor: &mut Conductor<'_>, kafka: &Kafka, auditor: Place) -
         });
         let partition: i32 = task.split('_').nth(1).and_then(|number| number.parse().ok()).unwrap_or(-1);
         let changelog: Vec<&Record> = changelog.iter().filter(|record| record.partition == partition).collect();
-        let end = changelog.last().map_or(0, |record| record.offset + 1);
-        let mut is_kept = changelog.is_empty();
-        for (folder, stores) in &left {
-            let Some(found) = stores.get(&(task.clone(), store.clone())) else { continue };
-            let what = format!("{folder}: {store} of task {task}");
-            let followed = found.followed.unwrap_or(0);
-            if followed >= end {
-                is_kept = true;
-                verdict.add(check(&what, &found.rows, &from_nothing.rows));
-            }
-            if is_key_value(conductor.application.kind, store) {
-                let expected = folded(changelog.iter().copied(), followed);
-                verdict.add(check(&format!("{what} at {followed}"), &found.rows, &expected));
-            }
-        }
-        if !is_kept {
-            verdict.error(format!("nobody has kept {store} of task {task} up to its end {end}"));
-        }
+        let name = (task.clone(), store.clone());
+        let found: Vec<_> = left.iter().filter_map(|(folder, stores)| Some((&**folder, stores.get(&name)?))).collect();
+        let what = format!("{store} of task {task}");
+        let is_key_value = is_key_value(conductor.application.kind, store);
+        verdict.add(check(&what, &found, &from_nothing.rows, &changelog, is_key_value));
     }
     if restored.values().all(|kept| kept.rows.is_empty()) {
         verdict.error("vacuous: no state");

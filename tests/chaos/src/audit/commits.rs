@@ -61,10 +61,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Checks the positions of the inputs (the names of their topics, and each partition's end), and where processes have taken
-/// over (with exactly-once; see [`super::coverage::handovers`]).
+/// Checks the positions of the inputs (the names of their topics, and each partition's end), and where processes have begun
+/// (see [`super::coverage::handovers`] and [`super::coverage::beginnings`]).
 #[must_use]
-pub fn check(commits: &[Commit], inputs: &[(String, Vec<i64>)], handovers: &BTreeSet<(i64, i64)>) -> Verdict {
+pub fn check(commits: &[Commit], inputs: &[(String, Vec<i64>)], begun: &BTreeSet<(i64, i64)>) -> Verdict {
     let mut verdict = Verdict::default();
     let mut positions = BTreeMap::<(&str, i32), Vec<i64>>::new();
     for commit in commits {
@@ -83,7 +83,7 @@ pub fn check(commits: &[Commit], inputs: &[(String, Vec<i64>)], handovers: &BTre
                 verdict.error(format!("the last position in {topic}-{partition} is {last:?}, and its end is {end}"));
             }
             let about = witness_key(input, partition);
-            for (_, offset) in handovers.range((about, i64::MIN)..=(about, i64::MAX)) {
+            for (_, offset) in begun.range((about, i64::MIN)..=(about, i64::MAX)) {
                 if !offsets.contains(offset) {
                     verdict
                         .error(format!("a process goes on at {offset} of {topic}-{partition}, which nobody committed"));

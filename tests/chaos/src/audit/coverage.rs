@@ -156,3 +156,16 @@ pub fn handovers(witness: &[Testified]) -> BTreeSet<(i64, i64)> {
     };
     by_partition.values().flat_map(|list| list.windows(2).filter_map(next)).collect()
 }
+
+/// Where a process begins to read, at first or anew, unless that is the begin of the partition.
+#[must_use]
+pub fn beginnings(witness: &[Testified]) -> BTreeSet<(i64, i64)> {
+    let mut next = BTreeMap::<(i64, i64), i64>::new();
+    let mut found = BTreeSet::new();
+    for Testified { about, process, offset, .. } in witness {
+        if next.insert((*about, *process), offset + 1) != Some(*offset) && *offset > 0 {
+            found.insert((*about, *offset));
+        }
+    }
+    found
+}

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use millstream::prelude::*;
 use millstream_tests::records::{TopicOf, Writer};
 
-use super::Verdict;
+use super::{Record, Verdict};
 use crate::audit::commits::{self, Commit};
-use crate::audit::coverage::{aborts, died_with_work, handovers};
+use crate::audit::coverage::{aborts, beginnings, died_with_work, handovers};
 use crate::events::{Events, PARTITIONS};
 use crate::numbers::Totals;
 use crate::topologies::{Kind, WITNESS, topic_name};
@@ -209,6 +209,37 @@ fn positions_that_go_back_end_early_or_fit_no_handover_are_found() {
 }
 
 #[test]
+fn who_goes_back_further_than_to_a_position_is_found_under_at_least_once() {
+    let kind = Kind::Hops;
+    let position = |topic: &str, partition: i32, offset: i64| {
+        let [name, group] = [topic, "app"].map(|text| [&[0, text.len() as u8], text.as_bytes()].concat());
+        let key = [&[0, 1][..], &group, &name, &partition.to_be_bytes()].concat();
+        let value = [&[0, 3][..], &offset.to_be_bytes()].concat();
+        Record { partition: 0, offset: 0, timestamp: 0, key, value: Some(value) }
+    };
+    let traces = traces(kind);
+    // Everything was committed at 40 of each partition, and at its end.
+    let ends = traces.witness.iter().fold(std::collections::BTreeMap::new(), |mut ends, testified| {
+        ends.insert(testified.about, testified.offset + 1);
+        ends
+    });
+    let topic = topic_name("app", kind.inputs()[0]);
+    let partition = |about: &i64| {
+        (0..PARTITIONS.cast_signed()).find(|partition| crate::topologies::witness_key(0, *partition) == *about)
+    };
+    let positions = ends.iter().flat_map(|(about, end)| [(about, 40), (about, *end)]);
+    let positions = positions.filter_map(|(about, offset)| Some(position(&topic, partition(about)?, offset)));
+    let positions: Vec<_> = positions.collect();
+    let goes_back_to = |offset: i64| {
+        let mut doctored = traces.clone();
+        let again = traces.witness.iter().filter(|testified| testified.offset >= offset && testified.offset < 50);
+        doctored.witness.extend(again.map(|testified| super::coverage::Testified { process: 7, ..*testified }));
+        doctored.check_commits(kind, "app", &positions, false).is_good()
+    };
+    assert_eq!([50, 40, 39, 1, 0].map(goes_back_to), [true, true, false, false, true]);
+}
+
+#[test]
 fn who_died_inside_a_transaction_is_known_from_the_testimonies() {
     let all = traces(Kind::Hops).all_witness;
     let about = all[0].about;
@@ -226,5 +257,9 @@ fn who_died_inside_a_transaction_is_known_from_the_testimonies() {
     repeated
         .splice(60..60, all[50..60].iter().map(|testified| super::coverage::Testified { process: 2, ..*testified }));
     assert_eq!(died_with_work(&repeated), [1].into());
+    assert_eq!(beginnings(&repeated), [(about, all[50].offset)].into());
+    // Process 1 testifies once more, out of order, and goes back.
+    repeated.insert(65, all[20]);
+    assert_eq!(beginnings(&repeated), [(about, all[20].offset), (about, all[50].offset)].into());
     assert_eq!(died_with_work(&all), [].into());
 }

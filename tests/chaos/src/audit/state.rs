@@ -95,9 +95,38 @@ pub fn folded<'a>(changelog: impl IntoIterator<Item = &'a Record>, below: i64) -
     rows
 }
 
-/// Compares a store's rows with others.
+/// Compares what is left of a store, in folders, with what is restored from nothing, and with its changelog's partition. That
+/// is possible row by row where a row is one record, as in a key-value store.
 #[must_use]
-pub fn check(what: &str, found: &Rows, expected: &Rows) -> Verdict {
+pub fn check(
+    what: &str,
+    found: &[(&str, &Kept)],
+    restored: &Rows,
+    changelog: &[&Record],
+    is_key_value: bool,
+) -> Verdict {
+    let mut verdict = Verdict::default();
+    let end = changelog.last().map_or(0, |record| record.offset + 1);
+    let mut is_kept = changelog.is_empty();
+    for (folder, kept) in found {
+        let followed = kept.followed.unwrap_or(0);
+        if followed >= end {
+            is_kept = true;
+            verdict.add(compare(&format!("{folder}: {what}"), &kept.rows, restored));
+        }
+        if is_key_value {
+            let expected = folded(changelog.iter().copied(), followed);
+            verdict.add(compare(&format!("{folder}: {what} at {followed}"), &kept.rows, &expected));
+        }
+    }
+    if !is_kept {
+        verdict.error(format!("nobody has kept {what} up to its end {end}"));
+    }
+    verdict
+}
+
+/// Compares a store's rows with others.
+fn compare(what: &str, found: &Rows, expected: &Rows) -> Verdict {
     let mut verdict = Verdict::default();
     if found == expected {
         return verdict;
@@ -108,4 +137,61 @@ pub fn check(what: &str, found: &Rows, expected: &Rows) -> Verdict {
     verdict.lost += missing as u64;
     verdict.error(format!("{what}: {missing} rows are missing, {more} are too many, and {other} are other ones"));
     verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A changelog: a row, another one, a new value of the first, and its deletion.
+    fn changelog() -> Vec<Record> {
+        let record = |offset: i64, key: &str, value: Option<&str>| Record {
+            partition: 0,
+            offset,
+            timestamp: offset,
+            key: key.into(),
+            value: value.map(Into::into),
+        };
+        vec![record(0, "a", Some("1")), record(2, "b", Some("1")), record(3, "a", Some("2")), record(6, "a", None)]
+    }
+
+    fn is_good(kept: &[Kept], restored: &Rows, is_key_value: bool) -> bool {
+        let (changelog, found) = (changelog(), kept.iter().map(|kept| ("folder", kept)).collect::<Vec<_>>());
+        check("store", &found, restored, &changelog.iter().collect::<Vec<_>>(), is_key_value).is_good()
+    }
+
+    #[test]
+    fn a_folder_is_right_at_any_offset_and_somebody_has_to_be_at_the_end() {
+        let at = |offset| Kept { followed: Some(offset), rows: folded(&changelog(), offset) };
+        let restored = at(7).rows;
+        assert_eq!(restored.keys().collect::<Vec<_>>(), [&b"b".to_vec()]);
+        for (offsets, expected) in
+            [(&[7][..], true), (&[8], true), (&[7, 0], true), (&[7, 1, 3, 4], true), (&[4], false), (&[], false)]
+        {
+            let kept: Vec<_> = offsets.iter().map(|offset| at(*offset)).collect();
+            assert_eq!(is_good(&kept, &restored, true), expected, "{offsets:?}");
+        }
+        assert!(!is_good(&[Kept { followed: None, rows: Rows::new() }], &restored, true), "nobody has followed");
+    }
+
+    #[test]
+    fn rows_that_are_missing_too_many_or_other_ones_are_found() {
+        for (followed, is_key_value) in [(7, true), (7, false), (4, true)] {
+            let sound = Kept { followed: Some(followed), rows: folded(&changelog(), followed) };
+            let (whole, restored) =
+                (Kept { followed: Some(7), rows: folded(&changelog(), 7) }, folded(&changelog(), 7));
+            let verdict = |change: &dyn Fn(&mut Kept)| {
+                let mut doctored = sound.clone();
+                change(&mut doctored);
+                is_good(&[whole.clone(), doctored], &restored, is_key_value)
+            };
+            assert!(verdict(&|_| ()));
+            assert!(!verdict(&|kept| _ = kept.rows.pop_last()), "a row is missing");
+            assert!(!verdict(&|kept| _ = kept.rows.insert(b"c".to_vec(), b"1".to_vec())), "of no committed record");
+            assert!(!verdict(&|kept| kept.rows.values_mut().for_each(|row| row.push(b'!'))), "other values");
+        }
+        // It claims more than it has followed.
+        let early = Kept { followed: Some(7), rows: folded(&changelog(), 4) };
+        assert!(!is_good(&[early], &folded(&changelog(), 7), true));
+    }
 }
