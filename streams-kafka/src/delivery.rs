@@ -210,6 +210,14 @@ fn not_written(partition: &str, failure: &NotDelivered, now: Timestamp) -> LogEr
              not accept its timestamp {} (`message.timestamp.before.max.ms`)",
             failure.timestamp
         )),
+        code if code.may_be_short_of_replicas() => {
+            let error = code.about(format!("a record for {partition} was not written"));
+            let message = format!(
+                "{error}; its leader may be away, or fewer of its replicas are in sync than the topic's `min.insync.replicas` \
+                 asks for"
+            );
+            LogError::new(error.kind, message)
+        }
         code => code.about_a(Right::Write, format!("a record for {partition} was not written")),
     }
 }

@@ -20,6 +20,7 @@ impl Code {
     pub(crate) const PURGE_INFLIGHT: Self = Self(-151);
     pub(crate) const PURGE_QUEUE: Self = Self(-152);
     pub(crate) const NO_ENTRY: Self = Self(-156);
+    pub(crate) const MSG_TIMED_OUT: Self = Self(-192);
     pub(crate) const NOT_IMPLEMENTED: Self = Self(-170);
     pub(crate) const NO_OFFSET: Self = Self(-168);
     pub(crate) const AUTHENTICATION: Self = Self(-169);
@@ -89,6 +90,13 @@ impl Code {
     pub(crate) const fn is_damage(self) -> bool {
         // librdkafka's: a wrong checksum, and a batch that cannot be unpacked; and the broker's own finding.
         matches!(self.0, -199 | -198 | 2)
+    }
+
+    /// Whether a record was not acknowledged because too few replicas may have it, as far as anybody knows: librdkafka repeats
+    /// the broker's refusal until the record's time is up, and does not tell it.
+    pub(crate) const fn may_be_short_of_replicas(self) -> bool {
+        // NOT_ENOUGH_REPLICAS, NOT_ENOUGH_REPLICAS_AFTER_APPEND
+        matches!(self, Self::MSG_TIMED_OUT) || matches!(self.0, 19 | 20)
     }
 
     /// Whether another producer has taken over the transactional id, or the transaction has timed out.

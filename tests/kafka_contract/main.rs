@@ -16,4 +16,5 @@ mod outages;
 mod reading;
 mod replicas;
 mod sessions;
+mod short_of_replicas;
 mod times;
