@@ -274,15 +274,38 @@ mod tests {
 
     fn transactional(cluster: &MockCluster<'_, impl ClientContext>, timeout_ms: u32, bell: &Doorbell) -> KafkaProducer {
         cluster.create_topic("t", 1, 1).unwrap();
+        let mut producer = unregistered(cluster, timeout_ms, bell);
+        assert_eq!(wait(bell, || producer.init_transactions()), CommitOutcome::Done);
+        producer
+    }
+
+    fn unregistered(cluster: &MockCluster<'_, impl ClientContext>, timeout_ms: u32, bell: &Doorbell) -> KafkaProducer {
         let options = ProducerOptions {
             client_id: "p".into(),
             transactional_id: Some("id".into()),
             transaction_timeout_ms: timeout_ms,
             ..ProducerOptions::default()
         };
-        let mut producer = KafkaProducer::new(&Kafka::at(cluster.bootstrap_servers()), &options, bell).unwrap();
-        assert_eq!(wait(bell, || producer.init_transactions()), CommitOutcome::Done);
-        producer
+        KafkaProducer::new(&Kafka::at(cluster.bootstrap_servers()), &options, bell).unwrap()
+    }
+
+    /// Regression: librdkafka leaves the group's generation out of commits to such a broker, and says nothing.
+    #[test]
+    fn a_broker_that_cannot_check_who_commits_is_refused() {
+        for (version, is_refused) in [(2, true), (3, false), (4, false)] {
+            let (cluster, bell) = (MockCluster::new(1).unwrap(), Doorbell::new());
+            cluster.apiversion(RDKafkaApiKey::InitProducerId, Some(0), Some(version)).unwrap();
+            let mut producer = unregistered(&cluster, 600_000, &bell);
+            match wait(&bell, || producer.init_transactions()) {
+                CommitOutcome::Fatal(error) if is_refused => {
+                    assert_eq!(error.kind, LogErrorKind::Invalid);
+                    for part in ["`id`", "older than Kafka 2.5", "at_least_once"] {
+                        assert!(error.message.contains(part), "{part} in {error}");
+                    }
+                }
+                outcome => assert_eq!((outcome, is_refused), (CommitOutcome::Done, false), "{version}"),
+            }
+        }
     }
 
     /// Starts a transaction and writes a record in it.

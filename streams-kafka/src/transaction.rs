@@ -77,6 +77,21 @@ struct Answer {
     renewed: Option<Result<Arc<Client>, LogError>>,
 }
 
+/// The version of the request to register that came with Kafka 2.5, together with commits that are checked against the
+/// group's generation (KIP-360 and KIP-447).
+const CHECKED_COMMITS: i16 = 3;
+
+/// The error if the broker cannot check who commits.
+fn too_old(client: &Client, what: &str) -> Option<LogError> {
+    let version = client.registration_version().filter(|version| *version < CHECKED_COMMITS)?;
+    let message = format!(
+        "{what}: the broker is older than Kafka 2.5 (it has version {version} of InitProducerId, and {CHECKED_COMMITS} is \
+         needed), so it would take positions from a process that has lost its tasks: upgrade it, or choose \
+         `processing.guarantee=at_least_once`"
+    );
+    Some(LogError::new(LogErrorKind::Invalid, message))
+}
+
 impl Transactions {
     /// The calls for a producer whose requests time out after `request_timeout`.
     pub(crate) fn new(
@@ -104,7 +119,11 @@ impl Transactions {
 
     pub(crate) fn init(&mut self, client: &Arc<Client>) -> Poll<CommitOutcome> {
         let (client, what) = (Arc::clone(client), self.subject("registering"));
-        self.run(Call::Init, move || outcome(client.init_transactions(SLICE_MS), &what)).map(|answer| answer.outcome)
+        self.run(Call::Init, move || match outcome(client.init_transactions(SLICE_MS), &what) {
+            CommitOutcome::Done => too_old(&client, &what).map_or(CommitOutcome::Done, CommitOutcome::Fatal),
+            outcome => outcome,
+        })
+        .map(|answer| answer.outcome)
     }
 
     pub(crate) fn begin(&mut self, client: &Client) -> Result<(), LogError> {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rdkafka::bindings as sys;
 use sys::rd_kafka_resp_err_t as Answer;
 
-use super::{CallbackContext, Client, Conf};
+use super::{CallbackContext, Client, Conf, versions};
 
 /// The number of connections of a client that have broken.
 #[derive(Debug, Default)]
@@ -46,8 +46,11 @@ unsafe extern "C" fn on_new(
     _: *mut c_char,
     _: usize,
 ) -> Answer {
-    // SAFETY: the client that is being created, for which this is the only call that is allowed.
-    unsafe { sys::rd_kafka_interceptor_add_on_broker_state_change(rk, NAME.as_ptr(), Some(on_change), context) }
+    // SAFETY: the client that is being created, for which only such calls are allowed, and its context.
+    unsafe {
+        versions::note(rk, NAME.as_ptr(), context);
+        sys::rd_kafka_interceptor_add_on_broker_state_change(rk, NAME.as_ptr(), Some(on_change), context)
+    }
 }
 
 /// Called on the connection's own thread, under its lock, so it only counts.

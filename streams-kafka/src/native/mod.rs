@@ -30,6 +30,7 @@ mod headers;
 mod partitions;
 mod produce;
 mod transaction;
+mod versions;
 
 pub(crate) use admin::{Place, TopicDescription};
 pub(crate) use batch::{Message, MessageBuffer};
@@ -103,6 +104,8 @@ struct CallbackContext {
     has_left: AtomicBool,
     /// The number of broken connections, for producers.
     broken: connections::Broken,
+    /// How it was registered, for producers.
+    registration: versions::Registration,
     bootstrap: bootstrap::Bootstrap,
 }
 
@@ -141,6 +144,7 @@ impl Client {
             is_leaving: AtomicBool::new(false),
             has_left: AtomicBool::new(false),
             broken: connections::Broken::default(),
+            registration: versions::Registration::default(),
             bootstrap: bootstrap::Bootstrap::new(c_string(setting("bootstrap.servers").unwrap_or_default())?),
         });
         let conf = Conf::new(settings)?;
