@@ -378,8 +378,8 @@ impl App {
     }
 
     /// What this process may hold in memory, in bytes (`memory.max.bytes`): caches, uncommitted state, input buffers, what
-    /// handlers work on, what Kafka's clients have fetched ahead or not sent yet, and RocksDB. Sizes that you have set yourself are part of it and
-    /// stay; the others share the rest. How it is divided is told at the start.
+    /// handlers work on, what Kafka's clients have fetched ahead or not sent yet, and RocksDB. Sizes that you have set
+    /// yourself are part of it and stay; the others share the rest. How it is divided is told at the start.
     ///
     /// It does not include what your own code keeps, stores in memory, an embedded log, or the program itself (about 30
     /// MiB). A record that is being processed exists several times, so leave room for a few of the largest ones.

@@ -3,10 +3,10 @@
 //!
 //! A record is processed wholly or not at all. Where it has left no trace yet, it is left out on the spot. Otherwise the
 //! work since the last commit is undone and done again without it: that costs as much as a short interruption, but
-//! neither a store nor a topic has half of what a record does. (Under at-least-once, where tasks share no transaction, only
-//! the task's own work is, and only after a panic; the record that is left out is then committed before the next one.)
-//! What is not made of a single record, such as the result of
-//! a window that closes, is left out by itself ([`Context::release`](crate::operators::Context::release)).
+//! neither a store nor a topic has half of what a record does. (Under at-least-once, where tasks share no transaction,
+//! only the task's own work is, and only after a panic; the record that is left out is then committed before the next
+//! one.) What is not made of a single record, such as the result of a window that closes, is left out by itself
+//! ([`Context::release`](crate::operators::Context::release)).
 //!
 //! `policy.rs` decides, `set_aside.rs` remembers what was decided until the record comes again, and `dead_letters.rs`
 //! writes dead letters. The task does what was decided (`task/failing.rs`), and the worker undoes

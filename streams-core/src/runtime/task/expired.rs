@@ -1,11 +1,12 @@
 //! Positions that the group no longer has, although the task's state rests on them.
 //!
-//! Kafka forgets the positions of a group that has had no member for `offsets.retention.minutes`, and tools delete them. The
-//! state is still there then. To read on from where `auto.offset.reset` says would process records twice, or leave some out,
-//! and nobody would notice. So each position that is committed is noted beside the state. Where nothing is noted, under
-//! exactly-once a changelog's records tell: they and a position were committed together, or not at all. (A member that the group
-//! has given up without its knowledge may read records that its successor has committed since, so it asks once more.) Under at-least-once
-//! they may also be what a first run left behind that ended before its first commit, so that is only told.
+//! Kafka forgets the positions of a group that has had no member for `offsets.retention.minutes`, and tools delete them.
+//! The state is still there then. To read on from where `auto.offset.reset` says would process records twice, or leave some
+//! out, and nobody would notice. So each position that is committed is noted beside the state. Where nothing is noted,
+//! under exactly-once a changelog's records tell: they and a position were committed together, or not at all. (A member
+//! that the group has given up without its knowledge may read records that its successor has committed since, so it asks
+//! once more.) Under at-least-once they may also be what a first run left behind that ended before its first commit, so
+//! that is only told.
 
 use super::opening::OpenedTask;
 use super::{Input, TaskStore};
