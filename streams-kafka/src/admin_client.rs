@@ -110,3 +110,32 @@ impl Listener for Troubles {
         *self.lock() = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::{MockCluster, MockCoordinator};
+    use streams_core::record::TopicPartition;
+
+    use super::AdminClient;
+    use crate::Kafka;
+    use crate::errors::Code;
+    use crate::native::PartitionList;
+
+    /// Regression: a coordinator that came back after questions had timed out aborted the process, in librdkafka.
+    #[test]
+    fn a_coordinator_may_come_back_after_questions_have_timed_out() {
+        let cluster = MockCluster::new(2).unwrap();
+        cluster.coordinator(MockCoordinator::Group("one".into()), 2).unwrap();
+        let asking = AdminClient::new(&Kafka::at(cluster.bootstrap_servers())).unwrap();
+        cluster.broker_down(2).unwrap();
+        // The client that asks stays in use, as it may while it is replaced.
+        let client = asking.get();
+        let partitions = PartitionList::of(&[TopicPartition::new("events", 0)]).unwrap();
+        for _ in 0..3 {
+            assert_eq!(client.group_members("one", 300).unwrap_err().0, Code(-185));
+            assert_eq!(client.group_offsets("one", &partitions, 300).unwrap_err().0, Code(-185));
+        }
+        cluster.broker_up(2).unwrap();
+        assert_eq!(client.group_offsets("one", &partitions, 15_000).unwrap().len(), 1);
+    }
+}

@@ -18,6 +18,9 @@ type Result<T> = std::result::Result<T, Failure>;
 /// How long nothing is told of a broker that cannot be reached, because the first attempts may fail.
 const TOLD_AFTER_MS: i32 = 2_000;
 
+/// The longest time that librdkafka lets a request have.
+const LONGEST_TIMEOUT_MS: i32 = 3_600_000;
+
 /// A topic as its brokers describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicDescription {
@@ -240,15 +243,17 @@ impl Client {
         // SAFETY: a terminated string and a live list; both are copied.
         let request = unsafe { sys::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), partitions.as_ptr()) };
         let request = Owned(request, sys::rd_kafka_ListConsumerGroupOffsets_destroy);
-        let event = self.ask(Op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, |options, queue| {
-            let mut pointers = [request.0];
-            // SAFETY: everything is live and only read.
-            unsafe {
-                take_error(sys::rd_kafka_AdminOptions_set_require_stable_offsets(options, 1)).map_or(Ok(()), Err)?;
-                sys::rd_kafka_ListConsumerGroupOffsets(self.rk(), pointers.as_mut_ptr(), 1, options, queue);
-            }
-            Ok(())
-        })?;
+        let event =
+            self.ask_coordinator(Op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, |options, queue| {
+                let mut pointers = [request.0];
+                // SAFETY: everything is live and only read.
+                unsafe {
+                    take_error(sys::rd_kafka_AdminOptions_set_require_stable_offsets(options, 1))
+                        .map_or(Ok(()), Err)?;
+                    sys::rd_kafka_ListConsumerGroupOffsets(self.rk(), pointers.as_mut_ptr(), 1, options, queue);
+                }
+                Ok(())
+            })?;
         let mut count = 0;
         // SAFETY: the event answers ListConsumerGroupOffsets; array, error and list live with it.
         unsafe {
@@ -268,12 +273,13 @@ impl Client {
     /// The members of a group, in no particular order.
     pub(crate) fn group_members(&self, group: &str, timeout_ms: i32) -> Result<Vec<GroupMemberInfo>> {
         let group = c_string(group)?;
-        let event = self.ask(Op::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms, |options, queue| {
-            let mut pointers = [group.as_ptr()];
-            // SAFETY: everything is live and only read.
-            unsafe { sys::rd_kafka_DescribeConsumerGroups(self.rk(), pointers.as_mut_ptr(), 1, options, queue) };
-            Ok(())
-        })?;
+        let event =
+            self.ask_coordinator(Op::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms, |options, queue| {
+                let mut pointers = [group.as_ptr()];
+                // SAFETY: everything is live and only read.
+                unsafe { sys::rd_kafka_DescribeConsumerGroups(self.rk(), pointers.as_mut_ptr(), 1, options, queue) };
+                Ok(())
+            })?;
         let mut count = 0;
         // SAFETY: the event answers DescribeConsumerGroups; array, error, members and texts live with it.
         unsafe {
@@ -298,20 +304,45 @@ impl Client {
         timeout_ms: i32,
         send: impl FnOnce(*mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t) -> Result<()>,
     ) -> Result<Owned<sys::rd_kafka_event_t>> {
+        // The request's own timeout ends the wait; the margin is only for the case that it does not.
+        self.send_and_wait(op, (timeout_ms, timeout_ms.saturating_add(5_000)), send)
+    }
+
+    /// As [`Self::ask`], for a request that goes to a group's coordinator. A request that nobody answers in time lives on, so
+    /// the client has to be replaced: then it ends with it.
+    ///
+    /// librdkafka must not end it: when it later finds the coordinator of a request whose time is up, it gives back twice
+    /// what the request had taken once, and the process is aborted, or worse (2.12.1: `rd_kafka_admin_coord_request`
+    /// returns an error for which `rd_kafka_coord_req_fail` calls `rd_kafka_admin_coord_response_parse`).
+    fn ask_coordinator(
+        &self,
+        op: Op,
+        timeout_ms: i32,
+        send: impl FnOnce(*mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t) -> Result<()>,
+    ) -> Result<Owned<sys::rd_kafka_event_t>> {
+        self.send_and_wait(op, (LONGEST_TIMEOUT_MS, timeout_ms), send)
+    }
+
+    /// Sends a request that librdkafka ends after the first time, and waits for the second.
+    fn send_and_wait(
+        &self,
+        op: Op,
+        (request_ms, wait_ms): (i32, i32),
+        send: impl FnOnce(*mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t) -> Result<()>,
+    ) -> Result<Owned<sys::rd_kafka_event_t>> {
         // A request to a broker that is down makes librdkafka connect to it thousands of times a second (2.12.1:
         // `RD_KAFKA_OP_CONNECT` resets the back-off, and each failure sends another). A question to any broker does not.
-        self.reach(timeout_ms)?;
+        self.reach(request_ms.min(wait_ms))?;
         // SAFETY: a live client.
         let options =
             Owned(unsafe { sys::rd_kafka_AdminOptions_new(self.rk(), op) }, sys::rd_kafka_AdminOptions_destroy);
         // SAFETY: live options; no text is asked for.
-        unsafe { sys::rd_kafka_AdminOptions_set_request_timeout(options.0, timeout_ms, ptr::null_mut(), 0) };
+        unsafe { sys::rd_kafka_AdminOptions_set_request_timeout(options.0, request_ms, ptr::null_mut(), 0) };
         // SAFETY: a live client.
         let queue = Owned(unsafe { sys::rd_kafka_queue_new(self.rk()) }, sys::rd_kafka_queue_destroy);
         send(options.0, queue.0)?;
-        // The request's own timeout ends the wait; the margin is only for the case that it does not.
         // SAFETY: a live queue; the event is ours.
-        let event = unsafe { sys::rd_kafka_queue_poll(queue.0, timeout_ms.saturating_add(5_000)) };
+        let event = unsafe { sys::rd_kafka_queue_poll(queue.0, wait_ms) };
         let event = Owned(event, sys::rd_kafka_event_destroy);
         if event.0.is_null() {
             return Err((Code(-185), "no answer".into()));
