@@ -1,7 +1,9 @@
-//! The workspace's packages and dependencies, according to `cargo tree`.
+//! The workspace's packages, their suites and dependencies, according to `cargo tree` and `cargo metadata`.
 
 use std::collections::BTreeSet;
 use std::fs;
+
+use serde_json::Value;
 
 use crate::process::{Failure, cargo_program, command, output_of, workspace};
 
@@ -13,6 +15,13 @@ pub(crate) fn pure() -> Result<BTreeSet<String>, Failure> {
 /// The names of all packages of the workspace.
 pub(crate) fn all() -> Result<BTreeSet<String>, Failure> {
     Ok(names(&tree(&["--depth", "0", "--workspace"])?))
+}
+
+/// The names of the suites in these packages' `tests` folders.
+pub(crate) fn suites_of(packages: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
+    let metadata = ["metadata", "--locked", "--no-deps", "--format-version", "1"];
+    suites(&output_of(command(cargo_program()).args(metadata))?, packages)
+        .ok_or_else(|| Failure::failed("`cargo metadata` prints something unexpected"))
 }
 
 /// `name vVERSION` of every crate that a package needs to be built, itself included.
@@ -58,6 +67,19 @@ fn crate_line(line: &str) -> Option<(&str, &str)> {
     version.starts_with('v').then_some((name, version))
 }
 
+fn suites(metadata: &str, packages: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+    let metadata: Value = serde_json::from_str(metadata).ok()?;
+    let mut found = BTreeSet::new();
+    for package in metadata["packages"].as_array()? {
+        if packages.contains(package["name"].as_str()?) {
+            let targets = package["targets"].as_array()?.iter();
+            let suites = targets.filter(|target| target["kind"][0] == "test" && target["test"] == true);
+            found.extend(suites.filter_map(|target| target["name"].as_str().map(str::to_owned)));
+        }
+    }
+    Some(found)
+}
+
 fn features(manifest: &str) -> Vec<String> {
     let section = manifest.lines().skip_while(|line| line.trim() != "[features]").skip(1);
     section
@@ -76,13 +98,28 @@ fn version_in_lock(lock: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{all, c_compilers_of, features, pure, version_in_lock};
+    use super::{all, c_compilers_of, features, pure, suites, suites_of, version_in_lock};
 
     #[test]
     fn features_are_read_without_default_comments_and_other_sections() {
         let manifest = "[package]\nname = \"x\"\n[features]\ndefault = [\"a\"]\n## About a.\na = []\n# b = []\n\
                         c = [\"a\", \"dep:c\"]\n\n[dependencies]\nd = \"1\"\n";
         assert_eq!(features(manifest), ["a", "c"]);
+    }
+
+    #[test]
+    fn suites_are_those_of_the_packages_asked_for() {
+        let target =
+            |kind: &str, name: &str, test: bool| format!(r#"{{"kind":["{kind}"],"name":"{name}","test":{test}}}"#);
+        let targets =
+            [target("lib", "a", true), target("test", "kill", true), target("test", "never", false)].join(",");
+        let package = |name: &str, targets: &str| format!(r#"{{"name":"{name}","targets":[{targets}]}}"#);
+        let packages = [package("a", &targets), package("b", &target("test", "other", true))].join(",");
+        let metadata = format!(r#"{{"packages":[{packages}]}}"#);
+        assert_eq!(suites(&metadata, &["a".to_owned()].into()), Some(["kill".to_owned()].into()));
+        assert_eq!(suites("{}", &["a".to_owned()].into()), None);
+        let ours = suites_of(&["millstream-tests".to_owned()].into()).expect("cargo metadata works");
+        assert!(ours.contains("real_kafka"), "{ours:?}");
     }
 
     #[test]

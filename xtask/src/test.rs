@@ -99,41 +99,67 @@ pub(crate) fn all_tests(build: &mut Build) -> Tally {
     tally
 }
 
+/// The feature with which the suite `secure` is built: TLS, which needs OpenSSL's headers.
+pub(crate) const SECURE: &str = "millstream-tests/ssl";
+
+/// The suites that mostly wait, for brokers and for sessions to end. Each row runs beside the other, its suites one after
+/// the other.
+const SIDE_BY_SIDE: [&[&str]; 2] = [&["kafka_contract", "real_kafka"], &["kill", "secure"]];
+
 fn run_all_tests(build: &mut Build, tally: &mut Tally) -> Result<(), Failure> {
     let pure = packages::pure()?;
     let rest: BTreeSet<String> = packages::all()?.difference(&pure).cloned().collect();
-    tests_of(build, &pure, &[], tally)?;
+    tally.add(tests_of(build, &pure, &[], "")?);
     build.rocksdb.wait()?;
     if let Err(failure) = build.kafka() {
         // The suites that need it will fail; the others can run.
         tally.add_failure(format!("no Kafka: {}", failure.message));
     }
-    tests_of(build, &rest, &["--features", SECURE], tally)
+    let suites = packages::suites_of(&rest)?;
+    let alone = suites.iter().filter(|suite| !SIDE_BY_SIDE.iter().any(|row| row.contains(&suite.as_str())));
+    let alone = alone.flat_map(|suite| ["--test", suite]);
+    let alone = ["--lib", "--bins", "--examples"].into_iter().chain(alone).collect::<Vec<_>>();
+    // The packages and features are the same every time, so that nothing is compiled twice.
+    let rest = |args: &[&str], prefix: &str| tests_of(build, &rest, &[&["--features", SECURE], args].concat(), prefix);
+    tally.add(rest(&alone, "")?);
+    tally.add(rest(&["--doc"], "")?);
+    // Compiled now, so that no suite waits for another's compiler.
+    rest(&["--tests", "--no-run"], "")?;
+    let in_a_row = |suites: &[&str]| {
+        let results = suites.iter().map(|suite| rest(&["--test", suite], &format!("{suite}: ")));
+        results.collect::<Result<Vec<_>, _>>()
+    };
+    let rows = std::thread::scope(|scope| {
+        let rows = SIDE_BY_SIDE.map(|suites| scope.spawn(move || in_a_row(suites)));
+        rows.map(|row| row.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    for row in rows {
+        row?.into_iter().for_each(|suite| tally.add(suite));
+    }
+    Ok(())
 }
 
-/// The feature with which the suite `secure` is built: TLS, which needs OpenSSL's headers.
-pub(crate) const SECURE: &str = "millstream-tests/ssl";
-
-fn tests_of(build: &Build, packages: &BTreeSet<String>, args: &[&str], tally: &mut Tally) -> Result<(), Failure> {
+/// Runs tests of these packages, and prints each line of their output behind the prefix.
+fn tests_of(build: &Build, packages: &BTreeSet<String>, args: &[&str], prefix: &str) -> Result<Tally, Failure> {
     let mut cargo = build.cargo(&["test", "--locked", "--no-fail-fast"]);
     cargo.args(packages.iter().flat_map(|package| ["-p", package])).args(args);
     let shown = shown(&cargo);
     let cannot = |error: std::io::Error| Failure::failed(format!("`{shown}`: {error}"));
     println!("{shown}");
     let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(cannot)?;
-    let failed_before = tally.failed;
+    let mut tally = Tally::default();
     for line in child.stdout.take().into_iter().flat_map(|output| BufReader::new(output).split(b'\n')) {
         let line = line.map_err(cannot)?;
         let line = String::from_utf8_lossy(&line);
-        println!("{line}");
+        println!("{prefix}{line}");
         tally.read(&line);
     }
     let status = child.wait().map_err(cannot)?;
-    if !status.success() && tally.failed == failed_before {
+    if !status.success() && !tally.has_failures() {
         // Something did not compile, or a test crashed its whole process.
         tally.add_failure(format!("`{shown}` ended with {status}"));
     }
-    Ok(())
+    Ok(tally)
 }
 
 /// The results of the tests.
@@ -160,6 +186,14 @@ impl Tally {
         self.passed += count("passed");
         self.failed += count("failed");
         self.skipped += count("ignored");
+    }
+
+    /// Adds the results of other tests.
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.failures.extend(other.failures);
     }
 
     /// Counts something that kept tests from running.
