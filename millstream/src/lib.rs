@@ -56,6 +56,7 @@
 //! | count per minute | [`windows`] |
 //! | write an operator of your own, with stores and timers | [`dsl::processor`] |
 //! | call another service or a database for each record | [`guide::handlers`] |
+//! | ask a running application for its state | [`guide::queries`], [`query`] |
 //! | test a topology | [`testing::TestDriver`]; [`testing::TopologyTestDriver`] compares with Kafka Streams |
 //! | read and write topics from outside a topology | [`client`] |
 //! | run it: settings, logging, errors, several processes | [`guide::running`], [`config`] |
@@ -86,8 +87,8 @@ mod readme {}
 pub use streams_core::__private;
 #[doc(inline)]
 pub use streams_core::{
-    aggregates, client, clock, config, dead_letters, dsl, log, private_folder, record, runtime, state, testing, topic,
-    topology, windows, wire,
+    aggregates, client, clock, config, dead_letters, dsl, log, private_folder, query, record, runtime, state, testing,
+    topic, topology, windows, wire,
 };
 // For the tests of adapters; the modules `testing::log_contract` and `testing::store_contract` tell of them.
 #[doc(hidden)]

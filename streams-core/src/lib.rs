@@ -33,6 +33,8 @@ pub mod dsl;
 
 pub mod runtime;
 
+pub mod query;
+
 pub mod dead_letters;
 
 pub mod testing;

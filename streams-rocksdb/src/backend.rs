@@ -147,6 +147,11 @@ impl StateBackend for RocksDb {
         true
     }
 
+    /// A snapshot neither waits for the thread that writes nor holds it up.
+    fn reads_beside_writing(&self) -> bool {
+        true
+    }
+
     fn memory(&self) -> Option<StateMemory> {
         let bytes = self.cache_bytes() + self.write_buffer_bytes();
         Some(StateMemory { bytes, is_set: self.sizes.are_set.load(Ordering::Relaxed) })

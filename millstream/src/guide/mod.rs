@@ -4,7 +4,8 @@
 //! picture of when results are sent and what late and null records do: [`streams`] record by record, [`windows`], [`joins`],
 //! [`tables`] and their aggregations, [`suppress_and_versions`] for results that stay as they are, and [`processors`] for code
 //! of your own. [`running`] is for the day when others depend on it: settings, logging, several processes; [`failures`] for
-//! the record with which something fails. [`handlers`] is for calls of other services.
+//! the record with which something fails. [`handlers`] is for calls of other services, and [`queries`] for whoever asks for
+//! state.
 //! [`differences`] is for those who know Kafka Streams, and says what is not there yet; [`beyond`] shows what it does not have.
 //!
 //! Examples that have no `main` are the body of a function that returns `Result<(), Box<dyn std::error::Error>>`.
@@ -16,6 +17,7 @@ pub mod failures;
 pub mod handlers;
 pub mod joins;
 pub mod processors;
+pub mod queries;
 pub mod running;
 pub mod streams;
 pub mod suppress_and_versions;

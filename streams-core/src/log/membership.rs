@@ -62,8 +62,7 @@ impl GroupPlan {
         self.subtopologies
             .iter()
             .flat_map(|sub| {
-                let partitions = sub.topics.values().copied().max().unwrap_or(0);
-                (0..partitions).map(|partition| TaskId {
+                (0..sub.partitions()).map(|partition| TaskId {
                     subtopology: sub.id,
                     partition: Partition(i32::try_from(partition).unwrap_or(i32::MAX)),
                 })
@@ -73,6 +72,12 @@ impl GroupPlan {
 }
 
 impl PlannedSubtopology {
+    /// How many tasks it has.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.topics.values().copied().max().unwrap_or(0)
+    }
+
     /// The topic whose partitions determine who owns this sub-topology's tasks: the one with the most partitions, and
     /// among several of them the first by name.
     #[must_use]

@@ -39,6 +39,7 @@ pub use membership::{
 };
 pub use outcome::{CommitOutcome, LogError, LogErrorKind};
 pub use reply::Reply;
+pub(crate) use reply::wait_for;
 
 use std::sync::Arc;
 

@@ -54,7 +54,7 @@ impl<T> Reply<T> {
     /// executor, whose thread it then blocks.
     pub fn wait_at_most(&mut self, timeout: Duration) -> Poll<Option<T>> {
         if let Arrival::Waiting(receiver) = &mut self.0 {
-            match wait_for(receiver, timeout) {
+            match wait_at_most(receiver, timeout) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(answer) => self.0 = answer.map_or(Arrival::Taken, Arrival::Ready),
             }
@@ -73,8 +73,18 @@ impl<T> Reply<T> {
     }
 }
 
-/// Blocks until a future is ready, at most for `timeout`. Unlike the executors' own functions for this, it may be called inside an executor.
-fn wait_for<F: Future>(future: F, timeout: Duration) -> Poll<F::Output> {
+/// Blocks until a future is ready. Unlike the executors' own functions for this, it may be called inside an executor.
+pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = wait_at_most(future.as_mut(), Duration::MAX) {
+            return output;
+        }
+    }
+}
+
+/// As [`wait_for`], at most for `timeout`.
+fn wait_at_most<F: Future>(future: F, timeout: Duration) -> Poll<F::Output> {
     struct Ring(Doorbell);
 
     impl Wake for Ring {

@@ -714,6 +714,10 @@ fn check_optimizations(set: Optimizations, built_with: Optimizations) -> Result<
 pub struct Handle(Arc<Status>);
 
 impl Handle {
+    pub(crate) const fn status(&self) -> &Arc<Status> {
+        &self.0
+    }
+
     /// The application's current state.
     #[must_use]
     pub fn state(&self) -> AppState {
@@ -760,7 +764,7 @@ impl Handle {
     /// The tasks assigned to this instance, each with the worker that runs it.
     #[must_use]
     pub fn assignment(&self) -> BTreeMap<TaskId, usize> {
-        self.0.owners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.desk.owners()
     }
 
     /// The error that ended the application, if there was one.

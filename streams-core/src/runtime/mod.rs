@@ -41,6 +41,7 @@ mod output_topics;
 mod plan;
 mod preparation;
 mod pulse;
+pub(crate) mod queries;
 mod questions;
 mod reach;
 mod renamed;

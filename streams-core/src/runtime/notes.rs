@@ -25,7 +25,7 @@ pub(crate) fn time_key(node: &str) -> Vec<u8> {
 }
 
 /// The key of the position in an input that was committed together with the state.
-fn position_key(topic: &str) -> Vec<u8> {
+pub(crate) fn position_key(topic: &str) -> Vec<u8> {
     format!("position/{topic}").into_bytes()
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum KeyOrder {
 }
 
 impl KeyOrder {
-    pub(super) fn compare(self, left: &[u8], right: &[u8]) -> Ordering {
+    pub(crate) fn compare(self, left: &[u8], right: &[u8]) -> Ordering {
         match self {
             Self::Ascending => left.cmp(right),
             Self::Descending => right.cmp(left),

@@ -5,8 +5,11 @@
 //! span, and what has expired is still one range, the oldest spans. A span is as long as one of Kafka Streams' segments,
 //! so two to four of them are live at once.
 
+use std::ops::Bound;
 use std::time::Duration;
 
+use super::key_range::behind;
+use super::selection::{Area, Keys};
 use crate::record::Timestamp;
 
 /// The size of a prefix.
@@ -43,6 +46,11 @@ impl Spans {
     pub(crate) const fn around(self, time: Timestamp) -> (Timestamp, Timestamp) {
         let first = self.number(time).saturating_mul(self.length_ms);
         (Timestamp(first), Timestamp(first.saturating_add(self.length_ms - 1)))
+    }
+
+    /// Where the rows with these keys and a time between these two lie.
+    pub(crate) fn area(self, (from, to): (Timestamp, Timestamp), keys: &Keys) -> Area {
+        Area::by_time(Bound::Included(self.rows(from).to_vec()), behind(&self.rows(to)), keys)
     }
 
     /// The prefix of the rows of the span with a time.

@@ -20,6 +20,12 @@ pub trait StateBackend: Send + Sync + 'static {
     /// Whether written data survives the process.
     fn is_persistent(&self) -> bool;
 
+    /// Whether other threads can read committed state without making the thread that writes wait or copy anything. Where they
+    /// cannot, that thread answers them itself.
+    fn reads_beside_writing(&self) -> bool {
+        false
+    }
+
     /// Where this backend keeps persistent state, if not in the application's state folder (`state.dir`). The runtime
     /// then creates and locks no folder, and the `folder` passed to [`StateBackend::open`] is only a name.
     fn place(&self) -> Option<Arc<dyn StatePlace>> {

@@ -12,6 +12,7 @@
 use std::ops::Bound;
 
 use super::rows::Row;
+use super::selection::{Area, Keys};
 use super::{KeyOrder, KeyRange, StoreAccess, StoreError, window_key};
 use crate::record::Timestamp;
 
@@ -320,6 +321,17 @@ fn put_latest(rows: &mut dyn VersionRows, key: &[u8], value: Option<&[u8]>, at: 
     rows.put(&latest_key(key), row.as_deref());
 }
 
+/// Where the versions of these keys lie: the latest ones, and before them, if they are wanted, the older ones.
+pub(crate) fn areas(keys: &Keys, with_older: bool) -> Vec<Area> {
+    let latest = Area::by_key(&[LATEST], keys);
+    if !with_older {
+        return vec![latest];
+    }
+    let (from, to) = (Bound::Included(vec![OLDER]), Bound::Excluded(vec![LATEST]));
+    let key = if let Keys::One(key) = keys { Some(with_length(key)) } else { None };
+    vec![Area { from, to, group: 1 + TIME, key }, latest]
+}
+
 /// The row of a latest version.
 pub(crate) fn latest_row(value: &[u8], from: Timestamp) -> Vec<u8> {
     [&from.0.to_be_bytes()[..], value].concat()
@@ -328,8 +340,11 @@ pub(crate) fn latest_row(value: &[u8], from: Timestamp) -> Vec<u8> {
 /// The beginning of the keys of a key's versions that end in a span. The key's length comes first, so that no other key's
 /// versions lie between.
 fn older_prefix(span: [u8; TIME], key: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes();
-    [&[OLDER][..], &span, &length, key].concat()
+    [&[OLDER][..], &span, &with_length(key)].concat()
+}
+
+fn with_length(key: &[u8]) -> Vec<u8> {
+    [&u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes(), key].concat()
 }
 
 fn read_latest(row: &[u8]) -> Option<Version<&[u8]>> {

@@ -27,6 +27,7 @@ use super::matching::TopicWatch;
 use super::memory::MemoryPlan;
 use super::plan::Plan;
 use super::preparation::Preparation;
+use super::queries::Floor;
 use super::reach::Reach;
 use super::store_report;
 use super::voice::END;
@@ -115,6 +116,7 @@ impl Control {
         let identity = identify(&parts, &directory)?;
         let preparation = preparation(&parts, &identity, &admin);
         status.become_state(AppState::Rebalancing);
+        status.desk.open(Arc::clone(&parts.topology), Arc::clone(&parts.clock));
         Ok(Self {
             span: tracing::info_span!("control", application = %parts.application_id),
             parts,
@@ -129,13 +131,12 @@ impl Control {
     /// Does a bounded amount of whatever there is to do.
     pub(crate) fn step(&mut self) -> ControlTurn {
         let _span = self.span.clone().entered();
-        match self.advance() {
-            Ok(step) => step,
-            Err(error) => {
-                self.fail(error);
-                ControlTurn::Busy
-            }
-        }
+        let turn = self.advance().unwrap_or_else(|error| {
+            self.fail(error);
+            ControlTurn::Busy
+        });
+        self.status.desk.step(*self.status.state.borrow(), true);
+        turn
     }
 
     fn advance(&mut self) -> Result<ControlTurn, AppError> {
@@ -305,6 +306,7 @@ impl Control {
             metrics: self.status.metrics.clone(),
             drops: self.status.drops.clone(),
             totals: self.status.totals.clone(),
+            desk: Arc::clone(&self.status.desk),
             paused: Arc::clone(&self.status.paused),
             killed: Arc::clone(&self.status.killed),
             alignment,
@@ -326,6 +328,11 @@ impl Control {
             globals: *globals,
         };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
+        self.status.desk.furnish(Floor {
+            partitions: common.plan.group.subtopologies.iter().map(|sub| (sub.id, sub.partitions())).collect(),
+            globals: common.globals.clone(),
+            inboxes: seeds.iter().map(|seed| seed.inbox.clone()).collect(),
+        });
         self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))
     }
@@ -351,6 +358,7 @@ impl Control {
         self.phase = ControlPhase::Finished;
         self.status.become_state(AppState::PendingError);
         self.status.become_state(AppState::Error);
+        self.status.desk.close(AppState::Error);
     }
 
     /// Keeps the first error and shuts everything down.
@@ -396,6 +404,7 @@ impl Control {
             self.status.become_state(AppState::PendingShutdown);
             self.status.become_state(AppState::NotRunning);
         }
+        self.status.desk.close(*self.status.state.borrow());
         ControlTurn::Finished
     }
 }

@@ -1,6 +1,5 @@
 //! What an instance and its handles share: its state, its error, its metrics, and requests to it.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -8,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::log::Doorbell;
-use crate::record::TaskId;
 use crate::runtime::AppError;
 use crate::runtime::drop_notices::DropNotices;
 use crate::runtime::lifecycle::AppState;
 use crate::runtime::metrics::MetricsBoard;
+use crate::runtime::queries::Desk;
 use crate::runtime::summary::Totals;
 
 /// A change of state: before and after.
@@ -29,7 +28,8 @@ pub(crate) struct Status {
     pub(crate) metrics: MetricsBoard,
     pub(crate) drops: DropNotices,
     pub(crate) totals: Totals,
-    pub(crate) owners: Mutex<BTreeMap<TaskId, usize>>,
+    /// Where questions about stores are left.
+    pub(crate) desk: Arc<Desk>,
     pub(crate) stop: AtomicBool,
     /// Set this to end everything at once, as a crash would.
     pub(crate) killed: Arc<AtomicBool>,
@@ -48,7 +48,7 @@ impl Status {
             drops: DropNotices::new(metrics.clone()),
             totals: Totals::default(),
             metrics,
-            owners: Mutex::default(),
+            desk: Arc::default(),
             stop: AtomicBool::new(false),
             killed: Arc::default(),
             paused: Arc::default(),

@@ -23,6 +23,7 @@ use crate::runtime::lifecycle::AppState;
 use crate::runtime::long_wait::{Awaited, LongWait};
 use crate::runtime::matching::TopicWatch;
 use crate::runtime::open_transactions::OpenTransactions;
+use crate::runtime::queries::Inbox;
 use crate::runtime::reach::Reach;
 use crate::runtime::restore_notices::RestoreNotices;
 use crate::runtime::stall::{Stall, StallCause};
@@ -137,6 +138,7 @@ fn link_workers(common: &Arc<Common>, control: &Doorbell) -> (Vec<WorkerLink>, V
             reports: report.clone(),
             doorbell: doorbell.clone(),
             control_doorbell: control.clone(),
+            inbox: Inbox::new(doorbell.clone()),
         };
         let staying = Staying::InGroup;
         (WorkerLink { commands, doorbell, epoch: 0, running: false, stopped: false, refused: None, staying }, seed)
@@ -381,7 +383,7 @@ impl Together {
     /// Commits and leaves the group, to come back with a new plan.
     fn begin_again(&mut self, status: &Status) {
         status.become_state(AppState::Rebalancing);
-        status.owners.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        status.desk.set_owners(&BTreeMap::new());
         self.again = true;
         self.stop();
     }
@@ -455,7 +457,7 @@ impl Together {
             .enumerate()
             .flat_map(|(worker, tasks)| tasks.iter().map(move |task| (*task, worker)))
             .collect();
-        status.owners.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.owners);
+        status.desk.set_owners(&self.owners);
         self.assigned = Some(metadata.clone());
         for (worker, tasks) in self.workers.iter_mut().zip(shares) {
             worker.assign(tasks, metadata.clone());

@@ -18,6 +18,7 @@ use super::metrics::{TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
 use super::offset_metadata::{KeptTopic, OffsetMetadata};
 use super::pulse::InHand;
+use super::queries::TaskReader;
 use super::summary::Totals;
 use super::worker::panic_message;
 use super::{AppError, collector::ProducerCollector};
@@ -29,7 +30,7 @@ use crate::operators::{
     Address, Context, Destination, DropReason, OperatorError, PunctuationTime, TaskParts, blamed, blaming,
 };
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
-use crate::state::{META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
+use crate::state::{CommittedRows, META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
 
 mod attending;
 mod buffer;
@@ -109,6 +110,8 @@ pub(crate) struct Task {
     /// Whether the state is marked as being in the middle of a transaction's end.
     is_transaction_ending: bool,
     span: tracing::Span,
+    /// Reads its committed rows beside the worker, where that is possible.
+    reader: Option<Arc<TaskReader>>,
     /// Held for the task's lifetime. Declared after `state`, so that the store is closed first.
     folder: TaskFolder,
 }
@@ -185,6 +188,7 @@ impl Task {
             in_hand,
             parts,
             span: tracing::info_span!("task", task = %id),
+            reader: None,
             folder,
         };
         task.metrics.phase = TaskPhase::Running;
@@ -397,6 +401,29 @@ impl Task {
         self.parts.views.iter().find(|view| **view.borrow_mut().fresh_rows().name() == *store).map(Rc::clone)
     }
 
+    /// Lets its committed rows be read beside the worker, if all of its stores can be.
+    pub(crate) fn share_state(&mut self) -> Result<Option<&Arc<TaskReader>>, StoreError> {
+        if self.stores.iter().any(|store| store.in_memory) {
+            return Ok(None);
+        }
+        let reader = self.state.borrow_mut().committed().reader()?;
+        let stores = self.stores.iter().map(|store| (Arc::clone(&store.name), store.index, Arc::clone(&store.kind)));
+        let inputs = self.inputs.iter().map(|input| input.partition.clone());
+        Ok(Some(self.reader.insert(Arc::new(TaskReader::new(reader, stores, inputs)))))
+    }
+
+    /// Tells those who read its rows whether it is this instance's.
+    pub(crate) fn set_current(&self, is_current: bool) {
+        if let Some(reader) = &self.reader {
+            reader.set_current(is_current);
+        }
+    }
+
+    /// The committed rows of a store.
+    pub(crate) fn committed_rows(&self, store: &Arc<str>, index: StoreIndex) -> CommittedRows {
+        CommittedRows::new(Arc::clone(store), index, Rc::clone(&self.state))
+    }
+
     /// As [`Task::make_room`], for a task that is suspended: writes nothing, so that only clean rows are dropped, which
     /// all of them are.
     pub(crate) fn drop_clean_rows(&mut self, rows_max: usize) -> bool {
@@ -568,6 +595,12 @@ impl Task {
             self.metrics.positions.insert(input.partition.clone(), input.position_to_commit());
         }
         self.metrics.clone()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.set_current(false);
     }
 }
 

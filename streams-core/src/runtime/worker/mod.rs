@@ -3,7 +3,7 @@
 //! `slots.rs` holds its tasks, and `standing.rs` its standing in the group. `tasks.rs` takes on and gives up tasks,
 //! `opening.rs` opens them, `intake.rs` brings records to them, `processing.rs` processes those, `committing.rs` decides
 //! when to commit, and `recovering.rs` undoes what cannot be committed;
-//! `full_disk.rs` says for how long, if a disk is full.
+//! `full_disk.rs` says for how long, if a disk is full. `answering.rs` lets those who ask look into their stores.
 //!
 //! A worker owns its tasks, a consumer for input, a consumer for restoring, and a producer. [`Worker::run_once`] does
 //! a bounded amount of whatever there is to do and never waits; a thread, a test or a simulation calls it repeatedly.
@@ -31,6 +31,7 @@ use super::memory::MemoryPlan;
 use super::metrics::MetricsBoard;
 use super::plan::Plan;
 use super::pulse::Pulse;
+use super::queries::{Desk, Inbox, Question};
 use super::questions::Questions;
 use super::settings::Guarantee;
 use super::stall::Stall;
@@ -50,6 +51,7 @@ use crate::record::{Offset, TaskId, TopicPartition};
 use crate::state::{CacheBudget, GlobalStore, StateBackend};
 
 mod aligning;
+mod answering;
 mod attending;
 mod committing;
 mod full_disk;
@@ -114,6 +116,8 @@ pub(crate) struct Common {
     pub(crate) metrics: MetricsBoard,
     pub(crate) drops: DropNotices,
     pub(crate) totals: Totals,
+    /// Where questions about stores are left.
+    pub(crate) desk: Arc<Desk>,
     pub(crate) paused: Arc<AtomicBool>,
     pub(crate) killed: Arc<AtomicBool>,
     /// `None` if tasks go as fast as they can, whatever their records' times.
@@ -184,6 +188,8 @@ pub(crate) struct WorkerSeed {
     pub(crate) reports: Sender<Report>,
     pub(crate) doorbell: Doorbell,
     pub(crate) control_doorbell: Doorbell,
+    /// Questions about the stores of its tasks.
+    pub(crate) inbox: Inbox,
     /// What the worker is doing, for the control.
     pub(crate) pulse: Arc<Pulse>,
 }
@@ -250,6 +256,8 @@ pub(crate) struct Worker {
     /// Whether this is still a member, after it has stood still.
     proof: Proof,
     events: Vec<FetchEvent>,
+    /// Questions that wait for something that is about to happen.
+    unanswered: Vec<Question>,
     span: tracing::Span,
 }
 
@@ -316,6 +324,7 @@ impl Worker {
             has_lost_positions: false,
             proof: Proof::default(),
             events: Vec::new(),
+            unanswered: Vec::new(),
             span: tracing::info_span!("worker", application = %shared.plan.application_id, number = seed.number),
             seed,
         })
@@ -348,8 +357,13 @@ impl Worker {
                 Turn::Busy
             }
         };
+        let has_questions = self.answer_questions();
         self.seed.pulse.rest();
-        turn
+        match turn {
+            Turn::Idle(_) if has_questions => Turn::Busy,
+            Turn::Idle(wait) if self.has_unanswered() => Turn::Idle(wait.min(WAIT_FOR_REPLY)),
+            turn => turn,
+        }
     }
 
     fn turn(&mut self) -> Result<Turn, AppError> {

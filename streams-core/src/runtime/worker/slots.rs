@@ -59,12 +59,21 @@ impl Slot {
     pub(super) fn give(&mut self, metadata: GroupMetadata) {
         self.given = metadata;
         self.is_suspended = false;
+        self.tell_readers();
     }
 
     /// Suspends the task. `metadata` is the last membership in which it was this worker's.
     pub(super) fn suspend(&mut self, metadata: GroupMetadata) {
         self.given = metadata;
         self.is_suspended = true;
+        self.tell_readers();
+    }
+
+    /// Nobody reads the rows of a task that may be another instance's in a moment.
+    fn tell_readers(&self) {
+        if let Phase::Open(task) = &self.phase {
+            task.set_current(!self.is_suspended);
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::super::definition::StoreName;
-use super::{ChangelogRecord, Plain, StoreKind, StoreRow, StoredRow};
+use super::{Area, ChangelogRecord, Keys, Plain, StoreKind, StoreRow, StoredRow};
+use crate::record::Timestamp;
 use crate::topic::NameError;
 use crate::wire::Value;
 
@@ -149,6 +150,10 @@ impl StoreKind for Custom {
 
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
         Plain.changelog_key(key)
+    }
+
+    fn areas(&self, keys: &Keys, times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        Plain.areas(keys, times)
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, Table, VersionRows, compacted, millis};
+use super::{
+    Area, ChangelogRecord, Detail, Keys, StoreKind, StoreRow, StoredRow, Table, VersionRows, compacted, millis,
+};
 use crate::record::Timestamp;
 use crate::state::StoreError;
 use crate::state::timestamped::{split_timestamped, timestamped};
@@ -26,7 +28,7 @@ pub(crate) const ROW: u8 = 1;
 
 impl Expiring {
     #[cfg(test)]
-    pub(super) const fn example() -> Self {
+    pub(crate) const fn example() -> Self {
         Self { ttl: Duration::from_secs(600), is_table: true }
     }
 }
@@ -104,6 +106,10 @@ impl StoreKind for Expiring {
 
     fn is_shown(&self, key: &[u8], _row: &[u8]) -> bool {
         key.first() == Some(&ROW)
+    }
+
+    fn areas(&self, keys: &Keys, _times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        vec![Area::by_key(&[ROW], keys)]
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

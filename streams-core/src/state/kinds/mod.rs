@@ -34,6 +34,7 @@ mod unmatched;
 mod versioned;
 mod window;
 
+pub use super::selection::{Area, Keys};
 pub use custom::{Custom, CustomStore, Structure};
 pub use distinct::Distinct;
 pub use expiring::Expiring;
@@ -154,6 +155,18 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
     /// Whether a row is one of the store's contents. Some kinds have others for their own use.
     fn is_shown(&self, _key: &[u8], _row: &[u8]) -> bool {
         true
+    }
+
+    /// Where rows with such keys and times lie, in the order of the store's keys. What else lies there is left out by whoever
+    /// reads it. Without times, kinds that keep versions give the latest ones only.
+    fn areas(&self, _keys: &Keys, _times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        vec![Area::ALL]
+    }
+
+    /// Whether a row belongs to a period from one time to another, both included: its window starts in it. `newest` is the
+    /// time of the newest row, if it is known.
+    fn is_within(&self, row: &StoredRow<'_>, (from, to): (Timestamp, Timestamp), _newest: Option<Timestamp>) -> bool {
+        row.window.is_some_and(|window| from <= window.start && window.start <= to)
     }
 
     /// Splits a stored row into its parts; `None` if the row cannot belong to such a store, or is not shown.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, compacted};
+use super::{Area, ChangelogRecord, Keys, StoreKind, StoreRow, StoredRow, compacted};
+use crate::record::Timestamp;
 
 /// One value per key, with the same bytes in the store and in the changelog. Rows have no timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,10 @@ impl StoreKind for Plain {
 
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
         Some(key.to_vec())
+    }
+
+    fn areas(&self, keys: &Keys, _times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        vec![Area::by_key(b"", keys)]
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, compacted_for, millis};
+use super::{Area, ChangelogRecord, Detail, Keys, StoreKind, StoreRow, StoredRow, compacted_for, millis};
 use crate::record::Timestamp;
 use crate::state::spans::{SPAN, Spans};
 use crate::state::timestamped::{split_timestamped, timestamped};
@@ -43,7 +43,7 @@ pub(crate) fn write_logged(start: Timestamp, sequence: u32, out: &mut Vec<u8>) {
 
 impl ProcessorWindows {
     #[cfg(test)]
-    pub(super) const fn example() -> Self {
+    pub(crate) const fn example() -> Self {
         let (size, retention) = (Duration::from_secs(60), Duration::from_secs(600));
         Self { size, retention, duplicates: true, timestamped: false }
     }
@@ -112,6 +112,11 @@ impl StoreKind for ProcessorWindows {
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
         let (_, logged) = key.split_first_chunk::<SPAN>()?;
         split_logged(logged).map(|_| logged.to_vec())
+    }
+
+    fn areas(&self, keys: &Keys, times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        let (from, to) = times.unwrap_or((Timestamp(i64::MIN), Timestamp(i64::MAX)));
+        vec![Spans::of(self.retention).area((from, to), keys)]
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
+use super::{Area, ChangelogRecord, Detail, Keys, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
 use crate::record::Timestamp;
 use crate::state::definition::{StoreFor, store_constant};
 use crate::state::spans::{SPAN, Spans};
@@ -129,6 +129,17 @@ impl StoreKind for Sessions {
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
         split_stored(key)?;
         key.get(SPAN..).map(<[u8]>::to_vec)
+    }
+
+    /// In the order of their ends.
+    fn areas(&self, keys: &Keys, times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        let from = times.map_or(Timestamp(i64::MIN), |(from, _)| from);
+        vec![self.spans().area((from, Timestamp(i64::MAX)), keys)]
+    }
+
+    /// It has a moment in common with the period.
+    fn is_within(&self, row: &StoredRow<'_>, (from, to): (Timestamp, Timestamp), _newest: Option<Timestamp>) -> bool {
+        row.window.is_some_and(|session| session.start <= to && from <= session.end)
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

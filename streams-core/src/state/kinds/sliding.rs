@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis, split_logged};
+use super::{
+    Area, ChangelogRecord, Detail, Keys, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis, split_logged,
+};
 use crate::record::Timestamp;
 use crate::state::spans::{SPAN, Spans};
 use crate::state::timestamped::{split_timestamped, timestamped};
@@ -30,7 +32,7 @@ pub(crate) fn split_stored(key: &[u8]) -> Option<(&[u8], Timestamp)> {
 
 impl Sliding {
     #[cfg(test)]
-    pub(super) const fn example() -> Self {
+    pub(crate) const fn example() -> Self {
         Self { difference: Duration::from_secs(10), retention: Duration::from_secs(600) }
     }
 }
@@ -80,6 +82,11 @@ impl StoreKind for Sliding {
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
         split_stored(key)?;
         key.get(SPAN..).map(<[u8]>::to_vec)
+    }
+
+    fn areas(&self, keys: &Keys, times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        let (from, to) = times.unwrap_or((Timestamp(i64::MIN), Timestamp(i64::MAX)));
+        vec![Spans::of(self.retention).area((from, to), keys)]
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::{ChangelogRecord, StoreKind, StoreRow, StoredRow, compacted};
+use super::{Area, ChangelogRecord, Keys, StoreKind, StoreRow, StoredRow, compacted};
+use crate::record::Timestamp;
 use crate::state::definition::{StoreFor, store_constant};
 use crate::state::timestamped::{split_timestamped, timestamped};
 
@@ -55,6 +56,10 @@ impl StoreKind for Table {
 
     fn changelog_key(&self, key: &[u8]) -> Option<Vec<u8>> {
         Some(key.to_vec())
+    }
+
+    fn areas(&self, keys: &Keys, _times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        vec![Area::by_key(b"", keys)]
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, millis};
+use super::{Area, ChangelogRecord, Detail, Keys, StoreKind, StoreRow, StoredRow, millis};
 use crate::record::Timestamp;
 use crate::state::StoreError;
 use crate::state::definition::{StoreFor, StoreName};
@@ -196,6 +196,18 @@ impl StoreKind for Versioned {
 
     fn is_shown(&self, key: &[u8], row: &[u8]) -> bool {
         versions::read(key, row).is_some_and(|(_, version)| version.value.is_some())
+    }
+
+    fn areas(&self, keys: &Keys, times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        versions::areas(keys, times.is_some())
+    }
+
+    /// It was valid at a moment of the period. What was valid before the history began is not known.
+    fn is_within(&self, row: &StoredRow<'_>, (from, to): (Timestamp, Timestamp), newest: Option<Timestamp>) -> bool {
+        let Some(valid) = row.window else { return false };
+        let is_latest = valid.end == Timestamp(i64::MAX);
+        let is_known = newest.is_none_or(|newest| to.0 >= newest.0.saturating_sub(self.versions().millis));
+        valid.start <= to && (is_latest || (is_known && from < valid.end))
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

@@ -3,12 +3,14 @@
 //! The changelog's key is Java's: the key's bytes, the window's start, and a sequence number that is 0 for tables. In
 //! the store the start comes first, so that the oldest windows can be deleted as one range.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ChangelogRecord, Detail, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
+use super::{Area, ChangelogRecord, Detail, Keys, StoreKind, StoreRow, StoredRow, Windowing, compacted_for, millis};
 use crate::record::Timestamp;
 use crate::state::definition::{StoreFor, store_constant};
+use crate::state::key_range::behind;
 use crate::state::timestamped::{split_timestamped, timestamped};
 use crate::state::window_key;
 use crate::windows::{TimeWindows, Window, WindowSize, Windowed};
@@ -103,6 +105,12 @@ impl StoreKind for Windows {
         let mut logged = Vec::new();
         window_key::write_changelog(key, &mut logged);
         Some(logged)
+    }
+
+    fn areas(&self, keys: &Keys, times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
+        let (from, to) = times.unwrap_or((Timestamp(i64::MIN), Timestamp(i64::MAX)));
+        let from = Bound::Included(window_key::start(from).to_vec());
+        vec![Area::by_time(from, behind(&window_key::start(to)), keys)]
     }
 
     fn read<'a>(&self, key: &'a [u8], row: &'a [u8]) -> Option<StoredRow<'a>> {

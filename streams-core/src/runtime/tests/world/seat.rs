@@ -121,8 +121,7 @@ impl Seat {
     /// Checks what the instance says about itself: when it is running, all its tasks are.
     pub(super) fn check_state(&self) -> Result<(), String> {
         let Some(instance) = &self.instance else { return Ok(()) };
-        let (running, owned) =
-            (instance.running_tasks(), instance.status.owners.lock().map_or(0, |owners| owners.len()));
+        let (running, owned) = (instance.running_tasks(), instance.status.desk.owners().len());
         match instance.state() == AppState::Running && running < owned {
             true => Err(format!("instance {} says that it is running; {running} of {owned} tasks are", self.number)),
             false => Ok(()),

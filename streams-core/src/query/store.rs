@@ -1,0 +1,325 @@
+//! A store of a running application, as bytes: finds the tasks that have its rows, asks them, and puts their answers together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::try_join_all;
+
+use super::{Position, QueryError};
+use crate::record::{Partition, TaskId, Timestamp};
+use crate::runtime::queries::{Floor, Freshness, Look, Question, Wish};
+use crate::runtime::{AppState, Status};
+use crate::state::rows::RowError;
+use crate::state::selection::{Keys, Page, PageRow, Selection, read_page};
+use crate::state::{GlobalStore, KeyOrder, StoreAccess, StoreError, StoreErrorKind, StoreKind};
+use crate::topology::StoreId;
+use crate::windows::WindowSizes;
+use crate::wire::murmur2::partition_of;
+
+/// A store that can be asked.
+#[derive(Clone)]
+pub(crate) struct AskedStore {
+    status: Arc<Status>,
+    name: Arc<str>,
+    id: StoreId,
+    kind: Arc<dyn StoreKind>,
+    windows: WindowSizes,
+    /// The sub-topology whose tasks have it; `None` for a global table's.
+    subtopology: Option<u32>,
+    freshness: Freshness,
+    at_least: Arc<Position>,
+    patience: Duration,
+    /// Whether only this instance's rows are wanted.
+    is_local: bool,
+}
+
+/// A key that is looked up.
+pub(crate) struct Sought {
+    pub(crate) key: Vec<u8>,
+    /// The part of the key that decides the partition.
+    pub(crate) partitioned_by: Vec<u8>,
+    /// As in [`Selection`].
+    pub(crate) times: Option<(Timestamp, Timestamp)>,
+}
+
+impl AskedStore {
+    /// Finds a store by its name.
+    pub(crate) fn find(status: &Arc<Status>, name: &str) -> Result<Self, QueryError> {
+        let not_running = || QueryError::NotRunning { state: *status.state.borrow() };
+        let topology = status.desk.topology().ok_or_else(not_running)?;
+        let stores = &topology.graph().stores;
+        let Some(number) = stores.iter().position(|store| *store.name == *name) else {
+            let known = stores.iter().map(|store| store.name.to_string()).collect();
+            return Err(QueryError::UnknownStore { store: name.to_owned(), known });
+        };
+        let id = StoreId(u32::try_from(number).unwrap_or(u32::MAX));
+        let definition = topology.graph().store(id).ok_or_else(not_running)?;
+        let mut parts = topology.subtopologies().iter().filter(|sub| !sub.global && !definition.global);
+        let subtopology = parts.find(|sub| sub.stores.contains(&id)).map(|sub| sub.id);
+        Ok(Self {
+            status: Arc::clone(status),
+            name: Arc::clone(&definition.name),
+            id,
+            kind: Arc::clone(&definition.kind),
+            windows: definition.windows,
+            subtopology,
+            freshness: Freshness::default(),
+            at_least: Arc::default(),
+            patience: Duration::ZERO,
+            is_local: false,
+        })
+    }
+
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn kind(&self) -> &dyn StoreKind {
+        &*self.kind
+    }
+
+    /// The sizes of the windows in its keys, without those of the rows themselves.
+    pub(crate) fn inner_windows(&self) -> WindowSizes {
+        if self.kind.window_size().is_some() { self.windows.inner() } else { self.windows }
+    }
+
+    pub(crate) fn committed(&mut self) {
+        self.freshness = Freshness::Committed;
+    }
+
+    pub(crate) fn at_least(&mut self, position: &Position) {
+        Arc::make_mut(&mut self.at_least).merge(position);
+    }
+
+    pub(crate) fn local(&mut self) {
+        self.is_local = true;
+    }
+
+    pub(crate) fn waiting(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// The row of a key. It is in the partition that the key belongs to, unless the topic was written by somebody who divides
+    /// keys in another way; so if it is not there, it is looked for in the instance's other tasks.
+    pub(crate) async fn get(&self, sought: Sought) -> Result<(Option<PageRow>, Position), QueryError> {
+        let deadlines = self.status.desk.deadlines(self.patience);
+        let floor = self.floor(deadlines.0).await?;
+        let selection = Selection {
+            keys: Keys::One(sought.key.into()),
+            times: sought.times,
+            order: KeyOrder::Ascending,
+            after: None,
+        };
+        let selection = Arc::new(selection);
+        let Some(subtopology) = self.subtopology else {
+            let page = self.look_at_global(&floor, &selection, 1)?;
+            return Ok((page.rows.into_iter().next(), Position::default()));
+        };
+        let partitions = floor.partitions.get(&subtopology).copied().unwrap_or(0);
+        let home = TaskId { subtopology, partition: partition_of(&sought.partitioned_by, partitions) };
+        let (row, mut position) = self.first(home, &selection, deadlines).await?;
+        if row.is_some() {
+            return Ok((row, position));
+        }
+        for task in self.own_tasks(subtopology).into_iter().filter(|task| *task != home) {
+            let (row, own) = self.first(task, &selection, deadlines).await?;
+            position.merge(&own);
+            if row.is_some() {
+                return Ok((row, position));
+            }
+        }
+        Ok((None, position))
+    }
+
+    /// A task's first wanted row.
+    async fn first(
+        &self,
+        task: TaskId,
+        selection: &Arc<Selection>,
+        deadlines: (Duration, Duration),
+    ) -> Result<(Option<PageRow>, Position), QueryError> {
+        let mut selection = Arc::clone(selection);
+        loop {
+            let (page, position) = self.page_of(task, &selection, 1, deadlines).await?;
+            match (page.rows.into_iter().next(), page.next) {
+                (None, Some(next)) => Arc::make_mut(&mut selection).after = Some(next),
+                (row, _) => return Ok((row, position)),
+            }
+        }
+    }
+
+    /// Some of the wanted rows of all tasks, in the order of the store's keys: at most `limit`, and where to go on.
+    pub(crate) async fn page(&self, selection: &Arc<Selection>, limit: usize) -> Result<(Page, Position), QueryError> {
+        let deadlines = self.status.desk.deadlines(self.patience);
+        let floor = self.floor(deadlines.0).await?;
+        let Some(subtopology) = self.subtopology else {
+            return Ok((self.look_at_global(&floor, selection, limit)?, Position::default()));
+        };
+        let tasks = self.tasks(&floor, subtopology);
+        let tasks = tasks.into_iter().map(|task| self.page_of(task, selection, limit, deadlines));
+        let (mut pages, mut position) = (Vec::new(), Position::default());
+        for (page, own) in try_join_all(tasks).await? {
+            position.merge(&own);
+            pages.push(page);
+        }
+        Ok((merged(pages, selection.order, limit), position))
+    }
+
+    /// The tasks that have its rows, or those of them that this instance has.
+    fn tasks(&self, floor: &Floor, subtopology: u32) -> Vec<TaskId> {
+        if self.is_local {
+            return self.own_tasks(subtopology);
+        }
+        let partitions = floor.partitions.get(&subtopology).copied().unwrap_or(0);
+        let partition = |number| Partition(i32::try_from(number).unwrap_or(i32::MAX));
+        (0..partitions).map(|number| TaskId { subtopology, partition: partition(number) }).collect()
+    }
+
+    fn own_tasks(&self, subtopology: u32) -> Vec<TaskId> {
+        let owners = self.status.desk.owners();
+        owners.into_keys().filter(|task| task.subtopology == subtopology).collect()
+    }
+
+    async fn page_of(
+        &self,
+        task: TaskId,
+        selection: &Arc<Selection>,
+        limit: usize,
+        deadlines: (Duration, Duration),
+    ) -> Result<(Page, Position), QueryError> {
+        let read = move |look: Look<'_>, store: &str, selection: &Selection| {
+            let page = read_page(look.rows, look.kind, look.newest, selection, limit);
+            page.map(|page| (page, look.position)).map_err(|error| failed(store, error))
+        };
+        if self.freshness == Freshness::Committed
+            && let Some(reader) = self.status.desk.reader(task)
+            && let Some(page) = reader.look(&self.name, &self.at_least, |look| read(look, &self.name, selection))
+        {
+            return page;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let (store, selection) = (Arc::clone(&self.name), Arc::clone(selection));
+        let wish =
+            Wish { task, store: Arc::clone(&store), freshness: self.freshness, at_least: Arc::clone(&self.at_least) };
+        let question = Question::new(wish, deadlines, move |look| {
+            let answer = look.and_then(|look| read(look, &store, &selection));
+            // If nobody listens any more, nobody wants to know.
+            let _ = sender.send(answer);
+        });
+        self.status.desk.ask(question, self.state());
+        receiver.await.unwrap_or_else(|_| Err(self.unanswered()))
+    }
+
+    /// Where to ask, as soon as that is known.
+    async fn floor(&self, until: Duration) -> Result<Arc<Floor>, QueryError> {
+        let desk = &self.status.desk;
+        if let Some(floor) = desk.floor() {
+            return Ok(floor);
+        }
+        if desk.now() < until && !self.state().is_final() {
+            let _ = desk.wait_for_floor(until).await;
+        }
+        desk.floor().ok_or_else(|| QueryError::NotRunning { state: self.state() })
+    }
+
+    fn look_at_global(&self, floor: &Floor, selection: &Selection, limit: usize) -> Result<Page, QueryError> {
+        let Some(store) = floor.globals.get(&self.id) else {
+            return Err(QueryError::NotRunning { state: self.state() });
+        };
+        let mut rows = access(store, &self.name);
+        let newest = store.newest().map_err(|error| failed(&self.name, error.into()))?;
+        let newest = Some(newest).filter(|_| self.kind.retention().is_some());
+        read_page(&mut rows, &*self.kind, newest, selection, limit).map_err(|error| failed(&self.name, error))
+    }
+
+    fn state(&self) -> AppState {
+        *self.status.state.borrow()
+    }
+
+    /// Why a question was dropped.
+    fn unanswered(&self) -> QueryError {
+        match self.state() {
+            AppState::Running | AppState::Rebalancing | AppState::Disconnected => {
+                let reason = "there is no answer: a row cannot be encoded, or its worker has ended; the log says why";
+                let error = StoreError::new(StoreErrorKind::Other, reason);
+                QueryError::Store { store: self.name.to_string(), error }
+            }
+            state => QueryError::NotRunning { state },
+        }
+    }
+}
+
+fn access(store: &Arc<GlobalStore>, name: &Arc<str>) -> StoreAccess {
+    let state = std::rc::Rc::new(std::cell::RefCell::new(store.as_state()));
+    StoreAccess::new(Arc::clone(name), store.index(), state, None)
+}
+
+fn failed(store: &str, error: RowError) -> QueryError {
+    let store = store.to_owned();
+    match error {
+        RowError::Store(error) => QueryError::Store { store, error },
+        RowError::Encode(error) => {
+            let error = StoreError::new(StoreErrorKind::Other, format!("a row cannot be encoded: {error}"));
+            QueryError::Store { store, error }
+        }
+    }
+}
+
+/// Puts the tasks' pages together. A page that ends early hides what may come behind its end, so nothing behind the first
+/// such end is taken.
+fn merged(pages: Vec<Page>, order: KeyOrder, limit: usize) -> Page {
+    let mut end: Option<Box<[u8]>> = None;
+    let mut rows = Vec::new();
+    for page in pages {
+        if let Some(next) = page.next
+            && end.as_ref().is_none_or(|end| order.compare(&next, end).is_lt())
+        {
+            end = Some(next);
+        }
+        rows.extend(page.rows);
+    }
+    rows.retain(|row| end.as_ref().is_none_or(|end| order.compare(&row.place, end).is_le()));
+    rows.sort_by(|left, right| order.compare(&left.place, &right.place));
+    if rows.len() > limit {
+        rows.truncate(limit);
+        end = rows.last().map(|last: &PageRow| last.place.clone());
+    }
+    Page { rows, next: end }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(places: &[&str], next: Option<&str>) -> Page {
+        let row = |place: &&str| PageRow {
+            place: place.as_bytes().into(),
+            key: place.as_bytes().into(),
+            window: None,
+            timestamp: None,
+            value: [].into(),
+        };
+        Page { rows: places.iter().map(row).collect(), next: next.map(|next| next.as_bytes().into()) }
+    }
+
+    #[test]
+    fn nothing_is_taken_from_behind_the_end_of_a_page_that_ends_early() {
+        use KeyOrder::{Ascending, Descending};
+        for (pages, order, limit, expected) in [
+            (vec![page(&["a", "c"], None), page(&["b"], None)], Ascending, 9, page(&["a", "b", "c"], None)),
+            (
+                vec![page(&["a", "c"], Some("c")), page(&["b", "d"], None)],
+                Ascending,
+                9,
+                page(&["a", "b", "c"], Some("c")),
+            ),
+            (vec![page(&["a", "c"], Some("c")), page(&[], Some("b"))], Ascending, 9, page(&["a"], Some("b"))),
+            (vec![page(&["a", "c"], None), page(&["b"], None)], Ascending, 2, page(&["a", "b"], Some("b"))),
+            (vec![page(&["c", "a"], None), page(&["b"], Some("b"))], Descending, 9, page(&["c", "b"], Some("b"))),
+            (vec![], Ascending, 9, page(&[], None)),
+        ] {
+            assert_eq!(merged(pages.clone(), order, limit), expected, "{pages:?}");
+        }
+    }
+}

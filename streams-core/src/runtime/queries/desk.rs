@@ -1,0 +1,289 @@
+//! Where questions are left: it knows which worker has which task, and keeps those whose task is nowhere at the moment.
+//!
+//! The control looks after it: tells it the owners, and lets it ask again from time to time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+
+use super::{Inbox, QueryError, Question, TaskReader};
+use crate::clock::SharedClock;
+use crate::operators::StoreId;
+use crate::record::TaskId;
+use crate::runtime::AppState;
+use crate::state::GlobalStore;
+use crate::topology::Topology;
+
+/// How long a worker has for an answer, beside the time for which the question is patient.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What is known once the instance has made its plan: where to ask.
+#[derive(Clone, Default)]
+pub(crate) struct Floor {
+    /// How many tasks each sub-topology has.
+    pub(crate) partitions: BTreeMap<u32, u32>,
+    pub(crate) globals: BTreeMap<StoreId, Arc<GlobalStore>>,
+    pub(crate) inboxes: Vec<Inbox>,
+}
+
+/// Where an application's questions are left.
+#[derive(Default)]
+pub(crate) struct Desk(Mutex<Inside>);
+
+#[derive(Default)]
+struct Inside {
+    /// What is asked about, and the clock that deadlines are measured with; set when the application starts.
+    about: Option<(Arc<Topology>, SharedClock)>,
+    floor: Option<Arc<Floor>>,
+    owners: BTreeMap<TaskId, usize>,
+    /// Where committed rows can be read beside the workers.
+    readers: BTreeMap<TaskId, Arc<TaskReader>>,
+    /// Whether everything has ended.
+    is_closed: bool,
+    /// The questions whose task is nowhere at the moment.
+    waiting: Vec<Question>,
+    /// Who waits for the floor, and until when.
+    newcomers: Vec<(Duration, oneshot::Sender<()>)>,
+}
+
+impl Desk {
+    /// Begins: from now on it is known what can be asked.
+    pub(crate) fn open(&self, topology: Arc<Topology>, clock: SharedClock) {
+        self.lock().about = Some((topology, clock));
+    }
+
+    /// The topology that the application runs, as soon as it has been started.
+    pub(crate) fn topology(&self) -> Option<Arc<Topology>> {
+        self.lock().about.as_ref().map(|(topology, _)| Arc::clone(topology))
+    }
+
+    /// The monotonic time.
+    pub(crate) fn now(&self) -> Duration {
+        self.lock().about.as_ref().map_or(Duration::ZERO, |(_, clock)| clock.monotonic())
+    }
+
+    /// Tells where to ask.
+    pub(crate) fn furnish(&self, floor: Floor) {
+        let mut inside = self.lock();
+        inside.floor = Some(Arc::new(floor));
+        inside.newcomers.clear();
+    }
+
+    /// Where to ask; `None` if that is not known yet.
+    pub(crate) fn floor(&self) -> Option<Arc<Floor>> {
+        self.lock().floor.clone()
+    }
+
+    /// Becomes ready when it is known where to ask, when the time has come, or when everything has ended.
+    pub(crate) fn wait_for_floor(&self, until: Duration) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut inside = self.lock();
+        if inside.floor.is_none() && !inside.is_closed {
+            inside.newcomers.push((until, sender));
+        }
+        receiver
+    }
+
+    /// The tasks' owners among the workers, from now on.
+    pub(crate) fn set_owners(&self, owners: &BTreeMap<TaskId, usize>) {
+        self.lock().owners.clone_from(owners);
+    }
+
+    /// The tasks' owners among the workers.
+    pub(crate) fn owners(&self) -> BTreeMap<TaskId, usize> {
+        self.lock().owners.clone()
+    }
+
+    /// From now on, the task's committed rows can be read like this.
+    pub(crate) fn set_reader(&self, task: TaskId, reader: &Arc<TaskReader>) {
+        self.lock().readers.insert(task, Arc::clone(reader));
+    }
+
+    /// How to read the committed rows of a task of this instance beside its worker, if that is possible.
+    pub(crate) fn reader(&self, task: TaskId) -> Option<Arc<TaskReader>> {
+        let inside = self.lock();
+        inside.readers.get(&task).filter(|_| inside.owners.contains_key(&task) && !inside.is_closed).cloned()
+    }
+
+    /// Passes a question on to the worker that has its task.
+    pub(crate) fn ask(&self, question: Question, state: AppState) {
+        let mut inside = self.lock();
+        let has_ended = inside.is_closed || matches!(state, AppState::PendingShutdown | AppState::PendingError);
+        if has_ended || state.is_final() {
+            drop(inside);
+            return question.refuse(QueryError::NotRunning { state });
+        }
+        let worker = inside.owners.get(&question.wish.task).copied();
+        if let (Some(worker), Some(floor)) = (worker, inside.floor.clone()) {
+            drop(inside);
+            return match floor.inboxes.get(worker) {
+                Some(inbox) => inbox.post(question),
+                None => question.refuse(QueryError::NotRunning { state }),
+            };
+        }
+        if matches!(state, AppState::Running) {
+            drop(inside);
+            let (store, task) = (question.store(), question.wish.task);
+            return question.refuse(QueryError::NotHere { store, task });
+        }
+        inside.waiting.push(question);
+        drop(inside);
+        // Whoever is in no mood to wait hears that at once.
+        self.step(state, false);
+    }
+
+    /// Takes a question back whose task the worker does not have, or may not speak for.
+    pub(crate) fn keep(&self, question: Question) {
+        self.lock().waiting.push(question);
+    }
+
+    /// Refuses what has waited for too long and, if `again`, asks everything else once more.
+    pub(crate) fn step(&self, state: AppState, again: bool) {
+        let now = self.now();
+        let mut inside = self.lock();
+        inside.newcomers.retain(|(until, _)| now < *until);
+        let overdue = inside.floor.iter().flat_map(|floor| &floor.inboxes).flat_map(|inbox| inbox.take_overdue(now));
+        let overdue: Vec<_> = overdue.collect();
+        let (patient, refused): (Vec<_>, Vec<_>) =
+            inside.waiting.drain(..).partition(|question| now < question.patient_until);
+        let has_floor = inside.floor.is_some();
+        let asked = if again { patient } else { std::mem::replace(&mut inside.waiting, patient) };
+        drop(inside);
+        for question in refused {
+            let (store, task) = (question.store(), question.wish.task);
+            let error = QueryError::Moving { store, task };
+            question.refuse(if has_floor { error } else { QueryError::NotRunning { state } });
+        }
+        for question in overdue {
+            let store = question.store();
+            question.refuse(QueryError::Busy { store, within: ANSWER_WITHIN });
+        }
+        asked.into_iter().for_each(|question| self.ask(question, state));
+    }
+
+    /// Refuses everything, from now on.
+    pub(crate) fn close(&self, state: AppState) {
+        let mut inside = self.lock();
+        inside.is_closed = true;
+        inside.readers.clear();
+        inside.newcomers.clear();
+        let waiting = std::mem::take(&mut inside.waiting);
+        let floor = inside.floor.clone();
+        drop(inside);
+        let left = floor.iter().flat_map(|floor| &floor.inboxes).flat_map(Inbox::take_all);
+        for question in waiting.into_iter().chain(left) {
+            question.refuse(QueryError::NotRunning { state });
+        }
+    }
+
+    /// The deadlines of a question that is asked now and may wait for that long.
+    pub(crate) fn deadlines(&self, patience: Duration) -> (Duration, Duration) {
+        let until = self.now().saturating_add(patience);
+        (until, until.saturating_add(ANSWER_WITHIN))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use crate::dsl::StreamsBuilder;
+    use crate::log::Doorbell;
+    use crate::record::{Partition, Timestamp};
+    use crate::runtime::queries::{Freshness, Wish};
+    use crate::topic::Topic;
+
+    const TASK: TaskId = TaskId { subtopology: 0, partition: Partition(0) };
+
+    struct Office {
+        desk: Desk,
+        clock: ManualClock,
+        inbox: Inbox,
+        doorbell: Doorbell,
+    }
+
+    impl Office {
+        fn new() -> Self {
+            let (desk, clock, doorbell) = (Desk::default(), ManualClock::at(Timestamp(0)), Doorbell::new());
+            let builder = StreamsBuilder::new();
+            builder.stream(Topic::<String, String>::new("in")).to(Topic::<String, String>::new("out"));
+            desk.open(Arc::new(builder.build().unwrap()), Arc::new(clock.clone()));
+            Self { desk, clock, inbox: Inbox::new(doorbell.clone()), doorbell }
+        }
+
+        fn furnish(&self) {
+            self.desk.furnish(Floor { inboxes: vec![self.inbox.clone()], ..Floor::default() });
+        }
+
+        /// Leaves a question, and says what becomes of it.
+        fn ask(&self, patience: u64, state: AppState) -> Receiver<String> {
+            let (sender, receiver) = channel();
+            let deadlines = self.desk.deadlines(Duration::from_secs(patience));
+            let wish =
+                Wish { task: TASK, store: "store".into(), freshness: Freshness::Latest, at_least: Arc::default() };
+            let question = Question::new(wish, deadlines, move |answer| {
+                let _ = sender.send(answer.map_or_else(|error| error.to_string(), |_| "looked".to_owned()));
+            });
+            self.desk.ask(question, state);
+            receiver
+        }
+    }
+
+    #[test]
+    fn a_question_waits_for_its_task_as_long_as_it_is_patient() {
+        let office = Office::new();
+        office.furnish();
+        let impatient = office.ask(0, AppState::Rebalancing);
+        assert!(impatient.try_recv().expect("an answer").contains("is being reassigned"));
+        let (patient, more_patient) = (office.ask(5, AppState::Rebalancing), office.ask(10, AppState::Rebalancing));
+        office.clock.advance(Duration::from_secs(6));
+        office.desk.step(AppState::Rebalancing, true);
+        assert!(patient.try_recv().expect("an answer").contains("is being reassigned"));
+        assert!(more_patient.try_recv().is_err() && office.inbox.next().is_none());
+        office.desk.set_owners(&[(TASK, 0)].into());
+        office.desk.step(AppState::Rebalancing, true);
+        assert!(office.inbox.next().is_some() && office.doorbell.wait(Duration::ZERO), "the worker is told");
+        office.desk.set_owners(&BTreeMap::new());
+        assert!(office.ask(10, AppState::Running).try_recv().expect("an answer").contains("another instance"));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_worker_that_does_not_answer_or_has_ended() {
+        let office = Office::new();
+        office.furnish();
+        office.desk.set_owners(&[(TASK, 0)].into());
+        let asked = office.ask(1, AppState::Running);
+        office.clock.advance(Duration::from_secs(10));
+        office.desk.step(AppState::Running, true);
+        assert!(asked.try_recv().is_err(), "the worker has its own ten seconds");
+        office.clock.advance(Duration::from_secs(1));
+        office.desk.step(AppState::Running, true);
+        assert!(asked.try_recv().expect("an answer").contains("did not answer within 10000 ms"));
+        let left = office.ask(60, AppState::Running);
+        office.desk.close(AppState::Error);
+        for refused in [left, office.ask(60, AppState::Error)] {
+            assert!(refused.try_recv().expect("an answer").contains("the application is ERROR"));
+        }
+    }
+
+    #[test]
+    fn whoever_comes_before_the_plan_is_made_waits_for_it_or_is_sent_away() {
+        let office = Office::new();
+        let asked = office.ask(0, AppState::Rebalancing);
+        assert!(asked.try_recv().expect("an answer").contains("the application is REBALANCING"));
+        let until = office.clock.monotonic() + Duration::from_secs(5);
+        let (mut one, mut other) = (office.desk.wait_for_floor(until), office.desk.wait_for_floor(until));
+        assert_eq!(one.try_recv(), Ok(None));
+        office.furnish();
+        assert!(one.try_recv().is_err() && other.try_recv().is_err(), "it is over");
+        assert!(office.desk.wait_for_floor(until).try_recv().is_err(), "there is nothing to wait for");
+    }
+}

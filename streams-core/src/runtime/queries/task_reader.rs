@@ -1,0 +1,96 @@
+//! Reads a task's committed rows beside its worker, where the backend can do that without slowing the worker down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Look, Position};
+use crate::record::{Offset, TopicPartition};
+use crate::runtime::notes::position_key;
+use crate::state::rows::RowError;
+use crate::state::{FreshRows, KeyOrder, KeyRange, META, StoreIndex, StoreKind, StoreReader, StoreSnapshot};
+
+/// A task's committed state, and what lies where in it.
+pub(crate) struct TaskReader {
+    reader: Arc<dyn StoreReader>,
+    stores: BTreeMap<Arc<str>, (StoreIndex, Arc<dyn StoreKind>)>,
+    inputs: Vec<TopicPartition>,
+    /// Whether the task is this instance's: not while it is suspended.
+    is_current: AtomicBool,
+}
+
+impl TaskReader {
+    pub(crate) fn new(
+        reader: Arc<dyn StoreReader>,
+        stores: impl Iterator<Item = (Arc<str>, StoreIndex, Arc<dyn StoreKind>)>,
+        inputs: impl Iterator<Item = TopicPartition>,
+    ) -> Self {
+        Self {
+            reader,
+            stores: stores.map(|(name, index, kind)| (name, (index, kind))).collect(),
+            inputs: inputs.collect(),
+            is_current: AtomicBool::new(true),
+        }
+    }
+
+    /// Tells whether the task is this instance's.
+    pub(crate) fn set_current(&self, is_current: bool) {
+        self.is_current.store(is_current, Ordering::Relaxed);
+    }
+
+    /// Lets a question look at a store, if it has got as far as is wanted; otherwise the worker has to be asked.
+    pub(crate) fn look<T>(&self, store: &Arc<str>, at_least: &Position, look: impl FnOnce(Look<'_>) -> T) -> Option<T> {
+        let (index, kind) = self.stores.get(store).filter(|_| self.is_current.load(Ordering::Relaxed))?;
+        let (mut look, mut answer) = (Some(look), None);
+        let looked = self.reader.look(&mut |snapshot| {
+            let Some(position) = self.position(snapshot).filter(|position| position.includes(at_least)) else { return };
+            let mut rows = SnapshotRows { name: store, index: *index, snapshot };
+            if let Some(look) = look.take() {
+                answer = Some(look(Look { rows: &mut rows, kind: &**kind, newest: None, position }));
+            }
+        });
+        // A store that was closed in between has an owner who knows more.
+        looked.ok().and(answer)
+    }
+
+    /// How far the state is, as far as that is noted beside it.
+    fn position(&self, snapshot: &dyn StoreSnapshot) -> Option<Position> {
+        let offset = |input: &TopicPartition| {
+            let noted = snapshot.get(META, &position_key(&input.topic)).ok()??;
+            Some((input.clone(), Offset(i64::from_be_bytes(noted.try_into().ok()?))))
+        };
+        self.inputs.iter().map(offset).collect()
+    }
+}
+
+/// A store in a snapshot.
+struct SnapshotRows<'a> {
+    name: &'a Arc<str>,
+    index: StoreIndex,
+    snapshot: &'a dyn StoreSnapshot,
+}
+
+impl FreshRows for SnapshotRows<'_> {
+    fn name(&self) -> &Arc<str> {
+        self.name
+    }
+
+    fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, RowError> {
+        Ok(self.snapshot.get(self.index, key)?)
+    }
+
+    fn scan(&mut self, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), RowError> {
+        let (from, to) = (range.from, range.to);
+        let pairs = match range.order {
+            KeyOrder::Ascending => self.snapshot.range(self.index, from, to),
+            KeyOrder::Descending => self.snapshot.range_reverse(self.index, from, to),
+        };
+        for pair in pairs {
+            let (key, row) = pair?;
+            if !each(&key, &row) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
