@@ -47,6 +47,8 @@ pub mod prelude;
 /// For the code that the derives generate only.
 #[doc(hidden)]
 pub mod __private {
+    pub use serde_json::Value as JsonValue;
+
     pub use crate::error_text::write_error;
     pub use crate::wire::json::Json;
     pub use crate::wire::msgpack::MessagePack;

@@ -119,6 +119,22 @@ fn delegate_to(inner: &Type, input: &DeriveInput, attributes: &Attributes) -> sy
             fn partition_bytes(encoded: &[u8]) -> &[u8] {
                 #inner::partition_bytes(encoded)
             }
+
+            fn to_json(&self) -> ::core::result::Result<#private::JsonValue, #private::EncodeError> {
+                #inner::to_json(&self.0)
+            }
+
+            fn from_json(json: &#private::JsonValue) -> ::core::result::Result<Self, #private::DecodeError> {
+                #inner::from_json(json).map(Self)
+            }
+
+            fn from_text(text: &str) -> ::core::result::Result<Self, #private::DecodeError> {
+                #inner::from_text(text).map(Self)
+            }
+
+            fn example_text() -> ::std::string::String {
+                #inner::example_text()
+            }
         }
     })
 }
@@ -152,6 +168,22 @@ fn through_codec(
 
             fn decode(bytes: &[u8]) -> ::core::result::Result<Self, #private::DecodeError> {
                 #codec::decode(bytes)
+            }
+
+            fn to_json(&self) -> ::core::result::Result<#private::JsonValue, #private::EncodeError> {
+                #codec::to_json(self)
+            }
+
+            fn from_json(json: &#private::JsonValue) -> ::core::result::Result<Self, #private::DecodeError> {
+                #codec::from_json(json)
+            }
+
+            fn from_text(text: &str) -> ::core::result::Result<Self, #private::DecodeError> {
+                #codec::from_text(text)
+            }
+
+            fn example_text() -> ::std::string::String {
+                #codec::example_text()
             }
         }
     })

@@ -8,6 +8,7 @@ use millstream::windows::{Window, WindowSize, Windowed};
 use millstream::wire::{Codec, DecodeError, EncodeError, List, Value as _};
 use millstream::{Key, Value};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 fn check<V: millstream::wire::Value + Debug + PartialEq>(value: &V, expected: &[u8]) {
     let mut bytes = Vec::new();
@@ -173,6 +174,60 @@ struct Amount {
 fn a_codec_of_ones_own_is_used() {
     check_key(&Amount { cents: -250 }, b"-250");
     assert_eq!(Amount::decode(b"x").unwrap_err().reason, "not a number");
+}
+
+/// Each value as JSON, which leads back to it.
+fn check_json<V: millstream::wire::Value + Debug + PartialEq>(value: &V, expected: &serde_json::Value) {
+    assert_eq!(&value.to_json().unwrap(), expected);
+    assert_eq!(&V::from_json(expected).unwrap(), value);
+    assert_eq!(&V::from_text(&expected.to_string()).unwrap(), value);
+}
+
+#[test]
+fn each_format_says_what_its_values_look_like_as_json() {
+    check_json(&UserId(u64::MAX), &json!(u64::MAX));
+    check_json(&Tagged(List(vec!["a".to_owned()])), &json!(["a"]));
+    check_json(&Click { page: "/".to_owned(), millis: None }, &json!({ "page": "/", "millis": null }));
+    check_json(&Event::Closed, &json!("Closed"));
+    check_json(&Reading { at: 1, value: 0.5 }, &json!({ "at": 1, "value": 0.5 }));
+    check_json(&Device::Sensor(9), &json!({ "Sensor": 9 }));
+    check_json(&Pair(1, "x".to_owned()), &json!([1, "x"]));
+    check_json(&Amount { cents: -250 }, &json!("-250"));
+    assert!(Reading { at: 1, value: f32::NAN }.to_json().is_err(), "null would not lead back");
+    assert_eq!(Event::from_text("Closed").unwrap(), Event::Closed, "a string without its quotation marks");
+    assert_eq!(Click::example_text(), r#"{"millis":0,"page":"text"}"#);
+    let window = Window { start: Timestamp(1), end: Timestamp(2) };
+    check_json(&Minute(Windowed { key: "a".to_owned(), window }), &json!({ "key": "a", "start": 1, "end": 2 }));
+}
+
+/// A codec may say it, too.
+struct Cents;
+
+impl Codec<Price> for Cents {
+    fn encode(value: &Price, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        value.0.encode(out)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Price, DecodeError> {
+        i64::decode(bytes).map(Price)
+    }
+
+    fn to_json(value: &Price) -> Result<serde_json::Value, EncodeError> {
+        Ok(json!({ "cents": value.0 }))
+    }
+
+    fn from_json(json: &serde_json::Value) -> Result<Price, DecodeError> {
+        i64::from_json(&json["cents"]).map(Price)
+    }
+}
+
+#[derive(Value, Debug, Clone, PartialEq)]
+#[streams(codec = Cents)]
+struct Price(i64);
+
+#[test]
+fn a_codec_may_say_what_its_values_look_like() {
+    check_json(&Price(5), &json!({ "cents": 5 }));
 }
 
 /// Without the facade, the engine's own crate can be given.

@@ -6,8 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value as JsonValue, json};
+
 use super::Merge;
 use super::fields::Fields;
+use crate::wire::json_form::with_bytes;
 use crate::wire::murmur3::hash128;
 use crate::wire::{DecodeError, EncodeError, Value};
 
@@ -169,6 +172,15 @@ impl Value for DistinctCount {
             return Err(DecodeError::new::<Self>("a register's value is impossible"));
         }
         Ok(found)
+    }
+
+    /// What it says, and the sketch itself, which is all that is read again.
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        with_bytes(json!({ "estimate": self.estimate() }), self)
+    }
+
+    fn example_text() -> String {
+        Self::default().to_json().map(|json| json.to_string()).unwrap_or_default()
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::cmp::Reverse;
 
+use serde_json::Value as JsonValue;
+
 use super::Merge;
-use crate::wire::{DecodeError, EncodeError, List, Nullable, Value};
+use crate::wire::{DecodeError, EncodeError, Field, List, Nullable, Value};
 
 /// The smallest value.
 ///
@@ -76,6 +78,23 @@ macro_rules! extreme {
                     _ => Err(DecodeError::new::<Self>("it begins with neither 0 nor 1")),
                 }
             }
+
+            /// The value, or null if there were none.
+            fn to_json(&self) -> Result<JsonValue, EncodeError> {
+                self.0.write_json()
+            }
+
+            fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+                Option::read_json(json).map(Self)
+            }
+
+            fn from_text(text: &str) -> Result<Self, DecodeError> {
+                Option::read_text(text).map(Self)
+            }
+
+            fn example_text() -> String {
+                <T as Value>::example_text()
+            }
         }
     };
 }
@@ -141,7 +160,24 @@ where
 
     /// `N` may have been another one before.
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut list = List::<T>::decode(bytes)?;
+        Self::in_order(List::decode(bytes)?)
+    }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        self.0.to_json()
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        Self::in_order(List::from_json(json)?)
+    }
+
+    fn example_text() -> String {
+        <List<T> as Value>::example_text()
+    }
+}
+
+impl<T: Ord, const N: usize> Top<T, N> {
+    fn in_order(mut list: List<T>) -> Result<Self, DecodeError> {
         if !list.0.is_sorted_by_key(Reverse) {
             return Err(DecodeError::new::<Self>("its values are not in order"));
         }

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value as JsonValue, json};
+
 use super::Merge;
 use super::fields::Fields;
+use crate::wire::json_form::{of_float, with_bytes};
 use crate::wire::{DecodeError, EncodeError, Value};
 
 /// How far an estimate may be from a value that is there.
@@ -131,6 +134,16 @@ impl Value for Quantiles {
             read_bucket(&mut fields, &mut found.positive)?;
         }
         Ok(found)
+    }
+
+    /// What it says, and the sketch itself, which is all that is read again.
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        let part = |part| self.quantile(part).map(of_float);
+        with_bytes(json!({ "count": self.count(), "p50": part(0.5), "p90": part(0.9), "p99": part(0.99) }), self)
+    }
+
+    fn example_text() -> String {
+        Self::default().to_json().map(|json| json.to_string()).unwrap_or_default()
     }
 }
 

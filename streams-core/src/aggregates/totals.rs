@@ -1,7 +1,10 @@
 //! Sums and means.
 
+use serde_json::{Value as JsonValue, json};
+
 use super::Merge;
 use super::fields::Fields;
+use crate::wire::json_form::{field, float, integer, of_float};
 use crate::wire::{DecodeError, EncodeError, Value};
 
 /// The exact sum, number and mean of whole numbers. It never overflows.
@@ -69,6 +72,22 @@ impl Value for Total {
         fields.end::<Self>()?;
         Ok(Self { count, sum })
     }
+
+    /// With the mean, and with the sum as a string where JSON has no such number.
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        let sum = i64::try_from(self.sum).map_or_else(|_| JsonValue::from(self.sum.to_string()), JsonValue::from);
+        Ok(json!({ "count": self.count, "sum": sum, "mean": self.mean() }))
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        let part = |name| field(json, name);
+        let parts = || Ok::<_, String>((integer(part("count")?)?, integer(part("sum")?)?));
+        parts().map(|(count, sum)| Self { count, sum }).map_err(DecodeError::new::<Self>)
+    }
+
+    fn example_text() -> String {
+        r#"{"count":2,"sum":42}"#.to_owned()
+    }
 }
 
 /// The sum, number and mean of numbers with fractions. Sums are rounded, so their last digits depend on the order.
@@ -134,6 +153,20 @@ impl Value for Mean {
         let sum = f64::from_be_bytes(fields.next::<Self, 8>()?);
         fields.end::<Self>()?;
         Ok(Self { count, sum })
+    }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        Ok(json!({ "count": self.count, "sum": of_float(self.sum), "mean": self.mean().map(of_float) }))
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        let part = |name| field(json, name);
+        let parts = || Ok::<_, String>((integer(part("count")?)?, float(part("sum")?)?));
+        parts().map(|(count, sum)| Self { count, sum }).map_err(DecodeError::new::<Self>)
+    }
+
+    fn example_text() -> String {
+        r#"{"count":2,"sum":42.0}"#.to_owned()
     }
 }
 

@@ -8,7 +8,11 @@
 
 use std::time::Duration;
 
+use serde_json::{Value as JsonValue, json};
+
 use crate::record::Timestamp;
+use crate::wire::json_form::{field, typed_json, unexpected};
+use crate::wire::list::example_json;
 use crate::wire::{DecodeError, EncodeError, Key, Value};
 
 mod distinct;
@@ -147,6 +151,30 @@ impl<K: Value> Value for Windowed<K> {
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         K::partition_bytes(split_time(encoded).map_or(encoded, |(key, _)| key))
     }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        let Window { start, end } = self.window;
+        let end = (end.0 < i64::MAX).then_some(end.0);
+        Ok(json!({ "key": self.key.to_json()?, "start": start.0, "end": end }))
+    }
+
+    /// The end may be left out, as the bytes do.
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        let (key, start) = key_and_start::<Self, K>(json)?;
+        let end = match json.get("end") {
+            None | Some(JsonValue::Null) => Timestamp(i64::MAX),
+            Some(end) => time::<Self>(end)?,
+        };
+        Ok(Self { key, window: Window { start, end } })
+    }
+
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        typed_json(text, Self::from_json)
+    }
+
+    fn example_text() -> String {
+        format!("{{\"key\":{},\"start\":1700000000000}}", example_json::<K>())
+    }
 }
 
 impl<K: Key> Key for Windowed<K> {}
@@ -182,9 +210,45 @@ impl<K: Value> Value for Windowed<K, Session> {
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         K::partition_bytes(split_session(encoded).map_or(encoded, |(key, _)| key))
     }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        let Session { start, end } = self.window;
+        Ok(json!({ "key": self.key.to_json()?, "start": start.0, "end": end.0 }))
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        let (key, start) = key_and_start::<Self, K>(json)?;
+        let end = time::<Self>(field(json, "end").map_err(DecodeError::new::<Self>)?)?;
+        if start > end {
+            return Err(DecodeError::new::<Self>(format!(
+                "its session would start at {} and end at {}",
+                start.0, end.0
+            )));
+        }
+        Ok(Self { key, window: Session { start, end } })
+    }
+
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        typed_json(text, Self::from_json)
+    }
+
+    fn example_text() -> String {
+        format!("{{\"key\":{},\"start\":1700000000000,\"end\":1700000060000}}", example_json::<K>())
+    }
 }
 
 impl<K: Key> Key for Windowed<K, Session> {}
+
+/// What the JSON forms of both sorts of keys, `T`, have in common.
+fn key_and_start<T, K: Value>(json: &JsonValue) -> Result<(K, Timestamp), DecodeError> {
+    let part = |name| field(json, name).map_err(DecodeError::new::<T>);
+    Ok((K::from_json(part("key")?)?, time::<T>(part("start")?)?))
+}
+
+fn time<T>(json: &JsonValue) -> Result<Timestamp, DecodeError> {
+    let time = json.as_i64().map(Timestamp);
+    time.ok_or_else(|| DecodeError::new::<T>(unexpected("a time in milliseconds since 1970", json)))
+}
 
 /// Splits the time at the end off.
 fn split_time(bytes: &[u8]) -> Option<(&[u8], Timestamp)> {

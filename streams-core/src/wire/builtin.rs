@@ -9,8 +9,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::Value as JsonValue;
 use uuid::Uuid;
 
+use super::json_form::{self, unexpected};
 use super::{DecodeError, EncodeError, Key, Value, WindowSize};
 
 /// The bytes as an array of the length that a `T` takes.
@@ -39,6 +41,18 @@ macro_rules! big_endian {
             fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
                 exactly::<Self, { size_of::<Self>() }>(bytes).map(Self::from_be_bytes)
             }
+
+            fn to_json(&self) -> Result<JsonValue, EncodeError> {
+                Ok(JsonValue::from(*self))
+            }
+
+            fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+                json_form::integer(json).map_err(DecodeError::new::<Self>)
+            }
+
+            fn example_text() -> String {
+                "42".to_owned()
+            }
         }
 
         impl Key for $number {}
@@ -65,6 +79,19 @@ impl Value for f32 {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         exactly::<Self, 4>(bytes).map(Self::from_be_bytes)
     }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        Ok(json_form::of_small_float(*self))
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "the nearest one is meant")]
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        json_form::float(json).map(|number| number as Self).map_err(DecodeError::new::<Self>)
+    }
+
+    fn example_text() -> String {
+        "1.5".to_owned()
+    }
 }
 
 /// Java's `Serdes.Double()`: all NaNs are written the same, as with Java's `doubleToLongBits`.
@@ -82,6 +109,18 @@ impl Value for f64 {
     #[inline]
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         exactly::<Self, 8>(bytes).map(Self::from_be_bytes)
+    }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        Ok(json_form::of_float(*self))
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        json_form::float(json).map_err(DecodeError::new::<Self>)
+    }
+
+    fn example_text() -> String {
+        "1.5".to_owned()
     }
 }
 
@@ -102,6 +141,18 @@ impl Value for bool {
             [1] => Ok(true),
             [other] => Err(DecodeError::new::<Self>(format!("the byte is {other:#04x}, not 0x00 or 0x01"))),
         }
+    }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        Ok(JsonValue::from(*self))
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        json.as_bool().ok_or_else(|| DecodeError::new::<Self>(unexpected("`true` or `false`", json)))
+    }
+
+    fn example_text() -> String {
+        "true".to_owned()
     }
 }
 
@@ -125,6 +176,19 @@ impl Value for String {
     fn check(bytes: &[u8]) -> Result<(), DecodeError> {
         text::<Self>(bytes).map(drop)
     }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        Ok(JsonValue::from(&**self))
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        let text = json.as_str().ok_or_else(|| DecodeError::new::<Self>(unexpected("a string", json)))?;
+        Ok(Self::from(text))
+    }
+
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        Ok(Self::from(text))
+    }
 }
 
 impl Key for String {}
@@ -146,6 +210,19 @@ impl Value for Arc<str> {
 
     fn check(bytes: &[u8]) -> Result<(), DecodeError> {
         text::<Self>(bytes).map(drop)
+    }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        Ok(JsonValue::from(&**self))
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        let text = json.as_str().ok_or_else(|| DecodeError::new::<Self>(unexpected("a string", json)))?;
+        Ok(Self::from(text))
+    }
+
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        Ok(Self::from(text))
     }
 }
 
@@ -211,6 +288,10 @@ impl Value for Uuid {
         let text = exactly::<Self, 36>(bytes)?;
         Self::try_parse_ascii(&text).map_err(|error| DecodeError::new::<Self>(error.to_string()))
     }
+
+    fn example_text() -> String {
+        "67e55044-10b1-426f-9247-bb680e5fe0c8".to_owned()
+    }
 }
 
 impl Key for Uuid {}
@@ -239,6 +320,22 @@ impl<V: Value> Value for Arc<V> {
         if V::WINDOWS > 0 {
             Self::make_mut(self).set_window_sizes(sizes);
         }
+    }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        V::to_json(self)
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        V::from_json(json).map(Self::new)
+    }
+
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        V::from_text(text).map(Self::new)
+    }
+
+    fn example_text() -> String {
+        V::example_text()
     }
 }
 

@@ -12,8 +12,11 @@
 //! update. Nothing writes them yet; Java reads them, and so do we.
 
 use bytes::Bytes;
+use serde_json::{Value as JsonValue, json};
 
-use super::{DecodeError, EncodeError, Value};
+use super::json_form::{field, typed_json};
+use super::list::example_json;
+use super::{DecodeError, EncodeError, Field, Value};
 use crate::record::Change;
 
 const OLD: u8 = 0;
@@ -122,6 +125,32 @@ impl<V: Value> Value for Change<V> {
         let change = split(bytes).map_err(DecodeError::new::<Self>)?;
         let (old, new) = (change.old.map(V::decode).transpose()?, change.new.map(V::decode).transpose()?);
         Ok(Self { old, new, is_latest: change.is_latest })
+    }
+
+    /// An update that is not the latest of its row says so.
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        let mut json = json!({ "old": self.old.write_json()?, "new": self.new.write_json()? });
+        if !self.is_latest {
+            json["is_latest"] = false.into();
+        }
+        Ok(json)
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        let side = |name| match field(json, name) {
+            Ok(side) => Option::<V>::read_json(side),
+            Err(reason) => Err(DecodeError::new::<Self>(reason)),
+        };
+        let is_latest = json.get("is_latest").and_then(JsonValue::as_bool).unwrap_or(true);
+        Ok(Self { old: side("old")?, new: side("new")?, is_latest })
+    }
+
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        typed_json(text, Self::from_json)
+    }
+
+    fn example_text() -> String {
+        format!("{{\"old\":null,\"new\":{}}}", example_json::<V>())
     }
 }
 

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::serde_value::SerdeValue;
 use super::strict::{self, Format, Rules};
-use super::{Codec, DecodeError, EncodeError, Value};
+use super::{Codec, DecodeError, EncodeError, Value, json_form, outline};
 
 /// The JSON format, chosen with `#[streams(json)]` on a type.
 ///
@@ -64,6 +64,22 @@ impl<T: SerdeValue> Codec<T> for Json {
     fn decode(bytes: &[u8]) -> Result<T, DecodeError> {
         strict::decode::<Self, T>(bytes)
     }
+
+    fn to_json(value: &T) -> Result<serde_json::Value, EncodeError> {
+        strict::to_json::<Json, T>(value)
+    }
+
+    fn from_json(json: &serde_json::Value) -> Result<T, DecodeError> {
+        strict::from_json(json)
+    }
+
+    fn from_text(text: &str) -> Result<T, DecodeError> {
+        json_form::typed_json(text, <Self as Codec<T>>::from_json)
+    }
+
+    fn example_text() -> String {
+        outline::example::<T>().to_string()
+    }
 }
 
 /// Any JSON, for topics whose values have no Rust type.
@@ -74,6 +90,23 @@ impl Value for serde_json::Value {
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         Json::decode(bytes)
+    }
+
+    fn to_json(&self) -> Result<Self, EncodeError> {
+        Ok(self.clone())
+    }
+
+    fn from_json(json: &Self) -> Result<Self, DecodeError> {
+        Ok(json.clone())
+    }
+
+    /// Only JSON: if anything else were a string, so would be an object with a typing error.
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        Self::decode(text.as_bytes())
+    }
+
+    fn example_text() -> String {
+        r#"{"any":"JSON"}"#.to_owned()
     }
 }
 

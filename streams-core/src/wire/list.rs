@@ -10,6 +10,9 @@
 use std::cell::Cell;
 use std::hash::Hash;
 
+use serde_json::Value as JsonValue;
+
+use super::json_form::{typed_json, unexpected};
 use super::{DecodeError, EncodeError, Field, Key, Nullable, Value, WindowSize};
 
 const CONSTANT_SIZE: u8 = 0;
@@ -99,6 +102,29 @@ impl<T: Nullable> Value for List<T> {
         }
         .map(List)
     }
+
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        self.0.iter().map(Field::write_json).collect()
+    }
+
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        let elements = json.as_array().ok_or_else(|| DecodeError::new::<Self>(unexpected("a list", json)))?;
+        elements.iter().map(T::read_json).collect()
+    }
+
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        typed_json(text, Self::from_json)
+    }
+
+    fn example_text() -> String {
+        format!("[{}]", example_json::<T::Inner>())
+    }
+}
+
+/// An example as JSON says it: that of a string is typed without its quotation marks.
+pub(crate) fn example_json<V: Value>() -> String {
+    let json = V::from_text(&V::example_text()).ok().and_then(|value| value.to_json().ok());
+    json.map_or_else(|| "null".to_owned(), |json| json.to_string())
 }
 
 /// Converts to Java's signed 32-bit count.

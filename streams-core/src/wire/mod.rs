@@ -10,6 +10,8 @@
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 
+use serde_json::Value as JsonValue;
+
 mod builtin;
 pub mod change;
 pub(crate) mod encoded_key;
@@ -18,10 +20,12 @@ pub(crate) mod foreign_key;
 mod golden;
 mod into_field;
 pub mod json;
-mod list;
+pub(crate) mod json_form;
+pub(crate) mod list;
 pub mod msgpack;
 pub mod murmur2;
 pub(crate) mod murmur3;
+mod outline;
 #[doc(hidden)]
 pub mod refused;
 #[cfg(test)]
@@ -89,6 +93,70 @@ pub trait Value: Clone + Send + Sync + 'static {
     /// Sets the windows' ends from their sizes, the outermost first.
     #[doc(hidden)]
     fn set_window_sizes(&mut self, _sizes: &[WindowSize]) {}
+
+    /// The value as JSON, as everything shows it that does not know its type: queries over HTTP, command lines, pages.
+    ///
+    /// | type | JSON |
+    /// | --- | --- |
+    /// | numbers | a number; `NaN` and infinities are strings |
+    /// | `bool`, `String`, `Uuid` | a boolean, a string |
+    /// | `Vec<u8>`, `Bytes` | a string if it is a readable text, otherwise `{"base64": "AAE="}` |
+    /// | [`List`] | an array |
+    /// | `Windowed<K>` | `{"key": .., "start": .., "end": ..}`, in milliseconds since 1970 |
+    /// | `#[streams(json)]`, `#[streams(msgpack)]` | what serde makes of it |
+    /// | a struct around one field | the field's |
+    /// | anything else | its bytes, as those of a `Vec<u8>` |
+    ///
+    /// A type with a format of its own may say how it wants to be seen, here and in [`Value::from_json`]; with a codec, in
+    /// [`Codec::to_json`].
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use serde_json::json;
+    ///
+    /// assert_eq!(u64::MAX.to_json()?, json!(u64::MAX));
+    /// assert_eq!(vec![0_u8, 1].to_json()?, json!({ "base64": "AAE=" }));
+    /// assert_eq!(i64::from_json(&json!(-5))?, -5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the value has no such form, as for what MessagePack can say and JSON cannot.
+    fn to_json(&self) -> Result<JsonValue, EncodeError> {
+        json_form::of_encoded(|out| self.encode(out))
+    }
+
+    /// Reads the value from its JSON form. Numbers may also be strings, because those of JavaScript end at 2^53.
+    ///
+    /// # Errors
+    /// When the JSON is not a value of this type.
+    fn from_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        Self::decode(&json_form::to_bytes(json).map_err(DecodeError::new::<Self>)?)
+    }
+
+    /// Reads a value that a person has typed, in a URL or on a command line: a `String` is the text as it is, a number its
+    /// digits, and anything else JSON, where the quotation marks of a string may be left out.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// assert_eq!(String::from_text("ada")?, "ada");
+    /// assert_eq!(u64::from_text("7")?, 7);
+    /// assert!(u64::from_text("ada").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Value::from_json`].
+    fn from_text(text: &str) -> Result<Self, DecodeError> {
+        json_form::typed(text, Self::from_json)
+    }
+
+    /// A text that [`Value::from_text`] reads, as an example in errors and help.
+    #[must_use]
+    fn example_text() -> String {
+        "text".to_owned()
+    }
 }
 
 /// Refuses values that contain windowed keys, at compile time: the ends of their windows would be unknown when they are
@@ -158,6 +226,28 @@ pub trait Field: Clone + Send + Sync + 'static {
     /// As [`Value::set_window_sizes`].
     #[doc(hidden)]
     fn set_window_sizes(&mut self, _sizes: &[WindowSize]) {}
+
+    /// As [`Value::to_json`]; null is JSON's null.
+    ///
+    /// # Errors
+    /// As [`Value::to_json`].
+    fn write_json(&self) -> Result<JsonValue, EncodeError>;
+
+    /// As [`Value::from_json`].
+    ///
+    /// # Errors
+    /// As [`Value::from_json`].
+    fn read_json(json: &JsonValue) -> Result<Self, DecodeError>;
+
+    /// As [`Value::from_text`]; `null` is null if it is nothing else.
+    ///
+    /// # Errors
+    /// As [`Value::from_text`].
+    fn read_text(text: &str) -> Result<Self, DecodeError>;
+
+    /// As [`Value::example_text`].
+    #[must_use]
+    fn example_text() -> String;
 }
 
 impl<V: Value> Field for V {
@@ -189,6 +279,22 @@ impl<V: Value> Field for V {
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         V::partition_bytes(encoded)
     }
+
+    fn write_json(&self) -> Result<JsonValue, EncodeError> {
+        self.to_json()
+    }
+
+    fn read_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        V::from_json(json)
+    }
+
+    fn read_text(text: &str) -> Result<Self, DecodeError> {
+        V::from_text(text)
+    }
+
+    fn example_text() -> String {
+        <V as Value>::example_text()
+    }
 }
 
 impl<V: Value> Field for Option<V> {
@@ -219,6 +325,25 @@ impl<V: Value> Field for Option<V> {
     fn partition_bytes(encoded: &[u8]) -> &[u8] {
         V::partition_bytes(encoded)
     }
+
+    fn write_json(&self) -> Result<JsonValue, EncodeError> {
+        self.as_ref().map_or(Ok(JsonValue::Null), V::to_json)
+    }
+
+    fn read_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        if json.is_null() { Ok(None) } else { V::from_json(json).map(Some) }
+    }
+
+    fn read_text(text: &str) -> Result<Self, DecodeError> {
+        match V::from_text(text) {
+            Err(_) if text == "null" => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    fn example_text() -> String {
+        <V as Value>::example_text()
+    }
 }
 
 impl Field for () {
@@ -233,6 +358,22 @@ impl Field for () {
 
     fn is_there(_bytes: Option<&[u8]>) -> Result<bool, DecodeError> {
         Ok(false)
+    }
+
+    fn write_json(&self) -> Result<JsonValue, EncodeError> {
+        Ok(JsonValue::Null)
+    }
+
+    fn read_json(json: &JsonValue) -> Result<Self, DecodeError> {
+        if json.is_null() { Ok(()) } else { Err(DecodeError::new::<Self>(json_form::unexpected("nothing", json))) }
+    }
+
+    fn read_text(text: &str) -> Result<Self, DecodeError> {
+        if matches!(text, "" | "null") { Ok(()) } else { Self::read_json(&text.into()) }
+    }
+
+    fn example_text() -> String {
+        "null".to_owned()
     }
 }
 
@@ -493,6 +634,36 @@ pub trait Codec<T> {
     /// # Errors
     /// When the bytes are not a value of type `T`.
     fn decode(bytes: &[u8]) -> Result<T, DecodeError>;
+
+    /// As [`Value::to_json`]: by default, the value's bytes.
+    ///
+    /// # Errors
+    /// As [`Value::to_json`].
+    fn to_json(value: &T) -> Result<JsonValue, EncodeError> {
+        json_form::of_encoded(|out| Self::encode(value, out))
+    }
+
+    /// As [`Value::from_json`].
+    ///
+    /// # Errors
+    /// As [`Value::from_json`].
+    fn from_json(json: &JsonValue) -> Result<T, DecodeError> {
+        Self::decode(&json_form::to_bytes(json).map_err(DecodeError::new::<T>)?)
+    }
+
+    /// As [`Value::from_text`].
+    ///
+    /// # Errors
+    /// As [`Value::from_text`].
+    fn from_text(text: &str) -> Result<T, DecodeError> {
+        json_form::typed(text, Self::from_json)
+    }
+
+    /// As [`Value::example_text`].
+    #[must_use]
+    fn example_text() -> String {
+        "text".to_owned()
+    }
 }
 
 /// Why a value could not be turned into bytes.

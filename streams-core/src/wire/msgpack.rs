@@ -8,9 +8,10 @@ use rmp::Marker;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::json::Json;
 use super::serde_value::SerdeValue;
 use super::strict::{self, Format, Rules};
-use super::{Codec, DecodeError, EncodeError};
+use super::{Codec, DecodeError, EncodeError, json_form, outline};
 
 /// The deepest nesting of arrays and maps that is read.
 const DEPTH_MAX: usize = 128;
@@ -67,6 +68,22 @@ impl<T: SerdeValue> Codec<T> for MessagePack {
 
     fn decode(bytes: &[u8]) -> Result<T, DecodeError> {
         strict::decode::<Self, T>(bytes)
+    }
+
+    fn to_json(value: &T) -> Result<serde_json::Value, EncodeError> {
+        strict::to_json::<Json, T>(value)
+    }
+
+    fn from_json(json: &serde_json::Value) -> Result<T, DecodeError> {
+        strict::from_json(json)
+    }
+
+    fn from_text(text: &str) -> Result<T, DecodeError> {
+        json_form::typed_json(text, <Self as Codec<T>>::from_json)
+    }
+
+    fn example_text() -> String {
+        outline::example::<T>().to_string()
     }
 }
 

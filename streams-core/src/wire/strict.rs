@@ -59,6 +59,17 @@ pub(super) fn decode<F: Format, T: SerdeValue>(bytes: &[u8]) -> Result<T, Decode
     F::read(bytes).map_err(|reason| DecodeError::new::<T>(format!("as {}: {reason}", F::NAME)))
 }
 
+/// The value as JSON, whatever its own format is, or why it could not be read back.
+pub(super) fn to_json<R: Rules, T: Serialize>(value: &T) -> Result<serde_json::Value, EncodeError> {
+    let watch = Watch { depth: Cell::new(0), is_doubtful: Cell::new(false) };
+    serde_json::to_value(watch.value::<_, R>(value)).map_err(|error| EncodeError::new::<T>(format!("as JSON: {error}")))
+}
+
+/// Reads a value from JSON.
+pub(super) fn from_json<T: DeserializeOwned>(json: &serde_json::Value) -> Result<T, DecodeError> {
+    T::deserialize(json).map_err(|error| DecodeError::new::<T>(format!("as JSON: {error}")))
+}
+
 /// Checks that a value is read back unchanged. Maps may come back in another order, so only the length is compared.
 fn check<F: Format, T: SerdeValue>(bytes: &[u8]) -> Result<(), String> {
     let back: T = F::read(bytes).map_err(|reason| format!("it could not be read back: {reason}"))?;
