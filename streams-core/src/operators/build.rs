@@ -23,7 +23,9 @@ use crate::log::RecordRef;
 use crate::record::{TaskId, Timestamp};
 use crate::state::{CacheBudget, GlobalStore, StoreAccess, StoreView};
 use crate::topic::TopicRef;
+use crate::windows::WindowSizes;
 use crate::wire::encoded_key::EncodedKey;
+use crate::wire::{Field, Shapes};
 
 /// A node's number in its topology.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,8 +36,15 @@ pub struct NodeId(pub u32);
 pub struct StoreId(pub u32);
 
 /// How to build a node. Called once per task, on the worker that runs the task.
+///
+/// It is typed inside only, so it also says what the bytes are that its node reads and writes, for those who have to show
+/// them.
 #[derive(Clone)]
-pub(crate) struct Recipe(Arc<MakeNode>);
+pub(crate) struct Recipe {
+    make: Arc<MakeNode>,
+    topic: Option<Shapes>,
+    stores: Vec<(StoreId, Shapes)>,
+}
 
 type MakeNode = dyn Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync;
 
@@ -44,7 +53,66 @@ impl Recipe {
     pub(crate) fn new(
         build: impl Fn(&mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(build))
+        Self { make: Arc::new(build), topic: None, stores: Vec::new() }
+    }
+
+    /// The node reads or writes a topic of such records, whose keys' windows have these sizes.
+    pub(crate) fn of_topic<K: Field, V: Field>(self, windows: WindowSizes) -> Self {
+        Self { topic: Some(Shapes::of::<K, V>()), ..self }.in_windows(windows)
+    }
+
+    /// The windows in the keys of its topic have these sizes.
+    pub(crate) fn in_windows(mut self, windows: WindowSizes) -> Self {
+        if let Some(Shapes { key, .. }) = &mut self.topic {
+            *key = key.clone().in_windows(windows.as_slice());
+        }
+        self
+    }
+
+    /// The node keeps such rows in a store.
+    pub(crate) fn of_store<K: Field, V: Field>(self, store: StoreId) -> Self {
+        self.of_rows(store, Shapes::of::<K, V>())
+    }
+
+    /// As [`Recipe::of_store`], where the types are known as shapes only.
+    pub(crate) fn of_rows(mut self, store: StoreId, rows: Shapes) -> Self {
+        self.stores.push((store, rows));
+        self
+    }
+
+    /// The records of its topic are the rows of a store.
+    pub(crate) fn of_rows_in_topic(self, store: StoreId) -> Self {
+        match self.topic.clone() {
+            Some(rows) => self.of_rows(store, rows),
+            None => self,
+        }
+    }
+
+    /// As [`Recipe::of_store`], if there is one.
+    pub(crate) fn of_store_if_any<K: Field, V: Field>(self, store: Option<StoreId>) -> Self {
+        match store {
+            Some(store) => self.of_store::<K, V>(store),
+            None => self,
+        }
+    }
+
+    /// The records of its topic.
+    pub(crate) const fn topic(&self) -> Option<&Shapes> {
+        self.topic.as_ref()
+    }
+
+    /// The rows of its stores.
+    pub(crate) fn stores(&self) -> &[(StoreId, Shapes)] {
+        &self.stores
+    }
+
+    /// The recipe of a node that is made by another one, of the same topic and stores.
+    pub(crate) fn around(
+        self,
+        build: impl Fn(&Self, &mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> + Send + Sync + 'static,
+    ) -> Self {
+        let (topic, stores) = (self.topic.clone(), self.stores.clone());
+        Self { topic, stores, ..Self::new(move |builder| build(&self, builder)) }
     }
 
     /// Wraps the recipe, putting something between the node and each of its children.
@@ -52,14 +120,14 @@ impl Recipe {
         self,
         between: impl Fn(Link<K, V>) -> Link<K, V> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(move |builder| {
+        self.around(move |inner, builder| {
             // Children that take something else are the node's own, and it says so if they are not.
             let child = |index| match (builder.output(index), builder.children.get(index)) {
                 (Ok(link), _) => Some(BuiltLinks::of::<K, V>(between(link))),
                 (Err(_), child) => child.cloned(),
             };
             builder.children = (0..builder.children.len()).filter_map(child).collect();
-            self.build(builder)
+            inner.build(builder)
         })
     }
 
@@ -68,7 +136,7 @@ impl Recipe {
     /// # Errors
     /// When the topology is not what the recipe expects, or the task lacks a topic or store.
     pub(crate) fn build(&self, builder: &mut NodeBuilder<'_>) -> Result<BuiltNode, BuildError> {
-        (self.0)(builder)
+        (self.make)(builder)
     }
 }
 

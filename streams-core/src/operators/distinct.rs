@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{BuiltNode, Context, DropReason, Next, OperatorError, Outputs, Recipe, StoreId};
 use crate::record::{Headers, Record, Timestamp};
 use crate::state::join_rows::{Buffered, JoinRows};
@@ -15,7 +17,7 @@ use crate::wire::{EncodeError, Field, Key, NullableKey};
 /// Takes `Record<K, V>`, and forwards it unless one with the same key was forwarded that is less than the span's size away
 /// in time. Records with a null key are dropped and counted, and so are those that are late.
 pub(crate) fn by_key<K: NullableKey, V: Field>(store: StoreId, span: DistinctSpan) -> Recipe {
-    recipe::<K, V>(store, span, |_, _, _| Ok(()))
+    recipe::<K, V>(store, span, |_, _, _| Ok(())).of_store::<K::Inner, Bytes>(store)
 }
 
 /// As [`by_key`], but the records must also have the same id.

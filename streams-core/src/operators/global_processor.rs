@@ -32,6 +32,8 @@ pub(crate) fn recipe<K: Field, V: Field, S: FilledStore>(
         let (open, code) = (S::open_filled(builder, store)?, Arc::clone(&code));
         Ok(BuiltNode::source(GlobalProcessor::<_, K, V, S> { node, open, sink, windows, code, types: PhantomData }))
     })
+    .of_topic::<K, V>(windows)
+    .of_rows(store, S::shapes())
 }
 
 struct GlobalProcessor<C, K, V, S: FilledStore> {

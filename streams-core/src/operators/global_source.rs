@@ -10,6 +10,7 @@ use super::{BuiltNode, Context, Destination, DropReason, OperatorError, Recipe, 
 use crate::log::RecordRef;
 use crate::record::Partition;
 use crate::topic::TopicRef;
+use crate::windows::WindowSizes;
 use crate::wire::{Key, Value, refuse_windows};
 
 /// Sends each record as a row. The value's bytes are passed on unchanged, after a check that they can be decoded. The
@@ -22,6 +23,7 @@ pub(crate) fn recipe<K: Key, V: Value>(topic: TopicRef) -> Recipe {
         let (node, rows) = (Arc::clone(builder.name()), builder.destination(&topic)?);
         Ok(BuiltNode::source(GlobalSource::<K, V> { node, rows, key: Vec::new(), types: PhantomData }))
     })
+    .of_topic::<K, V>(WindowSizes::NONE)
 }
 
 struct GlobalSource<K, V> {

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::stream_table_join::Join;
 use super::{BuiltNode, Context, Next, NodeBuilder, OperatorError, Recipe, StoreId, TableViewRecipe};
 use crate::record::{Record, Timestamp};
@@ -48,6 +50,7 @@ where
             value: Vec::new(),
         }))
     })
+    .of_store::<K::Inner, Bytes>(store)
 }
 
 struct GraceJoin<J> {

@@ -9,7 +9,7 @@ use crate::record::Record;
 /// Makes a node that takes keys of `Option<K>` also take keys of `K`.
 #[must_use]
 pub(crate) fn accepting<K: 'static, V: 'static>(node: Recipe) -> Recipe {
-    Recipe::new(move |builder| {
+    node.around(move |node, builder| {
         Ok(match node.build(builder)? {
             BuiltNode::Inner(links) => BuiltNode::Inner(
                 links.or_with_certain_keys(|node: Link<Option<K>, V>| Rc::new(RefCell::new(CertainKeys { node })) as _),

@@ -52,6 +52,7 @@ where
         let (update, merge) = (Arc::clone(&update), Arc::clone(&merge));
         Ok(BuiltNode::link::<K, V>(SessionAggregate::<K, A, _, _> { table, update, merge }))
     })
+    .of_store::<K::Inner, A>(store)
 }
 
 /// As [`recipe`], for a count, which never reads the values.
@@ -63,6 +64,7 @@ pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(
     Recipe::new(move |builder| {
         Ok(counting::<K, V>(SessionTable::<K::Inner, i64>::new(builder, store, windows, emission)?))
     })
+    .of_store::<K::Inner, i64>(store)
 }
 
 /// The rows of a session table, for nodes that look them up.

@@ -12,6 +12,7 @@ use super::partitioner::{Chosen, Partitioner, Partitions, Target};
 use super::{BuiltNode, Context, Destination, DropReason, Next, OperatorError, Recipe, Unaddressed};
 use crate::record::{Headers, Partition, Record, Timestamp};
 use crate::topic::TopicRef;
+use crate::windows::WindowSizes;
 use crate::wire::murmur2::partition_of;
 use crate::wire::{Field, SendAs};
 
@@ -42,6 +43,7 @@ where
         let partitioner = partitioner.clone();
         Ok(BuiltNode::link::<K, V>(Sink::<K, V, TK, TV> { encoder, route, partitioner, types: PhantomData }))
     })
+    .of_topic::<TK, TV>(WindowSizes::NONE)
 }
 
 struct Sink<K, V, TK, TV> {

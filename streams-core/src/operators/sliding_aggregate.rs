@@ -54,6 +54,7 @@ where
         let table = SlidingTable::new(builder, store, windows, emission)?;
         Ok(BuiltNode::link::<K, V>(SlidingAggregate::<K, A, _> { table, update: Arc::clone(&update) }))
     })
+    .of_store::<K::Inner, A>(store)
 }
 
 /// As [`recipe`], for a count, which never reads the values.
@@ -65,6 +66,7 @@ pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(
     Recipe::new(move |builder| {
         Ok(counting::<K, V>(SlidingTable::<K::Inner, i64>::new(builder, store, windows, emission)?))
     })
+    .of_store::<K::Inner, i64>(store)
 }
 
 /// The rows of a table with sliding windows, for nodes that look them up.

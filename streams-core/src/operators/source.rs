@@ -27,6 +27,7 @@ pub(crate) fn recipe<K: Field, V: Field>(windows: WindowSizes) -> Recipe {
             None => BuiltNode::source(CountedSource::<K, V> { windows, outputs, value: PhantomData }),
         })
     })
+    .of_topic::<K, V>(windows)
 }
 
 /// Forwards `Record<K, V>` as [`recipe`] does, with the times that the application extracts from the records.
@@ -38,6 +39,7 @@ pub(crate) fn extracting_recipe<K: Field, V: Field>(windows: WindowSizes, extrac
         let (node, extractor) = (Arc::clone(builder.name()), Arc::clone(&extractor));
         Ok(BuiltNode::source(ExtractingSource { node, source, extractor, next: None }))
     })
+    .of_topic::<K, V>(windows)
 }
 
 #[derive(Clone)]

@@ -28,11 +28,13 @@ where
         let aggregate = StreamAggregate { update: Arc::clone(&update), table: StoredTable::new(builder, store)? };
         Ok(BuiltNode::link::<K, V>(aggregate))
     })
+    .of_store::<K::Inner, A>(store)
 }
 
 /// As [`recipe`], for a count, which never reads the values.
 pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(store: StoreId) -> Recipe {
     Recipe::new(move |builder| Ok(counting::<K, V>(StoredTable::<K::Inner, i64>::new(builder, store)?)))
+        .of_store::<K::Inner, i64>(store)
 }
 
 struct StreamAggregate<K: NullableKey, A: Value, F> {

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::process::PunctuationId;
 use super::{
     BuildError, BuiltNode, Context, Flush, Next, NodeBuilder, OperatorError, Outputs, Punctuate, Punctuation,
@@ -108,6 +110,7 @@ pub(crate) fn recipe<K: Key, V: Value>(store: StoreId, suppression: Suppression<
         }
         Ok(BuiltNode::shared::<K, Change<V>, _>(&node))
     })
+    .of_store::<K, Bytes>(store)
 }
 
 /// The rows of the table that suppression makes: those that were sent on. A key whose change is held back has its row

@@ -23,6 +23,7 @@ pub(crate) fn recipe<K: Key, V: Value, A: Value>(
             TableAggregate { functions: Arc::clone(&functions), table: StoredTable::<K, A>::new(builder, store)? };
         Ok(BuiltNode::link::<K, Change<V>>(aggregate))
     })
+    .of_store::<K, A>(store)
 }
 
 struct TableAggregate<K: Key, A: Value, F> {

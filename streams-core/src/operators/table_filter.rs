@@ -20,7 +20,7 @@ pub(crate) fn recipe<K: Key, V: Value>(
     placed: impl Into<Placed>,
 ) -> Recipe {
     let (filter, placed) = (RowFilter { keep, predicate: Arc::new(predicate) }, placed.into());
-    Recipe::new(move |builder| {
+    let recipe = Recipe::new(move |builder| {
         let (filter, sends_old) = (filter.clone(), builder.sends_old_values());
         let leaves_out = sends_old && !placed.takes_versions;
         Ok(match placed.store {
@@ -33,7 +33,8 @@ pub(crate) fn recipe<K: Key, V: Value>(
                 BuiltNode::link::<K, Change<V>>(Passing { filter, placed, sends_old, leaves_out, outputs })
             }
         })
-    })
+    });
+    recipe.of_store_if_any::<K, V>(placed.store)
 }
 
 /// The rows of a filtered table without a store: its parent's rows, filtered on lookup.

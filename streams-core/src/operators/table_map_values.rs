@@ -40,6 +40,7 @@ where
         let node = Stored { mapper: Arc::clone(&mapper), table: StoredTable::<K, V2>::new(builder, store)? };
         Ok(BuiltNode::link::<K, Change<V>>(node))
     })
+    .of_store::<K, V2>(store)
 }
 
 /// [`recipe`] without a store.

@@ -11,6 +11,7 @@ pub(crate) fn recipe<K: Key, V: Value>(store: Option<StoreId>) -> Recipe {
     Recipe::new(move |builder| {
         Ok(BuiltNode::link::<K, Change<V>>(Stored { table: StoredTable::<K, V>::of_changes(builder, store)? }))
     })
+    .of_store::<K, V>(store)
 }
 
 struct Stored<K: Key, V: Value> {

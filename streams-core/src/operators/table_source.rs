@@ -15,7 +15,7 @@ use crate::wire::{Nullable, NullableKey};
 /// restored from its source topic.
 #[must_use]
 pub(crate) fn recipe<K: NullableKey, V: Nullable>(store: Option<StoreId>, changelog: bool) -> Recipe {
-    Recipe::new(move |builder| match store {
+    let recipe = Recipe::new(move |builder| match store {
         Some(store) => {
             let table = StoredTable::<K::Inner, V::Inner>::new(builder, store)?;
             let table = if changelog { table } else { table.without_changelog() };
@@ -25,7 +25,8 @@ pub(crate) fn recipe<K: NullableKey, V: Nullable>(store: Option<StoreId>, change
             let (node, outputs) = (Arc::clone(builder.name()), builder.outputs::<K::Inner, Change<V::Inner>>()?);
             Ok(BuiltNode::link::<K, V>(Passing { node, outputs }))
         }
-    })
+    });
+    recipe.of_store_if_any::<K::Inner, V::Inner>(store)
 }
 
 /// A table with a store.

@@ -25,7 +25,7 @@ where
     F: Fn(Refs<'_, S>, &K, Option<V>, &RecordContext<'_>) -> Option<V2> + Send + Sync + 'static,
 {
     let placed = placed.into();
-    Recipe::new(move |builder| {
+    let recipe = Recipe::new(move |builder| {
         let transform = Transform::<S, F>::new(builder, &ids, Arc::clone(&code))?;
         let Some(store) = placed.store else {
             let (sends_old, outputs) = (builder.sends_old_values(), builder.outputs::<K, Change<V2>>()?);
@@ -33,7 +33,8 @@ where
         };
         let table = StoredTable::<K, V2>::new(builder, store)?;
         Ok(BuiltNode::link::<K, Change<V>>(Stored { transform, table }))
-    })
+    });
+    recipe.of_store_if_any::<K, V2>(placed.store)
 }
 
 /// The rows of a transformed table without a store: its parent's rows, transformed on lookup. Where the parent has no row,

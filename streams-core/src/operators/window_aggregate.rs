@@ -43,6 +43,7 @@ where
         let table = WindowedTable::new(builder, store, windows, emission)?;
         Ok(BuiltNode::link::<K, V>(WindowAggregate::<K, A, _> { table, update: Arc::clone(&update) }))
     })
+    .of_store::<K::Inner, A>(store)
 }
 
 /// As [`recipe`], for a count, which never reads the values.
@@ -54,6 +55,7 @@ pub(crate) fn counting_recipe<K: NullableKey, V: Nullable>(
     Recipe::new(move |builder| {
         Ok(counting::<K, V>(WindowedTable::<K::Inner, i64>::new(builder, store, windows, emission)?))
     })
+    .of_store::<K::Inner, i64>(store)
 }
 
 /// The rows of a windowed table, for nodes that look them up.

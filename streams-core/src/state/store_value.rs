@@ -6,7 +6,7 @@
 
 use super::timestamped::split_timestamped;
 use crate::record::Timestamp;
-use crate::wire::{DecodeError, EncodeError, Value, refuse_windows};
+use crate::wire::{DecodeError, EncodeError, Shape, Value, refuse_windows};
 
 /// A value with a timestamp of its own, as the rows of tables have (Kafka Streams' `ValueAndTimestamp`).
 ///
@@ -74,6 +74,10 @@ pub trait StoreValue: Sized + 'static {
     #[doc(hidden)]
     fn read_row(row: &[u8]) -> Result<Self, DecodeError>;
 
+    /// What the value looks like to people, without its time.
+    #[doc(hidden)]
+    fn shape() -> Shape;
+
     /// What the changelog has of a row, and the record's time; `now` is that of the record being processed.
     #[doc(hidden)]
     fn logged(row: &[u8], now: Timestamp) -> (&[u8], Timestamp);
@@ -89,6 +93,10 @@ impl<V: Value> StoreValue for V {
 
     fn read_row(row: &[u8]) -> Result<Self, DecodeError> {
         V::decode(row)
+    }
+
+    fn shape() -> Shape {
+        Shape::of::<V>()
     }
 
     fn logged(row: &[u8], now: Timestamp) -> (&[u8], Timestamp) {
@@ -110,6 +118,10 @@ impl<V: Value> StoreValue for Timestamped<V> {
             return Err(DecodeError::new::<Self>("its timestamp is missing"));
         };
         Ok(Self { value: V::decode(value)?, timestamp })
+    }
+
+    fn shape() -> Shape {
+        Shape::of::<V>()
     }
 
     fn logged(row: &[u8], now: Timestamp) -> (&[u8], Timestamp) {

@@ -12,6 +12,7 @@ use crate::operators::{NodeId, Recipe, StoreId};
 use crate::state::StoreKind;
 use crate::topic::{Reading, TopicRef};
 use crate::windows::WindowSizes;
+use crate::wire::Shapes;
 
 /// A program as a graph, built by `StreamsBuilder::build`. It is immutable and shared by all workers.
 #[derive(Debug, Clone)]
@@ -227,6 +228,8 @@ pub struct StoreDefinition {
     pub kind: Arc<dyn StoreKind>,
     /// The window sizes of its rows' keys, which the keys' bytes leave out.
     pub windows: WindowSizes,
+    /// What its keys and values look like to people.
+    pub(crate) shapes: Shapes,
     /// The topic to restore it from: an internal `<store>-changelog`, or the source topic of a global table. `None` if
     /// the store is not logged.
     pub changelog: Option<TopicRef>,

@@ -58,6 +58,7 @@ mod tests {
     use crate::state::kinds::Table;
     use crate::topology::StoreDefinition;
     use crate::windows::WindowSizes;
+    use crate::wire::Shapes;
 
     #[test]
     fn a_stores_own_settings_override_those_for_all_topics() {
@@ -65,6 +66,7 @@ mod tests {
             name: "counts".into(),
             kind: Arc::new(Table),
             windows: WindowSizes::NONE,
+            shapes: Shapes::of::<String, i64>(),
             changelog: None,
             is_readable: None,
             global: false,

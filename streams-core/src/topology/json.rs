@@ -52,12 +52,7 @@ impl Topology {
             }
         });
         let copartitioned = self.copartitioned().iter().map(|group| group.iter().map(TopicRef::short_name).collect());
-        // A self-join's second store may be left over.
-        let is_used = |id: StoreId, store: &StoreDefinition| {
-            store.global || self.graph().nodes.iter().any(|node| node.stores.contains(&id))
-        };
-        let stores = (0..).map(StoreId).zip(&self.graph().stores);
-        let stores = stores.filter(|(id, store)| is_used(*id, store)).map(|(_, store)| store);
+        let stores = self.stores_in_use().map(|(_, store)| store);
         json!({
             "subtopologies": subtopologies.collect::<Vec<_>>(),
             "stores": stores.map(store).collect::<Vec<_>>(),

@@ -31,11 +31,13 @@ pub mod refused;
 #[cfg(test)]
 mod round_trips;
 pub mod serde_value;
+pub(crate) mod shape;
 mod strict;
 mod window_size;
 
 pub use into_field::IntoField;
 pub use list::List;
+pub use shape::{Shape, ShapeError, Shapes};
 pub use window_size::WindowSize;
 
 /// A type with a wire format. Derive it with `#[derive(Value)]` and `#[streams(json)]` or `#[streams(msgpack)]`.

@@ -214,3 +214,15 @@ fn every_topology_runs() {
         driver.stop();
     }
 }
+
+/// Only rows that nobody but the engine reads are bytes to others: records that wait, and who has subscribed to a row.
+#[test]
+fn every_store_says_what_its_rows_are() {
+    let stores = built().into_iter().flat_map(|(_, topology)| topology.stores());
+    let unknown = stores.filter(|store| {
+        let types = [store.shapes.key.type_name(), store.shapes.value.type_name()];
+        types.contains(&"Bytes".to_owned()) && !store.name.to_lowercase().contains("subscription")
+    });
+    let kinds: BTreeSet<_> = unknown.map(|store| store.kind.name()).collect();
+    assert_eq!(kinds, BTreeSet::from(["grace-buffer", "suppression", "unmatched"]));
+}

@@ -12,6 +12,7 @@ mod distinct;
 mod driver;
 mod errors;
 mod expiry;
+mod facts;
 mod foreign_key_joins;
 mod global_stores;
 mod global_windows;

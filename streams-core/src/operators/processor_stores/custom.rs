@@ -13,7 +13,7 @@ use crate::state::kinds::{Custom, CustomStore, Structure};
 use crate::state::rows::RowError;
 use crate::state::{KeyOrder, StoreError, StoreErrorKind};
 use crate::windows::WindowSizes;
-use crate::wire::{Value as _, refuse_windows};
+use crate::wire::{Shapes, Value as _, refuse_windows};
 
 /// A store of a program's own data structure, borrowed while a record is processed; see [`CustomStore`]. Failures are as
 /// those of a [`StoreRef`](super::StoreRef).
@@ -113,6 +113,7 @@ impl<S: Structure> ProcessorStore for CustomStore<S> {
             name: self.name().to_owned(),
             types: TypeId::of::<Self>(),
             type_names: format!("the structure {}", std::any::type_name::<S>()),
+            shapes: Shapes::of::<S::Key, S::Value>(),
             windows_in_keys: 0,
             windows: WindowSizes::NONE,
             origin: StoreOrigin::Processor(Arc::new(Custom)),

@@ -17,7 +17,7 @@ use crate::state::processor_sessions::SessionsOf;
 use crate::state::processor_windows::WindowsOf;
 use crate::state::versioned_rows::VersionedRows;
 use crate::state::{KeyValueStore, ProcessorSessionStore, ProcessorWindowStore, StoreKind, StoreValue, VersionedStore};
-use crate::wire::{Key, Value, refuse_windows};
+use crate::wire::{Key, Shape, Shapes, Value, refuse_windows};
 
 /// A store constant that [`StreamsBuilder::global_store`](crate::dsl::StreamsBuilder::global_store) can fill.
 #[diagnostic::on_unimplemented(
@@ -36,6 +36,10 @@ pub trait FilledStore: Clone + Send + Sync + 'static {
     /// The store's name and what its rows are.
     #[doc(hidden)]
     fn filled(&self) -> (String, Arc<dyn StoreKind>);
+
+    /// What its keys and values look like to people.
+    #[doc(hidden)]
+    fn shapes() -> Shapes;
 
     /// Opens the store for a batch of records.
     #[doc(hidden)]
@@ -64,6 +68,10 @@ impl<K: Key, V: Value> FilledStore for KeyValueStore<K, V> {
         (self.name().to_owned(), Arc::new(Table))
     }
 
+    fn shapes() -> Shapes {
+        Shapes::of::<K, V>()
+    }
+
     fn open_filled(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::OpenFilled, BuildError> {
         Ok(RefCell::new(GlobalRows::new(builder.global_store(store)?)))
     }
@@ -88,6 +96,10 @@ macro_rules! as_in_tasks {
                 let spec = self.spec();
                 let (StoreOrigin::Processor(kind) | StoreOrigin::Table(kind)) = spec.origin;
                 (spec.name, kind)
+            }
+
+            fn shapes() -> Shapes {
+                Shapes { key: Shape::of::<$key>(), value: <$value as StoreValue>::shape() }
             }
 
             fn open_filled(builder: &mut NodeBuilder<'_>, store: StoreId) -> Result<Self::OpenFilled, BuildError> {

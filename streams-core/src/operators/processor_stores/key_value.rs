@@ -13,7 +13,7 @@ use crate::state::key_value::{KeyBound, KeyValue};
 use crate::state::kinds::{Plain, Table};
 use crate::state::rows::RowError;
 use crate::state::{KeyOrder, KeyValueStore, StoreKind, StoreValue};
-use crate::wire::Value;
+use crate::wire::{Shape, Shapes, Value};
 
 /// A key-value store, borrowed while a record is processed.
 ///
@@ -171,6 +171,7 @@ impl<K: Value, V: StoreValue> ProcessorStore for KeyValueStore<K, V> {
             name: self.name().to_owned(),
             types: TypeId::of::<Self>(),
             type_names: format!("{} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
+            shapes: Shapes { key: Shape::of::<K>(), value: V::shape() },
             windows_in_keys: K::WINDOWS,
             windows: self.windows(),
             origin: StoreOrigin::Processor(kind),

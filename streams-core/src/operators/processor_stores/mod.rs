@@ -14,6 +14,7 @@ use crate::record::Timestamp;
 use crate::state::StoreKind;
 use crate::state::rows::RowError;
 use crate::windows::WindowSizes;
+use crate::wire::Shapes;
 
 mod custom;
 mod filled;
@@ -48,6 +49,8 @@ pub struct StoreSpec {
     pub types: TypeId,
     /// The types' names, for error messages.
     pub type_names: String,
+    /// What its keys and values look like to people.
+    pub shapes: Shapes,
     /// How many windows a key contains.
     pub windows_in_keys: usize,
     /// The sizes of those windows, as far as the constant sets them.

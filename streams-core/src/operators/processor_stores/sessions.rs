@@ -14,7 +14,7 @@ use crate::state::processor_sessions::{SessionRead, SessionsOf};
 use crate::state::rows::RowError;
 use crate::state::{KeyOrder, ProcessorSessionStore, StoreKind};
 use crate::windows::{Window, WindowSizes};
-use crate::wire::{Value, refuse_windows};
+use crate::wire::{Shapes, Value, refuse_windows};
 
 /// A session store, borrowed while a record is processed. Failures are as those of a [`StoreRef`](super::StoreRef).
 ///
@@ -143,6 +143,7 @@ impl<K: Value, V: Value> ProcessorStore for ProcessorSessionStore<K, V> {
             name: self.name().to_owned(),
             types: TypeId::of::<Self>(),
             type_names: format!("sessions of {} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
+            shapes: Shapes::of::<K, V>(),
             windows_in_keys: 0,
             windows: WindowSizes::NONE,
             origin: StoreOrigin::Processor(kind),

@@ -16,7 +16,7 @@ use crate::state::table_store::TableStore;
 use crate::state::{
     GlobalStore, KeyOrder, KeyRange, KeyValueStore, StoreError, StoreErrorKind, StoreValue as _, Timestamped,
 };
-use crate::wire::{DecodeError, Key, Value};
+use crate::wire::{DecodeError, Key, Shapes, Value};
 
 /// The store of a table, which a processor reads; made by [`KeyValueStore::read_only`].
 #[derive(Debug)]
@@ -208,6 +208,7 @@ impl<K: Key, V: Value> ProcessorStore for ReadOnly<KeyValueStore<K, V>> {
             name: self.0.name().to_owned(),
             types: TypeId::of::<Self>(),
             type_names: format!("{} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
+            shapes: Shapes::of::<K, V>(),
             windows_in_keys: K::WINDOWS,
             windows: self.0.windows(),
             origin: StoreOrigin::Table(Arc::new(Table)),

@@ -13,7 +13,7 @@ use crate::state::kinds::Versioned;
 use crate::state::versioned_rows::VersionedRows;
 use crate::state::{StoreKind, Version, VersionedStore, Written};
 use crate::windows::WindowSizes;
-use crate::wire::{Key, Value, refuse_windows};
+use crate::wire::{Key, Shapes, Value, refuse_windows};
 
 /// A versioned store, borrowed while a record is processed. Failures are as those of a [`StoreRef`](super::StoreRef).
 ///
@@ -153,7 +153,7 @@ impl<K: Key, V: Value> ProcessorStore for ReadOnly<VersionedStore<K, V>> {
     }
 }
 
-fn spec<S: 'static, K, V>(
+fn spec<S: 'static, K: Value, V: Value>(
     store: &VersionedStore<K, V>,
     origin: impl FnOnce(Arc<dyn StoreKind>) -> StoreOrigin,
 ) -> StoreSpec {
@@ -161,6 +161,7 @@ fn spec<S: 'static, K, V>(
         name: store.name().to_owned(),
         types: TypeId::of::<S>(),
         type_names: format!("versions of {} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
+        shapes: Shapes::of::<K, V>(),
         windows_in_keys: 0,
         windows: WindowSizes::NONE,
         origin: origin(Arc::new(Versioned { history: store.history() })),

@@ -26,7 +26,7 @@ use crate::state::{
     WindowStore, window_key,
 };
 use crate::windows::{Window, WindowSize, WindowSizes, Windowed};
-use crate::wire::{Key, Value};
+use crate::wire::{Key, Shapes, Value};
 
 /// The store of a windowed table in a task.
 pub struct WindowedRows {
@@ -398,11 +398,12 @@ impl<K: Key, V: Value> ProcessorStore for ReadOnly<SessionStore<K, V>> {
     }
 }
 
-fn spec<S: 'static, K, V>(name: &str, kind: Arc<dyn StoreKind>) -> StoreSpec {
+fn spec<S: 'static, K: Value, V: Value>(name: &str, kind: Arc<dyn StoreKind>) -> StoreSpec {
     StoreSpec {
         name: name.to_owned(),
         types: TypeId::of::<S>(),
         type_names: format!("windows of {} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
+        shapes: Shapes::of::<K, V>(),
         windows_in_keys: 0,
         windows: WindowSizes::NONE,
         origin: StoreOrigin::Table(kind),

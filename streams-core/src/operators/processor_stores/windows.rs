@@ -13,7 +13,7 @@ use crate::state::processor_windows::{WindowRead, WindowsOf};
 use crate::state::rows::RowError;
 use crate::state::{KeyOrder, ProcessorWindowStore, StoreKind, StoreValue};
 use crate::windows::{WindowSizes, Windowed};
-use crate::wire::Value;
+use crate::wire::{Shape, Shapes, Value};
 
 /// A window store, borrowed while a record is processed. Failures are as those of a
 /// [`StoreRef`](super::StoreRef).
@@ -217,6 +217,7 @@ impl<K: Value, V: StoreValue> ProcessorStore for ProcessorWindowStore<K, V> {
             name: self.name().to_owned(),
             types: TypeId::of::<Self>(),
             type_names: format!("windows of {} and {}", std::any::type_name::<K>(), std::any::type_name::<V>()),
+            shapes: Shapes { key: Shape::of::<K>(), value: V::shape() },
             windows_in_keys: 0,
             windows: WindowSizes::NONE,
             origin: StoreOrigin::Processor(kind),

@@ -19,6 +19,7 @@ pub(super) fn recipe<K: NullableKey, V: Nullable>(store: StoreId, layout: JoinBu
         let (node, outputs) = (Arc::clone(builder.name()), builder.outputs::<K, V>()?);
         Ok(BuiltNode::link::<K, V>(Buffer { node, rows, outputs, key: Vec::new(), value: Vec::new() }))
     })
+    .of_store::<K::Inner, V>(store)
 }
 
 struct Buffer<K, V> {

@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Unjoined;
 use crate::operators::{BuiltNode, Context, DropReason, JoinKind, Next, OperatorError, Outputs, Recipe, StoreId};
 use crate::record::{Headers, Record, Timestamp};
@@ -68,6 +70,7 @@ where
             value: PhantomData,
         }))
     })
+    .of_store_if_any::<K::Inner, Bytes>(place.unmatched)
 }
 
 struct JoinSide<K, K2, V, W, R, F> {

@@ -149,6 +149,7 @@ fn word_count() -> Topology {
                 name: "count-store".into(),
                 kind: Arc::new(Table),
                 windows: WindowSizes::NONE,
+                shapes: crate::wire::Shapes::of::<String, i64>(),
                 changelog: Some(changelog),
                 is_readable: None,
                 global: false,

@@ -28,6 +28,7 @@ impl Expansion {
         let mut store = self.new_store(at, &format!("{topic}-"), windows)?;
         store.global_topic = Some(TopicRef::External(topic.as_str().into()));
         let store = self.stores.add(&store)?;
+        let source = source.in_windows(windows).of_rows_in_topic(store);
         self.add_global(at, topic, source, store)?;
         self.globals.insert(at.step, store);
         Ok(())

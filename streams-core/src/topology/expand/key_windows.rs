@@ -102,6 +102,15 @@ impl KeyWindows {
         }
     }
 
+    /// The window sizes, if there is only one possibility.
+    pub(super) fn sole(&self) -> WindowSizes {
+        let mut known = self.known.iter();
+        match (known.next(), known.next(), self.made) {
+            (Some(sizes), None, None) => *sizes,
+            _ => WindowSizes::NONE,
+        }
+    }
+
     /// A known size that differs from a declared one, if there is one.
     pub(super) fn contradicts(&self, said: WindowSizes) -> Option<WindowSizes> {
         self.known.iter().find(|known| !said.is_empty() && **known != said).copied()

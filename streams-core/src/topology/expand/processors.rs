@@ -194,6 +194,7 @@ impl Expansion {
             windows: spec.windows,
         };
         let id = self.stores.add(&new)?;
+        self.stores.show_as(id, &spec.shapes);
         stores.known.insert(spec.name.clone(), (id, spec.clone(), at));
         Ok(id)
     }

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::super::error::{CallSite, TopologyError};
 use super::super::graph::StoreDefinition;
 use super::super::names::{self, changelog_topic};
@@ -13,6 +15,7 @@ use crate::operators::source::IsReadable;
 use crate::state::StoreKind;
 use crate::topic::TopicRef;
 use crate::windows::WindowSizes;
+use crate::wire::Shapes;
 
 /// Stores by number, each with the call that asked for it.
 #[derive(Default)]
@@ -59,6 +62,7 @@ impl Stores {
             name: name.as_str().into(),
             kind: Arc::clone(kind),
             windows: *windows,
+            shapes: Shapes::of::<Bytes, Bytes>(),
             changelog: restored_from,
             is_readable: None,
             global: global_topic.is_some(),
@@ -75,6 +79,13 @@ impl Stores {
         if let Some(definition) = self.definitions.get_mut(store.0 as usize) {
             definition.changelog = Some(topic);
             definition.is_readable = Some(is_readable);
+        }
+    }
+
+    /// Says what a store's keys and values look like.
+    pub(super) fn show_as(&mut self, store: StoreId, shapes: &Shapes) {
+        if let Some(definition) = self.definitions.get_mut(store.0 as usize) {
+            definition.shapes = shapes.clone();
         }
     }
 

@@ -227,8 +227,8 @@ impl Expansion {
         topic: TypedTopic,
         recipe: SinkRecipe,
     ) -> Result<(), TopologyError> {
-        let StreamState { node: parent, windows, .. } = self.stream(input)?;
-        let (parent, TypedTopic { name: topic, said, .. }) = (*parent, topic);
+        let StreamState { node: parent, windows, .. } = self.stream(input)?.clone();
+        let TypedTopic { name: topic, said, .. } = topic;
         if let Some(known) = windows.contradicts(said) {
             let reason = format!(
                 "`{topic}` was declared with windows of `{said}`, but windows of `{known}` are sent to it; give its \
@@ -237,7 +237,8 @@ impl Expansion {
             return Err(TopologyError::WindowSize { what: format!("the topic `{topic}`"), reason, at: at.site });
         }
         let name = self.names.node(at.options.name()?, prefix::SINK);
-        let recipe = recipe(TopicRef::External(topic.as_str().into()));
+        let sizes = if said.is_empty() { windows.sole() } else { said };
+        let recipe = recipe(TopicRef::External(topic.as_str().into())).in_windows(sizes);
         self.drafts.add(parent, name, DraftKind::Sink { topic, recipe }, at.site);
         Ok(())
     }

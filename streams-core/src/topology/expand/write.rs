@@ -144,6 +144,11 @@ impl GraphWriter {
             self.graph.nodes[parent.0 as usize].children.push(id);
             self.connected.unite(*parent, id);
         }
+        for (store, shapes) in recipe.stores() {
+            if let Some(store) = self.graph.stores.get_mut(store.0 as usize) {
+                store.shapes = shapes.clone();
+            }
+        }
         let parents = parents.to_vec();
         let (children, stores) = (Vec::new(), Vec::new());
         self.graph.nodes.push(Node { name, kind, parents, children, stores, sends_old_values: false, recipe });
