@@ -36,6 +36,7 @@ use crate::topic::{NAME_LENGTH_MAX, NameError, check_name};
 pub use crate::topic::{OffsetReset, TimestampPolicy};
 
 mod clients;
+mod effective;
 mod environment;
 mod error;
 mod errors;
@@ -55,6 +56,8 @@ mod topics;
 pub use clients::{ClientScope, ClientSettings};
 #[doc(hidden)]
 pub use clients::{client_value_may_be_shown, owned_client_setting};
+pub use effective::EffectiveSetting;
+pub(crate) use effective::effective;
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use errors::{ErrorSettings, OnError, OnFuture};
 pub use layers::Layers;
@@ -140,6 +143,16 @@ pub enum OnStall {
     /// `fail`: the instance ends with an error that names the task. A thread that does not come back is left to the end of
     /// the process.
     Fail,
+}
+
+/// How much detail metrics have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum RecordingLevel {
+    /// `INFO`: by topic, sub-topology and worker.
+    #[default]
+    Info,
+    /// `DEBUG`: also by partition, so that the number of time series grows with the number of partitions.
+    Debug,
 }
 
 /// The id of an application. Its group, its internal topics and its state folder are named after it, so it follows the
@@ -260,6 +273,9 @@ pub struct StreamsConfig {
     /// `handler.stop.timeout.ms`, which Java does not have: how long an instance that stops waits for the handlers of
     /// [`KStream::handle`](crate::dsl::KStream::handle) that are running. Default 10 seconds.
     pub handler_stop_timeout: Duration,
+    /// `metrics.recording.level`: `INFO`, the default, or `DEBUG`. It is about what the HTTP server's `/metrics` shows;
+    /// counting costs the same.
+    pub recording_level: RecordingLevel,
     /// `topology.optimization`: `none`, the default, `all`, or a list of optimisations. The topology must be built with it,
     /// by [`StreamsBuilder::build_with`](crate::dsl::StreamsBuilder::build_with).
     pub topology_optimization: Optimizations,
@@ -320,6 +336,7 @@ impl StreamsConfig {
             task_stall_timeout: Duration::from_secs(60),
             task_stall: OnStall::Warn,
             handler_stop_timeout: Duration::from_secs(10),
+            recording_level: RecordingLevel::Info,
             topology_optimization: Optimizations::NONE,
             topics: TopicSettings::default(),
             clients: ClientSettings::default(),

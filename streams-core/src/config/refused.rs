@@ -85,7 +85,7 @@ const STREAMS: &[(&[&str], &str)] = &[
     (&["application.server"], "instances do not forward queries to each other yet; leave it out"),
     (&["allow.os.group.write.access"], "state folders belong to the user who runs the application"),
     (&["upgrade.from", "built.in.metrics.version"], NO_OLDER),
-    (&["metrics.recording.level", "metrics.num.samples", "metrics.sample.window.ms", "metric.reporters"], METRICS),
+    (&["metrics.num.samples", "metrics.sample.window.ms", "metric.reporters"], METRICS),
     (&["log.summary.interval.ms"], "there is no such summary; choose what is logged with a `tracing` subscriber"),
     (
         &["ensure.explicit.internal.resource.naming"],

@@ -11,7 +11,7 @@ use super::parse::{
 };
 use super::{
     ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnStall,
-    StreamsConfig, TimestampPolicy,
+    RecordingLevel, StreamsConfig, TimestampPolicy,
 };
 use crate::topic::{NAME_LENGTH_MAX, check_name};
 
@@ -50,6 +50,8 @@ const CREATE: &[(&str, CreateInternalTopics)] =
     &[("first_run", CreateInternalTopics::FirstRun), ("always", CreateInternalTopics::Always)];
 
 const LOSS: &[(&str, OnChangelogLoss)] = &[("fail", OnChangelogLoss::Fail), ("rebuild", OnChangelogLoss::Rebuild)];
+
+const LEVELS: &[(&str, RecordingLevel)] = &[("INFO", RecordingLevel::Info), ("DEBUG", RecordingLevel::Debug)];
 
 const STALLS: &[(&str, OnStall)] = &[("warn", OnStall::Warn), ("leave", OnStall::Leave), ("fail", OnStall::Fail)];
 
@@ -377,6 +379,14 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         show: |config| show_duration(config.handler_stop_timeout),
+    },
+    Setting {
+        name: "metrics.recording.level",
+        apply: |config, value| {
+            config.recording_level = word(&value.to_ascii_uppercase(), LEVELS)?;
+            Ok(())
+        },
+        show: |config| word_of(config.recording_level, LEVELS),
     },
     Setting {
         name: "topology.optimization",

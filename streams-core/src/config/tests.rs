@@ -58,6 +58,8 @@ fn every_setting_reads_what_java_users_write_and_shows_it() {
         ("auto.offset.reset", " by_duration:PT1H30M ", "by_duration:PT5400S"),
         ("auto.offset.reset", "by_duration:P1DT0.25S", "by_duration:PT86400.250S"),
         ("metadata.max.age.ms", "60000", "1m"),
+        ("metrics.recording.level", "INFO", "INFO"),
+        ("metrics.recording.level", "debug", "DEBUG"),
         ("default.timestamp.extractor", "fail", "fail"),
         ("default.timestamp.extractor", "partition_time", "partition_time"),
         ("default.timestamp.extractor", "wall_clock", "wall_clock"),

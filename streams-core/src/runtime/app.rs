@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use std::collections::BTreeMap;
 
+use super::about::About;
 use super::control::{Control, InstanceParts, Status};
 use super::failures::{ErrorPolicy, FailedRecord, Handler, Uncaught, UncaughtHandler, check_dead_letters};
 use super::idle::Idleness;
@@ -33,7 +34,7 @@ use crate::log::{Doorbell, Log};
 use crate::random::{SharedRandom, SystemRandom};
 use crate::record::TaskId;
 use crate::state::{Memory, StateBackend};
-use crate::topic::{NAME_LENGTH_MAX, TopicRef, check_name};
+use crate::topic::{NAME_LENGTH_MAX, TopicRef};
 use crate::topology::{Optimizations, Topology};
 
 /// How often [`App::run_until_idle`] commits while it has nothing else to do.
@@ -80,6 +81,8 @@ pub struct App {
     id: String,
     topology: Topology,
     settings: Settings,
+    /// Where settings come from.
+    config: Option<StreamsConfig>,
     backend: Arc<dyn StateBackend>,
     clock: SharedClock,
     random: SharedRandom,
@@ -100,6 +103,7 @@ impl App {
             id: id.into(),
             topology,
             settings: Settings::default(),
+            config: None,
             backend: Arc::new(Memory),
             clock: SystemClock::shared(),
             random: Arc::new(SystemRandom),
@@ -128,7 +132,8 @@ impl App {
     /// ```
     #[must_use]
     pub fn configured(config: &StreamsConfig, topology: Topology) -> Self {
-        Self::new(config.application_id.as_str(), topology).settings(config.into())
+        let app = Self::new(config.application_id.as_str(), topology).settings(config.into());
+        Self { config: Some(config.clone()), ..app }
     }
 
     /// Replaces all settings.
@@ -551,10 +556,12 @@ impl App {
     }
 
     pub(crate) fn into_parts(self, log: Arc<dyn Log>) -> Result<(InstanceParts, Vec<StateListener>), AppError> {
-        check_name(self.id.as_bytes(), NAME_LENGTH_MAX)
-            .map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
+        let named =
+            StreamsConfig::new(&self.id).map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
+        let base = self.config.unwrap_or(named);
         check_internal_names(&self.id, &self.topology)?;
         check_optimizations(self.settings.optimizations, self.topology.optimizations())?;
+        let asked = self.settings.as_config(&base);
         let mut settings = self.settings.decided_by(&*log);
         settings.check()?;
         let has_global_tables = self.topology.graph().stores.iter().any(|store| store.global);
@@ -570,6 +577,7 @@ impl App {
             application_id: self.id.into(),
             topology: Arc::new(self.topology),
             settings: Arc::new(settings),
+            asked: Arc::new(asked),
             memory: Arc::new(memory),
             policy: Arc::new(policy),
             log,
@@ -603,7 +611,7 @@ impl App {
 
     fn start_on(self, log: Arc<dyn Log>, voice: &Voice) -> Result<Running, AppError> {
         let (parts, listeners) = self.into_parts(log)?;
-        let status = Status::new();
+        let (status, about) = (Status::new(), About::new(&parts, voice));
         let id = Arc::clone(&parts.application_id);
         let listening = notify(&status, &id, listeners, voice)?;
         let control = voice.heard_or_guarded(|| {
@@ -611,7 +619,7 @@ impl App {
             Control::new(parts, Arc::clone(&status))
         })?;
         let control = start_control(control, &status, &id, voice)?;
-        Ok(Running { handle: Handle(status), threads: listening.into_iter().chain([control]).collect() })
+        Ok(Running { handle: Handle(status, about), threads: listening.into_iter().chain([control]).collect() })
     }
 
     /// Processes everything in the input topics, then stops: a batch job. Records that arrive meanwhile are processed
@@ -711,7 +719,7 @@ fn check_optimizations(set: Optimizations, built_with: Optimizations) -> Result<
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Handle(Arc<Status>);
+pub struct Handle(pub(super) Arc<Status>, pub(super) Arc<About>);
 
 impl Handle {
     pub(crate) const fn status(&self) -> &Arc<Status> {

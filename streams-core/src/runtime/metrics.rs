@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::timings::WorkerTimings;
 use crate::operators::handler::HandlerMetrics;
-use crate::record::{Offset, TaskId, TopicPartition};
+use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
 
 /// What the task is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -76,6 +77,8 @@ pub struct TaskMetrics {
     pub buffered: u64,
     /// The next offset to process in each input partition.
     pub positions: BTreeMap<TopicPartition, Offset>,
+    /// The timestamp of the next record of each input partition, as the log has it, where one is fetched.
+    pub next_times: BTreeMap<TopicPartition, Timestamp>,
 }
 
 impl TaskMetrics {
@@ -97,14 +100,30 @@ impl TaskMetrics {
     }
 }
 
-/// The metrics of all tasks.
+/// The metrics of all tasks, and the timings of all workers.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MetricsBoard(Arc<Mutex<BTreeMap<TaskId, TaskMetrics>>>);
+pub(crate) struct MetricsBoard(Arc<Mutex<BTreeMap<TaskId, TaskMetrics>>>, Arc<Mutex<Vec<WorkerTimings>>>);
 
 impl MetricsBoard {
     /// Replaces a task's metrics.
     pub(crate) fn publish(&self, task: TaskId, metrics: TaskMetrics) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task, metrics);
+    }
+
+    /// Replaces a worker's timings.
+    pub(crate) fn publish_timings(&self, worker: usize, timings: WorkerTimings) {
+        let mut workers = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if workers.len() <= worker {
+            workers.resize(worker + 1, WorkerTimings::default());
+        }
+        if let Some(of) = workers.get_mut(worker) {
+            *of = timings;
+        }
+    }
+
+    /// The timings of all workers, in their order.
+    pub(crate) fn timings(&self) -> Vec<WorkerTimings> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A copy of all metrics.

@@ -5,6 +5,7 @@
 //! partition. `commit.rs` is the only place that commits. Everything advances in bounded steps that never wait, so a
 //! test or a simulation can run several instances in one thread.
 
+mod about;
 mod age;
 mod alignment;
 mod app;
@@ -15,6 +16,7 @@ mod commit;
 mod control;
 mod directory;
 mod drop_notices;
+mod effective;
 mod error;
 mod failures;
 mod fellows;
@@ -60,9 +62,12 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod timings;
+mod turn_board;
 mod worker;
 
 pub use crate::operators::{BuildError, DropReason, OperatorError};
+pub use about::{About, Turns};
 pub use app::{App, Handle, Running};
 pub use error::{AppError, ChangelogLoss, RestsOn};
 pub use failures::{FailedRecord, Stage, Uncaught};
@@ -71,10 +76,11 @@ pub use metrics::{TaskMetrics, TaskPhase};
 pub use renamed::RenamedTopic;
 pub use settings::{
     CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnError, OnFuture,
-    OnStall, Settings, TimestampPolicy,
+    OnStall, RecordingLevel, Settings, TimestampPolicy,
 };
 pub use single_task::{RawRow, SentRecord};
 pub use summary::Summary;
+pub use timings::{Histogram, WorkerTimings};
 
 use crate::voice;
 pub(crate) use control::{Control, ControlTurn, Status};

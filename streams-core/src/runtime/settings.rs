@@ -7,7 +7,7 @@ use super::AppError;
 use crate::config::{ApplicationId, Optimizations, StreamsConfig, transaction_timeout_below};
 pub use crate::config::{
     CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnError, OnFuture,
-    OnStall, TimestampPolicy,
+    OnStall, RecordingLevel, TimestampPolicy,
 };
 use crate::log::{Isolation, Log};
 
@@ -91,6 +91,8 @@ pub struct Settings {
     pub task_stall: OnStall,
     /// `handler.stop.timeout.ms`: how long an instance that stops waits for handlers that are running.
     pub handler_stop_timeout: Duration,
+    /// `metrics.recording.level`: how much detail metrics have.
+    pub recording_level: RecordingLevel,
     /// `poll.ms`: the longest wait of a worker that has nothing to do.
     pub poll: Duration,
     /// `metadata.max.age.ms`: how often to look for new topics that match a pattern of the topology; `None` leaves it to the
@@ -251,6 +253,7 @@ impl From<&StreamsConfig> for Settings {
             task_stall_timeout: config.task_stall_timeout,
             task_stall: config.task_stall,
             handler_stop_timeout: config.handler_stop_timeout,
+            recording_level: config.recording_level,
             poll: config.poll,
             metadata_max_age: config.metadata_max_age,
             client_id: config.client_id.clone(),

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tracing::callsite::Identifier;
+use tracing::dispatcher::WeakDispatch;
 use tracing::metadata::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, NoSubscriber, Subscriber};
@@ -43,7 +44,7 @@ pub(crate) const PEOPLE: &str = "millstream";
 pub(crate) const END: &str = "millstream::end";
 
 /// The crates whose warnings are printed.
-const CRATES: [&str; 4] = ["millstream", "streams_core", "streams_kafka", "streams_rocksdb"];
+const CRATES: [&str; 5] = ["millstream", "streams_core", "streams_http", "streams_kafka", "streams_rocksdb"];
 
 /// An application's voice; none if somebody else listens, or nobody should.
 #[derive(Clone, Default)]
@@ -65,6 +66,11 @@ impl Voice {
         Self((nobody_listens && !a_logger_listens()).then(|| Dispatch::new(speaker())))
     }
 
+    /// The same voice for somebody who may outlive the application.
+    pub(super) fn lasting(&self) -> LastingVoice {
+        LastingVoice(self.0.as_ref().map(Dispatch::downgrade))
+    }
+
     /// Prints what is said on this thread while `act` runs.
     pub(super) fn heard<T>(&self, act: impl FnOnce() -> T) -> T {
         match &self.0 {
@@ -79,6 +85,18 @@ impl Voice {
             Some(_) => self.heard(act),
             None => guarded(act),
         }
+    }
+}
+
+/// A voice of somebody who may outlive the application. What is said after its end is not printed, and nothing that it has
+/// still to print waits for this.
+#[derive(Clone, Default)]
+pub(super) struct LastingVoice(Option<WeakDispatch>);
+
+impl LastingVoice {
+    /// Prints what is said on this thread while `act` runs.
+    pub(super) fn heard<T>(&self, act: impl FnOnce() -> T) -> T {
+        Voice(self.0.as_ref().and_then(WeakDispatch::upgrade)).heard(act)
     }
 }
 

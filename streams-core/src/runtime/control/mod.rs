@@ -34,6 +34,7 @@ use super::voice::END;
 use super::worker::{Common, WorkerSeed};
 use super::{AppError, Guarantee, Settings};
 use crate::clock::SharedClock;
+use crate::config::StreamsConfig;
 use crate::executor::SharedExecutor;
 use crate::log::{Admin, Log, MemberOptions};
 use crate::operators::handler::InFlightBudget;
@@ -59,6 +60,8 @@ pub(crate) struct InstanceParts {
     pub(crate) application_id: Arc<str>,
     pub(crate) topology: Arc<Topology>,
     pub(crate) settings: Arc<Settings>,
+    /// What the program has asked for, before anything was decided.
+    pub(crate) asked: Arc<StreamsConfig>,
     /// How much memory each part may use.
     pub(crate) memory: Arc<MemoryPlan>,
     /// What becomes of records that fail.
@@ -141,6 +144,7 @@ impl Control {
 
     fn advance(&mut self) -> Result<ControlTurn, AppError> {
         let now = self.parts.clock.monotonic();
+        self.status.turns.control_turns(now);
         match &mut self.phase {
             ControlPhase::Preparing(preparation, globals) => {
                 if self.status.stop.load(Ordering::SeqCst) {
@@ -333,6 +337,7 @@ impl Control {
             globals: common.globals.clone(),
             inboxes: seeds.iter().map(|seed| seed.inbox.clone()).collect(),
         });
+        self.status.turns.workers_are(seeds.iter().map(|seed| Arc::clone(&seed.pulse)));
         self.phase = ControlPhase::Together(Box::new(together));
         Ok(ControlTurn::Spawn(seeds))
     }

@@ -13,6 +13,7 @@ use crate::runtime::lifecycle::AppState;
 use crate::runtime::metrics::MetricsBoard;
 use crate::runtime::queries::Desk;
 use crate::runtime::summary::Totals;
+use crate::runtime::turn_board::TurnBoard;
 
 /// A change of state: before and after.
 pub(crate) type Transition = (AppState, AppState);
@@ -30,6 +31,7 @@ pub(crate) struct Status {
     pub(crate) totals: Totals,
     /// Where questions about stores are left.
     pub(crate) desk: Arc<Desk>,
+    pub(crate) turns: TurnBoard,
     pub(crate) stop: AtomicBool,
     /// Set this to end everything at once, as a crash would.
     pub(crate) killed: Arc<AtomicBool>,
@@ -47,6 +49,7 @@ impl Status {
             error: Mutex::new(None),
             drops: DropNotices::new(metrics.clone()),
             totals: Totals::default(),
+            turns: TurnBoard::default(),
             metrics,
             desk: Arc::default(),
             stop: AtomicBool::new(false),

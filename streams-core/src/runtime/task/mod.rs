@@ -593,6 +593,10 @@ impl Task {
         self.metrics.buffered = self.inputs.iter().map(|input| input.fetched() as u64).sum();
         for input in &self.inputs {
             self.metrics.positions.insert(input.partition.clone(), input.position_to_commit());
+            match input.head() {
+                Some(next) => self.metrics.next_times.insert(input.partition.clone(), next.timestamp),
+                None => self.metrics.next_times.remove(&input.partition),
+            };
         }
         self.metrics.clone()
     }

@@ -115,6 +115,9 @@ impl Worker {
                     self.rest.is_over();
                     let running = self.slots.running().map(|task| task.id).collect();
                     self.full_disks.committed(&running, now);
+                    // `last_commit` is still when it began, and `now` is when this turn did.
+                    let ended = self.seed.common.clock.monotonic();
+                    self.timings.commit.note(ended.saturating_sub(self.last_commit));
                     self.last_commit = now;
                     self.purge_repartition_topics(now);
                 }

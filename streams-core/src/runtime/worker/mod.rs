@@ -37,6 +37,7 @@ use super::settings::Guarantee;
 use super::stall::Stall;
 use super::summary::Totals;
 use super::task::{BufferedBytes, Input, Task};
+use super::timings::WorkerTimings;
 use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::executor::SharedExecutor;
@@ -246,6 +247,8 @@ pub(crate) struct Worker {
     failed: bool,
     last_commit: Duration,
     last_publish: Duration,
+    /// How long its steps take.
+    timings: WorkerTimings,
     last_told: Duration,
     last_purge: Duration,
     /// The task whose age is recorded next, and when.
@@ -317,6 +320,7 @@ impl Worker {
             failed: false,
             last_commit: now,
             last_publish: now,
+            timings: WorkerTimings::default(),
             last_told: now,
             last_purge: now,
             next_note: (None, now + age::NOTE_INTERVAL),
@@ -399,12 +403,18 @@ impl Worker {
             return Ok(Turn::Finished);
         }
         if !blocked {
+            let before_fetch = self.seed.common.clock.monotonic();
             busy |= self.fetch()?;
+            let fetched = self.seed.common.clock.monotonic();
+            self.timings.poll.note(fetched.saturating_sub(before_fetch));
             self.look_at_times(now)?;
             let work = self.process()?;
             let is_idle = !busy && work != Work::Records && !self.collector.borrow().is_backed_up();
             busy |= work != Work::Nothing;
             let now = self.seed.common.clock.monotonic();
+            if work == Work::Records {
+                self.timings.process.note(now.saturating_sub(fetched));
+            }
             self.begin_commit_if_due(now, is_idle);
             busy |= self.commit.is_some() && self.advance_commit(now)?;
         }
@@ -488,6 +498,7 @@ impl Worker {
         for (id, metrics) in self.slots.metrics() {
             self.seed.common.metrics.publish(id, metrics);
         }
+        self.seed.common.metrics.publish_timings(self.seed.number, self.timings);
     }
 
     /// Requests a commit as soon as possible, for tests that need results at once.

@@ -95,13 +95,20 @@ impl Worker {
             task.context.wall_clock = wall_clock;
             let collector = &self.collector;
             self.seed.pulse.at_work(Some(task.in_hand()));
+            let timings = &mut self.timings.punctuate;
             let work = || {
                 let attended = task.attend(looked, true)?;
                 let done = match limit {
                     None => task.process(records, looked, settings.task_idle, collector)?,
                     Some(limit) => task.process_until(limit, (records, looked), &shared, collector)?,
                 };
-                Ok::<_, AppError>((done, attended, task.punctuate(PunctuationTime::WallClock, wall_clock)?))
+                let is_due = task.next_wall_clock_punctuation().is_some_and(|due| due <= wall_clock);
+                let began = is_due.then(|| shared.clock.monotonic());
+                let punctuated = task.punctuate(PunctuationTime::WallClock, wall_clock)?;
+                if let Some(began) = began {
+                    timings.note(shared.clock.monotonic().saturating_sub(began));
+                }
+                Ok::<_, AppError>((done, attended, punctuated))
             };
             let piece = unguarded(|| catch_unwind(AssertUnwindSafe(work)));
             self.seed.pulse.at_work(None);
