@@ -60,6 +60,7 @@
 //! | test a topology | [`testing::TestDriver`]; [`testing::TopologyTestDriver`] compares with Kafka Streams |
 //! | read and write topics from outside a topology | [`client`] |
 //! | run it: settings, logging, errors, several processes | [`guide::running`], [`config`] |
+//! | ask it how it is: probes, lag, Prometheus | [`guide::over_http`], with the feature `http` |
 //! | drop duplicates, let rows expire, count by calendar days | [`guide::beyond`], which is what Kafka Streams does not have |
 //! | know what is different from Kafka Streams | [`guide::differences`] |
 //! | write an adapter to another log or store | [`log`], [`state`] |
@@ -93,6 +94,9 @@ pub use streams_core::{
 // For the tests of adapters; the modules `testing::log_contract` and `testing::store_contract` tell of them.
 #[doc(hidden)]
 pub use streams_core::{log_contract, store_contract};
+#[cfg(feature = "http")]
+#[doc(inline)]
+pub use streams_http as http;
 #[cfg(feature = "kafka")]
 #[doc(inline)]
 pub use streams_kafka as kafka;
@@ -106,6 +110,9 @@ pub use streams_rocksdb as rocksdb;
 pub mod prelude {
     #[doc(no_inline)]
     pub use streams_core::prelude::*;
+    #[cfg(feature = "http")]
+    #[doc(no_inline)]
+    pub use streams_http::Http;
     #[cfg(feature = "kafka")]
     #[doc(no_inline)]
     pub use streams_kafka::Kafka;

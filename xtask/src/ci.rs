@@ -89,7 +89,7 @@ fn dependencies(steps: &mut Steps) {
 }
 
 fn no_c_in_the_quick_start() -> Result<(), Failure> {
-    for package in QUICK_START.into_iter().chain(["streams-core"]) {
+    for package in QUICK_START.into_iter().chain(["streams-core", "streams-http"]) {
         let compilers = packages::c_compilers_of(package)?;
         if !compilers.is_empty() {
             let why = format!("see `cargo tree -p {package} -e normal,build -i {}`", compilers[0]);

@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_engine_and_the_quick_start_compile_no_c() {
-        for package in ["streams-core", "word-count", "pulse", "millstream-oracle"] {
+        for package in ["streams-core", "streams-http", "word-count", "pulse", "millstream-oracle"] {
             assert_eq!(c_compilers_of(package).expect("cargo tree works"), Vec::<String>::new(), "{package}");
         }
         // The check must find C where there is some.

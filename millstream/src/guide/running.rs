@@ -104,6 +104,7 @@
 //!
 //! # Watching it
 //!
+//! [Over HTTP](super::over_http) it answers probes, Prometheus, and people with `curl`.
 //! [`Handle`](crate::runtime::Handle) has the state, the tasks with their counters, and pause and resume;
 //! [`App::on_state_change`](crate::runtime::App::on_state_change) calls you. `Topology::describe` prints what Kafka
 //! Streams prints for the same topology, and [`Topology`](crate::topology::Topology) can be drawn as Mermaid or DOT.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::app::Handle;
-use super::control::{InstanceParts, Status};
+use super::control::InstanceParts;
 use super::settings::Guarantee;
 use super::timings::WorkerTimings;
 use super::voice::{LastingVoice, Voice};
@@ -139,16 +139,10 @@ pub struct Turns {
 }
 
 impl Handle {
-    /// What the application is and what it runs on.
-    #[must_use]
-    pub fn about(&self) -> &About {
-        &self.1
-    }
-
     /// How long ago its loops have turned. Of an application that has ended it means nothing.
     #[must_use]
     pub fn turns(&self) -> Turns {
-        let (status, about): (&Status, &About) = (&self.0, &self.1);
+        let (status, about) = (self.status(), self.about());
         let now = about.clock.monotonic();
         let turned = status.turns.control().unwrap_or(about.started);
         let lasting = |began: Option<Duration>| began.map_or(Duration::ZERO, |began| now.saturating_sub(began));
@@ -161,6 +155,6 @@ impl Handle {
     /// How long the steps of each worker took so far, at most about 100 ms old.
     #[must_use]
     pub fn timings(&self) -> Vec<WorkerTimings> {
-        self.0.metrics.timings()
+        self.status().metrics.timings()
     }
 }

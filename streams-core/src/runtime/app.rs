@@ -719,11 +719,17 @@ fn check_optimizations(set: Optimizations, built_with: Optimizations) -> Result<
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Handle(pub(super) Arc<Status>, pub(super) Arc<About>);
+pub struct Handle(Arc<Status>, Arc<About>);
 
 impl Handle {
     pub(crate) const fn status(&self) -> &Arc<Status> {
         &self.0
+    }
+
+    /// What the application is and what it runs on.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.1
     }
 
     /// The application's current state.

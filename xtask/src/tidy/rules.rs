@@ -42,10 +42,12 @@ pub(super) fn check(source: &Source) -> Vec<String> {
         }
     }
     // Users know one crate; the others are its parts.
-    if ["streams-core/src/", "streams-kafka/src/", "streams-rocksdb/src/"].iter().any(|of| source.path.starts_with(of))
+    if ["streams-core/src/", "streams-http/src/", "streams-kafka/src/", "streams-rocksdb/src/"]
+        .iter()
+        .any(|of| source.path.starts_with(of))
     {
         for (number, line) in example_lines(&source.text) {
-            for part in ["streams_core", "streams_kafka", "streams_rocksdb"] {
+            for part in ["streams_core", "streams_http", "streams_kafka", "streams_rocksdb"] {
                 if line.contains(part) {
                     say(number, &format!("an example says `{part}`: users write `millstream`"));
                 }

@@ -1,0 +1,83 @@
+//! How an application is: probes, lag, settings and Prometheus over HTTP, with the feature `http`.
+//!
+//! One line starts a server on threads of its own, so a program needs no async `main`:
+//!
+#![cfg_attr(feature = "http", doc = "```")]
+#![cfg_attr(not(feature = "http"), doc = "```text")]
+//! use millstream::prelude::*;
+//!
+//! const LINES: Topic<String, String> = Topic::new("lines");
+//! const SHOUTED: Topic<String, String> = Topic::new("shouted");
+//!
+//! let builder = StreamsBuilder::new();
+//! builder.stream(LINES).map_values(|line| line.to_uppercase()).to(SHOUTED);
+//! let log = Embedded::in_memory();
+//! log.create_topic("lines", 3)?;
+//!
+//! let running = App::new("shouter", builder.build()?).start(log)?;
+//! let http = Http::of(&running).bind("127.0.0.1:7070").start()?;
+//! println!("curl {}/api/tasks", http.url());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! If the port is in use, the next free one is taken, and that is said. Dropping `http` ends the server; the application
+//! goes on. A program that has a server already merges the routes into it: `router.merge(Http::of(&running).router()?)`,
+//! with axum 0.8.
+//!
+//! # What can be asked
+//!
+//! | route | answer |
+//! | --- | --- |
+//! | `GET /livez` | 200 while a restart would not help: also while the application starts, restores its state, or cannot reach its log. 503 when it has ended with an error, or one of its threads has not come back for `max.poll.interval.ms` |
+//! | `GET /readyz` | 200 while it runs and all its tasks do, and with `.ready_within(records)` only while no input partition is further behind. Otherwise 503 |
+//! | `GET /api/app` | id, state, guarantee, and the error that ended it |
+//! | `GET /api/tasks` | what each task of this instance does, how far it is behind its inputs, what is left to restore, and what handlers do |
+//! | `GET /api/topology` | JSON, and with `?format=` the `text` that Kafka Streams prints, or `mermaid` and `dot` for pictures |
+//! | `GET /api/config` | every setting, and where it comes from. Secrets are hidden |
+//! | `GET /metrics` | for Prometheus |
+//! | `GET /api/openapi.json` | all of this, described for programs |
+//! | `POST /api/app/pause`, `resume`, `stop` | with `.allow_actions(true)` |
+//!
+//! Every error is `{"error":{"code":"..","message":".."}}`. Each instance answers for itself: what the others do, they say.
+//!
+//! **Lag** is told in records and in time. In records it is the distance to the input's end, which includes a transaction's
+//! markers. In time it is the age of the next record; as long as that is not fetched, it is `null` and not 0. The log is
+//! asked at most once per second, and only while somebody asks here.
+//!
+//! # Who may ask
+//!
+//! As long as there is no token, only programs on the same machine: the server listens on loopback addresses only, and
+//! refuses requests that were sent to another name than `localhost`, `127.0.0.1` or `[::1]`, because a page in a browser may
+//! have pointed a name of its own here. With `.token("..")` it may listen anywhere, and wants `Authorization: Bearer ..` for
+//! everything but the two probes, which tell nothing but the state. There is no TLS: where others can listen in, put a
+//! proxy in front.
+//!
+//! Actions are refused unless the program allows them, and if a browser says that a page of another server asks. Bodies have
+//! at most 1 MiB and requests 5 seconds to arrive; 64 are worked on at once, and 256 connections are kept, of which the
+//! longest idle ones give way.
+//!
+//! # In Kubernetes
+//!
+//! ```text
+//! livenessProbe:
+//!   httpGet: { path: /livez, port: 7070 }
+//!   periodSeconds: 10
+//! readinessProbe:
+//!   httpGet: { path: /readyz, port: 7070 }
+//! ```
+//!
+//! A probe comes from another address than loopback, so bind `0.0.0.0:7070` and set a token; the probes need none.
+//!
+//! # Prometheus
+//!
+//! Metrics have Kafka Streams' names where it has one, as `kstream_..`, with the unit in the name:
+//! `kstream_consumer_lag_seconds`, `kstream_task_records_processed_total`. How long workers poll, process, commit and
+//! punctuate comes in histograms. They are labelled by topic, sub-topology, worker and reason, never by keys; and by
+//! partition only with `metrics.recording.level=DEBUG`. `streams-http/grafana` has a dashboard and six alerts.
+//!
+//! ```text
+//! scrape_configs:
+//!   - job_name: shouter
+//!     authorization: { credentials_file: /run/secrets/shouter }
+//!     static_configs: [{ targets: ["shouter-0:7070", "shouter-1:7070"] }]
+//! ```

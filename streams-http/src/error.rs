@@ -1,0 +1,42 @@
+//! Why a server cannot be started.
+
+use std::net::SocketAddr;
+
+/// Why a server or router cannot be made.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// Without a token, everybody who can reach the address could ask.
+    #[error(
+        "{address} can be reached from other machines, and there is no token: give it one with `.token(..)`, or bind a \
+         loopback address such as 127.0.0.1:7070"
+    )]
+    Open {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// The address is none.
+    #[error("`{address}` is not an address to listen on: {reason}; write it as 127.0.0.1:7070")]
+    Address {
+        /// What was asked for.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on: {reason}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// A token that nobody could send.
+    #[error("the token {0}: it is sent in a header, so it needs at least one character, and visible ASCII ones only")]
+    Token(&'static str),
+    /// The server's threads cannot be started.
+    #[error("the HTTP server's thread cannot be started: {0}")]
+    Thread(String),
+}
+
+streams_core::debug_says_what_display_says!(HttpError);

@@ -1,0 +1,52 @@
+//! Asks for the token, if there is one.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::{Given, is_probe};
+use crate::refusal::Refusal;
+
+pub(super) async fn has_token(State(guards): Given, request: Request, next: Next) -> Response {
+    let Some(token) = &guards.token else { return next.run(request).await };
+    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let is_it = given.and_then(bearer).is_some_and(|given| token.is(given));
+    if is_it || is_probe(&request) {
+        return next.run(request).await;
+    }
+    let message = match given {
+        None => "this needs a token, in the header `Authorization: Bearer <token>`",
+        Some(_) => "this is not the token",
+    };
+    Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+        .with(header::WWW_AUTHENTICATE, "Bearer")
+        .into_response()
+}
+
+/// The token in the header's value.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bearer;
+
+    #[test]
+    fn the_token_comes_after_the_scheme() {
+        for (value, expected) in [
+            ("Bearer s3cret", Some("s3cret")),
+            ("bearer  s3cret ", Some("s3cret")),
+            ("Bearer ", Some("")),
+            ("Bearer", None),
+            ("Basic s3cret", None),
+            ("s3cret", None),
+            ("", None),
+        ] {
+            assert_eq!(bearer(value.as_bytes()), expected.map(str::as_bytes), "{value:?}");
+        }
+    }
+}

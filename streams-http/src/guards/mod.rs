@@ -1,0 +1,141 @@
+//! Who is let in and what a request may cost, decided before any route sees it.
+//!
+//! From the outside in: `panics.rs` answers for a route that panics, `host.rs` refuses requests that were sent to somebody
+//! else's name, `bearer.rs` asks for the token, `origin.rs` refuses what a page of somebody else wants to change, `places.rs`
+//! limits how many are worked on at once, and `body.rs` how long and how large a body may be.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderValue};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use tokio::sync::Semaphore;
+
+use crate::limits::Limits;
+use crate::token::Token;
+
+mod bearer;
+mod body;
+mod host;
+mod origin;
+mod panics;
+mod places;
+
+/// What the guards go by.
+#[derive(Clone)]
+pub(crate) struct Guards {
+    token: Option<Token>,
+    hosts: Arc<[String]>,
+    limits: Limits,
+    places: Arc<Semaphore>,
+}
+
+impl Guards {
+    pub(crate) fn new(token: Option<Token>, hosts: Vec<String>, limits: Limits) -> Self {
+        Self { token, hosts: hosts.into(), limits, places: Arc::new(Semaphore::new(limits.requests)) }
+    }
+
+    /// Puts the guards around routes.
+    pub(crate) fn around(&self, routes: Router) -> Router {
+        // The last one is the outermost.
+        routes
+            .layer(from_fn_with_state(self.clone(), body::is_read))
+            .layer(from_fn_with_state(self.clone(), places::are_free))
+            .layer(from_fn(origin::is_ours))
+            .layer(from_fn_with_state(self.clone(), bearer::has_token))
+            .layer(from_fn_with_state(self.clone(), host::is_ours))
+            .layer(from_fn(panics::are_answered))
+            .layer(from_fn(label))
+    }
+}
+
+/// Says of every answer that it is not to be kept, and is nothing but what it says it is.
+async fn label(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Whether whoever probes a process has to be answered without a token.
+fn is_probe(request: &Request) -> bool {
+    matches!(request.uri().path(), "/livez" | "/readyz")
+}
+
+type Given = State<Guards>;
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, Bytes, to_bytes};
+    use axum::http::{Request as Incoming, StatusCode};
+    use axum::routing::{get, post};
+    use futures::future::join_all;
+    use futures::stream;
+    use tokio::sync::Barrier;
+    use tower::Service as _;
+
+    use super::*;
+
+    /// What a request is answered with, through all guards.
+    async fn answer(routes: &Router, request: Incoming<Body>) -> (StatusCode, String) {
+        let Ok(response) = routes.clone().call(request).await;
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    fn request(path: &str, body: Body) -> Incoming<Body> {
+        let method = if path == "/post" { "POST" } else { "GET" };
+        Incoming::builder().method(method).uri(path).header("Host", "localhost").body(body).expect("a request")
+    }
+
+    fn around(routes: Router) -> Router {
+        Guards::new(None, Vec::new(), Limits::DEFAULT).around(routes)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_without_its_message() {
+        let routes = around(Router::new().route("/", get(async || -> &'static str { panic!("the canary sings") })));
+        let (status, body) = answer(&routes, request("/", Body::empty())).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(body.starts_with(r#"{"error":{"code":"internal","message":"#), "{body}");
+        assert!(!body.contains("canary"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn there_are_places_for_so_many_requests_and_always_one_for_a_probe() {
+        let places = Limits::DEFAULT.requests;
+        let barrier = Arc::new(Barrier::new(places + 1));
+        let waits = Arc::clone(&barrier);
+        let slow = get(async move || {
+            waits.wait().await;
+            "done"
+        });
+        let routes = around(Router::new().route("/slow", slow).route("/", get("quick")).route("/livez", get("alive")));
+        let asked = join_all((0..places).map(|_| answer(&routes, request("/slow", Body::empty()))));
+        let beyond = async {
+            let busy = answer(&routes, request("/", Body::empty())).await;
+            assert_eq!(busy.0, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(busy.1.starts_with(r#"{"error":{"code":"busy""#), "{busy:?}");
+            assert_eq!(answer(&routes, request("/livez", Body::empty())).await.1, "alive");
+            barrier.wait().await;
+        };
+        let (answers, ()) = futures::join!(asked, beyond);
+        assert!(answers.iter().all(|(status, body)| (*status, body.as_str()) == (StatusCode::OK, "done")));
+        assert_eq!(answer(&routes, request("/", Body::empty())).await.1, "quick");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let routes = around(Router::new().route("/post", post(async |body: Bytes| body)));
+        let whole = Body::from_stream(stream::iter([Ok::<_, std::io::Error>("to "), Ok("be")]));
+        assert_eq!(answer(&routes, request("/post", whole)).await, (StatusCode::OK, "to be".to_owned()));
+        let cut = Body::from_stream(stream::iter([Ok("to "), Err(std::io::Error::other("gone"))]));
+        assert_eq!(answer(&routes, request("/post", cut)).await.0, StatusCode::BAD_REQUEST);
+        let stuck = Body::from_stream(stream::pending::<Result<&str, std::io::Error>>());
+        assert_eq!(answer(&routes, request("/post", stuck)).await.0, StatusCode::REQUEST_TIMEOUT);
+    }
+}

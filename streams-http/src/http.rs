@@ -1,0 +1,155 @@
+//! What is served, and how.
+
+use std::sync::Arc;
+
+use axum::Router;
+use streams_core::runtime::Handle;
+
+use crate::guards::Guards;
+use crate::lag::LagKeeper;
+use crate::limits::Limits;
+use crate::refusal::Refusal;
+use crate::served::Served;
+use crate::server::HttpServer;
+use crate::token::Token;
+use crate::{HttpError, routes};
+
+/// Where the server listens unless it is told otherwise.
+const ADDRESS: &str = "127.0.0.1:7070";
+
+/// A running application over HTTP. See the [module](crate) for who may ask.
+///
+/// | route | answer |
+/// | --- | --- |
+/// | `GET /livez` | 200 while it is alive, also while it starts, restores or moves tasks; otherwise 503, and a restart may help |
+/// | `GET /readyz` | 200 while all its tasks run, otherwise 503 |
+/// | `GET /metrics` | for Prometheus |
+/// | `GET /api/app` | id, state, guarantee, and the error that ended it |
+/// | `GET /api/config` | every setting and where it comes from, without secrets |
+/// | `GET /api/topology` | JSON, or `?format=text`, `mermaid`, `dot` |
+/// | `GET /api/tasks` | each task with its positions and lag, in records and in time |
+/// | `GET /api/openapi.json` | all of these, described for programs |
+/// | `POST /api/app/pause`, `resume`, `stop` | with [`Http::allow_actions`] |
+///
+/// ```
+/// use millstream::prelude::*;
+///
+/// const LINES: Topic<String, String> = Topic::new("lines");
+/// const SHOUTED: Topic<String, String> = Topic::new("shouted");
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream(LINES).map_values(|line| line.to_uppercase()).to(SHOUTED);
+///
+/// let running = App::new("shouter", builder.build()?).start(Embedded::in_memory())?;
+/// let http = Http::of(&running).bind("127.0.0.1:0").token("from-a-secret").allow_actions(true).start()?;
+/// assert!(http.url().starts_with("http://127.0.0.1:"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Http {
+    app: Handle,
+    address: String,
+    token: Option<String>,
+    hosts: Vec<String>,
+    allows_actions: bool,
+    ready_within: Option<u64>,
+    limits: Limits,
+}
+
+impl Http {
+    /// Serves this application. A [`Running`](streams_core::runtime::Running) is a handle, too.
+    pub fn of(app: &Handle) -> Self {
+        Self {
+            app: app.clone(),
+            address: ADDRESS.to_owned(),
+            token: None,
+            hosts: Vec::new(),
+            allows_actions: false,
+            ready_within: None,
+            limits: Limits::DEFAULT,
+        }
+    }
+
+    /// Where [`Http::start`] listens, `127.0.0.1:7070` unless set. If the port is in use, the next one that is not is taken;
+    /// port 0 is any. [`HttpServer::address`] says which one it is.
+    pub fn bind(mut self, address: impl Into<String>) -> Self {
+        self.address = address.into();
+        self
+    }
+
+    /// What requests have to send as `Authorization: Bearer <token>`. It is shown nowhere. `/livez` and `/readyz` do
+    /// without, because those who probe a process often cannot send it.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// A host under whose name requests may be sent, without its port. As long as there is neither a token nor such a
+    /// name, only names of this machine work: `localhost`, `127.0.0.1`, `[::1]`.
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
+        self
+    }
+
+    /// Whether requests may pause, resume and stop the application. They may not unless this says so.
+    pub const fn allow_actions(mut self, allows: bool) -> Self {
+        self.allows_actions = allows;
+        self
+    }
+
+    /// The application is ready only as long as each of its input partitions has at most that many records that are not
+    /// processed. Without this, lag does not matter.
+    pub const fn ready_within(mut self, records: u64) -> Self {
+        self.ready_within = Some(records);
+        self
+    }
+
+    /// For a server that the program has already: `your_router.merge(http.router()?)`. What [`Http::bind`] says does not
+    /// matter then, and so the program decides who can reach it; without a token, requests are answered only if they were
+    /// sent to a name of this machine or to an [allowed](Http::allow_host) one.
+    ///
+    /// # Errors
+    /// When the token cannot be sent in a header.
+    pub fn router(self) -> Result<Router, HttpError> {
+        let guards = self.guards()?;
+        Ok(guards.around(routes::all(self.served())))
+    }
+
+    /// Serves on threads of its own until the [`HttpServer`] is dropped.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, when it can be reached from other machines and there is no token, or when
+    /// the token cannot be sent in a header.
+    pub fn start(self) -> Result<HttpServer, HttpError> {
+        let guards = self.guards()?;
+        let has_token = self.token.is_some();
+        let routes = routes::all(self.served()).fallback(async || Refusal::not_found());
+        HttpServer::start(&self.app, guards.around(routes), (&self.address, has_token), self.limits)
+    }
+
+    fn guards(&self) -> Result<Guards, HttpError> {
+        let token = self.token.as_deref().map(Token::new).transpose()?;
+        Ok(Guards::new(token, self.hosts.clone(), self.limits))
+    }
+
+    fn served(&self) -> Served {
+        Served {
+            app: self.app.clone(),
+            lag: Arc::new(LagKeeper::new(self.app.clone())),
+            ready_within: self.ready_within,
+            allows_actions: self.allows_actions,
+        }
+    }
+}
+
+/// Leaves out the token.
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let application = self.app.about().application_id();
+        f.debug_struct("Http")
+            .field("application", &application)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,34 @@
+//! `GET /api/openapi.json`: all routes, described for programs.
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+
+use crate::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "A Millstream application", description = "Its health, topology, tasks, lag, settings and metrics"),
+    paths(
+        openapi,
+        routes::actions::pause,
+        routes::actions::resume,
+        routes::actions::stop,
+        routes::app::app,
+        routes::config::config,
+        routes::livez::livez,
+        routes::metrics::metrics,
+        routes::readyz::readyz,
+        routes::tasks::tasks,
+        routes::topology::topology,
+    )
+)]
+struct Description;
+
+/// This description.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "description", responses(
+    (status = 200, description = "An OpenAPI document", body = serde_json::Value),
+))]
+pub(crate) async fn openapi() -> Json<Document> {
+    Json(Description::openapi())
+}

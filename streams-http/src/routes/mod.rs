@@ -1,0 +1,39 @@
+//! One route per file, and the table of all of them.
+//!
+//! A route asks the application's handle and makes JSON of what it says. It may take its time only by waiting; what it may
+//! cost is up to `guards/`.
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::refusal::Refusal;
+use crate::served::Served;
+
+pub(crate) mod actions;
+pub(crate) mod app;
+pub(crate) mod checks;
+pub(crate) mod config;
+pub(crate) mod livez;
+pub(crate) mod metrics;
+pub(crate) mod parameters;
+pub(crate) mod readyz;
+pub(crate) mod tasks;
+pub(crate) mod topology;
+
+/// All routes. `openapi.rs` describes them.
+pub(crate) fn all(served: Served) -> Router {
+    Router::new()
+        .route("/livez", get(livez::livez))
+        .route("/readyz", get(readyz::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/app", get(app::app))
+        .route("/api/app/pause", post(actions::pause))
+        .route("/api/app/resume", post(actions::resume))
+        .route("/api/app/stop", post(actions::stop))
+        .route("/api/config", get(config::config))
+        .route("/api/openapi.json", get(crate::openapi::openapi))
+        .route("/api/tasks", get(tasks::tasks))
+        .route("/api/topology", get(topology::topology))
+        .method_not_allowed_fallback(async || Refusal::wrong_method())
+        .with_state(served)
+}

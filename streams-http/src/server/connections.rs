@@ -1,0 +1,200 @@
+//! Serves connections, at most some at once.
+//!
+//! A connection costs memory and one of the process's files, so there is a limit. Whoever opens many and asks nothing must
+//! not keep others out: beyond the limit, those are closed that have been idle for the longest. hyper closes every one that
+//! does not ask in time.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener as Socket;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tower::Service as _;
+
+use crate::limits::Limits;
+
+/// How long to wait when nothing can be accepted, usually because the process has too many files open.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// Serves until `stopped` is true, and then until what was being asked is answered.
+pub(super) async fn serve(socket: Socket, routes: Router, limits: Limits, mut stopped: watch::Receiver<bool>) {
+    let listener = match TcpListener::from_std(socket) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "the HTTP server cannot listen: {error}");
+            return;
+        }
+    };
+    let (open, mut tasks) = (Open::default(), JoinSet::new());
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            Some(_) = tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // All are busy, or being closed: whoever asks may try again.
+                let Some(seat) = open.seat(limits.connections) else { continue };
+                tasks.spawn(serve_one(stream, routes.clone(), seat, limits, stopped.clone()));
+            }
+            // It is about that one connection.
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "no HTTP connection can be accepted: {error}");
+                sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+    drop(listener);
+    let _ = timeout(limits.close, async { while tasks.join_next().await.is_some() {} }).await;
+}
+
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn serve_one(stream: TcpStream, routes: Router, seat: Seat, limits: Limits, mut stopped: watch::Receiver<bool>) {
+    let seat = Arc::new(seat);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (mut routes, busy) = (routes.clone(), seat.is_busy());
+        async move {
+            let response = routes.call(request).await;
+            drop(busy);
+            response
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.read);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // Whoever hangs up in the middle has nothing to be told.
+        _ = connection.as_mut() => return,
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+        () = seat.close.notified() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(limits.close, connection).await;
+}
+
+/// The connections that are open.
+#[derive(Clone, Default)]
+struct Open(Arc<Mutex<Seats>>);
+
+#[derive(Default)]
+struct Seats {
+    last: u64,
+    taken: BTreeMap<u64, Taken>,
+}
+
+struct Taken {
+    /// `None` while a request is being answered.
+    idle_since: Option<Instant>,
+    is_closing: bool,
+    close: Arc<Notify>,
+}
+
+/// A connection's place among the others, until it is dropped.
+struct Seat {
+    open: Open,
+    number: u64,
+    close: Arc<Notify>,
+}
+
+impl Open {
+    /// A seat for a new connection. If all are taken, the one that has been idle for the longest is closed; `None` if none
+    /// is idle.
+    fn seat(&self, seats_max: usize) -> Option<Seat> {
+        let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let closing = seats.taken.values().filter(|taken| taken.is_closing).count();
+        // Those that are being closed still hold a file.
+        if closing > seats_max {
+            return None;
+        }
+        if seats.taken.len() - closing >= seats_max {
+            let idle = seats.taken.values_mut().filter(|taken| !taken.is_closing);
+            let longest = idle.filter(|taken| taken.idle_since.is_some()).min_by_key(|taken| taken.idle_since)?;
+            longest.is_closing = true;
+            longest.close.notify_one();
+        }
+        seats.last += 1;
+        let (number, close) = (seats.last, Arc::new(Notify::new()));
+        let taken = Taken { idle_since: Some(Instant::now()), is_closing: false, close: Arc::clone(&close) };
+        seats.taken.insert(number, taken);
+        Some(Seat { open: self.clone(), number, close })
+    }
+}
+
+impl Seat {
+    /// A request is being answered, until what this returns is dropped.
+    fn is_busy(self: &Arc<Self>) -> Busy {
+        self.set_idle(None);
+        Busy(Arc::clone(self))
+    }
+
+    fn set_idle(&self, since: Option<Instant>) {
+        let mut seats = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = seats.taken.get_mut(&self.number) {
+            taken.idle_since = since;
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.open.0.lock().unwrap_or_else(PoisonError::into_inner).taken.remove(&self.number);
+    }
+}
+
+/// A request is being answered.
+struct Busy(Arc<Seat>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.set_idle(Some(Instant::now()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_limit_the_longest_idle_connection_is_closed() {
+        let open = Open::default();
+        let mut seats = Vec::new();
+        for _ in 0..3 {
+            seats.push(Arc::new(open.seat(3).expect("a seat")));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        let is_closing = |seat: &Seat| {
+            let seats = open.0.lock().expect("no panic");
+            seats.taken.get(&seat.number).is_some_and(|taken| taken.is_closing)
+        };
+        // The first one is busy, so the second is the next to go.
+        let busy = seats[0].is_busy();
+        let fourth = Arc::new(open.seat(3).expect("a seat"));
+        assert_eq!(seats.iter().map(|seat| is_closing(seat)).collect::<Vec<_>>(), [false, true, false]);
+        seats[1].close.notified().await;
+        // Nobody is thrown out twice, and nobody who is busy.
+        let also_busy = [seats[2].is_busy(), fourth.is_busy()];
+        assert!(open.seat(3).is_none());
+        drop(busy);
+        let fifth = open.seat(3).expect("a seat");
+        assert_eq!(seats.iter().map(|seat| is_closing(seat)).collect::<Vec<_>>(), [true, true, false]);
+        drop((also_busy, fifth, seats, fourth));
+        assert!(open.0.lock().expect("no panic").taken.is_empty());
+    }
+}

@@ -1,0 +1,98 @@
+//! A server of its own: a socket, and threads that serve it.
+//!
+//! `listening.rs` chooses the address, `connections.rs` serves what is accepted.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use axum::Router;
+use streams_core::runtime::Handle;
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+
+use crate::HttpError;
+use crate::limits::Limits;
+use listening::listen;
+
+mod connections;
+mod listening;
+
+/// Enough for answers that are made in no time; what takes longer waits for others.
+const THREADS: usize = 2;
+
+/// A server that is running. Dropping it ends it: it accepts nothing more, answers what it is being asked, and is gone within
+/// a second.
+///
+/// It does not end with its application, so that it can still be asked what has become of that.
+#[must_use = "dropping it ends the server"]
+pub struct HttpServer {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HttpServer {
+    pub(crate) fn start(
+        app: &Handle,
+        routes: Router,
+        (asked, has_token): (&str, bool),
+        limits: Limits,
+    ) -> Result<Self, HttpError> {
+        let listening = listen(asked, has_token)?;
+        let (address, id) = (listening.address, app.about().application_id());
+        let (stop, stopped) = watch::channel(false);
+        let name = format!("{id}-http");
+        let runtime_name = name.clone();
+        let (report, started) = mpsc::channel();
+        // The runtime lives and ends on a thread of its own, because one must not be dropped within another.
+        let serve = move || {
+            let mut builder = Builder::new_multi_thread();
+            let runtime = builder.worker_threads(THREADS).thread_name(runtime_name).enable_all().build();
+            let runtime = runtime.map_err(|error| HttpError::Thread(error.to_string()));
+            let _ = report.send(runtime.as_ref().map(|_| ()).map_err(Clone::clone));
+            if let Ok(runtime) = runtime {
+                runtime.block_on(connections::serve(listening.socket, routes, limits, stopped));
+                runtime.shutdown_timeout(std::time::Duration::ZERO);
+            }
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(serve);
+        let thread = thread.map_err(|error| HttpError::Thread(error.to_string()))?;
+        started.recv().unwrap_or_else(|_| Err(HttpError::Thread("it has ended at once".to_owned())))?;
+        let server = Self { address, stop, thread: Some(thread) };
+        let url = server.url();
+        app.about().heard(|| match listening.taken {
+            Some(port) => tracing::info!(target: "millstream", url, "{id} answers at {url} (port {port} is in use)"),
+            None => tracing::info!(target: "millstream", url, "{id} answers at {url}"),
+        });
+        Ok(server)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as a URL, without a path: `http://127.0.0.1:7070`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // It catches what routes do, so there is nothing to be told of a panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for HttpServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! A running application over real sockets: what each route answers, and what nobody gets.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod actions;
+mod api;
+mod bodies;
+mod connections;
+mod endings;
+mod health;
+mod letting_in;
+mod metrics;
+mod mounted;
+mod openapi;
+mod refusals;
+mod secrets;
+mod support;

@@ -1,0 +1,62 @@
+//! The description of the routes.
+
+use crate::support::scene;
+
+#[test]
+fn every_route_is_described_and_every_description_is_of_a_route() {
+    let scene = scene(|http| http.allow_actions(true));
+    let document = scene.get("/api/openapi.json").json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."), "{document}");
+    let described: Vec<(&str, &str)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(|method| (method.as_str(), path.as_str())))
+        .collect();
+    let routes = [
+        ("get", "/api/app"),
+        ("post", "/api/app/pause"),
+        ("post", "/api/app/resume"),
+        ("post", "/api/app/stop"),
+        ("get", "/api/config"),
+        ("get", "/api/openapi.json"),
+        ("get", "/api/tasks"),
+        ("get", "/api/topology"),
+        ("get", "/livez"),
+        ("get", "/metrics"),
+        ("get", "/readyz"),
+    ];
+    assert_eq!(described, routes);
+    for (method, path) in routes {
+        let answer = scene.ask(&method.to_uppercase(), path, &[]);
+        let responses = &document["paths"][path][method]["responses"];
+        assert!(
+            responses.get(answer.status.to_string()).is_some(),
+            "{method} {path}: {} is not described",
+            answer.status
+        );
+    }
+}
+
+/// The names of an answer's fields are those of its description.
+#[test]
+fn answers_have_the_fields_that_are_described() {
+    let scene = scene(|http| http);
+    let document = scene.get("/api/openapi.json").json();
+    for (path, schema) in [
+        ("/api/app", "AppAnswer"),
+        ("/api/config", "ConfigAnswer"),
+        ("/api/tasks", "TasksAnswer"),
+        ("/readyz", "Verdict"),
+    ] {
+        let of = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(*of, format!("#/components/schemas/{schema}"), "{path}");
+        let described = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
+        let answer = scene.get(path).json();
+        let mut fields: Vec<&String> = answer.as_object().unwrap().keys().collect();
+        let mut expected: Vec<&String> = described.keys().collect();
+        fields.sort();
+        expected.sort();
+        assert_eq!(fields, expected, "{path}");
+    }
+}
