@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
 use super::asked::Query;
-use super::rows::Rows;
+use super::rows::{Read, Rows};
 use super::store::{AskedStore, Sought};
 use super::{Asked, QueryError, Queryable, view_settings};
 use crate::record::Timestamp;
@@ -79,27 +79,27 @@ impl<K: Key, V: StoreValue + Send> KeyValues<K, V> {
     }
 
     /// All keys and values.
-    pub fn all(&self) -> Rows<(K, V)> {
+    pub fn all(&self) -> Rows<K, V> {
         self.rows(Keys::All)
     }
 
     /// The keys in a range, in the order of their bytes. Of whole numbers that is their own order from 0 on, and of texts
     /// that of their characters. A bound that cannot be encoded leaves nothing in the range.
-    pub fn range(&self, keys: impl RangeBounds<K>) -> Rows<(K, V)> {
+    pub fn range(&self, keys: impl RangeBounds<K>) -> Rows<K, V> {
         match (encoded(keys.start_bound()), encoded(keys.end_bound())) {
             (Some(from), Some(to)) => self.rows(Keys::Between(from, to)),
-            _ => Rows::new(self.store.clone(), None, pair),
+            _ => Rows::new(self.store.clone(), None, Read { key, value }),
         }
     }
 
     /// The keys whose bytes begin like this, such as the texts with that beginning.
-    pub fn prefixed(&self, prefix: impl AsRef<[u8]>) -> Rows<(K, V)> {
+    pub fn prefixed(&self, prefix: impl AsRef<[u8]>) -> Rows<K, V> {
         self.rows(Keys::prefixed(prefix.as_ref()))
     }
 
-    fn rows(&self, keys: Keys) -> Rows<(K, V)> {
+    fn rows(&self, keys: Keys) -> Rows<K, V> {
         let selection = Selection { keys, times: None, order: KeyOrder::Ascending, after: None };
-        Rows::new(self.store.clone(), Some(selection), pair)
+        Rows::new(self.store.clone(), Some(selection), Read { key, value })
     }
 }
 
@@ -136,8 +136,4 @@ pub(super) fn value<V: StoreValue>(store: &AskedStore, row: PageRow) -> Result<V
         V::read_row(&row.value)
     };
     read.map_err(|error| QueryError::Decode { store: store.name().to_string(), error })
-}
-
-fn pair<K: Value, V: StoreValue>(store: &AskedStore, row: PageRow) -> Result<(K, V), QueryError> {
-    Ok((key(store, &row)?, value(store, row)?))
 }

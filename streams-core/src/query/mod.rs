@@ -40,6 +40,7 @@
 
 mod asked;
 mod key_values;
+mod live;
 mod rows;
 mod sessions;
 mod store;
@@ -49,6 +50,7 @@ mod windows;
 
 pub use asked::Query;
 pub use key_values::KeyValues;
+pub use live::Live;
 pub use rows::Rows;
 pub use sessions::SessionRows;
 pub(crate) use times::first_and_last;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use super::asked::Query;
+use super::live::{Live, follow};
 use super::store::AskedStore;
 use super::{Position, QueryError};
 use crate::state::KeyOrder;
@@ -15,24 +16,41 @@ use crate::state::selection::{PageRow, Selection};
 /// How many rows a page has at most.
 const PAGE: usize = 1_000;
 
-/// Turns a row's bytes into what is asked for.
-pub(super) type Read<R> = fn(&AskedStore, PageRow) -> Result<R, QueryError>;
+/// Turns a row's bytes into its key and its value.
+pub(super) struct Read<K, V> {
+    pub(super) key: fn(&AskedStore, &PageRow) -> Result<K, QueryError>,
+    pub(super) value: fn(&AskedStore, PageRow) -> Result<V, QueryError>,
+}
+
+impl<K, V> Clone for Read<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Read<K, V> {}
+
+impl<K, V> Read<K, V> {
+    fn row(&self, store: &AskedStore, row: PageRow) -> Result<(K, V), QueryError> {
+        Ok(((self.key)(store, &row)?, (self.value)(store, row)?))
+    }
+}
 
 /// A question for many rows. Await it, or call [`Rows::wait`], for all of them in a `Vec`; [`Rows::stream`] gives one after the
-/// other, without holding them all.
+/// other, without holding them all, and [`Rows::live`] also tells how they change from then on.
 ///
 /// Rows are in the order of their keys' bytes, which is that of numbers and texts; of windowed stores in the order of time.
 #[must_use = "rows are asked for when this is awaited, or with `.wait()`"]
-pub struct Rows<R> {
+pub struct Rows<K, V> {
     store: AskedStore,
     /// `None` if no row can be wanted.
     selection: Option<Selection>,
     limit: usize,
-    read: Read<R>,
+    read: Read<K, V>,
 }
 
-impl<R: Send + 'static> Rows<R> {
-    pub(super) fn new(store: AskedStore, selection: Option<Selection>, read: Read<R>) -> Self {
+impl<K: Send + 'static, V: Send + 'static> Rows<K, V> {
+    pub(super) fn new(store: AskedStore, selection: Option<Selection>, read: Read<K, V>) -> Self {
         Self { store, selection, limit: usize::MAX, read }
     }
 
@@ -57,25 +75,32 @@ impl<R: Send + 'static> Rows<R> {
     ///
     /// # Errors
     /// As the query.
-    pub fn wait(self) -> Result<Vec<R>, QueryError> {
+    pub fn wait(self) -> Result<Vec<(K, V)>, QueryError> {
         super::asked::wait(self)
     }
 
     /// Also gives the position that the rows are from. Where they come in several pages, which are of different moments, it
     /// is that of the last one.
-    pub fn with_position(self) -> Query<(Vec<R>, Position)> {
+    pub fn with_position(self) -> Query<(Vec<(K, V)>, Position)> {
         self.query().with_position()
     }
 
     /// The rows one after the other. An error ends the stream.
-    pub fn stream(self) -> impl Stream<Item = Result<R, QueryError>> + Send + Unpin {
+    pub fn stream(self) -> impl Stream<Item = Result<(K, V), QueryError>> + Send + Unpin {
         let read = self.read;
         let store = self.store.clone();
         let rows = self.pages().map_ok(move |(page, _)| {
             let store = store.clone();
-            stream::iter(page.into_iter().map(move |row| read(&store, row)))
+            stream::iter(page.into_iter().map(move |row| read.row(&store, row)))
         });
         Box::pin(rows.try_flatten())
+    }
+
+    /// The rows, and from then on each that changes, as a stream that ends with an error or the application. See [`Live`].
+    ///
+    /// Order and limit mean nothing here. The changes of a global table cannot be followed.
+    pub fn live(self) -> impl Stream<Item = Result<Live<K, V>, QueryError>> + Send + Unpin {
+        Box::pin(follow(self.store, self.selection, self.read))
     }
 
     /// The pages one after the other, each with its position.
@@ -94,7 +119,7 @@ impl<R: Send + 'static> Rows<R> {
         })
     }
 
-    fn query(self) -> Query<Vec<R>> {
+    fn query(self) -> Query<Vec<(K, V)>> {
         let (store, read) = (self.store.clone(), self.read);
         let mut pages = Box::pin(self.pages());
         Query::new(async move {
@@ -103,7 +128,7 @@ impl<R: Send + 'static> Rows<R> {
                 let (page, position) = page?;
                 last = position;
                 for row in page {
-                    rows.push(read(&store, row)?);
+                    rows.push(read.row(&store, row)?);
                 }
             }
             Ok((rows, last))
@@ -111,16 +136,16 @@ impl<R: Send + 'static> Rows<R> {
     }
 }
 
-impl<R: Send + 'static> IntoFuture for Rows<R> {
-    type Output = Result<Vec<R>, QueryError>;
-    type IntoFuture = Query<Vec<R>>;
+impl<K: Send + 'static, V: Send + 'static> IntoFuture for Rows<K, V> {
+    type Output = Result<Vec<(K, V)>, QueryError>;
+    type IntoFuture = Query<Vec<(K, V)>>;
 
-    fn into_future(self) -> Query<Vec<R>> {
+    fn into_future(self) -> Query<Vec<(K, V)>> {
         self.query()
     }
 }
 
-impl<R> fmt::Debug for Rows<R> {
+impl<K, V> fmt::Debug for Rows<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rows of {:?}, {:?}", self.store.name(), self.selection)
     }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::RangeBounds;
 
 use super::key_values::{key, value};
-use super::rows::Rows;
+use super::rows::{Read, Rows};
 use super::store::AskedStore;
 use super::{Asked, QueryError, Queryable, first_and_last, view_settings};
 use crate::record::Timestamp;
@@ -54,33 +54,33 @@ impl<K: Key, V: Value> Queryable for SessionStore<K, V> {
 
 impl<K: Key, V: Value> SessionRows<K, V> {
     /// A key's sessions that have a moment in common with a period, those that ended long ago first.
-    pub fn of(&self, key: impl IntoField<K>, times: impl RangeBounds<Timestamp>) -> Rows<(Windowed<K, Session>, V)> {
+    pub fn of(&self, key: impl IntoField<K>, times: impl RangeBounds<Timestamp>) -> Rows<Windowed<K, Session>, V> {
         let mut bytes = Vec::new();
         match key.into_field().encode(&mut bytes) {
             Ok(()) => self.rows(Keys::One(bytes.into()), &times),
             // What cannot be encoded is in no store.
-            Err(_) => Rows::new(self.store.clone(), None, row),
+            Err(_) => Rows::new(self.store.clone(), None, Read { key: session, value }),
         }
     }
 
     /// All sessions that have a moment in common with a period: roughly, by whole spans, in the order of their ends.
-    pub fn all(&self, times: impl RangeBounds<Timestamp>) -> Rows<(Windowed<K, Session>, V)> {
+    pub fn all(&self, times: impl RangeBounds<Timestamp>) -> Rows<Windowed<K, Session>, V> {
         self.rows(Keys::All, &times)
     }
 
-    fn rows(&self, keys: Keys, times: &impl RangeBounds<Timestamp>) -> Rows<(Windowed<K, Session>, V)> {
+    fn rows(&self, keys: Keys, times: &impl RangeBounds<Timestamp>) -> Rows<Windowed<K, Session>, V> {
         let selection = first_and_last(times).map(|times| Selection {
             keys,
             times: Some(times),
             order: KeyOrder::Ascending,
             after: None,
         });
-        Rows::new(self.store.clone(), selection, row)
+        Rows::new(self.store.clone(), selection, Read { key: session, value })
     }
 }
 
-fn row<K: Value, V: Value>(store: &AskedStore, row: PageRow) -> Result<(Windowed<K, Session>, V), QueryError> {
+fn session<K: Value>(store: &AskedStore, row: &PageRow) -> Result<Windowed<K, Session>, QueryError> {
     let unknown = (Timestamp::UNKNOWN, Timestamp::UNKNOWN);
     let (start, end) = row.window.map_or(unknown, |session| (session.start, session.end));
-    Ok((Windowed { key: key(store, &row)?, window: Session { start, end } }, value(store, row)?))
+    Ok(Windowed { key: key(store, row)?, window: Session { start, end } })
 }

@@ -8,8 +8,9 @@ use futures::future::try_join_all;
 
 use super::{Position, QueryError};
 use crate::record::{Partition, TaskId, Timestamp};
-use crate::runtime::queries::{Floor, Freshness, Look, Question, Wish};
+use crate::runtime::queries::{Floor, Freshness, LiveStore, Look, Question, Wish};
 use crate::runtime::{AppState, Status};
+use crate::state::kinds::StoredRow;
 use crate::state::rows::RowError;
 use crate::state::selection::{Keys, Page, PageRow, Selection, read_page};
 use crate::state::{GlobalStore, KeyOrder, StoreAccess, StoreError, StoreErrorKind, StoreKind};
@@ -141,7 +142,7 @@ impl AskedStore {
     ) -> Result<(Option<PageRow>, Position), QueryError> {
         let mut selection = Arc::clone(selection);
         loop {
-            let (page, position) = self.page_of(task, &selection, 1, deadlines).await?;
+            let (page, position, _) = self.page_of(task, &selection, 1, deadlines, None).await?;
             match (page.rows.into_iter().next(), page.next) {
                 (None, Some(next)) => Arc::make_mut(&mut selection).after = Some(next),
                 (row, _) => return Ok((row, position)),
@@ -157,9 +158,9 @@ impl AskedStore {
             return Ok((self.look_at_global(&floor, selection, limit)?, Position::default()));
         };
         let tasks = self.tasks(&floor, subtopology);
-        let tasks = tasks.into_iter().map(|task| self.page_of(task, selection, limit, deadlines));
+        let tasks = tasks.into_iter().map(|task| self.page_of(task, selection, limit, deadlines, None));
         let (mut pages, mut position) = (Vec::new(), Position::default());
-        for (page, own) in try_join_all(tasks).await? {
+        for (page, own, _) in try_join_all(tasks).await? {
             position.merge(&own);
             pages.push(page);
         }
@@ -181,18 +182,23 @@ impl AskedStore {
         owners.into_keys().filter(|task| task.subtopology == subtopology).collect()
     }
 
+    /// Some of the wanted rows of one task; for those who follow the store, with the number of the first batch of changes
+    /// that they do not have yet.
     async fn page_of(
         &self,
         task: TaskId,
         selection: &Arc<Selection>,
         limit: usize,
         deadlines: (Duration, Duration),
-    ) -> Result<(Page, Position), QueryError> {
+        live: Option<Arc<LiveStore>>,
+    ) -> Result<(Page, Position, u64), QueryError> {
         let read = move |look: Look<'_>, store: &str, selection: &Selection| {
             let page = read_page(look.rows, look.kind, look.newest, selection, limit);
-            page.map(|page| (page, look.position)).map_err(|error| failed(store, error))
+            page.map(|page| (page, look.position, 0)).map_err(|error| failed(store, error))
         };
+        // Only the worker knows which changes it has told.
         if self.freshness == Freshness::Committed
+            && live.is_none()
             && let Some(reader) = self.status.desk.reader(task)
             && let Some(page) = reader.look(&self.name, &self.at_least, |look| read(look, &self.name, selection))
         {
@@ -203,12 +209,64 @@ impl AskedStore {
         let wish =
             Wish { task, store: Arc::clone(&store), freshness: self.freshness, at_least: Arc::clone(&self.at_least) };
         let question = Question::new(wish, deadlines, move |look| {
+            let number = live.map_or(0, |live| live.end());
             let answer = look.and_then(|look| read(look, &store, &selection));
+            let answer = answer.map(|(page, position, _)| (page, position, number));
             // If nobody listens any more, nobody wants to know.
             let _ = sender.send(answer);
         });
         self.status.desk.ask(question, self.state());
         receiver.await.unwrap_or_else(|_| Err(self.unanswered()))
+    }
+
+    /// The tasks whose rows somebody wants to follow.
+    pub(super) async fn tasks_to_follow(&self) -> Result<Vec<TaskId>, QueryError> {
+        let floor = self.floor(self.status.desk.deadlines(self.patience).0).await?;
+        match self.subtopology {
+            Some(subtopology) => Ok(self.tasks(&floor, subtopology)),
+            None => Err(QueryError::NotFollowed { store: self.name.to_string() }),
+        }
+    }
+
+    /// Some rows of a task for somebody who follows the store, with the number of the first batch that they do not include.
+    pub(super) async fn live_page(
+        &self,
+        task: TaskId,
+        selection: &Arc<Selection>,
+        limit: usize,
+        live: &Arc<LiveStore>,
+    ) -> Result<(Page, u64), QueryError> {
+        let deadlines = self.status.desk.deadlines(self.patience);
+        let (page, _, number) = self.page_of(task, selection, limit, deadlines, Some(Arc::clone(live))).await?;
+        Ok((page, number))
+    }
+
+    /// Begins to follow the store.
+    pub(super) fn follow(&self) -> Arc<LiveStore> {
+        self.status.desk.follow(&self.name, self.freshness)
+    }
+
+    /// Follows it no more.
+    pub(super) fn unfollow(&self) {
+        self.status.desk.unfollow(&self.name, self.freshness);
+    }
+
+    /// The row that was at a place and is gone, as far as that tells.
+    pub(super) fn gone(&self, place: &[u8]) -> Option<PageRow> {
+        // Places say all but the value. No row's other parts are longer than this.
+        const ANY_ROW: [u8; 32] = [0; 32];
+        let read = self.kind.read(place, &ANY_ROW)?;
+        let (key, window) = (read.key.into(), read.window);
+        Some(PageRow { place: place.into(), key, window, timestamp: None, value: [].into() })
+    }
+
+    /// Whether a row that has changed is wanted.
+    pub(super) fn wants(&self, selection: &Selection, row: &PageRow, is_gone: bool) -> bool {
+        let stored = StoredRow { key: &row.key, window: row.window, timestamp: row.timestamp, value: &row.value };
+        let areas = self.kind.areas(&selection.keys, selection.times);
+        areas.iter().any(|area| area.contains(&row.place))
+            && selection.keys.contain(&row.key)
+            && selection.times.is_none_or(|times| is_gone || self.kind.is_within(&stored, times, None))
     }
 
     /// Where to ask, as soon as that is known.

@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 
 use super::asked::Query;
 use super::key_values::{key, sought, value};
-use super::rows::Rows;
+use super::rows::{Read, Rows};
 use super::store::AskedStore;
 use super::{Asked, QueryError, Queryable, first_and_last, view_settings};
 use crate::record::Timestamp;
@@ -73,7 +73,7 @@ impl<K: Key, V: Value> VersionRows<K, V> {
     }
 
     /// A key's versions that were valid at some moment of a period, in their order.
-    pub fn of(&self, key: impl IntoField<K>, times: impl RangeBounds<Timestamp>) -> Rows<Version<V>> {
+    pub fn of(&self, key: impl IntoField<K>, times: impl RangeBounds<Timestamp>) -> Rows<K, Version<V>> {
         let mut bytes = Vec::new();
         let encoded = key.into_field().encode(&mut bytes).ok();
         // What cannot be encoded is in no store.
@@ -83,13 +83,13 @@ impl<K: Key, V: Value> VersionRows<K, V> {
             order: KeyOrder::Ascending,
             after: None,
         });
-        Rows::new(self.store.clone(), selection, version)
+        Rows::new(self.store.clone(), selection, Read { key: super::key_values::key, value: version })
     }
 
     /// The latest versions of all keys.
-    pub fn all(&self) -> Rows<(K, Version<V>)> {
+    pub fn all(&self) -> Rows<K, Version<V>> {
         let selection = Selection { keys: Keys::All, times: None, order: KeyOrder::Ascending, after: None };
-        Rows::new(self.store.clone(), Some(selection), |store, row| Ok((key(store, &row)?, version(store, row)?)))
+        Rows::new(self.store.clone(), Some(selection), Read { key, value: version })
     }
 }
 

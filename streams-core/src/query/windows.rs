@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 
 use super::asked::Query;
 use super::key_values::{key, sought, value};
-use super::rows::Rows;
+use super::rows::{Read, Rows};
 use super::store::AskedStore;
 use super::{Asked, QueryError, Queryable, first_and_last, view_settings};
 use crate::record::Timestamp;
@@ -79,32 +79,32 @@ impl<K: Key, V: StoreValue + Send> WindowRows<K, V> {
     }
 
     /// A key's values in the windows that start in a period, in their order.
-    pub fn of(&self, key: impl IntoField<K>, starts: impl RangeBounds<Timestamp>) -> Rows<(Windowed<K>, V)> {
+    pub fn of(&self, key: impl IntoField<K>, starts: impl RangeBounds<Timestamp>) -> Rows<Windowed<K>, V> {
         let mut bytes = Vec::new();
         match key.into_field().encode(&mut bytes) {
             Ok(()) => self.rows(Keys::One(bytes.into()), &starts),
             // What cannot be encoded is in no store.
-            Err(_) => Rows::new(self.store.clone(), None, row),
+            Err(_) => Rows::new(self.store.clone(), None, Read { key: windowed, value }),
         }
     }
 
     /// The values of all keys in the windows that start in a period, in the order of time.
-    pub fn all(&self, starts: impl RangeBounds<Timestamp>) -> Rows<(Windowed<K>, V)> {
+    pub fn all(&self, starts: impl RangeBounds<Timestamp>) -> Rows<Windowed<K>, V> {
         self.rows(Keys::All, &starts)
     }
 
-    fn rows(&self, keys: Keys, starts: &impl RangeBounds<Timestamp>) -> Rows<(Windowed<K>, V)> {
+    fn rows(&self, keys: Keys, starts: &impl RangeBounds<Timestamp>) -> Rows<Windowed<K>, V> {
         let selection = first_and_last(starts).map(|times| Selection {
             keys,
             times: Some(times),
             order: KeyOrder::Ascending,
             after: None,
         });
-        Rows::new(self.store.clone(), selection, row)
+        Rows::new(self.store.clone(), selection, Read { key: windowed, value })
     }
 }
 
-fn row<K: Value, V: StoreValue>(store: &AskedStore, row: PageRow) -> Result<(Windowed<K>, V), QueryError> {
+fn windowed<K: Value>(store: &AskedStore, row: &PageRow) -> Result<Windowed<K>, QueryError> {
     let window = row.window.unwrap_or(Window { start: Timestamp::UNKNOWN, end: Timestamp(i64::MAX) });
-    Ok((Windowed { key: key(store, &row)?, window }, value(store, row)?))
+    Ok(Windowed { key: key(store, row)?, window })
 }

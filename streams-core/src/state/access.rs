@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::kinds::Table;
 use super::late_changelog::LateChangelog;
+use super::watches::Watches;
 use super::{CacheBudget, Changelog, KeyRange, META, StoreError, StoreErrorKind, StoreIndex, StoreKind, TaskState};
 use crate::record::{Headers, Timestamp};
 use crate::windows::WindowSizes;
@@ -20,6 +21,7 @@ pub struct StoreAccess {
     name: Arc<str>,
     index: StoreIndex,
     state: Rc<RefCell<TaskState>>,
+    watches: Rc<Watches>,
     changelog: Option<Rc<RefCell<dyn Changelog>>>,
     kind: Arc<dyn StoreKind>,
     windows: WindowSizes,
@@ -37,10 +39,12 @@ impl StoreAccess {
         state: Rc<RefCell<TaskState>>,
         changelog: Option<Rc<RefCell<dyn Changelog>>>,
     ) -> Self {
+        let watches = Rc::clone(state.borrow().watches());
         Self {
             name,
             index,
             state,
+            watches,
             changelog,
             kind: Arc::new(Table),
             windows: WindowSizes::NONE,
@@ -120,6 +124,24 @@ impl StoreAccess {
 
     /// Sets or deletes a key; committed with the task.
     pub fn put(&self, key: &[u8], value: Option<&[u8]>) {
+        self.note_change(key);
+        self.put_known(key, value);
+    }
+
+    /// Tells those who watch the store that a row is changing. Caches do so when it changes there.
+    #[inline]
+    pub(crate) fn note_change(&self, key: &[u8]) {
+        self.watches.note(self.index, key);
+    }
+
+    /// Whether somebody watches.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watches.is_any()
+    }
+
+    /// As [`StoreAccess::put`], for a change that was noted when it was made.
+    pub(super) fn put_known(&self, key: &[u8], value: Option<&[u8]>) {
         self.state.borrow_mut().put(self.index, key, value);
     }
 

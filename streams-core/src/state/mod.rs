@@ -61,6 +61,7 @@ pub(crate) mod timestamped;
 pub(crate) mod unmatched_rows;
 pub(crate) mod versioned_rows;
 pub(crate) mod versions;
+pub(crate) mod watches;
 pub(crate) mod window_fetch;
 pub(crate) mod window_key;
 pub(crate) mod window_store;

@@ -233,6 +233,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         cause: Cause<'_>,
         update: impl FnOnce(Option<Row<V>>) -> (Option<V>, Timestamp),
     ) -> Result<Option<Changed<V>>, RowError> {
+        self.access.note_change(key.key());
         if self.cache.is_none() {
             return self.update_now(key.key(), cause, update).map(Some);
         }
@@ -273,6 +274,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
         cause: Cause<'_>,
         row: Option<V>,
     ) -> Result<Option<Changed<V>>, RowError> {
+        self.access.note_change(key.key());
         let Some(cache) = &mut self.cache else { return self.set_now(key.key(), cause, row).map(Some) };
         let mut measure = true;
         let place = match cache.find(key) {
@@ -485,7 +487,7 @@ impl<L: RowLayout, V: Value> Rows<L, V> {
             self.access.log(&self.changelog_key, exists.then(|| self.encoded.value()), timestamp, &Headers::new())?;
         }
         if key >= self.floor.as_slice() {
-            self.access.put(key, exists.then(|| L::stored(&self.encoded)));
+            self.access.put_known(key, exists.then(|| L::stored(&self.encoded)));
         }
         Ok(())
     }

@@ -101,6 +101,11 @@ impl Area {
         Self { from, to, group: size_of::<i64>(), key }
     }
 
+    /// Whether a key of the store lies in it.
+    pub(crate) fn contains(&self, place: &[u8]) -> bool {
+        self.range(KeyOrder::Ascending).contains(place)
+    }
+
     /// Leaves out what does not come after a key of the store.
     fn behind(&self, after: Option<&[u8]>, order: KeyOrder) -> Self {
         let mut rest = self.clone();
@@ -203,6 +208,15 @@ pub(crate) fn read_page(
         }
     }
     Ok(reading.page)
+}
+
+/// The row at a place of a store; `None` if it is not one of the store's contents.
+pub(crate) fn row_at(kind: &dyn StoreKind, place: &[u8], row: &[u8]) -> Option<PageRow> {
+    if !kind.is_shown(place, row) {
+        return None;
+    }
+    let StoredRow { key, window, timestamp, value } = kind.read(place, row)?;
+    Some(PageRow { place: place.into(), key: key.into(), window, timestamp, value: value.into() })
 }
 
 /// A page in the making.

@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::layered::Layered;
 use super::small_bytes::{KeyBytes, ValueBytes};
+use super::watches::Watches;
 use super::{KeyOrder, KeyRange, Store, StoreBatch, StoreError, StoreIndex};
 
 /// A key and its row.
@@ -24,13 +26,15 @@ pub struct TaskState {
     floors: BTreeMap<StoreIndex, Vec<u8>>,
     uncommitted_bytes: usize,
     writes: u64,
+    watches: Rc<Watches>,
 }
 
 impl TaskState {
     /// Wraps a store, with no uncommitted writes yet.
     #[must_use]
-    pub const fn new(committed: Box<dyn Store>) -> Self {
-        Self { committed, overlays: BTreeMap::new(), floors: BTreeMap::new(), uncommitted_bytes: 0, writes: 0 }
+    pub fn new(committed: Box<dyn Store>) -> Self {
+        let watches = Rc::default();
+        Self { committed, overlays: BTreeMap::new(), floors: BTreeMap::new(), uncommitted_bytes: 0, writes: 0, watches }
     }
 
     /// Looks up a key; uncommitted writes are visible.
@@ -76,6 +80,11 @@ impl TaskState {
             current.clear();
             current.extend_from_slice(floor);
         }
+    }
+
+    /// Which rows have changed, for those who watch them.
+    pub(crate) const fn watches(&self) -> &Rc<Watches> {
+        &self.watches
     }
 
     /// How many writes there were so far.

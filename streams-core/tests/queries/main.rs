@@ -14,6 +14,7 @@ mod consistency;
 mod globals;
 mod instances;
 mod key_values;
+mod live;
 mod sessions;
 mod versions;
 mod windows;

@@ -37,7 +37,8 @@ fn a_version_is_found_by_the_time_at_which_it_was_valid() {
     assert_eq!(as_of("dollar", 100), Ok(None), "before the history of ten minutes began");
     assert_eq!(as_of("pound", 1_009), Ok(Some(version(1.5, 15, Some(1_010)))));
     let all = rates.of("dollar", Timestamp(500_000)..).wait();
-    assert_eq!(all, Ok(vec![version(0.75, 20, Some(1_000)), version(0.8, 1_000, None)]));
+    let dollar = |version| ("dollar".to_owned(), version);
+    assert_eq!(all, Ok(vec![dollar(version(0.75, 20, Some(1_000))), dollar(version(0.8, 1_000, None))]));
     assert_eq!(rates.all().wait(), Ok(vec![("dollar".to_owned(), version(0.8, 1_000, None))]));
     running.close().expect("a clean end");
 }

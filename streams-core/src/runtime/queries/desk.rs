@@ -3,12 +3,13 @@
 //! The control looks after it: tells it the owners, and lets it ask again from time to time.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::channel::oneshot;
 
-use super::{Inbox, QueryError, Question, TaskReader};
+use super::{Freshness, Inbox, LiveStore, QueryError, Question, TaskReader};
 use crate::clock::SharedClock;
 use crate::operators::StoreId;
 use crate::record::TaskId;
@@ -30,7 +31,15 @@ pub(crate) struct Floor {
 
 /// Where an application's questions are left.
 #[derive(Default)]
-pub(crate) struct Desk(Mutex<Inside>);
+pub(crate) struct Desk {
+    inside: Mutex<Inside>,
+    /// The stores that somebody follows, and how many do.
+    live: Mutex<Followed>,
+    /// Changes whenever that does.
+    live_version: AtomicU64,
+}
+
+type Followed = BTreeMap<(Arc<str>, Freshness), (Arc<LiveStore>, usize)>;
 
 #[derive(Default)]
 struct Inside {
@@ -88,7 +97,51 @@ impl Desk {
 
     /// The tasks' owners among the workers, from now on.
     pub(crate) fn set_owners(&self, owners: &BTreeMap<TaskId, usize>) {
-        self.lock().owners.clone_from(owners);
+        let mut inside = self.lock();
+        let is_new = inside.owners.keys().ne(owners.keys());
+        inside.owners.clone_from(owners);
+        drop(inside);
+        if is_new {
+            // Tasks that come say so when they are open; of those that go, nothing more is heard.
+            self.live_stores().values().for_each(|(live, _)| live.restart());
+        }
+    }
+
+    /// Begins to follow a store.
+    pub(crate) fn follow(&self, store: &Arc<str>, freshness: Freshness) -> Arc<LiveStore> {
+        let mut stores = self.live_stores();
+        let entry = stores.entry((Arc::clone(store), freshness)).or_insert_with(|| (Arc::new(LiveStore::new()), 0));
+        entry.1 += 1;
+        let live = Arc::clone(&entry.0);
+        self.live_version.fetch_add(1, Ordering::SeqCst);
+        live
+    }
+
+    /// Follows a store no more.
+    pub(crate) fn unfollow(&self, store: &Arc<str>, freshness: Freshness) {
+        let mut stores = self.live_stores();
+        let key = (Arc::clone(store), freshness);
+        if let Some((_, followers)) = stores.get_mut(&key) {
+            *followers -= 1;
+            if *followers == 0 {
+                stores.remove(&key);
+                self.live_version.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Where the changes of a store are published, if somebody follows it.
+    pub(crate) fn live(&self, store: &Arc<str>, freshness: Freshness) -> Option<Arc<LiveStore>> {
+        self.live_stores().get(&(Arc::clone(store), freshness)).map(|(live, _)| Arc::clone(live))
+    }
+
+    /// Changes whenever somebody begins to follow a store that nobody followed, or the last one stops.
+    pub(crate) fn live_version(&self) -> u64 {
+        self.live_version.load(Ordering::Relaxed)
+    }
+
+    fn live_stores(&self) -> MutexGuard<'_, Followed> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The tasks' owners among the workers.
@@ -172,6 +225,7 @@ impl Desk {
         let waiting = std::mem::take(&mut inside.waiting);
         let floor = inside.floor.clone();
         drop(inside);
+        self.live_stores().values().for_each(|(live, _)| live.restart());
         let left = floor.iter().flat_map(|floor| &floor.inboxes).flat_map(Inbox::take_all);
         for question in waiting.into_iter().chain(left) {
             question.refuse(QueryError::NotRunning { state });
@@ -185,7 +239,7 @@ impl Desk {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

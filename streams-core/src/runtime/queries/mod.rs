@@ -7,6 +7,7 @@
 mod desk;
 mod error;
 mod inbox;
+mod live;
 mod position;
 mod question;
 mod task_reader;
@@ -14,6 +15,7 @@ mod task_reader;
 pub(crate) use desk::{Desk, Floor};
 pub use error::QueryError;
 pub(crate) use inbox::Inbox;
+pub(crate) use live::{LiveBatch, LiveRow, LiveStore};
 pub use position::{Position, PositionError};
 pub(crate) use question::{Freshness, Look, Question, Wish};
 pub(crate) use task_reader::TaskReader;

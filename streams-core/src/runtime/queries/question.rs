@@ -17,7 +17,7 @@ pub(crate) struct Look<'a> {
 }
 
 /// Which changes of rows are seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Freshness {
     /// All that were made, whether they are committed or not.
     #[default]

@@ -51,6 +51,7 @@ mod restored_rows;
 mod starts;
 mod teller;
 mod unlogged;
+mod watching;
 
 pub(crate) use buffer::{Input, StartPosition};
 pub(crate) use buffered_bytes::BufferedBytes;
@@ -538,6 +539,7 @@ impl Task {
         }
         self.parts.attended.iter().for_each(|node| node.borrow_mut().committed());
         self.metrics.commits += 1;
+        self.state.borrow().watches().commit();
         self.done.committed();
         self.note_drops();
         let mut batch = StoreBatch::default();

@@ -3,7 +3,8 @@
 //! `slots.rs` holds its tasks, and `standing.rs` its standing in the group. `tasks.rs` takes on and gives up tasks,
 //! `opening.rs` opens them, `intake.rs` brings records to them, `processing.rs` processes those, `committing.rs` decides
 //! when to commit, and `recovering.rs` undoes what cannot be committed;
-//! `full_disk.rs` says for how long, if a disk is full. `answering.rs` lets those who ask look into their stores.
+//! `full_disk.rs` says for how long, if a disk is full. `answering.rs` lets those who ask look into their stores, and
+//! `publishing.rs` tells those who follow them what has changed.
 //!
 //! A worker owns its tasks, a consumer for input, a consumer for restoring, and a producer. [`Worker::run_once`] does
 //! a bounded amount of whatever there is to do and never waits; a thread, a test or a simulation calls it repeatedly.
@@ -62,6 +63,7 @@ mod opening;
 mod pace;
 mod processing;
 mod proving;
+mod publishing;
 mod recovering;
 mod rest;
 mod slots;
@@ -261,6 +263,11 @@ pub(crate) struct Worker {
     events: Vec<FetchEvent>,
     /// Questions that wait for something that is about to happen.
     unanswered: Vec<Question>,
+    /// Which stores are followed, as this worker has last heard, when their changes were last published, and the task that
+    /// comes first next.
+    live_version: u64,
+    last_live: Duration,
+    next_to_publish: Option<TaskId>,
     span: tracing::Span,
 }
 
@@ -329,6 +336,9 @@ impl Worker {
             proof: Proof::default(),
             events: Vec::new(),
             unanswered: Vec::new(),
+            live_version: 0,
+            last_live: now,
+            next_to_publish: None,
             span: tracing::info_span!("worker", application = %shared.plan.application_id, number = seed.number),
             seed,
         })
@@ -362,10 +372,14 @@ impl Worker {
             }
         };
         let has_questions = self.answer_questions();
+        let changes = self.publish_changes();
         self.seed.pulse.rest();
         match turn {
             Turn::Idle(_) if has_questions => Turn::Busy,
-            Turn::Idle(wait) if self.has_unanswered() => Turn::Idle(wait.min(WAIT_FOR_REPLY)),
+            Turn::Idle(wait) => {
+                let wait = if self.has_unanswered() { wait.min(WAIT_FOR_REPLY) } else { wait };
+                Turn::Idle(changes.map_or(wait, |due| wait.min(due.max(WAIT_MIN))))
+            }
             turn => turn,
         }
     }

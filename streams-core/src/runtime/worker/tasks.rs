@@ -125,6 +125,7 @@ impl Worker {
         }
         task.metrics.phase = TaskPhase::Running;
         task.metrics.worker = worker;
+        self.watch_task(id);
     }
 
     /// Stops reading a task's inputs.

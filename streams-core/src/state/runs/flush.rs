@@ -193,7 +193,7 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
         self.buffer.clear();
         self.layout.store_key(key, place, &mut self.buffer);
         if self.buffer >= self.floor {
-            self.access.put(&self.buffer, exists.then(|| L::stored(&self.encoded)));
+            self.access.put_known(&self.buffer, exists.then(|| L::stored(&self.encoded)));
             self.newest_stored = self.newest_stored.max(Some(place.time().0));
         }
         Ok(())

@@ -243,6 +243,7 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
     ) -> Result<Option<Changed<V>>, RowError> {
         let index = self.index(run, place);
         let (is_cached, is_visible) = (self.is_cached(), place.time() >= self.visible_from());
+        self.tell_watchers(run, place);
         if is_cached {
             self.note_before(run, index);
         }
@@ -274,6 +275,7 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
         cause: Cause<'_>,
     ) -> Result<(Option<V>, Option<Changed<V>>), RowError> {
         let index = self.index(run, place);
+        self.tell_watchers(run, place);
         if !self.is_cached() {
             let value = self.runs[run.0].rows.remove(index).row;
             self.write(run.0, place, None, cause.timestamp)?;
@@ -486,6 +488,15 @@ impl<L: RunLayout, V: Value> Runs<L, V> {
         let before = if row.row.is_some() { Before::Exists } else { Before::Absent };
         let old = if wants_old { row.row.clone() } else { None };
         self.weigh(run.0, index, |row| row.set_before(before, old));
+    }
+
+    /// Tells those who watch the store that a row is changing.
+    fn tell_watchers(&self, run: RunId, place: L::Place) {
+        if self.access.is_watched() {
+            let mut key = Vec::new();
+            self.layout.store_key(self.runs[run.0].key.key(), place, &mut key);
+            self.access.note_change(&key);
+        }
     }
 
     /// Notes that a record has changed a row, which is dirty from now on.

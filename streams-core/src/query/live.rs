@@ -1,0 +1,247 @@
+//! Follows a store: all rows first, then each that changes.
+//!
+//! Changes come from the workers in batches for all who follow ([`LiveStore`]). Here they are joined to the rows as they were
+//! at first: those are read page by page while changes go on, and each page says which batches it includes already.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, stream};
+use tokio::sync::watch;
+
+use super::QueryError;
+use super::rows::Read;
+use super::store::AskedStore;
+use crate::record::TaskId;
+use crate::runtime::queries::{LiveBatch, LiveStore};
+use crate::state::KeyOrder;
+use crate::state::selection::{PageRow, Selection};
+
+/// How many rows a page has at most.
+const PAGE: usize = 1_000;
+
+/// How long a task is waited for that is on its way, or restores its state: longer than anything takes that ends well.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What somebody hears who follows a store ([`Rows::live`](super::Rows::live)).
+///
+/// Whoever listens slowly does not hear each change, but always what a row has become in the end.
+///
+/// ```
+/// use futures::{Stream, StreamExt};
+/// use millstream::prelude::*;
+/// use millstream::query::{Live, QueryError};
+/// use millstream::runtime::Handle;
+/// use std::collections::BTreeMap;
+///
+/// const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+///
+/// /// Keeps a copy of the counts, and prints it whenever it is whole and has changed.
+/// async fn show(app: &Handle) -> Result<(), QueryError> {
+///     let (mut counts, mut is_whole) = (BTreeMap::new(), false);
+///     let mut live = app.query(&COUNTS)?.all().live();
+///     while let Some(news) = live.next().await {
+///         match news? {
+///             Live::Reset => (counts, is_whole) = (BTreeMap::new(), false),
+///             Live::Row(key, Some(count)) => drop(counts.insert(key, count)),
+///             Live::Row(key, None) => drop(counts.remove(&key)),
+///             Live::Complete => is_whole = true,
+///         }
+///         if is_whole {
+///             println!("{counts:?}");
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Live<K, V> {
+    /// Forget everything: all rows follow. It comes first, and again when tasks have moved, or what they did was undone.
+    Reset,
+    /// A row as it is now; `None` if it is gone.
+    Row(K, Option<V>),
+    /// Everything that there is has been told. What follows are changes.
+    Complete,
+}
+
+/// The same as bytes.
+enum Event {
+    Reset,
+    Row(LiveEvent),
+    Complete,
+}
+
+struct LiveEvent {
+    row: PageRow,
+    is_gone: bool,
+}
+
+/// Follows the wanted rows of a store.
+pub(super) fn follow<K: Send + 'static, V: Send + 'static>(
+    store: AskedStore,
+    selection: Option<Selection>,
+    read: Read<K, V>,
+) -> impl Stream<Item = Result<Live<K, V>, QueryError>> + Send {
+    let following = selection.map(|selection| Following::new(store.clone(), selection));
+    stream::try_unfold((following, store), move |(following, store)| async move {
+        let Some(mut following) = following else { return Ok(None) };
+        let event = match following.next().await? {
+            Event::Reset => Live::Reset,
+            Event::Complete => Live::Complete,
+            Event::Row(LiveEvent { row, is_gone }) => {
+                let key = (read.key)(&store, &row)?;
+                Live::Row(key, if is_gone { None } else { Some((read.value)(&store, row)?) })
+            }
+        };
+        Ok(Some((event, (Some(following), store))))
+    })
+}
+
+/// Somebody who follows a store.
+struct Following {
+    store: AskedStore,
+    selection: Arc<Selection>,
+    live: Arc<LiveStore>,
+    news: watch::Receiver<u64>,
+    /// The number of the next batch.
+    next: u64,
+    events: VecDeque<Event>,
+    phase: Phase,
+    /// How far each task's rows were read, and the first batch that they do not include, one entry for each page. Kept until
+    /// all batches from before are through.
+    read: BTreeMap<TaskId, Vec<ReadUpTo>>,
+}
+
+enum Phase {
+    Beginning,
+    /// The tasks whose rows are still to be read, and after which row of the first one.
+    Reading(VecDeque<TaskId>, Option<Box<[u8]>>),
+    Changes,
+}
+
+struct ReadUpTo {
+    /// The last place; `None` if everything was read.
+    place: Option<Box<[u8]>>,
+    number: u64,
+}
+
+impl Following {
+    fn new(mut store: AskedStore, mut selection: Selection) -> Self {
+        store.waiting(PATIENCE);
+        selection.order = KeyOrder::Ascending;
+        selection.after = None;
+        let live = store.follow();
+        Self {
+            news: live.news(),
+            live,
+            store,
+            selection: Arc::new(selection),
+            next: 0,
+            events: VecDeque::new(),
+            phase: Phase::Beginning,
+            read: BTreeMap::new(),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Event, QueryError> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
+            // Whatever comes from now on is looked at below.
+            self.news.borrow_and_update();
+            match &self.phase {
+                Phase::Beginning => {
+                    self.next = self.live.end();
+                    self.read.clear();
+                    self.phase = Phase::Reading(self.store.tasks_to_follow().await?.into(), None);
+                    return Ok(Event::Reset);
+                }
+                Phase::Reading(..) => {
+                    self.read_on().await?;
+                    self.take_changes();
+                }
+                Phase::Changes => {
+                    self.take_changes();
+                    if self.events.is_empty()
+                        && matches!(self.phase, Phase::Changes)
+                        && self.news.changed().await.is_err()
+                    {
+                        // Nobody publishes any more; asking says why.
+                        self.phase = Phase::Beginning;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the next page.
+    async fn read_on(&mut self) -> Result<(), QueryError> {
+        let Phase::Reading(tasks, after) = &mut self.phase else { return Ok(()) };
+        let Some(task) = tasks.front().copied() else {
+            self.phase = Phase::Changes;
+            self.events.push_back(Event::Complete);
+            return Ok(());
+        };
+        Arc::make_mut(&mut self.selection).after = after.take();
+        let (page, number) = self.store.live_page(task, &self.selection, PAGE, &self.live).await?;
+        self.read.entry(task).or_default().push(ReadUpTo { place: page.next.clone(), number });
+        match page.next {
+            Some(next) => *after = Some(next),
+            None => drop(tasks.pop_front()),
+        }
+        self.events.extend(page.rows.into_iter().map(|row| Event::Row(LiveEvent { row, is_gone: false })));
+        Ok(())
+    }
+
+    /// Takes the batches that have come since, and of each row only what it has become in the end.
+    fn take_changes(&mut self) {
+        let Some(batches) = self.live.since(self.next) else {
+            self.phase = Phase::Beginning;
+            self.events.clear();
+            return;
+        };
+        let mut changed: BTreeMap<&[u8], LiveEvent> = BTreeMap::new();
+        for batch in &batches {
+            let number = self.next;
+            self.next += 1;
+            for (place, event) in self.wanted(batch, number) {
+                changed.insert(place, event);
+            }
+        }
+        self.events.extend(changed.into_values().map(Event::Row));
+        if matches!(self.phase, Phase::Changes) && self.read.values().flatten().all(|read| read.number <= self.next) {
+            self.read.clear();
+        }
+    }
+
+    /// The rows of a batch that are wanted and not told already.
+    fn wanted<'a>(&self, batch: &'a LiveBatch, number: u64) -> Vec<(&'a [u8], LiveEvent)> {
+        let pages = self.read.get(&batch.task);
+        let is_new = |place: &[u8]| match (pages, &self.phase) {
+            (Some(pages), phase) => {
+                let page = pages.iter().find(|page| page.place.as_deref().is_none_or(|last| place <= last));
+                // What is behind the last page will be read.
+                page.map_or(matches!(phase, Phase::Changes), |page| page.number <= number)
+            }
+            (None, phase) => matches!(phase, Phase::Changes),
+        };
+        let rows = batch.rows.iter().filter(|row| is_new(&row.place));
+        let events = rows.filter_map(|row| {
+            let (found, is_gone) = match &row.row {
+                Some(found) => (found.clone(), false),
+                None => (self.store.gone(&row.place)?, true),
+            };
+            let is_wanted = self.store.wants(&self.selection, &found, is_gone);
+            is_wanted.then_some((&*row.place, LiveEvent { row: found, is_gone }))
+        });
+        events.collect()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.store.unfollow();
+    }
+}
