@@ -11,7 +11,7 @@ use crate::record::Timestamp;
 use crate::state::selection::{Keys, PageRow, Selection};
 use crate::state::timestamped::timestamped;
 use crate::state::{KeyOrder, KeyValueStore, StoreFor, StoreValue, Timestamped};
-use crate::wire::{IntoField, Key, Value};
+use crate::wire::{IntoField, Key, Shape, Shapes, Value};
 
 /// Questions to a [`KeyValueStore`], also of a global table.
 ///
@@ -45,6 +45,10 @@ impl<K: Key, V: StoreValue + Send> Queryable for KeyValueStore<K, V> {
 
     fn constant(&self) -> &'static str {
         StoreFor::constant(self)
+    }
+
+    fn shapes() -> Shapes {
+        Shapes { key: Shape::of::<K>(), value: V::shape() }
     }
 
     fn view(store: Asked) -> Self::View {

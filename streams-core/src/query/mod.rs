@@ -39,6 +39,7 @@
 //! back is `runtime/queries/`; what lies where in a store is its kind's business (`state/kinds/`).
 
 mod asked;
+mod json;
 mod key_values;
 mod live;
 mod rows;
@@ -49,6 +50,7 @@ mod versions;
 mod windows;
 
 pub use asked::Query;
+pub use json::{JsonPage, JsonRow, JsonStore, Wanted};
 pub use key_values::KeyValues;
 pub use live::Live;
 pub use rows::Rows;
@@ -60,6 +62,7 @@ pub use windows::WindowRows;
 pub use crate::runtime::queries::{Position, PositionError, QueryError};
 
 use crate::runtime::Handle;
+use crate::wire::Shapes;
 use store::AskedStore;
 
 /// A store's constant with which a running application can be asked.
@@ -81,6 +84,10 @@ pub trait Queryable {
     #[doc(hidden)]
     fn constant(&self) -> &'static str;
 
+    /// What its keys and values look like.
+    #[doc(hidden)]
+    fn shapes() -> Shapes;
+
     #[doc(hidden)]
     fn view(store: Asked) -> Self::View;
 }
@@ -93,13 +100,20 @@ impl Handle {
     /// A view of a store, to ask about its rows; see [`query`](crate::query).
     ///
     /// # Errors
-    /// When the topology has no such store, or one of another kind, or the application has not been started.
+    /// When the topology has no such store, or one of another kind or with other types, or the application has not been
+    /// started.
     #[doc(alias = "store")]
     pub fn query<S: Queryable>(&self, store: &S) -> Result<S::View, QueryError> {
         let asked = AskedStore::find(self.status(), store.store_name())?;
         let (is, wanted) = (asked.kind().constant(), store.constant());
         if is != wanted {
             return Err(QueryError::OtherKind { store: store.store_name().to_owned(), is, asked: wanted });
+        }
+        let (is, wanted) = (self.store(store.store_name())?.facts().shapes.clone(), S::shapes());
+        if !is.have_types_of(&wanted) {
+            let types = |shapes: &Shapes| format!("{}, {}", shapes.key.type_name(), shapes.value.type_name());
+            let (store, is, asked) = (store.store_name().to_owned(), types(&is), types(&wanted));
+            return Err(QueryError::OtherTypes { store, is, asked });
         }
         Ok(S::view(Asked(asked)))
     }

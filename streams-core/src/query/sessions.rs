@@ -11,7 +11,7 @@ use crate::record::Timestamp;
 use crate::state::selection::{Keys, PageRow, Selection};
 use crate::state::{KeyOrder, SessionStore, StoreFor};
 use crate::windows::{Session, Windowed};
-use crate::wire::{IntoField, Key, Value};
+use crate::wire::{IntoField, Key, Shapes, Value};
 
 /// Questions to a [`SessionStore`].
 ///
@@ -45,6 +45,10 @@ impl<K: Key, V: Value> Queryable for SessionStore<K, V> {
 
     fn constant(&self) -> &'static str {
         StoreFor::constant(self)
+    }
+
+    fn shapes() -> Shapes {
+        Shapes::of::<K, V>()
     }
 
     fn view(store: Asked) -> Self::View {

@@ -11,7 +11,7 @@ use super::{Asked, QueryError, Queryable, first_and_last, view_settings};
 use crate::record::Timestamp;
 use crate::state::selection::{Keys, PageRow, Selection};
 use crate::state::{KeyOrder, StoreFor, Version, VersionedStore};
-use crate::wire::{IntoField, Key, Value};
+use crate::wire::{IntoField, Key, Shapes, Value};
 
 /// Questions to a [`VersionedStore`].
 ///
@@ -46,6 +46,10 @@ impl<K: Key, V: Value> Queryable for VersionedStore<K, V> {
 
     fn constant(&self) -> &'static str {
         StoreFor::constant(self)
+    }
+
+    fn shapes() -> Shapes {
+        Shapes::of::<K, V>()
     }
 
     fn view(store: Asked) -> Self::View {

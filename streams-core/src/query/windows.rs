@@ -12,7 +12,7 @@ use crate::record::Timestamp;
 use crate::state::selection::{Keys, PageRow, Selection};
 use crate::state::{KeyOrder, ProcessorWindowStore, StoreFor, StoreValue, WindowStore};
 use crate::windows::{Window, Windowed};
-use crate::wire::{IntoField, Key, Value};
+use crate::wire::{IntoField, Key, Shape, Shapes, Value};
 
 /// Questions to a [`WindowStore`], or to a processor's.
 ///
@@ -47,6 +47,10 @@ impl<K: Key, V: Value> Queryable for WindowStore<K, V> {
         StoreFor::constant(self)
     }
 
+    fn shapes() -> Shapes {
+        Shapes::of::<K, V>()
+    }
+
     fn view(store: Asked) -> Self::View {
         WindowRows { store: store.0, types: PhantomData }
     }
@@ -61,6 +65,10 @@ impl<K: Key, V: StoreValue + Send> Queryable for ProcessorWindowStore<K, V> {
 
     fn constant(&self) -> &'static str {
         "ProcessorWindowStore"
+    }
+
+    fn shapes() -> Shapes {
+        Shapes { key: Shape::of::<K>(), value: V::shape() }
     }
 
     fn view(store: Asked) -> Self::View {

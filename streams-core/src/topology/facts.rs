@@ -51,6 +51,14 @@ pub struct StoreFacts {
 }
 
 impl StoreFacts {
+    /// A stored row's key as JSON, as in [`StoreFacts::row`].
+    ///
+    /// # Errors
+    /// When the bytes are not of the store's type.
+    pub fn key(&self, row: &StoredRow<'_>) -> Result<Json, ShapeError> {
+        key_of(&self.shapes.key, row)
+    }
+
     /// A stored row's key and value as JSON. A key with a window is an object, as that of a `Windowed`.
     ///
     /// ```

@@ -174,6 +174,12 @@ impl fmt::Debug for Shape {
 }
 
 impl Shapes {
+    /// Whether the types are the same, whatever is known of windows in them.
+    pub(crate) fn have_types_of(&self, other: &Self) -> bool {
+        let same = |one: &Shape, other: &Shape| one.full_type_name() == other.full_type_name();
+        same(&self.key, &other.key) && same(&self.value, &other.value)
+    }
+
     /// The shapes of these types.
     #[must_use]
     pub fn of<K: Field, V: Field>() -> Self {

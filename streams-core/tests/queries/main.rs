@@ -13,6 +13,7 @@ use streams_core::runtime::Running;
 mod consistency;
 mod globals;
 mod instances;
+mod json;
 mod key_values;
 mod live;
 mod sessions;

@@ -31,6 +31,16 @@ pub enum QueryError {
         /// The type of the constant.
         asked: &'static str,
     },
+    /// The store has other types than the constant that was asked with.
+    #[error("the store `{store}` has keys and values of the types {is}, but it was asked for with {asked}")]
+    OtherTypes {
+        /// The store's name.
+        store: String,
+        /// The types of its keys and values.
+        is: String,
+        /// Those of the constant.
+        asked: String,
+    },
     /// The application does not run (yet, or any more).
     #[error("the application is {state}, so its stores cannot be read{}", match state { AppState::Error | AppState::NotRunning | AppState::PendingError | AppState::PendingShutdown => "", _ => "; ask again in a moment, or with `.waiting(..)`" })]
     NotRunning {
@@ -110,6 +120,17 @@ pub enum QueryError {
     /// A key cannot be encoded.
     #[error("the key that was asked for: {0}")]
     Key(#[source] EncodeError),
+    /// What is wanted cannot be understood.
+    #[error("what is wanted of the store `{store}`: {reason}")]
+    Wanted {
+        /// The store's name.
+        store: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A cursor is none that a page has ended with.
+    #[error("the cursor is not one that an answer has ended with; begin again without")]
+    Cursor,
     /// A row cannot be read as the constant's types.
     #[error("the store `{store}` holds a row that is not what the constant says: {error}")]
     Decode {
@@ -141,10 +162,13 @@ impl QueryError {
             Self::Moving { .. } | Self::Restoring { .. } | Self::Behind { .. } | Self::Busy { .. } => true,
             Self::UnknownStore { .. }
             | Self::OtherKind { .. }
+            | Self::OtherTypes { .. }
             | Self::NotHere { .. }
             | Self::NotAnInput { .. }
             | Self::NotFollowed { .. }
             | Self::Key(_)
+            | Self::Wanted { .. }
+            | Self::Cursor
             | Self::Decode { .. }
             | Self::Store { .. } => false,
         }
