@@ -79,7 +79,6 @@ fn a_store_that_is_not_there_or_is_of_another_kind_is_named() {
                     `KeyValueStore<.., ..>`";
     assert_eq!(other, expected);
     let small: KeyValueStore<String, i32> = KeyValueStore::new("counts");
-    let position = Position::behind(partition, offset);
     let other = running.query(&small).map(drop).expect_err("it has longer numbers").to_string();
     let expected =
         "the store `counts` has keys and values of the types String, i64, but it was asked for with String, i32";
