@@ -27,6 +27,7 @@ mod membership;
 pub(crate) mod model;
 mod outcome;
 mod reply;
+mod shared;
 pub(crate) mod typed;
 
 pub use batch::{BatchBuilder, RecordBatch, RecordRef};
