@@ -177,9 +177,21 @@ impl Client {
     /// # Errors
     /// As [`Client::read`]; a record that does not have the topic's types is an item of the iterator.
     pub fn records<K: Field, V: Field>(&self, topic: &Topic<K, V>) -> Result<Tail<K, V>, ClientError> {
+        self.records_from(topic, StartAt::Beginning)
+    }
+
+    /// As [`Client::records`], from some place on.
+    ///
+    /// # Errors
+    /// As [`Client::records`], and when a partition does not have the offset.
+    pub fn records_from<K: Field, V: Field>(
+        &self,
+        topic: &Topic<K, V>,
+        start: impl Into<StartAt>,
+    ) -> Result<Tail<K, V>, ClientError> {
         let partitions = self.partitions(topic.name())?;
         let ends = self.committed_ends(&partitions)?;
-        let starts = self.starts(&partitions, &StartAt::Beginning)?;
+        let starts = self.starts(&partitions, &start.into())?;
         Tail::new(self, topic, partitions.into_iter().zip(starts), Some(ends))
     }
 
