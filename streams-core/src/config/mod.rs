@@ -383,13 +383,39 @@ impl StreamsConfig {
     }
 }
 
+/// A setting with its value and origin, for printing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownSetting {
+    /// Its name.
+    pub name: String,
+    /// Its value, unless that may be secret.
+    pub value: String,
+    /// Where it was set, in words.
+    pub origin: String,
+}
+
+impl StreamsConfig {
+    /// Every setting with its value and origin. Values that may be secret are hidden.
+    #[must_use]
+    pub fn shown(&self) -> Vec<ShownSetting> {
+        let own = settings::SETTINGS.iter().map(|setting| ShownSetting {
+            name: setting.name.to_owned(),
+            value: (setting.show)(self),
+            origin: self.explain_origin_of(setting),
+        });
+        let of_others = self.topics.shown().chain(self.clients.shown()).map(|(name, value, origin)| ShownSetting {
+            name,
+            value: value.to_owned(),
+            origin: origin.to_string(),
+        });
+        own.chain(of_others).collect()
+    }
+}
+
 /// Every setting with its value and origin, one per line. Values that may be secret are hidden.
 impl fmt::Display for StreamsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for setting in settings::SETTINGS {
-            writeln!(f, "{} = {} ({})", setting.name, (setting.show)(self), self.explain_origin_of(setting))?;
-        }
-        for (name, value, origin) in self.topics.shown().chain(self.clients.shown()) {
+        for ShownSetting { name, value, origin } in self.shown() {
             writeln!(f, "{name} = {value} ({origin})")?;
         }
         Ok(())
