@@ -45,18 +45,24 @@ impl Topology {
     /// ```
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        let json = self.to_json();
+        Fingerprint::of_json(&self.to_json())
+    }
+}
+
+impl Fingerprint {
+    /// That of a topology from its JSON.
+    pub(super) fn of_json(json: &Value) -> Self {
         let all = |of: &Value, what: &str| of.get(what).and_then(Value::as_array).cloned().unwrap_or_default();
         let mut lines = vec![RULES.to_owned()];
-        for part in all(&json, "subtopologies") {
+        for part in all(json, "subtopologies") {
             let kind = if part["global"] == true { "global sub-topology" } else { "sub-topology" };
             let place = format!("{kind} {}", part["id"]);
             lines.extend(all(&part, "nodes").iter().map(|node| line("", node, &place)));
         }
-        lines.extend(all(&json, "stores").iter().map(|store| line(" store", store, "")));
-        lines.extend(all(&json, "internal_topics").iter().map(|topic| line(" topic", topic, "")));
+        lines.extend(all(json, "stores").iter().map(|store| line(" store", store, "")));
+        lines.extend(all(json, "internal_topics").iter().map(|topic| line(" topic", topic, "")));
         lines.push(String::new());
-        Fingerprint { text: lines.join("\n") }
+        Self { text: lines.join("\n") }
     }
 }
 
@@ -112,6 +118,11 @@ impl Fingerprint {
         const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
         const PRIME: u64 = 0x0000_0100_0000_01b3;
         text.bytes().fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+    }
+
+    /// The names of a text's internal topics.
+    pub(super) fn topics_in(text: &str) -> impl Iterator<Item = &str> {
+        topics_of(text)
     }
 
     /// Whether a fingerprint, by its text, has an internal topic of that name (without the application's id).

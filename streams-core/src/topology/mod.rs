@@ -9,6 +9,7 @@
 
 mod copartition;
 mod describe;
+mod difference;
 mod dot;
 mod error;
 pub(crate) mod expand;
@@ -27,6 +28,7 @@ mod subtopologies;
 
 pub use crate::config::Optimizations;
 pub use crate::operators::{NodeId, StoreId};
+pub use difference::Difference;
 pub use error::{CallSite, TopologyError};
 pub use facts::{StoreFacts, TopicFacts};
 pub use fingerprint::Fingerprint;
