@@ -61,6 +61,7 @@
 //! | read and write topics from outside a topology | [`client`] |
 //! | run it: settings, logging, errors, several processes | [`guide::running`], [`config`] |
 //! | ask it how it is: probes, lag, Prometheus | [`guide::over_http`], with the feature `http` |
+//! | look at its topics and positions from a terminal | `cli`, with the feature of that name, and its chapter of the [`guide`] |
 //! | drop duplicates, let rows expire, count by calendar days | [`guide::beyond`], which is what Kafka Streams does not have |
 //! | know what is different from Kafka Streams | [`guide::differences`] |
 //! | write an adapter to another log or store | [`log`], [`state`] |
@@ -84,6 +85,9 @@ pub mod guide;
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+#[cfg(feature = "cli")]
+#[doc(inline)]
+pub use streams_cli as cli;
 #[doc(hidden)]
 pub use streams_core::__private;
 #[doc(inline)]
@@ -91,9 +95,6 @@ pub use streams_core::{
     aggregates, client, clock, config, dead_letters, dsl, log, private_folder, query, record, runtime, state, testing,
     topic, topology, windows, wire,
 };
-// For the tests of adapters; the modules `testing::log_contract` and `testing::store_contract` tell of them.
-#[doc(hidden)]
-pub use streams_core::{log_contract, store_contract};
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use streams_http as http;
@@ -105,6 +106,10 @@ pub use streams_macros::{Key, Value};
 #[cfg(feature = "rocksdb")]
 #[doc(inline)]
 pub use streams_rocksdb as rocksdb;
+
+// For the tests of adapters; the modules `testing::log_contract` and `testing::store_contract` tell of them.
+#[doc(hidden)]
+pub use streams_core::{log_contract, store_contract};
 
 /// The names that nearly every program needs: `use millstream::prelude::*`.
 pub mod prelude {

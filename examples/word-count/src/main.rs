@@ -3,6 +3,7 @@
 //! `word-count FILE...` (or with text on standard input) counts on an embedded log in this process and prints
 //! `word<TAB>count` lines. `word-count --bootstrap-servers HOST:PORT` counts the words of a Kafka topic as lines arrive,
 //! until Ctrl-C; if it is started several times with the same `--application-id`, the processes share the work.
+//! `word-count tail word-counts --bootstrap-servers HOST:PORT` prints the counts; `--help` lists the other commands.
 
 mod text;
 mod topology;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 use clap::Parser;
+use millstream::cli::{Cli, Command};
 use millstream::log::{Doorbell, Log, LogError, NewTopic, OutgoingRecord, ProducerOptions};
 use millstream::prelude::*;
 use millstream::record::Partition;
@@ -26,14 +28,21 @@ use topology::{Counts, Lines, word_count};
 /// The approximate size at which a long line is divided into records.
 const RECORD_BYTES: usize = 64 << 10;
 
+/// The topics, unless others are named.
+const LINES: Lines = Topic::new("lines");
+const COUNTS: Counts = Topic::new("word-counts");
+
 /// A topic setting that allows words of any length, each of which is a record in several topics. This is the maximum that
 /// Kafka allows.
 const WORD_OF_ANY_LENGTH: (&str, &str) = ("max.message.bytes", "2147483647");
 
 /// Counts words: from files or standard input, or from a Kafka topic as lines arrive.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Text files to count; standard input if there are none
     #[arg(conflicts_with = "bootstrap_servers")]
     files: Vec<PathBuf>,
@@ -77,6 +86,9 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .init();
     let arguments = Arguments::parse();
+    if let Some(command) = &arguments.command {
+        return Cli::new("word-count", |_| word_count(LINES, COUNTS)).execute::<Arguments>(command);
+    }
     let outcome = match &arguments.bootstrap_servers {
         #[cfg(all(feature = "kafka", feature = "rocksdb"))]
         Some(servers) => on_kafka(servers, &arguments),
@@ -101,9 +113,6 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Counts the whole input and prints the result.
 fn on_files(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    const LINES: Lines = Topic::new("lines");
-    const COUNTS: Counts = Topic::new("word-counts");
-
     let log = Embedded::in_memory();
     create_topics(&log, &[LINES.name(), COUNTS.name()])?;
     if arguments.files.is_empty() {

@@ -1,0 +1,43 @@
+//! The command line: the program that defines a topology is also the tool for it.
+//!
+//! With the feature `cli`, one call in `main` gives a program its commands ([`cli`](crate::cli)):
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use millstream::cli::Cli;
+//! # use millstream::prelude::*;
+//! # fn topology() -> Result<Topology, TopologyError> { StreamsBuilder::new().build() }
+//!
+//! fn main() -> ExitCode {
+//!     Cli::new("orders", |_| topology()).main()
+//! }
+//! ```
+//!
+//! It knows the application's topics and their types, so it prints records as what they are and checks what it sends:
+//!
+//! | command | |
+//! | --- | --- |
+//! | `run`, or none | runs the application until Ctrl-C |
+//! | `describe` | prints the topology as text, Mermaid, DOT or JSON; `--diff earlier.json` compares, and ends with 1 if state would be lost or misread |
+//! | `config` | prints all settings and where each came from, without secrets |
+//! | `topics list`, `create`, `describe` | what the application reads and writes, with types, and whether it is there |
+//! | `tail TOPIC` | prints records; `--from end --follow` those to come, `--key KEY` those of a key |
+//! | `send TOPIC VALUE` | writes a record, or one per line of standard input |
+//! | `lag` | prints how far the application has come; `--watch` again and again |
+//! | `completions SHELL` | prints a script for `bash`, `zsh` and other shells |
+//!
+//! All take `--json`. Where the topics are is said by `--bootstrap-servers HOST:PORT` or `--embedded FOLDER`. An embedded log
+//! belongs to one process at a time, so the second is for a program that does not run just now.
+//!
+//! ```text
+//! $ orders send orders --key ada 1500 --embedded data
+//! 1 record sent to orders
+//! $ orders tail orders --embedded data
+//! 0@0     2026-01-31T12:00:00.000Z        ada     1500
+//! $ orders send orders --key ada cheap --embedded data
+//! orders: the value is not a value of type i64: `cheap` is not such a number: invalid digit found in string; write one such
+//! as `42`
+//! ```
+//!
+//! How a key or value is typed and shown is up to its type; see [`Value::to_json`](crate::wire::Value::to_json).

@@ -1,0 +1,179 @@
+//! [`Cli`]: an application as its commands see it.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, FromArgMatches as _};
+use streams_core::config::StreamsConfig;
+use streams_core::log::Log;
+use streams_core::runtime::App;
+use streams_core::topology::{Topology, TopologyError};
+
+use crate::arguments::{Arguments, Command, Completions, Place, RunOr};
+use crate::failure::Failure;
+use crate::place::Need;
+use crate::{config, describe, lag, send, tail, topics};
+
+type Build = dyn Fn(&StreamsConfig) -> Result<Topology, TopologyError>;
+type Adapt = dyn Fn(App) -> App;
+
+/// An application with a command line; see the [module's page](crate).
+#[must_use = "nothing happens before `.main()`"]
+pub struct Cli {
+    name: String,
+    config: Option<StreamsConfig>,
+    build: Box<Build>,
+    adapt: Box<Adapt>,
+}
+
+/// What a command is about.
+pub(crate) struct Program<'a> {
+    pub(crate) config: StreamsConfig,
+    pub(crate) topology: Topology,
+    place: &'a Place,
+}
+
+impl Program<'_> {
+    /// The application's id.
+    pub(crate) fn id(&self) -> &str {
+        self.config.application_id.as_str()
+    }
+
+    pub(crate) fn log(&self, need: Need) -> Result<Arc<dyn Log>, Failure> {
+        self.place.log(&self.config, need)
+    }
+}
+
+impl Cli {
+    /// An application of that id, which `--application-id` may override, and its topology.
+    pub fn new(
+        application_id: impl Into<String>,
+        topology: impl Fn(&StreamsConfig) -> Result<Topology, TopologyError> + 'static,
+    ) -> Self {
+        let (build, adapt) = (Box::new(topology), Box::new(|app| app));
+        Self { name: application_id.into(), config: None, build, adapt }
+    }
+
+    /// Settings of the program's own, below those of files, the environment and the command line.
+    pub fn config(self, config: StreamsConfig) -> Self {
+        Self { config: Some(config), ..self }
+    }
+
+    /// What settings cannot say of the application that `run` runs, such as where its state is:
+    /// `.app(|app| app.state_in(RocksDb::default()))`.
+    pub fn app(self, adapt: impl Fn(App) -> App + 'static) -> Self {
+        Self { adapt: Box::new(adapt), ..self }
+    }
+
+    /// Does what the process's arguments say. Errors are printed to standard error.
+    ///
+    /// The exit code is 0 if all is well, 1 for an error, and 2 for arguments that make no sense, which does not return.
+    pub fn main(self) -> ExitCode {
+        let name = self.name.clone();
+        let matches = Arguments::command().bin_name(name.clone()).display_name(name).get_matches();
+        let arguments = match Arguments::from_arg_matches(&matches) {
+            Ok(arguments) => arguments,
+            Err(error) => error.exit(),
+        };
+        match arguments.command {
+            None => self.run(&arguments.place),
+            Some(RunOr::Run(place)) => self.run(&place),
+            Some(RunOr::Other(command)) => self.execute::<Arguments>(&command),
+        }
+    }
+
+    /// Executes one of the commands in a program that has arguments `A` of its own.
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    ///
+    /// use millstream::cli::clap::{self, Parser};
+    /// use millstream::cli::{Cli, Command};
+    /// use millstream::prelude::*;
+    ///
+    /// #[derive(Parser)]
+    /// #[command(args_conflicts_with_subcommands = true)]
+    /// struct Arguments {
+    ///     /// How fast
+    ///     #[arg(long, default_value_t = 1)]
+    ///     speed: u32,
+    ///
+    ///     #[command(subcommand)]
+    ///     command: Option<Command>,
+    /// }
+    ///
+    /// fn main() -> ExitCode {
+    ///     let arguments = Arguments::parse();
+    ///     let cli = Cli::new("orders", |_| StreamsBuilder::new().build());
+    ///     match arguments.command {
+    ///         Some(command) => cli.execute::<Arguments>(&command),
+    ///         None => {
+    ///             println!("goes on at speed {}", arguments.speed);
+    ///             ExitCode::SUCCESS
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn execute<A: CommandFactory>(&self, command: &Command) -> ExitCode {
+        self.end(self.try_execute::<A>(command))
+    }
+
+    fn run(&self, place: &Place) -> ExitCode {
+        self.end(self.try_run(place))
+    }
+
+    fn try_run(&self, place: &Place) -> Result<(), Failure> {
+        let program = self.program(place)?;
+        let log = program.log(Need::New)?;
+        let app = (self.adapt)(App::configured(&program.config, program.topology));
+        Ok(app.run(log)?)
+    }
+
+    fn try_execute<A: CommandFactory>(&self, command: &Command) -> Result<(), Failure> {
+        // A line at a time, so that somebody who reads along sees each.
+        let mut out = io::LineWriter::new(io::stdout().lock());
+        match command {
+            Command::Describe(command) => describe::run(&mut out, &self.program(&command.place)?, command),
+            Command::Config(command) => config::print(&mut out, &self.settings(&command.place)?, command.json),
+            Command::Topics(command) => topics::run(&mut out, &self.program(command.place())?, command),
+            Command::Tail(command) => tail::run(&mut out, &self.program(&command.place)?, command),
+            Command::Send(command) => send::run(&mut out, &self.program(&command.place)?, command),
+            Command::Lag(command) => lag::run(&mut out, &self.program(&command.place)?, command),
+            Command::Completions(command) => Ok(self.complete::<A>(command, &mut out)?),
+        }?;
+        Ok(out.flush()?)
+    }
+
+    /// clap's function panics where nobody reads what it writes, so it writes to memory.
+    fn complete<A: CommandFactory>(&self, command: &Completions, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut script = Vec::new();
+        clap_complete::generate(command.shell, &mut A::command(), self.name.clone(), &mut script);
+        out.write_all(&script)
+    }
+
+    fn settings(&self, place: &Place) -> Result<StreamsConfig, Failure> {
+        let base = match &self.config {
+            Some(config) => config.clone(),
+            None => StreamsConfig::new(&self.name)?,
+        };
+        place.settings(base)
+    }
+
+    fn program<'a>(&self, place: &'a Place) -> Result<Program<'a>, Failure> {
+        let config = self.settings(place)?;
+        let topology = (self.build)(&config)?;
+        Ok(Program { config, topology, place })
+    }
+
+    fn end(&self, outcome: Result<(), Failure>) -> ExitCode {
+        match outcome {
+            Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+            Err(Failure::Told) => ExitCode::FAILURE,
+            Err(Failure::Because(reason)) => {
+                let _ = writeln!(io::stderr(), "{}: {reason}", self.name);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
