@@ -58,27 +58,30 @@ pub struct Http {
 }
 
 impl Http {
-    /// Serves this application. A [`Running`](streams_core::runtime::Running) is a handle, too.
+    /// Serves this application. A [`Running`](streams_core::runtime::Running) is a handle, too. What the application was
+    /// configured with (`query.server.bind`, `query.server.token`, `ui.allow.actions`) holds unless the methods below say
+    /// otherwise.
     pub fn of(app: &Handle) -> Self {
+        let config = app.about().config();
         Self {
             app: app.clone(),
-            address: ADDRESS.to_owned(),
-            token: None,
+            address: config.query_server_bind.clone().unwrap_or_else(|| ADDRESS.to_owned()),
+            token: config.query_server_token.as_ref().map(|token| token.expose().to_owned()),
             hosts: Vec::new(),
-            allows_actions: false,
+            allows_actions: config.ui_allow_actions,
             ready_within: None,
             limits: Limits::DEFAULT,
         }
     }
 
-    /// Where [`Http::start`] listens, `127.0.0.1:7070` unless set. If the port is in use, the next one that is not is taken;
+    /// Where [`Http::start`] listens (`query.server.bind`), `127.0.0.1:7070` unless set. If the port is in use, the next one that is not is taken;
     /// port 0 is any. [`HttpServer::address`] says which one it is.
     pub fn bind(mut self, address: impl Into<String>) -> Self {
         self.address = address.into();
         self
     }
 
-    /// What requests have to send as `Authorization: Bearer <token>`. It is shown nowhere. `/livez` and `/readyz` do
+    /// What requests have to send as `Authorization: Bearer <token>` (`query.server.token`). It is shown nowhere. `/livez` and `/readyz` do
     /// without, because those who probe a process often cannot send it.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
@@ -92,7 +95,7 @@ impl Http {
         self
     }
 
-    /// Whether requests may pause, resume and stop the application. They may not unless this says so.
+    /// Whether requests may pause, resume and stop the application (`ui.allow.actions`). They may not unless this says so.
     pub const fn allow_actions(mut self, allows: bool) -> Self {
         self.allows_actions = allows;
         self

@@ -21,7 +21,9 @@
 //! ```
 //!
 //! If the port is in use, the next free one is taken, and that is said. Dropping `http` ends the server; the application
-//! goes on. A program that has a server already merges the routes into it: `router.merge(Http::of(&running).router()?)`,
+//! goes on. Where the application [is configured](super::running), `query.server.bind`, `query.server.token` and
+//! `ui.allow.actions` say the same as `.bind(..)`, `.token(..)` and `.allow_actions(..)`, so that a token can come from the
+//! environment or a file (`KSTREAM_QUERY_SERVER_TOKEN_FILE`). A program that has a server already merges the routes into it: `router.merge(Http::of(&running).router()?)`,
 //! with axum 0.8.
 //!
 //! # What can be asked

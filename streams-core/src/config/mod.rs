@@ -47,6 +47,7 @@ mod layers;
 mod optimizations;
 mod parse;
 mod refused;
+mod secret;
 mod settings;
 mod suggest;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub use errors::{ErrorSettings, OnError, OnFuture};
 pub use layers::Layers;
 pub use optimizations::Optimizations;
 pub(crate) use parse::show_size;
+pub use secret::Secret;
 pub use topics::TopicSettings;
 pub(crate) use topics::topic_setting_meant;
 
@@ -276,6 +278,14 @@ pub struct StreamsConfig {
     /// `metrics.recording.level`: `INFO`, the default, or `DEBUG`. It is about what the HTTP server's `/metrics` shows;
     /// counting costs the same.
     pub recording_level: RecordingLevel,
+    /// `query.server.bind`, which Java does not have: where the HTTP server listens, as in `127.0.0.1:7070`, once the program
+    /// starts one. `None`, the default, leaves it to the program.
+    pub query_server_bind: Option<String>,
+    /// `query.server.token`, which Java does not have: what requests to the HTTP server must send.
+    pub query_server_token: Option<Secret>,
+    /// `ui.allow.actions`, which Java does not have: whether requests to the HTTP server may pause, resume and stop the
+    /// application. Default false.
+    pub ui_allow_actions: bool,
     /// `topology.optimization`: `none`, the default, `all`, or a list of optimisations. The topology must be built with it,
     /// by [`StreamsBuilder::build_with`](crate::dsl::StreamsBuilder::build_with).
     pub topology_optimization: Optimizations,
@@ -337,6 +347,9 @@ impl StreamsConfig {
             task_stall: OnStall::Warn,
             handler_stop_timeout: Duration::from_secs(10),
             recording_level: RecordingLevel::Info,
+            query_server_bind: None,
+            query_server_token: None,
+            ui_allow_actions: false,
             topology_optimization: Optimizations::NONE,
             topics: TopicSettings::default(),
             clients: ClientSettings::default(),

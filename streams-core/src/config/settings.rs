@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::clients::HIDDEN;
 use super::errors::{ANSWERS, FUTURES, answer, reasons, show_reasons};
 use super::parse::{
     duration, iso_duration, number, positive_duration, show_duration, show_iso_duration, show_size, size, text, word,
@@ -11,7 +12,7 @@ use super::parse::{
 };
 use super::{
     ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnStall,
-    RecordingLevel, StreamsConfig, TimestampPolicy,
+    RecordingLevel, Secret, StreamsConfig, TimestampPolicy,
 };
 use crate::topic::{NAME_LENGTH_MAX, check_name};
 
@@ -50,6 +51,8 @@ const CREATE: &[(&str, CreateInternalTopics)] =
     &[("first_run", CreateInternalTopics::FirstRun), ("always", CreateInternalTopics::Always)];
 
 const LOSS: &[(&str, OnChangelogLoss)] = &[("fail", OnChangelogLoss::Fail), ("rebuild", OnChangelogLoss::Rebuild)];
+
+const SWITCH: &[(&str, bool)] = &[("true", true), ("false", false)];
 
 const LEVELS: &[(&str, RecordingLevel)] = &[("INFO", RecordingLevel::Info), ("DEBUG", RecordingLevel::Debug)];
 
@@ -387,6 +390,30 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         show: |config| word_of(config.recording_level, LEVELS),
+    },
+    Setting {
+        name: "query.server.bind",
+        apply: |config, value| {
+            config.query_server_bind = Some(text(value)?);
+            Ok(())
+        },
+        show: |config| config.query_server_bind.clone().unwrap_or_default(),
+    },
+    Setting {
+        name: "query.server.token",
+        apply: |config, value| {
+            config.query_server_token = Some(Secret::new(text(value)?));
+            Ok(())
+        },
+        show: |config| config.query_server_token.as_ref().map_or_else(String::new, |_| HIDDEN.to_owned()),
+    },
+    Setting {
+        name: "ui.allow.actions",
+        apply: |config, value| {
+            config.ui_allow_actions = word(value, SWITCH)?;
+            Ok(())
+        },
+        show: |config| word_of(config.ui_allow_actions, SWITCH),
     },
     Setting {
         name: "topology.optimization",

@@ -84,6 +84,12 @@ impl About {
         effective(&self.asked, &self.settings.as_config(&self.asked))
     }
 
+    /// What the program has configured, with the settings that are for others than the runtime.
+    #[must_use]
+    pub fn config(&self) -> &StreamsConfig {
+        &self.asked
+    }
+
     /// How long its loops may take for a turn before it counts as dead (`max.poll.interval.ms`).
     #[must_use]
     pub fn max_poll_interval(&self) -> Duration {

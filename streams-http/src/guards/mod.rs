@@ -81,7 +81,9 @@ mod tests {
 
     /// What a request is answered with, through all guards.
     async fn answer(routes: &Router, request: Incoming<Body>) -> (StatusCode, String) {
-        let Ok(response) = routes.clone().call(request).await;
+        let mut routes = routes.clone();
+        let answer = tokio::time::timeout(Limits::DEFAULT.read * 3, routes.call(request)).await;
+        let Ok(Ok(response)) = answer else { panic!("no answer") };
         let status = response.status();
         let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
         (status, String::from_utf8_lossy(&body).into_owned())

@@ -69,7 +69,10 @@ fn act(
         return Err(Refusal::new(StatusCode::FORBIDDEN, "actions_off", message));
     }
     let id = served.app.about().application_id();
-    tracing::info!(action, application = id, "asked over HTTP to {action}");
+    let about = served.app.about();
+    about.heard(
+        || tracing::info!(target: "millstream", action, application = id, "{id} is asked over HTTP to {action}"),
+    );
     ask(&served.app);
     Ok((StatusCode::ACCEPTED, Json(ActionAnswer { asked: action })))
 }

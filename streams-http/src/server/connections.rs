@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use streams_core::runtime::Handle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -27,15 +28,21 @@ use crate::limits::Limits;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Serves until `stopped` is true, and then until what was being asked is answered.
-pub(super) async fn serve(socket: Socket, routes: Router, limits: Limits, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    app: &Handle,
+    socket: Socket,
+    routes: Router,
+    limits: Limits,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let tell = |error: &std::io::Error| {
+        app.about().heard(|| tracing::warn!(%error, "the HTTP server cannot accept connections: {error}"));
+    };
     let listener = match TcpListener::from_std(socket) {
         Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "the HTTP server cannot listen: {error}");
-            return;
-        }
+        Err(error) => return tell(&error),
     };
-    let (open, mut tasks) = (Open::default(), JoinSet::new());
+    let (open, mut tasks, mut is_told) = (Open::default(), JoinSet::new(), false);
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
@@ -44,6 +51,7 @@ pub(super) async fn serve(socket: Socket, routes: Router, limits: Limits, mut st
         };
         match accepted {
             Ok((stream, _)) => {
+                is_told = false;
                 // All are busy, or being closed: whoever asks may try again.
                 let Some(seat) = open.seat(limits.connections) else { continue };
                 tasks.spawn(serve_one(stream, routes.clone(), seat, limits, stopped.clone()));
@@ -51,7 +59,9 @@ pub(super) async fn serve(socket: Socket, routes: Router, limits: Limits, mut st
             // It is about that one connection.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "no HTTP connection can be accepted: {error}");
+                if !std::mem::replace(&mut is_told, true) {
+                    tell(&error);
+                }
                 sleep(ACCEPT_AGAIN).await;
             }
         }

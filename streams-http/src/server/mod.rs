@@ -40,11 +40,13 @@ impl HttpServer {
         limits: Limits,
     ) -> Result<Self, HttpError> {
         let listening = listen(asked, has_token)?;
-        let (address, id) = (listening.address, app.about().application_id());
+        let (address, id) = (listening.address, app.about().application_id().to_owned());
         let (stop, stopped) = watch::channel(false);
         let name = format!("{id}-http");
         let runtime_name = name.clone();
         let (report, started) = mpsc::channel();
+        let app = app.clone();
+        let about = app.clone();
         // The runtime lives and ends on a thread of its own, because one must not be dropped within another.
         let serve = move || {
             let mut builder = Builder::new_multi_thread();
@@ -52,7 +54,7 @@ impl HttpServer {
             let runtime = runtime.map_err(|error| HttpError::Thread(error.to_string()));
             let _ = report.send(runtime.as_ref().map(|_| ()).map_err(Clone::clone));
             if let Ok(runtime) = runtime {
-                runtime.block_on(connections::serve(listening.socket, routes, limits, stopped));
+                runtime.block_on(connections::serve(&app, listening.socket, routes, limits, stopped));
                 runtime.shutdown_timeout(std::time::Duration::ZERO);
             }
         };
@@ -61,7 +63,7 @@ impl HttpServer {
         started.recv().unwrap_or_else(|_| Err(HttpError::Thread("it has ended at once".to_owned())))?;
         let server = Self { address, stop, thread: Some(thread) };
         let url = server.url();
-        app.about().heard(|| match listening.taken {
+        about.about().heard(|| match listening.taken {
             Some(port) => tracing::info!(target: "millstream", url, "{id} answers at {url} (port {port} is in use)"),
             None => tracing::info!(target: "millstream", url, "{id} answers at {url}"),
         });

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Answer, connect, eventually, scene};
 
@@ -12,6 +12,7 @@ const IDLE: usize = 400;
 #[test]
 fn idle_connections_keep_nobody_out() {
     let scene = scene(|http| http);
+    let began = Instant::now();
     let idle: Vec<TcpStream> = (0..IDLE).map(|_| connect(scene.address())).collect();
     assert_eq!(scene.get("/api/app").status, 200);
     // Those that were idle for the longest had to go, long before their time was up.
@@ -20,6 +21,7 @@ fn idle_connections_keep_nobody_out() {
         matches!(stream.read(&mut [0]), Ok(0))
     };
     eventually(|| idle.iter().take(100).all(is_closed));
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert!(!idle.last().is_none_or(is_closed), "the last one is still open");
 }
 

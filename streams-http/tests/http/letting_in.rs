@@ -1,8 +1,9 @@
 //! Who is let in: by token, by the host that a request was sent to, and by where the server listens.
 
 use millstream::http::{Http, HttpError};
+use millstream::prelude::{App, Layers};
 
-use crate::support::{scene, send};
+use crate::support::{ask, scene, scene_of, send, topology};
 
 #[test]
 fn without_the_token_only_probes_are_answered() {
@@ -83,6 +84,25 @@ fn only_a_token_lets_the_server_listen_for_other_machines() {
     assert_eq!(start("0.0.0.0:0", Some("s3cret")).unwrap(), "0.0.0.0");
     let empty = start("127.0.0.1:0", Some("")).unwrap_err();
     assert!(matches!(empty, HttpError::Token(_)), "{empty}");
+}
+
+#[test]
+fn settings_say_who_is_let_in_where_the_program_does_not() {
+    let config = Layers::new()
+        .set("application.id", "shouter")
+        .set("query.server.bind", "127.0.0.1:0")
+        .environment_of([("KSTREAM_QUERY_SERVER_TOKEN", "s3cret"), ("KSTREAM_UI_ALLOW_ACTIONS", "true")])
+        .read()
+        .unwrap();
+    let scene = scene_of(App::configured(&config, topology()).quiet(), |http| http);
+    let token = [("Authorization", "Bearer s3cret")];
+    assert_eq!((scene.get("/api/app").status, scene.ask("GET", "/api/app", &token).status), (401, 200));
+    assert_eq!(scene.ask("POST", "/api/app/pause", &token).status, 202);
+    let http = Http::of(&scene.app).token("another").allow_actions(false).start().unwrap();
+    assert!(!(7070..7170).contains(&http.address().port()), "{http:?}");
+    let ask = |method, path, token| ask(http.address(), method, path, &[("Authorization", token)]).status;
+    assert_eq!(ask("GET", "/api/app", "Bearer s3cret"), 401);
+    assert_eq!(ask("POST", "/api/app/resume", "Bearer another"), 403);
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn no_answer_has_a_secret() {
         .set("application.id", "shouter")
         .set("sasl.password", format!("{CANARY}-sasl"))
         .set("ssl.key.password", format!("{CANARY}-key"))
+        .set("query.server.token", format!("{CANARY}-other-token"))
         .set("ssl.key.pem", format!("{CANARY}-pem"))
         .set("consumer.sasl.oauthbearer.client.secret", format!("{CANARY}-oauth"))
         .read()
@@ -56,7 +57,14 @@ fn no_answer_has_a_secret() {
     look();
     // The settings are there, only their values are not.
     let config = scene.ask("GET", "/api/config", &[("Authorization", &authorization)]);
-    for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "consumer.sasl.oauthbearer.client.secret"] {
+    let hidden = [
+        "sasl.password",
+        "ssl.key.password",
+        "ssl.key.pem",
+        "consumer.sasl.oauthbearer.client.secret",
+        "query.server.token",
+    ];
+    for name in hidden {
         assert!(
             config.body.contains(&format!(r#"{{"name":"{name}","value":"********","origin":"code"}}"#)),
             "{config:?}"
