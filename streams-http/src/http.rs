@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use streams_core::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::guards::Guards;
 use crate::lag::LagKeeper;
@@ -27,6 +28,10 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | `GET /api/app` | id, state, guarantee, and the error that ended it |
 /// | `GET /api/config` | every setting and where it comes from, without secrets |
 /// | `GET /api/topology` | JSON, or `?format=text`, `mermaid`, `dot` |
+/// | `GET /api/stores` | the stores, with their types and an example of a key |
+/// | `GET /api/stores/{store}` | rows: of a key, from one key to another, in a period, page by page |
+/// | `GET /api/stores/{store}/{key}` | the row of a key |
+/// | `GET /api/stores/{store}/stream` | rows and from then on their changes, as server-sent events |
 /// | `GET /api/tasks` | each task with its positions and lag, in records and in time |
 /// | `GET /api/openapi.json` | all of these, described for programs |
 /// | `POST /api/app/pause`, `resume`, `stop` | with [`Http::allow_actions`] |
@@ -142,6 +147,7 @@ impl Http {
             lag: Arc::new(LagKeeper::new(self.app.clone())),
             ready_within: self.ready_within,
             allows_actions: self.allows_actions,
+            streams: Arc::new(Semaphore::new(self.limits.streams)),
         }
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Limits {
     pub(crate) read: Duration,
     /// Requests that are worked on at once.
     pub(crate) requests: usize,
+    /// Streams of events that are open at once.
+    pub(crate) streams: usize,
     /// Open connections. Beyond it, those are closed that have been idle for the longest.
     pub(crate) connections: usize,
     /// How long the server waits for requests in progress when it ends, and a connection that is closed for its answer.
@@ -23,6 +25,7 @@ impl Limits {
         body_bytes: 1 << 20,
         read: Duration::from_secs(5),
         requests: 64,
+        streams: 128,
         connections: 256,
         close: Duration::from_millis(800),
     };

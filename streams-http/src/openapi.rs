@@ -8,7 +8,10 @@ use crate::routes;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "A Millstream application", description = "Its health, topology, tasks, lag, settings and metrics"),
+    info(
+        title = "A Millstream application",
+        description = "Its state, health, topology, tasks, lag, settings and metrics"
+    ),
     paths(
         openapi,
         routes::actions::pause,
@@ -19,6 +22,10 @@ use crate::routes;
         routes::livez::livez,
         routes::metrics::metrics,
         routes::readyz::readyz,
+        routes::store_row::store_row,
+        routes::store_rows::store_rows,
+        routes::store_stream::store_stream,
+        routes::stores::stores,
         routes::tasks::tasks,
         routes::topology::topology,
     )

@@ -36,11 +36,32 @@
 //! | `GET /api/tasks` | what each task of this instance does, how far it is behind its inputs, what is left to restore, and what handlers do |
 //! | `GET /api/topology` | JSON, and with `?format=` the `text` that Kafka Streams prints, or `mermaid` and `dot` for pictures |
 //! | `GET /api/config` | every setting, and where it comes from. Secrets are hidden |
+//! | `GET /api/stores` | the stores, with their types and an example of a key |
+//! | `GET /api/stores/{store}` | rows: `?key=`, `?from=&to=`, `?prefix=`, `?window_from=&window_to=`, page by page with `?limit=&cursor=` |
+//! | `GET /api/stores/{store}/{key}` | the row of a key |
+//! | `GET /api/stores/{store}/stream` | rows and from then on their changes, as server-sent events |
 //! | `GET /metrics` | for Prometheus |
 //! | `GET /api/openapi.json` | all of this, described for programs |
 //! | `POST /api/app/pause`, `resume`, `stop` | with `.allow_actions(true)` |
 //!
 //! Every error is `{"error":{"code":"..","message":".."}}`. Each instance answers for itself: what the others do, they say.
+//!
+//! **Rows** are JSON, and keys in a path or parameter are written as people write them: texts as they are, numbers in digits,
+//! everything else as JSON. `?committed=true` leaves out what is not committed yet. `X-KStream-Position` in the answer says how
+//! far the store was; sent as `X-KStream-Min-Position`, with `?wait=2s`, it makes sure that one reads what one has written. A
+//! row that another instance has is 421; `?local=true` asks only for those that this one has.
+//!
+//! A **stream** begins with `snapshot`, has an `upsert` for each row, and then `complete`; after that come `upsert` and `delete`
+//! as rows change, of each row at most about twenty a second, and fewer to who reads slowly. When tasks move it begins anew
+//! with another `snapshot`, and so does a browser's `EventSource` that connects again:
+//!
+//! ```js
+//! const rows = new Map();
+//! const events = new EventSource("/api/stores/views-per-page/stream");
+//! events.addEventListener("snapshot", () => rows.clear());
+//! events.addEventListener("upsert", (event) => { const row = JSON.parse(event.data); rows.set(JSON.stringify(row.key), row); });
+//! events.addEventListener("delete", (event) => rows.delete(JSON.stringify(JSON.parse(event.data).key)));
+//! ```
 //!
 //! **Lag** is told in records and in time. In records it is the distance to the input's end, which includes a transaction's
 //! markers. In time it is the age of the next record; as long as that is not fetched, it is `null` and not 0. The log is
@@ -55,7 +76,7 @@
 //! proxy in front.
 //!
 //! Actions are refused unless the program allows them, and if a browser says that a page of another server asks. Bodies have
-//! at most 1 MiB and requests 5 seconds to arrive; 64 are worked on at once, and 256 connections are kept, of which the
+//! at most 1 MiB and requests 5 seconds to arrive; 64 are worked on at once beside 128 streams, and 256 connections are kept, of which the
 //! longest idle ones give way.
 //!
 //! # In Kubernetes

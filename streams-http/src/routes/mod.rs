@@ -11,12 +11,17 @@ use crate::served::Served;
 
 pub(crate) mod actions;
 pub(crate) mod app;
+mod asked;
 pub(crate) mod checks;
 pub(crate) mod config;
 pub(crate) mod livez;
 pub(crate) mod metrics;
 pub(crate) mod parameters;
 pub(crate) mod readyz;
+pub(crate) mod store_row;
+pub(crate) mod store_rows;
+pub(crate) mod store_stream;
+pub(crate) mod stores;
 pub(crate) mod tasks;
 pub(crate) mod topology;
 
@@ -32,6 +37,10 @@ pub(crate) fn all(served: Served) -> Router {
         .route("/api/app/stop", post(actions::stop))
         .route("/api/config", get(config::config))
         .route("/api/openapi.json", get(crate::openapi::openapi))
+        .route("/api/stores", get(stores::stores))
+        .route("/api/stores/{store}", get(store_rows::store_rows))
+        .route("/api/stores/{store}/stream", get(store_stream::store_stream))
+        .route("/api/stores/{store}/{key}", get(store_row::store_row))
         .route("/api/tasks", get(tasks::tasks))
         .route("/api/topology", get(topology::topology))
         .method_not_allowed_fallback(async || Refusal::wrong_method())

@@ -14,4 +14,5 @@ mod mounted;
 mod openapi;
 mod refusals;
 mod secrets;
+mod stores;
 mod support;

@@ -1,0 +1,171 @@
+//! Stores over HTTP: what there is, rows, and how they change.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use millstream::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::support::{LINES, Scene, scene_of};
+
+const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
+const PER_MINUTE: WindowStore<String, i64> = WindowStore::new("per-minute");
+
+/// Counts lines per key, and per key and minute.
+fn counting() -> Scene {
+    let builder = StreamsBuilder::new();
+    let lines = builder.stream(LINES).group_by_key();
+    lines.count().stored_as(COUNTS);
+    let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(600));
+    lines.windowed_by(minutes).count().stored_as(PER_MINUTE);
+    let topology = builder.build().unwrap();
+    scene_of(App::new("counting", topology).workers(2).quiet(), |http| http)
+}
+
+/// Sends a line, and returns the position behind it.
+fn send(scene: &Scene, key: &str, second: i64) -> String {
+    let (partition, offset) = scene.log.send_at(&LINES, key, "line", Timestamp(second * 1_000)).unwrap();
+    format!("{partition}:{}", offset.0 + 1)
+}
+
+#[test]
+fn stores_are_listed_with_their_types_and_an_example() {
+    let answer = counting().get("/api/stores").json();
+    let stores = answer["stores"].as_array().unwrap();
+    let found: Vec<_> = stores
+        .iter()
+        .map(|store| ["name", "kind", "key_type", "value_type"].map(|field| store[field].as_str().unwrap()))
+        .collect();
+    assert_eq!(found, [["counts", "table", "String", "i64"], ["per-minute", "window", "String", "i64"]]);
+    assert!(stores.iter().all(|store| store["is_logged"] == json!(true) && store["subtopology"] == json!(0)));
+}
+
+#[test]
+fn rows_are_found_by_key_in_ranges_and_page_by_page() {
+    let scene = counting();
+    let mut position = Vec::new();
+    for number in 0..25 {
+        position.push(send(&scene, &format!("key {number:02}"), 7));
+    }
+    let headers = [("X-KStream-Min-Position", &*position.join(","))];
+    let row = scene.ask("GET", "/api/stores/counts/key%2007?wait=10s", &headers);
+    assert_eq!(row.json(), json!({ "key": "key 07", "value": 1, "timestamp": 7_000 }));
+    assert!(row.header("x-kstream-position").unwrap().contains("lines-"), "{row:?}");
+    let mut path = "/api/stores/counts?from=key%2005&to=key%2020&limit=6&wait=10s".to_owned();
+    let mut found = Vec::new();
+    loop {
+        let page = scene.ask("GET", &path, &headers).json();
+        found.extend(page["rows"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/stores/counts?from=key%2005&to=key%2020&limit=6&cursor={next}");
+    }
+    assert_eq!(found, (5..=20).map(|number| format!("key {number:02}")).collect::<Vec<_>>());
+    let last = scene.get("/api/stores/counts?reverse=true&limit=1&prefix=key%201").json();
+    assert_eq!(last["rows"][0]["key"], json!("key 19"));
+    let windows = scene.ask("GET", "/api/stores/per-minute?key=key%2003&wait=10s", &headers).json();
+    let expected = json!([{ "key": { "key": "key 03", "start": 0, "end": 60_000 }, "value": 1, "timestamp": 7_000 }]);
+    assert_eq!((&windows["rows"], &windows["next"]), (&expected, &Json::Null));
+    assert_eq!(scene.get("/api/stores/per-minute?window_from=1").json()["rows"], json!([]));
+}
+
+#[test]
+fn what_cannot_be_answered_says_why() {
+    let scene = counting();
+    for (path, status, code) in [
+        ("/api/stores/nothing", 404, "unknown_store"),
+        ("/api/stores/nothing/key", 404, "unknown_store"),
+        ("/api/stores/nothing/stream", 404, "unknown_store"),
+        ("/api/stores/counts/nobody", 404, "no_row"),
+        ("/api/stores/counts?limit=0", 400, "bad_request"),
+        ("/api/stores/counts?limit=10001", 400, "bad_request"),
+        ("/api/stores/counts?limit=many", 400, "bad_request"),
+        ("/api/stores/counts?cursor=%21", 400, "bad_request"),
+        ("/api/stores/counts?key=a&prefix=b", 400, "bad_request"),
+        ("/api/stores/counts?wait=31s", 400, "bad_request"),
+        ("/api/stores/counts?wait=soon", 400, "bad_request"),
+        ("/api/stores/counts?colour=red", 400, "bad_request"),
+        ("/api/stores/..%2F..%2Fetc%2Fpasswd", 404, "unknown_store"),
+        ("/api/stores/counts/a/b", 404, "not_found"),
+    ] {
+        let answer = scene.get(path);
+        assert_eq!(
+            (answer.status, answer.json()["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{path}: {answer:?}"
+        );
+    }
+    let position = |text| scene.ask("GET", "/api/stores/counts/a", &[("X-KStream-Min-Position", text)]);
+    let behind = position("lines-0:1");
+    assert_eq!((behind.status, behind.header("retry-after")), (503, Some("1")), "{behind:?}");
+    assert_eq!(behind.json()["error"]["code"], json!("behind"));
+    assert_eq!(position("lines").json()["error"]["code"], json!("bad_request"));
+    assert_eq!(position("elsewhere-0:1").json()["error"]["code"], json!("not_an_input"));
+}
+
+/// The events of a stream, as their names and data.
+struct Events(BufReader<TcpStream>);
+
+impl Events {
+    fn of(scene: &Scene, path: &str) -> Self {
+        let mut stream = TcpStream::connect(scene.address()).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream has ended");
+        line.trim_end().to_owned()
+    }
+
+    fn next(&mut self) -> (String, Json) {
+        let mut name = None;
+        loop {
+            let line = self.line();
+            if let Some(event) = line.strip_prefix("event: ") {
+                name = Some(event.to_owned());
+            } else if let Some(data) = line.strip_prefix("data: ") {
+                return (name.unwrap(), serde_json::from_str(data).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_has_all_rows_first_and_then_each_that_changes() {
+    let scene = counting();
+    let position = send(&scene, "ada", 1);
+    scene.ask("GET", "/api/stores/counts/ada?wait=10s", &[("X-KStream-Min-Position", &position)]).json();
+    let mut events = Events::of(&scene, "/api/stores/counts/stream?from=a&to=b");
+    let row = |count: i64, second: i64| json!({ "key": "ada", "value": count, "timestamp": second * 1_000 });
+    let event = |name: &str, data: Json| (name.to_owned(), data);
+    assert_eq!(events.next(), event("snapshot", json!({})));
+    assert_eq!(events.next(), event("upsert", row(1, 1)));
+    assert_eq!(events.next(), event("complete", json!({})));
+    send(&scene, "zoe", 2);
+    send(&scene, "ada", 3);
+    assert_eq!(events.next(), event("upsert", row(2, 3)));
+    scene.app.handle().stop();
+    // Its tasks go before it ends.
+    assert!((0..3).any(|_| events.next().0 == "error"));
+}
+
+/// Nobody keeps others from following, and those who ask have places of their own.
+#[test]
+fn streams_beyond_the_limit_are_refused() {
+    let scene = counting();
+    let mut streams: Vec<_> = (0..128).map(|_| Events::of(&scene, "/api/stores/counts/stream")).collect();
+    for events in &mut streams {
+        assert_eq!(events.next().0, "snapshot");
+    }
+    assert_eq!(scene.get("/api/stores/counts").status, 200);
+    let refused = scene.get("/api/stores/counts/stream");
+    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (503, Some("busy")));
+    drop(streams);
+    crate::support::eventually(|| {
+        let mut events = Events::of(&scene, "/api/stores/counts/stream");
+        events.line().contains("200")
+    });
+}
