@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::describe::Describe;
+use crate::dlq::Dlq;
 use crate::lag::Lag;
 use crate::send::Send;
 use crate::tail::Tail;
@@ -46,6 +47,8 @@ pub enum Command {
     Send(Send),
     /// Print how far the application has come in its input topics
     Lag(Lag),
+    /// List, show and replay dead letters
+    Dlq(Dlq),
     /// Print a script that completes commands in a shell
     Completions(Completions),
 }

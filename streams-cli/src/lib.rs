@@ -40,6 +40,7 @@ mod arguments;
 mod ask;
 mod config;
 mod describe;
+mod dlq;
 mod failure;
 mod interrupt;
 mod lag;

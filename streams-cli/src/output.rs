@@ -2,9 +2,13 @@
 
 use std::io::{self, Write};
 
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
+use streams_core::record::{Headers, Timestamp};
+use streams_core::wire::Shape;
 
 /// A table without lines, as `ps` prints them. The columns in `numbers` are aligned to the right.
 pub(crate) fn table(out: &mut dyn Write, header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> io::Result<()> {
@@ -27,5 +31,35 @@ pub(crate) fn plain(json: &Json) -> String {
     match json.as_str() {
         Some(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.to_owned(),
         _ => json.to_string(),
+    }
+}
+
+/// A header's values, in order, by its name.
+pub(crate) fn headers(headers: &Headers) -> Json {
+    let mut json = Map::new();
+    let shape = Shape::of::<Bytes>();
+    for header in headers.iter() {
+        let values = json.entry(&*header.name).or_insert_with(|| Json::Array(Vec::new()));
+        if let Json::Array(values) = values {
+            values.push(shape.shown(header.value.as_deref()));
+        }
+    }
+    Json::Object(json)
+}
+
+/// A time as people write it, if the calendar has it.
+pub(crate) fn readable(timestamp: Timestamp) -> String {
+    let time = DateTime::<Utc>::from_timestamp_millis(timestamp.0);
+    time.map_or_else(|| format!("{}ms", timestamp.0), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_beyond_the_calendar_are_milliseconds() {
+        assert_eq!(readable(Timestamp(1_700_000_000_000)), "2023-11-14T22:13:20.000Z");
+        assert_eq!(readable(Timestamp(i64::MAX)), "9223372036854775807ms");
     }
 }

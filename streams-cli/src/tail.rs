@@ -5,13 +5,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use futures::executor::block_on;
 use futures::future::{Either, select};
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 use streams_core::client::{Client, ClientError, Received, StartAt, Tail as Records};
-use streams_core::record::{Headers, Offset, Timestamp};
+use streams_core::record::{Offset, Timestamp};
 use streams_core::topic::Topic;
 use streams_core::wire::Shapes;
 
@@ -19,7 +19,7 @@ use crate::arguments::Place;
 use crate::ask::Asking;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::plain;
+use crate::output::{headers, plain, readable};
 use crate::place::Need;
 use crate::program::Program;
 use crate::shapes;
@@ -180,24 +180,6 @@ impl Printing<'_> {
     }
 }
 
-/// A header's values, in order, by its name.
-fn headers(headers: &Headers) -> Json {
-    let mut json = Map::new();
-    let shape = streams_core::wire::Shape::of::<Bytes>();
-    for header in headers.iter() {
-        let values = json.entry(&*header.name).or_insert_with(|| Json::Array(Vec::new()));
-        if let Json::Array(values) = values {
-            values.push(shape.shown(header.value.as_deref()));
-        }
-    }
-    Json::Object(json)
-}
-
-fn readable(timestamp: Timestamp) -> String {
-    let time = DateTime::<Utc>::from_timestamp_millis(timestamp.0);
-    time.map_or_else(|| format!("{}ms", timestamp.0), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,11 +203,5 @@ mod tests {
         ] {
             assert_eq!(text.parse::<From>(), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn times_beyond_the_calendar_are_milliseconds() {
-        assert_eq!(readable(Timestamp(1_700_000_000_000)), "2023-11-14T22:13:20.000Z");
-        assert_eq!(readable(Timestamp(i64::MAX)), "9223372036854775807ms");
     }
 }

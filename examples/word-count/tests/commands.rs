@@ -313,6 +313,44 @@ fn the_lag_is_what_is_there_and_not_committed() {
     assert!(text.starts_with("TOPIC") && text.ends_with("3 records behind\n"), "{text}");
 }
 
+#[test]
+fn dead_letters_are_listed_shown_and_replayed() {
+    let folder = Folder::new("dead-letters");
+    let log = folder.log();
+    let client = Client::new(log.clone()).expect("a client");
+    client.send(&Topic::<Bytes, String>::new("word-counts"), Bytes::from("to"), "two").expect("sent");
+    drop(client);
+    let builder = StreamsBuilder::new();
+    builder.stream(COUNTS).for_each(|_, _| {});
+    let app = App::new("sums", builder.build().expect("a topology")).dead_letters_to("dead-letters");
+    app.on_undecodable(millstream::config::OnError::DeadLetter).run_until_idle(log.clone()).expect("it ends");
+    drop(log);
+
+    let (code, error) = refused(&["dlq", "list"], Some(&folder));
+    assert_eq!(code, Some(1));
+    assert!(error.contains("Say `--topic TOPIC`"), "{error}");
+    let dlq = |arguments: &[&str]| {
+        let topic = ["--topic", "dead-letters"];
+        run(&[&["dlq"], arguments, &topic].concat(), Some(&folder))
+    };
+    let [letter] = &json_lines(&dlq(&["list", "--json"]))[..] else { panic!("one letter") };
+    assert_eq!(letter["reason"], "undecodable");
+    let from = letter["from"].as_str().expect("a text").to_owned();
+    assert!(from.starts_with("word-counts/") && from.ends_with("@0"), "{from}");
+    let text = stdout(&dlq(&["list"]));
+    assert!(text.lines().count() == 2 && text.contains(&from), "{text}");
+
+    let shown: Json = serde_json::from_str(&stdout(&dlq(&["show", "0@0", "--json"]))).expect("JSON");
+    assert_eq!((&shown["key"], &shown["value"]["undecodable"]), (&json!("to"), &json!("dHdv")));
+    assert_eq!(shown["headers"]["__streams.errors.topic"], json!(["word-counts"]));
+    let missing = dlq(&["show", "0@7"]);
+    assert_eq!((missing.status.code(), stderr(&missing).contains("no dead letter 0@7")), (Some(1), true));
+
+    assert_eq!(stdout(&dlq(&["replay"])), "1 record put back, 0 left\n");
+    assert_eq!(stdout(&dlq(&["replay"])), "0 records put back, 0 left\n");
+    assert_eq!(json_lines(&run(&["tail", "word-counts", "--json"], Some(&folder))).len(), 2);
+}
+
 /// What a child prints until it has printed `lines`, and what it does after that.
 fn read_lines(child: &mut Child, lines: usize) -> Vec<String> {
     let out = BufReader::new(child.stdout.as_mut().expect("a pipe"));
