@@ -197,7 +197,7 @@ mod tests {
         let busy = seats[0].is_busy();
         let fourth = Arc::new(open.seat(3).expect("a seat"));
         assert_eq!(seats.iter().map(|seat| is_closing(seat)).collect::<Vec<_>>(), [false, true, false]);
-        seats[1].close.notified().await;
+        timeout(Duration::from_secs(1), seats[1].close.notified()).await.expect("it is told to close");
         // Nobody is thrown out twice, and nobody who is busy.
         let also_busy = [seats[2].is_busy(), fourth.is_busy()];
         assert!(open.seat(3).is_none());

@@ -14,5 +14,6 @@ mod mounted;
 mod openapi;
 mod refusals;
 mod secrets;
+mod silent_log;
 mod stores;
 mod support;
