@@ -12,7 +12,7 @@ pub(crate) struct Limits {
     pub(crate) read: Duration,
     /// Requests that are worked on at once.
     pub(crate) requests: usize,
-    /// Streams of events that are open at once.
+    /// Streams of events that are open at once. Their connections are not closed for others, so there are fewer of them.
     pub(crate) streams: usize,
     /// Open connections. Beyond it, those are closed that have been idle for the longest.
     pub(crate) connections: usize,
@@ -30,3 +30,5 @@ impl Limits {
         close: Duration::from_millis(800),
     };
 }
+
+const _: () = assert!(Limits::DEFAULT.streams + Limits::DEFAULT.requests < Limits::DEFAULT.connections);

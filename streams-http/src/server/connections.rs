@@ -5,12 +5,17 @@
 //! does not ask in time.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::TcpListener as Socket;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use futures::StreamExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -80,9 +85,8 @@ async fn serve_one(stream: TcpStream, routes: Router, seat: Seat, limits: Limits
     let service = service_fn(|request: Request<Incoming>| {
         let (mut routes, busy) = (routes.clone(), seat.is_busy());
         async move {
-            let response = routes.call(request).await;
-            drop(busy);
-            response
+            let Ok(response) = routes.call(request).await;
+            Ok::<_, Infallible>(busy_until_it_ends(response, busy))
         }
     });
     let mut builder = http1::Builder::new();
@@ -99,6 +103,21 @@ async fn serve_one(stream: TcpStream, routes: Router, seat: Seat, limits: Limits
     let _ = timeout(limits.close, connection).await;
 }
 
+/// A stream of events is an answer until it ends. Others are made as a whole, and whoever does not read one has no right to
+/// the connection. There may be fewer streams than connections, so that some can always be closed.
+fn busy_until_it_ends(response: Response, busy: Busy) -> Response {
+    let media_type = response.headers().get(CONTENT_TYPE).map(|media_type| media_type.as_bytes());
+    if !media_type.is_some_and(|media_type| media_type.starts_with(b"text/event-stream")) {
+        return response;
+    }
+    response.map(|body| {
+        Body::from_stream(body.into_data_stream().inspect(move |_| {
+            // Held as long as the stream is.
+            let _busy = &busy;
+        }))
+    })
+}
+
 /// The connections that are open.
 #[derive(Clone, Default)]
 struct Open(Arc<Mutex<Seats>>);
@@ -110,7 +129,7 @@ struct Seats {
 }
 
 struct Taken {
-    /// `None` while a request is being answered.
+    /// `None` while a request is being answered, or events are streamed.
     idle_since: Option<Instant>,
     is_closing: bool,
     close: Arc<Notify>,

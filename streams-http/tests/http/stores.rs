@@ -1,8 +1,8 @@
 //! Stores over HTTP: what there is, rows, and how they change.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use millstream::prelude::*;
 use serde_json::{Value as Json, json};
@@ -168,4 +168,34 @@ fn streams_beyond_the_limit_are_refused() {
         let mut events = Events::of(&scene, "/api/stores/counts/stream");
         events.line().contains("200")
     });
+}
+
+/// Regression: a stream between two events was taken for an idle connection, and had to make room.
+#[test]
+fn a_stream_without_news_is_not_idle() {
+    let scene = counting();
+    let mut events = Events::of(&scene, "/api/stores/counts/stream");
+    while events.next().0 != "complete" {}
+    let idle: Vec<TcpStream> = (0..400).map(|_| crate::support::connect(scene.address())).collect();
+    let is_closed = |mut stream: &TcpStream| {
+        stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        matches!(stream.read(&mut [0]), Ok(0))
+    };
+    crate::support::eventually(|| idle.iter().take(100).all(is_closed));
+    send(&scene, "ada", 1);
+    assert_eq!(events.next().0, "upsert");
+}
+
+#[test]
+fn a_stream_ends_with_its_server() {
+    let scene = counting();
+    let mut events = Events::of(&scene, "/api/stores/counts/stream");
+    while events.next().0 != "complete" {}
+    let crate::support::Scene { http, app, log } = scene;
+    let began = Instant::now();
+    drop(http);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // Nothing hangs on it.
+    app.close().unwrap();
+    drop((events, log));
 }
