@@ -198,6 +198,23 @@ impl Admin for KafkaAdmin {
             }
         })
     }
+
+    fn delete_group(&self, group: &str) -> Reply<Result<(), LogError>> {
+        let (client, group) = (Arc::clone(&self.client), group.to_owned());
+        let started = Instant::now();
+        self.helper.ask_until(move || match client.ask_about_group(|client| client.delete_group(&group, TIMEOUT_MS)) {
+            Ok(()) | Err((Code::GROUP_ID_NOT_FOUND, _)) => Some(Ok(())),
+            Err((Code::NON_EMPTY_GROUP, _)) => {
+                let message = format!("group `{group}` has members; stop them first");
+                Some(Err(LogError::new(LogErrorKind::InUse, message)))
+            }
+            Err((code, _)) if code.is_about_the_coordinator() && started.elapsed() < COORDINATOR_TIMEOUT => {
+                std::thread::sleep(STABLE_INTERVAL);
+                None
+            }
+            Err(failure) => Some(Err(denied(Right::Delete, &format!("deleting group `{group}`"), failure))),
+        })
+    }
 }
 
 fn error(what: &str, failure: Failure) -> LogError {

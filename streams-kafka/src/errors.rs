@@ -38,6 +38,7 @@ impl Code {
     pub(crate) const INVALID_RECORD: Self = Self(87);
     pub(crate) const INVALID_TIMESTAMP: Self = Self(32);
     pub(crate) const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
+    pub(crate) const NON_EMPTY_GROUP: Self = Self(68);
     pub(crate) const GROUP_ID_NOT_FOUND: Self = Self(69);
     pub(crate) const INVALID_PRODUCER_EPOCH: Self = Self(47);
     pub(crate) const FENCED_INSTANCE: Self = Self(82);

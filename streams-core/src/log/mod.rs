@@ -413,4 +413,8 @@ pub trait Admin: Send + Sync {
     /// The current members of a group, in the order of their ids, even during a rebalance. A dead member belongs to the
     /// group until its session expires; a group that does not exist has no members.
     fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>>;
+
+    /// Forgets a group and all positions that it has committed. A group that has members is an error of kind
+    /// [`LogErrorKind::InUse`]; one that does not exist is none.
+    fn delete_group(&self, group: &str) -> Reply<Result<(), LogError>>;
 }

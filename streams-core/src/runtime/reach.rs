@@ -123,6 +123,10 @@ mod tests {
         fn group_members(&self, _: &str) -> Answer<Vec<GroupMemberInfo>> {
             nothing()
         }
+
+        fn delete_group(&self, _: &str) -> Answer<()> {
+            nothing()
+        }
     }
 
     #[test]

@@ -125,6 +125,10 @@ impl Admin for Asked {
     fn group_members(&self, group: &str) -> Answer<Vec<GroupMemberInfo>> {
         self.ask(|admin| admin.group_members(group))
     }
+
+    fn delete_group(&self, group: &str) -> Answer<()> {
+        self.ask(|admin| admin.delete_group(group))
+    }
 }
 
 /// A producer that is full most of the time: it takes a record only after it has refused it `full` times.

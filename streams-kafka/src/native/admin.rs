@@ -231,6 +231,30 @@ impl Client {
         unsafe { Ok(partitions::entries(sys::rd_kafka_DeleteRecords_result_offsets(event.0))) }
     }
 
+    /// Forgets a group and its positions.
+    pub(crate) fn delete_group(&self, group: &str, timeout_ms: i32) -> Result<()> {
+        let group = c_string(group)?;
+        // SAFETY: a terminated string, which is copied.
+        let request = unsafe { sys::rd_kafka_DeleteGroup_new(group.as_ptr()) };
+        let request = Owned(request, sys::rd_kafka_DeleteGroup_destroy);
+        let event = self.ask_coordinator(Op::RD_KAFKA_ADMIN_OP_DELETEGROUPS, timeout_ms, |options, queue| {
+            let mut pointers = [request.0];
+            // SAFETY: everything is live and only read.
+            unsafe { sys::rd_kafka_DeleteGroups(self.rk(), pointers.as_mut_ptr(), 1, options, queue) };
+            Ok(())
+        })?;
+        let mut count = 0;
+        // SAFETY: the event answers DeleteGroups; the array and its errors live with it.
+        unsafe {
+            let results = sys::rd_kafka_DeleteGroups_result_groups(event.0, &mut count);
+            let error = if count == 0 { ptr::null() } else { sys::rd_kafka_group_result_error(*results) };
+            match sys::rd_kafka_error_code(error) as i32 {
+                0 => Ok(()),
+                code => Err((Code(code), text_of(sys::rd_kafka_error_string(error)))),
+            }
+        }
+    }
+
     /// The positions that a group has committed for these partitions. Fails with code 88 while an open transaction may
     /// change them.
     pub(crate) fn group_offsets(

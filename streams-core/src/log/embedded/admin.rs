@@ -100,6 +100,10 @@ impl Admin for EmbeddedAdmin {
             model.members_of(group).map(member).collect()
         }))
     }
+
+    fn delete_group(&self, group: &str) -> Reply<Result<(), LogError>> {
+        Reply::ready(self.shared.ask(|model, _| model.forget_group(group)))
+    }
 }
 
 fn info(topic: &ModelTopic) -> TopicInfo {

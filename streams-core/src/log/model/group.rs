@@ -199,6 +199,20 @@ impl Model {
         members.map(|(id, member)| (id.as_str(), member.wish.client_id.as_str()))
     }
 
+    /// Forgets the positions of a group without members.
+    pub(crate) fn forget_group(&mut self, group: &str) -> Result<(), Refusal> {
+        let Some(known) = self.groups.get_mut(group) else { return Ok(()) };
+        let group: Arc<str> = group.into();
+        if !known.members.is_empty() {
+            return Err(Refusal::GroupNotEmpty { group, members: known.members.len() });
+        }
+        for partition in known.offsets.forget() {
+            self.changes.push(ModelChange::Offset { group: Arc::clone(&group), partition });
+        }
+        self.notices.push(Notice::Offsets(group));
+        Ok(())
+    }
+
     /// The committed position of one partition, to be stored.
     pub(crate) fn committed_offset(&self, group: &str, partition: &TopicPartition) -> Option<&CommittedOffset> {
         self.groups.get(group)?.offsets.committed(partition)

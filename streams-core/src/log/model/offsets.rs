@@ -51,6 +51,12 @@ impl Offsets {
         gone
     }
 
+    /// Removes all positions and returns the partitions that had one.
+    pub(super) fn forget(&mut self) -> Vec<TopicPartition> {
+        self.pending.clear();
+        std::mem::take(&mut self.committed).into_keys().collect()
+    }
+
     /// The committed position of a partition.
     pub(crate) fn committed(&self, partition: &TopicPartition) -> Option<&CommittedOffset> {
         self.committed.get(partition)

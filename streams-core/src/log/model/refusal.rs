@@ -50,6 +50,8 @@ pub(crate) enum Refusal {
         "group `{group}`: the metadata with the offset of {partition} has {size} bytes, but at most 4096 are allowed"
     )]
     MetadataTooLarge { group: Arc<str>, partition: TopicPartition, size: usize },
+    #[error("group `{group}` has {members} members; stop them first")]
+    GroupNotEmpty { group: Arc<str>, members: usize },
     #[error("group `{group}`: {reason}")]
     MemberSetting { group: Arc<str>, reason: &'static str },
 }
@@ -72,6 +74,7 @@ impl Refusal {
             | Self::NeverAMember(_)
             | Self::MetadataTooLarge { .. }
             | Self::MemberSetting { .. } => LogErrorKind::Invalid,
+            Self::GroupNotEmpty { .. } => LogErrorKind::InUse,
             Self::TransactionEnding(_) => LogErrorKind::Unavailable,
             Self::OutOfOrder(_) => LogErrorKind::Other,
         }

@@ -182,6 +182,11 @@ impl<A: Ask> Admin for Asking<A> {
         let group = group.to_owned();
         self.0.ask(GROUP_MEMBERS, move |admin| admin.group_members(&group))
     }
+
+    fn delete_group(&self, group: &str) -> Answer<()> {
+        let group = group.to_owned();
+        self.0.ask("forgetting a group", move |admin| admin.delete_group(&group))
+    }
 }
 
 /// The question which topics there are.

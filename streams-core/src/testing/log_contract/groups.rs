@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::{Bench, position};
 use super::{LogUnderTest, Outcome};
-use crate::log::{CommitOutcome, CommittedOffset, LogError, MemberOptions};
+use crate::log::{CommitOutcome, CommittedOffset, LogError, LogErrorKind, MemberOptions};
 use crate::record::{Offset, TopicPartition};
 
 /// Clause: a group's only member gets all tasks, with the metadata of its group and generation.
@@ -294,5 +294,28 @@ pub fn the_members_of_a_group_are_known_to_all(under_test: &dyn LogUnderTest) ->
     bench.wait_for("a to be gone", || members().is_ok_and(|members| members == [of_b.clone()]).then_some(()));
     drop(b);
     bench.wait_for("b's session to run out", || members().is_ok_and(|members| members.is_empty()).then_some(()));
+    Ok(())
+}
+
+/// Clause: a group without members can be forgotten with its positions; one with members cannot.
+pub fn a_group_without_members_can_be_forgotten(under_test: &dyn LogUnderTest) -> Outcome {
+    let bench = Bench::new(under_test)?;
+    let topic = bench.topic("input", 1)?;
+    let (group, at) = (bench.name("group"), TopicPartition::new(topic.as_str(), 0));
+    let forget = || bench.answer("forgetting the group", bench.admin.delete_group(&group));
+    let committed = || bench.answer("positions", bench.admin.committed(&group, vec![at.clone()]));
+    assert_eq!(forget()?, Ok(()), "there is no such group");
+
+    let mut member = bench.member("group", "a", &[(&topic, 1)])?;
+    bench.settle(&mut [&mut member], &[&["0_0"]]);
+    let commit = member.member.committer().commit(&member.current()?, vec![position(&topic, 0, 5, "here")]);
+    assert_eq!(bench.answer("commit", commit)?, CommitOutcome::Done);
+    assert_eq!(forget()?.map_err(|error| error.kind), Err(LogErrorKind::InUse), "it has a member");
+    assert_eq!(committed()??.iter().flatten().count(), 1);
+
+    bench.wait_for("the member to leave", || member.member.leave().is_ready().then_some(()));
+    bench.wait_for("the group to be forgotten", || matches!(forget(), Ok(Ok(()))).then_some(()));
+    assert_eq!(committed()??, [None]);
+    assert_eq!(forget()?, Ok(()), "it is gone already");
     Ok(())
 }

@@ -149,6 +149,7 @@ macro_rules! __log_contract_clauses {
             committed_offsets_come_back_with_their_metadata
             committed_offsets_outlive_the_members
             the_members_of_a_group_are_known_to_all
+            a_group_without_members_can_be_forgotten
             a_topic_is_created_once
             settings_are_told_back
             a_wrong_topic_does_not_spoil_the_others
