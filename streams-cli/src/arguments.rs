@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::describe::Describe;
 use crate::dlq::Dlq;
 use crate::lag::Lag;
+use crate::reset::Reset;
 use crate::send::Send;
 use crate::tail::Tail;
 use crate::topics::Topics;
@@ -49,6 +50,8 @@ pub enum Command {
     Lag(Lag),
     /// List, show and replay dead letters
     Dlq(Dlq),
+    /// Delete the application's state, internal topics and positions, so that it begins anew
+    Reset(Reset),
     /// Print a script that completes commands in a shell
     Completions(Completions),
 }

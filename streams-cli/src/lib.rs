@@ -47,6 +47,7 @@ mod lag;
 mod output;
 mod place;
 mod program;
+mod reset;
 mod send;
 mod shapes;
 mod tail;

@@ -13,7 +13,7 @@ use streams_core::topology::{Topology, TopologyError};
 use crate::arguments::{Arguments, Command, Completions, Place, RunOr};
 use crate::failure::Failure;
 use crate::place::Need;
-use crate::{config, describe, dlq, lag, send, tail, topics};
+use crate::{config, describe, dlq, lag, reset, send, tail, topics};
 
 type Build = dyn Fn(&StreamsConfig) -> Result<Topology, TopologyError>;
 type Adapt = dyn Fn(App) -> App;
@@ -141,6 +141,7 @@ impl Cli {
             Command::Send(command) => send::run(&mut out, &self.program(&command.place)?, command),
             Command::Lag(command) => lag::run(&mut out, &self.program(&command.place)?, command),
             Command::Dlq(command) => dlq::run(&mut out, &self.program(command.place())?, command),
+            Command::Reset(command) => reset::run(&mut out, &self.program(&command.place)?, command),
             Command::Completions(command) => Ok(self.complete::<A>(command, &mut out)?),
         }?;
         Ok(out.flush()?)

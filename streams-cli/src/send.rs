@@ -22,6 +22,9 @@ use crate::shapes;
 /// The time between two looks at acknowledgements, if nobody rings.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// The name in the log's metrics and messages.
+const CLIENT_ID: &str = "millstream-cli";
+
 /// `send`.
 #[derive(Debug, Args)]
 pub struct Send {
@@ -100,7 +103,8 @@ impl<'a> Sender<'a> {
             return Err(Failure::because(reason));
         }
         let doorbell = Doorbell::new();
-        let mut producer = log.producer(ProducerOptions::default(), doorbell.clone())?;
+        let options = ProducerOptions { client_id: CLIENT_ID.to_owned(), ..ProducerOptions::default() };
+        let mut producer = log.producer(options, doorbell.clone())?;
         let topic = producer.topic(&info.name);
         let (name, partitions, partition) = (info.name, info.partitions, partition.map(Partition));
         Ok(Self { log, name, shapes, partitions, partition, producer, doorbell, topic, sent: 0 })

@@ -351,6 +351,67 @@ fn dead_letters_are_listed_shown_and_replayed() {
     assert_eq!(json_lines(&run(&["tail", "word-counts", "--json"], Some(&folder))).len(), 2);
 }
 
+/// Runs the application over two lines in this process. The state is in memory, but a folder of its name is there.
+fn count_two_lines(folder: &Folder) -> PathBuf {
+    let log = folder.log();
+    Client::new(log.clone()).expect("a client").send_all(&LINES, [((), "to be"), ((), "or")]).expect("sent");
+    let builder = StreamsBuilder::new();
+    let words = builder.stream(LINES).flat_map_values(|line| vec![Bytes::from(line)]).group_by(|_, word| word.clone());
+    words.count().stored_as(KeyValueStore::<Bytes, i64>::new("counts")).to_stream().to(COUNTS);
+    App::new("word-count", builder.build().expect("a topology")).run_until_idle(log).expect("it ends");
+    let state = folder.path().join("state");
+    std::fs::create_dir_all(state.join("word-count").join("0_0")).expect("a folder");
+    state
+}
+
+#[test]
+fn a_reset_deletes_what_it_has_printed_and_only_if_it_was_told_to() {
+    let folder = Folder::new("reset");
+    let state = count_two_lines(&folder);
+    let setting = format!("state.dir={}", state.display());
+    let reset = |arguments: &[&str]| run(&[&["reset", "-X", &setting], arguments].concat(), Some(&folder));
+    let printed = format!(
+        "topic word-count-counts-repartition\n\
+         topic word-count-counts-changelog\n\
+         state folder {}\n\
+         2 positions of the group word-count\n",
+        state.join("word-count").display()
+    );
+    assert_eq!(stdout(&reset(&["--dry-run"])), format!("{printed}nothing was deleted\n"));
+    let refused = reset(&[]);
+    assert_eq!((refused.status.code(), stderr(&refused).contains("say `--yes` to delete this")), (Some(1), true));
+    assert_eq!(stdout(&reset(&["--dry-run"])), format!("{printed}nothing was deleted\n"), "still there");
+
+    assert_eq!(stdout(&reset(&["--yes"])), format!("{printed}deleted; the application begins anew\n"));
+    assert!(!state.join("word-count").exists() && state.exists());
+    assert_eq!(stdout(&reset(&["--yes"])), "there is nothing of `word-count` to delete\n");
+    let lag: Json = serde_json::from_str(&stdout(&run(&["lag", "--json"], Some(&folder)))).expect("JSON");
+    assert_eq!(
+        lag["partitions"][0],
+        json!({ "topic": "lines", "partition": 0, "committed": null, "end": 2, "lag": 2 })
+    );
+    assert_eq!(json_lines(&run(&["tail", "word-counts", "--json"], Some(&folder))).len(), 2, "results stay");
+
+    // It counts all lines again.
+    count_two_lines(&folder);
+    let counts = json_lines(&run(&["tail", "word-counts", "--json", "--key", "to be"], Some(&folder)));
+    assert_eq!(counts.last().expect("a count")["value"], 2);
+}
+
+#[test]
+fn state_that_somebody_has_open_is_not_deleted() {
+    let folder = Folder::new("reset-open");
+    let state = count_two_lines(&folder);
+    let _lock =
+        millstream::private_folder::FolderLock::hold(&state.join("word-count"), ".lock").expect("nobody has it");
+    let setting = format!("state.dir={}", state.display());
+    let output = run(&["reset", "-X", &setting, "--yes"], Some(&folder));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("it is in use by"), "{}", stderr(&output));
+    let listed = stdout(&run(&["topics", "list"], Some(&folder)));
+    assert!(!listed.contains("missing"), "nothing is deleted: {listed}");
+}
+
 /// What a child prints until it has printed `lines`, and what it does after that.
 fn read_lines(child: &mut Child, lines: usize) -> Vec<String> {
     let out = BufReader::new(child.stdout.as_mut().expect("a pipe"));

@@ -26,6 +26,7 @@
 //! | `send TOPIC VALUE` | writes a record, or one per line of standard input |
 //! | `lag` | prints how far the application has come; `--watch` again and again |
 //! | `dlq list`, `show`, `replay` | the application's [dead letters](super::failures), and how to put them back |
+//! | `reset` | deletes the application's state, internal topics and positions, after it has asked, so that it begins anew |
 //! | `completions SHELL` | prints a script for `bash`, `zsh` and other shells |
 //!
 //! All take `--json`. Where the topics are is said by `--bootstrap-servers HOST:PORT` or `--embedded FOLDER`. An embedded log
