@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use millstream::prelude::*;
@@ -13,18 +14,29 @@ use serde_json::{Value as Json, json};
 const LINES: Topic<(), String> = Topic::new("lines");
 const COUNTS: Topic<Bytes, i64> = Topic::new("word-counts");
 
+/// Lets one test run at a time: a process that another test starts would have this test's log open, too, until it becomes
+/// `word-count`.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A folder with a log, which goes with it.
-struct Folder(PathBuf);
+struct Folder {
+    path: PathBuf,
+    _alone: MutexGuard<'static, ()>,
+}
 
 impl Folder {
     /// An empty log with both topics, `word-counts` with two partitions.
     fn new(name: &str) -> Self {
+        let _alone = alone();
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&path);
         let log = Embedded::open(&path).expect("a log");
         log.create_topic(LINES.name(), 1).expect("a new topic");
         log.create_topic(COUNTS.name(), 2).expect("a new topic");
-        Self(path)
+        Self { path, _alone }
     }
 
     /// A log with the counts of a few words, of which one has a null.
@@ -39,17 +51,17 @@ impl Folder {
     }
 
     fn log(&self) -> Embedded {
-        Embedded::open(&self.0).expect("nobody else has it open")
+        Embedded::open(&self.path).expect("nobody else has it open")
     }
 
     fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
@@ -97,6 +109,7 @@ fn json_lines(output: &Output) -> Vec<Json> {
 
 #[test]
 fn the_topology_is_described_in_every_format() {
+    let _alone = alone();
     for (arguments, start) in [
         (&["describe"] as &[&str], "Topologies:\n   Sub-topology: 0\n"),
         (&["describe", "--format", "mermaid"], "flowchart"),
@@ -136,6 +149,7 @@ fn an_earlier_topology_is_compared() {
 
 #[test]
 fn settings_say_where_they_came_from_and_hide_secrets() {
+    let _alone = alone();
     let arguments =
         ["config", "--application-id", "other", "-X", "sasl.password=geheim", "-X", "num.stream.threads=3", "--json"];
     let output = command(&arguments, None).env("KSTREAM_COMMIT_INTERVAL_MS", "250").output().expect("an end");
@@ -451,6 +465,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 #[test]
 fn shells_get_completions() {
+    let _alone = alone();
     for (shell, expected) in
         [("bash", "complete -F "), ("zsh", "#compdef word-count"), ("fish", "complete -c word-count")]
     {
