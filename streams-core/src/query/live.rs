@@ -185,7 +185,15 @@ impl Following {
             return Ok(());
         };
         Arc::make_mut(&mut self.selection).after = after.take();
-        let (page, number) = self.store.live_page(task, &self.selection, PAGE, &self.live).await?;
+        let read = self.store.live_page(task, &self.selection, PAGE, &self.live).await;
+        let (page, number) = match read {
+            // It has moved in between.
+            Err(QueryError::NotHere { .. }) if self.store.is_local() => {
+                self.phase = Phase::Beginning;
+                return Ok(());
+            }
+            read => read?,
+        };
         self.read.entry(task).or_default().push(ReadUpTo { place: page.next.clone(), number });
         match page.next {
             Some(next) => *after = Some(next),

@@ -62,6 +62,11 @@ pub use windows::WindowRows;
 pub use crate::runtime::queries::{Position, PositionError, QueryError};
 
 use crate::runtime::Handle;
+#[cfg(test)]
+use crate::state::{
+    KeyOrder,
+    selection::{Keys, PageRow, Selection},
+};
 use crate::wire::Shapes;
 use store::AskedStore;
 
@@ -117,6 +122,23 @@ impl Handle {
         }
         Ok(S::view(Asked(asked)))
     }
+}
+
+/// Follows an instance's rows as bytes.
+#[cfg(test)]
+pub(crate) fn follow_rows(
+    status: &std::sync::Arc<crate::runtime::Status>,
+    store: &str,
+    is_committed: bool,
+) -> Result<impl futures::Stream<Item = Result<Live<PageRow, PageRow>, QueryError>> + use<>, QueryError> {
+    let mut store = AskedStore::find(status, store)?;
+    store.local();
+    if is_committed {
+        store.committed();
+    }
+    let selection = Selection { keys: Keys::All, times: None, order: KeyOrder::Ascending, after: None };
+    let read = rows::Read { key: |_, row: &PageRow| Ok(row.clone()), value: |_, row| Ok(row) };
+    Ok(live::follow(store, Some(selection), read))
 }
 
 /// The settings that all views have.

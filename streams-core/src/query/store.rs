@@ -158,7 +158,13 @@ impl AskedStore {
             return Ok((self.look_at_global(&floor, selection, limit)?, Position::default()));
         };
         let tasks = self.tasks(&floor, subtopology);
-        let tasks = tasks.into_iter().map(|task| self.page_of(task, selection, limit, deadlines, None));
+        let tasks = tasks.into_iter().map(|task| async move {
+            match self.page_of(task, selection, limit, deadlines, None).await {
+                // It has moved in between.
+                Err(QueryError::NotHere { .. }) if self.is_local => Ok((Page::default(), Position::default(), 0)),
+                page => page,
+            }
+        });
         let (mut pages, mut position) = (Vec::new(), Position::default());
         for (page, own, _) in try_join_all(tasks).await? {
             position.merge(&own);
@@ -239,6 +245,11 @@ impl AskedStore {
         let deadlines = self.status.desk.deadlines(self.patience);
         let (page, _, number) = self.page_of(task, selection, limit, deadlines, Some(Arc::clone(live))).await?;
         Ok((page, number))
+    }
+
+    /// Whether only the tasks of this instance are followed.
+    pub(super) const fn is_local(&self) -> bool {
+        self.is_local
     }
 
     /// Begins to follow the store.

@@ -515,7 +515,10 @@ impl Task {
             return Ok(());
         }
         age::note(&mut batch, self.context.wall_clock);
-        self.state.borrow_mut().write(batch).map_err(|error| AppError::Store { task: self.id, error })
+        self.state.borrow_mut().write(batch).map_err(|error| AppError::Store { task: self.id, error })?;
+        // Under at-least-once, records may be processed before the positions are committed.
+        self.state.borrow().watches().commit();
+        Ok(())
     }
 
     /// Call this when the work so far is written and belongs to the commit in progress.
@@ -539,7 +542,6 @@ impl Task {
         }
         self.parts.attended.iter().for_each(|node| node.borrow_mut().committed());
         self.metrics.commits += 1;
-        self.state.borrow().watches().commit();
         self.done.committed();
         self.note_drops();
         let mut batch = StoreBatch::default();

@@ -7,8 +7,8 @@
 //! prints its operations and looks for a shorter list that also fails. `MILLSTREAM_SEEDS=5000` sets the number of
 //! seeds, and `MILLSTREAM_FIRST=500` the first one.
 //!
-//! `operations.rs` says what can happen and `moves.rs` draws it. `seat.rs` is a place for an instance, `ending.rs` ends
-//! a world, and `audit.rs` judges it. `suite.rs` runs the seeds, and demands that everything worth checking happens.
+//! `operations.rs` says what can happen and `moves.rs` draws it. `seat.rs` is a place for an instance, `followers.rs` follow
+//! its rows, `ending.rs` ends a world, and `audit.rs` judges it. `suite.rs` runs the seeds, and demands that everything worth checking happens.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use crate::testing::KeptState;
 
 mod audit;
 mod ending;
+mod followers;
 mod lateness;
 mod moves;
 mod operations;
@@ -67,6 +68,8 @@ struct World {
     disturbed: bool,
     /// Where there was a zombie under at-least-once, which may write behind its successor (see DIFFERENCES.md).
     zombies: BTreeSet<usize>,
+    /// What somebody who follows should not have heard.
+    misheard: Option<String>,
     tally: Tally,
 }
 
@@ -110,6 +113,7 @@ impl World {
             owners: BTreeMap::new(),
             disturbed: false,
             zombies: BTreeSet::new(),
+            misheard: None,
             tally: tally.clone(),
             script,
             clock,
@@ -124,8 +128,10 @@ impl World {
         for (number, operation) in self.script.operations.clone().into_iter().enumerate() {
             self.carry_out(operation).map_err(|what| format!("at {number}: {what}"))?;
             self.look_at_positions().map_err(|what| format!("at {number}: {what}"))?;
+            self.misheard.take().map_or(Ok(()), |what| Err(format!("at {number}: {what}")))?;
         }
         self.finish()?;
+        self.check_followers()?;
         self.audit()
     }
 
@@ -210,6 +216,7 @@ impl World {
     }
 
     fn kill(&mut self, seat: usize) {
+        self.seats[seat].followers.end();
         if let Some(instance) = self.seats[seat].instance.take() {
             self.disturbed = true;
             if instance.running_tasks() > 0 {
@@ -250,6 +257,7 @@ impl World {
 
     fn step_worker(&mut self, number: usize, step: impl FnOnce(&mut Instance)) {
         let (now, session) = (self.clock.monotonic(), self.script.settings.session_timeout);
+        let is_exactly_once = self.is_exactly_once();
         let seat = &mut self.seats[number];
         let Some(instance) = &mut seat.instance else { return };
         let Some(silent) = seat.worker.step(now) else { return };
@@ -266,6 +274,9 @@ impl World {
         self.disturbed |= silent > SILENT_MAX;
         let before = seat.faults.written();
         step(instance);
+        if let Err(what) = seat.followers.hear(self.script.workload, is_exactly_once) {
+            self.misheard.get_or_insert(what);
+        }
         let after = seat.faults.written();
         if before.0 < after.0 && before.1 == after.1 && self.script.settings.cache_bytes > 0 {
             self.tally.note(Happening::CacheMadeRoom);

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::followers::Followers;
 use super::operations::Part;
 use crate::clock::ManualClock;
 use crate::record::TaskId;
@@ -27,6 +28,7 @@ pub(super) struct Seat {
     pub(super) worker: Sleep,
     /// The tasks that the instance has had.
     tasks: BTreeMap<TaskId, Seen>,
+    pub(super) followers: Followers,
 }
 
 /// When one of an instance's threads runs.
@@ -60,6 +62,7 @@ impl Seat {
             control: Sleep::default(),
             worker: Sleep::default(),
             tasks: BTreeMap::new(),
+            followers: Followers::default(),
         }
     }
 
@@ -69,6 +72,7 @@ impl Seat {
         self.control = Sleep { until: Duration::ZERO, stepped_at: now };
         self.worker = Sleep { until: Duration::ZERO, stepped_at: now };
         self.tasks.clear();
+        self.followers.begin(&instance.status);
         self.instance = Some(instance);
     }
 

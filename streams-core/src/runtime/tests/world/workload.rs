@@ -12,7 +12,7 @@ use crate::state::timestamped::split_timestamped;
 use crate::state::{KeyRange, KeyValueStore, StoreIndex, WindowStore, window_key};
 use crate::topic::Topic;
 use crate::topology::Topology;
-use crate::windows::Tumbling;
+use crate::windows::{Tumbling, Window};
 
 /// Ids by number; the value is `word id`, or `word id flaw`.
 pub(super) const EVENTS: Topic<u32, String> = Topic::new("events");
@@ -139,6 +139,12 @@ impl Workload {
             Self::Keyed => word,
             Self::Windowed => name(&word, Timestamp(event.at / WINDOW_MS * WINDOW_MS)),
         }
+    }
+
+    /// The name of a row, by its key and window.
+    pub(super) fn name_of(self, key: &[u8], window: Option<Window>) -> String {
+        let word = String::from_utf8(key.to_vec()).expect("text");
+        window.map_or_else(|| word.clone(), |window| name(&word, window.start))
     }
 
     /// The rows in the stores of the worker's tasks.
