@@ -118,6 +118,10 @@ impl Admin for MoodyAdmin {
     fn group_members(&self, group: &str) -> Answer<Vec<GroupMemberInfo>> {
         self.0.group_members(group)
     }
+
+    fn delete_group(&self, group: &str) -> Answer<()> {
+        self.0.delete_group(group)
+    }
 }
 
 #[test]
