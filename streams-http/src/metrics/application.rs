@@ -4,7 +4,7 @@ use prometheus::proto::MetricType;
 use streams_core::runtime::AppState;
 
 use super::Family;
-use super::sample::Sample;
+use super::sample::{Sample, number};
 use super::snapshot::{Snapshot, seconds};
 use crate::json::guarantee;
 
@@ -34,6 +34,12 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "1 while the application is paused and processes nothing, otherwise 0.",
         kind: MetricType::GAUGE,
         samples: |snapshot| vec![Sample::new(Vec::new(), f64::from(u8::from(snapshot.is_paused)))],
+    },
+    Family {
+        name: "kstream_live_view_clients",
+        help: "Number of streams of a store's changes that are open.",
+        kind: MetricType::GAUGE,
+        samples: |snapshot| vec![Sample::new(Vec::new(), number(snapshot.streams as u64))],
     },
     Family {
         name: "kstream_control_turn_age_seconds",

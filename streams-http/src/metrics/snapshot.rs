@@ -9,6 +9,7 @@ use streams_core::runtime::{AppState, TaskMetrics, Turns, WorkerTimings};
 
 use super::sample::Labels;
 use crate::lag::InputLag;
+use crate::limits::Limits;
 use crate::served::Served;
 
 /// The application at one moment.
@@ -27,6 +28,8 @@ pub(crate) struct Snapshot {
     /// Those that it has.
     pub(super) assigned: BTreeMap<TaskId, TaskMetrics>,
     pub(super) lags: Vec<InputLag>,
+    /// How many streams of events are open.
+    pub(super) streams: usize,
 }
 
 impl Snapshot {
@@ -44,6 +47,7 @@ impl Snapshot {
             level: about.recording_level(),
             state: app.state(),
             is_paused: app.is_paused(),
+            streams: Limits::DEFAULT.streams.saturating_sub(served.streams.available_permits()),
             turns: app.turns(),
             timings: app.timings(),
             lags: assigned.values().flat_map(|task| served.lag.of(task, &ends)).collect(),

@@ -161,6 +161,7 @@ fn streams_beyond_the_limit_are_refused() {
         assert_eq!(events.next().0, "snapshot");
     }
     assert_eq!(scene.get("/api/stores/counts").status, 200);
+    assert!(scene.get("/metrics").body.contains("\nkstream_live_view_clients 128\n"));
     let refused = scene.get("/api/stores/counts/stream");
     assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (503, Some("busy")));
     drop(streams);
