@@ -18,7 +18,7 @@ const DEPTH_MAX: usize = 128;
 
 /// The MessagePack format, chosen with `#[streams(msgpack)]` on a type. Structs are maps from field names to values, so
 /// fields can be added and reordered as in JSON. Values that could not be read back are refused as with
-/// [`Json`](super::json::Json), but NaN and infinities are allowed.
+/// [`Json`], but NaN and infinities are allowed.
 ///
 /// ```
 /// use millstream::wire::Codec;
