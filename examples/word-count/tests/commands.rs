@@ -301,6 +301,17 @@ fn records_are_sent_from_arguments_and_lines() {
     records.sort();
     assert_eq!(records, [("be".to_owned(), -5), ("to".to_owned(), 1)]);
 
+    // Keys go where they go with any other client.
+    let words = ["is", "that", "the", "question", "whether"];
+    let text: Vec<_> = words.map(|word| format!("{word}=1\n")).into();
+    sent(&counts, &text.concat());
+    for word in words {
+        let found = json_lines(&run(&["tail", "word-counts", "--json", "--key", word], Some(&folder)));
+        let client = Client::new(folder.log()).expect("a client");
+        let (place, _) = client.send(&COUNTS, Bytes::from(word), 2).expect("sent");
+        assert_eq!(found[0]["partition"], place.partition.0, "{word}");
+    }
+
     // Only where the topic's type allows it, or is not known.
     folder.log().create_topic("others", 1).expect("a new topic");
     assert_eq!(sent(&["send", "others", "--key", "be", "--null"], ""), "1 record sent to others\n");
@@ -311,7 +322,7 @@ fn records_are_sent_from_arguments_and_lines() {
     let output = run_with_input(&counts, Some(&folder), "or=1\nis\nthe=1\n");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stderr(&output), "word-count: line 2: there is no `=` after a key in `is` (sent before it: 1)\n");
-    assert_eq!(read().expect("read").len(), 3);
+    assert_eq!(read().expect("read").len(), 13);
 }
 
 #[test]
