@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -9,9 +10,11 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use super::asked::Query;
 use super::live::{Live, follow};
 use super::store::AskedStore;
-use super::{Position, QueryError};
+use super::{Position, QueryError, first_and_last};
+use crate::record::Timestamp;
 use crate::state::KeyOrder;
-use crate::state::selection::{PageRow, Selection};
+use crate::state::selection::{Keys, PageRow, Selection};
+use crate::wire::Value;
 
 /// How many rows a page has at most.
 const PAGE: usize = 1_000;
@@ -52,6 +55,27 @@ pub struct Rows<K, V> {
 impl<K: Send + 'static, V: Send + 'static> Rows<K, V> {
     pub(super) fn new(store: AskedStore, selection: Option<Selection>, read: Read<K, V>) -> Self {
         Self { store, selection, limit: usize::MAX, read }
+    }
+
+    /// Those of a key, or of all, whose windows belong to a period. What cannot be encoded is in no store.
+    pub(super) fn in_times<T: Value>(
+        store: &AskedStore,
+        key: Option<&T>,
+        times: &impl RangeBounds<Timestamp>,
+        read: Read<K, V>,
+    ) -> Self {
+        let encoded = |key: &T| {
+            let mut bytes = Vec::new();
+            key.encode(&mut bytes).ok().map(|()| Keys::One(bytes.into()))
+        };
+        let keys = key.map_or(Some(Keys::All), encoded);
+        let selection = keys.zip(first_and_last(times)).map(|(keys, times)| Selection {
+            keys,
+            times: Some(times),
+            order: KeyOrder::Ascending,
+            after: None,
+        });
+        Self::new(store.clone(), selection, read)
     }
 
     /// The last rows first.

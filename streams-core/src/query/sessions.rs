@@ -6,10 +6,10 @@ use std::ops::RangeBounds;
 use super::key_values::{key, value};
 use super::rows::{Read, Rows};
 use super::store::AskedStore;
-use super::{Asked, QueryError, Queryable, first_and_last, view_settings};
+use super::{Asked, QueryError, Queryable, view_settings};
 use crate::record::Timestamp;
-use crate::state::selection::{Keys, PageRow, Selection};
-use crate::state::{KeyOrder, SessionStore, StoreFor};
+use crate::state::selection::PageRow;
+use crate::state::{SessionStore, StoreFor};
 use crate::windows::{Session, Windowed};
 use crate::wire::{IntoField, Key, Shapes, Value};
 
@@ -59,27 +59,12 @@ impl<K: Key, V: Value> Queryable for SessionStore<K, V> {
 impl<K: Key, V: Value> SessionRows<K, V> {
     /// A key's sessions that have a moment in common with a period, those that ended long ago first.
     pub fn of(&self, key: impl IntoField<K>, times: impl RangeBounds<Timestamp>) -> Rows<Windowed<K, Session>, V> {
-        let mut bytes = Vec::new();
-        match key.into_field().encode(&mut bytes) {
-            Ok(()) => self.rows(Keys::One(bytes.into()), &times),
-            // What cannot be encoded is in no store.
-            Err(_) => Rows::new(self.store.clone(), None, Read { key: session, value }),
-        }
+        Rows::in_times(&self.store, Some(&key.into_field()), &times, Read { key: session, value })
     }
 
     /// All sessions that have a moment in common with a period: roughly, by whole spans, in the order of their ends.
     pub fn all(&self, times: impl RangeBounds<Timestamp>) -> Rows<Windowed<K, Session>, V> {
-        self.rows(Keys::All, &times)
-    }
-
-    fn rows(&self, keys: Keys, times: &impl RangeBounds<Timestamp>) -> Rows<Windowed<K, Session>, V> {
-        let selection = first_and_last(times).map(|times| Selection {
-            keys,
-            times: Some(times),
-            order: KeyOrder::Ascending,
-            after: None,
-        });
-        Rows::new(self.store.clone(), selection, Read { key: session, value })
+        Rows::in_times(&self.store, None::<&K>, &times, Read { key: session, value })
     }
 }
 

@@ -7,7 +7,7 @@ use super::asked::Query;
 use super::key_values::{key, sought, value};
 use super::rows::{Read, Rows};
 use super::store::AskedStore;
-use super::{Asked, QueryError, Queryable, first_and_last, view_settings};
+use super::{Asked, QueryError, Queryable, view_settings};
 use crate::record::Timestamp;
 use crate::state::selection::{Keys, PageRow, Selection};
 use crate::state::{KeyOrder, StoreFor, Version, VersionedStore};
@@ -78,16 +78,8 @@ impl<K: Key, V: Value> VersionRows<K, V> {
 
     /// A key's versions that were valid at some moment of a period, in their order.
     pub fn of(&self, key: impl IntoField<K>, times: impl RangeBounds<Timestamp>) -> Rows<K, Version<V>> {
-        let mut bytes = Vec::new();
-        let encoded = key.into_field().encode(&mut bytes).ok();
-        // What cannot be encoded is in no store.
-        let selection = encoded.and_then(|()| first_and_last(&times)).map(|times| Selection {
-            keys: Keys::One(bytes.into()),
-            times: Some(times),
-            order: KeyOrder::Ascending,
-            after: None,
-        });
-        Rows::new(self.store.clone(), selection, Read { key: super::key_values::key, value: version })
+        let read = Read { key: super::key_values::key, value: version };
+        Rows::in_times(&self.store, Some(&key.into_field()), &times, read)
     }
 
     /// The latest versions of all keys.

@@ -7,10 +7,10 @@ use super::asked::Query;
 use super::key_values::{key, sought, value};
 use super::rows::{Read, Rows};
 use super::store::AskedStore;
-use super::{Asked, QueryError, Queryable, first_and_last, view_settings};
+use super::{Asked, QueryError, Queryable, view_settings};
 use crate::record::Timestamp;
-use crate::state::selection::{Keys, PageRow, Selection};
-use crate::state::{KeyOrder, ProcessorWindowStore, StoreFor, StoreValue, WindowStore};
+use crate::state::selection::PageRow;
+use crate::state::{ProcessorWindowStore, StoreFor, StoreValue, WindowStore};
 use crate::windows::{Window, Windowed};
 use crate::wire::{IntoField, Key, Shape, Shapes, Value};
 
@@ -88,27 +88,12 @@ impl<K: Key, V: StoreValue + Send> WindowRows<K, V> {
 
     /// A key's values in the windows that start in a period, in their order.
     pub fn of(&self, key: impl IntoField<K>, starts: impl RangeBounds<Timestamp>) -> Rows<Windowed<K>, V> {
-        let mut bytes = Vec::new();
-        match key.into_field().encode(&mut bytes) {
-            Ok(()) => self.rows(Keys::One(bytes.into()), &starts),
-            // What cannot be encoded is in no store.
-            Err(_) => Rows::new(self.store.clone(), None, Read { key: windowed, value }),
-        }
+        Rows::in_times(&self.store, Some(&key.into_field()), &starts, Read { key: windowed, value })
     }
 
     /// The values of all keys in the windows that start in a period, in the order of time.
     pub fn all(&self, starts: impl RangeBounds<Timestamp>) -> Rows<Windowed<K>, V> {
-        self.rows(Keys::All, &starts)
-    }
-
-    fn rows(&self, keys: Keys, starts: &impl RangeBounds<Timestamp>) -> Rows<Windowed<K>, V> {
-        let selection = first_and_last(starts).map(|times| Selection {
-            keys,
-            times: Some(times),
-            order: KeyOrder::Ascending,
-            after: None,
-        });
-        Rows::new(self.store.clone(), selection, Read { key: windowed, value })
+        Rows::in_times(&self.store, None::<&K>, &starts, Read { key: windowed, value })
     }
 }
 

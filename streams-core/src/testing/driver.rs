@@ -4,7 +4,7 @@
 //! does not process records itself: it steps production's control and worker until they have nothing left to do.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::clock::{Clock as _, ManualClock, SharedClock};
 use crate::executor::{SharedExecutor, Stepped};
 use crate::log::Embedded;
+use crate::query::first_and_last;
 use crate::record::{Headers, Offset, Record, TaskId, Timestamp, TopicPartition};
 use crate::runtime::{
     App, AppError, AppState, Control, ControlTurn, Status, TaskMetrics, Turn, Worker, external_topics, patterns,
@@ -596,21 +597,6 @@ impl TestDriver {
         }
         fail("the application does not come to rest");
     }
-}
-
-/// The first and the last time in a range, unless it is empty.
-fn first_and_last(times: &impl RangeBounds<Timestamp>) -> Option<(Timestamp, Timestamp)> {
-    let first = match times.start_bound() {
-        Bound::Included(first) => first.0,
-        Bound::Excluded(before) => before.0.checked_add(1)?,
-        Bound::Unbounded => i64::MIN,
-    };
-    let last = match times.end_bound() {
-        Bound::Included(last) => last.0,
-        Bound::Excluded(behind) => behind.0.checked_sub(1)?,
-        Bound::Unbounded => i64::MAX,
-    };
-    Some((Timestamp(first), Timestamp(last)))
 }
 
 impl Instance {

@@ -73,10 +73,12 @@ impl Desk {
         self.lock().about.as_ref().map_or(Duration::ZERO, |(_, clock)| clock.monotonic())
     }
 
-    /// Tells where to ask.
+    /// Tells where to ask. What workers of an earlier plan have not answered is asked again.
     pub(crate) fn furnish(&self, floor: Floor) {
         let mut inside = self.lock();
-        inside.floor = Some(Arc::new(floor));
+        if let Some(before) = inside.floor.replace(Arc::new(floor)) {
+            inside.waiting.extend(before.inboxes.iter().flat_map(Inbox::take_all));
+        }
         inside.newcomers.clear();
     }
 
@@ -326,6 +328,18 @@ mod tests {
         for refused in [left, office.ask(60, AppState::Error)] {
             assert!(refused.try_recv().expect("an answer").contains("the application is ERROR"));
         }
+    }
+
+    #[test]
+    fn what_workers_of_an_earlier_plan_have_not_answered_is_asked_again() {
+        let office = Office::new();
+        let before = Inbox::new(Doorbell::new());
+        office.desk.furnish(Floor { inboxes: vec![before.clone()], ..Floor::default() });
+        office.desk.set_owners(&[(TASK, 0)].into());
+        let asked = office.ask(60, AppState::Running);
+        office.furnish();
+        office.desk.step(AppState::Running, true);
+        assert!(before.next().is_none() && office.inbox.next().is_some() && asked.try_recv().is_err());
     }
 
     #[test]

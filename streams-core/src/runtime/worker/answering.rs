@@ -19,7 +19,8 @@ const ANSWERS_MAX: Duration = Duration::from_millis(1);
 
 /// What becomes of a question for now.
 enum Verdict {
-    Look,
+    /// It may look at the store, which is here.
+    Look(Position),
     /// The worker keeps it, until its patience ends: what stands in the way passes here.
     Wait(QueryError),
     /// The task is somewhere else, or will be.
@@ -54,7 +55,7 @@ impl Worker {
 
     fn answer(&mut self, question: Question, now: Duration) {
         match self.judge(&question, now) {
-            Verdict::Look => self.let_look(question),
+            Verdict::Look(position) => self.let_look(question, position),
             Verdict::Wait(error) if now >= question.patient_until => question.refuse(error),
             Verdict::Wait(_) => self.unanswered.push(question),
             Verdict::Return => self.seed.common.desk.keep(question),
@@ -90,15 +91,14 @@ impl Worker {
                 }
             }
         }
-        Verdict::Look
+        Verdict::Look(reached)
     }
 
-    fn let_look(&mut self, question: Question) {
+    fn let_look(&mut self, question: Question, position: Position) {
         let Some(task) = self.slots.running_task(question.wish.task) else { return };
         let store = question.store();
         let freshness = question.wish.freshness;
-        let (found, position) =
-            (task.stores.iter().find(|other| other.name == question.wish.store), position(task, freshness));
+        let found = task.stores.iter().find(|other| other.name == question.wish.store);
         let Some((index, kind)) = found.map(|found| (found.index, Arc::clone(&found.kind))) else {
             let error = StoreError::new(StoreErrorKind::Other, format!("task {} does not have it", task.id));
             return question.refuse(QueryError::Store { store, error });
