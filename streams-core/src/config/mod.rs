@@ -278,6 +278,13 @@ pub struct StreamsConfig {
     /// `metrics.recording.level`: `INFO`, the default, or `DEBUG`. It is about what the HTTP server's `/metrics` shows;
     /// counting costs the same.
     pub recording_level: RecordingLevel,
+    /// `application.server`: where other instances can ask this one, as in `10.0.0.7:7070`. `None`, the default, is the address
+    /// that the HTTP server listens on. It is needed where others know this machine by another address than itself.
+    pub application_server: Option<String>,
+    /// `query.server.peers`, which Java does not have: to which hosts questions may be carried, beside those of this machine,
+    /// separated by commas: names, as in `web-1.example.org`, names' endings, as in `*.example.org`, addresses, and networks, as
+    /// in `10.0.0.0/8`. None by default.
+    pub query_server_peers: Vec<String>,
     /// `query.server.bind`, which Java does not have: where the HTTP server listens, as in `127.0.0.1:7070`, once the program
     /// starts one. `None`, the default, leaves it to the program.
     pub query_server_bind: Option<String>,
@@ -347,6 +354,8 @@ impl StreamsConfig {
             task_stall: OnStall::Warn,
             handler_stop_timeout: Duration::from_secs(10),
             recording_level: RecordingLevel::Info,
+            application_server: None,
+            query_server_peers: Vec::new(),
             query_server_bind: None,
             query_server_token: None,
             ui_allow_actions: false,

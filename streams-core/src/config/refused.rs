@@ -82,7 +82,6 @@ const STREAMS: &[(&[&str], &str)] = &[
         ],
         RANGE_ONLY,
     ),
-    (&["application.server"], "instances do not forward queries to each other yet; leave it out"),
     (&["allow.os.group.write.access"], "state folders belong to the user who runs the application"),
     (&["upgrade.from", "built.in.metrics.version"], NO_OLDER),
     (&["metrics.num.samples", "metrics.sample.window.ms", "metric.reporters"], METRICS),

@@ -392,6 +392,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| word_of(config.recording_level, LEVELS),
     },
     Setting {
+        name: "application.server",
+        apply: |config, value| {
+            config.application_server = Some(host_and_port(value)?);
+            Ok(())
+        },
+        show: |config| config.application_server.clone().unwrap_or_default(),
+    },
+    Setting {
+        name: "query.server.peers",
+        apply: |config, value| {
+            config.query_server_peers = list(value);
+            Ok(())
+        },
+        show: |config| config.query_server_peers.join(","),
+    },
+    Setting {
         name: "query.server.bind",
         apply: |config, value| {
             config.query_server_bind = Some(text(value)?);
@@ -509,4 +525,22 @@ fn topic_name(value: &str) -> Result<String, String> {
     let name = value.trim();
     check_name(name.as_bytes(), NAME_LENGTH_MAX).map_err(|error| error.to_string())?;
     Ok(name.to_owned())
+}
+
+/// Where a program can be reached: `host:port`.
+fn host_and_port(value: &str) -> Result<String, String> {
+    let value = value.trim();
+    let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '@', ' ', '*']);
+    let is_it =
+        value.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && number(port, 1_u16..=u16::MAX).is_ok());
+    if is_it {
+        Ok(value.to_owned())
+    } else {
+        Err(format!("`{value}` is not a host and a port, such as `10.0.0.7:7070`"))
+    }
+}
+
+/// Parts that are separated by commas.
+fn list(value: &str) -> Vec<String> {
+    value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }

@@ -367,6 +367,8 @@ pub struct GroupMemberInfo {
     pub client_id: String,
     /// Where it runs, for people; empty if the log does not know.
     pub host: String,
+    /// The partitions that the group has assigned to it, in order. During a rebalance nobody has any.
+    pub assigned: Vec<TopicPartition>,
 }
 
 /// Looks up and changes topics and positions.

@@ -3,14 +3,15 @@
 //! Changes come from the workers in batches for all who follow ([`LiveStore`]). Here they are joined to the rows as they were
 //! at first: those are read page by page while changes go on, and each page says which batches it includes already.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::watch;
 
 use super::QueryError;
+use super::elsewhere::Everywhere;
 use super::rows::Read;
 use super::store::AskedStore;
 use crate::record::TaskId;
@@ -66,35 +67,49 @@ pub enum Live<K, V> {
 }
 
 /// The same as bytes.
-enum Event {
+pub(super) enum Change {
     Reset,
-    Row(LiveEvent),
+    Row { row: PageRow, is_gone: bool },
     Complete,
 }
 
-struct LiveEvent {
-    row: PageRow,
-    is_gone: bool,
-}
-
-/// Follows the wanted rows of a store.
+/// Follows the wanted rows of a store: in all instances, if questions are carried to them and all rows are wanted.
 pub(super) fn follow<K: Send + 'static, V: Send + 'static>(
     store: AskedStore,
     selection: Option<Selection>,
     read: Read<K, V>,
 ) -> impl Stream<Item = Result<Live<K, V>, QueryError>> + Send {
-    let following = selection.map(|selection| Following::new(store.clone(), selection));
-    stream::try_unfold((following, store), move |(following, store)| async move {
-        let Some(mut following) = following else { return Ok(None) };
-        let event = match following.next().await? {
-            Event::Reset => Live::Reset,
-            Event::Complete => Live::Complete,
-            Event::Row(LiveEvent { row, is_gone }) => {
-                let key = (read.key)(&store, &row)?;
-                Live::Row(key, if is_gone { None } else { Some((read.value)(&store, row)?) })
+    let reader = store.clone();
+    let changes = selection.map(|selection| match store.elsewhere() {
+        Some(elsewhere) => Everywhere::new(store, selection, elsewhere).changes().left_stream(),
+        None => following(Following::new(store, selection, None)).right_stream(),
+    });
+    let changes = changes.map_or_else(|| stream::empty().left_stream(), StreamExt::right_stream);
+    changes.map(move |change| {
+        Ok(match change? {
+            Change::Reset => Live::Reset,
+            Change::Complete => Live::Complete,
+            Change::Row { row, is_gone } => {
+                let key = (read.key)(&reader, &row)?;
+                Live::Row(key, if is_gone { None } else { Some((read.value)(&reader, row)?) })
             }
-        };
-        Ok(Some((event, (Some(following), store))))
+        })
+    })
+}
+
+/// Follows the wanted rows of some tasks of this instance, as long as it has all of them.
+pub(super) fn changes(
+    store: AskedStore,
+    selection: Selection,
+    tasks: Vec<TaskId>,
+) -> impl Stream<Item = Result<Change, QueryError>> + Send {
+    following(Following::new(store, selection, Some(tasks.into_iter().collect())))
+}
+
+fn following(following: Following) -> impl Stream<Item = Result<Change, QueryError>> + Send {
+    stream::try_unfold(following, |mut following| async move {
+        let change = following.next().await?;
+        Ok(Some((change, following)))
     })
 }
 
@@ -106,7 +121,9 @@ struct Following {
     news: watch::Receiver<u64>,
     /// The number of the next batch.
     next: u64,
-    events: VecDeque<Event>,
+    events: VecDeque<Change>,
+    /// The tasks that are followed; `None` if they are those that the store says.
+    tasks: Option<BTreeSet<TaskId>>,
     phase: Phase,
     /// How far each task's rows were read, and the first batch that they do not include, one entry for each page. Kept until
     /// all batches from before are through.
@@ -127,7 +144,7 @@ struct ReadUpTo {
 }
 
 impl Following {
-    fn new(mut store: AskedStore, mut selection: Selection) -> Self {
+    fn new(mut store: AskedStore, mut selection: Selection, tasks: Option<BTreeSet<TaskId>>) -> Self {
         store.waiting(PATIENCE);
         selection.order = KeyOrder::Ascending;
         selection.after = None;
@@ -139,12 +156,13 @@ impl Following {
             selection: Arc::new(selection),
             next: 0,
             events: VecDeque::new(),
+            tasks,
             phase: Phase::Beginning,
             read: BTreeMap::new(),
         }
     }
 
-    async fn next(&mut self) -> Result<Event, QueryError> {
+    async fn next(&mut self) -> Result<Change, QueryError> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(event);
@@ -155,8 +173,12 @@ impl Following {
                 Phase::Beginning => {
                     self.next = self.live.end();
                     self.read.clear();
-                    self.phase = Phase::Reading(self.store.tasks_to_follow().await?.into(), None);
-                    return Ok(Event::Reset);
+                    let tasks = match &self.tasks {
+                        Some(tasks) => tasks.iter().copied().collect(),
+                        None => self.store.tasks_to_follow().await?.into(),
+                    };
+                    self.phase = Phase::Reading(tasks, None);
+                    return Ok(Change::Reset);
                 }
                 Phase::Reading(..) => {
                     self.read_on().await?;
@@ -181,14 +203,14 @@ impl Following {
         let Phase::Reading(tasks, after) = &mut self.phase else { return Ok(()) };
         let Some(task) = tasks.front().copied() else {
             self.phase = Phase::Changes;
-            self.events.push_back(Event::Complete);
+            self.events.push_back(Change::Complete);
             return Ok(());
         };
         Arc::make_mut(&mut self.selection).after = after.take();
         let read = self.store.live_page(task, &self.selection, PAGE, &self.live).await;
         let (page, number) = match read {
             // It has moved in between.
-            Err(QueryError::NotHere { .. }) if self.store.is_local() => {
+            Err(QueryError::NotHere { .. }) if self.store.is_local() && self.tasks.is_none() => {
                 self.phase = Phase::Beginning;
                 return Ok(());
             }
@@ -199,7 +221,7 @@ impl Following {
             Some(next) => *after = Some(next),
             None => drop(tasks.pop_front()),
         }
-        self.events.extend(page.rows.into_iter().map(|row| Event::Row(LiveEvent { row, is_gone: false })));
+        self.events.extend(page.rows.into_iter().map(|row| Change::Row { row, is_gone: false }));
         Ok(())
     }
 
@@ -210,7 +232,7 @@ impl Following {
             self.events.clear();
             return;
         };
-        let mut changed: BTreeMap<&[u8], LiveEvent> = BTreeMap::new();
+        let mut changed: BTreeMap<&[u8], Change> = BTreeMap::new();
         for batch in &batches {
             let number = self.next;
             self.next += 1;
@@ -218,14 +240,17 @@ impl Following {
                 changed.insert(place, event);
             }
         }
-        self.events.extend(changed.into_values().map(Event::Row));
+        self.events.extend(changed.into_values());
         if matches!(self.phase, Phase::Changes) && self.read.values().flatten().all(|read| read.number <= self.next) {
             self.read.clear();
         }
     }
 
     /// The rows of a batch that are wanted and not told already.
-    fn wanted<'a>(&self, batch: &'a LiveBatch, number: u64) -> Vec<(&'a [u8], LiveEvent)> {
+    fn wanted<'a>(&self, batch: &'a LiveBatch, number: u64) -> Vec<(&'a [u8], Change)> {
+        if self.tasks.as_ref().is_some_and(|tasks| !tasks.contains(&batch.task)) {
+            return Vec::new();
+        }
         let pages = self.read.get(&batch.task);
         let is_new = |place: &[u8]| match (pages, &self.phase) {
             (Some(pages), phase) => {
@@ -242,7 +267,7 @@ impl Following {
                 None => (self.store.gone(&row.place)?, true),
             };
             let is_wanted = self.store.wants(&self.selection, &found, is_gone);
-            is_wanted.then_some((&*row.place, LiveEvent { row: found, is_gone }))
+            is_wanted.then_some((&*row.place, Change::Row { row: found, is_gone }))
         });
         events.collect()
     }

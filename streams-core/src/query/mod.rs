@@ -39,6 +39,7 @@
 //! back is `runtime/queries/`; what lies where in a store is its kind's business (`state/kinds/`).
 
 mod asked;
+pub mod elsewhere;
 mod json;
 mod key_values;
 mod live;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 
+use super::elsewhere::{Elsewhere, RemoteQuestion};
 use super::{Position, QueryError};
 use crate::record::{Partition, TaskId, Timestamp};
 use crate::runtime::queries::{Floor, Freshness, LiveStore, Look, Question, Wish};
@@ -102,7 +103,7 @@ impl AskedStore {
     }
 
     /// The row of a key. It is in the partition that the key belongs to, unless the topic was written by somebody who divides
-    /// keys in another way; so if it is not there, it is looked for in the instance's other tasks.
+    /// keys in another way; so if it is not there, it is looked for in the other tasks.
     pub(crate) async fn get(&self, sought: Sought) -> Result<(Option<PageRow>, Position), QueryError> {
         let deadlines = self.status.desk.deadlines(self.patience);
         let floor = self.floor(deadlines.0).await?;
@@ -119,30 +120,28 @@ impl AskedStore {
         };
         let partitions = floor.partitions.get(&subtopology).copied().unwrap_or(0);
         let home = TaskId { subtopology, partition: partition_of(&sought.partitioned_by, partitions) };
-        let (row, mut position) = self.first(home, &selection, deadlines).await?;
+        let (row, mut position) = self.first(&[home], &selection, deadlines).await?;
         if row.is_some() {
             return Ok((row, position));
         }
-        for task in self.own_tasks(subtopology).into_iter().filter(|task| *task != home) {
-            let (row, own) = self.first(task, &selection, deadlines).await?;
-            position.merge(&own);
-            if row.is_some() {
-                return Ok((row, position));
-            }
-        }
-        Ok((None, position))
+        let everywhere = self.elsewhere().is_some();
+        let others = if everywhere { self.tasks(&floor, subtopology) } else { self.own_tasks(subtopology) };
+        let others: Vec<_> = others.into_iter().filter(|task| *task != home).collect();
+        let (row, own) = self.first(&others, &selection, deadlines).await?;
+        position.merge(&own);
+        Ok((row, position))
     }
 
-    /// A task's first wanted row.
+    /// The first wanted row of some tasks.
     async fn first(
         &self,
-        task: TaskId,
+        tasks: &[TaskId],
         selection: &Arc<Selection>,
         deadlines: (Duration, Duration),
     ) -> Result<(Option<PageRow>, Position), QueryError> {
         let mut selection = Arc::clone(selection);
         loop {
-            let (page, position, _) = self.page_of(task, &selection, 1, deadlines, None).await?;
+            let (page, position) = self.page_of_tasks(tasks, &selection, 1, deadlines).await?;
             match (page.rows.into_iter().next(), page.next) {
                 (None, Some(next)) => Arc::make_mut(&mut selection).after = Some(next),
                 (row, _) => return Ok((row, position)),
@@ -157,20 +156,85 @@ impl AskedStore {
         let Some(subtopology) = self.subtopology else {
             return Ok((self.look_at_global(&floor, selection, limit)?, Position::default()));
         };
-        let tasks = self.tasks(&floor, subtopology);
-        let tasks = tasks.into_iter().map(|task| async move {
-            match self.page_of(task, selection, limit, deadlines, None).await {
-                // It has moved in between.
-                Err(QueryError::NotHere { .. }) if self.is_local => Ok((Page::default(), Position::default(), 0)),
-                page => page,
-            }
-        });
-        let (mut pages, mut position) = (Vec::new(), Position::default());
-        for (page, own, _) in try_join_all(tasks).await? {
+        self.page_of_tasks(&self.tasks(&floor, subtopology), selection, limit, deadlines).await
+    }
+
+    /// The same of some tasks of this instance, each of which must be here.
+    pub(super) async fn page_of_all(
+        &self,
+        tasks: &[TaskId],
+        selection: &Arc<Selection>,
+        limit: usize,
+    ) -> Result<(Page, Position), QueryError> {
+        let deadlines = self.status.desk.deadlines(self.patience);
+        self.floor(deadlines.0).await?;
+        let pages = tasks.iter().map(|task| self.page_of(*task, selection, limit, deadlines, None));
+        let (mut pages_read, mut position) = (Vec::new(), Position::default());
+        for (page, own, _) in try_join_all(pages).await? {
             position.merge(&own);
-            pages.push(page);
+            pages_read.push(page);
+        }
+        Ok((merged(pages_read, selection.order, limit), position))
+    }
+
+    /// The same of some tasks, wherever they are, if questions are carried to other instances.
+    async fn page_of_tasks(
+        &self,
+        tasks: &[TaskId],
+        selection: &Arc<Selection>,
+        limit: usize,
+        deadlines: (Duration, Duration),
+    ) -> Result<(Page, Position), QueryError> {
+        let asked = tasks.iter().map(|task| self.page_of(*task, selection, limit, deadlines, None));
+        let (mut pages, mut position, mut elsewhere) = (Vec::new(), Position::default(), Vec::new());
+        for (task, page) in tasks.iter().zip(join_all(asked).await) {
+            match page {
+                Ok((page, own, _)) => {
+                    position.merge(&own);
+                    pages.push(page);
+                }
+                // It has moved in between.
+                Err(QueryError::NotHere { .. }) if self.is_local => {}
+                Err(QueryError::NotHere { .. }) if self.elsewhere().is_some() => elsewhere.push(*task),
+                Err(error) => return Err(error),
+            }
+        }
+        if !elsewhere.is_empty()
+            && let Some(carrier) = self.elsewhere()
+        {
+            for answer in carrier.ask(self.remote_question(elsewhere, selection, limit)).await? {
+                position.merge(&answer.position);
+                pages.push(answer.page);
+            }
         }
         Ok((merged(pages, selection.order, limit), position))
+    }
+
+    /// Who carries questions to other instances, if they may go there.
+    pub(super) fn elsewhere(&self) -> Option<Arc<dyn Elsewhere>> {
+        if self.is_local { None } else { self.status.elsewhere() }
+    }
+
+    /// What is asked about tasks of other instances.
+    pub(super) fn remote_question(&self, tasks: Vec<TaskId>, selection: &Selection, limit: usize) -> RemoteQuestion {
+        let how = (self.freshness, &*self.at_least, self.patience);
+        RemoteQuestion::new((&self.name, tasks), how, selection, limit)
+    }
+
+    /// Asks only this instance, for another one.
+    pub(super) fn only_here(&mut self, freshness: Freshness, at_least: &Position, patience: Duration) {
+        (self.freshness, self.patience, self.is_local) = (freshness, patience, true);
+        self.at_least = Arc::new(at_least.clone());
+    }
+
+    /// The same store, of which only this instance is asked.
+    pub(super) fn as_only_here(&self) -> Self {
+        Self { is_local: true, ..self.clone() }
+    }
+
+    /// The tasks with its rows that this instance has.
+    pub(super) fn tasks_here(&self) -> Vec<TaskId> {
+        self.subtopology.map_or_else(Vec::new, |subtopology| self.own_tasks(subtopology))
     }
 
     /// The tasks that have its rows, or those of them that this instance has.

@@ -18,6 +18,7 @@ use super::directory::StateDirectory;
 use super::inquiry::Inquiry;
 use super::stop_call::{StopCalls, calling_name, is_caller};
 use super::voice::PEOPLE;
+use super::whereabouts::{Whereabouts, telling_name, told_by};
 use crate::log::{Admin, GroupMemberInfo, GroupPlan, LogError};
 use crate::topology::{Fingerprint, StoreChanges};
 
@@ -50,17 +51,19 @@ impl Identity {
         Self { group, process_id, fingerprint, hash, noted, calls }
     }
 
-    /// The member's client name, which begins with `name`. It also tells what the member sees ([`Plan::seen`]).
+    /// The member's client name, which begins with `name`. It also tells what the member sees ([`Plan::seen`]), and where it
+    /// can be reached.
     ///
     /// [`Plan::seen`]: super::plan::Plan::seen
-    pub(crate) fn client_id(&self, name: &str, seen: Option<u64>) -> String {
+    pub(crate) fn client_id(&self, name: &str, seen: Option<u64>, endpoint: Option<&str>) -> String {
         let topics = seen.map_or_else(String::new, |hash| format!(".{hash:016x}"));
-        format!("{name}-{}-{MARK}{:016x}{topics}", self.process_id, self.hash)
+        let name = format!("{name}-{}-{MARK}{:016x}{topics}", self.process_id, self.hash);
+        endpoint.map_or_else(|| name.clone(), |endpoint| telling_name(&name, endpoint))
     }
 
     /// The client name of the member that calls all others to stop, see `stop_call.rs`.
     pub(super) fn calling_client_id(&self, name: &str, reason: &str) -> String {
-        calling_name(&self.client_id(name, None), reason)
+        calling_name(&self.client_id(name, None, None), reason)
     }
 
     /// An error if one of the group's members has called all others to stop since the first look at the group.
@@ -145,14 +148,19 @@ impl Identity {
     }
 }
 
-/// The hash of a client's topology, if its name ends with one.
+/// The hash of a client's topology, if its name tells it.
 pub(super) fn hash_of(client_id: &str) -> Option<u64> {
-    u64::from_str_radix(hashes_of(client_id)?.0, 16).ok()
+    u64::from_str_radix(hashes_of(told_by(client_id).0)?.0, 16).ok()
+}
+
+/// Whether a name ends with the hash of a topology, and perhaps what the client sees.
+pub(super) fn has_hash(name: &str) -> bool {
+    hashes_of(name).is_some_and(|(hash, _)| u64::from_str_radix(hash, 16).is_ok())
 }
 
 /// The hash of what a client sees, if its name tells it.
 fn topics_of(client_id: &str) -> Option<u64> {
-    u64::from_str_radix(hashes_of(client_id)?.1, 16).ok()
+    u64::from_str_radix(hashes_of(told_by(client_id).0)?.1, 16).ok()
 }
 
 fn hashes_of(client_id: &str) -> Option<(&str, &str)> {
@@ -166,6 +174,11 @@ pub(super) struct Fellows {
     admin: Arc<dyn Admin>,
     identity: Arc<Identity>,
     directory: Arc<StateDirectory>,
+    whereabouts: Arc<Whereabouts>,
+    /// The version that the group was last looked up for.
+    known_whereabouts: u64,
+    /// Whether the member has to leave and come back, so that others learn where it can be reached.
+    must_return: bool,
     /// This member's id in the current assignment.
     member_id: String,
     /// The member id with which it settled; with that id it is no longer a newcomer.
@@ -199,12 +212,16 @@ impl Fellows {
         admin: Arc<dyn Admin>,
         identity: Arc<Identity>,
         directory: Arc<StateDirectory>,
+        whereabouts: Arc<Whereabouts>,
         seen: Option<u64>,
     ) -> Self {
         Self {
             admin,
             identity,
             directory,
+            known_whereabouts: whereabouts.version(),
+            whereabouts,
+            must_return: false,
             member_id: String::new(),
             settled_as: None,
             inquiry: Inquiry::idle(),
@@ -221,6 +238,7 @@ impl Fellows {
     /// Call this when the group has assigned tasks to this member.
     pub(super) fn begin(&mut self, now: Duration, member_id: &str) {
         member_id.clone_into(&mut self.member_id);
+        self.whereabouts.set_member_id(member_id);
         self.topics_are_the_same = self.topics.is_none();
         self.inquiry.begin(now);
     }
@@ -238,11 +256,17 @@ impl Fellows {
             // After the rebalance, the next look says what is wrong.
             Some(Err(_)) | None => {}
         }
+        let version = self.whereabouts.version();
+        if std::mem::replace(&mut self.known_whereabouts, version) != version && !self.member_id.is_empty() {
+            self.inquiry.begin(now);
+        }
         match self.inquiry.step(now, || self.admin.group_members(&self.identity.group)) {
             Some(Ok(members)) => {
                 self.trouble_since = None;
                 self.logged.no_answer = false;
-                self.judge(&members, now)
+                self.judge(&members, now)?;
+                self.must_return |= self.whereabouts.must_return(&members, |member| self.identity.is_fellow(member));
+                Ok(())
             }
             Some(Err(error)) if error.is_transient() => {
                 self.tell_of_no_answer(&error, now);
@@ -262,6 +286,12 @@ impl Fellows {
     /// Whether members of the group see other topics or partitions; tells that once for each look at the group.
     pub(super) fn take_others_see_other_topics(&mut self) -> bool {
         std::mem::take(&mut self.others_see_other_topics)
+    }
+
+    /// Whether the member has to leave the group and come back, so that others learn where it can be reached; tells that
+    /// once.
+    pub(super) fn take_must_return(&mut self) -> bool {
+        std::mem::take(&mut self.must_return)
     }
 
     fn judge(&mut self, members: &[GroupMemberInfo], now: Duration) -> Result<(), AppError> {

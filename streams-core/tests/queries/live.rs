@@ -12,15 +12,15 @@ const VIEWS: Topic<String, String> = Topic::new("views");
 const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
 
 /// What somebody knows who listens.
-struct Copy<K, V, S> {
+pub(super) struct Copy<K, V, S> {
     live: S,
-    rows: BTreeMap<K, V>,
-    resets: usize,
+    pub(super) rows: BTreeMap<K, V>,
+    pub(super) resets: usize,
     is_whole: bool,
 }
 
 impl<K: Ord + Debug, V: PartialEq + Debug, S: Stream<Item = Result<Live<K, V>, QueryError>> + Unpin> Copy<K, V, S> {
-    const fn of(live: S) -> Self {
+    pub(super) const fn of(live: S) -> Self {
         Self { live, rows: BTreeMap::new(), resets: 0, is_whole: false }
     }
 
@@ -53,7 +53,7 @@ impl<K: Ord + Debug, V: PartialEq + Debug, S: Stream<Item = Result<Live<K, V>, Q
     }
 
     /// Listens until it knows just this.
-    fn until(&mut self, expected: &BTreeMap<K, V>) {
+    pub(super) fn until(&mut self, expected: &BTreeMap<K, V>) {
         while !self.is_whole || self.rows != *expected {
             self.hear().expect("news");
         }

@@ -11,6 +11,7 @@ use streams_core::record::{Offset, TopicPartition};
 use streams_core::runtime::Running;
 
 mod consistency;
+mod everywhere;
 mod globals;
 mod instances;
 mod json;

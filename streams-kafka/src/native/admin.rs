@@ -5,7 +5,7 @@ use std::ptr;
 
 use rdkafka::bindings as sys;
 use streams_core::log::{GroupMemberInfo, Isolation, NewTopic};
-use streams_core::record::Timestamp;
+use streams_core::record::{Timestamp, TopicPartition};
 use sys::rd_kafka_admin_op_t as Op;
 
 use super::{Client, PartitionEntry, PartitionList, partitions, take_error, text_of};
@@ -490,8 +490,24 @@ unsafe fn member(member: *const sys::rd_kafka_MemberDescription_t) -> GroupMembe
             member_id: text_of(sys::rd_kafka_MemberDescription_consumer_id(member)),
             client_id: text_of(sys::rd_kafka_MemberDescription_client_id(member)),
             host: text_of(sys::rd_kafka_MemberDescription_host(member)),
+            assigned: assigned(sys::rd_kafka_MemberDescription_assignment(member)),
         }
     }
+}
+
+/// The partitions of an assignment, in order.
+///
+/// # Safety
+/// Null or a live assignment.
+unsafe fn assigned(assignment: *const sys::rd_kafka_MemberAssignment_t) -> Vec<TopicPartition> {
+    if assignment.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the caller's promise; the list lives with the assignment.
+    let entries = unsafe { partitions::entries(sys::rd_kafka_MemberAssignment_partitions(assignment)) };
+    let mut assigned: Vec<_> = entries.into_iter().map(|entry| entry.partition).collect();
+    assigned.sort();
+    assigned
 }
 
 fn c_string(text: &str) -> Result<CString> {

@@ -92,10 +92,11 @@ impl Admin for EmbeddedAdmin {
 
     fn group_members(&self, group: &str) -> Reply<Result<Vec<GroupMemberInfo>, LogError>> {
         Reply::ready(self.shared.run(|Guarded { model, .. }, _| {
-            let member = |(member_id, client_id): (&str, &str)| GroupMemberInfo {
+            let member = |(member_id, client_id, held): (&str, &str, &[TopicPartition])| GroupMemberInfo {
                 member_id: member_id.to_owned(),
                 client_id: client_id.to_owned(),
                 host: String::new(),
+                assigned: held.to_vec(),
             };
             model.members_of(group).map(member).collect()
         }))

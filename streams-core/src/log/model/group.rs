@@ -193,10 +193,16 @@ impl Model {
         Some(partitions.iter().map(|partition| known.offsets.committed(partition).cloned()).collect())
     }
 
-    /// The ids of a group's members in order, each with its client's name.
-    pub(crate) fn members_of<'a>(&'a self, group: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    /// The ids of a group's members in order, each with its client's name and, unless the group rebalances, its share.
+    pub(crate) fn members_of<'a>(
+        &'a self,
+        group: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a str, &'a [TopicPartition])> {
         let members = self.groups.get(group).into_iter().flat_map(|known| &known.members);
-        members.map(|(id, member)| (id.as_str(), member.wish.client_id.as_str()))
+        members.map(|(id, member)| {
+            let held = if let Standing::Owner { held, .. } = &member.standing { held.as_slice() } else { &[] };
+            (id.as_str(), member.wish.client_id.as_str(), held)
+        })
     }
 
     /// Forgets the positions of a group without members.

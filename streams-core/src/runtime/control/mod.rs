@@ -267,9 +267,10 @@ impl Control {
             instance_id: instance_id.clone().unwrap_or_default(),
             state: self.directory.describe(),
         };
+        let endpoint = self.status.whereabouts.endpoint();
         let options = MemberOptions {
             group: self.parts.application_id.to_string(),
-            client_id: self.identity.client_id(self.client_id(), plan.seen()),
+            client_id: self.identity.client_id(self.client_id(), plan.seen(), endpoint.as_deref()),
             instance_id,
             plan: plan.group.clone(),
             session_timeout: settings.session_timeout,
@@ -291,7 +292,8 @@ impl Control {
         );
         let heard = Arc::new(Heard::new(self.parts.clock.monotonic(), settings.session_timeout));
         let (admin, identity) = (Arc::clone(&self.admin), Arc::clone(&self.identity));
-        let fellows = Fellows::new(admin, identity, Arc::clone(&self.directory), plan.seen());
+        let (directory, whereabouts) = (Arc::clone(&self.directory), Arc::clone(&self.status.whereabouts));
+        let fellows = Fellows::new(admin, identity, directory, whereabouts, plan.seen());
         let alignment = Alignment::of(settings, &plan)?;
         let common = Arc::new(Common {
             settings: Arc::clone(settings),
@@ -333,6 +335,7 @@ impl Control {
         };
         let (together, seeds) = Together::new(parts, &common, &self.status.doorbell);
         self.status.desk.furnish(Floor {
+            plan: common.plan.group.clone(),
             partitions: common.plan.group.subtopologies.iter().map(|sub| (sub.id, sub.partitions())).collect(),
             globals: common.globals.clone(),
             inboxes: seeds.iter().map(|seed| seed.inbox.clone()).collect(),

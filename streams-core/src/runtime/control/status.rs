@@ -12,8 +12,10 @@ use crate::runtime::drop_notices::DropNotices;
 use crate::runtime::lifecycle::AppState;
 use crate::runtime::metrics::MetricsBoard;
 use crate::runtime::queries::Desk;
+use crate::runtime::queries::elsewhere::Elsewhere;
 use crate::runtime::summary::Totals;
 use crate::runtime::turn_board::TurnBoard;
+use crate::runtime::whereabouts::Whereabouts;
 
 /// A change of state: before and after.
 pub(crate) type Transition = (AppState, AppState);
@@ -32,6 +34,9 @@ pub(crate) struct Status {
     /// Where questions about stores are left.
     pub(crate) desk: Arc<Desk>,
     pub(crate) turns: TurnBoard,
+    pub(crate) whereabouts: Arc<Whereabouts>,
+    /// Who carries questions to other instances.
+    elsewhere: Mutex<Option<Arc<dyn Elsewhere>>>,
     pub(crate) stop: AtomicBool,
     /// Set this to end everything at once, as a crash would.
     pub(crate) killed: Arc<AtomicBool>,
@@ -50,6 +55,8 @@ impl Status {
             drops: DropNotices::new(metrics.clone()),
             totals: Totals::default(),
             turns: TurnBoard::default(),
+            whereabouts: Arc::default(),
+            elsewhere: Mutex::default(),
             metrics,
             desk: Arc::default(),
             stop: AtomicBool::new(false),
@@ -61,6 +68,17 @@ impl Status {
 
     pub(crate) fn error(&self) -> Option<AppError> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who carries questions to other instances, if anybody does.
+    pub(crate) fn elsewhere(&self) -> Option<Arc<dyn Elsewhere>> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whoever carries questions knows this instance; so it is forgotten when the instance ends.
+    pub(crate) fn set_elsewhere(&self, carrier: Arc<dyn Elsewhere>) {
+        let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        *elsewhere = Some(carrier).filter(|_| !self.state.borrow().is_final());
     }
 
     /// Blocks until `wanted` returns true for the state, or the state is final.
@@ -100,6 +118,10 @@ impl Status {
                 *transitions = None;
             }
             drop(transitions);
+            if next.is_final() {
+                let carrier = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).take();
+                drop(carrier);
+            }
             // Last, because nobody must wait for a state in vain if this fails.
             tracing::info!(%from, to = %next, "state");
         }

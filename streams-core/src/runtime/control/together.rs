@@ -261,6 +261,13 @@ impl Together {
                 self.topics.look_now(now);
                 self.inputs.begin(now);
             }
+            if self.fellows.take_must_return() {
+                tracing::info!(
+                    "leaving the group and coming back, so that others learn where this instance can be reached"
+                );
+                self.begin_again(status);
+                return Ok(true);
+            }
             busy |= self.hand_out(status, workers);
         }
         if !self.stopping && self.topics.step(now)? {

@@ -11,6 +11,7 @@ use futures::channel::oneshot;
 
 use super::{Freshness, Inbox, LiveStore, QueryError, Question, TaskReader};
 use crate::clock::SharedClock;
+use crate::log::GroupPlan;
 use crate::operators::StoreId;
 use crate::record::TaskId;
 use crate::runtime::AppState;
@@ -23,6 +24,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// What is known once the instance has made its plan: where to ask.
 #[derive(Clone, Default)]
 pub(crate) struct Floor {
+    /// How tasks follow from partitions.
+    pub(crate) plan: GroupPlan,
     /// How many tasks each sub-topology has.
     pub(crate) partitions: BTreeMap<u32, u32>,
     pub(crate) globals: BTreeMap<StoreId, Arc<GlobalStore>>,
@@ -181,7 +184,7 @@ impl Desk {
         if matches!(state, AppState::Running) {
             drop(inside);
             let (store, task) = (question.store(), question.wish.task);
-            return question.refuse(QueryError::NotHere { store, task });
+            return question.refuse(QueryError::NotHere { store, task, owner: None });
         }
         inside.waiting.push(question);
         drop(inside);

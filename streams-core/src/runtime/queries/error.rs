@@ -48,12 +48,26 @@ pub enum QueryError {
         state: AppState,
     },
     /// Another instance has the task with these rows.
-    #[error("task {task} with these rows of the store `{store}` belongs to another instance; ask that one")]
+    #[error("task {task} with these rows of the store `{store}` belongs to another instance; ask that one{}", place(.owner))]
     NotHere {
         /// The store's name.
         store: String,
         /// The task.
         task: TaskId,
+        /// Where the other instance can be asked, if that is known, as in `10.0.0.7:7070`.
+        owner: Option<String>,
+    },
+    /// The instance that has the rows has not answered, or has answered that it cannot.
+    #[error("these rows of the store `{store}` belong to another instance{}: {reason}", place(.instance))]
+    Elsewhere {
+        /// The store's name.
+        store: String,
+        /// Where that instance can be asked, if that is known, as in `10.0.0.7:7070`.
+        instance: Option<String>,
+        /// What it says, or why it says nothing.
+        reason: String,
+        /// Whether the same question may have an answer in a moment.
+        passes: bool,
     },
     /// The task is on its way from one instance to another.
     #[error(
@@ -159,6 +173,7 @@ impl QueryError {
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::NotRunning { state } => !state.is_final(),
+            Self::Elsewhere { passes, .. } => *passes,
             Self::Moving { .. } | Self::Restoring { .. } | Self::Behind { .. } | Self::Busy { .. } => true,
             Self::UnknownStore { .. }
             | Self::OtherKind { .. }
@@ -173,6 +188,23 @@ impl QueryError {
             | Self::Store { .. } => false,
         }
     }
+}
+
+impl QueryError {
+    /// Somebody who was followed in another instance says nothing any more.
+    pub(crate) fn lost(store: &str) -> Self {
+        let reason = "it says nothing any more".to_owned();
+        Self::Elsewhere { store: store.to_owned(), instance: None, reason, passes: true }
+    }
+
+    /// Whether the rows may be found elsewhere.
+    pub(crate) const fn passes_elsewhere(&self) -> bool {
+        matches!(self, Self::NotHere { .. }) || self.is_transient()
+    }
+}
+
+fn place(instance: &Option<String>) -> String {
+    instance.as_ref().map_or_else(String::new, |instance| format!(" at {instance}"))
 }
 
 fn known_stores(known: &[String]) -> String {

@@ -5,6 +5,7 @@
 //! what is asked: a question is a closure that gets to [`look`](Look) at a store, or hears why that is impossible.
 
 mod desk;
+pub(crate) mod elsewhere;
 mod error;
 mod inbox;
 mod live;
