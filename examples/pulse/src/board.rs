@@ -12,7 +12,9 @@ use millstream::runtime::TaskPhase;
 use crate::pace::Pace;
 use crate::reference::{Reference, Tally};
 use crate::results::Results;
+use crate::tasting::Tasting;
 use crate::view::thousands;
+use crate::watch::Watch;
 
 /// The period over which the rate of events is measured.
 const MEASURE_OVER: Duration = Duration::from_secs(2);
@@ -97,8 +99,12 @@ pub struct Board {
     pub reference: Option<Reference>,
     /// The comparison of the results with the reference.
     pub tally: Tally,
-    /// The numbers of windows of pages and of visitors that were right and are no longer kept.
+    /// The numbers of windows and of sessions that were right and are no longer kept.
     pub settled: (u64, u64),
+    /// The bots' attacks and the alerts.
+    pub watch: Watch,
+    /// How good the recommendations are.
+    pub tasting: Tasting,
     /// Set at the end.
     pub verdict: Option<Verdict>,
     /// Messages about the run, in order.
@@ -117,7 +123,12 @@ pub struct Verdict {
 impl Board {
     /// The number of windows that were right.
     pub fn windows_checked(&self) -> u64 {
-        self.tally.windows() + self.settled.0 + self.settled.1
+        self.tally.windows + self.settled.0
+    }
+
+    /// The number of sessions that were right.
+    pub fn sessions_checked(&self) -> u64 {
+        self.tally.sessions + self.settled.1
     }
 
     /// Records how much has been sent by now.

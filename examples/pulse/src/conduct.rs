@@ -12,13 +12,14 @@ use millstream::record::Timestamp;
 
 use crate::background::Background;
 use crate::board::{Outage, Shared, Stage, TaskRow, Verdict};
+use crate::bots::Bots;
 use crate::drive::drive;
 use crate::instance::{Instance, Look};
 use crate::place::{PARTITIONS, Place};
-use crate::reference::{Reference, compare, settle};
+use crate::reference::{Lengths, Reference, compare, settle};
 use crate::results::{Reader, output_topics, partitions_of};
 use crate::sender::Sender;
-use crate::topology::{USERS, WINDOW, pulse};
+use crate::topology::{BUY_WITHIN, CART_WITHIN, CLICK_WITHIN, SESSION_GAP, TOP_EVERY, TOP_OVER, USERS, WINDOW, pulse};
 use crate::traffic::{DELAY_MAX_MS, Traffic, users};
 use crate::{Failure, answer};
 
@@ -29,7 +30,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 const DEAD_FOR: Duration = Duration::from_secs(1);
 
 /// Older windows are no longer kept once they are right.
-const KEEP: Duration = Duration::from_secs(150);
+const KEEP: Duration = Duration::from_secs(75);
 
 /// How long after their events results may arrive in normal operation.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
@@ -105,7 +106,9 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         let began_ms = shared.pace.begin();
         self.begin_reference(table, began_ms);
         let traffic = Traffic::new(plan.visitors, plan.seed);
-        let mut driving = Background::spawn(scope, move |is_over| drive(shared, sender, traffic, began_ms, is_over));
+        let bots = Bots::new(plan.seed);
+        let mut driving =
+            Background::spawn(scope, move |is_over| drive(shared, sender, traffic, bots, began_ms, is_over));
         let mut kill_at = plan.kill_at;
         while !shared.is_over() {
             driving.check()?;
@@ -129,11 +132,12 @@ impl<'s, 'a: 's> Run<'s, 'a> {
 
     /// Starts counting what must result from the traffic, in addition to the results of earlier runs on the same log.
     fn begin_reference(&self, table: &[(crate::events::UserId, crate::events::User)], began_ms: i64) {
-        let window_ms = millis(WINDOW);
         let mut board = self.shared.board();
         let mut results = self.shared.results();
-        results.numbers.forget_windows_before(began_ms - window_ms);
-        board.reference = Some(Reference::new(table, window_ms, began_ms, results.numbers.clone()));
+        results.numbers.forget_windows_before(began_ms - millis(TOP_OVER));
+        // Alerts of an earlier run are nobody's news.
+        results.alerts.clear();
+        board.reference = Some(Reference::new(table, lengths(), began_ms, results.numbers.clone()));
         board.stage = Stage::Live;
     }
 
@@ -173,6 +177,7 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         self.instance.kill();
         self.restart_at = Some(Instant::now() + DEAD_FOR);
         let mut board = self.shared.board();
+        board.watch.change(Instant::now());
         board.outages.push(Outage { at, lasted: None, restored: 0 });
         board.tell(at, "the instance is killed: nothing was committed, and the group was not told");
     }
@@ -216,24 +221,42 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         let Some(now_ms) = self.shared.pace.event_time_ms() else { return };
         let mut board = self.shared.board();
         let board = &mut *board;
-        let Some(reference) = &mut board.reference else { return };
         let mut results = self.shared.results();
-        let (pages, visits) = settle(&mut reference.numbers, &mut results.numbers, now_ms - millis(KEEP));
-        board.settled.0 += pages;
-        board.settled.1 += visits;
-        let final_before_ms = now_ms - DELAY_MAX_MS - millis(WINDOW + ON_THE_WAY);
-        board.tally = compare(&reference.numbers, &results.numbers, Some(final_before_ms));
+        for (page, alert, at) in results.alerts.drain(..) {
+            board.watch.see(page, alert, at);
+            if let Some(news) = board.watch.newest() {
+                board.tell(self.shared.pace.passed(), &news);
+            }
+        }
+        let Some(reference) = &mut board.reference else { return };
+        let (windows, sessions) =
+            settle(&mut reference.numbers, &mut results.numbers, lengths(), now_ms - millis(KEEP));
+        board.settled.0 += windows;
+        board.settled.1 += sessions;
+        let final_before_ms = now_ms - DELAY_MAX_MS - millis(ON_THE_WAY);
+        board.tally = compare(&reference.numbers, &results.numbers, lengths(), Some(final_before_ms));
     }
 
     /// Compares the final results with the reference.
     fn judge(&self) {
         let mut board = self.shared.board();
         if let Some(reference) = &board.reference {
-            board.tally = compare(&reference.numbers, &self.shared.results().numbers, None);
+            board.tally = compare(&reference.numbers, &self.shared.results().numbers, lengths(), None);
         }
         board.stage = Stage::Ended;
         let mismatches = [&board.tally.wrong, &board.tally.behind].into_iter().flatten().cloned().collect();
         board.verdict = Some(Verdict { mismatches });
+    }
+}
+
+/// The lengths of what is counted.
+fn lengths() -> Lengths {
+    Lengths {
+        window_ms: millis(WINDOW),
+        top_over_ms: millis(TOP_OVER),
+        top_every_ms: millis(TOP_EVERY),
+        gap_ms: millis(SESSION_GAP),
+        within_ms: [CLICK_WITHIN, CART_WITHIN, BUY_WITHIN].map(millis),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod background;
 mod board;
+mod bots;
 mod conduct;
 mod drive;
 mod events;
@@ -14,6 +15,7 @@ mod instance;
 mod lines;
 mod pace;
 mod place;
+mod recommend;
 mod reference;
 mod results;
 mod screen;
@@ -21,11 +23,13 @@ mod sender;
 mod site;
 mod stdin;
 mod summary;
+mod tasting;
 mod terminal;
 mod text;
 mod topology;
 mod traffic;
 mod view;
+mod watch;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;

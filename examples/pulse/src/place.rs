@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream::config::OnError;
 use millstream::log::{Admin, Doorbell, Embedded, Log, LogErrorKind, NewTopic};
 use millstream::runtime::{App, AppError, Guarantee, Running, Settings};
 use millstream::topology::Topology;
 
 use crate::results::output_topics;
-use crate::topology::{CLICKS, COUNTRY_TOTALS, PAGE_TOTALS, USERS, VIEWS};
+use crate::topology::{ALERTS, ALSO_VIEWED, CLICKS, COUNTRY_TOTALS, DEAD_LETTERS, FUNNEL, PAGE_TOTALS, USERS, VIEWS};
 use crate::{Failure, answer};
 
 /// The number of partitions of every topic, and of tasks of every sub-topology.
@@ -22,6 +23,9 @@ const WORKERS: usize = 2;
 
 /// How often input positions, state and output are committed atomically. Readers see nothing before that.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long what is no table is kept, so that a long run does not fill the disk.
+const RETENTION: Duration = Duration::from_secs(1_800);
 
 /// A log, and the application's name and settings on it.
 pub struct Place {
@@ -83,12 +87,7 @@ impl Place {
             Guarantee::ExactlyOnce => "exactly-once",
             Guarantee::AtLeastOnce => "at-least-once",
         };
-        let log = self.log().describe();
-        match self.log {
-            AnyLog::Embedded(_) => format!("{guarantee} on the {log}"),
-            #[cfg(all(feature = "kafka", feature = "rocksdb"))]
-            AnyLog::Kafka(_) => format!("{guarantee} on {log}"),
-        }
+        format!("{guarantee} on {}", self.log().describe())
     }
 
     /// A client that looks up and creates topics.
@@ -108,13 +107,18 @@ impl Place {
             )
             .into());
         }
-        let is_table = |name: &str| [USERS.name(), PAGE_TOTALS.name(), COUNTRY_TOTALS.name()].contains(&name);
+        let tables =
+            [USERS.name(), PAGE_TOTALS.name(), COUNTRY_TOTALS.name(), FUNNEL.name(), ALSO_VIEWED.name(), ALERTS.name()]
+                .map(str::to_owned);
         let missing: Vec<NewTopic> = names
             .into_iter()
             .filter(|name| existing.iter().all(|topic| topic.name != *name))
             .map(|name| {
-                let policy = if is_table(&name) { "compact" } else { "delete" };
-                let configs = vec![("cleanup.policy".to_owned(), policy.to_owned())];
+                let configs = if tables.contains(&name) {
+                    vec![("cleanup.policy".to_owned(), "compact".to_owned())]
+                } else {
+                    vec![("retention.ms".to_owned(), RETENTION.as_millis().to_string())]
+                };
                 NewTopic { name, partitions: PARTITIONS, replication: None, configs }
             })
             .collect();
@@ -138,6 +142,7 @@ impl Place {
             ..Settings::default()
         };
         let app = App::new(&self.application_id, topology.clone()).settings(settings).quiet();
+        let app = app.on_undecodable(OnError::DeadLetter).dead_letters_to(DEAD_LETTERS.name());
         match &self.log {
             AnyLog::Embedded(log) => app.start(log.clone()),
             #[cfg(all(feature = "kafka", feature = "rocksdb"))]

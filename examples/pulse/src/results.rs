@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use millstream::log::{Admin, Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, RecordRef};
 use millstream::record::{Offset, TopicPartition};
@@ -11,9 +11,11 @@ use millstream::wire::Field;
 
 use crate::Failure;
 use crate::answer;
-use crate::events::{UserId, Visit};
+use crate::events::{Alert, UserId, Visit};
 use crate::reference::Numbers;
-use crate::topology::{COUNTRY_TOTALS, PAGE_TOTALS, PAGE_WINDOWS, VISITS};
+use crate::topology::{
+    ALERTS, ALSO_VIEWED, COUNTRY_TOTALS, DEAD_LETTERS, FUNNEL, PAGE_TOTALS, PAGE_WINDOWS, SESSIONS, TOP_PAGES,
+};
 
 /// The number of records to fetch at a time.
 const BATCH_RECORDS: usize = 2_000;
@@ -22,8 +24,19 @@ const BATCH_RECORDS: usize = 2_000;
 const LOOK_AFTER: Duration = Duration::from_millis(100);
 
 /// The names of the output topics.
-pub fn output_topics() -> [String; 4] {
-    [VISITS.name(), PAGE_WINDOWS.name(), PAGE_TOTALS.name(), COUNTRY_TOTALS.name()].map(str::to_owned)
+pub fn output_topics() -> [String; 9] {
+    [
+        SESSIONS.name(),
+        PAGE_WINDOWS.name(),
+        TOP_PAGES.name(),
+        PAGE_TOTALS.name(),
+        COUNTRY_TOTALS.name(),
+        FUNNEL.name(),
+        ALSO_VIEWED.name(),
+        ALERTS.name(),
+        DEAD_LETTERS.name(),
+    ]
+    .map(str::to_owned)
 }
 
 /// The contents of the output topics so far.
@@ -31,8 +44,12 @@ pub fn output_topics() -> [String; 4] {
 pub struct Results {
     /// The latest value of every number.
     pub numbers: Numbers,
-    /// The latest visit of every visitor.
+    /// The latest state of every visitor's session.
     pub visitors: HashMap<UserId, Visit>,
+    /// The alerts that have not been looked at, each with the time when it was read.
+    pub alerts: Vec<(String, Alert, Instant)>,
+    /// The number of dead letters.
+    pub dead_letters: u64,
     positions: BTreeMap<TopicPartition, Offset>,
 }
 
@@ -46,16 +63,39 @@ impl Results {
         if topic == PAGE_WINDOWS.name() {
             let (key, counts) = decode(&PAGE_WINDOWS, record)?;
             self.numbers.page_windows.insert((key.window.start.0, key.key), counts);
-        } else if topic == VISITS.name() {
-            let (key, visit) = decode(&VISITS, record)?;
-            self.numbers.visits.insert((key.window.start.0, key.key), visit.actions);
-            self.visitors.insert(key.key, visit);
+        } else if topic == TOP_PAGES.name() {
+            let (key, views) = decode(&TOP_PAGES, record)?;
+            self.numbers.top_pages.insert((key.window.start.0, key.key), views);
+        } else if topic == SESSIONS.name() {
+            let (key, visit) = decode(&SESSIONS, record)?;
+            let session = (key.key, key.window.start.0, key.window.end.0);
+            match visit {
+                Some(visit) => {
+                    self.numbers.sessions.insert(session, visit.actions);
+                    self.visitors.insert(key.key, visit);
+                }
+                // It has become a longer one.
+                None => {
+                    self.numbers.sessions.remove(&session);
+                }
+            }
         } else if topic == PAGE_TOTALS.name() {
             let (page, counts) = decode(&PAGE_TOTALS, record)?;
             self.numbers.pages.insert(page, counts);
         } else if topic == COUNTRY_TOTALS.name() {
             let (country, count) = decode(&COUNTRY_TOTALS, record)?;
             self.numbers.countries.insert(country, count);
+        } else if topic == FUNNEL.name() {
+            let (step, count) = decode(&FUNNEL, record)?;
+            self.numbers.funnel.insert(step, count);
+        } else if topic == ALSO_VIEWED.name() {
+            let (pair, count) = decode(&ALSO_VIEWED, record)?;
+            self.numbers.pairs.insert(pair, count);
+        } else if topic == ALERTS.name() {
+            let (page, alert) = decode(&ALERTS, record)?;
+            self.alerts.push((page, alert, Instant::now()));
+        } else if topic == DEAD_LETTERS.name() {
+            self.dead_letters += 1;
         }
         Ok(())
     }

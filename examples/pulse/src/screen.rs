@@ -13,7 +13,7 @@ use crate::lines::check;
 use crate::terminal::Terminal;
 use crate::text::{Line, Style, bar, beside, sparkline};
 use crate::topology::WINDOW;
-use crate::view::{ACTIVE_FOR, View, thousands};
+use crate::view::{View, thousands};
 
 /// How often the screen is drawn, which is also the maximum delay of a key.
 const DRAW_INTERVAL: Duration = Duration::from_millis(200);
@@ -25,7 +25,7 @@ const WIDE_COLUMNS: usize = 100;
 const GAP: usize = 3;
 
 /// The columns that a page takes without its history.
-const PAGE_COLUMNS: usize = 41;
+const PAGE_COLUMNS: usize = 44;
 
 /// The minimum size, below which nothing can be shown.
 const SIZE_MIN: (usize, usize) = (24, 6);
@@ -191,8 +191,7 @@ fn narrow(view: &View, columns: usize, room: usize) -> Vec<Line> {
 }
 
 fn active(view: &View, columns: usize) -> Vec<Line> {
-    let line = Line::of(Style::Title, thousands(view.active as u64))
-        .and(Style::Plain, format!(" active in the last {} s  ", ACTIVE_FOR.as_secs()));
+    let line = Line::of(Style::Title, thousands(view.active as u64)).and(Style::Plain, " active now  ");
     // Only the most recent windows, if there is no room for all.
     let older = view.active_series.len().saturating_sub(columns.saturating_sub(line.width()));
     let series = view.active_series.get(older..).unwrap_or_default();
@@ -204,7 +203,7 @@ fn pages(view: &View, rows: usize, columns: usize) -> Vec<Line> {
     let mut lines = vec![Line::of(
         Style::Title,
         format!(
-            "{:<16}{:>9}{:>8}{:>6}  {}",
+            "{:<19}{:>9}{:>8}{:>6}  {}",
             "top pages",
             "views",
             "clicks",
@@ -215,7 +214,7 @@ fn pages(view: &View, rows: usize, columns: usize) -> Vec<Line> {
     for page in view.pages.iter().take(rows.saturating_sub(1)) {
         let now = page.series.iter().rev().nth(1).copied().unwrap_or(0);
         let numbers = format!("{:>9}{:>8}{:>6}  ", thousands(page.total.views), thousands(page.total.clicks), now);
-        let line = Line::of(Style::Bold, format!("{:<16}", page.path)).and(Style::Plain, numbers);
+        let line = Line::of(Style::Bold, format!("{:<19}", page.path)).and(Style::Plain, numbers);
         lines.push(line.and(Style::Graph, sparkline(&page.series)).cut(columns));
     }
     lines

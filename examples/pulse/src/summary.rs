@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Instant;
 
-use crate::board::{Shared, TaskRow};
+use crate::board::{Board, Shared, TaskRow};
 use crate::view::thousands;
 
 /// The maximum number of wrong numbers to list.
@@ -47,6 +48,7 @@ impl Summary {
                 None => writeln!(text, "killed: at {:.1} s; it did not recover", outage.at.as_secs_f64()),
             };
         }
+        text += &findings(&board);
         let since = if board.outages.is_empty() { "" } else { ", counted since the instance was started again" };
         let _ = writeln!(text, "tasks: {}{since}", board.tasks.len());
         for line in task_lines(&board.tasks) {
@@ -57,8 +59,9 @@ impl Summary {
             None => writeln!(text, "numbers right: not known, the run was cut short"),
             Some(verdict) if verdict.mismatches.is_empty() => writeln!(
                 text,
-                "numbers right: yes ({} windows checked, {} totals)",
+                "numbers right: yes ({} windows checked, {} sessions, {} totals)",
                 thousands(board.windows_checked()),
+                thousands(board.sessions_checked()),
                 thousands(board.tally.totals)
             ),
             Some(verdict) => {
@@ -80,6 +83,31 @@ impl Summary {
     pub fn kept(&mut self, folder: &Path) {
         let _ = writeln!(self.text, "kept: {}", folder.display());
     }
+}
+
+/// What became of the bots and of the recommendations.
+fn findings(board: &Board) -> String {
+    let mut text = String::new();
+    let score = board.watch.score(Instant::now());
+    if score.attacks > 0 {
+        let _ = writeln!(
+            text,
+            "bots: {} of {} attacks noticed, after {:.1} s at most; {} false alarms",
+            score.flagged,
+            score.attacks,
+            score.slowest.as_secs_f64(),
+            board.watch.false_alarms
+        );
+    }
+    if let Some(rates) = board.tasting.rates() {
+        let _ = writeln!(
+            text,
+            "recommended: {:.0} % of the products viewed next were among the ten, {:.0} % among the ten most popular",
+            100.0 * rates.recommended,
+            100.0 * rates.most_popular
+        );
+    }
+    text
 }
 
 /// The tasks as a table.

@@ -11,7 +11,10 @@ use std::collections::BinaryHeap;
 use fastrand::Rng;
 
 use crate::events::{User, UserId};
-use crate::site::{COUNTRIES, FIRST_NAMES, LAST_NAMES, PAGES};
+use crate::site::{
+    ADD_TO_CART, CART, COUNTRIES, FIRST_NAMES, LAST_NAMES, PAGES, PHOTO, PRODUCT_LINKS, PRODUCTS, TASTES, To,
+    product_path,
+};
 
 /// The maximum time between an event and its sending, except for stragglers, in milliseconds.
 pub const DELAY_MAX_MS: i64 = 1_500;
@@ -22,15 +25,21 @@ pub const STRAGGLER_AGE_MS: i64 = 600_000;
 /// The percentage of visitors who are guests, without a row in the users table.
 const GUESTS_PERCENT: u64 = 10;
 
+/// How many percent of the products that visitors open are to their taste.
+const TO_TASTE_PERCENT: u32 = 88;
+
+/// Visitors do not come back to so many of the products that they have seen last.
+const NOT_AGAIN: usize = 4;
+
 /// Something that a visitor did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The visitor.
     pub user: UserId,
     /// The page's path.
-    pub page: &'static str,
+    pub page: String,
     /// The element that was clicked; `None` means that the page was opened.
-    pub clicked: Option<&'static str>,
+    pub clicked: Option<String>,
     /// When it happened, in milliseconds since the traffic began.
     pub at_ms: i64,
     /// Whether it is sent late.
@@ -52,11 +61,39 @@ pub enum Arrival {
 pub struct Traffic {
     rng: Rng,
     stragglers: Rng,
-    /// The page that each visitor is on; `None` means that the visitor is away.
-    visitors: Vec<Option<usize>>,
+    visitors: Vec<Visitor>,
     due: BinaryHeap<Reverse<Due>>,
     /// Numbers the planned things, so that those due at the same time come in the order in which they were planned.
     planned: u64,
+    /// When this traffic began, on the clock of all traffic.
+    since_ms: i64,
+}
+
+struct Visitor {
+    id: UserId,
+    taste: usize,
+    /// `None` means that the visitor is away.
+    on: Option<On>,
+    /// The products that were opened last, newest first.
+    seen: Vec<usize>,
+    has_cart: bool,
+}
+
+/// Where a visitor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum On {
+    Page(usize),
+    /// The photo was clicked, or was not.
+    Product(usize, bool),
+}
+
+impl On {
+    fn path(self) -> String {
+        match self {
+            Self::Page(page) => PAGES[page].path.to_owned(),
+            Self::Product(product, _) => product_path(product),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,25 +108,32 @@ enum What {
     /// The visitor does the next thing.
     Act { visitor: usize },
     /// A delayed event is sent.
-    Send { visitor: usize, page: usize, element: Option<usize>, happened_ms: i64 },
+    Send { visitor: usize, page: String, element: Option<&'static str>, happened_ms: i64 },
 }
 
 impl Traffic {
     /// That many visitors, most of whom are already there, spread over the pages.
     pub fn new(visitors: usize, seed: u64) -> Self {
+        Self::of(0..visitors, seed, 0)
+    }
+
+    /// The visitors with these numbers, from that time on.
+    pub fn of(visitors: std::ops::Range<usize>, seed: u64, since_ms: i64) -> Self {
         let mut traffic = Self {
             rng: Rng::with_seed(seed),
             stragglers: Rng::with_seed(seed.wrapping_add(1)),
-            visitors: vec![None; visitors],
+            visitors: Vec::new(),
             due: BinaryHeap::new(),
             planned: 0,
+            since_ms,
         };
-        for visitor in 0..visitors {
-            if traffic.rng.u32(..100) < 75 {
-                traffic.visitors[visitor] = Some(traffic.rng.usize(..PAGES.len()));
-            }
+        for (number, visitor) in visitors.enumerate() {
+            let on = (traffic.rng.u32(..100) < 75).then(|| On::Page(traffic.rng.usize(..PAGES.len())));
+            // Who likes what does not depend on the seed: it is part of who they are.
+            let taste = Rng::with_seed(visitor as u64).usize(..TASTES.len());
+            traffic.visitors.push(Visitor { id: user_id(visitor), taste, on, seen: Vec::new(), has_cart: false });
             let at_ms = traffic.rng.i64(0..2_500);
-            traffic.plan(at_ms, What::Act { visitor });
+            traffic.plan(at_ms, What::Act { visitor: number });
         }
         traffic
     }
@@ -97,13 +141,13 @@ impl Traffic {
     /// The events to send up to this time that have not been returned yet, in the order of sending.
     pub fn until(&mut self, now_ms: i64) -> Vec<Event> {
         let mut events = Vec::new();
-        while self.due.peek().is_some_and(|Reverse(due)| due.at_ms <= now_ms)
+        while self.due.peek().is_some_and(|Reverse(due)| due.at_ms <= now_ms - self.since_ms)
             && let Some(Reverse(due)) = self.due.pop()
         {
             match due.what {
                 What::Act { visitor } => events.extend(self.act(visitor, due.at_ms)),
                 What::Send { visitor, page, element, happened_ms } => {
-                    events.push(event(visitor, page, element, happened_ms, Arrival::OutOfOrder));
+                    events.push(self.event(visitor, page, element, happened_ms, Arrival::OutOfOrder));
                 }
             }
         }
@@ -113,38 +157,100 @@ impl Traffic {
     /// An event that happened long ago, by one of these visitors on one of these pages.
     pub fn straggler(&mut self, users: &[UserId], pages: &[String]) -> Option<Event> {
         let user = *self.stragglers.choice(users)?;
-        let path = self.stragglers.choice(pages)?;
-        let page = PAGES.iter().find(|page| page.path == path)?.path;
+        let page = self.stragglers.choice(pages)?.clone();
         let at_ms = self.stragglers.i64(0..1_000) - STRAGGLER_AGE_MS;
         Some(Event { user, page, clicked: None, at_ms, arrival: Arrival::TooLate })
     }
 
     /// Makes the visitor come, go, click or open a page. Returns the event if it is sent at once.
     fn act(&mut self, visitor: usize, now_ms: i64) -> Option<Event> {
-        let here = self.visitors.get(visitor).copied().flatten();
+        let here = self.visitors[visitor].on;
         let (now_on, element, wait_ms) = match here {
-            None => (Some(0), None, self.rng.i64(400..2_000)),
+            None => (Some(On::Page(0)), None, self.rng.i64(400..2_000)),
             Some(_) if self.rng.u32(..100) < 7 => (None, None, self.rng.i64(2_000..15_000)),
-            Some(page) if self.rng.u32(..100) < 30 => {
-                let element = self.rng.usize(..PAGES[page].elements.len());
-                (Some(page), Some(element), self.rng.i64(200..900))
-            }
-            Some(page) => (Some(self.follow_link(page)), None, self.rng.i64(500..2_500)),
+            Some(on) => match self.click(visitor, on) {
+                Some((on, element)) => (Some(on), Some(element), self.rng.i64(200..900)),
+                None => (Some(self.follow_link(visitor, on)), None, self.rng.i64(500..2_500)),
+            },
         };
-        self.visitors[visitor] = now_on;
+        self.visitors[visitor].on = now_on;
         self.plan(now_ms + wait_ms, What::Act { visitor });
-        let page = now_on?;
+        let page = now_on?.path();
         if self.rng.u32(..100) < 8 {
             let delay_ms = self.rng.i64(100..=DELAY_MAX_MS);
             self.plan(now_ms + delay_ms, What::Send { visitor, page, element, happened_ms: now_ms });
             return None;
         }
-        Some(event(visitor, page, element, now_ms, Arrival::Prompt))
+        Some(self.event(visitor, page, element, now_ms, Arrival::Prompt))
     }
 
-    fn follow_link(&mut self, page: usize) -> usize {
-        let links = PAGES[page].links;
-        pick(&mut self.rng, links.iter().map(|(page, weight)| (*page, *weight))).unwrap_or(0)
+    /// What the visitor clicks on, if anything, and where that leaves the visitor.
+    fn click(&mut self, visitor: usize, on: On) -> Option<(On, &'static str)> {
+        let chance = self.rng.u32(..100);
+        match on {
+            On::Page(page) if chance < 30 => {
+                let elements = PAGES[page].elements;
+                Some((on, elements[self.rng.usize(..elements.len())]))
+            }
+            On::Product(product, false) if chance < 25 => Some((On::Product(product, true), PHOTO)),
+            On::Product(_, false) if chance < 30 => self.put_into_cart(visitor, on),
+            On::Product(_, true) if chance < 15 => Some((on, PHOTO)),
+            On::Product(_, true) if chance < 45 => self.put_into_cart(visitor, on),
+            _ => None,
+        }
+    }
+
+    fn put_into_cart(&mut self, visitor: usize, on: On) -> Option<(On, &'static str)> {
+        self.visitors[visitor].has_cart = true;
+        Some((on, ADD_TO_CART))
+    }
+
+    fn follow_link(&mut self, visitor: usize, from: On) -> On {
+        let links = match from {
+            On::Page(page) => PAGES[page].links,
+            On::Product(..) if self.visitors[visitor].has_cart && self.rng.u32(..100) < 40 => {
+                self.visitors[visitor].has_cart = false;
+                return On::Page(CART);
+            }
+            On::Product(..) => PRODUCT_LINKS.as_slice(),
+        };
+        match pick(&mut self.rng, links.iter().copied()) {
+            Some(To::Page(page)) => On::Page(page),
+            Some(To::Product) | None => On::Product(self.product(visitor), false),
+        }
+    }
+
+    /// The product that the visitor opens next.
+    fn product(&mut self, visitor: usize) -> usize {
+        let size = TASTES[0].len();
+        let visitor = &mut self.visitors[visitor];
+        let product = loop {
+            let product = if self.rng.u32(..100) < TO_TASTE_PERCENT {
+                // Some are a little more popular than others.
+                let rank = pick(&mut self.rng, (0..size).map(|rank| (rank, 20 - rank as u32))).unwrap_or(0);
+                visitor.taste * size + rank
+            } else {
+                self.rng.usize(..PRODUCTS)
+            };
+            if !visitor.seen.contains(&product) {
+                break product;
+            }
+        };
+        visitor.seen.insert(0, product);
+        visitor.seen.truncate(NOT_AGAIN);
+        product
+    }
+
+    fn event(
+        &self,
+        visitor: usize,
+        page: String,
+        element: Option<&'static str>,
+        at_ms: i64,
+        arrival: Arrival,
+    ) -> Event {
+        let clicked = element.map(str::to_owned);
+        Event { user: self.visitors[visitor].id, page, clicked, at_ms: self.since_ms + at_ms, arrival }
     }
 
     fn plan(&mut self, at_ms: i64, what: What) {
@@ -167,17 +273,6 @@ pub fn users(visitors: usize, seed: u64) -> Vec<(UserId, User)> {
             (id, User { name: format!("{first} {last}"), country })
         })
         .collect()
-}
-
-fn event(visitor: usize, page: usize, element: Option<usize>, at_ms: i64, arrival: Arrival) -> Event {
-    let page = &PAGES[page];
-    Event {
-        user: user_id(visitor),
-        page: page.path,
-        clicked: element.map(|number| page.elements[number]),
-        at_ms,
-        arrival,
-    }
 }
 
 /// Visitors are numbered from 1,000.
@@ -213,9 +308,10 @@ mod tests {
 
     #[test]
     fn some_events_come_out_of_order_and_none_later_than_it_may() {
-        let mut traffic = Traffic::new(200, 7);
+        let mut traffic = Traffic::of(0..200, 7, 60_000);
+        assert_eq!(traffic.until(59_999), []);
         let (mut latest, mut behind) = (0, 0);
-        for now in (0..30_000).step_by(10) {
+        for now in (60_000..90_000).step_by(10) {
             for event in traffic.until(now) {
                 assert!(event.at_ms <= now && event.at_ms >= now - DELAY_MAX_MS - 10, "{event:?} at {now}");
                 behind += usize::from(event.at_ms < latest);
@@ -229,8 +325,8 @@ mod tests {
     fn a_straggler_is_older_than_any_window_takes() {
         let mut traffic = Traffic::new(1, 7);
         let event = traffic.straggler(&[UserId(1_000)], &["/cart".to_owned()]).expect("an event");
-        assert_eq!((event.user, event.page, event.arrival), (UserId(1_000), "/cart", Arrival::TooLate));
-        let limit = crate::topology::GRACE + crate::topology::WINDOW;
+        assert_eq!((event.user, event.page.as_str(), event.arrival), (UserId(1_000), "/cart", Arrival::TooLate));
+        let limit = crate::topology::GRACE + crate::topology::TOP_OVER;
         assert!(-event.at_ms > i64::try_from(limit.as_millis()).expect("a short time"), "{event:?}");
         assert_eq!(traffic.straggler(&[], &["/cart".to_owned()]), None);
     }
@@ -245,8 +341,23 @@ mod tests {
     #[test]
     fn every_link_leads_to_a_page() {
         for page in &PAGES {
-            assert!(page.links.iter().all(|(to, weight)| *to < PAGES.len() && *weight > 0), "{}", page.path);
+            let leads = |to: &To| !matches!(to, To::Page(page) if *page >= PAGES.len());
+            assert!(page.links.iter().all(|(to, weight)| leads(to) && *weight > 0), "{}", page.path);
             assert!(!page.elements.is_empty(), "{}", page.path);
         }
+        assert_eq!(PAGES[CART].path, "/cart");
+    }
+
+    #[test]
+    fn visitors_see_all_products_and_hardly_any_against_their_taste() {
+        let events = Traffic::new(200, 7).until(120_000);
+        let views = events.iter().filter(|event| event.clicked.is_none() && event.page.starts_with("/products/"));
+        let of_user_3 = |event: &&Event| event.user == UserId(1_003);
+        let liked = TASTES[Rng::with_seed(3).usize(..TASTES.len())].map(|name| format!("/products/{name}"));
+        let seen: Vec<&str> = views.clone().filter(of_user_3).map(|event| event.page.as_str()).collect();
+        let to_taste = seen.iter().filter(|page| liked.iter().any(|liked| liked == **page)).count();
+        assert!(to_taste * 4 > seen.len() * 3, "{to_taste} of {}", seen.len());
+        let all: std::collections::BTreeSet<&str> = views.map(|event| event.page.as_str()).collect();
+        assert_eq!(all.len(), PRODUCTS);
     }
 }

@@ -1,15 +1,14 @@
 //! The run at one moment, prepared for people: what the screen and the lines show.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::board::{Outage, Shared, Stage, TaskRow};
 use crate::events::{GUEST, PageCounts, UserId};
 use crate::reference::{Numbers, Sent};
-use crate::topology::WINDOW;
+use crate::topology::{SESSION_GAP, WINDOW};
 
-/// How long after an event its visitor counts as active.
-pub const ACTIVE_FOR: Duration = Duration::from_secs(10);
+/// How many pages are shown.
+const PAGES_MAX: usize = 40;
 
 /// The run at one moment.
 #[derive(Debug, Default)]
@@ -24,13 +23,13 @@ pub struct View {
     pub sent: Sent,
     /// Measured over the last seconds.
     pub events_per_second: f64,
-    /// The number of visitors active within [`ACTIVE_FOR`].
+    /// The number of visitors whose sessions are open.
     pub active: usize,
     /// The number of active visitors in each of the last windows, oldest first.
     pub active_series: Vec<i64>,
     /// Sorted by views, most first.
     pub pages: Vec<PageRow>,
-    /// The visitors with the most recent activity, most first.
+    /// The visitors with the longest sessions that are open, most first.
     pub busiest: Vec<Busy>,
     /// Countries with their total activity, most first.
     pub countries: Vec<(String, i64)>,
@@ -68,7 +67,7 @@ pub struct Busy {
     pub country: String,
     /// The last page that the visitor was on.
     pub page: String,
-    /// The number of recent views and clicks.
+    /// The number of views and clicks in the session.
     pub actions: i64,
 }
 
@@ -98,16 +97,14 @@ impl View {
         let results = shared.results();
         let numbers = &results.numbers;
         view.pages = pages(numbers, &starts);
-        view.active_series = starts.iter().map(|start| visits_in(numbers, *start).count() as i64).collect();
-        let active_ms = i64::try_from(ACTIVE_FOR.as_millis()).unwrap_or(0);
-        let mut active: BTreeMap<UserId, i64> = BTreeMap::new();
-        for ((start, user), actions) in numbers.visits.range((now_ms - active_ms - window_ms, UserId(u64::MAX))..) {
-            if *start + window_ms > now_ms - active_ms {
-                *active.entry(*user).or_default() += actions;
-            }
-        }
-        view.active = active.len();
-        let mut busiest: Vec<(UserId, i64)> = active.into_iter().collect();
+        let gap_ms = i64::try_from(SESSION_GAP.as_millis()).unwrap_or(0);
+        let active_in = |start: i64, end: i64| {
+            numbers.sessions.keys().filter(|(_, began, ended)| *began < end && *ended + gap_ms >= start).count()
+        };
+        view.active_series = starts.iter().map(|start| active_in(*start, start + window_ms) as i64).collect();
+        let open = numbers.sessions.iter().filter(|((_, _, end), _)| *end + gap_ms >= now_ms);
+        let mut busiest: Vec<(UserId, i64)> = open.map(|((user, ..), actions)| (*user, *actions)).collect();
+        view.active = busiest.len();
         busiest.sort_by_key(|(user, actions)| (-actions, *user));
         view.busiest = busiest
             .into_iter()
@@ -129,9 +126,12 @@ impl View {
 }
 
 fn pages(numbers: &Numbers, starts: &[i64]) -> Vec<PageRow> {
-    let mut rows: Vec<PageRow> = numbers
-        .pages
-        .iter()
+    let mut totals: Vec<(&String, &PageCounts)> = numbers.pages.iter().collect();
+    totals
+        .sort_by(|(left_path, left), (right_path, right)| right.views.cmp(&left.views).then(left_path.cmp(right_path)));
+    totals
+        .into_iter()
+        .take(PAGES_MAX)
         .map(|(path, total)| PageRow {
             path: path.clone(),
             total: *total,
@@ -142,13 +142,7 @@ fn pages(numbers: &Numbers, starts: &[i64]) -> Vec<PageRow> {
                 })
                 .collect(),
         })
-        .collect();
-    rows.sort_by(|left, right| right.total.views.cmp(&left.total.views).then_with(|| left.path.cmp(&right.path)));
-    rows
-}
-
-fn visits_in(numbers: &Numbers, start: i64) -> impl Iterator<Item = &i64> {
-    numbers.visits.range((start, UserId(0))..=(start, UserId(u64::MAX))).map(|(_, actions)| actions)
+        .collect()
 }
 
 /// A number with commas between the thousands.

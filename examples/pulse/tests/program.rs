@@ -82,7 +82,8 @@ fn numbers_are_right_after_a_kill() {
 
     let tasks = tasks(&output);
     let ids: Vec<&str> = tasks.iter().map(|task| task.0.as_str()).collect();
-    let expected = ["0_0", "0_1", "0_2", "0_3", "1_0", "1_1", "1_2", "1_3", "2_0", "2_1", "2_2", "2_3"];
+    let expected: Vec<String> =
+        (0..6).flat_map(|part| (0..4).map(move |partition| format!("{part}_{partition}"))).collect();
     assert_eq!(ids, expected, "{output}");
     for worker in ["1", "2"] {
         assert!(tasks.iter().any(|task| task.1 == worker), "worker {worker} has no task:\n{output}");
