@@ -5,25 +5,15 @@
 
 use std::fmt;
 
+use crate::client::{Client, ClientError, WayBack};
 use crate::dsl::{IntoPartitions, Partitions, StreamsBuilder};
 use crate::log::Log;
-use crate::record::{Header, Headers, Timestamp};
 use crate::runtime::{App, AppError};
 use crate::topic::Topic;
 use crate::topology::{Topology, TopologyError};
 use crate::wire::{EncodeError, Field, SendAs};
 
-/// How often a record was put back.
-const REPLAYS: &str = "millstream.errors.replays";
-
-/// What failed with it, which is of no interest any more.
-const PREFIXES: [&str; 2] = ["__streams.errors.", "millstream.errors."];
-
 const TOPIC_SETTING: &str = "errors.dead.letter.queue.topic.name";
-
-const TOPIC: &str = "__streams.errors.topic";
-const PARTITION: &str = "__streams.errors.partition";
-const TIMESTAMP: &str = "millstream.errors.timestamp";
 
 type Bytes = Option<Vec<u8>>;
 
@@ -92,10 +82,7 @@ impl fmt::Display for Replayed {
 /// A dead letter that goes back.
 #[derive(Debug, Clone)]
 struct Letter {
-    topic: String,
-    partition: Option<i64>,
-    /// The record's own time, if the letter has another.
-    time: Option<Timestamp>,
+    way: WayBack,
     value: Bytes,
 }
 
@@ -126,42 +113,63 @@ impl Replay {
     /// # Errors
     /// As [`App::run_until_idle`]; also if a topic that records came from does not exist any more.
     pub fn run(self, log: impl Log) -> Result<Replayed, AppError> {
-        let id = format!("replay-of-{}", self.topic);
-        let refused = |reason: String| AppError::Setting { setting: TOPIC_SETTING.to_owned(), reason };
-        let topic = Topic::named(&self.topic).map_err(|error| refused(error.to_string()))?;
-        let topology = topology(topic, self.at_most).map_err(|error| refused(error.to_string()))?;
+        let id = self.group();
+        let topic = Topic::named(&self.topic).map_err(refused)?;
+        let topology = topology(topic, self.at_most).map_err(refused)?;
         let summary = App::new(id, topology).exactly_once().quiet().run_until_idle(log)?;
         Ok(Replayed { put_back: summary.records_out, left: summary.records_in.saturating_sub(summary.records_out) })
     }
+
+    /// What [`Replay::run`] would do now. Nothing is put back.
+    ///
+    /// ```
+    /// # use millstream::dead_letters::Replay;
+    /// # use millstream::prelude::*;
+    /// # const DEAD: Topic<(), String> = Topic::new("dead-letters");
+    /// # let log = Embedded::in_memory();
+    /// log.send(&DEAD, (), "from nowhere")?;
+    /// let client = Client::new(log)?;
+    /// assert_eq!(Replay::of("dead-letters").dry_run(&client)?.to_string(), "0 records put back, 1 left");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such topic, or the log does not answer.
+    pub fn dry_run(&self, client: &Client) -> Result<Replayed, ClientError> {
+        let letters = client.dead_letters(&self.topic)?;
+        let mut replayed = Replayed { put_back: 0, left: 0 };
+        for letter in letters.behind(&self.group())? {
+            let record = letter?.record;
+            match WayBack::of(&record.headers, record.timestamp, self.at_most) {
+                Ok(_) => replayed.put_back += 1,
+                Err(_) => replayed.left += 1,
+            }
+        }
+        Ok(replayed)
+    }
+
+    /// The group whose positions say which letters are done with.
+    fn group(&self) -> String {
+        format!("replay-of-{}", self.topic)
+    }
+}
+
+fn refused(error: impl fmt::Display) -> AppError {
+    AppError::Setting { setting: TOPIC_SETTING.to_owned(), reason: error.to_string() }
 }
 
 fn topology(dead_letters: Topic<Bytes, Bytes>, at_most: u32) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     let letters = builder.stream(dead_letters).process((), move |(), key: &Bytes, value, out| {
-        if let Some((letter, headers)) = addressed(value, out.headers(), at_most) {
-            // A negative time has made it fail, and could not be written.
-            let timestamp = letter.time.filter(|time| time.0 >= 0).unwrap_or_else(|| out.timestamp());
-            out.send_with(key.clone(), letter, timestamp, headers);
+        if let Ok(way) = WayBack::of(out.headers(), out.timestamp(), at_most) {
+            let (timestamp, headers) = (way.timestamp, way.headers.clone());
+            out.send_with(key.clone(), Letter { way, value }, timestamp, headers);
         }
     });
-    let back = letters.to_with(|_, letter: &Letter, _| Topic::<Bytes, Bytes>::named(letter.topic.clone()));
-    back.partitioned_by(|_, letter, to| match letter.partition {
-        Some(partition) if partition < i64::from(to.partitions) => partition.into_partitions(),
+    let back = letters.to_with(|_, letter: &Letter, _| Topic::<Bytes, Bytes>::named(letter.way.topic.clone()));
+    back.partitioned_by(|_, letter, to| match letter.way.partition {
+        Some(partition) if i64::from(partition.0) < i64::from(to.partitions) => partition.into_partitions(),
         _ => Partitions::ByKey,
     });
     builder.build()
-}
-
-/// Where a letter goes back to, and with which headers; `None` if it stays.
-fn addressed(value: Bytes, headers: &Headers, at_most: u32) -> Option<(Letter, Headers)> {
-    let text = |name| headers.get(name).and_then(|value| std::str::from_utf8(value).ok());
-    let replays: u32 = text(REPLAYS).and_then(|number| number.parse().ok()).unwrap_or(0);
-    let topic = text(TOPIC).filter(|topic| !topic.is_empty() && replays < at_most)?.to_owned();
-    // Where the partition is not known, the record could not be sent to that topic.
-    let partition = text(PARTITION).and_then(|number| number.parse().ok()).filter(|number| *number >= 0);
-    let time = text(TIMESTAMP).and_then(|time| time.parse().ok()).map(Timestamp);
-    let is_own = |header: &&Header| !PREFIXES.iter().any(|prefix| header.name.starts_with(prefix));
-    let mut left: Headers = headers.iter().filter(is_own).cloned().collect();
-    left.push(REPLAYS, (replays + 1).to_string());
-    Some((Letter { topic, partition, time, value }, left))
 }

@@ -13,6 +13,7 @@ pub mod config;
 mod drop_reason;
 mod error_text;
 mod executor;
+mod letter_headers;
 pub mod private_folder;
 mod random;
 pub mod record;

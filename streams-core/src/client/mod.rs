@@ -33,10 +33,11 @@ use std::time::Duration;
 
 use crate::clock::SharedClock;
 use crate::log::{Admin, Doorbell, Log};
-use crate::record::{Offset, Record, Timestamp, TopicPartition};
+use crate::record::{Offset, Partition, Record, Timestamp, TopicPartition};
 use crate::topic::Topic;
 use crate::wire::{Field, IntoField};
 
+mod dead_letters;
 mod desk;
 mod error;
 mod into_record;
@@ -47,6 +48,8 @@ mod topics;
 mod waiting;
 mod writing;
 
+pub(crate) use dead_letters::WayBack;
+pub use dead_letters::{Before, DeadLetter, DeadLetters, LetterPage, Newest, Origin, PutBackError, Stays};
 pub use error::ClientError;
 pub use into_record::IntoRecord;
 pub use reading::Received;
@@ -117,7 +120,7 @@ impl Client {
         key: impl IntoField<K>,
         value: impl IntoField<V>,
     ) -> Result<(TopicPartition, Offset), ClientError> {
-        self.write_one(topic, (key, value))
+        self.write_one(topic, (key, value), None)
     }
 
     /// As [`Client::send`], but with the given time.
@@ -131,7 +134,40 @@ impl Client {
         value: impl IntoField<V>,
         timestamp: Timestamp,
     ) -> Result<(TopicPartition, Offset), ClientError> {
-        self.write_one(topic, (key, value, timestamp))
+        self.write_one(topic, (key, value, timestamp), None)
+    }
+
+    /// Writes one record with its own time and headers, and waits until it is acknowledged. It goes to `partition`; if that is
+    /// `None`, the key decides as in [`Client::send`].
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::record::Partition;
+    ///
+    /// const CLICKS: Topic<String, i64> = Topic::new("clicks");
+    ///
+    /// let client = Client::new(Embedded::in_memory())?;
+    /// client.create_topic(&CLICKS).partitions(2).create()?;
+    /// let mut headers = Headers::new();
+    /// headers.push("trace", "7");
+    /// let click = Record { key: "ada".to_owned(), value: 1, timestamp: Timestamp(5), headers };
+    /// let (partition, _) = client.send_record(&CLICKS, click.clone(), Some(Partition(1)))?;
+    /// assert_eq!(partition.to_string(), "clicks-1");
+    ///
+    /// let error = client.send_record(&CLICKS, click, Some(Partition(2))).unwrap_err();
+    /// assert_eq!(error.to_string(), "topic `clicks` has 2 partitions, numbered from 0: not 2");
+    /// # Ok::<_, millstream::client::ClientError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::send`], and when the topic does not have the partition.
+    pub fn send_record<K: Field, V: Field>(
+        &self,
+        topic: &Topic<K, V>,
+        record: Record<K, V>,
+        partition: Option<Partition>,
+    ) -> Result<(TopicPartition, Offset), ClientError> {
+        self.write_one(topic, record, partition)
     }
 
     /// Writes many records, in order, and waits once until all are acknowledged. Returns their number. No more than the

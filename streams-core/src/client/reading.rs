@@ -53,12 +53,14 @@ impl<K: Field, V: Field> Reading<K, V> {
         topic: &Topic<K, V>,
         partitions: impl IntoIterator<Item = (TopicPartition, Offset)>,
         ends: Option<Vec<Offset>>,
+        prefetch_bytes: Option<usize>,
     ) -> Result<Self, ClientError> {
         check_readable(topic)?;
         let doorbell = Doorbell::new();
         let options = ConsumerOptions {
             client_id: CLIENT_ID.to_owned(),
             isolation: Isolation::ReadCommitted,
+            prefetch_bytes,
             ..ConsumerOptions::default()
         };
         let mut consumer = log.consumer(options, doorbell.clone())?;

@@ -84,7 +84,7 @@ impl Client {
         }
     }
 
-    fn first_offsets(&self, partitions: &[TopicPartition]) -> Result<Vec<Offset>, ClientError> {
+    pub(super) fn first_offsets(&self, partitions: &[TopicPartition]) -> Result<Vec<Offset>, ClientError> {
         until_known(|| self.ask("looking up where the topic starts", |admin| admin.start_offsets(partitions.to_vec())))
     }
 

@@ -43,8 +43,19 @@ impl<K: Field, V: Field> Tail<K, V> {
         partitions: impl IntoIterator<Item = (TopicPartition, Offset)>,
         ends: Option<Vec<Offset>>,
     ) -> Result<Self, ClientError> {
+        Self::fetching(client, topic, partitions, ends, None)
+    }
+
+    /// With no more than so many bytes fetched ahead; `None` leaves that to the log.
+    pub(super) fn fetching(
+        client: &Client,
+        topic: &Topic<K, V>,
+        partitions: impl IntoIterator<Item = (TopicPartition, Offset)>,
+        ends: Option<Vec<Offset>>,
+        prefetch_bytes: Option<usize>,
+    ) -> Result<Self, ClientError> {
         let patience = ends.is_some().then_some(client.patience);
-        let reading = Reading::new(&*client.inner.log, topic, partitions, ends)?;
+        let reading = Reading::new(&*client.inner.log, topic, partitions, ends, prefetch_bytes)?;
         Ok(Self { reading, client: client.clone(), idle: None, patience })
     }
 

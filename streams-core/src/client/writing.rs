@@ -99,18 +99,19 @@ impl Client {
         &self,
         topic: &Topic<K, V>,
         record: impl IntoRecord<K, V>,
+        to: Option<Partition>,
     ) -> Result<(TopicPartition, Offset), ClientError> {
         let (key, value, headers, timestamp) = record.into_parts();
         let timestamp = timestamp.unwrap_or_else(|| self.inner.clock.now());
         let record = crate::record::Record { key, value, timestamp, headers };
         let mut writing = self.inner.desk.sit_down();
         let is_new = !writing.partitions.contains_key(topic.name());
-        let mut written = self.write(&mut writing, topic, [record.clone()]);
+        let mut written = self.write(&mut writing, topic, [record.clone()], to);
         if let (Err(failure), false) = (&written, is_new)
             && failure.kind() == Some(LogErrorKind::UnknownTopic)
         {
             // It was deleted, and perhaps created again.
-            written = self.write(&mut writing, topic, [record]);
+            written = self.write(&mut writing, topic, [record], to);
         }
         match written {
             Ok(Written { last: Some(partition), end: Some(end), .. }) => Ok((partition, Offset(end.0 - 1))),
@@ -127,7 +128,7 @@ impl Client {
         records: impl IntoIterator<Item: IntoRecord<K, V>>,
     ) -> Result<usize, ClientError> {
         let topic_name = || topic.name().to_owned();
-        match self.write(&mut self.inner.desk.sit_down(), topic, records) {
+        match self.write(&mut self.inner.desk.sit_down(), topic, records, None) {
             Ok(written) => Ok(written.count),
             Err(Failure::Refused { index, error }) => Err(ClientError::Refused { topic: topic_name(), index, error }),
             Err(Failure::NotDelivered { count, error }) => {
@@ -142,8 +143,9 @@ impl Client {
         writing: &mut Writing,
         topic: &Topic<K, V>,
         records: impl IntoIterator<Item: IntoRecord<K, V>>,
+        to: Option<Partition>,
     ) -> Result<Written, Failure> {
-        let written = self.try_to_write(writing, topic, records);
+        let written = self.try_to_write(writing, topic, records, to);
         if let Err(failure) = &written {
             let is_unknown = failure.kind() == Some(LogErrorKind::UnknownTopic);
             if is_unknown || !matches!(failure, Failure::Refused { .. }) {
@@ -160,8 +162,18 @@ impl Client {
         writing: &mut Writing,
         topic: &Topic<K, V>,
         records: impl IntoIterator<Item: IntoRecord<K, V>>,
+        to: Option<Partition>,
     ) -> Result<Written, Failure> {
         let partitions = self.partition_count(writing, topic.name()).map_err(Failure::Other)?;
+        if let Some(partition) = to
+            && !(0..i64::from(partitions)).contains(&i64::from(partition.0))
+        {
+            return Err(Failure::Other(ClientError::NoPartition {
+                topic: topic.name().to_owned(),
+                partition,
+                partitions,
+            }));
+        }
         let sending = match &mut writing.sending {
             Some(sending) => sending,
             none => none.insert(self.new_sending().map_err(|error| Failure::Other(error.into()))?),
@@ -177,7 +189,7 @@ impl Client {
                 break;
             }
             let (key, value) = (writing.record.key(), writing.record.value());
-            let partition = writing.turn.partition::<K>(key, partitions);
+            let partition = to.unwrap_or_else(|| writing.turn.partition::<K>(key, partitions));
             let timestamp = timestamp.unwrap_or_else(|| self.inner.clock.now());
             let record = OutgoingRecord { key, value, timestamp, headers: &headers };
             match sending.queue(handle, partition, record, &mut wait) {

@@ -543,6 +543,30 @@ impl App {
         &self.topology
     }
 
+    /// All settings, those that the program has made included; what it leaves to the log is not decided yet.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const IN: Topic<String, String> = Topic::new("in");
+    /// const OUT: Topic<String, String> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(IN).to(OUT);
+    /// let app = App::new("copy", builder.build()?).dead_letters_to("dead-letters");
+    /// assert_eq!(app.config()?.errors.dead_letter_topic.as_deref(), Some("dead-letters"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the application's id cannot be one.
+    pub fn config(&self) -> Result<StreamsConfig, AppError> {
+        let named = || StreamsConfig::new(&self.id);
+        let base = self.config.clone().map_or_else(named, Ok);
+        let base = base.map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
+        Ok(self.settings.as_config(&base))
+    }
+
     /// For tests, where time jumps: at-least-once unless another guarantee was chosen, and unless an interval was set,
     /// commits as rarely as the guarantee allows. So a test sees each record as it is written, as with Kafka Streams'
     /// driver.
@@ -556,12 +580,9 @@ impl App {
     }
 
     pub(crate) fn into_parts(self, log: Arc<dyn Log>) -> Result<(InstanceParts, Vec<StateListener>), AppError> {
-        let named =
-            StreamsConfig::new(&self.id).map_err(|error| AppError::ApplicationId { id: self.id.clone(), error })?;
-        let base = self.config.unwrap_or(named);
+        let asked = self.config()?;
         check_internal_names(&self.id, &self.topology)?;
         check_optimizations(self.settings.optimizations, self.topology.optimizations())?;
-        let asked = self.settings.as_config(&base);
         let mut settings = self.settings.decided_by(&*log);
         settings.check()?;
         let has_global_tables = self.topology.graph().stores.iter().any(|store| store.global);

@@ -30,6 +30,30 @@ pub struct TopicFacts {
     pub internal: Option<InternalTopicKind>,
 }
 
+impl TopicFacts {
+    /// What the topic is to the application, in a word or three for people: `input`, `output`, `input and output`,
+    /// `repartition`, `retry` or `changelog`.
+    #[must_use]
+    pub const fn role(&self) -> &'static str {
+        match (&self.internal, self.is_read, self.is_written) {
+            (Some(InternalTopicKind::Repartition { .. }), ..) => "repartition",
+            (Some(InternalTopicKind::Retry { .. }), ..) => "retry",
+            (Some(InternalTopicKind::Changelog { .. }), ..) => "changelog",
+            (None, true, true) => "input and output",
+            (None, true, false) => "input",
+            (None, false, _) => "output",
+        }
+    }
+
+    /// Whether this is the topic of that full name.
+    fn has_name(&self, application_id: &str, name: &str) -> bool {
+        match &self.topic {
+            TopicRef::Matching(pattern) => pattern.matcher()(name),
+            topic => &*topic.full_name(application_id) == name,
+        }
+    }
+}
+
 /// A store of an application.
 #[derive(Debug, Clone)]
 pub struct StoreFacts {
@@ -137,6 +161,34 @@ impl Topology {
             }
         }
         found.0.into_values().collect()
+    }
+
+    /// The topic that somebody means who says `name`, and its full name: internal topics may be named without the
+    /// application's id.
+    ///
+    /// ```
+    /// # use millstream::prelude::*;
+    /// # const ORDERS: Topic<String, i64> = Topic::new("orders");
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(ORDERS).group_by_key().count().stored_as(KeyValueStore::<String, i64>::new("counts"));
+    /// let topology = builder.build()?;
+    ///
+    /// let (name, topic) = topology.topic("shop", "counts-changelog").expect("a topic");
+    /// assert_eq!((&*name, topic.role()), ("shop-counts-changelog", "changelog"));
+    /// assert!(topology.topic("shop", "clicks").is_none());
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    #[must_use]
+    pub fn topic(&self, application_id: &str, name: &str) -> Option<(String, TopicFacts)> {
+        let topics = self.topics();
+        let short = |facts: &&TopicFacts| facts.internal.is_some() && facts.topic.short_name() == name;
+        match topics.iter().find(|facts| facts.has_name(application_id, name)) {
+            Some(facts) => Some((name.to_owned(), facts.clone())),
+            None => topics
+                .iter()
+                .find(short)
+                .map(|facts| (facts.topic.full_name(application_id).to_string(), facts.clone())),
+        }
     }
 
     /// All stores, in the order of their numbers, with the types of their rows. Rows that only the engine reads, such as

@@ -112,12 +112,27 @@ impl Shape {
     }
 
     /// As [`Shape::to_json`], where something has to be shown in any case: bytes that are something else are an object with
-    /// the bytes in base64, `undecodable`, and with the `reason`.
+    /// the bytes in base64, `undecodable`, and with the `reason`; if they are a text, that is there as `text`, too.
+    ///
+    /// ```
+    /// use millstream::wire::Shape;
+    ///
+    /// let shown = Shape::of::<i64>().shown(Some(b"cheap"));
+    /// assert_eq!((&shown["undecodable"], &shown["text"]), (&"Y2hlYXA=".into(), &"cheap".into()));
+    /// assert!(shown["reason"].as_str().is_some_and(|reason| reason.contains("it has 5 bytes")));
+    /// ```
     #[must_use]
     pub fn shown(&self, bytes: Option<&[u8]>) -> Json {
-        self.to_json(bytes).unwrap_or_else(
-            |error| json!({ "undecodable": STANDARD.encode(bytes.unwrap_or_default()), "reason": error.to_string() }),
-        )
+        self.to_json(bytes).unwrap_or_else(|error| {
+            let bytes = bytes.unwrap_or_default();
+            let mut shown = json!({ "undecodable": STANDARD.encode(bytes), "reason": error.to_string() });
+            if let Ok(text) = std::str::from_utf8(bytes)
+                && !text.chars().any(|character| character.is_control() && !character.is_whitespace())
+            {
+                shown["text"] = text.into();
+            }
+            shown
+        })
     }
 
     /// Makes bytes of JSON; `None` is null.

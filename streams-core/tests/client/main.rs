@@ -9,6 +9,7 @@ use streams_core::log::{CommitOutcome, Doorbell, Embedded, Log, OutgoingRecord, 
 use streams_core::prelude::*;
 use streams_core::record::Partition;
 
+mod dead_letters;
 mod reading;
 mod streams;
 mod tailing;

@@ -15,6 +15,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("executor", &["clock"]),
     // Named by settings and counted by operators.
     ("drop_reason", &[]),
+    // Written by `runtime` and read by `client`.
+    ("letter_headers", &[]),
     // Prints what is logged where nobody listens.
     ("voice", &["clock"]),
     ("private_folder", &[]),
@@ -33,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // them.
     ("log", &["clock", "private_folder", "random", "record", "topic", "wire", "windows"]),
     // Typed access to topics, for programs around an application. No engine.
-    ("client", &["clock", "record", "voice", "topic", "wire", "windows", "log"]),
+    ("client", &["clock", "letter_headers", "record", "voice", "topic", "wire", "windows", "log"]),
     // A store knows bytes and keys, not tasks.
     ("state", &["clock", "record", "topic", "wire", "windows"]),
     // Operators see a record, a context and their stores; never a consumer, a producer or a thread.
@@ -54,6 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "clock",
             "executor",
+            "letter_headers",
             "private_folder",
             "random",
             "record",
@@ -69,7 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // An application like those of users.
-    ("dead_letters", &["record", "topic", "wire", "log", "topology", "dsl", "runtime"]),
+    ("dead_letters", &["record", "topic", "wire", "log", "client", "topology", "dsl", "runtime"]),
     ("query", &["clock", "record", "topic", "wire", "windows", "config", "log", "state", "topology", "runtime"]),
     (
         "testing",

@@ -17,6 +17,9 @@
 use std::sync::Arc;
 
 use crate::config::ErrorSettings;
+use crate::letter_headers::{
+    ATTEMPTS, EXCEPTION, MESSAGE, NODE, OFFSET, PARTITION, REASON, STACK_TRACE, TIMESTAMP, TOPIC, VIOLATIONS,
+};
 use crate::log::LogErrorKind;
 use crate::operators::validate::Violation;
 use crate::operators::{Context, Destination, DropReason, GivenUp, Lost, OperatorError};
@@ -24,22 +27,6 @@ use crate::record::{Headers, Partition, RecordPosition, Timestamp};
 use crate::runtime::AppError;
 use crate::topology::Topology;
 use crate::wire::murmur2::partition_of;
-
-/// The headers of Kafka Streams.
-const EXCEPTION: &str = "__streams.errors.exception";
-const MESSAGE: &str = "__streams.errors.message";
-const STACK_TRACE: &str = "__streams.errors.stacktrace";
-const TOPIC: &str = "__streams.errors.topic";
-const PARTITION: &str = "__streams.errors.partition";
-const OFFSET: &str = "__streams.errors.offset";
-
-/// This project's own.
-const NODE: &str = "millstream.errors.node";
-const VIOLATIONS: &str = "millstream.errors.violations";
-const ATTEMPTS: &str = "millstream.errors.attempts";
-const REASON: &str = "millstream.errors.reason";
-/// The record's time, if a topic would not accept it: then the dead letter has the clock's.
-const TIMESTAMP: &str = "millstream.errors.timestamp";
 
 /// Whether those handlers have a topic for dead letters that want one whatever the settings say. For the settings
 /// themselves, [`Settings::check`](crate::runtime::Settings) says so.

@@ -1,0 +1,23 @@
+//! The letters that no replay has seen yet.
+
+use super::{DeadLetter, DeadLetters};
+use crate::client::ClientError;
+use crate::record::Offset;
+
+impl DeadLetters {
+    /// The letters behind the positions that a group has committed.
+    pub(crate) fn behind(
+        &self,
+        group: &str,
+    ) -> Result<impl Iterator<Item = Result<DeadLetter, ClientError>> + use<>, ClientError> {
+        let partitions = self.client.partitions(self.topic())?;
+        let doing = format!("looking up the positions of the group {group}");
+        let committed = self.client.ask(doing, |admin| admin.committed(group, partitions.clone()))?;
+        let bounds = self.bounds(&partitions)?;
+        let ranges = partitions.into_iter().zip(bounds).zip(committed).map(|((partition, (start, end)), committed)| {
+            let position = committed.map_or(Offset(0), |committed| committed.offset);
+            (partition, start.max(position)..end)
+        });
+        self.between(ranges.collect())
+    }
+}
