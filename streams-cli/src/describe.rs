@@ -44,7 +44,7 @@ enum Format {
 }
 
 pub(crate) fn run(out: &mut dyn Write, program: &Program<'_>, command: &Describe) -> Result<(), Failure> {
-    let topology = &program.topology;
+    let topology = program.topology();
     if let Some(earlier) = &command.diff {
         let difference = topology.difference_from(&read(earlier)?);
         let difference = difference.ok_or_else(|| {

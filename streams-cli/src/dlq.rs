@@ -7,11 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
-use streams_core::client::{Client, Received};
+use streams_core::client::{Client, ClientError, DeadLetter};
 use streams_core::dead_letters::Replay;
 use streams_core::log::Log;
-use streams_core::record::{Headers, Offset, Partition};
-use streams_core::topic::Topic;
+use streams_core::record::{Offset, Partition};
 use streams_core::wire::Shapes;
 
 use crate::arguments::Place;
@@ -21,17 +20,6 @@ use crate::output::{self, plain, readable};
 use crate::place::Need;
 use crate::program::Program;
 use crate::shapes;
-
-type Field = Option<Bytes>;
-type Letter = Received<Field, Field>;
-
-/// The headers that say where a letter came from and why it is one.
-const TOPIC: &str = "__streams.errors.topic";
-const PARTITION: &str = "__streams.errors.partition";
-const OFFSET: &str = "__streams.errors.offset";
-const MESSAGE: &str = "__streams.errors.message";
-const NODE: &str = "millstream.errors.node";
-const REASON: &str = "millstream.errors.reason";
 
 /// `dlq`.
 #[derive(Debug, Args)]
@@ -53,7 +41,7 @@ enum Action {
 /// Whose dead letters.
 #[derive(Debug, Args)]
 struct Letters {
-    /// The topic of the dead letters; otherwise that of the setting `errors.dead.letter.queue.topic.name`
+    /// The topic of the dead letters; otherwise the application's own
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
 
@@ -89,6 +77,10 @@ struct ReplayLetters {
     /// How often a record is put back, over all replays; what fails again after that stays
     #[arg(long, value_name = "N", default_value_t = 1)]
     at_most: u32,
+
+    /// Print how many would be put back, and put none back
+    #[arg(long)]
+    dry_run: bool,
 
     #[command(flatten)]
     letters: Letters,
@@ -134,53 +126,48 @@ pub(crate) fn run(out: &mut dyn Write, program: &Program<'_>, command: &Dlq) -> 
     })?;
     let topic = shapes::find(&Asking::of(&log)?, program, topic)?.info.name;
     match &command.action {
-        Action::List(command) => list(out, read(&log, topic)?.take(command.limit.unwrap_or(usize::MAX)), *json),
-        Action::Show(command) => show(out, program, (read(&log, topic)?, command.letter), *json),
-        Action::Replay(command) => replay(out, log, (topic, command.at_most), *json),
+        Action::List(command) => {
+            let letters = Client::new(log)?.dead_letters(&topic)?.all()?;
+            list(out, letters.take(command.limit.unwrap_or(usize::MAX)), *json)
+        }
+        Action::Show(command) => {
+            let At(partition, offset) = command.letter;
+            let letter = Client::new(log)?.dead_letters(&topic)?.get(partition, offset)?;
+            let missing = || format!("there is no dead letter {partition}@{offset}; `dlq list` prints all there are");
+            show(out, program, &letter.ok_or_else(|| Failure::because(missing()))?, *json)
+        }
+        Action::Replay(command) => replay(out, log, topic, command),
     }
-}
-
-fn read(log: &Arc<dyn Log>, topic: String) -> Result<impl Iterator<Item = Result<Letter, Failure>>, Failure> {
-    let records = Client::new(Arc::clone(log))?.records(&Topic::<Field, Field>::named(topic)?)?;
-    Ok(records.map(|letter| Ok(letter?)))
-}
-
-/// A header's text, or nothing.
-fn text<'a>(headers: &'a Headers, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default()
 }
 
 /// Where the record was that has become a letter.
-fn origin(headers: &Headers) -> String {
-    match text(headers, TOPIC) {
-        "" => "unknown".to_owned(),
-        topic => format!("{topic}/{}@{}", text(headers, PARTITION), text(headers, OFFSET)),
-    }
+fn origin(letter: &DeadLetter) -> String {
+    letter.origin().map_or_else(|| "unknown".to_owned(), |origin| origin.to_string())
 }
 
 fn list(
     out: &mut dyn Write,
-    letters: impl Iterator<Item = Result<Letter, Failure>>,
+    letters: impl Iterator<Item = Result<DeadLetter, ClientError>>,
     json: bool,
 ) -> Result<(), Failure> {
     let mut rows = Vec::new();
     for letter in letters {
-        let Letter { record, partition, offset } = letter?;
-        let headers = &record.headers;
+        let letter = letter?;
+        let DeadLetter { partition, offset, record, .. } = &letter;
         if json {
             let line = json!({
-                "partition": partition.partition.0,
+                "partition": partition.0,
                 "offset": offset.0,
                 "timestamp": record.timestamp.0,
-                "from": origin(headers),
-                "node": text(headers, NODE),
-                "reason": text(headers, REASON),
-                "message": text(headers, MESSAGE),
+                "from": origin(&letter),
+                "node": letter.node(),
+                "reason": letter.reason(),
+                "message": letter.message(),
             });
             writeln!(out, "{line}")?;
         } else {
-            let texts = [text(headers, REASON), text(headers, NODE), text(headers, MESSAGE)];
-            let place = [format!("{}@{offset}", partition.partition), readable(record.timestamp), origin(headers)];
+            let texts = [letter.reason(), letter.node(), letter.message()];
+            let place = [format!("{partition}@{offset}"), readable(record.timestamp), origin(&letter)];
             rows.push(place.into_iter().chain(texts.map(|text| plain(&Json::from(text)))).collect());
         }
     }
@@ -190,28 +177,17 @@ fn list(
     Ok(())
 }
 
-fn show(
-    out: &mut dyn Write,
-    program: &Program<'_>,
-    (mut letters, At(partition, offset)): (impl Iterator<Item = Result<Letter, Failure>>, At),
-    json: bool,
-) -> Result<(), Failure> {
-    let is_meant = |letter: &Result<Letter, Failure>| match letter {
-        Ok(letter) => letter.partition.partition == partition && letter.offset == offset,
-        Err(_) => true,
-    };
-    let letter = letters.find(is_meant).ok_or_else(|| {
-        Failure::because(format!("there is no dead letter {partition}@{offset}; `dlq list` prints all there are"))
-    })??;
+fn show(out: &mut dyn Write, program: &Program<'_>, letter: &DeadLetter, json: bool) -> Result<(), Failure> {
     let record = &letter.record;
-    let Shapes { key, value } = shapes::known(&program.topology, program.id(), text(&record.headers, TOPIC)).1;
+    let topic = letter.origin().map(|origin| origin.topic).unwrap_or_default();
+    let Shapes { key, value } = shapes::known(program.topology(), program.id(), &topic).1;
     let (key, value) = (key.shown(record.key.as_deref()), value.shown(record.value.as_deref()));
     if json {
         let headers = output::headers(&record.headers);
         let json = json!({ "timestamp": record.timestamp.0, "key": key, "value": value, "headers": headers });
         return Ok(output::pretty(out, &json)?);
     }
-    writeln!(out, "from {}, {}", origin(&record.headers), readable(record.timestamp))?;
+    writeln!(out, "from {}, {}", origin(letter), readable(record.timestamp))?;
     writeln!(out, "key: {}", plain(&key))?;
     writeln!(out, "value: {}", plain(&value))?;
     for header in record.headers.iter() {
@@ -221,10 +197,14 @@ fn show(
     Ok(())
 }
 
-fn replay(out: &mut dyn Write, log: Arc<dyn Log>, (topic, at_most): (String, u32), json: bool) -> Result<(), Failure> {
-    let replayed = Replay::of(topic).at_most(at_most).run(log)?;
-    if json {
-        output::pretty(out, &json!({ "put_back": replayed.put_back, "left": replayed.left }))?;
+fn replay(out: &mut dyn Write, log: Arc<dyn Log>, topic: String, command: &ReplayLetters) -> Result<(), Failure> {
+    let (replay, dry_run) = (Replay::of(topic).at_most(command.at_most), command.dry_run);
+    let replayed = if dry_run { replay.dry_run(&Client::new(log)?)? } else { replay.run(log)? };
+    if command.letters.json {
+        let json = json!({ "put_back": replayed.put_back, "left": replayed.left, "dry_run": dry_run });
+        output::pretty(out, &json)?;
+    } else if dry_run {
+        writeln!(out, "nothing was put back; without `--dry-run`: {replayed}")?;
     } else {
         writeln!(out, "{replayed}")?;
     }

@@ -67,7 +67,7 @@ pub(crate) fn run(out: &mut dyn Write, program: &Program<'_>, command: &Lag) -> 
 
 /// The partitions of all topics that tasks read. Global tables have positions of their own, in each process.
 fn rows(asking: &Asking, program: &Program<'_>) -> Result<Vec<Row>, Failure> {
-    let read = program.topology.subtopologies().iter().filter(|part| !part.global).flat_map(|part| &part.sources);
+    let read = program.topology().subtopologies().iter().filter(|part| !part.global).flat_map(|part| &part.sources);
     let read: BTreeSet<&TopicRef> = read.collect();
     let is_read = |name: &str| {
         read.iter().any(|topic| match topic {

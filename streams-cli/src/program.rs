@@ -29,8 +29,9 @@ pub struct Cli {
 
 /// What a command is about.
 pub(crate) struct Program<'a> {
+    /// With what the program says in code.
     pub(crate) config: StreamsConfig,
-    pub(crate) topology: Topology,
+    pub(crate) app: App,
     place: &'a Place,
 }
 
@@ -38,6 +39,10 @@ impl Program<'_> {
     /// The application's id.
     pub(crate) fn id(&self) -> &str {
         self.config.application_id.as_str()
+    }
+
+    pub(crate) const fn topology(&self) -> &Topology {
+        self.app.topology()
     }
 
     pub(crate) fn log(&self, need: Need) -> Result<Arc<dyn Log>, Failure> {
@@ -60,8 +65,8 @@ impl Cli {
         Self { config: Some(config), ..self }
     }
 
-    /// What settings cannot say of the application that `run` runs, such as where its state is:
-    /// `.app(|app| app.state_in(RocksDb::default()))`.
+    /// What settings cannot say of the application, such as where its state is: `.app(|app| app.state_in(RocksDb::default()))`.
+    /// Settings that are made here count for all commands.
     pub fn app(self, adapt: impl Fn(App) -> App + 'static) -> Self {
         Self { adapt: Box::new(adapt), ..self }
     }
@@ -126,8 +131,7 @@ impl Cli {
     fn try_run(&self, place: &Place) -> Result<(), Failure> {
         let program = self.program(place)?;
         let log = program.log(Need::New)?;
-        let app = (self.adapt)(App::configured(&program.config, program.topology));
-        Ok(app.run(log)?)
+        Ok(program.app.run(log)?)
     }
 
     fn try_execute<A: CommandFactory>(&self, command: &Command) -> Result<(), Failure> {
@@ -135,7 +139,7 @@ impl Cli {
         let mut out = io::LineWriter::new(io::stdout().lock());
         match command {
             Command::Describe(command) => describe::run(&mut out, &self.program(&command.place)?, command),
-            Command::Config(command) => config::print(&mut out, &self.settings(&command.place)?, command.json),
+            Command::Config(command) => config::print(&mut out, &self.program(&command.place)?.config, command.json),
             Command::Topics(command) => topics::run(&mut out, &self.program(command.place())?, command),
             Command::Tail(command) => tail::run(&mut out, &self.program(&command.place)?, command),
             Command::Send(command) => send::run(&mut out, &self.program(&command.place)?, command),
@@ -165,7 +169,8 @@ impl Cli {
     fn program<'a>(&self, place: &'a Place) -> Result<Program<'a>, Failure> {
         let config = self.settings(place)?;
         let topology = (self.build)(&config)?;
-        Ok(Program { config, topology, place })
+        let app = (self.adapt)(App::configured(&config, topology));
+        Ok(Program { config: app.config()?, app, place })
     }
 
     fn end(&self, outcome: Result<(), Failure>) -> ExitCode {

@@ -96,7 +96,7 @@ fn refuse_members(asking: &Asking, group: &str) -> Result<(), Failure> {
 
 fn find(asking: &Asking, program: &Program<'_>) -> Result<Found, Failure> {
     let there = asking.topics(None)?;
-    let internal = program.topology.internal_topics().iter();
+    let internal = program.topology().internal_topics().iter();
     let internal = internal.map(|topic| TopicRef::Internal(topic.name.clone()).full_name(program.id()));
     let topics = internal.filter(|name| there.iter().any(|topic| *topic.name == **name)).map(|name| name.to_string());
     // Also of topics that an earlier topology has read.

@@ -21,7 +21,7 @@ pub(crate) struct Meant {
 
 /// The topic of this name. Those of the application may be named without its id. What it does not know has bytes.
 pub(crate) fn find(asking: &Asking, program: &Program<'_>, name: &str) -> Result<Meant, Failure> {
-    let (full_name, shapes) = known(&program.topology, program.id(), name);
+    let (full_name, shapes) = known(program.topology(), program.id(), name);
     match asking.topics(Some(vec![full_name.clone()]))?.pop() {
         Some(info) => Ok(Meant { info, shapes }),
         None => Err(missing(asking, program, &full_name)),
@@ -30,22 +30,14 @@ pub(crate) fn find(asking: &Asking, program: &Program<'_>, name: &str) -> Result
 
 /// A topic's full name, and what its records look like.
 pub(crate) fn known(topology: &Topology, id: &str, name: &str) -> (String, Shapes) {
-    let is_meant = |topic: &TopicRef| match topic {
-        TopicRef::Matching(pattern) => pattern.matcher()(name),
-        _ => &*topic.full_name(id) == name,
-    };
-    let topics = topology.topics();
-    if let Some(facts) = topics.iter().find(|facts| is_meant(&facts.topic)) {
-        return (name.to_owned(), facts.shapes.clone());
-    }
-    match topics.iter().find(|facts| facts.internal.is_some() && facts.topic.short_name() == name) {
-        Some(facts) => (facts.topic.full_name(id).to_string(), facts.shapes.clone()),
+    match topology.topic(id, name) {
+        Some((name, facts)) => (name, facts.shapes),
         None => (name.to_owned(), Shapes::of::<Option<Bytes>, Option<Bytes>>()),
     }
 }
 
 fn missing(asking: &Asking, program: &Program<'_>, name: &str) -> Failure {
-    let topics = program.topology.topics();
+    let topics = program.topology().topics();
     let of_program = topics.iter().filter(|facts| !matches!(facts.topic, TopicRef::Matching(_)));
     let of_program: Vec<_> = of_program.map(|facts| facts.topic.full_name(program.id()).to_string()).collect();
     let likeness = |known: &str| strsim::jaro_winkler(known, name);

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 use streams_core::log::{NewTopic, TopicInfo};
 use streams_core::topic::TopicRef;
-use streams_core::topology::{InternalTopicKind, TopicFacts};
+use streams_core::topology::TopicFacts;
 use streams_core::wire::Shapes;
 
 use crate::arguments::Place;
@@ -116,25 +116,11 @@ struct Row {
     found: Option<TopicInfo>,
 }
 
-impl Row {
-    fn role(&self) -> &'static str {
-        let TopicFacts { is_read, is_written, internal, .. } = &self.facts;
-        match (internal, is_read, is_written) {
-            (Some(InternalTopicKind::Repartition { .. }), ..) => "repartition",
-            (Some(InternalTopicKind::Retry { .. }), ..) => "retry",
-            (Some(InternalTopicKind::Changelog { .. }), ..) => "changelog",
-            (None, true, true) => "input and output",
-            (None, true, false) => "input",
-            (None, false, _) => "output",
-        }
-    }
-}
-
 fn rows(asking: &Asking, program: &Program<'_>) -> Result<Vec<Row>, Failure> {
     let there = asking.topics(None)?.into_iter().map(|topic| (topic.name.clone(), topic));
     let there: BTreeMap<String, TopicInfo> = there.collect();
     let mut rows = Vec::new();
-    for facts in program.topology.topics() {
+    for facts in program.topology().topics() {
         let name = facts.topic.full_name(program.id()).to_string();
         match &facts.topic {
             TopicRef::Matching(pattern) => {
@@ -158,7 +144,7 @@ fn list(out: &mut dyn Write, program: &Program<'_>, command: &List) -> Result<()
     let rows = rows.iter().map(|row| {
         let Shapes { key, value } = &row.facts.shapes;
         let partitions = row.found.as_ref().map_or_else(|| "missing".to_owned(), |topic| topic.partitions.to_string());
-        vec![row.name.clone(), row.role().to_owned(), partitions, key.type_name(), value.type_name()]
+        vec![row.name.clone(), row.facts.role().to_owned(), partitions, key.type_name(), value.type_name()]
     });
     output::table(out, &["TOPIC", "ROLE", "PARTITIONS", "KEY", "VALUE"], &[2], rows.collect())?;
     Ok(())
@@ -168,7 +154,7 @@ fn json_of(row: &Row) -> Json {
     let Shapes { key, value } = &row.facts.shapes;
     json!({
         "topic": row.name,
-        "role": row.role(),
+        "role": row.facts.role(),
         "partitions": row.found.as_ref().map(|topic| topic.partitions),
         "key": key.type_name(),
         "value": value.type_name(),

@@ -22,11 +22,16 @@ fn topology() -> Result<Topology, TopologyError> {
     builder.build()
 }
 
+fn adapted(app: App) -> App {
+    app.exactly_once().dead_letters_to("dead-orders")
+}
+
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 4] = [
+const TESTS: [Test; 5] = [
     ("without_a_command_and_with_run_the_application_runs_until_it_is_told_to_end", runs_until_it_is_told_to_end),
     ("settings_of_the_program_are_below_all_others", settings_of_the_program_are_below_all_others),
+    ("what_the_program_says_in_code_counts_for_all_commands", what_the_program_says_in_code_counts_for_all_commands),
     ("where_to_run_must_be_said", where_to_run_must_be_said),
     ("help_and_mistakes_name_the_program", help_and_mistakes_name_the_program),
 ];
@@ -34,7 +39,7 @@ const TESTS: [Test; 4] = [
 fn main() -> ExitCode {
     if std::env::var_os(AS_PROGRAM).is_some() {
         let config = StreamsConfig { num_stream_threads: 2, ..StreamsConfig::new("orders").expect("an id") };
-        return Cli::new("orders", |_| topology()).config(config).app(App::exactly_once).main();
+        return Cli::new("orders", |_| topology()).config(config).app(adapted).main();
     }
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let chosen = TESTS.into_iter().filter(|(name, _)| name.contains(&filter));
@@ -116,6 +121,24 @@ fn settings_of_the_program_are_below_all_others() {
         assert_eq!(code, Some(0), "{errors}");
         assert!(printed.contains(expected), "{printed}");
     }
+}
+
+/// Regression: `dlq` knew only the topic that was configured.
+fn what_the_program_says_in_code_counts_for_all_commands() {
+    let (code, printed, errors) = output(&["config"]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(printed.contains("errors.dead.letter.queue.topic.name = dead-orders (code)\n"), "{printed}");
+    assert!(printed.contains("processing.guarantee = exactly_once_v2 (code)\n"), "{printed}");
+
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dead-orders");
+    let _ = std::fs::remove_dir_all(&folder);
+    let log = Embedded::open(&folder).expect("a log");
+    log.send(&Topic::<(), String>::new("dead-orders"), (), "from nowhere").expect("sent");
+    drop(log);
+    let (code, printed, errors) = output(&["dlq", "list", "--embedded", folder.to_str().expect("a plain name")]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(printed.contains("0@0") && printed.contains("unknown"), "{printed}");
+    let _ = std::fs::remove_dir_all(&folder);
 }
 
 fn where_to_run_must_be_said() {

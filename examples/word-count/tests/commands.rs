@@ -371,6 +371,8 @@ fn dead_letters_are_listed_shown_and_replayed() {
     let missing = dlq(&["show", "0@7"]);
     assert_eq!((missing.status.code(), stderr(&missing).contains("no dead letter 0@7")), (Some(1), true));
 
+    let would = "nothing was put back; without `--dry-run`: 1 record put back, 0 left\n";
+    assert_eq!(stdout(&dlq(&["replay", "--dry-run"])), would);
     assert_eq!(stdout(&dlq(&["replay"])), "1 record put back, 0 left\n");
     assert_eq!(stdout(&dlq(&["replay"])), "0 records put back, 0 left\n");
     assert_eq!(json_lines(&run(&["tail", "word-counts", "--json"], Some(&folder))).len(), 2);
