@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use crate::guards::Guards;
 use crate::lag::LagKeeper;
 use crate::limits::Limits;
+use crate::log::LogKeeper;
 use crate::refusal::Refusal;
+use crate::routes::dead_letters::put_back::PutBack;
 use crate::served::Served;
 use crate::server::HttpServer;
 use crate::token::Token;
@@ -33,8 +35,12 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | `GET /api/stores/{store}/{key}` | the row of a key |
 /// | `GET /api/stores/{store}/stream` | rows and from then on their changes, as server-sent events |
 /// | `GET /api/tasks` | each task with its positions and lag, in records and in time |
+/// | `GET /api/dead-letters` | the newest dead letters first, page by page |
+/// | `GET /api/dead-letters/{partition}/{offset}` | one of them |
 /// | `GET /api/openapi.json` | all of these, described for programs |
 /// | `POST /api/app/pause`, `resume`, `stop` | with [`Http::allow_actions`] |
+/// | `POST /api/dead-letters/{partition}/{offset}/replay` | puts one back where it came from; with [`Http::allow_actions`] |
+/// | `POST /api/dead-letters/replay` | puts all back that were not; with [`Http::allow_actions`] |
 ///
 /// ```
 /// use millstream::prelude::*;
@@ -100,7 +106,8 @@ impl Http {
         self
     }
 
-    /// Whether requests may pause, resume and stop the application (`ui.allow.actions`). They may not unless this says so.
+    /// Whether requests may change something (`ui.allow.actions`): pause, resume and stop the application, and put dead letters
+    /// back. They may not unless this says so.
     pub const fn allow_actions(mut self, allows: bool) -> Self {
         self.allows_actions = allows;
         self
@@ -145,9 +152,12 @@ impl Http {
         Served {
             app: self.app.clone(),
             lag: Arc::new(LagKeeper::new(self.app.clone())),
+            log: Arc::new(LogKeeper::new(self.app.clone())),
             ready_within: self.ready_within,
             allows_actions: self.allows_actions,
             streams: Arc::new(Semaphore::new(self.limits.streams)),
+            put_back: PutBack::default(),
+            replays: Arc::new(Semaphore::new(1)),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::routes;
 #[openapi(
     info(
         title = "A Millstream application",
-        description = "Its state, health, topology, tasks, lag, settings and metrics"
+        description = "Its state, health, topology, tasks, lag, stores, dead letters, settings and metrics"
     ),
     paths(
         openapi,
@@ -19,6 +19,10 @@ use crate::routes;
         routes::actions::stop,
         routes::app::app,
         routes::config::config,
+        routes::dead_letters::letter::letter,
+        routes::dead_letters::list::letters,
+        routes::dead_letters::put_back::put_back,
+        routes::dead_letters::replay::replay,
         routes::livez::livez,
         routes::metrics::metrics,
         routes::readyz::readyz,

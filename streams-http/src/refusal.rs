@@ -40,6 +40,11 @@ impl Refusal {
         Self { header: Some((name, HeaderValue::from_static(value))), ..self }
     }
 
+    /// The same in other words.
+    pub(crate) fn saying(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+
     /// Says that it is worth trying again in a second.
     pub(crate) fn retry_soon(self) -> Self {
         self.with(header::RETRY_AFTER, "1")

@@ -2,20 +2,44 @@
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+use streams_core::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use streams_core::runtime::Handle;
-
 use crate::lag::LagKeeper;
+use crate::log::LogKeeper;
+use crate::refusal::Refusal;
+use crate::routes::dead_letters::put_back::PutBack;
 
 /// Shared by all routes.
 #[derive(Clone)]
 pub(crate) struct Served {
     pub(crate) app: Handle,
     pub(crate) lag: Arc<LagKeeper>,
+    pub(crate) log: Arc<LogKeeper>,
     /// How many records an input partition may be behind while the application counts as ready.
     pub(crate) ready_within: Option<u64>,
     pub(crate) allows_actions: bool,
     /// One for each stream of events that may be open.
     pub(crate) streams: Arc<Semaphore>,
+    /// The dead letters that were put back one by one.
+    pub(crate) put_back: PutBack,
+    /// One for each replay of all dead letters that may go on.
+    pub(crate) replays: Arc<Semaphore>,
+}
+
+impl Served {
+    /// Says what somebody asks the application to do, if the program allows that.
+    pub(crate) fn is_asked_to(&self, action: &str) -> Result<(), Refusal> {
+        if !self.allows_actions {
+            let message = "actions are not allowed; the program allows them with `.allow_actions(true)`";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "actions_off", message));
+        }
+        let about = self.app.about();
+        let id = about.application_id();
+        about.heard(
+            || tracing::info!(target: "millstream", action, application = id, "{id} is asked over HTTP to {action}"),
+        );
+        Ok(())
+    }
 }

@@ -34,6 +34,8 @@
 //!
 //! **Dead letters go back** into the topics and partitions that they came from with
 //! [`Replay`](crate::dead_letters::Replay), once the code or the data is mended: each once, and what fails again stays.
+//! [`DeadLetters`](crate::client::DeadLetters) reads them, the newest first, and puts single ones back. The same can be done
+//! [over HTTP](super::over_http) and on the [command line](super::command_line).
 //!
 //! **Results that are not made of one record**, such as that of a window that closes, a row of a cache or what a punctuation
 //! sends, are left out by themselves, if the setting allows it: to leave out the record that happens to come then would not

@@ -40,9 +40,13 @@
 //! | `GET /api/stores/{store}` | rows: `?key=`, `?from=&to=`, `?prefix=`, `?window_from=&window_to=`, page by page with `?limit=&cursor=` |
 //! | `GET /api/stores/{store}/{key}` | the row of a key |
 //! | `GET /api/stores/{store}/stream` | rows and from then on their changes, as server-sent events |
+//! | `GET /api/dead-letters` | the newest [dead letters](super::failures) first, page by page with `?limit=&from=` |
+//! | `GET /api/dead-letters/{partition}/{offset}` | one of them |
 //! | `GET /metrics` | for Prometheus |
 //! | `GET /api/openapi.json` | all of this, described for programs |
 //! | `POST /api/app/pause`, `resume`, `stop` | with `.allow_actions(true)` |
+//! | `POST /api/dead-letters/{partition}/{offset}/replay` | puts one back where it came from; with `.allow_actions(true)` |
+//! | `POST /api/dead-letters/replay` | puts all back that were not, each once; with `.allow_actions(true)` |
 //!
 //! Every error is `{"error":{"code":"..","message":".."}}`. Each instance answers for itself: what the others do, they say.
 //!
@@ -62,6 +66,11 @@
 //! events.addEventListener("upsert", (event) => { const row = JSON.parse(event.data); rows.set(JSON.stringify(row.key), row); });
 //! events.addEventListener("delete", (event) => rows.delete(JSON.stringify(JSON.parse(event.data).key)));
 //! ```
+//!
+//! **Dead letters** have key and value as JSON of the type of the topic that they came from, as far as they are of that type, why
+//! they were left out, and their headers. One that is put back by itself stays in the list, and only this server remembers it
+//! for a while: a replay of all puts it back once more, unless it has come to it before. What fails again is not put back more
+//! often than `?at_most=` says, 1 unless set.
 //!
 //! **Lag** is told in records and in time. In records it is the distance to the input's end, which includes a transaction's
 //! markers. In time it is the age of the next record; as long as that is not fetched, it is `null` and not 0. The log is

@@ -64,15 +64,7 @@ fn act(
     action: &'static str,
     ask: impl FnOnce(&Handle),
 ) -> Result<(StatusCode, Json<ActionAnswer>), Refusal> {
-    if !served.allows_actions {
-        let message = "actions are not allowed; the program allows them with `.allow_actions(true)`";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "actions_off", message));
-    }
-    let id = served.app.about().application_id();
-    let about = served.app.about();
-    about.heard(
-        || tracing::info!(target: "millstream", action, application = id, "{id} is asked over HTTP to {action}"),
-    );
+    served.is_asked_to(action)?;
     ask(&served.app);
     Ok((StatusCode::ACCEPTED, Json(ActionAnswer { asked: action })))
 }

@@ -1,4 +1,4 @@
-//! One route per file, and the table of all of them.
+//! One route per file, and the table of all of them. Routes that have much in common share a folder.
 //!
 //! A route asks the application's handle and makes JSON of what it says. It may take its time only by waiting; what it may
 //! cost is up to `guards/`.
@@ -14,6 +14,7 @@ pub(crate) mod app;
 mod asked;
 pub(crate) mod checks;
 pub(crate) mod config;
+pub(crate) mod dead_letters;
 pub(crate) mod livez;
 pub(crate) mod metrics;
 pub(crate) mod parameters;
@@ -36,6 +37,10 @@ pub(crate) fn all(served: Served) -> Router {
         .route("/api/app/resume", post(actions::resume))
         .route("/api/app/stop", post(actions::stop))
         .route("/api/config", get(config::config))
+        .route("/api/dead-letters", get(dead_letters::list::letters))
+        .route("/api/dead-letters/replay", post(dead_letters::replay::replay))
+        .route("/api/dead-letters/{partition}/{offset}", get(dead_letters::letter::letter))
+        .route("/api/dead-letters/{partition}/{offset}/replay", post(dead_letters::put_back::put_back))
         .route("/api/openapi.json", get(crate::openapi::openapi))
         .route("/api/stores", get(stores::stores))
         .route("/api/stores/{store}", get(store_rows::store_rows))

@@ -6,6 +6,7 @@ mod actions;
 mod api;
 mod bodies;
 mod connections;
+mod dead_letters;
 mod endings;
 mod health;
 mod letting_in;
