@@ -66,6 +66,10 @@ pub struct Http {
     allows_actions: bool,
     ready_within: Option<u64>,
     limits: Limits,
+    /// What the program serves beside this crate's routes.
+    routes: Router,
+    /// Paths of those that pages of other servers may use.
+    open_to_pages: Vec<String>,
 }
 
 impl Http {
@@ -82,6 +86,8 @@ impl Http {
             allows_actions: config.ui_allow_actions,
             ready_within: None,
             limits: Limits::DEFAULT,
+            routes: Router::new(),
+            open_to_pages: Vec::new(),
         }
     }
 
@@ -120,8 +126,48 @@ impl Http {
         self
     }
 
+    /// Routes of the program's own, which [`Http::start`] serves beside its own, behind the same guards: who is let in, how long
+    /// and how large a body may be, how many requests at once. Where both have the same path, this crate's answers. Called
+    /// again, it adds to those before.
+    ///
+    /// ```
+    /// use axum::{Router, routing::post};
+    /// use millstream::prelude::*;
+    ///
+    /// const CLICKS: Topic<String, i64> = Topic::new("clicks");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(CLICKS).group_by_key().count().stored_as(KeyValueStore::new("clicks-per-page"));
+    /// let log = Embedded::in_memory();
+    /// let running = App::new("clicks", builder.build()?).start(log.clone())?;
+    ///
+    /// let click = async move |page: String| match log.send(&CLICKS, page, 1) {
+    ///     Ok(_) => "counted\n".to_owned(),
+    ///     Err(error) => format!("{error}\n"),
+    /// };
+    /// let routes = Router::new().route("/click", post(click));
+    /// let http = Http::of(&running).bind("127.0.0.1:0").routes(routes).open_to_pages("/click").start()?;
+    /// println!("curl -d /home {}/click", http.url());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When two of the program's own routes have the same path and method, as in [`Router::merge`].
+    pub fn routes(mut self, routes: Router) -> Self {
+        self.routes = self.routes.merge(routes);
+        self
+    }
+
+    /// Lets pages of other servers use one of the program's [own routes](Http::routes), which a browser does not do otherwise
+    /// (CORS), for instance to send what a shop's visitors do. Anybody's page in a browser on this machine can use it then, so
+    /// it should not tell anything nor do what cannot be undone.
+    pub fn open_to_pages(mut self, path: impl Into<String>) -> Self {
+        self.open_to_pages.push(path.into());
+        self
+    }
+
     /// For a server that the program has already: `your_router.merge(http.router()?)`. What [`Http::bind`] says does not
-    /// matter then, and so the program decides who can reach it; without a token, requests are answered only if they were
+    /// matter then, nor do its [own routes](Http::routes), and so the program decides who can reach it; without a token, requests are answered only if they were
     /// sent to a name of this machine or to an [allowed](Http::allow_host) one.
     ///
     /// # Errors
@@ -139,13 +185,15 @@ impl Http {
     pub fn start(self) -> Result<HttpServer, HttpError> {
         let guards = self.guards()?;
         let has_token = self.token.is_some();
-        let routes = routes::all(self.served()).fallback(async || Refusal::not_found());
+        let own = self.routes.clone().method_not_allowed_fallback(async || Refusal::wrong_method());
+        let own = own.fallback(async || Refusal::not_found());
+        let routes = routes::all(self.served()).fallback_service(own);
         HttpServer::start(&self.app, guards.around(routes), (&self.address, has_token), self.limits)
     }
 
     fn guards(&self) -> Result<Guards, HttpError> {
         let token = self.token.as_deref().map(Token::new).transpose()?;
-        Ok(Guards::new(token, self.hosts.clone(), self.limits))
+        Ok(Guards::new(token, self.hosts.clone(), self.limits).open_to_pages(self.open_to_pages.clone()))
     }
 
     fn served(&self) -> Served {

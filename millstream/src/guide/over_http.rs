@@ -26,6 +26,9 @@
 //! environment or a file (`KSTREAM_QUERY_SERVER_TOKEN_FILE`). A program that has a server already merges the routes into it: `router.merge(Http::of(&running).router()?)`,
 //! with axum 0.8.
 //!
+//! The other way round, `.routes(router)` serves a program's own routes behind the same guards, and `.open_to_pages("/collect")` lets
+//! pages of other servers use one of them.
+//!
 //! # What can be asked
 //!
 //! | route | answer |

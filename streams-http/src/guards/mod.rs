@@ -1,7 +1,7 @@
 //! Who is let in and what a request may cost, decided before any route sees it.
 //!
 //! From the outside in: `panics.rs` answers for a route that panics, `host.rs` refuses requests that were sent to somebody
-//! else's name, `bearer.rs` asks for the token, `origin.rs` refuses what a page of somebody else wants to change, `places.rs`
+//! else's name, `pages.rs` lets pages of others use what is open to them, `bearer.rs` asks for the token, `origin.rs` refuses what a page of somebody else wants to change, `places.rs`
 //! limits how many are worked on at once, and `body.rs` how long and how large a body may be.
 
 use std::sync::Arc;
@@ -20,6 +20,7 @@ mod bearer;
 mod body;
 mod host;
 mod origin;
+mod pages;
 mod panics;
 mod places;
 
@@ -29,12 +30,20 @@ pub(crate) struct Guards {
     token: Option<Token>,
     hosts: Arc<[String]>,
     limits: Limits,
+    /// Paths that pages of other servers may use.
+    open_to_pages: Arc<[String]>,
     places: Arc<Semaphore>,
 }
 
 impl Guards {
     pub(crate) fn new(token: Option<Token>, hosts: Vec<String>, limits: Limits) -> Self {
-        Self { token, hosts: hosts.into(), limits, places: Arc::new(Semaphore::new(limits.requests)) }
+        let places = Arc::new(Semaphore::new(limits.requests));
+        Self { token, hosts: hosts.into(), limits, open_to_pages: Arc::default(), places }
+    }
+
+    /// Lets pages of other servers use these paths.
+    pub(crate) fn open_to_pages(self, paths: Vec<String>) -> Self {
+        Self { open_to_pages: paths.into(), ..self }
     }
 
     /// Puts the guards around routes.
@@ -43,8 +52,9 @@ impl Guards {
         routes
             .layer(from_fn_with_state(self.clone(), body::is_read))
             .layer(from_fn_with_state(self.clone(), places::are_free))
-            .layer(from_fn(origin::is_ours))
+            .layer(from_fn_with_state(self.clone(), origin::is_ours))
             .layer(from_fn_with_state(self.clone(), bearer::has_token))
+            .layer(from_fn_with_state(self.clone(), pages::are_let_in))
             .layer(from_fn_with_state(self.clone(), host::is_ours))
             .layer(from_fn(panics::are_answered))
             .layer(from_fn(label))

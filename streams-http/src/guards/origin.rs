@@ -3,16 +3,17 @@
 //! A browser sends a form to any server, whoever made the page, but it says who did: in `Origin`, and newer ones in
 //! `Sec-Fetch-Site`. Programs send neither, and are let in.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::Given;
 use crate::refusal::Refusal;
 
-pub(super) async fn is_ours(request: Request, next: Next) -> Response {
+pub(super) async fn is_ours(State(guards): Given, request: Request, next: Next) -> Response {
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if only_reads || is_same_origin(&request) {
+    if only_reads || is_same_origin(&request) || guards.is_open_to_pages(&request) {
         return next.run(request).await;
     }
     let message = "a page of another server may not change anything here";

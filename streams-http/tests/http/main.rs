@@ -13,6 +13,7 @@ mod letting_in;
 mod metrics;
 mod mounted;
 mod openapi;
+mod own_routes;
 mod refusals;
 mod secrets;
 mod silent_log;
