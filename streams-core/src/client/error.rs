@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::log::LogError;
-use crate::record::{Offset, Partition, TopicPartition};
+use crate::record::{Offset, TopicPartition};
 
 /// Why a topic could not be written, read or created. Each message names the topic and the next step.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,16 +55,6 @@ pub enum ClientError {
         wanted: u32,
         /// How many partitions it has.
         found: u32,
-    },
-    /// The topic does not have that partition.
-    #[error("topic `{topic}` has {partitions} partitions, numbered from 0: not {partition}")]
-    NoPartition {
-        /// The topic.
-        topic: String,
-        /// The partition that was asked for.
-        partition: Partition,
-        /// How many it has.
-        partitions: u32,
     },
     /// A record does not have the topic's types. Reading goes on behind it.
     #[error("{error}; read the topic with the types that it was written with, or leave this record out")]

@@ -41,6 +41,9 @@ mod dead_letters;
 mod desk;
 mod error;
 mod into_record;
+mod looking_up;
+mod partition_offsets;
+mod ranges;
 mod reading;
 mod start;
 mod tail;
@@ -49,9 +52,10 @@ mod waiting;
 mod writing;
 
 pub(crate) use dead_letters::WayBack;
-pub use dead_letters::{Before, DeadLetter, DeadLetters, LetterPage, Newest, Origin, PutBackError, Stays};
+pub use dead_letters::{DeadLetter, DeadLetters, LetterPage, Newest, Origin, PutBackError, Stays};
 pub use error::ClientError;
 pub use into_record::IntoRecord;
+pub use partition_offsets::PartitionOffsets;
 pub use reading::Received;
 pub use start::StartAt;
 pub use tail::{Tail, TailStream};
@@ -170,6 +174,19 @@ impl Client {
         self.write_one(topic, record, partition)
     }
 
+    /// As [`Client::send_all`], with records that have their own time and headers and may name their partitions. If a topic
+    /// does not have one of these, nothing more is written.
+    ///
+    /// # Errors
+    /// As [`Client::send_all`].
+    pub fn send_records<K: Field, V: Field>(
+        &self,
+        topic: &Topic<K, V>,
+        records: impl IntoIterator<Item = (Record<K, V>, Option<Partition>)>,
+    ) -> Result<usize, ClientError> {
+        self.write_all(topic, records)
+    }
+
     /// Writes many records, in order, and waits once until all are acknowledged. Returns their number. No more than the
     /// log's own queue is held in memory, however many there are.
     ///
@@ -183,7 +200,7 @@ impl Client {
         topic: &Topic<K, V>,
         records: impl IntoIterator<Item: IntoRecord<K, V>>,
     ) -> Result<usize, ClientError> {
-        self.write_all(topic, records)
+        self.write_all(topic, records.into_iter().map(|record| (record, None)))
     }
 
     /// All committed records of a topic up to its present end, partition by partition in the order of their offsets.

@@ -97,7 +97,10 @@ impl Client {
     }
 
     /// Looks a topic up.
-    pub(super) fn topic(&self, name: &str) -> Result<TopicInfo, ClientError> {
+    ///
+    /// # Errors
+    /// When there is no such topic, or the log does not answer.
+    pub fn topic(&self, name: &str) -> Result<TopicInfo, ClientError> {
         let asked = || Some(vec![name.to_owned()]);
         let found = self.ask(format!("looking up topic `{name}`"), |admin| admin.topics(asked()))?;
         let missing = || ClientError::MissingTopic { topic: name.to_owned(), log: self.inner.place.to_string() };
@@ -119,7 +122,10 @@ impl Client {
     }
 
     /// The partitions of a topic.
-    pub(super) fn partitions(&self, name: &str) -> Result<Vec<TopicPartition>, ClientError> {
+    ///
+    /// # Errors
+    /// When there is no such topic, or the log does not answer.
+    pub fn partitions(&self, name: &str) -> Result<Vec<TopicPartition>, ClientError> {
         let topic = self.topic(name)?;
         let name: std::sync::Arc<str> = name.into();
         let count = i32::try_from(topic.partitions).unwrap_or(i32::MAX);

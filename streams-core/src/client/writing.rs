@@ -106,12 +106,12 @@ impl Client {
         let record = crate::record::Record { key, value, timestamp, headers };
         let mut writing = self.inner.desk.sit_down();
         let is_new = !writing.partitions.contains_key(topic.name());
-        let mut written = self.write(&mut writing, topic, [record.clone()], to);
+        let mut written = self.write(&mut writing, topic, [(record.clone(), to)]);
         if let (Err(failure), false) = (&written, is_new)
             && failure.kind() == Some(LogErrorKind::UnknownTopic)
         {
             // It was deleted, and perhaps created again.
-            written = self.write(&mut writing, topic, [record], to);
+            written = self.write(&mut writing, topic, [(record, to)]);
         }
         match written {
             Ok(Written { last: Some(partition), end: Some(end), .. }) => Ok((partition, Offset(end.0 - 1))),
@@ -121,14 +121,14 @@ impl Client {
         }
     }
 
-    /// Writes records and returns their number.
-    pub(super) fn write_all<K: Field, V: Field>(
+    /// Writes records, into partitions that they may name, and returns their number.
+    pub(super) fn write_all<K: Field, V: Field, R: IntoRecord<K, V>>(
         &self,
         topic: &Topic<K, V>,
-        records: impl IntoIterator<Item: IntoRecord<K, V>>,
+        records: impl IntoIterator<Item = (R, Option<Partition>)>,
     ) -> Result<usize, ClientError> {
         let topic_name = || topic.name().to_owned();
-        match self.write(&mut self.inner.desk.sit_down(), topic, records, None) {
+        match self.write(&mut self.inner.desk.sit_down(), topic, records) {
             Ok(written) => Ok(written.count),
             Err(Failure::Refused { index, error }) => Err(ClientError::Refused { topic: topic_name(), index, error }),
             Err(Failure::NotDelivered { count, error }) => {
@@ -138,14 +138,13 @@ impl Client {
         }
     }
 
-    fn write<K: Field, V: Field>(
+    fn write<K: Field, V: Field, R: IntoRecord<K, V>>(
         &self,
         writing: &mut Writing,
         topic: &Topic<K, V>,
-        records: impl IntoIterator<Item: IntoRecord<K, V>>,
-        to: Option<Partition>,
+        records: impl IntoIterator<Item = (R, Option<Partition>)>,
     ) -> Result<Written, Failure> {
-        let written = self.try_to_write(writing, topic, records, to);
+        let written = self.try_to_write(writing, topic, records);
         if let Err(failure) = &written {
             let is_unknown = failure.kind() == Some(LogErrorKind::UnknownTopic);
             if is_unknown || !matches!(failure, Failure::Refused { .. }) {
@@ -157,23 +156,13 @@ impl Client {
         written
     }
 
-    fn try_to_write<K: Field, V: Field>(
+    fn try_to_write<K: Field, V: Field, R: IntoRecord<K, V>>(
         &self,
         writing: &mut Writing,
         topic: &Topic<K, V>,
-        records: impl IntoIterator<Item: IntoRecord<K, V>>,
-        to: Option<Partition>,
+        records: impl IntoIterator<Item = (R, Option<Partition>)>,
     ) -> Result<Written, Failure> {
         let partitions = self.partition_count(writing, topic.name()).map_err(Failure::Other)?;
-        if let Some(partition) = to
-            && !(0..i64::from(partitions)).contains(&i64::from(partition.0))
-        {
-            return Err(Failure::Other(ClientError::NoPartition {
-                topic: topic.name().to_owned(),
-                partition,
-                partitions,
-            }));
-        }
         let sending = match &mut writing.sending {
             Some(sending) => sending,
             none => none.insert(self.new_sending().map_err(|error| Failure::Other(error.into()))?),
@@ -182,8 +171,12 @@ impl Client {
         let mut wait = self.wait(format!("writing to topic `{}`", topic.name()));
         let (mut count, mut last, mut refused) = (0, None, None);
         let mut polled_at: Option<Duration> = None;
-        for record in records {
+        for (record, to) in records {
             let (key, value, headers, timestamp) = record.into_parts();
+            if let Some(error) = to.and_then(|partition| missing(topic.name(), partition, partitions)) {
+                refused = Some(error);
+                break;
+            }
             if let Err(error) = writing.record.encode(topic, &key, &value) {
                 refused = Some(error);
                 break;
@@ -244,6 +237,15 @@ impl Client {
         let options = ProducerOptions { client_id: super::CLIENT_ID.to_owned(), ..ProducerOptions::default() };
         Ok(Sending { producer: self.inner.log.producer(options, doorbell.clone())?, doorbell })
     }
+}
+
+/// Why there is no such partition, if there is none.
+fn missing(topic: &str, partition: Partition, partitions: u32) -> Option<LogError> {
+    let is_there = (0..i64::from(partitions)).contains(&i64::from(partition.0));
+    (!is_there).then(|| {
+        let message = format!("topic `{topic}` has {partitions} partitions, numbered from 0: not {partition}");
+        LogError::new(LogErrorKind::Invalid, message)
+    })
 }
 
 impl Failure {

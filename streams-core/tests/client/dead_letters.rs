@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use streams_core::client::{Before, DeadLetters, Newest, PutBackError, Stays};
+use streams_core::client::{DeadLetters, Newest, PartitionOffsets, PutBackError, Stays};
 use streams_core::dead_letters::Replay;
 use streams_core::record::Offset;
 
@@ -74,7 +74,7 @@ fn model(written: &[(i32, i64, i64)]) -> Vec<(i32, i64)> {
 }
 
 fn pages(letters: &DeadLetters, limit: usize, partition: Option<Partition>) -> Vec<(i32, i64)> {
-    let (mut found, mut before) = (Vec::new(), None::<Before>);
+    let (mut found, mut before) = (Vec::new(), None::<PartitionOffsets>);
     loop {
         let page = letters.newest(&Newest { limit, partition, before: before.clone() }).expect("a page");
         assert!(page.letters.len() <= limit);
@@ -121,8 +121,8 @@ proptest! {
 
     #[test]
     fn no_text_is_too_strange_for_a_place(text in ".*") {
-        if let Ok(before) = text.parse::<Before>() {
-            prop_assert_eq!(before.to_string().parse::<Before>(), Ok(before));
+        if let Ok(before) = text.parse::<PartitionOffsets>() {
+            prop_assert_eq!(before.to_string().parse::<PartitionOffsets>(), Ok(before));
         }
     }
 }

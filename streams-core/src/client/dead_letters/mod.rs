@@ -8,7 +8,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::tail::Tail;
 use super::{Client, ClientError};
 use crate::record::{Offset, Partition, TopicPartition};
 use crate::topic::Topic;
@@ -20,13 +19,10 @@ mod unreplayed;
 mod way_back;
 
 pub use letter::{DeadLetter, Origin};
-pub use newest::{Before, LetterPage, Newest};
+pub use newest::{LetterPage, Newest};
 pub use putting_back::PutBackError;
 pub use way_back::Stays;
 pub(crate) use way_back::WayBack;
-
-/// What is fetched ahead: letters are read a few at a time.
-const PREFETCH_BYTES: usize = 1 << 20;
 
 type Field = Option<Bytes>;
 
@@ -95,7 +91,7 @@ impl DeadLetters {
     pub fn get(&self, partition: Partition, offset: Offset) -> Result<Option<DeadLetter>, ClientError> {
         let partitions = self.client.partitions(self.topic())?;
         let Some(at) = partitions.into_iter().find(|known| known.partition == partition) else { return Ok(None) };
-        let (start, end) = self.bounds(std::slice::from_ref(&at))?.swap_remove(0);
+        let (start, end) = self.client.bounds(std::slice::from_ref(&at))?.swap_remove(0);
         if !(start..end).contains(&offset) {
             return Ok(None);
         }
@@ -109,17 +105,10 @@ impl DeadLetters {
     /// When there is no such topic, or the log does not answer.
     pub fn all(&self) -> Result<impl Iterator<Item = Result<DeadLetter, ClientError>> + use<>, ClientError> {
         let partitions = self.client.partitions(self.topic())?;
-        let bounds = self.bounds(&partitions)?;
+        let bounds = self.client.bounds(&partitions)?;
         self.between(
             partitions.into_iter().zip(bounds).map(|(partition, (start, end))| (partition, start..end)).collect(),
         )
-    }
-
-    /// The first offset of each partition, and the one behind its last committed letter.
-    fn bounds(&self, partitions: &[TopicPartition]) -> Result<Vec<(Offset, Offset)>, ClientError> {
-        let starts = self.client.first_offsets(partitions)?;
-        let ends = self.client.committed_ends(partitions)?;
-        Ok(starts.into_iter().zip(ends).collect())
     }
 
     /// The letters in those ranges.
@@ -127,9 +116,6 @@ impl DeadLetters {
         &self,
         ranges: Vec<(TopicPartition, Range<Offset>)>,
     ) -> Result<impl Iterator<Item = Result<DeadLetter, ClientError>> + use<>, ClientError> {
-        let ends = ranges.iter().map(|(_, range)| range.end).collect();
-        let starts = ranges.into_iter().map(|(partition, range)| (partition, range.start));
-        let records = Tail::fetching(&self.client, &self.topic, starts, Some(ends), Some(PREFETCH_BYTES))?;
-        Ok(records.map(|received| received.map(DeadLetter::from)))
+        Ok(self.client.records_in(&self.topic, ranges)?.map(|received| received.map(DeadLetter::from)))
     }
 }

@@ -4,11 +4,9 @@
 //! letters' order is that of their offsets; of several partitions, the letter with the latest time comes first.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
-use std::str::FromStr;
 
 use super::{DeadLetter, DeadLetters};
-use crate::client::ClientError;
+use crate::client::{ClientError, PartitionOffsets};
 use crate::record::{Offset, Partition, TopicPartition};
 
 /// The bytes of a page, and again of what was read for the next one. A single letter may have more.
@@ -26,12 +24,8 @@ pub struct Newest {
     /// Only those of this partition.
     pub partition: Option<Partition>,
     /// Only those before these offsets, which is where another page has ended.
-    pub before: Option<Before>,
+    pub before: Option<PartitionOffsets>,
 }
-
-/// Where a page has ended: the letters before these offsets come next. As a text, `0:42,1:7`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Before(BTreeMap<Partition, Offset>);
 
 /// Some letters, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +34,7 @@ pub struct LetterPage {
     /// The letters.
     pub letters: Vec<DeadLetter>,
     /// Where to go on; `None` if there are no more.
-    pub next: Option<Before>,
+    pub next: Option<PartitionOffsets>,
     /// How many letters there are in all, in the partitions that were asked for.
     pub total: u64,
     /// Whether that is exact. Otherwise it is the number of their offsets, and there may be fewer: transactions have
@@ -61,30 +55,6 @@ struct Column {
     bytes: usize,
     /// The end of what was read and was too much to keep.
     forgotten: Option<Offset>,
-}
-
-impl fmt::Display for Before {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (partition, offset)) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{partition}:{offset}")?;
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for Before {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let part = |part: &str| {
-            let (partition, offset) = part.split_once(':')?;
-            let (partition, offset): (i32, i64) = (partition.parse().ok()?, offset.parse().ok()?);
-            (partition >= 0 && offset >= 0).then_some((Partition(partition), Offset(offset)))
-        };
-        let parts: Option<BTreeMap<_, _>> = text.split(',').map(part).collect();
-        parts.map(Self).ok_or_else(|| format!("`{text}` is no such place; one looks like `0:42,1:7`"))
-    }
 }
 
 impl DeadLetters {
@@ -110,7 +80,7 @@ impl DeadLetters {
         let is_over = columns.iter().all(Column::is_over);
         let total_is_exact = of_all == 0 || (is_whole && is_over);
         let total = if total_is_exact { letters.len() as u64 } else { of_all };
-        Ok(LetterPage { letters, next: (!is_over).then_some(Before(next)), total, total_is_exact })
+        Ok(LetterPage { letters, next: (!is_over).then_some(PartitionOffsets(next)), total, total_is_exact })
     }
 
     /// The partitions, nothing of which has been read yet, and their ends.
@@ -118,7 +88,7 @@ impl DeadLetters {
         let all = self.client.partitions(self.topic())?;
         let is_wanted = |known: &TopicPartition| wanted.partition.is_none_or(|wanted| wanted == known.partition);
         let partitions: Vec<_> = all.into_iter().filter(is_wanted).collect();
-        let bounds = self.bounds(&partitions)?;
+        let bounds = self.client.bounds(&partitions)?;
         let piece = i64::try_from(wanted.limit).unwrap_or(PIECE_MAX).clamp(PIECE_MIN, PIECE_MAX);
         let column = |(partition, (start, end)): (TopicPartition, (Offset, Offset))| {
             // A partition that is not named was added after the other page.

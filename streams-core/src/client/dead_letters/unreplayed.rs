@@ -11,11 +11,10 @@ impl DeadLetters {
         group: &str,
     ) -> Result<impl Iterator<Item = Result<DeadLetter, ClientError>> + use<>, ClientError> {
         let partitions = self.client.partitions(self.topic())?;
-        let doing = format!("looking up the positions of the group {group}");
-        let committed = self.client.ask(doing, |admin| admin.committed(group, partitions.clone()))?;
-        let bounds = self.bounds(&partitions)?;
+        let committed = self.client.committed(group, &partitions)?;
+        let bounds = self.client.bounds(&partitions)?;
         let ranges = partitions.into_iter().zip(bounds).zip(committed).map(|((partition, (start, end)), committed)| {
-            let position = committed.map_or(Offset(0), |committed| committed.offset);
+            let position = committed.unwrap_or(Offset(0));
             (partition, start.max(position)..end)
         });
         self.between(ranges.collect())
