@@ -37,10 +37,14 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | `GET /api/tasks` | each task with its positions and lag, in records and in time |
 /// | `GET /api/dead-letters` | the newest dead letters first, page by page |
 /// | `GET /api/dead-letters/{partition}/{offset}` | one of them |
+/// | `GET /api/topics` | the topics, their partitions, and how far the application has come in them |
+/// | `GET /api/topics/{topic}` | one of them, its types and settings |
+/// | `GET /api/topics/{topic}/records` | records, and with `?wait=10s` those that are still to come |
 /// | `GET /api/openapi.json` | all of these, described for programs |
 /// | `POST /api/app/pause`, `resume`, `stop` | with [`Http::allow_actions`] |
 /// | `POST /api/dead-letters/{partition}/{offset}/replay` | puts one back where it came from; with [`Http::allow_actions`] |
 /// | `POST /api/dead-letters/replay` | puts all back that were not; with [`Http::allow_actions`] |
+/// | `POST /api/topics/{topic}/records` | writes records; with [`Http::allow_actions`] |
 ///
 /// ```
 /// use millstream::prelude::*;
@@ -64,6 +68,7 @@ pub struct Http {
     token: Option<String>,
     hosts: Vec<String>,
     allows_actions: bool,
+    allows_all_topics: bool,
     ready_within: Option<u64>,
     limits: Limits,
     /// What the program serves beside this crate's routes.
@@ -84,6 +89,7 @@ impl Http {
             token: config.query_server_token.as_ref().map(|token| token.expose().to_owned()),
             hosts: Vec::new(),
             allows_actions: config.ui_allow_actions,
+            allows_all_topics: false,
             ready_within: None,
             limits: Limits::DEFAULT,
             routes: Router::new(),
@@ -112,10 +118,17 @@ impl Http {
         self
     }
 
-    /// Whether requests may change something (`ui.allow.actions`): pause, resume and stop the application, and put dead letters
-    /// back. They may not unless this says so.
+    /// Whether requests may change something (`ui.allow.actions`): pause, resume and stop the application, put dead letters back,
+    /// and write records into its input topics and others that are not internal. They may not unless this says so.
     pub const fn allow_actions(mut self, allows: bool) -> Self {
         self.allows_actions = allows;
+        self
+    }
+
+    /// Whether requests may also read topics of the same log that the application does not use, and write them if actions are
+    /// allowed. They may not unless this says so, because the application may see more of a cluster than those who ask it.
+    pub const fn all_topics(mut self, allows: bool) -> Self {
+        self.allows_all_topics = allows;
         self
     }
 
@@ -203,6 +216,7 @@ impl Http {
             log: Arc::new(LogKeeper::new(self.app.clone())),
             ready_within: self.ready_within,
             allows_actions: self.allows_actions,
+            allows_all_topics: self.allows_all_topics,
             streams: Arc::new(Semaphore::new(self.limits.streams)),
             put_back: PutBack::default(),
             replays: Arc::new(Semaphore::new(1)),

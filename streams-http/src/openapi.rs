@@ -10,7 +10,7 @@ use crate::routes;
 #[openapi(
     info(
         title = "A Millstream application",
-        description = "Its state, health, topology, tasks, lag, stores, dead letters, settings and metrics"
+        description = "Its state, health, topology, tasks, lag, stores, topics, dead letters, settings and metrics"
     ),
     paths(
         openapi,
@@ -31,6 +31,10 @@ use crate::routes;
         routes::store_stream::store_stream,
         routes::stores::stores,
         routes::tasks::tasks,
+        routes::topics::list::topics,
+        routes::topics::read::records,
+        routes::topics::topic::topic,
+        routes::topics::write::write,
         routes::topology::topology,
     )
 )]

@@ -20,6 +20,8 @@ pub(crate) struct Served {
     /// How many records an input partition may be behind while the application counts as ready.
     pub(crate) ready_within: Option<u64>,
     pub(crate) allows_actions: bool,
+    /// Whether topics that the application does not use can be read and written, too.
+    pub(crate) allows_all_topics: bool,
     /// One for each stream of events that may be open.
     pub(crate) streams: Arc<Semaphore>,
     /// The dead letters that were put back one by one.
@@ -29,12 +31,18 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// Refuses what changes something, unless the program allows that.
+    pub(crate) fn may_act(&self) -> Result<(), Refusal> {
+        if self.allows_actions {
+            return Ok(());
+        }
+        let message = "actions are not allowed; the program allows them with `.allow_actions(true)`";
+        Err(Refusal::new(StatusCode::FORBIDDEN, "actions_off", message))
+    }
+
     /// Says what somebody asks the application to do, if the program allows that.
     pub(crate) fn is_asked_to(&self, action: &str) -> Result<(), Refusal> {
-        if !self.allows_actions {
-            let message = "actions are not allowed; the program allows them with `.allow_actions(true)`";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "actions_off", message));
-        }
+        self.may_act()?;
         let about = self.app.about();
         let id = about.application_id();
         about.heard(

@@ -45,11 +45,15 @@
 //! | `GET /api/stores/{store}/stream` | rows and from then on their changes, as server-sent events |
 //! | `GET /api/dead-letters` | the newest [dead letters](super::failures) first, page by page with `?limit=&from=` |
 //! | `GET /api/dead-letters/{partition}/{offset}` | one of them |
+//! | `GET /api/topics` | the application's topics, what they are to it, where they end, and how far it has come in them |
+//! | `GET /api/topics/{topic}` | one of them with its types and settings |
+//! | `GET /api/topics/{topic}/records` | its records: `?from=&limit=&partition=`, and `?wait=10s` for those that are still to come |
 //! | `GET /metrics` | for Prometheus |
 //! | `GET /api/openapi.json` | all of this, described for programs |
 //! | `POST /api/app/pause`, `resume`, `stop` | with `.allow_actions(true)` |
 //! | `POST /api/dead-letters/{partition}/{offset}/replay` | puts one back where it came from; with `.allow_actions(true)` |
 //! | `POST /api/dead-letters/replay` | puts all back that were not, each once; with `.allow_actions(true)` |
+//! | `POST /api/topics/{topic}/records` | writes records into a topic that is not internal; with `.allow_actions(true)` |
 //!
 //! Every error is `{"error":{"code":"..","message":".."}}`. Each instance answers for itself: what the others do, they say.
 //!
@@ -74,6 +78,17 @@
 //! they were left out, and their headers. One that is put back by itself stays in the list, and only this server remembers it
 //! for a while: a replay of all puts it back once more, unless it has come to it before. What fails again is not put back more
 //! often than `?at_most=` says, 1 unless set.
+//!
+//! **Records** are JSON of their topic's types. `next` in an answer is where to go on with `?from=`, also if there was nothing, so
+//! a loop of such questions with `?wait=` sees each record once. A record to write is `{"key": .., "value": ..}`, with
+//! `partition`, `headers` and `timestamp` if they matter, or a list of those. All are checked before one is written, and the
+//! answer comes when the log has them. Topics of the same log that the application does not use are only there with
+//! `.all_topics(true)`.
+//!
+//! ```text
+//! $ curl -d '{"key": "ada", "value": 7}' localhost:7070/api/topics/clicks/records
+//! {"topic":"clicks","written":1,"partition":2,"offset":41}
+//! ```
 //!
 //! **Lag** is told in records and in time. In records it is the distance to the input's end, which includes a transaction's
 //! markers. In time it is the age of the next record; as long as that is not fetched, it is `null` and not 0. The log is

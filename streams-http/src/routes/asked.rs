@@ -43,7 +43,8 @@ impl Asking<'_> {
     }
 }
 
-fn patience(wait: &str) -> Result<Duration, Refusal> {
+/// How long somebody is willing to wait.
+pub(super) fn patience(wait: &str) -> Result<Duration, Refusal> {
     let wrong = |reason: String| Refusal::bad_request(format!("`wait` is a time such as `2s`, at most 30 s: {reason}"));
     let wait = humantime::parse_duration(wait).map_err(|error| wrong(error.to_string()))?;
     if wait <= WAIT_MAX { Ok(wait) } else { Err(wrong("it is longer".to_owned())) }

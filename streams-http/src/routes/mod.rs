@@ -24,6 +24,7 @@ pub(crate) mod store_rows;
 pub(crate) mod store_stream;
 pub(crate) mod stores;
 pub(crate) mod tasks;
+pub(crate) mod topics;
 pub(crate) mod topology;
 
 /// All routes. `openapi.rs` describes them.
@@ -47,6 +48,9 @@ pub(crate) fn all(served: Served) -> Router {
         .route("/api/stores/{store}/stream", get(store_stream::store_stream))
         .route("/api/stores/{store}/{key}", get(store_row::store_row))
         .route("/api/tasks", get(tasks::tasks))
+        .route("/api/topics", get(topics::list::topics))
+        .route("/api/topics/{topic}", get(topics::topic::topic))
+        .route("/api/topics/{topic}/records", get(topics::read::records).post(topics::write::write))
         .route("/api/topology", get(topology::topology))
         .method_not_allowed_fallback(async || Refusal::wrong_method())
         .with_state(served)

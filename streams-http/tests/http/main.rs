@@ -19,3 +19,4 @@ mod secrets;
 mod silent_log;
 mod stores;
 mod support;
+mod topics;

@@ -29,6 +29,10 @@ fn every_route_is_described_and_every_description_is_of_a_route() {
         ("get", "/api/stores/{store}/stream"),
         ("get", "/api/stores/{store}/{key}"),
         ("get", "/api/tasks"),
+        ("get", "/api/topics"),
+        ("get", "/api/topics/{topic}"),
+        ("get", "/api/topics/{topic}/records"),
+        ("post", "/api/topics/{topic}/records"),
         ("get", "/api/topology"),
         ("get", "/livez"),
         ("get", "/metrics"),
@@ -55,6 +59,7 @@ fn answers_have_the_fields_that_are_described() {
         ("/api/app", "AppAnswer"),
         ("/api/config", "ConfigAnswer"),
         ("/api/tasks", "TasksAnswer"),
+        ("/api/topics", "TopicsAnswer"),
         ("/readyz", "Verdict"),
     ] {
         let of = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];

@@ -146,6 +146,14 @@ pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&st
     send(address, (request + "\r\n").as_bytes()).unwrap_or_else(|| panic!("no answer to {method} {path}"))
 }
 
+/// The answer to a POST with a body.
+pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Answer {
+    let length = body.len();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nConnection: close\r\nHost: {address}\r\nContent-Length: {length}\r\n\r\n");
+    send(address, (head + body).as_bytes()).unwrap_or_else(|| panic!("no answer to POST {path}"))
+}
+
 /// The answer to bytes, if there is one.
 pub(crate) fn send(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let mut stream = connect(address);

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use streams_core::client::{Before, Newest};
+use streams_core::client::{Newest, PartitionOffsets};
 use streams_core::record::Partition;
 use utoipa::{IntoParams, ToSchema};
 
@@ -58,7 +58,7 @@ pub(crate) async fn letters(
     if !(1..=LETTERS_MAX).contains(&limit) {
         return Err(Refusal::bad_request(format!("`limit` is from 1 to {LETTERS_MAX}; ask on with `from`")));
     }
-    let before = parameters.from.as_deref().map(str::parse::<Before>).transpose();
+    let before = parameters.from.as_deref().map(str::parse::<PartitionOffsets>).transpose();
     let before = before.map_err(|error| Refusal::bad_request(format!("`from` is the `next` of an answer: {error}")))?;
     let wanted = Newest { limit, partition: parameters.partition.map(Partition), before };
     let (topic, app) = (super::topic(&served)?, served.app.clone());
