@@ -7,9 +7,8 @@ use crate::rocksdb::minutes;
 use crate::test::{Build, SECURE, Tally, all_tests};
 use crate::{bench, chaos, deny, external, packages, setup, tidy};
 
-/// The programs that a newcomer runs first.
-const QUICK_START: [&str; 2] = ["pulse", "word-count"];
-const QUICK_START_CRATES_MAX: usize = 120;
+/// The programs that a newcomer runs first, and how many crates each may need. The first one has a page.
+const QUICK_START: [(&str, usize); 2] = [("pulse", 190), ("word-count", 120)];
 
 /// Runs `cargo xtask ci`. Every step runs, even if an earlier one has failed.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -89,7 +88,7 @@ fn dependencies(steps: &mut Steps) {
 }
 
 fn no_c_in_the_quick_start() -> Result<(), Failure> {
-    for package in QUICK_START.into_iter().chain(["streams-core", "streams-http"]) {
+    for package in QUICK_START.map(|(package, _)| package).into_iter().chain(["streams-core", "streams-http"]) {
         let compilers = packages::c_compilers_of(package)?;
         if !compilers.is_empty() {
             let why = format!("see `cargo tree -p {package} -e normal,build -i {}`", compilers[0]);
@@ -101,11 +100,11 @@ fn no_c_in_the_quick_start() -> Result<(), Failure> {
 
 fn few_crates_in_the_quick_start() -> Result<(), Failure> {
     let mut too_many = Vec::new();
-    for package in QUICK_START {
+    for (package, max) in QUICK_START {
         let count = packages::crates_of(package)?.len();
-        println!("{package}: {count} crates of at most {QUICK_START_CRATES_MAX}");
-        if count > QUICK_START_CRATES_MAX {
-            too_many.push(format!("{package} needs {count} crates, more than {QUICK_START_CRATES_MAX}"));
+        println!("{package}: {count} crates of at most {max}");
+        if count > max {
+            too_many.push(format!("{package} needs {count} crates, more than {max}"));
         }
     }
     if too_many.is_empty() { Ok(()) } else { Err(Failure::failed(too_many.join("\n"))) }

@@ -9,15 +9,20 @@ use millstream::log::Doorbell;
 use millstream::record::TaskId;
 use millstream::runtime::TaskPhase;
 
+use crate::intake::Intake;
 use crate::pace::Pace;
 use crate::reference::{Reference, Tally};
 use crate::results::Results;
 use crate::tasting::Tasting;
+use crate::traffic::Event;
 use crate::view::thousands;
 use crate::watch::Watch;
 
 /// The period over which the rate of events is measured.
 const MEASURE_OVER: Duration = Duration::from_secs(2);
+
+/// How many requests wait; whoever asks more often is not heard.
+const REQUESTS_MAX: usize = 20;
 
 /// What the run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,12 +38,45 @@ pub enum Stage {
     Ended,
 }
 
+/// What keys and buttons ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Kill the instance, and start it again.
+    Kill,
+    /// Start a second instance.
+    StartSecond,
+    /// Kill it.
+    KillSecond,
+    /// Send records that nobody can read.
+    Poison,
+    /// Let as many visitors come again, or leave.
+    Double,
+}
+
+impl Request {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Kill, Self::StartSecond, Self::KillSecond, Self::Poison, Self::Double];
+
+    /// Its name in a URL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::StartSecond => "start-second",
+            Self::KillSecond => "kill-second",
+            Self::Poison => "poison",
+            Self::Double => "double",
+        }
+    }
+}
+
 /// A task, as shown in the list of tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskRow {
     /// Sub-topology and partition.
     pub id: TaskId,
-    /// The worker that runs it, counted from 1.
+    /// The instance that runs it, counted from 0.
+    pub instance: usize,
+    /// The worker that runs it, counted from 1 through all instances.
     pub worker: usize,
     /// `None` if its instance was killed.
     pub phase: Option<TaskPhase>,
@@ -91,8 +129,12 @@ pub struct Board {
     pub stage: Stage,
     /// The state of the application's instance, with Kafka Streams' names, or `KILLED`.
     pub instance: String,
-    /// The tasks of the instance.
+    /// The tasks of all instances.
     pub tasks: Vec<TaskRow>,
+    /// Where the instances are served.
+    pub addresses: Vec<String>,
+    /// Whether there are twice as many visitors as at first.
+    pub is_doubled: bool,
     /// All kills, in order.
     pub outages: Vec<Outage>,
     /// What was sent and the numbers that must result, once the traffic has begun.
@@ -165,8 +207,11 @@ pub struct Shared {
     pub pace: Pace,
     /// Rung when there is something to do for the conducting thread.
     pub doorbell: Doorbell,
+    /// The way of all events into the log.
+    pub intake: Intake,
     stop: AtomicBool,
-    kill: AtomicBool,
+    requests: Mutex<Vec<Request>>,
+    failure: Mutex<Option<String>>,
     /// When the traffic ends automatically, in milliseconds after its start, plus one; 0 means never.
     end_at_ms: AtomicU64,
 }
@@ -203,15 +248,42 @@ impl Shared {
         self.stop.load(Ordering::SeqCst) || self.ends_at().is_some_and(|end| self.pace.passed() >= end)
     }
 
-    /// Asks for a kill.
-    pub fn kill(&self) {
-        self.kill.store(true, Ordering::SeqCst);
+    /// Asks for an action.
+    pub fn ask(&self, request: Request) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if requests.len() < REQUESTS_MAX {
+            requests.push(request);
+        }
+        drop(requests);
         self.doorbell.ring();
     }
 
-    /// Whether a kill has been asked for since the last call.
-    pub fn take_kill(&self) -> bool {
-        self.kill.swap(false, Ordering::SeqCst)
+    /// The actions that have been asked for since the last call.
+    pub fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends the run, because its numbers mean nothing any more.
+    pub fn fail(&self, reason: String) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+        self.doorbell.ring();
+    }
+
+    /// Why the run has to end.
+    pub fn take_failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Counts events that are about to be sent.
+    pub fn note(&self, events: &[Event]) {
+        if let Some(reference) = &mut self.board().reference {
+            events.iter().for_each(|event| reference.note(event));
+        }
+    }
+
+    /// Adds a message with the current time.
+    pub fn tell(&self, news: &str) {
+        self.board().tell(self.pace.passed(), news);
     }
 }
 

@@ -1,42 +1,44 @@
 //! The run from start to end: start-up, traffic, kills, recovery, and the check of the final numbers.
 //!
-//! One thread goes through it step by step; two others send the traffic and read the results. The state of the run is on
-//! the [`Board`](crate::board::Board).
+//! One thread goes through it step by step; others send the traffic and read the results. The state of the run is on the
+//! [`Board`](crate::board::Board).
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
+use millstream::client::Client;
 use millstream::log::{Admin, Isolation};
 use millstream::record::Timestamp;
 
 use crate::background::Background;
-use crate::board::{Outage, Shared, Stage, TaskRow, Verdict};
-use crate::bots::Bots;
+use crate::board::{Outage, Request, Shared, Stage, TaskRow};
+use crate::browsers::{self, browse};
+use crate::checking::{begin_reference, compare_now, judge};
 use crate::drive::drive;
-use crate::instance::{Instance, Look};
+use crate::events::{User, UserId};
+use crate::instance::{Instance, Look, Surroundings};
+use crate::intake::{Open, Strangers};
 use crate::place::{PARTITIONS, Place};
-use crate::reference::{Lengths, Reference, compare, settle};
 use crate::results::{Reader, output_topics, partitions_of};
 use crate::sender::Sender;
-use crate::topology::{BUY_WITHIN, CART_WITHIN, CLICK_WITHIN, SESSION_GAP, TOP_EVERY, TOP_OVER, USERS, WINDOW, pulse};
-use crate::traffic::{DELAY_MAX_MS, Traffic, users};
+use crate::topology::{RECENT_STORE, USERS, pulse};
+use crate::traffic::users;
 use crate::{Failure, answer};
 
-/// How often the instance is checked.
+/// How often the instances are checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a killed instance stays dead.
 const DEAD_FOR: Duration = Duration::from_secs(1);
 
-/// Older windows are no longer kept once they are right.
-const KEEP: Duration = Duration::from_secs(75);
-
-/// How long after their events results may arrive in normal operation.
-const ON_THE_WAY: Duration = Duration::from_secs(1);
-
 /// How long after the last event all results must have arrived.
 const SETTLE_MAX: Duration = Duration::from_secs(120);
+
+/// How long to wait for an answer of the application's own stores.
+const ASK_FOR: Duration = Duration::from_secs(30);
 
 /// The parameters of the simulation.
 #[derive(Debug, Clone, Copy)]
@@ -47,34 +49,42 @@ pub struct Plan {
     pub seed: u64,
     /// The time after which to kill the instance, from the start of the traffic.
     pub kill_at: Option<Duration>,
+    /// The port of the page.
+    pub port: u16,
 }
 
 /// Carries out a plan. Afterwards, the verdict on the numbers is on the board.
-pub fn conduct(plan: Plan, place: &Place, folder: &Path, shared: &Shared) -> Result<(), Failure> {
+pub fn conduct(plan: Plan, place: &Place, folder: &Path, shared: &Arc<Shared>) -> Result<(), Failure> {
     let admin = place.admin()?;
     place.create_topics(&*admin)?;
     let reader = Reader::new(place.log(), &*admin, PARTITIONS)?;
     let sender = Sender::new(place.log(), PARTITIONS)?;
-    let instance = Instance::start(place, folder, pulse()?)?;
+    let topology = pulse()?;
+    let around = Surroundings { place, folder, topology: &topology, shared };
+    let first = Instance::start(around, 0, &format!("127.0.0.1:{}", plan.port))?;
+    shared.board().addresses = vec![first.address().to_owned()];
     std::thread::scope(|scope| {
         let reading = Background::spawn(scope, |is_over| reader.run(&shared.results, is_over));
-        let mut run = Run { shared, admin: &*admin, instance, reading, restart_at: None };
-        let table = users(plan.visitors, plan.seed);
+        let mut run = Run { around, admin: &*admin, first, second: None, tasks: 0, reading, restart_at: None };
+        // Twice as many as there are at first.
+        let table = users(2 * plan.visitors, plan.seed);
         let sender = run.send_users(sender, &table)?;
         if run.wait_until_idle(None)? {
             run.let_them_visit(scope, sender, plan, &table)?;
         }
-        run.judge();
-        run.instance.close()?;
-        run.reading.end()
+        judge(shared);
+        run.close()
     })
 }
 
 /// A run in progress.
 struct Run<'s, 'a> {
-    shared: &'a Shared,
+    around: Surroundings<'a>,
     admin: &'a dyn Admin,
-    instance: Instance<'a>,
+    first: Instance<'a>,
+    second: Option<Instance<'a>>,
+    /// How many tasks there are altogether, once that is known.
+    tasks: usize,
     reading: Background<'s>,
     /// When to start the killed instance again.
     restart_at: Option<Instant>,
@@ -82,11 +92,7 @@ struct Run<'s, 'a> {
 
 impl<'s, 'a: 's> Run<'s, 'a> {
     /// Fills the users table.
-    fn send_users(
-        &self,
-        mut sender: Sender,
-        table: &[(crate::events::UserId, crate::events::User)],
-    ) -> Result<Sender, Failure> {
+    fn send_users(&self, mut sender: Sender, table: &[(UserId, User)]) -> Result<Sender, Failure> {
         for (id, user) in table {
             sender.send(&USERS, id, user, Timestamp(0))?;
         }
@@ -100,24 +106,37 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         scope: &'s Scope<'s, 'e>,
         sender: Sender,
         plan: Plan,
-        table: &[(crate::events::UserId, crate::events::User)],
+        table: &[(UserId, User)],
     ) -> Result<(), Failure> {
-        let shared = self.shared;
+        let shared: &'a Arc<Shared> = self.around.shared;
+        let recent = match self.first.running() {
+            Some(running) => running.query(&RECENT_STORE)?.waiting(ASK_FOR).all().wait()?,
+            None => Vec::new(),
+        };
+        let client: Client = self.around.place.client()?;
         let began_ms = shared.pace.begin();
-        self.begin_reference(table, began_ms);
-        let traffic = Traffic::new(plan.visitors, plan.seed);
-        let bots = Bots::new(plan.seed);
-        let mut driving =
-            Background::spawn(scope, move |is_over| drive(shared, sender, traffic, bots, began_ms, is_over));
+        begin_reference(shared, table, recent, began_ms);
+        let visitors = 1_000..1_000 + 2 * plan.visitors as u64;
+        shared.intake.open(Open { sender, client, began_ms, visitors, strangers: Strangers::default() });
+        let (browsers, queue) = sync_channel(browsers::QUEUE);
+        let mut browsing = Background::spawn(scope, move |is_over| browse(shared, &queue, is_over));
+        let mut driving = Background::spawn(scope, move |is_over| drive(shared, plan, &browsers, is_over));
         let mut kill_at = plan.kill_at;
         while !shared.is_over() {
             driving.check()?;
-            if shared.take_kill() || kill_at.is_some_and(|at| shared.pace.passed() >= at) {
+            browsing.check()?;
+            if let Some(failure) = shared.take_failure() {
+                return Err(failure.into());
+            }
+            if kill_at.is_some_and(|at| shared.pace.passed() >= at) {
                 kill_at = None;
-                self.kill();
+                self.kill_first();
+            }
+            for request in shared.take_requests() {
+                self.act(request)?;
             }
             self.look()?;
-            self.compare();
+            compare_now(shared);
             shared.doorbell.wait(LOOK_INTERVAL);
         }
         {
@@ -126,19 +145,10 @@ impl<'s, 'a: 's> Run<'s, 'a> {
             board.tell(shared.pace.passed(), "the traffic has ended; waiting for the last numbers");
         }
         driving.end()?;
+        browsing.end()?;
+        shared.intake.close()?;
         self.wait_until_idle(Some(SETTLE_MAX))?;
         Ok(())
-    }
-
-    /// Starts counting what must result from the traffic, in addition to the results of earlier runs on the same log.
-    fn begin_reference(&self, table: &[(crate::events::UserId, crate::events::User)], began_ms: i64) {
-        let mut board = self.shared.board();
-        let mut results = self.shared.results();
-        results.numbers.forget_windows_before(began_ms - millis(TOP_OVER));
-        // Alerts of an earlier run are nobody's news.
-        results.alerts.clear();
-        board.reference = Some(Reference::new(table, lengths(), began_ms, results.numbers.clone()));
-        board.stage = Stage::Live;
     }
 
     /// Waits until everything that was sent has been processed, committed and read. Returns whether that happened before
@@ -151,13 +161,13 @@ impl<'s, 'a: 's> Run<'s, 'a> {
             }
             let over = match at_most {
                 Some(at_most) => began.elapsed() > at_most,
-                None => self.shared.is_over(),
+                None => self.around.shared.is_over(),
             };
             if over {
                 return Ok(false);
             }
-            self.compare();
-            self.shared.doorbell.wait(LOOK_INTERVAL);
+            compare_now(self.around.shared);
+            self.around.shared.doorbell.wait(LOOK_INTERVAL);
         }
     }
 
@@ -165,34 +175,100 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         let partitions = partitions_of(&output_topics(), PARTITIONS);
         let ends = answer(|| self.admin.end_offsets(partitions.clone(), Isolation::ReadCommitted))?;
         let ends: Vec<_> = partitions.into_iter().zip(ends).collect();
-        Ok(self.shared.results().reaches(&ends))
+        Ok(self.around.shared.results().reaches(&ends))
     }
 
-    /// Kills the instance, unless it is still recovering from the last time.
-    fn kill(&mut self) {
-        let at = self.shared.pace.passed();
-        if self.shared.board().outages.last().is_some_and(|outage| outage.lasted.is_none()) {
+    /// Does what a key or a button asks for.
+    fn act(&mut self, request: Request) -> Result<(), Failure> {
+        let shared = self.around.shared;
+        match request {
+            Request::Kill => self.kill_first(),
+            Request::StartSecond => self.start_second()?,
+            Request::KillSecond => self.kill_second(),
+            Request::Poison => {
+                shared.intake.poison(shared)?;
+                shared.tell("five views are sent that nobody can read");
+            }
+            Request::Double => {
+                let mut board = shared.board();
+                board.is_doubled = !board.is_doubled;
+                board.watch.change(Instant::now());
+                let news = if board.is_doubled { "as many visitors again come" } else { "the other visitors leave" };
+                board.tell(shared.pace.passed(), news);
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills the first instance, unless the last kill is not over yet.
+    fn kill_first(&mut self) {
+        if self.is_recovering() {
             return;
         }
-        self.instance.kill();
+        self.first.kill();
         self.restart_at = Some(Instant::now() + DEAD_FOR);
-        let mut board = self.shared.board();
-        board.watch.change(Instant::now());
-        board.outages.push(Outage { at, lasted: None, restored: 0 });
-        board.tell(at, "the instance is killed: nothing was committed, and the group was not told");
+        self.note_kill("the instance is killed: nothing was committed, and the group was not told");
     }
 
-    /// Checks the instance, starts it again when it is time, and records when it has recovered.
-    fn look(&mut self) -> Result<Look, Failure> {
-        self.reading.check()?;
-        if self.restart_at.is_some_and(|at| Instant::now() >= at || self.shared.is_over()) {
-            self.restart_at = None;
-            self.instance.restart()?;
-            self.shared.board().tell(self.shared.pace.passed(), "the instance is started again");
+    fn start_second(&mut self) -> Result<(), Failure> {
+        if self.second.is_some() {
+            return Ok(());
         }
-        let look = self.instance.look(self.admin)?;
-        let now = self.shared.pace.passed();
-        let mut board = self.shared.board();
+        let second = self.second.insert(Instance::start(self.around, 1, self.first.address())?);
+        let shared = self.around.shared;
+        let mut board = shared.board();
+        board.addresses.truncate(1);
+        board.addresses.push(second.address().to_owned());
+        board.watch.change(Instant::now());
+        let news =
+            format!("a second instance is started, http://{}: it takes over half of the tasks", second.address());
+        board.tell(shared.pace.passed(), &news);
+        Ok(())
+    }
+
+    fn kill_second(&mut self) {
+        if self.is_recovering() {
+            return;
+        }
+        if let Some(mut second) = self.second.take() {
+            second.kill();
+            self.around.shared.board().addresses.truncate(1);
+            self.note_kill("the second instance is killed: nothing was committed, and the group was not told");
+        }
+    }
+
+    fn is_recovering(&self) -> bool {
+        self.around.shared.board().outages.last().is_some_and(|outage| outage.lasted.is_none())
+    }
+
+    fn note_kill(&self, news: &str) {
+        let at = self.around.shared.pace.passed();
+        let mut board = self.around.shared.board();
+        board.watch.change(Instant::now());
+        board.outages.push(Outage { at, lasted: None, restored: 0 });
+        board.tell(at, news);
+    }
+
+    /// Checks the instances, starts the first one again when it is time, and records when all tasks have recovered.
+    fn look(&mut self) -> Result<Look, Failure> {
+        let shared = self.around.shared;
+        self.reading.check()?;
+        if self.restart_at.is_some_and(|at| Instant::now() >= at || shared.is_over()) {
+            self.restart_at = None;
+            self.first.restart()?;
+            shared.board().addresses = vec![self.first.address().to_owned()];
+            shared.tell("the instance is started again");
+        }
+        let mut look = self.first.look(self.admin)?;
+        if let Some(second) = &self.second {
+            look = look.and(second.look(self.admin)?);
+        }
+        self.tasks = self.tasks.max(look.tasks.len());
+        // A task that is on its way from one instance to the other is nowhere.
+        let are_all_here = look.tasks.len() == self.tasks;
+        look.is_idle &= are_all_here;
+        let now = shared.pace.passed();
+        let mut board = shared.board();
         board.measure(now);
         board.instance.clone_from(&look.state);
         match self.restart_at {
@@ -202,7 +278,7 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         }
         // The counters are slightly older than the state.
         if look.is_running
-            && !look.tasks.is_empty()
+            && are_all_here
             && look.tasks.iter().all(TaskRow::is_running)
             && let Some(outage) = board.outages.last_mut()
             && outage.lasted.is_none()
@@ -216,50 +292,11 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         Ok(look)
     }
 
-    /// Compares the results with the reference, as far as possible while there is traffic.
-    fn compare(&self) {
-        let Some(now_ms) = self.shared.pace.event_time_ms() else { return };
-        let mut board = self.shared.board();
-        let board = &mut *board;
-        let mut results = self.shared.results();
-        for (page, alert, at) in results.alerts.drain(..) {
-            board.watch.see(page, alert, at);
-            if let Some(news) = board.watch.newest() {
-                board.tell(self.shared.pace.passed(), &news);
-            }
+    fn close(self) -> Result<(), Failure> {
+        if let Some(second) = self.second {
+            second.close()?;
         }
-        let Some(reference) = &mut board.reference else { return };
-        let (windows, sessions) =
-            settle(&mut reference.numbers, &mut results.numbers, lengths(), now_ms - millis(KEEP));
-        board.settled.0 += windows;
-        board.settled.1 += sessions;
-        let final_before_ms = now_ms - DELAY_MAX_MS - millis(ON_THE_WAY);
-        board.tally = compare(&reference.numbers, &results.numbers, lengths(), Some(final_before_ms));
+        self.first.close()?;
+        self.reading.end()
     }
-
-    /// Compares the final results with the reference.
-    fn judge(&self) {
-        let mut board = self.shared.board();
-        if let Some(reference) = &board.reference {
-            board.tally = compare(&reference.numbers, &self.shared.results().numbers, lengths(), None);
-        }
-        board.stage = Stage::Ended;
-        let mismatches = [&board.tally.wrong, &board.tally.behind].into_iter().flatten().cloned().collect();
-        board.verdict = Some(Verdict { mismatches });
-    }
-}
-
-/// The lengths of what is counted.
-fn lengths() -> Lengths {
-    Lengths {
-        window_ms: millis(WINDOW),
-        top_over_ms: millis(TOP_OVER),
-        top_every_ms: millis(TOP_EVERY),
-        gap_ms: millis(SESSION_GAP),
-        within_ms: [CLICK_WITHIN, CART_WITHIN, BUY_WITHIN].map(millis),
-    }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

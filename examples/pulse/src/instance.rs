@@ -1,23 +1,46 @@
-//! The instance of the application, which can be started, inspected, killed and started again.
+//! An instance of the application with its HTTP server, which can be started, inspected, killed and started again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use millstream::http::HttpServer;
 use millstream::log::{Admin, Isolation};
 use millstream::record::{Offset, TopicPartition};
 use millstream::runtime::{AppState, Running, TaskPhase};
 use millstream::topology::Topology;
 
-use crate::Failure;
-use crate::board::TaskRow;
-use crate::place::Place;
+use crate::board::{Shared, TaskRow};
+use crate::place::{Place, WORKERS};
+use crate::{Failure, web};
+
+/// What instances are made of.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The log and the settings.
+    pub place: &'a Place,
+    /// The run's folder.
+    pub folder: &'a Path,
+    /// The program.
+    pub topology: &'a Topology,
+    /// What the servers answer from.
+    pub shared: &'a Arc<Shared>,
+}
 
 /// An instance, which may currently be dead.
 pub struct Instance<'a> {
-    place: &'a Place,
-    folder: &'a Path,
-    topology: Topology,
-    running: Option<Running>,
+    around: Surroundings<'a>,
+    /// 0 or 1.
+    number: usize,
+    /// Where it is served, with the port that it got.
+    address: String,
+    alive: Option<Alive>,
+}
+
+struct Alive {
+    // Fields are dropped in this order.
+    _http: HttpServer,
+    running: Running,
 }
 
 /// The current state of an instance.
@@ -38,32 +61,53 @@ impl Look {
     pub fn restored(&self) -> u64 {
         self.tasks.iter().map(|task| task.restored).sum()
     }
+
+    /// This instance and another one that shares its work.
+    pub fn and(mut self, other: Self) -> Self {
+        self.tasks.extend(other.tasks);
+        Self { is_running: self.is_running && other.is_running, is_idle: self.is_idle && other.is_idle, ..self }
+    }
 }
 
 impl<'a> Instance<'a> {
-    /// Starts the instance.
-    pub fn start(place: &'a Place, folder: &'a Path, topology: Topology) -> Result<Self, Failure> {
-        let running = place.start(&topology, folder)?;
-        Ok(Self { place, folder, topology, running: Some(running) })
+    /// Starts an instance, and serves it at this address or at the next free port.
+    pub fn start(around: Surroundings<'a>, number: usize, address: &str) -> Result<Self, Failure> {
+        let mut instance = Self { around, number, address: address.to_owned(), alive: None };
+        instance.restart()?;
+        Ok(instance)
+    }
+
+    /// Where it is served.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The running application, for questions.
+    pub fn running(&self) -> Option<&Running> {
+        self.alive.as_ref().map(|alive| &alive.running)
     }
 
     /// Ends it like a crash: nothing is committed, and the group is not told.
     pub fn kill(&mut self) {
-        if let Some(running) = self.running.take() {
+        if let Some(Alive { _http, running }) = self.alive.take() {
             running.kill();
         }
     }
 
     /// Starts it again after [`Instance::kill`].
     pub fn restart(&mut self) -> Result<(), Failure> {
-        self.running = Some(self.place.start(&self.topology, self.folder)?);
+        let Surroundings { place, folder, topology, shared } = self.around;
+        let running = place.start(topology, &folder.join(format!("state-{}", self.number + 1)))?;
+        let http = web::serve(&running, shared, &self.address)?;
+        self.address = http.address().to_string();
+        self.alive = Some(Alive { _http: http, running });
         Ok(())
     }
 
     /// Shuts it down cleanly.
     pub fn close(self) -> Result<(), Failure> {
-        match self.running {
-            Some(running) => Ok(running.close()?),
+        match self.alive {
+            Some(Alive { _http, running }) => Ok(running.close()?),
             None => Ok(()),
         }
     }
@@ -73,7 +117,7 @@ impl<'a> Instance<'a> {
     /// The tasks' counters are read before the ends of their inputs: a task that had nothing uncommitted at those ends has
     /// written everything, so the ends of the topics that it writes to are final as well.
     pub fn look(&self, admin: &dyn Admin) -> Result<Look, Failure> {
-        let Some(running) = &self.running else { return Ok(Look { state: "KILLED".to_owned(), ..Look::default() }) };
+        let Some(running) = self.running() else { return Ok(Look { state: "KILLED".to_owned(), ..Look::default() }) };
         let state = running.state();
         if state.is_final() {
             return Err(match running.error() {
@@ -94,7 +138,8 @@ impl<'a> Instance<'a> {
             is_idle &= lag == Some(0) && task.uncommitted == 0;
             rows.push(TaskRow {
                 id,
-                worker: task.worker + 1,
+                instance: self.number,
+                worker: self.number * WORKERS + task.worker + 1,
                 phase: Some(task.phase),
                 processed: task.processed,
                 restored: task.restored,

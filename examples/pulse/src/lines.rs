@@ -1,6 +1,6 @@
-//! Plain lines, for pipes, files and simple terminals: one per second, and the news.
+//! Plain lines: where the page is, the news, and the state of the run, in pipes and files once a second.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use millstream::log::Doorbell;
@@ -12,24 +12,40 @@ use crate::view::{View, thousands};
 /// How often a line is written.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often a line is written in a terminal, where somebody looks at the page.
+const TERMINAL_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How often to check whether there is something to write.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Writes lines until the run has ended. If nobody reads them any more, the run is asked to end.
-pub fn show(shared: &Shared, place: &str, has_ended: &dyn Fn() -> bool) -> io::Result<()> {
-    let written = write(shared, place, has_ended, &mut io::stdout().lock());
+pub fn show(shared: &Shared, place: &str, port: u16, has_ended: &dyn Fn() -> bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let interval = if out.is_terminal() { TERMINAL_INTERVAL } else { LINE_INTERVAL };
+    let written = write(shared, (place, port), interval, has_ended, &mut out);
     shared.stop();
     written
 }
 
-fn write(shared: &Shared, place: &str, has_ended: &dyn Fn() -> bool, out: &mut impl Write) -> io::Result<()> {
+fn write(
+    shared: &Shared,
+    (place, port): (&str, u16),
+    interval: Duration,
+    has_ended: &dyn Fn() -> bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     writeln!(out, "pulse: simulated visitors, counted {place}")?;
     out.flush()?;
     let bell = Doorbell::new();
-    let (mut news_told, mut next_line, mut recoveries) = (0, LINE_INTERVAL, 0);
+    let (mut news_told, mut next_line, mut recoveries) = (0, interval, 0);
+    let mut is_announced = false;
     while !has_ended() {
         bell.wait(LOOK_INTERVAL);
         let view = View::now(shared, 2);
+        if !is_announced && let Some(address) = shared.board().addresses.first() {
+            is_announced = true;
+            writeln!(out, "{}", announcement(address, port))?;
+        }
         for news in view.news.iter().skip(news_told) {
             writeln!(out, "{news}")?;
         }
@@ -42,11 +58,18 @@ fn write(shared: &Shared, place: &str, has_ended: &dyn Fn() -> bool, out: &mut i
         }
         if view.passed >= next_line && view.stage == Stage::Live {
             writeln!(out, "{}", line(&view))?;
-            next_line = view.passed + LINE_INTERVAL;
+            next_line = view.passed + interval;
         }
         out.flush()?;
     }
     Ok(())
+}
+
+/// Where the page is.
+fn announcement(address: &str, port: u16) -> String {
+    let is_other = port != 0 && !address.ends_with(&format!(":{port}"));
+    let why = if is_other { format!(" (port {port} is in use)") } else { String::new() };
+    format!("pulse: open http://{address} in a browser{why}; Ctrl-C ends it")
 }
 
 /// A line with state, traffic, active users, top pages, and whether the numbers are right.

@@ -1,17 +1,20 @@
 //! Real-time user activity: page views and clicks of simulated visitors, counted live and checked.
 //!
-//! `cargo run -p pulse` needs only Rust: visitors, log and application are in one process. Start with `topology.rs`,
+//! `cargo run -p pulse` needs only Rust: visitors, log, application and page are in one process. Start with `topology/mod.rs`,
 //! which defines what is counted; `README.md` explains what is shown.
 #![allow(unreachable_pub, reason = "a program has no users; `pub` says what other files may use")]
 
 mod background;
 mod board;
 mod bots;
+mod browsers;
+mod checking;
 mod conduct;
 mod drive;
 mod events;
 mod folder;
 mod instance;
+mod intake;
 mod lines;
 mod pace;
 mod place;
@@ -30,6 +33,7 @@ mod topology;
 mod traffic;
 mod view;
 mod watch;
+mod web;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -74,9 +78,13 @@ struct Arguments {
     #[arg(long)]
     at_least_once: bool,
 
-    /// Write plain lines, even in a terminal
+    /// Show a dashboard in the terminal, beside that in the browser
     #[arg(long)]
-    plain: bool,
+    terminal: bool,
+
+    /// Serve the page at this port of this machine, or at the next one that is free; 0 is any
+    #[arg(long, value_name = "PORT", default_value_t = 7070)]
+    port: u16,
 
     /// Create the run's folder in this one [default: the folder for temporary files]
     #[arg(long, value_name = "DIR")]
@@ -141,7 +149,12 @@ fn run(arguments: &Arguments) -> Result<bool, Failure> {
     }
     stop_on_signals(&shared)?;
     let describe = place.describe();
-    let plan = Plan { visitors: arguments.visitors as usize, seed: arguments.seed, kill_at: arguments.kill_at };
+    let plan = Plan {
+        visitors: arguments.visitors as usize,
+        seed: arguments.seed,
+        kill_at: arguments.kill_at,
+        port: arguments.port,
+    };
     let conductor = {
         let (shared, path) = (Arc::clone(&shared), folder.path().to_owned());
         std::thread::Builder::new().name("conductor".to_owned()).spawn(move || conduct(plan, &place, &path, &shared))?
@@ -168,7 +181,7 @@ fn place(arguments: &Arguments, folder: &Folder) -> Result<Place, Failure> {
     }
 }
 
-/// Shows the run until it has ended: as a screen in a terminal, otherwise as lines.
+/// Shows the run until it has ended: as lines, or as a screen in a terminal.
 fn show(
     arguments: &Arguments,
     shared: &Arc<Shared>,
@@ -176,7 +189,7 @@ fn show(
     conductor: &JoinHandle<Result<(), Failure>>,
 ) -> io::Result<()> {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    let live = io::stdout().is_terminal() && !is_dumb && !arguments.plain;
+    let live = arguments.terminal && io::stdout().is_terminal() && !is_dumb;
     let has_keys = live && io::stdin().is_terminal();
     let is_attended = arguments.seconds.is_none() || io::stdin().is_terminal();
     if !has_keys && is_attended && stdin::is_readable() {
@@ -184,7 +197,7 @@ fn show(
         std::thread::spawn(move || stdin::follow(&shared));
     }
     let has_ended = || conductor.is_finished();
-    if live { screen::show(shared, place, &has_ended) } else { lines::show(shared, place, &has_ended) }
+    if live { screen::show(shared, place, &has_ended) } else { lines::show(shared, place, arguments.port, &has_ended) }
 }
 
 /// The first Ctrl-C, SIGTERM or SIGHUP ends the run cleanly; the second ends the process.

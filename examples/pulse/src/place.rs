@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream::client::Client;
 use millstream::config::OnError;
 use millstream::log::{Admin, Doorbell, Embedded, Log, LogErrorKind, NewTopic};
 use millstream::runtime::{App, AppError, Guarantee, Running, Settings};
@@ -19,7 +20,7 @@ use crate::{Failure, answer};
 pub const PARTITIONS: u32 = 4;
 
 /// Worker threads.
-const WORKERS: usize = 2;
+pub const WORKERS: usize = 2;
 
 /// How often input positions, state and output are committed atomically. Readers see nothing before that.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
@@ -131,14 +132,23 @@ impl Place {
         Ok(())
     }
 
-    /// Starts an instance of the application.
-    pub fn start(&self, topology: &Topology, folder: &Path) -> Result<Running, AppError> {
+    /// A client that writes and waits for acknowledgements.
+    pub fn client(&self) -> Result<Client, Failure> {
+        Ok(match &self.log {
+            AnyLog::Embedded(log) => Client::new(log.clone())?,
+            #[cfg(all(feature = "kafka", feature = "rocksdb"))]
+            AnyLog::Kafka(log) => Client::new(log.clone())?,
+        })
+    }
+
+    /// Starts an instance of the application, with its state in this folder.
+    pub fn start(&self, topology: &Topology, state: &Path) -> Result<Running, AppError> {
         let settings = Settings {
             workers: WORKERS,
             guarantee: Some(self.guarantee),
             commit_interval: Some(COMMIT_INTERVAL),
             session_timeout: self.session_timeout,
-            state_dir: folder.join("state"),
+            state_dir: state.to_owned(),
             ..Settings::default()
         };
         let app = App::new(&self.application_id, topology.clone()).settings(settings).quiet();

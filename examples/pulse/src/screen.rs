@@ -8,7 +8,7 @@ use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifier
 use millstream::log::Doorbell;
 use millstream::runtime::TaskPhase;
 
-use crate::board::{Shared, Stage, TaskRow, clock};
+use crate::board::{Request, Shared, Stage, TaskRow, clock};
 use crate::lines::check;
 use crate::terminal::Terminal;
 use crate::text::{Line, Style, bar, beside, sparkline};
@@ -92,7 +92,7 @@ fn press(key: KeyEvent, shared: &Shared) -> bool {
             true
         }
         KeyCode::Char('k') => {
-            shared.kill();
+            shared.ask(Request::Kill);
             true
         }
         _ => true,
@@ -161,7 +161,9 @@ fn footer(view: &View, columns: usize) -> Vec<Line> {
     let keys = Line::of(Style::Badge, " k ")
         .and(Style::Plain, " kill the instance  ")
         .and(Style::Badge, " q ")
-        .and(Style::Plain, " quit");
+        .and(Style::Plain, " quit  ")
+        .and(Style::Dim, view.url.clone())
+        .cut(columns);
     vec![Line::new(), checked.cut(columns), news, keys]
 }
 

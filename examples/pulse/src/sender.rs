@@ -40,8 +40,23 @@ impl Sender {
         let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
         let key = key.write(&mut key_bytes)?.then_some(key_bytes.as_slice());
         let value = value.write(&mut value_bytes)?.then_some(value_bytes.as_slice());
+        self.queue::<K>(topic.name(), key, value, timestamp)
+    }
+
+    /// Sends bytes as they are, with a key that has bytes of its own.
+    pub fn send_bytes(&mut self, topic: &str, key: &[u8], value: &[u8], timestamp: Timestamp) -> Result<(), Failure> {
+        self.queue::<Vec<u8>>(topic, Some(key), Some(value), timestamp)
+    }
+
+    fn queue<K: Field>(
+        &mut self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+    ) -> Result<(), Failure> {
         let partition = partition_of(K::partition_bytes(key.unwrap_or_default()), self.partitions);
-        let handle = self.producer.topic(topic.name());
+        let handle = self.producer.topic(topic);
         let headers = Headers::new();
         let record = OutgoingRecord { key, value, timestamp, headers: &headers };
         loop {

@@ -67,6 +67,12 @@ pub fn product_path(product: usize) -> String {
     format!("/products/{name}")
 }
 
+/// Whether a page of the site has this path.
+pub fn is_known_page(path: &str) -> bool {
+    PAGES.iter().any(|page| page.path == path)
+        || path.strip_prefix("/products/").is_some_and(|name| TASTES.as_flattened().contains(&name))
+}
+
 /// First names.
 pub const FIRST_NAMES: [&str; 20] = [
     "Ada", "Bo", "Chidi", "Dina", "Emre", "Fay", "Goran", "Hana", "Ines", "Jun", "Kofi", "Lena", "Mats", "Nora",

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal};
 use std::time::{Duration, Instant};
 
-use crate::board::Shared;
+use crate::board::{Request, Shared};
 
 /// If the input ends this soon after the start, there was no input at all.
 const AT_ONCE: Duration = Duration::from_millis(500);
@@ -24,13 +24,20 @@ pub fn is_readable() -> bool {
     true
 }
 
-/// Reads lines until there are no more: `k` kills the instance, `q` ends the run, and so does the end of the input. If
-/// there is no input at all, the run ends after [`UNATTENDED`].
+/// Reads lines until there are no more: `k` kills the instance, `s` starts a second one and then kills it, `p` sends what
+/// nobody can read, `d` doubles the traffic, `q` ends the run, and so does the end of the input. If there is no input at
+/// all, the run ends after [`UNATTENDED`].
 pub fn follow(shared: &Shared) {
     let began = Instant::now();
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         match line.trim() {
-            "k" => shared.kill(),
+            "k" => shared.ask(Request::Kill),
+            "s" => shared.ask(match shared.board().addresses.len() {
+                0 | 1 => Request::StartSecond,
+                _ => Request::KillSecond,
+            }),
+            "p" => shared.ask(Request::Poison),
+            "d" => shared.ask(Request::Double),
             "q" => shared.stop(),
             _ => {}
         }

@@ -49,6 +49,10 @@ impl Summary {
             };
         }
         text += &findings(&board);
+        let dead_letters = shared.results().dead_letters;
+        if dead_letters > 0 {
+            let _ = writeln!(text, "dead letters: {}", thousands(dead_letters));
+        }
         let since = if board.outages.is_empty() { "" } else { ", counted since the instance was started again" };
         let _ = writeln!(text, "tasks: {}{since}", board.tasks.len());
         for line in task_lines(&board.tasks) {

@@ -19,6 +19,8 @@ pub struct View {
     pub stage: Stage,
     /// The state of the instance.
     pub instance: String,
+    /// Where the page is.
+    pub url: String,
     /// The numbers of events.
     pub sent: Sent,
     /// Measured over the last seconds.
@@ -87,6 +89,7 @@ impl View {
         view.stage = board.stage;
         view.instance.clone_from(&board.instance);
         view.tasks.clone_from(&board.tasks);
+        view.url = board.addresses.first().map(|address| format!("http://{address}")).unwrap_or_default();
         view.outages.clone_from(&board.outages);
         view.windows_checked = board.windows_checked();
         view.behind = board.tally.behind.len();

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 fn pulse(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pulse"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(["--port", "0"]).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -184,6 +184,7 @@ fn arguments_that_make_no_sense_are_refused() {
 fn kafka_needs_another_build_which_is_named() {
     let (code, _, errors) = run(&["--bootstrap-servers", "localhost:9092", "--seconds", "6"]);
     assert_eq!(code, Some(2));
-    let command = "cargo run -p pulse --features kafka,rocksdb -- --bootstrap-servers localhost:9092 --seconds 6";
+    let command =
+        "cargo run -p pulse --features kafka,rocksdb -- --port 0 --bootstrap-servers localhost:9092 --seconds 6";
     assert!(errors.contains(command), "{errors}");
 }

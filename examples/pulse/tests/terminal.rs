@@ -39,6 +39,7 @@ impl Session {
         tcsetwinsize(&master, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).expect("a size");
         let open = || OpenOptions::new().read(true).write(true).open(&name).expect("the terminal's other side");
         let child = Command::new(env!("CARGO_BIN_EXE_pulse"))
+            .args(["--terminal", "--port", "0"])
             .args(arguments)
             .env("TERM", "xterm-256color")
             .stdin(open())

@@ -20,10 +20,10 @@ mod sessions;
 mod tests;
 
 pub use alerts::ALERTS;
-pub use also_viewed::ALSO_VIEWED;
+pub use also_viewed::{ALSO_VIEWED, ALSO_VIEWED_STORE, RECENT_STORE};
 pub use countries::COUNTRY_TOTALS;
 pub use funnel::{BUY_WITHIN, CART_WITHIN, CLICK_WITHIN, FUNNEL, STEPS, is_click, is_payment, is_product, is_to_cart};
-pub use pages::{PAGE_TOTALS, PAGE_WINDOWS, TOP_PAGES};
+pub use pages::{PAGE_TOTALS, PAGE_TOTALS_STORE, PAGE_WINDOWS, TOP_PAGES};
 pub use sessions::{SESSION_GAP, SESSIONS};
 
 /// The length of the windows in which views and clicks are counted. They follow each other without a gap.

@@ -6,10 +6,9 @@ use millstream::record::Timestamp;
 use millstream::testing::TestDriver;
 
 use super::alerts::ALERTS_STORE;
-use super::also_viewed::{ALSO_VIEWED_STORE, RECENT_STORE};
 use super::countries::COUNTRY_TOTALS_STORE;
 use super::funnel::FUNNEL_STORE;
-use super::pages::{PAGE_TOTALS_STORE, PAGE_WINDOWS_STORE, TOP_PAGES_STORE};
+use super::pages::{PAGE_WINDOWS_STORE, TOP_PAGES_STORE};
 use super::sessions::SESSIONS_STORE;
 use super::*;
 use crate::events::{PageCounts, Recent, pair};
