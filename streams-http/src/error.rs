@@ -34,6 +34,15 @@ pub enum HttpError {
     /// A token that nobody could send.
     #[error("the token {0}: it is sent in a header, so it needs at least one character, and visible ASCII ones only")]
     Token(&'static str),
+    /// What names nobody to carry questions to.
+    #[error(
+        "`{peer}` names nobody to carry questions to: write a name (`web-1.example.org`), an ending of names \
+         (`*.example.org`), an address or a network (`10.0.0.0/8`), without a port"
+    )]
+    Peer {
+        /// What was named.
+        peer: String,
+    },
     /// The server's threads cannot be started.
     #[error("the HTTP server's thread cannot be started: {0}")]
     Thread(String),

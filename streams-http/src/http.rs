@@ -10,6 +10,7 @@ use crate::guards::Guards;
 use crate::lag::LagKeeper;
 use crate::limits::Limits;
 use crate::log::LogKeeper;
+use crate::peers::{AllowedPeers, Peers};
 use crate::refusal::Refusal;
 use crate::routes::dead_letters::put_back::PutBack;
 use crate::served::Served;
@@ -40,6 +41,7 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | `GET /api/topics` | the topics, their partitions, and how far the application has come in them |
 /// | `GET /api/topics/{topic}` | one of them, its types and settings |
 /// | `GET /api/topics/{topic}/records` | records, and with `?wait=10s` those that are still to come |
+/// | `GET /api/instances` | who runs the application; with `?tasks=true` what each does |
 /// | `GET /api/openapi.json` | all of these, described for programs |
 /// | `POST /api/app/pause`, `resume`, `stop` | with [`Http::allow_actions`] |
 /// | `POST /api/dead-letters/{partition}/{offset}/replay` | puts one back where it came from; with [`Http::allow_actions`] |
@@ -70,6 +72,9 @@ pub struct Http {
     allows_actions: bool,
     allows_all_topics: bool,
     ready_within: Option<u64>,
+    /// Where others can ask, if the operator has said it.
+    endpoint: Option<String>,
+    peers: Vec<String>,
     limits: Limits,
     /// What the program serves beside this crate's routes.
     routes: Router,
@@ -91,7 +96,9 @@ impl Http {
             allows_actions: config.ui_allow_actions,
             allows_all_topics: false,
             ready_within: None,
-            limits: Limits::DEFAULT,
+            endpoint: config.application_server.clone(),
+            peers: config.query_server_peers.clone(),
+            limits: Limits::of_this_process(),
             routes: Router::new(),
             open_to_pages: Vec::new(),
         }
@@ -179,29 +186,70 @@ impl Http {
         self
     }
 
+    /// Where other instances can ask this one, as in `10.0.0.7:7070` (`application.server`): unless set, the address that
+    /// [`Http::start`] listens on. It is needed where that is all addresses of the machine (`0.0.0.0`), or others know it by
+    /// another one, and for [`Http::router`].
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// To whom questions about rows of other instances may be carried, with the token, beside this machine
+    /// (`query.server.peers`): a name, an ending of names such as `*.example.org`, an address, or a network such as
+    /// `10.0.0.0/8`. Other instances are not asked; 421 then says where they are.
+    pub fn allow_peer(mut self, peer: impl Into<String>) -> Self {
+        self.peers.push(peer.into());
+        self
+    }
+
     /// For a server that the program has already: `your_router.merge(http.router()?)`. What [`Http::bind`] says does not
-    /// matter then, nor do its [own routes](Http::routes), and so the program decides who can reach it; without a token, requests are answered only if they were
-    /// sent to a name of this machine or to an [allowed](Http::allow_host) one.
+    /// matter then, nor do its [own routes](Http::routes), and so the program decides who can reach it; without a token,
+    /// requests are answered only if they were sent to a name of this machine or to an [allowed](Http::allow_host) one.
+    ///
+    /// Questions are carried to other instances if this is called in the tokio runtime that serves it; these ask back if
+    /// [`Http::endpoint`] says where.
     ///
     /// # Errors
-    /// When the token cannot be sent in a header.
+    /// When the token cannot be sent in a header, or a [peer](Http::allow_peer) is nobody.
     pub fn router(self) -> Result<Router, HttpError> {
         let guards = self.guards()?;
-        Ok(guards.around(routes::all(self.served())))
+        let served = self.served()?;
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            served.peers.begin(&self.app, runtime);
+        }
+        if let Some(endpoint) = &self.endpoint {
+            self.app.announce(endpoint);
+        }
+        Ok(guards.around(routes::all(served)))
     }
 
     /// Serves on threads of its own until the [`HttpServer`] is dropped.
     ///
     /// # Errors
-    /// When the address cannot be listened on, when it can be reached from other machines and there is no token, or when
-    /// the token cannot be sent in a header.
+    /// When the address cannot be listened on, when it can be reached from other machines and there is no token, when the
+    /// token cannot be sent in a header, or a [peer](Http::allow_peer) is nobody.
     pub fn start(self) -> Result<HttpServer, HttpError> {
         let guards = self.guards()?;
         let has_token = self.token.is_some();
         let own = self.routes.clone().method_not_allowed_fallback(async || Refusal::wrong_method());
         let own = own.fallback(async || Refusal::not_found());
-        let routes = routes::all(self.served()).fallback_service(own);
-        HttpServer::start(&self.app, guards.around(routes), (&self.address, has_token), self.limits)
+        let served = self.served()?;
+        let peers = served.peers.clone();
+        let routes = routes::all(served).fallback_service(own);
+        let server = HttpServer::start(&self.app, guards.around(routes), (&self.address, has_token), self.limits)?;
+        peers.begin(&self.app, server.runtime().clone());
+        match self.endpoint.or_else(|| server.endpoint()) {
+            Some(endpoint) => self.app.announce(&endpoint),
+            None => {
+                let address = server.address();
+                tracing::info!(
+                    %address,
+                    "other instances are not told where this one can be asked, because it listens on all addresses; \
+                     `application.server` says it"
+                );
+            }
+        }
+        Ok(server)
     }
 
     fn guards(&self) -> Result<Guards, HttpError> {
@@ -209,8 +257,11 @@ impl Http {
         Ok(Guards::new(token, self.hosts.clone(), self.limits).open_to_pages(self.open_to_pages.clone()))
     }
 
-    fn served(&self) -> Served {
-        Served {
+    fn served(&self) -> Result<Served, HttpError> {
+        let token = self.token.as_deref().map(Token::new).transpose()?;
+        let allowed = AllowedPeers::parse(&self.peers)?;
+        Ok(Served {
+            peers: Peers::new(self.app.clone(), token, allowed),
             app: self.app.clone(),
             lag: Arc::new(LagKeeper::new(self.app.clone())),
             log: Arc::new(LogKeeper::new(self.app.clone())),
@@ -218,9 +269,11 @@ impl Http {
             allows_actions: self.allows_actions,
             allows_all_topics: self.allows_all_topics,
             streams: Arc::new(Semaphore::new(self.limits.streams)),
+            streams_max: self.limits.streams,
+            peer_streams: Arc::new(Semaphore::new(self.limits.peer_streams)),
             put_back: PutBack::default(),
             replays: Arc::new(Semaphore::new(1)),
-        }
+        })
     }
 }
 

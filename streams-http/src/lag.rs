@@ -4,34 +4,25 @@
 //! not known is said to be unknown: an end that was not answered, or the time of a record that is not fetched yet.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 use std::time::Duration;
 
-use streams_core::log::{Admin, Doorbell, Reply};
 use streams_core::record::{Offset, TaskId, Timestamp, TopicPartition};
 use streams_core::runtime::{Handle, TaskMetrics};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
+
+use crate::admin_client::AdminClient;
 
 /// How often the log is asked at most.
 const ASK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Asks where inputs end, and remembers it for a second.
 pub(crate) struct LagKeeper {
     app: Handle,
+    log: AdminClient,
     /// Whoever has this asks, and the others wait for the answer.
-    asking: Mutex<Asking>,
-}
-
-#[derive(Default)]
-struct Asking {
-    client: Option<(Arc<dyn Admin>, Doorbell)>,
-    last: Option<(Instant, Arc<Ends>)>,
+    last: Mutex<Option<(Instant, Arc<Ends>)>>,
 }
 
 /// Where partitions end, or why that is not known.
@@ -74,13 +65,13 @@ impl InputLag {
 
 impl LagKeeper {
     pub(crate) fn new(app: Handle) -> Self {
-        Self { app, asking: Mutex::default() }
+        Self { log: AdminClient::new(app.clone()), app, last: Mutex::default() }
     }
 
     /// Where the inputs of this instance end, at most a second old.
-    pub(crate) async fn ends(self: &Arc<Self>, tasks: &BTreeMap<TaskId, TaskMetrics>) -> Arc<Ends> {
-        let mut asking = self.asking.lock().await;
-        if let Some((at, ends)) = &asking.last
+    pub(crate) async fn ends(&self, tasks: &BTreeMap<TaskId, TaskMetrics>) -> Arc<Ends> {
+        let mut last = self.last.lock().await;
+        if let Some((at, ends)) = &*last
             && at.elapsed() < ASK_INTERVAL
         {
             return Arc::clone(ends);
@@ -88,40 +79,18 @@ impl LagKeeper {
         let assigned = self.app.assignment();
         let own = tasks.iter().filter(|(id, _)| assigned.contains_key(id));
         let partitions = own.flat_map(|(_, task)| task.positions.keys().cloned()).collect();
-        let ends = Arc::new(self.ask(&mut asking, partitions).await);
-        asking.last = Some((Instant::now(), Arc::clone(&ends)));
+        let ends = Arc::new(self.ask(partitions).await);
+        *last = Some((Instant::now(), Arc::clone(&ends)));
         ends
     }
 
-    async fn ask(self: &Arc<Self>, asking: &mut Asking, partitions: Vec<TopicPartition>) -> Ends {
+    async fn ask(&self, partitions: Vec<TopicPartition>) -> Ends {
         if partitions.is_empty() {
             return Ok(BTreeMap::new());
         }
-        if asking.client.is_none() {
-            asking.client = Some(self.client()?);
-        }
-        let Some((admin, doorbell)) = &asking.client else { return Ok(BTreeMap::new()) };
-        let reply = admin.end_offsets(partitions.clone(), self.app.about().input_isolation());
-        match timeout(PATIENCE, answer(reply, doorbell)).await {
-            Ok(Some(Ok(ends))) => Ok(partitions.into_iter().zip(ends).collect()),
-            Ok(Some(Err(error))) => Err(error.to_string()),
-            Ok(None) => Err("the log has not answered".to_owned()),
-            Err(_) => Err(format!("the log did not answer within {} s", PATIENCE.as_secs())),
-        }
-    }
-
-    fn client(self: &Arc<Self>) -> Result<(Arc<dyn Admin>, Doorbell), String> {
-        let log = self.app.about().log().filter(|_| !self.app.state().is_final());
-        let log = log.ok_or_else(|| "the application has ended".to_owned())?;
-        let doorbell = Doorbell::new();
-        let admin = log.admin(doorbell.clone()).map_err(|error| error.to_string())?;
-        // A client keeps an embedded log open, which is for nobody to do once the application has ended.
-        let keeper = Arc::clone(self);
-        tokio::spawn(async move {
-            let _ = keeper.app.ended().await;
-            *keeper.asking.lock().await = Asking::default();
-        });
-        Ok((admin, doorbell))
+        let isolation = self.app.about().input_isolation();
+        let ends = self.log.ask(|admin| admin.end_offsets(partitions.clone(), isolation)).await?;
+        Ok(partitions.into_iter().zip(ends).collect())
     }
 
     /// How far a task is behind each of its inputs.
@@ -133,19 +102,6 @@ impl LagKeeper {
         };
         task.positions.iter().map(lag).collect()
     }
-}
-
-/// The answer, when it comes.
-async fn answer<T>(mut reply: Reply<T>, doorbell: &Doorbell) -> Option<T> {
-    poll_fn(|context| {
-        loop {
-            if let Poll::Ready(answer) = reply.poll() {
-                return Poll::Ready(answer);
-            }
-            ready!(doorbell.poll_wait(context));
-        }
-    })
-    .await
 }
 
 #[cfg(test)]
@@ -174,23 +130,5 @@ mod tests {
             let lag = InputLag::new(&partition, Offset(position), end.map(Offset), next.map(Timestamp), now);
             assert_eq!((lag.records(), lag.time), (records, time), "{position} {end:?} {next:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn an_answer_may_come_later_or_never() {
-        let doorbell = Doorbell::new();
-        let (sender, reply) = Reply::later();
-        let ringer = doorbell.clone();
-        ringer.ring();
-        let sending = tokio::spawn(async move {
-            sender.send(5).expect("somebody waits");
-            ringer.ring();
-        });
-        assert_eq!(answer(reply, &doorbell).await, Some(5));
-        sending.await.expect("it was sent");
-        let (sender, reply) = Reply::<u32>::later();
-        drop(sender);
-        assert_eq!(answer(reply, &doorbell).await, None);
-        assert_eq!(answer(Reply::ready(7), &doorbell).await, Some(7));
     }
 }

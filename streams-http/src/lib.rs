@@ -31,6 +31,7 @@
 //! of it where others can listen in. Actions are off unless [`Http::allow_actions`] says otherwise.
 #![forbid(unsafe_code)]
 
+mod admin_client;
 mod error;
 mod guards;
 mod http;
@@ -40,6 +41,7 @@ mod limits;
 mod log;
 mod metrics;
 mod openapi;
+mod peers;
 mod records;
 mod refusal;
 mod routes;

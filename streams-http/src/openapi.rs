@@ -23,6 +23,7 @@ use crate::routes;
         routes::dead_letters::list::letters,
         routes::dead_letters::put_back::put_back,
         routes::dead_letters::replay::replay,
+        routes::instances::instances,
         routes::livez::livez,
         routes::metrics::metrics,
         routes::readyz::readyz,

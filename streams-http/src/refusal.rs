@@ -5,7 +5,11 @@ use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
+
+/// Where to ask instead.
+const OWNER: &str = "x-kstream-owner";
 
 /// An answer that refuses.
 #[derive(Debug, Clone)]
@@ -38,6 +42,17 @@ impl Refusal {
     /// Adds a header.
     pub(crate) fn with(self, name: HeaderName, value: &'static str) -> Self {
         Self { header: Some((name, HeaderValue::from_static(value))), ..self }
+    }
+
+    /// Says who has what was asked for, if that is known.
+    pub(crate) fn with_owner(self, owner: Option<&str>) -> Self {
+        let value = owner.and_then(|owner| HeaderValue::from_str(owner).ok());
+        Self { header: value.map(|value| (HeaderName::from_static(OWNER), value)).or(self.header), ..self }
+    }
+
+    /// The body as text.
+    pub(crate) fn to_json(&self) -> String {
+        json!({ "error": { "code": self.code, "message": self.message } }).to_string()
     }
 
     /// The same in other words.

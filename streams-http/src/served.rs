@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::lag::LagKeeper;
 use crate::log::LogKeeper;
+use crate::peers::Peers;
 use crate::refusal::Refusal;
 use crate::routes::dead_letters::put_back::PutBack;
 
@@ -17,6 +18,7 @@ pub(crate) struct Served {
     pub(crate) app: Handle,
     pub(crate) lag: Arc<LagKeeper>,
     pub(crate) log: Arc<LogKeeper>,
+    pub(crate) peers: Peers,
     /// How many records an input partition may be behind while the application counts as ready.
     pub(crate) ready_within: Option<u64>,
     pub(crate) allows_actions: bool,
@@ -24,6 +26,9 @@ pub(crate) struct Served {
     pub(crate) allows_all_topics: bool,
     /// One for each stream of events that may be open.
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams_max: usize,
+    /// The same for those that other instances follow.
+    pub(crate) peer_streams: Arc<Semaphore>,
     /// The dead letters that were put back one by one.
     pub(crate) put_back: PutBack,
     /// One for each replay of all dead letters that may go on.

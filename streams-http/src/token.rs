@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::http::HeaderValue;
 use subtle::ConstantTimeEq as _;
 
 use crate::HttpError;
@@ -19,6 +20,15 @@ impl Token {
             }
             _ => Ok(Self(token.into())),
         }
+    }
+
+    /// The header that shows it to another instance.
+    pub(crate) fn as_bearer(&self) -> HeaderValue {
+        // It has only characters that can be sent.
+        let value = HeaderValue::from_str(&format!("Bearer {}", self.0));
+        let mut value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
+        value.set_sensitive(true);
+        value
     }
 
     /// Whether that is it. How long this takes says nothing about how much of it is right.

@@ -36,6 +36,7 @@
 //! | `GET /livez` | 200 while a restart would not help: also while the application starts, restores its state, or cannot reach its log. 503 when it has ended with an error, or one of its threads has not come back for `max.poll.interval.ms` |
 //! | `GET /readyz` | 200 while it runs and all its tasks do, and with `.ready_within(records)` only while no input partition is further behind. Otherwise 503 |
 //! | `GET /api/app` | id, state, guarantee, and the error that ended it |
+//! | `GET /api/instances` | who runs the application and has which tasks; with `?tasks=true` what each does |
 //! | `GET /api/tasks` | what each task of this instance does, how far it is behind its inputs, what is left to restore, and what handlers do |
 //! | `GET /api/topology` | JSON, and with `?format=` the `text` that Kafka Streams prints, or `mermaid` and `dot` for pictures |
 //! | `GET /api/config` | every setting, and where it comes from. Secrets are hidden |
@@ -55,12 +56,20 @@
 //! | `POST /api/dead-letters/replay` | puts all back that were not, each once; with `.allow_actions(true)` |
 //! | `POST /api/topics/{topic}/records` | writes records into a topic that is not internal; with `.allow_actions(true)` |
 //!
-//! Every error is `{"error":{"code":"..","message":".."}}`. Each instance answers for itself: what the others do, they say.
+//! Every error is `{"error":{"code":"..","message":".."}}`. Beside stores and instances, each instance answers for itself.
 //!
 //! **Rows** are JSON, and keys in a path or parameter are written as people write them: texts as they are, numbers in digits,
 //! everything else as JSON. `?committed=true` leaves out what is not committed yet. `X-KStream-Position` in the answer says how
-//! far the store was; sent as `X-KStream-Min-Position`, with `?wait=2s`, it makes sure that one reads what one has written. A
-//! row that another instance has is 421; `?local=true` asks only for those that this one has.
+//! far the store was; sent as `X-KStream-Min-Position`, with `?wait=2s`, it makes sure that one reads what one has written. What passes by
+//! itself, such as a store that is being restored, is 503 with `Retry-After`.
+//!
+//! **Several instances** answer for each other. Each tells its group where it can be asked, and carries questions about rows of
+//! others to them, so that any of them, or a load balancer in front of all, gives the whole answer; `?local=true` is for an
+//! instance's own rows. While one is gone, its rows are 503 until others have its tasks. Questions and the token go to addresses
+//! of this machine only, unless the operator names others: `.allow_peer("10.0.0.0/8")` or `query.server.peers`, with names
+//! (`web-1.example.org`), endings (`*.example.org`), addresses and networks. Rows of an instance that may not be asked are 421,
+//! with its address in `X-KStream-Owner`. Where a server listens on all addresses, or others know it by another one,
+//! `application.server`, or `.endpoint("web-1:7070")`, says which one others should use. `GET /api/instances` lists them.
 //!
 //! A **stream** begins with `snapshot`, has an `upsert` for each row, and then `complete`; after that come `upsert` and `delete`
 //! as rows change, of each row at most about twenty a second, and fewer to who reads slowly. When tasks move it begins anew

@@ -70,5 +70,11 @@
 //! ## When there is no answer
 //!
 //! Every obstacle is a [`QueryError`](crate::query::QueryError) that says what it is: a store that is being restored, a task
-//! that is on its way to another instance, or that another instance has. `.waiting(duration)` waits for what passes by
-//! itself. With several instances, each answers for the rows of its own tasks; `.local()` asks for just these.
+//! that is on its way to another instance, or an instance that does not answer. `.waiting(duration)` waits for what passes by
+//! itself.
+//!
+//! ## Several instances
+//!
+//! Each instance has the rows of its own tasks. Once all of them are [served over HTTP](super::over_http), every question, typed
+//! or not, is carried to those that have the rows, and a stream hears of all; `.local()` asks for an instance's own rows.
+//! Without a server, a row that another instance has is an error that says so.

@@ -32,7 +32,7 @@
 //! pages of a large answer, and different tasks, are of different moments. Rows that have expired are not there.
 //!
 //! A store that is being restored, or whose task is on its way to another instance, is a named error ([`QueryError`]) unless
-//! the view is `.waiting(..)`; so is a task that another instance has. To read what one has written, ask for its position
+//! the view is `.waiting(..)`; so is a task that another instance has, unless questions are carried there ([`elsewhere`]). To read what one has written, ask for its position
 //! with `.at_least(..)`.
 //!
 //! This module turns keys into bytes and bytes into rows, and puts the tasks' answers together. The way to the workers and

@@ -33,12 +33,14 @@ pub(crate) struct Guards {
     /// Paths that pages of other servers may use.
     open_to_pages: Arc<[String]>,
     places: Arc<Semaphore>,
+    peer_places: Arc<Semaphore>,
 }
 
 impl Guards {
     pub(crate) fn new(token: Option<Token>, hosts: Vec<String>, limits: Limits) -> Self {
-        let places = Arc::new(Semaphore::new(limits.requests));
-        Self { token, hosts: hosts.into(), limits, open_to_pages: Arc::default(), places }
+        let places = |count| Arc::new(Semaphore::new(count));
+        let (places, peer_places) = (places(limits.requests), places(limits.peer_requests));
+        Self { token, hosts: hosts.into(), limits, open_to_pages: Arc::default(), places, peer_places }
     }
 
     /// Lets pages of other servers use these paths.

@@ -9,7 +9,6 @@ use streams_core::runtime::{AppState, TaskMetrics, Turns, WorkerTimings};
 
 use super::sample::Labels;
 use crate::lag::InputLag;
-use crate::limits::Limits;
 use crate::served::Served;
 
 /// The application at one moment.
@@ -47,7 +46,7 @@ impl Snapshot {
             level: about.recording_level(),
             state: app.state(),
             is_paused: app.is_paused(),
-            streams: Limits::DEFAULT.streams.saturating_sub(served.streams.available_permits()),
+            streams: served.streams_max.saturating_sub(served.streams.available_permits()),
             turns: app.turns(),
             timings: app.timings(),
             lags: assigned.values().flat_map(|task| served.lag.of(task, &ends)).collect(),

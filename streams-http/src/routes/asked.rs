@@ -72,7 +72,10 @@ impl From<QueryError> for Refusal {
         let later = |code| refusal(StatusCode::SERVICE_UNAVAILABLE, code).retry_soon();
         match error {
             QueryError::UnknownStore { .. } => refusal(StatusCode::NOT_FOUND, "unknown_store"),
-            QueryError::NotHere { .. } => refusal(StatusCode::MISDIRECTED_REQUEST, "not_here"),
+            QueryError::NotHere { owner, .. } => {
+                refusal(StatusCode::MISDIRECTED_REQUEST, "not_here").with_owner(owner.as_deref())
+            }
+            QueryError::Elsewhere { passes: true, .. } => later("elsewhere"),
             QueryError::NotRunning { .. } => later("not_running"),
             QueryError::Moving { .. } => later("moving"),
             QueryError::Restoring { .. } => later("restoring"),

@@ -15,9 +15,11 @@ mod asked;
 pub(crate) mod checks;
 pub(crate) mod config;
 pub(crate) mod dead_letters;
+pub(crate) mod instances;
 pub(crate) mod livez;
 pub(crate) mod metrics;
 pub(crate) mod parameters;
+pub(crate) mod peers;
 pub(crate) mod readyz;
 pub(crate) mod store_row;
 pub(crate) mod store_rows;
@@ -42,6 +44,7 @@ pub(crate) fn all(served: Served) -> Router {
         .route("/api/dead-letters/replay", post(dead_letters::replay::replay))
         .route("/api/dead-letters/{partition}/{offset}", get(dead_letters::letter::letter))
         .route("/api/dead-letters/{partition}/{offset}/replay", post(dead_letters::put_back::put_back))
+        .route("/api/instances", get(instances::instances))
         .route("/api/openapi.json", get(crate::openapi::openapi))
         .route("/api/stores", get(stores::stores))
         .route("/api/stores/{store}", get(store_rows::store_rows))
@@ -52,6 +55,8 @@ pub(crate) fn all(served: Served) -> Router {
         .route("/api/topics/{topic}", get(topics::topic::topic))
         .route("/api/topics/{topic}/records", get(topics::read::records).post(topics::write::write))
         .route("/api/topology", get(topology::topology))
+        .route("/peer/rows", post(peers::rows))
+        .route("/peer/news", post(peers::news))
         .method_not_allowed_fallback(async || Refusal::wrong_method())
         .with_state(served)
 }

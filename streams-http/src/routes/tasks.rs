@@ -92,12 +92,17 @@ pub(crate) async fn tasks(
     State(served): State<Served>,
     _: Parameters<NoParameters>,
 ) -> Result<Json<TasksAnswer>, Refusal> {
+    Ok(Json(own_tasks(&served).await))
+}
+
+/// What this instance says of its tasks.
+pub(super) async fn own_tasks(served: &Served) -> TasksAnswer {
     let tasks = served.app.tasks();
     let ends = served.lag.ends(&tasks).await;
     let assigned = served.app.assignment();
     let own = tasks.iter().filter(|(id, _)| assigned.contains_key(id));
     let tasks = own.map(|(id, task)| task_answer(*id, task, served.lag.of(task, &ends))).collect();
-    Ok(Json(TasksAnswer { tasks, lag_unknown: unknown(&ends) }))
+    TasksAnswer { tasks, lag_unknown: unknown(&ends) }
 }
 
 fn unknown(ends: &Ends) -> Option<String> {

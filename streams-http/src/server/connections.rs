@@ -107,7 +107,8 @@ async fn serve_one(stream: TcpStream, routes: Router, seat: Seat, limits: Limits
 /// the connection. There may be fewer streams than connections, so that some can always be closed.
 fn busy_until_it_ends(response: Response, busy: Busy) -> Response {
     let media_type = response.headers().get(CONTENT_TYPE).map(|media_type| media_type.as_bytes());
-    if !media_type.is_some_and(|media_type| media_type.starts_with(b"text/event-stream")) {
+    let goes_on = [b"text/event-stream".as_slice(), b"application/x-ndjson"];
+    if !media_type.is_some_and(|media_type| goes_on.iter().any(|prefix| media_type.starts_with(prefix))) {
         return response;
     }
     response.map(|body| {

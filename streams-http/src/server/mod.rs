@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use axum::Router;
 use streams_core::runtime::Handle;
-use tokio::runtime::Builder;
+use tokio::runtime::{self, Builder};
 use tokio::sync::watch;
 
 use crate::HttpError;
@@ -28,6 +28,7 @@ const THREADS: usize = 2;
 #[must_use = "dropping it ends the server"]
 pub struct HttpServer {
     address: SocketAddr,
+    runtime: runtime::Handle,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -52,7 +53,7 @@ impl HttpServer {
             let mut builder = Builder::new_multi_thread();
             let runtime = builder.worker_threads(THREADS).thread_name(runtime_name).enable_all().build();
             let runtime = runtime.map_err(|error| HttpError::Thread(error.to_string()));
-            let _ = report.send(runtime.as_ref().map(|_| ()).map_err(Clone::clone));
+            let _ = report.send(runtime.as_ref().map(|runtime| runtime.handle().clone()).map_err(Clone::clone));
             if let Ok(runtime) = runtime {
                 runtime.block_on(connections::serve(&app, listening.socket, routes, limits, stopped));
                 runtime.shutdown_timeout(std::time::Duration::ZERO);
@@ -60,8 +61,9 @@ impl HttpServer {
         };
         let thread = std::thread::Builder::new().name(name).spawn(serve);
         let thread = thread.map_err(|error| HttpError::Thread(error.to_string()))?;
-        started.recv().unwrap_or_else(|_| Err(HttpError::Thread("it has ended at once".to_owned())))?;
-        let server = Self { address, stop, thread: Some(thread) };
+        let ended = || HttpError::Thread("it has ended at once".to_owned());
+        let runtime = started.recv().unwrap_or_else(|_| Err(ended()))?;
+        let server = Self { address, runtime, stop, thread: Some(thread) };
         let url = server.url();
         about.about().heard(|| match listening.taken {
             Some(port) => tracing::info!(target: "millstream", url, "{id} answers at {url} (port {port} is in use)"),
@@ -74,6 +76,15 @@ impl HttpServer {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where others can ask it; `None` if it listens on all addresses, so that none of them is known to be the right one.
+    pub(crate) fn endpoint(&self) -> Option<String> {
+        (!self.address.ip().is_unspecified()).then(|| self.address.to_string())
+    }
+
+    pub(crate) const fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
     }
 
     /// The same as a URL, without a path: `http://127.0.0.1:7070`.

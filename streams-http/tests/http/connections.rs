@@ -4,16 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, connect, eventually, scene};
-
-/// More than the server keeps, and fewer than a process may have files.
-const IDLE: usize = 400;
+use crate::support::{Answer, CONNECTIONS, connect, eventually, scene, with_few_files};
 
 #[test]
 fn idle_connections_keep_nobody_out() {
+    let _alone = with_few_files();
     let scene = scene(|http| http);
     let began = Instant::now();
-    let idle: Vec<TcpStream> = (0..IDLE).map(|_| connect(scene.address())).collect();
+    let idle: Vec<TcpStream> = (0..CONNECTIONS + 110).map(|_| connect(scene.address())).collect();
     assert_eq!(scene.get("/api/app").status, 200);
     // Those that were idle for the longest had to go, long before their time was up.
     let is_closed = |mut stream: &TcpStream| {

@@ -1,6 +1,6 @@
 //! A running application over real sockets: what each route answers, and what nobody gets.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod actions;
 mod api;
@@ -9,6 +9,7 @@ mod connections;
 mod dead_letters;
 mod endings;
 mod health;
+mod instances;
 mod letting_in;
 mod metrics;
 mod mounted;

@@ -23,6 +23,7 @@ fn every_route_is_described_and_every_description_is_of_a_route() {
         ("post", "/api/dead-letters/replay"),
         ("get", "/api/dead-letters/{partition}/{offset}"),
         ("post", "/api/dead-letters/{partition}/{offset}/replay"),
+        ("get", "/api/instances"),
         ("get", "/api/openapi.json"),
         ("get", "/api/stores"),
         ("get", "/api/stores/{store}"),
@@ -58,6 +59,7 @@ fn answers_have_the_fields_that_are_described() {
     for (path, schema) in [
         ("/api/app", "AppAnswer"),
         ("/api/config", "ConfigAnswer"),
+        ("/api/instances", "InstancesAnswer"),
         ("/api/tasks", "TasksAnswer"),
         ("/api/topics", "TopicsAnswer"),
         ("/readyz", "Verdict"),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use millstream::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::support::{LINES, Scene, scene_of};
+use crate::support::{CONNECTIONS, LINES, STREAMS, Scene, scene_of, with_few_files};
 
 const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
 const PER_MINUTE: WindowStore<String, i64> = WindowStore::new("per-minute");
@@ -155,13 +155,15 @@ fn a_stream_has_all_rows_first_and_then_each_that_changes() {
 /// Nobody keeps others from following, and those who ask have places of their own.
 #[test]
 fn streams_beyond_the_limit_are_refused() {
+    let _alone = with_few_files();
     let scene = counting();
-    let mut streams: Vec<_> = (0..128).map(|_| Events::of(&scene, "/api/stores/counts/stream")).collect();
+    let mut streams: Vec<_> = (0..STREAMS).map(|_| Events::of(&scene, "/api/stores/counts/stream")).collect();
     for events in &mut streams {
         assert_eq!(events.next().0, "snapshot");
     }
     assert_eq!(scene.get("/api/stores/counts").status, 200);
-    assert!(scene.get("/metrics").body.contains("\nkstream_live_view_clients 128\n"));
+    let told = format!("\nkstream_live_view_clients {STREAMS}\n");
+    assert!(scene.get("/metrics").body.contains(&told));
     let refused = scene.get("/api/stores/counts/stream");
     assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (503, Some("busy")));
     drop(streams);
@@ -174,10 +176,11 @@ fn streams_beyond_the_limit_are_refused() {
 /// Regression: a stream between two events was taken for an idle connection, and had to make room.
 #[test]
 fn a_stream_without_news_is_not_idle() {
+    let _alone = with_few_files();
     let scene = counting();
     let mut events = Events::of(&scene, "/api/stores/counts/stream");
     while events.next().0 != "complete" {}
-    let idle: Vec<TcpStream> = (0..400).map(|_| crate::support::connect(scene.address())).collect();
+    let idle: Vec<TcpStream> = (0..CONNECTIONS + 110).map(|_| crate::support::connect(scene.address())).collect();
     let is_closed = |mut stream: &TcpStream| {
         stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         matches!(stream.read(&mut [0]), Ok(0))

@@ -17,6 +17,24 @@ const COUNTS: Topic<String, i64> = Topic::new("lines-per-key");
 /// Nothing that is waited for takes that long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many connections a server keeps of a process that may have [`FILES`] files.
+pub(crate) const CONNECTIONS: usize = 333;
+/// And how many of them may be streams.
+pub(crate) const STREAMS: usize = 102;
+
+const FILES: u64 = 1_000;
+
+/// For tests that open more connections than a server keeps: makes the process one that may have few files, and lets only one
+/// such test run at a time.
+pub(crate) fn with_few_files() -> std::sync::MutexGuard<'static, ()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(FILES), maximum }).unwrap();
+    guard
+}
+
 /// An application on an embedded log, and its server.
 pub(crate) struct Scene {
     // Fields are dropped in this order.
