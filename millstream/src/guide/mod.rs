@@ -5,7 +5,7 @@
 //! [`tables`] and their aggregations, [`suppress_and_versions`] for results that stay as they are, and [`processors`] for code
 //! of your own. [`running`] is for the day when others depend on it: settings, logging, several processes; [`failures`] for
 //! the record with which something fails. [`handlers`] is for calls of other services, and [`queries`] for whoever asks for
-//! state. [`over_http`] is how to ask a running application how it is, and `command_line`, with the feature `cli`, the tool
+//! state; [`live`] shows tables on a page. [`over_http`] is how to ask a running application how it is, and `command_line`, with the feature `cli`, the tool
 //! that its program can be.
 //! [`differences`] is for those who know Kafka Streams, and says what is not there yet; [`beyond`] shows what it does not have.
 //!
@@ -19,6 +19,7 @@ pub mod differences;
 pub mod failures;
 pub mod handlers;
 pub mod joins;
+pub mod live;
 pub mod over_http;
 pub mod processors;
 pub mod queries;

@@ -25,6 +25,7 @@ mod grouped_table;
 mod handle;
 pub mod handler;
 mod joinable;
+pub mod live;
 #[doc(hidden)]
 pub mod not_yet;
 pub mod processor;

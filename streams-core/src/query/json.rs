@@ -203,6 +203,10 @@ impl JsonStore {
         })))
     }
 
+    pub(super) const fn asked(&self) -> &AskedStore {
+        &self.store
+    }
+
     fn selection(&self, wanted: &Wanted) -> Result<Selection, QueryError> {
         let bound = |text: &Option<String>| match text {
             Some(text) => Ok(Bound::Included(self.bytes_of(text)?)),

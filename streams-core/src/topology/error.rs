@@ -237,6 +237,17 @@ pub enum TopologyError {
         /// The call that the option follows.
         at: CallSite,
     },
+    /// A tile that cannot be shown.
+    #[error("the tile `{title}` at {at} cannot be shown: {reason}")]
+    Tile {
+        /// Its title.
+        title: String,
+        /// Why not, and what to do.
+        reason: String,
+        /// The call that made it.
+        at: CallSite,
+    },
+
     /// A processor reads a store that no table before it has.
     #[error(
         "a processor at {at} reads the store `{name}`, which no table before it has: store one with \

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::tiles::TileFacts;
 use crate::config::Optimizations;
 use crate::operators::source::IsReadable;
 use crate::operators::wrapping::{ProcessorCall, Wrapper};
@@ -24,6 +25,7 @@ pub struct Topology {
     optimizations: Optimizations,
     around_processors: Around,
     handlers: Vec<HandlerFacts>,
+    pub(super) tiles: Vec<TileFacts>,
 }
 
 /// What an application has to know of a handler before it runs.
@@ -54,7 +56,8 @@ impl Topology {
         internal_topics: Vec<InternalTopic>,
     ) -> Self {
         let (optimizations, around_processors, handlers) = (Optimizations::NONE, Around::default(), Vec::new());
-        Self { graph, subtopologies, copartitioned, internal_topics, optimizations, around_processors, handlers }
+        let tiles = Vec::new();
+        Self { graph, subtopologies, copartitioned, internal_topics, optimizations, around_processors, handlers, tiles }
     }
 
     /// Puts a closure around all processors, those of the DSL's operations too: it is called with each record on its way
@@ -111,6 +114,10 @@ impl Topology {
 
     pub(crate) fn with_handlers(self, handlers: Vec<HandlerFacts>) -> Self {
         Self { handlers, ..self }
+    }
+
+    pub(crate) fn with_tiles(self, tiles: Vec<TileFacts>) -> Self {
+        Self { tiles, ..self }
     }
 
     /// All handlers.

@@ -25,6 +25,7 @@ mod picture;
 pub(crate) mod program;
 mod store_changes;
 mod subtopologies;
+pub(crate) mod tiles;
 
 pub use crate::config::Optimizations;
 pub use crate::operators::{NodeId, StoreId};
@@ -34,3 +35,4 @@ pub use facts::{StoreFacts, TopicFacts};
 pub use fingerprint::Fingerprint;
 pub use graph::{Graph, InternalTopic, InternalTopicKind, Node, NodeKind, StoreDefinition, Subtopology, Topology};
 pub(crate) use store_changes::{StoreChange, StoreChanges};
+pub use tiles::{TileCell, TileFacts, TileKind, TileNumber, TileRow, TileSpan};

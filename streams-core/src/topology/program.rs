@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::error::{CallSite, TopologyError};
 use super::names;
+use super::tiles::TileSpec;
 use crate::operators::handler::HandlerOptions;
 use crate::operators::processor_stores::StoreSpec;
 use crate::operators::source::IsReadable;
@@ -101,6 +102,8 @@ pub(crate) struct Options {
     pub(crate) partitions: Option<u32>,
     pub(crate) windows: Option<SaidWindows>,
     pub(crate) handler: HandlerOptions,
+    /// What is shown of its rows while the application runs, each with the place where that was said.
+    pub(crate) tiles: Vec<(TileSpec, CallSite)>,
 }
 
 impl Options {

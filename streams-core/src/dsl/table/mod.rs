@@ -17,6 +17,7 @@ mod filter;
 mod group;
 mod join;
 mod join_on;
+mod live;
 mod lookup;
 mod map_values;
 mod partitioned;

@@ -29,6 +29,7 @@ impl Expansion {
             let gone = self.make_self_joins();
             self.stores.retire(&gone);
         }
+        let tiles = self.finished_tiles()?;
         let order = self.drafts.in_writing_order();
         let keep_null_keys = self.drafts.before_joins_that_keep_null_keys();
         let mut writing = Writing {
@@ -62,7 +63,7 @@ impl Expansion {
         internal_topics.extend(writer.retry_topics);
         internal_topics.extend(changelogs(&writer.graph.stores));
         let topology = Topology::new(writer.graph, subtopologies, copartitioned, internal_topics);
-        Ok(topology.with_handlers(writer.handlers).optimized(optimizations))
+        Ok(topology.with_handlers(writer.handlers).with_tiles(tiles).optimized(optimizations))
     }
 }
 

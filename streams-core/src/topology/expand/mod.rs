@@ -33,6 +33,7 @@ mod streams;
 mod suppress;
 mod tables;
 mod tables_join;
+mod tiles;
 mod write;
 
 use cogrouped::CogroupRepartitions;
@@ -42,6 +43,7 @@ use processors::ProcessorStores;
 use stores::Stores;
 use streams::{SplitState, StreamState};
 use tables::TableState;
+use tiles::TileDraft;
 
 /// Turns a program into a topology.
 ///
@@ -73,6 +75,7 @@ struct Expansion {
     splits: HashMap<CallId, SplitState>,
     /// The names of sources whose records must meet.
     copartitioned: Vec<BTreeSet<String>>,
+    tiles: Vec<TileDraft>,
 }
 
 /// The call that is being expanded.
@@ -105,6 +108,7 @@ impl Expansion {
             table_groups: HashMap::new(),
             splits: HashMap::new(),
             copartitioned: Vec::new(),
+            tiles: Vec::new(),
         }
     }
 
@@ -125,6 +129,7 @@ impl Expansion {
                           from processors' key-value stores; it belongs directly after one of these";
             return Err(options::no_effect(options::EXPIRE_AFTER, reason.to_owned(), site));
         }
+        self.take_tiles(at);
         match call {
             Call::Source { topics, types, recipe } => self.source(at, topics, types, recipe),
             Call::Table { topic, source, is_readable, table } => self.table(at, topic, (source, is_readable), table),
