@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::guards::Guards;
 use crate::lag::LagKeeper;
 use crate::limits::Limits;
+use crate::live::Gallery;
 use crate::log::LogKeeper;
 use crate::peers::{AllowedPeers, Peers};
 use crate::refusal::Refusal;
@@ -30,6 +31,8 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | `GET /metrics` | for Prometheus |
 /// | `GET /api/app` | id, state, guarantee, and the error that ended it |
 /// | `GET /api/config` | every setting and where it comes from, without secrets |
+/// | `GET /api/live` | the [tiles](streams_core::dsl::live) of its tables |
+/// | `GET /api/live/stream` | their pictures, as server-sent events |
 /// | `GET /api/topology` | JSON, or `?format=text`, `mermaid`, `dot` |
 /// | `GET /api/stores` | the stores, with their types and an example of a key |
 /// | `GET /api/stores/{store}` | rows: of a key, from one key to another, in a period, page by page |
@@ -265,6 +268,7 @@ impl Http {
             app: self.app.clone(),
             lag: Arc::new(LagKeeper::new(self.app.clone())),
             log: Arc::new(LogKeeper::new(self.app.clone())),
+            gallery: Gallery::new(self.app.clone()),
             ready_within: self.ready_within,
             allows_actions: self.allows_actions,
             allows_all_topics: self.allows_all_topics,

@@ -38,6 +38,7 @@ mod http;
 mod json;
 mod lag;
 mod limits;
+mod live;
 mod log;
 mod metrics;
 mod openapi;

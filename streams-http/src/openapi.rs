@@ -24,6 +24,8 @@ use crate::routes;
         routes::dead_letters::put_back::put_back,
         routes::dead_letters::replay::replay,
         routes::instances::instances,
+        routes::live::live,
+        routes::live_stream::live_stream,
         routes::livez::livez,
         routes::metrics::metrics,
         routes::readyz::readyz,

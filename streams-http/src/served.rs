@@ -7,6 +7,7 @@ use streams_core::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::lag::LagKeeper;
+use crate::live::Gallery;
 use crate::log::LogKeeper;
 use crate::peers::Peers;
 use crate::refusal::Refusal;
@@ -19,6 +20,7 @@ pub(crate) struct Served {
     pub(crate) lag: Arc<LagKeeper>,
     pub(crate) log: Arc<LogKeeper>,
     pub(crate) peers: Peers,
+    pub(crate) gallery: Arc<Gallery>,
     /// How many records an input partition may be behind while the application counts as ready.
     pub(crate) ready_within: Option<u64>,
     pub(crate) allows_actions: bool,

@@ -49,6 +49,8 @@
 //! | `GET /api/topics` | the application's topics, what they are to it, where they end, and how far it has come in them |
 //! | `GET /api/topics/{topic}` | one of them with its types and settings |
 //! | `GET /api/topics/{topic}/records` | its records: `?from=&limit=&partition=`, and `?wait=10s` for those that are still to come |
+//! | `GET /api/live` | the tiles that the program shows of its tables |
+//! | `GET /api/live/stream` | the pictures of all tiles, as server-sent events |
 //! | `GET /metrics` | for Prometheus |
 //! | `GET /api/openapi.json` | all of this, described for programs |
 //! | `POST /api/app/pause`, `resume`, `stop` | with `.allow_actions(true)` |
@@ -97,6 +99,15 @@
 //! ```text
 //! $ curl -d '{"key": "ada", "value": 7}' localhost:7070/api/topics/clicks/records
 //! {"topic":"clicks","written":1,"partition":2,"offset":41}
+//! ```
+//!
+//! A **picture** is what a page needs to draw a [tile](super::live), and no more: ten bars, the points of a line. It comes
+//! as an event `picture` whenever it has changed, at most ten times a second, and a slow reader gets only the latest ones:
+//!
+//! ```text
+//! event: picture
+//! data: {"id":"top-pages","state":"live","at":1700000000000,"rows":37,"partial":false,"unreadable":0,
+//! data:  "bars":{"bars":[{"label":"/home","value":205.0},..],"labels":37}}
 //! ```
 //!
 //! **Lag** is told in records and in time. In records it is the distance to the input's end, which includes a transaction's

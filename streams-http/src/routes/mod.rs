@@ -16,6 +16,8 @@ pub(crate) mod checks;
 pub(crate) mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod instances;
+pub(crate) mod live;
+pub(crate) mod live_stream;
 pub(crate) mod livez;
 pub(crate) mod metrics;
 pub(crate) mod parameters;
@@ -45,6 +47,8 @@ pub(crate) fn all(served: Served) -> Router {
         .route("/api/dead-letters/{partition}/{offset}", get(dead_letters::letter::letter))
         .route("/api/dead-letters/{partition}/{offset}/replay", post(dead_letters::put_back::put_back))
         .route("/api/instances", get(instances::instances))
+        .route("/api/live", get(live::live))
+        .route("/api/live/stream", get(live_stream::live_stream))
         .route("/api/openapi.json", get(crate::openapi::openapi))
         .route("/api/stores", get(stores::stores))
         .route("/api/stores/{store}", get(store_rows::store_rows))

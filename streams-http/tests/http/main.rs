@@ -11,6 +11,7 @@ mod endings;
 mod health;
 mod instances;
 mod letting_in;
+mod live;
 mod metrics;
 mod mounted;
 mod openapi;

@@ -24,6 +24,8 @@ fn every_route_is_described_and_every_description_is_of_a_route() {
         ("get", "/api/dead-letters/{partition}/{offset}"),
         ("post", "/api/dead-letters/{partition}/{offset}/replay"),
         ("get", "/api/instances"),
+        ("get", "/api/live"),
+        ("get", "/api/live/stream"),
         ("get", "/api/openapi.json"),
         ("get", "/api/stores"),
         ("get", "/api/stores/{store}"),
@@ -40,7 +42,8 @@ fn every_route_is_described_and_every_description_is_of_a_route() {
         ("get", "/readyz"),
     ];
     assert_eq!(described, routes);
-    for (method, path) in routes {
+    // That one has no end.
+    for (method, path) in routes.into_iter().filter(|(_, path)| *path != "/api/live/stream") {
         let answer = scene.ask(&method.to_uppercase(), path, &[]);
         let responses = &document["paths"][path][method]["responses"];
         assert!(
@@ -60,6 +63,7 @@ fn answers_have_the_fields_that_are_described() {
         ("/api/app", "AppAnswer"),
         ("/api/config", "ConfigAnswer"),
         ("/api/instances", "InstancesAnswer"),
+        ("/api/live", "LiveAnswer"),
         ("/api/tasks", "TasksAnswer"),
         ("/api/topics", "TopicsAnswer"),
         ("/readyz", "Verdict"),

@@ -35,6 +35,7 @@ fn no_answer_has_a_secret() {
             "/metrics",
             "/api/app",
             "/api/config",
+            "/api/live",
             "/api/tasks",
             "/api/topology",
             "/api/topology?format=text",

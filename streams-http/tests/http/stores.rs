@@ -1,13 +1,13 @@
 //! Stores over HTTP: what there is, rows, and how they change.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Read as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use millstream::prelude::*;
 use serde_json::{Value as Json, json};
 
-use crate::support::{CONNECTIONS, LINES, STREAMS, Scene, scene_of, with_few_files};
+use crate::support::{CONNECTIONS, Events, LINES, STREAMS, Scene, scene_of, with_few_files};
 
 const COUNTS: KeyValueStore<String, i64> = KeyValueStore::new("counts");
 const PER_MINUTE: WindowStore<String, i64> = WindowStore::new("per-minute");
@@ -101,36 +101,6 @@ fn what_cannot_be_answered_says_why() {
     assert_eq!(behind.json()["error"]["code"], json!("behind"));
     assert_eq!(position("lines").json()["error"]["code"], json!("bad_request"));
     assert_eq!(position("elsewhere-0:1").json()["error"]["code"], json!("not_an_input"));
-}
-
-/// The events of a stream, as their names and data.
-struct Events(BufReader<TcpStream>);
-
-impl Events {
-    fn of(scene: &Scene, path: &str) -> Self {
-        let mut stream = TcpStream::connect(scene.address()).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream has ended");
-        line.trim_end().to_owned()
-    }
-
-    fn next(&mut self) -> (String, Json) {
-        let mut name = None;
-        loop {
-            let line = self.line();
-            if let Some(event) = line.strip_prefix("event: ") {
-                name = Some(event.to_owned());
-            } else if let Some(data) = line.strip_prefix("data: ") {
-                return (name.unwrap(), serde_json::from_str(data).unwrap());
-            }
-        }
-    }
 }
 
 #[test]

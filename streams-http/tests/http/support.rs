@@ -1,6 +1,6 @@
 //! An application that is served, and a client that can also send what no client should.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -178,4 +178,40 @@ pub(crate) fn send(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     // It may be closed before everything is sent.
     let _ = stream.write_all(bytes);
     Answer::read(&stream)
+}
+
+/// The events of a stream, as their names and data.
+pub(crate) struct Events(BufReader<TcpStream>);
+
+impl Events {
+    pub(crate) fn of(scene: &Scene, path: &str) -> Self {
+        let mut stream = TcpStream::connect(scene.address()).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream has ended");
+        line.trim_end().to_owned()
+    }
+
+    pub(crate) fn next(&mut self) -> (String, Json) {
+        self.next_before(Instant::now() + PATIENCE).unwrap()
+    }
+
+    /// `None` if nothing but heartbeats has come until then.
+    pub(crate) fn next_before(&mut self, deadline: Instant) -> Option<(String, Json)> {
+        let mut name = None;
+        while Instant::now() < deadline {
+            let line = self.line();
+            if let Some(event) = line.strip_prefix("event: ") {
+                name = Some(event.to_owned());
+            } else if let Some(data) = line.strip_prefix("data: ") {
+                return Some((name.unwrap(), serde_json::from_str(data).unwrap()));
+            }
+        }
+        None
+    }
 }
