@@ -3,6 +3,7 @@
 //! Run with `cargo test -p millstream-tests --test kill`. `MILLSTREAM_SEED` determines the moments of the kills; each
 //! test prints its seed.
 
+mod asking;
 mod counter;
 mod events;
 mod handlers;
