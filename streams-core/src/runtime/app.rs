@@ -676,10 +676,38 @@ impl App {
     /// # Errors
     /// As [`App::start`] and [`Running::wait`].
     pub fn run(self, log: impl Log) -> Result<(), AppError> {
+        self.run_with(log, |_| Ok(()))
+    }
+
+    /// As [`App::run`], with something beside it, such as a server: `beside` is called when the application has been started,
+    /// and what it returns is dropped when the application has ended.
+    ///
+    /// ```no_run
+    /// use millstream::prelude::*;
+    ///
+    /// # fn topology() -> Result<Topology, TopologyError> { StreamsBuilder::new().build() }
+    /// App::new("shop", topology()?).run_with(Embedded::in_memory(), |app| {
+    ///     println!("{} has been started", app.about().application_id());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`App::run`], and that of `beside`, with which the application ends.
+    pub fn run_with<T>(
+        self,
+        log: impl Log,
+        beside: impl FnOnce(&Handle) -> Result<T, AppError>,
+    ) -> Result<(), AppError> {
         let voice = self.voice(true);
         let running = self.start_on(Arc::new(log), &voice)?;
         running.stop_on_signals()?;
-        running.wait()
+        // Dropping what runs ends it.
+        let beside = beside(&running)?;
+        let outcome = running.wait();
+        drop(beside);
+        outcome
     }
 }
 
