@@ -50,6 +50,7 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | `POST /api/dead-letters/{partition}/{offset}/replay` | puts one back where it came from; with [`Http::allow_actions`] |
 /// | `POST /api/dead-letters/replay` | puts all back that were not; with [`Http::allow_actions`] |
 /// | `POST /api/topics/{topic}/records` | writes records; with [`Http::allow_actions`] |
+/// | `POST /api/topics` | creates a topic; with [`Http::allow_actions`] and [`Http::all_topics`] |
 ///
 /// ```
 /// use millstream::prelude::*;
@@ -78,6 +79,8 @@ pub struct Http {
     /// Where others can ask, if the operator has said it.
     endpoint: Option<String>,
     peers: Vec<String>,
+    /// Whether people and other instances hear of it.
+    is_told: bool,
     limits: Limits,
     /// What the program serves beside this crate's routes.
     routes: Router,
@@ -101,6 +104,7 @@ impl Http {
             ready_within: None,
             endpoint: config.application_server.clone(),
             peers: config.query_server_peers.clone(),
+            is_told: true,
             limits: Limits::of_this_process(),
             routes: Router::new(),
             open_to_pages: Vec::new(),
@@ -205,6 +209,13 @@ impl Http {
         self
     }
 
+    /// Neither people nor other instances are told of it: for a server that is one process's own business.
+    #[doc(hidden)]
+    pub const fn untold(mut self) -> Self {
+        self.is_told = false;
+        self
+    }
+
     /// For a server that the program has already: `your_router.merge(http.router()?)`. What [`Http::bind`] says does not
     /// matter then, nor do its [own routes](Http::routes), and so the program decides who can reach it; without a token,
     /// requests are answered only if they were sent to a name of this machine or to an [allowed](Http::allow_host) one.
@@ -240,6 +251,10 @@ impl Http {
         let peers = served.peers.clone();
         let routes = routes::all(served).fallback_service(own);
         let server = HttpServer::start(&self.app, guards.around(routes), (&self.address, has_token), self.limits)?;
+        if !self.is_told {
+            return Ok(server);
+        }
+        server.tell(&self.app);
         peers.begin(&self.app, server.runtime().clone());
         match self.endpoint.or_else(|| server.endpoint()) {
             Some(endpoint) => self.app.announce(&endpoint),

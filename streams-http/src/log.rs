@@ -93,6 +93,7 @@ impl From<ClientError> for Refusal {
         match error {
             ClientError::NoAnswer { .. } => refusal(StatusCode::SERVICE_UNAVAILABLE, "log_silent").retry_soon(),
             ClientError::MissingTopic { .. } => refusal(StatusCode::NOT_FOUND, "unknown_topic"),
+            ClientError::TopicExists { .. } => refusal(StatusCode::CONFLICT, "topic_exists"),
             ClientError::OutOfRange { .. } => refusal(StatusCode::BAD_REQUEST, "out_of_range"),
             ClientError::Log(error) | ClientError::Refused { error, .. } | ClientError::NotAllWritten { error, .. } => {
                 match error.kind {

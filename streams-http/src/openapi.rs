@@ -34,6 +34,7 @@ use crate::routes;
         routes::store_stream::store_stream,
         routes::stores::stores,
         routes::tasks::tasks,
+        routes::topics::create::create,
         routes::topics::list::topics,
         routes::topics::read::records,
         routes::topics::topic::topic,

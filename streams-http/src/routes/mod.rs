@@ -55,7 +55,7 @@ pub(crate) fn all(served: Served) -> Router {
         .route("/api/stores/{store}/stream", get(store_stream::store_stream))
         .route("/api/stores/{store}/{key}", get(store_row::store_row))
         .route("/api/tasks", get(tasks::tasks))
-        .route("/api/topics", get(topics::list::topics))
+        .route("/api/topics", get(topics::list::topics).post(topics::create::create))
         .route("/api/topics/{topic}", get(topics::topic::topic))
         .route("/api/topics/{topic}/records", get(topics::read::records).post(topics::write::write))
         .route("/api/topology", get(topology::topology))

@@ -28,6 +28,8 @@ const THREADS: usize = 2;
 #[must_use = "dropping it ends the server"]
 pub struct HttpServer {
     address: SocketAddr,
+    /// The port that was asked for, if it was in use.
+    taken: Option<u16>,
     runtime: runtime::Handle,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -47,7 +49,6 @@ impl HttpServer {
         let runtime_name = name.clone();
         let (report, started) = mpsc::channel();
         let app = app.clone();
-        let about = app.clone();
         // The runtime lives and ends on a thread of its own, because one must not be dropped within another.
         let serve = move || {
             let mut builder = Builder::new_multi_thread();
@@ -63,13 +64,17 @@ impl HttpServer {
         let thread = thread.map_err(|error| HttpError::Thread(error.to_string()))?;
         let ended = || HttpError::Thread("it has ended at once".to_owned());
         let runtime = started.recv().unwrap_or_else(|_| Err(ended()))?;
-        let server = Self { address, runtime, stop, thread: Some(thread) };
-        let url = server.url();
-        about.about().heard(|| match listening.taken {
+        Ok(Self { address, taken: listening.taken, runtime, stop, thread: Some(thread) })
+    }
+
+    /// Says where it answers.
+    pub(crate) fn tell(&self, app: &Handle) {
+        let (about, url) = (app.about(), self.url());
+        let id = about.application_id();
+        about.heard(|| match self.taken {
             Some(port) => tracing::info!(target: "millstream", url, "{id} answers at {url} (port {port} is in use)"),
             None => tracing::info!(target: "millstream", url, "{id} answers at {url}"),
         });
-        Ok(server)
     }
 
     /// Where it listens.

@@ -33,6 +33,7 @@ fn every_route_is_described_and_every_description_is_of_a_route() {
         ("get", "/api/stores/{store}/{key}"),
         ("get", "/api/tasks"),
         ("get", "/api/topics"),
+        ("post", "/api/topics"),
         ("get", "/api/topics/{topic}"),
         ("get", "/api/topics/{topic}/records"),
         ("post", "/api/topics/{topic}/records"),

@@ -99,6 +99,8 @@ fn records_are_read_bit_by_bit_and_each_once() {
         page["records"].as_array().unwrap().len()
     };
     assert_eq!((0..3).map(of_one).sum::<usize>(), 41);
+    let of_two = scene.get("/api/topics/lines/records?partition=0,2&from=0:0,2:0").json();
+    assert_eq!(of_two["records"].as_array().unwrap().len(), of_one(0) + of_one(2));
     let from_end = scene.get("/api/topics/lines/records?from=end").json();
     assert_eq!((records(&from_end), &from_end["is_end"]), (Vec::new(), &json!(true)));
 }
@@ -177,6 +179,9 @@ fn records_are_written_as_the_topics_types_and_processed() {
     let first = bob.iter().find(|record| record.value == 3).unwrap();
     let headers: Vec<_> = first.headers.iter().map(|header| header.value.as_deref()).collect();
     assert_eq!((first.timestamp, headers), (Timestamp(77), vec![Some(&b"1"[..]), None, Some(&b"\xff"[..])]));
+    // Also what no type of the topic allows.
+    let raw = post(scene.address(), "/api/topics/dead-numbers/records", &json!({ "raw": true }).to_string());
+    assert_eq!((raw.status, raw.json()["written"].as_i64()), (200, Some(1)));
     eventually(|| {
         let totals = records(&scene.get("/api/topics/totals/records?limit=1000").json());
         totals.contains(&("ada".to_owned(), 3))
@@ -202,6 +207,7 @@ fn records_that_are_wrong_say_which_field_and_nothing_is_written() {
             "both `value` and `value_base64`",
         ),
         (json!({ "key": "ada", "value_base64": "*" }).to_string(), 400, "`value_base64` is no base64"),
+        (json!({ "key": "ada", "raw": true }).to_string(), 400, "there is a `key` in a raw record"),
         (json!({ "key": "ada", "value": 1, "headers": { "a": { "base64": "*" } } }).to_string(), 400, "the header `a`"),
         (json!({ "key": "ada", "value": 1, "partition": 3 }).to_string(), 400, "numbered from 0: not 3"),
         (json!({ "key": "ada", "value": 1, "partition": -1 }).to_string(), 400, "numbered from 0: not -1"),
@@ -230,6 +236,8 @@ fn what_may_not_be_read_or_written_is_refused() {
         ("/api/topics/lines/records?limit=10001", 400, "bad_request"),
         ("/api/topics/lines/records?partition=3", 400, "bad_request"),
         ("/api/topics/lines/records?partition=-1", 400, "bad_request"),
+        ("/api/topics/lines/records?partition=0,3", 400, "bad_request"),
+        ("/api/topics/lines/records?partition=,", 400, "bad_request"),
         ("/api/topics/lines/records?from=yesterday", 400, "bad_request"),
         ("/api/topics/lines/records?from=1", 400, "out_of_range"),
         ("/api/topics/lines/records?from=3:0", 404, "unknown_topic"),
@@ -258,4 +266,30 @@ fn what_may_not_be_read_or_written_is_refused() {
     assert_eq!(open.get("/api/topics/others/records").json()["records"][0]["value"], "a text");
     // Nothing was created by asking for it.
     assert!(!open.get("/api/topics?all=true").body.contains("\"nothing\""));
+}
+
+#[test]
+fn a_topic_is_created_where_the_program_allows_it() {
+    let wanted = json!({ "name": "news", "partitions": 4, "settings": { "retention.ms": "1000" } }).to_string();
+    for scene in [summing(|http| http.allow_actions(true)), summing(|http| http.all_topics(true))] {
+        assert_eq!(post(scene.address(), "/api/topics", &wanted).status, 403);
+    }
+    let scene = summing(|http| http.allow_actions(true).all_topics(true));
+    let create = |body: &str| post(scene.address(), "/api/topics", body);
+    assert_eq!(create(&wanted).json(), json!({ "created": "news" }));
+    let topic = scene.get("/api/topics/news").json();
+    assert_eq!(
+        (topic["partitions"].as_array().unwrap().len(), &topic["settings"]["retention.ms"]),
+        (4, &json!("1000"))
+    );
+    for (body, status, code) in [
+        (wanted.as_str(), 409, "topic_exists"),
+        (r#"{"name": "a/b"}"#, 400, "bad_request"),
+        (r#"{"name": "none", "partitions": 0}"#, 400, "refused"),
+        (r#"{"name": "some", "settings": {"retention.ms": "soon"}}"#, 400, "refused"),
+        (r#"{"partitions": 3}"#, 400, "bad_request"),
+    ] {
+        let answer = create(body);
+        assert_eq!((answer.status, answer.error_code().as_str()), (status, code), "{body}: {answer:?}");
+    }
 }

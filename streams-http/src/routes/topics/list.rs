@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use streams_core::client::{Client, ClientError};
 use streams_core::log::TopicInfo;
@@ -14,7 +13,7 @@ use streams_core::topic::TopicRef;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{PartitionAnswer, TopicAnswer};
-use super::{DEAD_LETTERS, Meant, dead_letters};
+use super::{DEAD_LETTERS, Meant, dead_letters, others_are_allowed};
 use crate::refusal::{ErrorBody, Refusal};
 use crate::routes::parameters::Parameters;
 use crate::served::Served;
@@ -46,10 +45,8 @@ pub(crate) async fn topics(
     State(served): State<Served>,
     Parameters(parameters): Parameters<TopicsParameters>,
 ) -> Result<Json<TopicsAnswer>, Refusal> {
-    if parameters.all && !served.allows_all_topics {
-        let message =
-            "only the application's topics may be asked for; the program allows others with `.all_topics(true)`";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "other_topics_off", message));
+    if parameters.all {
+        others_are_allowed(&served)?;
     }
     let app = served.app.clone();
     served.log.ask(move |client| look_up(client, &app, parameters.all)).await

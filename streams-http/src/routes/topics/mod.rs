@@ -1,6 +1,7 @@
 //! `/api/topics`: the topics of the application, and the records in them.
 //!
-//! `list.rs` answers with all of them, `topic.rs` with one and its settings, `read.rs` with records, and `write.rs` writes some.
+//! `list.rs` answers with all of them, `topic.rs` with one and its settings, `read.rs` with records; `write.rs` writes some,
+//! and `create.rs` creates a topic.
 //! `answer.rs` makes JSON of topics and records, and `from.rs` says where reading starts.
 //!
 //! These are the topics that the topology names, and that of the dead letters. Others of the same log are none of a reader's
@@ -16,6 +17,7 @@ use crate::refusal::Refusal;
 use crate::served::Served;
 
 mod answer;
+pub(crate) mod create;
 mod from;
 pub(crate) mod list;
 pub(crate) mod read;
@@ -59,6 +61,15 @@ impl Meant {
         let message = format!("the application has no topic `{name}`; `GET /api/topics` lists those that it has");
         Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_topic", message))
     }
+}
+
+/// Refuses what is about topics that the application does not use, unless the program allows that.
+fn others_are_allowed(served: &Served) -> Result<(), Refusal> {
+    if served.allows_all_topics {
+        return Ok(());
+    }
+    let message = "only the application's topics may be asked for; the program allows others with `.all_topics(true)`";
+    Err(Refusal::new(StatusCode::FORBIDDEN, "other_topics_off", message))
 }
 
 /// The topic of the application's dead letters.

@@ -3,7 +3,7 @@
 //! What is there is read first. Only if that is nothing, and if the request says so, is the next record waited for; that needs
 //! no thread, and ends with the request and with the application.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axum::Json;
@@ -42,8 +42,8 @@ type Field = Option<Bytes>;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RecordsParameters {
-    /// Only those of this partition.
-    partition: Option<i32>,
+    /// Only those of this partition, or of several: `0,2`.
+    partition: Option<String>,
     /// Where to start: `beginning`, which is what holds unless it is said, `end`, an offset, the `next` of another answer, or a
     /// time such as `2026-01-31T12:00:00Z` or `1700000000000ms`.
     from: Option<String>,
@@ -92,8 +92,8 @@ pub(crate) async fn records(
     let wait = parameters.wait.as_deref().map(patience).transpose()?;
     let start = from::start(parameters.from.as_deref().unwrap_or("beginning"))?;
     let meant = Meant::find(&served, &name)?;
-    let (reading, partition) = (meant.name.clone(), parameters.partition.map(Partition));
-    let mut page = served.log.ask(move |client| Page::read(client, &reading, start, partition, limit)).await?;
+    let (reading, wanted) = (meant.name.clone(), parameters.partition.as_deref().map(partitions).transpose()?);
+    let mut page = served.log.ask(move |client| Page::read(client, &reading, start, wanted.as_ref(), limit)).await?;
     if let (true, Some(wait)) = (page.records.is_empty() && page.is_end, wait) {
         let (topic, positions) = (meant.name.clone(), page.positions());
         let tail =
@@ -124,17 +124,18 @@ impl Page {
         client: &Client,
         topic: &str,
         start: StartAt,
-        partition: Option<Partition>,
+        wanted: Option<&BTreeSet<Partition>>,
         limit: usize,
     ) -> Result<Self, Refusal> {
         let mut positions = client.positions(topic, start)?;
-        if let Some(partition) = partition {
-            let count = positions.len();
-            positions.retain(|(at, _)| at.partition == partition);
-            if positions.is_empty() {
-                let message = format!("topic `{topic}` has {count} partitions, numbered from 0: not {partition}");
+        if let Some(wanted) = wanted {
+            let is_there = |wanted: &&Partition| positions.iter().any(|(at, _)| at.partition == **wanted);
+            if let Some(missing) = wanted.iter().find(|wanted| !is_there(wanted)) {
+                let count = positions.len();
+                let message = format!("topic `{topic}` has {count} partitions, numbered from 0: not {missing}");
                 return Err(Refusal::bad_request(message));
             }
+            positions.retain(|(at, _)| wanted.contains(&at.partition));
         }
         let partitions: Vec<TopicPartition> = positions.iter().map(|(at, _)| at.clone()).collect();
         let ends: Vec<Offset> = client.bounds(&partitions)?.into_iter().map(|(_, end)| end).collect();
@@ -189,6 +190,12 @@ impl Page {
         let at = |partition: &Partition| TopicPartition::new(self.topic.as_str(), partition.0);
         self.next.0.iter().map(|(partition, offset)| (at(partition), *offset)).collect()
     }
+}
+
+fn partitions(text: &str) -> Result<BTreeSet<Partition>, Refusal> {
+    let wrong =
+        |_| Refusal::bad_request(format!("`partition` is a number, or several such as `0,2`, and not `{text}`"));
+    text.split(',').map(|number| number.parse().map(Partition).map_err(wrong)).collect()
 }
 
 fn topic_of(name: &str) -> Result<Topic<Field, Field>, Refusal> {

@@ -40,6 +40,9 @@ pub(crate) struct NewRecord {
     key_base64: Option<String>,
     /// The value's bytes in base64, instead of `value`.
     value_base64: Option<String>,
+    /// There is nothing but these bytes: what is left out is null, whether the topic's type allows that or not.
+    #[serde(default)]
+    raw: bool,
     /// The partition; otherwise the key decides.
     partition: Option<i32>,
     /// A text by the name of each header, or several in a list.
@@ -166,7 +169,7 @@ fn read(body: &[u8], shapes: &Shapes) -> Result<Vec<Read>, Refusal> {
 
 impl NewRecord {
     fn read(self, shapes: &Shapes) -> Result<Read, String> {
-        let Self { key, value, key_base64, value_base64, partition, headers, timestamp } = self;
+        let Self { key, value, key_base64, value_base64, raw, partition, headers, timestamp } = self;
         let mut all = Headers::new();
         for (name, values) in headers {
             let values = match values {
@@ -182,8 +185,8 @@ impl NewRecord {
             return Err(format!("the timestamp {time} is before 1970, and no topic accepts that"));
         }
         Ok(Read {
-            key: field("key", &key, key_base64.as_deref(), &shapes.key)?,
-            value: field("value", &value, value_base64.as_deref(), &shapes.value)?,
+            key: field("key", &key, key_base64.as_deref(), (!raw).then_some(&shapes.key))?,
+            value: field("value", &value, value_base64.as_deref(), (!raw).then_some(&shapes.value))?,
             partition: partition.map(Partition),
             headers: all,
             timestamp: timestamp.map(Timestamp),
@@ -191,7 +194,7 @@ impl NewRecord {
     }
 }
 
-fn field(name: &str, json: &Value, in_base64: Option<&str>, shape: &Shape) -> Result<Option<Bytes>, String> {
+fn field(name: &str, json: &Value, in_base64: Option<&str>, shape: Option<&Shape>) -> Result<Option<Bytes>, String> {
     if let Some(text) = in_base64 {
         if !json.is_null() {
             return Err(format!("there are both `{name}` and `{name}_base64`, and one of them is enough"));
@@ -199,6 +202,9 @@ fn field(name: &str, json: &Value, in_base64: Option<&str>, shape: &Shape) -> Re
         let bytes = STANDARD.decode(text).map_err(|error| format!("`{name}_base64` is no base64: {error}"))?;
         return Ok(Some(bytes.into()));
     }
+    let Some(shape) = shape else {
+        return if json.is_null() { Ok(None) } else { Err(format!("there is a `{name}` in a raw record")) };
+    };
     let bytes = shape.bytes_of_json(json).map_err(|error| format!("the {name} is {error}"))?;
     Ok(bytes.map(Bytes::from))
 }
