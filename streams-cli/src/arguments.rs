@@ -9,6 +9,7 @@ use crate::dlq::Dlq;
 use crate::lag::Lag;
 use crate::reset::Reset;
 use crate::send::Send;
+use crate::store::Store;
 use crate::tail::Tail;
 use crate::topics::Topics;
 
@@ -50,6 +51,8 @@ pub enum Command {
     Lag(Lag),
     /// List, show and replay dead letters
     Dlq(Dlq),
+    /// Look into the stores of the running application
+    Store(Box<Store>),
     /// Delete the application's state, internal topics and positions, so that it begins anew
     Reset(Reset),
     /// Print a script that completes commands in a shell
@@ -64,7 +67,7 @@ pub struct Place {
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "embedded")]
     pub bootstrap_servers: Option<String>,
 
-    /// The folder of an embedded log that no other process has open
+    /// The folder of an embedded log; if the application runs on it, that one is asked
     #[arg(long, value_name = "FOLDER")]
     pub embedded: Option<PathBuf>,
 

@@ -9,7 +9,6 @@ use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 use streams_core::client::{Client, ClientError, DeadLetter};
 use streams_core::dead_letters::Replay;
-use streams_core::log::Log;
 use streams_core::record::{Offset, Partition};
 use streams_core::wire::Shapes;
 
@@ -17,7 +16,7 @@ use crate::arguments::Place;
 use crate::ask::Asking;
 use crate::failure::Failure;
 use crate::output::{self, plain, readable};
-use crate::place::Need;
+use crate::place::{Need, Reached};
 use crate::program::Program;
 use crate::shapes;
 
@@ -117,7 +116,8 @@ impl Dlq {
 }
 
 pub(crate) fn run(out: &mut dyn Write, program: &Program<'_>, command: &Dlq) -> Result<(), Failure> {
-    let log = program.log(Need::Existing)?;
+    let reached = program.reach(Need::Existing)?;
+    let log = Arc::clone(&reached.log);
     let Letters { topic, json, .. } = command.letters();
     let topic = topic.as_ref().or(program.config.errors.dead_letter_topic.as_ref()).ok_or_else(|| {
         Failure::because(
@@ -136,7 +136,7 @@ pub(crate) fn run(out: &mut dyn Write, program: &Program<'_>, command: &Dlq) -> 
             let missing = || format!("there is no dead letter {partition}@{offset}; `dlq list` prints all there are");
             show(out, program, &letter.ok_or_else(|| Failure::because(missing()))?, *json)
         }
-        Action::Replay(command) => replay(out, log, topic, command),
+        Action::Replay(command) => replay(out, &reached, &topic, command),
     }
 }
 
@@ -197,18 +197,50 @@ fn show(out: &mut dyn Write, program: &Program<'_>, letter: &DeadLetter, json: b
     Ok(())
 }
 
-fn replay(out: &mut dyn Write, log: Arc<dyn Log>, topic: String, command: &ReplayLetters) -> Result<(), Failure> {
-    let (replay, dry_run) = (Replay::of(topic).at_most(command.at_most), command.dry_run);
-    let replayed = if dry_run { replay.dry_run(&Client::new(log)?)? } else { replay.run(log)? };
+fn replay(out: &mut dyn Write, reached: &Reached, topic: &str, command: &ReplayLetters) -> Result<(), Failure> {
+    let (at_most, dry_run) = (command.at_most, command.dry_run);
+    let (put_back, left) = put_back(reached, topic, at_most, dry_run)?;
+    let records = if put_back == 1 { "record" } else { "records" };
     if command.letters.json {
-        let json = json!({ "put_back": replayed.put_back, "left": replayed.left, "dry_run": dry_run });
-        output::pretty(out, &json)?;
+        output::pretty(out, &json!({ "put_back": put_back, "left": left, "dry_run": dry_run }))?;
     } else if dry_run {
-        writeln!(out, "nothing was put back; without `--dry-run`: {replayed}")?;
+        writeln!(out, "nothing was put back; without `--dry-run`: {put_back} {records} put back, {left} left")?;
     } else {
-        writeln!(out, "{replayed}")?;
+        writeln!(out, "{put_back} {records} put back, {left} left")?;
     }
     Ok(())
+}
+
+/// How many letters go back, and how many stay.
+fn put_back(reached: &Reached, topic: &str, at_most: u32, dry_run: bool) -> Result<(u64, u64), Failure> {
+    #[cfg(feature = "http")]
+    if let Some(running) = &reached.running {
+        return put_back_there(running, topic, at_most, dry_run);
+    }
+    let (replay, log) = (Replay::of(topic).at_most(at_most), Arc::clone(&reached.log));
+    let replayed = if dry_run { replay.dry_run(&Client::new(log)?)? } else { replay.run(log)? };
+    Ok((replayed.put_back, replayed.left))
+}
+
+/// Lets the running application do it, whose log has groups and transactions.
+#[cfg(feature = "http")]
+fn put_back_there(
+    running: &crate::running::Found,
+    topic: &str,
+    at_most: u32,
+    dry_run: bool,
+) -> Result<(u64, u64), Failure> {
+    let its_own = running.caller.get("/api/dead-letters?limit=1").map_err(Failure::because)?;
+    if its_own.get("topic").and_then(Json::as_str) != Some(topic) {
+        let id = &running.application_id;
+        return Err(Failure::because(format!(
+            "`{id}` runs, and puts back its own dead letters only; stop it to replay those in `{topic}`"
+        )));
+    }
+    let path = format!("/api/dead-letters/replay?at_most={at_most}&dry_run={dry_run}");
+    let answer = running.caller.post(&path, None).map_err(Failure::because)?;
+    let count = |name: &str| answer.get(name).and_then(Json::as_u64).unwrap_or(0);
+    Ok((count("put_back"), count("left")))
 }
 
 #[cfg(test)]

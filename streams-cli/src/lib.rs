@@ -32,6 +32,9 @@
 //! Without a command it runs the application. `--help` lists all commands and options; with `--json`, each command
 //! prints JSON.
 //!
+//! With the feature `http`, an application that `run` has started on an embedded log answers the commands of other terminals, and
+//! `store` looks into its stores.
+//!
 //! Settings come in layers, the later ones first: the command line (`-X name=value`), the environment (`KSTREAM_..`), files
 //! (`--config`), and the program's own code ([`Cli::config`]). `config` shows what results, and where each setting came from.
 #![forbid(unsafe_code)]
@@ -48,8 +51,11 @@ mod output;
 mod place;
 mod program;
 mod reset;
+#[cfg(feature = "http")]
+mod running;
 mod send;
 mod shapes;
+mod store;
 mod tail;
 mod topics;
 

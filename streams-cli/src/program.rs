@@ -8,12 +8,18 @@ use clap::{CommandFactory, FromArgMatches as _};
 use streams_core::config::StreamsConfig;
 use streams_core::log::Log;
 use streams_core::runtime::App;
+#[cfg(feature = "http")]
+use streams_core::runtime::{AppError, Handle};
 use streams_core::topology::{Topology, TopologyError};
+#[cfg(feature = "http")]
+use streams_http::Http;
 
 use crate::arguments::{Arguments, Command, Completions, Place, RunOr};
 use crate::failure::Failure;
-use crate::place::Need;
-use crate::{config, describe, dlq, lag, reset, send, tail, topics};
+use crate::place::{Need, Reached};
+#[cfg(feature = "http")]
+use crate::running;
+use crate::{config, describe, dlq, lag, reset, send, store, tail, topics};
 
 type Build = dyn Fn(&StreamsConfig) -> Result<Topology, TopologyError>;
 type Adapt = dyn Fn(App) -> App;
@@ -46,7 +52,12 @@ impl Program<'_> {
     }
 
     pub(crate) fn log(&self, need: Need) -> Result<Arc<dyn Log>, Failure> {
-        self.place.log(&self.config, need)
+        Ok(self.reach(need)?.log)
+    }
+
+    /// The log, and the application that runs on it if that has to be asked.
+    pub(crate) fn reach(&self, need: Need) -> Result<Reached, Failure> {
+        self.place.reach(&self.config, need)
     }
 }
 
@@ -124,14 +135,55 @@ impl Cli {
         self.end(self.try_execute::<A>(command))
     }
 
-    fn run(&self, place: &Place) -> ExitCode {
+    /// Runs the application until Ctrl-C or SIGTERM, as the command `run` does, in a program that has arguments of its own.
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    ///
+    /// use millstream::cli::clap::{self, Parser};
+    /// use millstream::cli::{Cli, Command, Place};
+    /// use millstream::prelude::*;
+    ///
+    /// #[derive(Parser)]
+    /// enum Arguments {
+    ///     /// Run until Ctrl-C
+    ///     Run(Place),
+    ///     #[command(flatten)]
+    ///     Other(Command),
+    /// }
+    ///
+    /// fn main() -> ExitCode {
+    ///     let cli = Cli::new("orders", |_| StreamsBuilder::new().build());
+    ///     match Arguments::parse() {
+    ///         Arguments::Run(place) => cli.run(&place),
+    ///         Arguments::Other(command) => cli.execute::<Arguments>(&command),
+    ///     }
+    /// }
+    /// ```
+    pub fn run(&self, place: &Place) -> ExitCode {
         self.end(self.try_run(place))
     }
 
+    #[cfg(not(feature = "http"))]
     fn try_run(&self, place: &Place) -> Result<(), Failure> {
         let program = self.program(place)?;
-        let log = program.log(Need::New)?;
+        let log = program.log(Need::ToRun)?;
         Ok(program.app.run(log)?)
+    }
+
+    #[cfg(feature = "http")]
+    fn try_run(&self, place: &Place) -> Result<(), Failure> {
+        let program = self.program(place)?;
+        let log = program.log(Need::ToRun)?;
+        let is_served = program.config.query_server_bind.is_some();
+        let beside = |app: &Handle| {
+            let server = is_served.then(|| Http::of(app).start()).transpose().map_err(|error| {
+                let setting = "query.server.bind".to_owned();
+                AppError::Setting { setting, reason: error.to_string() }
+            })?;
+            Ok((server, place.embedded.as_deref().map(|folder| running::open(app, folder))))
+        };
+        Ok(program.app.run_with(log, beside)?)
     }
 
     fn try_execute<A: CommandFactory>(&self, command: &Command) -> Result<(), Failure> {
@@ -145,6 +197,7 @@ impl Cli {
             Command::Send(command) => send::run(&mut out, &self.program(&command.place)?, command),
             Command::Lag(command) => lag::run(&mut out, &self.program(&command.place)?, command),
             Command::Dlq(command) => dlq::run(&mut out, &self.program(command.place())?, command),
+            Command::Store(command) => store::run(&mut out, &self.program(command.place())?, command),
             Command::Reset(command) => reset::run(&mut out, &self.program(&command.place)?, command),
             Command::Completions(command) => Ok(self.complete::<A>(command, &mut out)?),
         }?;

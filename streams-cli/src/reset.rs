@@ -56,7 +56,7 @@ impl Found {
 /// of its group. In this order, because state without positions would be counted twice; positions without state are an error
 /// that says so. Topics that others write or read stay as they are.
 pub(crate) fn run(out: &mut dyn Write, program: &Program<'_>, command: &Reset) -> Result<(), Failure> {
-    let asking = Asking::of(&program.log(Need::Existing)?)?;
+    let asking = Asking::of(&program.log(Need::ToReset)?)?;
     refuse_members(&asking, program.id())?;
     let found = find(&asking, program)?;
     if !command.json {

@@ -25,12 +25,12 @@
 //! | `tail TOPIC` | prints records; `--from end --follow` those to come, `--key KEY` those of a key |
 //! | `send TOPIC VALUE` | writes a record, or one per line of standard input |
 //! | `lag` | prints how far the application has come; `--watch` again and again |
-//! | `dlq list`, `show`, `replay` | the application's [dead letters](super::failures), and how to put them back |
+//! | `dlq list`, `show`, `replay` | the application's [dead letters](super::failures), and how to put them back; `--dry-run` only counts |
+//! | `store ls`, `get`, `scan`, `export` | the rows of the running application's stores; `export` writes them to a file, one JSON object per line |
 //! | `reset` | deletes the application's state, internal topics and positions, after it has asked, so that it begins anew |
 //! | `completions SHELL` | prints a script for `bash`, `zsh` and other shells |
 //!
-//! All take `--json`. Where the topics are is said by `--bootstrap-servers HOST:PORT` or `--embedded FOLDER`. An embedded log
-//! belongs to one process at a time, so the second is for a program that does not run just now.
+//! All take `--json`. Where the topics are is said by `--bootstrap-servers HOST:PORT` or `--embedded FOLDER`.
 //!
 //! ```text
 //! $ orders send orders --key ada 1500 --embedded data
@@ -43,3 +43,26 @@
 //! ```
 //!
 //! How a key or value is typed and shown is up to its type; see [`Value::to_json`](crate::wire::Value::to_json).
+//!
+//! # Three terminals
+//!
+//! An embedded log belongs to one process at a time. With the features `cli` and `http`, that is no obstacle: an application that
+//! `run` has started answers the other commands.
+//!
+//! ```text
+//! $ orders topics create --embedded data
+//! $ orders run --embedded data                               # the first terminal
+//! $ orders tail large-orders --follow --embedded data        # the second
+//! $ orders send orders --key ada 1500 --embedded data        # the third
+//! $ orders store get orders-per-customer ada --embedded data
+//! ada     1       2026-01-31T12:00:00.000Z
+//! ```
+//!
+//! It opens a port on this machine for that, at any free number, and says in the file `port` in the log's folder where that is,
+//! with a token that is another one each time. Only this user can read the file. The file goes when the application ends; one that a killed
+//! process has left is noticed, and the command opens the log itself. What needs the log for itself, `run` and `reset`, says
+//! which process has it.
+//!
+//! `store` asks the process that has the rows. On Kafka, give the application a [server](super::over_http) with the setting
+//! `query.server.bind`, which `run` starts, and say `--url http://HOST:PORT`; the token comes from `query.server.token`
+//! (`KSTREAM_QUERY_SERVER_TOKEN`), or from `--token`.
