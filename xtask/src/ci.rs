@@ -26,8 +26,8 @@ pub(crate) fn run() -> Result<(), Failure> {
         let lint = ["clippy", "--locked", "--workspace", "--all-targets", "--features", SECURE, "--", "-D", "warnings"];
         run_program(&mut build.cargo(&lint))
     });
-    steps.run("clippy, examples on Kafka", || {
-        let features = "word-count/kafka,word-count/rocksdb,pulse/kafka,pulse/rocksdb";
+    steps.run("clippy, examples with all features", || {
+        let features = "word-count/http,word-count/kafka,word-count/rocksdb,pulse/kafka,pulse/rocksdb";
         let examples = ["clippy", "--locked", "-p", "word-count", "-p", "pulse", "--all-targets"];
         run_program(build.cargo(&examples).args(["--features", features, "--", "-D", "warnings"]))
     });

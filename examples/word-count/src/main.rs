@@ -4,6 +4,20 @@
 //! `word<TAB>count` lines. `word-count --bootstrap-servers HOST:PORT` counts the words of a Kafka topic as lines arrive,
 //! until Ctrl-C; if it is started several times with the same `--application-id`, the processes share the work.
 //! `word-count tail word-counts --bootstrap-servers HOST:PORT` prints the counts; `--help` lists the other commands.
+//!
+//! # Three terminals
+//!
+//! Without Kafka, `word-count run` counts on an embedded log in a folder. Built with the feature `http`, it answers commands in
+//! other terminals:
+//!
+//! ```text
+//! cargo build -p word-count --features http; alias word-count=target/debug/word-count
+//! word-count topics create --embedded data
+//! word-count run --embedded data                                     # the first terminal
+//! word-count tail word-counts --follow --embedded data               # the second
+//! word-count send lines "to be or not to be" --embedded data         # the third
+//! word-count store get counts be --embedded data
+//! ```
 
 mod text;
 mod topology;
@@ -15,8 +29,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use clap::Parser;
-use millstream::cli::{Cli, Command};
+use clap::{Parser, Subcommand};
+use millstream::cli::{Cli, Command, Place};
 use millstream::log::{Doorbell, Log, LogError, NewTopic, OutgoingRecord, ProducerOptions};
 use millstream::prelude::*;
 use millstream::record::Partition;
@@ -41,7 +55,7 @@ const WORD_OF_ANY_LENGTH: (&str, &str) = ("max.message.bytes", "2147483647");
 #[command(version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<RunOr>,
 
     /// Text files to count; standard input if there are none
     #[arg(conflicts_with = "bootstrap_servers")]
@@ -80,6 +94,14 @@ struct Arguments {
     exactly_once: bool,
 }
 
+#[derive(Subcommand)]
+enum RunOr {
+    /// Count lines as they arrive, on an embedded log that other terminals can use, too, until Ctrl-C
+    Run(Place),
+    #[command(flatten)]
+    Other(Command),
+}
+
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
@@ -87,7 +109,11 @@ fn main() -> ExitCode {
         .init();
     let arguments = Arguments::parse();
     if let Some(command) = &arguments.command {
-        return Cli::new("word-count", |_| word_count(LINES, COUNTS)).execute::<Arguments>(command);
+        let cli = Cli::new("word-count", |_| word_count(LINES, COUNTS));
+        return match command {
+            RunOr::Run(place) => cli.run(place),
+            RunOr::Other(command) => cli.execute::<Arguments>(command),
+        };
     }
     let outcome = match &arguments.bootstrap_servers {
         #[cfg(all(feature = "kafka", feature = "rocksdb"))]
