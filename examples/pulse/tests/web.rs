@@ -43,19 +43,11 @@ impl Run {
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).expect("a server");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let headers = headers.iter().map(|header| format!("{header}\r\n")).collect::<String>();
-        let (host, length) = (&self.address, body.len());
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}");
-        // A server that has heard enough closes the connection.
-        let _ = stream.write_all(format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes());
-        let mut text = Vec::new();
-        let _ = stream.read_to_end(&mut text);
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to {path}: {text}"));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer(status, head.to_lowercase(), body.to_owned())
+        ask(&self.address, method, path, headers, body)
+    }
+
+    fn address_of(instance: &Value) -> String {
+        instance["url"].as_str().and_then(|url| url.strip_prefix("http://")).expect("a URL").to_owned()
     }
 
     fn get(&self, path: &str) -> Value {
@@ -97,6 +89,21 @@ impl Run {
     }
 }
 
+fn ask(address: &str, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).expect("a server");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let headers = headers.iter().map(|header| format!("{header}\r\n")).collect::<String>();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}");
+    // A server that has heard enough closes the connection.
+    let _ = stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text);
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to {path}: {text}"));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Answer(status, head.to_lowercase(), body.to_owned())
+}
+
 #[test]
 fn buttons_do_what_they_say_and_the_numbers_stay_right() {
     let run = Run::start();
@@ -109,6 +116,15 @@ fn buttons_do_what_they_say_and_the_numbers_stay_right() {
         instances.map(|instance| instance["running"].as_u64().unwrap_or(0)).collect::<Vec<_>>()
     };
     run.until("both have tasks", |status| running(status) == [12, 12]);
+    // Either of them answers for both.
+    let second = Run::address_of(&run.get("/pulse")["instances"][1]);
+    for user in 1_001..1_009 {
+        let path = format!("/recommend/user/{user}");
+        for address in [&run.address, &second] {
+            let Answer(status, _, body) = ask(address, "GET", &path, &[], "");
+            assert_eq!(status, 200, "{path} at {address}: {body}");
+        }
+    }
     run.press("double");
     run.until("more come", |status| status["is_doubled"] == true);
     run.press("kill-second");
