@@ -6,7 +6,7 @@ use crate::board::{Shared, Stage, Verdict};
 use crate::events::{Recent, User, UserId};
 use crate::reference::{Lengths, Reference, compare, settle};
 use crate::topology::{BUY_WITHIN, CART_WITHIN, CLICK_WITHIN, SESSION_GAP, TOP_EVERY, TOP_OVER, WINDOW};
-use crate::traffic::DELAY_MAX_MS;
+use crate::traffic::{DELAY_MAX_MS, Event};
 
 /// Older windows are no longer kept once they are right.
 const KEEP: Duration = Duration::from_secs(75);
@@ -14,9 +14,18 @@ const KEEP: Duration = Duration::from_secs(75);
 /// How long after their events results may arrive in normal operation.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
 
+/// What visitors did in earlier runs on the same log.
+#[derive(Default)]
+pub struct Before {
+    /// The products that each has viewed last.
+    pub recent: Vec<(UserId, Recent)>,
+    /// What each has done lately, with times before the start of the traffic.
+    pub events: Vec<Event>,
+}
+
 /// Starts counting what must result from the traffic, in addition to the results of earlier runs on the same log, and to what
 /// visitors have viewed then.
-pub fn begin_reference(shared: &Shared, table: &[(UserId, User)], recent: Vec<(UserId, Recent)>, began_ms: i64) {
+pub fn begin_reference(shared: &Shared, table: &[(UserId, User)], before: &Before, began_ms: i64) {
     let mut board = shared.board();
     let mut results = shared.results();
     results.numbers.forget_windows_before(began_ms - millis(TOP_OVER));
@@ -24,7 +33,8 @@ pub fn begin_reference(shared: &Shared, table: &[(UserId, User)], recent: Vec<(U
     results.alerts.clear();
     results.dead_letters = 0;
     let mut reference = Reference::new(table, lengths(), began_ms, results.numbers.clone());
-    reference.recent.extend(recent);
+    reference.recent.extend(before.recent.iter().cloned());
+    reference.recall(&before.events);
     board.reference = Some(reference);
     board.stage = Stage::Live;
 }

@@ -16,7 +16,7 @@ use millstream::record::Timestamp;
 use crate::background::Background;
 use crate::board::{Outage, Request, Shared, Stage, TaskRow};
 use crate::browsers::{self, browse};
-use crate::checking::{begin_reference, compare_now, judge};
+use crate::checking::{Before, begin_reference, compare_now, judge};
 use crate::drive::drive;
 use crate::events::{User, UserId};
 use crate::instance::{Instance, Look, Surroundings};
@@ -26,7 +26,7 @@ use crate::results::{Reader, output_topics, partitions_of};
 use crate::sender::Sender;
 use crate::topology::{RECENT_STORE, USERS, pulse};
 use crate::traffic::users;
-use crate::{Failure, answer};
+use crate::{Failure, answer, earlier};
 
 /// How often the instances are checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
@@ -109,13 +109,17 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         table: &[(UserId, User)],
     ) -> Result<(), Failure> {
         let shared: &'a Arc<Shared> = self.around.shared;
-        let recent = match self.first.running() {
-            Some(running) => running.query(&RECENT_STORE)?.waiting(ASK_FOR).all().wait()?,
-            None => Vec::new(),
-        };
         let client: Client = self.around.place.client()?;
+        let mut before = Before::default();
+        if let Some(running) = self.first.running() {
+            before.recent = running.query(&RECENT_STORE)?.waiting(ASK_FOR).all().wait()?;
+        }
+        if !before.recent.is_empty() {
+            before.events = earlier::events(&client)?;
+        }
         let began_ms = shared.pace.begin();
-        begin_reference(shared, table, recent, began_ms);
+        before.events.iter_mut().for_each(|event| event.at_ms -= began_ms);
+        begin_reference(shared, table, &before, began_ms);
         let visitors = 1_000..1_000 + 2 * plan.visitors as u64;
         shared.intake.open(Open { sender, client, began_ms, visitors, strangers: Strangers::default() });
         let (browsers, queue) = sync_channel(browsers::QUEUE);

@@ -129,6 +129,16 @@ impl Visit {
         self.user = activity.user;
     }
 
+    /// First and last name; guests have a number instead.
+    pub fn name(&self, id: UserId) -> String {
+        self.user.as_ref().map_or_else(|| format!("guest {}", id.0), |user| user.name.clone())
+    }
+
+    /// The user's country, or [`GUEST`].
+    pub fn country(&self) -> &str {
+        self.user.as_ref().map_or(GUEST, |user| &user.country)
+    }
+
     /// This session and a later one as one.
     pub fn and_then(self, later: Self) -> Self {
         Self { actions: self.actions + later.actions, ..later }

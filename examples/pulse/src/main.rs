@@ -11,6 +11,7 @@ mod browsers;
 mod checking;
 mod conduct;
 mod drive;
+mod earlier;
 mod events;
 mod folder;
 mod instance;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::board::{Outage, Shared, Stage, TaskRow};
-use crate::events::{GUEST, PageCounts, UserId};
+use crate::events::{PageCounts, UserId};
 use crate::reference::{Numbers, Sent};
 use crate::topology::{SESSION_GAP, WINDOW};
 
@@ -65,7 +65,7 @@ pub struct PageRow {
 pub struct Busy {
     /// Guests have a number instead.
     pub name: String,
-    /// [`GUEST`] for guests.
+    /// Guests have none, and that is said.
     pub country: String,
     /// The last page that the visitor was on.
     pub page: String,
@@ -114,10 +114,7 @@ impl View {
             .take(8)
             .filter_map(|(id, actions)| {
                 let visit = results.visitors.get(&id)?;
-                let (name, country) = match &visit.user {
-                    Some(user) => (user.name.clone(), user.country.clone()),
-                    None => (format!("guest {}", id.0), GUEST.to_owned()),
-                };
+                let (name, country) = (visit.name(id), visit.country().to_owned());
                 Some(Busy { name, country, page: visit.page.clone(), actions })
             })
             .collect();

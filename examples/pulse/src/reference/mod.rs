@@ -113,6 +113,24 @@ impl Reference {
         }
     }
 
+    /// Takes in what visitors did before, in an earlier run: what they do now may follow from it.
+    pub fn recall(&mut self, before: &[Event]) {
+        let mut counted_then = BTreeMap::new();
+        for event in before {
+            let at = self.began_ms + event.at_ms;
+            match &event.clicked {
+                None if is_product(&event.page) => {
+                    self.chains.view(&mut counted_then, event.user, &event.page, at);
+                }
+                None => {}
+                Some(element) => {
+                    let click = Click { page: event.page.clone(), element: element.clone() };
+                    self.chains.click(&mut counted_then, event.user, &click, at);
+                }
+            }
+        }
+    }
+
     /// Counts an event that is about to be sent.
     pub fn note(&mut self, event: &Event) {
         let is_view = event.clicked.is_none();

@@ -94,6 +94,19 @@ fn a_view_counts_once_at_each_step_that_it_has_reached_in_time() {
 }
 
 #[test]
+fn what_was_done_before_may_go_on_and_is_not_counted_again() {
+    const TENT: &str = "/products/tent";
+    let mut reference = reference_of([]);
+    reference.recall(&[
+        event(1, TENT, None, -5_000, Arrival::Prompt),
+        event(1, TENT, Some("photo"), -4_000, Arrival::Prompt),
+        event(1, "/", None, -3_000, Arrival::Prompt),
+    ]);
+    reference.note(&event(1, TENT, Some("add-to-cart"), 0, Arrival::Prompt));
+    assert_eq!(reference.numbers.funnel, [("in the cart".to_owned(), 1)].into());
+}
+
+#[test]
 fn a_product_makes_pairs_with_those_that_were_viewed_before_it() {
     let did = |user, page| event(user, page, None, 0, Arrival::Prompt);
     let numbers = reference_of([

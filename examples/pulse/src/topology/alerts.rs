@@ -47,7 +47,14 @@ pub(super) fn alerts(builder: &StreamsBuilder, per_window: KStream<'_, Windowed<
         })
         .named("find-unusual")
         .to(ALERTS);
-    builder.table(ALERTS).stored_as(ALERTS_STORE);
+    builder.table(ALERTS).stored_as(ALERTS_STORE).live(|tile| {
+        tile.table("Alerts")
+            .column("page", |page, _| page.clone())
+            .column("since", |_, alert| Timestamp(alert.window))
+            .column("views", |_, alert| alert.views)
+            .column("usual", |_, alert| alert.usual)
+            .column("deviations", |_, alert| alert.deviations)
+    });
 }
 
 /// Looks at the views of a page in a window so far.

@@ -33,6 +33,7 @@ pub(super) fn also_viewed(views: KStream<'_, UserId, View>) {
         .named("by-pair")
         .count()
         .stored_as(ALSO_VIEWED_STORE)
+        .live(|tile| tile.bars("Viewed soon after each other").unit("times"))
         .to_stream()
         .to(ALSO_VIEWED);
 }

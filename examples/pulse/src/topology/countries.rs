@@ -16,6 +16,7 @@ pub(super) fn countries(activity: KStream<'_, UserId, Activity>) {
         .named("by-country")
         .count()
         .stored_as(COUNTRY_TOTALS_STORE)
+        .live(|tile| tile.bars("Countries").unit("events"))
         .to_stream()
         .to(COUNTRY_TOTALS);
 }

@@ -73,6 +73,7 @@ pub(super) fn funnel<'t>(views: KStream<'t, UserId, View>, clicks: KStream<'t, U
         .named("by-step")
         .count()
         .stored_as(FUNNEL_STORE)
+        .live(|tile| tile.funnel("From view to purchase").keys(STEPS).unit("views of products"))
         .to_stream()
         .to(FUNNEL);
 }

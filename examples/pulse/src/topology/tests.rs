@@ -52,6 +52,24 @@ fn millis(duration: Duration) -> i64 {
 }
 
 #[test]
+fn each_question_has_a_tile() {
+    let topology = pulse().expect("a topology");
+    let tiles: Vec<_> = topology.tiles().iter().map(|tile| (tile.kind.name(), tile.title.as_str())).collect();
+    let expected = [
+        ("number", "Events"),
+        ("lines", "Views and clicks"),
+        ("bars", "Top pages"),
+        ("table", "Alerts"),
+        ("number", "Active users"),
+        ("table", "Longest sessions"),
+        ("bars", "Countries"),
+        ("funnel", "From view to purchase"),
+        ("bars", "Viewed soon after each other"),
+    ];
+    assert_eq!(tiles, expected);
+}
+
+#[test]
 fn activity_is_counted_by_page_window_session_and_country() {
     let mut driver = start();
     driver.pipe_at(&VIEWS, ADA, view("/cart"), Timestamp(60_999));
