@@ -290,6 +290,7 @@ impl Http {
             streams: Arc::new(Semaphore::new(self.limits.streams)),
             streams_max: self.limits.streams,
             peer_streams: Arc::new(Semaphore::new(self.limits.peer_streams)),
+            waits: Arc::new(Semaphore::new(self.limits.waits)),
             put_back: PutBack::default(),
             replays: Arc::new(Semaphore::new(1)),
         })

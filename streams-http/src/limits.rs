@@ -12,6 +12,8 @@ pub(crate) struct Limits {
     pub(crate) read: Duration,
     /// Requests that are worked on at once.
     pub(crate) requests: usize,
+    /// How many of them may wait for a record that is still to come. The others have something to do, and are kept from nothing.
+    pub(crate) waits: usize,
     /// Streams of events that are open at once. Their connections are not closed for others, so there are fewer of them.
     pub(crate) streams: usize,
     /// Requests of other instances that are worked on at once, beside the others: they never wait for anybody else, so whatever
@@ -42,6 +44,7 @@ impl Limits {
         body_bytes: 1 << 20,
         read: Duration::from_secs(5),
         requests: 64,
+        waits: 32,
         streams: 1_024,
         peer_requests: 64,
         peer_streams: 1_024,
@@ -53,6 +56,7 @@ impl Limits {
 const _: () = {
     let limits = Limits::DEFAULT;
     let streams = limits.streams + limits.peer_streams;
+    assert!(limits.waits < limits.requests);
     assert!(streams + limits.requests + limits.peer_requests < limits.connections);
 };
 

@@ -31,6 +31,8 @@ pub(crate) struct Served {
     pub(crate) streams_max: usize,
     /// The same for those that other instances follow.
     pub(crate) peer_streams: Arc<Semaphore>,
+    /// One for each request that may wait for a record.
+    pub(crate) waits: Arc<Semaphore>,
     /// The dead letters that were put back one by one.
     pub(crate) put_back: PutBack,
     /// One for each replay of all dead letters that may go on.

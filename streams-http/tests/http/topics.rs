@@ -134,6 +134,22 @@ fn a_record_that_is_still_to_come_is_waited_for() {
     assert_eq!(records(&waiting.join().unwrap().json()), [("ada".to_owned(), 7)]);
 }
 
+/// Those who wait leave room for those who ask.
+#[test]
+fn not_all_places_are_for_those_who_wait() {
+    let scene = summing(|http| http);
+    let address = scene.address();
+    let waiting = move || crate::support::ask(address, "GET", "/api/topics/lines/records?wait=30s", &[]);
+    let threads: Vec<_> = (0..60).map(|_| std::thread::spawn(waiting)).collect();
+    // Those who have no place hear that at once.
+    eventually(|| threads.iter().filter(|thread| thread.is_finished()).count() == 28);
+    assert_eq!(scene.get("/api/topics").status, 200);
+    send(&scene, [("ada".to_owned(), 1)]);
+    let mut statuses: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap().status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [[200; 32].as_slice(), &[503; 28]].concat());
+}
+
 /// Nobody who waits keeps an application, or its log, from ending.
 #[test]
 fn who_waits_is_answered_when_the_application_ends() {

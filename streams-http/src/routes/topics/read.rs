@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
@@ -78,7 +79,7 @@ pub(crate) struct RecordsAnswer {
         (status = 200, description = "Records", body = RecordsAnswer),
         (status = 400, description = "A parameter cannot be understood, or names a place that is not there", body = ErrorBody),
         (status = 404, description = "The application has no such topic, or it is not there yet", body = ErrorBody),
-        (status = 503, description = "The log does not answer, or the application has ended", body = ErrorBody),
+        (status = 503, description = "The log does not answer, the application has ended, or too many wait", body = ErrorBody),
     ))]
 pub(crate) async fn records(
     State(served): State<Served>,
@@ -95,6 +96,10 @@ pub(crate) async fn records(
     let (reading, wanted) = (meant.name.clone(), parameters.partition.as_deref().map(partitions).transpose()?);
     let mut page = served.log.ask(move |client| Page::read(client, &reading, start, wanted.as_ref(), limit)).await?;
     if let (true, Some(wait)) = (page.records.is_empty() && page.is_end, wait) {
+        let Ok(_place) = served.waits.try_acquire() else {
+            let message = "as many requests wait for records as may do so at once; ask again later, or without `wait`";
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_soon());
+        };
         let (topic, positions) = (meant.name.clone(), page.positions());
         let tail =
             served.log.ask(move |client| Ok::<_, Refusal>(client.tail_of(&topic_of(&topic)?, positions)?.stream()));
