@@ -191,7 +191,7 @@ impl Cli {
         let mut out = io::LineWriter::new(io::stdout().lock());
         match command {
             Command::Describe(command) => describe::run(&mut out, &self.program(&command.place)?, command),
-            Command::Config(command) => config::print(&mut out, &self.program(&command.place)?.config, command.json),
+            Command::Config(command) => config::run(&mut out, &self.program(&command.place)?, command),
             Command::Topics(command) => topics::run(&mut out, &self.program(command.place())?, command),
             Command::Tail(command) => tail::run(&mut out, &self.program(&command.place)?, command),
             Command::Send(command) => send::run(&mut out, &self.program(&command.place)?, command),

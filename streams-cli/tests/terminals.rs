@@ -39,10 +39,11 @@ fn topology() -> Result<Topology, TopologyError> {
 
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 9] = [
+const TESTS: [Test; 10] = [
     ("one_runs_one_reads_and_one_writes", one_runs_one_reads_and_one_writes),
     ("topics_and_lag_are_those_of_the_running_application", topics_and_lag_are_those_of_the_running_application),
     ("stores_are_looked_into_and_exported", stores_are_looked_into_and_exported),
+    ("an_export_that_is_interrupted_leaves_nothing", an_export_that_is_interrupted_leaves_nothing),
     ("an_application_with_a_server_is_asked_there", an_application_with_a_server_is_asked_there),
     ("dead_letters_go_back_while_the_application_runs", dead_letters_go_back_while_the_application_runs),
     ("the_port_is_for_this_user_and_closed_at_the_end", the_port_is_for_this_user_and_closed_at_the_end),
@@ -216,6 +217,16 @@ fn one_runs_one_reads_and_one_writes() {
     let (code, _, errors) = folder.output(&["tail", "odrers"]);
     assert_eq!(code, Some(1));
     assert!(errors.contains("did you mean `orders`?"), "{errors}");
+    // Ctrl-C ends what goes on.
+    let mut following = folder.command(&["tail", "orders", "--follow", "--limit", "9999"]).spawn().expect("it starts");
+    let mut lines = BufReader::new(following.stdout.take().expect("a pipe")).lines();
+    assert!(lines.next().is_some());
+    // Somebody has to read on.
+    let reading = std::thread::spawn(move || lines.count());
+    assert!(Command::new("kill").args(["-INT", &following.id().to_string()]).status().expect("kill").success());
+    assert_eq!(following.wait().expect("an end").code(), Some(0));
+    reading.join().expect("read");
+
     // Who follows is told when there is nothing more to come.
     let following = folder.command(&["tail", "orders", "--from", "end", "--follow"]).spawn().expect("it starts");
     Doorbell::new().wait(Duration::from_millis(500));
@@ -248,7 +259,15 @@ fn topics_and_lag_are_those_of_the_running_application() {
     let ends: i64 =
         described["partitions"].as_array().expect("a list").iter().map(|row| row["end"].as_i64().unwrap()).sum();
     assert!(ends >= 1, "{described}");
-    assert!(folder.stdout(&["config"]).contains("errors.dead.letter.queue.topic.name = dead-orders (code)\n"));
+    // Its settings include what the log has decided.
+    let config = folder.stdout(&["config"]);
+    for expected in [
+        "errors.dead.letter.queue.topic.name = dead-orders (code)\n",
+        "processing.guarantee = exactly_once_v2 (decided by the log)\n",
+    ] {
+        assert!(config.contains(expected), "{config}");
+    }
+    assert_eq!(folder.json(&["config"]).as_array().map(Vec::len), Some(config.lines().count()));
 }
 
 fn stores_are_looked_into_and_exported() {
@@ -307,6 +326,33 @@ fn stores_are_looked_into_and_exported() {
     assert!(errors.contains("http://127.0.0.1:1 does not answer"), "{errors}");
 }
 
+fn an_export_that_is_interrupted_leaves_nothing() {
+    let folder = Folder::new("interrupted");
+    // A store without an end.
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", server.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for stream in server.incoming().flatten() {
+            let _ = (&stream).read(&mut [0; 4096]);
+            Doorbell::new().wait(Duration::from_millis(10));
+            let body = r#"{"rows": [{"key": "ada", "value": 1}], "next": "more"}"#;
+            let length = body.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+            let _ = (&stream).write_all(answer.as_bytes());
+        }
+    });
+    let file = folder.0.join("rows.jsonl");
+    let part = folder.0.join("rows.jsonl.part");
+    let arguments = ["store", "export", "endless", file.to_str().expect("a plain name"), "--url", &url];
+    let exporting = program(&arguments).spawn().expect("it starts");
+    eventually(|| part.exists());
+    assert!(Command::new("kill").args(["-INT", &exporting.id().to_string()]).status().expect("kill").success());
+    let (code, printed, errors) = told(&exporting.wait_with_output().expect("an end"));
+    assert_eq!((code, printed.as_str()), (Some(1), ""));
+    assert!(errors.starts_with("orders: interrupted after ") && errors.lines().count() == 1, "{errors}");
+    assert!(!file.exists() && !part.exists());
+}
+
 /// A server that is configured is started, too, and then nobody needs the folder.
 fn an_application_with_a_server_is_asked_there() {
     let folder = Folder::new("served");
@@ -343,6 +389,11 @@ fn dead_letters_go_back_while_the_application_runs() {
     assert_eq!((&letter["node"], &letter["reason"]), (&json!("check"), &json!("failed")));
     let place = format!("{}@{}", letter["partition"], letter["offset"]);
     assert_eq!(folder.json(&["dlq", "show", &place])["value"], -5);
+    // Behind it there is only the mark of its transaction.
+    let mark = format!("{}@{}", letter["partition"], letter["offset"].as_i64().expect("a number") + 1);
+    let (code, _, errors) = folder.output(&["dlq", "show", &mark]);
+    assert_eq!(code, Some(1));
+    assert!(errors.contains(&format!("there is no dead letter {mark}")), "{errors}");
     let would = folder.json(&["dlq", "replay", "--dry-run"]);
     assert_eq!(would, json!({ "put_back": 1, "left": 0, "dry_run": true }));
     assert_eq!(folder.json_lines(&["tail", "orders"]).len(), 1);

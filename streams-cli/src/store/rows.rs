@@ -13,6 +13,9 @@ use crate::running::{Caller, escaped};
 /// How many rows are asked for at once.
 const PAGE: usize = 1_000;
 
+/// How long to wait for a store that is being restored.
+const WAIT: &str = "10s";
+
 /// Stores in which a key may have several rows.
 const SEVERAL_ROWS_PER_KEY: [&str; 5] = ["window", "windows", "windows-with-duplicates", "session", "sliding-window"];
 
@@ -42,7 +45,7 @@ pub(super) fn get(out: &mut dyn Write, server: &Caller, command: &Get) -> Result
     let found = stores.iter().find(|found| found.get("name") == Some(&Json::from(command.store.as_str())));
     let kind = found.and_then(|found| found.get("kind")?.as_str());
     if kind.is_none_or(|kind| !SEVERAL_ROWS_PER_KEY.contains(&kind)) {
-        let row = server.get(&format!("/api/stores/{store}/{key}?committed={committed}"))?;
+        let row = server.get(&format!("/api/stores/{store}/{key}?committed={committed}&wait={WAIT}"))?;
         return print(out, &row, command.server.json);
     }
     let key = Some(command.key.clone());
@@ -116,7 +119,7 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     pub(super) fn new(server: &'a Caller, store: &str, wanted: &Wanted) -> Self {
         let Wanted { key, prefix, from, to, window_from, window_to, reverse, committed, limit } = wanted;
-        let mut path = format!("/api/stores/{}?reverse={reverse}&committed={committed}", escaped(store));
+        let mut path = format!("/api/stores/{}?reverse={reverse}&committed={committed}&wait={WAIT}", escaped(store));
         for (name, value) in [("key", key), ("prefix", prefix), ("from", from), ("to", to)] {
             if let Some(value) = value {
                 path += &format!("&{name}={}", escaped(value));

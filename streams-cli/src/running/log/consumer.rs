@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +19,9 @@ const RECORDS: usize = 2_000;
 /// How long the server waits for a record: with one topic, and with several that take turns.
 const WAIT: &str = "5s";
 const WAIT_OF_SEVERAL: &str = "200ms";
+
+/// The pause before something is asked again that the server has no time for.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// A consumer. Its thread ends with it, when the server answers the next time.
 pub(super) struct ConsumerOfRunning {
@@ -212,7 +216,11 @@ fn read(shared: &Shared, caller: &Caller, doorbell: &Doorbell) {
             let mut state = shared.lock();
             match page {
                 Ok(page) => state.take(&asked, page),
-                Err(Ok(CallError::Refused { code, .. })) if code == "busy" || code == "log_silent" => {}
+                Err(Ok(CallError::Refused { code, .. })) if code == "busy" || code == "log_silent" => {
+                    drop(state);
+                    Doorbell::new().wait(RETRY_AFTER);
+                    continue;
+                }
                 Err(Ok(error)) => state.fail(&asked, &error),
                 Err(Err(error)) => state.fail(&asked, &CallError::Unreachable(error.message)),
             }
