@@ -32,18 +32,44 @@ impl Drop for Terminal {
     }
 }
 
-#[test]
-fn counts_are_followed_while_lines_are_sent() {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("three-terminals");
+/// An empty log with the topics, in a folder that was not there.
+fn with_topics(name: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);
     let folder = folder.to_str().expect("a plain name");
     assert!(printed(&["topics", "create", "--partitions", "3"], folder).contains("created lines (3 partitions)"));
-    let mut first = Terminal(word_count(&["run"], folder).spawn().expect("it starts"));
+    folder.to_owned()
+}
+
+/// The first terminal, once it answers the others.
+fn counting(folder: &str) -> Terminal {
+    let first = Terminal(word_count(&["run"], folder).spawn().expect("it starts"));
     let began = Instant::now();
     while !PathBuf::from(folder).join("port").exists() {
         assert!(began.elapsed() < Duration::from_secs(60), "no port");
         Doorbell::new().wait(Duration::from_millis(20));
     }
+    first
+}
+
+#[test]
+fn a_killed_process_is_not_asked() {
+    let folder = with_topics("killed-terminal");
+    let mut first = counting(&folder);
+    assert_eq!(printed(&["send", "lines", "to be"], &folder), "1 record sent to lines\n");
+    first.0.kill().expect("killed");
+    first.0.wait().expect("an end");
+    assert!(PathBuf::from(&folder).join("port").exists());
+    assert_eq!(printed(&["tail", "lines"], &folder).lines().count(), 1);
+    assert!(!PathBuf::from(&folder).join("port").exists());
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+#[test]
+fn counts_are_followed_while_lines_are_sent() {
+    let folder = with_topics("three-terminals");
+    let folder = folder.as_str();
+    let mut first = counting(folder);
     let following = ["tail", "word-counts", "--follow", "--limit", "4"];
     let mut second = Terminal(word_count(&following, folder).spawn().expect("it starts"));
     // The third terminal.
