@@ -42,6 +42,7 @@ mod live;
 mod log;
 mod metrics;
 mod openapi;
+mod pacing;
 mod peers;
 mod records;
 mod refusal;

@@ -59,6 +59,8 @@ usage: cargo xtask COMMAND
            CPU per record, in memory, of windows that overlap sixty times, slide, or are sessions, joins of streams, and an aligned replay.
   bench recovery [--state-mb MB] [ARGS]
            How fast a process with 1 GB of state is back after kill -9: with its state, and with an empty folder.
+  bench serving [points|streams] [ARGS]
+           CPU per query over HTTP, from memory and RocksDB (wrk asks), and what a thousand streams of changes cost a worker.
   bench compare [--workload W[,W..]] [--pairs N] [--guarantee alo|eos] [--scale PART] [--json FILE]
                 [--before PROGRAM] [--check]
            Kafka Streams and this engine in turn on one broker: CPU per record, time, memory, changelog records.
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["bench", "operators", rest @ ..] => bench::operators(rest),
         ["bench", "recovery", rest @ ..] => bench::recovery(rest),
+        ["bench", "serving", rest @ ..] => bench::serving(rest),
         ["bench", "compare", rest @ ..] if !rest.contains(&"--help") => bench::compare(rest),
         ["test"] => test::run(),
         ["ci"] => ci::run(),

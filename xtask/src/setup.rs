@@ -72,6 +72,11 @@ const OPENSSL: Need = Need {
 /// The needs of `cargo xtask test`; OpenSSL is that of the suite `secure`.
 pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN, OPENSSL];
 
+const WRK: Need = Need { what: "wrk", is_there: || is_program("wrk"), packages: ["wrk", "wrk", "wrk", "wrk", "wrk"] };
+
+/// The needs of `cargo xtask bench serving`.
+pub(crate) const FOR_SERVING: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, WRK];
+
 /// The needs of the crates with RocksDB.
 pub(crate) const FOR_ROCKSDB: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG];
 

@@ -74,7 +74,7 @@
 //! `application.server`, or `.endpoint("web-1:7070")`, says which one others should use. `GET /api/instances` lists them.
 //!
 //! A **stream** begins with `snapshot`, has an `upsert` for each row, and then `complete`; after that come `upsert` and `delete`
-//! as rows change, of each row at most about twenty a second, and fewer to who reads slowly. When tasks move it begins anew
+//! as rows change, of each row at most about ten a second, and fewer to who reads slowly. When tasks move it begins anew
 //! with another `snapshot`, and so does a browser's `EventSource` that connects again:
 //!
 //! ```js

@@ -56,7 +56,7 @@
 //! ## Following
 //!
 //! [`Rows::live`](crate::query::Rows::live) gives the rows and from then on each that changes, as a `futures::Stream`: of a
-//! whole store, a range of keys, or the windows of one key. Changes come about twenty times a second, at most one for each row,
+//! whole store, a range of keys, or the windows of one key. Changes come about ten times a second, at most one for each row,
 //! and who listens slowly hears less often, but always what a row has become in the end. So a stream can feed a page directly;
 //! [`Live`](crate::query::Live) has an example.
 //!

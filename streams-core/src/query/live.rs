@@ -17,7 +17,7 @@ use super::store::AskedStore;
 use crate::record::TaskId;
 use crate::runtime::queries::{LiveBatch, LiveStore};
 use crate::state::KeyOrder;
-use crate::state::selection::{PageRow, Selection};
+use crate::state::selection::{Area, PageRow, Selection, row_at};
 
 /// How many rows a page has at most.
 const PAGE: usize = 1_000;
@@ -117,6 +117,8 @@ fn following(following: Following) -> impl Stream<Item = Result<Change, QueryErr
 struct Following {
     store: AskedStore,
     selection: Arc<Selection>,
+    /// Where the wanted rows are.
+    areas: Vec<Area>,
     live: Arc<LiveStore>,
     news: watch::Receiver<u64>,
     /// The number of the next batch.
@@ -152,6 +154,7 @@ impl Following {
         Self {
             news: live.news(),
             live,
+            areas: store.kind().areas(&selection.keys, selection.times),
             store,
             selection: Arc::new(selection),
             next: 0,
@@ -260,14 +263,15 @@ impl Following {
             }
             (None, phase) => matches!(phase, Phase::Changes),
         };
-        let rows = batch.rows.iter().filter(|row| is_new(&row.place));
+        let rows = self.areas.iter().flat_map(|area| batch.within(area)).filter(|row| is_new(&row.place));
         let events = rows.filter_map(|row| {
-            let (found, is_gone) = match &row.row {
-                Some(found) => (found.clone(), false),
+            let found = row.row.as_deref().and_then(|found| row_at(self.store.kind(), &row.place, found));
+            let (row_now, is_gone) = match found {
+                Some(found) => (found, false),
                 None => (self.store.gone(&row.place)?, true),
             };
-            let is_wanted = self.store.wants(&self.selection, &found, is_gone);
-            is_wanted.then_some((&*row.place, Change::Row { row: found, is_gone }))
+            let is_wanted = self.store.wants(&self.selection, &row_now, is_gone);
+            is_wanted.then_some((&*row.place, Change::Row { row: row_now, is_gone }))
         });
         events.collect()
     }

@@ -335,12 +335,10 @@ impl AskedStore {
         Some(PageRow { place: place.into(), key, window, timestamp: None, value: [].into() })
     }
 
-    /// Whether a row that has changed is wanted.
+    /// Whether a row that has changed, and is where wanted ones are, is wanted.
     pub(super) fn wants(&self, selection: &Selection, row: &PageRow, is_gone: bool) -> bool {
         let stored = StoredRow { key: &row.key, window: row.window, timestamp: row.timestamp, value: &row.value };
-        let areas = self.kind.areas(&selection.keys, selection.times);
-        areas.iter().any(|area| area.contains(&row.place))
-            && selection.keys.contain(&row.key)
+        selection.keys.contain(&row.key)
             && selection.times.is_none_or(|times| is_gone || self.kind.is_within(&stored, times, None))
     }
 

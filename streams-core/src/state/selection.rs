@@ -101,11 +101,6 @@ impl Area {
         Self { from, to, group: size_of::<i64>(), key }
     }
 
-    /// Whether a key of the store lies in it.
-    pub(crate) fn contains(&self, place: &[u8]) -> bool {
-        self.range(KeyOrder::Ascending).contains(place)
-    }
-
     /// Leaves out what does not come after a key of the store.
     fn behind(&self, after: Option<&[u8]>, order: KeyOrder) -> Self {
         let mut rest = self.clone();

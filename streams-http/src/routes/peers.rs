@@ -12,6 +12,7 @@ use futures::{StreamExt as _, stream};
 use streams_core::query::elsewhere::RemoteQuestion;
 use tokio::time::timeout;
 
+use crate::pacing::paced;
 use crate::peers::HEARTBEAT;
 use crate::refusal::Refusal;
 use crate::served::Served;
@@ -29,16 +30,19 @@ pub(crate) async fn news(State(served): State<Served>, body: Bytes) -> Result<Re
         let message = "as many instances follow this one as there may be";
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_soon());
     };
-    let news = served.app.news(&question(&body)?)?;
+    let news = Box::pin(paced(served.app.news(&question(&body)?)?));
     let lines = stream::unfold((Some(news), place), |(news, place)| async move {
         let mut news = news?;
-        let (line, news) = match timeout(HEARTBEAT, news.next()).await {
-            Ok(Some(Ok(told))) => (told.to_json(), Some(news)),
-            Ok(Some(Err(error))) => (Refusal::from(error).to_json(), None),
-            Ok(None) => return None,
-            Err(_) => (String::new(), Some(news)),
+        let Ok(told) = timeout(HEARTBEAT, news.next()).await else {
+            return Some((Ok::<_, Infallible>("\n".to_owned()), (Some(news), place)));
         };
-        Some((Ok::<_, Infallible>(line + "\n"), (news, place)))
+        let (mut lines, mut is_over) = (String::new(), false);
+        for told in told? {
+            is_over = told.is_err();
+            lines += &told.map_or_else(|error| Refusal::from(error).to_json(), |news| news.to_json());
+            lines.push('\n');
+        }
+        Some((Ok(lines), (Some(news).filter(|_| !is_over), place)))
     });
     let content = [(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))];
     Ok((content, Body::from_stream(lines)).into_response())

@@ -8,12 +8,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use streams_core::query::{JsonRow, Live, QueryError};
 
 use super::parameters::Parameters;
 use super::store_rows::RowsParameters;
+use crate::pacing::paced;
 use crate::refusal::{ErrorBody, Refusal};
 use crate::served::Served;
 
@@ -46,12 +47,12 @@ pub(crate) async fn store_stream(
         let message = "as many streams are open as there may be";
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_soon());
     };
-    let news = asked.live(&parameters.wanted())?.map(move |news| {
+    let events = paced(asked.live(&parameters.wanted())?).flat_map(move |news| {
         // Held as long as the stream is.
         let _place = &place;
-        Ok::<_, Infallible>(event(news))
+        stream::iter(news).map(|news| Ok::<_, Infallible>(event(news)))
     });
-    Ok(Sse::new(news).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
 }
 
 fn event(news: Result<Live<Value, JsonRow>, QueryError>) -> Event {

@@ -4,8 +4,10 @@ mod compare;
 mod engine;
 mod operators;
 mod recovery;
+mod serving;
 
 pub(crate) use compare::{compare, compare_answers};
 pub(crate) use engine::engine;
 pub(crate) use operators::operators;
 pub(crate) use recovery::recovery;
+pub(crate) use serving::serving;

@@ -139,6 +139,7 @@ impl Control {
             ControlTurn::Busy
         });
         self.status.desk.step(*self.status.state.borrow(), true);
+        self.status.desk.tell_news();
         turn
     }
 

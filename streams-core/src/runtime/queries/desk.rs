@@ -197,6 +197,13 @@ impl Desk {
         self.lock().waiting.push(question);
     }
 
+    /// Tells those who follow stores what workers have published.
+    pub(crate) fn tell_news(&self) {
+        // Telling takes its time, and workers look for a store now and then.
+        let stores: Vec<_> = self.live_stores().values().map(|(live, _)| Arc::clone(live)).collect();
+        stores.iter().for_each(|live| live.tell_news());
+    }
+
     /// Refuses what has waited for too long and, if `again`, asks everything else once more.
     pub(crate) fn step(&self, state: AppState, again: bool) {
         let now = self.now();

@@ -1,16 +1,17 @@
 //! The changes of one store's rows, from the workers to whoever follows them.
 //!
-//! A worker publishes what some rows have become as one batch, for all followers together, so it costs a worker nothing how
-//! many there are. The last batches are kept for a while. A follower takes them when it has time, and one that falls too far
-//! behind reads the store anew.
+//! A worker publishes what some rows have become as one batch, for all followers together, and the control tells them that
+//! there is something, so it costs a worker nothing how many there are. The last batches are kept for a while. A follower takes
+//! them when it has time, and one that falls too far behind reads the store anew.
 
 use std::collections::VecDeque;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use crate::record::TaskId;
-use crate::state::selection::PageRow;
+use crate::state::selection::Area;
 
 /// How much is kept for followers.
 const BYTES_MAX: usize = 8 << 20;
@@ -19,20 +20,42 @@ const BATCHES_MAX: usize = 4_096;
 /// What some rows of a task have become.
 pub(crate) struct LiveBatch {
     pub(crate) task: TaskId,
-    pub(crate) rows: Vec<LiveRow>,
+    /// In the order of the store's keys, so that whoever wants few of them need not look at all.
+    rows: Vec<LiveRow>,
 }
 
 /// A row that has changed.
 pub(crate) struct LiveRow {
     /// The key as it is in the store.
     pub(crate) place: Box<[u8]>,
-    /// What it is now; `None` if it is gone.
-    pub(crate) row: Option<PageRow>,
+    /// The stored bytes that are there now; `None` if there are none.
+    pub(crate) row: Option<Box<[u8]>>,
 }
 
 impl LiveBatch {
+    pub(crate) fn new(task: TaskId, mut rows: Vec<LiveRow>) -> Self {
+        rows.sort_unstable_by(|left, right| left.place.cmp(&right.place));
+        Self { task, rows }
+    }
+
+    /// The rows that are in a part of the store.
+    pub(crate) fn within(&self, area: &Area) -> &[LiveRow] {
+        let is_before = |row: &LiveRow| match &area.from {
+            Bound::Included(from) => *row.place < **from,
+            Bound::Excluded(from) => *row.place <= **from,
+            Bound::Unbounded => false,
+        };
+        let is_inside = |row: &LiveRow| match &area.to {
+            Bound::Included(to) => *row.place <= **to,
+            Bound::Excluded(to) => *row.place < **to,
+            Bound::Unbounded => true,
+        };
+        let rest = self.rows.get(self.rows.partition_point(is_before)..).unwrap_or_default();
+        rest.get(..rest.partition_point(is_inside)).unwrap_or_default()
+    }
+
     fn bytes(&self) -> usize {
-        let bytes = |row: &LiveRow| row.place.len() + row.row.as_ref().map_or(0, |row| row.key.len() + row.value.len());
+        let bytes = |row: &LiveRow| row.place.len() + row.row.as_ref().map_or(0, |row| row.len());
         self.rows.iter().map(bytes).sum::<usize>() + self.rows.len() * size_of::<LiveRow>()
     }
 }
@@ -57,7 +80,7 @@ impl LiveStore {
         Self { ring: Mutex::default(), news: watch::Sender::new(0) }
     }
 
-    /// Adds a batch.
+    /// Adds a batch, of which followers hear with [`LiveStore::tell_news`].
     pub(crate) fn publish(&self, batch: LiveBatch) {
         let mut ring = self.lock();
         ring.bytes += batch.bytes();
@@ -67,7 +90,14 @@ impl LiveStore {
             ring.bytes -= oldest.bytes();
             ring.first += 1;
         }
-        self.tell(ring);
+    }
+
+    /// Wakes all followers, if there is something new. That takes its time, so it is not for a worker to do.
+    pub(crate) fn tell_news(&self) {
+        let end = self.end();
+        if *self.news.borrow() != end {
+            self.news.send_replace(end);
+        }
     }
 
     /// Whoever follows has to begin anew: tasks have come or gone, or what they did is undone.
@@ -77,13 +107,8 @@ impl LiveStore {
         ring.first += ring.batches.len() as u64 + 1;
         ring.batches.clear();
         ring.bytes = 0;
-        self.tell(ring);
-    }
-
-    fn tell(&self, ring: MutexGuard<'_, Ring>) {
-        let end = ring.first + ring.batches.len() as u64;
         drop(ring);
-        self.news.send_replace(end);
+        self.tell_news();
     }
 
     /// The number of the next batch.
@@ -116,7 +141,30 @@ mod tests {
 
     fn batch(bytes: usize) -> LiveBatch {
         let row = LiveRow { place: vec![0; bytes].into(), row: None };
-        LiveBatch { task: TaskId { subtopology: 0, partition: Partition(0) }, rows: vec![row] }
+        LiveBatch::new(TaskId { subtopology: 0, partition: Partition(0) }, vec![row])
+    }
+
+    #[test]
+    fn rows_are_found_by_the_part_of_the_store_that_they_are_in() {
+        use Bound::{Excluded, Included, Unbounded};
+        let rows = ["d", "a", "c", "b", "ab"].map(|place| LiveRow { place: place.as_bytes().into(), row: None });
+        let batch = LiveBatch::new(TaskId { subtopology: 0, partition: Partition(0) }, rows.into());
+        for (from, to, expected) in [
+            (Unbounded, Unbounded, "a ab b c d"),
+            (Included("b"), Included("c"), "b c"),
+            (Excluded("b"), Excluded("d"), "c"),
+            (Included("a"), Excluded("b"), "a ab"),
+            (Included("b"), Included("b"), "b"),
+            (Included("bb"), Included("bb"), ""),
+            (Excluded("d"), Unbounded, ""),
+            (Unbounded, Excluded("a"), ""),
+            (Included("d"), Included("a"), ""),
+        ] {
+            let bound = |bound: Bound<&str>| bound.map(|place| place.as_bytes().to_vec());
+            let area = Area { from: bound(from), to: bound(to), ..Area::ALL };
+            let found = batch.within(&area).iter().map(|row| String::from_utf8_lossy(&row.place).into_owned());
+            assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{area:?}");
+        }
     }
 
     #[test]
@@ -126,6 +174,9 @@ mod tests {
         assert_eq!((live.end(), count(0), count(1)), (0, Some(0), Some(0)));
         (0..3).for_each(|_| live.publish(batch(1)));
         assert_eq!((live.end(), count(0), count(2)), (3, Some(3), Some(1)));
+        assert_eq!(*live.news().borrow(), 0, "nobody was told yet");
+        live.tell_news();
+        assert_eq!(*live.news().borrow(), 3);
         live.publish(batch(BYTES_MAX));
         assert_eq!((live.end(), count(3), count(4)), (4, None, Some(0)), "not even the new one is kept");
         live.restart();

@@ -7,7 +7,6 @@ use super::Task;
 use crate::runtime::queries::{Freshness, LiveRow};
 use crate::runtime::worker::panic_message;
 use crate::state::FreshRows;
-use crate::state::selection::row_at;
 
 impl Task {
     /// Notes changes of those stores from now on that somebody follows, and of no others.
@@ -51,9 +50,7 @@ impl Task {
     /// Takes some changed rows of a store, as they are now. One that cannot be encoded is told and left out; the task will
     /// not get beyond it.
     pub(crate) fn take_changed(&mut self, store: &Arc<str>, freshness: Freshness, rows_max: usize) -> Vec<LiveRow> {
-        let Some((index, kind)) =
-            self.stores.iter().find(|other| other.name == *store).map(|found| (found.index, Arc::clone(&found.kind)))
-        else {
+        let Some(index) = self.stores.iter().find(|other| other.name == *store).map(|found| found.index) else {
             return Vec::new();
         };
         let keys = self.state.borrow().watches().take(freshness == Freshness::Committed, index, rows_max);
@@ -66,10 +63,7 @@ impl Task {
                 None => committed.get(&place),
             }));
             match found {
-                Ok(Ok(row)) => {
-                    let row = row.and_then(|row| row_at(&*kind, &place, &row));
-                    changed.push(LiveRow { place, row });
-                }
+                Ok(Ok(row)) => changed.push(LiveRow { place, row: row.map(Into::into) }),
                 Ok(Err(error)) => tracing::error!(%store, %error, "a row that has changed cannot be read"),
                 Err(panic) => {
                     let panic = panic_message(&*panic);

@@ -12,7 +12,7 @@ use crate::runtime::queries::{Freshness, LiveBatch};
 use crate::runtime::task::Task;
 
 /// How often changes are published.
-const LIVE_INTERVAL: Duration = Duration::from_millis(50);
+const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long that may take in a round.
 const PUBLISHING_MAX: Duration = Duration::from_millis(1);
@@ -39,6 +39,7 @@ impl Worker {
         if now < self.last_live + LIVE_INTERVAL {
             return Some(self.last_live + LIVE_INTERVAL - now);
         }
+        let mut has_published = false;
         for id in self.slots.running_from(self.next_to_publish.take()) {
             let Some(task) = self.slots.running_task(id) else { continue };
             for live in task.take_missed().iter().filter_map(|store| desk.live(store, Freshness::Committed)) {
@@ -51,15 +52,21 @@ impl Worker {
                     if rows.is_empty() {
                         break;
                     }
-                    live.publish(LiveBatch { task: id, rows });
+                    live.publish(LiveBatch::new(id, rows));
+                    has_published = true;
                     if clock.monotonic().saturating_sub(now) >= PUBLISHING_MAX {
                         self.next_to_publish = Some(id);
+                        self.seed.control_doorbell.ring();
                         return Some(Duration::ZERO);
                     }
                 }
             }
         }
         self.last_live = now;
+        if has_published {
+            // The control tells all who follow.
+            self.seed.control_doorbell.ring();
+        }
         None
     }
 
