@@ -131,6 +131,8 @@ pub struct Board {
     pub instance: String,
     /// The tasks of all instances.
     pub tasks: Vec<TaskRow>,
+    /// How many tasks there are altogether, also while some of them run nowhere.
+    pub all_tasks: usize,
     /// Where the instances are served.
     pub addresses: Vec<String>,
     /// Whether there are twice as many visitors as at first.

@@ -31,6 +31,9 @@ use crate::{Failure, answer, earlier};
 /// How often the instances are checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How often, when somebody waits for the end.
+const END_INTERVAL: Duration = Duration::from_millis(40);
+
 /// How long a killed instance stays dead.
 const DEAD_FOR: Duration = Duration::from_secs(1);
 
@@ -65,7 +68,7 @@ pub fn conduct(plan: Plan, place: &Place, folder: &Path, shared: &Arc<Shared>) -
     shared.board().addresses = vec![first.address().to_owned()];
     std::thread::scope(|scope| {
         let reading = Background::spawn(scope, |is_over| reader.run(&shared.results, is_over));
-        let mut run = Run { around, admin: &*admin, first, second: None, tasks: 0, reading, restart_at: None };
+        let mut run = Run { around, admin: &*admin, first, second: None, reading, restart_at: None };
         // Twice as many as there are at first.
         let table = users(2 * plan.visitors, plan.seed);
         let sender = run.send_users(sender, &table)?;
@@ -83,8 +86,6 @@ struct Run<'s, 'a> {
     admin: &'a dyn Admin,
     first: Instance<'a>,
     second: Option<Instance<'a>>,
-    /// How many tasks there are altogether, once that is known.
-    tasks: usize,
     reading: Background<'s>,
     /// When to start the killed instance again.
     restart_at: Option<Instant>,
@@ -148,10 +149,15 @@ impl<'s, 'a: 's> Run<'s, 'a> {
             board.stage = Stage::Settling;
             board.tell(shared.pace.passed(), "the traffic has ended; waiting for the last numbers");
         }
+        let servers = [Some(&mut self.first), self.second.as_mut()].into_iter().flatten();
+        let ending: Vec<_> = servers.filter_map(Instance::stop_serving).collect();
         driving.end()?;
         browsing.end()?;
         shared.intake.close()?;
         self.wait_until_idle(Some(SETTLE_MAX))?;
+        for server in ending {
+            server.join().map_err(|_| "an HTTP server has panicked")?;
+        }
         Ok(())
     }
 
@@ -171,7 +177,7 @@ impl<'s, 'a: 's> Run<'s, 'a> {
                 return Ok(false);
             }
             compare_now(self.around.shared);
-            self.around.shared.doorbell.wait(LOOK_INTERVAL);
+            self.around.shared.doorbell.wait(if at_most.is_some() { END_INTERVAL } else { LOOK_INTERVAL });
         }
     }
 
@@ -267,12 +273,12 @@ impl<'s, 'a: 's> Run<'s, 'a> {
         if let Some(second) = &self.second {
             look = look.and(second.look(self.admin)?);
         }
-        self.tasks = self.tasks.max(look.tasks.len());
-        // A task that is on its way from one instance to the other is nowhere.
-        let are_all_here = look.tasks.len() == self.tasks;
-        look.is_idle &= are_all_here;
         let now = shared.pace.passed();
         let mut board = shared.board();
+        board.all_tasks = board.all_tasks.max(look.tasks.len());
+        // A task that is on its way from one instance to the other is nowhere.
+        let are_all_here = look.tasks.len() == board.all_tasks;
+        look.is_idle &= are_all_here;
         board.measure(now);
         board.instance.clone_from(&look.state);
         match self.restart_at {

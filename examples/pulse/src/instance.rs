@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use millstream::http::HttpServer;
 use millstream::log::{Admin, Isolation};
@@ -39,7 +40,7 @@ pub struct Instance<'a> {
 
 struct Alive {
     // Fields are dropped in this order.
-    _http: HttpServer,
+    http: Option<HttpServer>,
     running: Running,
 }
 
@@ -89,9 +90,16 @@ impl<'a> Instance<'a> {
 
     /// Ends it like a crash: nothing is committed, and the group is not told.
     pub fn kill(&mut self) {
-        if let Some(Alive { _http, running }) = self.alive.take() {
+        if let Some(Alive { http, running }) = self.alive.take() {
+            drop(http);
             running.kill();
         }
+    }
+
+    /// Serves nobody any more. That takes a moment, because streams are open, and so it is done meanwhile.
+    pub fn stop_serving(&mut self) -> Option<JoinHandle<()>> {
+        let http = self.alive.as_mut()?.http.take()?;
+        Some(std::thread::spawn(move || drop(http)))
     }
 
     /// Starts it again after [`Instance::kill`].
@@ -100,14 +108,14 @@ impl<'a> Instance<'a> {
         let running = place.start(topology, &folder.join(format!("state-{}", self.number + 1)))?;
         let http = web::serve(&running, shared, &self.address)?;
         self.address = http.address().to_string();
-        self.alive = Some(Alive { _http: http, running });
+        self.alive = Some(Alive { http: Some(http), running });
         Ok(())
     }
 
     /// Shuts it down cleanly.
     pub fn close(self) -> Result<(), Failure> {
         match self.alive {
-            Some(Alive { _http, running }) => Ok(running.close()?),
+            Some(Alive { running, .. }) => Ok(running.close()?),
             None => Ok(()),
         }
     }

@@ -1,12 +1,15 @@
 //! Standard input: the keyboard for the plain lines, and a sign that nobody is there any more.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::time::{Duration, Instant};
 
 use crate::board::{Request, Shared};
 
 /// If the input ends this soon after the start, there was no input at all.
 const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// Longer lines are read in pieces, whatever they are.
+const LINE_MAX: u64 = 1_000;
 
 /// The length of a run that nobody can end from the keyboard.
 pub const UNATTENDED: Duration = Duration::from_secs(10);
@@ -29,8 +32,10 @@ pub fn is_readable() -> bool {
 /// all, the run ends after [`UNATTENDED`].
 pub fn follow(shared: &Shared) {
     let began = Instant::now();
-    for line in io::stdin().lock().lines().map_while(Result::ok) {
-        match line.trim() {
+    let mut input = io::stdin().lock();
+    let mut line = Vec::new();
+    while let Ok(1..) = input.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
+        match String::from_utf8_lossy(&line).trim() {
             "k" => shared.ask(Request::Kill),
             "s" => shared.ask(match shared.board().addresses.len() {
                 0 | 1 => Request::StartSecond,
@@ -41,6 +46,7 @@ pub fn follow(shared: &Shared) {
             "q" => shared.stop(),
             _ => {}
         }
+        line.clear();
     }
     if began.elapsed() < AT_ONCE {
         shared.end_at(UNATTENDED);

@@ -137,6 +137,27 @@ fn the_end_of_its_input_ends_it_and_k_kills() {
     assert_eq!(wait(child).code(), Some(0));
 }
 
+/// It was once kept until its end came: with `/dev/zero` as the input, until there was no memory left.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_line_without_an_end_is_not_kept() {
+    let mut child = pulse(&[]).stdin(Stdio::piped()).spawn().expect("pulse starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+    read_until(&mut output, "events/s");
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..400 {
+        input.write_all(&zeros).expect("pulse reads");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kilobytes < 300_000, "{kilobytes} kB");
+    input.write_all(b"\nq\n").expect("pulse reads");
+    read_until(&mut output, "numbers right: yes");
+    assert_eq!(wait(child).code(), Some(0));
+}
+
 #[cfg(unix)]
 #[test]
 fn signals_end_it_with_a_summary() {

@@ -59,10 +59,10 @@ pub fn pulse() -> Result<Topology, TopologyError> {
     let activity =
         views.map_values(Activity::of_view).merge(clicks.map_values(Activity::of_click)).left_join(users, Activity::by);
 
-    // What is looked at? Is that unusual? Who is there? Where do they live?
+    // Who is there? What is looked at? Is that unusual? Where do they live?
+    sessions::sessions(activity);
     let per_page = pages::pages(activity);
     alerts::alerts(&builder, per_page);
-    sessions::sessions(activity);
     countries::countries(activity);
 
     // How many of those who look also buy? And what else might they like?

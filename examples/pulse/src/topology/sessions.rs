@@ -37,7 +37,6 @@ pub(super) fn sessions(activity: KStream<'_, UserId, Activity>) {
                 .last(SESSION_GAP)
                 .largest(|_, visit| visit.actions)
                 .column("visitor", |session, visit| visit.name(session.key))
-                .column("country", |_, visit| visit.country().to_owned())
                 .column("page", |_, visit| visit.page.clone())
                 .column("actions", |_, visit| visit.actions)
                 .column("lasts", |session, _| length(session.window))

@@ -56,12 +56,12 @@ fn each_question_has_a_tile() {
     let topology = pulse().expect("a topology");
     let tiles: Vec<_> = topology.tiles().iter().map(|tile| (tile.kind.name(), tile.title.as_str())).collect();
     let expected = [
+        ("number", "Active users"),
+        ("table", "Longest sessions"),
         ("number", "Events"),
         ("lines", "Views and clicks"),
         ("bars", "Top pages"),
         ("table", "Alerts"),
-        ("number", "Active users"),
-        ("table", "Longest sessions"),
         ("bars", "Countries"),
         ("funnel", "From view to purchase"),
         ("bars", "Viewed soon after each other"),

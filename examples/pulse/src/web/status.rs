@@ -32,6 +32,8 @@ pub(super) struct Status {
     /// Missing while there are too few views.
     recommendations: Option<HitRates>,
     instances: Vec<Instance>,
+    /// Tasks altogether, also while some of them run nowhere.
+    tasks: usize,
     /// Whether there are twice as many visitors.
     is_doubled: bool,
     /// The newest last.
@@ -77,7 +79,6 @@ struct Instance {
     url: String,
     /// Tasks that run there.
     running: usize,
-    tasks: usize,
 }
 
 pub(super) async fn status(State(served): State<Served>) -> Json<Status> {
@@ -103,6 +104,7 @@ pub(super) async fn status(State(served): State<Served>) -> Json<Status> {
         bots: bots(&board),
         recommendations: board.tasting.rates(),
         instances: instances(&board),
+        tasks: board.all_tasks,
         is_doubled: board.is_doubled,
         news: board.news.iter().skip(board.news.len().saturating_sub(TOLD)).cloned().collect(),
     })
@@ -148,11 +150,7 @@ fn bots(board: &Board) -> Bots {
 fn instances(board: &Board) -> Vec<Instance> {
     let instance = |(number, address): (usize, &String)| {
         let tasks = board.tasks.iter().filter(|task| task.instance == number);
-        Instance {
-            url: format!("http://{address}"),
-            running: tasks.clone().filter(|task| task.is_running()).count(),
-            tasks: tasks.count(),
-        }
+        Instance { url: format!("http://{address}"), running: tasks.filter(|task| task.is_running()).count() }
     };
     (0..).zip(&board.addresses).map(instance).collect()
 }
