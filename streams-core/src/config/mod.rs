@@ -293,6 +293,9 @@ pub struct StreamsConfig {
     /// `ui.allow.actions`, which Java does not have: whether requests to the HTTP server may pause, resume and stop the
     /// application. Default false.
     pub ui_allow_actions: bool,
+    /// `ui.enabled`, which Java does not have: whether the HTTP server also has a page that shows the application in a browser.
+    /// Default true.
+    pub ui_enabled: bool,
     /// `topology.optimization`: `none`, the default, `all`, or a list of optimisations. The topology must be built with it,
     /// by [`StreamsBuilder::build_with`](crate::dsl::StreamsBuilder::build_with).
     pub topology_optimization: Optimizations,
@@ -359,6 +362,7 @@ impl StreamsConfig {
             query_server_bind: None,
             query_server_token: None,
             ui_allow_actions: false,
+            ui_enabled: true,
             topology_optimization: Optimizations::NONE,
             topics: TopicSettings::default(),
             clients: ClientSettings::default(),

@@ -432,6 +432,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         show: |config| word_of(config.ui_allow_actions, SWITCH),
     },
     Setting {
+        name: "ui.enabled",
+        apply: |config, value| {
+            config.ui_enabled = word(value, SWITCH)?;
+            Ok(())
+        },
+        show: |config| word_of(config.ui_enabled, SWITCH),
+    },
+    Setting {
         name: "topology.optimization",
         apply: |config, value| {
             config.topology_optimization = value.parse()?;

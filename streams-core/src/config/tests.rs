@@ -65,6 +65,7 @@ fn every_setting_reads_what_java_users_write_and_shows_it() {
         ("query.server.bind", " 0.0.0.0:7070 ", "0.0.0.0:7070"),
         ("query.server.token", "hunter2", "********"),
         ("ui.allow.actions", "true", "true"),
+        ("ui.enabled", "false", "false"),
         ("default.timestamp.extractor", "fail", "fail"),
         ("default.timestamp.extractor", "partition_time", "partition_time"),
         ("default.timestamp.extractor", "wall_clock", "wall_clock"),
@@ -158,6 +159,7 @@ fn settings_arrive_in_their_fields() {
         ("query.server.bind", "[::1]:7070"),
         ("query.server.token", "hunter2"),
         ("ui.allow.actions", "true"),
+        ("ui.enabled", "false"),
         ("topic.min.insync.replicas", "2"),
         ("consumer.fetch.min.bytes", "12"),
     ])
@@ -209,6 +211,7 @@ fn settings_arrive_in_their_fields() {
         query_server_bind: Some("[::1]:7070".to_owned()),
         query_server_token: Some(Secret::new("hunter2")),
         ui_allow_actions: true,
+        ui_enabled: false,
         origins: config.origins.clone(),
         ..StreamsConfig::new("app").unwrap()
     };
