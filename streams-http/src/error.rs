@@ -34,6 +34,16 @@ pub enum HttpError {
     /// A token that nobody could send.
     #[error("the token {0}: it is sent in a header, so it needs at least one character, and visible ASCII ones only")]
     Token(&'static str),
+    /// A panel whose name cannot be a file's, or is another one's.
+    #[error(
+        "there can be no panel `{name}`: {reason}; name it with lower-case letters, digits and hyphens, as in `buttons`"
+    )]
+    Panel {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// What names nobody to carry questions to.
     #[error(
         "`{peer}` names nobody to carry questions to: write a name (`web-1.example.org`), an ending of names \

@@ -11,6 +11,7 @@ use crate::lag::LagKeeper;
 use crate::limits::Limits;
 use crate::live::Gallery;
 use crate::log::LogKeeper;
+use crate::page::Page;
 use crate::peers::{AllowedPeers, Peers};
 use crate::refusal::Refusal;
 use crate::routes::dead_letters::put_back::PutBack;
@@ -33,6 +34,8 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | `GET /api/config` | every setting and where it comes from, without secrets |
 /// | `GET /api/live` | the [tiles](streams_core::dsl::live) of its tables |
 /// | `GET /api/live/stream` | their pictures, as server-sent events |
+/// | `GET /` | the [dashboard](Http::dashboard), a page that shows all of this |
+/// | `GET /api/topology/drawing` | where a page draws its parts |
 /// | `GET /api/topology` | JSON, or `?format=text`, `mermaid`, `dot` |
 /// | `GET /api/stores` | the stores, with their types and an example of a key |
 /// | `GET /api/stores/{store}` | rows: of a key, from one key to another, in a period, page by page |
@@ -86,6 +89,9 @@ pub struct Http {
     routes: Router,
     /// Paths of those that pages of other servers may use.
     open_to_pages: Vec<String>,
+    has_dashboard: bool,
+    /// The program's own modules for the page, with their names.
+    panels: Vec<(String, String)>,
 }
 
 impl Http {
@@ -108,6 +114,8 @@ impl Http {
             limits: Limits::of_this_process(),
             routes: Router::new(),
             open_to_pages: Vec::new(),
+            has_dashboard: config.ui_enabled,
+            panels: Vec::new(),
         }
     }
 
@@ -143,6 +151,44 @@ impl Http {
     /// allowed. They may not unless this says so, because the application may see more of a cluster than those who ask it.
     pub const fn all_topics(mut self, allows: bool) -> Self {
         self.allows_all_topics = allows;
+        self
+    }
+
+    /// Whether there is a page at `/` that shows the application in a browser (`ui.enabled`): the [tiles](streams_core::dsl::live) of
+    /// its tables, its topology, stores, tasks, dead letters and settings. There is, unless this says otherwise. It holds no
+    /// data itself; where there is a token, it asks for it. [`Http::router`] has no page.
+    pub const fn dashboard(mut self, is_there: bool) -> Self {
+        self.has_dashboard = is_there;
+        self
+    }
+
+    /// Adds something of the program's own to the page, above the tiles: an ES module with this text, which is served at
+    /// `/panels/<name>.js`. It exports a function `show(element, api)` that fills the element. `api.get(path)` and
+    /// `api.post(path, body)` ask this server, with the token if there is one, and give JSON; `api.events(path, on)` calls
+    /// `on(name, data)` for each server-sent event and connects again when that is needed. Scripts and styles of other
+    /// servers are not loaded, nor are those that are written into elements. Without a token everybody who may ask the
+    /// server can read the module, and with one everybody who reaches it.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const CLICKS: Topic<String, i64> = Topic::new("clicks");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(CLICKS).group_by_key().count().live(|tile| tile.bars("Clicks"));
+    /// let running = App::new("clicks", builder.build()?).start(Embedded::in_memory())?;
+    ///
+    /// let pause = "export function show(element, api) {
+    ///     const button = element.appendChild(document.createElement('button'));
+    ///     button.textContent = 'Pause';
+    ///     button.addEventListener('click', () => api.post('/api/app/pause'));
+    /// }";
+    /// let http = Http::of(&running).bind("127.0.0.1:0").allow_actions(true).panel("pause", pause).start()?;
+    /// println!("open {}", http.url());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn panel(mut self, name: impl Into<String>, script: impl Into<String>) -> Self {
+        self.panels.push((name.into(), script.into()));
         self
     }
 
@@ -241,15 +287,16 @@ impl Http {
     ///
     /// # Errors
     /// When the address cannot be listened on, when it can be reached from other machines and there is no token, when the
-    /// token cannot be sent in a header, or a [peer](Http::allow_peer) is nobody.
+    /// token cannot be sent in a header, a [peer](Http::allow_peer) is nobody, or a [panel](Http::panel)'s name is no file's.
     pub fn start(self) -> Result<HttpServer, HttpError> {
+        self.check_panels()?;
         let guards = self.guards()?;
         let has_token = self.token.is_some();
         let own = self.routes.clone().method_not_allowed_fallback(async || Refusal::wrong_method());
         let own = own.fallback(async || Refusal::not_found());
         let served = self.served()?;
         let peers = served.peers.clone();
-        let routes = routes::all(served).fallback_service(own);
+        let routes = routes::all(served).merge(self.page().routes()).fallback_service(own);
         let server = HttpServer::start(&self.app, guards.around(routes), (&self.address, has_token), self.limits)?;
         if !self.is_told {
             return Ok(server);
@@ -272,7 +319,28 @@ impl Http {
 
     fn guards(&self) -> Result<Guards, HttpError> {
         let token = self.token.as_deref().map(Token::new).transpose()?;
-        Ok(Guards::new(token, self.hosts.clone(), self.limits).open_to_pages(self.open_to_pages.clone()))
+        Ok(Guards::new(token, self.hosts.clone(), self.limits)
+            .open_to_pages(self.open_to_pages.clone())
+            .without_data(self.page().paths()))
+    }
+
+    /// Whether the names of panels can be those of files.
+    fn check_panels(&self) -> Result<(), HttpError> {
+        for (place, (name, _)) in self.panels.iter().enumerate() {
+            let refused = |reason| Err(HttpError::Panel { name: name.clone(), reason });
+            let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+            if name.is_empty() || !name.chars().all(is_plain) {
+                return refused("its name is in a path and a file's");
+            }
+            if self.panels.iter().take(place).any(|(other, _)| other == name) {
+                return refused("there is one with that name already");
+            }
+        }
+        Ok(())
+    }
+
+    fn page(&self) -> Page {
+        if self.has_dashboard { Page::new(&self.panels) } else { Page::default() }
     }
 
     fn served(&self) -> Result<Served, HttpError> {
@@ -284,6 +352,7 @@ impl Http {
             lag: Arc::new(LagKeeper::new(self.app.clone())),
             log: Arc::new(LogKeeper::new(self.app.clone())),
             gallery: Gallery::new(self.app.clone()),
+            panels: self.page().panels().into(),
             ready_within: self.ready_within,
             allows_actions: self.allows_actions,
             allows_all_topics: self.allows_all_topics,

@@ -39,6 +39,7 @@ use crate::routes;
         routes::topics::read::records,
         routes::topics::topic::topic,
         routes::topics::write::write,
+        routes::drawing::drawing,
         routes::topology::topology,
     )
 )]

@@ -21,6 +21,8 @@ pub(crate) struct Served {
     pub(crate) log: Arc<LogKeeper>,
     pub(crate) peers: Peers,
     pub(crate) gallery: Arc<Gallery>,
+    /// The names of the program's panels on the page.
+    pub(crate) panels: Arc<[String]>,
     /// How many records an input partition may be behind while the application counts as ready.
     pub(crate) ready_within: Option<u64>,
     pub(crate) allows_actions: bool,

@@ -69,8 +69,18 @@ const OPENSSL: Need = Need {
     packages: ["libssl-dev", "openssl-devel", "openssl", "openssl-dev", "openssl@3"],
 };
 
-/// The needs of `cargo xtask test`; OpenSSL is that of the suite `secure`.
-pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN, OPENSSL];
+/// A browser that runs without a window, under the names that the suite `browser` knows.
+const CHROMIUM: Need = Need {
+    what: "Chromium",
+    is_there: || {
+        let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+        std::env::var_os("MILLSTREAM_CHROMIUM").is_some() || names.iter().any(|name| is_program(name))
+    },
+    packages: ["chromium|chromium-browser", "chromium", "chromium", "chromium", "chromium"],
+};
+
+/// The needs of `cargo xtask test`; OpenSSL is that of the suite `secure`, Chromium that of the suite `browser`.
+pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN, OPENSSL, CHROMIUM];
 
 const WRK: Need = Need { what: "wrk", is_there: || is_program("wrk"), packages: ["wrk", "wrk", "wrk", "wrk", "wrk"] };
 

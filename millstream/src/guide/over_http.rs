@@ -29,6 +29,25 @@
 //! The other way round, `.routes(router)` serves a program's own routes behind the same guards, and `.open_to_pages("/collect")` lets
 //! pages of other servers use one of them.
 //!
+//! # In a browser
+//!
+//! Open the address that the program prints. The page at `/` has the [tiles](crate::guide::live) that the program shows of its
+//! tables; the topology, with what flows through it; the stores, to look up a key, to browse, and to save as JSON lines;
+//! the tasks of all instances with their lag and what is left to restore; dead letters, which can be put back one by one or
+//! together; and every setting with where it comes from. It changes something only if actions are allowed.
+//!
+//! The page is in the binary and holds no data: it asks the routes below, and for the token, if there is one, which it keeps
+//! until its tab is closed. Nothing in it comes from another server. `.dashboard(false)`, or the setting `ui.enabled`, leaves it
+//! out, and `.panel(name, script)` adds something of your own above the tiles: a module that exports `show(element, api)`.
+//!
+//! ```js
+//! export function show(element, api) {
+//!     const button = element.appendChild(document.createElement("button"));
+//!     button.textContent = "Pause";
+//!     button.addEventListener("click", () => api.post("/api/app/pause"));
+//! }
+//! ```
+//!
 //! # What can be asked
 //!
 //! | route | answer |
@@ -38,6 +57,7 @@
 //! | `GET /api/app` | id, state, guarantee, and the error that ended it |
 //! | `GET /api/instances` | who runs the application and has which tasks; with `?tasks=true` what each does |
 //! | `GET /api/tasks` | what each task of this instance does, how far it is behind its inputs, what is left to restore, and what handlers do |
+//! | `GET /api/topology/drawing` | where the page draws its parts |
 //! | `GET /api/topology` | JSON, and with `?format=` the `text` that Kafka Streams prints, or `mermaid` and `dot` for pictures |
 //! | `GET /api/config` | every setting, and where it comes from. Secrets are hidden |
 //! | `GET /api/stores` | the stores, with their types and an example of a key |

@@ -1,8 +1,7 @@
 //! Asks for the token, if there is one.
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header;
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -13,7 +12,9 @@ pub(super) async fn has_token(State(guards): Given, request: Request, next: Next
     let Some(token) = &guards.token else { return next.run(request).await };
     let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
     let is_it = given.and_then(bearer).is_some_and(|given| token.is(given));
-    if is_it || is_probe(&request) {
+    let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let has_no_data = only_reads && guards.without_data.iter().any(|path| path == request.uri().path());
+    if is_it || has_no_data || is_probe(&request) {
         return next.run(request).await;
     }
     let message = match given {

@@ -14,6 +14,7 @@ use axum::response::Response;
 use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
+use crate::page::MayBeKept;
 use crate::token::Token;
 
 mod bearer;
@@ -32,6 +33,8 @@ pub(crate) struct Guards {
     limits: Limits,
     /// Paths that pages of other servers may use.
     open_to_pages: Arc<[String]>,
+    /// Paths that hold no data, and so need no token.
+    without_data: Arc<[String]>,
     places: Arc<Semaphore>,
     peer_places: Arc<Semaphore>,
 }
@@ -40,12 +43,25 @@ impl Guards {
     pub(crate) fn new(token: Option<Token>, hosts: Vec<String>, limits: Limits) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
         let (places, peer_places) = (places(limits.requests), places(limits.peer_requests));
-        Self { token, hosts: hosts.into(), limits, open_to_pages: Arc::default(), places, peer_places }
+        Self {
+            token,
+            hosts: hosts.into(),
+            limits,
+            open_to_pages: Arc::default(),
+            without_data: Arc::default(),
+            places,
+            peer_places,
+        }
     }
 
     /// Lets pages of other servers use these paths.
     pub(crate) fn open_to_pages(self, paths: Vec<String>) -> Self {
         Self { open_to_pages: paths.into(), ..self }
+    }
+
+    /// Answers for these paths hold no data, so that nobody needs a token for them.
+    pub(crate) fn without_data(self, paths: Vec<String>) -> Self {
+        Self { without_data: paths.into(), ..self }
     }
 
     /// Puts the guards around routes.
@@ -63,11 +79,14 @@ impl Guards {
     }
 }
 
-/// Says of every answer that it is not to be kept, and is nothing but what it says it is.
+/// Says of every answer that it is not to be kept, unless it is a file of the page, and is nothing but what it says it is.
 async fn label(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let may_be_kept = response.extensions().get::<MayBeKept>().is_some();
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !may_be_kept {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

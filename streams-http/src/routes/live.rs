@@ -14,6 +14,8 @@ use crate::served::Served;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LiveAnswer {
     tiles: Vec<TileAnswer>,
+    /// The names of modules of the program's own, as in `/panels/{name}.js`.
+    panels: Vec<String>,
 }
 
 /// A tile.
@@ -42,7 +44,8 @@ pub(crate) async fn live(
     State(served): State<Served>,
     _: Parameters<NoParameters>,
 ) -> Result<Json<LiveAnswer>, Refusal> {
-    Ok(Json(LiveAnswer { tiles: served.gallery.tiles().iter().map(tile_answer).collect() }))
+    let tiles = served.gallery.tiles().iter().map(tile_answer).collect();
+    Ok(Json(LiveAnswer { tiles, panels: served.panels.to_vec() }))
 }
 
 fn tile_answer(tile: &TileFacts) -> TileAnswer {

@@ -15,6 +15,7 @@ mod asked;
 pub(crate) mod checks;
 pub(crate) mod config;
 pub(crate) mod dead_letters;
+pub(crate) mod drawing;
 pub(crate) mod instances;
 pub(crate) mod live;
 pub(crate) mod live_stream;
@@ -59,6 +60,7 @@ pub(crate) fn all(served: Served) -> Router {
         .route("/api/topics/{topic}", get(topics::topic::topic))
         .route("/api/topics/{topic}/records", get(topics::read::records).post(topics::write::write))
         .route("/api/topology", get(topology::topology))
+        .route("/api/topology/drawing", get(drawing::drawing))
         .route("/peer/rows", post(peers::rows))
         .route("/peer/news", post(peers::news))
         .method_not_allowed_fallback(async || Refusal::wrong_method())

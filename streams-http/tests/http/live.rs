@@ -109,7 +109,7 @@ fn a_picture_says_that_its_application_has_ended() {
 #[test]
 fn an_application_without_tiles_has_none() {
     let scene = crate::support::scene(|http| http);
-    assert_eq!(scene.get("/api/live").json(), json!({ "tiles": [] }));
+    assert_eq!(scene.get("/api/live").json(), json!({ "tiles": [], "panels": [] }));
     for path in ["/api/live?x=1", "/api/live/stream?x=1"] {
         assert_eq!(scene.get(path).error_code(), "bad_request", "{path}");
     }

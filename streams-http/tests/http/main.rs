@@ -16,6 +16,7 @@ mod metrics;
 mod mounted;
 mod openapi;
 mod own_routes;
+mod page;
 mod refusals;
 mod secrets;
 mod silent_log;

@@ -38,6 +38,7 @@ fn every_route_is_described_and_every_description_is_of_a_route() {
         ("get", "/api/topics/{topic}/records"),
         ("post", "/api/topics/{topic}/records"),
         ("get", "/api/topology"),
+        ("get", "/api/topology/drawing"),
         ("get", "/livez"),
         ("get", "/metrics"),
         ("get", "/readyz"),
@@ -67,6 +68,7 @@ fn answers_have_the_fields_that_are_described() {
         ("/api/live", "LiveAnswer"),
         ("/api/tasks", "TasksAnswer"),
         ("/api/topics", "TopicsAnswer"),
+        ("/api/topology/drawing", "Drawing"),
         ("/readyz", "Verdict"),
     ] {
         let of = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];

@@ -6,7 +6,10 @@ use crate::support::{connect, scene, send};
 fn there_is_nothing_behind_tricks_with_paths() {
     let scene = scene(|http| http);
     for path in [
-        "/",
+        "/page",
+        "/page/",
+        "/page/../api/app",
+        "/panels/buttons.js",
         "/api",
         "/api/",
         "/api/nothing",

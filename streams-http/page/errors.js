@@ -1,0 +1,124 @@
+// The tab "Errors": what was left out, why, and how it goes back.
+
+import { el, empty, rows, say, table } from "./dom.js";
+import { count, json, number, time } from "./format.js";
+
+const PAGE = 50;
+const COLUMNS = [
+  { name: "When", class: "nowrap" }, { name: "Why", class: "wide" }, { name: "Record", class: "mono wide" }, { name: "From", class: "mono" }, { name: "" },
+];
+
+export function show(element, api) {
+  const dropped = el("section", { class: "card" }, el("h2", { text: "Dropped records" }));
+  const droppedBody = el("div");
+  dropped.append(droppedBody);
+  const letters = el("section", { class: "card" });
+  element.append(el("div", { class: "stack" }, dropped, letters));
+  const list = deadLetters(letters, api);
+  const look = async (signal) => {
+    const { tasks } = await api.get("/api/tasks", signal);
+    showDropped(droppedBody, tasks);
+    await list.look(signal);
+  };
+  const looking = api.every(3000, look);
+  return () => looking.stop();
+}
+
+function showDropped(element, tasks) {
+  const sums = new Map();
+  for (const [reason, many] of tasks.flatMap(({ dropped }) => Object.entries(dropped))) sums.set(reason, (sums.get(reason) ?? 0) + many);
+  if (sums.size === 0) {
+    if (!element.querySelector(".empty")) element.replaceChildren(empty("No record was dropped by this instance since it started."));
+    return;
+  }
+  const columns = [{ name: "Reason" }, { name: "Records", n: true }];
+  let made = element.made;
+  if (!made || !element.contains(made.element)) {
+    made = element.made = table(columns, "Dropped records by reason");
+    element.replaceChildren(made.element);
+  }
+  rows(made.body, columns, [...sums].sort().map(([reason, many]) => [reason.replaceAll("_", " "), number(many)]));
+}
+
+/** What is of no type that is known is shown as the text that it may be. */
+const readable = (value) => (value !== null && typeof value === "object" && "undecodable" in value ? value.text ?? `${value.undecodable} (base64)` : json(value));
+
+function deadLetters(element, api) {
+  const said = el("p", { class: "quiet", role: "status" });
+  const answer = el("p", { role: "status", hidden: true });
+  const all = el("button", { type: "button", text: "Replay all", hidden: true });
+  const more = el("button", { type: "button", text: "Older ones", hidden: true });
+  const { element: list, body } = table(COLUMNS, "Dead letters, the newest first", "stacked");
+  element.append(el("div", { class: "row between" }, el("h2", { text: "Dead letters" }), all), said, answer, list, more);
+  let pages = 1;
+  let first = "";
+
+  const tell = (text, isBad) => {
+    say(answer, text);
+    answer.hidden = !text;
+    answer.className = isBad ? "error" : "quiet";
+  };
+  const act = async (button, path, done) => {
+    button.disabled = true;
+    try {
+      tell(done(await api.post(path)), false);
+    } catch (error) {
+      tell(error.message, true);
+    }
+    button.disabled = false;
+    first = "";
+    await look();
+  };
+  all.addEventListener("click", () => act(all, "/api/dead-letters/replay", ({ put_back: many, left }) =>
+    `${count(many, "record")} put back, ${number(left)} left.`));
+  more.addEventListener("click", () => {
+    pages += 1;
+    first = "";
+    look();
+  });
+
+  const row = (letter) => {
+    const { partition, offset, timestamp, reason, message, exception, node, key, value, source, replays, headers } = letter;
+    const replay = el("button", { type: "button", text: "Replay", "aria-label": `Replay ${partition}:${offset}` });
+    replay.addEventListener("click", () => act(replay, `/api/dead-letters/${partition}/${offset}/replay`, ({ topic, partition, offset }) =>
+      `Put back as ${topic} ${partition}:${offset}.`));
+    const why = el("div", {}, el("b", { text: reason.replaceAll("_", " ") }), el("div", { text: message || exception }),
+      el("small", { class: "quiet", text: [node === "-" ? "" : node, replays ? `replayed ${number(replays)} times` : ""].filter(Boolean).join(" · ") }));
+    const record = el("details", {}, el("summary", { text: `${readable(key)}: ${readable(value)}`.slice(0, 160) }),
+      el("pre", { text: JSON.stringify({ key, value, headers }, null, 2) }));
+    return [time(timestamp), why, record, source ? `${source.topic} ${source.partition ?? "?"}:${source.offset ?? "?"}` : "unknown", replay];
+  };
+
+  const look = async (signal) => {
+    const letters = [];
+    let answered = null;
+    let from;
+    try {
+      for (let page = 0; page < pages; page += 1) {
+        answered = await api.get(`/api/dead-letters?limit=${PAGE}${from ? `&from=${encodeURIComponent(from)}` : ""}`, signal);
+        letters.push(...answered.letters);
+        from = answered.next;
+        if (!from) break;
+      }
+    } catch (error) {
+      if (error.name === "AbortError" || error instanceof api.Gone) return;
+      list.hidden = true;
+      all.hidden = true;
+      more.hidden = true;
+      say(said, error.message);
+      return;
+    }
+    const { topic, total, total_is_exact: isExact } = answered;
+    const now = JSON.stringify([letters.map(({ partition, offset, replays }) => [partition, offset, replays])]);
+    say(said, letters.length === 0 ? `There are none in ${topic}.` : `${isExact ? "" : "About "}${count(total, "record")} in ${topic}.`);
+    list.hidden = letters.length === 0;
+    all.hidden = letters.length === 0;
+    more.hidden = !from;
+    api.counted("errors", total);
+    // Buttons and what is unfolded stay as they are while nothing new has come.
+    if (now === first) return;
+    first = now;
+    rows(body, COLUMNS, letters.map(row));
+  };
+  return { look };
+}

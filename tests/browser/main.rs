@@ -1,0 +1,11 @@
+//! The dashboard in a browser: what a person sees, presses and reads.
+//!
+//! `chromium.rs` drives a browser over its own protocol, `application.rs` is what is looked at. With `MILLSTREAM_SHOTS`
+//! set to a folder, every tab is also saved there as a picture.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod application;
+mod chromium;
+mod dashboard;
+mod layouts;
