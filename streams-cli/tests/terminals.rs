@@ -39,7 +39,7 @@ fn topology() -> Result<Topology, TopologyError> {
 
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 10] = [
+const TESTS: [Test; 11] = [
     ("one_runs_one_reads_and_one_writes", one_runs_one_reads_and_one_writes),
     ("topics_and_lag_are_those_of_the_running_application", topics_and_lag_are_those_of_the_running_application),
     ("stores_are_looked_into_and_exported", stores_are_looked_into_and_exported),
@@ -49,6 +49,7 @@ const TESTS: [Test; 10] = [
     ("the_port_is_for_this_user_and_closed_at_the_end", the_port_is_for_this_user_and_closed_at_the_end),
     ("what_a_killed_application_has_left_is_noticed", what_a_killed_application_has_left_is_noticed),
     ("a_log_that_is_open_without_a_port_is_an_error", a_log_that_is_open_without_a_port_is_an_error),
+    ("an_application_that_stands_still_is_not_waited_for", an_application_that_stands_still_is_not_waited_for),
     ("what_needs_the_log_for_itself_says_so", what_needs_the_log_for_itself_says_so),
 ];
 
@@ -482,6 +483,24 @@ fn a_log_that_is_open_without_a_port_is_an_error() {
         assert!(errors.contains(&process) && errors.contains("It does not answer commands"), "{command:?}: {errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
     }
+}
+
+/// An application that stands still has the log and does not answer.
+fn an_application_that_stands_still_is_not_waited_for() {
+    let folder = Folder::new("still");
+    let running = Running::on(&folder);
+    let signal = |name: &str| {
+        let id = running.0.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().expect("kill").success());
+    };
+    signal("-STOP");
+    let began = Instant::now();
+    let (code, _, errors) = folder.output(&["tail", "orders"]);
+    signal("-CONT");
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("is in use by process ") && errors.contains("It does not answer commands"), "{errors}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    folder.send("ada", "1500");
 }
 
 fn what_needs_the_log_for_itself_says_so() {

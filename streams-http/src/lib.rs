@@ -19,8 +19,9 @@
 //! `main`; [`Http::router`] is for programs that have a server already. Dropping the [`HttpServer`] ends it.
 //!
 //! `routes/` has one route per file. `guards/` decides who is let in and what a request may cost, before any route sees
-//! it. `server/` has the sockets. This crate only asks the application's [`Handle`](streams_core::runtime::Handle): it
-//! knows nothing of workers and stores, and nothing in the engine knows of it.
+//! it. `server/` has the sockets. This crate only asks the application's [`Handle`](streams_core::runtime::Handle), and
+//! its log through a [`Client`](streams_core::client::Client): it knows nothing of workers and stores, and nothing in the engine
+//! knows of it.
 //!
 //! # Who may ask
 //!

@@ -114,7 +114,7 @@
 //! a loop of such questions with `?wait=` sees each record once. A record to write is `{"key": .., "value": ..}`, with
 //! `partition`, `headers` and `timestamp` if they matter, or a list of those. All are checked before one is written, and the
 //! answer comes when the log has them. Topics of the same log that the application does not use are only there with
-//! `.all_topics(true)`.
+//! `.all_topics(true)`; with both, `POST /api/topics` creates one.
 //!
 //! ```text
 //! $ curl -d '{"key": "ada", "value": 7}' localhost:7070/api/topics/clicks/records

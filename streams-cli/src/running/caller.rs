@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-/// How long an answer may take that needs no waiting.
+/// How long an answer may take; the server itself waits for 30 seconds at most.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// More bytes than any answer has.
@@ -27,6 +27,7 @@ pub(crate) struct Caller {
     authorization: Option<HeaderValue>,
     client: Client<HttpConnector, Full<Bytes>>,
     runtime: Runtime,
+    patience: Duration,
 }
 
 /// Why there is no answer, or a refusal.
@@ -66,7 +67,13 @@ impl Caller {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|error| CallError::Unreachable(error.to_string()))?;
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { url: url.to_owned(), authorization, client, runtime })
+        Ok(Self { url: url.to_owned(), authorization, client, runtime, patience: PATIENCE })
+    }
+
+    /// Waits no longer than this for an answer.
+    pub(super) const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -97,8 +104,9 @@ impl Caller {
             let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
             Ok((status, body.map_err(|error| unreachable(&error))?.to_bytes()))
         };
-        let answer = self.runtime.block_on(async { timeout(PATIENCE, answer).await });
-        let (status, body) = answer.map_err(|_| unreachable(&format!("nothing for {} s", PATIENCE.as_secs())))??;
+        let answer = self.runtime.block_on(async { timeout(self.patience, answer).await });
+        let (status, body) =
+            answer.map_err(|_| unreachable(&format!("nothing for {} s", self.patience.as_secs())))??;
         understood(url, status, &body)
     }
 }

@@ -12,6 +12,9 @@ use super::port_file::PortFile;
 
 /// How long an application that has just opened its log may take to open its port.
 const OPENING: Duration = Duration::from_secs(2);
+/// How long an application may take to say that it is there. One that has been stopped with Ctrl-Z says nothing.
+const KNOCKING: Duration = Duration::from_secs(3);
+
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// A running application.
@@ -27,11 +30,11 @@ pub(crate) struct Found {
 /// killed process has left: then nobody answers there, or somebody who does not know the token.
 pub(crate) fn find(folder: &Path) -> Option<Found> {
     let port = PortFile::read(folder)?;
-    let caller = Caller::new(&port.url, Some(&port.token)).ok()?;
-    let about = caller.get("/api/app").ok()?;
+    let caller = || Caller::new(&port.url, Some(&port.token)).ok();
+    let about = caller()?.patience(KNOCKING).get("/api/app").ok()?;
     let text = |name: &str| about.get(name).and_then(Json::as_str).map(ToOwned::to_owned);
     let (application_id, log) = (text("application_id")?, text("log").unwrap_or_else(|| "its log".to_owned()));
-    Some(Found { caller: Arc::new(caller), application_id, log })
+    Some(Found { caller: Arc::new(caller()?), application_id, log })
 }
 
 /// As [`find`], for a log that somebody has open: the file may come in a moment.
