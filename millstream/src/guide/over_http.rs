@@ -111,7 +111,7 @@
 //! often than `?at_most=` says, 1 unless set.
 //!
 //! **Records** are JSON of their topic's types. `next` in an answer is where to go on with `?from=`, also if there was nothing, so
-//! a loop of such questions with `?wait=` sees each record once. A record to write is `{"key": .., "value": ..}`, with
+//! a loop of such questions with `?wait=` sees each record once. With `?newest=true` the newest come first. A record to write is `{"key": .., "value": ..}`, with
 //! `partition`, `headers` and `timestamp` if they matter, or a list of those. All are checked before one is written, and the
 //! answer comes when the log has them. Topics of the same log that the application does not use are only there with
 //! `.all_topics(true)`; with both, `POST /api/topics` creates one.

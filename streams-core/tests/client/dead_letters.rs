@@ -76,9 +76,11 @@ fn model(written: &[(i32, i64, i64)]) -> Vec<(i32, i64)> {
 fn pages(letters: &DeadLetters, limit: usize, partition: Option<Partition>) -> Vec<(i32, i64)> {
     let (mut found, mut before) = (Vec::new(), None::<PartitionOffsets>);
     loop {
-        let page = letters.newest(&Newest { limit, partition, before: before.clone() }).expect("a page");
-        assert!(page.letters.len() <= limit);
-        found.extend(page.letters.iter().map(|letter| (letter.partition.0, letter.offset.0)));
+        let page = letters
+            .newest(&Newest { limit, partitions: partition.into_iter().collect(), before: before.clone() })
+            .expect("a page");
+        assert!(page.records.len() <= limit);
+        found.extend(page.records.iter().map(|letter| (letter.partition.0, letter.offset.0)));
         let Some(next) = page.next else { return found };
         // Whoever asks on gets on.
         assert_ne!(Some(&next), before.as_ref());
@@ -136,7 +138,7 @@ fn large_letters_make_short_pages() {
     let written: Vec<_> = (0..14).map(large(0)).chain((14..20).map(large(1))).collect();
     let written = write_letters(&log, &written);
     let first = letters.newest(&Newest { limit: 100, ..Newest::default() }).expect("a page");
-    assert_eq!(first.letters.len(), 5);
+    assert_eq!(first.records.len(), 5);
     assert!(!first.total_is_exact && first.total == 20);
     assert_eq!(pages(&letters, 100, None), model(&written));
 }

@@ -105,6 +105,26 @@ fn records_are_read_bit_by_bit_and_each_once() {
     assert_eq!((records(&from_end), &from_end["is_end"]), (Vec::new(), &json!(true)));
 }
 
+#[test]
+fn the_newest_records_come_first_if_that_is_wished() {
+    let scene = summing(|http| http);
+    for number in 0..30 {
+        let (key, at) = (format!("key {number:02}"), Timestamp(number * 1_000));
+        scene.log.send_at(&NUMBERS, key, number, at).unwrap();
+    }
+    let (mut found, mut path) = (Vec::new(), "/api/topics/lines/records?newest=true&limit=7".to_owned());
+    loop {
+        let page = scene.get(&path).json();
+        found.extend(records(&page).into_iter().map(|(_, number)| number));
+        assert_eq!(page["is_end"], page["next"].is_null());
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/topics/lines/records?newest=true&limit=7&from={next}");
+    }
+    assert_eq!(found, (0..30).rev().collect::<Vec<_>>());
+    let of_one = scene.get("/api/topics/lines/records?newest=true&partition=1").json();
+    assert!(of_one["records"].as_array().unwrap().iter().all(|record| record["partition"] == 1));
+}
+
 /// Behind the last record of an exactly-once application there is the mark of its transaction.
 #[test]
 fn the_end_of_a_topic_is_reached_behind_marks_of_transactions() {
@@ -258,6 +278,8 @@ fn what_may_not_be_read_or_written_is_refused() {
         ("/api/topics/lines/records?from=1", 400, "out_of_range"),
         ("/api/topics/lines/records?from=3:0", 404, "unknown_topic"),
         ("/api/topics/lines/records?wait=31s", 400, "bad_request"),
+        ("/api/topics/lines/records?newest=true&wait=1s", 400, "bad_request"),
+        ("/api/topics/lines/records?newest=true&from=end", 400, "bad_request"),
     ] {
         let answer = scene.get(path);
         assert_eq!((answer.status, answer.error_code().as_str()), (status, code), "{path}: {answer:?}");

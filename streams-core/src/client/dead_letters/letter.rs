@@ -99,14 +99,6 @@ impl DeadLetter {
     pub fn replays(&self) -> u32 {
         replays(&self.record.headers)
     }
-
-    /// About how many bytes it takes.
-    pub(super) fn bytes(&self) -> usize {
-        let Record { key, value, headers, .. } = &self.record;
-        let length = |field: &Option<Bytes>| field.as_ref().map_or(0, Bytes::len);
-        let of_headers = headers.iter().map(|header| header.name.len() + length(&header.value)).sum::<usize>();
-        length(key) + length(value) + of_headers
-    }
 }
 
 /// A header's text, or nothing.

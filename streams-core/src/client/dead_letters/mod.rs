@@ -1,25 +1,22 @@
 //! The dead letters of an application, for those who look at them and put them back one by one.
 //!
-//! `letter.rs` is what a letter says, `newest.rs` reads them from the end, a page at a time, `unreplayed.rs` those that no
-//! replay has seen, `way_back.rs` decides whether and how a record goes back, and `putting_back.rs` writes it. All letters at
+//! `letter.rs` is what a letter says, `unreplayed.rs` reads those that no replay has seen, `way_back.rs` decides whether and how a record goes back, and `putting_back.rs` writes it. All letters at
 //! once, each once, are put back by [`Replay`](crate::dead_letters::Replay).
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Client, ClientError};
+use super::{Client, ClientError, Newest, NewestPage};
 use crate::record::{Offset, Partition, TopicPartition};
 use crate::topic::Topic;
 
 mod letter;
-mod newest;
 mod putting_back;
 mod unreplayed;
 mod way_back;
 
 pub use letter::{DeadLetter, Origin};
-pub use newest::{LetterPage, Newest};
 pub use putting_back::PutBackError;
 pub use way_back::Stays;
 pub(crate) use way_back::WayBack;
@@ -46,7 +43,7 @@ type Field = Option<Bytes>;
 /// let client = Client::new(log)?;
 /// let letters = client.dead_letters("dead-letters")?;
 /// let page = letters.newest(&Newest { limit: 10, ..Newest::default() })?;
-/// let letter = &page.letters[0];
+/// let letter = &page.records[0];
 /// assert_eq!((letter.node(), letter.reason()), ("parse", "failed"));
 /// assert_eq!(letter.origin().map(|origin| origin.to_string()), Some("prices/0@0".to_owned()));
 ///
@@ -68,12 +65,6 @@ impl Client {
     /// When there can be no topic of that name.
     pub fn dead_letters(&self, topic: &str) -> Result<DeadLetters, ClientError> {
         Ok(DeadLetters { client: self.clone(), topic: self.raw(topic)? })
-    }
-
-    /// A topic whose types nobody knows.
-    fn raw(&self, name: &str) -> Result<Topic<Field, Field>, ClientError> {
-        let log = || self.inner.place.to_string();
-        Topic::named(name).map_err(|_| ClientError::MissingTopic { topic: name.to_owned(), log: log() })
     }
 }
 
@@ -97,6 +88,14 @@ impl DeadLetters {
         }
         // Nothing, if there is only a transaction's marker.
         self.between(vec![(at, offset..offset.next())])?.next().transpose()
+    }
+
+    /// The newest letters, or those before another page's; see [`Client::newest`].
+    ///
+    /// # Errors
+    /// As [`Client::newest`].
+    pub fn newest(&self, wanted: &Newest) -> Result<NewestPage<DeadLetter>, ClientError> {
+        Ok(self.client.newest(self.topic(), wanted)?.map(DeadLetter::from))
     }
 
     /// All letters that are there now, in order within each partition.

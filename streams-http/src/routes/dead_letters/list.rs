@@ -60,13 +60,13 @@ pub(crate) async fn letters(
     }
     let before = parameters.from.as_deref().map(str::parse::<PartitionOffsets>).transpose();
     let before = before.map_err(|error| Refusal::bad_request(format!("`from` is the `next` of an answer: {error}")))?;
-    let wanted = Newest { limit, partition: parameters.partition.map(Partition), before };
+    let wanted = Newest { limit, partitions: parameters.partition.map(Partition).into_iter().collect(), before };
     let (topic, app) = (super::topic(&served)?, served.app.clone());
     served
         .log
         .ask(move |client| {
             let page = client.dead_letters(&topic)?.newest(&wanted)?;
-            let letters = page.letters.iter().map(|letter| LetterAnswer::of(&app, letter)).collect();
+            let letters = page.records.iter().map(|letter| LetterAnswer::of(&app, letter)).collect();
             let next = page.next.map(|next| next.to_string());
             let (total, total_is_exact) = (page.total, page.total_is_exact);
             Ok::<_, Refusal>(Json(LettersAnswer { topic, letters, next, total, total_is_exact }))

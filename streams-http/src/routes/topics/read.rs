@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
-use streams_core::client::{Client, ClientError, PartitionOffsets, Received, StartAt, TailStream};
+use streams_core::client::{Client, ClientError, Newest, PartitionOffsets, Received, StartAt, TailStream};
 use streams_core::record::{Offset, Partition, TopicPartition};
 use streams_core::topic::Topic;
 use tokio::time::{Instant, timeout};
@@ -48,6 +48,9 @@ pub(crate) struct RecordsParameters {
     /// Where to start: `beginning`, which is what holds unless it is said, `end`, an offset, the `next` of another answer, or a
     /// time such as `2026-01-31T12:00:00Z` or `1700000000000ms`.
     from: Option<String>,
+    /// The newest first, from the end to the beginning. `from` is then the `next` of such an answer, and nothing is waited for.
+    #[serde(default)]
+    newest: bool,
     /// How many records: 100 unless said, at most 10,000. There are fewer if they are large.
     limit: Option<usize>,
     /// How long to wait for a record if there is none, such as `10s`; at most 30 s.
@@ -62,11 +65,12 @@ pub(crate) struct RecordsParameters {
 pub(crate) struct RecordsAnswer {
     /// The topic's full name.
     topic: String,
-    /// In order within each partition.
+    /// In order within each partition, or the newest first.
     records: Vec<RecordAnswer>,
-    /// The parameter `from` for what comes behind these records, also if there is nothing yet.
-    next: String,
-    /// Whether there was nothing behind these records.
+    /// The parameter `from` for what comes behind these records, also if there is nothing yet. Of the newest first, for those
+    /// before them; `null` if there are none.
+    next: Option<String>,
+    /// Whether there was nothing behind these records; of the newest first, nothing before them.
     is_end: bool,
 }
 
@@ -91,9 +95,13 @@ pub(crate) async fn records(
         return Err(Refusal::bad_request(format!("`limit` is from 1 to {RECORDS_MAX}; read on with `from`")));
     }
     let wait = parameters.wait.as_deref().map(patience).transpose()?;
-    let start = from::start(parameters.from.as_deref().unwrap_or("beginning"))?;
+    let wanted = parameters.partition.as_deref().map(partitions).transpose()?;
     let meant = Meant::find(&served, &name)?;
-    let (reading, wanted) = (meant.name.clone(), parameters.partition.as_deref().map(partitions).transpose()?);
+    if parameters.newest {
+        return newest(&served, meant, &parameters, (wanted, limit)).await;
+    }
+    let start = from::start(parameters.from.as_deref().unwrap_or("beginning"))?;
+    let reading = meant.name.clone();
     let mut page = served.log.ask(move |client| Page::read(client, &reading, start, wanted.as_ref(), limit)).await?;
     if let (true, Some(wait)) = (page.records.is_empty() && page.is_end, wait) {
         let Ok(_place) = served.waits.try_acquire() else {
@@ -111,7 +119,32 @@ pub(crate) async fn records(
     }
     let records = page.records.iter().map(|record| RecordAnswer::new(record, &meant.shapes, parameters.raw)).collect();
     let Page { topic, next, is_end, .. } = page;
-    Ok(Json(RecordsAnswer { topic, records, next: next.to_string(), is_end }))
+    Ok(Json(RecordsAnswer { topic, records, next: Some(next.to_string()), is_end }))
+}
+
+/// The newest records first.
+async fn newest(
+    served: &Served,
+    meant: Meant,
+    parameters: &RecordsParameters,
+    (wanted, limit): (Option<BTreeSet<Partition>>, usize),
+) -> Result<Json<RecordsAnswer>, Refusal> {
+    if parameters.wait.is_some() {
+        return Err(Refusal::bad_request(
+            "nothing is waited for where the newest records come first: leave out `wait`",
+        ));
+    }
+    let before = parameters.from.as_deref().map(str::parse::<PartitionOffsets>).transpose();
+    let before = before.map_err(|error| Refusal::bad_request(format!("`from` is the `next` of an answer: {error}")))?;
+    let wanted = Newest { limit, partitions: wanted.into_iter().flatten().collect(), before };
+    let is_raw = parameters.raw;
+    let read = move |client: &Client| {
+        let page = client.newest(&meant.name, &wanted)?;
+        let records = page.records.iter().map(|record| RecordAnswer::new(record, &meant.shapes, is_raw)).collect();
+        let (next, is_end) = (page.next.as_ref().map(PartitionOffsets::to_string), page.next.is_none());
+        Ok::<_, ClientError>(Json(RecordsAnswer { topic: meant.name, records, next, is_end }))
+    };
+    served.log.ask(read).await
 }
 
 /// What is read.
