@@ -10,8 +10,8 @@ use clap::Args;
 use futures::executor::block_on;
 use futures::future::{Either, select};
 use serde_json::json;
-use streams_core::client::{Client, ClientError, Received, StartAt, Tail as Records};
-use streams_core::record::{Offset, Timestamp};
+use streams_core::client::{Client, ClientError, Newest, Received, StartAt, Tail as Records};
+use streams_core::record::{Offset, Partition, Timestamp};
 use streams_core::topic::Topic;
 use streams_core::wire::Shapes;
 
@@ -35,6 +35,10 @@ pub struct Tail {
     /// Where to start: `beginning`, `end`, an offset, or a time such as 2026-01-31T12:00:00Z or 1700000000000ms
     #[arg(long, value_name = "PLACE", default_value = "beginning", allow_negative_numbers = true)]
     from: From,
+
+    /// Only the last so many records, of all partitions together those with the latest times
+    #[arg(long, value_name = "N", conflicts_with_all = ["from", "follow", "limit", "key"])]
+    last: Option<usize>,
 
     /// Only records with this key
     #[arg(long, value_name = "KEY", allow_negative_numbers = true)]
@@ -107,6 +111,9 @@ pub(crate) fn run(out: &mut dyn Write, program: &Program<'_>, command: &Tail) ->
     };
     let mut printing = Printing { out, command, shapes, wanted, left: command.limit.unwrap_or(u64::MAX) };
     let client = Client::new(Arc::clone(&log))?;
+    if let Some(last) = command.last {
+        return last_records(&client, &info.name, last, &mut printing);
+    }
     let topic = Topic::<Field, Field>::named(info.name)?;
     let start = command.from.0.clone();
     if command.follow {
@@ -124,6 +131,22 @@ fn read(records: Records<Field, Field>, printing: &mut Printing<'_>) -> Result<(
         printing.take(received)?;
     }
     Ok(())
+}
+
+/// The oldest of them first, as always.
+fn last_records(client: &Client, topic: &str, last: usize, printing: &mut Printing<'_>) -> Result<(), Failure> {
+    let partitions = printing.command.partition.map(Partition).into_iter().collect();
+    let mut wanted = Newest { limit: last, partitions, before: None };
+    let mut records = Vec::new();
+    while wanted.limit > 0 {
+        let page = client.newest(topic, &wanted)?;
+        records.extend(page.records);
+        (wanted.limit, wanted.before) = (last - records.len(), page.next);
+        if wanted.before.is_none() {
+            break;
+        }
+    }
+    records.into_iter().rev().try_for_each(|received| printing.take(Ok(received)))
 }
 
 fn follow(records: Records<Field, Field>, printing: &mut Printing<'_>) -> Result<(), Failure> {

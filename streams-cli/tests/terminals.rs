@@ -210,6 +210,7 @@ fn one_runs_one_reads_and_one_writes() {
     assert_eq!(folder.json_lines(&["tail", "orders"]).len(), 5_003);
     let of_ada = folder.json_lines(&["tail", "orders", "--key", "ada"]);
     assert_eq!((of_ada.len(), &of_ada[0]["value"]), (1, &json!(1500)));
+    assert_eq!(folder.json_lines(&["tail", "orders", "--last", "300"]).len(), 300);
     assert_eq!(folder.json_lines(&["tail", "orders", "--from", "end"]).len(), 0);
     assert_eq!(folder.json_lines(&["tail", "orders", "--from", "2999-01-01T00:00:00Z"]).len(), 0);
     // Also topics that the application does not know, and those that are not there yet.

@@ -223,6 +223,12 @@ fn records_are_printed_with_the_applications_types() {
         let output = run(&[&["tail", "word-counts", "--json"], arguments].concat(), Some(&folder));
         assert_eq!(json_lines(&output).len(), count, "{arguments:?}");
     }
+    let last = |number: &str| {
+        let records = json_lines(&run(&["tail", "word-counts", "--json", "--last", number], Some(&folder)));
+        records.iter().map(|record| record["key"].as_str().expect("a key").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(last("3"), ["be", "to", "or"]);
+    assert_eq!((last("0").len(), last("99").len()), (0, 4));
     let both = [0, 1].map(|partition: u32| {
         let partition = partition.to_string();
         json_lines(&run(&["tail", "word-counts", "--json", "--partition", &partition], Some(&folder))).len()

@@ -22,7 +22,7 @@
 //! | `describe` | prints the topology as text, Mermaid, DOT or JSON; `--diff earlier.json` compares, and ends with 1 if state would be lost or misread |
 //! | `config` | prints all settings and where each came from, without secrets |
 //! | `topics list`, `create`, `describe` | what the application reads and writes, with types, and whether it is there |
-//! | `tail TOPIC` | prints records; `--from end --follow` those to come, `--key KEY` those of a key |
+//! | `tail TOPIC` | prints records; `--last 10` the last ones, `--from end --follow` those to come, `--key KEY` those of a key |
 //! | `send TOPIC VALUE` | writes a record, or one per line of standard input |
 //! | `lag` | prints how far the application has come; `--watch` again and again |
 //! | `dlq list`, `show`, `replay` | the application's [dead letters](super::failures), and how to put them back; `--dry-run` only counts |
