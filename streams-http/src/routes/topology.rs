@@ -18,6 +18,7 @@ use crate::served::Served;
 pub(crate) struct TopologyParameters {
     /// `json`, `text`, `mermaid` or `dot`. Without it, the header `Accept` decides: `text/plain` is `text`,
     /// `text/vnd.mermaid` and `text/vnd.graphviz` are pictures, and everything else is JSON.
+    #[param(inline)]
     format: Option<Format>,
 }
 

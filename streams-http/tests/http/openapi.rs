@@ -82,3 +82,36 @@ fn answers_have_the_fields_that_are_described() {
         assert_eq!(fields, expected, "{path}");
     }
 }
+
+/// What the description says of stores, keys and topics is there, and every reference in it leads somewhere.
+#[test]
+fn the_description_has_the_applications_own_names_and_examples() {
+    let scene = scene(|http| http.allow_actions(true));
+    scene.process(&[("a key/with % signs", "to be")]);
+    let document = scene.get("/api/openapi.json").json();
+    let parameter = |path: &str, name: &str| {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        parameters.iter().find(|parameter| parameter["name"] == name).unwrap().clone()
+    };
+    let store = parameter("/api/stores/{store}/{key}", "store");
+    assert_eq!(store["schema"]["enum"], serde_json::json!(["KSTREAM-AGGREGATE-STATE-STORE-0000000001"]));
+    assert_eq!(parameter("/api/stores/{store}/{key}", "key")["example"], "a key/with % signs");
+    assert_eq!(parameter("/api/topics/{topic}", "topic")["example"], "lines");
+    let path = "/api/stores/KSTREAM-AGGREGATE-STATE-STORE-0000000001/a%20key%2Fwith%20%25%20signs";
+    assert_eq!(scene.get(path).json()["value"], 1);
+
+    let body = &document["paths"]["/api/topics/{topic}/records"]["post"]["requestBody"]["content"]["application/json"];
+    let record = body["example"].to_string();
+    let request = format!(
+        "POST /api/topics/lines/records HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{record}",
+        record.len()
+    );
+    let answer = crate::support::send(scene.address(), request.as_bytes()).unwrap();
+    assert!((200..300).contains(&answer.status), "{record}: {answer:?}");
+
+    let text = document.to_string();
+    for reference in text.split("\"#/").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(document.pointer(&format!("/{reference}")).is_some(), "#/{reference} leads nowhere");
+    }
+}

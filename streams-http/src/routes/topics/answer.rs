@@ -86,7 +86,6 @@ pub(crate) struct RecordAnswer {
     /// As the key.
     value: Json,
     /// The values of each header by its name. With `raw=true`, a list of names and values in base64.
-    #[schema(value_type = Object)]
     headers: Json,
 }
 

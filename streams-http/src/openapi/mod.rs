@@ -1,10 +1,17 @@
-//! `GET /api/openapi.json`: all routes, described for programs.
+//! `GET /api/openapi.json`: all routes, described for programs. What there is in the application that runs, such as its stores
+//! with a key of each, is added by `examples.rs`.
 
 use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::Value;
 use utoipa::OpenApi;
-use utoipa::openapi::OpenApi as Document;
 
+use crate::refusal::Refusal;
 use crate::routes;
+use crate::served::Served;
+
+mod examples;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -49,6 +56,15 @@ struct Description;
 #[utoipa::path(get, path = "/api/openapi.json", tag = "description", responses(
     (status = 200, description = "An OpenAPI document", body = serde_json::Value),
 ))]
-pub(crate) async fn openapi() -> Json<Document> {
-    Json(Description::openapi())
+pub(crate) async fn openapi(State(served): State<Served>) -> Result<Json<Value>, Refusal> {
+    let wrong = |error: serde_json::Error| {
+        Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            format!("the description cannot be written: {error}"),
+        )
+    };
+    let mut document = serde_json::to_value(Description::openapi()).map_err(wrong)?;
+    examples::add(&mut document, &served).await;
+    Ok(Json(document))
 }
