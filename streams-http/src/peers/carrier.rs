@@ -6,15 +6,20 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all, try_join_all};
 use streams_core::query::QueryError;
 use streams_core::query::elsewhere::{Elsewhere, Followed, RemoteAnswer, RemoteQuestion};
+use streams_core::record::TaskId;
 use tokio::time::{Instant, sleep};
 
 use super::Peers;
+use super::directory::Owners;
 
 /// The pause before something is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The pause of those who look for an instance as long as it takes.
 const LONG_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long an instance may take to leave the group and come back with its address.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(10);
 
 impl Elsewhere for Peers {
     fn ask(&self, question: RemoteQuestion) -> BoxFuture<'static, Result<Vec<RemoteAnswer>, QueryError>> {
@@ -62,7 +67,12 @@ impl Peers {
                 Err(error) => error,
             };
             let is_over = again && Instant::now() + PAUSE >= until;
-            let has_a_point = error.is_transient() || (matches!(error, QueryError::NotHere { .. }) && !again);
+            let has_a_point = match &error {
+                // It may be about to say where it can be asked.
+                QueryError::NotHere { owner: None, .. } => true,
+                QueryError::NotHere { .. } => !again,
+                error => error.is_transient(),
+            };
             if is_over || !has_a_point {
                 return Err(error);
             }
@@ -88,9 +98,8 @@ impl Peers {
     }
 
     async fn follow_those_who_answer(&self, question: RemoteQuestion) -> Result<Followed, QueryError> {
-        let owners = match self.directory.owners(question.tasks(), true).await {
-            Ok(owners) => owners,
-            Err(_) => return Ok(Followed { news: Vec::new(), missing: question.tasks().to_vec() }),
+        let Ok(owners) = self.owners_who_say_where(question.tasks()).await else {
+            return Ok(Followed { news: Vec::new(), missing: question.tasks().to_vec() });
         };
         let begun = owners.others.into_iter().map(|(endpoint, tasks)| {
             let question = question.about(tasks, question.patience());
@@ -111,6 +120,19 @@ impl Peers {
             }
         }
         Ok(followed)
+    }
+
+    /// Who has the tasks. Whoever has just joined may be about to come back with an address, which is waited for.
+    async fn owners_who_say_where(&self, tasks: &[TaskId]) -> Result<Owners, String> {
+        let until = Instant::now() + COMES_BACK_WITHIN;
+        loop {
+            let owners = self.directory.owners(tasks, true).await?;
+            let is_silent = owners.others.iter().any(|(endpoint, _)| endpoint.is_none());
+            if !is_silent || Instant::now() >= until {
+                return Ok(owners);
+            }
+            sleep(LONG_PAUSE).await;
+        }
     }
 
     /// An instance's address, if it may be asked there.

@@ -255,3 +255,36 @@ fn what_other_instances_ask_is_checked_like_everything_else() {
         assert_eq!((answer.status, &*answer.error_code()), (404, "unknown_store"), "{answer:?}");
     }
 }
+
+/// Regression: an instance that has joined says only a moment later where it can be asked, and whoever followed a store right
+/// then was told that nobody can be asked.
+#[test]
+fn a_stream_waits_for_an_instance_that_has_just_joined() {
+    let log = Embedded::in_memory();
+    log.create_topic("lines", 4).expect("a topic");
+    let first = start(&log, |http| http);
+    let app = App::new("shouter", topology()).workers(2).quiet().start(log.clone()).expect("it starts");
+    divided(&first.1, &app);
+    for key in keys() {
+        log.send(&LINES, key, "to be").expect("sent");
+    }
+    let mut stream = connect(first.0.address());
+    write!(stream, "GET /api/stores/{STORE}/stream?wait=20s HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    std::thread::spawn(move || {
+        millstream::log::Doorbell::new().wait(std::time::Duration::from_millis(700));
+        let http = Http::of(&app).bind("127.0.0.1:0").start().expect("it is served");
+        app.wait().map(|_| drop(http))
+    });
+    let mut found = std::collections::BTreeSet::new();
+    for line in BufReader::new(stream).lines() {
+        let line = line.expect("a line");
+        assert_ne!(line, "event: error", "it does not wait");
+        let row = line.strip_prefix("data: ").and_then(|data| serde_json::from_str::<Json>(data).ok());
+        found.extend(row.and_then(|row| row["key"].as_str().map(str::to_owned)));
+        if found.len() == keys().len() {
+            break;
+        }
+    }
+    first.1.close().expect("a clean end");
+}
