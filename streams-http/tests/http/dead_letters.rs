@@ -155,6 +155,11 @@ fn what_cannot_be_done_says_why() {
         assert_eq!(code(&answer), (status, expected.to_owned()), "{method} {path}");
     }
     assert_eq!(scene.get("/api/dead-letters?partition=99").json()["letters"], json!([]));
+    let acting = parsing(true);
+    for place in ["0%0Aevil/0", "0/-1", "a/b", "0/9223372036854775808"] {
+        let answer = acting.ask("POST", &format!("/api/dead-letters/{place}/replay"), &[]);
+        assert_eq!(code(&answer), (404, "no_letter".to_owned()), "{place}");
+    }
     scene.app.stop();
     eventually(|| scene.app.state() == AppState::NotRunning);
     assert_eq!(code(&scene.get("/api/dead-letters")), (503, "not_running".to_owned()));

@@ -64,9 +64,11 @@ pub(crate) async fn put_back(
     Parameters(parameters): Parameters<PutBackParameters>,
 ) -> Result<Json<PutBackAnswer>, Refusal> {
     let PutBackParameters { at_most, again } = parameters;
-    let place = format!("{partition}@{offset}");
-    served.is_asked_to(&format!("put dead letter {place} back"))?;
+    served.may_act()?;
     let at = At::parse(&partition, &offset)?;
+    // Of what was sent, nothing is said that is no number.
+    let place = format!("{}@{}", at.0, at.1);
+    served.is_asked_to(&format!("put dead letter {place} back"))?;
     let (topic, remembered) = (super::topic(&served)?, served.put_back.clone());
     let write = move |client: &Client| {
         let (letters, letter) = at.find(client, &topic)?;
