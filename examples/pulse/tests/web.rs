@@ -139,6 +139,25 @@ fn buttons_do_what_they_say_and_the_numbers_stay_right() {
 }
 
 #[test]
+fn the_page_has_a_panel_and_tiles() {
+    let run = Run::start();
+    for (path, media_type, text) in [
+        ("/", "text/html", "<html"),
+        ("/panels/pulse.js", "text/javascript", "export function show(element, api)"),
+        ("/pulse/panel.css", "text/css", ".pulse-panel"),
+    ] {
+        let Answer(status, head, body) = run.ask("GET", path, &[], "");
+        assert_eq!(status, 200, "{path}");
+        assert!(head.contains(&format!("content-type: {media_type}")) && body.contains(text), "{path}: {head}");
+    }
+    let live = run.get("/api/live");
+    assert_eq!(live["panels"], json!(["pulse"]));
+    assert_eq!(live["tiles"].as_array().map(Vec::len), Some(9), "{live}");
+    let (_, summary) = run.interrupt();
+    assert!(summary.contains("numbers right: yes"), "{summary}");
+}
+
+#[test]
 fn events_are_collected_and_lead_to_recommendations() {
     let run = Run::start();
     let collect = |events: Value| run.ask("POST", "/collect", &[], &events.to_string());

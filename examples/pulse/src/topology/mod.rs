@@ -59,14 +59,14 @@ pub fn pulse() -> Result<Topology, TopologyError> {
     let activity =
         views.map_values(Activity::of_view).merge(clicks.map_values(Activity::of_click)).left_join(users, Activity::by);
 
-    // Who is there? What is looked at? Is that unusual? Where do they live?
-    sessions::sessions(activity);
+    // What is looked at? Who is there? Is that unusual?
     let per_page = pages::pages(activity);
+    sessions::sessions(activity);
     alerts::alerts(&builder, per_page);
-    countries::countries(activity);
 
-    // How many of those who look also buy? And what else might they like?
+    // How many of those who look also buy? Where do they live? And what else might they like?
     funnel::funnel(views, clicks);
+    countries::countries(activity);
     also_viewed::also_viewed(views);
 
     builder.build()

@@ -56,14 +56,14 @@ fn each_question_has_a_tile() {
     let topology = pulse().expect("a topology");
     let tiles: Vec<_> = topology.tiles().iter().map(|tile| (tile.kind.name(), tile.title.as_str())).collect();
     let expected = [
-        ("number", "Active users"),
-        ("table", "Longest sessions"),
         ("number", "Events"),
         ("lines", "Views and clicks"),
         ("bars", "Top pages"),
+        ("number", "Active users"),
+        ("table", "Longest sessions"),
         ("table", "Alerts"),
-        ("bars", "Countries"),
         ("funnel", "From view to purchase"),
+        ("bars", "Countries"),
         ("bars", "Viewed soon after each other"),
     ];
     assert_eq!(tiles, expected);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -21,6 +22,10 @@ mod status;
 
 pub use collect::AT_MOST as COLLECT_MAX;
 
+/// What the page shows above the tiles.
+const PANEL: &str = include_str!("../../page/panel.js");
+const STYLE: &str = include_str!("../../page/panel.css");
+
 /// What the routes answer from.
 #[derive(Clone)]
 struct Served {
@@ -36,9 +41,11 @@ pub fn serve(running: &Running, shared: &Arc<Shared>, address: &str) -> Result<H
         .route("/recommend/user/{user}", get(recommend::for_user))
         .route("/recommend/after", get(recommend::after))
         .route("/pulse", get(status::status))
+        .route("/pulse/panel.css", get(async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
         .route("/pulse/{action}", post(actions::act))
         .with_state(served);
-    Http::of(running).bind(address).allow_actions(true).routes(routes).open_to_pages("/collect").start()
+    let http = Http::of(running).bind(address).allow_actions(true).panel("pulse", PANEL);
+    http.routes(routes).open_to_pages("/collect").start()
 }
 
 /// An answer that refuses, in the form of the server's own: `{"error":{"code":"..","message":".."}}`.
