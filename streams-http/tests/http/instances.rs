@@ -8,7 +8,7 @@ use millstream::prelude::*;
 use millstream::runtime::{AppState, Running};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Answer, LINES, PATIENCE, ask, connect, eventually, topology};
+use crate::support::{Answer, Events, LINES, PATIENCE, ask, connect, eventually};
 
 const STORE: &str = "KSTREAM-AGGREGATE-STATE-STORE-0000000001";
 
@@ -20,7 +20,10 @@ struct Two {
 }
 
 fn start(log: &Embedded, serve: impl FnOnce(Http) -> Http) -> (millstream::http::HttpServer, Running) {
-    let app = App::new("shouter", topology()).workers(2).quiet().session_timeout(std::time::Duration::from_secs(2));
+    let builder = StreamsBuilder::new();
+    builder.stream(LINES).group_by_key().count().live(|tile| tile.number("Lines"));
+    let topology = builder.build().expect("a topology");
+    let app = App::new("shouter", topology).workers(2).quiet().session_timeout(std::time::Duration::from_secs(2));
     let app = app.start(log.clone()).expect("it starts");
     let http = serve(Http::of(&app).bind("127.0.0.1:0")).start().expect("it is served");
     (http, app)
@@ -210,6 +213,69 @@ fn questions_and_the_token_go_to_nobody_whom_the_operator_has_not_named() {
     }
     let rows = ask(first.0.address(), "GET", &format!("/api/stores/{STORE}"), &headers);
     assert_eq!((rows.status, &*rows.error_code()), (421, "not_here"));
+}
+
+/// The picture of the tile, as soon as it is as wanted.
+fn picture(events: &mut Events, is_wanted: impl Fn(&Json) -> bool) -> Json {
+    let until = std::time::Instant::now() + PATIENCE;
+    let mut last = Json::Null;
+    while let Some((_, picture)) = events.next_before(until) {
+        if picture["state"] == json!("live") && is_wanted(&picture) {
+            return picture;
+        }
+        last = picture;
+    }
+    panic!("it stays {last}");
+}
+
+#[test]
+fn a_tile_shows_the_rows_of_all_instances_and_outlives_one_of_them() {
+    let two = two(|http| http);
+    two.send(1);
+    let servers = [&two.first.0, &two.second.0];
+    let mut pages = servers.map(|http| Events::at(http.address(), "/api/live/stream", ""));
+    for page in &mut pages {
+        assert_eq!(picture(page, |picture| picture["number"] == json!(20.0))["missing"], Json::Null);
+    }
+    two.send(2);
+    for page in &mut pages {
+        picture(page, |picture| picture["number"] == json!(60.0));
+    }
+    let Two { log, first, second } = two;
+    second.1.kill();
+    drop(second.0);
+    for key in keys() {
+        log.send(&LINES, key, "to be").expect("sent");
+    }
+    picture(&mut pages[0], |picture| picture["number"] == json!(80.0));
+    drop(first);
+}
+
+#[test]
+fn a_tile_that_may_not_ask_others_shows_its_own_rows_and_says_so() {
+    let log = Embedded::in_memory();
+    log.create_topic("lines", 4).expect("a topic");
+    let serve = |http: Http| http.token("s3cret").endpoint("metadata.internal:80");
+    let (first, second) = (start(&log, serve), start(&log, serve));
+    divided(&first.1, &second.1);
+    for key in keys() {
+        log.send(&LINES, key, "to be").expect("sent");
+    }
+    let headers = "Authorization: Bearer s3cret\r\n";
+    let shown = [&first, &second].map(|(http, _)| {
+        let mut page = Events::at(http.address(), "/api/live/stream", headers);
+        let own = picture(&mut page, |picture| {
+            let is_told = picture["missing"].as_str().is_some_and(|why| why.contains("metadata.internal:80"));
+            is_told && picture["number"] != json!(0.0)
+        });
+        own["number"].as_f64().expect("a number")
+    });
+    assert!(shown.iter().all(|lines| *lines > 0.0 && *lines < 20.0), "{shown:?}");
+    // Its tasks come, and with them all rows.
+    second.1.close().expect("it ends");
+    drop(second.0);
+    let mut page = Events::at(first.0.address(), "/api/live/stream", headers);
+    assert_eq!(picture(&mut page, |picture| picture["number"] == json!(20.0))["missing"], Json::Null);
 }
 
 /// Somebody listens there and never says a word.
