@@ -6,7 +6,8 @@ import { count, duration, number } from "./format.js";
 export function show(element, api) {
   const graph = el("div", { class: "graph card", tabindex: "0", "aria-label": "The topology as a drawing" });
   const details = el("div", { class: "card details", "aria-live": "polite" }, empty("Choose a topic, a processor or a store to see more of it."));
-  element.append(el("div", { class: "stack" }, graph, details));
+  const whole = el("button", { type: "button", "aria-pressed": "false", text: "Whole drawing" });
+  element.append(el("div", { class: "stack" }, el("div", {}, whole, graph), details));
   let drawing = null;
   let known = { tasks: [], topics: [] };
   let chosen = null;
@@ -15,8 +16,22 @@ export function show(element, api) {
   const draw = async () => {
     drawing = await api.get("/api/topology/drawing");
     graph.replaceChildren(picture(drawing, choose));
+    resize();
+  };
+  /** As large as it is readable, or as small as it is seen as a whole. */
+  const resize = () => {
+    const { width, height } = drawing;
+    const fits = Math.min((graph.clientWidth - 40) / width, 1);
+    const scale = whole.getAttribute("aria-pressed") === "true" ? fits : Math.max(fits, 0.8);
+    set(graph.firstElementChild, "width", Math.round(width * scale));
+    set(graph.firstElementChild, "height", Math.round(height * scale));
+    whole.hidden = fits >= 0.8;
     graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;
   };
+  whole.addEventListener("click", () => {
+    set(whole, "aria-pressed", String(whole.getAttribute("aria-pressed") !== "true"));
+    resize();
+  });
   const choose = (shape, node) => {
     graph.querySelectorAll(".selected").forEach((other) => other.classList.remove("selected"));
     node.classList.add("selected");

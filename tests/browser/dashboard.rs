@@ -71,6 +71,28 @@ fn a_key_is_looked_up_and_a_wrong_one_is_said_to_be_wrong() {
 }
 
 #[test]
+fn the_topology_is_drawn_and_each_part_of_it_says_more() {
+    let shop = Shop::open();
+    let mut browser = Browser::open(&format!("{}/#topology", shop.url()));
+    browser.look((390, 844), false);
+    browser.wait_for_text(".graph text", "by-step-repartition");
+    browser.eval("document.querySelector('[aria-label=\"topic steps\"]').focus()");
+    browser.press("Enter", 13);
+    browser.wait_for_text(".details dd", "String, String");
+    browser
+        .wait_for("[...document.querySelectorAll('.details dd')].some((one) => one.textContent.endsWith('records/s'))");
+    let width = "document.querySelector('.graph svg').getBoundingClientRect().width";
+    browser.wait_for(&format!("{width} > 700"));
+    browser.eval("[...document.querySelectorAll('button')].find((one) => one.textContent === 'Whole drawing').click()");
+    browser.wait_for(&format!("{width} <= 390"));
+    browser.eval("document.querySelector('[aria-label=\"store steps-in-total\"]').dispatchEvent(new Event('click'))");
+    browser.wait_for_text(".details a", "Look at its rows");
+    browser.eval("document.querySelector('.details a').click()");
+    browser.wait_for_text("[aria-label='Look up a key'] h2", "steps-in-total");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn dead_letters_say_why_and_go_back() {
     let shop = Shop::open();
     let mut browser = Browser::open(&format!("{}/#errors", shop.url()));
