@@ -8,7 +8,7 @@ use millstream::prelude::*;
 use millstream::runtime::{AppState, Running};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Answer, Events, LINES, PATIENCE, ask, connect, eventually};
+use crate::support::{Answer, Events, LINES, PATIENCE, ask, connect, eventually, topology};
 
 const STORE: &str = "KSTREAM-AGGREGATE-STATE-STORE-0000000001";
 
