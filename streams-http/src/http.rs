@@ -15,7 +15,7 @@ use crate::page::Page;
 use crate::peers::{AllowedPeers, Peers};
 use crate::refusal::Refusal;
 use crate::routes::dead_letters::put_back::PutBack;
-use crate::served::Served;
+use crate::served::{Served, ServedParts};
 use crate::server::HttpServer;
 use crate::token::Token;
 use crate::{HttpError, routes};
@@ -346,7 +346,7 @@ impl Http {
     fn served(&self) -> Result<Served, HttpError> {
         let token = self.token.as_deref().map(Token::new).transpose()?;
         let allowed = AllowedPeers::parse(&self.peers)?;
-        Ok(Served {
+        Ok(Arc::new(ServedParts {
             peers: Peers::new(self.app.clone(), token, allowed),
             app: self.app.clone(),
             lag: Arc::new(LagKeeper::new(self.app.clone())),
@@ -362,7 +362,7 @@ impl Http {
             waits: Arc::new(Semaphore::new(self.limits.waits)),
             put_back: PutBack::default(),
             replays: Arc::new(Semaphore::new(1)),
-        })
+        }))
     }
 }
 

@@ -14,8 +14,10 @@ use crate::refusal::Refusal;
 use crate::routes::dead_letters::put_back::PutBack;
 
 /// Shared by all routes.
-#[derive(Clone)]
-pub(crate) struct Served {
+pub(crate) type Served = Arc<ServedParts>;
+
+/// Its parts.
+pub(crate) struct ServedParts {
     pub(crate) app: Handle,
     pub(crate) lag: Arc<LagKeeper>,
     pub(crate) log: Arc<LogKeeper>,
@@ -41,7 +43,7 @@ pub(crate) struct Served {
     pub(crate) replays: Arc<Semaphore>,
 }
 
-impl Served {
+impl ServedParts {
     /// Refuses what changes something, unless the program allows that.
     pub(crate) fn may_act(&self) -> Result<(), Refusal> {
         if self.allows_actions {

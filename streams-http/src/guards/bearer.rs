@@ -1,29 +1,26 @@
 //! Asks for the token, if there is one.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 
-use super::{Given, is_probe};
+use super::{Guards, is_probe};
 use crate::refusal::Refusal;
 
-pub(super) async fn has_token(State(guards): Given, request: Request, next: Next) -> Response {
-    let Some(token) = &guards.token else { return next.run(request).await };
+pub(super) fn has_token(guards: &Guards, request: &Request) -> Result<(), Refusal> {
+    let Some(token) = &guards.token else { return Ok(()) };
     let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
     let is_it = given.and_then(bearer).is_some_and(|given| token.is(given));
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let has_no_data = only_reads && guards.without_data.iter().any(|path| path == request.uri().path());
-    if is_it || has_no_data || is_probe(&request) {
-        return next.run(request).await;
+    if is_it || has_no_data || is_probe(request) {
+        return Ok(());
     }
     let message = match given {
         None => "this needs a token, in the header `Authorization: Bearer <token>`",
         Some(_) => "this is not the token",
     };
-    Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
-        .with(header::WWW_AUTHENTICATE, "Bearer")
-        .into_response()
+    let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
+    Err(refusal.with(header::WWW_AUTHENTICATE, "Bearer"))
 }
 
 /// The token in the header's value.

@@ -1,31 +1,30 @@
 //! Reads a request's body before its route is called, which may take neither long nor much memory.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use tokio::time::timeout;
 
-use super::Given;
+use super::Guards;
 use crate::refusal::Refusal;
 
-pub(super) async fn is_read(State(guards): Given, request: Request, next: Next) -> Response {
+pub(super) async fn read(guards: &Guards, request: Request) -> Result<Request, Refusal> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
     let limits = guards.limits;
     let (head, body) = request.into_parts();
-    let body = match timeout(limits.read, read(body, limits.body_bytes)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(refusal)) => return refusal.into_response(),
+    match timeout(limits.read, bytes_of(body, limits.body_bytes)).await {
+        Ok(body) => Ok(Request::from_parts(head, Body::from(body?))),
         Err(_) => {
             let message = format!("the request did not arrive within {} s", limits.read.as_secs());
-            return Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", message).into_response();
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", message))
         }
-    };
-    next.run(Request::from_parts(head, Body::from(body))).await
+    }
 }
 
-async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+async fn bytes_of(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
     let mut chunks = body.into_data_stream();
     let mut read = Vec::new();
     while let Some(chunk) = chunks.next().await {

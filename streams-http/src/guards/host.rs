@@ -6,31 +6,25 @@
 
 use std::net::IpAddr;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header;
 use axum::http::uri::Authority;
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 
-use super::{Given, Guards, is_probe};
+use super::{Guards, is_probe};
 use crate::refusal::Refusal;
 
-pub(super) async fn is_ours(State(guards): Given, request: Request, next: Next) -> Response {
-    match authority(&request) {
-        None => {
-            Refusal::bad_request("exactly one header `Host` is needed, with a host and perhaps a port").into_response()
-        }
+pub(super) fn is_ours(guards: &Guards, request: &Request) -> Result<(), Refusal> {
+    match authority(request) {
+        None => Err(Refusal::bad_request("exactly one header `Host` is needed, with a host and perhaps a port")),
         // They tell nothing but the state, and come from an orchestrator that calls this machine by some address.
-        Some(_) if is_probe(&request) && matches!(*request.method(), Method::GET | Method::HEAD) => {
-            next.run(request).await
-        }
+        Some(_) if is_probe(request) && matches!(*request.method(), Method::GET | Method::HEAD) => Ok(()),
         Some(authority) if !guards.knows(authority.host()) => {
             let message = "requests have to be sent to a name of this server: `localhost`, or one that it was told with \
                            `.allow_host(..)`; with a token, any name will do";
-            Refusal::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", message).into_response()
+            Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", message))
         }
-        Some(_) => next.run(request).await,
+        Some(_) => Ok(()),
     }
 }
 

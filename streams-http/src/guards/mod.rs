@@ -9,12 +9,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderValue};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
 use crate::page::MayBeKept;
+use crate::refusal::Refusal;
 use crate::token::Token;
 
 mod bearer;
@@ -64,24 +65,41 @@ impl Guards {
         Self { without_data: paths.into(), ..self }
     }
 
-    /// Puts the guards around routes.
+    /// Puts the guards around routes. They are one layer, because each costs every request some copies.
     pub(crate) fn around(&self, routes: Router) -> Router {
-        // The last one is the outermost.
-        routes
-            .layer(from_fn_with_state(self.clone(), body::is_read))
-            .layer(from_fn_with_state(self.clone(), places::are_free))
-            .layer(from_fn_with_state(self.clone(), origin::is_ours))
-            .layer(from_fn_with_state(self.clone(), bearer::has_token))
-            .layer(from_fn_with_state(self.clone(), pages::are_let_in))
-            .layer(from_fn_with_state(self.clone(), host::is_ours))
-            .layer(from_fn(panics::are_answered))
-            .layer(from_fn(label))
+        routes.layer(from_fn_with_state(Arc::new(self.clone()), are_passed))
+    }
+
+    async fn pass(&self, request: Request, next: Next) -> Response {
+        if let Err(refusal) = host::is_ours(self, &request) {
+            return refusal.into_response();
+        }
+        if !self.is_open_to_pages(&request) {
+            return self.admit(request, next).await.unwrap_or_else(IntoResponse::into_response);
+        }
+        let response = match pages::ask_in_advance(&request) {
+            true => pages::answer_in_advance(),
+            false => self.admit(request, next).await.unwrap_or_else(IntoResponse::into_response),
+        };
+        pages::open(response)
+    }
+
+    async fn admit(&self, request: Request, next: Next) -> Result<Response, Refusal> {
+        bearer::has_token(self, &request)?;
+        origin::is_ours(self, &request)?;
+        let _place = places::take(self, &request)?;
+        let request = body::read(self, request).await?;
+        Ok(next.run(request).await)
     }
 }
 
+async fn are_passed(State(guards): State<Arc<Guards>>, request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    label(panics::answered(&uri, guards.pass(request, next)).await)
+}
+
 /// Says of every answer that it is not to be kept, unless it is a file of the page, and is nothing but what it says it is.
-async fn label(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+fn label(mut response: Response) -> Response {
     let may_be_kept = response.extensions().get::<MayBeKept>().is_some();
     let headers = response.headers_mut();
     if !may_be_kept {
@@ -95,8 +113,6 @@ async fn label(request: Request, next: Next) -> Response {
 fn is_probe(request: &Request) -> bool {
     matches!(request.uri().path(), "/livez" | "/readyz")
 }
-
-type Given = State<Guards>;
 
 #[cfg(test)]
 mod tests {

@@ -3,21 +3,19 @@
 //! A browser sends a form to any server, whoever made the page, but it says who did: in `Origin`, and newer ones in
 //! `Sec-Fetch-Site`. Programs send neither, and are let in.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 
-use super::Given;
+use super::Guards;
 use crate::refusal::Refusal;
 
-pub(super) async fn is_ours(State(guards): Given, request: Request, next: Next) -> Response {
+pub(super) fn is_ours(guards: &Guards, request: &Request) -> Result<(), Refusal> {
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if only_reads || is_same_origin(&request) || guards.is_open_to_pages(&request) {
-        return next.run(request).await;
+    if only_reads || is_same_origin(request) || guards.is_open_to_pages(request) {
+        return Ok(());
     }
     let message = "a page of another server may not change anything here";
-    Refusal::new(StatusCode::FORBIDDEN, "cross_origin", message).into_response()
+    Err(Refusal::new(StatusCode::FORBIDDEN, "cross_origin", message))
 }
 
 fn is_same_origin(request: &Request) -> bool {

@@ -3,13 +3,12 @@
 //! Before a page sends anything that a form could not, its browser asks whether it may (a preflight), without the token; and
 //! it does not show the page the answer to anything unless that says that it may.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::{Given, Guards};
+use super::Guards;
 
 /// What a browser is told in advance.
 const IN_ADVANCE: [(HeaderName, &str); 3] = [
@@ -18,21 +17,20 @@ const IN_ADVANCE: [(HeaderName, &str); 3] = [
     (header::ACCESS_CONTROL_MAX_AGE, "600"),
 ];
 
-pub(super) async fn are_let_in(State(guards): Given, request: Request, next: Next) -> Response {
-    if !guards.is_open_to_pages(&request) {
-        return next.run(request).await;
-    }
-    let mut response = if is_preflight(&request) {
-        (StatusCode::NO_CONTENT, IN_ADVANCE).into_response()
-    } else {
-        next.run(request).await
-    };
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
+/// Whether a browser asks if a page may send something.
+pub(super) fn ask_in_advance(request: &Request) -> bool {
+    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn is_preflight(request: &Request) -> bool {
-    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+/// It may.
+pub(super) fn answer_in_advance() -> Response {
+    (StatusCode::NO_CONTENT, IN_ADVANCE).into_response()
+}
+
+/// Says that any page may be shown the answer.
+pub(super) fn open(mut response: Response) -> Response {
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 impl Guards {

@@ -1,28 +1,27 @@
 //! Limits how many requests are worked on at once. Probes always get in: a busy process is alive. Other
 //! instances have places of their own.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use tokio::sync::SemaphorePermit;
 
-use super::{Given, is_probe};
+use super::{Guards, is_probe};
 use crate::refusal::Refusal;
 
 /// What other instances ask.
 const PEERS: &str = "/peer/";
 
-pub(super) async fn are_free(State(guards): Given, request: Request, next: Next) -> Response {
-    if is_probe(&request) {
-        return next.run(request).await;
+pub(super) fn take<'a>(guards: &'a Guards, request: &Request) -> Result<Option<SemaphorePermit<'a>>, Refusal> {
+    if is_probe(request) {
+        return Ok(None);
     }
     let (places, limit) = match request.uri().path().starts_with(PEERS) {
         true => (&guards.peer_places, guards.limits.peer_requests),
         false => (&guards.places, guards.limits.requests),
     };
-    let Ok(_place) = places.try_acquire() else {
+    let busy = |_| {
         let message = format!("{limit} requests are being worked on, which is the limit");
-        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_soon().into_response();
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_soon()
     };
-    next.run(request).await
+    places.try_acquire().map(Some).map_err(busy)
 }
