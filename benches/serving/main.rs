@@ -41,8 +41,8 @@ enum What {
     Streams {
         #[arg(long, default_value_t = 1_000)]
         subscribers: i64,
-        /// How often a second each key changes
-        #[arg(long, default_value_t = 10)]
+        /// How often a second each key changes. Streams are told ten times a second at most
+        #[arg(long, default_value_t = 100)]
         updates: u64,
         #[arg(long, default_value_t = 10)]
         seconds: u64,

@@ -94,9 +94,7 @@ impl Handle {
     /// When the topology has no such store, or the application has not been started.
     pub fn store(&self, name: &str) -> Result<JsonStore, QueryError> {
         let store = AskedStore::find(self.status(), name)?;
-        let facts = self.status().desk.topology().into_iter().flat_map(|topology| topology.stores());
-        let known = |facts: StoreFacts| (*facts.name == *name).then_some(facts);
-        match facts.into_iter().find_map(known) {
+        match self.status().desk.topology().and_then(|topology| topology.store(name)) {
             Some(facts) => Ok(JsonStore { store, facts }),
             None => Err(QueryError::UnknownStore { store: name.to_owned(), known: Vec::new() }),
         }

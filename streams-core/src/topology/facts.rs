@@ -195,19 +195,27 @@ impl Topology {
     /// those of records that wait for others, are bytes.
     #[must_use]
     pub fn stores(&self) -> Vec<StoreFacts> {
-        let facts = |(id, store): (StoreId, &StoreDefinition)| {
-            let part = self.subtopologies().iter().find(|part| part.stores.contains(&id));
-            StoreFacts {
-                id,
-                name: Arc::clone(&store.name),
-                kind: Arc::clone(&store.kind),
-                subtopology: part.map(|part| part.id),
-                shapes: shapes_of(store),
-                changelog: store.changelog.clone(),
-                is_global: store.global,
-            }
-        };
-        self.stores_in_use().map(facts).collect()
+        self.stores_in_use().map(|(id, store)| self.facts_of(id, store)).collect()
+    }
+
+    /// The store with this name. Asking for one is cheaper than looking for it among all.
+    #[must_use]
+    pub fn store(&self, name: &str) -> Option<StoreFacts> {
+        let (id, store) = self.stores_in_use().find(|(_, store)| *store.name == *name)?;
+        Some(self.facts_of(id, store))
+    }
+
+    fn facts_of(&self, id: StoreId, store: &StoreDefinition) -> StoreFacts {
+        let part = self.subtopologies().iter().find(|part| part.stores.contains(&id));
+        StoreFacts {
+            id,
+            name: Arc::clone(&store.name),
+            kind: Arc::clone(&store.kind),
+            subtopology: part.map(|part| part.id),
+            shapes: shapes_of(store),
+            changelog: store.changelog.clone(),
+            is_global: store.global,
+        }
     }
 
     /// The stores without those that are left over: a self-join's second store may be.
