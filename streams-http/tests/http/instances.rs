@@ -8,7 +8,7 @@ use millstream::prelude::*;
 use millstream::runtime::{AppState, Running};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Answer, Events, LINES, PATIENCE, ask, connect, eventually, topology};
+use crate::support::{Answer, Events, LINES, PATIENCE, ask, connect, eventually, topology, topology_with_a_tile};
 
 const STORE: &str = "KSTREAM-AGGREGATE-STATE-STORE-0000000001";
 
@@ -20,10 +20,10 @@ struct Two {
 }
 
 fn start(log: &Embedded, serve: impl FnOnce(Http) -> Http) -> (millstream::http::HttpServer, Running) {
-    let builder = StreamsBuilder::new();
-    builder.stream(LINES).group_by_key().count().live(|tile| tile.number("Lines"));
-    let topology = builder.build().expect("a topology");
-    let app = App::new("shouter", topology).workers(2).quiet().session_timeout(std::time::Duration::from_secs(2));
+    let app = App::new("shouter", topology_with_a_tile())
+        .workers(2)
+        .quiet()
+        .session_timeout(std::time::Duration::from_secs(2));
     let app = app.start(log.clone()).expect("it starts");
     let http = serve(Http::of(&app).bind("127.0.0.1:0")).start().expect("it is served");
     (http, app)

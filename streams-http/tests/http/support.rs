@@ -45,9 +45,22 @@ pub(crate) struct Scene {
 
 /// Counts the lines of each key, and shouts them.
 pub(crate) fn topology() -> Topology {
+    shouting(false)
+}
+
+/// The same, which shows how many lines there are. Instances with and without that belong together.
+pub(crate) fn topology_with_a_tile() -> Topology {
+    shouting(true)
+}
+
+fn shouting(is_shown: bool) -> Topology {
     let builder = StreamsBuilder::new();
     let lines = builder.stream(LINES);
-    lines.group_by_key().count().to_stream().to(COUNTS);
+    let counts = lines.group_by_key().count();
+    if is_shown {
+        counts.live(|tile| tile.number("Lines"));
+    }
+    counts.to_stream().to(COUNTS);
     lines.map_values(|line| line.to_uppercase()).to(SHOUTED);
     builder.build().unwrap()
 }
