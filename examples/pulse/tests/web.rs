@@ -2,9 +2,11 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, reason = "this is how tests fail")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -54,6 +56,24 @@ impl Run {
         let Answer(status, _, body) = self.ask("GET", path, &[], "");
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error} in {body}"))
+    }
+
+    /// Watches the tiles, and keeps the latest picture of each.
+    fn watch(&self) -> Arc<Mutex<BTreeMap<String, Value>>> {
+        let mut stream = TcpStream::connect(&self.address).expect("a server");
+        let host = &self.address;
+        write!(stream, "GET /api/live/stream HTTP/1.1\r\nHost: {host}\r\n\r\n").expect("sent");
+        let pictures = Arc::new(Mutex::new(BTreeMap::new()));
+        let hung = Arc::clone(&pictures);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let Some(picture) = line.strip_prefix("data: ") else { continue };
+                let picture: Value = serde_json::from_str(picture).expect("a picture");
+                let id = picture["id"].as_str().expect("an id").to_owned();
+                hung.lock().expect("no panic").insert(id, picture);
+            }
+        });
+        pictures
     }
 
     fn press(&self, button: &str) {
@@ -110,13 +130,26 @@ fn buttons_do_what_they_say_and_the_numbers_stay_right() {
     run.press("poison");
     run.until("five dead letters", |status| status["dead_letters"] == 5);
 
+    let pictures = run.watch();
     run.press("start-second");
     let running = |status: &Value| {
         let instances = status["instances"].as_array().expect("a list").iter();
         instances.map(|instance| instance["running"].as_u64().unwrap_or(0)).collect::<Vec<_>>()
     };
     run.until("both have tasks", |status| running(status) == [12, 12]);
-    // Either of them answers for both.
+    // Either of them answers for both, and so do the tiles, although the second one could not be asked at first.
+    std::thread::sleep(Duration::from_secs(2));
+    let began = Instant::now();
+    loop {
+        let pictures = pictures.lock().expect("no panic");
+        let is_whole = |picture: &Value| picture["state"] == "live" && picture["missing"].is_null();
+        if pictures.len() == 9 && pictures.values().all(is_whole) {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{pictures:?}");
+        drop(pictures);
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let second = Run::address_of(&run.get("/pulse")["instances"][1]);
     for user in 1_001..1_009 {
         let path = format!("/recommend/user/{user}");
