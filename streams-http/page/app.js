@@ -126,8 +126,8 @@ async function watchApplication(signal) {
 }
 
 async function watchErrors(signal) {
-  const { total = 0 } = await api.get("/api/dead-letters?limit=1", signal);
-  counted("errors", total);
+  const { letters = [], total_is_exact: isExact } = await api.get("/api/dead-letters?limit=50", signal);
+  counted("errors", isExact ? letters.length : `${letters.length}+`);
 }
 
 api.onToken(askForToken);

@@ -114,7 +114,7 @@ function deadLetters(element, api) {
     list.hidden = letters.length === 0;
     all.hidden = letters.length === 0;
     more.hidden = !from;
-    api.counted("errors", total);
+    api.counted("errors", isExact ? total : `${letters.length}+`);
     // Buttons and what is unfolded stay as they are while nothing new has come.
     if (now === first) return;
     first = now;

@@ -1,8 +1,9 @@
 //! The actual program: what is asked about the visitors, and from which topics to which.
 //!
 //! This is the file to read and change first; each question has a file of its own next to it. Everything else in this
-//! example generates traffic, checks numbers, serves or draws them. Change [`WINDOW`], add `.filter(|_, activity| ..)` after
-//! the join, or count something else: `cargo run -p pulse` shows it, and says whether the numbers are still right.
+//! example generates traffic, checks numbers, serves or draws them. Change [`WINDOW`], or count
+//! something else: `cargo run -p pulse` shows it, and says whether the numbers are still right. It says no if you leave events
+//! out, for instance with `.filter(|_, activity| ..)` after the join: the plain calculation beside it counts all of them.
 
 use std::time::Duration;
 
