@@ -22,7 +22,7 @@ pub(super) struct ForUser {
     user: u64,
     /// The products that the visitor has viewed last, newest first.
     viewed: Vec<String>,
-    /// `viewed` or, if the visitor has viewed none, `popular`.
+    /// `viewed` or, if the visitor has viewed none or nothing is known of those, `popular`.
     because: &'static str,
     recommended: Vec<Recommended>,
 }
@@ -34,15 +34,15 @@ pub(super) async fn for_user(
 ) -> Result<Json<ForUser>, Refusal> {
     let Path(user) = user.map_err(|_| Refusal::bad_request("a visitor is a number, as in /recommend/user/1001"))?;
     let viewed = served.app.query(&RECENT_STORE)?.get(UserId(user)).await?.unwrap_or_default().pages;
-    if viewed.is_empty() {
-        let recommended = popular(&served.app).await?;
-        return Ok(Json(ForUser { user, viewed, because: "popular", recommended }));
-    }
     let mut lists = Vec::new();
     for page in &viewed {
         lists.push(followers(&served.app, page).await?);
     }
     let recommended = recommend(&viewed, &lists);
+    if recommended.is_empty() {
+        let recommended = popular(&served.app, &viewed).await?;
+        return Ok(Json(ForUser { user, viewed, because: "popular", recommended }));
+    }
     Ok(Json(ForUser { user, viewed, because: "viewed", recommended }))
 }
 
@@ -87,8 +87,9 @@ async fn followers(app: &Handle, page: &str) -> Result<Vec<Follower>, QueryError
     Ok(pairs.into_iter().filter_map(|(pair, count)| Some((pair.strip_prefix(&prefix)?.to_owned(), count))).collect())
 }
 
-async fn popular(app: &Handle) -> Result<Vec<Recommended>, QueryError> {
+/// The products that are viewed most, without those that the visitor has viewed.
+async fn popular(app: &Handle, viewed: &[String]) -> Result<Vec<Recommended>, QueryError> {
     let totals = app.query(&PAGE_TOTALS_STORE)?.all().await?;
     let products = totals.iter().filter(|(page, _)| is_product(page));
-    Ok(most_popular(&[], products.map(|(page, counts)| (page.as_str(), counts.views))))
+    Ok(most_popular(viewed, products.map(|(page, counts)| (page.as_str(), counts.views))))
 }
