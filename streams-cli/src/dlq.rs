@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use streams_core::client::{Client, ClientError, DeadLetter};
 use streams_core::dead_letters::Replay;
 use streams_core::record::{Offset, Partition};
-use streams_core::wire::Shapes;
+use streams_core::wire::{Shapes, shown_headers};
 
 use crate::arguments::Place;
 use crate::ask::Asking;
@@ -183,7 +183,7 @@ fn show(out: &mut dyn Write, program: &Program<'_>, letter: &DeadLetter, json: b
     let Shapes { key, value } = shapes::known(program.topology(), program.id(), &topic).1;
     let (key, value) = (key.shown(record.key.as_deref()), value.shown(record.value.as_deref()));
     if json {
-        let headers = output::headers(&record.headers);
+        let headers = shown_headers(&record.headers);
         let json = json!({ "timestamp": record.timestamp.0, "key": key, "value": value, "headers": headers });
         return Ok(output::pretty(out, &json)?);
     }

@@ -2,13 +2,11 @@
 
 use std::io::{self, Write};
 
-use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use serde_json::{Map, Value as Json};
-use streams_core::record::{Headers, Timestamp};
-use streams_core::wire::Shape;
+use serde_json::Value as Json;
+use streams_core::record::Timestamp;
 
 /// A table without lines, as `ps` prints them. The columns in `numbers` are aligned to the right.
 pub(crate) fn table(out: &mut dyn Write, header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> io::Result<()> {
@@ -32,19 +30,6 @@ pub(crate) fn plain(json: &Json) -> String {
         Some(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.to_owned(),
         _ => json.to_string(),
     }
-}
-
-/// A header's values, in order, by its name.
-pub(crate) fn headers(headers: &Headers) -> Json {
-    let mut json = Map::new();
-    let shape = Shape::of::<Bytes>();
-    for header in headers.iter() {
-        let values = json.entry(&*header.name).or_insert_with(|| Json::Array(Vec::new()));
-        if let Json::Array(values) = values {
-            values.push(shape.shown(header.value.as_deref()));
-        }
-    }
-    Json::Object(json)
 }
 
 /// A time as people write it, if the calendar has it.

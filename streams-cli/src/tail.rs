@@ -13,13 +13,13 @@ use serde_json::json;
 use streams_core::client::{Client, ClientError, Newest, Received, StartAt, Tail as Records};
 use streams_core::record::{Offset, Partition, Timestamp};
 use streams_core::topic::Topic;
-use streams_core::wire::Shapes;
+use streams_core::wire::{Shapes, shown_headers};
 
 use crate::arguments::Place;
 use crate::ask::Asking;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::{headers, plain, readable};
+use crate::output::{plain, readable};
 use crate::place::Need;
 use crate::program::Program;
 use crate::shapes;
@@ -192,7 +192,7 @@ impl Printing<'_> {
                 "timestamp": timestamp.0,
                 "key": key,
                 "value": value,
-                "headers": headers(&record.headers),
+                "headers": shown_headers(&record.headers),
             });
             writeln!(self.out, "{json}")?;
         } else {

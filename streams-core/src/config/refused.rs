@@ -101,7 +101,7 @@ const STREAMS: &[(&[&str], &str)] = &[
         &["enable.transactional.statestores"],
         "it is always on: uncommitted changes stay in memory, so no crash can leave them in a store",
     ),
-    (&["default.interactive.query.isolation.level"], "a running application cannot be queried yet; leave it out"),
+    (&["default.interactive.query.isolation.level"], "each query says it with `.committed()`; leave it out"),
     (&["topology.description.push.enabled"], "the topology is not sent to brokers; leave it out"),
 ];
 

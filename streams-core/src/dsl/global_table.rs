@@ -29,8 +29,8 @@ impl<'t, K, V> GlobalKTable<'t, K, V> {
         self
     }
 
-    /// Names the table's store, so that tests can read it with [`TestDriver::get`](crate::testing::TestDriver::get). The
-    /// stores of a running application cannot be queried yet.
+    /// Names the table's store, so that it can be asked while the application runs (`Handle::query`), and tests can read it with
+    /// [`TestDriver::get`](crate::testing::TestDriver::get).
     #[track_caller]
     pub fn stored_as(self, store: impl StoreFor<K, V>) -> Self {
         self.builder.stored_as(self.step, StoreOption::of(&store, Location::caller()));

@@ -32,12 +32,14 @@ pub mod refused;
 mod round_trips;
 pub mod serde_value;
 pub(crate) mod shape;
+mod shown_headers;
 mod strict;
 mod window_size;
 
 pub use into_field::IntoField;
 pub use list::List;
 pub use shape::{Shape, ShapeError, Shapes};
+pub use shown_headers::shown_headers;
 pub use window_size::WindowSize;
 
 /// A type with a wire format. Derive it with `#[derive(Value)]` and `#[streams(json)]` or `#[streams(msgpack)]`.

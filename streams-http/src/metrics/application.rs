@@ -37,7 +37,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "kstream_live_view_clients",
-        help: "Number of streams of a store's changes that are open.",
+        help: "Number of streams of changes that are open, of stores and of tiles.",
         kind: MetricType::GAUGE,
         samples: |snapshot| vec![Sample::new(Vec::new(), number(snapshot.streams as u64))],
     },

@@ -37,7 +37,7 @@ pub(crate) struct RowParameters {
         (status = 200, description = "The row", body = RowAnswer),
         (status = 400, description = "The key or a parameter cannot be understood", body = ErrorBody),
         (status = 404, description = "There is no such store, or no such row", body = ErrorBody),
-        (status = 421, description = "Another instance has the row", body = ErrorBody),
+        (status = 421, description = "Another instance has the row, and may not be asked", body = ErrorBody),
         (status = 500, description = "The store cannot be read", body = ErrorBody),
         (status = 503, description = "The store is being restored or moved, or has not got so far", body = ErrorBody),
     ))]

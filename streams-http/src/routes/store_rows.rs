@@ -46,7 +46,7 @@ pub(crate) struct RowsParameters {
     /// Only what is committed.
     #[serde(default)]
     committed: bool,
-    /// Only the rows that the instance has that is asked. Otherwise it is an error if others have some.
+    /// Only the rows that the instance has that is asked. Otherwise others are asked for theirs.
     #[serde(default)]
     local: bool,
     /// How long to wait for a store that is being restored, or for a position, such as `2s`; at most 30 s.
@@ -98,7 +98,7 @@ pub(crate) struct RowAnswer {
         (status = 200, description = "Rows", body = RowsAnswer),
         (status = 400, description = "A parameter cannot be understood", body = ErrorBody),
         (status = 404, description = "There is no such store", body = ErrorBody),
-        (status = 421, description = "Other instances have some of the rows", body = ErrorBody),
+        (status = 421, description = "Other instances have some of the rows, and may not be asked", body = ErrorBody),
         (status = 500, description = "The store cannot be read", body = ErrorBody),
         (status = 503, description = "The store is being restored or moved, or has not got so far", body = ErrorBody),
     ))]

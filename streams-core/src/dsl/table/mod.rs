@@ -58,9 +58,9 @@ impl<'t, K, V> KTable<'t, K, V> {
         self
     }
 
-    /// Keeps the table in the store with this name, so that its changelog keeps its name when the program changes, and
-    /// tests can read it with [`TestDriver::get`](crate::testing::TestDriver::get). The stores of a running application
-    /// cannot be queried yet.
+    /// Keeps the table in the store with this name, so that its changelog keeps its name when the program changes, it can be
+    /// asked while the application runs (`Handle::query`), and tests can read it with
+    /// [`TestDriver::get`](crate::testing::TestDriver::get).
     ///
     /// ```
     /// use millstream::prelude::*;

@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use streams_core::client::{DeadLetter, Origin};
 use streams_core::runtime::Handle;
-use streams_core::wire::Shapes;
+use streams_core::wire::{Shapes, shown_headers};
 use utoipa::ToSchema;
 
-use crate::records::{headers, shapes_of};
+use crate::records::shapes_of;
 
 /// A record that was left out, and why.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,7 +68,7 @@ impl LetterAnswer {
             source: origin.map(SourceAnswer::from),
             attempts: letter.attempts(),
             replays: letter.replays(),
-            headers: headers(&record.headers),
+            headers: shown_headers(&record.headers),
         }
     }
 }

@@ -7,11 +7,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use streams_core::client::{Client, ClientError, Received};
 use streams_core::record::{Offset, TopicPartition};
-use streams_core::wire::Shapes;
+use streams_core::wire::{Shapes, shown_headers};
 use utoipa::ToSchema;
 
 use super::Meant;
-use crate::records::headers;
 
 /// A topic.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,7 +101,7 @@ impl RecordAnswer {
             timestamp: record.timestamp.0,
             key: if is_raw { in_base64(key) } else { shapes.key.shown(key) },
             value: if is_raw { in_base64(value) } else { shapes.value.shown(value) },
-            headers: if is_raw { record.headers.iter().map(pair).collect() } else { headers(&record.headers) },
+            headers: if is_raw { record.headers.iter().map(pair).collect() } else { shown_headers(&record.headers) },
         }
     }
 
