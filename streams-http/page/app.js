@@ -88,7 +88,7 @@ const LOOKS = { RUNNING: "good", REBALANCING: "warn", CREATED: "warn", DISCONNEC
 function showApplication(app) {
   say(byId("application"), app.application_id);
   document.title = `${app.application_id} · Millstream`;
-  const badge = byId("state");
+  const badge = byId("app-state");
   say(badge, app.is_paused ? "PAUSED" : app.state);
   badge.className = `badge ${app.is_paused ? "warn" : LOOKS[app.state] ?? "bad"}`;
   say(byId("guarantee"), `${app.guarantee === "at_least_once" ? "at least once" : "exactly once"}${app.log ? ` on ${app.log}` : ""}`);
@@ -119,8 +119,8 @@ async function watchApplication(signal) {
   } catch (error) {
     if (!(error instanceof api.Gone)) throw error;
     set(document.body, "class", "gone");
-    say(byId("state"), "NOT REACHABLE");
-    byId("state").className = "badge bad";
+    say(byId("app-state"), "NOT REACHABLE");
+    byId("app-state").className = "badge bad";
     notice("The server does not answer. What is shown may be old; this page goes on by itself when the server is back.");
   }
 }

@@ -12,7 +12,8 @@ export function show(element, api) {
   const wanted = decodeURIComponent(location.hash.split("/")[1] ?? "");
   const open = (store) => {
     stores.querySelectorAll("button").forEach((button) => set(button, "aria-pressed", String(button.dataset.store === store.name)));
-    history.replaceState(null, "", `#state/${encodeURIComponent(store.name)}`);
+    // Somebody who has gone on to another tab before the stores were known is not taken back.
+    if (/^#?\/?state/.test(location.hash)) history.replaceState(null, "", `#state/${encodeURIComponent(store.name)}`);
     right.replaceChildren(lookUp(store, api), browse(store, api));
   };
   api.get("/api/stores").then(({ stores: all }) => {

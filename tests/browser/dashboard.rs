@@ -10,7 +10,7 @@ fn tiles_move_and_everything_comes_from_the_server_itself() {
     let shop = Shop::open();
     let mut browser = Browser::open(&shop.url());
     browser.wait_for(&format!("{TILES} === 7"));
-    browser.wait_for_text("#state", "RUNNING");
+    browser.wait_for_text("#app-state", "RUNNING");
     browser.wait_for_text("#application", "shop");
     let steps = "Number(document.querySelector('[data-tile=steps] .big').textContent.replaceAll(',', ''))";
     browser.wait_for(&format!("{steps} > 20"));
@@ -38,6 +38,8 @@ fn tabs_are_used_by_keyboard_and_have_addresses() {
     browser.press("Tab", 9);
     browser.wait_for("document.activeElement.id === 'tab-tasks'");
     for (key, code, tab) in [
+        ("ArrowLeft", 37, "state"),
+        ("ArrowRight", 39, "tasks"),
         ("ArrowRight", 39, "errors"),
         ("End", 35, "config"),
         ("ArrowRight", 39, "live"),
@@ -47,7 +49,7 @@ fn tabs_are_used_by_keyboard_and_have_addresses() {
         browser.press(key, code);
         browser.wait_for(&format!(
             "document.activeElement.id === 'tab-{tab}' && document.querySelector('.view.{tab}') !== null \
-             && location.hash === '#{tab}' && document.querySelectorAll('[aria-selected=true]').length === 1"
+             && location.hash.split('/')[0] === '#{tab}' && document.querySelectorAll('[aria-selected=true]').length === 1"
         ));
     }
     assert_eq!(browser.complaints(), Vec::<String>::new());
@@ -119,7 +121,7 @@ fn a_server_that_is_gone_is_said_to_be_gone_until_it_is_back() {
     let before = browser.eval(steps);
     shop.reopen();
     browser.wait_for(&format!("document.querySelector('#notice').hidden && {steps} > {before}"));
-    browser.wait_for_text("#state", "RUNNING");
+    browser.wait_for_text("#app-state", "RUNNING");
 }
 
 #[test]
@@ -132,7 +134,7 @@ fn a_token_is_asked_for_as_often_as_it_takes() {
     browser.wait_for_text("#token-wrong", "This is not the token");
     browser.enter("#token-text", "s3cret");
     browser.wait_for(&format!("!document.querySelector('#token').open && {TILES} === 7"));
-    browser.wait_for_text("#state", "RUNNING");
+    browser.wait_for_text("#app-state", "RUNNING");
     assert!(browser.requests().iter().all(|url| !url.contains("s3cret")));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
@@ -152,5 +154,5 @@ fn a_programs_own_panel_is_above_the_tiles_and_may_fail() {
     browser.wait_for_text("[data-panel=broken]", "it is broken");
     browser.wait_for(&format!("{TILES} === 7"));
     browser.eval("document.querySelector('[data-panel=buttons] button').click()");
-    browser.wait_for_text("#state", "PAUSED");
+    browser.wait_for_text("#app-state", "PAUSED");
 }
