@@ -16,6 +16,9 @@ use tungstenite::{Message, WebSocket};
 /// Nothing that is waited for takes that long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Whether the page is there.
+const LOADED: &str = "document.readyState === 'complete' && document.querySelector('[role=tab]') !== null";
+
 /// The programs that will do.
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -49,8 +52,15 @@ impl Browser {
             browser.ask(domain, json!({}));
         }
         browser.ask("Page.navigate", json!({ "url": url }));
-        browser.wait_for("document.readyState === 'complete' && document.querySelector('[role=tab]') !== null");
+        browser.wait_for(LOADED);
         browser
+    }
+
+    /// Loads the page again.
+    pub(crate) fn reload(&mut self) {
+        self.eval("window.isOld = true");
+        self.ask("Page.reload", json!({}));
+        self.wait_for(&format!("window.isOld === undefined && {LOADED}"));
     }
 
     /// Sends a command, and gives its answer.
