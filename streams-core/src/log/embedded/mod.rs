@@ -142,7 +142,7 @@ impl Embedded {
     /// log.create_topic("clicks", 2)?;
     /// log.add_partitions("clicks", 4)?;
     /// let error = log.add_partitions("clicks", 3).unwrap_err();
-    /// assert!(error.to_string().contains("it has 4 partitions and can only get more, not 3"), "{error}");
+    /// assert!(error.to_string().contains("it has 4 partitions and can only get more, up to 10000, not 3"), "{error}");
     /// # Ok::<_, millstream::log::LogError>(())
     /// ```
     ///

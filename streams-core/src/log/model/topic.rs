@@ -12,6 +12,10 @@ use super::topic_config::TopicConfig;
 use crate::record::TopicPartition;
 use crate::topic::{NAME_LENGTH_MAX, check_name};
 
+/// How many partitions a topic may have: as many as brokers create at once. A number that comes from outside must not cost all
+/// memory.
+const PARTITIONS_MAX: u32 = 10_000;
+
 /// One partition of one incarnation of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PartitionId {
@@ -57,8 +61,8 @@ impl Topics {
         check_name(name.as_bytes(), NAME_LENGTH_MAX)
             .map_err(|error| Refusal::TopicName(name.to_owned(), error.to_string()))?;
         let refuse = |reason: String| Refusal::TopicSetting { topic: name.to_owned(), reason };
-        if partitions == 0 || i32::try_from(partitions).is_err() {
-            return Err(refuse(format!("it cannot have {partitions} partitions, but needs at least 1")));
+        if !(1..=PARTITIONS_MAX).contains(&partitions) {
+            return Err(refuse(format!("it can have from 1 to {PARTITIONS_MAX} partitions, not {partitions}")));
         }
         let config = TopicConfig::parse(settings).map_err(refuse)?;
         if let Some((existing, _)) = self.numbers.get_key_value(name) {
@@ -77,13 +81,13 @@ impl Topics {
         let topic = topic.ok_or_else(|| Refusal::UnknownTopic(name.into()))?;
         let now = topic.partitions.len();
         match usize::try_from(total) {
-            Ok(total) if total > now && i32::try_from(total).is_ok() => {
-                topic.partitions.resize_with(total, PartitionLog::default);
+            Ok(wanted) if wanted > now && total <= PARTITIONS_MAX => {
+                topic.partitions.resize_with(wanted, PartitionLog::default);
                 Ok(topic)
             }
             _ => Err(Refusal::TopicSetting {
                 topic: name.to_owned(),
-                reason: format!("it has {now} partitions and can only get more, not {total}"),
+                reason: format!("it has {now} partitions and can only get more, up to {PARTITIONS_MAX}, not {total}"),
             }),
         }
     }

@@ -142,6 +142,17 @@ const COMPACT: (&str, &str) = ("cleanup.policy", "compact");
 const EAGER: (&str, &str) = ("min.cleanable.dirty.ratio", "0");
 
 #[test]
+fn a_topic_has_from_one_to_ten_thousand_partitions() {
+    let mut bench = Bench::new();
+    for (partitions, expected) in [(0, false), (1, true), (10_000, true), (10_001, false), (u32::MAX, false)] {
+        let created = bench.model.create_topic(bench.now(), &format!("t-{partitions}"), partitions, &[]);
+        assert_eq!(created.is_ok(), expected, "{partitions}: {created:?}");
+        let grown = bench.model.add_partitions(bench.now(), "t-1", partitions);
+        assert_eq!(grown.is_ok(), partitions == 10_000, "{partitions}: {grown:?}");
+    }
+}
+
+#[test]
 fn compaction_keeps_last_values_and_the_order_of_offsets() {
     let mut bench = Bench::new();
     let log = at(bench.topic("t", 1, &[COMPACT, EAGER]));
