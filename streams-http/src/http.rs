@@ -347,6 +347,7 @@ impl Http {
         let token = self.token.as_deref().map(Token::new).transpose()?;
         let allowed = AllowedPeers::parse(&self.peers)?;
         Ok(Arc::new(ServedParts {
+            has_token: token.is_some(),
             peers: Peers::new(self.app.clone(), token, allowed),
             app: self.app.clone(),
             lag: Arc::new(LagKeeper::new(self.app.clone())),

@@ -27,6 +27,7 @@ pub(crate) struct ServedParts {
     pub(crate) panels: Arc<[String]>,
     /// How many records an input partition may be behind while the application counts as ready.
     pub(crate) ready_within: Option<u64>,
+    pub(crate) has_token: bool,
     pub(crate) allows_actions: bool,
     /// Whether topics that the application does not use can be read and written, too.
     pub(crate) allows_all_topics: bool,

@@ -1,67 +1,105 @@
-//! What there is in the application that runs: the names of its stores and topics, and keys and records that make sense there, so
-//! that whoever reads the description, or generates requests from it, gets answers.
+//! What there is in the application that runs: the names of its stores and topics, and keys, records and dead letters that are
+//! there, so that whoever reads the description, or generates requests from it, gets answers.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use streams_core::client::{Client, Newest};
 use streams_core::query::Wanted;
-use streams_core::topology::TopicFacts;
+use streams_core::topology::{StoreFacts, TopicFacts};
+use tokio::time::timeout;
 
+use crate::refusal::Refusal;
+use crate::routes::dead_letters;
 use crate::served::Served;
+
+/// How long the log may take to say whether there is a dead letter.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Adds it to the description.
 pub(super) async fn add(document: &mut Value, served: &Served) {
-    let topology = served.app.about().topology();
-    let stores: Vec<String> = topology.stores().iter().map(|store| store.name.to_string()).collect();
-    let topics = topology.topics();
-    let application = served.app.about().application_id();
-    let names: Vec<String> = topics.iter().map(|topic| topic.topic.full_name(application).to_string()).collect();
-    let example = example_row(served, &stores).await;
-    let input = topics.iter().find(|topic| topic.is_read && topic.internal.is_none());
-    let input_name = input.map(|topic| topic.topic.full_name(application).to_string());
+    let examples = Examples::of(served).await;
     let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
-    for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(|methods| methods.values_mut()) {
-        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
-        for parameter in parameters.into_iter().flatten().filter(|parameter| parameter["in"] == "path") {
-            match parameter["name"].as_str() {
-                Some("store") => {
-                    name(parameter, &stores, example.as_ref().map(|(store, _)| store.as_str()));
-                }
-                Some("topic") => name(parameter, &names, input_name.as_deref()),
-                Some("key") => {
-                    if let Some((_, key)) = &example {
-                        parameter["example"] = json!(key);
-                    }
-                }
-                _ => {}
+    for (path, methods) in paths.iter_mut() {
+        for operation in methods.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
+            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten().filter(|parameter| parameter["in"] == "path") {
+                examples.add_to(parameter, path);
             }
         }
     }
-    if let Some(input) = input
+    if let Some(record) = examples.record
         && let Some(body) =
             document.pointer_mut("/paths/~1api~1topics~1{topic}~1records/post/requestBody/content/application~1json")
     {
-        body["example"] = example_record(input);
+        body["example"] = record;
     }
 }
 
-/// The names that a parameter may have, and one to begin with.
-fn name(parameter: &mut Value, names: &[String], example: Option<&str>) {
-    if names.is_empty() {
-        return;
+/// What there is.
+struct Examples {
+    stores: Vec<String>,
+    /// A store that has a row, and that row's key.
+    row: Option<(String, String)>,
+    /// A store whose changes can be followed.
+    followed: Option<String>,
+    topics: Vec<String>,
+    /// A topic that the application reads, and a record that it takes.
+    input: Option<String>,
+    record: Option<Value>,
+    /// The partition and the offset of a dead letter.
+    letter: Option<(i32, i64)>,
+}
+
+impl Examples {
+    async fn of(served: &Served) -> Self {
+        let about = served.app.about();
+        let (topology, application) = (about.topology(), about.application_id());
+        let stores = topology.stores();
+        let topics = topology.topics();
+        let input = topics.iter().find(|topic| topic.is_read && topic.internal.is_none());
+        let name = |topic: &TopicFacts| topic.topic.full_name(application).to_string();
+        let dead_letters = about.config().errors.dead_letter_topic.clone();
+        Self {
+            stores: stores.iter().map(|store| store.name.to_string()).collect(),
+            row: row(served, &stores).await,
+            followed: stores.iter().find(|store| !store.is_global).map(|store| store.name.to_string()),
+            topics: topics.iter().map(name).chain(dead_letters).collect::<BTreeSet<_>>().into_iter().collect(),
+            input: input.map(name),
+            record: input.map(record),
+            letter: letter(served).await,
+        }
     }
-    parameter["schema"] = json!({ "type": "string", "enum": names });
-    if let Some(example) = example.or(names.first().map(String::as_str)) {
-        parameter["example"] = json!(example);
+
+    /// Adds what a path's parameter may be, and one to begin with.
+    fn add_to(&self, parameter: &mut Value, path: &str) {
+        let (names, example) = match parameter["name"].as_str() {
+            Some("store") if path.ends_with("/stream") => (Some(&self.stores), json!(self.followed)),
+            Some("store") => (Some(&self.stores), json!(self.row.as_ref().map(|(store, _)| store))),
+            Some("topic") => (Some(&self.topics), json!(self.input)),
+            Some("key") => (None, json!(self.row.as_ref().map(|(_, key)| key))),
+            Some("partition") => (None, json!(self.letter.map(|(partition, _)| partition))),
+            Some("offset") => (None, json!(self.letter.map(|(_, offset)| offset))),
+            _ => return,
+        };
+        if let Some(names) = names.filter(|names| !names.is_empty()) {
+            parameter["schema"] = json!({ "type": "string", "enum": names });
+            parameter["example"] = json!(names.first());
+        }
+        if !example.is_null() {
+            parameter["example"] = example;
+        }
     }
 }
 
-/// A store that has a row, and that row's key.
-async fn example_row(served: &Served, stores: &[String]) -> Option<(String, String)> {
-    for name in stores {
-        let Ok(store) = served.app.store(name) else { continue };
+async fn row(served: &Served, stores: &[StoreFacts]) -> Option<(String, String)> {
+    for facts in stores {
+        let Ok(store) = served.app.store(&facts.name) else { continue };
         let Ok(rows) = store.local().rows(&Wanted::default(), 1) else { continue };
         let Ok(page) = rows.await else { continue };
         if let Some(row) = page.rows.first() {
-            return Some((name.clone(), text_of(row.key.get("key").unwrap_or(&row.key))));
+            return Some((facts.name.to_string(), text_of(row.key.get("key").unwrap_or(&row.key))));
         }
     }
     None
@@ -73,7 +111,16 @@ fn text_of(key: &Value) -> String {
 }
 
 /// A record that a topic takes.
-fn example_record(topic: &TopicFacts) -> Value {
+fn record(topic: &TopicFacts) -> Value {
     let example = |text: String| serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text));
     json!({ "key": example(topic.shapes.key.example()), "value": example(topic.shapes.value.example()) })
+}
+
+/// The newest dead letter.
+async fn letter(served: &Served) -> Option<(i32, i64)> {
+    let topic = dead_letters::topic(served).ok()?;
+    let wanted = Newest { limit: 1, ..Newest::default() };
+    let newest = move |client: &Client| Ok::<_, Refusal>(client.dead_letters(&topic)?.newest(&wanted)?);
+    let page = timeout(PATIENCE, served.log.ask(newest)).await.ok()?.ok()?;
+    page.records.first().map(|letter| (letter.partition.0, letter.offset.0))
 }

@@ -1,5 +1,5 @@
 //! `GET /api/openapi.json`: all routes, described for programs. What there is in the application that runs, such as its stores
-//! with a key of each, is added by `examples.rs`.
+//! with a key of each, is added by `examples.rs`, and what any route may be answered with, by `refused.rs`.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,6 +12,7 @@ use crate::routes;
 use crate::served::Served;
 
 mod examples;
+mod refused;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -65,6 +66,7 @@ pub(crate) async fn openapi(State(served): State<Served>) -> Result<Json<Value>,
         )
     };
     let mut document = serde_json::to_value(Description::openapi()).map_err(wrong)?;
+    refused::add(&mut document, served.has_token);
     examples::add(&mut document, &served).await;
     Ok(Json(document))
 }

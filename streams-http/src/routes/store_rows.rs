@@ -40,6 +40,7 @@ pub(crate) struct RowsParameters {
     #[serde(default)]
     reverse: bool,
     /// How many rows: 100 unless said, at most 10,000.
+    #[param(minimum = 1, maximum = 10_000)]
     limit: Option<usize>,
     /// Where the last answer ended (`next`).
     cursor: Option<String>,

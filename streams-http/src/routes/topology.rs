@@ -15,6 +15,7 @@ use crate::served::Served;
 /// How the topology is shown.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct TopologyParameters {
     /// `json`, `text`, `mermaid` or `dot`. Without it, the header `Accept` decides: `text/plain` is `text`,
     /// `text/vnd.mermaid` and `text/vnd.graphviz` are pictures, and everything else is JSON.

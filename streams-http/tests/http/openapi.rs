@@ -1,6 +1,10 @@
 //! The description of the routes.
 
-use crate::support::scene;
+use millstream::config::OnError;
+use millstream::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::support::{LINES, eventually, post, scene, scene_of};
 
 #[test]
 fn every_route_is_described_and_every_description_is_of_a_route() {
@@ -114,4 +118,90 @@ fn the_description_has_the_applications_own_names_and_examples() {
     for reference in text.split("\"#/").skip(1).filter_map(|rest| rest.split('"').next()) {
         assert!(document.pointer(&format!("/{reference}")).is_some(), "#/{reference} leads nowhere");
     }
+}
+
+/// Regression: a parameter was said to be in the path.
+#[test]
+fn parameters_are_where_they_are_said_to_be() {
+    let document = scene(|http| http).get("/api/openapi.json").json();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            for parameter in parameters {
+                let name = parameter["name"].as_str().unwrap();
+                let is_in_path = path.contains(&format!("{{{name}}}"));
+                assert_eq!(parameter["in"] == "path", is_in_path, "{method} {path}: {parameter}");
+            }
+        }
+    }
+}
+
+/// Regression: clients that were made of the description asked for what is refused, and could not send a list of records.
+#[test]
+fn bounds_are_described() {
+    let document = scene(|http| http).get("/api/openapi.json").json();
+    let limit = |path: &str| {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let limit = parameters.iter().find(|parameter| parameter["name"] == "limit").unwrap();
+        (limit["schema"]["minimum"].clone(), limit["schema"]["maximum"].clone())
+    };
+    for (path, maximum) in [
+        ("/api/dead-letters", 1_000),
+        ("/api/stores/{store}", 10_000),
+        ("/api/stores/{store}/stream", 10_000),
+        ("/api/topics/{topic}/records", 10_000),
+    ] {
+        assert_eq!(limit(path), (json!(1), json!(maximum)), "{path}");
+    }
+    let records = &document["components"]["schemas"]["NewRecords"]["oneOf"];
+    assert_eq!((&records[0]["$ref"], &records[1]["type"]), (&json!("#/components/schemas/NewRecord"), &json!("array")));
+}
+
+/// What the guards answer is said of every operation, and that it needs the token if there is one.
+#[test]
+fn what_any_operation_may_be_refused_with_is_described() {
+    let described = |token: Option<&str>| {
+        let scene = scene(|http| token.into_iter().fold(http, millstream::http::Http::token));
+        scene.ask("GET", "/api/openapi.json", &[("Authorization", "Bearer s3cret")]).json()
+    };
+    let (open, closed) = (described(None), described(Some("s3cret")));
+    assert_eq!((&open["security"], &closed["security"]), (&Json::Null, &json!([{ "token": [] }])));
+    assert_eq!(closed["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    for (path, methods) in closed["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let is_probe = matches!(path.as_str(), "/livez" | "/readyz");
+            let has = |status: &str| operation["responses"].get(status).is_some();
+            assert_eq!(["400", "401", "421"].map(has), [true, !is_probe, !is_probe], "{method} {path}");
+            assert_eq!(["408", "413"].map(has), [method != "get"; 2], "{method} {path}");
+            assert!(has("503"), "{method} {path}");
+            assert_eq!(operation["security"], if is_probe { json!([]) } else { Json::Null }, "{method} {path}");
+            assert!(open["paths"][path][method]["responses"].get("401").is_none(), "{method} {path}");
+        }
+    }
+}
+
+/// Whoever sends what the description has as examples gets answers.
+#[test]
+fn examples_of_dead_letters_and_topics_are_there() {
+    let builder = StreamsBuilder::new();
+    builder.stream(LINES).try_map_values(|line| line.parse::<i64>()).to(Topic::<String, i64>::new("numbers"));
+    let app = App::new("parser", builder.build().unwrap()).workers(2).quiet();
+    let app = app.on_processing_error(OnError::DeadLetter).dead_letters_to("dead-lines");
+    let scene = scene_of(app, |http| http.allow_actions(true).all_topics(true));
+    let described = || scene.get("/api/openapi.json").json();
+    let letter = "/api/dead-letters/{partition}/{offset}";
+    let examples = |document: &Json| {
+        let parameters = document["paths"][letter]["get"]["parameters"].as_array().unwrap().iter();
+        parameters.map(|parameter| parameter["example"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(examples(&described()), [Json::Null, Json::Null]);
+    scene.log.send(&LINES, "a", "no number").unwrap();
+    eventually(|| examples(&described()).iter().all(Json::is_number));
+    let document = described();
+    let [partition, offset] = &examples(&document)[..] else { panic!("{document}") };
+    assert_eq!(scene.get(&format!("/api/dead-letters/{partition}/{offset}")).json()["key"], "a");
+    let topics = &document["paths"]["/api/topics/{topic}"]["get"]["parameters"][0]["schema"]["enum"];
+    assert_eq!(*topics, json!(["dead-lines", "lines", "numbers"]));
+    let topic = document["components"]["schemas"]["WantedTopic"]["example"].to_string();
+    assert_eq!(post(scene.address(), "/api/topics", &topic).status, 200);
 }

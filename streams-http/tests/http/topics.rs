@@ -324,6 +324,10 @@ fn a_topic_is_created_where_the_program_allows_it() {
         (wanted.as_str(), 409, "topic_exists"),
         (r#"{"name": "a/b"}"#, 400, "bad_request"),
         (r#"{"name": "none", "partitions": 0}"#, 400, "refused"),
+        // Regression: it was created, and took all memory.
+        (r#"{"name": "vast", "partitions": 2147483647}"#, 400, "refused"),
+        (r#"{"name": "none", "partitions": -1}"#, 400, "bad_request"),
+        (r#"{"name": "none", "partitions": 4294967296}"#, 400, "bad_request"),
         (r#"{"name": "some", "settings": {"retention.ms": "soon"}}"#, 400, "refused"),
         (r#"{"partitions": 3}"#, 400, "bad_request"),
     ] {

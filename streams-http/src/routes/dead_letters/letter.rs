@@ -20,7 +20,9 @@ use crate::served::Served;
     responses(
         (status = 200, description = "The dead letter", body = LetterAnswer),
         (status = 400, description = "It has no parameters", body = ErrorBody),
+        (status = 403, description = "The log does not allow it", body = ErrorBody),
         (status = 404, description = "There is no such letter, or no topic for them", body = ErrorBody),
+        (status = 500, description = "The log has failed", body = ErrorBody),
         (status = 503, description = "The log does not answer, or the application has ended", body = ErrorBody),
     ))]
 pub(crate) async fn letter(

@@ -22,10 +22,12 @@ const LETTERS_MAX: usize = 1_000;
 #[into_params(parameter_in = Query)]
 pub(crate) struct LettersParameters {
     /// Only those of this partition of the dead letters' topic.
+    #[param(minimum = 0)]
     partition: Option<i32>,
     /// Where the last answer ended (`next`).
     from: Option<String>,
     /// How many letters: 50 unless said, at most 1,000. There are fewer if they are large.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
 }
 
@@ -47,7 +49,9 @@ pub(crate) struct LettersAnswer {
 #[utoipa::path(get, path = "/api/dead-letters", tag = "dead letters", params(LettersParameters), responses(
     (status = 200, description = "Dead letters", body = LettersAnswer),
     (status = 400, description = "A parameter cannot be understood", body = ErrorBody),
+    (status = 403, description = "The log does not allow it", body = ErrorBody),
     (status = 404, description = "The application has no topic for them, or it is not there", body = ErrorBody),
+    (status = 500, description = "The log has failed", body = ErrorBody),
     (status = 503, description = "The log does not answer, or the application has ended", body = ErrorBody),
 ))]
 pub(crate) async fn letters(

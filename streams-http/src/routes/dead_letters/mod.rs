@@ -16,7 +16,7 @@ pub(crate) mod put_back;
 pub(crate) mod replay;
 
 /// The application's topic for dead letters.
-fn topic(served: &Served) -> Result<String, Refusal> {
+pub(crate) fn topic(served: &Served) -> Result<String, Refusal> {
     served.app.about().config().errors.dead_letter_topic.clone().ok_or_else(|| {
         let message = "the application has no topic for dead letters: give it one with `.dead_letters_to(..)`, or set \
                        `errors.dead.letter.queue.topic.name`";

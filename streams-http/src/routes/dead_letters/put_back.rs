@@ -27,6 +27,7 @@ const REMEMBERED: usize = 1_000;
 #[into_params(parameter_in = Query)]
 pub(crate) struct PutBackParameters {
     /// How often a record is put back, over all replays; one that has failed again after that stays. 1 unless said.
+    #[param(value_type = u64, maximum = 4_294_967_295_u64)]
     at_most: Option<u32>,
     /// Also a letter that this server has put back before.
     #[serde(default)]
@@ -56,6 +57,7 @@ pub(crate) struct PutBackAnswer {
         (status = 403, description = "Actions are not allowed, or a page of another server asks", body = ErrorBody),
         (status = 404, description = "There is no such letter, or its topic is gone", body = ErrorBody),
         (status = 409, description = "It should not go back, or was put back before", body = ErrorBody),
+        (status = 500, description = "The log has failed", body = ErrorBody),
         (status = 503, description = "The log does not answer, or the application has ended", body = ErrorBody),
     ))]
 pub(crate) async fn put_back(

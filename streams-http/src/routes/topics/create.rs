@@ -18,11 +18,15 @@ use crate::served::Served;
 /// A topic to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "by-hand", "partitions": 3 }))]
 pub(crate) struct WantedTopic {
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,249}$")]
     name: String,
     /// 1 unless said.
+    #[schema(minimum = 1, maximum = 10_000)]
     partitions: Option<u32>,
     /// How many copies the log keeps; otherwise its own setting applies.
+    #[schema(minimum = 1)]
     replication: Option<u16>,
     /// By their names in Kafka, such as `retention.ms`.
     #[serde(default)]
@@ -41,6 +45,7 @@ pub(crate) struct CreatedAnswer {
     (status = 400, description = "The log refuses the name, a number or a setting", body = ErrorBody),
     (status = 403, description = "It is not allowed, or a page of another server asks", body = ErrorBody),
     (status = 409, description = "It is there already", body = ErrorBody),
+    (status = 500, description = "The log has failed", body = ErrorBody),
     (status = 503, description = "The log does not answer, or the application has ended", body = ErrorBody),
 ))]
 pub(crate) async fn create(

@@ -39,6 +39,7 @@ pub(crate) struct TopicsAnswer {
     (status = 200, description = "The topics", body = TopicsAnswer),
     (status = 400, description = "A parameter cannot be understood", body = ErrorBody),
     (status = 403, description = "Only the application's topics may be asked for", body = ErrorBody),
+    (status = 500, description = "The log has failed", body = ErrorBody),
     (status = 503, description = "The log does not answer, or the application has ended", body = ErrorBody),
 ))]
 pub(crate) async fn topics(

@@ -44,6 +44,7 @@ type Field = Option<Bytes>;
 #[into_params(parameter_in = Query)]
 pub(crate) struct RecordsParameters {
     /// Only those of this partition, or of several: `0,2`.
+    #[param(pattern = "^[0-9]{1,9}(,[0-9]{1,9})*$")]
     partition: Option<String>,
     /// Where to start: `beginning`, which is what holds unless it is said, `end`, an offset, the `next` of another answer, or a
     /// time such as `2026-01-31T12:00:00Z` or `1700000000000ms`.
@@ -52,6 +53,7 @@ pub(crate) struct RecordsParameters {
     #[serde(default)]
     newest: bool,
     /// How many records: 100 unless said, at most 10,000. There are fewer if they are large.
+    #[param(minimum = 1, maximum = 10_000)]
     limit: Option<usize>,
     /// How long to wait for a record if there is none, such as `10s`; at most 30 s.
     wait: Option<String>,
@@ -82,7 +84,9 @@ pub(crate) struct RecordsAnswer {
     responses(
         (status = 200, description = "Records", body = RecordsAnswer),
         (status = 400, description = "A parameter cannot be understood, or names a place that is not there", body = ErrorBody),
+        (status = 403, description = "The log does not allow it", body = ErrorBody),
         (status = 404, description = "The application has no such topic, or it is not there yet", body = ErrorBody),
+        (status = 500, description = "The log has failed", body = ErrorBody),
         (status = 503, description = "The log does not answer, the application has ended, or too many wait", body = ErrorBody),
     ))]
 pub(crate) async fn records(

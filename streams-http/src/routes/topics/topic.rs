@@ -48,7 +48,9 @@ pub(crate) struct TopicDetails {
     responses(
         (status = 200, description = "The topic", body = TopicDetails),
         (status = 400, description = "A parameter cannot be understood", body = ErrorBody),
+        (status = 403, description = "The log does not allow it", body = ErrorBody),
         (status = 404, description = "The application has no such topic, or it is not there yet", body = ErrorBody),
+        (status = 500, description = "The log has failed", body = ErrorBody),
         (status = 503, description = "The log does not answer, or the application has ended", body = ErrorBody),
     ))]
 pub(crate) async fn topic(

@@ -44,23 +44,35 @@ pub(crate) struct NewRecord {
     #[serde(default)]
     raw: bool,
     /// The partition; otherwise the key decides.
+    #[schema(minimum = 0)]
     partition: Option<i32>,
     /// A text by the name of each header, or several in a list.
     #[serde(default)]
-    #[schema(value_type = Object)]
     headers: BTreeMap<String, HeaderValues>,
     /// In milliseconds since 1970; otherwise now.
+    #[schema(minimum = 0)]
     timestamp: Option<i64>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What a request's body is.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "the description says what `read` takes")]
+enum NewRecords {
+    One(NewRecord),
+    Several(Vec<NewRecord>),
+}
+
+/// The values of a header.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum HeaderValues {
     One(HeaderValue),
     Several(Vec<HeaderValue>),
 }
 
-#[derive(Debug, Deserialize)]
+/// A value of a header: a text, or bytes in base64.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum HeaderValue {
     Text(String),
@@ -85,7 +97,7 @@ pub(crate) struct WrittenAnswer {
 /// checked; if the log then refuses one, those before it are written.
 #[utoipa::path(post, path = "/api/topics/{topic}/records", tag = "topics",
     params(("topic" = String, Path, description = "Its name")),
-    request_body(content = NewRecord, description = "A record, or a list of records"),
+    request_body(content = NewRecords, description = "A record, or a list of records"),
     responses(
         (status = 200, description = "They are written", body = WrittenAnswer),
         (status = 400, description = "A record cannot be understood, or is not of the topic's types", body = ErrorBody),
@@ -93,6 +105,7 @@ pub(crate) struct WrittenAnswer {
             topic", body = ErrorBody),
         (status = 404, description = "The application has no such topic, or it is not there yet", body = ErrorBody),
         (status = 413, description = "A record is larger than the topic allows", body = ErrorBody),
+        (status = 500, description = "The log has failed", body = ErrorBody),
         (status = 503, description = "The log does not answer, or the application has ended", body = ErrorBody),
     ))]
 pub(crate) async fn write(
