@@ -47,7 +47,7 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | `GET /api/topics` | the topics, their partitions, and how far the application has come in them |
 /// | `GET /api/topics/{topic}` | one of them, its types and settings |
 /// | `GET /api/topics/{topic}/records` | records, and with `?wait=10s` those that are still to come |
-/// | `GET /api/instances` | who runs the application; with `?tasks=true` what each does |
+/// | `GET /api/instances` | who runs the application; with `?tasks=true` what each does, with `?app=true` which version each is |
 /// | `GET /api/openapi.json` | all of these, described for programs |
 /// | `POST /api/app/pause`, `resume`, `stop` | with [`Http::allow_actions`] |
 /// | `POST /api/dead-letters/{partition}/{offset}/replay` | puts one back where it came from; with [`Http::allow_actions`] |

@@ -55,8 +55,8 @@
 //! | `GET /livez` | 200 while a restart would not help: also while the application starts, restores its state, or cannot reach its log. 503 when it has ended with an error, or one of its threads has not come back for `max.poll.interval.ms` |
 //! | `GET /readyz` | 200 while it runs and all its tasks do, and with `.ready_within(records)` only while no input partition is further behind. Otherwise 503 |
 //! | `GET /api/app` | id, state, guarantee, and the error that ended it |
-//! | `GET /api/instances` | who runs the application and has which tasks; with `?tasks=true` what each does |
-//! | `GET /api/tasks` | what each task of this instance does, how far it is behind its inputs, what is left to restore, and what handlers do |
+//! | `GET /api/instances` | who runs the application and has which tasks; with `?tasks=true` what each does, and with `?app=true` which version each is |
+//! | `GET /api/tasks` | what each task of this instance does, how far it is behind its inputs, what is left to restore, what handlers do, and what was dropped where |
 //! | `GET /api/topology/drawing` | where the page draws its parts |
 //! | `GET /api/topology` | JSON, and with `?format=` the `text` that Kafka Streams prints, or `mermaid` and `dot` for pictures |
 //! | `GET /api/config` | every setting, and where it comes from. Secrets are hidden |

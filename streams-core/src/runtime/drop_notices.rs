@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::app::Handle;
 use super::metrics::MetricsBoard;
 use super::voice::PEOPLE;
 use crate::operators::{DropReason, Dropped};
@@ -19,6 +20,24 @@ const FIRST_AFTER: Duration = Duration::from_secs(1);
 
 /// How often a node says more.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// How many records a node has dropped on purpose, for one reason, in all its tasks of this process together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DroppedRecords {
+    /// The node; the topic, where records could not be read.
+    pub node: String,
+    /// The sub-topology that it belongs to.
+    pub subtopology: u32,
+    /// The reason (see [`DropReason::label`]).
+    pub reason: &'static str,
+    /// The reason for people: why it happens, and what helps, where that is known.
+    pub explanation: &'static str,
+    /// How many records, since the application was started.
+    pub records: u64,
+    /// When the last of them was dropped, by the application's clock.
+    pub last: Timestamp,
+}
 
 /// The drops of all tasks, told with the numbers of records that the tasks processed.
 #[derive(Clone)]
@@ -36,6 +55,8 @@ struct NodeDrops {
     node: Box<str>,
     reason: DropReason,
     total: u64,
+    /// When it has dropped the last one.
+    last: Timestamp,
     untold: u64,
     /// Details of the first one that is not told.
     first: Option<String>,
@@ -62,7 +83,7 @@ impl DropNotices {
                 known.subtopology == task.subtopology && known.reason == dropped.reason && known.node == dropped.node
             };
             match nodes.iter_mut().find(is_it) {
-                Some(known) => known.add(dropped),
+                Some(known) => known.add(dropped, now),
                 None => nodes.push(NodeDrops::new(task.subtopology, dropped, now)),
             }
         }
@@ -80,6 +101,17 @@ impl DropNotices {
             *totals.entry((node.node.clone(), node.reason)).or_insert(0) += node.total;
         }
         totals
+    }
+
+    /// What was dropped so far, the latest first.
+    fn list(&self) -> Vec<DroppedRecords> {
+        let nodes = self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list: Vec<_> = nodes.iter().map(NodeDrops::records).collect();
+        list.sort_by(|one, other| {
+            let place = |dropped: &DroppedRecords| (dropped.node.clone(), dropped.reason);
+            other.last.cmp(&one.last).then_with(|| place(one).cmp(&place(other)))
+        });
+        list
     }
 
     /// Tells everything that was not told yet.
@@ -106,6 +138,7 @@ impl NodeDrops {
             node,
             reason,
             total: count,
+            last: now,
             untold: count,
             first,
             due: later(now, FIRST_AFTER),
@@ -113,10 +146,22 @@ impl NodeDrops {
         }
     }
 
-    fn add(&mut self, dropped: Dropped) {
+    fn add(&mut self, dropped: Dropped, now: Timestamp) {
         self.total += dropped.count;
+        self.last = now;
         self.untold += dropped.count;
         self.first = self.first.take().or(dropped.first);
+    }
+
+    fn records(&self) -> DroppedRecords {
+        DroppedRecords {
+            node: self.node.to_string(),
+            subtopology: self.subtopology,
+            reason: self.reason.label(),
+            explanation: self.reason.explanation(),
+            records: self.total,
+            last: self.last,
+        }
     }
 
     fn tell(&mut self, metrics: &MetricsBoard) {
@@ -160,6 +205,30 @@ impl NodeDrops {
             }
         }
         processed.values().sum()
+    }
+}
+
+impl Handle {
+    /// What was dropped on purpose since the application was started, by node and reason, the latest first. It counts what
+    /// all tasks of this process have dropped, also those that others have by now.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    ///
+    /// const IN: Topic<String, i64> = Topic::new("in");
+    /// const OUT: Topic<String, i64> = Topic::new("out");
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(IN).to(OUT);
+    /// let running = App::new("copy", builder.build()?).start(Embedded::in_memory())?;
+    /// for dropped in running.dropped() {
+    ///     println!("{}: {} records, {}", dropped.node, dropped.records, dropped.reason);
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn dropped(&self) -> Vec<DroppedRecords> {
+        self.status().drops.list()
     }
 }
 
@@ -230,6 +299,20 @@ mod tests {
             notices.tell_the_rest(Timestamp(1));
         });
         assert_eq!(told, [format!("80 of 850 records were dropped at WINDOW: {LATE}")]);
+    }
+
+    #[test]
+    fn drops_are_listed_by_node_and_reason_the_latest_first() {
+        let notices = DropNotices::new(MetricsBoard::default());
+        let drop = |node: &str, reason, count| vec![Dropped { node: node.into(), reason, count, first: None }];
+        notices.note(task(0), 9, drop("JOIN", DropReason::NullKey, 2), Timestamp(1_000));
+        notices.note(task(0), 9, drop("WINDOW", DropReason::Late, 1), Timestamp(2_000));
+        notices.note(task(1), 9, drop("JOIN", DropReason::NullKey, 3), Timestamp(3_000));
+        notices.note(task(0), 9, Vec::new(), Timestamp(4_000));
+        let list: Vec<_> =
+            notices.list().into_iter().map(|it| (it.node, it.reason, it.records, it.last.0, it.subtopology)).collect();
+        let expected = [("JOIN".to_owned(), "null-key", 5, 3_000, 1), ("WINDOW".to_owned(), "late", 1, 2_000, 1)];
+        assert_eq!(list, expected);
     }
 
     #[test]

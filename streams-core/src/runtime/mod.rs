@@ -72,6 +72,7 @@ mod worker;
 pub use crate::operators::{BuildError, DropReason, OperatorError};
 pub use about::{About, Turns};
 pub use app::{App, Handle, Running};
+pub use drop_notices::DroppedRecords;
 pub use error::{AppError, ChangelogLoss, RestsOn};
 pub use failures::{FailedRecord, Stage, Uncaught};
 pub use instances::Instance;

@@ -52,11 +52,11 @@ impl Peers {
         self.directory.look_again().await
     }
 
-    /// What another instance says of its tasks.
-    pub(crate) async fn tasks_of(&self, instance: &Instance) -> Result<serde_json::Value, String> {
+    /// What another instance answers under a path.
+    pub(crate) async fn told_by(&self, instance: &Instance, path: &str) -> Result<serde_json::Value, String> {
         let Some(endpoint) = &instance.endpoint else {
             return Err("it does not say where it can be asked: it serves nothing over HTTP".to_owned());
         };
-        self.client.json(endpoint, "/api/tasks").await
+        self.client.json(endpoint, path).await
     }
 }

@@ -35,8 +35,13 @@ pub(crate) struct AppAnswer {
     (status = 400, description = "It has no parameters", body = ErrorBody),
 ))]
 pub(crate) async fn app(State(served): State<Served>, _: Parameters<NoParameters>) -> Result<Json<AppAnswer>, Refusal> {
+    Ok(Json(own_app(&served)))
+}
+
+/// What this instance says of itself.
+pub(super) fn own_app(served: &Served) -> AppAnswer {
     let (app, about) = (&served.app, served.app.about());
-    Ok(Json(AppAnswer {
+    AppAnswer {
         application_id: about.application_id().to_owned(),
         state: app.state().to_string(),
         is_paused: app.is_paused(),
@@ -45,5 +50,5 @@ pub(crate) async fn app(State(served): State<Served>, _: Parameters<NoParameters
         log: about.log().map(|log| log.describe()),
         topology: format!("{:016x}", about.topology().fingerprint().hash()),
         version: env!("CARGO_PKG_VERSION"),
-    }))
+    }
 }

@@ -1,4 +1,4 @@
-//! `GET /api/tasks`: what each task of this instance does, and how far it is behind its inputs.
+//! `GET /api/tasks`: what each task of this instance does, how far it is behind its inputs, and what was dropped.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use streams_core::dsl::handler::HandlerMetrics;
 use streams_core::record::TaskId;
-use streams_core::runtime::TaskMetrics;
+use streams_core::runtime::{DroppedRecords, TaskMetrics};
 use utoipa::ToSchema;
 
 use super::parameters::{NoParameters, Parameters};
@@ -19,8 +19,24 @@ use crate::served::Served;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TasksAnswer {
     tasks: Vec<TaskAnswer>,
+    /// What this process has dropped on purpose, the latest first; also in tasks that other instances have by now.
+    dropped: Vec<DroppedAnswer>,
     /// Why it is not known where the inputs end, and so how many records are left; `null` if it is known.
     lag_unknown: Option<String>,
+}
+
+/// How many records a node has dropped for one reason.
+#[derive(Debug, Serialize, ToSchema)]
+struct DroppedAnswer {
+    /// The node; the topic, where records could not be read.
+    node: String,
+    subtopology: u32,
+    reason: &'static str,
+    /// Why it happens, for people.
+    explanation: &'static str,
+    records: u64,
+    /// When the last of them was dropped, in milliseconds since 1970.
+    last: i64,
 }
 
 /// A task. Totals are those of this process and never decrease.
@@ -102,7 +118,8 @@ pub(super) async fn own_tasks(served: &Served) -> TasksAnswer {
     let assigned = served.app.assignment();
     let own = tasks.iter().filter(|(id, _)| assigned.contains_key(id));
     let tasks = own.map(|(id, task)| task_answer(*id, task, served.lag.of(task, &ends))).collect();
-    TasksAnswer { tasks, lag_unknown: unknown(&ends) }
+    let dropped = served.app.dropped().into_iter().map(dropped_answer).collect();
+    TasksAnswer { tasks, dropped, lag_unknown: unknown(&ends) }
 }
 
 fn unknown(ends: &Ends) -> Option<String> {
@@ -128,6 +145,11 @@ fn task_answer(id: TaskId, task: &TaskMetrics, lags: Vec<InputLag>) -> TaskAnswe
         handlers: handlers.collect(),
         inputs: lags.into_iter().map(input_answer).collect(),
     }
+}
+
+fn dropped_answer(dropped: DroppedRecords) -> DroppedAnswer {
+    let DroppedRecords { node, subtopology, reason, explanation, records, last, .. } = dropped;
+    DroppedAnswer { node, subtopology, reason, explanation, records, last: last.0 }
 }
 
 fn handler_answer(handler: &HandlerMetrics) -> HandlerAnswer {

@@ -1,5 +1,7 @@
 //! `/api/app`, `/api/config`, `/api/tasks` and `/api/topology`.
 
+use std::time::Duration;
+
 use millstream::dsl::handler::{Job, Permanent};
 use millstream::prelude::*;
 use serde_json::{Value as Json, json};
@@ -90,6 +92,35 @@ fn tasks_say_what_they_have_done_and_what_is_left() {
     let ids: Vec<_> = tasks["tasks"].as_array().unwrap().iter().map(|task| task["id"].clone()).collect();
     assert_eq!(ids, ["0_0", "0_1", "0_2"]);
     assert_eq!(tasks["tasks"][0]["state"], "running");
+}
+
+#[test]
+fn what_was_dropped_is_told_by_node_and_reason() {
+    let builder = StreamsBuilder::new();
+    let windows = Tumbling::of(Duration::from_secs(1)).no_grace();
+    let counts = builder.stream(LINES).group_by_key().windowed_by(windows).count();
+    _ = counts.stored_as(WindowStore::new("counts"));
+    let scene = scene_of(App::new("counter", builder.build().unwrap()).quiet(), |http| http);
+    assert_eq!(scene.get("/api/tasks").json()["dropped"], json!([]));
+    let now = scene.app.about().clock().now().0;
+    for at in [now, now - 5_000, now - 6_000, now - 7_000] {
+        scene.log.send_at(&LINES, "a", "to be", Timestamp(at)).unwrap();
+    }
+    let dropped = || scene.get("/api/tasks").json()["dropped"].clone();
+    eventually(|| dropped()[0]["records"] == 3);
+    let mut dropped = dropped();
+    let last = dropped[0].as_object_mut().unwrap().remove("last").unwrap();
+    assert!(last.as_i64().is_some_and(|last| (now..now + 90_000).contains(&last)), "{last}");
+    assert_eq!(
+        dropped,
+        json!([{
+            "node": "KSTREAM-AGGREGATE-0000000001",
+            "subtopology": 0,
+            "reason": "late",
+            "explanation": "they came after their window was closed; a longer grace keeps it open",
+            "records": 3,
+        }])
+    );
 }
 
 /// The age of the oldest record that waits is known as soon as that is fetched.

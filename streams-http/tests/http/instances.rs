@@ -103,7 +103,7 @@ fn any_instance_answers_for_all_and_says_who_is_there() {
         let own = counts(&get(http, &format!("/api/stores/{STORE}?local=true")));
         assert!(!own.is_empty() && own.len() < keys().len(), "{own:?}");
 
-        let instances = get(http, "/api/instances?tasks=true").json();
+        let instances = get(http, "/api/instances?tasks=true&app=true").json();
         let instances = instances["instances"].as_array().expect("instances").clone();
         assert_eq!(instances.iter().filter(|instance| instance["is_self"] == true).count(), 1);
         let mut tasks: Vec<_> =
@@ -114,7 +114,13 @@ fn any_instance_answers_for_all_and_says_who_is_there() {
             let told = instance["tasks"]["tasks"].as_array().unwrap_or_else(|| panic!("it is silent: {instance}"));
             let told: Vec<_> = told.iter().map(|task| task["id"].clone()).collect();
             assert_eq!(Json::from(told), instance["assigned"]);
+            assert_eq!(instance["app"]["topology"], get(http, "/api/app").json()["topology"]);
+            assert_eq!(instance["app"]["version"], env!("CARGO_PKG_VERSION"));
         }
+        // Nobody is asked what was not wanted.
+        let listed = get(http, "/api/instances").json();
+        let is_bare = |instance: &Json| instance["tasks"].is_null() && instance["app"].is_null();
+        assert!(listed["instances"].as_array().expect("instances").iter().all(is_bare), "{listed}");
     }
     // The token is asked of other instances, too.
     assert_eq!(ask(two.first.0.address(), "POST", "/peer/rows", &[]).status, 401);
@@ -293,6 +299,30 @@ fn an_instance_that_is_silent_holds_nobody_up_for_ever() {
     assert_eq!((answer.status, &*answer.error_code()), (503, "elsewhere"), "{answer:?}");
     assert!(answer.body.contains("did not answer within 5 s"), "{answer:?}");
     assert!(began.elapsed() < PATIENCE);
+    // It is listed as silent, not as somebody who does nothing.
+    let unknown = unknown_of_the_other(&first.0);
+    assert!(unknown.contains("did not answer within 5 s"), "{unknown}");
+}
+
+#[test]
+fn an_instance_at_a_place_that_nobody_has_named_is_not_asked() {
+    let log = Embedded::in_memory();
+    log.create_topic("lines", 4).expect("a topic");
+    let first = start(&log, |http| http);
+    let second = start(&log, |http| http.endpoint("198.51.100.7:7070"));
+    divided(&first.1, &second.1);
+    let unknown = unknown_of_the_other(&first.0);
+    assert!(unknown.contains("it may not be asked"), "{unknown}");
+}
+
+/// Why the other one does not tell what it does.
+fn unknown_of_the_other(http: &millstream::http::HttpServer) -> String {
+    let listed = ask(http.address(), "GET", "/api/instances?tasks=true&app=true", &[]).json();
+    let instances = listed["instances"].as_array().expect("instances").clone();
+    let other = instances.iter().find(|instance| instance["is_self"] == false).expect("another one");
+    assert_eq!((&other["tasks"], &other["app"]), (&Json::Null, &Json::Null), "{other}");
+    assert_eq!(other["assigned"].as_array().map(Vec::len), Some(2), "{other}");
+    other["unknown"].as_str().unwrap_or_else(|| panic!("it is known: {other}")).to_owned()
 }
 
 #[test]
