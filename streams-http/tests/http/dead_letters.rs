@@ -141,6 +141,7 @@ fn what_cannot_be_done_says_why() {
         ("GET", "/api/dead-letters?from=yesterday", 400, "bad_request"),
         ("GET", "/api/dead-letters?from=0:-1", 400, "bad_request"),
         ("GET", "/api/dead-letters?partition=all", 400, "bad_request"),
+        ("GET", "/api/dead-letters?partition=-1", 400, "bad_request"),
         ("GET", "/api/dead-letters?colour=red", 400, "bad_request"),
         ("GET", "/api/dead-letters/0/1000", 404, "no_letter"),
         ("GET", "/api/dead-letters/99/0", 404, "no_letter"),

@@ -62,6 +62,9 @@ pub(crate) async fn letters(
     if !(1..=LETTERS_MAX).contains(&limit) {
         return Err(Refusal::bad_request(format!("`limit` is from 1 to {LETTERS_MAX}; ask on with `from`")));
     }
+    if parameters.partition.is_some_and(|partition| partition < 0) {
+        return Err(Refusal::bad_request("`partition` is a number from 0"));
+    }
     let before = parameters.from.as_deref().map(str::parse::<PartitionOffsets>).transpose();
     let before = before.map_err(|error| Refusal::bad_request(format!("`from` is the `next` of an answer: {error}")))?;
     let wanted = Newest { limit, partitions: parameters.partition.map(Partition).into_iter().collect(), before };
