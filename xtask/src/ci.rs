@@ -1,11 +1,12 @@
 //! `cargo xtask ci`: all checks that must pass before a change lands, in one command that is the same everywhere.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::process::{Failure, run as run_program};
 use crate::rocksdb::minutes;
 use crate::test::{Build, SECURE, Tally, all_tests};
-use crate::{bench, chaos, deny, external, packages, setup, tidy};
+use crate::{bench, chaos, deny, external, http_fuzz, packages, schemathesis, setup, tidy};
 
 /// The programs that a newcomer runs first, and how many crates each may need. The first one has a page.
 const QUICK_START: [(&str, usize); 2] = [("pulse", 190), ("word-count", 120)];
@@ -14,6 +15,8 @@ const QUICK_START: [(&str, usize); 2] = [("pulse", 190), ("word-count", 120)];
 pub(crate) fn run() -> Result<(), Failure> {
     setup::ensure(setup::FOR_TESTS)?;
     let can_build_all_features = setup::ensure(setup::FOR_FEATURES);
+    // Installing it is mostly waiting.
+    let fuzzer = std::thread::spawn(schemathesis::find);
     let mut build = Build::begin()?;
     let mut steps = Steps::default();
 
@@ -42,6 +45,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         tally = all_tests(&mut build);
         if tally.has_failures() { Err(Failure::failed("")) } else { Ok(()) }
     });
+    fuzz_http(&mut steps, fuzzer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
     steps.run("a crate outside the workspace", || external::counts_words_on_kafka(&mut build));
     steps.run("chaos, a short run", || chaos::short(&mut build));
     steps.run("the same answers as Kafka Streams", || bench::compare_answers(&mut build));
@@ -84,6 +88,16 @@ fn dependencies(steps: &mut Steps) {
     } else {
         // Without a network nothing is known, and that must not fail.
         steps.skip("advisories", "their database cannot be fetched");
+    }
+}
+
+/// Fuzzes the HTTP API of an application.
+fn fuzz_http(steps: &mut Steps, fuzzer: Result<PathBuf, Failure>) {
+    const NAME: &str = "the HTTP API, fuzzed";
+    match fuzzer {
+        Ok(fuzzer) => steps.run(NAME, || http_fuzz::short(&fuzzer)),
+        Err(failure) if failure.exit_code == Failure::missing("").exit_code => steps.skip(NAME, &failure.message),
+        Err(failure) => steps.run(NAME, || Err(failure)),
     }
 }
 

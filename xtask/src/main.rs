@@ -7,6 +7,7 @@ mod ci;
 mod deny;
 mod env;
 mod external;
+mod http_fuzz;
 mod java;
 mod kafka;
 mod oracle;
@@ -14,6 +15,7 @@ mod packages;
 mod process;
 mod replay;
 mod rocksdb;
+mod schemathesis;
 mod setup;
 mod test;
 mod tidy;
@@ -53,6 +55,9 @@ usage: cargo xtask COMMAND
            Kills, pauses, cuts off and restarts processes of an application on a Kafka of its own under load, and audits what they
            have left in the broker's log and in their folders: how much is lost, doubled or out of order. `--help` says
            more; --debug builds what is not optimised; --record adds the run to the ledger.
+  http-fuzz [--seconds N] [--seed S] [--serve]
+           Fuzzes the HTTP API of an application with Schemathesis (found, or installed into the cache; Python), and fails
+           unless every operation that the server describes has been seen to work. --serve only serves the application.
   bench engine [ARGS]
            CPU and time per record of pass-through, hot count and tumbling count, in memory and on a broker.
   bench operators [ARGS]
@@ -95,6 +100,7 @@ fn main() -> ExitCode {
         ["mutants", "--suite", "oracle", rest @ ..] => oracle::mutants(rest),
         ["replay"] => replay::run(),
         ["chaos", rest @ ..] => chaos::run(rest),
+        ["http-fuzz", rest @ ..] => http_fuzz::run(rest),
         ["oracle-describe"] => oracle::describe(),
         ["oracle-bytes"] => oracle::bytes(),
         ["setup"] => setup::run(),

@@ -87,6 +87,16 @@ const WRK: Need = Need { what: "wrk", is_there: || is_program("wrk"), packages: 
 /// The needs of `cargo xtask bench serving`.
 pub(crate) const FOR_SERVING: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, WRK];
 
+/// Enough to install a program of the Python Package Index in an environment of its own.
+const PYTHON: Need = Need {
+    what: "Python with venv",
+    is_there: || succeeds(command("python3").args(["-c", "import ensurepip, venv"])),
+    packages: ["python3-venv", "python3", "python", "python3", "python3"],
+};
+
+/// The needs of `cargo xtask http-fuzz`.
+pub(crate) const FOR_HTTP_FUZZ: &[Need] = &[PYTHON];
+
 /// The needs of the crates with RocksDB.
 pub(crate) const FOR_ROCKSDB: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG];
 
@@ -314,7 +324,9 @@ fn is_libclang(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{FOR_FEATURES, FOR_KAFKA, FOR_TESTS, Manager, Need, is_libclang, major_of, what_to_paste};
+    use super::{
+        FOR_FEATURES, FOR_HTTP_FUZZ, FOR_KAFKA, FOR_TESTS, Manager, Need, is_libclang, major_of, what_to_paste,
+    };
 
     #[test]
     fn what_is_missing_is_one_line_to_paste() {
@@ -333,7 +345,7 @@ mod tests {
 
     #[test]
     fn every_need_has_packages_everywhere() {
-        for need in FOR_TESTS.iter().chain(FOR_FEATURES).chain(FOR_KAFKA) {
+        for need in FOR_TESTS.iter().chain(FOR_FEATURES).chain(FOR_KAFKA).chain(FOR_HTTP_FUZZ) {
             assert!(need.packages.iter().all(|package| !package.is_empty()), "{}", need.what);
         }
     }
