@@ -17,5 +17,6 @@ pub(crate) async fn drawing(
     State(served): State<Served>,
     _: Parameters<NoParameters>,
 ) -> Result<Json<Drawing>, Refusal> {
-    Ok(Json(draw(served.app.about().topology())))
+    let about = served.app.about();
+    Ok(Json(draw(about.topology(), about.application_id())))
 }

@@ -1,7 +1,7 @@
 //! Where the parts of a topology are drawn: topics, processors and stores in layers, from inputs to outputs.
 //!
 //! A source or sink and its topic are drawn as one, because they say the same. The layers and their order come from
-//! `rust-sugiyama`; what it leaves too close together in a layer is moved apart here.
+//! `rust-sugiyama`; where shapes are within a layer is decided by `columns.rs`.
 
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -9,8 +9,13 @@ use std::panic::catch_unwind;
 use rust_sugiyama::configure::Config;
 use rust_sugiyama::from_vertices_and_edges;
 use serde::Serialize;
+use streams_core::topic::TopicRef;
 use streams_core::topology::{Graph, InternalTopicKind, NodeKind, Topology};
 use utoipa::ToSchema;
+
+mod columns;
+
+use columns::{Member, columns};
 
 /// The size of what is drawn, in units of a page's pixels.
 const LETTER: f64 = 7.0;
@@ -33,14 +38,18 @@ pub(crate) struct Drawing {
 pub(crate) struct Shape {
     /// Unique in the drawing.
     id: String,
-    /// For people.
+    /// As in the topology's description.
     name: String,
+    /// What is written on it: a name that was generated is shorter there.
+    label: String,
     /// `topic`, `internal topic`, `processor` or `store`.
     kind: &'static str,
     /// The sub-topology; `null` for topics.
     subtopology: Option<u32>,
     /// The nodes of the topology that it stands for.
     nodes: Vec<String>,
+    /// The full name of the topic; of a store, that of the topic to restore it from. `null` if there is none.
+    topic: Option<String>,
     /// Its middle.
     x: f64,
     y: f64,
@@ -57,10 +66,10 @@ pub(crate) struct Arrow {
     kind: &'static str,
 }
 
-/// Draws a topology.
-pub(crate) fn draw(topology: &Topology) -> Drawing {
+/// Draws the topology of an application.
+pub(crate) fn draw(topology: &Topology, application_id: &str) -> Drawing {
     let mut parts = Parts::default();
-    parts.collect(topology);
+    parts.collect(topology, application_id);
     let Parts { mut shapes, mut arrows, .. } = parts;
     arrows.sort();
     arrows.dedup();
@@ -76,28 +85,32 @@ struct Parts {
 }
 
 impl Parts {
-    fn collect(&mut self, topology: &Topology) {
+    fn collect(&mut self, topology: &Topology, application_id: &str) {
         let graph: &Graph = topology.graph();
         let internal: BTreeMap<&str, &InternalTopicKind> =
             topology.internal_topics().iter().map(|topic| (&*topic.name, &topic.kind)).collect();
+        let logged = topology.stores().into_iter().filter_map(|store| Some((store.name.clone(), store.changelog?)));
+        let changelogs: BTreeMap<_, _> =
+            logged.map(|(store, topic)| (store, topic.full_name(application_id).to_string())).collect();
         let mut shape_of: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for part in topology.subtopologies() {
             for id in &part.nodes {
                 let Some(node) = graph.node(*id) else { continue };
+                let names = |topic: &TopicRef| {
+                    (topic.short_name().to_owned(), Some(topic.full_name(application_id).to_string()))
+                };
                 let topics = match &node.kind {
-                    NodeKind::Source { topics, .. } => {
-                        topics.iter().map(|topic| topic.short_name().to_owned()).collect()
-                    }
-                    NodeKind::Sink { topic } => vec![topic.short_name().to_owned()],
-                    NodeKind::ChosenSink { .. } => vec!["(chosen for each record)".to_owned()],
+                    NodeKind::Source { topics, .. } => topics.iter().map(names).collect(),
+                    NodeKind::Sink { topic } => vec![names(topic)],
+                    NodeKind::ChosenSink { .. } => vec![("(chosen for each record)".to_owned(), None)],
                     NodeKind::Processor => Vec::new(),
                 };
                 let shapes: Vec<usize> = if topics.is_empty() {
-                    vec![self.shape(format!("node {}", node.name), &node.name, "processor", Some(part.id))]
+                    vec![self.shape(format!("node {}", node.name), &node.name, "processor", Some(part.id), None)]
                 } else {
-                    let shape = |topic: String| {
+                    let shape = |(topic, full_name): (String, Option<String>)| {
                         let kind = if internal.contains_key(&*topic) { "internal topic" } else { "topic" };
-                        self.shape(format!("topic {topic}"), &topic, kind, None)
+                        self.shape(format!("topic {topic}"), &topic, kind, None, full_name)
                     };
                     topics.into_iter().map(shape).collect()
                 };
@@ -107,7 +120,9 @@ impl Parts {
                     }
                 }
                 for store in node.stores.iter().filter_map(|store| graph.store(*store)) {
-                    let to = self.shape(format!("store {}", store.name), &store.name, "store", Some(part.id));
+                    let changelog = changelogs.get(&store.name).cloned();
+                    let to =
+                        self.shape(format!("store {}", store.name), &store.name, "store", Some(part.id), changelog);
                     self.arrows.extend(shapes.iter().map(|from| Arrow { from: *from, to, kind: "state" }));
                 }
                 for from in node.parents.iter().filter_map(|parent| shape_of.get(&parent.0)).flatten() {
@@ -118,18 +133,28 @@ impl Parts {
         }
     }
 
-    fn shape(&mut self, id: String, name: &str, kind: &'static str, subtopology: Option<u32>) -> usize {
+    fn shape(
+        &mut self,
+        id: String,
+        name: &str,
+        kind: &'static str,
+        subtopology: Option<u32>,
+        topic: Option<String>,
+    ) -> usize {
         if let Some(known) = self.by_id.get(&id) {
             return *known;
         }
+        let label = label(name);
         #[allow(clippy::cast_precision_loss, reason = "a name")]
-        let width = (name.chars().count() as f64).mul_add(LETTER, PADDING);
+        let width = (label.chars().count() as f64).mul_add(LETTER, PADDING);
         let shape = Shape {
             id: id.clone(),
             name: name.to_owned(),
+            label,
             kind,
             subtopology,
             nodes: Vec::new(),
+            topic,
             x: 0.0,
             y: 0.0,
             width,
@@ -139,6 +164,18 @@ impl Parts {
         self.by_id.insert(id, self.shapes.len() - 1);
         self.shapes.len() - 1
     }
+}
+
+/// `KSTREAM-AGGREGATE-0000000010` is `AGGREGATE-10`, also within the name of a store or a topic.
+fn label(name: &str) -> String {
+    let mut label = String::new();
+    for (number, part) in name.split('-').filter(|part| !matches!(*part, "KSTREAM" | "KTABLE")).enumerate() {
+        let is_index = part.len() == 10 && part.bytes().all(|digit| digit.is_ascii_digit());
+        let part = if is_index { part.trim_start_matches('0') } else { part };
+        label.push_str(if number > 0 { "-" } else { "" });
+        label.push_str(if is_index && part.is_empty() { "0" } else { part });
+    }
+    if label.is_empty() { name.to_owned() } else { label }
 }
 
 /// Gives each shape its place, one connected part of the drawing beside the other. Returns the size of all.
@@ -159,15 +196,18 @@ fn place(shapes: &mut [Shape], arrows: &[Arrow]) -> (f64, f64) {
             #[allow(clippy::cast_possible_truncation, reason = "layers are far apart")]
             layers.entry(y as i64).or_default().push((vertex, x));
         }
-        let mut top = HEIGHT;
-        let mut right = left;
-        let edge = layers.values_mut().map(|layer| spread(shapes, layer)).fold(f64::INFINITY, f64::min);
-        for layer in layers.into_values() {
-            for (vertex, x) in layer {
-                let Some(shape) = shapes.get_mut(vertex) else { continue };
-                (shape.x, shape.y) = (x - edge + left, top);
+        let layers: Vec<Vec<Member>> = layers.into_values().map(|layer| members(shapes, layer)).collect();
+        let middles = columns(&layers, arrows);
+        let middle = |member: &Member| middles.get(&member.shape).copied().unwrap_or_default();
+        let begins = layers.iter().flatten().map(|member| middle(member) - member.width / 2.0);
+        let edge = begins.fold(f64::INFINITY, f64::min);
+        let (mut top, mut right) = (HEIGHT, left);
+        for layer in layers {
+            for member in layer {
+                let Some(shape) = shapes.get_mut(member.shape) else { continue };
+                (shape.x, shape.y) = (middle(&member) - edge + left, top);
                 right = right.max(shape.x + shape.width / 2.0);
-                if let Some(is_placed) = placed.get_mut(vertex) {
+                if let Some(is_placed) = placed.get_mut(member.shape) {
                     *is_placed = true;
                 }
             }
@@ -184,23 +224,11 @@ fn place(shapes: &mut [Shape], arrows: &[Arrow]) -> (f64, f64) {
     (left.max(GAP), bottom + GAP)
 }
 
-/// Moves the shapes of a layer apart that are too close, around the middle that they had. Returns where the layer begins.
-fn spread(shapes: &[Shape], layer: &mut [(usize, f64)]) -> f64 {
+/// The shapes of a layer in their order.
+fn members(shapes: &[Shape], mut layer: Vec<(usize, f64)>) -> Vec<Member> {
     layer.sort_by(|one, other| one.1.total_cmp(&other.1));
-    let width = |vertex: usize| shapes.get(vertex).map_or(0.0, |shape| shape.width);
-    let middle = |layer: &[(usize, f64)]| match (layer.first(), layer.last()) {
-        (Some(first), Some(last)) => f64::midpoint(first.1, last.1),
-        _ => 0.0,
-    };
-    let before = middle(layer);
-    let mut free = f64::NEG_INFINITY;
-    for (vertex, x) in &mut *layer {
-        *x = x.max(free + width(*vertex) / 2.0);
-        free = *x + width(*vertex) / 2.0 + GAP;
-    }
-    let moved = middle(layer) - before;
-    layer.iter_mut().for_each(|(_, x)| *x -= moved);
-    layer.first().map_or(f64::INFINITY, |(vertex, x)| x - width(*vertex) / 2.0)
+    let width = |shape: usize| shapes.get(shape).map_or(0.0, |shape| shape.width);
+    layer.into_iter().map(|(shape, _)| Member { shape, width: width(shape) }).collect()
 }
 
 #[cfg(test)]
@@ -230,7 +258,7 @@ mod tests {
 
     #[test]
     fn nothing_lies_on_anything_else() {
-        let Drawing { width, height, shapes, arrows } = draw(&topology());
+        let Drawing { width, height, shapes, arrows } = draw(&topology(), "app");
         let wide = shapes.iter().map(|shape| shape.width).fold(0.0, f64::max);
         let narrow = shapes.iter().map(|shape| shape.width).fold(f64::INFINITY, f64::min);
         assert!(wide > 10.0 * narrow, "widths are mixed: {narrow} and {wide}");
@@ -250,6 +278,27 @@ mod tests {
         assert_eq!(readers.count(), 2, "both aggregations read what one writes");
         assert_eq!(shapes.iter().filter(|shape| shape.kind == "store").count(), 3);
         assert_eq!(shapes.iter().filter(|shape| shape.kind == "internal topic").count(), 1);
+        let topic =
+            |name: &str| shapes.iter().find(|shape| shape.name == name).and_then(|shape| shape.topic.as_deref());
+        let topics = ["a", "by-page-repartition", "n"].map(topic);
+        assert_eq!(topics, [Some("a"), Some("app-by-page-repartition"), Some("app-n-changelog")]);
+        assert!(shapes.iter().all(|shape| shape.kind != "processor" || shape.topic.is_none()));
+    }
+
+    #[test]
+    fn generated_names_are_short() {
+        for (name, expected) in [
+            ("KSTREAM-AGGREGATE-0000000010", "AGGREGATE-10"),
+            ("KTABLE-TOSTREAM-0000000000", "TOSTREAM-0"),
+            ("pulse-users-STATE-STORE-0000000002", "pulse-users-STATE-STORE-2"),
+            ("KSTREAM-JOINTHIS-0000000040-store", "JOINTHIS-40-store"),
+            ("by-page-repartition", "by-page-repartition"),
+            ("orders-2026", "orders-2026"),
+            ("KSTREAM", "KSTREAM"),
+            ("", ""),
+        ] {
+            assert_eq!(label(name), expected);
+        }
     }
 
     #[test]
@@ -257,7 +306,7 @@ mod tests {
         let builder = StreamsBuilder::new();
         let loops: Topic<u64, u64> = Topic::new("again");
         builder.stream(loops.clone()).to(loops);
-        let Drawing { shapes, arrows, .. } = draw(&builder.build().expect("a topology"));
+        let Drawing { shapes, arrows, .. } = draw(&builder.build().expect("a topology"), "app");
         assert_eq!((shapes.len(), arrows), (1, vec![Arrow { from: 0, to: 0, kind: "records" }]));
         assert!(shapes[0].y > 0.0);
     }
