@@ -1,43 +1,70 @@
-// The tab "Errors": what was left out, why, and how it goes back.
+// The tab "Errors": what all instances have left out, why, and how it goes back.
 
 import { el, empty, rows, say, table } from "./dom.js";
 import { count, json, number, time } from "./format.js";
+import { droppedBy, gaps, instances as ask } from "./instances.js";
 
 const PAGE = 50;
 const COLUMNS = [
   { name: "When", class: "nowrap" }, { name: "Why", class: "wide" }, { name: "Record", class: "mono wide" }, { name: "From", class: "mono" }, { name: "" },
 ];
+const DROPPED = [{ name: "Last", class: "nowrap" }, { name: "Why", class: "wide" }, { name: "Where", class: "mono" }, { name: "Records", n: true }];
 
 export function show(element, api) {
-  const dropped = el("section", { class: "card" }, el("h2", { text: "Dropped records" }));
-  const droppedBody = el("div");
-  dropped.append(droppedBody);
+  const dropped = droppedRecords();
   const letters = el("section", { class: "card" });
-  element.append(el("div", { class: "stack" }, dropped, letters));
+  element.append(el("div", { class: "stack" }, dropped.element, letters));
   const list = deadLetters(letters, api);
   const look = async (signal) => {
-    const { tasks } = await api.get("/api/tasks", signal);
-    showDropped(droppedBody, tasks);
+    try {
+      dropped.update(await ask(api, signal));
+    } catch (error) {
+      if (!(error instanceof api.Gone)) throw error;
+    }
     await list.look(signal);
   };
   const looking = api.every(3000, look);
   return () => looking.stop();
 }
 
-function showDropped(element, tasks) {
-  const sums = new Map();
-  for (const [reason, many] of tasks.flatMap(({ dropped }) => Object.entries(dropped))) sums.set(reason, (sums.get(reason) ?? 0) + many);
-  if (sums.size === 0) {
-    if (!element.querySelector(".empty")) element.replaceChildren(empty("No record was dropped by this instance since it started."));
-    return;
-  }
-  const columns = [{ name: "Reason" }, { name: "Records", n: true }];
-  let made = element.made;
-  if (!made || !element.contains(made.element)) {
-    made = element.made = table(columns, "Dropped records by reason");
-    element.replaceChildren(made.element);
-  }
-  rows(made.body, columns, [...sums].sort().map(([reason, many]) => [reason.replaceAll("_", " "), number(many)]));
+/** How many records were left out, by node and reason. */
+function droppedRecords() {
+  const { element: list, body } = table(DROPPED, "Records that were left out, by node and reason", "stacked");
+  const none = empty("No record was left out since the instances were started.");
+  const said = el("p", { class: "quiet", role: "status" });
+  const element = el("section", { class: "card" }, el("h2", { text: "Left out" }), said, list, none);
+  list.hidden = true;
+  none.hidden = true;
+  const update = (instances) => {
+    const all = droppedBy(instances);
+    say(said, gaps(instances));
+    said.hidden = !said.textContent;
+    list.hidden = all.length === 0;
+    none.hidden = all.length > 0;
+    rows(body, DROPPED, all.map(({ node, reason, explanation, records, last }) => [time(last), `${words(reason)}: ${explanation}`, node, number(records)]));
+  };
+  return { element, update };
+}
+
+const words = (reason) => reason.replaceAll(/[-_]/g, " ");
+
+/** Shows a record in the topic that it came from, as it is there now. */
+function inItsTopic({ topic, partition, offset }, api) {
+  const name = `${topic} ${partition ?? "?"}:${offset ?? "?"}`;
+  if (partition === null || offset === null) return name;
+  const content = el("pre");
+  const element = el("details", {}, el("summary", { text: name, title: "Look at it in its topic" }), content);
+  element.addEventListener("toggle", async () => {
+    if (!element.open) return;
+    try {
+      const path = `/api/topics/${encodeURIComponent(topic)}/records?partition=${partition}&from=${offset}&limit=1`;
+      const found = (await api.get(path)).records.find((record) => record.offset === offset);
+      say(content, found ? JSON.stringify(found, null, 2) : "It is not in the topic any more.");
+    } catch (error) {
+      say(content, error.message);
+    }
+  });
+  return element;
 }
 
 /** What is of no type that is known is shown as the text that it may be. */
@@ -82,11 +109,11 @@ function deadLetters(element, api) {
     const replay = el("button", { type: "button", text: "Replay", "aria-label": `Replay ${partition}:${offset}` });
     replay.addEventListener("click", () => act(replay, `/api/dead-letters/${partition}/${offset}/replay`, ({ topic, partition, offset }) =>
       `Put back as ${topic} ${partition}:${offset}.`));
-    const why = el("div", {}, el("b", { text: reason.replaceAll("_", " ") }), el("div", { text: message || exception }),
+    const why = el("div", {}, el("b", { text: words(reason) }), el("div", { text: message || exception }),
       el("small", { class: "quiet", text: [node === "-" ? "" : node, replays ? `replayed ${number(replays)} times` : ""].filter(Boolean).join(" · ") }));
     const record = el("details", {}, el("summary", { text: `${readable(key)}: ${readable(value)}`.slice(0, 160) }),
       el("pre", { text: JSON.stringify({ key, value, headers }, null, 2) }));
-    return [time(timestamp), why, record, source ? `${source.topic} ${source.partition ?? "?"}:${source.offset ?? "?"}` : "unknown", replay];
+    return [time(timestamp), why, record, source ? inItsTopic(source, api) : "unknown", replay];
   };
 
   const look = async (signal) => {

@@ -1,7 +1,8 @@
 // The tab "Tasks": who does what, how far it is, and what is left to restore.
 
-import { el, empty, rows, say, table } from "./dom.js";
+import { el, empty, rows, say, set, table } from "./dom.js";
 import { count, duration, number } from "./format.js";
+import { gaps, instances as ask, nameOf } from "./instances.js";
 
 const COLUMNS = [
   { name: "Task" }, { name: "State", class: "nowrap" }, { name: "Worker", n: true }, { name: "Input" }, { name: "Position", n: true },
@@ -10,19 +11,20 @@ const COLUMNS = [
 const LOOKS = { running: "good", restoring: "warn", opening: "warn", suspended: "warn" };
 
 export function show(element, api) {
+  const warning = el("p", { class: "notice warn inside", role: "status", hidden: true });
+  const none = empty("The group has no members at the moment.");
   const list = el("div", { class: "stack" });
-  element.append(list);
+  element.append(warning, none, list);
+  none.hidden = true;
   const restores = new Restores();
   const shown = new Map();
   const look = async (signal) => {
     let instances;
     try {
-      ({ instances } = await api.get("/api/instances?tasks=true", signal));
+      instances = await ask(api, signal);
     } catch (error) {
       if (error instanceof api.Gone) return;
-      // The group may be unknown while the log does not answer; this instance knows itself.
-      const tasks = await api.get("/api/tasks", signal);
-      instances = [{ member: "this instance", host: "", endpoint: null, is_self: true, assigned: [], tasks, unknown: null }];
+      throw error;
     }
     const members = new Set(instances.map(({ member }) => member));
     for (const [member, card] of shown) if (!members.has(member)) (card.element.remove(), shown.delete(member));
@@ -34,10 +36,23 @@ export function show(element, api) {
       }
       shown.get(instance.member).update(instance, restores);
     }
-    if (instances.length === 0) list.replaceChildren(empty("The group has no members at the moment."));
+    none.hidden = instances.length > 0;
+    say(warning, unlike(instances));
+    warning.hidden = !warning.textContent;
   };
   const looking = api.every(1000, look);
   return () => looking.stop();
+}
+
+/** During a rolling update, instances differ. That is fine for a while, and somebody should know. */
+function unlike(instances) {
+  const known = instances.map(({ app }) => app).filter(Boolean);
+  const differ = (of) => new Set(known.map(of)).size > 1;
+  const said = [];
+  if (differ(({ topology }) => topology)) said.push("Instances run different topologies");
+  if (differ(({ version }) => version)) said.push("Instances run different versions of Millstream");
+  if (said.length > 0) said.push("as during an update; see the hash or version beside each name");
+  return said.length > 0 ? `${said.join(", ")}.` : instances.some(({ alone }) => alone) ? gaps(instances) : "";
 }
 
 /** How quickly tasks restore, to tell how long it will take. */
@@ -58,16 +73,21 @@ class Restores {
 
 function instanceCard() {
   const name = el("span");
-  const member = el("small", { class: "mono" });
-  const title = el("h2", { class: "name" }, name, member);
+  const which = el("small");
+  const member = el("small", { class: "mono one-line" });
+  const title = el("h2", { class: "name" }, name, which, member);
   const badge = el("span", { class: "badge" });
   const said = el("p", { class: "quiet" });
   const bars = el("div");
   const { element: list, body } = table(COLUMNS, "Tasks");
-  const element = el("section", { class: "card" }, el("div", { class: "row between" }, title, badge), said, bars, list);
-  const update = ({ member: id, host, endpoint, is_self: isSelf, assigned, tasks, unknown }, restores) => {
-    say(name, isSelf ? "This instance" : endpoint ?? (host || "Another instance"));
-    say(member, [isSelf ? endpoint : null, host, id].filter(Boolean).join(" · "));
+  const element = el("section", { class: "card" }, el("div", { class: "head" }, title, badge), said, bars, list);
+  const update = (instance, restores) => {
+    const { member: id, host, endpoint, is_self: isSelf, assigned, app, tasks, unknown } = instance;
+    say(name, nameOf(instance));
+    const what = app ? [`topology ${app.topology}`, `Millstream ${app.version}`] : [];
+    say(which, [isSelf ? endpoint : null, host, ...what].filter(Boolean).join(" · "));
+    say(member, id);
+    set(member, "title", id);
     const all = tasks?.tasks ?? [];
     const states = new Set(all.map(({ state }) => state));
     const state = states.size === 1 ? [...states][0] : states.size === 0 ? (unknown ? "silent" : "idle") : "mixed";

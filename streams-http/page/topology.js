@@ -1,17 +1,21 @@
 // The tab "Topology": a drawing of what the application runs, with what flows through it.
 
-import { el, empty, say, set, svg } from "./dom.js";
-import { count, duration, number } from "./format.js";
+import { detailsOf, isTopic } from "./details.js";
+import { el, say, set, svg } from "./dom.js";
+import { Flows } from "./flows.js";
+import { number } from "./format.js";
+import { gaps, instances } from "./instances.js";
+
+// They go on while another tab is shown.
+const flows = new Flows();
 
 export function show(element, api) {
   const graph = el("div", { class: "graph card", tabindex: "0", "aria-label": "The topology as a drawing" });
-  const details = el("div", { class: "card details", "aria-live": "polite" }, empty("Choose a topic, a processor or a store to see more of it."));
+  const details = detailsOf(api);
   const whole = el("button", { type: "button", "aria-pressed": "false", text: "Whole drawing" });
-  element.append(el("div", { class: "stack" }, el("div", {}, whole, graph), details));
+  const said = el("p", { class: "quiet", role: "status", hidden: true });
+  element.append(el("div", { class: "stack" }, el("div", {}, el("div", { class: "row" }, whole, said), graph), details.element));
   let drawing = null;
-  let known = { tasks: [], topics: [] };
-  let chosen = null;
-  const flows = new Flows();
 
   const draw = async () => {
     drawing = await api.get("/api/topology/drawing");
@@ -35,60 +39,24 @@ export function show(element, api) {
   const choose = (shape, node) => {
     graph.querySelectorAll(".selected").forEach((other) => other.classList.remove("selected"));
     node.classList.add("selected");
-    chosen = shape;
-    tell();
+    details.choose(shape);
   };
-  const tell = () => chosen && describe(details, chosen, known, flows);
 
   const look = async (signal) => {
-    if (!drawing) await draw();
-    const [{ tasks }, { topics }] = await Promise.all([api.get("/api/tasks", signal), api.get("/api/topics", signal)]);
-    known = { tasks, topics };
-    flows.take(tasks, topics);
-    showFlows(graph, drawing, flows);
-    tell();
+    try {
+      if (!drawing) await draw();
+      const [all, { topics }] = await Promise.all([instances(api, signal), api.get("/api/topics", signal)]);
+      flows.take(all);
+      say(said, gaps(all));
+      said.hidden = !said.textContent;
+      showFlows(graph, drawing, flows);
+      details.know({ instances: all, topics, flows });
+    } catch (error) {
+      if (!(error instanceof api.Gone)) throw error;
+    }
   };
   const looking = api.every(2000, look);
   return () => looking.stop();
-}
-
-/** How many records a second are read from and written to topics, from one look to the next. */
-class Flows {
-  constructor() {
-    this.last = null;
-    this.read = new Map();
-    this.written = new Map();
-  }
-
-  take(tasks, topics) {
-    const now = { at: performance.now(), read: new Map(), written: new Map() };
-    for (const { topic, partition, position } of tasks.flatMap(({ inputs }) => inputs)) now.read.set(`${topic} ${partition}`, position);
-    for (const { name, partitions } of topics) {
-      for (const { partition, end } of partitions) now.written.set(`${name} ${partition}`, end);
-    }
-    if (this.last) {
-      const seconds = (now.at - this.last.at) / 1000;
-      for (const way of ["read", "written"]) this[way] = rates(this.last[way], now[way], seconds);
-    }
-    this.last = now;
-  }
-}
-
-function rates(before, now, seconds) {
-  const sums = new Map();
-  for (const [place, offset] of now) {
-    const topic = place.slice(0, place.lastIndexOf(" "));
-    // What has moved to another instance, or is new, says nothing yet.
-    const grown = before.has(place) ? Math.max(offset - before.get(place), 0) : 0;
-    sums.set(topic, (sums.get(topic) ?? 0) + grown / seconds);
-  }
-  return sums;
-}
-
-/** A topic's rate; the API's names of internal topics begin with the application's id. */
-function rate(rates, name) {
-  for (const [topic, value] of rates) if (topic === name || topic.endsWith(`-${name}`)) return value;
-  return null;
 }
 
 function picture({ width, height, shapes, arrows }, choose) {
@@ -122,14 +90,15 @@ function curve(from, to) {
 }
 
 function shapeOf(shape, choose) {
-  const { x, y, width, height, name, kind } = shape;
+  const { x, y, width, height, name, label, kind } = shape;
   const left = x - width / 2;
   const top = y - height / 2;
   const round = kind === "processor" ? 5 : kind === "store" ? 2 : height / 2;
   const node = svg("g", { class: `shape ${kind.split(" ").reverse().join(" ")}`, role: "button", tabindex: "0", "aria-label": `${kind} ${name}` });
   node.append(svg("rect", { x: left, y: top, width, height, rx: round }));
   if (kind === "store") node.append(svg("path", { d: `M${left} ${top + 7}h${width}` }));
-  node.append(svg("text", { x, y: y + 4, text: name }));
+  node.append(svg("text", { x, y: y + 4, text: label }));
+  if (label !== name) node.append(svg("title", { text: name }));
   const pick = () => choose(shape, node);
   node.addEventListener("click", pick);
   node.addEventListener("keydown", (event) => {
@@ -143,8 +112,7 @@ function shapeOf(shape, choose) {
 function showFlows(graph, { shapes, arrows }, flows) {
   for (const [place, { from, to, kind }] of arrows.entries()) {
     if (kind !== "records") continue;
-    const isTopic = (shape) => shape.kind.endsWith("topic");
-    const value = isTopic(shapes[from]) ? rate(flows.read, shapes[from].name) : isTopic(shapes[to]) ? rate(flows.written, shapes[to].name) : null;
+    const value = flows.rate(...flowsAlong(shapes[from], shapes[to]));
     const label = graph.querySelector(`[data-rate="${place}"]`);
     const arrow = graph.querySelector(`[data-arrow="${place}"]`);
     say(label, value === null ? "" : `${number(value)}/s`);
@@ -152,37 +120,7 @@ function showFlows(graph, { shapes, arrows }, flows) {
   }
 }
 
-function describe(element, shape, { tasks, topics }, flows) {
-  const facts = [["Kind", shape.kind]];
-  const own = tasks.filter(({ subtopology }) => subtopology === shape.subtopology);
-  if (shape.subtopology !== null) {
-    const states = Map.groupBy ? [...Map.groupBy(own, ({ state }) => state)].map(([state, all]) => `${all.length} ${state}`) : own.map(({ state }) => state);
-    facts.push(["Sub-topology", String(shape.subtopology)], ["Tasks here", states.join(", ") || "none"]);
-    facts.push(["Processed here", count(own.reduce((sum, { processed }) => sum + processed, 0), "record")]);
-    const dropped = own.flatMap(({ dropped }) => Object.entries(dropped)).reduce((sum, [, many]) => sum + many, 0);
-    facts.push(["Dropped", number(dropped)]);
-  }
-  if (shape.kind.endsWith("topic")) {
-    const topic = topics.find(({ name }) => name === shape.name || name.endsWith(`-${shape.name}`));
-    const inputs = tasks.flatMap(({ inputs }) => inputs).filter(({ topic }) => topic === shape.name || topic.endsWith(`-${shape.name}`));
-    if (topic) facts.push(["Types", `${topic.key_type}, ${topic.value_type}`], ["Partitions", String(topic.partitions.length)]);
-    const [read, written] = [rate(flows.read, shape.name), rate(flows.written, shape.name)];
-    if (read !== null) facts.push(["Read here", `${number(read)} records/s`]);
-    if (written !== null) facts.push(["Grows by", `${number(written)} offsets/s`]);
-    if (inputs.length) {
-      const lags = inputs.map(({ lag }) => lag);
-      const ages = inputs.map(({ lag_ms: age }) => age).filter((age) => age !== null);
-      facts.push(["Lag", lags.includes(null) ? "unknown" : count(lags.reduce((sum, lag) => sum + lag, 0), "record")]);
-      facts.push(["Oldest unprocessed", ages.length ? duration(Math.max(...ages)) : "unknown"]);
-    }
-  }
-  if (shape.nodes.length) facts.push(["Nodes", shape.nodes.join(", ")]);
-  const list = el("dl", {}, ...facts.flatMap(([name, value]) => [el("dt", { text: name }), el("dd", { text: value })]));
-  const title = el("h2", { class: "mono", text: shape.name });
-  if (element.dataset.shape === shape.id && element.querySelectorAll("dd").length === facts.length) {
-    element.querySelectorAll("dd").forEach((dd, place) => say(dd, facts[place][1]));
-    return;
-  }
-  set(element, "data-shape", shape.id);
-  element.replaceChildren(title, list, ...(shape.kind === "store" ? [el("p", {}, el("a", { href: `#state/${encodeURIComponent(shape.name)}`, text: "Look at its rows" }))] : []));
+/** What flows along an arrow from a topic: what is read from it by the sub-topology at the other end. */
+function flowsAlong(from, to) {
+  return isTopic(from) ? [`read ${to.subtopology} ${from.topic}`] : [];
 }

@@ -57,8 +57,10 @@ fn a_newcomer_sees_numbers_presses_every_button_and_the_numbers_stay_right() {
 
     numbers_are_there_soon(&mut browser);
     let usual = traffic_is_doubled(&mut browser);
-    an_instance_comes_and_is_killed(&mut browser);
+    a_second_instance_comes(&mut browser);
     poison_becomes_dead_letters_that_go_back(&mut browser);
+    both_instances_are_counted_in_the_drawing(&mut browser);
+    the_second_instance_is_killed(&mut browser);
     tabs_are_used_by_keyboard_and_fit_on_a_phone(&mut browser);
     browser.tab("live");
     browser.wait_for(&format!("number('events') > {usual} * 1.8"));
@@ -103,17 +105,40 @@ fn traffic_is_doubled(browser: &mut Browser) -> f64 {
     usual
 }
 
-fn an_instance_comes_and_is_killed(browser: &mut Browser) {
-    let instances = "all('.view.tasks section').map((card) => card.querySelector('.badge').innerText)";
+/// How many tasks each of the instances has, as the tab says.
+const INSTANCES: &str = "all('.view.tasks section').map((card) => card.querySelector('.badge').innerText).join()";
+
+fn a_second_instance_comes(browser: &mut Browser) {
     browser.wait_for("all('.pulse-instances p').length === 1");
     press(browser, "Start a second instance");
     browser.tab("tasks");
-    browser.wait_for(&format!("{instances}.join() === '12 tasks · running,12 tasks · running'"));
+    browser.wait_for(&format!("{INSTANCES} === '12 tasks · running,12 tasks · running'"));
     browser.tab("live");
+}
+
+/// Every event is read once from the topic `by-page-repartition`, two partitions here and two there.
+fn both_instances_are_counted_in_the_drawing(browser: &mut Browser) {
+    browser.tab("live");
+    browser.wait_for("number('events') > 0");
+    browser.eval("window.usual = number('events')");
+    browser.tab("topology");
+    browser.wait_for("document.querySelector('[aria-label=\"internal topic by-page-repartition\"]') !== null");
+    browser.eval("document.querySelector('[aria-label=\"internal topic by-page-repartition\"]').focus()");
+    browser.press("Enter", 13);
+    browser.wait_for_text(".details dd", "pulse-by-page-repartition");
+    let read =
+        "Number((/Read\\n([0-9,.]+) records\\/s/.exec(text('.details dl')) ?? ['', '0'])[1].replaceAll(',', ''))";
+    browser.wait_for(&format!("{read} > usual * 0.75 && {read} < usual * 1.6"));
+    browser.eval("document.querySelector('[aria-label=\"processor find-unusual\"]').dispatchEvent(new Event('click'))");
+    browser.wait_for_text(".details dd", "4 running in 2 instances");
+    browser.tab("live");
+}
+
+fn the_second_instance_is_killed(browser: &mut Browser) {
     press(browser, "Kill the second instance");
     browser.wait_for_text("[data-panel=pulse] button", "Start a second instance");
     browser.tab("tasks");
-    browser.wait_for(&format!("{instances}.join() === '24 tasks · running'"));
+    browser.wait_for(&format!("{INSTANCES} === '24 tasks · running'"));
     let checked = "Number((/([0-9,]+) windows/.exec(text('[data-panel=pulse]')) ?? ['', '0'])[1].replaceAll(',', ''))";
     browser.tab("live");
     browser.wait_for(&format!("{checked} > 0"));
@@ -130,8 +155,18 @@ fn poison_becomes_dead_letters_that_go_back(browser: &mut Browser) {
     browser.wait_for(&format!(
         "{letters}.length === 5 && {letters}.every((row) => row.includes('not a value of type pulse::events::View'))"
     ));
+    // Some of them were read by the one instance, some by the other.
+    let left_out = |many: u32| {
+        format!(
+            "all('[aria-label^=\"Records that were left out\"] tr').some((row) => /pulse-views\\s+{many}$/.test(row.innerText))"
+        )
+    };
+    browser.wait_for(&left_out(5));
+    browser.eval("document.querySelector('[aria-label^=\"Dead letters\"] td:nth-child(4) summary').click()");
+    browser.wait_for_text("[aria-label^='Dead letters'] td:nth-child(4) pre", "\"undecodable\"");
     browser.eval("document.querySelector('[aria-label^=\"Replay \"]').click()");
     browser.wait_for_text("[role=status]", "Put back as pulse-views");
+    browser.wait_for(&left_out(6));
     // It cannot be read this time, either.
     browser.wait_for(&format!("{letters}.some((row) => row.includes('replayed'))"));
 }

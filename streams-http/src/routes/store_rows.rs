@@ -1,14 +1,14 @@
 //! `GET /api/stores/{store}`: some rows of a store, a page at a time.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::asked::{Asking, positioned};
-use super::parameters::{Parameters, PathParts};
+use super::parameters::Parameters;
 use crate::refusal::{ErrorBody, Refusal};
 use crate::served::Served;
 use streams_core::query::{JsonRow, Wanted};
@@ -105,7 +105,7 @@ pub(crate) struct RowAnswer {
     ))]
 pub(crate) async fn store_rows(
     State(served): State<Served>,
-    PathParts(store): PathParts<String>,
+    Path(store): Path<String>,
     Parameters(parameters): Parameters<RowsParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -12,7 +12,7 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use streams_core::query::{JsonRow, Live, QueryError};
 
-use super::parameters::{Parameters, PathParts};
+use super::parameters::Parameters;
 use super::store_rows::RowsParameters;
 use crate::pacing::paced;
 use crate::refusal::{ErrorBody, Refusal};
@@ -35,7 +35,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
     ))]
 pub(crate) async fn store_stream(
     State(served): State<Served>,
-    PathParts(store): PathParts<String>,
+    Path(store): Path<String>,
     Parameters(parameters): Parameters<RowsParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {

@@ -20,7 +20,6 @@ mod page;
 mod refusals;
 mod secrets;
 mod silent_log;
-mod slow_readers;
 mod stores;
 mod support;
 mod topics;
