@@ -101,6 +101,12 @@ fn records_are_read_bit_by_bit_and_each_once() {
     assert_eq!((0..3).map(of_one).sum::<usize>(), 41);
     let of_two = scene.get("/api/topics/lines/records?partition=0,2&from=0:0,2:0").json();
     assert_eq!(of_two["records"].as_array().unwrap().len(), of_one(0) + of_one(2));
+    // Regression: an offset of a partition was refused if another partition had fewer.
+    let longest = (0..3).max_by_key(|partition| of_one(*partition)).unwrap();
+    let last = of_one(longest) - 1;
+    assert!((0..3).any(|partition| of_one(partition) < last));
+    let of_last = scene.get(&format!("/api/topics/lines/records?partition={longest}&from={last}")).json();
+    assert_eq!((of_last["records"].as_array().unwrap().len(), &of_last["records"][0]["offset"]), (1, &json!(last)));
     let from_end = scene.get("/api/topics/lines/records?from=end").json();
     assert_eq!((records(&from_end), &from_end["is_end"]), (Vec::new(), &json!(true)));
 }

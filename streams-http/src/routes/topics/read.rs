@@ -104,7 +104,13 @@ pub(crate) async fn records(
     if parameters.newest {
         return newest(&served, meant, &parameters, (wanted, limit)).await;
     }
-    let start = from::start(parameters.from.as_deref().unwrap_or("beginning"))?;
+    let start = match (from::start(parameters.from.as_deref().unwrap_or("beginning"))?, &wanted) {
+        // It is one of the partitions that are wanted; others may have no such offset.
+        (StartAt::Offset(offset), Some(wanted)) => {
+            wanted.iter().map(|wanted| (*wanted, offset)).collect::<BTreeMap<_, _>>().into()
+        }
+        (start, _) => start,
+    };
     let reading = meant.name.clone();
     let mut page = served.log.ask(move |client| Page::read(client, &reading, start, wanted.as_ref(), limit)).await?;
     if let (true, Some(wait)) = (page.records.is_empty() && page.is_end, wait) {
