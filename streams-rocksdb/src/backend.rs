@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rocksdb::{Cache, ColumnFamilyDescriptor, DB, Options, WriteBufferManager};
-use streams_core::state::{OpeningStore, StateBackend, StateMemory, Store, StoreError, StoreErrorKind};
+use streams_core::state::{OpeningStore, StateBackend, StateMemory, Store, StoreError, StoreErrorKind, StoreProperty};
 
 use crate::error::{open_error, path_error};
 use crate::folder::Folder;
@@ -157,6 +157,18 @@ impl StateBackend for RocksDb {
         Some(StateMemory { bytes, is_set: self.sizes.are_set.load(Ordering::Relaxed) })
     }
 
+    fn properties(&self) -> Vec<StoreProperty> {
+        let property = |(name, bytes): (&'static str, usize)| StoreProperty { name, value: bytes as u64 };
+        let properties = [
+            ("rocksdb.block-cache-usage", self.cache.get_usage()),
+            ("rocksdb.block-cache-pinned-usage", self.cache.get_pinned_usage()),
+            ("rocksdb.block-cache-capacity", self.cache_bytes()),
+            ("rocksdb.write-buffer-usage", self.write_buffers.get_usage()),
+            ("rocksdb.write-buffer-capacity", self.write_buffer_bytes()),
+        ];
+        properties.map(property).into()
+    }
+
     /// Half for the cache, half for the write buffers, as the defaults are. All clones of this value have it.
     fn limit_memory(&self, bytes: usize) {
         self.resize(bytes / 2, bytes / 2);
@@ -195,9 +207,12 @@ fn family_names(folder: &Path, stores: &[String]) -> Result<Vec<String>, StoreEr
 
 #[cfg(test)]
 mod tests {
-    use streams_core::state::{StateBackend, StateMemory, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
+    use streams_core::state::{
+        StateBackend, StateMemory, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StoreProperty,
+    };
 
     use super::RocksDb;
+    use crate::store::PROPERTIES;
 
     fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
         names.map(str::to_owned).to_vec()
@@ -258,6 +273,36 @@ mod tests {
         // 24 MiB were written. Full buffers wait for the disk, but RocksDB stalls writers when a family has three full
         // ones: here three of about 1 MiB in each of three databases.
         assert!(backend.used_bytes().1 <= 12 << 20, "still in memory: {:?}", backend.used_bytes());
+        Ok(())
+    }
+
+    /// A name that RocksDB does not know would be missing without a word.
+    #[test]
+    fn every_property_that_is_listed_has_a_value() -> Result<(), StoreError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = RocksDb::default().with_cache_bytes(3 << 20).with_write_buffer_bytes(2 << 20);
+        let mut store = backend.open_store(folder.path(), &names(["a", "b"]))?;
+        for number in 0..1_000_u32 {
+            let mut batch = StoreBatch::default();
+            batch.put(StoreIndex(1), number.to_be_bytes(), [7_u8; 100]);
+            store.write(batch)?;
+        }
+        let family = store.db().cf_handle("a").expect("it is open");
+        store.db().flush_cf(family).expect("there is space");
+        let value = |properties: &[StoreProperty], name: &str| {
+            properties.iter().find(|property| property.name == name).map(|property| property.value)
+        };
+        let (full, empty) = (store.properties(StoreIndex(1)), store.properties(StoreIndex(2)));
+        assert_eq!((full.len(), empty.len()), (PROPERTIES.len(), PROPERTIES.len()), "{full:?}");
+        assert_eq!(value(&full, "rocksdb.num-files-at-level0"), Some(1));
+        assert_eq!(value(&empty, "rocksdb.num-files-at-level0"), Some(0));
+        let bytes = value(&full, "rocksdb.live-sst-files-size").unwrap_or(0);
+        assert!((1_000..=200_000).contains(&bytes), "{bytes}");
+        assert_eq!(store.size(StoreIndex(1))?.rows, Some(1_000));
+        let shared = backend.properties();
+        assert_eq!(value(&shared, "rocksdb.block-cache-capacity"), Some(3 << 20));
+        assert_eq!(value(&shared, "rocksdb.write-buffer-capacity"), Some(2 << 20));
+        assert!(value(&shared, "rocksdb.write-buffer-usage") > Some(0), "{shared:?}");
         Ok(())
     }
 

@@ -6,12 +6,29 @@ use std::sync::Arc;
 
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 use streams_core::state::{
-    ReaderGate, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs, StoreReader,
-    StoreSnapshot,
+    ReaderGate, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs, StoreProperty,
+    StoreReader, StoreSize, StoreSnapshot,
 };
 
 use crate::error::{path_error, use_error};
 use crate::folder::Folder;
+
+const LIVE_SST_FILES_SIZE: &str = "rocksdb.live-sst-files-size";
+const SIZE_ALL_MEM_TABLES: &str = "rocksdb.size-all-mem-tables";
+
+/// What is told of a store, under RocksDB's own names. All of it is at hand; RocksDB reads no files for it.
+pub(crate) const PROPERTIES: [&str; 10] = [
+    LIVE_SST_FILES_SIZE,
+    SIZE_ALL_MEM_TABLES,
+    "rocksdb.estimate-live-data-size",
+    "rocksdb.estimate-pending-compaction-bytes",
+    "rocksdb.num-files-at-level0",
+    "rocksdb.num-immutable-mem-table",
+    "rocksdb.num-running-flushes",
+    "rocksdb.num-running-compactions",
+    "rocksdb.is-write-stopped",
+    "rocksdb.background-errors",
+];
 
 /// An open database.
 pub(crate) struct RocksDbStore {
@@ -209,6 +226,28 @@ impl Store for RocksDbStore {
 
     fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError> {
         Ok(Arc::new(Reader(self.readers.clone())))
+    }
+
+    /// Estimates: RocksDB counts entries and takes deletions off, and a row that was replaced may count twice until a
+    /// compaction has merged its entries.
+    fn size(&self, store: StoreIndex) -> Result<StoreSize, StoreError> {
+        let family = self.database.family(store)?;
+        let number = |name: &str| {
+            let number = self.database.db.property_int_value_cf(family, name);
+            number.map_err(|error| self.database.read_error(store, &error))
+        };
+        let (files, buffers) = (number(LIVE_SST_FILES_SIZE)?, number(SIZE_ALL_MEM_TABLES)?);
+        let bytes = files.zip(buffers).map(|(files, buffers)| files.saturating_add(buffers));
+        Ok(StoreSize { rows: number("rocksdb.estimate-num-keys")?, bytes })
+    }
+
+    fn properties(&self, store: StoreIndex) -> Vec<StoreProperty> {
+        let Ok(family) = self.database.family(store) else { return Vec::new() };
+        let number = |name: &&'static str| {
+            let value = self.database.db.property_int_value_cf(family, *name).ok()??;
+            Some(StoreProperty { name, value })
+        };
+        PROPERTIES.iter().filter_map(number).collect()
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use super::small_bytes::{KeyBytes, ValueBytes};
 use super::{
     ReaderGate, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex, StorePairs,
-    StoreReader, StoreSnapshot, bounds_cross,
+    StoreReader, StoreSize, StoreSnapshot, bounds_cross,
 };
 
 /// Keeps state in memory. The folder passed to [`StateBackend::open`] is not used.
@@ -48,15 +48,44 @@ impl StateBackend for Memory {
     }
 }
 
-type Map = BTreeMap<KeyBytes, ValueBytes>;
+/// The rows of a store, and how many bytes their keys and values have.
+#[derive(Clone, Default)]
+struct Rows {
+    map: BTreeMap<KeyBytes, ValueBytes>,
+    bytes: usize,
+}
+
+impl Rows {
+    fn put(&mut self, key: &[u8], value: &[u8]) {
+        match self.map.insert(KeyBytes::from_slice(key), ValueBytes::from_slice(value)) {
+            Some(replaced) => self.bytes -= replaced.len(),
+            None => self.bytes += key.len(),
+        }
+        self.bytes += value.len();
+    }
+
+    fn delete(&mut self, key: &[u8]) {
+        if let Some(value) = self.map.remove(key) {
+            self.bytes -= key.len() + value.len();
+        }
+    }
+
+    fn delete_range(&mut self, from: &[u8], to: &[u8]) {
+        if from < to {
+            let mut deleted = self.map.split_off(from);
+            self.map.append(&mut deleted.split_off(to));
+            self.bytes -= deleted.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        }
+    }
+}
 
 /// One task's stores, indexed by store number. A clone shares the maps until either side changes them.
 #[derive(Clone, Default)]
-struct Maps(Vec<Arc<Map>>);
+struct Maps(Vec<Arc<Rows>>);
 
 impl Maps {
-    fn map(&self, store: StoreIndex) -> Result<&Map, StoreError> {
-        self.0.get(usize::from(store.0)).map(|map| &**map).ok_or_else(|| not_opened(store))
+    fn rows(&self, store: StoreIndex) -> Result<&Rows, StoreError> {
+        self.0.get(usize::from(store.0)).map(|rows| &**rows).ok_or_else(|| not_opened(store))
     }
 
     fn pairs(
@@ -65,7 +94,7 @@ impl Maps {
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
     ) -> Result<std::collections::btree_map::Range<'_, KeyBytes, ValueBytes>, StoreError> {
-        let map = self.map(store)?;
+        let map = &self.rows(store)?.map;
         // `BTreeMap::range` panics on crossed bounds; these do not cross, and no key lies between them.
         let nothing: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Excluded(&[]));
         let bounds = if bounds_cross(from, to) { nothing } else { (from, to) };
@@ -75,20 +104,12 @@ impl Maps {
     /// Every change must name a store that exists.
     fn apply(&mut self, batch: &StoreBatch) {
         for change in batch.changes() {
-            let Some(map) = self.0.get_mut(usize::from(change.store().0)).map(Arc::make_mut) else { continue };
+            let Some(rows) = self.0.get_mut(usize::from(change.store().0)).map(Arc::make_mut) else { continue };
             match change {
-                StoreChange::Put(_, key, value) => {
-                    map.insert(KeyBytes::from_slice(key), ValueBytes::from_slice(value));
-                }
-                StoreChange::Delete(_, key) => {
-                    map.remove(key);
-                }
-                StoreChange::DeleteRange(_, from, to) if from < to => {
-                    let mut rest = map.split_off(from);
-                    map.append(&mut rest.split_off(to));
-                }
-                StoreChange::DeleteRange(..) => {}
-                StoreChange::Clear(_) => map.clear(),
+                StoreChange::Put(_, key, value) => rows.put(key, value),
+                StoreChange::Delete(_, key) => rows.delete(key),
+                StoreChange::DeleteRange(_, from, to) => rows.delete_range(from, to),
+                StoreChange::Clear(_) => *rows = Rows::default(),
             }
         }
     }
@@ -96,7 +117,7 @@ impl Maps {
 
 impl StoreSnapshot for Maps {
     fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.map(store)?.get(key).map(|value| value.to_vec()))
+        Ok(self.rows(store)?.map.get(key).map(|value| value.to_vec()))
     }
 
     fn range<'a>(&'a self, store: StoreIndex, from: Bound<&[u8]>, to: Bound<&[u8]>) -> StorePairs<'a> {
@@ -136,7 +157,7 @@ impl Store for MemoryStore {
     fn write(&mut self, batch: StoreBatch) -> Result<(), StoreError> {
         // A batch is all or nothing, so check everything before changing anything.
         for change in batch.changes() {
-            self.maps.map(change.store())?;
+            self.maps.rows(change.store())?;
         }
         let Some(readers) = self.readers.get() else {
             self.maps.apply(&batch);
@@ -155,6 +176,12 @@ impl Store for MemoryStore {
     fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError> {
         let gate = self.readers.get_or_init(|| ReaderGate::open(self.maps.clone()));
         Ok(Arc::new(MemoryReader(gate.clone())))
+    }
+
+    /// Exact; the bytes are those of keys and rows alone.
+    fn size(&self, store: StoreIndex) -> Result<StoreSize, StoreError> {
+        let Rows { map, bytes } = self.maps.rows(store)?;
+        Ok(StoreSize { rows: Some(map.len() as u64), bytes: Some(*bytes as u64) })
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
@@ -187,7 +214,31 @@ fn not_opened(store: StoreIndex) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use super::Memory;
+    use super::*;
 
     crate::store_contract!(Memory, tempfile::tempdir().expect("a temporary folder"));
+
+    #[test]
+    fn rows_and_bytes_are_counted_exactly_whatever_changes() -> Result<(), StoreError> {
+        type Change = dyn Fn(&mut StoreBatch);
+        const A: StoreIndex = StoreIndex(1);
+        let mut store = Memory.open(Path::new(""), &["a".to_owned()])?;
+        let steps: [(&Change, (u64, u64)); 8] = [
+            (&|batch| batch.put(A, "a", "12345"), (1, 6)),
+            (&|batch| batch.put(A, "a", "1"), (1, 2)),
+            (&|batch| ["b", "bb", "c"].iter().for_each(|key| batch.put(A, key, "")), (4, 6)),
+            (&|batch| batch.delete(A, "nothing"), (4, 6)),
+            (&|batch| batch.delete_range(A, "b", "c"), (2, 3)),
+            (&|batch| batch.delete_range(A, "c", "b"), (2, 3)),
+            (&|batch| batch.delete(A, "a"), (1, 1)),
+            (&|batch| batch.clear(A), (0, 0)),
+        ];
+        for (number, (change, (rows, bytes))) in steps.into_iter().enumerate() {
+            let mut batch = StoreBatch::default();
+            change(&mut batch);
+            store.write(batch)?;
+            assert_eq!(store.size(A)?, StoreSize { rows: Some(rows), bytes: Some(bytes) }, "step {number}");
+        }
+        Ok(())
+    }
 }

@@ -47,6 +47,7 @@ pub(crate) mod rows;
 pub(crate) mod runs;
 pub(crate) mod selection;
 pub(crate) mod session_rows;
+mod size;
 pub(crate) mod sliding_rows;
 mod small_bytes;
 pub(crate) mod spanned_rows;
@@ -85,6 +86,7 @@ pub use processor_sessions::ProcessorSessionStore;
 pub use processor_windows::ProcessorWindowStore;
 pub use reader::{ReaderGate, StoreReader, StoreSnapshot};
 pub(crate) use restoring::Restoring;
+pub use size::{StoreProperty, StoreSize};
 pub use store::{
     META, StateBackend, StateMemory, Store, StoreError, StoreErrorKind, StoreIndex, StorePairs, bounds_cross,
 };

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{
-    Memory, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreIndex, StorePairs, StoreReader,
-    StoreSnapshot,
+    Memory, StateBackend, Store, StoreBatch, StoreChange, StoreError, StoreIndex, StorePairs, StoreProperty,
+    StoreReader, StoreSize, StoreSnapshot,
 };
 
 /// Stores on disk and in memory, which look like stores of one sort.
@@ -80,6 +80,14 @@ impl Store for PartlyInMemory {
         let (disk, memory) = (self.disk.reader()?, self.memory.reader()?);
         let (in_memory, writing) = (Arc::clone(&self.in_memory), Arc::clone(&self.writing));
         Ok(Arc::new(Reader { disk, memory, in_memory, writing }))
+    }
+
+    fn size(&self, store: StoreIndex) -> Result<StoreSize, StoreError> {
+        self.of(store).size(store)
+    }
+
+    fn properties(&self, store: StoreIndex) -> Vec<StoreProperty> {
+        self.of(store).properties(store)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

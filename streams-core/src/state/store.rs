@@ -10,7 +10,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{OpeningStore, StatePlace, StoreBatch, StoreReader};
+use super::{OpeningStore, StatePlace, StoreBatch, StoreProperty, StoreReader, StoreSize};
 
 /// Opens tasks' stores.
 pub trait StateBackend: Send + Sync + 'static {
@@ -35,6 +35,11 @@ pub trait StateBackend: Send + Sync + 'static {
     /// What it holds in memory at most, for all tasks together; `None` if that has no limit.
     fn memory(&self) -> Option<StateMemory> {
         None
+    }
+
+    /// What it knows about itself, for metrics: what its stores have in common.
+    fn properties(&self) -> Vec<StoreProperty> {
+        Vec::new()
     }
 
     /// Sets what it may hold in memory, in bytes. Called before the first store is opened, and not if
@@ -100,6 +105,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the disk or the files prevent it.
     fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError>;
+
+    /// How large a store is, as far as that is known without reading it. This is asked for some times a minute.
+    ///
+    /// # Errors
+    /// When the files prevent it.
+    fn size(&self, _store: StoreIndex) -> Result<StoreSize, StoreError> {
+        Ok(StoreSize::default())
+    }
+
+    /// What else is known about a store, for metrics.
+    fn properties(&self, _store: StoreIndex) -> Vec<StoreProperty> {
+        Vec::new()
+    }
 
     /// Makes everything written so far survive a power failure, as far as the hardware allows.
     ///

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::state::{
     Memory, ReaderGate, StateBackend, StatePlace, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex,
-    StorePairs, StoreReader, StoreSnapshot,
+    StorePairs, StoreReader, StoreSize, StoreSnapshot,
 };
 
 /// A persistent backend in memory: what was written to a folder is still there when the folder is opened again. Folders
@@ -203,6 +203,10 @@ impl Store for KeptStore {
     fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError> {
         let kept = guard(&self.store).reader()?;
         Ok(Arc::new(KeptReader(self.readers.get_or_init(|| ReaderGate::open(kept)).clone())))
+    }
+
+    fn size(&self, store: StoreIndex) -> Result<StoreSize, StoreError> {
+        guard(&self.store).size(store)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

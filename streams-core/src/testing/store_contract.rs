@@ -38,6 +38,7 @@ macro_rules! store_contract {
             a_cleared_store_holds_what_was_put_afterwards
             one_batch_changes_every_store_it_names
             a_batch_that_is_refused_changes_nothing
+            a_store_knows_its_own_size_if_any
             stores_are_isolated
             tasks_are_isolated
             long_keys_and_values_come_back_whole
@@ -119,6 +120,20 @@ pub fn keys_are_ordered_as_bytes(backend: &dyn StateBackend, folder: &Path) -> O
         ascending.iter().enumerate().map(|(at, key)| pair(key, &[u8::try_from(at).unwrap_or_default()])).collect();
     assert_eq!(pairs(&*store, A, ALL)?, expected);
     assert_eq!(pairs_reverse(&*store, A, ALL)?, reversed(expected));
+    Ok(())
+}
+
+/// Clause: a backend that knows sizes knows those of each store, at least as estimates.
+pub fn a_store_knows_its_own_size_if_any(backend: &dyn StateBackend, folder: &Path) -> Outcome {
+    let mut store = open(backend, folder, &["a", "b"])?;
+    for key in 0..100_u8 {
+        put(&mut *store, A, &[key], &[0; 1_000])?;
+    }
+    let (full, empty) = (store.size(A)?, store.size(B)?);
+    assert!(full.rows.is_none_or(|rows| (50..=200).contains(&rows)), "100 rows were written: {full:?}");
+    assert!(full.bytes.is_none_or(|bytes| bytes >= 100_000), "100,000 bytes were written: {full:?}");
+    assert!(empty.rows.is_none_or(|rows| rows == 0), "nothing was written: {empty:?}");
+    assert!(empty.bytes < full.bytes || full.bytes.is_none(), "{empty:?} {full:?}");
     Ok(())
 }
 

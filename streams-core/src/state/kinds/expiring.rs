@@ -108,6 +108,11 @@ impl StoreKind for Expiring {
         key.first() == Some(&ROW)
     }
 
+    /// The other one is that of the index.
+    fn rows_each(&self) -> u64 {
+        2
+    }
+
     fn areas(&self, keys: &Keys, _times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
         vec![Area::by_key(&[ROW], keys)]
     }

@@ -157,6 +157,11 @@ pub trait StoreKind: Debug + Send + Sync + 'static {
         true
     }
 
+    /// How many rows of the store each of its contents takes, as far as that is the same for all of them.
+    fn rows_each(&self) -> u64 {
+        1
+    }
+
     /// Where rows with such keys and times lie, in the order of the store's keys. What else lies there is left out by whoever
     /// reads it. Without times, kinds that keep versions give the latest ones only.
     fn areas(&self, _keys: &Keys, _times: Option<(Timestamp, Timestamp)>) -> Vec<Area> {
