@@ -6,6 +6,7 @@ use axum::Router;
 use streams_core::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::asked::AskedStores;
 use crate::guards::Guards;
 use crate::lag::LagKeeper;
 use crate::limits::Limits;
@@ -350,6 +351,7 @@ impl Http {
             has_token: token.is_some(),
             peers: Peers::new(self.app.clone(), token, allowed),
             app: self.app.clone(),
+            asked: AskedStores::new(self.app.about().clock()),
             lag: Arc::new(LagKeeper::new(self.app.clone())),
             log: Arc::new(LogKeeper::new(self.app.clone())),
             gallery: Gallery::new(self.app.clone()),

@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod admin_client;
+mod asked;
 mod error;
 mod guards;
 mod http;

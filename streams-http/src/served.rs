@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use streams_core::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::asked::AskedStores;
 use crate::lag::LagKeeper;
 use crate::live::Gallery;
 use crate::log::LogKeeper;
@@ -19,6 +20,8 @@ pub(crate) type Served = Arc<ServedParts>;
 /// Its parts.
 pub(crate) struct ServedParts {
     pub(crate) app: Handle,
+    /// How long those wait who ask about stores.
+    pub(crate) asked: AskedStores,
     pub(crate) lag: Arc<LagKeeper>,
     pub(crate) log: Arc<LogKeeper>,
     pub(crate) peers: Peers,

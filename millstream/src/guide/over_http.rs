@@ -161,9 +161,24 @@
 //! # Prometheus
 //!
 //! Metrics have Kafka Streams' names where it has one, as `kstream_..`, with the unit in the name:
-//! `kstream_consumer_lag_seconds`, `kstream_task_records_processed_total`. How long workers poll, process, commit and
-//! punctuate comes in histograms. They are labelled by topic, sub-topology, worker and reason, never by keys; and by
-//! partition only with `metrics.recording.level=DEBUG`. `streams-http/grafana` has a dashboard and six alerts.
+//! `kstream_consumer_lag_seconds`, `kstream_task_records_processed_total`. They are labelled by topic, node, store,
+//! sub-topology, worker and reason, never by keys; and by partition only with `metrics.recording.level=DEBUG`.
+//! `streams-http/grafana` has a dashboard and eight alerts.
+//!
+//! | to know | look at |
+//! |---|---|
+//! | how old records are when they are processed and sent, by the clock | `kstream_record_e2e_seconds` of sources and sinks |
+//! | how much out of order records come | `kstream_record_lateness_seconds` |
+//! | what comes in and goes out | `kstream_topic_records_consumed_total`, `kstream_topic_records_produced_total` |
+//! | what workers do with their time | `kstream_thread_busy_ratio` by phase; steps in `kstream_thread_process_seconds` and others |
+//! | what was left out | `kstream_records_dropped_total`, `kstream_dlq_records_total` |
+//! | how large state is | `kstream_store_entries`, `kstream_store_bytes`, at most some seconds old |
+//! | how RocksDB is | `kstream_rocksdb_..`, some of RocksDB's own properties |
+//! | how long restoring took | `kstream_restore_seconds_total`, added up over tasks |
+//! | who asks for rows, and how long that takes | `kstream_iq_requests_seconds` by store and route, `kstream_live_view_clients` |
+//!
+//! Ages and lateness are counted for records that were processed, again if a transaction is undone and the work done again.
+//! Topics that a program chooses for each record (`.to_with(..)`) count as one, `(chosen)`.
 //!
 //! ```text
 //! scrape_configs:

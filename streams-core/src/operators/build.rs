@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handler::{Attend, Handling};
+use super::meters::SinkMeter;
 use super::process::{PunctuationId, ScheduleBook};
 use super::untyped::Untyped;
 use super::wrapping::{Wrapper, wrapped};
@@ -370,6 +371,8 @@ pub(crate) struct TaskParts {
     pub views: Vec<Rc<RefCell<dyn StoreView>>>,
     /// The operators' own stream times by node name, and times that belong to stores. They survive restarts.
     pub stream_times: Vec<(Arc<str>, Rc<Cell<Timestamp>>)>,
+    /// What is counted of the records that its sinks send.
+    pub meters: Vec<Rc<SinkMeter>>,
     /// Which node an object is, if it panics.
     pub names: HashMap<Address, Arc<str>>,
 }
@@ -879,6 +882,13 @@ impl NodeBuilder<'_> {
         let name = Arc::clone(&self.name);
         self.task.parts().stream_times.push((name, Rc::clone(&time)));
         time
+    }
+
+    /// Counts what the node sends to a topic; `None` if the application chooses the topic for each record.
+    pub(super) fn meter(&mut self, topic: Option<&Arc<str>>) -> Rc<SinkMeter> {
+        let meter = SinkMeter::new(Arc::clone(&self.name), topic.cloned());
+        self.task.parts().meters.push(Rc::clone(&meter));
+        meter
     }
 
     /// Registers the node's cache to be flushed at commits.

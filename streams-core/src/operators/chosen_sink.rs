@@ -81,7 +81,8 @@ where
     let choose: Choose<K, V, C> = Arc::new(choose);
     Recipe::new(move |builder| {
         let (choose, partitioner) = (Arc::clone(&choose), partitioner.clone());
-        let (encoder, types) = (Encoder::new(builder.name()), PhantomData);
+        let meter = builder.meter(None);
+        let (encoder, types) = (Encoder::new(builder.name(), meter), PhantomData);
         Ok(BuiltNode::link::<K, V>(ChosenSink { choose, partitioner, encoder, routes: HashMap::new(), types }))
     })
 }

@@ -5,9 +5,11 @@
 //! batch's worth has been sent there, then to the next, so that batches stay full.
 
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use smallvec::smallvec;
 
+use super::meters::SinkMeter;
 use super::partitioner::{Chosen, Partitioner, Partitions, Target};
 use super::{BuiltNode, Context, Destination, DropReason, Next, OperatorError, Recipe, Unaddressed};
 use crate::record::{Headers, Partition, Record, Timestamp};
@@ -39,7 +41,8 @@ where
 {
     Recipe::new(move |builder| {
         let route = Route::new(builder.destination(&topic)?, builder.task().partition);
-        let encoder = Encoder::new(builder.name());
+        let meter = builder.meter(Some(&route.destination.topic));
+        let encoder = Encoder::new(builder.name(), meter);
         let partitioner = partitioner.clone();
         Ok(BuiltNode::link::<K, V>(Sink::<K, V, TK, TV> { encoder, route, partitioner, types: PhantomData }))
     })
@@ -139,11 +142,12 @@ pub(super) struct Encoder {
     value: Vec<u8>,
     has_key: bool,
     has_value: bool,
+    meter: Rc<SinkMeter>,
 }
 
 impl Encoder {
-    pub(super) fn new(node: &str) -> Self {
-        Self { node: node.to_owned(), key: Vec::new(), value: Vec::new(), has_key: false, has_value: false }
+    pub(super) fn new(node: &str, meter: Rc<SinkMeter>) -> Self {
+        Self { node: node.to_owned(), key: Vec::new(), value: Vec::new(), has_key: false, has_value: false, meter }
     }
 
     #[inline]
@@ -182,6 +186,7 @@ impl Encoder {
         for partition in chosen {
             let destination = &route.destination;
             context.send(&self.node, destination, partition, self.key(), self.value(), timestamp, headers)?;
+            self.meter.note(timestamp, context.wall_clock);
         }
         Ok(())
     }
@@ -210,7 +215,9 @@ impl Encoder {
                 route.partitions::<TK>(node, partitions, key, bytes)
             }),
         };
-        context.send_when_known(unaddressed)
+        context.send_when_known(unaddressed)?;
+        self.meter.note(timestamp, context.wall_clock);
+        Ok(())
     }
 
     fn key(&self) -> Option<&[u8]> {

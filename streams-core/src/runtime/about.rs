@@ -2,18 +2,20 @@
 //!
 //! It is fixed when the application starts; what changes is in the [`Status`](super::control::Status).
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::Settings;
 use super::app::Handle;
 use super::control::InstanceParts;
 use super::settings::Guarantee;
 use super::timings::WorkerTimings;
 use super::voice::{LastingVoice, Voice};
+use super::{Settings, StoreMetrics};
 use crate::clock::SharedClock;
 use crate::config::{EffectiveSetting, RecordingLevel, StreamsConfig, effective};
 use crate::log::{Isolation, Log};
+use crate::state::{GlobalStore, StateBackend, StoreProperty};
 use crate::topology::Topology;
 
 /// What a running application is: its id, topology and settings, and the log that it runs on.
@@ -40,6 +42,8 @@ pub struct About {
     asked: Arc<StreamsConfig>,
     /// A handle that is kept must not keep an embedded log open.
     log: Weak<dyn Log>,
+    /// The same for what a backend holds in memory.
+    backend: Weak<dyn StateBackend>,
     clock: SharedClock,
     started: Duration,
     voice: LastingVoice,
@@ -53,6 +57,7 @@ impl About {
             settings: Arc::clone(&parts.settings),
             asked: Arc::clone(&parts.asked),
             log: Arc::downgrade(&parts.log),
+            backend: Arc::downgrade(&parts.backend),
             clock: Arc::clone(&parts.clock),
             started: parts.clock.monotonic(),
             voice: voice.lasting(),
@@ -114,6 +119,12 @@ impl About {
         self.log.upgrade()
     }
 
+    /// What the backend of its state knows about itself, for all stores together; nothing once the application has ended.
+    #[must_use]
+    pub fn backend_properties(&self) -> Vec<StoreProperty> {
+        self.backend.upgrade().map_or_else(Vec::new, |backend| backend.properties())
+    }
+
     /// The clock that it runs by.
     #[must_use]
     pub fn clock(&self) -> SharedClock {
@@ -134,7 +145,7 @@ impl std::fmt::Debug for About {
     }
 }
 
-/// How long ago an application's loops have turned.
+/// How long ago an application's loops have turned, and how many have failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Turns {
@@ -142,6 +153,8 @@ pub struct Turns {
     pub control: Duration,
     /// For each worker, how long the step lasts that it is in; zero between two steps.
     pub workers: Vec<Duration>,
+    /// How many workers could not go on because of an error, since the application was started.
+    pub failed: u64,
 }
 
 impl Handle {
@@ -155,7 +168,19 @@ impl Handle {
         Turns {
             control: now.saturating_sub(turned),
             workers: status.turns.workers().into_iter().map(lasting).collect(),
+            failed: status.turns.failed(),
         }
+    }
+
+    /// What the backend says about the stores of global tables, by their names. Those of tasks are in
+    /// [`TaskMetrics::stores`](super::TaskMetrics::stores).
+    #[must_use]
+    pub fn global_stores(&self) -> BTreeMap<Arc<str>, StoreMetrics> {
+        let Some(floor) = self.status().desk.floor() else { return BTreeMap::new() };
+        let stores = floor.globals.values();
+        // One that cannot be measured has other troubles, which are told elsewhere.
+        let size = |store: &GlobalStore| store.size().unwrap_or_default();
+        stores.map(|store| (store.name().into(), StoreMetrics::new(size(store), store.properties()))).collect()
     }
 
     /// How long the steps of each worker took so far, at most about 100 ms old.

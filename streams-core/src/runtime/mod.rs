@@ -11,6 +11,7 @@ mod alignment;
 mod app;
 mod assignment;
 mod bounds;
+mod busy;
 mod collector;
 mod commit;
 mod control;
@@ -25,6 +26,7 @@ mod global_rows;
 mod globals;
 mod gone_topics;
 mod heard;
+mod histogram;
 mod home;
 mod idle;
 mod inputs;
@@ -75,9 +77,10 @@ pub use app::{App, Handle, Running};
 pub use drop_notices::DroppedRecords;
 pub use error::{AppError, ChangelogLoss, RestsOn};
 pub use failures::{FailedRecord, Stage, Uncaught};
+pub use histogram::Histogram;
 pub use instances::Instance;
 pub use lifecycle::AppState;
-pub use metrics::{TaskMetrics, TaskPhase};
+pub use metrics::{ReceivedRecords, SentRecords, StoreMetrics, TaskMetrics, TaskPhase};
 pub use renamed::RenamedTopic;
 pub use settings::{
     CreateInternalTopics, ErrorSettings, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnError, OnFuture,
@@ -85,7 +88,7 @@ pub use settings::{
 };
 pub use single_task::{RawRow, SentRecord};
 pub use summary::Summary;
-pub use timings::{Histogram, WorkerTimings};
+pub use timings::{BusyShares, WorkerTimings};
 
 use crate::voice;
 pub(crate) use control::{Control, ControlTurn, Status};

@@ -12,6 +12,8 @@ pub(crate) struct TurnBoard {
     /// In milliseconds of the monotonic clock plus 1; 0 before the first turn.
     control_ms: AtomicU64,
     workers: Mutex<Vec<Arc<Pulse>>>,
+    /// How many workers could not go on.
+    failed: AtomicU64,
 }
 
 impl TurnBoard {
@@ -29,6 +31,16 @@ impl TurnBoard {
     /// When the control turned last.
     pub(crate) fn control(&self) -> Option<Duration> {
         self.control_ms.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis)
+    }
+
+    /// A worker cannot go on.
+    pub(crate) fn worker_fails(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many workers could not go on.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// When each worker's step began, for those that are in one.

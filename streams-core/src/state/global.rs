@@ -4,7 +4,8 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{
-    KeyOrder, META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StorePairs, StoreReader, TaskState,
+    KeyOrder, META, Store, StoreBatch, StoreError, StoreErrorKind, StoreIndex, StorePairs, StoreProperty, StoreReader,
+    StoreSize, TaskState,
 };
 use crate::record::Timestamp;
 
@@ -40,6 +41,19 @@ impl GlobalStore {
     /// As [`Store::get`].
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.read().unwrap_or_else(PoisonError::into_inner).get(self.index, key)
+    }
+
+    /// How large the store is.
+    ///
+    /// # Errors
+    /// As [`Store::size`].
+    pub(crate) fn size(&self) -> Result<StoreSize, StoreError> {
+        self.store.read().unwrap_or_else(PoisonError::into_inner).size(self.index)
+    }
+
+    /// What else its backend knows about it.
+    pub(crate) fn properties(&self) -> Vec<StoreProperty> {
+        self.store.read().unwrap_or_else(PoisonError::into_inner).properties(self.index)
     }
 
     /// The value of a key in any store held together with this one, such as [`super::META`].
@@ -148,6 +162,10 @@ impl Store for Committed {
 
     fn reader(&self) -> Result<Arc<dyn StoreReader>, StoreError> {
         Err(self.refused())
+    }
+
+    fn size(&self, store: StoreIndex) -> Result<StoreSize, StoreError> {
+        self.0.store.read().unwrap_or_else(PoisonError::into_inner).size(store)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::layered::Layered;
 use super::small_bytes::{KeyBytes, ValueBytes};
 use super::watches::Watches;
-use super::{KeyOrder, KeyRange, Store, StoreBatch, StoreError, StoreIndex};
+use super::{KeyOrder, KeyRange, Store, StoreBatch, StoreError, StoreIndex, StoreProperty, StoreSize};
 
 /// A key and its row.
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -176,6 +176,19 @@ impl TaskState {
         self.overlays.clear();
         self.floors.clear();
         self.uncommitted_bytes = 0;
+    }
+
+    /// How large a store is, without its uncommitted writes.
+    ///
+    /// # Errors
+    /// As [`Store::size`].
+    pub(crate) fn size(&self, store: StoreIndex) -> Result<StoreSize, StoreError> {
+        self.committed.size(store)
+    }
+
+    /// What else the backend knows about a store.
+    pub(crate) fn properties(&self, store: StoreIndex) -> Vec<StoreProperty> {
+        self.committed.properties(store)
     }
 
     /// The committed store, for restoring and for the task's metadata.

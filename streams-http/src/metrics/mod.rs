@@ -12,8 +12,10 @@ use prometheus::{Error, TextEncoder};
 mod application;
 mod handlers;
 mod inputs;
+mod records;
 mod sample;
 mod snapshot;
+mod stores;
 mod tasks;
 mod threads;
 
@@ -35,6 +37,8 @@ fn families() -> impl Iterator<Item = &'static Family> {
         .iter()
         .chain(threads::FAMILIES)
         .chain(tasks::FAMILIES)
+        .chain(records::FAMILIES)
+        .chain(stores::FAMILIES)
         .chain(handlers::FAMILIES)
         .chain(inputs::FAMILIES)
 }
@@ -120,9 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn there_are_six_alerts_and_each_says_what_to_do() {
+    fn there_are_eight_alerts_and_each_says_what_to_do() {
         let [_, (_, alerts)] = SHIPPED;
-        for (line, count) in [("- alert: ", 6), ("summary: ", 6), ("description: ", 6), ("expr: ", 6), ("for: ", 6)] {
+        for (line, count) in [("- alert: ", 8), ("summary: ", 8), ("description: ", 8), ("expr: ", 8), ("for: ", 8)] {
             assert_eq!(alerts.lines().filter(|text| text.trim_start().starts_with(line)).count(), count, "{line}");
         }
     }

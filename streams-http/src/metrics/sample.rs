@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricType};
+use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricType};
+use streams_core::runtime::Histogram;
 
 /// Names and values, in the order in which they are shown.
 pub(super) type Labels = Vec<(&'static str, String)>;
@@ -17,7 +18,7 @@ pub(super) struct Sample {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Number(f64),
-    Steps(streams_core::runtime::Histogram),
+    Steps(Histogram),
 }
 
 impl Sample {
@@ -51,14 +52,14 @@ impl Sample {
     }
 }
 
-fn histogram(steps: &streams_core::runtime::Histogram) -> Histogram {
+fn histogram(steps: &Histogram) -> prometheus::proto::Histogram {
     let buckets = steps.buckets().map(|(bound, count)| {
         let mut bucket = Bucket::default();
         bucket.set_upper_bound(bound.as_secs_f64());
         bucket.set_cumulative_count(count);
         bucket
     });
-    let mut histogram = Histogram::default();
+    let mut histogram = prometheus::proto::Histogram::default();
     histogram.set_bucket(buckets.collect());
     histogram.set_sample_count(steps.count());
     histogram.set_sample_sum(steps.sum().as_secs_f64());
@@ -78,6 +79,15 @@ pub(super) fn summed(values: impl IntoIterator<Item = (Labels, u64)>) -> Vec<Sam
         *sums.entry(labels).or_default() += value;
     }
     sums.into_iter().map(|(labels, sum)| Sample::new(labels, number(sum))).collect()
+}
+
+/// Adds up histograms that have the same labels.
+pub(super) fn merged(values: impl IntoIterator<Item = (Labels, Histogram)>) -> Vec<Sample> {
+    let mut sums: BTreeMap<Labels, Histogram> = BTreeMap::new();
+    for (labels, value) in values {
+        sums.entry(labels).and_modify(|sum| sum.merge(&value)).or_insert(value);
+    }
+    sums.into_iter().map(|(labels, sum)| Sample { labels, value: Value::Steps(sum) }).collect()
 }
 
 #[cfg(test)]

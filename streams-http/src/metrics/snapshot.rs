@@ -1,11 +1,13 @@
 //! What the application says at one moment, from which all metrics are made.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use streams_core::config::{Guarantee, RecordingLevel};
 use streams_core::record::{Partition, TaskId};
-use streams_core::runtime::{AppState, TaskMetrics, Turns, WorkerTimings};
+use streams_core::runtime::{AppState, Histogram, StoreMetrics, TaskMetrics, Turns, WorkerTimings};
+use streams_core::state::StoreProperty;
 
 use super::sample::Labels;
 use crate::lag::InputLag;
@@ -27,6 +29,12 @@ pub(crate) struct Snapshot {
     /// Those that it has.
     pub(super) assigned: BTreeMap<TaskId, TaskMetrics>,
     pub(super) lags: Vec<InputLag>,
+    /// The stores of global tables.
+    pub(super) globals: BTreeMap<Arc<str>, StoreMetrics>,
+    /// What the backend of the state knows about itself.
+    pub(super) backend: Vec<StoreProperty>,
+    /// How long answers about stores took, by store and route.
+    pub(super) asked: BTreeMap<(Arc<str>, &'static str), Histogram>,
     /// How many streams of events are open.
     pub(super) streams: usize,
 }
@@ -47,6 +55,9 @@ impl Snapshot {
             state: app.state(),
             is_paused: app.is_paused(),
             streams: served.streams_max.saturating_sub(served.streams.available_permits()),
+            globals: app.global_stores(),
+            backend: about.backend_properties(),
+            asked: served.asked.all(),
             turns: app.turns(),
             timings: app.timings(),
             lags: assigned.values().flat_map(|task| served.lag.of(task, &ends)).collect(),

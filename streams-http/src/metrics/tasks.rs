@@ -1,11 +1,14 @@
 //! What is measured of tasks: by sub-topology, and by partition if that is wanted.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use prometheus::proto::MetricType;
 use streams_core::runtime::{TaskMetrics, TaskPhase};
 
 use super::Family;
 use super::sample::{Labels, Sample, number, summed};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, seconds};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -51,6 +54,18 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Changelog records read to restore state.",
         kind: MetricType::COUNTER,
         samples: |snapshot| total(snapshot, |task| task.restored),
+    },
+    Family {
+        name: "kstream_restore_seconds_total",
+        help: "Time in seconds that tasks have spent on restoring state, all of them together.",
+        kind: MetricType::COUNTER,
+        samples: |snapshot| {
+            let mut sums: BTreeMap<Labels, Duration> = BTreeMap::new();
+            for (id, task) in &snapshot.tasks {
+                *sums.entry(snapshot.place(*id)).or_default() += task.restoring;
+            }
+            sums.into_iter().map(|(labels, sum)| Sample::new(labels, seconds(sum))).collect()
+        },
     },
     Family {
         name: "kstream_restore_remaining_records",

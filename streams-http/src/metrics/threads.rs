@@ -18,6 +18,28 @@ pub(super) const FAMILIES: &[Family] = &[
         },
     },
     Family {
+        name: "kstream_threads_failed_total",
+        help: "Workers that could not go on because of an error.",
+        kind: MetricType::COUNTER,
+        samples: |snapshot| vec![Sample::new(Vec::new(), number(snapshot.turns.failed))],
+    },
+    Family {
+        name: "kstream_thread_busy_ratio",
+        help: "Share of the last moments, from 0 to 1, that a worker has spent on something. The rest of the time it has waited.",
+        kind: MetricType::GAUGE,
+        samples: |snapshot| {
+            let workers = (0..).zip(&snapshot.timings);
+            let shares = workers.flat_map(|(at, timings)| timings.busy.ratios().map(move |share| (at, share)));
+            shares
+                .map(|(at, (phase, share))| {
+                    let mut labels = thread(at);
+                    labels.push(("phase", phase.to_owned()));
+                    Sample::new(labels, share)
+                })
+                .collect()
+        },
+    },
+    Family {
         name: "kstream_thread_step_seconds",
         help: "Time in seconds that a worker's step lasts so far. It is 0 between two steps.",
         kind: MetricType::GAUGE,

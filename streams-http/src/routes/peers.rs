@@ -19,7 +19,11 @@ use crate::served::Served;
 
 /// Some rows of some of this instance's tasks.
 pub(crate) async fn rows(State(served): State<Served>, body: Bytes) -> Result<Response, Refusal> {
-    let answer = served.app.answer(question(&body)?).await?;
+    let question = question(&body)?;
+    // A store that is not there is refused, and not counted.
+    let store = served.app.store(question.store()).ok();
+    let _timed = store.as_ref().map(|store| served.asked.ask(&store.facts().name, "peer"));
+    let answer = served.app.answer(question).await?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer.to_json()).into_response())
 }
 

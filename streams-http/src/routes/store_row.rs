@@ -49,6 +49,7 @@ pub(crate) async fn store_row(
 ) -> Result<Response, Refusal> {
     let asking = Asking { committed: parameters.committed, local: false, wait: parameters.wait.as_deref() };
     let asked = asking.store(&served, &store, &headers)?;
+    let _timed = served.asked.ask(&asked.facts().name, "row");
     let (row, position) = asked.get(&key)?.with_position().await?;
     match row {
         Some(row) => Ok((positioned(&position), Json(row)).into_response()),

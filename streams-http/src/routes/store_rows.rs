@@ -114,6 +114,7 @@ pub(crate) async fn store_rows(
         return Err(Refusal::bad_request(format!("`limit` is from 1 to {ROWS_MAX}; ask on with `cursor`")));
     }
     let store = parameters.asking().store(&served, &store, &headers)?;
+    let _timed = served.asked.ask(&store.facts().name, "rows");
     let (page, position) = store.rows(&parameters.wanted(), limit)?.with_position().await?;
     let answer = RowsAnswer { rows: page.rows, next: page.next };
     Ok((positioned(&position), Json(answer)).into_response())

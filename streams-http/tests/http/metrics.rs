@@ -75,6 +75,10 @@ fn a_scrape_says_what_the_application_does() {
     is("kstream_task_records_buffered", &[("subtopology=0", 0.0)]);
     is("kstream_restore_remaining_records", &[("subtopology=0", 0.0)]);
     is("kstream_threads_alive", &[("", 2.0)]);
+    is("kstream_threads_failed_total", &[("", 0.0)]);
+    is("kstream_topic_records_consumed_total", &[("topic=lines", 6.0)]);
+    is("kstream_topic_records_produced_total", &[("topic=lines-per-key", 6.0), ("topic=shouted", 6.0)]);
+    is("kstream_restore_remaining_records", &[("subtopology=0", 0.0)]);
     is("kstream_paused", &[("", 0.0)]);
     is("kstream_consumer_lag_seconds", &[("topic=lines", 0.0)]);
     is("kstream_consumer_lag_unknown_partitions", &[("topic=lines", 0.0)]);
@@ -115,6 +119,93 @@ fn steps_of_workers_are_counted_in_histograms() {
             assert!(buckets.last().is_some_and(|last| last.less_than.is_infinite()), "{sample:?}");
         }
     }
+}
+
+/// The counts of a histogram by its label, and how much all of it is together.
+fn counts(scene: &Scene, name: &str) -> (BTreeMap<String, f64>, f64) {
+    let text = scene.get("/metrics").body;
+    let lines = |ending: &str| -> Vec<(String, f64)> {
+        let start = format!("{name}_{ending}{{");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&start)?.split_once("} "));
+        lines.map(|(labels, value)| (labels.replace('"', ""), value.parse().unwrap())).collect()
+    };
+    (lines("count").into_iter().collect(), lines("sum").iter().map(|(_, sum)| sum).sum())
+}
+
+#[test]
+fn ages_of_records_are_counted_at_sources_and_sinks_and_lateness_at_topics() {
+    let scene = scene(|http| http);
+    let now = scene.app.about().clock().now();
+    let hour = 60 * 60 * 1_000;
+    for (key, time) in [("a", now.0), ("a", now.0 - hour)] {
+        scene.log.send_at(&LINES, key, "line", Timestamp(time)).unwrap();
+    }
+    let ages = || counts(&scene, "kstream_record_e2e_seconds");
+    let nodes = ["KSTREAM-SOURCE-0000000000", "KSTREAM-SINK-0000000006"];
+    eventually(|| nodes.iter().all(|node| ages().0.get(&format!("node={node}")) == Some(&2.0)));
+    let (counted, sum) = ages();
+    assert_eq!(counted.len(), 3, "the counts' sink, too: {counted:?}");
+    // One of the records is an hour old in both places. The row of the count has the newer one's time.
+    assert!((2.0 * 3_600.0..2.0 * 3_600.0 + 100.0).contains(&sum), "{sum}");
+    let (late, sum) = counts(&scene, "kstream_record_lateness_seconds");
+    assert_eq!((late, sum), (of(&[("topic=lines", 2.0)]), 3_600.0));
+}
+
+#[test]
+fn stores_are_measured_and_those_who_ask_them_are_timed() {
+    let scene = scene(|http| http);
+    scene.process(&[("a", "to"), ("b", "be"), ("c", "or"), ("a", "not")]);
+    let store = "KSTREAM-AGGREGATE-STATE-STORE-0000000001";
+    let label = format!("store={store}");
+    eventually(|| values(&scraped(&scene), "kstream_store_entries") == of(&[(&label, 3.0)]));
+    // A key of a byte, a timestamp and a count.
+    assert_eq!(values(&scraped(&scene), "kstream_store_bytes"), of(&[(&label, 3.0 * 17.0)]));
+    for path in
+        [format!("{store}/a"), format!("{store}/nothing"), store.to_owned(), "unknown/a".into(), "unknown".into()]
+    {
+        scene.get(&format!("/api/stores/{path}"));
+    }
+    let (asked, _) = counts(&scene, "kstream_iq_requests_seconds");
+    let asked_of = |route: &str| format!("store={store},route={route}");
+    assert_eq!(asked, of(&[(&asked_of("row"), 2.0), (&asked_of("rows"), 1.0)]), "an unknown store is no label");
+}
+
+#[test]
+fn a_worker_that_cannot_go_on_is_counted_and_a_dead_letter_at_its_node() {
+    let builder = StreamsBuilder::new();
+    let checked = builder.stream(LINES).try_map_values(|line: String| match line.as_str() {
+        "fatal" => panic!("on purpose"),
+        line => line.parse::<i64>(),
+    });
+    checked.named("parse").to(Topic::<String, i64>::new("numbers"));
+    let app = App::new("parser", builder.build().unwrap()).dead_letters_to("letters").quiet();
+    let app = app.handle_errors(|failed| {
+        if failed.error().to_string().contains("on purpose") { OnError::Fail } else { OnError::DeadLetter }
+    });
+    let scene = scene_of(app, |http| http);
+    scene.process(&[("a", "1"), ("a", "one")]);
+    eventually(|| values(&scraped(&scene), "kstream_dlq_records_total") == of(&[("node=parse,reason=failed", 1.0)]));
+    assert_eq!(values(&scraped(&scene), "kstream_threads_failed_total"), of(&[("", 0.0)]));
+    scene.log.send(&LINES, "a", "fatal").unwrap();
+    eventually(|| values(&scraped(&scene), "kstream_threads_failed_total") == of(&[("", 1.0)]));
+}
+
+#[test]
+fn a_workers_time_is_divided_among_what_it_does() {
+    let scene = scene(|http| http);
+    scene.process(&[("a", "to"), ("b", "be"), ("c", "or")]);
+    let shares = values(&scraped(&scene), "kstream_thread_busy_ratio");
+    let phases = ["commit", "poll", "process", "punctuate", "restore"];
+    let expected: BTreeSet<_> =
+        ["0", "1"].iter().flat_map(|at| phases.map(|phase| format!("phase={phase},thread={at}"))).collect();
+    assert_eq!(shares.keys().cloned().collect::<BTreeSet<_>>(), expected);
+    for thread in ["0", "1"] {
+        let shares = shares.iter().filter(|(labels, _)| labels.ends_with(&format!("thread={thread}")));
+        let sum: f64 = shares.map(|(_, share)| *share).sum();
+        assert!((0.0..=1.0).contains(&sum), "{thread}: {sum}");
+    }
+    let worked: f64 = shares.iter().filter(|(labels, _)| labels.contains("process")).map(|(_, share)| share).sum();
+    assert!(worked > 0.0, "{shares:?}");
 }
 
 /// With many partitions there would be many time series, which somebody has to pay for.

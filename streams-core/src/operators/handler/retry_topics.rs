@@ -5,12 +5,13 @@
 //! it is the only one that writes them, and nothing is repartitioned. That the first record of a partition waits until it
 //! is due is the runtime's business; this module knows the records' headers.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::log::RecordRef;
 use crate::operators::source::undecodable;
-use crate::operators::{BuiltNode, Context, Destination, Link, Next, NodeBuilder, OperatorError, Recipe};
+use crate::operators::{BuiltNode, Context, Destination, Link, Next, NodeBuilder, OperatorError, Recipe, SinkMeter};
 use crate::record::{Header, Headers, Offset, Partition, Record, RecordPosition, Timestamp};
 use crate::state::in_flight::Accepted;
 use crate::topic::TopicRef;
@@ -90,7 +91,8 @@ impl RetryTopic {
 pub(crate) fn sink_recipe(topic: TopicRef) -> Recipe {
     Recipe::new(move |builder| {
         let (node, destination) = (builder.name().to_string(), builder.destination(&topic)?);
-        Ok(BuiltNode::link::<(), Parked>(RetrySink { node, destination, partition: builder.task().partition }))
+        let (partition, meter) = (builder.task().partition, builder.meter(Some(&destination.topic)));
+        Ok(BuiltNode::link::<(), Parked>(RetrySink { node, destination, partition, meter }))
     })
 }
 
@@ -98,6 +100,7 @@ struct RetrySink {
     node: String,
     destination: Destination,
     partition: Partition,
+    meter: Rc<SinkMeter>,
 }
 
 impl Next<(), Parked> for RetrySink {
@@ -105,7 +108,9 @@ impl Next<(), Parked> for RetrySink {
         let headers = headers_of(&record.value);
         let Accepted { key, value, timestamp, .. } = record.value.accepted;
         let (key, value) = (key.as_deref(), value.as_deref());
-        context.send(&self.node, &self.destination, self.partition, key, value, timestamp, &headers)
+        context.send(&self.node, &self.destination, self.partition, key, value, timestamp, &headers)?;
+        self.meter.note(timestamp, context.wall_clock);
+        Ok(())
     }
 }
 

@@ -542,6 +542,7 @@ impl Together {
                     self.call_all(&error);
                 }
                 tracing::debug!(worker, "a worker has failed");
+                status.turns.worker_fails();
                 self.fail(error, status);
             }
             Report::Stalled(stall) => self.take_stall(&stall, status),

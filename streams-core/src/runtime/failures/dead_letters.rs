@@ -14,6 +14,8 @@
 //!
 //! The record's own headers come first, as in Kafka Streams. All are texts.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::ErrorSettings;
@@ -46,9 +48,15 @@ pub(crate) fn check_dead_letters(topology: &Topology, errors: &ErrorSettings) ->
     Err(AppError::Setting { setting: "errors.dead.letter.queue.topic.name".to_owned(), reason })
 }
 
-/// Where a task's dead letters go.
+/// Where a task's dead letters go, and how many have gone there.
 #[derive(Debug)]
-pub(crate) struct DeadLetters(Destination);
+pub(crate) struct DeadLetters {
+    destination: Destination,
+    written: RefCell<Written>,
+}
+
+/// Numbers of dead letters, by node and reason.
+type Written = BTreeMap<(Arc<str>, &'static str), u64>;
 
 /// The record itself.
 pub(crate) struct Letter<'a> {
@@ -63,11 +71,16 @@ struct Told<'a> {
     exception: String,
     message: String,
     node: Option<&'a str>,
+    /// The node for which it is counted if none has failed.
+    source: &'a str,
     reason: DropReason,
     /// Whether the record's time may be refused.
     has_odd_time: bool,
     violations: &'a [Violation],
 }
+
+/// No node.
+const UNKNOWN: &str = "-";
 
 /// Where a record came from, or is to go back to.
 enum Address {
@@ -79,10 +92,15 @@ enum Address {
 
 impl DeadLetters {
     pub(crate) const fn to(destination: Destination) -> Self {
-        Self(destination)
+        Self { destination, written: RefCell::new(BTreeMap::new()) }
     }
 
-    /// Writes the record in hand, with which something has failed.
+    /// Takes the numbers of what was written since this was called last, by node and reason.
+    pub(crate) fn take_written(&self) -> Written {
+        self.written.take()
+    }
+
+    /// Writes the record in hand, with which something has failed. `source` is the node that has read it.
     ///
     /// # Errors
     /// When it cannot be sent.
@@ -91,9 +109,10 @@ impl DeadLetters {
         context: &mut Context,
         letter: Letter<'_>,
         (error, reason): (&OperatorError, DropReason),
+        source: &str,
     ) -> Result<(), OperatorError> {
         let address = address_of(context);
-        self.write(context, letter, &Told::of(error, reason), &address)
+        self.write(context, letter, &Told { source, ..Told::of(error, reason) }, &address)
     }
 
     /// Writes the record in hand, which a node has dropped.
@@ -110,6 +129,7 @@ impl DeadLetters {
             exception: "millstream::DropReason".to_owned(),
             message: format!("{node} has dropped it: {}", reason.label()),
             node: Some(node),
+            source: node,
             reason,
             has_odd_time: false,
             violations: &[],
@@ -169,7 +189,7 @@ impl DeadLetters {
         };
         let Letter { key, value, timestamp, mut headers } = letter;
         let partition = self.partition_for(key, position);
-        let node = told.node.unwrap_or("-");
+        let node = told.node.unwrap_or(UNKNOWN);
         headers.push(EXCEPTION, told.exception.clone());
         headers.push(MESSAGE, told.message.clone());
         headers.push(STACK_TRACE, format!("task {}\n\tat {node}\n", context.task));
@@ -188,12 +208,15 @@ impl DeadLetters {
         } else {
             timestamp
         };
-        context.send("dead letters", &self.0, partition, key, value, written, &headers)
+        context.send("dead letters", &self.destination, partition, key, value, written, &headers)?;
+        let counted_as = (Arc::from(told.node.unwrap_or(told.source)), told.reason.label());
+        *self.written.borrow_mut().entry(counted_as).or_default() += 1;
+        Ok(())
     }
 
     /// By the key, as all records; without one, the number of the partition that it came from, as far as there is one.
     fn partition_for(&self, key: Option<&[u8]>, position: Option<&RecordPosition>) -> Partition {
-        let partitions = self.0.partitions.max(1);
+        let partitions = self.destination.partitions.max(1);
         match (key, position) {
             (Some(key), _) => partition_of(key, partitions),
             (None, Some(position)) => {
@@ -221,7 +244,7 @@ impl<'a> Told<'a> {
             OperatorError::Invalid { violations, .. } => violations.as_slice(),
             _ => &[],
         };
-        Self { exception, message, node, reason, has_odd_time, violations }
+        Self { exception, message, node, source: UNKNOWN, reason, has_odd_time, violations }
     }
 }
 

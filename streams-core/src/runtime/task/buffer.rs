@@ -11,12 +11,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::buffered_bytes::{BufferedBytes, Share};
 use super::parking::Parking;
 use crate::log::{RecordBatch, RecordRef};
-use crate::operators::{Mark, OperatorError, SourceNode};
+use crate::operators::{InputMeter, Mark, OperatorError, SourceNode};
 use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::alignment::Lanes;
 use crate::runtime::offset_metadata::KeptSender;
@@ -43,6 +44,9 @@ pub(crate) struct Input {
     pub(crate) is_internal: bool,
     /// Whether reading of this partition is paused.
     pub(crate) paused: bool,
+    /// What is counted of its records, and the node that reads them.
+    pub(super) meter: InputMeter,
+    pub(super) node: Arc<str>,
     batches: VecDeque<RecordBatch>,
     cursor: usize,
     /// What comes behind the buffered records, if that is known to be no record.
@@ -100,6 +104,8 @@ impl Input {
             partition_time,
             is_internal,
             paused: false,
+            meter: InputMeter::default(),
+            node: Arc::default(),
             batches: VecDeque::new(),
             cursor: 0,
             end_behind: None,
@@ -118,6 +124,11 @@ impl Input {
     /// Lets records of a retry topic wait until they are due, which they are after that time.
     pub(super) fn parked_for(self, delay: Option<Duration>) -> Self {
         Self { parking: delay.map(|delay| Box::new(Parking::of(delay))), ..self }
+    }
+
+    /// The name of the node that reads it.
+    pub(super) fn read_by(self, node: &Arc<str>) -> Self {
+        Self { node: Arc::clone(node), ..self }
     }
 
     /// Counts the buffer's bytes among those of others.

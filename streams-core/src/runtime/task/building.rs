@@ -83,9 +83,9 @@ impl Building<'_> {
             let lanes = self.lanes(&start);
             let input = Input::new(Rc::clone(source), start, reading.timestamps.unwrap_or(self.timestamps));
             // One that extracts times is another object.
-            if let Some(name) = parts.names.get(&Address::of(source)).cloned() {
-                parts.names.insert(Address::of(&input.source), name);
-            }
+            let node = parts.names.get(&Address::of(source)).cloned().unwrap_or_default();
+            let input = input.read_by(&node);
+            parts.names.insert(Address::of(&input.source), node);
             let delay = self.plan.retry_delay(&input.partition.topic);
             Some(input.in_lanes(lanes).parked_for(delay).counted_in(self.buffered))
         };

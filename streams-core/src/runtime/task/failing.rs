@@ -180,7 +180,7 @@ impl Task {
             (_, None) => DropReason::Failed,
         };
         if is_dead_letter && let Some(dead_letters) = &self.dead_letters {
-            let written = dead_letters.failed(context, letter(&record), (error, reason));
+            let written = dead_letters.failed(context, letter(&record), (error, reason), &input.node);
             written.map_err(|error| record_error(self.id, input, offset, error))?;
         }
         context.skip_record(reason, error);

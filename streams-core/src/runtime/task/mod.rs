@@ -14,7 +14,7 @@ use super::age;
 use super::directory::TaskFolder;
 use super::drop_notices::DropNotices;
 use super::failures::{DeadLetters, Failures};
-use super::metrics::{TaskMetrics, TaskPhase};
+use super::metrics::{StoreMetrics, TaskMetrics, TaskPhase};
 use super::notes::{changelog_key, time_key};
 use super::offset_metadata::{KeptTopic, OffsetMetadata};
 use super::pulse::InHand;
@@ -30,7 +30,9 @@ use crate::operators::{
     Address, Context, Destination, DropReason, OperatorError, PunctuationTime, TaskParts, blamed, blaming,
 };
 use crate::record::{Offset, TaskId, Timestamp, TopicPartition};
-use crate::state::{CommittedRows, META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreView, TaskState};
+use crate::state::{
+    CommittedRows, META, StoreBatch, StoreError, StoreIndex, StoreKind, StoreSize, StoreView, TaskState,
+};
 
 mod attending;
 mod buffer;
@@ -254,7 +256,8 @@ impl Task {
         if !self.meet_its_fate(index, now)?.map_or_else(|| self.process_record(index, now), Ok)? {
             return Ok(false);
         }
-        let Some(input) = self.inputs.get(index) else { return Ok(false) };
+        let Some(input) = self.inputs.get_mut(index) else { return Ok(false) };
+        input.meter.records += 1;
         self.done.processed(input.is_internal);
         self.punctuations.take_requests(&self.context);
         if !self.punctuations.is_empty() {
@@ -314,6 +317,8 @@ impl Task {
                     self.write_dropped(index, &node, reason)?;
                 }
                 if let Some(input) = self.inputs.get_mut(index) {
+                    input.meter.ages.note(time, self.context.wall_clock);
+                    input.meter.lateness.note(time, time_before);
                     input.advance(time);
                 }
                 Ok(true)
@@ -584,6 +589,20 @@ impl Task {
         self.notices.note(self.id, self.metrics.processed, dropped, self.context.wall_clock);
     }
 
+    /// Asks how large its stores are.
+    pub(crate) fn measure(&mut self) {
+        let state = self.state.borrow();
+        for store in &self.stores {
+            let mut size = state.size(store.index).unwrap_or_else(|error| {
+                tracing::debug!(task = %self.id, store = &*store.name, %error, "a store cannot be measured");
+                StoreSize::default()
+            });
+            size.rows = size.rows.map(|rows| rows / store.kind.rows_each().max(1));
+            let measured = StoreMetrics::new(size, state.properties(store.index));
+            self.metrics.stores.insert(Arc::clone(&store.name), measured);
+        }
+    }
+
     /// The task's current metrics.
     pub(crate) fn metrics(&mut self) -> TaskMetrics {
         for reason in DropReason::ALL {
@@ -595,7 +614,12 @@ impl Task {
         }
         self.metrics.handlers = self.handler_metrics();
         self.metrics.buffered = self.inputs.iter().map(|input| input.fetched() as u64).sum();
-        for input in &self.inputs {
+        for (of, written) in self.dead_letters.iter().flat_map(DeadLetters::take_written) {
+            *self.metrics.dead_letters.entry(of).or_default() += written;
+        }
+        self.parts.meters.iter().for_each(|sink| self.metrics.count_sink(sink));
+        for input in &mut self.inputs {
+            self.metrics.count_input(&input.partition.topic, &input.node, &std::mem::take(&mut input.meter));
             self.metrics.positions.insert(input.partition.clone(), input.position_to_commit());
             match input.head() {
                 Some(next) => self.metrics.next_times.insert(input.partition.clone(), next.timestamp),

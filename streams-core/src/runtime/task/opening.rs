@@ -57,6 +57,8 @@ pub(crate) struct Opening {
     trouble: Option<LogError>,
     /// Since when others wait for it, as far as anybody has asked.
     awaited_since: Option<Duration>,
+    /// When the time spent on restoring was added up last.
+    restoring_since: Option<Duration>,
     /// The changelog because of which positions are asked for again.
     doubted: Option<TopicPartition>,
 }
@@ -116,7 +118,18 @@ impl Opening {
         metrics.phase = TaskPhase::Opening;
         let span = tracing::info_span!("task", task = %id);
         let (step, retry) = (OpeningStep::Claim, Retry::after(RETRY_AFTER));
-        Self { id, metrics, span, step, retry, trouble_since: None, trouble: None, awaited_since: None, doubted: None }
+        Self {
+            id,
+            metrics,
+            span,
+            step,
+            retry,
+            trouble_since: None,
+            trouble: None,
+            awaited_since: None,
+            restoring_since: None,
+            doubted: None,
+        }
     }
 
     /// Whether it may have records to process before long: it is being opened for less than `patience`, and has no state
@@ -238,6 +251,8 @@ impl Opening {
             }
             OpeningStep::Restoring(opened, inputs, times) => {
                 self.metrics.restore_remaining = opened.follower.remaining();
+                let since = self.restoring_since.replace(now).unwrap_or(now);
+                self.metrics.restoring += now.saturating_sub(since);
                 if !opened.follower.is_complete() {
                     self.step = OpeningStep::Restoring(opened, inputs, times);
                     return Ok(Advance::Waiting);

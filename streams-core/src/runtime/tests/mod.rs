@@ -42,6 +42,7 @@ mod long_waits;
 mod open_transactions;
 mod patterns;
 mod rebalances;
+mod record_metrics;
 mod restoring;
 mod reused_topics;
 mod running_tasks;

@@ -71,3 +71,19 @@ fn a_task_that_was_given_up_stays_so_when_its_changelog_is_read_anew() {
     (0..1_000).for_each(|_| _ = former.step_worker());
     assert_eq!(scene.counts(), [1, 2, 3, 4, 5]);
 }
+
+#[test]
+fn the_time_that_restoring_takes_is_counted_and_nothing_else() {
+    let scene = with_four_counts();
+    let (mut instance, faults) = scene.start(rebuilding("m"));
+    faults.begin_for_ever(FaultKind::FetchNothing);
+    instance.settle();
+    scene.pass(&mut instance, 10);
+    assert_eq!(instance.running_tasks(), 1, "the one without a store");
+    faults.end_all();
+    instance.step_until(|instance| instance.running_tasks() == 2);
+    scene.pass(&mut instance, 10);
+    let tasks = instance.status.metrics.snapshot();
+    let took: Vec<_> = tasks.values().map(|task| (task.restored, task.restoring.as_secs())).collect();
+    assert_eq!(took, [(0, 0), (4, 10)]);
+}

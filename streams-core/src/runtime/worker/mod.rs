@@ -3,8 +3,8 @@
 //! `slots.rs` holds its tasks, and `standing.rs` its standing in the group. `tasks.rs` takes on and gives up tasks,
 //! `opening.rs` opens them, `intake.rs` brings records to them, `processing.rs` processes those, `committing.rs` decides
 //! when to commit, and `recovering.rs` undoes what cannot be committed;
-//! `full_disk.rs` says for how long, if a disk is full. `answering.rs` lets those who ask look into their stores, and
-//! `publishing.rs` tells those who follow them what has changed.
+//! `full_disk.rs` says for how long, if a disk is full. `answering.rs` lets those who ask look into their stores,
+//! `publishing.rs` tells those who follow them what has changed, and `measuring.rs` finds out how large they are.
 //!
 //! A worker owns its tasks, a consumer for input, a consumer for restoring, and a producer. [`Worker::run_once`] does
 //! a bounded amount of whatever there is to do and never waits; a thread, a test or a simulation calls it repeatedly.
@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use super::age;
 use super::alignment::Alignment;
+use super::busy::Busy;
 use super::collector::ProducerCollector;
 use super::commit::Commit;
 use super::directory::StateDirectory;
@@ -59,6 +60,7 @@ mod committing;
 mod full_disk;
 mod intake;
 mod lost_positions;
+mod measuring;
 mod opening;
 mod pace;
 mod processing;
@@ -75,6 +77,7 @@ pub(crate) use lost_positions::LostPosition;
 pub(crate) use slots::Slots;
 
 use full_disk::FullDisks;
+use measuring::NextToMeasure;
 use pace::Pace;
 use processing::Work;
 use proving::Proof;
@@ -251,10 +254,12 @@ pub(crate) struct Worker {
     last_publish: Duration,
     /// How long its steps take.
     timings: WorkerTimings,
+    busy: Busy,
     last_told: Duration,
     last_purge: Duration,
     /// The task whose age is recorded next, and when.
     next_note: (Option<TaskId>, Duration),
+    next_to_measure: NextToMeasure,
     purge: Option<Reply<Result<(), LogError>>>,
     /// Whether some input may be at a position that the log does not have.
     has_lost_positions: bool,
@@ -328,9 +333,11 @@ impl Worker {
             last_commit: now,
             last_publish: now,
             timings: WorkerTimings::default(),
+            busy: Busy::since(now),
             last_told: now,
             last_purge: now,
             next_note: (None, now + age::NOTE_INTERVAL),
+            next_to_measure: NextToMeasure::default(),
             purge: None,
             has_lost_positions: false,
             proof: Proof::default(),
@@ -410,17 +417,22 @@ impl Worker {
         }
         busy |= self.restore()?;
         busy |= self.advance_openings(now)?;
+        let opened = self.seed.common.clock.monotonic();
+        self.busy.so_far().restore += opened.saturating_sub(now);
         self.note_ages(now)?;
+        self.measure_stores(now);
         self.settle_lost_positions(now)?;
         let blocked = self.advance_commit(now)?;
+        let before_fetch = self.seed.common.clock.monotonic();
+        self.busy.so_far().commit += before_fetch.saturating_sub(opened);
         if self.standing == Standing::Stopped {
             return Ok(Turn::Finished);
         }
         if !blocked {
-            let before_fetch = self.seed.common.clock.monotonic();
             busy |= self.fetch()?;
             let fetched = self.seed.common.clock.monotonic();
             self.timings.poll.note(fetched.saturating_sub(before_fetch));
+            self.busy.so_far().poll += fetched.saturating_sub(before_fetch);
             self.look_at_times(now)?;
             let work = self.process()?;
             let is_idle = !busy && work != Work::Records && !self.collector.borrow().is_backed_up();
@@ -429,8 +441,12 @@ impl Worker {
             if work == Work::Records {
                 self.timings.process.note(now.saturating_sub(fetched));
             }
+            self.busy.processed(now.saturating_sub(fetched), self.timings.punctuate.sum());
             self.begin_commit_if_due(now, is_idle);
-            busy |= self.commit.is_some() && self.advance_commit(now)?;
+            if self.commit.is_some() {
+                busy |= self.advance_commit(now)?;
+                self.busy.so_far().commit += self.seed.common.clock.monotonic().saturating_sub(now);
+            }
         }
         self.publish(now, false);
         self.tell_running(now);
@@ -512,6 +528,7 @@ impl Worker {
         for (id, metrics) in self.slots.metrics() {
             self.seed.common.metrics.publish(id, metrics);
         }
+        self.timings.busy = self.busy.shares(now);
         self.seed.common.metrics.publish_timings(self.seed.number, self.timings);
     }
 

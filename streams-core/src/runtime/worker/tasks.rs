@@ -1,7 +1,7 @@
 //! Which tasks the worker has: carries out the control's commands, and handles failures.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
@@ -125,6 +125,7 @@ impl Worker {
         }
         task.metrics.phase = TaskPhase::Running;
         task.metrics.worker = worker;
+        task.measure();
         self.watch_task(id);
     }
 
@@ -176,7 +177,7 @@ impl Worker {
     pub(super) fn publish_closed(&self, id: TaskId, mut metrics: TaskMetrics) {
         // What is in flight is so for whoever has the task next.
         metrics.handlers.values_mut().for_each(|handler| (handler.running, handler.waiting) = (0, 0));
-        let metrics = TaskMetrics { phase: TaskPhase::Closed, uncommitted: 0, ..metrics };
+        let metrics = TaskMetrics { phase: TaskPhase::Closed, uncommitted: 0, stores: BTreeMap::new(), ..metrics };
         self.seed.common.metrics.publish(id, metrics);
     }
 
