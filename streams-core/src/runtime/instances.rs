@@ -62,12 +62,18 @@ impl Handle {
     pub fn instances(&self, members: &[GroupMemberInfo]) -> Vec<Instance> {
         let plan = self.status().desk.floor().map(|floor| floor.plan.clone()).unwrap_or_default();
         let members = members.iter().filter(|member| !is_caller(member));
-        let instance = |member: &GroupMemberInfo| Instance {
-            member_id: member.member_id.clone(),
-            host: member.host.clone(),
-            endpoint: told_by(&member.client_id).1,
-            tasks: tasks_of(&plan, &member.assigned),
-            is_self: self.status().whereabouts.is_self(member),
+        let whereabouts = &self.status().whereabouts;
+        let instance = |member: &GroupMemberInfo| {
+            let is_self = whereabouts.is_self(member);
+            // Nobody else may have been told: a member that is alone does not come back for its address.
+            let own = whereabouts.endpoint().filter(|_| is_self).map(|endpoint| endpoint.to_string());
+            Instance {
+                member_id: member.member_id.clone(),
+                host: member.host.clone(),
+                endpoint: own.or_else(|| told_by(&member.client_id).1),
+                tasks: tasks_of(&plan, &member.assigned),
+                is_self,
+            }
         };
         members.map(instance).collect()
     }

@@ -126,6 +126,15 @@ fn any_instance_answers_for_all_and_says_who_is_there() {
     assert_eq!(ask(two.first.0.address(), "POST", "/peer/rows", &[]).status, 401);
 }
 
+/// Regression: whoever is alone in its group has not told the group where it can be asked, and said that it cannot be.
+#[test]
+fn an_instance_that_is_alone_says_where_it_can_be_asked() {
+    let scene = crate::support::scene(|http| http);
+    let listed = scene.get("/api/instances").json();
+    assert_eq!(listed["instances"][0]["endpoint"], scene.address().to_string());
+    assert_eq!(listed["instances"].as_array().map(Vec::len), Some(1));
+}
+
 #[test]
 fn a_stream_hears_of_all_instances_and_outlives_one_of_them() {
     let two = two(|http| http);
