@@ -2,7 +2,7 @@
 //! other is killed. Every answer must be right, or say that there is none at the moment.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use millstream::prelude::*;
 use millstream::query::Position;
+use millstream_tests::http::get;
 use millstream_tests::kafka::bootstrap_servers;
 use millstream_tests::program::Program;
 use millstream_tests::{PATIENCE, say};
@@ -179,40 +180,6 @@ impl Scene {
 
 fn row(row: &Json) -> (String, i64) {
     (row["key"].as_str().expect("a key").to_owned(), row["value"].as_i64().expect("a count"))
-}
-
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
-        headers.find_map(|(found, value)| found.eq_ignore_ascii_case(name).then_some(value))
-    }
-
-    fn json(&self) -> Json {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
-/// The answer, if whoever is asked is alive to give it.
-fn get(address: SocketAddr, path: &str, headers: &str) -> Option<Answer> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    let answer = Answer { status, head: head.to_owned(), body: body.to_owned() };
-    // Cut off in the middle, by a kill.
-    let length = answer.header("content-length").and_then(|length| length.parse().ok());
-    (length == Some(answer.body.len())).then_some(answer)
 }
 
 /// Kills one of the others, and starts it again after a while.

@@ -61,6 +61,13 @@ pub(crate) struct Share {
     pub(crate) words: i64,
 }
 
+/// What a command of the example prints, and whether it succeeds.
+pub(crate) fn command(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(word_count()).args(arguments).output().expect("it starts");
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
 /// The path of the example's program, built with the same profile as the tests.
 fn word_count() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

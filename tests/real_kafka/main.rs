@@ -4,12 +4,14 @@
 //! Run with `cargo test -p millstream-tests --test real_kafka`; `millstream_tests::kafka` says where the broker comes
 //! from.
 
+mod commands;
 mod console;
 mod copy;
 mod counters;
 mod counting;
 mod dead_letters;
 mod memory;
+mod over_http;
 mod replay;
 mod run;
 mod sizes;

@@ -1,5 +1,6 @@
 //! Helpers that the suites share.
 
+pub mod http;
 pub mod kafka;
 pub mod program;
 pub mod progress;
