@@ -22,8 +22,35 @@ pub struct Doorbell(Arc<(Mutex<Bell>, Condvar)>);
 #[derive(Debug, Default)]
 struct Bell {
     rung: bool,
+    knocked: bool,
+    /// Whether a thread waits. Waking nobody is not free either.
+    has_thread: bool,
     /// The task that waits.
     waker: Option<Waker>,
+}
+
+/// Who is at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// The time is over.
+    Nobody,
+    /// Only somebody with something small.
+    Knocked,
+    Rang,
+}
+
+impl Bell {
+    const fn calls(&self) -> bool {
+        self.rung || self.knocked
+    }
+
+    fn take(&mut self) -> Call {
+        match (std::mem::take(&mut self.rung), std::mem::take(&mut self.knocked)) {
+            (true, _) => Call::Rang,
+            (false, true) => Call::Knocked,
+            (false, false) => Call::Nobody,
+        }
+    }
 }
 
 impl Doorbell {
@@ -35,13 +62,26 @@ impl Doorbell {
 
     /// Wakes the waiter, now or at its next wait.
     pub fn ring(&self) {
+        self.wake(|bell| bell.rung = true);
+    }
+
+    /// Wakes the waiter for something small, which it need not go through all its work for.
+    pub(crate) fn knock(&self) {
+        self.wake(|bell| bell.knocked = true);
+    }
+
+    fn wake(&self, how: impl FnOnce(&mut Bell)) {
         let (bell, wake) = &*self.0;
-        let waker = {
+        let (waker, is_asleep) = {
             let mut bell = bell.lock().unwrap_or_else(PoisonError::into_inner);
-            bell.rung = true;
-            bell.waker.take()
+            // A thread that was called and has not come yet is on the way.
+            let is_asleep = bell.has_thread && !bell.calls();
+            how(&mut bell);
+            (bell.waker.take(), is_asleep)
         };
-        wake.notify_all();
+        if is_asleep {
+            wake.notify_all();
+        }
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -49,17 +89,24 @@ impl Doorbell {
 
     /// Waits until somebody rings, at most for `timeout`. Returns whether somebody did.
     pub fn wait(&self, timeout: Duration) -> bool {
+        self.wait_for_call(timeout) != Call::Nobody
+    }
+
+    /// The same, and says how.
+    pub(crate) fn wait_for_call(&self, timeout: Duration) -> Call {
         let (bell, wake) = &*self.0;
-        let bell = bell.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bell = bell.lock().unwrap_or_else(PoisonError::into_inner);
+        bell.has_thread = true;
         let (mut bell, _) =
-            wake.wait_timeout_while(bell, timeout, |bell| !bell.rung).unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut bell.rung)
+            wake.wait_timeout_while(bell, timeout, |bell| !bell.calls()).unwrap_or_else(PoisonError::into_inner);
+        bell.has_thread = false;
+        bell.take()
     }
 
     /// Ready if somebody has rung; otherwise the task is woken when somebody does.
     pub fn poll_wait(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut bell = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::take(&mut bell.rung) {
+        if bell.take() != Call::Nobody {
             bell.waker = None;
             return Poll::Ready(());
         }
@@ -89,5 +136,21 @@ mod tests {
         block_on(poll_fn(|context| bell.poll_wait(context)));
         thread.join().expect("it rang");
         assert!(!bell.wait(Duration::ZERO), "the ring is used up");
+    }
+
+    #[test]
+    fn a_knock_is_heard_as_one_unless_somebody_also_rings() {
+        let bell = Doorbell::new();
+        for (calls, expected) in [
+            (&[Doorbell::knock as fn(&Doorbell)][..], Call::Knocked),
+            (&[Doorbell::knock, Doorbell::knock], Call::Knocked),
+            (&[Doorbell::knock, Doorbell::ring], Call::Rang),
+            (&[Doorbell::ring, Doorbell::knock], Call::Rang),
+            (&[], Call::Nobody),
+        ] {
+            calls.iter().for_each(|call| call(&bell));
+            assert_eq!(bell.wait_for_call(Duration::ZERO), expected, "{} calls", calls.len());
+            assert_eq!(bell.wait_for_call(Duration::ZERO), Call::Nobody, "they are used up");
+        }
     }
 }

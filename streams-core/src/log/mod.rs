@@ -32,6 +32,7 @@ pub(crate) mod typed;
 
 pub use batch::{BatchBuilder, RecordBatch, RecordRef};
 pub use doorbell::Doorbell;
+pub(crate) use doorbell::Call;
 #[cfg(test)]
 pub(crate) use embedded::Delivery;
 pub use embedded::Embedded;

@@ -83,7 +83,7 @@ pub struct Wanted {
 #[derive(Clone)]
 pub struct JsonStore {
     store: AskedStore,
-    facts: StoreFacts,
+    facts: Arc<StoreFacts>,
 }
 
 impl Handle {
@@ -94,7 +94,7 @@ impl Handle {
     /// When the topology has no such store, or the application has not been started.
     pub fn store(&self, name: &str) -> Result<JsonStore, QueryError> {
         let store = AskedStore::find(self.status(), name)?;
-        match self.status().desk.topology().and_then(|topology| topology.store(name)) {
+        match self.status().desk.facts(name) {
             Some(facts) => Ok(JsonStore { store, facts }),
             None => Err(QueryError::UnknownStore { store: name.to_owned(), known: Vec::new() }),
         }
@@ -104,7 +104,7 @@ impl Handle {
 impl JsonStore {
     /// What the topology says of it.
     #[must_use]
-    pub const fn facts(&self) -> &StoreFacts {
+    pub fn facts(&self) -> &StoreFacts {
         &self.facts
     }
 
@@ -145,7 +145,7 @@ impl JsonStore {
         let key = self.bytes_of(key)?;
         let partitioned_by = self.facts.shapes.key.partition_bytes(&key).to_vec();
         let sought = Sought { key, partitioned_by, times: None };
-        let (store, facts) = (self.store.clone(), self.facts.clone());
+        let (store, facts) = (self.store.clone(), Arc::clone(&self.facts));
         Ok(Query::new(async move {
             let (row, position) = store.get(sought).await?;
             Ok((row.map(|row| json_row(&facts, &row)), position))
@@ -158,7 +158,7 @@ impl JsonStore {
     /// When a text is no key, or the cursor is none.
     pub fn rows(&self, wanted: &Wanted, limit: usize) -> Result<Query<JsonPage>, QueryError> {
         let selection = self.selection(wanted)?;
-        let (store, facts) = (self.store.clone(), self.facts.clone());
+        let (store, facts) = (self.store.clone(), Arc::clone(&self.facts));
         Ok(Query::new(async move {
             let mut selection = Arc::new(selection);
             let (mut rows, mut last) = (Vec::new(), Position::default());
@@ -185,7 +185,7 @@ impl JsonStore {
         wanted: &Wanted,
     ) -> Result<impl Stream<Item = Result<Live<Json, JsonRow>, QueryError>> + Send + Unpin + use<>, QueryError> {
         let selection = Selection { after: None, ..self.selection(wanted)? };
-        let facts = self.facts.clone();
+        let facts = Arc::clone(&self.facts);
         let read = Read { key: |_, row: &PageRow| Ok(row.clone()), value: |_, row| Ok(row) };
         let rows = follow(self.store.clone(), Some(selection), read);
         Ok(Box::pin(rows.map(move |news| {

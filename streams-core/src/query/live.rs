@@ -263,15 +263,15 @@ impl Following {
             }
             (None, phase) => matches!(phase, Phase::Changes),
         };
-        let rows = self.areas.iter().flat_map(|area| batch.within(area)).filter(|row| is_new(&row.place));
+        let rows = self.areas.iter().flat_map(|area| batch.within(area)).filter(|row| is_new(row.place));
         let events = rows.filter_map(|row| {
-            let found = row.row.as_deref().and_then(|found| row_at(self.store.kind(), &row.place, found));
+            let found = row.row.and_then(|found| row_at(self.store.kind(), row.place, found));
             let (row_now, is_gone) = match found {
                 Some(found) => (found, false),
-                None => (self.store.gone(&row.place)?, true),
+                None => (self.store.gone(row.place)?, true),
             };
             let is_wanted = self.store.wants(&self.selection, &row_now, is_gone);
-            is_wanted.then_some((&*row.place, Change::Row { row: row_now, is_gone }))
+            is_wanted.then_some((row.place, Change::Row { row: row_now, is_gone }))
         });
         events.collect()
     }

@@ -185,9 +185,17 @@ impl AskedStore {
         limit: usize,
         deadlines: (Duration, Duration),
     ) -> Result<(Page, Position), QueryError> {
-        let asked = tasks.iter().map(|task| self.page_of(*task, selection, limit, deadlines, None));
+        let ask = |task: &TaskId| self.page_of(*task, selection, limit, deadlines, None);
+        let answers = match tasks {
+            // Most questions are about one key, and there is nothing to put together.
+            [task] => match ask(task).await {
+                Ok((page, position, _)) => return Ok((page, position)),
+                failed => vec![failed],
+            },
+            _ => join_all(tasks.iter().map(ask)).await,
+        };
         let (mut pages, mut position, mut elsewhere) = (Vec::new(), Position::default(), Vec::new());
-        for (task, page) in tasks.iter().zip(join_all(asked).await) {
+        for (task, page) in tasks.iter().zip(answers) {
             match page {
                 Ok((page, own, _)) => {
                     position.merge(&own);

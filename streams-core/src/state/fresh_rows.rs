@@ -21,6 +21,16 @@ pub(crate) trait FreshRows {
     /// When the store fails, or a row cannot be encoded.
     fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, RowError>;
 
+    /// Appends the row of a key to some bytes. Returns whether there is one.
+    ///
+    /// # Errors
+    /// As [`FreshRows::get`].
+    fn append(&mut self, key: &[u8], bytes: &mut Vec<u8>) -> Result<bool, RowError> {
+        let row = self.get(key)?;
+        row.iter().for_each(|row| bytes.extend_from_slice(row));
+        Ok(row.is_some())
+    }
+
     /// Calls `each` with the keys and rows in a range until it returns `false`. It must not write to the task's state.
     ///
     /// # Errors

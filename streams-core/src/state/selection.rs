@@ -102,9 +102,9 @@ impl Area {
     }
 
     /// Leaves out what does not come after a key of the store.
-    fn behind(&self, after: Option<&[u8]>, order: KeyOrder) -> Self {
-        let mut rest = self.clone();
-        let Some(after) = after else { return rest };
+    fn behind(self, after: Option<&[u8]>, order: KeyOrder) -> Self {
+        let Some(after) = after else { return self };
+        let mut rest = self;
         let is_left = |key: &[u8]| match order {
             KeyOrder::Ascending => key > after,
             KeyOrder::Descending => key < after,

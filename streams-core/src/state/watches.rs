@@ -99,11 +99,11 @@ impl Watches {
     }
 
     /// Takes the keys of some rows that have changed, in no particular order.
-    pub(crate) fn take(&self, is_committed: bool, store: StoreIndex, keys_max: usize) -> Vec<Box<[u8]>> {
+    pub(crate) fn take(&self, is_committed: bool, store: StoreIndex, keys_max: usize) -> Vec<KeyBytes> {
         let mut changed = self.of(is_committed).borrow_mut();
         let Some(keys) = changed.get_mut(&store) else { return Vec::new() };
         // What is not taken stays.
-        keys.extract_if(|_| true).take(keys_max).map(|key| key.as_slice().into()).collect()
+        keys.extract_if(|_| true).take(keys_max).collect()
     }
 
     const fn of(&self, is_committed: bool) -> &RefCell<Changed> {
@@ -146,9 +146,9 @@ mod tests {
         assert_eq!((watches.changed_stores(false), watches.changed_stores(true)), (vec![], vec![]));
         watches.commit();
         watches.note(ONE, b"b");
-        assert_eq!(watches.take(true, ONE, 9), [Box::from(*b"a")]);
+        assert_eq!(watches.take(true, ONE, 9), [KeyBytes::from_slice(b"a")]);
         watches.commit();
-        assert_eq!(watches.take(true, ONE, 9), [Box::from(*b"b")]);
+        assert_eq!(watches.take(true, ONE, 9), [KeyBytes::from_slice(b"b")]);
         assert!(watches.take_missed().is_empty());
         watches.set(OTHER, (false, true), true);
         assert!(watches.take_missed().is_empty(), "not yet");

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use streams_core::query::{JsonStore, Position, QueryError};
 
 use crate::refusal::Refusal;
@@ -25,7 +27,7 @@ pub(super) struct Asking<'a> {
 
 impl Asking<'_> {
     /// The store, to be asked like this.
-    pub(super) fn store(&self, served: &Served, name: &str, headers: &HeaderMap) -> Result<JsonStore, Refusal> {
+    pub(super) fn store(&self, served: &Served, name: &str, at_least: &AtLeast) -> Result<JsonStore, Refusal> {
         let mut store = served.app.store(name)?;
         if self.committed {
             store = store.committed();
@@ -36,10 +38,21 @@ impl Asking<'_> {
         if let Some(wait) = self.wait {
             store = store.waiting(patience(wait)?);
         }
-        if let Some(position) = headers.get(MIN_POSITION) {
-            store = store.at_least(&wanted_position(position)?);
+        if let Some(position) = &at_least.0 {
+            store = store.at_least(position);
         }
         Ok(store)
+    }
+}
+
+/// The position that a request's header asks for at least.
+pub(crate) struct AtLeast(Option<Position>);
+
+impl<S: Send + Sync> FromRequestParts<S> for AtLeast {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.headers.get(MIN_POSITION).map(wanted_position).transpose().map(Self)
     }
 }
 
@@ -57,12 +70,12 @@ fn wanted_position(header: &HeaderValue) -> Result<Position, Refusal> {
 }
 
 /// The header with the position of an answer. A position that is too long for one is left out.
-pub(super) fn positioned(position: &Position) -> HeaderMap {
+pub(super) fn positioned(position: &Position) -> Option<[(HeaderName, HeaderValue); 1]> {
     const LENGTH_MAX: usize = 8_000;
 
     let text = position.to_string();
-    let value = HeaderValue::from_str(&text).ok().filter(|_| !text.is_empty() && text.len() <= LENGTH_MAX);
-    value.map(|value| (HeaderName::from_static(POSITION), value)).into_iter().collect()
+    let value = HeaderValue::try_from(text).ok().filter(|value| !value.is_empty() && value.len() <= LENGTH_MAX);
+    value.map(|value| [(HeaderName::from_static(POSITION), value)])
 }
 
 impl From<QueryError> for Refusal {

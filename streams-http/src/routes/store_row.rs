@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::asked::{Asking, positioned};
+use super::asked::{Asking, AtLeast, positioned};
 use super::parameters::Parameters;
 use super::store_rows::RowAnswer;
 use crate::refusal::{ErrorBody, Refusal};
@@ -45,10 +45,10 @@ pub(crate) async fn store_row(
     State(served): State<Served>,
     Path((store, key)): Path<(String, String)>,
     Parameters(parameters): Parameters<RowParameters>,
-    headers: HeaderMap,
+    at_least: AtLeast,
 ) -> Result<Response, Refusal> {
     let asking = Asking { committed: parameters.committed, local: false, wait: parameters.wait.as_deref() };
-    let asked = asking.store(&served, &store, &headers)?;
+    let asked = asking.store(&served, &store, &at_least)?;
     let _timed = served.asked.ask(&asked.facts().name, "row");
     let (row, position) = asked.get(&key)?.with_position().await?;
     match row {

@@ -2,12 +2,11 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::asked::{Asking, positioned};
+use super::asked::{Asking, AtLeast, positioned};
 use super::parameters::Parameters;
 use crate::refusal::{ErrorBody, Refusal};
 use crate::served::Served;
@@ -107,13 +106,13 @@ pub(crate) async fn store_rows(
     State(served): State<Served>,
     Path(store): Path<String>,
     Parameters(parameters): Parameters<RowsParameters>,
-    headers: HeaderMap,
+    at_least: AtLeast,
 ) -> Result<Response, Refusal> {
     let limit = parameters.limit.unwrap_or(ROWS);
     if !(1..=ROWS_MAX).contains(&limit) {
         return Err(Refusal::bad_request(format!("`limit` is from 1 to {ROWS_MAX}; ask on with `cursor`")));
     }
-    let store = parameters.asking().store(&served, &store, &headers)?;
+    let store = parameters.asking().store(&served, &store, &at_least)?;
     let _timed = served.asked.ask(&store.facts().name, "rows");
     let (page, position) = store.rows(&parameters.wanted(), limit)?.with_position().await?;
     let answer = RowsAnswer { rows: page.rows, next: page.next };

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use streams_core::query::{JsonRow, Live, QueryError};
 
+use super::asked::AtLeast;
 use super::parameters::Parameters;
 use super::store_rows::RowsParameters;
 use crate::pacing::paced;
@@ -37,9 +38,9 @@ pub(crate) async fn store_stream(
     State(served): State<Served>,
     Path(store): Path<String>,
     Parameters(parameters): Parameters<RowsParameters>,
-    headers: HeaderMap,
+    at_least: AtLeast,
 ) -> Result<Response, Refusal> {
-    let asked = parameters.asking().store(&served, &store, &headers)?;
+    let asked = parameters.asking().store(&served, &store, &at_least)?;
     if asked.facts().is_global {
         return Err(QueryError::NotFollowed { store }.into());
     }

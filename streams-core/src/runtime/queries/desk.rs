@@ -16,7 +16,7 @@ use crate::operators::StoreId;
 use crate::record::TaskId;
 use crate::runtime::AppState;
 use crate::state::GlobalStore;
-use crate::topology::Topology;
+use crate::topology::{StoreFacts, Topology};
 
 /// How long a worker has for an answer, beside the time for which the question is patient.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -48,6 +48,8 @@ type Followed = BTreeMap<(Arc<str>, Freshness), (Arc<LiveStore>, usize)>;
 struct Inside {
     /// What is asked about, and the clock that deadlines are measured with; set when the application starts.
     about: Option<(Arc<Topology>, SharedClock)>,
+    /// The stores that can be asked for by name.
+    facts: BTreeMap<Arc<str>, Arc<StoreFacts>>,
     floor: Option<Arc<Floor>>,
     owners: BTreeMap<TaskId, usize>,
     /// Where committed rows can be read beside the workers.
@@ -63,7 +65,14 @@ struct Inside {
 impl Desk {
     /// Begins: from now on it is known what can be asked.
     pub(crate) fn open(&self, topology: Arc<Topology>, clock: SharedClock) {
-        self.lock().about = Some((topology, clock));
+        let facts = topology.stores().into_iter().map(|facts| (Arc::clone(&facts.name), Arc::new(facts))).collect();
+        let mut inside = self.lock();
+        (inside.about, inside.facts) = (Some((topology, clock)), facts);
+    }
+
+    /// What the topology says of a store.
+    pub(crate) fn facts(&self, store: &str) -> Option<Arc<StoreFacts>> {
+        self.lock().facts.get(store).cloned()
     }
 
     /// The topology that the application runs, as soon as it has been started.

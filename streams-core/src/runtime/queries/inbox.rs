@@ -1,4 +1,6 @@
 //! The questions for one worker.
+//!
+//! They do not ring its doorbell, they knock: a worker that has nothing else to do answers, and goes on waiting.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use super::Question;
 use crate::log::Doorbell;
 
-/// The questions for one worker, whose doorbell rings for each. A clone is the same inbox.
+/// The questions for one worker, who hears a knock for each. A clone is the same inbox.
 #[derive(Clone)]
 pub(crate) struct Inbox(Arc<Inside>);
 
@@ -30,7 +32,7 @@ impl Inbox {
         questions.push_back(question);
         self.0.has_some.store(true, Ordering::Relaxed);
         drop(questions);
-        self.0.doorbell.ring();
+        self.0.doorbell.knock();
     }
 
     /// Whether there may be a question.

@@ -20,43 +20,94 @@ const BATCHES_MAX: usize = 4_096;
 /// What some rows of a task have become.
 pub(crate) struct LiveBatch {
     pub(crate) task: TaskId,
-    /// In the order of the store's keys, so that whoever wants few of them need not look at all.
-    rows: Vec<LiveRow>,
+    rows: LiveRows,
+}
+
+/// Rows that have changed, in one piece of memory: a worker makes many of them, and other threads let go of them.
+#[derive(Default)]
+pub(crate) struct LiveRows {
+    bytes: Vec<u8>,
+    rows: Vec<Extent>,
+}
+
+/// Where a row's bytes lie.
+#[derive(Clone, Copy)]
+struct Extent {
+    begin: usize,
+    /// Where its place ends, and the row begins.
+    middle: usize,
+    /// `None` if there is no row any more.
+    end: Option<usize>,
 }
 
 /// A row that has changed.
-pub(crate) struct LiveRow {
+#[derive(Clone, Copy)]
+pub(crate) struct LiveRow<'a> {
     /// The key as it is in the store.
-    pub(crate) place: Box<[u8]>,
+    pub(crate) place: &'a [u8],
     /// The stored bytes that are there now; `None` if there are none.
-    pub(crate) row: Option<Box<[u8]>>,
+    pub(crate) row: Option<&'a [u8]>,
+}
+
+impl LiveRows {
+    /// Adds a row: its place, and what `read` appends, if that returns that there is something.
+    ///
+    /// # Errors
+    /// As `read`; then nothing is added.
+    pub(crate) fn add<E>(
+        &mut self,
+        place: &[u8],
+        read: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(place);
+        let middle = self.bytes.len();
+        let is_there = read(&mut self.bytes).inspect_err(|_| self.bytes.truncate(begin))?;
+        let end = is_there.then_some(self.bytes.len());
+        self.rows.push(Extent { begin, middle, end });
+        Ok(())
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn row(&self, extent: Extent) -> LiveRow<'_> {
+        let bytes = |from, to| self.bytes.get(from..to).unwrap_or_default();
+        LiveRow { place: bytes(extent.begin, extent.middle), row: extent.end.map(|end| bytes(extent.middle, end)) }
+    }
 }
 
 impl LiveBatch {
-    pub(crate) fn new(task: TaskId, mut rows: Vec<LiveRow>) -> Self {
-        rows.sort_unstable_by(|left, right| left.place.cmp(&right.place));
+    /// Puts the rows into the order of the store's keys, so that whoever wants few of them need not look at all.
+    pub(crate) fn new(task: TaskId, mut rows: LiveRows) -> Self {
+        let mut order = std::mem::take(&mut rows.rows);
+        order.sort_unstable_by(|left, right| rows.row(*left).place.cmp(rows.row(*right).place));
+        rows.rows = order;
         Self { task, rows }
     }
 
     /// The rows that are in a part of the store.
-    pub(crate) fn within(&self, area: &Area) -> &[LiveRow] {
-        let is_before = |row: &LiveRow| match &area.from {
-            Bound::Included(from) => *row.place < **from,
-            Bound::Excluded(from) => *row.place <= **from,
+    pub(crate) fn within(&self, area: &Area) -> impl Iterator<Item = LiveRow<'_>> {
+        let place = |extent: &Extent| self.rows.row(*extent).place;
+        let is_before = |extent: &Extent| match &area.from {
+            Bound::Included(from) => *place(extent) < **from,
+            Bound::Excluded(from) => *place(extent) <= **from,
             Bound::Unbounded => false,
         };
-        let is_inside = |row: &LiveRow| match &area.to {
-            Bound::Included(to) => *row.place <= **to,
-            Bound::Excluded(to) => *row.place < **to,
+        let is_inside = |extent: &Extent| match &area.to {
+            Bound::Included(to) => *place(extent) <= **to,
+            Bound::Excluded(to) => *place(extent) < **to,
             Bound::Unbounded => true,
         };
-        let rest = self.rows.get(self.rows.partition_point(is_before)..).unwrap_or_default();
-        rest.get(..rest.partition_point(is_inside)).unwrap_or_default()
+        let all = &self.rows.rows;
+        let rest = all.get(all.partition_point(is_before)..).unwrap_or_default();
+        let inside = rest.get(..rest.partition_point(is_inside)).unwrap_or_default();
+        inside.iter().map(|extent| self.rows.row(*extent))
     }
 
     fn bytes(&self) -> usize {
-        let bytes = |row: &LiveRow| row.place.len() + row.row.as_ref().map_or(0, |row| row.len());
-        self.rows.iter().map(bytes).sum::<usize>() + self.rows.len() * size_of::<LiveRow>()
+        self.rows.bytes.capacity() + self.rows.rows.capacity() * size_of::<Extent>()
     }
 }
 
@@ -140,15 +191,22 @@ mod tests {
     use crate::record::Partition;
 
     fn batch(bytes: usize) -> LiveBatch {
-        let row = LiveRow { place: vec![0; bytes].into(), row: None };
-        LiveBatch::new(TaskId { subtopology: 0, partition: Partition(0) }, vec![row])
+        LiveBatch::new(TaskId { subtopology: 0, partition: Partition(0) }, rows(&[&vec![0; bytes]]))
+    }
+
+    fn rows(places: &[&[u8]]) -> LiveRows {
+        let mut rows = LiveRows::default();
+        for place in places {
+            rows.add(place, |_| Ok::<_, ()>(false)).expect("it is added");
+        }
+        rows
     }
 
     #[test]
     fn rows_are_found_by_the_part_of_the_store_that_they_are_in() {
         use Bound::{Excluded, Included, Unbounded};
-        let rows = ["d", "a", "c", "b", "ab"].map(|place| LiveRow { place: place.as_bytes().into(), row: None });
-        let batch = LiveBatch::new(TaskId { subtopology: 0, partition: Partition(0) }, rows.into());
+        let rows = rows(&[b"d", b"a", b"c", b"b", b"ab"]);
+        let batch = LiveBatch::new(TaskId { subtopology: 0, partition: Partition(0) }, rows);
         for (from, to, expected) in [
             (Unbounded, Unbounded, "a ab b c d"),
             (Included("b"), Included("c"), "b c"),
@@ -162,9 +220,25 @@ mod tests {
         ] {
             let bound = |bound: Bound<&str>| bound.map(|place| place.as_bytes().to_vec());
             let area = Area { from: bound(from), to: bound(to), ..Area::ALL };
-            let found = batch.within(&area).iter().map(|row| String::from_utf8_lossy(&row.place).into_owned());
+            let found = batch.within(&area).map(|row| String::from_utf8_lossy(row.place).into_owned());
             assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{area:?}");
         }
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_leaves_nothing_behind() {
+        let mut rows = LiveRows::default();
+        for (place, row) in [("b", Ok(Some("2"))), ("x", Err("cannot be read")), ("a", Ok(None)), ("c", Ok(Some("")))] {
+            let added = rows.add(place.as_bytes(), |bytes| {
+                bytes.extend_from_slice(row.unwrap_or(Some("half")).unwrap_or_default().as_bytes());
+                row.map(|row| row.is_some())
+            });
+            assert_eq!(added, row.map(|_| ()));
+        }
+        let batch = LiveBatch::new(TaskId { subtopology: 0, partition: Partition(0) }, rows);
+        let found = batch.within(&Area::ALL).map(|row| (row.place, row.row));
+        let expected: [(&[u8], Option<&[u8]>); 3] = [(b"a", None), (b"b", Some(b"2")), (b"c", Some(b""))];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 
     #[test]

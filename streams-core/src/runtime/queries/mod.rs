@@ -16,7 +16,7 @@ mod task_reader;
 pub(crate) use desk::{Desk, Floor};
 pub use error::QueryError;
 pub(crate) use inbox::Inbox;
-pub(crate) use live::{LiveBatch, LiveRow, LiveStore};
+pub(crate) use live::{LiveBatch, LiveRows, LiveStore};
 pub use position::{Position, PositionError};
 pub(crate) use question::{Freshness, Look, Question, Wish};
 pub(crate) use task_reader::TaskReader;

@@ -1,6 +1,5 @@
 //! How far a store has got in the topics that it is made of.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,7 +20,10 @@ use crate::record::{Offset, Partition, TopicPartition};
 /// # Ok::<_, millstream::query::PositionError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Position(BTreeMap<TopicPartition, Offset>);
+pub struct Position(
+    /// In the order of the partitions, each once: there are few, and every answer has some.
+    Vec<(TopicPartition, Offset)>,
+);
 
 impl Position {
     /// The position behind one record: what is asked for by whoever has written it, and was told its place.
@@ -38,7 +40,7 @@ impl Position {
     /// The offset in one partition, if it has one.
     #[must_use]
     pub fn get(&self, partition: &TopicPartition) -> Option<Offset> {
-        self.0.get(partition).copied()
+        self.find(partition).ok().and_then(|place| self.0.get(place)).map(|(_, offset)| *offset)
     }
 
     /// Whether it has no partition.
@@ -56,15 +58,33 @@ impl Position {
     /// Adds another one; where both have a partition, the later offset counts.
     pub fn merge(&mut self, other: &Self) {
         for (partition, offset) in other.iter() {
-            let own = self.0.entry(partition.clone()).or_insert(offset);
-            *own = (*own).max(offset);
+            self.add(partition.clone(), offset, Offset::max);
+        }
+    }
+
+    fn find(&self, partition: &TopicPartition) -> Result<usize, usize> {
+        self.0.binary_search_by(|(own, _)| own.cmp(partition))
+    }
+
+    /// Where it has the partition already, `chosen` is what becomes of its own offset and the other one.
+    fn add(&mut self, partition: TopicPartition, offset: Offset, chosen: impl FnOnce(Offset, Offset) -> Offset) {
+        match self.find(&partition) {
+            Ok(place) => {
+                if let Some((_, own)) = self.0.get_mut(place) {
+                    *own = chosen(*own, offset);
+                }
+            }
+            Err(place) => self.0.insert(place, (partition, offset)),
         }
     }
 }
 
 impl FromIterator<(TopicPartition, Offset)> for Position {
     fn from_iter<T: IntoIterator<Item = (TopicPartition, Offset)>>(offsets: T) -> Self {
-        Self(offsets.into_iter().collect())
+        let offsets = offsets.into_iter();
+        let mut position = Self(Vec::with_capacity(offsets.size_hint().0));
+        offsets.for_each(|(partition, offset)| position.add(partition, offset, |_, later| later));
+        position
     }
 }
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Task;
-use crate::runtime::queries::{Freshness, LiveRow};
+use crate::runtime::queries::{Freshness, LiveRows};
 use crate::runtime::worker::panic_message;
 use crate::state::FreshRows;
 
@@ -49,21 +49,24 @@ impl Task {
 
     /// Takes some changed rows of a store, as they are now. One that cannot be encoded is told and left out; the task will
     /// not get beyond it.
-    pub(crate) fn take_changed(&mut self, store: &Arc<str>, freshness: Freshness, rows_max: usize) -> Vec<LiveRow> {
+    pub(crate) fn take_changed(&mut self, store: &Arc<str>, freshness: Freshness, rows_max: usize) -> LiveRows {
         let Some(index) = self.stores.iter().find(|other| other.name == *store).map(|found| found.index) else {
-            return Vec::new();
+            return LiveRows::default();
         };
         let keys = self.state.borrow().watches().take(freshness == Freshness::Committed, index, rows_max);
         let view = self.view(store).filter(|_| freshness == Freshness::Latest);
         let mut committed = self.committed_rows(store, index);
-        let mut changed = Vec::with_capacity(keys.len());
+        let mut changed = LiveRows::default();
         for place in keys {
-            let found = catch_unwind(AssertUnwindSafe(|| match &view {
-                Some(view) => view.borrow_mut().fresh_rows().get(&place),
-                None => committed.get(&place),
+            // What a panic leaves behind belongs to no row.
+            let added = catch_unwind(AssertUnwindSafe(|| {
+                changed.add(&place, |bytes| match &view {
+                    Some(view) => view.borrow_mut().fresh_rows().append(&place, bytes),
+                    None => committed.append(&place, bytes),
+                })
             }));
-            match found {
-                Ok(Ok(row)) => changed.push(LiveRow { place, row: row.map(Into::into) }),
+            match added {
+                Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(%store, %error, "a row that has changed cannot be read"),
                 Err(panic) => {
                     let panic = panic_message(&*panic);

@@ -17,6 +17,10 @@ use crate::state::{FreshRows, StoreError, StoreErrorKind};
 /// How long answers may take in a round.
 const ANSWERS_MAX: Duration = Duration::from_millis(1);
 
+/// How often a worker that has nothing else to do looks for more questions before it sleeps, which gives the doorbell time to
+/// ring for something else.
+const ROUNDS_AT_REST: usize = 64;
+
 /// What becomes of a question for now.
 enum Verdict {
     /// It may look at the store, which is here.
@@ -46,6 +50,27 @@ impl Worker {
             }
         }
         false
+    }
+
+    /// The same between two turns. Returns whether there is a reason for one.
+    pub(super) fn answer_at_rest(&mut self) -> bool {
+        let _span = self.span.clone().entered();
+        let mut has_more = true;
+        for _ in 0..ROUNDS_AT_REST {
+            self.seed.pulse.begin(self.seed.common.clock.monotonic());
+            self.notice_followers();
+            has_more = self.answer_questions();
+            self.seed.pulse.rest();
+            if has_more || self.has_unanswered() || self.is_killed() {
+                return true;
+            }
+            // Those who ask come in crowds, and it costs less to let them go first than to be woken by each.
+            std::thread::yield_now();
+            if !self.seed.inbox.has_some() {
+                return false;
+            }
+        }
+        has_more
     }
 
     /// Whether somebody waits for an answer that may be possible soon.

@@ -44,7 +44,7 @@ use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::executor::SharedExecutor;
 use crate::log::{
-    Admin, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation, Log,
+    Admin, Call, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation, Log,
     LogError, Reply,
 };
 use crate::operators::StoreId;
@@ -356,9 +356,18 @@ impl Worker {
         self.seed.common.killed.load(Ordering::Relaxed)
     }
 
-    /// Waits for the doorbell. Only the worker's own thread calls this.
-    pub(crate) fn wait(&self, timeout: Duration) {
-        self.seed.doorbell.wait(timeout);
+    /// Waits for the doorbell, and meanwhile answers questions. Only the worker's own thread calls this.
+    pub(crate) fn wait(&mut self, timeout: Duration) {
+        let clock = Arc::clone(&self.seed.common.clock);
+        let until = clock.monotonic().saturating_add(timeout);
+        let mut left = timeout;
+        // A question is no reason for a turn, which costs more than most answers. What it leaves behind is.
+        while self.seed.doorbell.wait_for_call(left) == Call::Knocked && !self.answer_at_rest() {
+            left = until.saturating_sub(clock.monotonic());
+            if left.is_zero() {
+                return;
+            }
+        }
     }
 
     /// Does a bounded amount of whatever there is to do. A task's error is reported and ends the worker's processing,

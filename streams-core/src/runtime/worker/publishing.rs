@@ -23,14 +23,8 @@ const ROWS_PER_LOOK: usize = 64;
 impl Worker {
     /// Publishes changes if that is due. Returns when to come back for what is left.
     pub(super) fn publish_changes(&mut self) -> Option<Duration> {
+        self.notice_followers();
         let desk = Arc::clone(&self.seed.common.desk);
-        let version = desk.live_version();
-        if self.live_version != version {
-            self.live_version = version;
-            self.slots
-                .running_mut()
-                .for_each(|task| task.watch(|store, freshness| desk.live(store, freshness).is_some()));
-        }
         if !self.slots.running().any(Task::has_changes) {
             return None;
         }
@@ -68,6 +62,20 @@ impl Worker {
             self.seed.control_doorbell.ring();
         }
         None
+    }
+
+    /// Sees to it that changes of those stores are noted that somebody follows. Whoever has been given rows must hear of all
+    /// later changes, so this belongs to every answer.
+    pub(super) fn notice_followers(&mut self) {
+        let desk = &self.seed.common.desk;
+        let version = desk.live_version();
+        if self.live_version != version {
+            self.live_version = version;
+            let desk = Arc::clone(desk);
+            self.slots
+                .running_mut()
+                .for_each(|task| task.watch(|store, freshness| desk.live(store, freshness).is_some()));
+        }
     }
 
     /// A task is this worker's from now on, and those who follow its stores begin anew.

@@ -84,11 +84,17 @@ impl<L: RowLayout, V: Value> FreshRows for Rows<L, V> {
     }
 
     fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, RowError> {
+        let mut row = Vec::new();
+        Ok(self.append(key, &mut row)?.then_some(row))
+    }
+
+    fn append(&mut self, key: &[u8], bytes: &mut Vec<u8>) -> Result<bool, RowError> {
         let mut buffer = self.key_buffer();
         buffer.take_stored(key, L::PREFIX);
-        let Some((row, timestamp)) = self.peek(&buffer)? else { return Ok(None) };
+        let Some((row, timestamp)) = self.peek(&buffer)? else { return Ok(false) };
         self.encoded.encode(timestamp, Some(&row))?;
-        Ok(Some(L::stored(&self.encoded).to_vec()))
+        bytes.extend_from_slice(L::stored(&self.encoded));
+        Ok(true)
     }
 
     fn scan(&mut self, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), RowError> {
