@@ -127,47 +127,60 @@ impl Scene {
         }
     }
 
-    /// Follows the committed rows, and connects again whenever the connection is lost, to the next instance. What is told of a
-    /// key never goes back. Returns what it knows once it is over and nothing more is to come, and how often it connected.
-    fn follow(&self, first: usize) -> (BTreeMap<String, i64>, usize) {
-        let (mut seen, mut connections) = (BTreeMap::new(), 0);
+    /// Follows the committed rows, and connects again whenever the connection is lost, to the next instance, and goes on behind
+    /// the last event that has come. What is told of a key never goes back. Returns what it knows once it is over and nothing
+    /// more is to come.
+    fn follow(&self, first: usize, patience: usize) -> Follower {
+        let mut follower = Follower { patience, ..Follower::default() };
         loop {
-            let address = self.addresses[(first + connections) % INSTANCES];
-            connections += 1;
-            if let Some(rows) = self.listen(address, &mut seen) {
-                return (rows, connections);
+            let address = self.addresses[(first + follower.connections) % INSTANCES];
+            follower.connections += 1;
+            if self.listen(address, &mut follower).is_some() {
+                return follower;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
-    fn listen(&self, address: SocketAddr, seen: &mut BTreeMap<String, i64>) -> Option<BTreeMap<String, i64>> {
+    fn listen(&self, address: SocketAddr, follower: &mut Follower) -> Option<()> {
         let mut stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        write!(stream, "GET /api/stores/counts/stream?committed=true HTTP/1.1\r\nHost: {address}\r\n\r\n").ok()?;
-        let (mut rows, mut is_whole, mut event) = (BTreeMap::new(), false, String::new());
+        let id = follower.last_id.as_ref().map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
+        write!(stream, "GET /api/stores/counts/stream?committed=true HTTP/1.1\r\nHost: {address}\r\n{id}\r\n").ok()?;
+        let (mut is_whole, mut event, mut told) = (false, String::new(), 0);
         for line in BufReader::new(stream).lines() {
             let line = line.ok()?;
             if let Some(name) = line.strip_prefix("event: ") {
                 name.clone_into(&mut event);
             }
+            if let Some(id) = line.strip_prefix("id: ") {
+                follower.last_id = Some(id.to_owned());
+            }
             let data = line.strip_prefix("data: ").map(|data| serde_json::from_str::<Json>(data).expect("JSON"));
             match (&*event, data) {
-                // A line that only shows that the stream is alive, or the end of an event.
+                // A line that only shows that the stream is alive, an id, or the end of an event.
                 (_, None) => {}
-                ("snapshot", _) => (rows, is_whole) = (BTreeMap::new(), false),
+                ("snapshot", _) => (follower.rows, is_whole) = (BTreeMap::new(), false),
                 ("complete", _) => is_whole = true,
+                ("resumed", _) => {
+                    follower.resumed += 1;
+                    is_whole = true;
+                }
                 ("error", _) => return None,
                 ("upsert", Some(data)) => {
                     let (key, count) = row(&data);
-                    let before = seen.insert(key.clone(), count).unwrap_or(0);
+                    let before = follower.seen.insert(key.clone(), count).unwrap_or(0);
                     assert!(before <= count, "{key} at {address}: {count} after {before}");
-                    rows.insert(key, count);
+                    follower.rows.insert(key, count);
+                    told += 1;
                 }
                 (other, Some(data)) => panic!("{other}: {data}"),
             }
-            if is_whole && self.is_over() && rows == self.counts() {
-                return Some(rows);
+            if is_whole && self.is_over() && follower.rows == self.counts() {
+                return Some(());
+            }
+            if told >= follower.patience && !self.is_over() {
+                return None;
             }
         }
         None
@@ -176,6 +189,20 @@ impl Scene {
     fn counts(&self) -> BTreeMap<String, i64> {
         self.sent().iter().map(|(key, (count, _))| (key.clone(), *count)).collect()
     }
+}
+
+/// Somebody who follows the counts.
+#[derive(Default)]
+struct Follower {
+    /// After how many rows it hangs up.
+    patience: usize,
+    connections: usize,
+    /// How often it was told that it had missed nothing.
+    resumed: usize,
+    last_id: Option<String>,
+    /// The rows, and the last that was ever told of each.
+    rows: BTreeMap<String, i64>,
+    seen: BTreeMap<String, i64>,
 }
 
 fn row(row: &Json) -> (String, i64) {
@@ -212,11 +239,11 @@ fn any_of_three_instances_answers_for_all_while_one_after_the_other_is_killed() 
                 move || scene.ask(number)
             }))
         });
-        let followers: Vec<_> = [0, 1]
-            .map(|first| {
+        let followers: Vec<_> = [(0, usize::MAX), (1, usize::MAX), (2, 500)]
+            .map(|(first, patience)| {
                 threads.spawn({
                     let scene = &scene;
-                    move || scene.follow(first)
+                    move || scene.follow(first, patience)
                 })
             })
             .into();
@@ -232,16 +259,23 @@ fn any_of_three_instances_answers_for_all_while_one_after_the_other_is_killed() 
     for number in 0..INSTANCES {
         until("an instance to have everything", || scene.all(number).is_some_and(|all| all == counts));
     }
-    let connections: Vec<_> = followed.iter().map(|(_, connections)| *connections).collect();
-    for (rows, _) in &followed {
-        assert_eq!(*rows, counts);
+    let connections: Vec<_> = followed.iter().map(|follower| follower.connections).collect();
+    for follower in &followed {
+        assert_eq!(follower.rows, counts);
     }
+    let resumed = followed[2].resumed;
     assert_eq!(connections[0], 1, "an instance that goes on does not lose whoever follows");
     assert!(connections[1] > 1, "a killed one does");
+    assert!(
+        resumed > 0 && resumed < connections[2],
+        "{resumed} of {} went on, those before tasks moved",
+        connections[2]
+    );
     let (answered, postponed) = (scene.answered.into_inner(), scene.postponed.into_inner());
     let sent: i64 = counts.values().sum();
     say(&format!(
-        "asking: {sent} events, 2 kills, {answered} right answers, {postponed} postponed, streams connected {connections:?} times"
+        "asking: {sent} events, 2 kills, {answered} right answers, {postponed} postponed, streams connected {connections:?} times, {resumed} \
+         times without beginning anew"
     ));
     assert!(answered > 100, "{answered}");
     for instance in instances.into_iter().flatten() {

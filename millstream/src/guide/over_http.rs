@@ -95,7 +95,9 @@
 //!
 //! A **stream** begins with `snapshot`, has an `upsert` for each row, and then `complete`; after that come `upsert` and `delete`
 //! as rows change, of each row at most about ten a second, and fewer to who reads slowly. When tasks move it begins anew
-//! with another `snapshot`, and so does a browser's `EventSource` that connects again:
+//! with another `snapshot`. A browser's `EventSource` that connects again sends the id of the last event that it has got, to
+//! whichever instance: if the instances still have all changes since, which they keep for half a minute after the last one who
+//! followed has gone, it gets `resumed` and those, and otherwise everything anew. Either way this is right:
 //!
 //! ```js
 //! const rows = new Map();

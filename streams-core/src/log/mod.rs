@@ -31,8 +31,8 @@ mod shared;
 pub(crate) mod typed;
 
 pub use batch::{BatchBuilder, RecordBatch, RecordRef};
-pub use doorbell::Doorbell;
 pub(crate) use doorbell::Call;
+pub use doorbell::Doorbell;
 #[cfg(test)]
 pub(crate) use embedded::Delivery;
 pub use embedded::Embedded;

@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures::{Stream, StreamExt};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::asked::Query;
-use super::live::{Live, follow};
-use super::rows::Read;
 use super::store::{AskedStore, Sought};
 use super::{Position, QueryError};
 use crate::record::Timestamp;
@@ -176,36 +173,15 @@ impl JsonStore {
         }))
     }
 
-    /// The wanted rows and from then on each that changes; see [`Live`].
-    ///
-    /// # Errors
-    /// When a text is no key.
-    pub fn live(
-        &self,
-        wanted: &Wanted,
-    ) -> Result<impl Stream<Item = Result<Live<Json, JsonRow>, QueryError>> + Send + Unpin + use<>, QueryError> {
-        let selection = Selection { after: None, ..self.selection(wanted)? };
-        let facts = Arc::clone(&self.facts);
-        let read = Read { key: |_, row: &PageRow| Ok(row.clone()), value: |_, row| Ok(row) };
-        let rows = follow(self.store.clone(), Some(selection), read);
-        Ok(Box::pin(rows.map(move |news| {
-            news.map(|news| match news {
-                Live::Reset => Live::Reset,
-                Live::Complete => Live::Complete,
-                Live::Row(_, Some(row)) => {
-                    let row = json_row(&facts, &row);
-                    Live::Row(row.key.clone(), Some(row))
-                }
-                Live::Row(place, None) => Live::Row(json_row(&facts, &place).key, None),
-            })
-        })))
+    pub(super) fn shared_facts(&self) -> Arc<StoreFacts> {
+        Arc::clone(&self.facts)
     }
 
     pub(super) const fn asked(&self) -> &AskedStore {
         &self.store
     }
 
-    fn selection(&self, wanted: &Wanted) -> Result<Selection, QueryError> {
+    pub(super) fn selection(&self, wanted: &Wanted) -> Result<Selection, QueryError> {
         let bound = |text: &Option<String>| match text {
             Some(text) => Ok(Bound::Included(self.bytes_of(text)?)),
             None => Ok(Bound::Unbounded),
@@ -258,7 +234,7 @@ fn cursor(cursor: Option<&str>) -> Result<Option<Box<[u8]>>, QueryError> {
 }
 
 /// What cannot be read as the store's types is shown all the same.
-fn json_row(facts: &StoreFacts, row: &PageRow) -> JsonRow {
+pub(super) fn json_row(facts: &StoreFacts, row: &PageRow) -> JsonRow {
     let stored = StoredRow { key: &row.key, window: row.window, timestamp: row.timestamp, value: &row.value };
     let shapes = &facts.shapes;
     let key = facts.key(&stored).unwrap_or_else(|_| shapes.key.shown(Some(stored.key)));

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::QueryError;
 use super::elsewhere::Everywhere;
+use super::mark::Mark;
 use super::rows::Read;
 use super::store::AskedStore;
 use crate::record::TaskId;
@@ -66,11 +67,26 @@ pub enum Live<K, V> {
     Complete,
 }
 
-/// The same as bytes.
+/// The same as bytes, and with marks.
 pub(super) enum Change {
     Reset,
-    Row { row: PageRow, is_gone: bool },
+    /// Nothing was missed since the mark that was given.
+    Resumed,
+    Row {
+        row: PageRow,
+        is_gone: bool,
+    },
     Complete,
+    /// What has been told until here.
+    Mark(Mark),
+}
+
+/// Whether somebody who follows wants to hear how far he is, to go on from there if he is cut off.
+#[derive(Clone)]
+pub(super) enum Marking {
+    None,
+    /// And where to begin; `None` for the rows as they are.
+    From(Option<Mark>),
 }
 
 /// Follows the wanted rows of a store: in all instances, if questions are carried to them and all rows are wanted.
@@ -80,21 +96,30 @@ pub(super) fn follow<K: Send + 'static, V: Send + 'static>(
     read: Read<K, V>,
 ) -> impl Stream<Item = Result<Live<K, V>, QueryError>> + Send {
     let reader = store.clone();
-    let changes = selection.map(|selection| match store.elsewhere() {
-        Some(elsewhere) => Everywhere::new(store, selection, elsewhere).changes().left_stream(),
-        None => following(Following::new(store, selection, None)).right_stream(),
-    });
+    let changes = selection.map(|selection| changes_everywhere(store, selection, Marking::None));
     let changes = changes.map_or_else(|| stream::empty().left_stream(), StreamExt::right_stream);
-    changes.map(move |change| {
-        Ok(match change? {
-            Change::Reset => Live::Reset,
-            Change::Complete => Live::Complete,
-            Change::Row { row, is_gone } => {
-                let key = (read.key)(&reader, &row)?;
-                Live::Row(key, if is_gone { None } else { Some((read.value)(&reader, row)?) })
-            }
+    changes.filter_map(move |change| {
+        std::future::ready(match change {
+            Ok(Change::Reset) => Some(Ok(Live::Reset)),
+            Ok(Change::Complete) => Some(Ok(Live::Complete)),
+            Ok(Change::Row { row, is_gone }) => Some(read.live(&reader, row, is_gone)),
+            // Only for those who want marks.
+            Ok(Change::Resumed | Change::Mark(_)) => None,
+            Err(error) => Some(Err(error)),
         })
     })
+}
+
+/// The same, as bytes and with marks if they are wanted.
+pub(super) fn changes_everywhere(
+    store: AskedStore,
+    selection: Selection,
+    marking: Marking,
+) -> impl Stream<Item = Result<Change, QueryError>> + Send {
+    match store.elsewhere() {
+        Some(elsewhere) => Everywhere::new(store, selection, elsewhere, marking).changes().left_stream(),
+        None => following(Following::new(store, selection, None, marking)).right_stream(),
+    }
 }
 
 /// Follows the wanted rows of some tasks of this instance, as long as it has all of them.
@@ -102,8 +127,9 @@ pub(super) fn changes(
     store: AskedStore,
     selection: Selection,
     tasks: Vec<TaskId>,
+    marking: Marking,
 ) -> impl Stream<Item = Result<Change, QueryError>> + Send {
-    following(Following::new(store, selection, Some(tasks.into_iter().collect())))
+    following(Following::new(store, selection, Some(tasks.into_iter().collect()), marking))
 }
 
 fn following(following: Following) -> impl Stream<Item = Result<Change, QueryError>> + Send {
@@ -130,6 +156,9 @@ struct Following {
     /// How far each task's rows were read, and the first batch that they do not include, one entry for each page. Kept until
     /// all batches from before are through.
     read: BTreeMap<TaskId, Vec<ReadUpTo>>,
+    marking: Marking,
+    /// The number in the last mark that was told.
+    marked: Option<u64>,
 }
 
 enum Phase {
@@ -146,7 +175,7 @@ struct ReadUpTo {
 }
 
 impl Following {
-    fn new(mut store: AskedStore, mut selection: Selection, tasks: Option<BTreeSet<TaskId>>) -> Self {
+    fn new(mut store: AskedStore, mut selection: Selection, tasks: Option<BTreeSet<TaskId>>, marking: Marking) -> Self {
         store.waiting(PATIENCE);
         selection.order = KeyOrder::Ascending;
         selection.after = None;
@@ -162,6 +191,8 @@ impl Following {
             tasks,
             phase: Phase::Beginning,
             read: BTreeMap::new(),
+            marking,
+            marked: None,
         }
     }
 
@@ -174,7 +205,11 @@ impl Following {
             self.news.borrow_and_update();
             match &self.phase {
                 Phase::Beginning => {
+                    if self.goes_on() {
+                        return Ok(Change::Resumed);
+                    }
                     self.next = self.live.end();
+                    self.marked = None;
                     self.read.clear();
                     let tasks = match &self.tasks {
                         Some(tasks) => tasks.iter().copied().collect(),
@@ -198,6 +233,25 @@ impl Following {
                     }
                 }
             }
+        }
+    }
+
+    /// Goes on from the mark that was given, if everything since is still there. A mark is good once.
+    fn goes_on(&mut self) -> bool {
+        let Marking::From(mark) = &mut self.marking else { return false };
+        let next = mark.take().and_then(|mark| mark.in_list(self.live.number()));
+        let Some(next) = next.filter(|next| self.live.since(*next).is_some()) else { return false };
+        (self.next, self.phase) = (next, Phase::Changes);
+        true
+    }
+
+    /// Tells how far this is, once everything is told that a page or a batch has had before that.
+    fn mark(&mut self, is_news: bool) {
+        let is_wanted = matches!(self.marking, Marking::From(_)) && matches!(self.phase, Phase::Changes);
+        // Whoever wants few rows is not bothered by changes of others.
+        if is_wanted && self.read.is_empty() && (is_news || self.marked.is_none()) {
+            self.marked = Some(self.next);
+            self.events.push_back(Change::Mark(Mark::new(self.live.number(), self.next)));
         }
     }
 
@@ -243,10 +297,12 @@ impl Following {
                 changed.insert(place, event);
             }
         }
+        let is_news = !changed.is_empty();
         self.events.extend(changed.into_values());
         if matches!(self.phase, Phase::Changes) && self.read.values().flatten().all(|read| read.number <= self.next) {
             self.read.clear();
         }
+        self.mark(is_news);
     }
 
     /// The rows of a batch that are wanted and not told already.
@@ -279,6 +335,6 @@ impl Following {
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.store.unfollow();
+        self.store.unfollow(matches!(self.marking, Marking::From(_)));
     }
 }

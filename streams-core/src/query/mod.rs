@@ -41,8 +41,10 @@
 mod asked;
 pub mod elsewhere;
 mod json;
+mod json_news;
 mod key_values;
 mod live;
+mod mark;
 mod rows;
 mod sessions;
 mod store;
@@ -53,6 +55,7 @@ mod windows;
 
 pub use asked::Query;
 pub use json::{JsonPage, JsonRow, JsonStore, Wanted};
+pub use json_news::JsonNews;
 pub use key_values::KeyValues;
 pub use live::Live;
 pub use rows::Rows;

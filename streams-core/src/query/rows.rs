@@ -37,6 +37,12 @@ impl<K, V> Read<K, V> {
     fn row(&self, store: &AskedStore, row: PageRow) -> Result<(K, V), QueryError> {
         Ok(((self.key)(store, &row)?, (self.value)(store, row)?))
     }
+
+    /// The same of a row that has changed.
+    pub(super) fn live(&self, store: &AskedStore, row: PageRow, is_gone: bool) -> Result<Live<K, V>, QueryError> {
+        let key = (self.key)(store, &row)?;
+        Ok(Live::Row(key, if is_gone { None } else { Some((self.value)(store, row)?) }))
+    }
 }
 
 /// A question for many rows. Await it, or call [`Rows::wait`], for all of them in a `Vec`; [`Rows::stream`] gives one after the

@@ -73,6 +73,10 @@ impl AskedStore {
         })
     }
 
+    pub(super) const fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
     pub(crate) const fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -329,9 +333,9 @@ impl AskedStore {
         self.status.desk.follow(&self.name, self.freshness)
     }
 
-    /// Follows it no more.
-    pub(super) fn unfollow(&self) {
-        self.status.desk.unfollow(&self.name, self.freshness);
+    /// Follows it no more. Whoever `may_return` finds what changes until then.
+    pub(super) fn unfollow(&self, may_return: bool) {
+        self.status.desk.unfollow(&self.name, self.freshness, may_return);
     }
 
     /// The row that was at a place and is gone, as far as that tells.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use streams_core::log::{Doorbell, Log as _};
-use streams_core::query::QueryError;
 use streams_core::query::elsewhere::{Elsewhere, Followed, RemoteAnswer, RemoteNews, RemoteQuestion};
+use streams_core::query::{JsonNews, QueryError, Wanted};
 use streams_core::record::TaskId;
 use streams_core::runtime::Handle;
 
@@ -188,6 +188,62 @@ fn any_instance_answers_for_all_of_them_while_they_come_and_go() {
     users.iter().for_each(|user| cluster.send(user));
     copy.until(&expected(3));
     assert_eq!(cluster.counts(&first, &users), vec![3; 40]);
+    first.close().expect("a clean end");
+}
+
+/// Follows the counts as JSON until they are as expected and a mark has come. Returns the first that was told, and the mark.
+fn follow_as_json(
+    asked: &Running,
+    since: Option<&str>,
+    rows: &mut BTreeMap<String, i64>,
+    expected: i64,
+) -> (JsonNews, String) {
+    let mut live = asked.store("counts").expect("a store").live(&Wanted::default(), since).expect("rows");
+    let (mut first, mut is_whole) = (None, false);
+    loop {
+        let news = futures::executor::block_on(live.next()).expect("it does not end").expect("news");
+        first.get_or_insert_with(|| news.clone());
+        match news {
+            JsonNews::Reset => (*rows, is_whole) = (BTreeMap::new(), false),
+            JsonNews::Resumed | JsonNews::Complete => is_whole = true,
+            JsonNews::Row(row) => {
+                let key = row.key.as_str().expect("a key").to_owned();
+                rows.insert(key, row.value.as_i64().expect("a count"));
+            }
+            JsonNews::Gone(key) => panic!("nothing is deleted: {key}"),
+            JsonNews::Mark(mark) if is_whole && rows.values().all(|count| *count == expected) => {
+                return (first.expect("something was told"), mark);
+            }
+            JsonNews::Mark(_) => {}
+        }
+    }
+}
+
+#[test]
+fn whoever_was_cut_off_goes_on_at_any_instance_unless_tasks_have_moved() {
+    let mut cluster = Cluster::new();
+    let users: Vec<_> = (0..40).map(|number| format!("user-{number}")).collect();
+    users.iter().for_each(|user| cluster.send(user));
+    let (first, second) = (cluster.start("10.0.0.1:7070"), cluster.start("10.0.0.2:7070"));
+    divided(&first, &second);
+    assert_eq!(cluster.counts(&first, &users), vec![1; 40]);
+    let mut rows = BTreeMap::new();
+    let (told, mut mark) = follow_as_json(&first, None, &mut rows, 1);
+    assert_eq!((told, rows.len()), (JsonNews::Reset, 40));
+    for (asked, expected) in [(&second, 2), (&second, 3), (&first, 4)] {
+        users.iter().for_each(|user| cluster.send(user));
+        let (told, last) = follow_as_json(asked, Some(&mark), &mut rows, expected);
+        assert!(told != JsonNews::Reset, "it goes on");
+        assert_eq!(rows.len(), 40);
+        mark = last;
+    }
+    second.kill();
+    while first.assignment().len() != 4 {
+        Doorbell::new().wait(Duration::from_millis(5));
+    }
+    users.iter().for_each(|user| cluster.send(user));
+    let (told, _) = follow_as_json(&first, Some(&mark), &mut rows, 5);
+    assert_eq!((told, rows.len()), (JsonNews::Reset, 40));
     first.close().expect("a clean end");
 }
 

@@ -1,8 +1,8 @@
 //! Stores asked by their names, with keys as texts and rows as JSON.
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt as _};
 use serde_json::{Value as Json, json};
-use streams_core::query::{JsonRow, Live, QueryError, Wanted};
+use streams_core::query::{JsonNews, JsonRow, QueryError, Wanted};
 
 use super::*;
 
@@ -93,20 +93,83 @@ fn what_cannot_be_understood_is_an_error_that_says_how_to_ask() {
     running.close().expect("a clean end");
 }
 
+/// What is told until the next mark, and that mark.
+fn until_a_mark(live: &mut (impl Stream<Item = Result<JsonNews, QueryError>> + Unpin)) -> (Vec<JsonNews>, String) {
+    let mut told = Vec::new();
+    loop {
+        match futures::executor::block_on(live.next()).expect("it does not end").expect("news") {
+            JsonNews::Mark(mark) => return (told, mark),
+            news => told.push(news),
+        }
+    }
+}
+
 #[test]
 fn a_store_is_followed_as_json() {
     let log = log_with("views");
     log.create_topic("stock", PARTITIONS).expect("a topic");
     let running = start("json-live", topology(), &log);
     let minutes = running.store("per-minute").expect("a store");
-    let mut live = minutes.live(&Wanted { key: Some("ada".into()), ..Wanted::default() }).expect("a key");
-    let mut next = || futures::executor::block_on(live.next()).expect("it does not end").expect("news");
-    assert_eq!((next(), next()), (Live::Reset, Live::Complete));
+    let mut live = minutes.live(&Wanted { key: Some("ada".into()), ..Wanted::default() }, None).expect("a key");
+    assert_eq!(until_a_mark(&mut live).0, [JsonNews::Reset, JsonNews::Complete]);
     for (user, second) in [("grace", 1), ("ada", 61)] {
         log.send_at(&VIEWS, user, "/", Timestamp(second * 1_000)).expect("sent");
     }
     let key = json!({ "key": "ada", "start": 60_000, "end": 120_000 });
-    let row = JsonRow { key: key.clone(), value: json!(1), timestamp: Some(61_000) };
-    assert_eq!(next(), Live::Row(key, Some(row)));
+    let row = JsonRow { key, value: json!(1), timestamp: Some(61_000) };
+    assert_eq!(until_a_mark(&mut live).0, [JsonNews::Row(row)]);
+    running.close().expect("a clean end");
+}
+
+#[test]
+fn whoever_was_cut_off_hears_what_has_changed_since_and_nothing_else() {
+    let log = log_with("views");
+    log.create_topic("stock", PARTITIONS).expect("a topic");
+    let running = start("json-resumed", topology(), &log);
+    let minutes = running.store("per-minute").expect("a store");
+    let mut position = Position::default();
+    let mut send = |user: &str| {
+        let (partition, offset) = log.send_at(&VIEWS, user, "/", Timestamp(1_000)).expect("sent");
+        position.merge(&Position::behind(partition, offset));
+        minutes.clone().at_least(&position).waiting(PATIENCE).get("nobody").expect("a key").wait().expect("no row");
+    };
+    let row = |user: &str, count: i64| {
+        let key = json!({ "key": user, "start": 0, "end": 60_000 });
+        JsonNews::Row(JsonRow { key, value: json!(count), timestamp: Some(1_000) })
+    };
+    ["ada", "grace"].into_iter().for_each(&mut send);
+    let all = Wanted::default();
+    let mut live = minutes.live(&all, None).expect("rows");
+    let (told, mut mark) = until_a_mark(&mut live);
+    assert_eq!(told, [JsonNews::Reset, row("ada", 1), row("grace", 1), JsonNews::Complete]);
+    for round in 0..3 {
+        drop(live);
+        send("ada");
+        live = minutes.live(&all, Some(&mark)).expect("rows");
+        let (mut told, mut last) = until_a_mark(&mut live);
+        // The change may have been published only now.
+        if told.len() < 2 {
+            let more = until_a_mark(&mut live);
+            told.extend(more.0);
+            last = more.1;
+        }
+        assert_eq!(told, [JsonNews::Resumed, row("ada", 2 + round)]);
+        mark = last;
+    }
+    let anew = |wanted: &Wanted, since: &str| {
+        let mut live = minutes.live(wanted, Some(since)).expect("rows");
+        until_a_mark(&mut live).0.first() == Some(&JsonNews::Reset)
+    };
+    let of_ada = Wanted { key: Some("ada".into()), ..Wanted::default() };
+    assert!(anew(&of_ada, &mark), "it is a mark of another question");
+    assert!(["", ":", "what", &mark.replace('-', "0-")].iter().all(|mark| anew(&all, mark)), "they are no marks");
+    let committed = minutes.clone().committed();
+    assert_eq!(until_a_mark(&mut committed.live(&all, Some(&mark)).expect("rows")).0.first(), Some(&JsonNews::Reset));
+    running.close().expect("a clean end");
+
+    let running = start("json-resumed", topology(), &log);
+    let mut live = running.store("per-minute").expect("a store").live(&all, Some(&mark)).expect("rows");
+    assert_eq!(until_a_mark(&mut live).0.first(), Some(&JsonNews::Reset), "it is a mark of another process");
+    drop(live);
     running.close().expect("a clean end");
 }

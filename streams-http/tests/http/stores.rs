@@ -122,6 +122,32 @@ fn a_stream_has_all_rows_first_and_then_each_that_changes() {
     assert!((0..3).any(|_| events.next().0 == "error"));
 }
 
+#[test]
+fn a_stream_goes_on_behind_the_last_event_that_has_arrived() {
+    let scene = counting();
+    let position = ["ada", "bob"].map(|key| send(&scene, key, 1)).join(",");
+    scene.ask("GET", "/api/stores/counts/ada?wait=10s", &[("X-KStream-Min-Position", &position)]).json();
+    let path = "/api/stores/counts/stream?from=a&to=c";
+    let mut events = Events::of(&scene, path);
+    while events.next().0 != "complete" {}
+    // The id is a line of the last event, or one of its own.
+    while events.last_id().is_none() {
+        events.line();
+    }
+    let id = events.last_id().unwrap().to_owned();
+    drop(events);
+    let position = send(&scene, "bob", 2);
+    scene.ask("GET", "/api/stores/counts/bob?wait=10s", &[("X-KStream-Min-Position", &position)]).json();
+    let mut events = Events::at(scene.address(), path, &format!("Last-Event-ID: {id}\r\n"));
+    assert_eq!(events.next(), ("resumed".to_owned(), json!({})));
+    assert_eq!(events.next(), ("upsert".to_owned(), json!({ "key": "bob", "value": 2, "timestamp": 2_000 })));
+    // Of something else it says nothing.
+    for (path, id) in [("/api/stores/counts/stream", &*id), (path, "0"), (path, "\u{fc}")] {
+        let mut events = Events::at(scene.address(), path, &format!("Last-Event-ID: {id}\r\n"));
+        assert_eq!(events.next(), ("snapshot".to_owned(), json!({})));
+    }
+}
+
 /// Nobody keeps others from following, and those who ask have places of their own.
 #[test]
 fn streams_beyond_the_limit_are_refused() {

@@ -194,7 +194,7 @@ pub(crate) fn send(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
 }
 
 /// The events of a stream, as their names and data.
-pub(crate) struct Events(BufReader<TcpStream>);
+pub(crate) struct Events(BufReader<TcpStream>, Option<String>);
 
 impl Events {
     pub(crate) fn of(scene: &Scene, path: &str) -> Self {
@@ -206,12 +206,20 @@ impl Events {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Accept: text/event-stream\r\n\r\n").unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        Self(BufReader::new(stream))
+        Self(BufReader::new(stream), None)
+    }
+
+    /// The last id that has come.
+    pub(crate) fn last_id(&self) -> Option<&str> {
+        self.1.as_deref()
     }
 
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream has ended");
+        if let Some(id) = line.strip_prefix("id: ") {
+            self.1 = Some(id.trim_end().to_owned());
+        }
         line.trim_end().to_owned()
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
 
-use super::super::live::{Change, changes};
+use super::super::live::{Change, Marking, changes};
 use super::super::store::AskedStore;
 use super::{Elsewhere, RemoteAnswer, RemoteNews, RemoteQuestion};
 use crate::query::QueryError;
@@ -38,12 +38,17 @@ impl Handle {
         question: &RemoteQuestion,
     ) -> Result<impl Stream<Item = Result<RemoteNews, QueryError>> + Send + Unpin + use<>, QueryError> {
         let (store, selection) = asked_here(self, question)?;
-        let news = changes(store, selection, question.tasks.clone());
+        let asked = &question.asked;
+        let mark = asked.mark.as_deref().and_then(|mark| mark.parse().ok());
+        let marking = if asked.marks { Marking::From(mark) } else { Marking::None };
+        let news = changes(store, selection, question.tasks.clone(), marking);
         Ok(Box::pin(news.map(|change| {
             change.map(|change| {
                 RemoteNews(match change {
                     Change::Reset => News::Reset,
+                    Change::Resumed => News::Resumed,
                     Change::Complete => News::Complete,
+                    Change::Mark(mark) => News::Mark(mark.to_string()),
                     Change::Row { row, is_gone: false } => News::Row(row),
                     Change::Row { row, is_gone: true } => News::Gone(row),
                 })

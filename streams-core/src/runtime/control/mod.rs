@@ -119,7 +119,7 @@ impl Control {
         let identity = identify(&parts, &directory)?;
         let preparation = preparation(&parts, &identity, &admin);
         status.become_state(AppState::Rebalancing);
-        status.desk.open(Arc::clone(&parts.topology), Arc::clone(&parts.clock));
+        status.desk.open(Arc::clone(&parts.topology), Arc::clone(&parts.clock), Arc::clone(&parts.random));
         Ok(Self {
             span: tracing::info_span!("control", application = %parts.application_id),
             parts,

@@ -13,6 +13,7 @@ use super::{Freshness, Inbox, LiveStore, QueryError, Question, TaskReader};
 use crate::clock::SharedClock;
 use crate::log::GroupPlan;
 use crate::operators::StoreId;
+use crate::random::SharedRandom;
 use crate::record::TaskId;
 use crate::runtime::AppState;
 use crate::state::GlobalStore;
@@ -42,12 +43,24 @@ pub(crate) struct Desk {
     live_version: AtomicU64,
 }
 
-type Followed = BTreeMap<(Arc<str>, Freshness), (Arc<LiveStore>, usize)>;
+/// How long the changes of a store are still published for those who were cut off and may come back.
+const LINGER: Duration = Duration::from_secs(30);
+
+type Followed = BTreeMap<(Arc<str>, Freshness), FollowedStore>;
+
+/// A store that somebody follows.
+struct FollowedStore {
+    live: Arc<LiveStore>,
+    followers: usize,
+    /// Until when it is kept if there are none.
+    kept_until: Duration,
+}
 
 #[derive(Default)]
 struct Inside {
     /// What is asked about, and the clock that deadlines are measured with; set when the application starts.
     about: Option<(Arc<Topology>, SharedClock)>,
+    random: Option<SharedRandom>,
     /// The stores that can be asked for by name.
     facts: BTreeMap<Arc<str>, Arc<StoreFacts>>,
     floor: Option<Arc<Floor>>,
@@ -64,10 +77,10 @@ struct Inside {
 
 impl Desk {
     /// Begins: from now on it is known what can be asked.
-    pub(crate) fn open(&self, topology: Arc<Topology>, clock: SharedClock) {
+    pub(crate) fn open(&self, topology: Arc<Topology>, clock: SharedClock, random: SharedRandom) {
         let facts = topology.stores().into_iter().map(|facts| (Arc::clone(&facts.name), Arc::new(facts))).collect();
         let mut inside = self.lock();
-        (inside.about, inside.facts) = (Some((topology, clock)), facts);
+        (inside.about, inside.facts, inside.random) = (Some((topology, clock)), facts, Some(random));
     }
 
     /// What the topology says of a store.
@@ -117,36 +130,46 @@ impl Desk {
         drop(inside);
         if is_new {
             // Tasks that come say so when they are open; of those that go, nothing more is heard.
-            self.live_stores().values().for_each(|(live, _)| live.restart());
+            self.live_stores().values().for_each(|store| store.live.restart());
         }
     }
 
     /// Begins to follow a store.
     pub(crate) fn follow(&self, store: &Arc<str>, freshness: Freshness) -> Arc<LiveStore> {
+        let number = self.lock().random.as_ref().map_or(0, |random| random.number());
         let mut stores = self.live_stores();
-        let entry = stores.entry((Arc::clone(store), freshness)).or_insert_with(|| (Arc::new(LiveStore::new()), 0));
-        entry.1 += 1;
-        let live = Arc::clone(&entry.0);
+        let new = || FollowedStore { live: Arc::new(LiveStore::new(number)), followers: 0, kept_until: Duration::ZERO };
+        let entry = stores.entry((Arc::clone(store), freshness)).or_insert_with(new);
+        entry.followers += 1;
+        let live = Arc::clone(&entry.live);
         self.live_version.fetch_add(1, Ordering::SeqCst);
         live
     }
 
-    /// Follows a store no more.
-    pub(crate) fn unfollow(&self, store: &Arc<str>, freshness: Freshness) {
+    /// Follows a store no more. Whoever `may_return` finds the changes that are made in the meantime.
+    pub(crate) fn unfollow(&self, store: &Arc<str>, freshness: Freshness, may_return: bool) {
+        let now = self.now();
         let mut stores = self.live_stores();
-        let key = (Arc::clone(store), freshness);
-        if let Some((_, followers)) = stores.get_mut(&key) {
-            *followers -= 1;
-            if *followers == 0 {
-                stores.remove(&key);
-                self.live_version.fetch_add(1, Ordering::SeqCst);
-            }
+        let Some(followed) = stores.get_mut(&(Arc::clone(store), freshness)) else { return };
+        followed.followers = followed.followers.saturating_sub(1);
+        if may_return {
+            followed.kept_until = now.saturating_add(LINGER);
+        }
+        self.forget_unfollowed(&mut stores, now);
+    }
+
+    /// Lets go of the changes that nobody waits for any more.
+    fn forget_unfollowed(&self, stores: &mut Followed, now: Duration) {
+        let before = stores.len();
+        stores.retain(|_, store| store.followers > 0 || now < store.kept_until);
+        if stores.len() != before {
+            self.live_version.fetch_add(1, Ordering::SeqCst);
         }
     }
 
     /// Where the changes of a store are published, if somebody follows it.
     pub(crate) fn live(&self, store: &Arc<str>, freshness: Freshness) -> Option<Arc<LiveStore>> {
-        self.live_stores().get(&(Arc::clone(store), freshness)).map(|(live, _)| Arc::clone(live))
+        self.live_stores().get(&(Arc::clone(store), freshness)).map(|store| Arc::clone(&store.live))
     }
 
     /// Changes whenever somebody begins to follow a store that nobody followed, or the last one stops.
@@ -209,13 +232,14 @@ impl Desk {
     /// Tells those who follow stores what workers have published.
     pub(crate) fn tell_news(&self) {
         // Telling takes its time, and workers look for a store now and then.
-        let stores: Vec<_> = self.live_stores().values().map(|(live, _)| Arc::clone(live)).collect();
+        let stores: Vec<_> = self.live_stores().values().map(|store| Arc::clone(&store.live)).collect();
         stores.iter().for_each(|live| live.tell_news());
     }
 
     /// Refuses what has waited for too long and, if `again`, asks everything else once more.
     pub(crate) fn step(&self, state: AppState, again: bool) {
         let now = self.now();
+        self.forget_unfollowed(&mut self.live_stores(), now);
         let mut inside = self.lock();
         inside.newcomers.retain(|(until, _)| now < *until);
         let overdue = inside.floor.iter().flat_map(|floor| &floor.inboxes).flat_map(|inbox| inbox.take_overdue(now));
@@ -246,7 +270,7 @@ impl Desk {
         let waiting = std::mem::take(&mut inside.waiting);
         let floor = inside.floor.clone();
         drop(inside);
-        self.live_stores().values().for_each(|(live, _)| live.restart());
+        self.live_stores().values().for_each(|store| store.live.restart());
         let left = floor.iter().flat_map(|floor| &floor.inboxes).flat_map(Inbox::take_all);
         for question in waiting.into_iter().chain(left) {
             question.refuse(QueryError::NotRunning { state });
@@ -272,6 +296,7 @@ mod tests {
     use crate::clock::{Clock, ManualClock};
     use crate::dsl::StreamsBuilder;
     use crate::log::Doorbell;
+    use crate::random::Seeded;
     use crate::record::{Partition, Timestamp};
     use crate::runtime::queries::{Freshness, Wish};
     use crate::topic::Topic;
@@ -290,7 +315,7 @@ mod tests {
             let (desk, clock, doorbell) = (Desk::default(), ManualClock::at(Timestamp(0)), Doorbell::new());
             let builder = StreamsBuilder::new();
             builder.stream(Topic::<String, String>::new("in")).to(Topic::<String, String>::new("out"));
-            desk.open(Arc::new(builder.build().unwrap()), Arc::new(clock.clone()));
+            desk.open(Arc::new(builder.build().unwrap()), Arc::new(clock.clone()), Arc::new(Seeded::new(1)));
             Self { desk, clock, inbox: Inbox::new(doorbell.clone()), doorbell }
         }
 
@@ -359,6 +384,27 @@ mod tests {
         office.furnish();
         office.desk.step(AppState::Running, true);
         assert!(before.next().is_none() && office.inbox.next().is_some() && asked.try_recv().is_err());
+    }
+
+    #[test]
+    fn changes_are_kept_for_a_while_for_those_who_may_return() {
+        let office = Office::new();
+        let (store, now) = (Arc::from("store"), Freshness::Latest);
+        let (first, second) = (office.desk.follow(&store, now), office.desk.follow(&store, now));
+        assert_eq!(first.number(), second.number());
+        office.desk.unfollow(&store, now, true);
+        office.desk.unfollow(&store, now, false);
+        office.clock.advance(Duration::from_secs(29));
+        office.desk.step(AppState::Running, true);
+        assert_eq!(office.desk.follow(&store, now).number(), first.number(), "it is the same list");
+        office.desk.unfollow(&store, now, true);
+        let version = office.desk.live_version();
+        office.clock.advance(Duration::from_secs(30));
+        office.desk.step(AppState::Running, true);
+        assert!(office.desk.live(&store, now).is_none() && office.desk.live_version() != version, "nobody came");
+        assert_ne!(office.desk.follow(&store, now).number(), first.number());
+        office.desk.unfollow(&store, now, false);
+        assert!(office.desk.live(&store, now).is_none(), "nobody will come");
     }
 
     #[test]

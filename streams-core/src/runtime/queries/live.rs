@@ -54,11 +54,7 @@ impl LiveRows {
     ///
     /// # Errors
     /// As `read`; then nothing is added.
-    pub(crate) fn add<E>(
-        &mut self,
-        place: &[u8],
-        read: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
-    ) -> Result<(), E> {
+    pub(crate) fn add<E>(&mut self, place: &[u8], read: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>) -> Result<(), E> {
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(place);
         let middle = self.bytes.len();
@@ -113,6 +109,8 @@ impl LiveBatch {
 
 /// The changes of one store.
 pub(crate) struct LiveStore {
+    /// Another one for each list of changes that there ever is.
+    number: u64,
     ring: Mutex<Ring>,
     /// The number behind the last batch, for those who wait for the next one.
     news: watch::Sender<u64>,
@@ -127,8 +125,13 @@ struct Ring {
 }
 
 impl LiveStore {
-    pub(super) fn new() -> Self {
-        Self { ring: Mutex::default(), news: watch::Sender::new(0) }
+    pub(super) fn new(number: u64) -> Self {
+        Self { number, ring: Mutex::default(), news: watch::Sender::new(0) }
+    }
+
+    /// By which it is told from all others.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// Adds a batch, of which followers hear with [`LiveStore::tell_news`].
@@ -243,7 +246,7 @@ mod tests {
 
     #[test]
     fn batches_are_numbered_and_the_oldest_go_first() {
-        let live = LiveStore::new();
+        let live = LiveStore::new(1);
         let count = |number| live.since(number).map(|batches| batches.len());
         assert_eq!((live.end(), count(0), count(1)), (0, Some(0), Some(0)));
         (0..3).for_each(|_| live.publish(batch(1)));

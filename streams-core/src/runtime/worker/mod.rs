@@ -44,8 +44,8 @@ use super::{AppError, Settings};
 use crate::clock::SharedClock;
 use crate::executor::SharedExecutor;
 use crate::log::{
-    Admin, Call, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation, Log,
-    LogError, Reply,
+    Admin, Call, Committer, Consumer, ConsumerOptions, ConsumerPurpose, Doorbell, FetchEvent, GroupMetadata, Isolation,
+    Log, LogError, Reply,
 };
 use crate::operators::StoreId;
 use crate::operators::handler::InFlightBudget;

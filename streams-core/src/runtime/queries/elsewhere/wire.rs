@@ -35,6 +35,11 @@ pub(crate) struct Asked {
     descending: bool,
     after: Option<Bytes>,
     pub(crate) limit: usize,
+    /// For those who follow: whether they want marks, and the mark from which they go on.
+    #[serde(default)]
+    pub(crate) marks: bool,
+    #[serde(default)]
+    pub(crate) mark: Option<String>,
 }
 
 /// Bytes as base64.
@@ -97,18 +102,24 @@ pub struct RemoteNews(pub(crate) News);
 #[derive(Debug, Clone)]
 pub(crate) enum News {
     Reset,
+    /// Nothing was missed since the mark that was given.
+    Resumed,
     Row(PageRow),
     Gone(PageRow),
     Complete,
+    /// What has been told until here.
+    Mark(String),
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum NewsOnWire {
     Reset,
+    Resumed,
     Row(RowOnWire),
     Gone(RowOnWire),
     Complete,
+    Mark(String),
 }
 
 /// What came from another instance makes no sense; it may be of another version.
@@ -135,8 +146,16 @@ impl RemoteQuestion {
             descending: selection.order == KeyOrder::Descending,
             after: selection.after.clone().map(Bytes),
             limit,
+            marks: false,
+            mark: None,
         };
         Self { tasks, patience, asked }
+    }
+
+    /// The same question of somebody who follows and may be cut off.
+    pub(crate) fn marked(mut self, mark: Option<String>) -> Self {
+        (self.asked.marks, self.asked.mark) = (true, mark);
+        self
     }
 
     /// The store's name.
@@ -261,6 +280,8 @@ impl RemoteNews {
             News::Row(row) => NewsOnWire::Row(row.into()),
             News::Gone(row) => NewsOnWire::Gone(row.into()),
             News::Complete => NewsOnWire::Complete,
+            News::Resumed => NewsOnWire::Resumed,
+            News::Mark(mark) => NewsOnWire::Mark(mark.clone()),
         })
     }
 
@@ -274,6 +295,8 @@ impl RemoteNews {
             NewsOnWire::Row(row) => News::Row(row.into()),
             NewsOnWire::Gone(row) => News::Gone(row.into()),
             NewsOnWire::Complete => News::Complete,
+            NewsOnWire::Resumed => News::Resumed,
+            NewsOnWire::Mark(mark) => News::Mark(mark),
         }))
     }
 }
@@ -362,7 +385,8 @@ mod tests {
         let answer = RemoteAnswer { page: page.clone(), position: at_least.clone() };
         let got = RemoteAnswer::from_json(answer.to_json().as_bytes()).expect("an answer");
         assert_eq!((got.page, got.position), (page, at_least));
-        for news in [News::Reset, News::Row(row("a")), News::Gone(row("b")), News::Complete] {
+        let told = [News::Reset, News::Resumed, News::Row(row("a")), News::Gone(row("b")), News::Complete];
+        for news in told.into_iter().chain([News::Mark("a-1".to_owned())]) {
             let sent = RemoteNews(news);
             let got = RemoteNews::from_json(sent.to_json().as_bytes()).expect("news");
             assert_eq!(format!("{got:?}"), format!("{sent:?}"));
