@@ -239,7 +239,7 @@ fn any_of_three_instances_answers_for_all_while_one_after_the_other_is_killed() 
                 move || scene.ask(number)
             }))
         });
-        let followers: Vec<_> = [(0, usize::MAX), (1, usize::MAX), (2, 500)]
+        let followers: Vec<_> = [(0, usize::MAX), (1, usize::MAX), (2, 300)]
             .map(|(first, patience)| {
                 threads.spawn({
                     let scene = &scene;

@@ -116,7 +116,7 @@ pub(super) fn changes_everywhere(
     selection: Selection,
     marking: Marking,
 ) -> impl Stream<Item = Result<Change, QueryError>> + Send {
-    match store.elsewhere() {
+    match store.elsewhere().filter(|_| !store.is_global()) {
         Some(elsewhere) => Everywhere::new(store, selection, elsewhere, marking).changes().left_stream(),
         None => following(Following::new(store, selection, None, marking)).right_stream(),
     }
@@ -220,10 +220,10 @@ impl Following {
                 }
                 Phase::Reading(..) => {
                     self.read_on().await?;
-                    self.take_changes();
+                    self.take_changes()?;
                 }
                 Phase::Changes => {
-                    self.take_changes();
+                    self.take_changes()?;
                     if self.events.is_empty()
                         && matches!(self.phase, Phase::Changes)
                         && self.news.changed().await.is_err()
@@ -283,17 +283,17 @@ impl Following {
     }
 
     /// Takes the batches that have come since, and of each row only what it has become in the end.
-    fn take_changes(&mut self) {
+    fn take_changes(&mut self) -> Result<(), QueryError> {
         let Some(batches) = self.live.since(self.next) else {
             self.phase = Phase::Beginning;
             self.events.clear();
-            return;
+            return Ok(());
         };
         let mut changed: BTreeMap<&[u8], Change> = BTreeMap::new();
         for batch in &batches {
             let number = self.next;
             self.next += 1;
-            for (place, event) in self.wanted(batch, number) {
+            for (place, event) in self.wanted(batch, number)? {
                 changed.insert(place, event);
             }
         }
@@ -303,12 +303,13 @@ impl Following {
             self.read.clear();
         }
         self.mark(is_news);
+        Ok(())
     }
 
     /// The rows of a batch that are wanted and not told already.
-    fn wanted<'a>(&self, batch: &'a LiveBatch, number: u64) -> Vec<(&'a [u8], Change)> {
+    fn wanted<'a>(&self, batch: &'a LiveBatch, number: u64) -> Result<Vec<(&'a [u8], Change)>, QueryError> {
         if self.tasks.as_ref().is_some_and(|tasks| !tasks.contains(&batch.task)) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let pages = self.read.get(&batch.task);
         let is_new = |place: &[u8]| match (pages, &self.phase) {
@@ -320,16 +321,21 @@ impl Following {
             (None, phase) => matches!(phase, Phase::Changes),
         };
         let rows = self.areas.iter().flat_map(|area| batch.within(area)).filter(|row| is_new(row.place));
-        let events = rows.filter_map(|row| {
-            let found = row.row.and_then(|found| row_at(self.store.kind(), row.place, found));
-            let (row_now, is_gone) = match found {
-                Some(found) => (found, false),
-                None => (self.store.gone(row.place)?, true),
+        let mut events = Vec::new();
+        for row in rows {
+            let found = match row.row {
+                Some(found) => row_at(self.store.kind(), row.place, found),
+                // Only which rows have changed is known of a global table.
+                None if self.store.is_global() => self.store.global_row(row.place)?,
+                None => None,
             };
-            let is_wanted = self.store.wants(&self.selection, &row_now, is_gone);
-            is_wanted.then_some((row.place, Change::Row { row: row_now, is_gone }))
-        });
-        events.collect()
+            let is_gone = found.is_none();
+            let Some(row_now) = found.or_else(|| self.store.gone(row.place)) else { continue };
+            if self.store.wants(&self.selection, &row_now, is_gone) {
+                events.push((row.place, Change::Row { row: row_now, is_gone }));
+            }
+        }
+        Ok(events)
     }
 }
 

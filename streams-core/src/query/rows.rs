@@ -128,7 +128,7 @@ impl<K: Send + 'static, V: Send + 'static> Rows<K, V> {
 
     /// The rows, and from then on each that changes, as a stream that ends with an error or the application. See [`Live`].
     ///
-    /// Order and limit mean nothing here. The changes of a global table cannot be followed.
+    /// Order and limit mean nothing here.
     pub fn live(self) -> impl Stream<Item = Result<Live<K, V>, QueryError>> + Send + Unpin {
         Box::pin(follow(self.store, self.selection, self.read))
     }

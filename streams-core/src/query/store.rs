@@ -9,11 +9,11 @@ use futures::future::{join_all, try_join_all};
 use super::elsewhere::{Elsewhere, RemoteQuestion};
 use super::{Position, QueryError};
 use crate::record::{Partition, TaskId, Timestamp};
-use crate::runtime::queries::{Floor, Freshness, LiveStore, Look, Question, Wish};
+use crate::runtime::queries::{Floor, Freshness, LiveBatch, LiveStore, Look, Question, Wish};
 use crate::runtime::{AppState, Status};
 use crate::state::kinds::StoredRow;
 use crate::state::rows::RowError;
-use crate::state::selection::{Keys, Page, PageRow, Selection, read_page};
+use crate::state::selection::{Keys, Page, PageRow, Selection, read_page, row_at};
 use crate::state::{GlobalStore, KeyOrder, StoreAccess, StoreError, StoreErrorKind, StoreKind};
 use crate::topology::StoreId;
 use crate::windows::WindowSizes;
@@ -306,7 +306,7 @@ impl AskedStore {
         let floor = self.floor(self.status.desk.deadlines(self.patience).0).await?;
         match self.subtopology {
             Some(subtopology) => Ok(self.tasks(&floor, subtopology)),
-            None => Err(QueryError::NotFollowed { store: self.name.to_string() }),
+            None => Ok(vec![LiveBatch::OF_GLOBAL]),
         }
     }
 
@@ -319,8 +319,26 @@ impl AskedStore {
         live: &Arc<LiveStore>,
     ) -> Result<(Page, u64), QueryError> {
         let deadlines = self.status.desk.deadlines(self.patience);
+        if self.is_global() {
+            // A change that comes in between is told once more, as it is then.
+            let number = live.end();
+            return Ok((self.look_at_global(&*self.floor(deadlines.0).await?, selection, limit)?, number));
+        }
         let (page, _, number) = self.page_of(task, selection, limit, deadlines, Some(Arc::clone(live))).await?;
         Ok((page, number))
+    }
+
+    /// Whether every instance has all of its rows.
+    pub(super) const fn is_global(&self) -> bool {
+        self.subtopology.is_none()
+    }
+
+    /// A row of a global table as it is now, by its place.
+    pub(super) fn global_row(&self, place: &[u8]) -> Result<Option<PageRow>, QueryError> {
+        let floor = self.status.desk.floor().ok_or_else(|| QueryError::NotRunning { state: self.state() })?;
+        let store = floor.globals.get(&self.id).ok_or_else(|| QueryError::NotRunning { state: self.state() })?;
+        let row = store.get(place).map_err(|error| failed(&self.name, error.into()))?;
+        Ok(row.and_then(|row| row_at(&*self.kind, place, &row)))
     }
 
     /// Whether only the tasks of this instance are followed.

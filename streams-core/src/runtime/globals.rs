@@ -6,6 +6,7 @@
 //! synchronised in time with streams.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
@@ -20,6 +21,7 @@ use super::follower::Follower;
 use super::global_rows::RowCheck;
 use super::notes::{NoteTrouble, check_format, check_topics};
 use super::plan::Plan;
+use super::queries::{Desk, Freshness, LiveBatch, LiveRows, LiveStore};
 use super::retry::Retry;
 use crate::clock::SharedClock;
 use crate::log::{
@@ -27,7 +29,7 @@ use crate::log::{
 };
 use crate::operators::StoreId;
 use crate::record::TopicPartition;
-use crate::state::{GlobalStore, META, Memory, StoreBatch, StoreError, StoreErrorKind, StoreIndex};
+use crate::state::{GlobalStore, META, Memory, StoreBatch, StoreChange, StoreError, StoreErrorKind, StoreIndex};
 
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RECORDS_PER_ROUND: usize = 10_000;
@@ -52,6 +54,7 @@ struct GlobalTable {
     folder: PathBuf,
     check: Option<RowCheck>,
     follower: Follower,
+    desk: Arc<Desk>,
 }
 
 impl GlobalTables {
@@ -119,7 +122,7 @@ impl GlobalTables {
             }
             let check =
                 RowCheck::new(plan, (id, &store), settings.errors.undecodable, status, Arc::clone(&parts.clock));
-            tables.push(GlobalTable { store, id, folder, check, follower });
+            tables.push(GlobalTable { store, id, folder, check, follower, desk: Arc::clone(&status.desk) });
         }
         Ok(Self {
             tables,
@@ -264,10 +267,42 @@ impl GlobalTable {
     fn apply(&mut self, partition: &TopicPartition, batch: &RecordBatch) -> Result<(), AppError> {
         let Some(check) = &self.check else { return Ok(()) };
         let changes = check.changes(partition, batch)?;
+        let news = self.news(&changes);
         let written = self.follower.apply_batch(&mut &*self.store, partition, changes, batch.next_offset());
-        written
-            .map_err(|error| AppError::log(format!("writing global table {}", self.store.name()), store_as_log(&error)))
+        written.map_err(|error| {
+            AppError::log(format!("writing global table {}", self.store.name()), store_as_log(&error))
+        })?;
+        // Whoever hears of a row looks it up, so it has to be there by now.
+        for (live, places) in news {
+            match places {
+                Some(places) => live.publish(LiveBatch::new(LiveBatch::OF_GLOBAL, places)),
+                None => live.restart(),
+            }
+        }
+        Ok(())
     }
+
+    /// What those will hear who follow the table: which rows have changed, or nothing if that cannot be said.
+    fn news(&self, changes: &StoreBatch) -> Vec<(Arc<LiveStore>, Option<LiveRows>)> {
+        let name = Arc::from(self.store.name());
+        let followed = [Freshness::Latest, Freshness::Committed].into_iter();
+        let followed = followed.filter_map(|freshness| self.desk.live(&name, freshness));
+        followed.map(|live| (live, changed_places(changes, self.store.index()))).collect()
+    }
+}
+
+fn changed_places(changes: &StoreBatch, index: StoreIndex) -> Option<LiveRows> {
+    let mut places = LiveRows::default();
+    for change in changes.changes() {
+        match change {
+            StoreChange::Put(store, key, _) | StoreChange::Delete(store, key) if store == index => {
+                let Ok(()) = places.add(key, |_| Ok::<_, Infallible>(false));
+            }
+            StoreChange::DeleteRange(store, ..) | StoreChange::Clear(store) if store == index => return None,
+            _ => {}
+        }
+    }
+    Some(places)
 }
 
 fn position_key(partition: &TopicPartition) -> Vec<u8> {

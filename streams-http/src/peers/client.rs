@@ -184,7 +184,7 @@ fn refused(store: &str, endpoint: &str, status: StatusCode, body: &[u8]) -> Quer
 fn told(store: &str, endpoint: &str, error: Detail) -> QueryError {
     let lasts = matches!(
         &*error.code,
-        "not_an_input" | "not_followed" | "bad_request" | "unauthorized" | "unknown_host" | "unknown_store" | "store"
+        "not_an_input" | "bad_request" | "unauthorized" | "unknown_host" | "unknown_store" | "store"
     );
     let (store, instance) = (store.to_owned(), Some(endpoint.to_owned()));
     QueryError::Elsewhere { store, instance, reason: error.message, passes: !lasts }

@@ -95,7 +95,6 @@ impl From<QueryError> for Refusal {
             QueryError::Behind { .. } => later("behind"),
             QueryError::Busy { .. } => later("busy"),
             QueryError::NotAnInput { .. } => refusal(StatusCode::BAD_REQUEST, "not_an_input"),
-            QueryError::NotFollowed { .. } => refusal(StatusCode::BAD_REQUEST, "not_followed"),
             QueryError::Wanted { .. } | QueryError::Cursor | QueryError::Key(_) => {
                 refusal(StatusCode::BAD_REQUEST, "bad_request")
             }

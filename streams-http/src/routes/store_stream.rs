@@ -51,9 +51,6 @@ pub(crate) async fn store_stream(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let asked = parameters.asking().store(&served, &store, &at_least)?;
-    if asked.facts().is_global {
-        return Err(QueryError::NotFollowed { store }.into());
-    }
     let Ok(place) = Arc::clone(&served.streams).try_acquire_owned() else {
         let message = "as many streams are open as there may be";
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_soon());

@@ -115,14 +115,6 @@ pub enum QueryError {
         /// What the store's task reads.
         inputs: Position,
     },
-    /// The store's changes cannot be followed.
-    #[error(
-        "the store `{store}` belongs to a global table, whose changes cannot be followed; ask for its rows from time to time"
-    )]
-    NotFollowed {
-        /// The store's name.
-        store: String,
-    },
     /// The worker with the task did not answer: it is busy with a record that takes long.
     #[error("the worker with the store `{store}` did not answer within {} ms: it is busy with a record that takes long", .within.as_millis())]
     Busy {
@@ -180,7 +172,6 @@ impl QueryError {
             | Self::OtherTypes { .. }
             | Self::NotHere { .. }
             | Self::NotAnInput { .. }
-            | Self::NotFollowed { .. }
             | Self::Key(_)
             | Self::Wanted { .. }
             | Self::Cursor

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::record::TaskId;
+use crate::record::{Partition, TaskId};
 use crate::state::selection::Area;
 
 /// How much is kept for followers.
@@ -75,6 +75,9 @@ impl LiveRows {
 }
 
 impl LiveBatch {
+    /// Stands for the task of a global table's rows, which belong to none.
+    pub(crate) const OF_GLOBAL: TaskId = TaskId { subtopology: u32::MAX, partition: Partition(0) };
+
     /// Puts the rows into the order of the store's keys, so that whoever wants few of them need not look at all.
     pub(crate) fn new(task: TaskId, mut rows: LiveRows) -> Self {
         let mut order = std::mem::take(&mut rows.rows);
