@@ -45,6 +45,8 @@ struct Examples {
     /// A store whose changes can be followed.
     followed: Option<String>,
     topics: Vec<String>,
+    /// Whether others may be named, too.
+    are_topics_open: bool,
     /// A topic that the application reads, and a record that it takes.
     input: Option<String>,
     record: Option<Value>,
@@ -66,6 +68,7 @@ impl Examples {
             row: row(served, &stores).await,
             followed: stores.iter().find(|store| !store.is_global).map(|store| store.name.to_string()),
             topics: topics.iter().map(name).chain(dead_letters).collect::<BTreeSet<_>>().into_iter().collect(),
+            are_topics_open: served.allows_all_topics,
             input: input.map(name),
             record: input.map(record),
             letter: letter(served).await,
@@ -84,7 +87,9 @@ impl Examples {
             _ => return,
         };
         if let Some(names) = names.filter(|names| !names.is_empty()) {
-            parameter["schema"] = json!({ "type": "string", "enum": names });
+            let named = json!({ "type": "string", "enum": names });
+            let is_open = self.are_topics_open && parameter["name"] == "topic";
+            parameter["schema"] = if is_open { json!({ "anyOf": [named, { "type": "string" }] }) } else { named };
             parameter["example"] = json!(names.first());
         }
         if !example.is_null() {

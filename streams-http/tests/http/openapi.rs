@@ -100,7 +100,9 @@ fn the_description_has_the_applications_own_names_and_examples() {
     let store = parameter("/api/stores/{store}/{key}", "store");
     assert_eq!(store["schema"]["enum"], serde_json::json!(["KSTREAM-AGGREGATE-STATE-STORE-0000000001"]));
     assert_eq!(parameter("/api/stores/{store}/{key}", "key")["example"], "a key/with % signs");
-    assert_eq!(parameter("/api/topics/{topic}", "topic")["example"], "lines");
+    let topic = parameter("/api/topics/{topic}", "topic");
+    assert_eq!(topic["example"], "lines");
+    assert!(topic["schema"]["enum"].as_array().is_some_and(|names| names.contains(&"lines".into())), "{topic}");
     let path = "/api/stores/KSTREAM-AGGREGATE-STATE-STORE-0000000001/a%20key%2Fwith%20%25%20signs";
     assert_eq!(scene.get(path).json()["value"], 1);
 
@@ -200,8 +202,10 @@ fn examples_of_dead_letters_and_topics_are_there() {
     let document = described();
     let [partition, offset] = &examples(&document)[..] else { panic!("{document}") };
     assert_eq!(scene.get(&format!("/api/dead-letters/{partition}/{offset}")).json()["key"], "a");
-    let topics = &document["paths"]["/api/topics/{topic}"]["get"]["parameters"][0]["schema"]["enum"];
-    assert_eq!(*topics, json!(["dead-lines", "lines", "numbers"]));
+    // Where others are open, too, these are not all that may be named.
+    let topics = &document["paths"]["/api/topics/{topic}"]["get"]["parameters"][0]["schema"];
+    let own = json!({ "type": "string", "enum": ["dead-lines", "lines", "numbers"] });
+    assert_eq!(*topics, json!({ "anyOf": [own, { "type": "string" }] }));
     let topic = document["components"]["schemas"]["WantedTopic"]["example"].to_string();
     assert_eq!(post(scene.address(), "/api/topics", &topic).status, 200);
 }
