@@ -19,7 +19,7 @@ export function show(element, api) {
   api.get("/api/stores").then(({ stores: all }) => {
     if (all.length === 0) stores.append(empty("This application has no stores."));
     repeat(stores, all, (store) => el("button", { type: "button", "data-store": store.name, "aria-pressed": "false", on: { click: () => open(store) } },
-      store.name, el("small", { text: `${store.kind} · ${store.key_type} → ${store.value_type}` })));
+      store.name, el("small", { text: `${store.kind} · ${store.key_type} → ${store.value_type}${store.entries === null ? "" : ` · about ${count(store.entries)} entries`}` })));
     const first = all.find(({ name }) => name === wanted) ?? all[0];
     if (first) open(first);
   }).catch((error) => right.replaceChildren(el("p", { class: "error", text: error.message })));

@@ -24,10 +24,16 @@ pub(super) fn list(out: &mut dyn Write, server: &Caller, json: bool) -> Result<(
     if json {
         return Ok(output::pretty(out, &Json::from(stores))?);
     }
-    let cell = |store: &Json, name: &str| plain(store.get(name).unwrap_or(&Json::Null));
-    let row =
-        |store: &Json| ["name", "kind", "key_type", "value_type", "example_key"].map(|name| cell(store, name)).to_vec();
-    output::table(out, &["STORE", "KIND", "KEY", "VALUE", "A KEY SUCH AS"], &[], stores.iter().map(row).collect())?;
+    let cell = |store: &Json, name: &str| match store.get(name) {
+        // Nobody knows it at the moment.
+        None | Some(Json::Null) => "?".to_owned(),
+        Some(cell) => plain(cell),
+    };
+    let row = |store: &Json| {
+        ["name", "kind", "key_type", "value_type", "entries", "example_key"].map(|name| cell(store, name))
+    };
+    let header = ["STORE", "KIND", "KEY", "VALUE", "ENTRIES", "A KEY SUCH AS"];
+    output::table(out, &header, &[4], stores.iter().map(|store| row(store).to_vec()).collect())?;
     Ok(())
 }
 

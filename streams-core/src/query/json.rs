@@ -133,6 +133,13 @@ impl JsonStore {
         self
     }
 
+    /// About how many entries the store has, all tasks together; `None` if the state's backend does not know. What counts, and
+    /// how exact it is, is said at [`KeyValues::approximate_count`](super::KeyValues::approximate_count).
+    pub fn approximate_count(&self) -> Query<Option<u64>> {
+        let store = self.store.clone();
+        Query::new(async move { store.estimate().await })
+    }
+
     /// The row of a key. Of a store with windows that is some window's, so ask such a store for [`JsonStore::rows`]; of one
     /// that keeps versions it is the latest.
     ///

@@ -21,6 +21,7 @@
 //! }
 //! while counts.get("/home").wait()? != Some(2) {} // in async code: `counts.get("/home").await?`
 //! assert_eq!(counts.all().wait()?, [("/cart".to_owned(), 1), ("/home".to_owned(), 2)]);
+//! assert!(counts.approximate_count().wait()?.is_some_and(|pages| pages <= 2));
 //! running.close()?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
@@ -165,6 +166,19 @@ macro_rules! view_settings {
             pub fn at_least(mut self, position: &$crate::query::Position) -> Self {
                 self.store.at_least(position);
                 self
+            }
+
+            /// About how many entries the store has, all tasks together; `None` if the state's backend does not know. Nothing is
+            /// read for it.
+            ///
+            /// State in memory is counted exactly, and RocksDB estimates: a key that was written again counts twice there until
+            /// its files are merged. Only what is committed counts, also without `.committed()`, so rows that are in caches only
+            /// are left out. Each window and each session is an entry, as long as it is not deleted, which may be some time after
+            /// it has expired. Of a store that keeps versions each version is one.
+            #[doc(alias = "approximateNumEntries")]
+            pub fn approximate_count(&self) -> $crate::query::Query<Option<u64>> {
+                let store = self.store.clone();
+                $crate::query::Query::new(async move { store.estimate().await })
             }
 
             /// Only the rows that this instance has. Otherwise it is an error if others have some that are asked for.

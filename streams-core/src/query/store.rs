@@ -36,6 +36,9 @@ pub(crate) struct AskedStore {
     is_local: bool,
 }
 
+/// The limit of a page that has no rows, but says how many there are.
+const NONE: usize = 0;
+
 /// A key that is looked up.
 pub(crate) struct Sought {
     pub(crate) key: Vec<u8>,
@@ -163,6 +166,13 @@ impl AskedStore {
         self.page_of_tasks(&self.tasks(&floor, subtopology), selection, limit, deadlines).await
     }
 
+    /// About how many entries all tasks have together; `None` if a backend does not know.
+    pub(crate) async fn estimate(&self) -> Result<(Option<u64>, Position), QueryError> {
+        let all = Selection { keys: Keys::All, times: None, order: KeyOrder::Ascending, after: None };
+        let (page, position) = self.page(&Arc::new(all), NONE).await?;
+        Ok((page.estimate, position))
+    }
+
     /// The same of some tasks of this instance, each of which must be here.
     pub(super) async fn page_of_all(
         &self,
@@ -275,12 +285,16 @@ impl AskedStore {
         live: Option<Arc<LiveStore>>,
     ) -> Result<(Page, Position, u64), QueryError> {
         let read = move |look: Look<'_>, store: &str, selection: &Selection| {
-            let page = read_page(look.rows, look.kind, look.newest, selection, limit);
+            let page = match limit {
+                NONE => Ok(Page { estimate: look.estimate, rows: Vec::new(), next: None }),
+                limit => read_page(look.rows, look.kind, look.newest, selection, limit),
+            };
             page.map(|page| (page, look.position, 0)).map_err(|error| failed(store, error))
         };
         // Only the worker knows which changes it has told.
         if self.freshness == Freshness::Committed
             && live.is_none()
+            && limit != NONE
             && let Some(reader) = self.status.desk.reader(task)
             && let Some(page) = reader.look(&self.name, &self.at_least, |look| read(look, &self.name, selection))
         {
@@ -288,8 +302,8 @@ impl AskedStore {
         }
         let (sender, receiver) = oneshot::channel();
         let (store, selection) = (Arc::clone(&self.name), Arc::clone(selection));
-        let wish =
-            Wish { task, store: Arc::clone(&store), freshness: self.freshness, at_least: Arc::clone(&self.at_least) };
+        let (freshness, at_least, counts) = (self.freshness, Arc::clone(&self.at_least), limit == NONE);
+        let wish = Wish { task, store: Arc::clone(&store), freshness, at_least, counts };
         let question = Question::new(wish, deadlines, move |look| {
             let number = live.map_or(0, |live| live.end());
             let answer = look.and_then(|look| read(look, &store, &selection));
@@ -388,6 +402,11 @@ impl AskedStore {
         let Some(store) = floor.globals.get(&self.id) else {
             return Err(QueryError::NotRunning { state: self.state() });
         };
+        if limit == NONE {
+            let size = store.size().map_err(|error| failed(&self.name, error.into()))?;
+            let estimate = size.rows.map(|rows| rows / self.kind.rows_each().max(1));
+            return Ok(Page { estimate, rows: Vec::new(), next: None });
+        }
         let mut rows = access(store, &self.name);
         let newest = store.newest().map_err(|error| failed(&self.name, error.into()))?;
         let newest = Some(newest).filter(|_| self.kind.retention().is_some());
@@ -432,6 +451,7 @@ fn failed(store: &str, error: RowError) -> QueryError {
 fn merged(pages: Vec<Page>, order: KeyOrder, limit: usize) -> Page {
     let mut end: Option<Box<[u8]>> = None;
     let mut rows = Vec::new();
+    let estimate = pages.iter().map(|page| page.estimate).sum();
     for page in pages {
         if let Some(next) = page.next
             && end.as_ref().is_none_or(|end| order.compare(&next, end).is_lt())
@@ -446,12 +466,24 @@ fn merged(pages: Vec<Page>, order: KeyOrder, limit: usize) -> Page {
         rows.truncate(limit);
         end = rows.last().map(|last: &PageRow| last.place.clone());
     }
-    Page { rows, next: end }
+    Page { estimate, rows, next: end }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn estimates_are_added_up_and_one_that_is_missing_leaves_nothing() {
+        let counted = |estimate| Page { estimate, rows: Vec::new(), next: None };
+        for (pages, expected) in [
+            (vec![counted(Some(2)), counted(Some(3))], Some(5)),
+            (vec![counted(Some(2)), counted(None)], None),
+            (vec![], Some(0)),
+        ] {
+            assert_eq!(merged(pages, KeyOrder::Ascending, NONE).estimate, expected);
+        }
+    }
 
     fn page(places: &[&str], next: Option<&str>) -> Page {
         let row = |place: &&str| PageRow {
@@ -461,7 +493,8 @@ mod tests {
             timestamp: None,
             value: [].into(),
         };
-        Page { rows: places.iter().map(row).collect(), next: next.map(|next| next.as_bytes().into()) }
+        let rows: Vec<_> = places.iter().map(row).collect();
+        Page { estimate: None, rows, next: next.map(|next| next.as_bytes().into()) }
     }
 
     #[test]

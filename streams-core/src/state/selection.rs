@@ -153,6 +153,8 @@ impl Area {
 /// Some of the rows that are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Page {
+    /// For a page without rows that was asked for how many there are, if that is known.
+    pub(crate) estimate: Option<u64>,
     pub(crate) rows: Vec<PageRow>,
     /// The key of the store after which to go on; `None` if there are no more.
     pub(crate) next: Option<Box<[u8]>>,

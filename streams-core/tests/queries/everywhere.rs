@@ -178,6 +178,12 @@ fn any_instance_answers_for_all_of_them_while_they_come_and_go() {
     divided(&first, &second);
     for asked in [&first, &second] {
         assert_eq!(cluster.counts(asked, &users), vec![1; 40]);
+        let view = asked.query(&COUNTS).expect("a view").waiting(PATIENCE);
+        while view.approximate_count().wait().expect("a count") != Some(40) {
+            Doorbell::new().wait(Duration::from_millis(5));
+        }
+        let own = view.local().approximate_count().wait().expect("a count");
+        assert!(own.is_some_and(|own| (1..40).contains(&own)), "{own:?}");
     }
     assert_eq!(second.query(&COUNTS).expect("a view").waiting(PATIENCE).get("nobody").wait(), Ok(None));
     users.iter().for_each(|user| cluster.send(user));

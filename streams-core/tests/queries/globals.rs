@@ -25,6 +25,7 @@ fn a_global_tables_rows_are_found() {
     // They are complete before anything else begins.
     assert_eq!(prices.get("tea").wait(), Ok(Some(4)));
     assert_eq!(prices.all().wait(), Ok(vec![("milk".to_owned(), 1), ("tea".to_owned(), 4)]));
+    assert_eq!(prices.approximate_count().wait(), Ok(Some(2)));
     log.send(&PRICES, "tea", 5).expect("sent");
     while prices.get("tea").wait() != Ok(Some(5)) {
         Doorbell::new().wait(Duration::from_millis(1));

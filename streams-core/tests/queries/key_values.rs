@@ -63,6 +63,19 @@ fn rows_of_all_tasks_are_found_by_key_and_in_ranges() {
     running.close().expect("a clean end");
 }
 
+/// In memory the number is exact; rows in caches count when they are committed.
+#[test]
+fn committed_rows_of_all_tasks_are_counted_without_reading_them() {
+    let (running, articles, model) = stocked();
+    let expected = u64::try_from(model.len()).expect("a number");
+    while articles.approximate_count().wait().expect("a count") != Some(expected) {
+        streams_core::log::Doorbell::new().wait(Duration::from_millis(5));
+    }
+    let by_name = running.store("articles").expect("a view").approximate_count();
+    assert_eq!(by_name.wait(), Ok(Some(expected)));
+    running.close().expect("a clean end");
+}
+
 #[test]
 fn rows_come_one_after_the_other_without_waiting_for_the_last() {
     let (running, articles, model) = stocked();

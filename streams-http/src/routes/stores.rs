@@ -1,8 +1,12 @@
 //! `GET /api/stores`: which stores there are, and how to ask for them.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
+use futures::future::join_all;
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::parameters::{NoParameters, Parameters};
@@ -33,7 +37,13 @@ struct StoreAnswer {
     is_global: bool,
     /// Whether it is restored from a topic after its state was lost.
     is_logged: bool,
+    /// About how many committed entries it has, in all instances that answer questions for this one: exact for state in memory,
+    /// an estimate otherwise. Windows and sessions count one by one. `null` while a task does not answer, or if it is not known.
+    entries: Option<u64>,
 }
+
+/// How long a store may take to say how many entries it has.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Which stores there are, with their types and an example of a key.
 #[utoipa::path(get, path = "/api/stores", tag = "stores", responses(
@@ -44,7 +54,9 @@ pub(crate) async fn stores(
     State(served): State<Served>,
     _: Parameters<NoParameters>,
 ) -> Result<Json<StoresAnswer>, Refusal> {
-    let stores = served.app.about().topology().stores().into_iter().map(|facts| StoreAnswer {
+    let all = served.app.about().topology().stores();
+    let entries = join_all(all.iter().map(|facts| entries(&served, &facts.name))).await;
+    let stores = all.into_iter().zip(entries).map(|(facts, entries)| StoreAnswer {
         name: facts.name.to_string(),
         kind: facts.kind.name(),
         key_type: facts.shapes.key.type_name(),
@@ -53,6 +65,13 @@ pub(crate) async fn stores(
         subtopology: facts.subtopology.filter(|_| !facts.is_global),
         is_global: facts.is_global,
         is_logged: facts.changelog.is_some(),
+        entries,
     });
     Ok(Json(StoresAnswer { stores: stores.collect() }))
+}
+
+/// How many entries a store has, as far as that is known in time.
+async fn entries(served: &Served, store: &str) -> Option<u64> {
+    let asked = served.app.store(store).ok()?.approximate_count();
+    timeout(PATIENCE, asked).await.ok()?.ok()?
 }

@@ -42,6 +42,21 @@ fn stores_are_listed_with_their_types_and_an_example() {
 }
 
 #[test]
+fn stores_are_listed_with_the_number_of_their_entries() {
+    let scene = counting();
+    for number in 0..5 {
+        send(&scene, &format!("key {number}"), 7);
+    }
+    send(&scene, "key 0", 100);
+    let entries = || -> Vec<Option<u64>> {
+        let stores = scene.get("/api/stores").json();
+        stores["stores"].as_array().unwrap().iter().map(|store| store["entries"].as_u64()).collect()
+    };
+    // Each window is an entry.
+    crate::support::eventually(|| entries() == [Some(5), Some(6)]);
+}
+
+#[test]
 fn rows_are_found_by_key_in_ranges_and_page_by_page() {
     let scene = counting();
     let mut position = Vec::new();

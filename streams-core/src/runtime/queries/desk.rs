@@ -327,8 +327,8 @@ mod tests {
         fn ask(&self, patience: u64, state: AppState) -> Receiver<String> {
             let (sender, receiver) = channel();
             let deadlines = self.desk.deadlines(Duration::from_secs(patience));
-            let wish =
-                Wish { task: TASK, store: "store".into(), freshness: Freshness::Latest, at_least: Arc::default() };
+            let (freshness, at_least) = (Freshness::Latest, Arc::default());
+            let wish = Wish { task: TASK, store: "store".into(), freshness, at_least, counts: false };
             let question = Question::new(wish, deadlines, move |answer| {
                 let _ = sender.send(answer.map_or_else(|error| error.to_string(), |_| "looked".to_owned()));
             });

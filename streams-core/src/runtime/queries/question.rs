@@ -14,6 +14,8 @@ pub(crate) struct Look<'a> {
     /// For rows that expire: the time of the newest.
     pub(crate) newest: Option<Timestamp>,
     pub(crate) position: Position,
+    /// How many committed entries there are, if that was asked for and is known.
+    pub(crate) estimate: Option<u64>,
 }
 
 /// Which changes of rows are seen.
@@ -34,6 +36,8 @@ pub(crate) struct Wish {
     pub(crate) freshness: Freshness,
     /// How far the store must have got.
     pub(crate) at_least: Arc<Position>,
+    /// Whether it is asked how many entries there are.
+    pub(crate) counts: bool,
 }
 
 /// What becomes of a question: it gets to look, or hears why not.

@@ -46,7 +46,7 @@ impl TaskReader {
             let Some(position) = self.position(snapshot).filter(|position| position.includes(at_least)) else { return };
             let mut rows = SnapshotRows { name: store, index: *index, snapshot };
             if let Some(look) = look.take() {
-                answer = Some(look(Look { rows: &mut rows, kind: &**kind, newest: None, position }));
+                answer = Some(look(Look { rows: &mut rows, kind: &**kind, newest: None, position, estimate: None }));
             }
         });
         // A store that was closed in between has an owner who knows more.

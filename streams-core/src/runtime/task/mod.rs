@@ -597,10 +597,15 @@ impl Task {
                 tracing::debug!(task = %self.id, store = &*store.name, %error, "a store cannot be measured");
                 StoreSize::default()
             });
-            size.rows = size.rows.map(|rows| rows / store.kind.rows_each().max(1));
+            size.rows = entries(size, &*store.kind);
             let measured = StoreMetrics::new(size, state.properties(store.index));
             self.metrics.stores.insert(Arc::clone(&store.name), measured);
         }
+    }
+
+    /// How many committed entries a store has, as far as its backend knows.
+    pub(crate) fn entries(&self, index: StoreIndex, kind: &dyn StoreKind) -> Result<Option<u64>, StoreError> {
+        Ok(entries(self.state.borrow().size(index)?, kind))
     }
 
     /// The task's current metrics.
@@ -656,6 +661,11 @@ fn note_changelogs(stores: &mut [TaskStore], batch: &mut StoreBatch) {
             batch.put(META, changelog_key(&store.name), written.0.to_be_bytes());
         }
     }
+}
+
+/// The number of entries in so many rows.
+fn entries(size: StoreSize, kind: &dyn StoreKind) -> Option<u64> {
+    size.rows.map(|rows| rows / kind.rows_each().max(1))
 }
 
 fn record_error(task: TaskId, input: &Input, offset: Offset, error: OperatorError) -> AppError {

@@ -128,18 +128,23 @@ impl Worker {
             let error = StoreError::new(StoreErrorKind::Other, format!("task {} does not have it", task.id));
             return question.refuse(QueryError::Store { store, error });
         };
+        let estimate = match question.wish.counts.then(|| task.entries(index, &*kind)) {
+            Some(Err(error)) => return question.refuse(QueryError::Store { store, error }),
+            Some(Ok(entries)) => entries,
+            None => None,
+        };
         let view = task.view(&store);
         let newest = view.as_ref().and_then(|view| view.borrow().newest());
         // A row in a cache is encoded for it, by code of the application's.
         let looked = catch_unwind(AssertUnwindSafe(|| match (freshness, view) {
             (Freshness::Latest, Some(view)) => {
                 let mut view = view.borrow_mut();
-                question.look(Look { rows: view.fresh_rows(), kind: &*kind, newest, position });
+                question.look(Look { rows: view.fresh_rows(), kind: &*kind, newest, position, estimate });
             }
             (Freshness::Latest, None) | (Freshness::Committed, _) => {
                 let mut rows = task.committed_rows(&question.wish.store, index);
                 let rows: &mut dyn FreshRows = &mut rows;
-                question.look(Look { rows, kind: &*kind, newest, position });
+                question.look(Look { rows, kind: &*kind, newest, position, estimate });
             }
         }));
         if let Err(panic) = looked {

@@ -80,6 +80,9 @@ pub struct RemoteAnswer {
 
 #[derive(Serialize, Deserialize)]
 struct AnswerOnWire {
+    /// For a question for no rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    estimate: Option<u64>,
     rows: Vec<RowOnWire>,
     next: Option<Bytes>,
     position: String,
@@ -252,6 +255,7 @@ impl RemoteAnswer {
     #[must_use]
     pub fn to_json(&self) -> String {
         json(&AnswerOnWire {
+            estimate: self.page.estimate,
             rows: self.page.rows.iter().map(RowOnWire::from).collect(),
             next: self.page.next.clone().map(Bytes),
             position: self.position.to_string(),
@@ -264,8 +268,8 @@ impl RemoteAnswer {
     /// When it is none.
     pub fn from_json(text: &[u8]) -> Result<Self, RemoteError> {
         let answer: AnswerOnWire = parse(text)?;
-        let page =
-            Page { rows: answer.rows.into_iter().map(PageRow::from).collect(), next: answer.next.map(|next| next.0) };
+        let rows = answer.rows.into_iter().map(PageRow::from).collect();
+        let page = Page { estimate: answer.estimate, rows, next: answer.next.map(|next| next.0) };
         let position = answer.position.parse().map_err(|error| RemoteError(format!("{error}")))?;
         Ok(Self { page, position })
     }
@@ -381,7 +385,7 @@ mod tests {
             assert_eq!(got.asked.limit, 10);
             assert_eq!(format!("{:?}", got.selection()), format!("{selection:?}"));
         }
-        let page = Page { rows: vec![row("a"), row("b")], next: Some([9].into()) };
+        let page = Page { estimate: Some(7), rows: vec![row("a"), row("b")], next: Some([9].into()) };
         let answer = RemoteAnswer { page: page.clone(), position: at_least.clone() };
         let got = RemoteAnswer::from_json(answer.to_json().as_bytes()).expect("an answer");
         assert_eq!((got.page, got.position), (page, at_least));
