@@ -60,6 +60,19 @@ export async function get(path, signal) {
   return read(await ask(path, { signal }));
 }
 
+/** The same, as soon as the server answers. */
+export async function getOnceItAnswers(path, signal) {
+  for (;;) {
+    try {
+      return await get(path, signal);
+    } catch (error) {
+      if (!(error instanceof Gone)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    signal?.throwIfAborted();
+  }
+}
+
 /** Sends JSON to a path, and gives what it answers. */
 export async function post(path, body) {
   const options = body === undefined

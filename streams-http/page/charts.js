@@ -3,6 +3,7 @@
 import { el, repeat, say, set, svg } from "./dom.js";
 import { axis, time } from "./format.js";
 
+/** As high as it is where nothing stretches it; see the style. */
 const HEIGHT = 210;
 const LEFT = 44;
 const BOTTOM = 22;
@@ -24,11 +25,11 @@ export function chart(names, label) {
   const picture = svg("svg", { class: "chart", role: "img", "aria-label": label }, grid, ticks, lines);
   const legend = el("div", { class: "legend" }, ...names.map((name, place) => el("span", {}, el("i", { class: `s${(place % 4) + 1}` }), name)));
   legend.hidden = names.length < 2;
-  const element = el("div", {}, picture, legend);
+  const element = el("div", { class: "chart-frame" }, picture, legend);
   let last = null;
   const draw = (data) => {
     last = data;
-    const width = picture.clientWidth || 600;
+    const [width, height] = [picture.clientWidth || 600, picture.clientHeight || HEIGHT];
     const { times, values, open, span } = data;
     const all = values.flat();
     const high = rounded(Math.max(...all, 0));
@@ -37,7 +38,7 @@ export function chart(names, label) {
     // A chart that has just begun is not squeezed into its end.
     const begin = Math.min(times[0] ?? end, end - (span ?? 10) / 10);
     const x = (at) => LEFT + ((at - begin) / Math.max(end - begin, 1)) * (width - LEFT - 6);
-    const y = (value) => TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+    const y = (value) => TOP + (1 - (value - low) / (high - low)) * (height - TOP - BOTTOM);
     const levels = Array.from({ length: GRID + 1 }, (_, place) => low + ((high - low) * place) / GRID);
     repeat(grid, levels, () => svg("g", {}, svg("line", { class: "grid" }), svg("text", { "text-anchor": "end" })), (group, level) => {
       const [line, text] = group.children;
@@ -49,7 +50,7 @@ export function chart(names, label) {
     const moments = times.length === 0 ? [] : width < 480 ? [begin, end] : [begin, (begin + end) / 2, end];
     repeat(ticks, moments, () => svg("text"), (text, at, place) => {
       set(text, "x", x(at).toFixed(1));
-      set(text, "y", HEIGHT - 4);
+      set(text, "y", height - 4);
       set(text, "text-anchor", place === 0 ? "start" : place === moments.length - 1 ? "end" : "middle");
       say(text, time(Math.round(at)));
     });

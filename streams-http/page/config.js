@@ -3,7 +3,7 @@
 import { el, rows, say, table } from "./dom.js";
 import { count } from "./format.js";
 
-const COLUMNS = [{ name: "Setting", class: "mono" }, { name: "Value", class: "mono wide" }, { name: "From" }];
+const COLUMNS = [{ name: "Setting", class: "mono" }, { name: "Value", class: "mono wide" }, { name: "From", told: true }];
 
 export function show(element, api) {
   const search = el("input", { type: "search", placeholder: "commit", "aria-label": "Search settings" });
@@ -22,8 +22,10 @@ export function show(element, api) {
   };
   search.addEventListener("input", draw);
   changed.addEventListener("change", draw);
-  api.get("/api/config").then((answer) => {
+  const leaving = new AbortController();
+  api.getOnceItAnswers("/api/config", leaving.signal).then((answer) => {
     ({ settings } = answer);
     draw();
   }).catch((error) => say(said, error.message));
+  return () => leaving.abort();
 }

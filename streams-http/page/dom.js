@@ -43,7 +43,10 @@ export function repeat(parent, items, make, update) {
   });
 }
 
-/** A table with a head; each column has a `name`, and `n` if it has numbers. A `stacked` one is a list on a phone. */
+/**
+ * A table with a head; each column has a `name`, and `n` if it has numbers. A `stacked` one is a list on a phone, where the names
+ * of numbers and of what is `told` by name are beside them.
+ */
 export function table(columns, caption, kind = null) {
   const head = columns.map(({ name, n }) => el("th", { scope: "col", class: n ? "n" : null, text: name }));
   const body = el("tbody");
@@ -57,7 +60,8 @@ export function table(columns, caption, kind = null) {
 
 /** Brings a table's rows up to date; each row is a list of texts or elements. */
 export function rows(body, columns, items) {
-  repeat(body, items, () => el("tr", {}, ...columns.map(({ n, class: name }) => el("td", { class: n ? "n" : name ?? null }))),
+  repeat(body, items, () => el("tr", {}, ...columns.map(({ name, n, told, class: look }) =>
+    el("td", { class: n ? "n" : look ?? null, "data-column": n || told ? name : null }))),
     (row, cells) => cells.forEach((cell, place) => {
       const td = row.children[place];
       if (cell instanceof Node) {

@@ -8,7 +8,7 @@ const PAGE = 50;
 const COLUMNS = [
   { name: "When", class: "nowrap" }, { name: "Why", class: "wide" }, { name: "Record", class: "mono wide" }, { name: "From", class: "mono" }, { name: "" },
 ];
-const DROPPED = [{ name: "Last", class: "nowrap" }, { name: "Why", class: "wide" }, { name: "Where", class: "mono" }, { name: "Records", n: true }];
+const DROPPED = [{ name: "Last", class: "nowrap" }, { name: "Why", class: "wide" }, { name: "Where", class: "mono", told: true }, { name: "Records", n: true }];
 
 export function show(element, api) {
   const dropped = droppedRecords();
@@ -53,7 +53,8 @@ function inItsTopic({ topic, partition, offset }, api) {
   const name = `${topic} ${partition ?? "?"}:${offset ?? "?"}`;
   if (partition === null || offset === null) return name;
   const content = el("pre");
-  const element = el("details", {}, el("summary", { text: name, title: "Look at it in its topic" }), content);
+  const look = { class: name.length < 40 ? "together" : null, title: "Look at it in its topic" };
+  const element = el("details", {}, el("summary", { ...look, text: name }), content);
   element.addEventListener("toggle", async () => {
     if (!element.open) return;
     try {
@@ -77,6 +78,7 @@ function deadLetters(element, api) {
   const more = el("button", { type: "button", text: "Older ones", hidden: true });
   const { element: list, body } = table(COLUMNS, "Dead letters, the newest first", "stacked");
   element.append(el("div", { class: "row between" }, el("h2", { text: "Dead letters" }), all), said, answer, list, more);
+  list.hidden = true;
   let pages = 1;
   let first = "";
 

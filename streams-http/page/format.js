@@ -2,6 +2,7 @@
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const exactTenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const hundredths = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
@@ -13,6 +14,9 @@ export function number(value) {
   if (size >= 1000 || Number.isInteger(value)) return whole.format(value);
   return (size >= 10 ? tenths : hundredths).format(value);
 }
+
+/** The same with one decimal always, as long as that matters. */
+export const decimal = (value) => (value !== null && Math.abs(value) < 1000 ? exactTenths.format(value) : number(value));
 
 /** As short as on an axis. */
 export const axis = (value) => (Math.abs(value) >= 1000 ? short.format(value) : hundredths.format(value));

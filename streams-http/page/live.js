@@ -10,16 +10,13 @@ export function show(element, api) {
   element.append(panels, numbers, tiles);
   const drawn = new Map();
   let events = null;
-  let isOver = false;
+  const leaving = new AbortController();
 
   const begin = async () => {
-    while (!isOver) {
-      try {
-        return arrange(await api.get("/api/live"));
-      } catch (error) {
-        if (!(error instanceof api.Gone)) return tiles.replaceChildren(el("p", { class: "error", text: error.message }));
-        await new Promise((resolve) => setTimeout(resolve, 1000));
-      }
+    try {
+      arrange(await api.getOnceItAnswers("/api/live", leaving.signal));
+    } catch (error) {
+      if (!leaving.signal.aborted) tiles.replaceChildren(el("p", { class: "error", text: error.message }));
     }
   };
 
@@ -27,7 +24,7 @@ export function show(element, api) {
   const arrange = (live) => {
     // A server that has come back may run another program.
     const now = JSON.stringify(live);
-    if (isOver || now === shape) return;
+    if (leaving.signal.aborted || now === shape) return;
     shape = now;
     drawn.clear();
     panels.replaceChildren();
@@ -63,7 +60,7 @@ export function show(element, api) {
 
   begin();
   return () => {
-    isOver = true;
+    leaving.abort();
     events?.stop();
   };
 }

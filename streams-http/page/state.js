@@ -16,13 +16,15 @@ export function show(element, api) {
     if (/^#?\/?state/.test(location.hash)) history.replaceState(null, "", `#state/${encodeURIComponent(store.name)}`);
     right.replaceChildren(lookUp(store, api), browse(store, api));
   };
-  api.get("/api/stores").then(({ stores: all }) => {
+  const leaving = new AbortController();
+  api.getOnceItAnswers("/api/stores", leaving.signal).then(({ stores: all }) => {
     if (all.length === 0) stores.append(empty("This application has no stores."));
     repeat(stores, all, (store) => el("button", { type: "button", "data-store": store.name, "aria-pressed": "false", on: { click: () => open(store) } },
       store.name, el("small", { text: `${store.kind} · ${store.key_type} → ${store.value_type}${store.entries === null ? "" : ` · about ${count(store.entries)} entries`}` })));
     const first = all.find(({ name }) => name === wanted) ?? all[0];
     if (first) open(first);
   }).catch((error) => right.replaceChildren(el("p", { class: "error", text: error.message })));
+  return () => leaving.abort();
 }
 
 const path = (store, parameters = {}) => {

@@ -2,7 +2,10 @@
 
 import { chart } from "./charts.js";
 import { el, empty, repeat, rows, say, set, table } from "./dom.js";
-import { cell, count, number } from "./format.js";
+import { cell, count, decimal, number } from "./format.js";
+
+/** A table with so many columns needs more room than other tiles. */
+const WIDE = 5;
 
 /** A tile, with `draw(picture)`. */
 export function tile(facts) {
@@ -11,7 +14,8 @@ export function tile(facts) {
   const note = el("p", { class: "note", hidden: true });
   const head = el("header", {}, el("h2", { id: `tile-${facts.id}`, text: title }), unit ? el("span", { class: "unit", text: unit }) : null);
   const frame = el("div", { class: "body" }, body);
-  const element = el("section", { class: `card tile ${kind}`, "data-tile": facts.id, "aria-labelledby": `tile-${facts.id}` }, head, frame, note);
+  const width = kind === "table" && facts.names.length >= WIDE ? " broad" : "";
+  const element = el("section", { class: `card tile ${kind}${width}`, "data-tile": facts.id, "aria-labelledby": `tile-${facts.id}` }, head, frame, note);
   return {
     element,
     draw: (picture) => {
@@ -43,7 +47,13 @@ const SHORT = 10000;
 const BODIES = {
   number() {
     const element = el("div", { class: "big", text: "–" });
-    return { element, draw: (picture) => say(element, number(picture.number)) };
+    // It would jump if a rate that happens to be whole had no decimals.
+    let isWhole = true;
+    const draw = ({ number: value }) => {
+      isWhole &&= value === null || Number.isInteger(value);
+      say(element, isWhole ? number(value) : decimal(value));
+    };
+    return { element, draw };
   },
 
   bars() {
@@ -103,7 +113,7 @@ const BODIES = {
     const { element, draw } = chart(names, title);
     const nothing = empty("No windows yet.");
     return {
-      element: el("div", {}, element, nothing),
+      element: el("div", { class: "chart-frame" }, element, nothing),
       draw: ({ lines: { starts, values, open } }) => {
         const many = values[0]?.length ?? 0;
         nothing.hidden = many > 0;

@@ -6,13 +6,16 @@ import { Flows } from "./flows.js";
 import { number } from "./format.js";
 import { gaps, instances } from "./instances.js";
 
+/** Two layers are less apart than that. */
+const NEXT_LAYER = 80;
+
 // They go on while another tab is shown.
 const flows = new Flows();
 
 export function show(element, api) {
   const graph = el("div", { class: "graph card", tabindex: "0", "aria-label": "The topology as a drawing" });
   const details = detailsOf(api);
-  const whole = el("button", { type: "button", "aria-pressed": "false", text: "Whole drawing" });
+  const whole = el("button", { type: "button", "aria-pressed": "false", text: "Whole drawing", hidden: true });
   const said = el("p", { class: "quiet", role: "status", hidden: true });
   element.append(el("div", { class: "stack" }, el("div", {}, el("div", { class: "row" }, whole, said), graph), details.element));
   let drawing = null;
@@ -70,12 +73,17 @@ function picture({ width, height, shapes, arrows }, choose) {
   }
   for (const [place, { from, to, kind }] of arrows.entries()) {
     if (kind !== "records") continue;
-    const x = (shapes[from].x + shapes[to].x) / 2;
-    const y = (shapes[from].y + shapes[to].y) / 2 + 3;
-    root.append(svg("text", { class: "rate", "data-rate": place, x, y }));
+    root.append(svg("text", { class: "rate", "data-rate": place, ...besides(shapes[from], shapes[to]) }));
   }
   for (const shape of shapes) root.append(shapeOf(shape, choose));
   return root;
+}
+
+/** Where an arrow's label is: in its middle, or just before its end if there may be other shapes in between. */
+function besides(from, to) {
+  const top = to.y - to.height / 2;
+  const gap = top - (from.y + from.height / 2);
+  return gap > 0 && gap < NEXT_LAYER ? { x: (from.x + to.x) / 2, y: top - gap / 2 + 4 } : { x: to.x, y: top - 16 };
 }
 
 function curve(from, to) {

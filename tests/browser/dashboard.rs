@@ -119,7 +119,11 @@ fn a_server_that_is_gone_is_said_to_be_gone_until_it_is_back() {
     browser.save("gone");
     let steps = "Number(document.querySelector('[data-tile=steps] .big').textContent.replaceAll(',', ''))";
     let before = browser.eval(steps);
+    browser.tab("state");
     shop.reopen();
+    // Whoever has gone on to another tab meanwhile sees it there, too.
+    browser.wait_for("document.querySelectorAll('[aria-label=Rows] tbody tr').length > 0");
+    browser.tab("live");
     browser.wait_for(&format!("document.querySelector('#notice').hidden && {steps} > {before}"));
     browser.wait_for_text("#app-state", "RUNNING");
 }

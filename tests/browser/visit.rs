@@ -18,7 +18,7 @@ const SHOWN: [&str; 11] = [
     "all('[data-tile=countries] .bar-row').length >= 5",
     "text('[data-tile=from-view-to-purchase]').includes('100 %')",
     // What is unusual? The first bot comes after twenty seconds.
-    "/[1-9][0-9]* of [1-9][0-9]* attacks/.test(text('[data-panel=pulse]')) && all('[data-tile=alerts] tbody tr').length > 0",
+    "/[1-9][0-9]* of [1-9][0-9]* attacks?/.test(text('[data-panel=pulse]')) && all('[data-tile=alerts] tbody tr').length > 0",
     // What might they like?
     "all('[data-tile=viewed-soon-after-each-other] .bar-row').length >= 5",
     "all('[data-panel=pulse] ol').map((list) => list.children.length).join() === '5,5'",

@@ -75,10 +75,10 @@ function build(element, act) {
     view.instances,
     make("p", {}, view.letters),
   );
-  const found = card("What it finds out", make("p", {}, view.bots), make("p", {}, view.rates), view.news);
+  const found = card("What it finds out", make("p", {}, view.bots), make("p", {}, view.rates));
   const next = card("What to show next", label("to visitor", view.visitor), view.visitorList);
   const also = card("Also viewed", label("after", view.product), view.productList);
-  element.replaceChildren(make("div", { className: "pulse-panel" }, run, play, found, next, also));
+  element.replaceChildren(make("div", { className: "pulse-panel" }, run, play, found, next, also), view.news);
   return view;
 }
 
@@ -98,16 +98,19 @@ function set(node, words) {
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const one = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const many = (count, word, words) => `${whole.format(count)} ${count === 1 ? word : words}`;
+// A key that is long must not push everything else away.
+const short = (text) => (text.length > 120 ? `${text.slice(0, 60)} … ${text.slice(-50)}` : text);
 const percent = new Intl.NumberFormat("en", { style: "percent" });
 
 function update(view, status) {
   const { check, bots, recommendations: rates, instances } = status;
   const isWrong = check.wrong > 0;
-  set(view.verdict, isWrong ? `${whole.format(check.wrong)} numbers are WRONG` : "All numbers are right");
+  set(view.verdict, isWrong ? `${many(check.wrong, "number is", "numbers are")} WRONG` : "All numbers are right");
   view.verdict.dataset.state = isWrong ? "wrong" : "right";
   const behind = check.behind > 0 ? `; ${whole.format(check.behind)} still to come` : "";
   const right = `${whole.format(check.windows)} windows and ${whole.format(check.sessions)} sessions checked${behind}`;
-  set(view.checked, isWrong ? check.examples.join("; ") : right);
+  set(view.checked, isWrong ? check.examples.map(short).join("; ") : right);
   const { events, out_of_order: early, too_late: late } = status;
   const order = `${whole.format(early)} of them out of order, ${whole.format(late)} too late`;
   set(view.traffic, `${whole.format(status.events_per_second)} events a second, ${whole.format(events)} in all, ${order}`);
@@ -116,11 +119,11 @@ function update(view, status) {
   view.second.dataset.action = hasSecond ? "kill-second" : "start-second";
   set(view.second, hasSecond ? "Kill the second instance" : "Start a second instance");
   set(view.double, status.is_doubled ? "Halve the traffic" : "Double the traffic");
-  set(view.letters, `${whole.format(status.dead_letters)} dead letters`);
+  set(view.letters, many(status.dead_letters, "dead letter", "dead letters"));
   updateInstances(view.instances, instances, status.tasks);
 
-  const noticed = `${bots.noticed} of ${bots.attacks} attacks of bots noticed, after ${one.format(bots.slowest_seconds)} s at most`;
-  set(view.bots, bots.attacks > 0 ? `${noticed}; ${bots.false_alarms} false alarms` : "The first bot comes after 20 seconds");
+  const noticed = `${bots.noticed} of ${many(bots.attacks, "attack", "attacks")} of bots noticed, after ${one.format(bots.slowest_seconds)} s at most`;
+  set(view.bots, bots.attacks > 0 ? `${noticed}; ${many(bots.false_alarms, "false alarm", "false alarms")}` : "The first bot comes after 20 seconds");
   set(view.rates, rates ? hits(rates) : "The recommendations are being learned");
   updateList(view.news, status.news.slice(-NEWS), "li");
 }
@@ -136,10 +139,10 @@ function updateInstances(parent, instances, tasks) {
   instances.forEach(({ url, running }, number) => {
     let row = parent.children[number];
     if (!row) {
-      row = make("p", {}, make("a", { target: "_blank", rel: "noopener" }), " ", make("progress"), " ", make("span"));
+      row = make("p", {}, make("a", { target: "_blank", rel: "noopener" }), " ", make("span"), " ", make("progress"));
       parent.append(row);
     }
-    const [link, bar, words] = row.children;
+    const [link, words, bar] = row.children;
     set(link, `instance ${number + 1}`);
     if (link.href !== `${url}/`) link.href = url;
     bar.max = Math.max(tasks, 1);
