@@ -2,10 +2,13 @@
 
 import { chart } from "./charts.js";
 import { el, empty, say, set } from "./dom.js";
-import { count, duration, number, time } from "./format.js";
+import { bytes, count, duration, number, time } from "./format.js";
 import { droppedBy, tasksOf } from "./instances.js";
 
 const LETTERS_EVERY_MS = 5000;
+
+/** The flows into a topic: what the nodes that write it have sent. */
+const sentTo = ({ nodes }) => nodes.map((node) => `sent ${node}`);
 
 export const isTopic = ({ kind }) => kind.endsWith("topic");
 
@@ -47,7 +50,7 @@ export function detailsOf(api) {
 function frame(shape) {
   const facts = el("dl");
   const lines = linesOf(shape);
-  const flow = lines.length > 0 ? chart(lines, `Records a second at ${shape.name}`) : null;
+  const flow = lines.length > 0 ? chart(lines.map(({ name }) => name), `Records a second at ${shape.name}`) : null;
   const wait = empty("The next look says how many records flow.");
   const title = flow ? el("h3", {}, "Records a second ", el("span", { class: "quiet", text: "since this page looks, up to 5 minutes" })) : null;
   const parts = [
@@ -59,8 +62,8 @@ function frame(shape) {
 }
 
 function linesOf(shape) {
-  if (isTopic(shape)) return ["read"];
-  return shape.kind === "processor" ? ["processed"] : [];
+  if (isTopic(shape)) return [{ name: "read", of: "read" }, { name: "written", of: "sent" }];
+  return shape.kind === "processor" ? [{ name: "read by its tasks", of: "processed" }] : [];
 }
 
 function fill({ shape, facts, flow, wait, lines }, known) {
@@ -74,7 +77,7 @@ function fill({ shape, facts, flow, wait, lines }, known) {
     facts.replaceChildren(...told.flatMap(([name, value]) => [el("dt", { text: name }), el("dd", { text: value })]));
   }
   if (!flow) return;
-  const data = known.flows.lines(...lines.map((of) => flowsOf(shape, of, known)).filter((flows) => flows.length > 0));
+  const data = known.flows.lines(...lines.map(({ of }) => flowsOf(shape, of, known)));
   const has = data.times.length > 1;
   wait.hidden = has;
   flow.element.hidden = !has;
@@ -83,6 +86,7 @@ function fill({ shape, facts, flow, wait, lines }, known) {
 
 /** The flows of a part: those of all sub-topologies that read a topic. */
 function flowsOf(shape, of, { instances }) {
+  if (of === "sent") return sentTo(shape);
   if (of === "processed") return [`processed ${shape.subtopology}`];
   const readers = tasksOf(instances).filter(({ inputs }) => inputs.some(({ topic }) => topic === shape.topic));
   return [...new Set(readers.map(({ subtopology }) => `read ${subtopology} ${shape.topic}`))];
@@ -98,6 +102,8 @@ const FACTS = {
     if (topic) facts.push(["Full name", topic.name], ["Purpose", topic.purpose ?? "none"], ["Types", `${topic.key_type}, ${topic.value_type}`], ["Partitions", String(topic.partitions.length)]);
     const read = flowsOf(shape, "read", known);
     if (read.length) facts.push(["Read", perSecond(flows.rate(...read))]);
+    const written = flows.rate(...sentTo(shape));
+    if (written !== null) facts.push(["Written", perSecond(written)]);
     const inputs = tasksOf(instances).flatMap(({ inputs }) => inputs).filter(({ topic }) => topic === shape.topic);
     if (inputs.length) {
       const lags = inputs.map(({ lag }) => lag);
@@ -114,7 +120,14 @@ const FACTS = {
   },
 
   store(shape, { instances }) {
-    return [...tasksAt(shape, instances), ["Changelog", shape.topic ?? "none: it is not restored"]];
+    const sizes = tasksOf(instances).map(({ stores }) => stores[shape.name]).filter(Boolean);
+    const sum = (of) => (sizes.length === 0 || sizes.some((size) => size[of] === null) ? null : sizes.reduce((sum, size) => sum + size[of], 0));
+    const [entries, size] = [sum("rows"), sum("bytes")];
+    return [
+      ...tasksAt(shape, instances),
+      ["Rows", entries === null ? "unknown" : `about ${number(entries)}`], ["Size", size === null ? "unknown" : bytes(size)],
+      ["Changelog", shape.topic ?? "none: it is not restored"],
+    ];
   },
 };
 

@@ -2,7 +2,10 @@
 
 const SPAN = 5 * 60 * 1000;
 
-/** Rates by what flows: `read 1 clicks` is what sub-topology 1 reads from a topic, `processed 1` what it reads in all. */
+/**
+ * Rates by what flows: `read 1 clicks` is what sub-topology 1 reads from a topic, `processed 1` what it reads in all, and
+ * `sent SINK` what a node sends to a topic.
+ */
 export class Flows {
   constructor() {
     this.last = null;
@@ -25,10 +28,10 @@ export class Flows {
     return this.past.length === 0 ? null : sum(this.past.at(-1).rates, flows);
   }
 
-  /** The same over time, as a chart draws it. */
+  /** The same over time, as a chart draws it: a line for each list of flows. What is not known of a line is 0 there. */
   lines(...lines) {
-    const known = this.past.filter(({ rates }) => lines.every((flows) => sum(rates, flows) !== null));
-    const values = lines.map((flows) => known.map(({ rates }) => sum(rates, flows)));
+    const known = this.past.filter(({ rates }) => lines.some((flows) => sum(rates, flows) !== null));
+    const values = lines.map((flows) => known.map(({ rates }) => sum(rates, flows) ?? 0));
     return { times: known.map(({ at }) => at), values, open: 0, span: SPAN };
   }
 }
@@ -37,11 +40,11 @@ export class Flows {
 function counted(instances) {
   const counts = new Map();
   for (const { member, tasks } of instances) {
-    for (const { id, subtopology, processed, inputs } of tasks?.tasks ?? []) {
+    for (const { id, subtopology, processed, received, sent } of tasks?.tasks ?? []) {
       const count = (flow, many) => counts.set(`${member} ${id} ${flow}`, { flow, many });
       count(`processed ${subtopology}`, processed);
-      // A task counts its records, whatever they come from. Which of several topics that is, its positions tell.
-      for (const { topic, position } of inputs) count(`read ${subtopology} ${topic}`, inputs.length === 1 ? processed : position);
+      for (const [topic, many] of Object.entries(received)) count(`read ${subtopology} ${topic}`, many);
+      for (const [node, many] of Object.entries(sent)) count(`sent ${node}`, many);
     }
   }
   return counts;

@@ -21,6 +21,13 @@ export const decimal = (value) => (value !== null && Math.abs(value) < 1000 ? ex
 /** As short as on an axis. */
 export const axis = (value) => (Math.abs(value) >= 1000 ? short.format(value) : hundredths.format(value));
 
+/** Bytes in a unit that makes them readable. */
+export function bytes(value) {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const unit = Math.min(Math.max(Math.floor(Math.log2(Math.max(value, 1)) / 10), 0), units.length - 1);
+  return `${number(value / 1024 ** unit)} ${units[unit]}`;
+}
+
 /** Milliseconds as a time that passes. */
 export function duration(ms) {
   if (ms === null || ms === undefined) return "unknown";

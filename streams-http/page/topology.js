@@ -118,9 +118,9 @@ function shapeOf(shape, choose) {
 }
 
 function showFlows(graph, { shapes, arrows }, flows) {
-  for (const [place, { from, to, kind }] of arrows.entries()) {
+  for (const [place, { from, to, kind, sink }] of arrows.entries()) {
     if (kind !== "records") continue;
-    const value = flows.rate(...flowsAlong(shapes[from], shapes[to]));
+    const value = flows.rate(...(sink ? [`sent ${sink}`] : flowsAlong(shapes[from], shapes[to])));
     const label = graph.querySelector(`[data-rate="${place}"]`);
     const arrow = graph.querySelector(`[data-arrow="${place}"]`);
     say(label, value === null ? "" : `${number(value)}/s`);

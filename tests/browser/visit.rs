@@ -129,6 +129,15 @@ fn both_instances_are_counted_in_the_drawing(browser: &mut Browser) {
     let read =
         "Number((/Read\\n([0-9,.]+) records\\/s/.exec(text('.details dl')) ?? ['', '0'])[1].replaceAll(',', ''))";
     browser.wait_for(&format!("{read} > usual * 0.75 && {read} < usual * 1.6"));
+    // As much is written to it, and every arrow to a topic says how much that is.
+    let written = read.replace("Read", "Written");
+    browser.wait_for(&format!("{written} > usual * 0.75 && {written} < usual * 1.6"));
+    browser.wait_for(
+        "all('.graph .arrow.records').filter((arrow) => all(`[data-rate=\"${arrow.dataset.arrow}\"]`)[0].textContent).length >= 25",
+    );
+    browser.eval("document.querySelector('[aria-label=\"store page-totals\"]').dispatchEvent(new Event('click'))");
+    browser.wait_for("/Rows\\nabout [1-9]/.test(text('.details dl')) && /Size\\n[1-9]/.test(text('.details dl'))");
+    browser.wait_for_text(".details dd", "pulse-page-totals-changelog");
     browser.eval("document.querySelector('[aria-label=\"processor find-unusual\"]').dispatchEvent(new Event('click'))");
     browser.wait_for_text(".details dd", "4 running in 2 instances");
     browser.tab("live");

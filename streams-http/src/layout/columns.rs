@@ -151,7 +151,7 @@ mod tests {
     }
 
     fn arrows(pairs: &[(usize, usize)]) -> Vec<Arrow> {
-        pairs.iter().map(|(from, to)| Arrow { from: *from, to: *to, kind: "records" }).collect()
+        pairs.iter().map(|(from, to)| Arrow { from: *from, to: *to, kind: "records", sink: None }).collect()
     }
 
     /// Regression: chains beside each other were pulled far apart, because each was as wide as its widest shape.

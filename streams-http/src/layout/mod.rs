@@ -64,6 +64,8 @@ pub(crate) struct Arrow {
     to: usize,
     /// `records`, or `state` between a processor and its store.
     kind: &'static str,
+    /// The node that writes a topic; `null` where that is not what it shows.
+    sink: Option<String>,
 }
 
 /// Draws the topology of an application.
@@ -123,10 +125,13 @@ impl Parts {
                     let changelog = changelogs.get(&store.name).cloned();
                     let to =
                         self.shape(format!("store {}", store.name), &store.name, "store", Some(part.id), changelog);
-                    self.arrows.extend(shapes.iter().map(|from| Arrow { from: *from, to, kind: "state" }));
+                    self.arrows.extend(shapes.iter().map(|from| Arrow { from: *from, to, kind: "state", sink: None }));
                 }
                 for from in node.parents.iter().filter_map(|parent| shape_of.get(&parent.0)).flatten() {
-                    self.arrows.extend(shapes.iter().map(|to| Arrow { from: *from, to: *to, kind: "records" }));
+                    let sink = matches!(node.kind, NodeKind::Sink { .. } | NodeKind::ChosenSink { .. })
+                        .then(|| node.name.to_string());
+                    let arrow = |to: &usize| Arrow { from: *from, to: *to, kind: "records", sink: sink.clone() };
+                    self.arrows.extend(shapes.iter().map(arrow));
                 }
                 shape_of.insert(id.0, shapes);
             }
@@ -307,7 +312,8 @@ mod tests {
         let loops: Topic<u64, u64> = Topic::new("again");
         builder.stream(loops.clone()).to(loops);
         let Drawing { shapes, arrows, .. } = draw(&builder.build().expect("a topology"), "app");
-        assert_eq!((shapes.len(), arrows), (1, vec![Arrow { from: 0, to: 0, kind: "records" }]));
+        let sink = Some("KSTREAM-SINK-0000000001".to_owned());
+        assert_eq!((shapes.len(), arrows), (1, vec![Arrow { from: 0, to: 0, kind: "records", sink }]));
         assert!(shapes[0].y > 0.0);
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use streams_core::dsl::handler::HandlerMetrics;
 use streams_core::record::TaskId;
 use streams_core::runtime::{DroppedRecords, TaskMetrics};
+use streams_core::state::StoreSize;
 use utoipa::ToSchema;
 
 use super::parameters::{NoParameters, Parameters};
@@ -65,9 +66,24 @@ struct TaskAnswer {
     dropped: BTreeMap<&'static str, u64>,
     /// How often a store was emptied to be built anew, by the reason.
     rebuilt: BTreeMap<&'static str, u64>,
+    /// Records read, by topic; also those that were left out.
+    received: BTreeMap<String, u64>,
+    /// Records sent, by the node that has sent them.
+    sent: BTreeMap<String, u64>,
+    /// Committed rows, by store.
+    stores: BTreeMap<String, StoreSizeAnswer>,
     /// By their names.
     handlers: BTreeMap<String, HandlerAnswer>,
     inputs: Vec<InputAnswer>,
+}
+
+/// How large a task's part of a store is, some seconds ago at most.
+#[derive(Debug, Serialize, ToSchema)]
+struct StoreSizeAnswer {
+    /// May be an estimate; `null` if it is not known.
+    rows: Option<u64>,
+    /// In memory, or in files and write buffers; `null` if it is not known.
+    bytes: Option<u64>,
 }
 
 /// What a handler has done and is doing in a task.
@@ -142,9 +158,16 @@ fn task_answer(id: TaskId, task: &TaskMetrics, lags: Vec<InputLag>) -> TaskAnswe
         restore_remaining: task.restore_remaining,
         dropped: task.dropped.clone(),
         rebuilt: task.rebuilt.clone(),
+        received: task.received.iter().map(|(topic, received)| (topic.to_string(), received.records)).collect(),
+        sent: task.sent.iter().map(|(node, sent)| (node.to_string(), sent.records())).collect(),
+        stores: task.stores.iter().map(|(store, metrics)| (store.to_string(), size_answer(metrics.size))).collect(),
         handlers: handlers.collect(),
         inputs: lags.into_iter().map(input_answer).collect(),
     }
+}
+
+const fn size_answer(size: StoreSize) -> StoreSizeAnswer {
+    StoreSizeAnswer { rows: size.rows, bytes: size.bytes }
 }
 
 fn dropped_answer(dropped: DroppedRecords) -> DroppedAnswer {

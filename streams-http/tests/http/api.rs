@@ -92,6 +92,20 @@ fn tasks_say_what_they_have_done_and_what_is_left() {
     let ids: Vec<_> = tasks["tasks"].as_array().unwrap().iter().map(|task| task["id"].clone()).collect();
     assert_eq!(ids, ["0_0", "0_1", "0_2"]);
     assert_eq!(tasks["tasks"][0]["state"], "running");
+    // Four lines come in, each goes out in capitals, and each key is counted once.
+    let counted = |field: &str, name: &str| {
+        let tasks = tasks["tasks"].as_array().unwrap();
+        tasks.iter().map(|task| task[field][name].as_u64().unwrap_or_default()).sum::<u64>()
+    };
+    assert_eq!((counted("received", "lines"), counted("sent", "KSTREAM-SINK-0000000006")), (4, 4));
+    eventually(|| {
+        let tasks = scene.get("/api/tasks").json();
+        let stores = tasks["tasks"].as_array().unwrap().iter();
+        let stores: Vec<_> =
+            stores.map(|task| task["stores"]["KSTREAM-AGGREGATE-STATE-STORE-0000000001"].clone()).collect();
+        let sum = |field: &str| stores.iter().map(|store| store[field].as_u64().unwrap_or_default()).sum::<u64>();
+        sum("rows") == 4 && sum("bytes") > 0
+    });
 }
 
 #[test]
