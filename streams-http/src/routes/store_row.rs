@@ -1,14 +1,14 @@
 //! `GET /api/stores/{store}/{key}`: the row of a key.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::asked::{Asking, AtLeast, positioned};
-use super::parameters::Parameters;
+use super::parameters::{Parameters, PathParts};
 use super::store_rows::RowAnswer;
 use crate::refusal::{ErrorBody, Refusal};
 use crate::served::Served;
@@ -43,7 +43,7 @@ pub(crate) struct RowParameters {
     ))]
 pub(crate) async fn store_row(
     State(served): State<Served>,
-    Path((store, key)): Path<(String, String)>,
+    PathParts((store, key)): PathParts<(String, String)>,
     Parameters(parameters): Parameters<RowParameters>,
     at_least: AtLeast,
 ) -> Result<Response, Refusal> {

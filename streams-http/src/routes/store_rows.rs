@@ -1,13 +1,13 @@
 //! `GET /api/stores/{store}`: some rows of a store, a page at a time.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::asked::{Asking, AtLeast, positioned};
-use super::parameters::Parameters;
+use super::parameters::{Parameters, PathParts};
 use crate::refusal::{ErrorBody, Refusal};
 use crate::served::Served;
 use streams_core::query::{JsonRow, Wanted};
@@ -104,7 +104,7 @@ pub(crate) struct RowAnswer {
     ))]
 pub(crate) async fn store_rows(
     State(served): State<Served>,
-    Path(store): Path<String>,
+    PathParts(store): PathParts<String>,
     Parameters(parameters): Parameters<RowsParameters>,
     at_least: AtLeast,
 ) -> Result<Response, Refusal> {

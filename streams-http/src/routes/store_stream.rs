@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +13,7 @@ use serde_json::json;
 use streams_core::query::{JsonNews, QueryError};
 
 use super::asked::AtLeast;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, PathParts};
 use super::store_rows::RowsParameters;
 use crate::pacing::paced;
 use crate::refusal::{ErrorBody, Refusal};
@@ -45,7 +45,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
     ))]
 pub(crate) async fn store_stream(
     State(served): State<Served>,
-    Path(store): Path<String>,
+    PathParts(store): PathParts<String>,
     Parameters(parameters): Parameters<RowsParameters>,
     at_least: AtLeast,
     headers: HeaderMap,

@@ -3,6 +3,10 @@
 //! A connection costs memory and one of the process's files, so there is a limit. Whoever opens many and asks nothing must
 //! not keep others out: beyond the limit, those are closed that have been idle for the longest. hyper closes every one that
 //! does not ask in time.
+//!
+//! What hyper cannot read as a request it answers by itself, with 400, 414 (a path of more than 65,534 bytes) or 431 (more than
+//! 100 headers, or too many bytes of them). Those answers have no body, unlike all others that refuse something: hyper 1 lets
+//! nobody add one.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

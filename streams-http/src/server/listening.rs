@@ -8,6 +8,10 @@ use crate::HttpError;
 /// How many ports are tried, beginning with the one that was asked for.
 const PORTS: u16 = 100;
 
+/// How many connections may wait to be accepted; the system may allow fewer. All of a crowd come at once when a server is back.
+#[cfg(unix)]
+const WAITING_MAX: i32 = 4_096;
+
 /// A socket that listens.
 #[derive(Debug)]
 pub(super) struct Listening {
@@ -43,6 +47,9 @@ pub(super) fn listen(asked: &str, has_token: bool) -> Result<Listening, HttpErro
 
 fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
     let socket = TcpListener::bind(address)?;
+    // The standard library lets 128 wait. Whoever finds no place there tries again after a second.
+    #[cfg(unix)]
+    rustix::net::listen(&socket, WAITING_MAX)?;
     socket.set_nonblocking(true)?;
     let address = socket.local_addr()?;
     Ok((socket, address))

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, connect, scene, send};
+use crate::support::{Answer, connect, post, scene, send};
 
 const MIB: usize = 1 << 20;
 
@@ -38,6 +38,7 @@ fn a_body_may_have_a_mebibyte() {
         assert_eq!(answer.status, expected, "{answer:?}");
         if expected == 413 {
             assert_eq!(answer.error_code(), "too_large");
+            assert_eq!(answer.json()["error"]["message"], "a request's body may have 1048576 bytes");
         }
     }
     assert_eq!(scene.get("/livez").status, 200);
@@ -78,4 +79,59 @@ fn a_request_that_does_not_arrive_is_not_waited_for() {
     let loris = loris.join().unwrap();
     assert!(limits.contains(&loris), "{loris:?}");
     assert!(!scene.app.is_paused());
+}
+
+/// Whatever a body is, nothing of it is written.
+#[test]
+fn bodies_that_are_no_json_say_what_is_wrong() {
+    let scene = scene(|http| http.allow_actions(true).all_topics(true));
+    let deep = "[".repeat(100_000);
+    let deep_object = r#"{"key":"#.repeat(100_000);
+    let (records, topics) = ("/api/topics/lines/records", "/api/topics");
+    for (path, body, expected) in [
+        (records, "key=ada&value=to+be", "the body is no record as JSON: expected value at line 1 column 1"),
+        (
+            records,
+            "--x\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nada\r\n--x--",
+            "the body is no record as JSON",
+        ),
+        (records, "<record/>", "the body is no record as JSON: expected value"),
+        (records, "null", "the body is no record as JSON: invalid type: null"),
+        (records, "7", "the body is no record as JSON: invalid type: integer `7`"),
+        (records, r#"{"key":"ada","key":"bob"}"#, "the body is no record as JSON: duplicate field `key`"),
+        (records, r#"{"key":"ada","value":"to be"} more"#, "the body is no record as JSON: trailing characters"),
+        (records, r#"{"key":"ada","value":"to"#, "the body is no record as JSON: EOF while parsing a string"),
+        (records, r#"{"key":"ada","value":"\ud800"}"#, "the body is no record as JSON"),
+        (
+            records,
+            r#"{"key":"ada","value":"x","partition":9999999999}"#,
+            "the body is no record as JSON: invalid value",
+        ),
+        (
+            records,
+            r#"{"key":"ada","value":"x","timestamp":1e400}"#,
+            "the body is no record as JSON: number out of range",
+        ),
+        (records, &deep, "the body is no record as JSON: recursion limit exceeded"),
+        (records, &deep_object, "the body is no record as JSON: recursion limit exceeded"),
+        (topics, "", "the body is no topic as JSON: EOF while parsing a value"),
+        (topics, "name=news", "the body is no topic as JSON: expected"),
+        (topics, "[]", "the body is no topic as JSON: invalid length 0"),
+        (topics, &deep, "the body is no topic as JSON"),
+        (topics, r#"{"name":"news","partition":3}"#, "the body is no topic as JSON: unknown field `partition`"),
+        ("/peer/rows", "{}", "missing field"),
+        ("/peer/rows", &deep, ""),
+        ("/peer/news", "key=ada", "expected"),
+    ] {
+        let text = &body[..body.len().min(60)];
+        let answer = post(scene.address(), path, body);
+        assert_eq!((answer.status, answer.error_code().as_str()), (400, "bad_request"), "{path} {text}: {answer:?}");
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(expected), "{path} {text}: {message}");
+    }
+    let no_text = [b"POST /api/topics/lines/records HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".as_slice()];
+    let no_text = [no_text[0], b"Content-Length: 8\r\n\r\n{\"a\":\"\xff\""].concat();
+    assert_eq!(send(scene.address(), &no_text).unwrap().error_code(), "bad_request");
+    assert_eq!(scene.log.read(&crate::support::LINES).unwrap(), []);
+    assert!(!scene.get("/api/topics?all=true").body.contains("news"));
 }

@@ -20,6 +20,7 @@ mod page;
 mod refusals;
 mod secrets;
 mod silent_log;
+mod slow_readers;
 mod stores;
 mod support;
 mod topics;

@@ -133,6 +133,7 @@ fn parameters_are_where_they_are_said_to_be() {
                 let name = parameter["name"].as_str().unwrap();
                 let is_in_path = path.contains(&format!("{{{name}}}"));
                 assert_eq!(parameter["in"] == "path", is_in_path, "{method} {path}: {parameter}");
+                assert_eq!(parameter["required"] == true, is_in_path, "{method} {path}: {parameter}");
             }
         }
     }

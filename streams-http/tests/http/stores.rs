@@ -214,3 +214,63 @@ fn a_stream_ends_with_its_server() {
     app.close().unwrap();
     drop((events, log));
 }
+
+/// Rows by number, and by number and minute.
+fn numbered() -> Scene {
+    let builder = StreamsBuilder::new();
+    let numbers = builder.stream(Topic::<i64, String>::new("lines")).group_by_key();
+    numbers.count().stored_as(KeyValueStore::<i64, i64>::new("counts"));
+    let minutes = Tumbling::of(Duration::from_secs(60)).grace(Duration::from_secs(600));
+    numbers.windowed_by(minutes).count().stored_as(WindowStore::<i64, i64>::new("per-minute"));
+    scene_of(App::new("numbered", builder.build().unwrap()).workers(2).quiet(), |http| http)
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_with_what_a_key_looks_like() {
+    let scene = numbered();
+    let refusal = "`x` is not such a number: invalid digit found in string; write one such as `42`";
+    for path in [
+        "/api/stores/counts/x",
+        "/api/stores/counts?key=x",
+        "/api/stores/counts?from=x",
+        "/api/stores/counts?to=x",
+        "/api/stores/counts/stream?key=x",
+        "/api/stores/per-minute?key=x",
+        "/api/stores/per-minute?from=x&to=3",
+        "/api/stores/per-minute/stream?to=x",
+    ] {
+        let answer = scene.get(path);
+        assert_eq!((answer.status, answer.error_code().as_str()), (400, "bad_request"), "{path}");
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(refusal), "{path}: {message}");
+    }
+    for (path, expected) in [
+        ("/api/stores/counts/9223372036854775808", "number too large"),
+        ("/api/stores/counts?prefix=4", "its keys are i64 and no texts, so they have no beginning"),
+        ("/api/stores/counts/", "there is nothing here"),
+        ("/api/stores/nothing", "there is no store `nothing`"),
+        ("/api/stores/nothing/4", "there is no store `nothing`"),
+        ("/api/stores/nothing/stream", "there is no store `nothing`"),
+    ] {
+        let message = scene.get(path).json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(expected), "{path}: {message}");
+    }
+}
+
+#[test]
+fn a_range_without_a_limit_is_answered_page_by_page() {
+    let scene = counting();
+    let lines = (0..250).map(|number| (format!("key {number:03}"), "line".to_owned()));
+    Client::new(scene.log.clone()).unwrap().send_all(&LINES, lines).unwrap();
+    let count = |path: &str| scene.get(path).json()["rows"].as_array().unwrap().len();
+    crate::support::eventually(|| count("/api/stores/counts?limit=10000") == 250);
+    for path in ["/api/stores/counts", "/api/stores/counts?from=a&to=z", "/api/stores/per-minute"] {
+        let page = scene.get(path).json();
+        assert_eq!(page["rows"].as_array().unwrap().len(), 100, "{path}");
+        assert!(page["next"].is_string(), "{path}");
+    }
+    let page = scene.get("/api/topics/lines/records").json();
+    assert_eq!((page["records"].as_array().unwrap().len(), &page["is_end"]), (100, &json!(false)));
+    let page = scene.get("/api/topics/lines/records?newest=true").json();
+    assert_eq!((page["records"].as_array().unwrap().len(), &page["is_end"]), (100, &json!(false)));
+}

@@ -335,6 +335,7 @@ fn a_topic_is_created_where_the_program_allows_it() {
         (r#"{"name": "none", "partitions": -1}"#, 400, "bad_request"),
         (r#"{"name": "none", "partitions": 4294967296}"#, 400, "bad_request"),
         (r#"{"name": "some", "settings": {"retention.ms": "soon"}}"#, 400, "refused"),
+        (r#"{"name": "none", "replication": 0}"#, 400, "bad_request"),
         (r#"{"partitions": 3}"#, 400, "bad_request"),
     ] {
         let answer = create(body);

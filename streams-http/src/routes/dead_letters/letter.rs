@@ -1,14 +1,14 @@
 //! `GET /api/dead-letters/{partition}/{offset}`: one letter.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use streams_core::client::{Client, DeadLetter, DeadLetters};
 use streams_core::record::{Offset, Partition};
 
 use super::answer::LetterAnswer;
 use crate::refusal::{ErrorBody, Refusal};
-use crate::routes::parameters::{NoParameters, Parameters};
+use crate::routes::parameters::{NoParameters, Parameters, PathParts};
 use crate::served::Served;
 
 /// The dead letter at that place.
@@ -27,7 +27,7 @@ use crate::served::Served;
     ))]
 pub(crate) async fn letter(
     State(served): State<Served>,
-    Path((partition, offset)): Path<(String, String)>,
+    PathParts((partition, offset)): PathParts<(String, String)>,
     _: Parameters<NoParameters>,
 ) -> Result<Json<LetterAnswer>, Refusal> {
     let at = At::parse(&partition, &offset)?;

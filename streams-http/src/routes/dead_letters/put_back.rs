@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use streams_core::client::{Client, ClientError, PutBackError};
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::letter::At;
 use crate::refusal::{ErrorBody, Refusal};
-use crate::routes::parameters::Parameters;
+use crate::routes::parameters::{Parameters, PathParts};
 use crate::served::Served;
 
 /// How many letters are remembered.
@@ -27,7 +27,7 @@ const REMEMBERED: usize = 1_000;
 #[into_params(parameter_in = Query)]
 pub(crate) struct PutBackParameters {
     /// How often a record is put back, over all replays; one that has failed again after that stays. 1 unless said.
-    #[param(value_type = u64, maximum = 4_294_967_295_u64)]
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     at_most: Option<u32>,
     /// Also a letter that this server has put back before.
     #[serde(default)]
@@ -62,7 +62,7 @@ pub(crate) struct PutBackAnswer {
     ))]
 pub(crate) async fn put_back(
     State(served): State<Served>,
-    Path((partition, offset)): Path<(String, String)>,
+    PathParts((partition, offset)): PathParts<(String, String)>,
     Parameters(parameters): Parameters<PutBackParameters>,
 ) -> Result<Json<PutBackAnswer>, Refusal> {
     let PutBackParameters { at_most, again } = parameters;

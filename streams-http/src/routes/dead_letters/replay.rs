@@ -21,7 +21,7 @@ use crate::served::Served;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReplayParameters {
     /// How often a record is put back, over all replays; one that has failed again after that stays. 1 unless said.
-    #[param(value_type = u64, maximum = 4_294_967_295_u64)]
+    #[param(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     at_most: Option<u32>,
     /// Only say what would be put back.
     #[serde(default)]

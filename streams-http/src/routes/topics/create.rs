@@ -57,6 +57,10 @@ pub(crate) async fn create(
     super::others_are_allowed(&served)?;
     let wrong = |error| Refusal::bad_request(format!("the body is no topic as JSON: {error}"));
     let wanted: WantedTopic = serde_json::from_slice(&body).map_err(wrong)?;
+    // An embedded log keeps no copies, and would take any number.
+    if wanted.replication == Some(0) {
+        return Err(Refusal::bad_request("`replication` is a number from 1"));
+    }
     let topic = Topic::named(wanted.name.clone()).map_err(|error| Refusal::bad_request(error.to_string()))?;
     served.log.ask(move |client| run(client, &topic, wanted)).await
 }

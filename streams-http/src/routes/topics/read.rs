@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -23,7 +23,7 @@ use super::answer::RecordAnswer;
 use super::from;
 use crate::refusal::{ErrorBody, Refusal};
 use crate::routes::asked::patience;
-use crate::routes::parameters::Parameters;
+use crate::routes::parameters::{Parameters, PathParts};
 use crate::served::Served;
 
 /// How many records an answer has unless it is said, and at most.
@@ -91,7 +91,7 @@ pub(crate) struct RecordsAnswer {
     ))]
 pub(crate) async fn records(
     State(served): State<Served>,
-    Path(name): Path<String>,
+    PathParts(name): PathParts<String>,
     Parameters(parameters): Parameters<RecordsParameters>,
 ) -> Result<Json<RecordsAnswer>, Refusal> {
     let limit = parameters.limit.unwrap_or(RECORDS);

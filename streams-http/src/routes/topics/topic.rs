@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use streams_core::client::{Client, ClientError, StartAt};
 use streams_core::record::Timestamp;
@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Meant;
 use super::answer::{PartitionAnswer, TopicAnswer};
 use crate::refusal::{ErrorBody, Refusal};
-use crate::routes::parameters::Parameters;
+use crate::routes::parameters::{Parameters, PathParts};
 use crate::served::Served;
 
 /// What else is asked.
@@ -55,7 +55,7 @@ pub(crate) struct TopicDetails {
     ))]
 pub(crate) async fn topic(
     State(served): State<Served>,
-    Path(name): Path<String>,
+    PathParts(name): PathParts<String>,
     Parameters(parameters): Parameters<TopicParameters>,
 ) -> Result<Json<TopicDetails>, Refusal> {
     let meant = Meant::find(&served, &name)?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::Bytes as Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 
 use super::Meant;
 use crate::refusal::{ErrorBody, Refusal};
-use crate::routes::parameters::{NoParameters, Parameters};
+use crate::routes::parameters::{NoParameters, Parameters, PathParts};
 use crate::served::Served;
 
 /// A record to write.
@@ -110,7 +110,7 @@ pub(crate) struct WrittenAnswer {
     ))]
 pub(crate) async fn write(
     State(served): State<Served>,
-    Path(name): Path<String>,
+    PathParts(name): PathParts<String>,
     _: Parameters<NoParameters>,
     body: Body,
 ) -> Result<Json<WrittenAnswer>, Refusal> {
