@@ -124,6 +124,7 @@ fn a_server_that_is_gone_is_said_to_be_gone_until_it_is_back() {
     // Whoever has gone on to another tab meanwhile sees it there, too.
     browser.wait_for("document.querySelectorAll('[aria-label=Rows] tbody tr').length > 0");
     browser.tab("live");
+    browser.wait_for(&format!("{TILES} === 7"));
     browser.wait_for(&format!("document.querySelector('#notice').hidden && {steps} > {before}"));
     browser.wait_for_text("#app-state", "RUNNING");
 }
