@@ -249,6 +249,8 @@ fn topics_and_lag_are_those_of_the_running_application() {
     let lag = folder.json(&["lag"]);
     let committed = lag["partitions"].as_array().expect("a list").iter().filter(|row| row["committed"] == 1).count();
     assert_eq!(committed, 1, "{lag}");
+    let rows = lag["partitions"].as_array().expect("a list");
+    assert!(rows.iter().all(|row| row["lag_ms"] == 0 && row["owner"]["member"].is_string()), "{lag}");
     let topics = folder.json(&["topics", "list"]);
     let found = |name: &str| {
         let topics = topics.as_array().expect("a list");

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use streams_core::client::time_lag;
 use streams_core::record::{Offset, TaskId, Timestamp, TopicPartition};
 use streams_core::runtime::{Handle, TaskMetrics};
 use tokio::sync::Mutex;
@@ -49,11 +50,7 @@ impl InputLag {
         now: Timestamp,
     ) -> Self {
         let is_caught_up = end.is_some_and(|end| end <= position);
-        let age = next.filter(|next| next.0 >= 0).map(|next| now.0.saturating_sub(next.0));
-        let age = age.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
-        // A record that is in hand is there, whatever the log said a moment ago.
-        let time = age.or_else(|| is_caught_up.then_some(Duration::ZERO));
-        Self { partition: partition.clone(), position, end, time }
+        Self { partition: partition.clone(), position, end, time: time_lag(next, is_caught_up, now) }
     }
 
     /// The number of offsets between the position and the end, which is that of the records that are not processed, or a

@@ -24,7 +24,7 @@
 //! | `topics list`, `create`, `describe` | what the application reads and writes, with types, and whether it is there |
 //! | `tail TOPIC` | prints records; `--last 10` the last ones, `--from end --follow` those to come, `--key KEY` those of a key |
 //! | `send TOPIC VALUE` | writes a record, or one per line of standard input |
-//! | `lag` | prints how far the application has come; `--watch` again and again |
+//! | `lag` | prints how far the application has come in each partition, how old the next record is, and which member has it; `--watch` again and again |
 //! | `dlq list`, `show`, `replay` | the application's [dead letters](super::failures), and how to put them back; `--dry-run` only counts |
 //! | `store ls`, `get`, `scan`, `export` | the rows of the running application's stores; `export` writes them to a file, one JSON object per line |
 //! | `reset` | deletes the application's state, internal topics and positions, after it has asked, so that it begins anew |

@@ -48,6 +48,7 @@ mod ranges;
 mod reading;
 mod start;
 mod tail;
+mod time_lag;
 mod topics;
 mod waiting;
 mod writing;
@@ -61,6 +62,7 @@ pub use partition_offsets::PartitionOffsets;
 pub use reading::Received;
 pub use start::StartAt;
 pub use tail::{Tail, TailStream};
+pub use time_lag::time_lag;
 pub use topics::CreateTopic;
 
 use desk::Desk;

@@ -99,6 +99,29 @@ impl AdminOfRunning {
         partitions.iter().map(|at| offset(at).ok_or_else(|| incomplete(&format!("what {at} had then")))).collect()
     }
 
+    /// The process that has the log is the only member, and its tasks say what it reads.
+    fn members(&self) -> Result<Vec<GroupMemberInfo>, LogError> {
+        let (instances, tasks) = (self.get("/api/instances")?, self.get("/api/tasks")?);
+        let list = |answer: &Json, name: &str| answer.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+        let text = |of: &Json, name: &str| of.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let partition = |input: &Json| {
+            let number = i32::try_from(input.get("partition")?.as_i64()?).ok()?;
+            Some(TopicPartition::new(input.get("topic")?.as_str()?, number))
+        };
+        let inputs = list(&tasks, "tasks").iter().flat_map(|task| list(task, "inputs")).collect::<Vec<_>>();
+        let assigned: Vec<_> = inputs.iter().filter_map(partition).collect();
+        let all = list(&instances, "instances");
+        let own = all.iter().filter(|instance| instance.get("is_self") == Some(&Json::Bool(true)));
+        Ok(own
+            .map(|instance| GroupMemberInfo {
+                member_id: text(instance, "member"),
+                client_id: String::new(),
+                host: text(instance, "host"),
+                assigned: assigned.clone(),
+            })
+            .collect())
+    }
+
     fn not_here<T>(&self, what: &str) -> Answer<T> {
         Reply::ready(Err(LogOfRunning(self.0.clone()).not_here(what)))
     }
@@ -155,8 +178,11 @@ impl Admin for AdminOfRunning {
         Reply::ready(found.map(|found| found.into_iter().map(|offset| offset.map(committed)).collect()))
     }
 
-    fn group_members(&self, _: &str) -> Answer<Vec<GroupMemberInfo>> {
-        self.not_here("groups")
+    fn group_members(&self, group: &str) -> Answer<Vec<GroupMemberInfo>> {
+        if group != self.0.application_id {
+            return self.not_here("other groups");
+        }
+        Reply::ready(self.members())
     }
 
     fn delete_group(&self, _: &str) -> Answer<()> {
