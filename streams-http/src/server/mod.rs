@@ -3,6 +3,7 @@
 //! `listening.rs` chooses the address, `connections.rs` serves what is accepted.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -18,8 +19,15 @@ use listening::listen;
 mod connections;
 mod listening;
 
-/// Enough for answers that are made in no time; what takes longer waits for others.
-const THREADS: usize = 2;
+/// How many threads serve: a part of the machine, which has other things to do. Fewer cost less for each request, because one
+/// that is awake serves all who are there, and answers are made in no time; what takes longer waits for others.
+fn threads() -> usize {
+    const CORES_PER_THREAD: usize = 4;
+    const THREADS_MAX: usize = 4;
+
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / CORES_PER_THREAD).clamp(1, THREADS_MAX)
+}
 
 /// A server that is running. Dropping it ends it: it accepts nothing more, answers what it is being asked, and is gone within
 /// a second.
@@ -52,7 +60,7 @@ impl HttpServer {
         // The runtime lives and ends on a thread of its own, because one must not be dropped within another.
         let serve = move || {
             let mut builder = Builder::new_multi_thread();
-            let runtime = builder.worker_threads(THREADS).thread_name(runtime_name).enable_all().build();
+            let runtime = builder.worker_threads(threads()).thread_name(runtime_name).enable_all().build();
             let runtime = runtime.map_err(|error| HttpError::Thread(error.to_string()));
             let _ = report.send(runtime.as_ref().map(|runtime| runtime.handle().clone()).map_err(Clone::clone));
             if let Ok(runtime) = runtime {
