@@ -259,18 +259,22 @@ fn an_instance_that_says_late_where_it_is_comes_back_once_others_are_there() {
     let builder = StreamsBuilder::new();
     builder.stream(VIEWS).group_by_key().count().stored_as(COUNTS);
     let first = start_as(App::new("divided", builder.build().expect("a topology")), &cluster.log);
-    let endpoints = || {
+    let members = || {
         let admin = cluster.log.admin(Doorbell::new()).expect("a client");
-        let members = admin.group_members("divided").wait().expect("an answer").expect("members");
-        first.instances(&members).into_iter().map(|instance| instance.endpoint).collect::<Vec<_>>()
+        admin.group_members("divided").wait().expect("an answer").expect("members")
     };
+    let endpoints =
+        |asked: &Running| asked.instances(&members()).into_iter().map(|instance| instance.endpoint).collect::<Vec<_>>();
+    let names = || members().into_iter().map(|member| (member.member_id, member.client_id)).collect::<Vec<_>>();
+    let before = names();
     first.announce("10.0.0.1:7070");
     Doorbell::new().wait(Duration::from_millis(100));
-    assert_eq!(endpoints(), [None], "nobody is there to tell it to");
+    assert_eq!(names(), before, "nobody is there to tell it to");
+    assert_eq!(endpoints(&first), [Some("10.0.0.1:7070".to_owned())], "it knows itself");
     let second = cluster.start("10.0.0.2:7070");
     let known = [Some("10.0.0.1:7070".to_owned()), Some("10.0.0.2:7070".to_owned())];
     loop {
-        let mut endpoints = endpoints();
+        let mut endpoints = endpoints(&second);
         endpoints.sort();
         if endpoints == known {
             break;
