@@ -9,7 +9,7 @@ use futures::future::{join_all, try_join_all};
 use super::elsewhere::{Elsewhere, RemoteQuestion};
 use super::{Position, QueryError};
 use crate::record::{Partition, TaskId, Timestamp};
-use crate::runtime::queries::{Floor, Freshness, LiveBatch, LiveStore, Look, Question, Wish};
+use crate::runtime::queries::{Floor, Freshness, LiveBatch, LiveStore, Look, Question, TaskReader, Wish};
 use crate::runtime::{AppState, Status};
 use crate::state::kinds::StoredRow;
 use crate::state::rows::RowError;
@@ -292,11 +292,12 @@ impl AskedStore {
             page.map(|page| (page, look.position, 0)).map_err(|error| failed(store, error))
         };
         // Only the worker knows which changes it has told.
-        if self.freshness == Freshness::Committed
-            && live.is_none()
+        if live.is_none()
             && limit != NONE
             && let Some(reader) = self.status.desk.reader(task)
-            && let Some(page) = reader.look(&self.name, &self.at_least, |look| read(look, &self.name, selection))
+            && let Some(is_glance) = self.beside_the_worker(&reader, selection)
+            && let Some(page) =
+                reader.look(&self.name, &self.at_least, is_glance, |look| read(look, &self.name, selection))
         {
             return page;
         }
@@ -313,6 +314,15 @@ impl AskedStore {
         });
         self.status.desk.ask(question, self.state());
         receiver.await.unwrap_or_else(|_| Err(self.unanswered()))
+    }
+
+    /// Whether a task need not be bothered with a question, and then whether a glance is enough.
+    fn beside_the_worker(&self, reader: &TaskReader, selection: &Selection) -> Option<bool> {
+        let is_committed = self.freshness == Freshness::Committed;
+        // Which rows have expired, only the worker knows.
+        let is_glance = matches!(selection.keys, Keys::One(_)) && self.kind.retention().is_none();
+        let is_there = (is_committed && reader.reads_pages()) || (is_glance && (is_committed || reader.is_clean()));
+        is_there.then_some(is_glance)
     }
 
     /// The tasks whose rows somebody wants to follow.

@@ -125,6 +125,15 @@ impl StoreReader for Reader {
         })?;
         outcome
     }
+
+    fn glance(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
+        let _not_writing = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+        self.disk.glance(&mut |disk| {
+            outcome = self.memory.glance(&mut |memory| look(&Snapshot { disk, memory, in_memory: &self.in_memory }));
+        })?;
+        outcome
+    }
 }
 
 struct Snapshot<'a> {

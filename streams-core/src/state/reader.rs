@@ -16,6 +16,15 @@ pub trait StoreReader: Send + Sync {
     /// # Errors
     /// [`StoreErrorKind::Closed`] when the store is closed; `look` is then not called.
     fn look(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError>;
+
+    /// The same for a look that is over in no time, such as for a single row. The store may be kept from being written
+    /// meanwhile, so `look` must not wait for that.
+    ///
+    /// # Errors
+    /// As [`StoreReader::look`].
+    fn glance(&self, look: &mut dyn FnMut(&dyn StoreSnapshot)) -> Result<(), StoreError> {
+        self.look(look)
+    }
 }
 
 /// A task's state as one commit left it.

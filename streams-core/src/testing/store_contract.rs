@@ -404,6 +404,9 @@ pub fn a_reader_sees_each_commit_whole_and_none_half_way(backend: &dyn StateBack
             let mut outcome = Ok(());
             reader.look(&mut |snapshot| outcome = seen(snapshot, number))?;
             outcome?;
+            outcome = Ok(());
+            reader.glance(&mut |snapshot| outcome = seen(snapshot, number))?;
+            outcome?;
         }
     }
     Ok(())
@@ -436,7 +439,8 @@ pub fn a_reader_may_outlive_its_store(backend: &dyn StateBackend, folder: &Path)
     let reading = std::thread::spawn(move || -> Result<usize, StoreError> {
         for looks in 0.. {
             let mut values = [Ok(None), Ok(None)];
-            let looked = held.look(&mut |snapshot| values = [A, B].map(|index| snapshot.get(index, b"k")));
+            let mut see = |snapshot: &dyn StoreSnapshot| values = [A, B].map(|index| snapshot.get(index, b"k"));
+            let looked = if looks % 2 == 0 { held.look(&mut see) } else { held.glance(&mut see) };
             match looked {
                 Err(error) if error.kind == StoreErrorKind::Closed => return Ok(looks),
                 looked => looked?,
@@ -457,6 +461,8 @@ pub fn a_reader_may_outlive_its_store(backend: &dyn StateBackend, folder: &Path)
         Err(panic) => std::panic::resume_unwind(panic),
     };
     let closed = reader.look(&mut |_| unreachable!("the store is closed"));
+    assert_eq!(closed.map_err(|error| error.kind), Err(StoreErrorKind::Closed));
+    let closed = reader.glance(&mut |_| unreachable!("the store is closed"));
     assert_eq!(closed.map_err(|error| error.kind), Err(StoreErrorKind::Closed));
     open(backend, folder, &["a", "b"]).map(|_| ())
 }

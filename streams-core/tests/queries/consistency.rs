@@ -54,6 +54,27 @@ fn everybody_reads_what_they_have_written() {
     running.close().expect("a clean end");
 }
 
+/// While everything is committed, rows are read beside the worker, which must not answer with a newer one before.
+#[test]
+fn nobody_hears_of_an_older_row_after_a_newer_one() {
+    let log = log_with("views");
+    let app = App::new("no-way-back", counts().expect("a topology")).commit_interval(Duration::from_millis(5));
+    let running = start_as(app, &log);
+    let counts = running.query(&COUNTS).expect("a view").waiting(PATIENCE);
+    for round in 1..=100_i64 {
+        let (partition, offset) = log.send(&VIEWS, "ada", "/").expect("sent");
+        let position = Position::behind(partition, offset);
+        assert_eq!(counts.clone().at_least(&position).get("ada").wait(), Ok(Some(round)));
+        for _ in 0..3 {
+            assert_eq!(counts.get("ada").wait(), Ok(Some(round)));
+        }
+        let committed = counts.clone().committed().at_least(&position);
+        assert_eq!(committed.get("ada").wait(), Ok(Some(round)));
+        assert_eq!(counts.get("ada").wait(), Ok(Some(round)));
+    }
+    running.close().expect("a clean end");
+}
+
 #[test]
 fn a_position_in_a_topic_that_only_leads_to_the_store_is_an_error_that_says_what_it_reads() {
     let builder = StreamsBuilder::new();

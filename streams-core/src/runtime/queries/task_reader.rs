@@ -1,4 +1,5 @@
-//! Reads a task's committed rows beside its worker, where the backend can do that without slowing the worker down.
+//! Reads a task's committed rows beside its worker: all of them where the backend can do that without slowing the worker down,
+//! and single ones anywhere. While everything is committed, those are also the latest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +16,12 @@ pub(crate) struct TaskReader {
     reader: Arc<dyn StoreReader>,
     stores: BTreeMap<Arc<str>, (StoreIndex, Arc<dyn StoreKind>)>,
     inputs: Vec<TopicPartition>,
+    /// Whether more than a single row may be read.
+    reads_pages: bool,
     /// Whether the task is this instance's: not while it is suspended.
     is_current: AtomicBool,
+    /// Whether everything that the task has done is committed.
+    is_clean: AtomicBool,
 }
 
 impl TaskReader {
@@ -24,13 +29,32 @@ impl TaskReader {
         reader: Arc<dyn StoreReader>,
         stores: impl Iterator<Item = (Arc<str>, StoreIndex, Arc<dyn StoreKind>)>,
         inputs: impl Iterator<Item = TopicPartition>,
+        reads_pages: bool,
     ) -> Self {
         Self {
             reader,
             stores: stores.map(|(name, index, kind)| (name, (index, kind))).collect(),
             inputs: inputs.collect(),
+            reads_pages,
             is_current: AtomicBool::new(true),
+            is_clean: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it may be asked for more than a single row.
+    pub(crate) const fn reads_pages(&self) -> bool {
+        self.reads_pages
+    }
+
+    /// Tells whether everything that the task has done is committed. Whoever has been told a row by the worker must not be
+    /// told an older one from here.
+    pub(crate) fn set_clean(&self, is_clean: bool) {
+        self.is_clean.store(is_clean, Ordering::SeqCst);
+    }
+
+    /// Whether what is committed is the latest.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.is_clean.load(Ordering::SeqCst)
     }
 
     /// Tells whether the task is this instance's.
@@ -38,17 +62,25 @@ impl TaskReader {
         self.is_current.store(is_current, Ordering::Relaxed);
     }
 
-    /// Lets a question look at a store, if it has got as far as is wanted; otherwise the worker has to be asked.
-    pub(crate) fn look<T>(&self, store: &Arc<str>, at_least: &Position, look: impl FnOnce(Look<'_>) -> T) -> Option<T> {
+    /// Lets a question look at a store, for a single row if it `is_glance`, if the store has got as far as is wanted; otherwise
+    /// the worker has to be asked.
+    pub(crate) fn look<T>(
+        &self,
+        store: &Arc<str>,
+        at_least: &Position,
+        is_glance: bool,
+        look: impl FnOnce(Look<'_>) -> T,
+    ) -> Option<T> {
         let (index, kind) = self.stores.get(store).filter(|_| self.is_current.load(Ordering::Relaxed))?;
         let (mut look, mut answer) = (Some(look), None);
-        let looked = self.reader.look(&mut |snapshot| {
+        let mut see = |snapshot: &dyn StoreSnapshot| {
             let Some(position) = self.position(snapshot).filter(|position| position.includes(at_least)) else { return };
             let mut rows = SnapshotRows { name: store, index: *index, snapshot };
             if let Some(look) = look.take() {
                 answer = Some(look(Look { rows: &mut rows, kind: &**kind, newest: None, position, estimate: None }));
             }
-        });
+        };
+        let looked = if is_glance { self.reader.glance(&mut see) } else { self.reader.look(&mut see) };
         // A store that was closed in between has an owner who knows more.
         looked.ok().and(answer)
     }

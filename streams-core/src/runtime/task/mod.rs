@@ -407,15 +407,21 @@ impl Task {
         self.parts.views.iter().find(|view| **view.borrow_mut().fresh_rows().name() == *store).map(Rc::clone)
     }
 
-    /// Lets its committed rows be read beside the worker, if all of its stores can be.
-    pub(crate) fn share_state(&mut self) -> Result<Option<&Arc<TaskReader>>, StoreError> {
-        if self.stores.iter().any(|store| store.in_memory) {
-            return Ok(None);
-        }
+    /// Lets its committed rows be read beside the worker: pages of them only if the backend can do that well.
+    pub(crate) fn share_state(&mut self, reads_beside_writing: bool) -> Result<&Arc<TaskReader>, StoreError> {
+        let reads_pages = reads_beside_writing && !self.stores.iter().any(|store| store.in_memory);
         let reader = self.state.borrow_mut().committed().reader()?;
         let stores = self.stores.iter().map(|store| (Arc::clone(&store.name), store.index, Arc::clone(&store.kind)));
         let inputs = self.inputs.iter().map(|input| input.partition.clone());
-        Ok(Some(self.reader.insert(Arc::new(TaskReader::new(reader, stores, inputs)))))
+        Ok(self.reader.insert(Arc::new(TaskReader::new(reader, stores, inputs, reads_pages))))
+    }
+
+    /// Tells those who read its rows beside the worker whether those that are committed are the latest; not if `may_be` says
+    /// that the worker does not know, or is committing.
+    pub(crate) fn tell_readers(&self, may_be: bool) {
+        if let Some(reader) = &self.reader {
+            reader.set_clean(may_be && !self.needs_commit());
+        }
     }
 
     /// Tells those who read its rows whether it is this instance's.

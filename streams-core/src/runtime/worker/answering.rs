@@ -17,10 +17,6 @@ use crate::state::{FreshRows, StoreError, StoreErrorKind};
 /// How long answers may take in a round.
 const ANSWERS_MAX: Duration = Duration::from_millis(1);
 
-/// How often a worker that has nothing else to do looks for more questions before it sleeps, which gives the doorbell time to
-/// ring for something else.
-const ROUNDS_AT_REST: usize = 64;
-
 /// What becomes of a question for now.
 enum Verdict {
     /// It may look at the store, which is here.
@@ -55,22 +51,11 @@ impl Worker {
     /// The same between two turns. Returns whether there is a reason for one.
     pub(super) fn answer_at_rest(&mut self) -> bool {
         let _span = self.span.clone().entered();
-        let mut has_more = true;
-        for _ in 0..ROUNDS_AT_REST {
-            self.seed.pulse.begin(self.seed.common.clock.monotonic());
-            self.notice_followers();
-            has_more = self.answer_questions();
-            self.seed.pulse.rest();
-            if has_more || self.has_unanswered() || self.is_killed() {
-                return true;
-            }
-            // Those who ask come in crowds, and it costs less to let them go first than to be woken by each.
-            std::thread::yield_now();
-            if !self.seed.inbox.has_some() {
-                return false;
-            }
-        }
-        has_more
+        self.seed.pulse.begin(self.seed.common.clock.monotonic());
+        self.notice_followers();
+        let has_more = self.answer_questions();
+        self.seed.pulse.rest();
+        has_more || self.has_unanswered() || self.is_killed()
     }
 
     /// Whether somebody waits for an answer that may be possible soon.
@@ -88,10 +73,22 @@ impl Worker {
         }
     }
 
+    /// Tells those who read beside the worker whether what is committed is the latest. Before any question is answered, so
+    /// that nobody hears of an older row afterwards.
+    pub(super) fn tell_readers(&self) {
+        let may_speak = self.may_speak(self.seed.common.clock.monotonic()) && self.commit.is_none();
+        self.slots.running().for_each(|task| task.tell_readers(may_speak));
+    }
+
+    /// Whether its tasks are still its own, as far as it knows.
+    fn may_speak(&self, now: Duration) -> bool {
+        matches!(self.standing, Standing::Assigned { .. }) && self.seed.common.heard.is_recent(now)
+    }
+
     fn judge(&self, question: &Question, now: Duration) -> Verdict {
         let wish = &question.wish;
-        let is_member = matches!(self.standing, Standing::Assigned { .. }) && self.seed.common.heard.is_recent(now);
-        let Some(slot) = self.slots.get(wish.task).filter(|slot| is_member && !slot.is_suspended()) else {
+        let may_speak = self.may_speak(now);
+        let Some(slot) = self.slots.get(wish.task).filter(|slot| may_speak && !slot.is_suspended()) else {
             return Verdict::Return;
         };
         let task = match &slot.phase {

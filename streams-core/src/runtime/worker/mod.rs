@@ -387,6 +387,7 @@ impl Worker {
                 Turn::Busy
             }
         };
+        self.tell_readers();
         let has_questions = self.answer_questions();
         let changes = self.publish_changes();
         self.seed.pulse.rest();

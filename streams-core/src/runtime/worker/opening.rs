@@ -85,9 +85,10 @@ impl Worker {
                     }
                     tracing::info!(task = %id, restored = metrics.restored, "task runs");
                     let mut task = self.build(*ready, metrics)?;
-                    if self.seed.common.backend.reads_beside_writing() {
-                        let reader = task.share_state().map_err(|error| AppError::Store { task: id, error })?;
-                        reader.into_iter().for_each(|reader| self.seed.common.desk.set_reader(id, reader));
+                    if !task.stores.is_empty() {
+                        let reader = task.share_state(self.seed.common.backend.reads_beside_writing());
+                        let reader = reader.map_err(|error| AppError::Store { task: id, error })?;
+                        self.seed.common.desk.set_reader(id, reader);
                     }
                     if let Some(slot) = self.slots.get_mut(id) {
                         if slot.is_suspended() {
