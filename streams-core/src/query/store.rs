@@ -521,7 +521,7 @@ mod tests {
             (vec![page(&["a", "c"], Some("c")), page(&[], Some("b"))], Ascending, 9, page(&["a"], Some("b"))),
             (vec![page(&["a", "c"], None), page(&["b"], None)], Ascending, 2, page(&["a", "b"], Some("b"))),
             (vec![page(&["c", "a"], None), page(&["b"], Some("b"))], Descending, 9, page(&["c", "b"], Some("b"))),
-            (vec![], Ascending, 9, page(&[], None)),
+            (vec![], Ascending, 9, Page { estimate: Some(0), ..page(&[], None) }),
         ] {
             assert_eq!(merged(pages.clone(), order, limit), expected, "{pages:?}");
         }
