@@ -372,12 +372,17 @@ impl AskedStore {
 
     /// Begins to follow the store.
     pub(super) fn follow(&self) -> Arc<LiveStore> {
-        self.status.desk.follow(&self.name, self.freshness)
+        self.status.desk.follow(&self.name, self.followed())
     }
 
     /// Follows it no more. Whoever `may_return` finds what changes until then.
     pub(super) fn unfollow(&self, may_return: bool) {
-        self.status.desk.unfollow(&self.name, self.freshness, may_return);
+        self.status.desk.unfollow(&self.name, self.followed(), may_return);
+    }
+
+    /// Which changes those hear who follow. All of a global table's are committed.
+    const fn followed(&self) -> Freshness {
+        if self.is_global() { Freshness::Committed } else { self.freshness }
     }
 
     /// The row that was at a place and is gone, as far as that tells.

@@ -273,24 +273,22 @@ impl GlobalTable {
             AppError::log(format!("writing global table {}", self.store.name()), store_as_log(&error))
         })?;
         // Whoever hears of a row looks it up, so it has to be there by now.
-        for (live, places) in news {
-            match places {
-                Some(places) => live.publish(LiveBatch::new(LiveBatch::OF_GLOBAL, places)),
-                None => live.restart(),
-            }
+        match news {
+            Some((live, Some(places))) => live.publish(LiveBatch::new(LiveBatch::OF_GLOBAL, places)),
+            Some((live, None)) => live.restart(),
+            None => {}
         }
         Ok(())
     }
 
-    /// What those will hear who follow the table: which rows have changed, or nothing if that cannot be said.
-    fn news(&self, changes: &StoreBatch) -> Vec<(Arc<LiveStore>, Option<LiveRows>)> {
-        let name = Arc::from(self.store.name());
-        let followed = [Freshness::Latest, Freshness::Committed].into_iter();
-        let followed = followed.filter_map(|freshness| self.desk.live(&name, freshness));
-        followed.map(|live| (live, changed_places(changes, self.store.index()))).collect()
+    /// What those will hear who follow the table, if anybody does: which rows have changed, if that can be said.
+    fn news(&self, changes: &StoreBatch) -> Option<(Arc<LiveStore>, Option<LiveRows>)> {
+        let live = self.desk.live(&Arc::from(self.store.name()), Freshness::Committed)?;
+        Some((live, changed_places(changes, self.store.index())))
     }
 }
 
+/// The places of the rows that a batch changes one by one; `None` if it changes others, too.
 fn changed_places(changes: &StoreBatch, index: StoreIndex) -> Option<LiveRows> {
     let mut places = LiveRows::default();
     for change in changes.changes() {

@@ -198,13 +198,6 @@ impl Topology {
         self.stores_in_use().map(|(id, store)| self.facts_of(id, store)).collect()
     }
 
-    /// The store with this name. Asking for one is cheaper than looking for it among all.
-    #[must_use]
-    pub fn store(&self, name: &str) -> Option<StoreFacts> {
-        let (id, store) = self.stores_in_use().find(|(_, store)| *store.name == *name)?;
-        Some(self.facts_of(id, store))
-    }
-
     fn facts_of(&self, id: StoreId, store: &StoreDefinition) -> StoreFacts {
         let part = self.subtopologies().iter().find(|part| part.stores.contains(&id));
         StoreFacts {

@@ -163,6 +163,28 @@ fn a_stream_goes_on_behind_the_last_event_that_has_arrived() {
     }
 }
 
+#[test]
+fn a_global_table_is_followed_like_any_other_store() {
+    const NAMES: Topic<String, String> = Topic::new("names");
+    const KNOWN: KeyValueStore<String, String> = KeyValueStore::new("known");
+    let builder = StreamsBuilder::new();
+    let names = builder.global_table(NAMES).stored_as(KNOWN);
+    let greeted = builder.stream(LINES).join_global(names, |key, _| key.clone(), |_, name| name);
+    greeted.to(Topic::<String, String>::new("greeted"));
+    let log = millstream::log::Embedded::in_memory();
+    for topic in ["lines", "names"] {
+        log.create_topic(topic, 3).unwrap();
+    }
+    let app = App::new("global", builder.build().unwrap()).quiet().start(log.clone()).unwrap();
+    app.wait_until_running().unwrap();
+    let http = millstream::http::Http::of(&app).bind("127.0.0.1:0").start().unwrap();
+    let mut events = Events::at(http.address(), "/api/stores/known/stream", "");
+    assert_eq!((events.next().0, events.next().0), ("snapshot".to_owned(), "complete".to_owned()));
+    log.send_at(&NAMES, "ada", "Ada", Timestamp(1_000)).unwrap();
+    let (event, row) = events.next();
+    assert_eq!((&*event, &row["key"], &row["value"]), ("upsert", &json!("ada"), &json!("Ada")));
+}
+
 /// Nobody keeps others from following, and those who ask have places of their own.
 #[test]
 fn streams_beyond_the_limit_are_refused() {
